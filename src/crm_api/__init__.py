@@ -1,0 +1,1 @@
+"""A headless CRM: REST, GraphQL and webhooks over one picture of the client."""
