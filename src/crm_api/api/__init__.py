@@ -1,0 +1,1 @@
+"""The edge: HTTP in, problem documents out."""

@@ -1,0 +1,1 @@
+"""What every domain is made of; no word of the business stands in here."""

@@ -1,0 +1,1 @@
+"""Features that cut across the domains and own tables: identity, history, jobs, transfer."""

@@ -1,0 +1,14 @@
+"""Companies as a part of the product."""
+
+from crm_api.domains.companies.graphql import Mutation, Query
+from crm_api.domains.companies.rest import router
+from crm_api.domains.companies.service import CompanyService
+from crm_api.kit.module import Module
+
+MODULE = Module(
+    name="companies",
+    routers=[router],
+    queries=[Query],
+    mutations=[Mutation],
+    services=[CompanyService],
+)

@@ -1,0 +1,59 @@
+"""How companies are listed and found."""
+
+from uuid import UUID
+
+from crm_api.domains.companies.models import Company
+from crm_api.domains.companies.schemas import CompanyOut
+from crm_api.kit.crud.repository import Repository
+from crm_api.kit.points import email_key, phone_key
+from crm_api.kit.query.listing import Key, Listing, Relation
+from crm_api.kit.values import codes
+
+
+def domain_key(value: str, country: str | None = None) -> str:
+    """The form in which a domain is looked up."""
+    del country
+    return codes.domain(value)
+
+
+LISTING: Listing = Listing(
+    model=Company,
+    out=CompanyOut,
+    sorts={"name": Company.sort_name},
+    relations=(
+        Relation("parent", lambda: LISTING, Company.parent_id, Company.id),
+        Relation("children", lambda: LISTING, Company.id, Company.parent_id, many=True),
+    ),
+    keys={
+        "emails": Key("email", email_key),
+        "phones": Key("phone", phone_key),
+        "domains": Key("domain", domain_key),
+    },
+    searchable=True,
+)
+
+
+class Companies(Repository[Company]):
+    """The companies of an organization."""
+
+    model = Company
+    listing = LISTING
+
+    async def ancestors(self, id: UUID) -> list[UUID]:
+        """The ids from a company up to its root, itself included."""
+        rows = await self.tx.fetch(
+            "WITH RECURSIVE up AS ("
+            "SELECT id, parent_id FROM companies WHERE organization_id = $1 AND id = $2 "
+            "UNION SELECT c.id, c.parent_id FROM companies c JOIN up ON c.id = up.parent_id "
+            "WHERE c.organization_id = $1) SELECT id FROM up",
+            self.tx.organization_id,
+            id,
+        )
+        return [row[0] for row in rows]
+
+    async def lock_hierarchy(self) -> None:
+        """Let one change of the hierarchy happen at a time in an organization."""
+        await self.tx.write(
+            "SELECT pg_advisory_xact_lock(hashtextextended('companies.parent:' || $1::text, 0))",
+            str(self.tx.organization_id),
+        )

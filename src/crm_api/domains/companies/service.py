@@ -1,0 +1,67 @@
+"""The rules of companies."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from crm_api.domains.companies.models import Company
+from crm_api.domains.companies.repository import Companies
+from crm_api.kit.crud.service import CrudService
+from crm_api.kit.errors import Conflict, Fault, Invalid
+from crm_api.kit.points import keys_of, normalised, primary_of, with_primary
+from crm_api.kit.values.names import sort_key
+
+
+class CompanyService(CrudService[Company]):
+    """Companies and their hierarchy."""
+
+    repository = Companies
+    area = "companies"
+    plural = "companies"
+    records: Companies
+
+    async def prepare(self, values: dict[str, Any], current: Company | None) -> dict[str, Any]:
+        """Normalise points and domains, and keep the hierarchy a tree."""
+        country = values.get("country") or (current and current.country) or self.tx.actor.country
+        if "name" in values:
+            values["sort_name"] = sort_key(values["name"])
+        for field, single in (("emails", "email"), ("phones", "phone")):
+            if field in values:
+                values[field] = normalised(values[field] or [], field, country)
+                values[single] = primary_of(values[field])
+        if "addresses" in values:
+            values["addresses"] = with_primary(values["addresses"] or [], "addresses")
+        for field in ("domains", "tags"):
+            if field in values:
+                values[field] = list(dict.fromkeys(values[field] or []))
+        _need_currency(values, current)
+        if current is not None and values.get("parent_id") not in {None, current.parent_id}:
+            await self._keep_tree(current, values)
+        return values
+
+    async def _keep_tree(self, company: Company, values: Mapping[str, Any]) -> None:
+        await self.records.lock_hierarchy()
+        if company.id in await self.records.ancestors(values["parent_id"]):
+            message = "A company cannot stand below itself."
+            raise Conflict(
+                message,
+                code="hierarchy_cycle",
+                faults=[Fault("hierarchy_cycle", message, pointer="/parent_id")],
+            )
+
+    def keys(self, record: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+        """Found by domain, e-mail address, phone number and exact name."""
+        named = ("name", record["sort_name"].partition("\x01")[0])
+        return [named, *keys_of(record), *(("domain", d) for d in record["domains"])]
+
+    def words(self, record: Mapping[str, Any]) -> Iterable[str | None]:
+        """Found by its names, domains and points."""
+        points = [p["value"] for p in (*record["emails"], *record["phones"])]
+        return [record["name"], record.get("legal_name"), *record["domains"], *points]
+
+
+def _need_currency(values: Mapping[str, Any], current: Company | None) -> None:
+    def after(name: str) -> Any:
+        return values[name] if name in values else getattr(current, name, None)
+
+    if after("annual_revenue") is not None and after("currency") is None:
+        raise Invalid.at("/currency", "required", "An amount needs a currency.")

@@ -1,0 +1,39 @@
+"""Contacts and employments over GraphQL."""
+
+from crm_api.domains.companies.graphql import Company
+from crm_api.domains.companies.service import CompanyService
+from crm_api.domains.contacts.schemas import (
+    ContactCreate,
+    ContactOut,
+    ContactUpdate,
+    EmploymentCreate,
+    EmploymentOut,
+    EmploymentUpdate,
+)
+from crm_api.domains.contacts.service import ContactService, EmploymentService
+from crm_api.kit.graphql.fields import Collection, related
+from crm_api.kit.graphql.types import type_from
+
+
+@type_from(ContactOut)
+class Contact:
+    """A contact."""
+
+    company = related(CompanyService, "company_id", Company)
+
+
+@type_from(EmploymentOut)
+class Employment:
+    """A time that a person works, or worked, for a company."""
+
+    contact = related(ContactService, "contact_id", Contact)
+    company = related(CompanyService, "company_id", Company)
+
+
+_CONTACTS = Collection(ContactService, Contact)
+_EMPLOYMENTS = Collection(EmploymentService, Employment)
+QUERIES = (_CONTACTS.query(), _EMPLOYMENTS.query())
+MUTATIONS = (
+    _CONTACTS.mutation(ContactCreate, ContactUpdate),
+    _EMPLOYMENTS.mutation(EmploymentCreate, EmploymentUpdate),
+)

@@ -1,0 +1,199 @@
+"""The rules of contacts and of where they work."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
+from uuid import UUID
+
+from crm_api.domains.contacts.models import Contact, Employment
+from crm_api.domains.contacts.repository import Contacts, Employments
+from crm_api.kit.crud.service import CrudService
+from crm_api.kit.errors import Invalid
+from crm_api.kit.points import keys_of, normalised, primary_of, with_primary
+from crm_api.kit.schema import Create, Update
+from crm_api.kit.values.names import sort_key
+
+_MIRRORED = ("company_id", "title", "department")
+_NAMES = ("first_name", "middle_name", "last_name")
+
+
+class ContactService(CrudService[Contact]):
+    """People, and the points at which they are reached."""
+
+    repository = Contacts
+    area = "contacts"
+    plural = "contacts"
+
+    async def create(self, data: Create) -> Any:
+        """A new contact, and the employment that its company means."""
+        shown = await super().create(data)
+        if shown.company_id is not None:
+            EmploymentService(self.tx).mirror(shown)
+        return shown
+
+    async def update(self, id: UUID, data: Update, *, expected_version: int | None = None) -> Any:
+        """A merge patch; another company ends the main employment and begins a new one."""
+        before = await self.locked(id, expected_version)
+        moved = {name: getattr(before, name) for name in _MIRRORED}
+        shown = await super().update(id, data)
+        if any(getattr(shown, name) != value for name, value in moved.items()):
+            await EmploymentService(self.tx).follow(shown, moved["company_id"])
+        return shown
+
+    async def reflect(self, contact_id: UUID, employment: Mapping[str, Any] | None) -> None:
+        """Have a contact repeat its main employment, or none."""
+        contact = await self.records.find(contact_id, lock=True)
+        if contact is not None:
+            values = {name: employment[name] if employment else None for name in _MIRRORED}
+            await self.change(contact, values)
+
+    async def prepare(self, values: dict[str, Any], current: Contact | None) -> dict[str, Any]:
+        """Normalise points, and keep the shown name and its sort key."""
+        country = values.get("country") or (current and current.country) or self.tx.actor.country
+        for field, single in (("emails", "email"), ("phones", "phone")):
+            _expand_short(values, field, single, current)
+            if field in values:
+                values[field] = normalised(values[field] or [], field, country)
+                values[single] = primary_of(values[field])
+        if "addresses" in values:
+            values["addresses"] = with_primary(values["addresses"] or [], "addresses")
+        if "tags" in values:
+            values["tags"] = list(dict.fromkeys(values["tags"] or []))
+        if current is None or not values.keys().isdisjoint({*_NAMES, "email"}):
+            values |= _naming(values, current)
+        return values
+
+    def keys(self, record: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+        """Found by e-mail address and phone number."""
+        return keys_of(record)
+
+    def words(self, record: Mapping[str, Any]) -> Iterable[str | None]:
+        """Found by names and points."""
+        points = [p["value"] for p in (*record["emails"], *record["phones"])]
+        return [*(record.get(name) for name in _NAMES), record.get("preferred_name"), *points]
+
+
+class EmploymentService(CrudService[Employment]):
+    """Who works where; the main employment shows on the contact."""
+
+    repository = Employments
+    area = "contacts"
+    plural = "employments"
+    records: Employments
+
+    PRIMARY: ClassVar[dict[str, Any]] = {"is_primary": True, "role": None, "ended_on": None}
+
+    async def create(self, data: Create) -> Any:
+        """A new employment; a primary one takes the place of the one before."""
+        values = {name: getattr(data, name) for name in type(data).model_fields}
+        self.tx.actor.require(f"{self.area}:write")
+        if values["is_primary"]:
+            await self._take_place(values["contact_id"], values)
+        return self.add(values)
+
+    async def update(self, id: UUID, data: Update, *, expected_version: int | None = None) -> Any:
+        """A merge patch; the contact follows its main employment."""
+        current = await self.locked(id, expected_version)
+        was_primary = current.is_primary
+        given = data.model_dump(exclude_unset=True)
+        primary = given.get("is_primary", was_primary)
+        ends = given.get("ended_on", current.ended_on)
+        if ends is not None and primary:
+            if "is_primary" in given:
+                raise Invalid.at("/is_primary", "ended", "An employment that has ended is not.")
+            given["is_primary"] = primary = False
+        starts = given.get("started_on", current.started_on)
+        if starts is not None and ends is not None and ends < starts:
+            raise Invalid.at("/ended_on", "ends_before_start", "It ends after it starts.")
+        if primary:
+            shown = {name: given.get(name, getattr(current, name)) for name in _MIRRORED}
+            await self._take_place(current.contact_id, shown, but=current.id)
+        elif was_primary:
+            await ContactService(self.tx).reflect(current.contact_id, None)
+        patch = type(data).model_validate(given)
+        return await super().update(id, patch)
+
+    async def delete(self, id: UUID, *, expected_version: int | None = None) -> None:
+        """Put an employment in the bin; the contact forgets the company if it was the main one."""
+        current = await self.locked(id, expected_version)
+        if current.is_primary:
+            await ContactService(self.tx).reflect(current.contact_id, None)
+        await super().delete(id)
+
+    async def restore(self, id: UUID) -> Any:
+        """Take an employment out of the bin, as a past or secondary one."""
+        current = await self.records.get(id, lock=True, deleted=True)
+        if current.deleted_at is not None and current.is_primary:
+            await self.change(current, {"is_primary": False})
+        return await super().restore(id)
+
+    def mirror(self, contact: Any) -> None:
+        """Store the employment that a contact's company, title and department mean."""
+        values = {name: getattr(contact, name) for name in _MIRRORED}
+        self.add(
+            {
+                **self.PRIMARY,
+                **values,
+                "contact_id": contact.id,
+                "started_on": None,
+                "custom": {},
+                "external_ids": {},
+                "owner_id": None,
+            }
+        )
+
+    async def follow(self, contact: Any, company_before: UUID | None) -> None:
+        """Bring the main employment in line with a contact that was changed."""
+        current = await self.records.primary_of(contact.id)
+        if current is not None and contact.company_id == company_before:
+            values = {name: getattr(contact, name) for name in _MIRRORED}
+            await self.change(current, values)
+            return
+        if current is not None:
+            await self.change(current, {"is_primary": False, "ended_on": self._last_day(current)})
+            await self.tx.flush()
+        if contact.company_id is not None:
+            self.mirror(contact)
+
+    async def _take_place(
+        self, contact_id: UUID, values: Mapping[str, Any], *, but: UUID | None = None
+    ) -> None:
+        other = await self.records.primary_of(contact_id)
+        if other is not None and other.id != but:
+            await self.change(other, {"is_primary": False})
+            await self.tx.flush()  # the unique index must see one go before the other comes
+        await ContactService(self.tx).reflect(contact_id, values)
+
+    def _last_day(self, employment: Employment) -> Any:
+        today = self.tx.now.date()
+        return max(today, employment.started_on or today)
+
+
+def _expand_short(values: dict[str, Any], field: str, single: str, current: Contact | None) -> None:
+    """Turn `email` into the primary one of `emails`, keeping the others."""
+    if single not in values:
+        return
+    short = values.pop(single)
+    if values.get(field):
+        if short is not None:
+            raise Invalid.at(f"/{single}", "given_twice", f"Give {single} or {field}, not both.")
+        return
+    if current is None:
+        values[field] = [] if short is None else [_point(short)]
+        return
+    others = [p for p in getattr(current, field) if not p["primary"]]
+    values[field] = others if short is None else [_point(short), *others]
+
+
+def _point(value: str) -> dict[str, Any]:
+    return {"value": value, "kind": "work", "primary": True, "status": "ok"}
+
+
+def _naming(values: Mapping[str, Any], current: Contact | None) -> dict[str, str]:
+    def after(name: str) -> Any:
+        return values[name] if name in values else getattr(current, name, None)
+
+    shown = " ".join(part for name in _NAMES if (part := after(name))) or after("email")
+    if not shown:
+        raise Invalid.at("", "nameless", "A contact needs a name or an e-mail address.")
+    family = [after("last_name"), after("first_name"), after("middle_name")]
+    return {"name": shown, "sort_name": sort_key(" ".join(p for p in family if p) or shown)}

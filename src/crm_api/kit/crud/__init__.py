@@ -1,0 +1,1 @@
+"""What every plain collection does, so that a domain writes only its difference."""

@@ -1,0 +1,95 @@
+"""How rows of one collection are found: the only place that selects."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, Generic, Literal, TypeVar
+from uuid import UUID
+
+from sqlalchemy import Select, select
+
+from crm_api.kit.db.base import Entity
+from crm_api.kit.db.tx import Tx
+from crm_api.kit.errors import NotFound
+from crm_api.kit.query.listing import Listing
+from crm_api.kit.query.page import Page, PageQuery, Selection, read_page, read_rows
+
+E = TypeVar("E", bound=Entity)
+
+
+class Repository(Generic[E]):
+    """A collection of one organization, as one transaction sees it."""
+
+    model: ClassVar[Any]
+    listing: ClassVar[Listing]
+
+    def __init__(self, tx: Tx) -> None:
+        self.tx = tx
+
+    def select(self) -> Select[E]:
+        """The organization's records, those in the bin too."""
+        return select(self.model).where(self.model.organization_id == self.tx.organization_id)
+
+    async def find(self, id: UUID, *, lock: bool = False, deleted: bool = False) -> E | None:
+        """A record to work on, or None; `lock` keeps others from changing it till the commit."""
+        query = self.select().where(self.model.id == id)
+        if not deleted:
+            query = query.where(self.model.deleted_at.is_(None))
+        if lock:
+            query = query.with_for_update(key_share=True)
+        return (await self.tx.run(query)).scalar_one_or_none()
+
+    async def get(self, id: UUID, *, lock: bool = False, deleted: bool = False) -> E:
+        """A record to work on; raises `NotFound`."""
+        found = await self.find(id, lock=lock, deleted=deleted)
+        if found is None:
+            raise self.missing(id)
+        return found
+
+    async def page(self, query: PageQuery) -> Page:
+        """A page of representations."""
+        return await read_page(self.tx, self.listing, query)
+
+    async def rows(
+        self, ids: Sequence[UUID], selection: Selection | None = None
+    ) -> dict[UUID, Any]:
+        """Representations by id; missing ones are left out."""
+        if not ids:
+            return {}
+        return await read_rows(
+            self.tx, self.listing, ids, selection or Selection(self.listing.shown)
+        )
+
+    async def row(
+        self,
+        id: UUID,
+        selection: Selection | None = None,
+        *,
+        deleted: Literal["include", "only"] | None = None,
+    ) -> Any:
+        """One representation; raises `NotFound`."""
+        found = await read_rows(
+            self.tx, self.listing, [id], selection or Selection(self.listing.shown), deleted=deleted
+        )
+        if id not in found:
+            raise self.missing(id)
+        return found[id]
+
+    async def by_keys(self, kind: str, values: Sequence[str]) -> dict[str, list[UUID]]:
+        """The records that hold each of these look-up values."""
+        if not values:
+            return {}
+        rows = await self.tx.fetch(
+            "SELECT value, record_id FROM record_keys WHERE organization_id = $1 AND entity = $2 "
+            "AND kind = $3 AND value = ANY($4) ORDER BY record_id",
+            self.tx.organization_id,
+            self.model.entity,
+            kind,
+            list(dict.fromkeys(values)),
+        )
+        found: dict[str, list[UUID]] = {}
+        for value, record_id in rows:
+            found.setdefault(value, []).append(record_id)
+        return found
+
+    def missing(self, id: UUID) -> NotFound:
+        """The error for a record that is not there."""
+        return NotFound(f"There is no {self.model.entity} with the id {id}.")

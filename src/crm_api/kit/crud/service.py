@@ -1,0 +1,244 @@
+"""Create, change, bin and restore: every write of every record goes through here."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar, Generic, TypeVar
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import delete
+
+from crm_api.kit.crud.repository import Repository
+from crm_api.kit.db.base import Entity
+from crm_api.kit.db.json import encode
+from crm_api.kit.db.tables import RecordKey, SearchDocument
+from crm_api.kit.db.tx import Tx
+from crm_api.kit.errors import Stale
+from crm_api.kit.ids import new_id
+from crm_api.kit.query.page import Page, PageQuery, Selection
+from crm_api.kit.schema import Create, Update
+from crm_api.kit.values.names import search_words
+
+E = TypeVar("E", bound=Entity)
+
+
+class CrudService(Generic[E]):
+    """The use cases of a plain collection; a domain overrides `prepare`, `keys` and `words`."""
+
+    repository: ClassVar[type[Repository[Any]]]
+    area: ClassVar[str]
+    """The first half of its scopes, such as `contacts`."""
+    plural: ClassVar[str]
+    """The collection's name on the wire, such as `contacts`."""
+
+    def __init__(self, tx: Tx) -> None:
+        self.tx = tx
+        self.records: Repository[E] = self.repository(tx)
+        self.model: type[E] = self.repository.model
+
+    # What a domain adds
+
+    async def prepare(self, values: dict[str, Any], current: E | None) -> dict[str, Any]:
+        """Turn what the client gave into column values; `current` is None at creation.
+
+        Raises `Invalid` with a pointer where a rule is broken.
+        """
+        del current
+        return values
+
+    def keys(self, record: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+        """The look-up keys of a record: pairs of a kind and a normalised value."""
+        return ()
+
+    def words(self, record: Mapping[str, Any]) -> Iterable[str | None]:
+        """The texts by which a record is found."""
+        return ()
+
+    # Reading
+
+    async def page(self, query: PageQuery) -> Page:
+        """A page of representations."""
+        self.tx.actor.require(f"{self.area}:read")
+        return await self.records.page(query)
+
+    async def get(self, id: UUID, selection: Selection | None = None) -> Any:
+        """One representation; raises `NotFound`."""
+        self.tx.actor.require(f"{self.area}:read")
+        return await self.records.row(id, selection)
+
+    async def many(
+        self, ids: Iterable[UUID], selection: Selection | None = None
+    ) -> dict[UUID, Any]:
+        """Representations by id; those that are missing are left out."""
+        self.tx.actor.require(f"{self.area}:read")
+        return await self.records.rows(list(ids), selection)
+
+    # Writing
+
+    async def create(self, data: Create) -> Any:
+        """A new record; returns its representation."""
+        self.tx.actor.require(f"{self.area}:write")
+        values = {name: getattr(data, name) for name in type(data).model_fields}
+        return self.add(await self.prepare(_plain(values), None))
+
+    def add(self, values: dict[str, Any]) -> Any:
+        """Store prepared values as a new record; returns its representation."""
+        tx = self.tx
+        record: dict[str, Any] = {
+            "id": new_id(),
+            "version": 1,
+            "created_at": tx.now,
+            "updated_at": tx.now,
+            "created_by": tx.actor.id,
+            "deleted_at": None,
+            **values,
+        }
+        shown = self.shown(record)
+        tx.insert(self.model, record)
+        self._add_index_rows(record)
+        tx.record(
+            f"{self.model.entity}.created",
+            entity=self.model.entity,
+            record_id=record["id"],
+            version=1,
+            data=encode(shown),
+        )
+        return shown
+
+    async def update(self, id: UUID, data: Update, *, expected_version: int | None = None) -> Any:
+        """Apply a merge patch; returns the representation after it."""
+        self.tx.actor.require(f"{self.area}:write")
+        current = await self.locked(id, expected_version)
+        given = _plain({name: getattr(data, name) for name in data.model_fields_set})
+        for name in ("custom", "external_ids"):
+            if name in given:
+                given[name] = _merged(getattr(current, name), given[name])
+        return await self.change(current, await self.prepare(given, current))
+
+    async def delete(self, id: UUID, *, expected_version: int | None = None) -> None:
+        """Put a record in the bin."""
+        self.tx.actor.require(f"{self.area}:write")
+        current = await self.locked(id, expected_version)
+        await self.change(
+            current, {"deleted_at": self.tx.now, "deleted_by": self.tx.actor.id}, verb="deleted"
+        )
+
+    async def restore(self, id: UUID) -> Any:
+        """Take a record out of the bin; one that is not there stays as it is."""
+        self.tx.actor.require(f"{self.area}:write")
+        current = await self.records.get(id, lock=True, deleted=True)
+        if current.deleted_at is None:
+            return self.shown(columns_of(current))
+        return await self.change(current, {"deleted_at": None, "deleted_by": None}, verb="restored")
+
+    async def locked(self, id: UUID, expected_version: int | None = None) -> E:
+        """A record to change, at the version the client has seen; raises `Stale`."""
+        current = await self.records.get(id, lock=True)
+        if expected_version is not None and current.version != expected_version:
+            shown = self.shown(columns_of(current))
+            raise Stale(
+                f"The record is at version {current.version}.",
+                details={"current": msgspec.to_builtins(shown)},
+                headers={"ETag": f'"{current.version}"'},
+            )
+        return current
+
+    async def change(self, current: E, values: Mapping[str, Any], *, verb: str = "updated") -> Any:
+        """Set what differs and write it down; without a difference nothing happens.
+
+        Returns the representation. `verb` names the event: `updated`, `deleted`, `won` …
+        """
+        changed = {n: v for n, v in values.items() if getattr(current, n) != v}
+        if not changed:
+            return self.shown(columns_of(current))
+        before = {name: getattr(current, name) for name in changed}
+        for name, value in changed.items():
+            setattr(current, name, value)
+        current.version += 1
+        current.updated_at = self.tx.now
+        current.updated_by = self.tx.actor.id
+        after = columns_of(current)
+        shown = self.records.listing.shown
+        self.tx.record(
+            f"{self.model.entity}.{verb}",
+            entity=self.model.entity,
+            record_id=current.id,
+            version=current.version,
+            data={name: after[name] for name in changed if name in shown},
+            previous={name: before[name] for name in changed if name in shown},
+        )
+        await self._move_index_rows({**after, **before}, after)
+        return self.shown(after)
+
+    def shown(self, record: Mapping[str, Any]) -> Any:
+        """The representation of column values."""
+        listing = self.records.listing
+        return listing.row_shape(listing.shown)(*[record.get(n) for n in listing.shown])
+
+    # Look-up keys and search words follow the record
+
+    def _index_rows(self, record: Mapping[str, Any]) -> tuple[set[tuple[str, str]], str]:
+        if record.get("deleted_at") is not None:
+            return set(), ""
+        external = (("external", f"{s}:{i}") for s, i in (record["external_ids"] or {}).items())
+        words = search_words(*self.words(record))
+        return {*self.keys(record), *external}, " ".join(f"'{word}'" for word in words)
+
+    def _add_index_rows(self, record: Mapping[str, Any]) -> None:
+        keys, words = self._index_rows(record)
+        self._insert_index_rows(record["id"], keys, words)
+
+    def _insert_index_rows(self, id: UUID, keys: Iterable[tuple[str, str]], words: str) -> None:
+        entity = self.model.entity
+        for kind, value in keys:
+            self.tx.insert(
+                RecordKey, {"entity": entity, "kind": kind, "value": value, "record_id": id}
+            )
+        if words:
+            self.tx.insert(SearchDocument, {"entity": entity, "words": words, "record_id": id})
+
+    async def _move_index_rows(self, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+        old_keys, old_words = self._index_rows(before)
+        new_keys, new_words = self._index_rows(after)
+        id, own = after["id"], self.tx.organization_id
+        for kind, value in old_keys - new_keys:
+            await self.tx.run(
+                delete(RecordKey).where(
+                    RecordKey.organization_id == own,
+                    RecordKey.entity == self.model.entity,
+                    RecordKey.kind == kind,
+                    RecordKey.value == value,
+                    RecordKey.record_id == id,
+                )
+            )
+        reworded = old_words != new_words
+        if reworded:
+            await self.tx.run(
+                delete(SearchDocument).where(
+                    SearchDocument.organization_id == own, SearchDocument.record_id == id
+                )
+            )
+        self._insert_index_rows(id, new_keys - old_keys, new_words if reworded else "")
+
+
+def columns_of(record: Entity) -> dict[str, Any]:
+    """The column values of a loaded record."""
+    return {column.key: getattr(record, column.key) for column in record.__mapper__.column_attrs}
+
+
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: _dumped(value) for name, value in values.items()}
+
+
+def _dumped(value: Any) -> Any:
+    if hasattr(value, "model_dump"):
+        return value.model_dump(mode="json")
+    if isinstance(value, list):
+        return [_dumped(item) for item in value]
+    return value
+
+
+def _merged(current: dict[str, Any], patch: dict[str, Any] | None) -> dict[str, Any]:
+    if patch is None:
+        return {}
+    merged = {**current, **patch}
+    return {name: value for name, value in merged.items() if value is not None}

@@ -1,0 +1,1 @@
+"""Tables, transactions, and the events and jobs that belong to them."""

@@ -1,0 +1,146 @@
+"""The connection pool, and the organization that each connection is bound to."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import event
+from sqlalchemy.engine import make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import PoolProxiedConnection
+
+from crm_api.kit.db.failures import translate
+from crm_api.kit.db.json import decode, encode
+from crm_api.kit.errors import Unavailable
+
+APP_ROLE = "crm_app"
+WORKER_ROLE = "crm_worker"
+BIND = "SELECT set_config('app.organization_id', $1, $2)"
+
+
+def async_url(url: str) -> str:
+    """Any spelling of a PostgreSQL URL, as the one that names the asyncpg driver."""
+    parsed = make_url(url)
+    return parsed.set(drivername="postgresql+asyncpg").render_as_string(hide_password=False)
+
+
+class Database:
+    """One engine per process and role.
+
+    Statements outside a transaction run in autocommit: a read costs one round trip. The
+    organization is then a session setting, written only when a connection changes hands; behind a
+    transaction pooler it is set inside a transaction each time (ADR-0004).
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        signing_key: bytes,
+        role: str | None = APP_ROLE,
+        pool_size: int = 10,
+        timeout_s: float = 5.0,
+        pooler: bool = False,
+    ) -> None:
+        self.pooler = pooler
+        self.signing_key = signing_key
+        settings = {
+            "application_name": "crm-api",
+            "timezone": "UTC",
+            "statement_timeout": f"{int(timeout_s * 1000)}",
+            "lock_timeout": f"{int(min(timeout_s, 2) * 1000)}",
+            "idle_in_transaction_session_timeout": "10000",
+            "jit": "off",
+        }
+        if role is not None:
+            settings["role"] = role
+        connect: dict[str, Any] = {"server_settings": settings, "timeout": 5}
+        if pooler:
+            connect = {"statement_cache_size": 0, "prepared_statement_cache_size": 0, "timeout": 5}
+        else:
+            connect |= {"statement_cache_size": 400, "prepared_statement_cache_size": 400}
+        self.engine: AsyncEngine = create_async_engine(
+            async_url(url),
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=2.0,
+            pool_recycle=1800,
+            # Nothing is left open that a ROLLBACK would have to undo: transactions end in `Tx`.
+            pool_reset_on_return=None,
+            json_serializer=lambda value: encode(value).decode(),
+            json_deserializer=decode,
+            connect_args=connect,
+        )
+        event.listen(self.engine.sync_engine, "connect", _raw_json)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self.engine.dispose()
+
+    async def checkout(self) -> PoolProxiedConnection:
+        """A pooled connection; `Unavailable` when none is free in time."""
+        try:
+            return await self.engine.raw_connection()
+        except PoolTimeout as error:
+            raise Unavailable("All database connections are busy.", code="busy") from error
+        except (SQLAlchemyError, OSError) as error:
+            raise translate(error) from error
+
+    @asynccontextmanager
+    async def autocommit(self, organization_id: UUID) -> AsyncIterator[Any]:
+        """The driver's connection, bound to an organization, each statement its own transaction."""
+        pooled = await self.checkout()
+        driver = pooled.driver_connection
+        try:
+            if self.pooler:
+                async with driver.transaction():
+                    await driver.fetchval(BIND, str(organization_id), True)
+                    yield driver
+            else:
+                if pooled.info.get("organization") != organization_id:
+                    pooled.info["organization"] = None
+                    await driver.fetchval(BIND, str(organization_id), False)
+                    pooled.info["organization"] = organization_id
+                yield driver
+        except Exception as error:
+            raise translate(error) from error
+        except BaseException:
+            # Cancelled in the middle of a statement: nobody knows the connection's state.
+            pooled.invalidate()
+            raise
+        finally:
+            pooled.close()
+
+    async def fetch(self, organization_id: UUID, sql: str, args: Sequence[Any]) -> list[Any]:
+        """Rows of one statement in autocommit."""
+        async with self.autocommit(organization_id) as driver:
+            return await driver.fetch(sql, *args)
+
+
+def _raw_json(connection: DBAPIConnection, _record: object) -> None:
+    """Hand JSONB over as the bytes it is, so that reading never parses it."""
+
+    async def register(driver: Any) -> None:
+        await driver.set_type_codec(
+            "jsonb",
+            schema="pg_catalog",
+            encoder=_encode_jsonb,
+            decoder=_decode_jsonb,
+            format="binary",
+        )
+
+    connection.run_async(register)
+
+
+def _encode_jsonb(value: str | bytes | msgspec.Raw) -> bytes:
+    # jsonb's binary form is a version byte before the text.
+    return b"\x01" + (value.encode() if isinstance(value, str) else bytes(value))
+
+
+def _decode_jsonb(value: bytes) -> msgspec.Raw:
+    return msgspec.Raw(value[1:])

@@ -1,0 +1,107 @@
+"""What PostgreSQL refuses, in the words of the client."""
+
+import re
+from typing import Any
+
+from crm_api.kit.errors import (
+    Blocked,
+    Conflict,
+    CrmError,
+    Duplicate,
+    Fault,
+    Invalid,
+    Stale,
+    Unavailable,
+)
+
+_COLUMNS = re.compile(r"Key \((?P<columns>[^)]*)\)")
+
+
+def translate(error: BaseException) -> BaseException:
+    """The error of the tree that a database failure means; anything else is itself."""
+    if isinstance(error, CrmError):
+        return error
+    cause = _driver_error(error)
+    state = getattr(cause, "sqlstate", None)
+    if state is None:
+        if type(error).__name__ == "StaleDataError":
+            return Stale("The record was changed by somebody else.")
+        if isinstance(cause, ConnectionError | TimeoutError | OSError):
+            return Unavailable("The database cannot be reached.")
+        if type(cause).__module__.startswith("asyncpg") and "connection" in str(cause).lower():
+            return Unavailable("The database connection was lost.")
+        return error
+    return _by_state(state, cause) or error
+
+
+def _driver_error(error: BaseException) -> BaseException:
+    found: BaseException = error
+    for link in (
+        getattr(error, "orig", None),
+        getattr(error, "orig", None) and error.orig.__cause__,
+    ):  # pyright: ignore[reportAttributeAccessIssue]
+        if isinstance(link, BaseException):
+            found = link
+    return found
+
+
+def _by_state(state: str, cause: Any) -> CrmError | None:
+    if state == "23505":
+        return _duplicate(cause)
+    if state == "23503":
+        return _reference(cause)
+    if state == "23P01":
+        return Conflict("The value overlaps another one.", code="overlap")
+    if state in {"23514", "22001", "22003", "22007", "22008", "22021", "22P02", "22P05", "23502"}:
+        return Invalid("A value was refused by the database.", code="refused_value")
+    if state in {"40001", "40P01"}:
+        return Unavailable("Two changes crossed each other; try again.", code="conflict_retry")
+    if state == "55P03":
+        return Unavailable("The record is locked by another change; try again.", code="locked")
+    if state == "57014":
+        return Unavailable("The statement took too long.", code="timeout")
+    if state[:2] in {"08", "53", "57"}:
+        return Unavailable("The database cannot take the request now.")
+    return None
+
+
+def _columns(cause: Any) -> list[str]:
+    """The columns that a constraint is about.
+
+    Row-level security keeps the detail of the message back, so the constraint's name, which
+    follows the convention of the metadata, has to tell.
+    """
+    found = _COLUMNS.search(getattr(cause, "detail", None) or "")
+    if found is not None:
+        names = [name.strip() for name in found["columns"].split(",")]
+        return [name for name in names if name != "organization_id"]
+    name, table = getattr(cause, "constraint_name", None), getattr(cause, "table_name", None)
+    if not name or not table:
+        return []
+    _, marked, columns = name.partition(f"_{table}_organization_id_")
+    return [columns] if marked else []
+
+
+def _duplicate(cause: Any) -> CrmError:
+    if getattr(cause, "constraint_name", None) == "uq_record_keys_external":
+        return Duplicate(
+            "Another record has this external id.",
+            code="duplicate_external_id",
+            faults=[Fault("duplicate", "taken by another record", pointer="/external_ids")],
+        )
+    return Duplicate(
+        "A record with this value exists.",
+        faults=[Fault("duplicate", "must be unique", pointer=f"/{n}") for n in _columns(cause)],
+    )
+
+
+def _reference(cause: Any) -> CrmError:
+    if str(cause).startswith("update or delete"):
+        return Blocked("Other records still refer to this one.")
+    return Invalid(
+        "A record that is referred to does not exist.",
+        faults=[
+            Fault("unknown_reference", "there is no such record", pointer=f"/{name}")
+            for name in _columns(cause)
+        ],
+    )

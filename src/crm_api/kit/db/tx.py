@@ -1,0 +1,306 @@
+"""The unit of work: what one use case reads and writes, and the only commit there is."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Executable, Result, text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+
+from crm_api.kit import clock
+from crm_api.kit.actor import Actor
+from crm_api.kit.db import inserts
+from crm_api.kit.db.base import Base
+from crm_api.kit.db.database import Database
+from crm_api.kit.db.failures import translate
+from crm_api.kit.db.tables import EventRow, JobRow
+from crm_api.kit.ids import new_id
+from crm_api.kit.jobs import Message
+
+_BIND = text("SELECT set_config('app.organization_id', :organization, true)")
+
+
+class Tx:
+    """One session, one actor, one moment.
+
+    New rows are kept back and leave as a single statement. When nothing else was asked of the
+    database, that statement commits by itself: a plain create is one round trip.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        actor: Actor,
+        *,
+        request_id: str | None = None,
+        cause_id: UUID | None = None,
+        read_only: bool = False,
+        dry_run: bool = False,
+    ) -> None:
+        self.database = database
+        self.actor = actor
+        self.request_id = request_id
+        self.cause_id = cause_id
+        self.read_only = read_only
+        self.dry_run = dry_run
+        self.now: datetime = clock.now()
+        self.statements = 0
+        self.jobs: list[UUID] = []
+        self._rows: dict[type[Base], list[tuple[Any, ...]]] = {}
+        self._connection: AsyncConnection | None = None
+        self._session: AsyncSession | None = None
+        self._lock = asyncio.Lock()
+
+    @property
+    def organization_id(self) -> UUID:
+        """The tenant that everything here belongs to."""
+        return self.actor.organization_id
+
+    # Writing
+
+    def insert(self, model: type[Base], values: Mapping[str, Any]) -> None:
+        """Keep a new row back until the next flush; the organization is filled in."""
+        plan = inserts.plan_of(model)
+        row = plan.row({**values, "organization_id": self.organization_id})
+        self._rows.setdefault(model, []).append(row)
+
+    def record(
+        self,
+        type: str,
+        *,
+        entity: str,
+        record_id: UUID,
+        version: int,
+        data: Mapping[str, Any] | bytes,
+        previous: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Write down what happened, in the same transaction as the change itself.
+
+        `data` holds the values after (all of them at creation, else those that changed),
+        `previous` the values before.
+        """
+        self.insert(
+            EventRow,
+            {
+                "id": new_id(),
+                "type": type,
+                "entity": entity,
+                "record_id": record_id,
+                "version": version,
+                "data": data,
+                "previous": previous,
+                "actor_kind": self.actor.kind,
+                "actor_id": self.actor.id,
+                "request_id": self.request_id,
+                "cause_id": self.cause_id,
+                "occurred_at": self.now,
+            },
+        )
+
+    def enqueue(
+        self, message: Message, *, run_at: datetime | None = None, dedupe_key: str | None = None
+    ) -> UUID:
+        """Have work done after the commit; it happens if and only if this commits."""
+        job_id = new_id()
+        self.insert(
+            JobRow,
+            {
+                "id": job_id,
+                "kind": message.kind,
+                "args": message.args(),
+                "max_attempts": message.max_attempts,
+                "run_at": run_at or self.now,
+                "dedupe_key": dedupe_key,
+                "actor": asdict(self.actor) | {"scopes": sorted(self.actor.scopes)},
+                "created_by": self.actor.id,
+                "created_at": self.now,
+            },
+        )
+        if run_at is None:
+            self.jobs.append(job_id)
+        return job_id
+
+    # Asking
+
+    async def session(self) -> AsyncSession:
+        """The ORM session, in a transaction that begins here."""
+        if self._session is None:
+            try:
+                self._connection = await self.database.engine.connect()
+                await self._connection.begin()
+                if self.read_only:
+                    await self._connection.execute(text("SET TRANSACTION READ ONLY"))
+                await self._connection.execute(_BIND, {"organization": str(self.organization_id)})
+            except Exception as error:
+                raise translate(error) from error
+            self.statements += 1
+            self._session = AsyncSession(
+                bind=self._connection, expire_on_commit=False, autoflush=False
+            )
+        return self._session
+
+    async def run(self, statement: Executable) -> Result[Any]:
+        """One SQLAlchemy statement inside the transaction."""
+        await self.flush()
+        async with self._lock:
+            self.statements += 1
+            try:
+                return await (await self.session()).execute(statement)
+            except Exception as error:
+                raise translate(error) from error
+
+    async def fetch(self, sql: str, *args: Any) -> list[Any]:
+        """Rows of one reading statement straight from the driver.
+
+        Inside the transaction if one has begun, else in autocommit.
+        """
+        async with self._lock:
+            await self._send_rows()
+            self.statements += 1
+            if self._connection is None:
+                return await self.database.fetch(self.organization_id, sql, args)
+            return await self._in_transaction(sql, args)
+
+    async def write(self, sql: str, *args: Any) -> list[Any]:
+        """Rows of one changing statement, inside the transaction, which begins here if need be."""
+        async with self._lock:
+            await self.session()
+            await self._send_rows()
+            self.statements += 1
+            return await self._in_transaction(sql, args)
+
+    async def flush(self) -> None:
+        """Send what was kept back; a constraint that is broken speaks here."""
+        async with self._lock:
+            await self._send_rows()
+            if self._session is not None:
+                try:
+                    await self._session.flush()
+                except Exception as error:
+                    raise translate(error) from error
+
+    async def _send_rows(self) -> None:
+        if self._rows:
+            await self.session()
+            for sql, args in self._take_statements():
+                self.statements += 1
+                await self._in_transaction(sql, args)
+
+    async def _in_transaction(self, sql: str, args: Sequence[Any]) -> list[Any]:
+        assert self._connection is not None
+        try:
+            raw = await self._connection.get_raw_connection()
+            return await raw.driver_connection.fetch(sql, *args)  # pyright: ignore[reportOptionalMemberAccess]
+        except Exception as error:
+            raise translate(error) from error
+
+    def _take_statements(self) -> list[tuple[str, list[Any]]]:
+        rows, self._rows = self._rows, {}
+        statements: list[tuple[str, list[Any]]] = []
+        while rows:
+            models = tuple(sorted(rows, key=lambda model: model.__tablename__))
+            args = [
+                array
+                for model in models
+                for array in inserts.arrays(rows[model][: inserts.MAX_ROWS])
+            ]
+            statements.append((inserts.statement(models), args))
+            rows = {m: left for m in models if (left := rows[m][inserts.MAX_ROWS :])}
+        return statements
+
+    @asynccontextmanager
+    async def atomic(self) -> AsyncIterator[None]:
+        """A part that happens wholly or not at all, whatever becomes of the rest."""
+        await self.flush()
+        jobs = len(self.jobs)
+        if self._connection is None:
+            try:
+                yield
+            except BaseException:
+                await self.abandon()
+                raise
+            return
+        savepoint = await self._connection.begin_nested()
+        try:
+            yield
+            await self.flush()
+        except BaseException:
+            self._rows.clear()
+            del self.jobs[jobs:]
+            if self._session is not None:
+                self._session.expire_all()
+            await savepoint.rollback()
+            raise
+        await savepoint.commit()
+
+    # The end
+
+    async def finish(self) -> None:
+        """Commit; called by `unit_of_work` alone."""
+        if self.dry_run:
+            await self.flush()
+            await self.abandon()
+            return
+        statements = self._take_statements() if self._connection is None else []
+        if len(statements) == 1:
+            sql, args = statements[0]
+            self.statements += 1
+            await self.database.fetch(self.organization_id, sql, args)
+            return
+        if statements:
+            await self.session()
+            for sql, args in statements:
+                self.statements += 1
+                await self._in_transaction(sql, args)
+        if self._connection is not None:
+            await self.flush()
+            try:
+                await self._connection.commit()
+            except Exception as error:
+                raise translate(error) from error
+            finally:
+                await self._close()
+
+    async def abandon(self) -> None:
+        """Undo everything."""
+        self._rows.clear()
+        self.jobs.clear()
+        if self._connection is not None:
+            try:
+                await self._connection.rollback()
+            except Exception:  # noqa: BLE001 - the connection is lost, and with it the transaction
+                await self._connection.invalidate()
+            finally:
+                await self._close()
+
+    async def _close(self) -> None:
+        session, self._session = self._session, None
+        connection, self._connection = self._connection, None
+        if session is not None:
+            await session.close()
+        if connection is not None:
+            await connection.close()
+
+
+Ring = Callable[[Sequence[UUID]], Awaitable[None]]
+
+
+@asynccontextmanager
+async def unit_of_work(tx: Tx, ring: Ring | None = None) -> AsyncIterator[Tx]:
+    """Commit at the end of the block, roll back on any exception.
+
+    `ring` is told the ids of the jobs that were written, after the commit and at best effort.
+    """
+    try:
+        yield tx
+        jobs = list(tx.jobs)
+        await tx.finish()
+    except BaseException:
+        await asyncio.shield(tx.abandon())
+        raise
+    if ring is not None and jobs and not tx.dry_run:
+        await ring(jobs)

@@ -1,0 +1,1 @@
+"""GraphQL from the shapes that REST has."""

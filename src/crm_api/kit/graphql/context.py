@@ -1,0 +1,39 @@
+"""What every resolver gets: the transaction, and loaders that batch."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from strawberry.dataloader import DataLoader
+from strawberry.fastapi import BaseContext
+from strawberry.types import Info
+
+from crm_api.kit.crud.service import CrudService
+from crm_api.kit.db.tx import Tx
+
+
+class Context(BaseContext):
+    """One per request."""
+
+    def __init__(self, tx: Tx) -> None:
+        super().__init__()
+        self.tx = tx
+        self._loaders: dict[Any, DataLoader[UUID, Any]] = {}
+
+    def rows(self, service: type[CrudService[Any]]) -> DataLoader[UUID, Any]:
+        """Records of a collection by id, fetched together."""
+
+        async def load(ids: list[UUID]) -> list[Any]:
+            found = await service(self.tx).many(ids)
+            return [found.get(id) for id in ids]
+
+        return self.loader(service, load)
+
+    def loader(self, key: Any, load: Callable[[list[UUID]], Any]) -> DataLoader[UUID, Any]:
+        """The request's loader of this name."""
+        if key not in self._loaders:
+            self._loaders[key] = DataLoader(load)
+        return self._loaders[key]
+
+
+GraphInfo = Info[Context, None]

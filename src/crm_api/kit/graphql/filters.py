@@ -1,0 +1,117 @@
+"""The filter language as typed inputs: the same keys, in camelCase."""
+
+from typing import Annotated, Any, Optional
+
+import strawberry
+
+from crm_api.kit.query.filters import OPERATORS, QUANTIFIERS
+from crm_api.kit.query.listing import Kind, Listing
+
+_VALUES: dict[Kind, Any] = {
+    "text": str,
+    "uuid": str,
+    "integer": int,
+    "amount": str,
+    "boolean": bool,
+    "instant": str,
+    "day": str,
+    "tags": str,
+    "keys": str,
+}
+_operators: dict[str, type] = {}
+_where: dict[str, type] = {}
+
+
+def operators_of(kind: Kind) -> type:
+    """The input that holds the operators of a kind of field."""
+    name = f"{kind.capitalize()}Filter"
+    if name not in _operators:
+        value = _VALUES[kind]
+        annotations: dict[str, Any] = {}
+        fields: dict[str, Any] = {"__annotations__": annotations}
+        for operator in OPERATORS[kind]:
+            key = f"{operator}_" if operator == "in" else operator
+            taken = list[value] if operator in {"in", "nin", "between"} else value
+            annotations[key] = Optional[bool if operator == "is_null" else taken]  # noqa: UP045
+            fields[key] = strawberry.field(default=strawberry.UNSET, name=_camel(operator))
+        _operators[name] = strawberry.input(type(name, (), fields), name=name)
+    return _operators[name]
+
+
+def where_of(listing: Listing) -> type:
+    """The input type of a collection's filter."""
+    name = f"{_pascal(listing.entity)}Where"
+    if name in _where:
+        return _where[name]
+    itself = Annotated[name, strawberry.lazy(__name__)]
+    annotations: dict[str, Any] = {
+        "and_": Optional[list[itself]],  # noqa: UP045
+        "or_": Optional[list[itself]],  # noqa: UP045
+        "not_": Optional[itself],  # noqa: UP045
+    }
+    fields: dict[str, Any] = {"__annotations__": annotations}
+    for key in ("and_", "or_", "not_"):
+        fields[key] = strawberry.field(default=strawberry.UNSET, name=key[:-1])
+    for key, known in listing.fields.items():
+        annotations[key] = Optional[operators_of(known.kind)]  # noqa: UP045
+        fields[key] = strawberry.field(default=strawberry.UNSET)
+    made = type(name, (), fields)
+    _where[name] = made
+    globals()[name] = made
+    for relation in listing.relations:
+        target = where_of(relation.target())
+        kind = _quantified(relation.target()) if relation.many else target
+        annotations[relation.name] = Optional[  # noqa: UP045
+            Annotated[kind.__name__, strawberry.lazy(__name__)]
+        ]
+        setattr(made, relation.name, strawberry.field(default=strawberry.UNSET))
+    made = strawberry.input(made, name=name)
+    _where[name] = made
+    globals()[name] = made
+    return made
+
+
+def _quantified(listing: Listing) -> type:
+    name = f"{_pascal(listing.entity)}Quantifier"
+    if name not in _where:
+        target = Annotated[f"{_pascal(listing.entity)}Where", strawberry.lazy(__name__)]
+        count = f"{_pascal(listing.entity)}Count"
+        counted: dict[str, Any] = {"where": Optional[target]}  # noqa: UP045
+        for operator in ("eq", "ne", "gt", "gte", "lt", "lte"):
+            counted[operator] = Optional[int]  # noqa: UP045
+        counted["between"] = Optional[list[int]]  # noqa: UP045
+        made = strawberry.input(type(count, (), _unset(counted)), name=count)
+        kinds = {q: Optional[made if q == "count" else target] for q in QUANTIFIERS}  # noqa: UP045
+        _where[name] = strawberry.input(type(name, (), _unset(kinds)), name=name)
+        globals()[name] = _where[name]
+    return _where[name]
+
+
+def _unset(annotations: dict[str, Any]) -> dict[str, Any]:
+    fields: dict[str, Any] = {
+        key: strawberry.field(default=strawberry.UNSET) for key in annotations
+    }
+    return fields | {"__annotations__": annotations}
+
+
+def filter_of(given: Any) -> Any:
+    """A typed filter as the JSON of the filter language."""
+    if isinstance(given, list):
+        return [filter_of(item) for item in given]
+    definition = getattr(given, "__strawberry_definition__", None)
+    if definition is None:
+        return given
+    return {
+        field.python_name.removesuffix("_"): filter_of(value)
+        for field in definition.fields
+        if (value := getattr(given, field.python_name)) is not strawberry.UNSET
+    }
+
+
+def _camel(name: str) -> str:
+    head, *rest = name.split("_")
+    return head + "".join(word.capitalize() for word in rest)
+
+
+def _pascal(name: str) -> str:
+    return "".join(word.capitalize() for word in name.split("_"))

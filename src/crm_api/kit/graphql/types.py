@@ -1,0 +1,141 @@
+"""Strawberry types made from the pydantic shapes; rows are read by attribute."""
+
+import types
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime
+from typing import Annotated, Any, Literal, Optional, TypeVar, Union, get_args, get_origin
+from uuid import UUID
+
+import msgspec
+import strawberry
+from pydantic import BaseModel
+from strawberry.scalars import JSON
+from strawberry.types.base import has_object_definition
+
+from crm_api.kit.db.json import decode
+
+T = TypeVar("T")
+_outputs: dict[type[BaseModel], type] = {}
+_inputs: dict[type[BaseModel], type] = {}
+
+
+def resolve(source: Any, name: str) -> Any:
+    """The default resolver: struct, row or dictionary; JSON columns are parsed here."""
+    value = source.get(name) if isinstance(source, Mapping) else getattr(source, name)
+    return decode(value) if isinstance(value, msgspec.Raw) else value
+
+
+def _instant(value: datetime | str) -> str:
+    if isinstance(value, str):
+        return value
+    return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _parse_instant(value: str) -> datetime:
+    found = datetime.fromisoformat(value)
+    if found.tzinfo is None:
+        raise ValueError("a time needs a zone, such as Z or +02:00")
+    return found
+
+
+SCALARS: dict[object, Any] = {
+    datetime: strawberry.scalar(
+        name="DateTime",
+        description="RFC 3339, UTC.",
+        serialize=_instant,
+        parse_value=_parse_instant,
+    ),
+    date: strawberry.scalar(
+        name="Date",
+        description="YYYY-MM-DD.",
+        serialize=lambda value: value if isinstance(value, str) else value.isoformat(),
+        parse_value=date.fromisoformat,
+    ),
+    UUID: strawberry.scalar(name="UUID", serialize=str, parse_value=UUID),
+}
+
+
+def type_from(shape: type[BaseModel]) -> Callable[[type[T]], type[T]]:
+    """Make a class the GraphQL type of an `Out` shape, beside the fields it declares itself."""
+
+    def decorate(cls: type[T]) -> type[T]:
+        own = dict(cls.__dict__.get("__annotations__", {}))
+        cls.__annotations__ = {
+            name: _output(info.annotation) for name, info in shape.model_fields.items()
+        } | own
+        for name, info in shape.model_fields.items():
+            setattr(cls, name, strawberry.field(description=info.description))
+        made = strawberry.type(cls, name=cls.__name__, description=shape.__doc__)
+        _outputs[shape] = made
+        return made
+
+    return decorate
+
+
+def output_type(shape: type[BaseModel]) -> type:
+    """The GraphQL type of a nested shape, made on first use."""
+    if shape not in _outputs:
+        type_from(shape)(type(shape.__name__.removesuffix("Out"), (), {}))
+    return _outputs[shape]
+
+
+def _output(annotation: Any) -> Any:
+    return _mapped(annotation, output_type)
+
+
+def input_from(shape: type[BaseModel]) -> type:
+    """The GraphQL input of a shape; what is left out stays unset, which differs from null."""
+    if shape not in _inputs:
+        name = shape.__name__.removesuffix("Input") + "Input"
+        fields: dict[str, Any] = {"__annotations__": {}}
+        for key, info in shape.model_fields.items():
+            kind = _mapped(info.annotation, input_from)
+            if not info.is_required():
+                kind = Optional[kind]  # noqa: UP045 - built at run time
+                fields[key] = strawberry.field(
+                    default=strawberry.UNSET, description=info.description
+                )
+            else:
+                fields[key] = strawberry.field(description=info.description)
+            fields["__annotations__"][key] = kind
+        # Required fields come first, as dataclasses want them.
+        ordered = sorted(shape.model_fields, key=lambda k: not shape.model_fields[k].is_required())
+        fields["__annotations__"] = {k: fields["__annotations__"][k] for k in ordered}
+        made = strawberry.input(type(name, (), fields), name=name)
+        _inputs[shape] = made
+    return _inputs[shape]
+
+
+def _mapped(annotation: Any, nested: Callable[[type[BaseModel]], type]) -> Any:
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        return _mapped(get_args(annotation)[0], nested)
+    if origin in {Union, types.UnionType}:
+        parts = [a for a in get_args(annotation) if a is not type(None)]
+        if len(parts) > 1:
+            return JSON
+        return Optional[_mapped(parts[0], nested)]  # noqa: UP045 - built at run time
+    if origin is list:
+        return list[_mapped(get_args(annotation)[0], nested)]
+    if origin is Literal:
+        return str
+    if origin is dict or annotation is dict:
+        return JSON
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return nested(annotation)
+    if annotation in {UUID, datetime, date, str, int, bool, float}:
+        return annotation
+    return str
+
+
+def values_of(given: Any) -> Any:
+    """An input as the plain values that REST would have read, without what is unset."""
+    if isinstance(given, list):
+        return [values_of(item) for item in given]
+    if has_object_definition(given):
+        return {
+            field.python_name: values_of(value)
+            for field in given.__strawberry_definition__.fields
+            if (value := getattr(given, field.python_name)) is not strawberry.UNSET
+        }
+    return given

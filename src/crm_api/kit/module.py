@@ -1,0 +1,34 @@
+"""What a package adds to the product: its routes, types, jobs and tables, in one value."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from fastapi import APIRouter
+
+from crm_api.kit.crud.service import CrudService
+from crm_api.kit.jobs import Runner
+
+
+@dataclass(frozen=True)
+class Module:
+    """A switchable part of the product."""
+
+    name: str
+    routers: Sequence[APIRouter] = ()
+    queries: Sequence[type] = ()
+    mutations: Sequence[type] = ()
+    jobs: Sequence[Runner] = ()
+    services: Sequence[type[CrudService[Any]]] = ()
+    """The plain collections, for the generic tests and for whatever walks all records."""
+    events: Sequence[str] = ()
+    """Topics beside `created`, `updated`, `deleted` and `restored` of the collections."""
+    importers: Sequence[Any] = field(default=())
+    """How files become records (`platform/transfer`)."""
+
+    @property
+    def topics(self) -> list[str]:
+        """Every event type this module can emit."""
+        verbs = ("created", "updated", "deleted", "restored")
+        entities = [service.repository.listing.entity for service in self.services]
+        return sorted({*self.events, *(f"{e}.{verb}" for e in entities for verb in verbs)})

@@ -1,0 +1,43 @@
+"""Money: exact decimals outside, bigints inside."""
+
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import BigInteger, Dialect, Numeric, Text, case, cast, func
+from sqlalchemy.sql import ColumnElement
+from sqlalchemy.types import TypeDecorator
+
+SCALE = 10_000
+
+
+class AmountType(TypeDecorator[Decimal]):
+    """An amount as whole ten-thousandths of its currency's unit.
+
+    `numeric` has no leakproof operators, so under row-level security its indexes are not used
+    (ADR-0005); a bigint is exact to four decimals, more than any ISO 4217 currency has, up to
+    9 * 10^14. Reads as a decimal string with at least two decimals.
+    """
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> int | None:  # noqa: ARG002
+        """Decimal to ten-thousandths; a fifth decimal is an error, never rounded away."""
+        if value is None:
+            return None
+        scaled = Decimal(value) * SCALE
+        if scaled != int(scaled):
+            raise ValueError("an amount has at most four decimals")
+        return int(scaled)
+
+    def column_expression(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
+        """The decimal string, made by the database."""
+        exact = cast(column, Numeric(20, 0)) / SCALE
+        return case(
+            (column % (SCALE // 100) == 0, cast(cast(exact, Numeric(20, 2)), Text)),
+            else_=cast(func.trim_scale(exact), Text),
+        )
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:  # noqa: ARG002
+        """The string back as a Decimal, for the ORM."""
+        return None if value is None else Decimal(value)

@@ -1,0 +1,1 @@
+"""One filter language, one cursor, one way to read a page."""

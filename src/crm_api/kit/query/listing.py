@@ -1,0 +1,162 @@
+"""What of a collection can be shown, filtered, sorted, searched and included: declared once."""
+
+import types
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from functools import cached_property
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import ColumnElement
+from sqlalchemy.orm import InstrumentedAttribute
+
+from crm_api.kit.db.base import Entity
+from crm_api.kit.money import AmountType
+from crm_api.kit.schema import Out
+
+Kind = Literal["text", "uuid", "integer", "amount", "boolean", "instant", "day", "tags", "keys"]
+
+
+@dataclass(frozen=True)
+class Field:
+    """One filterable field: its column and what may be asked of it."""
+
+    name: str
+    kind: Kind
+    column: InstrumentedAttribute[Any] | None
+    nullable: bool
+    choices: tuple[str, ...] = ()
+    key: "Key | None" = None
+
+
+@dataclass(frozen=True)
+class Key:
+    """A field that is looked up in `record_keys`: the kind there, and how a value is normalised."""
+
+    kind: str
+    normalise: Callable[[str, str | None], str]
+    """Takes the value and the organization's country."""
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A path to another collection."""
+
+    name: str
+    target: "Callable[[], Listing]"
+    local: InstrumentedAttribute[Any]
+    remote: InstrumentedAttribute[Any]
+    many: bool = False
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A collection as its readers see it."""
+
+    model: type[Entity]
+    out: type[Out]
+    sorts: Mapping[str, InstrumentedAttribute[Any]] = field(default_factory=dict)
+    """Further sort keys, or better ones: `name` by its dictionary key."""
+    default_sort: str = "-created_at"
+    relations: tuple[Relation, ...] = ()
+    keys: Mapping[str, Key] = field(default_factory=dict)
+    searchable: bool = False
+
+    @property
+    def entity(self) -> str:
+        """The record's word, such as `contact`."""
+        return self.model.entity
+
+    @cached_property
+    def shown(self) -> tuple[str, ...]:
+        """Every field of the representation, in order."""
+        return tuple(self.out.model_fields)
+
+    @cached_property
+    def fields(self) -> dict[str, Field]:
+        """The filterable fields by name."""
+        found: dict[str, Field] = {}
+        for name, info in self.out.model_fields.items():
+            if name in self.keys:
+                found[name] = Field(name, "keys", None, nullable=False, key=self.keys[name])
+                continue
+            column = getattr(self.model, name, None)
+            if not isinstance(column, InstrumentedAttribute):
+                continue
+            kind, nullable, choices = _kind(info.annotation)
+            if isinstance(column.type, AmountType):
+                kind = "amount"
+            if kind is not None:
+                found[name] = Field(name, kind, column, nullable, choices)
+        return found
+
+    @cached_property
+    def sort_keys(self) -> dict[str, InstrumentedAttribute[Any]]:
+        """What `sort` may name."""
+        own = {
+            name: f.column
+            for name, f in self.fields.items()
+            if f.column is not None and f.kind not in {"tags", "keys"}
+        }
+        return {**own, **self.sorts}
+
+    @cached_property
+    def related(self) -> dict[str, Relation]:
+        """The relations by name."""
+        return {relation.name: relation for relation in self.relations}
+
+    def expressions(self, names: tuple[str, ...]) -> list[ColumnElement[Any]]:
+        """The columns to select for these fields."""
+        return [getattr(self.model, name).label(name) for name in names]
+
+    def row_shape(
+        self, names: tuple[str, ...], included: tuple[str, ...] = ()
+    ) -> type[msgspec.Struct]:
+        """The struct of a row; it encodes to JSON as `out` documents."""
+        shape = self._shapes.get((names, included))
+        if shape is None:
+            shape = msgspec.defstruct(
+                self.out.__name__,
+                [(n, Any) for n in names] + [(n, Any, None) for n in included],
+                gc=False,
+            )
+            self._shapes[names, included] = shape
+        return shape
+
+    @cached_property
+    def _shapes(self) -> dict[tuple[tuple[str, ...], tuple[str, ...]], type[msgspec.Struct]]:
+        return {}
+
+    @cached_property
+    def statements(self) -> dict[Any, Any]:
+        """The compiled statements of this collection by their shape; bounded by `page`."""
+        return {}
+
+
+def _kind(annotation: Any) -> tuple[Kind | None, bool, tuple[str, ...]]:
+    nullable = False
+    if get_origin(annotation) is Annotated:
+        annotation = get_args(annotation)[0]
+    if get_origin(annotation) in {Union, types.UnionType}:
+        parts = [a for a in get_args(annotation) if a is not type(None)]
+        nullable = len(parts) < len(get_args(annotation))
+        annotation = parts[0]
+        if get_origin(annotation) is Annotated:
+            annotation = get_args(annotation)[0]
+    if get_origin(annotation) is Literal:
+        return "text", nullable, get_args(annotation)
+    if annotation == list[str]:
+        return "tags", nullable, ()
+    plain: dict[Any, Kind] = {
+        str: "text",
+        UUID: "uuid",
+        int: "integer",
+        bool: "boolean",
+        datetime: "instant",
+        date: "day",
+        Decimal: "amount",
+    }
+    return plain.get(annotation), nullable, ()

@@ -1,0 +1,415 @@
+"""Reading a collection: one statement, compiled once per shape, no object per row but its struct."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, Literal
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import ARRAY, ColumnElement, Select, and_, bindparam, func, or_, select, tuple_
+from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
+
+from crm_api.kit.db.inserts import Converter, converter
+from crm_api.kit.db.tx import Tx
+from crm_api.kit.errors import Invalid
+from crm_api.kit.query.compile import ORGANIZATION, Binds, condition
+from crm_api.kit.query.cursor import context_of, seal, unseal
+from crm_api.kit.query.filters import Filter
+from crm_api.kit.query.listing import Listing
+from crm_api.kit.values.names import query_words
+
+MAX_LIMIT = 200
+MAX_SORTS = 4
+SEARCH_CAP = 2_000
+_STATEMENTS = 500
+_DIALECT = asyncpg_dialect()
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which fields of a record are shown, and which related records come with it."""
+
+    fields: tuple[str, ...]
+    included: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls, listing: Listing, fields: str | None = None, include: str | None = None
+    ) -> "Selection":
+        """Read `fields=id,name,company.name` and `include=company`; raises `Invalid`."""
+        own: list[str] = []
+        related: dict[str, list[str]] = {}
+        for path in _names(include):
+            if path not in listing.related:
+                raise Invalid.parameter(
+                    "include", "unknown_relation", f"No relation {path[:60]!r}."
+                )
+            if listing.related[path].many:
+                raise Invalid.parameter("include", "not_includable", f"{path} is a collection.")
+            related[path] = []
+        for path in _names(fields):
+            head, _, tail = path.partition(".")
+            target = listing.related.get(head) if tail else None
+            known = (
+                target.target().shown if target is not None and not target.many else listing.shown
+            )
+            if (tail or head) not in known or (tail and target is None):
+                raise Invalid.parameter("fields", "unknown_field", f"No field {path[:60]!r}.")
+            if tail:
+                related.setdefault(head, []).append(tail)
+            else:
+                own.append(head)
+        shown = tuple(dict.fromkeys(own)) if own else listing.shown
+        return cls(
+            shown,
+            {
+                name: tuple(dict.fromkeys(some)) or listing.related[name].target().shown
+                for name, some in related.items()
+            },
+        )
+
+
+@dataclass(frozen=True)
+class PageQuery:
+    """What is asked of a collection."""
+
+    selection: Selection
+    filter: Filter = field(default_factory=Filter)
+    sort: str | None = None
+    limit: int = 50
+    cursor: str | None = None
+    search: str | None = None
+    count: Literal["exact", "estimate"] | None = None
+    deleted: Literal["include", "only"] | None = None
+
+
+@dataclass(frozen=True)
+class Page:
+    """Rows of a collection, and where the next ones begin."""
+
+    data: list[Any]
+    next_cursor: str | None
+    total: int | None = None
+    cursors: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Sort:
+    """One sort key."""
+
+    name: str
+    column: Any
+    descending: bool
+    nullable: bool
+
+
+@dataclass(frozen=True)
+class Statement:
+    """SQL for the driver, and the names of its parameters in order."""
+
+    sql: str
+    names: tuple[str, ...]
+    converters: Mapping[str, Converter]
+    constants: Mapping[str, Any]
+
+    def args(self, values: Mapping[str, Any]) -> list[Any]:
+        """The values in the order of the placeholders."""
+        converters = self.converters
+        given = {**self.constants, **values}
+        if not converters:
+            return [given[name] for name in self.names]
+        return [
+            converters[name](given[name]) if name in converters else given[name]
+            for name in self.names
+        ]
+
+
+def prepared(listing: Listing, shape: Any, build: Any) -> Statement:
+    """The compiled statement of a shape, built on first use."""
+    found = listing.statements.get(shape)
+    if found is None:
+        if len(listing.statements) >= _STATEMENTS:
+            listing.statements.clear()
+        found = compiled(build())
+        listing.statements[shape] = found
+    return found
+
+
+def compiled(query: Select[Any]) -> Statement:
+    """A SQLAlchemy statement as the driver takes it."""
+    done = query.compile(dialect=_DIALECT)
+    names = tuple(done.positiontup or ())
+    kinds = {name: converter(bind.type) for name, bind in done.binds.items()}
+    constants = {name: bind.value for name, bind in done.binds.items() if not bind.required}
+    return Statement(str(done), names, {n: c for n, c in kinds.items() if c}, constants)
+
+
+def sorts_of(listing: Listing, sort: str | None) -> list[Sort]:
+    """Read `-created_at,name`; raises `Invalid`."""
+    found: list[Sort] = []
+    for part in _names(sort or listing.default_sort):
+        name = part.removeprefix("-")
+        column = listing.sort_keys.get(name)
+        if column is None:
+            raise Invalid.parameter("sort", "unknown_field", f"Cannot sort by {name[:60]!r}.")
+        if any(known.name == name for known in found):
+            raise Invalid.parameter("sort", "repeated_field", f"{name} stands twice.")
+        nullable = bool(column.property.columns[0].nullable)
+        found.append(Sort(name, column, part.startswith("-"), nullable))
+    if len(found) > MAX_SORTS:
+        raise Invalid.parameter("sort", "too_many_fields", f"At most {MAX_SORTS} sort keys.")
+    down = found[0].descending
+    return [*found, Sort("id", listing.model.id, down, nullable=False)]
+
+
+async def read_page(tx: Tx, listing: Listing, query: PageQuery) -> Page:
+    """One page; `limit + 1` rows are read, so that the last page is known to be the last."""
+    sorts = sorts_of(listing, query.sort)
+    words = search_of(listing, query.search)
+    context = context_of(
+        tx.organization_id,
+        listing.entity,
+        [(s.name, s.descending) for s in sorts],
+        query.filter.shape,
+        query.filter.values,
+        words,
+        query.deleted,
+    )
+    key = tx.database.signing_key
+    after = None if query.cursor is None else unseal(key, context, query.cursor)
+    fields = query.selection.fields
+    nulls = None if after is None else tuple(value is None for value in after)
+    extra = tuple(name for name in _hidden(listing, query.selection) if name not in fields)
+    shape = (
+        "page",
+        fields + extra,
+        query.filter.shape,
+        tuple((s.name, s.descending) for s in sorts),
+        words is not None,
+        query.deleted,
+        nulls,
+    )
+    statement = prepared(
+        listing, shape, lambda: _select_page(listing, fields + extra, query, sorts, words, nulls)
+    )
+    values: dict[str, Any] = {"organization": tx.organization_id, "limit": query.limit + 1}
+    values.update(zip(_value_names(query.filter), query.filter.values, strict=True))
+    if words is not None:
+        values["words"] = words
+    if after is not None:
+        values.update(_cursor_values(sorts, after))
+    rows = await tx.fetch(statement.sql, *statement.args(values))
+    more = len(rows) > query.limit
+    rows = rows[: query.limit]
+    width = len(fields)
+    make = listing.row_shape(fields, tuple(query.selection.included))
+    data = [make(*row[:width]) for row in rows]
+    if query.selection.included:
+        hidden = [row[width : width + len(extra)] for row in rows]
+        await _include(tx, listing, query.selection, data, hidden, extra)
+    ends = len(sorts)
+    last = seal(key, context, list(rows[-1])[-ends:]) if more else None
+    total = await count(tx, listing, query) if query.count else None
+    return Page(data, last, total, _Cursors(key, context, rows, ends))
+
+
+class _Cursors(Sequence[str]):
+    """A cursor per row, made only for those who ask."""
+
+    def __init__(self, key: bytes, context: bytes, rows: list[Any], ends: int) -> None:
+        self._key, self._context, self._rows, self._ends = key, context, rows, ends
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: Any) -> Any:
+        return seal(self._key, self._context, list(self._rows[index])[-self._ends :])
+
+
+def search_of(listing: Listing, text: str | None) -> str | None:
+    """A user's words as a tsquery in which the last letters of each may be missing."""
+    if text is None:
+        return None
+    if not listing.searchable:
+        raise Invalid.parameter("q", "not_searchable", "This collection has no search.")
+    groups = query_words(text)
+    if not groups:
+        raise Invalid.parameter("q", "no_words", "Give at least one letter or digit.")
+    either = (" | ".join(f"'{word}':*" for word in words) for words in groups)
+    return " & ".join(f"({words})" for words in either)
+
+
+def _hidden(listing: Listing, selection: Selection) -> list[str]:
+    return [listing.related[name].local.key for name in selection.included]
+
+
+def base(listing: Listing, query: Select[Any], deleted: str | None) -> Select[Any]:
+    """The tenant and the bin: in every statement."""
+    model = listing.model
+    query = query.where(model.organization_id == ORGANIZATION)
+    if deleted is None:
+        return query.where(model.deleted_at.is_(None))
+    return query.where(model.deleted_at.is_not(None)) if deleted == "only" else query
+
+
+def _matching(
+    listing: Listing, query: Select[Any], asked: PageQuery, *, search: bool
+) -> Select[Any]:
+    model = listing.model
+    query = base(listing, query, asked.deleted)
+    if asked.filter.shape != ("and", ()):
+        query = query.where(condition(asked.filter.shape, listing, model, Binds()))
+    if search:
+        found = func.crm_search(listing.entity, bindparam("words"), SEARCH_CAP)
+        ids = func.array(select(func.unnest(found)).scalar_subquery())
+        query = query.where(model.id == func.any(ids))
+    return query
+
+
+def _select_page(
+    listing: Listing,
+    fields: tuple[str, ...],
+    asked: PageQuery,
+    sorts: list[Sort],
+    words: str | None,
+    nulls: tuple[bool, ...] | None,
+) -> Select[Any]:
+    keys = [sort.column.label(f"sort_{n}") for n, sort in enumerate(sorts)]
+    query = select(*listing.expressions(fields), *keys)
+    query = _matching(listing, query, asked, search=words is not None)
+    if nulls is not None:
+        query = query.where(_after(sorts, nulls))
+    return query.order_by(*[_order(sort) for sort in sorts]).limit(bindparam("limit"))
+
+
+def _order(sort: Sort) -> ColumnElement[Any]:
+    ordered = sort.column.desc() if sort.descending else sort.column.asc()
+    return ordered.nulls_last() if sort.nullable and sort.descending else ordered
+
+
+def _after(sorts: list[Sort], nulls: tuple[bool, ...]) -> ColumnElement[bool]:
+    binds = [bindparam(f"k{n}", type_=sort.column.type) for n, sort in enumerate(sorts)]
+    down = sorts[0].descending
+    if not any(sort.nullable or sort.descending != down for sort in sorts):
+        # A row comparison is one index condition, however many keys there are.
+        row, bound = tuple_(*[s.column for s in sorts]), tuple_(*binds)
+        return row < bound if down else row > bound
+    ways: list[ColumnElement[bool]] = []
+    equal: list[ColumnElement[bool]] = []
+    for sort, bind, null in zip(sorts, binds, nulls, strict=True):
+        if not null:
+            beyond = sort.column < bind if sort.descending else sort.column > bind
+            if sort.nullable:
+                beyond = or_(beyond, sort.column.is_(None))
+            ways.append(and_(*equal, beyond))
+        equal.append(sort.column.is_(None) if null else sort.column == bind)
+    return or_(*ways)
+
+
+def _cursor_values(sorts: list[Sort], after: list[Any]) -> dict[str, Any]:
+    if len(after) != len(sorts):
+        raise Invalid.parameter("cursor", "invalid_cursor", "Not a cursor of this list.")
+    return {
+        f"k{n}": _typed(value, sort.column.type.python_type)
+        for n, (sort, value) in enumerate(zip(sorts, after, strict=True))
+    }
+
+
+def _typed(value: Any, kind: type) -> Any:
+    if value is None or kind not in {datetime, date, UUID}:
+        return value
+    return msgspec.convert(value, kind)
+
+
+def _value_names(filter: Filter) -> list[str]:
+    return [f"v{n}" for n in range(len(filter.values))]
+
+
+async def count(tx: Tx, listing: Listing, query: PageQuery) -> int:
+    """How many rows match: exactly, or as the planner guesses."""
+    words = search_of(listing, query.search)
+    shape = ("count", query.filter.shape, words is not None, query.deleted)
+    statement = prepared(
+        listing,
+        shape,
+        lambda: _matching(
+            listing,
+            select(func.count()).select_from(listing.model),
+            query,
+            search=words is not None,
+        ),
+    )
+    values: dict[str, Any] = {"organization": tx.organization_id}
+    values.update(zip(_value_names(query.filter), query.filter.values, strict=True))
+    if words is not None:
+        values["words"] = words
+    args = statement.args(values)
+    if query.count == "exact":
+        return (await tx.fetch(statement.sql, *args))[0][0]
+    listed = statement.sql.replace("count(*)", "1", 1)
+    plan = await tx.fetch(f"EXPLAIN (FORMAT JSON) {listed}", *args)
+    return int(plan[0][0][0]["Plan"]["Plan Rows"])
+
+
+async def read_rows(
+    tx: Tx,
+    listing: Listing,
+    ids: Sequence[UUID],
+    selection: Selection,
+    *,
+    deleted: Literal["include", "only"] | None = None,
+) -> dict[UUID, Any]:
+    """The representations of some records by id; those that are not there are left out."""
+    fields = selection.fields
+    extra = tuple(name for name in _hidden(listing, selection) if name not in fields)
+    statement = prepared(
+        listing,
+        ("rows", fields + extra, deleted),
+        lambda: _select_rows(listing, fields + extra, deleted),
+    )
+    rows = await tx.fetch(
+        statement.sql, *statement.args({"organization": tx.organization_id, "ids": list(ids)})
+    )
+    width = len(fields)
+    make = listing.row_shape(fields, tuple(selection.included))
+    data = [make(*row[:width]) for row in rows]
+    if selection.included:
+        hidden = [row[width : width + len(extra)] for row in rows]
+        await _include(tx, listing, selection, data, hidden, extra)
+    return {row[-1]: made for row, made in zip(rows, data, strict=True)}
+
+
+def _select_rows(listing: Listing, fields: tuple[str, ...], deleted: str | None) -> Select[Any]:
+    model = listing.model
+    query = select(*listing.expressions(fields), model.id.label("row_id"))
+    return base(listing, query, deleted).where(
+        model.id == func.any(bindparam("ids", type_=ARRAY(model.id.type)))
+    )
+
+
+async def _include(
+    tx: Tx,
+    listing: Listing,
+    selection: Selection,
+    data: list[Any],
+    hidden: list[Any],
+    extra: tuple[str, ...],
+) -> None:
+    for name, fields in selection.included.items():
+        relation = listing.related[name]
+        local = relation.local.key
+        ids = [
+            getattr(row, local) if local not in extra else other[extra.index(local)]
+            for row, other in zip(data, hidden, strict=True)
+        ]
+        wanted = list({i for i in ids if i is not None})
+        found: dict[UUID, Any] = {}
+        if wanted:
+            found = await read_rows(tx, relation.target(), wanted, Selection(fields))
+        for row, id in zip(data, ids, strict=True):
+            setattr(row, name, found.get(id))
+
+
+def _names(listed: str | None) -> list[str]:
+    return [name.strip() for name in (listed or "").split(",") if name.strip()]

@@ -1,0 +1,1 @@
+"""REST from the same declarations: parameters, requests, answers, routers."""

@@ -1,0 +1,97 @@
+"""The query parameters that every list has, typed and documented."""
+
+import re
+from typing import Annotated, Any, Literal
+
+from fastapi import Query, Request
+from pydantic import Field
+
+from crm_api.kit.db.tx import Tx
+from crm_api.kit.errors import Invalid
+from crm_api.kit.query.filters import Filter, parse
+from crm_api.kit.query.listing import Listing
+from crm_api.kit.query.page import MAX_LIMIT, PageQuery, Selection
+from crm_api.kit.schema import Schema
+
+Fields = Annotated[
+    str | None,
+    Query(max_length=2000, description="Only these fields: `id,name,company.name`."),
+]
+Include = Annotated[
+    str | None, Query(max_length=500, description="Related records to bring along: `company`.")
+]
+Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="Records per page.")]
+Cursor = Annotated[
+    str | None, Query(max_length=2000, description="`next_cursor` of the page before.")
+]
+Sort = Annotated[
+    str | None,
+    Query(max_length=200, description="`-created_at,name`: a minus sorts downwards."),
+]
+Search = Annotated[
+    str | None, Query(max_length=200, description="Words to find; their endings may be missing.")
+]
+Count = Annotated[
+    Literal["exact", "estimate"] | None, Query(description="Also count what matches.")
+]
+Deleted = Annotated[
+    Literal["include", "only"] | None, Query(description="Show records in the bin, too or only.")
+]
+_PATH = re.compile(r"\[([^\[\]]{1,60})\]")
+
+
+class QueryBody(Schema):
+    """A list request whose filter is too rich for a query string."""
+
+    filter: dict[str, Any] = Field(
+        default_factory=dict,
+        description="The filter language.",
+        examples=[{"lifecycle": {"in": ["lead", "customer"]}}],
+    )
+    sort: list[Annotated[str, Field(max_length=100)]] = Field(
+        default_factory=list, max_length=4, examples=[["-created_at"]]
+    )
+    limit: int = Field(50, ge=1, le=MAX_LIMIT)
+    cursor: Annotated[str, Field(max_length=2000)] | None = None
+    fields: list[Annotated[str, Field(max_length=100)]] | None = Field(None, max_length=100)
+    include: list[Annotated[str, Field(max_length=100)]] | None = Field(None, max_length=20)
+    count: Literal["exact", "estimate"] | None = None
+    deleted: Literal["include", "only"] | None = None
+    q: Annotated[str, Field(max_length=200)] | None = None
+
+
+def query_of(body: QueryBody, listing: Listing, tx: Tx) -> PageQuery:
+    """The page that a body asks for."""
+    return PageQuery(
+        selection=Selection.of(listing, ",".join(body.fields or ()), ",".join(body.include or ())),
+        filter=parse(body.filter, listing, tx.actor, tx.now) if body.filter else Filter(),
+        sort=",".join(body.sort) or None,
+        limit=body.limit,
+        cursor=body.cursor,
+        search=body.q,
+        count=body.count,
+        deleted=body.deleted,
+    )
+
+
+def filter_of(request: Request, listing: Listing, tx: Tx) -> Filter:
+    """The filter of `filter[company][industry]=bank`, the flattening of the same JSON."""
+    source: dict[str, Any] = {}
+    for name, value in request.query_params.multi_items():
+        if name.startswith("filter["):
+            _put(source, name, value)
+    return parse(source, listing, tx.actor, tx.now, lax=True) if source else Filter()
+
+
+def _put(source: dict[str, Any], name: str, value: str) -> None:
+    path = _PATH.findall(name)
+    if not path or name != "filter" + "".join(f"[{part}]" for part in path):
+        raise Invalid.parameter(name[:80], "invalid_filter", "Write filter[field][operator]=value.")
+    here: Any = source
+    for part in path[:-1]:
+        here = here.setdefault(part, {})
+        if not isinstance(here, dict):
+            raise Invalid.parameter(name[:80], "invalid_filter", "The field has a value already.")
+    if path[-1] in here:
+        raise Invalid.parameter(name[:80], "invalid_filter", "The same filter stands twice.")
+    here[path[-1]] = value

@@ -1,0 +1,147 @@
+"""Requests read strictly, and the transaction that each of them gets."""
+
+import json
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Annotated, Any, Protocol
+
+from fastapi import Depends, Query, Request, Response
+from fastapi.routing import APIRoute
+
+from crm_api.kit.actor import Actor
+from crm_api.kit.db.database import Database
+from crm_api.kit.db.tx import Ring, Tx, unit_of_work
+from crm_api.kit.errors import Invalid
+
+MAX_JSON_DEPTH = 32
+
+
+class Services(Protocol):
+    """What the application keeps for its requests."""
+
+    database: Database
+    ring: Ring
+
+    async def authenticate(self, authorization: str | None) -> Actor:
+        """The actor of a credential; raises `Unauthenticated`."""
+        ...
+
+
+def services_of(request: Request) -> Services:
+    """The application's services."""
+    return request.app.state.services
+
+
+async def reading(request: Request) -> Tx:
+    """A transaction-less read: each statement commits by itself."""
+    services = services_of(request)
+    actor = await services.authenticate(request.headers.get("authorization"))
+    request.scope["actor"] = actor
+    tx = Tx(services.database, actor, request_id=request.scope.get("request_id"), read_only=True)
+    request.scope["tx"] = tx
+    return tx
+
+
+async def writing(
+    request: Request,
+    dry_run: Annotated[
+        bool, Query(description="Check and answer as if done, but store nothing.")
+    ] = False,
+) -> AsyncIterator[Tx]:
+    """A unit of work that commits before the answer leaves (ADR-0002)."""
+    services = services_of(request)
+    actor = await services.authenticate(request.headers.get("authorization"))
+    request.scope["actor"] = actor
+    tx = Tx(services.database, actor, request_id=request.scope.get("request_id"), dry_run=dry_run)
+    request.scope["tx"] = tx
+    async with unit_of_work(tx, services.ring):
+        yield tx
+
+
+Reading = Annotated[Tx, Depends(reading)]
+# "function": the commit comes before the answer, so that a commit that fails is an error.
+Writing = Annotated[Tx, Depends(writing, scope="function")]
+
+
+class StrictRoute(APIRoute):
+    """A route that refuses what the framework lets pass: unknown parameters, unclean JSON."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The handler, behind the checks."""
+        handle = super().get_route_handler()
+        known = frozenset(_query_names(self.dependant))
+        filters = bool((self.openapi_extra or {}).get("x-filter"))
+
+        async def strict(request: Request) -> Response:
+            for name in request.query_params:
+                if name not in known and not (filters and name.startswith("filter[")):
+                    raise Invalid.parameter(
+                        name[:60], "unknown_parameter", f"Unknown parameter {name[:60]!r}."
+                    )
+            return await handle(StrictRequest(request.scope, request.receive))
+
+        return strict
+
+
+def _query_names(dependant: Any) -> list[str]:
+    names = [param.alias for param in dependant.query_params]
+    for inner in dependant.dependencies:
+        names += _query_names(inner)
+    return names
+
+
+class StrictRequest(Request):
+    """JSON without NaN, repeated keys or abysmal nesting."""
+
+    async def json(self) -> Any:
+        """The body's value; raises `JSONDecodeError`, which becomes 400."""
+        return loads(await self.body())
+
+
+def loads(body: bytes) -> Any:
+    """Read JSON strictly; raises `JSONDecodeError`."""
+    try:
+        text = body.decode()
+    except UnicodeDecodeError as error:
+        raise json.JSONDecodeError("not UTF-8", "", error.start) from None
+    if text.count("[") + text.count("{") > MAX_JSON_DEPTH and _depth(text) > MAX_JSON_DEPTH:
+        raise json.JSONDecodeError(f"nested deeper than {MAX_JSON_DEPTH}", "", 0)
+    try:
+        return json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse)
+    except json.JSONDecodeError:
+        raise
+    except ValueError as error:
+        raise json.JSONDecodeError(str(error)[:200], "", 0) from None
+
+
+def _depth(text: str) -> int:
+    deepest = depth = 0
+    in_string = escaped = False
+    for char in text:
+        if in_string:
+            if escaped:
+                escaped = False
+            elif char == "\\":
+                escaped = True
+            elif char == '"':
+                in_string = False
+        elif char == '"':
+            in_string = True
+        elif char in "[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif char in "]}":
+            depth -= 1
+    return deepest
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key {twice[:60]!r} stands twice")
+    return found
+
+
+def _refuse(constant: str) -> Any:
+    raise ValueError(f"{constant} is not JSON")

@@ -1,0 +1,195 @@
+"""The routes of a plain collection."""
+
+from typing import Annotated, Any, cast
+from uuid import UUID
+
+from fastapi import APIRouter, Header, Path, Request, Response
+from pydantic import BaseModel, create_model
+
+from crm_api.kit.crud.service import CrudService
+from crm_api.kit.query.page import PageQuery, Selection
+from crm_api.kit.rest import answers, params
+from crm_api.kit.rest.problems import problems
+from crm_api.kit.rest.requests import Reading, StrictRoute, Writing
+from crm_api.kit.schema import Create, Out, Update
+
+IfMatch = Annotated[
+    str | None,
+    Header(alias="If-Match", description="Change only if this is still the record's `ETag`."),
+]
+IfNoneMatch = Annotated[
+    str | None, Header(alias="If-None-Match", description="304 if this is still the `ETag`.")
+]
+Id = Annotated[UUID, Path(description="The record's id.")]
+
+FILTER_PARAMETER: dict[str, Any] = {
+    "name": "filter",
+    "in": "query",
+    "style": "deepObject",
+    "explode": True,
+    "description": "`filter[lifecycle][in]=lead,customer&filter[company][industry]=bank`: "
+    "the filter language, flattened; a bare value means `eq`.",
+    "schema": {"type": "object", "additionalProperties": True, "maxProperties": 0},
+}
+
+
+def new_router(tag: str, prefix: str) -> APIRouter:
+    """An empty router whose requests are read strictly."""
+    return APIRouter(prefix=f"/v1/{prefix}", tags=[tag], route_class=StrictRoute)
+
+
+def page_shape(out: type[BaseModel]) -> type[BaseModel]:
+    """The documented shape of a list of these."""
+    name = f"{out.__name__.removesuffix('Out')}Page"
+    shape = create_model(
+        name,
+        __doc__="A page of a list.",
+        data=(list[out], ...),
+        next_cursor=(str | None, ...),
+        total=(int | None, None),
+    )
+    return cast("type[BaseModel]", shape)
+
+
+def crud_router(
+    service: type[CrudService[Any]],
+    *,
+    create: type[Create],
+    update: type[Update],
+    out: type[Out],
+    made: type[Out] | None = None,
+) -> APIRouter:
+    """List, query, create, read, patch, bin and restore; `made` is what creation answers."""
+    plural = service.plural
+    router = new_router(plural, plural.replace("_", "-"))
+    listing = service.repository.listing
+    one = listing.entity
+    single = "".join(word.capitalize() for word in one.split("_"))
+    many = "".join(word.capitalize() for word in plural.split("_"))
+    listed: dict[int | str, dict[str, Any]] = {200: {"model": page_shape(out)}}
+    found: dict[int | str, dict[str, Any]] = {200: {"model": out}}
+
+    async def list_records(
+        request: Request,
+        tx: Reading,
+        limit: params.Limit = 50,
+        cursor: params.Cursor = None,
+        sort: params.Sort = None,
+        fields: params.Fields = None,
+        include: params.Include = None,
+        q: params.Search = None,
+        count: params.Count = None,
+        deleted: params.Deleted = None,
+    ) -> Response:
+        page = await service(tx).page(
+            PageQuery(
+                selection=Selection.of(listing, fields, include),
+                filter=params.filter_of(request, listing, tx),
+                sort=sort,
+                limit=limit,
+                cursor=cursor,
+                search=q,
+                count=count,
+                deleted=deleted,
+            )
+        )
+        return answers.page(request, page)
+
+    async def query_records(request: Request, tx: Reading, body: params.QueryBody) -> Response:
+        page = await service(tx).page(params.query_of(body, listing, tx))
+        return answers.page(request, page, link=False)
+
+    async def create_record(request: Request, tx: Writing, body: create) -> Response:  # pyright: ignore[reportInvalidTypeForm]
+        return answers.created(request, await service(tx).create(body))
+
+    async def read_record(
+        id: Id,
+        tx: Reading,
+        fields: params.Fields = None,
+        include: params.Include = None,
+        if_none_match: IfNoneMatch = None,
+    ) -> Response:
+        selection = Selection.of(listing, fields, include)
+        asked = selection
+        if "version" not in selection.fields:
+            asked = Selection((*selection.fields, "version"), selection.included)
+        row = await service(tx).get(id, asked)
+        etag = answers.etag_of(row.version, selection, listing.shown)
+        if answers.matches(if_none_match, etag):
+            return answers.unchanged(etag)
+        return answers.record(row, etag=etag)
+
+    async def update_record(
+        id: Id, tx: Writing, body: update, if_match: IfMatch = None
+    ) -> Response:  # pyright: ignore[reportInvalidTypeForm]
+        expected = answers.version_of(if_match)
+        return answers.record(await service(tx).update(id, body, expected_version=expected))
+
+    async def delete_record(id: Id, tx: Writing, if_match: IfMatch = None) -> Response:
+        await service(tx).delete(id, expected_version=answers.version_of(if_match))
+        return Response(status_code=204)
+
+    async def restore_record(id: Id, tx: Writing) -> Response:
+        return answers.record(await service(tx).restore(id))
+
+    add = router.add_api_route
+    add(
+        "",
+        list_records,
+        methods=["GET"],
+        operation_id=f"list{many}",
+        summary=f"List {plural}",
+        responses=listed | problems(403, 422),
+        openapi_extra={"x-filter": listing.entity, "parameters": [FILTER_PARAMETER]},
+    )
+    add(
+        "/query",
+        query_records,
+        methods=["POST"],
+        operation_id=f"query{many}",
+        summary=f"List {plural} by a filter in the body",
+        responses=listed | problems(400, 403, 415, 422),
+    )
+    add(
+        "",
+        create_record,
+        methods=["POST"],
+        status_code=201,
+        operation_id=f"create{single}",
+        summary=f"Create a {one}",
+        responses={201: {"model": made or out}} | problems(400, 403, 409, 415, 422),
+    )
+    add(
+        "/{id}",
+        read_record,
+        methods=["GET"],
+        operation_id=f"get{single}",
+        summary=f"Read a {one}",
+        responses=found | {304: {"description": "Not modified"}} | problems(403, 404, 422),
+    )
+    add(
+        "/{id}",
+        update_record,
+        methods=["PATCH"],
+        operation_id=f"update{single}",
+        summary=f"Change a {one} by a merge patch",
+        responses=found | problems(400, 403, 404, 409, 412, 415, 422),
+    )
+    add(
+        "/{id}",
+        delete_record,
+        methods=["DELETE"],
+        status_code=204,
+        operation_id=f"delete{single}",
+        summary=f"Put a {one} in the bin",
+        responses=problems(403, 404, 409, 412, 422),
+    )
+    add(
+        "/{id}/restore",
+        restore_record,
+        methods=["POST"],
+        operation_id=f"restore{single}",
+        summary=f"Take a {one} out of the bin",
+        responses=found | problems(403, 404, 409, 422),
+    )
+    return router

@@ -1,0 +1,232 @@
+"""The types that every shape is made of: bounded, cleaned, without surprises for PostgreSQL."""
+
+from collections.abc import Iterable
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Annotated, Any, ClassVar, Optional, Self
+from uuid import UUID
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+    create_model,
+    model_validator,
+)
+from pydantic.fields import FieldInfo
+
+from crm_api.kit.values import codes, text
+
+# PostgreSQL's bigint and timestamptz are wider than what a client can mean.
+INT64 = 2**63 - 1
+EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
+LATEST = datetime(2200, 1, 1, tzinfo=UTC)
+
+
+def _instant(value: datetime) -> datetime:
+    if value.tzinfo is None:
+        raise ValueError("a time needs a zone, such as Z or +02:00")
+    value = value.astimezone(UTC)
+    if not EARLIEST <= value < LATEST:
+        raise ValueError("a time lies between the years 1900 and 2200")
+    return value
+
+
+def _day(value: date) -> date:
+    if not EARLIEST.date() <= value < LATEST.date():
+        raise ValueError("a date lies between the years 1900 and 2200")
+    return value
+
+
+def _birthday(value: date) -> date:
+    if not date(1850, 1, 1) <= value <= datetime.now(UTC).date():
+        raise ValueError("a birth date lies in the past, after 1850")
+    return value
+
+
+def _only_text(value: Any) -> Any:
+    if isinstance(value, bytes):
+        raise ValueError("Input should be a valid string")  # noqa: TRY004 - pydantic wants it
+    return value
+
+
+def text_of(max_length: int, *, min_length: int = 1) -> Any:
+    """A cleaned string: NFC, no control characters, no outer blanks."""
+    return Annotated[
+        str,
+        BeforeValidator(_only_text),
+        StringConstraints(max_length=max_length, min_length=min_length),
+        AfterValidator(text.clean),
+        Field(min_length=min_length, max_length=max_length),
+        AfterValidator(_not_shorter(min_length)),
+    ]
+
+
+def _not_shorter(min_length: int) -> Any:
+    def check(value: str) -> str:
+        if len(value) < min_length:
+            raise ValueError("must not be blank")
+        return value
+
+    return check
+
+
+Name = text_of(200)
+Line = text_of(500)
+Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]{0,63}$")]
+Prose = text_of(20_000)
+Tag = text_of(60)
+Int = Annotated[int, Field(ge=0, le=INT64)]
+Instant = Annotated[datetime, AfterValidator(_instant)]
+Day = Annotated[date, AfterValidator(_day)]
+BirthDate = Annotated[date, AfterValidator(_birthday)]
+Country = Annotated[
+    str,
+    StringConstraints(min_length=2, max_length=60),
+    AfterValidator(codes.country),
+    Field(description="ISO 3166-1 alpha-2; names and alpha-3 codes are understood."),
+]
+Language = Annotated[
+    str,
+    StringConstraints(min_length=2, max_length=60),
+    AfterValidator(codes.language),
+    Field(description="BCP 47 tag, such as `en` or `pt-BR`."),
+]
+TimeZone = Annotated[
+    str,
+    StringConstraints(min_length=2, max_length=60),
+    AfterValidator(codes.time_zone),
+    Field(description="IANA time zone, such as `Europe/Berlin`."),
+]
+Currency = Annotated[
+    str,
+    StringConstraints(min_length=3, max_length=3),
+    AfterValidator(codes.currency),
+    Field(description="ISO 4217 code."),
+]
+Domain = Annotated[
+    str, StringConstraints(min_length=3, max_length=253), AfterValidator(codes.domain)
+]
+Url = Annotated[str, StringConstraints(min_length=3, max_length=2000), AfterValidator(codes.url)]
+
+
+def _amount(value: Any) -> Any:
+    if isinstance(value, float):
+        raise ValueError("money is a decimal string, never a float")  # noqa: TRY004
+    return value
+
+
+Amount = Annotated[
+    Decimal,
+    BeforeValidator(_amount),
+    Field(max_digits=18, decimal_places=4, allow_inf_nan=False, ge=0),
+    WithJsonSchema({"type": "string", "pattern": r"^\d{1,14}(\.\d{1,4})?$", "examples": ["9.90"]}),
+]
+"""Money in, at most four decimals; on the wire a decimal string."""
+
+AmountOut = Annotated[
+    str, WithJsonSchema({"type": "string", "pattern": r"^-?\d+\.\d+$", "examples": ["1234.50"]})
+]
+"""Money out: a decimal string with at least two decimals."""
+
+Source = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_\-]{0,39}$")]
+ExternalIds = Annotated[
+    dict[Source, text_of(200)],
+    Field(
+        max_length=20,
+        description="This record's ids in other systems, by the name of the system.",
+        examples=[{"hubspot": "151"}],
+    ),
+]
+
+
+def _bounded(value: dict[str, Any]) -> dict[str, Any]:
+    for item in value.values():
+        if isinstance(item, str):
+            text.clean(item)
+    return value
+
+
+Custom = Annotated[
+    dict[
+        Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")],
+        Annotated[str, StringConstraints(max_length=5_000)]
+        | bool
+        | Annotated[int, Field(ge=-INT64, le=INT64)]
+        | Annotated[float, Field(allow_inf_nan=False)]
+        | list[text_of(200)]
+        | None,
+    ],
+    AfterValidator(_bounded),
+    Field(
+        max_length=200, description="Fields of your own: text, numbers, booleans, lists of text."
+    ),
+]
+
+
+class Schema(BaseModel):
+    """What comes in: an unknown field is an error, never ignored."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=False)
+
+
+class Create(Schema):
+    """What a new record of any kind may carry."""
+
+    owner_id: UUID | None = Field(None, description="The user who is responsible.")
+    custom: Custom = Field(default_factory=dict)
+    external_ids: ExternalIds = Field(default_factory=dict)
+
+
+class Update(Schema):
+    """JSON merge patch (RFC 7396): absent leaves, null clears."""
+
+    REQUIRED: ClassVar[frozenset[str]] = frozenset()
+    """Fields that may not be cleared, because the record makes no sense without them."""
+
+    @model_validator(mode="after")
+    def _keep_required(self) -> Self:
+        for name in sorted(self.model_fields_set & self.REQUIRED):
+            if getattr(self, name) is None:
+                raise ValueError(f"{name} cannot be cleared")
+        return self
+
+
+def patch_of(name: str, create: type[Create], *, required: Iterable[str] = ()) -> type[Update]:
+    """The merge patch shape of a creation shape: the same fields, each optional and nullable.
+
+    Fields without a default in `create`, and those in `required`, cannot be cleared.
+    """
+    fields: dict[str, Any] = {}
+    for field_name, info in create.model_fields.items():
+        annotation = Optional[rebuild_annotation(info)]  # noqa: UP045 - built at run time
+        fields[field_name] = (annotation, Field(None, description=info.description))
+    shape = create_model(name, __base__=Update, __doc__=Update.__doc__, **fields)
+    kept = {n for n, info in create.model_fields.items() if info.is_required()}
+    shape.REQUIRED = frozenset(kept | set(required))
+    return shape
+
+
+def rebuild_annotation(info: FieldInfo) -> Any:
+    """A field's type with its constraints, as it was declared."""
+    if not info.metadata:
+        return info.annotation
+    return Annotated[info.annotation, *info.metadata]
+
+
+class Out(BaseModel):
+    """What every record shows."""
+
+    id: UUID = Field(description="UUIDv7.")
+    created_at: datetime = Field(description="RFC 3339, UTC.")
+    updated_at: datetime = Field(description="RFC 3339, UTC.")
+    created_by: UUID | None = Field(description="The key or user that made it.")
+    version: int = Field(description="Grows by one with each change; the ETag.")
+    owner_id: UUID | None = Field(description="The user who is responsible.")
+    custom: dict[str, Any] = Field(description="Fields of your own.")
+    external_ids: dict[str, str] = Field(description="Ids in other systems.")
+    deleted_at: datetime | None = Field(description="Set while the record is in the bin.")

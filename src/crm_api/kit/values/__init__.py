@@ -1,0 +1,1 @@
+"""Pure functions that turn what people type into the one form that is stored and compared."""

@@ -1,0 +1,31 @@
+"""Unicode hygiene for every text that enters the system."""
+
+import re
+import unicodedata
+
+from crm_api.kit.values.errors import BadValue
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+_BLANKS = (
+    " \t\n\r\xa0\u1680"
+    + "".join(map(chr, range(0x2000, 0x200C)))
+    + ("\u2028\u2029\u202f\u205f\u2060\u3000\ufeff")
+)
+
+
+def clean(raw: str) -> str:
+    """The text in NFC with LF line ends, without blanks and invisible characters around it."""
+    if raw.isascii() and raw.isprintable():
+        return raw.strip()
+    control = _CONTROL.search(raw)
+    if control:
+        raise BadValue(
+            "control_character",
+            f"The text holds the control character U+{ord(control[0]):04X}.",
+        )
+    if _SURROGATE.search(raw):
+        raise BadValue("invalid_unicode", "The text holds half of a surrogate pair.")
+    # A lone CR becomes LF too: otherwise CR CR LF would need two rounds to settle.
+    lines = raw.replace("\r\n", "\n").replace("\r", "\n")
+    return unicodedata.normalize("NFC", lines).strip(_BLANKS)

@@ -1,0 +1,69 @@
+"""What events look like from outside."""
+
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+ActorKind = Literal["key", "user", "system"]
+
+
+class ActorOut(BaseModel):
+    """Who did it."""
+
+    kind: ActorKind
+    id: UUID | None
+
+
+class EventOut(BaseModel):
+    """One thing that happened to one record; what a webhook carries."""
+
+    id: UUID
+    type: str = Field(examples=["contact.updated"])
+    occurred_at: datetime
+    entity: str = Field(examples=["contact"])
+    record_id: UUID
+    version: int = Field(description="The record's version after it.")
+    data: dict[str, Any] = Field(
+        description="The values after: all of them at creation, else those that changed."
+    )
+    previous: dict[str, Any] | None = Field(description="The values before, of what changed.")
+    actor: ActorOut
+    request_id: str | None
+    cause_id: UUID | None = Field(description="The job that did it, such as an import.")
+
+
+class EventPage(BaseModel):
+    """A stretch of the feed."""
+
+    data: list[EventOut]
+    next_cursor: str = Field(description="Ask `after` this for what comes next, now or later.")
+
+
+class ChangeOut(BaseModel):
+    """One field that changed."""
+
+    field: str
+    before: Any
+    after: Any
+
+
+class HistoryEntry(BaseModel):
+    """One change of a record."""
+
+    id: UUID
+    type: str
+    version: int
+    occurred_at: datetime
+    actor: ActorOut
+    request_id: str | None
+    cause_id: UUID | None
+    changes: list[ChangeOut]
+
+
+class HistoryPage(BaseModel):
+    """A record's changes, newest first."""
+
+    data: list[HistoryEntry]
+    next_cursor: str | None

@@ -1,0 +1,36 @@
+"""The organization and its API keys over REST."""
+
+from typing import Any
+
+from fastapi import Response
+
+from crm_api.kit.rest import answers
+from crm_api.kit.rest.problems import problems
+from crm_api.kit.rest.requests import Reading
+from crm_api.kit.rest.router import crud_router, new_router
+from crm_api.platform.identity.schemas import (
+    ApiKeyCreate,
+    ApiKeyMade,
+    ApiKeyOut,
+    ApiKeyUpdate,
+    OrganizationOut,
+)
+from crm_api.platform.identity.service import ApiKeyService, OrganizationService
+
+api_keys = crud_router(
+    ApiKeyService, create=ApiKeyCreate, update=ApiKeyUpdate, out=ApiKeyOut, made=ApiKeyMade
+)
+organization = new_router("organization", "organization")
+
+_OWN: dict[int | str, dict[str, Any]] = {200: {"model": OrganizationOut}}
+
+
+@organization.get(
+    "",
+    operation_id="getOrganization",
+    summary="The organization of the credential",
+    responses=_OWN | problems(403),
+)
+async def own_organization(tx: Reading) -> Response:
+    """The organization that the credential belongs to."""
+    return answers.plain(await OrganizationService(tx).own())

@@ -1,0 +1,98 @@
+"""The rules of organizations and API keys."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from crm_api.kit.actor import Actor
+from crm_api.kit.crud.service import CrudService
+from crm_api.kit.db.database import Database
+from crm_api.kit.db.tx import Tx, unit_of_work
+from crm_api.kit.errors import Fault, Forbidden
+from crm_api.kit.ids import new_id
+from crm_api.kit.schema import Create
+from crm_api.platform.identity.models import ApiKey, Organization
+from crm_api.platform.identity.repository import ApiKeys, own_organization
+from crm_api.platform.identity.schemas import ApiKeyCreate
+from crm_api.platform.identity.tokens import hash_of, new_token
+
+
+class ApiKeyService(CrudService[ApiKey]):
+    """Keys of programs; a key in the bin no longer opens anything."""
+
+    repository = ApiKeys
+    area = "api_keys"
+    plural = "api_keys"
+
+    async def create(self, data: Create) -> Any:
+        """A new key; the answer holds its token this once."""
+        assert isinstance(data, ApiKeyCreate)
+        self.tx.actor.require(f"{self.area}:write")
+        for index, scope in enumerate(data.scopes):
+            if not self.tx.actor.covers(scope):
+                message = f"You do not hold {scope}."
+                raise Forbidden(
+                    "A key never holds more than its maker.",
+                    code="exceeds_maker",
+                    faults=[Fault("exceeds_maker", message, pointer=f"/scopes/{index}")],
+                )
+        return self.issue(data.name, data.scopes, expires_at=data.expires_at)
+
+    def issue(
+        self, name: str, scopes: list[str], *, expires_at: datetime | None = None
+    ) -> dict[str, Any]:
+        """Store a key; returns its representation and `token`."""
+        token = new_token()
+        made = self.add(
+            {
+                "name": name,
+                "prefix": token.prefix,
+                "secret_hash": hash_of(self.tx.database.signing_key, token.secret),
+                "scopes": list(dict.fromkeys(scopes)),
+                "expires_at": expires_at,
+                "owner_id": None,
+                "custom": {},
+                "external_ids": {},
+            }
+        )
+        shown = {name: getattr(made, name) for name in self.records.listing.shown}
+        return {**shown, "token": str(token)}
+
+
+class OrganizationService:
+    """The actor's own organization."""
+
+    def __init__(self, tx: Tx) -> None:
+        self.tx = tx
+
+    async def own(self) -> Any:
+        """The organization that the credential belongs to."""
+        return await own_organization(self.tx)
+
+
+async def found_organization(
+    database: Database,
+    name: str,
+    *,
+    country: str | None = None,
+    time_zone: str = "UTC",
+    currency: str = "EUR",
+    key_name: str = "Administrator",
+) -> tuple[UUID, str]:
+    """A new organization and the token of its first key, which may do everything."""
+    id = new_id()
+    actor = Actor(id, "system", scopes=frozenset({"*"}), time_zone=time_zone, country=country)
+    async with unit_of_work(Tx(database, actor)) as tx:
+        tx.insert(
+            Organization,
+            {
+                "id": id,
+                "name": name,
+                "country": country,
+                "time_zone": time_zone,
+                "currency": currency,
+                "created_at": tx.now,
+            },
+        )
+        made = ApiKeyService(tx).issue(key_name, ["*"])
+    return id, made["token"]

@@ -1,0 +1,1 @@
+"""Moves records in from files and out to them."""
