@@ -3,9 +3,9 @@
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
@@ -50,17 +50,17 @@ class Settings(BaseSettings):
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Browser origins that may call the API, separated by commas."
     )
-    docs: bool = Field(True, description="Serve `/docs` and the GraphiQL page.")
+    docs: bool = Field(default=True, description="Serve `/docs` and the GraphiQL page.")
     log_format: Literal["json", "console"] = Field("json", description="Shape of the log lines.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Least severe level that is logged."
     )
     worker_jobs: int = Field(4, ge=1, le=64, description="Jobs one worker runs at a time.")
 
+    @field_validator("cors_origins", mode="before")
     @classmethod
-    def settings_customise_sources(cls, settings_cls, **sources):  # noqa: ANN001, ANN003, ANN206
-        """Let `CRM_CORS_ORIGINS` be a plain list separated by commas."""
-        return tuple(sources[name] for name in ("init_settings", "env_settings", "dotenv_settings"))
+    def _split(cls, value: Any) -> Any:
+        return tuple(filter(None, value.split(","))) if isinstance(value, str) else value
 
     @cached_property
     def signing_key(self) -> bytes:
