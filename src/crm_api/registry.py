@@ -3,8 +3,14 @@
 from crm_api.domains.companies.module import MODULE as COMPANIES
 from crm_api.domains.contacts.module import MODULE as CONTACTS
 from crm_api.kit.module import Module
-from crm_api.platform.history.module import MODULE as HISTORY
+from crm_api.platform.history.module import history_module
 from crm_api.platform.identity.module import MODULE as IDENTITY
 from crm_api.platform.jobs.module import MODULE as JOBS
+from crm_api.platform.transfer.module import transfer_module
 
-MODULES: tuple[Module, ...] = (IDENTITY, HISTORY, JOBS, COMPANIES, CONTACTS)
+DOMAINS: tuple[Module, ...] = (COMPANIES, CONTACTS)
+TRANSFER = transfer_module(importer for module in DOMAINS for importer in module.importers)
+RECORDS: tuple[Module, ...] = (IDENTITY, TRANSFER, *DOMAINS)
+HISTORY = history_module(service for module in RECORDS for service in module.services)
+
+MODULES: tuple[Module, ...] = (JOBS, HISTORY, *RECORDS)

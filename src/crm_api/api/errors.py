@@ -17,7 +17,7 @@ from crm_api.kit.errors import (
     TooLarge,
     Unsupported,
 )
-from crm_api.kit.rest.faults import invalid_request
+from crm_api.kit.faults import invalid_request
 from crm_api.kit.rest.problems import PROBLEM_JSON, problem_of
 
 log = structlog.get_logger("crm_api.api")

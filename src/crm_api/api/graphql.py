@@ -28,7 +28,6 @@ from crm_api.kit.graphql.types import SCALARS, resolve
 from crm_api.kit.module import Module
 from crm_api.kit.rest.problems import problem_of
 from crm_api.kit.rest.requests import Writing
-from crm_api.platform.history.graphql import history_query
 
 log = structlog.get_logger("crm_api.graphql")
 
@@ -50,13 +49,9 @@ def build_schema(modules: Iterable[Module]) -> Schema:
     """The schema of these modules."""
     queries: list[type] = []
     mutations: list[type] = []
-    areas: dict[str, str] = {}
     for module in modules:
         queries += module.queries
         mutations += module.mutations
-        for service in module.services:
-            areas[service.repository.listing.entity] = service.area
-    queries.append(history_query(areas))
     return Schema(
         query=merge_types("Query", tuple(queries)),
         mutation=merge_types("Mutation", tuple(mutations)),

@@ -58,10 +58,8 @@ async def readyz(request: Request) -> Response:
 
 
 async def _revision(request: Request) -> str | None:
-    pooled = await services_of(request).database.checkout()
-    try:
-        return await pooled.driver_connection.fetchval("SELECT version_num FROM alembic_version")
-    except Exception:  # noqa: BLE001 - no such table, no such role: it is not migrated
+    database = services_of(request).database
+    rows = await database.ask("SELECT to_regclass('alembic_version') IS NOT NULL")
+    if not rows[0][0]:
         return None
-    finally:
-        pooled.close()
+    return (await database.ask("SELECT version_num FROM alembic_version"))[0][0]

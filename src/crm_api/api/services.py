@@ -23,9 +23,9 @@ class AppServices:
         """The actor of a credential; raises `Unauthenticated`."""
         return await self.authenticator.authenticate(authorization)
 
-    async def ring(self, jobs: Sequence[UUID]) -> None:
+    async def ring(self, organization_id: UUID, jobs: Sequence[UUID]) -> None:
         """Tell the workers; a ring that is lost costs them one look at the table."""
-        await self.doorbell.ring(jobs)
+        await self.doorbell.ring(organization_id, jobs)
 
     async def close(self) -> None:
         """Let go of every connection."""

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -21,6 +22,11 @@ def serialize(value: object) -> bytes:
     return json.dumps(value, default=str).encode()
 
 
+def deserialize(value: bytes) -> dict[str, Any]:
+    """The other way."""
+    return json.loads(value)
+
+
 def connect(url: str) -> ArqRedis:
     """A client that gives up instead of hanging (arq's own settings have no read timeout)."""
     options = {"socket_timeout": 3}
@@ -30,7 +36,7 @@ def connect(url: str) -> ArqRedis:
     return ArqRedis(
         pool,
         job_serializer=serialize,
-        job_deserializer=json.loads,
+        job_deserializer=deserialize,
         default_queue_name=QUEUE,
     )
 
@@ -42,13 +48,17 @@ class Doorbell:
         self._redis = None if url is None else connect(url)
         self._silent_until = 0.0
 
-    async def ring(self, jobs: Sequence[UUID]) -> None:
+    async def ring(self, organization_id: UUID, jobs: Sequence[UUID]) -> None:
         """Tell the workers about new jobs; never raises."""
         if self._redis is None or time.monotonic() < self._silent_until:
             return
         try:
             for job in jobs:
-                await self._redis.enqueue_job(FUNCTION, str(job), _job_id=f"{job}:{time.time_ns()}")
+                # A new id each time: a dead worker's lock must not swallow the second ring.
+                ring = f"{job}:{time.time_ns()}"
+                await self._redis.enqueue_job(
+                    FUNCTION, str(organization_id), str(job), _job_id=ring
+                )
         except (RedisError, OSError) as error:
             # Requests must not queue up behind a Redis that is away.
             self._silent_until = time.monotonic() + 5

@@ -1,42 +1,15 @@
-"""Messages that name work to be done, and the functions that do it."""
+"""The functions that do the work which messages name."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass
-from typing import Any, ClassVar, Protocol
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
 from uuid import UUID
 
 from crm_api.kit.actor import Actor
 from crm_api.kit.db.database import Database
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """The base of every job: a frozen dataclass of plain values, in the imperative."""
-
-    kind: ClassVar[str]
-    max_attempts: ClassVar[int] = 5
-
-    def args(self) -> dict[str, Any]:
-        """The values that are stored with the job."""
-        return asdict(self)
-
-
-class Progress(Protocol):
-    """What a running job may say."""
-
-    @property
-    def id(self) -> UUID:
-        """The job's id, which is also the cause of the events it makes."""
-        ...
-
-    @property
-    def lease(self) -> UUID:
-        """The fencing token: a write under a lost lease must not count."""
-        ...
-
-    async def progress(self, done: int, total: int | None) -> None:
-        """Store how far it is and keep the lease; raises `JobCancelled` or `LeaseLost`."""
-        ...
+from crm_api.kit.db.tx import Tx
+from crm_api.kit.messages import Message
 
 
 class JobCancelled(Exception):
@@ -47,14 +20,31 @@ class LeaseLost(Exception):
     """Another worker has taken the job over; whatever this one does must not count."""
 
 
+class Job(Protocol):
+    """A running job, as its function sees it."""
+
+    id: UUID
+
+    async def advance(self, tx: Tx, done: int, total: int | None = None) -> None:
+        """Store how far it is within `tx`, and refuse `tx` to everybody but the lease's holder.
+
+        Raises `JobCancelled` when somebody asked for the end, `LeaseLost` when the lease is gone.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class JobContext:
     """What a job function gets beside its message."""
 
     database: Database
     actor: Actor
-    job: Progress
-    services: Any
+    job: Job
+    files_dir: Path
+
+    def tx(self, *, cause_id: UUID | None = None, read_only: bool = False) -> Tx:
+        """A new unit of work in the name of whoever asked for the job."""
+        return Tx(self.database, self.actor, cause_id=cause_id, read_only=read_only)
 
 
 Run = Callable[[JobContext, Any], Awaitable[dict[str, Any] | None]]
@@ -62,17 +52,16 @@ Run = Callable[[JobContext, Any], Awaitable[dict[str, Any] | None]]
 
 @dataclass(frozen=True, slots=True)
 class Runner:
-    """A message type, the function that carries it out, and its lease."""
+    """A message type and the function that carries it out."""
 
     message: type[Message]
     run: Run
-    lease_s: int
 
 
-def runs(message: type[Message], *, lease_s: int = 60) -> Callable[[Run], Runner]:
+def runs(message: type[Message]) -> Callable[[Run], Runner]:
     """Declare the function that carries a message out.
 
-    It must be safe to run again from the start: a worker may die at any moment, and after
-    `lease_s` seconds without progress another one begins.
+    It must be safe to run again from the start: a worker may die at any moment, and when its
+    lease has run out another one begins.
     """
-    return lambda run: Runner(message, run, lease_s)
+    return lambda run: Runner(message, run)

@@ -21,6 +21,11 @@ class AmountType(TypeDecorator[Decimal]):
     impl = BigInteger
     cache_ok = True
 
+    @property
+    def python_type(self) -> type[Decimal]:
+        """What the ORM hands out."""
+        return Decimal
+
     def process_bind_param(self, value: Any, dialect: Dialect) -> int | None:  # noqa: ARG002
         """Decimal to ten-thousandths; a fifth decimal is an error, never rounded away."""
         if value is None:

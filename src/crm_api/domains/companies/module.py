@@ -1,6 +1,7 @@
 """Companies as a part of the product."""
 
 from crm_api.domains.companies.graphql import Mutation, Query
+from crm_api.domains.companies.importer import CompanyImporter
 from crm_api.domains.companies.rest import router
 from crm_api.domains.companies.service import CompanyService
 from crm_api.kit.module import Module
@@ -10,5 +11,6 @@ MODULE = Module(
     routers=[router],
     queries=[Query],
     mutations=[Mutation],
+    importers=[CompanyImporter()],
     services=[CompanyService],
 )

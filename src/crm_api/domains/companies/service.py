@@ -19,9 +19,12 @@ class CompanyService(CrudService[Company]):
     plural = "companies"
     records: Companies
 
-    async def prepare(self, values: dict[str, Any], current: Company | None) -> dict[str, Any]:
-        """Normalise points and domains, and keep the hierarchy a tree."""
-        country = values.get("country") or (current and current.country) or self.tx.actor.country
+    @classmethod
+    def normalise(
+        cls, values: dict[str, Any], current: Company | None, country: str | None
+    ) -> dict[str, Any]:
+        """Normalise points, domains and the sort key."""
+        country = values.get("country") or (current and current.country) or country
         if "name" in values:
             values["sort_name"] = sort_key(values["name"])
         for field, single in (("emails", "email"), ("phones", "phone")):
@@ -34,9 +37,19 @@ class CompanyService(CrudService[Company]):
             if field in values:
                 values[field] = list(dict.fromkeys(values[field] or []))
         _need_currency(values, current)
+        return values
+
+    async def prepare(self, values: dict[str, Any], current: Company | None) -> dict[str, Any]:
+        """Also keep the hierarchy a tree."""
+        values = await super().prepare(values, current)
         if current is not None and values.get("parent_id") not in {None, current.parent_id}:
             await self._keep_tree(current, values)
         return values
+
+    def derive(self, values: dict[str, Any], current: Company) -> dict[str, Any]:
+        """The sort key follows the name."""
+        del current
+        return values | ({"sort_name": sort_key(values["name"])} if "name" in values else {})
 
     async def _keep_tree(self, company: Company, values: Mapping[str, Any]) -> None:
         await self.records.lock_hierarchy()
@@ -48,12 +61,14 @@ class CompanyService(CrudService[Company]):
                 faults=[Fault("hierarchy_cycle", message, pointer="/parent_id")],
             )
 
-    def keys(self, record: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+    @classmethod
+    def keys(cls, record: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
         """Found by domain, e-mail address, phone number and exact name."""
         named = ("name", record["sort_name"].partition("\x01")[0])
         return [named, *keys_of(record), *(("domain", d) for d in record["domains"])]
 
-    def words(self, record: Mapping[str, Any]) -> Iterable[str | None]:
+    @classmethod
+    def words(cls, record: Mapping[str, Any]) -> Iterable[str | None]:
         """Found by its names, domains and points."""
         points = [p["value"] for p in (*record["emails"], *record["phones"])]
         return [record["name"], record.get("legal_name"), *record["domains"], *points]

@@ -1,6 +1,7 @@
 """Contacts as a part of the product."""
 
 from crm_api.domains.contacts.graphql import MUTATIONS, QUERIES
+from crm_api.domains.contacts.importer import ContactImporter
 from crm_api.domains.contacts.rest import contacts, employments
 from crm_api.domains.contacts.service import ContactService, EmploymentService
 from crm_api.kit.module import Module
@@ -10,5 +11,6 @@ MODULE = Module(
     routers=[contacts, employments],
     queries=QUERIES,
     mutations=MUTATIONS,
+    importers=[ContactImporter()],
     services=[ContactService, EmploymentService],
 )

@@ -30,11 +30,10 @@ class ContactService(CrudService[Contact]):
             EmploymentService(self.tx).mirror(shown)
         return shown
 
-    async def update(self, id: UUID, data: Update, *, expected_version: int | None = None) -> Any:
-        """A merge patch; another company ends the main employment and begins a new one."""
-        before = await self.locked(id, expected_version)
-        moved = {name: getattr(before, name) for name in _MIRRORED}
-        shown = await super().update(id, data)
+    async def apply(self, current: Contact, given: dict[str, Any]) -> Any:
+        """A patch; another company ends the main employment and begins a new one."""
+        moved = {name: getattr(current, name) for name in _MIRRORED}
+        shown = await super().apply(current, given)
         if any(getattr(shown, name) != value for name, value in moved.items()):
             await EmploymentService(self.tx).follow(shown, moved["company_id"])
         return shown
@@ -46,9 +45,12 @@ class ContactService(CrudService[Contact]):
             values = {name: employment[name] if employment else None for name in _MIRRORED}
             await self.change(contact, values)
 
-    async def prepare(self, values: dict[str, Any], current: Contact | None) -> dict[str, Any]:
+    @classmethod
+    def normalise(
+        cls, values: dict[str, Any], current: Contact | None, country: str | None
+    ) -> dict[str, Any]:
         """Normalise points, and keep the shown name and its sort key."""
-        country = values.get("country") or (current and current.country) or self.tx.actor.country
+        country = values.get("country") or (current and current.country) or country
         for field, single in (("emails", "email"), ("phones", "phone")):
             _expand_short(values, field, single, current)
             if field in values:
@@ -62,11 +64,19 @@ class ContactService(CrudService[Contact]):
             values |= _naming(values, current)
         return values
 
-    def keys(self, record: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+    def derive(self, values: dict[str, Any], current: Contact) -> dict[str, Any]:
+        """The sort key follows the names."""
+        if values.keys().isdisjoint({*_NAMES, "email"}):
+            return values
+        return values | _naming(values, current)
+
+    @classmethod
+    def keys(cls, record: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
         """Found by e-mail address and phone number."""
         return keys_of(record)
 
-    def words(self, record: Mapping[str, Any]) -> Iterable[str | None]:
+    @classmethod
+    def words(cls, record: Mapping[str, Any]) -> Iterable[str | None]:
         """Found by names and points."""
         points = [p["value"] for p in (*record["emails"], *record["phones"])]
         return [*(record.get(name) for name in _NAMES), record.get("preferred_name"), *points]

@@ -5,10 +5,10 @@ from typing import Any, ClassVar, Generic, TypeVar
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import delete
+from sqlalchemy import Uuid, delete
 
 from crm_api.kit.crud.repository import Repository
-from crm_api.kit.db.base import Entity
+from crm_api.kit.db.base import Entity, Json
 from crm_api.kit.db.json import encode
 from crm_api.kit.db.tables import RecordKey, SearchDocument
 from crm_api.kit.db.tx import Tx
@@ -29,6 +29,8 @@ class CrudService(Generic[E]):
     """The first half of its scopes, such as `contacts`."""
     plural: ClassVar[str]
     """The collection's name on the wire, such as `contacts`."""
+    plain: ClassVar[bool] = True
+    """Whether it has the routes of `crud_router`, which the generic tests then try."""
 
     def __init__(self, tx: Tx) -> None:
         self.tx = tx
@@ -37,19 +39,28 @@ class CrudService(Generic[E]):
 
     # What a domain adds
 
-    async def prepare(self, values: dict[str, Any], current: E | None) -> dict[str, Any]:
-        """Turn what the client gave into column values; `current` is None at creation.
+    @classmethod
+    def normalise(
+        cls, values: dict[str, Any], current: E | None, country: str | None
+    ) -> dict[str, Any]:
+        """Turn what the client gave into column values, by rules that need no look-up.
 
-        Raises `Invalid` with a pointer where a rule is broken.
+        `current` is None at creation. Raises `Invalid` with a pointer where a rule is broken.
         """
-        del current
+        del current, country
         return values
 
-    def keys(self, record: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+    async def prepare(self, values: dict[str, Any], current: E | None) -> dict[str, Any]:
+        """`normalise`, and the rules that need a look-up."""
+        return self.normalise(values, current, self.tx.actor.country)
+
+    @classmethod
+    def keys(cls, record: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
         """The look-up keys of a record: pairs of a kind and a normalised value."""
         return ()
 
-    def words(self, record: Mapping[str, Any]) -> Iterable[str | None]:
+    @classmethod
+    def words(cls, record: Mapping[str, Any]) -> Iterable[str | None]:
         """The texts by which a record is found."""
         return ()
 
@@ -77,8 +88,7 @@ class CrudService(Generic[E]):
     async def create(self, data: Create) -> Any:
         """A new record; returns its representation."""
         self.tx.actor.require(f"{self.area}:write")
-        values = {name: getattr(data, name) for name in type(data).model_fields}
-        return self.add(await self.prepare(_plain(values), None))
+        return self.add(await self.prepare(values_of(data), None))
 
     def add(self, values: dict[str, Any]) -> Any:
         """Store prepared values as a new record; returns its representation."""
@@ -112,6 +122,10 @@ class CrudService(Generic[E]):
         for name in ("custom", "external_ids"):
             if name in given:
                 given[name] = _merged(getattr(current, name), given[name])
+        return await self.apply(current, given)
+
+    async def apply(self, current: E, given: dict[str, Any]) -> Any:
+        """Set plain values by the domain's rules; returns the representation after it."""
         return await self.change(current, await self.prepare(given, current))
 
     async def delete(self, id: UUID, *, expected_version: int | None = None) -> None:
@@ -174,6 +188,24 @@ class CrudService(Generic[E]):
         listing = self.records.listing
         return listing.row_shape(listing.shown)(*[record.get(n) for n in listing.shown])
 
+    def unshown(self, shown: Mapping[str, Any], current: E) -> dict[str, Any]:
+        """Column values from shown ones, as an event holds them, with what is derived from them."""
+        typed = {
+            name: msgspec.convert(value, self._python_type(name), strict=False)
+            for name, value in shown.items()
+        }
+        return self.derive(typed, current)
+
+    def derive(self, values: dict[str, Any], current: E) -> dict[str, Any]:
+        """Add what the domain computes from these values, such as a sort key."""
+        del current
+        return values
+
+    def _python_type(self, name: str) -> Any:
+        kind = getattr(self.model, name).type
+        plain = UUID if isinstance(kind, Uuid) else kind.python_type
+        return Any if isinstance(kind, Json) else plain | None
+
     # Look-up keys and search words follow the record
 
     def _index_rows(self, record: Mapping[str, Any]) -> tuple[set[tuple[str, str]], str]:
@@ -223,6 +255,11 @@ class CrudService(Generic[E]):
 def columns_of(record: Entity) -> dict[str, Any]:
     """The column values of a loaded record."""
     return {column.key: getattr(record, column.key) for column in record.__mapper__.column_attrs}
+
+
+def values_of(data: Create) -> dict[str, Any]:
+    """Everything a creation shape holds, as plain values."""
+    return _plain({name: getattr(data, name) for name in type(data).model_fields})
 
 
 def _plain(values: dict[str, Any]) -> dict[str, Any]:

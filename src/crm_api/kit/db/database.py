@@ -116,6 +116,19 @@ class Database:
         finally:
             pooled.close()
 
+    async def ask(self, sql: str, *args: Any) -> list[Any]:
+        """Rows of one statement with no organization of its own: credentials, queues, health."""
+        pooled = await self.checkout()
+        try:
+            return await pooled.driver_connection.fetch(sql, *args)
+        except Exception as error:
+            raise translate(error) from error
+        except BaseException:
+            pooled.invalidate()
+            raise
+        finally:
+            pooled.close()
+
     async def fetch(self, organization_id: UUID, sql: str, args: Sequence[Any]) -> list[Any]:
         """Rows of one statement in autocommit."""
         async with self.autocommit(organization_id) as driver:

@@ -19,7 +19,7 @@ from crm_api.kit.db.database import Database
 from crm_api.kit.db.failures import translate
 from crm_api.kit.db.tables import EventRow, JobRow
 from crm_api.kit.ids import new_id
-from crm_api.kit.jobs import Message
+from crm_api.kit.messages import Message
 
 _BIND = text("SELECT set_config('app.organization_id', :organization, true)")
 
@@ -286,7 +286,7 @@ class Tx:
             await connection.close()
 
 
-Ring = Callable[[Sequence[UUID]], Awaitable[None]]
+Ring = Callable[[UUID, Sequence[UUID]], Awaitable[None]]
 
 
 @asynccontextmanager
@@ -303,4 +303,4 @@ async def unit_of_work(tx: Tx, ring: Ring | None = None) -> AsyncIterator[Tx]:
         await asyncio.shield(tx.abandon())
         raise
     if ring is not None and jobs and not tx.dry_run:
-        await ring(jobs)
+        await ring(tx.organization_id, jobs)

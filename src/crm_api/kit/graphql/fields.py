@@ -13,12 +13,12 @@ from strawberry.types.nodes import SelectedField
 
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.errors import NotFound
+from crm_api.kit.faults import invalid_body
 from crm_api.kit.graphql.context import GraphInfo
 from crm_api.kit.graphql.filters import filter_of, where_of
 from crm_api.kit.graphql.types import input_from, values_of
 from crm_api.kit.query.filters import Filter, parse
 from crm_api.kit.query.page import MAX_LIMIT, Page, PageQuery, Selection
-from crm_api.kit.rest.faults import invalid_body
 from crm_api.kit.schema import Create, Update
 
 

@@ -32,7 +32,9 @@ def operators_of(kind: Kind) -> type:
         for operator in OPERATORS[kind]:
             key = f"{operator}_" if operator == "in" else operator
             taken = list[value] if operator in {"in", "nin", "between"} else value
-            annotations[key] = Optional[bool if operator == "is_null" else taken]  # noqa: UP045
+            if operator == "is_null":
+                taken = bool
+            annotations[key] = Optional[taken]  # noqa: UP045
             fields[key] = strawberry.field(default=strawberry.UNSET, name=_camel(operator))
         _operators[name] = strawberry.input(type(name, (), fields), name=name)
     return _operators[name]

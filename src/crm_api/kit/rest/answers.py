@@ -5,8 +5,9 @@ from typing import Any
 from urllib.parse import urlencode
 
 from fastapi import Request, Response
+from msgspec import Raw
 
-from crm_api.kit.db.json import encode
+from crm_api.kit.db.json import decode, encode
 from crm_api.kit.errors import Fault, Invalid
 from crm_api.kit.query.page import Page, Selection
 
@@ -80,3 +81,8 @@ def page(request: Request, found: Page, *, link: bool = True) -> Response:
 def plain(value: Any, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """Any value as JSON."""
     return Response(encode(value), status, headers, JSON)
+
+
+def parsed(value: Any) -> Any:
+    """A JSON column of a row as plain Python values."""
+    return decode(value) if isinstance(value, Raw) else value

@@ -6,7 +6,6 @@ from hashlib import sha256
 
 from crm_api.kit.actor import Actor
 from crm_api.kit.db.database import Database
-from crm_api.kit.db.failures import translate
 from crm_api.kit.db.json import decode
 from crm_api.kit.errors import Unauthenticated
 from crm_api.platform.identity.tokens import hash_of, parse_token
@@ -53,13 +52,7 @@ class Authenticator:
         token = parse_token(text)
         if token is None:
             raise Unauthenticated("That is not an API key.", code="invalid_key")
-        pooled = await self._database.checkout()
-        try:
-            rows = await pooled.driver_connection.fetch(_FIND, token.prefix)
-        except Exception as error:
-            raise translate(error) from error
-        finally:
-            pooled.close()
+        rows = await self._database.ask(_FIND, token.prefix)
         given = hash_of(self._database.signing_key, token.secret)
         for row in rows:
             if hmac.compare_digest(row["secret_hash"], given):

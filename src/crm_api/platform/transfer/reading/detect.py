@@ -125,7 +125,7 @@ def _looks_delimited(start: str) -> bool:
 
 def _detect_csv(path: Path, encoding: str, sample: str, delimiter: str | None) -> FileFormat:
     layout = find_layout(sample, delimiter=delimiter)
-    draft = FileFormat("csv", encoding, layout.delimiter, layout.quotechar, False, None, ())  # noqa: FBT003
+    draft = FileFormat("csv", encoding, layout.delimiter, layout.quotechar, False, None, ())
     records = csv_records(path, encoding, layout.delimiter, layout.quotechar)
     return _with_columns(draft, *_sampled(records))
 
@@ -155,7 +155,7 @@ def _with_columns(draft: FileFormat, rows: list[Cells], spoiled: int) -> FileFor
 
 
 def _detect_workbook(path: Path) -> FileFormat:
-    draft = FileFormat("xlsx", "utf-8", "", "", False, None, ())  # noqa: FBT003
+    draft = FileFormat("xlsx", "utf-8", "", "", False, None, ())
     with Workbook(path) as workbook:
         for name in workbook.sheet_names:
             rows, spoiled = _sampled(sheet_records(workbook, name))

@@ -60,9 +60,9 @@ def stream_part(archive: Archive, name: str, handlers: Handlers, *, most: int) -
     parser.StartElementHandler = root
     try:
         for chunk in archive.chunks(name, most=most):
-            parser.Parse(chunk, False)  # noqa: FBT003 - expat takes it by position only
+            parser.Parse(chunk, False)
             yield
-        parser.Parse(b"", True)  # noqa: FBT003
+        parser.Parse(b"", True)
     except expat.ExpatError as error:
         raise UnreadableFile("corrupt_xlsx", "The workbook's XML is damaged.") from error
     yield

@@ -17,10 +17,14 @@ _CODES = {
 }
 
 
+def faults_of(errors: Iterable[Mapping[str, Any]]) -> list[Fault]:
+    """The errors of a shape, each with its pointer."""
+    return [_fault(error, error["loc"], "pointer") for error in errors]
+
+
 def invalid_body(errors: Iterable[Mapping[str, Any]]) -> CrmError:
     """The errors of a shape as one `Invalid`."""
-    found = [_fault(error, error["loc"], "pointer") for error in errors]
-    return _all(found)
+    return _all(faults_of(errors))
 
 
 def invalid_request(errors: Iterable[Mapping[str, Any]]) -> CrmError:

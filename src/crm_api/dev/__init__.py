@@ -1,0 +1,1 @@
+"""The development set-up: everything in one data directory, nothing to configure."""

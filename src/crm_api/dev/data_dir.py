@@ -1,0 +1,81 @@
+"""What the development set-up keeps in its data directory, and who else may use it."""
+
+import json
+import os
+import secrets
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+from uuid import UUID
+
+from crm_api.embedded import EmbeddedPostgres, EmbeddedRedis
+from crm_api.settings import Settings
+
+DATABASE = "crm"
+
+
+class DemoKey(NamedTuple):
+    """The demo organization and a key that opens it."""
+
+    organization_id: UUID
+    api_key: str
+
+
+class DataDir:
+    """The files of one data directory, each readable by its owner alone."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.resolve()
+        self.postgres = EmbeddedPostgres(self.path / "postgres")
+        self.redis = EmbeddedRedis(self.path / "redis")
+
+    def secret_key(self) -> str:
+        """The generated `CRM_SECRET_KEY`; made at the first call."""
+        found = self.find_secret_key()
+        if found is None:
+            found = secrets.token_urlsafe(48)
+            _write(self.path / "secret_key", found)
+        return found
+
+    def find_secret_key(self) -> str | None:
+        """The generated `CRM_SECRET_KEY`, if there is one."""
+        with suppress(FileNotFoundError):
+            return (self.path / "secret_key").read_text().strip() or None
+        return None
+
+    def find_demo_key(self) -> DemoKey | None:
+        """The key of the demo organization as it was last written."""
+        with suppress(FileNotFoundError, ValueError, KeyError, TypeError):
+            found = json.loads((self.path / "demo.json").read_text())
+            return DemoKey(UUID(found["organization_id"]), str(found["api_key"]))
+        return None
+
+    def keep_demo_key(self, key: DemoKey) -> None:
+        """Write the key of the demo organization down."""
+        shown = {"organization_id": str(key.organization_id), "api_key": key.api_key}
+        _write(self.path / "demo.json", json.dumps(shown, indent=2) + "\n")
+
+
+def completed(settings: Settings) -> Settings:
+    """The settings, with what is missing taken from a `crm-api dev` that runs here."""
+    data_dir = DataDir(settings.data_dir)
+    found: dict[str, str | None] = {}
+    if settings.secret_key is None:
+        found["secret_key"] = data_dir.find_secret_key()
+    if settings.database_url is None and data_dir.postgres.find():
+        found["database_url"] = data_dir.postgres.dsn(DATABASE)
+    if settings.redis_url is None and data_dir.redis.find():
+        found["redis_url"] = data_dir.redis.url()
+    return settings.model_copy(update=found)
+
+
+def _write(path: Path, text: str) -> None:
+    # Complete or not at all, and never readable by others, not even for a moment.
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    draft.unlink(missing_ok=True)
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(descriptor)
+    draft.replace(path)

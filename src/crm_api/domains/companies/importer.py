@@ -1,0 +1,127 @@
+"""How rows of a file become companies."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from crm_api.domains.companies.models import Company
+from crm_api.domains.companies.schemas import CompanyCreate
+from crm_api.domains.companies.service import CompanyService
+from crm_api.kit.crud.service import values_of
+from crm_api.kit.db.tx import Tx
+from crm_api.kit.values import codes
+from crm_api.kit.values.errors import BadValue
+from crm_api.kit.values.names import sort_key
+from crm_api.platform.transfer.importer import Draft, Importer, Plan, address_of, points_of
+from crm_api.platform.transfer.reading.aliases import COMPANY_FIELDS
+
+_UNREAD = {"owner_email", "created_at"}
+_PLAIN = ("name", "legal_name", "industry", "employees", "tax_id", "description", "source")
+
+
+class CompanyImporter(Importer):
+    """Rows of companies."""
+
+    target = "company"
+    fields = {name: hint for name, hint in COMPANY_FIELDS.items() if name not in _UNREAD}
+    match = ("external_id", "domain", "email", "name")
+    shape = CompanyCreate
+    service = CompanyService
+    touched = (CompanyService,)
+
+    def arrange(
+        self, texts: Mapping[str, list[Any]], plan: Plan
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The company of a row, and the name of its parent."""
+        return company_of(texts, plan), {"parent": next(iter(texts.get("parent", ())), None)}
+
+    async def relate(self, tx: Tx, drafts: Sequence[Draft]) -> None:
+        """Find parents by their exact names; unknown ones are made."""
+        named = [draft for draft in drafts if draft.related["parent"]]
+        wanted = {key_of(draft.related["parent"]): draft.related["parent"] for draft in named}
+        ids = await found_or_made(tx, {("name", key): {"name": n} for key, n in wanted.items()})
+        for draft in named:
+            parent = ids["name", key_of(draft.related["parent"])]
+            if ("name", key_of(draft.values["name"])) != ("name", key_of(draft.related["parent"])):
+                draft.values["parent_id"] = parent
+                draft.given |= {"parent_id"}
+
+    def add(self, tx: Tx, draft: Draft) -> UUID:
+        """A new company."""
+        return CompanyService(tx).add(draft.values).id
+
+    async def absorb(self, tx: Tx, current: Company, draft: Draft) -> None:
+        """Take over what the row says."""
+        await CompanyService(tx).apply(current, self.patch(current, draft))
+
+
+def company_of(texts: Mapping[str, list[Any]], plan: Plan) -> dict[str, Any]:
+    """The creation shape of a company from cells by field."""
+    data: dict[str, Any] = {name: texts[name][0] for name in _PLAIN if texts.get(name)}
+    if "industry" in data:
+        data["industry"] = code_of(data["industry"])
+    if texts.get("lifecycle"):
+        data["lifecycle"] = texts["lifecycle"][0].strip().lower()
+    domains = [codes.domain(value) for value in texts.get("domain", ())]
+    if texts.get("website"):
+        data["website"] = codes.url(texts["website"][0])
+        if not domains:
+            domains = [codes.domain(texts["website"][0])]
+    if domains:
+        data["domains"] = domains
+    if texts.get("revenue"):
+        data["annual_revenue"] = texts["revenue"][0]
+        data["currency"] = "EUR"
+    for field, name in (("emails", "email"), ("phones", "phone")):
+        if points := points_of(texts, name):
+            data[field] = points
+    if address := address_of(texts):
+        data["addresses"] = address
+    if texts.get("address.country"):
+        data["country"] = texts["address.country"][0]
+    if texts.get("tags"):
+        data["tags"] = [tag for tags in texts["tags"] for tag in tags]
+    if "name" not in data and domains:
+        data["name"] = domains[0]
+    del plan
+    return data
+
+
+def code_of(text: str) -> str:
+    """Free text as a code: `Banking & Finance` is `banking_finance`; raises `BadValue`."""
+    words = "".join(c if c.isascii() and c.isalnum() else " " for c in text.lower()).split()
+    code = "_".join(words)[:64].rstrip("_")
+    if not code:
+        raise BadValue("invalid_code", "A code has Latin letters or digits.")
+    return code
+
+
+def key_of(name: str) -> str:
+    """The form in which a company's name is looked up."""
+    return sort_key(name).partition("\x01")[0]
+
+
+async def found_or_made(
+    tx: Tx, wanted: Mapping[tuple[str, str], Mapping[str, Any]]
+) -> dict[tuple[str, str], UUID]:
+    """The ids of companies by look-up key; those that are not there are made from the values.
+
+    Where several companies have a key, the oldest is taken.
+    """
+    service = CompanyService(tx)
+    ids: dict[tuple[str, str], UUID] = {}
+    for kind in {kind for kind, _ in wanted}:
+        values = [value for k, value in wanted if k == kind]
+        for value, found in (await service.records.by_keys(kind, values)).items():
+            ids[kind, value] = min(found)
+    for key, data in wanted.items():
+        if key not in ids:
+            ids[key] = make(service, data)
+    return ids
+
+
+def make(service: CompanyService, data: Mapping[str, Any]) -> UUID:
+    """A new company from values that are valid."""
+    values = values_of(CompanyCreate.model_validate(data))
+    country = service.tx.actor.country
+    return service.add(service.normalise(values, None, country)).id

@@ -1,0 +1,155 @@
+"""How rows of a file become contacts, their companies and employments."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from pydantic import ValidationError
+
+from crm_api.domains.companies.importer import company_of, found_or_made, key_of
+from crm_api.domains.companies.schemas import CompanyCreate
+from crm_api.domains.companies.service import CompanyService
+from crm_api.domains.contacts.models import Contact
+from crm_api.domains.contacts.schemas import ContactCreate
+from crm_api.domains.contacts.service import ContactService, EmploymentService
+from crm_api.kit.db.tx import Tx
+from crm_api.kit.errors import Fault, Invalid
+from crm_api.kit.faults import faults_of
+from crm_api.kit.values.errors import BadValue
+from crm_api.platform.transfer.importer import Draft, Importer, Plan, address_of, points_of
+from crm_api.platform.transfer.reading.aliases import CONTACT_FIELDS
+
+_UNREAD = {"owner_email", "created_at"}
+_PLAIN = (
+    "salutation",
+    "first_name",
+    "middle_name",
+    "last_name",
+    "title",
+    "department",
+    "birth_date",
+    "language",
+    "time_zone",
+    "description",
+    "source",
+)
+# What other systems call the stages of a relationship.
+_LIFECYCLES = {
+    "marketingqualifiedlead": "lead",
+    "salesqualifiedlead": "prospect",
+    "opportunity": "prospect",
+    "evangelist": "customer",
+    "client": "customer",
+}
+
+
+class ContactImporter(Importer):
+    """Rows of people."""
+
+    target = "contact"
+    fields = {name: hint for name, hint in CONTACT_FIELDS.items() if name not in _UNREAD}
+    match = ("external_id", "email", "phone")
+    shape = ContactCreate
+    service = ContactService
+    touched = (EmploymentService, ContactService, CompanyService)
+
+    def arrange(
+        self, texts: Mapping[str, list[Any]], plan: Plan
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The contact of a row, and the company that it names."""
+        data: dict[str, Any] = {name: texts[name][0] for name in _PLAIN if texts.get(name)}
+        if texts.get("name") and "last_name" not in data:
+            data |= name_parts(texts["name"][0], data.get("first_name"))
+        if texts.get("lifecycle"):
+            stage = "".join(texts["lifecycle"][0].lower().split()).replace("_", "")
+            data["lifecycle"] = _LIFECYCLES.get(stage, stage)
+        for field, name in (("emails", "email"), ("phones", "phone")):
+            if points := points_of(texts, name):
+                data[field] = points
+        if address := address_of(texts):
+            data["addresses"] = address
+        if texts.get("address.country"):
+            data["country"] = texts["address.country"][0]
+        if texts.get("tags"):
+            data["tags"] = [tag for tags in texts["tags"] for tag in tags]
+        return data, {"company": _company(texts, plan)}
+
+    async def relate(self, tx: Tx, drafts: Sequence[Draft]) -> None:
+        """Find companies by domain or name; unknown ones are made."""
+        wanted: dict[tuple[str, str], dict[str, Any]] = {}
+        for draft in drafts:
+            if company := draft.related["company"]:
+                wanted.setdefault(_company_key(company), company)
+        ids = await found_or_made(tx, wanted)
+        for draft in drafts:
+            if company := draft.related["company"]:
+                draft.values["company_id"] = ids[_company_key(company)]
+                draft.given |= {"company_id"}
+
+    def add(self, tx: Tx, draft: Draft) -> UUID:
+        """A new contact, and where the person works."""
+        shown = ContactService(tx).add(draft.values)
+        if shown.company_id is not None:
+            EmploymentService(tx).mirror(shown)
+        return shown.id
+
+    async def absorb(self, tx: Tx, current: Contact, draft: Draft) -> None:
+        """Take over what the row says; another company is another employment."""
+        await ContactService(tx).apply(current, self.patch(current, draft))
+
+    async def in_use(self, tx: Tx, entity: str, ids: Sequence[UUID]) -> set[UUID]:
+        """Companies that other contacts work for by now."""
+        if entity != "company" or not ids:
+            return set()
+        rows = await tx.fetch(
+            "SELECT DISTINCT company_id FROM contacts WHERE organization_id = $1 "
+            "AND company_id = ANY($2) AND deleted_at IS NULL",
+            tx.organization_id,
+            list(ids),
+        )
+        return {row["company_id"] for row in rows}
+
+
+def name_parts(full: str, first: str | None) -> dict[str, str]:
+    """A full name as parts: `Last, First`, `First Last`, or the rest beside a first name.
+
+    A patronymic at the end marks the Russian order of last, first, middle name.
+    """
+    last, comma, given = (part.strip() for part in full.partition(","))
+    if comma and last and given:
+        return {"last_name": last, "first_name": first or given}
+    words = full.split()
+    if first is not None or len(words) == 1:
+        return {"last_name": full}
+    if len(words) == 3 and words[-1].lower().endswith(("вич", "вна", "ична")):
+        return {"last_name": words[0], "first_name": words[1], "middle_name": words[2]}
+    return {"first_name": " ".join(words[:-1]), "last_name": words[-1]}
+
+
+def _company(texts: Mapping[str, list[Any]], plan: Plan) -> dict[str, Any] | None:
+    own = {
+        name.removeprefix("company."): values
+        for name, values in texts.items()
+        if name.startswith("company.")
+    }
+    if not own:
+        return None
+    try:
+        data = company_of(own, plan)
+        if "name" not in data:
+            return None
+        CompanyCreate.model_validate(data)
+    except BadValue as error:
+        raise Invalid(
+            str(error), faults=[Fault(error.code, str(error), pointer="/company/domain")]
+        ) from None
+    except ValidationError as error:
+        found = faults_of(error.errors(include_url=False))
+        moved = [Fault(f.code, f.message, pointer=f"/company{f.pointer}") for f in found]
+        raise Invalid("The company is wrong.", faults=moved) from None
+    return data
+
+
+def _company_key(company: Mapping[str, Any]) -> tuple[str, str]:
+    domains = company.get("domains")
+    return ("domain", domains[0]) if domains else ("name", key_of(company["name"]))

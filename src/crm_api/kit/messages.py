@@ -1,0 +1,18 @@
+"""Messages that name work to be done."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True)
+class Message:
+    """The base of every job: a frozen dataclass of plain values, named in the imperative."""
+
+    kind: ClassVar[str]
+    """The name on the wire, such as `imports.run`."""
+    max_attempts: ClassVar[int] = 5
+    """How often it is begun before it is given up."""
+
+    def args(self) -> dict[str, Any]:
+        """The values that are stored with the job."""
+        return asdict(self)

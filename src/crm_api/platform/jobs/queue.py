@@ -1,0 +1,180 @@
+"""The queue as workers see it: lease, renew, finish, and find again what was dropped."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from crm_api.kit.actor import Actor
+from crm_api.kit.db.database import Database
+from crm_api.kit.db.json import decode, encode
+from crm_api.kit.db.tx import Tx
+from crm_api.kit.ids import new_id
+from crm_api.kit.jobs import JobCancelled, LeaseLost
+
+LEASE_S = 15
+"""A worker that is silent this long has lost its jobs; it speaks up three times as often."""
+HINT_AGAIN_S = 4
+BATCH = 50
+
+# Every decision about time is PostgreSQL's: a worker's clock may be wrong.
+_LEASE = f"now() + interval '{LEASE_S} seconds'"
+_CLAIM = f"""
+    UPDATE jobs SET status = 'running', lease_token = $3, lease_until = {_LEASE},
+        attempts = attempts + 1, started_at = coalesce(started_at, now())
+    WHERE organization_id = $1 AND id = $2 AND status = 'queued' AND run_at <= now()
+    RETURNING id, organization_id, kind, args, actor, attempts, max_attempts
+"""  # noqa: S608
+_RENEW = f"""
+    UPDATE jobs SET lease_until = {_LEASE}
+    WHERE lease_token = ANY($1) AND status = 'running' RETURNING lease_token
+"""  # noqa: S608
+_FINISH = """
+    UPDATE jobs SET status = $3, result = $4, error = $5, lease_token = NULL, lease_until = NULL,
+        run_at = now() + make_interval(secs => $6),
+        attempts = attempts - $7,
+        finished_at = CASE WHEN $3 = 'queued' THEN NULL ELSE now() END, hinted_at = NULL
+    WHERE organization_id = $1 AND lease_token = $2 AND status = 'running' RETURNING id
+"""
+_DROPPED = """
+    UPDATE jobs SET lease_token = NULL, lease_until = NULL, hinted_at = NULL, run_at = now(),
+        status = CASE WHEN attempts >= max_attempts THEN 'failed' ELSE 'queued' END,
+        finished_at = CASE WHEN attempts >= max_attempts THEN now() END,
+        error = CASE WHEN attempts >= max_attempts THEN $1::jsonb ELSE error END
+    WHERE (organization_id, id) IN (
+        SELECT organization_id, id FROM jobs WHERE status = 'running' AND lease_until < now()
+        ORDER BY lease_until LIMIT 50 FOR UPDATE SKIP LOCKED)
+    RETURNING id
+"""
+_DUE = """
+    UPDATE jobs SET hinted_at = now() WHERE (organization_id, id) IN (
+        SELECT organization_id, id FROM jobs WHERE status = 'queued' AND run_at <= now()
+            AND (hinted_at IS NULL OR hinted_at < now() - make_interval(secs => $1))
+        ORDER BY run_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+    RETURNING organization_id, id
+"""
+_ADVANCE = f"""
+    UPDATE jobs SET progress_done = $3, progress_total = coalesce($4, progress_total),
+        lease_until = {_LEASE}
+    WHERE organization_id = $1 AND lease_token = $2 AND status = 'running'
+    RETURNING cancel_requested
+"""  # noqa: S608
+_CRASHED = encode(
+    {
+        "type": "/problems/crashed",
+        "title": "The worker died",
+        "status": 500,
+        "detail": "The worker died each time it ran this job.",
+        "code": "crashed",
+    }
+)
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """A job that this worker holds."""
+
+    id: UUID
+    organization_id: UUID
+    kind: str
+    args: Mapping[str, Any]
+    actor: Actor
+    attempts: int
+    max_attempts: int
+    token: UUID
+
+    async def advance(self, tx: Tx, done: int, total: int | None = None) -> None:
+        """Store how far it is within `tx`; see `kit.jobs.Job`."""
+        rows = await tx.write(_ADVANCE, self.organization_id, self.token, done, total)
+        if not rows:
+            raise LeaseLost
+        if rows[0]["cancel_requested"]:
+            raise JobCancelled
+
+
+class JobQueue:
+    """The jobs of every organization; needs the worker's role."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def claim(self, organization_id: UUID, id: UUID) -> Claimed | None:
+        """Take a job that is due; None when it is not, or another worker was faster."""
+        token = new_id()
+        rows = await self._database.ask(_CLAIM, organization_id, id, token)
+        if not rows:
+            return None
+        row = rows[0]
+        return Claimed(
+            id=row["id"],
+            organization_id=row["organization_id"],
+            kind=row["kind"],
+            args=decode(row["args"]),
+            actor=_actor(decode(row["actor"])),
+            attempts=row["attempts"],
+            max_attempts=row["max_attempts"],
+            token=token,
+        )
+
+    async def renew(self, tokens: Sequence[UUID]) -> set[UUID]:
+        """Keep these leases; returns those that still hold."""
+        rows = await self._database.ask(_RENEW, list(tokens))
+        return {row["lease_token"] for row in rows}
+
+    async def succeed(self, job: Claimed, result: Mapping[str, Any] | None) -> bool:
+        """Store the result; False when the lease was lost."""
+        return await self._finish(job, "succeeded", result=result)
+
+    async def cancel(self, job: Claimed) -> bool:
+        """Store that it was ended on request."""
+        return await self._finish(job, "cancelled")
+
+    async def fail(self, job: Claimed, error: Mapping[str, Any], *, retry: bool) -> bool:
+        """Store the error; try again later, twice as late each time, unless it is the last try."""
+        if retry and job.attempts < job.max_attempts:
+            delay = min(2.0**job.attempts * 2, 3600.0)
+            return await self._finish(job, "queued", error=error, delay_s=delay)
+        return await self._finish(job, "failed", error=error)
+
+    async def release(self, job: Claimed) -> bool:
+        """Give a job back untried, because this worker is stopping."""
+        return await self._finish(job, "queued", untried=1)
+
+    async def _finish(
+        self,
+        job: Claimed,
+        status: str,
+        *,
+        result: Mapping[str, Any] | None = None,
+        error: Mapping[str, Any] | None = None,
+        delay_s: float = 0,
+        untried: int = 0,
+    ) -> bool:
+        rows = await self._database.ask(
+            _FINISH,
+            job.organization_id,
+            job.token,
+            status,
+            None if result is None else encode(result),
+            None if error is None else encode(error),
+            delay_s,
+            untried,
+        )
+        return bool(rows)
+
+    async def sweep(self) -> list[tuple[UUID, UUID]]:
+        """Free the jobs of dead workers; returns the due ones that nobody was told of lately."""
+        await self._database.ask(_DROPPED, _CRASHED)
+        rows = await self._database.ask(_DUE, HINT_AGAIN_S, BATCH)
+        return [(row["organization_id"], row["id"]) for row in rows]
+
+
+def _actor(stored: Mapping[str, Any]) -> Actor:
+    return Actor(
+        organization_id=UUID(stored["organization_id"]),
+        kind=stored["kind"],
+        id=UUID(stored["id"]) if stored["id"] else None,
+        scopes=frozenset(stored["scopes"]),
+        time_zone=stored["time_zone"],
+        country=stored["country"],
+    )

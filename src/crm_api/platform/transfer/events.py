@@ -1,0 +1,33 @@
+"""The work that imports ask for."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from crm_api.kit.messages import Message
+
+
+@dataclass(frozen=True)
+class ValidateImport(Message):
+    """Read the whole file and count what would happen."""
+
+    kind = "imports.validate"
+    import_id: UUID
+
+
+@dataclass(frozen=True)
+class RunImport(Message):
+    """Commit the rows that are not committed yet."""
+
+    kind = "imports.run"
+    # A worker that dies is no fault of the file: each try goes on where the last one ended.
+    max_attempts = 50
+    import_id: UUID
+
+
+@dataclass(frozen=True)
+class RevertImport(Message):
+    """Put back everything that an import made or changed."""
+
+    kind = "imports.revert"
+    max_attempts = 50
+    import_id: UUID

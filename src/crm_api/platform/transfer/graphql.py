@@ -1,0 +1,83 @@
+"""Imports over GraphQL; the file itself is sent over REST."""
+
+from typing import Any
+from uuid import UUID
+
+import strawberry
+from strawberry.scalars import JSON
+
+from crm_api.kit.graphql.context import GraphInfo
+from crm_api.kit.graphql.fields import Collection, atomic, shape_given
+from crm_api.kit.graphql.types import type_from
+from crm_api.platform.transfer.schemas import ImportOut, ImportUpdate
+from crm_api.platform.transfer.service import ImportService
+
+
+@type_from(ImportOut)
+class Import:
+    """A file of records, and how far it has got."""
+
+
+@strawberry.type
+class ImportStarted:
+    """The job that was asked for."""
+
+    job_id: UUID
+    record: Import = strawberry.field(name="import")
+
+
+@strawberry.input
+class ImportInput:
+    """Another mapping (fields by column) or other options."""
+
+    mapping: JSON | None = strawberry.UNSET
+    options: JSON | None = strawberry.UNSET
+
+
+ImportQuery = Collection(ImportService, Import).query()
+
+
+def _started(found: dict[str, Any]) -> Any:
+    return {"job_id": found["job_id"], "record": found["import"]}
+
+
+@strawberry.type
+class ImportMutation:
+    """What may be done to imports."""
+
+    @strawberry.mutation
+    @atomic
+    async def update_import(
+        self, info: GraphInfo, id: UUID, input: ImportInput, expected_version: int | None = None
+    ) -> Import:
+        """Correct the mapping or the options, before the start."""
+        data = shape_given(ImportUpdate, input)
+        service = ImportService(info.context.tx)
+        return await service.adjust(id, data, expected_version=expected_version)
+
+    @strawberry.mutation
+    @atomic
+    async def delete_import(
+        self, info: GraphInfo, id: UUID, expected_version: int | None = None
+    ) -> UUID:
+        """Put an import in the bin; its records stay."""
+        await ImportService(info.context.tx).delete(id, expected_version=expected_version)
+        return id
+
+    @strawberry.mutation
+    @atomic
+    async def validate_import(self, info: GraphInfo, id: UUID) -> ImportStarted:
+        """Count what a run would do."""
+        return _started(await ImportService(info.context.tx).validate(id))
+
+    @strawberry.mutation
+    @atomic
+    async def start_import(self, info: GraphInfo, id: UUID) -> ImportStarted:
+        """Commit the rows, or those that are left."""
+        return _started(await ImportService(info.context.tx).start(id))
+
+    @strawberry.mutation
+    @atomic
+    async def revert_import(self, info: GraphInfo, id: UUID) -> ImportStarted:
+        """Undo an import."""
+        return _started(await ImportService(info.context.tx).revert(id))

@@ -1,0 +1,254 @@
+"""What a domain says about importing its records; the engine does the rest."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+from uuid import UUID
+
+from pydantic import ValidationError
+
+from crm_api.kit.crud.service import CrudService, values_of
+from crm_api.kit.db.tx import Tx
+from crm_api.kit.errors import Invalid
+from crm_api.kit.faults import faults_of
+from crm_api.kit.schema import Create
+from crm_api.kit.values import codes, dates
+from crm_api.kit.values.errors import BadValue
+from crm_api.platform.transfer.reading.mapping import FieldHint, FieldKind
+
+
+@dataclass(frozen=True, slots=True)
+class RowFault:
+    """One mistake of a row."""
+
+    code: str
+    message: str
+    column: str | None = None
+    value: str | None = None
+
+
+@dataclass(slots=True)
+class Draft:
+    """A row on its way to a record."""
+
+    number: int
+    cells: list[str | None]
+    values: dict[str, Any] = field(default_factory=dict[str, Any])
+    given: frozenset[str] = frozenset()
+    """The column values that the file really has; the others are defaults."""
+    related: dict[str, Any] = field(default_factory=dict[str, Any])
+    keys: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    faults: list[RowFault] = field(default_factory=list[RowFault])
+
+
+@dataclass(frozen=True)
+class Column:
+    """A mapped column: where it stands, what it is called, what it fills."""
+
+    index: int
+    name: str
+    field: str
+    hint: FieldHint | None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A mapping and its options, ready to read rows."""
+
+    columns: tuple[Column, ...]
+    match: tuple[str, ...]
+    source: str
+    country: str | None
+    day_first: bool | None
+    tags: tuple[str, ...]
+    on_duplicate: str
+
+
+_SINGLES = {
+    "emails": "email",
+    "phones": "phone",
+    "addresses": "address",
+    "domains": "domain",
+    "external_ids": "external_id",
+    "annual_revenue": "revenue",
+}
+
+
+class Importer(ABC):
+    """How rows of a file become records of one kind."""
+
+    target: ClassVar[str]
+    fields: ClassVar[Mapping[str, FieldHint]]
+    match: ClassVar[tuple[str, ...]]
+    """By what a record is matched unless the user says otherwise."""
+    shape: ClassVar[type[Create]]
+    service: ClassVar[type[CrudService[Any]]]
+    touched: ClassVar[tuple[type[CrudService[Any]], ...]]
+    """Whose records an import may make or change, in the order in which they are put back."""
+
+    def read(self, draft: Draft, plan: Plan) -> None:
+        """Fill a draft from its cells; mistakes go to `faults`. Needs no database."""
+        texts: dict[str, list[Any]] = {}
+        for column in plan.columns:
+            cell = draft.cells[column.index]
+            if cell is None:
+                continue
+            try:
+                value = converted(cell, column.hint.kind if column.hint else "text", plan)
+            except BadValue as error:
+                draft.faults.append(RowFault(error.code, str(error), column.name, cell[:500]))
+                continue
+            texts.setdefault(column.field, []).append(value)
+        if draft.faults:
+            return
+        try:
+            data = self._data(draft, texts, plan)
+            draft.values = self.service.normalise(
+                values_of(self.shape.model_validate(data)), None, plan.country
+            )
+        except ValidationError as error:
+            found = faults_of(error.errors(include_url=False))
+            draft.faults = [self._located(f.code, f.message, f.pointer, draft, plan) for f in found]
+        except Invalid as error:
+            draft.faults = [
+                self._located(f.code, f.message, f.pointer, draft, plan) for f in error.faults
+            ]
+        else:
+            draft.given = frozenset(data)
+            draft.keys = self.keys(draft.values)
+
+    def _data(self, draft: Draft, texts: Mapping[str, list[Any]], plan: Plan) -> dict[str, Any]:
+        data, draft.related = self.arrange(texts, plan)
+        if plan.tags:
+            data["tags"] = [*data.get("tags", ()), *plan.tags]
+        if texts.get("external_id"):
+            data["external_ids"] = {plan.source: texts["external_id"][0]}
+        custom = {n.partition(".")[2]: v[0] for n, v in texts.items() if n.startswith("custom.")}
+        return data | ({"custom": custom} if custom else {})
+
+    def _located(
+        self, code: str, message: str, pointer: str | None, draft: Draft, plan: Plan
+    ) -> RowFault:
+        """The column that a pointer into the record means."""
+        path = (pointer or "").strip("/").split("/")
+        wanted = self.pointed(path)
+        at = int(path[1]) if len(path) > 1 and path[1].isdigit() else 0
+        hits = [
+            c
+            for c in plan.columns
+            if c.field.split(":")[0] == wanted and draft.cells[c.index] is not None
+        ]
+        if not hits:
+            return RowFault(code, message)
+        column = hits[min(at, len(hits) - 1)]
+        return RowFault(code, message, column.name, (draft.cells[column.index] or "")[:500])
+
+    def pointed(self, path: Sequence[str]) -> str:
+        """The mapped field that a pointer into the record means."""
+        head = _SINGLES.get(path[0], path[0])
+        if head == "address" or (head == "company" and len(path) > 1):
+            return f"{head}.{self.pointed(path[1:])}" if head == "company" else f"{head}.{path[-1]}"
+        return head
+
+    def keys(self, values: Mapping[str, Any]) -> list[tuple[str, str]]:
+        """The look-up keys of the record-to-be."""
+        own = self.service.keys(values)
+        external = [("external", f"{s}:{i}") for s, i in values["external_ids"].items()]
+        return [*external, *own]
+
+    @abstractmethod
+    def arrange(
+        self, texts: Mapping[str, list[Any]], plan: Plan
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The creation shape of a row, and what it says of related records."""
+
+    @abstractmethod
+    async def relate(self, tx: Tx, drafts: Sequence[Draft]) -> None:
+        """Find or make the records that drafts refer to, and put their ids into the values."""
+
+    @abstractmethod
+    def add(self, tx: Tx, draft: Draft) -> UUID:
+        """Store a new record; returns its id."""
+
+    @abstractmethod
+    async def absorb(self, tx: Tx, current: Any, draft: Draft) -> None:
+        """Let a record take over what a row says; blanks say nothing."""
+
+    async def in_use(self, tx: Tx, entity: str, ids: Sequence[UUID]) -> set[UUID]:
+        """Those of some records that others have come to need since the import made them."""
+        del tx, entity, ids
+        return set()
+
+    def patch(self, current: Any, draft: Draft) -> dict[str, Any]:
+        """What a row changes of a record: single values replace, collections grow."""
+        found: dict[str, Any] = {}
+        for name in draft.given:
+            value = draft.values.get(name)
+            if name in {"emails", "phones"}:
+                found[name] = grown(getattr(current, name), value or [])
+            elif name in {"tags", "domains", "addresses"}:
+                have = getattr(current, name)
+                found[name] = [*have, *(item for item in value or [] if not _has(have, item))]
+            elif name in {"custom", "external_ids"}:
+                found[name] = {**getattr(current, name), **(value or {})}
+            elif value is not None:
+                found[name] = value
+        return found
+
+
+def grown(have: Sequence[dict[str, Any]], more: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Contact points with those added that are not there yet; the primary one stays."""
+    known = {point["value"].lower() for point in have}
+    fresh = [p for p in more if p["value"].lower() not in known]
+    return [*have, *({**p, "primary": p["primary"] and not have} for p in fresh)]
+
+
+def _has(have: Sequence[Any], item: Any) -> bool:
+    if not isinstance(item, dict):
+        return item in have
+    # Which address is the primary one is the record's to say.
+    plain = {k: v for k, v in item.items() if k != "primary"}
+    return any({k: v for k, v in other.items() if k != "primary"} == plain for other in have)
+
+
+def converted(cell: str, kind: FieldKind, plan: Plan) -> Any:
+    """A cell as the value of a kind of field; raises `BadValue`."""
+    if kind == "date":
+        return dates.parse_date(cell, day_first=plan.day_first)
+    if kind == "tags":
+        return [tag.strip() for tag in cell.replace(";", ",").split(",") if tag.strip()]
+    if kind == "integer":
+        number = dates.parse_decimal(cell)
+        if number != int(number):
+            raise BadValue("invalid_number", "Not a whole number.")
+        return int(number)
+    if kind == "money":
+        return dates.parse_decimal(cell)
+    if kind == "bool":
+        return dates.parse_bool(cell)
+    if kind == "country":
+        return codes.country(cell)
+    if kind == "language":
+        return codes.language(cell)
+    return cell
+
+
+def address_of(texts: Mapping[str, list[Any]]) -> list[dict[str, Any]]:
+    """The one postal address of a row; the parts of its street in the order of their columns."""
+    parts = {
+        name: ", ".join(texts[f"address.{name}"])
+        for name in ("street", "city", "region", "postal_code", "country")
+        if texts.get(f"address.{name}")
+    }
+    return [{**parts, "primary": True}] if parts else []
+
+
+def points_of(texts: Mapping[str, list[Any]], field: str) -> list[dict[str, Any]]:
+    """The contact points of a row; `phone:mobile` is a phone of that kind."""
+    found: list[dict[str, Any]] = []
+    for name, values in texts.items():
+        head, _, kind = name.partition(":")
+        if head == field:
+            found += [{"value": value, "kind": kind or "work"} for value in values]
+    return found

@@ -1,0 +1,172 @@
+"""The work of imports, in chunks that can be resumed."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from crm_api.kit.db.tx import unit_of_work
+from crm_api.kit.errors import Conflict, CrmError, Invalid, Unavailable
+from crm_api.kit.jobs import JobCancelled, JobContext, runs
+from crm_api.kit.rest.problems import problem_of
+from crm_api.platform.transfer import engine
+from crm_api.platform.transfer.events import RevertImport, RunImport, ValidateImport
+from crm_api.platform.transfer.importer import Draft, Importer, Plan, RowFault
+from crm_api.platform.transfer.models import Import
+from crm_api.platform.transfer.reading.errors import UnreadableFile
+from crm_api.platform.transfer.revert import revert_batch
+from crm_api.platform.transfer.service import ImportService, file_of, format_of, plan_of
+
+_LAST = 2**63 - 1
+
+
+@runs(ValidateImport)
+async def validate_import(context: JobContext, message: ValidateImport) -> dict[str, Any]:
+    """Read the whole file, write down its mistakes, count what a run would do."""
+    return await _Attempt(context, message.import_id, "validated").guard(_validate)
+
+
+@runs(RunImport)
+async def run_import(context: JobContext, message: RunImport) -> dict[str, Any]:
+    """Commit what is left of the file, chunk by chunk."""
+    return await _Attempt(context, message.import_id, "completed").guard(_run)
+
+
+@runs(RevertImport)
+async def revert_import(context: JobContext, message: RevertImport) -> dict[str, Any]:
+    """Put back what the import made or changed, the last thing first."""
+    return await _Attempt(context, message.import_id, "reverted").guard(_revert)
+
+
+class _Attempt:
+    """One try at an import's work: what it needs, and how its end is written down."""
+
+    def __init__(self, context: JobContext, import_id: UUID, done: str) -> None:
+        self.context, self.id, self.done = context, import_id, done
+
+    async def guard(self, work: Any) -> dict[str, Any]:
+        """Do the work; whatever its end, the import tells it."""
+        try:
+            return await work(self)
+        except JobCancelled:
+            await self.end("cancelled")
+            raise
+        except UnreadableFile as error:
+            problem = Invalid(str(error), code=error.code)
+            await self.end("failed", problem_of(problem, None))
+            raise problem from error
+        except Unavailable:
+            raise
+        except CrmError as error:
+            await self.end("failed", problem_of(error, None))
+            raise
+
+    async def end(self, status: str, failure: dict[str, Any] | None = None, **values: Any) -> None:
+        """Store the import's last state."""
+        async with unit_of_work(self.context.tx()) as tx:
+            service = ImportService(tx)
+            current = await service.records.get(self.id, lock=True)
+            await service.change(
+                current,
+                {"status": status, "failure": failure, "finished_at": tx.now, **values},
+                verb=status,
+            )
+
+    async def load(self) -> tuple[Import, Importer, Plan]:
+        """The import as it stands."""
+        async with unit_of_work(self.context.tx(read_only=True)) as tx:
+            service = ImportService(tx)
+            record = await service.records.get(self.id)
+        importer = service.importer_of(record.target)
+        return record, importer, plan_of(record, importer, self.context.actor.country)
+
+
+async def _validate(attempt: _Attempt) -> dict[str, Any]:
+    context = attempt.context
+    record, importer, plan = await attempt.load()
+    rehearsal = engine.Rehearsal(importer, plan)
+    path = file_of(context.files_dir, record)
+    async with unit_of_work(context.tx()) as tx:
+        await ImportService(tx).records.forget_faults(record.id)
+    async for drafts in engine.chunks(path, format_of(record), importer, plan, start_row=1):
+        async with unit_of_work(context.tx()) as tx:
+            known = await engine.match(tx, importer, (d for d in drafts if not d.faults))
+            ImportService(tx).records.add_faults(record.id, rehearsal.take(drafts, known))
+            await context.job.advance(tx, drafts[-1].number, record.rows)
+    counts = _counted(rehearsal.counts)
+    async with unit_of_work(context.tx()) as tx:
+        service = ImportService(tx)
+        current = await service.records.get(record.id, lock=True)
+        await service.change(
+            current,
+            {"status": "validated", "counts": counts, "validated_at": tx.now},
+            verb="validated",
+        )
+    return {"counts": counts}
+
+
+async def _run(attempt: _Attempt) -> dict[str, Any]:
+    context = attempt.context
+    record, importer, plan = await attempt.load()
+    path = file_of(context.files_dir, record)
+    counts = Counter[str](record.counts if record.position else {})
+    if record.position == 0:
+        async with unit_of_work(context.tx()) as tx:
+            await ImportService(tx).records.forget_faults(record.id)
+    chunks = engine.chunks(path, format_of(record), importer, plan, start_row=record.position + 1)
+    async for drafts in chunks:
+        counts = await _commit(context, record, importer, plan, drafts, counts)
+    await attempt.end("completed", counts=_counted(counts))
+    return {"counts": _counted(counts)}
+
+
+async def _commit(
+    context: JobContext,
+    record: Import,
+    importer: Importer,
+    plan: Plan,
+    drafts: Sequence[Draft],
+    before: Counter[str],
+) -> Counter[str]:
+    """Commit a chunk, or its halves, down to the row that the database refuses."""
+    try:
+        async with unit_of_work(context.tx(cause_id=record.id)) as tx:
+            made, bad = await engine.store(tx, importer, drafts, plan)
+            counts = before + made
+            records = ImportService(tx).records
+            records.add_faults(record.id, bad)
+            position = drafts[-1].number
+            await records.store_progress(record.id, position=position, counts=_counted(counts))
+            await context.job.advance(tx, position, record.rows)
+        return counts
+    except (Conflict, Invalid) as error:
+        if len(drafts) == 1:
+            fault = error.faults[0] if error.faults else None
+            code, text = (fault.code, fault.message) if fault else (error.own_code, error.detail)
+            drafts[0].faults.append(RowFault(code, text))
+            return await _commit(context, record, importer, plan, drafts, before)
+        middle = len(drafts) // 2
+        half = await _commit(context, record, importer, plan, drafts[:middle], before)
+        return await _commit(context, record, importer, plan, drafts[middle:], half)
+
+
+async def _revert(attempt: _Attempt) -> dict[str, Any]:
+    context = attempt.context
+    record, importer, _ = await attempt.load()
+    counts: Counter[str] = Counter()
+    total = record.counts.get("create", 0) + record.counts.get("update", 0)
+    before, done = _LAST, 0
+    while True:
+        async with unit_of_work(context.tx(cause_id=context.job.id)) as tx:
+            batch = await ImportService(tx).records.touched(record.id, before_seq=before, limit=500)
+            if not batch:
+                break
+            counts += await revert_batch(tx, importer, record.id, batch)
+            before, done = batch[-1][2], done + len(batch)
+            await context.job.advance(tx, min(done, total), total)
+    await attempt.end("reverted")
+    return {"restored": counts["restored"], "removed": counts["removed"], "kept": counts["kept"]}
+
+
+def _counted(counts: Counter[str]) -> dict[str, int]:
+    return {name: counts[name] for name in ("create", "update", "skip", "error")}

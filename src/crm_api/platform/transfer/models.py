@@ -1,0 +1,72 @@
+"""The tables of imports and the mistakes in their files."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKeyConstraint, Index
+from sqlalchemy.orm import Mapped, mapped_column
+
+from crm_api.kit.db.base import Base, Entity, KeyText
+
+STATUSES = (
+    "uploaded",
+    "validating",
+    "validated",
+    "running",
+    "completed",
+    "reverting",
+    "reverted",
+    "failed",
+    "cancelled",
+)
+_LISTED = ", ".join(f"'{name}'" for name in STATUSES)
+
+
+class Import(Entity):
+    """A file of records, and how far it has got."""
+
+    __tablename__ = "imports"
+    __table_args__ = (
+        CheckConstraint(f"status IN ({_LISTED})", name="status"),
+        Index("ix_imports_created", "organization_id", "created_at", "id"),
+    )
+    entity = "import"
+
+    target: Mapped[str] = mapped_column(KeyText)
+    filename: Mapped[str]
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
+    stored_as: Mapped[str] = mapped_column(KeyText)
+    status: Mapped[str] = mapped_column(KeyText)
+    format: Mapped[dict[str, Any]]
+    mapping: Mapped[list[dict[str, Any]]]
+    options: Mapped[dict[str, Any]]
+    rows: Mapped[int]
+    position: Mapped[int] = mapped_column(default=0)
+    counts: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    job_id: Mapped[UUID | None]
+    failure: Mapped[dict[str, Any] | None]
+    validated_at: Mapped[datetime | None]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+
+
+class ImportFault(Base):
+    """One mistake in one row of a file."""
+
+    __tablename__ = "import_faults"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["organization_id", "import_id"], ["imports.organization_id", "imports.id"]
+        ),
+    )
+
+    organization_id: Mapped[UUID] = mapped_column(primary_key=True)
+    import_id: Mapped[UUID] = mapped_column(primary_key=True)
+    row: Mapped[int] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    column: Mapped[str | None]
+    code: Mapped[str] = mapped_column(KeyText)
+    message: Mapped[str]
+    value: Mapped[str | None]
+    cells: Mapped[list[str]]

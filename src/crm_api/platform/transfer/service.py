@@ -1,0 +1,282 @@
+"""The use cases of imports."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import Any, ClassVar
+from uuid import UUID
+
+from crm_api.kit.crud.service import CrudService
+from crm_api.kit.errors import Fault, Invalid, NotFound, WrongState
+from crm_api.kit.ids import new_id
+from crm_api.kit.messages import Message
+from crm_api.platform.transfer.events import RevertImport, RunImport, ValidateImport
+from crm_api.platform.transfer.importer import Column, Importer, Plan
+from crm_api.platform.transfer.models import Import, ImportFault
+from crm_api.platform.transfer.reading.detect import FileFormat, detect
+from crm_api.platform.transfer.reading.errors import UnreadableFile
+from crm_api.platform.transfer.reading.mapping import suggest
+from crm_api.platform.transfer.reading.rows import count_rows, read_rows
+from crm_api.platform.transfer.repository import Imports
+from crm_api.platform.transfer.schemas import ImportUpdate, Options
+
+SAMPLES = 200
+SHOWN_SAMPLES = 3
+_READY = ("uploaded", "validated", "failed", "cancelled")
+
+
+class ImportService(CrudService[Import]):
+    """Files on their way to records."""
+
+    repository = Imports
+    area = "imports"
+    plural = "imports"
+    plain = False
+    records: Imports
+    importers: ClassVar[Mapping[str, Importer]] = {}
+
+    async def upload(
+        self,
+        path: Path,
+        filename: str,
+        target: str,
+        *,
+        encoding: str | None = None,
+        delimiter: str | None = None,
+    ) -> Any:
+        """Look at a stored file; returns the import with a mapping suggested."""
+        self.tx.actor.require("imports:write")
+        importer = self.importer_of(target)
+        self.tx.actor.require(f"{importer.service.area}:write")
+        fmt, rows, mapping = await asyncio.to_thread(
+            _inspect, path, filename, importer, encoding, delimiter
+        )
+        return self.add(
+            {
+                "target": target,
+                "filename": filename,
+                "size_bytes": path.stat().st_size,
+                "stored_as": path.name,
+                "status": "uploaded",
+                "format": _format(fmt),
+                "mapping": mapping,
+                "options": Options().model_dump(),  # pyright: ignore[reportCallIssue]
+                "rows": rows,
+                "position": 0,
+                "counts": {},
+                "custom": {},
+                "external_ids": {},
+            }
+        )
+
+    def importer_of(self, target: str) -> Importer:
+        """What a kind of record says about importing it; raises `Invalid`."""
+        if target not in self.importers:
+            known = ", ".join(sorted(self.importers))
+            raise Invalid.at("/entity", "not_a_choice", f"Importable are: {known}.")
+        return self.importers[target]
+
+    async def adjust(
+        self, id: UUID, data: ImportUpdate, *, expected_version: int | None = None
+    ) -> Any:
+        """Another mapping or other options, before the start."""
+        self.tx.actor.require("imports:write")
+        current = await self.locked(id, expected_version)
+        _need_status(current, _READY)
+        if current.position:
+            raise WrongState("Rows are committed already; only the rest can be run.")
+        values: dict[str, Any] = {}
+        if data.mapping is not None:
+            importer = self.importer_of(current.target)
+            values["mapping"] = _remapped(current.mapping, data.mapping, importer)
+        if data.options is not None:
+            given = data.options.model_dump(exclude_unset=True)
+            values["options"] = {**current.options, **given}
+        return await self.change(current, {**values, "status": "uploaded", "counts": {}})
+
+    async def validate(self, id: UUID) -> dict[str, Any]:
+        """Have the whole file read, and counted what a run would do."""
+        current = await self._ready(id)
+        if current.position:
+            raise WrongState("Rows are committed already; start it to commit the rest.")
+        return await self._begin(current, "validating", ValidateImport(id))
+
+    async def start(self, id: UUID) -> dict[str, Any]:
+        """Have the rows committed; after a failure or a cancel, those that are left."""
+        current = await self._ready(id)
+        return await self._begin(current, "running", RunImport(id), started_at=self.tx.now)
+
+    async def revert(self, id: UUID) -> dict[str, Any]:
+        """Have everything put back that the import made or changed."""
+        self.tx.actor.require("imports:write")
+        current = await self.locked(id)
+        _need_status(current, ("completed", "failed", "cancelled"))
+        return await self._begin(current, "reverting", RevertImport(id))
+
+    async def delete(self, id: UUID, *, expected_version: int | None = None) -> None:
+        """Put an import in the bin, with what its file said; its records stay."""
+        current = await self.locked(id, expected_version)
+        _need_status(current, (*_READY, "completed", "reverted"))
+        await super().delete(id, expected_version=expected_version)
+
+    async def _ready(self, id: UUID) -> Import:
+        self.tx.actor.require("imports:write")
+        current = await self.locked(id)
+        _need_status(current, _READY)
+        if not any(column["field"] for column in current.mapping):
+            message = "Map at least one column to a field."
+            raise Invalid(message, faults=[Fault("no_mapping", message, pointer="/mapping")])
+        return current
+
+    async def _begin(
+        self, current: Import, status: str, message: Message, **values: Any
+    ) -> dict[str, Any]:
+        job_id = self.tx.enqueue(message, dedupe_key=str(current.id))
+        shown = await self.change(
+            current,
+            {"status": status, "job_id": job_id, "failure": None, "finished_at": None, **values},
+            verb=status,
+        )
+        return {"job_id": job_id, "import": shown}
+
+    async def faults(self, id: UUID) -> AsyncIterator[list[ImportFault]]:
+        """The mistakes found, in stretches; raises `NotFound`."""
+        self.tx.actor.require("imports:read")
+        await self.records.get(id)
+        after = 0
+        while found := await self.records.faults(id, after_row=after, limit=1_000):
+            last = found[-1].row
+            if len(found) == 1_000 and found[0].row != last:
+                # The last row may go on in the next stretch.
+                found = [fault for fault in found if fault.row != last]
+            after = found[-1].row
+            yield found
+
+
+def plan_of(record: Import, importer: Importer, country: str | None) -> Plan:
+    """An import's mapping and options, ready to read rows."""
+    options = record.options
+    columns = tuple(
+        Column(index, mapped["column"], mapped["field"], importer.fields.get(mapped["field"]))
+        for index, mapped in enumerate(record.mapping)
+        if mapped["field"]
+    )
+    return Plan(
+        columns=columns,
+        match=tuple(options["match"]) or importer.match,
+        source=options["source"],
+        country=options["country"] or country,
+        day_first=options["day_first"],
+        tags=tuple(options["tags"]),
+        on_duplicate=options["on_duplicate"],
+    )
+
+
+def file_of(files_dir: Path, record: Import) -> Path:
+    """Where an import's file is; raises `NotFound`."""
+    path = files_dir / str(record.organization_id) / record.stored_as
+    if not path.exists():
+        raise NotFound("The import's file is gone.", code="file_gone")
+    return path
+
+
+def new_file(files_dir: Path, organization_id: UUID) -> Path:
+    """A new place for a file of an organization."""
+    folder = files_dir / str(organization_id)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / new_id().hex
+
+
+def format_of(record: Import) -> FileFormat:
+    """How an import's file is read."""
+    return FileFormat(**{**record.format, "columns": tuple(record.format["columns"])})
+
+
+def _inspect(
+    path: Path, filename: str, importer: Importer, encoding: str | None, delimiter: str | None
+) -> tuple[FileFormat, int, list[dict[str, Any]]]:
+    try:
+        fmt = detect(path, filename, encoding=encoding, delimiter=delimiter)
+        rows = count_rows(path, fmt)
+        samples = [row.values for row in islice(read_rows(path, fmt), SAMPLES)]
+        if rows == 0:
+            raise UnreadableFile("no_rows", "The file has a header but no rows.")
+    except UnreadableFile as error:
+        faults = [Fault(error.code, str(error), pointer="/file")]
+        raise Invalid(str(error), code=error.code, faults=faults) from None
+    mapping = [
+        {
+            "column": found.column,
+            "field": found.field,
+            "confidence": found.confidence,
+            "reason": found.reason,
+            "samples": [
+                row[place][:100] for row in samples if place < len(row) and row[place] is not None
+            ][:SHOWN_SAMPLES],
+        }
+        for place, found in enumerate(suggest(fmt.columns, samples, importer.fields))
+    ]
+    return fmt, rows, mapping
+
+
+def _format(fmt: FileFormat) -> dict[str, Any]:
+    return {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in ((n, getattr(fmt, n)) for n in fmt.__dataclass_fields__)
+    }
+
+
+def _remapped(
+    current: list[dict[str, Any]], given: Mapping[str, str | None], importer: Importer
+) -> list[dict[str, Any]]:
+    columns = {mapped["column"] for mapped in current}
+    for name in given:
+        if name not in columns:
+            raise Invalid.at(
+                f"/mapping/{name[:60]}", "unknown_column", "The file has no such column."
+            )
+    taken: set[str] = set()
+    for name, target in given.items():
+        if target is None:
+            continue
+        hint = importer.fields.get(target)
+        if hint is None and not _is_custom(target):
+            raise Invalid.at(
+                f"/mapping/{name[:60]}", "unknown_field", f"There is no field {target!r}."
+            )
+        if target in taken and not (hint and hint.multiple):
+            raise Invalid.at(f"/mapping/{name[:60]}", "repeated_field", f"{target} is given twice.")
+        taken.add(target)
+    return [
+        {
+            **mapped,
+            "field": given.get(mapped["column"]),
+            "confidence": 1.0,
+            "reason": "chosen" if given.get(mapped["column"]) else "left out",
+        }
+        for mapped in current
+    ]
+
+
+def _is_custom(target: str) -> bool:
+    head, _, name = target.partition(".")
+    return head == "custom" and name.isidentifier() and name.islower() and len(name) <= 63
+
+
+def _need_status(record: Import, statuses: tuple[str, ...]) -> None:
+    if record.status not in statuses:
+        raise WrongState(
+            f"The import is {record.status}; this is for {', '.join(statuses)}.",
+            details={"import_status": record.status},
+        )
+
+
+def target_fields(importer: Importer) -> dict[str, Any]:
+    """What columns may be mapped to."""
+    return {
+        "data": [
+            {"field": name, "label": hint.label, "kind": hint.kind, "multiple": hint.multiple}
+            for name, hint in importer.fields.items()
+        ]
+    }
