@@ -43,6 +43,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=lifespan,
         docs_url="/docs" if settings.docs else None,
         redoc_url=None,
+        redirect_slashes=False,
         default_response_class=JSONResponse,
         separate_input_output_schemas=False,
         middleware=[

@@ -2,8 +2,13 @@
 
 import asyncio
 import contextlib
+import os
 import signal
+import threading
+import time
 from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from typing import Any
 from uuid import UUID
 
@@ -35,6 +40,19 @@ def runners() -> dict[str, Runner]:
     return {runner.message.kind: runner for module in MODULES for runner in module.jobs}
 
 
+def die_with_parent() -> None:
+    """End this helper process when the worker is gone, even by SIGKILL."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 class JobWorker:
     """Runs the jobs whose turn it is, and keeps their leases."""
 
@@ -51,6 +69,10 @@ class JobWorker:
         self.queue = JobQueue(self._shared)
         self._doorbell = Doorbell(settings.redis_url)
         self._runners = runners()
+        # One, so that whoever asks for the next part of something finds where it stood.
+        self._processes = ProcessPoolExecutor(
+            1, mp_context=get_context("spawn"), initializer=die_with_parent
+        )
         self._held: dict[UUID, asyncio.Task[Any]] = {}
 
     async def execute(self, _arq: Mapping[str, Any], organization_id: str, job_id: str) -> None:
@@ -79,7 +101,9 @@ class JobWorker:
         try:
             if runner is None:
                 raise Unavailable(f"No function here carries out {job.kind}.", code="no_runner")
-            context = JobContext(self._database, job.actor, job, self._settings.files_dir)
+            context = JobContext(
+                self._database, job.actor, job, self._settings.files_dir, self._processes
+            )
             result = await runner.run(context, msgspec.convert(dict(job.args), runner.message))
             await self.queue.succeed(job, result)
             return "succeeded"
@@ -155,7 +179,8 @@ class JobWorker:
             await asyncio.sleep(pause)
 
     async def close(self) -> None:
-        """Let go of every connection."""
+        """Let go of every connection and process."""
+        self._processes.shutdown(wait=False, cancel_futures=True)
         await self._doorbell.close()
         await self._database.close()
         await self._shared.close()

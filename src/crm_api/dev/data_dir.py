@@ -69,8 +69,15 @@ def completed(settings: Settings) -> Settings:
     return settings.model_copy(update=found)
 
 
+def url_of(settings: Settings) -> str:
+    """Where the API of these settings is found from this machine."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104 - read, not bound
+    return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
+
+
 def _write(path: Path, text: str) -> None:
     # Complete or not at all, and never readable by others, not even for a moment.
+    path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f"{path.name}.{os.getpid()}")
     draft.unlink(missing_ok=True)
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

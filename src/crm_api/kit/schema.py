@@ -48,31 +48,20 @@ def _birthday(value: date) -> date:
     return value
 
 
-def _only_text(value: Any) -> Any:
-    if isinstance(value, bytes):
-        raise ValueError("Input should be a valid string")  # noqa: TRY004 - pydantic wants it
-    return value
-
-
 def text_of(max_length: int, *, min_length: int = 1) -> Any:
     """A cleaned string: NFC, no control characters, no outer blanks."""
-    return Annotated[
-        str,
-        BeforeValidator(_only_text),
-        StringConstraints(max_length=max_length, min_length=min_length),
-        AfterValidator(text.clean),
-        Field(min_length=min_length, max_length=max_length),
-        AfterValidator(_not_shorter(min_length)),
-    ]
 
-
-def _not_shorter(min_length: int) -> Any:
-    def check(value: str) -> str:
+    def cleaned(value: str) -> str:
+        value = text.clean(value)
         if len(value) < min_length:
             raise ValueError("must not be blank")
         return value
 
-    return check
+    return Annotated[
+        str,
+        StringConstraints(max_length=max_length, min_length=min_length),
+        AfterValidator(cleaned),
+    ]
 
 
 Name = text_of(200)

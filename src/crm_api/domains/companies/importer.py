@@ -33,29 +33,35 @@ class CompanyImporter(Importer):
         self, texts: Mapping[str, list[Any]], plan: Plan
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         """The company of a row, and the name of its parent."""
-        return company_of(texts, plan), {"parent": next(iter(texts.get("parent", ())), None)}
+        return company_of(texts), {"parent": next(iter(texts.get("parent", ())), None)}
 
     async def relate(self, tx: Tx, drafts: Sequence[Draft]) -> None:
         """Find parents by their exact names; unknown ones are made."""
         named = [draft for draft in drafts if draft.related["parent"]]
-        wanted = {key_of(draft.related["parent"]): draft.related["parent"] for draft in named}
-        ids = await found_or_made(tx, {("name", key): {"name": n} for key, n in wanted.items()})
+        here = {("name", key_of(draft.values["name"])): draft.record_id for draft in drafts}
+        wanted = {("name", key_of(draft.related["parent"])): draft for draft in named}
+        missing = {
+            key: {"name": draft.related["parent"]}
+            for key, draft in wanted.items()
+            if key not in here
+        }
+        ids = {**here, **await found_or_made(tx, missing)}
         for draft in named:
             parent = ids["name", key_of(draft.related["parent"])]
-            if ("name", key_of(draft.values["name"])) != ("name", key_of(draft.related["parent"])):
+            if parent != draft.record_id:
                 draft.values["parent_id"] = parent
                 draft.given |= {"parent_id"}
 
-    def add(self, tx: Tx, draft: Draft) -> UUID:
+    def add(self, tx: Tx, draft: Draft) -> None:
         """A new company."""
-        return CompanyService(tx).add(draft.values).id
+        CompanyService(tx).add({**draft.values, "id": draft.record_id})
 
     async def absorb(self, tx: Tx, current: Company, draft: Draft) -> None:
         """Take over what the row says."""
         await CompanyService(tx).apply(current, self.patch(current, draft))
 
 
-def company_of(texts: Mapping[str, list[Any]], plan: Plan) -> dict[str, Any]:
+def company_of(texts: Mapping[str, list[Any]]) -> dict[str, Any]:
     """The creation shape of a company from cells by field."""
     data: dict[str, Any] = {name: texts[name][0] for name in _PLAIN if texts.get(name)}
     if "industry" in data:
@@ -83,7 +89,6 @@ def company_of(texts: Mapping[str, list[Any]], plan: Plan) -> dict[str, Any]:
         data["tags"] = [tag for tags in texts["tags"] for tag in tags]
     if "name" not in data and domains:
         data["name"] = domains[0]
-    del plan
     return data
 
 

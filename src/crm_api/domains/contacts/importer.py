@@ -1,6 +1,7 @@
 """How rows of a file become contacts, their companies and employments."""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -72,7 +73,7 @@ class ContactImporter(Importer):
             data["country"] = texts["address.country"][0]
         if texts.get("tags"):
             data["tags"] = [tag for tags in texts["tags"] for tag in tags]
-        return data, {"company": _company(texts, plan)}
+        return data, {"company": _company(texts)}
 
     async def relate(self, tx: Tx, drafts: Sequence[Draft]) -> None:
         """Find companies by domain or name; unknown ones are made."""
@@ -86,12 +87,11 @@ class ContactImporter(Importer):
                 draft.values["company_id"] = ids[_company_key(company)]
                 draft.given |= {"company_id"}
 
-    def add(self, tx: Tx, draft: Draft) -> UUID:
+    def add(self, tx: Tx, draft: Draft) -> None:
         """A new contact, and where the person works."""
-        shown = ContactService(tx).add(draft.values)
+        shown = ContactService(tx).add({**draft.values, "id": draft.record_id})
         if shown.company_id is not None:
             EmploymentService(tx).mirror(shown)
-        return shown.id
 
     async def absorb(self, tx: Tx, current: Contact, draft: Draft) -> None:
         """Take over what the row says; another company is another employment."""
@@ -126,16 +126,20 @@ def name_parts(full: str, first: str | None) -> dict[str, str]:
     return {"first_name": " ".join(words[:-1]), "last_name": words[-1]}
 
 
-def _company(texts: Mapping[str, list[Any]], plan: Plan) -> dict[str, Any] | None:
-    own = {
-        name.removeprefix("company."): values
+def _company(texts: Mapping[str, list[Any]]) -> dict[str, Any] | None:
+    own = tuple(
+        (name.removeprefix("company."), tuple(values))
         for name, values in texts.items()
         if name.startswith("company.")
-    }
-    if not own:
-        return None
+    )
+    return _company_of(own) if own else None
+
+
+@lru_cache(maxsize=20_000)
+def _company_of(cells: tuple[tuple[str, tuple[Any, ...]], ...]) -> dict[str, Any] | None:
+    """The company that some cells mean; many people of a file share one."""
     try:
-        data = company_of(own, plan)
+        data = company_of({name: list(values) for name, values in cells})
         if "name" not in data:
             return None
         CompanyCreate.model_validate(data)

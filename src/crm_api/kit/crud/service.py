@@ -102,7 +102,8 @@ class CrudService(Generic[E]):
             "deleted_at": None,
             **values,
         }
-        shown = self.shown(record)
+        listing = self.records.listing
+        values = [record.get(name) for name in listing.shown]
         tx.insert(self.model, record)
         self._add_index_rows(record)
         tx.record(
@@ -110,15 +111,15 @@ class CrudService(Generic[E]):
             entity=self.model.entity,
             record_id=record["id"],
             version=1,
-            data=encode(shown),
+            data=listing.event_shape(*values),
         )
-        return shown
+        return listing.row_shape(listing.shown)(*values)
 
     async def update(self, id: UUID, data: Update, *, expected_version: int | None = None) -> Any:
         """Apply a merge patch; returns the representation after it."""
         self.tx.actor.require(f"{self.area}:write")
         current = await self.locked(id, expected_version)
-        given = _plain({name: getattr(data, name) for name in data.model_fields_set})
+        given = data.model_dump(exclude_unset=True)
         for name in ("custom", "external_ids"):
             if name in given:
                 given[name] = _merged(getattr(current, name), given[name])
@@ -259,19 +260,7 @@ def columns_of(record: Entity) -> dict[str, Any]:
 
 def values_of(data: Create) -> dict[str, Any]:
     """Everything a creation shape holds, as plain values."""
-    return _plain({name: getattr(data, name) for name in type(data).model_fields})
-
-
-def _plain(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: _dumped(value) for name, value in values.items()}
-
-
-def _dumped(value: Any) -> Any:
-    if hasattr(value, "model_dump"):
-        return value.model_dump(mode="json")
-    if isinstance(value, list):
-        return [_dumped(item) for item in value]
-    return value
+    return data.model_dump()
 
 
 def _merged(current: dict[str, Any], patch: dict[str, Any] | None) -> dict[str, Any]:

@@ -50,10 +50,11 @@ class Tx:
         self.now: datetime = clock.now()
         self.statements = 0
         self.jobs: list[UUID] = []
-        self._rows: dict[type[Base], list[tuple[Any, ...]]] = {}
+        self._rows: dict[type[Base], list[dict[str, Any]]] = {}
         self._connection: AsyncConnection | None = None
         self._session: AsyncSession | None = None
         self._lock = asyncio.Lock()
+        self._bounded = False
 
     @property
     def organization_id(self) -> UUID:
@@ -75,7 +76,7 @@ class Tx:
         entity: str,
         record_id: UUID,
         version: int,
-        data: Mapping[str, Any] | bytes,
+        data: Any,
         previous: Mapping[str, Any] | None = None,
     ) -> None:
         """Write down what happened, in the same transaction as the change itself.
@@ -127,8 +128,10 @@ class Tx:
     # Asking
 
     async def session(self) -> AsyncSession:
-        """The ORM session, in a transaction that begins here."""
+        """The ORM session, in a transaction that begins here; only within `unit_of_work`."""
         if self._session is None:
+            if not self._bounded:
+                raise RuntimeError("This read has no end at which a transaction could be closed.")
             try:
                 self._connection = await self.database.engine.connect()
                 await self._connection.begin()
@@ -203,11 +206,7 @@ class Tx:
         statements: list[tuple[str, list[Any]]] = []
         while rows:
             models = tuple(sorted(rows, key=lambda model: model.__tablename__))
-            args = [
-                array
-                for model in models
-                for array in inserts.arrays(rows[model][: inserts.MAX_ROWS])
-            ]
+            args = [inserts.encoded(rows[model][: inserts.MAX_ROWS]) for model in models]
             statements.append((inserts.statement(models), args))
             rows = {m: left for m in models if (left := rows[m][inserts.MAX_ROWS :])}
         return statements
@@ -237,7 +236,11 @@ class Tx:
             raise
         await savepoint.commit()
 
-    # The end
+    # The beginning and the end
+
+    def begin(self) -> None:
+        """Allow a transaction; called by `unit_of_work` alone, which also ends it."""
+        self._bounded = True
 
     async def finish(self) -> None:
         """Commit; called by `unit_of_work` alone."""
@@ -295,6 +298,7 @@ async def unit_of_work(tx: Tx, ring: Ring | None = None) -> AsyncIterator[Tx]:
 
     `ring` is told the ids of the jobs that were written, after the commit and at best effort.
     """
+    tx.begin()
     try:
         yield tx
         jobs = list(tx.jobs)

@@ -127,6 +127,12 @@ class Listing:
         return shape
 
     @cached_property
+    def event_shape(self) -> type[msgspec.Struct]:
+        """The struct of a new record in its event: what is null is left out."""
+        fields = [(name, Any, None) for name in self.shown]
+        return msgspec.defstruct(self.out.__name__, fields, omit_defaults=True, gc=False)
+
+    @cached_property
     def _shapes(self) -> dict[tuple[tuple[str, ...], tuple[str, ...]], type[msgspec.Struct]]:
         return {}
 

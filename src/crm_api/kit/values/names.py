@@ -109,7 +109,11 @@ def search_words(*texts: str | None) -> list[str]:
     found: dict[str, None] = {}
     for text in texts:
         for word in _words(text[:_LONGEST_TEXT]) if text else ():
-            found.update(dict.fromkeys(_indexed(word)))
+            if word.isalpha() or not word.isascii() or "'" in word:
+                found.update(dict.fromkeys(_indexed(word)))
+            else:
+                # Numbers and the like have one spelling, and would only crowd the cache.
+                found[word] = None
             if len(found) >= _MOST_WORDS:
                 return sorted(list(found)[:_MOST_WORDS])
     return sorted(found)
@@ -150,6 +154,8 @@ def _indexed(word: str) -> tuple[str, ...]:
 @lru_cache(maxsize=16_384)
 def _forms(word: str) -> tuple[str, ...]:
     latin = word
+    if word.isascii() and word.isalnum() and not word.isalpha():
+        return (word,)
     if not word.isascii():
         latin = "".join(filter(str.isalnum, anyascii(word).lower()))[:_LONGEST_WORD]
     merged = _LONG_I.sub("i", _VARIANT.sub(lambda match: _VARIANTS[match[0]], latin))

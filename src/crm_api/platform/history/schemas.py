@@ -26,12 +26,12 @@ class EventOut(BaseModel):
     record_id: UUID
     version: int = Field(description="The record's version after it.")
     data: dict[str, Any] = Field(
-        description="The values after: all of them at creation, else those that changed."
+        description="The values after: at creation all that are not null, else those that changed."
     )
     previous: dict[str, Any] | None = Field(description="The values before, of what changed.")
     actor: ActorOut
     request_id: str | None
-    cause_id: UUID | None = Field(description="The job that did it, such as an import.")
+    cause_id: UUID | None = Field(description="The import or job that did it.")
 
 
 class EventPage(BaseModel):

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from crm_api.kit.db.tx import Tx
+from crm_api.kit.ids import new_id
 from crm_api.platform.transfer.importer import Draft, Importer, Plan, RowFault
 from crm_api.platform.transfer.reading.detect import FileFormat
 from crm_api.platform.transfer.reading.rows import Row, read_rows
@@ -23,22 +25,31 @@ _MATCH = """
     JOIN record_keys r ON r.organization_id = $1 AND r.entity = $2
         AND r.kind = k.kind COLLATE "C" AND r.value = k.value COLLATE "C"
 """
+_SOURCED = """
+    SELECT record_id FROM record_keys WHERE organization_id = $1 AND record_id = ANY($2)
+        AND kind = 'external' AND starts_with(value, $3)
+"""
 
 
 @dataclass
 class Matches:
     """Which records hold which look-up keys."""
 
-    found: dict[tuple[str, str], set[UUID]] = field(
-        default_factory=dict[tuple[str, str], set[UUID]]
+    found: dict[tuple[str, str], set[Any]] = field(
+        default_factory=dict[tuple[str, str], set[Any]]
     )
+    sourced: set[Any] = field(default_factory=set[Any])
+    """Those of them that have an id in the file's system already; it stays theirs."""
 
-    def of(self, draft: Draft, plan: Plan) -> set[UUID]:
+    def of(self, draft: Draft, plan: Plan) -> set[Any]:
         """The records that a row means: by the first kind of key that finds any.
 
         A phone number alone says little, because people share them: it only counts for a row
         that has nothing better.
         """
+        if plan.on_duplicate == "create":
+            taken = (self.found.get(key, set[Any]()) for key in draft.keys if key[0] == "external")
+            return set[Any]().union(*taken)
         has_better = any(kind in {"external", "email"} for kind, _ in draft.keys)
         for wanted in plan.match:
             kind = "external" if wanted == "external_id" else wanted
@@ -50,7 +61,7 @@ class Matches:
         return set()
 
 
-async def match(tx: Tx, importer: Importer, drafts: Iterable[Draft]) -> Matches:
+async def match(tx: Tx, importer: Importer, drafts: Iterable[Draft], plan: Plan) -> Matches:
     """Look all keys of some rows up at once."""
     keys = list({key for draft in drafts for key in draft.keys})
     found = Matches()
@@ -64,6 +75,10 @@ async def match(tx: Tx, importer: Importer, drafts: Iterable[Draft]) -> Matches:
         )
         for kind, value, record_id in rows:
             found.found.setdefault((kind, value), set()).add(record_id)
+    records = list(set[UUID]().union(*found.found.values()))
+    if records and any(kind == "external" for kind, _ in keys):
+        rows = await tx.fetch(_SOURCED, tx.organization_id, records, f"{plan.source}:")
+        found.sourced = {row["record_id"] for row in rows}
     return found
 
 
@@ -71,8 +86,11 @@ def action_of(draft: Draft, matched: int, plan: Plan) -> Action:
     """What a row does, given how many records it matches."""
     if draft.faults:
         return "error"
-    if plan.on_duplicate == "create" or matched == 0:
+    if matched == 0:
         return "create"
+    if plan.on_duplicate == "create":
+        draft.faults.append(RowFault("duplicate", "Another record has this external id."))
+        return "error"
     if matched > 1:
         draft.faults.append(
             RowFault("ambiguous_match", f"The row matches {matched} records; say which one.")
@@ -81,31 +99,70 @@ def action_of(draft: Draft, matched: int, plan: Plan) -> Action:
     return "update" if plan.on_duplicate == "update" else "skip"
 
 
+@dataclass(frozen=True)
+class Source:
+    """A file, how it is read, and what its rows become."""
+
+    path: Path
+    format: FileFormat
+    importer: Importer
+    plan: Plan
+
+
 async def chunks(
-    path: Path, fmt: FileFormat, importer: Importer, plan: Plan, *, start_row: int
+    source: Source, readers: Executor | None, *, start_row: int
 ) -> AsyncIterator[list[Draft]]:
-    """Drafts in chunks; the next chunk is read in a thread while this one is worked on."""
-    rows = read_rows(path, fmt, start_row=start_row)
-    ahead = asyncio.create_task(asyncio.to_thread(_read, rows, importer, plan))
+    """Drafts in chunks; the next chunk is read while this one is worked on.
+
+    Reading and checking a row costs about as much as storing it, so the chunks of a large file
+    are read by another process; `readers` None means a thread.
+    """
+    loop = asyncio.get_running_loop()
+    ahead = loop.run_in_executor(readers, read_chunk, source, start_row)
     try:
         while drafts := await ahead:
-            ahead = asyncio.create_task(asyncio.to_thread(_read, rows, importer, plan))
+            ahead = loop.run_in_executor(readers, read_chunk, source, drafts[-1].number + 1)
             yield drafts
     finally:
-        if not ahead.done():
+        if not ahead.cancel():
             await asyncio.wait([ahead])
 
 
-def _read(rows: Iterable[Row], importer: Importer, plan: Plan) -> list[Draft]:
-    drafts: list[Draft] = []
-    for row in islice(rows, CHUNK):
-        draft = Draft(row.number, row.values)
-        if row.error is not None:
-            draft.faults.append(RowFault(*row.error))
-        else:
-            importer.read(draft, plan)
-        drafts.append(draft)
+@dataclass
+class _Reading:
+    """Where the reading of a source stands; chunks are asked for one after the other."""
+
+    source: Source
+    rows: Iterator[Row]
+    next_row: int
+
+
+_open: dict[Path, _Reading] = {}
+_MOST_OPEN = 16
+
+
+def read_chunk(source: Source, start_row: int) -> list[Draft]:
+    """The drafts of the next rows from `start_row` on; an empty list is the end of the file."""
+    reading = _open.pop(source.path, None)
+    if reading is None or reading.next_row != start_row or reading.source != source:
+        rows = read_rows(source.path, source.format, start_row=start_row)
+        reading = _Reading(source, rows, start_row)
+    drafts = [_draft(row, source) for row in islice(reading.rows, CHUNK)]
+    if drafts:
+        reading.next_row = drafts[-1].number + 1
+        while len(_open) >= _MOST_OPEN:
+            del _open[next(iter(_open))]
+        _open[source.path] = reading
     return drafts
+
+
+def _draft(row: Row, source: Source) -> Draft:
+    draft = Draft(row.number, row.values)
+    if row.error is not None:
+        draft.faults.append(RowFault(*row.error))
+    else:
+        source.importer.read(draft, source.plan)
+    return draft
 
 
 class Rehearsal:
@@ -114,39 +171,46 @@ class Rehearsal:
     def __init__(self, importer: Importer, plan: Plan) -> None:
         self._importer, self._plan = importer, plan
         # Hashes, so that a file of a million rows fits: 64 bits collide once in 10^7 such files.
-        self._made: dict[int, int] = {}
+        # A key's value is the one record that holds it, or a set where there are several.
+        self._made: dict[int, Any] = {}
+        self._sourced: set[Any] = set()
         self._next = 0
         self.counts: Counter[str] = Counter()
 
     def take(self, drafts: Sequence[Draft], known: Matches) -> list[Draft]:
         """Count a chunk; returns the drafts with mistakes."""
+        self._sourced |= known.sourced
         for draft in drafts:
-            if draft.faults:
-                self.counts["error"] += 1
-                continue
-            matched = self._matched(draft, known)
+            matched = set[Any]() if draft.faults else self._matched(draft, known)
             action = action_of(draft, len(matched), self._plan)
             self.counts[action] += 1
             if action == "create":
                 self._next += 1
                 self._hold(draft, self._next)
             elif action == "update":
-                (record,) = matched
-                self._hold(draft, record)
+                self._hold(draft, matched.pop())
         return [draft for draft in drafts if draft.faults]
 
     def _matched(self, draft: Draft, known: Matches) -> set[Any]:
-        both = Matches({key: set(known.found.get(key, ())) for key in draft.keys})
+        both: dict[tuple[str, str], set[Any]] = {}
         for key in draft.keys:
             made = self._made.get(hash(key))
-            if made is not None:
-                both.found[key].add(made)  # pyright: ignore[reportArgumentType]
-        both.found = {key: records for key, records in both.found.items() if records}
-        return both.of(draft, self._plan)
+            more = made if isinstance(made, set) else set() if made is None else {made}
+            if records := known.found.get(key, set[Any]()) | more:
+                both[key] = records
+        return Matches(both).of(draft, self._plan)
 
     def _hold(self, draft: Draft, record: Any) -> None:
         for key in draft.keys:
-            self._made.setdefault(hash(key), record)
+            if key[0] == "external" and record in self._sourced:
+                continue
+            held = self._made.setdefault(hash(key), record)
+            if isinstance(held, set):
+                held.add(record)
+            elif held != record:
+                self._made[hash(key)] = {held, record}
+        if any(kind == "external" for kind, _ in draft.keys):
+            self._sourced.add(record)
 
 
 async def store(
@@ -161,7 +225,8 @@ async def store(
     left = list(drafts)
     while left:
         wave, later = _independent(left)
-        left = [*await _store_wave(tx, importer, wave, plan, counts, bad), *later]
+        waiting = await _store_wave(tx, importer, wave, plan, counts, bad)
+        left = sorted([*waiting, *later], key=lambda draft: draft.number)
         if left:
             await tx.flush()
     return counts, bad
@@ -186,7 +251,7 @@ async def _store_wave(
     bad: list[Draft],
 ) -> list[Draft]:
     """Store what can be stored now; returns the rows that mean a record already in hand."""
-    known = await match(tx, importer, (draft for draft in drafts if not draft.faults))
+    known = await match(tx, importer, (d for d in drafts if not d.faults), plan)
     new: list[Draft] = []
     old: dict[UUID, Draft] = {}
     waiting: list[Draft] = []
@@ -200,9 +265,11 @@ async def _store_wave(
         if action == "error":
             bad.append(draft)
         elif action == "create":
+            draft.record_id = new_id()
             new.append(draft)
         elif action == "update":
-            old[matched.pop()] = draft
+            draft.record_id = matched.pop()
+            old[draft.record_id] = draft
     await importer.relate(tx, [*new, *old.values()])
     for draft in new:
         importer.add(tx, draft)

@@ -40,6 +40,8 @@ class Draft:
     related: dict[str, Any] = field(default_factory=dict[str, Any])
     keys: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     faults: list[RowFault] = field(default_factory=list[RowFault])
+    record_id: UUID | None = None
+    """The record that it will be, or that it changes; known before anything is stored."""
 
 
 @dataclass(frozen=True)
@@ -168,8 +170,8 @@ class Importer(ABC):
         """Find or make the records that drafts refer to, and put their ids into the values."""
 
     @abstractmethod
-    def add(self, tx: Tx, draft: Draft) -> UUID:
-        """Store a new record; returns its id."""
+    def add(self, tx: Tx, draft: Draft) -> None:
+        """Store a new record under the draft's `record_id`."""
 
     @abstractmethod
     async def absorb(self, tx: Tx, current: Any, draft: Draft) -> None:
@@ -190,8 +192,11 @@ class Importer(ABC):
             elif name in {"tags", "domains", "addresses"}:
                 have = getattr(current, name)
                 found[name] = [*have, *(item for item in value or [] if not _has(have, item))]
-            elif name in {"custom", "external_ids"}:
-                found[name] = {**getattr(current, name), **(value or {})}
+            elif name == "custom":
+                found[name] = {**current.custom, **(value or {})}
+            elif name == "external_ids":
+                # An id that is known stays: two ids of one system are two records there.
+                found[name] = {**(value or {}), **current.external_ids}
             elif value is not None:
                 found[name] = value
         return found

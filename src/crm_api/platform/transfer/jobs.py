@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import Executor
 from typing import Any
 from uuid import UUID
 
@@ -72,6 +73,15 @@ class _Attempt:
                 verb=status,
             )
 
+    def source(self, record: Import, importer: Importer, plan: Plan) -> engine.Source:
+        """The import's file, ready to be read."""
+        path = file_of(self.context.files_dir, record)
+        return engine.Source(path, format_of(record), importer, plan)
+
+    def readers(self, rows: int) -> Executor | None:
+        """Another process for a file that is worth its start."""
+        return self.context.processes if rows > 5 * engine.CHUNK else None
+
     async def load(self) -> tuple[Import, Importer, Plan]:
         """The import as it stands."""
         async with unit_of_work(self.context.tx(read_only=True)) as tx:
@@ -85,12 +95,13 @@ async def _validate(attempt: _Attempt) -> dict[str, Any]:
     context = attempt.context
     record, importer, plan = await attempt.load()
     rehearsal = engine.Rehearsal(importer, plan)
-    path = file_of(context.files_dir, record)
+    source = attempt.source(record, importer, plan)
     async with unit_of_work(context.tx()) as tx:
         await ImportService(tx).records.forget_faults(record.id)
-    async for drafts in engine.chunks(path, format_of(record), importer, plan, start_row=1):
+    readers = attempt.readers(record.rows)
+    async for drafts in engine.chunks(source, readers, start_row=1):
         async with unit_of_work(context.tx()) as tx:
-            known = await engine.match(tx, importer, (d for d in drafts if not d.faults))
+            known = await engine.match(tx, importer, (d for d in drafts if not d.faults), plan)
             ImportService(tx).records.add_faults(record.id, rehearsal.take(drafts, known))
             await context.job.advance(tx, drafts[-1].number, record.rows)
     counts = _counted(rehearsal.counts)
@@ -108,13 +119,13 @@ async def _validate(attempt: _Attempt) -> dict[str, Any]:
 async def _run(attempt: _Attempt) -> dict[str, Any]:
     context = attempt.context
     record, importer, plan = await attempt.load()
-    path = file_of(context.files_dir, record)
+    source = attempt.source(record, importer, plan)
     counts = Counter[str](record.counts if record.position else {})
     if record.position == 0:
         async with unit_of_work(context.tx()) as tx:
             await ImportService(tx).records.forget_faults(record.id)
-    chunks = engine.chunks(path, format_of(record), importer, plan, start_row=record.position + 1)
-    async for drafts in chunks:
+    readers = attempt.readers(record.rows - record.position)
+    async for drafts in engine.chunks(source, readers, start_row=record.position + 1):
         counts = await _commit(context, record, importer, plan, drafts, counts)
     await attempt.end("completed", counts=_counted(counts))
     return {"counts": _counted(counts)}

@@ -1,9 +1,8 @@
 """How imports and their faults are stored and found."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 from uuid import UUID
-
-from sqlalchemy import select
 
 from crm_api.kit.crud.repository import Repository
 from crm_api.kit.db.json import encode
@@ -47,19 +46,18 @@ class Imports(Repository[Import]):
                     },
                 )
 
-    async def faults(self, import_id: UUID, *, after_row: int, limit: int) -> list[ImportFault]:
-        """Mistakes in the order of their rows, whole rows only."""
-        query = (
-            select(ImportFault)
-            .where(
-                ImportFault.organization_id == self.tx.organization_id,
-                ImportFault.import_id == import_id,
-                ImportFault.row > after_row,
-            )
-            .order_by(ImportFault.row, ImportFault.number)
-            .limit(limit)
+    async def faults(self, import_id: UUID, *, after_row: int, limit: int) -> list[Any]:
+        """Mistakes in the order of their rows: all those of some rows."""
+        return await self.tx.fetch(
+            'SELECT row, "column", code, message, value, cells FROM import_faults '
+            "WHERE organization_id = $1 AND import_id = $2 AND row IN ("
+            "SELECT DISTINCT row FROM import_faults WHERE organization_id = $1 "
+            "AND import_id = $2 AND row > $3 ORDER BY row LIMIT $4) ORDER BY row, number",
+            self.tx.organization_id,
+            import_id,
+            after_row,
+            limit,
         )
-        return list((await self.tx.run(query)).scalars())
 
     async def store_progress(
         self, import_id: UUID, *, position: int, counts: Mapping[str, int]

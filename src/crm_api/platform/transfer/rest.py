@@ -216,7 +216,7 @@ async def _as_csv(
 
 
 def _faults(stretch: list[Any]) -> bytes:
-    return _lines([[f.row, f.column, f.code, f.message, f.value, *f.cells] for f in stretch])
+    return _lines([[*row[:5], *answers.parsed(row["cells"])] for row in stretch])
 
 
 def _lines(rows: list[list[Any]]) -> bytes:

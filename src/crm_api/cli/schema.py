@@ -1,0 +1,153 @@
+"""`crm-api schema`: the committed contracts, made from the code."""
+
+import difflib
+import json
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, get_args
+
+import typer
+
+from crm_api.cli.output import Failed, err, say
+from crm_api.settings import Settings
+
+MOST_LINES = 40
+
+
+class Which(StrEnum):
+    """What can be made."""
+
+    openapi = "openapi"
+    graphql = "graphql"
+    events = "events"
+    settings = "settings"
+    all = "all"
+
+
+def schema(
+    which: Annotated[Which, typer.Argument(help="`all` is the first three.")],
+    *,
+    check: Annotated[
+        bool, typer.Option("--check", help="Compare with the committed file; 1 if it differs.")
+    ] = False,
+    write: Annotated[bool, typer.Option("--write", help="Write the committed file.")] = False,
+    root: Annotated[
+        Path, typer.Option(help="The source tree.", file_okay=False, exists=True)
+    ] = Path(),
+) -> None:
+    """Print a contract, compare it with the committed file, or write that file.
+
+    `settings` is the table in README.md, which --write leaves alone.
+    """
+    if check and write:
+        raise Failed("--check or --write, not both", code=2)
+    wanted = list(FILES) if which is Which.all else [which]
+    if which is Which.all and not (check or write):
+        raise Failed("`all` needs --check or --write", code=2)
+    if write and which is Which.settings:
+        raise Failed("the table of settings is not a file of its own", code=2)
+    stale = [name for name in wanted if not _handle(name, root, check=check, write=write)]
+    if stale:
+        raise Failed(f"out of date: {', '.join(stale)}; `make schema` writes them")
+
+
+def openapi() -> str:
+    """The OpenAPI document."""
+    from crm_api.main import create_app
+
+    return _json(create_app(_defaults()).openapi())
+
+
+def graphql() -> str:
+    """The GraphQL schema."""
+    from crm_api.api.graphql import build_schema
+    from crm_api.registry import MODULES
+
+    return build_schema(MODULES).as_str().strip() + "\n"
+
+
+def events() -> str:
+    """The topics of events, the module each belongs to, and the shape of the record in it."""
+    from crm_api.registry import MODULES
+
+    topics: dict[str, dict[str, str | None]] = {}
+    for module in MODULES:
+        listings = [service.repository.listing for service in module.services]
+        shapes = {listing.entity: listing.out.__name__ for listing in listings}
+        for topic in module.topics:
+            record = shapes.get(topic.partition(".")[0])
+            topics[topic] = {"module": module.name, "record": record}
+    return _json({"topics": topics})
+
+
+def settings() -> str:
+    """Every setting as a row of a Markdown table."""
+    lines = ["| Variable | Default | Meaning |", "|---|---|---|"]
+    for name, field in Settings.model_fields.items():
+        meaning = field.description or ""
+        choices = [
+            f"`{choice}`" for choice in get_args(field.annotation) if choice not in _NO_CHOICE
+        ]
+        if choices and all(isinstance(c, str) for c in get_args(field.annotation)):
+            meaning = f"{meaning} One of {', '.join(choices)}."
+        lines.append(f"| `CRM_{name.upper()}` | {_default(field.default)} | {meaning} |")
+    return "\n".join(lines) + "\n"
+
+
+_NO_CHOICE = (type(None), str, Ellipsis)
+MAKERS: dict[Which, Callable[[], str]] = {
+    Which.openapi: openapi,
+    Which.graphql: graphql,
+    Which.events: events,
+    Which.settings: settings,
+}
+FILES = {
+    Which.openapi: "openapi/openapi.json",
+    Which.graphql: "openapi/schema.graphql",
+    Which.events: "openapi/events.json",
+}
+
+
+def _handle(name: Which, root: Path, *, check: bool, write: bool) -> bool:
+    made = MAKERS[name]()
+    if not (check or write):
+        typer.echo(made, nl=False)
+        return True
+    path = root / FILES.get(name, "README.md")
+    if write:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(made, encoding="utf-8")
+        say(f"Wrote {path}")
+        return True
+    committed = path.read_text(encoding="utf-8") if path.exists() else ""
+    if name is Which.settings:
+        missing = [line for line in made.splitlines() if line not in committed.splitlines()]
+        _show([f"+{line}" for line in missing])
+        return made in committed
+    pair = committed.splitlines(), made.splitlines()
+    _show(list(difflib.unified_diff(*pair, str(path), "made from the code", n=1, lineterm="")))
+    return made == committed
+
+
+def _show(lines: list[str]) -> None:
+    for line in lines[:MOST_LINES]:
+        err.print(line, markup=False, soft_wrap=True)
+    if len(lines) > MOST_LINES:
+        err.print(f"… and {len(lines) - MOST_LINES} more lines")
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def _default(value: Any) -> str:
+    if value is None or value == ():
+        return "-"
+    shown = str(value).lower() if isinstance(value, bool) else str(value)
+    return f"`{shown}`"
+
+
+def _defaults() -> Settings:
+    # Nothing of the environment may show in a committed file.
+    return Settings.model_construct()

@@ -1,0 +1,95 @@
+"""Migrations: one line, there and back, and nothing that the models do not say."""
+
+import asyncio
+import os
+import sys
+
+import asyncpg
+import pytest
+from alembic import command
+from alembic.script import ScriptDirectory
+
+from support.servers import ROOT, alembic_config, in_thread, migrate, run
+
+# What a schema consists of, in words that two databases can be compared by.
+SHAPE = """
+    SELECT 'column', table_name, column_name, data_type || is_nullable || coalesce(column_default, '')
+      FROM information_schema.columns WHERE table_schema = 'public'
+    UNION ALL SELECT 'index', tablename, indexname, indexdef FROM pg_indexes
+      WHERE schemaname = 'public'
+    UNION ALL SELECT 'constraint', conrelid::regclass::text, conname, pg_get_constraintdef(oid)
+      FROM pg_constraint WHERE connamespace = 'public'::regnamespace
+    UNION ALL SELECT 'policy', tablename, policyname, coalesce(qual, '') || coalesce(with_check, '')
+      FROM pg_policies
+    UNION ALL SELECT 'right', table_name, grantee, privilege_type
+      FROM information_schema.role_table_grants WHERE table_schema = 'public'
+    UNION ALL SELECT 'function', proname, pg_get_userbyid(proowner)::text, prosrc FROM pg_proc
+      WHERE pronamespace = 'public'::regnamespace AND NOT EXISTS (
+        SELECT FROM pg_depend WHERE objid = pg_proc.oid AND deptype = 'e')
+    UNION ALL SELECT 'trigger', tgrelid::regclass::text, tgname, pg_get_triggerdef(oid)
+      FROM pg_trigger WHERE NOT tgisinternal
+    ORDER BY 1, 2, 3, 4
+"""
+
+
+async def shape(url):
+    connection = await asyncpg.connect(url)
+    try:
+        return [tuple(row) for row in await connection.fetch(SHAPE)]
+    finally:
+        await connection.close()
+
+
+def revisions():
+    script = ScriptDirectory.from_config(alembic_config("postgresql://"))
+    return script, list(script.walk_revisions())
+
+
+def test_history_is_one_line():
+    script, found = revisions()
+    assert len(script.get_heads()) == 1
+    assert len(script.get_bases()) == 1
+    assert all(not revision.is_merge_point for revision in found)
+    assert all(not revision.is_branch_point for revision in found)
+    assert all(revision.doc for revision in found)
+
+
+@pytest.mark.commits
+def test_up_down_up_ends_where_it_began(empty_database):
+    migrate(empty_database)
+    first = run(shape(empty_database))
+    assert len(first) > 100
+    migrate(empty_database, "base")
+    left = [row for row in run(shape(empty_database)) if row[1] != "alembic_version"]
+    assert left == []
+    migrate(empty_database)
+    assert run(shape(empty_database)) == first
+
+
+@pytest.mark.commits
+def test_each_revision_goes_back_alone(empty_database):
+    _, found = revisions()
+    for revision in reversed(found):
+        migrate(empty_database, revision.revision)
+        after = run(shape(empty_database))
+        config = alembic_config(empty_database)
+        in_thread(lambda: command.downgrade(config, "-1"))  # noqa: B023 - runs at once
+        migrate(empty_database, revision.revision)
+        assert run(shape(empty_database)) == after
+
+
+@pytest.mark.commits
+def test_models_say_what_the_database_has(own_url):
+    in_thread(lambda: command.check(alembic_config(own_url)))
+
+
+@pytest.mark.commits
+async def test_two_migrators_at_once_do_not_harm(empty_database):
+    command_line = (sys.executable, "-m", "alembic", "upgrade", "head")
+    environment = {**os.environ, "CRM_MIGRATION_DATABASE_URL": empty_database}
+    migrators = [
+        await asyncio.create_subprocess_exec(*command_line, cwd=ROOT, env=environment)
+        for _ in range(2)
+    ]
+    assert [await migrator.wait() for migrator in migrators] == [0, 0]
+    assert len(await shape(empty_database)) > 100

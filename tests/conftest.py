@@ -1,0 +1,260 @@
+"""Servers, databases, clients and organizations for every test.
+
+Each test has organizations of its own in a database that it shares with the others of its worker;
+commits are real. A test that changes what belongs to everybody carries the marker `commits` and
+takes `own_database`.
+"""
+
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
+
+from crm_api.kit.db.database import Database
+from crm_api.kit.db.tx import Tx
+from crm_api.main import create_app
+from crm_api.platform.identity.service import found_organization
+from crm_api.settings import Settings
+from support import servers as test_servers
+from support.clients import Api, Org
+from support.clients import tx_of as new_tx
+from support.servers import Servers
+from support.statements import Recorder
+
+BASE = pytest.StashKey[Path]()
+READ_ALL = ["*:read"]
+
+hypothesis_settings.register_profile(
+    "suite",
+    deadline=None,
+    max_examples=40,
+    # Every example has the same organization; what one leaves behind the next may see.
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+hypothesis_settings.load_profile("suite")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    workerinput = getattr(config, "workerinput", None)
+    if workerinput is None:
+        # An end on request, so that the servers are stopped as well.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    # PostgreSQL's Unix socket needs a short path.
+    given = workerinput["crm_base"] if workerinput else tempfile.mkdtemp(prefix="crm-tests-")
+    config.stash[BASE] = Path(given)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    base = node.config.stash[BASE]
+    # Here and not in a worker: the servers must outlive the first worker that ends.
+    test_servers.start(base)
+    node.workerinput["crm_base"] = str(base)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    base = config.stash.get(BASE, None)
+    if base is not None and not hasattr(config, "workerinput"):
+        test_servers.stop()
+        shutil.rmtree(base, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def servers(request: pytest.FixtureRequest) -> Servers:
+    """PostgreSQL and Redis of this run."""
+    return test_servers.start(request.config.stash[BASE])
+
+
+@pytest.fixture(scope="session")
+def database_url(servers: Servers, worker_id: str) -> Iterator[str]:
+    """The migrated database of this worker, as its owner."""
+    name = f"crm_{worker_id}"
+    yield servers.clone(name)
+    servers.drop(name)
+
+
+def settings_of(url: str, servers: Servers, **given: Any) -> Settings:
+    """Settings that no environment can change."""
+    values: dict[str, Any] = {
+        "database_url": url,
+        "redis_url": servers.redis_url,
+        "secret_key": "the secret key of the test suite, long enough",
+        "data_dir": Path(servers.base) / "data",
+        "log_level": "error",
+    }
+    return Settings(_env_file=None, **{**values, **given})
+
+
+@pytest.fixture(scope="session")
+def settings(database_url: str, servers: Servers) -> Settings:
+    """What the application runs with."""
+    return settings_of(database_url, servers)
+
+
+@dataclass
+class World:
+    """An application with its database."""
+
+    app: Any
+    url: str
+    database: Database
+    statements: Recorder
+    owner: asyncpg.Pool
+    """Connections that see every organization."""
+    stack: AsyncExitStack = field(repr=False)
+
+    async def org(self, **options: Any) -> Org:
+        """A new organization."""
+        options = {"country": "DE"} | options
+        return Org(*await found_organization(self.database, "Example", **options))
+
+    async def client(self, org: Org | None = None, token: str | None = None) -> Api:
+        """A client that is closed at the end of the test."""
+        api = Api(self.app, token or (org.token if org else None))
+        return await self.stack.enter_async_context(api)
+
+
+async def _worlds(settings: Settings) -> AsyncIterator[World]:
+    app = create_app(settings)
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(app.router.lifespan_context(app))
+        database = app.state.services.database
+        assert settings.database_url is not None
+        owner = await stack.enter_async_context(
+            asyncpg.create_pool(settings.database_url, min_size=0, max_size=4)
+        )
+        yield World(app, settings.database_url, database, Recorder(database), owner, stack)
+
+
+@pytest.fixture(scope="session")
+async def world(settings: Settings) -> AsyncIterator[World]:
+    """The application that most tests share."""
+    async for made in _worlds(settings):
+        yield made
+
+
+@pytest.fixture(scope="session")
+def app(world: World) -> Any:
+    return world.app
+
+
+@pytest.fixture(scope="session")
+def database(world: World) -> Database:
+    return world.database
+
+
+@pytest.fixture(scope="session")
+def owner(world: World) -> asyncpg.Pool:
+    """Connections that see every organization, to look behind the application's back."""
+    return world.owner
+
+
+@pytest.fixture(scope="session")
+def statements(world: World) -> Recorder:
+    """`async with statements() as seen: …`, then `assert len(seen) == 1`."""
+    return world.statements
+
+
+@pytest.fixture
+async def org(world: World) -> Org:
+    """The organization of this test."""
+    return await world.org()
+
+
+@pytest.fixture
+async def other_org(world: World) -> Org:
+    """An organization that has nothing to do with the first."""
+    return await world.org()
+
+
+async def _client(app: Any, token: str | None) -> AsyncIterator[Api]:
+    async with Api(app, token) as api:
+        yield api
+
+
+@pytest.fixture
+async def client(app: Any, org: Org) -> AsyncIterator[Api]:
+    """A client that may do everything in `org`."""
+    async for api in _client(app, org.token):
+        yield api
+
+
+@pytest.fixture
+async def other(app: Any, other_org: Org) -> AsyncIterator[Api]:
+    """A client that may do everything in another organization."""
+    async for api in _client(app, other_org.token):
+        yield api
+
+
+@pytest.fixture
+async def anonymous(app: Any) -> AsyncIterator[Api]:
+    """A client without a credential."""
+    async for api in _client(app, None):
+        yield api
+
+
+@pytest.fixture
+async def keyed(app: Any, client: Api) -> AsyncIterator[Callable[..., Awaitable[Api]]]:
+    """`await keyed("contacts:read")`: a client of `org` whose key has only these scopes."""
+    async with AsyncExitStack() as stack:
+
+        async def make(*scopes: str, **body: Any) -> Api:
+            made = await client.made("api-keys", {"name": "Example", "scopes": scopes, **body})
+            return await stack.enter_async_context(Api(app, made["token"]))
+
+        yield make
+
+
+@pytest.fixture
+async def read_only(keyed: Callable[..., Awaitable[Api]]) -> Api:
+    """A client of `org` that may read everything and write nothing."""
+    return await keyed(*READ_ALL)
+
+
+@pytest.fixture
+def gql(client: Api) -> Callable[..., Awaitable[dict[str, Any]]]:
+    """`await gql(document, **variables)`: the whole answer."""
+    return client.gql
+
+
+@pytest.fixture
+def tx_of(database: Database) -> Callable[..., Tx]:
+    """`async with unit_of_work(tx_of(org)) as tx`: for tests of services."""
+    return lambda org, *scopes, **options: new_tx(database, org, *scopes, **options)
+
+
+@pytest.fixture
+def empty_database(servers: Servers) -> Iterator[str]:
+    """The URL of a database without any table."""
+    name = f"empty_{uuid4().hex[:12]}"
+    yield servers.empty(name)
+    servers.drop(name)
+
+
+@pytest.fixture
+def own_url(servers: Servers) -> Iterator[str]:
+    """The URL of a migrated database that this test has for itself."""
+    name = f"own_{uuid4().hex[:12]}"
+    yield servers.clone(name)
+    servers.drop(name)
+
+
+@pytest.fixture
+async def own_database(
+    request: pytest.FixtureRequest, own_url: str, servers: Servers
+) -> AsyncIterator[World]:
+    """An application on a database of its own; `request.param` may hold settings."""
+    given = getattr(request, "param", {})
+    async for made in _worlds(settings_of(own_url, servers, **given)):
+        yield made

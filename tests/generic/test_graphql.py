@@ -1,0 +1,175 @@
+"""GraphQL shows the same rows and the same errors as REST, for every collection."""
+
+import pytest
+
+from support.graph import as_graph, body_as_graph, camel, selection
+
+
+def single(kind):
+    return camel(kind.entity)
+
+
+def plural(kind):
+    return camel(kind.name)
+
+
+async def created(client, kind, body):
+    document = (
+        f"mutation($input: {kind.type}CreateInput!) "
+        f"{{ create{kind.type}(input: $input) {{ {selection(kind.out)} }} }}"
+    )
+    return (await client.data(document, input=body_as_graph(body)))[f"create{kind.type}"]
+
+
+async def test_create_and_read_are_what_rest_shows(client, kind):
+    for body in await kind.factory.varied(client):
+        made = await created(client, kind, body)
+        rest = await client.read(f"{kind.path}/{made['id']}")
+        assert made == as_graph(kind.out, rest)
+        document = f"query($id: UUID!) {{ {single(kind)}(id: $id) {{ {selection(kind.out)} }} }}"
+        assert (await client.data(document, id=made["id"]))[single(kind)] == made
+
+
+async def test_lists_are_what_rest_shows(client, kind):
+    await kind.several(client)
+    rest = await client.read(kind.path, sort="-updated_at", limit=200, count="exact")
+    document = (
+        f'{{ {plural(kind)}(orderBy: ["-updatedAt"], first: 200) {{ totalCount '
+        f"nodes {{ {selection(kind.out)} }} edges {{ cursor node {{ id }} }} "
+        "pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } }"
+    )
+    shown = (await client.data(document))[plural(kind)]
+    assert shown["nodes"] == [as_graph(kind.out, row) for row in rest["data"]]
+    assert [edge["node"]["id"] for edge in shown["edges"]] == [row["id"] for row in rest["data"]]
+    assert shown["totalCount"] == rest["total"]
+    assert shown["pageInfo"] == {
+        "hasNextPage": False,
+        "hasPreviousPage": False,
+        "startCursor": shown["edges"][0]["cursor"],
+        "endCursor": shown["edges"][-1]["cursor"],
+    }
+
+
+@pytest.mark.parametrize("first", [1, 2, 3])
+async def test_connections_walk_to_the_end(client, kind, first):
+    await kind.several(client)
+    wanted = [row["id"] for row in (await client.read(kind.path, limit=200))["data"]]
+    document = (
+        f"query($after: String) {{ {plural(kind)}(first: {first}, after: $after) "
+        "{ nodes { id } pageInfo { hasNextPage endCursor } } }"
+    )
+    ids, after = [], None
+    while True:
+        page = (await client.data(document, after=after))[plural(kind)]
+        ids += [node["id"] for node in page["nodes"]]
+        if not page["pageInfo"]["hasNextPage"]:
+            break
+        after = page["pageInfo"]["endCursor"]
+    assert ids == wanted
+
+
+async def test_relations_are_loaded_together(client, kind, statements):
+    await kind.several(client)
+    for relation in kind.listing.relations:
+        if relation.many:
+            continue
+        document = f"{{ {plural(kind)}(first: 200) {{ nodes {{ id {relation.name} {{ id }} }} }} }}"
+        async with statements() as seen:
+            nodes = (await client.data(document))[plural(kind)]["nodes"]
+        assert len(seen) == 2, [sql[:60] + sql[-150:] for sql in seen.all]
+        rest = await client.read(kind.path, limit=200)
+        local = relation.local.key
+        assert [node[relation.name] and node[relation.name]["id"] for node in nodes] == [
+            row[local] for row in rest["data"]
+        ]
+
+
+async def test_list_is_one_statement(client, kind, statements):
+    await kind.several(client)
+    async with statements() as seen:
+        await client.data(f"{{ {plural(kind)} {{ nodes {{ {selection(kind.out)} }} }} }}")
+    assert len(seen) == 1, seen.work
+
+
+async def test_update_delete_and_restore(client, kind):
+    made = await kind.make(client)
+    name = kind.type
+    update = (
+        f"mutation($id: UUID!, $input: {name}UpdateInput!, $version: Int) {{ "
+        f"update{name}(id: $id, input: $input, expectedVersion: $version) "
+        f"{{ {selection(kind.out)} }} }}"
+    )
+    given = {"id": made["id"], "input": body_as_graph(kind.factory.change)}
+    changed = (await client.data(update, **given, version=1))[f"update{name}"]
+    assert changed == as_graph(kind.out, await client.read(f"{kind.path}/{made['id']}"))
+    assert changed["version"] == 2
+    stale = (await client.gql(update, **given, version=1))["errors"][0]["extensions"]
+    assert stale["code"] == "stale"
+    assert stale["problem"]["status"] == 412
+    assert stale["problem"]["current"]["version"] == 2
+    delete = f"mutation($id: UUID!, $v: Int) {{ delete{name}(id: $id, expectedVersion: $v) }}"
+    refused = await client.gql(delete, id=made["id"], v=1)
+    assert refused["errors"][0]["extensions"]["code"] == "stale"
+    assert await client.data(delete, id=made["id"]) == {f"delete{name}": made["id"]}
+    read = f"query($id: UUID!) {{ {single(kind)}(id: $id) {{ id }} }}"
+    assert await client.data(read, id=made["id"]) == {single(kind): None}
+    restore = f"mutation($id: UUID!) {{ restore{name}(id: $id) {{ id version deletedAt }} }}"
+    back = (await client.data(restore, id=made["id"]))[f"restore{name}"]
+    assert back == {"id": made["id"], "version": 4, "deletedAt": None}
+
+
+async def test_null_clears_and_absence_leaves(client, kind):
+    owner_id = "01990000-0000-7000-8000-000000000001"
+    made = await kind.make(client)
+    await client.changed(f"{kind.path}/{made['id']}", {"owner_id": owner_id})
+    update = (
+        f"mutation($id: UUID!, $input: {kind.type}UpdateInput!) "
+        f"{{ update{kind.type}(id: $id, input: $input) {{ ownerId }} }}"
+    )
+    change = body_as_graph(kind.factory.change)
+    for given, wanted in ((change, owner_id), ({"ownerId": None}, None)):
+        shown = await client.data(update, id=made["id"], input=given)
+        assert shown[f"update{kind.type}"] == {"ownerId": wanted}
+
+
+async def test_errors_are_the_same_problems(client, kind):
+    missing = "01990000-0000-7000-8000-0000000000ff"
+    update = (
+        f"mutation($id: UUID!, $input: {kind.type}UpdateInput!) "
+        f"{{ update{kind.type}(id: $id, input: $input) {{ id }} }}"
+    )
+    made = await kind.make(client)
+    for id, body in (
+        (missing, kind.factory.change),
+        (made["id"], {kind.factory.required: None}),
+        (made["id"], {"custom": {"Not a key": 1}}),
+        (made["id"], {"external_ids": {"a": "x" * 300}}),
+    ):
+        rest = (await client.patch(f"/v1/{kind.path}/{id}", json=body)).json()
+        answer = await client.gql(update, id=id, input=body_as_graph(body))
+        problem = answer["errors"][0]["extensions"]["problem"]
+        assert answer["data"] is None
+        for part in ("type", "status", "code", "title", "detail", "errors"):
+            assert problem.get(part) == rest.get(part), part
+    sorts = f'{{ {plural(kind)}(orderBy: ["noSuch"]) {{ nodes {{ id }} }} }}'
+    code = (await client.gql(sorts))["errors"][0]["extensions"]["code"]
+    assert code == (await client.get(f"/v1/{kind.path}?sort=no_such")).json()["code"]
+    cursors = f'{{ {plural(kind)}(after: "nonsense") {{ nodes {{ id }} }} }}'
+    code = (await client.gql(cursors))["errors"][0]["extensions"]["code"]
+    assert code == "invalid_cursor"
+
+
+async def test_schema_has_types_and_operations(client, kind):
+    document = (
+        "{ __schema { types { name } queryType { fields { name } } "
+        "mutationType { fields { name } } } }"
+    )
+    schema = (await client.data(document))["__schema"]
+
+    def names(items):
+        return {item["name"] for item in items}
+
+    assert {kind.type, f"{kind.type}Connection", f"{kind.type}Edge"} <= names(schema["types"])
+    assert {single(kind), plural(kind)} <= names(schema["queryType"]["fields"])
+    verbs = ("create", "update", "delete", "restore")
+    assert {f"{verb}{kind.type}" for verb in verbs} <= names(schema["mutationType"]["fields"])

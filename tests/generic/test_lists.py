@@ -1,0 +1,229 @@
+"""Lists: sorting, walking, counting, choosing fields, and every way to ask wrongly."""
+
+import asyncio
+
+import pytest
+
+from support.clients import pointers, problem
+from support.factories import KINDS
+
+SORTS = [
+    pytest.param(kind, key, id=f"{kind}-{key}") for kind in KINDS for key in kind.listing.sort_keys
+]
+
+
+async def walk(client, path, limit, **params):
+    """All ids of a list, page by page."""
+    ids, cursor = [], {}
+    while True:
+        page = await client.read(path, limit=limit, **params, **cursor)
+        ids += [row["id"] for row in page["data"]]
+        if page["next_cursor"] is None:
+            assert page["data"] or not ids
+            return ids
+        assert len(page["data"]) == limit
+        cursor = {"cursor": page["next_cursor"]}
+        assert len(ids) < 500
+
+
+@pytest.mark.parametrize(("kind", "key"), SORTS)
+async def test_walks_are_the_full_sort(client, owner, org, kind, key):
+    await kind.several(client)
+    column = kind.listing.sort_keys[key]
+    rows = await owner.fetch(
+        f'SELECT id, "{column.key}" AS value FROM {column.table.name} WHERE organization_id = $1',
+        org.id,
+    )
+    for descending in (False, True):
+        known = sorted(
+            ((row["value"], row["id"]) for row in rows if row["value"] is not None),
+            reverse=descending,
+        )
+        nulls = sorted((row["id"] for row in rows if row["value"] is None), reverse=descending)
+        wanted = [str(id) for _, id in known] + [str(id) for id in nulls]
+        sort = f"-{key}" if descending else key
+        full = await client.read(kind.path, limit=200, sort=sort)
+        assert [row["id"] for row in full["data"]] == wanted
+        for limit in (1, 2, 3):
+            assert await walk(client, kind.path, limit, sort=sort) == wanted, (sort, limit)
+
+
+async def test_several_sort_keys_walk_the_same(client, kind):
+    await kind.several(client)
+    keys = [k for k in kind.listing.sort_keys if k not in {"id", "created_at", "updated_at"}][:3]
+    mixed = [f"-{keys[0]}", keys[1], f"-{keys[2]}", "created_at"]
+    for sort in (",".join(keys), ",".join(mixed), f"updated_at,-{keys[0]}"):
+        full = await client.read(kind.path, limit=200, sort=sort)
+        ids = [row["id"] for row in full["data"]]
+        assert len(ids) > 4
+        for limit in (1, 2, 3):
+            assert await walk(client, kind.path, limit, sort=sort) == ids, sort
+
+
+async def test_walking_while_others_write_never_repeats_or_skips(client, kind):
+    steady = {row["id"] for row in await kind.several(client)}
+    extra = [await kind.make(client) for _ in range(4)]
+    done = asyncio.Event()
+
+    async def write() -> None:
+        turn = 0
+        while not done.is_set():
+            row = extra[turn % len(extra)]
+            turn += 1
+            await client.patch(f"/v1/{kind.path}/{row['id']}", json={"custom": {"turn": turn}})
+            if turn % 3 == 0:
+                await kind.make(client)
+
+    writer = asyncio.create_task(write())
+    try:
+        for sort in ("-updated_at", "updated_at", "-created_at"):
+            ids = []
+            cursor = {}
+            for _ in range(400):
+                page = await client.read(kind.path, limit=3, sort=sort, **cursor)
+                ids += [row["id"] for row in page["data"]]
+                if page["next_cursor"] is None or len(ids) > 300:
+                    break
+                cursor = {"cursor": page["next_cursor"]}
+                if steady <= set(ids):
+                    break
+            seen = [id for id in ids if id in steady]
+            assert sorted(seen) == sorted(steady), sort
+    finally:
+        done.set()
+        await writer
+
+
+async def test_link_header_leads_to_the_next_page(client, kind):
+    await kind.several(client)
+    first = await client.get(f"/v1/{kind.path}", params={"limit": 2, "sort": "created_at"})
+    link = first.headers["link"]
+    assert link.endswith('>; rel="next"')
+    second = await client.get(link[1 : link.index(">")])
+    assert second.status_code == 200
+    assert second.json()["data"]
+    ids = [row["id"] for answer in (first, second) for row in answer.json()["data"]]
+    assert len(ids) == len(set(ids))
+    last = await client.get(f"/v1/{kind.path}", params={"limit": 200})
+    assert "link" not in last.headers
+
+
+async def test_counts(client, kind):
+    await kind.several(client)
+    everything = await client.read(kind.path, limit=200)
+    counted = await client.read(kind.path, limit=1, count="exact")
+    assert counted["total"] == len(everything["data"])
+    assert len(counted["data"]) == 1
+    assert "total" not in everything
+    guessed = await client.read(kind.path, limit=1, count="estimate")
+    assert isinstance(guessed["total"], int)
+
+
+async def test_fields_are_the_only_ones_shown(client, kind):
+    made = await kind.make(client)
+    page = await client.read(kind.path, fields="id,created_at")
+    assert all(row.keys() == {"id", "created_at"} for row in page["data"])
+    shown = await client.read(f"{kind.path}/{made['id']}", fields="id,created_at")
+    assert shown == {name: made[name] for name in ("id", "created_at")}
+    body = {"fields": ["created_at", "id"], "limit": 1}
+    queried = (await client.post(f"/v1/{kind.path}/query", json=body)).json()
+    assert list(queried["data"][0]) == ["created_at", "id"]
+
+
+async def test_included_records_come_along(client, kind, statements):
+    rows = await kind.several(client)
+    for relation in kind.listing.relations:
+        if relation.many:
+            answer = await client.get(f"/v1/{kind.path}", params={"include": relation.name})
+            problem(answer, 422, "not_includable")
+            continue
+        local = relation.local.key
+        async with statements() as seen:
+            page = await client.read(kind.path, include=relation.name, limit=200)
+        assert len(seen) == 2, [sql[:60] + sql[-150:] for sql in seen.all]
+        assert any(row[local] for row in page["data"])
+        for row in page["data"]:
+            other = row[relation.name]
+            assert (other and other["id"]) == row[local]
+        target = next(k for k in KINDS if k.listing is relation.target())
+        one = next(row for row in page["data"] if row[local])
+        assert one[relation.name] == await client.read(f"{target.path}/{one[local]}")
+        alone = await client.read(f"{kind.path}/{one['id']}", include=relation.name)
+        assert alone == one
+        few = await client.read(kind.path, fields=f"id,{relation.name}.id", limit=200)
+        assert {row["id"]: row[relation.name] for row in few["data"]} == {
+            row["id"]: row[local] and {"id": row[local]} for row in page["data"]
+        }
+    assert rows
+
+
+@pytest.mark.parametrize(
+    ("params", "code", "place"),
+    [
+        ({"sort": "no_such"}, "unknown_field", "sort"),
+        ({"sort": "created_at,-created_at"}, "repeated_field", "sort"),
+        ({"sort": "id,created_at,updated_at,version,owner_id"}, "too_many_fields", "sort"),
+        ({"include": "no_such"}, "unknown_relation", "include"),
+        ({"fields": "no_such"}, "unknown_field", "fields"),
+        ({"fields": "id,no_such.id"}, "unknown_field", "fields"),
+        ({"no_such": "1"}, "unknown_parameter", "no_such"),
+        ({"cursor": "no_such"}, "invalid_cursor", "cursor"),
+        ({"cursor": "ümläut"}, "invalid_cursor", "cursor"),
+        ({"limit": "0"}, "validation", "limit"),
+        ({"limit": "201"}, "validation", "limit"),
+        ({"limit": "-1"}, "validation", "limit"),
+        ({"limit": "9" * 30}, "validation", "limit"),
+        ({"limit": "many"}, "validation", "limit"),
+        ({"count": "roughly"}, "validation", "count"),
+        ({"deleted": "yes"}, "validation", "deleted"),
+        ({"filter[no_such]": "1"}, "invalid_filter", "/filter/no_such"),
+        ({"filter[version][no_such]": "1"}, "invalid_filter", "/filter/version/no_such"),
+        ({"filter[version]": "one"}, "invalid_filter", "/filter/version/eq"),
+        ({"filter[created_at][gt]": "soon"}, "invalid_filter", "/filter/created_at/gt"),
+        ({"filter": "1"}, "unknown_parameter", "filter"),
+        ({"filter[": "1"}, "invalid_filter", "filter["),
+        ({"filter[version": "1"}, "invalid_filter", "filter[version"),
+    ],
+)
+async def test_wrong_questions_are_errors_with_their_place(client, kind, params, code, place):
+    found = problem(await client.get(f"/v1/{kind.path}", params=params), 422, code)
+    assert pointers(found) == [place]
+
+
+async def test_repeated_filters_are_an_error(client, kind):
+    for query in (
+        "filter[version]=1&filter[version]=2",
+        "filter[version]=1&filter[version][gt]=0",
+        "filter[version][gt]=0&filter[version]=1",
+    ):
+        problem(await client.get(f"/v1/{kind.path}?{query}"), 422, "invalid_filter")
+
+
+async def test_cursor_belongs_to_its_list(client, kind, other):
+    await kind.several(client)
+    page = await client.read(kind.path, limit=1, sort="created_at")
+    cursor = page["next_cursor"]
+    for params in (
+        {"sort": "-created_at"},
+        {"sort": "updated_at"},
+        {"sort": "created_at", "filter[version]": "1"},
+        {"sort": "created_at", "deleted": "include"},
+    ):
+        answer = await client.get(f"/v1/{kind.path}", params={**params, "cursor": cursor})
+        problem(answer, 422, "cursor_mismatch")
+    same = {"sort": "created_at", "cursor": cursor}
+    problem(await other.get(f"/v1/{kind.path}", params=same), 422, "cursor_mismatch")
+    changed = ("B" if cursor[0] == "A" else "A") + cursor[1:]
+    answer = await client.get(f"/v1/{kind.path}", params={**same, "cursor": changed})
+    problem(answer, 422, "invalid_cursor")
+    body = {"sort": ["created_at"], "cursor": cursor, "limit": 3}
+    queried = await client.post(f"/v1/{kind.path}/query", json=body)
+    assert queried.status_code == 200
+    assert queried.json()["data"] == (await client.read(kind.path, limit=3, **same))["data"]
+
+
+async def test_query_body_takes_nothing_unknown(client, kind):
+    answer = await client.post(f"/v1/{kind.path}/query", json={"where": {}})
+    assert pointers(problem(answer, 422, "validation")) == ["/where"]
+    answer = await client.post(f"/v1/{kind.path}/query", json={"filter": {"nope": {"eq": 1}}})
+    assert pointers(problem(answer, 422, "invalid_filter")) == ["/filter/nope"]

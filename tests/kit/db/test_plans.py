@@ -1,0 +1,217 @@
+"""How PostgreSQL reads a tenant of 50,000 contacts beside another one."""
+
+import asyncio
+import json
+from uuid import UUID
+
+import asyncpg
+import pytest
+
+from crm_api.kit.db.tx import Tx
+
+ROWS = 50_000
+ID = "('01990000-0000-7000-8000-' || lpad(to_hex({}), 12, '0'))::uuid"
+FILL = f"""
+    INSERT INTO companies (organization_id, id, name, sort_name, domains, lifecycle, emails, phones,
+        addresses, tags, version, created_at, updated_at)
+    SELECT $1, {ID.format("g + 9000000")}, 'Company ' || g, 'company ' || g, '[]', 'target', '[]',
+        '[]', '[]', '[]', 1, now() - g * interval '1 minute', now() - g * interval '1 minute'
+    FROM generate_series(1, $2 / 10) g
+"""
+FILL_CONTACTS = f"""
+    INSERT INTO contacts (organization_id, id, name, sort_name, last_name, lifecycle, company_id,
+        email, emails, phones, addresses, tags, version, created_at, updated_at)
+    SELECT $1, {ID.format("g")}, 'Person ' || g, 'person ' || md5(g::text), 'Person ' || g, 'lead',
+        {ID.format("9000001 + g % ($2 / 10)")}, 'p' || g || '@example.com',
+        '[]', '[]', '[]', '[]', 1, now() - g * interval '1 second', now() - g * interval '7 second'
+    FROM generate_series(1, $2) g
+"""
+FILL_KEYS = f"""
+    INSERT INTO record_keys (organization_id, entity, kind, value, record_id)
+    SELECT $1, 'contact', 'email', 'p' || g || '@example.com', {ID.format("g")}
+    FROM generate_series(1, $2) g
+"""
+FILL_WORDS = f"""
+    INSERT INTO search_documents (organization_id, entity, words, record_id)
+    SELECT $1, 'contact', ('''person'' ''w' || md5(g::text) || '''')::tsvector, {ID.format("g")}
+    FROM generate_series(1, $2) g
+"""
+FILL_EVENTS = f"""
+    INSERT INTO events (organization_id, id, type, entity, record_id, version, data, actor_kind,
+        occurred_at)
+    SELECT $1, {ID.format("g")}, 'contact.created', 'contact', {ID.format("g")}, 1, '{{}}', 'key',
+        now()
+    FROM generate_series(1, $2) g
+"""
+
+
+@pytest.fixture(scope="module")
+async def big(servers):
+    """The URL of a database with two tenants; the id of the large one."""
+    name = "big_tenant"
+    url = await asyncio.to_thread(servers.clone, f"{name}_{id(servers)}")
+    connection = await asyncpg.connect(url)
+    org = UUID("01990000-0000-7000-8000-00000000000a")
+    small = UUID("01990000-0000-7000-8000-00000000000b")
+    for fill in (FILL, FILL_CONTACTS, FILL_KEYS, FILL_WORDS, FILL_EVENTS):
+        statement = await connection.prepare(fill)
+        await statement.fetch(org, ROWS)
+        await statement.fetch(small, ROWS // 10)
+    await connection.execute("VACUUM ANALYZE")
+    yield connection, org
+    await connection.close()
+    await asyncio.to_thread(servers.drop, f"{name}_{id(servers)}")
+
+
+async def statement_of(monkeypatch, client, path, **params):
+    """The SQL and arguments that a request sends."""
+    sent = []
+    fetch = Tx.fetch
+
+    async def recorded(self, sql, *args):
+        sent.append((sql, list(args)))
+        return await fetch(self, sql, *args)
+
+    monkeypatch.setattr(Tx, "fetch", recorded)
+    answer = await client.get(path, params=params)
+    assert answer.status_code in {200, 404}, answer.text
+    monkeypatch.undo()
+    return sent[0]
+
+
+def nodes(plan):
+    yield plan
+    for inner in plan.get("Plans", ()):
+        yield from nodes(inner)
+
+
+async def plan_of(connection, org, sql, args, *, role="crm_app", analyze=True):
+    """The plan as a role that is bound to an organization."""
+    async with connection.transaction():
+        await connection.execute("SET LOCAL jit = off")
+        await connection.execute(f"SET LOCAL ROLE {role}")
+        await connection.execute("SELECT set_config('app.organization_id', $1, true)", str(org))
+        how = "ANALYZE, " if analyze else ""
+        rows = await connection.fetch(f"EXPLAIN ({how}FORMAT JSON) {sql}", *args)
+    return json.loads(rows[0][0])[0]["Plan"]
+
+
+def check(plan, *, beyond=True, most=500):
+    """No large table is read from end to end, and indexes are entered beyond the tenant."""
+    conditions = []
+    for node in nodes(plan):
+        assert node["Node Type"] not in {"Seq Scan", "Parallel Seq Scan"}, plan
+        if "Index Cond" in node:
+            conditions.append(node["Index Cond"])
+        if node["Node Type"] in {"Index Scan", "Index Only Scan", "Bitmap Heap Scan"}:
+            removed = node.get("Rows Removed by Filter", 0)
+            assert node["Actual Rows"] + removed <= most, node
+        assert node["Node Type"] != "Sort" or node["Actual Rows"] <= most, node
+    assert conditions, plan
+    if beyond:
+        assert any(c.count("=") + c.count("<") + c.count(">") > 1 for c in conditions), conditions
+
+
+SORTS = ["created_at", "-created_at", "updated_at", "-updated_at", "name", "-name"]
+
+
+@pytest.mark.parametrize("sort", SORTS)
+async def test_first_page_is_read_in_order(big, monkeypatch, client, org, sort):
+    connection, tenant = big
+    sql, args = await statement_of(monkeypatch, client, "/v1/contacts", sort=sort)
+    args = [tenant if arg == org.id else arg for arg in args]
+    check(await plan_of(connection, tenant, sql, args), beyond=False, most=60)
+
+
+@pytest.mark.parametrize("sort", SORTS)
+async def test_later_page_costs_the_same(big, monkeypatch, client, org, sort):
+    connection, tenant = big
+    for n in range(3):
+        await client.made("contacts", {"last_name": f"Person {n}"})
+    first = await client.read("contacts", sort=sort, limit=1)
+    sql, args = await statement_of(
+        monkeypatch, client, "/v1/contacts", sort=sort, limit=1, cursor=first["next_cursor"]
+    )
+    column = sort.removeprefix("-")
+    stored = {"name": "sort_name"}.get(column, column)
+    middle = await connection.fetchrow(
+        f"SELECT {stored}, id FROM contacts WHERE organization_id = $1 ORDER BY 1 OFFSET {ROWS // 2} "
+        "LIMIT 1",
+        tenant,
+    )
+    last = first["data"][0]["id"]
+    args = [tenant if arg == org.id else arg for arg in args]
+    args = [middle[1] if str(arg) == last else arg for arg in args]
+    kind = type(middle[0])
+    args = [middle[0] if type(arg) is kind else arg for arg in args]
+    check(await plan_of(connection, tenant, sql, args), most=60)
+
+
+@pytest.mark.parametrize(
+    ("params", "most"),
+    [
+        ({"filter[emails]": "p777@example.com"}, 60),
+        ({"filter[id]": "01990000-0000-7000-8000-000000000309"}, 60),
+        ({"filter[company_id]": "01990000-0000-7000-8000-000000895441"}, 200),
+        ({"filter[created_at][gt]": "2199-01-01T00:00:00Z"}, 60),
+    ],
+    ids=lambda value: next(iter(value), "") if isinstance(value, dict) else "",
+)
+async def test_filters_use_indexes(big, monkeypatch, client, org, params, most):
+    connection, tenant = big
+    sql, args = await statement_of(monkeypatch, client, "/v1/contacts", **params)
+    args = [tenant if arg == org.id else arg for arg in args]
+    check(await plan_of(connection, tenant, sql, args), most=most)
+
+
+async def test_record_is_found_by_its_key(big, monkeypatch, client, org):
+    connection, tenant = big
+    id = "01990000-0000-7000-8000-000000000309"
+    sql, args = await statement_of(monkeypatch, client, f"/v1/contacts/{id}")
+    args = [tenant if arg == org.id else arg for arg in args]
+    check(await plan_of(connection, tenant, sql, args), most=1)
+
+
+async def test_look_up_keys_are_found_by_value(big):
+    connection, tenant = big
+    sql = (
+        "SELECT value, record_id FROM record_keys WHERE organization_id = $1 AND entity = $2 "
+        "AND kind = $3 AND value = ANY($4) ORDER BY record_id"
+    )
+    values = [f"p{n}@example.com" for n in range(20)]
+    check(await plan_of(connection, tenant, sql, [tenant, "contact", "email", values]), most=25)
+
+
+async def test_history_and_feed_use_indexes(big):
+    connection, tenant = big
+    sql = (
+        "SELECT id FROM events WHERE organization_id = $1 AND record_id = $2 AND seq < 99 "
+        "ORDER BY seq DESC LIMIT 51"
+    )
+    one = UUID("01990000-0000-7000-8000-000000000309")
+    plan = await plan_of(connection, tenant, sql, [tenant, one])
+    assert all(node["Node Type"] != "Seq Scan" for node in nodes(plan)), plan
+    feed = (
+        "SELECT id FROM events WHERE organization_id = $1 AND (tx, seq) > ($2, $3) "
+        "ORDER BY tx, seq LIMIT 50"
+    )
+    check(await plan_of(connection, tenant, feed, [tenant, 0, 0]), most=60)
+
+
+async def test_search_reads_its_index(big, owner):
+    """The body of the search function, as the role that runs it."""
+    connection, tenant = big
+    body = await owner.fetchval("SELECT prosrc FROM pg_proc WHERE proname = 'crm_search'")
+    word = await connection.fetchval("SELECT md5('777')")
+    sql = (body.replace("wanted_entity", "$1::text").replace("wanted_words", "$2::text")).replace(
+        "LIMIT most", "LIMIT $3::integer"
+    )
+    for words, most in ((f"'w{word[:12]}':*", 20), ("'person':*", 2_000)):
+        plan = await plan_of(connection, tenant, sql, ["contact", words, 2_000], role="crm_definer")
+        found = list(nodes(plan))
+        assert all(node["Node Type"] != "Seq Scan" for node in found), plan
+        index = [n for n in found if n.get("Index Name") == "ix_search_documents_words"]
+        assert index, plan
+        assert "words" in index[0]["Index Cond"]
+        heap = [n for n in found if n["Node Type"] == "Bitmap Heap Scan"]
+        assert all(n["Actual Rows"] <= most for n in heap)

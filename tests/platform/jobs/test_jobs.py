@@ -1,0 +1,70 @@
+"""Jobs as their owners see them."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from crm_api.kit.db.tx import unit_of_work
+from crm_api.kit.messages import Message
+from support.clients import problem
+
+
+@dataclass(frozen=True)
+class Wait(Message):
+    kind: ClassVar[str] = "tests.wait"
+    seconds: int
+
+
+async def job_of(tx_of, org):
+    async with unit_of_work(tx_of(org)) as tx:
+        return str(tx.enqueue(Wait(1)))
+
+
+async def test_waiting_job_can_be_seen_and_ended(client, tx_of, org):
+    id = await job_of(tx_of, org)
+    shown = await client.read(f"jobs/{id}")
+    assert (shown["status"], shown["kind"], shown["attempts"]) == ("queued", "tests.wait", 0)
+    assert shown["progress"] == {"done": 0, "total": None}
+    ended = await client.post(f"/v1/jobs/{id}/cancel")
+    assert ended.status_code == 200
+    assert ended.json()["status"] == "cancelled"
+    problem(await client.post(f"/v1/jobs/{id}/cancel"), 409, "job_ended")
+    stream = await client.get(f"/v1/jobs/{id}/events")
+    assert stream.headers["content-type"].startswith("text/event-stream")
+    assert "event: end" in stream.text
+
+
+async def test_jobs_of_others_do_not_exist(client, other, tx_of, org):
+    id = await job_of(tx_of, org)
+    for answer in (
+        await other.get(f"/v1/jobs/{id}"),
+        await other.post(f"/v1/jobs/{id}/cancel"),
+        await other.get(f"/v1/jobs/{id}/events"),
+    ):
+        problem(answer, 404, "not_found")
+    assert (await other.read("jobs"))["data"] == []
+    assert await other.data("query($id: UUID!) { job(id: $id) { id } }", id=id) == {"job": None}
+
+
+async def test_list_walks_newest_first(client, tx_of, org):
+    made = [await job_of(tx_of, org) for _ in range(5)]
+    ids, cursor = [], {}
+    while True:
+        page = await client.read("jobs", limit=2, **cursor)
+        ids += [job["id"] for job in page["data"]]
+        if page["next_cursor"] is None:
+            break
+        cursor = {"cursor": page["next_cursor"]}
+    assert ids == made[::-1]
+    assert (await client.read("jobs", status="running"))["data"] == []
+    answer = await client.get("/v1/jobs", params={"status": "queued", **cursor})
+    problem(answer, 422, "cursor_mismatch")
+
+
+async def test_scopes(client, read_only, keyed, tx_of, org):
+    id = await job_of(tx_of, org)
+    assert (await read_only.get(f"/v1/jobs/{id}")).status_code == 200
+    problem(await read_only.post(f"/v1/jobs/{id}/cancel"), 403, "insufficient_scope")
+    stranger = await keyed("contacts:read")
+    problem(await stranger.get("/v1/jobs"), 403, "insufficient_scope")
+    graph = await read_only.gql("mutation($id: UUID!) { cancelJob(id: $id) { id } }", id=id)
+    assert graph["errors"][0]["extensions"]["code"] == "insufficient_scope"

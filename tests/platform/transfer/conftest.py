@@ -1,0 +1,142 @@
+"""A worker beside the application, and a client that sends files."""
+
+import asyncio
+import csv
+import io
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.clients import Api
+
+from crm_api import worker as job_worker
+from crm_api.settings import Settings
+
+
+@pytest.fixture
+async def worker(settings: Settings, app: Any) -> AsyncIterator[None]:
+    """Jobs are carried out while the test runs."""
+    stop = asyncio.Event()
+    running = asyncio.create_task(job_worker.run(settings, stop=stop))
+    yield
+    stop.set()
+    await running
+
+
+@pytest.fixture
+def worker_process(settings: Settings) -> Iterator[Callable[[], subprocess.Popen[bytes]]]:
+    """Workers of their own, which a test may kill."""
+    started: list[subprocess.Popen[bytes]] = []
+    code = (
+        "import asyncio; from crm_api.worker import run; from crm_api.settings import Settings; "
+        "asyncio.run(run(Settings(_env_file=None)))"
+    )
+
+    def start() -> subprocess.Popen[bytes]:
+        environment = {
+            **os.environ,
+            "CRM_DATABASE_URL": str(settings.database_url),
+            "CRM_REDIS_URL": str(settings.redis_url),
+            "CRM_SECRET_KEY": str(settings.secret_key),
+            "CRM_DATA_DIR": str(settings.data_dir),
+            "CRM_LOG_LEVEL": "error",
+        }
+        process = subprocess.Popen([sys.executable, "-c", code], env=environment)
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+
+
+@dataclass
+class Files:
+    """The import API as a frontend uses it."""
+
+    client: Api
+
+    async def upload(
+        self,
+        content: bytes | str | Path,
+        *,
+        entity: str = "contact",
+        name: str = "people.csv",
+        **form: str,
+    ) -> Any:
+        data = content.read_bytes() if isinstance(content, Path) else content
+        data = data.encode() if isinstance(data, str) else data
+        return await self.client.post(
+            "/v1/imports", files={"file": (name, data)}, data={"entity": entity, **form}
+        )
+
+    async def made(self, content: bytes | str | Path, **options: Any) -> dict[str, Any]:
+        answer = await self.upload(content, **options)
+        assert answer.status_code == 201, answer.text
+        return answer.json()
+
+    async def begin(self, id: str, verb: str) -> str:
+        answer = await self.client.post(f"/v1/imports/{id}/{verb}")
+        assert answer.status_code == 202, answer.text
+        assert answer.headers["location"] == f"/v1/jobs/{answer.json()['job_id']}"
+        return answer.json()["job_id"]
+
+    async def wait(self, job_id: str, status: str = "succeeded") -> dict[str, Any]:
+        job: dict[str, Any] = {}
+        for _ in range(1200):
+            job = await self.client.read(f"jobs/{job_id}")
+            if job["status"] in {"succeeded", "failed", "cancelled"}:
+                break
+            await asyncio.sleep(0.05)
+        assert job["status"] == status, job
+        return job
+
+    async def done(self, id: str, verb: str) -> dict[str, Any]:
+        job = await self.wait(await self.begin(id, verb))
+        return job["result"].get("counts", job["result"])
+
+    async def imported(self, content: bytes | str | Path, **options: Any) -> dict[str, Any]:
+        record = await self.made(content, **options)
+        await self.done(record["id"], "start")
+        return await self.client.read(f"imports/{record['id']}")
+
+    async def errors(self, id: str) -> list[dict[str, str]]:
+        answer = await self.client.get(f"/v1/imports/{id}/errors")
+        assert answer.status_code == 200, answer.text
+        return list(csv.DictReader(io.StringIO(answer.text)))
+
+    async def all(self, path: str, **params: Any) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        cursor = None
+        while True:
+            page = await self.client.read(
+                path, limit=200, **({"cursor": cursor} if cursor else {}), **params
+            )
+            found += page["data"]
+            cursor = page["next_cursor"]
+            if cursor is None:
+                return found
+
+
+@pytest.fixture
+def files(client: Api) -> Files:
+    return Files(client)
+
+
+def table(columns: Sequence[str], *rows: Sequence[str | None]) -> str:
+    """A CSV file."""
+    text = io.StringIO()
+    csv.writer(text).writerows([columns, *rows])
+    return text.getvalue()
+
+
+@pytest.fixture
+def csv_of() -> Callable[..., str]:
+    return table

@@ -1,0 +1,110 @@
+"""Organizations and clients that speak for them."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import httpx
+
+from crm_api.kit.actor import Actor
+from crm_api.kit.db.database import Database
+from crm_api.kit.db.tx import Tx
+
+BASE_URL = "http://crm.test"
+
+
+@dataclass(frozen=True)
+class Org:
+    """An organization and the token of its first key."""
+
+    id: UUID
+    token: str
+
+
+class Api(httpx.AsyncClient):
+    """A client of the application in this process, authorised by one key."""
+
+    def __init__(self, app: Any, token: str | None = None) -> None:
+        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        transport = httpx.ASGITransport(app=app)
+        super().__init__(
+            transport=transport, base_url=BASE_URL, headers=headers, trust_env=False, timeout=30
+        )
+        self.app = app
+        self.token = token
+
+    async def made(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Create a record, which must succeed; its representation."""
+        answer = await self.post(f"/v1/{path}", json=body)
+        assert answer.status_code == 201, answer.text
+        return answer.json()
+
+    async def changed(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Patch a record, which must succeed; its representation."""
+        answer = await self.patch(f"/v1/{path}", json=body)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    async def read(self, path: str, **params: Any) -> dict[str, Any]:
+        """Read a record or a list, which must succeed."""
+        answer = await self.get(f"/v1/{path}", params=params)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    async def gql(self, document: str, **variables: Any) -> dict[str, Any]:
+        """The whole answer of a GraphQL document."""
+        answer = await self.post("/graphql", json={"query": document, "variables": variables})
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    async def data(self, document: str, **variables: Any) -> dict[str, Any]:
+        """The data of a GraphQL document, which must succeed."""
+        answer = await self.gql(document, **variables)
+        assert "errors" not in answer, answer
+        return answer["data"]
+
+    async def told(self, record_id: str, count: int, **params: Any) -> list[dict[str, Any]]:
+        """The events of a record once there are so many.
+
+        The feed waits for every transaction of the server that is older, whoever's it is.
+        """
+        for _ in range(200):
+            feed = await self.read("events", limit=200, **params)
+            found = [event for event in feed["data"] if event["record_id"] == record_id]
+            if len(found) >= count:
+                return found
+            await asyncio.sleep(0.05)
+        raise AssertionError(f"{len(found)} of {count} events")
+
+
+def actor_of(org: Org, *scopes: str, **options: Any) -> Actor:
+    """Somebody of an organization; may do everything unless scopes are given."""
+    held = frozenset(scopes or {"*"})
+    return Actor(org.id, "system", scopes=held, **{"country": "DE", **options})
+
+
+def tx_of(database: Database, org: Org, *scopes: str, **options: Any) -> Tx:
+    """A unit of work of an organization, for tests of services."""
+    return Tx(database, actor_of(org, *scopes), **options)
+
+
+def problem(answer: httpx.Response, status: int, code: str | None = None) -> dict[str, Any]:
+    """The problem document of an answer, which must have this status and code."""
+    assert answer.status_code == status, f"{answer.status_code}: {answer.text[:600]}"
+    assert answer.headers["content-type"] == "application/problem+json", answer.headers
+    found = answer.json()
+    assert found["status"] == status
+    assert found["request_id"] == answer.headers["x-request-id"]
+    assert {"type", "title", "detail", "code"} <= found.keys()
+    if code is not None:
+        assert found["code"] == code, found
+    return found
+
+
+def pointers(found: dict[str, Any]) -> list[str]:
+    """Where the mistakes are."""
+    return [
+        fault.get("pointer", fault.get("parameter", fault.get("header", "")))
+        for fault in found.get("errors", ())
+    ]

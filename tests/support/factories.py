@@ -1,0 +1,233 @@
+"""How to make records of every collection; a new collection needs one entry here."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel
+
+from crm_api.kit.crud.service import CrudService
+from crm_api.kit.query.listing import Listing
+from crm_api.registry import MODULES
+from support.clients import Api
+from support.graph import pascal
+
+Body = dict[str, Any]
+SERVICES: tuple[type[CrudService[Any]], ...] = tuple(
+    service for module in MODULES for service in module.services if service.plain
+)
+
+
+@dataclass(frozen=True)
+class Factory:
+    """What the generic tests know of a collection beyond its declarations."""
+
+    least: Callable[[Api], Awaitable[Body]]
+    """The smallest body that is accepted; makes what it refers to."""
+    varied: Callable[[Api], Awaitable[list[Body]]]
+    """Bodies with equal values and with nulls, half a dozen at least."""
+    change: Body
+    """A merge patch that changes a record made of `least`."""
+    cleared: str | None
+    """An optional field that `change` or `varied` sets and null clears."""
+    required: str
+    """A field that cannot be cleared."""
+    wrong: Body
+    """A field with a value of the wrong type."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A collection as the tests see it."""
+
+    service: type[CrudService[Any]]
+
+    @property
+    def name(self) -> str:
+        return self.service.plural
+
+    @property
+    def path(self) -> str:
+        return self.service.plural.replace("_", "-")
+
+    @property
+    def listing(self) -> Listing:
+        return self.service.repository.listing
+
+    @property
+    def entity(self) -> str:
+        return self.listing.entity
+
+    @property
+    def out(self) -> type[BaseModel]:
+        return self.listing.out
+
+    @property
+    def type(self) -> str:
+        """The name of its GraphQL type."""
+        return pascal(self.entity)
+
+    @property
+    def area(self) -> str:
+        return self.service.area
+
+    @property
+    def factory(self) -> Factory:
+        return FACTORIES[self.name]
+
+    async def make(self, api: Api, **more: Any) -> Body:
+        """A new record."""
+        return await api.made(self.path, {**await self.factory.least(api), **more})
+
+    async def several(self, api: Api) -> list[Body]:
+        """Records with equal values and with nulls."""
+        return [await api.made(self.path, body) for body in await self.factory.varied(api)]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+async def _least_key(api: Api) -> Body:
+    return {"name": "Example", "scopes": ["contacts:read"]}
+
+
+async def _varied_keys(api: Api) -> list[Body]:
+    names: Sequence[str] = ("One", "Two", "Two", "two", "Ä")
+    ends = ("2031-01-01T00:00:00Z", None, "2031-01-01T00:00:00Z", None, "2032-06-30T12:00:00Z")
+    bodies = zip(names, ends, strict=True)
+    return [{"name": n, "scopes": ["*:read"], "expires_at": e} for n, e in bodies]
+
+
+async def _least_company(api: Api) -> Body:
+    return {"name": "Example Industries"}
+
+
+async def _varied_companies(api: Api) -> list[Body]:
+    parent = await api.made("companies", {"name": "Example Holding"})
+    full = {
+        "name": "Example Works",
+        "legal_name": "Example Works Ltd",
+        "domains": ["example.com"],
+        "website": "https://example.com/about",
+        "parent_id": parent["id"],
+        "industry": "bank",
+        "lifecycle": "customer",
+        "employees": 250,
+        "annual_revenue": "1234567.89",
+        "currency": "EUR",
+        "tax_id": "EX123",
+        "founded_on": "1999-12-31",
+        "country": "DE",
+        "language": "de",
+        "time_zone": "Europe/Berlin",
+        "emails": [
+            {"value": "Office@Example.com"},
+            {"value": "sales@example.com", "kind": "sales"},
+        ],
+        "phones": [{"value": "+49 30 901820"}],
+        "addresses": [{"street": "1 Example Street", "city": "Berlin", "country": "DE"}],
+        "tags": ["first", "second"],
+        "source": "fair",
+        "description": "An example.\nWith two lines.",
+    }
+    return [
+        full,
+        {**full, "name": "example works", "annual_revenue": "99.5", "employees": 9},
+        {**full, "name": "Пример", "annual_revenue": "1234567.8901", "tags": []},
+        {"name": "Beispiel", "employees": 250, "founded_on": "2001-01-01"},
+        {"name": "Beispiel", "employees": 0, "industry": "Bank"},
+        {"name": "Äpfel"},
+        {"name": "Zebra", "annual_revenue": "0", "currency": "USD", "country": "FR"},
+    ]
+
+
+async def _least_contact(api: Api) -> Body:
+    return {"last_name": "Person"}
+
+
+async def _varied_contacts(api: Api) -> list[Body]:
+    company = await api.made("companies", {"name": "Example Industries"})
+    full = {
+        "salutation": "Dr",
+        "first_name": "Sample",
+        "middle_name": "Middle",
+        "last_name": "Person",
+        "preferred_name": "Sam",
+        "birth_date": "1980-02-29",
+        "language": "en",
+        "time_zone": "America/Sao_Paulo",
+        "country": "DE",
+        "lifecycle": "customer",
+        "company_id": company["id"],
+        "title": "Buyer",
+        "department": "Purchasing",
+        "emails": [
+            {"value": "Sample@Example.com"},
+            {"value": "private@example.org", "kind": "home", "primary": True},
+        ],
+        "phones": [{"value": "030 901820", "kind": "mobile"}],
+        "addresses": [{"city": "Berlin", "postal_code": "10115"}],
+        "tags": ["vip"],
+        "source": "web",
+        "description": "An example.",
+    }
+    return [
+        full,
+        {**full, "first_name": "sample", "emails": [], "email": "second@example.com"},
+        {**full, "first_name": None, "company_id": None, "tags": []},
+        {"first_name": "Пример", "last_name": "Человек"},
+        {"first_name": "Only"},
+        {"last_name": "Only", "lifecycle": "customer"},
+        {"email": "only@example.com", "birth_date": "1980-02-29"},
+    ]
+
+
+async def _least_employment(api: Api) -> Body:
+    contact = await api.made("contacts", {"last_name": "Person"})
+    company = await api.made("companies", {"name": "Example Industries"})
+    return {"contact_id": contact["id"], "company_id": company["id"]}
+
+
+async def _varied_employments(api: Api) -> list[Body]:
+    first, second = await _least_employment(api), await _least_employment(api)
+    return [
+        {**first, "title": "Buyer", "is_primary": True, "started_on": "2020-01-01"},
+        {**first, "title": "Buyer", "started_on": "2010-01-01", "ended_on": "2019-12-31"},
+        {**second, "title": "buyer", "department": "Purchasing", "role": "user"},
+        {**second, "role": "user", "is_primary": True, "started_on": "2020-01-01"},
+        {**first, "department": "Sales", "role": "decision_maker"},
+        second,
+    ]
+
+
+FACTORIES: dict[str, Factory] = {
+    "api_keys": Factory(
+        _least_key, _varied_keys, {"name": "Changed"}, "owner_id", "name", {"name": 1}
+    ),
+    "companies": Factory(
+        _least_company,
+        _varied_companies,
+        {"industry": "changed"},
+        "industry",
+        "name",
+        {"employees": "many"},
+    ),
+    "contacts": Factory(
+        _least_contact,
+        _varied_contacts,
+        {"source": "changed"},
+        "source",
+        "lifecycle",
+        {"emails": "not a list"},
+    ),
+    "employments": Factory(
+        _least_employment,
+        _varied_employments,
+        {"title": "Changed"},
+        "title",
+        "is_primary",
+        {"is_primary": "perhaps"},
+    ),
+}
+
+KINDS = tuple(Kind(service) for service in SERVICES if service.plural in FACTORIES)

@@ -1,0 +1,57 @@
+"""GraphQL documents made from the REST shapes."""
+
+from typing import Annotated, Any, Union, get_args, get_origin
+
+from pydantic import BaseModel
+
+
+def camel(name: str) -> str:
+    """`created_at` as `createdAt`."""
+    head, *rest = name.split("_")
+    return head + "".join(word.capitalize() for word in rest)
+
+
+def pascal(name: str) -> str:
+    """`api_key` as `ApiKey`."""
+    return "".join(word.capitalize() for word in name.split("_"))
+
+
+def selection(shape: type[BaseModel]) -> str:
+    """All fields of a shape, nested ones too."""
+    parts = []
+    for name, info in shape.model_fields.items():
+        inner = nested(info.annotation)
+        parts.append(camel(name) + (f" {{ {selection(inner)} }}" if inner else ""))
+    return " ".join(parts)
+
+
+def as_graph(shape: type[BaseModel], row: dict[str, Any]) -> dict[str, Any]:
+    """A REST representation with the names that GraphQL gives its fields."""
+    found = {}
+    for name, value in row.items():
+        inner = nested(shape.model_fields[name].annotation)
+        if inner and isinstance(value, list):
+            value = [as_graph(inner, item) for item in value]
+        elif inner and value is not None:
+            value = as_graph(inner, value)
+        found[camel(name)] = value
+    return found
+
+
+def nested(annotation: Any) -> type[BaseModel] | None:
+    """The shape inside a list, an optional or an annotated type."""
+    if get_origin(annotation) in {Annotated, Union, list} or hasattr(annotation, "__args__"):
+        return next(filter(None, map(nested, get_args(annotation))), None)
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return None
+
+
+def body_as_graph(value: Any, *, deep: bool = True) -> Any:
+    """A REST body as a GraphQL input; `custom` and `external_ids` keep their own keys."""
+    if isinstance(value, dict) and deep:
+        kept = {"custom", "external_ids"}
+        return {camel(k): body_as_graph(v, deep=k not in kept) for k, v in value.items()}
+    if isinstance(value, list):
+        return [body_as_graph(item, deep=deep) for item in value]
+    return value
