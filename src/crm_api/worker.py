@@ -6,10 +6,9 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import msgspec
@@ -75,7 +74,7 @@ class JobWorker:
         )
         self._held: dict[UUID, asyncio.Task[Any]] = {}
 
-    async def execute(self, _arq: Mapping[str, Any], organization_id: str, job_id: str) -> None:
+    async def execute(self, _arq: dict[Any, Any], organization_id: str, job_id: str) -> None:
         """Carry a job out; called by arq, for any ring, however late or often."""
         job = await self.queue.claim(UUID(organization_id), UUID(job_id))
         if job is None:
@@ -155,7 +154,15 @@ class JobWorker:
         pause = 0.5
         while True:
             worker = Worker(
-                [func(self.execute, name=FUNCTION, timeout=LONGEST_S, max_tries=1, keep_result=0)],
+                [
+                    func(
+                        cast("Any", self.execute),
+                        name=FUNCTION,
+                        timeout=LONGEST_S,
+                        max_tries=1,
+                        keep_result=0,
+                    )
+                ],
                 redis_pool=connect(self._settings.redis_url),
                 queue_name=QUEUE,
                 handle_signals=False,
@@ -205,12 +212,12 @@ async def run(settings: Settings, *, stop: asyncio.Event | None = None) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-    tasks = [
+    tasks: list[asyncio.Task[Any]] = [
         asyncio.create_task(work)
         for work in (worker.serve_forever(), worker.sweep_forever(), worker.keep_leases())
     ]
     log.info("worker started", kinds=sorted(runners()))
-    stopping = asyncio.create_task(stop.wait())
+    stopping: asyncio.Task[Any] = asyncio.create_task(stop.wait())
     done, _ = await asyncio.wait([*tasks, stopping], return_when=asyncio.FIRST_COMPLETED)
     for task in (*tasks, stopping):
         task.cancel()

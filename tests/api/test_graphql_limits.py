@@ -150,3 +150,174 @@ async def test_graphiql_is_served_to_browsers(anonymous):
     answer = await anonymous.get("/graphql", headers={"accept": "text/html"})
     assert answer.status_code == 200
     assert "text/html" in answer.headers["content-type"]
+
+
+async def failures(client, document, **variables):
+    """The errors of a document that is not carried out."""
+    answer = await send(client, json.dumps({"query": document, "variables": variables}))
+    assert answer.headers["content-type"] == "application/json"
+    return answer.status_code, answer.json()["errors"]
+
+
+@pytest.mark.parametrize(
+    ("document", "code"),
+    [
+        ("{", "graphql_syntax"),
+        ("{ nothing }", "graphql_validation"),
+        ("{ organization { ...Missing } }", "graphql_validation"),
+        (
+            "{ ...A } fragment A on Query { ...B } fragment B on Query { ...A }",
+            "graphql_validation",
+        ),
+        ("{ contact(id: 7) { id } }", "graphql_validation"),
+        ('{ contact(id: "no-id") { id } }', "graphql_validation"),
+        ('{ contact(id: {a: "b"}) { id } }', "graphql_validation"),
+        ("{ contacts(first: " + "9" * 5000 + ") { nodes { id } } }", "graphql_validation"),
+        ("{ a " * 300 + "}" * 300, "graphql_syntax"),
+        ("{ a " * 30 + "{ a }" + "}" * 30, "graphql_validation"),
+        ("subscription { nothing }", "graphql_validation"),
+    ],
+    ids=lambda value: value[:48],
+)
+async def test_wrong_documents_say_which_kind_of_mistake(client, document, code):
+    _, errors = await failures(client, document)
+    assert {error["extensions"]["code"] for error in errors} == {code}
+    assert all(error["message"] for error in errors)
+
+
+@pytest.mark.parametrize("id", [7, 1.5, True, "no-id", "", [], {}, None, "\ud800"], ids=repr)
+async def test_wrong_ids_in_variables_are_validation_errors(client, id):
+    status, errors = await failures(client, "query($id: UUID!) { contact(id: $id) { id } }", id=id)
+    assert status == 200
+    assert [error["extensions"]["code"] for error in errors] == ["graphql_validation"]
+    assert "$id" in errors[0]["message"]
+
+
+@pytest.mark.parametrize("day", [7, "no day", "2024-13-01", {}])
+async def test_wrong_days_are_validation_errors(client, day):
+    document = (
+        "mutation($day: Date) "
+        '{ createContact(input: {lastName: "Person", birthDate: $day}) { id } }'
+    )
+    _, errors = await failures(client, document, day=day)
+    assert [error["extensions"]["code"] for error in errors] == ["graphql_validation"]
+
+
+@pytest.mark.parametrize("given", [{"\ud800": 1}, {"lastName": "a", "custom": {"\ud800": 1}}])
+async def test_lone_surrogates_are_told_back(client, given):
+    document = "mutation($input: ContactCreateInput!) { createContact(input: $input) { id } }"
+    status, errors = await failures(client, document, input=given)
+    assert status == 200
+    assert errors[0]["extensions"]["code"] != "internal"
+
+
+async def test_fragments_that_double_are_counted_in_no_time(client):
+    def doubling(body):
+        return " ".join(
+            f"fragment F{n} on Company {{ {body.replace('NEXT', f'F{n + 1}')} }}" for n in range(40)
+        )
+
+    start, end = "{ companies { nodes { ...F0 } } } ", " fragment F40 on Company { id }"
+    answer = await client.gql(start + doubling("...NEXT ...NEXT") + end)
+    assert "errors" not in answer, answer
+    wide = "p: id parent { ...NEXT } parent { ...NEXT }"
+    _, errors = await failures(client, start + doubling(wide) + end)
+    found = " ".join(error["message"] for error in errors)
+    assert "deeper" in found
+    assert "aliases" in found
+
+
+async def test_depth_is_counted_through_fragments(client):
+    chain = " ".join(f"fragment F{n} on Company {{ parent {{ ...F{n + 1} }} }}" for n in range(12))
+    document = "{ companies { nodes { ...F0 } } } fragment F12 on Company { id } " + chain
+    _, errors = await failures(client, document)
+    assert "deeper" in errors[0]["message"]
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        (b"null", 400, "malformed"),
+        (b'"{ __typename }"', 400, "malformed"),
+        (b"[" * 1000, 400, "malformed"),
+        (b'{"query": "\xff"}', 400, "malformed"),
+        (b'{"query": "{__typename}", "variables": {"a": NaN}}', 400, "malformed"),
+        (b'{"query": "{__typename}", "query": "{__typename}"}', 400, "malformed"),
+        (b'{"query": "{__typename}", "operationName": 7}', 400, "malformed"),
+        (b'{"query": "{__typename}", "operationName": "Missing"}', 400, "graphql_validation"),
+        (b'{"query": "{__typename}", "operationName": "\\ud800"}', 400, "graphql_validation"),
+        (b'{"query": "fragment F on Contact { id }"}', 400, "graphql_validation"),
+        (b"{}", 400, "malformed"),
+    ],
+    ids=lambda value: repr(value)[:48],
+)
+async def test_refused_bodies_are_graphql_errors_with_a_problem(client, body, status, code):
+    answer = await send(client, body)
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/json"
+    (error,) = answer.json()["errors"]
+    assert error["extensions"]["code"] == error["extensions"]["problem"]["code"] == code
+    assert error["extensions"]["problem"]["status"] == status
+
+
+@pytest.mark.parametrize(
+    "kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "x", ""]
+)
+async def test_other_content_types_are_refused(client, kind):
+    answer = await send(client, b'{"query": "{__typename}"}', **{"content-type": kind})
+    assert answer.status_code == 415
+    assert answer.headers["accept-post"] == "application/json"
+    assert answer.json()["errors"][0]["extensions"]["code"] == "unsupported_media_type"
+
+
+async def test_content_types_may_have_parameters(client):
+    kind = "Application/JSON; charset=utf-8"
+    answer = await send(client, b'{"query": "{__typename}"}', **{"content-type": kind})
+    assert answer.json() == {"data": {"__typename": "Query"}}
+
+
+async def test_changes_may_be_from_and_to_null(client):
+    made = await client.made("contacts", {"last_name": "Person"})
+    path = f"contacts/{made['id']}"
+    await client.changed(path, {"title": "Buyer", "custom": {"tier": 1}})
+    await client.changed(path, {"title": None})
+    document = (
+        'query($id: UUID!) { history(entity: "contact", id: $id) '
+        "{ data { changes { field before after } } } }"
+    )
+    shown = (await client.data(document, id=made["id"]))["history"]["data"]
+    rest = (await client.read(f"{path}/history"))["data"]
+    assert shown == [{"changes": entry["changes"]} for entry in rest]
+    assert {"field": "title", "before": "Buyer", "after": None} in shown[0]["changes"]
+
+
+async def test_a_page_needs_no_credential_but_a_query_does(anonymous):
+    browser = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    assert (await anonymous.get("/graphql", headers=browser)).status_code == 200
+    answer = await anonymous.post("/graphql", json={"query": "{__typename}"}, headers=browser)
+    assert answer.status_code == 401
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("accept", ["text/html", "application/json"])
+async def test_queries_are_not_sent_by_get(client, accept):
+    for params in ({"query": "{__typename}"}, {"query": CREATE}):
+        answer = await client.get("/graphql", params=params, headers={"accept": accept})
+        assert answer.status_code == 405
+        assert answer.headers["allow"] == "POST"
+        assert answer.json()["errors"][0]["extensions"]["code"] == "method_not_allowed"
+
+
+@pytest.mark.parametrize("own_database", [{"docs": False}], indirect=True)
+async def test_page_is_not_served_without_docs(own_database):
+    client = await own_database.client()
+    answer = await client.get("/graphql", headers={"accept": "text/html"})
+    assert answer.status_code == 405
+
+
+async def test_totals_are_found_in_fragments(client):
+    await client.made("contacts", {"last_name": "Person"})
+    inline = "{ contacts { ... on ContactConnection { totalCount } } }"
+    spread = "{ contacts { ...Total } } fragment Total on ContactConnection { totalCount }"
+    for document in (inline, spread):
+        assert await client.data(document) == {"contacts": {"totalCount": 1}}

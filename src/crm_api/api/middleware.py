@@ -14,6 +14,8 @@ from crm_api.kit.errors import CrmError, TooLarge
 log = structlog.get_logger("crm_api.access")
 _CLEAN_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 MANY_STATEMENTS = 20
+QUIET = frozenset({"/healthz", "/readyz"})
+"""Asked so often that their lines would hide the others."""
 
 
 class Outermost:
@@ -110,4 +112,5 @@ class _Exchange:
             if tx.statements > MANY_STATEMENTS:
                 log.warning("many statements", **fields)
                 return
-        log.info("request", **fields)
+        write = log.debug if self.scope["path"] in QUIET else log.info
+        write("request", **fields)

@@ -24,7 +24,10 @@ class LeaseLost(Exception):
 class Job(Protocol):
     """A running job, as its function sees it."""
 
-    id: UUID
+    @property
+    def id(self) -> UUID:
+        """The job's id."""
+        ...
 
     async def advance(self, tx: Tx, done: int, total: int | None = None) -> None:
         """Store how far it is within `tx`, and refuse `tx` to everybody but the lease's holder.

@@ -3,11 +3,18 @@
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import BigInteger, Dialect, Numeric, Text, case, cast, func
+from sqlalchemy import BigInteger, Dialect, Numeric, Text, case, cast, func, type_coerce
 from sqlalchemy.sql import ColumnElement
 from sqlalchemy.types import TypeDecorator
 
 SCALE = 10_000
+
+
+def shown_amount(amount: Decimal) -> str:
+    """An amount as it is shown: plain digits, at least two decimals, no idle zeros beyond."""
+    exact = amount.quantize(Decimal("0.0001"))
+    text = f"{exact:f}"
+    return text[:-2] if text.endswith("00") else text.rstrip("0")
 
 
 class AmountType(TypeDecorator[Decimal]):
@@ -37,11 +44,14 @@ class AmountType(TypeDecorator[Decimal]):
 
     def column_expression(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
         """The decimal string, made by the database."""
-        exact = cast(column, Numeric(20, 0)) / SCALE
-        return case(
-            (column % (SCALE // 100) == 0, cast(cast(exact, Numeric(20, 2)), Text)),
+        # The bare number, lest the constants beside it are scaled like amounts.
+        whole = type_coerce(column, BigInteger())
+        exact = cast(whole, Numeric(20, 0)) / SCALE
+        shown = case(
+            (whole % (SCALE // 100) == 0, cast(cast(exact, Numeric(20, 2)), Text)),
             else_=cast(func.trim_scale(exact), Text),
         )
+        return type_coerce(shown, self)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:  # noqa: ARG002
         """The string back as a Decimal, for the ORM."""

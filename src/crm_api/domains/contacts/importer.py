@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from pydantic import ValidationError
@@ -17,8 +17,9 @@ from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Fault, Invalid
 from crm_api.kit.faults import faults_of
 from crm_api.kit.values.errors import BadValue
-from crm_api.platform.transfer.importer import Draft, Importer, Plan, address_of, points_of
+from crm_api.platform.transfer.importer import Draft, Importer, address_of, points_of
 from crm_api.platform.transfer.reading.aliases import CONTACT_FIELDS
+from crm_api.platform.transfer.reading.mapping import FieldHint
 
 _UNREAD = {"owner_email", "created_at"}
 _PLAIN = (
@@ -48,15 +49,15 @@ class ContactImporter(Importer):
     """Rows of people."""
 
     target = "contact"
-    fields = {name: hint for name, hint in CONTACT_FIELDS.items() if name not in _UNREAD}
+    fields: ClassVar[Mapping[str, FieldHint]] = {
+        name: hint for name, hint in CONTACT_FIELDS.items() if name not in _UNREAD
+    }
     match = ("external_id", "email", "phone")
     shape = ContactCreate
     service = ContactService
     touched = (EmploymentService, ContactService, CompanyService)
 
-    def arrange(
-        self, texts: Mapping[str, list[Any]], plan: Plan
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
+    def arrange(self, texts: Mapping[str, list[Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
         """The contact of a row, and the company that it names."""
         data: dict[str, Any] = {name: texts[name][0] for name in _PLAIN if texts.get(name)}
         if texts.get("name") and "last_name" not in data:

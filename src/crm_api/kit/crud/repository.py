@@ -10,7 +10,8 @@ from crm_api.kit.db.base import Entity
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import NotFound
 from crm_api.kit.query.listing import Listing
-from crm_api.kit.query.page import Page, PageQuery, Selection, read_page, read_rows
+from crm_api.kit.query.page import Page, PageQuery, read_page, read_rows
+from crm_api.kit.query.selection import Selection
 
 E = TypeVar("E", bound=Entity)
 

@@ -1,6 +1,7 @@
 """Create, change, bin and restore: every write of every record goes through here."""
 
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from typing import Any, ClassVar, Generic, TypeVar
 from uuid import UUID
 
@@ -9,12 +10,13 @@ from sqlalchemy import Uuid, delete
 
 from crm_api.kit.crud.repository import Repository
 from crm_api.kit.db.base import Entity, Json
-from crm_api.kit.db.json import encode
 from crm_api.kit.db.tables import RecordKey, SearchDocument
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Stale
 from crm_api.kit.ids import new_id
-from crm_api.kit.query.page import Page, PageQuery, Selection
+from crm_api.kit.money import shown_amount
+from crm_api.kit.query.page import Page, PageQuery
+from crm_api.kit.query.selection import Selection
 from crm_api.kit.schema import Create, Update
 from crm_api.kit.values.names import search_words
 
@@ -25,6 +27,8 @@ class CrudService(Generic[E]):
     """The use cases of a plain collection; a domain overrides `prepare`, `keys` and `words`."""
 
     repository: ClassVar[type[Repository[Any]]]
+    # `Any`, so that a domain can say that its repository is a richer one.
+    records: Any
     area: ClassVar[str]
     """The first half of its scopes, such as `contacts`."""
     plural: ClassVar[str]
@@ -34,7 +38,7 @@ class CrudService(Generic[E]):
 
     def __init__(self, tx: Tx) -> None:
         self.tx = tx
-        self.records: Repository[E] = self.repository(tx)
+        self.records = self.repository(tx)
         self.model: type[E] = self.repository.model
 
     # What a domain adds
@@ -57,11 +61,13 @@ class CrudService(Generic[E]):
     @classmethod
     def keys(cls, record: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
         """The look-up keys of a record: pairs of a kind and a normalised value."""
+        del record
         return ()
 
     @classmethod
     def words(cls, record: Mapping[str, Any]) -> Iterable[str | None]:
         """The texts by which a record is found."""
+        del record
         return ()
 
     # Reading
@@ -103,7 +109,7 @@ class CrudService(Generic[E]):
             **values,
         }
         listing = self.records.listing
-        values = [record.get(name) for name in listing.shown]
+        told = self._shown_values(record)
         tx.insert(self.model, record)
         self._add_index_rows(record)
         tx.record(
@@ -111,15 +117,15 @@ class CrudService(Generic[E]):
             entity=self.model.entity,
             record_id=record["id"],
             version=1,
-            data=listing.event_shape(*values),
+            data=listing.event_shape(*told),
         )
-        return listing.row_shape(listing.shown)(*values)
+        return listing.row_shape(listing.shown)(*told)
 
     async def update(self, id: UUID, data: Update, *, expected_version: int | None = None) -> Any:
         """Apply a merge patch; returns the representation after it."""
         self.tx.actor.require(f"{self.area}:write")
         current = await self.locked(id, expected_version)
-        given = data.model_dump(exclude_unset=True)
+        given = {n: v for n, v in data.model_dump().items() if n in data.model_fields_set}
         for name in ("custom", "external_ids"):
             if name in given:
                 given[name] = _merged(getattr(current, name), given[name])
@@ -178,8 +184,8 @@ class CrudService(Generic[E]):
             entity=self.model.entity,
             record_id=current.id,
             version=current.version,
-            data={name: after[name] for name in changed if name in shown},
-            previous={name: before[name] for name in changed if name in shown},
+            data={name: _told(after[name]) for name in changed if name in shown},
+            previous={name: _told(before[name]) for name in changed if name in shown},
         )
         await self._move_index_rows({**after, **before}, after)
         return self.shown(after)
@@ -187,7 +193,15 @@ class CrudService(Generic[E]):
     def shown(self, record: Mapping[str, Any]) -> Any:
         """The representation of column values."""
         listing = self.records.listing
-        return listing.row_shape(listing.shown)(*[record.get(n) for n in listing.shown])
+        return listing.row_shape(listing.shown)(*self._shown_values(record))
+
+    def _shown_values(self, record: Mapping[str, Any]) -> list[Any]:
+        listing = self.records.listing
+        values: list[Any] = [record.get(name) for name in listing.shown]
+        for place in listing.amounts:
+            if values[place] is not None:
+                values[place] = shown_amount(values[place])
+        return values
 
     def unshown(self, shown: Mapping[str, Any], current: E) -> dict[str, Any]:
         """Column values from shown ones, as an event holds them, with what is derived from them."""
@@ -261,6 +275,10 @@ def columns_of(record: Entity) -> dict[str, Any]:
 def values_of(data: Create) -> dict[str, Any]:
     """Everything a creation shape holds, as plain values."""
     return data.model_dump()
+
+
+def _told(value: Any) -> Any:
+    return shown_amount(value) if isinstance(value, Decimal) else value
 
 
 def _merged(current: dict[str, Any], patch: dict[str, Any] | None) -> dict[str, Any]:

@@ -95,17 +95,14 @@ class Database:
     async def autocommit(self, organization_id: UUID) -> AsyncIterator[Any]:
         """The driver's connection, bound to an organization, each statement its own transaction."""
         pooled = await self.checkout()
-        driver = pooled.driver_connection
+        driver: Any = pooled.driver_connection
         try:
             if self.pooler:
                 async with driver.transaction():
                     await driver.fetchval(BIND, str(organization_id), True)
                     yield driver
             else:
-                if pooled.info.get("organization") != organization_id:
-                    pooled.info["organization"] = None
-                    await driver.fetchval(BIND, str(organization_id), False)
-                    pooled.info["organization"] = organization_id
+                await _bind(pooled, organization_id)
                 yield driver
         except Exception as error:
             raise translate(error) from error
@@ -120,7 +117,7 @@ class Database:
         """Rows of one statement with no organization of its own: credentials, queues, health."""
         pooled = await self.checkout()
         try:
-            return await pooled.driver_connection.fetch(sql, *args)
+            return await _driver(pooled).fetch(sql, *args)
         except Exception as error:
             raise translate(error) from error
         except BaseException:
@@ -131,29 +128,50 @@ class Database:
 
     async def fetch(self, organization_id: UUID, sql: str, args: Sequence[Any]) -> list[Any]:
         """Rows of one statement in autocommit."""
-        async with self.autocommit(organization_id) as driver:
-            return await driver.fetch(sql, *args)
+        if self.pooler:
+            async with self.autocommit(organization_id) as driver:
+                return await driver.fetch(sql, *args)
+        # `autocommit` without the context manager, which costs as much as the checkout.
+        pooled = await self.checkout()
+        try:
+            await _bind(pooled, organization_id)
+            return await _driver(pooled).fetch(sql, *args)
+        except Exception as error:
+            raise translate(error) from error
+        except BaseException:
+            pooled.invalidate()
+            raise
+        finally:
+            pooled.close()
+
+
+def _driver(pooled: PoolProxiedConnection) -> Any:
+    return pooled.driver_connection
+
+
+async def _bind(pooled: PoolProxiedConnection, organization_id: UUID) -> None:
+    info = pooled.info
+    if info.get("organization") != organization_id:
+        info["organization"] = None
+        await _driver(pooled).fetchval(BIND, str(organization_id), False)
+        info["organization"] = organization_id
 
 
 def _raw_json(connection: DBAPIConnection, _record: object) -> None:
-    """Hand JSONB over as the bytes it is, so that reading never parses it."""
+    """Hand JSONB over as the text it is, so that reading never parses it."""
 
     async def register(driver: Any) -> None:
         await driver.set_type_codec(
             "jsonb",
             schema="pg_catalog",
             encoder=_encode_jsonb,
-            decoder=_decode_jsonb,
-            format="binary",
+            # A class, not a function: it is called for each value without a Python frame.
+            decoder=msgspec.Raw,
+            format="text",
         )
 
     connection.run_async(register)
 
 
-def _encode_jsonb(value: str | bytes | msgspec.Raw) -> bytes:
-    # jsonb's binary form is a version byte before the text.
-    return b"\x01" + (value.encode() if isinstance(value, str) else bytes(value))
-
-
-def _decode_jsonb(value: bytes) -> msgspec.Raw:
-    return msgspec.Raw(value[1:])
+def _encode_jsonb(value: str | bytes | msgspec.Raw) -> str:
+    return value if isinstance(value, str) else bytes(value).decode()

@@ -35,14 +35,9 @@ def translate(error: BaseException) -> BaseException:
 
 
 def _driver_error(error: BaseException) -> BaseException:
-    found: BaseException = error
-    for link in (
-        getattr(error, "orig", None),
-        getattr(error, "orig", None) and error.orig.__cause__,
-    ):  # pyright: ignore[reportAttributeAccessIssue]
-        if isinstance(link, BaseException):
-            found = link
-    return found
+    # SQLAlchemy wraps the adapter's error, which was raised from the driver's.
+    adapted = getattr(error, "orig", None)
+    return getattr(adapted, "__cause__", None) or adapted or error
 
 
 def _by_state(state: str, cause: Any) -> CrmError | None:
@@ -52,7 +47,18 @@ def _by_state(state: str, cause: Any) -> CrmError | None:
         return _reference(cause)
     if state == "23P01":
         return Conflict("The value overlaps another one.", code="overlap")
-    if state in {"23514", "22001", "22003", "22007", "22008", "22021", "22P02", "22P05", "23502"}:
+    if state in {
+        "22000",
+        "23514",
+        "22001",
+        "22003",
+        "22007",
+        "22008",
+        "22021",
+        "22P02",
+        "22P05",
+        "23502",
+    }:
         return Invalid("A value was refused by the database.", code="refused_value")
     if state in {"40001", "40P01"}:
         return Unavailable("Two changes crossed each other; try again.", code="conflict_retry")

@@ -99,7 +99,7 @@ def _cast(column: Column[Any]) -> str:
 def _sent_as(column: Column[Any]) -> str:
     if isinstance(column.type, TSVECTOR):
         return "text"
-    kind = column.type.impl if isinstance(column.type, TypeDecorator) else column.type
+    kind: Any = column.type.impl if isinstance(column.type, TypeDecorator) else column.type
     return str(kind.compile(_DIALECT)).split(" COLLATE")[0]
 
 

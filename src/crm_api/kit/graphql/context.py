@@ -5,18 +5,16 @@ from typing import Any
 from uuid import UUID
 
 from strawberry.dataloader import DataLoader
-from strawberry.fastapi import BaseContext
 from strawberry.types import Info
 
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.db.tx import Tx
 
 
-class Context(BaseContext):
+class Context:
     """One per request."""
 
     def __init__(self, tx: Tx) -> None:
-        super().__init__()
         self.tx = tx
         self._loaders: dict[Any, DataLoader[UUID, Any]] = {}
 

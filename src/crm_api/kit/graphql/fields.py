@@ -8,8 +8,8 @@ from typing import Any, Optional
 from uuid import UUID
 
 import strawberry
+from graphql import FieldNode, FragmentSpreadNode, InlineFragmentNode
 from pydantic import BaseModel, ValidationError
-from strawberry.types.nodes import SelectedField
 
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.errors import NotFound
@@ -18,7 +18,8 @@ from crm_api.kit.graphql.context import GraphInfo
 from crm_api.kit.graphql.filters import filter_of, where_of
 from crm_api.kit.graphql.types import input_from, values_of
 from crm_api.kit.query.filters import Filter, parse
-from crm_api.kit.query.page import MAX_LIMIT, Page, PageQuery, Selection
+from crm_api.kit.query.page import MAX_LIMIT, Page, PageQuery
+from crm_api.kit.query.selection import Selection
 from crm_api.kit.schema import Create, Update
 
 
@@ -220,11 +221,22 @@ def connected(page: Page, after: str | None = None) -> dict[str, Any]:
 
 
 def _asks_total(info: GraphInfo) -> bool:
-    return any(
-        isinstance(field, SelectedField) and field.name == "totalCount"
-        for root in info.selected_fields
-        for field in root.selections
-    )
+    # `selected_fields` copies the tree below, and fragments once for each time they are spread.
+    raw = info._raw_info  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+    left = [node.selection_set for node in raw.field_nodes]
+    spread: set[str] = set()
+    while left:
+        selected = left.pop()
+        for node in selected.selections if selected is not None else ():
+            if isinstance(node, FieldNode):
+                if node.name.value == "totalCount":
+                    return True
+            elif isinstance(node, InlineFragmentNode):
+                left.append(node.selection_set)
+            elif isinstance(node, FragmentSpreadNode) and node.name.value not in spread:
+                spread.add(node.name.value)
+                left.append(raw.fragments[node.name.value].selection_set)
+    return False
 
 
 def related(service: type[CrudService[Any]], local: str, node: Any) -> Any:

@@ -1,6 +1,6 @@
 """The filter language as typed inputs: the same keys, in camelCase."""
 
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any, Optional, cast
 
 import strawberry
 
@@ -76,7 +76,8 @@ def where_of(listing: Listing) -> type:
 def _quantified(listing: Listing) -> type:
     name = f"{_pascal(listing.entity)}Quantifier"
     if name not in _where:
-        target = Annotated[f"{_pascal(listing.entity)}Where", strawberry.lazy(__name__)]
+        where = f"{_pascal(listing.entity)}Where"
+        target = Annotated[where, strawberry.lazy(__name__)]
         count = f"{_pascal(listing.entity)}Count"
         counted: dict[str, Any] = {"where": Optional[target]}  # noqa: UP045
         for operator in ("eq", "ne", "gt", "gte", "lt", "lte"):
@@ -99,7 +100,7 @@ def _unset(annotations: dict[str, Any]) -> dict[str, Any]:
 def filter_of(given: Any) -> Any:
     """A typed filter as the JSON of the filter language."""
     if isinstance(given, list):
-        return [filter_of(item) for item in given]
+        return [filter_of(item) for item in cast("list[Any]", given)]
     definition = getattr(given, "__strawberry_definition__", None)
     if definition is None:
         return given

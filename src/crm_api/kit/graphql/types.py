@@ -3,11 +3,13 @@
 import types
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
-from typing import Annotated, Any, Literal, Optional, TypeVar, Union, get_args, get_origin
+from inspect import get_annotations
+from typing import Annotated, Any, Literal, Optional, TypeVar, Union, cast, get_args, get_origin
 from uuid import UUID
 
 import msgspec
 import strawberry
+from graphql import GraphQLError, ValueNode, value_from_ast_untyped
 from pydantic import BaseModel
 from strawberry.scalars import JSON
 from strawberry.types.base import has_object_definition
@@ -21,7 +23,10 @@ _inputs: dict[type[BaseModel], type] = {}
 
 def resolve(source: Any, name: str) -> Any:
     """The default resolver: struct, row or dictionary; JSON columns are parsed here."""
-    value = source.get(name) if isinstance(source, Mapping) else getattr(source, name)
+    if isinstance(source, Mapping):
+        value = cast("Mapping[str, Any]", source).get(name)
+    else:
+        value = getattr(source, name)
     return decode(value) if isinstance(value, msgspec.Raw) else value
 
 
@@ -31,6 +36,10 @@ def _instant(value: datetime | str) -> str:
     return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
+def _day(value: date | str) -> str:
+    return value if isinstance(value, str) else value.isoformat()
+
+
 def _parse_instant(value: str) -> datetime:
     found = datetime.fromisoformat(value)
     if found.tzinfo is None:
@@ -38,20 +47,41 @@ def _parse_instant(value: str) -> datetime:
     return found
 
 
+def _scalar(
+    name: str,
+    parse: Callable[[str], Any],
+    serialize: Callable[[Any], str],
+    description: str | None = None,
+) -> Any:
+    """A scalar that is a string on the wire; all else is an error in the document."""
+
+    def parse_value(value: object) -> Any:
+        if not isinstance(value, str):
+            raise GraphQLError(f"{name} is a string.")
+        try:
+            return parse(value)
+        except ValueError as error:
+            raise GraphQLError(f"{value[:60]!r} is not a {name}: {error}.") from None
+
+    def parse_literal(node: ValueNode, variables: dict[str, Any] | None = None) -> Any:
+        try:
+            return parse_value(value_from_ast_untyped(node, variables))
+        except GraphQLError as error:
+            raise GraphQLError(error.message, node) from None
+
+    return strawberry.scalar(
+        name=name,
+        description=description,
+        serialize=serialize,
+        parse_value=parse_value,
+        parse_literal=parse_literal,
+    )
+
+
 SCALARS: dict[object, Any] = {
-    datetime: strawberry.scalar(
-        name="DateTime",
-        description="RFC 3339, UTC.",
-        serialize=_instant,
-        parse_value=_parse_instant,
-    ),
-    date: strawberry.scalar(
-        name="Date",
-        description="YYYY-MM-DD.",
-        serialize=lambda value: value if isinstance(value, str) else value.isoformat(),
-        parse_value=date.fromisoformat,
-    ),
-    UUID: strawberry.scalar(name="UUID", serialize=str, parse_value=UUID),
+    datetime: _scalar("DateTime", _parse_instant, _instant, "RFC 3339, UTC."),
+    date: _scalar("Date", date.fromisoformat, _day, "YYYY-MM-DD."),
+    UUID: _scalar("UUID", UUID, str),
 }
 
 
@@ -59,7 +89,7 @@ def type_from(shape: type[BaseModel]) -> Callable[[type[T]], type[T]]:
     """Make a class the GraphQL type of an `Out` shape, beside the fields it declares itself."""
 
     def decorate(cls: type[T]) -> type[T]:
-        own = dict(cls.__dict__.get("__annotations__", {}))
+        own = get_annotations(cls)
         cls.__annotations__ = {
             name: _output(info.annotation) for name, info in shape.model_fields.items()
         } | own
@@ -108,12 +138,14 @@ def input_from(shape: type[BaseModel]) -> type:
 
 def _mapped(annotation: Any, nested: Callable[[type[BaseModel]], type]) -> Any:
     origin = get_origin(annotation)
+    if annotation is Any:
+        return Optional[JSON]  # noqa: UP045 - built at run time
     if origin is Annotated:
         return _mapped(get_args(annotation)[0], nested)
     if origin in {Union, types.UnionType}:
         parts = [a for a in get_args(annotation) if a is not type(None)]
         if len(parts) > 1:
-            return JSON
+            return Optional[JSON] if type(None) in get_args(annotation) else JSON  # noqa: UP045
         return Optional[_mapped(parts[0], nested)]  # noqa: UP045 - built at run time
     if origin is list:
         return list[_mapped(get_args(annotation)[0], nested)]
@@ -131,7 +163,7 @@ def _mapped(annotation: Any, nested: Callable[[type[BaseModel]], type]) -> Any:
 def values_of(given: Any) -> Any:
     """An input as the plain values that REST would have read, without what is unset."""
     if isinstance(given, list):
-        return [values_of(item) for item in given]
+        return [values_of(item) for item in cast("list[Any]", given)]
     if has_object_definition(given):
         return {
             field.python_name: values_of(value)

@@ -5,14 +5,16 @@ from typing import Any
 
 from sqlalchemy import (
     ARRAY,
+    BigInteger,
     ColumnElement,
+    Integer,
     Select,
     Text,
     and_,
     bindparam,
+    cast,
     exists,
     func,
-    literal_column,
     not_,
     or_,
     select,
@@ -34,11 +36,14 @@ class Binds:
     def __init__(self) -> None:
         self.count = 0
 
-    def next(self, type_: Any) -> ColumnElement[Any]:
-        """The next value, of a column's type."""
+    def next(self, type_: Any, *, many: bool = False) -> ColumnElement[Any]:
+        """The next value for a column of this type, or an array of such."""
         name = f"v{self.count}"
         self.count += 1
-        return bindparam(name, type_=type_)
+        # A value has no collation of its own, and may be larger than its column.
+        plain = Text() if isinstance(type_, Text) else type_
+        plain = BigInteger() if isinstance(plain, Integer) else plain
+        return bindparam(name, type_=ARRAY(plain) if many else plain)
 
 
 def condition(shape: Shape, listing: Listing, row: Any, binds: Binds) -> ColumnElement[bool]:
@@ -69,7 +74,7 @@ def _related(shape: Shape, listing: Listing, row: Any, binds: Binds) -> ColumnEl
         # The values of `where` come before the bound: the reader stores them in this order.
         chosen = true() if inner is None else condition(inner, target, other, binds)
         counted = _joined(select(func.count()), relation, row, other).where(chosen)
-        return _compare(operator, counted.scalar_subquery(), binds, literal_column("0").type)
+        return _compare(operator, counted.scalar_subquery(), binds, BigInteger())
     matched = condition(rest[0], target, other, binds)
     if kind == "every":
         return not_(exists(_joined(select(1), relation, row, other).where(matched.is_not(True))))
@@ -95,7 +100,7 @@ def _test(
     if known.kind == "tags":
         if operator == "has":
             return column.op("@>", is_comparison=True)(func.jsonb_build_array(binds.next(Text())))
-        empty = column == func.cast("[]", JSONB)
+        empty = column == cast("[]", JSONB)
         return empty if operator == "is_null" else not_(empty)
     if operator == "is_null":
         return column.is_(None)
@@ -129,7 +134,7 @@ def _keyed(
 
 def _compare(operator: str, column: Any, binds: Binds, type_: Any) -> ColumnElement[bool]:
     if operator in {"in", "nin"}:
-        listed = binds.next(ARRAY(type_))
+        listed = binds.next(type_, many=True)
         if operator == "in":
             return column == func.any(listed)
         return or_(column.is_(None), column != func.all(listed))
@@ -140,7 +145,7 @@ def _compare(operator: str, column: Any, binds: Binds, type_: Any) -> ColumnElem
 
 def _folded(column: Any, value: Any) -> ColumnElement[bool]:
     # Lookup columns are in "C" order, in which only ASCII has letter case.
-    return func.lower(column.collate("default")).like(value)
+    return func.lower(column.collate("default")).like(value.collate("default"))
 
 
 _SIMPLE: dict[str, Callable[[Any, Any], ColumnElement[bool]]] = {
@@ -152,6 +157,6 @@ _SIMPLE: dict[str, Callable[[Any, Any], ColumnElement[bool]]] = {
     "lte": lambda column, value: column <= value,
     "contains": lambda column, value: column.like(value),
     "icontains": _folded,
-    "starts_with": lambda column, value: func.starts_with(column, value),
+    "starts_with": func.starts_with,
     "ends_with": lambda column, value: column.like(value),
 }

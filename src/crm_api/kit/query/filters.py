@@ -54,13 +54,13 @@ def parse(
 
     Raises `Invalid` with one fault, whose pointer starts at `/filter`.
     """
-    reader = _Reader(actor, now, lax)
+    reader = _Reader(actor, now, lax=lax)
     shape = reader.node(source, listing, "/filter", 1)
     return Filter(shape, reader.values)
 
 
 class _Reader:
-    def __init__(self, actor: Actor, now: datetime, lax: bool) -> None:
+    def __init__(self, actor: Actor, now: datetime, *, lax: bool) -> None:
         self.actor, self.now, self.lax = actor, now, lax
         self.values: list[Any] = []
         self.conditions = 0
@@ -174,7 +174,7 @@ class _Reader:
         return items
 
     def boolean(self, value: Any, at: str) -> bool:
-        if self.lax and value in {"true", "false"}:
+        if self.lax and isinstance(value, str) and value in {"true", "false"}:
             return value == "true"
         if not isinstance(value, bool):
             raise fault(at, "invalid_value", "Not a boolean.")
@@ -235,7 +235,7 @@ def _amount(reader: _Reader, known: Field, value: Any, operator: str) -> Decimal
 
 
 def _boolean(reader: _Reader, known: Field, value: Any, operator: str) -> bool:
-    if reader.lax and value in {"true", "false"}:
+    if reader.lax and isinstance(value, str) and value in {"true", "false"}:
         return value == "true"
     if not isinstance(value, bool):
         raise ValueError("Not a boolean.")  # noqa: TRY004

@@ -76,6 +76,16 @@ class Listing:
         return tuple(self.out.model_fields)
 
     @cached_property
+    def amounts(self) -> tuple[int, ...]:
+        """The places of money among the shown fields."""
+        kinds = self.fields
+        return tuple(
+            place
+            for place, name in enumerate(self.shown)
+            if name in kinds and kinds[name].kind == "amount"
+        )
+
+    @cached_property
     def fields(self) -> dict[str, Field]:
         """The filterable fields by name."""
         found: dict[str, Field] = {}

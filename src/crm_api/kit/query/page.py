@@ -1,73 +1,39 @@
 """Reading a collection: one statement, compiled once per shape, no object per row but its struct."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ARRAY, ColumnElement, Select, and_, bindparam, func, or_, select, tuple_
-from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Select,
+    and_,
+    bindparam,
+    func,
+    literal_column,
+    or_,
+    select,
+    tuple_,
+)
 
-from crm_api.kit.db.inserts import Converter, converter
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Invalid
 from crm_api.kit.query.compile import ORGANIZATION, Binds, condition
 from crm_api.kit.query.cursor import context_of, seal, unseal
 from crm_api.kit.query.filters import Filter
 from crm_api.kit.query.listing import Listing
+from crm_api.kit.query.selection import Selection, names_of
+from crm_api.kit.query.statements import prepared
 from crm_api.kit.values.names import query_words
 
 MAX_LIMIT = 200
 MAX_SORTS = 4
 SEARCH_CAP = 2_000
-_STATEMENTS = 500
-_DIALECT = asyncpg_dialect()
-
-
-@dataclass(frozen=True)
-class Selection:
-    """Which fields of a record are shown, and which related records come with it."""
-
-    fields: tuple[str, ...]
-    included: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-
-    @classmethod
-    def of(
-        cls, listing: Listing, fields: str | None = None, include: str | None = None
-    ) -> "Selection":
-        """Read `fields=id,name,company.name` and `include=company`; raises `Invalid`."""
-        own: list[str] = []
-        related: dict[str, list[str]] = {}
-        for path in _names(include):
-            if path not in listing.related:
-                raise Invalid.parameter(
-                    "include", "unknown_relation", f"No relation {path[:60]!r}."
-                )
-            if listing.related[path].many:
-                raise Invalid.parameter("include", "not_includable", f"{path} is a collection.")
-            related[path] = []
-        for path in _names(fields):
-            head, _, tail = path.partition(".")
-            target = listing.related.get(head) if tail else None
-            known = (
-                target.target().shown if target is not None and not target.many else listing.shown
-            )
-            if (tail or head) not in known or (tail and target is None):
-                raise Invalid.parameter("fields", "unknown_field", f"No field {path[:60]!r}.")
-            if tail:
-                related.setdefault(head, []).append(tail)
-            else:
-                own.append(head)
-        shown = tuple(dict.fromkeys(own)) if own else listing.shown
-        return cls(
-            shown,
-            {
-                name: tuple(dict.fromkeys(some)) or listing.related[name].target().shown
-                for name, some in related.items()
-            },
-        )
+_STEPS = (1, 10, 25, 50, 100, MAX_LIMIT)
 
 
 @dataclass(frozen=True)
@@ -104,51 +70,10 @@ class Sort:
     nullable: bool
 
 
-@dataclass(frozen=True)
-class Statement:
-    """SQL for the driver, and the names of its parameters in order."""
-
-    sql: str
-    names: tuple[str, ...]
-    converters: Mapping[str, Converter]
-    constants: Mapping[str, Any]
-
-    def args(self, values: Mapping[str, Any]) -> list[Any]:
-        """The values in the order of the placeholders."""
-        converters = self.converters
-        given = {**self.constants, **values}
-        if not converters:
-            return [given[name] for name in self.names]
-        return [
-            converters[name](given[name]) if name in converters else given[name]
-            for name in self.names
-        ]
-
-
-def prepared(listing: Listing, shape: Any, build: Any) -> Statement:
-    """The compiled statement of a shape, built on first use."""
-    found = listing.statements.get(shape)
-    if found is None:
-        if len(listing.statements) >= _STATEMENTS:
-            listing.statements.clear()
-        found = compiled(build())
-        listing.statements[shape] = found
-    return found
-
-
-def compiled(query: Select[Any]) -> Statement:
-    """A SQLAlchemy statement as the driver takes it."""
-    done = query.compile(dialect=_DIALECT)
-    names = tuple(done.positiontup or ())
-    kinds = {name: converter(bind.type) for name, bind in done.binds.items()}
-    constants = {name: bind.value for name, bind in done.binds.items() if not bind.required}
-    return Statement(str(done), names, {n: c for n, c in kinds.items() if c}, constants)
-
-
 def sorts_of(listing: Listing, sort: str | None) -> list[Sort]:
     """Read `-created_at,name`; raises `Invalid`."""
     found: list[Sort] = []
-    for part in _names(sort or listing.default_sort):
+    for part in names_of(sort) or names_of(listing.default_sort):
         name = part.removeprefix("-")
         column = listing.sort_keys.get(name)
         if column is None:
@@ -181,6 +106,8 @@ async def read_page(tx: Tx, listing: Listing, query: PageQuery) -> Page:
     fields = query.selection.fields
     nulls = None if after is None else tuple(value is None for value in after)
     extra = tuple(name for name in _hidden(listing, query.selection) if name not in fields)
+    plain = query.filter.shape == ("and", ()) and words is None
+    reach = _reach(query.limit) if plain else None
     shape = (
         "page",
         fields + extra,
@@ -189,9 +116,12 @@ async def read_page(tx: Tx, listing: Listing, query: PageQuery) -> Page:
         words is not None,
         query.deleted,
         nulls,
+        reach,
     )
     statement = prepared(
-        listing, shape, lambda: _select_page(listing, fields + extra, query, sorts, words, nulls)
+        listing,
+        shape,
+        lambda: _select_page(listing, fields + extra, query, sorts, words, nulls, reach),
     )
     values: dict[str, Any] = {"organization": tx.organization_id, "limit": query.limit + 1}
     values.update(zip(_value_names(query.filter), query.filter.values, strict=True))
@@ -212,6 +142,16 @@ async def read_page(tx: Tx, listing: Listing, query: PageQuery) -> Page:
     last = seal(key, context, list(rows[-1])[-ends:]) if more else None
     total = await count(tx, listing, query) if query.count else None
     return Page(data, last, total, _Cursors(key, context, rows, ends))
+
+
+def _reach(limit: int) -> int:
+    """How many rows are read for a page of `limit` without a filter.
+
+    A constant in the statement, because a parameter makes PostgreSQL plan each request anew;
+    under a filter that is right, since the best plan hangs on its values. Few constants, so that
+    few statements are kept.
+    """
+    return next(step for step in _STEPS if step >= limit) + 1
 
 
 class _Cursors(Sequence[str]):
@@ -274,13 +214,16 @@ def _select_page(
     sorts: list[Sort],
     words: str | None,
     nulls: tuple[bool, ...] | None,
+    reach: int | None,
 ) -> Select[Any]:
     keys = [sort.column.label(f"sort_{n}") for n, sort in enumerate(sorts)]
-    query = select(*listing.expressions(fields), *keys)
+    chosen: list[ColumnElement[Any]] = [*listing.expressions(fields), *keys]
+    query: Any = select(*chosen)
     query = _matching(listing, query, asked, search=words is not None)
     if nulls is not None:
         query = query.where(_after(sorts, nulls))
-    return query.order_by(*[_order(sort) for sort in sorts]).limit(bindparam("limit"))
+    limit = bindparam("limit") if reach is None else literal_column(str(reach))
+    return query.order_by(*[_order(sort) for sort in sorts]).limit(limit)
 
 
 def _order(sort: Sort) -> ColumnElement[Any]:
@@ -363,13 +306,16 @@ async def read_rows(
     """The representations of some records by id; those that are not there are left out."""
     fields = selection.fields
     extra = tuple(name for name in _hidden(listing, selection) if name not in fields)
+    # One id is not an array of one: PostgreSQL plans a statement with an array each time anew.
+    single = len(ids) == 1
     statement = prepared(
         listing,
-        ("rows", fields + extra, deleted),
-        lambda: _select_rows(listing, fields + extra, deleted),
+        ("rows", fields + extra, deleted, single),
+        lambda: _select_rows(listing, fields + extra, deleted, single=single),
     )
+    asked = {"id": ids[0]} if single else {"ids": list(ids)}
     rows = await tx.fetch(
-        statement.sql, *statement.args({"organization": tx.organization_id, "ids": list(ids)})
+        statement.sql, *statement.args({"organization": tx.organization_id, **asked})
     )
     width = len(fields)
     make = listing.row_shape(fields, tuple(selection.included))
@@ -380,12 +326,17 @@ async def read_rows(
     return {row[-1]: made for row, made in zip(rows, data, strict=True)}
 
 
-def _select_rows(listing: Listing, fields: tuple[str, ...], deleted: str | None) -> Select[Any]:
+def _select_rows(
+    listing: Listing, fields: tuple[str, ...], deleted: str | None, *, single: bool
+) -> Select[Any]:
     model = listing.model
     query = select(*listing.expressions(fields), model.id.label("row_id"))
-    return base(listing, query, deleted).where(
-        model.id == func.any(bindparam("ids", type_=ARRAY(model.id.type)))
+    wanted = (
+        bindparam("id", type_=model.id.type)
+        if single
+        else func.any(bindparam("ids", type_=ARRAY(model.id.type)))
     )
+    return base(listing, query, deleted).where(model.id == wanted)
 
 
 async def _include(
@@ -409,7 +360,3 @@ async def _include(
             found = await read_rows(tx, relation.target(), wanted, Selection(fields))
         for row, id in zip(data, ids, strict=True):
             setattr(row, name, found.get(id))
-
-
-def _names(listed: str | None) -> list[str]:
-    return [name.strip() for name in (listed or "").split(",") if name.strip()]

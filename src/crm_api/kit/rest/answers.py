@@ -9,7 +9,8 @@ from msgspec import Raw
 
 from crm_api.kit.db.json import decode, encode
 from crm_api.kit.errors import Fault, Invalid
-from crm_api.kit.query.page import Page, Selection
+from crm_api.kit.query.page import Page
+from crm_api.kit.query.selection import Selection
 
 JSON = "application/json"
 _PRIVATE = "private, no-cache"
@@ -47,6 +48,11 @@ def record(row: Any, *, etag: str | None = None) -> Response:
     """One representation."""
     headers = {"ETag": etag or f'"{row.version}"', "Cache-Control": _PRIVATE}
     return Response(encode(row), 200, headers, JSON)
+
+
+def narrowed(row: Any, shape: type[Any]) -> Any:
+    """A row with the fields of a smaller shape only."""
+    return shape(*[getattr(row, name) for name in shape.__struct_fields__])
 
 
 def created(request: Request, row: Any) -> Response:

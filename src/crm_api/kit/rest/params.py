@@ -10,7 +10,8 @@ from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Invalid
 from crm_api.kit.query.filters import Filter, parse
 from crm_api.kit.query.listing import Listing
-from crm_api.kit.query.page import MAX_LIMIT, PageQuery, Selection
+from crm_api.kit.query.page import MAX_LIMIT, PageQuery
+from crm_api.kit.query.selection import Selection
 from crm_api.kit.schema import Schema
 
 Fields = Annotated[
@@ -46,7 +47,7 @@ class QueryBody(Schema):
     filter: dict[str, Any] = Field(
         default_factory=dict,
         description="The filter language.",
-        examples=[{"lifecycle": {"in": ["lead", "customer"]}}],
+        examples=[{"created_at": {"gte": "@now-30d"}}],
     )
     sort: list[Annotated[str, Field(max_length=100)]] = Field(
         default_factory=list, max_length=4, examples=[["-created_at"]]

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Annotated, Any, Protocol
 
 from fastapi import Depends, Query, Request, Response
+from fastapi.params import Form as FormField
 from fastapi.routing import APIRoute
 
 from crm_api.kit.actor import Actor
@@ -43,6 +44,7 @@ async def reading(request: Request) -> Tx:
 
 async def writing(
     request: Request,
+    *,
     dry_run: Annotated[
         bool, Query(description="Check and answer as if done, but store nothing.")
     ] = False,
@@ -69,6 +71,9 @@ class StrictRoute(APIRoute):
         """The handler, behind the checks."""
         handle = super().get_route_handler()
         known = frozenset(_query_names(self.dependant))
+        reads_json = self.body_field is not None and not isinstance(
+            self.body_field.field_info, FormField
+        )
         filters = bool((self.openapi_extra or {}).get("x-filter"))
 
         async def strict(request: Request) -> Response:
@@ -77,7 +82,11 @@ class StrictRoute(APIRoute):
                     raise Invalid.parameter(
                         name[:60], "unknown_parameter", f"Unknown parameter {name[:60]!r}."
                     )
-            return await handle(StrictRequest(request.scope, request.receive))
+            strictly = StrictRequest(request.scope, request.receive)
+            if reads_json:
+                # Here and not in the framework, which takes any failure for malformed JSON.
+                await strictly.body()
+            return await handle(strictly)
 
         return strict
 

@@ -7,7 +7,8 @@ from fastapi import APIRouter, Header, Path, Request, Response
 from pydantic import BaseModel, create_model
 
 from crm_api.kit.crud.service import CrudService
-from crm_api.kit.query.page import PageQuery, Selection
+from crm_api.kit.query.page import PageQuery
+from crm_api.kit.query.selection import Selection
 from crm_api.kit.rest import answers, params
 from crm_api.kit.rest.problems import problems
 from crm_api.kit.rest.requests import Reading, StrictRoute, Writing
@@ -44,7 +45,7 @@ def page_shape(out: type[BaseModel]) -> type[BaseModel]:
     shape = create_model(
         name,
         __doc__="A page of a list.",
-        data=(list[out], ...),
+        data=(list[out], ...),  # pyright: ignore[reportInvalidTypeForm]
         next_cursor=(str | None, ...),
         total=(int | None, None),
     )
@@ -117,11 +118,17 @@ def crud_router(
         etag = answers.etag_of(row.version, selection, listing.shown)
         if answers.matches(if_none_match, etag):
             return answers.unchanged(etag)
-        return answers.record(row, etag=etag)
+        shape = listing.row_shape(selection.fields, tuple(selection.included))
+        return answers.record(
+            row if asked is selection else answers.narrowed(row, shape), etag=etag
+        )
 
     async def update_record(
-        id: Id, tx: Writing, body: update, if_match: IfMatch = None
-    ) -> Response:  # pyright: ignore[reportInvalidTypeForm]
+        id: Id,
+        tx: Writing,
+        body: update,  # pyright: ignore[reportInvalidTypeForm]
+        if_match: IfMatch = None,
+    ) -> Response:
         expected = answers.version_of(if_match)
         return answers.record(await service(tx).update(id, body, expected_version=expected))
 

@@ -1,6 +1,5 @@
 """The rules of organizations and API keys."""
 
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -36,12 +35,11 @@ class ApiKeyService(CrudService[ApiKey]):
                     code="exceeds_maker",
                     faults=[Fault("exceeds_maker", message, pointer=f"/scopes/{index}")],
                 )
-        return self.issue(data.name, data.scopes, expires_at=data.expires_at)
+        given = data.model_dump()
+        return self.issue(given.pop("name"), given.pop("scopes"), **given)
 
-    def issue(
-        self, name: str, scopes: list[str], *, expires_at: datetime | None = None
-    ) -> dict[str, Any]:
-        """Store a key; returns its representation and `token`."""
+    def issue(self, name: str, scopes: list[str], **given: Any) -> dict[str, Any]:
+        """Store a key with whatever else is given; returns its representation and `token`."""
         token = new_token()
         made = self.add(
             {
@@ -49,10 +47,9 @@ class ApiKeyService(CrudService[ApiKey]):
                 "prefix": token.prefix,
                 "secret_hash": hash_of(self.tx.database.signing_key, token.secret),
                 "scopes": list(dict.fromkeys(scopes)),
-                "expires_at": expires_at,
-                "owner_id": None,
                 "custom": {},
                 "external_ids": {},
+                **given,
             }
         )
         shown = {name: getattr(made, name) for name in self.records.listing.shown}

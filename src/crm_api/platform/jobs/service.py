@@ -12,6 +12,13 @@ _COLUMNS = (
     "created_at, created_by, started_at, finished_at"
 )
 _SELECT = f"SELECT {_COLUMNS} FROM jobs WHERE organization_id = $1 "  # noqa: S608
+_CANCEL = f"""
+    UPDATE jobs SET cancel_requested = true,
+        status = CASE WHEN status = 'queued' THEN 'cancelled' ELSE status END,
+        finished_at = CASE WHEN status = 'queued' THEN now() ELSE finished_at END
+    WHERE organization_id = $1 AND id = $2 AND status IN ('queued', 'running')
+    RETURNING {_COLUMNS}
+"""  # noqa: S608
 ENDED = frozenset({"succeeded", "failed", "cancelled"})
 
 
@@ -53,11 +60,7 @@ class JobService:
         """End a job: at once while it waits, at its next step while it runs."""
         self.tx.actor.require("jobs:write")
         rows = await self.tx.write(
-            "UPDATE jobs SET cancel_requested = true, "
-            "status = CASE WHEN status = 'queued' THEN 'cancelled' ELSE status END, "
-            "finished_at = CASE WHEN status = 'queued' THEN now() ELSE finished_at END "
-            "WHERE organization_id = $1 AND id = $2 AND status IN ('queued', 'running') "
-            f"RETURNING {_COLUMNS}",
+            _CANCEL,
             self.tx.organization_id,
             id,
         )

@@ -19,11 +19,17 @@ from crm_api.platform.transfer.reading.rows import Row, read_rows
 CHUNK = 1_000
 Action = Literal["create", "update", "skip", "error"]
 
+# The limit keeps each key a look-up of its own: in a table that was filled since it was last
+# analysed the planner would rather compare every key with every row.
 _MATCH = """
     SELECT k.kind, k.value, r.record_id
     FROM unnest($3::text[], $4::text[]) AS k(kind, value)
-    JOIN record_keys r ON r.organization_id = $1 AND r.entity = $2
-        AND r.kind = k.kind COLLATE "C" AND r.value = k.value COLLATE "C"
+    CROSS JOIN LATERAL (
+        SELECT record_id FROM record_keys
+        WHERE organization_id = $1 AND entity = $2
+            AND kind = k.kind COLLATE "C" AND value = k.value COLLATE "C"
+        LIMIT 1000
+    ) r
 """
 _SOURCED = """
     SELECT record_id FROM record_keys WHERE organization_id = $1 AND record_id = ANY($2)
@@ -35,9 +41,7 @@ _SOURCED = """
 class Matches:
     """Which records hold which look-up keys."""
 
-    found: dict[tuple[str, str], set[Any]] = field(
-        default_factory=dict[tuple[str, str], set[Any]]
-    )
+    found: dict[tuple[str, str], set[Any]] = field(default_factory=dict[tuple[str, str], set[Any]])
     sourced: set[Any] = field(default_factory=set[Any])
     """Those of them that have an id in the file's system already; it stays theirs."""
 
@@ -268,8 +272,9 @@ async def _store_wave(
             draft.record_id = new_id()
             new.append(draft)
         elif action == "update":
-            draft.record_id = matched.pop()
-            old[draft.record_id] = draft
+            record_id: UUID = matched.pop()
+            draft.record_id = record_id
+            old[record_id] = draft
     await importer.relate(tx, [*new, *old.values()])
     for draft in new:
         importer.add(tx, draft)

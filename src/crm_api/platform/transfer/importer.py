@@ -121,7 +121,7 @@ class Importer(ABC):
             draft.keys = self.keys(draft.values)
 
     def _data(self, draft: Draft, texts: Mapping[str, list[Any]], plan: Plan) -> dict[str, Any]:
-        data, draft.related = self.arrange(texts, plan)
+        data, draft.related = self.arrange(texts)
         if plan.tags:
             data["tags"] = [*data.get("tags", ()), *plan.tags]
         if texts.get("external_id"):
@@ -160,9 +160,7 @@ class Importer(ABC):
         return [*external, *own]
 
     @abstractmethod
-    def arrange(
-        self, texts: Mapping[str, list[Any]], plan: Plan
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
+    def arrange(self, texts: Mapping[str, list[Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
         """The creation shape of a row, and what it says of related records."""
 
     @abstractmethod

@@ -13,7 +13,8 @@ from fastapi import File, Form, Request, Response, UploadFile
 from fastapi.responses import StreamingResponse
 
 from crm_api.kit.errors import TooLarge
-from crm_api.kit.query.page import PageQuery, Selection
+from crm_api.kit.query.page import PageQuery
+from crm_api.kit.query.selection import Selection
 from crm_api.kit.rest import answers, params
 from crm_api.kit.rest.problems import problems
 from crm_api.kit.rest.requests import Reading, Writing

@@ -49,14 +49,14 @@ class ImportService(CrudService[Import]):
         self.tx.actor.require("imports:write")
         importer = self.importer_of(target)
         self.tx.actor.require(f"{importer.service.area}:write")
-        fmt, rows, mapping = await asyncio.to_thread(
+        fmt, size, rows, mapping = await asyncio.to_thread(
             _inspect, path, filename, importer, encoding, delimiter
         )
         return self.add(
             {
                 "target": target,
                 "filename": filename,
-                "size_bytes": path.stat().st_size,
+                "size_bytes": size,
                 "stored_as": path.name,
                 "status": "uploaded",
                 "format": _format(fmt),
@@ -190,7 +190,7 @@ def format_of(record: Import) -> FileFormat:
 
 def _inspect(
     path: Path, filename: str, importer: Importer, encoding: str | None, delimiter: str | None
-) -> tuple[FileFormat, int, list[dict[str, Any]]]:
+) -> tuple[FileFormat, int, int, list[dict[str, Any]]]:
     try:
         fmt = detect(path, filename, encoding=encoding, delimiter=delimiter)
         rows = count_rows(path, fmt)
@@ -206,13 +206,11 @@ def _inspect(
             "field": found.field,
             "confidence": found.confidence,
             "reason": found.reason,
-            "samples": [
-                row[place][:100] for row in samples if place < len(row) and row[place] is not None
-            ][:SHOWN_SAMPLES],
+            "samples": [cell[:100] for row in samples if (cell := row[place])][:SHOWN_SAMPLES],
         }
         for place, found in enumerate(suggest(fmt.columns, samples, importer.fields))
     ]
-    return fmt, rows, mapping
+    return fmt, path.stat().st_size, rows, mapping
 
 
 def _format(fmt: FileFormat) -> dict[str, Any]:
