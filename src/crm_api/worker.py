@@ -195,12 +195,20 @@ class JobWorker:
 
 async def _stop(worker: Worker) -> None:
     """Cancel what arq runs; each job gives itself back, unless it goes on by itself."""
-    tasks = list(worker.tasks.values())
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    await _end(set(worker.tasks.values()))
     with contextlib.suppress(RedisError, OSError):
         await worker.pool.aclose(close_connection_pool=True)
+
+
+async def _end(tasks: set[asyncio.Task[Any]]) -> None:
+    """Cancel tasks until they end: the Redis client may take a cancellation for its own timeout."""
+    left = tasks
+    while left:
+        for task in left:
+            task.cancel()
+        ended, left = await asyncio.wait(left, timeout=1)
+        for task in ended:
+            _ = task.cancelled() or task.exception()
 
 
 async def run(settings: Settings, *, stop: asyncio.Event | None = None) -> None:
@@ -219,9 +227,7 @@ async def run(settings: Settings, *, stop: asyncio.Event | None = None) -> None:
     log.info("worker started", kinds=sorted(runners()))
     stopping: asyncio.Task[Any] = asyncio.create_task(stop.wait())
     done, _ = await asyncio.wait([*tasks, stopping], return_when=asyncio.FIRST_COMPLETED)
-    for task in (*tasks, stopping):
-        task.cancel()
-    await asyncio.gather(*tasks, stopping, return_exceptions=True)
+    await _end({*tasks, stopping})
     await worker.close()
     log.info("worker stopped")
     for task in done - {stopping}:

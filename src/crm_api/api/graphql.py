@@ -183,7 +183,7 @@ def _cause(error: GraphQLError) -> Exception | None:
     while isinstance(cause, GraphQLError) and cause.original_error is not None:
         cause = cause.original_error
     if isinstance(cause, GraphQLError):
-        # A value of ours that its type cannot show has no place in the document.
+        # A value that its type cannot show has no place in the document.
         return None if error.path is None or cause.nodes else cause
     # No path but a place: a literal or a variable that its type refuses.
     return None if error.path is None and error.nodes else cause

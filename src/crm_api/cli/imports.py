@@ -70,31 +70,57 @@ def import_file(
     fields = _read_mapping(mapping)
     url, key = _address(url, key)
     form = {"entity": entity.value, "encoding": encoding, "delimiter": delimiter}
-    with Service(url, key) as service, _progress() as progress:
-        made = _upload(service, progress, file, {k: v for k, v in form.items() if v})
-        made = _adjust(service, made, fields, on_duplicate)
-        if not as_json:
-            progress.stop()
-            _show_mapping(made)
-            progress.start()
-        made = _run(service, progress, made, "validate", "Checking")
-        if not dry_run:
-            progress.stop()
-            if not yes and not _agreed(made["counts"]):
-                raise Failed(f"nothing was imported; the upload waits as {made['id']}")
-            progress.start()
-            made = _run(service, progress, made, "start", "Importing")
-        errors = _save_errors(service, made, file) if made["counts"].get("error") else None
+    made, errors = _imported(
+        Service(url, key),
+        file,
+        form,
+        (fields, on_duplicate),
+        ask=not yes,
+        run=not dry_run,
+        tell=not as_json,
+    )
     if as_json:
-        keep = ("id", "status", "filename", "rows", "counts", "mapping")
-        shown = {name: made[name] for name in keep}
-        print_json(shown | {"dry_run": dry_run, "errors_file": str(errors) if errors else None})
+        _print_result(made, errors, dry_run=dry_run)
         return
     _show_counts(made["counts"], dry_run=dry_run)
     if errors:
         say(f"Rows with mistakes: {errors}", "yellow")
     if not dry_run:
         say(f"To undo it: POST {url}/v1/imports/{made['id']}/revert", "dim")
+
+
+def _imported(
+    opened: "Service",
+    file: Path,
+    form: dict[str, str | None],
+    wishes: tuple[dict[str, str | None] | None, OnDuplicate | None],
+    *,
+    ask: bool,
+    run: bool,
+    tell: bool,
+) -> tuple[dict[str, Any], Path | None]:
+    with opened as service, _progress() as progress:
+        made = _upload(service, progress, file, {k: v for k, v in form.items() if v})
+        made = _adjust(service, made, *wishes)
+        if tell:
+            progress.stop()
+            _show_mapping(made)
+            progress.start()
+        made = _run(service, progress, made, "validate", "Checking")
+        if run:
+            progress.stop()
+            if ask and not _agreed(made["counts"]):
+                raise Failed(f"nothing was imported; the upload waits as {made['id']}")
+            progress.start()
+            made = _run(service, progress, made, "start", "Importing")
+        errors = _save_errors(service, made, file) if made["counts"].get("error") else None
+    return made, errors
+
+
+def _print_result(made: dict[str, Any], errors: Path | None, *, dry_run: bool) -> None:
+    keep = ("id", "status", "filename", "rows", "counts", "mapping")
+    shown = {name: made[name] for name in keep}
+    print_json(shown | {"dry_run": dry_run, "errors_file": str(errors) if errors else None})
 
 
 class Service:

@@ -27,7 +27,7 @@ from crm_api.kit.query.cursor import context_of, seal, unseal
 from crm_api.kit.query.filters import Filter
 from crm_api.kit.query.listing import Listing
 from crm_api.kit.query.selection import Selection, names_of
-from crm_api.kit.query.statements import prepared
+from crm_api.kit.query.statements import Statement, prepared
 from crm_api.kit.values.names import query_words
 
 MAX_LIMIT = 200
@@ -103,14 +103,39 @@ async def read_page(tx: Tx, listing: Listing, query: PageQuery) -> Page:
     )
     key = tx.database.signing_key
     after = None if query.cursor is None else unseal(key, context, query.cursor)
-    fields = query.selection.fields
+    values: dict[str, Any] = {"organization": tx.organization_id, "limit": query.limit + 1}
+    values.update(zip(_value_names(query.filter), query.filter.values, strict=True))
+    if words is not None:
+        values["words"] = words
+    if after is not None:
+        values.update(_cursor_values(sorts, after))
+    extra = tuple(n for n in _hidden(listing, query.selection) if n not in query.selection.fields)
+    statement = _page_statement(listing, query, sorts, extra, words, after)
+    rows = await tx.fetch(statement.sql, *statement.args(values))
+    more = len(rows) > query.limit
+    rows = rows[: query.limit]
+    data = await _made(tx, listing, query.selection, rows, extra)
+    ends = len(sorts)
+    last = seal(key, context, list(rows[-1])[-ends:]) if more else None
+    total = await count(tx, listing, query) if query.count else None
+    return Page(data, last, total, _Cursors(key, context, rows, ends))
+
+
+def _page_statement(
+    listing: Listing,
+    query: PageQuery,
+    sorts: list[Sort],
+    extra: tuple[str, ...],
+    words: str | None,
+    after: list[Any] | None,
+) -> Statement:
+    fields = query.selection.fields + extra
     nulls = None if after is None else tuple(value is None for value in after)
-    extra = tuple(name for name in _hidden(listing, query.selection) if name not in fields)
     plain = query.filter.shape == ("and", ()) and words is None
     reach = _reach(query.limit) if plain else None
     shape = (
         "page",
-        fields + extra,
+        fields,
         query.filter.shape,
         tuple((s.name, s.descending) for s in sorts),
         words is not None,
@@ -118,30 +143,22 @@ async def read_page(tx: Tx, listing: Listing, query: PageQuery) -> Page:
         nulls,
         reach,
     )
-    statement = prepared(
-        listing,
-        shape,
-        lambda: _select_page(listing, fields + extra, query, sorts, words, nulls, reach),
+    return prepared(
+        listing, shape, lambda: _select_page(listing, fields, query, sorts, words, nulls, reach)
     )
-    values: dict[str, Any] = {"organization": tx.organization_id, "limit": query.limit + 1}
-    values.update(zip(_value_names(query.filter), query.filter.values, strict=True))
-    if words is not None:
-        values["words"] = words
-    if after is not None:
-        values.update(_cursor_values(sorts, after))
-    rows = await tx.fetch(statement.sql, *statement.args(values))
-    more = len(rows) > query.limit
-    rows = rows[: query.limit]
-    width = len(fields)
-    make = listing.row_shape(fields, tuple(query.selection.included))
+
+
+async def _made(
+    tx: Tx, listing: Listing, selection: Selection, rows: list[Any], extra: tuple[str, ...]
+) -> list[Any]:
+    """Structs of rows that begin with the selected fields and then the extra ones."""
+    width = len(selection.fields)
+    make = listing.row_shape(selection.fields, tuple(selection.included))
     data = [make(*row[:width]) for row in rows]
-    if query.selection.included:
+    if selection.included:
         hidden = [row[width : width + len(extra)] for row in rows]
-        await _include(tx, listing, query.selection, data, hidden, extra)
-    ends = len(sorts)
-    last = seal(key, context, list(rows[-1])[-ends:]) if more else None
-    total = await count(tx, listing, query) if query.count else None
-    return Page(data, last, total, _Cursors(key, context, rows, ends))
+        await _include(tx, listing, selection, data, hidden, extra)
+    return data
 
 
 def _reach(limit: int) -> int:
@@ -317,12 +334,7 @@ async def read_rows(
     rows = await tx.fetch(
         statement.sql, *statement.args({"organization": tx.organization_id, **asked})
     )
-    width = len(fields)
-    make = listing.row_shape(fields, tuple(selection.included))
-    data = [make(*row[:width]) for row in rows]
-    if selection.included:
-        hidden = [row[width : width + len(extra)] for row in rows]
-        await _include(tx, listing, selection, data, hidden, extra)
+    data = await _made(tx, listing, selection, rows, extra)
     return {row[-1]: made for row, made in zip(rows, data, strict=True)}
 
 
