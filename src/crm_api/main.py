@@ -11,6 +11,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette_compress import CompressMiddleware
 
 from crm_api.api import errors, health, logs, openapi
+from crm_api.api.direct import Direct
 from crm_api.api.graphql import graphql_router
 from crm_api.api.middleware import Outermost
 from crm_api.api.services import AppServices
@@ -46,20 +47,20 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redirect_slashes=False,
         default_response_class=JSONResponse,
         separate_input_output_schemas=False,
+        # Its switches are looked up again for each request.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
         middleware=[
             Middleware(
                 Outermost,
                 max_body=settings.max_body_bytes,
                 max_upload=settings.max_upload_bytes + 65_536,
             ),
-            Middleware(
-                CORSMiddleware,
-                allow_origins=settings.cors_origins,
-                allow_methods=["*"],
-                allow_headers=["*"],
-                expose_headers=EXPOSED,
-            ),
+            *_cors(settings),
             Middleware(CompressMiddleware, minimum_size=1_000),
+            Middleware(
+                Direct,
+                routes=[route for module in MODULES for r in module.routers for route in r.routes],
+            ),
         ],
     )
     app.router.route_class = StrictRoute
@@ -71,3 +72,17 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             app.include_router(router)
     app.include_router(graphql_router(MODULES, graphiql=settings.docs))
     return app
+
+
+def _cors(settings: Settings) -> list[Middleware]:
+    if not settings.cors_origins:
+        return []
+    return [
+        Middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=["*"],
+            allow_headers=["*"],
+            expose_headers=EXPOSED,
+        )
+    ]

@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 import time
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from multiprocessing import get_context
 from typing import Any, cast
 from uuid import UUID
@@ -52,6 +52,11 @@ def die_with_parent() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
+def _helper() -> ProcessPoolExecutor:
+    # One process, so that whoever asks for the next part of something finds where it stood.
+    return ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=die_with_parent)
+
+
 class JobWorker:
     """Runs the jobs whose turn it is, and keeps their leases."""
 
@@ -68,10 +73,7 @@ class JobWorker:
         self.queue = JobQueue(self._shared)
         self._doorbell = Doorbell(settings.redis_url)
         self._runners = runners()
-        # One, so that whoever asks for the next part of something finds where it stood.
-        self._processes = ProcessPoolExecutor(
-            1, mp_context=get_context("spawn"), initializer=die_with_parent
-        )
+        self._processes = _helper()
         self._held: dict[UUID, asyncio.Task[Any]] = {}
 
     async def execute(self, _arq: dict[Any, Any], organization_id: str, job_id: str) -> None:
@@ -110,11 +112,20 @@ class JobWorker:
             await self.queue.cancel(job)
             return "cancelled"
         except LeaseLost:
+            # Does nothing when another worker holds the job; ends it when its work is obsolete.
+            await self.queue.cancel(job)
             return "lost"
         except CrmError as error:
             retry = isinstance(error, Unavailable)
             await self.queue.fail(job, problem_of(error, None), retry=retry)
             return error.own_code
+        except BrokenExecutor:
+            # The helper process was killed; the next try gets a new one.
+            self._processes.shutdown(wait=False)
+            self._processes = _helper()
+            gone = Unavailable("The process that reads files was killed.", code="helper_died")
+            await self.queue.fail(job, problem_of(gone, None), retry=True)
+            return "helper died"
         except Exception:
             log.exception("job failed", job=str(job.id), kind=job.kind)
             unknown = CrmError("Something went wrong here.")

@@ -173,3 +173,21 @@ async def test_schema_has_types_and_operations(client, kind):
     assert {single(kind), plural(kind)} <= names(schema["queryType"]["fields"])
     verbs = ("create", "update", "delete", "restore")
     assert {f"{verb}{kind.type}" for verb in verbs} <= names(schema["mutationType"]["fields"])
+
+
+async def test_a_broken_reference_is_told_where_it_is_made(client):
+    found = await client.gql(
+        """mutation { a: createContact(input: {lastName: "A", companyId: "0190a000-0000-7000-8000-000000000000"}) { id }
+        b: createContact(input: {lastName: "B"}) { id } }"""
+    )
+    assert [error["path"] for error in found["errors"]] == [["a"]]
+    names = [contact["last_name"] for contact in (await client.read("contacts"))["data"]]
+    assert names == []
+
+
+async def test_a_later_mutation_keeps_what_an_earlier_one_did(client):
+    document = """mutation { a: createContact(input: {lastName: "A"}) { id }
+        b: createContact(input: {lastName: "B", email: "wrong"}) { id } }"""
+    found = await client.gql(document)
+    assert [error["path"] for error in found["errors"]] == [["b"]]
+    assert [c["last_name"] for c in (await client.read("contacts"))["data"]] == ["A"]

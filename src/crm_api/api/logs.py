@@ -6,6 +6,7 @@ import sys
 from collections.abc import MutableMapping
 from typing import Any
 
+import msgspec
 import structlog
 
 from crm_api.settings import Settings
@@ -15,7 +16,7 @@ _SECRET = re.compile(r"crm_[a-z0-9]{8}_[A-Za-z0-9]{40}")
 
 def configure(settings: Settings) -> None:
     """Send the service's own lines to standard error as JSON, or coloured for people."""
-    renderer: Any = structlog.processors.JSONRenderer()
+    renderer: Any = structlog.processors.JSONRenderer(_json)
     if settings.log_format == "console":
         renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     structlog.configure(
@@ -31,6 +32,10 @@ def configure(settings: Settings) -> None:
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(level=logging.WARNING)
+
+
+def _json(line: dict[str, Any], **_: Any) -> str:
+    return msgspec.json.encode(line, enc_hook=repr).decode()
 
 
 def _hide_secrets(

@@ -430,3 +430,40 @@ async def test_the_whole_of_febrl(files: Any, client: Any, worker: None):
         )
         created += record["counts"]["create"]
     assert (await client.read("contacts", count="exact", limit=1))["total"] == created
+
+
+async def test_revert_gives_the_old_employer_back(files, client, worker, csv_of):
+    old = await client.made("companies", {"name": "Old Works"})
+    person = await client.made(
+        "contacts", {"last_name": "Mover", "email": "m@example.com", "company_id": old["id"]}
+    )
+    record = await files.imported(
+        csv_of(["Last Name", "Email", "Company Name"], ["Mover", "m@example.com", "New Works"])
+    )
+    assert (await client.read(f"contacts/{person['id']}"))["company_id"] != old["id"]
+    await files.done(record["id"], "revert")
+    assert (await client.read(f"contacts/{person['id']}"))["company_id"] == old["id"]
+    jobs = (await client.read("employments", **{"filter[contact_id]": person["id"]}))["data"]
+    assert [(j["company_id"], j["is_primary"], j["ended_on"]) for j in jobs] == [
+        (old["id"], True, None)
+    ]
+
+
+async def test_a_job_that_is_cancelled_while_it_waits_frees_its_import(
+    files, client, csv_of, worker_process
+):
+    record = await files.made(csv_of(["Last Name"], ["A"]))
+    job = await files.begin(record["id"], "start")
+    assert (await client.post(f"/v1/jobs/{job}/cancel")).json()["status"] == "cancelled"
+    again = await files.begin(record["id"], "start")
+    worker_process()
+    await files.wait(again)
+    assert (await client.read(f"imports/{record['id']}"))["status"] == "completed"
+
+
+async def test_acting_on_an_import_needs_what_it_writes(files, client, keyed, csv_of):
+    record = await files.made(csv_of(["Last Name"], ["A"]))
+    weak = await keyed("imports:write", "imports:read")
+    for verb in ("validate", "start"):
+        problem(await weak.post(f"/v1/imports/{record['id']}/{verb}"), 403, "insufficient_scope")
+    problem(await weak.delete(f"/v1/imports/{record['id']}"), 403, "insufficient_scope")

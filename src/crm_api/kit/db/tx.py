@@ -18,6 +18,7 @@ from crm_api.kit.db.base import Base
 from crm_api.kit.db.database import Database
 from crm_api.kit.db.failures import translate
 from crm_api.kit.db.tables import EventRow, JobRow
+from crm_api.kit.errors import Unavailable
 from crm_api.kit.ids import new_id
 from crm_api.kit.messages import Message
 
@@ -55,6 +56,7 @@ class Tx:
         self._session: AsyncSession | None = None
         self._lock = asyncio.Lock()
         self._bounded = False
+        self._broken = False
 
     @property
     def organization_id(self) -> UUID:
@@ -154,6 +156,7 @@ class Tx:
             try:
                 return await (await self.session()).execute(statement)
             except Exception as error:
+                self._broken = True
                 raise translate(error) from error
 
     async def fetch(self, sql: str, *args: Any) -> list[Any]:
@@ -162,7 +165,7 @@ class Tx:
         Inside the transaction if one has begun, else in autocommit.
         """
         async with self._lock:
-            await self._send_rows()
+            await self._send_all()
             self.statements += 1
             if self._connection is None:
                 return await self.database.fetch(self.organization_id, sql, args)
@@ -172,19 +175,24 @@ class Tx:
         """Rows of one changing statement, inside the transaction, which begins here if need be."""
         async with self._lock:
             await self.session()
-            await self._send_rows()
+            await self._send_all()
             self.statements += 1
             return await self._in_transaction(sql, args)
 
     async def flush(self) -> None:
         """Send what was kept back; a constraint that is broken speaks here."""
         async with self._lock:
-            await self._send_rows()
-            if self._session is not None:
-                try:
-                    await self._session.flush()
-                except Exception as error:
-                    raise translate(error) from error
+            await self._send_all()
+
+    async def _send_all(self) -> None:
+        """New rows first: what is changed may refer to them."""
+        await self._send_rows()
+        if self._session is not None and self._session.dirty:
+            try:
+                await self._session.flush()
+            except Exception as error:
+                self._broken = True
+                raise translate(error) from error
 
     async def _send_rows(self) -> None:
         if self._rows:
@@ -199,6 +207,7 @@ class Tx:
             raw = await self._connection.get_raw_connection()
             return await raw.driver_connection.fetch(sql, *args)  # pyright: ignore[reportOptionalMemberAccess]
         except Exception as error:
+            self._broken = True
             raise translate(error) from error
 
     def _take_statements(self) -> list[tuple[str, list[Any]]]:
@@ -212,13 +221,19 @@ class Tx:
         return statements
 
     @asynccontextmanager
-    async def atomic(self) -> AsyncIterator[None]:
-        """A part that happens wholly or not at all, whatever becomes of the rest."""
+    async def atomic(self, *, alone: bool = False) -> AsyncIterator[None]:
+        """A part that happens wholly or not at all, whatever becomes of the rest.
+
+        `alone` says that there is no rest, so that its rows may still leave with the commit.
+        """
         await self.flush()
         jobs = len(self.jobs)
         if self._connection is None:
             try:
                 yield
+                if not alone:
+                    # A constraint must speak here, not in the part that comes after.
+                    await self.flush()
             except BaseException:
                 await self.abandon()
                 raise
@@ -233,6 +248,7 @@ class Tx:
             if self._session is not None:
                 self._session.expire_all()
             await savepoint.rollback()
+            self._broken = False
             raise
         await savepoint.commit()
 
@@ -261,6 +277,9 @@ class Tx:
                 await self._in_transaction(sql, args)
         if self._connection is not None:
             await self.flush()
+            if self._broken:
+                # PostgreSQL would answer the COMMIT of a failed transaction with a silent ROLLBACK.
+                raise Unavailable("The transaction had failed.", code="aborted")
             try:
                 await self._connection.commit()
             except Exception as error:
@@ -272,6 +291,7 @@ class Tx:
         """Undo everything."""
         self._rows.clear()
         self.jobs.clear()
+        self._broken = False
         if self._connection is not None:
             try:
                 await self._connection.rollback()

@@ -47,7 +47,9 @@ def atomic(resolver: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[A
     @wraps(resolver)
     async def whole(*args: Any, **kwargs: Any) -> Any:
         info: GraphInfo = kwargs["info"]
-        async with info.context.tx.atomic():
+        roots = info.operation.selection_set.selections
+        alone = len(roots) == 1 and isinstance(roots[0], FieldNode)
+        async with info.context.tx.atomic(alone=alone):
             return await resolver(*args, **kwargs)
 
     return whole

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
 from typing import Annotated, Any, Protocol
 
 from fastapi import Depends, Query, Request, Response
@@ -50,13 +51,18 @@ async def writing(
     ] = False,
 ) -> AsyncIterator[Tx]:
     """A unit of work that commits before the answer leaves (ADR-0002)."""
+    async with await begin(request, dry_run=dry_run) as tx:
+        yield tx
+
+
+async def begin(request: Request, *, dry_run: bool) -> AbstractAsyncContextManager[Tx]:
+    """The unit of work of a request, about to begin."""
     services = services_of(request)
     actor = await services.authenticate(request.headers.get("authorization"))
     request.scope["actor"] = actor
     tx = Tx(services.database, actor, request_id=request.scope.get("request_id"), dry_run=dry_run)
     request.scope["tx"] = tx
-    async with unit_of_work(tx, services.ring):
-        yield tx
+    return unit_of_work(tx, services.ring)
 
 
 Reading = Annotated[Tx, Depends(reading)]
@@ -71,6 +77,7 @@ class StrictRoute(APIRoute):
         """The handler, behind the checks."""
         handle = super().get_route_handler()
         known = frozenset(_query_names(self.dependant))
+        guarded = any(inner.call in {reading, writing} for inner in self.dependant.dependencies)
         reads_json = self.body_field is not None and not isinstance(
             self.body_field.field_info, FormField
         )
@@ -82,6 +89,10 @@ class StrictRoute(APIRoute):
                     raise Invalid.parameter(
                         name[:60], "unknown_parameter", f"Unknown parameter {name[:60]!r}."
                     )
+            if guarded:
+                # Nobody without a credential makes the service read a body.
+                authorization = request.headers.get("authorization")
+                await services_of(request).authenticate(authorization)
             strictly = StrictRequest(request.scope, request.receive)
             if reads_json:
                 # Here and not in the framework, which takes any failure for malformed JSON.

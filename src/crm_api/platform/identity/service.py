@@ -1,5 +1,6 @@
 """The rules of organizations and API keys."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -27,7 +28,19 @@ class ApiKeyService(CrudService[ApiKey]):
         """A new key; the answer holds its token this once."""
         assert isinstance(data, ApiKeyCreate)
         self.tx.actor.require(f"{self.area}:write")
-        for index, scope in enumerate(data.scopes):
+        self._need_all(data.scopes)
+        given = data.model_dump()
+        return self.issue(given.pop("name"), given.pop("scopes"), **given)
+
+    async def restore(self, id: UUID) -> Any:
+        """Let a key open again; only for those who could have made it."""
+        self.tx.actor.require(f"{self.area}:write")
+        current = await self.records.get(id, lock=True, deleted=True)
+        self._need_all(current.scopes)
+        return await super().restore(id)
+
+    def _need_all(self, scopes: Sequence[str]) -> None:
+        for index, scope in enumerate(scopes):
             if not self.tx.actor.covers(scope):
                 message = f"You do not hold {scope}."
                 raise Forbidden(
@@ -35,8 +48,6 @@ class ApiKeyService(CrudService[ApiKey]):
                     code="exceeds_maker",
                     faults=[Fault("exceeds_maker", message, pointer=f"/scopes/{index}")],
                 )
-        given = data.model_dump()
-        return self.issue(given.pop("name"), given.pop("scopes"), **given)
 
     def issue(self, name: str, scopes: list[str], **given: Any) -> dict[str, Any]:
         """Store a key with whatever else is given; returns its representation and `token`."""

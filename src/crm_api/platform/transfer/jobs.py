@@ -6,9 +6,10 @@ from concurrent.futures import Executor
 from typing import Any
 from uuid import UUID
 
+from crm_api.kit import clock
 from crm_api.kit.db.tx import unit_of_work
 from crm_api.kit.errors import Conflict, CrmError, Invalid, Unavailable
-from crm_api.kit.jobs import JobCancelled, JobContext, runs
+from crm_api.kit.jobs import JobCancelled, JobContext, LeaseLost, runs
 from crm_api.kit.rest.problems import problem_of
 from crm_api.platform.transfer import engine
 from crm_api.platform.transfer.events import RevertImport, RunImport, ValidateImport
@@ -24,26 +25,26 @@ _LAST = 2**63 - 1
 @runs(ValidateImport)
 async def validate_import(context: JobContext, message: ValidateImport) -> dict[str, Any]:
     """Read the whole file, write down its mistakes, count what a run would do."""
-    return await _Attempt(context, message.import_id, "validated").guard(_validate)
+    return await _Attempt(context, message.import_id, "validating").guard(_validate)
 
 
 @runs(RunImport)
 async def run_import(context: JobContext, message: RunImport) -> dict[str, Any]:
     """Commit what is left of the file, chunk by chunk."""
-    return await _Attempt(context, message.import_id, "completed").guard(_run)
+    return await _Attempt(context, message.import_id, "running").guard(_run)
 
 
 @runs(RevertImport)
 async def revert_import(context: JobContext, message: RevertImport) -> dict[str, Any]:
     """Put back what the import made or changed, the last thing first."""
-    return await _Attempt(context, message.import_id, "reverted").guard(_revert)
+    return await _Attempt(context, message.import_id, "reverting").guard(_revert)
 
 
 class _Attempt:
     """One try at an import's work: what it needs, and how its end is written down."""
 
-    def __init__(self, context: JobContext, import_id: UUID, done: str) -> None:
-        self.context, self.id, self.done = context, import_id, done
+    def __init__(self, context: JobContext, import_id: UUID, doing: str) -> None:
+        self.context, self.id, self.doing = context, import_id, doing
 
     async def guard(self, work: Any) -> dict[str, Any]:
         """Do the work; whatever its end, the import tells it."""
@@ -67,9 +68,12 @@ class _Attempt:
         async with unit_of_work(self.context.tx()) as tx:
             service = ImportService(tx)
             current = await service.records.get(self.id, lock=True)
+            if current.job_id != self.context.job.id:
+                # Another job has the import by now; this one is a straggler.
+                raise LeaseLost
             await service.change(
                 current,
-                {"status": status, "failure": failure, "finished_at": tx.now, **values},
+                {"status": status, "failure": failure, "finished_at": tx.now} | values,
                 verb=status,
             )
 
@@ -87,6 +91,8 @@ class _Attempt:
         async with unit_of_work(self.context.tx(read_only=True)) as tx:
             service = ImportService(tx)
             record = await service.records.get(self.id)
+        if record.job_id != self.context.job.id or record.status != self.doing:
+            raise LeaseLost
         importer = service.importer_of(record.target)
         return record, importer, plan_of(record, importer, self.context.actor.country)
 
@@ -105,14 +111,7 @@ async def _validate(attempt: _Attempt) -> dict[str, Any]:
             ImportService(tx).records.add_faults(record.id, rehearsal.take(drafts, known))
             await context.job.advance(tx, drafts[-1].number, record.rows)
     counts = _counted(rehearsal.counts)
-    async with unit_of_work(context.tx()) as tx:
-        service = ImportService(tx)
-        current = await service.records.get(record.id, lock=True)
-        await service.change(
-            current,
-            {"status": "validated", "counts": counts, "validated_at": tx.now},
-            verb="validated",
-        )
+    await attempt.end("validated", counts=counts, finished_at=None, validated_at=clock.now())
     return {"counts": counts}
 
 

@@ -59,6 +59,15 @@ class Imports(Repository[Import]):
             limit,
         )
 
+    async def job_status(self, job_id: UUID) -> str | None:
+        """How an import's job stands."""
+        rows = await self.tx.fetch(
+            "SELECT status FROM jobs WHERE organization_id = $1 AND id = $2",
+            self.tx.organization_id,
+            job_id,
+        )
+        return rows[0]["status"] if rows else None
+
     async def store_progress(
         self, import_id: UUID, *, position: int, counts: Mapping[str, int]
     ) -> None:

@@ -51,9 +51,12 @@ async def _put_back(service: CrudService[Any], record: Entity | None, caused: Se
         await service.change(
             record, {"deleted_at": tx.now, "deleted_by": tx.actor.id}, verb="deleted"
         )
+        # One by one: what takes a unique place must see it free.
+        await tx.flush()
         return "removed"
     before: dict[str, Any] = {}
     for event in caused:
         before |= decode(event["previous"])
     await service.change(record, service.unshown(before, record))
+    await tx.flush()
     return "restored"

@@ -23,6 +23,7 @@ from crm_api.platform.transfer.schemas import ImportUpdate, Options
 
 SAMPLES = 200
 SHOWN_SAMPLES = 3
+_AT_WORK = ("validating", "running", "reverting")
 _READY = ("uploaded", "validated", "failed", "cancelled")
 
 
@@ -48,7 +49,7 @@ class ImportService(CrudService[Import]):
         """Look at a stored file; returns the import with a mapping suggested."""
         self.tx.actor.require("imports:write")
         importer = self.importer_of(target)
-        self.tx.actor.require(f"{importer.service.area}:write")
+        self._need_scopes(importer)
         fmt, size, rows, mapping = await asyncio.to_thread(
             _inspect, path, filename, importer, encoding, delimiter
         )
@@ -81,8 +82,7 @@ class ImportService(CrudService[Import]):
         self, id: UUID, data: ImportUpdate, *, expected_version: int | None = None
     ) -> Any:
         """Another mapping or other options, before the start."""
-        self.tx.actor.require("imports:write")
-        current = await self.locked(id, expected_version)
+        current = await self._mine(id, expected_version)
         _need_status(current, _READY)
         if current.position:
             raise WrongState("Rows are committed already; only the rest can be run.")
@@ -109,20 +109,39 @@ class ImportService(CrudService[Import]):
 
     async def revert(self, id: UUID) -> dict[str, Any]:
         """Have everything put back that the import made or changed."""
-        self.tx.actor.require("imports:write")
-        current = await self.locked(id)
+        current = await self._mine(id)
         _need_status(current, ("completed", "failed", "cancelled"))
         return await self._begin(current, "reverting", RevertImport(id))
 
     async def delete(self, id: UUID, *, expected_version: int | None = None) -> None:
         """Put an import in the bin, with what its file said; its records stay."""
-        current = await self.locked(id, expected_version)
+        current = await self._mine(id, expected_version)
         _need_status(current, (*_READY, "completed", "reverted"))
         await super().delete(id, expected_version=expected_version)
 
-    async def _ready(self, id: UUID) -> Import:
+    def _need_scopes(self, importer: Importer) -> None:
         self.tx.actor.require("imports:write")
-        current = await self.locked(id)
+        for service in importer.touched:
+            self.tx.actor.require(f"{service.area}:write")
+
+    async def _mine(self, id: UUID, expected_version: int | None = None) -> Import:
+        """An import to act on, for those who may write what it writes.
+
+        A job may have ended without a word to its import: cancelled while it waited, or given up
+        after its last try. The import is then where the job is.
+        """
+        self.tx.actor.require("imports:write")
+        current: Import = await self.locked(id, expected_version)
+        self._need_scopes(self.importer_of(current.target))
+        if current.status in _AT_WORK and current.job_id is not None:
+            status = await self.records.job_status(current.job_id)
+            if status in {"failed", "cancelled"}:
+                ended = {"status": status, "finished_at": self.tx.now}
+                await self.change(current, ended, verb=status)
+        return current
+
+    async def _ready(self, id: UUID) -> Import:
+        current = await self._mine(id)
         _need_status(current, _READY)
         if not any(column["field"] for column in current.mapping):
             message = "Map at least one column to a field."

@@ -1,0 +1,92 @@
+"""The direct way to a handler for plain requests; all others go through the framework."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from starlette.convertors import StringConvertor
+from starlette.requests import ClientDisconnect
+from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from crm_api.api.errors import response_of
+from crm_api.kit.db.failures import translate
+from crm_api.kit.errors import CrmError
+from crm_api.kit.rest.plans import NotPlain, Plan, plan_of
+from crm_api.kit.rest.requests import StrictRequest
+
+_Key = tuple[str, str, str, int]
+
+
+class Direct:
+    """Does what the framework does to a request without a mistake, at a third of its cost.
+
+    A request with a mistake is handed on untouched, so the framework alone words every refusal.
+    """
+
+    def __init__(self, app: ASGIApp, *, routes: Iterable[BaseRoute]) -> None:
+        self._app = app
+        self._table: dict[_Key, list[tuple[Route, Plan | None]]] = {}
+        for route in routes:
+            if isinstance(route, Route):
+                self._add(route)
+
+    def _add(self, route: Route) -> None:
+        parts = route.path.split("/")
+        if len(parts) < 3 or "{" in parts[1] + parts[2]:
+            return
+        simple = all(type(c) is StringConvertor for c in route.param_convertors.values())
+        plan = plan_of(route) if simple else None
+        for method in route.methods or ():
+            key = (method, parts[1], parts[2], len(parts))
+            self._table.setdefault(key, []).append((route, plan))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        plan = self._find(scope) if scope["type"] == "http" else None
+        if plan is None or scope["app"].dependency_overrides:
+            await self._app(scope, receive, send)
+            return
+        request, body = StrictRequest(scope, receive), None
+        try:
+            if plan.body is not None:
+                if not _is_json(scope):
+                    raise NotPlain
+                body = await request.body()
+            response = await plan.answer(request, body or b"")
+        except (NotPlain, ClientDisconnect):
+            await self._app(scope, receive if body is None else _again(body, receive), send)
+            return
+        except Exception as error:
+            known = translate(error)
+            if not isinstance(known, CrmError):
+                raise
+            response = response_of(known, scope.get("request_id"))
+        await response(scope, receive, send)
+
+    def _find(self, scope: Scope) -> Plan | None:
+        path = scope["path"]
+        parts = path.split("/")
+        if len(parts) < 3 or scope.get("root_path"):
+            return None
+        for route, plan in self._table.get((scope["method"], parts[1], parts[2], len(parts)), ()):
+            found = route.path_regex.match(path)
+            if found is not None:
+                scope["path_params"], scope["route"] = found.groupdict(), route
+                return plan
+        return None
+
+
+def _is_json(scope: Scope) -> bool:
+    return any(
+        name == b"content-type" and value == b"application/json" for name, value in scope["headers"]
+    )
+
+
+def _again(body: bytes, receive: Receive) -> Receive:
+    """A body that was read already, once more."""
+    waiting: list[Any] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replay() -> Message:
+        return waiting.pop() if waiting else await receive()
+
+    return replay
