@@ -73,6 +73,7 @@ from crm_api.kit.query.listing import Listing
 LISTING: Listing = Listing(
     model=$One,
     out=${One}Out,
+    area="$many",
     sorts={"name": $One.sort_name},
     searchable=True,
 )

@@ -152,3 +152,15 @@ async def test_scope_of_its_area_is_enough(client, kind, keyed):
         kind.path, body | ({"scopes": ["contacts:read"]} if "scopes" in body else {})
     )
     assert (await writer.read(f"{kind.path}/{made['id']}"))["id"] == made["id"]
+
+
+async def test_a_relation_needs_the_scope_of_what_it_leads_to(client, keyed):
+    company = await client.made("companies", {"name": "Example", "industry": "bank"})
+    await client.made("contacts", {"last_name": "A", "company_id": company["id"]})
+    weak = await keyed("contacts:read")
+    problem(
+        await weak.get("/v1/contacts", params={"include": "company"}), 403, "insufficient_scope"
+    )
+    hidden = {"filter[company][industry]": "bank"}
+    problem(await weak.get("/v1/contacts", params=hidden), 403, "insufficient_scope")
+    assert len((await weak.read("contacts"))["data"]) == 1

@@ -467,3 +467,17 @@ async def test_acting_on_an_import_needs_what_it_writes(files, client, keyed, cs
     for verb in ("validate", "start"):
         problem(await weak.post(f"/v1/imports/{record['id']}/{verb}"), 403, "insufficient_scope")
     problem(await weak.delete(f"/v1/imports/{record['id']}"), 403, "insufficient_scope")
+
+
+async def test_a_company_by_domain_and_by_name_alone_is_one(files, client, worker, csv_of):
+    rows = csv_of(
+        ["Last Name", "Company Name", "Website URL"],
+        ["A", "Example Works", ""],
+        ["B", "Example Works", "https://works.example.com"],
+    )
+    await files.imported(rows)
+    companies = (await client.read("companies"))["data"]
+    assert [(c["name"], c["domains"]) for c in companies] == [
+        ("Example Works", ["works.example.com"])
+    ]
+    assert {c["company_id"] for c in await files.all("contacts")} == {companies[0]["id"]}

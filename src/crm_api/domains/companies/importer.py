@@ -123,14 +123,16 @@ async def found_or_made(
         values = [value for k, value in wanted if k == kind]
         for value, found in (await service.records.by_keys(kind, values)).items():
             ids[kind, value] = min(found)
-    for key, data in wanted.items():
+    # Those with a domain first: a row with the name alone may mean one of them.
+    for key, data in sorted(wanted.items(), key=lambda item: item[0][0] != "domain"):
         if key not in ids:
-            ids[key] = make(service, data)
+            made = _made(service, data)
+            for other in service.keys(made):
+                ids.setdefault(other, made["id"])
     return ids
 
 
-def make(service: CompanyService, data: Mapping[str, Any]) -> UUID:
-    """A new company from values that are valid."""
+def _made(service: CompanyService, data: Mapping[str, Any]) -> dict[str, Any]:
     values = values_of(CompanyCreate.model_validate(data))
-    country = service.tx.actor.country
-    return service.add(service.normalise(values, None, country)).id
+    values = service.normalise(values, None, service.tx.actor.country)
+    return {**values, "id": service.add(values).id}

@@ -19,6 +19,7 @@ def domain_key(value: str, country: str | None = None) -> str:
 LISTING: Listing = Listing(
     model=Company,
     out=CompanyOut,
+    area="companies",
     sorts={"name": Company.sort_name},
     relations=(
         Relation("parent", lambda: LISTING, Company.parent_id, Company.id),

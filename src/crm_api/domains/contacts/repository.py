@@ -12,6 +12,7 @@ from crm_api.kit.query.listing import Key, Listing, Relation
 CONTACTS: Listing = Listing(
     model=Contact,
     out=ContactOut,
+    area="contacts",
     sorts={"name": Contact.sort_name},
     relations=(
         Relation("company", lambda: COMPANIES, Contact.company_id, COMPANIES.model.id),
@@ -24,6 +25,7 @@ CONTACTS: Listing = Listing(
 EMPLOYMENTS: Listing = Listing(
     model=Employment,
     out=EmploymentOut,
+    area="contacts",
     relations=(
         Relation("contact", lambda: CONTACTS, Employment.contact_id, Contact.id),
         Relation("company", lambda: COMPANIES, Employment.company_id, COMPANIES.model.id),

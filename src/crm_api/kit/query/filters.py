@@ -92,6 +92,8 @@ class _Reader:
 
     def relation(self, relation: Relation, value: Any, at: str, depth: int) -> Shape:
         target = relation.target()
+        # What may not be read may not be guessed by its effect on a list either.
+        self.actor.require(f"{target.area}:read")
         if not relation.many:
             return ("one", relation.name, self.node(value, target, at, depth + 1))
         if not isinstance(value, Mapping) or not value:

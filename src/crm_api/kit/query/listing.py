@@ -58,6 +58,8 @@ class Listing:
 
     model: type[Entity]
     out: type[Out]
+    area: str
+    """The scope that reads it is `<area>:read`, also through a relation."""
     sorts: Mapping[str, InstrumentedAttribute[Any]] = field(default_factory=dict)
     """Further sort keys, or better ones: `name` by its dictionary key."""
     default_sort: str = "-created_at"

@@ -361,6 +361,7 @@ async def _include(
 ) -> None:
     for name, fields in selection.included.items():
         relation = listing.related[name]
+        tx.actor.require(f"{relation.target().area}:read")
         local = relation.local.key
         ids = [
             getattr(row, local) if local not in extra else other[extra.index(local)]

@@ -13,7 +13,7 @@ class ApiKeys(Repository[ApiKey]):
     """The keys of an organization."""
 
     model = ApiKey
-    listing = Listing(model=ApiKey, out=ApiKeyOut)
+    listing = Listing(model=ApiKey, out=ApiKeyOut, area="api_keys")
 
 
 async def own_organization(tx: Tx) -> Any:

@@ -18,7 +18,7 @@ class Imports(Repository[Import]):
     """The imports of an organization."""
 
     model = Import
-    listing = Listing(model=Import, out=ImportOut)
+    listing = Listing(model=Import, out=ImportOut, area="imports")
 
     async def forget_faults(self, import_id: UUID) -> None:
         """Begin a new list of mistakes."""

@@ -62,8 +62,8 @@ async def create_import(
     if (file.size or 0) > settings.max_upload_bytes:
         raise TooLarge(f"The file has more than {settings.max_upload_bytes} bytes.")
     path = new_file(settings.files_dir, tx.organization_id)
-    await asyncio.to_thread(_store, file, path)
     try:
+        await asyncio.to_thread(_store, file, path)
         made = await ImportService(tx).upload(
             path, _plain_name(file.filename), entity, encoding=encoding, delimiter=delimiter
         )
