@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 from uuid import UUID
@@ -17,6 +16,7 @@ from crm_api.platform.transfer.reading.detect import FileFormat
 from crm_api.platform.transfer.reading.rows import Row, read_rows
 
 CHUNK = 1_000
+CHUNK_CHARACTERS = 4_000_000
 Action = Literal["create", "update", "skip", "error"]
 
 # The limit keeps each key a look-up of its own: in a table that was filled since it was last
@@ -151,7 +151,15 @@ def read_chunk(source: Source, start_row: int) -> list[Draft]:
     if reading is None or reading.next_row != start_row or reading.source != source:
         rows = read_rows(source.path, source.format, start_row=start_row)
         reading = _Reading(source, rows, start_row)
-    drafts = [_draft(row, source) for row in islice(reading.rows, CHUNK)]
+    drafts: list[Draft] = []
+    characters = 0
+    # Rows may be long: a chunk is bounded by what it holds as well as by how many they are.
+    while len(drafts) < CHUNK and characters < CHUNK_CHARACTERS:
+        row = next(reading.rows, None)
+        if row is None:
+            break
+        characters += sum(map(len, filter(None, row.values)))
+        drafts.append(_draft(row, source))
     if drafts:
         reading.next_row = drafts[-1].number + 1
         while len(_open) >= _MOST_OPEN:
