@@ -19,7 +19,7 @@ from crm_api.kit.rest.requests import StrictRoute
 from crm_api.registry import MODULES
 from crm_api.settings import Settings
 
-EXPOSED = ["ETag", "Location", "Link", "Retry-After", "X-Request-ID", "Idempotency-Replayed"]
+EXPOSED = ["ETag", "Location", "Link", "Retry-After", "X-Request-ID"]
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:

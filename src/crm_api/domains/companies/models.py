@@ -2,7 +2,7 @@
 
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal, get_args
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, text
@@ -11,8 +11,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 from crm_api.kit.db.base import Entity, KeyText
 from crm_api.kit.money import AmountType
 
-LIFECYCLES = ("target", "prospect", "customer", "former", "partner", "other")
-_LISTED = ", ".join(f"'{name}'" for name in LIFECYCLES)
+Lifecycle = Literal["target", "prospect", "customer", "former", "partner", "other"]
+_LISTED = ", ".join(f"'{name}'" for name in get_args(Lifecycle))
 
 
 class Company(Entity):

@@ -1,11 +1,12 @@
 """What a company looks like from outside."""
 
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated
 from uuid import UUID
 
 from pydantic import Field
 
+from crm_api.domains.companies.models import Lifecycle
 from crm_api.kit.points import Addresses, AddressOut, PointOut, Points
 from crm_api.kit.schema import (
     Amount,
@@ -26,8 +27,6 @@ from crm_api.kit.schema import (
     Url,
     patch_of,
 )
-
-Lifecycle = Literal["target", "prospect", "customer", "former", "partner", "other"]
 
 
 class CompanyCreate(Create):

@@ -1,7 +1,7 @@
 """The tables of contacts and their employments."""
 
 from datetime import date
-from typing import Any
+from typing import Any, Literal, get_args
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, text
@@ -9,8 +9,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from crm_api.kit.db.base import Entity, KeyText
 
-LIFECYCLES = ("subscriber", "lead", "prospect", "customer", "former", "partner", "other")
-_LISTED = ", ".join(f"'{name}'" for name in LIFECYCLES)
+Lifecycle = Literal["subscriber", "lead", "prospect", "customer", "former", "partner", "other"]
+_LISTED = ", ".join(f"'{name}'" for name in get_args(Lifecycle))
 _COMPANY = ["organization_id", "company_id"]
 
 

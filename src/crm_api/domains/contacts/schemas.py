@@ -1,11 +1,12 @@
 """What contacts and employments look like from outside."""
 
 from datetime import date
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 from uuid import UUID
 
 from pydantic import Field, model_validator
 
+from crm_api.domains.contacts.models import Lifecycle
 from crm_api.kit.points import Addresses, AddressOut, PointOut, Points
 from crm_api.kit.schema import (
     BirthDate,
@@ -21,8 +22,6 @@ from crm_api.kit.schema import (
     TimeZone,
     patch_of,
 )
-
-Lifecycle = Literal["subscriber", "lead", "prospect", "customer", "former", "partner", "other"]
 
 
 class ContactFields(Create):

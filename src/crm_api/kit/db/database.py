@@ -1,7 +1,6 @@
 """The connection pool, and the organization that each connection is bound to."""
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -91,54 +90,29 @@ class Database:
         except (SQLAlchemyError, OSError) as error:
             raise translate(error) from error
 
-    @asynccontextmanager
-    async def autocommit(self, organization_id: UUID) -> AsyncIterator[Any]:
-        """The driver's connection, bound to an organization, each statement its own transaction."""
+    async def ask(self, sql: str, *args: Any) -> list[Any]:
+        """Rows of one statement with no organization of its own: credentials, queues, health."""
+        return await self._rows(None, sql, args)
+
+    async def fetch(self, organization_id: UUID, sql: str, args: Sequence[Any]) -> list[Any]:
+        """Rows of one statement in autocommit, bound to an organization."""
+        return await self._rows(organization_id, sql, args)
+
+    async def _rows(self, organization_id: UUID | None, sql: str, args: Sequence[Any]) -> list[Any]:
         pooled = await self.checkout()
-        driver: Any = pooled.driver_connection
+        driver = _driver(pooled)
         try:
-            if self.pooler:
+            if organization_id is not None and self.pooler:
                 async with driver.transaction():
                     await driver.fetchval(BIND, str(organization_id), True)
-                    yield driver
-            else:
+                    return await driver.fetch(sql, *args)
+            if organization_id is not None:
                 await _bind(pooled, organization_id)
-                yield driver
+            return await driver.fetch(sql, *args)
         except Exception as error:
             raise translate(error) from error
         except BaseException:
             # Cancelled in the middle of a statement: nobody knows the connection's state.
-            pooled.invalidate()
-            raise
-        finally:
-            pooled.close()
-
-    async def ask(self, sql: str, *args: Any) -> list[Any]:
-        """Rows of one statement with no organization of its own: credentials, queues, health."""
-        pooled = await self.checkout()
-        try:
-            return await _driver(pooled).fetch(sql, *args)
-        except Exception as error:
-            raise translate(error) from error
-        except BaseException:
-            pooled.invalidate()
-            raise
-        finally:
-            pooled.close()
-
-    async def fetch(self, organization_id: UUID, sql: str, args: Sequence[Any]) -> list[Any]:
-        """Rows of one statement in autocommit."""
-        if self.pooler:
-            async with self.autocommit(organization_id) as driver:
-                return await driver.fetch(sql, *args)
-        # `autocommit` without the context manager, which costs as much as the checkout.
-        pooled = await self.checkout()
-        try:
-            await _bind(pooled, organization_id)
-            return await _driver(pooled).fetch(sql, *args)
-        except Exception as error:
-            raise translate(error) from error
-        except BaseException:
             pooled.invalidate()
             raise
         finally:

@@ -1,7 +1,7 @@
 """The tables of imports and the mistakes in their files."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal, get_args
 from uuid import UUID
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKeyConstraint, Index
@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from crm_api.kit.db.base import Base, Entity, KeyText
 
-STATUSES = (
+ImportStatus = Literal[
     "uploaded",
     "validating",
     "validated",
@@ -19,8 +19,8 @@ STATUSES = (
     "reverted",
     "failed",
     "cancelled",
-)
-_LISTED = ", ".join(f"'{name}'" for name in STATUSES)
+]
+_LISTED = ", ".join(f"'{name}'" for name in get_args(ImportStatus))
 
 
 class Import(Entity):

@@ -7,18 +7,8 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from crm_api.kit.schema import Out, Schema
+from crm_api.platform.transfer.models import ImportStatus
 
-ImportStatus = Literal[
-    "uploaded",
-    "validating",
-    "validated",
-    "running",
-    "completed",
-    "reverting",
-    "reverted",
-    "failed",
-    "cancelled",
-]
 OnDuplicate = Literal["update", "skip", "create"]
 
 
