@@ -16,6 +16,8 @@ from crm_api.platform.transfer.reading.detect import FileFormat
 from crm_api.platform.transfer.reading.rows import Row, read_rows
 
 CHUNK = 1_000
+PART = 200
+"""New records that leave together while the next ones are made."""
 CHUNK_CHARACTERS = 4_000_000
 Action = Literal["create", "update", "skip", "error"]
 
@@ -284,9 +286,23 @@ async def _store_wave(
             draft.record_id = record_id
             old[record_id] = draft
     await importer.relate(tx, [*new, *old.values()])
-    for draft in new:
-        importer.add(tx, draft)
+    await _add(tx, importer, new)
     if old:
         for record in await importer.service(tx).records.locked(list(old)):
             await importer.absorb(tx, record, old[record.id])
     return waiting
+
+
+async def _add(tx: Tx, importer: Importer, drafts: Sequence[Draft]) -> None:
+    """Store new records: PostgreSQL writes one part while the next one is made."""
+    sends: list[asyncio.Task[None]] = []
+    for number, draft in enumerate(drafts, 1):
+        importer.add(tx, draft)
+        if number % PART == 0:
+            sends.append(asyncio.create_task(tx.flush()))
+        if number % 20 == 0:
+            await asyncio.sleep(0)  # a part does not fit into the socket at once
+    # Those behind one that fails fail as well, and only the first says why.
+    ends = await asyncio.gather(*sends, return_exceptions=True)
+    for failed in filter(None, ends):
+        raise failed
