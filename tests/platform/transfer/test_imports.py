@@ -49,6 +49,7 @@ async def test_a_file_becomes_contacts_companies_and_employments(files, client, 
     assert await files.done(record["id"], "validate") == {
         "create": 2,
         "update": 0,
+        "unchanged": 0,
         "skip": 0,
         "error": 0,
     }
@@ -56,6 +57,7 @@ async def test_a_file_becomes_contacts_companies_and_employments(files, client, 
     assert await files.done(record["id"], "start") == {
         "create": 2,
         "update": 0,
+        "unchanged": 0,
         "skip": 0,
         "error": 0,
     }
@@ -89,7 +91,7 @@ async def test_mistakes_have_their_row_and_column_and_can_be_sent_again(
         ["11", "", "", "", "", "", "", "", "", ""],
         ["12", "Sample", "Five", "five@example.com", "", "", "", "", "", "1980-02-31"],
     ))  # fmt: skip
-    expected = {"create": 1, "update": 0, "skip": 0, "error": 4}
+    expected = {"create": 1, "update": 0, "unchanged": 0, "skip": 0, "error": 4}
     assert await files.done(record["id"], "validate") == expected
     rehearsed = await files.errors(record["id"])
     assert await files.done(record["id"], "start") == expected
@@ -113,9 +115,9 @@ async def test_mistakes_have_their_row_and_column_and_can_be_sent_again(
 @pytest.mark.parametrize(
     ("on_duplicate", "counts", "title"),
     [
-        ("update", {"create": 0, "update": 1, "skip": 0, "error": 0}, "Director"),
-        ("skip", {"create": 0, "update": 0, "skip": 1, "error": 0}, "Engineer"),
-        ("create", {"create": 1, "update": 0, "skip": 0, "error": 0}, "Engineer"),
+        ("update", {"create": 0, "update": 1, "unchanged": 0, "skip": 0, "error": 0}, "Director"),
+        ("skip", {"create": 0, "update": 0, "unchanged": 0, "skip": 1, "error": 0}, "Engineer"),
+        ("create", {"create": 1, "update": 0, "unchanged": 0, "skip": 0, "error": 0}, "Engineer"),
     ],
 )
 async def test_a_row_that_is_there_already(
@@ -156,6 +158,7 @@ async def test_phone_counts_only_for_rows_with_nothing_better(files, client, wor
     assert (await files.imported(rows))["counts"] == {
         "create": 1,
         "update": 0,
+        "unchanged": 0,
         "skip": 0,
         "error": 1,
     }
@@ -176,12 +179,14 @@ async def test_rows_that_mean_the_same_record(files, client, worker, csv_of, mon
     assert await files.done(record["id"], "validate") == {
         "create": 4,
         "update": 16,
+        "unchanged": 0,
         "skip": 0,
         "error": 0,
     }
     assert await files.done(record["id"], "start") == {
         "create": 4,
         "update": 16,
+        "unchanged": 0,
         "skip": 0,
         "error": 0,
     }
@@ -398,6 +403,7 @@ async def test_killed_workers_lose_nothing_and_double_nothing(
     assert (await client.read(f"imports/{record['id']}"))["counts"] == {
         "create": total,
         "update": 0,
+        "unchanged": 0,
         "skip": 0,
         "error": 0,
     }

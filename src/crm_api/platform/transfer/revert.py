@@ -11,27 +11,59 @@ from crm_api.kit.db.json import decode
 from crm_api.kit.db.tx import Tx
 from crm_api.platform.transfer.importer import Importer
 
-_CAUSED = (
-    "SELECT record_id, version, previous FROM events WHERE organization_id = $1 "
-    "AND cause_id = $2 AND record_id = ANY($3) ORDER BY seq DESC"
-)
+PAGE = 500
+_BEYOND = 2**63 - 1
+
+# A page of the import's events, the last first. A record is dealt with at its last event. The
+# limit inside keeps each look for a later event a look-up of its own, whatever the planner
+# believes of a table that was filled since it was last analysed.
+_PAGE = """
+    SELECT record_id, entity, seq, (
+        SELECT true FROM events later
+        WHERE later.organization_id = $1 AND later.record_id = e.record_id AND later.seq > e.seq
+            AND later.cause_id IS NOT DISTINCT FROM $2
+        LIMIT 1
+    ) AS again
+    FROM events e
+    WHERE organization_id = $1 AND cause_id = $2 AND seq < $3
+    ORDER BY seq DESC LIMIT $4
+"""
+# `IS NOT DISTINCT FROM`, so that the index of records is used, never that of causes: it would
+# walk all events of the import for each page.
+_CAUSED = """
+    SELECT record_id, version, previous FROM events WHERE organization_id = $1
+        AND record_id = ANY($3) AND cause_id IS NOT DISTINCT FROM $2
+    ORDER BY seq DESC
+"""
 
 
-async def revert_batch(
-    tx: Tx, importer: Importer, import_id: UUID, batch: Sequence[tuple[UUID, str, int]]
-) -> Counter[str]:
-    """Put some records back; returns how many were removed, restored, or kept.
+async def revert_page(
+    tx: Tx, importer: Importer, import_id: UUID, before: int | None
+) -> tuple[int, Counter[str]] | None:
+    """Put the records of the next events back; None when there are none.
 
-    A record that somebody changed since is kept as it is: their work counts more.
+    Returns from which event on all are dealt with, and how many records were removed, restored,
+    or kept: one that somebody changed since is left as it is, because their work counts more.
     """
+    start = _BEYOND if before is None else before
+    rows = await tx.fetch(_PAGE, tx.organization_id, import_id, start, PAGE)
+    if not rows:
+        return None
+    last = [(row["record_id"], row["entity"]) for row in rows if not row["again"]]
+    return rows[-1]["seq"], await _revert_records(tx, importer, import_id, last)
+
+
+async def _revert_records(
+    tx: Tx, importer: Importer, import_id: UUID, batch: Sequence[tuple[UUID, str]]
+) -> Counter[str]:
     services = {s.repository.listing.entity: s for s in importer.touched}
-    rows = await tx.fetch(_CAUSED, tx.organization_id, import_id, [id for id, _, _ in batch])
+    rows = await tx.fetch(_CAUSED, tx.organization_id, import_id, [id for id, _ in batch])
     events: dict[UUID, list[Any]] = {}
     for row in rows:
         events.setdefault(row["record_id"], []).append(row)
     counts: Counter[str] = Counter()
     for entity, kind in services.items():
-        ids = [id for id, of, _ in batch if of == entity]
+        ids = [id for id, of in batch if of == entity]
         service = kind(tx)
         found = {record.id: record for record in await service.records.locked(ids)}
         needed = await importer.in_use(tx, entity, list(found))
