@@ -112,6 +112,31 @@ async def test_mistakes_have_their_row_and_column_and_can_be_sent_again(
     assert len(await files.all("contacts")) == 2
 
 
+async def test_all_mistakes_of_a_row_show_it_though_it_is_stored_once(
+    files, client, worker, csv_of, owner
+):
+    bad = ["9", "Sample", "Three", "no address", "12", "", "", "", "Nowhereland", "1980-02-31"]
+    record = await files.imported(csv_of(HUBSPOT, bad, ADA, ["", *bad[1:]]))
+    errors = await files.errors(record["id"])
+    found = [(e["row"], e["column"], e["code"]) for e in errors]
+    assert len(found) == len(set(found)) == 4
+    assert [e["row"] for e in errors] == ["1", "1", "3", "3"]
+    for error in errors:
+        own = bad if error["row"] == "1" else ["", *bad[1:]]
+        assert [error[name] for name in HUBSPOT] == own
+    stored = await owner.fetch(
+        "SELECT row, number, cells IS NULL AS bare FROM import_faults WHERE import_id = $1 "
+        "ORDER BY row, number",
+        UUID(record["id"]),
+    )
+    assert [tuple(r) for r in stored] == [
+        (1, 0, False),
+        (1, 1, True),
+        (3, 0, False),
+        (3, 1, True),
+    ]
+
+
 @pytest.mark.parametrize(
     ("on_duplicate", "counts", "title"),
     [
