@@ -128,9 +128,10 @@ class Rehearsal:
     def _matched(self, draft: Draft, known: Matches, page: "_Page") -> set[RecordId]:
         both: dict[tuple[str, str], set[Any]] = {}
         for key in draft.keys:
-            if records := known.found.get(key, set[Any]()) | page.holders.get(hash(key), set()):
-                both[key] = records
-        return Matches(both).of(draft, self._plan)
+            stored, made = known.found.get(key), page.holders.get(hash(key))
+            if stored or made:
+                both[key] = (stored or set()) | (made or set())
+        return Matches(both).of(draft, self._plan) if both else set()
 
     def _said(self, draft: Draft) -> int:
         return hash(tuple(draft.cells[column.index] for column in self._plan.columns))

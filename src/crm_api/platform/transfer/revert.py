@@ -64,31 +64,31 @@ async def _revert_records(
     counts: Counter[str] = Counter()
     for entity, kind in services.items():
         ids = [id for id, of in batch if of == entity]
-        service = kind(tx)
-        found = {record.id: record for record in await service.records.locked(ids)}
-        needed = await importer.in_use(tx, entity, list(found))
-        for id in ids:
-            kept = id in needed
-            counts["kept" if kept else await _put_back(service, found.get(id), events[id])] += 1
+        counts += await _put_back(kind(tx), importer, {id: events[id] for id in ids})
     return counts
 
 
-async def _put_back(service: CrudService[Any], record: Entity | None, caused: Sequence[Any]) -> str:
-    if record is None:
-        return "removed"
-    if record.version != caused[0]["version"]:
-        return "kept"
+async def _put_back(
+    service: CrudService[Any], importer: Importer, caused: dict[UUID, list[Any]]
+) -> Counter[str]:
     tx = service.tx
-    if caused[-1]["previous"] is None:
-        await service.change(
-            record, {"deleted_at": tx.now, "deleted_by": tx.actor.id}, verb="deleted"
-        )
-        # One by one: what takes a unique place must see it free.
-        await tx.flush()
-        return "removed"
-    before: dict[str, Any] = {}
-    for event in caused:
-        before |= decode(event["previous"])
-    await service.change(record, service.unshown(before, record))
+    found: list[Entity] = await service.records.locked(list(caused))
+    needed = await importer.in_use(tx, service.model.entity, [record.id for record in found])
+    ours = [r for r in found if r.id not in needed and r.version == caused[r.id][0]["version"]]
+    made = [record for record in ours if caused[record.id][-1]["previous"] is None]
+    await service.remove(made)
+    for record in ours:
+        if caused[record.id][-1]["previous"] is not None:
+            before: dict[str, Any] = {}
+            for event in caused[record.id]:
+                before |= decode(event["previous"])
+            # One by one: what takes a unique place must see it free.
+            await tx.flush()
+            await service.change(record, service.unshown(before, record))
     await tx.flush()
-    return "restored"
+    return Counter(
+        # What is not found was removed by somebody else.
+        removed=len(caused) - len(found) + len(made),
+        restored=len(ours) - len(made),
+        kept=len(found) - len(ours),
+    )
