@@ -11,7 +11,7 @@ from crm_api.kit.jobs import JobContext, LeaseLost
 from crm_api.platform.jobs.queue import JobQueue
 from crm_api.platform.transfer import revert
 from crm_api.platform.transfer.events import RunImport
-from crm_api.platform.transfer.jobs import run_import
+from crm_api.platform.transfer.jobs import revert_import, run_import
 from support.clients import problem
 
 
@@ -76,20 +76,27 @@ async def test_undoing_goes_on_where_it_was_stopped(files, client, worker, csv_o
     assert {c["last_name"] for c in await files.all("contacts")} == {"Old"}
 
 
-async def test_a_revert_that_never_began_still_forbids_a_start(
-    files, client, csv_of, worker_process
+async def test_a_revert_that_was_cancelled_before_its_first_step_can_be_asked_for_again(
+    files, client, csv_of, queue, org, database, settings
 ):
+    async def carry_out(runner, verb):
+        job = await queue.claim(org.id, UUID(await files.begin(record["id"], verb)))
+        context = JobContext(database, job.actor, job, settings.files_dir)
+        result = await runner.run(context, runner.message(UUID(record["id"])))
+        await queue.succeed(job, result)
+
     record = await files.made(csv_of(["Last Name"], ["A"]))
-    worker_process()
-    await files.done(record["id"], "start")
-    await client.post(f"/v1/jobs/{await files.begin(record['id'], 'revert')}/cancel")
-    for _ in range(200):
-        if (await client.read(f"imports/{record['id']}"))["status"] != "reverting":
-            break
-        answer = await client.post(f"/v1/imports/{record['id']}/start")
-        assert answer.status_code == 409
-        await asyncio.sleep(0.02)
-    problem(await client.post(f"/v1/imports/{record['id']}/start"), 409)
+    at = f"/v1/imports/{record['id']}"
+    await carry_out(run_import, "start")
+    job_id = await files.begin(record["id"], "revert")
+    problem(await client.post(f"{at}/revert"), 409, "wrong_state")
+    await client.post(f"/v1/jobs/{job_id}/cancel")
+    for verb in ("start", "validate"):
+        found = problem(await client.post(f"{at}/{verb}"), 409, "undoing_begun")
+        assert "revert it" in found["detail"]
+    await carry_out(revert_import, "revert")
+    now = await client.read(f"imports/{record['id']}")
+    assert (now["status"], now["undone"]["removed"]) == ("reverted", 1)
 
 
 async def test_who_lost_the_lease_does_not_end_the_import(

@@ -169,7 +169,10 @@ class Importer(ABC):
 
     @abstractmethod
     async def relate(self, tx: Tx, drafts: Sequence[Draft]) -> None:
-        """Find or make the records that drafts refer to, and put their ids into the values."""
+        """Find or make the records that drafts refer to, and put their ids into the values.
+
+        All is looked up before anything is made: the dry run stops before that is sent.
+        """
 
     @abstractmethod
     def add(self, tx: Tx, draft: Draft) -> None:
