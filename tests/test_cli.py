@@ -222,7 +222,7 @@ def test_import_reports_and_saves_what_it_rejects(dev, crm, tmp_path):
     assert found == []
     done = crm("import", people, "--yes", **here)
     assert done.code == 0, done.err
-    assert "Done: 1 created, 0 updated, 0 skipped, 1 rejected" in done.out
+    assert "Done: 1 created, 0 updated, 0 unchanged, 0 skipped, 1 rejected" in done.out
     rejected = (tmp_path / "people.errors.csv").read_text().splitlines()
     assert len(rejected) == 2
     assert "Case,Two,no" in rejected[1]

@@ -30,6 +30,7 @@ from crm_api.settings import MissingSetting, Settings
 log = structlog.get_logger("crm_api.worker")
 
 SWEEP_S = 0.3
+CHORES_S = 3600.0
 # arq kills what runs longer; the lease, which each job renews, is what really decides.
 LONGEST_S = 86_400
 
@@ -143,6 +144,17 @@ class JobWorker:
                 await asyncio.sleep(1)
             await asyncio.sleep(SWEEP_S)
 
+    async def do_chores(self) -> None:
+        """Do what nobody asks for: at the start, then once an hour."""
+        while True:
+            for module in MODULES:
+                for chore in module.chores:
+                    try:
+                        await chore.run(self._database, self._settings.files_dir)
+                    except (CrmError, OSError) as error:
+                        log.warning("chore failed", chore=chore.name, error=str(error))
+            await asyncio.sleep(CHORES_S)
+
     async def keep_leases(self) -> None:
         """Renew what is held; stop whatever another worker has taken over."""
         while True:
@@ -233,7 +245,12 @@ async def run(settings: Settings, *, stop: asyncio.Event | None = None) -> None:
             loop.add_signal_handler(number, stop.set)
     tasks: list[asyncio.Task[Any]] = [
         asyncio.create_task(work)
-        for work in (worker.serve_forever(), worker.sweep_forever(), worker.keep_leases())
+        for work in (
+            worker.serve_forever(),
+            worker.sweep_forever(),
+            worker.keep_leases(),
+            worker.do_chores(),
+        )
     ]
     log.info("worker started", kinds=sorted(runners()))
     stopping: asyncio.Task[Any] = asyncio.create_task(stop.wait())

@@ -298,7 +298,13 @@ def _show_mapping(made: Any) -> None:
 
 
 def _show_counts(counts: dict[str, int], *, dry_run: bool) -> None:
-    words = {"create": "created", "update": "updated", "skip": "skipped", "error": "rejected"}
+    words = {
+        "create": "created",
+        "update": "updated",
+        "unchanged": "unchanged",
+        "skip": "skipped",
+        "error": "rejected",
+    }
     shown = [f"{counts.get(name, 0)} {word}" for name, word in words.items()]
     # A question follows on stderr; the counts belong there with it.
     console: Console = err if dry_run and sys.stdin.isatty() else out

@@ -29,6 +29,10 @@ class Job(Protocol):
         """The job's id."""
         ...
 
+    async def hold(self, tx: Tx) -> None:
+        """Refuse `tx` to everybody but the lease's holder; raises `LeaseLost`."""
+        ...
+
     async def advance(self, tx: Tx, done: int, total: int | None = None) -> None:
         """Store how far it is within `tx`, and refuse `tx` to everybody but the lease's holder.
 
@@ -62,6 +66,18 @@ class Runner:
 
     message: type[Message]
     run: Run
+
+
+@dataclass(frozen=True, slots=True)
+class Chore:
+    """What a worker does at its start and then once an hour, whoever asks for it.
+
+    Several workers may be at it at once.
+    """
+
+    name: str
+    run: Callable[[Database, Path], Awaitable[None]]
+    """Gets the database and the directory of the files."""
 
 
 def runs(message: type[Message]) -> Callable[[Run], Runner]:

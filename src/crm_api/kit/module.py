@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter
 
 from crm_api.kit.crud.service import CrudService
-from crm_api.kit.jobs import Runner
+from crm_api.kit.jobs import Chore, Runner
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,8 @@ class Module:
     queries: Sequence[type] = ()
     mutations: Sequence[type] = ()
     jobs: Sequence[Runner] = ()
+    chores: Sequence[Chore] = ()
+    """What workers do from time to time."""
     services: Sequence[type[CrudService[Any]]] = ()
     """The plain collections, for the generic tests and for whatever walks all records."""
     events: Sequence[str] = ()

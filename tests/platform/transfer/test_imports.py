@@ -49,6 +49,7 @@ async def test_a_file_becomes_contacts_companies_and_employments(files, client, 
     assert await files.done(record["id"], "validate") == {
         "create": 2,
         "update": 0,
+        "unchanged": 0,
         "skip": 0,
         "error": 0,
     }
@@ -56,6 +57,7 @@ async def test_a_file_becomes_contacts_companies_and_employments(files, client, 
     assert await files.done(record["id"], "start") == {
         "create": 2,
         "update": 0,
+        "unchanged": 0,
         "skip": 0,
         "error": 0,
     }
@@ -89,7 +91,7 @@ async def test_mistakes_have_their_row_and_column_and_can_be_sent_again(
         ["11", "", "", "", "", "", "", "", "", ""],
         ["12", "Sample", "Five", "five@example.com", "", "", "", "", "", "1980-02-31"],
     ))  # fmt: skip
-    expected = {"create": 1, "update": 0, "skip": 0, "error": 4}
+    expected = {"create": 1, "update": 0, "unchanged": 0, "skip": 0, "error": 4}
     assert await files.done(record["id"], "validate") == expected
     rehearsed = await files.errors(record["id"])
     assert await files.done(record["id"], "start") == expected
@@ -110,12 +112,37 @@ async def test_mistakes_have_their_row_and_column_and_can_be_sent_again(
     assert len(await files.all("contacts")) == 2
 
 
+async def test_all_mistakes_of_a_row_show_it_though_it_is_stored_once(
+    files, client, worker, csv_of, owner
+):
+    bad = ["9", "Sample", "Three", "no address", "12", "", "", "", "Nowhereland", "1980-02-31"]
+    record = await files.imported(csv_of(HUBSPOT, bad, ADA, ["", *bad[1:]]))
+    errors = await files.errors(record["id"])
+    found = [(e["row"], e["column"], e["code"]) for e in errors]
+    assert len(found) == len(set(found)) == 4
+    assert [e["row"] for e in errors] == ["1", "1", "3", "3"]
+    for error in errors:
+        own = bad if error["row"] == "1" else ["", *bad[1:]]
+        assert [error[name] for name in HUBSPOT] == own
+    stored = await owner.fetch(
+        "SELECT row, number, cells IS NULL AS bare FROM import_faults WHERE import_id = $1 "
+        "ORDER BY row, number",
+        UUID(record["id"]),
+    )
+    assert [tuple(r) for r in stored] == [
+        (1, 0, False),
+        (1, 1, True),
+        (3, 0, False),
+        (3, 1, True),
+    ]
+
+
 @pytest.mark.parametrize(
     ("on_duplicate", "counts", "title"),
     [
-        ("update", {"create": 0, "update": 1, "skip": 0, "error": 0}, "Director"),
-        ("skip", {"create": 0, "update": 0, "skip": 1, "error": 0}, "Engineer"),
-        ("create", {"create": 1, "update": 0, "skip": 0, "error": 0}, "Engineer"),
+        ("update", {"create": 0, "update": 1, "unchanged": 0, "skip": 0, "error": 0}, "Director"),
+        ("skip", {"create": 0, "update": 0, "unchanged": 0, "skip": 1, "error": 0}, "Engineer"),
+        ("create", {"create": 1, "update": 0, "unchanged": 0, "skip": 0, "error": 0}, "Engineer"),
     ],
 )
 async def test_a_row_that_is_there_already(
@@ -156,6 +183,7 @@ async def test_phone_counts_only_for_rows_with_nothing_better(files, client, wor
     assert (await files.imported(rows))["counts"] == {
         "create": 1,
         "update": 0,
+        "unchanged": 0,
         "skip": 0,
         "error": 1,
     }
@@ -176,12 +204,14 @@ async def test_rows_that_mean_the_same_record(files, client, worker, csv_of, mon
     assert await files.done(record["id"], "validate") == {
         "create": 4,
         "update": 16,
+        "unchanged": 0,
         "skip": 0,
         "error": 0,
     }
     assert await files.done(record["id"], "start") == {
         "create": 4,
         "update": 16,
+        "unchanged": 0,
         "skip": 0,
         "error": 0,
     }
@@ -398,6 +428,7 @@ async def test_killed_workers_lose_nothing_and_double_nothing(
     assert (await client.read(f"imports/{record['id']}"))["counts"] == {
         "create": total,
         "update": 0,
+        "unchanged": 0,
         "skip": 0,
         "error": 0,
     }

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from crm_api.domains.companies.models import Company
 from crm_api.domains.companies.schemas import CompanyCreate
-from crm_api.domains.companies.service import CompanyService
+from crm_api.domains.companies.service import CompanyService, circle
 from crm_api.kit.crud.service import values_of
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.values import codes
@@ -47,11 +47,17 @@ class CompanyImporter(Importer):
             if key not in here
         }
         ids = {**here, **await found_or_made(tx, missing)}
+        parents: dict[UUID | None, UUID] = {}
         for draft in named:
             parent = ids["name", key_of(draft.related["parent"])]
             if parent != draft.record_id:
-                draft.values["parent_id"] = parent
+                draft.values["parent_id"] = parents[draft.record_id] = parent
                 draft.given |= {"parent_id"}
+        _need_tree(parents)
+
+    def pointed(self, path: Sequence[str]) -> str:
+        """A parent is given by its name."""
+        return "parent" if path[0] == "parent_id" else super().pointed(path)
 
     def add(self, tx: Tx, draft: Draft) -> None:
         """A new company."""
@@ -60,6 +66,23 @@ class CompanyImporter(Importer):
     async def absorb(self, tx: Tx, current: Company, draft: Draft) -> None:
         """Take over what the row says."""
         await CompanyService(tx).apply(current, self.patch(current, draft))
+
+
+def _need_tree(parents: Mapping[UUID | None, UUID]) -> None:
+    """Refuse rows that stand below themselves.
+
+    The rows are then stored apart, and the one that closes the circle is at fault.
+    """
+    good: set[UUID | None] = set()
+    for first in parents:
+        path: set[UUID | None] = set()
+        at: UUID | None = first
+        while at in parents and at not in good:
+            if at in path:
+                raise circle()
+            path.add(at)
+            at = parents[at]
+        good |= path
 
 
 def company_of(texts: Mapping[str, list[Any]]) -> dict[str, Any]:
@@ -115,7 +138,8 @@ async def found_or_made(
 ) -> dict[tuple[str, str], UUID]:
     """The ids of companies by look-up key; those that are not there are made from the values.
 
-    Where several companies have a key, the oldest is taken.
+    Where several companies have a key, the oldest is taken. One without any domain is also the
+    one that a domain nobody has means, if the name is the same.
     """
     service = CompanyService(tx)
     ids: dict[tuple[str, str], UUID] = {}
@@ -123,6 +147,7 @@ async def found_or_made(
         values = [value for k, value in wanted if k == kind]
         for value, found in (await service.records.by_keys(kind, values)).items():
             ids[kind, value] = min(found)
+    ids |= await _found_without_domain(service, {k: v for k, v in wanted.items() if k not in ids})
     # Those with a domain first: a row with the name alone may mean one of them.
     for key, data in sorted(wanted.items(), key=lambda item: item[0][0] != "domain"):
         if key not in ids:
@@ -130,6 +155,15 @@ async def found_or_made(
             for other in service.keys(made):
                 ids.setdefault(other, made["id"])
     return ids
+
+
+async def _found_without_domain(
+    service: CompanyService, wanted: Mapping[tuple[str, str], Mapping[str, Any]]
+) -> dict[tuple[str, str], UUID]:
+    """By domains that nobody has: companies of the same name that have no domain at all."""
+    names = {key: key_of(data["name"]) for key, data in wanted.items() if key[0] == "domain"}
+    found = await service.records.without_domain(list(names.values()))
+    return {key: found[name] for key, name in names.items() if name in found}
 
 
 def _made(service: CompanyService, data: Mapping[str, Any]) -> dict[str, Any]:

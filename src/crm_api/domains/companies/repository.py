@@ -1,5 +1,6 @@
 """How companies are listed and found."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from crm_api.domains.companies.models import Company
@@ -51,6 +52,22 @@ class Companies(Repository[Company]):
             id,
         )
         return [row[0] for row in rows]
+
+    async def without_domain(self, names: Sequence[str]) -> dict[str, UUID]:
+        """The oldest company of each name, in the form of its key, among those without a domain."""
+        if not names:
+            return {}
+        rows = await self.tx.fetch(
+            # The limit keeps each look for a domain a look-up of its own.
+            "SELECT DISTINCT ON (value) value, record_id FROM record_keys n "
+            "WHERE organization_id = $1 AND entity = 'company' AND kind = 'name' "
+            "AND value = ANY($2) AND (SELECT true FROM record_keys "
+            "WHERE organization_id = $1 AND entity = 'company' AND kind = 'domain' "
+            "AND record_id = n.record_id LIMIT 1) IS NULL ORDER BY value, record_id",
+            self.tx.organization_id,
+            list(names),
+        )
+        return {row["value"]: row["record_id"] for row in rows}
 
     async def lock_hierarchy(self) -> None:
         """Let one change of the hierarchy happen at a time in an organization."""

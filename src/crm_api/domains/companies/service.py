@@ -54,12 +54,7 @@ class CompanyService(CrudService[Company]):
     async def _keep_tree(self, company: Company, values: Mapping[str, Any]) -> None:
         await self.records.lock_hierarchy()
         if company.id in await self.records.ancestors(values["parent_id"]):
-            message = "A company cannot stand below itself."
-            raise Conflict(
-                message,
-                code="hierarchy_cycle",
-                faults=[Fault("hierarchy_cycle", message, pointer="/parent_id")],
-            )
+            raise circle()
 
     @classmethod
     def keys(cls, record: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
@@ -72,6 +67,12 @@ class CompanyService(CrudService[Company]):
         """Found by its names, domains and points."""
         points = [p["value"] for p in (*record["emails"], *record["phones"])]
         return [record["name"], record.get("legal_name"), *record["domains"], *points]
+
+
+def circle() -> Conflict:
+    """The error for a company that would stand below itself."""
+    code, message = "hierarchy_cycle", "A company cannot stand below itself."
+    return Conflict(message, code=code, faults=[Fault(code, message, pointer="/parent_id")])
 
 
 def _need_currency(values: Mapping[str, Any], current: Company | None) -> None:

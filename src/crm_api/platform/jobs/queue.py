@@ -59,6 +59,10 @@ _ADVANCE = f"""
     WHERE organization_id = $1 AND lease_token = $2 AND status = 'running'
     RETURNING cancel_requested
 """  # noqa: S608
+_HOLD = """
+    SELECT id FROM jobs WHERE organization_id = $1 AND lease_token = $2 AND status = 'running'
+    FOR NO KEY UPDATE
+"""
 _CRASHED = encode(
     {
         "type": "/problems/crashed",
@@ -82,6 +86,11 @@ class Claimed:
     attempts: int
     max_attempts: int
     token: UUID
+
+    async def hold(self, tx: Tx) -> None:
+        """Refuse `tx` to everybody but the lease's holder; see `kit.jobs.Job`."""
+        if not await tx.write(_HOLD, self.organization_id, self.token):
+            raise LeaseLost
 
     async def advance(self, tx: Tx, done: int, total: int | None = None) -> None:
         """Store how far it is within `tx`; see `kit.jobs.Job`."""

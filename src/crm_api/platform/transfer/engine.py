@@ -179,54 +179,6 @@ def _draft(row: Row, source: Source) -> Draft:
     return draft
 
 
-class Rehearsal:
-    """Counts what a run would do, and remembers which keys it would have made by then."""
-
-    def __init__(self, importer: Importer, plan: Plan) -> None:
-        self._importer, self._plan = importer, plan
-        # Hashes, so that a file of a million rows fits: 64 bits collide once in 10^7 such files.
-        # A key's value is the one record that holds it, or a set where there are several.
-        self._made: dict[int, Any] = {}
-        self._sourced: set[Any] = set()
-        self._next = 0
-        self.counts: Counter[str] = Counter()
-
-    def take(self, drafts: Sequence[Draft], known: Matches) -> list[Draft]:
-        """Count a chunk; returns the drafts with mistakes."""
-        self._sourced |= known.sourced
-        for draft in drafts:
-            matched = set[Any]() if draft.faults else self._matched(draft, known)
-            action = action_of(draft, len(matched), self._plan)
-            self.counts[action] += 1
-            if action == "create":
-                self._next += 1
-                self._hold(draft, self._next)
-            elif action == "update":
-                self._hold(draft, matched.pop())
-        return [draft for draft in drafts if draft.faults]
-
-    def _matched(self, draft: Draft, known: Matches) -> set[Any]:
-        both: dict[tuple[str, str], set[Any]] = {}
-        for key in draft.keys:
-            made = self._made.get(hash(key))
-            more = made if isinstance(made, set) else set() if made is None else {made}
-            if records := known.found.get(key, set[Any]()) | more:
-                both[key] = records
-        return Matches(both).of(draft, self._plan)
-
-    def _hold(self, draft: Draft, record: Any) -> None:
-        for key in draft.keys:
-            if key[0] == "external" and record in self._sourced:
-                continue
-            held = self._made.setdefault(hash(key), record)
-            if isinstance(held, set):
-                held.add(record)
-            elif held != record:
-                self._made[hash(key)] = {held, record}
-        if any(kind == "external" for kind, _ in draft.keys):
-            self._sourced.add(record)
-
-
 async def store(
     tx: Tx, importer: Importer, drafts: Sequence[Draft], plan: Plan
 ) -> tuple[Counter[str], list[Draft]]:
@@ -289,7 +241,10 @@ async def _store_wave(
     await _add(tx, importer, new)
     if old:
         for record in await importer.service(tx).records.locked(list(old)):
+            version = record.version
             await importer.absorb(tx, record, old[record.id])
+            if record.version == version:
+                counts.update({"update": -1, "unchanged": 1})
     return waiting
 
 

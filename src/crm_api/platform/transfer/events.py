@@ -25,6 +25,14 @@ class RunImport(Message):
 
 
 @dataclass(frozen=True)
+class RemoveUpload(Message):
+    """Remove an uploaded file that no import needs any more."""
+
+    kind = "imports.remove_upload"
+    stored_as: str
+
+
+@dataclass(frozen=True)
 class RevertImport(Message):
     """Put back everything that an import made or changed."""
 

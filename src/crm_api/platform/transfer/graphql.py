@@ -60,9 +60,15 @@ class ImportMutation:
     async def delete_import(
         self, info: GraphInfo, id: UUID, expected_version: int | None = None
     ) -> UUID:
-        """Put an import in the bin; its records stay."""
+        """Put an import in the bin; its records stay, the uploaded file does not."""
         await ImportService(info.context.tx).delete(id, expected_version=expected_version)
         return id
+
+    @strawberry.mutation
+    @atomic
+    async def restore_import(self, info: GraphInfo, id: UUID) -> Import:
+        """Take an import out of the bin, to look at it or to undo it; its file is gone."""
+        return await ImportService(info.context.tx).restore(id)
 
     @strawberry.mutation
     @atomic

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from crm_api.kit.crud.service import CrudService, values_of
 from crm_api.kit.db.tx import Tx
-from crm_api.kit.errors import Invalid
+from crm_api.kit.errors import Fault, Invalid
 from crm_api.kit.faults import faults_of
 from crm_api.kit.schema import Create
 from crm_api.kit.values import codes, dates
@@ -146,6 +146,10 @@ class Importer(ABC):
         column = hits[min(at, len(hits) - 1)]
         return RowFault(code, message, column.name, (draft.cells[column.index] or "")[:500])
 
+    def located(self, fault: Fault, draft: Draft, plan: Plan) -> RowFault:
+        """A mistake that storing the row has shown, with its column."""
+        return self._located(fault.code, fault.message, fault.pointer, draft, plan)
+
     def pointed(self, path: Sequence[str]) -> str:
         """The mapped field that a pointer into the record means."""
         head = _SINGLES.get(path[0], path[0])
@@ -165,7 +169,10 @@ class Importer(ABC):
 
     @abstractmethod
     async def relate(self, tx: Tx, drafts: Sequence[Draft]) -> None:
-        """Find or make the records that drafts refer to, and put their ids into the values."""
+        """Find or make the records that drafts refer to, and put their ids into the values.
+
+        All is looked up before anything is made: the dry run stops before that is sent.
+        """
 
     @abstractmethod
     def add(self, tx: Tx, draft: Draft) -> None:
@@ -179,6 +186,14 @@ class Importer(ABC):
         """Those of some records that others have come to need since the import made them."""
         del tx, entity, ids
         return set()
+
+    def adds_to(self, current: Any, draft: Draft, country: str | None) -> bool:
+        """Whether a row, related already, would change a record."""
+        try:
+            values = self.service.normalise(self.patch(current, draft), current, country)
+        except Invalid:
+            return True
+        return any(getattr(current, name) != value for name, value in values.items())
 
     def patch(self, current: Any, draft: Draft) -> dict[str, Any]:
         """What a row changes of a record: single values replace, collections grow."""

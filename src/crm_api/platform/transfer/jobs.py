@@ -8,18 +8,23 @@ from uuid import UUID
 
 from crm_api.kit import clock
 from crm_api.kit.db.tx import unit_of_work
-from crm_api.kit.errors import Conflict, CrmError, Invalid, Unavailable
+from crm_api.kit.errors import Conflict, CrmError, Fault, Invalid, Unavailable
 from crm_api.kit.jobs import JobCancelled, JobContext, LeaseLost, runs
 from crm_api.kit.rest.problems import problem_of
 from crm_api.platform.transfer import engine
-from crm_api.platform.transfer.events import RevertImport, RunImport, ValidateImport
-from crm_api.platform.transfer.importer import Draft, Importer, Plan, RowFault
+from crm_api.platform.transfer.events import (
+    RemoveUpload,
+    RevertImport,
+    RunImport,
+    ValidateImport,
+)
+from crm_api.platform.transfer.importer import Draft, Importer, Plan
 from crm_api.platform.transfer.models import Import
 from crm_api.platform.transfer.reading.errors import UnreadableFile
-from crm_api.platform.transfer.revert import revert_batch
-from crm_api.platform.transfer.service import ImportService, file_of, format_of, plan_of
-
-_LAST = 2**63 - 1
+from crm_api.platform.transfer.rehearsal import Rehearsal
+from crm_api.platform.transfer.revert import revert_page
+from crm_api.platform.transfer.service import ImportService, format_of, plan_of
+from crm_api.platform.transfer.uploads import file_of, new_file, place_of, remove
 
 
 @runs(ValidateImport)
@@ -38,6 +43,13 @@ async def run_import(context: JobContext, message: RunImport) -> dict[str, Any]:
 async def revert_import(context: JobContext, message: RevertImport) -> dict[str, Any]:
     """Put back what the import made or changed, the last thing first."""
     return await _Attempt(context, message.import_id, "reverting").guard(_revert)
+
+
+@runs(RemoveUpload)
+async def remove_upload(context: JobContext, message: RemoveUpload) -> None:
+    """Remove a file whose import is in the bin."""
+    organization_id = context.actor.organization_id
+    await remove(place_of(context.files_dir, organization_id, message.stored_as))
 
 
 class _Attempt:
@@ -71,6 +83,7 @@ class _Attempt:
             if current.job_id != self.context.job.id:
                 # Another job has the import by now; this one is a straggler.
                 raise LeaseLost
+            await self.context.job.hold(tx)
             await service.change(
                 current,
                 {"status": status, "failure": failure, "finished_at": tx.now} | values,
@@ -100,16 +113,18 @@ class _Attempt:
 async def _validate(attempt: _Attempt) -> dict[str, Any]:
     context = attempt.context
     record, importer, plan = await attempt.load()
-    rehearsal = engine.Rehearsal(importer, plan)
     source = attempt.source(record, importer, plan)
     async with unit_of_work(context.tx()) as tx:
         await ImportService(tx).records.forget_faults(record.id)
     readers = attempt.readers(record.rows)
-    async for drafts in engine.chunks(source, readers, start_row=1):
-        async with unit_of_work(context.tx()) as tx:
-            known = await engine.match(tx, importer, (d for d in drafts if not d.faults), plan)
-            ImportService(tx).records.add_faults(record.id, rehearsal.take(drafts, known))
-            await context.job.advance(tx, drafts[-1].number, record.rows)
+    notes = new_file(context.files_dir, record.organization_id)
+    async with Rehearsal(importer, plan, notes) as rehearsal:
+        async for drafts in engine.chunks(source, readers, start_row=1):
+            async with unit_of_work(context.tx(read_only=True)) as tx:
+                bad = await rehearsal.take(tx, drafts)
+            async with unit_of_work(context.tx()) as tx:
+                ImportService(tx).records.add_faults(record.id, bad)
+                await context.job.advance(tx, drafts[-1].number, record.rows)
     counts = _counted(rehearsal.counts)
     await attempt.end("validated", counts=counts, finished_at=None, validated_at=clock.now())
     return {"counts": counts}
@@ -151,9 +166,8 @@ async def _commit(
         return counts
     except (Conflict, Invalid) as error:
         if len(drafts) == 1:
-            fault = error.faults[0] if error.faults else None
-            code, text = (fault.code, fault.message) if fault else (error.own_code, error.detail)
-            drafts[0].faults.append(RowFault(code, text))
+            faults = error.faults or [Fault(error.own_code, error.detail)]
+            drafts[0].faults.append(importer.located(faults[0], drafts[0], plan))
             return await _commit(context, record, importer, plan, drafts, before)
         middle = len(drafts) // 2
         half = await _commit(context, record, importer, plan, drafts[:middle], before)
@@ -163,20 +177,22 @@ async def _commit(
 async def _revert(attempt: _Attempt) -> dict[str, Any]:
     context = attempt.context
     record, importer, _ = await attempt.load()
-    counts: Counter[str] = Counter()
+    undone, undone_to = Counter[str](record.undone), record.undone_to
     total = record.counts.get("create", 0) + record.counts.get("update", 0)
-    before, done = _LAST, 0
     while True:
         async with unit_of_work(context.tx(cause_id=context.job.id)) as tx:
-            batch = await ImportService(tx).records.touched(record.id, before_seq=before, limit=500)
-            if not batch:
+            page = await revert_page(tx, importer, record.id, undone_to)
+            if page is None:
                 break
-            counts += await revert_batch(tx, importer, record.id, batch)
-            before, done = batch[-1][2], done + len(batch)
-            await context.job.advance(tx, min(done, total), total)
+            undone_to, counts = page
+            undone.update(counts)
+            await ImportService(tx).records.store_undone(
+                record.id, undone_to=undone_to, undone=undone
+            )
+            await context.job.advance(tx, min(undone.total(), total), total)
     await attempt.end("reverted")
-    return {"restored": counts["restored"], "removed": counts["removed"], "kept": counts["kept"]}
+    return {name: undone[name] for name in ("restored", "removed", "kept")}
 
 
 def _counted(counts: Counter[str]) -> dict[str, int]:
-    return {name: counts[name] for name in ("create", "update", "skip", "error")}
+    return {name: counts[name] for name in ("create", "update", "unchanged", "skip", "error")}

@@ -49,6 +49,10 @@ class Import(Entity):
     validated_at: Mapped[datetime | None]
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
+    undone: Mapped[dict[str, Any] | None]
+    undone_to: Mapped[int | None] = mapped_column(BigInteger)
+    """Events of the import from this one on are dealt with; undoing walks backwards."""
+    file_removed_at: Mapped[datetime | None]
 
 
 class ImportFault(Base):
@@ -69,4 +73,5 @@ class ImportFault(Base):
     code: Mapped[str] = mapped_column(KeyText)
     message: Mapped[str]
     value: Mapped[str | None]
-    cells: Mapped[list[str]]
+    cells: Mapped[list[str] | None]
+    """The row itself, with the first of its mistakes only."""

@@ -1,6 +1,6 @@
 """How imports and their faults are stored and found."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -42,12 +42,13 @@ class Imports(Repository[Import]):
                         "code": fault.code,
                         "message": fault.message,
                         "value": fault.value,
-                        "cells": draft.cells,
+                        # They may be long, and are the same for all mistakes of the row.
+                        "cells": draft.cells if number == 0 else None,
                     },
                 )
 
     async def faults(self, import_id: UUID, *, after_row: int, limit: int) -> list[Any]:
-        """Mistakes in the order of their rows: all those of some rows."""
+        """Mistakes in the order of their rows: all those of some rows, the first with the cells."""
         return await self.tx.fetch(
             'SELECT row, "column", code, message, value, cells FROM import_faults '
             "WHERE organization_id = $1 AND import_id = $2 AND row IN ("
@@ -80,17 +81,26 @@ class Imports(Repository[Import]):
             encode(dict(counts)),
         )
 
-    async def touched(
-        self, import_id: UUID, *, before_seq: int, limit: int
-    ) -> list[tuple[UUID, str, int]]:
-        """Records that the import made or changed, the last one first, with their last event."""
-        rows = await self.tx.fetch(
-            "SELECT record_id, entity, max(seq) AS seq FROM events "
-            "WHERE organization_id = $1 AND cause_id = $2 GROUP BY record_id, entity "
-            "HAVING max(seq) < $3 ORDER BY max(seq) DESC LIMIT $4",
+    async def store_undone(
+        self, import_id: UUID, *, undone_to: int, undone: Mapping[str, int]
+    ) -> None:
+        """How far undoing is; without an event, like the progress of a run."""
+        await self.tx.write(
+            "UPDATE imports SET undone_to = $3, undone = $4 WHERE organization_id = $1 AND id = $2",
             self.tx.organization_id,
             import_id,
-            before_seq,
-            limit,
+            undone_to,
+            encode(dict(undone)),
         )
-        return [(row["record_id"], row["entity"], row["seq"]) for row in rows]
+
+    async def orphans(self, names: Sequence[str]) -> list[str]:
+        """Those of some uploaded files that no import has; none of an unknown organization."""
+        rows = await self.tx.fetch(
+            "SELECT name FROM unnest($2::text[]) AS name WHERE NOT EXISTS ("
+            "SELECT FROM imports WHERE organization_id = $1 AND stored_as = name "
+            "AND file_removed_at IS NULL) "
+            "AND EXISTS (SELECT FROM organizations WHERE id = $1)",
+            self.tx.organization_id,
+            list(names),
+        )
+        return [row["name"] for row in rows]

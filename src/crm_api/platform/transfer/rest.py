@@ -25,7 +25,8 @@ from crm_api.platform.transfer.schemas import (
     ImportUpdate,
     TargetFields,
 )
-from crm_api.platform.transfer.service import ImportService, new_file, target_fields
+from crm_api.platform.transfer.service import ImportService, target_fields
+from crm_api.platform.transfer.uploads import new_file
 
 router = new_router("imports", "imports")
 _ONE: dict[int | str, dict[str, Any]] = {200: {"model": ImportOut}}
@@ -121,7 +122,8 @@ async def list_fields(entity: str, tx: Reading) -> Response:
 async def read_import(id: UUID, tx: Reading, if_none_match: IfNoneMatch = None) -> Response:
     """How far it is, and what it has counted."""
     row = await ImportService(tx).get(id)
-    etag = f'"{row.version}-{row.position}"'
+    undone = sum(answers.parsed(row.undone).values()) if row.undone else 0
+    etag = f'"{row.version}-{row.position}-{undone}"'
     if answers.matches(if_none_match, etag):
         return answers.unchanged(etag)
     return answers.record(row, etag=etag)
@@ -149,9 +151,20 @@ async def update_import(
     responses=problems(403, 404, 409, 412, 422),
 )
 async def delete_import(id: UUID, tx: Writing, if_match: IfMatch = None) -> Response:
-    """Its records stay."""
+    """Its records stay, the uploaded file does not."""
     await ImportService(tx).delete(id, expected_version=answers.version_of(if_match))
     return Response(status_code=204)
+
+
+@router.post(
+    "/{id}/restore",
+    operation_id="restoreImport",
+    summary="Take an import out of the bin",
+    responses=_ONE | problems(403, 404, 422),
+)
+async def restore_import(id: UUID, tx: Writing) -> Response:
+    """To look at it, or to undo it; its file is gone."""
+    return answers.record(await ImportService(tx).restore(id))
 
 
 def _add_start(verb: str, summary: str, description: str) -> None:
@@ -183,7 +196,8 @@ _add_start(
     "revert",
     "Undo an import",
     "What it made goes to the bin, what it changed is put back; "
-    "records that somebody changed since stay as they are.",
+    "records that somebody changed since stay as they are. "
+    "After a failure or a cancel it goes on with what is left; the file can then not be started.",
 )
 
 
@@ -217,7 +231,13 @@ async def _as_csv(
 
 
 def _faults(stretch: list[Any]) -> bytes:
-    return _lines([[*row[:5], *answers.parsed(row["cells"])] for row in stretch])
+    lines: list[list[Any]] = []
+    cells: list[Any] = []
+    for row in stretch:
+        if row["cells"] is not None:
+            cells = answers.parsed(row["cells"])
+        lines.append([*row[:5], *cells])
+    return _lines(lines)
 
 
 def _lines(rows: list[list[Any]]) -> bytes:

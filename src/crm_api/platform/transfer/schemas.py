@@ -77,8 +77,17 @@ class Counts(BaseModel):
 
     create: int = 0
     update: int = 0
+    unchanged: int = Field(0, description="Rows that say nothing new of the record they match.")
     skip: int = 0
     error: int = 0
+
+
+class Undone(BaseModel):
+    """Records by what undoing the import did to them; while it runs, those so far."""
+
+    removed: int = 0
+    restored: int = 0
+    kept: int = Field(0, description="Somebody has changed or come to need them since.")
 
 
 class ImportOut(Out):
@@ -96,6 +105,12 @@ class ImportOut(Out):
     counts: Counts
     job_id: UUID | None = Field(description="The job at work, or the last one.")
     failure: dict[str, Any] | None = Field(description="Why it failed: a problem document.")
+    undone: Undone | None = Field(
+        description="Set once undoing has begun; after that the rest can only be undone as well."
+    )
+    file_removed_at: datetime | None = Field(
+        description="Since when the uploaded file is gone: when the import was put in the bin."
+    )
     validated_at: datetime | None
     started_at: datetime | None
     finished_at: datetime | None

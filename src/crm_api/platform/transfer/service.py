@@ -8,10 +8,9 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from crm_api.kit.crud.service import CrudService
-from crm_api.kit.errors import Fault, Invalid, NotFound, WrongState
-from crm_api.kit.ids import new_id
+from crm_api.kit.errors import Fault, Invalid, WrongState
 from crm_api.kit.messages import Message
-from crm_api.platform.transfer.events import RevertImport, RunImport, ValidateImport
+from crm_api.platform.transfer.events import RemoveUpload, RevertImport, RunImport, ValidateImport
 from crm_api.platform.transfer.importer import Column, Importer, Plan
 from crm_api.platform.transfer.models import Import
 from crm_api.platform.transfer.reading.detect import FileFormat, detect
@@ -83,7 +82,7 @@ class ImportService(CrudService[Import]):
     ) -> Any:
         """Another mapping or other options, before the start."""
         current = await self._mine(id, expected_version)
-        _need_status(current, _READY)
+        _need_rows_wanted(current)
         if current.position:
             raise WrongState("Rows are committed already; only the rest can be run.")
         values: dict[str, Any] = {}
@@ -108,16 +107,21 @@ class ImportService(CrudService[Import]):
         return await self._begin(current, "running", RunImport(id), started_at=self.tx.now)
 
     async def revert(self, id: UUID) -> dict[str, Any]:
-        """Have everything put back that the import made or changed."""
+        """Have everything put back that the import made or changed, or what is left of it."""
         current = await self._mine(id)
         _need_status(current, ("completed", "failed", "cancelled"))
-        return await self._begin(current, "reverting", RevertImport(id))
+        undone = current.undone or dict.fromkeys(("removed", "restored", "kept"), 0)
+        return await self._begin(current, "reverting", RevertImport(id), undone=undone)
 
     async def delete(self, id: UUID, *, expected_version: int | None = None) -> None:
-        """Put an import in the bin, with what its file said; its records stay."""
+        """Put an import in the bin and have its file removed; its records stay."""
         current = await self._mine(id, expected_version)
         _need_status(current, (*_READY, "completed", "reverted"))
-        await super().delete(id, expected_version=expected_version)
+        gone: dict[str, Any] = {"deleted_at": self.tx.now, "deleted_by": self.tx.actor.id}
+        if current.file_removed_at is None:
+            gone["file_removed_at"] = self.tx.now
+            self.tx.enqueue(RemoveUpload(current.stored_as))
+        await self.change(current, gone, verb="deleted")
 
     def _need_scopes(self, importer: Importer) -> None:
         self.tx.actor.require("imports:write")
@@ -142,7 +146,10 @@ class ImportService(CrudService[Import]):
 
     async def _ready(self, id: UUID) -> Import:
         current = await self._mine(id)
-        _need_status(current, _READY)
+        _need_rows_wanted(current)
+        if current.file_removed_at is not None:
+            message = "The uploaded file was removed with the import; send it again."
+            raise WrongState(message, code="file_gone")
         if not any(column["field"] for column in current.mapping):
             message = "Map at least one column to a field."
             raise Invalid(message, faults=[Fault("no_mapping", message, pointer="/mapping")])
@@ -185,21 +192,6 @@ def plan_of(record: Import, importer: Importer, country: str | None) -> Plan:
         tags=tuple(options["tags"]),
         on_duplicate=options["on_duplicate"],
     )
-
-
-def file_of(files_dir: Path, record: Import) -> Path:
-    """Where an import's file is; raises `NotFound`."""
-    path = files_dir / str(record.organization_id) / record.stored_as
-    if not path.exists():
-        raise NotFound("The import's file is gone.", code="file_gone")
-    return path
-
-
-def new_file(files_dir: Path, organization_id: UUID) -> Path:
-    """A new place for a file of an organization."""
-    folder = files_dir / str(organization_id)
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder / new_id().hex
 
 
 def format_of(record: Import) -> FileFormat:
@@ -280,6 +272,16 @@ def _need_status(record: Import, statuses: tuple[str, ...]) -> None:
     if record.status not in statuses:
         raise WrongState(
             f"The import is {record.status}; this is for {', '.join(statuses)}.",
+            details={"import_status": record.status},
+        )
+
+
+def _need_rows_wanted(record: Import) -> None:
+    _need_status(record, _READY)
+    if record.undone is not None:
+        raise WrongState(
+            "Undoing this import has begun; revert it to undo the rest.",
+            code="undoing_begun",
             details={"import_status": record.status},
         )
 

@@ -1,0 +1,125 @@
+"""Undoing an import: in pages, in parts, and what is refused once it has begun."""
+
+import asyncio
+from uuid import UUID
+
+import pytest
+
+from crm_api.api.services import open_database
+from crm_api.kit.db.database import WORKER_ROLE
+from crm_api.kit.jobs import JobContext, LeaseLost
+from crm_api.platform.jobs.queue import JobQueue
+from crm_api.platform.transfer import revert
+from crm_api.platform.transfer.events import RunImport
+from crm_api.platform.transfer.jobs import revert_import, run_import
+from support.clients import problem
+
+
+@pytest.fixture
+async def queue(settings):
+    shared = open_database(settings, WORKER_ROLE)
+    yield JobQueue(shared)
+    await shared.close()
+
+
+@pytest.mark.parametrize("page", [1, 3, 500])
+async def test_each_record_is_put_back_once(files, client, worker, csv_of, monkeypatch, page):
+    monkeypatch.setattr(revert, "PAGE", page)
+    old = await client.made("contacts", {"last_name": "Old", "email": "0@example.com"})
+    rows = [[f"Name {n}", f"{n % 3}@example.com", f"Works {n % 2}"] for n in range(9)]
+    record = await files.imported(csv_of(["Last Name", "Email", "Company Name"], *rows))
+    assert record["counts"] == {"create": 2, "update": 7, "unchanged": 0, "skip": 0, "error": 0}
+    feed = (await client.read("events", limit=200))["data"]
+    touched = {e["record_id"] for e in feed if e["cause_id"] == record["id"]}
+    result = await files.done(record["id"], "revert")
+    assert result["kept"] == 0
+    assert sum(result.values()) == len(touched)
+    assert await files.all("companies") == []
+    (left,) = await files.all("contacts")
+    assert (left["id"], left["last_name"]) == (old["id"], "Old")
+    assert (await client.read(f"imports/{record['id']}"))["undone"] == result
+
+
+async def test_undoing_goes_on_where_it_was_stopped(files, client, worker, csv_of, monkeypatch):
+    monkeypatch.setattr(revert, "PAGE", 2)
+    old = [
+        await client.made("contacts", {"last_name": "Old", "email": f"{n}@example.com"})
+        for n in range(20)
+    ]
+    rows = [[f"Name {n}", f"{n}@example.com"] for n in range(300)]
+    record = await files.imported(csv_of(["Last Name", "Email"], *rows))
+    at = f"/v1/imports/{record['id']}"
+    tags = {(await client.get(at)).headers["etag"]}
+    job = await files.begin(record["id"], "revert")
+    for _ in range(1000):
+        answer = await client.get(at)
+        tags.add(answer.headers["etag"])
+        if answer.json()["undone"]["removed"] > 20:
+            break
+        await asyncio.sleep(0.01)
+    assert len(tags) > 2
+    await client.post(f"/v1/jobs/{job}/cancel")
+    await files.wait(job, "cancelled")
+    part = (await client.read(f"imports/{record['id']}"))["undone"]
+    assert 0 < part["removed"] < 280
+    for verb in ("start", "validate"):
+        problem(await client.post(f"{at}/{verb}"), 409, "undoing_begun")
+    problem(await client.patch(at, json={"options": {"tags": ["x"]}}), 409, "undoing_begun")
+    refused = await client.gql(
+        "mutation($id: UUID!) { startImport(id: $id) { jobId } }", id=record["id"]
+    )
+    assert refused["errors"][0]["extensions"]["code"] == "undoing_begun"
+    result = await files.done(record["id"], "revert")
+    assert result == {"removed": 280, "restored": 20, "kept": 0}
+    assert (await client.read(f"imports/{record['id']}"))["status"] == "reverted"
+    assert {c["id"] for c in await files.all("contacts")} == {c["id"] for c in old}
+    assert {c["last_name"] for c in await files.all("contacts")} == {"Old"}
+
+
+async def test_a_revert_that_was_cancelled_before_its_first_step_can_be_asked_for_again(
+    files, client, csv_of, queue, org, database, settings
+):
+    async def carry_out(runner, verb):
+        job = await queue.claim(org.id, UUID(await files.begin(record["id"], verb)))
+        context = JobContext(database, job.actor, job, settings.files_dir)
+        result = await runner.run(context, runner.message(UUID(record["id"])))
+        await queue.succeed(job, result)
+
+    record = await files.made(csv_of(["Last Name"], ["A"]))
+    at = f"/v1/imports/{record['id']}"
+    await carry_out(run_import, "start")
+    job_id = await files.begin(record["id"], "revert")
+    problem(await client.post(f"{at}/revert"), 409, "wrong_state")
+    await client.post(f"/v1/jobs/{job_id}/cancel")
+    for verb in ("start", "validate"):
+        found = problem(await client.post(f"{at}/{verb}"), 409, "undoing_begun")
+        assert "revert it" in found["detail"]
+    await carry_out(revert_import, "revert")
+    now = await client.read(f"imports/{record['id']}")
+    assert (now["status"], now["undone"]["removed"]) == ("reverted", 1)
+
+
+async def test_who_lost_the_lease_does_not_end_the_import(
+    files, client, csv_of, database, settings, owner, queue, org
+):
+    record = await files.made(csv_of(["Last Name"], ["A"]))
+    job_id = UUID(await files.begin(record["id"], "start"))
+    held = await queue.claim(org.id, job_id)
+    # The worker hangs until its lease has run out, and another one takes the job over.
+    await owner.execute(
+        "UPDATE jobs SET status = 'queued', lease_token = NULL WHERE id = $1", job_id
+    )
+    taken = await queue.claim(org.id, job_id)
+    assert held is not None
+    assert taken is not None
+    (file,) = (settings.files_dir / str(org.id)).iterdir()
+    away = file.rename(file.with_suffix(".away"))
+    message = RunImport(UUID(record["id"]))
+    # Without its file the straggler would write `failed`.
+    with pytest.raises(LeaseLost):
+        await run_import.run(JobContext(database, held.actor, held, settings.files_dir), message)
+    now = await client.read(f"imports/{record['id']}")
+    assert (now["status"], now["failure"], now["version"]) == ("running", None, 2)
+    away.rename(file)
+    await run_import.run(JobContext(database, taken.actor, taken, settings.files_dir), message)
+    assert (await client.read(f"imports/{record['id']}"))["status"] == "completed"
