@@ -85,11 +85,13 @@ def serve(
 @app.command(epilog=EPILOG)
 def worker() -> None:
     """Run background work until SIGTERM; as many workers as you like may run."""
+    import uvloop
+
     from crm_api.worker import run
 
     settings = _settings()
     _require(settings, "database_url", "redis_url", "secret_key")
-    asyncio.run(run(settings))
+    uvloop.run(run(settings))
 
 
 @app.command(epilog=EPILOG)

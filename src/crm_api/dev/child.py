@@ -1,6 +1,5 @@
 """The API or the worker as a child of `crm-api dev`: `python -m crm_api.dev.child api 5`."""
 
-import asyncio
 import os
 import signal
 import socket
@@ -41,10 +40,12 @@ def _serve_api(descriptor: int) -> None:
 
 
 def _work() -> None:
+    import uvloop
+
     from crm_api.settings import Settings
     from crm_api.worker import run
 
-    asyncio.run(run(Settings()))  # pyright: ignore[reportCallIssue]
+    uvloop.run(run(Settings()))  # pyright: ignore[reportCallIssue]
 
 
 if __name__ == "__main__":
