@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 from uuid import UUID
 
-from crm_api.domains.companies.models import Company
 from crm_api.domains.companies.schemas import CompanyCreate
 from crm_api.domains.companies.service import CompanyService, circle
 from crm_api.kit.crud.service import values_of
@@ -12,11 +11,10 @@ from crm_api.kit.db.tx import Tx
 from crm_api.kit.values import codes
 from crm_api.kit.values.errors import BadValue
 from crm_api.kit.values.names import sort_key
-from crm_api.platform.transfer.importer import Draft, Importer, address_of, points_of
+from crm_api.platform.transfer.importer import Draft, Importer, data_of, readable
 from crm_api.platform.transfer.reading.aliases import COMPANY_FIELDS
 from crm_api.platform.transfer.reading.mapping import FieldHint
 
-_UNREAD = {"owner_email", "created_at"}
 _PLAIN = ("name", "legal_name", "industry", "employees", "tax_id", "description", "source")
 
 
@@ -24,11 +22,8 @@ class CompanyImporter(Importer):
     """Rows of companies."""
 
     target = "company"
-    fields: ClassVar[Mapping[str, FieldHint]] = {
-        name: hint for name, hint in COMPANY_FIELDS.items() if name not in _UNREAD
-    }
+    fields: ClassVar[Mapping[str, FieldHint]] = readable(COMPANY_FIELDS)
     match = ("external_id", "domain", "email", "name")
-    shape = CompanyCreate
     service = CompanyService
     touched = (CompanyService,)
 
@@ -59,14 +54,6 @@ class CompanyImporter(Importer):
         """A parent is given by its name."""
         return "parent" if path[0] == "parent_id" else super().pointed(path)
 
-    def add(self, tx: Tx, draft: Draft) -> None:
-        """A new company."""
-        CompanyService(tx).add({**draft.values, "id": draft.record_id})
-
-    async def absorb(self, tx: Tx, current: Company, draft: Draft) -> None:
-        """Take over what the row says."""
-        await CompanyService(tx).apply(current, self.patch(current, draft))
-
 
 def _need_tree(parents: Mapping[UUID | None, UUID]) -> None:
     """Refuse rows that stand below themselves.
@@ -87,7 +74,7 @@ def _need_tree(parents: Mapping[UUID | None, UUID]) -> None:
 
 def company_of(texts: Mapping[str, list[Any]]) -> dict[str, Any]:
     """The creation shape of a company from cells by field."""
-    data: dict[str, Any] = {name: texts[name][0] for name in _PLAIN if texts.get(name)}
+    data = data_of(texts, _PLAIN)
     if "industry" in data:
         data["industry"] = code_of(data["industry"])
     if texts.get("lifecycle"):
@@ -95,15 +82,6 @@ def company_of(texts: Mapping[str, list[Any]]) -> dict[str, Any]:
     data |= _web(texts)
     if texts.get("revenue"):
         data |= {"annual_revenue": texts["revenue"][0], "currency": "EUR"}
-    collections = {
-        "emails": points_of(texts, "email"),
-        "phones": points_of(texts, "phone"),
-        "addresses": address_of(texts),
-        "tags": [tag for tags in texts.get("tags", ()) for tag in tags],
-    }
-    data |= {name: found for name, found in collections.items() if found}
-    if texts.get("address.country"):
-        data["country"] = texts["address.country"][0]
     if "name" not in data and data.get("domains"):
         data["name"] = data["domains"][0]
     return data

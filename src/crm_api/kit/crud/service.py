@@ -33,6 +33,8 @@ class CrudService(Generic[E]):
     """The first half of its scopes, such as `contacts`."""
     plural: ClassVar[str]
     """The collection's name on the wire, such as `contacts`."""
+    create_shape: ClassVar[type[Create]]
+    update_shape: ClassVar[type[Update]]
     plain: ClassVar[bool] = True
     """Whether it has the routes of `crud_router`, which the generic tests then try."""
 
@@ -51,7 +53,13 @@ class CrudService(Generic[E]):
 
         `current` is None at creation. Raises `Invalid` with a pointer where a rule is broken.
         """
-        del current, country
+        del country
+        return cls.derive(values, current)
+
+    @classmethod
+    def derive(cls, values: dict[str, Any], current: E | None) -> dict[str, Any]:
+        """Add what the domain computes from column values, such as a sort key."""
+        del current
         return values
 
     async def prepare(self, values: dict[str, Any], current: E | None) -> dict[str, Any]:
@@ -229,11 +237,6 @@ class CrudService(Generic[E]):
             for name, value in shown.items()
         }
         return self.derive(typed, current)
-
-    def derive(self, values: dict[str, Any], current: E) -> dict[str, Any]:
-        """Add what the domain computes from these values, such as a sort key."""
-        del current
-        return values
 
     def _python_type(self, name: str) -> Any:
         kind = getattr(self.model, name).type

@@ -12,7 +12,7 @@ from crm_api.kit.query.selection import Selection
 from crm_api.kit.rest import answers, params
 from crm_api.kit.rest.problems import problems
 from crm_api.kit.rest.requests import Reading, StrictRoute, Writing
-from crm_api.kit.schema import Create, Out, Update
+from crm_api.kit.schema import Out
 
 IfMatch = Annotated[
     str | None,
@@ -52,18 +52,12 @@ def page_shape(out: type[BaseModel]) -> type[BaseModel]:
     return cast("type[BaseModel]", shape)
 
 
-def crud_router(
-    service: type[CrudService[Any]],
-    *,
-    create: type[Create],
-    update: type[Update],
-    out: type[Out],
-    made: type[Out] | None = None,
-) -> APIRouter:
+def crud_router(service: type[CrudService[Any]], *, made: type[Out] | None = None) -> APIRouter:
     """List, query, create, read, patch, bin and restore; `made` is what creation answers."""
     plural = service.plural
     router = new_router(plural, plural.replace("_", "-"))
     listing = service.repository.listing
+    create, update, out = service.create_shape, service.update_shape, listing.out
     one = listing.entity
     single = "".join(word.capitalize() for word in one.split("_"))
     many = "".join(word.capitalize() for word in plural.split("_"))
