@@ -2,7 +2,7 @@
 
 import pytest
 
-from support.clients import pointers, problem
+from support.clients import problem
 
 
 def values(points):

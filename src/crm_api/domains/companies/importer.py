@@ -1,6 +1,6 @@
 """How rows of a file become companies."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -8,6 +8,7 @@ from crm_api.domains.companies.schemas import CompanyCreate
 from crm_api.domains.companies.service import CompanyService, circle
 from crm_api.kit.crud.service import values_of
 from crm_api.kit.db.tx import Tx
+from crm_api.kit.errors import Invalid
 from crm_api.kit.values import codes
 from crm_api.kit.values.errors import BadValue
 from crm_api.kit.values.names import sort_key
@@ -73,10 +74,10 @@ def _need_tree(parents: Mapping[UUID | None, UUID]) -> None:
 
 
 def company_of(texts: Mapping[str, list[Any]]) -> dict[str, Any]:
-    """The creation shape of a company from cells by field."""
+    """The creation shape of a company from cells by field; raises `Invalid`."""
     data = data_of(texts, _PLAIN)
     if "industry" in data:
-        data["industry"] = code_of(data["industry"])
+        data["industry"] = _read(code_of, data["industry"], "industry")
     if texts.get("lifecycle"):
         data["lifecycle"] = texts["lifecycle"][0].strip().lower()
     data |= _web(texts)
@@ -90,11 +91,19 @@ def company_of(texts: Mapping[str, list[Any]]) -> dict[str, Any]:
 def _web(texts: Mapping[str, list[Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     sites = texts.get("website", ())
-    if domains := [codes.domain(value) for value in texts.get("domain") or sites[:1]]:
+    known, field = (texts["domain"], "domain") if texts.get("domain") else (sites[:1], "website")
+    if domains := [_read(codes.domain, value, field) for value in known]:
         found["domains"] = domains
     if sites:
-        found["website"] = codes.url(sites[0])
+        found["website"] = _read(codes.url, sites[0], "website")
     return found
+
+
+def _read(convert: Callable[[str], str], text: str, field: str) -> str:
+    try:
+        return convert(text)
+    except BadValue as error:
+        raise Invalid.at(f"/{field}", error.code, str(error)) from None
 
 
 def code_of(text: str) -> str:

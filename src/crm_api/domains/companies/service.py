@@ -51,8 +51,8 @@ class CompanyService(NamedService[Company]):
     @classmethod
     def words(cls, record: Mapping[str, Any]) -> Iterable[str | None]:
         """Found by its names, domains and points."""
-        names = (record["name"], record.get("legal_name"))
-        return [*names, *record["domains"], *words_of(record)]
+        own = (record.get("legal_name"), *record["domains"])
+        return [*super().words(record), *own, *words_of(record)]
 
 
 def circle() -> Conflict:

@@ -14,7 +14,6 @@ from crm_api.domains.contacts.service import ContactService, EmploymentService
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Fault, Invalid
 from crm_api.kit.faults import faults_of
-from crm_api.kit.values.errors import BadValue
 from crm_api.platform.transfer.importer import Draft, Importer, data_of, readable
 from crm_api.platform.transfer.reading.aliases import CONTACT_FIELDS
 from crm_api.platform.transfer.reading.mapping import FieldHint
@@ -119,15 +118,16 @@ def _company_of(cells: tuple[tuple[str, tuple[Any, ...]], ...]) -> dict[str, Any
         if "name" not in data:
             return None
         CompanyCreate.model_validate(data)
-    except BadValue as error:
-        raise Invalid(
-            str(error), faults=[Fault(error.code, str(error), pointer="/company/domain")]
-        ) from None
+    except Invalid as error:
+        raise _within_company(error.faults) from None
     except ValidationError as error:
-        found = faults_of(error.errors(include_url=False))
-        moved = [Fault(f.code, f.message, pointer=f"/company{f.pointer}") for f in found]
-        raise Invalid("The company is wrong.", faults=moved) from None
+        raise _within_company(faults_of(error.errors(include_url=False))) from None
     return data
+
+
+def _within_company(faults: Sequence[Fault]) -> Invalid:
+    moved = [Fault(f.code, f.message, pointer=f"/company{f.pointer}") for f in faults]
+    return Invalid("The company is wrong.", faults=moved)
 
 
 def _company_key(company: Mapping[str, Any]) -> tuple[str, str]:
