@@ -248,7 +248,8 @@ class CrudService(Generic[E]):
     def _index_rows(self, record: Mapping[str, Any]) -> tuple[set[tuple[str, str]], str]:
         if record.get("deleted_at") is not None:
             return set(), ""
-        external = (("external", f"{s}:{i}") for s, i in (record["external_ids"] or {}).items())
+        ids: dict[str, str] = record["external_ids"] or {}
+        external = (("external", f"{s}:{i}") for s, i in ids.items())
         words = search_words(*self.words(record))
         return {*self.keys(record), *external}, " ".join(f"'{word}'" for word in words)
 

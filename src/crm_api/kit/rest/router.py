@@ -1,6 +1,6 @@
 """The routes of a plain collection."""
 
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Path, Request, Response
@@ -42,14 +42,13 @@ def new_router(tag: str, prefix: str) -> APIRouter:
 def page_shape(out: type[BaseModel]) -> type[BaseModel]:
     """The documented shape of a list of these."""
     name = f"{out.__name__.removesuffix('Out')}Page"
-    shape = create_model(
+    return create_model(
         name,
         __doc__="A page of a list.",
         data=(list[out], ...),  # pyright: ignore[reportInvalidTypeForm]
         next_cursor=(str | None, ...),
         total=(int | None, None),
     )
-    return cast("type[BaseModel]", shape)
 
 
 def crud_router(service: type[CrudService[Any]], *, made: type[Out] | None = None) -> APIRouter:
