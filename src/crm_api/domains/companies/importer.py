@@ -42,7 +42,7 @@ class CompanyImporter(Importer):
             for key, draft in wanted.items()
             if key not in here
         }
-        ids = {**here, **await found_or_made(tx, missing)}
+        ids: dict[tuple[str, str], Any] = {**here, **await found_or_made(tx, missing)}
         parents: dict[UUID | None, UUID] = {}
         for draft in named:
             parent = ids["name", key_of(draft.related["parent"])]
