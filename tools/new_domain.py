@@ -19,49 +19,37 @@ Invariants: a $word has a name.
 ''',
     "models.py": '''"""The table of $words."""
 
-from sqlalchemy import Index
-from sqlalchemy.orm import Mapped, mapped_column
-
-from crm_api.kit.db.base import Entity, KeyText
+from crm_api.kit.db.base import Entity
+from crm_api.kit.db.columns import Described, Named, ordered
 
 
-class $One(Entity):
+class $One(Named, Described, Entity):
     """One $word."""
 
     __tablename__ = "$many"
-    __table_args__ = (
-        Index("ix_${many}_created", "organization_id", "created_at", "id"),
-        Index("ix_${many}_updated", "organization_id", "updated_at", "id"),
-        Index("ix_${many}_name", "organization_id", "sort_name", "id"),
-    )
+    __table_args__ = ordered("$many", "created_at", "updated_at", "sort_name")
     entity = "$one"
-
-    name: Mapped[str] = mapped_column(KeyText)
-    sort_name: Mapped[str] = mapped_column(KeyText)
-    description: Mapped[str | None]
 ''',
     "schemas.py": '''"""What a $word looks like from outside."""
 
 from pydantic import Field
 
-from crm_api.kit.schema import Create, Name, Out, Prose, patch_of
+from crm_api.kit.schema import Create, DescribedFields, DescribedOut, Name, Out, patch_of
 
 
-class ${One}Create(Create):
+class ${One}Create(DescribedFields, Create):
     """The fields of a new $word."""
 
     name: Name = Field(description="The name it goes by.", examples=["Example"])
-    description: Prose | None = None
 
 
 ${One}Update = patch_of("${One}Update", ${One}Create)
 
 
-class ${One}Out(Out):
+class ${One}Out(DescribedOut, Out):
     """The fields of a $word."""
 
     name: str
-    description: str | None
 ''',
     "repository.py": '''"""How $words are listed and found."""
 
@@ -87,60 +75,31 @@ class $Many(Repository[$One]):
 ''',
     "service.py": '''"""The rules of $words."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any
-
 from crm_api.domains.$many.models import $One
 from crm_api.domains.$many.repository import $Many
-from crm_api.kit.crud.service import CrudService
-from crm_api.kit.values.names import sort_key
+from crm_api.domains.$many.schemas import ${One}Create, ${One}Update
+from crm_api.kit.crud.named import NamedService
 
 
-class ${One}Service(CrudService[$One]):
+class ${One}Service(NamedService[$One]):
     """Create, change, bin and restore $words."""
 
     repository = $Many
     area = "$many"
     plural = "$many"
-
-    @classmethod
-    def normalise(
-        cls, values: dict[str, Any], current: $One | None, country: str | None
-    ) -> dict[str, Any]:
-        """Add the sort key."""
-        del current, country
-        return _with_sort_key(values)
-
-    def derive(self, values: dict[str, Any], current: $One) -> dict[str, Any]:
-        """The sort key follows the name."""
-        del current
-        return _with_sort_key(values)
-
-    @classmethod
-    def words(cls, record: Mapping[str, Any]) -> Iterable[str | None]:
-        """Found by its name."""
-        return [record["name"]]
-
-
-def _with_sort_key(values: dict[str, Any]) -> dict[str, Any]:
-    return values | ({"sort_name": sort_key(values["name"])} if "name" in values else {})
+    create_shape = ${One}Create
+    update_shape = ${One}Update
 ''',
     "rest.py": '''"""$Title over REST."""
 
-from crm_api.domains.$many.schemas import ${One}Create, ${One}Out, ${One}Update
 from crm_api.domains.$many.service import ${One}Service
 from crm_api.kit.rest.router import crud_router
 
-router = crud_router(
-    ${One}Service,
-    create=${One}Create,
-    update=${One}Update,
-    out=${One}Out,
-)
+router = crud_router(${One}Service)
 ''',
     "graphql.py": '''"""$Title over GraphQL."""
 
-from crm_api.domains.$many.schemas import ${One}Create, ${One}Out, ${One}Update
+from crm_api.domains.$many.schemas import ${One}Out
 from crm_api.domains.$many.service import ${One}Service
 from crm_api.kit.graphql.fields import Collection
 from crm_api.kit.graphql.types import type_from
@@ -153,7 +112,7 @@ class $One:
 
 $CONSTANT = Collection(${One}Service, $One)
 Query = $CONSTANT.query()
-Mutation = $CONSTANT.mutation(${One}Create, ${One}Update)
+Mutation = $CONSTANT.mutation()
 ''',
     "module.py": '''"""$Title as a part of the product."""
 

@@ -1,7 +1,7 @@
 """The ASGI application."""
 
 import gc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
@@ -28,7 +28,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     logs.configure(settings)
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncGenerator[None, None]:
         app.state.services = AppServices(settings)
         # What lives as long as the process is not looked at again: it makes the slowest
         # requests eight times faster (docs/performance.md).

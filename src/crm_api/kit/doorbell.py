@@ -32,7 +32,7 @@ def connect(url: str) -> ArqRedis:
     options = {"socket_timeout": 3}
     if not url.startswith("unix:"):
         options |= {"socket_connect_timeout": 1, "socket_keepalive": True}
-    pool = ConnectionPool.from_url(url, health_check_interval=15, **options)
+    pool = ConnectionPool.from_url(url, health_check_interval=15, **options)  # pyright: ignore[reportUnknownMemberType]
     return ArqRedis(
         pool,
         job_serializer=serialize,

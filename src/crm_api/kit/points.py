@@ -1,12 +1,15 @@
 """Contact points: e-mail addresses, phone numbers and postal addresses of anybody."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, StringConstraints
+from sqlalchemy.orm import Mapped, mapped_column
 
+from crm_api.kit.db.base import KeyText
 from crm_api.kit.errors import Invalid
-from crm_api.kit.schema import Cleaned, Country, Line, Name, Schema
+from crm_api.kit.query.listing import Key
+from crm_api.kit.schema import Cleaned, Country, Language, Line, Name, Schema, TimeZone
 from crm_api.kit.values import email, phone
 from crm_api.kit.values.errors import BadValue
 
@@ -62,6 +65,53 @@ Points = Annotated[list[Point], Field(max_length=20)]
 Addresses = Annotated[list[Address], Field(max_length=20)]
 
 
+class Reachable:
+    """The columns of whoever is reached somewhere; `email` and `phone` are the primary ones."""
+
+    country: Mapped[str | None] = mapped_column(KeyText)
+    language: Mapped[str | None] = mapped_column(KeyText)
+    time_zone: Mapped[str | None] = mapped_column(KeyText)
+    email: Mapped[str | None] = mapped_column(KeyText)
+    phone: Mapped[str | None] = mapped_column(KeyText)
+    emails: Mapped[list[dict[str, Any]]]
+    phones: Mapped[list[dict[str, Any]]]
+    addresses: Mapped[list[dict[str, Any]]]
+
+
+class ReachableFields(Schema):
+    """Where somebody is reached."""
+
+    country: Country | None = Field(
+        None,
+        description="ISO 3166-1 alpha-2; names and alpha-3 codes are understood. "
+        "Phone numbers without a prefix are read by it.",
+    )
+    language: Language | None = None
+    time_zone: TimeZone | None = None
+    email: Annotated[str, Field(min_length=3, max_length=320)] | None = Field(
+        None, description="Short for the primary one of `emails`.", examples=["sample@example.com"]
+    )
+    phone: Annotated[str, Field(min_length=3, max_length=100)] | None = Field(
+        None, description="Short for the primary one of `phones`."
+    )
+    emails: Points = Field(default_factory=list)
+    phones: Points = Field(default_factory=list)
+    addresses: Addresses = Field(default_factory=list)
+
+
+class ReachableOut(BaseModel):
+    """Where somebody is reached, normalised."""
+
+    country: str | None
+    language: str | None
+    time_zone: str | None
+    email: str | None = Field(description="The primary e-mail address.")
+    phone: str | None = Field(description="The primary phone number.")
+    emails: list[PointOut]
+    phones: list[PointOut]
+    addresses: list[AddressOut]
+
+
 def email_key(value: str, country: str | None = None) -> str:
     """The form in which an e-mail address is looked up."""
     del country
@@ -73,12 +123,51 @@ def phone_key(value: str, country: str | None) -> str:
     return phone.normalise(value, country)
 
 
+POINT_KEYS = {"emails": Key("email", email_key), "phones": Key("phone", phone_key)}
+"""How a `Listing` looks up contact points."""
+
+
+def normalise_points(
+    values: dict[str, Any], current: Reachable | None, country: str | None
+) -> None:
+    """Normalise in place what `values` say of contact points; `current` is None at creation.
+
+    `country` is the organization's, for numbers of records without one of their own.
+    """
+    country = values.get("country") or (current and current.country) or country
+    for field, short in (("emails", "email"), ("phones", "phone")):
+        first = short in values and _expand(values, field, short, current)
+        if field in values:
+            found = normalised(values[field], field, country, first=short if first else None)
+            values[field] = found
+            values[short] = primary_of(values[field])
+    if "addresses" in values:
+        values["addresses"] = with_primary(values["addresses"], "addresses")
+
+
+def _expand(values: dict[str, Any], field: str, short: str, current: Reachable | None) -> bool:
+    """Turn `email` into the first and primary one of `emails`, keeping the others."""
+    value = values.pop(short)
+    if values.get(field):
+        if value is not None:
+            raise Invalid.at(f"/{short}", "given_twice", f"Give {short} or {field}, not both.")
+        return False
+    own = [] if value is None else [{"value": value, **_PRIMARY}]
+    kept = getattr(current, field) if current is not None else ()
+    values[field] = [*own, *(point for point in kept if not point["primary"])]
+    return value is not None
+
+
+_PRIMARY: dict[str, Any] = {"kind": "work", "primary": True, "status": "ok"}
+
+
 def normalised(
-    points: Sequence[dict[str, Any]], field: str, country: str | None
+    points: Sequence[dict[str, Any]], field: str, country: str | None, *, first: str | None = None
 ) -> list[dict[str, Any]]:
     """Points with their values normalised, repeats dropped and exactly one primary.
 
-    Raises `Invalid` with a pointer to the value that is wrong.
+    Raises `Invalid` with a pointer to the value that is wrong; `first` is the field that the first
+    one was given as, if it is another.
     """
     found: dict[str, dict[str, Any]] = {}
     for index, point in enumerate(points):
@@ -89,7 +178,8 @@ def normalised(
             else:
                 key = value = phone.normalise(point["value"], country)
         except BadValue as error:
-            raise Invalid.at(f"/{field}/{index}/value", error.code, str(error)) from None
+            place = first if first and not index else f"{field}/{index}/value"
+            raise Invalid.at(f"/{place}", error.code, str(error)) from None
         if key not in found:
             found[key] = {**point, "value": value}
         elif point["primary"]:
@@ -110,6 +200,11 @@ def with_primary(points: list[dict[str, Any]], field: str) -> list[dict[str, Any
 def primary_of(points: Sequence[dict[str, Any]]) -> str | None:
     """The value of the primary point."""
     return next((point["value"] for point in points if point["primary"]), None)
+
+
+def words_of(record: Mapping[str, Any]) -> list[str]:
+    """The texts by which a record's e-mail addresses and phone numbers are found."""
+    return [point["value"] for point in (*record["emails"], *record["phones"])]
 
 
 def keys_of(record: Any) -> list[tuple[str, str]]:

@@ -97,6 +97,16 @@ Domain = Annotated[
 Url = Annotated[str, StringConstraints(min_length=3, max_length=2000), AfterValidator(codes.url)]
 
 
+def _unique(values: list[str]) -> list[str]:
+    return list(dict.fromkeys(values))
+
+
+Unique = AfterValidator(_unique)
+"""A list of texts of which repeats are dropped."""
+
+Tags = Annotated[list[Tag], Field(max_length=100), Unique]
+
+
 def _amount(value: Any) -> Any:
     if isinstance(value, float):
         raise ValueError("money is a decimal string, never a float")  # noqa: TRY004
@@ -167,6 +177,22 @@ class Create(Schema):
     external_ids: ExternalIds = Field(default_factory=dict)
 
 
+class DescribedFields(Schema):
+    """What may be said about a record of any kind."""
+
+    tags: Tags = Field(default_factory=list)
+    source: Name | None = Field(None, description="Where the record comes from.")
+    description: Prose | None = None
+
+
+class DescribedOut(BaseModel):
+    """What is said about a record of any kind."""
+
+    tags: list[str]
+    source: str | None
+    description: str | None
+
+
 class Update(Schema):
     """JSON merge patch (RFC 7396): absent leaves, null clears."""
 
@@ -174,7 +200,8 @@ class Update(Schema):
 def patch_of(name: str, create: type[Create], *, required: Iterable[str] = ()) -> type[Update]:
     """The merge patch shape of a creation shape: the same fields, each optional and nullable.
 
-    Fields without a default in `create`, and those in `required`, cannot be cleared.
+    Fields without a default in `create`, and those in `required`, cannot be cleared. A list that
+    is cleared is empty.
     """
     kept = {n for n, info in create.model_fields.items() if info.is_required()} | set(required)
     fields: dict[str, Any] = {}
@@ -184,8 +211,14 @@ def patch_of(name: str, create: type[Create], *, required: Iterable[str] = ()) -
             annotation = ExternalIdsPatch
         if field_name not in kept:
             annotation = Optional[annotation]  # noqa: UP045 - built at run time
+            if info.default_factory is list:
+                annotation = Annotated[annotation, AfterValidator(_or_empty)]
         fields[field_name] = (annotation, Field(None, description=info.description))
     return create_model(name, __base__=Update, __doc__=Update.__doc__, **fields)
+
+
+def _or_empty(value: list[Any] | None) -> list[Any]:
+    return [] if value is None else value
 
 
 def rebuild_annotation(info: FieldInfo) -> Any:

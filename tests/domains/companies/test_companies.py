@@ -110,8 +110,3 @@ async def test_children_are_found_through_their_parent(client):
     assert [row["id"] for row in found["data"]] == [child["id"]]
     found = await client.read("companies", **{"filter[children][count][gte]": "1"})
     assert [row["id"] for row in found["data"]] == [parent["id"]]
-
-
-async def test_tags_are_kept_once(client):
-    made = await client.made("companies", {"name": "E", "tags": ["a", "b", "a"]})
-    assert made["tags"] == ["a", "b"]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from support.clients import pointers, problem
+from support.clients import problem
 
 
 def values(points):
@@ -55,27 +55,6 @@ async def test_short_email_is_the_primary_of_many(client):
     assert (changed["email"], changed["emails"]) == (None, [])
 
 
-async def test_short_and_long_form_exclude_each_other(client):
-    body = {"email": "a@example.com", "emails": [{"value": "b@example.com"}]}
-    assert pointers(problem(await client.post("/v1/contacts", json=body), 422)) == ["/email"]
-
-
-async def test_two_primaries_are_an_error(client):
-    both = [{"value": f"{n}@example.com", "primary": True} for n in "ab"]
-    answer = await client.post("/v1/contacts", json={"emails": both})
-    assert pointers(problem(answer, 422)) == ["/emails"]
-
-
-async def test_bad_point_has_its_place(client):
-    emails = [{"value": "good@example.com"}, {"value": "bad"}]
-    answer = await client.post("/v1/contacts", json={"emails": emails})
-    assert pointers(problem(answer, 422)) == ["/emails/1/value"]
-    answer = await client.post("/v1/contacts", json={"last_name": "P", "email": "nonsense"})
-    assert pointers(problem(answer, 422))[0].startswith("/email")
-    answer = await client.post("/v1/contacts", json={"last_name": "P", "phone": "nonsense"})
-    assert pointers(problem(answer, 422))[0].startswith("/phone")
-
-
 async def test_phones_are_read_by_the_contacts_country_first(client):
     german = await client.made("contacts", {"last_name": "P", "phone": "030 901820"})
     assert german["phone"] == "+4930901820"
@@ -102,13 +81,6 @@ async def test_emails_are_found_in_any_spelling(client):
     assert (await client.read("contacts", **{"filter[emails]": asked}))["data"] == []
     await client.post(f"/v1/contacts/{made['id']}/restore")
     assert len((await client.read("contacts", **{"filter[emails]": asked}))["data"]) == 1
-
-
-async def test_addresses_have_one_primary(client):
-    made = await client.made(
-        "contacts", {"last_name": "P", "addresses": [{"city": "Berlin"}, {"city": "Paris"}]}
-    )
-    assert [address["primary"] for address in made["addresses"]] == [True, False]
 
 
 async def test_cyrillic_names_are_in_alphabetical_order(client):

@@ -1,6 +1,8 @@
 """Jobs as their owners see them."""
 
+import asyncio
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import ClassVar
 
 from crm_api.kit.db.tx import unit_of_work
@@ -68,3 +70,38 @@ async def test_scopes(client, read_only, keyed, tx_of, org):
     problem(await stranger.get("/v1/jobs"), 403, "insufficient_scope")
     graph = await read_only.gql("mutation($id: UUID!) { cancelJob(id: $id) { id } }", id=id)
     assert graph["errors"][0]["extensions"]["code"] == "insufficient_scope"
+
+
+async def test_jobs_over_graphql_are_the_same(client, tx_of, org):
+    made = [await job_of(tx_of, org) for _ in range(3)]
+    document = """query($after: String, $status: String) {
+        jobs(first: 2, after: $after, status: $status) { data { id status kind } nextCursor } }"""
+    first = (await client.data(document, status="queued"))["jobs"]
+    rest = (await client.read("jobs", limit=2, status="queued"))["data"]
+    assert first["data"] == [{name: job[name] for name in ("id", "status", "kind")} for job in rest]
+    second = (await client.data(document, status="queued", after=first["nextCursor"]))["jobs"]
+    assert [job["id"] for job in [*first["data"], *second["data"]]] == made[::-1]
+    assert second["nextCursor"] is None
+
+
+async def test_a_stream_tells_each_change_until_the_end(client, tx_of, org):
+    id = await job_of(tx_of, org)
+
+    async def end():
+        await asyncio.sleep(0.3)
+        await client.post(f"/v1/jobs/{id}/cancel")
+
+    ending = asyncio.create_task(end())
+    stream = await client.get(f"/v1/jobs/{id}/events")
+    await ending
+    events = [part.partition("\n")[0] for part in stream.text.strip().split("\n\n")]
+    assert events == ["event: progress", "event: progress", "event: end"]
+    assert '"status":"queued"' in stream.text.partition("\n\n")[0]
+    assert '"status":"cancelled"' in stream.text.rpartition("event: end")[2]
+
+
+async def test_a_job_of_later_is_not_rung_for(tx_of, org, client):
+    async with unit_of_work(tx_of(org)) as tx:
+        id = tx.enqueue(Wait(1), run_at=datetime(2100, 1, 1, tzinfo=UTC))
+        assert tx.jobs == []
+    assert (await client.read(f"jobs/{id}"))["status"] == "queued"

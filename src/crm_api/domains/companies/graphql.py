@@ -4,7 +4,7 @@ from typing import Annotated
 
 import strawberry
 
-from crm_api.domains.companies.schemas import CompanyCreate, CompanyOut, CompanyUpdate
+from crm_api.domains.companies.schemas import CompanyOut
 from crm_api.domains.companies.service import CompanyService
 from crm_api.kit.graphql.fields import Collection, related
 from crm_api.kit.graphql.types import type_from
@@ -19,4 +19,4 @@ class Company:
 
 COMPANIES = Collection(CompanyService, Company)
 Query = COMPANIES.query()
-Mutation = COMPANIES.mutation(CompanyCreate, CompanyUpdate)
+Mutation = COMPANIES.mutation()

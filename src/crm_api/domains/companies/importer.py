@@ -1,22 +1,21 @@
 """How rows of a file become companies."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 from uuid import UUID
 
-from crm_api.domains.companies.models import Company
 from crm_api.domains.companies.schemas import CompanyCreate
 from crm_api.domains.companies.service import CompanyService, circle
 from crm_api.kit.crud.service import values_of
 from crm_api.kit.db.tx import Tx
+from crm_api.kit.errors import Invalid
 from crm_api.kit.values import codes
 from crm_api.kit.values.errors import BadValue
 from crm_api.kit.values.names import sort_key
-from crm_api.platform.transfer.importer import Draft, Importer, address_of, points_of
+from crm_api.platform.transfer.importer import Draft, Importer, data_of, readable
 from crm_api.platform.transfer.reading.aliases import COMPANY_FIELDS
 from crm_api.platform.transfer.reading.mapping import FieldHint
 
-_UNREAD = {"owner_email", "created_at"}
 _PLAIN = ("name", "legal_name", "industry", "employees", "tax_id", "description", "source")
 
 
@@ -24,11 +23,8 @@ class CompanyImporter(Importer):
     """Rows of companies."""
 
     target = "company"
-    fields: ClassVar[Mapping[str, FieldHint]] = {
-        name: hint for name, hint in COMPANY_FIELDS.items() if name not in _UNREAD
-    }
+    fields: ClassVar[Mapping[str, FieldHint]] = readable(COMPANY_FIELDS)
     match = ("external_id", "domain", "email", "name")
-    shape = CompanyCreate
     service = CompanyService
     touched = (CompanyService,)
 
@@ -46,7 +42,7 @@ class CompanyImporter(Importer):
             for key, draft in wanted.items()
             if key not in here
         }
-        ids = {**here, **await found_or_made(tx, missing)}
+        ids: dict[tuple[str, str], Any] = {**here, **await found_or_made(tx, missing)}
         parents: dict[UUID | None, UUID] = {}
         for draft in named:
             parent = ids["name", key_of(draft.related["parent"])]
@@ -58,14 +54,6 @@ class CompanyImporter(Importer):
     def pointed(self, path: Sequence[str]) -> str:
         """A parent is given by its name."""
         return "parent" if path[0] == "parent_id" else super().pointed(path)
-
-    def add(self, tx: Tx, draft: Draft) -> None:
-        """A new company."""
-        CompanyService(tx).add({**draft.values, "id": draft.record_id})
-
-    async def absorb(self, tx: Tx, current: Company, draft: Draft) -> None:
-        """Take over what the row says."""
-        await CompanyService(tx).apply(current, self.patch(current, draft))
 
 
 def _need_tree(parents: Mapping[UUID | None, UUID]) -> None:
@@ -86,24 +74,15 @@ def _need_tree(parents: Mapping[UUID | None, UUID]) -> None:
 
 
 def company_of(texts: Mapping[str, list[Any]]) -> dict[str, Any]:
-    """The creation shape of a company from cells by field."""
-    data: dict[str, Any] = {name: texts[name][0] for name in _PLAIN if texts.get(name)}
+    """The creation shape of a company from cells by field; raises `Invalid`."""
+    data = data_of(texts, _PLAIN)
     if "industry" in data:
-        data["industry"] = code_of(data["industry"])
+        data["industry"] = _read(code_of, data["industry"], "industry")
     if texts.get("lifecycle"):
         data["lifecycle"] = texts["lifecycle"][0].strip().lower()
     data |= _web(texts)
     if texts.get("revenue"):
         data |= {"annual_revenue": texts["revenue"][0], "currency": "EUR"}
-    collections = {
-        "emails": points_of(texts, "email"),
-        "phones": points_of(texts, "phone"),
-        "addresses": address_of(texts),
-        "tags": [tag for tags in texts.get("tags", ()) for tag in tags],
-    }
-    data |= {name: found for name, found in collections.items() if found}
-    if texts.get("address.country"):
-        data["country"] = texts["address.country"][0]
     if "name" not in data and data.get("domains"):
         data["name"] = data["domains"][0]
     return data
@@ -112,11 +91,19 @@ def company_of(texts: Mapping[str, list[Any]]) -> dict[str, Any]:
 def _web(texts: Mapping[str, list[Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     sites = texts.get("website", ())
-    if domains := [codes.domain(value) for value in texts.get("domain") or sites[:1]]:
+    known, field = (texts["domain"], "domain") if texts.get("domain") else (sites[:1], "website")
+    if domains := [_read(codes.domain, value, field) for value in known]:
         found["domains"] = domains
     if sites:
-        found["website"] = codes.url(sites[0])
+        found["website"] = _read(codes.url, sites[0], "website")
     return found
+
+
+def _read(convert: Callable[[str], str], text: str, field: str) -> str:
+    try:
+        return convert(text)
+    except BadValue as error:
+        raise Invalid.at(f"/{field}", error.code, str(error)) from None
 
 
 def code_of(text: str) -> str:

@@ -6,7 +6,7 @@ from uuid import UUID
 from crm_api.domains.companies.models import Company
 from crm_api.domains.companies.schemas import CompanyOut
 from crm_api.kit.crud.repository import Repository
-from crm_api.kit.points import email_key, phone_key
+from crm_api.kit.points import POINT_KEYS
 from crm_api.kit.query.listing import Key, Listing, Relation
 from crm_api.kit.values import codes
 
@@ -26,11 +26,7 @@ LISTING: Listing = Listing(
         Relation("parent", lambda: LISTING, Company.parent_id, Company.id),
         Relation("children", lambda: LISTING, Company.id, Company.parent_id, many=True),
     ),
-    keys={
-        "emails": Key("email", email_key),
-        "phones": Key("phone", phone_key),
-        "domains": Key("domain", domain_key),
-    },
+    keys={**POINT_KEYS, "domains": Key("domain", domain_key)},
     searchable=True,
 )
 

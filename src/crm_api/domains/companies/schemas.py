@@ -7,34 +7,32 @@ from uuid import UUID
 from pydantic import Field
 
 from crm_api.domains.companies.models import Lifecycle
-from crm_api.kit.points import Addresses, AddressOut, PointOut, Points
+from crm_api.kit.points import ReachableFields, ReachableOut
 from crm_api.kit.schema import (
     Amount,
     AmountOut,
     Code,
-    Country,
     Create,
     Currency,
     Day,
+    DescribedFields,
+    DescribedOut,
     Domain,
-    Language,
     Name,
     Out,
-    Prose,
     Short,
-    Tag,
-    TimeZone,
+    Unique,
     Url,
     patch_of,
 )
 
 
-class CompanyCreate(Create):
+class CompanyCreate(ReachableFields, DescribedFields, Create):
     """A new company."""
 
     name: Name = Field(description="The name it goes by.", examples=["Example Industries"])
     legal_name: Name | None = Field(None, description="The registered name.")
-    domains: Annotated[list[Domain], Field(max_length=50)] = Field(
+    domains: Annotated[list[Domain], Field(max_length=50), Unique] = Field(
         default_factory=list,
         description="Internet domains, without `www`.",
         examples=[["acme.com"]],
@@ -50,21 +48,12 @@ class CompanyCreate(Create):
     currency: Currency | None = None
     tax_id: Short | None = None
     founded_on: Day | None = None
-    country: Country | None = None
-    language: Language | None = None
-    time_zone: TimeZone | None = None
-    emails: Points = Field(default_factory=list)
-    phones: Points = Field(default_factory=list)
-    addresses: Addresses = Field(default_factory=list)
-    tags: Annotated[list[Tag], Field(max_length=100)] = Field(default_factory=list)
-    source: Name | None = Field(None, description="Where the record comes from.")
-    description: Prose | None = None
 
 
 CompanyUpdate = patch_of("CompanyUpdate", CompanyCreate, required=("lifecycle",))
 
 
-class CompanyOut(Out):
+class CompanyOut(ReachableOut, DescribedOut, Out):
     """A company."""
 
     name: str
@@ -79,14 +68,3 @@ class CompanyOut(Out):
     currency: str | None
     tax_id: str | None
     founded_on: date | None
-    country: str | None
-    language: str | None
-    time_zone: str | None
-    email: str | None = Field(description="The primary e-mail address.")
-    phone: str | None = Field(description="The primary phone number.")
-    emails: list[PointOut]
-    phones: list[PointOut]
-    addresses: list[AddressOut]
-    tags: list[str]
-    source: str | None
-    description: str | None

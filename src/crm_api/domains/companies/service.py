@@ -5,39 +5,30 @@ from typing import Any
 
 from crm_api.domains.companies.models import Company
 from crm_api.domains.companies.repository import Companies
-from crm_api.kit.crud.service import CrudService
+from crm_api.domains.companies.schemas import CompanyCreate, CompanyUpdate
+from crm_api.kit.crud.named import NamedService
 from crm_api.kit.errors import Conflict, Fault, Invalid
-from crm_api.kit.points import keys_of, normalised, primary_of, with_primary
-from crm_api.kit.values.names import sort_key
+from crm_api.kit.points import keys_of, normalise_points, words_of
 
 
-class CompanyService(CrudService[Company]):
+class CompanyService(NamedService[Company]):
     """Companies and their hierarchy."""
 
     repository = Companies
     area = "companies"
     plural = "companies"
+    create_shape = CompanyCreate
+    update_shape = CompanyUpdate
     records: Companies
 
     @classmethod
     def normalise(
         cls, values: dict[str, Any], current: Company | None, country: str | None
     ) -> dict[str, Any]:
-        """Normalise points, domains and the sort key."""
-        country = values.get("country") or (current and current.country) or country
-        if "name" in values:
-            values["sort_name"] = sort_key(values["name"])
-        for field, single in (("emails", "email"), ("phones", "phone")):
-            if field in values:
-                values[field] = normalised(values[field] or [], field, country)
-                values[single] = primary_of(values[field])
-        if "addresses" in values:
-            values["addresses"] = with_primary(values["addresses"] or [], "addresses")
-        for field in ("domains", "tags"):
-            if field in values:
-                values[field] = list(dict.fromkeys(values[field] or []))
+        """Normalise contact points; an amount needs a currency."""
+        normalise_points(values, current, country)
         _need_currency(values, current)
-        return values
+        return cls.derive(values, current)
 
     async def prepare(self, values: dict[str, Any], current: Company | None) -> dict[str, Any]:
         """Also keep the hierarchy a tree."""
@@ -45,11 +36,6 @@ class CompanyService(CrudService[Company]):
         if current is not None and values.get("parent_id") not in {None, current.parent_id}:
             await self._keep_tree(current, values)
         return values
-
-    def derive(self, values: dict[str, Any], current: Company) -> dict[str, Any]:
-        """The sort key follows the name."""
-        del current
-        return values | ({"sort_name": sort_key(values["name"])} if "name" in values else {})
 
     async def _keep_tree(self, company: Company, values: Mapping[str, Any]) -> None:
         await self.records.lock_hierarchy()
@@ -65,8 +51,8 @@ class CompanyService(CrudService[Company]):
     @classmethod
     def words(cls, record: Mapping[str, Any]) -> Iterable[str | None]:
         """Found by its names, domains and points."""
-        points = [p["value"] for p in (*record["emails"], *record["phones"])]
-        return [record["name"], record.get("legal_name"), *record["domains"], *points]
+        own = (record.get("legal_name"), *record["domains"])
+        return [*super().words(record), *own, *words_of(record)]
 
 
 def circle() -> Conflict:

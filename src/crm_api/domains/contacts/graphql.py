@@ -2,14 +2,7 @@
 
 from crm_api.domains.companies.graphql import Company
 from crm_api.domains.companies.service import CompanyService
-from crm_api.domains.contacts.schemas import (
-    ContactCreate,
-    ContactOut,
-    ContactUpdate,
-    EmploymentCreate,
-    EmploymentOut,
-    EmploymentUpdate,
-)
+from crm_api.domains.contacts.schemas import ContactOut, EmploymentOut
 from crm_api.domains.contacts.service import ContactService, EmploymentService
 from crm_api.kit.graphql.fields import Collection, related
 from crm_api.kit.graphql.types import type_from
@@ -33,7 +26,4 @@ class Employment:
 _CONTACTS = Collection(ContactService, Contact)
 _EMPLOYMENTS = Collection(EmploymentService, Employment)
 QUERIES = (_CONTACTS.query(), _EMPLOYMENTS.query())
-MUTATIONS = (
-    _CONTACTS.mutation(ContactCreate, ContactUpdate),
-    _EMPLOYMENTS.mutation(EmploymentCreate, EmploymentUpdate),
-)
+MUTATIONS = (_CONTACTS.mutation(), _EMPLOYMENTS.mutation())

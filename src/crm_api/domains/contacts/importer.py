@@ -10,18 +10,14 @@ from pydantic import ValidationError
 from crm_api.domains.companies.importer import company_of, found_or_made, key_of
 from crm_api.domains.companies.schemas import CompanyCreate
 from crm_api.domains.companies.service import CompanyService
-from crm_api.domains.contacts.models import Contact
-from crm_api.domains.contacts.schemas import ContactCreate
 from crm_api.domains.contacts.service import ContactService, EmploymentService
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Fault, Invalid
 from crm_api.kit.faults import faults_of
-from crm_api.kit.values.errors import BadValue
-from crm_api.platform.transfer.importer import Draft, Importer, address_of, points_of
+from crm_api.platform.transfer.importer import Draft, Importer, data_of, readable
 from crm_api.platform.transfer.reading.aliases import CONTACT_FIELDS
 from crm_api.platform.transfer.reading.mapping import FieldHint
 
-_UNREAD = {"owner_email", "created_at"}
 _PLAIN = (
     "salutation",
     "first_name",
@@ -49,31 +45,19 @@ class ContactImporter(Importer):
     """Rows of people."""
 
     target = "contact"
-    fields: ClassVar[Mapping[str, FieldHint]] = {
-        name: hint for name, hint in CONTACT_FIELDS.items() if name not in _UNREAD
-    }
+    fields: ClassVar[Mapping[str, FieldHint]] = readable(CONTACT_FIELDS)
     match = ("external_id", "email", "phone")
-    shape = ContactCreate
     service = ContactService
     touched = (EmploymentService, ContactService, CompanyService)
 
     def arrange(self, texts: Mapping[str, list[Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
         """The contact of a row, and the company that it names."""
-        data: dict[str, Any] = {name: texts[name][0] for name in _PLAIN if texts.get(name)}
+        data = data_of(texts, _PLAIN)
         if texts.get("name") and "last_name" not in data:
             data |= name_parts(texts["name"][0], data.get("first_name"))
         if texts.get("lifecycle"):
             stage = "".join(texts["lifecycle"][0].lower().split()).replace("_", "")
             data["lifecycle"] = _LIFECYCLES.get(stage, stage)
-        for field, name in (("emails", "email"), ("phones", "phone")):
-            if points := points_of(texts, name):
-                data[field] = points
-        if address := address_of(texts):
-            data["addresses"] = address
-        if texts.get("address.country"):
-            data["country"] = texts["address.country"][0]
-        if texts.get("tags"):
-            data["tags"] = [tag for tags in texts["tags"] for tag in tags]
         return data, {"company": _company(texts)}
 
     async def relate(self, tx: Tx, drafts: Sequence[Draft]) -> None:
@@ -87,16 +71,6 @@ class ContactImporter(Importer):
             if company := draft.related["company"]:
                 draft.values["company_id"] = ids[_company_key(company)]
                 draft.given |= {"company_id"}
-
-    def add(self, tx: Tx, draft: Draft) -> None:
-        """A new contact, and where the person works."""
-        shown = ContactService(tx).add({**draft.values, "id": draft.record_id})
-        if shown.company_id is not None:
-            EmploymentService(tx).mirror(shown)
-
-    async def absorb(self, tx: Tx, current: Contact, draft: Draft) -> None:
-        """Take over what the row says; another company is another employment."""
-        await ContactService(tx).apply(current, self.patch(current, draft))
 
     async def in_use(self, tx: Tx, entity: str, ids: Sequence[UUID]) -> set[UUID]:
         """Companies that other contacts work for by now."""
@@ -144,15 +118,16 @@ def _company_of(cells: tuple[tuple[str, tuple[Any, ...]], ...]) -> dict[str, Any
         if "name" not in data:
             return None
         CompanyCreate.model_validate(data)
-    except BadValue as error:
-        raise Invalid(
-            str(error), faults=[Fault(error.code, str(error), pointer="/company/domain")]
-        ) from None
+    except Invalid as error:
+        raise _within_company(error.faults) from None
     except ValidationError as error:
-        found = faults_of(error.errors(include_url=False))
-        moved = [Fault(f.code, f.message, pointer=f"/company{f.pointer}") for f in found]
-        raise Invalid("The company is wrong.", faults=moved) from None
+        raise _within_company(faults_of(error.errors(include_url=False))) from None
     return data
+
+
+def _within_company(faults: Sequence[Fault]) -> Invalid:
+    moved = [Fault(f.code, f.message, pointer=f"/company{f.pointer}") for f in faults]
+    return Invalid("The company is wrong.", faults=moved)
 
 
 def _company_key(company: Mapping[str, Any]) -> tuple[str, str]:

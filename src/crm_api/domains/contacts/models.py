@@ -1,61 +1,41 @@
 """The tables of contacts and their employments."""
 
 from datetime import date
-from typing import Any, Literal, get_args
+from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, text
+from sqlalchemy import CheckConstraint, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from crm_api.kit.db.base import Entity, KeyText
+from crm_api.kit.db.columns import Described, Named, foreign_key, one_of, ordered, referring
+from crm_api.kit.points import Reachable
 
 Lifecycle = Literal["subscriber", "lead", "prospect", "customer", "former", "partner", "other"]
-_LISTED = ", ".join(f"'{name}'" for name in get_args(Lifecycle))
-_COMPANY = ["organization_id", "company_id"]
 
 
-class Contact(Entity):
+class Contact(Named, Reachable, Described, Entity):
     """A person."""
 
     __tablename__ = "contacts"
     __table_args__ = (
-        ForeignKeyConstraint(_COMPANY, ["companies.organization_id", "companies.id"]),
-        CheckConstraint(f"lifecycle IN ({_LISTED})", name="lifecycle"),
-        Index("ix_contacts_created", "organization_id", "created_at", "id"),
-        Index("ix_contacts_updated", "organization_id", "updated_at", "id"),
-        Index("ix_contacts_name", "organization_id", "sort_name", "id"),
-        Index(
-            "ix_contacts_company",
-            "organization_id",
-            "company_id",
-            postgresql_where=text("company_id IS NOT NULL"),
-        ),
+        foreign_key("company_id", "companies"),
+        one_of("lifecycle", Lifecycle),
+        *ordered("contacts", "created_at", "updated_at", "sort_name"),
+        referring("contacts", "company_id", optional=True),
     )
     entity = "contact"
 
-    name: Mapped[str] = mapped_column(KeyText)
-    sort_name: Mapped[str] = mapped_column(KeyText)
     salutation: Mapped[str | None] = mapped_column(KeyText)
     first_name: Mapped[str | None] = mapped_column(KeyText)
     middle_name: Mapped[str | None] = mapped_column(KeyText)
     last_name: Mapped[str | None] = mapped_column(KeyText)
     preferred_name: Mapped[str | None] = mapped_column(KeyText)
     birth_date: Mapped[date | None]
-    language: Mapped[str | None] = mapped_column(KeyText)
-    time_zone: Mapped[str | None] = mapped_column(KeyText)
-    country: Mapped[str | None] = mapped_column(KeyText)
     lifecycle: Mapped[str] = mapped_column(KeyText)
     company_id: Mapped[UUID | None]
     title: Mapped[str | None] = mapped_column(KeyText)
     department: Mapped[str | None] = mapped_column(KeyText)
-    email: Mapped[str | None] = mapped_column(KeyText)
-    phone: Mapped[str | None] = mapped_column(KeyText)
-    emails: Mapped[list[dict[str, Any]]]
-    phones: Mapped[list[dict[str, Any]]]
-    addresses: Mapped[list[dict[str, Any]]]
-    tags: Mapped[list[str]]
-    source: Mapped[str | None] = mapped_column(KeyText)
-    description: Mapped[str | None]
 
 
 class Employment(Entity):
@@ -63,15 +43,13 @@ class Employment(Entity):
 
     __tablename__ = "employments"
     __table_args__ = (
-        ForeignKeyConstraint(
-            ["organization_id", "contact_id"], ["contacts.organization_id", "contacts.id"]
-        ),
-        ForeignKeyConstraint(_COMPANY, ["companies.organization_id", "companies.id"]),
+        foreign_key("contact_id", "contacts"),
+        foreign_key("company_id", "companies"),
         CheckConstraint("ended_on >= started_on", name="ends_after_start"),
         CheckConstraint("NOT (is_primary AND ended_on IS NOT NULL)", name="primary_is_current"),
-        Index("ix_employments_created", "organization_id", "created_at", "id"),
-        Index("ix_employments_contact", "organization_id", "contact_id"),
-        Index("ix_employments_company", "organization_id", "company_id"),
+        *ordered("employments", "created_at"),
+        referring("employments", "contact_id"),
+        referring("employments", "company_id"),
         Index(
             "uq_employments_primary",
             "organization_id",

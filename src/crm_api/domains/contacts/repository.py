@@ -6,8 +6,8 @@ from crm_api.domains.companies.repository import LISTING as COMPANIES
 from crm_api.domains.contacts.models import Contact, Employment
 from crm_api.domains.contacts.schemas import ContactOut, EmploymentOut
 from crm_api.kit.crud.repository import Repository
-from crm_api.kit.points import email_key, phone_key
-from crm_api.kit.query.listing import Key, Listing, Relation
+from crm_api.kit.points import POINT_KEYS
+from crm_api.kit.query.listing import Listing, Relation
 
 CONTACTS: Listing = Listing(
     model=Contact,
@@ -18,7 +18,7 @@ CONTACTS: Listing = Listing(
         Relation("company", lambda: COMPANIES, Contact.company_id, COMPANIES.model.id),
         Relation("employments", lambda: EMPLOYMENTS, Contact.id, Employment.contact_id, many=True),
     ),
-    keys={"emails": Key("email", email_key), "phones": Key("phone", phone_key)},
+    keys=POINT_KEYS,
     searchable=True,
 )
 

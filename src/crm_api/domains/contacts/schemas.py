@@ -1,30 +1,27 @@
 """What contacts and employments look like from outside."""
 
 from datetime import date
-from typing import Annotated, Self
+from typing import Self
 from uuid import UUID
 
 from pydantic import Field, model_validator
 
 from crm_api.domains.contacts.models import Lifecycle
-from crm_api.kit.points import Addresses, AddressOut, PointOut, Points
+from crm_api.kit.points import ReachableFields, ReachableOut
 from crm_api.kit.schema import (
     BirthDate,
     Code,
-    Country,
     Create,
     Day,
-    Language,
+    DescribedFields,
+    DescribedOut,
     Name,
     Out,
-    Prose,
-    Tag,
-    TimeZone,
     patch_of,
 )
 
 
-class ContactFields(Create):
+class ContactFields(ReachableFields, DescribedFields, Create):
     """What is known of a person."""
 
     salutation: Name | None = None
@@ -33,27 +30,10 @@ class ContactFields(Create):
     last_name: Name | None = Field(None, examples=["Person"])
     preferred_name: Name | None = Field(None, description="What the person likes to be called.")
     birth_date: BirthDate | None = None
-    language: Language | None = None
-    time_zone: TimeZone | None = None
-    country: Country | None = Field(
-        None, description="ISO 3166-1 alpha-2; phone numbers without a prefix are read by it."
-    )
     lifecycle: Lifecycle = Field("lead", description="Where the relationship stands.")
     company_id: UUID | None = Field(None, description="The main employer.")
     title: Name | None = Field(None, description="The job title there.")
     department: Name | None = None
-    email: Annotated[str, Field(min_length=3, max_length=320)] | None = Field(
-        None, description="Short for the primary one of `emails`.", examples=["sample@example.com"]
-    )
-    phone: Annotated[str, Field(min_length=3, max_length=100)] | None = Field(
-        None, description="Short for the primary one of `phones`."
-    )
-    emails: Points = Field(default_factory=list)
-    phones: Points = Field(default_factory=list)
-    addresses: Addresses = Field(default_factory=list)
-    tags: Annotated[list[Tag], Field(max_length=100)] = Field(default_factory=list)
-    source: Name | None = Field(None, description="Where the record comes from.")
-    description: Prose | None = None
 
 
 class ContactCreate(ContactFields):
@@ -69,7 +49,7 @@ class ContactCreate(ContactFields):
 ContactUpdate = patch_of("ContactUpdate", ContactFields, required=("lifecycle",))
 
 
-class ContactOut(Out):
+class ContactOut(ReachableOut, DescribedOut, Out):
     """A contact."""
 
     name: str = Field(description="The name as it is shown.")
@@ -79,21 +59,10 @@ class ContactOut(Out):
     last_name: str | None
     preferred_name: str | None
     birth_date: date | None
-    language: str | None
-    time_zone: str | None
-    country: str | None
     lifecycle: Lifecycle
     company_id: UUID | None
     title: str | None
     department: str | None
-    email: str | None = Field(description="The primary e-mail address.")
-    phone: str | None = Field(description="The primary phone number.")
-    emails: list[PointOut]
-    phones: list[PointOut]
-    addresses: list[AddressOut]
-    tags: list[str]
-    source: str | None
-    description: str | None
 
 
 class EmploymentFields(Create):

@@ -6,14 +6,21 @@ from uuid import UUID
 
 from crm_api.domains.contacts.models import Contact, Employment
 from crm_api.domains.contacts.repository import Contacts, Employments
+from crm_api.domains.contacts.schemas import (
+    ContactCreate,
+    ContactUpdate,
+    EmploymentCreate,
+    EmploymentUpdate,
+)
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.errors import Invalid
-from crm_api.kit.points import keys_of, normalised, primary_of, with_primary
+from crm_api.kit.points import keys_of, normalise_points, words_of
 from crm_api.kit.schema import Create, Update
 from crm_api.kit.values.names import sort_key
 
 _MIRRORED = ("company_id", "title", "department")
 _NAMES = ("first_name", "middle_name", "last_name")
+_NAMING = {*_NAMES, "email"}
 
 
 class ContactService(CrudService[Contact]):
@@ -22,10 +29,12 @@ class ContactService(CrudService[Contact]):
     repository = Contacts
     area = "contacts"
     plural = "contacts"
+    create_shape = ContactCreate
+    update_shape = ContactUpdate
 
-    async def create(self, data: Create) -> Any:
+    def add(self, values: dict[str, Any]) -> Any:
         """A new contact, and the employment that its company means."""
-        shown = await super().create(data)
+        shown = super().add(values)
         if shown.company_id is not None:
             EmploymentService(self.tx).mirror(shown)
         return shown
@@ -49,26 +58,16 @@ class ContactService(CrudService[Contact]):
     def normalise(
         cls, values: dict[str, Any], current: Contact | None, country: str | None
     ) -> dict[str, Any]:
-        """Normalise points, and keep the shown name and its sort key."""
-        country = values.get("country") or (current and current.country) or country
-        for field, single in (("emails", "email"), ("phones", "phone")):
-            _expand_short(values, field, single, current)
-            if field in values:
-                values[field] = normalised(values[field] or [], field, country)
-                values[single] = primary_of(values[field])
-        if "addresses" in values:
-            values["addresses"] = with_primary(values["addresses"] or [], "addresses")
-        if "tags" in values:
-            values["tags"] = list(dict.fromkeys(values["tags"] or []))
-        if current is None or not values.keys().isdisjoint({*_NAMES, "email"}):
+        """Normalise contact points."""
+        normalise_points(values, current, country)
+        return cls.derive(values, current)
+
+    @classmethod
+    def derive(cls, values: dict[str, Any], current: Contact | None) -> dict[str, Any]:
+        """The shown name and its sort key follow the names."""
+        if current is None or not values.keys().isdisjoint(_NAMING):
             values |= _naming(values, current)
         return values
-
-    def derive(self, values: dict[str, Any], current: Contact) -> dict[str, Any]:
-        """The sort key follows the names."""
-        if values.keys().isdisjoint({*_NAMES, "email"}):
-            return values
-        return values | _naming(values, current)
 
     @classmethod
     def keys(cls, record: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
@@ -78,8 +77,8 @@ class ContactService(CrudService[Contact]):
     @classmethod
     def words(cls, record: Mapping[str, Any]) -> Iterable[str | None]:
         """Found by names and points."""
-        points = [p["value"] for p in (*record["emails"], *record["phones"])]
-        return [*(record.get(name) for name in _NAMES), record.get("preferred_name"), *points]
+        names = (*_NAMES, "preferred_name")
+        return [*(record.get(name) for name in names), *words_of(record)]
 
 
 class EmploymentService(CrudService[Employment]):
@@ -88,6 +87,8 @@ class EmploymentService(CrudService[Employment]):
     repository = Employments
     area = "contacts"
     plural = "employments"
+    create_shape = EmploymentCreate
+    update_shape = EmploymentUpdate
     records: Employments
 
     PRIMARY: ClassVar[dict[str, Any]] = {"is_primary": True, "role": None, "ended_on": None}
@@ -176,26 +177,6 @@ class EmploymentService(CrudService[Employment]):
     def _last_day(self, employment: Employment) -> Any:
         today = self.tx.now.date()
         return max(today, employment.started_on or today)
-
-
-def _expand_short(values: dict[str, Any], field: str, single: str, current: Contact | None) -> None:
-    """Turn `email` into the primary one of `emails`, keeping the others."""
-    if single not in values:
-        return
-    short = values.pop(single)
-    if values.get(field):
-        if short is not None:
-            raise Invalid.at(f"/{single}", "given_twice", f"Give {single} or {field}, not both.")
-        return
-    if current is None:
-        values[field] = [] if short is None else [_point(short)]
-        return
-    others = [p for p in getattr(current, field) if not p["primary"]]
-    values[field] = others if short is None else [_point(short), *others]
-
-
-def _point(value: str) -> dict[str, Any]:
-    return {"value": value, "kind": "work", "primary": True, "status": "ok"}
 
 
 def _naming(values: Mapping[str, Any], current: Contact | None) -> dict[str, str]:

@@ -64,8 +64,6 @@ class Repository(Generic[E]):
         self, ids: Sequence[UUID], selection: Selection | None = None
     ) -> dict[UUID, Any]:
         """Representations by id; missing ones are left out."""
-        if not ids:
-            return {}
         return await read_rows(
             self.tx, self.listing, ids, selection or Selection(self.listing.shown)
         )
@@ -87,8 +85,6 @@ class Repository(Generic[E]):
 
     async def by_keys(self, kind: str, values: Sequence[str]) -> dict[str, list[UUID]]:
         """The records that hold each of these look-up values."""
-        if not values:
-            return {}
         rows = await self.tx.fetch(
             "SELECT value, record_id FROM record_keys WHERE organization_id = $1 AND entity = $2 "
             "AND kind = $3 AND value = ANY($4) ORDER BY record_id",

@@ -33,6 +33,8 @@ class CrudService(Generic[E]):
     """The first half of its scopes, such as `contacts`."""
     plural: ClassVar[str]
     """The collection's name on the wire, such as `contacts`."""
+    create_shape: ClassVar[type[Create]]
+    update_shape: ClassVar[type[Update]]
     plain: ClassVar[bool] = True
     """Whether it has the routes of `crud_router`, which the generic tests then try."""
 
@@ -51,7 +53,13 @@ class CrudService(Generic[E]):
 
         `current` is None at creation. Raises `Invalid` with a pointer where a rule is broken.
         """
-        del current, country
+        del country
+        return cls.derive(values, current)
+
+    @classmethod
+    def derive(cls, values: dict[str, Any], current: E | None) -> dict[str, Any]:
+        """Add what the domain computes from column values, such as a sort key."""
+        del current
         return values
 
     async def prepare(self, values: dict[str, Any], current: E | None) -> dict[str, Any]:
@@ -230,11 +238,6 @@ class CrudService(Generic[E]):
         }
         return self.derive(typed, current)
 
-    def derive(self, values: dict[str, Any], current: E) -> dict[str, Any]:
-        """Add what the domain computes from these values, such as a sort key."""
-        del current
-        return values
-
     def _python_type(self, name: str) -> Any:
         kind = getattr(self.model, name).type
         plain = UUID if isinstance(kind, Uuid) else kind.python_type
@@ -245,7 +248,8 @@ class CrudService(Generic[E]):
     def _index_rows(self, record: Mapping[str, Any]) -> tuple[set[tuple[str, str]], str]:
         if record.get("deleted_at") is not None:
             return set(), ""
-        external = (("external", f"{s}:{i}") for s, i in (record["external_ids"] or {}).items())
+        ids: dict[str, str] = record["external_ids"] or {}
+        external = (("external", f"{s}:{i}") for s, i in ids.items())
         words = search_words(*self.words(record))
         return {*self.keys(record), *external}, " ".join(f"'{word}'" for word in words)
 

@@ -71,7 +71,7 @@ class Database:
             pool_recycle=1800,
             # Nothing is left open that a ROLLBACK would have to undo: transactions end in `Tx`.
             pool_reset_on_return=None,
-            json_serializer=lambda value: encode(value).decode(),
+            json_serializer=_json,
             json_deserializer=decode,
             connect_args=connect,
         )
@@ -117,6 +117,10 @@ class Database:
             raise
         finally:
             pooled.close()
+
+
+def _json(value: Any) -> str:
+    return encode(value).decode()
 
 
 def _driver(pooled: PoolProxiedConnection) -> Any:

@@ -84,12 +84,12 @@ class Collection:
             )
         )
 
-    def mutation(self, create: type[Create], update: type[Update]) -> type:
+    def mutation(self) -> type:
         """Create, update, delete and restore."""
         single = _pascal(self.single)
         fields = {
-            f"create_{self.single}": self._create(create),
-            f"update_{self.single}": self._update(update),
+            f"create_{self.single}": self._create(self.service.create_shape),
+            f"update_{self.single}": self._update(self.service.update_shape),
             f"delete_{self.single}": self._delete(),
             f"restore_{self.single}": self._restore(),
         }

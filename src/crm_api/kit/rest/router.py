@@ -1,6 +1,6 @@
 """The routes of a plain collection."""
 
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Path, Request, Response
@@ -12,7 +12,7 @@ from crm_api.kit.query.selection import Selection
 from crm_api.kit.rest import answers, params
 from crm_api.kit.rest.problems import problems
 from crm_api.kit.rest.requests import Reading, StrictRoute, Writing
-from crm_api.kit.schema import Create, Out, Update
+from crm_api.kit.schema import Out
 
 IfMatch = Annotated[
     str | None,
@@ -42,28 +42,21 @@ def new_router(tag: str, prefix: str) -> APIRouter:
 def page_shape(out: type[BaseModel]) -> type[BaseModel]:
     """The documented shape of a list of these."""
     name = f"{out.__name__.removesuffix('Out')}Page"
-    shape = create_model(
+    return create_model(
         name,
         __doc__="A page of a list.",
         data=(list[out], ...),  # pyright: ignore[reportInvalidTypeForm]
         next_cursor=(str | None, ...),
         total=(int | None, None),
     )
-    return cast("type[BaseModel]", shape)
 
 
-def crud_router(
-    service: type[CrudService[Any]],
-    *,
-    create: type[Create],
-    update: type[Update],
-    out: type[Out],
-    made: type[Out] | None = None,
-) -> APIRouter:
+def crud_router(service: type[CrudService[Any]], *, made: type[Out] | None = None) -> APIRouter:
     """List, query, create, read, patch, bin and restore; `made` is what creation answers."""
     plural = service.plural
     router = new_router(plural, plural.replace("_", "-"))
     listing = service.repository.listing
+    create, update, out = service.create_shape, service.update_shape, listing.out
     one = listing.entity
     single = "".join(word.capitalize() for word in one.split("_"))
     many = "".join(word.capitalize() for word in plural.split("_"))

@@ -5,13 +5,7 @@ import strawberry
 from crm_api.kit.graphql.context import GraphInfo
 from crm_api.kit.graphql.fields import Collection
 from crm_api.kit.graphql.types import type_from
-from crm_api.platform.identity.schemas import (
-    ApiKeyCreate,
-    ApiKeyMade,
-    ApiKeyOut,
-    ApiKeyUpdate,
-    OrganizationOut,
-)
+from crm_api.platform.identity.schemas import ApiKeyMade, ApiKeyOut, OrganizationOut
 from crm_api.platform.identity.service import ApiKeyService, OrganizationService
 
 
@@ -32,7 +26,7 @@ class NewApiKey:
 
 _KEYS = Collection(ApiKeyService, ApiKey, made=NewApiKey)
 ApiKeyQuery = _KEYS.query()
-ApiKeyMutation = _KEYS.mutation(ApiKeyCreate, ApiKeyUpdate)
+ApiKeyMutation = _KEYS.mutation()
 
 
 @strawberry.type

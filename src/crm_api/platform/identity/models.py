@@ -7,6 +7,7 @@ from sqlalchemy import Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from crm_api.kit.db.base import Base, Entity, KeyText
+from crm_api.kit.db.columns import ordered
 from crm_api.kit.ids import new_id
 
 
@@ -30,7 +31,7 @@ class ApiKey(Entity):
     __table_args__ = (
         # Looked up before the organization is known, by one SECURITY DEFINER function.
         Index("ix_api_keys_prefix", "prefix"),
-        Index("ix_api_keys_created", "organization_id", "created_at", "id"),
+        *ordered("api_keys", "created_at"),
     )
     entity = "api_key"
 

@@ -8,18 +8,10 @@ from crm_api.kit.rest import answers
 from crm_api.kit.rest.problems import problems
 from crm_api.kit.rest.requests import Reading
 from crm_api.kit.rest.router import crud_router, new_router
-from crm_api.platform.identity.schemas import (
-    ApiKeyCreate,
-    ApiKeyMade,
-    ApiKeyOut,
-    ApiKeyUpdate,
-    OrganizationOut,
-)
+from crm_api.platform.identity.schemas import ApiKeyMade, OrganizationOut
 from crm_api.platform.identity.service import ApiKeyService, OrganizationService
 
-api_keys = crud_router(
-    ApiKeyService, create=ApiKeyCreate, update=ApiKeyUpdate, out=ApiKeyOut, made=ApiKeyMade
-)
+api_keys = crud_router(ApiKeyService, made=ApiKeyMade)
 organization = new_router("organization", "organization")
 
 _OWN: dict[int | str, dict[str, Any]] = {200: {"model": OrganizationOut}}

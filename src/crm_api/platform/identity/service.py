@@ -13,7 +13,7 @@ from crm_api.kit.ids import new_id
 from crm_api.kit.schema import Create
 from crm_api.platform.identity.models import ApiKey, Organization
 from crm_api.platform.identity.repository import ApiKeys, own_organization
-from crm_api.platform.identity.schemas import ApiKeyCreate
+from crm_api.platform.identity.schemas import ApiKeyCreate, ApiKeyUpdate
 from crm_api.platform.identity.tokens import hash_of, new_token
 
 
@@ -23,6 +23,8 @@ class ApiKeyService(CrudService[ApiKey]):
     repository = ApiKeys
     area = "api_keys"
     plural = "api_keys"
+    create_shape = ApiKeyCreate
+    update_shape = ApiKeyUpdate
 
     async def create(self, data: Create) -> Any:
         """A new key; the answer holds its token this once."""

@@ -12,7 +12,6 @@ from crm_api.kit.crud.service import CrudService, values_of
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Fault, Invalid
 from crm_api.kit.faults import faults_of
-from crm_api.kit.schema import Create
 from crm_api.kit.values import codes, dates
 from crm_api.kit.values.errors import BadValue
 from crm_api.platform.transfer.reading.mapping import FieldHint, FieldKind
@@ -75,6 +74,7 @@ _SINGLES = {
     "external_ids": "external_id",
     "annual_revenue": "revenue",
 }
+_UNREAD = {"owner_email", "created_at"}
 
 
 class Importer(ABC):
@@ -84,7 +84,6 @@ class Importer(ABC):
     fields: ClassVar[Mapping[str, FieldHint]]
     match: ClassVar[tuple[str, ...]]
     """By what a record is matched unless the user says otherwise."""
-    shape: ClassVar[type[Create]]
     service: ClassVar[type[CrudService[Any]]]
     touched: ClassVar[tuple[type[CrudService[Any]], ...]]
     """Whose records an import may make or change, in the order in which they are put back."""
@@ -107,7 +106,7 @@ class Importer(ABC):
         try:
             data = self._data(draft, texts, plan)
             draft.values = self.service.normalise(
-                values_of(self.shape.model_validate(data)), None, plan.country
+                values_of(self.service.create_shape.model_validate(data)), None, plan.country
             )
         except ValidationError as error:
             found = faults_of(error.errors(include_url=False))
@@ -174,13 +173,13 @@ class Importer(ABC):
         All is looked up before anything is made: the dry run stops before that is sent.
         """
 
-    @abstractmethod
     def add(self, tx: Tx, draft: Draft) -> None:
         """Store a new record under the draft's `record_id`."""
+        self.service(tx).add({**draft.values, "id": draft.record_id})
 
-    @abstractmethod
     async def absorb(self, tx: Tx, current: Any, draft: Draft) -> None:
         """Let a record take over what a row says; blanks say nothing."""
+        await self.service(tx).apply(current, self.patch(current, draft))
 
     async def in_use(self, tx: Tx, entity: str, ids: Sequence[UUID]) -> set[UUID]:
         """Those of some records that others have come to need since the import made them."""
@@ -250,6 +249,26 @@ def converted(cell: str, kind: FieldKind, plan: Plan) -> Any:
     if kind == "language":
         return codes.language(cell)
     return cell
+
+
+def readable(fields: Mapping[str, FieldHint]) -> Mapping[str, FieldHint]:
+    """The known fields without those that exports have and records do not take."""
+    return {name: hint for name, hint in fields.items() if name not in _UNREAD}
+
+
+def data_of(texts: Mapping[str, list[Any]], names: Sequence[str]) -> dict[str, Any]:
+    """What cells say of these single fields, of contact points, address, country and tags."""
+    data: dict[str, Any] = {name: texts[name][0] for name in names if texts.get(name)}
+    collections = {
+        "emails": points_of(texts, "email"),
+        "phones": points_of(texts, "phone"),
+        "addresses": address_of(texts),
+        "tags": [tag for tags in texts.get("tags", ()) for tag in tags],
+    }
+    data |= {name: found for name, found in collections.items() if found}
+    if texts.get("address.country"):
+        data["country"] = texts["address.country"][0]
+    return data
 
 
 def address_of(texts: Mapping[str, list[Any]]) -> list[dict[str, Any]]:

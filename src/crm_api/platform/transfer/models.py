@@ -1,13 +1,14 @@
 """The tables of imports and the mistakes in their files."""
 
 from datetime import datetime
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKeyConstraint, Index
+from sqlalchemy import BigInteger
 from sqlalchemy.orm import Mapped, mapped_column
 
 from crm_api.kit.db.base import Base, Entity, KeyText
+from crm_api.kit.db.columns import foreign_key, one_of, ordered
 
 ImportStatus = Literal[
     "uploaded",
@@ -20,17 +21,13 @@ ImportStatus = Literal[
     "failed",
     "cancelled",
 ]
-_LISTED = ", ".join(f"'{name}'" for name in get_args(ImportStatus))
 
 
 class Import(Entity):
     """A file of records, and how far it has got."""
 
     __tablename__ = "imports"
-    __table_args__ = (
-        CheckConstraint(f"status IN ({_LISTED})", name="status"),
-        Index("ix_imports_created", "organization_id", "created_at", "id"),
-    )
+    __table_args__ = (one_of("status", ImportStatus), *ordered("imports", "created_at"))
     entity = "import"
 
     target: Mapped[str] = mapped_column(KeyText)
@@ -59,11 +56,7 @@ class ImportFault(Base):
     """One mistake in one row of a file."""
 
     __tablename__ = "import_faults"
-    __table_args__ = (
-        ForeignKeyConstraint(
-            ["organization_id", "import_id"], ["imports.organization_id", "imports.id"]
-        ),
-    )
+    __table_args__ = (foreign_key("import_id", "imports"),)
 
     organization_id: Mapped[UUID] = mapped_column(primary_key=True)
     import_id: Mapped[UUID] = mapped_column(primary_key=True)

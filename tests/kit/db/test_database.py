@@ -1,0 +1,142 @@
+"""The pool: who waits, what becomes of broken connections, and life behind a pooler."""
+
+# ruff: noqa: PT012 - a unit of work raises at the end of its block.
+import asyncio
+from urllib.parse import urlsplit, urlunsplit
+from uuid import uuid4
+
+import asyncpg
+import pytest
+from sqlalchemy import bindparam, select, text
+from sqlalchemy.orm.exc import StaleDataError
+
+from crm_api.domains.companies.models import Company
+from crm_api.domains.companies.schemas import CompanyCreate
+from crm_api.domains.companies.service import CompanyService
+from crm_api.kit.db.base import Json
+from crm_api.kit.db.database import Database
+from crm_api.kit.db.failures import translate
+from crm_api.kit.db.json import decode
+from crm_api.kit.db.tx import Tx, unit_of_work
+from crm_api.kit.errors import CrmError, Stale, Unavailable
+from crm_api.kit.query.page import PageQuery
+from crm_api.kit.query.selection import Selection
+from crm_api.kit.query.statements import compiled
+from support.clients import tx_of as new_tx
+
+NOWHERE = "postgresql://nobody@127.0.0.1:1/nothing"
+ALL = PageQuery(selection=Selection(CompanyService.repository.listing.shown))
+
+
+def database_of(url, **options):
+    return Database(url, signing_key=b"k" * 32, **{"pool_size": 1, **options})
+
+
+@pytest.fixture
+async def single(database_url):
+    """A database with one connection."""
+    database = database_of(database_url)
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+async def pooled_url(database_url, owner):
+    """A login of its own with the application's rights, as a transaction pooler has it."""
+    name = f"pooled_{uuid4().hex[:12]}"
+    await owner.execute(f"CREATE ROLE {name} LOGIN IN ROLE crm_app")
+    parts = urlsplit(database_url)
+    yield urlunsplit(parts._replace(netloc=parts.netloc.replace("postgres@", f"{name}@")))
+    await owner.execute(f"DROP ROLE {name}")
+
+
+async def test_who_waits_too_long_is_told_so(single):
+    held = await single.checkout()
+    with pytest.raises(Unavailable) as caught:
+        await single.ask("SELECT 1")
+    assert caught.value.own_code == "busy"
+    held.close()
+    assert (await single.ask("SELECT 1"))[0][0] == 1
+
+
+async def test_a_cancelled_statement_costs_its_connection(single):
+    (before,) = (await single.ask("SELECT pg_backend_pid()"))[0]
+    running = asyncio.create_task(single.ask("SELECT pg_sleep(5)"))
+    await asyncio.sleep(0.2)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    (after,) = (await single.ask("SELECT pg_backend_pid()"))[0]
+    assert after != before
+
+
+async def test_a_database_that_is_away_is_unavailable(org):
+    database = database_of(NOWHERE)
+    with pytest.raises(Unavailable):
+        await database.ask("SELECT 1")
+    with pytest.raises(Unavailable):
+        async with unit_of_work(new_tx(database, org)) as tx:
+            await tx.session()
+    await database.close()
+
+
+async def test_a_lost_connection_undoes_everything(single, org, owner):
+    with pytest.raises(CrmError):
+        async with unit_of_work(new_tx(single, org)) as tx:
+            await CompanyService(tx).create(CompanyCreate(name="Lost"))
+            (backend,) = (await tx.write("SELECT pg_backend_pid()"))[0]
+            await owner.execute("SELECT pg_terminate_backend($1, 5000)", backend)
+            await tx.write("SELECT 1")
+    assert (await CompanyService(new_tx(single, org)).page(ALL)).data == []
+
+
+async def test_a_failed_transaction_cannot_be_committed(single, org):
+    with pytest.raises(Unavailable) as caught:
+        async with unit_of_work(new_tx(single, org)) as tx:
+            await CompanyService(tx).create(CompanyCreate(name="Lost"))
+            with pytest.raises(CrmError):
+                await tx.run(text("SELECT 'x'::uuid"))
+    assert caught.value.own_code == "aborted"
+    assert (await CompanyService(new_tx(single, org)).page(ALL)).data == []
+
+
+async def test_a_read_without_end_opens_no_transaction(tx_of, org):
+    with pytest.raises(RuntimeError):
+        await tx_of(org).session()
+
+
+async def test_behind_a_pooler_nothing_stays_bound(pooled_url, org, other_org):
+    database = database_of(pooled_url, pooler=True, role=None)
+    try:
+        for owner in (org, other_org):
+            async with unit_of_work(new_tx(database, owner)) as tx:
+                await CompanyService(tx).create(CompanyCreate(name=f"Of {owner.id}"))
+            page = await CompanyService(Tx(database, tx.actor)).page(ALL)
+            assert [row.name for row in page.data] == [f"Of {owner.id}"]
+            bound = await database.ask("SELECT current_setting('app.organization_id', true)")
+            assert not bound[0][0]
+            assert await database.ask("SELECT name FROM companies") == []
+    finally:
+        await database.close()
+
+
+@pytest.mark.parametrize(
+    ("error", "meant"),
+    [
+        (StaleDataError("0 rows"), Stale),
+        (asyncpg.InterfaceError("connection is closed"), Unavailable),
+        (ConnectionResetError(), Unavailable),
+    ],
+)
+def test_failures_without_a_state_have_their_meaning(error, meant):
+    assert isinstance(translate(error), meant)
+
+
+def test_other_failures_stay_what_they_are():
+    error = KeyError("x")
+    assert translate(error) is error
+
+
+def test_json_is_sent_as_the_driver_takes_it():
+    statement = compiled(select(Company.id).where(Company.tags == bindparam("tags", type_=Json())))
+    assert decode(statement.args({"tags": ["a"]})[0]) == ["a"]

@@ -1,0 +1,81 @@
+"""What a filter takes as a value of each kind of field."""
+
+import pytest
+
+from crm_api.kit.errors import Invalid
+from crm_api.kit.query.filters import parse
+from crm_api.kit.query.page import search_of
+from support.clients import actor_of, pointers, problem
+from support.factories import KINDS
+
+LISTINGS = {kind.name: kind.listing for kind in KINDS}
+
+
+@pytest.mark.parametrize(
+    ("path", "filter", "place"),
+    [
+        ("companies", {"annual_revenue": {"gt": 1.5}}, "/filter/annual_revenue/gt"),
+        ("companies", {"annual_revenue": {"gt": "much"}}, "/filter/annual_revenue/gt"),
+        ("companies", {"annual_revenue": {"gt": []}}, "/filter/annual_revenue/gt"),
+        ("companies", {"annual_revenue": {"gt": "NaN"}}, "/filter/annual_revenue/gt"),
+        ("companies", {"annual_revenue": {"gt": "0.00001"}}, "/filter/annual_revenue/gt"),
+        ("companies", {"employees": {"gt": "many"}}, "/filter/employees/gt"),
+        ("employments", {"is_primary": {"eq": "true"}}, "/filter/is_primary/eq"),
+        ("employments", {"is_primary": {"eq": 1}}, "/filter/is_primary/eq"),
+        ("contacts", {"owner_id": {"eq": "somebody"}}, "/filter/owner_id/eq"),
+        (
+            "contacts",
+            {"employments": {"count": {"like": 1}}},
+            "/filter/employments/count/like",
+        ),
+    ],
+)
+async def test_wrong_values_have_their_place(client, path, filter, place):
+    answer = await client.post(f"/v1/{path}/query", json={"filter": filter})
+    assert pointers(problem(answer, 422)) == [place]
+
+
+async def test_values_of_the_query_string_are_text(client):
+    contact = await client.made("contacts", {"last_name": "Person"})
+    company = await client.made(
+        "companies", {"name": "Example", "annual_revenue": "1.50", "currency": "EUR"}
+    )
+    job = {"contact_id": contact["id"], "company_id": company["id"]}
+    first = await client.made("employments", {**job, "is_primary": True})
+    second = await client.made("employments", job)
+    for asked, made in (("true", first), ("false", second)):
+        found = await client.read("employments", **{"filter[is_primary]": asked})
+        assert [row["id"] for row in found["data"]] == [made["id"]]
+    problem(await client.get("/v1/employments", params={"filter[is_primary]": "perhaps"}), 422)
+    found = await client.read("companies", **{"filter[annual_revenue][lte]": "1.5000"})
+    assert [row["id"] for row in found["data"]] == [company["id"]]
+
+
+async def test_moments_count_from_the_local_day(client):
+    made = await client.made("contacts", {"last_name": "Person"})
+    for asked, count in (("@today-2h", 1), ("@today+30h", 0), ("@now-5m", 1)):
+        found = await client.read("contacts", **{"filter[created_at][gte]": asked})
+        assert len(found["data"]) == count, asked
+    assert made["id"]
+
+
+def test_me_needs_somebody(org):
+    actor = actor_of(org)
+    with pytest.raises(Invalid) as caught:
+        parse({"owner_id": "@me"}, LISTINGS["contacts"], actor, None)
+    assert caught.value.faults[0].pointer.startswith("/filter/owner_id")
+
+
+async def test_me_is_the_key_that_asks(client):
+    mine = (await client.read("contacts", **{"filter[created_by]": "@me"}))["data"]
+    assert mine == []
+    made = await client.made("contacts", {"last_name": "Person"})
+    mine = (await client.read("contacts", **{"filter[created_by]": "@me"}))["data"]
+    assert [row["id"] for row in mine] == [made["id"]]
+
+
+async def test_search_only_where_there_is_one(client):
+    answer = await client.get("/v1/employments", params={"q": "x"})
+    assert problem(answer, 422)["errors"][0]["code"] == "not_searchable"
+    with pytest.raises(Invalid):
+        search_of(LISTINGS["employments"], "x")
