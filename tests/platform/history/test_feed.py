@@ -112,7 +112,7 @@ async def test_events_without_an_area_are_for_who_may_read_everything(client, ke
     assert len(await client.told(str(record_id), 1)) == 1
     narrow = await keyed("events:read", "contacts:read", "relics:read", "relic:read")
     assert (await narrow.read("events", types="relic.*"))["data"] == []
-    document = "query($id: UUID!) { history(entity: \"relic\", id: $id) { data { type } } }"
+    document = 'query($id: UUID!) { history(entity: "relic", id: $id) { data { type } } }'
     shown = await client.data(document, id=str(record_id))
     assert shown["history"]["data"] == [{"type": "relic.found"}]
     refused = await narrow.gql(document, id=str(record_id))
