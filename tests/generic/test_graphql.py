@@ -107,6 +107,7 @@ async def test_update_delete_and_restore(client, kind):
     assert stale["code"] == "stale"
     assert stale["problem"]["status"] == 412
     assert stale["problem"]["current"]["version"] == 2
+    assert stale["problem"]["conflicts"] == list(kind.factory.change)
     delete = f"mutation($id: UUID!, $v: Int) {{ delete{name}(id: $id, expectedVersion: $v) }}"
     refused = await client.gql(delete, id=made["id"], v=1)
     assert refused["errors"][0]["extensions"]["code"] == "stale"

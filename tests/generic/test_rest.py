@@ -169,6 +169,31 @@ async def test_if_match_refuses_a_stale_change(client, kind):
     assert (await client.delete(path, headers={"If-Match": '"2"'})).status_code == 204
 
 
+async def test_stale_change_is_told_which_fields_are_in_conflict(client, kind):
+    made = await kind.make(client)
+    path = f"/v1/{kind.path}/{made['id']}"
+    (name,) = kind.factory.change
+    await client.patch(path, json=kind.factory.change)
+    await client.patch(path, json={"owner_id": COMMON["owner_id"], "custom": {"tier": "gold"}})
+    # There and back again is no change.
+    await client.patch(path, json={"external_ids": {"legacy": "7"}})
+    await client.patch(path, json={"external_ids": {"legacy": None}})
+    old, mid = {"If-Match": '"1"'}, {"If-Match": '"2"'}
+    mine = {**kind.factory.change, "custom": {"a": 1}, "external_ids": {"legacy": "8"}}
+    for answer, conflicts, places in (
+        (await client.patch(path, json=mine, headers=old), {name, "custom"}, {name, "custom"}),
+        (await client.patch(path, json=mine, headers=mid), {"custom"}, {"custom"}),
+        (await client.patch(path, json=kind.factory.change, headers=mid), set(), set()),
+        (await client.delete(path, headers=old), {name, "owner_id", "custom"}, set()),
+        (await client.delete(path, headers=mid), {"owner_id", "custom"}, set()),
+        (await client.delete(path, headers={"If-Match": '"99"'}), set(), set()),
+    ):
+        found = problem(answer, 412, "stale")
+        assert set(found["conflicts"]) == conflicts
+        assert set(pointers(found)) == {f"/{place}" for place in places}
+        assert found["current"]["version"] == 5
+
+
 @pytest.mark.parametrize(
     "tag", ["1", '"x"', 'W/"1"', '""', '"1", "2"', '"-1"', '"' + "9" * 40 + '"']
 )

@@ -99,11 +99,16 @@ async def _routing(request: Request, error: Exception) -> Response:
 
 def _allowed(request: Request) -> set[str]:
     # The framework names the methods of the first route that matches, not of all.
-    found: set[str] = set()
-    for path, item in request.app.openapi()["paths"].items():
-        if compile_path(path)[0].match(request.scope["path"]):
-            found |= {method.upper() for method in item}
-    return found or {"GET", "POST"}
+    found = {
+        path: item
+        for path, item in request.app.openapi()["paths"].items()
+        if compile_path(path)[0].match(request.scope["path"])
+    }
+    if not found:
+        return {"GET", "POST"}
+    # `/contacts/query` before `/contacts/{id}`.
+    fixed = min(found, key=lambda path: [part[:1] == "{" for part in path.split("/")])
+    return {method.upper() for method in found[fixed]}
 
 
 async def _database(request: Request, error: Exception) -> Response:

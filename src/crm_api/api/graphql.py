@@ -6,7 +6,7 @@ from typing import Annotated, Any, cast
 
 import strawberry
 import structlog
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from graphql import GraphQLError, GraphQLSyntaxError
 from strawberry.exceptions import MissingQueryError
 from strawberry.extensions import (
@@ -24,13 +24,13 @@ from strawberry.types import ExecutionContext, ExecutionResult
 from crm_api.api.errors import MethodNotAllowed
 from crm_api.kit.db.failures import translate
 from crm_api.kit.db.json import encode
-from crm_api.kit.errors import CrmError, Malformed, Unsupported
+from crm_api.kit.errors import CrmError, Fault, Malformed, Unsupported
 from crm_api.kit.graphql.context import Context
 from crm_api.kit.graphql.limits import size_limit
 from crm_api.kit.graphql.types import SCALARS, resolve
 from crm_api.kit.module import Module
 from crm_api.kit.rest.problems import problem_of
-from crm_api.kit.rest.requests import Writing, loads
+from crm_api.kit.rest.requests import StrictRoute, Writing, loads
 
 log = structlog.get_logger("crm_api.graphql")
 
@@ -74,6 +74,17 @@ def build_schema(modules: Iterable[Module]) -> Schema:
     )
 
 
+class GraphRoute(StrictRoute):
+    """What a URL asks is part of a GraphQL request, and one that cannot be read is 400."""
+
+    @staticmethod
+    def unknown(name: str) -> CrmError:
+        """The refusal of a parameter that nobody declared."""
+        message = f"Unknown parameter {name!r}."
+        fault = Fault("unknown_parameter", message, parameter=name)
+        return Malformed(message, code="unknown_parameter", faults=[fault])
+
+
 async def _context(tx: Writing) -> Context:
     return Context(tx)
 
@@ -82,13 +93,13 @@ def graphql_router(modules: Iterable[Module], *, graphiql: bool) -> APIRouter:
     """`POST /graphql`, and its page in a browser."""
     schema = build_schema(modules)
     page = get_graphql_ide_html("graphiql") if graphiql else None
-    router = APIRouter(include_in_schema=False)
+    router = APIRouter(include_in_schema=False, route_class=GraphRoute)
 
     @router.get("/graphql")
-    async def show(request: Request) -> Response:
+    async def show(request: Request, query: Annotated[str | None, Query()] = None) -> Response:
         """The page; it needs no credential, what is asked from it does."""
         shown = "text/html" in request.headers.get("accept", "")
-        if page is None or not shown or "query" in request.query_params:
+        if page is None or not shown or query is not None:
             refusal = MethodNotAllowed("Send a document by POST.", headers={"Allow": "POST"})
             return _refused(refusal, request)
         return Response(page, media_type="text/html")

@@ -5,6 +5,7 @@ import asyncio
 from crm_api.domains.companies.schemas import CompanyCreate
 from crm_api.domains.companies.service import CompanyService
 from crm_api.kit.db.tx import unit_of_work
+from crm_api.kit.ids import new_id
 from support.clients import problem
 
 
@@ -72,6 +73,50 @@ async def test_topics_choose(client):
         assert [event["type"] for event in page["data"]] == wanted
     for types in ("a b", "x" * 81, "'; --"):
         problem(await client.get("/v1/events", params={"types": types}), 422, "invalid_type")
+
+
+async def test_only_what_may_be_read_is_told(client, keyed):
+    """Hidden events stand between the visible ones: stretches are full all the same."""
+    for n in range(12):
+        await client.made("companies", {"name": f"Company {n}"})
+        if n % 4 == 0:
+            await client.made("contacts", {"last_name": f"Person {n}"})
+    everything, _ = await settled(client, 16)
+    for scopes, entities in (
+        (["contacts:read"], {"contact"}),
+        (["contacts:write", "companies:*"], {"contact", "company"}),
+        (["api_keys:read"], {"api_key"}),
+        (["*:read"], {"contact", "company", "api_key"}),
+        ([], set()),
+    ):
+        reader = await keyed("events:read", *scopes)
+        wanted = [event["id"] for event in everything if event["entity"] in entities]
+        seen, after = [], {}
+        while len(seen) < len(wanted):
+            page = await reader.read("events", limit=2, **after)
+            assert len(page["data"]) >= min(2, len(wanted) - len(seen))
+            seen += [event["id"] for event in page["data"]]
+            after = {"after": page["next_cursor"]}
+        assert seen[: len(wanted)] == wanted
+        document = "{ events(first: 200) { data { id entity } } }"
+        graph = (await reader.data(document))["events"]["data"]
+        assert {event["entity"] for event in graph} <= entities
+        assert [event["id"] for event in graph][: len(wanted)] == wanted
+
+
+async def test_events_without_an_area_are_for_who_may_read_everything(client, keyed, tx_of, org):
+    tx = tx_of(org)
+    async with unit_of_work(tx):
+        record_id = new_id()
+        tx.record("relic.found", entity="relic", record_id=record_id, version=1, data={"a": 1})
+    assert len(await client.told(str(record_id), 1)) == 1
+    narrow = await keyed("events:read", "contacts:read", "relics:read", "relic:read")
+    assert (await narrow.read("events", types="relic.*"))["data"] == []
+    document = 'query($id: UUID!) { history(entity: "relic", id: $id) { data { type } } }'
+    shown = await client.data(document, id=str(record_id))
+    assert shown["history"]["data"] == [{"type": "relic.found"}]
+    refused = await narrow.gql(document, id=str(record_id))
+    assert refused["errors"][0]["extensions"]["code"] == "insufficient_scope"
 
 
 async def test_cursors_of_others_are_refused(client, other):

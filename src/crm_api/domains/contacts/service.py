@@ -103,7 +103,8 @@ class EmploymentService(CrudService[Employment]):
 
     async def update(self, id: UUID, data: Update, *, expected_version: int | None = None) -> Any:
         """A merge patch; the contact follows its main employment."""
-        current = await self.locked(id, expected_version)
+        self.tx.actor.require(f"{self.area}:write")
+        current = await self.locked(id, expected_version, data.model_fields_set)
         was_primary = current.is_primary
         given = data.model_dump(exclude_unset=True)
         primary = given.get("is_primary", was_primary)
@@ -125,6 +126,7 @@ class EmploymentService(CrudService[Employment]):
 
     async def delete(self, id: UUID, *, expected_version: int | None = None) -> None:
         """Put an employment in the bin; the contact forgets the company if it was the main one."""
+        self.tx.actor.require(f"{self.area}:write")
         current = await self.locked(id, expected_version)
         if current.is_primary:
             await ContactService(self.tx).reflect(current.contact_id, None)

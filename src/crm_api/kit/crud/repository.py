@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import Select, select
 
 from crm_api.kit.db.base import Entity
+from crm_api.kit.db.json import decode
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import NotFound
 from crm_api.kit.query.listing import Listing
@@ -97,6 +98,22 @@ class Repository(Generic[E]):
         for value, record_id in rows:
             found.setdefault(value, []).append(record_id)
         return found
+
+    async def changed_since(self, id: UUID, version: int) -> list[str]:
+        """The shown fields whose values now differ from those at that version, in their order."""
+        rows = await self.tx.fetch(
+            "SELECT data, previous FROM events WHERE organization_id = $1 AND record_id = $2 "
+            "AND version > $3 ORDER BY seq",
+            self.tx.organization_id,
+            id,
+            version,
+        )
+        before: dict[str, Any] = {}
+        after: dict[str, Any] = {}
+        for data, previous in rows:
+            after |= decode(data)
+            before = (decode(previous) if previous is not None else {}) | before
+        return [n for n in self.listing.shown if n in after and after[n] != before.get(n)]
 
     def missing(self, id: UUID) -> NotFound:
         """The error for a record that is not there."""

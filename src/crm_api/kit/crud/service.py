@@ -1,6 +1,6 @@
 """Create, change, bin and restore: every write of every record goes through here."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, ClassVar, Generic, TypeVar
 from uuid import UUID
@@ -12,7 +12,7 @@ from crm_api.kit.crud.repository import Repository
 from crm_api.kit.db.base import Entity, Json
 from crm_api.kit.db.tables import RecordKey, SearchDocument
 from crm_api.kit.db.tx import Tx
-from crm_api.kit.errors import Stale
+from crm_api.kit.errors import Fault, Stale
 from crm_api.kit.ids import new_id
 from crm_api.kit.money import shown_amount
 from crm_api.kit.query.page import Page, PageQuery
@@ -132,7 +132,7 @@ class CrudService(Generic[E]):
     async def update(self, id: UUID, data: Update, *, expected_version: int | None = None) -> Any:
         """Apply a merge patch; returns the representation after it."""
         self.tx.actor.require(f"{self.area}:write")
-        current = await self.locked(id, expected_version)
+        current = await self.locked(id, expected_version, data.model_fields_set)
         given = {n: v for n, v in data.model_dump().items() if n in data.model_fields_set}
         for name in ("custom", "external_ids"):
             if name in given:
@@ -159,14 +159,31 @@ class CrudService(Generic[E]):
             return self.shown(columns_of(current))
         return await self.change(current, {"deleted_at": None, "deleted_by": None}, verb="restored")
 
-    async def locked(self, id: UUID, expected_version: int | None = None) -> E:
-        """A record to change, at the version the client has seen; raises `Stale`."""
+    async def locked(
+        self,
+        id: UUID,
+        expected_version: int | None = None,
+        wanted: Collection[str] | None = None,
+    ) -> E:
+        """A record to change, at the version the client has seen; raises `Stale`.
+
+        `wanted` are the fields that the client sets: of what has changed since, only they are in
+        conflict. None stands for all of them.
+        """
         current = await self.records.get(id, lock=True)
         if expected_version is not None and current.version != expected_version:
-            shown = self.shown(columns_of(current))
+            changed = await self.records.changed_since(id, expected_version)
+            conflicts = [n for n in changed if wanted is None or n in wanted]
             raise Stale(
                 f"The record is at version {current.version}.",
-                details={"current": msgspec.to_builtins(shown)},
+                faults=[
+                    Fault("conflict", "changed since that version", pointer=f"/{name}")
+                    for name in (() if wanted is None else conflicts)
+                ],
+                details={
+                    "current": msgspec.to_builtins(self.shown(columns_of(current))),
+                    "conflicts": conflicts,
+                },
                 headers={"ETag": f'"{current.version}"'},
             )
         return current

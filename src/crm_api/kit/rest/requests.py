@@ -3,16 +3,18 @@
 import json
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, ClassVar, Protocol
 
 from fastapi import Depends, Query, Request, Response
 from fastapi.params import Form as FormField
 from fastapi.routing import APIRoute
+from starlette.routing import Match
+from starlette.types import Scope
 
 from crm_api.kit.actor import Actor
 from crm_api.kit.db.database import Database
 from crm_api.kit.db.tx import Ring, Tx, unit_of_work
-from crm_api.kit.errors import Invalid
+from crm_api.kit.errors import CrmError, Invalid
 
 MAX_JSON_DEPTH = 32
 
@@ -73,6 +75,26 @@ Writing = Annotated[Tx, Depends(writing, scope="function")]
 class StrictRoute(APIRoute):
     """A route that refuses what the framework lets pass: unknown parameters, unclean JSON."""
 
+    words: ClassVar[set[str]] = set()
+    """The fixed parts of every path: none of them is an id."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        super().__init__(path, endpoint, **options)
+        self.words.update(part for part in path.split("/") if "{" not in part)
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """As declared, but `/contacts/query` never is the contact `query`, by any method."""
+        match, found = super().matches(scope)
+        if match is Match.NONE or "id" not in self.param_convertors:
+            return match, found
+        return (Match.NONE, {}) if found["path_params"]["id"] in self.words else (match, found)
+
+    @staticmethod
+    def unknown(name: str) -> CrmError:
+        """The refusal of a parameter that nobody declared."""
+        message = f"Unknown parameter {name!r}."
+        return Invalid.parameter(name, "unknown_parameter", message)
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """The handler, behind the checks."""
         handle = super().get_route_handler()
@@ -86,9 +108,7 @@ class StrictRoute(APIRoute):
         async def strict(request: Request) -> Response:
             for name in request.query_params:
                 if name not in known and not (filters and name.startswith("filter[")):
-                    raise Invalid.parameter(
-                        name[:60], "unknown_parameter", f"Unknown parameter {name[:60]!r}."
-                    )
+                    raise self.unknown(name[:60])
             if guarded:
                 # Nobody without a credential makes the service read a body.
                 authorization = request.headers.get("authorization")

@@ -1,6 +1,6 @@
 """Events and history over GraphQL."""
 
-from typing import Any
+from collections.abc import Mapping
 from uuid import UUID
 
 import strawberry
@@ -22,35 +22,35 @@ class HistoryPage:
     """A record's changes."""
 
 
-@strawberry.type
-class HistoryQuery:
-    """What happened."""
+def history_query(areas: Mapping[str, str]) -> type:
+    """`events(after:)` and `history(entity:, id:)`; `areas` names the scope of each entity."""
 
-    @strawberry.field
-    async def events(
-        self,
-        info: GraphInfo,
-        after: str | None = None,
-        first: int = 50,
-        types: list[str] | None = None,
-    ) -> EventPage:
-        """Everything that happened, in the order of the commits."""
-        tx = info.context.tx
-        return await HistoryService(tx).feed(  # pyright: ignore[reportReturnType]
-            after=after, limit=min(max(first, 1), 200), types=types or ()
-        )
+    @strawberry.type
+    class HistoryQuery:
+        """What happened."""
 
+        @strawberry.field
+        async def events(
+            self,
+            info: GraphInfo,
+            after: str | None = None,
+            first: int = 50,
+            types: list[str] | None = None,
+        ) -> EventPage:
+            """What happened to whatever the credential may read, in the order of the commits."""
+            service = HistoryService(info.context.tx, areas)
+            return await service.feed(  # pyright: ignore[reportReturnType]
+                after=after, limit=min(max(first, 1), 200), types=types or ()
+            )
 
-def history_query(areas: dict[str, str]) -> type:
-    """`history(entity:, id:)`; `areas` names the scope that reads each entity."""
+        @strawberry.field
+        async def history(
+            self, info: GraphInfo, entity: str, id: UUID, after: str | None = None, first: int = 50
+        ) -> HistoryPage:
+            """The changes of a record."""
+            service = HistoryService(info.context.tx, areas)
+            return await service.of_record(  # pyright: ignore[reportReturnType]
+                entity, id, cursor=after, limit=min(max(first, 1), 200)
+            )
 
-    async def resolver(
-        info: GraphInfo, entity: str, id: UUID, after: str | None = None, first: int = 50
-    ) -> Any:
-        return await HistoryService(info.context.tx).of_record(
-            areas.get(entity, entity), entity, id, cursor=after, limit=min(max(first, 1), 200)
-        )
-
-    resolver.__annotations__["return"] = HistoryPage
-    field = strawberry.field(resolver=resolver, description="The changes of a record.")
-    return strawberry.type(type("RecordHistoryQuery", (), {"history": field}))
+    return HistoryQuery

@@ -5,8 +5,8 @@ from typing import Any
 
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.module import Module
-from crm_api.platform.history.graphql import HistoryQuery, history_query
-from crm_api.platform.history.rest import history_routes, router
+from crm_api.platform.history.graphql import history_query
+from crm_api.platform.history.rest import feed_routes, history_routes
 
 
 def history_module(services: Iterable[type[CrudService[Any]]]) -> Module:
@@ -15,6 +15,6 @@ def history_module(services: Iterable[type[CrudService[Any]]]) -> Module:
     areas = {service.repository.listing.entity: service.area for service in known}
     return Module(
         name="history",
-        routers=[router, history_routes(known)],
-        queries=[HistoryQuery, history_query(areas)],
+        routers=[feed_routes(areas), history_routes(known, areas)],
+        queries=[history_query(areas)],
     )

@@ -1,6 +1,6 @@
 """Events and history over REST."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -15,41 +15,52 @@ from crm_api.kit.rest.router import new_router
 from crm_api.platform.history.schemas import EventPage, HistoryPage
 from crm_api.platform.history.service import HistoryService, types_of
 
-router = new_router("events", "events")
 _FEED: dict[int | str, dict[str, Any]] = {200: {"model": EventPage}}
 _HISTORY: dict[int | str, dict[str, Any]] = {200: {"model": HistoryPage}}
 
 
-@router.get(
-    "",
-    operation_id="listEvents",
-    summary="Everything that happened, in the order of the commits",
-    responses=_FEED | problems(403, 422),
-)
-async def list_events(
-    tx: Reading,
-    after: Annotated[
-        str | None, Query(max_length=500, description="`next_cursor` of the stretch before.")
-    ] = None,
-    limit: Limit = 50,
-    types: Annotated[
-        str | None, Query(max_length=2000, description="Topics: `contact.created,company.*`.")
-    ] = None,
-) -> Response:
-    """A durable feed: ask again after `next_cursor`, and nothing is missed or repeated."""
-    found = await HistoryService(tx).feed(after=after, limit=limit, types=types_of(types))
-    return answers.plain(found)
+def feed_routes(areas: Mapping[str, str]) -> APIRouter:
+    """`GET /v1/events`; `areas` names the scope that reads each entity."""
+    router = new_router("events", "events")
+
+    @router.get(
+        "",
+        operation_id="listEvents",
+        summary="Everything that happened, in the order of the commits",
+        responses=_FEED | problems(403, 422),
+    )
+    async def list_events(
+        tx: Reading,
+        after: Annotated[
+            str | None, Query(max_length=500, description="`next_cursor` of the stretch before.")
+        ] = None,
+        limit: Limit = 50,
+        types: Annotated[
+            str | None, Query(max_length=2000, description="Topics: `contact.created,company.*`.")
+        ] = None,
+    ) -> Response:
+        """A durable feed: ask again after `next_cursor`, and nothing is missed or repeated.
+
+        Beside `events:read` it takes the scope that reads a record to see its events.
+        """
+        service = HistoryService(tx, areas)
+        found = await service.feed(after=after, limit=limit, types=types_of(types))
+        return answers.plain(found)
+
+    return router
 
 
-def history_routes(services: Iterable[type[CrudService[Any]]]) -> APIRouter:
+def history_routes(
+    services: Iterable[type[CrudService[Any]]], areas: Mapping[str, str]
+) -> APIRouter:
     """`GET /{id}/history` for every collection."""
     histories = APIRouter()
     for service in services:
-        histories.include_router(_history_of(service))
+        histories.include_router(_history_of(service, areas))
     return histories
 
 
-def _history_of(service: type[CrudService[Any]]) -> APIRouter:
+def _history_of(service: type[CrudService[Any]], areas: Mapping[str, str]) -> APIRouter:
     entity = service.repository.listing.entity
     single = "".join(word.capitalize() for word in entity.split("_"))
     own = new_router(service.plural, service.plural.replace("_", "-"))
@@ -62,9 +73,7 @@ def _history_of(service: type[CrudService[Any]]) -> APIRouter:
     )
     async def history(id: UUID, tx: Reading, cursor: Cursor = None, limit: Limit = 50) -> Response:
         """Who changed which field, when, from what to what; newest first."""
-        found = await HistoryService(tx).of_record(
-            service.area, entity, id, cursor=cursor, limit=limit
-        )
+        found = await HistoryService(tx, areas).of_record(entity, id, cursor=cursor, limit=limit)
         return answers.plain(found)
 
     return own

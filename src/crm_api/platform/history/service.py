@@ -1,7 +1,7 @@
 """The event feed and the history of single records."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +20,8 @@ _FEED = (
     _EVENT + "AND (tx, seq) > ($2, $3) "
     "AND tx < pg_snapshot_xmin(pg_current_snapshot())::text::bigint "
     "AND (cardinality($5::text[]) = 0 OR type = ANY($5) OR split_part(type, '.', 1) || '.*' = ANY($5)) "
+    # Here and not afterwards, so that a stretch is full whatever is hidden.
+    "AND ($6::text[] IS NULL OR entity = ANY($6)) "
     "ORDER BY tx, seq LIMIT $4"
 )
 _HISTORY = _EVENT + "AND record_id = $2 AND seq < $3 ORDER BY seq DESC LIMIT $4"
@@ -28,30 +30,45 @@ _TOPIC = re.compile(r"[a-z_]{1,40}\.([a-z_]{1,40}|\*)")
 
 
 class HistoryService:
-    """What happened, to everything or to one record."""
+    """What happened, to everything or to one record.
 
-    def __init__(self, tx: Tx) -> None:
+    `areas` names the scope that reads each entity. Whoever may not read a record does not see its
+    events either; those of an entity without an area are for whoever may read everything.
+    """
+
+    def __init__(self, tx: Tx, areas: Mapping[str, str]) -> None:
         self.tx = tx
+        self.areas = areas
 
     async def feed(
         self, *, after: str | None, limit: int, types: Sequence[str] = ()
     ) -> dict[str, Any]:
-        """Events in the order of their commits, none skipped; `types` may hold `contact.*`."""
+        """The events that the actor may see, in the order of their commits, none skipped.
+
+        `types` may hold `contact.*`.
+        """
         self.tx.actor.require("events:read")
         key, context = self.tx.database.signing_key, context_of(self.tx.organization_id, "events")
         start = unseal(key, context, after) if after else [0, 0]
         wanted = [] if "*" in types else list(types)
         rows = await self.tx.fetch(
-            _FEED, self.tx.organization_id, start[0], start[1], limit, wanted
+            _FEED, self.tx.organization_id, start[0], start[1], limit, wanted, self._readable()
         )
         end = [rows[-1]["tx"], rows[-1]["seq"]] if rows else start
         return {"data": [_event(row) for row in rows], "next_cursor": seal(key, context, end)}
 
+    def _readable(self) -> list[str] | None:
+        """The entities whose events the actor may see; None for all."""
+        covers = self.tx.actor.covers
+        if covers("*:read"):
+            return None
+        return [entity for entity, area in self.areas.items() if covers(f"{area}:read")]
+
     async def of_record(
-        self, area: str, entity: str, id: UUID, *, cursor: str | None, limit: int
+        self, entity: str, id: UUID, *, cursor: str | None, limit: int
     ) -> dict[str, Any]:
         """A record's changes, newest first; raises `NotFound` if there never was such a record."""
-        self.tx.actor.require(f"{area}:read")
+        self.tx.actor.require(f"{self.areas.get(entity, '*')}:read")
         key = self.tx.database.signing_key
         context = context_of(self.tx.organization_id, "history", id)
         before = unseal(key, context, cursor)[0] if cursor else _LAST

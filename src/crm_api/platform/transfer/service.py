@@ -1,7 +1,7 @@
 """The use cases of imports."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar
@@ -81,7 +81,7 @@ class ImportService(CrudService[Import]):
         self, id: UUID, data: ImportUpdate, *, expected_version: int | None = None
     ) -> Any:
         """Another mapping or other options, before the start."""
-        current = await self._mine(id, expected_version)
+        current = await self._mine(id, expected_version, data.model_fields_set)
         _need_rows_wanted(current)
         if current.position:
             raise WrongState("Rows are committed already; only the rest can be run.")
@@ -128,14 +128,19 @@ class ImportService(CrudService[Import]):
         for service in importer.touched:
             self.tx.actor.require(f"{service.area}:write")
 
-    async def _mine(self, id: UUID, expected_version: int | None = None) -> Import:
+    async def _mine(
+        self,
+        id: UUID,
+        expected_version: int | None = None,
+        wanted: Collection[str] | None = None,
+    ) -> Import:
         """An import to act on, for those who may write what it writes.
 
         A job may have ended without a word to its import: cancelled while it waited, or given up
         after its last try. The import is then where the job is.
         """
         self.tx.actor.require("imports:write")
-        current: Import = await self.locked(id, expected_version)
+        current: Import = await self.locked(id, expected_version, wanted)
         self._need_scopes(self.importer_of(current.target))
         if current.status in _AT_WORK and current.job_id is not None:
             status = await self.records.job_status(current.job_id)
