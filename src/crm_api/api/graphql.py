@@ -27,6 +27,7 @@ from crm_api.kit.db.json import encode
 from crm_api.kit.errors import CrmError, Malformed, Unsupported
 from crm_api.kit.graphql.context import Context
 from crm_api.kit.graphql.limits import size_limit
+from crm_api.kit.graphql.nodes import node_query
 from crm_api.kit.graphql.types import SCALARS, resolve
 from crm_api.kit.module import Module
 from crm_api.kit.rest.problems import problem_of
@@ -57,6 +58,8 @@ def build_schema(modules: Iterable[Module]) -> Schema:
     """The schema of these modules."""
     queries: list[type] = []
     mutations: list[type] = []
+    modules = list(modules)
+    queries.append(node_query(service for module in modules for service in module.services))
     for module in modules:
         queries += module.queries
         mutations += module.mutations

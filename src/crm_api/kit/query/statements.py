@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select
+from sqlalchemy import CompoundSelect, Select
 from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
 
 from crm_api.kit.db.inserts import Converter, converter
@@ -46,7 +46,7 @@ def prepared(listing: Listing, shape: Any, build: Callable[[], Select[Any]]) -> 
     return found
 
 
-def compiled(query: Select[Any]) -> Statement:
+def compiled(query: Select[Any] | CompoundSelect[Any]) -> Statement:
     """A SQLAlchemy statement as the driver takes it."""
     done = query.compile(dialect=_DIALECT)
     names = tuple(done.positiontup or ())
