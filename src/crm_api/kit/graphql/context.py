@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
+from graphql import DocumentNode
 from strawberry.dataloader import DataLoader
 from strawberry.types import Info
 
@@ -15,8 +16,9 @@ from crm_api.kit.query.selection import PageQuery
 class Context:
     """One per request."""
 
-    def __init__(self, tx: Tx) -> None:
+    def __init__(self, tx: Tx, document: DocumentNode) -> None:
         self.tx = tx
+        self.document = document
         self._loaders: dict[Any, DataLoader[UUID, Any]] = {}
 
     def rows(self, service: type[CrudService[Any]]) -> DataLoader[UUID, Any]:

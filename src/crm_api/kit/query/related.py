@@ -135,7 +135,8 @@ def _statement(
             for column, sort in zip(last, sorts, strict=True)
         ]
         joined = parents.join(page, true())
-        return select(parents.c.id, *page.c).select_from(joined).order_by(*ordered)
+        found: Any = select(parents.c.id, *page.c).select_from(joined)
+        return found.order_by(*ordered)
 
     return prepared(listing, shape, build)
 
@@ -154,7 +155,7 @@ async def _totals(
 
     def build() -> Select[Any]:
         ids = bindparam("parents", type_=ARRAY(remote.type))
-        counted = select(remote, func.count()).where(remote == func.any(ids)).group_by(remote)
+        counted: Any = select(remote, func.count()).where(remote == func.any(ids)).group_by(remote)
         return matching(listing, counted, query, search=False)
 
     statement = prepared(listing, shape, build)
