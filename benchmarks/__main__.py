@@ -12,12 +12,12 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import first_answer, imports, load, requests
+from benchmarks import first_answer, graphql, imports, load, requests
 from benchmarks.stage import Stage
 
 TARGETS = {"list": 0.75, "get": 0.50, "create": 0.50}
 DEEP_WITHIN = 1.3
-PARTS = ("requests", "import", "start")
+PARTS = ("requests", "graphql", "import", "start")
 console = Console(width=110)
 
 
@@ -27,6 +27,7 @@ def main() -> None:
     found: dict[str, Any] = {"machine": _machine(), "rows": options.rows}
     parts: dict[str, Callable[[], dict[str, Any]]] = {
         "requests": lambda: _requests(options),
+        "graphql": lambda: _graphql(options),
         "import": lambda: _import(options),
         "start": _start,
     }
@@ -90,6 +91,35 @@ def _requests(options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
+def _graphql(options: argparse.Namespace) -> dict[str, Any]:
+    rows = min(options.rows, graphql.ROWS)
+    with console.status("loading GraphQL and REST in turn"), Stage(rows) as stage:
+        found = graphql.measure(stage, rounds=options.rounds, seconds=options.seconds)
+    table = _table(
+        "50 contacts, each with its company and three employments",
+        "way",
+        "req/s",
+        "app µs",
+        "pg µs",
+        "p50 ms",
+        "p99 ms",
+        "target",
+    )
+    slower = graphql.ratio(found, "planned", "rest")
+    faster = graphql.ratio(found, "resolved", "planned")
+    verdicts = {
+        "rest": "",
+        "planned": f"{slower:.2f} x REST  {_verdict(slower <= graphql.WITHIN_OF_REST)} "
+        f"≤ {graphql.WITHIN_OF_REST}",
+        "resolved": f"{faster:.1f} x planned  {_verdict(faster >= graphql.TIMES_RESOLVED)} "
+        f"≥ {graphql.TIMES_RESOLVED:.0f}",
+    }
+    for name, runs in found.items():
+        table.add_row("", name, *_cells(runs), verdicts[name])
+    console.print(table)
+    return {name: [asdict(run) for run in runs] for name, runs in found.items()}
+
+
 def _cells(runs: list[requests.Run]) -> list[str]:
     rate, app, pg = (requests.middle(runs, name) for name in ("rate", "app_us", "pg_us"))
     p50, p99 = (requests.middle(runs, name) for name in ("p50_ms", "p99_ms"))
@@ -132,7 +162,9 @@ def _start() -> dict[str, Any]:
 def _table(title: str, *columns: str) -> Table:
     table = Table("", title=title, title_justify="left")
     for column in columns:
-        table.add_column(column, justify="left" if column in {"server", "target"} else "right")
+        table.add_column(
+            column, justify="left" if column in {"server", "way", "target"} else "right"
+        )
     return table
 
 

@@ -38,6 +38,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         yield
         await app.state.services.close()
 
+    graphql = graphql_router(MODULES, settings)
+    routers = [*(router for module in MODULES for router in module.routers), graphql]
     app = FastAPI(
         title="crm-api",
         version="1.0.0",
@@ -57,20 +59,15 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             ),
             *_cors(settings),
             Middleware(CompressMiddleware, minimum_size=1_000),
-            Middleware(
-                Direct,
-                routes=[route for module in MODULES for r in module.routers for route in r.routes],
-            ),
+            Middleware(Direct, routes=[route for r in routers for route in r.routes]),
         ],
     )
     app.router.route_class = StrictRoute
     errors.install(app)
     openapi.install(app)
     app.include_router(health.router)
-    for module in MODULES:
-        for router in module.routers:
-            app.include_router(router)
-    app.include_router(graphql_router(MODULES, graphiql=settings.docs))
+    for router in routers:
+        app.include_router(router)
     return app
 
 

@@ -51,6 +51,18 @@ class Settings(BaseSettings):
         (), description="Browser origins that may call the API, separated by commas."
     )
     docs: bool = Field(default=True, description="Serve `/docs` and the GraphiQL page.")
+    graphql_introspection: bool = Field(
+        default=True, description="Let GraphQL clients ask for the schema."
+    )
+    graphql_max_cost: int = Field(
+        10_000, ge=1, description="Dearest GraphQL document that is carried out."
+    )
+    graphql_persisted: Path | None = Field(
+        None, description="JSON file of allowed GraphQL documents by their SHA-256."
+    )
+    graphql_persisted_only: bool = Field(
+        default=False, description="Refuse GraphQL documents that are not in that file."
+    )
     log_format: Literal["json", "console"] = Field("json", description="Shape of the log lines.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Least severe level that is logged."

@@ -31,8 +31,8 @@ class Direct:
                 self._add(route)
 
     def _add(self, route: Route) -> None:
-        parts = route.path.split("/")
-        if len(parts) < 3 or "{" in parts[1] + parts[2]:
+        parts = _parts(route.path)
+        if "{" in parts[1] + parts[2]:
             return
         simple = all(type(c) is StringConvertor for c in route.param_convertors.values())
         plan = plan_of(route) if simple else None
@@ -65,15 +65,20 @@ class Direct:
 
     def _find(self, scope: Scope) -> Plan | None:
         path = scope["path"]
-        parts = path.split("/")
-        if len(parts) < 3 or scope.get("root_path"):
+        if scope.get("root_path"):
             return None
+        parts = _parts(path)
         for route, plan in self._table.get((scope["method"], parts[1], parts[2], len(parts)), ()):
             found = route.path_regex.match(path)
             if found is not None:
                 scope["path_params"], scope["route"] = found.groupdict(), route
                 return plan
         return None
+
+
+def _parts(path: str) -> list[str]:
+    parts = path.split("/")
+    return parts if len(parts) > 2 else [*parts, "", ""]
 
 
 def _is_json(scope: Scope) -> bool:

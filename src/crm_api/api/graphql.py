@@ -1,47 +1,51 @@
 """The GraphQL endpoint: one schema from every module."""
 
-from collections.abc import Iterable
-from json import JSONDecodeError
-from typing import Annotated, Any, cast
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any, NoReturn
 
 import strawberry
 import structlog
-from fastapi import APIRouter, Depends, Query, Request, Response
-from graphql import GraphQLError, GraphQLSyntaxError
-from strawberry.exceptions import MissingQueryError
-from strawberry.extensions import (
-    AddValidationRules,
-    MaxTokensLimiter,
-    ParserCache,
-    ValidationCache,
+from fastapi import APIRouter, Query, Request, Response
+from graphql import (
+    GraphQLError,
+    GraphQLSyntaxError,
+    NoSchemaIntrospectionCustomRule,
+    OperationType,
+    VariableValues,
+    specified_rules,
 )
+from strawberry.extensions import SchemaExtension
 from strawberry.http.ides import get_graphql_ide_html
 from strawberry.schema.config import StrawberryConfig
-from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
+from strawberry.schema.schema import validate_document
 from strawberry.tools import merge_types
-from strawberry.types import ExecutionContext, ExecutionResult
+from strawberry.types import ExecutionContext
 
 from crm_api.api.errors import MethodNotAllowed
+from crm_api.api.graphql_requests import JSON, Asked, form_of, posted, queried
+from crm_api.api.persisted import Persisted
 from crm_api.kit.db.failures import translate
 from crm_api.kit.db.json import encode
-from crm_api.kit.errors import CrmError, Fault, Malformed, Unsupported
+from crm_api.kit.db.tx import Tx
+from crm_api.kit.errors import CrmError, Fault, Invalid, Malformed
 from crm_api.kit.graphql.context import Context
+from crm_api.kit.graphql.documents import Document, Documents, NoOperation, Operation, Refused
 from crm_api.kit.graphql.limits import size_limit
+from crm_api.kit.graphql.nodes import node_query
+from crm_api.kit.graphql.planning import plan_of
+from crm_api.kit.graphql.plans import NotPlanned, Plan
 from crm_api.kit.graphql.types import SCALARS, resolve
 from crm_api.kit.module import Module
 from crm_api.kit.rest.problems import problem_of
-from crm_api.kit.rest.requests import StrictRoute, Writing, loads
+from crm_api.kit.rest.requests import StrictRoute, Writing, begin
+from crm_api.settings import Settings
 
 log = structlog.get_logger("crm_api.graphql")
 
-_LIMITS = [size_limit(max_depth=10, max_aliases=15)]
-_MEMBERS: dict[str, tuple[type, str]] = {
-    "query": (str, "a string"),
-    "variables": (dict, "an object"),
-    "operationName": (str, "a string"),
-    "extensions": (dict, "an object"),
-}
+MAX_DEPTH, MAX_ALIASES, MAX_TOKENS = 10, 15, 1_000
 _NO_OPERATION = "The document has no such operation, or several and `operationName` names none."
+Text = Annotated[str | None, Query()]
 
 
 class Schema(strawberry.Schema):
@@ -53,25 +57,126 @@ class Schema(strawberry.Schema):
         """Leave the errors to the endpoint."""
 
 
+class _Ready(SchemaExtension):
+    """The document of the request was parsed and found valid before."""
+
+    def on_parse(self) -> Iterator[None]:
+        """Hand it over."""
+        self.execution_context.graphql_document = self.execution_context.context.document
+        yield
+
+    def on_validate(self) -> Iterator[None]:
+        """Say that nothing is wrong with it."""
+        self.execution_context.pre_execution_errors = []
+        yield
+
+
 def build_schema(modules: Iterable[Module]) -> Schema:
     """The schema of these modules."""
-    queries: list[type] = []
-    mutations: list[type] = []
-    for module in modules:
-        queries += module.queries
-        mutations += module.mutations
+    modules = list(modules)
+    services = [service for module in modules for service in module.services]
+    queries = [node_query(services), *(query for module in modules for query in module.queries)]
+    mutations = [mutation for module in modules for mutation in module.mutations]
     return Schema(
         query=merge_types("Query", tuple(queries)),
         mutation=merge_types("Mutation", tuple(mutations)),
         config=StrawberryConfig(default_resolver=resolve),
         scalar_overrides=SCALARS,
-        extensions=[
-            lambda: AddValidationRules([*_LIMITS]),
-            lambda: MaxTokensLimiter(max_token_count=1000),
-            lambda: ParserCache(maxsize=200),
-            lambda: ValidationCache(maxsize=200),
-        ],
+        extensions=[_Ready],
     )
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What became of a document."""
+
+    data: Any
+    errors: list[GraphQLError] | None = None
+    extensions: dict[str, Any] | None = None
+
+
+class Endpoint:
+    """Carries out documents: by a plan where there is one, else field by field."""
+
+    def __init__(self, modules: Iterable[Module], settings: Settings) -> None:
+        self.schema = build_schema(modules)
+        core = self.schema._schema  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+        rules = [*specified_rules, size_limit(max_depth=MAX_DEPTH, max_aliases=MAX_ALIASES)]
+        if not settings.graphql_introspection:
+            rules.append(NoSchemaIntrospectionCustomRule)
+        self.documents = Documents(
+            core,
+            lambda node: validate_document(core, node, tuple(rules)),
+            max_tokens=MAX_TOKENS,
+        )
+        self.max_cost = settings.graphql_max_cost
+        self.persisted = Persisted.read(
+            settings.graphql_persisted, only=settings.graphql_persisted_only
+        )
+
+    async def answer(self, asked: Asked, tx: Tx, *, change: bool = True) -> Answer:
+        """Carry out a request; raises `Refused`, or a `CrmError` for what is no request."""
+        document = self.documents.get(self.persisted.text(asked))
+        operation = _operation(document, asked.operation_name)
+        if operation.kind is not OperationType.QUERY and not change:
+            raise MethodNotAllowed("Send changes by POST.", headers={"Allow": "POST"})
+        variables = operation.variables(asked.variables or {})
+        cost = operation.cost(variables)
+        extensions = {"cost": {"requested": cost, "limit": self.max_cost}}
+        if cost > self.max_cost:
+            _too_costly(cost, self.max_cost, extensions)
+        data = await self._planned(operation, variables, tx)
+        if data is not None:
+            return Answer(data, extensions=extensions)
+        result = await self.schema.execute(
+            # The text of the document stands in the context, parsed.
+            "{}",
+            variable_values=asked.variables,
+            context_value=Context(tx, document.node),
+            operation_name=asked.operation_name,
+            operation_extensions=asked.extensions,
+        )
+        return Answer(result.data, result.errors, extensions)
+
+    async def _planned(
+        self, operation: Operation, variables: VariableValues, tx: Tx
+    ) -> dict[str, Any] | None:
+        plan = self.plan(operation, variables)
+        if plan is None:
+            return None
+        try:
+            return await plan.read(tx, variables)
+        except (NotPlanned, GraphQLError):
+            return None
+        except CrmError as error:
+            # What the client did wrong is told at its field, which the plan does not know.
+            if error.status >= 500:
+                raise
+            return None
+
+    def plan(self, operation: Operation, variables: VariableValues) -> Plan | None:
+        """The plan of an operation, made on first use; None where there can be none."""
+
+        def make() -> Plan | None:
+            try:
+                return plan_of(self.schema, operation, variables)
+            except NotPlanned:
+                return None
+
+        return operation.plans.get(operation.variant(variables), make)
+
+
+def _operation(document: Document, name: str | None) -> Operation:
+    try:
+        return document.operation(name)
+    except NoOperation:
+        raise Malformed(_NO_OPERATION, code="graphql_validation") from None
+
+
+def _too_costly(cost: int, limit: int, extensions: dict[str, Any]) -> NoReturn:
+    message = f"The query costs {cost}, more than {limit}: ask for fewer records or fields."
+    error = Invalid(message, code="query_too_costly")
+    raise Refused([GraphQLError(message, original_error=error)], extensions)
 
 
 class GraphRoute(StrictRoute):
@@ -85,87 +190,84 @@ class GraphRoute(StrictRoute):
         return Malformed(message, code="unknown_parameter", faults=[fault])
 
 
-async def _context(tx: Writing) -> Context:
-    return Context(tx)
-
-
-def graphql_router(modules: Iterable[Module], *, graphiql: bool) -> APIRouter:
-    """`POST /graphql`, and its page in a browser."""
-    schema = build_schema(modules)
-    page = get_graphql_ide_html("graphiql") if graphiql else None
+def graphql_router(modules: Iterable[Module], settings: Settings) -> APIRouter:
+    """`/graphql`, and its page in a browser."""
+    endpoint = Endpoint(modules, settings)
+    page = get_graphql_ide_html("graphiql") if settings.docs else None
     router = APIRouter(include_in_schema=False, route_class=GraphRoute)
 
     @router.get("/graphql")
-    async def show(request: Request, query: Annotated[str | None, Query()] = None) -> Response:
-        """The page; it needs no credential, what is asked from it does."""
-        shown = "text/html" in request.headers.get("accept", "")
-        if page is None or not shown or query is not None:
-            refusal = MethodNotAllowed("Send a document by POST.", headers={"Allow": "POST"})
-            return _refused(refusal, request)
-        return Response(page, media_type="text/html")
+    async def ask(
+        request: Request,
+        query: Text = None,
+        document_id: Annotated[str | None, Query(alias="documentId")] = None,
+        variables: Text = None,
+        operation_name: Annotated[str | None, Query(alias="operationName")] = None,
+        extensions: Text = None,
+    ) -> Response:
+        """The answer to a query; in a browser the page, which needs no credential."""
+        accept = request.headers.get("accept")
+        if page is not None and "text/html" in (accept or ""):
+            return Response(page, media_type="text/html")
+        given = {
+            "query": query,
+            "documentId": document_id,
+            "variables": variables,
+            "operationName": operation_name,
+            "extensions": extensions,
+        }
+        if not any(given.values()):
+            raise MethodNotAllowed("Send a document by POST.", headers={"Allow": "GET, POST"})
+        async with await begin(request, dry_run=False) as tx:
+            form = JSON
+            try:
+                form = form_of(accept)
+                return _answered(
+                    await endpoint.answer(queried(given), tx, change=False), request, form
+                )
+            except CrmError as error:
+                return _refused(error, request, form)
+            except Refused as error:
+                return _invalid(error, request, form)
 
     @router.post("/graphql")
-    async def answer(request: Request, context: Annotated[Context, Depends(_context)]) -> Response:
+    async def answer(request: Request, tx: Writing) -> Response:
         """The answer to a document."""
+        form = JSON
         try:
-            result = await _execute(schema, await _asked(request), context)
-        except (Malformed, Unsupported) as error:
-            return _refused(error, request)
-        return _answered(result, request)
+            form = form_of(request.headers.get("accept"))
+            return _answered(await endpoint.answer(await posted(request), tx), request, form)
+        except CrmError as error:
+            return _refused(error, request, form)
+        except Refused as error:
+            return _invalid(error, request, form)
 
     # The decorators above are their only callers.
-    del show, answer
+    del ask, answer
     return router
 
 
-async def _asked(request: Request) -> dict[str, Any]:
-    """The members of the body; raises `Unsupported` or `Malformed`."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json":
-        raise Unsupported(
-            "Send the body as application/json.", headers={"Accept-Post": "application/json"}
-        )
-    try:
-        found = loads(await request.body())
-    except JSONDecodeError as error:
-        raise Malformed(f"The body is not JSON: {error.msg}.") from None
-    if not isinstance(found, dict):
-        raise Malformed("The body is not an object.")
-    asked = cast("dict[str, Any]", found)
-    for name, (wanted, meaning) in _MEMBERS.items():
-        if asked.get(name) is not None and not isinstance(asked[name], wanted):
-            raise Malformed(f"`{name}` is not {meaning}.")
-    return asked
-
-
-async def _execute(schema: Schema, asked: dict[str, Any], context: Context) -> ExecutionResult:
-    try:
-        return await schema.execute(
-            asked.get("query"),
-            variable_values=asked.get("variables"),
-            context_value=context,
-            operation_name=asked.get("operationName"),
-            operation_extensions=asked.get("extensions"),
-        )
-    except MissingQueryError:
-        raise Malformed("The body has no `query`.") from None
-    except (CannotGetOperationTypeError, InvalidOperationTypeError):
-        raise Malformed(_NO_OPERATION, code="graphql_validation") from None
-
-
-def _refused(error: CrmError, request: Request) -> Response:
+def _refused(error: CrmError, request: Request, form: str) -> Response:
     """What is no GraphQL request, in the form of a GraphQL error."""
     body = encode({"errors": [_of_known(error, request)]})
-    return Response(body, error.status, error.headers, "application/json")
+    return Response(body, error.status, error.headers, form)
 
 
-def _answered(result: ExecutionResult, request: Request) -> Response:
-    answer: dict[str, Any] = {"data": result.data}
-    if result.errors:
-        answer["errors"] = [_shown(error, request) for error in result.errors]
-    if result.extensions:
-        answer["extensions"] = result.extensions
-    return Response(encode(answer), media_type="application/json")
+def _invalid(error: Refused, request: Request, form: str) -> Response:
+    """A document that is not carried out: there is no data, not even null."""
+    answer: dict[str, Any] = {"errors": [_shown(found, request) for found in error.errors]}
+    if error.extensions:
+        answer["extensions"] = error.extensions
+    return Response(encode(answer), 200 if form == JSON else 400, None, form)
+
+
+def _answered(given: Answer, request: Request, form: str) -> Response:
+    answer: dict[str, Any] = {"data": given.data}
+    if given.errors:
+        answer["errors"] = [_shown(error, request) for error in given.errors]
+    if given.extensions:
+        answer["extensions"] = given.extensions
+    return Response(encode(answer), 200, None, form)
 
 
 def _shown(error: GraphQLError, request: Request) -> dict[str, Any]:

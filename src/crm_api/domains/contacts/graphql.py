@@ -1,10 +1,15 @@
 """Contacts and employments over GraphQL."""
 
+from typing import Annotated
+
+import strawberry
+
 from crm_api.domains.companies.graphql import Company
 from crm_api.domains.companies.service import CompanyService
 from crm_api.domains.contacts.schemas import ContactOut, EmploymentOut
 from crm_api.domains.contacts.service import ContactService, EmploymentService
-from crm_api.kit.graphql.fields import Collection, related
+from crm_api.kit.graphql.fields import Collection
+from crm_api.kit.graphql.relations import related, related_many
 from crm_api.kit.graphql.types import type_from
 
 
@@ -12,18 +17,24 @@ from crm_api.kit.graphql.types import type_from
 class Contact:
     """A contact."""
 
-    company = related(CompanyService, "company_id", Company)
+    company = related(CompanyService, "company", Company)
+    employments = related_many(
+        ContactService,
+        "employments",
+        Annotated["EmploymentConnection", strawberry.lazy(__name__)],
+    )
 
 
 @type_from(EmploymentOut)
 class Employment:
     """A time that a person works, or worked, for a company."""
 
-    contact = related(ContactService, "contact_id", Contact)
-    company = related(CompanyService, "company_id", Company)
+    contact = related(ContactService, "contact", Contact)
+    company = related(CompanyService, "company", Company)
 
 
 _CONTACTS = Collection(ContactService, Contact)
 _EMPLOYMENTS = Collection(EmploymentService, Employment)
+EmploymentConnection = _EMPLOYMENTS.connection
 QUERIES = (_CONTACTS.query(), _EMPLOYMENTS.query())
 MUTATIONS = (_CONTACTS.mutation(), _EMPLOYMENTS.mutation())

@@ -11,8 +11,9 @@ from crm_api.kit.db.json import decode
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import NotFound
 from crm_api.kit.query.listing import Listing
-from crm_api.kit.query.page import Page, PageQuery, read_page, read_rows
-from crm_api.kit.query.selection import Selection
+from crm_api.kit.query.page import Page, read_page, read_rows
+from crm_api.kit.query.related import include, read_related
+from crm_api.kit.query.selection import PageQuery, Selection
 
 E = TypeVar("E", bound=Entity)
 
@@ -59,15 +60,24 @@ class Repository(Generic[E]):
 
     async def page(self, query: PageQuery) -> Page:
         """A page of representations."""
-        return await read_page(self.tx, self.listing, query)
+        found = await read_page(self.tx, self.listing, query)
+        if query.selection.extended:
+            await include(self.tx, query.selection, found.data)
+        return found
+
+    async def related(self, name: str, ids: Sequence[UUID], query: PageQuery) -> dict[UUID, Page]:
+        """A page of a to-many relation for each of these records."""
+        relation = self.listing.related[name]
+        self.tx.actor.require(f"{relation.target().area}:read")
+        return await read_related(self.tx, relation, ids, query)
 
     async def rows(
         self, ids: Sequence[UUID], selection: Selection | None = None
     ) -> dict[UUID, Any]:
         """Representations by id; missing ones are left out."""
-        return await read_rows(
-            self.tx, self.listing, ids, selection or Selection(self.listing.shown)
-        )
+        if not ids:
+            return {}
+        return await self._rows(ids, selection or Selection(self.listing.shown))
 
     async def row(
         self,
@@ -77,12 +87,21 @@ class Repository(Generic[E]):
         deleted: Literal["include", "only"] | None = None,
     ) -> Any:
         """One representation; raises `NotFound`."""
-        found = await read_rows(
-            self.tx, self.listing, [id], selection or Selection(self.listing.shown), deleted=deleted
-        )
+        found = await self._rows([id], selection or Selection(self.listing.shown), deleted)
         if id not in found:
             raise self.missing(id)
         return found[id]
+
+    async def _rows(
+        self,
+        ids: Sequence[UUID],
+        selection: Selection,
+        deleted: Literal["include", "only"] | None = None,
+    ) -> dict[UUID, Any]:
+        found = await read_rows(self.tx, self.listing, ids, selection, deleted=deleted)
+        if selection.extended:
+            await include(self.tx, selection, list(found.values()))
+        return found
 
     async def by_keys(self, kind: str, values: Sequence[str]) -> dict[str, list[UUID]]:
         """The records that hold each of these look-up values."""

@@ -15,8 +15,8 @@ from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Fault, Stale
 from crm_api.kit.ids import new_id
 from crm_api.kit.money import shown_amount
-from crm_api.kit.query.page import Page, PageQuery
-from crm_api.kit.query.selection import Selection
+from crm_api.kit.query.page import Page
+from crm_api.kit.query.selection import PageQuery, Selection
 from crm_api.kit.schema import Create, Update
 from crm_api.kit.values.names import search_words
 
@@ -96,6 +96,11 @@ class CrudService(Generic[E]):
         """Representations by id; those that are missing are left out."""
         self.tx.actor.require(f"{self.area}:read")
         return await self.records.rows(list(ids), selection)
+
+    async def related(self, name: str, ids: Iterable[UUID], query: PageQuery) -> dict[UUID, Page]:
+        """A page of a to-many relation for each of these records, read together."""
+        self.tx.actor.require(f"{self.area}:read")
+        return await self.records.related(name, list(ids), query)
 
     # Writing
 

@@ -4,18 +4,21 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
+from graphql import DocumentNode
 from strawberry.dataloader import DataLoader
 from strawberry.types import Info
 
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.db.tx import Tx
+from crm_api.kit.query.selection import PageQuery
 
 
 class Context:
     """One per request."""
 
-    def __init__(self, tx: Tx) -> None:
+    def __init__(self, tx: Tx, document: DocumentNode) -> None:
         self.tx = tx
+        self.document = document
         self._loaders: dict[Any, DataLoader[UUID, Any]] = {}
 
     def rows(self, service: type[CrudService[Any]]) -> DataLoader[UUID, Any]:
@@ -26,6 +29,17 @@ class Context:
             return [found.get(id) for id in ids]
 
         return self.loader(service, load)
+
+    def pages(
+        self, service: type[CrudService[Any]], name: str, query: PageQuery
+    ) -> DataLoader[UUID, Any]:
+        """Pages of a to-many relation by the id of the record above, fetched together."""
+
+        async def load(ids: list[UUID]) -> list[Any]:
+            found = await service(self.tx).related(name, ids, query)
+            return [found[id] for id in ids]
+
+        return self.loader((service, name, repr(query)), load)
 
     def loader(self, key: Any, load: Callable[[list[UUID]], Any]) -> DataLoader[UUID, Any]:
         """The request's loader of this name."""

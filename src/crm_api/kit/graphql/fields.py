@@ -1,36 +1,30 @@
 """The fields of a plain collection: one, a connection, and its mutations."""
 
-import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from functools import wraps
+from functools import cached_property, wraps
 from typing import Any, Optional
 from uuid import UUID
 
 import strawberry
-from graphql import FieldNode, FragmentSpreadNode, InlineFragmentNode
+from graphql import FieldNode
 from pydantic import BaseModel, ValidationError
 
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.errors import NotFound
 from crm_api.kit.faults import invalid_body
 from crm_api.kit.graphql.context import GraphInfo
-from crm_api.kit.graphql.filters import filter_of, where_of
+from crm_api.kit.graphql.filters import where_of
+from crm_api.kit.graphql.reads import READS, Many, One
+from crm_api.kit.graphql.relations import (
+    asked,
+    asks_total,
+    connected,
+    connection_of,
+    pascal,
+)
 from crm_api.kit.graphql.types import input_from, values_of
-from crm_api.kit.query.filters import Filter, parse
-from crm_api.kit.query.page import MAX_LIMIT, Page, PageQuery
-from crm_api.kit.query.selection import Selection
 from crm_api.kit.schema import Create, Update
-
-
-@strawberry.type
-class PageInfo:
-    """Relay's page information."""
-
-    has_next_page: bool
-    has_previous_page: bool
-    start_cursor: str | None
-    end_cursor: str | None
 
 
 def shape_given(shape: type[BaseModel], given: Any) -> Any:
@@ -78,7 +72,7 @@ class Collection:
         """`contact(id:)` and `contacts(where:, orderBy:, first:, after:)`."""
         return strawberry.type(
             type(
-                f"{_pascal(self.plural)}Query",
+                f"{pascal(self.plural)}Query",
                 (),
                 {self.single: self._one(), self.plural: self._many()},
             )
@@ -86,7 +80,7 @@ class Collection:
 
     def mutation(self) -> type:
         """Create, update, delete and restore."""
-        single = _pascal(self.single)
+        single = pascal(self.single)
         fields = {
             f"create_{self.single}": self._create(self.service.create_shape),
             f"update_{self.single}": self._update(self.service.update_shape),
@@ -95,23 +89,10 @@ class Collection:
         }
         return strawberry.type(type(f"{single}Mutation", (), fields))
 
+    @cached_property
     def connection(self) -> type:
         """The Relay connection type."""
-        name = _pascal(self.single)
-        edge = strawberry.type(
-            type(
-                f"{name}Edge",
-                (),
-                {"__annotations__": {"cursor": str, "node": self.node}},
-            )
-        )
-        annotations = {
-            "edges": list[edge],
-            "nodes": list[self.node],
-            "page_info": PageInfo,
-            "total_count": Optional[int],  # noqa: UP045
-        }
-        return strawberry.type(type(f"{name}Connection", (), {"__annotations__": annotations}))
+        return connection_of(self.single, self.node)
 
     def _one(self) -> Any:
         service, node = self.service, self.node
@@ -123,11 +104,13 @@ class Collection:
                 return None
 
         resolver.__annotations__["return"] = Optional[node]  # noqa: UP045
-        return strawberry.field(resolver=resolver, description=f"One {self.single}, or null.")
+        description = f"One {self.single}, or null."
+        return strawberry.field(
+            resolver=resolver, description=description, metadata={READS: One(service)}
+        )
 
     def _many(self) -> Any:
         service, listing = self.service, self.service.repository.listing
-        connection = self.connection()
 
         async def resolver(
             info: GraphInfo,
@@ -138,21 +121,24 @@ class Collection:
             search: str | None = None,
         ) -> Any:
             tx = info.context.tx
-            wanted = filter_of(where) if where else None
-            query = PageQuery(
-                selection=Selection(listing.shown),
-                filter=parse(wanted, listing, tx.actor, tx.now) if wanted else Filter(),
-                sort=",".join(_snake(key) for key in order_by or ()) or None,
-                limit=min(max(first, 1), MAX_LIMIT),
-                cursor=after,
+            query = asked(
+                listing,
+                tx,
+                where=where,
+                order_by=order_by,
+                first=first,
+                after=after,
                 search=search,
-                count="exact" if _asks_total(info) else None,
+                total=asks_total(info),
             )
             return connected(await service(tx).page(query), after)
 
         resolver.__annotations__["where"] = Optional[where_of(listing)]  # noqa: UP045
-        resolver.__annotations__["return"] = connection
-        return strawberry.field(resolver=resolver, description=f"A page of {self.plural}.")
+        resolver.__annotations__["return"] = self.connection
+        description = f"A page of {self.plural}."
+        return strawberry.field(
+            resolver=resolver, description=description, metadata={READS: Many(service)}
+        )
 
     def _create(self, shape: type[Create]) -> Any:
         service = self.service
@@ -204,57 +190,3 @@ class Collection:
         return strawberry.mutation(
             resolver=resolver, description=f"Take a {self.single} out of the bin."
         )
-
-
-def connected(page: Page, after: str | None = None) -> dict[str, Any]:
-    """A page as a connection."""
-    cursors = page.cursors
-    return {
-        "edges": [{"cursor": cursors[n], "node": node} for n, node in enumerate(page.data)],
-        "nodes": page.data,
-        "page_info": {
-            "has_next_page": page.next_cursor is not None,
-            "has_previous_page": after is not None,
-            "start_cursor": cursors[0] if page.data else None,
-            "end_cursor": cursors[-1] if page.data else None,
-        },
-        "total_count": page.total,
-    }
-
-
-def _asks_total(info: GraphInfo) -> bool:
-    # `selected_fields` copies the tree below, and fragments once for each time they are spread.
-    raw = info._raw_info  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
-    left = [node.selection_set for node in raw.field_nodes]
-    spread: set[str] = set()
-    while left:
-        selected = left.pop()
-        for node in selected.selections if selected is not None else ():
-            if isinstance(node, FieldNode):
-                if node.name.value == "totalCount":
-                    return True
-            elif isinstance(node, InlineFragmentNode):
-                left.append(node.selection_set)
-            elif isinstance(node, FragmentSpreadNode) and node.name.value not in spread:
-                spread.add(node.name.value)
-                left.append(raw.fragments[node.name.value].selection_set)
-    return False
-
-
-def related(service: type[CrudService[Any]], local: str, node: Any) -> Any:
-    """A to-one relation, loaded for all rows at once."""
-
-    async def resolver(info: GraphInfo, root: strawberry.Parent[Any]) -> Any:
-        id = getattr(root, local)
-        return None if id is None else await info.context.rows(service).load(id)
-
-    resolver.__annotations__["return"] = Optional[node]  # noqa: UP045
-    return strawberry.field(resolver=resolver)
-
-
-def _pascal(name: str) -> str:
-    return "".join(word.capitalize() for word in name.split("_"))
-
-
-def _snake(name: str) -> str:
-    return re.sub(r"(?<=[a-z0-9])([A-Z])", lambda found: "_" + found[1].lower(), name)

@@ -15,6 +15,8 @@ from strawberry.scalars import JSON
 from strawberry.types.base import has_object_definition
 
 from crm_api.kit.db.json import decode
+from crm_api.kit.graphql.nodes import Node
+from crm_api.kit.schema import Out
 
 T = TypeVar("T")
 _outputs: dict[type[BaseModel], type] = {}
@@ -90,16 +92,26 @@ def type_from(shape: type[BaseModel]) -> Callable[[type[T]], type[T]]:
 
     def decorate(cls: type[T]) -> type[T]:
         own = get_annotations(cls)
-        cls.__annotations__ = {
-            name: _output(info.annotation) for name, info in shape.model_fields.items()
-        } | own
-        for name, info in shape.model_fields.items():
+        inherited: tuple[str, ...] = ()
+        # A shape made of another one shows a record of that other kind.
+        if Out in shape.__bases__:
+            cls, inherited = _as_node(cls), ("id",)
+        fields = {n: info for n, info in shape.model_fields.items() if n not in inherited}
+        cls.__annotations__ = {n: _output(info.annotation) for n, info in fields.items()} | own
+        for name, info in fields.items():
             setattr(cls, name, strawberry.field(description=info.description))
         made = strawberry.type(cls, name=cls.__name__, description=shape.__doc__)
         _outputs[shape] = made
         return made
 
     return decorate
+
+
+def _as_node(cls: type[T]) -> type[T]:
+    """The class as an implementation of `Node`, whose instances are rows and not its own."""
+    members = {n: v for n, v in vars(cls).items() if n not in {"__dict__", "__weakref__"}}
+    members["is_type_of"] = classmethod(lambda _cls, _row, _info: True)
+    return cast("type[T]", type(cls.__name__, (Node,), members))
 
 
 def output_type(shape: type[BaseModel]) -> type:

@@ -121,8 +121,8 @@ class Listing:
         return {relation.name: relation for relation in self.relations}
 
     def expressions(self, names: tuple[str, ...]) -> list[ColumnElement[Any]]:
-        """The columns to select for these fields."""
-        return [getattr(self.model, name).label(name) for name in names]
+        """The columns to select for these fields, which may stand twice: they are read by place."""
+        return [getattr(self.model, name).label(f"c{n}") for n, name in enumerate(names)]
 
     def row_shape(
         self, names: tuple[str, ...], included: tuple[str, ...] = ()

@@ -1,7 +1,7 @@
 """Reading a collection: one statement, compiled once per shape, no object per row but its struct."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -26,7 +26,7 @@ from crm_api.kit.query.compile import ORGANIZATION, Binds, condition
 from crm_api.kit.query.cursor import context_of, seal, unseal
 from crm_api.kit.query.filters import Filter
 from crm_api.kit.query.listing import Listing
-from crm_api.kit.query.selection import Selection, names_of
+from crm_api.kit.query.selection import PageQuery, Selection, names_of
 from crm_api.kit.query.statements import Statement, prepared
 from crm_api.kit.values.names import query_words
 
@@ -34,20 +34,6 @@ MAX_LIMIT = 200
 MAX_SORTS = 4
 SEARCH_CAP = 2_000
 _STEPS = (1, 10, 25, 50, 100, MAX_LIMIT)
-
-
-@dataclass(frozen=True)
-class PageQuery:
-    """What is asked of a collection."""
-
-    selection: Selection
-    filter: Filter = field(default_factory=Filter)
-    sort: str | None = None
-    limit: int = 50
-    cursor: str | None = None
-    search: str | None = None
-    count: Literal["exact", "estimate"] | None = None
-    deleted: Literal["include", "only"] | None = None
 
 
 @dataclass(frozen=True)
@@ -104,35 +90,33 @@ async def read_page(tx: Tx, listing: Listing, query: PageQuery) -> Page:
     key = tx.database.signing_key
     after = None if query.cursor is None else unseal(key, context, query.cursor)
     values: dict[str, Any] = {"organization": tx.organization_id, "limit": query.limit + 1}
-    values.update(zip(_value_names(query.filter), query.filter.values, strict=True))
+    values.update(zip(value_names(query.filter), query.filter.values, strict=True))
     if words is not None:
         values["words"] = words
     if after is not None:
-        values.update(_cursor_values(sorts, after))
-    extra = tuple(n for n in _hidden(listing, query.selection) if n not in query.selection.fields)
-    statement = _page_statement(listing, query, sorts, extra, words, after)
+        values.update(cursor_values(sorts, after))
+    statement = _page_statement(listing, query, sorts, words, after)
     rows = await tx.fetch(statement.sql, *statement.args(values))
     more = len(rows) > query.limit
     rows = rows[: query.limit]
-    data = await _made(tx, listing, query.selection, rows, extra)
+    data = made(listing, query.selection, rows)
     ends = len(sorts)
     last = seal(key, context, list(rows[-1])[-ends:]) if more else None
     total = await count(tx, listing, query) if query.count else None
-    return Page(data, last, total, _Cursors(key, context, rows, ends))
+    return Page(data, last, total, Cursors(key, context, rows, ends))
 
 
 def _page_statement(
     listing: Listing,
     query: PageQuery,
     sorts: list[Sort],
-    extra: tuple[str, ...],
     words: str | None,
     after: list[Any] | None,
 ) -> Statement:
-    fields = query.selection.fields + extra
+    fields = query.selection.columns
     nulls = None if after is None else tuple(value is None for value in after)
     plain = query.filter.shape == ("and", ()) and words is None
-    reach = _reach(query.limit) if plain else None
+    reach = reach_of(query.limit) if plain else None
     shape = (
         "page",
         fields,
@@ -144,24 +128,18 @@ def _page_statement(
         reach,
     )
     return prepared(
-        listing, shape, lambda: _select_page(listing, fields, query, sorts, words, nulls, reach)
+        listing, shape, lambda: select_page(listing, fields, query, sorts, words, nulls, reach)
     )
 
 
-async def _made(
-    tx: Tx, listing: Listing, selection: Selection, rows: list[Any], extra: tuple[str, ...]
-) -> list[Any]:
-    """Structs of rows that begin with the selected fields and then the extra ones."""
-    width = len(selection.fields)
-    make = listing.row_shape(selection.fields, tuple(selection.included))
-    data = [make(*row[:width]) for row in rows]
-    if selection.included:
-        hidden = [row[width : width + len(extra)] for row in rows]
-        await _include(tx, listing, selection, data, hidden, extra)
-    return data
+def made(listing: Listing, selection: Selection, rows: list[Any], begin: int = 0) -> list[Any]:
+    """Structs of rows in which the selected columns begin at this place."""
+    make = selection.shape(listing)
+    end = begin + len(selection.columns)
+    return [make(*row[begin:end]) for row in rows]
 
 
-def _reach(limit: int) -> int:
+def reach_of(limit: int) -> int:
     """How many rows are read for a page of `limit` without a filter.
 
     A constant in the statement, because a parameter makes PostgreSQL plan each request anew;
@@ -171,7 +149,7 @@ def _reach(limit: int) -> int:
     return next(step for step in _STEPS if step >= limit) + 1
 
 
-class _Cursors(Sequence[str]):
+class Cursors(Sequence[str]):
     """A cursor per row, made only for those who ask."""
 
     def __init__(self, key: bytes, context: bytes, rows: list[Any], ends: int) -> None:
@@ -197,10 +175,6 @@ def search_of(listing: Listing, text: str | None) -> str | None:
     return " & ".join(f"({words})" for words in either)
 
 
-def _hidden(listing: Listing, selection: Selection) -> list[str]:
-    return [listing.related[name].local.key for name in selection.included]
-
-
 def base(listing: Listing, query: Select[Any], deleted: str | None) -> Select[Any]:
     """The tenant and the bin: in every statement."""
     model = listing.model
@@ -210,7 +184,7 @@ def base(listing: Listing, query: Select[Any], deleted: str | None) -> Select[An
     return query.where(model.deleted_at.is_not(None)) if deleted == "only" else query
 
 
-def _matching(
+def matching(
     listing: Listing, query: Select[Any], asked: PageQuery, *, search: bool
 ) -> Select[Any]:
     model = listing.model
@@ -224,7 +198,7 @@ def _matching(
     return query
 
 
-def _select_page(
+def select_page(
     listing: Listing,
     fields: tuple[str, ...],
     asked: PageQuery,
@@ -236,7 +210,7 @@ def _select_page(
     keys = [sort.column.label(f"sort_{n}") for n, sort in enumerate(sorts)]
     chosen: list[ColumnElement[Any]] = [*listing.expressions(fields), *keys]
     query: Any = select(*chosen)
-    query = _matching(listing, query, asked, search=words is not None)
+    query = matching(listing, query, asked, search=words is not None)
     if nulls is not None:
         query = query.where(_after(sorts, nulls))
     limit = bindparam("limit") if reach is None else literal_column(str(reach))
@@ -267,7 +241,8 @@ def _after(sorts: list[Sort], nulls: tuple[bool, ...]) -> ColumnElement[bool]:
     return or_(*ways)
 
 
-def _cursor_values(sorts: list[Sort], after: list[Any]) -> dict[str, Any]:
+def cursor_values(sorts: list[Sort], after: list[Any]) -> dict[str, Any]:
+    """The parameters of a page that begins after these sort values."""
     if len(after) != len(sorts):
         raise Invalid.parameter("cursor", "invalid_cursor", "Not a cursor of this list.")
     return {
@@ -282,7 +257,8 @@ def _typed(value: Any, kind: type) -> Any:
     return msgspec.convert(value, kind)
 
 
-def _value_names(filter: Filter) -> list[str]:
+def value_names(filter: Filter) -> list[str]:
+    """The parameters of a filter's values."""
     return [f"v{n}" for n in range(len(filter.values))]
 
 
@@ -293,7 +269,7 @@ async def count(tx: Tx, listing: Listing, query: PageQuery) -> int:
     statement = prepared(
         listing,
         shape,
-        lambda: _matching(
+        lambda: matching(
             listing,
             select(func.count()).select_from(listing.model),
             query,
@@ -301,7 +277,7 @@ async def count(tx: Tx, listing: Listing, query: PageQuery) -> int:
         ),
     )
     values: dict[str, Any] = {"organization": tx.organization_id}
-    values.update(zip(_value_names(query.filter), query.filter.values, strict=True))
+    values.update(zip(value_names(query.filter), query.filter.values, strict=True))
     if words is not None:
         values["words"] = words
     args = statement.args(values)
@@ -321,21 +297,20 @@ async def read_rows(
     deleted: Literal["include", "only"] | None = None,
 ) -> dict[UUID, Any]:
     """The representations of some records by id; those that are not there are left out."""
-    fields = selection.fields
-    extra = tuple(name for name in _hidden(listing, selection) if name not in fields)
+    fields = selection.columns
     # One id is not an array of one: PostgreSQL plans a statement with an array each time anew.
     single = len(ids) == 1
     statement = prepared(
         listing,
-        ("rows", fields + extra, deleted, single),
-        lambda: _select_rows(listing, fields + extra, deleted, single=single),
+        ("rows", fields, deleted, single),
+        lambda: _select_rows(listing, fields, deleted, single=single),
     )
     asked = {"id": ids[0]} if single else {"ids": list(ids)}
     rows = await tx.fetch(
         statement.sql, *statement.args({"organization": tx.organization_id, **asked})
     )
-    data = await _made(tx, listing, selection, rows, extra)
-    return {row[-1]: made for row, made in zip(rows, data, strict=True)}
+    data = made(listing, selection, rows)
+    return {row[-1]: record for row, record in zip(rows, data, strict=True)}
 
 
 def _select_rows(
@@ -349,27 +324,3 @@ def _select_rows(
         else func.any(bindparam("ids", type_=ARRAY(model.id.type)))
     )
     return base(listing, query, deleted).where(model.id == wanted)
-
-
-async def _include(
-    tx: Tx,
-    listing: Listing,
-    selection: Selection,
-    data: list[Any],
-    hidden: list[Any],
-    extra: tuple[str, ...],
-) -> None:
-    for name, fields in selection.included.items():
-        relation = listing.related[name]
-        tx.actor.require(f"{relation.target().area}:read")
-        local = relation.local.key
-        ids = [
-            getattr(row, local) if local not in extra else other[extra.index(local)]
-            for row, other in zip(data, hidden, strict=True)
-        ]
-        wanted = list({i for i in ids if i is not None})
-        found: dict[UUID, Any] = {}
-        if wanted:
-            found = await read_rows(tx, relation.target(), wanted, Selection(fields))
-        for row, id in zip(data, ids, strict=True):
-            setattr(row, name, found.get(id))

@@ -1,54 +1,149 @@
-"""Which fields of a record are shown, and which related records come along."""
+"""What is asked of a collection: which fields, which related records, which page."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import msgspec
 
 from crm_api.kit.errors import Invalid
-from crm_api.kit.query.listing import Listing
+from crm_api.kit.query.filters import Filter
+from crm_api.kit.query.listing import Listing, Relation
+
+MAX_INCLUDE_DEPTH = 2
+INCLUDED_ROWS = 50
+"""How many records of a to-many relation come along; its cursor leads to the others."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """A row's struct where it is not the plain one: its members in the order of the fields."""
+
+    shape: type[msgspec.Struct]
+    finish: Callable[[list[Any]], None] | None = None
+    """What is done to the rows at last."""
 
 
 @dataclass(frozen=True)
 class Selection:
-    """Which fields of a record are shown, and which related records come with it."""
+    """Which fields of a record are shown, and which related records come with it.
+
+    With a `form`, the fields include those by which relations are found, each where the relation
+    is shown.
+    """
 
     fields: tuple[str, ...]
-    included: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    included: Mapping[str, "Included"] = field(default_factory=dict)
+    form: Form | None = None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """What is read, in the order of the row's struct."""
+        if self.form is not None or not self.included:
+            return self.fields
+        return (*self.fields, *(i.relation.local.key for i in self.included.values()))
+
+    @property
+    def extended(self) -> bool:
+        """Whether the rows are not all there is to it."""
+        return self.form is not None or bool(self.included)
+
+    @property
+    def view(self) -> Any:
+        """What tells this selection from others, in plain values."""
+        return self.fields, sorted((n, i.query.selection.view) for n, i in self.included.items())
+
+    def shape(self, listing: Listing) -> type[msgspec.Struct]:
+        """The struct of a row."""
+        if self.form is not None:
+            return self.form.shape
+        return listing.row_shape(self.fields, tuple(self.included))
 
     @classmethod
     def of(
         cls, listing: Listing, fields: str | None = None, include: str | None = None
     ) -> "Selection":
-        """Read `fields=id,name,company.name` and `include=company`; raises `Invalid`."""
-        own: list[str] = []
-        related: dict[str, list[str]] = {}
+        """Read `fields=id,name,company.name` and `include=company.parent`; raises `Invalid`."""
+        if not fields and not include:
+            return cls(listing.shown)
+        wanted = _Wanted(listing)
         for path in names_of(include):
-            if path not in listing.related:
-                raise Invalid.parameter(
-                    "include", "unknown_relation", f"No relation {path[:60]!r}."
-                )
-            if listing.related[path].many:
-                raise Invalid.parameter("include", "not_includable", f"{path} is a collection.")
-            related[path] = []
+            wanted.at(path.split("."), "include", path)
         for path in names_of(fields):
-            head, _, tail = path.partition(".")
-            target = listing.related.get(head) if tail else None
-            known = (
-                target.target().shown if target is not None and not target.many else listing.shown
+            *above, name = path.split(".")
+            place = wanted.at(above, "fields", path)
+            if name not in place.listing.shown:
+                raise _unknown("fields", path)
+            place.fields.append(name)
+        return wanted.selection()
+
+
+@dataclass(frozen=True)
+class PageQuery:
+    """What is asked of a collection."""
+
+    selection: Selection
+    filter: Filter = field(default_factory=Filter)
+    sort: str | None = None
+    limit: int = 50
+    cursor: str | None = None
+    search: str | None = None
+    count: Literal["exact", "estimate"] | None = None
+    deleted: Literal["include", "only"] | None = None
+
+
+@dataclass(frozen=True)
+class Included:
+    """A relation that comes along: what is asked of it, and how its page is shown if it is many."""
+
+    relation: Relation
+    query: PageQuery
+    show: Callable[[Any], Any]
+
+
+class _Wanted:
+    """A selection in the making."""
+
+    def __init__(self, listing: Listing) -> None:
+        self.listing = listing
+        self.fields: list[str] = []
+        self.related: dict[str, _Wanted] = {}
+
+    def at(self, path: list[str], parameter: str, whole: str) -> "_Wanted":
+        """The place of a path of relations, made on the way."""
+        here = self
+        if len(path) > MAX_INCLUDE_DEPTH:
+            message = f"At most {MAX_INCLUDE_DEPTH} relations deep."
+            raise Invalid.parameter(parameter, "too_deep", message)
+        for name in path:
+            relation = here.listing.related.get(name)
+            if relation is None:
+                raise _unknown(parameter, whole)
+            here = here.related.setdefault(name, _Wanted(relation.target()))
+        return here
+
+    def selection(self) -> Selection:
+        """What was collected; all fields where none was named."""
+        included = {
+            name: Included(
+                self.listing.related[name],
+                PageQuery(wanted.selection(), limit=INCLUDED_ROWS),
+                shown_page,
             )
-            if (tail or head) not in known or (tail and target is None):
-                raise Invalid.parameter("fields", "unknown_field", f"No field {path[:60]!r}.")
-            if tail:
-                related.setdefault(head, []).append(tail)
-            else:
-                own.append(head)
-        shown = tuple(dict.fromkeys(own)) if own else listing.shown
-        return cls(
-            shown,
-            {
-                name: tuple(dict.fromkeys(some)) or listing.related[name].target().shown
-                for name, some in related.items()
-            },
-        )
+            for name, wanted in self.related.items()
+        }
+        return Selection(tuple(dict.fromkeys(self.fields)) or self.listing.shown, included)
+
+
+def shown_page(page: Any) -> dict[str, Any]:
+    """The page of a to-many relation as REST shows a list."""
+    return {"data": page.data, "next_cursor": page.next_cursor}
+
+
+def _unknown(parameter: str, path: str) -> Invalid:
+    if parameter == "include":
+        return Invalid.parameter("include", "unknown_relation", f"No relation {path[:60]!r}.")
+    return Invalid.parameter("fields", "unknown_field", f"No field {path[:60]!r}.")
 
 
 def names_of(listed: str | None) -> list[str]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Select
 from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
+from sqlalchemy.sql.selectable import SelectBase
 
 from crm_api.kit.db.inserts import Converter, converter
 from crm_api.kit.query.listing import Listing
@@ -46,7 +47,7 @@ def prepared(listing: Listing, shape: Any, build: Callable[[], Select[Any]]) -> 
     return found
 
 
-def compiled(query: Select[Any]) -> Statement:
+def compiled(query: SelectBase) -> Statement:
     """A SQLAlchemy statement as the driver takes it."""
     done = query.compile(dialect=_DIALECT)
     names = tuple(done.positiontup or ())

@@ -20,7 +20,7 @@ def etag_of(version: int, selection: Selection | None = None, shown: tuple[str, 
     """A strong tag: the version, and what is shown of it where that is not all."""
     if selection is None or (selection.fields == shown and not selection.included):
         return f'"{version}"'
-    view = repr((selection.fields, sorted(selection.included.items()))).encode()
+    view = repr(selection.view).encode()
     return f'"{version}-{sha256(view).hexdigest()[:8]}"'
 
 

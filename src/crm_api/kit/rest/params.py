@@ -19,7 +19,12 @@ Fields = Annotated[
     Query(max_length=2000, description="Only these fields: `id,name,company.name`."),
 ]
 Include = Annotated[
-    str | None, Query(max_length=500, description="Related records to bring along: `company`.")
+    str | None,
+    Query(
+        max_length=500,
+        description="Related records to bring along, two relations deep: `company.parent`. "
+        "Of a collection its first records, with a cursor to the others.",
+    ),
 ]
 Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="Records per page.")]
 Cursor = Annotated[

@@ -1,0 +1,112 @@
+"""What a document costs, counted before anything is read.
+
+A field without fields of its own costs nothing, `totalCount` costs 10, every other field costs one
+and what its fields cost. What a connection lists counts once per record of the page that is asked
+for (`first`), whether so many are found or not. A change costs 10 more. Fragments count each time
+they are spread; what `@skip` and `@include` leave out does not count.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from graphql import (
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLField,
+    GraphQLInterfaceType,
+    GraphQLObjectType,
+    GraphQLSchema,
+    InlineFragmentNode,
+    IntValueNode,
+    OperationDefinitionNode,
+    OperationType,
+    SelectionNode,
+    SelectionSetNode,
+    VariableNode,
+    get_named_type,
+    get_nullable_type,
+    is_list_type,
+)
+
+from crm_api.kit.graphql.selecting import chosen
+from crm_api.kit.query.page import MAX_LIMIT
+
+TOTAL = 10
+MUTATION = 10
+_Parent = GraphQLObjectType | GraphQLInterfaceType
+
+
+def cost_of(
+    schema: GraphQLSchema,
+    operation: OperationDefinitionNode,
+    fragments: Mapping[str, FragmentDefinitionNode],
+    variables: Mapping[str, Any],
+) -> int:
+    """The cost of a valid operation with these variables."""
+    root = schema.get_root_type(operation.operation)
+    assert root is not None
+    counted = _Counter(schema, fragments, variables).of(operation.selection_set, root, 1)
+    if operation.operation is OperationType.MUTATION:
+        counted += MUTATION * len(operation.selection_set.selections)
+    return counted
+
+
+@dataclass
+class _Counter:
+    schema: GraphQLSchema
+    fragments: Mapping[str, FragmentDefinitionNode]
+    variables: Mapping[str, Any]
+    known: dict[tuple[str, int], int] = field(default_factory=dict[tuple[str, int], int])
+    """Of fragments by the size of the page they are in: spread twice in each other, a few
+    fragments would take for ever."""
+
+    def of(self, selected: SelectionSetNode, parent: _Parent, rows: int) -> int:
+        """The cost of a selection; `rows` is the page size where it is that of a connection."""
+        chosen_ones = (s for s in selected.selections if chosen(s, self.variables))
+        return sum(self._of_selection(selection, parent, rows) for selection in chosen_ones)
+
+    def _of_selection(self, selection: SelectionNode, parent: _Parent, rows: int) -> int:
+        if isinstance(selection, FieldNode):
+            return self._of_field(selection, parent, rows)
+        if isinstance(selection, FragmentSpreadNode):
+            return self._of_fragment(selection.name.value, rows)
+        assert isinstance(selection, InlineFragmentNode)
+        condition = selection.type_condition
+        inner = parent if condition is None else self._type(condition.name.value)
+        return self.of(selection.selection_set, inner, rows)
+
+    def _of_field(self, node: FieldNode, parent: _Parent, rows: int) -> int:
+        if node.selection_set is None:
+            return TOTAL if node.name.value == "totalCount" else 0
+        found = self.schema.get_field(parent, node.name.value)
+        assert found is not None
+        inner = cast("_Parent", get_named_type(found.type))
+        times = rows if is_list_type(get_nullable_type(found.type)) else 1
+        return times * (1 + self.of(node.selection_set, inner, self._page(found, node)))
+
+    def _page(self, found: GraphQLField, node: FieldNode) -> int:
+        """How many records each list directly below may have."""
+        if "first" not in found.args:
+            return 1
+        asked = found.args["first"].default_value
+        for argument in node.arguments or ():
+            if argument.name.value == "first":
+                value = argument.value
+                if isinstance(value, IntValueNode):
+                    asked = int(value.value)
+                elif isinstance(value, VariableNode):
+                    asked = self.variables.get(value.name.value, asked)
+        return min(max(asked, 1), MAX_LIMIT) if isinstance(asked, int) else MAX_LIMIT
+
+    def _of_fragment(self, name: str, rows: int) -> int:
+        key = name, rows
+        if key not in self.known:
+            found = self.fragments[name]
+            parent = self._type(found.type_condition.name.value)
+            self.known[key] = self.of(found.selection_set, parent, rows)
+        return self.known[key]
+
+    def _type(self, name: str) -> _Parent:
+        return cast("_Parent", self.schema.type_map[name])

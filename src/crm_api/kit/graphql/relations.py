@@ -1,0 +1,158 @@
+"""Pages and relations as fields: Relay connections, loaded for all rows of a level at once."""
+
+import re
+from typing import Any, Optional
+
+import strawberry
+from graphql import FieldNode, FragmentSpreadNode, InlineFragmentNode
+
+from crm_api.kit.crud.service import CrudService
+from crm_api.kit.db.tx import Tx
+from crm_api.kit.graphql.context import GraphInfo
+from crm_api.kit.graphql.filters import filter_of, where_of
+from crm_api.kit.graphql.reads import READS, Related
+from crm_api.kit.query.filters import Filter, parse
+from crm_api.kit.query.listing import Listing
+from crm_api.kit.query.page import MAX_LIMIT, Page
+from crm_api.kit.query.selection import PageQuery, Selection
+
+
+@strawberry.type
+class PageInfo:
+    """Relay's page information."""
+
+    has_next_page: bool
+    has_previous_page: bool
+    start_cursor: str | None
+    end_cursor: str | None
+
+
+def connection_of(entity: str, node: type) -> type:
+    """The Relay connection type of a node."""
+    name = pascal(entity)
+    edge = strawberry.type(
+        type(f"{name}Edge", (), {"__annotations__": {"cursor": str, "node": node}})
+    )
+    annotations = {
+        "edges": list[edge],
+        "nodes": list[node],
+        "page_info": PageInfo,
+        "total_count": Optional[int],  # noqa: UP045 - built at run time
+    }
+    return strawberry.type(type(f"{name}Connection", (), {"__annotations__": annotations}))
+
+
+def asked(
+    listing: Listing,
+    tx: Tx,
+    *,
+    where: Any = None,
+    order_by: list[str] | None = None,
+    first: int = 50,
+    after: str | None = None,
+    search: str | None = None,
+    total: bool = False,
+    selection: Selection | None = None,
+) -> PageQuery:
+    """The page that a connection's arguments mean."""
+    wanted = filter_of(where) if where else None
+    return PageQuery(
+        selection=selection or Selection(listing.shown),
+        filter=parse(wanted, listing, tx.actor, tx.now) if wanted else Filter(),
+        sort=",".join(snake(key) for key in order_by or ()) or None,
+        limit=min(max(first, 1), MAX_LIMIT),
+        cursor=after,
+        search=search,
+        count="exact" if total else None,
+    )
+
+
+def connected(page: Page, after: str | None = None) -> dict[str, Any]:
+    """A page as a connection."""
+    cursors = page.cursors
+    return {
+        "edges": [{"cursor": cursors[n], "node": node} for n, node in enumerate(page.data)],
+        "nodes": page.data,
+        "page_info": {
+            "has_next_page": page.next_cursor is not None,
+            "has_previous_page": after is not None,
+            "start_cursor": cursors[0] if page.data else None,
+            "end_cursor": cursors[-1] if page.data else None,
+        },
+        "total_count": page.total,
+    }
+
+
+def asks_total(info: GraphInfo) -> bool:
+    """Whether a connection's total is asked for."""
+    # `selected_fields` copies the tree below, and fragments once for each time they are spread.
+    raw = info._raw_info  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+    left = [node.selection_set for node in raw.field_nodes]
+    spread: set[str] = set()
+    while left:
+        selected = left.pop()
+        for node in selected.selections if selected is not None else ():
+            if isinstance(node, FieldNode):
+                if node.name.value == "totalCount":
+                    return True
+            elif isinstance(node, InlineFragmentNode):
+                left.append(node.selection_set)
+            elif isinstance(node, FragmentSpreadNode) and node.name.value not in spread:
+                spread.add(node.name.value)
+                left.append(raw.fragments[node.name.value].selection_set)
+    return False
+
+
+def related(service: type[CrudService[Any]], name: str, node: Any) -> Any:
+    """A to-one relation, loaded for all rows at once; `service` is that of the related records."""
+    local = f"{name}_id"
+
+    async def resolver(info: GraphInfo, root: strawberry.Parent[Any]) -> Any:
+        id = getattr(root, local)
+        return None if id is None else await info.context.rows(service).load(id)
+
+    resolver.__annotations__["return"] = Optional[node]  # noqa: UP045
+    return strawberry.field(resolver=resolver, metadata={READS: Related(name)})
+
+
+def related_many(service: type[CrudService[Any]], name: str, connection: Any) -> Any:
+    """A to-many relation of `service`'s records as a connection, loaded for all rows at once."""
+    relation = service.repository.listing.related[name]
+    target, local = relation.target(), relation.local.key
+
+    async def resolver(
+        info: GraphInfo,
+        root: strawberry.Parent[Any],
+        where: Any = None,
+        order_by: list[str] | None = None,
+        first: int = 50,
+        after: str | None = None,
+    ) -> Any:
+        query = asked(
+            target,
+            info.context.tx,
+            where=where,
+            order_by=order_by,
+            first=first,
+            after=after,
+            total=asks_total(info),
+        )
+        pages = info.context.pages(service, name, query)
+        return connected(await pages.load(getattr(root, local)), after)
+
+    resolver.__annotations__["where"] = Optional[where_of(target)]  # noqa: UP045
+    resolver.__annotations__["return"] = connection
+    description = f"A page of {name}."
+    return strawberry.field(
+        resolver=resolver, description=description, metadata={READS: Related(name)}
+    )
+
+
+def pascal(name: str) -> str:
+    """`api_key` as `ApiKey`."""
+    return "".join(word.capitalize() for word in name.split("_"))
+
+
+def snake(name: str) -> str:
+    """`createdAt` as `created_at`."""
+    return re.sub(r"(?<=[a-z0-9])([A-Z])", lambda found: "_" + found[1].lower(), name)
