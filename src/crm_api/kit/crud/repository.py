@@ -131,7 +131,8 @@ class Repository(Generic[E]):
         after: dict[str, Any] = {}
         for data, previous in rows:
             after |= decode(data)
-            before = (decode(previous) if previous is not None else {}) | before
+            earlier: dict[str, Any] = decode(previous) if previous is not None else {}
+            before = earlier | before
         return [n for n in self.listing.shown if n in after and after[n] != before.get(n)]
 
     def missing(self, id: UUID) -> NotFound:
