@@ -58,7 +58,7 @@ async def remove_orphans(database: Database, files_dir: Path) -> None:
 
 def _old_files(files_dir: Path) -> list[tuple[UUID, list[str]]]:
     before = time.time() - YOUNG_S
-    # Nothing is touched whose name is not one of ours.
+    # Nothing is touched whose name this module does not give.
     folders = [path for path in _inside(files_dir) if _FOLDER.fullmatch(path.name)]
     return [
         (UUID(folder.name), [path.name for path in _inside(folder) if _is_old(path, before)])
