@@ -164,6 +164,7 @@ async def failures(client, document, **variables):
     [
         ("{", "graphql_syntax"),
         ("{ nothing }", "graphql_validation"),
+        ("fragment F on Contact { id }", "graphql_validation"),
         ("{ organization { ...Missing } }", "graphql_validation"),
         (
             "{ ...A } fragment A on Query { ...B } fragment B on Query { ...A }",
@@ -246,7 +247,6 @@ async def test_depth_is_counted_through_fragments(client):
         (b'{"query": "{__typename}", "operationName": 7}', 400, "malformed"),
         (b'{"query": "{__typename}", "operationName": "Missing"}', 400, "graphql_validation"),
         (b'{"query": "{__typename}", "operationName": "\\ud800"}', 400, "graphql_validation"),
-        (b'{"query": "fragment F on Contact { id }"}', 400, "graphql_validation"),
         (b"{}", 400, "malformed"),
     ],
     ids=lambda value: repr(value)[:48],
@@ -273,7 +273,7 @@ async def test_other_content_types_are_refused(client, kind):
 async def test_content_types_may_have_parameters(client):
     kind = "Application/JSON; charset=utf-8"
     answer = await send(client, b'{"query": "{__typename}"}', **{"content-type": kind})
-    assert answer.json() == {"data": {"__typename": "Query"}}
+    assert answer.json()["data"] == {"__typename": "Query"}
 
 
 async def test_changes_may_be_from_and_to_null(client):
@@ -299,13 +299,12 @@ async def test_a_page_needs_no_credential_but_a_query_does(anonymous):
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-@pytest.mark.parametrize("accept", ["text/html", "application/json"])
-async def test_queries_are_not_sent_by_get(client, accept):
-    for params in ({"query": "{__typename}"}, {"query": CREATE}):
-        answer = await client.get("/graphql", params=params, headers={"accept": accept})
-        assert answer.status_code == 405
-        assert answer.headers["allow"] == "POST"
-        assert answer.json()["errors"][0]["extensions"]["code"] == "method_not_allowed"
+async def test_changes_are_not_sent_by_get(client):
+    answer = await client.get("/graphql", params={"query": CREATE})
+    assert answer.status_code == 405
+    assert answer.headers["allow"] == "POST"
+    assert answer.json()["errors"][0]["extensions"]["code"] == "method_not_allowed"
+    assert (await client.read("contacts"))["data"] == []
 
 
 @pytest.mark.parametrize("own_database", [{"docs": False}], indirect=True)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from support.factories import KINDS
 from support.graph import as_graph, body_as_graph, camel, selection
 
 
@@ -82,6 +83,113 @@ async def test_relations_are_loaded_together(client, kind, statements):
         assert [node[relation.name] and node[relation.name]["id"] for node in nodes] == [
             row[local] for row in rest["data"]
         ]
+
+
+async def test_collections_of_a_record_are_their_lists(client, kind, statements):
+    """Under every kind of argument, and with cursors that fit the target's own list."""
+    for target in KINDS:
+        await target.several(client)
+    for relation in kind.listing.relations:
+        if not relation.many:
+            continue
+        target = next(k for k in KINDS if k.listing is relation.target())
+        document = (
+            f"query($w: {target.type}Where, $n: Int!, $a: String) {{ {plural(kind)}(first: 200) "
+            f'{{ nodes {{ id {relation.name}(where: $w, orderBy: ["updatedAt"], first: $n, '
+            f"after: $a) {{ totalCount nodes {{ {selection(target.out)} }} edges {{ cursor }} "
+            "pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } } } }"
+        )
+        given = {"n": 1, "w": {"version": {"gte": 1}}}
+        async with statements() as seen:
+            nodes = (await client.data(document, **given))[plural(kind)]["nodes"]
+        assert len(seen) == 3, seen
+        assert any(node[relation.name]["nodes"] for node in nodes)
+        for node in nodes:
+            found = node[relation.name]
+            query = {
+                f"filter[{relation.remote.key}]": node["id"],
+                "filter[version][gte]": 1,
+                "sort": "updated_at",
+                "limit": 1,
+                "count": "exact",
+            }
+            rest = await client.read(target.path, **query)
+            assert found["nodes"] == [as_graph(target.out, row) for row in rest["data"]]
+            assert found["totalCount"] == rest["total"]
+            info = found["pageInfo"]
+            assert info["hasNextPage"] is (rest["next_cursor"] is not None)
+            assert info["endCursor"] == (found["edges"][-1]["cursor"] if rest["data"] else None)
+            if rest["next_cursor"]:
+                assert info["endCursor"] == rest["next_cursor"]
+        wrong = {**given, "a": next(n[relation.name]["pageInfo"]["endCursor"] for n in nodes[::-1])}
+        if len(nodes) > 1 and wrong["a"]:
+            error = (await client.gql(document, **wrong))["errors"][0]
+            assert error["extensions"]["code"] == "cursor_mismatch"
+
+
+async def test_collections_of_a_record_are_walked(client, kind):
+    for target in KINDS:
+        await target.several(client)
+    for relation in kind.listing.relations:
+        if not relation.many:
+            continue
+        listed = await client.read(kind.path, include=relation.name, limit=200)
+        row = max(listed["data"], key=lambda row: len(row[relation.name]["data"]))
+        wanted = [other["id"] for other in row[relation.name]["data"]]
+        assert len(wanted) > 1
+        document = (
+            f"query($id: UUID!, $after: String) {{ {single(kind)}(id: $id) {{ {relation.name}"
+            "(first: 1, after: $after) { nodes { id } pageInfo { hasNextPage endCursor } } } }"
+        )
+        ids, after = [], None
+        while True:
+            page = (await client.data(document, id=row["id"], after=after))[single(kind)]
+            found = page[relation.name]
+            ids += [node["id"] for node in found["nodes"]]
+            if not found["pageInfo"]["hasNextPage"]:
+                break
+            after = found["pageInfo"]["endCursor"]
+        assert ids == wanted
+
+
+async def test_relations_are_fields(client, kind):
+    document = f'{{ __type(name: "{kind.type}") {{ fields {{ name }} interfaces {{ name }} }} }}'
+    shown = (await client.data(document))["__type"]
+    names = {found["name"] for found in shown["fields"]}
+    assert {camel(relation.name) for relation in kind.listing.relations} <= names
+    assert shown["interfaces"] == [{"name": "Node"}]
+
+
+async def test_nodes_are_found_by_their_ids_alone(client, other, kind, statements):
+    foreign = await kind.make(other)
+    made = [await kind.make(client) for _ in range(2)]
+    binned = await kind.make(client)
+    assert (await client.delete(f"/v1/{kind.path}/{binned['id']}")).status_code == 204
+    document = (
+        "query($ids: [ID!]!, $id: ID!) { node(id: $id) { __typename id } nodes(ids: $ids) "
+        f"{{ __typename id ... on {kind.type} {{ {selection(kind.out)} }} }} }}"
+    )
+    ids = [made[1]["id"], "no id", foreign["id"], made[0]["id"], binned["id"], made[1]["id"]]
+    async with statements() as seen:
+        found = await client.data(document, ids=ids, id=made[0]["id"])
+    assert len(seen) == 4, seen
+    assert found["node"] == {"__typename": kind.type, "id": made[0]["id"]}
+    shown = [row and row["id"] for row in found["nodes"]]
+    assert shown == [ids[0], None, None, ids[3], None, ids[5]]
+    rest = as_graph(kind.out, await client.read(f"{kind.path}/{ids[0]}"))
+    assert found["nodes"][0] == {"__typename": kind.type, **rest}
+    for id in ("no id", foreign["id"], binned["id"]):
+        assert (await client.data("query($id: ID!) { node(id: $id) { id } }", id=id))[
+            "node"
+        ] is None
+
+
+async def test_nodes_that_may_not_be_read_are_not_there(client, keyed, kind):
+    made = await kind.make(client)
+    areas = {k.area for k in KINDS} - {kind.area}
+    blind = await keyed(*(f"{area}:read" for area in areas))
+    document = "query($id: ID!) { node(id: $id) { id } }"
+    assert await blind.data(document, id=made["id"]) == {"node": None}
 
 
 async def test_list_is_one_statement(client, kind, statements):
