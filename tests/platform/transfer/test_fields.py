@@ -100,7 +100,13 @@ async def test_known_companies_are_found_by_domain_and_name(files, client, worke
 async def test_a_wrong_company_is_a_mistake_of_its_row(files, worker, csv_of):
     row = {"Email": "a@example.com", "Company Name": "x" * 300}
     done = await imported(files, csv_of, row)
-    assert done["counts"] == {"create": 0, "update": 0, "skip": 0, "error": 1}
+    assert done["counts"] == {
+        "create": 0,
+        "update": 0,
+        "unchanged": 0,
+        "skip": 0,
+        "error": 1,
+    }
     row = {"Email": "a@example.com", "Company Domain Name": "no domain!"}
     done = await imported(files, csv_of, row)
     assert done["counts"]["error"] == 1
