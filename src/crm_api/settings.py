@@ -55,7 +55,7 @@ class Settings(BaseSettings):
         default=True, description="Let GraphQL clients ask for the schema."
     )
     graphql_max_cost: int = Field(
-        10_000, ge=1, description="Dearest GraphQL document that is carried out."
+        20_000, ge=1, description="Dearest GraphQL document that is carried out."
     )
     graphql_persisted: Path | None = Field(
         None, description="JSON file of allowed GraphQL documents by their SHA-256."

@@ -151,7 +151,7 @@ async def test_queries_by_get_need_a_credential(anonymous):
 async def test_cost_follows_its_formula(client, document, variables, cost):
     answer = await client.gql(document, **variables)
     assert "errors" not in answer
-    assert answer["extensions"] == {"cost": {"requested": cost, "limit": 10_000}}
+    assert answer["extensions"] == {"cost": {"requested": cost, "limit": 20_000}}
 
 
 async def test_changes_cost_more(client):
@@ -163,7 +163,7 @@ async def test_dear_queries_read_nothing(client, statements):
     async with statements() as seen:
         answer = (await post(client, {"query": DEAR})).json()
     assert len(seen) == 0
-    assert answer["extensions"]["cost"]["requested"] > 10_000
+    assert answer["extensions"]["cost"]["requested"] > 20_000
     assert answer["errors"][0]["extensions"]["problem"]["status"] == 422
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache, lru_cache
 from typing import Any
 
-from sqlalchemy import Column, Table
+from sqlalchemy import ARRAY, Column, Table
 from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
 from sqlalchemy.types import TypeDecorator, TypeEngine
@@ -64,6 +64,9 @@ def converter(kind: TypeEngine[Any]) -> Converter | None:
         return encode
     if isinstance(kind, TypeDecorator):
         return lambda value: kind.process_bind_param(value, _DIALECT)
+    if isinstance(kind, ARRAY):
+        each = converter(kind.item_type)
+        return None if each is None else lambda values: [each(value) for value in values]
     return None
 
 
