@@ -8,12 +8,22 @@ from sqlalchemy import Select, select
 
 from crm_api.kit.db.base import Entity
 from crm_api.kit.db.tx import Tx
-from crm_api.kit.errors import NotFound
+from crm_api.kit.errors import Merged, NotFound
 from crm_api.kit.query.listing import Listing
 from crm_api.kit.query.page import Page, PageQuery, read_page, read_rows
 from crm_api.kit.query.selection import Selection
 
 E = TypeVar("E", bound=Entity)
+# The target of a merge may have been merged itself.
+_LIVES_IN = """
+    WITH RECURSIVE path AS (
+        SELECT target_id, 1 AS step FROM record_redirects
+        WHERE organization_id = $1 AND entity = $2 AND record_id = $3
+        UNION ALL
+        SELECT r.target_id, step + 1 FROM path JOIN record_redirects r
+        ON r.organization_id = $1 AND r.record_id = path.target_id AND step < 1000)
+    SELECT target_id FROM path ORDER BY step DESC LIMIT 1
+"""
 
 
 class Repository(Generic[E]):
@@ -42,7 +52,7 @@ class Repository(Generic[E]):
         """A record to work on; raises `NotFound`."""
         found = await self.find(id, lock=lock, deleted=deleted)
         if found is None:
-            raise self.missing(id)
+            raise await self.absence(id)
         return found
 
     async def locked(self, ids: Sequence[UUID]) -> list[E]:
@@ -77,7 +87,7 @@ class Repository(Generic[E]):
             self.tx, self.listing, [id], selection or Selection(self.listing.shown), deleted=deleted
         )
         if id not in found:
-            raise self.missing(id)
+            raise await self.absence(id)
         return found[id]
 
     async def by_keys(self, kind: str, values: Sequence[str]) -> dict[str, list[UUID]]:
@@ -97,6 +107,10 @@ class Repository(Generic[E]):
             found.setdefault(value, []).append(record_id)
         return found
 
-    def missing(self, id: UUID) -> NotFound:
-        """The error for a record that is not there."""
-        return NotFound(f"There is no {self.model.entity} with the id {id}.")
+    async def absence(self, id: UUID) -> NotFound | Merged:
+        """The error for a record that is not there, or not any more."""
+        entity = self.model.entity
+        found = await self.tx.fetch(_LIVES_IN, self.tx.organization_id, entity, id)
+        if found:
+            return Merged(entity, id, found[0]["target_id"])
+        return NotFound(f"There is no {entity} with the id {id}.")

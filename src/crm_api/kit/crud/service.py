@@ -12,7 +12,7 @@ from crm_api.kit.crud.repository import Repository
 from crm_api.kit.db.base import Entity, Json
 from crm_api.kit.db.tables import RecordKey, SearchDocument
 from crm_api.kit.db.tx import Tx
-from crm_api.kit.errors import Stale
+from crm_api.kit.errors import Merged, Stale
 from crm_api.kit.ids import new_id
 from crm_api.kit.money import shown_amount
 from crm_api.kit.query.page import Page, PageQuery
@@ -149,6 +149,9 @@ class CrudService(Generic[E]):
         current = await self.records.get(id, lock=True, deleted=True)
         if current.deleted_at is None:
             return self.shown(columns_of(current))
+        absence = await self.records.absence(id)
+        if isinstance(absence, Merged):
+            raise absence
         return await self.change(current, {"deleted_at": None, "deleted_by": None}, verb="restored")
 
     async def locked(self, id: UUID, expected_version: int | None = None) -> E:
@@ -163,10 +166,18 @@ class CrudService(Generic[E]):
             )
         return current
 
-    async def change(self, current: E, values: Mapping[str, Any], *, verb: str = "updated") -> Any:
+    async def change(
+        self,
+        current: E,
+        values: Mapping[str, Any],
+        *,
+        verb: str = "updated",
+        told: Mapping[str, Any] | None = None,
+    ) -> Any:
         """Set what differs and write it down; without a difference nothing happens.
 
-        Returns the representation. `verb` names the event: `updated`, `deleted`, `won` …
+        Returns the representation. `verb` names the event: `updated`, `deleted`, `won` …; `told`
+        is what it says beyond the changed values.
         """
         changed = {n: v for n, v in values.items() if getattr(current, n) != v}
         if not changed:
@@ -184,7 +195,7 @@ class CrudService(Generic[E]):
             entity=self.model.entity,
             record_id=current.id,
             version=current.version,
-            data={name: _told(after[name]) for name in changed if name in shown},
+            data={n: _told(after[n]) for n in changed if n in shown} | dict(told or {}),
             previous={name: _told(before[name]) for name in changed if name in shown},
         )
         await self._move_index_rows({**after, **before}, after)
@@ -247,6 +258,11 @@ class CrudService(Generic[E]):
         old_keys, old_words = self._index_rows(before)
         new_keys, new_words = self._index_rows(after)
         id, own = after["id"], self.tx.organization_id
+        if after["deleted_at"] is not None:
+            # Also the keys that came from records merged into this one.
+            mine = (RecordKey.organization_id == own, RecordKey.record_id == id)
+            await self.tx.run(delete(RecordKey).where(*mine))
+            old_keys = set()
         for kind, value in old_keys - new_keys:
             await self.tx.run(
                 delete(RecordKey).where(
