@@ -6,11 +6,16 @@ from crm_api.kit.module import Module
 from crm_api.platform.history.module import history_module
 from crm_api.platform.identity.module import MODULE as IDENTITY
 from crm_api.platform.jobs.module import MODULE as JOBS
+from crm_api.platform.merging.module import merging_module
 from crm_api.platform.transfer.module import transfer_module
 
 DOMAINS: tuple[Module, ...] = (COMPANIES, CONTACTS)
 TRANSFER = transfer_module(importer for module in DOMAINS for importer in module.importers)
-RECORDS: tuple[Module, ...] = (IDENTITY, TRANSFER, *DOMAINS)
+MERGING = merging_module(
+    (merger for module in DOMAINS for merger in module.mergers),
+    (service for module in (IDENTITY, TRANSFER, *DOMAINS) for service in module.services),
+)
+RECORDS: tuple[Module, ...] = (IDENTITY, TRANSFER, MERGING, *DOMAINS)
 HISTORY = history_module(service for module in RECORDS for service in module.services)
 
 MODULES: tuple[Module, ...] = (JOBS, HISTORY, *RECORDS)

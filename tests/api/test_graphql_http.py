@@ -5,12 +5,12 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from graphql import build_schema
 
 from crm_api.api.graphql import MAX_TOKENS
 from crm_api.api.graphql_requests import JSON, RESPONSE, Asked, Unacceptable, form_of
 from crm_api.api.persisted import BadManifest, Persisted
 from crm_api.kit.graphql.documents import Documents, Operation, Refused
-from graphql import build_schema
 from support.clients import problem
 
 TYPENAME = "{ __typename }"

@@ -191,7 +191,7 @@ def test_domain_packages_have_only_known_files():
     known = {
         "__init__.py", "errors.py", "events.py", "models.py", "schemas.py", "repository.py",
         "service.py", "handlers.py", "jobs.py", "rest.py", "graphql.py", "module.py",
-        "importer.py",
+        "importer.py", "merger.py", "matcher.py",
     }  # fmt: skip
     for package in sorted((SOURCE / "domains").iterdir()):
         if package.is_dir() and package.name != "__pycache__":

@@ -7,6 +7,14 @@ from typing import Annotated, Any, NoReturn
 import strawberry
 import structlog
 from fastapi import APIRouter, Query, Request, Response
+from graphql import (
+    GraphQLError,
+    GraphQLSyntaxError,
+    NoSchemaIntrospectionCustomRule,
+    OperationType,
+    VariableValues,
+    specified_rules,
+)
 from strawberry.extensions import SchemaExtension
 from strawberry.http.ides import get_graphql_ide_html
 from strawberry.schema.config import StrawberryConfig
@@ -32,14 +40,6 @@ from crm_api.kit.module import Module
 from crm_api.kit.rest.problems import problem_of
 from crm_api.kit.rest.requests import StrictRoute, Writing, begin
 from crm_api.settings import Settings
-from graphql import (
-    GraphQLError,
-    GraphQLSyntaxError,
-    NoSchemaIntrospectionCustomRule,
-    OperationType,
-    VariableValues,
-    specified_rules,
-)
 
 log = structlog.get_logger("crm_api.graphql")
 

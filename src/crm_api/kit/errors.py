@@ -8,6 +8,7 @@ CrmError
 ├── Conflict         409
 │   ├── Duplicate         a unique value is taken
 │   ├── WrongState        not in this state
+│   │   └── Merged        the record lives on in another one
 │   └── Blocked           other records stand in the way
 ├── Stale            412  the record has moved on
 ├── TooLarge         413
@@ -20,6 +21,7 @@ CrmError
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
+from uuid import UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,18 @@ class WrongState(Conflict):
     """The action is not for this state."""
 
     code, title = "wrong_state", "Wrong state"
+
+
+class Merged(WrongState):
+    """The record was merged into another one, which is what readers get."""
+
+    code, title = "merged", "Merged into another record"
+
+    def __init__(self, entity: str, id: UUID, target: UUID) -> None:
+        super().__init__(
+            f"The {entity} {id} was merged into {target}.", details={"merged_into": str(target)}
+        )
+        self.target = target
 
 
 class Blocked(Conflict):

@@ -27,6 +27,8 @@ class Module:
     """Topics beside `created`, `updated`, `deleted` and `restored` of the collections."""
     importers: Sequence[Any] = field(default=())
     """How files become records (`platform/transfer`)."""
+    mergers: Sequence[Any] = field(default=())
+    """How records become one (`platform/merging`)."""
 
     @property
     def topics(self) -> list[str]:

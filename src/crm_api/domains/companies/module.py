@@ -2,6 +2,7 @@
 
 from crm_api.domains.companies.graphql import Mutation, Query
 from crm_api.domains.companies.importer import CompanyImporter
+from crm_api.domains.companies.merger import CompanyMerger
 from crm_api.domains.companies.rest import router
 from crm_api.domains.companies.service import CompanyService
 from crm_api.kit.module import Module
@@ -12,5 +13,6 @@ MODULE = Module(
     queries=[Query],
     mutations=[Mutation],
     importers=[CompanyImporter()],
+    mergers=[CompanyMerger()],
     services=[CompanyService],
 )

@@ -38,12 +38,13 @@ class Companies(Repository[Company]):
     listing = LISTING
 
     async def ancestors(self, id: UUID) -> list[UUID]:
-        """The ids from a company up to its root, itself included."""
+        """The ids from a company up to its root, in this order, itself included."""
         rows = await self.tx.fetch(
             "WITH RECURSIVE up AS ("
-            "SELECT id, parent_id FROM companies WHERE organization_id = $1 AND id = $2 "
-            "UNION SELECT c.id, c.parent_id FROM companies c JOIN up ON c.id = up.parent_id "
-            "WHERE c.organization_id = $1) SELECT id FROM up",
+            "SELECT id, parent_id, 0 AS step FROM companies WHERE organization_id = $1 AND id = $2 "
+            "UNION SELECT c.id, c.parent_id, step + 1 FROM companies c "
+            "JOIN up ON c.id = up.parent_id WHERE c.organization_id = $1) "
+            "CYCLE id SET is_cycle USING path SELECT id FROM up WHERE NOT is_cycle ORDER BY step",
             self.tx.organization_id,
             id,
         )

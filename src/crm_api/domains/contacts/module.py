@@ -2,6 +2,7 @@
 
 from crm_api.domains.contacts.graphql import MUTATIONS, QUERIES
 from crm_api.domains.contacts.importer import ContactImporter
+from crm_api.domains.contacts.merger import ContactMerger
 from crm_api.domains.contacts.rest import contacts, employments
 from crm_api.domains.contacts.service import ContactService, EmploymentService
 from crm_api.kit.module import Module
@@ -12,5 +13,6 @@ MODULE = Module(
     queries=QUERIES,
     mutations=MUTATIONS,
     importers=[ContactImporter()],
+    mergers=[ContactMerger()],
     services=[ContactService, EmploymentService],
 )

@@ -9,13 +9,23 @@ from sqlalchemy import Select, select
 from crm_api.kit.db.base import Entity
 from crm_api.kit.db.json import decode
 from crm_api.kit.db.tx import Tx
-from crm_api.kit.errors import NotFound
+from crm_api.kit.errors import Merged, NotFound
 from crm_api.kit.query.listing import Listing
 from crm_api.kit.query.page import Page, read_page, read_rows
 from crm_api.kit.query.related import include, read_related
 from crm_api.kit.query.selection import PageQuery, Selection
 
 E = TypeVar("E", bound=Entity)
+# The target of a merge may have been merged itself.
+_LIVES_IN = """
+    WITH RECURSIVE path AS (
+        SELECT target_id, 1 AS step FROM record_redirects
+        WHERE organization_id = $1 AND entity = $2 AND record_id = $3
+        UNION ALL
+        SELECT r.target_id, step + 1 FROM path JOIN record_redirects r
+        ON r.organization_id = $1 AND r.record_id = path.target_id AND step < 1000)
+    SELECT target_id FROM path ORDER BY step DESC LIMIT 1
+"""
 
 
 class Repository(Generic[E]):
@@ -44,7 +54,7 @@ class Repository(Generic[E]):
         """A record to work on; raises `NotFound`."""
         found = await self.find(id, lock=lock, deleted=deleted)
         if found is None:
-            raise self.missing(id)
+            raise await self.absence(id)
         return found
 
     async def some(self, ids: Sequence[UUID]) -> list[E]:
@@ -89,7 +99,7 @@ class Repository(Generic[E]):
         """One representation; raises `NotFound`."""
         found = await self._rows([id], selection or Selection(self.listing.shown), deleted)
         if id not in found:
-            raise self.missing(id)
+            raise await self.absence(id)
         return found[id]
 
     async def _rows(
@@ -135,6 +145,10 @@ class Repository(Generic[E]):
             before = earlier | before
         return [n for n in self.listing.shown if n in after and after[n] != before.get(n)]
 
-    def missing(self, id: UUID) -> NotFound:
-        """The error for a record that is not there."""
-        return NotFound(f"There is no {self.model.entity} with the id {id}.")
+    async def absence(self, id: UUID) -> NotFound | Merged:
+        """The error for a record that is not there, or not any more."""
+        entity = self.model.entity
+        found = await self.tx.fetch(_LIVES_IN, self.tx.organization_id, entity, id)
+        if found:
+            return Merged(entity, id, found[0]["target_id"])
+        return NotFound(f"There is no {entity} with the id {id}.")

@@ -12,7 +12,7 @@ from crm_api.kit.crud.repository import Repository
 from crm_api.kit.db.base import Entity, Json
 from crm_api.kit.db.tables import RecordKey, SearchDocument
 from crm_api.kit.db.tx import Tx
-from crm_api.kit.errors import Fault, Stale
+from crm_api.kit.errors import Fault, Merged, Stale
 from crm_api.kit.ids import new_id
 from crm_api.kit.money import shown_amount
 from crm_api.kit.query.page import Page
@@ -162,6 +162,9 @@ class CrudService(Generic[E]):
         current = await self.records.get(id, lock=True, deleted=True)
         if current.deleted_at is None:
             return self.shown(columns_of(current))
+        absence = await self.records.absence(id)
+        if isinstance(absence, Merged):
+            raise absence
         return await self.change(current, {"deleted_at": None, "deleted_by": None}, verb="restored")
 
     async def locked(
@@ -193,12 +196,20 @@ class CrudService(Generic[E]):
             )
         return current
 
-    async def change(self, current: E, values: Mapping[str, Any], *, verb: str = "updated") -> Any:
+    async def change(
+        self,
+        current: E,
+        values: Mapping[str, Any],
+        *,
+        verb: str = "updated",
+        told: Mapping[str, Any] | None = None,
+    ) -> Any:
         """Set what differs and write it down; without a difference nothing happens.
 
-        Returns the representation. `verb` names the event: `updated`, `deleted`, `won` …
+        Returns the representation. `verb` names the event: `updated`, `deleted`, `won` …; `told`
+        is what it says beyond the changed values.
         """
-        before = self._set(current, values, verb)
+        before = self._set(current, values, verb, told)
         after = columns_of(current)
         if before:
             await self._move_index_rows({**after, **before}, after)
@@ -210,13 +221,15 @@ class CrudService(Generic[E]):
             return
         gone = {"deleted_at": self.tx.now, "deleted_by": self.tx.actor.id}
         for record in records:
-            self._set(record, gone, "deleted")
+            self._set(record, gone, "deleted", None)
         own, ids = self.tx.organization_id, [record.id for record in records]
         for table in (RecordKey, SearchDocument):
             of_them = (table.organization_id == own, table.record_id.in_(ids))
             await self.tx.run(delete(table).where(*of_them))
 
-    def _set(self, current: E, values: Mapping[str, Any], verb: str) -> dict[str, Any]:
+    def _set(
+        self, current: E, values: Mapping[str, Any], verb: str, told: Mapping[str, Any] | None
+    ) -> dict[str, Any]:
         """Set what differs and write it down; returns what it was."""
         changed = {n: v for n, v in values.items() if getattr(current, n) != v}
         if not changed:
@@ -234,7 +247,7 @@ class CrudService(Generic[E]):
             entity=self.model.entity,
             record_id=current.id,
             version=current.version,
-            data={name: _told(after[name]) for name in changed if name in shown},
+            data={n: _told(after[n]) for n in changed if n in shown} | dict(told or {}),
             previous={name: _told(before[name]) for name in changed if name in shown},
         )
         return before
@@ -292,6 +305,11 @@ class CrudService(Generic[E]):
         old_keys, old_words = self._index_rows(before)
         new_keys, new_words = self._index_rows(after)
         id, own = after["id"], self.tx.organization_id
+        if after["deleted_at"] is not None:
+            # Also the keys that came from records merged into this one.
+            mine = (RecordKey.organization_id == own, RecordKey.record_id == id)
+            await self.tx.run(delete(RecordKey).where(*mine))
+            old_keys = set[tuple[str, str]]()
         for kind, value in old_keys - new_keys:
             await self.tx.run(
                 delete(RecordKey).where(

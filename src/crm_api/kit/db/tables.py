@@ -133,3 +133,14 @@ class SearchDocument(Base):
     record_id: Mapped[UUID] = mapped_column(primary_key=True)
     entity: Mapped[str] = mapped_column(KeyText)
     words: Mapped[str] = mapped_column(TSVECTOR)
+
+
+class RecordRedirect(Base):
+    """Where a record lives on that was merged into another one; its old id leads there."""
+
+    __tablename__ = "record_redirects"
+
+    organization_id: Mapped[UUID] = mapped_column(primary_key=True)
+    record_id: Mapped[UUID] = mapped_column(primary_key=True)
+    entity: Mapped[str] = mapped_column(KeyText)
+    target_id: Mapped[UUID]

@@ -1,8 +1,16 @@
 """The unit of work: what one use case reads and writes, and the only commit there is."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Iterator,
+    Mapping,
+    Sequence,
+)
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -126,6 +134,22 @@ class Tx:
         if run_at is None:
             self.jobs.append(job_id)
         return job_id
+
+    @contextmanager
+    def caused_by(self, id: UUID) -> Iterator[None]:
+        """Have the events of a block name what they belong to."""
+        before, self.cause_id = self.cause_id, id
+        try:
+            yield
+        finally:
+            self.cause_id = before
+
+    def forget(self, ids: Collection[UUID]) -> None:
+        """Have some loaded records be read again: a statement has changed them behind the ORM."""
+        if self._session is not None:
+            for record in list(self._session.identity_map.values()):
+                if getattr(record, "id", None) in ids:
+                    self._session.expire(record)
 
     # Asking
 

@@ -11,7 +11,7 @@ from graphql import FieldNode
 from pydantic import BaseModel, ValidationError
 
 from crm_api.kit.crud.service import CrudService
-from crm_api.kit.errors import NotFound
+from crm_api.kit.errors import Merged, NotFound
 from crm_api.kit.faults import invalid_body
 from crm_api.kit.graphql.context import GraphInfo
 from crm_api.kit.graphql.filters import where_of
@@ -100,6 +100,8 @@ class Collection:
         async def resolver(info: GraphInfo, id: UUID) -> Any:
             try:
                 return await service(info.context.tx).get(id)
+            except Merged as merged:
+                return (await service(info.context.tx).many([merged.target])).get(merged.target)
             except NotFound:
                 return None
 

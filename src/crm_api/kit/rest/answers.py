@@ -3,6 +3,7 @@
 from hashlib import sha256
 from typing import Any
 from urllib.parse import urlencode
+from uuid import UUID
 
 from fastapi import Request, Response
 from msgspec import Raw
@@ -69,6 +70,13 @@ def created(request: Request, row: Any) -> Response:
 def unchanged(etag: str) -> Response:
     """304: the client has it."""
     return Response(status_code=304, headers={"ETag": etag, "Cache-Control": _PRIVATE})
+
+
+def moved(request: Request, target: UUID) -> Response:
+    """308: the record lives on under another id; not to be remembered, since it may be undone."""
+    path, query = request.scope["path"].rpartition("/")[0], request.url.query
+    location = f"{path}/{target}?{query}" if query else f"{path}/{target}"
+    return Response(status_code=308, headers={"Location": location, "Cache-Control": _PRIVATE})
 
 
 def page(request: Request, found: Page, *, link: bool = True) -> Response:

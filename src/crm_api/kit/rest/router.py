@@ -7,6 +7,7 @@ from fastapi import APIRouter, Header, Path, Request, Response
 from pydantic import BaseModel, create_model
 
 from crm_api.kit.crud.service import CrudService
+from crm_api.kit.errors import Merged
 from crm_api.kit.query.page import PageQuery
 from crm_api.kit.query.selection import Selection
 from crm_api.kit.rest import answers, params
@@ -23,6 +24,10 @@ IfNoneMatch = Annotated[
 ]
 Id = Annotated[UUID, Path(description="The record's id.")]
 
+_ELSEWHERE: dict[int | str, dict[str, Any]] = {
+    304: {"description": "Not modified"},
+    308: {"description": "Merged into another record; `Location` names it"},
+}
 FILTER_PARAMETER: dict[str, Any] = {
     "name": "filter",
     "in": "query",
@@ -49,6 +54,28 @@ def page_shape(out: type[BaseModel]) -> type[BaseModel]:
         next_cursor=(str | None, ...),
         total=(int | None, None),
     )
+
+
+async def _one(
+    service: CrudService[Any],
+    request: Request,
+    id: UUID,
+    selection: Selection,
+    if_none_match: str | None,
+) -> Response:
+    listing = service.records.listing
+    asked = selection
+    if "version" not in selection.fields:
+        asked = Selection((*selection.fields, "version"), selection.included)
+    try:
+        row = await service.get(id, asked)
+    except Merged as merged:
+        return answers.moved(request, merged.target)
+    etag = answers.etag_of(row.version, selection, listing.shown)
+    if answers.matches(if_none_match, etag):
+        return answers.unchanged(etag)
+    shape = listing.row_shape(selection.fields, tuple(selection.included))
+    return answers.record(row if asked is selection else answers.narrowed(row, shape), etag=etag)
 
 
 def crud_router(service: type[CrudService[Any]], *, made: type[Out] | None = None) -> APIRouter:
@@ -97,6 +124,7 @@ def crud_router(service: type[CrudService[Any]], *, made: type[Out] | None = Non
         return answers.created(request, await service(tx).create(body))
 
     async def read_record(
+        request: Request,
         id: Id,
         tx: Reading,
         fields: params.Fields = None,
@@ -104,17 +132,7 @@ def crud_router(service: type[CrudService[Any]], *, made: type[Out] | None = Non
         if_none_match: IfNoneMatch = None,
     ) -> Response:
         selection = Selection.of(listing, fields, include)
-        asked = selection
-        if "version" not in selection.fields:
-            asked = Selection((*selection.fields, "version"), selection.included)
-        row = await service(tx).get(id, asked)
-        etag = answers.etag_of(row.version, selection, listing.shown)
-        if answers.matches(if_none_match, etag):
-            return answers.unchanged(etag)
-        shape = listing.row_shape(selection.fields, tuple(selection.included))
-        return answers.record(
-            row if asked is selection else answers.narrowed(row, shape), etag=etag
-        )
+        return await _one(service(tx), request, id, selection, if_none_match)
 
     async def update_record(
         id: Id,
@@ -165,7 +183,7 @@ def crud_router(service: type[CrudService[Any]], *, made: type[Out] | None = Non
         methods=["GET"],
         operation_id=f"get{single}",
         summary=f"Read a {one}",
-        responses=found | {304: {"description": "Not modified"}} | problems(403, 404, 422),
+        responses=found | _ELSEWHERE | problems(403, 404, 422),
     )
     add(
         "/{id}",

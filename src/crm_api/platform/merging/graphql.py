@@ -1,0 +1,61 @@
+"""Merges over GraphQL."""
+
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+import strawberry
+
+from crm_api.kit.graphql.context import GraphInfo
+from crm_api.kit.graphql.fields import Collection, atomic, shape_given
+from crm_api.kit.graphql.types import input_from, output_type, type_from
+from crm_api.platform.merging.merger import Merger
+from crm_api.platform.merging.schemas import MergeInput, MergeOut
+from crm_api.platform.merging.service import MergeService
+
+
+@type_from(MergeOut)
+class Merge:
+    """A merge: what was folded into what."""
+
+
+MergeQuery = Collection(MergeService, Merge).query()
+
+
+@strawberry.type
+class MergeMutation:
+    """What may be done to merges."""
+
+    @strawberry.mutation
+    @atomic
+    async def undo_merge(self, info: GraphInfo, id: UUID, *, dry_run: bool = False) -> Merge:
+        """Take merged records apart again."""
+        service = MergeService(info.context.tx)
+        return (await service.rehearsed(service.undo(id), dry_run=dry_run))[0]
+
+
+def merge_mutations(mergers: Iterable[Merger]) -> list[type]:
+    """`mergeContacts(input:)` and the like; the records' types must have been made before."""
+    return [_mutation_of(merger) for merger in mergers]
+
+
+def _mutation_of(merger: Merger) -> type:
+    listing, plural = merger.service.repository.listing, merger.service.plural
+    name = "".join(word.capitalize() for word in plural.split("_"))
+    annotations: dict[str, Any] = {"merge": Merge, listing.entity: output_type(listing.out)}
+    done = strawberry.type(
+        type(f"{name}Merged", (), {"__annotations__": annotations}),
+        description="A merge, and the record that it made.",
+    )
+
+    @atomic
+    async def resolver(info: GraphInfo, input: Any, *, dry_run: bool = False) -> Any:
+        data = shape_given(MergeInput, input)
+        service = MergeService(info.context.tx)
+        merging = service.merge(listing.entity, data)
+        merge, record = await service.rehearsed(merging, dry_run=dry_run)
+        return {"merge": merge, listing.entity: record}
+
+    resolver.__annotations__.update(input=input_from(MergeInput), **{"return": done})
+    field = strawberry.mutation(resolver=resolver, description=f"Make one of several {plural}.")
+    return strawberry.type(type(f"{name}MergeMutation", (), {f"merge_{plural}": field}))
