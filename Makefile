@@ -73,7 +73,7 @@ migrations: install
 	$(BIN)/python tools/check_migrations.py
 
 bench: install
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY))
 
 # The second one is what production needs. `make lock UPGRADE=--upgrade` takes newer versions.
 lock:

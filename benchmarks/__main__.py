@@ -4,52 +4,87 @@ import argparse
 import json
 import os
 import platform
-from collections.abc import Callable
-from dataclasses import asdict
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
-from benchmarks import first_answer, graphql, imports, load, requests
-from benchmarks.stage import Stage
+from benchmarks import load
+from benchmarks.section import NotMeasured, Outcome, Section, table
+from benchmarks.sections import sections
+from benchmarks.stage import Ground, Stage
 
-TARGETS = {"list": 0.75, "get": 0.50, "create": 0.50}
-DEEP_WITHIN = 1.3
-PARTS = ("requests", "graphql", "import", "start")
 console = Console(width=110)
 
 
-def main() -> None:
-    """Measure what was asked for; the exit code says nothing about the targets."""
-    options = _options()
-    found: dict[str, Any] = {"machine": _machine(), "rows": options.rows}
-    parts: dict[str, Callable[[], dict[str, Any]]] = {
-        "requests": lambda: _requests(options),
-        "graphql": lambda: _graphql(options),
-        "import": lambda: _import(options),
-        "start": _start,
-    }
-    console.print(f"{found['machine']}; load by {load.tool()}, {load.CONNECTIONS} connections")
-    for name in options.only:
-        found[name] = parts[name]()
+@dataclass(frozen=True)
+class _Setting:
+    ground: Ground
+    scale: float
+    rounds: int
+    seconds: float
+
+    def size(self, full: int) -> int:
+        return max(1_000, int(full * self.scale))
+
+    @contextmanager
+    def stage(self, contacts: int) -> Iterator[Stage]:
+        with self.ground.stage(contacts) as stage:
+            yield stage
+
+
+def main() -> int:
+    """Measure what was asked for; 1 if something could not be, whatever became of the targets."""
+    known = sections()
+    options = _options(known)
+    chosen = {name: known[name] for name in options.only}
+    longest = sum(section.within_s for section in chosen.values()) // 60
+    console.print(f"{_machine()}; load by {load.tool()}, {load.CONNECTIONS} connections")
+    console.print(f"{', '.join(chosen)}: {longest} minutes at the most")
+    if load.tool() != "wrk":
+        console.print(load.WITHOUT_WRK)
+    outcomes: dict[str, Outcome] = {}
+    missing: dict[str, str] = {}
+    with Ground() as ground:
+        setting = _Setting(ground, options.scale, options.rounds, options.seconds)
+        for name, section in chosen.items():
+            try:
+                outcomes[name] = _run(name, section, setting)
+            except Exception as reason:  # noqa: BLE001 - the other sections can still be measured
+                missing[name] = f"{type(reason).__name__}: {reason}"
+                console.print(f"[red]{name}: not measured[/]")
+                console.print(missing[name], markup=False)
+    console.print(_summary(outcomes, missing))
     if options.json:
-        options.json.write_text(json.dumps(found, indent=2) + "\n")
+        options.json.write_text(json.dumps(_as_json(options, outcomes, missing), indent=2) + "\n")
+    return 1 if missing else 0
 
 
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--rows", type=int, default=1_000_000, help="contacts in the table")
-    parser.add_argument("--import-rows", type=int, default=100_000, help="people in the file")
+def _options(known: dict[str, Section]) -> argparse.Namespace:
+    listed = "\n".join(
+        f"  {name:<12} {s.title} (at most {s.within_s} s)" for name, s in known.items()
+    )
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description=__doc__,
+        epilog=f"sections:\n{listed}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--only", nargs="+", choices=known, default=list(known), metavar="SECTION")
+    parser.add_argument("--scale", type=float, default=1.0, help="a part of all sizes, such as 0.1")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=5, help="of load per round")
-    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--quick", action="store_true", help="small: does it run at all?")
     parser.add_argument("--json", type=Path, metavar="PATH", help="also write the figures here")
     options = parser.parse_args()
     if options.quick:
-        options.rows, options.import_rows, options.rounds, options.seconds = 20_000, 5_000, 1, 1
+        options.scale, options.rounds, options.seconds = 0.02, 1, 1
     return options
 
 
@@ -57,120 +92,56 @@ def _machine() -> str:
     return f"{os.cpu_count()} cores, Python {platform.python_version()}, {platform.machine()}"
 
 
-def _requests(options: argparse.Namespace) -> dict[str, Any]:
-    making = f"making {options.rows:,} contacts"
-    with console.status(making) as status, Stage(options.rows) as stage:
-        status.update("loading three servers in turn")
-        found = requests.Bench(stage, rounds=options.rounds, seconds=options.seconds).run()
-    table = _table(
-        f"{options.rows:,} contacts, median of {options.rounds} rounds; PostgreSQL not durable",
-        "server",
-        "req/s",
-        "app µs",
-        "pg µs",
-        "p50 ms",
-        "p99 ms",
-        "of the limit",
-    )
-    for case, target in TARGETS.items():
-        for name, runs in found[case].items():
-            share = requests.ratio(runs, found[case]["limit"])
-            verdict = f"  {_verdict(share >= target)} ≥ {target:.0%}" if name == "ours" else ""
-            table.add_row(case, name, *_cells(runs), f"{share:.0%}{verdict}")
-        table.add_section()
-    first, deep = found["first"]["ours"], found["deep"]["ours"]
-    slower = requests.ratio(first, deep)
-    table.add_row("first page", "ours", *_cells(first), "")
-    at = f"at {int(options.rows * requests.DEPTH):,}"
-    verdict = f"1 : {slower:.2f}  {_verdict(slower <= DEEP_WITHIN)} ≤ {DEEP_WITHIN}"
-    table.add_row(at, "ours", *_cells(deep), verdict)
-    console.print(table)
-    return {
-        case: {name: [asdict(run) for run in runs] for name, runs in servers.items()}
-        for case, servers in found.items()
-    }
+def _run(name: str, section: Section, setting: _Setting) -> Outcome:
+    begun = time.monotonic()
+    with console.status(f"{name}: {section.title}"), _deadline(section.within_s):
+        outcome = section.run(setting)
+    if outcome.table is not None:
+        console.print(outcome.table)
+    console.print(f"{name}: done in {time.monotonic() - begun:.0f} s\n")
+    return outcome
 
 
-def _graphql(options: argparse.Namespace) -> dict[str, Any]:
-    rows = min(options.rows, graphql.ROWS)
-    with console.status("loading GraphQL and REST in turn"), Stage(rows) as stage:
-        found = graphql.measure(stage, rounds=options.rounds, seconds=options.seconds)
-    table = _table(
-        "50 contacts, each with its company and three employments",
-        "way",
-        "req/s",
-        "app µs",
-        "pg µs",
-        "p50 ms",
-        "p99 ms",
-        "target",
-    )
-    slower = graphql.ratio(found, "planned", "rest")
-    faster = graphql.ratio(found, "resolved", "planned")
-    verdicts = {
-        "rest": "",
-        "planned": f"{slower:.2f} x REST  {_verdict(slower <= graphql.WITHIN_OF_REST)} "
-        f"≤ {graphql.WITHIN_OF_REST}",
-        "resolved": f"{faster:.1f} x planned  {_verdict(faster >= graphql.TIMES_RESOLVED)} "
-        f"≥ {graphql.TIMES_RESOLVED:.0f}",
-    }
-    for name, runs in found.items():
-        table.add_row("", name, *_cells(runs), verdicts[name])
-    console.print(table)
-    return {name: [asdict(run) for run in runs] for name, runs in found.items()}
+@contextmanager
+def _deadline(seconds: int) -> Iterator[None]:
+    """Raise `NotMeasured` in the midst of whatever takes longer."""
 
+    def stop(*_: object) -> None:
+        raise NotMeasured(f"it took longer than {seconds} s")
 
-def _cells(runs: list[requests.Run]) -> list[str]:
-    rate, app, pg = (requests.middle(runs, name) for name in ("rate", "app_us", "pg_us"))
-    p50, p99 = (requests.middle(runs, name) for name in ("p50_ms", "p99_ms"))
-    return [f"{rate:,.0f}", f"{app:,.0f}", f"{pg:,.0f}", f"{p50:.1f}", f"{p99:.1f}"]
-
-
-def _import(options: argparse.Namespace) -> dict[str, Any]:
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(seconds)
     try:
-        importing = f"importing {options.import_rows:,} people"
-        with console.status(importing), Stage(0) as stage:
-            done = imports.measure(stage, options.import_rows)
-    except imports.NotPossible as reason:
-        console.print(f"import: not measured: {reason}")
-        return {"error": str(reason)}
-    table = _table(f"{options.import_rows:,} people from CSV", "figure", "target")
-    fast, small = done["rows_per_s"] >= imports.RATE, done["peak_mb"] < imports.MEMORY_MB
-    rate, memory = f"{done['rows_per_s']:,.0f}", f"{done['peak_mb']:.0f}"
-    table.add_row("rows/s", rate, f"{_verdict(fast)} ≥ {imports.RATE:,}")
-    table.add_row("worker's peak MB", memory, f"{_verdict(small)} < {imports.MEMORY_MB}")
-    table.add_row("its helpers' peak MB", f"{done['helpers_mb']:.0f}", "")
-    table.add_row("upload before, seconds", f"{done['upload_s']:.1f}", "")
-    console.print(table)
-    return done
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
 
 
-def _start() -> dict[str, Any]:
-    try:
-        with console.status("waiting for the first answer"):
-            seconds = first_answer.measure()
-    except first_answer.NotStarted as reason:
-        console.print(f"first answer: not measured: {reason}")
-        return {"error": str(reason)}
-    table = _table("From nothing to the first answer", "figure", "target")
-    verdict = _verdict(seconds < first_answer.WITHIN_S)
-    table.add_row("seconds", f"{seconds:.1f}", f"{verdict} < {first_answer.WITHIN_S}")
-    console.print(table)
-    return {"seconds": seconds}
+def _summary(outcomes: dict[str, Outcome], missing: dict[str, str]) -> Any:
+    made = table("Targets", "what", "value", "target", "")
+    made.columns[1].justify = "left"
+    for name, outcome in outcomes.items():
+        for figure in outcome.figures:
+            verdict = "[green]met[/]" if figure.met else "[red]missed[/]"
+            made.add_row(name, figure.what, figure.shown, figure.wanted, verdict)
+    for name in missing:
+        made.add_row(name, "", "", "", "[red]not measured[/]")
+    return made
 
 
-def _table(title: str, *columns: str) -> Table:
-    table = Table("", title=title, title_justify="left")
-    for column in columns:
-        table.add_column(
-            column, justify="left" if column in {"server", "way", "target"} else "right"
-        )
-    return table
-
-
-def _verdict(met: bool) -> str:  # noqa: FBT001 - it is what is judged
-    return "[green]PASS[/]" if met else "[red]MISS[/]"
+def _as_json(
+    options: argparse.Namespace, outcomes: dict[str, Outcome], missing: dict[str, str]
+) -> dict[str, Any]:
+    found = {
+        name: {
+            "figures": [asdict(figure) | {"met": figure.met} for figure in outcome.figures],
+            "details": outcome.details,
+        }
+        for name, outcome in outcomes.items()
+    }
+    return {"machine": _machine(), "scale": options.scale, **found, "not_measured": missing}
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -14,6 +14,10 @@ from urllib.parse import urlsplit
 import uvloop
 
 CONNECTIONS = 16
+WITHOUT_WRK = (
+    "Without wrk (apt-get install wrk) the load comes from a client in Python, which takes "
+    "processor time from the servers."
+)
 
 
 @dataclass(frozen=True)

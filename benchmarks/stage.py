@@ -4,7 +4,9 @@ import asyncio
 import os
 import shutil
 import tempfile
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 from uuid import UUID
@@ -30,48 +32,19 @@ POSTGRES = {
 }
 
 
-class Stage(AbstractContextManager["Stage"]):
-    """Servers, schema and rows; gone at the end."""
+@dataclass(frozen=True)
+class Stage:
+    """A database with one organization, for one section alone."""
 
+    rows: int
+    """How many contacts it has."""
     organization_id: UUID
     token: str
-
-    def __init__(self, rows: int) -> None:
-        self.rows = rows
-        self.directory = Path(tempfile.mkdtemp(prefix="crm-bench-"))
-        # PostgreSQL runs as another user where this is run by root.
-        self.directory.chmod(0o711)
-        # Fresh tables are what autovacuum is for; filled ones have been seen to.
-        settings = POSTGRES | {"autovacuum": "off" if rows else "on"}
-        self.postgres = EmbeddedPostgres(
-            self.directory / "postgres", durable=False, settings=settings
-        )
-        self.redis = EmbeddedRedis(self.directory / "redis")
-
-    def __enter__(self) -> Self:
-        try:
-            self.postgres.start()
-            self.redis.start()
-            asyncio.run(self._create_database())
-            config = Config(ROOT / "alembic.ini")
-            config.set_main_option("script_location", str(ROOT / "migrations"))
-            config.attributes["url"] = self.postgres.url("bench")
-            command.upgrade(config, "head")
-            asyncio.run(self._found())
-            if self.rows:
-                asyncio.run(self._fill())
-        except BaseException:
-            self._stop()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop()
-
-    @property
-    def dsn(self) -> str:
-        """The database as its owner, past row-level security."""
-        return self.postgres.dsn("bench")
+    dsn: str
+    """The database as its owner, past row-level security."""
+    redis_url: str
+    directory: Path
+    postgres_pid: int
 
     @property
     def environment(self) -> dict[str, str]:
@@ -79,7 +52,7 @@ class Stage(AbstractContextManager["Stage"]):
         return {
             **os.environ,
             "CRM_DATABASE_URL": self.dsn,
-            "CRM_REDIS_URL": self.redis.url(),
+            "CRM_REDIS_URL": self.redis_url,
             "CRM_SECRET_KEY": SECRET,
             "CRM_DATA_DIR": str(self.directory),
             "CRM_LOG_FORMAT": "json",
@@ -90,42 +63,99 @@ class Stage(AbstractContextManager["Stage"]):
     @property
     def settings(self) -> Settings:
         """The same as settings."""
-        return Settings(database_url=self.dsn, redis_url=self.redis.url(), secret_key=SECRET)
+        return Settings(database_url=self.dsn, redis_url=self.redis_url, secret_key=SECRET)
 
     def query(self, sql: str, *args: Any) -> list[Any]:
         """Rows of one statement as the owner."""
+        return asyncio.run(_query(self.dsn, sql, *args))
 
-        async def run() -> list[Any]:
-            connection = await asyncpg.connect(self.dsn)
-            try:
-                return await connection.fetch(sql, *args)
-            finally:
-                await connection.close()
 
-        return asyncio.run(run())
+class Ground(AbstractContextManager["Ground"]):
+    """The servers below the stages; gone at the end.
 
-    async def _create_database(self) -> None:
-        connection = await asyncpg.connect(self.postgres.dsn())
-        await connection.execute("CREATE DATABASE bench")
+    A database is filled once for each number of contacts; every stage is a copy of it.
+    """
+
+    def __init__(self) -> None:
+        self._directory = Path(tempfile.mkdtemp(prefix="crm-bench-"))
+        # PostgreSQL runs as another user where this is run by root.
+        self._directory.chmod(0o711)
+        self._postgres = EmbeddedPostgres(
+            self._directory / "postgres", durable=False, settings=POSTGRES
+        )
+        self._filled: dict[int, tuple[UUID, str]] = {}
+
+    def __enter__(self) -> Self:
+        try:
+            self._postgres.start()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._postgres.stop()
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+    @contextmanager
+    def stage(self, contacts: int) -> Iterator[Stage]:
+        """A stage with this many contacts."""
+        if contacts not in self._filled:
+            self._filled[contacts] = self._fill(contacts)
+        self._server("DROP DATABASE IF EXISTS bench WITH (FORCE)")
+        self._server(f"CREATE DATABASE bench TEMPLATE {_name(contacts)} STRATEGY file_copy")
+        # Fresh tables are what autovacuum is for; filled ones have been seen to.
+        self._server(f"ALTER SYSTEM SET autovacuum = {'off' if contacts else 'on'}")
+        self._server("SELECT pg_reload_conf()")
+        files = Path(tempfile.mkdtemp(prefix="stage-", dir=self._directory))
+        redis = EmbeddedRedis(files / "redis")
+        try:
+            redis.start()
+            pid = self._postgres.pid
+            assert pid is not None
+            dsn = self._postgres.dsn("bench")
+            yield Stage(contacts, *self._filled[contacts], dsn, redis.url(), files, pid)
+        finally:
+            redis.stop()
+            shutil.rmtree(files, ignore_errors=True)
+
+    def _fill(self, contacts: int) -> tuple[UUID, str]:
+        name = _name(contacts)
+        # One that was given up half filled.
+        self._server(f"DROP DATABASE IF EXISTS {name}")
+        self._server(f"CREATE DATABASE {name}")
+        config = Config(ROOT / "alembic.ini")
+        config.set_main_option("script_location", str(ROOT / "migrations"))
+        config.attributes["url"] = self._postgres.url(name)
+        command.upgrade(config, "head")
+        return asyncio.run(_populate(self._postgres.dsn(name), contacts))
+
+    def _server(self, sql: str) -> None:
+        asyncio.run(_query(self._postgres.dsn(), sql))
+
+
+def _name(contacts: int) -> str:
+    return f"filled_{contacts}"
+
+
+async def _query(dsn: str, sql: str, *args: Any) -> list[Any]:
+    connection = await asyncpg.connect(dsn)
+    try:
+        return await connection.fetch(sql, *args)
+    finally:
         await connection.close()
 
-    async def _found(self) -> None:
-        database = open_database(self.settings)
-        try:
-            self.organization_id, self.token = await found_organization(
-                database, "Benchmark", country="US"
-            )
-        finally:
-            await database.close()
 
-    async def _fill(self) -> None:
-        connection = await asyncpg.connect(self.dsn)
+async def _populate(dsn: str, contacts: int) -> tuple[UUID, str]:
+    database = open_database(Settings(database_url=dsn, secret_key=SECRET))
+    try:
+        own, token = await found_organization(database, "Benchmark", country="US")
+    finally:
+        await database.close()
+    if contacts:
+        connection = await asyncpg.connect(dsn)
         try:
-            await fill.fill(connection, self.organization_id, self.rows)
+            await fill.fill(connection, own, contacts)
         finally:
             await connection.close()
-
-    def _stop(self) -> None:
-        self.redis.stop()
-        self.postgres.stop()
-        shutil.rmtree(self.directory, ignore_errors=True)
+    return own, token

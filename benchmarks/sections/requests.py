@@ -1,108 +1,57 @@
 """List, get and create on three servers in turn, each answer checked."""
 
-import http.client
-import json
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict
 from datetime import datetime
-from statistics import median
 from typing import Any
 
-from benchmarks import cpu, load
+from benchmarks import load
 from benchmarks.load import Call
-from benchmarks.stage import ROOT, Stage
+from benchmarks.section import Outcome, Section, Setting, at_least, at_most, table
+from benchmarks.serving import COLUMNS, Run, Server, WrongAnswer, cells, measure, ratio, serving
+from benchmarks.stage import Stage
 from crm_api.kit.query.cursor import context_of, seal
 from crm_api.kit.query.filters import Filter
 
-SERVERS = ("limit", "ours", "textbook")
+CONTACTS = 1_000_000
 DEPTH = 0.9
 """How far down the list the deep page lies."""
+DEEP_WITHIN = 1.3
+TARGETS = {"list": 0.75, "get": 0.50, "create": 0.50}
 
 
-class WrongAnswer(Exception):
-    """A server answered something else than it was asked for; its figures mean nothing."""
+def run(setting: Setting) -> Outcome:
+    """The three servers one after the other, round by round."""
+    with setting.stage(setting.size(CONTACTS)) as stage:
+        found = _Requests(stage, setting).run()
+        return _outcome(found, stage.rows)
 
 
-@dataclass(frozen=True)
-class Server:
-    """A running server."""
-
-    name: str
-    pid: int
-    port: int
-
-    @property
-    def url(self) -> str:
-        """Where it listens."""
-        return f"http://127.0.0.1:{self.port}"
-
-    def ask(self, call: Call, token: str) -> tuple[int, Any, int]:
-        """Status, value and size of one answer."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
-        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-        connection.request(call.method, call.path, call.body or None, headers)
-        answer = connection.getresponse()
-        body = answer.read()
-        connection.close()
-        if not (answer.getheader("content-type") or "").startswith("application/json"):
-            raise WrongAnswer(f"{self.name}: {call}: {answer.status} {body[:300]!r}")
-        return answer.status, json.loads(body), len(body)
+def _outcome(found: dict[str, dict[str, list[Run]]], rows: int) -> Outcome:
+    title = f"{rows:,} contacts, median of the rounds; PostgreSQL not durable"
+    shown = table(title, "server", *COLUMNS, "of the limit")
+    figures = []
+    for case, target in TARGETS.items():
+        for name, runs in found[case].items():
+            share = ratio(runs, found[case]["limit"])
+            shown.add_row(case, name, *cells(runs), f"{share:.0%}")
+            if name == "ours":
+                figures.append(at_least(f"{case}, of the limit", share, target, "{:.0%}"))
+        shown.add_section()
+    first, deep = found["first"]["ours"], found["deep"]["ours"]
+    at = f"page at row {int(rows * DEPTH):,}"
+    shown.add_row("first page", "ours", *cells(first), "")
+    shown.add_row(at, "ours", *cells(deep), "")
+    slower = ratio(first, deep)
+    figures.append(at_most(f"{at}, of the first page", slower, DEEP_WITHIN, "{:.2f} x"))
+    details = {c: {n: [asdict(r) for r in rs] for n, rs in s.items()} for c, s in found.items()}
+    return Outcome(figures, shown, details)
 
 
-@dataclass(frozen=True)
-class Run:
-    """One measured round."""
-
-    rate: float
-    app_us: float
-    pg_us: float
-    p50_ms: float
-    p99_ms: float
-
-
-@contextmanager
-def serving(stage: Stage, name: str) -> Iterator[Server]:
-    """A server as a process of its own."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "benchmarks.servers", name, str(port)]
-    nowhere = subprocess.DEVNULL
-    process = subprocess.Popen(
-        command, cwd=ROOT, env=stage.environment, stdout=nowhere, stderr=nowhere
-    )
-    try:
-        _wait(process, port)
-        yield Server(name, process.pid, port)
-    finally:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-
-
-def _wait(process: "subprocess.Popen[bytes]", port: int) -> None:
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            return
-        except OSError:
-            time.sleep(0.05)
-    raise RuntimeError(f"the server did not start: {' '.join(map(str, process.args))}")  # pyright: ignore
-
-
-class Bench:
+class _Requests:
     """The cases, and how each answer is checked."""
 
-    def __init__(self, stage: Stage, *, rounds: int, seconds: float) -> None:
-        self.stage, self.rounds, self.seconds = stage, rounds, seconds
+    def __init__(self, stage: Stage, setting: Setting) -> None:
+        self.stage, self.rounds, self.seconds = stage, setting.rounds, setting.seconds
         self.created = 0
         rows = stage.query(
             "SELECT id FROM contacts WHERE organization_id = $1 ORDER BY md5(id::text) LIMIT 5000",
@@ -124,8 +73,8 @@ class Bench:
             found = {"list": self._alternate(servers, page), "get": self._alternate(servers, gets)}
             found["first"], found["deep"] = {"ours": []}, {"ours": []}
             for _ in range(self.rounds):
-                found["first"]["ours"].append(self.measure(ours, page))
-                found["deep"]["ours"].append(self.measure(ours, deep))
+                found["first"]["ours"].append(self._measure(ours, page))
+                found["deep"]["ours"].append(self._measure(ours, deep))
             found["create"] = self._alternate(servers, None)
         return found
 
@@ -135,42 +84,18 @@ class Bench:
         found: dict[str, list[Run]] = {server.name: [] for server in servers}
         for _ in range(self.rounds):
             for server in servers:
-                run = self.measure(server, calls) if calls else self._measure_create(server)
+                run = self._measure(server, calls) if calls else self._measure_create(server)
                 found[server.name].append(run)
         return found
 
-    def measure(self, server: Server, calls: list[Call], *, warm_up: bool = True) -> Run:
-        """One round of these calls on a server, each answer about as long as the first."""
-        size = self._size(server, calls[0])
-        token = self.stage.token
-        if warm_up:
-            load.run(server.url, token, calls, 1)
-        postgres = self.stage.postgres.pid
-        assert postgres is not None
-        before = cpu.of_process(server.pid), cpu.of_family(postgres)
-        done = load.run(server.url, token, calls, self.seconds)
-        after = cpu.of_process(server.pid), cpu.of_family(postgres)
-        if done.failed or not done.requests:
-            raise WrongAnswer(f"{server.name}: {done.failed} of {done.requests} failed")
-        # The heads of the answers come on top; bodies differ a little from record to record.
-        each = done.bytes / done.requests
-        if not size * 0.9 < each < size * 1.1 + 700:
-            raise WrongAnswer(f"{server.name}: answers of {each:.0f} bytes, not {size}")
-        app_us, pg_us = ((b - a) / done.requests / 1000 for a, b in zip(before, after, strict=True))
-        return Run(done.rate, app_us, pg_us, done.p50_ms, done.p99_ms)
-
-    def _size(self, server: Server, call: Call) -> int:
-        status, body, size = server.ask(call, self.stage.token)
-        listed = body.get("data")
-        if status not in {200, 201} or (isinstance(listed, list) and len(listed) != 50):
-            raise WrongAnswer(f"{server.name}: {call.method} {call.path}: {status} {body}")
-        return size
+    def _measure(self, server: Server, calls: list[Call]) -> Run:
+        return measure(self.stage, server, calls, self.seconds)
 
     def _measure_create(self, server: Server) -> Run:
         calls = self._creates(20_000)
         load.run(server.url, self.stage.token, calls[:2_000], 1)
         before = self._counts()
-        run = self.measure(server, calls, warm_up=False)
+        run = measure(self.stage, server, calls, self.seconds, warm_up=False)
         made = [b - a for a, b in zip(before, self._counts(), strict=True)]
         contacts, events, keys, documents = made
         expected = run.rate * self.seconds
@@ -259,11 +184,4 @@ def _comparable(body: Any) -> Any:
     }
 
 
-def middle(runs: list[Run], name: str) -> float:
-    """The median of a figure over the rounds."""
-    return median(getattr(run, name) for run in runs)
-
-
-def ratio(runs: list[Run], against: list[Run]) -> float:
-    """The median of the rates' ratios, round by round: neighbours share the machine's mood."""
-    return median(a.rate / b.rate for a, b in zip(runs, against, strict=True))
+SECTION = Section("List, get and create, of what bare asyncpg and orjson reach", run, within_s=600)

@@ -1,11 +1,12 @@
 """A list with a company and a to-many relation: planned, resolved field by field, and over REST."""
 
 import json
-from statistics import median
+from dataclasses import asdict
 from typing import Any
 
 from benchmarks.load import Call
-from benchmarks.requests import Bench, Run, Server, WrongAnswer, serving
+from benchmarks.section import Outcome, Section, Setting, at_least, at_most, table
+from benchmarks.serving import COLUMNS, Run, Server, WrongAnswer, cells, measure, ratio, serving
 from benchmarks.stage import Stage
 
 CONTACTS = 1_000
@@ -51,25 +52,33 @@ DOCUMENT = (
 GRAPHQL = Call("POST", "/graphql", json.dumps({"query": DOCUMENT, "variables": {"first": 50}}))
 
 
-def measure(stage: Stage, *, rounds: int, seconds: float) -> dict[str, list[Run]]:
+def run(setting: Setting) -> Outcome:
     """The three ways in turn, round by round."""
-    stage.query(_EMPLOYMENTS, stage.organization_id, CONTACTS, EACH)
-    stage.query("VACUUM ANALYZE employments")
-    bench = Bench(stage, rounds=rounds, seconds=seconds)
+    with setting.stage(setting.size(ROWS)) as stage:
+        stage.query(_EMPLOYMENTS, stage.organization_id, CONTACTS, EACH)
+        stage.query("VACUUM ANALYZE employments")
+        found = _measure(stage, setting)
+    shown = table("50 contacts, each with its company and three employments", "way", *COLUMNS)
+    for name, runs in found.items():
+        shown.add_row("", name, *cells(runs))
+    slower = ratio(found["rest"], found["planned"])
+    faster = ratio(found["planned"], found["resolved"])
+    figures = [
+        at_most("planned, of REST's time", slower, WITHIN_OF_REST, "{:.2f} x"),
+        at_least("resolved, of planned's time", faster, TIMES_RESOLVED, "{:.1f} x"),
+    ]
+    return Outcome(figures, shown, {n: [asdict(r) for r in runs] for n, runs in found.items()})
+
+
+def _measure(stage: Stage, setting: Setting) -> dict[str, list[Run]]:
     found: dict[str, list[Run]] = {"rest": [], "planned": [], "resolved": []}
     with serving(stage, "ours") as ours, serving(stage, "resolved") as resolved:
         _check(stage, ours, resolved)
-        for _ in range(rounds):
-            found["rest"].append(bench.measure(ours, [REST]))
-            found["planned"].append(bench.measure(ours, [GRAPHQL]))
-            found["resolved"].append(bench.measure(resolved, [GRAPHQL]))
+        ways = {"rest": (ours, REST), "planned": (ours, GRAPHQL), "resolved": (resolved, GRAPHQL)}
+        for _ in range(setting.rounds):
+            for name, (server, call) in ways.items():
+                found[name].append(measure(stage, server, [call], setting.seconds))
     return found
-
-
-def ratio(found: dict[str, list[Run]], name: str, against: str) -> float:
-    """How many times as long one way takes as another; neighbours in time are compared."""
-    pairs = zip(found[name], found[against], strict=True)
-    return median(other.rate / one.rate for one, other in pairs)
 
 
 def _check(stage: Stage, ours: Server, resolved: Server) -> None:
@@ -91,3 +100,6 @@ def _values(row: dict[str, Any]) -> list[Any]:
     if len(listed) != EACH:
         raise WrongAnswer(f"{len(listed)} employments, not {EACH}")
     return [own, list(company.values()), [list(e.values()) for e in listed]]
+
+
+SECTION = Section("GraphQL planned, of REST and of resolvers with loaders", run)
