@@ -46,6 +46,7 @@ coverage: install
 	@$(BIN)/coverage report --include="src/crm_api/kit/*" --fail-under=$(KIT_FLOOR)
 
 # The API as others see it: tools that know nothing but the documents it publishes.
+# `tests/outside/run --quick` leaves out the generated requests, which take the longest.
 test-api: install
 	tests/outside/run
 

@@ -64,7 +64,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.router.route_class = StrictRoute
     errors.install(app)
-    openapi.install(app)
+    openapi.install(app, MODULES)
     app.include_router(health.router)
     for router in routers:
         app.include_router(router)

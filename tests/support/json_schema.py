@@ -22,7 +22,7 @@ _KNOWN = {
     "$ref", "anyOf", "type", "enum", "const", "pattern", "format", "properties", "required",
     "additionalProperties", "items", "title", "description", "examples", "default", "maximum",
     "minimum", "maxLength", "minLength", "maxItems", "minItems", "maxProperties",
-    "propertyNames",
+    "propertyNames", "patternProperties",
 }  # fmt: skip
 
 
@@ -76,10 +76,14 @@ def _inner(
     if isinstance(value, dict):
         properties = schema.get("properties", {})
         found += [f"{at}: lacks {n}" for n in schema.get("required", ()) if n not in value]
-        extra = schema.get("additionalProperties", not properties)
+        patterns = schema.get("patternProperties", {})
+        extra = schema.get("additionalProperties", not properties and not patterns)
         for name, item in value.items():
-            if name in properties:
-                found += errors(item, properties[name], document, f"{at}.{name}")
+            fitting = [inner for pattern, inner in patterns.items() if re.search(pattern, name)]
+            fitting += [properties[name]] if name in properties else []
+            if fitting:
+                for inner in fitting:
+                    found += errors(item, inner, document, f"{at}.{name}")
             elif extra is False:
                 found.append(f"{at}: {name} is not documented")
             else:

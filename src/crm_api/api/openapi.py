@@ -1,12 +1,17 @@
 """The OpenAPI document: what the framework finds, completed to what is true."""
 
+import re
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
+from crm_api.api.examples import add_examples, example_of
+from crm_api.kit.module import Module
 from crm_api.kit.rest.problems import Problem
+from crm_api.platform.history.schemas import EventOut
 
 DESCRIPTION = """One picture of the client, for every department.
 
@@ -15,19 +20,19 @@ errors are RFC 9457 problem documents whose `code` is the contract.
 """
 
 
-def install(app: FastAPI) -> None:
+def install(app: FastAPI, modules: Sequence[Module]) -> None:
     """Have `/openapi.json` serve the completed document."""
 
     def document() -> dict[str, Any]:
         if app.openapi_schema is None:
-            app.openapi_schema = build(app)
+            app.openapi_schema = build(app, modules)
         return app.openapi_schema
 
     app.openapi = document  # pyright: ignore[reportAttributeAccessIssue]
 
 
-def build(app: FastAPI) -> dict[str, Any]:
-    """The document of an application."""
+def build(app: FastAPI, modules: Sequence[Module]) -> dict[str, Any]:
+    """The document of an application made of these modules."""
     found = get_openapi(
         title=app.title,
         version=app.version,
@@ -39,7 +44,8 @@ def build(app: FastAPI) -> dict[str, Any]:
     )
     schemas = found.setdefault("components", {}).setdefault("schemas", {})
     _, problem = models_json_schema(
-        [(Problem, "serialization")], ref_template="#/components/schemas/{model}"
+        [(Problem, "serialization"), (EventOut, "serialization")],
+        ref_template="#/components/schemas/{model}",
     )
     schemas.update(problem["$defs"])
     for unused in ("HTTPValidationError", "ValidationError"):
@@ -51,16 +57,46 @@ def build(app: FastAPI) -> dict[str, Any]:
         for operation in item.values():
             _complete(path, operation)
     found["components"]["schemas"] = dict(sorted(schemas.items()))
-    found["tags"] = sorted(
-        (
-            {"name": tag}
-            for tag in {
-                t for i in found["paths"].values() for o in i.values() for t in o.get("tags", ())
-            }
-        ),
-        key=lambda tag: tag["name"],
-    )
+    subjects = {"health": "Whether the service is up."}
+    for module in modules:
+        subjects |= module.subjects
+    used = {t for i in found["paths"].values() for o in i.values() for t in o.get("tags", ())}
+    found["tags"] = [{"name": tag, "description": subjects[tag]} for tag in sorted(used)]
+    found["webhooks"] = _webhooks(modules, found)
+    add_examples(found)
     return found
+
+
+def _webhooks(modules: Sequence[Module], document: dict[str, Any]) -> dict[str, Any]:
+    """What is sent to others: an event of each topic, in the same envelope."""
+    event = {"$ref": "#/components/schemas/EventOut"}
+    shown = example_of(event, document, whole=True)
+    topics = sorted({topic for module in modules for topic in module.topics})
+    return {
+        topic: {
+            "post": {
+                "operationId": f"on{''.join(map(str.capitalize, re.split('[._]', topic)))}",
+                "summary": f"{topic} happened",
+                "description": f"An event of the type `{topic}`.",
+                "tags": ["events"],
+                "security": [],
+                "requestBody": {
+                    "required": True,
+                    "content": {
+                        "application/json": {
+                            "schema": event,
+                            "example": {**shown, "type": topic, "entity": topic.partition(".")[0]},
+                        }
+                    },
+                },
+                "responses": {
+                    "2XX": {"description": "Received; any other answer is a failure."},
+                    "4XX": {"description": "Not received; it is sent again."},
+                },
+            }
+        }
+        for topic in topics
+    }
 
 
 def _complete(path: str, operation: dict[str, Any]) -> None:
@@ -68,6 +104,11 @@ def _complete(path: str, operation: dict[str, Any]) -> None:
     operation["security"] = [{"key": []}] if path.startswith("/v1/") else []
     if "description" not in operation:
         operation["description"] = f"{operation['summary']}."
+    for answer in operation["responses"].values():
+        content = answer.get("content", {})
+        if len(content) > 1 and content.get("application/json") == {"schema": {}}:
+            # What the framework assumes of a stream or a file.
+            del content["application/json"]
     declared = operation["responses"].get("422")
     if declared is not None and "application/json" in declared.get("content", {}):
         del operation["responses"]["422"]

@@ -1,6 +1,6 @@
 """What a package adds to the product: its routes, types, jobs and tables, in one value."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,8 @@ class Module:
 
     name: str
     routers: Sequence[APIRouter] = ()
+    tags: Mapping[str, str] = field(default_factory=dict[str, str])
+    """What the groups of its routes are about, where that is not a collection."""
     queries: Sequence[type] = ()
     mutations: Sequence[type] = ()
     jobs: Sequence[Runner] = ()
@@ -29,6 +31,12 @@ class Module:
     """How files become records (`platform/transfer`)."""
     mergers: Sequence[Any] = field(default=())
     """How records become one (`platform/merging`)."""
+
+    @property
+    def subjects(self) -> dict[str, str]:
+        """What each group of its routes is about."""
+        collections = {s.plural: (s.__doc__ or "").strip() for s in self.services}
+        return {**collections, **self.tags}
 
     @property
     def topics(self) -> list[str]:

@@ -29,8 +29,11 @@ class Point(Schema):
 class PointOut(BaseModel):
     """One e-mail address or phone number, normalised."""
 
-    value: str = Field(description="An e-mail address, or a phone number in E.164.")
-    kind: str
+    value: str = Field(
+        description="An e-mail address, or a phone number in E.164.",
+        examples=["sample@example.com"],
+    )
+    kind: str = Field(examples=["work"])
     primary: bool
     status: PointStatus
 
@@ -52,13 +55,13 @@ class Address(Schema):
 class AddressOut(BaseModel):
     """A postal address."""
 
-    kind: str
+    kind: str = Field(examples=["work"])
     primary: bool
-    street: str | None
-    city: str | None
+    street: str | None = Field(examples=["1 Example Street"])
+    city: str | None = Field(examples=["Berlin"])
     region: str | None
-    postal_code: str | None
-    country: str | None
+    postal_code: str | None = Field(examples=["10115"])
+    country: str | None = Field(examples=["DE"])
 
 
 Points = Annotated[list[Point], Field(max_length=20)]

@@ -71,25 +71,27 @@ Country = Annotated[
     str,
     StringConstraints(min_length=2, max_length=60),
     AfterValidator(codes.country),
-    Field(description="ISO 3166-1 alpha-2; names and alpha-3 codes are understood."),
+    Field(
+        description="ISO 3166-1 alpha-2; names and alpha-3 codes are understood.", examples=["DE"]
+    ),
 ]
 Language = Annotated[
     str,
     StringConstraints(min_length=2, max_length=60),
     AfterValidator(codes.language),
-    Field(description="BCP 47 tag, such as `en` or `pt-BR`."),
+    Field(description="BCP 47 tag, such as `en` or `pt-BR`.", examples=["en"]),
 ]
 TimeZone = Annotated[
     str,
     StringConstraints(min_length=2, max_length=60),
     AfterValidator(codes.time_zone),
-    Field(description="IANA time zone, such as `Europe/Berlin`."),
+    Field(description="IANA time zone, such as `Europe/Berlin`.", examples=["Europe/Berlin"]),
 ]
 Currency = Annotated[
     str,
     StringConstraints(min_length=3, max_length=3),
     AfterValidator(codes.currency),
-    Field(description="ISO 4217 code."),
+    Field(description="ISO 4217 code.", examples=["EUR"]),
 ]
 Domain = Annotated[
     str, StringConstraints(min_length=3, max_length=253), AfterValidator(codes.domain)

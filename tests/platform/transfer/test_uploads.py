@@ -98,7 +98,7 @@ async def test_a_worker_sweeps_when_it_starts(folder, files, csv_of, worker_proc
     old.write_text("rows")
     age(old)
     worker_process()
-    for _ in range(400):
+    for _ in range(1_200):
         if not old.exists():
             break
         await asyncio.sleep(0.05)

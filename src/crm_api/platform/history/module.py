@@ -16,5 +16,6 @@ def history_module(services: Iterable[type[CrudService[Any]]]) -> Module:
     return Module(
         name="history",
         routers=[feed_routes(areas), history_routes(known, areas)],
+        tags={"events": "What happened, in the order of the commits."},
         queries=[history_query(areas)],
     )

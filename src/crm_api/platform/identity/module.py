@@ -8,6 +8,7 @@ from crm_api.platform.identity.service import ApiKeyService
 MODULE = Module(
     name="identity",
     routers=[organization, api_keys],
+    tags={"organization": "The organization of the credential."},
     queries=[OrganizationQuery, ApiKeyQuery],
     mutations=[ApiKeyMutation],
     services=[ApiKeyService],

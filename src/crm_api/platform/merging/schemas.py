@@ -17,9 +17,12 @@ Rule = Literal["kept", "filled", "chosen", "united"]
 class MergeInput(Schema):
     """Which records are one, and whose values survive where that is not plain."""
 
-    winner_id: UUID = Field(description="The record that is left.")
+    winner_id: UUID = Field(
+        description="The record that is left.", examples=["0190a5f0-0000-7000-8000-000000000001"]
+    )
     loser_ids: Annotated[list[UUID], Field(min_length=1, max_length=MOST_LOSERS)] = Field(
-        description="The records that are folded into it; their ids lead to it afterwards."
+        description="The records that are folded into it; their ids lead to it afterwards.",
+        examples=[["0190a5f0-0000-7000-8000-000000000002"]],
     )
     fields: dict[Annotated[str, Field(max_length=60)], UUID] = Field(
         default_factory=dict,
