@@ -272,12 +272,13 @@ async def test_dry_run_answers_as_if_done_and_stores_nothing(client, kind, owner
     path = f"/v1/{kind.path}/{made['id']}"
     if verb == "restore":
         await client.delete(path)
+    another = await kind.factory.least(client)
     count = "SELECT count(*) FROM events WHERE organization_id = $1"
     events = await owner.fetchval(count, org.id)
     before = await client.read(kind.path, deleted="include", limit=200)
     dry = {"dry_run": "true"}
     answer = {
-        "create": lambda: client.post(f"/v1/{kind.path}", json=body, params=dry),
+        "create": lambda: client.post(f"/v1/{kind.path}", json=another, params=dry),
         "update": lambda: client.patch(path, json=kind.factory.change, params=dry),
         "delete": lambda: client.delete(path, params=dry),
         "restore": lambda: client.post(f"{path}/restore", params=dry),

@@ -3,7 +3,8 @@
 import pytest
 
 from support.clients import problem
-from support.graph import body_as_graph, selection
+from support.factories import KINDS
+from support.graph import body_as_graph, camel, selection
 
 BAD = {
     "not a key": "Bearer nonsense",
@@ -55,7 +56,7 @@ async def test_other_organizations_see_and_change_nothing_over_graphql(client, o
     made = await kind.make(client)
     state = f"SELECT to_jsonb(t) FROM {kind.listing.model.__tablename__} t WHERE id = $1"
     before = await owner.fetchval(state, made["id"])
-    single = kind.entity.replace("_k", "K")
+    single = camel(kind.entity)
     name = kind.type
     read = f"query($id: UUID!) {{ {single}(id: $id) {{ id }} }}"
     assert await other.data(read, id=made["id"]) == {single: None}
@@ -89,10 +90,8 @@ async def test_foreign_records_cannot_be_referred_to(client, other, kind):
         if relation.many:
             continue
         local = relation.local.key
-        foreign = await other.made(
-            "contacts" if relation.target().entity == "contact" else "companies",
-            {"last_name": "Foreign"} if relation.target().entity == "contact" else {"name": "X"},
-        )
+        target = next(k for k in KINDS if k.entity == relation.target().entity)
+        foreign = await target.make(other)
         answer = await client.post(f"/v1/{kind.path}", json={**body, local: foreign["id"]})
         found = problem(answer, 422)
         assert [e["pointer"] for e in found["errors"]] == [f"/{local}"]
@@ -134,7 +133,7 @@ async def test_writing_needs_its_scope(client, kind, read_only):
 async def test_graphql_needs_the_same_scopes(client, kind, keyed, read_only):
     made = await kind.make(client)
     stranger = await keyed("nothing:read")
-    plural = kind.name.replace("_k", "K")
+    plural = camel(kind.name)
     listed = f"{{ {plural} {{ nodes {{ {selection(kind.out)} }} }} }}"
     answer = await stranger.gql(listed)
     assert answer["errors"][0]["extensions"]["code"] == "insufficient_scope"

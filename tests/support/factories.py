@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 from pydantic import BaseModel
 
@@ -96,6 +97,54 @@ async def _varied_keys(api: Api) -> list[Body]:
     ends = ("2031-01-01T00:00:00Z", None, "2031-01-01T00:00:00Z", None, "2032-06-30T12:00:00Z")
     bodies = zip(names, ends, strict=True)
     return [{"name": n, "scopes": ["*:read"], "expires_at": e} for n, e in bodies]
+
+
+async def _least_user(api: Api) -> Body:
+    return {"email": f"member-{uuid4().hex[:12]}@example.com", "name": "Sample Member"}
+
+
+async def _varied_users(api: Api) -> list[Body]:
+    names = ("Sample Member", "sample member", "Пример", "Ärmel", "Zebra", "Zebra")
+    zones = ("Europe/Berlin", None, "UTC", None, "UTC", "Europe/Berlin")
+    return [
+        {**await _least_user(api), "name": name, "time_zone": zone}
+        for name, zone in zip(names, zones, strict=True)
+    ]
+
+
+async def _least_team(api: Api) -> Body:
+    return {"name": "Example Team"}
+
+
+async def _varied_teams(api: Api) -> list[Body]:
+    parent = await api.made("teams", {"name": "Example Division"})
+    below = {"parent_id": parent["id"]}
+    return [
+        {"name": "Sales", **below, "description": "An example."},
+        {"name": "sales", **below},
+        {"name": "Служба", "description": "An example."},
+        {"name": "Ärzte", **below},
+        {"name": "Zebra"},
+        {"name": "Zebra"},
+    ]
+
+
+async def _least_member(api: Api) -> Body:
+    user = await api.made("users", await _least_user(api))
+    team = await api.made("teams", {"name": "Example Team"})
+    return {"user_id": user["id"], "team_id": team["id"]}
+
+
+async def _varied_members(api: Api) -> list[Body]:
+    first, second, third = [await _least_member(api) for _ in range(3)]
+    return [
+        {**first, "is_lead": True},
+        {**second, "team_id": first["team_id"]},
+        {**first, "team_id": second["team_id"], "is_lead": True},
+        second,
+        third,
+        {**third, "team_id": first["team_id"]},
+    ]
 
 
 async def _least_company(api: Api) -> Body:
@@ -203,6 +252,20 @@ async def _varied_employments(api: Api) -> list[Body]:
 FACTORIES: dict[str, Factory] = {
     "api_keys": Factory(
         _least_key, _varied_keys, {"name": "Changed"}, "owner_id", "name", {"name": 1}
+    ),
+    "users": Factory(
+        _least_user, _varied_users, {"name": "Changed"}, "time_zone", "name", {"name": 1}
+    ),
+    "teams": Factory(
+        _least_team, _varied_teams, {"name": "Changed"}, "description", "name", {"name": 1}
+    ),
+    "team_members": Factory(
+        _least_member,
+        _varied_members,
+        {"is_lead": True},
+        "owner_id",
+        "is_lead",
+        {"is_lead": "perhaps"},
     ),
     "companies": Factory(
         _least_company,

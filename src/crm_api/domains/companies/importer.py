@@ -5,8 +5,9 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from crm_api.domains.companies.schemas import CompanyCreate
-from crm_api.domains.companies.service import CompanyService, circle
+from crm_api.domains.companies.service import CompanyService
 from crm_api.kit.crud.service import values_of
+from crm_api.kit.crud.tree import circle
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Invalid
 from crm_api.kit.values import codes
@@ -67,7 +68,7 @@ def _need_tree(parents: Mapping[UUID | None, UUID]) -> None:
         at: UUID | None = first
         while at in parents and at not in good:
             if at in path:
-                raise circle()
+                raise circle("company")
             path.add(at)
             at = parents[at]
         good |= path

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from crm_api.domains.companies.models import Company
 from crm_api.domains.companies.schemas import CompanyOut
-from crm_api.kit.crud.repository import Repository
+from crm_api.kit.crud.tree import TreeRepository
 from crm_api.kit.points import POINT_KEYS
 from crm_api.kit.query.listing import Key, Listing, Relation
 from crm_api.kit.values import codes
@@ -31,24 +31,11 @@ LISTING: Listing = Listing(
 )
 
 
-class Companies(Repository[Company]):
+class Companies(TreeRepository[Company]):
     """The companies of an organization."""
 
     model = Company
     listing = LISTING
-
-    async def ancestors(self, id: UUID) -> list[UUID]:
-        """The ids from a company up to its root, in this order, itself included."""
-        rows = await self.tx.fetch(
-            "WITH RECURSIVE up AS ("
-            "SELECT id, parent_id, 0 AS step FROM companies WHERE organization_id = $1 AND id = $2 "
-            "UNION SELECT c.id, c.parent_id, step + 1 FROM companies c "
-            "JOIN up ON c.id = up.parent_id WHERE c.organization_id = $1) "
-            "CYCLE id SET is_cycle USING path SELECT id FROM up WHERE NOT is_cycle ORDER BY step",
-            self.tx.organization_id,
-            id,
-        )
-        return [row[0] for row in rows]
 
     async def without_domain(self, names: Sequence[str]) -> dict[str, UUID]:
         """The oldest company of each name, in the form of its key, among those without a domain."""
@@ -65,10 +52,3 @@ class Companies(Repository[Company]):
             list(names),
         )
         return {row["value"]: row["record_id"] for row in rows}
-
-    async def lock_hierarchy(self) -> None:
-        """Let one change of the hierarchy happen at a time in an organization."""
-        await self.tx.write(
-            "SELECT pg_advisory_xact_lock(hashtextextended('companies.parent:' || $1::text, 0))",
-            str(self.tx.organization_id),
-        )

@@ -7,11 +7,12 @@ from crm_api.domains.companies.models import Company
 from crm_api.domains.companies.repository import Companies
 from crm_api.domains.companies.schemas import CompanyCreate, CompanyUpdate
 from crm_api.kit.crud.named import NamedService
-from crm_api.kit.errors import Conflict, Fault, Invalid
+from crm_api.kit.crud.tree import TreeService
+from crm_api.kit.errors import Invalid
 from crm_api.kit.points import keys_of, normalise_points, words_of
 
 
-class CompanyService(NamedService[Company]):
+class CompanyService(TreeService[Company], NamedService[Company]):
     """Companies and their hierarchy."""
 
     repository = Companies
@@ -30,18 +31,6 @@ class CompanyService(NamedService[Company]):
         _need_currency(values, current)
         return cls.derive(values, current)
 
-    async def prepare(self, values: dict[str, Any], current: Company | None) -> dict[str, Any]:
-        """Also keep the hierarchy a tree."""
-        values = await super().prepare(values, current)
-        if current is not None and values.get("parent_id") not in {None, current.parent_id}:
-            await self._keep_tree(current, values)
-        return values
-
-    async def _keep_tree(self, company: Company, values: Mapping[str, Any]) -> None:
-        await self.records.lock_hierarchy()
-        if company.id in await self.records.ancestors(values["parent_id"]):
-            raise circle()
-
     @classmethod
     def keys(cls, record: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
         """Found by domain, e-mail address, phone number and exact name."""
@@ -53,12 +42,6 @@ class CompanyService(NamedService[Company]):
         """Found by its names, domains and points."""
         own = (record.get("legal_name"), *record["domains"])
         return [*super().words(record), *own, *words_of(record)]
-
-
-def circle() -> Conflict:
-    """The error for a company that would stand below itself."""
-    code, message = "hierarchy_cycle", "A company cannot stand below itself."
-    return Conflict(message, code=code, faults=[Fault(code, message, pointer="/parent_id")])
 
 
 def _need_currency(values: Mapping[str, Any], current: Company | None) -> None:

@@ -1,12 +1,28 @@
-"""The organization and its API keys over GraphQL."""
+"""The organization, its API keys, users and teams over GraphQL."""
+
+from typing import Annotated
 
 import strawberry
 
 from crm_api.kit.graphql.context import GraphInfo
 from crm_api.kit.graphql.fields import Collection
+from crm_api.kit.graphql.relations import related, related_many
 from crm_api.kit.graphql.types import type_from
-from crm_api.platform.identity.schemas import ApiKeyMade, ApiKeyOut, OrganizationOut
-from crm_api.platform.identity.service import ApiKeyService, OrganizationService
+from crm_api.platform.identity.schemas import (
+    ApiKeyMade,
+    ApiKeyOut,
+    OrganizationOut,
+    TeamMemberOut,
+    TeamOut,
+    UserOut,
+)
+from crm_api.platform.identity.service import (
+    ApiKeyService,
+    OrganizationService,
+    TeamMemberService,
+    TeamService,
+    UserService,
+)
 
 
 @type_from(OrganizationOut)
@@ -24,9 +40,42 @@ class NewApiKey:
     """A new API key with its token."""
 
 
+_Memberships = Annotated["TeamMemberConnection", strawberry.lazy(__name__)]
+
+
+@type_from(UserOut)
+class User:
+    """A member of the organization."""
+
+    memberships = related_many(UserService, "memberships", _Memberships)
+
+
+@type_from(TeamOut)
+class Team:
+    """A team."""
+
+    parent = related(TeamService, "parent", Annotated["Team", strawberry.lazy(__name__)])
+    children = related_many(
+        TeamService, "children", Annotated["TeamConnection", strawberry.lazy(__name__)]
+    )
+    members = related_many(TeamService, "members", _Memberships)
+
+
+@type_from(TeamMemberOut)
+class TeamMember:
+    """That a user belongs to a team."""
+
+    team = related(TeamService, "team", Team)
+    user = related(UserService, "user", User)
+
+
 _KEYS = Collection(ApiKeyService, ApiKey, made=NewApiKey)
-ApiKeyQuery = _KEYS.query()
-ApiKeyMutation = _KEYS.mutation()
+_USERS = Collection(UserService, User)
+_TEAMS = Collection(TeamService, Team)
+_MEMBERS = Collection(TeamMemberService, TeamMember)
+TeamConnection = _TEAMS.connection
+TeamMemberConnection = _MEMBERS.connection
+_COLLECTIONS = (_KEYS, _USERS, _TEAMS, _MEMBERS)
 
 
 @strawberry.type
@@ -37,3 +86,7 @@ class OrganizationQuery:
     async def organization(self, info: GraphInfo) -> Organization:
         """The organization that the credential belongs to."""
         return await OrganizationService(info.context.tx).own()
+
+
+QUERIES = (OrganizationQuery, *(collection.query() for collection in _COLLECTIONS))
+MUTATIONS = tuple(collection.mutation() for collection in _COLLECTIONS)

@@ -1,14 +1,17 @@
-"""The tables of organizations and API keys."""
+"""The tables of organizations, API keys, users and teams."""
 
 from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import Index
+from sqlalchemy import CheckConstraint, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from crm_api.kit.db.base import Base, Entity, KeyText
-from crm_api.kit.db.columns import ordered
+from crm_api.kit.db.columns import Named, foreign_key, one_of, ordered, referring
 from crm_api.kit.ids import new_id
+
+UserStatus = Literal["invited", "active", "suspended"]
 
 
 class Organization(Base):
@@ -40,3 +43,67 @@ class ApiKey(Entity):
     secret_hash: Mapped[str] = mapped_column(KeyText)
     scopes: Mapped[list[str]]
     expires_at: Mapped[datetime | None]
+
+
+class User(Named, Entity):
+    """A person's membership of an organization; whoever belongs to several has one in each."""
+
+    __tablename__ = "users"
+    __table_args__ = (
+        one_of("status", UserStatus),
+        *ordered("users", "created_at", "sort_name"),
+        Index(
+            "uq_users_organization_id_email",
+            "organization_id",
+            "email",
+            unique=True,
+            postgresql_where=text("deleted_at IS NULL"),
+        ),
+    )
+    entity = "user"
+
+    email: Mapped[str] = mapped_column(KeyText)
+    status: Mapped[str] = mapped_column(KeyText, default="invited")
+    language: Mapped[str | None] = mapped_column(KeyText)
+    time_zone: Mapped[str | None] = mapped_column(KeyText)
+
+
+class Team(Named, Entity):
+    """People who work together; teams stand below teams."""
+
+    __tablename__ = "teams"
+    __table_args__ = (
+        foreign_key("parent_id", "teams"),
+        CheckConstraint("parent_id <> id", name="not_its_own_parent"),
+        *ordered("teams", "created_at", "sort_name"),
+        referring("teams", "parent_id", optional=True),
+    )
+    entity = "team"
+
+    parent_id: Mapped[UUID | None]
+    description: Mapped[str | None]
+
+
+class TeamMember(Entity):
+    """That a user belongs to a team."""
+
+    __tablename__ = "team_members"
+    __table_args__ = (
+        foreign_key("team_id", "teams"),
+        foreign_key("user_id", "users"),
+        *ordered("team_members", "created_at"),
+        referring("team_members", "user_id"),
+        Index(
+            "uq_team_members_once",
+            "organization_id",
+            "team_id",
+            "user_id",
+            unique=True,
+            postgresql_where=text("deleted_at IS NULL"),
+        ),
+    )
+    entity = "team_member"
+
+    team_id: Mapped[UUID]
+    user_id: Mapped[UUID]
+    is_lead: Mapped[bool]

@@ -1,12 +1,45 @@
-"""How API keys and organizations are found."""
+"""How API keys, organizations, users and teams are found."""
 
 from typing import Any
 
 from crm_api.kit.crud.repository import Repository
+from crm_api.kit.crud.tree import TreeRepository
 from crm_api.kit.db.tx import Tx
-from crm_api.kit.query.listing import Listing
-from crm_api.platform.identity.models import ApiKey
-from crm_api.platform.identity.schemas import ApiKeyOut
+from crm_api.kit.query.listing import Listing, Relation
+from crm_api.platform.identity.models import ApiKey, Team, TeamMember, User
+from crm_api.platform.identity.schemas import ApiKeyOut, TeamMemberOut, TeamOut, UserOut
+
+USERS: Listing = Listing(
+    model=User,
+    out=UserOut,
+    area="users",
+    sorts={"name": User.sort_name},
+    relations=(
+        Relation("memberships", lambda: TEAM_MEMBERS, User.id, TeamMember.user_id, many=True),
+    ),
+    searchable=True,
+)
+TEAMS: Listing = Listing(
+    model=Team,
+    out=TeamOut,
+    area="teams",
+    sorts={"name": Team.sort_name},
+    relations=(
+        Relation("parent", lambda: TEAMS, Team.parent_id, Team.id),
+        Relation("children", lambda: TEAMS, Team.id, Team.parent_id, many=True),
+        Relation("members", lambda: TEAM_MEMBERS, Team.id, TeamMember.team_id, many=True),
+    ),
+    searchable=True,
+)
+TEAM_MEMBERS: Listing = Listing(
+    model=TeamMember,
+    out=TeamMemberOut,
+    area="teams",
+    relations=(
+        Relation("team", lambda: TEAMS, TeamMember.team_id, Team.id),
+        Relation("user", lambda: USERS, TeamMember.user_id, User.id),
+    ),
+)
 
 
 class ApiKeys(Repository[ApiKey]):
@@ -14,6 +47,27 @@ class ApiKeys(Repository[ApiKey]):
 
     model = ApiKey
     listing = Listing(model=ApiKey, out=ApiKeyOut, area="api_keys")
+
+
+class Users(Repository[User]):
+    """The users of an organization."""
+
+    model = User
+    listing = USERS
+
+
+class Teams(TreeRepository[Team]):
+    """The teams of an organization."""
+
+    model = Team
+    listing = TEAMS
+
+
+class TeamMembers(Repository[TeamMember]):
+    """Who belongs to which team."""
+
+    model = TeamMember
+    listing = TEAM_MEMBERS
 
 
 async def own_organization(tx: Tx) -> Any:

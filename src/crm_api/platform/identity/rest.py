@@ -1,4 +1,4 @@
-"""The organization and its API keys over REST."""
+"""The organization, its API keys, users and teams over REST."""
 
 from typing import Any
 
@@ -9,9 +9,18 @@ from crm_api.kit.rest.problems import problems
 from crm_api.kit.rest.requests import Reading
 from crm_api.kit.rest.router import crud_router, new_router
 from crm_api.platform.identity.schemas import ApiKeyMade, OrganizationOut
-from crm_api.platform.identity.service import ApiKeyService, OrganizationService
+from crm_api.platform.identity.service import (
+    ApiKeyService,
+    OrganizationService,
+    TeamMemberService,
+    TeamService,
+    UserService,
+)
 
 api_keys = crud_router(ApiKeyService, made=ApiKeyMade)
+users = crud_router(UserService)
+teams = crud_router(TeamService)
+team_members = crud_router(TeamMemberService)
 organization = new_router("organization", "organization")
 
 _OWN: dict[int | str, dict[str, Any]] = {200: {"model": OrganizationOut}}

@@ -1,12 +1,23 @@
-"""What organizations and API keys look like from outside."""
+"""What organizations, API keys, users and teams look like from outside."""
 
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
-from crm_api.kit.schema import Create, Instant, Name, Out, patch_of
+from crm_api.kit.schema import (
+    Create,
+    Instant,
+    Language,
+    Name,
+    Out,
+    Prose,
+    TimeZone,
+    patch_of,
+)
+from crm_api.kit.values import email
+from crm_api.platform.identity.models import UserStatus
 
 Scope = Annotated[str, StringConstraints(pattern=r"^(\*|(\*|[a-z_]{1,40}):(\*|[a-z_]{1,20}))$")]
 
@@ -53,3 +64,76 @@ class OrganizationOut(BaseModel):
     time_zone: str
     currency: str
     created_at: datetime
+
+
+Email = Annotated[
+    str,
+    StringConstraints(min_length=3, max_length=320),
+    AfterValidator(lambda raw: email.normalise(raw).key),
+]
+
+
+class UserCreate(Create):
+    """A new user, who is invited to join."""
+
+    email: Email = Field(
+        description="Where the invitation goes; what the user logs in with.",
+        examples=["member@example.com"],
+    )
+    name: Name = Field(examples=["Sample Member"])
+    language: Language | None = None
+    time_zone: TimeZone | None = None
+
+
+UserUpdate = patch_of("UserUpdate", UserCreate)
+
+
+class UserOut(Out):
+    """A member of the organization."""
+
+    email: str
+    name: str
+    status: UserStatus = Field(description="`invited` until the invitation is accepted.")
+    language: str | None
+    time_zone: str | None
+
+
+class TeamCreate(Create):
+    """A new team."""
+
+    name: Name = Field(examples=["Inside sales"])
+    parent_id: UUID | None = Field(None, description="The team it belongs to.")
+    description: Prose | None = None
+
+
+TeamUpdate = patch_of("TeamUpdate", TeamCreate)
+
+
+class TeamOut(Out):
+    """A team."""
+
+    name: str
+    parent_id: UUID | None
+    description: str | None
+
+
+class _Leading(Create):
+    is_lead: bool = Field(False, description="Whether the user leads the team.")
+
+
+class TeamMemberCreate(_Leading):
+    """A user who joins a team."""
+
+    team_id: UUID
+    user_id: UUID
+
+
+TeamMemberUpdate = patch_of("TeamMemberUpdate", _Leading, required=("is_lead",))
+
+
+class TeamMemberOut(Out):
+    """That a user belongs to a team."""
+
+    team_id: UUID
+    user_id: UUID
+    is_lead: bool

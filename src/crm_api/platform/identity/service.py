@@ -1,19 +1,36 @@
-"""The rules of organizations and API keys."""
+"""The rules of organizations, API keys, users and teams."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 from crm_api.kit.actor import Actor
-from crm_api.kit.crud.service import CrudService
+from crm_api.kit.crud.named import NamedService
+from crm_api.kit.crud.service import CrudService, values_of
+from crm_api.kit.crud.tree import TreeService
 from crm_api.kit.db.database import Database
 from crm_api.kit.db.tx import Tx, unit_of_work
 from crm_api.kit.errors import Fault, Forbidden
 from crm_api.kit.ids import new_id
 from crm_api.kit.schema import Create
-from crm_api.platform.identity.models import ApiKey, Organization
-from crm_api.platform.identity.repository import ApiKeys, own_organization
-from crm_api.platform.identity.schemas import ApiKeyCreate, ApiKeyUpdate
+from crm_api.platform.identity.models import ApiKey, Organization, Team, TeamMember, User
+from crm_api.platform.identity.repository import (
+    ApiKeys,
+    TeamMembers,
+    Teams,
+    Users,
+    own_organization,
+)
+from crm_api.platform.identity.schemas import (
+    ApiKeyCreate,
+    ApiKeyUpdate,
+    TeamCreate,
+    TeamMemberCreate,
+    TeamMemberUpdate,
+    TeamUpdate,
+    UserCreate,
+    UserUpdate,
+)
 from crm_api.platform.identity.tokens import hash_of, new_token
 
 
@@ -67,6 +84,51 @@ class ApiKeyService(CrudService[ApiKey]):
         )
         shown = {name: getattr(made, name) for name in self.records.listing.shown}
         return {**shown, "token": str(token)}
+
+
+class UserService(NamedService[User]):
+    """The people who work with the service."""
+
+    repository = Users
+    area = "users"
+    plural = "users"
+    create_shape = UserCreate
+    update_shape = UserUpdate
+
+    @classmethod
+    def keys(cls, record: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+        """Found by e-mail address."""
+        return [("email", record["email"])]
+
+    @classmethod
+    def words(cls, record: Mapping[str, Any]) -> Iterable[str | None]:
+        """Found by name and address."""
+        return [record["name"], record["email"]]
+
+    async def create(self, data: Create) -> Any:
+        """A user who is invited."""
+        self.tx.actor.require(f"{self.area}:write")
+        return self.add({**await self.prepare(values_of(data), None), "status": "invited"})
+
+
+class TeamService(TreeService[Team], NamedService[Team]):
+    """Teams and their hierarchy."""
+
+    repository = Teams
+    area = "teams"
+    plural = "teams"
+    create_shape = TeamCreate
+    update_shape = TeamUpdate
+
+
+class TeamMemberService(CrudService[TeamMember]):
+    """Who belongs to which team, and who leads it."""
+
+    repository = TeamMembers
+    area = "teams"
+    plural = "team_members"
+    create_shape = TeamMemberCreate
+    update_shape = TeamMemberUpdate
 
 
 class OrganizationService:
