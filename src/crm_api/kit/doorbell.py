@@ -1,5 +1,6 @@
 """Redis as a doorbell: all contact with arq's queue from the side that rings."""
 
+import asyncio
 import json
 import time
 from collections.abc import Sequence
@@ -50,15 +51,16 @@ class Doorbell:
 
     async def ring(self, organization_id: UUID, jobs: Sequence[UUID]) -> None:
         """Tell the workers about new jobs; never raises."""
-        if self._redis is None or time.monotonic() < self._silent_until:
-            return
+        if self._redis is not None and time.monotonic() >= self._silent_until:
+            # Whoever is cancelled in the middle must not leave a connection half used.
+            await asyncio.shield(self._ring(self._redis, organization_id, jobs))
+
+    async def _ring(self, redis: ArqRedis, organization_id: UUID, jobs: Sequence[UUID]) -> None:
         try:
             for job in jobs:
                 # A new id each time: a dead worker's lock must not swallow the second ring.
                 ring = f"{job}:{time.time_ns()}"
-                await self._redis.enqueue_job(
-                    FUNCTION, str(organization_id), str(job), _job_id=ring
-                )
+                await redis.enqueue_job(FUNCTION, str(organization_id), str(job), _job_id=ring)
         except (RedisError, OSError) as error:
             # Requests must not queue up behind a Redis that is away.
             self._silent_until = time.monotonic() + 5
