@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from crm_api.kit.values import phone
 from crm_api.kit.values.errors import BadValue
 from crm_api.kit.values.phone import digits, normalise
 
@@ -67,6 +68,38 @@ def test_a_national_number_needs_a_country(region):
     with pytest.raises(BadValue) as caught:
         normalise("916 123 45 67", region)
     assert caught.value.code == "missing_country"
+
+
+def outcome(raw, region):
+    try:
+        return normalise(raw, region)
+    except BadValue as error:
+        return error.code, error.message
+
+
+CODES = st.sampled_from(sorted(map(str, phonenumbers.COUNTRY_CODE_TO_REGION_CODE)))
+
+
+@given(st.tuples(CODES, st.text("0123456789", min_size=1, max_size=16)), REGIONS)
+@settings(deadline=None, max_examples=1_000)
+def test_a_number_that_is_e164_already_is_what_the_library_makes_of_it(parts, region):
+    raw = "+" + "".join(parts)
+    found = outcome(raw, region)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(phone, "_is_e164", lambda text: False)
+        assert outcome(raw, region) == found
+
+
+@pytest.mark.parametrize("code", sorted(phonenumbers.COUNTRY_CODE_TO_REGION_CODE))
+def test_the_example_number_of_every_country_is_its_own_form(code):
+    region = phonenumbers.region_code_for_country_code(code)
+    example = (
+        phonenumbers.example_number_for_non_geo_entity(code)
+        if region == "001"
+        else phonenumbers.example_number(region)
+    )
+    e164 = phonenumbers.format_number(example, phonenumbers.PhoneNumberFormat.E164)
+    assert normalise(e164, None) == e164
 
 
 @given(st.text("+0123456789 ()-.", max_size=25), REGIONS)

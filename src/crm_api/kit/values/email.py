@@ -29,6 +29,8 @@ class Email(NamedTuple):
     key: str
 
 
+# A record's own address is asked for again: for its look-up key, and when it is matched.
+@lru_cache(maxsize=4096)
 def normalise(raw: str) -> Email:
     """The address in `jo@x.org`, `<jo@x.org>`, `Jo <jo@x.org>` or `mailto:jo@x.org`."""
     plain = _PLAIN.fullmatch(raw.strip(" \t\r\n")) if len(raw) <= _LONGEST else None

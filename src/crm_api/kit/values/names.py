@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from functools import lru_cache
+from itertools import islice
 
 from anyascii import anyascii
 
@@ -106,17 +107,18 @@ def sort_key(text: str) -> str:
 
 def search_words(*texts: str | None) -> list[str]:
     """Sorted distinct words to index: as typed, in Latin letters, and with spellings merged."""
-    found: dict[str, None] = {}
-    for text in texts:
-        for word in _words(text[:_LONGEST_TEXT]) if text else ():
+    joined = " ".join(filter(None, texts))
+    is_plain = joined.isascii() and len(joined) <= _LONGEST_TEXT
+    forms: list[str] = []
+    for text in (joined,) if is_plain else filter(None, texts):
+        for word in _words(text[:_LONGEST_TEXT]):
             if word.isalpha() or not word.isascii() or "'" in word:
-                found.update(dict.fromkeys(_indexed(word)))
+                forms += _indexed(word)
             else:
                 # Numbers and the like have one spelling, and would only crowd the cache.
-                found[word] = None
-            if len(found) >= _MOST_WORDS:
-                return sorted(list(found)[:_MOST_WORDS])
-    return sorted(found)
+                forms.append(word)
+    distinct = dict.fromkeys(forms)
+    return sorted(islice(distinct, _MOST_WORDS))
 
 
 def query_words(text: str) -> list[list[str]]:
