@@ -56,14 +56,14 @@ class ${One}Out(DescribedOut, Out):
 from crm_api.domains.$many.models import $One
 from crm_api.domains.$many.schemas import ${One}Out
 from crm_api.kit.crud.repository import Repository
-from crm_api.kit.query.listing import Listing
+from crm_api.kit.query.listing import Listing, Searched
 
 LISTING: Listing = Listing(
     model=$One,
     out=${One}Out,
     area="$many",
     sorts={"name": $One.sort_name},
-    searchable=True,
+    search=Searched(names=("name",), others=("external_ids", "tags", "description")),
 )
 
 

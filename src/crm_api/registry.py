@@ -7,6 +7,7 @@ from crm_api.platform.history.module import history_module
 from crm_api.platform.identity.module import MODULE as IDENTITY
 from crm_api.platform.jobs.module import MODULE as JOBS
 from crm_api.platform.merging.module import merging_module
+from crm_api.platform.search.module import search_module
 from crm_api.platform.transfer.module import transfer_module
 
 DOMAINS: tuple[Module, ...] = (COMPANIES, CONTACTS)
@@ -17,5 +18,6 @@ MERGING = merging_module(
 )
 RECORDS: tuple[Module, ...] = (IDENTITY, TRANSFER, MERGING, *DOMAINS)
 HISTORY = history_module(service for module in RECORDS for service in module.services)
+SEARCH = search_module(service for module in RECORDS for service in module.services)
 
-MODULES: tuple[Module, ...] = (JOBS, HISTORY, *RECORDS)
+MODULES: tuple[Module, ...] = (JOBS, HISTORY, *RECORDS, SEARCH)

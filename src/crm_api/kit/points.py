@@ -1,6 +1,6 @@
 """Contact points: e-mail addresses, phone numbers and postal addresses of anybody."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, StringConstraints
@@ -203,11 +203,6 @@ def with_primary(points: list[dict[str, Any]], field: str) -> list[dict[str, Any
 def primary_of(points: Sequence[dict[str, Any]]) -> str | None:
     """The value of the primary point."""
     return next((point["value"] for point in points if point["primary"]), None)
-
-
-def words_of(record: Mapping[str, Any]) -> list[str]:
-    """The texts by which a record's e-mail addresses and phone numbers are found."""
-    return [point["value"] for point in (*record["emails"], *record["phones"])]
 
 
 def keys_of(record: Any) -> list[tuple[str, str]]:

@@ -7,7 +7,7 @@ from crm_api.domains.companies.models import Company
 from crm_api.domains.companies.schemas import CompanyOut
 from crm_api.kit.crud.tree import TreeRepository
 from crm_api.kit.points import POINT_KEYS
-from crm_api.kit.query.listing import Key, Listing, Relation
+from crm_api.kit.query.listing import Key, Listing, Relation, Searched
 from crm_api.kit.values import codes
 
 
@@ -27,7 +27,11 @@ LISTING: Listing = Listing(
         Relation("children", lambda: LISTING, Company.id, Company.parent_id, many=True),
     ),
     keys={**POINT_KEYS, "domains": Key("domain", domain_key)},
-    searchable=True,
+    search=Searched(
+        names=("name", "legal_name"),
+        others=("domains", "emails", "phones", "external_ids", "tax_id", "tags", "description"),
+        subtitle=("domains", "email", "phone"),
+    ),
 )
 
 

@@ -9,7 +9,7 @@ from crm_api.domains.companies.schemas import CompanyCreate, CompanyUpdate
 from crm_api.kit.crud.named import NamedService
 from crm_api.kit.crud.tree import TreeService
 from crm_api.kit.errors import Invalid
-from crm_api.kit.points import keys_of, normalise_points, words_of
+from crm_api.kit.points import keys_of, normalise_points
 
 
 class CompanyService(TreeService[Company], NamedService[Company]):
@@ -36,12 +36,6 @@ class CompanyService(TreeService[Company], NamedService[Company]):
         """Found by domain, e-mail address, phone number and exact name."""
         named = ("name", record["sort_name"].partition("\x01")[0])
         return [named, *keys_of(record), *(("domain", d) for d in record["domains"])]
-
-    @classmethod
-    def words(cls, record: Mapping[str, Any]) -> Iterable[str | None]:
-        """Found by its names, domains and points."""
-        own = (record.get("legal_name"), *record["domains"])
-        return [*super().words(record), *own, *words_of(record)]
 
 
 def _need_currency(values: Mapping[str, Any], current: Company | None) -> None:

@@ -7,7 +7,7 @@ from crm_api.domains.contacts.models import Contact, Employment
 from crm_api.domains.contacts.schemas import ContactOut, EmploymentOut
 from crm_api.kit.crud.repository import Repository
 from crm_api.kit.points import POINT_KEYS
-from crm_api.kit.query.listing import Listing, Relation
+from crm_api.kit.query.listing import Listing, Relation, Searched
 
 CONTACTS: Listing = Listing(
     model=Contact,
@@ -19,7 +19,11 @@ CONTACTS: Listing = Listing(
         Relation("employments", lambda: EMPLOYMENTS, Contact.id, Employment.contact_id, many=True),
     ),
     keys=POINT_KEYS,
-    searchable=True,
+    search=Searched(
+        names=("first_name", "middle_name", "last_name", "preferred_name"),
+        others=("emails", "phones", "external_ids", "title", "department", "tags", "description"),
+        subtitle=("title", "email", "phone"),
+    ),
 )
 
 EMPLOYMENTS: Listing = Listing(

@@ -14,7 +14,7 @@ from crm_api.domains.contacts.schemas import (
 )
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.errors import Invalid
-from crm_api.kit.points import keys_of, normalise_points, words_of
+from crm_api.kit.points import keys_of, normalise_points
 from crm_api.kit.schema import Create, Update
 from crm_api.kit.values.names import sort_key
 
@@ -73,12 +73,6 @@ class ContactService(CrudService[Contact]):
     def keys(cls, record: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
         """Found by e-mail address and phone number."""
         return keys_of(record)
-
-    @classmethod
-    def words(cls, record: Mapping[str, Any]) -> Iterable[str | None]:
-        """Found by names and points."""
-        names = (*_NAMES, "preferred_name")
-        return [*(record.get(name) for name in names), *words_of(record)]
 
 
 class EmploymentService(CrudService[Employment]):

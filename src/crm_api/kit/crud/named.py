@@ -1,6 +1,5 @@
 """Collections of records that have a name."""
 
-from collections.abc import Iterable, Mapping
 from typing import Any
 
 from crm_api.kit.crud.service import CrudService, E
@@ -8,7 +7,7 @@ from crm_api.kit.values.names import sort_key
 
 
 class NamedService(CrudService[E]):
-    """Keeps the sort key in line with the name, by which a record is found."""
+    """Keeps the sort key in line with the name."""
 
     @classmethod
     def derive(cls, values: dict[str, Any], current: E | None) -> dict[str, Any]:
@@ -17,8 +16,3 @@ class NamedService(CrudService[E]):
         if "name" in values:
             values["sort_name"] = sort_key(values["name"])
         return values
-
-    @classmethod
-    def words(cls, record: Mapping[str, Any]) -> Iterable[str | None]:
-        """Found by its name."""
-        return [record["name"]]

@@ -13,6 +13,7 @@ from crm_api.kit.errors import Merged, NotFound
 from crm_api.kit.query.listing import Listing
 from crm_api.kit.query.page import Page, read_page, read_rows
 from crm_api.kit.query.related import include, read_related
+from crm_api.kit.query.relevance import Relevance, read_hits
 from crm_api.kit.query.selection import PageQuery, Selection
 
 E = TypeVar("E", bound=Entity)
@@ -70,10 +71,16 @@ class Repository(Generic[E]):
 
     async def page(self, query: PageQuery) -> Page:
         """A page of representations."""
-        found = await read_page(self.tx, self.listing, query)
+        relevant = query.search is not None and query.sort is None
+        read = read_hits if relevant else read_page
+        found = await read(self.tx, self.listing, query)
         if query.selection.extended:
             await include(self.tx, query.selection, found.data)
         return found
+
+    def relevance(self, selection: Selection) -> Relevance:
+        """What is searched for, in the order of relevance."""
+        return Relevance(self.tx, self.listing, PageQuery(selection))
 
     async def related(self, name: str, ids: Sequence[UUID], query: PageQuery) -> dict[UUID, Page]:
         """A page of a to-many relation for each of these records."""

@@ -15,16 +15,16 @@ from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Fault, Merged, Stale
 from crm_api.kit.ids import new_id
 from crm_api.kit.money import shown_amount
+from crm_api.kit.query.documents import document_of
 from crm_api.kit.query.page import Page
 from crm_api.kit.query.selection import PageQuery, Selection
 from crm_api.kit.schema import Create, Update
-from crm_api.kit.values.names import search_words
 
 E = TypeVar("E", bound=Entity)
 
 
 class CrudService(Generic[E]):
-    """The use cases of a plain collection; a domain overrides `prepare`, `keys` and `words`."""
+    """The use cases of a plain collection; a domain overrides `prepare` and `keys`."""
 
     repository: ClassVar[type[Repository[Any]]]
     # `Any`, so that a domain can say that its repository is a richer one.
@@ -69,12 +69,6 @@ class CrudService(Generic[E]):
     @classmethod
     def keys(cls, record: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
         """The look-up keys of a record: pairs of a kind and a normalised value."""
-        del record
-        return ()
-
-    @classmethod
-    def words(cls, record: Mapping[str, Any]) -> Iterable[str | None]:
-        """The texts by which a record is found."""
         del record
         return ()
 
@@ -285,8 +279,8 @@ class CrudService(Generic[E]):
             return set(), ""
         ids: dict[str, str] = record["external_ids"] or {}
         external = (("external", f"{s}:{i}") for s, i in ids.items())
-        words = search_words(*self.words(record))
-        return {*self.keys(record), *external}, " ".join(f"'{word}'" for word in words)
+        words = document_of(self.records.listing, self.tx.organization_id, record)
+        return {*self.keys(record), *external}, words
 
     def _add_index_rows(self, record: Mapping[str, Any]) -> None:
         keys, words = self._index_rows(record)

@@ -1,5 +1,7 @@
 """What migrations say about roles and row-level security, in one place (ADR-0004)."""
 
+from collections.abc import Mapping
+
 from alembic import op
 from sqlalchemy import text
 
@@ -49,15 +51,24 @@ def see_all(table: str, role: str, rights: str) -> None:
     op.execute(f'CREATE POLICY {role} ON "{table}" TO {role} USING (true) WITH CHECK (true)')
 
 
-def definer_function(signature: str, returns: str, body: str, *, to: str = APP) -> None:
+def definer_function(
+    signature: str,
+    returns: str,
+    body: str,
+    *,
+    to: str = APP,
+    language: str = "sql",
+    settings: Mapping[str, str] | None = None,
+) -> None:
     """A function that may look past row-level security; it must name the tenant itself.
 
     `SECURITY DEFINER` with a fixed search path, owned by a role that can do nothing else.
     """
     name = signature.partition("(")[0]
+    further = "".join(f"SET {key} = {value} " for key, value in (settings or {}).items())
     op.execute(
-        f"CREATE FUNCTION {signature} RETURNS {returns} LANGUAGE sql STABLE SECURITY DEFINER "
-        f"SET search_path = pg_catalog, public, pg_temp AS $$ {body} $$"
+        f"CREATE FUNCTION {signature} RETURNS {returns} LANGUAGE {language} STABLE "
+        f"SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp {further}AS $$ {body} $$"
     )
     op.execute(f"GRANT CREATE ON SCHEMA public TO {DEFINER}")
     op.execute(f"ALTER FUNCTION {name} OWNER TO {DEFINER}")

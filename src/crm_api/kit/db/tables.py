@@ -116,16 +116,19 @@ class RecordKey(Base):
 
 
 class SearchDocument(Base):
-    """The words by which a record is found; apart from it, so that its updates stay cheap."""
+    """The words by which a record is found; apart from it, so that its updates stay cheap.
+
+    Each word begins with the scope of its organization and collection, so that the index needs no
+    other column; its label says whether it is a name (ADR-0012).
+    """
 
     __tablename__ = "search_documents"
     __table_args__ = (
         Index(
             "ix_search_documents_words",
-            "organization_id",
-            "entity",
             "words",
             postgresql_using="gin",
+            postgresql_with={"gin_pending_list_limit": 512},
         ),
     )
 
@@ -133,6 +136,28 @@ class SearchDocument(Base):
     record_id: Mapped[UUID] = mapped_column(primary_key=True)
     entity: Mapped[str] = mapped_column(KeyText)
     words: Mapped[str] = mapped_column(TSVECTOR)
+
+
+class SearchWord(Base):
+    """A word that some name has or had, to be found in spite of typing mistakes.
+
+    Kept by a trigger of `search_documents`; two transactions may note the same word.
+    """
+
+    __tablename__ = "search_words"
+    __table_args__ = (
+        Index(
+            "ix_search_words_like",
+            "organization_id",
+            "word",
+            postgresql_using="gin",
+            postgresql_ops={"word": "gin_trgm_ops"},
+        ),
+    )
+
+    organization_id: Mapped[UUID] = mapped_column(primary_key=True)
+    word: Mapped[str] = mapped_column(KeyText, primary_key=True)
+    record_id: Mapped[UUID] = mapped_column(primary_key=True)
 
 
 class RecordRedirect(Base):

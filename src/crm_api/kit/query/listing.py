@@ -53,6 +53,23 @@ class Relation:
 
 
 @dataclass(frozen=True)
+class Searched:
+    """By what a record is found, and how it stands among the results."""
+
+    names: tuple[str, ...]
+    """What it is called: these come first, and typing mistakes in them are forgiven."""
+    others: tuple[str, ...] = ()
+    title: str = "name"
+    subtitle: tuple[str, ...] = ()
+    """Of these the first that has a value."""
+
+    @cached_property
+    def fields(self) -> tuple[str, ...]:
+        """Every field by which a record is found."""
+        return tuple(dict.fromkeys((*self.names, *self.others)))
+
+
+@dataclass(frozen=True)
 class Listing:
     """A collection as its readers see it."""
 
@@ -65,7 +82,7 @@ class Listing:
     default_sort: str = "-created_at"
     relations: tuple[Relation, ...] = ()
     keys: Mapping[str, Key] = field(default_factory=dict)
-    searchable: bool = False
+    search: Searched | None = None
 
     @property
     def entity(self) -> str:

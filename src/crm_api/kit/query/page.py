@@ -25,14 +25,13 @@ from crm_api.kit.errors import Invalid
 from crm_api.kit.query.compile import ORGANIZATION, Binds, condition
 from crm_api.kit.query.cursor import context_of, seal, unseal
 from crm_api.kit.query.filters import Filter
+from crm_api.kit.query.finding import Found, How, find, is_hit
 from crm_api.kit.query.listing import Listing
 from crm_api.kit.query.selection import PageQuery, Selection, names_of
 from crm_api.kit.query.statements import Statement, prepared
-from crm_api.kit.values.names import query_words
 
 MAX_LIMIT = 200
 MAX_SORTS = 4
-SEARCH_CAP = 2_000
 _STEPS = (1, 10, 25, 50, 100, MAX_LIMIT)
 
 
@@ -77,58 +76,63 @@ def sorts_of(listing: Listing, sort: str | None) -> list[Sort]:
 async def read_page(tx: Tx, listing: Listing, query: PageQuery) -> Page:
     """One page; `limit + 1` rows are read, so that the last page is known to be the last."""
     sorts = sorts_of(listing, query.sort)
-    words = search_of(listing, query.search)
+    found = await find(tx, listing, query)
     context = context_of(
         tx.organization_id,
         listing.entity,
         [(s.name, s.descending) for s in sorts],
         query.filter.shape,
         query.filter.values,
-        words,
+        found and found.key,
         query.deleted,
     )
     key = tx.database.signing_key
     after = None if query.cursor is None else unseal(key, context, query.cursor)
-    values: dict[str, Any] = {"organization": tx.organization_id, "limit": query.limit + 1}
-    values.update(zip(value_names(query.filter), query.filter.values, strict=True))
-    if words is not None:
-        values["words"] = words
+    values = values_of(tx, query, found) | {"limit": query.limit + 1}
     if after is not None:
         values.update(cursor_values(sorts, after))
-    statement = _page_statement(listing, query, sorts, words, after)
+    statement = _page_statement(listing, query, sorts, found, after)
     rows = await tx.fetch(statement.sql, *statement.args(values))
     more = len(rows) > query.limit
     rows = rows[: query.limit]
     data = made(listing, query.selection, rows)
     ends = len(sorts)
     last = seal(key, context, list(rows[-1])[-ends:]) if more else None
-    total = await count(tx, listing, query) if query.count else None
+    total = await count(tx, listing, query, found) if query.count else None
     return Page(data, last, total, Cursors(key, context, rows, ends))
+
+
+def values_of(tx: Tx, query: PageQuery, found: Found | None) -> dict[str, Any]:
+    """The parameters of a list's conditions."""
+    values: dict[str, Any] = {"organization": tx.organization_id}
+    values.update(zip(value_names(query.filter), query.filter.values, strict=True))
+    return values if found is None else values | found.values
 
 
 def _page_statement(
     listing: Listing,
     query: PageQuery,
     sorts: list[Sort],
-    words: str | None,
+    found: Found | None,
     after: list[Any] | None,
 ) -> Statement:
     fields = query.selection.columns
     nulls = None if after is None else tuple(value is None for value in after)
-    plain = query.filter.shape == ("and", ()) and words is None
+    how = found and found.how
+    plain = query.filter.shape == ("and", ()) and how is None
     reach = reach_of(query.limit) if plain else None
     shape = (
         "page",
         fields,
         query.filter.shape,
         tuple((s.name, s.descending) for s in sorts),
-        words is not None,
+        how,
         query.deleted,
         nulls,
         reach,
     )
     return prepared(
-        listing, shape, lambda: select_page(listing, fields, query, sorts, words, nulls, reach)
+        listing, shape, lambda: select_page(listing, fields, query, sorts, how, nulls, reach)
     )
 
 
@@ -162,19 +166,6 @@ class Cursors(Sequence[str]):
         return seal(self._key, self._context, list(self._rows[index])[-self._ends :])
 
 
-def search_of(listing: Listing, text: str | None) -> str | None:
-    """A user's words as a tsquery in which the last letters of each may be missing."""
-    if text is None:
-        return None
-    if not listing.searchable:
-        raise Invalid.parameter("q", "not_searchable", "This collection has no search.")
-    groups = query_words(text)
-    if not groups:
-        raise Invalid.parameter("q", "no_words", "Give at least one letter or digit.")
-    either = (" | ".join(f"'{word}':*" for word in words) for words in groups)
-    return " & ".join(f"({words})" for words in either)
-
-
 def base(listing: Listing, query: Select[Any], deleted: str | None) -> Select[Any]:
     """The tenant and the bin: in every statement."""
     model = listing.model
@@ -185,17 +176,14 @@ def base(listing: Listing, query: Select[Any], deleted: str | None) -> Select[An
 
 
 def matching(
-    listing: Listing, query: Select[Any], asked: PageQuery, *, search: bool
+    listing: Listing, query: Select[Any], asked: PageQuery, how: How | None = None
 ) -> Select[Any]:
+    """The tenant, the bin, the filter and the search: all that a row must pass."""
     model = listing.model
     query = base(listing, query, asked.deleted)
     if asked.filter.shape != ("and", ()):
         query = query.where(condition(asked.filter.shape, listing, model, Binds()))
-    if search:
-        found = func.crm_search(listing.entity, bindparam("words"), SEARCH_CAP)
-        ids = func.array(select(func.unnest(found)).scalar_subquery())
-        query = query.where(model.id == func.any(ids))
-    return query
+    return query if how is None else query.where(is_hit(listing, how))
 
 
 def select_page(
@@ -203,14 +191,14 @@ def select_page(
     fields: tuple[str, ...],
     asked: PageQuery,
     sorts: list[Sort],
-    words: str | None,
+    how: How | None,
     nulls: tuple[bool, ...] | None,
     reach: int | None,
 ) -> Select[Any]:
     keys = [sort.column.label(f"sort_{n}") for n, sort in enumerate(sorts)]
     chosen: list[ColumnElement[Any]] = [*listing.expressions(fields), *keys]
     query: Any = select(*chosen)
-    query = matching(listing, query, asked, search=words is not None)
+    query = matching(listing, query, asked, how)
     if nulls is not None:
         query = query.where(_after(sorts, nulls))
     limit = bindparam("limit") if reach is None else literal_column(str(reach))
@@ -262,25 +250,16 @@ def value_names(filter: Filter) -> list[str]:
     return [f"v{n}" for n in range(len(filter.values))]
 
 
-async def count(tx: Tx, listing: Listing, query: PageQuery) -> int:
+async def count(tx: Tx, listing: Listing, query: PageQuery, found: Found | None) -> int:
     """How many rows match: exactly, or as the planner guesses."""
-    words = search_of(listing, query.search)
-    shape = ("count", query.filter.shape, words is not None, query.deleted)
+    found = found and found.counted()
+    how = found and found.how
     statement = prepared(
         listing,
-        shape,
-        lambda: matching(
-            listing,
-            select(func.count()).select_from(listing.model),
-            query,
-            search=words is not None,
-        ),
+        ("count", query.filter.shape, how, query.deleted),
+        lambda: matching(listing, select(func.count()).select_from(listing.model), query, how),
     )
-    values: dict[str, Any] = {"organization": tx.organization_id}
-    values.update(zip(value_names(query.filter), query.filter.values, strict=True))
-    if words is not None:
-        values["words"] = words
-    args = statement.args(values)
+    args = statement.args(values_of(tx, query, found))
     if query.count == "exact":
         return (await tx.fetch(statement.sql, *args))[0][0]
     listed = statement.sql.replace("count(*)", "1", 1)

@@ -156,7 +156,7 @@ async def _totals(
     def build() -> Select[Any]:
         ids = bindparam("parents", type_=ARRAY(remote.type))
         counted: Any = select(remote, func.count()).where(remote == func.any(ids)).group_by(remote)
-        return matching(listing, counted, query, search=False)
+        return matching(listing, counted, query)
 
     statement = prepared(listing, shape, build)
     values = {

@@ -3,15 +3,11 @@
 import re
 import unicodedata
 from functools import lru_cache
-from itertools import islice
 
 from anyascii import anyascii
 
 _LONGEST_KEY = 200
-_MOST_WORDS = 64
 _LONGEST_WORD = 60
-_LONGEST_TEXT = 4000
-_LONGEST_QUERY = 400
 
 # Letters that Unicode does not take apart.
 _LATIN = {
@@ -105,38 +101,17 @@ def sort_key(text: str) -> str:
     return (primary if primary == original else f"{primary}\x01{original}")[:_LONGEST_KEY]
 
 
-def search_words(*texts: str | None) -> list[str]:
-    """Sorted distinct words to index: as typed, in Latin letters, and with spellings merged."""
-    joined = " ".join(filter(None, texts))
-    is_plain = joined.isascii() and len(joined) <= _LONGEST_TEXT
-    forms: list[str] = []
-    for text in (joined,) if is_plain else filter(None, texts):
-        for word in _words(text[:_LONGEST_TEXT]):
-            if word.isalpha() or not word.isascii() or "'" in word:
-                forms += _indexed(word)
-            else:
-                # Numbers and the like have one spelling, and would only crowd the cache.
-                forms.append(word)
-    distinct = dict.fromkeys(forms)
-    return sorted(islice(distinct, _MOST_WORDS))
-
-
-def query_words(text: str) -> list[list[str]]:
-    """For each typed word its alternatives: any of them must be among the `search_words`."""
-    alternatives = (_forms(word.replace("'", "")) for word in _words(text[:_LONGEST_QUERY]))
-    return [list(forms) for forms in dict.fromkeys(alternatives) if forms]
-
-
 def fold(text: str) -> str:
     """The words of the text without case, accents and punctuation, one blank apart."""
-    return " ".join(_words(text)).replace("'", "")
+    return " ".join(words_of(text)).replace("'", "")
 
 
 def _lowered(text: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).lower())
 
 
-def _words(text: str) -> list[str]:
+def words_of(text: str) -> list[str]:
+    """The words of a text, folded; apostrophes stay."""
     if text.isascii():
         words = _ASCII_WORD.findall(text.lower().replace("`", "'"))
     else:
@@ -144,17 +119,26 @@ def _words(text: str) -> list[str]:
     return [word[:_LONGEST_WORD] for word in words]
 
 
+def indexed_forms(word: str) -> tuple[str, ...]:
+    """The spellings by which one of `words_of` is found, those of its parts too."""
+    if word.isalpha() or not word.isascii() or "'" in word:
+        return _indexed(word)
+    # Numbers and the like have one spelling, and would only crowd the cache.
+    return (word,)
+
+
 @lru_cache(maxsize=16_384)
 def _indexed(word: str) -> tuple[str, ...]:
-    forms = _forms(word.replace("'", ""))
+    forms = forms_of(word.replace("'", ""))
     if "'" not in word:
         return forms
     # "O'Brien" is found by "OBrien" and by "Brien".
-    return (*forms, *(form for part in word.split("'") for form in _forms(part)))
+    return (*forms, *(form for part in word.split("'") for form in forms_of(part)))
 
 
 @lru_cache(maxsize=16_384)
-def _forms(word: str) -> tuple[str, ...]:
+def forms_of(word: str) -> tuple[str, ...]:
+    """A word as it is, in Latin letters, and last with usual spellings merged."""
     latin = word
     if word.isascii() and word.isalnum() and not word.isalpha():
         return (word,)

@@ -46,11 +46,6 @@ def normalise(raw: str, region: str | None) -> str:
     return f"{e164};ext={number.extension}" if number.extension else e164
 
 
-def digits(e164: str) -> str:
-    """The digits a person would search by, without the plus and the extension."""
-    return e164.partition(";")[0].lstrip("+")
-
-
 def _is_e164(text: str) -> bool:
     """Whether the library would hand the number back as it is: no prefix to drop, a good length.
 

@@ -5,7 +5,7 @@ from typing import Any
 from crm_api.kit.crud.repository import Repository
 from crm_api.kit.crud.tree import TreeRepository
 from crm_api.kit.db.tx import Tx
-from crm_api.kit.query.listing import Listing, Relation
+from crm_api.kit.query.listing import Listing, Relation, Searched
 from crm_api.platform.identity.models import ApiKey, Team, TeamMember, User
 from crm_api.platform.identity.schemas import ApiKeyOut, TeamMemberOut, TeamOut, UserOut
 
@@ -17,7 +17,7 @@ USERS: Listing = Listing(
     relations=(
         Relation("memberships", lambda: TEAM_MEMBERS, User.id, TeamMember.user_id, many=True),
     ),
-    searchable=True,
+    search=Searched(names=("name",), others=("email", "external_ids"), subtitle=("email",)),
 )
 TEAMS: Listing = Listing(
     model=Team,
@@ -29,7 +29,7 @@ TEAMS: Listing = Listing(
         Relation("children", lambda: TEAMS, Team.id, Team.parent_id, many=True),
         Relation("members", lambda: TEAM_MEMBERS, Team.id, TeamMember.team_id, many=True),
     ),
-    searchable=True,
+    search=Searched(names=("name",), others=("external_ids",)),
 )
 TEAM_MEMBERS: Listing = Listing(
     model=TeamMember,

@@ -100,11 +100,6 @@ class UserService(NamedService[User]):
         """Found by e-mail address."""
         return [("email", record["email"])]
 
-    @classmethod
-    def words(cls, record: Mapping[str, Any]) -> Iterable[str | None]:
-        """Found by name and address."""
-        return [record["name"], record["email"]]
-
     async def create(self, data: Create) -> Any:
         """A user who is invited."""
         self.tx.actor.require(f"{self.area}:write")

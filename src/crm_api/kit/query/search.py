@@ -1,0 +1,256 @@
+"""Finding records by words: what is asked, and the hits in the order of their importance.
+
+A hit has a tier. Within one the newest record comes first, so that tier and id are all there is
+to the order, and a page begins where the one before has ended:
+
+    EXACT       the text is a whole name, address, number or id of the record
+    NAME        every word is a word of its names
+    WORD        every word is a word of the record
+    NAME_START  every word begins a word of its names
+    START       every word begins a word of the record
+    NEAR        so it would be but for one typing mistake in a word
+    FAR         so it would be but for two
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from crm_api.kit.db.tx import Tx
+from crm_api.kit.errors import Invalid
+from crm_api.kit.query.documents import scope_of
+from crm_api.kit.query.listing import Listing
+from crm_api.kit.values.errors import BadValue
+from crm_api.kit.values.names import sort_key
+from crm_api.kit.values.typing_mistakes import distance, swaps
+from crm_api.kit.values.words import NAMED, OTHER, SPELLED, Asked, ask
+
+NAMES, ANY = NAMED + SPELLED, NAMED + SPELLED + OTHER
+
+EXACT, NAME, WORD, NAME_START, START, NEAR, FAR = range(7)
+SCORES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.4, 0.3)
+"""What a tier is worth, for those who mix results of several searches."""
+MANY = 2_000
+"""Hits that are looked up by id; of more, the records are walked instead."""
+FEW = 3
+"""With fewer hits than that, typing mistakes are thought of."""
+_MOST_EXACT = 100
+_MOST_ALIKE = 50
+_MOST_MISTAKEN = 20
+# A word of this length may hold two mistakes.
+_LONG = 7
+
+_EXACT_KEYS = """
+    SELECT record_id FROM record_keys k JOIN unnest($3::text[], $4::text[]) asked (kind, value)
+    ON k.kind = asked.kind AND k.value = asked.value
+    WHERE k.organization_id = $1 AND k.entity = $2
+    UNION SELECT id FROM {table} WHERE organization_id = $1 AND id = $5
+"""
+_EXACT_NAMES = """
+    UNION SELECT id FROM unnest($6::text[], $7::text[]) asked (low, high) JOIN {table}
+    ON {sort} >= asked.low AND {sort} < asked.high
+    WHERE organization_id = $1 AND deleted_at IS NULL
+"""
+_HITS = (
+    "SELECT tier, record_id "
+    "FROM crm_search($1, $2::text[]::tsquery[], $3::text[]::tsquery[], $4, $5, $6) "
+    "WITH ORDINALITY ORDER BY ordinality"
+)
+_ALIKE = "SELECT word FROM crm_similar_words($1, $2, $3)"
+
+
+class Hit(NamedTuple):
+    """A found record and why it stands where it does."""
+
+    tier: int
+    id: UUID
+
+    @property
+    def order(self) -> tuple[int, int]:
+        """Its place among all hits: a better tier first, then the newer record."""
+        return self.tier, -self.id.int
+
+
+@dataclass(frozen=True)
+class Question:
+    """A typed text as it is asked of the index."""
+
+    text: str
+    asked: tuple[Asked, ...]
+    similar: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] | None = None
+    """For each word that may be mistyped, the words one and two mistakes away; None unasked."""
+
+    @property
+    def key(self) -> Any:
+        """What tells this question from others."""
+        return [asked.alternatives for asked in self.asked]
+
+    @property
+    def meant(self) -> frozenset[str]:
+        """The words that may have been meant."""
+        words = (self.similar or {}).values()
+        return frozenset(word for near, far in words for word in (*near, *far))
+
+    def queries(self, scope: str) -> list[str]:
+        """A tsquery for each tier from `NAME` on; none of them holds what another holds."""
+        name, word = self._all(scope, NAMED), self._all(scope, ANY)
+        name_start, start = self._all(scope, NAMES, ":*"), self._all(scope, ANY, ":*")
+        found = [
+            name,
+            f"{word} & !({name})",
+            f"{name_start} & !({word})",
+            f"{start} & !({name_start}) & !({word})",
+        ]
+        if self.similar:
+            near, far = self._all(scope, ANY, mistakes=1), self._all(scope, ANY, mistakes=2)
+            found += [f"{near} & !({start})", f"{far} & !({near}) & !({start})"]
+        return found
+
+    def starts(self, scope: str) -> list[str]:
+        """For each thing that is asked for the tsquery of words that begin like it."""
+        return [self._any(asked, scope, ANY, ":*", 0) for asked in self.asked]
+
+    def any(self, scope: str) -> str:
+        """One tsquery for all tiers after `EXACT`."""
+        return self._all(scope, ANY, ":*")
+
+    def _all(self, scope: str, kinds: str, mark: str = "", *, mistakes: int = 0) -> str:
+        return " & ".join(self._any(asked, scope, kinds, mark, mistakes) for asked in self.asked)
+
+    def _any(self, asked: Asked, scope: str, kinds: str, mark: str, mistakes: int) -> str:
+        def one(word: str, mark: str) -> str:
+            return _either(f"'{scope}{kind}{word}'{mark}" for kind in kinds)
+
+        ways = asked.alternatives if mark else asked.whole
+        # The parts of a number begin too many others.
+        found = [
+            f"({' & '.join(one(word, mark if len(words) == 1 else '') for word in words)})"
+            for words in ways
+        ]
+        near, far = (self.similar or {}).get(asked.like or "", ((), ()))
+        meant = (*near, *far)[: (0, len(near), None)[mistakes]]
+        return _either([*found, *(f"'{scope}{NAMED}{word}'" for word in meant)])
+
+
+def _either(queries: Iterable[str]) -> str:
+    return f"({' | '.join(queries)})"
+
+
+def question_of(listings: Collection[Listing], text: str, country: str | None) -> Question:
+    """What is asked of these collections; raises `Invalid`."""
+    if any(listing.search is None for listing in listings):
+        raise Invalid.parameter("q", "not_searchable", "This collection has no search.")
+    # What no text of PostgreSQL can hold.
+    text = text.replace("\0", " ").encode(errors="ignore").decode()
+    asked = tuple(ask(text, country))
+    if not asked:
+        raise Invalid.parameter("q", "no_words", "Give at least one letter or digit.")
+    return Question(text, asked)
+
+
+@dataclass(frozen=True)
+class Hits:
+    """Hits in their order."""
+
+    found: list[Hit]
+    complete: bool
+    """Whether there are no others."""
+    exact: list[UUID]
+    """The ids of the first tier, whatever the page."""
+
+
+async def hits(
+    tx: Tx, listing: Listing, question: Question, *, after: Hit | None = None, most: int = MANY
+) -> Hits:
+    """The first hits after one; those of the tier `EXACT` come beside the `most`."""
+    exact = await _exact(tx, listing, question)
+    found = [hit for id in exact if after is None or (hit := Hit(EXACT, id)).order > after.order]
+    rest = await _by_words(tx, listing, question, after, most + len(exact))
+    known = set(exact)
+    found += [hit for hit in rest if hit.id not in known]
+    return Hits(found, len(rest) < most + len(exact), exact)
+
+
+async def _by_words(
+    tx: Tx, listing: Listing, question: Question, after: Hit | None, most: int
+) -> list[Hit]:
+    begin = NAME if after is None else max(after.tier, NAME)
+    scope = scope_of(tx.organization_id, listing.entity)
+    rows = await tx.fetch(
+        _HITS,
+        listing.entity,
+        question.queries(scope),
+        question.starts(scope),
+        begin,
+        after.id if after is not None and after.tier == begin else None,
+        most,
+    )
+    return [Hit(*row) for row in rows]
+
+
+async def _exact(tx: Tx, listing: Listing, question: Question) -> list[UUID]:
+    kinds, values = _keys_of(listing, question.text, tx.actor.country)
+    names = _names_of(question.text)
+    table, sort = listing.model.__tablename__, listing.sorts.get("name")
+    sql = _EXACT_KEYS.format(table=table)
+    args: list[Any] = [tx.organization_id, listing.entity, kinds, values, _id_of(question.text)]
+    if sort is not None:
+        sql += _EXACT_NAMES.format(table=table, sort=sort.key)
+        # U+0001 begins what a sort key adds to tell equal names apart.
+        args += [names, [f"{name}\x02" for name in names]]
+    newest = f"SELECT * FROM ({sql}) e ORDER BY 1 DESC LIMIT {_MOST_EXACT}"  # noqa: S608
+    rows = await tx.fetch(newest, *args)
+    return [row[0] for row in rows]
+
+
+def _keys_of(listing: Listing, text: str, country: str | None) -> tuple[list[str], list[str]]:
+    found = {("external", text.strip())}
+    for key in listing.keys.values():
+        try:
+            found.add((key.kind, key.normalise(text, country)))
+        except BadValue:
+            continue
+    kinds, values = zip(*sorted(found), strict=True)
+    return list(kinds), list(values)
+
+
+def _names_of(text: str) -> list[str]:
+    words = text.split()
+    # People are sorted by their last name.
+    orders = (words, [*words[-1:], *words[:-1]])
+    keys = (sort_key(" ".join(order)).partition("\x01")[0] for order in orders)
+    return list(dict.fromkeys(filter(None, keys)))
+
+
+def _id_of(text: str) -> UUID | None:
+    try:
+        return UUID(text.strip())
+    except ValueError:
+        return None
+
+
+async def with_mistakes(tx: Tx, question: Question) -> Question | None:
+    """The same question with the words that may have been meant; None if there are none."""
+    likes = list(dict.fromkeys(asked.like for asked in question.asked if asked.like is not None))
+    if not likes:
+        return None
+    variants = [variant for like in likes for variant in swaps(like)]
+    rows = await tx.fetch(_ALIKE, likes, variants, _MOST_ALIKE)
+    similar: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
+    for like in likes:
+        near, far = _meant(like, {row[0] for row in rows})
+        if near or far:
+            similar[like] = near, far
+    return replace(question, similar=similar) if similar else None
+
+
+def _meant(like: str, words: Collection[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    most = 2 if len(like) >= _LONG else 1
+    by_distance: tuple[list[str], list[str]] = ([], [])
+    for word in sorted(words):
+        mistakes = distance(like, word, most)
+        if mistakes in {1, 2}:
+            by_distance[mistakes - 1].append(word)
+    near, far = (tuple(found[:_MOST_MISTAKEN]) for found in by_distance)
+    return near, far

@@ -1,0 +1,124 @@
+"""Searching all collections at once."""
+
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from typing import Any, get_args
+
+import msgspec
+
+from crm_api.kit.crud.service import CrudService
+from crm_api.kit.db.json import decode
+from crm_api.kit.db.tx import Tx
+from crm_api.kit.errors import Forbidden, Invalid
+from crm_api.kit.query.cursor import context_of, seal, unseal
+from crm_api.kit.query.documents import texts_in
+from crm_api.kit.query.listing import Listing, Searched
+from crm_api.kit.query.page import Page
+from crm_api.kit.query.relevance import Relevance, hit_of, relevant
+from crm_api.kit.query.search import FEW, SCORES, Question, question_of
+from crm_api.kit.query.selection import Selection
+from crm_api.kit.values.highlights import highlight
+from crm_api.platform.search.schemas import Mode
+
+Services = Mapping[str, type[CrudService[Any]]]
+"""The searched collections by their entity."""
+MAX_RESULTS = 100
+_MOST_HIGHLIGHTS = 5
+
+
+class SearchService:
+    """Finds records of several kinds by words."""
+
+    def __init__(self, tx: Tx, services: Services) -> None:
+        self.tx, self.services = tx, services
+
+    async def find(
+        self,
+        text: str,
+        *,
+        types: Sequence[str] = (),
+        mode: str = "full",
+        limit: int = 20,
+        cursor: str | None = None,
+    ) -> Page:
+        """A page of results of these types, or of all that the actor may read.
+
+        With `typeahead` only names are highlighted, and typing mistakes are thought of only where
+        nothing else is found.
+        """
+        if mode not in get_args(Mode):
+            raise Invalid.parameter("mode", "unknown_mode", "The modes are full and typeahead.")
+        collections = [self._collection(type) for type in self._readable(types)]
+        listings = [each.listing for each in collections]
+        question = question_of(listings, text, self.tx.actor.country)
+        entities = [listing.entity for listing in listings]
+        own = self.tx.organization_id
+        context = context_of(own, "search", entities, question.key, mode)
+        key = self.tx.database.signing_key
+        after = None if cursor is None else hit_of(unseal(key, context, cursor))
+        few = FEW if mode == "full" else 1
+        asked, rows = await relevant(collections, question, after, limit + 1, few=few)
+        data = [_result(each.listing, row, asked, mode) for each, row in rows[:limit]]
+        ends = [[row["tier"], row["hit_id"]] for _, row in rows[:limit]]
+        return Page(
+            data,
+            seal(key, context, ends[-1]) if len(rows) > limit else None,
+            cursors=[seal(key, context, end) for end in ends],
+        )
+
+    def _readable(self, types: Sequence[str]) -> list[str]:
+        covers = self.tx.actor.covers
+        if not types:
+            found = [t for t, s in self.services.items() if covers(f"{s.area}:read")]
+            if not found:
+                raise Forbidden("The credential may read nothing that is searched.")
+            return found
+        for type in types:
+            if type not in self.services:
+                message = f"No type {type[:60]!r}; there are {', '.join(self.services)}."
+                raise Invalid.parameter("types", "unknown_type", message)
+            self.tx.actor.require(f"{self.services[type].area}:read")
+        return list(dict.fromkeys(types))
+
+    def _collection(self, type: str) -> Relevance:
+        records = self.services[type](self.tx).records
+        searched = _searched(records.listing)
+        fields = ("id", searched.title, *searched.subtitle, *searched.fields)
+        return records.relevance(Selection(tuple(dict.fromkeys(fields))))
+
+
+def _result(listing: Listing, row: Any, asked: Question, mode: str) -> dict[str, Any]:
+    searched = _searched(listing)
+    places = dict.fromkeys(("id", searched.title, *searched.subtitle, *searched.fields))
+    values = {name: _plain(row[place]) for place, name in enumerate(places)}
+    under = (text for name in searched.subtitle for text in texts_in(values[name]))
+    return {
+        "type": listing.entity,
+        "id": values["id"],
+        "title": values[searched.title],
+        "subtitle": next(under, None),
+        "highlights": _highlights(values, searched, asked, mode),
+        "score": SCORES[row["tier"]],
+    }
+
+
+def _highlights(
+    values: dict[str, Any], searched: Searched, asked: Question, mode: str
+) -> list[dict[str, str]]:
+    names = searched.names if mode == "typeahead" else searched.fields
+    snippets = (
+        {"field": name, "snippet": snippet}
+        for name in names
+        for text in texts_in(values[name])
+        if (snippet := highlight(text, asked.asked, asked.meant)) is not None
+    )
+    return list(islice(snippets, _MOST_HIGHLIGHTS))
+
+
+def _plain(value: Any) -> Any:
+    return decode(value) if isinstance(value, msgspec.Raw) else value
+
+
+def _searched(listing: Listing) -> Searched:
+    assert listing.search is not None
+    return listing.search
