@@ -285,7 +285,14 @@ def test_dev_outlives_a_kill_and_ends_with_its_api(tmp_path):
 
 
 def test_missing_settings_are_one_line(crm):
-    for arguments in (["serve"], ["worker"], ["seed"], ["migrate"], ["org", "create", "X"]):
+    for arguments in (
+        ["serve"],
+        ["worker"],
+        ["seed"],
+        ["migrate"],
+        ["reindex"],
+        ["org", "create", "X"],
+    ):
         done = crm(*arguments)
         assert (done.code, done.out) == (2, ""), arguments
         assert done.err.startswith("crm-api: CRM_DATABASE_URL is not set")
@@ -371,7 +378,7 @@ def test_settings_are_a_table(crm, tmp_path):
 
 
 def test_every_command_explains_itself(crm):
-    commands = ("dev", "serve", "worker", "migrate", "seed", "import", "schema", "org")
+    commands = ("dev", "serve", "worker", "migrate", "seed", "reindex", "import", "schema", "org")
     assert all(command in crm("--help").out for command in commands)
     for command in commands:
         done = crm(command, "--help")

@@ -17,6 +17,7 @@ from starlette.routing import Route
 
 from crm_api.domains.contacts.schemas import ContactOut
 from crm_api.kit.ids import new_id
+from crm_api.kit.query.documents import scope_of
 
 COLUMNS = ", ".join(ContactOut.model_fields)
 LIST = (
@@ -45,6 +46,7 @@ SELECT 1
 """
 EMPTY = dict.fromkeys(ContactOut.model_fields)
 OWN = UUID(os.environ["BENCH_ORGANIZATION"])
+SCOPE = scope_of(OWN, "contact")
 
 
 async def list_contacts(request: Request) -> Response:
@@ -81,7 +83,8 @@ async def create_contact(request: Request) -> Response:
         "addresses": [],
     }
     body = _dump(made)
-    words = f"'{first.lower()}' '{last.lower()}' '{email}' '{phone}'"
+    names = f"'{SCOPE}a{first.lower()}' '{SCOPE}a{last.lower()}'"
+    words = f"{names} '{SCOPE}d{email}' '{SCOPE}d{phone}'"
     await request.app.state.pool.fetch(
         CREATE,
         OWN,

@@ -18,10 +18,12 @@ from crm_api.domains.contacts.schemas import ContactOut
 from crm_api.kit.db.database import async_url
 from crm_api.kit.db.tables import EventRow, RecordKey, SearchDocument
 from crm_api.kit.ids import new_id
+from crm_api.kit.query.documents import scope_of
 
 # Foreign keys need the tables that they point to.
 assert crm_api.registry.MODULES
 OWN = UUID(os.environ["BENCH_ORGANIZATION"])
+SCOPE = scope_of(OWN, "contact")
 
 
 class ContactPage(BaseModel):
@@ -97,8 +99,8 @@ async def create_contact(given: ContactIn, session: Session) -> Any:
         RecordKey(organization_id=OWN, entity="contact", kind=kind, value=value, record_id=id)
         for kind, value in (("email", given.email), ("phone", given.phone))
     ]
-    names = f"'{given.first_name.lower()}' '{given.last_name.lower()}'"
-    words = f"{names} '{given.email}' '{given.phone}'"
+    names = f"'{SCOPE}a{given.first_name.lower()}' '{SCOPE}a{given.last_name.lower()}'"
+    words = f"{names} '{SCOPE}d{given.email}' '{SCOPE}d{given.phone}'"
     document = SearchDocument(organization_id=OWN, record_id=id, entity="contact", words=words)
     session.add_all([contact, event, *keys, document])
     await session.commit()

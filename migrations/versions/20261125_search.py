@@ -94,7 +94,7 @@ NOTE = """
       FROM (
         SELECT a.organization_id, substr(w.lexeme, 6) AS word, a.record_id
         FROM added a, unnest(tsvector_to_array(a.words)) w (lexeme)
-        WHERE substr(w.lexeme, 5, 1) = 'a' AND length(w.lexeme) > 7
+        WHERE substr(w.lexeme, 5, 1) IN ('a', 'b') AND length(w.lexeme) > 7
       ) named
       WHERE NOT EXISTS (
         SELECT FROM search_words known
@@ -179,11 +179,17 @@ def upgrade() -> None:
         SIMILAR,
         settings={"pg_trgm.similarity_threshold": "0.25"},
     )
+    ddl.definer_function(
+        "crm_organization_ids()",
+        "TABLE (id uuid)",
+        "SELECT o.id FROM organizations o ORDER BY o.id",
+        to=ddl.WORKER,
+    )
 
 
 def downgrade() -> None:
     op.execute("DROP TRIGGER note_words ON search_documents")
-    op.execute("DROP FUNCTION crm_search, crm_similar_words, crm_note_words")
+    op.execute("DROP FUNCTION crm_organization_ids, crm_search, crm_similar_words, crm_note_words")
     op.drop_table("search_words")
     op.drop_index("ix_search_documents_words", "search_documents")
     op.execute(UNSCOPE)

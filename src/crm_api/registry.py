@@ -18,6 +18,12 @@ MERGING = merging_module(
 )
 RECORDS: tuple[Module, ...] = (IDENTITY, TRANSFER, MERGING, *DOMAINS)
 HISTORY = history_module(service for module in RECORDS for service in module.services)
-SEARCH = search_module(service for module in RECORDS for service in module.services)
+SEARCHED = {
+    service.repository.listing.entity: service
+    for module in RECORDS
+    for service in module.services
+    if service.repository.listing.search is not None
+}
+SEARCH = search_module(SEARCHED)
 
 MODULES: tuple[Module, ...] = (JOBS, HISTORY, *RECORDS, SEARCH)

@@ -142,6 +142,25 @@ def seed(*, as_json: AsJson = False) -> None:
     say(f"Demo key: {made['api_key']}")
 
 
+@app.command(epilog=EPILOG)
+def reindex(
+    organization: Annotated[
+        list[UUID] | None, typer.Option(help="Only this one; may stand several times.")
+    ] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Write the search words of all records anew, while everything runs.
+
+    After an upgrade that finds by more than the one before did.
+    """
+    done = asyncio.run(_reindex(_here(), organization))
+    if as_json:
+        print_json({"records": done})
+        return
+    say(f"Indexed {done} records.")
+
+
 @organizations.command("create", epilog=EPILOG)
 def create_organization(
     name: str,
@@ -249,6 +268,19 @@ async def _found(settings: Settings, values: dict[str, str]) -> tuple[UUID, str]
     database = open_database(settings)
     try:
         return await found_organization(database, **values)  # pyright: ignore[reportArgumentType]
+    finally:
+        await database.close()
+
+
+async def _reindex(settings: Settings, organizations: list[UUID] | None) -> int:
+    from crm_api.api.services import open_database
+    from crm_api.kit.db.database import WORKER_ROLE
+    from crm_api.platform.search.reindexing import reindex
+    from crm_api.registry import SEARCHED
+
+    database = open_database(settings, role=WORKER_ROLE)
+    try:
+        return await reindex(database, SEARCHED.values(), organizations)
     finally:
         await database.close()
 

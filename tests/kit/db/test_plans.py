@@ -7,7 +7,11 @@ from uuid import UUID
 import asyncpg
 import pytest
 
+from crm_api.domains.contacts.repository import CONTACTS
 from crm_api.kit.db.tx import Tx
+from crm_api.kit.query import search
+from crm_api.kit.query.documents import scope_of
+from crm_api.kit.query.search import question_of
 
 ROWS = 50_000
 ID = "('01990000-0000-7000-8000-' || lpad(to_hex({}), 12, '0'))::uuid"
@@ -33,8 +37,10 @@ FILL_KEYS = f"""
 """
 FILL_WORDS = f"""
     INSERT INTO search_documents (organization_id, entity, words, record_id)
-    SELECT $1, 'contact', ('''person'' ''w' || md5(g::text) || '''')::tsvector, {ID.format("g")}
-    FROM generate_series(1, $2) g
+    SELECT $1, 'contact', array_to_tsvector(ARRAY[scope || 'aperson', scope || 'aw' || md5(g::text),
+        scope || 'bgroup' || g % 5, scope || 'dthing' || g % 1000]), {ID.format("g")}
+    FROM generate_series(1, $2) g, LATERAL (SELECT translate(left(encode(decode(
+        md5($1::uuid::text || 'contact'), 'hex'), 'base64'), 4), '+/', '-_')) s (scope)
 """
 FILL_EVENTS = f"""
     INSERT INTO events (organization_id, id, type, entity, record_id, version, data, actor_kind,
@@ -198,20 +204,59 @@ async def test_history_and_feed_use_indexes(big):
     check(await plan_of(connection, tenant, feed, [tenant, 0, 0]), most=60)
 
 
-async def test_search_reads_its_index(big, owner):
-    """The body of the search function, as the role that runs it."""
+READ = (
+    "SELECT seq_scan, idx_tup_fetch FROM pg_stat_xact_all_tables WHERE relname = 'search_documents'"
+)
+
+
+@pytest.mark.parametrize(
+    ("asked", "most"),
+    [("w{rare}", 10), ("w{rare:.12}", 10), ("person", 700), ("pers", 700), ("person w{rare:.4}", 40),
+     ("person group3", 700), ("thing77", 60), ("thing7 w{rare:.3}", 60), ("nothing", 10)],
+)  # fmt: skip
+async def test_search_reads_its_index(big, asked, most):
+    """What the search function reads of a tenant's documents, as the application."""
     connection, tenant = big
-    body = await owner.fetchval("SELECT prosrc FROM pg_proc WHERE proname = 'crm_search'")
-    word = await connection.fetchval("SELECT md5('777')")
-    sql = (body.replace("wanted_entity", "$1::text").replace("wanted_words", "$2::text")).replace(
-        "LIMIT most", "LIMIT $3::integer"
+    rare = await connection.fetchval("SELECT md5('777')")
+    question = question_of([CONTACTS], asked.format(rare=rare), None)
+    scope = scope_of(tenant, "contact")
+    sql = (
+        "SELECT tier, record_id FROM crm_search('contact', $1::text[]::tsquery[], "
+        "$2::text[]::tsquery[], 1, NULL, 21)"
     )
-    for words, most in ((f"'w{word[:12]}':*", 20), ("'person':*", 2_000)):
-        plan = await plan_of(connection, tenant, sql, ["contact", words, 2_000], role="crm_definer")
-        found = list(nodes(plan))
-        assert all(node["Node Type"] != "Seq Scan" for node in found), plan
-        index = [n for n in found if n.get("Index Name") == "ix_search_documents_words"]
-        assert index, plan
-        assert "words" in index[0]["Index Cond"]
-        heap = [n for n in found if n["Node Type"] == "Bitmap Heap Scan"]
-        assert all(n["Actual Rows"] <= most for n in heap)
+    async with connection.transaction():
+        before = await connection.fetchrow(READ)
+        await connection.execute("SET LOCAL ROLE crm_app")
+        await connection.execute("SELECT set_config('app.organization_id', $1, true)", str(tenant))
+        found = await connection.fetch(sql, question.queries(scope), question.starts(scope))
+        await connection.execute("RESET ROLE")
+        after = await connection.fetchrow(READ)
+    assert bool(found) == (asked != "nothing")
+    assert after["seq_scan"] == before["seq_scan"]
+    # The sample comes on top.
+    assert after["idx_tup_fetch"] - before["idx_tup_fetch"] <= 512 + most
+
+
+async def test_frequent_words_are_looked_up_row_by_row(big, monkeypatch, client, org):
+    """A sorted list whose search has too many hits walks in the order of its sort."""
+    connection, tenant = big
+    monkeypatch.setattr(search, "MANY", 1)
+    for n in range(3):
+        await client.made("contacts", {"last_name": f"Person Group1 {n}"})
+    sent = []
+    fetch = Tx.fetch
+
+    async def recorded(self, sql, *args):
+        sent.append((sql, list(args)))
+        return await fetch(self, sql, *args)
+
+    monkeypatch.setattr(Tx, "fetch", recorded)
+    answer = await client.get("/v1/contacts", params={"q": "person group", "sort": "name"})
+    assert len(answer.json()["data"]) == 3
+    monkeypatch.undo()
+    sql, args = sent[-1]
+    own, theirs = scope_of(org.id, "contact"), scope_of(tenant, "contact")
+    args = [arg.replace(own, theirs) if isinstance(arg, str) else arg for arg in args]
+    args = [tenant if arg == org.id else arg for arg in args]
+    plan = await plan_of(connection, tenant, sql, args)
+    check(plan, beyond=False, most=60)

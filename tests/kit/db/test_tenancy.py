@@ -101,7 +101,7 @@ async def test_definer_functions_have_a_fixed_search_path(owner):
     assert rows
     for row in rows:
         assert row["owner"] == "crm_definer"
-        assert row["proconfig"] == ["search_path=pg_catalog, public, pg_temp"]
+        assert row["proconfig"][0] == "search_path=pg_catalog, public, pg_temp"
         assert not row["everybody"], row["proname"]
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from crm_api.kit.values import phone
 from crm_api.kit.values.errors import BadValue
-from crm_api.kit.values.phone import digits, normalise
+from crm_api.kit.values.phone import normalise
 
 REGIONS = st.sampled_from([None, "RU", "US", "DE", "GB", "AU", "BR", "IT", "ZZ"])
 
@@ -136,8 +136,3 @@ def test_only_bad_value_is_raised(raw, region):
 def test_a_normal_form_stays(area, number, extension):
     found = normalise(f"({area}) {number} x{extension}", "US")
     assert normalise(found, None) == normalise(found, "RU") == found
-
-
-def test_digits_to_search_by():
-    assert digits("+442079460018;ext=12") == "442079460018"
-    assert digits("+79161234567") == "79161234567"

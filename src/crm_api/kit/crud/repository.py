@@ -69,6 +69,14 @@ class Repository(Generic[E]):
         query = query.order_by(self.model.id).with_for_update(key_share=True)
         return list((await self.tx.run(query)).scalars())
 
+    async def batch(self, after: UUID | None, limit: int) -> list[E]:
+        """The next living records in the order of their ids, locked."""
+        query = self.select().where(self.model.deleted_at.is_(None))
+        if after is not None:
+            query = query.where(self.model.id > after)
+        query = query.order_by(self.model.id).limit(limit).with_for_update(key_share=True)
+        return list((await self.tx.run(query)).scalars())
+
     async def page(self, query: PageQuery) -> Page:
         """A page of representations."""
         relevant = query.search is not None and query.sort is None

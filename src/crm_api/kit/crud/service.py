@@ -221,6 +221,17 @@ class CrudService(Generic[E]):
             of_them = (table.organization_id == own, table.record_id.in_(ids))
             await self.tx.run(delete(table).where(*of_them))
 
+    async def reindex(self, after: UUID | None, limit: int) -> list[UUID]:
+        """Write the search words of the next records anew; their ids."""
+        found = await self.records.batch(after, limit)
+        ids = [record.id for record in found]
+        mine = (SearchDocument.organization_id == self.tx.organization_id,)
+        await self.tx.run(delete(SearchDocument).where(*mine, SearchDocument.record_id.in_(ids)))
+        for record in found:
+            words = self._index_rows(columns_of(record))[1]
+            self._insert_index_rows(record.id, (), words)
+        return ids
+
     def _set(
         self, current: E, values: Mapping[str, Any], verb: str, told: Mapping[str, Any] | None
     ) -> dict[str, Any]:

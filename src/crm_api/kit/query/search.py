@@ -128,9 +128,14 @@ class Question:
             f"({' & '.join(one(word, mark if len(words) == 1 else '') for word in words)})"
             for words in ways
         ]
-        near, far = (self.similar or {}).get(asked.like or "", ((), ()))
-        meant = (*near, *far)[: (0, len(near), None)[mistakes]]
-        return _either([*found, *(f"'{scope}{NAMED}{word}'" for word in meant)])
+        meant = [
+            f"'{scope}{kind}{word}'"
+            for like in asked.likes
+            for words in (self.similar or {}).get(like, ())[:mistakes]
+            for word in words
+            for kind in NAMES
+        ]
+        return _either([*found, *meant])
 
 
 def _either(queries: Iterable[str]) -> str:
@@ -161,15 +166,22 @@ class Hits:
 
 
 async def hits(
-    tx: Tx, listing: Listing, question: Question, *, after: Hit | None = None, most: int = MANY
+    tx: Tx,
+    listing: Listing,
+    question: Question,
+    *,
+    after: Hit | None = None,
+    most: int | None = None,
 ) -> Hits:
-    """The first hits after one; those of the tier `EXACT` come beside the `most`."""
+    """The first hits after one, `MANY` unless fewer are wanted; the exact ones come on top."""
     exact = await _exact(tx, listing, question)
-    found = [hit for id in exact if after is None or (hit := Hit(EXACT, id)).order > after.order]
-    rest = await _by_words(tx, listing, question, after, most + len(exact))
+    most = (most or MANY) + len(exact)
+    first = (Hit(EXACT, id) for id in exact)
+    found = [hit for hit in first if after is None or hit.order > after.order]
+    rest = await _by_words(tx, listing, question, after, most)
     known = set(exact)
     found += [hit for hit in rest if hit.id not in known]
-    return Hits(found, len(rest) < most + len(exact), exact)
+    return Hits(found, len(rest) < most, exact)
 
 
 async def _by_words(
@@ -232,7 +244,7 @@ def _id_of(text: str) -> UUID | None:
 
 async def with_mistakes(tx: Tx, question: Question) -> Question | None:
     """The same question with the words that may have been meant; None if there are none."""
-    likes = list(dict.fromkeys(asked.like for asked in question.asked if asked.like is not None))
+    likes = list(dict.fromkeys(like for asked in question.asked for like in asked.likes))
     if not likes:
         return None
     variants = [variant for like in likes for variant in swaps(like)]
@@ -250,7 +262,7 @@ def _meant(like: str, words: Collection[str]) -> tuple[tuple[str, ...], tuple[st
     by_distance: tuple[list[str], list[str]] = ([], [])
     for word in sorted(words):
         mistakes = distance(like, word, most)
-        if mistakes in {1, 2}:
+        if 0 < mistakes <= most:
             by_distance[mistakes - 1].append(word)
     near, far = (tuple(found[:_MOST_MISTAKEN]) for found in by_distance)
     return near, far

@@ -36,8 +36,8 @@ class Asked:
     """One thing that is asked for: any of the alternatives, each of them all its words."""
 
     alternatives: tuple[tuple[str, ...], ...]
-    like: str | None = None
-    """The spelling by which similar names are found, if it may be mistyped."""
+    likes: tuple[str, ...] = ()
+    """The spellings by which similar names are found, if it may be mistyped."""
 
     @property
     def whole(self) -> tuple[tuple[str, ...], ...]:
@@ -102,8 +102,8 @@ def _asked_words(text: str) -> list[Asked]:
         plain = word.replace("'", "")
         forms = forms_of(plain)
         if forms:
-            likely = forms[-1] if len(forms[-1]) >= _LEAST_LIKE and forms[-1].isalpha() else None
-            found.append(Asked(tuple((form,) for form in forms), likely))
+            likes = (form for form in forms if len(form) >= _LEAST_LIKE and form.isalpha())
+            found.append(Asked(tuple((form,) for form in forms), tuple(likes)))
     return found
 
 
