@@ -35,7 +35,11 @@ Sort = Annotated[
     Query(max_length=200, description="`-created_at,name`: a minus sorts downwards."),
 ]
 Search = Annotated[
-    str | None, Query(max_length=200, description="Words to find; their endings may be missing.")
+    str | None,
+    Query(
+        max_length=200,
+        description="Words to find, as in `/v1/search`; without `sort` the most relevant first.",
+    ),
 ]
 Count = Annotated[
     Literal["exact", "estimate"] | None, Query(description="Also count what matches.")

@@ -116,7 +116,7 @@ def _asked_number(text: str, country: str | None) -> Asked:
     elif "+" not in text:
         trunk = _trunk_prefix(country)
         forms += [whole.removeprefix(prefix) for prefix in (trunk, "0") if whole != prefix]
-    alternatives = [(form,) for form in dict.fromkeys(forms) if form]
+    alternatives: list[tuple[str, ...]] = [(form,) for form in dict.fromkeys(forms) if form]
     if len(whole) >= _LEAST_END:
         alternatives.append((BACKWARDS + whole[::-1],))
     if len(chunks) > 1:
