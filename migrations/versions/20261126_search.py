@@ -6,8 +6,8 @@ from sqlalchemy import Column
 
 from crm_api.kit.db import ddl
 
-revision = "20261125_search"
-down_revision = "20261124_merges"
+revision = "20261126_search"
+down_revision = "20261125_users_and_teams"
 branch_labels = None
 depends_on = None
 
