@@ -76,12 +76,18 @@ SEARCH = f"""
       END LOOP;
     END
 """
+# A word that some name has is right, unless all are.
 SIMILAR = f"""
-    SELECT near.word FROM unnest(typed) word (typed), LATERAL (
+    WITH asked AS (
+      SELECT t.word, EXISTS (SELECT FROM search_words d
+        WHERE d.organization_id = {OWN} AND d.word = t.word) AS known
+      FROM unnest(typed) t (word))
+    SELECT near.word FROM asked, LATERAL (
       SELECT d.word FROM search_words d
-      WHERE d.organization_id = {OWN} AND d.word OPERATOR(public.%) word.typed
-      GROUP BY d.word ORDER BY public.similarity(d.word, word.typed) DESC, d.word LIMIT most
+      WHERE d.organization_id = {OWN} AND d.word OPERATOR(public.%) asked.word
+      GROUP BY d.word ORDER BY public.similarity(d.word, asked.word) DESC, d.word LIMIT most
     ) near
+    WHERE NOT asked.known OR (SELECT bool_and(a.known) FROM asked a)
     UNION
     SELECT d.word FROM search_words d
     WHERE d.organization_id = {OWN} AND d.word = ANY(variants)
@@ -177,7 +183,7 @@ def upgrade() -> None:
         "crm_similar_words(typed text[], variants text[], most bigint)",
         "TABLE (word text)",
         SIMILAR,
-        settings={"pg_trgm.similarity_threshold": "0.25"},
+        settings={"pg_trgm.similarity_threshold": "0.3"},
     )
     ddl.definer_function(
         "crm_organization_ids()",

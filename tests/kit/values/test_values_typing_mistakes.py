@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crm_api.kit.values.typing_mistakes import distance, swaps
+from crm_api.kit.values.typing_mistakes import distance, unlike
 
 WORDS = st.text("abc", max_size=7)
 
@@ -49,6 +49,11 @@ def test_mistakes_are_those_of_the_definition(one, other, most):
 
 
 @given(WORDS)
-def test_a_swap_is_one_mistake(word):
-    for swapped in swaps(word):
-        assert distance(word, swapped, 1) == 1
+def test_what_is_unlike_is_one_mistake_away(word):
+    for other in unlike(word):
+        assert distance(word, other, 1) == 1
+
+
+def test_what_is_unlike():
+    assert unlike("абвгде") == ["бавгде", "авбгде", "абгвде", "абвдге", "абвгед"]
+    assert {"anan", "amna", "jnna", "nana"} <= set(unlike("anna"))

@@ -26,7 +26,7 @@ from crm_api.kit.errors import Invalid
 from crm_api.kit.query.compile import ORGANIZATION
 from crm_api.kit.query.documents import scope_of
 from crm_api.kit.query.listing import Listing
-from crm_api.kit.query.search import FEW, NAME, Question, hits, question_of, with_mistakes
+from crm_api.kit.query.search import NAME, Question, doubtful, hits, question_of, with_mistakes
 from crm_api.kit.query.selection import PageQuery
 
 How = Literal["ids", "walk", "all"]
@@ -54,7 +54,7 @@ async def find(tx: Tx, listing: Listing, query: PageQuery) -> Found | None:
         return None
     question = asked(tx, listing, query)
     known = await hits(tx, listing, question)
-    if known.complete and len(known.found) < FEW:
+    if doubtful([known]):
         meant = await with_mistakes(tx, question)
         if meant is not None:
             known = await hits(tx, listing, meant)

@@ -31,6 +31,7 @@ from crm_api.kit.query.search import (
     Hit,
     Hits,
     Question,
+    doubtful,
     hits,
     with_mistakes,
 )
@@ -86,15 +87,15 @@ async def relevant(
 ) -> tuple[Question, list[tuple["Relevance", Any]]]:
     """The first rows after a hit, of several collections mixed, and what was asked in the end.
 
-    Where fewer than `few` are found, typing mistakes are thought of.
+    Where fewer than `few` are found, and none by whole words, typing mistakes are thought of.
     """
     mistaken = after is not None and after.tier >= NEAR
     known: list[Hits] = []
     if not mistaken:
         known = whole = [await each.hits(question, after, most) for each in collections]
-        if after is not None and _fewer(known, few):
+        if after is not None and doubtful(known, few):
             whole = [await each.hits(question, None, most) for each in collections]
-        mistaken = _fewer(whole, few)
+        mistaken = doubtful(whole, few)
     meant = await with_mistakes(collections[0].tx, question) if mistaken else None
     if meant is not None:
         known = [await each.hits(meant, after, most) for each in collections]
@@ -107,10 +108,6 @@ async def relevant(
     if len(collections) > 1:
         rows.sort(key=lambda pair: Hit(*list(pair[1])[-_ENDS:]).order)
     return asked, rows[:most]
-
-
-def _fewer(known: Sequence[Hits], few: int) -> bool:
-    return all(each.complete for each in known) and sum(len(k.found) for k in known) < few
 
 
 class Relevance:

@@ -23,7 +23,7 @@ from crm_api.kit.query.documents import scope_of
 from crm_api.kit.query.listing import Listing
 from crm_api.kit.values.errors import BadValue
 from crm_api.kit.values.names import sort_key
-from crm_api.kit.values.typing_mistakes import distance, swaps
+from crm_api.kit.values.typing_mistakes import distance, unlike
 from crm_api.kit.values.words import NAMED, OTHER, SPELLED, Asked, ask
 
 NAMES, ANY = NAMED + SPELLED, NAMED + SPELLED + OTHER
@@ -34,7 +34,7 @@ SCORES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.4, 0.3)
 MANY = 2_000
 """Hits that are looked up by id; of more, the records are walked instead."""
 FEW = 3
-"""With fewer hits than that, typing mistakes are thought of."""
+"""With fewer hits than that, none of them by whole words, typing mistakes are thought of."""
 _MOST_EXACT = 100
 _MOST_ALIKE = 50
 _MOST_MISTAKEN = 20
@@ -165,6 +165,13 @@ class Hits:
     """The ids of the first tier, whatever the page."""
 
 
+def doubtful(known: Collection[Hits], few: int = FEW) -> bool:
+    """Whether so little is found that a typing mistake is likely."""
+    found = [hit for each in known for hit in each.found]
+    whole = any(hit.tier <= WORD for hit in found)
+    return len(found) < few and not whole and all(each.complete for each in known)
+
+
 async def hits(
     tx: Tx,
     listing: Listing,
@@ -247,7 +254,7 @@ async def with_mistakes(tx: Tx, question: Question) -> Question | None:
     likes = list(dict.fromkeys(like for asked in question.asked for like in asked.likes))
     if not likes:
         return None
-    variants = [variant for like in likes for variant in swaps(like)]
+    variants = [variant for like in likes for variant in unlike(like)]
     rows = await tx.fetch(_ALIKE, likes, variants, _MOST_ALIKE)
     similar: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
     for like in likes:

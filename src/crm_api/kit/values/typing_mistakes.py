@@ -1,5 +1,9 @@
 """How many typing mistakes lie between two words."""
 
+from string import ascii_lowercase
+
+_SHORT = 5
+
 
 def distance(one: str, other: str, most: int) -> int:
     """Letters left out, added, mistaken or swapped with a neighbour; `most + 1` for more of them.
@@ -23,11 +27,13 @@ def distance(one: str, other: str, most: int) -> int:
     return min(last[-1], most + 1)
 
 
-def swaps(word: str) -> list[str]:
-    """The word with two neighbours swapped, in every way."""
-    ways = (
-        f"{word[:n]}{word[n + 1]}{word[n]}{word[n + 2 :]}"
-        for n in range(len(word) - 1)
-        if word[n] != word[n + 1]
-    )
-    return list(dict.fromkeys(ways))
+def unlike(word: str) -> list[str]:
+    """The words one mistake away that share too few letters in a row with it to be similar.
+
+    Neighbours swapped; of short words also one letter for another.
+    """
+    places = range(len(word))
+    ways = [word[:n] + word[n + 1] + word[n] + word[n + 2 :] for n in places[:-1]]
+    if len(word) <= _SHORT and word.isascii():
+        ways += [word[:n] + letter + word[n + 1 :] for n in places for letter in ascii_lowercase]
+    return [way for way in dict.fromkeys(ways) if way != word]

@@ -9,5 +9,8 @@ from crm_api.platform.search.service import Services
 def search_module(services: Services) -> Module:
     """The search over these collections, by their entities."""
     return Module(
-        name="search", routers=[search_routes(services)], queries=[search_query(services)]
+        name="search",
+        routers=[search_routes(services)],
+        tags={"search": "One search through all collections."},
+        queries=[search_query(services)],
     )
