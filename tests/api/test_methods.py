@@ -6,7 +6,12 @@ from support.clients import pointers, problem
 from support.factories import KINDS
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-PLACES = {"{id}": "01990000-0000-7000-8000-0000000000ff", "{entity}": "contact"}
+PLACES = {
+    "{id}": "01990000-0000-7000-8000-0000000000ff",
+    "{entity}": "contact",
+    "{source}": "legacy",
+    "{external_id}": "151",
+}
 
 
 def concrete(path):

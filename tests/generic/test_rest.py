@@ -297,7 +297,9 @@ async def test_external_id_belongs_to_one_record(client, kind):
     first = await kind.make(client, **taken)
     body = await kind.factory.least(client)
     answer = await client.post(f"/v1/{kind.path}", json={**body, **taken})
-    assert pointers(problem(answer, 409, "duplicate_external_id")) == ["/external_ids"]
+    found = problem(answer, 409, "duplicate_external_id")
+    assert pointers(found) == ["/external_ids/legacy"]
+    assert found["record_id"] == first["id"]
     second = await client.made(kind.path, body)
     answer = await client.patch(f"/v1/{kind.path}/{second['id']}", json=taken)
     problem(answer, 409, "duplicate_external_id")

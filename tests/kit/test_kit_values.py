@@ -209,7 +209,7 @@ class Refused(Exception):
         ),
         (
             Refused("23505", name="uq_record_keys_external"),
-            errors.Duplicate,
+            errors.ExternalIdTaken,
             "duplicate_external_id",
         ),
         (Refused("23503"), errors.Invalid, "validation"),

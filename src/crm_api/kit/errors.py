@@ -7,6 +7,8 @@ CrmError
 ├── NotFound         404  also every object of another organization
 ├── Conflict         409
 │   ├── Duplicate         a unique value is taken
+│   │   └── ExternalIdTaken   by a record that it names
+│   ├── Ambiguous         several records match
 │   ├── WrongState        not in this state
 │   │   └── Merged        the record lives on in another one
 │   └── Blocked           other records stand in the way
@@ -111,6 +113,28 @@ class Duplicate(Conflict):
     """A value that must be unique is taken."""
 
     code, title = "duplicate", "Already exists"
+
+
+class ExternalIdTaken(Duplicate):
+    """Another record has this id in another system."""
+
+    code = "duplicate_external_id"
+
+    def __init__(self) -> None:
+        faults = [Fault("duplicate", "taken by another record", pointer="/external_ids")]
+        super().__init__("Another record has this external id.", faults=faults)
+
+    def held_by(self, record_id: UUID, source: str) -> None:
+        """Say which record it is, once that is known."""
+        self.details["record_id"] = str(record_id)
+        pointer = f"/external_ids/{source}"
+        self.faults = (Fault("duplicate", "taken by another record", pointer=pointer),)
+
+
+class Ambiguous(Conflict):
+    """Several records match where one is meant."""
+
+    code, title = "several_matches", "Several records match"
 
 
 class WrongState(Conflict):

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import cache
 from typing import Annotated, Any, Optional
 from uuid import UUID
 
@@ -217,6 +218,12 @@ def patch_of(name: str, create: type[Create], *, required: Iterable[str] = ()) -
                 annotation = Annotated[annotation, AfterValidator(_or_empty)]
         fields[field_name] = (annotation, Field(None, description=info.description))
     return create_model(name, __base__=Update, __doc__=Update.__doc__, **fields)
+
+
+@cache
+def upsert_of(name: str, create: type[Create]) -> type[Update]:
+    """The shape of what creates or changes: a merge patch of what is there, or of nothing."""
+    return patch_of(name, create)
 
 
 def _or_empty(value: list[Any] | None) -> list[Any]:

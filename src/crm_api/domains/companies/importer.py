@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 from uuid import UUID
 
+from crm_api.domains.companies.repository import name_key
 from crm_api.domains.companies.schemas import CompanyCreate
 from crm_api.domains.companies.service import CompanyService
 from crm_api.kit.crud.service import values_of
@@ -12,7 +13,6 @@ from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Invalid
 from crm_api.kit.values import codes
 from crm_api.kit.values.errors import BadValue
-from crm_api.kit.values.names import sort_key
 from crm_api.platform.transfer.importer import Draft, Importer, data_of, readable
 from crm_api.platform.transfer.reading.aliases import COMPANY_FIELDS
 from crm_api.platform.transfer.reading.mapping import FieldHint
@@ -36,8 +36,8 @@ class CompanyImporter(Importer):
     async def relate(self, tx: Tx, drafts: Sequence[Draft]) -> None:
         """Find parents by their exact names; unknown ones are made."""
         named = [draft for draft in drafts if draft.related["parent"]]
-        here = {("name", key_of(draft.values["name"])): draft.record_id for draft in drafts}
-        wanted = {("name", key_of(draft.related["parent"])): draft for draft in named}
+        here = {("name", name_key(draft.values["name"])): draft.record_id for draft in drafts}
+        wanted = {("name", name_key(draft.related["parent"])): draft for draft in named}
         missing = {
             key: {"name": draft.related["parent"]}
             for key, draft in wanted.items()
@@ -46,7 +46,7 @@ class CompanyImporter(Importer):
         ids: dict[tuple[str, str], Any] = {**here, **await found_or_made(tx, missing)}
         parents: dict[UUID | None, UUID] = {}
         for draft in named:
-            parent = ids["name", key_of(draft.related["parent"])]
+            parent = ids["name", name_key(draft.related["parent"])]
             if parent != draft.record_id:
                 draft.values["parent_id"] = parents[draft.record_id] = parent
                 draft.given |= {"parent_id"}
@@ -116,11 +116,6 @@ def code_of(text: str) -> str:
     return code
 
 
-def key_of(name: str) -> str:
-    """The form in which a company's name is looked up."""
-    return sort_key(name).partition("\x01")[0]
-
-
 async def found_or_made(
     tx: Tx, wanted: Mapping[tuple[str, str], Mapping[str, Any]]
 ) -> dict[tuple[str, str], UUID]:
@@ -149,7 +144,7 @@ async def _found_without_domain(
     service: CompanyService, wanted: Mapping[tuple[str, str], Mapping[str, Any]]
 ) -> dict[tuple[str, str], UUID]:
     """By domains that nobody has: companies of the same name that have no domain at all."""
-    names = {key: key_of(data["name"]) for key, data in wanted.items() if key[0] == "domain"}
+    names = {key: name_key(data["name"]) for key, data in wanted.items() if key[0] == "domain"}
     found = await service.records.without_domain(list(names.values()))
     return {key: found[name] for key, name in names.items() if name in found}
 

@@ -9,12 +9,19 @@ from crm_api.kit.crud.tree import TreeRepository
 from crm_api.kit.points import POINT_KEYS
 from crm_api.kit.query.listing import Key, Listing, Relation, Searched
 from crm_api.kit.values import codes
+from crm_api.kit.values.names import sort_key
 
 
 def domain_key(value: str, country: str | None = None) -> str:
     """The form in which a domain is looked up."""
     del country
     return codes.domain(value)
+
+
+def name_key(value: str, country: str | None = None) -> str:
+    """The form in which an exact name is looked up: without case and accents."""
+    del country
+    return sort_key(value).partition("\x01")[0]
 
 
 LISTING: Listing = Listing(
@@ -27,6 +34,7 @@ LISTING: Listing = Listing(
         Relation("children", lambda: LISTING, Company.id, Company.parent_id, many=True),
     ),
     keys={**POINT_KEYS, "domains": Key("domain", domain_key)},
+    matched_by={"name": Key("name", name_key)},
     search=Searched(
         names=("name", "legal_name"),
         others=("domains", "emails", "phones", "external_ids", "tax_id", "tags", "description"),

@@ -7,7 +7,8 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
-from crm_api.domains.companies.importer import company_of, found_or_made, key_of
+from crm_api.domains.companies.importer import company_of, found_or_made
+from crm_api.domains.companies.repository import name_key
 from crm_api.domains.companies.schemas import CompanyCreate
 from crm_api.domains.companies.service import CompanyService
 from crm_api.domains.contacts.service import ContactService, EmploymentService
@@ -132,4 +133,4 @@ def _within_company(faults: Sequence[Fault]) -> Invalid:
 
 def _company_key(company: Mapping[str, Any]) -> tuple[str, str]:
     domains = company.get("domains")
-    return ("domain", domains[0]) if domains else ("name", key_of(company["name"]))
+    return ("domain", domains[0]) if domains else ("name", name_key(company["name"]))

@@ -143,6 +143,19 @@ class Repository(Generic[E]):
             found.setdefault(value, []).append(record_id)
         return found
 
+    async def lock_keys(self, kind: str, values: Sequence[str]) -> None:
+        """Have whoever else locks one of these look-up values wait till the commit."""
+        # In one order, so that none wait in a ring; the limit keeps the order from being skipped.
+        await self.tx.write(
+            "SELECT pg_advisory_xact_lock(number) FROM ("
+            "SELECT DISTINCT hashtextextended(concat_ws(chr(1), $1::text, $2::text, $3::text, value), 0) AS number "
+            "FROM unnest($4::text[]) AS value ORDER BY 1 OFFSET 0) AS keys",
+            str(self.tx.organization_id),
+            self.model.entity,
+            kind,
+            list(values),
+        )
+
     async def changed_since(self, id: UUID, version: int) -> list[str]:
         """The shown fields whose values now differ from those at that version, in their order."""
         rows = await self.tx.fetch(

@@ -6,21 +6,22 @@ from typing import Any, ClassVar, Generic, TypeVar
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Uuid, delete
+from sqlalchemy import Uuid
 
+from crm_api.kit.crud.index import IndexRows
 from crm_api.kit.crud.repository import Repository
+from crm_api.kit.crud.upserts import Expected, External, Upsert, Upserted, none_such
 from crm_api.kit.db.base import Entity, Json
-from crm_api.kit.db.tables import RecordKey, SearchDocument
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Fault, Merged, Stale
 from crm_api.kit.ids import new_id
 from crm_api.kit.money import shown_amount
-from crm_api.kit.query.documents import document_of
 from crm_api.kit.query.page import Page
 from crm_api.kit.query.selection import PageQuery, Selection
 from crm_api.kit.schema import Create, Update
 
 E = TypeVar("E", bound=Entity)
+_ANY = Expected()
 
 
 class CrudService(Generic[E]):
@@ -35,6 +36,8 @@ class CrudService(Generic[E]):
     """The collection's name on the wire, such as `contacts`."""
     create_shape: ClassVar[type[Create]]
     update_shape: ClassVar[type[Update]]
+    upserts: ClassVar[bool] = True
+    """Whether a record may be created or changed by one and the same call."""
     plain: ClassVar[bool] = True
     """Whether it has the routes of `crud_router`, which the generic tests then try."""
 
@@ -42,6 +45,7 @@ class CrudService(Generic[E]):
         self.tx = tx
         self.records = self.repository(tx)
         self.model: type[E] = self.repository.model
+        self.index = IndexRows(self)
 
     # What a domain adds
 
@@ -84,6 +88,14 @@ class CrudService(Generic[E]):
         self.tx.actor.require(f"{self.area}:read")
         return await self.records.row(id, selection)
 
+    async def id_of(self, external: External) -> UUID:
+        """The record with this id in another system; raises `NotFound`."""
+        self.tx.actor.require(f"{self.area}:read")
+        found = await self.records.by_keys("external", [external.key])
+        if not found:
+            raise none_such(self.model.entity, external)
+        return found[external.key][0]
+
     async def many(
         self, ids: Iterable[UUID], selection: Selection | None = None
     ) -> dict[UUID, Any]:
@@ -118,7 +130,7 @@ class CrudService(Generic[E]):
         listing = self.records.listing
         told = self._shown_values(record)
         tx.insert(self.model, record)
-        self._add_index_rows(record)
+        self.index.add(record)
         tx.record(
             f"{self.model.entity}.created",
             entity=self.model.entity,
@@ -138,6 +150,21 @@ class CrudService(Generic[E]):
                 given[name] = _merged(getattr(current, name), given[name])
         return await self.apply(current, given)
 
+    async def upsert(self, match: str, data: Update, expected: Expected = _ANY) -> Upserted:
+        """Create or change the record that has the body's value of a key, such as `email`.
+
+        Raises `Ambiguous` where several have it.
+        """
+        self.tx.actor.require(f"{self.area}:write")
+        return await Upsert(self, data, expected).by_key(match)
+
+    async def upsert_external(
+        self, external: External, data: Update, expected: Expected = _ANY
+    ) -> Upserted:
+        """Create or change the record that has this id in another system."""
+        self.tx.actor.require(f"{self.area}:write")
+        return await Upsert(self, data, expected).by_external(external)
+
     async def apply(self, current: E, given: dict[str, Any]) -> Any:
         """Set plain values by the domain's rules; returns the representation after it."""
         return await self.change(current, await self.prepare(given, current))
@@ -155,7 +182,7 @@ class CrudService(Generic[E]):
         self.tx.actor.require(f"{self.area}:write")
         current = await self.records.get(id, lock=True, deleted=True)
         if current.deleted_at is None:
-            return self.shown(columns_of(current))
+            return self.shown_of(current)
         absence = await self.records.absence(id)
         if isinstance(absence, Merged):
             raise absence
@@ -183,7 +210,7 @@ class CrudService(Generic[E]):
                     for name in (() if wanted is None else conflicts)
                 ],
                 details={
-                    "current": msgspec.to_builtins(self.shown(columns_of(current))),
+                    "current": msgspec.to_builtins(self.shown_of(current)),
                     "conflicts": conflicts,
                 },
                 headers={"ETag": f'"{current.version}"'},
@@ -206,7 +233,7 @@ class CrudService(Generic[E]):
         before = self._set(current, values, verb, told)
         after = columns_of(current)
         if before:
-            await self._move_index_rows({**after, **before}, after)
+            await self.index.move({**after, **before}, after)
         return self.shown(after)
 
     async def remove(self, records: Sequence[E]) -> None:
@@ -216,21 +243,13 @@ class CrudService(Generic[E]):
         gone = {"deleted_at": self.tx.now, "deleted_by": self.tx.actor.id}
         for record in records:
             self._set(record, gone, "deleted", None)
-        own, ids = self.tx.organization_id, [record.id for record in records]
-        for table in (RecordKey, SearchDocument):
-            of_them = (table.organization_id == own, table.record_id.in_(ids))
-            await self.tx.run(delete(table).where(*of_them))
+        await self.index.remove([record.id for record in records])
 
     async def reindex(self, after: UUID | None, limit: int) -> list[UUID]:
         """Write the search words of the next records anew; their ids."""
         found = await self.records.batch(after, limit)
-        ids = [record.id for record in found]
-        mine = (SearchDocument.organization_id == self.tx.organization_id,)
-        await self.tx.run(delete(SearchDocument).where(*mine, SearchDocument.record_id.in_(ids)))
-        for record in found:
-            words = self._index_rows(columns_of(record))[1]
-            self._insert_index_rows(record.id, (), words)
-        return ids
+        await self.index.reword([columns_of(record) for record in found])
+        return [record.id for record in found]
 
     def _set(
         self, current: E, values: Mapping[str, Any], verb: str, told: Mapping[str, Any] | None
@@ -257,6 +276,10 @@ class CrudService(Generic[E]):
         )
         return before
 
+    def shown_of(self, record: E) -> Any:
+        """The representation of a loaded record."""
+        return self.shown(columns_of(record))
+
     def shown(self, record: Mapping[str, Any]) -> Any:
         """The representation of column values."""
         listing = self.records.listing
@@ -282,57 +305,6 @@ class CrudService(Generic[E]):
         kind = getattr(self.model, name).type
         plain = UUID if isinstance(kind, Uuid) else kind.python_type
         return Any if isinstance(kind, Json) else plain | None
-
-    # Look-up keys and search words follow the record
-
-    def _index_rows(self, record: Mapping[str, Any]) -> tuple[set[tuple[str, str]], str]:
-        if record.get("deleted_at") is not None:
-            return set(), ""
-        ids: dict[str, str] = record["external_ids"] or {}
-        external = (("external", f"{s}:{i}") for s, i in ids.items())
-        words = document_of(self.records.listing, self.tx.organization_id, record)
-        return {*self.keys(record), *external}, words
-
-    def _add_index_rows(self, record: Mapping[str, Any]) -> None:
-        keys, words = self._index_rows(record)
-        self._insert_index_rows(record["id"], keys, words)
-
-    def _insert_index_rows(self, id: UUID, keys: Iterable[tuple[str, str]], words: str) -> None:
-        entity = self.model.entity
-        for kind, value in keys:
-            self.tx.insert(
-                RecordKey, {"entity": entity, "kind": kind, "value": value, "record_id": id}
-            )
-        if words:
-            self.tx.insert(SearchDocument, {"entity": entity, "words": words, "record_id": id})
-
-    async def _move_index_rows(self, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
-        old_keys, old_words = self._index_rows(before)
-        new_keys, new_words = self._index_rows(after)
-        id, own = after["id"], self.tx.organization_id
-        if after["deleted_at"] is not None:
-            # Also the keys that came from records merged into this one.
-            mine = (RecordKey.organization_id == own, RecordKey.record_id == id)
-            await self.tx.run(delete(RecordKey).where(*mine))
-            old_keys = set[tuple[str, str]]()
-        for kind, value in old_keys - new_keys:
-            await self.tx.run(
-                delete(RecordKey).where(
-                    RecordKey.organization_id == own,
-                    RecordKey.entity == self.model.entity,
-                    RecordKey.kind == kind,
-                    RecordKey.value == value,
-                    RecordKey.record_id == id,
-                )
-            )
-        reworded = old_words != new_words
-        if reworded:
-            await self.tx.run(
-                delete(SearchDocument).where(
-                    SearchDocument.organization_id == own, SearchDocument.record_id == id
-                )
-            )
-        self._insert_index_rows(id, new_keys - old_keys, new_words if reworded else "")
 
 
 def columns_of(record: Entity) -> dict[str, Any]:

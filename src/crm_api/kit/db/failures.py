@@ -8,6 +8,7 @@ from crm_api.kit.errors import (
     Conflict,
     CrmError,
     Duplicate,
+    ExternalIdTaken,
     Fault,
     Invalid,
     Stale,
@@ -90,11 +91,7 @@ def _columns(cause: Any) -> list[str]:
 
 def _duplicate(cause: Any) -> CrmError:
     if getattr(cause, "constraint_name", None) == "uq_record_keys_external":
-        return Duplicate(
-            "Another record has this external id.",
-            code="duplicate_external_id",
-            faults=[Fault("duplicate", "taken by another record", pointer="/external_ids")],
-        )
+        return ExternalIdTaken()
     return Duplicate(
         "A record with this value exists.",
         faults=[Fault("duplicate", "must be unique", pointer=f"/{n}") for n in _columns(cause)],

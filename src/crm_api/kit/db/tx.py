@@ -10,7 +10,7 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -25,12 +25,20 @@ from crm_api.kit.db import inserts
 from crm_api.kit.db.base import Base
 from crm_api.kit.db.database import Database
 from crm_api.kit.db.failures import translate
-from crm_api.kit.db.tables import EventRow, JobRow
-from crm_api.kit.errors import Unavailable
+from crm_api.kit.db.tables import EventRow, JobRow, RecordKey
+from crm_api.kit.errors import ExternalIdTaken, Unavailable
 from crm_api.kit.ids import new_id
 from crm_api.kit.messages import Message
 
+_HOLDER = (
+    "SELECT record_id FROM record_keys WHERE organization_id = $1 AND entity = $2 "
+    "AND kind = 'external' AND value = $3"
+)
 _BIND = text("SELECT set_config('app.organization_id', :organization, true)")
+
+
+class _Rehearsed(Exception):
+    """A rehearsal has come to its end."""
 
 
 class Tx:
@@ -60,6 +68,7 @@ class Tx:
         self.statements = 0
         self.jobs: list[UUID] = []
         self._rows: dict[type[Base], list[dict[str, Any]]] = {}
+        self._keys: Sequence[Mapping[str, Any]] = ()
         self._connection: AsyncConnection | None = None
         self._session: AsyncSession | None = None
         self._lock = asyncio.Lock()
@@ -236,6 +245,7 @@ class Tx:
 
     def _take_statements(self) -> list[tuple[str, list[Any]]]:
         rows, self._rows = self._rows, {}
+        self._keys = rows.get(RecordKey, ())
         statements: list[tuple[str, list[Any]]] = []
         while rows:
             models = tuple(sorted(rows, key=lambda model: model.__tablename__))
@@ -258,23 +268,34 @@ class Tx:
                 if not alone:
                     # A constraint must speak here, not in the part that comes after.
                     await self.flush()
-            except BaseException:
+            except BaseException as error:
                 await self.abandon()
+                await self.explain(error)
                 raise
             return
         savepoint = await self._connection.begin_nested()
         try:
             yield
             await self.flush()
-        except BaseException:
+        except BaseException as error:
             self._rows.clear()
             del self.jobs[jobs:]
             if self._session is not None:
                 self._session.expire_all()
             await savepoint.rollback()
             self._broken = False
+            await self.explain(error)
             raise
         await savepoint.commit()
+
+    @asynccontextmanager
+    async def rehearsal(self) -> AsyncIterator[None]:
+        """A part that is checked as if it happened, and is undone."""
+        with suppress(_Rehearsed):
+            async with self.atomic():
+                yield
+                await self.flush()
+                raise _Rehearsed
 
     # The beginning and the end
 
@@ -324,6 +345,18 @@ class Tx:
             finally:
                 await self._close()
 
+    async def explain(self, error: BaseException) -> None:
+        """Name the record that stands in the way; PostgreSQL keeps it back under row security.
+
+        After the rollback: a failed transaction answers nothing more.
+        """
+        if isinstance(error, ExternalIdTaken) and "record_id" not in error.details:
+            for key in [key for key in self._keys if key["kind"] == "external"]:
+                found = await self.fetch(_HOLDER, self.organization_id, key["entity"], key["value"])
+                if found and found[0][0] != key["record_id"]:
+                    error.held_by(found[0][0], key["value"].partition(":")[0])
+                    return
+
     async def _close(self) -> None:
         session, self._session = self._session, None
         connection, self._connection = self._connection, None
@@ -347,8 +380,9 @@ async def unit_of_work(tx: Tx, ring: Ring | None = None) -> AsyncIterator[Tx]:
         yield tx
         jobs = list(tx.jobs)
         await tx.finish()
-    except BaseException:
+    except BaseException as error:
         await asyncio.shield(tx.abandon())
+        await tx.explain(error)
         raise
     if ring is not None and jobs and not tx.dry_run:
         await ring(tx.organization_id, jobs)

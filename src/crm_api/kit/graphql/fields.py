@@ -1,20 +1,18 @@
 """The fields of a plain collection: one, a connection, and its mutations."""
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from functools import cached_property, wraps
+from functools import cached_property
 from typing import Any, Optional
 from uuid import UUID
 
 import strawberry
-from graphql import FieldNode
-from pydantic import BaseModel, ValidationError
 
 from crm_api.kit.crud.service import CrudService
+from crm_api.kit.crud.upserts import EXTERNAL, Expected, External, Upserted
 from crm_api.kit.errors import Merged, NotFound
-from crm_api.kit.faults import invalid_body
 from crm_api.kit.graphql.context import GraphInfo
 from crm_api.kit.graphql.filters import where_of
+from crm_api.kit.graphql.mutations import mutation, shape_given
 from crm_api.kit.graphql.reads import READS, Many, One
 from crm_api.kit.graphql.relations import (
     asked,
@@ -23,30 +21,8 @@ from crm_api.kit.graphql.relations import (
     connection_of,
     pascal,
 )
-from crm_api.kit.graphql.types import input_from, values_of
-from crm_api.kit.schema import Create, Update
-
-
-def shape_given(shape: type[BaseModel], given: Any) -> Any:
-    """The REST shape of an input, validated by the same rules; raises `Invalid`."""
-    try:
-        return shape.model_validate(values_of(given))
-    except ValidationError as error:
-        raise invalid_body(error.errors(include_url=False)) from None
-
-
-def atomic(resolver: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-    """Have a mutation happen wholly or not at all, whatever its neighbours do."""
-
-    @wraps(resolver)
-    async def whole(*args: Any, **kwargs: Any) -> Any:
-        info: GraphInfo = kwargs["info"]
-        roots = info.operation.selection_set.selections
-        alone = len(roots) == 1 and isinstance(roots[0], FieldNode)
-        async with info.context.tx.atomic(alone=alone):
-            return await resolver(*args, **kwargs)
-
-    return whole
+from crm_api.kit.graphql.types import input_from
+from crm_api.kit.schema import Create, Name, Schema, Source, Update, upsert_of
 
 
 @dataclass(frozen=True)
@@ -70,16 +46,19 @@ class Collection:
 
     def query(self) -> type:
         """`contact(id:)` and `contacts(where:, orderBy:, first:, after:)`."""
+        fields = {self.single: self._one(), self.plural: self._many()}
+        if self.service.plain and self.service.upserts:
+            fields[f"{self.single}_by_external_id"] = self._one_by_external()
         return strawberry.type(
             type(
                 f"{pascal(self.plural)}Query",
                 (),
-                {self.single: self._one(), self.plural: self._many()},
+                fields,
             )
         )
 
     def mutation(self) -> type:
-        """Create, update, delete and restore."""
+        """Create, update, delete, restore and, where it may be, upsert."""
         single = pascal(self.single)
         fields = {
             f"create_{self.single}": self._create(self.service.create_shape),
@@ -87,6 +66,9 @@ class Collection:
             f"delete_{self.single}": self._delete(),
             f"restore_{self.single}": self._restore(),
         }
+        if self.service.upserts:
+            fields[f"upsert_{self.single}"] = self._upsert()
+            fields[f"upsert_{self.single}_by_external_id"] = self._upsert_external()
         return strawberry.type(type(f"{single}Mutation", (), fields))
 
     @cached_property
@@ -110,6 +92,22 @@ class Collection:
         return strawberry.field(
             resolver=resolver, description=description, metadata={READS: One(service)}
         )
+
+    def _one_by_external(self) -> Any:
+        service, node = self.service, self.node
+
+        async def resolver(info: GraphInfo, source: str, external_id: str) -> Any:
+            external = _external(source, external_id)
+            try:
+                return await service(info.context.tx).get(
+                    await service(info.context.tx).id_of(external)
+                )
+            except NotFound:
+                return None
+
+        resolver.__annotations__["return"] = Optional[node]  # noqa: UP045
+        description = f"The {self.single} with this id in another system, or null."
+        return strawberry.field(resolver=resolver, description=description)
 
     def _many(self) -> Any:
         service, listing = self.service, self.service.repository.listing
@@ -145,19 +143,17 @@ class Collection:
     def _create(self, shape: type[Create]) -> Any:
         service = self.service
 
-        @atomic
         async def resolver(info: GraphInfo, input: Any) -> Any:
             return await service(info.context.tx).create(shape_given(shape, input))
 
         resolver.__annotations__.update(
             input=input_from(shape), **{"return": self.made or self.node}
         )
-        return strawberry.mutation(resolver=resolver, description=f"Create a {self.single}.")
+        return mutation(resolver, description=f"Create a {self.single}.")
 
     def _update(self, shape: type[Update]) -> Any:
         service = self.service
 
-        @atomic
         async def resolver(
             info: GraphInfo, id: UUID, input: Any, expected_version: int | None = None
         ) -> Any:
@@ -167,28 +163,80 @@ class Collection:
             )
 
         resolver.__annotations__.update(input=input_from(shape), **{"return": self.node})
-        return strawberry.mutation(resolver=resolver, description=f"Change a {self.single}.")
+        return mutation(resolver, description=f"Change a {self.single}.")
 
     def _delete(self) -> Any:
         service = self.service
 
-        @atomic
         async def resolver(info: GraphInfo, id: UUID, expected_version: int | None = None) -> UUID:
             await service(info.context.tx).delete(id, expected_version=expected_version)
             return id
 
-        return strawberry.mutation(
-            resolver=resolver, description=f"Put a {self.single} in the bin; returns its id."
-        )
+        return mutation(resolver, description=f"Put a {self.single} in the bin; returns its id.")
 
     def _restore(self) -> Any:
         service = self.service
 
-        @atomic
         async def resolver(info: GraphInfo, id: UUID) -> Any:
             return await service(info.context.tx).restore(id)
 
         resolver.__annotations__["return"] = self.node
-        return strawberry.mutation(
-            resolver=resolver, description=f"Take a {self.single} out of the bin."
-        )
+        return mutation(resolver, description=f"Take a {self.single} out of the bin.")
+
+    def _upsert(self) -> Any:
+        service, shape = self.service, self._upsert_shape
+
+        async def resolver(
+            info: GraphInfo, match: str, input: Any, expected_version: int | None = None
+        ) -> Any:
+            expected = Expected(expected_version)
+            data = shape_given(shape, input)
+            return self._upserted(await service(info.context.tx).upsert(match, data, expected))
+
+        kinds = ", ".join(sorted([EXTERNAL, *service.repository.listing.lookups]))
+        resolver.__annotations__.update(input=input_from(shape), **{"return": self._upserted_type})
+        description = f"Create a {self.single}, or change the one of the same {kinds} (`match`)."
+        return mutation(resolver, description=description)
+
+    def _upsert_external(self) -> Any:
+        service, shape = self.service, self._upsert_shape
+
+        async def resolver(
+            info: GraphInfo,
+            source: str,
+            external_id: str,
+            input: Any,
+            expected_version: int | None = None,
+        ) -> Any:
+            external, expected = _external(source, external_id), Expected(expected_version)
+            data = shape_given(shape, input)
+            done = await service(info.context.tx).upsert_external(external, data, expected)
+            return self._upserted(done)
+
+        resolver.__annotations__.update(input=input_from(shape), **{"return": self._upserted_type})
+        description = f"Create a {self.single}, or change the one with this id in another system."
+        return mutation(resolver, description=description)
+
+    @property
+    def _upsert_shape(self) -> type[Update]:
+        return upsert_of(f"{pascal(self.single)}Upsert", self.service.create_shape)
+
+    @cached_property
+    def _upserted_type(self) -> type:
+        annotations: dict[str, Any] = {"result": str, self.single: self.node}
+        made = type(f"Upserted{pascal(self.single)}", (), {"__annotations__": annotations})
+        description = "What an upsert did (`created`, `updated`, `unchanged`), and the record."
+        return strawberry.type(made, description=description)
+
+    def _upserted(self, done: Upserted) -> dict[str, Any]:
+        return {"result": done.result, self.single: done.record}
+
+
+class _Named(Schema):
+    source: Source
+    external_id: Name
+
+
+def _external(source: str, id: str) -> External:
+    given = shape_given(_Named, {"source": source, "external_id": id})
+    return External(given.source, given.external_id)

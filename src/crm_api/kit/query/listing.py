@@ -82,6 +82,8 @@ class Listing:
     default_sort: str = "-created_at"
     relations: tuple[Relation, ...] = ()
     keys: Mapping[str, Key] = field(default_factory=dict)
+    matched_by: Mapping[str, Key] = field(default_factory=dict)
+    """Further fields that an upsert finds a record by, which are filtered as what they are."""
     search: Searched | None = None
 
     @property
@@ -131,6 +133,16 @@ class Listing:
             if f.column is not None and f.kind not in {"tags", "keys"}
         }
         return {**own, **self.sorts}
+
+    @cached_property
+    def keyed(self) -> dict[str, Key]:
+        """The fields that stand in `record_keys`."""
+        return {**self.keys, **self.matched_by}
+
+    @cached_property
+    def lookups(self) -> dict[str, str]:
+        """The field of each kind of look-up key."""
+        return {key.kind: name for name, key in self.keyed.items()}
 
     @cached_property
     def related(self) -> dict[str, Relation]:

@@ -14,7 +14,7 @@ from crm_api.kit.query.page import Page
 from crm_api.kit.query.selection import Selection
 
 JSON = "application/json"
-_PRIVATE = "private, no-cache"
+PRIVATE = "private, no-cache"
 
 
 def etag_of(version: int, selection: Selection | None = None, shown: tuple[str, ...] = ()) -> str:
@@ -47,7 +47,7 @@ def matches(if_none_match: str | None, etag: str) -> bool:
 
 def record(row: Any, *, etag: str | None = None) -> Response:
     """One representation."""
-    headers = {"ETag": etag or f'"{row.version}"', "Cache-Control": _PRIVATE}
+    headers = {"ETag": etag or f'"{row.version}"', "Cache-Control": PRIVATE}
     return Response(encode(row), 200, headers, JSON)
 
 
@@ -62,21 +62,21 @@ def created(request: Request, row: Any) -> Response:
     headers = {
         "ETag": f'"{version}"',
         "Location": f"{request.scope['path']}/{id}",
-        "Cache-Control": _PRIVATE,
+        "Cache-Control": PRIVATE,
     }
     return Response(encode(row), 201, headers, JSON)
 
 
 def unchanged(etag: str) -> Response:
     """304: the client has it."""
-    return Response(status_code=304, headers={"ETag": etag, "Cache-Control": _PRIVATE})
+    return Response(status_code=304, headers={"ETag": etag, "Cache-Control": PRIVATE})
 
 
 def moved(request: Request, target: UUID) -> Response:
     """308: the record lives on under another id; not to be remembered, since it may be undone."""
     path, query = request.scope["path"].rpartition("/")[0], request.url.query
     location = f"{path}/{target}?{query}" if query else f"{path}/{target}"
-    return Response(status_code=308, headers={"Location": location, "Cache-Control": _PRIVATE})
+    return Response(status_code=308, headers={"Location": location, "Cache-Control": PRIVATE})
 
 
 def page(request: Request, found: Page, *, link: bool = True) -> Response:
@@ -84,7 +84,7 @@ def page(request: Request, found: Page, *, link: bool = True) -> Response:
     body: dict[str, Any] = {"data": found.data, "next_cursor": found.next_cursor}
     if found.total is not None:
         body["total"] = found.total
-    headers = {"Cache-Control": _PRIVATE}
+    headers = {"Cache-Control": PRIVATE}
     if link and found.next_cursor is not None:
         kept = [(k, v) for k, v in request.query_params.multi_items() if k != "cursor"]
         query = urlencode([*kept, ("cursor", found.next_cursor)])

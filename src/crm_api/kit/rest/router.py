@@ -1,33 +1,20 @@
 """The routes of a plain collection."""
 
-from typing import Annotated, Any
-from uuid import UUID
+from typing import Any
 
-from fastapi import APIRouter, Header, Path, Request, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, create_model
 
 from crm_api.kit.crud.service import CrudService
-from crm_api.kit.errors import Merged
 from crm_api.kit.query.page import PageQuery
 from crm_api.kit.query.selection import Selection
 from crm_api.kit.rest import answers, params
 from crm_api.kit.rest.problems import problems
+from crm_api.kit.rest.records import ELSEWHERE, Id, IfMatch, IfNoneMatch, one
 from crm_api.kit.rest.requests import Reading, StrictRoute, Writing
+from crm_api.kit.rest.upserts import add_upserts
 from crm_api.kit.schema import Out
 
-IfMatch = Annotated[
-    str | None,
-    Header(alias="If-Match", description="Change only if this is still the record's `ETag`."),
-]
-IfNoneMatch = Annotated[
-    str | None, Header(alias="If-None-Match", description="304 if this is still the `ETag`.")
-]
-Id = Annotated[UUID, Path(description="The record's id.")]
-
-_ELSEWHERE: dict[int | str, dict[str, Any]] = {
-    304: {"description": "Not modified"},
-    308: {"description": "Merged into another record; `Location` names it"},
-}
 FILTER_PARAMETER: dict[str, Any] = {
     "name": "filter",
     "in": "query",
@@ -56,36 +43,14 @@ def page_shape(out: type[BaseModel]) -> type[BaseModel]:
     )
 
 
-async def _one(
-    service: CrudService[Any],
-    request: Request,
-    id: UUID,
-    selection: Selection,
-    if_none_match: str | None,
-) -> Response:
-    listing = service.records.listing
-    asked = selection
-    if "version" not in selection.fields:
-        asked = Selection((*selection.fields, "version"), selection.included)
-    try:
-        row = await service.get(id, asked)
-    except Merged as merged:
-        return answers.moved(request, merged.target)
-    etag = answers.etag_of(row.version, selection, listing.shown)
-    if answers.matches(if_none_match, etag):
-        return answers.unchanged(etag)
-    shape = listing.row_shape(selection.fields, tuple(selection.included))
-    return answers.record(row if asked is selection else answers.narrowed(row, shape), etag=etag)
-
-
 def crud_router(service: type[CrudService[Any]], *, made: type[Out] | None = None) -> APIRouter:
     """List, query, create, read, patch, bin and restore; `made` is what creation answers."""
     plural = service.plural
     router = new_router(plural, plural.replace("_", "-"))
     listing = service.repository.listing
     create, update, out = service.create_shape, service.update_shape, listing.out
-    one = listing.entity
-    single = "".join(word.capitalize() for word in one.split("_"))
+    word = listing.entity
+    single = "".join(word.capitalize() for word in word.split("_"))
     many = "".join(word.capitalize() for word in plural.split("_"))
     listed: dict[int | str, dict[str, Any]] = {200: {"model": page_shape(out)}}
     found: dict[int | str, dict[str, Any]] = {200: {"model": out}}
@@ -132,7 +97,7 @@ def crud_router(service: type[CrudService[Any]], *, made: type[Out] | None = Non
         if_none_match: IfNoneMatch = None,
     ) -> Response:
         selection = Selection.of(listing, fields, include)
-        return await _one(service(tx), request, id, selection, if_none_match)
+        return await one(service(tx), request, id, selection, if_none_match)
 
     async def update_record(
         id: Id,
@@ -150,6 +115,8 @@ def crud_router(service: type[CrudService[Any]], *, made: type[Out] | None = Non
     async def restore_record(id: Id, tx: Writing) -> Response:
         return answers.record(await service(tx).restore(id))
 
+    if service.upserts:
+        add_upserts(router, service)
     add = router.add_api_route
     add(
         "",
@@ -174,7 +141,7 @@ def crud_router(service: type[CrudService[Any]], *, made: type[Out] | None = Non
         methods=["POST"],
         status_code=201,
         operation_id=f"create{single}",
-        summary=f"Create a {one}",
+        summary=f"Create a {word}",
         responses={201: {"model": made or out}} | problems(400, 403, 409, 415, 422),
     )
     add(
@@ -182,15 +149,15 @@ def crud_router(service: type[CrudService[Any]], *, made: type[Out] | None = Non
         read_record,
         methods=["GET"],
         operation_id=f"get{single}",
-        summary=f"Read a {one}",
-        responses=found | _ELSEWHERE | problems(403, 404, 422),
+        summary=f"Read a {word}",
+        responses=found | ELSEWHERE | problems(403, 404, 422),
     )
     add(
         "/{id}",
         update_record,
         methods=["PATCH"],
         operation_id=f"update{single}",
-        summary=f"Change a {one} by a merge patch",
+        summary=f"Change a {word} by a merge patch",
         responses=found | problems(400, 403, 404, 409, 412, 415, 422),
     )
     add(
@@ -199,7 +166,7 @@ def crud_router(service: type[CrudService[Any]], *, made: type[Out] | None = Non
         methods=["DELETE"],
         status_code=204,
         operation_id=f"delete{single}",
-        summary=f"Put a {one} in the bin",
+        summary=f"Put a {word} in the bin",
         responses=problems(403, 404, 409, 412, 422),
     )
     add(
@@ -207,7 +174,7 @@ def crud_router(service: type[CrudService[Any]], *, made: type[Out] | None = Non
         restore_record,
         methods=["POST"],
         operation_id=f"restore{single}",
-        summary=f"Take a {one} out of the bin",
+        summary=f"Take a {word} out of the bin",
         responses=found | problems(403, 404, 409, 422),
     )
     return router

@@ -42,6 +42,8 @@ class ApiKeyService(CrudService[ApiKey]):
     plural = "api_keys"
     create_shape = ApiKeyCreate
     update_shape = ApiKeyUpdate
+    # Only creation shows a token, so the caller must know which of the two it was.
+    upserts = False
 
     async def create(self, data: Create) -> Any:
         """A new key; the answer holds its token this once."""

@@ -6,7 +6,7 @@ import strawberry
 
 from crm_api.kit.errors import NotFound
 from crm_api.kit.graphql.context import GraphInfo
-from crm_api.kit.graphql.fields import atomic
+from crm_api.kit.graphql.mutations import mutation
 from crm_api.kit.graphql.types import type_from
 from crm_api.platform.jobs.schemas import JobOut
 from crm_api.platform.jobs.schemas import JobPage as JobPageShape
@@ -53,8 +53,7 @@ class JobQuery:
 class JobMutation:
     """What may be done to jobs."""
 
-    @strawberry.mutation
-    @atomic
+    @mutation
     async def cancel_job(self, info: GraphInfo, id: UUID) -> Job:
         """End a job."""
         return await JobService(info.context.tx).cancel(id)  # pyright: ignore[reportReturnType]

@@ -7,7 +7,8 @@ from uuid import UUID
 import strawberry
 
 from crm_api.kit.graphql.context import GraphInfo
-from crm_api.kit.graphql.fields import Collection, atomic, shape_given
+from crm_api.kit.graphql.fields import Collection
+from crm_api.kit.graphql.mutations import mutation, shape_given
 from crm_api.kit.graphql.types import input_from, output_type, type_from
 from crm_api.platform.merging.merger import Merger
 from crm_api.platform.merging.schemas import MergeInput, MergeOut
@@ -26,12 +27,10 @@ MergeQuery = Collection(MergeService, Merge).query()
 class MergeMutation:
     """What may be done to merges."""
 
-    @strawberry.mutation
-    @atomic
-    async def undo_merge(self, info: GraphInfo, id: UUID, *, dry_run: bool = False) -> Merge:
+    @mutation
+    async def undo_merge(self, info: GraphInfo, id: UUID) -> Merge:
         """Take merged records apart again."""
-        service = MergeService(info.context.tx)
-        return (await service.rehearsed(service.undo(id), dry_run=dry_run))[0]
+        return (await MergeService(info.context.tx).undo(id))[0]
 
 
 def merge_mutations(mergers: Iterable[Merger]) -> list[type]:
@@ -48,14 +47,11 @@ def _mutation_of(merger: Merger) -> type:
         description="A merge, and the record that it made.",
     )
 
-    @atomic
-    async def resolver(info: GraphInfo, input: Any, *, dry_run: bool = False) -> Any:
+    async def resolver(info: GraphInfo, input: Any) -> Any:
         data = shape_given(MergeInput, input)
-        service = MergeService(info.context.tx)
-        merging = service.merge(listing.entity, data)
-        merge, record = await service.rehearsed(merging, dry_run=dry_run)
+        merge, record = await MergeService(info.context.tx).merge(listing.entity, data)
         return {"merge": merge, listing.entity: record}
 
     resolver.__annotations__.update(input=input_from(MergeInput), **{"return": done})
-    field = strawberry.mutation(resolver=resolver, description=f"Make one of several {plural}.")
+    field = mutation(resolver, description=f"Make one of several {plural}.")
     return strawberry.type(type(f"{name}MergeMutation", (), {f"merge_{plural}": field}))

@@ -1,12 +1,12 @@
 """Merging and taking apart."""
 
-from collections.abc import Awaitable, Mapping, Sequence
-from contextlib import suppress
-from typing import Any, ClassVar, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 from uuid import UUID
 
 import msgspec
 
+from crm_api.kit.crud.index import external_key
 from crm_api.kit.crud.service import CrudService, columns_of
 from crm_api.kit.db.base import Entity
 from crm_api.kit.db.references import references_to
@@ -17,12 +17,6 @@ from crm_api.platform.merging.models import Merge
 from crm_api.platform.merging.repository import Caused, Merges
 from crm_api.platform.merging.schemas import MergeInput
 from crm_api.platform.merging.survivorship import returned, survive
-
-T = TypeVar("T")
-
-
-class _Enough(Exception):
-    """A dry run has come to its end."""
 
 
 class MergeService(CrudService[Merge]):
@@ -80,17 +74,6 @@ class MergeService(CrudService[Merge]):
         record = await _Undoing(self, merger, service, current).run()
         values = {"status": "undone", "undone_at": self.tx.now, "undone_by": self.tx.actor.id}
         return await self.change(current, values, verb="undone"), record
-
-    async def rehearsed(self, work: Awaitable[T], *, dry_run: bool) -> T:
-        """The outcome of a use case, which is rolled back again if it is only a dry run."""
-        if not dry_run:
-            return await work
-        outcome: list[T] = []
-        with suppress(_Enough):
-            async with self.tx.atomic():
-                outcome.append(await work)
-                raise _Enough
-        return outcome[0]
 
     async def _fold(self, merger: Merger, service: Any, data: MergeInput) -> Fold:
         """Lock the records and choose what survives; raises where one of them is not there."""
@@ -265,4 +248,4 @@ def _provenance(fold: Fold) -> list[dict[str, Any]]:
 
 def _external(*records: Any) -> set[str]:
     """The external ids of some records as look-up keys have them."""
-    return {f"{s}:{i}" for record in records for s, i in record.external_ids.items()}
+    return {external_key(s, i) for record in records for s, i in record.external_ids.items()}

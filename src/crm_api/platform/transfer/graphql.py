@@ -7,7 +7,8 @@ import strawberry
 from strawberry.scalars import JSON
 
 from crm_api.kit.graphql.context import GraphInfo
-from crm_api.kit.graphql.fields import Collection, atomic, shape_given
+from crm_api.kit.graphql.fields import Collection
+from crm_api.kit.graphql.mutations import mutation, shape_given
 from crm_api.kit.graphql.types import type_from
 from crm_api.platform.transfer.schemas import ImportOut, ImportUpdate
 from crm_api.platform.transfer.service import ImportService
@@ -45,8 +46,7 @@ def _started(found: dict[str, Any]) -> Any:
 class ImportMutation:
     """What may be done to imports."""
 
-    @strawberry.mutation
-    @atomic
+    @mutation
     async def update_import(
         self, info: GraphInfo, id: UUID, input: ImportInput, expected_version: int | None = None
     ) -> Import:
@@ -55,8 +55,7 @@ class ImportMutation:
         service = ImportService(info.context.tx)
         return await service.adjust(id, data, expected_version=expected_version)
 
-    @strawberry.mutation
-    @atomic
+    @mutation
     async def delete_import(
         self, info: GraphInfo, id: UUID, expected_version: int | None = None
     ) -> UUID:
@@ -64,26 +63,22 @@ class ImportMutation:
         await ImportService(info.context.tx).delete(id, expected_version=expected_version)
         return id
 
-    @strawberry.mutation
-    @atomic
+    @mutation
     async def restore_import(self, info: GraphInfo, id: UUID) -> Import:
         """Take an import out of the bin, to look at it or to undo it; its file is gone."""
         return await ImportService(info.context.tx).restore(id)
 
-    @strawberry.mutation
-    @atomic
+    @mutation
     async def validate_import(self, info: GraphInfo, id: UUID) -> ImportStarted:
         """Count what a run would do."""
         return _started(await ImportService(info.context.tx).validate(id))
 
-    @strawberry.mutation
-    @atomic
+    @mutation
     async def start_import(self, info: GraphInfo, id: UUID) -> ImportStarted:
         """Commit the rows, or those that are left."""
         return _started(await ImportService(info.context.tx).start(id))
 
-    @strawberry.mutation
-    @atomic
+    @mutation
     async def revert_import(self, info: GraphInfo, id: UUID) -> ImportStarted:
         """Undo an import."""
         return _started(await ImportService(info.context.tx).revert(id))

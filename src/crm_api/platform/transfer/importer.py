@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
+from crm_api.kit.crud.index import external_key
 from crm_api.kit.crud.service import CrudService, values_of
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Fault, Invalid
@@ -159,7 +160,7 @@ class Importer(ABC):
     def keys(self, values: Mapping[str, Any]) -> list[tuple[str, str]]:
         """The look-up keys of the record-to-be."""
         own = self.service.keys(values)
-        external = [("external", f"{s}:{i}") for s, i in values["external_ids"].items()]
+        external = [("external", external_key(s, i)) for s, i in values["external_ids"].items()]
         return [*external, *own]
 
     @abstractmethod

@@ -17,8 +17,9 @@ from crm_api.kit.query.page import PageQuery
 from crm_api.kit.query.selection import Selection
 from crm_api.kit.rest import answers, params
 from crm_api.kit.rest.problems import problems
+from crm_api.kit.rest.records import IfMatch, IfNoneMatch
 from crm_api.kit.rest.requests import Reading, Writing
-from crm_api.kit.rest.router import IfMatch, IfNoneMatch, new_router, page_shape
+from crm_api.kit.rest.router import new_router, page_shape
 from crm_api.platform.transfer.schemas import (
     ImportOut,
     ImportStarted,
