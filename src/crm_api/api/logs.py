@@ -4,6 +4,7 @@ import logging
 import re
 import sys
 from collections.abc import MutableMapping
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -12,36 +13,38 @@ import structlog
 from crm_api.settings import Settings
 
 _SECRET = re.compile(r"crm_[a-z0-9]{8}_[A-Za-z0-9]{40}")
+_HIDDEN = "crm_********"
+_encoder = msgspec.json.Encoder(enc_hook=repr)
 
 
 def configure(settings: Settings) -> None:
     """Send the service's own lines to standard error as JSON, or coloured for people."""
-    renderer: Any = structlog.processors.JSONRenderer(_json)
+    last: list[Any] = [_json]
+    factory: Any = structlog.BytesLoggerFactory(file=sys.stderr.buffer)
     if settings.log_format == "console":
-        renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        last = [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()), _hide]
+        factory = structlog.WriteLoggerFactory(file=sys.stderr)
     structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            _hide_secrets,
-            renderer,
-        ],
+        processors=[_stamp, structlog.processors.format_exc_info, *last],
         wrapper_class=structlog.make_filtering_bound_logger(settings.log_level),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=factory,
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(level=logging.WARNING)
 
 
-def _json(line: dict[str, Any], **_: Any) -> str:
-    return msgspec.json.encode(line, enc_hook=repr).decode()
+Line = MutableMapping[str, Any]
 
 
-def _hide_secrets(
-    _logger: Any, _name: str, line: MutableMapping[str, Any]
-) -> MutableMapping[str, Any]:
-    for key, value in line.items():
-        if isinstance(value, str) and "crm_" in value:
-            line[key] = _SECRET.sub("crm_********", value)
+def _stamp(_logger: Any, level: str, line: Line) -> Line:
+    line["level"] = "error" if level == "exception" else level
+    line["timestamp"] = datetime.now(UTC)
     return line
+
+
+def _json(_logger: Any, _level: str, line: Line) -> bytes:
+    return _hide(_logger, _level, _encoder.encode(line).decode()).encode()
+
+
+def _hide(_logger: Any, _level: str, rendered: str) -> str:
+    return _SECRET.sub(_HIDDEN, rendered) if "crm_" in rendered else rendered

@@ -2,8 +2,8 @@
 
 import re
 import time
+from secrets import token_hex
 from typing import Any
-from uuid import uuid4
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -93,7 +93,7 @@ class _Exchange:
 
     def _request_id(self) -> str:
         given = self.headers.get(b"x-request-id", b"")
-        return given.decode() if _CLEAN_ID.fullmatch(given) else uuid4().hex
+        return given.decode() if _CLEAN_ID.fullmatch(given) else token_hex(16)
 
     def _write_log(self, ms: float) -> None:
         actor, tx, route = (self.scope.get(key) for key in ("actor", "tx", "route"))
@@ -106,7 +106,7 @@ class _Exchange:
             "bytes": self.bytes,
         }
         if actor is not None:
-            fields |= {"organization": str(actor.organization_id), "actor": str(actor.id)}
+            fields |= {"organization": actor.organization_id, "actor": actor.id}
         if tx is not None:
             fields["queries"] = tx.statements
             if tx.statements > MANY_STATEMENTS:

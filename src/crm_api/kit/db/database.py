@@ -1,6 +1,7 @@
 """The connection pool, and the organization that each connection is bound to."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -8,10 +9,10 @@ import msgspec
 from sqlalchemy import event
 from sqlalchemy.engine import make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import MissingGreenlet, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import PoolProxiedConnection
+from sqlalchemy.pool import PoolProxiedConnection, QueuePool
 
 from crm_api.kit.db.failures import translate
 from crm_api.kit.db.json import decode, encode
@@ -83,7 +84,12 @@ class Database:
 
     async def checkout(self) -> PoolProxiedConnection:
         """A pooled connection; `Unavailable` when none is free in time."""
+        pool = self.engine.sync_engine.pool
         try:
+            if isinstance(pool, QueuePool) and pool.checkedin():
+                # Where nothing has to be waited for, the greenlet that waits is all of the cost.
+                with suppress(MissingGreenlet):  # it has grown too old and must be opened anew
+                    return pool.connect()
             return await self.engine.raw_connection()
         except PoolTimeout as error:
             raise Unavailable("All database connections are busy.", code="busy") from error

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, lru_cache
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import ARRAY, Column, Table
 from sqlalchemy.dialects.postgresql import TSVECTOR
@@ -39,19 +40,23 @@ class InsertPlan:
             if not isinstance(c.type, Json) and (convert := converter(c.type)) is not None
         }
 
-    def row(self, values: Mapping[str, Any]) -> dict[str, Any]:
+    def row(self, values: Mapping[str, Any], organization_id: UUID) -> dict[str, Any]:
         """One row, its defaults filled; whatever is no column is left to be ignored.
 
         Nulls are left out: a column that is not named is null.
         """
-        row = {**self._constants, **values}
+        row = {key: value for key, value in values.items() if value is not None}
+        row["organization_id"] = organization_id
+        for key, constant in self._constants.items():
+            if key not in values:
+                row[key] = constant
         for key, make in self._makers.items():
-            if key not in row:
+            if key not in values:
                 row[key] = make(None)
         for key, convert in self._converters.items():
-            if row.get(key) is not None:
+            if key in row:
                 row[key] = convert(row[key])
-        return {key: value for key, value in row.items() if value is not None}
+        return row
 
 
 def _is_written(column: Column[Any]) -> bool:

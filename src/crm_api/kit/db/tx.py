@@ -84,8 +84,7 @@ class Tx:
 
     def insert(self, model: type[Base], values: Mapping[str, Any]) -> None:
         """Keep a new row back until the next flush; the organization is filled in."""
-        plan = inserts.plan_of(model)
-        row = plan.row({**values, "organization_id": self.organization_id})
+        row = inserts.plan_of(model).row(values, self.organization_id)
         self._rows.setdefault(model, []).append(row)
 
     def record(
