@@ -1,10 +1,14 @@
-"""The limit: bare routes, the driver, orjson; no credential, no tenant, no check, no log."""
+"""The limit: bare routes, the driver, orjson; no credential, no tenant, no check, no log.
+
+A create writes the very rows that the service writes; some value stands for the actor.
+"""
 
 import gc
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from secrets import token_hex
 from typing import Any
 from uuid import UUID
 
@@ -30,12 +34,13 @@ GET = (
 CREATE = """
 WITH c AS (
   INSERT INTO contacts (organization_id, id, name, sort_name, first_name, last_name, lifecycle,
-    email, phone, emails, phones, addresses, tags, version, created_at, updated_at)
-  VALUES ($1, $2, $3, $4, $5, $6, 'lead', $7, $8, $9, $10, '[]', $11, 1, $12, $12)),
+    email, phone, emails, phones, addresses, tags, custom, external_ids, version, created_at,
+    updated_at, created_by)
+  VALUES ($1, $2, $3, $4, $5, $6, 'lead', $7, $8, $9, $10, '[]', $11, '{}', '{}', 1, $12, $12, $1)),
 e AS (
   INSERT INTO events (organization_id, id, type, entity, record_id, version, data, actor_kind,
-    occurred_at)
-  VALUES ($1, $13, 'contact.created', 'contact', $2, 1, $14, 'system', $12)),
+    actor_id, request_id, occurred_at)
+  VALUES ($1, $13, 'contact.created', 'contact', $2, 1, $14, 'key', $1, $16, $12)),
 k AS (
   INSERT INTO record_keys (organization_id, entity, kind, value, record_id)
   VALUES ($1, 'contact', 'email', $7, $2), ($1, 'contact', 'phone', $8, $2)),
@@ -73,6 +78,7 @@ async def create_contact(request: Request) -> Response:
         "id": new_id(),
         "name": f"{first} {last}",
         "version": 1,
+        "created_by": OWN,
         "created_at": now,
         "updated_at": now,
         "lifecycle": "lead",
@@ -83,8 +89,12 @@ async def create_contact(request: Request) -> Response:
         "addresses": [],
     }
     body = _dump(made)
-    names = f"'{SCOPE}a{first.lower()}' '{SCOPE}a{last.lower()}'"
-    words = f"{names} '{SCOPE}d{email}' '{SCOPE}d{phone}'"
+    told = _dump({name: value for name, value in made.items() if value is not None})
+    local, _, host = email.partition("@")
+    others = (local, host, host.partition(".")[0], phone[1:], phone[2:], f"~{phone[:0:-1]}")
+    found_by = [f"a{first.lower()}", f"a{last.lower()}"]
+    found_by += [f"d{word}" for word in (*others, *given["tags"])]
+    words = " ".join([f"'{SCOPE}{word}'" for word in found_by])
     await request.app.state.pool.fetch(
         CREATE,
         OWN,
@@ -100,8 +110,9 @@ async def create_contact(request: Request) -> Response:
         orjson.dumps(made["tags"]),
         now,
         new_id(),
-        body,
+        told,
         words,
+        token_hex(16),
     )
     return Response(body, 201, media_type="application/json")
 

@@ -1,10 +1,9 @@
 """The direct way to a handler for plain requests; all others go through the framework."""
 
 from collections.abc import Iterable
-from typing import Any
 
 from starlette.convertors import StringConvertor
-from starlette.requests import ClientDisconnect
+from starlette.requests import Request
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -12,7 +11,6 @@ from crm_api.api.errors import response_of
 from crm_api.kit.db.failures import translate
 from crm_api.kit.errors import CrmError
 from crm_api.kit.rest.plans import NotPlain, Plan, plan_of
-from crm_api.kit.rest.requests import StrictRequest
 
 _Key = tuple[str, str, str, int]
 
@@ -46,15 +44,16 @@ class Direct:
         if plan is None or scope["app"].dependency_overrides:
             await self._app(scope, receive, send)
             return
-        request, body = StrictRequest(scope, receive), None
+        received: list[Message] = []
         try:
             if plan.body is not None:
                 if not _is_json(scope):
                     raise NotPlain
-                body = await request.body()
-            response = await plan.answer(request, body or b"")
-        except (NotPlain, ClientDisconnect):
-            await self._app(scope, receive if body is None else _again(body, receive), send)
+                await _receive_body(receive, received)
+            body = b"".join(message["body"] for message in received)
+            response = await plan.answer(Request(scope, receive), body)
+        except NotPlain:
+            await self._app(scope, _again(received, receive), send)
             return
         except Exception as error:
             known = translate(error)
@@ -87,11 +86,22 @@ def _is_json(scope: Scope) -> bool:
     )
 
 
-def _again(body: bytes, receive: Receive) -> Receive:
-    """A body that was read already, once more."""
-    waiting: list[Any] = [{"type": "http.request", "body": body, "more_body": False}]
+async def _receive_body(receive: Receive, received: list[Message]) -> None:
+    more = True
+    while more:
+        received.append(message := await receive())
+        if message["type"] != "http.request":
+            raise NotPlain
+        more = message.get("more_body", False)
+
+
+def _again(received: list[Message], receive: Receive) -> Receive:
+    """What was received already, once more."""
+    waiting = iter(received)
 
     async def replay() -> Message:
-        return waiting.pop() if waiting else await receive()
+        for message in waiting:
+            return message
+        return await receive()
 
-    return replay
+    return replay if received else receive

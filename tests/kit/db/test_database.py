@@ -70,6 +70,24 @@ async def test_a_cancelled_statement_costs_its_connection(single):
     assert after != before
 
 
+async def test_connections_that_ended_while_idle_are_replaced(database_url, org, owner):
+    database = database_of(database_url, pool_size=2)
+
+    async def end_all():
+        held = [await database.checkout() for _ in range(2)]
+        for pooled in held:
+            (backend,) = await pooled.driver_connection.fetchrow("SELECT pg_backend_pid()")
+            await owner.execute("SELECT pg_terminate_backend($1, 5000)", backend)
+            pooled.close()
+
+    await end_all()
+    assert [(await database.ask("SELECT 1"))[0][0] for _ in range(3)] == [1, 1, 1]
+    await end_all()
+    async with unit_of_work(new_tx(database, org)) as tx:
+        assert (await tx.write("SELECT 1"))[0][0] == 1
+    await database.close()
+
+
 async def test_a_database_that_is_away_is_unavailable(org):
     database = database_of(NOWHERE)
     with pytest.raises(Unavailable):

@@ -175,12 +175,15 @@ class EmploymentService(CrudService[Employment]):
         return max(today, employment.started_on or today)
 
 
-def _naming(values: Mapping[str, Any], current: Contact | None) -> dict[str, str]:
-    def after(name: str) -> Any:
-        return values[name] if name in values else getattr(current, name, None)
-
-    shown = " ".join(part for name in _NAMES if (part := after(name))) or after("email")
+def _naming(values: dict[str, Any], current: Contact | None) -> dict[str, str]:
+    after = values
+    if current is not None:
+        after = {name: getattr(current, name) for name in _NAMING} | values
+    first, middle, last = (after.get(name) for name in _NAMES)
+    shown = " ".join(filter(None, (first, middle, last))) or after.get("email")
     if not shown:
         raise Invalid.at("", "nameless", "A contact needs a name or an e-mail address.")
-    family = [after("last_name"), after("first_name"), after("middle_name")]
-    return {"name": shown, "sort_name": sort_key(" ".join(p for p in family if p) or shown)}
+    return {
+        "name": shown,
+        "sort_name": sort_key(" ".join(filter(None, (last, first, middle))) or shown),
+    }

@@ -43,15 +43,12 @@ class InsertPlan:
     def row(self, values: Mapping[str, Any], organization_id: UUID) -> dict[str, Any]:
         """One row, its defaults filled; whatever is no column is left to be ignored.
 
-        Nulls are left out: a column that is not named is null.
+        Nulls are left out: a column that is not named has its default, or is null.
         """
-        row = {key: value for key, value in values.items() if value is not None}
+        row = self._constants | {k: v for k, v in values.items() if v is not None}
         row["organization_id"] = organization_id
-        for key, constant in self._constants.items():
-            if key not in values:
-                row[key] = constant
         for key, make in self._makers.items():
-            if key not in values:
+            if key not in row:
                 row[key] = make(None)
         for key, convert in self._converters.items():
             if key in row:

@@ -32,17 +32,12 @@ class Services(Protocol):
 
 def services_of(request: Request) -> Services:
     """The application's services."""
-    return request.app.state.services
+    return request.scope["app"].state.services
 
 
 async def reading(request: Request) -> Tx:
     """A transaction-less read: each statement commits by itself."""
-    services = services_of(request)
-    actor = await services.authenticate(request.headers.get("authorization"))
-    request.scope["actor"] = actor
-    tx = Tx(services.database, actor, request_id=request.scope.get("request_id"), read_only=True)
-    request.scope["tx"] = tx
-    return tx
+    return await _tx_of(request, read_only=True)
 
 
 async def writing(
@@ -59,12 +54,23 @@ async def writing(
 
 async def begin(request: Request, *, dry_run: bool) -> AbstractAsyncContextManager[Tx]:
     """The unit of work of a request, about to begin."""
-    services = services_of(request)
-    actor = await services.authenticate(request.headers.get("authorization"))
-    request.scope["actor"] = actor
-    tx = Tx(services.database, actor, request_id=request.scope.get("request_id"), dry_run=dry_run)
-    request.scope["tx"] = tx
-    return unit_of_work(tx, services.ring)
+    tx = await _tx_of(request, dry_run=dry_run)
+    return unit_of_work(tx, services_of(request).ring)
+
+
+async def _tx_of(request: Request, **options: bool) -> Tx:
+    scope, services = request.scope, services_of(request)
+    scope["actor"] = actor = await services.authenticate(authorization_of(scope))
+    scope["tx"] = tx = Tx(services.database, actor, request_id=scope.get("request_id"), **options)
+    return tx
+
+
+def authorization_of(scope: Scope) -> str | None:
+    """The credential that a request carries."""
+    for name, value in scope["headers"]:
+        if name == b"authorization":
+            return value.decode("latin-1")
+    return None
 
 
 Reading = Annotated[Tx, Depends(reading)]
@@ -111,8 +117,7 @@ class StrictRoute(APIRoute):
                     raise self.unknown(name[:60])
             if guarded:
                 # Nobody without a credential makes the service read a body.
-                authorization = request.headers.get("authorization")
-                await services_of(request).authenticate(authorization)
+                await services_of(request).authenticate(authorization_of(request.scope))
             strictly = StrictRequest(request.scope, request.receive)
             if reads_json:
                 # Here and not in the framework, which takes any failure for malformed JSON.
