@@ -114,7 +114,7 @@ class _Requests:
                 "/v1/contacts",
                 f'{{"first_name": "First{n % 997}", "last_name": "Last{n}", '
                 f'"email": "new{n}@example.com", "phone": "+1{201 + n % 700}555{n % 10000:04}", '
-                f'"tags": ["tag{n % 50}", "new"]}}',
+                f'"tags": ["tag{n % 50}", "note"]}}',
             )
             for n in range(self.created - number, self.created)
         ]

@@ -58,13 +58,13 @@ async def list_contacts(request: Request) -> Response:
     """The newest fifty."""
     rows = await request.app.state.pool.fetch(LIST, OWN)
     body = {"data": [dict(row) for row in rows[:50]], "next_cursor": None}
-    return Response(_dump(body), media_type="application/json")
+    return Response(dump(body), media_type="application/json")
 
 
 async def get_contact(request: Request) -> Response:
     """One by its id."""
     row = await request.app.state.pool.fetchrow(GET, OWN, UUID(request.path_params["id"]))
-    return Response(_dump(dict(row)), media_type="application/json")
+    return Response(dump(dict(row)), media_type="application/json")
 
 
 async def create_contact(request: Request) -> Response:
@@ -88,8 +88,8 @@ async def create_contact(request: Request) -> Response:
         "phones": [_point(phone)],
         "addresses": [],
     }
-    body = _dump(made)
-    told = _dump({name: value for name, value in made.items() if value is not None})
+    body = dump(made)
+    told = dump({name: value for name, value in made.items() if value is not None})
     local, _, host = email.partition("@")
     others = (local, host, host.partition(".")[0], phone[1:], phone[2:], f"~{phone[:0:-1]}")
     found_by = [f"a{first.lower()}", f"a{last.lower()}"]
@@ -121,7 +121,8 @@ def _point(value: str) -> dict[str, Any]:
     return {"value": value, "kind": "work", "primary": True, "status": "ok"}
 
 
-def _dump(value: Any) -> bytes:
+def dump(value: Any) -> bytes:
+    """JSON as the service writes it."""
     return orjson.dumps(value, default=str, option=orjson.OPT_UTC_Z)
 
 
@@ -140,7 +141,8 @@ async def _nothing(connection: asyncpg.Connection) -> None:
 
 
 @asynccontextmanager
-async def _lifespan(app: Starlette) -> AsyncIterator[None]:
+async def lifespan(app: Starlette) -> AsyncIterator[None]:
+    """A pool for the life of the application."""
     dsn = os.environ["CRM_DATABASE_URL"]
     settings = {"jit": "off"}
     async with asyncpg.create_pool(
@@ -156,7 +158,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
 def create() -> Starlette:
     """The application."""
     return Starlette(
-        lifespan=_lifespan,
+        lifespan=lifespan,
         routes=[
             Route("/v1/contacts", list_contacts, methods=["GET"]),
             Route("/v1/contacts", create_contact, methods=["POST"]),

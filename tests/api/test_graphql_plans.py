@@ -137,4 +137,4 @@ def test_enough_of_them_were_planned():
     """A comparison of the slow way with itself would prove nothing."""
     if SEEN["all"] >= 100:
         assert SEEN["planned"] > SEEN["all"] * 0.3, SEEN
-        assert SEEN["errors"] < SEEN["all"] * 0.6, SEEN
+        assert 0 < SEEN["errors"] < SEEN["all"] * 0.6, SEEN

@@ -1,5 +1,6 @@
 """Random GraphQL documents over the whole schema, valid ones."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -36,6 +37,7 @@ class _Maker:
     pool: Pool
     fragments: list[str] = field(default_factory=list)
     variables: dict[str, tuple[str, Any]] = field(default_factory=dict)
+    defaults: set[str] = field(default_factory=set)
     aliases: int = 0
     left: int = 40
 
@@ -49,6 +51,15 @@ class _Maker:
         name = f"v{len(self.variables)}"
         self.variables[name] = (kind, value)
         return f"${name}"
+
+    def declared(self, name: str) -> str:
+        """A variable's type, sometimes with another one's value as its default."""
+        kind, _ = self.variables[name]
+        if not self.chance(4):
+            return f"${name}: {kind}"
+        self.defaults.add(name)
+        others = [value for other, value in self.variables.values() if other == kind]
+        return f"${name}: {kind} = {written(self.one_of(*others))}"
 
     def directive(self) -> str:
         if not self.chance(6):
@@ -108,30 +119,35 @@ class _Maker:
                 continue
             if name in {"after", "search"} and not self.chance(3):
                 continue
-            value, literal = self.value(name, str(argument.type))
-            if literal is None or self.chance(2):
-                literal = self.variable(str(argument.type), value)
+            kind = str(argument.type)
+            nullable = not is_non_null_type(argument.type)
+            value = None if nullable and self.chance(8) else self.value(name, kind)
+            literal = self.variable(kind, value) if self.chance(2) else written(value)
             given.append(f"{name}: {literal}")
         return f"({', '.join(given)})" if given else ""
 
-    def value(self, name: str, kind: str) -> tuple[Any, str | None]:
-        """A value, and how it is written; None where only a variable holds it."""
+    def value(self, name: str, kind: str) -> Any:
         if name == "id":
-            id = self.draw(st.sampled_from(self.pool.ids))
-            return id, f'"{id}"'
+            return self.draw(st.sampled_from(self.pool.ids))
         if name == "first":
-            first = self.one_of(0, 1, 2, 3, 20, 20, 20)
-            return first, str(first)
+            return self.one_of(0, 1, 2, 3, 20, 20, 20)
         if name == "where":
-            return self.draw(st.sampled_from([None, *self.pool.filters[kind]])), None
+            return self.draw(st.sampled_from([None, *self.pool.filters[kind]]))
         if name == "orderBy":
-            sort = self.draw(st.sampled_from(self.pool.sorts))
-            return [sort], f'["{sort}"]'
+            return [self.draw(st.sampled_from(self.pool.sorts))]
         if name == "after":
-            return self.draw(st.sampled_from([None, None, *self.pool.cursors])), None
+            return self.draw(st.sampled_from([None, None, *self.pool.cursors]))
         assert name == "search", name
-        word = self.one_of("person", "example", "sample", "!")
-        return word, f'"{word}"'
+        return self.one_of("person", "example", "sample", "!")
+
+
+def written(value: Any) -> str:
+    """A value as a literal of the language."""
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{name}: {written(inner)}' for name, inner in value.items())}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(written, value))}]"
+    return json.dumps(value)
 
 
 @st.composite
@@ -144,13 +160,13 @@ def documents(draw: Any, schema: GraphQLSchema, pool: Pool) -> tuple[str, dict[s
     fields = " ".join(maker.one(name, query.fields[name], 6) for name in roots)
     if maker.chance(5):
         fields += " __typename"
-    declared = ", ".join(f"${name}: {kind}" for name, (kind, _) in maker.variables.items())
+    declared = ", ".join(maker.declared(name) for name in maker.variables)
     head = f"query({declared})" if declared else "query"
     text = " ".join([f"{head} {{ {fields} }}", *maker.fragments])
     # A null and an absence differ for what has a default.
     variables = {
         name: value
-        for name, (_, value) in maker.variables.items()
-        if value is not None or maker.chance(2)
+        for name, (kind, value) in maker.variables.items()
+        if (kind.endswith("!") and name not in maker.defaults) or not maker.chance(4)
     }
     return text, variables

@@ -88,6 +88,43 @@ async def test_connections_that_ended_while_idle_are_replaced(database_url, org,
     await database.close()
 
 
+async def test_a_connection_is_replaced_when_its_time_is_up(single):
+    pooled = await single.checkout()
+    pooled.info["until"] = 0
+    single.keep(pooled)
+    before = pooled.driver_connection
+    pooled = await single.checkout()
+    assert pooled.driver_connection is not before
+    single.keep(pooled)
+    assert await single.checkout() is pooled
+    pooled.close()
+
+
+async def test_transactions_and_statements_share_the_connections(database_url, org):
+    """Whichever of them come and go, and whoever waits, none starves and none is lost."""
+    database = database_of(database_url, pool_size=2)
+
+    async def write():
+        async with unit_of_work(new_tx(database, org)) as tx:
+            await tx.write("SELECT pg_sleep(0.01)")
+
+    async def read():
+        return (await database.ask("SELECT 1"))[0][0]
+
+    for _ in range(5):
+        await asyncio.gather(*(work() for _ in range(10) for work in (read, write, read)))
+        cut = [asyncio.create_task(work()) for _ in range(5) for work in (read, write)]
+        await asyncio.sleep(0.015)
+        for task in cut:
+            task.cancel()
+        await asyncio.gather(*cut, return_exceptions=True)
+    held = [await database.checkout() for _ in range(2)]
+    for pooled in held:
+        pooled.close()
+    assert await read() == 1
+    await database.close()
+
+
 async def test_a_database_that_is_away_is_unavailable(org):
     database = database_of(NOWHERE)
     with pytest.raises(Unavailable):

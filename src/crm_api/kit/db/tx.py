@@ -167,7 +167,7 @@ class Tx:
             if not self._bounded:
                 raise RuntimeError("This read has no end at which a transaction could be closed.")
             try:
-                self._connection = await self.database.engine.connect()
+                self._connection = await self.database.connect()
                 await self._connection.begin()
                 if self.read_only:
                     await self._connection.execute(text("SET TRANSACTION READ ONLY"))
