@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 
 from starlette.convertors import StringConvertor
-from starlette.requests import Request
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -11,6 +10,7 @@ from crm_api.api.errors import response_of
 from crm_api.kit.db.failures import translate
 from crm_api.kit.errors import CrmError
 from crm_api.kit.rest.plans import NotPlain, Plan, plan_of
+from crm_api.kit.rest.requests import StrictRequest
 
 _Key = tuple[str, str, str, int]
 
@@ -50,8 +50,9 @@ class Direct:
                 if not _is_json(scope):
                     raise NotPlain
                 await _receive_body(receive, received)
-            body = b"".join(message["body"] for message in received)
-            response = await plan.answer(Request(scope, receive), body)
+            body = b"".join(message.get("body", b"") for message in received)
+            request = StrictRequest(scope, _again(received, receive))
+            response = await plan.answer(request, body)
         except NotPlain:
             await self._app(scope, _again(received, receive), send)
             return

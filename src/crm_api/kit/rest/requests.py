@@ -58,10 +58,17 @@ async def begin(request: Request, *, dry_run: bool) -> AbstractAsyncContextManag
     return unit_of_work(tx, services_of(request).ring)
 
 
-async def _tx_of(request: Request, **options: bool) -> Tx:
+async def _tx_of(request: Request, *, read_only: bool = False, dry_run: bool = False) -> Tx:
     scope, services = request.scope, services_of(request)
     scope["actor"] = actor = await services.authenticate(authorization_of(scope))
-    scope["tx"] = tx = Tx(services.database, actor, request_id=scope.get("request_id"), **options)
+    tx = Tx(
+        services.database,
+        actor,
+        request_id=scope.get("request_id"),
+        read_only=read_only,
+        dry_run=dry_run,
+    )
+    scope["tx"] = tx
     return tx
 
 
