@@ -237,6 +237,34 @@ async def test_search_reads_its_index(big, asked, most):
     assert after["idx_tup_fetch"] - before["idx_tup_fetch"] <= 512 + most
 
 
+async def test_new_words_are_noted_by_index(big):
+    """What a new document costs does not grow with the words that are known."""
+    connection, tenant = big
+    read = (
+        "SELECT seq_scan, idx_tup_fetch FROM pg_stat_xact_all_tables WHERE relname = 'search_words'"
+    )
+    scope, id = scope_of(tenant, "contact"), UUID("01990000-0000-7000-8000-0000dead0000")
+    async with connection.transaction():
+        before = await connection.fetchrow(read)
+        await connection.execute("SET LOCAL ROLE crm_app")
+        await connection.execute("SELECT set_config('app.organization_id', $1, true)", str(tenant))
+        await connection.execute(
+            "INSERT INTO search_documents (organization_id, entity, words, record_id) "
+            "VALUES ($1, 'contact', $2::text::tsvector, $3)",
+            tenant,
+            f"'{scope}aperson' '{scope}aunheardof'",
+            id,
+        )
+        await connection.execute("RESET ROLE")
+        after = await connection.fetchrow(read)
+        noted = await connection.fetch("SELECT word FROM search_words WHERE record_id = $1", id)
+        await connection.execute("DELETE FROM search_documents WHERE record_id = $1", id)
+        await connection.execute("DELETE FROM search_words WHERE record_id = $1", id)
+    assert [row["word"] for row in noted] == ["unheardof"]
+    assert after["seq_scan"] == before["seq_scan"]
+    assert after["idx_tup_fetch"] - before["idx_tup_fetch"] <= 5
+
+
 async def test_frequent_words_are_looked_up_row_by_row(big, monkeypatch, client, org):
     """A sorted list whose search has too many hits walks in the order of its sort."""
     connection, tenant = big
