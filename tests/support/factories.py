@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -147,6 +148,63 @@ async def _varied_members(api: Api) -> list[Body]:
     ]
 
 
+OFFICE_WEEK = {
+    day: [{"start": "09:00", "end": "18:00"}]
+    for day in ("monday", "tuesday", "wednesday", "thursday", "friday")
+}
+
+
+async def _least_calendar(api: Api) -> Body:
+    return {"name": "Office", "time_zone": "Europe/Berlin", "week": OFFICE_WEEK}
+
+
+async def _varied_calendars(api: Api) -> list[Body]:
+    least = await _least_calendar(api)
+    return [
+        {**least, "is_default": True, "description": "An example."},
+        {**least, "name": "office"},
+        {**least, "name": "Смена", "week": {"sunday": [{"start": "22:00", "end": "06:00"}]}},
+        {**least, "name": "Ämter", "time_zone": "UTC"},
+        {**least, "name": "Zebra", "week": {}},
+        {**least, "name": "Zebra", "description": "An example."},
+    ]
+
+
+async def _least_exception(api: Api) -> Body:
+    made = await api.made("working-calendars", await _least_calendar(api))
+    day = date(2030, 1, 1) + timedelta(days=uuid4().int % 10_000)
+    return {"calendar_id": made["id"], "day": day.isoformat(), "name": "Inventory"}
+
+
+async def _varied_exceptions(api: Api) -> list[Body]:
+    first, second = await _least_exception(api), await _least_exception(api)
+    morning = [{"start": "09:00", "end": "12:00"}]
+    return [
+        {**first, "name": "Christmas Eve", "hours": morning},
+        {**first, "day": "2026-12-31", "name": "christmas eve"},
+        {**first, "day": "2027-01-02"},
+        {**second, "name": "Christmas Eve"},
+        {**second, "day": "2027-01-02", "hours": morning},
+    ]
+
+
+async def _least_sequence(api: Api) -> Body:
+    return {"key": f"invoice-{uuid4().hex[:12]}", "name": "Invoices"}
+
+
+async def _varied_sequences(api: Api) -> list[Body]:
+    names = ("Invoices", "invoices", "Счета", "Ärzte", "Zebra", "Zebra")
+    return [
+        {
+            **await _least_sequence(api),
+            "name": name,
+            "restarts": "year" if place % 2 else "never",
+            "next_number": place // 2 + 1,
+        }
+        for place, name in enumerate(names)
+    ]
+
+
 async def _least_company(api: Api) -> Body:
     return {"name": "Example Industries"}
 
@@ -266,6 +324,20 @@ FACTORIES: dict[str, Factory] = {
         "owner_id",
         "is_lead",
         {"is_lead": "perhaps"},
+    ),
+    "working_calendars": Factory(
+        _least_calendar, _varied_calendars, {"name": "Changed"}, "description", "name", {"week": 1}
+    ),
+    "calendar_exceptions": Factory(
+        _least_exception, _varied_exceptions, {"name": "Changed"}, "owner_id", "name", {"hours": 1}
+    ),
+    "number_sequences": Factory(
+        _least_sequence,
+        _varied_sequences,
+        {"name": "Changed"},
+        "owner_id",
+        "pattern",
+        {"name": 1},
     ),
     "companies": Factory(
         _least_company,

@@ -90,8 +90,9 @@ class _Maker:
                 return [self.value(schema["items"], within)] if wanted else []
             case "string":
                 return _FORMATS.get(schema.get("format", ""), "text")
-            case "integer" | "number":
-                return schema.get("minimum", 1)
+            case "integer" | "number" as kind:
+                least = schema.get("minimum", 1)
+                return int(least) if kind == "integer" else least
             case "boolean":
                 return True
             case _:

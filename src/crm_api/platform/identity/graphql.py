@@ -6,12 +6,14 @@ import strawberry
 
 from crm_api.kit.graphql.context import GraphInfo
 from crm_api.kit.graphql.fields import Collection
+from crm_api.kit.graphql.mutations import mutation, shape_given
 from crm_api.kit.graphql.relations import related, related_many
-from crm_api.kit.graphql.types import type_from
+from crm_api.kit.graphql.types import input_from, type_from
 from crm_api.platform.identity.schemas import (
     ApiKeyMade,
     ApiKeyOut,
     OrganizationOut,
+    OrganizationUpdate,
     TeamMemberOut,
     TeamOut,
     UserOut,
@@ -88,5 +90,20 @@ class OrganizationQuery:
         return await OrganizationService(info.context.tx).own()
 
 
+@strawberry.type
+class OrganizationMutation:
+    """The organization of the credential."""
+
+    @mutation
+    async def update_organization(
+        self,
+        info: GraphInfo,
+        input: input_from(OrganizationUpdate),  # pyright: ignore[reportInvalidTypeForm, reportUnknownParameterType]
+    ) -> Organization:
+        """Change the organization."""
+        data = shape_given(OrganizationUpdate, input)
+        return await OrganizationService(info.context.tx).update(data)
+
+
 QUERIES = (OrganizationQuery, *(collection.query() for collection in _COLLECTIONS))
-MUTATIONS = tuple(collection.mutation() for collection in _COLLECTIONS)
+MUTATIONS = (OrganizationMutation, *(collection.mutation() for collection in _COLLECTIONS))

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Index, text
+from sqlalchemy import CheckConstraint, Index, SmallInteger, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from crm_api.kit.db.base import Base, Entity, KeyText
@@ -18,12 +18,17 @@ class Organization(Base):
     """A company that uses the service; everything else belongs to one."""
 
     __tablename__ = "organizations"
+    __table_args__ = (
+        CheckConstraint("fiscal_year_starts_in BETWEEN 1 AND 12", name="fiscal_year_starts_in"),
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
     name: Mapped[str]
     country: Mapped[str | None] = mapped_column(KeyText)
     time_zone: Mapped[str] = mapped_column(KeyText, default="UTC")
     currency: Mapped[str] = mapped_column(KeyText, default="EUR")
+    language: Mapped[str] = mapped_column(KeyText, default="en", server_default="en")
+    fiscal_year_starts_in: Mapped[int] = mapped_column(SmallInteger, default=1, server_default="1")
     created_at: Mapped[datetime]
 
 

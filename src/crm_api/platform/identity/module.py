@@ -16,5 +16,6 @@ MODULE = Module(
     tags={"organization": "The organization of the credential."},
     queries=QUERIES,
     mutations=MUTATIONS,
+    events=["organization.updated"],
     services=[ApiKeyService, UserService, TeamService, TeamMemberService],
 )

@@ -1,5 +1,6 @@
 """How API keys, organizations, users and teams are found."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from crm_api.kit.crud.repository import Repository
@@ -73,7 +74,25 @@ class TeamMembers(Repository[TeamMember]):
 async def own_organization(tx: Tx) -> Any:
     """The actor's organization."""
     rows = await tx.fetch(
-        "SELECT id, name, country, time_zone, currency, created_at FROM organizations WHERE id = $1",
+        f"SELECT {_OWN} FROM organizations WHERE id = $1",  # noqa: S608
         tx.organization_id,
     )
     return dict(rows[0])
+
+
+async def change_organization(tx: Tx, values: Mapping[str, Any]) -> tuple[Any, Any]:
+    """The actor's organization before and after these changes; others wait till the commit."""
+    before = await tx.write(
+        f"SELECT {_OWN} FROM organizations WHERE id = $1 FOR UPDATE",  # noqa: S608
+        tx.organization_id,
+    )
+    chosen = ", ".join(f"{name} = ${place}" for place, name in enumerate(values, start=2))
+    after = await tx.write(
+        f"UPDATE organizations SET {chosen} WHERE id = $1 RETURNING {_OWN}",  # noqa: S608
+        tx.organization_id,
+        *values.values(),
+    )
+    return dict(before[0]), dict(after[0])
+
+
+_OWN = "id, name, country, time_zone, currency, language, fiscal_year_starts_in, created_at"

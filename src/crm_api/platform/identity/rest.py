@@ -6,9 +6,9 @@ from fastapi import Response
 
 from crm_api.kit.rest import answers
 from crm_api.kit.rest.problems import problems
-from crm_api.kit.rest.requests import Reading
+from crm_api.kit.rest.requests import Reading, Writing
 from crm_api.kit.rest.router import crud_router, new_router
-from crm_api.platform.identity.schemas import ApiKeyMade, OrganizationOut
+from crm_api.platform.identity.schemas import ApiKeyMade, OrganizationOut, OrganizationUpdate
 from crm_api.platform.identity.service import (
     ApiKeyService,
     OrganizationService,
@@ -35,3 +35,14 @@ _OWN: dict[int | str, dict[str, Any]] = {200: {"model": OrganizationOut}}
 async def own_organization(tx: Reading) -> Response:
     """The organization that the credential belongs to."""
     return answers.plain(await OrganizationService(tx).own())
+
+
+@organization.patch(
+    "",
+    operation_id="updateOrganization",
+    summary="Change the organization by a merge patch",
+    responses=_OWN | problems(400, 403, 415, 422),
+)
+async def update_organization(tx: Writing, body: OrganizationUpdate) -> Response:
+    """The credentials that are remembered follow within seconds."""
+    return answers.plain(await OrganizationService(tx).update(body))

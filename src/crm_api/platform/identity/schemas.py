@@ -7,13 +7,16 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
 from crm_api.kit.schema import (
+    Country,
     Create,
+    Currency,
     Instant,
     Language,
     Name,
     Out,
     Prose,
     TimeZone,
+    Update,
     patch_of,
 )
 from crm_api.kit.values import email
@@ -63,7 +66,20 @@ class OrganizationOut(BaseModel):
     country: str | None
     time_zone: str
     currency: str
+    language: str = Field(description="BCP 47 tag of what is written for customers by default.")
+    fiscal_year_starts_in: int = Field(description="The month, 1 to 12.")
     created_at: datetime
+
+
+class OrganizationUpdate(Update):
+    """JSON merge patch (RFC 7396); only the country can be cleared."""
+
+    name: Name = Field("")
+    country: Country | None = None
+    time_zone: TimeZone = Field("", description="IANA time zone of days, weeks and years.")
+    currency: Currency = Field("", description="ISO 4217 code; what sums are shown in.")
+    language: Language = Field("")
+    fiscal_year_starts_in: Annotated[int, Field(ge=1, le=12)] = 1
 
 
 Email = Annotated[

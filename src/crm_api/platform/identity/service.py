@@ -19,11 +19,13 @@ from crm_api.platform.identity.repository import (
     TeamMembers,
     Teams,
     Users,
+    change_organization,
     own_organization,
 )
 from crm_api.platform.identity.schemas import (
     ApiKeyCreate,
     ApiKeyUpdate,
+    OrganizationUpdate,
     TeamCreate,
     TeamMemberCreate,
     TeamMemberUpdate,
@@ -137,6 +139,25 @@ class OrganizationService:
     async def own(self) -> Any:
         """The organization that the credential belongs to."""
         return await own_organization(self.tx)
+
+    async def update(self, data: OrganizationUpdate) -> Any:
+        """Apply a merge patch; returns the organization after it."""
+        self.tx.actor.require("organization:write")
+        given = data.model_dump(exclude_unset=True)
+        if not given:
+            return await self.own()
+        before, after = await change_organization(self.tx, given)
+        changed = [name for name in given if before[name] != after[name]]
+        if changed:
+            self.tx.record(
+                "organization.updated",
+                entity="organization",
+                record_id=self.tx.organization_id,
+                version=1,
+                data={name: after[name] for name in changed},
+                previous={name: before[name] for name in changed},
+            )
+        return after
 
 
 async def found_organization(

@@ -1,0 +1,93 @@
+"""How exchange rates are found and set."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy.dialects.postgresql import insert
+
+from crm_api.kit.db.tx import Tx
+from crm_api.kit.ids import new_id
+from crm_api.platform.exchange.models import ExchangeRate
+
+_COLUMNS = "base, quote, day, rate, source, set_at"
+
+
+class ExchangeRates:
+    """The rates of an organization."""
+
+    def __init__(self, tx: Tx) -> None:
+        self.tx = tx
+
+    async def put(self, rates: Sequence[Mapping[str, Any]]) -> None:
+        """Set rates; the one that is there for a pair and a day is replaced."""
+        own = {"organization_id": self.tx.organization_id, "set_at": self.tx.now}
+        # In one order, so that two who set the same rates do not wait for each other.
+        ordered = sorted(rates, key=lambda rate: (rate["base"], rate["quote"], rate["day"]))
+        statement = insert(ExchangeRate).values(
+            [{"id": new_id(), **own, "set_by": self.tx.actor.id, **rate} for rate in ordered]
+        )
+        changed = {
+            name: statement.excluded[name] for name in ("rate", "source", "set_at", "set_by")
+        }
+        await self.tx.run(
+            statement.on_conflict_do_update(
+                index_elements=["organization_id", "base", "quote", "day"], set_=changed
+            )
+        )
+
+    async def own_currency(self) -> str:
+        """The currency of the organization."""
+        rows = await self.tx.fetch(
+            "SELECT currency FROM organizations WHERE id = $1", self.tx.organization_id
+        )
+        return rows[0]["currency"]
+
+    async def latest(self, pairs: Sequence[tuple[str, str]], on: date) -> list[Any]:
+        """The latest rate on or before a day of each pair that has one."""
+        return await self.tx.fetch(
+            "SELECT r.base, r.quote, r.day, r.rate FROM unnest($2::text[], $3::text[]) "
+            "AS pair (base, quote), LATERAL (SELECT base, quote, day, rate FROM exchange_rates "
+            "WHERE organization_id = $1 AND base = pair.base AND quote = pair.quote "
+            "AND day <= $4 ORDER BY day DESC LIMIT 1) r",
+            self.tx.organization_id,
+            [base for base, _ in pairs],
+            [quote for _, quote in pairs],
+            on,
+        )
+
+    async def page(
+        self,
+        base: str | None,
+        quote: str | None,
+        after: tuple[date, str, str] | None,
+        limit: int,
+    ) -> list[Any]:
+        """Rates, the latest day first."""
+        day, last_base, last_quote = after or (None, None, None)
+        return await self.tx.fetch(
+            f"SELECT {_COLUMNS} FROM exchange_rates WHERE organization_id = $1 "  # noqa: S608
+            "AND ($2::text IS NULL OR base = $2) AND ($3::text IS NULL OR quote = $3) "
+            "AND ($4::date IS NULL OR (day, base, quote) < ($4, $5, $6)) "
+            "ORDER BY day DESC, base DESC, quote DESC LIMIT $7",
+            self.tx.organization_id,
+            base,
+            quote,
+            day,
+            last_base,
+            last_quote,
+            limit,
+        )
+
+
+def shown(row: Any) -> dict[str, Any]:
+    """A row as it is shown."""
+    found: dict[str, Any] = dict(row)
+    set_at: datetime | None = found.get("set_at")
+    return {**found, "rate": plain(found["rate"])} | ({"set_at": set_at} if set_at else {})
+
+
+def plain(rate: Any) -> str:
+    """A rate without idle zeros."""
+    text = f"{rate:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text

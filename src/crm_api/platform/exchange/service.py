@@ -1,0 +1,163 @@
+"""The rules of exchange rates, and converting by them."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from decimal import ROUND_HALF_UP, Decimal, localcontext
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from crm_api.kit.db.tx import Tx
+from crm_api.kit.errors import Conflict, Fault, Invalid
+from crm_api.kit.money import shown_amount
+from crm_api.kit.query.cursor import context_of, seal, unseal
+from crm_api.kit.values.codes import minor_digits
+from crm_api.platform.exchange.repository import ExchangeRates, plain, shown
+from crm_api.platform.exchange.schemas import ConvertInput, RatesInput
+
+# Central banks publish against these, so two rates by way of one of them stand in for a missing one.
+_HUBS = ("EUR", "USD")
+_PRECISION = 34
+_RATE_PLACES = Decimal("1e-12")
+
+
+class Leg(NamedTuple):
+    """One stored rate on the way from a currency to another."""
+
+    base: str
+    quote: str
+    rate: Decimal
+    day: date
+    inverse: bool
+
+    @property
+    def factor(self) -> Decimal:
+        """What one unit becomes."""
+        return 1 / self.rate if self.inverse else self.rate
+
+
+class ExchangeService:
+    """What amounts are worth in other currencies."""
+
+    area = "exchange_rates"
+
+    def __init__(self, tx: Tx) -> None:
+        self.tx = tx
+        self.records = ExchangeRates(tx)
+
+    async def put(self, data: RatesInput) -> dict[str, int]:
+        """Set rates; raises `Invalid` where a pair stands twice for a day."""
+        self.tx.actor.require(f"{self.area}:write")
+        seen: dict[tuple[str, str, date], int] = {}
+        for place, rate in enumerate(data.rates):
+            first = seen.setdefault((rate.base, rate.quote, rate.day), place)
+            if first != place:
+                message = f"The same pair and day as /rates/{first}."
+                raise Invalid.at(f"/rates/{place}", "repeated", message)
+        await self.records.put([rate.model_dump() for rate in data.rates])
+        self.tx.record(
+            "exchange_rates.set",
+            entity="exchange_rates",
+            record_id=self.tx.organization_id,
+            version=1,
+            data={"rates": [rate.model_dump(mode="json") for rate in data.rates]},
+        )
+        return {"count": len(data.rates)}
+
+    async def page(
+        self, *, base: str | None, quote: str | None, cursor: str | None, limit: int
+    ) -> dict[str, Any]:
+        """Rates, the latest day first."""
+        self.tx.actor.require(f"{self.area}:read")
+        key = self.tx.database.signing_key
+        context = context_of(self.tx.organization_id, "exchange_rates", base, quote)
+        after: Any = None
+        if cursor is not None:
+            day, last_base, last_quote = unseal(key, context, cursor)
+            after = date.fromisoformat(day), last_base, last_quote
+        rows = await self.records.page(base, quote, after, limit + 1)
+        data = [shown(row) for row in rows[:limit]]
+        more = len(rows) > limit
+        last = [data[-1][name] for name in ("day", "base", "quote")] if more else []
+        return {"data": data, "next_cursor": seal(key, context, last) if more else None}
+
+    async def convert(self, data: ConvertInput) -> dict[str, Any]:
+        """What an amount is worth on a day, by which rates.
+
+        Raises `Conflict` where there is no rate, or none that is recent enough.
+        """
+        self.tx.actor.require(f"{self.area}:read")
+        zone = ZoneInfo(self.tx.actor.time_zone)
+        on = data.on or self.tx.now.astimezone(zone).date()
+        legs = await self.way(data.currency, data.to, on, max_age_days=data.max_age_days)
+        with localcontext() as context:
+            context.prec = _PRECISION
+            rate = _product(legs)
+            unit = Decimal(1).scaleb(-minor_digits(data.to))
+            amount = (data.amount * rate).quantize(unit, ROUND_HALF_UP)
+            exact = rate.quantize(_RATE_PLACES, ROUND_HALF_UP)
+        return {
+            "amount": shown_amount(amount),
+            "currency": data.to,
+            "rate": plain(exact),
+            "rates": [{**leg._asdict(), "rate": plain(leg.rate)} for leg in legs],
+        }
+
+    async def way(self, currency: str, to: str, on: date, *, max_age_days: int) -> Sequence[Leg]:
+        """The rates that lead from a currency to another: one if there is one, else two.
+
+        A direct rate goes before its inverse, and either before a way through the organization's
+        currency, euros or dollars, in this order.
+        """
+        if currency == to:
+            return []
+        own = await self.records.own_currency()
+        hubs = [hub for hub in dict.fromkeys((own, *_HUBS)) if hub not in {currency, to}]
+        ways = [[(currency, to)], *([(currency, hub), (hub, to)] for hub in hubs)]
+        stored = await self._stored({pair for way in ways for pair in way}, on)
+        oldest = on - timedelta(days=max_age_days)
+        known: list[list[Leg]] = []
+        for way in ways:
+            legs = [leg for pair in way if (leg := _leg(pair, stored)) is not None]
+            if len(legs) == len(way):
+                if all(leg.day >= oldest for leg in legs):
+                    return legs
+                known.append(legs)
+        raise _missing(currency, to, on, known)
+
+    async def _stored(
+        self, pairs: set[tuple[str, str]], on: date
+    ) -> dict[tuple[str, str], tuple[Decimal, date]]:
+        both = sorted(pairs | {(quote, base) for base, quote in pairs})
+        rows = await self.records.latest(both, on)
+        return {(row["base"], row["quote"]): (row["rate"], row["day"]) for row in rows}
+
+
+def _leg(
+    pair: tuple[str, str], stored: Mapping[tuple[str, str], tuple[Decimal, date]]
+) -> Leg | None:
+    base, quote = pair
+    direct, turned = stored.get((base, quote)), stored.get((quote, base))
+    # Of the two the newer one; the direct one where they are equally new.
+    if direct is not None and (turned is None or direct[1] >= turned[1]):
+        return Leg(base, quote, *direct, inverse=False)
+    return None if turned is None else Leg(quote, base, *turned, inverse=True)
+
+
+def _product(legs: Sequence[Leg]) -> Decimal:
+    rate = Decimal(1)
+    for leg in legs:
+        rate *= leg.factor
+    return rate
+
+
+def _missing(currency: str, to: str, on: date, known: Sequence[Sequence[Leg]]) -> Conflict:
+    if known:
+        day = max(min(leg.day for leg in legs) for legs in known)
+        message = f"The latest rate from {currency} to {to} on or before {on} is of {day}."
+        return Conflict(message, code="rate_too_old", faults=[_fault("rate_too_old", message)])
+    message = f"There is no rate from {currency} to {to} on or before {on}."
+    return Conflict(message, code="no_rate", faults=[_fault("no_rate", message)])
+
+
+def _fault(code: str, message: str) -> Fault:
+    return Fault(code, message, pointer="/to")
