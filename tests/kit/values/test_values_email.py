@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from crm_api.kit.values import email
 from crm_api.kit.values.email import Email, ascii_domain, normalise
 from crm_api.kit.values.errors import BadValue
 
@@ -171,3 +172,33 @@ def test_a_host_alone():
     for host in ("localhost", "a" * 300, "x.org@y.org"):
         with pytest.raises(BadValue):
             ascii_domain(host)
+
+
+LABELS = st.one_of(
+    st.from_regex(r"[a-z0-9]([a-z0-9\-]{0,8}[a-z0-9])?", fullmatch=True),
+    st.sampled_from(["xn--80a1acny", "ab--c", "a-", "-a", "a" * 63, "a" * 64, "www", "1"]),
+)
+TOPS = st.sampled_from(
+    ["com", "museum", "c", "1", "a1", "xn--p1ai", "example", "test", "local", "localhost", "arpa"]
+)
+
+
+@given(st.lists(LABELS, min_size=0, max_size=4), TOPS)
+@settings(deadline=None, max_examples=500)
+def test_a_domain_that_is_plainly_one_is_what_the_library_makes_of_it(labels, top):
+    host = ".".join([*labels, top])
+    found = outcome(f"jo@{host}")
+    email._is_plain_domain.cache_clear()
+    email.normalise.cache_clear()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(email, "_LONGEST_HOST", 0)
+        assert outcome(f"jo@{host}") == found
+    email._is_plain_domain.cache_clear()
+    email.normalise.cache_clear()
+
+
+def outcome(address):
+    try:
+        return normalise(address)
+    except BadValue as error:
+        return error.code

@@ -1,7 +1,7 @@
 """The words of a record as they are indexed: those of one organization and collection apart."""
 
 from base64 import urlsafe_b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from hashlib import md5
 from typing import Any, cast
@@ -27,20 +27,22 @@ def document_of(listing: Listing, organization_id: UUID, record: Mapping[str, An
     if searched is None:
         return ""
     words = index_words(
-        (text for name in searched.names for text in texts_in(record.get(name))),
-        (text for name in searched.others for text in texts_in(record.get(name))),
+        [text for name in searched.names for text in texts_in(record.get(name))],
+        [text for name in searched.others for text in texts_in(record.get(name))],
     )
     scope = scope_of(organization_id, listing.entity)
     return " ".join([f"'{scope}{word}'" for word in words])
 
 
-def texts_in(value: Any) -> Iterator[str]:
+def texts_in(value: Any) -> list[str]:
     """The texts of a field: one, several, or the values of points and of named ids."""
+    if not value:
+        return []
     if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        named = cast("Mapping[str, Any]", value)
-        yield from texts_in(named["value"] if "value" in named else list(named.values()))
-    elif isinstance(value, list | tuple):
-        for each in cast("list[Any]", value):
-            yield from texts_in(each)
+        return [value]
+    if isinstance(value, dict):
+        named = cast("dict[str, Any]", value)
+        return texts_in(named["value"] if "value" in named else list(named.values()))
+    if isinstance(value, list | tuple):
+        return [text for each in cast("list[Any]", value) for text in texts_in(each)]
+    return []

@@ -15,6 +15,7 @@ _MOST_ASKED = 12
 _LONGEST_TEXT = 4_000
 _LONGEST_QUERY = 400
 _LONGEST_HOST = 60
+_LONGEST_TAG = 60
 # Shorter words are similar to too many.
 _LEAST_LIKE = 4
 # Two digits end one number in a hundred.
@@ -56,15 +57,21 @@ def index_words(names: Iterable[str], others: Iterable[str] = ()) -> list[str]:
         for word in words_of(text[:_LONGEST_TEXT]):
             if len(found) >= _MOST_WORDS:
                 break
-            for form in indexed_forms(word):
-                found.setdefault(form, SPELLED)
-            found.update(dict.fromkeys(forms_of(word.replace("'", ""))[-1:], NAMED))
+            for form, kind in _named(word):
+                if kind == NAMED or form not in found:
+                    found[form] = kind
     for text in others:
         if len(found) >= _MOST_WORDS:
             break
         for word in _other_words(text):
             found.setdefault(word, OTHER)
     return [kind + word for word, kind in list(found.items())[:_MOST_WORDS]]
+
+
+@lru_cache(maxsize=16_384)
+def _named(word: str) -> tuple[tuple[str, str], ...]:
+    kinds = dict.fromkeys(indexed_forms(word), SPELLED)
+    return tuple((kinds | dict.fromkeys(forms_of(word.replace("'", ""))[-1:], NAMED)).items())
 
 
 def ask(text: str, country: str | None = None) -> list[Asked]:
@@ -135,13 +142,25 @@ def _other_words(text: str) -> Iterable[str]:
             return (*local, *_host_words(address[2]))
     if "." in text and _WHOLE_HOST.fullmatch(text):
         return _host_words(text)
-    return (f for word in words_of(text[:_LONGEST_TEXT]) for f in indexed_forms(word))
+    # Titles and tags repeat.
+    return _plain_words(text) if len(text) <= _LONGEST_TAG else _all_forms(text)
+
+
+def _all_forms(text: str) -> tuple[str, ...]:
+    return tuple(f for word in words_of(text[:_LONGEST_TEXT]) for f in indexed_forms(word))
+
+
+_plain_words = lru_cache(maxsize=8_192)(_all_forms)
 
 
 def _number_words(number: str) -> tuple[str, ...]:
     # With the country's code, without it, and from its end.
-    code = next((n for n in (1, 2, 3) if int(number[:n]) in COUNTRY_CODE_TO_REGION_CODE), 0)
-    return number, number[code:], BACKWARDS + number[::-1]
+    return number, number[_code_length(number[:3]) :], BACKWARDS + number[::-1]
+
+
+@cache
+def _code_length(digits: str) -> int:
+    return next((n for n in (1, 2, 3) if int(digits[:n]) in COUNTRY_CODE_TO_REGION_CODE), 0)
 
 
 @lru_cache(maxsize=16_384)
