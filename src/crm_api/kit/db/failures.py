@@ -60,7 +60,7 @@ def _by_state(state: str, cause: Any) -> CrmError | None:
         "22P05",
         "23502",
     }:
-        return Invalid("A value was refused by the database.", code="refused_value")
+        return refused_value()
     if state in {"40001", "40P01"}:
         return Unavailable("Two changes crossed each other; try again.", code="conflict_retry")
     if state == "55P03":
@@ -70,6 +70,11 @@ def _by_state(state: str, cause: Any) -> CrmError | None:
     if state[:2] in {"08", "53", "57"}:
         return Unavailable("The database cannot take the request now.")
     return None
+
+
+def refused_value() -> Invalid:
+    """The error for a value that no column of its kind can hold."""
+    return Invalid("A value was refused by the database.", code="refused_value")
 
 
 def _columns(cause: Any) -> list[str]:

@@ -13,10 +13,9 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 from crm_api.kit.db.base import Base, Json
 from crm_api.kit.db.json import encode
 
-MAX_ROWS = 5_000
-"""Of one table in one statement; more only costs memory."""
 _DIALECT = asyncpg_dialect()
 Converter = Callable[[Any], Any]
+Rows = Sequence[Mapping[str, Any]]
 
 
 class InsertPlan:
@@ -32,8 +31,8 @@ class InsertPlan:
         self.columns = [c for c in table.columns if _is_written(c)]
         self.table = table.name
         defaults = [c for c in self.columns if c.default is not None]
-        self._constants = {c.key: c.default.arg for c in defaults if not c.default.is_callable}  # pyright: ignore[reportOptionalMemberAccess]
-        self._makers = {c.key: c.default.arg for c in defaults if c.default.is_callable}  # pyright: ignore[reportOptionalMemberAccess]
+        self.constants = {c.key: c.default.arg for c in defaults if not c.default.is_callable}  # pyright: ignore[reportOptionalMemberAccess]
+        self.makers = {c.key: c.default.arg for c in defaults if c.default.is_callable}  # pyright: ignore[reportOptionalMemberAccess]
         self._converters = {
             c.key: convert
             for c in self.columns
@@ -45,9 +44,9 @@ class InsertPlan:
 
         Nulls are left out: a column that is not named has its default, or is null.
         """
-        row = self._constants | {k: v for k, v in values.items() if v is not None}
+        row = self.constants | {k: v for k, v in values.items() if v is not None}
         row["organization_id"] = organization_id
-        for key, make in self._makers.items():
+        for key, make in self.makers.items():
             if key not in row:
                 row[key] = make(None)
         for key, convert in self._converters.items():
@@ -108,6 +107,7 @@ def _sent_as(column: Column[Any]) -> str:
     return str(kind.compile(_DIALECT)).split(" COLLATE")[0]
 
 
-def encoded(rows: Sequence[Mapping[str, Any]]) -> str:
+def encoded(model: type[Base], rows: Rows, organization_id: UUID) -> str:
     """Rows as the JSON that a statement takes."""
-    return encode(rows).decode()
+    plan = plan_of(model)
+    return encode([plan.row(row, organization_id) for row in rows]).decode()

@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from crm_api.kit import clock
 from crm_api.kit.actor import Actor
-from crm_api.kit.db import inserts
+from crm_api.kit.db import copies, inserts
 from crm_api.kit.db.base import Base
 from crm_api.kit.db.database import Database
 from crm_api.kit.db.failures import translate
@@ -84,8 +84,7 @@ class Tx:
 
     def insert(self, model: type[Base], values: Mapping[str, Any]) -> None:
         """Keep a new row back until the next flush; the organization is filled in."""
-        row = inserts.plan_of(model).row(values, self.organization_id)
-        self._rows.setdefault(model, []).append(row)
+        self._rows.setdefault(model, []).append(dict(values))
 
     def record(
         self,
@@ -159,6 +158,15 @@ class Tx:
                 if getattr(record, "id", None) in ids:
                     self._session.expire(record)
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether a transaction is open: more was asked than to keep new rows back."""
+        return self._connection is not None
+
+    def kept(self, model: type[Base]) -> Sequence[Mapping[str, Any]]:
+        """The new rows of a table that are still kept back."""
+        return self._rows.get(model, ())
+
     # Asking
 
     async def session(self) -> AsyncSession:
@@ -227,31 +235,40 @@ class Tx:
                 raise translate(error) from error
 
     async def _send_rows(self) -> None:
-        if self._rows:
-            await self.session()
-            for sql, args in self._take_statements():
-                self.statements += 1
-                await self._in_transaction(sql, args)
+        if not self._rows:
+            return
+        self.statements += 1
+        if self._are_many():
+            await self._driven(copies.send, self._take_rows(), self.organization_id)
+        else:
+            await self._in_transaction(*self._take_statement())
 
     async def _in_transaction(self, sql: str, args: Sequence[Any]) -> list[Any]:
+        return await self._driven(lambda driver: driver.fetch(sql, *args))
+
+    async def _driven(self, work: Callable[..., Awaitable[Any]], *args: Any) -> Any:
+        await self.session()
         assert self._connection is not None
         try:
             raw = await self._connection.get_raw_connection()
-            return await raw.driver_connection.fetch(sql, *args)  # pyright: ignore[reportOptionalMemberAccess]
+            return await work(raw.driver_connection, *args)
         except Exception as error:
             self._broken = True
             raise translate(error) from error
 
-    def _take_statements(self) -> list[tuple[str, list[Any]]]:
+    def _are_many(self) -> bool:
+        return sum(map(len, self._rows.values())) >= copies.ENOUGH
+
+    def _take_rows(self) -> dict[type[Base], list[dict[str, Any]]]:
         rows, self._rows = self._rows, {}
         self._keys = rows.get(RecordKey, ())
-        statements: list[tuple[str, list[Any]]] = []
-        while rows:
-            models = tuple(sorted(rows, key=lambda model: model.__tablename__))
-            args = [inserts.encoded(rows[model][: inserts.MAX_ROWS]) for model in models]
-            statements.append((inserts.statement(models), args))
-            rows = {m: left for m in models if (left := rows[m][inserts.MAX_ROWS :])}
-        return statements
+        return rows
+
+    def _take_statement(self) -> tuple[str, list[Any]]:
+        rows = self._take_rows()
+        models = tuple(sorted(rows, key=lambda model: model.__tablename__))
+        args = [inserts.encoded(model, rows[model], self.organization_id) for model in models]
+        return inserts.statement(models), args
 
     @asynccontextmanager
     async def atomic(self, *, alone: bool = False) -> AsyncIterator[None]:
@@ -308,19 +325,13 @@ class Tx:
             await self.flush()
             await self.abandon()
             return
-        statements = self._take_statements() if self._connection is None else []
-        if len(statements) == 1:
-            sql, args = statements[0]
+        if self._connection is None and self._rows and not self._are_many():
+            sql, args = self._take_statement()
             self.statements += 1
             await self.database.fetch(self.organization_id, sql, args)
             return
-        if statements:
-            await self.session()
-            for sql, args in statements:
-                self.statements += 1
-                await self._in_transaction(sql, args)
+        await self.flush()
         if self._connection is not None:
-            await self.flush()
             if self._broken:
                 # PostgreSQL would answer the COMMIT of a failed transaction with a silent ROLLBACK.
                 raise Unavailable("The transaction had failed.", code="aborted")
