@@ -2,12 +2,7 @@
 
 import asyncio
 import contextlib
-import os
 import signal
-import threading
-import time
-from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
-from multiprocessing import get_context
 from typing import Any, cast
 from uuid import UUID
 
@@ -17,7 +12,7 @@ from arq.worker import Worker, func
 from redis.exceptions import RedisError
 
 from crm_api.api import logs
-from crm_api.api.services import open_database
+from crm_api.api.services import open_database, spare_garbage_collector
 from crm_api.kit.db.database import WORKER_ROLE
 from crm_api.kit.doorbell import FUNCTION, QUEUE, Doorbell, connect, deserialize, serialize
 from crm_api.kit.errors import CrmError, Unavailable
@@ -40,24 +35,6 @@ def runners() -> dict[str, Runner]:
     return {runner.message.kind: runner for module in MODULES for runner in module.jobs}
 
 
-def die_with_parent() -> None:
-    """End this helper process when the worker is gone, even by SIGKILL."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = os.getppid()
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(1)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
-def _helper() -> ProcessPoolExecutor:
-    # One process, so that whoever asks for the next part of something finds where it stood.
-    return ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=die_with_parent)
-
-
 class JobWorker:
     """Runs the jobs whose turn it is, and keeps their leases."""
 
@@ -74,7 +51,6 @@ class JobWorker:
         self.queue = JobQueue(self._shared)
         self._doorbell = Doorbell(settings.redis_url)
         self._runners = runners()
-        self._processes = _helper()
         self._held: dict[UUID, asyncio.Task[Any]] = {}
 
     async def execute(self, _arq: dict[Any, Any], organization_id: str, job_id: str) -> None:
@@ -103,9 +79,7 @@ class JobWorker:
         try:
             if runner is None:
                 raise Unavailable(f"No function here carries out {job.kind}.", code="no_runner")
-            context = JobContext(
-                self._database, job.actor, job, self._settings.files_dir, self._processes
-            )
+            context = JobContext(self._database, job.actor, job, self._settings.files_dir)
             result = await runner.run(context, msgspec.convert(dict(job.args), runner.message))
             await self.queue.succeed(job, result)
             return "succeeded"
@@ -120,13 +94,6 @@ class JobWorker:
             retry = isinstance(error, Unavailable)
             await self.queue.fail(job, problem_of(error, None), retry=retry)
             return error.own_code
-        except BrokenExecutor:
-            # The helper process was killed; the next try gets a new one.
-            self._processes.shutdown(wait=False)
-            self._processes = _helper()
-            gone = Unavailable("The process that reads files was killed.", code="helper_died")
-            await self.queue.fail(job, problem_of(gone, None), retry=True)
-            return "helper died"
         except Exception:
             log.exception("job failed", job=str(job.id), kind=job.kind)
             unknown = CrmError("Something went wrong here.")
@@ -210,7 +177,6 @@ class JobWorker:
 
     async def close(self) -> None:
         """Let go of every connection and process."""
-        self._processes.shutdown(wait=False, cancel_futures=True)
         await self._doorbell.close()
         await self._database.close()
         await self._shared.close()
@@ -238,6 +204,7 @@ async def run(settings: Settings, *, stop: asyncio.Event | None = None) -> None:
     """Work until `stop` is set, or SIGTERM or SIGINT comes where it is not given."""
     logs.configure(settings)
     worker = JobWorker(settings)
+    spare_garbage_collector()
     if stop is None:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()

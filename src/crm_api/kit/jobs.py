@@ -1,7 +1,6 @@
 """The functions that do the work which messages name."""
 
 from collections.abc import Awaitable, Callable
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -49,8 +48,6 @@ class JobContext:
     actor: Actor
     job: Job
     files_dir: Path
-    processes: Executor | None = None
-    """For work that would keep the event loop from everything else."""
 
     def tx(self, *, cause_id: UUID | None = None, read_only: bool = False) -> Tx:
         """A new unit of work in the name of whoever asked for the job."""

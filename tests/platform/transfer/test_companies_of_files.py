@@ -2,6 +2,7 @@
 
 import pytest
 
+from crm_api.kit.db import copies
 from crm_api.platform.transfer import engine
 
 PARENTS = ["Company Name", "Parent Company", "Domain"]
@@ -122,3 +123,26 @@ async def test_people_work_for_the_company_that_has_their_domain_or_none(
     assert works["B"] not in {bare["id"], other["id"], named["id"]}
     assert companies[works["B"]]["domains"] == ["new.example"]
     assert len(companies) == 5
+
+
+@pytest.mark.parametrize("enough", [1, 1_000])
+@pytest.mark.parametrize("chunk", [1, 2, 5])
+async def test_a_chunk_knows_what_the_one_before_is_about_to_make(
+    files, client, worker, csv_of, monkeypatch, chunk, enough
+):
+    monkeypatch.setattr(engine, "CHUNK", chunk)
+    monkeypatch.setattr(copies, "ENOUGH", enough)
+    # Each address twice; two companies, one of them by its domain.
+    rows = [
+        [f"Name {n}", f"{n // 2}@example.com", f"Works {n % 2}", "works.example" * (n % 2)]
+        for n in range(14)
+    ]
+    content = csv_of(["Last Name", "Email", "Company Name", "Company Domain"], *rows)
+    record = await files.imported(content)
+    counts = {"create": 7, "update": 7, "unchanged": 0, "skip": 0, "error": 0}
+    assert record["counts"] == counts
+    companies = {c["name"]: c["id"] for c in await files.all("companies")}
+    assert set(companies) == {"Works 0", "Works 1"}
+    people = await files.all("contacts")
+    assert sorted(p["name"] for p in people) == sorted(f"Name {n}" for n in range(1, 14, 2))
+    assert {p["company_id"] for p in people} == {companies["Works 1"]}

@@ -1,6 +1,6 @@
 """How rows of a file become companies."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -13,7 +13,7 @@ from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Invalid
 from crm_api.kit.values import codes
 from crm_api.kit.values.errors import BadValue
-from crm_api.platform.transfer.importer import Draft, Importer, data_of, readable
+from crm_api.platform.transfer.importer import Draft, Importer, LookUp, data_of, readable
 from crm_api.platform.transfer.reading.aliases import COMPANY_FIELDS
 from crm_api.platform.transfer.reading.mapping import FieldHint
 
@@ -51,6 +51,12 @@ class CompanyImporter(Importer):
                 draft.values["parent_id"] = parents[draft.record_id] = parent
                 draft.given |= {"parent_id"}
         _need_tree(parents)
+
+    def look_ups(self, drafts: Iterable[Draft]) -> set[LookUp]:
+        """Also the parents that rows name."""
+        drafts = list(drafts)
+        named = {d.related["parent"] for d in drafts if not d.faults and d.related["parent"]}
+        return super().look_ups(drafts) | {("company", "name", name_key(name)) for name in named}
 
     def pointed(self, path: Sequence[str]) -> str:
         """A parent is given by its name."""
@@ -114,6 +120,12 @@ def code_of(text: str) -> str:
     if not code:
         raise BadValue("invalid_code", "A code has Latin letters or digits.")
     return code
+
+
+def keys_named(company: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """How a company is looked up that a row names: the best key first."""
+    own = [("domain", domain) for domain in company.get("domains", ())[:1]]
+    return [*own, ("name", name_key(company["name"]))]
 
 
 async def found_or_made(

@@ -1,21 +1,20 @@
 """How rows of a file become contacts, their companies and employments."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, ClassVar
 from uuid import UUID
 
 from pydantic import ValidationError
 
-from crm_api.domains.companies.importer import company_of, found_or_made
-from crm_api.domains.companies.repository import name_key
+from crm_api.domains.companies.importer import company_of, found_or_made, keys_named
 from crm_api.domains.companies.schemas import CompanyCreate
 from crm_api.domains.companies.service import CompanyService
 from crm_api.domains.contacts.service import ContactService, EmploymentService
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Fault, Invalid
 from crm_api.kit.faults import faults_of
-from crm_api.platform.transfer.importer import Draft, Importer, data_of, readable
+from crm_api.platform.transfer.importer import Draft, Importer, LookUp, data_of, readable
 from crm_api.platform.transfer.reading.aliases import CONTACT_FIELDS
 from crm_api.platform.transfer.reading.mapping import FieldHint
 
@@ -72,6 +71,17 @@ class ContactImporter(Importer):
             if company := draft.related["company"]:
                 draft.values["company_id"] = ids[_company_key(company)]
                 draft.given |= {"company_id"}
+
+    def look_ups(self, drafts: Iterable[Draft]) -> set[LookUp]:
+        """Also the companies that rows name."""
+        drafts = list(drafts)
+        named = {
+            ("company", *key)
+            for draft in drafts
+            if not draft.faults and (company := draft.related["company"])
+            for key in keys_named(company)
+        }
+        return super().look_ups(drafts) | named
 
     async def in_use(self, tx: Tx, entity: str, ids: Sequence[UUID]) -> set[UUID]:
         """Companies that other contacts work for by now."""
@@ -132,5 +142,4 @@ def _within_company(faults: Sequence[Fault]) -> Invalid:
 
 
 def _company_key(company: Mapping[str, Any]) -> tuple[str, str]:
-    domains = company.get("domains")
-    return ("domain", domains[0]) if domains else ("name", name_key(company["name"]))
+    return keys_named(company)[0]

@@ -287,7 +287,7 @@ class CrudService(Generic[E]):
 
     def _shown_values(self, record: Mapping[str, Any]) -> list[Any]:
         listing = self.records.listing
-        values: list[Any] = [record.get(name) for name in listing.shown]
+        values: list[Any] = list(map(record.get, listing.shown))
         for place in listing.amounts:
             if values[place] is not None:
                 values[place] = shown_amount(values[place])

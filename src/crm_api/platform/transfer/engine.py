@@ -2,8 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
-from concurrent.futures import Executor
+from collections.abc import AsyncGenerator, Awaitable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -16,8 +15,8 @@ from crm_api.platform.transfer.reading.detect import FileFormat
 from crm_api.platform.transfer.reading.rows import Row, read_rows
 
 CHUNK = 1_000
-PART = 200
-"""New records that leave together while the next ones are made."""
+BREATH = 10
+"""Rows after which others have their turn: above all the socket on which rows leave."""
 CHUNK_CHARACTERS = 4_000_000
 Action = Literal["create", "update", "skip", "error"]
 
@@ -115,59 +114,42 @@ class Source:
     plan: Plan
 
 
-async def chunks(
-    source: Source, readers: Executor | None, *, start_row: int
-) -> AsyncIterator[list[Draft]]:
-    """Drafts in chunks; the next chunk is read while this one is worked on.
-
-    Reading and checking a row costs about as much as storing it, so the chunks of a large file
-    are read by another process; `readers` None means a thread.
-    """
-    loop = asyncio.get_running_loop()
-    ahead = loop.run_in_executor(readers, read_chunk, source, start_row)
+async def chunks(source: Source, *, start_row: int) -> AsyncGenerator[list[Draft]]:
+    """Drafts in chunks; the next chunk is read while this one is worked on."""
+    rows = read_rows(source.path, source.format, start_row=start_row)
+    ahead = asyncio.create_task(_read(source, rows))
     try:
         while drafts := await ahead:
-            ahead = loop.run_in_executor(readers, read_chunk, source, drafts[-1].number + 1)
+            ahead = asyncio.create_task(_read(source, rows))
             yield drafts
     finally:
-        if not ahead.cancel():
-            await asyncio.wait([ahead])
+        ahead.cancel()
+        await asyncio.wait([ahead])
 
 
-@dataclass
-class _Reading:
-    """Where the reading of a source stands; chunks are asked for one after the other."""
-
-    source: Source
-    rows: Iterator[Row]
-    next_row: int
-
-
-_open: dict[Path, _Reading] = {}
-_MOST_OPEN = 16
-
-
-def read_chunk(source: Source, start_row: int) -> list[Draft]:
-    """The drafts of the next rows from `start_row` on; an empty list is the end of the file."""
-    reading = _open.pop(source.path, None)
-    if reading is None or reading.next_row != start_row or reading.source != source:
-        rows = read_rows(source.path, source.format, start_row=start_row)
-        reading = _Reading(source, rows, start_row)
+async def _read(source: Source, rows: Iterator[Row]) -> list[Draft]:
+    """The drafts of the next rows; none at the end of the file."""
+    # Files are opened and rows skipped at the first one, which may take a while.
+    found = await asyncio.to_thread(_next_rows, rows)
     drafts: list[Draft] = []
+    for row in found:
+        drafts.append(_draft(row, source))
+        if len(drafts) % BREATH == 0:
+            await asyncio.sleep(0)
+    return drafts
+
+
+def _next_rows(rows: Iterator[Row]) -> list[Row]:
+    found: list[Row] = []
     characters = 0
     # Rows may be long: a chunk is bounded by what it holds as well as by how many they are.
-    while len(drafts) < CHUNK and characters < CHUNK_CHARACTERS:
-        row = next(reading.rows, None)
+    while len(found) < CHUNK and characters < CHUNK_CHARACTERS:
+        row = next(rows, None)
         if row is None:
             break
         characters += sum(map(len, filter(None, row.values)))
-        drafts.append(_draft(row, source))
-    if drafts:
-        reading.next_row = drafts[-1].number + 1
-        while len(_open) >= _MOST_OPEN:
-            del _open[next(iter(_open))]
-        _open[source.path] = reading
-    return drafts
+        found.append(row)
+    return found
 
 
 def _draft(row: Row, source: Source) -> Draft:
@@ -179,23 +161,69 @@ def _draft(row: Row, source: Source) -> Draft:
     return draft
 
 
-async def store(
-    tx: Tx, importer: Importer, drafts: Sequence[Draft], plan: Plan
-) -> tuple[Counter[str], list[Draft]]:
-    """Commit-ready writes of a chunk; returns the counts and the drafts with mistakes.
+class Storing:
+    """Turns the drafts of a chunk into writes of a unit of work.
 
-    A row that matches one earlier in the chunk waits until that one is stored.
+    New records are only kept back. Before anything else is asked of the transaction, `turn` is
+    awaited: until then the chunk before may hold, or still want, what this one would lock.
     """
-    counts: Counter[str] = Counter()
-    bad: list[Draft] = []
-    left = list(drafts)
-    while left:
-        wave, later = _independent(left)
-        waiting = await _store_wave(tx, importer, wave, plan, counts, bad)
-        left = sorted([*waiting, *later], key=lambda draft: draft.number)
-        if left:
-            await tx.flush()
-    return counts, bad
+
+    def __init__(self, tx: Tx, importer: Importer, plan: Plan, turn: Awaitable[Any]) -> None:
+        self.counts: Counter[str] = Counter()
+        self.bad: list[Draft] = []
+        """The drafts with mistakes."""
+        self._tx, self._importer, self._plan, self._turn = tx, importer, plan, turn
+
+    async def store(self, drafts: Sequence[Draft]) -> None:
+        """Store a chunk; a row that matches one earlier in it waits until that one is stored."""
+        left = list(drafts)
+        while left:
+            wave, later = _independent(left)
+            waiting = await self._store_wave(wave)
+            left = sorted([*waiting, *later], key=lambda draft: draft.number)
+            if left:
+                await self._turn
+                await self._tx.flush()
+
+    async def _store_wave(self, drafts: list[Draft]) -> list[Draft]:
+        """Store what can be stored now; returns the rows that mean a record already in hand."""
+        good = (draft for draft in drafts if not draft.faults)
+        known = await match(self._tx, self._importer, good, self._plan)
+        new: list[Draft] = []
+        old: dict[UUID, Draft] = {}
+        waiting: list[Draft] = []
+        for draft in drafts:
+            matched = set[UUID]() if draft.faults else known.of(draft, self._plan)
+            action = action_of(draft, len(matched), self._plan)
+            if action == "update" and matched <= old.keys():
+                waiting.append(draft)
+                continue
+            self.counts[action] += 1
+            if action == "error":
+                self.bad.append(draft)
+            elif action == "create":
+                draft.record_id = new_id()
+                new.append(draft)
+            elif action == "update":
+                record_id: UUID = matched.pop()
+                draft.record_id = record_id
+                old[record_id] = draft
+        await self._importer.relate(self._tx, [*new, *old.values()])
+        for number, draft in enumerate(new, 1):
+            self._importer.add(self._tx, draft)
+            if number % BREATH == 0:
+                await asyncio.sleep(0)
+        if old:
+            await self._turn
+            await self._change(old)
+        return waiting
+
+    async def _change(self, drafts: Mapping[UUID, Draft]) -> None:
+        for record in await self._importer.service(self._tx).records.locked(list(drafts)):
+            version = record.version
+            await self._importer.absorb(self._tx, record, drafts[record.id])
+            if record.version == version:
+                self.counts.update({"update": -1, "unchanged": 1})
 
 
 def _independent(drafts: list[Draft]) -> tuple[list[Draft], list[Draft]]:
@@ -206,58 +234,3 @@ def _independent(drafts: list[Draft]) -> tuple[list[Draft], list[Draft]]:
         (later if not seen.isdisjoint(draft.keys) else now).append(draft)
         seen.update(draft.keys)
     return now, later
-
-
-async def _store_wave(
-    tx: Tx,
-    importer: Importer,
-    drafts: list[Draft],
-    plan: Plan,
-    counts: Counter[str],
-    bad: list[Draft],
-) -> list[Draft]:
-    """Store what can be stored now; returns the rows that mean a record already in hand."""
-    known = await match(tx, importer, (d for d in drafts if not d.faults), plan)
-    new: list[Draft] = []
-    old: dict[UUID, Draft] = {}
-    waiting: list[Draft] = []
-    for draft in drafts:
-        matched = set[UUID]() if draft.faults else known.of(draft, plan)
-        action = action_of(draft, len(matched), plan)
-        if action == "update" and matched <= old.keys():
-            waiting.append(draft)
-            continue
-        counts[action] += 1
-        if action == "error":
-            bad.append(draft)
-        elif action == "create":
-            draft.record_id = new_id()
-            new.append(draft)
-        elif action == "update":
-            record_id: UUID = matched.pop()
-            draft.record_id = record_id
-            old[record_id] = draft
-    await importer.relate(tx, [*new, *old.values()])
-    await _add(tx, importer, new)
-    if old:
-        for record in await importer.service(tx).records.locked(list(old)):
-            version = record.version
-            await importer.absorb(tx, record, old[record.id])
-            if record.version == version:
-                counts.update({"update": -1, "unchanged": 1})
-    return waiting
-
-
-async def _add(tx: Tx, importer: Importer, drafts: Sequence[Draft]) -> None:
-    """Store new records: PostgreSQL writes one part while the next one is made."""
-    sends: list[asyncio.Task[None]] = []
-    for number, draft in enumerate(drafts, 1):
-        importer.add(tx, draft)
-        if number % PART == 0:
-            sends.append(asyncio.create_task(tx.flush()))
-        if number % 20 == 0:
-            await asyncio.sleep(0)  # a part does not fit into the socket at once
-    # Those behind one that fails fail as well, and only the first says why.
-    ends = await asyncio.gather(*sends, return_exceptions=True)
-    for failed in filter(None, ends):
-        raise failed

@@ -1,8 +1,9 @@
 """What a domain says about importing its records; the engine does the rest."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -53,6 +54,11 @@ class Column:
     field: str
     hint: FieldHint | None
 
+    @cached_property
+    def convert(self) -> "Callable[[str, Plan], Any] | None":
+        """What makes a value of a cell; raises `BadValue`. None where the text is the value."""
+        return _CONVERTERS.get(self.hint.kind) if self.hint else None
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -75,7 +81,14 @@ _SINGLES = {
     "external_ids": "external_id",
     "annual_revenue": "revenue",
 }
+_ADDRESS = {
+    name: f"address.{name}" for name in ("street", "city", "region", "postal_code", "country")
+}
 _UNREAD = {"owner_email", "created_at"}
+
+
+LookUp = tuple[str, str, str]
+"""An entity, a kind of key and a value."""
 
 
 class Importer(ABC):
@@ -97,7 +110,7 @@ class Importer(ABC):
             if cell is None:
                 continue
             try:
-                value = converted(cell, column.hint.kind if column.hint else "text", plan)
+                value = column.convert(cell, plan) if column.convert else cell
             except BadValue as error:
                 draft.faults.append(RowFault(error.code, str(error), column.name, cell[:500]))
                 continue
@@ -126,7 +139,9 @@ class Importer(ABC):
             data["tags"] = [*data.get("tags", ()), *plan.tags]
         if texts.get("external_id"):
             data["external_ids"] = {plan.source: texts["external_id"][0]}
-        custom = {n.partition(".")[2]: v[0] for n, v in texts.items() if n.startswith("custom.")}
+        custom = {
+            n.removeprefix("custom."): v[0] for n, v in texts.items() if n.startswith("custom.")
+        }
         return data | ({"custom": custom} if custom else {})
 
     def _located(
@@ -173,6 +188,11 @@ class Importer(ABC):
 
         All is looked up before anything is made: the dry run stops before that is sent.
         """
+
+    def look_ups(self, drafts: Iterable[Draft]) -> set[LookUp]:
+        """Everything by which the records of drafts, and those that they name, are looked up."""
+        entity = self.service.repository.listing.entity
+        return {(entity, kind, value) for draft in drafts for kind, value in draft.keys}
 
     def add(self, tx: Tx, draft: Draft) -> None:
         """Store a new record under the draft's `record_id`."""
@@ -230,26 +250,26 @@ def _has(have: Sequence[Any], item: Any) -> bool:
     return any({k: v for k, v in other.items() if k != "primary"} == plain for other in have)
 
 
-def converted(cell: str, kind: FieldKind, plan: Plan) -> Any:
-    """A cell as the value of a kind of field; raises `BadValue`."""
-    if kind == "date":
-        return dates.parse_date(cell, day_first=plan.day_first)
-    if kind == "tags":
-        return [tag.strip() for tag in cell.replace(";", ",").split(",") if tag.strip()]
-    if kind == "integer":
-        number = dates.parse_decimal(cell)
-        if number != int(number):
-            raise BadValue("invalid_number", "Not a whole number.")
-        return int(number)
-    if kind == "money":
-        return dates.parse_decimal(cell)
-    if kind == "bool":
-        return dates.parse_bool(cell)
-    if kind == "country":
-        return codes.country(cell)
-    if kind == "language":
-        return codes.language(cell)
-    return cell
+def _whole(cell: str) -> int:
+    number = dates.parse_decimal(cell)
+    if number != int(number):
+        raise BadValue("invalid_number", "Not a whole number.")
+    return int(number)
+
+
+def _tags(cell: str) -> list[str]:
+    return [tag.strip() for tag in cell.replace(";", ",").split(",") if tag.strip()]
+
+
+_CONVERTERS: dict[FieldKind, Callable[[str, Plan], Any]] = {
+    "date": lambda cell, plan: dates.parse_date(cell, day_first=plan.day_first),
+    "tags": lambda cell, _: _tags(cell),
+    "integer": lambda cell, _: _whole(cell),
+    "money": lambda cell, _: dates.parse_decimal(cell),
+    "bool": lambda cell, _: dates.parse_bool(cell),
+    "country": lambda cell, _: codes.country(cell),
+    "language": lambda cell, _: codes.language(cell),
+}
 
 
 def readable(fields: Mapping[str, FieldHint]) -> Mapping[str, FieldHint]:
@@ -275,9 +295,7 @@ def data_of(texts: Mapping[str, list[Any]], names: Sequence[str]) -> dict[str, A
 def address_of(texts: Mapping[str, list[Any]]) -> list[dict[str, Any]]:
     """The one postal address of a row; the parts of its street in the order of their columns."""
     parts = {
-        name: ", ".join(texts[f"address.{name}"])
-        for name in ("street", "city", "region", "postal_code", "country")
-        if texts.get(f"address.{name}")
+        name: ", ".join(found) for name, field in _ADDRESS.items() if (found := texts.get(field))
     }
     return [{**parts, "primary": True}] if parts else []
 
@@ -286,6 +304,8 @@ def points_of(texts: Mapping[str, list[Any]], field: str) -> list[dict[str, Any]
     """The contact points of a row; `phone:mobile` is a phone of that kind."""
     found: list[dict[str, Any]] = []
     for name, values in texts.items():
+        if not name.startswith(field):
+            continue
         head, _, kind = name.partition(":")
         if head == field:
             found += [{"value": value, "kind": kind or "work"} for value in values]

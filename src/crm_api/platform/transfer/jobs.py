@@ -1,14 +1,13 @@
 """The work of imports, in chunks that can be resumed."""
 
 from collections import Counter
-from collections.abc import Sequence
-from concurrent.futures import Executor
+from contextlib import aclosing
 from typing import Any
 from uuid import UUID
 
 from crm_api.kit import clock
 from crm_api.kit.db.tx import unit_of_work
-from crm_api.kit.errors import Conflict, CrmError, Fault, Invalid, Unavailable
+from crm_api.kit.errors import CrmError, Invalid, Unavailable
 from crm_api.kit.jobs import JobCancelled, JobContext, LeaseLost, runs
 from crm_api.kit.rest.problems import problem_of
 from crm_api.platform.transfer import engine
@@ -18,11 +17,12 @@ from crm_api.platform.transfer.events import (
     RunImport,
     ValidateImport,
 )
-from crm_api.platform.transfer.importer import Draft, Importer, Plan
+from crm_api.platform.transfer.importer import Importer, Plan
 from crm_api.platform.transfer.models import Import
 from crm_api.platform.transfer.reading.errors import UnreadableFile
 from crm_api.platform.transfer.rehearsal import Rehearsal
 from crm_api.platform.transfer.revert import revert_page
+from crm_api.platform.transfer.running import Run, counted
 from crm_api.platform.transfer.service import ImportService, format_of, plan_of
 from crm_api.platform.transfer.uploads import file_of, new_file, place_of, remove
 
@@ -95,10 +95,6 @@ class _Attempt:
         path = file_of(self.context.files_dir, record)
         return engine.Source(path, format_of(record), importer, plan)
 
-    def readers(self, rows: int) -> Executor | None:
-        """Another process for a file that is worth its start."""
-        return self.context.processes if rows > 5 * engine.CHUNK else None
-
     async def load(self) -> tuple[Import, Importer, Plan]:
         """The import as it stands."""
         async with unit_of_work(self.context.tx(read_only=True)) as tx:
@@ -116,16 +112,18 @@ async def _validate(attempt: _Attempt) -> dict[str, Any]:
     source = attempt.source(record, importer, plan)
     async with unit_of_work(context.tx()) as tx:
         await ImportService(tx).records.forget_faults(record.id)
-    readers = attempt.readers(record.rows)
     notes = new_file(context.files_dir, record.organization_id)
-    async with Rehearsal(importer, plan, notes) as rehearsal:
-        async for drafts in engine.chunks(source, readers, start_row=1):
+    async with (
+        Rehearsal(importer, plan, notes) as rehearsal,
+        aclosing(engine.chunks(source, start_row=1)) as chunks,
+    ):
+        async for drafts in chunks:
             async with unit_of_work(context.tx(read_only=True)) as tx:
                 bad = await rehearsal.take(tx, drafts)
             async with unit_of_work(context.tx()) as tx:
                 ImportService(tx).records.add_faults(record.id, bad)
                 await context.job.advance(tx, drafts[-1].number, record.rows)
-    counts = _counted(rehearsal.counts)
+    counts = counted(rehearsal.counts)
     await attempt.end("validated", counts=counts, finished_at=None, validated_at=clock.now())
     return {"counts": counts}
 
@@ -138,40 +136,10 @@ async def _run(attempt: _Attempt) -> dict[str, Any]:
     if record.position == 0:
         async with unit_of_work(context.tx()) as tx:
             await ImportService(tx).records.forget_faults(record.id)
-    readers = attempt.readers(record.rows - record.position)
-    async for drafts in engine.chunks(source, readers, start_row=record.position + 1):
-        counts = await _commit(context, record, importer, plan, drafts, counts)
-    await attempt.end("completed", counts=_counted(counts))
-    return {"counts": _counted(counts)}
-
-
-async def _commit(
-    context: JobContext,
-    record: Import,
-    importer: Importer,
-    plan: Plan,
-    drafts: Sequence[Draft],
-    before: Counter[str],
-) -> Counter[str]:
-    """Commit a chunk, or its halves, down to the row that the database refuses."""
-    try:
-        async with unit_of_work(context.tx(cause_id=record.id)) as tx:
-            made, bad = await engine.store(tx, importer, drafts, plan)
-            counts = before + made
-            records = ImportService(tx).records
-            records.add_faults(record.id, bad)
-            position = drafts[-1].number
-            await records.store_progress(record.id, position=position, counts=_counted(counts))
-            await context.job.advance(tx, position, record.rows)
-        return counts
-    except (Conflict, Invalid) as error:
-        if len(drafts) == 1:
-            faults = error.faults or [Fault(error.own_code, error.detail)]
-            drafts[0].faults.append(importer.located(faults[0], drafts[0], plan))
-            return await _commit(context, record, importer, plan, drafts, before)
-        middle = len(drafts) // 2
-        half = await _commit(context, record, importer, plan, drafts[:middle], before)
-        return await _commit(context, record, importer, plan, drafts[middle:], half)
+    run = Run(context, record, importer, plan)
+    counts = await run.all(engine.chunks(source, start_row=record.position + 1), counts)
+    await attempt.end("completed", counts=counted(counts))
+    return {"counts": counted(counts)}
 
 
 async def _revert(attempt: _Attempt) -> dict[str, Any]:
@@ -192,7 +160,3 @@ async def _revert(attempt: _Attempt) -> dict[str, Any]:
             await context.job.advance(tx, min(undone.total(), total), total)
     await attempt.end("reverted")
     return {name: undone[name] for name in ("restored", "removed", "kept")}
-
-
-def _counted(counts: Counter[str]) -> dict[str, int]:
-    return {name: counts[name] for name in ("create", "update", "unchanged", "skip", "error")}
