@@ -30,11 +30,6 @@ def peak_memory_mb(pid: int) -> float:
     return next((int(line[1]) / 1024 for line in lines if line[0] == "VmHWM:"), 0.0)
 
 
-def children_memory_mb(pid: int) -> float:
-    """The same of its living children, added up."""
-    return sum(peak_memory_mb(child) for child in _children(pid))
-
-
 def _children(pid: int) -> list[int]:
     listed = Path(f"/proc/{pid}/task/{pid}/children")
     return [int(child) for child in listed.read_text().split()]
