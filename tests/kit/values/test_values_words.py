@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from crm_api.kit.values.words import Asked, ask, index_words
@@ -133,6 +133,8 @@ def test_words_are_bounded_and_safe(text):
         assert not set(word) & set("'\"\\ \t\n\0:*&|!()")
 
 
+@example("\N{AHOM DIGIT ZERO}")
+@example("٠١٢٣٤٥٦٧")
 @given(ANY_TEXT.map(lambda text: text[:30]))
 @settings(deadline=None)
 def test_a_text_is_found_by_itself(text):

@@ -115,6 +115,8 @@ def _asked_words(text: str) -> list[Asked]:
 
 
 def _asked_number(text: str, country: str | None) -> Asked:
+    # Numbers are stored in European digits, whatever the digits of who asks.
+    text = "".join(str(int(char)) if char.isdecimal() else char for char in text)
     chunks = tuple(re.findall(r"\d+", text))
     whole = "".join(chunks)
     forms = [whole]
