@@ -49,6 +49,84 @@ async def test_walks_are_the_full_sort(client, owner, org, kind, key):
             assert await walk(client, kind.path, limit, sort=sort) == wanted, (sort, limit)
 
 
+REACHED = [
+    pytest.param(kind, relation, id=f"{kind}-{relation.name}")
+    for kind in KINDS
+    for relation in kind.listing.relations
+    if not relation.many
+]
+
+
+@pytest.mark.parametrize(("kind", "relation"), REACHED)
+async def test_walks_by_a_related_record_are_the_full_sort(client, owner, org, kind, relation):
+    """Those that refer to none, to a null or to a record in the bin come last, by their ids."""
+    rows = await kind.several(client)
+    binned = next(row for row in rows if row[relation.local.key])
+    target = relation.target()
+    path = next(k for k in KINDS if k.listing is target).path
+    await client.delete(f"/v1/{path}/{binned[relation.local.key]}")
+    await kind.several(client)
+    for key, column in target.sort_keys.items():
+        found = await owner.fetch(
+            f'SELECT l.id, r."{column.key}" AS value FROM {kind.listing.model.__tablename__} l '
+            f"LEFT JOIN {target.model.__tablename__} r ON r.organization_id = l.organization_id "
+            f"AND r.id = l.{relation.local.key} AND r.deleted_at IS NULL "
+            "WHERE l.organization_id = $1 AND l.deleted_at IS NULL",
+            org.id,
+        )
+        for descending in (False, True):
+            known = sorted(
+                ((row["value"], row["id"]) for row in found if row["value"] is not None),
+                reverse=descending,
+            )
+            nulls = sorted((r["id"] for r in found if r["value"] is None), reverse=descending)
+            wanted = [str(id) for _, id in known] + [str(id) for id in nulls]
+            sort = f"{'-' if descending else ''}{relation.name}.{key}"
+            assert await walk(client, kind.path, 200, sort=sort) == wanted, sort
+            assert await walk(client, kind.path, 2, sort=sort) == wanted, sort
+    mixed = f"-{relation.name}.created_at,{relation.name}.updated_at,-created_at"
+    full = await walk(client, kind.path, 200, sort=mixed)
+    assert await walk(client, kind.path, 3, sort=mixed) == full
+    for beyond in target.relations:
+        if not beyond.many:
+            deep = f"{relation.name}.{beyond.name}.created_at,id"
+            full = await walk(client, kind.path, 200, sort=deep)
+            assert await walk(client, kind.path, 2, sort=deep) == full
+
+
+@pytest.mark.parametrize(("kind", "relation"), REACHED)
+async def test_sorting_by_a_related_record_takes_its_scope(
+    client, keyed, kind, relation, statements
+):
+    target = relation.target()
+    sort = f"{relation.name}.created_at"
+    async with statements() as seen:
+        await client.read(kind.path, sort=sort)
+    assert len(seen) == 1
+    if target.area != kind.area:
+        few = await keyed(f"{kind.area}:read")
+        answer = await few.get(f"/v1/{kind.path}", params={"sort": sort})
+        problem(answer, 403, "insufficient_scope")
+    for wrong in (f"{relation.name}.no_such", f"{relation.name}.", f".{relation.name}"):
+        answer = await client.get(f"/v1/{kind.path}", params={"sort": wrong})
+        problem(answer, 422, "unknown_field")
+    answer = await client.get(f"/v1/{kind.path}", params={"sort": f"a.b.{relation.name}.id"})
+    problem(answer, 422, "too_deep")
+
+
+async def test_pages_of_a_relative_moment_belong_together(client, kind):
+    """`@now-1h` is another moment on the next page, and still the same list."""
+    made = await kind.several(client)
+    about = {"filter[created_at][between]": "@now-1h,@now+1h", "sort": "created_at"}
+    ids = await walk(client, kind.path, 2, **about)
+    assert len(ids) == len(set(ids))
+    assert {row["id"] for row in made} <= set(ids)
+    page = await client.read(kind.path, limit=1, **about)
+    other = about | {"filter[created_at][between]": "@now-2h,@now+1h"}
+    answer = await client.get(f"/v1/{kind.path}", params={**other, "cursor": page["next_cursor"]})
+    problem(answer, 422, "cursor_mismatch")
+
+
 async def test_several_sort_keys_walk_the_same(client, kind):
     await kind.several(client)
     keys = [k for k in kind.listing.sort_keys if k not in {"id", "created_at", "updated_at"}][:3]
@@ -66,18 +144,22 @@ async def test_walking_while_others_write_never_repeats_or_skips(client, kind):
     extra = [await kind.make(client) for _ in range(4)]
     done = asyncio.Event()
 
-    async def write() -> None:
+    async def write(row) -> None:
         turn = 0
         while not done.is_set():
-            row = extra[turn % len(extra)]
             turn += 1
             await client.patch(f"/v1/{kind.path}/{row['id']}", json={"custom": {"turn": turn}})
-            if turn % 3 == 0:
+            if turn % 4 == 0:
+                await client.delete(f"/v1/{kind.path}/{row['id']}")
+                await client.post(f"/v1/{kind.path}/{row['id']}/restore")
+            if turn % 7 == 0:
                 await kind.make(client)
 
-    writer = asyncio.create_task(write())
+    # Each on a connection of its own, as the reader is.
+    writers = [asyncio.create_task(write(row)) for row in extra]
+    related = [f"{r.name}.created_at" for r in kind.listing.relations if not r.many]
     try:
-        for sort in ("-updated_at", "updated_at", "-created_at"):
+        for sort in ("-updated_at", "updated_at", "-created_at,version", *related):
             ids = []
             cursor = {}
             for _ in range(400):
@@ -92,7 +174,7 @@ async def test_walking_while_others_write_never_repeats_or_skips(client, kind):
             assert sorted(seen) == sorted(steady), sort
     finally:
         done.set()
-        await writer
+        await asyncio.gather(*writers)
 
 
 async def test_link_header_leads_to_the_next_page(client, kind):

@@ -17,6 +17,8 @@ class Actor:
     kind: ActorKind
     id: UUID | None = None
     scopes: frozenset[str] = field(default_factory=frozenset)
+    teams: frozenset[UUID] = field(default_factory=frozenset)
+    """What `@my_teams` means in a filter."""
     time_zone: str = "UTC"
     country: str | None = None
 

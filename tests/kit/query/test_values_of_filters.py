@@ -1,5 +1,8 @@
 """What a filter takes as a value of each kind of field."""
 
+from dataclasses import replace
+from uuid import UUID
+
 import pytest
 
 from crm_api.kit.errors import Invalid
@@ -71,6 +74,35 @@ async def test_me_is_the_key_that_asks(client):
     made = await client.made("contacts", {"last_name": "Person"})
     mine = (await client.read("contacts", **{"filter[created_by]": "@me"}))["data"]
     assert [row["id"] for row in mine] == [made["id"]]
+
+
+async def test_my_teams_are_none_while_there_are_none(client):
+    made = await client.made("contacts", {"last_name": "Person"})
+    for node, found in (
+        ({"owner_id": "@my_teams"}, 0),
+        ({"owner_id": {"in": "@my_teams"}}, 0),
+        ({"created_by": {"in": ["@my_teams", "@me"]}}, 1),
+        ({"owner_id": {"ne": "@my_teams"}}, 1),
+        ({"owner_id": {"nin": ["@my_teams"]}}, 1),
+        ({"not": {"owner_id": {"in": ["@my_teams"]}}}, 1),
+    ):
+        answer = await client.post("/v1/contacts/query", json={"filter": node})
+        assert len(answer.json()["data"]) == found, node
+    listed = await client.read("contacts", **{"filter[created_by][in]": "@my_teams,@me"})
+    assert [row["id"] for row in listed["data"]] == [made["id"]]
+    document = "query($w: ContactWhere) { contacts(where: $w) { nodes { id } } }"
+    shown = await client.data(document, w={"ownerId": {"nin": "@my_teams"}})
+    assert shown["contacts"]["nodes"] == [{"id": made["id"]}]
+    node = {"last_name": {"eq": "@my_teams"}}
+    answer = await client.post("/v1/contacts/query", json={"filter": node})
+    assert answer.json()["data"] == []
+
+
+def test_my_teams_are_the_actors(org):
+    team = UUID(int=7)
+    actor = replace(actor_of(org), teams=frozenset({team}))
+    found = parse({"owner_id": {"ne": "@my_teams"}}, LISTINGS["contacts"], actor, None)
+    assert (found.shape, found.values) == (("test", "owner_id", "nin"), [[team]])
 
 
 async def test_search_only_where_there_is_one(client):

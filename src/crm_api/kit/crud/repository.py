@@ -1,6 +1,7 @@
 """How rows of one collection are found: the only place that selects."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Merged, NotFound
 from crm_api.kit.query.listing import Listing
 from crm_api.kit.query.page import Page, read_page, read_rows
+from crm_api.kit.query.past import values_at
 from crm_api.kit.query.related import include, read_related
 from crm_api.kit.query.relevance import Relevance, read_hits
 from crm_api.kit.query.selection import PageQuery, Selection
@@ -116,6 +118,19 @@ class Repository(Generic[E]):
         if id not in found:
             raise await self.absence(id)
         return found[id]
+
+    async def row_at(self, id: UUID, moment: datetime, selection: Selection | None = None) -> Any:
+        """One representation as it was, in the bin or not; raises `NotFound`.
+
+        Related records come as they are now.
+        """
+        selection = selection or Selection(self.listing.shown)
+        values = await values_at(self.tx, self.listing, id, moment)
+        if values is None:
+            raise NotFound(f"There was no {self.model.entity} with the id {id} then.")
+        row = selection.shape(self.listing)(*[values[name] for name in selection.columns])
+        await include(self.tx, selection, [row])
+        return row
 
     async def _rows(
         self,

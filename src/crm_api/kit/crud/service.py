@@ -1,6 +1,7 @@
 """Create, change, bin and restore: every write of every record goes through here."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, ClassVar, Generic, TypeVar
 from uuid import UUID
@@ -83,9 +84,13 @@ class CrudService(Generic[E]):
         self.tx.actor.require(f"{self.area}:read")
         return await self.records.page(query)
 
-    async def get(self, id: UUID, selection: Selection | None = None) -> Any:
-        """One representation; raises `NotFound`."""
+    async def get(
+        self, id: UUID, selection: Selection | None = None, *, at: datetime | None = None
+    ) -> Any:
+        """One representation, as it is now or was at a moment; raises `NotFound`."""
         self.tx.actor.require(f"{self.area}:read")
+        if at is not None:
+            return await self.records.row_at(id, at, selection)
         return await self.records.row(id, selection)
 
     async def id_of(self, external: External) -> UUID:

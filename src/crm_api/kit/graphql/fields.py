@@ -22,6 +22,7 @@ from crm_api.kit.graphql.relations import (
     pascal,
 )
 from crm_api.kit.graphql.types import input_from
+from crm_api.kit.query.moments import moment_of
 from crm_api.kit.schema import Create, Name, Schema, Source, Update, upsert_of
 
 
@@ -79,16 +80,21 @@ class Collection:
     def _one(self) -> Any:
         service, node = self.service, self.node
 
-        async def resolver(info: GraphInfo, id: UUID) -> Any:
+        async def resolver(info: GraphInfo, id: UUID, as_of: str | None = None) -> Any:
+            tx = info.context.tx
+            moment = moment_of("asOf", as_of, tx.now, tx.actor.time_zone)
             try:
-                return await service(info.context.tx).get(id)
+                return await service(tx).get(id, at=moment)
             except Merged as merged:
-                return (await service(info.context.tx).many([merged.target])).get(merged.target)
+                return (await service(tx).many([merged.target])).get(merged.target)
             except NotFound:
                 return None
 
         resolver.__annotations__["return"] = Optional[node]  # noqa: UP045
-        description = f"One {self.single}, or null."
+        description = (
+            f"One {self.single}, or null; `asOf` shows it as it was at a time, "
+            "with what is related to it now."
+        )
         return strawberry.field(
             resolver=resolver, description=description, metadata={READS: One(service)}
         )

@@ -117,9 +117,11 @@ class Root:
             query = self.page.query(tx, variables, self.arguments)
             return self.page.show(await service.page(query), query.cursor)
         assert self.row is not None
-        id = self.arguments(variables)["id"]
+        given = self.arguments(variables)
+        if given.get("as_of") is not None:
+            raise NotPlanned
         try:
-            return await service.get(id, self.row.selection(tx, variables))
+            return await service.get(given["id"], self.row.selection(tx, variables))
         except NotFound:
             return None
 

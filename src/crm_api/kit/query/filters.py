@@ -37,6 +37,9 @@ COUNTED = ("eq", "ne", "gt", "gte", "lt", "lte", "between")
 # ("and", (…)), ("or", (…)), ("not", …), ("test", field, operator), ("one", relation, …),
 # ("some" | "none" | "every", relation, …), ("count", relation, … | None, operator).
 Shape = tuple[Any, ...]
+_ALL: Shape = ("and", ())
+MY_TEAMS = "@my_teams"
+_OF_TEAMS = {"eq": "in", "ne": "nin", "in": "in", "nin": "nin"}
 
 
 @dataclass
@@ -45,6 +48,17 @@ class Filter:
 
     shape: Shape = ("and", ())
     values: list[Any] = field(default_factory=list[Any])
+    said: list[Any] = field(default_factory=list[Any])
+    """The values as the next page says them again: `@now-7d` is then another moment."""
+
+    def both(self, other: "Filter") -> "Filter":
+        """What passes this filter and another one."""
+        if other.shape == _ALL:
+            return self
+        if self.shape == _ALL:
+            return other
+        shape = ("and", (self.shape, other.shape))
+        return Filter(shape, [*self.values, *other.values], [*self.said, *other.said])
 
 
 def parse(
@@ -56,13 +70,14 @@ def parse(
     """
     reader = _Reader(actor, now, lax=lax)
     shape = reader.node(source, listing, "/filter", 1)
-    return Filter(shape, reader.values)
+    return Filter(shape, reader.values, reader.said)
 
 
 class _Reader:
     def __init__(self, actor: Actor, now: datetime, *, lax: bool) -> None:
         self.actor, self.now, self.lax = actor, now, lax
         self.values: list[Any] = []
+        self.said: list[Any] = []
         self.conditions = 0
         self.quantifiers = 0
 
@@ -155,13 +170,35 @@ class _Reader:
             if operator in {"eq", "ne"}:
                 return "is_null" if operator == "eq" else "not_null"
             raise fault(at, "invalid_value", "null goes with eq, ne or is_null.")
-        if operator in {"in", "nin", "between"}:
-            items = self.items(operand, at, exactly=2 if operator == "between" else None)
-            read = [self.value(known, v, f"{at}/{i}") for i, v in enumerate(items)]
-            self.values.extend(read) if operator == "between" else self.values.append(read)
+        if operand == MY_TEAMS and known.kind == "uuid" and operator in _OF_TEAMS:
+            operator, operand = _OF_TEAMS[operator], [operand]
+        if operator in {"in", "nin"}:
+            self.keep(*self.several(known, self.items(operand, at, None), at))
+        elif operator == "between":
+            for i, item in enumerate(self.items(operand, at, exactly=2)):
+                read = self.value(known, item, f"{at}/{i}")
+                self.keep(read, _said(item, read))
         else:
-            self.values.append(self.value(known, operand, at, operator))
+            read = self.value(known, operand, at, operator)
+            self.keep(read, _said(operand, read))
         return operator
+
+    def keep(self, value: Any, said: Any) -> None:
+        self.values.append(value)
+        self.said.append(said)
+
+    def several(self, known: Field, items: list[Any], at: str) -> tuple[list[Any], list[Any]]:
+        """The values of a list, in which the actor's teams are as many as they are."""
+        found: list[Any] = []
+        said: list[Any] = []
+        for place, item in enumerate(items):
+            if item == MY_TEAMS and known.kind == "uuid":
+                found += sorted(self.actor.teams)
+                said.append(item)
+            else:
+                found.append(self.value(known, item, f"{at}/{place}"))
+                said.append(_said(item, found[-1]))
+        return found, said
 
     def items(self, operand: Any, at: str, exactly: int | None) -> list[Any]:
         if isinstance(operand, str) and self.lax:
@@ -189,6 +226,10 @@ class _Reader:
             raise fault(at, error.code, str(error)) from None
         except (ValueError, TypeError, ArithmeticError) as error:
             raise fault(at, "invalid_value", str(error) or "Not a value of this field.") from None
+
+
+def _said(operand: Any, value: Any) -> Any:
+    return operand if isinstance(operand, str) and operand.startswith("@") else value
 
 
 def _text(reader: _Reader, known: Field, value: Any, operator: str) -> str:

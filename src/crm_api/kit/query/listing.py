@@ -178,6 +178,11 @@ class Listing:
         return {}
 
     @cached_property
+    def places(self) -> dict[str, Any]:
+        """What its to-one relations lead to, by their paths; filled by `places`."""
+        return {}
+
+    @cached_property
     def statements(self) -> dict[Any, Any]:
         """The compiled statements of this collection by their shape; bounded by `page`."""
         return {}

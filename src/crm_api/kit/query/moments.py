@@ -4,6 +4,7 @@ import re
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from crm_api.kit.errors import Invalid
 from crm_api.kit.schema import EARLIEST, LATEST
 
 _RELATIVE = re.compile(r"@(?P<base>now|today)(?:(?P<sign>[+-])(?P<count>\d{1,6})(?P<unit>[dhm]))?")
@@ -33,6 +34,16 @@ def instant_of(text: str, now: datetime, zone: str) -> datetime:
     if relative["unit"] in {"h", "m"}:
         return _bounded(_midnight(local.date(), zone) + shift)
     return _bounded(_midnight(local.date() + shift, zone))
+
+
+def moment_of(parameter: str, text: str | None, now: datetime, zone: str) -> datetime | None:
+    """A time that a parameter names, if it does; raises `Invalid`."""
+    if text is None:
+        return None
+    try:
+        return instant_of(text, now, zone)
+    except (ValueError, ArithmeticError) as error:
+        raise Invalid.parameter(parameter, "invalid_value", str(error)) from None
 
 
 def day_of(text: str, now: datetime, zone: str) -> date:

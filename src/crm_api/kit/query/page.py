@@ -20,6 +20,7 @@ from sqlalchemy import (
     tuple_,
 )
 
+from crm_api.kit.actor import Actor
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Invalid
 from crm_api.kit.query.compile import ORGANIZATION, Binds, condition
@@ -27,6 +28,7 @@ from crm_api.kit.query.cursor import context_of, seal, unseal
 from crm_api.kit.query.filters import Filter
 from crm_api.kit.query.finding import Found, How, find, is_hit
 from crm_api.kit.query.listing import Listing
+from crm_api.kit.query.places import Join, joined, place_of
 from crm_api.kit.query.selection import PageQuery, Selection, names_of
 from crm_api.kit.query.statements import Statement, prepared
 
@@ -53,36 +55,44 @@ class Sort:
     column: Any
     descending: bool
     nullable: bool
+    joins: tuple[Join, ...] = ()
 
 
-def sorts_of(listing: Listing, sort: str | None) -> list[Sort]:
-    """Read `-created_at,name`; raises `Invalid`."""
+def sorts_of(listing: Listing, sort: str | None, actor: Actor) -> list[Sort]:
+    """Read `-created_at,company.name`; raises `Invalid`."""
     found: list[Sort] = []
     for part in names_of(sort) or names_of(listing.default_sort):
-        name = part.removeprefix("-")
-        column = listing.sort_keys.get(name)
-        if column is None:
-            raise Invalid.parameter("sort", "unknown_field", f"Cannot sort by {name[:60]!r}.")
-        if any(known.name == name for known in found):
-            raise Invalid.parameter("sort", "repeated_field", f"{name} stands twice.")
-        nullable = bool(column.property.columns[0].nullable)
-        found.append(Sort(name, column, part.startswith("-"), nullable))
+        known = _sort(listing, part.removeprefix("-"), actor, descending=part.startswith("-"))
+        if any(known.name == other.name for other in found):
+            raise Invalid.parameter("sort", "repeated_field", f"{known.name} stands twice.")
+        found.append(known)
     if len(found) > MAX_SORTS:
         raise Invalid.parameter("sort", "too_many_fields", f"At most {MAX_SORTS} sort keys.")
     down = found[0].descending
     return [*found, Sort("id", listing.model.id, down, nullable=False)]
 
 
+def _sort(listing: Listing, name: str, actor: Actor, *, descending: bool) -> Sort:
+    *path, key = name.split(".")
+    place = place_of(listing, path, actor, "sort")
+    column = place.listing.sort_keys.get(key)
+    if column is None:
+        raise Invalid.parameter("sort", "unknown_field", f"Cannot sort by {name[:60]!r}.")
+    # A record that refers to none sorts as one whose value is missing.
+    nullable = bool(path) or bool(column.property.columns[0].nullable)
+    return Sort(name, getattr(place.row, column.key), descending, nullable, place.joins)
+
+
 async def read_page(tx: Tx, listing: Listing, query: PageQuery) -> Page:
     """One page; `limit + 1` rows are read, so that the last page is known to be the last."""
-    sorts = sorts_of(listing, query.sort)
+    sorts = sorts_of(listing, query.sort, tx.actor)
     found = await find(tx, listing, query)
     context = context_of(
         tx.organization_id,
         listing.entity,
         [(s.name, s.descending) for s in sorts],
         query.filter.shape,
-        query.filter.values,
+        query.filter.said,
         found and found.key,
         query.deleted,
     )
@@ -198,6 +208,7 @@ def select_page(
     keys = [sort.column.label(f"sort_{n}") for n, sort in enumerate(sorts)]
     chosen: list[ColumnElement[Any]] = [*listing.expressions(fields), *keys]
     query: Any = select(*chosen)
+    query = joined(query, listing, [join for sort in sorts for join in sort.joins])
     query = matching(listing, query, asked, how)
     if nulls is not None:
         query = query.where(_after(sorts, nulls))
@@ -274,26 +285,31 @@ async def read_rows(
     selection: Selection,
     *,
     deleted: Literal["include", "only"] | None = None,
+    only: Filter | None = None,
 ) -> dict[UUID, Any]:
-    """The representations of some records by id; those that are not there are left out."""
+    """The representations of some records by id; those that are not there are left out.
+
+    So are those that do not pass `only`.
+    """
+    only = only or Filter()
     fields = selection.columns
     # One id is not an array of one: PostgreSQL plans a statement with an array each time anew.
     single = len(ids) == 1
     statement = prepared(
         listing,
-        ("rows", fields, deleted, single),
-        lambda: _select_rows(listing, fields, deleted, single=single),
+        ("rows", fields, deleted, single, only.shape),
+        lambda: _select_rows(listing, fields, deleted, only, single=single),
     )
-    asked = {"id": ids[0]} if single else {"ids": list(ids)}
-    rows = await tx.fetch(
-        statement.sql, *statement.args({"organization": tx.organization_id, **asked})
-    )
+    values: dict[str, Any] = {"organization": tx.organization_id}
+    values |= {"id": ids[0]} if single else {"ids": list(ids)}
+    values.update(zip(value_names(only), only.values, strict=True))
+    rows = await tx.fetch(statement.sql, *statement.args(values))
     data = made(listing, selection, rows)
     return {row[-1]: record for row, record in zip(rows, data, strict=True)}
 
 
 def _select_rows(
-    listing: Listing, fields: tuple[str, ...], deleted: str | None, *, single: bool
+    listing: Listing, fields: tuple[str, ...], deleted: str | None, only: Filter, *, single: bool
 ) -> Select[Any]:
     model = listing.model
     query = select(*listing.expressions(fields), model.id.label("row_id"))
@@ -302,4 +318,7 @@ def _select_rows(
         if single
         else func.any(bindparam("ids", type_=ARRAY(model.id.type)))
     )
-    return base(listing, query, deleted).where(model.id == wanted)
+    query = base(listing, query, deleted).where(model.id == wanted)
+    return (
+        query if only == Filter() else query.where(condition(only.shape, listing, model, Binds()))
+    )

@@ -58,7 +58,7 @@ async def read_related(
     Its cursors are those of the target's own list under a filter by the parent.
     """
     listing = relation.target()
-    sorts = sorts_of(listing, query.sort)
+    sorts = sorts_of(listing, query.sort, tx.actor)
     contexts = {parent: _context(tx, relation, parent, query, sorts) for parent in parents}
     key = tx.database.signing_key
     values: dict[str, Any] = {
@@ -101,7 +101,7 @@ def _context(
         relation.target().entity,
         [(s.name, s.descending) for s in sorts],
         whole.shape,
-        whole.values,
+        whole.said,
         None,
         None,
     )
@@ -111,7 +111,9 @@ def _narrowed(relation: Relation, parent: UUID, filter: Filter) -> Filter:
     """The filter by which the target's own list would show the same."""
     own = ("test", relation.remote.key, "eq")
     parts = filter.shape[1] if filter.shape[0] == "and" else (filter.shape,)
-    return Filter(("and", (own, *parts)) if parts else own, [parent, *filter.values])
+    return Filter(
+        ("and", (own, *parts)) if parts else own, [parent, *filter.values], [parent, *filter.said]
+    )
 
 
 def _statement(

@@ -32,7 +32,10 @@ Cursor = Annotated[
 ]
 Sort = Annotated[
     str | None,
-    Query(max_length=200, description="`-created_at,name`: a minus sorts downwards."),
+    Query(
+        max_length=200,
+        description="`-created_at,company.name`: a minus sorts downwards; nulls come last.",
+    ),
 ]
 Search = Annotated[
     str | None,
@@ -46,6 +49,14 @@ Count = Annotated[
 ]
 Deleted = Annotated[
     Literal["include", "only"] | None, Query(description="Show records in the bin, too or only.")
+]
+AsOf = Annotated[
+    str | None,
+    Query(
+        max_length=60,
+        description="The record as it was then: `2026-03-31T12:00:00Z` or `@now-30d`. "
+        "Related records come as they are now.",
+    ),
 ]
 _PATH = re.compile(r"\[([^\[\]]{1,60})\]")
 

@@ -7,6 +7,7 @@ from fastapi import Header, Path, Request, Response
 
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.errors import Merged
+from crm_api.kit.query.moments import moment_of
 from crm_api.kit.query.selection import Selection
 from crm_api.kit.rest import answers
 
@@ -31,14 +32,17 @@ async def one(
     id: UUID,
     selection: Selection,
     if_none_match: str | None,
+    as_of: str | None = None,
 ) -> Response:
-    """The record, or that the client has it, or where it is now."""
+    """The record as it is or was, or that the client has it, or where it is now."""
     listing = service.records.listing
     asked = selection
     if "version" not in selection.fields:
         asked = Selection((*selection.fields, "version"), selection.included)
+    tx = service.tx
+    moment = moment_of("as_of", as_of, tx.now, tx.actor.time_zone)
     try:
-        row = await service.get(id, asked)
+        row = await service.get(id, asked, at=moment)
     except Merged as merged:
         return answers.moved(request, merged.target)
     etag = answers.etag_of(row.version, selection, listing.shown)

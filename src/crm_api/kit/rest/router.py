@@ -94,10 +94,11 @@ def crud_router(service: type[CrudService[Any]], *, made: type[Out] | None = Non
         tx: Reading,
         fields: params.Fields = None,
         include: params.Include = None,
+        as_of: params.AsOf = None,
         if_none_match: IfNoneMatch = None,
     ) -> Response:
         selection = Selection.of(listing, fields, include)
-        return await one(service(tx), request, id, selection, if_none_match)
+        return await one(service(tx), request, id, selection, if_none_match, as_of)
 
     async def update_record(
         id: Id,

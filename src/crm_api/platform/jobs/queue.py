@@ -184,6 +184,7 @@ def _actor(stored: Mapping[str, Any]) -> Actor:
         kind=stored["kind"],
         id=UUID(stored["id"]) if stored["id"] else None,
         scopes=frozenset(stored["scopes"]),
+        teams=frozenset(map(UUID, stored.get("teams", ()))),
         time_zone=stored["time_zone"],
         country=stored["country"],
     )

@@ -1,0 +1,36 @@
+"""A record as it was: the fold of its events up to a moment."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from crm_api.kit.db.json import decode
+from crm_api.kit.db.tx import Tx
+from crm_api.kit.query.listing import Listing
+
+# By the version and not by the time: of two changes that waited for each other, the later one may
+# have begun first.
+_UP_TO = (
+    "SELECT version, occurred_at, data FROM events WHERE organization_id = $1 AND record_id = $2 "
+    "AND entity = $3 AND version <= (SELECT max(version) FROM events WHERE organization_id = $1 "
+    "AND record_id = $2 AND entity = $3 AND occurred_at <= $4) ORDER BY version"
+)
+
+
+async def values_at(
+    tx: Tx, listing: Listing, id: UUID, moment: datetime
+) -> Mapping[str, Any] | None:
+    """The shown values of a record at a moment, in the bin or not; None before its creation."""
+    rows = await tx.fetch(_UP_TO, tx.organization_id, id, listing.entity, moment)
+    if not rows:
+        return None
+    values: dict[str, Any] = dict.fromkeys(listing.shown)
+    for row in rows:
+        values |= decode(row["data"])
+    values |= {"version": rows[-1]["version"], "updated_at": rows[-1]["occurred_at"]}
+    for name, known in listing.fields.items():
+        if known.kind == "uuid" and values[name] is not None:
+            # Related records are looked up by it.
+            values[name] = UUID(values[name])
+    return values
