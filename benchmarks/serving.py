@@ -60,6 +60,43 @@ class Run:
 
 
 @contextmanager
+def working(stage: Stage) -> Iterator[int]:
+    """A worker as a process of its own; its id."""
+    command = [sys.executable, "-c", "from crm_api.cli import main; main()", "worker"]
+    nowhere = subprocess.DEVNULL
+    environment = stage.environment
+    worker = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=nowhere, stderr=nowhere)
+    try:
+        yield worker.pid
+    finally:
+        worker.terminate()
+        try:
+            worker.wait(20)
+        except subprocess.TimeoutExpired:
+            worker.kill()
+
+
+def asked(
+    stage: Stage,
+    server: Server,
+    method: str,
+    path: str,
+    body: bytes = b"",
+    kind: str = "application/json",
+) -> Any:
+    """The value of an answer that is none of an error."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+    headers = {"Authorization": f"Bearer {stage.token}", "Content-Type": kind}
+    connection.request(method, path, body or None, headers)
+    answer = connection.getresponse()
+    content = answer.read()
+    connection.close()
+    if answer.status >= 400:
+        raise NotMeasured(f"{method} {path}: {answer.status} {content[:300]!r}")
+    return json.loads(content)
+
+
+@contextmanager
 def serving(stage: Stage, name: str) -> Iterator[Server]:
     """A server as a process of its own."""
     with socket.socket() as free:

@@ -5,8 +5,11 @@ commits are real. A test that changes what belongs to everybody carries the mark
 takes `own_database`.
 """
 
+import asyncio
+import os
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -21,6 +24,7 @@ import pytest
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
+from crm_api import worker as job_worker
 from crm_api.kit.db.database import Database
 from crm_api.kit.db.tx import Tx
 from crm_api.main import create_app
@@ -260,3 +264,42 @@ async def own_database(
     given = getattr(request, "param", {})
     async for made in _worlds(settings_of(own_url, servers, **given)):
         yield made
+
+
+@pytest.fixture
+async def worker(settings: Settings, app: Any) -> AsyncIterator[None]:
+    """Jobs are carried out while the test runs."""
+    stop = asyncio.Event()
+    running = asyncio.create_task(job_worker.run(settings, stop=stop))
+    yield
+    stop.set()
+    await running
+
+
+@pytest.fixture
+def worker_process(settings: Settings) -> Iterator[Callable[[], subprocess.Popen[bytes]]]:
+    """Workers of their own, which a test may kill."""
+    started: list[subprocess.Popen[bytes]] = []
+    code = (
+        "import asyncio; from crm_api.worker import run; from crm_api.settings import Settings; "
+        "asyncio.run(run(Settings(_env_file=None)))"
+    )
+
+    def start() -> subprocess.Popen[bytes]:
+        environment = {
+            **os.environ,
+            "CRM_DATABASE_URL": str(settings.database_url),
+            "CRM_REDIS_URL": str(settings.redis_url),
+            "CRM_SECRET_KEY": str(settings.secret_key),
+            "CRM_DATA_DIR": str(settings.data_dir),
+            "CRM_LOG_LEVEL": "error",
+        }
+        process = subprocess.Popen([sys.executable, "-c", code], env=environment)
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+        process.wait()

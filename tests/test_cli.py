@@ -258,6 +258,34 @@ def test_import_says_what_is_wrong(dev, crm, tmp_path):
     assert crm("import", people, "--yes", "--mapping", mapping, **here).code == 2
 
 
+def test_export_writes_a_file(dev, crm, tmp_path):
+    here = {"CRM_API_KEY": dev.api_key, "CRM_URL": dev.url}
+    target = tmp_path / "companies.ndjson"
+    options = ("--out", target, "--fields", "id,name", "--sort", "name", "--json")
+    done = crm("export", "companies", *options, **here)
+    assert done.code == 0, done.err
+    names = [json.loads(line)["name"] for line in target.read_text().splitlines()]
+    assert done.json["rows"] == len(names) > 0
+    assert done.json["format"] == "ndjson"
+    again = crm("export", "companies", *options, **here)
+    assert (again.code, "--force" in again.err) == (2, True)
+    narrow = ("--filter", '{"name": {"eq": "nobody"}}', "--force", "--format", "csv")
+    done = crm("export", "companies", "--out", target, "--fields", "id", *narrow, **here)
+    assert done.out == f"0 rows in {target}\n"
+    assert target.read_bytes() == b"id\r\n"
+    assert [path.name for path in tmp_path.iterdir()] == [target.name]
+
+
+def test_export_says_what_is_wrong(dev, crm, tmp_path):
+    here = {"CRM_API_KEY": dev.api_key, "CRM_URL": dev.url}
+    target = tmp_path / "file.csv"
+    assert crm("export", "contacts", "--out", target, "--filter", "{", **here).code == 2
+    wrong = crm("export", "contacts", "--out", target, "--fields", "gone", **here)
+    assert (wrong.code, "422" in wrong.err) == (1, True)
+    assert crm("export", "nothing", "--out", target, **here).code == 1
+    assert not target.exists()
+
+
 def test_dev_outlives_a_kill_and_ends_with_its_api(tmp_path):
     data_dir, port = tmp_path / "data", free_port()
     with dev_in(data_dir, port) as first:

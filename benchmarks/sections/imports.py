@@ -7,11 +7,7 @@ part of such a file row by row.
 
 import asyncio
 import csv
-import http.client
 import io
-import json
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -21,8 +17,8 @@ import asyncpg
 
 from benchmarks import cpu
 from benchmarks.section import NotMeasured, Outcome, Section, Setting, at_least, at_most, table
-from benchmarks.serving import Server, serving
-from benchmarks.stage import ROOT, Stage
+from benchmarks.serving import Server, asked, serving, working
+from benchmarks.stage import Stage
 
 ROWS = 100_000
 RATE = 12_000
@@ -42,7 +38,6 @@ _WRITTEN = """
     WHERE attrelid = $1::text::regclass AND attnum > 0 AND NOT attisdropped AND attidentity = ''
     ORDER BY attnum
 """
-_WORKER = "from crm_api.cli import main; main()"
 
 
 def run(setting: Setting) -> Outcome:
@@ -71,22 +66,9 @@ def measure(stage: Stage, rows: int) -> dict[str, Any]:
     file, bad = people(range(new, new + rows))
     # The worker may still be starting, and first uses take longer: not what is measured.
     first = people(range(new + rows, new + rows + 200))
-    with serving(stage, "ours") as server:
-        nowhere = subprocess.DEVNULL
-        command = [sys.executable, "-c", _WORKER, "worker"]
-        environment = stage.environment
-        worker = subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdout=nowhere, stderr=nowhere
-        )
-        try:
-            _measure(stage, server, worker.pid, *first, 200)
-            return _measure(stage, server, worker.pid, file, bad, rows)
-        finally:
-            worker.terminate()
-            try:
-                worker.wait(20)
-            except subprocess.TimeoutExpired:
-                worker.kill()
+    with serving(stage, "ours") as server, working(stage) as worker:
+        _measure(stage, server, worker, *first, 200)
+        return _measure(stage, server, worker, file, bad, rows)
 
 
 def people(numbers: range) -> tuple[bytes, int]:
@@ -129,7 +111,7 @@ def _measure(
     started = time.monotonic()
     used = cpu.of_process(worker), cpu.of_family(stage.postgres_pid)
     while True:
-        found = _ask(stage, server, "GET", f"/v1/jobs/{job}")
+        found = asked(stage, server, "GET", f"/v1/jobs/{job}")
         if found["status"] in {"succeeded", "failed", "cancelled"}:
             break
         if time.monotonic() > begun + _GIVE_UP_S or not Path(f"/proc/{worker}").exists():
@@ -137,7 +119,7 @@ def _measure(
         time.sleep(0.05)
     ended = time.monotonic()
     app, pg = cpu.of_process(worker) - used[0], cpu.of_family(stage.postgres_pid) - used[1]
-    record = _ask(stage, server, "GET", f"/v1/imports/{id}")
+    record = asked(stage, server, "GET", f"/v1/imports/{id}")
     made = stage.query(count)[0][0] - before
     if found["status"] != "succeeded" or made != rows - bad or record["counts"]["error"] != bad:
         raise NotMeasured(f"{made} contacts, not {rows - bad}: {found} {record['counts']}")
@@ -197,23 +179,9 @@ def _start(stage: Stage, server: Server, file: bytes) -> tuple[str, str]:
         for head, value in parts.items()
     )
     kind = f"multipart/form-data; boundary={mark}"
-    made = _ask(stage, server, "POST", "/v1/imports", body + f"--{mark}--\r\n".encode(), kind)
-    started = _ask(stage, server, "POST", f"/v1/imports/{made['id']}/start")
+    made = asked(stage, server, "POST", "/v1/imports", body + f"--{mark}--\r\n".encode(), kind)
+    started = asked(stage, server, "POST", f"/v1/imports/{made['id']}/start")
     return made["id"], started["job_id"]
-
-
-def _ask(
-    stage: Stage, server: Server, method: str, path: str, body: bytes = b"", kind: str = ""
-) -> Any:
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
-    headers = {"Authorization": f"Bearer {stage.token}", "Content-Type": kind}
-    connection.request(method, path, body or None, headers)
-    answer = connection.getresponse()
-    content = answer.read()
-    connection.close()
-    if answer.status >= 400:
-        raise NotMeasured(f"{method} {path}: {answer.status} {content[:300]!r}")
-    return json.loads(content)
 
 
 SECTION = Section("Import of people from CSV", run, within_s=360)

@@ -56,7 +56,17 @@ async def planned(world):
             "ApiKeyWhere": [name, {"name": None}],
         },
         cursors=[companies, contacts],
-        sorts=["-createdAt", "updatedAt", "-id", "ownerId", "version", "name", "-title", "noSuch"],
+        sorts=[
+            "-createdAt",
+            "updatedAt",
+            "-id",
+            "ownerId",
+            "company.name",
+            "name",
+            "-title",
+            "noSuch",
+        ],
+        views=[row["id"] for row in made if "is_pinned" in row],
     )
     return Planned([api, few], pool)
 

@@ -28,6 +28,7 @@ class Pool:
     filters: dict[str, list[Any]]
     cursors: list[str]
     sorts: list[str]
+    views: list[str]
 
 
 @dataclass
@@ -119,6 +120,9 @@ class _Maker:
                 continue
             if name in {"after", "search"} and not self.chance(3):
                 continue
+            # A past state is never planned, and a view rarely there.
+            if name in {"asOf", "view"} and not self.chance(8):
+                continue
             kind = str(argument.type)
             nullable = not is_non_null_type(argument.type)
             value = None if nullable and self.chance(8) else self.value(name, kind)
@@ -137,6 +141,10 @@ class _Maker:
             return [self.draw(st.sampled_from(self.pool.sorts))]
         if name == "after":
             return self.draw(st.sampled_from([None, None, *self.pool.cursors]))
+        if name == "asOf":
+            return self.one_of("@now", "@now-1d", "soon")
+        if name == "view":
+            return self.draw(st.sampled_from([None, *self.pool.views]))
         assert name == "search", name
         return self.one_of("person", "example", "sample", "!")
 

@@ -307,6 +307,30 @@ async def _varied_employments(api: Api) -> list[Body]:
     ]
 
 
+async def _least_view(api: Api) -> Body:
+    # Shared, so that the keys of the tests see each other's.
+    return {"name": "Example", "target": "contact", "sharing": "organization"}
+
+
+async def _varied_views(api: Api) -> list[Body]:
+    shared: Body = await _least_view(api)
+    full = {
+        "filter": {"or": [{"lifecycle": {"eq": "lead"}}, {"created_at": {"gte": "@now-30d"}}]},
+        "sort": ["-created_at", "company.name"],
+        "fields": ["id", "name", "company.name"],
+        "include": ["company.parent"],
+        "is_pinned": True,
+    }
+    return [
+        {**shared, **full},
+        {**shared, **full, "name": "example", "is_default": True},
+        {**shared, "target": "company", "filter": {"tags": {"has": "vip"}}},
+        {**shared, "sort": ["name"], "owner_id": "01990000-0000-7000-8000-00000000beef"},
+        {"name": "Example", "target": "employment"},
+        {"name": "Beispiel", "target": "company", "is_default": True},
+    ]
+
+
 FACTORIES: dict[str, Factory] = {
     "api_keys": Factory(
         _least_key, _varied_keys, {"name": "Changed"}, "owner_id", "name", {"name": 1}
@@ -362,6 +386,14 @@ FACTORIES: dict[str, Factory] = {
         "title",
         "is_primary",
         {"is_primary": "perhaps"},
+    ),
+    "views": Factory(
+        _least_view,
+        _varied_views,
+        {"name": "Changed"},
+        "owner_id",
+        "name",
+        {"is_pinned": "perhaps"},
     ),
 }
 

@@ -48,9 +48,9 @@ def nested(annotation: Any) -> type[BaseModel] | None:
 
 
 def body_as_graph(value: Any, *, deep: bool = True) -> Any:
-    """A REST body as a GraphQL input; `custom` and `external_ids` keep their own keys."""
+    """A REST body as a GraphQL input; `custom`, `external_ids` and a saved filter keep their keys."""
     if isinstance(value, dict) and deep:
-        kept = {"custom", "external_ids"}
+        kept = {"custom", "external_ids", "filter"}
         return {camel(k): body_as_graph(v, deep=k not in kept) for k, v in value.items()}
     if isinstance(value, list):
         return [body_as_graph(item, deep=deep) for item in value]

@@ -9,7 +9,7 @@ import structlog
 import typer
 from pydantic import ValidationError
 
-from crm_api.cli import imports, schema
+from crm_api.cli import exports, imports, schema
 from crm_api.cli.output import Failed, fail, print_json, say
 from crm_api.settings import MissingSetting, Settings
 
@@ -33,6 +33,7 @@ app = typer.Typer(
 organizations = typer.Typer(help="Organizations: each sees its own data alone.", epilog=EPILOG)
 app.add_typer(organizations, name="org", no_args_is_help=True)
 app.command("import", epilog=EPILOG)(imports.import_file)
+app.command("export", epilog=exports.EPILOG)(exports.export_file)
 app.command("schema", epilog=EPILOG)(schema.schema)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]

@@ -2,25 +2,20 @@
 
 import json
 import sys
-import time
 from collections.abc import Callable
 from enum import StrEnum
 from io import BufferedReader, FileIO
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
-import httpx
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn
+from rich.progress import Progress
 from rich.table import Table
 
 from crm_api.cli.output import Failed, err, out, print_json, say
+from crm_api.cli.service import Service, address_of, follow, progress_bar
 
-LOOK_S = 0.3
-# How long the service may be away while a job runs.
-AWAY_S = 60.0
-UNAVAILABLE = 503
 EPILOG = "Exit codes: 0 done, even when rows were rejected; 1 failed; 2 wrong usage."
 
 
@@ -68,7 +63,7 @@ def import_file(
     if not (yes or dry_run) and (as_json or not sys.stdin.isatty()):
         raise Failed("nobody can be asked here; say --yes or --dry-run", code=2)
     fields = _read_mapping(mapping)
-    url, key = _address(url, key)
+    url, key = address_of(url, key)
     form = {"entity": entity.value, "encoding": encoding, "delimiter": delimiter}
     made, errors = _imported(
         Service(url, key),
@@ -99,7 +94,7 @@ def _imported(
     run: bool,
     tell: bool,
 ) -> tuple[dict[str, Any], Path | None]:
-    with opened as service, _progress() as progress:
+    with opened as service, progress_bar() as progress:
         made = _upload(service, progress, file, {k: v for k, v in form.items() if v})
         made = _adjust(service, made, *wishes)
         if tell:
@@ -121,71 +116,6 @@ def _print_result(made: dict[str, Any], errors: Path | None, *, dry_run: bool) -
     keep = ("id", "status", "filename", "rows", "counts", "mapping")
     shown = {name: made[name] for name in keep}
     print_json(shown | {"dry_run": dry_run, "errors_file": str(errors) if errors else None})
-
-
-class Service:
-    """The REST API as a client sees it; a problem document becomes `Failed`."""
-
-    def __init__(self, url: str, key: str) -> None:
-        self._url = url
-        self._client = httpx.Client(
-            base_url=url,
-            headers={"Authorization": f"Bearer {key}"},
-            # A large upload is written to disk before it is answered.
-            timeout=httpx.Timeout(60.0, read=300.0, connect=10.0),
-        )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._client.close()
-
-    def ask(self, method: str, path: str, **options: Any) -> Any:
-        """The JSON of an answer."""
-        return self._checked(self._send(method, path, **options)).json()
-
-    def save(self, path: str, target: Path) -> None:
-        """Write an answer to a file as it arrives."""
-        with self._client.stream("GET", path) as answer:
-            if answer.is_error:
-                answer.read()
-            self._checked(answer)
-            with target.open("wb") as file:
-                for chunk in answer.iter_bytes():
-                    file.write(chunk)
-
-    def patient(self, path: str) -> Any:
-        """The JSON of a GET, though the service be away for a moment."""
-        deadline = time.monotonic() + AWAY_S
-        while True:
-            try:
-                answer = self._client.get(path)
-            except httpx.TransportError as error:
-                if time.monotonic() > deadline:
-                    raise Failed(f"{self._url} does not answer: {error}") from None
-            else:
-                if answer.status_code != UNAVAILABLE:
-                    return self._checked(answer).json()
-                if time.monotonic() > deadline:
-                    self._checked(answer)
-            time.sleep(1)
-
-    def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
-        try:
-            return self._client.request(method, path, **options)
-        except httpx.TransportError as error:
-            raise Failed(f"{self._url} does not answer: {error}") from None
-
-    def _checked(self, answer: httpx.Response) -> httpx.Response:
-        if not answer.is_error:
-            return answer
-        try:
-            problem = answer.json()
-            lines = [problem["detail"], *(e["message"] for e in problem.get("errors", ()))]
-        except (ValueError, KeyError, TypeError):
-            lines = [answer.text[:200] or answer.reason_phrase]
-        raise Failed(f"{answer.status_code} {' '.join(dict.fromkeys(lines))}")
 
 
 class _Watched(BufferedReader):
@@ -213,26 +143,6 @@ def _read_mapping(path: Path | None) -> dict[str, str | None] | None:
     return found  # pyright: ignore[reportUnknownVariableType]
 
 
-def _address(url: str | None, key: str | None) -> tuple[str, str]:
-    from crm_api.dev.data_dir import DataDir, url_of
-    from crm_api.settings import Settings
-
-    settings = Settings()  # pyright: ignore[reportCallIssue]
-    if key is None:
-        demo = DataDir(settings.data_dir).find_demo_key()
-        if demo is None:
-            raise Failed("give --key or CRM_API_KEY; there is no demo key here", code=2)
-        key = demo.api_key
-    return (url or url_of(settings)).rstrip("/"), key
-
-
-def _progress() -> Progress:
-    columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn()
-    # On stderr, so that stdout holds the result alone.
-    hidden = not err.is_terminal
-    return Progress(*columns, MofNCompleteColumn(), console=err, transient=True, disable=hidden)
-
-
 def _upload(service: Service, progress: Progress, file: Path, form: dict[str, str]) -> Any:
     bar = progress.add_task("Uploading", total=file.stat().st_size)
     with _Watched(file, lambda read: progress.advance(bar, read)) as content:
@@ -258,19 +168,7 @@ def _adjust(
 def _run(service: Service, progress: Progress, made: Any, verb: str, label: str) -> Any:
     path = f"/v1/imports/{made['id']}"
     job_id = service.ask("POST", f"{path}/{verb}")["job_id"]
-    bar = progress.add_task(label, total=made["rows"] or None)
-    while True:
-        job = service.patient(f"/v1/jobs/{job_id}")
-        done, total = job["progress"]["done"], job["progress"]["total"]
-        progress.update(bar, completed=done, total=total or made["rows"] or None)
-        if job["status"] not in {"queued", "running"}:
-            break
-        time.sleep(LOOK_S)
-    progress.remove_task(bar)
-    if job["status"] != "succeeded":
-        problem: dict[str, Any] = job["error"] or {}
-        detail: str = problem.get("detail", "no reason given")
-        raise Failed(f"import {made['id']} {job['status']}: {detail}")
+    follow(service, progress, job_id, f"import {made['id']}", label, total=made["rows"] or None)
     return service.patient(path)
 
 

@@ -194,6 +194,11 @@ class Invalid(CrmError):
         """One mistake in the query string."""
         return cls(message, code=code, faults=[Fault(code, message, parameter=name)])
 
+    def in_body(self) -> "Invalid":
+        """The same mistakes where a body says what a query string could: pointers in both cases."""
+        faults = [Fault(f.code, f.message, f.pointer or f"/{f.parameter}") for f in self.faults]
+        return Invalid(self.detail, code=self.own_code, faults=faults)
+
 
 class TooMany(CrmError):
     """Over a limit; `Retry-After` says when."""

@@ -249,3 +249,11 @@ class Out(BaseModel):
     custom: dict[str, Any] = Field(description="Fields of your own.")
     external_ids: dict[str, str] = Field(description="Ids in other systems.")
     deleted_at: datetime | None = Field(description="Set while the record is in the bin.")
+
+
+class TombstoneOut(BaseModel):
+    """A record that is in the bin or gone, or whose id leads to another one."""
+
+    id: UUID
+    deleted_at: datetime
+    merged_into: UUID | None

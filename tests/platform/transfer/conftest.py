@@ -1,60 +1,16 @@
-"""A worker beside the application, and a client that sends files."""
+"""A client that sends files."""
 
 import asyncio
 import csv
 import io
-import os
-import subprocess
-import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from crm_api import worker as job_worker
-from crm_api.settings import Settings
 from support.clients import Api
-
-
-@pytest.fixture
-async def worker(settings: Settings, app: Any) -> AsyncIterator[None]:
-    """Jobs are carried out while the test runs."""
-    stop = asyncio.Event()
-    running = asyncio.create_task(job_worker.run(settings, stop=stop))
-    yield
-    stop.set()
-    await running
-
-
-@pytest.fixture
-def worker_process(settings: Settings) -> Iterator[Callable[[], subprocess.Popen[bytes]]]:
-    """Workers of their own, which a test may kill."""
-    started: list[subprocess.Popen[bytes]] = []
-    code = (
-        "import asyncio; from crm_api.worker import run; from crm_api.settings import Settings; "
-        "asyncio.run(run(Settings(_env_file=None)))"
-    )
-
-    def start() -> subprocess.Popen[bytes]:
-        environment = {
-            **os.environ,
-            "CRM_DATABASE_URL": str(settings.database_url),
-            "CRM_REDIS_URL": str(settings.redis_url),
-            "CRM_SECRET_KEY": str(settings.secret_key),
-            "CRM_DATA_DIR": str(settings.data_dir),
-            "CRM_LOG_LEVEL": "error",
-        }
-        process = subprocess.Popen([sys.executable, "-c", code], env=environment)
-        started.append(process)
-        return process
-
-    yield start
-    for process in started:
-        if process.poll() is None:
-            process.kill()
-        process.wait()
 
 
 @dataclass

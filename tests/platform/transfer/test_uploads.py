@@ -6,7 +6,8 @@ from uuid import uuid4
 
 import pytest
 
-from crm_api.platform.transfer.uploads import YOUNG_S, remove_orphans
+from crm_api.kit.files import YOUNG_S
+from crm_api.platform.transfer.uploads import remove_orphans
 from support.clients import problem
 
 

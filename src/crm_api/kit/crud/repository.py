@@ -1,6 +1,7 @@
 """How rows of one collection are found: the only place that selects."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 from uuid import UUID
@@ -11,8 +12,17 @@ from crm_api.kit.db.base import Entity
 from crm_api.kit.db.json import decode
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Merged, NotFound
+from crm_api.kit.query.changes import (
+    Changes,
+    changed_after,
+    cursor_of,
+    position_of,
+    tombstones,
+)
+from crm_api.kit.query.compile import Binds, condition
+from crm_api.kit.query.filters import Filter
 from crm_api.kit.query.listing import Listing
-from crm_api.kit.query.page import Page, read_page, read_rows
+from crm_api.kit.query.page import Page, read_page, read_rows, value_names
 from crm_api.kit.query.past import values_at
 from crm_api.kit.query.related import include, read_related
 from crm_api.kit.query.relevance import Relevance, read_hits
@@ -40,9 +50,19 @@ class Repository(Generic[E]):
     def __init__(self, tx: Tx) -> None:
         self.tx = tx
 
+    def visible(self) -> Filter:
+        """What the actor may see of the collection, beyond what its scopes say: all of it."""
+        return Filter()
+
     def select(self) -> Select[E]:
-        """The organization's records, those in the bin too."""
-        return select(self.model).where(self.model.organization_id == self.tx.organization_id)
+        """The organization's records that the actor may see, those in the bin too."""
+        query = select(self.model).where(self.model.organization_id == self.tx.organization_id)
+        only = self.visible()
+        if only == Filter():
+            return query
+        seen = condition(only.shape, self.listing, self.model, Binds())
+        values = zip(value_names(only), only.values, strict=True)
+        return query.where(seen).params(organization=self.tx.organization_id, **dict(values))
 
     async def find(self, id: UUID, *, lock: bool = False, deleted: bool = False) -> E | None:
         """A record to work on, or None; `lock` keeps others from changing it till the commit."""
@@ -81,6 +101,7 @@ class Repository(Generic[E]):
 
     async def page(self, query: PageQuery) -> Page:
         """A page of representations."""
+        query = replace(query, filter=query.filter.both(self.visible()))
         relevant = query.search is not None and query.sort is None
         read = read_hits if relevant else read_page
         found = await read(self.tx, self.listing, query)
@@ -125,6 +146,8 @@ class Repository(Generic[E]):
         Related records come as they are now.
         """
         selection = selection or Selection(self.listing.shown)
+        if not await self.sees(id):
+            raise await self.absence(id)
         values = await values_at(self.tx, self.listing, id, moment)
         if values is None:
             raise NotFound(f"There was no {self.model.entity} with the id {id} then.")
@@ -132,13 +155,41 @@ class Repository(Generic[E]):
         await include(self.tx, selection, [row])
         return row
 
+    async def changes(
+        self, after: str | None, limit: int, selection: Selection | None = None
+    ) -> Changes:
+        """A stretch of the sync feed, which begins with all there is; see `query/changes.py`."""
+        tx, listing = self.tx, self.listing
+        selection = selection or Selection(listing.shown)
+        start = await position_of(tx, listing, after)
+        if start.walk is not None:
+            walk = PageQuery(selection, sort="id", limit=limit, cursor=start.walk or None)
+            page = await self.page(walk)
+            end = replace(start, walk=page.next_cursor)
+            return Changes(page.data, [], cursor_of(tx, listing, end), more=True)
+        found = await changed_after(tx, listing, start, limit)
+        rows = await self.rows(list(found.records), selection)
+        gone = [id for id in found.records if id not in rows]
+        removed = await tombstones(tx, listing, gone, found.records)
+        return Changes(
+            list(rows.values()), removed, cursor_of(tx, listing, found.end), more=found.more
+        )
+
+    async def sees(self, id: UUID) -> bool:
+        """Whether the actor may see this record, if there is one."""
+        if self.visible() == Filter():
+            return True
+        return id in await self._rows([id], Selection(("id",)), "include")
+
     async def _rows(
         self,
         ids: Sequence[UUID],
         selection: Selection,
         deleted: Literal["include", "only"] | None = None,
     ) -> dict[UUID, Any]:
-        found = await read_rows(self.tx, self.listing, ids, selection, deleted=deleted)
+        found = await read_rows(
+            self.tx, self.listing, ids, selection, deleted=deleted, only=self.visible()
+        )
         if selection.extended:
             await include(self.tx, selection, list(found.values()))
         return found

@@ -17,8 +17,10 @@ from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Fault, Merged, Stale
 from crm_api.kit.ids import new_id
 from crm_api.kit.money import shown_amount
+from crm_api.kit.query.changes import Changes
 from crm_api.kit.query.page import Page
 from crm_api.kit.query.selection import PageQuery, Selection
+from crm_api.kit.query.views import viewed
 from crm_api.kit.schema import Create, Update
 
 E = TypeVar("E", bound=Entity)
@@ -82,7 +84,7 @@ class CrudService(Generic[E]):
     async def page(self, query: PageQuery) -> Page:
         """A page of representations."""
         self.tx.actor.require(f"{self.area}:read")
-        return await self.records.page(query)
+        return await self.records.page(await viewed(self.tx, self.records.listing, query))
 
     async def get(
         self, id: UUID, selection: Selection | None = None, *, at: datetime | None = None
@@ -107,6 +109,13 @@ class CrudService(Generic[E]):
         """Representations by id; those that are missing are left out."""
         self.tx.actor.require(f"{self.area}:read")
         return await self.records.rows(list(ids), selection)
+
+    async def changes(
+        self, after: str | None, limit: int, selection: Selection | None = None
+    ) -> Changes:
+        """A stretch of the sync feed: all there is at first, then what changes."""
+        self.tx.actor.require(f"{self.area}:read")
+        return await self.records.changes(after, limit, selection)
 
     async def related(self, name: str, ids: Iterable[UUID], query: PageQuery) -> dict[UUID, Page]:
         """A page of a to-many relation for each of these records, read together."""

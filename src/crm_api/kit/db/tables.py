@@ -1,14 +1,15 @@
-"""The kit's own tables: what happened, what must happen, and how records are found."""
+"""The kit's own tables: what happened, what must happen, how records are found and looked at."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from sqlalchemy import BigInteger, CheckConstraint, Identity, Index, SmallInteger, text
 from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column
 
-from crm_api.kit.db.base import Base, KeyText, TenantRow
+from crm_api.kit.db.base import Base, Entity, KeyText, TenantRow
+from crm_api.kit.db.columns import one_of, ordered
 
 # xid8 has no leakproof operators, so the transaction id is kept as a bigint (ADR-0005).
 CURRENT_TRANSACTION = text("(pg_current_xact_id()::text::bigint)")
@@ -158,6 +159,46 @@ class SearchWord(Base):
     organization_id: Mapped[UUID] = mapped_column(primary_key=True)
     word: Mapped[str] = mapped_column(KeyText, primary_key=True)
     record_id: Mapped[UUID] = mapped_column(primary_key=True)
+
+
+Sharing = Literal["private", "organization"]
+
+
+class View(Entity):
+    """A way to look at a collection that somebody has saved; `platform/views` keeps them."""
+
+    __tablename__ = "views"
+    __table_args__ = (
+        one_of("sharing", Sharing),
+        *ordered("views", "created_at", "updated_at"),
+        # One view is what everybody begins with, and one what its owner does.
+        Index(
+            "uq_views_organization_id_target",
+            "organization_id",
+            "target",
+            unique=True,
+            postgresql_where=text("is_default AND sharing = 'organization' AND deleted_at IS NULL"),
+        ),
+        Index(
+            "uq_views_organization_id_owner_id",
+            "organization_id",
+            "target",
+            "owner_id",
+            unique=True,
+            postgresql_where=text("is_default AND sharing = 'private' AND deleted_at IS NULL"),
+        ),
+    )
+    entity = "view"
+
+    target: Mapped[str] = mapped_column(KeyText)
+    name: Mapped[str] = mapped_column(KeyText)
+    filter: Mapped[dict[str, Any]]
+    sort: Mapped[list[str]]
+    fields: Mapped[list[str]]
+    include: Mapped[list[str]]
+    sharing: Mapped[str] = mapped_column(KeyText)
+    is_pinned: Mapped[bool]
+    is_default: Mapped[bool]
 
 
 class RecordRedirect(Base):

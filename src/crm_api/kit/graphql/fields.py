@@ -17,12 +17,14 @@ from crm_api.kit.graphql.reads import READS, Many, One
 from crm_api.kit.graphql.relations import (
     asked,
     asks_total,
+    changes_of,
     connected,
     connection_of,
     pascal,
 )
 from crm_api.kit.graphql.types import input_from
 from crm_api.kit.query.moments import moment_of
+from crm_api.kit.query.page import MAX_LIMIT
 from crm_api.kit.schema import Create, Name, Schema, Source, Update, upsert_of
 
 
@@ -48,6 +50,8 @@ class Collection:
     def query(self) -> type:
         """`contact(id:)` and `contacts(where:, orderBy:, first:, after:)`."""
         fields = {self.single: self._one(), self.plural: self._many()}
+        if self.service.plain:
+            fields[f"{self.single}_changes"] = self._changes()
         if self.service.plain and self.service.upserts:
             fields[f"{self.single}_by_external_id"] = self._one_by_external()
         return strawberry.type(
@@ -125,6 +129,7 @@ class Collection:
             first: int = 50,
             after: str | None = None,
             search: str | None = None,
+            view: UUID | None = None,
         ) -> Any:
             tx = info.context.tx
             query = asked(
@@ -135,16 +140,35 @@ class Collection:
                 first=first,
                 after=after,
                 search=search,
+                view=view,
                 total=asks_total(info),
             )
             return connected(await service(tx).page(query), after)
 
         resolver.__annotations__["where"] = Optional[where_of(listing)]  # noqa: UP045
         resolver.__annotations__["return"] = self.connection
-        description = f"A page of {self.plural}."
+        description = f"A page of {self.plural}, through a saved view if one is named."
         return strawberry.field(
             resolver=resolver, description=description, metadata={READS: Many(service)}
         )
+
+    def _changes(self) -> Any:
+        service = self.service
+
+        async def resolver(info: GraphInfo, first: int = 50, after: str | None = None) -> Any:
+            found = await service(info.context.tx).changes(after, min(max(first, 1), MAX_LIMIT))
+            return {
+                "nodes": found.data,
+                "removed": found.removed,
+                "next_cursor": found.next_cursor,
+                "more": found.more,
+            }
+
+        resolver.__annotations__["return"] = changes_of(self.single, self.node)
+        description = (
+            f"The sync feed of {self.plural}: without `after` all there is, then what has changed."
+        )
+        return strawberry.field(resolver=resolver, description=description)
 
     def _create(self, shape: type[Create]) -> Any:
         service = self.service

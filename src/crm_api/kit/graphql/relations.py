@@ -2,6 +2,7 @@
 
 import re
 from typing import Any, Optional
+from uuid import UUID
 
 import strawberry
 from graphql import FieldNode, FragmentSpreadNode, InlineFragmentNode
@@ -11,10 +12,12 @@ from crm_api.kit.db.tx import Tx
 from crm_api.kit.graphql.context import GraphInfo
 from crm_api.kit.graphql.filters import filter_of, where_of
 from crm_api.kit.graphql.reads import READS, Related
+from crm_api.kit.graphql.types import output_type
 from crm_api.kit.query.filters import Filter, parse
 from crm_api.kit.query.listing import Listing
 from crm_api.kit.query.page import MAX_LIMIT, Page
 from crm_api.kit.query.selection import PageQuery, Selection
+from crm_api.kit.schema import TombstoneOut
 
 
 @strawberry.type
@@ -42,6 +45,17 @@ def connection_of(entity: str, node: type) -> type:
     return strawberry.type(type(f"{name}Connection", (), {"__annotations__": annotations}))
 
 
+def changes_of(entity: str, node: type) -> type:
+    """The type of a stretch of the sync feed."""
+    annotations = {
+        "nodes": list[node],
+        "removed": list[output_type(TombstoneOut)],
+        "next_cursor": str,
+        "more": bool,
+    }
+    return strawberry.type(type(f"{pascal(entity)}Changes", (), {"__annotations__": annotations}))
+
+
 def asked(
     listing: Listing,
     tx: Tx,
@@ -51,6 +65,7 @@ def asked(
     first: int = 50,
     after: str | None = None,
     search: str | None = None,
+    view: UUID | None = None,
     total: bool = False,
     selection: Selection | None = None,
 ) -> PageQuery:
@@ -64,6 +79,7 @@ def asked(
         cursor=after,
         search=search,
         count="exact" if total else None,
+        view=view,
     )
 
 

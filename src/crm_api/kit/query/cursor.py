@@ -26,24 +26,24 @@ def seal(key: bytes, context: bytes, values: Sequence[Any]) -> str:
     return urlsafe_b64encode(_sign(key, payload) + payload).rstrip(b"=").decode()
 
 
-def unseal(key: bytes, context: bytes, cursor: str) -> list[Any]:
-    """The sort values back, as JSON values; raises `Invalid`."""
+def unseal(key: bytes, context: bytes, cursor: str, *, parameter: str = "cursor") -> list[Any]:
+    """The sort values back, as JSON values; raises `Invalid`, which names the parameter."""
     try:
         raw = urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4))
     except ValueError:
-        raise _invalid() from None
+        raise _invalid(parameter) from None
     signature, payload = raw[:_SIGNATURE], raw[_SIGNATURE:]
     if not hmac.compare_digest(signature, _sign(key, payload)):
-        raise _invalid()
+        raise _invalid(parameter)
     if payload[:_BINDING] != context:
         raise Invalid.parameter(
-            "cursor", "cursor_mismatch", "The cursor belongs to another filter or sort."
+            parameter, "cursor_mismatch", "The cursor belongs to another filter or sort."
         )
     return msgspec.json.decode(payload[_BINDING:])
 
 
-def _invalid() -> Invalid:
-    return Invalid.parameter("cursor", "invalid_cursor", "Not a cursor of this service.")
+def _invalid(parameter: str) -> Invalid:
+    return Invalid.parameter(parameter, "invalid_cursor", "Not a cursor of this service.")
 
 
 def _sign(key: bytes, payload: bytes) -> bytes:

@@ -213,10 +213,11 @@ def select_page(
     if nulls is not None:
         query = query.where(_after(sorts, nulls))
     limit = bindparam("limit") if reach is None else literal_column(str(reach))
-    return query.order_by(*[_order(sort) for sort in sorts]).limit(limit)
+    return query.order_by(*[order_of(sort) for sort in sorts]).limit(limit)
 
 
-def _order(sort: Sort) -> ColumnElement[Any]:
+def order_of(sort: Sort) -> ColumnElement[Any]:
+    """What sorts by a key, nulls last."""
     ordered = sort.column.desc() if sort.descending else sort.column.asc()
     return ordered.nulls_last() if sort.nullable and sort.descending else ordered
 

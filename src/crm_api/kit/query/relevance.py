@@ -50,7 +50,7 @@ async def read_hits(tx: Tx, listing: Listing, query: PageQuery) -> Page:
         listing.entity,
         "relevance",
         query.filter.shape,
-        query.filter.values,
+        query.filter.said,
         question.key,
     )
     key = tx.database.signing_key

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
+from uuid import UUID
 
 import msgspec
 
@@ -90,6 +91,10 @@ class PageQuery:
     search: str | None = None
     count: Literal["exact", "estimate"] | None = None
     deleted: Literal["include", "only"] | None = None
+    view: UUID | None = None
+    """A saved view through which the collection is seen."""
+    view_shows: bool = False
+    """Whether the view also says which fields are shown."""
 
 
 @dataclass(frozen=True)

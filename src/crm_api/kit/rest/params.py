@@ -2,6 +2,7 @@
 
 import re
 from typing import Annotated, Any, Literal
+from uuid import UUID
 
 from fastapi import Query, Request
 from pydantic import Field
@@ -50,6 +51,16 @@ Count = Annotated[
 Deleted = Annotated[
     Literal["include", "only"] | None, Query(description="Show records in the bin, too or only.")
 ]
+After = Annotated[
+    str | None, Query(max_length=3000, description="`next_cursor` of the stretch before.")
+]
+ViewId = Annotated[
+    UUID | None,
+    Query(
+        description="A saved view: its filter holds beside the given one; its `sort` holds, and "
+        "its `fields` and `include`, unless the request has its own."
+    ),
+]
 AsOf = Annotated[
     str | None,
     Query(
@@ -79,6 +90,7 @@ class QueryBody(Schema):
     count: Literal["exact", "estimate"] | None = None
     deleted: Literal["include", "only"] | None = None
     q: Annotated[str, Field(max_length=200)] | None = None
+    view: UUID | None = None
 
 
 def query_of(body: QueryBody, listing: Listing, tx: Tx) -> PageQuery:
@@ -92,6 +104,8 @@ def query_of(body: QueryBody, listing: Listing, tx: Tx) -> PageQuery:
         search=body.q,
         count=body.count,
         deleted=body.deleted,
+        view=body.view,
+        view_shows=not (body.fields or body.include),
     )
 
 

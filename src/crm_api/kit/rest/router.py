@@ -3,7 +3,7 @@
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, create_model
+from pydantic import BaseModel, Field, create_model
 
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.query.page import PageQuery
@@ -13,7 +13,7 @@ from crm_api.kit.rest.problems import problems
 from crm_api.kit.rest.records import ELSEWHERE, Id, IfMatch, IfNoneMatch, one
 from crm_api.kit.rest.requests import Reading, StrictRoute, Writing
 from crm_api.kit.rest.upserts import add_upserts
-from crm_api.kit.schema import Out
+from crm_api.kit.schema import Out, TombstoneOut
 
 FILTER_PARAMETER: dict[str, Any] = {
     "name": "filter",
@@ -43,6 +43,18 @@ def page_shape(out: type[BaseModel]) -> type[BaseModel]:
     )
 
 
+def changes_shape(out: type[BaseModel]) -> type[BaseModel]:
+    """The documented shape of a stretch of the sync feed of these."""
+    return create_model(
+        f"{out.__name__.removesuffix('Out')}Changes",
+        __doc__="A stretch of the sync feed: each record at most once, as it is now.",
+        data=(list[out], ...),  # pyright: ignore[reportInvalidTypeForm]
+        removed=(list[TombstoneOut], ...),
+        next_cursor=(str, Field(description="Ask `after` this for what comes next.")),
+        more=(bool, Field(description="Whether there may be more already.")),
+    )
+
+
 def crud_router(service: type[CrudService[Any]], *, made: type[Out] | None = None) -> APIRouter:
     """List, query, create, read, patch, bin and restore; `made` is what creation answers."""
     plural = service.plural
@@ -66,6 +78,7 @@ def crud_router(service: type[CrudService[Any]], *, made: type[Out] | None = Non
         q: params.Search = None,
         count: params.Count = None,
         deleted: params.Deleted = None,
+        view: params.ViewId = None,
     ) -> Response:
         page = await service(tx).page(
             PageQuery(
@@ -77,9 +90,26 @@ def crud_router(service: type[CrudService[Any]], *, made: type[Out] | None = Non
                 search=q,
                 count=count,
                 deleted=deleted,
+                view=view,
+                view_shows=not (fields or include),
             )
         )
         return answers.page(request, page)
+
+    async def list_changes(
+        tx: Reading,
+        after: params.After = None,
+        limit: params.Limit = 50,
+        fields: params.Fields = None,
+    ) -> Response:
+        """Begin without `after`: first comes all there is, then whatever has changed since.
+
+        Ask again after `next_cursor` at once while `more` is true, and from time to time later:
+        whoever applies each stretch in turn has what the collection holds. A record comes as it
+        is now, and those in `removed` are in the bin, merged into another one, or gone.
+        """
+        selection = Selection.of(listing, fields)
+        return answers.plain(await service(tx).changes(after, limit, selection))
 
     async def query_records(request: Request, tx: Reading, body: params.QueryBody) -> Response:
         page = await service(tx).page(params.query_of(body, listing, tx))
@@ -125,8 +155,16 @@ def crud_router(service: type[CrudService[Any]], *, made: type[Out] | None = Non
         methods=["GET"],
         operation_id=f"list{many}",
         summary=f"List {plural}",
-        responses=listed | problems(403, 422),
+        responses=listed | problems(403, 409, 422),
         openapi_extra={"x-filter": listing.entity, "parameters": [FILTER_PARAMETER]},
+    )
+    add(
+        "/changes",
+        list_changes,
+        methods=["GET"],
+        operation_id=f"list{single}Changes",
+        summary=f"Follow the {plural}",
+        responses={200: {"model": changes_shape(out)}} | problems(403, 422),
     )
     add(
         "/query",
@@ -134,7 +172,7 @@ def crud_router(service: type[CrudService[Any]], *, made: type[Out] | None = Non
         methods=["POST"],
         operation_id=f"query{many}",
         summary=f"List {plural} by a filter in the body",
-        responses=listed | problems(400, 403, 415, 422),
+        responses=listed | problems(400, 403, 409, 415, 422),
     )
     add(
         "",

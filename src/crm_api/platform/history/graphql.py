@@ -1,6 +1,5 @@
 """Events and history over GraphQL."""
 
-from collections.abc import Mapping
 from uuid import UUID
 
 import strawberry
@@ -9,7 +8,7 @@ from crm_api.kit.graphql.context import GraphInfo
 from crm_api.kit.graphql.types import type_from
 from crm_api.platform.history.schemas import EventPage as EventPageShape
 from crm_api.platform.history.schemas import HistoryPage as HistoryPageShape
-from crm_api.platform.history.service import HistoryService
+from crm_api.platform.history.service import HistoryService, Services
 
 
 @type_from(EventPageShape)
@@ -22,8 +21,8 @@ class HistoryPage:
     """A record's changes."""
 
 
-def history_query(areas: Mapping[str, str]) -> type:
-    """`events(after:)` and `history(entity:, id:)`; `areas` names the scope of each entity."""
+def history_query(services: Services) -> type:
+    """`events(after:)` and `history(entity:, id:)` of these collections."""
 
     @strawberry.type
     class HistoryQuery:
@@ -38,7 +37,7 @@ def history_query(areas: Mapping[str, str]) -> type:
             types: list[str] | None = None,
         ) -> EventPage:
             """What happened to whatever the credential may read, in the order of the commits."""
-            service = HistoryService(info.context.tx, areas)
+            service = HistoryService(info.context.tx, services)
             return await service.feed(  # pyright: ignore[reportReturnType]
                 after=after, limit=min(max(first, 1), 200), types=types or ()
             )
@@ -48,7 +47,7 @@ def history_query(areas: Mapping[str, str]) -> type:
             self, info: GraphInfo, entity: str, id: UUID, after: str | None = None, first: int = 50
         ) -> HistoryPage:
             """The changes of a record."""
-            service = HistoryService(info.context.tx, areas)
+            service = HistoryService(info.context.tx, services)
             return await service.of_record(  # pyright: ignore[reportReturnType]
                 entity, id, cursor=after, limit=min(max(first, 1), 200)
             )

@@ -11,11 +11,10 @@ from crm_api.platform.history.rest import feed_routes, history_routes
 
 def history_module(services: Iterable[type[CrudService[Any]]]) -> Module:
     """The feed, and the history of the records of these collections."""
-    known = list(services)
-    areas = {service.repository.listing.entity: service.area for service in known}
+    known = {service.repository.listing.entity: service for service in services}
     return Module(
         name="history",
-        routers=[feed_routes(areas), history_routes(known, areas)],
+        routers=[feed_routes(known), history_routes(known)],
         tags={"events": "What happened, in the order of the commits."},
-        queries=[history_query(areas)],
+        queries=[history_query(known)],
     )

@@ -1,6 +1,5 @@
 """Events and history over REST."""
 
-from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -13,14 +12,14 @@ from crm_api.kit.rest.problems import problems
 from crm_api.kit.rest.requests import Reading
 from crm_api.kit.rest.router import new_router
 from crm_api.platform.history.schemas import EventPage, HistoryPage
-from crm_api.platform.history.service import HistoryService, types_of
+from crm_api.platform.history.service import HistoryService, Services, types_of
 
 _FEED: dict[int | str, dict[str, Any]] = {200: {"model": EventPage}}
 _HISTORY: dict[int | str, dict[str, Any]] = {200: {"model": HistoryPage}}
 
 
-def feed_routes(areas: Mapping[str, str]) -> APIRouter:
-    """`GET /v1/events`; `areas` names the scope that reads each entity."""
+def feed_routes(services: Services) -> APIRouter:
+    """`GET /v1/events`."""
     router = new_router("events", "events")
 
     @router.get(
@@ -43,24 +42,22 @@ def feed_routes(areas: Mapping[str, str]) -> APIRouter:
 
         Beside `events:read` it takes the scope that reads a record to see its events.
         """
-        service = HistoryService(tx, areas)
+        service = HistoryService(tx, services)
         found = await service.feed(after=after, limit=limit, types=types_of(types))
         return answers.plain(found)
 
     return router
 
 
-def history_routes(
-    services: Iterable[type[CrudService[Any]]], areas: Mapping[str, str]
-) -> APIRouter:
+def history_routes(services: Services) -> APIRouter:
     """`GET /{id}/history` for every collection."""
     histories = APIRouter()
-    for service in services:
-        histories.include_router(_history_of(service, areas))
+    for service in services.values():
+        histories.include_router(_history_of(service, services))
     return histories
 
 
-def _history_of(service: type[CrudService[Any]], areas: Mapping[str, str]) -> APIRouter:
+def _history_of(service: type[CrudService[Any]], services: Services) -> APIRouter:
     entity = service.repository.listing.entity
     single = "".join(word.capitalize() for word in entity.split("_"))
     own = new_router(service.plural, service.plural.replace("_", "-"))
@@ -73,7 +70,7 @@ def _history_of(service: type[CrudService[Any]], areas: Mapping[str, str]) -> AP
     )
     async def history(id: UUID, tx: Reading, cursor: Cursor = None, limit: Limit = 50) -> Response:
         """Who changed which field, when, from what to what; newest first."""
-        found = await HistoryService(tx, areas).of_record(entity, id, cursor=cursor, limit=limit)
+        found = await HistoryService(tx, services).of_record(entity, id, cursor=cursor, limit=limit)
         return answers.plain(found)
 
     return own

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from crm_api.kit.crud.service import CrudService
 from crm_api.kit.db.json import decode
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Invalid, NotFound
@@ -26,19 +27,20 @@ _FEED = (
 )
 _HISTORY = _EVENT + "AND record_id = $2 AND seq < $3 ORDER BY seq DESC LIMIT $4"
 _LAST = 2**63 - 1
+Services = Mapping[str, type[CrudService[Any]]]
 _TOPIC = re.compile(r"[a-z_]{1,40}\.([a-z_]{1,40}|\*)")
 
 
 class HistoryService:
     """What happened, to everything or to one record.
 
-    `areas` names the scope that reads each entity. Whoever may not read a record does not see its
-    events either; those of an entity without an area are for whoever may read everything.
+    `services` are the collections by the word for a record. Whoever may not read a record does not
+    see its events either; those of an unknown entity are for whoever may read everything.
     """
 
-    def __init__(self, tx: Tx, areas: Mapping[str, str]) -> None:
+    def __init__(self, tx: Tx, services: Services) -> None:
         self.tx = tx
-        self.areas = areas
+        self.services = services
 
     async def feed(
         self, *, after: str | None, limit: int, types: Sequence[str] = ()
@@ -49,7 +51,7 @@ class HistoryService:
         """
         self.tx.actor.require("events:read")
         key, context = self.tx.database.signing_key, context_of(self.tx.organization_id, "events")
-        start = unseal(key, context, after) if after else [0, 0]
+        start = unseal(key, context, after, parameter="after") if after else [0, 0]
         wanted = [] if "*" in types else list(types)
         rows = await self.tx.fetch(
             _FEED, self.tx.organization_id, start[0], start[1], limit, wanted, self._readable()
@@ -62,20 +64,20 @@ class HistoryService:
         covers = self.tx.actor.covers
         if covers("*:read"):
             return None
-        return [entity for entity, area in self.areas.items() if covers(f"{area}:read")]
+        return [entity for entity, s in self.services.items() if covers(f"{s.area}:read")]
 
     async def of_record(
         self, entity: str, id: UUID, *, cursor: str | None, limit: int
     ) -> dict[str, Any]:
         """A record's changes, newest first; raises `NotFound` if there never was such a record."""
-        self.tx.actor.require(f"{self.areas.get(entity, '*')}:read")
+        service = self.services.get(entity)
+        self.tx.actor.require(f"{service.area if service else '*'}:read")
         key = self.tx.database.signing_key
         context = context_of(self.tx.organization_id, "history", id)
         before = unseal(key, context, cursor)[0] if cursor else _LAST
         rows = await self.tx.fetch(_HISTORY, self.tx.organization_id, id, before, limit + 1)
-        if not rows and cursor is None:
-            raise NotFound(f"There is no {entity} with the id {id}.")
-        if rows and rows[0]["entity"] != entity:
+        unknown = rows[0]["entity"] != entity if rows else cursor is None
+        if unknown or (service and not await service(self.tx).records.sees(id)):
             raise NotFound(f"There is no {entity} with the id {id}.")
         more = len(rows) > limit
         rows = rows[:limit]

@@ -8,6 +8,7 @@ from uuid import UUID
 from crm_api.kit import clock
 from crm_api.kit.db.tx import unit_of_work
 from crm_api.kit.errors import CrmError, Invalid, Unavailable
+from crm_api.kit.files import new_file, place_of, remove
 from crm_api.kit.jobs import JobCancelled, JobContext, LeaseLost, runs
 from crm_api.kit.rest.problems import problem_of
 from crm_api.platform.transfer import engine
@@ -24,7 +25,7 @@ from crm_api.platform.transfer.rehearsal import Rehearsal
 from crm_api.platform.transfer.revert import revert_page
 from crm_api.platform.transfer.running import Run, counted
 from crm_api.platform.transfer.service import ImportService, format_of, plan_of
-from crm_api.platform.transfer.uploads import file_of, new_file, place_of, remove
+from crm_api.platform.transfer.uploads import file_of
 
 
 @runs(ValidateImport)

@@ -13,6 +13,7 @@ from fastapi import File, Form, Request, Response, UploadFile
 from fastapi.responses import StreamingResponse
 
 from crm_api.kit.errors import TooLarge
+from crm_api.kit.files import new_file
 from crm_api.kit.query.page import PageQuery
 from crm_api.kit.query.selection import Selection
 from crm_api.kit.rest import answers, params
@@ -20,6 +21,7 @@ from crm_api.kit.rest.problems import problems
 from crm_api.kit.rest.records import IfMatch, IfNoneMatch
 from crm_api.kit.rest.requests import Reading, Writing
 from crm_api.kit.rest.router import new_router, page_shape
+from crm_api.kit.values.formulas import harmless
 from crm_api.platform.transfer.schemas import (
     ImportOut,
     ImportStarted,
@@ -27,7 +29,6 @@ from crm_api.platform.transfer.schemas import (
     TargetFields,
 )
 from crm_api.platform.transfer.service import ImportService, target_fields
-from crm_api.platform.transfer.uploads import new_file
 
 router = new_router("imports", "imports")
 _ONE: dict[int | str, dict[str, Any]] = {200: {"model": ImportOut}}
@@ -243,18 +244,7 @@ def _faults(stretch: list[Any]) -> bytes:
 
 def _lines(rows: list[list[Any]]) -> bytes:
     text = io.StringIO()
-    csv.writer(text).writerows([[_harmless(cell) for cell in row] for row in rows])
+    csv.writer(text).writerows(
+        [[harmless(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
+    )
     return text.getvalue().encode()
-
-
-def _harmless(cell: Any) -> Any:
-    # A spreadsheet would run a cell that begins like a formula (OWASP, CSV injection).
-    if isinstance(cell, str) and cell[:1] in {"=", "@", "\t", "\r"}:
-        return "'" + cell
-    if (
-        isinstance(cell, str)
-        and cell[:1] in {"+", "-"}
-        and not cell[1:].replace(".", "").replace(" ", "").isdigit()
-    ):
-        return "'" + cell
-    return cell

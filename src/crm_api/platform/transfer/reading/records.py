@@ -8,6 +8,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from crm_api.kit.values.formulas import original
 from crm_api.platform.transfer.reading import limits
 from crm_api.platform.transfer.reading.encodings import bad_character, open_text
 from crm_api.platform.transfer.reading.layout import SEP_LINE
@@ -83,7 +84,7 @@ def _well_formed(lines: "_Lines", delimiter: str, quotechar: str) -> Iterator[Re
         mistake = lines.mistake
         if lines.chars > limits.MAX_FIELD_CHARS and max(map(len, row)) > limits.MAX_FIELD_CHARS:
             mistake = TOO_LARGE
-        yield Record([cell.strip() or None for cell in row], mistake)
+        yield Record([original(cell.strip()) or None for cell in row], mistake)
         lines.start_record()
 
 
@@ -98,7 +99,7 @@ def _split(line: str, delimiter: str, quotechar: str) -> Cells:
     reader = csv.reader(
         [line], delimiter=delimiter, quotechar=quotechar, skipinitialspace=True, strict=False
     )
-    return [cell.strip() or None for row in reader for cell in row]
+    return [original(cell.strip()) or None for row in reader for cell in row]
 
 
 class _Runaway(Exception):

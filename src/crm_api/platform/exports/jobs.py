@@ -1,0 +1,136 @@
+"""The work of exports: one statement read to its end, into a file that counts only when it is whole."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+from crm_api.kit.crud.service import columns_of
+from crm_api.kit.db.tx import Tx, unit_of_work
+from crm_api.kit.errors import Invalid
+from crm_api.kit.files import new_file, place_of, remove
+from crm_api.kit.jobs import JobContext, LeaseLost, runs
+from crm_api.kit.query.columns import Column, table_rows
+from crm_api.kit.query.listing import Listing
+from crm_api.kit.query.page import count
+from crm_api.kit.query.selection import PageQuery
+from crm_api.platform.exports.downloads import directory_of
+from crm_api.platform.exports.events import RemoveExport, RunExport
+from crm_api.platform.exports.models import Export
+from crm_api.platform.exports.service import KEPT, ExportService, read_request
+from crm_api.platform.exports.writers import (
+    MAX_SHEET_ROWS,
+    CsvWriter,
+    NdjsonWriter,
+    Writer,
+    XlsxWriter,
+)
+
+_TOLD_EVERY_S = 0.5
+
+
+@runs(RunExport)
+async def run_export(context: JobContext, message: RunExport) -> dict[str, Any]:
+    """Write the file under a name of this try alone; the export learns of it when it is whole."""
+    organization_id = context.actor.organization_id
+    path = new_file(directory_of(context.files_dir), organization_id)
+    try:
+        rows = await _write(context, message, path)
+        return await _finish(context, message, path, rows)
+    except BaseException:
+        await asyncio.shield(remove(path))
+        raise
+
+
+@runs(RemoveExport)
+async def remove_export(context: JobContext, message: RemoveExport) -> None:
+    """Remove a file whose export is in the bin."""
+    directory = directory_of(context.files_dir)
+    await remove(place_of(directory, context.actor.organization_id, message.stored_as))
+
+
+async def _write(context: JobContext, message: RunExport, path: Path) -> int:
+    # The events of this transaction are none: it holds a snapshot, and nobody up.
+    async with unit_of_work(context.tx(read_only=True)) as tx:
+        service = ExportService(tx)
+        record: Export = await service.records.get(message.export_id)
+        if record.job_id != context.job.id or record.finished_at is not None:
+            raise LeaseLost
+        listing = service.listing_of(record.target)
+        columns, query = read_request(tx, listing, columns_of(record), record.created_at)
+        total = await count(tx, listing, query, None)
+        if record.format == "xlsx" and total > MAX_SHEET_ROWS:
+            text = f"A sheet has {MAX_SHEET_ROWS:,} rows at most; export CSV, or fewer."
+            raise Invalid(text, code="too_many_rows")
+        writer = await asyncio.to_thread(_writer, record, path, columns)
+        async with _Writing(context, writer, total) as writing:
+            await writing.all(tx, listing, columns, query)
+        return writing.done
+
+
+class _Writing:
+    """A writer in a thread of its own, so that the next rows come while these are written."""
+
+    def __init__(self, context: JobContext, writer: Writer, total: int) -> None:
+        self.context, self.writer, self.total = context, writer, total
+        self.done = 0
+        self._told = 0.0
+        self._busy: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        await self._tell()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._busy is not None:
+            await asyncio.wait([self._busy])
+        await asyncio.to_thread(self.writer.close)
+
+    async def all(
+        self, tx: Tx, listing: Listing, columns: Sequence[Column], query: PageQuery
+    ) -> None:
+        """Every row there is."""
+        async for rows in table_rows(tx, listing, columns, query, text=self.writer.text):
+            await self._free()
+            self._busy = asyncio.create_task(asyncio.to_thread(self.writer.write, rows))
+            self.done += len(rows)
+            if time.monotonic() - self._told > _TOLD_EVERY_S:
+                await self._tell()
+        await self._free()
+
+    async def _free(self) -> None:
+        busy, self._busy = self._busy, None
+        if busy is not None:
+            await busy
+
+    async def _tell(self) -> None:
+        """Say how far it is, and learn whether to go on."""
+        self._told = time.monotonic()
+        async with unit_of_work(self.context.tx()) as tx:
+            await self.context.job.advance(tx, self.done, max(self.total, self.done))
+
+
+def _writer(record: Export, path: Path, columns: Sequence[Column]) -> Writer:
+    if record.format == "csv":
+        return CsvWriter(path, columns, delimiter=record.delimiter, bom=record.bom)
+    return NdjsonWriter(path, columns) if record.format == "ndjson" else XlsxWriter(path, columns)
+
+
+async def _finish(context: JobContext, message: RunExport, path: Path, rows: int) -> dict[str, Any]:
+    size = await asyncio.to_thread(_size, path)
+    async with unit_of_work(context.tx()) as tx:
+        service = ExportService(tx)
+        record = await service.records.get(message.export_id, lock=True)
+        await context.job.advance(tx, rows, rows)
+        done = {"rows": rows, "size_bytes": size, "finished_at": tx.now}
+        await service.change(
+            record,
+            {**done, "stored_as": path.name, "expires_at": tx.now + KEPT},
+            verb="completed",
+        )
+    return {"export_id": str(message.export_id), "rows": rows, "size_bytes": size}
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size

@@ -1,0 +1,137 @@
+"""Exports over REST."""
+
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import FileResponse
+
+from crm_api.kit.actor import Actor
+from crm_api.kit.crud.service import CrudService
+from crm_api.kit.db.tx import Tx, unit_of_work
+from crm_api.kit.errors import NotFound
+from crm_api.kit.files import place_of
+from crm_api.kit.query.page import PageQuery
+from crm_api.kit.query.selection import Selection
+from crm_api.kit.rest import answers, params
+from crm_api.kit.rest.problems import problems
+from crm_api.kit.rest.requests import Reading, StrictRoute, Writing, services_of
+from crm_api.kit.rest.records import IfMatch
+from crm_api.kit.rest.router import new_router, page_shape
+from crm_api.platform.exports.downloads import directory_of
+from crm_api.platform.exports.schemas import ExportInput, ExportOut, ExportStarted
+from crm_api.platform.exports.service import ExportService, opened
+
+router = new_router("exports", "exports")
+public = APIRouter(prefix="/public/exports", tags=["exports"], route_class=StrictRoute)
+_ONE: dict[int | str, dict[str, Any]] = {200: {"model": ExportOut}}
+_MANY: dict[int | str, dict[str, Any]] = {200: {"model": page_shape(ExportOut)}}
+_STARTED: dict[int | str, dict[str, Any]] = {202: {"model": ExportStarted}}
+_TYPES = {
+    "csv": "text/csv; charset=utf-8",
+    "ndjson": "application/x-ndjson",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
+_FILE: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The file.",
+        "content": {
+            kind.partition(";")[0]: {"schema": {"type": "string", "format": "binary"}}
+            for kind in _TYPES.values()
+        },
+    }
+}
+
+
+def export_routes(services: Iterable[type[CrudService[Any]]]) -> APIRouter:
+    """`POST /export` for every collection."""
+    routes = APIRouter()
+    for service in services:
+        routes.include_router(_export_of(service))
+    return routes
+
+
+def _export_of(service: type[CrudService[Any]]) -> APIRouter:
+    entity, plural = service.repository.listing.entity, service.plural
+    own = new_router(plural, plural.replace("_", "-"))
+    many = "".join(word.capitalize() for word in plural.split("_"))
+
+    @own.post(
+        "/export",
+        status_code=202,
+        operation_id=f"export{many}",
+        summary=f"Have {plural} written to a file",
+        responses=_STARTED | problems(400, 403, 409, 415, 422),
+    )
+    async def export(tx: Writing, body: ExportInput) -> Response:
+        """CSV, NDJSON or XLSX, as a job; the export then has a link to the file.
+
+        Takes the scope `export` of the collection beside `read`.
+        """
+        started = await ExportService(tx).begin(entity, body)
+        headers = {"Location": f"/v1/jobs/{started['job_id']}"}
+        return answers.plain(started, status=202, headers=headers)
+
+    return own
+
+
+@router.get(
+    "", operation_id="listExports", summary="List exports", responses=_MANY | problems(403, 422)
+)
+async def list_exports(
+    request: Request, tx: Reading, limit: params.Limit = 50, cursor: params.Cursor = None
+) -> Response:
+    """Exports, newest first."""
+    service = ExportService(tx)
+    shown = Selection(service.records.listing.shown)
+    page = await service.page(PageQuery(selection=shown, limit=limit, cursor=cursor))
+    page.data[:] = await service.completed(page.data)
+    return answers.page(request, page)
+
+
+@router.get(
+    "/{id}",
+    operation_id="getExport",
+    summary="Read an export",
+    responses=_ONE | problems(403, 404, 422),
+)
+async def read_export(id: UUID, tx: Reading) -> Response:
+    """How it stands, and where its file is."""
+    service = ExportService(tx)
+    return answers.plain((await service.completed([await service.get(id)]))[0])
+
+
+@router.delete(
+    "/{id}",
+    status_code=204,
+    operation_id="deleteExport",
+    summary="Put an export in the bin",
+    responses=problems(403, 404, 412, 422),
+)
+async def delete_export(id: UUID, tx: Writing, if_match: IfMatch = None) -> Response:
+    """Its links end at once, and its file is removed."""
+    await ExportService(tx).delete(id, expected_version=answers.version_of(if_match))
+    return Response(status_code=204)
+
+
+@public.get(
+    "/{token}",
+    operation_id="downloadExport",
+    summary="The file of an export",
+    response_class=FileResponse,
+    responses=_FILE | problems(404, 422),
+)
+async def download_export(token: str, request: Request) -> Response:
+    """Behind a signed link, which needs no credential and ends within the hour."""
+    services: Any = services_of(request)
+    organization_id, id = opened(services.database.signing_key, token)
+    actor = Actor(organization_id, "system", scopes=frozenset({"exports:read"}))
+    async with unit_of_work(Tx(services.database, actor, read_only=True)) as tx:
+        found, stored_as = await ExportService(tx).file(id)
+    path = place_of(directory_of(services.settings.files_dir), organization_id, stored_as)
+    if not path.exists():
+        raise NotFound("There is no such file any more.", code="file_gone")
+    headers = {"Cache-Control": "private, no-store"}
+    kind = _TYPES[found.format]
+    return FileResponse(path, media_type=kind, filename=found.filename, headers=headers)

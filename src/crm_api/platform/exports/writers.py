@@ -1,0 +1,189 @@
+"""Rows as the lines of a CSV or NDJSON file, or of a sheet; none of them keeps what is written."""
+
+import csv
+import os
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, cast
+
+import msgspec
+from xlsxwriter import Workbook  # pyright: ignore[reportMissingTypeStubs]
+
+from crm_api.kit.db.json import decode, encode
+from crm_api.kit.errors import Invalid
+from crm_api.kit.query.columns import Column
+from crm_api.kit.values.formulas import harmless
+
+MAX_SHEET_ROWS = 1_048_575
+"""A sheet has one more, which is the header."""
+_MAX_CELL = 32_767
+_MAX_DIGITS = 15
+Convert = Callable[[Any], Any]
+
+
+class Writer(Protocol):
+    """A file in the making."""
+
+    text: ClassVar[bool]
+    """Whether it wants values as PostgreSQL writes them, or else as Python values."""
+
+    def write(self, rows: Sequence[Any]) -> None:
+        """Add rows."""
+        ...
+
+    def close(self) -> None:
+        """Finish the file, so that it is on the disk."""
+        ...
+
+
+class CsvWriter:
+    """RFC 4180, in UTF-8; no cell is a formula, and imports read the cells as they were."""
+
+    text: ClassVar[bool] = True
+
+    def __init__(
+        self, path: Path, columns: Sequence[Column], *, delimiter: str = ",", bom: bool = False
+    ) -> None:
+        encoding = "utf-8-sig" if bom else "utf-8"
+        self._file = path.open("w", encoding=encoding, newline="", buffering=1 << 20)
+        self._rows = csv.writer(self._file, delimiter=delimiter)
+        self._rows.writerow([column.name for column in columns])
+        self._convert = _converters(columns, {"text": _harmless, "json": _listed})
+
+    def write(self, rows: Sequence[Any]) -> None:
+        """Column by column, since most of them need nothing."""
+        columns: list[Any] = list(zip(*rows, strict=True))
+        for place, convert in self._convert:
+            columns[place] = [convert(value) for value in columns[place]]
+        self._rows.writerows(zip(*columns, strict=True))
+
+    def close(self) -> None:
+        """Flush and sync."""
+        _sync_and_close(self._file)
+
+
+class NdjsonWriter:
+    """One JSON object per line, with the values that REST shows."""
+
+    text: ClassVar[bool] = False
+
+    def __init__(self, path: Path, columns: Sequence[Column]) -> None:
+        self._file = path.open("wb", buffering=1 << 20)
+        names = [f"f{n}" for n in range(len(columns))]
+        self._shape = msgspec.defstruct(
+            "Line",
+            [(name, Any) for name in names],
+            rename=dict(zip(names, (column.name for column in columns), strict=True)),
+            gc=False,
+        )
+
+    def write(self, rows: Sequence[Any]) -> None:
+        """A line for each row."""
+        make = self._shape
+        self._file.write(b"".join([encode(make(*row)) + b"\n" for row in rows]))
+
+    def close(self) -> None:
+        """Flush and sync."""
+        _sync_and_close(self._file)
+
+
+class XlsxWriter:
+    """A workbook of one sheet; texts are texts, whatever they begin with."""
+
+    text: ClassVar[bool] = False
+
+    def __init__(self, path: Path, columns: Sequence[Column]) -> None:
+        self._path = path
+        self._columns = columns
+        options = {"constant_memory": True, "tmpdir": str(path.parent)}
+        self._book: Any = Workbook(str(path), options)
+        self._sheet = self._book.add_worksheet("Export")
+        self._day = self._book.add_format({"num_format": "yyyy-mm-dd"})
+        for place, column in enumerate(columns):
+            self._sheet.write_string(0, place, column.name)
+        self._sheet.freeze_panes(1, 0)
+        self._row = 0
+
+    def write(self, rows: Sequence[Any]) -> None:
+        """Numbers, days and booleans as such where that loses nothing, all else as text."""
+        for row in rows:
+            self._row += 1
+            for place, value in enumerate(row):
+                if value is not None:
+                    self._cell(place, value)
+
+    def _cell(self, place: int, value: Any) -> None:
+        sheet, row = self._sheet, self._row
+        if isinstance(value, bool):
+            sheet.write_boolean(row, place, value)
+        elif isinstance(value, datetime):
+            sheet.write_string(row, place, value.astimezone(UTC).isoformat().replace("+00:00", "Z"))
+        elif isinstance(value, date) and value.year > 1900:
+            sheet.write_datetime(row, place, value, self._day)
+        elif (number := self._number(place, value)) is not None:
+            sheet.write_number(row, place, number)
+        else:
+            text = _listed_text(value) if isinstance(value, msgspec.Raw) else str(value)
+            if len(text) > _MAX_CELL:
+                name = self._columns[place].name
+                message = f"A value of {name} is too long for a cell; export CSV or leave it out."
+                raise Invalid(message, code="cell_too_long")
+            sheet.write_string(row, place, text)
+
+    def _number(self, place: int, value: Any) -> float | int | None:
+        if self._columns[place].kind not in {"integer", "amount"}:
+            return None
+        exact = Decimal(value)
+        # A cell holds a double: more digits than these would change on their way.
+        return float(exact) if len(exact.as_tuple().digits) <= _MAX_DIGITS else None
+
+    def close(self) -> None:
+        """Put the sheet into its archive, and sync that."""
+        self._book.close()
+        with self._path.open("rb+") as file:
+            os.fsync(file.fileno())
+
+
+def _converters(
+    columns: Sequence[Column], by_kind: dict[str, Convert]
+) -> list[tuple[int, Convert]]:
+    return [
+        (place, by_kind[column.kind])
+        for place, column in enumerate(columns)
+        if column.kind in by_kind
+    ]
+
+
+def _harmless(value: str | None) -> str | None:
+    return value if value is None else harmless(value)
+
+
+def _listed(value: msgspec.Raw | None) -> str | None:
+    return None if value is None else harmless(_listed_text(value))
+
+
+def _listed_text(raw: msgspec.Raw) -> str:
+    """A list as its values, one after the other, where they are plain or have one; else JSON."""
+    stored = bytes(raw)
+    if stored in {b"[]", b"{}"}:
+        return ""
+    found = decode(stored)
+    if isinstance(found, list):
+        items = cast("list[Any]", found)
+        values = [_value_of(item) for item in items]
+        if None not in values:
+            return "; ".join(map(str, values))
+    return encode(found).decode()
+
+
+def _value_of(item: Any) -> str | None:
+    value: Any = cast("dict[str, Any]", item).get("value") if isinstance(item, dict) else item
+    return value if isinstance(value, str) else None
+
+
+def _sync_and_close(file: Any) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+    file.close()

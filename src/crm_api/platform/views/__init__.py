@@ -1,0 +1,1 @@
+"""Saved views: a filter, an order and fields, for oneself or for everybody."""
