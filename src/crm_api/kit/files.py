@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import shutil
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
@@ -29,8 +30,15 @@ def place_of(directory: Path, organization_id: UUID, stored_as: str) -> Path:
 
 
 async def remove(path: Path) -> None:
-    """Remove a file; one that is gone already is as good."""
-    await asyncio.to_thread(path.unlink, missing_ok=True)
+    """Remove a file, or a directory of such; what is gone already is as good."""
+    await asyncio.to_thread(_remove, path)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 async def remove_unneeded(

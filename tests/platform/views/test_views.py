@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from support.clients import problem
+from support.exports import exported
 
 PRIVATE = {"name": "Mine", "target": "contact"}
 SHARED = {**PRIVATE, "name": "Ours", "sharing": "organization"}
@@ -119,3 +120,12 @@ async def test_a_private_view_stays_somebodys(client):
     kept = await client.changed(f"views/{view['id']}", {"owner_id": None})
     assert kept["owner_id"] == view["owner_id"]
     problem(await client.patch(f"/v1/views/{view['id']}", json={"filter": None}), 422)
+
+
+async def test_a_private_view_is_in_no_file_of_others(client, keyed, worker):
+    mine = await client.made("views", PRIVATE)
+    ours = await client.made("views", SHARED)
+    other = await keyed("*")
+    for api, wanted in ((client, {mine["id"], ours["id"]}), (other, {ours["id"]})):
+        answer = await exported(api, "views", fields=["id"])
+        assert set(answer.text.split()[1:]) == wanted

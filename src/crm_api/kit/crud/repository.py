@@ -20,7 +20,7 @@ from crm_api.kit.query.changes import (
     tombstones,
 )
 from crm_api.kit.query.compile import Binds, condition
-from crm_api.kit.query.filters import Filter
+from crm_api.kit.query.filters import EVERYTHING, Filter
 from crm_api.kit.query.listing import Listing
 from crm_api.kit.query.page import Page, read_page, read_rows, value_names
 from crm_api.kit.query.past import values_at
@@ -52,13 +52,13 @@ class Repository(Generic[E]):
 
     def visible(self) -> Filter:
         """What the actor may see of the collection, beyond what its scopes say: all of it."""
-        return Filter()
+        return EVERYTHING
 
     def select(self) -> Select[E]:
         """The organization's records that the actor may see, those in the bin too."""
         query = select(self.model).where(self.model.organization_id == self.tx.organization_id)
         only = self.visible()
-        if only == Filter():
+        if only is EVERYTHING:
             return query
         seen = condition(only.shape, self.listing, self.model, Binds())
         values = zip(value_names(only), only.values, strict=True)
@@ -101,7 +101,9 @@ class Repository(Generic[E]):
 
     async def page(self, query: PageQuery) -> Page:
         """A page of representations."""
-        query = replace(query, filter=query.filter.both(self.visible()))
+        only = self.visible()
+        if only is not EVERYTHING:
+            query = replace(query, filter=query.filter.both(only))
         relevant = query.search is not None and query.sort is None
         read = read_hits if relevant else read_page
         found = await read(self.tx, self.listing, query)
@@ -177,7 +179,7 @@ class Repository(Generic[E]):
 
     async def sees(self, id: UUID) -> bool:
         """Whether the actor may see this record, if there is one."""
-        if self.visible() == Filter():
+        if self.visible() is EVERYTHING:
             return True
         return id in await self._rows([id], Selection(("id",)), "include")
 

@@ -61,6 +61,10 @@ class Filter:
         return Filter(shape, [*self.values, *other.values], [*self.said, *other.said])
 
 
+EVERYTHING = Filter()
+"""What lets all records pass."""
+
+
 def parse(
     source: Any, listing: Listing, actor: Actor, now: datetime, *, lax: bool = False
 ) -> Filter:

@@ -25,7 +25,7 @@ from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Invalid
 from crm_api.kit.query.compile import ORGANIZATION, Binds, condition
 from crm_api.kit.query.cursor import context_of, seal, unseal
-from crm_api.kit.query.filters import Filter
+from crm_api.kit.query.filters import EVERYTHING, Filter
 from crm_api.kit.query.finding import Found, How, find, is_hit
 from crm_api.kit.query.listing import Listing
 from crm_api.kit.query.places import Join, joined, place_of
@@ -286,13 +286,12 @@ async def read_rows(
     selection: Selection,
     *,
     deleted: Literal["include", "only"] | None = None,
-    only: Filter | None = None,
+    only: Filter = EVERYTHING,
 ) -> dict[UUID, Any]:
     """The representations of some records by id; those that are not there are left out.
 
     So are those that do not pass `only`.
     """
-    only = only or Filter()
     fields = selection.columns
     # One id is not an array of one: PostgreSQL plans a statement with an array each time anew.
     single = len(ids) == 1
@@ -321,5 +320,5 @@ def _select_rows(
     )
     query = base(listing, query, deleted).where(model.id == wanted)
     return (
-        query if only == Filter() else query.where(condition(only.shape, listing, model, Binds()))
+        query if only is EVERYTHING else query.where(condition(only.shape, listing, model, Binds()))
     )

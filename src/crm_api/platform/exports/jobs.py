@@ -18,7 +18,7 @@ from crm_api.kit.query.selection import PageQuery
 from crm_api.platform.exports.downloads import directory_of
 from crm_api.platform.exports.events import RemoveExport, RunExport
 from crm_api.platform.exports.models import Export
-from crm_api.platform.exports.service import KEPT, ExportService, read_request
+from crm_api.platform.exports.service import KEPT, ExportService
 from crm_api.platform.exports.writers import (
     MAX_SHEET_ROWS,
     CsvWriter,
@@ -58,7 +58,7 @@ async def _write(context: JobContext, message: RunExport, path: Path) -> int:
         if record.job_id != context.job.id or record.finished_at is not None:
             raise LeaseLost
         listing = service.listing_of(record.target)
-        columns, query = read_request(tx, listing, columns_of(record), record.created_at)
+        columns, query = service.read(record.target, columns_of(record), record.created_at)
         total = await count(tx, listing, query, None)
         if record.format == "xlsx" and total > MAX_SHEET_ROWS:
             text = f"A sheet has {MAX_SHEET_ROWS:,} rows at most; export CSV, or fewer."
@@ -82,10 +82,10 @@ class _Writing:
         await self._tell()
         return self
 
-    async def __aexit__(self, *_: object) -> None:
+    async def __aexit__(self, reason: object, *_: object) -> None:
         if self._busy is not None:
             await asyncio.wait([self._busy])
-        await asyncio.to_thread(self.writer.close)
+        await asyncio.to_thread(self.writer.discard if reason else self.writer.close)
 
     async def all(
         self, tx: Tx, listing: Listing, columns: Sequence[Column], query: PageQuery

@@ -16,8 +16,8 @@ from crm_api.kit.query.page import PageQuery
 from crm_api.kit.query.selection import Selection
 from crm_api.kit.rest import answers, params
 from crm_api.kit.rest.problems import problems
-from crm_api.kit.rest.requests import Reading, StrictRoute, Writing, services_of
 from crm_api.kit.rest.records import IfMatch
+from crm_api.kit.rest.requests import Reading, StrictRoute, Writing, services_of
 from crm_api.kit.rest.router import new_router, page_shape
 from crm_api.platform.exports.downloads import directory_of
 from crm_api.platform.exports.schemas import ExportInput, ExportOut, ExportStarted

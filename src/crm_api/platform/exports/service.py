@@ -7,12 +7,11 @@ from uuid import UUID
 
 from crm_api.kit import clock
 from crm_api.kit.crud.service import CrudService
-from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Invalid, NotFound
 from crm_api.kit.ids import new_id
 from crm_api.kit.query.columns import Column, table_columns
 from crm_api.kit.query.cursor import context_of, seal, unseal
-from crm_api.kit.query.filters import Filter, parse
+from crm_api.kit.query.filters import parse
 from crm_api.kit.query.listing import Listing
 from crm_api.kit.query.page import sorts_of
 from crm_api.kit.query.selection import PageQuery, Selection
@@ -53,7 +52,7 @@ class ExportService(CrudService[Export]):
             given["fields"] = data.fields or view["fields"]
         id = new_id()
         record = {**given, "filters": filters}
-        read_request(self.tx, listing, record, self.tx.now)
+        self.read(target, record, self.tx.now)
         plural = self.targets[target].plural
         job_id = self.tx.enqueue(RunExport(id))
         shown = self.add(
@@ -75,6 +74,28 @@ class ExportService(CrudService[Export]):
         for verb in ("read", "export"):
             self.tx.actor.require(f"{service.area}:{verb}")
         return service.repository.listing
+
+    def read(
+        self, target: str, record: Mapping[str, Any], now: datetime
+    ) -> tuple[list[Column], PageQuery]:
+        """The columns and rows that an export asks for; `@now` is when it did.
+
+        Raises `Invalid` with pointers into the request.
+        """
+        tx, service = self.tx, self.targets[target](self.tx)
+        listing = self.listing_of(target)
+        sort = ",".join(record["sort"]) or None
+        try:
+            columns = table_columns(listing, record["fields"], tx.actor)
+            sorts_of(listing, sort, tx.actor)
+        except Invalid as error:
+            raise error.in_body() from None
+        wanted = service.records.visible()
+        for source in record["filters"]:
+            wanted = wanted.both(parse(source, listing, tx.actor, now))
+        shown = Selection(listing.shown)
+        deleted = record["deleted"]
+        return columns, PageQuery(shown, wanted, sort=sort, count="exact", deleted=deleted)
 
     async def delete(self, id: UUID, *, expected_version: int | None = None) -> None:
         """Put an export in the bin; its file is removed."""
@@ -142,25 +163,3 @@ def opened(key: bytes, token: str) -> tuple[UUID, UUID]:
             "The link has expired; read the export again for another.", code="expired_link"
         )
     return UUID(organization_id), UUID(id)
-
-
-def read_request(
-    tx: Tx, listing: Listing, record: Mapping[str, Any], now: datetime
-) -> tuple[list[Column], PageQuery]:
-    """The columns and rows that an export asks for; `@now` is when it did.
-
-    Raises `Invalid` with pointers into the request.
-    """
-    try:
-        columns = table_columns(listing, record["fields"], tx.actor)
-        sort = ",".join(record["sort"]) or None
-        sorts_of(listing, sort, tx.actor)
-    except Invalid as error:
-        raise error.in_body() from None
-    both = Filter()
-    for source in record["filters"]:
-        both = both.both(parse(source, listing, tx.actor, now))
-    query = PageQuery(
-        Selection(listing.shown), both, sort=sort, count="exact", deleted=record["deleted"]
-    )
-    return columns, query

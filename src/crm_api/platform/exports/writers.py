@@ -2,6 +2,7 @@
 
 import csv
 import os
+import shutil
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -13,6 +14,7 @@ from xlsxwriter import Workbook  # pyright: ignore[reportMissingTypeStubs]
 
 from crm_api.kit.db.json import decode, encode
 from crm_api.kit.errors import Invalid
+from crm_api.kit.ids import new_id
 from crm_api.kit.query.columns import Column
 from crm_api.kit.values.formulas import harmless
 
@@ -35,6 +37,10 @@ class Writer(Protocol):
 
     def close(self) -> None:
         """Finish the file, so that it is on the disk."""
+        ...
+
+    def discard(self) -> None:
+        """Let go of a file that nobody wants any more."""
         ...
 
 
@@ -63,6 +69,10 @@ class CsvWriter:
         """Flush and sync."""
         _sync_and_close(self._file)
 
+    def discard(self) -> None:
+        """Close it as it is."""
+        self._file.close()
+
 
 class NdjsonWriter:
     """One JSON object per line, with the values that REST shows."""
@@ -88,6 +98,10 @@ class NdjsonWriter:
         """Flush and sync."""
         _sync_and_close(self._file)
 
+    def discard(self) -> None:
+        """Close it as it is."""
+        self._file.close()
+
 
 class XlsxWriter:
     """A workbook of one sheet; texts are texts, whatever they begin with."""
@@ -97,7 +111,10 @@ class XlsxWriter:
     def __init__(self, path: Path, columns: Sequence[Column]) -> None:
         self._path = path
         self._columns = columns
-        options = {"constant_memory": True, "tmpdir": str(path.parent)}
+        # Beside the file, under a name that the chore knows if nobody comes to remove it.
+        self._rows = path.with_name(new_id().hex)
+        self._rows.mkdir()
+        options = {"constant_memory": True, "tmpdir": str(self._rows)}
         self._book: Any = Workbook(str(path), options)
         self._sheet = self._book.add_worksheet("Export")
         self._day = self._book.add_format({"num_format": "yyyy-mm-dd"})
@@ -142,8 +159,13 @@ class XlsxWriter:
     def close(self) -> None:
         """Put the sheet into its archive, and sync that."""
         self._book.close()
+        shutil.rmtree(self._rows)
         with self._path.open("rb+") as file:
             os.fsync(file.fileno())
+
+    def discard(self) -> None:
+        """Remove what was kept of it; to finish it would take long."""
+        shutil.rmtree(self._rows, ignore_errors=True)
 
 
 def _converters(
