@@ -34,8 +34,6 @@ _HOLDER = (
     "SELECT record_id FROM record_keys WHERE organization_id = $1 AND entity = $2 "
     "AND kind = 'external' AND value = $3"
 )
-# Whoever reads a stretch may take its time before the next one.
-_PATIENT = "SET LOCAL idle_in_transaction_session_timeout = '5min'"
 _BIND = text("SELECT set_config('app.organization_id', :organization, true)")
 
 
@@ -212,26 +210,6 @@ class Tx:
             if self._connection is None:
                 return await self.database.fetch(self.organization_id, sql, args)
             return await self._in_transaction(sql, args)
-
-    async def stream(self, sql: str, *args: Any, size: int = 2_000) -> AsyncIterator[list[Any]]:
-        """The rows of one reading statement in stretches, however many they are.
-
-        One statement sees one snapshot, however long it takes to be read.
-        """
-        async with self._lock:
-            await self.session()
-            await self._send_all()
-            self.statements += 1
-        await self._in_transaction(_PATIENT, [])
-        assert self._connection is not None
-        raw = await self._connection.get_raw_connection()
-        try:
-            cursor = await raw.driver_connection.cursor(sql, *args)  # pyright: ignore[reportOptionalMemberAccess]
-            while rows := await cursor.fetch(size):
-                yield rows
-        except Exception as error:
-            self._broken = True
-            raise translate(error) from error
 
     async def write(self, sql: str, *args: Any) -> list[Any]:
         """Rows of one changing statement, inside the transaction, which begins here if need be."""

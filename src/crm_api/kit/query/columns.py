@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, Text, cast, func, literal_column, select
 
 from crm_api.kit.actor import Actor
+from crm_api.kit.db.streams import stream
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Invalid
 from crm_api.kit.query.listing import Listing
@@ -73,5 +74,5 @@ async def table_rows(
     statement = compiled(selected.order_by(*map(order_of, sorts)))
     values: dict[str, Any] = {"organization": tx.organization_id}
     values.update(zip(value_names(query.filter), query.filter.values, strict=True))
-    async for rows in tx.stream(statement.sql, *statement.args(values)):
+    async for rows in stream(tx, statement.sql, *statement.args(values)):
         yield rows
