@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import cycle
 from typing import Any
 from uuid import uuid4
 
@@ -307,13 +308,16 @@ async def _varied_employments(api: Api) -> list[Body]:
     ]
 
 
+_TARGETS = cycle(("contact", "company"))
+
+
 async def _least_view(api: Api) -> Body:
     # Shared, so that the keys of the tests see each other's.
-    return {"name": "Example", "target": "contact", "sharing": "organization"}
+    return {"name": "Example", "target": next(_TARGETS), "sharing": "organization"}
 
 
 async def _varied_views(api: Api) -> list[Body]:
-    shared: Body = await _least_view(api)
+    shared: Body = {**await _least_view(api), "target": "contact"}
     full = {
         "filter": {"or": [{"lifecycle": {"eq": "lead"}}, {"created_at": {"gte": "@now-30d"}}]},
         "sort": ["-created_at", "company.name"],
