@@ -8,6 +8,8 @@ part of such a file row by row.
 import asyncio
 import csv
 import io
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ import asyncpg
 from benchmarks import cpu
 from benchmarks.section import NotMeasured, Outcome, Section, Setting, at_least, at_most, table
 from benchmarks.serving import Server, asked, serving, working
-from benchmarks.stage import Stage
+from benchmarks.stage import ROOT, Stage
 
 ROWS = 100_000
 RATE = 12_000

@@ -11,6 +11,7 @@ PLACES = {
     "{entity}": "contact",
     "{source}": "legacy",
     "{external_id}": "151",
+    "{token}": "token",
 }
 
 

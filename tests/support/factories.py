@@ -140,8 +140,8 @@ async def _least_member(api: Api) -> Body:
 async def _varied_members(api: Api) -> list[Body]:
     first, second, third = [await _least_member(api) for _ in range(3)]
     return [
-        {**first, "is_lead": True},
-        {**second, "team_id": first["team_id"]},
+        first,
+        {**second, "team_id": first["team_id"], "is_lead": True},
         {**first, "team_id": second["team_id"], "is_lead": True},
         second,
         third,
