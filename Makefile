@@ -9,9 +9,12 @@ COMPILE := $(UV) pip compile $(UPGRADE) --quiet --universal --generate-hashes --
 KIT_FLOOR := 99
 PYTEST := $(BIN)/pytest -n auto --dist worksteal
 
+# The tests start the service a hundred times; it is compiled the first time alone.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := run
-.PHONY: run install test test-api test-slow coverage check format lint layers types deps contracts \
-	migrations bench lock schema new-domain clean
+.PHONY: run install test tour test-api test-pooler test-slow coverage check format lint layers types deps contracts \
+	migrations chaos bench lock schema new-domain clean
 
 run: install
 	@exec $(BIN)/crm-api dev
@@ -31,9 +34,17 @@ $(INSTALLED): pyproject.toml requirements.lock
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
 
-# Against PostgreSQL from a wheel, or of the programs in CRM_TEST_PG_BIN.
+# Against PostgreSQL from a wheel, or of the programs in CRM_TEST_PG_BIN; TESTS names some of them.
 test: install
-	$(PYTEST) -m "not slow"
+	$(PYTEST) -m "not slow" $(TESTS)
+
+# What asks the database, with PgBouncer in transaction mode in between (Debian: pgbouncer).
+# `make test-pooler POOLED=tests/domains` is a short form.
+POOLED ?= tests/api tests/domains tests/generic tests/platform tests/kit/db
+test-pooler: install
+	@command -v pgbouncer >/dev/null || test -x /usr/sbin/pgbouncer || \
+		{ echo "There is no pgbouncer here; on Debian and Ubuntu: apt-get install pgbouncer"; exit 1; }
+	CRM_TEST_POOLER=1 $(PYTEST) -m "not slow" $(POOLED)
 
 test-slow: install
 	@# Its data sets are wanted, not its code, so it comes without what that needs.
@@ -73,13 +84,28 @@ contracts: install
 migrations: install
 	$(BIN)/python tools/check_migrations.py
 
+# Known weaknesses of what is installed, and patterns that tend to become some: for every night,
+# because they change without us. The tools live beside the lock, which they must not touch.
+nightly: install
+	$(UV) tool run --from 'pip-audit>=2.9' pip-audit --disable-pip --require-hashes -r requirements.prod.lock
+	$(UV) tool run --from 'bandit[toml]>=1.8' bandit --quiet --configfile pyproject.toml --recursive src
+	$(MAKE) test-slow test-api
+
+# Steady writes while everything is killed; `ROUNDS=200` for longer, `SHORT=1` for a minute.
+chaos: install
+	$(BIN)/python tools/chaos.py $(if $(SHORT),--short) $(if $(ROUNDS),--rounds $(ROUNDS))
+
+# The tour of the README on fresh data, word for word.
+tour: install
+	$(BIN)/python tools/tour.py
+
 bench: install
 	$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY))
 
 # The second one is what production needs. `make lock UPGRADE=--upgrade` takes newer versions.
 lock:
-	$(COMPILE) --extra embedded --group dev -o requirements.lock pyproject.toml
-	$(COMPILE) -o requirements.prod.lock pyproject.toml
+	$(COMPILE) --extra embedded --extra observability --group dev -o requirements.lock pyproject.toml
+	$(COMPILE) --extra observability -o requirements.prod.lock pyproject.toml
 
 schema: install
 	$(BIN)/crm-api schema all --write

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -16,6 +17,9 @@ from benchmarks import cpu, load
 from benchmarks.load import Call
 from benchmarks.section import NotMeasured
 from benchmarks.stage import ROOT, Stage
+
+START_S = 180
+"""How long a server may take to start on a busy machine."""
 
 
 class WrongAnswer(NotMeasured):
@@ -103,12 +107,13 @@ def serving(stage: Stage, name: str) -> Iterator[Server]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "benchmarks.servers", name, str(port)]
-    nowhere = subprocess.DEVNULL
-    process = subprocess.Popen(
-        command, cwd=ROOT, env=stage.environment, stdout=nowhere, stderr=nowhere
-    )
+    log = stage.directory / f"{name}.log"
+    with log.open("wb") as written:
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=stage.environment, stdout=written, stderr=written
+        )
     try:
-        _wait(process, port)
+        _wait(process, port, log)
         yield Server(name, process.pid, port)
     finally:
         process.terminate()
@@ -118,15 +123,16 @@ def serving(stage: Stage, name: str) -> Iterator[Server]:
             process.kill()
 
 
-def _wait(process: "subprocess.Popen[bytes]", port: int) -> None:
-    deadline = time.monotonic() + 60
+def _wait(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
+    deadline = time.monotonic() + START_S
     while time.monotonic() < deadline and process.poll() is None:
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
             return
         except OSError:
             time.sleep(0.05)
-    raise NotMeasured(f"the server did not start: {' '.join(map(str, process.args))}")  # pyright: ignore
+    ended = "is not ready" if process.poll() is None else "has ended"
+    raise NotMeasured(f"the server {log.stem} {ended}: {log.read_text()[-1000:]}")
 
 
 def measure(
@@ -165,6 +171,13 @@ def middle(runs: list[Run], name: str) -> float:
 def ratio(runs: list[Run], against: list[Run]) -> float:
     """The median of the rates' ratios, round by round: neighbours share the machine's mood."""
     return median(a.rate / b.rate for a, b in zip(runs, against, strict=True))
+
+
+def work_ratio(runs: list[Run], against: list[Run]) -> float:
+    """The same of processor time, which a busy machine distorts less than rates."""
+    return median(
+        (b.app_us + b.pg_us) / (a.app_us + a.pg_us) for a, b in zip(runs, against, strict=True)
+    )
 
 
 COLUMNS = ("req/s", "app µs", "pg µs", "p50 ms", "p99 ms")

@@ -54,7 +54,13 @@ class Stage:
             "CRM_DATABASE_URL": self.dsn,
             "CRM_REDIS_URL": self.redis_url,
             "CRM_SECRET_KEY": SECRET,
+            "CRM_ENCRYPTION_KEYS": "b2" * 32,
             "CRM_DATA_DIR": str(self.directory),
+            # Counted, but never reached.
+            "CRM_RATE_LIMIT_KEY": "1000000000",
+            "CRM_RATE_LIMIT_ORGANIZATION": "1000000000",
+            # Where the receiver of webhooks listens.
+            "CRM_OUTBOUND_NETWORKS": "127.0.0.0/8",
             "CRM_LOG_FORMAT": "json",
             "CRM_LOG_LEVEL": "info",
             "BENCH_ORGANIZATION": str(self.organization_id),

@@ -1,6 +1,7 @@
 """Runs migrations as the owner of the tables, one migrator at a time."""
 
 import asyncio
+import time
 from logging import getLogger
 
 from alembic import context
@@ -42,7 +43,11 @@ def run(connection: Connection) -> None:
     # A migration that cannot have its lock at once must not hold up everybody behind it.
     connection.execute(text("SET lock_timeout = '4s'"))
     connection.execute(text("SET statement_timeout = '15min'"))
-    connection.execute(text(f"SELECT pg_advisory_lock({MIGRATOR_LOCK})"))
+    # Asked for again and again, since a statement that waits would itself be waited for by an
+    # index that the other migrator builds concurrently.
+    while not connection.scalar(text(f"SELECT pg_try_advisory_lock({MIGRATOR_LOCK})")):
+        connection.rollback()
+        time.sleep(0.1)
     connection.commit()
     configure(connection=connection)
     with context.begin_transaction():

@@ -6,7 +6,6 @@ takes `own_database`.
 """
 
 import asyncio
-import os
 import shutil
 import signal
 import subprocess
@@ -25,15 +24,18 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
 from crm_api import worker as job_worker
+from crm_api.api import logs, services
 from crm_api.kit.db.database import Database
 from crm_api.kit.db.tx import Tx
+from crm_api.kit.doorbell import QUEUE, connect
 from crm_api.main import create_app
 from crm_api.platform.identity.service import found_organization
 from crm_api.settings import Settings
+from support import pooler as test_pooler
 from support import servers as test_servers
 from support.clients import Api, Org
 from support.clients import tx_of as new_tx
-from support.servers import Servers
+from support.servers import Servers, environment_of
 from support.statements import Recorder
 
 BASE = pytest.StashKey[Path]()
@@ -88,24 +90,59 @@ def database_url(servers: Servers, worker_id: str) -> Iterator[str]:
     servers.drop(name)
 
 
+@pytest.fixture(scope="session")
+def pooler(
+    database_url: str, servers: Servers, worker_id: str
+) -> Iterator[test_pooler.Pooler | None]:
+    """What stands before PostgreSQL, if the run wants it."""
+    if not test_pooler.IS_WANTED:
+        yield None
+        return
+    base = Path(servers.base) / worker_id
+    base.mkdir(exist_ok=True)
+    made = test_pooler.start(base, servers.host, database_url)
+    yield made
+    made.stop()
+
+
 def settings_of(url: str, servers: Servers, **given: Any) -> Settings:
     """Settings that no environment can change."""
     values: dict[str, Any] = {
         "database_url": url,
         "redis_url": servers.redis_url,
         "secret_key": "the secret key of the test suite, long enough",
+        "encryption_keys": ("a1" * 32,),
         "data_dir": Path(servers.base) / "data",
         "log_level": "error",
+        "mail_outbox": Path(servers.base) / "outbox",
+        "pages_url": "https://crm.example.com/pages",
+        # Where the receivers and the providers of tests listen.
+        "outbound_networks": ("127.0.0.0/8", "::1/128"),
+        # Some tests ask a thousand things within a second.
+        "rate_limit_key": 0,
+        "rate_limit_organization": 0,
     }
     return Settings(_env_file=None, **{**values, **given})
 
 
 @pytest.fixture(scope="session")
-def settings(database_url: str, servers: Servers, worker_id: str) -> Settings:
+def settings(
+    database_url: str, servers: Servers, worker_id: str, pooler: test_pooler.Pooler | None
+) -> Settings:
     """What the application runs with; a Redis database of its own, so that no other rings there."""
     number = int(worker_id.removeprefix("gw")) + 1 if worker_id.startswith("gw") else 1
     redis_url = servers.redis_url.replace("db=0", f"db={number % 16}")
-    return settings_of(database_url, servers, redis_url=redis_url)
+    made = settings_of(
+        database_url, servers, redis_url=redis_url, **_by_way_of(pooler, database_url)
+    )
+    logs.configure(made)
+    return made
+
+
+def _by_way_of(pooler: test_pooler.Pooler | None, url: str, **login: str) -> dict[str, Any]:
+    if pooler is None:
+        return {}
+    return {"database_url": pooler.url(url, **login), "database_pooler": "transaction"}
 
 
 @dataclass
@@ -131,22 +168,21 @@ class World:
         return await self.stack.enter_async_context(api)
 
 
-async def _worlds(settings: Settings) -> AsyncIterator[World]:
+async def _worlds(settings: Settings, url: str) -> AsyncIterator[World]:
+    # Tests compare whole tables; when keys were used last is noted when they say so.
+    services.NOTED_EVERY_S = 86_400.0
     app = create_app(settings)
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(app.router.lifespan_context(app))
         database = app.state.services.database
-        assert settings.database_url is not None
-        owner = await stack.enter_async_context(
-            asyncpg.create_pool(settings.database_url, min_size=0, max_size=4)
-        )
-        yield World(app, settings.database_url, database, Recorder(database), owner, stack)
+        owner = await stack.enter_async_context(asyncpg.create_pool(url, min_size=0, max_size=4))
+        yield World(app, url, database, Recorder(database), owner, stack)
 
 
 @pytest.fixture(scope="session")
-async def world(settings: Settings) -> AsyncIterator[World]:
+async def world(settings: Settings, database_url: str) -> AsyncIterator[World]:
     """The application that most tests share."""
-    async for made in _worlds(settings):
+    async for made in _worlds(settings, database_url):
         yield made
 
 
@@ -258,42 +294,60 @@ def own_url(servers: Servers) -> Iterator[str]:
 
 @pytest.fixture
 async def own_database(
-    request: pytest.FixtureRequest, own_url: str, servers: Servers
+    request: pytest.FixtureRequest,
+    own_url: str,
+    servers: Servers,
+    pooler: test_pooler.Pooler | None,
 ) -> AsyncIterator[World]:
     """An application on a database of its own; `request.param` may hold settings."""
     given = getattr(request, "param", {})
-    async for made in _worlds(settings_of(own_url, servers, **given)):
+    given = {**_by_way_of(pooler, own_url), **given}
+    async for made in _worlds(settings_of(own_url, servers, **given), own_url):
         yield made
 
 
 @pytest.fixture
-async def worker(settings: Settings, app: Any) -> AsyncIterator[None]:
+async def empty_queue(owner: asyncpg.Pool, settings: Settings, org: Org) -> None:
+    """Nothing of what tests without a worker asked for is left to do."""
+    await owner.execute(
+        "DELETE FROM jobs WHERE status IN ('queued', 'running') AND organization_id <> $1", org.id
+    )
+    assert settings.redis_url is not None
+    redis = connect(settings.redis_url)
+    await redis.delete(QUEUE)
+    await redis.aclose(close_connection_pool=True)
+
+
+@pytest.fixture
+def worker_settings(
+    settings: Settings, database_url: str, pooler: test_pooler.Pooler | None, empty_queue: None
+) -> Settings:
+    """What workers run with: behind a pooler they have a login of their own."""
+    own = _by_way_of(pooler, database_url, login=test_pooler.WORKER)
+    return settings.model_copy(update=own)
+
+
+@pytest.fixture
+async def worker(worker_settings: Settings, app: Any) -> AsyncIterator[None]:
     """Jobs are carried out while the test runs."""
     stop = asyncio.Event()
-    running = asyncio.create_task(job_worker.run(settings, stop=stop))
+    running = asyncio.create_task(job_worker.run(worker_settings, stop=stop))
     yield
     stop.set()
     await running
 
 
 @pytest.fixture
-def worker_process(settings: Settings) -> Iterator[Callable[[], subprocess.Popen[bytes]]]:
-    """Workers of their own, which a test may kill."""
+def worker_process(worker_settings: Settings) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
+    """Workers of their own, which a test may kill; with settings as `CRM_…="…"`."""
     started: list[subprocess.Popen[bytes]] = []
     code = (
         "import asyncio; from crm_api.worker import run; from crm_api.settings import Settings; "
         "asyncio.run(run(Settings(_env_file=None)))"
     )
 
-    def start() -> subprocess.Popen[bytes]:
-        environment = {
-            **os.environ,
-            "CRM_DATABASE_URL": str(settings.database_url),
-            "CRM_REDIS_URL": str(settings.redis_url),
-            "CRM_SECRET_KEY": str(settings.secret_key),
-            "CRM_DATA_DIR": str(settings.data_dir),
-            "CRM_LOG_LEVEL": "error",
-        }
+    def start(**given: str) -> subprocess.Popen[bytes]:
+        environment = {**environment_of(worker_settings), **given}
         process = subprocess.Popen([sys.executable, "-c", code], env=environment)
         started.append(process)
         return process

@@ -79,6 +79,7 @@ from crm_api.domains.$many.models import $One
 from crm_api.domains.$many.repository import $Many
 from crm_api.domains.$many.schemas import ${One}Create, ${One}Update
 from crm_api.kit.crud.named import NamedService
+from crm_api.kit.crud.personal import Impersonal
 
 
 class ${One}Service(NamedService[$One]):
@@ -87,6 +88,7 @@ class ${One}Service(NamedService[$One]):
     repository = $Many
     area = "$many"
     plural = "$many"
+    personal = Impersonal("Not about people.")
     create_shape = ${One}Create
     update_shape = ${One}Update
 ''',
@@ -122,7 +124,9 @@ from crm_api.domains.$many.service import ${One}Service
 from crm_api.kit.module import Module
 
 MODULE = Module(
-    name="$many",
+    key="$many",
+    title="$Title",
+    description="What it is for, in one sentence.",
     routers=[router],
     queries=[Query],
     mutations=[Mutation],

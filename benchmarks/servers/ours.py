@@ -2,9 +2,9 @@
 
 from starlette.types import ASGIApp
 
-from crm_api.main import create_app
+from crm_api.serving import application
 
 
 def create() -> ASGIApp:
     """The application, from `CRM_*`."""
-    return create_app()
+    return application()

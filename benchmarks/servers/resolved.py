@@ -3,10 +3,10 @@
 from starlette.types import ASGIApp
 
 from crm_api.api.graphql import Endpoint
-from crm_api.main import create_app
+from crm_api.serving import application
 
 
 def create() -> ASGIApp:
     """The application, from `CRM_*`; documents are parsed and validated once here too."""
     Endpoint.plan = lambda self, operation, variables: None  # noqa: ARG005
-    return create_app()
+    return application()

@@ -7,33 +7,43 @@ from fastapi import FastAPI
 from fastapi.responses import JSONResponse
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette_compress import CompressMiddleware
 
-from crm_api.api import errors, health, logs, openapi
+from crm_api.api import errors, health, openapi, telemetry
 from crm_api.api.direct import Direct
-from crm_api.api.graphql import graphql_router
+from crm_api.api.graphql import Endpoint, graphql_router
+from crm_api.api.graphql_socket import socket_router
 from crm_api.api.middleware import Outermost
 from crm_api.api.services import AppServices, spare_garbage_collector
 from crm_api.kit.rest.requests import StrictRoute
 from crm_api.registry import MODULES
 from crm_api.settings import Settings
 
-EXPOSED = ["ETag", "Location", "Link", "Retry-After", "X-Request-ID"]
+EXPOSED = [
+    "ETag",
+    "Idempotency-Replayed",
+    "Link",
+    "Location",
+    "Preference-Applied",
+    "RateLimit",
+    "RateLimit-Policy",
+    "Retry-After",
+    "X-Request-ID",
+]
 
 
-def create_app(settings: Settings | None = None) -> FastAPI:
-    """The whole service, ready for an ASGI server."""
-    settings = settings or Settings()  # pyright: ignore[reportCallIssue]
-    logs.configure(settings)
+def create_app(settings: Settings) -> FastAPI:
+    """The whole service, ready for an ASGI server; its logs are those of the process."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None, None]:
         app.state.services = AppServices(settings)
+        app.state.services.start()
         spare_garbage_collector()
         yield
         await app.state.services.close()
 
-    graphql = graphql_router(MODULES, settings)
+    endpoint = Endpoint(MODULES, settings)
+    graphql = graphql_router(endpoint, settings)
     routers = [*(router for module in MODULES for router in module.routers), graphql]
     app = FastAPI(
         title="crm-api",
@@ -44,16 +54,16 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redirect_slashes=False,
         default_response_class=JSONResponse,
         separate_input_output_schemas=False,
-        # Its switches are looked up again for each request.
-        telemetry={"tracing": False, "metrics": False, "logs": False},
+        telemetry=telemetry.configure(settings),
         middleware=[
             Middleware(
                 Outermost,
                 max_body=settings.max_body_bytes,
+                max_bulk=settings.max_bulk_bytes,
                 max_upload=settings.max_upload_bytes + 65_536,
+                patience_s=settings.request_timeout_s,
             ),
             *_cors(settings),
-            Middleware(CompressMiddleware, minimum_size=1_000),
             Middleware(Direct, routes=[route for r in routers for route in r.routes]),
         ],
     )
@@ -63,6 +73,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(health.router)
     for router in routers:
         app.include_router(router)
+    app.include_router(socket_router(endpoint))
     return app
 
 

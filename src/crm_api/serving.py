@@ -2,7 +2,21 @@
 
 from typing import Any
 
-APPLICATION = "crm_api.main:create_app"
+from starlette.types import ASGIApp
+
+APPLICATION = "crm_api.serving:application"
+
+
+def application() -> ASGIApp:
+    """The service and its logs, as the environment has them; what an ASGI server is given."""
+    # Not before a process serves: those that start it need none of this.
+    from crm_api.api import logs
+    from crm_api.main import create_app
+    from crm_api.settings import Settings
+
+    settings = Settings()  # pyright: ignore[reportCallIssue]
+    logs.configure(settings)
+    return create_app(settings)
 
 
 def uvicorn_options(*, patience_s: int = 25) -> dict[str, Any]:
@@ -11,6 +25,9 @@ def uvicorn_options(*, patience_s: int = 25) -> dict[str, Any]:
         "factory": True,
         "loop": "uvloop",
         "http": "httptools",
+        "ws": "websockets-sansio",
+        # What a client sends there is a GraphQL document.
+        "ws_max_size": 131_072,
         # The service logs requests itself.
         "access_log": False,
         "log_config": None,

@@ -2,11 +2,14 @@
 
 from functools import cached_property
 from hashlib import sha256
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, StringConstraints, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+EncryptionKey = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{64}$")]
 
 
 class Settings(BaseSettings):
@@ -39,14 +42,123 @@ class Settings(BaseSettings):
     )
     host: str = Field("127.0.0.1", description="Address the API listens on.")
     port: int = Field(8000, ge=1, le=65535, description="Port the API listens on.")
+    public_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^\s/?#]+$",
+        description="Where others find the service, such as `https://crm.example.com`; the issuer "
+        "of its tokens. Unset: `http://` with host and port.",
+    )
+    consent_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^\s#]+$",
+        description="The page that asks users whether an app may work in their name; "
+        "`/oauth/authorize` sends browsers there.",
+    )
     secret_key: str | None = Field(
         None,
         min_length=32,
         description="Signs cursors and keys the hashes of API keys; 32 characters or more. "
         "Needed by `serve` and `worker`; `dev` makes one in the data directory.",
     )
+    encryption_keys: Annotated[tuple[EncryptionKey, ...], NoDecode] = Field(
+        (),
+        repr=False,
+        description="Keys of what is encrypted at rest, separated by commas, each 64 hexadecimal "
+        "digits: the first one encrypts, all of them decrypt. Needed by `serve` and `worker`; "
+        "`dev` makes one in the data directory.",
+    )
     max_body_bytes: int = Field(1_048_576, ge=1024, description="Largest JSON body.")
+    max_bulk_bytes: int = Field(
+        8_388_608, ge=1024, description="Largest JSON body of a bulk or batch request."
+    )
     max_upload_bytes: int = Field(209_715_200, ge=1024, description="Largest uploaded file.")
+    files_bucket: str | None = Field(
+        None,
+        pattern=r"^[a-z0-9][a-z0-9.\-_]{1,62}$",
+        description="The bucket of an S3-compatible store in which files are kept. Unset: they are "
+        "in the data directory, which all processes must then share.",
+    )
+    files_endpoint: str | None = Field(
+        None,
+        pattern=r"^https?://[^\s/?#]+$",
+        description="Where that store is, such as `https://minio.internal:9000`. Unset: Amazon S3. "
+        "A store in a private network needs no `CRM_OUTBOUND_NETWORKS`.",
+    )
+    files_region: str = Field("us-east-1", min_length=1, description="The region of the bucket.")
+    files_access_key: str | None = Field(
+        None, description="The id of the key to the bucket. Unset: the role of the machine."
+    )
+    files_secret_key: str | None = Field(None, repr=False, description="Its secret.")
+    files_path_style: bool = Field(
+        default=True,
+        description="Whether the bucket stands in the path; false: in the name of the host.",
+    )
+    files_types: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="The types of attachments that are taken, separated by commas, such as "
+        "`image/*,application/pdf`. Unset: all but programs.",
+    )
+    request_timeout_s: float = Field(
+        30.0, gt=0, description="Longest wait for the beginning of an answer, in seconds."
+    )
+    rate_limit_key: int = Field(
+        3_000,
+        ge=0,
+        description="Points that a credential may spend within a minute; a plain request costs "
+        "one. 0: as many as it likes. An organization may have another (`crm-api org quota`).",
+    )
+    rate_limit_organization: int = Field(
+        12_000, ge=0, description="The same for all credentials of an organization together."
+    )
+    followers: int = Field(
+        1_000,
+        ge=1,
+        description="Most streams and sockets that are open at a time, per process; more get 503.",
+    )
+    followers_organization: int = Field(
+        100, ge=1, description="The same for each organization; more get 429."
+    )
+    outbound_networks: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Private networks where webhooks and short messages may be sent and providers of "
+        "logins be asked, separated by commas, such as `10.20.0.0/16`. Without it only public addresses are reached.",
+    )
+    smtp_url: str | None = Field(
+        None,
+        pattern=r"^smtps?://[^\s/]+$",
+        repr=False,
+        description="The server that takes letters, as `smtp://user:password@host:587` (STARTTLS) "
+        "or `smtps://…`. Unset: none are sent.",
+    )
+    mail_from: str = Field("crm-api@localhost", min_length=3, description="Whom letters are from.")
+    mail_outbox: Path | None = Field(
+        None,
+        description="Directory for letters as `.eml` files, and for short messages as `.json` files, "
+        "where no server takes them; `dev` has one in the data directory.",
+    )
+    sms_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^\s#]+$",
+        description="The gateway that takes SMS: `id`, `to` and `text` are posted to it as JSON. "
+        "Unset: none are sent.",
+    )
+    sms_token: str | None = Field(
+        None, min_length=1, repr=False, description="What it wants as a bearer token."
+    )
+    messenger_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^\s#]+$",
+        description="The gateway that takes messages for a messenger, in the same way.",
+    )
+    messenger_token: str | None = Field(
+        None, min_length=1, repr=False, description="What that one wants as a bearer token."
+    )
+    pages_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^\s#]+$",
+        description="Where the front end has its pages `invitation`, `password-reset` and "
+        "`notifications`; letters lead there. Unset: letters hold the bare token.",
+    )
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Browser origins that may call the API, separated by commas."
     )
@@ -67,12 +179,31 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Least severe level that is logged."
     )
+    telemetry: bool = Field(
+        default=False,
+        description="Send traces and metrics by OTLP, where and how `OTEL_*` say. Takes the extra "
+        "`observability`.",
+    )
+    metrics_port: int | None = Field(
+        None,
+        ge=1,
+        le=65535,
+        description="Port at which Prometheus finds the metrics of this process, beside the API's. "
+        "Takes the extra `observability`.",
+    )
     worker_jobs: int = Field(4, ge=1, le=64, description="Jobs one worker runs at a time.")
 
-    @field_validator("cors_origins", mode="before")
+    @field_validator(
+        "cors_origins", "encryption_keys", "files_types", "outbound_networks", mode="before"
+    )
     @classmethod
     def _split(cls, value: Any) -> Any:
-        return tuple(filter(None, value.split(","))) if isinstance(value, str) else value
+        return _split_by_commas(value) if isinstance(value, str) else value
+
+    @field_validator("outbound_networks")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(str(ip_network(network)) for network in value)
 
     @cached_property
     def signing_key(self) -> bytes:
@@ -82,9 +213,18 @@ class Settings(BaseSettings):
         return sha256(self.secret_key.encode()).digest()
 
     @property
+    def issuer(self) -> str:
+        """Who signs tokens, and whom they are for."""
+        return self.public_url or f"http://{self.host}:{self.port}"
+
+    @property
     def files_dir(self) -> Path:
         """Where uploads and generated files are kept."""
         return self.data_dir / "files"
+
+
+def _split_by_commas(text: str) -> tuple[str, ...]:
+    return tuple(filter(None, map(str.strip, text.split(","))))
 
 
 class MissingSetting(Exception):

@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import signal
+from collections import Counter
+from collections.abc import Mapping
 from typing import Any, cast
 from uuid import UUID
 
@@ -12,22 +14,55 @@ from arq.worker import Worker, func
 from redis.exceptions import RedisError
 
 from crm_api.api import logs
-from crm_api.api.services import open_database, spare_garbage_collector
+from crm_api.api.services import open_database, open_files, spare_garbage_collector
+from crm_api.api.telemetry import serve_metrics
+from crm_api.kit import traces
+from crm_api.kit.broadcast import NEWS, Broadcast
 from crm_api.kit.db.database import WORKER_ROLE
 from crm_api.kit.doorbell import FUNCTION, QUEUE, Doorbell, connect, deserialize, serialize
-from crm_api.kit.errors import CrmError, Unavailable
-from crm_api.kit.jobs import JobCancelled, JobContext, LeaseLost, Runner
-from crm_api.kit.rest.problems import problem_of
+from crm_api.kit.errors import CrmError, ModuleClosed, Unavailable
+from crm_api.kit.jobs import (
+    Chore,
+    JobCancelled,
+    JobContext,
+    LeaseLost,
+    Runner,
+    Watch,
+    Watcher,
+    Workplace,
+)
+from crm_api.kit.mail import new_mailer
+from crm_api.kit.messages import Lane
+from crm_api.kit.meters import JOB_TIME, JOBS, MISSED_RINGS
+from crm_api.kit.outbound.client import Outbound
+from crm_api.kit.problems import problem_of
+from crm_api.kit.texters import new_texter
+from crm_api.platform.access.rights import Rights
 from crm_api.platform.jobs.queue import LEASE_S, Claimed, JobQueue
+from crm_api.platform.jobs.schedules import Schedules
 from crm_api.registry import MODULES
 from crm_api.settings import MissingSetting, Settings
 
 log = structlog.get_logger("crm_api.worker")
 
 SWEEP_S = 0.3
-CHORES_S = 3600.0
+CHORES_S = 5.0
 # arq kills what runs longer; the lease, which each job renews, is what really decides.
 LONGEST_S = 86_400
+
+
+def open_lanes(busy: Mapping[Lane, int], slots: int) -> list[Lane]:
+    """The lanes that a worker of so many slots may take its next job from, the first one first.
+
+    The last slot is for interactive jobs, the one before it not for bulk either: what takes long
+    leaves room. A worker of one slot takes everything.
+    """
+    lanes: list[Lane] = ["interactive"]
+    if busy.get("default", 0) + busy.get("bulk", 0) < max(1, slots - 1):
+        lanes.append("default")
+        if busy.get("bulk", 0) < max(1, slots - 2):
+            lanes.append("bulk")
+    return lanes
 
 
 def runners() -> dict[str, Runner]:
@@ -45,24 +80,62 @@ class JobWorker:
         # Jobs may take their time; statements of a minute are still a mistake.
         patient = settings.model_copy(update={"database_timeout_s": 60.0})
         self._database = open_database(patient)
+        self._rights = Rights(self._database)
         self._shared = open_database(
             settings.model_copy(update={"database_pool_size": 4}), WORKER_ROLE
         )
         self.queue = JobQueue(self._shared)
+        self._files = open_files(settings)
         self._doorbell = Doorbell(settings.redis_url)
+        self._mailer = new_mailer(settings.smtp_url, settings.mail_outbox, settings.mail_from)
+        self._outbound = Outbound(self._database.reach)
+        self._texters = {
+            channel: new_texter(channel, url, token, settings.mail_outbox, self._outbound)
+            for channel, url, token in (
+                ("sms", settings.sms_url, settings.sms_token),
+                ("messenger", settings.messenger_url, settings.messenger_token),
+            )
+        }
         self._runners = runners()
         self._held: dict[UUID, asyncio.Task[Any]] = {}
+        self._busy: Counter[Lane] = Counter()
+        self._turn = asyncio.Lock()
+        self._schedules = Schedules(self._shared)
+        self._bells: list[asyncio.Event] = []
+        self._broadcast = Broadcast(settings.redis_url)
+        self._broadcast.on(NEWS, lambda _: self.wake())
+        self._database.tell, self._database.news = self._broadcast.tell, self._broadcast.news
+
+    def start(self) -> None:
+        """Listen to what happens."""
+        self._broadcast.start()
 
     async def execute(self, _arq: dict[Any, Any], organization_id: str, job_id: str) -> None:
-        """Carry a job out; called by arq, for any ring, however late or often."""
-        job = await self.queue.claim(UUID(organization_id), UUID(job_id))
-        if job is None:
-            return
+        """Carry out what is due; called by arq, for any ring, however late or often.
+
+        The ring says that there is something; whose turn it is, the queue says.
+        """
+        del organization_id, job_id
+        while (job := await self._next()) is not None:
+            try:
+                await self._carry_out(job)
+            finally:
+                self._busy[job.lane] -= 1
+
+    async def _next(self) -> Claimed | None:
+        async with self._turn:
+            job = await self.queue.claim_next(open_lanes(self._busy, self._settings.worker_jobs))
+            if job is not None:
+                self._busy[job.lane] += 1
+            return job
+
+    async def _carry_out(self, job: Claimed) -> None:
         task = asyncio.current_task()
         assert task is not None
         self._held[job.token] = task
         begun = asyncio.get_running_loop().time()
         line = log.bind(job=str(job.id), kind=job.kind, attempt=job.attempts)
+        former = traces.CURRENT.set(job.trace)
         try:
             outcome = await self._run(job)
         except asyncio.CancelledError:
@@ -70,26 +143,45 @@ class JobWorker:
             line.info("job given back")
             raise
         finally:
+            traces.CURRENT.reset(former)
             self._held.pop(job.token, None)
-        ms = round((asyncio.get_running_loop().time() - begun) * 1000, 1)
-        line.info("job", outcome=outcome, ms=ms)
+        took_s = asyncio.get_running_loop().time() - begun
+        JOBS.add(1, {"kind": job.kind, "outcome": outcome})
+        JOB_TIME.record(took_s, {"kind": job.kind})
+        line.info("job", outcome=outcome, ms=round(took_s * 1000, 1))
 
     async def _run(self, job: Claimed) -> str:
         runner = self._runners.get(job.kind)
         try:
             if runner is None:
                 raise Unavailable(f"No function here carries out {job.kind}.", code="no_runner")
-            context = JobContext(self._database, job.actor, job, self._settings.files_dir)
+            state = await self._database.catalogues.of(job.organization_id)
+            state.switches.need_job(job.kind)
+            # Now and not when it was asked for: rights may have been taken away since.
+            actor = await self._rights.acting(job.actor, job.user_id)
+            context = JobContext(
+                self._database,
+                actor,
+                job,
+                self._files,
+                self._mailer,
+                self._settings.pages_url,
+                self._settings.issuer,
+                self._texters,
+            )
             result = await runner.run(context, msgspec.convert(dict(job.args), runner.message))
             await self.queue.succeed(job, result)
             return "succeeded"
-        except JobCancelled:
-            await self.queue.cancel(job)
+        except JobCancelled as cancelled:
+            await self.queue.cancel(job, cancelled.result)
             return "cancelled"
         except LeaseLost:
             # Does nothing when another worker holds the job; ends it when its work is obsolete.
             await self.queue.cancel(job)
             return "lost"
+        except ModuleClosed as error:
+            await self.queue.skip(job, problem_of(error, None))
+            return "skipped"
         except CrmError as error:
             retry = isinstance(error, Unavailable)
             await self.queue.fail(job, problem_of(error, None), retry=retry)
@@ -105,6 +197,7 @@ class JobWorker:
         while True:
             try:
                 for organization_id, job_id in await self.queue.sweep():
+                    MISSED_RINGS.add(1)
                     await self._doorbell.ring(organization_id, [job_id])
             except (CrmError, OSError) as error:
                 log.warning("cannot sweep", error=str(error))
@@ -112,15 +205,65 @@ class JobWorker:
             await asyncio.sleep(SWEEP_S)
 
     async def do_chores(self) -> None:
-        """Do what nobody asks for: at the start, then once an hour."""
+        """Do what nobody asks for, each thing when its time has come."""
+        await asyncio.gather(*(self._repeat(c) for module in MODULES for c in module.chores))
+
+    async def _repeat(self, chore: Chore) -> None:
+        planned = False
         while True:
-            for module in MODULES:
-                for chore in module.chores:
-                    try:
-                        await chore.run(self._database, self._settings.files_dir)
-                    except (CrmError, OSError) as error:
-                        log.warning("chore failed", chore=chore.name, error=str(error))
-            await asyncio.sleep(CHORES_S)
+            try:
+                if not planned:
+                    await self._schedules.plan({chore.name: chore.every_s})
+                    planned = True
+                if (token := await self._schedules.claim(chore.name)) is not None:
+                    await self._do_chore(chore, token)
+            except (CrmError, OSError) as error:
+                log.warning("cannot keep a schedule", chore=chore.name, error=str(error)[:200])
+            await asyncio.sleep(min(chore.every_s / 2, CHORES_S))
+
+    async def _do_chore(self, chore: Chore, token: UUID) -> None:
+        wrong = None
+        try:
+            database = self._shared if chore.shared else self._database
+            await chore.run(database, self._files)
+        except asyncio.CancelledError:
+            await asyncio.shield(self._schedules.release(chore.name, token))
+            raise
+        except Exception as error:
+            # What is wrong with one chore must not end the work at all others.
+            log.exception("chore failed", chore=chore.name)
+            wrong = str(error)[:500]
+        await self._schedules.done(chore.name, token, wrong)
+
+    def wake(self) -> None:
+        """Have everybody who watches look again."""
+        for bell in self._bells:
+            bell.set()
+
+    async def watch_forever(self, watch: Watch) -> None:
+        """Look after one thing: whenever something happened, and from time to time."""
+        bell = asyncio.Event()
+        self._bells.append(bell)
+        watcher = watch.begin(Workplace(self._database, self._shared, self.wake))
+        try:
+            while True:
+                bell.clear()
+                if not await self._looked(watch, watcher):
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(bell.wait(), SWEEP_S)
+        finally:
+            await asyncio.shield(watcher.close())
+
+    async def _looked(self, watch: Watch, watcher: Watcher) -> bool:
+        try:
+            return await watcher.look()
+        except (CrmError, OSError) as error:
+            log.warning("cannot look", watch=watch.name, error=str(error)[:200])
+        except Exception:
+            # What is wrong with one thing must not end the work at all others.
+            log.exception("cannot look", watch=watch.name)
+        await asyncio.sleep(1)
+        return False
 
     async def keep_leases(self) -> None:
         """Renew what is held; stop whatever another worker has taken over."""
@@ -177,7 +320,9 @@ class JobWorker:
 
     async def close(self) -> None:
         """Let go of every connection and process."""
+        await self._broadcast.close()
         await self._doorbell.close()
+        await self._outbound.close()
         await self._database.close()
         await self._shared.close()
 
@@ -203,7 +348,10 @@ async def _end(tasks: set[asyncio.Task[Any]]) -> None:
 async def run(settings: Settings, *, stop: asyncio.Event | None = None) -> None:
     """Work until `stop` is set, or SIGTERM or SIGINT comes where it is not given."""
     logs.configure(settings)
+    if settings.metrics_port is not None:
+        serve_metrics(settings.host, settings.metrics_port)
     worker = JobWorker(settings)
+    worker.start()
     spare_garbage_collector()
     if stop is None:
         stop = asyncio.Event()
@@ -217,6 +365,7 @@ async def run(settings: Settings, *, stop: asyncio.Event | None = None) -> None:
             worker.sweep_forever(),
             worker.keep_leases(),
             worker.do_chores(),
+            *(worker.watch_forever(watch) for module in MODULES for watch in module.watches),
         )
     ]
     log.info("worker started", kinds=sorted(runners()))

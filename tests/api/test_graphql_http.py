@@ -159,6 +159,36 @@ async def test_changes_cost_more(client):
     assert answer["extensions"]["cost"]["requested"] == 11
 
 
+CREATE_MANY = """
+mutation($inputs: [ContactCreateInput!]!, $n: Int = 3) {
+  createContacts(inputs: $inputs) { results { id record { employments(first: $n) { nodes { id } } } } }
+}
+"""
+
+
+@pytest.mark.parametrize(("count", "n"), [(1, 3), (2, 3), (7, 50)])
+async def test_changes_of_many_cost_by_their_items(client, count, n):
+    inputs = [{"lastName": f"Person {number}"} for number in range(count)]
+    answer = await client.gql(CREATE_MANY, inputs=inputs, n=n)
+    assert "errors" not in answer
+    assert answer["extensions"]["cost"]["requested"] == 10 + 1 + count * (1 + 1 + 1 + n)
+
+
+async def test_written_out_items_cost_as_those_in_variables(client):
+    items = '{ lastName: "A" }, { lastName: "B" }'
+    answer = await client.gql(
+        f"mutation {{ createContacts(inputs: [{items}]) {{ results {{ id }} }} }}"
+    )
+    assert answer["extensions"]["cost"]["requested"] == 10 + 1 + 2
+
+
+async def test_dear_changes_of_many_store_nothing(client):
+    inputs = [{"lastName": "Person"}] * 500
+    answer = await client.gql(CREATE_MANY, inputs=inputs, n=200)
+    assert answer["errors"][0]["extensions"]["code"] == "query_too_costly"
+    assert (await client.read("contacts", count="exact"))["total"] == 0
+
+
 async def test_dear_queries_read_nothing(client, statements):
     async with statements() as seen:
         answer = (await post(client, {"query": DEAR})).json()

@@ -277,6 +277,7 @@ async def test_content_types_may_have_parameters(client):
 
 
 async def test_changes_may_be_from_and_to_null(client):
+    await client.made("custom-fields", {"target": "contact", "name": "tier", "type": "integer"})
     made = await client.made("contacts", {"last_name": "Person"})
     path = f"contacts/{made['id']}"
     await client.changed(path, {"title": "Buyer", "custom": {"tier": 1}})

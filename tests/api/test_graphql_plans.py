@@ -117,10 +117,10 @@ async def test_statements_are_constant_in_the_rows(client, monkeypatch, statemen
         monkeypatch.setattr(Endpoint, "plan", lambda *_: None)
     counts = []
     for _ in range(3):
-        for kind in KINDS:
-            made = await kind.several(client)
+        shown = [kind for kind in KINDS if kind.area in {"companies", "contacts"}]
+        made = {kind.entity: await kind.several(client) for kind in shown}
         async with statements() as seen:
-            await client.data(FULL, id=made[0]["contact_id"], yes=True)
+            await client.data(FULL, id=made["employment"][0]["contact_id"], yes=True)
         counts.append(len(seen))
     # A page and its total, a page, a record; seven relations, of which one has a total.
     assert len(set(counts)) == 1, counts

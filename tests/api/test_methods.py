@@ -12,6 +12,9 @@ PLACES = {
     "{source}": "legacy",
     "{external_id}": "151",
     "{token}": "token",
+    "{key}": "contacts",
+    "{object}": "vehicle",
+    "{user_id}": "01990000-0000-7000-8000-0000000000fe",
 }
 
 
@@ -21,17 +24,21 @@ def concrete(path):
     return path
 
 
-async def test_other_methods_are_refused_with_the_known_ones(client, app):
+@pytest.mark.parametrize("method", METHODS)
+async def test_other_methods_are_refused_with_the_known_ones(client, app, method):
     refused = 0
     for path, item in app.openapi()["paths"].items():
         known = {method.upper() for method in item}
         assert "{" not in concrete(path), f"say what stands for the parts of {path}"
-        for method in set(METHODS) - known:
-            answer = await client.request(method, concrete(path))
-            assert answer.status_code == 405, (method, path)
-            problem(answer, 405, "method_not_allowed")
-            assert answer.headers["allow"] == ", ".join(sorted(known)), (method, path)
-            refused += 1
+        if method in known:
+            continue
+        answer = await client.request(method, concrete(path))
+        assert answer.status_code == 405, path
+        problem(answer, 405, "method_not_allowed")
+        allowed = set(answer.headers["allow"].split(", "))
+        # Not every document names what follows from GET.
+        assert allowed - {"HEAD"} == known - {"HEAD"}, path
+        refused += 1
     assert refused
 
 

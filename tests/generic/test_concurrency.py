@@ -5,6 +5,7 @@ from collections import Counter
 
 
 async def test_one_of_many_equal_versions_wins(client, kind):
+    await kind.define(client, turn="integer")
     made = await kind.make(client)
     path = f"/v1/{kind.path}/{made['id']}"
 
@@ -28,6 +29,7 @@ async def test_one_of_many_equal_external_ids_wins(client, kind):
 
 
 async def test_versions_count_every_change(client, kind):
+    await kind.define(client, **{f"k{turn}": "integer" for turn in range(12)})
     made = await kind.make(client)
     path = f"/v1/{kind.path}/{made['id']}"
 

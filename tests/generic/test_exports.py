@@ -6,7 +6,6 @@ import json
 from datetime import datetime
 
 import openpyxl
-import pytest
 
 from support.clients import pointers, problem
 from support.exports import begun, ended, exported
@@ -18,8 +17,16 @@ def table(answer, delimiter=","):
 
 
 async def rows_of(client, kind):
+    """What a file of all fields shows; custom fields, of which there are none, are columns."""
     await kind.several(client)
-    return (await client.read(kind.path, limit=200))["data"]
+    # Some are changed once more by jobs of their own.
+    await client.idle()
+    rows = (await client.read(kind.path, limit=200))["data"]
+    return [{name: value for name, value in row.items() if name != "custom"} for row in rows]
+
+
+def columns(kind):
+    return [name for name in kind.listing.shown if name != "custom"]
 
 
 async def test_ndjson_is_what_rest_shows(client, kind, worker):
@@ -33,7 +40,7 @@ async def test_csv_has_a_column_for_each_field(client, kind, worker):
     rows = await rows_of(client, kind)
     answer = await exported(client, kind.path)
     found = table(answer)
-    assert list(found[0]) == list(kind.listing.shown)
+    assert list(found[0]) == columns(kind)
     assert [row["id"] for row in found] == [row["id"] for row in rows]
     for line, row in zip(found, rows, strict=True):
         for name, value in row.items():
@@ -44,7 +51,7 @@ async def test_csv_has_a_column_for_each_field(client, kind, worker):
             elif name in kind.listing.fields and kind.listing.fields[name].kind == "instant":
                 assert datetime.fromisoformat(line[name]) == datetime.fromisoformat(value)
             elif not isinstance(value, list | dict):
-                assert line[name] in {str(value), f"'{value}"}, name
+                assert line[name] in {str(value), f"'{value}", json.dumps(value)}, name
 
 
 async def test_xlsx_has_the_same_table(client, kind, worker):
@@ -52,7 +59,7 @@ async def test_xlsx_has_the_same_table(client, kind, worker):
     answer = await exported(client, kind.path, format="xlsx")
     book = openpyxl.load_workbook(io.BytesIO(answer.content), read_only=True)
     header, *lines = book.active.iter_rows(values_only=True)
-    assert list(header) == list(kind.listing.shown)
+    assert list(header) == columns(kind)
     assert [line[0] for line in lines] == [row["id"] for row in rows]
     place = header.index("version")
     assert [line[place] for line in lines] == [row["version"] for row in rows]
@@ -147,22 +154,23 @@ async def test_exporting_takes_a_scope_of_its_own(client, kind, keyed, worker):
             problem(await both.post(f"/v1/{kind.path}/export", json=body), 403)
 
 
-@pytest.mark.parametrize(
-    ("body", "pointer"),
-    [
-        ({"format": "pdf"}, "/format"),
-        ({"filter": {"gone": 1}}, "/filter/gone"),
-        ({"sort": ["gone"]}, "/sort"),
-        ({"fields": ["gone"]}, "/fields"),
-        ({"fields": ["gone.id"]}, "/fields"),
-        ({"fields": ["a.b.c.id"]}, "/fields"),
-        ({"view": "01990000-0000-7000-8000-00000000dead"}, "/view"),
-        ({"deleted": "yes"}, "/deleted"),
-        ({"delimiter": "x"}, "/delimiter"),
-        ({"limit": 1}, "/limit"),
-    ],
-)
-async def test_wrong_requests_begin_nothing(client, kind, body, pointer):
-    answer = await client.post(f"/v1/{kind.path}/export", json=body)
-    assert pointers(problem(answer, 422)) == [pointer]
-    assert (await client.read("exports"))["data"] == []
+WRONG = [
+    ({"format": "pdf"}, "/format"),
+    ({"filter": {"gone": 1}}, "/filter/gone"),
+    ({"sort": ["gone"]}, "/sort"),
+    ({"fields": ["gone"]}, "/fields"),
+    ({"fields": ["gone.id"]}, "/fields"),
+    ({"fields": ["a.b.c.id"]}, "/fields"),
+    ({"view": "01990000-0000-7000-8000-00000000dead"}, "/view"),
+    ({"deleted": "yes"}, "/deleted"),
+    ({"delimiter": "x"}, "/delimiter"),
+    ({"limit": 1}, "/limit"),
+]
+
+
+async def test_wrong_requests_begin_nothing(client, kind, subtests):
+    for body, pointer in WRONG:
+        with subtests.test(msg=str(body)):
+            answer = await client.post(f"/v1/{kind.path}/export", json=body)
+            assert pointers(problem(answer, 422)) == [pointer]
+            assert (await client.read("exports"))["data"] == []

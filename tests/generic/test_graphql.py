@@ -74,15 +74,30 @@ async def test_relations_are_loaded_together(client, kind, statements):
     for relation in kind.listing.relations:
         if relation.many:
             continue
-        document = f"{{ {plural(kind)}(first: 200) {{ nodes {{ id {relation.name} {{ id }} }} }} }}"
+        name = camel(relation.name)
+        document = f"{{ {plural(kind)}(first: 200) {{ nodes {{ id {name} {{ id }} }} }} }}"
         async with statements() as seen:
             nodes = (await client.data(document))[plural(kind)]["nodes"]
         assert len(seen) == 2, [sql[:60] + sql[-150:] for sql in seen.all]
         rest = await client.read(kind.path, limit=200)
         local = relation.local.key
-        assert [node[relation.name] and node[relation.name]["id"] for node in nodes] == [
+        assert [node[name] and node[name]["id"] for node in nodes] == [
             row[local] for row in rest["data"]
         ]
+
+
+async def test_what_a_change_answers_leads_to_its_relations(client, kind):
+    names = [camel(r.name) for r in kind.listing.relations if not r.many]
+    locals = [r.local.key for r in kind.listing.relations if not r.many]
+    fields = " ".join(f"{name} {{ id }}" for name in names)
+    document = (
+        f"mutation($id: UUID!, $input: {kind.type}UpdateInput!) "
+        f"{{ update{kind.type}(id: $id, input: $input) {{ id {fields} }} }}"
+    )
+    for made in await kind.several(client) if names else ():
+        found = (await client.data(document, id=made["id"], input={}))[f"update{kind.type}"]
+        now = await client.read(f"{kind.path}/{made['id']}")
+        assert [found[name] and found[name]["id"] for name in names] == [now[at] for at in locals]
 
 
 async def test_collections_of_a_record_are_their_lists(client, kind, statements):
@@ -130,13 +145,14 @@ async def test_collections_of_a_record_are_their_lists(client, kind, statements)
 async def test_collections_of_a_record_are_walked(client, kind):
     for target in KINDS:
         await target.several(client)
-    for relation in kind.listing.relations:
-        if not relation.many:
-            continue
+    many = [relation for relation in kind.listing.relations if relation.many]
+    lengths = []
+    for relation in many:
         listed = await client.read(kind.path, include=relation.name, limit=200)
         row = max(listed["data"], key=lambda row: len(row[relation.name]["data"]))
         wanted = [other["id"] for other in row[relation.name]["data"]]
-        assert len(wanted) > 1
+        assert wanted
+        lengths.append(len(wanted))
         document = (
             f"query($id: UUID!, $after: String) {{ {single(kind)}(id: $id) {{ {relation.name}"
             "(first: 1, after: $after) { nodes { id } pageInfo { hasNextPage endCursor } } } }"
@@ -150,6 +166,8 @@ async def test_collections_of_a_record_are_walked(client, kind):
                 break
             after = found["pageInfo"]["endCursor"]
         assert ids == wanted
+    # There are relations to no more than one, such as a service's specification.
+    assert not many or max(lengths) > 1
 
 
 async def test_relations_are_fields(client, kind):

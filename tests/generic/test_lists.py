@@ -140,6 +140,7 @@ async def test_several_sort_keys_walk_the_same(client, kind):
 
 
 async def test_walking_while_others_write_never_repeats_or_skips(client, kind):
+    await kind.define(client, turn="integer")
     steady = {row["id"] for row in await kind.several(client)}
     extra = [await kind.make(client) for _ in range(4)]
     done = asyncio.Event()
@@ -244,12 +245,11 @@ async def test_included_collections_are_the_lists_of_their_own(
     """The same rows in the same order as a filter by the parent shows, and its cursor."""
     for number in (50, 1):
         monkeypatch.setattr(query_selection, "INCLUDED_ROWS", number)
-        for target in KINDS:
-            await target.several(client)
         for relation in kind.listing.relations:
             if not relation.many:
                 continue
             target = next(k for k in KINDS if k.listing is relation.target())
+            await target.several(client)
             async with statements() as seen:
                 page = await client.read(kind.path, include=relation.name, limit=200)
             assert len(seen) == 2, [sql[:60] + sql[-150:] for sql in seen.all]
@@ -281,40 +281,41 @@ async def test_included_records_come_with_theirs(client, kind, statements):
                 assert row == other
 
 
-@pytest.mark.parametrize(
-    ("params", "code", "place"),
-    [
-        ({"include": "a.b.c"}, "too_deep", "include"),
-        ({"fields": "a.b.c.id"}, "too_deep", "fields"),
-        ({"include": "id"}, "unknown_relation", "include"),
-        ({"sort": "no_such"}, "unknown_field", "sort"),
-        ({"sort": "created_at,-created_at"}, "repeated_field", "sort"),
-        ({"sort": "id,created_at,updated_at,version,owner_id"}, "too_many_fields", "sort"),
-        ({"include": "no_such"}, "unknown_relation", "include"),
-        ({"fields": "no_such"}, "unknown_field", "fields"),
-        ({"fields": "id,no_such.id"}, "unknown_field", "fields"),
-        ({"no_such": "1"}, "unknown_parameter", "no_such"),
-        ({"cursor": "no_such"}, "invalid_cursor", "cursor"),
-        ({"cursor": "ümläut"}, "invalid_cursor", "cursor"),
-        ({"limit": "0"}, "validation", "limit"),
-        ({"limit": "201"}, "validation", "limit"),
-        ({"limit": "-1"}, "validation", "limit"),
-        ({"limit": "9" * 30}, "validation", "limit"),
-        ({"limit": "many"}, "validation", "limit"),
-        ({"count": "roughly"}, "validation", "count"),
-        ({"deleted": "yes"}, "validation", "deleted"),
-        ({"filter[no_such]": "1"}, "invalid_filter", "/filter/no_such"),
-        ({"filter[version][no_such]": "1"}, "invalid_filter", "/filter/version/no_such"),
-        ({"filter[version]": "one"}, "invalid_filter", "/filter/version/eq"),
-        ({"filter[created_at][gt]": "soon"}, "invalid_filter", "/filter/created_at/gt"),
-        ({"filter": "1"}, "unknown_parameter", "filter"),
-        ({"filter[": "1"}, "invalid_filter", "filter["),
-        ({"filter[version": "1"}, "invalid_filter", "filter[version"),
-    ],
-)
-async def test_wrong_questions_are_errors_with_their_place(client, kind, params, code, place):
-    found = problem(await client.get(f"/v1/{kind.path}", params=params), 422, code)
-    assert pointers(found) == [place]
+WRONG = [
+    ({"include": "a.b.c"}, "too_deep", "include"),
+    ({"fields": "a.b.c.id"}, "too_deep", "fields"),
+    ({"include": "id"}, "unknown_relation", "include"),
+    ({"sort": "no_such"}, "unknown_field", "sort"),
+    ({"sort": "created_at,-created_at"}, "repeated_field", "sort"),
+    ({"sort": "id,created_at,updated_at,version,owner_id"}, "too_many_fields", "sort"),
+    ({"include": "no_such"}, "unknown_relation", "include"),
+    ({"fields": "no_such"}, "unknown_field", "fields"),
+    ({"fields": "id,no_such.id"}, "unknown_field", "fields"),
+    ({"no_such": "1"}, "unknown_parameter", "no_such"),
+    ({"cursor": "no_such"}, "invalid_cursor", "cursor"),
+    ({"cursor": "ümläut"}, "invalid_cursor", "cursor"),
+    ({"limit": "0"}, "validation", "limit"),
+    ({"limit": "201"}, "validation", "limit"),
+    ({"limit": "-1"}, "validation", "limit"),
+    ({"limit": "9" * 30}, "validation", "limit"),
+    ({"limit": "many"}, "validation", "limit"),
+    ({"count": "roughly"}, "validation", "count"),
+    ({"deleted": "yes"}, "validation", "deleted"),
+    ({"filter[no_such]": "1"}, "invalid_filter", "/filter/no_such"),
+    ({"filter[version][no_such]": "1"}, "invalid_filter", "/filter/version/no_such"),
+    ({"filter[version]": "one"}, "invalid_filter", "/filter/version/eq"),
+    ({"filter[created_at][gt]": "soon"}, "invalid_filter", "/filter/created_at/gt"),
+    ({"filter": "1"}, "unknown_parameter", "filter"),
+    ({"filter[": "1"}, "invalid_filter", "filter["),
+    ({"filter[version": "1"}, "invalid_filter", "filter[version"),
+]
+
+
+async def test_wrong_questions_are_errors_with_their_place(client, kind, subtests):
+    for params, code, place in WRONG:
+        with subtests.test(msg=str(params)):
+            found = problem(await client.get(f"/v1/{kind.path}", params=params), 422, code)
+            assert pointers(found) == [place]
 
 
 async def test_repeated_filters_are_an_error(client, kind):
@@ -354,3 +355,15 @@ async def test_query_body_takes_nothing_unknown(client, kind):
     assert pointers(problem(answer, 422, "validation")) == ["/where"]
     answer = await client.post(f"/v1/{kind.path}/query", json={"filter": {"nope": {"eq": 1}}})
     assert pointers(problem(answer, 422, "invalid_filter")) == ["/filter/nope"]
+
+
+MISTAKEN = [{"sort": ["nope"]}, {"cursor": "nope"}, {"fields": ["nope"]}, {"include": ["nope"]}]
+
+
+async def test_mistakes_of_a_query_body_have_pointers(client, kind, subtests):
+    for body in MISTAKEN:
+        with subtests.test(msg=str(body)):
+            found = problem(await client.post(f"/v1/{kind.path}/query", json=body), 422)
+            assert [fault.get("pointer") for fault in found["errors"]] == [
+                f"/{name}" for name in body
+            ]

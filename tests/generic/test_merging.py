@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from crm_api.kit.db.base import Base, Entity
 from crm_api.kit.db.references import references_to
 from crm_api.platform.merging.service import MergeService
+from crm_api.registry import SERVICES
 from support.clients import pointers, problem
-from support.factories import KINDS, Kind
+from support.factories import BY_ACTION, KINDS, Kind
 
+LISTINGS = {service.repository.listing.entity: service.repository.listing for service in SERVICES}
 MERGED = [kind for kind in KINDS if kind.entity in MergeService.mergers]
 UNKNOWN = "01990000-0000-7000-8000-0000000000ff"
 
@@ -40,7 +42,7 @@ async def undo(client, merged, status=200) -> dict[str, Any]:
 async def world_of(client, owner, org) -> dict[str, Any]:
     """Everything that a merge may touch, without what counts changes."""
     state: dict[str, Any] = {}
-    for kind in KINDS:
+    for kind in (*KINDS, *(kind for kind, _ in BY_ACTION.values())):
         rows = (await client.read(kind.path, deleted="include", limit=200))["data"]
         for row in rows:
             state[row["id"]] = {k: v for k, v in row.items() if k not in {"version", "updated_at"}}
@@ -57,8 +59,15 @@ async def children(client, kind, record) -> list[tuple[Kind, str, dict[str, Any]
     made = []
     kinds = {k.entity: k for k in KINDS}
     for reference in references_to(kind.listing.model):
+        if reference.entity in BY_ACTION:
+            child, act = BY_ACTION[reference.entity]
+            made.append(
+                (child, reference.column, await act(client, {reference.column: record["id"]}))
+            )
+            continue
         child = kinds[reference.entity]
-        body = await child.factory.least(client) | {reference.column: record["id"]}
+        given = child.factory.referring(reference.column, record)
+        body = await child.factory.least(client) | given
         made.append((child, reference.column, await client.made(child.path, body)))
     return made
 
@@ -66,8 +75,7 @@ async def children(client, kind, record) -> list[tuple[Kind, str, dict[str, Any]
 def test_every_reference_is_a_column_that_events_tell():
     for kind in KINDS:
         for reference in references_to(kind.listing.model):
-            services = MergeService.services
-            listing = services[reference.entity].repository.listing
+            listing = LISTINGS[reference.entity]
             assert reference.column in listing.shown, reference.name
 
 
@@ -132,6 +140,7 @@ async def test_graphql_resolves_the_old_id(client, kind):
 
 
 async def test_blanks_are_filled_and_told(client, kind):
+    await kind.define(client, a="integer")
     winner = await kind.make(client)
     loser = await kind.make(client, **kind.factory.change, custom={"a": 1}, external_ids={"x": "1"})
     merged = await merge(client, kind, winner, loser)
@@ -177,6 +186,7 @@ async def test_everything_that_referred_to_the_loser_moves(client, kind, org, ow
 
 
 async def test_undo_restores_exactly(client, kind, org, owner):
+    await kind.define(client, n="integer")
     bodies = await kind.factory.varied(client)
     made = []
     for number, body in enumerate(bodies):
@@ -403,3 +413,36 @@ async def test_merge_and_undo_is_identity(client, kind, org, owner, data):
         assert await world_of(client, owner, org) == worlds.pop()
     for record in live:
         await client.delete(f"/v1/{kind.path}/{record['id']}")
+
+
+async def test_hidden_custom_fields_stay_hidden(client, kind, keyed):
+    await kind.define(
+        client,
+        {"name": "salary", "type": "integer", "visible_to": ["salaries:read"]},
+        {"name": "note", "type": "text"},
+    )
+    records = [
+        await kind.make(client, custom={"salary": salary, "note": "seen"}) for salary in (1, 2)
+    ]
+    winner, loser = (record["id"] for record in records)
+    blind = await keyed(f"{kind.area}:write", "merges:read")
+    body = {"winner_id": winner, "loser_ids": [loser]}
+    merge = (await blind.post(f"/v1/{kind.path}/merge", json=body)).json()
+    assert merge["record"]["custom"] == {"note": "seen"}
+    undone = (await blind.post(f"/v1/merges/{merge['id']}/undo")).json()
+    assert undone["record"]["custom"] == {"note": "seen"}
+    assert (await client.read(f"{kind.path}/{winner}"))["custom"]["salary"] == 1
+
+
+async def test_merged_records_do_not_relate_to_each_other(client, kind, org, owner):
+    await kind.define(client, {"name": "buddy", "type": "relation", "relates_to": kind.entity})
+    winner = await kind.make(client)
+    loser = await kind.make(client, custom={"buddy": winner["id"]})
+    before = await client.read(f"{kind.path}/{loser['id']}")
+    body = {"winner_id": winner["id"], "loser_ids": [loser["id"]]}
+    merge = await client.made(f"{kind.path}/merge", body)
+    assert merge["record"]["custom"] == {}
+    undone = await client.post(f"/v1/merges/{merge['id']}/undo")
+    assert undone.json()["record"]["custom"] == {}
+    after = await client.read(f"{kind.path}/{loser['id']}")
+    assert after["custom"] == before["custom"] == {"buddy": winner["id"]}

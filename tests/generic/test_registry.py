@@ -11,7 +11,7 @@ def test_every_collection_has_a_factory():
 
 def test_names_are_unique():
     for names in (
-        [module.name for module in MODULES],
+        [module.key for module in MODULES],
         [service.plural for service in SERVICES],
         [service.repository.listing.entity for service in SERVICES],
         [runner.message.kind for module in MODULES for runner in module.jobs],
@@ -31,7 +31,9 @@ def test_every_sort_key_has_a_column_that_sorts_by_code_point():
         for name, column in kind.listing.sort_keys.items():
             if column.type.python_type is str and column.key != "description":
                 assert (
-                    column.type.collation == "C" or name == "website" or (kind.name == "api_keys")
+                    column.type.collation == "C"
+                    or name == "website"
+                    or (kind.name in {"api_keys", "apps", "webhooks"})
                 ), f"{kind}.{name}"
 
 

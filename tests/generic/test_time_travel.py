@@ -2,14 +2,13 @@
 
 from datetime import datetime, timedelta
 
-import pytest
-
 from support.clients import problem
 from support.graph import as_graph, camel, selection
 
 
 async def lived(client, kind):
     """A record's representations after each of its changes, the first one first."""
+    await kind.define(client, a="integer")
     made = (await kind.several(client))[0]
     path = f"{kind.path}/{made['id']}"
     states = [made, await client.changed(path, kind.factory.change)]
@@ -76,12 +75,16 @@ async def test_fields_tags_and_relations_of_a_past_state(client, kind, statement
             assert row[relation.name] == now[relation.name]
 
 
-@pytest.mark.parametrize("moment", ["soon", "", "2026-01-01T00:00:00", "@now-7w", "@now-999999d"])
-async def test_what_is_no_moment(client, kind, moment):
+NO_MOMENTS = ["soon", "", "2026-01-01T00:00:00", "@now-7w", "@now-999999d"]
+
+
+async def test_what_is_no_moment(client, kind, subtests):
     made = await kind.make(client)
-    answer = await client.get(f"/v1/{kind.path}/{made['id']}", params={"as_of": moment})
-    found = problem(answer, 422, "invalid_value")
-    assert found["errors"][0]["parameter"] == "as_of"
+    for moment in NO_MOMENTS:
+        with subtests.test(moment=moment):
+            answer = await client.get(f"/v1/{kind.path}/{made['id']}", params={"as_of": moment})
+            found = problem(answer, 422, "invalid_value")
+            assert found["errors"][0]["parameter"] == "as_of"
 
 
 async def test_before_its_creation_there_is_nothing(client, other, kind):
@@ -91,3 +94,12 @@ async def test_before_its_creation_there_is_nothing(client, other, kind):
     problem(await other.get(path, params={"as_of": "@now+1d"}), 404, "not_found")
     nobody = f"/v1/{kind.path}/01990000-0000-7000-8000-00000000dead"
     problem(await client.get(nobody, params={"as_of": "@now+1d"}), 404, "not_found")
+
+
+async def test_of_what_was_purged_there_is_no_past(client, kind):
+    made = await kind.make(client)
+    path = f"/v1/{kind.path}/{made['id']}"
+    gone = await client.delete(path, params={"purge": "true"})
+    assert gone.status_code == 204, gone.text
+    for moment in (made["updated_at"], "@now+1d"):
+        problem(await client.get(path, params={"as_of": moment}), 404, "not_found")

@@ -19,6 +19,8 @@ async function main(baseUrl: string, key: string): Promise<void> {
     body: { title: "Tester" },
   });
   if (changed.error) throw new Error(changed.error.code);
+  // With `Prefer: return=minimal` there would be none.
+  if (!changed.data) throw new Error("no record came back");
   if (changed.data.title !== "Tester") throw new Error("the title was not set");
 
   const stale = await api.DELETE("/v1/contacts/{id}", {

@@ -1,7 +1,7 @@
 """Organizations and clients that speak for them."""
 
-import asyncio
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +10,7 @@ import httpx
 from crm_api.kit.actor import Actor
 from crm_api.kit.db.database import Database
 from crm_api.kit.db.tx import Tx
+from support.waiting import patiently
 
 BASE_URL = "http://crm.test"
 
@@ -47,10 +48,40 @@ class Api(httpx.AsyncClient):
         return answer.json()
 
     async def read(self, path: str, **params: Any) -> dict[str, Any]:
-        """Read a record or a list, which must succeed."""
+        """Read a record or a list, which must succeed; feeds hold all that was committed."""
+        if path == "events" or path.endswith("/changes"):
+            await self._committed()
         answer = await self.get(f"/v1/{path}", params=params)
         assert answer.status_code == 200, answer.text
         return answer.json()
+
+    async def _committed(self) -> None:
+        # The feed waits for every transaction of the server that is older, whoever's it is.
+        ask = self.app.state.services.database.ask
+        (begun,) = await ask("SELECT pg_snapshot_xmax(pg_current_snapshot()) AS next")
+        async for _ in patiently():
+            (now,) = await ask("SELECT pg_snapshot_xmin(pg_current_snapshot()) AS oldest")
+            if int(now["oldest"]) >= int(begun["next"]):
+                return
+
+    async def ended(self, job_id: str, status: str = "succeeded") -> dict[str, Any]:
+        """A job at its end, which must have this status."""
+        job: dict[str, Any] = {}
+        async for _ in patiently():
+            job = await self.read(f"jobs/{job_id}")
+            if job["status"] in {"succeeded", "failed", "cancelled"}:
+                break
+        assert job["status"] == status, job
+        return job
+
+    async def idle(self) -> None:
+        """Wait until every job of the organization that is due has ended; takes a worker."""
+        async for _ in patiently():
+            jobs = (await self.read("jobs", limit=200))["data"]
+            now = datetime.now(UTC)
+            due = [job for job in jobs if datetime.fromisoformat(job["run_at"]) <= now]
+            if all(job["status"] in {"succeeded", "failed", "cancelled"} for job in due):
+                return
 
     async def gql(self, document: str, **variables: Any) -> dict[str, Any]:
         """The whole answer of a GraphQL document."""
@@ -64,18 +95,16 @@ class Api(httpx.AsyncClient):
         assert "errors" not in answer, answer
         return answer["data"]
 
-    async def told(self, record_id: str, count: int, **params: Any) -> list[dict[str, Any]]:
-        """The events of a record once there are so many.
-
-        The feed waits for every transaction of the server that is older, whoever's it is.
-        """
-        for _ in range(200):
+    async def told(
+        self, id: str, count: int, *, by: str = "record_id", **params: Any
+    ) -> list[dict[str, Any]]:
+        """The events of a record, or those it caused, once there are so many."""
+        async for _ in patiently():
             feed = await self.read("events", limit=200, **params)
-            found = [event for event in feed["data"] if event["record_id"] == record_id]
+            found = [event for event in feed["data"] if event[by] == id]
             if len(found) >= count:
-                return found
-            await asyncio.sleep(0.05)
-        raise AssertionError(f"{len(found)} of {count} events")
+                break
+        return found
 
 
 def actor_of(org: Org, *scopes: str, **options: Any) -> Actor:

@@ -136,7 +136,7 @@ class _Maker:
         if name == "first":
             return self.one_of(0, 1, 2, 3, 20, 20, 20)
         if name == "where":
-            return self.draw(st.sampled_from([None, *self.pool.filters[kind]]))
+            return self.draw(st.sampled_from([None, *self.pool.filters.get(kind, ())]))
         if name == "orderBy":
             return [self.draw(st.sampled_from(self.pool.sorts))]
         if name == "after":

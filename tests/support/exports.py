@@ -1,11 +1,11 @@
 """The export API as a frontend uses it."""
 
-import asyncio
 from typing import Any
 
 import httpx
 
 from support.clients import BASE_URL, Api
+from support.waiting import patiently
 
 
 async def begun(api: Api, path: str, **body: Any) -> dict[str, Any]:
@@ -19,11 +19,10 @@ async def begun(api: Api, path: str, **body: Any) -> dict[str, Any]:
 async def ended(api: Api, id: str, status: str = "succeeded") -> dict[str, Any]:
     """An export at its end, which must be this."""
     found: dict[str, Any] = {}
-    for _ in range(1200):
+    async for _ in patiently():
         found = await api.read(f"exports/{id}")
         if found["status"] not in {"queued", "running"}:
             break
-        await asyncio.sleep(0.05)
     assert found["status"] == status, (found, await api.read(f"jobs/{found['job_id']}"))
     return found
 

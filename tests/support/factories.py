@@ -1,7 +1,7 @@
 """How to make records of every collection; a new collection needs one entry here."""
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from itertools import cycle
 from typing import Any
@@ -9,11 +9,12 @@ from uuid import uuid4
 
 from pydantic import BaseModel
 
+from crm_api.domains.promotions.service import CouponRedemptionService
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.query.listing import Listing
 from crm_api.registry import MODULES
 from support.clients import Api
-from support.graph import pascal
+from support.graph import camel, pascal
 
 Body = dict[str, Any]
 SERVICES: tuple[type[CrudService[Any]], ...] = tuple(
@@ -37,6 +38,26 @@ class Factory:
     """A field that cannot be cleared."""
     wrong: Body
     """A field with a value of the wrong type."""
+    needed: frozenset[str] = frozenset()
+    """Lists that some records cannot do without."""
+    sovereign: bool = False
+    """Whether only who may do everything writes them."""
+    further: int = 0
+    """Statements that its writes take beyond those of any collection."""
+    scopes: tuple[str, ...] = ()
+    """Scopes that its writes take beside those of its area."""
+    wants: Mapping[str, Body] = field(default_factory=dict[str, Body])
+    """By its columns that refer to another record, what that has to be."""
+    beside: Mapping[str, Body] = field(default_factory=dict[str, Body])
+    """By such a column, what a body that sets it has to say beside it."""
+
+    alike: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, Mapping[str, str]])
+    """By such a column, its fields that hold the same as one of the other record."""
+
+    def referring(self, column: str, record: Body) -> Body:
+        """What a body says that refers to another record by a column."""
+        alike = {own: record[its] for own, its in self.alike.get(column, {}).items()}
+        return {**self.beside.get(column, {}), **alike, column: record["id"]}
 
 
 @dataclass(frozen=True)
@@ -62,6 +83,11 @@ class Kind:
         return self.listing.entity
 
     @property
+    def entity_camel(self) -> str:
+        """The name of its GraphQL field."""
+        return camel(self.entity)
+
+    @property
     def out(self) -> type[BaseModel]:
         return self.listing.out
 
@@ -78,13 +104,63 @@ class Kind:
     def factory(self) -> Factory:
         return FACTORIES[self.name]
 
+    @property
+    def exclusive(self) -> bool:
+        """Whether whoever writes one of its records waits for whoever writes another."""
+        return self.entity in {"custom_field", "custom_object", "sharing_rule"}
+
+    @property
+    def serial(self) -> bool:
+        """Whether its records are written one after the other, each by statements of its own."""
+        one_by_one = {
+            "bundle_component",
+            "comment",
+            "contract_price",
+            "price_rule",
+            "product_relation",
+            "quote",
+            "share",
+            "tax_rate",
+        }
+        return self.exclusive or self.entity in one_by_one
+
+    @property
+    def follows(self) -> bool:
+        """Whether what may be done to its records follows from those that they are about."""
+        return self.listing.about is not None and self.listing.about.rules
+
+    @property
+    def singly(self) -> bool:
+        """Whether each of its records takes statements of its own, such as a lock on another."""
+        return self.serial or self.entity in {
+            "approval_policy",
+            "attachment",
+            "identity_provider",
+            "legal_hold",
+            "product_variant",
+            "service_specification",
+            "retention_policy",
+            "subject_request",
+            "suppression",
+            "webhook",
+        }
+
     async def make(self, api: Api, **more: Any) -> Body:
         """A new record."""
         return await api.made(self.path, {**await self.factory.least(api), **more})
 
+    async def bodies(self, api: Api, count: int) -> list[Body]:
+        """Bodies of so many records that may stand side by side."""
+        return [await self.factory.least(api) for _ in range(count)]
+
     async def several(self, api: Api) -> list[Body]:
         """Records with equal values and with nulls."""
         return [await api.made(self.path, body) for body in await self.factory.varied(api)]
+
+    async def define(self, api: Api, *fields: Body, **types: str) -> list[Body]:
+        """Custom fields for these records: `tier="text"`, or whole definitions."""
+        bodies = [*fields, *({"name": name, "type": type} for name, type in types.items())]
+        return [await api.made("custom-fields", {"target": self.entity, **b}) for b in bodies]
 
     def __str__(self) -> str:
         return self.name
@@ -97,8 +173,80 @@ async def _least_key(api: Api) -> Body:
 async def _varied_keys(api: Api) -> list[Body]:
     names: Sequence[str] = ("One", "Two", "Two", "two", "Ä")
     ends = ("2031-01-01T00:00:00Z", None, "2031-01-01T00:00:00Z", None, "2032-06-30T12:00:00Z")
-    bodies = zip(names, ends, strict=True)
-    return [{"name": n, "scopes": ["*:read"], "expires_at": e} for n, e in bodies]
+    users = [(await api.made("users", await _least_user(api)))["id"] for _ in range(2)]
+    bodies = zip(names, ends, (*users, users[0], None, None), strict=True)
+    return [{"name": n, "scopes": ["*:read"], "expires_at": e, "user_id": u} for n, e, u in bodies]
+
+
+async def _least_app(api: Api) -> Body:
+    return {"name": "Sample app", "scopes": ["contacts:read"]}
+
+
+async def _varied_apps(api: Api) -> list[Body]:
+    names = ("One", "Two", "Two", "two", "Ä", "Zebra")
+    public = (False, True, False, True, False, True)
+    return [
+        {"name": name, "scopes": ["*:read"], "is_confidential": not is_public}
+        for name, is_public in zip(names, public, strict=True)
+    ]
+
+
+async def _least_provider(api: Api) -> Body:
+    return {"name": "Company login", "issuer": "https://login.example.com", "client_id": "crm"}
+
+
+async def _varied_providers(api: Api) -> list[Body]:
+    least = await _least_provider(api)
+    names = ("One", "Two", "Two", "two", "Ä", "Zebra")
+    domains: Sequence[list[str]] = ([], ["example.com"], ["example.org"], [], ["example.com"], [])
+    return [
+        {
+            **least,
+            "name": name,
+            "email_domains": own,
+            "admits": bool(own),
+            "is_active": not own,
+            "client_secret": "a secret" if own else None,
+        }
+        for name, own in zip(names, domains, strict=True)
+    ]
+
+
+async def _least_webhook(api: Api) -> Body:
+    # An address that nothing is sent to, so that no worker of a test tries.
+    return {"url": "https://127.0.0.1:9/hook", "topics": ["contact.created"]}
+
+
+async def _varied_webhooks(api: Api) -> list[Body]:
+    addresses = ("one", "two", "two", "TWO", "ä", "zebra")
+    orders = (True, False, True, False, True, False)
+    return [
+        {
+            "url": f"https://127.0.0.1:9/{address}",
+            "topics": ["contact.*", "company.created"],
+            "description": None if in_order else "Sample",
+            "in_order": in_order,
+        }
+        for address, in_order in zip(addresses, orders, strict=True)
+    ]
+
+
+async def _least_automation(api: Api) -> Body:
+    return {"name": "Welcome"}
+
+
+async def _varied_automations(api: Api) -> list[Body]:
+    trigger = {"type": "event", "events": ["contact.created"]}
+    step = {"action": "update", "patch": {"tags": ["welcome"]}}
+    whole: Body = {"trigger": trigger, "steps": [step], "description": "An example."}
+    return [
+        {**whole, "name": "Welcome"},
+        {**whole, "name": "welcome", "condition": {"lifecycle": {"eq": "lead"}}},
+        {"name": "Правило", "trigger": trigger},
+        {"name": "Ämter", "steps": [step], "description": "An example."},
+        {"name": "Zebra"},
+        {**whole, "name": "Zebra", "description": None},
+    ]
 
 
 async def _least_user(api: Api) -> Body:
@@ -146,6 +294,130 @@ async def _varied_members(api: Api) -> list[Body]:
         second,
         third,
         {**third, "team_id": first["team_id"]},
+    ]
+
+
+async def _least_role(api: Api) -> Body:
+    return {"name": "Example"}
+
+
+async def _varied_roles(api: Api) -> list[Body]:
+    reach = {"read": "team", "create": "own", "update": "own", "delete": "none"}
+    full: Body = {
+        "name": "Partner manager",
+        "description": "An example.",
+        "levels": {"*": reach, "contacts": {**reach, "read": "all"}},
+        "masks": {"contact": {"hidden": ["birth_date"]}},
+        "permissions": ["export"],
+    }
+    return [
+        full,
+        {**full, "name": "partner manager", "masks": {}},
+        {**full, "name": "Роль", "description": None},
+        {"name": "Ämter", "permissions": ["export", "merge"]},
+        {"name": "Zebra", "levels": {"contacts": reach}},
+        {"name": "Zebra"},
+    ]
+
+
+async def _least_assignment(api: Api) -> Body:
+    role = await api.made("roles", await _least_role(api))
+    user = await api.made("users", await _least_user(api))
+    return {"role_id": role["id"], "user_id": user["id"]}
+
+
+async def _varied_assignments(api: Api) -> list[Body]:
+    first, second, third = [await _least_assignment(api) for _ in range(3)]
+    reason = {"reason": "An example."}
+    return [
+        {**first, **reason},
+        {**second, "role_id": first["role_id"], **reason},
+        {**first, "role_id": second["role_id"]},
+        second,
+        third,
+        {**third, "role_id": first["role_id"]},
+    ]
+
+
+async def _least_share(api: Api) -> Body:
+    contact = await api.made("contacts", {"last_name": "Person"})
+    user = await api.made("users", await _least_user(api))
+    return {"target": "contact", "record_id": contact["id"], "user_id": user["id"]}
+
+
+async def _varied_shares(api: Api) -> list[Body]:
+    first, second = await _least_share(api), await _least_share(api)
+    team = await api.made("teams", {"name": "Example Team"})
+    role = await api.made("roles", {"name": "Example"})
+    ends = {"expires_at": "2031-01-01T00:00:00Z"}
+    return [
+        {**first, **ends},
+        {**second, "access": "write", **ends},
+        {**first, "user_id": None, "team_id": team["id"]},
+        {**second, "user_id": None, "role_id": role["id"], "access": "write"},
+        second,
+        {**first, "user_id": second["user_id"], "expires_at": "2032-06-30T12:00:00Z"},
+    ]
+
+
+async def _least_comment(api: Api) -> Body:
+    contact = await api.made("contacts", {"last_name": "Person"})
+    return {"target": "contact", "record_id": contact["id"], "body": "Please call back."}
+
+
+async def _varied_comments(api: Api) -> list[Body]:
+    first, second = await _least_comment(api), await _least_comment(api)
+    user = await api.made("users", await _least_user(api))
+    said = await api.made("comments", first)
+    return [
+        {**first, "parent_id": said["id"], "body": f"@[user:{user['id']}] please call back."},
+        {**first, "body": "please call back."},
+        {**second, "body": "Ärger", "owner_id": user["id"]},
+        {**second, "body": "Звонок", "owner_id": user["id"]},
+        {**second, "body": f"@[user:{user['id']}]"},
+        {**first, "parent_id": said["id"]},
+    ]
+
+
+async def _least_attachment(api: Api) -> Body:
+    contact = await api.made("contacts", {"last_name": "Person"})
+    answer = await api.post("/v1/files?filename=offer.txt", content=b"An example.")
+    assert answer.status_code == 201, answer.text
+    return {"file_id": answer.json()["id"], "target": "contact", "record_id": contact["id"]}
+
+
+async def _varied_attachments(api: Api) -> list[Body]:
+    first, second = await _least_attachment(api), await _least_attachment(api)
+    company = await api.made("companies", {"name": "Example Industries"})
+    elsewhere = {"target": "company", "record_id": company["id"]}
+    return [
+        {**first, "description": "An example."},
+        {**second, "filename": "Offer.txt"},
+        {**first, **elsewhere, "filename": "Ängebot.txt", "description": "An example."},
+        {**second, **elsewhere, "filename": "Zebra.txt"},
+        {**first, "record_id": second["record_id"], "filename": "Zebra.txt"},
+        {**second, "record_id": first["record_id"], "filename": "письмо.txt"},
+    ]
+
+
+async def _least_rule(api: Api) -> Body:
+    user = await api.made("users", await _least_user(api))
+    # One that shared anything would be changed by a job as well.
+    off = {"is_active": False}
+    return {"name": "Example", "target": "contact", "user_id": user["id"], **off}
+
+
+async def _varied_rules(api: Api) -> list[Body]:
+    first, second = await _least_rule(api), await _least_rule(api)
+    team = await api.made("teams", {"name": "Example Team"})
+    named = {"filter": {"last_name": {"eq": "Example"}}}
+    return [
+        {**first, **named, "name": "Fairs", "description": "An example."},
+        {**first, **named, "name": "fairs", "access": "write"},
+        {**second, "name": "Ämter", "target": "company", "access": "write"},
+        {**second, "name": "Zebra", "user_id": None, "team_id": team["id"]},
+        {**second, "name": "Zebra"},
+        {**first, "name": "Правило", **named, "is_active": True},
     ]
 
 
@@ -203,6 +475,51 @@ async def _varied_sequences(api: Api) -> list[Body]:
             "next_number": place // 2 + 1,
         }
         for place, name in enumerate(names)
+    ]
+
+
+async def _least_field(api: Api) -> Body:
+    return {"target": "employment", "name": f"f{uuid4().hex}", "type": "text"}
+
+
+async def _varied_fields(api: Api) -> list[Body]:
+    options = [{"value": "gold", "label": "Gold"}, {"value": "old", "archived": True}]
+    full = {
+        "target": "employment",
+        "label": "Tier",
+        "type": "select",
+        "description": "An example.",
+        "position": 3,
+        "options": options,
+        "default": "gold",
+        "indexed": True,
+        "searchable": True,
+    }
+    bodies: list[Body] = [
+        full,
+        {**full, "type": "multiselect", "default": ["gold"], "searchable": False},
+        {"target": "employment", "type": "money", "currency": "EUR", "default": "9.5"},
+        {"target": "company", "type": "relation", "relates_to": "contact"},
+        {"target": "company", "type": "text", "unique": True, "visible_to": ["tiers:read"]},
+        {"target": "company", "type": "formula", "result_type": "text", "formula": "upper(name)"},
+        {"target": "company", "type": "date"},
+    ]
+    return [{**body, "name": f"f{uuid4().hex}"} for body in bodies]
+
+
+async def _least_object(api: Api) -> Body:
+    return {"key": f"o{uuid4().hex}", "label": "Vehicle", "plural_label": "Vehicles"}
+
+
+async def _varied_objects(api: Api) -> list[Body]:
+    labels = ("Vehicle", "vehicle", "Машина", "Ärzte", "Zebra", "Zebra")
+    return [
+        {
+            **await _least_object(api),
+            "label": label,
+            "description": "An example." if n % 2 else None,
+        }
+        for n, label in enumerate(labels)
     ]
 
 
@@ -335,9 +652,667 @@ async def _varied_views(api: Api) -> list[Body]:
     ]
 
 
+async def _least_text(api: Api) -> Body:
+    return {"name": "Newsletter", "purpose": "newsletter", "body": "Yes, once a month."}
+
+
+async def _varied_texts(api: Api) -> list[Body]:
+    names = ("Newsletter", "newsletter", "Рассылка", "Ärzte", "Zebra", "Zebra")
+    return [
+        {
+            **await _least_text(api),
+            "name": name,
+            "language": "de" if place % 2 else None,
+            "description": None if place % 2 else "An example.",
+        }
+        for place, name in enumerate(names)
+    ]
+
+
+async def _least_suppression(api: Api) -> Body:
+    return {"value": f"nobody-{uuid4().hex[:12]}@example.com"}
+
+
+async def _varied_suppressions(api: Api) -> list[Body]:
+    first, second, third, fourth = [await _least_suppression(api) for _ in range(4)]
+    domain = f"{uuid4().hex[:12]}.example"
+    return [
+        {**first, "reason": "complaint", "note": "An example."},
+        {**first, "purpose": "newsletter", "expires_at": "2031-01-01T00:00:00Z"},
+        {**second, "channel": "email", "purpose": "newsletter"},
+        {**third, "keep_value": False, "reason": "unsubscribed"},
+        {**fourth, "expires_at": "2031-01-01T00:00:00Z"},
+        {"kind": "domain", "value": domain, "reason": "legal", "note": "An example."},
+    ]
+
+
+async def _least_request(api: Api) -> Body:
+    contact = await api.made("contacts", {"last_name": "Person"})
+    return {"kind": "access", "record_id": contact["id"]}
+
+
+async def _varied_requests(api: Api) -> list[Body]:
+    first, second = await _least_request(api), await _least_request(api)
+    return [
+        {**first, "requester": "Sample Person"},
+        {**first, "kind": "erasure", "requester": "sample person"},
+        {**second, "received_at": "2026-01-31T12:00:00Z", "note": "An example."},
+        {**second, "kind": "erasure", "received_at": "2026-01-31T12:00:00Z"},
+        {**second, "requester": "Sample Person", "note": "An example."},
+    ]
+
+
+async def _least_hold(api: Api) -> Body:
+    contact = await api.made("contacts", {"last_name": "Person"})
+    return {"record_id": contact["id"], "reason": "Pending litigation"}
+
+
+async def _varied_holds(api: Api) -> list[Body]:
+    # Purges of the tests are of the holds, not of what they hold.
+    first, second = await _least_hold(api), await _least_hold(api)
+    company = await api.made("companies", {"name": "Example Industries"})
+    return [
+        {**first, "ends_on": "2031-01-01"},
+        {**first, "reason": "pending litigation"},
+        {**second, "ends_on": "2031-01-01"},
+        {**second, "reason": "Audit"},
+        {"target": "company", "record_id": company["id"], "reason": "Audit"},
+    ]
+
+
+async def _least_retention(api: Api) -> Body:
+    return {"name": "Old people", "target": "contact", "action": "delete", "days": 3650}
+
+
+async def _varied_retention(api: Api) -> list[Body]:
+    least = await _least_retention(api)
+    return [
+        {**least, "filter": {"lifecycle": {"eq": "lead"}}, "description": "An example."},
+        {**least, "name": "old people", "is_active": True},
+        {**least, "name": "Старые", "action": "purge", "counted_from": "deleted_at", "days": 30},
+        {**least, "name": "Ältere", "action": "anonymise", "days": 30},
+        {**least, "name": "Zebra", "target": "company", "description": "An example."},
+        {**least, "name": "Zebra", "target": "company", "counted_from": "created_at"},
+    ]
+
+
+async def _least_policy(api: Api) -> Body:
+    step = {"name": "Sales", "approvers": [{"kind": "owner_lead"}]}
+    return {"name": "Large customers", "target": "company", "steps": [step]}
+
+
+async def _varied_policies(api: Api) -> list[Body]:
+    least = await _least_policy(api)
+    user = await api.made("users", await _least_user(api))
+    step = {
+        "name": "Finance",
+        "approvers": [{"kind": "user", "id": user["id"]}],
+        "filter": {"industry": {"eq": "bank"}},
+        "escalation": {"after_minutes": 60, "action": "reject"},
+    }
+    whole: Body = {"steps": [step], "description": "An example.", "material_fields": ["name"]}
+    return [
+        {**least, **whole, "filter": {"employees": {"gte": 100}}},
+        {**least, **whole, "name": "large customers", "purpose": "discount"},
+        {**least, "name": "Крупные", "target": "contact", "priority": 1},
+        {**least, "name": "Ämter", "is_active": False, "description": "An example."},
+        {**least, "name": "Zebra", "submitter_may_approve": True},
+        {**least, "name": "Zebra", "priority": 1},
+    ]
+
+
+async def _least_delegation(api: Api) -> Body:
+    users = [(await api.made("users", await _least_user(api)))["id"] for _ in range(2)]
+    return {"user_id": users[0], "delegate_id": users[1]}
+
+
+async def _varied_delegations(api: Api) -> list[Body]:
+    first, second = await _least_delegation(api), await _least_delegation(api)
+    time = {"starts_at": "2031-01-01T00:00:00Z", "ends_at": "2031-02-01T00:00:00Z"}
+    return [
+        {**first, **time, "reason": "An example."},
+        {**first, **time, "delegate_id": second["delegate_id"], "reason": "an example."},
+        {**second, "starts_at": "2031-01-01T00:00:00Z", "reason": "Ärztlich"},
+        {**second, **time, "delegate_id": first["delegate_id"]},
+        {**second, "reason": "Отпуск"},
+        {**first, "reason": "Отпуск"},
+    ]
+
+
+async def _least_unit(api: Api) -> Body:
+    return {"key": f"u{uuid4().hex[:12]}", "name": "Piece", "dimension": "count"}
+
+
+async def _varied_units(api: Api) -> list[Body]:
+    names = ("Kilogram", "kilogram", "Штука", "Älteste Einheit", "Zebra", "Zebra")
+    ratios = ("1", "0.001", "1", "0.45359237", "1000", "1")
+    return [
+        {
+            **await _least_unit(api),
+            "name": name,
+            "ratio": ratio,
+            "decimals": place % 3,
+            "symbol": None if place % 2 else "kg",
+            "names": {"de": "Beispiel"} if place % 2 else {},
+        }
+        for place, (name, ratio) in enumerate(zip(names, ratios, strict=True))
+    ]
+
+
+async def _least_category(api: Api) -> Body:
+    return {"name": "Printers"}
+
+
+async def _varied_categories(api: Api) -> list[Body]:
+    parent = await api.made("product-categories", {"name": "Devices"})
+    below = {"parent_id": parent["id"]}
+    voltage = {"key": "voltage", "label": "Voltage", "type": "integer"}
+    return [
+        {"name": "Printers", **below, "description": "An example.", "attributes": [voltage]},
+        {"name": "printers", **below, "position": 2, "names": {"de": "Drucker"}},
+        {"name": "Принтеры", "description": "An example."},
+        {"name": "Ämter", **below, "position": 2},
+        {"name": "Zebra"},
+        {"name": "Zebra", "attributes": [voltage]},
+    ]
+
+
+async def _least_product(api: Api) -> Body:
+    return {"sku": f"SKU-{uuid4().hex[:12]}", "name": "Printer", "type": "good"}
+
+
+async def _varied_products(api: Api) -> list[Body]:
+    category = await api.made("product-categories", await _least_category(api))
+    unit = await api.made("units", await _least_unit(api))
+    successor = await api.made("products", await _least_product(api))
+    priced = {"list_price": "99.50", "cost": "40", "currency": "EUR", "tax_category": "standard"}
+    placed = {"category_id": category["id"], "unit_id": unit["id"]}
+    size = {"key": "size", "label": "Size", "values": ["S", "M"]}
+    return [
+        {**await _least_product(api), **more}
+        for more in (
+            {**priced, **placed, "status": "active", "source": "catalogue", "needs": ["print"]},
+            {**priced, "name": "printer", "tags": ["new"], "valid_from": "2031-01-01"},
+            {"name": "Принтер", "type": "service", "names": {"en": "Printer"}, **placed},
+            {"name": "Ärmel", "type": "bundle", "options": [size], "valid_to": "2031-01-01"},
+            {"name": "Zebra", "successor_id": successor["id"], "source": "catalogue"},
+            {"name": "Zebra", "type": "subscription", "barcode": str(uuid4().int)[:20]},
+        )
+    ]
+
+
+async def _least_variant(api: Api) -> Body:
+    product = await api.made("products", await _least_product(api))
+    return {"product_id": product["id"], "sku": f"SKU-{uuid4().hex[:12]}", "name": "Printer M"}
+
+
+async def _varied_variants(api: Api) -> list[Body]:
+    size = {"key": "size", "label": "Size"}
+    product = await api.made("products", {**await _least_product(api), "options": [size]})
+    names = ("Red", "red", "Красный", "Älter", "Zebra", "Zebra")
+    return [
+        {
+            **await _least_variant(api),
+            "product_id": product["id"],
+            "name": name,
+            "options": {"size": str(place)},
+            "list_price": None if place % 3 else "12.50",
+            "cost_delta": "-1.25" if place % 2 else None,
+            "status": "active" if place % 2 else "draft",
+        }
+        for place, name in enumerate(names)
+    ]
+
+
+async def _least_component(api: Api) -> Body:
+    bundle = await api.made("products", {**await _least_product(api), "type": "bundle"})
+    product = await api.made("products", await _least_product(api))
+    return {"product_id": bundle["id"], "component_id": product["id"]}
+
+
+async def _varied_components(api: Api) -> list[Body]:
+    first, second, third = [await _least_component(api) for _ in range(3)]
+    variant = await api.made("product-variants", await _least_variant(api))
+    return [
+        {**first, "quantity": "2.5", "max_quantity": "10", "position": 1},
+        {**second, "product_id": first["product_id"], "is_optional": True, "position": 1},
+        {**third, "price_mode": "fixed", "price": "9.90", "min_quantity": "1"},
+        {**first, "product_id": third["product_id"], "price_mode": "percent", "percent": "90"},
+        {**second, "component_id": variant["product_id"], "variant_id": variant["id"]},
+        {**third, "component_id": second["component_id"], "quantity": "0.000001"},
+    ]
+
+
+async def _least_relation(api: Api) -> Body:
+    one, other = [await api.made("products", await _least_product(api)) for _ in range(2)]
+    return {"product_id": one["id"], "related_id": other["id"], "kind": "cross_sell"}
+
+
+async def _varied_relations(api: Api) -> list[Body]:
+    first, second, third = [await _least_relation(api) for _ in range(3)]
+    return [
+        {**first, "reason": "An example."},
+        {**first, "kind": "up_sell", "position": 2},
+        {**second, "kind": "requires", "reason": "an example."},
+        {**second, "related_id": third["product_id"], "kind": "excludes"},
+        {**third, "kind": "substitute", "position": 2},
+        {**third, "related_id": first["product_id"]},
+    ]
+
+
+async def _least_specification(api: Api) -> Body:
+    service = await api.made("products", {**await _least_product(api), "type": "service"})
+    return {"product_id": service["id"], "duration_minutes": 60}
+
+
+async def _varied_specifications(api: Api) -> list[Body]:
+    skills = [{"skill": "welding", "level": 3}]
+    room = [{"kind": "room", "quantity": 1, "attributes": {"seats": 12}}]
+    return [
+        {**await _least_specification(api), **more}
+        for more in (
+            {"capacity_per_day": 4, "skills": skills, "resources": room},
+            {"capacity_per_day": 4, "duration_minutes": 30},
+            {"duration_minutes": 30, "buffer_before_minutes": 15},
+            {"skills": skills},
+            {"resources": room, "buffer_after_minutes": 15},
+        )
+    ]
+
+
+async def _least_list(api: Api) -> Body:
+    return {"name": "Retail", "currency": "EUR"}
+
+
+async def _varied_lists(api: Api) -> list[Body]:
+    parent = await api.made("price-lists", await _least_list(api))
+    company = await api.made("companies", {"name": "Example Industries"})
+    year = {"valid_from": "2026-01-01", "valid_to": "2026-12-31"}
+    return [
+        {"name": "Retail", "currency": "EUR", "parent_id": parent["id"], "factor": "1.1", **year},
+        {"name": "retail", "currency": "USD", "parent_id": parent["id"], "priority": 3},
+        {"name": "Розница", "currency": "EUR", "audience": "segment", "audience_key": "gold"},
+        {"name": "Ämter", "currency": "JPY", "audience": "account", "company_id": company["id"]},
+        {"name": "Zebra", "currency": "EUR", "tax_included": True, "description": "An example."},
+        {"name": "Zebra", "currency": "USD", **year},
+    ]
+
+
+async def _least_price_rule(api: Api) -> Body:
+    made = await api.made("price-lists", await _least_list(api))
+    return {"price_list_id": made["id"], "unit_price": "9.90"}
+
+
+async def _varied_price_rules(api: Api) -> list[Body]:
+    least = await _least_price_rule(api)
+    product = await api.made("products", await _least_product(api))
+    category = await api.made("product-categories", await _least_category(api))
+    variant = await api.made("product-variants", await _least_variant(api))
+    tiers = [{"unit_price": "7", "up_to": "5"}, {"unit_price": "6.50"}]
+    of_cost = {"method": "cost_plus", "percent": "25", "min_margin": "10", "surcharge": "-0.50"}
+    return [
+        {**least, "product_id": product["id"], "floor": "5", "ceiling": "20"},
+        {**least, "product_id": product["id"], "min_quantity": "10", "unit_price": "9.90"},
+        {**least, "category_id": category["id"], "unit_price": None, **of_cost},
+        {**least, "variant_id": variant["id"], "tier_mode": "graduated", "tiers": tiers},
+        {**least, "valid_from": "2026-01-01", "valid_to": "2026-12-31", "round_to": "0.05"},
+        {**least, "valid_from": "2027-01-01", "method": "formula", "formula": "list_price * 2"},
+    ]
+
+
+async def _least_contract_price(api: Api) -> Body:
+    company = await api.made("companies", {"name": "Example Industries"})
+    product = await api.made("products", await _least_product(api))
+    ids = {"company_id": company["id"], "product_id": product["id"]}
+    return {**ids, "currency": "EUR", "unit_price": "9.90"}
+
+
+async def _varied_contract_prices(api: Api) -> list[Body]:
+    first, second = await _least_contract_price(api), await _least_contract_price(api)
+    variant = await api.made("product-variants", await _least_variant(api))
+    return [
+        {**first, "reference": "Frame 7", "valid_from": "2026-01-01", "valid_to": "2026-12-31"},
+        {**first, "reference": "frame 7", "valid_from": "2027-01-01"},
+        {**first, "currency": "USD", "tax_included": True},
+        {**second, "min_quantity": "10"},
+        {**second, "product_id": None, "variant_id": variant["id"], "unit_price": "8"},
+    ]
+
+
+async def _least_tax_rate(api: Api) -> Body:
+    return {"name": "VAT", "country": "DE", "rate": "19", "code": f"T{uuid4().hex[:12]}"}
+
+
+async def _varied_tax_rates(api: Api) -> list[Body]:
+    names = ("VAT", "vat", "НДС", "Ärzte", "Zebra", "Zebra")
+    more: Sequence[Body] = (
+        {"valid_from": "2026-01-01", "valid_to": "2026-12-31"},
+        {"region": "BY", "compound": True, "position": 1},
+        {"country": "RU", "rate": "20"},
+        {"tax_category": "books", "kind": "reduced", "rate": "7"},
+        {"kind": "exempt", "rate": "0"},
+        {"valid_from": "2026-01-01"},
+    )
+    return [
+        {**await _least_tax_rate(api), "name": name, **own}
+        for name, own in zip(names, more, strict=True)
+    ]
+
+
+async def _least_promotion(api: Api) -> Body:
+    return {"name": "Summer sale", "percent": "10"}
+
+
+async def _varied_promotions(api: Api) -> list[Body]:
+    product = await api.made("products", await _least_product(api))
+    category = await api.made("product-categories", await _least_category(api))
+    return [
+        {"name": "Sale", "percent": "10", "product_id": product["id"], "priority": 2},
+        {"name": "sale", "amount": "5", "currency": "EUR", "needs_coupon": True},
+        {"name": "Скидка", "percent": "10", "category_id": category["id"]},
+        {"name": "Ämter", "percent": "50", "stacking": "exclusive", "is_active": False},
+        {"name": "Zebra", "percent": "2.5", "valid_from": "2026-01-01", "valid_to": "2026-12-31"},
+        {"name": "Zebra", "percent": "3", "description": "An example."},
+    ]
+
+
+async def _least_coupon(api: Api) -> Body:
+    made = await api.made("promotions", await _least_promotion(api))
+    return {"promotion_id": made["id"], "code": f"C-{uuid4().hex[:12]}"}
+
+
+async def _varied_coupons(api: Api) -> list[Body]:
+    first, second = await _least_coupon(api), await _least_coupon(api)
+    limits = {"max_redemptions": 10, "max_per_customer": 1}
+    year = {"valid_from": "2026-01-01", "valid_to": "2026-12-31"}
+    more: Sequence[Body] = (
+        {**first, **limits},
+        first,
+        {**second, **year},
+        second,
+        {**first, **year},
+    )
+    return [{**body, "code": f"C-{uuid4().hex[:12]}"} for body in more]
+
+
+async def _least_discount_policy(api: Api) -> Body:
+    role = await api.made("roles", {"name": "Example"})
+    return {"name": "Representatives", "role_id": role["id"], "max_percent": "15"}
+
+
+async def _varied_discount_policies(api: Api) -> list[Body]:
+    names = ("Sales", "sales", "Служба", "Ämter", "Zebra")
+    bodies = [{**await _least_discount_policy(api), "name": name} for name in names]
+    there = (await api.read("discount-policies", limit=200))["data"]
+    # One of no role is for everybody: there is but one.
+    without = not any(policy["role_id"] is None for policy in there)
+    return [*bodies, *([{"name": "Zebra", "max_percent": "5"}] if without else [])]
+
+
+async def _least_quote(api: Api) -> Body:
+    del api
+    lines = [{"name": "Assembly", "unit_price": "90"}]
+    return {"name": "Office", "currency": "EUR", "lines": lines}
+
+
+async def _varied_quotes(api: Api) -> list[Body]:
+    least = await _least_quote(api)
+    company = await api.made("companies", {"name": "Example Industries"})
+    contact = await api.made("contacts", {"last_name": "Person"})
+    made = await api.made("price-lists", await _least_list(api))
+    section = {"key": "more", "title": "More", "kind": "optional"}
+    support = {"name": "Support", "unit_price": "10", "interval": "month", "term": 12}
+    return [
+        {**least, "name": "Office", "company_id": company["id"], "valid_until": "2031-06-30"},
+        {**least, "name": "office", "company_id": company["id"], "price_list_id": made["id"]},
+        {**least, "name": "Предложение", "contact_id": contact["id"], "language": "ru"},
+        {**least, "name": None, "sections": [section], "lines": [{**support, "section": "more"}]},
+        {**least, "discounts": [{"percent": "5"}], "lines": [support], "tags": ["large"]},
+        {"currency": "JPY", "name": "Zebra", "clauses": [{"text": "Paid within 14 days."}]},
+        {"currency": "EUR", "name": "Zebra", "valid_until": "2031-06-30"},
+    ]
+
+
+async def _least_clause(api: Api) -> Body:
+    del api
+    return {"name": "Delivery", "text": "We deliver within four weeks."}
+
+
+async def _varied_clauses(api: Api) -> list[Body]:
+    least = await _least_clause(api)
+    described = {"texts": {"de": "In vier Wochen."}, "description": "An example."}
+    return [
+        {**least, "names": {"de": "Lieferung"}, "key": f"C{uuid4().hex[:12]}", **described},
+        {**least, "name": "delivery", "key": f"C{uuid4().hex[:12]}"},
+        {**least, "name": "Доставка", "position": 2},
+        {**least, "name": "Ämter", "position": 2, "is_active": False},
+        {**least, "name": "Zebra", "text": "An example.", "description": "An example."},
+        {**least, "name": "Zebra", "key": f"C{uuid4().hex[:12]}"},
+    ]
+
+
 FACTORIES: dict[str, Factory] = {
+    "quotes": Factory(
+        _least_quote,
+        _varied_quotes,
+        {"name": "Changed"},
+        "name",
+        "currency",
+        {"lines": 1},
+        further=3,
+        scopes=("prices:read", "products:read", "companies:read"),
+    ),
+    "clauses": Factory(
+        _least_clause,
+        _varied_clauses,
+        {"description": "Changed"},
+        "description",
+        "text",
+        {"position": "first"},
+    ),
+    "price_lists": Factory(
+        _least_list,
+        _varied_lists,
+        {"description": "Changed"},
+        "description",
+        "currency",
+        {"priority": "high"},
+        beside={"company_id": {"audience": "account"}},
+    ),
+    "price_rules": Factory(
+        _least_price_rule,
+        _varied_price_rules,
+        {"surcharge": "1.50"},
+        "surcharge",
+        "method",
+        {"tiers": 1},
+        further=2,
+        needed=frozenset({"tiers"}),
+    ),
+    "contract_prices": Factory(
+        _least_contract_price,
+        _varied_contract_prices,
+        {"reference": "Changed"},
+        "reference",
+        "unit_price",
+        {"tax_included": "perhaps"},
+        further=2,
+        beside={"variant_id": {"product_id": None}},
+    ),
+    "tax_rates": Factory(
+        _least_tax_rate,
+        _varied_tax_rates,
+        {"name": "Changed"},
+        "valid_to",
+        "rate",
+        {"compound": "perhaps"},
+        further=2,
+    ),
+    "promotions": Factory(
+        _least_promotion,
+        _varied_promotions,
+        {"description": "Changed"},
+        "description",
+        "stacking",
+        {"priority": "high"},
+    ),
+    "coupons": Factory(
+        _least_coupon,
+        _varied_coupons,
+        {"max_redemptions": 7},
+        "max_redemptions",
+        "is_active",
+        {"max_redemptions": "many"},
+    ),
+    "discount_policies": Factory(
+        _least_discount_policy,
+        _varied_discount_policies,
+        {"max_percent": "7"},
+        # Only one is for whoever has no role, so that of several none can be cleared.
+        None,
+        "max_percent",
+        {"name": 1},
+    ),
+    "approval_policies": Factory(
+        _least_policy,
+        _varied_policies,
+        {"name": "Changed"},
+        "description",
+        "name",
+        {"steps": [1]},
+        needed=frozenset({"steps"}),
+    ),
+    "approval_delegations": Factory(
+        _least_delegation,
+        _varied_delegations,
+        {"reason": "Changed"},
+        "reason",
+        "delegate_id",
+        {"reason": 1},
+    ),
+    "units": Factory(
+        _least_unit, _varied_units, {"name": "Changed"}, "symbol", "ratio", {"decimals": "many"}
+    ),
+    "product_categories": Factory(
+        _least_category,
+        _varied_categories,
+        {"name": "Changed"},
+        "description",
+        "position",
+        {"attributes": 1},
+    ),
+    "products": Factory(
+        _least_product, _varied_products, {"source": "changed"}, "source", "type", {"needs": 1}
+    ),
+    "product_variants": Factory(
+        _least_variant,
+        _varied_variants,
+        {"list_price": "20.00"},
+        "list_price",
+        "status",
+        {"options": 1},
+        further=1,
+    ),
+    "bundle_components": Factory(
+        _least_component,
+        _varied_components,
+        {"max_quantity": "20"},
+        "max_quantity",
+        "quantity",
+        {"quantity": 1},
+        further=4,
+        wants={"product_id": {"type": "bundle"}},
+        alike={"variant_id": {"component_id": "product_id"}},
+    ),
+    "product_relations": Factory(
+        _least_relation,
+        _varied_relations,
+        {"reason": "Changed"},
+        "reason",
+        "position",
+        {"position": "first"},
+        further=4,
+    ),
+    "service_specifications": Factory(
+        _least_specification,
+        _varied_specifications,
+        {"capacity_per_day": 8},
+        "capacity_per_day",
+        "duration_minutes",
+        {"duration_minutes": "long"},
+        further=1,
+        wants={"product_id": {"type": "service"}},
+    ),
+    "consent_texts": Factory(
+        _least_text, _varied_texts, {"name": "Changed"}, "description", "name", {"body": 1}
+    ),
+    "suppressions": Factory(
+        _least_suppression,
+        _varied_suppressions,
+        {"note": "Changed"},
+        "note",
+        "reason",
+        {"keep_value": "perhaps"},
+        further=3,
+    ),
+    "subject_requests": Factory(
+        _least_request,
+        _varied_requests,
+        {"note": "Changed"},
+        "note",
+        "received_through",
+        {"note": 1},
+        further=1,
+    ),
+    "legal_holds": Factory(
+        _least_hold, _varied_holds, {"reason": "Changed"}, "ends_on", "reason", {"reason": 1}
+    ),
+    "retention_policies": Factory(
+        _least_retention,
+        _varied_retention,
+        {"name": "Changed"},
+        "description",
+        "days",
+        {"days": "many"},
+    ),
     "api_keys": Factory(
         _least_key, _varied_keys, {"name": "Changed"}, "owner_id", "name", {"name": 1}
+    ),
+    "apps": Factory(
+        _least_app,
+        _varied_apps,
+        {"name": "Changed"},
+        "owner_id",
+        "name",
+        {"redirect_uris": ["not one"]},
+        needed=frozenset({"scopes"}),
+    ),
+    "identity_providers": Factory(
+        _least_provider,
+        _varied_providers,
+        {"name": "Changed"},
+        "owner_id",
+        "name",
+        {"issuer": "http://example.com"},
+        needed=frozenset({"email_domains"}),
+        sovereign=True,
+    ),
+    "webhooks": Factory(
+        _least_webhook,
+        _varied_webhooks,
+        {"url": "https://127.0.0.1:9/changed"},
+        "description",
+        "url",
+        {"topics": ["not one"]},
+        needed=frozenset({"topics"}),
+    ),
+    "automations": Factory(
+        _least_automation,
+        _varied_automations,
+        {"name": "Changed"},
+        "description",
+        "name",
+        {"steps": [1]},
     ),
     "users": Factory(
         _least_user, _varied_users, {"name": "Changed"}, "time_zone", "name", {"name": 1}
@@ -352,6 +1327,56 @@ FACTORIES: dict[str, Factory] = {
         "owner_id",
         "is_lead",
         {"is_lead": "perhaps"},
+    ),
+    "roles": Factory(
+        _least_role, _varied_roles, {"name": "Changed"}, "description", "name", {"levels": 1}
+    ),
+    "role_assignments": Factory(
+        _least_assignment,
+        _varied_assignments,
+        {"reason": "Changed"},
+        "reason",
+        "role_id",
+        {"reason": 1},
+    ),
+    "comments": Factory(
+        _least_comment,
+        _varied_comments,
+        {"is_pinned": True},
+        "owner_id",
+        "body",
+        {"body": 1},
+        alike={"parent_id": {"record_id": "record_id"}},
+    ),
+    "shares": Factory(
+        _least_share,
+        _varied_shares,
+        {"access": "write"},
+        "expires_at",
+        "access",
+        {"access": "some"},
+        further=4,
+        scopes=("contacts:write",),
+    ),
+    "attachments": Factory(
+        _least_attachment,
+        _varied_attachments,
+        {"filename": "changed.txt"},
+        "description",
+        "filename",
+        {"filename": 1},
+        further=3,
+        scopes=("contacts:write",),
+    ),
+    "sharing_rules": Factory(
+        _least_rule,
+        _varied_rules,
+        {"name": "Changed"},
+        "description",
+        "name",
+        {"filter": 1},
+        further=4,
+        scopes=("contacts:write",),
     ),
     "working_calendars": Factory(
         _least_calendar, _varied_calendars, {"name": "Changed"}, "description", "name", {"week": 1}
@@ -383,6 +1408,25 @@ FACTORIES: dict[str, Factory] = {
         "lifecycle",
         {"emails": "not a list"},
     ),
+    "custom_fields": Factory(
+        _least_field,
+        _varied_fields,
+        {"position": 7},
+        "description",
+        "required",
+        {"required": "maybe"},
+        needed=frozenset({"options", "default"}),
+        further=6,
+    ),
+    "custom_objects": Factory(
+        _least_object,
+        _varied_objects,
+        {"description": "Changed"},
+        "description",
+        "label",
+        {"label": 1},
+        further=6,
+    ),
     "employments": Factory(
         _least_employment,
         _varied_employments,
@@ -402,3 +1446,17 @@ FACTORIES: dict[str, Factory] = {
 }
 
 KINDS = tuple(Kind(service) for service in SERVICES if service.plural in FACTORIES)
+
+
+async def _redemption(api: Api, given: Body) -> Body:
+    coupon = await api.made("coupons", await _least_coupon(api))
+    body = {"company_id": given["company_id"], "reference": "ORDER-1"}
+    answer = await api.post(f"/v1/coupons/{coupon['id']}/redeem", json=body)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+BY_ACTION: dict[str, tuple[Kind, Callable[[Api, Body], Awaitable[Body]]]] = {
+    "coupon_redemption": (Kind(CouponRedemptionService), _redemption),
+}
+"""Collections whose records come from actions; makes one that refers to what it is given."""

@@ -40,6 +40,7 @@ _CONSTANTS: dict[str, list[Any]] = {
     "uuid": ["01990000-0000-7000-8000-00000000dead"],
     "integer": [0, 1, 2, 2**31 - 1, -1],
     "amount": ["0", "99.50", "-1.0001"],
+    "number": ["0", "2.5", "-0.000001"],
     "boolean": [True, False],
     "instant": ["2026-01-01T00:00:00Z", "2199-12-31T23:59:59.999999Z"],
     "day": ["1980-02-29", "2000-01-01"],
@@ -211,6 +212,7 @@ def _test(known: Field, value: Any, operator: str, operand: Any) -> bool:
 
 _READ: dict[str, Any] = {
     "amount": Decimal,
+    "number": Decimal,
     "instant": datetime.fromisoformat,
     "day": date.fromisoformat,
 }

@@ -17,6 +17,7 @@ from alembic import command
 from alembic.config import Config
 
 from crm_api.embedded import EmbeddedPostgres, EmbeddedRedis
+from crm_api.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 # A directory of PostgreSQL programs to test instead of the wheel.
@@ -156,3 +157,21 @@ def _locked(base: Path) -> Iterator[None]:
     with (base / "lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """What a process of its own is told, so that it serves what the tests see."""
+    return {
+        **os.environ,
+        "CRM_DATABASE_URL": str(settings.database_url),
+        "CRM_DATABASE_POOLER": settings.database_pooler,
+        "CRM_REDIS_URL": str(settings.redis_url),
+        "CRM_SECRET_KEY": str(settings.secret_key),
+        "CRM_ENCRYPTION_KEYS": ",".join(settings.encryption_keys),
+        "CRM_DATA_DIR": str(settings.data_dir),
+        "CRM_MAIL_OUTBOX": str(settings.mail_outbox),
+        "CRM_RATE_LIMIT_KEY": str(settings.rate_limit_key),
+        "CRM_RATE_LIMIT_ORGANIZATION": str(settings.rate_limit_organization),
+        "CRM_OUTBOUND_NETWORKS": ",".join(settings.outbound_networks),
+        "CRM_LOG_LEVEL": "error",
+    }

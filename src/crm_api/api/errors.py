@@ -3,9 +3,10 @@
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException as RoutingError
-from starlette.routing import compile_path
+from starlette.routing import Match
 
 from crm_api.kit.db.failures import translate
 from crm_api.kit.db.json import encode
@@ -18,7 +19,8 @@ from crm_api.kit.errors import (
     Unsupported,
 )
 from crm_api.kit.faults import invalid_request
-from crm_api.kit.rest.problems import PROBLEM_JSON, problem_of
+from crm_api.kit.problems import problem_of
+from crm_api.kit.rest.problems import PROBLEM_JSON
 
 log = structlog.get_logger("crm_api.api")
 
@@ -84,12 +86,12 @@ def _is_json(content_type: str) -> bool:
 
 async def _routing(request: Request, error: Exception) -> Response:
     assert isinstance(error, RoutingError)
+    if error.status_code == 405:
+        headers = {"Allow": ", ".join(sorted(_allowed(request)))}
+        refusal = MethodNotAllowed(f"{request.method} is not for this path.", headers=headers)
+        return _answer(request, refusal)
     known: dict[int, CrmError] = {
         404: NotFound("There is nothing at this path.", code="no_route"),
-        405: MethodNotAllowed(
-            f"{request.method} is not for this path.",
-            headers={"Allow": ", ".join(sorted(_allowed(request)))},
-        ),
         413: TooLarge("The body is too large."),
         415: Unsupported("This content type is not read here."),
         422: Invalid(str(error.detail)),
@@ -99,16 +101,13 @@ async def _routing(request: Request, error: Exception) -> Response:
 
 def _allowed(request: Request) -> set[str]:
     # The framework names the methods of the first route that matches, not of all.
-    found = {
-        path: item
-        for path, item in request.app.openapi()["paths"].items()
-        if compile_path(path)[0].match(request.scope["path"])
-    }
-    if not found:
-        return {"GET", "POST"}
+    found: dict[str, set[str]] = {}
+    for route in iter_route_contexts(request.app.routes):
+        if route.path and route.methods and route.matches(request.scope)[0] is not Match.NONE:
+            found.setdefault(route.path, set()).update(route.methods)
     # `/contacts/query` before `/contacts/{id}`.
     fixed = min(found, key=lambda path: [part[:1] == "{" for part in path.split("/")])
-    return {method.upper() for method in found[fixed]}
+    return found[fixed]
 
 
 async def _database(request: Request, error: Exception) -> Response:

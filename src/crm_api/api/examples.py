@@ -77,7 +77,8 @@ class _Maker:
 
     def _one_of(self, choices: list[Mapping[str, Any]], within: tuple[str, ...]) -> Any:
         first = next(choice for choice in choices if choice.get("type") != "null")
-        if len(choices) > 1 and self._whole and not (first.get("examples") or "$ref" in first):
+        may_lack = any(choice.get("type") == "null" for choice in choices)
+        if may_lack and self._whole and not (first.get("examples") or "$ref" in first):
             return None
         return self.value(first, within)
 
@@ -87,7 +88,8 @@ class _Maker:
                 return self._object(schema, within)
             case "array":
                 wanted = schema.get("items") and (self._whole or schema.get("minItems"))
-                return [self.value(schema["items"], within)] if wanted else []
+                count = max(schema.get("minItems", 1), 1)
+                return [self.value(schema["items"], within)] * count if wanted else []
             case "string":
                 return _FORMATS.get(schema.get("format", ""), "text")
             case "integer" | "number" as kind:

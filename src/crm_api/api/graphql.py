@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, NoReturn, cast
 
 import strawberry
 import structlog
@@ -15,6 +15,7 @@ from graphql import (
     VariableValues,
     specified_rules,
 )
+from starlette.types import Scope
 from strawberry.extensions import SchemaExtension
 from strawberry.http.ides import get_graphql_ide_html
 from strawberry.schema.config import StrawberryConfig
@@ -23,6 +24,7 @@ from strawberry.tools import merge_types
 from strawberry.types import ExecutionContext
 
 from crm_api.api.errors import MethodNotAllowed
+from crm_api.api.graphql_guards import guard
 from crm_api.api.graphql_requests import JSON, Asked, form_of, posted, queried
 from crm_api.api.persisted import Persisted
 from crm_api.kit.db.failures import translate
@@ -37,13 +39,16 @@ from crm_api.kit.graphql.planning import plan_of
 from crm_api.kit.graphql.plans import NotPlanned, Plan
 from crm_api.kit.graphql.types import SCALARS, resolve
 from crm_api.kit.module import Module
-from crm_api.kit.rest.problems import problem_of
+from crm_api.kit.problems import problem_of
+from crm_api.kit.rest.bulk import ITEMS_PER_POINT
+from crm_api.kit.rest.repeats import RequestTx
 from crm_api.kit.rest.requests import StrictRoute, Writing, begin
 from crm_api.settings import Settings
 
 log = structlog.get_logger("crm_api.graphql")
 
 MAX_DEPTH, MAX_ALIASES, MAX_TOKENS = 10, 15, 1_000
+COST_PER_POINT = 100
 _NO_OPERATION = "The document has no such operation, or several and `operationName` names none."
 Text = Annotated[str | None, Query()]
 
@@ -77,13 +82,17 @@ def build_schema(modules: Iterable[Module]) -> Schema:
     services = [service for module in modules for service in module.services]
     queries = [node_query(services), *(query for module in modules for query in module.queries)]
     mutations = [mutation for module in modules for mutation in module.mutations]
-    return Schema(
+    subscriptions = [found for module in modules for found in module.subscriptions]
+    schema = Schema(
         query=merge_types("Query", tuple(queries)),
         mutation=merge_types("Mutation", tuple(mutations)),
+        subscription=merge_types("Subscription", tuple(subscriptions)) if subscriptions else None,
         config=StrawberryConfig(default_resolver=resolve),
         scalar_overrides=SCALARS,
         extensions=[_Ready],
     )
+    guard(schema, modules)
+    return schema
 
 
 @dataclass(frozen=True)
@@ -93,6 +102,8 @@ class Answer:
     data: Any
     errors: list[GraphQLError] | None = None
     extensions: dict[str, Any] | None = None
+    changes: bool = False
+    """Whether it was a mutation, and none that was refused as a whole."""
 
 
 class Endpoint:
@@ -114,29 +125,40 @@ class Endpoint:
             settings.graphql_persisted, only=settings.graphql_persisted_only
         )
 
-    async def answer(self, asked: Asked, tx: Tx, *, change: bool = True) -> Answer:
-        """Carry out a request; raises `Refused`, or a `CrmError` for what is no request."""
+    def admitted(self, asked: Asked) -> tuple[Document, Operation]:
+        """What is asked for, parsed and found valid; raises `Refused` or `Malformed`."""
         document = self.documents.get(self.persisted.text(asked))
-        operation = _operation(document, asked.operation_name)
+        return document, _operation(document, asked.operation_name)
+
+    async def answer(self, asked: Asked, tx: RequestTx, *, change: bool = True) -> Answer:
+        """Carry out a request; raises `Refused`, or a `CrmError` for what is no request."""
+        document, operation = self.admitted(asked)
+        if operation.kind is OperationType.SUBSCRIPTION:
+            raise Refused([GraphQLError("Subscriptions take a WebSocket.", operation.node)])
         if operation.kind is not OperationType.QUERY and not change:
             raise MethodNotAllowed("Send changes by POST.", headers={"Allow": "POST"})
         variables = operation.variables(asked.variables or {})
         cost = operation.cost(variables)
-        extensions = {"cost": {"requested": cost, "limit": self.max_cost}}
+        extensions: dict[str, Any] = {"cost": {"requested": cost, "limit": self.max_cost}}
         if cost > self.max_cost:
             _too_costly(cost, self.max_cost, extensions)
+        await tx.spend(cost // COST_PER_POINT + _items(operation, variables) // ITEMS_PER_POINT)
         data = await self._planned(operation, variables, tx)
         if data is not None:
             return Answer(data, extensions=extensions)
+        context = Context(tx, document.node)
         result = await self.schema.execute(
             # The text of the document stands in the context, parsed.
             "{}",
             variable_values=asked.variables,
-            context_value=Context(tx, document.node),
+            context_value=context,
             operation_name=asked.operation_name,
             operation_extensions=asked.extensions,
         )
-        return Answer(result.data, result.errors, extensions)
+        if tx.links:
+            extensions["links"] = [{"rel": rel, "href": path} for rel, path in tx.links]
+        changes = operation.kind is OperationType.MUTATION and not context.refused
+        return Answer(result.data, result.errors, extensions, changes)
 
     async def _planned(
         self, operation: Operation, variables: VariableValues, tx: Tx
@@ -172,6 +194,14 @@ def _operation(document: Document, name: str | None) -> Operation:
         raise Malformed(_NO_OPERATION, code="graphql_validation") from None
 
 
+def _items(operation: Operation, variables: VariableValues) -> int:
+    """How many things a mutation is given; literals are few, there are not tokens for many."""
+    if operation.kind is not OperationType.MUTATION:
+        return 0
+    given: Iterable[Any] = variables.coerced.values()
+    return sum(len(cast("list[Any]", value)) for value in given if isinstance(value, list))
+
+
 def _too_costly(cost: int, limit: int, extensions: dict[str, Any]) -> NoReturn:
     message = f"The query costs {cost}, more than {limit}: ask for fewer records or fields."
     error = Invalid(message, code="query_too_costly")
@@ -189,9 +219,8 @@ class GraphRoute(StrictRoute):
         return Malformed(message, code="unknown_parameter", faults=[fault])
 
 
-def graphql_router(modules: Iterable[Module], settings: Settings) -> APIRouter:
+def graphql_router(endpoint: Endpoint, settings: Settings) -> APIRouter:
     """`/graphql`, and its page in a browser."""
-    endpoint = Endpoint(modules, settings)
     page = get_graphql_ide_html("graphiql") if settings.docs else None
     router = APIRouter(include_in_schema=False, route_class=GraphRoute)
 
@@ -232,10 +261,13 @@ def graphql_router(modules: Iterable[Module], settings: Settings) -> APIRouter:
     @router.post("/graphql")
     async def answer(request: Request, tx: Writing) -> Response:
         """The answer to a document."""
-        form = JSON
+        form, tx.answer_matters = JSON, False
         try:
             form = form_of(request.headers.get("accept"))
-            return _answered(await endpoint.answer(await posted(request), tx), request, form)
+            found = await endpoint.answer(await posted(request), tx)
+            # A query can be repeated, and so can what failed or was refused as a whole.
+            tx.answer_matters = tx.told > 0 or (found.changes and not found.errors)
+            return _answered(found, request, form)
         except CrmError as error:
             return _refused(error, request, form)
         except Refused as error:
@@ -248,13 +280,15 @@ def graphql_router(modules: Iterable[Module], settings: Settings) -> APIRouter:
 
 def _refused(error: CrmError, request: Request, form: str) -> Response:
     """What is no GraphQL request, in the form of a GraphQL error."""
-    body = encode({"errors": [_of_known(error, request)]})
+    body = encode({"errors": [of_known(error, request.scope)]})
     return Response(body, error.status, error.headers, form)
 
 
 def _invalid(error: Refused, request: Request, form: str) -> Response:
     """A document that is not carried out: there is no data, not even null."""
-    answer: dict[str, Any] = {"errors": [_shown(found, request) for found in error.errors]}
+    answer: dict[str, Any] = {
+        "errors": [shown_error(found, request.scope) for found in error.errors]
+    }
     if error.extensions:
         answer["extensions"] = error.extensions
     return Response(encode(answer), 200 if form == JSON else 400, None, form)
@@ -263,13 +297,13 @@ def _invalid(error: Refused, request: Request, form: str) -> Response:
 def _answered(given: Answer, request: Request, form: str) -> Response:
     answer: dict[str, Any] = {"data": given.data}
     if given.errors:
-        answer["errors"] = [_shown(error, request) for error in given.errors]
+        answer["errors"] = [shown_error(error, request.scope) for error in given.errors]
     if given.extensions:
         answer["extensions"] = given.extensions
     return Response(encode(answer), 200, None, form)
 
 
-def _shown(error: GraphQLError, request: Request) -> dict[str, Any]:
+def shown_error(error: GraphQLError, scope: Scope) -> dict[str, Any]:
     """An error as REST has it; whatever is not the client's to know is masked and logged once."""
     # What the client sent comes back in messages, lone surrogates too.
     message = error.message.encode(errors="backslashreplace").decode()
@@ -280,8 +314,8 @@ def _shown(error: GraphQLError, request: Request) -> dict[str, Any]:
         return shown | {"extensions": {"code": code, **(error.extensions or {})}}
     known = translate(cause)
     if isinstance(known, CrmError):
-        return shown | _of_known(known, request)
-    request_id = request.scope.get("request_id")
+        return shown | of_known(known, scope)
+    request_id = scope.get("request_id")
     log.error("unhandled", exc_info=cause, request_id=request_id)
     return shown | {
         "message": "Something went wrong here.",
@@ -301,6 +335,7 @@ def _cause(error: GraphQLError) -> Exception | None:
     return None if error.path is None and error.nodes else cause
 
 
-def _of_known(error: CrmError, request: Request) -> dict[str, Any]:
-    problem = problem_of(error, request.scope.get("request_id"))
+def of_known(error: CrmError, scope: Scope) -> dict[str, Any]:
+    """A known error in the form of a GraphQL error."""
+    problem = problem_of(error, scope.get("request_id"))
     return {"message": error.detail, "extensions": {"code": error.own_code, "problem": problem}}

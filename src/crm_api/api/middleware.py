@@ -1,5 +1,6 @@
-"""One pure ASGI layer: request id, body limit, last resort, access log."""
+"""One pure ASGI layer: request id, sizes, the longest wait, headers, last resort, access log."""
 
+import asyncio
 import re
 import time
 from secrets import token_hex
@@ -9,11 +10,23 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from crm_api.api.errors import Internal, response_of
-from crm_api.kit.errors import CrmError, TooLarge
+from crm_api.api.telemetry import trace_of
+from crm_api.kit import traces
+from crm_api.kit.errors import CrmError, TooLarge, Unavailable
+from crm_api.kit.meters import STATEMENTS
 
 log = structlog.get_logger("crm_api.access")
 _CLEAN_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 MANY_STATEMENTS = 20
+_ALWAYS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+)
+_NO_CONTENT = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
+_ONLY_HTTPS = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
+_FILES = frozenset({"/v1/imports", "/v1/files"})
 QUIET = frozenset({"/healthz", "/readyz"})
 """Asked so often that their lines would hide the others."""
 
@@ -21,10 +34,15 @@ QUIET = frozenset({"/healthz", "/readyz"})
 class Outermost:
     """Sees every request first and every answer last."""
 
-    def __init__(self, app: ASGIApp, *, max_body: int, max_upload: int) -> None:
+    def __init__(
+        self, app: ASGIApp, *, max_body: int, max_bulk: int, max_upload: int, patience_s: float
+    ) -> None:
         self._app = app
+        self.patience_s = patience_s
+        """How long an answer may take to begin."""
         self._max_body = max_body
-        self._max_upload = max_upload
+        self._max_bulk = max_bulk
+        self.max_upload = max_upload
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -35,12 +53,33 @@ class Outermost:
 
     def limit_of(self, scope: Scope) -> int:
         """The most bytes a request's body may have."""
-        return self._max_upload if scope["path"] == "/v1/imports" else self._max_body
+        path: str = scope["path"]
+        if path in _FILES or (path.endswith("/attachments") and path != "/v1/attachments"):
+            return self.max_upload
+        many = path == "/v1/batch" or path.endswith("/bulk")
+        return self._max_bulk if many else self._max_body
+
+
+def headers_of(scope: Scope, content_type: bytes) -> list[tuple[bytes, bytes]]:
+    """What every answer says beside its own headers."""
+    found = [*_ALWAYS]
+    if not content_type.startswith(b"text/html"):
+        # The pages for people load scripts; nothing else is to be shown by a browser.
+        found.append(_NO_CONTENT)
+    if scope["scheme"] == "https":
+        found.append(_ONLY_HTTPS)
+    account = scope.get("account")
+    if account is not None:
+        found += ((n.lower().encode(), v.encode()) for n, v in account.headers.items())
+    return found
 
 
 class _Exchange:
     def __init__(self, layer: Outermost, scope: Scope, receive: Receive, send: Send) -> None:
         self.scope, self._receive, self._send = scope, receive, send
+        self._layer = layer
+        self.clock: asyncio.Timeout | None = None
+        """Runs until the answer begins."""
         self.limit = layer.limit_of(scope)
         self.received = 0
         self.status = 0
@@ -48,27 +87,42 @@ class _Exchange:
         self.headers = dict(scope["headers"])
         self.request_id = self._request_id()
         scope["request_id"] = self.request_id
+        self.trace = trace_of(scope, self.headers.get(b"traceparent"))
 
     async def run(self, app: ASGIApp) -> None:
         begun = time.perf_counter()
+        former = traces.CURRENT.set(self.trace)
         try:
             length = self.headers.get(b"content-length", b"0")
             if not length.isdigit() or int(length) > self.limit:
                 raise self._too_large()
-            await app(self.scope, self.receive, self.send)
+            async with asyncio.timeout(self._layer.patience_s) as self.clock:
+                await app(self.scope, self.receive, self.send)
         except Exception as error:
             if self.status:
                 raise
-            known = error if isinstance(error, CrmError) else Internal("Something went wrong here.")
+            known, self.clock = self._known(error), None
             if known is not error:
                 log.exception("unhandled", request_id=self.request_id)
             await response_of(known, self.request_id)(self.scope, self.receive, self.send)
         finally:
+            traces.CURRENT.reset(former)
             self._write_log((time.perf_counter() - begun) * 1000)
+
+    def _known(self, error: Exception) -> CrmError:
+        if isinstance(error, CrmError):
+            return error
+        if isinstance(error, TimeoutError) and self.clock is not None and self.clock.expired():
+            message = f"No answer within {self._layer.patience_s:g} s; nothing may have been done."
+            return Unavailable(message, code="timeout", retry_after_s=5)
+        return Internal("Something went wrong here.")
 
     async def receive(self) -> Message:
         message = await self._receive()
         if message["type"] == "http.request":
+            if self.clock is not None and self.limit == self._layer.max_upload:
+                # A large file may take its time, as long as it keeps coming.
+                self.clock.reschedule(asyncio.get_running_loop().time() + self._layer.patience_s)
             self.received += len(message.get("body", b""))
             if self.received > self.limit:
                 raise self._too_large()
@@ -77,10 +131,16 @@ class _Exchange:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
+            if self.clock is not None:
+                self.clock.reschedule(None)
+                self.clock = None
+            own = message.get("headers", ())
+            kind = next((value for name, value in own if name == b"content-type"), b"")
+            told = {name for name, _ in own}
             message["headers"] = [
-                *message.get("headers", ()),
+                *own,
                 (b"x-request-id", self.request_id.encode()),
-                (b"x-content-type-options", b"nosniff"),
+                *(header for header in headers_of(self.scope, kind) if header[0] not in told),
             ]
         elif message["type"] == "http.response.body":
             self.bytes += len(message.get("body", b""))
@@ -105,10 +165,13 @@ class _Exchange:
             "ms": round(ms, 1),
             "bytes": self.bytes,
         }
+        if self.trace is not None:
+            fields["trace_id"] = self.trace.split("-")[1]
         if actor is not None:
             fields |= {"organization": actor.organization_id, "actor": actor.id}
         if tx is not None:
             fields["queries"] = tx.statements
+            STATEMENTS.record(tx.statements, {"http.route": fields["route"]})
             if tx.statements > MANY_STATEMENTS:
                 log.warning("many statements", **fields)
                 return

@@ -9,7 +9,9 @@ import structlog
 import typer
 from pydantic import ValidationError
 
-from crm_api.cli import exports, imports, schema
+from crm_api.cli import exports, imports, jobs, keys, schema
+from crm_api.cli.audit import audit
+from crm_api.cli.documents import documents
 from crm_api.cli.output import Failed, fail, print_json, say
 from crm_api.settings import MissingSetting, Settings
 
@@ -32,6 +34,12 @@ app = typer.Typer(
 )
 organizations = typer.Typer(help="Organizations: each sees its own data alone.", epilog=EPILOG)
 app.add_typer(organizations, name="org", no_args_is_help=True)
+app.add_typer(jobs.jobs, name="jobs", no_args_is_help=True)
+app.add_typer(audit, name="audit", no_args_is_help=True)
+app.add_typer(documents, name="document", no_args_is_help=True)
+secrets = typer.Typer(help="Keys of what is encrypted at rest.", epilog=EPILOG)
+app.add_typer(secrets, name="keys", no_args_is_help=True)
+secrets.command("rotate", epilog=EPILOG)(keys.rotate)
 app.command("import", epilog=EPILOG)(imports.import_file)
 app.command("export", epilog=exports.EPILOG)(exports.export_file)
 app.command("schema", epilog=EPILOG)(schema.schema)
@@ -71,7 +79,7 @@ def serve(
     from crm_api.serving import APPLICATION, uvicorn_options
 
     settings = _settings()
-    _require(settings, "database_url", "secret_key")
+    _require(settings, "database_url", "secret_key", "encryption_keys")
     logs.configure(settings)
     host, port = host or settings.host, port or settings.port
     structlog.get_logger("crm_api.cli").info("serving", host=host, port=port, workers=workers)
@@ -91,7 +99,7 @@ def worker() -> None:
     from crm_api.worker import run
 
     settings = _settings()
-    _require(settings, "database_url", "redis_url", "secret_key")
+    _require(settings, "database_url", "redis_url", "secret_key", "encryption_keys")
     uvloop.run(run(settings))
 
 
@@ -181,6 +189,38 @@ def create_organization(
     say(f"API key:      {key}")
 
 
+@organizations.command("quota", epilog=EPILOG)
+def set_quota(
+    organization: UUID,
+    requests_per_minute: Annotated[
+        int | None, typer.Option(min=1, help="Of all credentials together.")
+    ] = None,
+    key_requests_per_minute: Annotated[
+        int | None, typer.Option(min=1, help="Of each credential.")
+    ] = None,
+    users: Annotated[int | None, typer.Option(min=1, help="How many users there may be.")] = None,
+    records: Annotated[
+        int | None, typer.Option(min=1, help="How many records, those in the bin too.")
+    ] = None,
+    file_bytes: Annotated[
+        int | None, typer.Option(min=1, help="Of uploads and exports that are kept.")
+    ] = None,
+) -> None:
+    """Say what an organization may use; what is left out is as the settings have it.
+
+    Requests follow within a minute. What is there already stays.
+    """
+    quotas = {
+        "requests_per_minute": requests_per_minute,
+        "key_requests_per_minute": key_requests_per_minute,
+        "users": users,
+        "records": records,
+        "file_bytes": file_bytes,
+    }
+    asyncio.run(_set_quotas(_here(), organization, quotas))
+    say("The quotas are set.")
+
+
 def main() -> None:
     """Run the command line; whatever is known to go wrong is one line and an exit code."""
     from sqlalchemy.exc import SQLAlchemyError
@@ -222,7 +262,7 @@ def _here() -> Settings:
 
 def _require(settings: Settings, *names: str) -> None:
     for name in names:
-        if getattr(settings, name) is None:
+        if getattr(settings, name) in (None, ()):
             raise MissingSetting(name)
 
 
@@ -273,6 +313,18 @@ async def _found(settings: Settings, values: dict[str, str]) -> tuple[UUID, str]
         await database.close()
 
 
+async def _set_quotas(settings: Settings, id: UUID, quotas: dict[str, int | None]) -> None:
+    from crm_api.api.services import open_database
+    from crm_api.kit.db.database import WORKER_ROLE
+    from crm_api.platform.quotas.repository import set_quotas
+
+    database = open_database(settings, role=WORKER_ROLE)
+    try:
+        await set_quotas(database, id, quotas)
+    finally:
+        await database.close()
+
+
 async def _reindex(settings: Settings, organizations: list[UUID] | None) -> int:
     from crm_api.api.services import open_database
     from crm_api.kit.db.database import WORKER_ROLE
@@ -281,7 +333,7 @@ async def _reindex(settings: Settings, organizations: list[UUID] | None) -> int:
 
     database = open_database(settings, role=WORKER_ROLE)
     try:
-        return await reindex(database, SEARCHED.values(), organizations)
+        return await reindex(database, SEARCHED, organizations)
     finally:
         await database.close()
 

@@ -68,17 +68,18 @@ def graphql() -> str:
 
 
 def events() -> str:
-    """The topics of events, the module each belongs to, and the shape of the record in it."""
-    from crm_api.registry import MODULES
+    """The topics of events, the module each belongs to, and the schemas of what is sent."""
+    from crm_api.registry import EVENT_TYPES, MODULES
 
-    topics: dict[str, dict[str, str | None]] = {}
+    topics: dict[str, dict[str, Any]] = {}
     for module in MODULES:
         listings = [service.repository.listing for service in module.services]
         shapes = {listing.entity: listing.out.__name__ for listing in listings}
         for topic in module.topics:
             record = shapes.get(topic.partition(".")[0])
-            topics[topic] = {"module": module.name, "record": record}
-    return _json({"topics": topics})
+            schema = EVENT_TYPES.schema(topic, refer="#/$defs")
+            topics[topic] = {"module": module.key, "record": record, "schema": schema}
+    return _json({"topics": topics, "$defs": EVENT_TYPES.values()})
 
 
 def settings() -> str:

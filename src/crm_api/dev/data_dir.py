@@ -5,7 +5,7 @@ import os
 import secrets
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from crm_api.embedded import EmbeddedPostgres, EmbeddedRedis
@@ -31,16 +31,30 @@ class DataDir:
 
     def secret_key(self) -> str:
         """The generated `CRM_SECRET_KEY`; made at the first call."""
-        found = self.find_secret_key()
-        if found is None:
-            found = secrets.token_urlsafe(48)
-            _write(self.path / "secret_key", found)
-        return found
+        return self._find_or_make("secret_key", secrets.token_urlsafe(48))
 
     def find_secret_key(self) -> str | None:
         """The generated `CRM_SECRET_KEY`, if there is one."""
+        return self._find("secret_key")
+
+    def encryption_key(self) -> str:
+        """The generated `CRM_ENCRYPTION_KEYS`; made at the first call."""
+        return self._find_or_make("encryption_key", secrets.token_hex(32))
+
+    def find_encryption_key(self) -> str | None:
+        """The generated `CRM_ENCRYPTION_KEYS`, if there is one."""
+        return self._find("encryption_key")
+
+    def _find_or_make(self, name: str, fresh: str) -> str:
+        found = self._find(name)
+        if found is None:
+            found = fresh
+            _write(self.path / name, found)
+        return found
+
+    def _find(self, name: str) -> str | None:
         with suppress(FileNotFoundError):
-            return (self.path / "secret_key").read_text().strip() or None
+            return (self.path / name).read_text().strip() or None
         return None
 
     def find_demo_key(self) -> DemoKey | None:
@@ -59,9 +73,12 @@ class DataDir:
 def completed(settings: Settings) -> Settings:
     """The settings, with what is missing taken from a `crm-api dev` that runs here."""
     data_dir = DataDir(settings.data_dir)
-    found: dict[str, str | None] = {}
+    found: dict[str, Any] = {}
     if settings.secret_key is None:
         found["secret_key"] = data_dir.find_secret_key()
+    if not settings.encryption_keys:
+        key = data_dir.find_encryption_key()
+        found["encryption_keys"] = () if key is None else (key,)
     if settings.database_url is None and data_dir.postgres.find():
         found["database_url"] = data_dir.postgres.dsn(DATABASE)
     if settings.redis_url is None and data_dir.redis.find():
@@ -71,7 +88,7 @@ def completed(settings: Settings) -> Settings:
 
 def url_of(settings: Settings) -> str:
     """Where the API of these settings is found from this machine."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104 - read, not bound
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104 # nosec B104 - read, not bound
     return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
 
 

@@ -13,6 +13,7 @@ from crm_api.kit.actor import Actor
 from crm_api.kit.db.database import Database
 from crm_api.kit.db.tx import Tx, unit_of_work
 from crm_api.kit.errors import Unauthenticated
+from crm_api.platform.access.rights import Rights
 from crm_api.platform.identity.authenticator import Authenticator
 from crm_api.platform.identity.models import Organization
 from crm_api.platform.identity.service import ApiKeyService
@@ -124,7 +125,9 @@ def _system(organization_id: UUID) -> Actor:
 
 async def _opens(database: Database, key: DemoKey) -> bool:
     try:
-        actor = await Authenticator(database).authenticate(f"Bearer {key.api_key}")
+        actor = await Authenticator(database, Rights(database)).authenticate(
+            f"Bearer {key.api_key}"
+        )
     except Unauthenticated:
         return False
     return actor.organization_id == key.organization_id

@@ -83,6 +83,8 @@ class Supervisor:
         self._go_on()
         if self.settings.secret_key is None:
             self._give(secret_key=self.data_dir.secret_key())
+        if not self.settings.encryption_keys:
+            self._give(encryption_keys=(self.data_dir.encryption_key(),))
         await self._migrate()
         self._go_on()
         api_key = await self._open_demo()
@@ -120,7 +122,7 @@ class Supervisor:
         if self.stopping.is_set():
             raise _Stopped
 
-    def _give(self, **values: str) -> None:
+    def _give(self, **values: Any) -> None:
         self.settings = self.settings.model_copy(update=values)
 
     async def _listen(self) -> socket.socket:
@@ -195,6 +197,10 @@ class Supervisor:
             "CRM_DATABASE_URL": self.settings.database_url,
             "CRM_REDIS_URL": self.settings.redis_url,
             "CRM_SECRET_KEY": self.settings.secret_key,
+            "CRM_MAIL_OUTBOX": str(
+                self.settings.mail_outbox or self.settings.data_dir.resolve() / "outbox"
+            ),
+            "CRM_ENCRYPTION_KEYS": ",".join(self.settings.encryption_keys),
             "CRM_DATA_DIR": str(self.data_dir.path),
         }
         if "log_format" not in self.settings.model_fields_set and sys.stderr.isatty():

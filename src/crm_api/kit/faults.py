@@ -12,6 +12,8 @@ _CODES = {
     "extra_forbidden": "unknown_field",
     "string_too_long": "too_long",
     "string_too_short": "too_short",
+    "too_long": "too_many",
+    "too_short": "too_few",
     "uuid_parsing": "invalid_uuid",
     "literal_error": "not_a_choice",
 }

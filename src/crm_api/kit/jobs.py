@@ -1,19 +1,25 @@
 """The functions that do the work which messages name."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 from uuid import UUID
 
 from crm_api.kit.actor import Actor
 from crm_api.kit.db.database import Database
 from crm_api.kit.db.tx import Tx
+from crm_api.kit.files.store import Files
+from crm_api.kit.mail import Mailer, NoMailer
 from crm_api.kit.messages import Message
+from crm_api.kit.texters import Texter
 
 
 class JobCancelled(Exception):
-    """Somebody asked for the end of it."""
+    """Somebody asked for the end of it; `result` is what was done till then."""
+
+    def __init__(self, result: Mapping[str, Any] | None = None) -> None:
+        super().__init__()
+        self.result = result
 
 
 class LeaseLost(Exception):
@@ -28,13 +34,26 @@ class Job(Protocol):
         """The job's id."""
         ...
 
+    @property
+    def state(self) -> Mapping[str, Any]:
+        """Where the try before this one stood; empty at the first."""
+        ...
+
     async def hold(self, tx: Tx) -> None:
         """Refuse `tx` to everybody but the lease's holder; raises `LeaseLost`."""
         ...
 
-    async def advance(self, tx: Tx, done: int, total: int | None = None) -> None:
+    async def advance(
+        self,
+        tx: Tx,
+        done: int,
+        total: int | None = None,
+        *,
+        state: Mapping[str, Any] | None = None,
+    ) -> None:
         """Store how far it is within `tx`, and refuse `tx` to everybody but the lease's holder.
 
+        `state` is what another try needs to go on from here.
         Raises `JobCancelled` when somebody asked for the end, `LeaseLost` when the lease is gone.
         """
         ...
@@ -47,7 +66,14 @@ class JobContext:
     database: Database
     actor: Actor
     job: Job
-    files_dir: Path
+    files: Files
+    mailer: Mailer = field(default_factory=NoMailer)
+    pages_url: str | None = None
+    """Where the front end has the pages that letters lead to."""
+    public_url: str = ""
+    """Where others find the service."""
+    texters: Mapping[str, Texter] = field(default_factory=dict[str, Texter])
+    """How short messages leave, by channel."""
 
     def tx(self, *, cause_id: UUID | None = None, read_only: bool = False) -> Tx:
         """A new unit of work in the name of whoever asked for the job."""
@@ -63,24 +89,75 @@ class Runner:
 
     message: type[Message]
     run: Run
+    always: bool = False
+    """Whether it is run also while its module is disabled."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chore:
-    """What a worker does at its start and then once an hour, whoever asks for it.
+    """What one of the workers does from time to time, whoever asks for it.
 
-    Several workers may be at it at once.
+    If it takes longer than its lease (`platform/jobs/schedules.py`), another one may be at it too.
     """
 
     name: str
-    run: Callable[[Database, Path], Awaitable[None]]
-    """Gets the database and the directory of the files."""
+    run: Callable[[Database, Files], Awaitable[None]]
+    """Gets the database and the files."""
+    every_s: int = 3_600
+    shared: bool = False
+    """Whether it works across organizations, by the worker's own role."""
 
 
-def runs(message: type[Message]) -> Callable[[Run], Runner]:
-    """Declare the function that carries a message out.
+_FORGOTTEN_AT_ONCE = 5_000
+
+
+def forgetting(*statements: str) -> Callable[[Database, Files], Awaitable[None]]:
+    """What removes what is old; each statement removes at most `$1` rows and tells their `number`."""
+
+    async def forget(database: Database, _files: Files) -> None:
+        for statement in statements:
+            gone = _FORGOTTEN_AT_ONCE
+            while gone == _FORGOTTEN_AT_ONCE:
+                gone = (await database.ask(statement, _FORGOTTEN_AT_ONCE))[0]["number"]
+
+    return forget
+
+
+class Watcher(Protocol):
+    """Looks whether there is something to do, and does it."""
+
+    async def look(self) -> bool:
+        """Do what there is; whether there may be more at once."""
+        ...
+
+    async def close(self) -> None:
+        """Give back what was begun; the worker is stopping."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    """What a worker has for those who watch."""
+
+    database: Database
+    shared: Database
+    """The same with the worker's role, which sees the queues of every organization."""
+    wake: Callable[[], None]
+    """Have everybody of this worker look again at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """What each worker looks after all the time: when something happened, and thrice a second."""
+
+    name: str
+    begin: Callable[[Workplace], Watcher]
+
+
+def runs(message: type[Message], *, always: bool = False) -> Callable[[Run], Runner]:
+    """Declare the function that carries a message out; `always`, whatever is switched off.
 
     It must be safe to run again from the start: a worker may die at any moment, and when its
     lease has run out another one begins.
     """
-    return lambda run: Runner(message, run)
+    return lambda run: Runner(message, run, always)

@@ -1,36 +1,28 @@
 """What a package adds to the product: its routes, types, jobs and tables, in one value."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from fastapi import APIRouter
+from fastapi.routing import iter_route_contexts
+from starlette.routing import compile_path
 
-from crm_api.kit.crud.service import CrudService
-from crm_api.kit.jobs import Chore, Runner
+from crm_api.kit.access import govern
+from crm_api.kit.parts import Part
+from crm_api.kit.query.listing import Listing
+from crm_api.kit.switches import TERRITORY
 
 
 @dataclass(frozen=True)
-class Module:
-    """A switchable part of the product."""
+class Module(Part):
+    """A part of the product with its two faces."""
 
-    name: str
     routers: Sequence[APIRouter] = ()
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
     """What the groups of its routes are about, where that is not a collection."""
     queries: Sequence[type] = ()
     mutations: Sequence[type] = ()
-    jobs: Sequence[Runner] = ()
-    chores: Sequence[Chore] = ()
-    """What workers do from time to time."""
-    services: Sequence[type[CrudService[Any]]] = ()
-    """The plain collections, for the generic tests and for whatever walks all records."""
-    events: Sequence[str] = ()
-    """Topics beside `created`, `updated`, `deleted` and `restored` of the collections."""
-    importers: Sequence[Any] = field(default=())
-    """How files become records (`platform/transfer`)."""
-    mergers: Sequence[Any] = field(default=())
-    """How records become one (`platform/merging`)."""
+    subscriptions: Sequence[type] = ()
 
     @property
     def subjects(self) -> dict[str, str]:
@@ -38,9 +30,48 @@ class Module:
         collections = {s.plural: (s.__doc__ or "").strip() for s in self.services}
         return {**collections, **self.tags}
 
-    @property
-    def topics(self) -> list[str]:
-        """Every event type this module can emit."""
-        verbs = ("created", "updated", "deleted", "restored")
-        entities = [service.repository.listing.entity for service in self.services]
-        return sorted({*self.events, *(f"{e}.{verb}" for e in entities for verb in verbs)})
+
+def governed(modules: Iterable[Module]) -> tuple[Module, ...]:
+    """The same modules; what roles are about is known from here on."""
+    modules = tuple(modules)
+    for module in modules:
+        listings = [service.repository.listing for service in module.services]
+        areas = {listing.entity: listing.area for listing in listings}
+        following = [s.area for s in module.services if _follows(s.repository.listing)]
+        telling = {listing.entity: listing.tells for listing in listings if listing.tells}
+        known = {**areas, **{area: area for area in module.areas}}
+        govern(known, module.managed, following, telling)
+    return modules
+
+
+def _follows(listing: Listing) -> bool:
+    return listing.about is not None and listing.about.rules
+
+
+def lay_out(modules: Sequence[Module]) -> None:
+    """Let the switches of organizations know what belongs to which of these modules.
+
+    A path belongs to the module that has the route and to that of the collection below which it
+    stands, so `/v1/contacts/{id}/history` goes with the contacts.
+    """
+    switchable = [module for module in modules if module.switchable]
+    collections = {
+        f"/v1/{service.plural.replace('_', '-')}": module.key
+        for module in switchable
+        for service in module.services
+    }
+    for module in modules:
+        own = {module.key} if module.switchable else set[str]()
+        if own:
+            TERRITORY.areas |= dict.fromkeys(module.all_areas, module.key)
+            TERRITORY.jobs |= {r.message.kind: frozenset(own) for r in module.jobs if not r.always}
+        for path in (path for router in module.routers for path in _paths(router)):
+            below = collections.get("/".join(path.split("/")[:3]), "")
+            if found := (own | {below}) - {""}:
+                TERRITORY.routes[path] = frozenset(found)
+
+
+def _paths(router: APIRouter) -> Iterable[str]:
+    """As documents name them, those of the routers in it too."""
+    found = (route.path for route in iter_route_contexts(router.routes))
+    return (compile_path(path)[1] for path in found if path is not None)

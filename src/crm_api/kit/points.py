@@ -206,6 +206,11 @@ def primary_of(points: Sequence[dict[str, Any]]) -> str | None:
 
 
 def keys_of(record: Any) -> list[tuple[str, str]]:
-    """The look-up keys of a record's e-mail addresses and phone numbers."""
-    emails = [("email", email.normalise(p["value"]).key) for p in record.get("emails") or ()]
-    return emails + [("phone", p["value"]) for p in record.get("phones") or ()]
+    """The look-up keys of a record's e-mail addresses and phone numbers.
+
+    An address that is one spelling of several has the key of its mailbox as well.
+    """
+    keys = [email.normalise(point["value"]).key for point in record.get("emails") or ()]
+    boxes = [("mailbox", box) for key in keys if (box := email.mailbox(key)) != key]
+    phones = [("phone", point["value"]) for point in record.get("phones") or ()]
+    return [*(("email", key) for key in keys), *boxes, *phones]

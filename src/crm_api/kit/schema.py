@@ -1,10 +1,11 @@
 """The types that every shape is made of: bounded, cleaned, without surprises for PostgreSQL."""
 
+import re
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import cache
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any, Optional, cast, get_args
 from uuid import UUID
 
 from pydantic import (
@@ -13,6 +14,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetCoreSchemaHandler,
     StringConstraints,
     WithJsonSchema,
     create_model,
@@ -24,7 +26,15 @@ from crm_api.kit.values import codes, text
 # PostgreSQL's bigint and timestamptz are wider than what a client can mean.
 INT64 = 2**63 - 1
 EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 LATEST = datetime(2200, 1, 1, tzinfo=UTC)
+
+
+def _no_number(value: Any) -> Any:
+    # That would be the seconds since 1970, which nobody means by 2026.
+    if isinstance(value, int | float):
+        raise ValueError("a date or time is text as in RFC 3339")  # noqa: TRY004
+    return value
 
 
 def _instant(value: datetime) -> datetime:
@@ -65,9 +75,10 @@ Tag = Annotated[str, StringConstraints(min_length=1, max_length=60), Cleaned]
 Short = Annotated[str, StringConstraints(min_length=1, max_length=60), Cleaned]
 Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]{0,63}$")]
 Int = Annotated[int, Field(ge=0, le=INT64)]
-Instant = Annotated[datetime, AfterValidator(_instant)]
-Day = Annotated[date, AfterValidator(_day)]
-BirthDate = Annotated[date, AfterValidator(_birthday)]
+NoNumber = BeforeValidator(_no_number)
+Instant = Annotated[datetime, NoNumber, AfterValidator(_instant)]
+Day = Annotated[date, NoNumber, AfterValidator(_day)]
+BirthDate = Annotated[date, NoNumber, AfterValidator(_birthday)]
 Country = Annotated[
     str,
     StringConstraints(min_length=2, max_length=60),
@@ -107,12 +118,34 @@ def _unique(values: list[str]) -> list[str]:
 Unique = AfterValidator(_unique)
 """A list of texts of which repeats are dropped."""
 
+
+def _storable(value: Any) -> Any:
+    _need_storable(value)
+    return value
+
+
+def _need_storable(value: Any) -> None:
+    if isinstance(value, str):
+        if _UNSTORABLE.search(value):
+            raise ValueError("not text that can be stored")
+    elif isinstance(value, dict):
+        for key, inner in cast("dict[str, Any]", value).items():
+            _need_storable(key)
+            _need_storable(inner)
+    elif isinstance(value, list):
+        for inner in cast("list[Any]", value):
+            _need_storable(inner)
+
+
+Storable = AfterValidator(_storable)
+"""Any JSON whose texts PostgreSQL takes."""
+
 Tags = Annotated[list[Tag], Field(max_length=100), Unique]
 
 
 def _amount(value: Any) -> Any:
-    if isinstance(value, float):
-        raise ValueError("money is a decimal string, never a float")  # noqa: TRY004
+    if isinstance(value, int | float):
+        raise ValueError("money is a decimal string, never a number")  # noqa: TRY004
     return value
 
 
@@ -123,6 +156,37 @@ Amount = Annotated[
     WithJsonSchema({"type": "string", "pattern": r"^\d{1,14}(\.\d{1,4})?$", "examples": ["9.90"]}),
 ]
 """Money in, at most four decimals; on the wire a decimal string."""
+
+SignedAmount = Annotated[
+    Decimal,
+    BeforeValidator(_amount),
+    Field(max_digits=18, decimal_places=4, allow_inf_nan=False),
+    WithJsonSchema(
+        {"type": "string", "pattern": r"^-?\d{1,14}(\.\d{1,4})?$", "examples": ["-1.50"]}
+    ),
+]
+"""An amount that is added or taken away."""
+
+
+def exact_text(value: Any) -> Any:
+    """What an exact number is read from; raises `ValueError` where digits may be lost."""
+    if isinstance(value, int | float):
+        raise ValueError("a decimal string, never a number")  # noqa: TRY004
+    return value
+
+
+Quantity = Annotated[
+    Decimal,
+    BeforeValidator(exact_text),
+    Field(max_digits=18, decimal_places=6, allow_inf_nan=False, ge=0),
+    WithJsonSchema({"type": "string", "pattern": r"^\d{1,12}(\.\d{1,6})?$", "examples": ["2.5"]}),
+]
+"""A quantity in, at most six decimals; on the wire a decimal string."""
+
+QuantityOut = Annotated[
+    str, WithJsonSchema({"type": "string", "pattern": r"^-?\d+(\.\d+)?$", "examples": ["2.5"]})
+]
+"""A quantity out: a decimal string without idle zeros."""
 
 AmountOut = Annotated[
     str, WithJsonSchema({"type": "string", "pattern": r"^-?\d+\.\d+$", "examples": ["1234.50"]})
@@ -135,41 +199,57 @@ _EXTERNAL = Field(
     description="This record's ids in other systems, by the name of the system.",
     examples=[{"hubspot": "151"}],
 )
-ExternalIds = Annotated[dict[Source, Name], _EXTERNAL]
-ExternalIdsPatch = Annotated[dict[Source, Name | None], _EXTERNAL]
-"""In a patch null takes an id away."""
 
 
-def _bounded(value: dict[str, Any]) -> dict[str, Any]:
-    for item in value.values():
-        if isinstance(item, str):
-            text.clean(item)
-        elif isinstance(item, float) and abs(item) > 2**53:
-            raise ValueError("a number is too large to be exact; send it as text")
-    return value
+class _Merged:
+    """Marks an object whose names are changed one by one."""
 
+
+Merged = _Merged()
+"""An object that a patch merges: what it does not name stays, null takes a value away."""
+ExternalIds = Annotated[dict[Source, Name], _EXTERNAL, Merged]
 
 Custom = Annotated[
-    dict[
-        Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")],
-        Annotated[str, StringConstraints(max_length=5_000)]
-        | bool
-        | Annotated[int, Field(ge=-INT64, le=INT64)]
-        | Annotated[float, Field(allow_inf_nan=False)]
-        | list[Name]
-        | None,
-    ],
-    AfterValidator(_bounded),
+    dict[Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")], Any],
     Field(
-        max_length=200, description="Fields of your own: text, numbers, booleans, lists of text."
+        max_length=200,
+        description="Values of custom fields by name; `GET /v1/custom-fields` tells which there are.",
     ),
 ]
 
 
+_NOT_SCHEMAS = frozenset({"default", "expected", "metadata"})
+
+
+def _make_exact(node: Any) -> None:
+    """Take the documented types of numbers and booleans at their word.
+
+    Strict for all types it cannot be: dates and ids come as text.
+    """
+    if isinstance(node, dict):
+        found = cast("dict[str, Any]", node)
+        # Not in a set: of the fields of a shape, one may be called `type`.
+        if found.get("type") in ("int", "bool"):
+            found["strict"] = True
+        for key in found.keys() - _NOT_SCHEMAS:
+            _make_exact(found[key])
+    elif isinstance(node, list):
+        for inner in cast("list[Any]", node):
+            _make_exact(inner)
+
+
 class Schema(BaseModel):
-    """What comes in: an unknown field is an error, never ignored."""
+    """What comes in: an unknown field is an error, never ignored; `false` and `"1"` are no 1."""
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=False)
+
+    @classmethod
+    def __get_pydantic_core_schema__(
+        cls, source: type[BaseModel], handler: GetCoreSchemaHandler
+    ) -> Any:
+        made = handler(source)
+        _make_exact(made)
+        return made
 
 
 class Create(Schema):
@@ -178,6 +258,26 @@ class Create(Schema):
     owner_id: UUID | None = Field(None, description="The user who is responsible.")
     custom: Custom = Field(default_factory=dict)
     external_ids: ExternalIds = Field(default_factory=dict)
+
+
+Translations = Annotated[dict[Language, Name], Field(max_length=50), Merged]
+"""What something is called in other languages, by BCP 47 tag."""
+LongTranslations = Annotated[dict[Language, Prose], Field(max_length=50), Merged]
+_NAMES = "What it is called in other languages than the organization's, by BCP 47 tag."
+
+
+class TranslatedFields(Schema):
+    """What something may be called in other languages."""
+
+    names: Translations = Field(
+        default_factory=dict, description=_NAMES, examples=[{"de": "Beispiel"}]
+    )
+
+
+class TranslatedOut(BaseModel):
+    """What something is called in other languages."""
+
+    names: dict[str, str] = Field(description=_NAMES)
 
 
 class DescribedFields(Schema):
@@ -210,9 +310,9 @@ def patch_of(name: str, create: type[Create], *, required: Iterable[str] = ()) -
     fields: dict[str, Any] = {}
     for field_name, info in create.model_fields.items():
         annotation = rebuild_annotation(info)
-        if field_name == "external_ids":
-            annotation = ExternalIdsPatch
-        if field_name not in kept:
+        if Merged in info.metadata:
+            annotation = _nullable(info)
+        if field_name not in kept and annotation is not Any:
             annotation = Optional[annotation]  # noqa: UP045 - built at run time
             if info.default_factory is list:
                 annotation = Annotated[annotation, AfterValidator(_or_empty)]
@@ -220,10 +320,22 @@ def patch_of(name: str, create: type[Create], *, required: Iterable[str] = ()) -
     return create_model(name, __base__=Update, __doc__=Update.__doc__, **fields)
 
 
+def pascal(name: str) -> str:
+    """`api_key` as `ApiKey`."""
+    return "".join(word.capitalize() for word in name.split("_"))
+
+
 @cache
 def upsert_of(name: str, create: type[Create]) -> type[Update]:
     """The shape of what creates or changes: a merge patch of what is there, or of nothing."""
     return patch_of(name, create)
+
+
+def _nullable(info: FieldInfo) -> Any:
+    """An object of which a patch may take values away."""
+    key, value = get_args(info.annotation)
+    inner = value if value is Any else Optional[value]  # noqa: UP045 - built at run time
+    return Annotated[dict[key, inner], *info.metadata]
 
 
 def _or_empty(value: list[Any] | None) -> list[Any]:
@@ -246,7 +358,7 @@ class Out(BaseModel):
     created_by: UUID | None = Field(description="The key or user that made it.")
     version: int = Field(description="Grows by one with each change; the ETag.")
     owner_id: UUID | None = Field(description="The user who is responsible.")
-    custom: dict[str, Any] = Field(description="Fields of your own.")
+    custom: dict[str, Any] = Field(description="Values of custom fields by name.")
     external_ids: dict[str, str] = Field(description="Ids in other systems.")
     deleted_at: datetime | None = Field(description="Set while the record is in the bin.")
 

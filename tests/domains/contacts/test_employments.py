@@ -137,3 +137,9 @@ async def test_one_primary_under_parallel_writes(client, companies):
             answer.text for answer in answers
         ]
         await consistent(client, contact)
+
+
+async def test_without_the_scope_nobody_learns_which_there_are(keyed):
+    blind = await keyed("events:read")
+    path = "/v1/employments/01990000-0000-7000-8000-00000000dead/restore"
+    problem(await blind.post(path), 403, "insufficient_scope")

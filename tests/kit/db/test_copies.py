@@ -124,7 +124,7 @@ async def test_copies_keep_the_wall_between_organizations(tx_of, org, other_org,
     monkeypatch.setattr(copies, "ENOUGH", 1)
     async with unit_of_work(tx_of(org)) as tx:
         await tx.write("SELECT 1")
-        tx.actor = tx_of(other_org).actor
+        tx.learned.actor = tx_of(other_org).actor
         await CompanyService(tx).create(CompanyCreate(name="Example"))
         with pytest.raises(InsufficientPrivilegeError):
             await tx.flush()

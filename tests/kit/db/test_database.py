@@ -8,7 +8,6 @@ from uuid import uuid4
 import asyncpg
 import pytest
 from sqlalchemy import bindparam, select, text
-from sqlalchemy.orm.exc import StaleDataError
 
 from crm_api.domains.companies.models import Company
 from crm_api.domains.companies.schemas import CompanyCreate
@@ -18,11 +17,12 @@ from crm_api.kit.db.database import Database
 from crm_api.kit.db.failures import translate
 from crm_api.kit.db.json import decode
 from crm_api.kit.db.tx import Tx, unit_of_work
-from crm_api.kit.errors import CrmError, Stale, Unavailable
+from crm_api.kit.errors import CrmError, Unavailable
 from crm_api.kit.query.page import PageQuery
 from crm_api.kit.query.selection import Selection
 from crm_api.kit.query.statements import compiled
 from support.clients import tx_of as new_tx
+from support.receivers import serving
 
 NOWHERE = "postgresql://nobody@127.0.0.1:1/nothing"
 ALL = PageQuery(selection=Selection(CompanyService.repository.listing.shown))
@@ -85,6 +85,33 @@ async def test_connections_that_ended_while_idle_are_replaced(database_url, org,
     await end_all()
     async with unit_of_work(new_tx(database, org)) as tx:
         assert (await tx.write("SELECT 1"))[0][0] == 1
+    await database.close()
+
+
+FATAL = b"SFATAL\0VFATAL\0C57P01\0Mterminating connection due to administrator command\0\0"
+
+
+async def test_a_connection_that_is_about_to_end_is_lost(single, database_url, org):
+    """PostgreSQL says that it ends a connection a moment before it does."""
+
+    def announce(pooled):
+        driver = pooled.driver_connection
+        driver._protocol.data_received(b"E" + (len(FATAL) + 4).to_bytes(4, "big") + FATAL)
+
+    pooled = await single.checkout()
+    announce(pooled)
+    assert not pooled.driver_connection.is_closed()
+    single.keep(pooled)
+    with pytest.raises(Unavailable, match="was lost"):
+        await single.ask("SELECT 1")
+    assert (await single.ask("SELECT 1"))[0][0] == 1
+    database = database_of(database_url, pool_size=1)
+    async with database.engine.connect() as connection:
+        announce(await connection.get_raw_connection())
+        await connection.rollback()
+    with pytest.raises(Unavailable, match="was lost"):
+        async with unit_of_work(new_tx(database, org)) as tx:
+            await tx.write("SELECT 1")
     await database.close()
 
 
@@ -166,7 +193,9 @@ async def test_behind_a_pooler_nothing_stays_bound(pooled_url, org, other_org):
         for owner in (org, other_org):
             async with unit_of_work(new_tx(database, owner)) as tx:
                 await CompanyService(tx).create(CompanyCreate(name=f"Of {owner.id}"))
-            page = await CompanyService(Tx(database, tx.actor)).page(ALL)
+            reading = Tx(database, tx.actor)
+            await reading.learned.learn()
+            page = await CompanyService(reading).page(ALL)
             assert [row.name for row in page.data] == [f"Of {owner.id}"]
             bound = await database.ask("SELECT current_setting('app.organization_id', true)")
             assert not bound[0][0]
@@ -178,7 +207,6 @@ async def test_behind_a_pooler_nothing_stays_bound(pooled_url, org, other_org):
 @pytest.mark.parametrize(
     ("error", "meant"),
     [
-        (StaleDataError("0 rows"), Stale),
         (asyncpg.InterfaceError("connection is closed"), Unavailable),
         (ConnectionResetError(), Unavailable),
     ],
@@ -195,3 +223,21 @@ def test_other_failures_stay_what_they_are():
 def test_json_is_sent_as_the_driver_takes_it():
     statement = compiled(select(Company.id).where(Company.tags == bindparam("tags", type_=Json())))
     assert decode(statement.args({"tags": ["a"]})[0]) == ["a"]
+
+
+async def starting_up(reader, writer):
+    """PostgreSQL just after a crash: it answers, and lets nobody in."""
+    await reader.read(1024)
+    fields = b"SFATAL\0VFATAL\0C57P03\0Mthe database system is starting up\0\0"
+    writer.write(b"E" + (len(fields) + 4).to_bytes(4) + fields)
+    await writer.drain()
+    writer.close()
+
+
+async def test_a_server_that_is_starting_up_is_away_for_a_moment():
+    async with serving(starting_up) as port:
+        database = database_of(f"postgresql://nobody@127.0.0.1:{port}/nothing?ssl=disable")
+        for ask in (lambda: database.ask("SELECT 1"), database.connect, database.checkout):
+            with pytest.raises(Unavailable):
+                await ask()
+        await database.close()

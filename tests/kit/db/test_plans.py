@@ -12,6 +12,7 @@ from crm_api.kit.db.tx import Tx
 from crm_api.kit.query import search
 from crm_api.kit.query.documents import scope_of
 from crm_api.kit.query.search import question_of
+from support.members import member
 
 ROWS = 50_000
 ID = "('01990000-0000-7000-8000-' || lpad(to_hex({}), 12, '0'))::uuid"
@@ -49,6 +50,12 @@ FILL_EVENTS = f"""
         now()
     FROM generate_series(1, $2) g
 """
+SHARER = "('01990000-0000-7000-9000-' || lpad(to_hex({}), 12, '0'))::uuid"
+FILL_SHARES = f"""
+    INSERT INTO record_access (organization_id, principal_id, entity, record_id, source_id, writes)
+    SELECT $1, {SHARER.format("who")}, 'contact', {ID.format("g")}, {ID.format("g")}, false
+    FROM generate_series(1, $2) g, generate_series(1, 20) who WHERE (g + who) % ($2 / 200) = 0
+"""
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +66,7 @@ async def big(servers):
     connection = await asyncpg.connect(url)
     org = UUID("01990000-0000-7000-8000-00000000000a")
     small = UUID("01990000-0000-7000-8000-00000000000b")
-    for fill in (FILL, FILL_CONTACTS, FILL_KEYS, FILL_WORDS, FILL_EVENTS):
+    for fill in (FILL, FILL_CONTACTS, FILL_KEYS, FILL_WORDS, FILL_EVENTS, FILL_SHARES):
         statement = await connection.prepare(fill)
         await statement.fetch(org, ROWS)
         await statement.fetch(small, ROWS // 10)
@@ -69,8 +76,8 @@ async def big(servers):
     await asyncio.to_thread(servers.drop, f"{name}_{id(servers)}")
 
 
-async def statement_of(monkeypatch, client, path, **params):
-    """The SQL and arguments that a request sends."""
+async def statement_of(monkeypatch, client, path, *, of="", **params):
+    """The first SQL, with this in it, and its arguments that a request sends."""
     sent = []
     fetch = Tx.fetch
 
@@ -82,7 +89,7 @@ async def statement_of(monkeypatch, client, path, **params):
     answer = await client.get(path, params=params)
     assert answer.status_code in {200, 404}, answer.text
     monkeypatch.undo()
-    return sent[0]
+    return next(found for found in sent if of in found[0])
 
 
 def nodes(plan):
@@ -154,6 +161,34 @@ async def test_later_page_costs_the_same(big, monkeypatch, client, org, sort):
 
 
 @pytest.mark.parametrize(
+    ("path", "params"),
+    [
+        *(("/v1/contacts", {"sort": sort}) for sort in SORTS),
+        ("/v1/contacts", {"count": "exact"}),
+        ("/v1/contacts", {"filter[title]": "A"}),
+        ("/v1/contacts/01990000-0000-7000-8000-000000000309", {}),
+        ("/v1/contacts", {"filter[company][name][starts_with]": "Company 1"}),
+    ],
+    ids=str,
+)
+async def test_what_is_shared_is_looked_up(big, monkeypatch, client, org, path, params):
+    """Somebody who has 200 of 50,000 records by shares reads these and no more."""
+    connection, tenant = big
+    rep = await member(client, "sales_rep")
+    sql, args = await statement_of(monkeypatch, rep.api, path, of="SELECT c", **params)
+    sharer = await connection.fetchval("SELECT " + SHARER.format("1"))
+    given = [
+        [sharer] if isinstance(arg, list) else tenant if arg == org.id else arg for arg in args
+    ]
+    plan = await plan_of(connection, tenant, sql, given)
+    for node in nodes(plan):
+        assert node.get("Relation Name") != "contacts" or node["Node Type"] != "Seq Scan", plan
+        assert node["Actual Rows"] + node.get("Rows Removed by Filter", 0) <= 300, node
+    conditions = [node["Index Cond"] for node in nodes(plan) if "Index Cond" in node]
+    assert any("principal_id" in c or "record_id" in c for c in conditions), conditions
+
+
+@pytest.mark.parametrize(
     ("params", "most"),
     [
         ({"filter[emails]": "p777@example.com"}, 60),
@@ -221,8 +256,8 @@ async def test_search_reads_its_index(big, asked, most):
     question = question_of([CONTACTS], asked.format(rare=rare), None)
     scope = scope_of(tenant, "contact")
     sql = (
-        "SELECT tier, record_id FROM crm_search('contact', $1::text[]::tsquery[], "
-        "$2::text[]::tsquery[], 1, NULL, 21)"
+        "SELECT tier, record_id FROM crm_search('{contact}', $1::text[]::tsquery[], "
+        "$2::text[]::tsquery[], 4, '{3,4}', 1, NULL, 21, true)"
     )
     async with connection.transaction():
         before = await connection.fetchrow(READ)
@@ -234,7 +269,25 @@ async def test_search_reads_its_index(big, asked, most):
     assert bool(found) == (asked != "nothing")
     assert after["seq_scan"] == before["seq_scan"]
     # The sample comes on top.
-    assert after["idx_tup_fetch"] - before["idx_tup_fetch"] <= 512 + most
+    assert after["idx_tup_fetch"] - before["idx_tup_fetch"] <= 256 + most
+
+
+async def test_whole_fields_are_looked_up(big, monkeypatch, client, org):
+    connection, tenant = big
+    large = {"contacts", "companies", "record_keys"}
+    for asked in ("Person 777", "p777@example.com", "01990000-0000-7000-8000-000000000309"):
+        sql, args = await statement_of(monkeypatch, client, "/v1/search", q=asked)
+        args = [tenant if arg == org.id else arg for arg in args]
+        for mode in ("force_custom_plan", "force_generic_plan"):
+            async with connection.transaction():
+                await connection.execute(f"SET LOCAL plan_cache_mode = {mode}")
+                plan = await plan_of(connection, tenant, sql, args)
+            for node in nodes(plan):
+                # Tables that the tenant has no rows of may be read as they like, and what never
+                # runs reads nothing: no id is asked for by a name.
+                if node["Actual Loops"] and node.get("Relation Name") in large:
+                    assert "Index" in node["Node Type"], node
+                    assert node["Actual Rows"] * node["Actual Loops"] <= 10
 
 
 async def test_new_words_are_noted_by_index(big):
@@ -245,6 +298,8 @@ async def test_new_words_are_noted_by_index(big):
     )
     scope, id = scope_of(tenant, "contact"), UUID("01990000-0000-7000-8000-0000dead0000")
     async with connection.transaction():
+        # What is read of an index alone is not counted.
+        await connection.execute("SET LOCAL enable_indexonlyscan = off")
         before = await connection.fetchrow(read)
         await connection.execute("SET LOCAL ROLE crm_app")
         await connection.execute("SELECT set_config('app.organization_id', $1, true)", str(tenant))

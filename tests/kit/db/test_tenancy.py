@@ -10,6 +10,7 @@ from sqlalchemy import Select
 from crm_api.kit.query import page
 from support.clients import Api
 from support.factories import KINDS
+from support.people import joined
 
 TABLES = """
     SELECT c.oid::regclass::text AS name, c.relrowsecurity, c.relforcerowsecurity,
@@ -32,6 +33,13 @@ UNIQUE_INDEXES = """
     WHERE c.relnamespace = 'public'::regnamespace AND i.indisunique
 """
 ROOT = "organizations"
+# Rows of the whole installation, each open only to a transaction that names it.
+SHARED = {
+    "accounts": "account",
+    "login_attempts": "attempts",
+    "signing_keys": "signing",
+    "schedules": "schedule",
+}
 
 
 async def tables(owner):
@@ -57,19 +65,25 @@ async def test_every_table_has_a_policy_for_reading_and_writing(owner):
     query = "SELECT policyname, roles, qual, with_check FROM pg_policies WHERE tablename = $1"
     for name in await tables(owner):
         policies = {row["policyname"]: row for row in await owner.fetch(query, name)}
-        tenant = policies["tenant"]
+        own = "named" if name in SHARED else "tenant"
         column = "id" if name == ROOT else "organization_id"
-        for part in (tenant["qual"], tenant["with_check"]):
+        for part in (policies[own]["qual"], policies[own]["with_check"]):
+            if name in SHARED:
+                assert part.count("=") == part.count(f"current_setting('app.{SHARED[name]}'"), name
+                continue
             assert part.startswith(f"({column} = "), name
             assert "app.organization_id" in part
         # Whoever sees all is none of the roles that serve requests.
-        for other in policies.keys() - {"tenant"}:
-            assert set(policies[other]["roles"]) <= {"crm_worker", "crm_definer"}, (name, other)
+        for other in policies.keys() - {own}:
+            assert set(policies[other]["roles"]) <= {"crm_worker", "crm_definer", "crm_rotator"}, (
+                name,
+                other,
+            )
 
 
 async def test_organization_leads_every_key(owner):
     for row in [*await owner.fetch(KEYS), *await owner.fetch(UNIQUE_INDEXES)]:
-        if row["name"] not in {ROOT, "alembic_version"}:
+        if row["name"] not in {ROOT, "alembic_version", *SHARED}:
             assert row["first"] == "organization_id", dict(row)
 
 
@@ -103,6 +117,23 @@ async def test_definer_functions_have_a_fixed_search_path(owner):
         assert row["owner"] == "crm_definer"
         assert row["proconfig"][0] == "search_path=pg_catalog, public, pg_temp"
         assert not row["everybody"], row["proname"]
+
+
+async def test_rows_of_the_installation_are_open_to_who_names_them(as_app, client):
+    one, two = await joined(client), await joined(client)
+    seen = "SELECT email FROM accounts"
+    assert await as_app.fetch(seen) == []
+    async with as_app.transaction():
+        await as_app.execute("SELECT set_config('app.account', $1, true)", one.email)
+        assert [row["email"] for row in await as_app.fetch(seen)] == [one.email]
+        update = "UPDATE accounts SET epoch = 9 WHERE email = $1"
+        assert await as_app.execute(update, two.email) == "UPDATE 0"
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            async with as_app.transaction():
+                await as_app.execute("UPDATE accounts SET email = 'x', id = gen_random_uuid()")
+    assert await as_app.fetch(seen) == []
+    for table in SHARED:
+        assert await as_app.fetch(f"SELECT 1 FROM {table}") == [], table
 
 
 async def test_events_are_never_changed(as_app):
@@ -193,3 +224,27 @@ async def test_search_stays_inside(client, other):
     await client.made("contacts", {"last_name": "Unmistakable"})
     assert (await other.read("contacts", q="unmistakable"))["data"] == []
     assert len((await client.read("contacts", q="unmistakable"))["data"]) == 1
+
+
+STRAYS = {
+    test_every_table_is_forced_behind_row_level_security: (
+        "CREATE TABLE strays (organization_id uuid, id uuid, PRIMARY KEY (organization_id, id))"
+    ),
+    test_every_table_has_a_policy_for_reading_and_writing: (
+        "CREATE TABLE strays (organization_id uuid, id uuid, PRIMARY KEY (organization_id, id)); "
+        "ALTER TABLE strays ENABLE ROW LEVEL SECURITY; ALTER TABLE strays FORCE ROW LEVEL SECURITY"
+    ),
+    test_organization_leads_every_key: "CREATE TABLE strays (id uuid PRIMARY KEY)",
+}
+
+
+@pytest.mark.commits
+@pytest.mark.parametrize(
+    ("check", "stray"), STRAYS.items(), ids=lambda v: getattr(v, "__name__", "")
+)
+async def test_a_table_that_was_forgotten_is_found(own_database, check, stray):
+    """The checks above say something: each of them fails for a table without its wall."""
+    await check(own_database.owner)
+    await own_database.owner.execute(stray)
+    with pytest.raises((AssertionError, KeyError)):
+        await check(own_database.owner)

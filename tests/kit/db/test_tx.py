@@ -15,6 +15,7 @@ from crm_api.kit.db.tx import unit_of_work
 from crm_api.kit.errors import CrmError, Duplicate, Invalid, Unavailable
 from crm_api.kit.messages import Message
 from support.clients import problem
+from support.pooler import IS_WANTED
 
 REFUSE = """
     CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -55,6 +56,7 @@ async def test_commit_that_fails_is_an_error(own_database):
     assert await own_database.owner.fetchval(count) == 1
 
 
+@pytest.mark.skipif(IS_WANTED, reason="behind a pooler the organization is bound each time")
 async def test_plain_create_is_one_round_trip(tx_of, org, statements):
     async with statements() as seen, unit_of_work(tx_of(org)) as tx:
         await CompanyService(tx).create(named())

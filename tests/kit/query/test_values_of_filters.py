@@ -5,6 +5,7 @@ from uuid import UUID
 
 import pytest
 
+from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Invalid
 from crm_api.kit.query.filters import parse
 from support.clients import actor_of, pointers, problem
@@ -61,10 +62,9 @@ async def test_moments_count_from_the_local_day(client):
     assert made["id"]
 
 
-def test_me_needs_somebody(org):
-    actor = actor_of(org)
+def test_me_needs_somebody(org, tx_of):
     with pytest.raises(Invalid) as caught:
-        parse({"owner_id": "@me"}, LISTINGS["contacts"], actor, None)
+        parse({"owner_id": "@me"}, LISTINGS["contacts"], tx_of(org))
     assert caught.value.faults[0].pointer.startswith("/filter/owner_id")
 
 
@@ -98,10 +98,10 @@ async def test_my_teams_are_none_while_there_are_none(client):
     assert answer.json()["data"] == []
 
 
-def test_my_teams_are_the_actors(org):
+def test_my_teams_are_the_actors(org, database):
     team = UUID(int=7)
-    actor = replace(actor_of(org), teams=frozenset({team}))
-    found = parse({"owner_id": {"ne": "@my_teams"}}, LISTINGS["contacts"], actor, None)
+    tx = Tx(database, replace(actor_of(org), teams=frozenset({team})))
+    found = parse({"owner_id": {"ne": "@my_teams"}}, LISTINGS["contacts"], tx)
     assert (found.shape, found.values) == (("test", "owner_id", "nin"), [[team]])
 
 

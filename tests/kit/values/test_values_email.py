@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crm_api.kit.values import email
-from crm_api.kit.values.email import Email, ascii_domain, normalise
+from crm_api.kit.values.email import Email, ascii_domain, is_role, mailbox, normalise
 from crm_api.kit.values.errors import BadValue
 
 ADDRESS_CHARS = "aAzZ09._-+!#'/@ <>\"(),:;xn--İéßж。"
@@ -202,3 +202,24 @@ def outcome(address):
         return normalise(address)
     except BadValue as error:
         return error.code
+
+
+@pytest.mark.parametrize(
+    ("key", "box"),
+    [
+        ("john.doe+news@googlemail.com", "johndoe@gmail.com"),
+        ("johndoe@gmail.com", "johndoe@gmail.com"),
+        ("john.doe+news@outlook.com", "john.doe@outlook.com"),
+        ("john@me.com", "john@icloud.com"),
+        ("john.doe+news@example.com", "john.doe+news@example.com"),
+        ("+@gmail.com", "+@gmail.com"),
+    ],
+)
+def test_mailboxes(key, box):
+    assert mailbox(key) == box
+    assert mailbox(box) == box
+
+
+def test_offices_are_no_people():
+    assert is_role("info@example.com")
+    assert not is_role("ann@example.com")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crm_api.kit.values.highlights import highlight
+from crm_api.kit.values.highlights import Highlighter
 from crm_api.kit.values.words import ask
 
 
@@ -29,16 +29,16 @@ from crm_api.kit.values.words import ask
     ],
 )
 def test_what_is_marked(text, asked, shown):
-    assert highlight(text, ask(asked, "DE")) == shown
+    assert Highlighter(ask(asked, "DE")).snippet(text) == shown
 
 
 def test_what_was_meant_is_marked():
-    assert highlight("Anna Smith", ask("smiht"), {"smith"}) == "Anna <mark>Smith</mark>"
+    assert Highlighter(ask("smiht"), {"smith"}).snippet("Anna Smith") == "Anna <mark>Smith</mark>"
 
 
 @given(st.text(max_size=400), st.text(max_size=20))
 def test_a_snippet_is_a_part_of_the_text_and_safe(text, asked):
-    snippet = highlight(text, ask(asked))
+    snippet = Highlighter(ask(asked)).snippet(text)
     if snippet is not None:
         bare = re.sub(r"</?mark>", "", snippet)
         assert "<" not in bare

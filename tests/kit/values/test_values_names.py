@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crm_api.kit.values.names import fold, sort_key
+from crm_api.kit.values.names import fold, sort_key, spelling
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))
 NAMES = st.text("aAäÄoøßŁz'-. 09еёЁийїіґўщяΩか\u0308\u0301", max_size=12)
@@ -94,7 +94,22 @@ def test_fold_joins_words():
 
 
 def test_a_hostile_text_is_quick():
-    started = time.perf_counter()
+    started = time.process_time()
     for text in ("a'" * 50_000, "sch" * 50_000, "\u0301" * 50_000, " " * 50_000, "й" * 50_000):
         sort_key(text)
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
+
+
+@pytest.mark.parametrize(
+    ("names", "spelt"),
+    [
+        (("Щербакова", "Shcherbakova", "SCHERBAKOWA"), "sherbakova"),
+        (("Müller", "Mueller", "MULLER"), "muller"),
+        (("Ёлкин", "Elkin", "Yolkin"), "elkin"),
+        (("O'Brien", "OBrien", "o’brien"), "obren"),
+        (("Ли Анна", "Li, Anna"), "li anna"),
+        (("", "!?", "—"), ""),
+    ],
+)
+def test_one_name_has_one_spelling(names, spelt):
+    assert {spelling(name) for name in names} == {spelt}

@@ -143,8 +143,8 @@ def test_a_text_is_found_by_itself(text):
 
 
 def test_a_hostile_text_is_quick():
-    started = time.perf_counter()
+    started = time.process_time()
     for text in ("a'" * 50_000, "sch" * 50_000, "\u0301" * 50_000, "1 " * 50_000, "a.b@" * 50_000):
         index_words([text], [text])
         ask(text)
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2

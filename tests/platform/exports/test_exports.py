@@ -12,21 +12,24 @@ import openpyxl
 import time_machine
 
 from crm_api.kit import clock
-from crm_api.kit.files import YOUNG_S
+from crm_api.kit.files.local import LocalFiles
+from crm_api.kit.files.sweeping import YOUNG
 from crm_api.kit.query.cursor import seal
-from crm_api.platform.exports.downloads import directory_of, remove_files
+from crm_api.platform.exports.downloads import remove_files
 from crm_api.platform.exports.service import _CONTEXT
 from support.clients import problem
 from support.exports import begun, downloaded, ended, exported
+from support.waiting import patiently
 
 FORMULAS = ["=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(1)", "'=1+1", "''@x", "'quoted'", '="a",b']
 
 
 def files_of(settings, org):
-    return sorted(directory_of(settings.files_dir).glob(f"{org.id}/*"))
+    return sorted((settings.files_dir / "exports").glob(f"{org.id}/*"))
 
 
 async def test_no_cell_is_a_formula_and_imports_read_them_as_they_were(client, other, worker):
+    await client.made("custom-fields", {"target": "contact", "name": "a", "type": "text"})
     for turn, text in enumerate(FORMULAS):
         body = {"last_name": text, "email": f"p{turn}@example.com", "phone": f"+49 30 9018{turn}0"}
         await client.made("contacts", {**body, "tags": [text, "x"], "custom": {"a": text}})
@@ -42,10 +45,9 @@ async def test_no_cell_is_a_formula_and_imports_read_them_as_they_were(client, o
     files = {"file": ("people.csv", answer.content)}
     made = (await other.post("/v1/imports", files=files, data={"entity": "contact"})).json()
     started = (await other.post(f"/v1/imports/{made['id']}/start")).json()
-    for _ in range(400):
+    async for _ in patiently():
         if (await other.read(f"jobs/{started['job_id']}"))["status"] == "succeeded":
             break
-        await asyncio.sleep(0.05)
     imported = (await other.read("contacts", sort="email", limit=50))["data"]
     assert [row["last_name"] for row in imported] == FORMULAS
     sheet = await exported(client, "contacts", format="xlsx", fields=fields, sort=["created_at"])
@@ -73,11 +75,10 @@ async def test_a_default_export_can_be_imported_again(client, other, worker):
     files = {"file": ("people.csv", answer.content)}
     made = (await other.post("/v1/imports", files=files, data={"entity": "contact"})).json()
     started = (await other.post(f"/v1/imports/{made['id']}/start")).json()
-    for _ in range(400):
+    async for _ in patiently():
         job = await other.read(f"jobs/{started['job_id']}")
         if job["status"] == "succeeded":
             break
-        await asyncio.sleep(0.05)
     assert job["result"]["counts"]["create"] == 1, (job, made["mapping"])
     (found,) = (await other.read("contacts"))["data"]
     for name in ("first_name", "last_name", "birth_date", "title", "tags", "source", "description"):
@@ -109,6 +110,38 @@ async def test_numbers_and_days_of_a_sheet_lose_nothing(client, worker):
     assert rows[0][1] == 1234.5
     assert rows[1][1] == big
     assert rows[1][2].date().isoformat() == "1999-12-31"
+
+
+async def test_custom_fields_are_columns_of_their_own(client, keyed, worker):
+    for name, type, more in (
+        ("size", "integer", {}),
+        ("price", "money", {"currency": "EUR"}),
+        ("pay", "decimal", {"visible_to": ["pay:read"]}),
+    ):
+        field = {"target": "contact", "name": name, "type": type, **more}
+        await client.made("custom-fields", field)
+    custom = {"size": 7, "price": "9.5", "pay": "1000"}
+    await client.made("contacts", {"last_name": "Person", "custom": custom})
+    fields = ["last_name", "custom.size", "custom.price", "custom.pay", "custom"]
+    answer = await exported(client, "contacts", format="ndjson", fields=fields)
+    price = {"amount": "9.50", "currency": "EUR"}
+    assert json.loads(answer.content) == {
+        "last_name": "Person",
+        "custom.size": 7,
+        "custom.price": price,
+        "custom.pay": "1000",
+        "custom": {"size": 7, "price": price, "pay": "1000"},
+    }
+    # Without a word about them, all that may be seen.
+    blind = await keyed("contacts:*", "exports:*")
+    row = json.loads((await exported(blind, "contacts", format="ndjson")).content)
+    assert {name for name in row if name.startswith("custom")} == {"custom.size", "custom.price"}
+    row = json.loads(
+        (await exported(blind, "contacts", format="ndjson", fields=["custom"])).content
+    )
+    assert row == {"custom": {"size": 7, "price": price}}
+    body = {"format": "csv", "fields": ["custom.pay"]}
+    problem(await blind.post("/v1/contacts/export", json=body), 403)
 
 
 async def test_a_link_opens_one_file_for_a_while(client, other, org, settings, database, worker):
@@ -145,24 +178,23 @@ async def test_expired_files_and_those_of_dead_tries_are_removed(
 ):
     first = await ended(client, (await begun(client, "contacts"))["export"]["id"])
     second = await ended(client, (await begun(client, "contacts"))["export"]["id"])
-    orphan = directory_of(settings.files_dir) / str(org.id) / ("f" * 32)
+    orphan = (settings.files_dir / "exports") / str(org.id) / ("f" * 32)
     orphan.write_text("half")
     assert len(files_of(settings, org)) == 3
-    await remove_files(database, settings.files_dir)
+    await remove_files(database, LocalFiles(settings.files_dir))
     assert len(files_of(settings, org)) == 3
-    past = time.time() - YOUNG_S - 60
+    past = time.time() - YOUNG.total_seconds() - 60
     for path in files_of(settings, org):
         os.utime(path, (past, past))
-    await remove_files(database, settings.files_dir)
+    await remove_files(database, LocalFiles(settings.files_dir))
     assert len(files_of(settings, org)) == 2
     await client.delete(f"/v1/exports/{first['id']}")
     problem(await downloaded(client, first["download_url"]), 404, "file_gone")
-    for _ in range(200):
+    async for _ in patiently():
         if len(files_of(settings, org)) == 1:
             break
-        await asyncio.sleep(0.05)
     with time_machine.travel(clock.now() + timedelta(hours=25), tick=True):
-        await remove_files(database, settings.files_dir)
+        await remove_files(database, LocalFiles(settings.files_dir))
     assert files_of(settings, org) == []
     problem(await downloaded(client, second["download_url"]), 404, "file_gone")
 
@@ -206,12 +238,11 @@ async def test_a_killed_worker_leaves_no_half_file(client, org, owner, settings,
     await owner.execute(MANY, org.id, 60_000)
     first = worker_process()
     started = await begun(client, "contacts", fields=["id", "last_name"])
-    for _ in range(600):
+    async for _ in patiently(0.01):
         done = (await client.read(f"jobs/{started['job_id']}"))["progress"]["done"]
         written = files_of(settings, org)
         if written and (done or written[0].stat().st_size):
             break
-        await asyncio.sleep(0.01)
     first.kill()
     first.wait()
     assert (await client.read(f"exports/{started['export']['id']}"))["download_url"] is None
@@ -250,11 +281,10 @@ async def test_a_running_export_can_be_cancelled(client, org, owner, settings, w
     await owner.execute(MANY, org.id, 60_000)
     worker_process()
     started = await begun(client, "contacts", format="xlsx")
-    for _ in range(1200):
+    async for _ in patiently(0.02):
         job = await client.read(f"jobs/{started['job_id']}")
         if job["progress"]["done"]:
             break
-        await asyncio.sleep(0.02)
     assert job["progress"]["total"] == 60_000
     await client.post(f"/v1/jobs/{started['job_id']}/cancel")
     await ended(client, started["export"]["id"], "cancelled")

@@ -17,10 +17,11 @@ async def test_feed_over_graphql_is_the_same(client):
     assert [{f: event[f] for f in fields} for event in shown["data"]] == [
         {f: event[names.get(f, f)] for f in fields} for event in rest
     ]
-    rest_page = await client.read("events", types="company.*", limit=200)
-    assert shown["nextCursor"] == rest_page["next_cursor"]
-    after = await client.data(FEED, types=["company.*"], after=shown["nextCursor"])
-    assert after["events"]["data"] == []
+    # A cursor at the end tells how far it has read, which other events move on: only what it goes
+    # on with is the same at both faces.
+    wanted = {"types": ["company.*"], "after": shown["nextCursor"]}
+    assert (await client.data(FEED, **wanted))["events"]["data"] == []
+    assert (await client.read("events", **wanted))["data"] == []
 
 
 async def test_history_of_another_kind_is_not_found(client):

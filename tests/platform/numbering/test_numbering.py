@@ -99,3 +99,18 @@ async def test_sequences_of_others_are_not_there(client, other):
     sequence = await made(client)
     answer = await other.post(f"/v1/number-sequences/{sequence['id']}/take", json={})
     problem(answer, 404)
+
+
+async def test_a_sequence_that_has_given_a_number_is_not_destroyed(client):
+    """Another one by its key would begin anew, with numbers that are taken."""
+    sequence = await made(client)
+    path = f"/v1/number-sequences/{sequence['id']}"
+    assert (await take(client, sequence))["number"] == 1
+    problem(await client.delete(path, params={"purge": True}), 409, "numbers_given")
+    assert (await client.delete(path)).status_code == 204
+    problem(await client.delete(path, params={"purge": True}), 409, "numbers_given")
+    assert (await client.post(f"{path}/restore")).status_code == 200
+    assert (await take(client, sequence))["number"] == 2
+    unused = await made(client, key="other")
+    answer = await client.delete(f"/v1/number-sequences/{unused['id']}", params={"purge": True})
+    assert answer.status_code == 204, answer.text

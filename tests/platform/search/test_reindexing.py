@@ -19,7 +19,7 @@ async def test_reindexing_finds_again_what_was_lost(client, other, org, owner, w
     assert (await client.read("search", q="exampl"))["data"] == []
     database = Database(world.url, signing_key=b"x" * 32, role=WORKER_ROLE)
     try:
-        assert await reindex(database, SEARCHED.values(), [org.id]) == 6
+        assert await reindex(database, SEARCHED, [org.id]) == 6
         assert len((await client.read("search", q="example"))["data"]) == 6
         assert len((await client.read("search", q="exampel"))["data"]) == 6
         found = await database.ask("SELECT id FROM crm_organization_ids()")

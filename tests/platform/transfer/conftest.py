@@ -1,6 +1,5 @@
 """A client that sends files."""
 
-import asyncio
 import csv
 import io
 from collections.abc import Callable, Sequence
@@ -44,14 +43,7 @@ class Files:
         return answer.json()["job_id"]
 
     async def wait(self, job_id: str, status: str = "succeeded") -> dict[str, Any]:
-        job: dict[str, Any] = {}
-        for _ in range(1200):
-            job = await self.client.read(f"jobs/{job_id}")
-            if job["status"] in {"succeeded", "failed", "cancelled"}:
-                break
-            await asyncio.sleep(0.05)
-        assert job["status"] == status, job
-        return job
+        return await self.client.ended(job_id, status)
 
     async def done(self, id: str, verb: str) -> dict[str, Any]:
         job = await self.wait(await self.begin(id, verb))

@@ -1,18 +1,19 @@
 """Undoing an import: in pages, in parts, and what is refused once it has begun."""
 
-import asyncio
 from uuid import UUID
 
 import pytest
 
 from crm_api.api.services import open_database
 from crm_api.kit.db.database import WORKER_ROLE
+from crm_api.kit.files.local import LocalFiles
 from crm_api.kit.jobs import JobContext, LeaseLost
 from crm_api.platform.jobs.queue import JobQueue
 from crm_api.platform.transfer import revert
 from crm_api.platform.transfer.events import RunImport
 from crm_api.platform.transfer.jobs import revert_import, run_import
 from support.clients import problem
+from support.waiting import patiently
 
 
 @pytest.fixture
@@ -29,8 +30,8 @@ async def test_each_record_is_put_back_once(files, client, worker, csv_of, monke
     rows = [[f"Name {n}", f"{n % 3}@example.com", f"Works {n % 2}"] for n in range(9)]
     record = await files.imported(csv_of(["Last Name", "Email", "Company Name"], *rows))
     assert record["counts"] == {"create": 2, "update": 7, "unchanged": 0, "skip": 0, "error": 0}
-    feed = (await client.read("events", limit=200))["data"]
-    touched = {e["record_id"] for e in feed if e["cause_id"] == record["id"]}
+    feed = await client.told(record["id"], 26, by="cause_id")
+    touched = {e["record_id"] for e in feed}
     result = await files.done(record["id"], "revert")
     assert result["kept"] == 0
     assert sum(result.values()) == len(touched)
@@ -51,12 +52,11 @@ async def test_undoing_goes_on_where_it_was_stopped(files, client, worker, csv_o
     at = f"/v1/imports/{record['id']}"
     tags = {(await client.get(at)).headers["etag"]}
     job = await files.begin(record["id"], "revert")
-    for _ in range(1000):
+    async for _ in patiently(0.01):
         answer = await client.get(at)
         tags.add(answer.headers["etag"])
         if answer.json()["undone"]["removed"] > 20:
             break
-        await asyncio.sleep(0.01)
     assert len(tags) > 2
     await client.post(f"/v1/jobs/{job}/cancel")
     await files.wait(job, "cancelled")
@@ -81,7 +81,7 @@ async def test_a_revert_that_was_cancelled_before_its_first_step_can_be_asked_fo
 ):
     async def carry_out(runner, verb):
         job = await queue.claim(org.id, UUID(await files.begin(record["id"], verb)))
-        context = JobContext(database, job.actor, job, settings.files_dir)
+        context = JobContext(database, job.actor, job, LocalFiles(settings.files_dir))
         result = await runner.run(context, runner.message(UUID(record["id"])))
         await queue.succeed(job, result)
 
@@ -112,14 +112,18 @@ async def test_who_lost_the_lease_does_not_end_the_import(
     taken = await queue.claim(org.id, job_id)
     assert held is not None
     assert taken is not None
-    (file,) = (settings.files_dir / str(org.id)).iterdir()
+    (file,) = (settings.files_dir / "imports" / str(org.id)).iterdir()
     away = file.rename(file.with_suffix(".away"))
     message = RunImport(UUID(record["id"]))
     # Without its file the straggler would write `failed`.
     with pytest.raises(LeaseLost):
-        await run_import.run(JobContext(database, held.actor, held, settings.files_dir), message)
+        await run_import.run(
+            JobContext(database, held.actor, held, LocalFiles(settings.files_dir)), message
+        )
     now = await client.read(f"imports/{record['id']}")
     assert (now["status"], now["failure"], now["version"]) == ("running", None, 2)
     away.rename(file)
-    await run_import.run(JobContext(database, taken.actor, taken, settings.files_dir), message)
+    await run_import.run(
+        JobContext(database, taken.actor, taken, LocalFiles(settings.files_dir)), message
+    )
     assert (await client.read(f"imports/{record['id']}"))["status"] == "completed"

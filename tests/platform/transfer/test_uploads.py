@@ -1,19 +1,20 @@
 """Uploaded files: how long they stay, and what an import can do without its own."""
 
-import asyncio
 import os
 from uuid import uuid4
 
 import pytest
 
-from crm_api.kit.files import YOUNG_S
+from crm_api.kit.files.local import LocalFiles
+from crm_api.kit.files.sweeping import YOUNG
 from crm_api.platform.transfer.uploads import remove_orphans
 from support.clients import problem
+from support.waiting import patiently
 
 
 @pytest.fixture
 def folder(settings, org):
-    return settings.files_dir / str(org.id)
+    return settings.files_dir / "imports" / str(org.id)
 
 
 def names(folder):
@@ -21,16 +22,14 @@ def names(folder):
 
 
 def age(path):
-    then = path.stat().st_mtime - YOUNG_S - 60
+    then = path.stat().st_mtime - YOUNG.total_seconds() - 60
     os.utime(path, (then, then))
 
 
 async def until_empty(folder):
-    for _ in range(200):
+    async for _ in patiently():
         if not names(folder):
             return
-        await asyncio.sleep(0.05)
-    raise AssertionError(names(folder))
 
 
 async def test_the_file_goes_with_its_import(files, client, worker, csv_of, folder):
@@ -77,34 +76,37 @@ async def test_orphans_are_swept(files, client, csv_of, database, settings, fold
     used = await files.made(csv_of(["Last Name"], ["A"]))
     (kept,) = folder.iterdir()
     old, young, foreign = folder / uuid4().hex, folder / uuid4().hex, folder / "README"
-    unknown = settings.files_dir / str(uuid4()) / uuid4().hex
+    unknown = settings.files_dir / "imports" / str(uuid4()) / uuid4().hex
     unknown.parent.mkdir()
     for path in (old, young, foreign, unknown):
         path.write_text("rows")
     for path in (old, foreign, unknown, kept):
         age(path)
-    await remove_orphans(database, settings.files_dir)
+    await remove_orphans(database, LocalFiles(settings.files_dir))
     assert names(folder) == {kept.name, young.name, "README"}
     assert unknown.exists(), "of another database, perhaps"
     # The job that should remove a deleted import's file was lost.
     await client.delete(f"/v1/imports/{used['id']}")
-    await remove_orphans(database, settings.files_dir)
+    await remove_orphans(database, LocalFiles(settings.files_dir))
     assert names(folder) == {young.name, "README"}
     unknown.unlink()
 
 
-async def test_a_worker_sweeps_when_it_starts(folder, files, csv_of, worker_process):
+async def test_workers_sweep_when_it_is_time(folder, files, csv_of, owner, worker_process):
     await files.made(csv_of(["Last Name"], ["A"]))
     old = folder / uuid4().hex
     old.write_text("rows")
     age(old)
+    await owner.execute(
+        "UPDATE schedules SET next_at = now(), lease_token = NULL, lease_until = NULL "
+        "WHERE name = 'imports.remove_orphans'"
+    )
     worker_process()
-    for _ in range(1_200):
+    async for _ in patiently():
         if not old.exists():
             break
-        await asyncio.sleep(0.05)
     assert len(names(folder)) == 1
 
 
 async def test_no_files_are_nothing_to_sweep(database, tmp_path):
-    await remove_orphans(database, tmp_path / "nowhere")
+    await remove_orphans(database, LocalFiles(tmp_path / "nowhere"))

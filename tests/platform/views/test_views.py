@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from support.clients import problem
+from support.clients import pointers, problem
 from support.exports import exported
 
 PRIVATE = {"name": "Mine", "target": "contact"}
@@ -129,3 +129,18 @@ async def test_a_private_view_is_in_no_file_of_others(client, keyed, worker):
     for api, wanted in ((client, {mine["id"], ours["id"]}), (other, {ours["id"]})):
         answer = await exported(api, "views", fields=["id"])
         assert set(answer.text.split()[1:]) == wanted
+
+
+async def test_what_is_hidden_is_told_where_it_stands(client, keyed):
+    field = {"target": "contact", "name": "salary", "type": "integer", "visible_to": ["pay:read"]}
+    await client.made("custom-fields", field)
+    blind = await keyed("views:write", "contacts:read", "contacts:export")
+    for body in (
+        {"filter": {"custom": {"salary": {"gt": 1}}}},
+        {"sort": ["-custom.salary"]},
+    ):
+        place = "/filter/custom/salary" if "filter" in body else "/sort"
+        answer = await blind.post("/v1/views", json={**PRIVATE, **body})
+        assert pointers(problem(answer, 403)) == [place]
+        answer = await blind.post("/v1/contacts/export", json=body)
+        assert pointers(problem(answer, 403)) == [place]

@@ -1,13 +1,13 @@
 """How rows of a file become companies."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any
 from uuid import UUID
 
 from crm_api.domains.companies.repository import name_key
 from crm_api.domains.companies.schemas import CompanyCreate
 from crm_api.domains.companies.service import CompanyService
-from crm_api.kit.crud.service import values_of
+from crm_api.kit.crud.plain import values_of
 from crm_api.kit.crud.tree import circle
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Invalid
@@ -15,7 +15,6 @@ from crm_api.kit.values import codes
 from crm_api.kit.values.errors import BadValue
 from crm_api.platform.transfer.importer import Draft, Importer, LookUp, data_of, readable
 from crm_api.platform.transfer.reading.aliases import COMPANY_FIELDS
-from crm_api.platform.transfer.reading.mapping import FieldHint
 
 _PLAIN = ("name", "legal_name", "industry", "employees", "tax_id", "description", "source")
 
@@ -24,7 +23,7 @@ class CompanyImporter(Importer):
     """Rows of companies."""
 
     target = "company"
-    fields: ClassVar[Mapping[str, FieldHint]] = readable(COMPANY_FIELDS)
+    fields = readable(COMPANY_FIELDS)
     match = ("external_id", "domain", "email", "name")
     service = CompanyService
     touched = (CompanyService,)

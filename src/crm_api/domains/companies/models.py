@@ -26,6 +26,7 @@ class Company(Named, Reachable, Described, Entity):
         one_of("lifecycle", Lifecycle),
         *ordered("companies", "created_at", "updated_at", "sort_name"),
         referring("companies", "parent_id", optional=True),
+        referring("companies", "owner_id", optional=True),
     )
     entity = "company"
 

@@ -8,6 +8,7 @@ from crm_api.domains.companies.schemas import CompanyOut
 from crm_api.kit.crud.tree import TreeRepository
 from crm_api.kit.points import POINT_KEYS
 from crm_api.kit.query.listing import Key, Listing, Relation, Searched
+from crm_api.kit.query.visibility import among
 from crm_api.kit.values import codes
 from crm_api.kit.values.names import sort_key
 
@@ -50,17 +51,19 @@ class Companies(TreeRepository[Company]):
     listing = LISTING
 
     async def without_domain(self, names: Sequence[str]) -> dict[str, UUID]:
-        """The oldest company of each name, in the form of its key, among those without a domain."""
+        """The oldest company of each name that is seen and has no domain, by the name's key."""
         if not names:
             return {}
         rows = await self.tx.fetch(
             # The limit keeps each look for a domain a look-up of its own.
-            "SELECT DISTINCT ON (value) value, record_id FROM record_keys n "
+            "SELECT value, record_id FROM record_keys n "
             "WHERE organization_id = $1 AND entity = 'company' AND kind = 'name' "
             "AND value = ANY($2) AND (SELECT true FROM record_keys "
             "WHERE organization_id = $1 AND entity = 'company' AND kind = 'domain' "
-            "AND record_id = n.record_id LIMIT 1) IS NULL ORDER BY value, record_id",
+            "AND record_id = n.record_id LIMIT 1) IS NULL ORDER BY record_id DESC",
             self.tx.organization_id,
             list(names),
         )
-        return {row["value"]: row["record_id"] for row in rows}
+        ids = [row["record_id"] for row in rows]
+        visible = await among(self.tx, self.listing, self.sight, ids)
+        return {row["value"]: row["record_id"] for row in rows if row["record_id"] in visible}

@@ -5,7 +5,6 @@ from typing import Annotated
 import strawberry
 
 from crm_api.domains.companies.graphql import Company
-from crm_api.domains.companies.service import CompanyService
 from crm_api.domains.contacts.schemas import ContactOut, EmploymentOut
 from crm_api.domains.contacts.service import ContactService, EmploymentService
 from crm_api.kit.graphql.fields import Collection
@@ -17,7 +16,7 @@ from crm_api.kit.graphql.types import type_from
 class Contact:
     """A contact."""
 
-    company = related(CompanyService, "company", Company)
+    company = related(ContactService, "company", Company)
     employments = related_many(
         ContactService,
         "employments",
@@ -29,8 +28,8 @@ class Contact:
 class Employment:
     """A time that a person works, or worked, for a company."""
 
-    contact = related(ContactService, "contact", Contact)
-    company = related(CompanyService, "company", Company)
+    contact = related(EmploymentService, "contact", Contact)
+    company = related(EmploymentService, "company", Company)
 
 
 _CONTACTS = Collection(ContactService, Contact)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, ClassVar
+from typing import Any
 from uuid import UUID
 
 from pydantic import ValidationError
@@ -16,7 +16,6 @@ from crm_api.kit.errors import Fault, Invalid
 from crm_api.kit.faults import faults_of
 from crm_api.platform.transfer.importer import Draft, Importer, LookUp, data_of, readable
 from crm_api.platform.transfer.reading.aliases import CONTACT_FIELDS
-from crm_api.platform.transfer.reading.mapping import FieldHint
 
 _PLAIN = (
     "salutation",
@@ -45,7 +44,7 @@ class ContactImporter(Importer):
     """Rows of people."""
 
     target = "contact"
-    fields: ClassVar[Mapping[str, FieldHint]] = readable(CONTACT_FIELDS)
+    fields = readable(CONTACT_FIELDS)
     match = ("external_id", "email", "phone")
     service = ContactService
     touched = (EmploymentService, ContactService, CompanyService)

@@ -23,6 +23,7 @@ class Contact(Named, Reachable, Described, Entity):
         one_of("lifecycle", Lifecycle),
         *ordered("contacts", "created_at", "updated_at", "sort_name"),
         referring("contacts", "company_id", optional=True),
+        referring("contacts", "owner_id", optional=True),
     )
     entity = "contact"
 

@@ -2,17 +2,22 @@
 
 from crm_api.domains.contacts.graphql import MUTATIONS, QUERIES
 from crm_api.domains.contacts.importer import ContactImporter
+from crm_api.domains.contacts.matcher import ContactMatcher
 from crm_api.domains.contacts.merger import ContactMerger
 from crm_api.domains.contacts.rest import contacts, employments
 from crm_api.domains.contacts.service import ContactService, EmploymentService
 from crm_api.kit.module import Module
 
 MODULE = Module(
-    name="contacts",
+    key="contacts",
+    title="Contacts",
+    description="People, how to reach them, and where they work.",
+    depends_on=["companies"],
     routers=[contacts, employments],
     queries=QUERIES,
     mutations=MUTATIONS,
     importers=[ContactImporter()],
+    matchers=[ContactMatcher()],
     mergers=[ContactMerger()],
     services=[ContactService, EmploymentService],
 )

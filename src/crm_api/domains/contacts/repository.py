@@ -1,11 +1,15 @@
 """How contacts and employments are listed and found."""
 
+from collections.abc import Sequence
 from uuid import UUID
+
+from sqlalchemy import Select, inspect
 
 from crm_api.domains.companies.repository import LISTING as COMPANIES
 from crm_api.domains.contacts.models import Contact, Employment
 from crm_api.domains.contacts.schemas import ContactOut, EmploymentOut
 from crm_api.kit.crud.repository import Repository
+from crm_api.kit.db.tx import Tx
 from crm_api.kit.points import POINT_KEYS
 from crm_api.kit.query.listing import Listing, Relation, Searched
 
@@ -16,7 +20,14 @@ CONTACTS: Listing = Listing(
     sorts={"name": Contact.sort_name},
     relations=(
         Relation("company", lambda: COMPANIES, Contact.company_id, COMPANIES.model.id),
-        Relation("employments", lambda: EMPLOYMENTS, Contact.id, Employment.contact_id, many=True),
+        Relation(
+            "employments",
+            lambda: EMPLOYMENTS,
+            Contact.id,
+            Employment.contact_id,
+            many=True,
+            part=True,
+        ),
     ),
     keys=POINT_KEYS,
     search=Searched(
@@ -34,6 +45,7 @@ EMPLOYMENTS: Listing = Listing(
         Relation("contact", lambda: CONTACTS, Employment.contact_id, Contact.id),
         Relation("company", lambda: COMPANIES, Employment.company_id, COMPANIES.model.id),
     ),
+    within="contact",
 )
 
 
@@ -50,11 +62,30 @@ class Employments(Repository[Employment]):
     model = Employment
     listing = EMPLOYMENTS
 
+    def __init__(self, tx: Tx) -> None:
+        super().__init__(tx)
+        self._primaries: dict[UUID, Employment | None] = {}
+
+    async def hold_primaries(self, contact_ids: Sequence[UUID]) -> None:
+        """Lock the main employments of many contacts, so that `primary_of` knows them."""
+        wanted = [id for id in contact_ids if self._forgotten(id)]
+        if wanted:
+            query = self._primary().where(Employment.contact_id.in_(wanted))
+            query = query.order_by(Employment.id).with_for_update(key_share=True)
+            found = (await self.tx.run(query)).scalars()
+            self._primaries |= dict.fromkeys(wanted) | {e.contact_id: e for e in found}
+
     async def primary_of(self, contact_id: UUID) -> Employment | None:
         """The contact's main employment, locked."""
-        query = self.select().where(
-            Employment.contact_id == contact_id,
-            Employment.is_primary,
-            Employment.deleted_at.is_(None),
-        )
+        # Once: whoever asks goes on to change it.
+        if not self._forgotten(contact_id):
+            return self._primaries.pop(contact_id)
+        query = self._primary().where(Employment.contact_id == contact_id)
         return (await self.tx.run(query.with_for_update(key_share=True))).scalar_one_or_none()
+
+    def _forgotten(self, contact_id: UUID) -> bool:
+        known = self._primaries.get(contact_id)
+        return contact_id not in self._primaries or (known is not None and inspect(known).expired)
+
+    def _primary(self) -> Select[Employment]:
+        return self.select().where(Employment.is_primary, Employment.deleted_at.is_(None))

@@ -1,6 +1,7 @@
 """The rules of contacts and of where they work."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from crm_api.domains.contacts.schemas import (
     EmploymentCreate,
     EmploymentUpdate,
 )
+from crm_api.kit.crud.personal import About, Person
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.errors import Invalid
 from crm_api.kit.points import keys_of, normalise_points
@@ -29,14 +31,41 @@ class ContactService(CrudService[Contact]):
     repository = Contacts
     area = "contacts"
     plural = "contacts"
+    personal = Person(
+        points={"email": "emails", "phone": "phones", "post": "addresses"},
+        keeps=frozenset({"lifecycle"}),
+        common=frozenset(
+            [
+                "country",
+                "department",
+                "language",
+                "salutation",
+                "source",
+                "tags",
+                "time_zone",
+                "title",
+            ]
+        ),
+    )
+    matched = True
     create_shape = ContactCreate
     update_shape = ContactUpdate
+
+    @cached_property
+    def employments(self) -> "EmploymentService":
+        """Where they work."""
+        return EmploymentService(self.tx)
+
+    async def ready(self, ids: Sequence[UUID]) -> None:
+        """Also the main employments, which follow their contact."""
+        await super().ready(ids)
+        await self.employments.records.hold_primaries(ids)
 
     def add(self, values: dict[str, Any]) -> Any:
         """A new contact, and the employment that its company means."""
         shown = super().add(values)
         if shown.company_id is not None:
-            EmploymentService(self.tx).mirror(shown)
+            self.employments.mirror(shown)
         return shown
 
     async def apply(self, current: Contact, given: dict[str, Any]) -> Any:
@@ -44,7 +73,7 @@ class ContactService(CrudService[Contact]):
         moved = {name: getattr(current, name) for name in _MIRRORED}
         shown = await super().apply(current, given)
         if any(getattr(shown, name) != value for name, value in moved.items()):
-            await EmploymentService(self.tx).follow(shown, moved["company_id"])
+            await self.employments.follow(shown, moved["company_id"])
         return shown
 
     async def reflect(self, contact_id: UUID, employment: Mapping[str, Any] | None) -> None:
@@ -81,23 +110,35 @@ class EmploymentService(CrudService[Employment]):
     repository = Employments
     area = "contacts"
     plural = "employments"
+    personal = About(("contact_id",), end="removed", reason="Where the person works, or worked.")
     create_shape = EmploymentCreate
     update_shape = EmploymentUpdate
     records: Employments
+
+    @cached_property
+    def contacts(self) -> ContactService:
+        """Who works there."""
+        return ContactService(self.tx)
+
+    async def ready(self, ids: Sequence[UUID]) -> None:
+        """Also the contacts, which repeat their main employment."""
+        await super().ready(ids)
+        held = [self.records.held(id) for id in ids]
+        await self.contacts.records.hold([e.contact_id for e in held if e is not None])
 
     PRIMARY: ClassVar[dict[str, Any]] = {"is_primary": True, "role": None, "ended_on": None}
 
     async def create(self, data: Create) -> Any:
         """A new employment; a primary one takes the place of the one before."""
-        values = {name: getattr(data, name) for name in type(data).model_fields}
-        self.tx.actor.require(f"{self.area}:write")
+        self.need("create")
+        values = await self.given(data)
         if values["is_primary"]:
             await self._take_place(values["contact_id"], values)
-        return self.add(values)
+        return await self.told(self.add(values), new=True)
 
     async def update(self, id: UUID, data: Update, *, expected_version: int | None = None) -> Any:
         """A merge patch; the contact follows its main employment."""
-        self.tx.actor.require(f"{self.area}:write")
+        self.need("update")
         current = await self.locked(id, expected_version, data.model_fields_set)
         was_primary = current.is_primary
         given = data.model_dump(exclude_unset=True)
@@ -114,21 +155,23 @@ class EmploymentService(CrudService[Employment]):
             shown = {name: given.get(name, getattr(current, name)) for name in _MIRRORED}
             await self._take_place(current.contact_id, shown, but=current.id)
         elif was_primary:
-            await ContactService(self.tx).reflect(current.contact_id, None)
+            await self.contacts.reflect(current.contact_id, None)
         patch = type(data).model_validate(given)
         return await super().update(id, patch)
 
     async def delete(self, id: UUID, *, expected_version: int | None = None) -> None:
         """Put an employment in the bin; the contact forgets the company if it was the main one."""
-        self.tx.actor.require(f"{self.area}:write")
-        current = await self.locked(id, expected_version)
+        self.need("delete")
+        current = await self.locked(id, expected_version, action="delete")
         if current.is_primary:
-            await ContactService(self.tx).reflect(current.contact_id, None)
+            await self.contacts.reflect(current.contact_id, None)
         await super().delete(id)
 
     async def restore(self, id: UUID) -> Any:
         """Take an employment out of the bin, as a past or secondary one."""
+        self.need("delete")
         current = await self.records.get(id, lock=True, deleted=True)
+        await self.guard.permit([id], "delete")
         if current.deleted_at is not None and current.is_primary:
             await self.change(current, {"is_primary": False})
         return await super().restore(id)
@@ -168,7 +211,7 @@ class EmploymentService(CrudService[Employment]):
         if other is not None and other.id != but:
             await self.change(other, {"is_primary": False})
             await self.tx.flush()  # the unique index must see one go before the other comes
-        await ContactService(self.tx).reflect(contact_id, values)
+        await self.contacts.reflect(contact_id, values)
 
     def _last_day(self, employment: Employment) -> Any:
         today = self.tx.now.date()

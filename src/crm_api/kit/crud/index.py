@@ -1,88 +1,101 @@
-"""Look-up keys and search words, which follow their record."""
+"""Look-up keys, search words and indexed custom values, which follow their record."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete
+import msgspec
+from sqlalchemy import delete, func
 
-from crm_api.kit.db.tables import RecordKey, SearchDocument
+from crm_api.kit.custom.catalogue import CustomFields, Indexed
+from crm_api.kit.db.tables import CustomValue, RecordKey, SearchDocument
 from crm_api.kit.query.documents import document_of
 
 
 class IndexRows:
-    """The keys and words of the records of one collection."""
+    """The keys, words and indexed values of the records of one collection."""
 
     def __init__(self, service: Any) -> None:
         self._service = service
         self._tx = service.tx
-        self._entity: str = service.model.entity
+        self._entity: str = service.records.listing.entity
 
     def add(self, record: Mapping[str, Any]) -> None:
         """Those of a new record."""
-        keys, words = self._of(record)
-        self._insert(record["id"], keys, words)
+        self._insert(record["id"], *self._of(record))
 
     async def move(self, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
         """Bring them in line with what a record has become."""
-        old_keys, old_words = self._of(before)
-        new_keys, new_words = self._of(after)
-        id, own = after["id"], self._tx.organization_id
+        old_keys, old_words, old_values = self._of(before)
+        new_keys, new_words, new_values = self._of(after)
+        tx, id = self._tx, after["id"]
+        if tx.describes(id):
+            # Removals leave before new rows, but these must be there to be removed.
+            await tx.flush()
         if after["deleted_at"] is not None:
             # Also the keys that came from records merged into this one.
-            mine = (RecordKey.organization_id == own, RecordKey.record_id == id)
-            await self._tx.run(delete(RecordKey).where(*mine))
+            tx.remove(RecordKey, record_id=id)
             old_keys = set[tuple[str, str]]()
         for kind, value in old_keys - new_keys:
-            await self._tx.run(
-                delete(RecordKey).where(
-                    RecordKey.organization_id == own,
-                    RecordKey.entity == self._entity,
-                    RecordKey.kind == kind,
-                    RecordKey.value == value,
-                    RecordKey.record_id == id,
-                )
-            )
+            tx.remove(RecordKey, record_id=id, kind=kind, value=value)
         reworded = old_words != new_words
         if reworded:
-            await self._tx.run(
-                delete(SearchDocument).where(
-                    SearchDocument.organization_id == own, SearchDocument.record_id == id
-                )
-            )
-        self._insert(id, new_keys - old_keys, new_words if reworded else "")
+            tx.remove(SearchDocument, record_id=id)
+        revalued = old_values != new_values
+        if revalued:
+            tx.remove(CustomValue, record_id=id)
+        words, values = new_words if reworded else "", new_values if revalued else ()
+        self._insert(id, new_keys - old_keys, words, values)
 
     async def remove(self, ids: Sequence[UUID]) -> None:
         """Take away all of some records."""
-        for table in (RecordKey, SearchDocument):
-            own = table.organization_id == self._tx.organization_id
-            await self._tx.run(delete(table).where(own, table.record_id.in_(ids)))
+        await self._tx.flush()
+        for table in (RecordKey, SearchDocument, CustomValue):
+            for id in ids:
+                self._tx.remove(table, record_id=id)
 
-    async def reword(self, records: Sequence[Mapping[str, Any]]) -> None:
-        """Write the words of some records anew."""
-        mine = SearchDocument.organization_id == self._tx.organization_id
-        ids = [record["id"] for record in records]
-        await self._tx.run(delete(SearchDocument).where(mine, SearchDocument.record_id.in_(ids)))
+    async def renew(self, records: Sequence[Mapping[str, Any]]) -> None:
+        """Write the words of some records anew, and what custom fields have to do with."""
+        own, ids = self._tx.organization_id, [record["id"] for record in records]
+        mine = (RecordKey.organization_id == own, RecordKey.record_id.in_(ids))
+        await self._tx.run(
+            delete(RecordKey).where(*mine, func.starts_with(RecordKey.kind, "custom."))
+        )
         for record in records:
-            self._insert(record["id"], (), self._words(record))
+            for table in (SearchDocument, CustomValue):
+                self._tx.remove(table, record_id=record["id"])
+            keys, words, values = self._of(record)
+            custom = [key for key in keys if key[0].startswith("custom.")]
+            self._insert(record["id"], custom, words, values)
 
-    def _of(self, record: Mapping[str, Any]) -> tuple[set[tuple[str, str]], str]:
+    def _of(self, record: Mapping[str, Any]) -> tuple[set[tuple[str, str]], str, list[Indexed]]:
         if record.get("deleted_at") is not None:
-            return set(), ""
+            return set(), "", []
+        fields: CustomFields = self._service.fields
+        custom: dict[str, Any] = record["custom"] or {}
         ids: dict[str, str] = record["external_ids"] or {}
         external = (("external", external_key(s, i)) for s, i in ids.items())
-        return {*self._service.keys(record), *external}, self._words(record)
+        listing = self._service.records.listing
+        words = document_of(listing, self._tx.organization_id, record, fields.words(custom))
+        keys = {*self._service.keys(record), *external, *fields.keys(custom)}
+        return keys, words, fields.index(custom)
 
-    def _words(self, record: Mapping[str, Any]) -> str:
-        return document_of(self._service.records.listing, self._tx.organization_id, record)
-
-    def _insert(self, id: UUID, keys: Iterable[tuple[str, str]], words: str) -> None:
+    def _insert(
+        self,
+        id: UUID,
+        keys: Iterable[tuple[str, str]],
+        words: str,
+        values: Iterable[Indexed],
+    ) -> None:
         for kind, value in keys:
             key = {"entity": self._entity, "kind": kind, "value": value, "record_id": id}
             self._tx.insert(RecordKey, key)
         if words:
-            values = {"entity": self._entity, "words": words, "record_id": id}
-            self._tx.insert(SearchDocument, values)
+            document = {"entity": self._entity, "words": words, "record_id": id}
+            self._tx.insert(SearchDocument, document)
+        for place, entry in enumerate(values):
+            stored = msgspec.structs.asdict(entry)
+            self._tx.insert(CustomValue, {"record_id": id, "place": place, **stored})
 
 
 def external_key(source: str, id: str) -> str:

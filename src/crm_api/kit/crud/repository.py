@@ -1,12 +1,12 @@
 """How rows of one collection are found: the only place that selects."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, inspect, select
 
 from crm_api.kit.db.base import Entity
 from crm_api.kit.db.json import decode
@@ -19,25 +19,28 @@ from crm_api.kit.query.changes import (
     position_of,
     tombstones,
 )
-from crm_api.kit.query.compile import Binds, condition
-from crm_api.kit.query.filters import EVERYTHING, Filter
+from crm_api.kit.query.filters import Filter
+from crm_api.kit.query.kinds import missing, referred
 from crm_api.kit.query.listing import Listing
-from crm_api.kit.query.page import Page, read_page, read_rows, value_names
+from crm_api.kit.query.page import Page, matching, read_page, read_rows, values_of
 from crm_api.kit.query.past import values_at
 from crm_api.kit.query.related import include, read_related
 from crm_api.kit.query.relevance import Relevance, read_hits
 from crm_api.kit.query.selection import PageQuery, Selection
+from crm_api.kit.query.shown import ready
+from crm_api.kit.query.visibility import Sight, among, bound, narrowed, seen, sight_of
+from crm_api.kit.query.watching import saw
 
 E = TypeVar("E", bound=Entity)
 # The target of a merge may have been merged itself.
-_LIVES_IN = """
+_LIVE_IN = """
     WITH RECURSIVE path AS (
-        SELECT target_id, 1 AS step FROM record_redirects
-        WHERE organization_id = $1 AND entity = $2 AND record_id = $3
+        SELECT record_id, target_id, 1 AS step FROM record_redirects
+        WHERE organization_id = $1 AND entity = $2 AND record_id = ANY($3)
         UNION ALL
-        SELECT r.target_id, step + 1 FROM path JOIN record_redirects r
+        SELECT path.record_id, r.target_id, step + 1 FROM path JOIN record_redirects r
         ON r.organization_id = $1 AND r.record_id = path.target_id AND step < 1000)
-    SELECT target_id FROM path ORDER BY step DESC LIMIT 1
+    SELECT DISTINCT ON (record_id) record_id, target_id FROM path ORDER BY record_id, step DESC
 """
 
 
@@ -49,23 +52,31 @@ class Repository(Generic[E]):
 
     def __init__(self, tx: Tx) -> None:
         self.tx = tx
+        self._held: dict[UUID, E | None] = {}
+        self._targets: dict[UUID, UUID] = {}
+        self._holders: dict[tuple[str, str], list[UUID]] = {}
+        self._referred: dict[UUID, str] = {}
 
-    def visible(self) -> Filter:
-        """What the actor may see of the collection, beyond what its scopes say: all of it."""
-        return EVERYTHING
+    @property
+    def sight(self) -> Sight:
+        """How far the actor sees in the collection."""
+        return sight_of(self.tx.actor, self.listing)
 
     def select(self) -> Select[E]:
-        """The organization's records that the actor may see, those in the bin too."""
-        query = select(self.model).where(self.model.organization_id == self.tx.organization_id)
-        only = self.visible()
-        if only is EVERYTHING:
-            return query
-        seen = condition(only.shape, self.listing, self.model, Binds())
-        values = zip(value_names(only), only.values, strict=True)
-        return query.where(seen).params(organization=self.tx.organization_id, **dict(values))
+        """The organization's records that the actor sees, those in the bin too."""
+        query = self.select_all()
+        visible = seen(self.listing, self.model, self.sight)
+        return query if visible is None else query.where(visible).params(**bound(self.tx))
+
+    def select_all(self) -> Select[E]:
+        """The organization's records, whoever asks: for what the product does of its own accord."""
+        return select(self.model).where(self.model.organization_id == self.tx.organization_id)
 
     async def find(self, id: UUID, *, lock: bool = False, deleted: bool = False) -> E | None:
         """A record to work on, or None; `lock` keeps others from changing it till the commit."""
+        if lock and self.holds(id):
+            held = self._held[id]
+            return held if held is None or deleted or held.deleted_at is None else None
         query = self.select().where(self.model.id == id)
         if not deleted:
             query = query.where(self.model.deleted_at.is_(None))
@@ -85,25 +96,96 @@ class Repository(Generic[E]):
         query = self.select().where(self.model.id.in_(ids), self.model.deleted_at.is_(None))
         return list((await self.tx.run(query)).scalars())
 
-    async def locked(self, ids: Sequence[UUID]) -> list[E]:
-        """Some records to work on, locked in the order of their ids, so that none wait in a ring."""
-        query = self.select().where(self.model.id.in_(ids), self.model.deleted_at.is_(None))
+    async def locked(self, ids: Sequence[UUID], *, everywhere: bool = False) -> list[E]:
+        """Some records to work on, locked in the order of their ids, so that none wait in a ring.
+
+        `everywhere` reaches those that the actor does not see.
+        """
+        query = self.select_all() if everywhere else self.select()
+        query = query.where(self.model.id.in_(ids), self.model.deleted_at.is_(None))
         query = query.order_by(self.model.id).with_for_update(key_share=True)
         return list((await self.tx.run(query)).scalars())
 
     async def batch(self, after: UUID | None, limit: int) -> list[E]:
-        """The next living records in the order of their ids, locked."""
-        query = self.select().where(self.model.deleted_at.is_(None))
+        """The next living records in the order of their ids, locked, whoever asks."""
+        query = self.select_all().where(self.model.deleted_at.is_(None))
         if after is not None:
             query = query.where(self.model.id > after)
         query = query.order_by(self.model.id).limit(limit).with_for_update(key_share=True)
         return list((await self.tx.run(query)).scalars())
 
+    async def next_ids(self, after: UUID | None, limit: int) -> list[UUID]:
+        """The ids of the next records, in the bin or not, which are locked, whoever asks."""
+        query = self.select_all().with_only_columns(self.model.id)
+        if after is not None:
+            query = query.where(self.model.id > after)
+        query = query.order_by(self.model.id).limit(limit).with_for_update(key_share=True)
+        return list((await self.tx.run(query)).scalars())
+
+    async def sealed(
+        self, ids: Sequence[UUID], *, deleted: bool = False, everywhere: bool = False
+    ) -> list[E]:
+        """Some records as they are now, locked so that nobody can even begin to refer to them.
+
+        `everywhere` reaches those that the actor does not see.
+        """
+        query = self.select_all() if everywhere else self.select()
+        query = query.where(self.model.id.in_(ids)).order_by(self.model.id)
+        if not deleted:
+            query = query.where(self.model.deleted_at.is_(None))
+        query = query.with_for_update().execution_options(populate_existing=True)
+        return list((await self.tx.run(query)).scalars())
+
+    async def hold(self, ids: Sequence[UUID]) -> None:
+        """Lock many records, those in the bin too, so that `find` knows them without asking.
+
+        In the order of their ids, so that none wait in a ring. To be said again for those that a
+        savepoint took back.
+        """
+        wanted = [id for id in ids if not self.holds(id)]
+        if not wanted:
+            return
+        query = self.select().where(self.model.id.in_(wanted)).order_by(self.model.id)
+        rows = (await self.tx.run(query.with_for_update(key_share=True))).scalars()
+        self._held |= dict.fromkeys(wanted) | {record.id: record for record in rows}
+        gone = [id for id in wanted if (at := self._held[id]) is None or at.deleted_at is not None]
+        self._targets |= await self._live_in(gone) if gone else {}
+
+    async def hold_matching(
+        self,
+        filter: Filter,
+        *,
+        after: UUID | None,
+        until: UUID,
+        limit: int,
+        deleted: Literal["only"] | None = None,
+    ) -> list[E]:
+        """The next records that match, locked and held; in the order of their ids."""
+        listing, model = self.listing, self.model
+        asked = PageQuery(Selection(()), filter, deleted=deleted, sight=self.sight)
+        query = matching(listing, select(model), asked).where(model.id <= until)
+        if after is not None:
+            query = query.where(model.id > after)
+        values = values_of(self.tx, asked, None)
+        query = query.order_by(model.id).limit(limit).with_for_update(key_share=True, of=model)
+        found = list((await self.tx.run(query.params(**values))).scalars())
+        self._held |= {record.id: record for record in found}
+        if deleted is not None:
+            self._targets |= await self._live_in([record.id for record in found])
+        return found
+
+    def held(self, id: UUID) -> E | None:
+        """A record that is held, also if it is in the bin."""
+        return self._held.get(id)
+
+    def holds(self, id: UUID) -> bool:
+        """Whether it is known if there is such a record; if so it is locked."""
+        record = self._held.get(id)
+        return id in self._held and (record is None or not inspect(record).expired)
+
     async def page(self, query: PageQuery) -> Page:
         """A page of representations."""
-        only = self.visible()
-        if only is not EVERYTHING:
-            query = replace(query, filter=query.filter.both(only))
+        query = replace(query, sight=await narrowed(self.tx, self.listing, self.sight))
         relevant = query.search is not None and query.sort is None
         read = read_hits if relevant else read_page
         found = await read(self.tx, self.listing, query)
@@ -113,7 +195,7 @@ class Repository(Generic[E]):
 
     def relevance(self, selection: Selection) -> Relevance:
         """What is searched for, in the order of relevance."""
-        return Relevance(self.tx, self.listing, PageQuery(selection))
+        return Relevance(self.tx, self.listing, PageQuery(selection, sight=self.sight))
 
     async def related(self, name: str, ids: Sequence[UUID], query: PageQuery) -> dict[UUID, Page]:
         """A page of a to-many relation for each of these records."""
@@ -122,12 +204,16 @@ class Repository(Generic[E]):
         return await read_related(self.tx, relation, ids, query)
 
     async def rows(
-        self, ids: Sequence[UUID], selection: Selection | None = None
+        self,
+        ids: Sequence[UUID],
+        selection: Selection | None = None,
+        *,
+        deleted: Literal["include", "only"] | None = None,
     ) -> dict[UUID, Any]:
         """Representations by id; missing ones are left out."""
         if not ids:
             return {}
-        return await self._rows(ids, selection or Selection(self.listing.shown))
+        return await self._rows(ids, selection or Selection(self.listing.shown), deleted)
 
     async def row(
         self,
@@ -145,15 +231,17 @@ class Repository(Generic[E]):
     async def row_at(self, id: UUID, moment: datetime, selection: Selection | None = None) -> Any:
         """One representation as it was, in the bin or not; raises `NotFound`.
 
-        Related records come as they are now.
+        Related records come as they are now, and what is computed over them is left out.
         """
         selection = selection or Selection(self.listing.shown)
         if not await self.sees(id):
             raise await self.absence(id)
         values = await values_at(self.tx, self.listing, id, moment)
         if values is None:
-            raise NotFound(f"There was no {self.model.entity} with the id {id} then.")
+            raise NotFound(f"There was no {self.listing.entity} with the id {id} then.")
         row = selection.shape(self.listing)(*[values[name] for name in selection.columns])
+        await saw(self.tx, self.listing.entity, selection.columns, [id])
+        await ready(self.tx, self.listing, selection, [row], None)
         await include(self.tx, selection, [row])
         return row
 
@@ -179,9 +267,7 @@ class Repository(Generic[E]):
 
     async def sees(self, id: UUID) -> bool:
         """Whether the actor may see this record, if there is one."""
-        if self.visible() is EVERYTHING:
-            return True
-        return id in await self._rows([id], Selection(("id",)), "include")
+        return id in await among(self.tx, self.listing, self.sight, [id])
 
     async def _rows(
         self,
@@ -189,26 +275,27 @@ class Repository(Generic[E]):
         selection: Selection,
         deleted: Literal["include", "only"] | None = None,
     ) -> dict[UUID, Any]:
-        found = await read_rows(
-            self.tx, self.listing, ids, selection, deleted=deleted, only=self.visible()
-        )
+        found = await read_rows(self.tx, self.listing, ids, selection, deleted=deleted)
         if selection.extended:
             await include(self.tx, selection, list(found.values()))
         return found
 
     async def by_keys(self, kind: str, values: Sequence[str]) -> dict[str, list[UUID]]:
-        """The records that hold each of these look-up values."""
+        """The records that the actor sees and that hold each of these look-up values."""
         rows = await self.tx.fetch(
             "SELECT value, record_id FROM record_keys WHERE organization_id = $1 AND entity = $2 "
             "AND kind = $3 AND value = ANY($4) ORDER BY record_id",
             self.tx.organization_id,
-            self.model.entity,
+            self.listing.entity,
             kind,
             list(dict.fromkeys(values)),
         )
+        ids = [row["record_id"] for row in rows]
+        visible = await among(self.tx, self.listing, self.sight, ids)
         found: dict[str, list[UUID]] = {}
         for value, record_id in rows:
-            found.setdefault(value, []).append(record_id)
+            if record_id in visible:
+                found.setdefault(value, []).append(record_id)
         return found
 
     async def lock_keys(self, kind: str, values: Sequence[str]) -> None:
@@ -219,10 +306,49 @@ class Repository(Generic[E]):
             "SELECT DISTINCT hashtextextended(concat_ws(chr(1), $1::text, $2::text, $3::text, value), 0) AS number "
             "FROM unnest($4::text[]) AS value ORDER BY 1 OFFSET 0) AS keys",
             str(self.tx.organization_id),
-            self.model.entity,
+            self.listing.entity,
             kind,
             list(values),
         )
+
+    async def check_custom(self, values: Mapping[str, Any]) -> None:
+        """Refuse custom values that refer to nothing."""
+        fields = self.tx.catalogue.of(self.listing.entity)
+        references = [field for field in fields.relations if field.name in values]
+        kinds = self._referred
+        if not all(UUID(values[field.name]) in kinds for field in references):
+            kinds = await referred(self.tx, references, [values])
+        fields.refuse(missing(references, values, kinds))
+
+    async def hold_custom(self, records: Sequence[Mapping[str, Any]]) -> None:
+        """Look up at once what many custom values refer to, so that `check_custom` knows it."""
+        relations = self.tx.catalogue.of(self.listing.entity).relations
+        if relations and not self._referred:
+            self._referred = await referred(self.tx, relations, records)
+
+    async def hold_keys(self, kind: str, values: Sequence[str]) -> list[UUID]:
+        """Lock many look-up values; returns the records that hold them, and remembers which."""
+        wanted = [value for value in values if (kind, value) not in self._holders]
+        if wanted:
+            await self.lock_keys(kind, wanted)
+            found = await self.by_keys(kind, wanted)
+            self._holders |= {(kind, value): found.get(value, []) for value in wanted}
+        return [id for value in values for id in self._holders[kind, value]]
+
+    def holders(self, kind: str, values: Sequence[str]) -> list[UUID] | None:
+        """What `hold_keys` found for all of these values; None where it is not known.
+
+        Once: whoever asks goes on to write a record with these values.
+        """
+        found = [self._holders.pop((kind, value), None) for value in values]
+        if None in found:
+            return None
+        ids = sorted({id for of_value in found if of_value is not None for id in of_value})
+        held = [record for id in ids if (record := self._held.get(id)) is not None]
+        if any(record.updated_at == self.tx.now for record in held):
+            # It was changed since, perhaps by losing the value.
+            return None
+        return ids
 
     async def changed_since(self, id: UUID, version: int) -> list[str]:
         """The shown fields whose values now differ from those at that version, in their order."""
@@ -243,8 +369,13 @@ class Repository(Generic[E]):
 
     async def absence(self, id: UUID) -> NotFound | Merged:
         """The error for a record that is not there, or not any more."""
-        entity = self.model.entity
-        found = await self.tx.fetch(_LIVES_IN, self.tx.organization_id, entity, id)
-        if found:
-            return Merged(entity, id, found[0]["target_id"])
+        entity = self.listing.entity
+        targets = self._targets if id in self._held else await self._live_in([id])
+        if id in targets and await self.sees(targets[id]):
+            return Merged(entity, id, targets[id])
         return NotFound(f"There is no {entity} with the id {id}.")
+
+    async def _live_in(self, ids: Sequence[UUID]) -> dict[UUID, UUID]:
+        entity = self.listing.entity
+        rows = await self.tx.fetch(_LIVE_IN, self.tx.organization_id, entity, list(ids))
+        return {row["record_id"]: row["target_id"] for row in rows}

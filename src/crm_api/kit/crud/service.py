@@ -1,7 +1,6 @@
 """Create, change, bin and restore: every write of every record goes through here."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime
 from decimal import Decimal
 from typing import Any, ClassVar, Generic, TypeVar
 from uuid import UUID
@@ -9,46 +8,62 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import Uuid
 
+from crm_api.kit.access import Action
+from crm_api.kit.crud.guards import Guarded
 from crm_api.kit.crud.index import IndexRows
-from crm_api.kit.crud.repository import Repository
-from crm_api.kit.crud.upserts import Expected, External, Upsert, Upserted, none_such
+from crm_api.kit.crud.plain import columns_of, merged_in, patched, values_of
+from crm_api.kit.crud.purges import Purge
+from crm_api.kit.crud.reads import Reads
+from crm_api.kit.crud.upserts import Expected, External, Upsert, Upserted
+from crm_api.kit.custom.catalogue import CustomFields
 from crm_api.kit.db.base import Entity, Json
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Fault, Merged, Stale
 from crm_api.kit.ids import new_id
-from crm_api.kit.money import shown_amount
-from crm_api.kit.query.changes import Changes
-from crm_api.kit.query.page import Page
-from crm_api.kit.query.selection import PageQuery, Selection
-from crm_api.kit.query.views import viewed
-from crm_api.kit.schema import Create, Update
+from crm_api.kit.query.selection import Selection
+from crm_api.kit.query.shown import ready, show
+from crm_api.kit.schema import Create, Schema, Update, pascal, upsert_of
 
 E = TypeVar("E", bound=Entity)
 _ANY = Expected()
 
 
-class CrudService(Generic[E]):
+class CrudService(Reads, Guarded, Generic[E]):
     """The use cases of a plain collection; a domain overrides `prepare` and `keys`."""
 
-    repository: ClassVar[type[Repository[Any]]]
-    # `Any`, so that a domain can say that its repository is a richer one.
-    records: Any
-    area: ClassVar[str]
-    """The first half of its scopes, such as `contacts`."""
     plural: ClassVar[str]
     """The collection's name on the wire, such as `contacts`."""
     create_shape: ClassVar[type[Create]]
     update_shape: ClassVar[type[Update]]
     upserts: ClassVar[bool] = True
     """Whether a record may be created or changed by one and the same call."""
+    begins_with: ClassVar[Mapping[str, Any]] = {}
+    """Columns of a new record that the client does not set."""
     plain: ClassVar[bool] = True
     """Whether it has the routes of `crud_router`, which the generic tests then try."""
+    begins: ClassVar[str] = "created"
+    """The verb of a record's first event."""
+    beside: ClassVar[frozenset[str]] = frozenset({"owner_id", "external_ids"})
+    """Settable fields that say nothing of what is approved with a record."""
+    among: ClassVar[frozenset[str]] = frozenset()
+    """Columns that are approved with a record, and no fields that are set."""
+    stale: ClassVar[frozenset[str]] = frozenset()
+    """What every process asks again about when a record changes (`Tx.stale`)."""
 
     def __init__(self, tx: Tx) -> None:
-        self.tx = tx
-        self.records = self.repository(tx)
+        super().__init__(tx)
         self.model: type[E] = self.repository.model
         self.index = IndexRows(self)
+
+    @property
+    def path(self) -> str:
+        """Where its records are on the wire, such as `/v1/contacts`."""
+        return f"/v1/{self.route_of()}"
+
+    @classmethod
+    def route_of(cls) -> str:
+        """The path of its routes below the version."""
+        return cls.plural.replace("_", "-")
 
     # What a domain adds
 
@@ -79,55 +94,47 @@ class CrudService(Generic[E]):
         del record
         return ()
 
-    # Reading
-
-    async def page(self, query: PageQuery) -> Page:
-        """A page of representations."""
-        self.tx.actor.require(f"{self.area}:read")
-        return await self.records.page(await viewed(self.tx, self.records.listing, query))
-
-    async def get(
-        self, id: UUID, selection: Selection | None = None, *, at: datetime | None = None
-    ) -> Any:
-        """One representation, as it is now or was at a moment; raises `NotFound`."""
-        self.tx.actor.require(f"{self.area}:read")
-        if at is not None:
-            return await self.records.row_at(id, at, selection)
-        return await self.records.row(id, selection)
-
-    async def id_of(self, external: External) -> UUID:
-        """The record with this id in another system; raises `NotFound`."""
-        self.tx.actor.require(f"{self.area}:read")
-        found = await self.records.by_keys("external", [external.key])
-        if not found:
-            raise none_such(self.model.entity, external)
-        return found[external.key][0]
-
-    async def many(
-        self, ids: Iterable[UUID], selection: Selection | None = None
-    ) -> dict[UUID, Any]:
-        """Representations by id; those that are missing are left out."""
-        self.tx.actor.require(f"{self.area}:read")
-        return await self.records.rows(list(ids), selection)
-
-    async def changes(
-        self, after: str | None, limit: int, selection: Selection | None = None
-    ) -> Changes:
-        """A stretch of the sync feed: all there is at first, then what changes."""
-        self.tx.actor.require(f"{self.area}:read")
-        return await self.records.changes(after, limit, selection)
-
-    async def related(self, name: str, ids: Iterable[UUID], query: PageQuery) -> dict[UUID, Page]:
-        """A page of a to-many relation for each of these records, read together."""
-        self.tx.actor.require(f"{self.area}:read")
-        return await self.records.related(name, list(ids), query)
+    @classmethod
+    def upsert_shape(cls) -> type[Update]:
+        """What creates or changes a record."""
+        return upsert_of(f"{pascal(cls.repository.listing.entity)}Upsert", cls.create_shape)
 
     # Writing
 
+    async def ready(self, ids: Sequence[UUID]) -> None:
+        """Have at hand, for all at once, what changing these records takes; it locks them.
+
+        A domain whose changes look something up for each record reads it here.
+        """
+        await self.records.hold(ids)
+        await self.guard.prepare(ids)
+
     async def create(self, data: Create) -> Any:
         """A new record; returns its representation."""
-        self.tx.actor.require(f"{self.area}:write")
-        return self.add(await self.prepare(values_of(data), None))
+        self.need("create")
+        values = await self.prepare(await self.given(data), None)
+        await self.admit(values, None)
+        return await self.told(self.add({**values, **self.begins_with}), new=True)
+
+    @property
+    def fields(self) -> CustomFields:
+        """The custom fields of these records."""
+        return self.tx.catalogue.of(self.records.listing.entity)
+
+    async def given(self, data: Create) -> dict[str, Any]:
+        """Everything a creation shape holds, as plain values, its custom fields checked."""
+        self._may_set(data, "create")
+        values = values_of(data)
+        await self.guard.refer(values)
+        values["custom"] = self.fields.completed(values["custom"], self.tx.actor)
+        await self.records.check_custom(values["custom"])
+        return values
+
+    async def told(self, shown: Any, *, new: bool = False) -> Any:
+        """A representation as its reader may see it; of a new record, its maker knows it all."""
+        listing, showing = self.records.listing, ready if new else show
+        await showing(self.tx, listing, Selection(listing.shown), [shown], [shown.id])
+        return shown
 
     def add(self, values: dict[str, Any]) -> Any:
         """Store prepared values as a new record; returns its representation."""
@@ -141,13 +148,17 @@ class CrudService(Generic[E]):
             "deleted_at": None,
             **values,
         }
+        self.guard.own(record)
+        if self.fields.formulas:
+            record["custom"] = self.fields.computed(record)
         listing = self.records.listing
         told = self._shown_values(record)
         tx.insert(self.model, record)
+        tx.stale |= self.stale
         self.index.add(record)
         tx.record(
-            f"{self.model.entity}.created",
-            entity=self.model.entity,
+            f"{listing.entity}.{self.begins}",
+            entity=listing.entity,
             record_id=record["id"],
             version=1,
             data=listing.event_shape(*told),
@@ -156,13 +167,30 @@ class CrudService(Generic[E]):
 
     async def update(self, id: UUID, data: Update, *, expected_version: int | None = None) -> Any:
         """Apply a merge patch; returns the representation after it."""
-        self.tx.actor.require(f"{self.area}:write")
+        self.need("update")
         current = await self.locked(id, expected_version, data.model_fields_set)
+        self._may_set(data, "update")
         given = {n: v for n, v in data.model_dump().items() if n in data.model_fields_set}
-        for name in ("custom", "external_ids"):
-            if name in given:
-                given[name] = _merged(getattr(current, name), given[name])
-        return await self.apply(current, given)
+        changed = {n: v for n, v in given.items() if v != getattr(current, n, None)}
+        self.guard.owner_of(changed, "update", current.owner_id)
+        await self.guard.refer(changed)
+        for name in merged_in(self.create_shape) & given.keys():
+            given[name] = patched(getattr(current, name), given[name])
+        if "custom" in given:
+            given["custom"] = await self._patched(current, given["custom"])
+        return await self.told(await self.apply(current, given))
+
+    def _may_set(self, data: Schema, action: Action) -> None:
+        custom: Mapping[str, Any] = getattr(data, "custom", None) or {}
+        self.guard.fields([*data.model_fields_set, *(f"custom.{name}" for name in custom)])
+        if action == "create":
+            self.guard.owner_of({"owner_id": getattr(data, "owner_id", None)}, action)
+
+    async def _patched(self, current: E, patch: dict[str, Any] | None) -> dict[str, Any]:
+        after = self.fields.patched(current.custom, patch, self.tx.actor)
+        new = {name: v for name, v in after.items() if current.custom.get(name) != v}
+        await self.records.check_custom(new)
+        return after
 
     async def upsert(self, match: str, data: Update, expected: Expected = _ANY) -> Upserted:
         """Create or change the record that has the body's value of a key, such as `email`.
@@ -181,42 +209,57 @@ class CrudService(Generic[E]):
 
     async def apply(self, current: E, given: dict[str, Any]) -> Any:
         """Set plain values by the domain's rules; returns the representation after it."""
-        return await self.change(current, await self.prepare(given, current))
+        values = await self.prepare(given, current)
+        await self.admit(values, current)
+        return await self.change(current, values)
 
     async def delete(self, id: UUID, *, expected_version: int | None = None) -> None:
         """Put a record in the bin."""
-        self.tx.actor.require(f"{self.area}:write")
-        current = await self.locked(id, expected_version)
-        await self.change(
-            current, {"deleted_at": self.tx.now, "deleted_by": self.tx.actor.id}, verb="deleted"
-        )
+        self.need("delete")
+        await self.remove([await self.locked(id, expected_version, action="delete")])
+
+    async def purge(self, id: UUID, *, expected_version: int | None = None) -> None:
+        """Destroy a record and its parts for good, in the bin or not; raises `Blocked`."""
+        self.tx.actor.require(f"{self.area}:purge")
+        await Purge(self).run(id, expected_version)
+
+    async def check_purge(self, current: E) -> None:
+        """What a collection has against the end of a record beside references; raises `Blocked`."""
 
     async def restore(self, id: UUID) -> Any:
         """Take a record out of the bin; one that is not there stays as it is."""
-        self.tx.actor.require(f"{self.area}:write")
+        self.need("delete")
         current = await self.records.get(id, lock=True, deleted=True)
+        await self.guard.permit([id], "delete")
         if current.deleted_at is None:
-            return self.shown_of(current)
+            return await self.told(self.shown_of(current))
         absence = await self.records.absence(id)
         if isinstance(absence, Merged):
             raise absence
-        return await self.change(current, {"deleted_at": None, "deleted_by": None}, verb="restored")
+        await self.admit({"deleted_at": None}, current)
+        back = {"deleted_at": None, "deleted_by": None}
+        return await self.told(await self.change(current, back, verb="restored"))
 
     async def locked(
         self,
         id: UUID,
         expected_version: int | None = None,
         wanted: Collection[str] | None = None,
+        *,
+        deleted: bool = False,
+        action: Action = "update",
     ) -> E:
-        """A record to change, at the version the client has seen; raises `Stale`.
+        """A record to change, at the version the client has seen; raises `Stale`, `Forbidden`.
 
         `wanted` are the fields that the client sets: of what has changed since, only they are in
         conflict. None stands for all of them.
         """
-        current = await self.records.get(id, lock=True)
+        current = await self.records.get(id, lock=True, deleted=deleted)
+        await self.guard.permit([id], action)
         if expected_version is not None and current.version != expected_version:
             changed = await self.records.changed_since(id, expected_version)
-            conflicts = [n for n in changed if wanted is None or n in wanted]
+            seen = (n for n in changed if n not in self.guard.hidden)
+            conflicts = [n for n in seen if wanted is None or n in wanted]
             raise Stale(
                 f"The record is at version {current.version}.",
                 faults=[
@@ -224,7 +267,7 @@ class CrudService(Generic[E]):
                     for name in (() if wanted is None else conflicts)
                 ],
                 details={
-                    "current": msgspec.to_builtins(self.shown_of(current)),
+                    "current": msgspec.to_builtins(await self.told(self.shown_of(current))),
                     "conflicts": conflicts,
                 },
                 headers={"ETag": f'"{current.version}"'},
@@ -247,46 +290,55 @@ class CrudService(Generic[E]):
         before = self._set(current, values, verb, told)
         after = columns_of(current)
         if before:
+            self.tx.stale |= self.stale
             await self.index.move({**after, **before}, after)
         return self.shown(after)
 
     async def remove(self, records: Sequence[E]) -> None:
         """Put loaded records in the bin, however many, by a few statements."""
-        if not records:
-            return
         gone = {"deleted_at": self.tx.now, "deleted_by": self.tx.actor.id}
         for record in records:
-            self._set(record, gone, "deleted", None)
-        await self.index.remove([record.id for record in records])
+            await self.change(record, gone, verb="deleted")
+
+    async def make_way(self, column: str, merged: Sequence[UUID]) -> None:
+        """Take away what cannot stay once all that refers to these by a column refers to the first.
+
+        A merge is about to move it there; what refers to an earlier one is to be kept.
+        """
 
     async def reindex(self, after: UUID | None, limit: int) -> list[UUID]:
-        """Write the search words of the next records anew; their ids."""
+        """Write anew what the next records are found by, words and custom fields; their ids."""
         found = await self.records.batch(after, limit)
-        await self.index.reword([columns_of(record) for record in found])
+        for record in found if self.fields.formulas else ():
+            self._set(record, {}, "updated", None)
+        await self.index.renew([columns_of(record) for record in found])
         return [record.id for record in found]
 
     def _set(
         self, current: E, values: Mapping[str, Any], verb: str, told: Mapping[str, Any] | None
     ) -> dict[str, Any]:
         """Set what differs and write it down; returns what it was."""
+        if self.fields.formulas:
+            after = {**columns_of(current), **values}
+            values = {**values, "custom": self.fields.computed(after)}
         changed = {n: v for n, v in values.items() if getattr(current, n) != v}
         if not changed:
             return {}
         before = {name: getattr(current, name) for name in changed}
-        for name, value in changed.items():
-            setattr(current, name, value)
-        current.version += 1
-        current.updated_at = self.tx.now
-        current.updated_by = self.tx.actor.id
+        stamps = {"version": current.version + 1, "updated_at": self.tx.now}
+        self.tx.change(current, {**changed, **stamps, "updated_by": self.tx.actor.id})
         after = columns_of(current)
-        shown = self.records.listing.shown
+        shown, told = self.records.listing.shown, dict(told or {})
+        # What is told beyond the changes was so before.
+        was = {**{name: after[name] for name in told if name in shown}, **before}
+        told_value = self._told_value
         self.tx.record(
-            f"{self.model.entity}.{verb}",
-            entity=self.model.entity,
+            f"{self.records.listing.entity}.{verb}",
+            entity=self.records.listing.entity,
             record_id=current.id,
             version=current.version,
-            data={n: _told(after[n]) for n in changed if n in shown} | dict(told or {}),
-            previous={name: _told(before[name]) for name in changed if name in shown},
+            data={n: told_value(n, after[n]) for n in changed if n in shown} | told,
+            previous={n: told_value(n, value) for n, value in was.items() if n in shown},
         )
         return before
 
@@ -302,10 +354,14 @@ class CrudService(Generic[E]):
     def _shown_values(self, record: Mapping[str, Any]) -> list[Any]:
         listing = self.records.listing
         values: list[Any] = list(map(record.get, listing.shown))
-        for place in listing.amounts:
+        for place, shown in listing.decimal_places:
             if values[place] is not None:
-                values[place] = shown_amount(values[place])
+                values[place] = shown(values[place])
         return values
+
+    def _told_value(self, name: str, value: Any) -> Any:
+        """A column value as an event holds it."""
+        return self.records.listing.decimals[name](value) if isinstance(value, Decimal) else value
 
     def unshown(self, shown: Mapping[str, Any], current: E) -> dict[str, Any]:
         """Column values from shown ones, as an event holds them, with what is derived from them."""
@@ -319,24 +375,3 @@ class CrudService(Generic[E]):
         kind = getattr(self.model, name).type
         plain = UUID if isinstance(kind, Uuid) else kind.python_type
         return Any if isinstance(kind, Json) else plain | None
-
-
-def columns_of(record: Entity) -> dict[str, Any]:
-    """The column values of a loaded record."""
-    return {column.key: getattr(record, column.key) for column in record.__mapper__.column_attrs}
-
-
-def values_of(data: Create) -> dict[str, Any]:
-    """Everything a creation shape holds, as plain values."""
-    return data.model_dump()
-
-
-def _told(value: Any) -> Any:
-    return shown_amount(value) if isinstance(value, Decimal) else value
-
-
-def _merged(current: dict[str, Any], patch: dict[str, Any] | None) -> dict[str, Any]:
-    if patch is None:
-        return {}
-    merged = {**current, **patch}
-    return {name: value for name, value in merged.items() if value is not None}

@@ -3,18 +3,23 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, cast
+from uuid import UUID
 
 import msgspec
 from pydantic import BaseModel, ValidationError
 
+from crm_api.kit.actor import hidden_field
 from crm_api.kit.crud.index import external_key
-from crm_api.kit.errors import Ambiguous, Duplicate, Fault, Invalid, NotFound, Stale
+from crm_api.kit.crud.plain import merged_in
+from crm_api.kit.custom.catalogue import need_sight
+from crm_api.kit.errors import Ambiguous, Duplicate, Fault, Forbidden, Invalid, NotFound, Stale
 from crm_api.kit.faults import invalid_body
 from crm_api.kit.schema import Update
 from crm_api.kit.values.errors import BadValue
 
 EXTERNAL = "external_id"
 """The name of the look-up by external ids."""
+_CUSTOM = "custom."
 _SHOWN_CANDIDATES = 10
 
 
@@ -78,14 +83,27 @@ class Upsert:
 
     async def by_key(self, match: str) -> Upserted:
         """Into the record that has one of the body's values of a look-up key."""
+        return await self._into(*self.keys_of(match))
+
+    def keys_of(self, match: str) -> tuple[str, list[str]]:
+        """The kind of a look-up key, and the body's values of it; raises `Invalid`."""
+        check_known(self._service, match)
+        field = self._records.listing.lookups.get(match, match)
+        if field in self._tx.actor.hidden(self._records.listing.entity):
+            raise hidden_field(field)
         if match == EXTERNAL:
-            return await self._into("external", self._external_keys())
-        fields = self._records.listing.lookups
-        if match not in fields:
-            known = ", ".join(sorted([EXTERNAL, *fields]))
-            message = f"Records of this kind are matched by: {known}."
-            raise Invalid.parameter("match", "unknown_match", message)
-        return await self._into(match, self._values_of(match, fields[match]))
+            return "external", self._external_keys()
+        if match.startswith(_CUSTOM):
+            return self._custom_key(match.removeprefix(_CUSTOM))
+        return match, self._values_of(match, self._records.listing.lookups[match])
+
+    def _custom_key(self, name: str) -> tuple[str, list[str]]:
+        custom: dict[str, Any] = self._given.get("custom") or {}
+        if custom.get(name) is None:
+            _nothing_given(f"{_CUSTOM}{name}", f"custom/{name}")
+        known = self._service.fields
+        ((kind, value),) = known.keys(known.read({name: custom[name]}, self._tx.actor))
+        return kind, [value]
 
     def _external_keys(self) -> list[str]:
         ids: dict[str, str | None] = self._given.get("external_ids") or {}
@@ -118,9 +136,14 @@ class Upsert:
     async def _into(
         self, kind: str, values: Sequence[str], external: Mapping[str, str] | None = None
     ) -> Upserted:
-        await self._records.lock_keys(kind, values)
-        current = await self._find(kind, values)
+        known = self._records.holders(kind, values)
+        if known is None:
+            await self._records.lock_keys(kind, values)
+        current = await self._find(kind, values, known)
         if current is None and self._expected.version is None and not self._expected.exists:
+            if known is not None:
+                # One of many, which are tried again if somebody else has created the same.
+                return await self._create(external or {})
             try:
                 # A part of its own: somebody may create the same without an upsert meanwhile.
                 async with self._tx.atomic():
@@ -131,9 +154,11 @@ class Upsert:
                     raise
         return await self._update(current)
 
-    async def _find(self, kind: str, values: Sequence[str]) -> Any:
-        found = await self._records.by_keys(kind, values)
-        ids = sorted({id for of_value in found.values() for id in of_value})
+    async def _find(self, kind: str, values: Sequence[str], known: list[UUID] | None = None) -> Any:
+        ids = known
+        if ids is None:
+            found = await self._records.by_keys(kind, values)
+            ids = sorted({id for of_value in found.values() for id in of_value})
         if len(ids) > 1:
             shown = await self._records.rows(ids[:_SHOWN_CANDIDATES])
             raise Ambiguous(
@@ -145,7 +170,7 @@ class Upsert:
 
     async def _create(self, external: Mapping[str, str]) -> Upserted:
         given = {name: value for name, value in self._given.items() if value is not None}
-        for name in ("custom", "external_ids"):
+        for name in {"custom", "external_ids", *merged_in(self._service.create_shape)}:
             inner: dict[str, Any] = given.get(name) or {}
             given[name] = {k: v for k, v in inner.items() if v is not None}
         given["external_ids"] |= external
@@ -156,7 +181,8 @@ class Upsert:
         if current is None:
             raise Stale("There is no such record.", code="missing")
         if self._expected.exists is False:
-            current_row = msgspec.to_builtins(self._service.shown_of(current))
+            shown = await self._service.told(self._service.shown_of(current))
+            current_row = msgspec.to_builtins(shown)
             raise Stale("There is such a record already.", details={"current": current_row})
         before = current.version
         data = _checked(self._service.update_shape, self._changeable(current))
@@ -171,11 +197,31 @@ class Upsert:
         faults = [
             Fault("immutable", "cannot be changed any more", pointer=f"/{name}")
             for name in fixed
-            if self._given[name] != getattr(current, name)
+            # What is no column is only said at the beginning.
+            if self._given[name] != getattr(current, name, None)
         ]
         if faults:
             raise Invalid("A field cannot be changed any more.", faults=faults)
         return {name: value for name, value in self._given.items() if name in allowed}
+
+
+def check_known(service: Any, match: str | None) -> None:
+    """That records of a collection are found by this look-up; raises `Invalid`, `Forbidden`."""
+    lookups = service.records.listing.lookups
+    if match is not None and match.startswith(_CUSTOM):
+        field = service.fields.get(match.removeprefix(_CUSTOM))
+        known = field is not None and field.unique
+        if field is not None and known:
+            try:
+                need_sight(field, service.tx.actor)
+            except Forbidden as error:
+                raise error.elsewhere(parameter="match") from None
+    else:
+        known = match == EXTERNAL or match in lookups
+    if not known:
+        named = ", ".join(sorted([EXTERNAL, *lookups, f"{_CUSTOM}<a unique field>"]))
+        message = f"Records of this kind are matched by: {named}."
+        raise Invalid.parameter("match", "required" if match is None else "unknown_match", message)
 
 
 def none_such(entity: str, external: External) -> NotFound:

@@ -2,7 +2,8 @@
 
 from typing import Any, get_args
 
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, text
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, column, text
+from sqlalchemy.dialects.postgresql import ExcludeConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from crm_api.kit.db.base import KeyText
@@ -13,6 +14,12 @@ class Named:
 
     name: Mapped[str] = mapped_column(KeyText)
     sort_name: Mapped[str] = mapped_column(KeyText)
+
+
+class Translated:
+    """What it is called in other languages than the organization's, by BCP 47 tag."""
+
+    names: Mapped[dict[str, Any]]
 
 
 class Described:
@@ -51,6 +58,18 @@ def referring(table: str, column: str, *, optional: bool = False) -> Index:
         column,
         postgresql_where=text(f"{column} IS NOT NULL") if optional else None,
     )
+
+
+def alone(table: str, *columns: str) -> tuple[ExcludeConstraint, CheckConstraint]:
+    """No two living rows have these values on one day, from `valid_from` to `valid_to`."""
+    same: list[tuple[Any, str]] = [(column(name), "=") for name in ("organization_id", *columns)]
+    return ExcludeConstraint(
+        *same,
+        (text("daterange(valid_from, valid_to, '[]')"), "&&"),
+        name=f"ex_{table}_overlap",
+        using="gist",
+        where=text("deleted_at IS NULL"),
+    ), CheckConstraint("valid_to >= valid_from", name="ends_after_start")
 
 
 def _short(column: str) -> str:

@@ -1,7 +1,8 @@
 """The connection pool, and the organization that each connection is bound to."""
 
 import time
-from collections.abc import Awaitable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -9,20 +10,26 @@ import msgspec
 from sqlalchemy import event
 from sqlalchemy.engine import make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DisconnectionError, SQLAlchemyError
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import PoolProxiedConnection
 
-from crm_api.kit.db.failures import translate
+from crm_api.kit.db.catalogues import Catalogues
+from crm_api.kit.db.failures import is_lost, translate
 from crm_api.kit.db.json import decode, encode
+from crm_api.kit.db.memory import Memory
 from crm_api.kit.errors import Unavailable
+from crm_api.kit.outbound.addresses import Reach
+from crm_api.kit.secrets import Keyring
 
 APP_ROLE = "crm_app"
 WORKER_ROLE = "crm_worker"
 LIFETIME_S = 1800
 """How long a connection is used before another takes its place."""
 T = TypeVar("T")
+Tell = Callable[[str, UUID], Awaitable[None]]
+_SET = "SELECT set_config($1, $2, true)"
 BIND = "SELECT set_config('app.organization_id', $1, $2)"
 
 
@@ -48,21 +55,20 @@ class Database:
         url: str,
         *,
         signing_key: bytes,
+        secrets: Keyring | None = None,
         role: str | None = APP_ROLE,
         pool_size: int = 10,
         timeout_s: float = 5.0,
         pooler: bool = False,
+        reach: Reach | None = None,
     ) -> None:
         self.pooler = pooler
+        self.reach = reach or Reach()
+        """What requests to others may reach, for whoever stores where to."""
         self.signing_key = signing_key
-        settings = {
-            "application_name": "crm-api",
-            "timezone": "UTC",
-            "statement_timeout": f"{int(timeout_s * 1000)}",
-            "lock_timeout": f"{int(min(timeout_s, 2) * 1000)}",
-            "idle_in_transaction_session_timeout": "10000",
-            "jit": "off",
-        }
+        self.secrets = secrets or Keyring([])
+        self.memory = Memory()
+        settings = _server_settings(timeout_s)
         if role is not None:
             settings["role"] = role
         connect: dict[str, Any] = {"server_settings": settings, "timeout": 5}
@@ -84,8 +90,16 @@ class Database:
         )
         event.listen(self.engine.sync_engine, "connect", _raw_json)
         event.listen(self.engine.sync_engine, "checkout", _refuse_closed)
+        self.tell: Tell = _tell_nobody
+        """Tells every process that what it remembers of an organization has changed.
+
+        At best effort: whoever remembers something forgets it within a second by itself.
+        """
+        self.news: Callable[[UUID], None] = _no_news
+        """Tells every process that something happened in an organization; at best effort."""
         self._at_hand: list[PoolProxiedConnection] = []
         self._waiting = 0
+        self.catalogues = Catalogues(self.fetch)
 
     async def close(self) -> None:
         """Close every connection."""
@@ -123,8 +137,12 @@ class Database:
             return await taking
         except PoolTimeout as error:
             raise Unavailable("All database connections are busy.", code="busy") from error
-        except (SQLAlchemyError, OSError) as error:
-            raise translate(error) from error
+        except Exception as error:
+            # Also the driver's own errors: of a new connection nobody wraps them.
+            known = translate(error)
+            if known is error:
+                raise
+            raise known from error
         finally:
             self._waiting -= 1
 
@@ -135,6 +153,32 @@ class Database:
     async def fetch(self, organization_id: UUID, sql: str, args: Sequence[Any]) -> list[Any]:
         """Rows of one statement in autocommit, bound to an organization."""
         return await self._rows(organization_id, sql, args)
+
+    @asynccontextmanager
+    async def transaction(self, **bound: str) -> AsyncGenerator[Any]:
+        """The driver in a transaction of no organization, with `app` settings bound to it.
+
+        For the rows that belong to the installation: `ddl.protect_by` says which setting opens
+        which of them.
+        """
+        connection = await self.connect()
+        try:
+            driver = (await connection.get_raw_connection()).driver_connection
+            assert driver is not None
+            async with driver.transaction():
+                for name, value in bound.items():
+                    await driver.fetchval(_SET, f"app.{name}", value)
+                yield driver
+        except Exception as error:
+            known = translate(error)
+            if known is error:
+                raise
+            raise known from error
+        except BaseException:
+            await connection.invalidate()
+            raise
+        finally:
+            await connection.close()
 
     async def _rows(self, organization_id: UUID | None, sql: str, args: Sequence[Any]) -> list[Any]:
         pooled = await self.checkout()
@@ -148,6 +192,8 @@ class Database:
                 await _bind(pooled, organization_id)
             return await driver.fetch(sql, *args)
         except Exception as error:
+            if is_lost(error):
+                pooled.invalidate()
             raise translate(error) from error
         except BaseException:
             # Cancelled in the middle of a statement: nobody knows the connection's state.
@@ -155,6 +201,25 @@ class Database:
             raise
         finally:
             self.keep(pooled)
+
+
+def _server_settings(timeout_s: float) -> dict[str, str]:
+    return {
+        "application_name": "crm-api",
+        "timezone": "UTC",
+        "statement_timeout": f"{int(timeout_s * 1000)}",
+        "lock_timeout": f"{int(min(timeout_s, 2) * 1000)}",
+        "idle_in_transaction_session_timeout": "10000",
+        "jit": "off",
+    }
+
+
+def _no_news(_organization_id: UUID) -> None:
+    pass
+
+
+async def _tell_nobody(_topic: str, _organization_id: UUID) -> None:
+    pass
 
 
 def _json(value: Any) -> str:

@@ -6,6 +6,7 @@ from alembic import op
 from sqlalchemy import text
 
 APP, WORKER, DEFINER = "crm_app", "crm_worker", "crm_definer"
+ROTATOR = "crm_rotator"
 _OWN = "(SELECT nullif(current_setting('app.organization_id', true), '')::uuid)"
 
 
@@ -15,19 +16,24 @@ def create_roles() -> None:
     Roles belong to the whole cluster, so another database may have made them already.
     """
     for role in (APP, WORKER, DEFINER):
-        op.execute(
-            f"""
-            DO $$ BEGIN
-              IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{role}') THEN
-                CREATE ROLE {role} NOLOGIN NOSUPERUSER NOBYPASSRLS;
-              END IF;
-            EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
-            END $$
-            """
-        )
-        op.execute(f"GRANT {role} TO CURRENT_USER")
-        op.execute(f"GRANT USAGE ON SCHEMA public TO {role}")
+        create_role(role)
     op.execute(f"GRANT {APP} TO {WORKER}")
+
+
+def create_role(role: str) -> None:
+    """One role that nobody logs in as, unless another database has made it already."""
+    op.execute(
+        f"""
+        DO $$ BEGIN
+          IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{role}') THEN
+            CREATE ROLE {role} NOLOGIN NOSUPERUSER NOBYPASSRLS;
+          END IF;
+        EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
+        END $$
+        """
+    )
+    op.execute(f"GRANT {role} TO CURRENT_USER")
+    op.execute(f"GRANT USAGE ON SCHEMA public TO {role}")
 
 
 def protect(
@@ -45,10 +51,34 @@ def protect(
     )
 
 
+def protect_by(setting: str, table: str, *columns: str, rights: str) -> None:
+    """Let the application see and touch only the rows that a transaction names.
+
+    For tables of the whole installation: `Database.transaction` binds the setting, and a row is
+    open where one of these text columns has its value.
+    """
+    named = f"(SELECT current_setting('app.{setting}', true))"
+    own = " OR ".join(f"{column} = {named}" for column in columns)
+    op.execute(f'GRANT {rights} ON "{table}" TO {APP}')
+    op.execute(f'ALTER TABLE "{table}" ENABLE ROW LEVEL SECURITY')
+    op.execute(f'ALTER TABLE "{table}" FORCE ROW LEVEL SECURITY')
+    op.execute(f'CREATE POLICY named ON "{table}" USING ({own}) WITH CHECK ({own})')
+
+
 def see_all(table: str, role: str, rights: str) -> None:
     """Let a role work across organizations on one table."""
     op.execute(f'GRANT {rights} ON "{table}" TO {role}')
     op.execute(f'CREATE POLICY {role} ON "{table}" TO {role} USING (true) WITH CHECK (true)')
+
+
+def count_records(table: str) -> None:
+    """Have the records of a table count towards the quota of their organization (ADR-0027)."""
+    for trigger, event, rows in (("count", "INSERT", "NEW"), ("uncount", "DELETE", "OLD")):
+        op.execute(
+            f"CREATE TRIGGER {trigger}_records AFTER {event} ON {table} "
+            f"REFERENCING {rows} TABLE AS touched "
+            "FOR EACH STATEMENT EXECUTE FUNCTION crm_count_records()"
+        )
 
 
 def definer_function(
@@ -59,15 +89,16 @@ def definer_function(
     to: str = APP,
     language: str = "sql",
     settings: Mapping[str, str] | None = None,
+    changes: bool = False,
 ) -> None:
     """A function that may look past row-level security; it must name the tenant itself.
 
     `SECURITY DEFINER` with a fixed search path, owned by a role that can do nothing else.
     """
-    name = signature.partition("(")[0]
+    name, kind = signature.partition("(")[0], "VOLATILE" if changes else "STABLE"
     further = "".join(f"SET {key} = {value} " for key, value in (settings or {}).items())
     op.execute(
-        f"CREATE FUNCTION {signature} RETURNS {returns} LANGUAGE {language} STABLE "
+        f"CREATE FUNCTION {signature} RETURNS {returns} LANGUAGE {language} {kind} "
         f"SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp {further}AS $$ {body} $$"
     )
     op.execute(f"GRANT CREATE ON SCHEMA public TO {DEFINER}")

@@ -3,15 +3,17 @@
 import re
 from typing import Any
 
+from asyncpg import InternalClientError  # pyright: ignore[reportMissingTypeStubs]
+
 from crm_api.kit.errors import (
     Blocked,
     Conflict,
     CrmError,
+    CustomValueTaken,
     Duplicate,
     ExternalIdTaken,
     Fault,
     Invalid,
-    Stale,
     Unavailable,
 )
 
@@ -25,14 +27,23 @@ def translate(error: BaseException) -> BaseException:
     cause = _driver_error(error)
     state = getattr(cause, "sqlstate", None)
     if state is None:
-        if type(error).__name__ == "StaleDataError":
-            return Stale("The record was changed by somebody else.")
         if isinstance(cause, ConnectionError | TimeoutError | OSError):
             return Unavailable("The database cannot be reached.")
-        if type(cause).__module__.startswith("asyncpg") and "connection" in str(cause).lower():
+        if is_lost(cause):
             return Unavailable("The database connection was lost.")
         return error
     return _by_state(state, cause) or error
+
+
+def is_lost(error: BaseException) -> bool:
+    """Whether the driver says that a connection is of no more use.
+
+    Between PostgreSQL's word that it ends a connection and the end of it, the driver has but an
+    error about its own states.
+    """
+    if isinstance(error, InternalClientError):
+        return "cannot switch to state" in str(error)
+    return type(error).__module__.startswith("asyncpg") and "connection" in str(error).lower()
 
 
 def _driver_error(error: BaseException) -> BaseException:
@@ -41,14 +52,8 @@ def _driver_error(error: BaseException) -> BaseException:
     return getattr(adapted, "__cause__", None) or adapted or error
 
 
-def _by_state(state: str, cause: Any) -> CrmError | None:
-    if state == "23505":
-        return _duplicate(cause)
-    if state == "23503":
-        return _reference(cause)
-    if state == "23P01":
-        return Conflict("The value overlaps another one.", code="overlap")
-    if state in {
+_REFUSED = frozenset(
+    {
         "22000",
         "23514",
         "22001",
@@ -59,17 +64,53 @@ def _by_state(state: str, cause: Any) -> CrmError | None:
         "22P02",
         "22P05",
         "23502",
-    }:
+    }
+)
+
+
+_CROSSED = ("Two changes crossed each other; try again.", "conflict_retry")
+_LATER = {
+    "40001": _CROSSED,
+    "40P01": _CROSSED,
+    "55P03": ("The record is locked by another change; try again.", "locked"),
+    "57014": ("The statement took too long.", "timeout"),
+}
+
+
+def _by_state(state: str, cause: Any) -> CrmError | None:
+    if state == "23505":
+        return _duplicate(cause)
+    if state == "23503":
+        return _reference(cause)
+    if state == "CRMQU":
+        return _over_quota(cause)
+    if state == "23P01":
+        return Duplicate("The value overlaps another one.", code="overlap")
+    if state in _REFUSED:
+        if getattr(cause, "constraint_name", None) == "last_admin":
+            return Blocked("Somebody must be left who may do everything.", code="last_admin")
         return refused_value()
-    if state in {"40001", "40P01"}:
-        return Unavailable("Two changes crossed each other; try again.", code="conflict_retry")
-    if state == "55P03":
-        return Unavailable("The record is locked by another change; try again.", code="locked")
-    if state == "57014":
-        return Unavailable("The statement took too long.", code="timeout")
+    if state in _LATER:
+        message, code = _LATER[state]
+        return Unavailable(message, code=code)
     if state[:2] in {"08", "53", "57"}:
         return Unavailable("The database cannot take the request now.")
     return None
+
+
+def _over_quota(cause: Any) -> CrmError:
+    """What a trigger says: the name of the quota, and what it is."""
+    return over_quota(cause.message, int(cause.detail))
+
+
+def over_quota(name: str, most: int) -> Conflict:
+    """The error for what a quota does not allow."""
+    words = name.replace("_", " ")
+    return Conflict(
+        f"The organization may have no more than {most} {words}.",
+        code="quota_exceeded",
+        details={"quota": name, "limit": most},
+    )
 
 
 def refused_value() -> Invalid:
@@ -97,6 +138,8 @@ def _columns(cause: Any) -> list[str]:
 def _duplicate(cause: Any) -> CrmError:
     if getattr(cause, "constraint_name", None) == "uq_record_keys_external":
         return ExternalIdTaken()
+    if getattr(cause, "constraint_name", None) == "uq_record_keys_custom":
+        return CustomValueTaken()
     return Duplicate(
         "A record with this value exists.",
         faults=[Fault("duplicate", "must be unique", pointer=f"/{n}") for n in _columns(cause)],

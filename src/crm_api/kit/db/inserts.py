@@ -30,6 +30,8 @@ class InsertPlan:
         assert isinstance(table, Table)
         self.columns = [c for c in table.columns if _is_written(c)]
         self.table = table.name
+        self.describes = "record_id" in table.primary_key.columns
+        """Whether its rows hang on a record that they help to find."""
         defaults = [c for c in self.columns if c.default is not None]
         self.constants = {c.key: c.default.arg for c in defaults if not c.default.is_callable}  # pyright: ignore[reportOptionalMemberAccess]
         self.makers = {c.key: c.default.arg for c in defaults if c.default.is_callable}  # pyright: ignore[reportOptionalMemberAccess]
@@ -88,7 +90,7 @@ def statement(models: tuple[type[Base], ...]) -> str:
         plan = plan_of(model)
         names = ", ".join(f'"{c.name}"' for c in plan.columns)
         picks = ", ".join(f'r."{c.name}"{_cast(c)}' for c in plan.columns)
-        kinds = ", ".join(f'"{c.name}" {_sent_as(c)}' for c in plan.columns)
+        kinds = ", ".join(f'"{c.name}" {sent_as(c)}' for c in plan.columns)
         parts.append(
             f'w{number} AS (INSERT INTO "{plan.table}" ({names}) SELECT {picks} '  # noqa: S608
             f"FROM json_to_recordset(${number + 1}::text::json) AS r({kinds}))"
@@ -100,7 +102,8 @@ def _cast(column: Column[Any]) -> str:
     return "::tsvector" if isinstance(column.type, TSVECTOR) else ""
 
 
-def _sent_as(column: Column[Any]) -> str:
+def sent_as(column: Column[Any]) -> str:
+    """The name of the type as which a column's values are sent."""
     if isinstance(column.type, TSVECTOR):
         return "text"
     kind: Any = column.type.impl if isinstance(column.type, TypeDecorator) else column.type

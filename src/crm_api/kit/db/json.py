@@ -15,3 +15,8 @@ def encode(value: Any) -> bytes:
 def decode(value: msgspec.Raw | bytes | str) -> Any:
     """Plain Python values."""
     return msgspec.json.decode(value)
+
+
+def parsed(value: Any) -> Any:
+    """A column of a row, JSON as plain Python values."""
+    return decode(value) if isinstance(value, msgspec.Raw) else value

@@ -10,35 +10,37 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import asdict
+from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from sqlalchemy import Executable, Result, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
-from crm_api.kit import clock
+from crm_api.kit import clock, traces
 from crm_api.kit.actor import Actor
-from crm_api.kit.db import copies, inserts
-from crm_api.kit.db.base import Base
+from crm_api.kit.custom.catalogue import Catalogue
+from crm_api.kit.db.base import Base, TenantRow
+from crm_api.kit.db.catalogues import Learned
 from crm_api.kit.db.database import Database
+from crm_api.kit.db.events import event_row
 from crm_api.kit.db.failures import translate
-from crm_api.kit.db.tables import EventRow, JobRow, RecordKey
-from crm_api.kit.errors import ExternalIdTaken, Unavailable
+from crm_api.kit.db.holders import name_holder
+from crm_api.kit.db.kept import Kept
+from crm_api.kit.db.queued import job_row
+from crm_api.kit.db.readings import Readings
+from crm_api.kit.db.settling import settle
+from crm_api.kit.db.tables import EventRow, JobRow
+from crm_api.kit.errors import KeyTaken, Unavailable
 from crm_api.kit.ids import new_id
 from crm_api.kit.messages import Message
 
-_HOLDER = (
-    "SELECT record_id FROM record_keys WHERE organization_id = $1 AND entity = $2 "
-    "AND kind = 'external' AND value = $3"
+# Who it is, too: what the database itself writes down names them (`crm_erase`).
+_BIND = text(
+    "SELECT set_config('app.organization_id', :organization, true), "
+    "set_config('app.actor', :actor, true)"
 )
-_BIND = text("SELECT set_config('app.organization_id', :organization, true)")
-
-
-class _Rehearsed(Exception):
-    """A rehearsal has come to its end."""
 
 
 class Tx:
@@ -57,23 +59,37 @@ class Tx:
         cause_id: UUID | None = None,
         read_only: bool = False,
         dry_run: bool = False,
+        allow_duplicates: bool = False,
+        subject: str | None = None,
     ) -> None:
-        self.database = database
-        self.actor = actor
-        self.request_id = request_id
-        self.cause_id = cause_id
-        self.read_only = read_only
-        self.dry_run = dry_run
+        self.database, self.learned = database, Learned(database.catalogues, actor)
+        self.request_id, self.cause_id, self.subject = request_id, cause_id, subject
+        self.read_only, self.dry_run, self.allow_duplicates = read_only, dry_run, allow_duplicates
+        self.trace = traces.CURRENT.get()
+        self.links: list[tuple[str, str]] = []
+        """What the answer points at: the relation (RFC 8288) and the path."""
         self.now: datetime = clock.now()
-        self.statements = 0
+        self.statements = self.told = 0
+        """How much was asked, and how many events there are of what was done and not undone."""
+        self.confidential = False
+        """Set by a use case whose answer holds a secret that must not be stored."""
         self.jobs: list[UUID] = []
-        self._rows: dict[type[Base], list[dict[str, Any]]] = {}
-        self._keys: Sequence[Mapping[str, Any]] = ()
+        self.stale: set[str] = set()  # what every process asks again about after the commit
         self._connection: AsyncConnection | None = None
         self._session: AsyncSession | None = None
-        self._lock = asyncio.Lock()
-        self._bounded = False
-        self._broken = False
+        self._kept, self._lock = Kept(), asyncio.Lock()
+        self.bounded = self._broken = False
+        self.readings = Readings()
+
+    @property
+    def actor(self) -> Actor:
+        """Who asks, and what is closed to everybody of the organization."""
+        return self.learned.actor
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The custom fields and switches of the organization, as they were at the beginning."""
+        return self.learned.catalogue
 
     @property
     def organization_id(self) -> UUID:
@@ -84,7 +100,19 @@ class Tx:
 
     def insert(self, model: type[Base], values: Mapping[str, Any]) -> None:
         """Keep a new row back until the next flush; the organization is filled in."""
-        self._rows.setdefault(model, []).append(dict(values))
+        self._kept.insert(model, values)
+
+    def describes(self, record_id: UUID) -> bool:
+        """Whether new rows are kept back by which this record is found."""
+        return self._kept.describes(record_id)
+
+    def remove(self, model: type[Base], **which: Any) -> None:
+        """Keep the removal of the rows with these values back; it leaves before new rows do."""
+        self._kept.remove(model, which)
+
+    def change(self, row: TenantRow, values: Mapping[str, Any]) -> None:
+        """Set columns of a loaded row, and keep that back until the next flush."""
+        self._kept.change(row, values)
 
     def record(
         self,
@@ -101,43 +129,22 @@ class Tx:
         `data` holds the values after (all of them at creation, else those that changed),
         `previous` the values before.
         """
-        self.insert(
-            EventRow,
-            {
-                "id": new_id(),
-                "type": type,
-                "entity": entity,
-                "record_id": record_id,
-                "version": version,
-                "data": data,
-                "previous": previous,
-                "actor_kind": self.actor.kind,
-                "actor_id": self.actor.id,
-                "request_id": self.request_id,
-                "cause_id": self.cause_id,
-                "occurred_at": self.now,
-            },
-        )
+        self.told += 1
+        self.learned.touch(entity, record_id, is_new=version == 1)
+        row = event_row(self, type, entity, record_id, version, data, previous)
+        self.insert(EventRow, row)
 
     def enqueue(
-        self, message: Message, *, run_at: datetime | None = None, dedupe_key: str | None = None
+        self,
+        message: Message,
+        *,
+        run_at: datetime | None = None,
+        dedupe_key: str | None = None,
+        job_id: UUID | None = None,
     ) -> UUID:
         """Have work done after the commit; it happens if and only if this commits."""
-        job_id = new_id()
-        self.insert(
-            JobRow,
-            {
-                "id": job_id,
-                "kind": message.kind,
-                "args": message.args(),
-                "max_attempts": message.max_attempts,
-                "run_at": run_at or self.now,
-                "dedupe_key": dedupe_key,
-                "actor": asdict(self.actor) | {"scopes": sorted(self.actor.scopes)},
-                "created_by": self.actor.id,
-                "created_at": self.now,
-            },
-        )
+        job_id = job_id or new_id()
+        self.insert(JobRow, job_row(self, job_id, message, run_at, dedupe_key))
         if run_at is None:
             self.jobs.append(job_id)
         return job_id
@@ -151,11 +158,20 @@ class Tx:
         finally:
             self.cause_id = before
 
+    @property
+    def mark(self) -> int:
+        """A place for `untouched_since`."""
+        return self._kept.writes
+
+    def untouched_since(self, mark: int) -> bool:
+        """Whether nothing was written since, so that there is nothing to undo."""
+        return self._kept.writes == mark and not self._broken
+
     def forget(self, ids: Collection[UUID]) -> None:
         """Have some loaded records be read again: a statement has changed them behind the ORM."""
         if self._session is not None:
             for record in list(self._session.identity_map.values()):
-                if getattr(record, "id", None) in ids:
+                if vars(record).get("id") in ids:  # what has expired has no value there
                     self._session.expire(record)
 
     @property
@@ -165,26 +181,31 @@ class Tx:
 
     def kept(self, model: type[Base]) -> Sequence[Mapping[str, Any]]:
         """The new rows of a table that are still kept back."""
-        return self._rows.get(model, ())
+        return self._kept.new(model)
 
     # Asking
 
     async def session(self) -> AsyncSession:
         """The ORM session, in a transaction that begins here; only within `unit_of_work`."""
         if self._session is None:
-            if not self._bounded:
+            if not self.bounded:
                 raise RuntimeError("This read has no end at which a transaction could be closed.")
             try:
                 self._connection = await self.database.connect()
                 await self._connection.begin()
                 if self.read_only:
                     await self._connection.execute(text("SET TRANSACTION READ ONLY"))
-                await self._connection.execute(_BIND, {"organization": str(self.organization_id)})
+                bound = {"organization": str(self.organization_id), "actor": str(self.actor)}
+                await self._connection.execute(_BIND, bound)
             except Exception as error:
                 raise translate(error) from error
             self.statements += 1
             self._session = AsyncSession(
-                bind=self._connection, expire_on_commit=False, autoflush=False
+                bind=self._connection,
+                expire_on_commit=False,
+                autoflush=False,
+                # Savepoints are made here alone.
+                join_transaction_mode="rollback_only",
             )
         return self._session
 
@@ -209,15 +230,16 @@ class Tx:
             self.statements += 1
             if self._connection is None:
                 return await self.database.fetch(self.organization_id, sql, args)
-            return await self._in_transaction(sql, args)
+            return await self._driven(lambda driver: driver.fetch(sql, *args))
 
     async def write(self, sql: str, *args: Any) -> list[Any]:
         """Rows of one changing statement, inside the transaction, which begins here if need be."""
         async with self._lock:
+            self._kept.writes += 1
             await self.session()
             await self._send_all()
             self.statements += 1
-            return await self._in_transaction(sql, args)
+            return await self._driven(lambda driver: driver.fetch(sql, *args))
 
     async def flush(self) -> None:
         """Send what was kept back; a constraint that is broken speaks here."""
@@ -225,26 +247,8 @@ class Tx:
             await self._send_all()
 
     async def _send_all(self) -> None:
-        """New rows first: what is changed may refer to them."""
-        await self._send_rows()
-        if self._session is not None and self._session.dirty:
-            try:
-                await self._session.flush()
-            except Exception as error:
-                self._broken = True
-                raise translate(error) from error
-
-    async def _send_rows(self) -> None:
-        if not self._rows:
-            return
-        self.statements += 1
-        if self._are_many():
-            await self._driven(copies.send, self._take_rows(), self.organization_id)
-        else:
-            await self._in_transaction(*self._take_statement())
-
-    async def _in_transaction(self, sql: str, args: Sequence[Any]) -> list[Any]:
-        return await self._driven(lambda driver: driver.fetch(sql, *args))
+        if self._kept:
+            self.statements += await self._driven(self._kept.send, self.organization_id)
 
     async def _driven(self, work: Callable[..., Awaitable[Any]], *args: Any) -> Any:
         await self.session()
@@ -256,20 +260,6 @@ class Tx:
             self._broken = True
             raise translate(error) from error
 
-    def _are_many(self) -> bool:
-        return sum(map(len, self._rows.values())) >= copies.ENOUGH
-
-    def _take_rows(self) -> dict[type[Base], list[dict[str, Any]]]:
-        rows, self._rows = self._rows, {}
-        self._keys = rows.get(RecordKey, ())
-        return rows
-
-    def _take_statement(self) -> tuple[str, list[Any]]:
-        rows = self._take_rows()
-        models = tuple(sorted(rows, key=lambda model: model.__tablename__))
-        args = [inserts.encoded(model, rows[model], self.organization_id) for model in models]
-        return inserts.statement(models), args
-
     @asynccontextmanager
     async def atomic(self, *, alone: bool = False) -> AsyncIterator[None]:
         """A part that happens wholly or not at all, whatever becomes of the rest.
@@ -277,7 +267,8 @@ class Tx:
         `alone` says that there is no rest, so that its rows may still leave with the commit.
         """
         await self.flush()
-        jobs = len(self.jobs)
+        jobs, links = len(self.jobs), len(self.links)
+        learned, told = self.learned.state, self.told
         if self._connection is None:
             try:
                 yield
@@ -285,6 +276,7 @@ class Tx:
                     # A constraint must speak here, not in the part that comes after.
                     await self.flush()
             except BaseException as error:
+                self.learned.state = learned
                 await self.abandon()
                 await self.explain(error)
                 raise
@@ -294,8 +286,10 @@ class Tx:
             yield
             await self.flush()
         except BaseException as error:
-            self._rows.clear()
-            del self.jobs[jobs:]
+            self._kept.clear()
+            self.learned.state = learned
+            del self.jobs[jobs:], self.links[links:]
+            self.told = told
             if self._session is not None:
                 self._session.expire_all()
             await savepoint.rollback()
@@ -304,20 +298,12 @@ class Tx:
             raise
         await savepoint.commit()
 
-    @asynccontextmanager
-    async def rehearsal(self) -> AsyncIterator[None]:
-        """A part that is checked as if it happened, and is undone."""
-        with suppress(_Rehearsed):
-            async with self.atomic():
-                yield
-                await self.flush()
-                raise _Rehearsed
-
     # The beginning and the end
 
-    def begin(self) -> None:
+    async def begin(self) -> None:
         """Allow a transaction; called by `unit_of_work` alone, which also ends it."""
-        self._bounded = True
+        await self.learned.learn()
+        self.bounded = True
 
     async def finish(self) -> None:
         """Commit; called by `unit_of_work` alone."""
@@ -325,8 +311,10 @@ class Tx:
             await self.flush()
             await self.abandon()
             return
-        if self._connection is None and self._rows and not self._are_many():
-            sql, args = self._take_statement()
+        await settle(self)
+        alone = self._kept.alone(self.organization_id) if self._connection is None else None
+        if alone is not None:
+            sql, args = alone
             self.statements += 1
             await self.database.fetch(self.organization_id, sql, args)
             return
@@ -344,8 +332,10 @@ class Tx:
 
     async def abandon(self) -> None:
         """Undo everything."""
-        self._rows.clear()
+        self._kept.clear()
         self.jobs.clear()
+        self.links.clear()
+        self.told = 0
         self._broken = False
         if self._connection is not None:
             try:
@@ -356,43 +346,47 @@ class Tx:
                 await self._close()
 
     async def explain(self, error: BaseException) -> None:
-        """Name the record that stands in the way; PostgreSQL keeps it back under row security.
+        """Name the record in the way, after the rollback: before it nothing is answered.
 
-        After the rollback: a failed transaction answers nothing more.
+        Not to those who may not see all there is.
         """
-        if isinstance(error, ExternalIdTaken) and "record_id" not in error.details:
-            for key in [key for key in self._keys if key["kind"] == "external"]:
-                found = await self.fetch(_HOLDER, self.organization_id, key["entity"], key["value"])
-                if found and found[0][0] != key["record_id"]:
-                    error.held_by(found[0][0], key["value"].partition(":")[0])
-                    return
+        if isinstance(error, KeyTaken) and (self.actor.access is None or self.actor.access.full):
+            await name_holder(self.fetch, self.organization_id, error, self._kept.keys)
 
     async def _close(self) -> None:
-        session, self._session = self._session, None
-        connection, self._connection = self._connection, None
+        session, connection = self._session, self._connection
+        self._session = self._connection = None
         if session is not None:
             await session.close()
         if connection is not None:
             await connection.close()
 
 
+T = TypeVar("T", bound=Tx)
 Ring = Callable[[UUID, Sequence[UUID]], Awaitable[None]]
 
 
 @asynccontextmanager
-async def unit_of_work(tx: Tx, ring: Ring | None = None) -> AsyncIterator[Tx]:
-    """Commit at the end of the block, roll back on any exception.
-
-    `ring` is told the ids of the jobs that were written, after the commit and at best effort.
-    """
-    tx.begin()
+async def unit_of_work(tx: T, ring: Ring | None = None) -> AsyncIterator[T]:
+    """Commit at the end of the block, roll back on any exception; then `ring` is told of jobs."""
+    await tx.begin()
     try:
         yield tx
         jobs = list(tx.jobs)
         await tx.finish()
     except BaseException as error:
         await asyncio.shield(tx.abandon())
+        if tx.readings:
+            await tx.readings.tell(tx)
         await tx.explain(error)
         raise
-    if ring is not None and jobs and not tx.dry_run:
-        await ring(tx.organization_id, jobs)
+    if not tx.dry_run:
+        tx.learned.publish()
+        if tx.told:
+            tx.database.news(tx.organization_id)
+        if ring is not None and jobs:
+            await ring(tx.organization_id, jobs)
+        for topic in tx.stale:
+            await tx.database.tell(topic, tx.organization_id)
+    if tx.readings:
+        await tx.readings.tell(tx)

@@ -1,6 +1,9 @@
 """What every resolver gets: the transaction, and loaders that batch."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -13,12 +16,25 @@ from crm_api.kit.db.tx import Tx
 from crm_api.kit.query.selection import PageQuery
 
 
+@dataclass(frozen=True, slots=True)
+class Live:
+    """The credential of a socket as it is at any moment, and a bell for what happens."""
+
+    tx: Callable[[], Awaitable[Tx]]
+    """A new transaction; raises `Unauthenticated` when the credential has ended."""
+    listening: Callable[[UUID], AbstractContextManager[asyncio.Event]]
+
+
 class Context:
     """One per request."""
 
     def __init__(self, tx: Tx, document: DocumentNode) -> None:
         self.tx = tx
         self.document = document
+        self.live: Live | None = None
+        """What subscriptions need; only where there is a socket."""
+        self.refused = False
+        """Whether a change was refused as a whole and told so as data, not as an error."""
         self._loaders: dict[Any, DataLoader[UUID, Any]] = {}
 
     def rows(self, service: type[CrudService[Any]]) -> DataLoader[UUID, Any]:

@@ -2,7 +2,8 @@
 
 A field without fields of its own costs nothing, `totalCount` costs 10, every other field costs one
 and what its fields cost. What a connection lists counts once per record of the page that is asked
-for (`first`), whether so many are found or not. A change costs 10 more. Fragments count each time
+for (`first`), whether so many are found or not; what a change of many lists, once per item that it
+is given. A change costs 10 more. Fragments count each time
 they are spread; what `@skip` and `@include` leave out does not count.
 """
 
@@ -20,6 +21,7 @@ from graphql import (
     GraphQLSchema,
     InlineFragmentNode,
     IntValueNode,
+    ListValueNode,
     OperationDefinitionNode,
     OperationType,
     SelectionNode,
@@ -30,11 +32,14 @@ from graphql import (
     is_list_type,
 )
 
+from crm_api.kit.crud.bulk import MOST
 from crm_api.kit.graphql.selecting import chosen
 from crm_api.kit.query.page import MAX_LIMIT
 
 TOTAL = 10
 MUTATION = 10
+SIZES = ("first", "inputs", "operations")
+"""The arguments that say how many records there may be."""
 _Parent = GraphQLObjectType | GraphQLInterfaceType
 
 
@@ -51,6 +56,11 @@ def cost_of(
     if operation.operation is OperationType.MUTATION:
         counted += MUTATION * len(operation.selection_set.selections)
     return counted
+
+
+def size_of(value: Any) -> Any:
+    """How many records a value of such an argument stands for, as far as that can be told."""
+    return len(cast("list[Any]", value)) if isinstance(value, list) else value
 
 
 @dataclass
@@ -88,17 +98,21 @@ class _Counter:
 
     def _page(self, found: GraphQLField, node: FieldNode) -> int:
         """How many records each list directly below may have."""
-        if "first" not in found.args:
+        name = next((name for name in SIZES if name in found.args), None)
+        if name is None:
             return 1
-        asked = found.args["first"].default_value
+        asked = found.args[name].default_value
         for argument in node.arguments or ():
-            if argument.name.value == "first":
+            if argument.name.value == name:
                 value = argument.value
                 if isinstance(value, IntValueNode):
                     asked = int(value.value)
+                elif isinstance(value, ListValueNode):
+                    asked = len(value.values)
                 elif isinstance(value, VariableNode):
-                    asked = self.variables.get(value.name.value, asked)
-        return min(max(asked, 1), MAX_LIMIT) if isinstance(asked, int) else MAX_LIMIT
+                    asked = size_of(self.variables.get(value.name.value, asked))
+        most = MAX_LIMIT if name == "first" else MOST
+        return min(max(asked, 1), most) if isinstance(asked, int) else most
 
     def _of_fragment(self, name: str, rows: int) -> int:
         key = name, rows

@@ -20,7 +20,7 @@ from graphql import (
     parse,
 )
 
-from crm_api.kit.graphql.cost import cost_of
+from crm_api.kit.graphql.cost import SIZES, cost_of, size_of
 
 T = TypeVar("T")
 _MOST_ERRORS = 50
@@ -100,7 +100,7 @@ class Operation:
     def cost(self, variables: VariableValues) -> int:
         """What it costs with these variables."""
         coerced = variables.coerced
-        sizes = tuple(coerced.get(name) for name in self._sizes)
+        sizes = tuple(size_of(coerced.get(name)) for name in self._sizes)
         return self._costs.get(
             (self.variant(variables), sizes),
             lambda: cost_of(self.schema, self.node, self.fragments, coerced),
@@ -180,7 +180,7 @@ class Documents:
 
 
 def _steering(document: DocumentNode) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The variables of directives, and those of page sizes."""
+    """The variables of directives, and those that tell how many records there may be."""
     switches: dict[str, None] = {}
     sizes: dict[str, None] = {}
     left: list[Node] = [document]
@@ -188,7 +188,7 @@ def _steering(document: DocumentNode) -> tuple[tuple[str, ...], tuple[str, ...]]
         node = left.pop()
         if isinstance(node, DirectiveNode):
             _note(node.arguments or (), switches)
-        elif isinstance(node, ArgumentNode) and node.name.value == "first":
+        elif isinstance(node, ArgumentNode) and node.name.value in SIZES:
             _note([node], sizes)
         left += _below(node)
     return tuple(switches), tuple(sizes)

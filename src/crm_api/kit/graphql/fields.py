@@ -1,8 +1,9 @@
 """The fields of a plain collection: one, a connection, and its mutations."""
 
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Optional
+from typing import Any, Optional, TypeVar
 from uuid import UUID
 
 import strawberry
@@ -10,9 +11,10 @@ import strawberry
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.crud.upserts import EXTERNAL, Expected, External, Upserted
 from crm_api.kit.errors import Merged, NotFound
+from crm_api.kit.graphql.bulk import bulk_fields
 from crm_api.kit.graphql.context import GraphInfo
 from crm_api.kit.graphql.filters import where_of
-from crm_api.kit.graphql.mutations import mutation, shape_given
+from crm_api.kit.graphql.mutations import Insistent, mutation, shape_given
 from crm_api.kit.graphql.reads import READS, Many, One
 from crm_api.kit.graphql.relations import (
     asked,
@@ -20,12 +22,14 @@ from crm_api.kit.graphql.relations import (
     changes_of,
     connected,
     connection_of,
-    pascal,
 )
 from crm_api.kit.graphql.types import input_from
+from crm_api.kit.query.changes import Changes
 from crm_api.kit.query.moments import moment_of
 from crm_api.kit.query.page import MAX_LIMIT
-from crm_api.kit.schema import Create, Name, Schema, Source, Update, upsert_of
+from crm_api.kit.schema import Create, Name, Schema, Source, Update, pascal
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -63,17 +67,19 @@ class Collection:
         )
 
     def mutation(self) -> type:
-        """Create, update, delete, restore and, where it may be, upsert."""
+        """Create, update, delete, restore, purge and, where it may be, upsert."""
         single = pascal(self.single)
         fields = {
             f"create_{self.single}": self._create(self.service.create_shape),
             f"update_{self.single}": self._update(self.service.update_shape),
             f"delete_{self.single}": self._delete(),
             f"restore_{self.single}": self._restore(),
+            f"purge_{self.single}": self._purge(),
         }
         if self.service.upserts:
             fields[f"upsert_{self.single}"] = self._upsert()
             fields[f"upsert_{self.single}_by_external_id"] = self._upsert_external()
+        fields |= bulk_fields(self.service, self.node, self.made)
         return strawberry.type(type(f"{single}Mutation", (), fields))
 
     @cached_property
@@ -107,13 +113,10 @@ class Collection:
         service, node = self.service, self.node
 
         async def resolver(info: GraphInfo, source: str, external_id: str) -> Any:
-            external = _external(source, external_id)
-            try:
-                return await service(info.context.tx).get(
-                    await service(info.context.tx).id_of(external)
-                )
-            except NotFound:
-                return None
+            external = external_of(source, external_id)
+            own = service(info.context.tx)
+            id = await found_or_none(own.id_of(external))
+            return None if id is None else await found_or_none(own.get(id))
 
         resolver.__annotations__["return"] = Optional[node]  # noqa: UP045
         description = f"The {self.single} with this id in another system, or null."
@@ -157,18 +160,18 @@ class Collection:
 
         async def resolver(info: GraphInfo, first: int = 50, after: str | None = None) -> Any:
             found = await service(info.context.tx).changes(after, min(max(first, 1), MAX_LIMIT))
-            return {
-                "nodes": found.data,
-                "removed": found.removed,
-                "next_cursor": found.next_cursor,
-                "more": found.more,
-            }
+            return followed(found)
 
         resolver.__annotations__["return"] = changes_of(self.single, self.node)
         description = (
             f"The sync feed of {self.plural}: without `after` all there is, then what has changed."
         )
         return strawberry.field(resolver=resolver, description=description)
+
+    def _writing(self, resolver: Any, description: str) -> Any:
+        """A mutation that writes a record; where duplicates may be refused, one can insist."""
+        extensions = [Insistent()] if self.service.matched else []
+        return mutation(resolver, description=description, extensions=extensions)
 
     def _create(self, shape: type[Create]) -> Any:
         service = self.service
@@ -179,7 +182,7 @@ class Collection:
         resolver.__annotations__.update(
             input=input_from(shape), **{"return": self.made or self.node}
         )
-        return mutation(resolver, description=f"Create a {self.single}.")
+        return self._writing(resolver, f"Create a {self.single}.")
 
     def _update(self, shape: type[Update]) -> Any:
         service = self.service
@@ -193,7 +196,7 @@ class Collection:
             )
 
         resolver.__annotations__.update(input=input_from(shape), **{"return": self.node})
-        return mutation(resolver, description=f"Change a {self.single}.")
+        return self._writing(resolver, f"Change a {self.single}.")
 
     def _delete(self) -> Any:
         service = self.service
@@ -204,6 +207,16 @@ class Collection:
 
         return mutation(resolver, description=f"Put a {self.single} in the bin; returns its id.")
 
+    def _purge(self) -> Any:
+        service = self.service
+
+        async def resolver(info: GraphInfo, id: UUID, expected_version: int | None = None) -> UUID:
+            await service(info.context.tx).purge(id, expected_version=expected_version)
+            return id
+
+        description = f"Destroy a {self.single} for good, with its parts; returns its id."
+        return mutation(resolver, description=description)
+
     def _restore(self) -> Any:
         service = self.service
 
@@ -211,10 +224,10 @@ class Collection:
             return await service(info.context.tx).restore(id)
 
         resolver.__annotations__["return"] = self.node
-        return mutation(resolver, description=f"Take a {self.single} out of the bin.")
+        return self._writing(resolver, f"Take a {self.single} out of the bin.")
 
     def _upsert(self) -> Any:
-        service, shape = self.service, self._upsert_shape
+        service, shape = self.service, self.service.upsert_shape()
 
         async def resolver(
             info: GraphInfo, match: str, input: Any, expected_version: int | None = None
@@ -226,10 +239,10 @@ class Collection:
         kinds = ", ".join(sorted([EXTERNAL, *service.repository.listing.lookups]))
         resolver.__annotations__.update(input=input_from(shape), **{"return": self._upserted_type})
         description = f"Create a {self.single}, or change the one of the same {kinds} (`match`)."
-        return mutation(resolver, description=description)
+        return self._writing(resolver, description)
 
     def _upsert_external(self) -> Any:
-        service, shape = self.service, self._upsert_shape
+        service, shape = self.service, self.service.upsert_shape()
 
         async def resolver(
             info: GraphInfo,
@@ -238,18 +251,14 @@ class Collection:
             input: Any,
             expected_version: int | None = None,
         ) -> Any:
-            external, expected = _external(source, external_id), Expected(expected_version)
+            external, expected = external_of(source, external_id), Expected(expected_version)
             data = shape_given(shape, input)
             done = await service(info.context.tx).upsert_external(external, data, expected)
             return self._upserted(done)
 
         resolver.__annotations__.update(input=input_from(shape), **{"return": self._upserted_type})
         description = f"Create a {self.single}, or change the one with this id in another system."
-        return mutation(resolver, description=description)
-
-    @property
-    def _upsert_shape(self) -> type[Update]:
-        return upsert_of(f"{pascal(self.single)}Upsert", self.service.create_shape)
+        return self._writing(resolver, description)
 
     @cached_property
     def _upserted_type(self) -> type:
@@ -267,6 +276,25 @@ class _Named(Schema):
     external_id: Name
 
 
-def _external(source: str, id: str) -> External:
+def external_of(source: str, id: str) -> External:
+    """An id in another system, checked."""
     given = shape_given(_Named, {"source": source, "external_id": id})
     return External(given.source, given.external_id)
+
+
+async def found_or_none(found: Awaitable[T]) -> T | None:
+    """What is looked for, or None where it is not there."""
+    try:
+        return await found
+    except NotFound:
+        return None
+
+
+def followed(found: Changes) -> dict[str, Any]:
+    """A stretch of the sync feed as its type has it."""
+    return {
+        "nodes": found.data,
+        "removed": found.removed,
+        "next_cursor": found.next_cursor,
+        "more": found.more,
+    }

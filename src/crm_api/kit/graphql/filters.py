@@ -3,14 +3,17 @@
 from typing import Annotated, Any, Optional, cast
 
 import strawberry
+from strawberry.scalars import JSON
 
 from crm_api.kit.query.filters import OPERATORS, QUANTIFIERS
 from crm_api.kit.query.listing import Kind, Listing
+from crm_api.kit.schema import pascal
 
 _VALUES: dict[Kind, Any] = {
     "text": str,
     "uuid": str,
     "integer": int,
+    "number": str,
     "amount": str,
     "boolean": bool,
     "instant": str,
@@ -18,6 +21,8 @@ _VALUES: dict[Kind, Any] = {
     "tags": str,
     "keys": str,
 }
+# One schema serves every organization, whose custom fields differ.
+_CUSTOM = 'Custom fields by name, each with its operators: `{tier: {eq: "gold"}}`.'
 _operators: dict[str, type] = {}
 _where: dict[str, type] = {}
 
@@ -42,7 +47,7 @@ def operators_of(kind: Kind) -> type:
 
 def where_of(listing: Listing) -> type:
     """The input type of a collection's filter."""
-    name = f"{_pascal(listing.entity)}Where"
+    name = f"{pascal(listing.entity)}Where"
     if name in _where:
         return _where[name]
     itself = Annotated[name, strawberry.lazy(__name__)]
@@ -57,6 +62,8 @@ def where_of(listing: Listing) -> type:
     for key, known in listing.fields.items():
         annotations[key] = Optional[operators_of(known.kind)]  # noqa: UP045
         fields[key] = strawberry.field(default=strawberry.UNSET)
+    annotations["custom"] = Optional[JSON]  # noqa: UP045
+    fields["custom"] = strawberry.field(default=strawberry.UNSET, description=_CUSTOM)
     made = type(name, (), fields)
     _where[name] = made
     globals()[name] = made
@@ -74,11 +81,11 @@ def where_of(listing: Listing) -> type:
 
 
 def _quantified(listing: Listing) -> type:
-    name = f"{_pascal(listing.entity)}Quantifier"
+    name = f"{pascal(listing.entity)}Quantifier"
     if name not in _where:
-        where = f"{_pascal(listing.entity)}Where"
+        where = f"{pascal(listing.entity)}Where"
         target = Annotated[where, strawberry.lazy(__name__)]
-        count = f"{_pascal(listing.entity)}Count"
+        count = f"{pascal(listing.entity)}Count"
         counted: dict[str, Any] = {"where": Optional[target]}  # noqa: UP045
         for operator in ("eq", "ne", "gt", "gte", "lt", "lte"):
             counted[operator] = Optional[int]  # noqa: UP045
@@ -114,7 +121,3 @@ def filter_of(given: Any) -> Any:
 def _camel(name: str) -> str:
     head, *rest = name.split("_")
     return head + "".join(word.capitalize() for word in rest)
-
-
-def _pascal(name: str) -> str:
-    return "".join(word.capitalize() for word in name.split("_"))

@@ -1,6 +1,6 @@
 """Mutations: each happens wholly or not at all, and can be rehearsed."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
@@ -12,6 +12,7 @@ from strawberry.extensions.field_extension import FieldExtension
 from strawberry.types.arguments import StrawberryArgument
 from strawberry.types.field import StrawberryField
 
+from crm_api.kit.db.rehearsal import rehearsal
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.faults import invalid_body
 from crm_api.kit.graphql.context import GraphInfo
@@ -51,22 +52,60 @@ class Atomic(FieldExtension):
             return await next_(source, info, **kwargs)
 
 
+class Insistent(FieldExtension):
+    """Lets a mutation store what the policy for duplicates would refuse."""
+
+    def apply(self, field: StrawberryField) -> None:
+        """Give the mutation its argument."""
+        allowed = StrawberryArgument(
+            python_name="allow_duplicates",
+            graphql_name=None,
+            type_annotation=StrawberryAnnotation(bool),
+            description="Store it even where the policy blocks duplicates.",
+            default=False,
+        )
+        field.arguments = [*field.arguments, allowed]
+
+    # By place only: a mutation may have an argument of the name `source`.
+    async def resolve_async(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self,
+        next_: Callable[..., Awaitable[Any]],
+        source: Any,
+        info: GraphInfo,
+        /,
+        *,
+        allow_duplicates: bool = False,
+        **kwargs: Any,
+    ) -> Any:
+        """The resolver's answer."""
+        info.context.tx.allow_duplicates = allow_duplicates
+        return await next_(source, info, **kwargs)
+
+
 def _part(tx: Tx, info: GraphInfo, *, dry_run: bool) -> AbstractAsyncContextManager[None]:
     if dry_run:
-        return tx.rehearsal()
+        return rehearsal(tx)
     roots = info.operation.selection_set.selections
     return tx.atomic(alone=len(roots) == 1 and isinstance(roots[0], FieldNode))
 
 
-def mutation(resolver: Callable[..., Any] | None = None, **options: Any) -> Any:
+def mutation(
+    resolver: Callable[..., Any] | None = None,
+    *,
+    extensions: Sequence[FieldExtension] = (),
+    **options: Any,
+) -> Any:
     """A mutation of the schema; the only way to declare one."""
-    made = strawberry.mutation(extensions=[Atomic()], **options)
+    made = strawberry.mutation(extensions=[*extensions, Atomic()], **options)
     return made if resolver is None else made(resolver)
 
 
-def shape_given(shape: type[BaseModel], given: Any) -> Any:
-    """The REST shape of an input, validated by the same rules; raises `Invalid`."""
+def shape_given(shape: type[BaseModel], given: Any, pointer: str = "") -> Any:
+    """The REST shape of an input, validated by the same rules; raises `Invalid`.
+
+    `pointer` is where in the request the input stands.
+    """
     try:
         return shape.model_validate(values_of(given))
     except ValidationError as error:
-        raise invalid_body(error.errors(include_url=False)) from None
+        raise invalid_body(error.errors(include_url=False)).under(pointer) from None

@@ -7,6 +7,7 @@ from uuid import UUID
 import strawberry
 from graphql import FieldNode, FragmentSpreadNode, InlineFragmentNode
 
+from crm_api.kit.crud.collections import service_type
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.graphql.context import GraphInfo
@@ -17,7 +18,7 @@ from crm_api.kit.query.filters import Filter, parse
 from crm_api.kit.query.listing import Listing
 from crm_api.kit.query.page import MAX_LIMIT, Page
 from crm_api.kit.query.selection import PageQuery, Selection
-from crm_api.kit.schema import TombstoneOut
+from crm_api.kit.schema import TombstoneOut, pascal
 
 
 @strawberry.type
@@ -73,7 +74,7 @@ def asked(
     wanted = filter_of(where) if where else None
     return PageQuery(
         selection=selection or Selection(listing.shown),
-        filter=parse(wanted, listing, tx.actor, tx.now) if wanted else Filter(),
+        filter=parse(wanted, listing, tx) if wanted else Filter(),
         sort=",".join(snake(key) for key in order_by or ()) or None,
         limit=min(max(first, 1), MAX_LIMIT),
         cursor=after,
@@ -120,12 +121,15 @@ def asks_total(info: GraphInfo) -> bool:
 
 
 def related(service: type[CrudService[Any]], name: str, node: Any) -> Any:
-    """A to-one relation, loaded for all rows at once; `service` is that of the related records."""
-    local = f"{name}_id"
+    """A to-one relation of `service`'s records, loaded for all rows at once."""
+    relation = service.repository.listing.related[name]
 
     async def resolver(info: GraphInfo, root: strawberry.Parent[Any]) -> Any:
-        id = getattr(root, local)
-        return None if id is None else await info.context.rows(service).load(id)
+        id = getattr(root, relation.local.key)
+        if id is None:
+            return None
+        target = service_type(info.context.tx, relation.target().entity)
+        return await info.context.rows(target).load(id)
 
     resolver.__annotations__["return"] = Optional[node]  # noqa: UP045
     return strawberry.field(resolver=resolver, metadata={READS: Related(name)})
@@ -162,11 +166,6 @@ def related_many(service: type[CrudService[Any]], name: str, connection: Any) ->
     return strawberry.field(
         resolver=resolver, description=description, metadata={READS: Related(name)}
     )
-
-
-def pascal(name: str) -> str:
-    """`api_key` as `ApiKey`."""
-    return "".join(word.capitalize() for word in name.split("_"))
 
 
 def snake(name: str) -> str:

@@ -9,6 +9,7 @@ from uuid import UUID
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.query.cursor import context_of, seal, unseal
 from crm_api.kit.query.listing import Listing
+from crm_api.kit.query.visibility import among, sight_of
 
 SCANNED = 5_000
 """How many events of any collection one page looks at, so that each costs about the same."""
@@ -40,7 +41,7 @@ _GONE = """
 
 @dataclass(frozen=True)
 class Tombstone:
-    """A record that is in the bin or gone, or whose id leads to another one."""
+    """A record that is in the bin, gone or out of sight, or whose id leads to another one."""
 
     id: UUID
     deleted_at: datetime
@@ -114,12 +115,29 @@ async def tombstones(
     if not ids:
         return []
     sql = _GONE.format(table=listing.model.__tablename__)
+    rows = await tx.fetch(sql, tx.organization_id, list(ids))
+    targets = [row["target_id"] for row in rows if row["target_id"] is not None]
+    visible = await among(tx, listing, sight_of(tx.actor, listing), targets)
     return [
-        # What is gone for good, or is there again by now, has only its last event.
-        Tombstone(row["id"], row["deleted_at"] or times[row["id"]], row["target_id"])
-        for row in await tx.fetch(sql, tx.organization_id, list(ids))
+        # What is gone for good or out of sight, or is there again by now, has only its last event.
+        Tombstone(
+            row["id"],
+            row["deleted_at"] or times[row["id"]],
+            row["target_id"] if row["target_id"] in visible else None,
+        )
+        for row in rows
     ]
 
 
 def _context(tx: Tx, listing: Listing) -> bytes:
-    return context_of(tx.organization_id, "changes", listing.entity)
+    return context_of(tx.organization_id, "changes", listing.entity, *_reach(tx, listing))
+
+
+def _reach(tx: Tx, listing: Listing) -> list[Any]:
+    """Whose records are seen: where that changes, a follower begins anew."""
+    sight, access = sight_of(tx.actor, listing), tx.actor.access
+    if access is None or sight.level == "all":
+        return []
+    rules = tx.catalogue.rules.get(listing.entity, ())
+    mine = [[rule.id, rule.version] for rule in rules if rule.principal_id in access.principals]
+    return [sight.level, sorted(access.owners(sight.level)), sorted(access.principals), mine]

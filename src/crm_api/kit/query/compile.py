@@ -8,8 +8,10 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Integer,
+    Numeric,
     Select,
     Text,
+    Uuid,
     and_,
     bindparam,
     cast,
@@ -23,22 +25,26 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import aliased
 
-from crm_api.kit.db.tables import RecordKey
+from crm_api.kit.custom.fields import NUMBERS
+from crm_api.kit.db.tables import CustomValue, RecordKey
+from crm_api.kit.money import ExactType
+from crm_api.kit.query import custom
 from crm_api.kit.query.filters import Shape
 from crm_api.kit.query.listing import Field, Listing, Relation
-
-ORGANIZATION = bindparam("organization")
+from crm_api.kit.query.targets import target_of
+from crm_api.kit.query.visibility import ORGANIZATION, Sight, living, seen
 
 
 class Binds:
     """Hands out bind parameters in the order in which the shape asks for values."""
 
-    def __init__(self) -> None:
+    def __init__(self, prefix: str = "v") -> None:
+        self.prefix = prefix
         self.count = 0
 
     def next(self, type_: Any, *, many: bool = False) -> ColumnElement[Any]:
         """The next value for a column of this type, or an array of such."""
-        name = f"v{self.count}"
+        name = f"{self.prefix}{self.count}"
         self.count += 1
         # A value has no collation of its own, and may be larger than its column.
         plain = Text() if isinstance(type_, Text) else type_
@@ -59,35 +65,48 @@ def condition(shape: Shape, listing: Listing, row: Any, binds: Binds) -> ColumnE
         return or_(*parts)
     if kind == "not":
         return condition(shape[1], listing, row, binds).is_not(True)
+    if kind in {"custom", "rollup", "refer"}:
+        return _CUSTOM[kind](shape, listing, row, binds)
     if kind == "test":
         return _test(listing.fields[shape[1]], shape[2], listing, row, binds)
     return _related(shape, listing, row, binds)
 
 
 def _related(shape: Shape, listing: Listing, row: Any, binds: Binds) -> ColumnElement[bool]:
-    kind, name, *rest = shape
+    kind, name, sight, *rest = shape
     relation = listing.related[name]
     target = relation.target()
     other = aliased(target.model)
+
+    def joined(query: Select[Any]) -> Select[Any]:
+        return _joined(query, relation, row, other, sight)
+
     if kind == "count":
         inner, operator = rest
         # The values of `where` come before the bound: the reader stores them in this order.
         chosen = true() if inner is None else condition(inner, target, other, binds)
-        counted = _joined(select(func.count()), relation, row, other).where(chosen)
+        counted = joined(select(func.count())).where(chosen)
         return _compare(operator, counted.scalar_subquery(), binds, BigInteger())
     matched = condition(rest[0], target, other, binds)
     if kind == "every":
-        return not_(exists(_joined(select(1), relation, row, other).where(matched.is_not(True))))
-    found = exists(_joined(select(1), relation, row, other).where(matched))
+        return not_(exists(joined(select(1)).where(matched.is_not(True))))
+    found = exists(joined(select(1)).where(matched))
     return not_(found) if kind == "none" else found
 
 
-def _joined(query: Select[Any], relation: Relation, row: Any, other: Any) -> Select[Any]:
+def _joined(
+    query: Select[Any], relation: Relation, row: Any, other: Any, sight: Sight
+) -> Select[Any]:
     local = getattr(row, relation.local.key)
     remote = getattr(other, relation.remote.key)
-    return query.select_from(other).where(
-        other.organization_id == ORGANIZATION, remote == local, other.deleted_at.is_(None)
-    )
+    target = relation.target()
+    return query.select_from(other).where(*_reached(target, other, sight), remote == local)
+
+
+def _reached(target: Listing, other: Any, sight: Sight) -> list[ColumnElement[bool]]:
+    """The conditions on a record that another one leads to: it is there, and it is seen."""
+    visible = seen(target, other, sight)
+    return [*living(target, other), *(() if visible is None else (visible,))]
 
 
 def _test(
@@ -107,6 +126,109 @@ def _test(
     if operator == "not_null":
         return column.is_not(None)
     return _compare(operator, column, binds, column.type)
+
+
+def _custom(shape: Shape, listing: Listing, row: Any, binds: Binds) -> ColumnElement[bool]:
+    del listing
+    _, kind, how, operator = shape
+    if how == "index":
+        query, column = custom.indexed(binds.next(Uuid()), kind, ORGANIZATION)
+        operator = "eq" if operator == "has" else operator
+        return row.id.in_(query.where(_compare(operator, column, binds, column.type)))
+    name = binds.next(Text())
+    if operator in {"is_null", "not_null"}:
+        present = custom.part(row, name)
+        return present.is_(None) if operator == "is_null" else present.is_not(None)
+    if kind == "tags":
+        return custom.part(row, name).op("@>", is_comparison=True)(
+            func.jsonb_build_array(binds.next(Text()))
+        )
+    column = custom.currency(row, name) if kind == "currency" else custom.value(row, name, kind)
+    return _compare(operator, column, binds, column.type)
+
+
+def _referring(shape: Shape, listing: Listing, row: Any, binds: Binds) -> ColumnElement[bool]:
+    """What a relation field refers to fits a filter."""
+    del listing
+    _, entity, sight, inner = shape
+    target = _target(entity)
+    other, entry = aliased(target.model), aliased(CustomValue)
+    query = select(1).select_from(other, entry)
+    link = (
+        entry.organization_id == ORGANIZATION,
+        entry.record_id == row.id,
+        entry.field_id == binds.next(Uuid()),
+        other.id == entry.reference,
+    )
+    return exists(
+        query.where(*link, *_reached(target, other, sight), condition(inner, target, other, binds))
+    )
+
+
+def _rolled(shape: Shape, listing: Listing, row: Any, binds: Binds) -> ColumnElement[bool]:
+    _, core, operator = shape
+    total = rollup(core, listing, row, binds)
+    if operator in {"is_null", "not_null"}:
+        return total.is_(None) if operator == "is_null" else total.is_not(None)
+    return _compare(operator, total, binds, total.type)
+
+
+_CUSTOM: dict[str, Callable[[Shape, Listing, Any, Binds], ColumnElement[bool]]] = {
+    "custom": _custom,
+    "refer": _referring,
+    "rollup": _rolled,
+}
+
+
+def rollup(core: Shape, listing: Listing, row: Any, binds: Binds) -> ColumnElement[Any]:
+    """What the records that belong to `row` come to, as custom fields compare: text or a number."""
+    how, name, sight, function, source, inner = core
+    if how == "reverse":
+        target, entry = _target(name), aliased(CustomValue)
+        other = aliased(target.model)
+        query = select(1).select_from(other, entry)
+        query = query.where(
+            entry.organization_id == ORGANIZATION,
+            entry.field_id == binds.next(Uuid()),
+            entry.reference == row.id,
+            other.id == entry.record_id,
+            *_reached(target, other, sight),
+        )
+    else:
+        relation = listing.related[name]
+        target = relation.target()
+        other = aliased(target.model)
+        query = _joined(select(1), relation, row, other, sight)
+    total = _total(function, source, other, binds)
+    if inner is not None:
+        query = query.where(condition(inner, target, other, binds))
+    found = query.with_only_columns(total, maintain_column_froms=True).scalar_subquery()
+    return found if isinstance(total.type, Numeric) else found.collate("C")
+
+
+def _total(function: str, source: Shape | None, other: Any, binds: Binds) -> ColumnElement[Any]:
+    if source is None:
+        return cast(func.count(), Numeric())
+    place, name, kind = source
+    if place == "custom":
+        value = custom.value(other, binds.next(Text()), kind)
+    else:
+        value = getattr(other, name)
+        if isinstance(value.type, ExactType):
+            value = value.type.exact(value)
+        elif kind in NUMBERS:
+            value = cast(value, Numeric())
+    found = getattr(func, function)(value)
+    if kind not in NUMBERS:
+        return found if place == "custom" else custom.extreme_text(found, kind)
+    found = func.coalesce(found, 0) if function == "sum" else found
+    return func.round(found, 6, type_=Numeric())
+
+
+def _target(entity: str) -> Listing:
+    found = target_of(entity)
+    assert found is not None
+    return found
 
 
 def _keyed(

@@ -1,7 +1,7 @@
 """The words of a record as they are indexed: those of one organization and collection apart."""
 
 from base64 import urlsafe_b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from hashlib import md5
 from typing import Any, cast
@@ -21,14 +21,22 @@ def scope_of(organization_id: UUID, entity: str) -> str:
     return urlsafe_b64encode(digest[:3]).decode()
 
 
-def document_of(listing: Listing, organization_id: UUID, record: Mapping[str, Any]) -> str:
-    """A record's words as a tsvector; empty if it has none or is not searched."""
+def document_of(
+    listing: Listing, organization_id: UUID, record: Mapping[str, Any], further: Sequence[str] = ()
+) -> str:
+    """A record's words as a tsvector; empty if it has none or is not searched.
+
+    `further` are texts of its custom fields.
+    """
     searched = listing.search
     if searched is None:
         return ""
     words = index_words(
         [text for name in searched.names for text in texts_in(record.get(name))],
-        [text for name in searched.others for text in texts_in(record.get(name))],
+        [
+            *[text for name in searched.others for text in texts_in(record.get(name))],
+            *further,
+        ],
     )
     scope = scope_of(organization_id, listing.entity)
     return " ".join([f"'{scope}{word}'" for word in words])

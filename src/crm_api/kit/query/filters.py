@@ -1,16 +1,19 @@
 """The filter language: JSON in, a shape and its values out; every mistake has a pointer."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
-from decimal import Decimal, InvalidOperation
+from datetime import datetime
 from typing import Any
-from uuid import UUID
 
-from crm_api.kit.actor import Actor
-from crm_api.kit.errors import Fault, Invalid
+from crm_api.kit.actor import hidden_field
+from crm_api.kit.custom.catalogue import need_sight
+from crm_api.kit.custom.fields import INDEXED_OPERATORS, NUMBERS, CustomField, Rollup
+from crm_api.kit.db.tx import Tx
+from crm_api.kit.errors import Fault, Forbidden, Invalid
 from crm_api.kit.query.listing import Field, Listing, Relation
-from crm_api.kit.query.moments import day_of, instant_of
+from crm_api.kit.query.operands import READERS, CustomTest, compared
+from crm_api.kit.query.targets import target_of
+from crm_api.kit.query.visibility import sight_of
 from crm_api.kit.values.errors import BadValue
 
 MAX_DEPTH = 6
@@ -23,6 +26,7 @@ OPERATORS: dict[str, tuple[str, ...]] = {
     "text": (*COMPARED, "contains", "icontains", "starts_with", "ends_with"),
     "uuid": ("eq", "ne", "in", "nin", "is_null"),
     "integer": COMPARED,
+    "number": COMPARED,
     "amount": COMPARED,
     "boolean": ("eq", "ne", "is_null"),
     "instant": COMPARED,
@@ -34,8 +38,10 @@ QUANTIFIERS = ("some", "none", "every", "count")
 COUNTED = ("eq", "ne", "gt", "gte", "lt", "lte", "between")
 
 # A shape is a nested tuple without values, so that equal filters share one compiled statement:
-# ("and", (…)), ("or", (…)), ("not", …), ("test", field, operator), ("one", relation, …),
-# ("some" | "none" | "every", relation, …), ("count", relation, … | None, operator).
+# ("and", (…)), ("or", (…)), ("not", …), ("test", field, operator), ("one", relation, sight, …),
+# ("some" | "none" | "every", relation, sight, …), ("count", relation, sight, … | None, operator),
+# ("custom", kind, "json" | "index", operator): the first value is the field's name or id,
+# ("refer", entity, sight, …): the first value is the field's id, ("rollup", core, operator).
 Shape = tuple[Any, ...]
 _ALL: Shape = ("and", ())
 MY_TEAMS = "@my_teams"
@@ -61,29 +67,51 @@ class Filter:
         return Filter(shape, [*self.values, *other.values], [*self.said, *other.said])
 
 
-EVERYTHING = Filter()
-"""What lets all records pass."""
-
-
 def parse(
-    source: Any, listing: Listing, actor: Actor, now: datetime, *, lax: bool = False
+    source: Any, listing: Listing, tx: Tx, *, lax: bool = False, now: datetime | None = None
 ) -> Filter:
     """Read a filter; `lax` lets strings stand for numbers and booleans, as query strings must.
 
-    Raises `Invalid` with one fault, whose pointer starts at `/filter`.
+    `now` is the moment that `@now` means, if not the transaction's. Raises `Invalid` with one fault, whose pointer starts at `/filter`.
     """
-    reader = _Reader(actor, now, lax=lax)
+    reader = _Reader(tx, now or tx.now, lax=lax)
     shape = reader.node(source, listing, "/filter", 1)
     return Filter(shape, reader.values, reader.said)
 
 
+def rolled(
+    field: CustomField, listing: Listing, tx: Tx, at: str = "/rollup"
+) -> tuple[Shape, list[Any]]:
+    """What a rollup field computes: its core in shapes, and the values of that.
+
+    Raises `Invalid` where it is over something that is not there, `Forbidden` where the actor may
+    not read it.
+    """
+    reader = _Reader(tx, tx.now, lax=False)
+    core = reader.rolled(field, listing, at)
+    return core, reader.values
+
+
+def rolled_for(
+    parameter: str, field: CustomField, listing: Listing, tx: Tx
+) -> tuple[Shape, list[Any]]:
+    """The same for a parameter that names the field, which is then what errors are about."""
+    try:
+        return rolled(field, listing, tx)
+    except Forbidden as error:
+        raise error.elsewhere(parameter=parameter) from None
+    except Invalid as error:
+        raise Invalid.parameter(parameter, "broken_field", error.detail) from None
+
+
 class _Reader:
-    def __init__(self, actor: Actor, now: datetime, *, lax: bool) -> None:
-        self.actor, self.now, self.lax = actor, now, lax
+    def __init__(self, tx: Tx, now: datetime, *, lax: bool) -> None:
+        self.tx, self.actor, self.now, self.lax = tx, tx.actor, now, lax
         self.values: list[Any] = []
         self.said: list[Any] = []
         self.conditions = 0
         self.quantifiers = 0
+        self.rolling = False
 
     def node(self, source: Any, listing: Listing, at: str, depth: int) -> Shape:
         if depth > MAX_DEPTH:
@@ -104,9 +132,13 @@ class _Reader:
         relation = listing.related.get(key)
         if relation is not None:
             return self.relation(relation, value, at, depth)
+        if key == "custom":
+            return self.custom(value, listing, at, depth)
         known = listing.fields.get(key)
         if known is None:
             raise fault(at, "unknown_field", f"{listing.entity} has no field {_short(key)!r}.")
+        if key in self.actor.hidden(listing.entity):
+            raise hidden_field(key, at)
         return self.tests(known, value, at)
 
     def relation(self, relation: Relation, value: Any, at: str, depth: int) -> Shape:
@@ -114,7 +146,8 @@ class _Reader:
         # What may not be read may not be guessed by its effect on a list either.
         self.actor.require(f"{target.area}:read")
         if not relation.many:
-            return ("one", relation.name, self.node(value, target, at, depth + 1))
+            sight = sight_of(self.actor, target)
+            return ("one", relation.name, sight, self.node(value, target, at, depth + 1))
         if not isinstance(value, Mapping) or not value:
             raise fault(at, "missing_quantifier", "Say some, none, every or count.")
         parts: list[Shape] = []
@@ -129,7 +162,7 @@ class _Reader:
                 parts.append(self.count(relation, inner, here, depth))
             else:
                 node = self.node(inner, target, here, depth + 1)
-                parts.append((quantifier, relation.name, node))
+                parts.append((quantifier, relation.name, sight_of(self.actor, target), node))
         return parts[0] if len(parts) == 1 else ("and", tuple(parts))
 
     def count(self, relation: Relation, value: Any, at: str, depth: int) -> Shape:
@@ -147,7 +180,100 @@ class _Reader:
             raise fault(f"{at}/{_escape(operator)}", "unknown_operator", _allowed(COUNTED))
         counted = Field(relation.name, "integer", None, nullable=False)
         self.take(counted, operator, bound, f"{at}/{operator}")
-        return ("count", relation.name, inner, operator)
+        sight = sight_of(self.actor, relation.target())
+        return ("count", relation.name, sight, inner, operator)
+
+    def custom(self, value: Any, listing: Listing, at: str, depth: int) -> Shape:
+        if not isinstance(value, Mapping) or not value:
+            raise fault(at, "invalid_filter", "Say a custom field, with an operator.")
+        fields = self.tx.catalogue.of(listing.entity)
+        parts: list[Shape] = []
+        for name, inner in value.items():
+            here = f"{at}/{_escape(name)}"
+            field = fields.get(name)
+            if field is None:
+                message = f"{listing.entity} has no custom field {_short(name)!r}."
+                raise fault(here, "unknown_field", message)
+            try:
+                need_sight(field, self.actor)
+            except Forbidden as error:
+                raise error.elsewhere(pointer=here) from None
+            parts.append(self.custom_field(field, inner, here, listing, depth))
+        return parts[0] if len(parts) == 1 else ("and", tuple(parts))
+
+    def custom_field(
+        self, field: CustomField, value: Any, at: str, listing: Listing, depth: int
+    ) -> Shape:
+        asked: Mapping[str, Any] = value if isinstance(value, Mapping) else {}
+        if field.type == "relation" and asked and not asked.keys() <= set(OPERATORS["uuid"]):
+            target = self.target(field.relates_to or "", at)
+            self.keep(field.id, field.id)
+            node = self.node(value, target, at, depth + 1)
+            return ("refer", target.entity, sight_of(self.actor, target), node)
+        if field.type == "money" and "currency" in asked:
+            rest = {key: inner for key, inner in asked.items() if key != "currency"}
+            code = CustomTest(field, listing, "text", of="currency")
+            shape = self.tests(code, asked["currency"], f"{at}/currency")
+            if not rest:
+                return shape
+            return ("and", (shape, self.custom_field(field, rest, at, listing, depth)))
+        return self.tests(CustomTest(field, listing, field.kind), value, at)
+
+    def target(self, entity: str, at: str) -> Listing:
+        target = target_of(entity)
+        absent = target is not None and target.part and entity not in self.tx.catalogue.objects
+        if target is None or absent:
+            raise fault(at, "unknown_relation", f"There are no records of the kind {entity!r}.")
+        self.actor.require(f"{target.area}:read")
+        return target
+
+    def rolled(self, field: CustomField, listing: Listing, at: str) -> Shape:
+        rollup = field.rollup
+        assert rollup is not None
+        if self.rolling:
+            raise fault(at, "nested_rollup", "A rollup is not over rollups.")
+        entity, _, name = rollup.relation.partition(".")
+        relation = listing.related.get(entity)
+        if name:
+            target = self.target(entity, f"{at}/relation")
+            back = self.tx.catalogue.of(entity).get(name)
+            if back is None or back.relates_to != listing.entity:
+                message = f"{_short(rollup.relation)} does not lead here."
+                raise fault(f"{at}/relation", "unknown_relation", message)
+            need_sight(back, self.actor)
+            self.keep(back.id, back.id)
+            how = ("reverse", entity)
+        elif relation is not None and relation.many:
+            target = relation.target()
+            self.actor.require(f"{target.area}:read")
+            how = ("native", entity)
+        else:
+            message = f"{listing.entity} has no records under {_short(rollup.relation)!r}."
+            raise fault(f"{at}/relation", "unknown_relation", message)
+        source = None if rollup.function == "count" else self.summed(rollup, target, at)
+        self.rolling, lax, self.lax = True, self.lax, False
+        inner = self.node(rollup.filter, target, f"{at}/filter", 3) if rollup.filter else None
+        self.rolling, self.lax = False, lax
+        return (*how, sight_of(self.actor, target), rollup.function, source, inner)
+
+    def summed(self, rollup: Rollup, target: Listing, at: str) -> Shape:
+        """The field that a rollup is over."""
+        name = rollup.field or ""
+        wanted = set(NUMBERS) if rollup.function in {"sum", "avg"} else {*NUMBERS, "day", "instant"}
+        own = self.tx.catalogue.of(target.entity).get(name.removeprefix("custom."))
+        if name.startswith("custom.") and own is not None and own.kind in wanted and not own.rollup:
+            need_sight(own, self.actor)
+            self.keep(own.name, own.name)
+            return ("custom", "", own.kind)
+        known = target.fields.get(name)
+        if known is None or known.kind not in wanted:
+            message = (
+                f"{rollup.function} takes a field of {target.entity} that has numbers or dates."
+            )
+            raise fault(f"{at}/field", "unknown_field", message)
+        if name in self.actor.hidden(target.entity):
+            raise hidden_field(name, f"{at}/field")
+        return ("column", name, known.kind)
 
     def tests(self, known: Field, value: Any, at: str) -> Shape:
         if not isinstance(value, Mapping):
@@ -160,8 +286,29 @@ class _Reader:
             allowed = OPERATORS[known.kind]
             if operator not in allowed:
                 raise fault(here, "unknown_operator", _allowed(allowed))
-            parts.append(("test", known.name, self.take(known, operator, operand, here)))
+            parts.append(self.test(known, operator, operand, here))
         return parts[0] if len(parts) == 1 else ("and", tuple(parts))
+
+    def test(self, known: Field, operator: str, operand: Any, at: str) -> Shape:
+        if not isinstance(known, CustomTest):
+            return ("test", known.name, self.take(known, operator, operand, at))
+        if known.custom.rollup is not None:
+            core = self.rolled(known.custom, known.listing, at)
+            place = len(self.values)
+            taken = self.take(known, operator, operand, at)
+            self.values[place:] = [compared(v, known.kind, None) for v in self.values[place:]]
+            return ("rollup", core, taken)
+        place = len(self.values)
+        self.keep(known.name, known.name)
+        taken = self.take(known, operator, operand, at)
+        by_index = known.custom.index_ready and not known.of and taken in INDEXED_OPERATORS
+        scale = NUMBERS.get(known.kind) if by_index else None
+        self.values[place + 1 :] = [
+            compared(value, known.kind, scale) for value in self.values[place + 1 :]
+        ]
+        if by_index:
+            self.values[place] = known.custom.id
+        return ("custom", known.of or known.kind, "index" if by_index else "json", taken)
 
     def take(self, known: Field, operator: str, operand: Any, at: str) -> str:
         """Store an operator's values; returns the operator, which null may change."""
@@ -225,7 +372,7 @@ class _Reader:
 
     def value(self, known: Field, value: Any, at: str, operator: str = "eq") -> Any:
         try:
-            return _READERS[known.kind](self, known, value, operator)
+            return READERS[known.kind](self, known, value, operator)
         except BadValue as error:
             raise fault(at, error.code, str(error)) from None
         except (ValueError, TypeError, ArithmeticError) as error:
@@ -234,95 +381,6 @@ class _Reader:
 
 def _said(operand: Any, value: Any) -> Any:
     return operand if isinstance(operand, str) and operand.startswith("@") else value
-
-
-def _text(reader: _Reader, known: Field, value: Any, operator: str) -> str:
-    text = _string(value)
-    if known.choices and operator in {"eq", "ne"} and text not in known.choices:
-        raise ValueError(f"Not one of {', '.join(known.choices)}.")
-    patterns: dict[str, str] = {"contains": "%{}%", "icontains": "%{}%", "ends_with": "%{}"}
-    if operator in patterns:
-        text = text.lower() if operator == "icontains" else text
-        escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-        return patterns[operator].format(escaped)
-    return text
-
-
-def _uuid(reader: _Reader, known: Field, value: Any, operator: str) -> UUID:
-    if value == "@me":
-        if reader.actor.id is None:
-            raise ValueError("@me needs a user or key.")
-        return reader.actor.id
-    try:
-        return UUID(_string(value))
-    except ValueError:
-        raise ValueError("Not a UUID.") from None
-
-
-def _integer(reader: _Reader, known: Field, value: Any, operator: str) -> int:
-    if reader.lax and isinstance(value, str):
-        value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise ValueError("Not a whole number.")  # noqa: TRY004
-    if abs(value) > 2**62:
-        raise ValueError("Too large a number.")
-    return value
-
-
-def _amount(reader: _Reader, known: Field, value: Any, operator: str) -> Decimal:
-    if isinstance(value, float | bool):
-        raise ValueError("Money is a decimal string.")  # noqa: TRY004
-    try:
-        amount = Decimal(value)
-    except (InvalidOperation, TypeError):
-        raise ValueError("Not a decimal.") from None
-    if not amount.is_finite() or abs(amount) >= 10**14 or amount.as_tuple().exponent < -4:  # pyright: ignore[reportOperatorIssue]
-        raise ValueError("An amount has at most 14 digits and four decimals.")
-    return amount
-
-
-def _boolean(reader: _Reader, known: Field, value: Any, operator: str) -> bool:
-    if reader.lax and isinstance(value, str) and value in {"true", "false"}:
-        return value == "true"
-    if not isinstance(value, bool):
-        raise ValueError("Not a boolean.")  # noqa: TRY004
-    return value
-
-
-def _instant(reader: _Reader, known: Field, value: Any, operator: str) -> datetime:
-    return instant_of(_string(value), reader.now, reader.actor.time_zone)
-
-
-def _day(reader: _Reader, known: Field, value: Any, operator: str) -> date:
-    return day_of(_string(value), reader.now, reader.actor.time_zone)
-
-
-def _key(reader: _Reader, known: Field, value: Any, operator: str) -> str:
-    assert known.key is not None
-    return known.key.normalise(_string(value), reader.actor.country)
-
-
-_READERS: dict[str, Callable[[_Reader, Field, Any, str], Any]] = {
-    "text": _text,
-    "uuid": _uuid,
-    "integer": _integer,
-    "amount": _amount,
-    "boolean": _boolean,
-    "instant": _instant,
-    "day": _day,
-    "tags": _text,
-    "keys": _key,
-}
-
-
-def _string(value: Any) -> str:
-    if not isinstance(value, str):
-        raise ValueError("Not a string.")  # noqa: TRY004
-    if len(value) > 2_000:
-        raise ValueError("Too long a string.")
-    if "\x00" in value or any("\ud800" <= c <= "\udfff" for c in value):
-        raise ValueError("Not text that can be stored.")
-    return value
 
 
 def _allowed(operators: Sequence[str]) -> str:

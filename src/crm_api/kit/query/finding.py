@@ -1,17 +1,19 @@
 """What a search finds, as a condition on the rows of a list."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
+from uuid import UUID
 
 from sqlalchemy import (
     ARRAY,
     ColumnElement,
-    Integer,
     Text,
     Uuid,
     bindparam,
     cast,
     column,
+    false,
     func,
     literal_column,
     null,
@@ -20,14 +22,26 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import TSQUERY, array
 
+from crm_api.kit.actor import hidden_field
 from crm_api.kit.db.tables import SearchDocument
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Invalid
-from crm_api.kit.query.compile import ORGANIZATION
 from crm_api.kit.query.documents import scope_of
 from crm_api.kit.query.listing import Listing
-from crm_api.kit.query.search import NAME, Question, doubtful, hits, question_of, with_mistakes
+from crm_api.kit.query.search import (
+    FEW,
+    Hits,
+    Question,
+    any_hits,
+    doubtful,
+    hides,
+    hits,
+    near_hits,
+    question_of,
+    with_mistakes,
+)
 from crm_api.kit.query.selection import PageQuery
+from crm_api.kit.query.visibility import ALL, ORGANIZATION, Sight, among
 
 How = Literal["ids", "walk", "all"]
 """How a statement tells hits: by their ids, by looking at each row, by asking for all of them."""
@@ -53,16 +67,34 @@ async def find(tx: Tx, listing: Listing, query: PageQuery) -> Found | None:
     if query.search is None:
         return None
     question = asked(tx, listing, query)
-    known = await hits(tx, listing, question)
-    if doubtful([known]):
-        meant = await with_mistakes(tx, question)
-        if meant is not None:
-            known = await hits(tx, listing, meant)
-    values: dict[str, Any] = {"ids": known.exact}
+    sights = [(listing, query.sight)]
+    known = await within_sight(tx, sights, await any_hits(tx, listing, question))
+    if known.complete and len(known.found) < FEW:
+        # Now it matters what kind of hits they are.
+        known = await within_sight(tx, sights, await hits(tx, [listing], question))
+        meant = await with_mistakes(tx, question, known) if doubtful(known) else None
+        known = known if meant is None else await near_hits(tx, [listing], meant, known)
     if known.complete:
         return Found("ids", {"ids": [hit.id for hit in known.found]}, question.key)
-    values["words"] = question.any(scope_of(tx.organization_id, listing.entity))
-    return Found("walk", values, question.key)
+    words = question.any(scope_of(tx.organization_id, listing.entity))
+    return Found("walk", {"ids": [h.id for h in known.exact], "words": words}, question.key)
+
+
+async def within_sight(tx: Tx, sights: Sequence[tuple[Listing, Sight | None]], known: Hits) -> Hits:
+    """Hits without those that whoever asks does not see, if they are all there are.
+
+    What is thought of where little is found would else tell of what is out of sight.
+    """
+    if not known.complete:
+        return known
+    unseen: set[UUID] = set()
+    for listing, sight in sights:
+        ids = [hit.id for hit in known.found if hit.entity == listing.entity]
+        if sight is not None and sight != ALL and ids:
+            unseen |= {*ids} - await among(tx, listing, sight, ids)
+    if not unseen:
+        return known
+    return replace(known, found=[hit for hit in known.found if hit.id not in unseen])
 
 
 def asked(tx: Tx, listing: Listing, query: PageQuery) -> Question:
@@ -70,6 +102,8 @@ def asked(tx: Tx, listing: Listing, query: PageQuery) -> Question:
     if query.deleted is not None:
         message = "Records in the bin are not searched; filter them."
         raise Invalid.parameter("deleted", "not_searchable", message)
+    if (name := hides(tx, listing)) is not None:
+        raise hidden_field(name).elsewhere(parameter="q")
     return question_of([listing], query.search or "", tx.actor.country)
 
 
@@ -81,10 +115,11 @@ def is_hit(listing: Listing, how: How) -> ColumnElement[bool]:
         return ids
     if how == "walk":
         return or_(ids, matches(listing))
-    everything = cast(array([bindparam("words", type_=Text())]), ARRAY(TSQUERY))
+    words = cast(array([bindparam("words", type_=Text())]), ARRAY(TSQUERY))
+    entity = cast(array([literal_column(f"'{listing.entity}'")]), ARRAY(Text()))
     most = literal_column(_ALL)
-    called = func.crm_search(listing.entity, everything, everything, NAME, null(), most)
-    found = called.table_valued(column("tier", Integer), column("record_id", Uuid()))
+    called = func.crm_search(entity, words, words, 1, array([1]), 1, null(), most, false())
+    found = called.table_valued(column("record_id", Uuid()))
     return or_(ids, model.id.in_(select(found.c.record_id)))
 
 

@@ -1,7 +1,7 @@
 """What of a collection can be shown, filtered, sorted, searched and included: declared once."""
 
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -14,10 +14,12 @@ from sqlalchemy import ColumnElement
 from sqlalchemy.orm import InstrumentedAttribute
 
 from crm_api.kit.db.base import Entity
-from crm_api.kit.money import AmountType
+from crm_api.kit.money import AmountType, ExactType
 from crm_api.kit.schema import Out
 
-Kind = Literal["text", "uuid", "integer", "amount", "boolean", "instant", "day", "tags", "keys"]
+Kind = Literal[
+    "text", "uuid", "integer", "number", "amount", "boolean", "instant", "day", "tags", "keys"
+]
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,8 @@ class Relation:
     local: InstrumentedAttribute[Any]
     remote: InstrumentedAttribute[Any]
     many: bool = False
+    part: bool = False
+    """Whether the related records are parts of this one, which are purged with it."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,29 @@ class Searched:
 
 
 @dataclass(frozen=True)
+class About:
+    """The records that a row says something about: it is seen by those who see all of them."""
+
+    kind: str
+    """The column that says what kind of records they are."""
+    columns: tuple[str, ...]
+    """Those that hold their ids."""
+    listings: Callable[[], Sequence["Listing"]]
+    """The kinds there are."""
+    others: Callable[[], "Listing"] | None = None
+    """The records of all kinds beside those, if there are such."""
+    tells: bool = True
+    """Whether it says something about their fields: then none of these may be hidden."""
+    decides: bool = False
+    """Whether whoever sees them sees it, however far the level of its own area reaches."""
+    optional: bool = False
+    """Whether some rows are about no record at all: their column of the kind is empty."""
+    rules: bool = False
+    """Whether roles have no level of its own: who may change those may change it, and who is
+    responsible for it sees it in any case."""
+
+
+@dataclass(frozen=True, eq=False)
 class Listing:
     """A collection as its readers see it."""
 
@@ -85,11 +112,24 @@ class Listing:
     matched_by: Mapping[str, Key] = field(default_factory=dict)
     """Further fields that an upsert finds a record by, which are filtered as what they are."""
     search: Searched | None = None
+    condition: "Callable[[], ColumnElement[bool]] | None" = None
+    """What every row must be to be shown, beyond the tenant and the bin."""
+    part: tuple[InstrumentedAttribute[str], str] | None = None
+    """The rows that belong to it, where the table has others: a column, and its value in them."""
+    within: str | None = None
+    """The relation to the record that it is a part of, and is seen with."""
+    open_to: Callable[[Any, ColumnElement[Any]], ColumnElement[bool]] | None = None
+    """Who sees a row, where the levels of roles do not say so; takes the row and who asks."""
+    about: About | None = None
+    """The records without which it is not seen."""
+    tells: Mapping[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
+    """By a field of another kind of record, such as `product.cost`, its own fields that tell it:
+    from whom that is hidden these are, too."""
 
     @property
     def entity(self) -> str:
-        """The record's word, such as `contact`."""
-        return self.model.entity
+        """The record's word, such as `contact`; of a part of a table, the value that marks it."""
+        return self.model.entity if self.part is None else self.part[1]
 
     @cached_property
     def shown(self) -> tuple[str, ...]:
@@ -97,14 +137,19 @@ class Listing:
         return tuple(self.out.model_fields)
 
     @cached_property
-    def amounts(self) -> tuple[int, ...]:
-        """The places of money among the shown fields."""
-        kinds = self.fields
-        return tuple(
-            place
-            for place, name in enumerate(self.shown)
-            if name in kinds and kinds[name].kind == "amount"
-        )
+    def decimals(self) -> Mapping[str, Callable[[Decimal], str]]:
+        """How the exact numbers among the shown fields are shown."""
+        columns = {name: known.column for name, known in self.fields.items()}
+        return {
+            name: column.type.shown
+            for name, column in columns.items()
+            if column is not None and isinstance(column.type, ExactType)
+        }
+
+    @cached_property
+    def decimal_places(self) -> tuple[tuple[int, Callable[[Decimal], str]], ...]:
+        """The same by their places."""
+        return tuple((self.shown.index(name), shown) for name, shown in self.decimals.items())
 
     @cached_property
     def fields(self) -> dict[str, Field]:
@@ -118,11 +163,29 @@ class Listing:
             if not isinstance(column, InstrumentedAttribute):
                 continue
             kind, nullable, choices = _kind(info.annotation)
-            if isinstance(column.type, AmountType):
-                kind = "amount"
+            if isinstance(column.type, ExactType):
+                kind = "amount" if isinstance(column.type, AmountType) else "number"
             if kind is not None:
                 found[name] = Field(name, kind, column, nullable, choices)
         return found
+
+    @cached_property
+    def lists(self) -> frozenset[str]:
+        """The fields that hold lists."""
+        fields = self.out.model_fields.items()
+        return frozenset(name for name, info in fields if _is_list(info.annotation))
+
+    @cached_property
+    def maskable(self) -> frozenset[str]:
+        """The fields that may be hidden from somebody: those that may be empty as well."""
+        optional = {
+            name
+            for name, info in self.out.model_fields.items()
+            if type(None) in get_args(_plain(info.annotation))
+        }
+        # What leads to other records is told by these, too.
+        leading = {relation.local.key for relation in self.relations}
+        return frozenset((optional | self.lists) - Out.model_fields.keys() - leading)
 
     @cached_property
     def sort_keys(self) -> dict[str, InstrumentedAttribute[Any]]:
@@ -178,7 +241,7 @@ class Listing:
         return {}
 
     @cached_property
-    def places(self) -> dict[str, Any]:
+    def places(self) -> dict[Any, Any]:
         """What its to-one relations lead to, by their paths; filled by `places`."""
         return {}
 
@@ -186,6 +249,14 @@ class Listing:
     def statements(self) -> dict[Any, Any]:
         """The compiled statements of this collection by their shape; bounded by `page`."""
         return {}
+
+
+def _plain(annotation: Any) -> Any:
+    return get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
+
+
+def _is_list(annotation: Any) -> bool:
+    return get_origin(_plain(annotation)) is list
 
 
 def _kind(annotation: Any) -> tuple[Kind | None, bool, tuple[str, ...]]:

@@ -21,13 +21,19 @@ _UP_TO = (
 async def values_at(
     tx: Tx, listing: Listing, id: UUID, moment: datetime
 ) -> Mapping[str, Any] | None:
-    """The shown values of a record at a moment, in the bin or not; None before its creation."""
+    """The shown values of a record at a moment, in the bin or not.
+
+    None before its creation, and once it is purged.
+    """
     rows = await tx.fetch(_UP_TO, tx.organization_id, id, listing.entity, moment)
     if not rows:
         return None
     values: dict[str, Any] = dict.fromkeys(listing.shown)
     for row in rows:
         values |= decode(row["data"])
+    if values["id"] is None:
+        # Its events say nothing any more.
+        return None
     values |= {"version": rows[-1]["version"], "updated_at": rows[-1]["occurred_at"]}
     for name, known in listing.fields.items():
         if known.kind == "uuid" and values[name] is not None:

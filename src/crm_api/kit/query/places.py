@@ -9,9 +9,9 @@ from sqlalchemy.orm import aliased
 
 from crm_api.kit.actor import Actor
 from crm_api.kit.errors import Invalid
-from crm_api.kit.query.compile import ORGANIZATION
 from crm_api.kit.query.listing import Listing, Relation
 from crm_api.kit.query.selection import MAX_INCLUDE_DEPTH
+from crm_api.kit.query.visibility import Sight, living, seen, sight_of
 
 Join = tuple[Any, ColumnElement[bool]]
 
@@ -23,17 +23,22 @@ class Place:
     listing: Listing
     row: Any
     joins: tuple[Join, ...] = ()
+    sights: tuple[Sight, ...] = ()
+    """How far whoever asks sees on the way, where that is not everything."""
 
-    def beyond(self, relation: Relation) -> "Place":
-        """The related records; a record in the bin is none, as in filters and `include`."""
+    def beyond(self, relation: Relation, sight: Sight) -> "Place":
+        """The related records; one in the bin or out of sight is none, as in filters."""
         target = relation.target()
         other = aliased(target.model)
         found = and_(
-            other.organization_id == ORGANIZATION,
+            *living(target, other),
             getattr(other, relation.remote.key) == getattr(self.row, relation.local.key),
-            other.deleted_at.is_(None),
         )
-        return Place(target, other, (*self.joins, (other, found)))
+        visible = seen(target, other, sight)
+        if visible is None:
+            return Place(target, other, (*self.joins, (other, found)), self.sights)
+        joins = (*self.joins, (other, and_(found, visible)))
+        return Place(target, other, joins, (*self.sights, sight))
 
 
 def place_of(listing: Listing, path: Sequence[str], actor: Actor, parameter: str) -> Place:
@@ -52,9 +57,10 @@ def place_of(listing: Listing, path: Sequence[str], actor: Actor, parameter: str
             message = f"{here.listing.entity} has no relation {name[:60]!r} to one record."
             raise Invalid.parameter(parameter, "unknown_field", message)
         actor.require(f"{relation.target().area}:read")
-        known = ".".join(path[: place + 1])
+        sight = sight_of(actor, relation.target())
+        known = ".".join(path[: place + 1]), here.sights, sight
         if known not in listing.places:
-            listing.places[known] = here.beyond(relation)
+            listing.places[known] = here.beyond(relation, sight)
         here = listing.places[known]
     return here
 

@@ -1,6 +1,7 @@
 """Related records, read for all rows of a level at once: one statement per relation."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -24,7 +25,9 @@ from crm_api.kit.query.page import (
     value_names,
 )
 from crm_api.kit.query.selection import Included, PageQuery, Selection
+from crm_api.kit.query.shown import show
 from crm_api.kit.query.statements import Statement, prepared
+from crm_api.kit.query.visibility import bound, sight_of
 
 
 async def include(tx: Tx, selection: Selection, rows: Sequence[Any]) -> None:
@@ -58,15 +61,18 @@ async def read_related(
     Its cursors are those of the target's own list under a filter by the parent.
     """
     listing = relation.target()
-    sorts = sorts_of(listing, query.sort, tx.actor)
+    query = replace(query, sight=sight_of(tx.actor, listing))
+    sorts = sorts_of(listing, query.sort, tx)
     contexts = {parent: _context(tx, relation, parent, query, sorts) for parent in parents}
     key = tx.database.signing_key
     values: dict[str, Any] = {
-        "organization": tx.organization_id,
+        **bound(tx),
         "parents": list(parents),
         "limit": query.limit + 1,
         **dict(zip(value_names(query.filter), query.filter.values, strict=True)),
     }
+    for sort in sorts:
+        values |= sort.values
     after: list[Any] | None = None
     if query.cursor is not None:
         # It belongs to the list of one parent, and is refused for every other.
@@ -87,6 +93,7 @@ async def read_related(
         cursor = seal(key, context, list(shown[-1])[-ends:]) if more else None
         total = totals.get(parent, 0) if query.count else None
         data = made(listing, query.selection, shown, begin=1)
+        await show(tx, listing, query.selection, data, [row[-1] for row in shown])
         pages[parent] = Page(data, cursor, total, Cursors(key, context, shown, ends))
     await include(tx, query.selection, [row for page in pages.values() for row in page.data])
     return pages
@@ -122,9 +129,9 @@ def _statement(
     listing = relation.target()
     fields = query.selection.columns
     nulls = None if after is None else tuple(value is None for value in after)
-    reach = reach_of(query.limit) if query.filter.shape == ("and", ()) else None
-    order = tuple((s.name, s.descending) for s in sorts)
-    shape = ("related", relation.remote.key, fields, query.filter.shape, order, nulls, reach)
+    reach = reach_of(query.limit) if query.plain else None
+    order = tuple(s.shape for s in sorts)
+    shape = ("related", relation.remote.key, fields, query.shape, order, nulls, reach)
 
     def build() -> Select[Any]:
         parents = _parents(relation)
@@ -153,7 +160,7 @@ async def _totals(
 ) -> dict[UUID, int]:
     listing: Listing = relation.target()
     remote = relation.remote
-    shape = ("related count", remote.key, query.filter.shape)
+    shape = ("related count", remote.key, query.shape)
 
     def build() -> Select[Any]:
         ids = bindparam("parents", type_=ARRAY(remote.type))
@@ -162,7 +169,7 @@ async def _totals(
 
     statement = prepared(listing, shape, build)
     values = {
-        "organization": tx.organization_id,
+        **bound(tx),
         "parents": list(parents),
         **dict(zip(value_names(query.filter), query.filter.values, strict=True)),
     }

@@ -20,22 +20,22 @@ from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Invalid
 from crm_api.kit.query.cursor import context_of, seal, unseal
 from crm_api.kit.query.documents import scope_of
-from crm_api.kit.query.finding import asked, find, matches
+from crm_api.kit.query.finding import asked, find, matches, within_sight
 from crm_api.kit.query.listing import Listing
 from crm_api.kit.query.page import Cursors, Page, count, made, matching, values_of
 from crm_api.kit.query.search import (
     FEW,
-    MANY,
     NAME,
-    NEAR,
     Hit,
     Hits,
     Question,
     doubtful,
     hits,
+    near_hits,
     with_mistakes,
 )
 from crm_api.kit.query.selection import PageQuery
+from crm_api.kit.query.shown import show
 from crm_api.kit.query.statements import prepared
 
 # A row ends with its hit.
@@ -60,8 +60,10 @@ async def read_hits(tx: Tx, listing: Listing, query: PageQuery) -> Page:
     more = len(rows) > query.limit
     rows = rows[: query.limit]
     total = await count(tx, listing, query, await find(tx, listing, query)) if query.count else None
+    data = made(listing, query.selection, rows)
+    await show(tx, listing, query.selection, data, [row[-1] for row in rows])
     return Page(
-        made(listing, query.selection, rows),
+        data,
         seal(key, context, list(rows[-1])[-_ENDS:]) if more else None,
         total,
         Cursors(key, context, rows, _ENDS),
@@ -89,25 +91,41 @@ async def relevant(
 
     Where fewer than `few` are found, and none by whole words, typing mistakes are thought of.
     """
-    mistaken = after is not None and after.tier >= NEAR
-    known: list[Hits] = []
-    if not mistaken:
-        known = whole = [await each.hits(question, after, most) for each in collections]
-        if after is not None and doubtful(known, few):
-            whole = [await each.hits(question, None, most) for each in collections]
-        mistaken = doubtful(whole, few)
-    meant = await with_mistakes(collections[0].tx, question) if mistaken else None
+    tx, listings = collections[0].tx, [each.listing for each in collections]
+    # As many as a page has, or as may be left by a filter.
+    many = max(most, FEW) if all(each.plain for each in collections) else None
+
+    sights = [(each.listing, each.query.sight) for each in collections]
+
+    async def first(question: Question, after: Hit | None) -> Hits:
+        found = await hits(tx, listings, question, after=after, most=many)
+        return await within_sight(tx, sights, found)
+
+    known = await first(question, after)
+    whole = known
+    if after is not None and doubtful(known, few):
+        whole = await first(question, None)
+    meant = await with_mistakes(tx, question, whole) if doubtful(whole, few) else None
     if meant is not None:
-        known = [await each.hits(meant, after, most) for each in collections]
-    asked = meant or question
-    rows = [
-        (each, row)
-        for each, found in zip(collections, known, strict=bool(known))
-        for row in await each.read(asked, found, most)
-    ]
+        question = meant
+        known = await near_hits(tx, listings, meant, known, after=after, most=many)
+    return question, await _rows(collections, question, known, most)
+
+
+async def _rows(
+    collections: Sequence["Relevance"], question: Question, known: Hits, most: int
+) -> list[tuple["Relevance", Any]]:
+    """The rows of hits, as far as they pass; if too few do, of all hits that come after them."""
+    rows = [(each, row) for each in collections for row in await each.looked_up(known.found, most)]
+    if len(rows) < most and not known.complete:
+        rows += [
+            (each, row)
+            for each in collections
+            for row in await each.walked(question, known, most - len(rows))
+        ]
     if len(collections) > 1:
         rows.sort(key=lambda pair: Hit(*list(pair[1])[-_ENDS:]).order)
-    return asked, rows[:most]
+    return rows[:most]
 
 
 class Relevance:
@@ -115,27 +133,19 @@ class Relevance:
 
     def __init__(self, tx: Tx, listing: Listing, query: PageQuery) -> None:
         self.tx, self.listing, self.query = tx, listing, query
-        self.plain = query.filter.shape == ("and", ())
+        self.plain = query.plain
 
-    async def hits(self, question: Question, after: Hit | None, most: int) -> Hits:
-        """The first hits after one: as many as a page has, or as may be left by a filter."""
-        most = most if self.plain else MANY
-        return await hits(self.tx, self.listing, question, after=after, most=max(most, FEW))
-
-    async def read(self, question: Question, known: Hits, most: int) -> list[Any]:
-        """Their rows, as far as they pass; if too few do, of all hits that come after them."""
-        rows = await self._looked_up(known.found, most) if known.found else []
-        if len(rows) < most and not known.complete:
-            rows += await self._walked(question, known, most - len(rows))
-        return rows
-
-    async def _looked_up(self, found: Sequence[Hit], most: int) -> list[Any]:
+    async def looked_up(self, found: Sequence[Hit], most: int) -> list[Any]:
+        """The rows of these hits, as far as they are of this collection and pass."""
+        own = [hit for hit in found if hit.entity == self.listing.entity]
+        if not own:
+            return []
         fields = self.query.selection.columns
-        shape = ("hits", fields, self.query.filter.shape)
+        shape = ("hits", fields, self.query.shape)
         statement = prepared(self.listing, shape, lambda: self._select_hits(fields))
         values = values_of(self.tx, self.query, None) | {
-            "ids": [hit.id for hit in found],
-            "tiers": [hit.tier for hit in found],
+            "ids": [hit.id for hit in own],
+            "tiers": [hit.tier for hit in own],
             "limit": most,
         }
         return await self.tx.fetch(statement.sql, *statement.args(values))
@@ -154,22 +164,23 @@ class Relevance:
         query = matching(listing, query, self.query)
         return query.order_by(hit.c.place).limit(bindparam("limit"))
 
-    async def _walked(self, question: Question, known: Hits, most: int) -> list[Any]:
+    async def walked(self, question: Question, known: Hits, most: int) -> list[Any]:
         """The rows of each tier from the newest on: more hits than can be looked up."""
+        exact = [hit.id for hit in known.exact]
         last = known.found[-1]
         queries = question.queries(scope_of(self.tx.organization_id, self.listing.entity))
         rows: list[Any] = []
         for place, words in enumerate(queries, NAME):
             if place >= last.tier and len(rows) < most:
                 before = last.id if place == last.tier else None
-                rows += await self._walked_tier(place, words, before, known.exact, most - len(rows))
+                rows += await self._walked_tier(place, words, before, exact, most - len(rows))
         return rows
 
     async def _walked_tier(
         self, tier: int, words: str, before: UUID | None, exact: list[UUID], most: int
     ) -> list[Any]:
         fields = self.query.selection.columns
-        shape = ("walk", fields, self.query.filter.shape, tier, before is not None)
+        shape = ("walk", fields, self.query.shape, tier, before is not None)
         statement = prepared(
             self.listing, shape, lambda: self._select_walk(fields, tier, before is not None)
         )

@@ -12,8 +12,10 @@ to the order, and a page begins where the one before has ended:
     FAR         so it would be but for two
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
+from itertools import chain
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -41,23 +43,27 @@ _MOST_MISTAKEN = 20
 # A word of this length may hold two mistakes.
 _LONG = 7
 
+# The limits keep each look-up one of its index, whatever the planner thinks of ranges.
 _EXACT_KEYS = """
-    SELECT record_id FROM record_keys k JOIN unnest($3::text[], $4::text[]) asked (kind, value)
-    ON k.kind = asked.kind AND k.value = asked.value
-    WHERE k.organization_id = $1 AND k.entity = $2
-    UNION SELECT id FROM {table} WHERE organization_id = $1 AND id = $5
+    UNION SELECT '{entity}', found.record_id FROM unnest(${kinds}::text[], ${values}::text[])
+    asked (kind, value), LATERAL (
+      SELECT k.record_id FROM record_keys k
+      WHERE k.organization_id = $1 AND k.entity = '{entity}'
+        AND k.kind = asked.kind AND k.value = asked.value
+      ORDER BY k.record_id DESC LIMIT {most}) found
+    UNION SELECT '{entity}', id FROM {table} WHERE organization_id = $1 AND id = $2
 """
 _EXACT_NAMES = """
-    UNION SELECT id FROM unnest($6::text[], $7::text[]) asked (low, high) JOIN {table}
-    ON {sort} >= asked.low AND {sort} < asked.high
-    WHERE organization_id = $1 AND deleted_at IS NULL
+    UNION SELECT '{entity}', found.id FROM unnest($3::text[], $4::text[]) asked (low, high), LATERAL (
+      SELECT r.id FROM {table} r WHERE r.organization_id = $1 AND r.deleted_at IS NULL
+        AND r.{sort} >= asked.low AND r.{sort} < asked.high
+      ORDER BY r.{sort} DESC, r.id DESC LIMIT {most}) found
 """
 _HITS = (
-    "SELECT tier, record_id "
-    "FROM crm_search($1, $2::text[]::tsquery[], $3::text[]::tsquery[], $4, $5, $6) "
-    "WITH ORDINALITY ORDER BY ordinality"
+    "SELECT tier, record_id, entity FROM crm_search($1, $2::text[]::tsquery[], "
+    "$3::text[]::tsquery[], $4, $5, $6, $7, $8, $9) WITH ORDINALITY ORDER BY ordinality"
 )
-_ALIKE = "SELECT word FROM crm_similar_words($1, $2, $3)"
+_ALIKE = "SELECT word FROM crm_similar_words($1, $2, $3, $4)"
 
 
 class Hit(NamedTuple):
@@ -65,6 +71,7 @@ class Hit(NamedTuple):
 
     tier: int
     id: UUID
+    entity: str = ""
 
     @property
     def order(self) -> tuple[int, int]:
@@ -111,6 +118,10 @@ class Question:
         """For each thing that is asked for the tsquery of words that begin like it."""
         return [self._any(asked, scope, ANY, ":*", 0) for asked in self.asked]
 
+    def words(self, scope: str) -> str:
+        """One tsquery for `NAME` and `WORD`."""
+        return self._all(scope, ANY)
+
     def any(self, scope: str) -> str:
         """One tsquery for all tiers after `EXACT`."""
         return self._all(scope, ANY, ":*")
@@ -142,6 +153,17 @@ def _either(queries: Iterable[str]) -> str:
     return f"({' | '.join(queries)})"
 
 
+def hides(tx: Tx, listing: Listing) -> str | None:
+    """A field by which records are found and which somebody may not see, so may not guess."""
+    hidden = tx.actor.hidden(listing.entity)
+    if not hidden or listing.search is None:
+        return None
+    fields = tx.catalogue.of(listing.entity).by_name.values()
+    computed = (f"custom.{f.name}" for f in fields if f.searchable and f.masked_by & hidden)
+    custom = [*(name for name in hidden if name.startswith("custom.")), *computed]
+    return next(iter([*(n for n in listing.search.fields if n in hidden), *custom]), None)
+
+
 def question_of(listings: Collection[Listing], text: str, country: str | None) -> Question:
     """What is asked of these collections; raises `Invalid`."""
     if any(listing.search is None for listing in listings):
@@ -161,77 +183,120 @@ class Hits:
     found: list[Hit]
     complete: bool
     """Whether there are no others."""
-    exact: list[UUID]
-    """The ids of the first tier, whatever the page."""
+    exact: list[Hit]
+    """The first tier, whatever the page."""
 
 
-def doubtful(known: Collection[Hits], few: int = FEW) -> bool:
+def doubtful(known: Hits, few: int = FEW) -> bool:
     """Whether so little is found that a typing mistake is likely."""
-    found = [hit for each in known for hit in each.found]
-    whole = any(hit.tier <= WORD for hit in found)
-    return len(found) < few and not whole and all(each.complete for each in known)
+    whole = any(hit.tier <= WORD for hit in known.found)
+    return known.complete and not whole and len(known.found) < few
 
 
 async def hits(
     tx: Tx,
-    listing: Listing,
+    listings: Sequence[Listing],
     question: Question,
     *,
     after: Hit | None = None,
     most: int | None = None,
+    exact: list[Hit] | None = None,
 ) -> Hits:
     """The first hits after one, `MANY` unless fewer are wanted; the exact ones come on top."""
-    exact = await _exact(tx, listing, question)
+    if exact is None:
+        exact = await _exact(tx, listings, question)
     most = (most or MANY) + len(exact)
-    first = (Hit(EXACT, id) for id in exact)
-    found = [hit for hit in first if after is None or hit.order > after.order]
-    rest = await _by_words(tx, listing, question, after, most)
-    known = set(exact)
-    found += [hit for hit in rest if hit.id not in known]
-    return Hits(found, len(rest) < most, exact)
-
-
-async def _by_words(
-    tx: Tx, listing: Listing, question: Question, after: Hit | None, most: int
-) -> list[Hit]:
+    found = [hit for hit in exact if after is None or hit.order > after.order]
+    scopes = [scope_of(tx.organization_id, listing.entity) for listing in listings]
+    queries = [question.queries(scope) for scope in scopes]
     begin = NAME if after is None else max(after.tier, NAME)
-    scope = scope_of(tx.organization_id, listing.entity)
     rows = await tx.fetch(
         _HITS,
-        listing.entity,
-        question.queries(scope),
-        question.starts(scope),
+        [listing.entity for listing in listings],
+        list(chain.from_iterable(queries)),
+        list(chain.from_iterable(question.starts(scope) for scope in scopes)),
+        len(queries[0]),
+        [NAME_START, START],
         begin,
         after.id if after is not None and after.tier == begin else None,
         most,
+        True,
     )
-    return [Hit(*row) for row in rows]
+    known = {hit.id for hit in exact}
+    found += [Hit(*row) for row in rows if row["record_id"] not in known]
+    return Hits(found, len(rows) < most, exact)
 
 
-async def _exact(tx: Tx, listing: Listing, question: Question) -> list[UUID]:
-    kinds, values = _keys_of(listing, question.text, tx.actor.country)
+async def near_hits(
+    tx: Tx,
+    listings: Sequence[Listing],
+    question: Question,
+    known: Hits,
+    *,
+    after: Hit | None = None,
+    most: int | None = None,
+) -> Hits:
+    """Known hits, which are all, and those by words that may have been meant."""
+    if after is None or after.tier < NEAR:
+        after = Hit(START, UUID(int=0))
+    more = await hits(tx, listings, question, after=after, most=most, exact=known.exact)
+    return Hits([*known.found, *more.found], more.complete, known.exact)
+
+
+async def any_hits(tx: Tx, listing: Listing, question: Question) -> Hits:
+    """All hits without an order, unless there are more than `MANY`; mistakes are not thought of."""
+    exact = await _exact(tx, [listing], question)
+    scope = scope_of(tx.organization_id, listing.entity)
+    # Whole words first: what is frequent is so in them, and they are found sooner.
+    queries = [question.words(scope), f"{question.any(scope)} & !({question.words(scope)})"]
+    starts = question.starts(scope)
+    args = [listing.entity], queries, starts, len(queries), [2], 1, None, MANY + 1, False
+    rows = await tx.fetch(_HITS, *args)
+    known = {hit.id for hit in exact}
+    rest = [Hit(START, row["record_id"], row["entity"]) for row in rows]
+    found = [*exact, *(hit for hit in rest if hit.id not in known)]
+    return Hits(found, len(rows) <= MANY, exact)
+
+
+async def _exact(tx: Tx, listings: Sequence[Listing], question: Question) -> list[Hit]:
     names = _names_of(question.text)
-    table, sort = listing.model.__tablename__, listing.sorts.get("name")
-    sql = _EXACT_KEYS.format(table=table)
-    args: list[Any] = [tx.organization_id, listing.entity, kinds, values, _id_of(question.text)]
-    if sort is not None:
-        sql += _EXACT_NAMES.format(table=table, sort=sort.key)
-        # U+0001 begins what a sort key adds to tell equal names apart.
-        args += [names, [f"{name}\x02" for name in names]]
-    newest = f"SELECT * FROM ({sql}) e ORDER BY 1 DESC LIMIT {_MOST_EXACT}"  # noqa: S608
-    rows = await tx.fetch(newest, *args)
-    return [row[0] for row in rows]
+    # U+0001 begins what a sort key adds to tell equal names apart.
+    args: list[Any] = [_id_of(question.text), names, [f"{name}\x02" for name in names]]
+    for listing in listings:
+        args += _keys_of(listing, question.text, tx.actor.country)
+    sql = _exact_of(
+        tuple((each.entity, each.model.__tablename__, _name_of(each)) for each in listings)
+    )
+    rows = await tx.fetch(sql, tx.organization_id, *args)
+    return [Hit(EXACT, row["id"], row["entity"]) for row in rows]
 
 
-def _keys_of(listing: Listing, text: str, country: str | None) -> tuple[list[str], list[str]]:
+@cache
+def _exact_of(collections: tuple[tuple[str, str, str | None], ...]) -> str:
+    # So that the parameters are used, whatever the collections.
+    sql = "SELECT NULL AS entity, NULL::uuid AS id FROM unnest($3::text[], $4::text[]) WHERE false"
+    for place, (entity, table, sort) in enumerate(collections):
+        places = {"kinds": 5 + 2 * place, "values": 6 + 2 * place}
+        names = {**places, "entity": entity, "table": table, "most": _MOST_EXACT}
+        sql += _EXACT_KEYS.format(**names)
+        if sort is not None:
+            sql += _EXACT_NAMES.format(**names, sort=sort)
+    return f"SELECT * FROM ({sql}) e ORDER BY id DESC LIMIT {_MOST_EXACT}"  # noqa: S608
+
+
+def _name_of(listing: Listing) -> str | None:
+    column = listing.sorts.get("name")
+    return None if column is None else column.key
+
+
+def _keys_of(listing: Listing, text: str, country: str | None) -> list[list[str]]:
     found = {("external", text.strip())}
     for key in listing.keys.values():
         try:
             found.add((key.kind, key.normalise(text, country)))
         except BadValue:
             continue
-    kinds, values = zip(*sorted(found), strict=True)
-    return list(kinds), list(values)
+    return [list(part) for part in zip(*sorted(found), strict=True)]
 
 
 def _names_of(text: str) -> list[str]:
@@ -249,13 +314,16 @@ def _id_of(text: str) -> UUID | None:
         return None
 
 
-async def with_mistakes(tx: Tx, question: Question) -> Question | None:
-    """The same question with the words that may have been meant; None if there are none."""
+async def with_mistakes(tx: Tx, question: Question, known: Hits) -> Question | None:
+    """The same question with the words that may have been meant; None if there are none.
+
+    Where something was found as it was typed, only words that no name has are taken for mistyped.
+    """
     likes = list(dict.fromkeys(like for asked in question.asked for like in asked.likes))
     if not likes:
         return None
     variants = [variant for like in likes for variant in unlike(like)]
-    rows = await tx.fetch(_ALIKE, likes, variants, _MOST_ALIKE)
+    rows = await tx.fetch(_ALIKE, likes, variants, _MOST_ALIKE, not known.found)
     similar: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
     for like in likes:
         near, far = _meant(like, {row[0] for row in rows})

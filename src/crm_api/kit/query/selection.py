@@ -10,6 +10,7 @@ import msgspec
 from crm_api.kit.errors import Invalid
 from crm_api.kit.query.filters import Filter
 from crm_api.kit.query.listing import Listing, Relation
+from crm_api.kit.query.visibility import ALL, Sight
 
 MAX_INCLUDE_DEPTH = 2
 INCLUDED_ROWS = 50
@@ -95,6 +96,18 @@ class PageQuery:
     """A saved view through which the collection is seen."""
     view_shows: bool = False
     """Whether the view also says which fields are shown."""
+    sight: Sight | None = None
+    """How far whoever asks sees; until it is said, nothing can be read."""
+
+    @property
+    def shape(self) -> Any:
+        """What of its conditions tells its statement from others."""
+        return self.filter.shape, self.sight, self.deleted
+
+    @property
+    def plain(self) -> bool:
+        """Whether every row passes."""
+        return self.filter.shape == Filter().shape and self.sight == ALL
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from crm_api.kit.db.json import decode
 from crm_api.kit.db.tx import Tx
-from crm_api.kit.errors import Conflict, Invalid
+from crm_api.kit.errors import Conflict, CrmError, Invalid
 from crm_api.kit.query.filters import Filter, parse
 from crm_api.kit.query.listing import Listing
 from crm_api.kit.query.page import sorts_of
@@ -32,13 +32,13 @@ def read_saved(tx: Tx, listing: Listing, view: Mapping[str, Any]) -> Saved:
     """Read a view's parts as a request's would be; raises `Invalid` with pointers into it."""
     try:
         sort = ",".join(view["sort"]) or None
-        sorts_of(listing, sort, tx.actor)
+        sorts_of(listing, sort, tx)
         return Saved(
-            parse(view["filter"], listing, tx.actor, tx.now) if view["filter"] else Filter(),
+            parse(view["filter"], listing, tx) if view["filter"] else Filter(),
             sort,
             Selection.of(listing, ",".join(view["fields"]), ",".join(view["include"])),
         )
-    except Invalid as error:
+    except CrmError as error:
         raise error.in_body() from None
 
 
@@ -47,7 +47,8 @@ async def find_view(tx: Tx, listing: Listing, id: UUID) -> tuple[dict[str, Any],
 
     Raises `Invalid` where there is no such view, `Conflict` where it does not fit any more.
     """
-    rows = await tx.fetch(_VIEW, tx.organization_id, id, listing.entity, tx.actor.id)
+    tx.actor.need_open("views:read")
+    rows = await tx.fetch(_VIEW, tx.organization_id, id, listing.entity, tx.actor.me)
     if not rows:
         message = f"There is no such view of a {listing.entity}."
         raise Invalid.parameter("view", "unknown_view", message)

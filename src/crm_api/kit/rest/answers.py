@@ -6,23 +6,33 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from fastapi import Request, Response
-from msgspec import Raw
 
-from crm_api.kit.db.json import decode, encode
+from crm_api.kit.db.json import encode
+from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Fault, Invalid
 from crm_api.kit.query.page import Page
 from crm_api.kit.query.selection import Selection
 
 JSON = "application/json"
 PRIVATE = "private, no-cache"
+UNKEPT = {"Cache-Control": "no-store"}
+"""For answers that hold a secret."""
 
 
-def etag_of(version: int, selection: Selection | None = None, shown: tuple[str, ...] = ()) -> str:
+def etag_of(version: int, selection: Selection, shown: tuple[str, ...]) -> str:
     """A strong tag: the version, and what is shown of it where that is not all."""
-    if selection is None or (selection.fields == shown and not selection.included):
+    if selection.fields == shown and not selection.included:
         return f'"{version}"'
-    view = repr(selection.view).encode()
-    return f'"{version}-{sha256(view).hexdigest()[:8]}"'
+    return _etag(version, repr(selection.view).encode())
+
+
+def etag_of_body(version: int, row: Any) -> str:
+    """The tag of what also shows other records, which change without it."""
+    return _etag(version, encode(row))
+
+
+def _etag(version: int, text: bytes) -> str:
+    return f'"{version}-{sha256(text).hexdigest()[:8]}"'
 
 
 def version_of(if_match: str | None) -> int | None:
@@ -67,6 +77,13 @@ def created(request: Request, row: Any) -> Response:
     return Response(encode(row), 201, headers, JSON)
 
 
+def linked(response: Response, tx: Tx) -> Response:
+    """The answer with what the transaction has to point at."""
+    for rel, path in tx.links:
+        response.headers.append("Link", f'<{path}>; rel="{rel}"')
+    return response
+
+
 def unchanged(etag: str) -> Response:
     """304: the client has it."""
     return Response(status_code=304, headers={"ETag": etag, "Cache-Control": PRIVATE})
@@ -95,8 +112,3 @@ def page(request: Request, found: Page, *, link: bool = True) -> Response:
 def plain(value: Any, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """Any value as JSON."""
     return Response(encode(value), status, headers, JSON)
-
-
-def parsed(value: Any) -> Any:
-    """A JSON column of a row as plain Python values."""
-    return decode(value) if isinstance(value, Raw) else value

@@ -7,11 +7,12 @@ from uuid import UUID
 from fastapi import Query, Request
 from pydantic import Field
 
+from crm_api.kit.crud.service import CrudService
 from crm_api.kit.db.tx import Tx
-from crm_api.kit.errors import Invalid
+from crm_api.kit.errors import CrmError, Invalid
 from crm_api.kit.query.filters import Filter, parse
 from crm_api.kit.query.listing import Listing
-from crm_api.kit.query.page import MAX_LIMIT, PageQuery
+from crm_api.kit.query.page import MAX_LIMIT, Page, PageQuery
 from crm_api.kit.query.selection import Selection
 from crm_api.kit.schema import Schema
 
@@ -93,11 +94,18 @@ class QueryBody(Schema):
     view: UUID | None = None
 
 
-def query_of(body: QueryBody, listing: Listing, tx: Tx) -> PageQuery:
-    """The page that a body asks for."""
+async def queried(service: CrudService[Any], body: QueryBody) -> Page:
+    """The page that a body asks for; whatever is wrong with it is pointed at there."""
+    try:
+        return await service.page(_query_of(body, service.records.listing, service.tx))
+    except CrmError as error:
+        raise error.in_body() from None
+
+
+def _query_of(body: QueryBody, listing: Listing, tx: Tx) -> PageQuery:
     return PageQuery(
         selection=Selection.of(listing, ",".join(body.fields or ()), ",".join(body.include or ())),
-        filter=parse(body.filter, listing, tx.actor, tx.now) if body.filter else Filter(),
+        filter=parse(body.filter, listing, tx) if body.filter else Filter(),
         sort=",".join(body.sort) or None,
         limit=body.limit,
         cursor=body.cursor,
@@ -111,11 +119,17 @@ def query_of(body: QueryBody, listing: Listing, tx: Tx) -> PageQuery:
 
 def filter_of(request: Request, listing: Listing, tx: Tx) -> Filter:
     """The filter of `filter[company][industry]=bank`, the flattening of the same JSON."""
+    source = filter_source(request)
+    return parse(source, listing, tx, lax=True) if source else Filter()
+
+
+def filter_source(request: Request) -> dict[str, Any]:
+    """The JSON that the `filter[…]` parameters of a request are the flattening of."""
     source: dict[str, Any] = {}
     for name, value in request.query_params.multi_items():
         if name.startswith("filter["):
             _put(source, name, value)
-    return parse(source, listing, tx.actor, tx.now, lax=True) if source else Filter()
+    return source
 
 
 def _put(source: dict[str, Any], name: str, value: str) -> None:

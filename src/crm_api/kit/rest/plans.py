@@ -11,7 +11,14 @@ from fastapi import Request, Response, params
 from fastapi.dependencies.models import Dependant
 from starlette.routing import BaseRoute
 
-from crm_api.kit.rest.requests import StrictRoute, begin, loads, reading, writing
+from crm_api.kit.rest.requests import (
+    TRANSACTIONS,
+    StrictRoute,
+    begin,
+    loads,
+    named_object,
+    reading,
+)
 
 _UNSHARED = (str, int, bool, type(None))
 
@@ -50,11 +57,11 @@ class Plan:
         self._tx, self._writes, asked = _transaction(dependant.dependencies)
         self._defaults: dict[str, Any] = {}
         self._path = self._parameters(dependant.path_params)
-        self._query = {p.alias: p for p in self._parameters([*dependant.query_params, *asked])}
-        self._headers = {
-            p.alias.lower().encode(): p for p in self._parameters(dependant.header_params)
-        }
-        self._options = [field.name for field in asked]
+        query = [*dependant.query_params, *asked.query_params]
+        headers = [*dependant.header_params, *asked.header_params]
+        self._query = {p.alias: p for p in self._parameters(query)}
+        self._headers = {p.alias.lower().encode(): p for p in self._parameters(headers)}
+        self._options = [field.name for field in (*asked.query_params, *asked.header_params)]
         self._filters = bool((route.openapi_extra or {}).get("x-filter"))
         self.body = _body(dependant, self._parameters(dependant.body_params))
         listed = [*self._path, *self._query.values(), *self._headers.values()]
@@ -128,13 +135,14 @@ def _returned(handler: Callable[..., Any]) -> Any:
     return signature(handler).return_annotation
 
 
-def _transaction(dependencies: list[Dependant]) -> tuple[str | None, bool, list[Any]]:
+def _transaction(dependencies: list[Dependant]) -> tuple[str | None, bool, Dependant]:
+    dependencies = [inner for inner in dependencies if inner.call is not named_object]
     if not dependencies:
-        return None, False, []
+        return None, False, Dependant()
     first = dependencies[0]
-    if len(dependencies) > 1 or first.call not in {reading, writing}:
+    if len(dependencies) > 1 or first.call not in TRANSACTIONS:
         raise NotPlain
-    return first.name, first.call is writing, first.query_params
+    return first.name, first.call is not reading, first
 
 
 def _body(dependant: Dependant, found: list[Parameter]) -> Parameter | None:

@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import Header, Path, Request, Response
+from fastapi import Header, Path, Query, Request, Response
 
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.errors import Merged
@@ -17,6 +17,13 @@ IfMatch = Annotated[
 ]
 IfNoneMatch = Annotated[
     str | None, Header(alias="If-None-Match", description="304 if this is still the `ETag`.")
+]
+PurgeFlag = Annotated[
+    bool,
+    Query(
+        description="Destroy it for good, in the bin or not, with its parts and with the values in "
+        "its history. Takes the scope `<collection>:purge`. What refers to it is a 409."
+    ),
 ]
 Id = Annotated[UUID, Path(description="The record's id.")]
 
@@ -45,7 +52,10 @@ async def one(
         row = await service.get(id, asked, at=moment)
     except Merged as merged:
         return answers.moved(request, merged.target)
-    etag = answers.etag_of(row.version, selection, listing.shown)
+    if selection.included or service.fields.rollups:
+        etag = answers.etag_of_body(row.version, row)
+    else:
+        etag = answers.etag_of(row.version, selection, listing.shown)
     if answers.matches(if_none_match, etag):
         return answers.unchanged(etag)
     shape = listing.row_shape(selection.fields, tuple(selection.included))

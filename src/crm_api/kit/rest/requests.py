@@ -1,11 +1,15 @@
 """Requests read strictly, and the transaction that each of them gets."""
 
+import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import AbstractAsyncContextManager
-from typing import Annotated, Any, ClassVar, Protocol
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from functools import partial, wraps
+from inspect import signature
+from typing import Annotated, Any, ClassVar, Protocol, cast
+from uuid import UUID
 
-from fastapi import Depends, Query, Request, Response
+from fastapi import Depends, Path, Query, Request, Response
 from fastapi.params import Form as FormField
 from fastapi.routing import APIRoute
 from starlette.routing import Match
@@ -15,18 +19,33 @@ from crm_api.kit.actor import Actor
 from crm_api.kit.db.database import Database
 from crm_api.kit.db.tx import Ring, Tx, unit_of_work
 from crm_api.kit.errors import CrmError, Invalid
+from crm_api.kit.files.store import Files
+from crm_api.kit.followers import Followers
+from crm_api.kit.rates import Account
+from crm_api.kit.rest.repeats import IdempotencyKey, Prefer, RequestTx, answered, manner_of
 
 MAX_JSON_DEPTH = 32
+DryRun = Annotated[bool, Query(description="Check and answer as if done, but store nothing.")]
 
 
 class Services(Protocol):
     """What the application keeps for its requests."""
 
     database: Database
+    files: Files
     ring: Ring
+    followers: Followers
 
-    async def authenticate(self, authorization: str | None) -> Actor:
-        """The actor of a credential; raises `Unauthenticated`."""
+    async def authenticate(self, authorization: str | None, address: str | None = None) -> Actor:
+        """The actor of a credential used at an address; raises `Unauthenticated`."""
+        ...
+
+    async def admit(self, actor: Actor, points: int = 1) -> Account:
+        """Let in a request that costs so many points; raises `RateLimited`."""
+        ...
+
+    def listening(self, organization_id: UUID) -> AbstractContextManager[asyncio.Event]:
+        """A bell that rings when something happens in an organization."""
         ...
 
 
@@ -43,33 +62,94 @@ async def reading(request: Request) -> Tx:
 async def writing(
     request: Request,
     *,
-    dry_run: Annotated[
-        bool, Query(description="Check and answer as if done, but store nothing.")
-    ] = False,
-) -> AsyncIterator[Tx]:
+    dry_run: DryRun = False,
+    idempotency_key: IdempotencyKey = None,
+    prefer: Prefer = None,
+) -> AsyncIterator[RequestTx]:
     """A unit of work that commits before the answer leaves (ADR-0002)."""
-    async with await begin(request, dry_run=dry_run) as tx:
+    begun = begin(request, dry_run=dry_run, idempotency_key=idempotency_key, prefer=prefer)
+    async with await begun as tx:
         yield tx
 
 
-async def begin(request: Request, *, dry_run: bool) -> AbstractAsyncContextManager[Tx]:
+async def insisting(
+    request: Request,
+    *,
+    dry_run: DryRun = False,
+    allow_duplicates: Annotated[
+        bool, Query(description="Store it even where the policy blocks duplicates.")
+    ] = False,
+    idempotency_key: IdempotencyKey = None,
+    prefer: Prefer = None,
+) -> AsyncIterator[RequestTx]:
+    """As `writing`, for records whose duplicates the organization may refuse."""
+    begun = begin(
+        request,
+        dry_run=dry_run,
+        allow_duplicates=allow_duplicates,
+        idempotency_key=idempotency_key,
+        prefer=prefer,
+    )
+    async with await begun as tx:
+        yield tx
+
+
+async def begin(
+    request: Request,
+    *,
+    dry_run: bool = False,
+    allow_duplicates: bool = False,
+    idempotency_key: str | None = None,
+    prefer: str | None = None,
+) -> AbstractAsyncContextManager[RequestTx]:
     """The unit of work of a request, about to begin."""
-    tx = await _tx_of(request, dry_run=dry_run)
+    tx = await _tx_of(request, dry_run=dry_run, allow_duplicates=allow_duplicates)
+    if idempotency_key is not None or prefer is not None:
+        tx.manner = await manner_of(request, tx.actor, idempotency_key, prefer)
     return unit_of_work(tx, services_of(request).ring)
 
 
-async def _tx_of(request: Request, *, read_only: bool = False, dry_run: bool = False) -> Tx:
+async def _tx_of(
+    request: Request,
+    *,
+    read_only: bool = False,
+    dry_run: bool = False,
+    allow_duplicates: bool = False,
+) -> RequestTx:
     scope, services = request.scope, services_of(request)
-    scope["actor"] = actor = await services.authenticate(authorization_of(scope))
-    tx = Tx(
+    actor = await _admitted(request)
+    tx = RequestTx(
         services.database,
         actor,
         request_id=scope.get("request_id"),
         read_only=read_only,
         dry_run=dry_run,
+        allow_duplicates=allow_duplicates,
+        subject=scope["path_params"].get("object"),
     )
+    tx.purse, tx.account = partial(services.admit, actor), scope["account"]
     scope["tx"] = tx
+    await tx.learned.learn()
+    tx.catalogue.switches.need_route(scope["route"].path_format)
     return tx
+
+
+async def _admitted(request: Request) -> Actor:
+    """Who asks, let in once per request."""
+    scope, services = request.scope, services_of(request)
+    known = scope.get("actor")
+    if known is not None:
+        return known
+    actor = await authenticated(services, scope)
+    scope["account"] = await services.admit(actor)
+    scope["actor"] = actor
+    return actor
+
+
+async def authenticated(services: Services, scope: Scope) -> Actor:
+    """The actor of a request; raises `Unauthenticated`."""
+    client = scope.get("client")
+    return await services.authenticate(authorization_of(scope), client and client[0])
 
 
 def authorization_of(scope: Scope) -> str | None:
@@ -80,9 +160,28 @@ def authorization_of(scope: Scope) -> str | None:
     return None
 
 
+def named_object(
+    object: Annotated[str, Path(max_length=40, description="The key of a custom object.")],
+) -> None:
+    """Document the part of the path that names an object; whether there is one is seen later."""
+    del object
+
+
 Reading = Annotated[Tx, Depends(reading)]
 # "function": the commit comes before the answer, so that a commit that fails is an error.
-Writing = Annotated[Tx, Depends(writing, scope="function")]
+Writing = Annotated[RequestTx, Depends(writing, scope="function")]
+Insisting = Annotated[RequestTx, Depends(insisting, scope="function")]
+TRANSACTIONS = frozenset({reading, writing, insisting})
+
+
+def _in_its_manner(endpoint: Callable[..., Any]) -> Callable[..., Any]:
+    """The handler of a change, answering once and as short as the request wants it.
+
+    Here, where both ways to a handler pass (ADR-0010).
+    """
+    parameters = signature(endpoint).parameters.values()
+    name = next((p.name for p in parameters if p.annotation in {Writing, Insisting}), None)
+    return endpoint if name is None else wraps(endpoint)(answered(endpoint, name))
 
 
 class StrictRoute(APIRoute):
@@ -92,7 +191,7 @@ class StrictRoute(APIRoute):
     """The fixed parts of every path: none of them is an id."""
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
-        super().__init__(path, endpoint, **options)
+        super().__init__(path, _in_its_manner(endpoint), **options)
         self.words.update(part for part in path.split("/") if "{" not in part)
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
@@ -112,19 +211,20 @@ class StrictRoute(APIRoute):
         """The handler, behind the checks."""
         handle = super().get_route_handler()
         known = frozenset(_query_names(self.dependant))
-        guarded = any(inner.call in {reading, writing} for inner in self.dependant.dependencies)
+        guarded = any(inner.call in TRANSACTIONS for inner in self.dependant.dependencies)
         reads_json = self.body_field is not None and not isinstance(
             self.body_field.field_info, FormField
         )
         filters = bool((self.openapi_extra or {}).get("x-filter"))
 
         async def strict(request: Request) -> Response:
+            if guarded:
+                # Nobody without a credential makes the service read a body, and what is switched
+                # off is not there, whatever is sent to it.
+                await _tx_of(request)
             for name in request.query_params:
                 if name not in known and not (filters and name.startswith("filter[")):
                     raise self.unknown(name[:60])
-            if guarded:
-                # Nobody without a credential makes the service read a body.
-                await services_of(request).authenticate(authorization_of(request.scope))
             strictly = StrictRequest(request.scope, request.receive)
             if reads_json:
                 # Here and not in the framework, which takes any failure for malformed JSON.
@@ -155,35 +255,36 @@ def loads(body: bytes) -> Any:
         text = body.decode()
     except UnicodeDecodeError as error:
         raise json.JSONDecodeError("not UTF-8", "", error.start) from None
-    if text.count("[") + text.count("{") > MAX_JSON_DEPTH and _depth(text) > MAX_JSON_DEPTH:
-        raise json.JSONDecodeError(f"nested deeper than {MAX_JSON_DEPTH}", "", 0)
     try:
-        return json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse)
+        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse)
     except json.JSONDecodeError:
         raise
+    except RecursionError:
+        raise _too_deep() from None
     except ValueError as error:
         raise json.JSONDecodeError(str(error)[:200], "", 0) from None
+    if _is_deep(value):
+        raise _too_deep()
+    return value
 
 
-def _depth(text: str) -> int:
-    deepest = depth = 0
-    in_string = escaped = False
-    for char in text:
-        if in_string:
-            if escaped:
-                escaped = False
-            elif char == "\\":
-                escaped = True
-            elif char == '"':
-                in_string = False
-        elif char == '"':
-            in_string = True
-        elif char in "[{":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif char in "]}":
-            depth -= 1
-    return deepest
+def _too_deep() -> json.JSONDecodeError:
+    return json.JSONDecodeError(f"nested deeper than {MAX_JSON_DEPTH}", "", 0)
+
+
+def _is_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(MAX_JSON_DEPTH):
+        level = [inner for outer in level for inner in _inside(outer)]
+        if not level:
+            return False
+    return any(isinstance(inner, dict | list) for inner in level)
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return cast("dict[str, Any]", value).values()
+    return cast("list[Any]", value) if isinstance(value, list) else ()
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -2,18 +2,19 @@
 
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, Field, create_model
 
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.query.page import PageQuery
 from crm_api.kit.query.selection import Selection
 from crm_api.kit.rest import answers, params
+from crm_api.kit.rest.bulk import add_bulk
 from crm_api.kit.rest.problems import problems
-from crm_api.kit.rest.records import ELSEWHERE, Id, IfMatch, IfNoneMatch, one
-from crm_api.kit.rest.requests import Reading, StrictRoute, Writing
+from crm_api.kit.rest.records import ELSEWHERE, Id, IfMatch, IfNoneMatch, PurgeFlag, one
+from crm_api.kit.rest.requests import Insisting, Reading, StrictRoute, Writing, named_object
 from crm_api.kit.rest.upserts import add_upserts
-from crm_api.kit.schema import Out, TombstoneOut
+from crm_api.kit.schema import Out, TombstoneOut, pascal
 
 FILTER_PARAMETER: dict[str, Any] = {
     "name": "filter",
@@ -28,7 +29,11 @@ FILTER_PARAMETER: dict[str, Any] = {
 
 def new_router(tag: str, prefix: str) -> APIRouter:
     """An empty router whose requests are read strictly."""
-    return APIRouter(prefix=f"/v1/{prefix}", tags=[tag], route_class=StrictRoute)
+    router = APIRouter(prefix=f"/v1/{prefix}", tags=[tag], route_class=StrictRoute)
+    if "{object}" in prefix:
+        router.dependencies.append(Depends(named_object))
+        router.responses.update(problems(404))
+    return router
 
 
 def page_shape(out: type[BaseModel]) -> type[BaseModel]:
@@ -55,15 +60,13 @@ def changes_shape(out: type[BaseModel]) -> type[BaseModel]:
     )
 
 
-def crud_router(service: type[CrudService[Any]], *, made: type[Out] | None = None) -> APIRouter:
-    """List, query, create, read, patch, bin and restore; `made` is what creation answers."""
+def read_router(service: type[CrudService[Any]]) -> APIRouter:
+    """List, follow, query and read."""
     plural = service.plural
-    router = new_router(plural, plural.replace("_", "-"))
+    router = new_router(plural, service.route_of())
     listing = service.repository.listing
-    create, update, out = service.create_shape, service.update_shape, listing.out
-    word = listing.entity
-    single = "".join(word.capitalize() for word in word.split("_"))
-    many = "".join(word.capitalize() for word in plural.split("_"))
+    single, many, word = *_names(service), listing.entity
+    out = listing.out
     listed: dict[int | str, dict[str, Any]] = {200: {"model": page_shape(out)}}
     found: dict[int | str, dict[str, Any]] = {200: {"model": out}}
 
@@ -80,10 +83,11 @@ def crud_router(service: type[CrudService[Any]], *, made: type[Out] | None = Non
         deleted: params.Deleted = None,
         view: params.ViewId = None,
     ) -> Response:
-        page = await service(tx).page(
+        own = service(tx)
+        page = await own.page(
             PageQuery(
                 selection=Selection.of(listing, fields, include),
-                filter=params.filter_of(request, listing, tx),
+                filter=params.filter_of(request, own.records.listing, tx),
                 sort=sort,
                 limit=limit,
                 cursor=cursor,
@@ -112,11 +116,7 @@ def crud_router(service: type[CrudService[Any]], *, made: type[Out] | None = Non
         return answers.plain(await service(tx).changes(after, limit, selection))
 
     async def query_records(request: Request, tx: Reading, body: params.QueryBody) -> Response:
-        page = await service(tx).page(params.query_of(body, listing, tx))
-        return answers.page(request, page, link=False)
-
-    async def create_record(request: Request, tx: Writing, body: create) -> Response:  # pyright: ignore[reportInvalidTypeForm]
-        return answers.created(request, await service(tx).create(body))
+        return answers.page(request, await params.queried(service(tx), body), link=False)
 
     async def read_record(
         request: Request,
@@ -130,24 +130,6 @@ def crud_router(service: type[CrudService[Any]], *, made: type[Out] | None = Non
         selection = Selection.of(listing, fields, include)
         return await one(service(tx), request, id, selection, if_none_match, as_of)
 
-    async def update_record(
-        id: Id,
-        tx: Writing,
-        body: update,  # pyright: ignore[reportInvalidTypeForm]
-        if_match: IfMatch = None,
-    ) -> Response:
-        expected = answers.version_of(if_match)
-        return answers.record(await service(tx).update(id, body, expected_version=expected))
-
-    async def delete_record(id: Id, tx: Writing, if_match: IfMatch = None) -> Response:
-        await service(tx).delete(id, expected_version=answers.version_of(if_match))
-        return Response(status_code=204)
-
-    async def restore_record(id: Id, tx: Writing) -> Response:
-        return answers.record(await service(tx).restore(id))
-
-    if service.upserts:
-        add_upserts(router, service)
     add = router.add_api_route
     add(
         "",
@@ -175,6 +157,55 @@ def crud_router(service: type[CrudService[Any]], *, made: type[Out] | None = Non
         responses=listed | problems(400, 403, 409, 415, 422),
     )
     add(
+        "/{id}",
+        read_record,
+        methods=["GET"],
+        operation_id=f"get{single}",
+        summary=f"Read a {word}",
+        responses=found | ELSEWHERE | problems(403, 404, 422),
+    )
+    return router
+
+
+def crud_router(service: type[CrudService[Any]], *, made: type[Out] | None = None) -> APIRouter:
+    """What `read_router` has, create, patch, bin and restore; `made` is what creation answers."""
+    router = read_router(service)
+    single, many = _names(service)
+    create, update = service.create_shape, service.update_shape
+    out, word = service.repository.listing.out, service.repository.listing.entity
+    found: dict[int | str, dict[str, Any]] = {200: {"model": out}}
+    unit = Insisting if service.matched else Writing
+
+    async def create_record(request: Request, tx: unit, body: create) -> Response:  # pyright: ignore[reportInvalidTypeForm]
+        return answers.linked(answers.created(request, await service(tx).create(body)), tx)
+
+    async def update_record(
+        id: Id,
+        tx: unit,  # pyright: ignore[reportInvalidTypeForm]
+        body: update,  # pyright: ignore[reportInvalidTypeForm]
+        if_match: IfMatch = None,
+    ) -> Response:
+        expected = answers.version_of(if_match)
+        row = await service(tx).update(id, body, expected_version=expected)
+        return answers.linked(answers.record(row), tx)
+
+    async def delete_record(
+        id: Id,
+        tx: Writing,
+        purge: PurgeFlag = False,  # noqa: FBT002 - a query parameter
+        if_match: IfMatch = None,
+    ) -> Response:
+        destroy = service(tx).purge if purge else service(tx).delete
+        await destroy(id, expected_version=answers.version_of(if_match))
+        return Response(status_code=204)
+
+    async def restore_record(id: Id, tx: unit) -> Response:  # pyright: ignore[reportInvalidTypeForm]
+        return answers.linked(answers.record(await service(tx).restore(id)), tx)
+
+    if service.upserts:
+        add_upserts(router, service)
+    add = router.add_api_route
+    add(
         "",
         create_record,
         methods=["POST"],
@@ -183,14 +214,7 @@ def crud_router(service: type[CrudService[Any]], *, made: type[Out] | None = Non
         summary=f"Create a {word}",
         responses={201: {"model": made or out}} | problems(400, 403, 409, 415, 422),
     )
-    add(
-        "/{id}",
-        read_record,
-        methods=["GET"],
-        operation_id=f"get{single}",
-        summary=f"Read a {word}",
-        responses=found | ELSEWHERE | problems(403, 404, 422),
-    )
+    add_bulk(router, service, many)
     add(
         "/{id}",
         update_record,
@@ -205,7 +229,7 @@ def crud_router(service: type[CrudService[Any]], *, made: type[Out] | None = Non
         methods=["DELETE"],
         status_code=204,
         operation_id=f"delete{single}",
-        summary=f"Put a {word} in the bin",
+        summary=f"Put a {word} in the bin, or destroy it",
         responses=problems(403, 404, 409, 412, 422),
     )
     add(
@@ -217,3 +241,8 @@ def crud_router(service: type[CrudService[Any]], *, made: type[Out] | None = Non
         responses=found | problems(403, 404, 409, 422),
     )
     return router
+
+
+def _names(service: type[CrudService[Any]]) -> tuple[str, str]:
+    single, many = service.repository.listing.entity, service.plural
+    return pascal(single), pascal(many)

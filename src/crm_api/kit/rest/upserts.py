@@ -13,8 +13,8 @@ from crm_api.kit.query.selection import Selection
 from crm_api.kit.rest import answers, params
 from crm_api.kit.rest.problems import problems
 from crm_api.kit.rest.records import ELSEWHERE, IfMatch, IfNoneMatch, one
-from crm_api.kit.rest.requests import Reading, Writing
-from crm_api.kit.schema import Name, Source, upsert_of
+from crm_api.kit.rest.requests import Insisting, Reading, Writing
+from crm_api.kit.schema import Name, Source
 
 InSystem = Annotated[Source, Path(description="The other system, such as `hubspot`.")]
 IdThere = Annotated[Name, Path(description="The record's id there; it may hold slashes.")]
@@ -29,7 +29,7 @@ def add_upserts(router: APIRouter, service: type[CrudService[Any]]) -> None:
     listing = service.repository.listing
     word = listing.entity
     single = "".join(word.capitalize() for word in word.split("_"))
-    given = upsert_of(f"{single}Upsert", service.create_shape)
+    given = service.upsert_shape()
     answered: type[BaseModel] = create_model(
         f"{single}Upserted",
         __base__=listing.out,
@@ -37,6 +37,7 @@ def add_upserts(router: APIRouter, service: type[CrudService[Any]]) -> None:
         result=(Result, Field(description="What the request did.")),
     )
     known = ", ".join(f"`{kind}`" for kind in sorted([EXTERNAL, *listing.lookups]))
+    unit = Insisting if service.matched else Writing
     match_by = Annotated[str, Query(max_length=40, description=f"One of {known}.")]
 
     async def read_by_external(
@@ -55,17 +56,28 @@ def add_upserts(router: APIRouter, service: type[CrudService[Any]]) -> None:
     async def put_by_external(
         source: InSystem,
         external_id: IdThere,
-        tx: Writing,
+        tx: unit,  # pyright: ignore[reportInvalidTypeForm]
         body: given,  # pyright: ignore[reportInvalidTypeForm]
         if_match: IfMatch = None,
         if_none_match: IfNew = None,
     ) -> Response:
         expected = _expected(if_match, if_none_match)
         external = External(source, external_id)
-        return _answer(service, await service(tx).upsert_external(external, body, expected))
+        own = service(tx)
+        done = await own.upsert_external(external, body, expected)
+        return answers.linked(_answer(own, done), tx)
 
-    async def upsert_record(tx: Writing, match: match_by, body: given) -> Response:  # pyright: ignore[reportInvalidTypeForm]
-        return _answer(service, await service(tx).upsert(match, body))
+    async def upsert_record(
+        tx: unit,  # pyright: ignore[reportInvalidTypeForm]
+        match: match_by,  # pyright: ignore[reportInvalidTypeForm]
+        body: given,  # pyright: ignore[reportInvalidTypeForm]
+        if_match: IfMatch = None,
+        if_none_match: IfNew = None,
+    ) -> Response:
+        expected = _expected(if_match, if_none_match)
+        own = service(tx)
+        done = await own.upsert(match, body, expected)
+        return answers.linked(_answer(own, done), tx)
 
     done: dict[int | str, dict[str, Any]] = {200: {"model": answered}, 201: {"model": answered}}
     add = router.add_api_route
@@ -94,7 +106,7 @@ def add_upserts(router: APIRouter, service: type[CrudService[Any]]) -> None:
         summary=f"Create or change a {word} by a value that it has",
         description="The body is a merge patch of the record that has one of its values of the "
         "key `match`, or of nothing. Several such records: 409 with the candidates.",
-        responses=done | problems(400, 403, 409, 415, 422),
+        responses=done | problems(400, 403, 409, 412, 415, 422),
     )
 
 
@@ -111,9 +123,9 @@ def _expected(if_match: str | None, if_none_match: str | None) -> Expected:
     return Expected(version, exists=True if if_match is not None else None)
 
 
-def _answer(service: type[CrudService[Any]], done: Upserted) -> Response:
+def _answer(service: CrudService[Any], done: Upserted) -> Response:
     row = done.record
     headers = {"ETag": f'"{row.version}"', "Cache-Control": answers.PRIVATE}
-    headers["Location"] = f"/v1/{service.plural.replace('_', '-')}/{row.id}"
+    headers["Location"] = f"{service.path}/{row.id}"
     status = 201 if done.result == "created" else 200
     return answers.plain(asdict(row) | {"result": done.result}, status=status, headers=headers)

@@ -18,6 +18,21 @@ _LABEL = r"(?!..--)[a-z0-9](?:[a-z0-9\-]{0,61}[a-z0-9])?"
 _HOST = re.compile(rf"(?:{_LABEL}\.)+[a-z]{{2,63}}")
 _ROLES = frozenset(CASE_INSENSITIVE_MAILBOX_NAMES)
 _RESERVED = frozenset(SPECIAL_USE_DOMAIN_NAMES)
+_GMAIL = "gmail.com"
+_SAME_DOMAIN = {"googlemail.com": _GMAIL, "me.com": "icloud.com", "mac.com": "icloud.com"}
+# Providers that deliver `name+anything` to `name`; elsewhere a plus is a letter like any other.
+_TAGGING = frozenset(
+    {
+        _GMAIL, "outlook.com", "hotmail.com", "live.com", "fastmail.com", "proton.me",
+        "protonmail.com", "pm.me", "icloud.com",
+    }
+)  # fmt: skip
+# RFC 2142, and what offices call themselves.
+_OFFICES = _ROLES | {
+    "admin", "billing", "booking", "buchhaltung", "contact", "einkauf", "hello", "hr", "info",
+    "jobs", "kontakt", "mail", "marketing", "office", "orders", "rechnung", "sales", "service",
+    "support", "team", "vertrieb", "zakaz",
+}  # fmt: skip
 # RFC 5321 §4.5.3.1.3, less the angle brackets of the path.
 _LONGEST = 254
 _LONGEST_HOST = 200
@@ -46,6 +61,25 @@ def normalise(raw: str) -> Email:
     if len(raw) > _LONGEST_INPUT:
         raise BadValue("invalid_email", "The e-mail address is too long.")
     return _checked(_bare(clean(raw)))
+
+
+def mailbox(key: str) -> str:
+    """The mailbox behind an address's key, of which a provider takes several spellings.
+
+    For comparing only: mail goes to the address as it is written.
+    """
+    local, _, domain = key.partition("@")
+    domain = _SAME_DOMAIN.get(domain, domain)
+    if domain in _TAGGING:
+        local = local.partition("+")[0] or local
+    if domain == _GMAIL:
+        local = local.replace(".", "") or local
+    return f"{local}@{domain}"
+
+
+def is_role(key: str) -> bool:
+    """Whether an address is an office's and not a person's: `info@`, `sales@`."""
+    return key.partition("@")[0] in _OFFICES
 
 
 def ascii_domain(host: str) -> str:

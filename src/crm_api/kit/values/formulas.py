@@ -5,7 +5,8 @@ OWASP, CSV injection: a cell that begins with one of these characters may be run
 
 import re
 
-_DANGEROUS = "=+-@\t\r"
+SUSPICIOUS = frozenset("=+-@\t\r'")
+"""What texts begin with that may need a quote."""
 _HARMED = re.compile(r"'*[=+\-@\t\r]")
 _SHIELDED = re.compile(r"'+[=+\-@\t\r]")
 _NUMBER = re.compile(r"[+-][\d .]*\d")
@@ -16,8 +17,7 @@ def harmless(text: str) -> str:
 
     A quote before what has one already, so that `original` gives every text back.
     """
-    first = text[:1]
-    if first not in _DANGEROUS and first != "'":
+    if text[:1] not in SUSPICIOUS:
         return text
     if not _HARMED.match(text) or _NUMBER.fullmatch(text):
         return text

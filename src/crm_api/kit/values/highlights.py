@@ -15,38 +15,38 @@ _WORD = re.compile(r"[^\W_]+(?:['`´‘’‛′ʹʻʼʽ][^\W_]+)*")
 _NUMBER = re.compile(r"\+(\d{5,15})")
 
 
-def highlight(text: str, asked: Sequence[Asked], meant: Collection[str] = ()) -> str | None:
-    """The text around the first asked word, escaped, with every asked word marked; None without.
+class Highlighter:
+    """Marks what was asked for in any number of texts.
 
     `meant` are the words that stand for mistyped ones.
     """
-    # A domain is marked name by name.
-    parts = {
-        label
-        for one in asked
-        for words in one.alternatives
-        for word in words
-        for label in word.split(".")
-        if label
-    }
-    number = _NUMBER.match(text)
-    if number is not None:
-        spans = [number.span()] if any(_is_within(part, number[1]) for part in parts) else []
-    else:
-        words = _WORD.finditer(text)
-        spans = [match.span() for match in words if _is_asked(match[0], parts, meant)]
-    return _marked(text, spans) if spans else None
 
+    def __init__(self, asked: Sequence[Asked], meant: Collection[str] = ()) -> None:
+        words = {w for one in asked for alternative in one.alternatives for w in alternative}
+        # A domain is marked name by name.
+        self._begin = tuple(label for word in words for label in word.split(".") if label)
+        self._digits = [w for w in words if w.isdecimal() and len(w) >= _LEAST_DIGITS]
+        self._ends = tuple(w[:0:-1] for w in words if w.startswith(BACKWARDS))
+        self._meant = meant
 
-def _is_within(part: str, digits: str) -> bool:
-    if part.startswith(BACKWARDS):
-        return digits.endswith(part[:0:-1])
-    return part.isdecimal() and len(part) >= _LEAST_DIGITS and part in digits
+    def snippet(self, text: str) -> str | None:
+        """The text around the first asked word, escaped, every asked word marked; None without."""
+        number = _NUMBER.match(text) if text.startswith("+") else None
+        if number is not None:
+            spans = [number.span()] if self._is_within(number[1]) else []
+        else:
+            spans = [match.span() for match in _WORD.finditer(text) if self._is_asked(match[0])]
+        return _marked(text, spans) if spans else None
 
+    def _is_within(self, number: str) -> bool:
+        return number.endswith(self._ends) or any(part in number for part in self._digits)
 
-def _is_asked(word: str, parts: Collection[str], meant: Collection[str]) -> bool:
-    forms = [form for part in words_of(word) for form in indexed_forms(part)]
-    return any(form in meant or form.startswith(tuple(parts)) for form in forms)
+    def _is_asked(self, word: str) -> bool:
+        for part in words_of(word):
+            for form in indexed_forms(part):
+                if form.startswith(self._begin) or form in self._meant:
+                    return True
+        return False
 
 
 def _marked(text: str, spans: Sequence[tuple[int, int]]) -> str:

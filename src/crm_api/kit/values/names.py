@@ -106,6 +106,12 @@ def fold(text: str) -> str:
     return " ".join(words_of(text)).replace("'", "")
 
 
+def spelling(text: str) -> str:
+    """The words in Latin letters with spellings merged: equal for two writings of one name."""
+    words = (forms_of(word.replace("'", "")) for word in words_of(text))
+    return " ".join(forms[-1] for forms in words if forms)
+
+
 def _lowered(text: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).lower())
 

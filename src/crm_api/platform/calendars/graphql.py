@@ -66,7 +66,7 @@ class WorkingCalendar:
 class CalendarException:
     """A day whose hours are not those of its weekday."""
 
-    calendar = related(WorkingCalendarService, "calendar", WorkingCalendar)
+    calendar = related(CalendarExceptionService, "calendar", WorkingCalendar)
 
 
 _CALENDARS = Collection(WorkingCalendarService, WorkingCalendar)

@@ -48,6 +48,15 @@ class WorkingCalendars(Repository[WorkingCalendar]):
         )
         return (await self.tx.run(query.with_for_update(key_share=True))).scalar_one_or_none()
 
+    async def find_default(self) -> Any:
+        """The default calendar as it stands, or None."""
+        rows = await self.tx.fetch(
+            "SELECT id, time_zone, week FROM working_calendars WHERE organization_id = $1 "
+            "AND is_default AND deleted_at IS NULL",
+            self.tx.organization_id,
+        )
+        return rows[0] if rows else None
+
 
 class CalendarExceptions(Repository[CalendarException]):
     """The days that differ."""

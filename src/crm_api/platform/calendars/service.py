@@ -1,16 +1,18 @@
 """The rules of working calendars, and counting with them."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
-from typing import Any, get_args
+from typing import Any, ClassVar, get_args
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from crm_api.kit.calendar import Calendar, Hours
 from crm_api.kit.crud.named import NamedService
+from crm_api.kit.crud.personal import Impersonal
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.db.json import decode
-from crm_api.kit.schema import Create
+from crm_api.kit.db.tx import Tx
 from crm_api.platform.calendars.holidays import public_holidays
 from crm_api.platform.calendars.models import CalendarException, WorkingCalendar
 from crm_api.platform.calendars.repository import CalendarExceptions, WorkingCalendars
@@ -37,6 +39,7 @@ class WorkingCalendarService(NamedService[WorkingCalendar]):
     repository = WorkingCalendars
     area = "calendars"
     plural = "working_calendars"
+    personal = Impersonal("When the organization works.")
     create_shape = WorkingCalendarCreate
     update_shape = WorkingCalendarUpdate
     records: WorkingCalendars
@@ -60,16 +63,7 @@ class WorkingCalendarService(NamedService[WorkingCalendar]):
         """A calendar as it counts between two instants; raises `NotFound`."""
         self.tx.actor.require(f"{self.area}:read")
         found = await self.records.row(id)
-        week: dict[str, Any] = decode(found.week)
-        margin = timedelta(days=2)
-        exceptions = await CalendarExceptions(self.tx).by_day(
-            id, (start - margin).date(), (end + margin).date()
-        )
-        return Calendar(
-            zone=ZoneInfo(found.time_zone),
-            week=tuple(_hours(week[day]) for day in _WEEK),
-            exceptions={day: _hours(hours) for day, hours in exceptions.items()},
-        )
+        return await _counting(self.tx, id, found.time_zone, found.week, (start, end))
 
     async def working_time(self, id: UUID, window: Window) -> dict[str, Any]:
         """The working time in a window, and when it is."""
@@ -108,14 +102,11 @@ class CalendarExceptionService(CrudService[CalendarException]):
     repository = CalendarExceptions
     area = "calendars"
     plural = "calendar_exceptions"
+    personal = Impersonal("When the organization works.")
     create_shape = CalendarExceptionCreate
     update_shape = CalendarExceptionUpdate
+    begins_with: ClassVar[Mapping[str, Any]] = {"origin": "manual"}
     records: CalendarExceptions
-
-    async def create(self, data: Create) -> Any:
-        """A day that differs."""
-        self.tx.actor.require(f"{self.area}:write")
-        return self.add({**await self.prepare(data.model_dump(), None), "origin": "manual"})
 
     def close(self, calendar_id: UUID, day: date, name: str) -> None:
         """Store a public holiday."""
@@ -131,6 +122,51 @@ class CalendarExceptionService(CrudService[CalendarException]):
                 "external_ids": {},
             }
         )
+
+
+async def open_at(tx: Tx, moments: Sequence[tuple[datetime, str | None]]) -> list[bool]:
+    """Whether the default calendar is open at each moment, by the clock of the zone beside it.
+
+    Always, where there is no such calendar.
+    """
+    times = [at for at, _ in moments]
+    found = await _default(tx, min(times), max(times)) if times else None
+    if found is None:
+        return [True] * len(moments)
+    zones = {zone for _, zone in moments if zone is not None}
+    calendars = {zone: replace(found, zone=ZoneInfo(zone)) for zone in zones}
+    return [(found if zone is None else calendars[zone]).is_open(at) for at, zone in moments]
+
+
+async def time_after(tx: Tx, start: datetime, duration: timedelta) -> datetime:
+    """When so much time of the default calendar has passed; of all time, where there is none.
+
+    Raises `Conflict` where ten years are not enough.
+    """
+    found = await _default(tx, start, start + _YEARS_AHEAD)
+    return start + duration if found is None else found.add(start, duration)
+
+
+async def _default(tx: Tx, start: datetime, end: datetime) -> Calendar | None:
+    """The default calendar as it counts between two instants, whoever asks."""
+    found = await WorkingCalendars(tx).find_default()
+    if found is None:
+        return None
+    return await _counting(tx, found["id"], found["time_zone"], found["week"], (start, end))
+
+
+async def _counting(
+    tx: Tx, id: UUID, zone: str, week: Any, between: tuple[datetime, datetime]
+) -> Calendar:
+    margin, hours = timedelta(days=2), decode(week)
+    exceptions = await CalendarExceptions(tx).by_day(
+        id, (between[0] - margin).date(), (between[1] + margin).date()
+    )
+    return Calendar(
+        zone=ZoneInfo(zone),
+        week=tuple(_hours(hours[day]) for day in _WEEK),
+        exceptions={day: _hours(stored) for day, stored in exceptions.items()},
+    )
 
 
 def _hours(stored: Iterable[Mapping[str, str]]) -> Sequence[Hours]:

@@ -1,14 +1,19 @@
 """Exchange rates as a part of the product."""
 
+from crm_api.kit.access import Managed
 from crm_api.kit.module import Module
 from crm_api.platform.exchange.graphql import ExchangeMutation, ExchangeQuery
 from crm_api.platform.exchange.rest import router
 
 MODULE = Module(
-    name="exchange",
+    key="exchange",
+    title="Exchange rates",
+    description="What amounts are worth in other currencies.",
+    areas=["exchange_rates"],
     routers=[router],
     tags={"exchange_rates": "What amounts are worth in other currencies."},
     queries=[ExchangeQuery],
     mutations=[ExchangeMutation],
+    managed={"exchange_rates": Managed("manage_settings")},
     events=["exchange_rates.set"],
 )

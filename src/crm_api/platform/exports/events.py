@@ -11,7 +11,10 @@ class RunExport(Message):
     """Write the file; each try begins it anew, so that it is of one moment."""
 
     kind = "exports.run"
+    lane = "bulk"
     export_id: UUID
+    switched_off: bool = False
+    """Whether its collection may be one that is switched off."""
 
 
 @dataclass(frozen=True)

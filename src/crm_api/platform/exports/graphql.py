@@ -11,8 +11,9 @@ from crm_api.kit.graphql.context import GraphInfo
 from crm_api.kit.graphql.fields import Collection
 from crm_api.kit.graphql.mutations import mutation, shape_given
 from crm_api.kit.graphql.types import input_from, type_from
-from crm_api.platform.exports.schemas import ExportInput, ExportRecord
+from crm_api.platform.exports.schemas import ExportInput, ExportRecord, ModuleExportInput
 from crm_api.platform.exports.service import ExportService
+from crm_api.platform.exports.sources import Source
 
 
 @type_from(ExportRecord)
@@ -27,7 +28,7 @@ class Export:
 
     @strawberry.field
     def download_url(self, info: GraphInfo, root: strawberry.Parent[Any]) -> str | None:
-        """Opens the file for an hour without a credential; for those who may export."""
+        """Opens the file for an hour without a credential; for its maker and who sees everything."""
         return ExportService(info.context.tx).link(root)
 
 
@@ -39,6 +40,7 @@ class ExportStarted:
     export: Export
 
 
+ExportArguments = input_from(ExportInput)
 ExportQuery = Collection(ExportService, Export).query()
 
 
@@ -54,10 +56,34 @@ class ExportMutation:
         await ExportService(info.context.tx).delete(id, expected_version=expected_version)
         return id
 
+    @mutation
+    async def export_module(
+        self, info: GraphInfo, key: str, format: str = "ndjson", deleted: str | None = None
+    ) -> list[ExportStarted]:
+        """Have all records of a module written to files, also while it is disabled."""
+        data = shape_given(ModuleExportInput, {"format": format, "deleted": deleted})
+        return await ExportService(info.context.tx).begin_all(key, data)  # pyright: ignore[reportReturnType]
 
-def export_mutation(services: Iterable[type[CrudService[Any]]]) -> type:
-    """`exportContacts(input:)` and the like for every collection."""
+    @mutation
+    async def export_custom_records(
+        self,
+        info: GraphInfo,
+        object: str,
+        input: ExportArguments,  # pyright: ignore[reportInvalidTypeForm, reportUnknownParameterType]
+    ) -> ExportStarted:
+        """Have the records of a custom object written to a file; takes the scope `objects:export`."""
+        tx = info.context.tx
+        data = shape_given(ExportInput, input)
+        started: Any = await ExportService(tx).begin(tx.catalogue.object(object).key, data)
+        return started
+
+
+def export_mutation(
+    services: Iterable[type[CrudService[Any]]], sources: Iterable[Source] = ()
+) -> type:
+    """`exportContacts(input:)` and the like for every collection, and for these sources."""
     fields = {f"export_{service.plural}": _export_of(service) for service in services}
+    fields |= {f"export_{source.route}": _lines_of(source) for source in sources}
     return strawberry.type(type("CollectionExportMutation", (), fields))
 
 
@@ -68,6 +94,15 @@ def _export_of(service: type[CrudService[Any]]) -> Any:
         data = shape_given(ExportInput, input)
         return await ExportService(info.context.tx).begin(entity, data)
 
-    resolver.__annotations__.update(input=input_from(ExportInput), **{"return": ExportStarted})
+    resolver.__annotations__.update(input=ExportArguments, **{"return": ExportStarted})
     description = f"Have {service.plural} written to a file; takes the scope `export` of them."
     return mutation(resolver, description=description)
+
+
+def _lines_of(source: Source) -> Any:
+    async def resolver(info: GraphInfo, input: Any) -> Any:
+        data = shape_given(source.shape, input)
+        return await ExportService(info.context.tx).begin_lines(source, data)
+
+    resolver.__annotations__.update(input=input_from(source.shape), **{"return": ExportStarted})
+    return mutation(resolver, description=source.description)

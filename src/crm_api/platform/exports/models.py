@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger
 from sqlalchemy.orm import Mapped, mapped_column
 
 from crm_api.kit.db.base import Entity, KeyText
-from crm_api.kit.db.columns import one_of, ordered
+from crm_api.kit.db.columns import one_of, ordered, referring
 
 Format = Literal["csv", "ndjson", "xlsx"]
 
@@ -17,7 +17,11 @@ class Export(Entity):
     """What was asked for, and the file that came of it; how far it is, its job tells."""
 
     __tablename__ = "exports"
-    __table_args__ = (one_of("format", Format), *ordered("exports", "created_at"))
+    __table_args__ = (
+        one_of("format", Format),
+        *ordered("exports", "created_at"),
+        referring("exports", "owner_id", optional=True),
+    )
     entity = "export"
 
     target: Mapped[str] = mapped_column(KeyText)

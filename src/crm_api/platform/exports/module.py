@@ -1,29 +1,40 @@
 """Exports as a part of the product."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+from crm_api.kit.crud.personal import Trace
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.jobs import Chore
 from crm_api.kit.module import Module
 from crm_api.platform.exports.downloads import remove_files
 from crm_api.platform.exports.graphql import ExportMutation, ExportQuery, export_mutation
 from crm_api.platform.exports.jobs import remove_export, run_export
-from crm_api.platform.exports.rest import export_routes, public, router
-from crm_api.platform.exports.service import ExportService
+from crm_api.platform.exports.rest import export_routes, modules, public, router, source_routes
+from crm_api.platform.exports.service import ExportService, erase_from_exports
+from crm_api.platform.exports.sources import Source
 
 
-def exports_module(services: Iterable[type[CrudService[Any]]]) -> Module:
-    """Exports of these collections."""
+def exports_module(
+    services: Iterable[type[CrudService[Any]]],
+    objects: type[CrudService[Any]],
+    sources: Sequence[Source],
+) -> Module:
+    """Exports of these collections, of the records of custom objects, and of these sources."""
     known = [service for service in services if service.plain]
-    ExportService.targets = {service.repository.listing.entity: service for service in known}
+    ExportService.areas = {s.repository.listing.entity: s.area for s in known}
+    ExportService.sources = {source.target: source for source in sources}
     return Module(
-        name="exports",
-        routers=[router, public, export_routes(known)],
+        key="exports",
+        title="Exports",
+        description="Collections as files: whoever brings data here can take it away.",
+        switchable=False,
+        routers=[router, public, modules, export_routes([*known, objects]), source_routes(sources)],
         queries=[ExportQuery],
-        mutations=[ExportMutation, export_mutation(known)],
+        mutations=[ExportMutation, export_mutation(known, sources)],
         jobs=[run_export, remove_export],
         chores=[Chore("exports.remove_files", remove_files)],
         services=[ExportService],
-        events=["export.completed"],
+        events=["export.completed", "export.emptied"],
+        traces=[Trace("exports", ("exports",), erase_from_exports)],
     )

@@ -5,29 +5,38 @@ from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import FileResponse
+from pydantic import BaseModel
 
 from crm_api.kit.actor import Actor
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.db.tx import Tx, unit_of_work
-from crm_api.kit.errors import NotFound
-from crm_api.kit.files import place_of
+from crm_api.kit.files.store import Place
 from crm_api.kit.query.page import PageQuery
 from crm_api.kit.query.selection import Selection
 from crm_api.kit.rest import answers, params
+from crm_api.kit.rest.downloads import Download, sent
 from crm_api.kit.rest.problems import problems
 from crm_api.kit.rest.records import IfMatch
 from crm_api.kit.rest.requests import Reading, StrictRoute, Writing, services_of
 from crm_api.kit.rest.router import new_router, page_shape
-from crm_api.platform.exports.downloads import directory_of
-from crm_api.platform.exports.schemas import ExportInput, ExportOut, ExportStarted
+from crm_api.platform.exports.downloads import SHELF
+from crm_api.platform.exports.schemas import (
+    ExportInput,
+    ExportOut,
+    ExportsStarted,
+    ExportStarted,
+    ModuleExportInput,
+)
 from crm_api.platform.exports.service import ExportService, opened
+from crm_api.platform.exports.sources import Source
 
 router = new_router("exports", "exports")
+modules = new_router("exports", "modules")
 public = APIRouter(prefix="/public/exports", tags=["exports"], route_class=StrictRoute)
 _ONE: dict[int | str, dict[str, Any]] = {200: {"model": ExportOut}}
 _MANY: dict[int | str, dict[str, Any]] = {200: {"model": page_shape(ExportOut)}}
 _STARTED: dict[int | str, dict[str, Any]] = {202: {"model": ExportStarted}}
+_ALL_STARTED: dict[int | str, dict[str, Any]] = {202: {"model": ExportsStarted}}
 _TYPES = {
     "csv": "text/csv; charset=utf-8",
     "ndjson": "application/x-ndjson",
@@ -44,6 +53,21 @@ _FILE: dict[int | str, dict[str, Any]] = {
 }
 
 
+@modules.post(
+    "/{key}/export",
+    status_code=202,
+    operation_id="exportModule",
+    summary="Have all records of a module written to files",
+    responses=_ALL_STARTED | problems(400, 403, 404, 409, 415, 422),
+)
+async def export_module(key: str, tx: Writing, body: ModuleExportInput) -> Response:
+    """A job for each collection, also while the module is disabled.
+
+    Takes the scope `modules:write` beside those of any export.
+    """
+    return answers.plain({"data": await ExportService(tx).begin_all(key, body)}, status=202)
+
+
 def export_routes(services: Iterable[type[CrudService[Any]]]) -> APIRouter:
     """`POST /export` for every collection."""
     routes = APIRouter()
@@ -53,8 +77,8 @@ def export_routes(services: Iterable[type[CrudService[Any]]]) -> APIRouter:
 
 
 def _export_of(service: type[CrudService[Any]]) -> APIRouter:
-    entity, plural = service.repository.listing.entity, service.plural
-    own = new_router(plural, plural.replace("_", "-"))
+    plural = service.plural
+    own = new_router(plural, service.route_of())
     many = "".join(word.capitalize() for word in plural.split("_"))
 
     @own.post(
@@ -69,11 +93,40 @@ def _export_of(service: type[CrudService[Any]]) -> APIRouter:
 
         Takes the scope `export` of the collection beside `read`.
         """
-        started = await ExportService(tx).begin(entity, body)
-        headers = {"Location": f"/v1/jobs/{started['job_id']}"}
-        return answers.plain(started, status=202, headers=headers)
+        return _begun(await ExportService(tx).begin(service(tx).records.listing.entity, body))
 
     return own
+
+
+def source_routes(sources: Iterable[Source]) -> APIRouter:
+    """`POST /export` for what is no collection."""
+    routes = APIRouter()
+    for source in sources:
+        routes.include_router(_lines_of(source))
+    return routes
+
+
+def _lines_of(source: Source) -> APIRouter:
+    own = new_router(source.route, source.route)
+    shape: type[BaseModel] = source.shape
+
+    @own.post(
+        "/export",
+        status_code=202,
+        operation_id=f"export{source.route.capitalize()}",
+        summary=source.summary,
+        description=source.description,
+        responses=_STARTED | problems(400, 403, 409, 415, 422),
+    )
+    async def export(tx: Writing, body: shape) -> Response:  # pyright: ignore[reportInvalidTypeForm, reportUnknownParameterType]
+        return _begun(await ExportService(tx).begin_lines(source, body))  # pyright: ignore[reportUnknownArgumentType]
+
+    return own
+
+
+def _begun(started: dict[str, Any]) -> Response:
+    headers = {"Location": f"/v1/jobs/{started['job_id']}"}
+    return answers.plain(started, status=202, headers=headers)
 
 
 @router.get(
@@ -119,19 +172,15 @@ async def delete_export(id: UUID, tx: Writing, if_match: IfMatch = None) -> Resp
     "/{token}",
     operation_id="downloadExport",
     summary="The file of an export",
-    response_class=FileResponse,
     responses=_FILE | problems(404, 422),
 )
 async def download_export(token: str, request: Request) -> Response:
     """Behind a signed link, which needs no credential and ends within the hour."""
-    services: Any = services_of(request)
+    services = services_of(request)
     organization_id, id = opened(services.database.signing_key, token)
     actor = Actor(organization_id, "system", scopes=frozenset({"exports:read"}))
     async with unit_of_work(Tx(services.database, actor, read_only=True)) as tx:
         found, stored_as = await ExportService(tx).file(id)
-    path = place_of(directory_of(services.settings.files_dir), organization_id, stored_as)
-    if not path.exists():
-        raise NotFound("There is no such file any more.", code="file_gone")
-    headers = {"Cache-Control": "private, no-store"}
-    kind = _TYPES[found.format]
-    return FileResponse(path, media_type=kind, filename=found.filename, headers=headers)
+    place = Place(SHELF, organization_id, stored_as)
+    file = Download(place, found.filename, _TYPES[found.format])
+    return await sent(request, services.files, file)

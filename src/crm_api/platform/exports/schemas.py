@@ -42,6 +42,13 @@ class ExportInput(Schema):
     )
 
 
+class ModuleExportInput(Schema):
+    """What kind of files, and of which records."""
+
+    format: Format = "ndjson"
+    deleted: Deleted | None = Field(None, description="Records in the bin, too or only.")
+
+
 class ExportRecord(Out):
     """An export, as it was asked for and as it ended."""
 
@@ -66,7 +73,8 @@ class ExportOut(ExportRecord):
 
     status: ExportStatus
     download_url: str | None = Field(
-        description="Opens the file for an hour without a credential; for those who may export."
+        description="Opens the file for an hour without a credential; for its maker and for those "
+        "who see everything, if they may export."
     )
 
 
@@ -75,3 +83,9 @@ class ExportStarted(BaseModel):
 
     job_id: UUID
     export: ExportRecord
+
+
+class ExportsStarted(BaseModel):
+    """The jobs that were asked for, one for each collection."""
+
+    data: list[ExportStarted]

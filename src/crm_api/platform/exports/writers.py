@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, cast
+from typing import Any, ClassVar, Protocol
 
 import msgspec
 from xlsxwriter import Workbook  # pyright: ignore[reportMissingTypeStubs]
@@ -16,13 +16,15 @@ from crm_api.kit.db.json import decode, encode
 from crm_api.kit.errors import Invalid
 from crm_api.kit.ids import new_id
 from crm_api.kit.query.columns import Column
-from crm_api.kit.values.formulas import harmless
+from crm_api.kit.values.formulas import SUSPICIOUS, harmless
 
 MAX_SHEET_ROWS = 1_048_575
 """A sheet has one more, which is the header."""
 _MAX_CELL = 32_767
 _MAX_DIGITS = 15
-Convert = Callable[[Any], Any]
+_EMPTY = frozenset((b"[]", b"{}"))
+Convert = Callable[[Sequence[Any]], Sequence[Any]]
+"""What a column's values become, all at once."""
 
 
 class Writer(Protocol):
@@ -62,7 +64,7 @@ class CsvWriter:
         """Column by column, since most of them need nothing."""
         columns: list[Any] = list(zip(*rows, strict=True))
         for place, convert in self._convert:
-            columns[place] = [convert(value) for value in columns[place]]
+            columns[place] = convert(columns[place])
         self._rows.writerows(zip(*columns, strict=True))
 
     def close(self) -> None:
@@ -93,6 +95,27 @@ class NdjsonWriter:
         """A line for each row."""
         make = self._shape
         self._file.write(b"".join([encode(make(*row)) + b"\n" for row in rows]))
+
+    def close(self) -> None:
+        """Flush and sync."""
+        _sync_and_close(self._file)
+
+    def discard(self) -> None:
+        """Close it as it is."""
+        self._file.close()
+
+
+class LineWriter:
+    """Lines that are made elsewhere."""
+
+    text: ClassVar[bool] = False
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("wb", buffering=1 << 20)
+
+    def write(self, rows: Sequence[Any]) -> None:
+        """These lines."""
+        self._file.writelines(rows)
 
     def close(self) -> None:
         """Flush and sync."""
@@ -150,7 +173,7 @@ class XlsxWriter:
             sheet.write_string(row, place, text)
 
     def _number(self, place: int, value: Any) -> float | int | None:
-        if self._columns[place].kind not in {"integer", "amount"}:
+        if self._columns[place].kind not in {"integer", "amount", "number"}:
             return None
         exact = Decimal(value)
         # A cell holds a double: more digits than these would change on their way.
@@ -178,31 +201,35 @@ def _converters(
     ]
 
 
-def _harmless(value: str | None) -> str | None:
-    return value if value is None else harmless(value)
+def _harmless(values: Sequence[str | None]) -> Sequence[str | None]:
+    if {value[:1] for value in values if value}.isdisjoint(SUSPICIOUS):
+        return values
+    return [value if value is None else harmless(value) for value in values]
 
 
-def _listed(value: msgspec.Raw | None) -> str | None:
-    return None if value is None else harmless(_listed_text(value))
+def _listed(values: Sequence[msgspec.Raw | None]) -> Sequence[str | None]:
+    return _harmless([None if value is None else _listed_text(value) for value in values])
+
+
+class _Holder(msgspec.Struct, gc=False):
+    """An item of which one value is what it says."""
+
+    value: str
+
+
+_items = msgspec.json.Decoder(list[str | _Holder])
 
 
 def _listed_text(raw: msgspec.Raw) -> str:
     """A list as its values, one after the other, where they are plain or have one; else JSON."""
     stored = bytes(raw)
-    if stored in {b"[]", b"{}"}:
+    if stored in _EMPTY:
         return ""
-    found = decode(stored)
-    if isinstance(found, list):
-        items = cast("list[Any]", found)
-        values = [_value_of(item) for item in items]
-        if None not in values:
-            return "; ".join(map(str, values))
-    return encode(found).decode()
-
-
-def _value_of(item: Any) -> str | None:
-    value: Any = cast("dict[str, Any]", item).get("value") if isinstance(item, dict) else item
-    return value if isinstance(value, str) else None
+    try:
+        found = _items.decode(stored)
+    except msgspec.ValidationError:
+        return encode(decode(stored)).decode()
+    return "; ".join([item if isinstance(item, str) else item.value for item in found])
 
 
 def _sync_and_close(file: Any) -> None:

@@ -5,16 +5,25 @@ from typing import Any
 
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.module import Module
-from crm_api.platform.history.graphql import history_query
+from crm_api.kit.standing import Standing
+from crm_api.platform.history.graphql import history_query, history_subscription
 from crm_api.platform.history.rest import feed_routes, history_routes
+from crm_api.platform.history.schemas import FeedStanding
+from crm_api.platform.history.standing import feed_standing
 
 
 def history_module(services: Iterable[type[CrudService[Any]]]) -> Module:
     """The feed, and the history of the records of these collections."""
     known = {service.repository.listing.entity: service for service in services}
     return Module(
-        name="history",
+        key="history",
+        title="History",
+        description="What happened, to everything and to each record.",
+        switchable=False,
+        areas=["events"],
         routers=[feed_routes(known), history_routes(known)],
         tags={"events": "What happened, in the order of the commits."},
         queries=[history_query(known)],
+        subscriptions=[history_subscription(known)],
+        standings=[Standing("feed", FeedStanding, feed_standing)],
     )

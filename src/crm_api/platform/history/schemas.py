@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-ActorKind = Literal["key", "user", "system"]
+ActorKind = Literal["key", "user", "app", "system"]
 
 
 class ActorOut(BaseModel):
@@ -39,6 +39,15 @@ class EventPage(BaseModel):
 
     data: list[EventOut]
     next_cursor: str = Field(description="Ask `after` this for what comes next, now or later.")
+
+
+class FeedStanding(BaseModel):
+    """How far the feed is behind what was committed."""
+
+    oldest_held_at: datetime | None = Field(
+        description="The first event that waits for an older transaction to end."
+    )
+    lag_s: float = Field(description="How long it waits.")
 
 
 class ChangeOut(BaseModel):

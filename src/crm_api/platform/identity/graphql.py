@@ -1,6 +1,8 @@
 """The organization, its API keys, users and teams over GraphQL."""
 
-from typing import Annotated
+from datetime import timedelta
+from typing import Annotated, Any, cast
+from uuid import UUID
 
 import strawberry
 
@@ -12,6 +14,8 @@ from crm_api.kit.graphql.types import input_from, type_from
 from crm_api.platform.identity.schemas import (
     ApiKeyMade,
     ApiKeyOut,
+    InvitationOut,
+    KeyRotation,
     OrganizationOut,
     OrganizationUpdate,
     TeamMemberOut,
@@ -30,16 +34,6 @@ from crm_api.platform.identity.service import (
 @type_from(OrganizationOut)
 class Organization:
     """The organization."""
-
-
-@type_from(ApiKeyOut)
-class ApiKey:
-    """An API key, without its secret."""
-
-
-@type_from(ApiKeyMade)
-class NewApiKey:
-    """A new API key with its token."""
 
 
 _Memberships = Annotated["TeamMemberConnection", strawberry.lazy(__name__)]
@@ -67,8 +61,20 @@ class Team:
 class TeamMember:
     """That a user belongs to a team."""
 
-    team = related(TeamService, "team", Team)
-    user = related(UserService, "user", User)
+    team = related(TeamMemberService, "team", Team)
+    user = related(TeamMemberService, "user", User)
+
+
+@type_from(ApiKeyOut)
+class ApiKey:
+    """An API key, without its secret."""
+
+    user = related(ApiKeyService, "user", User)
+
+
+@type_from(ApiKeyMade)
+class NewApiKey:
+    """A new API key with its token."""
 
 
 _KEYS = Collection(ApiKeyService, ApiKey, made=NewApiKey)
@@ -90,6 +96,46 @@ class OrganizationQuery:
         return await OrganizationService(info.context.tx).own()
 
 
+@type_from(InvitationOut)
+class Invitation:
+    """An invitation to join."""
+
+
+@strawberry.type
+class UserActions:
+    """Who is let in."""
+
+    @mutation
+    async def rotate_api_key(
+        self, info: GraphInfo, id: UUID, grace_period_seconds: int = 86_400
+    ) -> NewApiKey:
+        """Make a new key in the place of an old one, which lasts for a while beside it."""
+        data = shape_given(KeyRotation, {"grace_period_seconds": grace_period_seconds})
+        grace = timedelta(seconds=data.grace_period_seconds)
+        return cast("Any", await ApiKeyService(info.context.tx).rotate(id, grace))
+
+    @mutation
+    async def invite_user(self, info: GraphInfo, id: UUID) -> Invitation:
+        """Invite a user to join; the answer holds the token this once."""
+        return cast("Any", await UserService(info.context.tx).invite(id))
+
+    @mutation
+    async def suspend_user(self, info: GraphInfo, id: UUID) -> User:
+        """Let a user in no more."""
+        return await UserService(info.context.tx).suspend(id)
+
+    @mutation
+    async def reactivate_user(self, info: GraphInfo, id: UUID) -> User:
+        """Let a suspended user in again."""
+        return await UserService(info.context.tx).reactivate(id)
+
+    @mutation
+    async def end_user_sessions(self, info: GraphInfo, id: UUID) -> bool:
+        """Log a user out everywhere."""
+        await UserService(info.context.tx).end_sessions(id)
+        return True
+
+
 @strawberry.type
 class OrganizationMutation:
     """The organization of the credential."""
@@ -106,4 +152,8 @@ class OrganizationMutation:
 
 
 QUERIES = (OrganizationQuery, *(collection.query() for collection in _COLLECTIONS))
-MUTATIONS = (OrganizationMutation, *(collection.mutation() for collection in _COLLECTIONS))
+MUTATIONS = (
+    OrganizationMutation,
+    UserActions,
+    *(collection.mutation() for collection in _COLLECTIONS),
+)

@@ -29,6 +29,7 @@ class Organization(Base):
     currency: Mapped[str] = mapped_column(KeyText, default="EUR")
     language: Mapped[str] = mapped_column(KeyText, default="en", server_default="en")
     fiscal_year_starts_in: Mapped[int] = mapped_column(SmallInteger, default=1, server_default="1")
+    bulk_limit: Mapped[int] = mapped_column(default=100_000, server_default="100000")
     created_at: Mapped[datetime]
 
 
@@ -39,7 +40,9 @@ class ApiKey(Entity):
     __table_args__ = (
         # Looked up before the organization is known, by one SECURITY DEFINER function.
         Index("ix_api_keys_prefix", "prefix"),
+        foreign_key("user_id", "users"),
         *ordered("api_keys", "created_at"),
+        referring("api_keys", "user_id", optional=True),
     )
     entity = "api_key"
 
@@ -48,6 +51,10 @@ class ApiKey(Entity):
     secret_hash: Mapped[str] = mapped_column(KeyText)
     scopes: Mapped[list[str]]
     expires_at: Mapped[datetime | None]
+    allowed_addresses: Mapped[list[str]] = mapped_column(default=list, server_default=text("'[]'"))
+    last_used_at: Mapped[datetime | None]
+    """Written by the dozen, so it may be half a minute late."""
+    user_id: Mapped[UUID | None]
 
 
 class User(Named, Entity):
@@ -64,6 +71,15 @@ class User(Named, Entity):
             unique=True,
             postgresql_where=text("deleted_at IS NULL"),
         ),
+        Index(
+            "uq_users_organization_id_account_id",
+            "organization_id",
+            "account_id",
+            unique=True,
+            postgresql_where=text("account_id IS NOT NULL AND deleted_at IS NULL"),
+        ),
+        # Where a person belongs to is asked before the organization is known.
+        Index("ix_users_account", "account_id", postgresql_where=text("account_id IS NOT NULL")),
     )
     entity = "user"
 
@@ -71,6 +87,12 @@ class User(Named, Entity):
     status: Mapped[str] = mapped_column(KeyText, default="invited")
     language: Mapped[str | None] = mapped_column(KeyText)
     time_zone: Mapped[str | None] = mapped_column(KeyText)
+    account_id: Mapped[UUID | None]
+    """The login of the person, once the invitation is accepted (`platform/accounts`)."""
+    epoch: Mapped[int] = mapped_column(default=0, server_default="0")
+    """Sessions of an earlier epoch have ended."""
+    invitation_hash: Mapped[str | None] = mapped_column(KeyText)
+    invited_until: Mapped[datetime | None]
 
 
 class Team(Named, Entity):

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
 from crm_api.kit.crud.repository import Repository
 from crm_api.kit.crud.tree import TreeRepository
 from crm_api.kit.db.tx import Tx
-from crm_api.kit.query.listing import Listing, Relation, Searched
+from crm_api.kit.points import email_key
+from crm_api.kit.query.listing import Key, Listing, Relation, Searched
 from crm_api.platform.identity.models import ApiKey, Team, TeamMember, User
 from crm_api.platform.identity.schemas import ApiKeyOut, TeamMemberOut, TeamOut, UserOut
 
@@ -16,8 +18,11 @@ USERS: Listing = Listing(
     area="users",
     sorts={"name": User.sort_name},
     relations=(
-        Relation("memberships", lambda: TEAM_MEMBERS, User.id, TeamMember.user_id, many=True),
+        Relation(
+            "memberships", lambda: TEAM_MEMBERS, User.id, TeamMember.user_id, many=True, part=True
+        ),
     ),
+    matched_by={"email": Key("email", email_key)},
     search=Searched(names=("name",), others=("email", "external_ids"), subtitle=("email",)),
 )
 TEAMS: Listing = Listing(
@@ -28,7 +33,9 @@ TEAMS: Listing = Listing(
     relations=(
         Relation("parent", lambda: TEAMS, Team.parent_id, Team.id),
         Relation("children", lambda: TEAMS, Team.id, Team.parent_id, many=True),
-        Relation("members", lambda: TEAM_MEMBERS, Team.id, TeamMember.team_id, many=True),
+        Relation(
+            "members", lambda: TEAM_MEMBERS, Team.id, TeamMember.team_id, many=True, part=True
+        ),
     ),
     search=Searched(names=("name",), others=("external_ids",)),
 )
@@ -43,11 +50,19 @@ TEAM_MEMBERS: Listing = Listing(
 )
 
 
+API_KEYS: Listing = Listing(
+    model=ApiKey,
+    out=ApiKeyOut,
+    area="api_keys",
+    relations=(Relation("user", lambda: USERS, ApiKey.user_id, User.id),),
+)
+
+
 class ApiKeys(Repository[ApiKey]):
     """The keys of an organization."""
 
     model = ApiKey
-    listing = Listing(model=ApiKey, out=ApiKeyOut, area="api_keys")
+    listing = API_KEYS
 
 
 class Users(Repository[User]):
@@ -55,6 +70,12 @@ class Users(Repository[User]):
 
     model = User
     listing = USERS
+
+    async def of_address(self, email: str) -> User | None:
+        """The living user of a normalised address, else one who is in the bin; locked."""
+        query = self.select().where(User.email == email)
+        query = query.order_by(User.deleted_at.desc().nulls_first()).limit(1).with_for_update()
+        return (await self.tx.run(query)).scalar_one_or_none()
 
 
 class Teams(TreeRepository[Team]):
@@ -69,6 +90,16 @@ class TeamMembers(Repository[TeamMember]):
 
     model = TeamMember
     listing = TEAM_MEMBERS
+
+
+async def forget_sessions(tx: Tx, user_id: UUID) -> None:
+    """Remove what is kept of a user's logins (`platform/accounts`)."""
+    for table in ("sessions", "outside_logins"):
+        await tx.write(
+            f"DELETE FROM {table} WHERE organization_id = $1 AND user_id = $2",  # noqa: S608
+            tx.organization_id,
+            user_id,
+        )
 
 
 async def own_organization(tx: Tx) -> Any:
@@ -95,4 +126,4 @@ async def change_organization(tx: Tx, values: Mapping[str, Any]) -> tuple[Any, A
     return dict(before[0]), dict(after[0])
 
 
-_OWN = "id, name, country, time_zone, currency, language, fiscal_year_starts_in, created_at"
+_OWN = "id, name, country, time_zone, currency, language, fiscal_year_starts_in, bulk_limit, created_at"

@@ -1,6 +1,7 @@
 """What organizations, API keys, users and teams look like from outside."""
 
 from datetime import datetime
+from ipaddress import ip_network
 from typing import Annotated
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from crm_api.kit.schema import (
     Name,
     Out,
     Prose,
+    Schema,
     TimeZone,
     Update,
     patch_of,
@@ -23,6 +25,21 @@ from crm_api.kit.values import email
 from crm_api.platform.identity.models import UserStatus
 
 Scope = Annotated[str, StringConstraints(pattern=r"^(\*|(\*|[a-z_]{1,40}):(\*|[a-z_]{1,20}))$")]
+
+
+def _networks(values: list[str]) -> list[str]:
+    return list(dict.fromkeys(str(ip_network(value.strip(), strict=False)) for value in values))
+
+
+AllowedAddresses = Annotated[
+    list[Annotated[str, StringConstraints(min_length=2, max_length=43)]],
+    Field(
+        max_length=100,
+        description="Addresses or networks (CIDR) that the key may be used from; all if empty.",
+        examples=[["192.0.2.0/24", "2001:db8::/32"]],
+    ),
+    AfterValidator(_networks),
+]
 
 
 class ApiKeyCreate(Create):
@@ -34,10 +51,17 @@ class ApiKeyCreate(Create):
         examples=[["contacts:read", "companies:write"]],
     )
     expires_at: Instant | None = Field(None, description="Never, when it is left out.")
+    allowed_addresses: AllowedAddresses = Field(default_factory=list)
+    user_id: UUID | None = Field(
+        None,
+        description="For whom it acts: it may do what both its scopes and the user's roles allow. "
+        "Without one it is a service account, which has its scopes alone.",
+    )
 
 
 class _Renamed(Create):
     name: Name = Field(description="What the key is for.")
+    allowed_addresses: AllowedAddresses = Field(default_factory=list)
 
 
 ApiKeyUpdate = patch_of("ApiKeyUpdate", _Renamed)
@@ -50,6 +74,15 @@ class ApiKeyOut(Out):
     prefix: str = Field(description="The part of the token that may be seen.")
     scopes: list[str]
     expires_at: datetime | None
+    allowed_addresses: list[str]
+    last_used_at: datetime | None = Field(description="Half a minute late at most.")
+    user_id: UUID | None
+
+
+class KeyRotation(Schema):
+    """How long the old key lasts beside the new one."""
+
+    grace_period_seconds: Annotated[int, Field(ge=0, le=604_800)] = 86_400
 
 
 class ApiKeyMade(ApiKeyOut):
@@ -68,6 +101,7 @@ class OrganizationOut(BaseModel):
     currency: str
     language: str = Field(description="BCP 47 tag of what is written for customers by default.")
     fiscal_year_starts_in: int = Field(description="The month, 1 to 12.")
+    bulk_limit: int = Field(description="How many records one change by filter may touch.")
     created_at: datetime
 
 
@@ -89,9 +123,7 @@ Email = Annotated[
 ]
 
 
-class UserCreate(Create):
-    """A new user, who is invited to join."""
-
+class _UserFields(Create):
     email: Email = Field(
         description="Where the invitation goes; what the user logs in with.",
         examples=["member@example.com"],
@@ -101,7 +133,15 @@ class UserCreate(Create):
     time_zone: TimeZone | None = None
 
 
-UserUpdate = patch_of("UserUpdate", UserCreate)
+class UserCreate(_UserFields):
+    """A new user, who is invited to join."""
+
+    role_ids: Annotated[list[UUID], Field(max_length=50)] = Field(
+        default_factory=list, description="The roles to begin with; none may do nothing."
+    )
+
+
+UserUpdate = patch_of("UserUpdate", _UserFields)
 
 
 class UserOut(Out):
@@ -112,6 +152,15 @@ class UserOut(Out):
     status: UserStatus = Field(description="`invited` until the invitation is accepted.")
     language: str | None
     time_zone: str | None
+
+
+class InvitationOut(BaseModel):
+    """An invitation to join; whoever has the token can accept it."""
+
+    token: str = Field(description="Shown this once; hand it to the invited person.")
+    user_id: UUID
+    email: str
+    expires_at: datetime
 
 
 class TeamCreate(Create):

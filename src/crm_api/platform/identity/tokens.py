@@ -5,7 +5,8 @@ import re
 import secrets
 from typing import NamedTuple
 
-_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+from crm_api.kit.tokens import ALPHABET
+
 _TOKEN = re.compile(r"crm_([a-z0-9]{8})_([A-Za-z0-9]{40})")
 
 
@@ -21,8 +22,8 @@ class Token(NamedTuple):
 
 def new_token() -> Token:
     """A key with 238 random bits."""
-    prefix = "".join(secrets.choice(_ALPHABET[26:]) for _ in range(8))
-    secret = "".join(secrets.choice(_ALPHABET) for _ in range(40))
+    prefix = "".join(secrets.choice(ALPHABET[26:]) for _ in range(8))
+    secret = "".join(secrets.choice(ALPHABET) for _ in range(40))
     return Token(prefix, secret)
 
 

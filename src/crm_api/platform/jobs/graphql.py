@@ -57,3 +57,8 @@ class JobMutation:
     async def cancel_job(self, info: GraphInfo, id: UUID) -> Job:
         """End a job."""
         return await JobService(info.context.tx).cancel(id)  # pyright: ignore[reportReturnType]
+
+    @mutation
+    async def retry_job(self, info: GraphInfo, id: UUID) -> Job:
+        """Try a failed job again."""
+        return await JobService(info.context.tx).retry(id)  # pyright: ignore[reportReturnType]

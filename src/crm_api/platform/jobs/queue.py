@@ -11,6 +11,7 @@ from crm_api.kit.db.json import decode, encode
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.ids import new_id
 from crm_api.kit.jobs import JobCancelled, LeaseLost
+from crm_api.kit.messages import Lane
 
 LEASE_S = 15
 """A worker that is silent this long has lost its jobs; it speaks up three times as often."""
@@ -23,8 +24,31 @@ _CLAIM = f"""
     UPDATE jobs SET status = 'running', lease_token = $3, lease_until = {_LEASE},
         attempts = attempts + 1, started_at = coalesce(started_at, now())
     WHERE organization_id = $1 AND id = $2 AND status = 'queued' AND run_at <= now()
-    RETURNING id, organization_id, kind, args, actor, attempts, max_attempts
+    RETURNING id, organization_id, kind, lane, args, actor, attempts, max_attempts, state,
+        trace
 """  # noqa: S608
+# The first due job of each organization that has one in the lane, those first whose organization
+# has the least under way. From organization to organization, never over all that waits.
+_TURN = """
+    WITH RECURSIVE waiting (organization_id) AS (
+        (SELECT organization_id FROM jobs WHERE status = 'queued' AND lane = $1
+            ORDER BY organization_id LIMIT 1)
+        UNION ALL
+        SELECT (SELECT j.organization_id FROM jobs j WHERE j.status = 'queued' AND j.lane = $1
+            AND j.organization_id > w.organization_id ORDER BY j.organization_id LIMIT 1)
+        FROM waiting w WHERE w.organization_id IS NOT NULL)
+    SELECT w.organization_id, first.id FROM waiting w CROSS JOIN LATERAL (
+        SELECT j.id, j.run_at FROM jobs j
+        WHERE j.organization_id = w.organization_id AND j.lane = $1 AND j.status = 'queued'
+            AND j.run_at <= now() AND (j.order_key IS NULL OR NOT EXISTS (
+                SELECT FROM jobs e WHERE e.organization_id = j.organization_id
+                    AND e.order_key = j.order_key AND e.id < j.id
+                    AND e.status IN ('queued', 'running')))
+        ORDER BY j.run_at, j.id LIMIT 1) first
+    ORDER BY (SELECT count(*) FROM jobs r
+        WHERE r.organization_id = w.organization_id AND r.status = 'running'), first.run_at
+    LIMIT 10
+"""
 _RENEW = f"""
     UPDATE jobs SET lease_until = {_LEASE}
     WHERE lease_token = ANY($1) AND status = 'running' RETURNING lease_token
@@ -55,7 +79,7 @@ _DUE = """
 """
 _ADVANCE = f"""
     UPDATE jobs SET progress_done = $3, progress_total = coalesce($4, progress_total),
-        lease_until = {_LEASE}
+        state = coalesce($5, state), lease_until = {_LEASE}
     WHERE organization_id = $1 AND lease_token = $2 AND status = 'running'
     RETURNING cancel_requested
 """  # noqa: S608
@@ -81,20 +105,33 @@ class Claimed:
     id: UUID
     organization_id: UUID
     kind: str
+    lane: Lane
     args: Mapping[str, Any]
     actor: Actor
     attempts: int
     max_attempts: int
     token: UUID
+    state: Mapping[str, Any]
+    user_id: UUID | None = None
+    """For whom the actor acts; what that means at this moment is not among what was stored."""
+    trace: str | None = None
 
     async def hold(self, tx: Tx) -> None:
         """Refuse `tx` to everybody but the lease's holder; see `kit.jobs.Job`."""
         if not await tx.write(_HOLD, self.organization_id, self.token):
             raise LeaseLost
 
-    async def advance(self, tx: Tx, done: int, total: int | None = None) -> None:
+    async def advance(
+        self,
+        tx: Tx,
+        done: int,
+        total: int | None = None,
+        *,
+        state: Mapping[str, Any] | None = None,
+    ) -> None:
         """Store how far it is within `tx`; see `kit.jobs.Job`."""
-        rows = await tx.write(_ADVANCE, self.organization_id, self.token, done, total)
+        kept = None if state is None else encode(state)
+        rows = await tx.write(_ADVANCE, self.organization_id, self.token, done, total, kept)
         if not rows:
             raise LeaseLost
         if rows[0]["cancel_requested"]:
@@ -114,16 +151,30 @@ class JobQueue:
         if not rows:
             return None
         row = rows[0]
+        actor = decode(row["actor"])
         return Claimed(
             id=row["id"],
             organization_id=row["organization_id"],
             kind=row["kind"],
+            lane=row["lane"],
             args=decode(row["args"]),
-            actor=_actor(decode(row["actor"])),
+            actor=Actor.restored(actor),
+            user_id=UUID(actor["user_id"]) if actor.get("user_id") else None,
             attempts=row["attempts"],
             max_attempts=row["max_attempts"],
+            trace=row["trace"],
             token=token,
+            state=decode(row["state"]) if row["state"] is not None else {},
         )
+
+    async def claim_next(self, lanes: Sequence[Lane]) -> Claimed | None:
+        """Take the job whose turn it is: of the first of these lanes that has one."""
+        for lane in lanes:
+            for row in await self._database.ask(_TURN, lane):
+                job = await self.claim(row["organization_id"], row["id"])
+                if job is not None:
+                    return job
+        return None
 
     async def renew(self, tokens: Sequence[UUID]) -> set[UUID]:
         """Keep these leases; returns those that still hold."""
@@ -134,9 +185,13 @@ class JobQueue:
         """Store the result; False when the lease was lost."""
         return await self._finish(job, "succeeded", result=result)
 
-    async def cancel(self, job: Claimed) -> bool:
-        """Store that it was ended on request."""
-        return await self._finish(job, "cancelled")
+    async def cancel(self, job: Claimed, result: Mapping[str, Any] | None = None) -> bool:
+        """Store that it was ended on request, and what it did till then."""
+        return await self._finish(job, "cancelled", result=result)
+
+    async def skip(self, job: Claimed, error: Mapping[str, Any]) -> bool:
+        """Store that it was not done, and why; False when the lease was lost."""
+        return await self._finish(job, "cancelled", error=error)
 
     async def fail(self, job: Claimed, error: Mapping[str, Any], *, retry: bool) -> bool:
         """Store the error; try again later, twice as late each time, unless it is the last try."""
@@ -176,15 +231,3 @@ class JobQueue:
         await self._database.ask(_DROPPED, _CRASHED)
         rows = await self._database.ask(_DUE, HINT_AGAIN_S, BATCH)
         return [(row["organization_id"], row["id"]) for row in rows]
-
-
-def _actor(stored: Mapping[str, Any]) -> Actor:
-    return Actor(
-        organization_id=UUID(stored["organization_id"]),
-        kind=stored["kind"],
-        id=UUID(stored["id"]) if stored["id"] else None,
-        scopes=frozenset(stored["scopes"]),
-        teams=frozenset(map(UUID, stored.get("teams", ()))),
-        time_zone=stored["time_zone"],
-        country=stored["country"],
-    )

@@ -6,7 +6,6 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Query, Request, Response
-from fastapi.responses import StreamingResponse
 
 from crm_api.kit.db.json import encode
 from crm_api.kit.db.tx import Tx
@@ -15,6 +14,7 @@ from crm_api.kit.rest.params import Cursor, Limit
 from crm_api.kit.rest.problems import problems
 from crm_api.kit.rest.requests import Reading, Writing
 from crm_api.kit.rest.router import new_router
+from crm_api.kit.rest.streams import EventStream
 from crm_api.platform.jobs.schemas import JobOut, JobPage, JobStatus
 from crm_api.platform.jobs.service import ENDED, JobService
 
@@ -61,6 +61,17 @@ async def cancel_job(id: UUID, tx: Writing) -> Response:
     return answers.plain(await JobService(tx).cancel(id))
 
 
+@router.post(
+    "/{id}/retry",
+    operation_id="retryJob",
+    summary="Try a failed job again",
+    responses=_ONE | problems(403, 404, 409, 422),
+)
+async def retry_job(id: UUID, tx: Writing) -> Response:
+    """With all of its attempts; `GET /v1/jobs?status=failed` lists what was given up."""
+    return answers.plain(await JobService(tx).retry(id))
+
+
 @router.get(
     "/{id}/events",
     operation_id="streamJob",
@@ -70,11 +81,7 @@ async def cancel_job(id: UUID, tx: Writing) -> Response:
 async def stream_job(id: UUID, request: Request, tx: Reading) -> Response:
     """Server-sent events: `progress` when something changes, `end` with the last state."""
     first = await JobService(tx).get(id)
-    return StreamingResponse(
-        _follow(id, tx, request, first),
-        media_type="text/event-stream",
-        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
-    )
+    return EventStream(request, tx.organization_id, _follow(id, tx, request, first))
 
 
 async def _follow(

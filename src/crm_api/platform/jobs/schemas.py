@@ -6,6 +6,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
+from crm_api.kit.messages import Lane
+
 JobStatus = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 
 
@@ -21,6 +23,7 @@ class JobOut(BaseModel):
 
     id: UUID
     kind: str = Field(examples=["imports.run"])
+    lane: Lane
     status: JobStatus
     progress: ProgressOut
     attempts: int
@@ -29,8 +32,33 @@ class JobOut(BaseModel):
     error: dict[str, Any] | None = Field(description="A problem document.")
     created_at: datetime
     created_by: UUID | None
+    run_at: datetime = Field(description="It begins then at the earliest.")
     started_at: datetime | None
     finished_at: datetime | None
+
+
+class LaneStanding(BaseModel):
+    """How far a lane is behind."""
+
+    lane: Lane
+    queued: int = Field(description="Counted up to 10,000.")
+    running: int
+    oldest_due_at: datetime | None
+    lag_s: float = Field(description="How long the oldest job that is due waits.")
+
+
+class JobsStanding(BaseModel):
+    """How the jobs of the organization fare."""
+
+    lanes: list[LaneStanding]
+    failed: int = Field(
+        description="Given up and not tried anew; `GET /v1/jobs?status=failed` lists them. "
+        "Counted up to 10,000."
+    )
+    worker_seen_at: datetime | None = Field(
+        description="When a worker, whichever, did periodic work last. More than a minute ago: "
+        "none is at work."
+    )
 
 
 class JobPage(BaseModel):

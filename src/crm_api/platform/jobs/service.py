@@ -3,22 +3,43 @@
 from typing import Any
 from uuid import UUID
 
+from crm_api.kit.access import Action
+from crm_api.kit.crud.personal import Gone
+from crm_api.kit.db.json import encode
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import NotFound, WrongState
 from crm_api.kit.query.cursor import context_of, seal, unseal
 
 _COLUMNS = (
-    "id, kind, status, progress_done, progress_total, attempts, cancel_requested, result, error, "
-    "created_at, created_by, started_at, finished_at"
+    "id, kind, lane, status, progress_done, progress_total, attempts, cancel_requested, result, error, "
+    "created_at, created_by, run_at, started_at, finished_at"
 )
-_SELECT = f"SELECT {_COLUMNS} FROM jobs WHERE organization_id = $1 "  # noqa: S608
+# What others have asked for is for those alone whose level reaches everything.
+_MINE = "AND ($2::text IS NULL OR actor ->> 'user_id' = $2) "
+_SELECT = f"SELECT {_COLUMNS} FROM jobs WHERE organization_id = $1 {_MINE}"  # noqa: S608
 _CANCEL = f"""
     UPDATE jobs SET cancel_requested = true,
         status = CASE WHEN status = 'queued' THEN 'cancelled' ELSE status END,
         finished_at = CASE WHEN status = 'queued' THEN now() ELSE finished_at END
-    WHERE organization_id = $1 AND id = $2 AND status IN ('queued', 'running')
+    WHERE organization_id = $1 {_MINE} AND id = $3 AND status IN ('queued', 'running')
     RETURNING {_COLUMNS}
 """  # noqa: S608
+# What another job does already is not done twice; the index on its key keeps it so.
+_RETRY = f"""
+    UPDATE jobs SET status = 'queued', attempts = 0, run_at = now(), finished_at = NULL,
+        hinted_at = NULL, cancel_requested = false
+    WHERE organization_id = $1 {_MINE} AND id = $3 AND status = 'failed' AND NOT EXISTS (
+        SELECT FROM jobs o WHERE o.organization_id = $1 AND o.kind = jobs.kind
+            AND o.dedupe_key = jobs.dedupe_key AND o.status IN ('queued', 'running'))
+    RETURNING {_COLUMNS}
+"""  # noqa: S608
+_WIPE = """
+    UPDATE jobs SET args = '{}', state = NULL, result = NULL, error = NULL
+    WHERE organization_id = $1 AND status IN ('succeeded', 'failed', 'cancelled') AND EXISTS (
+        SELECT FROM unnest($2::text[]) AS said
+        WHERE position(said IN concat_ws(' ', args, state, result, error)) > 0)
+    RETURNING 1
+"""
 ENDED = frozenset({"succeeded", "failed", "cancelled"})
 
 
@@ -31,7 +52,8 @@ class JobService:
     async def get(self, id: UUID) -> dict[str, Any]:
         """One job; raises `NotFound`."""
         self.tx.actor.require("jobs:read")
-        rows = await self.tx.fetch(_SELECT + "AND id = $2", self.tx.organization_id, id)
+        sql, of = _SELECT + "AND id = $3", self._of("read")
+        rows = await self.tx.fetch(sql, self.tx.organization_id, of, id)
         if not rows:
             raise NotFound(f"There is no job with the id {id}.")
         return _shown(rows[0])
@@ -45,8 +67,9 @@ class JobService:
         context = context_of(self.tx.organization_id, "jobs", status)
         before = UUID(unseal(key, context, cursor)[0]) if cursor else UUID(int=2**128 - 1)
         rows = await self.tx.fetch(
-            _SELECT + "AND id < $2 AND ($3::text IS NULL OR status = $3) ORDER BY id DESC LIMIT $4",
+            _SELECT + "AND id < $3 AND ($4::text IS NULL OR status = $4) ORDER BY id DESC LIMIT $5",
             self.tx.organization_id,
+            self._of("read"),
             before,
             status,
             limit + 1,
@@ -62,12 +85,39 @@ class JobService:
         rows = await self.tx.write(
             _CANCEL,
             self.tx.organization_id,
+            self._of("update"),
             id,
         )
         if not rows:
             found = await self.get(id)
             raise WrongState(f"The job has {found['status']} already.", code="job_ended")
         return _shown(rows[0])
+
+    async def retry(self, id: UUID) -> dict[str, Any]:
+        """Have a job that was given up be tried anew, in the name of whoever asked for it."""
+        self.tx.actor.require("jobs:write")
+        rows = await self.tx.write(_RETRY, self.tx.organization_id, self._of("update"), id)
+        if not rows:
+            found = await self.get(id)
+            if found["status"] == "failed":
+                raise WrongState("Another job does the same just now.", code="job_repeated")
+            raise WrongState(f"The job is {found['status']}, not failed.", code="job_not_failed")
+        self.tx.jobs.append(id)
+        return _shown(rows[0])
+
+    def _of(self, action: Action) -> str | None:
+        """Whose jobs count; None where all do."""
+        access = self.tx.actor.access
+        if access is None or access.level("jobs", action) == "all":
+            return None
+        return str(access.user_id)
+
+
+async def wipe_jobs(tx: Tx, gone: Gone) -> int:
+    """Wipe out what ended jobs were told of a person."""
+    named = {*gone.names, *(value for _, value in gone.keys)}
+    written = [encode(text).decode()[1:-1] for text in sorted(named)]
+    return len(await tx.write(_WIPE, tx.organization_id, written))
 
 
 def _shown(row: Any) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from sqlalchemy import CheckConstraint, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from crm_api.kit.db.base import Entity, KeyText
+from crm_api.kit.db.columns import referring
 
 MergeStatus = Literal["done", "undone"]
 _LISTED = ", ".join(f"'{name}'" for name in get_args(MergeStatus))
@@ -21,6 +22,7 @@ class Merge(Entity):
         CheckConstraint(f"status IN ({_LISTED})", name="status"),
         Index("ix_merges_created", "organization_id", "created_at", "id"),
         Index("ix_merges_winner", "organization_id", "winner_id"),
+        referring("merges", "owner_id", optional=True),
     )
     entity = "merge"
 

@@ -1,23 +1,25 @@
 """Merging as a part of the product."""
 
 from collections.abc import Iterable
-from typing import Any
 
-from crm_api.kit.crud.service import CrudService
 from crm_api.kit.module import Module
 from crm_api.platform.merging.graphql import MergeMutation, MergeQuery, merge_mutations
 from crm_api.platform.merging.merger import Merger
+from crm_api.platform.merging.repository import MERGED
 from crm_api.platform.merging.rest import merge_routes, router
-from crm_api.platform.merging.service import MergeService
+from crm_api.platform.merging.service import Follower, MergeService
 
 
-def merging_module(mergers: Iterable[Merger], services: Iterable[type[CrudService[Any]]]) -> Module:
-    """Merges of the records that have a merger; `services` are all whose records may refer."""
+def merging_module(mergers: Iterable[Merger], followers: Iterable[Follower] = ()) -> Module:
+    """Merges of the records that have a merger."""
+    MergeService.followers = tuple(followers)
     known = {merger.entity: merger for merger in mergers}
     MergeService.mergers = known
-    MergeService.services = {s.repository.listing.entity: s for s in services}
+    MERGED[:] = (merger.service.repository.listing for merger in known.values())
     return Module(
-        name="merging",
+        key="merging",
+        title="Merging",
+        description="Several records of the same thing become one, and are taken apart again.",
         routers=[router, merge_routes(known.values())],
         queries=[MergeQuery],
         mutations=[MergeMutation, *merge_mutations(known.values())],

@@ -7,16 +7,19 @@ from uuid import UUID
 
 from crm_api.kit.crud.repository import Repository
 from crm_api.kit.crud.service import CrudService
+from crm_api.kit.custom.fields import CustomField
 from crm_api.kit.db.base import Entity
 from crm_api.kit.db.json import decode
 from crm_api.kit.db.references import Reference
 from crm_api.kit.db.tables import RecordKey, RecordRedirect
-from crm_api.kit.query.listing import Listing
+from crm_api.kit.query.listing import About, Listing
 from crm_api.platform.merging.models import Merge
 from crm_api.platform.merging.schemas import MergeOut
 
 AT_ONCE = 5_000
 """References that are moved by one statement, so that each stays within its time."""
+CUSTOM_AT_ONCE = 500
+"""Records whose relation fields are moved before the next are looked up."""
 
 _MOVE = """
     UPDATE {table} SET {column} = $3, version = version + 1, updated_at = $4, updated_by = $5
@@ -26,12 +29,24 @@ _MOVE = """
         ORDER BY id LIMIT {most} FOR UPDATE)
     RETURNING id, version
 """
+_REFERRING = f"""
+    SELECT DISTINCT record_id FROM custom_values WHERE organization_id = $1 AND field_id = $2
+        AND reference = ANY($3) AND NOT record_id = ANY($4)
+    ORDER BY record_id LIMIT {CUSTOM_AT_ONCE}
+"""  # noqa: S608
 _CAUSED = """
     SELECT type, entity, data, previous, array_agg(record_id ORDER BY seq DESC) AS ids
     FROM events WHERE organization_id = $1 AND cause_id = $2
     GROUP BY type, entity, data, previous ORDER BY max(seq) DESC
 """
-LISTING: Listing = Listing(model=Merge, out=MergeOut, area="merges")
+MERGED: list[Listing] = []
+"""What is merged; filled in when the module is made."""
+LISTING: Listing = Listing(
+    model=Merge,
+    out=MergeOut,
+    area="merges",
+    about=About("target", ("winner_id",), lambda: MERGED, tells=False),
+)
 
 
 @dataclass(frozen=True)
@@ -59,16 +74,16 @@ class Merges(Repository[Merge]):
         )
 
     async def records(
-        self, service: CrudService[Any], ids: Sequence[UUID], *, deleted: bool = False
+        self,
+        service: CrudService[Any],
+        ids: Sequence[UUID],
+        *,
+        deleted: bool = False,
+        everywhere: bool = False,
     ) -> dict[UUID, Any]:
         """Records as they are now, locked so that nobody can even begin to refer to them."""
-        repository = service.records
-        model = repository.model
-        query = repository.select().where(model.id.in_(ids)).order_by(model.id).with_for_update()
-        if not deleted:
-            query = query.where(model.deleted_at.is_(None))
-        query = query.execution_options(populate_existing=True)
-        return {record.id: record for record in (await self.tx.run(query)).scalars()}
+        found = await service.records.sealed(ids, deleted=deleted, everywhere=everywhere)
+        return {record.id: record for record in found}
 
     async def move(
         self,
@@ -99,6 +114,19 @@ class Merges(Repository[Merge]):
             moved += len(rows)
             if len(rows) < AT_ONCE:
                 return moved
+
+    async def referring(
+        self, field: CustomField, ids: Sequence[UUID], *, but: Sequence[UUID]
+    ) -> list[UUID]:
+        """The next records whose relation field leads to one of these."""
+        rows = await self.tx.fetch(
+            _REFERRING,
+            self.tx.organization_id,
+            field.id,
+            list(ids),
+            list(but),
+        )
+        return [row["record_id"] for row in rows]
 
     def redirect(self, record: Entity, target: UUID) -> None:
         """Have an id lead to another record."""

@@ -1,22 +1,30 @@
 """Merging and taking apart."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, ClassVar
 from uuid import UUID
 
 import msgspec
 
+from crm_api.kit.crud.collections import service_of
 from crm_api.kit.crud.index import external_key
-from crm_api.kit.crud.service import CrudService, columns_of
+from crm_api.kit.crud.personal import About
+from crm_api.kit.crud.plain import columns_of
+from crm_api.kit.crud.service import CrudService
+from crm_api.kit.custom.fields import CustomField
 from crm_api.kit.db.base import Entity
 from crm_api.kit.db.references import references_to
-from crm_api.kit.errors import Blocked, Duplicate, Fault, Invalid, Merged, WrongState
+from crm_api.kit.db.tx import Tx
+from crm_api.kit.errors import Blocked, Duplicate, Fault, Forbidden, Invalid, Merged, WrongState
 from crm_api.kit.ids import new_id
 from crm_api.platform.merging.merger import Fold, Merger
 from crm_api.platform.merging.models import Merge
 from crm_api.platform.merging.repository import Caused, Merges
 from crm_api.platform.merging.schemas import MergeInput
 from crm_api.platform.merging.survivorship import returned, survive
+
+Follower = Callable[[Tx, str, UUID, Sequence[UUID], UUID], Awaitable[None]]
+"""Gets the transaction, the kind of record, the winner, the losers and the merge."""
 
 
 class MergeService(CrudService[Merge]):
@@ -25,18 +33,27 @@ class MergeService(CrudService[Merge]):
     repository = Merges
     area = "merges"
     plural = "merges"
+    personal = About(
+        ("winner_id",),
+        end="kept",
+        reason="Which records became one, by their ids alone.",
+        entity="target",
+    )
     plain = False
     records: Merges
     mergers: ClassVar[Mapping[str, Merger]] = {}
-    services: ClassVar[Mapping[str, type[CrudService[Any]]]] = {}
-    """The collections whose records may refer to others, by entity."""
+    followers: ClassVar[Sequence[Follower]] = ()
+    """What else becomes of a merge, as a part of it."""
 
     async def merge(self, entity: str, data: MergeInput) -> tuple[Any, Any]:
         """Fold the losers into the winner; returns the merge and the winner as they are now."""
         merger = self.mergers[entity]
         service = merger.service(self.tx)
-        self.tx.actor.require(f"{service.area}:write")
+        service.need("update")
+        service.need("delete")
+        self.tx.actor.permitted("merge")
         _check(merger, data)
+        service.guard.fields(data.fields, "/fields")
         await self.records.lock()
         fold = await self._fold(merger, service, data)
         id = new_id()
@@ -45,6 +62,8 @@ class MergeService(CrudService[Merge]):
             await self._bin(service, fold)
             record = await self._fill(service, fold)
             moved = await self._move(service, fold)
+            for follow in self.followers:
+                await follow(self.tx, entity, data.winner_id, data.loser_ids, id)
         made = self.add(
             {
                 "id": id,
@@ -59,21 +78,23 @@ class MergeService(CrudService[Merge]):
             }
         )
         await self.tx.flush()
-        return made, record
+        return made, await service.told(record)
 
     async def undo(self, id: UUID) -> tuple[Any, Any]:
         """Make several records of one again; returns the merge and what is left of the winner."""
         current = await self.records.get(id)
         merger = self.mergers[current.target]
         service = merger.service(self.tx)
-        self.tx.actor.require(f"{service.area}:write")
+        service.need("update")
+        service.need("delete")
+        self.tx.actor.permitted("merge")
         await self.records.lock()
         current = (await self.records.records(self, [id]))[id]
         if current.status != "done":
             raise WrongState("The merge was undone before.", code="already_undone")
         record = await _Undoing(self, merger, service, current).run()
         values = {"status": "undone", "undone_at": self.tx.now, "undone_by": self.tx.actor.id}
-        return await self.change(current, values, verb="undone"), record
+        return await self.change(current, values, verb="undone"), await service.told(record)
 
     async def _fold(self, merger: Merger, service: Any, data: MergeInput) -> Fold:
         """Lock the records and choose what survives; raises where one of them is not there."""
@@ -87,10 +108,14 @@ class MergeService(CrudService[Merge]):
                 pointer = f"/loser_ids/{place - 1}" if place else "/winner_id"
                 message = f"There is no such {merger.entity}."
                 raise Invalid.at(pointer, "unknown_reference", message)
+        await service.guard.permit([data.winner_id], "update")
+        await service.guard.permit(data.loser_ids, "delete")
         records = [found[id] for id in ids]
         survivors = survive(
             [columns_of(record) for record in records], merger.fields, merger.together, data.fields
         )
+        if "owner_id" in data.fields:
+            _need_owner(service, records[0], survivors.values["owner_id"])
         return Fold(records[0], records[1:], survivors)
 
     async def _bin(self, service: Any, fold: Fold) -> None:
@@ -108,7 +133,9 @@ class MergeService(CrudService[Merge]):
 
     async def _fill(self, service: Any, fold: Fold) -> Any:
         winner = fold.winner
-        values = service.normalise(dict(fold.survivors.values), winner, None)
+        given = dict(fold.survivors.values)
+        given["custom"] = _without_each_other(service, fold)
+        values = service.normalise(given, winner, None)
         record = await service.change(winner, values)
         for value in sorted(_external(*fold.losers) - _external(winner)):
             self.records.hold_key(winner, value)
@@ -121,10 +148,28 @@ class MergeService(CrudService[Merge]):
         for reference in references_to(service.model):
             # A record does not refer to itself, nor a merged one to what it became.
             but = merged if reference.entity == service.model.entity else ()
+            # All of it before anything is moved: undone in reverse, it finds its place free again.
+            await service_of(self.tx, reference.entity).make_way(reference.column, merged)
             for loser in merged[1:]:
                 count = await self.records.move(reference, loser, merged[0], but=but)
                 moved[reference.name] = moved.get(reference.name, 0) + count
+        for field in self.tx.catalogue.relations_to(service.records.listing.entity):
+            count = await self._move_custom(field, merged)
+            moved[f"{field.target}.custom.{field.name}"] = count
         return {name: count for name, count in moved.items() if count}
+
+    async def _move_custom(self, field: CustomField, merged: Sequence[UUID]) -> int:
+        """Have the relation fields of others lead to the winner."""
+        service = service_of(self.tx, field.target)
+        winner, *losers = merged
+        moved = 0
+        while ids := await self.records.referring(field, losers, but=merged):
+            for record in await service.records.locked(ids, everywhere=True):
+                custom = {**record.custom, field.name: str(winner)}
+                await service.change(record, {"custom": custom})
+            await self.tx.flush()
+            moved += len(ids)
+        return moved
 
 
 class _Undoing:
@@ -154,7 +199,8 @@ class _Undoing:
             message = "A value that was made since stands in the way."
             raise Blocked(message, code="changed_since", faults=error.faults) from error
         await self.merger.check(self.service, [winner.id, *self.losers])
-        return self.service.shown(columns_of(await self.service.records.get(winner.id)))
+        left = await self.service.records.get(winner.id)
+        return await self.service.told(self.service.shown_of(left))
 
     async def _lock(self) -> None:
         winner, records = self.merge.winner_id, self.merges.records
@@ -166,6 +212,8 @@ class _Undoing:
             raise Blocked(message, code="winner_gone", details=details)
         if set(self.losers) - found.keys():
             raise Blocked("A record that was merged is gone for good.", code="loser_gone")
+        await self.service.guard.permit([winner], "update")
+        await self.service.guard.permit(self.losers, "delete")
 
     async def _back(self, step: Caused) -> None:
         if step.type == f"{self.merger.entity}.merged":
@@ -175,8 +223,11 @@ class _Undoing:
             winner = self.merge.winner_id
             await self.merges.records.move(reference, winner, UUID(source), only=step.ids)
         else:
-            service = self.merges.services[step.entity](self.tx)
-            found = await self.merges.records.records(service, step.ids)
+            service = service_of(self.tx, step.entity)
+            binned = step.data.get("deleted_at") is not None
+            found = await self.merges.records.records(
+                service, step.ids, deleted=binned, everywhere=True
+            )
             for record in found.values():
                 await self._change_back(service, record, step)
 
@@ -211,6 +262,8 @@ class _Undoing:
             for name, before in step.previous.items()
         }
         typed = service.unshown(values, record)
+        if "deleted_at" in typed and typed["deleted_at"] is None:
+            typed["deleted_by"] = None
         if any(now[name] != after for name, after in step.data.items()):
             # Not what it was before: what is derived follows from what it is now.
             typed = service.normalise(typed, record, None)
@@ -239,6 +292,23 @@ def _check(merger: Merger, data: MergeInput) -> None:
         raise Invalid(faults[0].message, faults=faults)
 
 
+def _need_owner(service: Any, winner: Any, owner: UUID | None) -> None:
+    """Raise `Forbidden` where the record would get an owner that a change may not give it."""
+    if owner != winner.owner_id:
+        try:
+            service.guard.owner_of({"owner_id": owner}, "update", winner.owner_id)
+        except Forbidden as error:
+            raise error.under("/fields") from None
+
+
+def _without_each_other(service: Any, fold: Fold) -> dict[str, Any]:
+    """The custom values that survive, but for relations among the records that are one now."""
+    merged = {str(record.id) for record in fold.records}
+    among = {field.name for field in service.fields.relations}
+    custom: dict[str, Any] = fold.survivors.values["custom"]
+    return {n: v for n, v in custom.items() if n not in among or v not in merged}
+
+
 def _provenance(fold: Fold) -> list[dict[str, Any]]:
     return [
         {"field": name, "rule": source.rule, "source_ids": [str(id) for id in source.ids]}
@@ -249,3 +319,11 @@ def _provenance(fold: Fold) -> list[dict[str, Any]]:
 def _external(*records: Any) -> set[str]:
     """The external ids of some records as look-up keys have them."""
     return {external_key(s, i) for record in records for s, i in record.external_ids.items()}
+
+
+async def folded(
+    tx: Tx, entity: str, winner: UUID, losers: Sequence[UUID], fields: Mapping[str, UUID]
+) -> tuple[Any, Any]:
+    """Fold records into one, for other parts of the product; the merge and what is left."""
+    data = MergeInput(winner_id=winner, loser_ids=list(losers), fields=dict(fields))
+    return await MergeService(tx).merge(entity, data)

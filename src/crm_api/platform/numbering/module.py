@@ -1,15 +1,21 @@
 """Number sequences as a part of the product."""
 
+from crm_api.kit.access import Managed
+from crm_api.kit.crud.applying import CollectionApplier
 from crm_api.kit.module import Module
 from crm_api.platform.numbering.graphql import MUTATIONS, QUERIES
 from crm_api.platform.numbering.rest import router
 from crm_api.platform.numbering.service import NumberSequenceService
 
 MODULE = Module(
-    name="numbering",
+    key="numbering",
+    title="Number sequences",
+    description="Running numbers of documents, without gaps.",
     routers=[router],
     queries=QUERIES,
     mutations=MUTATIONS,
+    appliers=[CollectionApplier(NumberSequenceService, by=["key"])],
+    managed={"number_sequences": Managed("manage_settings")},
     services=[NumberSequenceService],
     events=["number_sequence.taken"],
 )

@@ -1,14 +1,14 @@
 """The rules of number sequences."""
 
+from collections.abc import Mapping
 from datetime import date
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from crm_api.kit.crud.named import NamedService
-from crm_api.kit.crud.service import values_of
-from crm_api.kit.errors import Conflict
-from crm_api.kit.schema import Create
+from crm_api.kit.crud.personal import Impersonal
+from crm_api.kit.errors import Blocked, Conflict
 from crm_api.platform.numbering.models import NumberSequence
 from crm_api.platform.numbering.repository import NumberSequences
 from crm_api.platform.numbering.schemas import NumberSequenceCreate, NumberSequenceUpdate
@@ -20,14 +20,12 @@ class NumberSequenceService(NamedService[NumberSequence]):
     repository = NumberSequences
     area = "number_sequences"
     plural = "number_sequences"
+    personal = Impersonal("The organization's own numbers.")
     create_shape = NumberSequenceCreate
     update_shape = NumberSequenceUpdate
+    # Its first period begins with its first number.
+    begins_with: ClassVar[Mapping[str, Any]] = {"period": None}
     records: NumberSequences
-
-    async def create(self, data: Create) -> Any:
-        """A new sequence; its first period begins with its first number."""
-        self.tx.actor.require(f"{self.area}:write")
-        return self.add({**await self.prepare(values_of(data), None), "period": None})
 
     async def take(self, id: UUID, on: date | None = None) -> dict[str, Any]:
         """The next number, which nobody else gets and which comes back if this is rolled back.
@@ -37,7 +35,9 @@ class NumberSequenceService(NamedService[NumberSequence]):
         are complete.
         """
         self.tx.actor.require(f"{self.area}:write")
-        current = await self.locked(id)
+        return await self._take(await self.locked(id), on)
+
+    async def _take(self, current: NumberSequence, on: date | None) -> dict[str, Any]:
         day = on or self.tx.now.astimezone(ZoneInfo(self.tx.actor.time_zone)).date()
         period = _period(current.restarts, day)
         if current.period is not None and period is not None and period < current.period:
@@ -55,6 +55,33 @@ class NumberSequenceService(NamedService[NumberSequence]):
     async def take_for(self, key: str, on: date | None = None) -> dict[str, Any]:
         """The next number of the sequence that goes by a key."""
         return await self.take(await self.records.id_of(key), on)
+
+    async def give(
+        self, key: str, on: date | None = None, *, begins: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """The next number for what the product does of its own accord, whoever asks for that.
+
+        Where there is no such sequence it begins with these values. Raises `Conflict` where it is
+        in the bin: another one would give its numbers again.
+        """
+        current = await self.records.of_key(key)
+        if current is None:
+            await self.records.lock_keys("key", [key])
+            current = await self.records.of_key(key)
+        if current is None:
+            made = {"key": key, "custom": {}, "external_ids": {}, **self.begins_with, **begins}
+            id = self.add(self.derive(made, None)).id
+            current = await self.records.get(id, lock=True)
+        if current.deleted_at is not None:
+            message = f"The number sequence {key} is in the bin."
+            raise Conflict(message, code="sequence_in_bin")
+        return await self._take(current, on)
+
+    async def check_purge(self, current: NumberSequence) -> None:
+        """A sequence that has given a number stays, since another would give that one again."""
+        if await self.records.has_given(current.id):
+            raise Blocked("It has given numbers, which stay taken.", code="numbers_given")
+        await super().check_purge(current)
 
 
 def _period(restarts: str, day: date) -> str | None:

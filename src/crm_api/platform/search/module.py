@@ -9,7 +9,9 @@ from crm_api.platform.search.service import Services
 def search_module(services: Services) -> Module:
     """The search over these collections, by their entities."""
     return Module(
-        name="search",
+        key="search",
+        title="Search",
+        description="One search through all collections.",
         routers=[search_routes(services)],
         tags={"search": "One search through all collections."},
         queries=[search_query(services)],

@@ -6,6 +6,8 @@ from typing import Any, get_args
 
 import msgspec
 
+from crm_api.kit.actor import hidden_field
+from crm_api.kit.crud.collections import area_of, service_of
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.db.json import decode
 from crm_api.kit.db.tx import Tx
@@ -15,9 +17,10 @@ from crm_api.kit.query.documents import texts_in
 from crm_api.kit.query.listing import Listing, Searched
 from crm_api.kit.query.page import Page
 from crm_api.kit.query.relevance import Relevance, hit_of, relevant
-from crm_api.kit.query.search import FEW, SCORES, Question, question_of
+from crm_api.kit.query.search import FEW, SCORES, hides, question_of
 from crm_api.kit.query.selection import Selection
-from crm_api.kit.values.highlights import highlight
+from crm_api.kit.query.watching import note, write_down
+from crm_api.kit.values.highlights import Highlighter
 from crm_api.platform.search.schemas import Mode
 
 Services = Mapping[str, type[CrudService[Any]]]
@@ -58,7 +61,9 @@ class SearchService:
         after = None if cursor is None else hit_of(unseal(key, context, cursor))
         few = FEW if mode == "full" else 1
         asked, rows = await relevant(collections, question, after, limit + 1, few=few)
-        data = [_result(each.listing, row, asked, mode) for each, row in rows[:limit]]
+        await self._note(rows[:limit])
+        marker = Highlighter(asked.asked, asked.meant)
+        data = [self._result(each.listing, row, marker, mode) for each, row in rows[:limit]]
         ends = [[row["tier"], row["hit_id"]] for _, row in rows[:limit]]
         return Page(
             data,
@@ -69,50 +74,73 @@ class SearchService:
     def _readable(self, types: Sequence[str]) -> list[str]:
         covers = self.tx.actor.covers
         if not types:
-            found = [t for t, s in self.services.items() if covers(f"{s.area}:read")]
+            found = [
+                type
+                for type in self._known()
+                if covers(f"{area_of(type)}:read") and self._hidden_of(type) is None
+            ]
             if not found:
                 raise Forbidden("The credential may read nothing that is searched.")
             return found
         for type in types:
-            if type not in self.services:
-                message = f"No type {type[:60]!r}; there are {', '.join(self.services)}."
+            if type not in self._known():
+                message = f"No type {type[:60]!r}; there are {', '.join(self._known())}."
                 raise Invalid.parameter("types", "unknown_type", message)
-            self.tx.actor.require(f"{self.services[type].area}:read")
+            self.tx.actor.require(f"{area_of(type)}:read")
+            if (name := self._hidden_of(type)) is not None:
+                raise hidden_field(name).elsewhere(parameter="types")
         return list(dict.fromkeys(types))
 
+    async def _note(self, rows: Sequence[tuple[Relevance, Any]]) -> None:
+        """What is watched of the results was read."""
+        for each, row in rows if self.tx.catalogue.watched else ():
+            columns = _places(_searched(each.listing))
+            note(self.tx, each.listing.entity, columns, [row["hit_id"]])
+        await write_down(self.tx)
+
+    def _result(self, listing: Listing, row: Any, marker: Highlighter, mode: str) -> dict[str, Any]:
+        searched, hidden = _searched(listing), self.tx.actor.hidden(listing.entity)
+        values = {name: _plain(row[place]) for place, name in enumerate(_places(searched))}
+        # What is searched is hidden from nobody here; what is only shown may be.
+        below = (name for name in searched.subtitle if name not in hidden)
+        return {
+            "type": listing.entity,
+            "id": values["id"],
+            "title": values[searched.title],
+            "subtitle": next((text for name in below for text in texts_in(values[name])), None),
+            "highlights": _highlights(values, searched, marker, mode),
+            "score": SCORES[row["tier"]],
+        }
+
+    def _known(self) -> list[str]:
+        return [*self.services, *self.tx.catalogue.objects]
+
+    def _hidden_of(self, type: str) -> str | None:
+        return hides(self.tx, service_of(self.tx, type).records.listing)
+
     def _collection(self, type: str) -> Relevance:
-        records = self.services[type](self.tx).records
+        records = service_of(self.tx, type).records
         searched = _searched(records.listing)
-        fields = ("id", searched.title, *searched.subtitle, *searched.fields)
-        return records.relevance(Selection(tuple(dict.fromkeys(fields))))
-
-
-def _result(listing: Listing, row: Any, asked: Question, mode: str) -> dict[str, Any]:
-    searched = _searched(listing)
-    places = dict.fromkeys(("id", searched.title, *searched.subtitle, *searched.fields))
-    values = {name: _plain(row[place]) for place, name in enumerate(places)}
-    under = (text for name in searched.subtitle for text in texts_in(values[name]))
-    return {
-        "type": listing.entity,
-        "id": values["id"],
-        "title": values[searched.title],
-        "subtitle": next(under, None),
-        "highlights": _highlights(values, searched, asked, mode),
-        "score": SCORES[row["tier"]],
-    }
+        return records.relevance(Selection(_places(searched)))
 
 
 def _highlights(
-    values: dict[str, Any], searched: Searched, asked: Question, mode: str
+    values: dict[str, Any], searched: Searched, marker: Highlighter, mode: str
 ) -> list[dict[str, str]]:
     names = searched.names if mode == "typeahead" else searched.fields
     snippets = (
         {"field": name, "snippet": snippet}
         for name in names
         for text in texts_in(values[name])
-        if (snippet := highlight(text, asked.asked, asked.meant)) is not None
+        if (snippet := marker.snippet(text)) is not None
     )
     return list(islice(snippets, _MOST_HIGHLIGHTS))
+
+
+def _places(searched: Searched) -> tuple[str, ...]:
+    """What is read of a result, in its order."""
+    fields = ("id", searched.title, *searched.subtitle, *searched.fields)
+    return tuple(dict.fromkeys(fields))
 
 
 def _plain(value: Any) -> Any:

@@ -2,19 +2,33 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, Awaitable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    Awaitable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 from uuid import UUID
 
 from crm_api.kit.db.tx import Tx
+from crm_api.kit.errors import Duplicate, Erased, Fault
 from crm_api.kit.ids import new_id
+from crm_api.kit.query.kinds import missing, referred
+from crm_api.kit.query.visibility import among, sight_of
 from crm_api.platform.transfer.importer import Draft, Importer, Plan, RowFault
+from crm_api.platform.transfer.ledger import Ledger
 from crm_api.platform.transfer.reading.detect import FileFormat
 from crm_api.platform.transfer.reading.rows import Row, read_rows
 
 CHUNK = 1_000
+BLOCKING_CHUNK = 100
+"""The same where each new record is looked for first: others who write wait until it is stored."""
 BREATH = 10
 """Rows after which others have their turn: above all the socket on which rows leave."""
 CHUNK_CHARACTERS = 4_000_000
@@ -45,6 +59,13 @@ class Matches:
     found: dict[tuple[str, str], set[Any]] = field(default_factory=dict[tuple[str, str], set[Any]])
     sourced: set[Any] = field(default_factory=set[Any])
     """Those of them that have an id in the file's system already; it stays theirs."""
+    closed: set[Any] = field(default_factory=set[Any])
+    """Those of them that whoever imports may see and not change."""
+
+    @property
+    def records(self) -> set[Any]:
+        """All of them."""
+        return set[Any]().union(*self.found.values())
 
     def of(self, draft: Draft, plan: Plan) -> set[Any]:
         """The records that a row means: by the first kind of key that finds any.
@@ -62,12 +83,19 @@ class Matches:
                 continue
             hits = [self.found[key] for key in draft.keys if key[0] == kind and key in self.found]
             if hits:
-                return set().union(*hits)
+                return self._open(draft, set().union(*hits), plan)
         return set()
+
+    def _open(self, draft: Draft, matched: set[Any], plan: Plan) -> set[Any]:
+        if plan.on_duplicate == "update" and not self.closed.isdisjoint(matched):
+            message = "The row means a record that you may not change."
+            draft.faults.append(RowFault("missing_right", message))
+        return matched
 
 
 async def match(tx: Tx, importer: Importer, drafts: Iterable[Draft], plan: Plan) -> Matches:
-    """Look all keys of some rows up at once."""
+    """Look all keys of some rows up at once; what is not seen is not found."""
+    drafts = list(drafts)
     keys = list({key for draft in drafts for key in draft.keys})
     found = Matches()
     if keys:
@@ -78,13 +106,30 @@ async def match(tx: Tx, importer: Importer, drafts: Iterable[Draft], plan: Plan)
             [kind for kind, _ in keys],
             [value for _, value in keys],
         )
+        rows = [*map(tuple, rows), *await importer.holders(tx, drafts)]
+        listing, ids = importer.service.repository.listing, [row[2] for row in rows]
+        visible = await among(tx, listing, sight_of(tx.actor, listing), ids)
         for kind, value, record_id in rows:
-            found.found.setdefault((kind, value), set()).add(record_id)
-    records = list(set[UUID]().union(*found.found.values()))
+            if record_id in visible:
+                found.found.setdefault((kind, value), set()).add(record_id)
+        changeable = sight_of(tx.actor, listing, "update")
+        found.closed = set(visible - await among(tx, listing, changeable, list(visible)))
+    records = list(found.records)
     if records and any(kind == "external" for kind, _ in keys):
         rows = await tx.fetch(_SOURCED, tx.organization_id, records, f"{plan.source}:")
         found.sourced = {row["record_id"] for row in rows}
     return found
+
+
+async def refer(tx: Tx, importer: Importer, drafts: Sequence[Draft], plan: Plan) -> None:
+    """Look up what some rows refer to, custom fields too; what is not there is a mistake."""
+    await importer.refer(tx, [draft for draft in drafts if not draft.faults], plan)
+    relations = importer.service(tx).fields.relations
+    good = [draft for draft in drafts if not draft.faults] if relations else []
+    kinds = await referred(tx, relations, [draft.values["custom"] for draft in good])
+    for draft in good:
+        for fault in missing(relations, draft.values["custom"], kinds):
+            draft.faults.append(importer.located(fault, draft, plan))
 
 
 def action_of(draft: Draft, matched: int, plan: Plan) -> Action:
@@ -92,7 +137,8 @@ def action_of(draft: Draft, matched: int, plan: Plan) -> Action:
     if draft.faults:
         return "error"
     if matched == 0:
-        return "create"
+        draft.faults += plan.lacking(draft)
+        return "error" if draft.faults else "create"
     if plan.on_duplicate == "create":
         draft.faults.append(RowFault("duplicate", "Another record has this external id."))
         return "error"
@@ -114,23 +160,25 @@ class Source:
     plan: Plan
 
 
-async def chunks(source: Source, *, start_row: int) -> AsyncGenerator[list[Draft]]:
+async def chunks(
+    source: Source, *, start_row: int, size: int = CHUNK
+) -> AsyncGenerator[list[Draft]]:
     """Drafts in chunks; the next chunk is read while this one is worked on."""
     rows = read_rows(source.path, source.format, start_row=start_row)
-    ahead = asyncio.create_task(_read(source, rows))
+    ahead = asyncio.create_task(_read(source, rows, size))
     try:
         while drafts := await ahead:
-            ahead = asyncio.create_task(_read(source, rows))
+            ahead = asyncio.create_task(_read(source, rows, size))
             yield drafts
     finally:
         ahead.cancel()
         await asyncio.wait([ahead])
 
 
-async def _read(source: Source, rows: Iterator[Row]) -> list[Draft]:
+async def _read(source: Source, rows: Iterator[Row], size: int) -> list[Draft]:
     """The drafts of the next rows; none at the end of the file."""
     # Files are opened and rows skipped at the first one, which may take a while.
-    found = await asyncio.to_thread(_next_rows, rows)
+    found = await asyncio.to_thread(_next_rows, rows, size)
     drafts: list[Draft] = []
     for row in found:
         drafts.append(_draft(row, source))
@@ -139,11 +187,11 @@ async def _read(source: Source, rows: Iterator[Row]) -> list[Draft]:
     return drafts
 
 
-def _next_rows(rows: Iterator[Row]) -> list[Row]:
+def _next_rows(rows: Iterator[Row], size: int) -> list[Row]:
     found: list[Row] = []
     characters = 0
     # Rows may be long: a chunk is bounded by what it holds as well as by how many they are.
-    while len(found) < CHUNK and characters < CHUNK_CHARACTERS:
+    while len(found) < size and characters < CHUNK_CHARACTERS:
         row = next(rows, None)
         if row is None:
             break
@@ -173,9 +221,12 @@ class Storing:
         self.bad: list[Draft] = []
         """The drafts with mistakes."""
         self._tx, self._importer, self._plan, self._turn = tx, importer, plan, turn
+        self._blocks = importer.service(tx).blocks
 
     async def store(self, drafts: Sequence[Draft]) -> None:
         """Store a chunk; a row that matches one earlier in it waits until that one is stored."""
+        await refer(self._tx, self._importer, drafts, self._plan)
+        await self._importer.hold(self._tx, [draft for draft in drafts if not draft.faults])
         left = list(drafts)
         while left:
             wave, later = _independent(left)
@@ -187,8 +238,10 @@ class Storing:
 
     async def _store_wave(self, drafts: list[Draft]) -> list[Draft]:
         """Store what can be stored now; returns the rows that mean a record already in hand."""
-        good = (draft for draft in drafts if not draft.faults)
+        good = [draft for draft in drafts if not draft.faults]
         known = await match(self._tx, self._importer, good, self._plan)
+        ledger = await self._importer.ledger(self._tx, good, known.records)
+        barred = await self._barred(good)
         new: list[Draft] = []
         old: dict[UUID, Draft] = {}
         waiting: list[Draft] = []
@@ -198,25 +251,62 @@ class Storing:
             if action == "update" and matched <= old.keys():
                 waiting.append(draft)
                 continue
+            if action in {"create", "update"}:
+                draft.record_id = matched.pop() if matched else new_id()
+                action = self._allowed(action, draft, barred, ledger)
             self.counts[action] += 1
             if action == "error":
                 self.bad.append(draft)
             elif action == "create":
-                draft.record_id = new_id()
                 new.append(draft)
-            elif action == "update":
-                record_id: UUID = matched.pop()
-                draft.record_id = record_id
-                old[record_id] = draft
+            elif action == "update" and draft.record_id is not None:
+                old[draft.record_id] = draft
         await self._importer.relate(self._tx, [*new, *old.values()])
-        for number, draft in enumerate(new, 1):
-            self._importer.add(self._tx, draft)
-            if number % BREATH == 0:
-                await asyncio.sleep(0)
+        await self._create(new)
         if old:
             await self._turn
             await self._change(old)
         return waiting
+
+    def _allowed(
+        self, action: Action, draft: Draft, barred: Collection[int], ledger: Ledger | None
+    ) -> Action:
+        """What a row does after all, where it would make or change its record."""
+        if action == "create" and draft.number in barred:
+            fault = Fault(Erased.code, Erased().detail)
+            draft.faults.append(self._importer.located(fault, draft, self._plan))
+        elif ledger is not None and draft.record_id is not None:
+            self._importer.claim(ledger, draft, draft.record_id, self._plan)
+        return "error" if draft.faults else action
+
+    async def _barred(self, drafts: Sequence[Draft]) -> set[int]:
+        """The numbers of those rows that would bring back somebody who was erased."""
+        service = self._importer.service(self._tx)
+        places = await service.barred([draft.values for draft in drafts])
+        return {drafts[place].number for place in places}
+
+    async def _create(self, drafts: Sequence[Draft]) -> None:
+        if drafts and self._blocks:
+            # What is there already includes what the chunk before has stored.
+            await self._turn
+        for number, draft in enumerate(drafts, 1):
+            if not self._blocks or await self._admits(draft):
+                self._importer.add(self._tx, draft)
+            if number % BREATH == 0:
+                await asyncio.sleep(0)
+
+    async def _admits(self, draft: Draft) -> bool:
+        """Whether no guard refuses a new record, which may be one of this chunk's once more."""
+        service = self._importer.service(self._tx)
+        try:
+            await service.admit({**draft.values, "id": draft.record_id}, None)
+        except Duplicate as error:
+            fault = Fault(error.own_code, error.detail)
+            draft.faults.append(self._importer.located(fault, draft, self._plan))
+            self.counts.update({"create": -1, "error": 1})
+            self.bad.append(draft)
+            return False
+        return True
 
     async def _change(self, drafts: Mapping[UUID, Draft]) -> None:
         for record in await self._importer.service(self._tx).records.locked(list(drafts)):
@@ -228,9 +318,15 @@ class Storing:
 
 def _independent(drafts: list[Draft]) -> tuple[list[Draft], list[Draft]]:
     seen: set[tuple[str, str]] = set()
+    waited_for: set[str | None] = set()
     now: list[Draft] = []
     later: list[Draft] = []
     for draft in drafts:
-        (later if not seen.isdisjoint(draft.keys) else now).append(draft)
+        if not seen.isdisjoint(draft.keys) or draft.queue in waited_for:
+            later.append(draft)
+            if draft.queue is not None:
+                waited_for.add(draft.queue)
+        else:
+            now.append(draft)
         seen.update(draft.keys)
     return now, later

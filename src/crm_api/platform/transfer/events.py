@@ -11,6 +11,7 @@ class ValidateImport(Message):
     """Read the whole file and count what would happen."""
 
     kind = "imports.validate"
+    lane = "bulk"
     import_id: UUID
 
 
@@ -19,6 +20,7 @@ class RunImport(Message):
     """Commit the rows that are not committed yet."""
 
     kind = "imports.run"
+    lane = "bulk"
     # A worker that dies is no fault of the file: each try goes on where the last one ended.
     max_attempts = 50
     import_id: UUID
@@ -37,5 +39,6 @@ class RevertImport(Message):
     """Put back everything that an import made or changed."""
 
     kind = "imports.revert"
+    lane = "bulk"
     max_attempts = 50
     import_id: UUID

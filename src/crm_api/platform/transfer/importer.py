@@ -4,18 +4,23 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any
 from uuid import UUID
 
 from pydantic import ValidationError
 
+from crm_api.kit.actor import Actor
 from crm_api.kit.crud.index import external_key
-from crm_api.kit.crud.service import CrudService, values_of
+from crm_api.kit.crud.plain import merged_in, values_of
+from crm_api.kit.crud.service import CrudService
+from crm_api.kit.custom.catalogue import CustomFields
+from crm_api.kit.custom.fields import CustomField
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Fault, Invalid
 from crm_api.kit.faults import faults_of
 from crm_api.kit.values import codes, dates
 from crm_api.kit.values.errors import BadValue
+from crm_api.platform.transfer.ledger import Ledger, RecordId
 from crm_api.platform.transfer.reading.mapping import FieldHint, FieldKind
 
 
@@ -40,6 +45,8 @@ class Draft:
     """The column values that the file really has; the others are defaults."""
     related: dict[str, Any] = field(default_factory=dict[str, Any])
     keys: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    queue: str | None = None
+    """Rows with the same one are stored in their order."""
     faults: list[RowFault] = field(default_factory=list[RowFault])
     record_id: UUID | None = None
     """The record that it will be, or that it changes; known before anything is stored."""
@@ -71,6 +78,20 @@ class Plan:
     day_first: bool | None
     tags: tuple[str, ...]
     on_duplicate: str
+    custom: CustomFields
+    actor: Actor
+
+    def closed(self, entity: str) -> frozenset[str]:
+        """The fields of a kind of record that rows do not fill: not to be set, or not to be seen."""
+        return self.actor.read_only(entity) | self.actor.hidden(entity)
+
+    def lacking(self, draft: Draft) -> list[RowFault]:
+        """What a row lacks to become a new record."""
+        custom = self.custom.with_defaults(draft.values.get("custom") or {})
+        return [
+            RowFault(f.code, f"{f.pointer}: {f.message}")
+            for f in self.custom.lacking(custom, self.actor)
+        ]
 
 
 _SINGLES = {
@@ -94,12 +115,12 @@ LookUp = tuple[str, str, str]
 class Importer(ABC):
     """How rows of a file become records of one kind."""
 
-    target: ClassVar[str]
-    fields: ClassVar[Mapping[str, FieldHint]]
-    match: ClassVar[tuple[str, ...]]
+    target: str
+    fields: Mapping[str, FieldHint]
+    match: tuple[str, ...]
     """By what a record is matched unless the user says otherwise."""
-    service: ClassVar[type[CrudService[Any]]]
-    touched: ClassVar[tuple[type[CrudService[Any]], ...]]
+    service: type[CrudService[Any]]
+    touched: tuple[type[CrudService[Any]], ...]
     """Whose records an import may make or change, in the order in which they are put back."""
 
     def read(self, draft: Draft, plan: Plan) -> None:
@@ -119,9 +140,9 @@ class Importer(ABC):
             return
         try:
             data = self._data(draft, texts, plan)
-            draft.values = self.service.normalise(
-                values_of(self.service.create_shape.model_validate(data)), None, plan.country
-            )
+            values = values_of(self.service.create_shape.model_validate(data))
+            values["custom"] = plan.custom.read(values["custom"], plan.actor)
+            draft.values = self.service.normalise(values, None, plan.country)
         except ValidationError as error:
             found = faults_of(error.errors(include_url=False))
             draft.faults = [self._located(f.code, f.message, f.pointer, draft, plan) for f in found]
@@ -131,7 +152,19 @@ class Importer(ABC):
             ]
         else:
             draft.given = frozenset(data)
-            draft.keys = self.keys(draft.values)
+            self._refuse_closed(draft, plan)
+            draft.keys = [*self.keys(draft.values), *plan.custom.keys(draft.values["custom"])]
+
+    def _refuse_closed(self, draft: Draft, plan: Plan) -> None:
+        if not (closed := plan.closed(self.service.repository.listing.entity)):
+            return
+        related = {f"{name}_id" for name, value in draft.related.items() if value}
+        custom = {f"custom.{name}" for name in draft.values["custom"]}
+        message = "No role of yours lets it be set."
+        draft.faults += [
+            self._located("read_only_field", message, f"/{name.replace('.', '/')}", draft, plan)
+            for name in sorted(closed & {*draft.given, *related, *custom})
+        ]
 
     def _data(self, draft: Draft, texts: Mapping[str, list[Any]], plan: Plan) -> dict[str, Any]:
         data, draft.related = self.arrange(texts)
@@ -168,6 +201,8 @@ class Importer(ABC):
     def pointed(self, path: Sequence[str]) -> str:
         """The mapped field that a pointer into the record means."""
         head = _SINGLES.get(path[0], path[0])
+        if head == "custom" and len(path) > 1:
+            return f"custom.{path[1]}"
         if head == "address" or (head == "company" and len(path) > 1):
             return f"{head}.{self.pointed(path[1:])}" if head == "company" else f"{head}.{path[-1]}"
         return head
@@ -181,6 +216,30 @@ class Importer(ABC):
     @abstractmethod
     def arrange(self, texts: Mapping[str, list[Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
         """The creation shape of a row, and what it says of related records."""
+
+    async def refer(self, tx: Tx, drafts: Sequence[Draft], plan: Plan) -> None:
+        """Find what rows refer to that has to be there; what is not is a mistake of the row."""
+        del tx, drafts, plan
+
+    async def hold(self, tx: Tx, drafts: Sequence[Draft]) -> None:
+        """Have others who write what these rows may store wait till the commit."""
+        del tx, drafts
+
+    async def holders(self, tx: Tx, drafts: Sequence[Draft]) -> list[tuple[str, str, UUID]]:
+        """The records that hold keys of these rows, beyond those that are kept as look-up keys."""
+        del tx, drafts
+        return []
+
+    async def ledger(
+        self, tx: Tx, drafts: Sequence[Draft], matched: Iterable[UUID]
+    ) -> Ledger | None:
+        """What rows must not overlap; None where they may."""
+        del tx, drafts, matched
+
+    def claim(self, ledger: Ledger, draft: Draft, record: RecordId, plan: Plan) -> bool:
+        """Whether a row may say of a record what it says; if not, the row tells why."""
+        del ledger, draft, record, plan
+        return True
 
     @abstractmethod
     async def relate(self, tx: Tx, drafts: Sequence[Draft]) -> None:
@@ -196,7 +255,9 @@ class Importer(ABC):
 
     def add(self, tx: Tx, draft: Draft) -> None:
         """Store a new record under the draft's `record_id`."""
-        self.service(tx).add({**draft.values, "id": draft.record_id})
+        service = self.service(tx)
+        custom = service.fields.with_defaults(draft.values["custom"])
+        service.add({**draft.values, "custom": custom, "id": draft.record_id})
 
     async def absorb(self, tx: Tx, current: Any, draft: Draft) -> None:
         """Let a record take over what a row says; blanks say nothing."""
@@ -230,6 +291,8 @@ class Importer(ABC):
             elif name == "external_ids":
                 # An id that is known stays: two ids of one system are two records there.
                 found[name] = {**(value or {}), **current.external_ids}
+            elif name in merged_in(self.service.create_shape):
+                found[name] = {**getattr(current, name), **(value or {})}
             elif value is not None:
                 found[name] = value
         return found
@@ -275,6 +338,21 @@ _CONVERTERS: dict[FieldKind, Callable[[str, Plan], Any]] = {
 def readable(fields: Mapping[str, FieldHint]) -> Mapping[str, FieldHint]:
     """The known fields without those that exports have and records do not take."""
     return {name: hint for name, hint in fields.items() if name not in _UNREAD}
+
+
+_CUSTOM_KINDS: Mapping[str, FieldKind] = {
+    "integer": "integer",
+    "decimal": "money",
+    "money": "money",
+    "date": "date",
+    "bool": "bool",
+    "multiselect": "tags",
+}
+
+
+def custom_hint(custom: CustomField) -> FieldHint:
+    """A custom field as one that columns may fill."""
+    return FieldHint(custom.label, (custom.name,), _CUSTOM_KINDS.get(custom.type, "text"))
 
 
 def data_of(texts: Mapping[str, list[Any]], names: Sequence[str]) -> dict[str, Any]:

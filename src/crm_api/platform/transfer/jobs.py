@@ -1,16 +1,17 @@
 """The work of imports, in chunks that can be resumed."""
 
 from collections import Counter
-from contextlib import aclosing
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, asynccontextmanager
 from typing import Any
 from uuid import UUID
 
 from crm_api.kit import clock
 from crm_api.kit.db.tx import unit_of_work
 from crm_api.kit.errors import CrmError, Invalid, Unavailable
-from crm_api.kit.files import new_file, place_of, remove
+from crm_api.kit.files.store import Place
 from crm_api.kit.jobs import JobCancelled, JobContext, LeaseLost, runs
-from crm_api.kit.rest.problems import problem_of
+from crm_api.kit.problems import problem_of
 from crm_api.platform.transfer import engine
 from crm_api.platform.transfer.events import (
     RemoveUpload,
@@ -25,7 +26,7 @@ from crm_api.platform.transfer.rehearsal import Rehearsal
 from crm_api.platform.transfer.revert import revert_page
 from crm_api.platform.transfer.running import Run, counted
 from crm_api.platform.transfer.service import ImportService, format_of, plan_of
-from crm_api.platform.transfer.uploads import file_of
+from crm_api.platform.transfer.uploads import SHELF, file_of
 
 
 @runs(ValidateImport)
@@ -46,11 +47,10 @@ async def revert_import(context: JobContext, message: RevertImport) -> dict[str,
     return await _Attempt(context, message.import_id, "reverting").guard(_revert)
 
 
-@runs(RemoveUpload)
+@runs(RemoveUpload, always=True)
 async def remove_upload(context: JobContext, message: RemoveUpload) -> None:
     """Remove a file whose import is in the bin."""
-    organization_id = context.actor.organization_id
-    await remove(place_of(context.files_dir, organization_id, message.stored_as))
+    await context.files.remove(Place(SHELF, context.actor.organization_id, message.stored_as))
 
 
 class _Attempt:
@@ -91,35 +91,40 @@ class _Attempt:
                 verb=status,
             )
 
-    def source(self, record: Import, importer: Importer, plan: Plan) -> engine.Source:
+    @asynccontextmanager
+    async def source(
+        self, record: Import, importer: Importer, plan: Plan
+    ) -> AsyncGenerator[engine.Source]:
         """The import's file, ready to be read."""
-        path = file_of(self.context.files_dir, record)
-        return engine.Source(path, format_of(record), importer, plan)
+        async with file_of(self.context.files, record) as path:
+            yield engine.Source(path, format_of(record), importer, plan)
 
     async def load(self) -> tuple[Import, Importer, Plan]:
         """The import as it stands."""
         async with unit_of_work(self.context.tx(read_only=True)) as tx:
             service = ImportService(tx)
             record = await service.records.get(self.id)
+            service.need_scopes(service.importer_of(record.target))
+            importer, plan = service.importer_of(record.target), plan_of(record, service)
         if record.job_id != self.context.job.id or record.status != self.doing:
             raise LeaseLost
-        importer = service.importer_of(record.target)
-        return record, importer, plan_of(record, importer, self.context.actor.country)
+        return record, importer, plan
 
 
 async def _validate(attempt: _Attempt) -> dict[str, Any]:
     context = attempt.context
     record, importer, plan = await attempt.load()
-    source = attempt.source(record, importer, plan)
     async with unit_of_work(context.tx()) as tx:
         await ImportService(tx).records.forget_faults(record.id)
-    notes = new_file(context.files_dir, record.organization_id)
     async with (
+        attempt.source(record, importer, plan) as source,
+        context.files.draft() as notes,
         Rehearsal(importer, plan, notes) as rehearsal,
         aclosing(engine.chunks(source, start_row=1)) as chunks,
     ):
         async for drafts in chunks:
             async with unit_of_work(context.tx(read_only=True)) as tx:
+                ImportService(tx).need_scopes(importer)
                 bad = await rehearsal.take(tx, drafts)
             async with unit_of_work(context.tx()) as tx:
                 ImportService(tx).records.add_faults(record.id, bad)
@@ -132,13 +137,17 @@ async def _validate(attempt: _Attempt) -> dict[str, Any]:
 async def _run(attempt: _Attempt) -> dict[str, Any]:
     context = attempt.context
     record, importer, plan = await attempt.load()
-    source = attempt.source(record, importer, plan)
     counts = Counter[str](record.counts if record.position else {})
     if record.position == 0:
         async with unit_of_work(context.tx()) as tx:
             await ImportService(tx).records.forget_faults(record.id)
+    async with unit_of_work(context.tx(read_only=True)) as tx:
+        blocks = importer.service(tx).blocks
+    size = engine.BLOCKING_CHUNK if blocks else engine.CHUNK
     run = Run(context, record, importer, plan)
-    counts = await run.all(engine.chunks(source, start_row=record.position + 1), counts)
+    async with attempt.source(record, importer, plan) as source:
+        chunks = engine.chunks(source, start_row=record.position + 1, size=size)
+        counts = await run.all(chunks, counts)
     await attempt.end("completed", counts=counted(counts))
     return {"counts": counted(counts)}
 
@@ -150,6 +159,7 @@ async def _revert(attempt: _Attempt) -> dict[str, Any]:
     total = record.counts.get("create", 0) + record.counts.get("update", 0)
     while True:
         async with unit_of_work(context.tx(cause_id=context.job.id)) as tx:
+            ImportService(tx).need_scopes(importer)
             page = await revert_page(tx, importer, record.id, undone_to)
             if page is None:
                 break

@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger
 from sqlalchemy.orm import Mapped, mapped_column
 
 from crm_api.kit.db.base import Base, Entity, KeyText
-from crm_api.kit.db.columns import foreign_key, one_of, ordered
+from crm_api.kit.db.columns import foreign_key, one_of, ordered, referring
 
 ImportStatus = Literal[
     "uploaded",
@@ -27,7 +27,11 @@ class Import(Entity):
     """A file of records, and how far it has got."""
 
     __tablename__ = "imports"
-    __table_args__ = (one_of("status", ImportStatus), *ordered("imports", "created_at"))
+    __table_args__ = (
+        one_of("status", ImportStatus),
+        *ordered("imports", "created_at"),
+        referring("imports", "owner_id", optional=True),
+    )
     entity = "import"
 
     target: Mapped[str] = mapped_column(KeyText)

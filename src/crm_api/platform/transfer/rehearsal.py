@@ -13,11 +13,9 @@ from uuid import UUID
 
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Conflict
-from crm_api.platform.transfer.engine import Matches, action_of, match
+from crm_api.platform.transfer.engine import Matches, action_of, match, refer
 from crm_api.platform.transfer.importer import Draft, Importer, Plan
-
-RecordId = UUID | int
-"""A stored record, or the number of one that a run would have made by then."""
+from crm_api.platform.transfer.ledger import Ledger, RecordId, Span
 
 CACHE_KIB = 32_768
 # One transaction that never ends: what exceeds the cache goes to the file, nothing else does.
@@ -28,11 +26,18 @@ _BEGIN = f"""
     PRAGMA cache_size = -{CACHE_KIB};
     BEGIN EXCLUSIVE;
     CREATE TABLE holders (key INTEGER, record, PRIMARY KEY (key, record)) WITHOUT ROWID;
+    CREATE TABLE spans (record PRIMARY KEY, same TEXT, first INTEGER, last INTEGER, row INTEGER)
+        WITHOUT ROWID;
+    CREATE INDEX spans_same ON spans (same);
     CREATE TABLE records (record PRIMARY KEY, sourced INTEGER, said INTEGER) WITHOUT ROWID;
 """
 _HOLDERS = "SELECT key, record FROM holders WHERE key IN (SELECT value FROM json_each(?))"
 _RECORDS = """
     SELECT record, sourced, said FROM records WHERE record IN (SELECT value FROM json_each(?))
+"""
+_SPANS = """
+    SELECT record, same, first, last, row FROM spans
+    WHERE same IN (SELECT value FROM json_each(?1)) OR record IN (SELECT value FROM json_each(?2))
 """
 
 
@@ -67,10 +72,12 @@ class Rehearsal:
 
     async def take(self, tx: Tx, drafts: Sequence[Draft]) -> list[Draft]:
         """Count a chunk; returns the drafts with mistakes. Ends `tx`, which only reads."""
+        await refer(tx, self._importer, drafts, self._plan)
         good = [draft for draft in drafts if not draft.faults]
         known = await match(tx, self._importer, good, self._plan)
+        ledger = await self._importer.ledger(tx, good, known.records)
         stored = await self._stored(tx, good, known)
-        return await self._apart(self._count, drafts, known, stored, tx.actor.country)
+        return await self._apart(self._count, drafts, known, ledger, stored, tx.actor.country)
 
     async def _apart(self, work: Callable[..., Any], *args: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work, *args)
@@ -104,26 +111,36 @@ class Rehearsal:
         self,
         drafts: Sequence[Draft],
         known: Matches,
+        ledger: Ledger | None,
         stored: Mapping[RecordId, Any],
         country: str | None,
     ) -> list[Draft]:
         assert self._notes is not None
         page = self._notes.about(drafts, known)
+        if ledger is not None:
+            self._notes.recall(ledger, page)
         for draft in drafts:
             matched = set[RecordId]() if draft.faults else self._matched(draft, known, page)
             action: str = action_of(draft, len(matched), self._plan)
+            record = next(iter(matched), self._made + 1)
+            if action in {"create", "update"} and not self._claims(ledger, draft, record):
+                action = "error"
             if action == "create":
                 self._made += 1
-                page.hold(draft, self._made, self._said(draft))
+                page.hold(draft, record, self._said(draft))
             elif action == "update":
-                record = matched.pop()
                 said = self._said(draft)
                 if self._is_same(draft, stored.get(record), page.said.get(record), said, country):
                     action, said = "unchanged", None
                 page.hold(draft, record, said)
             self.counts[action] += 1
         self._notes.keep(page)
+        if ledger is not None:
+            self._notes.write_down(ledger)
         return [draft for draft in drafts if draft.faults]
+
+    def _claims(self, ledger: Ledger | None, draft: Draft, record: RecordId) -> bool:
+        return ledger is None or self._importer.claim(ledger, draft, record, self._plan)
 
     def _matched(self, draft: Draft, known: Matches, page: "_Page") -> set[RecordId]:
         both: dict[tuple[str, str], set[Any]] = {}
@@ -213,6 +230,24 @@ class _Notes:
             (
                 (_noted(record), record in page.sourced, page.said.get(record))
                 for record in page.new_records
+            ),
+        )
+
+    def recall(self, ledger: Ledger, page: _Page) -> None:
+        """Have a ledger know what rows before have come to say, of what it has and a page means."""
+        same = json.dumps([json.dumps(of) for of in ledger.wanted])
+        means = {*ledger.records(), *set[RecordId]().union(*page.holders.values())}
+        records = json.dumps(list(map(_noted, means)))
+        for record, of, *rest in self._connection.execute(_SPANS, (same, records)).fetchall():
+            ledger.hold(_id_of(record), Span(tuple(json.loads(of)), *rest))
+
+    def write_down(self, ledger: Ledger) -> None:
+        """Note what the rows of a chunk have come to say."""
+        self._connection.executemany(
+            "INSERT OR REPLACE INTO spans VALUES (?, ?, ?, ?, ?)",
+            (
+                (_noted(record), json.dumps(span.same), span.first, span.last, span.row)
+                for record, span in ledger.taken()
             ),
         )
 

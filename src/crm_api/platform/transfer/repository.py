@@ -6,6 +6,7 @@ from uuid import UUID
 
 from crm_api.kit.crud.repository import Repository
 from crm_api.kit.db.json import encode
+from crm_api.kit.errors import Erased
 from crm_api.kit.query.listing import Listing
 from crm_api.platform.transfer.importer import Draft
 from crm_api.platform.transfer.models import Import, ImportFault
@@ -31,6 +32,8 @@ class Imports(Repository[Import]):
     def add_faults(self, import_id: UUID, drafts: Iterable[Draft]) -> None:
         """Store the mistakes of some rows."""
         for draft in drafts:
+            # What the file says of somebody who was erased is not kept here either.
+            hidden = any(fault.code == Erased.code for fault in draft.faults)
             for number, fault in enumerate(draft.faults[:MAX_FAULTS_PER_ROW]):
                 self.tx.insert(
                     ImportFault,
@@ -41,9 +44,9 @@ class Imports(Repository[Import]):
                         "column": fault.column,
                         "code": fault.code,
                         "message": fault.message,
-                        "value": fault.value,
+                        "value": None if hidden else fault.value,
                         # They may be long, and are the same for all mistakes of the row.
-                        "cells": draft.cells if number == 0 else None,
+                        "cells": draft.cells if number == 0 and not hidden else None,
                     },
                 )
 
@@ -59,6 +62,11 @@ class Imports(Repository[Import]):
             after_row,
             limit,
         )
+
+    async def all(self) -> list[Import]:
+        """Every import, in the bin too, locked."""
+        query = self.select().order_by(Import.id)
+        return list((await self.tx.run(query.with_for_update(key_share=True))).scalars())
 
     async def job_status(self, job_id: UUID) -> str | None:
         """How an import's job stands."""

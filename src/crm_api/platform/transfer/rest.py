@@ -12,14 +12,15 @@ from uuid import UUID
 from fastapi import File, Form, Request, Response, UploadFile
 from fastapi.responses import StreamingResponse
 
+from crm_api.kit.db.json import parsed
 from crm_api.kit.errors import TooLarge
-from crm_api.kit.files import new_file
+from crm_api.kit.files.store import new_place
 from crm_api.kit.query.page import PageQuery
 from crm_api.kit.query.selection import Selection
 from crm_api.kit.rest import answers, params
 from crm_api.kit.rest.problems import problems
 from crm_api.kit.rest.records import IfMatch, IfNoneMatch
-from crm_api.kit.rest.requests import Reading, Writing
+from crm_api.kit.rest.requests import Reading, Writing, services_of
 from crm_api.kit.rest.router import new_router, page_shape
 from crm_api.kit.values.formulas import harmless
 from crm_api.platform.transfer.schemas import (
@@ -28,7 +29,8 @@ from crm_api.platform.transfer.schemas import (
     ImportUpdate,
     TargetFields,
 )
-from crm_api.platform.transfer.service import ImportService, target_fields
+from crm_api.platform.transfer.service import ImportService, Upload, target_fields
+from crm_api.platform.transfer.uploads import SHELF
 
 router = new_router("imports", "imports")
 _ONE: dict[int | str, dict[str, Any]] = {200: {"model": ImportOut}}
@@ -52,7 +54,9 @@ async def create_import(
     request: Request,
     tx: Writing,
     file: Annotated[UploadFile, File(description="CSV, XLSX or NDJSON.")],
-    entity: Annotated[str, Form(max_length=40, description="`contact` or `company`.")],
+    entity: Annotated[
+        str, Form(max_length=40, description="`contact`, `company`, or the key of a custom object.")
+    ],
     encoding: Annotated[
         str | None, Form(max_length=40, description="When the detected one is wrong.")
     ] = None,
@@ -64,18 +68,22 @@ async def create_import(
     settings = request.app.state.services.settings
     if (file.size or 0) > settings.max_upload_bytes:
         raise TooLarge(f"The file has more than {settings.max_upload_bytes} bytes.")
-    path = new_file(settings.files_dir, tx.organization_id)
+    files, place = services_of(request).files, new_place(SHELF, tx.organization_id)
     try:
-        await asyncio.to_thread(_store, file, path)
-        made = await ImportService(tx).upload(
-            path, _plain_name(file.filename), entity, encoding=encoding, delimiter=delimiter
-        )
+        async with files.draft() as path:
+            await asyncio.to_thread(_store, file, path)
+            made = await ImportService(tx).upload(
+                Upload(path, _plain_name(file.filename), place.name),
+                entity,
+                encoding=encoding,
+                delimiter=delimiter,
+            )
+            if not tx.dry_run:
+                await files.put_file(place, path)
         await tx.flush()
     except BaseException:
-        path.unlink(missing_ok=True)
+        await asyncio.shield(files.remove(place))
         raise
-    if tx.dry_run:
-        path.unlink(missing_ok=True)
     return answers.created(request, made)
 
 
@@ -111,8 +119,9 @@ def _shown() -> tuple[str, ...]:
     responses=_FIELDS | problems(403, 422),
 )
 async def list_fields(entity: str, tx: Reading) -> Response:
-    """The fields of a target; `custom.<name>` may be mapped as well."""
-    return answers.plain(target_fields(ImportService(tx).importer_of(entity)))
+    """The fields of a target, custom ones among them."""
+    service = ImportService(tx)
+    return answers.plain(target_fields(service.hints_of(service.importer_of(entity))))
 
 
 @router.get(
@@ -124,7 +133,7 @@ async def list_fields(entity: str, tx: Reading) -> Response:
 async def read_import(id: UUID, tx: Reading, if_none_match: IfNoneMatch = None) -> Response:
     """How far it is, and what it has counted."""
     row = await ImportService(tx).get(id)
-    undone = sum(answers.parsed(row.undone).values()) if row.undone else 0
+    undone = sum(parsed(row.undone).values()) if row.undone else 0
     etag = f'"{row.version}-{row.position}-{undone}"'
     if answers.matches(if_none_match, etag):
         return answers.unchanged(etag)
@@ -213,7 +222,7 @@ async def read_errors(id: UUID, tx: Reading) -> Response:
     """Row, column, code, message, value, then the row itself: correct it and send it again."""
     service = ImportService(tx)
     record = await service.get(id)
-    columns = [mapped["column"] for mapped in answers.parsed(record.mapping)]
+    columns = [mapped["column"] for mapped in parsed(record.mapping)]
     stretches = service.faults(id)
     first = await anext(stretches, [])
     return StreamingResponse(
@@ -237,7 +246,7 @@ def _faults(stretch: list[Any]) -> bytes:
     cells: list[Any] = []
     for row in stretch:
         if row["cells"] is not None:
-            cells = answers.parsed(row["cells"])
+            cells = parsed(row["cells"])
         lines.append([*row[:5], *cells])
     return _lines(lines)
 

@@ -59,6 +59,8 @@ class Run:
         """Commit a chunk, or its halves, down to the row that the database refuses."""
         try:
             async with unit_of_work(self._context.tx(cause_id=self._record.id)) as tx:
+                # Whatever was switched off since the chunk before.
+                ImportService(tx).need_scopes(self._importer)
                 storing = Storing(tx, self._importer, self._plan, before)
                 await storing.store(drafts)
                 prepared.set_result(_made_by(tx))

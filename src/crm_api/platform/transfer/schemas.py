@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from crm_api.kit.schema import Out, Schema
 from crm_api.platform.transfer.models import ImportStatus
 
+UniqueField = Annotated[str, Field(pattern=r"^custom\.[a-z][a-z0-9_]{0,62}$")]
 OnDuplicate = Literal["update", "skip", "create"]
 
 
@@ -19,10 +20,12 @@ class Options(Schema):
         "update", description="What a row does to the record that it matches."
     )
     match: Annotated[
-        list[Literal["external_id", "email", "phone", "domain", "name"]], Field(max_length=5)
+        list[Literal["external_id", "email", "phone", "domain", "name"] | UniqueField],
+        Field(max_length=5),
     ] = Field(
         default_factory=list,
-        description="By what a record is matched, first one first; empty for the usual order.",
+        description="By what a record is matched, first one first: also by a unique custom field, "
+        "such as `custom.vin`. Empty for the usual order.",
     )
     source: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_\-]{0,39}$")] = Field(
         "import", description="The system that external ids come from."
@@ -93,7 +96,7 @@ class Undone(BaseModel):
 class ImportOut(Out):
     """A file of records, and how far it has got."""
 
-    target: str = Field(description="`contact` or `company`.")
+    target: str = Field(description="What its rows become, such as `contact` or `price_rule`.")
     filename: str
     size_bytes: int
     status: ImportStatus

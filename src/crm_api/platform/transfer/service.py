@@ -2,20 +2,24 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar
 from uuid import UUID
 
+from crm_api.kit.crud.collections import service_type
+from crm_api.kit.crud.personal import Impersonal
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.errors import Fault, Invalid, WrongState
 from crm_api.kit.messages import Message
 from crm_api.platform.transfer.events import RemoveUpload, RevertImport, RunImport, ValidateImport
-from crm_api.platform.transfer.importer import Column, Importer, Plan
+from crm_api.platform.transfer.importer import Column, Importer, Plan, custom_hint
 from crm_api.platform.transfer.models import Import
+from crm_api.platform.transfer.plain import PlainImporter
 from crm_api.platform.transfer.reading.detect import FileFormat, detect
 from crm_api.platform.transfer.reading.errors import UnreadableFile
-from crm_api.platform.transfer.reading.mapping import suggest
+from crm_api.platform.transfer.reading.mapping import FieldHint, suggest
 from crm_api.platform.transfer.reading.rows import count_rows, read_rows
 from crm_api.platform.transfer.repository import Imports
 from crm_api.platform.transfer.schemas import ImportUpdate, Options
@@ -26,38 +30,48 @@ _AT_WORK = ("validating", "running", "reverting")
 _READY = ("uploaded", "validated", "failed", "cancelled")
 
 
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file that was sent, at hand."""
+
+    path: Path
+    name: str
+    stored_as: str
+    """What it is called where it is going to be kept."""
+
+
 class ImportService(CrudService[Import]):
     """Files on their way to records."""
 
     repository = Imports
     area = "imports"
     plural = "imports"
+    personal = Impersonal("Files of many records (the trace `imports`).")
     plain = False
     records: Imports
     importers: ClassVar[Mapping[str, Importer]] = {}
 
     async def upload(
         self,
-        path: Path,
-        filename: str,
+        file: Upload,
         target: str,
         *,
         encoding: str | None = None,
         delimiter: str | None = None,
     ) -> Any:
-        """Look at a stored file; returns the import with a mapping suggested."""
+        """Look at a file; returns the import with a mapping suggested."""
         self.tx.actor.require("imports:write")
         importer = self.importer_of(target)
-        self._need_scopes(importer)
+        self.need_scopes(importer)
         fmt, size, rows, mapping = await asyncio.to_thread(
-            _inspect, path, filename, importer, encoding, delimiter
+            _inspect, file.path, file.name, self.hints_of(importer), encoding, delimiter
         )
         return self.add(
             {
                 "target": target,
-                "filename": filename,
+                "filename": file.name,
                 "size_bytes": size,
-                "stored_as": path.name,
+                "stored_as": file.stored_as,
                 "status": "uploaded",
                 "format": _format(fmt),
                 "mapping": mapping,
@@ -72,10 +86,20 @@ class ImportService(CrudService[Import]):
 
     def importer_of(self, target: str) -> Importer:
         """What a kind of record says about importing it; raises `Invalid`."""
-        if target not in self.importers:
-            known = ", ".join(sorted(self.importers))
-            raise Invalid.at("/entity", "not_a_choice", f"Importable are: {known}.")
-        return self.importers[target]
+        if target in self.importers:
+            return self.importers[target]
+        objects = self.tx.catalogue.objects
+        if target in objects:
+            return PlainImporter(objects[target], service_type(self.tx, target))
+        known = ", ".join(sorted([*self.importers, *objects]))
+        raise Invalid.at("/entity", "not_a_choice", f"Importable are: {known}.")
+
+    def hints_of(self, importer: Importer) -> dict[str, FieldHint]:
+        """What columns may be mapped to: the fields of the records, and those of your own."""
+        custom = importer.service(self.tx).fields.seen_by(self.tx.actor)
+        open_ones = (field for field in custom if not (field.archived or field.is_computed))
+        own = {f"custom.{field.name}": custom_hint(field) for field in open_ones}
+        return {**importer.fields, **own}
 
     async def adjust(
         self, id: UUID, data: ImportUpdate, *, expected_version: int | None = None
@@ -88,7 +112,8 @@ class ImportService(CrudService[Import]):
         values: dict[str, Any] = {}
         if data.mapping is not None:
             importer = self.importer_of(current.target)
-            values["mapping"] = _remapped(current.mapping, data.mapping, importer)
+            fields = self.hints_of(importer)
+            values["mapping"] = _remapped(current.mapping, data.mapping, fields)
         if data.options is not None:
             given = data.options.model_dump(exclude_unset=True)
             values["options"] = {**current.options, **given}
@@ -123,10 +148,12 @@ class ImportService(CrudService[Import]):
             self.tx.enqueue(RemoveUpload(current.stored_as))
         await self.change(current, gone, verb="deleted")
 
-    def _need_scopes(self, importer: Importer) -> None:
+    def need_scopes(self, importer: Importer) -> None:
+        """Raise `Forbidden` or `ModuleClosed` unless what an import may make may be made."""
         self.tx.actor.require("imports:write")
+        self.tx.actor.permitted("import")
         for service in importer.touched:
-            self.tx.actor.require(f"{service.area}:write")
+            self.tx.actor.need(service.area, "create")
 
     async def _mine(
         self,
@@ -141,7 +168,7 @@ class ImportService(CrudService[Import]):
         """
         self.tx.actor.require("imports:write")
         current: Import = await self.locked(id, expected_version, wanted)
-        self._need_scopes(self.importer_of(current.target))
+        self.need_scopes(self.importer_of(current.target))
         if current.status in _AT_WORK and current.job_id is not None:
             status = await self.records.job_status(current.job_id)
             if status in {"failed", "cancelled"}:
@@ -180,22 +207,27 @@ class ImportService(CrudService[Import]):
             yield found
 
 
-def plan_of(record: Import, importer: Importer, country: str | None) -> Plan:
+def plan_of(record: Import, service: ImportService) -> Plan:
     """An import's mapping and options, ready to read rows."""
-    options = record.options
+    options, importer = record.options, service.importer_of(record.target)
+    fields = service.hints_of(importer)
+    custom = importer.service(service.tx).fields
+    unique = [field.key for field in custom.by_name.values() if field.unique]
     columns = tuple(
-        Column(index, mapped["column"], mapped["field"], importer.fields.get(mapped["field"]))
+        Column(index, mapped["column"], mapped["field"], fields.get(mapped["field"]))
         for index, mapped in enumerate(record.mapping)
         if mapped["field"]
     )
     return Plan(
         columns=columns,
-        match=tuple(options["match"]) or importer.match,
+        match=tuple(options["match"]) or (*importer.match[:1], *unique, *importer.match[1:]),
         source=options["source"],
-        country=options["country"] or country,
+        country=options["country"] or service.tx.actor.country,
         day_first=options["day_first"],
         tags=tuple(options["tags"]),
         on_duplicate=options["on_duplicate"],
+        custom=custom,
+        actor=service.tx.actor,
     )
 
 
@@ -205,7 +237,11 @@ def format_of(record: Import) -> FileFormat:
 
 
 def _inspect(
-    path: Path, filename: str, importer: Importer, encoding: str | None, delimiter: str | None
+    path: Path,
+    filename: str,
+    fields: Mapping[str, FieldHint],
+    encoding: str | None,
+    delimiter: str | None,
 ) -> tuple[FileFormat, int, int, list[dict[str, Any]]]:
     try:
         fmt = detect(path, filename, encoding=encoding, delimiter=delimiter)
@@ -224,7 +260,7 @@ def _inspect(
             "reason": found.reason,
             "samples": [cell[:100] for row in samples if (cell := row[place])][:SHOWN_SAMPLES],
         }
-        for place, found in enumerate(suggest(fmt.columns, samples, importer.fields))
+        for place, found in enumerate(suggest(fmt.columns, samples, fields))
     ]
     return fmt, path.stat().st_size, rows, mapping
 
@@ -237,7 +273,9 @@ def _format(fmt: FileFormat) -> dict[str, Any]:
 
 
 def _remapped(
-    current: list[dict[str, Any]], given: Mapping[str, str | None], importer: Importer
+    current: list[dict[str, Any]],
+    given: Mapping[str, str | None],
+    fields: Mapping[str, FieldHint],
 ) -> list[dict[str, Any]]:
     columns = {mapped["column"] for mapped in current}
     for name in given:
@@ -249,8 +287,8 @@ def _remapped(
     for name, target in given.items():
         if target is None:
             continue
-        hint = importer.fields.get(target)
-        if hint is None and not _is_custom(target):
+        hint = fields.get(target)
+        if hint is None:
             raise Invalid.at(
                 f"/mapping/{name[:60]}", "unknown_field", f"There is no field {target!r}."
             )
@@ -266,11 +304,6 @@ def _remapped(
         }
         for mapped in current
     ]
-
-
-def _is_custom(target: str) -> bool:
-    head, _, name = target.partition(".")
-    return head == "custom" and name.isidentifier() and name.islower() and len(name) <= 63
 
 
 def _need_status(record: Import, statuses: tuple[str, ...]) -> None:
@@ -291,11 +324,11 @@ def _need_rows_wanted(record: Import) -> None:
         )
 
 
-def target_fields(importer: Importer) -> dict[str, Any]:
+def target_fields(fields: Mapping[str, FieldHint]) -> dict[str, Any]:
     """What columns may be mapped to."""
     return {
         "data": [
             {"field": name, "label": hint.label, "kind": hint.kind, "multiple": hint.multiple}
-            for name, hint in importer.fields.items()
+            for name, hint in fields.items()
         ]
     }

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import or_
+
 from crm_api.kit.crud.repository import Repository
 from crm_api.kit.db.tables import View
-from crm_api.kit.query.filters import Filter
 from crm_api.kit.query.listing import Listing
 from crm_api.platform.views.schemas import ViewOut
 
@@ -15,15 +16,13 @@ class Views(Repository[View]):
     """The views that are shared, and the actor's own."""
 
     model = View
-    listing = Listing(model=View, out=ViewOut, area="views")
-
-    def visible(self) -> Filter:
-        """Private views are for their owners alone."""
-        shared = ("test", "sharing", "eq")
-        if self.tx.actor.id is None:
-            return Filter(shared, ["organization"], ["organization"])
-        values = ["organization", self.tx.actor.id]
-        return Filter(("or", (shared, ("test", "owner_id", "eq"))), values, values)
+    listing = Listing(
+        model=View,
+        out=ViewOut,
+        area="views",
+        # Private views are for their owners alone.
+        open_to=lambda row, me: or_(row.sharing == "organization", row.owner_id == me),
+    )
 
     async def default_of(self, view: Mapping[str, Any], *, but: UUID | None) -> View | None:
         """The other view that is the default where this one would be, locked."""

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from crm_api.kit.values.formulas import original
 from crm_api.platform.transfer.reading.detect import FileFormat, detect
 from crm_api.platform.transfer.reading.rows import count_rows, read_rows
 
@@ -106,9 +107,9 @@ def test_a_long_line_inside_an_open_quote(read):
 def test_many_open_quotes_take_linear_time(write):
     path = write("a,b\n" + 'a","\n' * 20_000)
     fmt = FileFormat("csv", "utf-8", ",", '"', True, None, ("a", "b"))
-    started = time.perf_counter()
+    started = time.process_time()
     assert sum(1 for _ in read_rows(path, fmt)) > 0
-    assert time.perf_counter() - started < 20
+    assert time.process_time() - started < 20
 
 
 def test_a_header_alone_in_error_is_no_header(write):
@@ -166,12 +167,14 @@ CELL = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")
 
 @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(table=st.lists(st.tuples(CELL, CELL), max_size=8))
+@example(table=[("", "'@")])
 def test_what_the_csv_module_writes_comes_back(write, table):
     out = io.StringIO(newline="")
     csv.writer(out, quoting=csv.QUOTE_ALL).writerows(table)
     path = write(out.getvalue().removeprefix("\ufeff"))
     fmt = FileFormat("csv", "utf-8", ",", '"', False, None, ("a", "b"))
-    expected = [[cell.strip() or None for cell in row] for row in table]
+    # A quote that keeps a spreadsheet from running a cell is no part of it.
+    expected = [[original(cell.strip()) or None for cell in row] for row in table]
     assert [row.values for row in read_rows(path, fmt)] == [row for row in expected if any(row)]
 
 

@@ -228,9 +228,9 @@ def test_missing_sheet(workbook):
 def test_zip_bomb_by_ratio(write_xlsx):
     path = write_xlsx("<row/>", extra={"xl/media/zeros.bin": b"\0" * 20_000_000})
     assert path.stat().st_size < 100_000
-    started = time.perf_counter()
+    started = time.process_time()
     assert refused_as(path) == "zip_bomb"
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 def test_zip_bomb_by_total_size(write_xlsx):

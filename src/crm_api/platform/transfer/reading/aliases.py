@@ -1,4 +1,4 @@
-"""The names that other systems and languages give to the fields of contacts and companies.
+"""The names that other systems and languages give to the fields of records.
 
 The names are those of HubSpot's and Salesforce's exports and reports, of the FEBRL data sets, and
 of usual German, French, Spanish and Russian lists. A field's first alias is its strongest.
@@ -11,9 +11,10 @@ from typing import Final
 from crm_api.platform.transfer.reading.mapping import FieldHint, FieldKind
 
 
-def _hint(
+def hint(
     label: str, aliases: str, kind: FieldKind = "text", *, multiple: bool = False
 ) -> FieldHint:
+    """A field by its label and its other names, between `|` or line ends."""
     names = tuple(name.strip() for name in aliases.replace("\n", "|").split("|"))
     return FieldHint(label, tuple(name for name in names if name), kind, multiple)
 
@@ -45,21 +46,21 @@ _COUNTRY: Final = """
     Mailing Country Code | Mailing Country (text only) | Country/Region Code | Land | Staat | Pays
     País | Страна
 """
-_EXTERNAL_ID: Final = """
+EXTERNAL_ID: Final = """
     Record ID | External ID | 18 digit id | Case Safe ID | Id | ID | Record ID - Contact
     rec_id | Customer Number | Customer ID | Client ID | Kundennummer | Kunden-Nr.
     Numéro client | Número de cliente | Код | Номер клиента | Hs Object ID
 """
-_TAGS: Final = """
+TAGS: Final = """
     Tags | Tag | Labels | Label | Categories | Groups | Schlagworte | Étiquettes | Etiquetas
     Теги | Метки
 """
-_DESCRIPTION: Final = """
+DESCRIPTION: Final = """
     Description | Notes | Note | Comment | Comments | Bemerkung | Bemerkungen | Notizen
     Beschreibung | Remarques | Commentaire | Commentaires | Notas | Descripción | Comentarios
     Описание | Комментарий | Примечание | Заметки
 """
-_SOURCE: Final = """
+SOURCE: Final = """
     Lead Source | Source | Original Source | Original Traffic Source | Origin | Quelle
     Herkunft | Provenance | Origine | Origen | Fuente | Источник
 """
@@ -116,52 +117,52 @@ _PHONE: Final = """
 
 def _address() -> dict[str, FieldHint]:
     return {
-        "address.street": _hint("Street", _STREET, multiple=True),
-        "address.city": _hint("City", _CITY),
-        "address.region": _hint("Region", _REGION),
-        "address.postal_code": _hint("Postal code", _POSTAL_CODE),
-        "address.country": _hint("Country", _COUNTRY, "country"),
+        "address.street": hint("Street", _STREET, multiple=True),
+        "address.city": hint("City", _CITY),
+        "address.region": hint("Region", _REGION),
+        "address.postal_code": hint("Postal code", _POSTAL_CODE),
+        "address.country": hint("Country", _COUNTRY, "country"),
     }
 
 
 CONTACT_FIELDS: Final[Mapping[str, FieldHint]] = MappingProxyType(
     {
-        "first_name": _hint(
+        "first_name": hint(
             "First name",
             """First Name | Given Name | Forename | Vorname | Rufname | Prénom | Nombre
         Nombre de pila | Имя""",
         ),
-        "middle_name": _hint(
+        "middle_name": hint(
             "Middle name",
             "Middle Name | Second Name | Zweiter Vorname | Deuxième prénom | Segundo nombre | Отчество",
         ),
-        "last_name": _hint(
+        "last_name": hint(
             "Last name",
             """Last Name | Surname | Family Name | Nachname | Familienname | Nom | Nom de famille
         Apellidos | Apellido | Фамилия""",
         ),
-        "name": _hint(
+        "name": hint(
             "Full name",
             """Full Name | Name | Contact Name | Contact | Lead Name | Person | Display Name
         Vollständiger Name | Ansprechpartner | Nom complet | Nombre completo | ФИО
         Полное имя | Контакт | Контактное лицо""",
         ),
-        "salutation": _hint(
+        "salutation": hint(
             "Salutation",
             "Salutation | Honorific | Prefix | Anrede | Civilité | Tratamiento | Обращение",
         ),
-        "title": _hint(
+        "title": hint(
             "Job title",
             """Job Title | Title | Position | Job | Role | Funktion | Stelle | Berufsbezeichnung
         Fonction | Poste | Cargo | Puesto | Должность""",
         ),
-        "department": _hint(
+        "department": hint(
             "Department",
             "Department | Abteilung | Service | Département | Departamento | Отдел | Подразделение",
         ),
-        "email": _hint("E-mail", _EMAIL, "email", multiple=True),
-        "phone": _hint("Phone", _PHONE, "phone", multiple=True),
-        "phone:mobile": _hint(
+        "email": hint("E-mail", _EMAIL, "email", multiple=True),
+        "phone": hint("Phone", _PHONE, "phone", multiple=True),
+        "phone:mobile": hint(
             "Mobile phone",
             """Mobile Phone Number | Mobile | Mobile Phone | Mobile Number | Cell | Cell Phone
         Handy | Handynummer | Mobil | Mobiltelefon | Mobilnummer | Portable
@@ -169,91 +170,96 @@ CONTACT_FIELDS: Final[Mapping[str, FieldHint]] = MappingProxyType(
         Мобильный телефон | Сотовый""",
             "phone",
         ),
-        "birth_date": _hint(
+        "birth_date": hint(
             "Date of birth",
             """Date of birth | Birthdate | Birth Date | Birthday | DOB | Geburtsdatum | Geburtstag
         Date de naissance | Fecha de nacimiento | Дата рождения | День рождения""",
             "date",
         ),
-        "language": _hint(
+        "language": hint(
             "Language",
             """Preferred language | Language | Languages | Locale | Sprache | Langue | Idioma | Язык""",
             "language",
         ),
-        "time_zone": _hint(
+        "time_zone": hint(
             "Time zone",
             "Time Zone | Timezone | TimeZoneSidKey | Zeitzone | Fuseau horaire | Zona horaria"
             "| Часовой пояс",
         ),
-        "lifecycle": _hint("Lifecycle", _LIFECYCLE),
-        "owner_email": _hint("Owner", _OWNER, "email"),
-        "company.name": _hint(
+        "lifecycle": hint("Lifecycle", _LIFECYCLE),
+        "owner_email": hint("Owner", _OWNER, "email"),
+        "company.name": hint(
             "Company",
             """Company Name | Account Name | Company | Account | Associated Company
         Primary Associated Company | Organization | Organisation | Employer | Firma | Unternehmen
         Firmenname | Société | Entreprise | Nom de la société | Raison sociale | Empresa | Compañía
         Компания | Организация | Название компании""",
         ),
-        "company.domain": _hint("Company domain", _DOMAIN, "domain"),
-        "company.website": _hint("Company website", _WEBSITE, "url"),
-        "company.phone": _hint(
+        "company.domain": hint("Company domain", _DOMAIN, "domain"),
+        "company.website": hint("Company website", _WEBSITE, "url"),
+        "company.phone": hint(
             "Company phone",
             """Company Phone | Company Phone Number | Account Phone | Main Phone | Firmentelefon
         Zentrale | Standard téléphonique | Teléfono de la empresa | Телефон компании""",
             "phone",
         ),
-        "company.industry": _hint("Industry", _INDUSTRY),
-        "company.employees": _hint("Employees", _EMPLOYEES, "integer"),
-        "company.revenue": _hint("Annual revenue", _REVENUE, "money"),
+        "company.industry": hint("Industry", _INDUSTRY),
+        "company.employees": hint("Employees", _EMPLOYEES, "integer"),
+        "company.revenue": hint("Annual revenue", _REVENUE, "money"),
         **_address(),
-        "external_id": _hint("External ID", f"Contact ID | Lead ID | {_EXTERNAL_ID}"),
-        "tags": _hint("Tags", _TAGS, "tags"),
-        "description": _hint("Description", f"{_DESCRIPTION} | Contact Description"),
-        "source": _hint("Source", _SOURCE),
-        "created_at": _hint("Created", _CREATED, "date"),
+        "external_id": hint("External ID", f"Contact ID | Lead ID | {EXTERNAL_ID}"),
+        "tags": hint("Tags", TAGS, "tags"),
+        "description": hint("Description", f"{DESCRIPTION} | Contact Description"),
+        "source": hint("Source", SOURCE),
+        "created_at": hint("Created", _CREATED, "date"),
+    }
+)
+
+PLAIN_FIELDS: Final[Mapping[str, FieldHint]] = MappingProxyType(
+    {
+        "name": hint("Name", "Name | Title | Bezeichnung | Nom | Nombre | Название"),
+        "external_id": hint("External ID", EXTERNAL_ID),
     }
 )
 
 COMPANY_FIELDS: Final[Mapping[str, FieldHint]] = MappingProxyType(
     {
-        "name": _hint(
+        "name": hint(
             "Company name",
             """Company Name | Account Name | Name | Company | Account | Organization | Organisation
         Firma | Firmenname | Unternehmen | Société | Entreprise | Nom | Nom de la société | Empresa
         Nombre | Compañía | Компания | Организация | Название | Название компании""",
         ),
-        "legal_name": _hint(
+        "legal_name": hint(
             "Legal name",
             """Legal Name | Registered Name | Trading As | Firmierung | Raison sociale | Razón social
         Юридическое название | Полное наименование""",
         ),
-        "domain": _hint("Domain", _DOMAIN, "domain"),
-        "website": _hint("Website", _WEBSITE, "url"),
-        "phone": _hint(
-            "Phone", f"{_PHONE} | Company Phone | Account Phone", "phone", multiple=True
-        ),
-        "email": _hint("E-mail", f"{_EMAIL} | Company Email", "email", multiple=True),
-        "industry": _hint("Industry", _INDUSTRY),
-        "employees": _hint("Employees", _EMPLOYEES, "integer"),
-        "revenue": _hint("Annual revenue", _REVENUE, "money"),
+        "domain": hint("Domain", _DOMAIN, "domain"),
+        "website": hint("Website", _WEBSITE, "url"),
+        "phone": hint("Phone", f"{_PHONE} | Company Phone | Account Phone", "phone", multiple=True),
+        "email": hint("E-mail", f"{_EMAIL} | Company Email", "email", multiple=True),
+        "industry": hint("Industry", _INDUSTRY),
+        "employees": hint("Employees", _EMPLOYEES, "integer"),
+        "revenue": hint("Annual revenue", _REVENUE, "money"),
         **_address(),
-        "external_id": _hint("External ID", f"Company ID | Account ID | {_EXTERNAL_ID}"),
-        "parent": _hint(
+        "external_id": hint("External ID", f"Company ID | Account ID | {EXTERNAL_ID}"),
+        "parent": hint(
             "Parent company",
             """Parent Company | Parent Account | Parent Name | Parent | Parent Account Name
         Parent Account ID | Muttergesellschaft | Konzern | Société mère | Empresa matriz
         Головная компания""",
         ),
-        "tax_id": _hint(
+        "tax_id": hint(
             "Tax ID",
             """Tax ID | VAT Number | VAT ID | VAT | Tax Number | EIN | USt-IdNr. | USt-ID | Steuernummer
         Numéro de TVA | SIRET | SIREN | NIF | CIF | ИНН""",
         ),
-        "lifecycle": _hint("Lifecycle", f"{_LIFECYCLE} | Type | Account Type"),
-        "owner_email": _hint("Owner", _OWNER, "email"),
-        "tags": _hint("Tags", _TAGS, "tags"),
-        "description": _hint("Description", f"{_DESCRIPTION} | Account Description | About Us"),
-        "source": _hint("Source", f"{_SOURCE} | Account Source"),
-        "created_at": _hint("Created", _CREATED, "date"),
+        "lifecycle": hint("Lifecycle", f"{_LIFECYCLE} | Type | Account Type"),
+        "owner_email": hint("Owner", _OWNER, "email"),
+        "tags": hint("Tags", TAGS, "tags"),
+        "description": hint("Description", f"{DESCRIPTION} | Account Description | About Us"),
+        "source": hint("Source", f"{SOURCE} | Account Source"),
+        "created_at": hint("Created", _CREATED, "date"),
     }
 )

@@ -1,0 +1,223 @@
+"""How rows of a file become products."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+from uuid import UUID
+
+from crm_api.domains.catalogue.attributes import lacking
+from crm_api.domains.catalogue.lifecycle import FIRST, not_a_beginning, not_ready
+from crm_api.domains.catalogue.repository import ProductCategories, Units
+from crm_api.domains.catalogue.service import ProductService
+from crm_api.kit.db.tx import Tx
+from crm_api.kit.errors import Fault
+from crm_api.kit.values.names import sort_key
+from crm_api.platform.transfer.importer import Draft, Importer, Plan, data_of
+from crm_api.platform.transfer.reading.aliases import (
+    DESCRIPTION,
+    EXTERNAL_ID,
+    SOURCE,
+    TAGS,
+    hint,
+)
+
+_PLAIN = (
+    "sku",
+    "name",
+    "description",
+    "tax_category",
+    "cost",
+    "list_price",
+    "barcode",
+    "valid_from",
+    "valid_to",
+    "source",
+)
+_PATH = ">"
+_TYPES: Final[Mapping[str, str]] = {
+    "goods": "good",
+    "product": "good",
+    "physical": "good",
+    "ware": "good",
+    "artikel": "good",
+    "товар": "good",
+    "dienstleistung": "service",
+    "leistung": "service",
+    "услуга": "service",
+    "kit": "bundle",
+    "set": "bundle",
+    "комплект": "bundle",
+    "abo": "subscription",
+    "подписка": "subscription",
+}
+"""What other systems call the types."""
+_LANGUAGES: Final[Mapping[str, str]] = {
+    "en": "Name (English) | English Name | Name EN | Englische Bezeichnung",
+    "de": "Name (German) | German Name | Name DE | Deutsche Bezeichnung",
+    "fr": "Name (French) | French Name | Name FR | Nom français",
+    "es": "Name (Spanish) | Spanish Name | Name ES | Nombre español",
+    "ru": "Name (Russian) | Russian Name | Name RU | Русское название",
+}
+FIELDS = {
+    "sku": hint(
+        "SKU",
+        """SKU | Product SKU | Item Number | Item No. | Article Number | Part Number | Product Code
+    Stock Code | Code | Artikelnummer | Artikel-Nr. | Art.-Nr. | Bestellnummer | Référence
+    Référence article | Referencia | Código | Артикул | Код товара""",
+    ),
+    "name": hint(
+        "Name",
+        """Product Name | Name | Title | Item Name | Item | Product | Bezeichnung | Artikelbezeichnung
+    Produktname | Nom | Désignation | Libellé | Nombre | Denominación | Наименование | Название
+    Номенклатура""",
+    ),
+    **{f"name:{tag}": hint(f"Name ({tag})", aliases) for tag, aliases in _LANGUAGES.items()},
+    "type": hint("Type", "Product Type | Type | Item Type | Produktart | Artikelart | Тип"),
+    "status": hint("Status", "Status | Product Status | Lifecycle | State | Статус"),
+    "category": hint(
+        "Category",
+        """Category | Product Category | Product Family | Family | Categories | Warengruppe | Kategorie
+    Produktgruppe | Catégorie | Famille | Categoría | Familia | Категория | Группа""",
+    ),
+    "unit": hint(
+        "Unit",
+        """Unit | Unit of Measure | UoM | Quantity Unit | Einheit | Mengeneinheit | ME | Unité | Unidad
+    Единица измерения | Ед. изм.""",
+    ),
+    "tax_category": hint(
+        "Tax category",
+        "Tax Category | Tax Class | Tax Code | Steuerklasse | Steuerkennzeichen | Ставка НДС",
+    ),
+    "cost": hint(
+        "Cost",
+        """Cost | Unit Cost | Cost Price | Purchase Price | Cost of Goods Sold | Einkaufspreis | EK
+    Prix d'achat | Coste | Precio de compra | Себестоимость | Закупочная цена""",
+        "money",
+    ),
+    "list_price": hint(
+        "List price",
+        """List Price | Price | Unit Price | Standard Price | Retail Price | Sales Price | Preis
+    Verkaufspreis | Listenpreis | VK | Prix | Prix de vente | Precio | Precio de venta | Цена
+    Розничная цена""",
+        "money",
+    ),
+    "currency": hint(
+        "Currency",
+        "Currency | Currency Code | Currency ISO Code | Währung | Devise | Moneda | Валюта",
+    ),
+    "barcode": hint(
+        "Barcode",
+        "Barcode | GTIN | EAN | UPC | EAN-13 | EAN Code | Strichcode | Штрихкод | Штрих-код",
+    ),
+    "valid_from": hint(
+        "Valid from", "Valid From | Available From | Start Date | Gültig ab | Действует с", "date"
+    ),
+    "valid_to": hint(
+        "Valid to",
+        "Valid To | Valid Until | Available Until | End Date | Gültig bis | Действует до",
+        "date",
+    ),
+    "needs": hint("Needs", "Needs | Use Cases | Use Case | Applications | Anwendungen", "tags"),
+    "external_id": hint("External ID", f"Product ID | Item ID | {EXTERNAL_ID}"),
+    "tags": hint("Tags", TAGS, "tags"),
+    "description": hint("Description", f"{DESCRIPTION} | Product Description | Long Description"),
+    "source": hint("Source", SOURCE),
+}
+
+
+class ProductImporter(Importer):
+    """Rows of products; the units and categories that they name are there already."""
+
+    target = "product"
+    fields = FIELDS
+    match = ("external_id", "sku", "barcode")
+    service = ProductService
+    touched = (ProductService,)
+
+    def arrange(self, texts: Mapping[str, list[Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The product of a row, and what it calls its category and unit."""
+        data = data_of(texts, _PLAIN)
+        kind = texts.get("type", ["good"])[0].strip().lower()
+        data["type"] = _TYPES.get(kind, kind)
+        for name, as_stored in (("status", str.lower), ("currency", str.upper)):
+            if texts.get(name):
+                data[name] = as_stored(texts[name][0].strip())
+        if needs := [need for needs in texts.get("needs", ()) for need in needs]:
+            data["needs"] = needs
+        languages = {f"name:{tag}": tag for tag in _LANGUAGES}
+        if names := {tag: texts[n][0] for n, tag in languages.items() if texts.get(n)}:
+            data["names"] = names
+        named = {name: next(iter(texts.get(name, ())), None) for name in ("category", "unit")}
+        return data, named
+
+    async def refer(self, tx: Tx, drafts: Sequence[Draft], plan: Plan) -> None:
+        """Find categories by their names or paths, units by key, symbol or name."""
+        units = await self._ids(tx, drafts, "unit", Units)
+        categories = await self._ids(tx, drafts, "category", ProductCategories)
+        for draft in drafts:
+            for field, ids in (("unit", units), ("category", categories)):
+                if (named := draft.related[field]) is None:
+                    continue
+                found = ids.get(path_key(named), ())
+                if len(found) == 1:
+                    draft.values[f"{field}_id"] = found[0]
+                    draft.given |= {f"{field}_id"}
+                else:
+                    code = f"ambiguous_{field}" if found else f"unknown_{field}"
+                    message = f"{len(found) or 'No'} {field} of that name."
+                    fault = Fault(code, message, f"/{field}_id")
+                    draft.faults.append(self.located(fault, draft, plan))
+        await self._look_at_schemas(tx, [draft for draft in drafts if not draft.faults])
+
+    async def _ids(
+        self, tx: Tx, drafts: Sequence[Draft], field: str, kind: Any
+    ) -> Mapping[str, Sequence[UUID]]:
+        """What names of a field mean."""
+        if not any(draft.related[field] for draft in drafts):
+            return {}
+        ids: dict[str, list[UUID]] = {}
+        for id, names in await kind(tx).named():
+            for key in {path_key(name) for name in names}:
+                ids.setdefault(key, []).append(id)
+        return ids
+
+    async def _look_at_schemas(self, tx: Tx, drafts: Iterable[Draft]) -> None:
+        """Note what the categories of active products require, which files do not fill."""
+        service = ProductService(tx)
+        schemas: dict[UUID | None, Any] = {None: {}}
+        for draft in drafts:
+            active = draft.values["status"] == "active"
+            id: UUID | None = draft.values.get("category_id") if active else None
+            if id is not None and id not in schemas:
+                schemas[id] = await service.categories.schema(id) or {}
+            draft.related["lacking"] = lacking(schemas[id], {})
+
+    async def relate(self, tx: Tx, drafts: Sequence[Draft]) -> None:
+        """All that rows refer to is there already."""
+        del tx, drafts
+
+    def add(self, tx: Tx, draft: Draft) -> None:
+        """Store a new product, unless its status is not one to begin with; raises `Invalid`."""
+        status = draft.values["status"]
+        if status not in FIRST:
+            raise not_a_beginning()
+        if missing := draft.related["lacking"]:
+            raise not_ready(missing)
+        if status == "active" and draft.values["type"] == "bundle":
+            raise not_ready([ProductService.EMPTY])
+        super().add(tx, draft)
+
+    def pointed(self, path: Sequence[str]) -> str:
+        """Units and categories are given by their names."""
+        if path[0] == "names":
+            return "name"
+        return (
+            super().pointed(path).removesuffix("_id") if path[0] in _IDS else super().pointed(path)
+        )
+
+
+_IDS = frozenset({"category_id", "unit_id"})
+
+
+def path_key(name: str) -> str:
+    """The form in which names are compared; of a path, each part."""
+    return _PATH.join(sort_key(part).partition("\x01")[0] for part in name.split(_PATH))

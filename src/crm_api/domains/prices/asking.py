@@ -1,0 +1,263 @@
+"""What is asked about prices, and what is answered."""
+
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Literal, Self
+from uuid import UUID
+
+from pydantic import BaseModel, Field, StringConstraints, model_validator
+
+from crm_api.kit.pricing.rounding import RoundingMode
+from crm_api.kit.pricing.taxes import TaxRounding
+from crm_api.kit.schema import (
+    Amount,
+    AmountOut,
+    Code,
+    Country,
+    Currency,
+    Day,
+    Quantity,
+    QuantityOut,
+    Schema,
+)
+
+MOST_LINES = 500
+Way = Literal["contract", "rule", "parent", "list_price"]
+LossReason = Literal[
+    "less_specific", "quantity_not_reached", "lower_quantity", "list_asked_later", "no_base"
+]
+Percent = Annotated[Quantity, Field(le=100)]
+Step = Annotated[Amount, Field(gt=0)]
+
+
+class PriceLineInput(Schema):
+    """What is to be priced."""
+
+    product_id: UUID | None = None
+    variant_id: UUID | None = None
+    quantity: Quantity = Decimal(1)
+    unit_id: UUID | None = Field(None, description="Of the quantity; the product's without it.")
+    discount_percent: Percent | None = Field(None, description="Given by hand, after all others.")
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if self.product_id is None and self.variant_id is None:
+            raise ValueError("a line is of a product or of a variant")
+        return self
+
+
+class PriceQuestion(Schema):
+    """Lines to be priced, and for whom, when and where."""
+
+    lines: Annotated[list[PriceLineInput], Field(min_length=1, max_length=MOST_LINES)]
+    currency: Currency
+    company_id: UUID | None = Field(None, description="Whose contract prices and lists count.")
+    date: Day | None = Field(None, description="Whose prices count: today's without it.")
+    segments: Annotated[list[Code], Field(max_length=100)] = Field(
+        default_factory=list, description="The segments that the customer belongs to."
+    )
+    price_list_id: UUID | None = Field(
+        None, description="Asked before the other lists that are for this customer."
+    )
+    channel: Code | None = Field(None, description="By which channel it is sold.")
+    region: Code | None = Field(
+        None, description="Of lists for regions; of taxes the second half of an ISO 3166-2 code."
+    )
+    country: Country | None = Field(
+        None, description="Whose taxes are due: the company's, or the organization's, without it."
+    )
+    coupon_codes: Annotated[
+        list[Annotated[str, StringConstraints(min_length=3, max_length=40)]], Field(max_length=10)
+    ] = Field(default_factory=list)
+    rounding: RoundingMode | None = Field(
+        None, description="Of what is half-way; as the organization has it, without it."
+    )
+    tax_rounding: TaxRounding | None = Field(
+        None, description="How taxes are rounded; as the organization has it, without it."
+    )
+    cash_step: Step | None = Field(
+        None,
+        description="The smallest coin, where it is paid in cash; null for no cash. Without it, "
+        "the organization's for the currency.",
+        examples=["0.05"],
+    )
+
+
+class CashStep(Schema):
+    """The smallest coin of a currency."""
+
+    currency: Currency
+    step: Step = Field(examples=["0.05"])
+
+
+class PricingSettings(Schema):
+    """How an organization rounds, where a question about prices says nothing."""
+
+    rounding: RoundingMode = Field("half_up", description="Of what is half-way.")
+    tax_rounding: TaxRounding = Field(
+        "document", description="Whether each tax is rounded once (EN 16931), or on every line."
+    )
+    cash_steps: Annotated[list[CashStep], Field(max_length=50)] = Field(
+        default_factory=list[CashStep],
+        description="By currency: what totals are paid in multiples of, as in cash.",
+    )
+
+
+class CashStepOut(BaseModel):
+    """The smallest coin of a currency."""
+
+    currency: str
+    step: AmountOut
+
+
+class PricingSettingsOut(BaseModel):
+    """How an organization rounds, where a question about prices says nothing."""
+
+    rounding: RoundingMode
+    tax_rounding: TaxRounding
+    cash_steps: list[CashStepOut]
+
+
+class PriceStep(BaseModel):
+    """One step on the way to a unit price."""
+
+    step: str = Field(description="`contract`, `list_price`, `exchange`, `fixed`, `percent` …")
+    price_list_id: UUID | None
+    price_rule_id: UUID | None
+    before: AmountOut | None
+    after: AmountOut
+    factor: str | None = Field(description="The rate of an exchange, or the factor of a list.")
+
+
+class PriceLoss(BaseModel):
+    """A rule that could have made the price, and why it did not."""
+
+    price_rule_id: UUID
+    price_list_id: UUID
+    reason: LossReason
+
+
+class PriceTrace(BaseModel):
+    """Why it costs what it costs."""
+
+    way: Way
+    price_list_id: UUID | None
+    price_rule_id: UUID | None
+    contract_price_id: UUID | None
+    scope: str | None = Field(description="`variant`, `product`, `category` or `all`.")
+    min_quantity: QuantityOut | None
+    steps: list[PriceStep]
+    lost: list[PriceLoss] = Field(description="The first twenty.")
+
+
+class LineDiscount(BaseModel):
+    """What was taken off a line."""
+
+    stage: str
+    promotion_id: UUID | None
+    percent: QuantityOut | None
+    amount: AmountOut
+
+
+class LineTax(BaseModel):
+    """A tax on a line."""
+
+    tax_rate_id: UUID
+    name: str
+    rate: QuantityOut
+    amount: AmountOut
+
+
+class MoreForLess(BaseModel):
+    """A larger quantity that costs less, before discounts."""
+
+    quantity: QuantityOut
+    amount: AmountOut
+    saves: AmountOut
+
+
+class PricedLine(BaseModel):
+    """What a line comes to."""
+
+    product_id: UUID
+    variant_id: UUID | None
+    quantity: QuantityOut
+    unit_id: UUID | None
+    unit_price: AmountOut = Field(description="Of one unit, before discounts.")
+    unit_net: AmountOut = Field(description="Of one unit, after discounts, without taxes.")
+    tax_included: bool = Field(description="Whether `unit_price` includes the taxes.")
+    list_amount: AmountOut
+    net: AmountOut
+    tax: AmountOut
+    gross: AmountOut
+    discounts: list[LineDiscount]
+    discount_percent: QuantityOut
+    taxes: list[LineTax]
+    floor: AmountOut | None = Field(description="The lowest unit price without an approval.")
+    cost: AmountOut | None
+    margin: AmountOut | None
+    margin_percent: QuantityOut | None
+    needs_approval: list[str] = Field(description="`below_floor`, `discount_over_policy`.")
+    cheaper: MoreForLess | None
+    trace: PriceTrace
+
+
+class TaxDue(BaseModel):
+    """What is due of one tax."""
+
+    tax_rate_id: UUID
+    name: str
+    rate: QuantityOut
+    taxable: AmountOut
+    amount: AmountOut
+
+
+class PriceTotals(BaseModel):
+    """Sums of the lines."""
+
+    list_amount: AmountOut
+    discount: AmountOut
+    net: AmountOut
+    tax: AmountOut
+    gross: AmountOut
+    cash_rounding: AmountOut
+    payable: AmountOut
+    cost: AmountOut | None
+    margin: AmountOut | None
+    margin_percent: QuantityOut | None
+
+
+class PriceAnswer(BaseModel):
+    """What the lines come to, and why."""
+
+    currency: str
+    date: date
+    lines: list[PricedLine]
+    taxes: list[TaxDue]
+    totals: PriceTotals
+
+
+class ProductPrice(BaseModel):
+    """A price of a product in a list."""
+
+    price_list_id: UUID | None = Field(description="Empty: the product's own list price.")
+    price_list: str | None
+    currency: str
+    tax_included: bool
+    min_quantity: QuantityOut
+    unit_price: AmountOut
+    trace: PriceTrace
+
+
+class ProductPrices(BaseModel):
+    """What a product costs, by list and quantity."""
+
+    date: date
+    data: list[ProductPrice]
+
+
+class ProductQuestion(Schema):
+    """On which day, and in which currency, the prices of a product are asked for."""
+
+    as_of: Day | None = None
+    currency: Currency | None = None

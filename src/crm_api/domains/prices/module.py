@@ -1,0 +1,36 @@
+"""Prices as a part of the product."""
+
+from crm_api.domains.prices.graphql import MUTATIONS, QUERIES
+from crm_api.domains.prices.importer import ContractPriceImporter, PriceRuleImporter
+from crm_api.domains.prices.jobs import adjust_rules, check_price_list, copy_rules, follow_days
+from crm_api.domains.prices.rest import contracts, lists, pricing, products, rules
+from crm_api.domains.prices.service import (
+    ContractPriceService,
+    PriceListService,
+    PriceRuleService,
+)
+from crm_api.domains.prices.settings import AREA, CONFIGURED
+from crm_api.kit.access import Managed
+from crm_api.kit.jobs import Chore
+from crm_api.kit.module import Module
+
+MODULE = Module(
+    key="prices",
+    title="Prices",
+    description="Price lists, their rules, contract prices, and what lines cost.",
+    depends_on=["catalogue", "companies", "promotions", "taxes"],
+    routers=[lists, rules, contracts, pricing, products],
+    tags={"pricing": "What lines cost, and why."},
+    queries=QUERIES,
+    mutations=MUTATIONS,
+    importers=[PriceRuleImporter(), ContractPriceImporter()],
+    jobs=[check_price_list, copy_rules, adjust_rules],
+    chores=[Chore("prices.follow_days", follow_days, every_s=600)],
+    areas=[AREA],
+    managed={AREA: Managed("manage_catalogue")},
+    events=[
+        CONFIGURED,
+        *(f"price_list.{verb}" for verb in ("scheduled", "activated", "expired")),
+    ],
+    services=[PriceListService, PriceRuleService, ContractPriceService],
+)

@@ -1,0 +1,366 @@
+"""What lines cost, for whom and when, with everything that is off and due, and why."""
+
+from collections.abc import Callable, Container, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+from itertools import pairwise
+from typing import Any, TypeVar
+from uuid import UUID
+
+from crm_api.domains.catalogue.repository import LISTING as PRODUCTS
+from crm_api.domains.companies.repository import LISTING as COMPANIES
+from crm_api.domains.prices.answering import answer_of, hides_costs, trace_of
+from crm_api.domains.prices.asking import PriceLineInput, PriceQuestion
+from crm_api.domains.prices.choosing import Chooser, NoPrice, RateNeeded
+from crm_api.domains.prices.discounting import best_of, offers_of
+from crm_api.domains.prices.gathering import Facts, Question, Row, gather, quantity
+from crm_api.domains.prices.items import UNIT, Chosen, Item, Priced, in_units, item_of
+from crm_api.domains.prices.proposing import Proposal
+from crm_api.domains.prices.service import today_of
+from crm_api.domains.prices.settings import arithmetic_of
+from crm_api.kit.db.tx import Tx
+from crm_api.kit.errors import Conflict, Fault, Invalid, NotFound
+from crm_api.kit.money import shown_amount, shown_quantity
+from crm_api.kit.pricing.discounts import Discount
+from crm_api.kit.pricing.documents import Line
+from crm_api.kit.pricing.rounding import ONE, ZERO, exactly, rounded_unit
+from crm_api.kit.query.visibility import among, sight_of
+from crm_api.platform.exchange.service import ExchangeService
+
+R = TypeVar("R")
+_OLDEST_RATE = 30
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What a question refers to that whoever asks did not choose: it was so before.
+
+    It need not be seen by them, and where it is gone the others have their prices.
+    """
+
+    lines: Container[int] = ()
+    company: bool = False
+
+
+NOTHING = Kept()
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was found out about the prices of some lines."""
+
+    facts: Facts
+    day: date
+    lines: Sequence[Priced | Invalid | Conflict]
+    rates: Mapping[tuple[str, str], Decimal | Conflict]
+    """Those that were needed, and why there is none."""
+    knows_list: bool
+    """Whether the list that was to be asked first is for this customer, day and currency."""
+
+
+class PriceService:
+    """Prices of lines, explained."""
+
+    area = "prices"
+
+    def __init__(self, tx: Tx, proposal: Proposal | None = None) -> None:
+        self.tx = tx
+        self.proposal = proposal
+
+    async def resolve(self, asked: PriceQuestion) -> dict[str, Any]:
+        """What the lines come to; raises `Invalid`, or `Conflict` where a rate is missing."""
+        found = await self.find(asked)
+        if not found.knows_list:
+            message = "The list is not there, or not for this customer, day and currency."
+            raise Invalid.at("/price_list_id", "list_not_asked", message)
+        lines = [_need_price(one) for one in found.lines]
+        offers, refused = offers_of(found.facts, asked, [one.item for one in lines])
+        if refused:
+            raise refused[min(refused)]
+        rules = arithmetic_of(self.tx, asked)
+        return answer_of(
+            self.tx.actor,
+            found.facts,
+            rules,
+            found.day,
+            lines,
+            best_of(rules, [one.line for one in lines], offers),
+        )
+
+    async def find(self, asked: PriceQuestion, kept: Kept = NOTHING) -> Found:
+        """The price of each line before promotions, or why it has none; raises `Invalid`."""
+        given = asked.company_id is not None and not kept.company
+        for area in (self.area, "products", *(("companies",) if given else ())):
+            self.tx.actor.require(f"{area}:read")
+        day = asked.date or today_of(self.tx)
+        proposal = self.proposal
+        begun = () if proposal is None else proposal.change.begin
+        facts = await gather(self.tx, replace(_question(asked, day), begun=begun))
+        if proposal is not None:
+            proposal.apply(facts)
+        await self._need_known(asked, facts, kept)
+        knows_list = _asked_first(asked.price_list_id, facts)
+        items = [
+            _kept_item(place, line, facts) if place in kept.lines else _item(place, line, facts)
+            for place, line in enumerate(asked.lines)
+        ]
+
+        def priced(chooser: Chooser) -> list[Priced | Invalid | Conflict]:
+            return [
+                item if isinstance(item, Invalid) else _priced(place, line, *item, chooser)
+                for place, (line, item) in enumerate(zip(asked.lines, items, strict=True))
+            ]
+
+        rates: dict[tuple[str, str], Decimal | Conflict] = {}
+        lines = await self._with_rates(facts, asked.currency, day, priced, rates)
+        return Found(facts, day, lines, rates, knows_list=knows_list)
+
+    async def of_product(self, id: UUID, day: date | None, currency: str | None) -> dict[str, Any]:
+        """What a product costs in each list that counts on a day, by quantity."""
+        for area in (self.area, "products"):
+            self.tx.actor.require(f"{area}:read")
+        day = day or today_of(self.tx)
+        facts = await gather(self.tx, Question([id], [], [], None, day))
+        product = facts.products.get(str(id))
+        if product is None or not await self._sees(PRODUCTS, [id]):
+            raise NotFound(f"There is no product with the id {id}.")
+        lists = [one for one in facts.asked if currency in {None, one["currency"]}]
+
+        def priced(chooser: Chooser) -> list[dict[str, Any]]:
+            return [found for one in lists for found in _in_list(chooser, facts, one, product)]
+
+        # Lists are in currencies of their own, so there is none that all is exchanged into.
+        found = await self._with_rates(facts, product["currency"] or "", day, priced)
+        hidden = hides_costs(self.tx.actor)
+        own = _own_price(facts, product, hidden=hidden)
+        shown = own if own and currency in {None, own[0]["currency"]} else []
+        for one in found:
+            one["trace"] = trace_of(one["trace"], hidden=hidden)
+        return {"date": day, "data": [*found, *shown]}
+
+    async def _with_rates(
+        self,
+        facts: Facts,
+        currency: str,
+        day: date,
+        work: Callable[[Chooser], R],
+        rates: dict[tuple[str, str], Decimal | Conflict] | None = None,
+    ) -> R:
+        """Done with those rates that turn out to be needed, which `rates` then holds."""
+        rates = {} if rates is None else rates
+        while True:
+            try:
+                return work(Chooser(facts, currency, rates))
+            except RateNeeded as needed:
+                rates[needed.pair] = await self.rate(*needed.pair, day)
+
+    async def rate(self, currency: str, to: str, day: date) -> Decimal | Conflict:
+        """The rate of a day, or why there is none."""
+        exchange = ExchangeService(self.tx)
+        try:
+            legs = await exchange.way(currency, to, day, max_age_days=_OLDEST_RATE)
+        except Conflict as missing:
+            fault = Fault(missing.own_code, missing.detail, pointer="/currency")
+            return Conflict(missing.detail, code=missing.own_code, faults=[fault])
+        return _product([leg.factor for leg in legs])
+
+    async def _need_known(self, asked: PriceQuestion, facts: Facts, kept: Kept) -> None:
+        """Raises `Invalid` where what is asked about is not there, or not seen."""
+        known = {UUID(id) for id in facts.products}
+        seen = await self._sees(PRODUCTS, list(known))
+        faults: list[Fault] = []
+        for place, line in enumerate(asked.lines):
+            product = _product_of(line, facts)
+            if place not in kept.lines and (product is None or UUID(product) not in seen):
+                name = "variant_id" if line.variant_id is not None else "product_id"
+                pointer = f"/lines/{place}/{name}"
+                faults.append(Fault("unknown_reference", "there is no such record", pointer))
+        company = None if kept.company else asked.company_id
+        if company is not None and not (
+            facts.knows_company and await self._sees(COMPANIES, [company])
+        ):
+            faults.append(Fault("unknown_reference", "there is no such record", "/company_id"))
+        if faults:
+            raise Invalid("A record that is referred to does not exist.", faults=faults)
+
+    async def _sees(self, listing: Any, ids: list[UUID]) -> set[UUID]:
+        access = self.tx.actor.access
+        if access is None or access.full:
+            return set(ids)
+        return set(await among(self.tx, listing, sight_of(self.tx.actor, listing), ids))
+
+
+def _question(asked: PriceQuestion, day: date) -> Question:
+    return Question(
+        products=list({line.product_id for line in asked.lines if line.product_id is not None}),
+        variants=list({line.variant_id for line in asked.lines if line.variant_id is not None}),
+        units=list({line.unit_id for line in asked.lines if line.unit_id is not None}),
+        currency=asked.currency,
+        day=day,
+        company_id=asked.company_id,
+        segments=asked.segments,
+        channel=asked.channel,
+        region=asked.region,
+        country=asked.country,
+        codes=[code.strip().upper() for code in asked.coupon_codes],
+    )
+
+
+def _product_of(line: PriceLineInput, facts: Facts) -> str | None:
+    """The id of the product that a line is of, if there is such."""
+    named = None if line.product_id is None else str(line.product_id)
+    if line.variant_id is not None:
+        variant = facts.variants.get(str(line.variant_id))
+        if variant is None or named not in {None, variant["product_id"]}:
+            return None
+        named = variant["product_id"]
+    return named if named in facts.products else None
+
+
+@exactly
+def _item(place: int, line: PriceLineInput, facts: Facts) -> tuple[Item, Decimal]:
+    product = facts.products[str(_product_of(line, facts))]
+    variant = None if line.variant_id is None else facts.variants[str(line.variant_id)]
+    factor = _factor(place, line, product, facts)
+    return item_of(facts, product, variant, in_units(line.quantity * factor)), factor
+
+
+def _kept_item(place: int, line: PriceLineInput, facts: Facts) -> tuple[Item, Decimal] | Invalid:
+    if _product_of(line, facts) is None:
+        message = "The product is not there any more."
+        return Invalid.at(f"/lines/{place}/product_id", "product_gone", message)
+    try:
+        return _item(place, line, facts)
+    except Invalid as mistake:
+        return mistake
+
+
+@exactly
+def _factor(place: int, line: PriceLineInput, product: Row, facts: Facts) -> Decimal:
+    own = product["unit_id"]
+    if line.unit_id is None or str(line.unit_id) == own:
+        return ONE
+    unit, base = facts.units.get(str(line.unit_id)), facts.units.get(own or "")
+    pointer = f"/lines/{place}/unit_id"
+    if unit is None:
+        raise Invalid.at(pointer, "unknown_reference", "There is no such unit.")
+    if base is None or unit["dimension"] != base["dimension"]:
+        raise Invalid.at(pointer, "other_dimension", "The product is not sold by this unit.")
+    return Decimal(unit["ratio"]) / Decimal(base["ratio"])
+
+
+def _asked_first(price_list_id: UUID | None, facts: Facts) -> bool:
+    """Have one list be asked before the others, if it is one of them."""
+    if price_list_id is None:
+        return True
+    named = next((one for one in facts.asked if one["id"] == str(price_list_id)), None)
+    if named is None:
+        return False
+    facts.asked = [named, *(one for one in facts.asked if one is not named)]
+    return True
+
+
+def _need_price(found: Priced | Invalid | Conflict) -> Priced:
+    if isinstance(found, Priced):
+        return found
+    raise found
+
+
+def _priced(
+    place: int, asked: PriceLineInput, item: Item, factor: Decimal, chooser: Chooser
+) -> Priced | Invalid | Conflict:
+    try:
+        chosen = chooser.choose(item)
+    except NoPrice:
+        name = "variant_id" if asked.variant_id is not None else "product_id"
+        message = f"Nothing says what it costs in {chooser.currency}."
+        return Invalid.at(f"/lines/{place}/{name}", "no_price", message)
+    except Conflict as missing:
+        return missing
+    return Priced(asked, item, factor, chosen, _line(asked, item, factor, chosen, chooser))
+
+
+@exactly
+def _line(
+    asked: PriceLineInput, item: Item, factor: Decimal, chosen: Chosen, chooser: Chooser
+) -> Line:
+    manual = asked.discount_percent
+    cost, whole = chooser.cost(item), chosen.amount
+    if whole is None and factor != ONE:
+        whole = asked.quantity * factor * chosen.unit
+    return Line(
+        quantity=asked.quantity,
+        unit_price=rounded_unit(chosen.unit * factor),
+        amount=whole,
+        discounts=() if manual is None else (Discount("manual", percent=manual),),
+        taxes=chooser.taxes(item),
+        tax_included=chosen.tax_included,
+        unit_cost=None if cost is None else cost * factor,
+        unit_floor=None if chosen.floor is None else chosen.floor * factor,
+    )
+
+
+@exactly
+def _product(factors: Sequence[Decimal]) -> Decimal:
+    found = ONE
+    for factor in factors:
+        found *= factor
+    return found
+
+
+def _in_list(chooser: Chooser, facts: Facts, of_list: Row, product: Row) -> list[dict[str, Any]]:
+    """The prices of a product in a list, from each quantity on."""
+    chain: list[Row] = [of_list]
+    while (above := facts.lists.get(chain[-1]["parent_id"])) is not None and above not in chain:
+        chain.append(above)
+    targets = [product["id"], *facts.categories_of(product)]
+    rules = [
+        rule
+        for one in chain
+        for target in (*targets, one["id"])
+        for rule in facts.rules.get((one["id"], target), ())
+    ]
+    breaks = sorted({quantity(rule["min_quantity"]) or ZERO for rule in rules})
+    found: list[dict[str, Any]] = []
+    for least, beyond in pairwise([*breaks, None]):
+        assert least is not None
+        # What counts from nothing on is told of one unit, or of as little as does not reach more.
+        few = ONE if beyond is None or beyond > ONE else UNIT
+        item = item_of(facts, product, None, least or few)
+        try:
+            chosen = chooser.in_list(of_list, item)
+        except Conflict:
+            # What this list says is not known without a rate; others say what they say.
+            return []
+        if chosen is not None and (not found or found[-1]["trace"] != chosen):
+            found.append(
+                {
+                    "price_list_id": of_list["id"],
+                    "price_list": of_list["name"],
+                    "currency": of_list["currency"],
+                    "tax_included": chosen.tax_included,
+                    "min_quantity": shown_quantity(least),
+                    "unit_price": shown_amount(chosen.unit),
+                    "trace": chosen,
+                }
+            )
+    return found
+
+
+def _own_price(facts: Facts, product: Row, *, hidden: bool) -> list[dict[str, Any]]:
+    try:
+        item = item_of(facts, product, None, ONE)
+        found = Chooser(facts, product["currency"] or "", {}).own_price(item)
+    except NoPrice:
+        return []
+    own: Mapping[str, Any] = {
+        "price_list_id": None,
+        "price_list": None,
+        "currency": product["currency"],
+        "tax_included": False,
+        "min_quantity": "0",
+        "unit_price": shown_amount(found.unit),
+        "trace": trace_of(found, hidden=hidden),
+    }
+    return [dict(own)]

@@ -1,0 +1,84 @@
+"""How an organization rounds, where a question about prices says nothing."""
+
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from crm_api.domains.prices.asking import PriceQuestion, PricingSettings
+from crm_api.kit.db.states import hold_state, publish_state
+from crm_api.kit.db.tx import Tx
+from crm_api.kit.errors import Fault, Invalid
+from crm_api.kit.money import shown_amount
+from crm_api.kit.pricing.documents import Arithmetic
+
+AREA = "pricing"
+CONFIGURED = "pricing.configured"
+_ID = UUID(int=0)
+"""Of the settings, of which an organization has one."""
+
+
+class PricingSettingsService:
+    """The one resource that says how amounts, taxes and cash are rounded."""
+
+    area = AREA
+
+    def __init__(self, tx: Tx) -> None:
+        self.tx = tx
+
+    def get(self) -> dict[str, Any]:
+        """What holds now."""
+        self.tx.actor.require(f"{AREA}:read")
+        return self._shown()
+
+    async def replace(self, data: PricingSettings) -> dict[str, Any]:
+        """Have this hold; every process goes by it within a second."""
+        self.tx.actor.require(f"{AREA}:write")
+        currencies = [one.currency for one in data.cash_steps]
+        faults = [
+            Fault("repeated_currency", "It stands twice.", f"/cash_steps/{place}/currency")
+            for place, currency in enumerate(currencies)
+            if currency in currencies[:place]
+        ]
+        if faults:
+            raise Invalid("A currency has one smallest coin.", faults=faults)
+        await hold_state(self.tx)
+        before = self._shown()
+        await publish_state(self.tx, rounding=_stored(data))
+        after = self._shown()
+        if after != before:
+            self.tx.record(
+                CONFIGURED, entity=AREA, record_id=_ID, version=1, data=after, previous=before
+            )
+        return after
+
+    def _shown(self) -> dict[str, Any]:
+        return _stored(_settings_of(self.tx))
+
+
+def arithmetic_of(tx: Tx, asked: PriceQuestion) -> Arithmetic:
+    """How the answer to a question is rounded: as it says, else as the organization does."""
+    own = _settings_of(tx)
+    step = asked.cash_step
+    if "cash_step" not in asked.model_fields_set:
+        step = next((one.step for one in own.cash_steps if one.currency == asked.currency), None)
+    return Arithmetic(
+        asked.currency,
+        asked.rounding or own.rounding,
+        asked.tax_rounding or own.tax_rounding,
+        step,
+    )
+
+
+def _settings_of(tx: Tx) -> PricingSettings:
+    return PricingSettings.model_validate(tx.catalogue.rounding)
+
+
+def _stored(data: PricingSettings) -> dict[str, Any]:
+    return {
+        "rounding": data.rounding,
+        "tax_rounding": data.tax_rounding,
+        "cash_steps": [
+            {"currency": one.currency, "step": shown_amount(Decimal(one.step))}
+            for one in data.cash_steps
+        ],
+    }

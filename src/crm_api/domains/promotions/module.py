@@ -1,0 +1,30 @@
+"""Promotions as a part of the product."""
+
+from crm_api.domains.promotions.graphql import MUTATIONS, QUERIES
+from crm_api.domains.promotions.rest import coupons, policies, promotions, redemptions
+from crm_api.domains.promotions.service import (
+    CouponRedemptionService,
+    CouponService,
+    DiscountPolicyService,
+    PromotionService,
+)
+from crm_api.kit.access import Managed
+from crm_api.kit.module import Module
+
+MODULE = Module(
+    key="promotions",
+    title="Promotions",
+    description="What is off prices: promotions, coupons, and who may give which discount.",
+    depends_on=["catalogue", "companies"],
+    routers=[promotions, coupons, redemptions, policies],
+    queries=QUERIES,
+    mutations=MUTATIONS,
+    managed={"discount_policies": Managed("manage_settings")},
+    services=[
+        PromotionService,
+        CouponService,
+        CouponRedemptionService,
+        DiscountPolicyService,
+    ],
+    events=["coupon.redeemed", "coupon.released"],
+)

@@ -1,0 +1,106 @@
+"""How promotions, coupons, redemptions and discount policies are listed and found."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func
+
+from crm_api.domains.catalogue.repository import CATEGORIES
+from crm_api.domains.catalogue.repository import LISTING as PRODUCTS
+from crm_api.domains.companies.repository import LISTING as COMPANIES
+from crm_api.domains.promotions.models import (
+    Coupon,
+    CouponRedemption,
+    DiscountPolicy,
+    Promotion,
+)
+from crm_api.domains.promotions.schemas import (
+    CouponOut,
+    CouponRedemptionOut,
+    DiscountPolicyOut,
+    PromotionOut,
+)
+from crm_api.kit.crud.repository import Repository
+from crm_api.kit.query.listing import Listing, Relation
+from crm_api.platform.access.repository import ROLES
+
+PROMOTIONS: Listing = Listing(
+    model=Promotion,
+    out=PromotionOut,
+    area="promotions",
+    sorts={"name": Promotion.sort_name},
+    relations=(
+        Relation("product", lambda: PRODUCTS, Promotion.product_id, PRODUCTS.model.id),
+        Relation("category", lambda: CATEGORIES, Promotion.category_id, CATEGORIES.model.id),
+        Relation(
+            "coupons", lambda: COUPONS, Promotion.id, Coupon.promotion_id, many=True, part=True
+        ),
+    ),
+)
+COUPONS: Listing = Listing(
+    model=Coupon,
+    out=CouponOut,
+    area="promotions",
+    relations=(Relation("promotion", lambda: PROMOTIONS, Coupon.promotion_id, Promotion.id),),
+    within="promotion",
+)
+REDEMPTIONS: Listing = Listing(
+    model=CouponRedemption,
+    out=CouponRedemptionOut,
+    area="promotions",
+    relations=(
+        Relation("coupon", lambda: COUPONS, CouponRedemption.coupon_id, Coupon.id),
+        Relation("company", lambda: COMPANIES, CouponRedemption.company_id, COMPANIES.model.id),
+    ),
+    within="coupon",
+)
+POLICIES: Listing = Listing(
+    model=DiscountPolicy,
+    out=DiscountPolicyOut,
+    area="discount_policies",
+    sorts={"name": DiscountPolicy.sort_name},
+    relations=(Relation("role", lambda: ROLES, DiscountPolicy.role_id, ROLES.model.id),),
+)
+
+
+class Promotions(Repository[Promotion]):
+    """The promotions of an organization."""
+
+    model = Promotion
+    listing = PROMOTIONS
+
+
+class Coupons(Repository[Coupon]):
+    """The coupons of an organization."""
+
+    model = Coupon
+    listing = COUPONS
+
+
+class CouponRedemptions(Repository[CouponRedemption]):
+    """Who used the coupons of an organization."""
+
+    model = CouponRedemption
+    listing = REDEMPTIONS
+
+    async def used(self, coupon_id: UUID, company_id: UUID) -> int:
+        """How often a company used a coupon."""
+        query = self._living(coupon_id).with_only_columns(func.count())
+        query = query.where(CouponRedemption.company_id == company_id)
+        return (await self.tx.run(query)).scalar_one()
+
+    async def of(self, coupon_id: UUID, reference: str) -> CouponRedemption | None:
+        """What became of a coupon for a reference."""
+        query = self._living(coupon_id).where(CouponRedemption.reference == reference)
+        return (await self.tx.run(query)).scalar_one_or_none()
+
+    def _living(self, coupon_id: UUID) -> Any:
+        model = CouponRedemption
+        return self.select_all().where(model.coupon_id == coupon_id, model.deleted_at.is_(None))
+
+
+class DiscountPolicies(Repository[DiscountPolicy]):
+    """The discount policies of an organization."""
+
+    model = DiscountPolicy
+    listing = POLICIES

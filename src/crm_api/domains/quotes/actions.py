@@ -1,0 +1,242 @@
+"""What is done with quotes: submitted, sent, accepted, revised, copied; each as one step."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from crm_api.domains.prices.service import today_of
+from crm_api.domains.quotes.events import PrintQuote
+from crm_api.domains.quotes.models import Quote
+from crm_api.domains.quotes.repository import QuoteVersions
+from crm_api.domains.quotes.schemas import QuoteCreate, QuoteDecision, QuoteSubmission
+from crm_api.domains.quotes.service import QuoteService, QuoteVersionService, content_of
+from crm_api.domains.quotes.states import WAYS, Blockers, Verb, blocked, need_way
+from crm_api.domains.quotes.versions import diff_of, hash_of, no_version
+from crm_api.kit.crud.plain import columns_of
+from crm_api.kit.db.json import decode, encode
+from crm_api.kit.db.tx import Tx, unit_of_work
+from crm_api.kit.documents.typefaces import undrawable
+from crm_api.kit.errors import Fault, Invalid
+from crm_api.kit.ids import new_id
+from crm_api.platform.approvals.repository import Approvals
+from crm_api.platform.approvals.schemas import ApprovalCreate
+from crm_api.platform.approvals.service import ApprovalService
+from crm_api.platform.approvals.standing import standing
+from crm_api.platform.numbering.service import NumberSequenceService
+
+SEQUENCE = "quote"
+_BEGINS: Mapping[str, Any] = {
+    "name": "Quotes",
+    "pattern": "Q-{year}-{number:05}",
+    "restarts": "year",
+    "next_number": 1,
+}
+
+
+class QuoteActions:
+    """The actions of quotes; whoever acts holds the lock of the quote, so that one does."""
+
+    def __init__(self, tx: Tx) -> None:
+        self.tx = tx
+        self.quotes = QuoteService(tx)
+        self.versions = QuoteVersionService(tx)
+
+    # Looking
+
+    async def transitions(self, id: UUID) -> dict[str, Any]:
+        """What may be done with a quote where it stands, and what stands in the way of it."""
+        self.quotes.need("read")
+        # All of it at one moment, which a read by itself has not.
+        async with unit_of_work(Tx(self.tx.database, self.tx.actor, read_only=True)) as reader:
+            quote = self._shown(await QuoteService(reader).records.get(id))
+            blockers = Blockers(reader, quote)
+            allowed = [
+                {"verb": verb, "status": way.after, "blockers": _told(await blockers.of(verb))}
+                for verb, way in WAYS.items()
+                if quote["status"] in way.before
+            ]
+        return {"status": quote["status"], "allowed": allowed}
+
+    async def diff(self, id: UUID, before: int, after: int | None) -> dict[str, Any]:
+        """What is different between two versions, or between one and the quote as it is now."""
+        self.quotes.need("read")
+        async with unit_of_work(Tx(self.tx.database, self.tx.actor, read_only=True)) as reader:
+            now = self._shown(await QuoteService(reader).records.get(id))
+            one = await self._content(reader, id, before)
+            other = now if after is None else await self._content(reader, id, after)
+        return diff_of(one, other, (one["revision"], other["revision"]))
+
+    async def _content(self, tx: Tx, id: UUID, revision: int) -> Mapping[str, Any]:
+        found = await QuoteVersions(tx).of(id, revision)
+        if found is None:
+            raise no_version(id, revision)
+        return found.content
+
+    # Approval
+
+    async def submit(self, id: UUID, data: QuoteSubmission, expected: int | None = None) -> Any:
+        """Ask for every approval that policies want; without any it is approved."""
+        current, _ = await self._begun(id, "submit", expected)
+        approvals = ApprovalService(self.tx)
+        for need in (await standing(self.tx, "quote", id)).policies:
+            if need.status in {"wanted", "rejected"}:
+                asked = ApprovalCreate(
+                    target="quote",
+                    record_id=id,
+                    policy_id=need.policy_id,
+                    purpose=None,
+                    comment=data.comment,
+                )
+                await approvals.submit(asked)
+        found = await standing(self.tx, "quote", id)
+        status = "approved" if found.is_approved else "in_approval"
+        return await self._moved(current, "submit", {"status": status})
+
+    async def recall(self, id: UUID, expected: int | None = None) -> Any:
+        """Take it back to work on it, and with it what was asked for and not decided."""
+        current, _ = await self._begun(id, "recall", expected)
+        approvals = ApprovalService(self.tx)
+        approvals.need("update")
+        shown = await self.quotes.change(current, {"status": "draft"}, verb=WAYS["recall"].event)
+        # Whoever changed what is offered would void them, too, whoever had asked for them.
+        for one in await Approvals(self.tx).live("quote", [id]):
+            if one.status == "pending":
+                await approvals.take_back(one)
+        return await self.quotes.told(shown)
+
+    # The customer
+
+    async def send(self, id: UUID, expected: int | None = None) -> Any:
+        """Make a version of it that stays; with the first one it gets its number."""
+        current, blockers = await self._begun(id, "send", expected)
+        letter, version_id = await blockers.letter(), new_id()
+        number = current.number
+        values: dict[str, Any] = {"status": "sent", "sent_at": self.tx.now}
+        if number is None:
+            # Whoever sends another quote waits from here on, up to the commit.
+            number = values["number"] = await self._new_number()
+        content = {**letter.content, "number": number}
+        self.versions.add(
+            {
+                "id": version_id,
+                "quote_id": id,
+                "revision": current.revision,
+                "number": number,
+                "valid_until": current.valid_until,
+                "currency": current.currency,
+                "content": content,
+                "content_hash": hash_of(content),
+                "customer": letter.customer,
+                "costs": current.costs,
+                "superseded_at": None,
+                "job_id": self.tx.enqueue(PrintQuote(version_id)),
+                "document_name": None,
+                "document_sha256": None,
+                "document_size": None,
+                "stored_as": None,
+                "owner_id": current.owner_id,
+                "custom": {},
+                "external_ids": {},
+            }
+        )
+        return await self._moved(current, "send", values)
+
+    async def _new_number(self) -> str:
+        sequences, today = NumberSequenceService(self.tx), today_of(self.tx)
+        number = str((await sequences.give(SEQUENCE, today, begins=_BEGINS))["text"])
+        if undrawable(number):
+            message = f"The number {number}, by the pattern of its sequence, cannot be printed."
+            raise Invalid.at("/number", "undrawable", message)
+        return number
+
+    async def view(self, id: UUID, expected: int | None = None) -> Any:
+        """Write down that the customer has looked at it."""
+        current, _ = await self._begun(id, "view", expected)
+        return await self._moved(current, "view", {"status": "viewed"})
+
+    async def decide(
+        self, id: UUID, verb: Verb, data: QuoteDecision, expected: int | None = None
+    ) -> Any:
+        """Write down what the customer said, or that it counts no more."""
+        current, _ = await self._begun(id, verb, expected)
+        values = {
+            "status": WAYS[verb].after,
+            "decided_at": self.tx.now,
+            "decided_by": data.by,
+            "decision_comment": data.comment,
+        }
+        return await self._moved(current, verb, values)
+
+    async def revise(self, id: UUID, expected: int | None = None) -> Any:
+        """Work on a next version; the one that was sent counts no more."""
+        current, _ = await self._begun(id, "revise", expected)
+        sent = await self.versions.records.of(id, current.revision, lock=True)
+        if sent is not None:
+            await self.versions.change(sent, {"superseded_at": self.tx.now}, verb="superseded")
+        values = {
+            "status": "draft",
+            "revision": current.revision + 1,
+            "sent_at": None,
+            "decided_at": None,
+            "decided_by": None,
+            "decision_comment": None,
+        }
+        return await self._moved(current, "revise", values)
+
+    async def clone(self, id: UUID) -> Any:
+        """A new draft that offers the same, by the prices of today."""
+        self.quotes.need("read")
+        source = await self.quotes.records.get(id)
+        self.quotes.copied = source
+        values = columns_of(source)
+        content = content_of(values).model_dump(
+            exclude={"priced_on", "valid_until", "coupon_codes"}
+        )
+        for line in content["lines"]:
+            line["id"] = None
+        plain = {name: values[name] for name in ("tags", "source", "description", "owner_id")}
+        return await self.quotes.create(QuoteCreate.model_validate({**content, **plain}))
+
+    # Steps
+
+    async def _begun(self, id: UUID, verb: Verb, expected: int | None) -> tuple[Quote, Blockers]:
+        """The quote, locked, at a state that the action is for, and with nothing in its way."""
+        self.quotes.need("update")
+        current = await self.quotes.locked(id, expected)
+        need_way(current, verb)
+        blockers = Blockers(self.tx, self._shown(current))
+        if faults := await blockers.of(verb):
+            raise blocked(faults)
+        return current, blockers
+
+    async def _moved(self, current: Quote, verb: Verb, values: Mapping[str, Any]) -> Any:
+        shown = await self.quotes.change(current, values, verb=WAYS[verb].event)
+        return await self.quotes.told(shown)
+
+    def _shown(self, quote: Quote) -> dict[str, Any]:
+        """A quote as it is shown, as plain values."""
+        row = self.quotes.shown_of(quote)
+        shown = {name: getattr(row, name) for name in self.quotes.records.listing.shown}
+        plain = decode(encode(shown))
+        ids = {name: shown[name] for name in ("id", "company_id", "contact_id", "owner_id")}
+        return {**plain, **ids}
+
+
+async def follow_approval(tx: Tx, id: UUID) -> None:
+    """Have a quote stand where its approvals do, in the transaction that moves one of them."""
+    quotes = QuoteService(tx)
+    current = (await quotes.records.locked([id], everywhere=True) or [None])[0]
+    if current is None or current.status not in {"draft", "in_approval", "approved"}:
+        return
+    found = await standing(tx, "quote", id)
+    status = "draft"
+    if found.policies and found.is_approved:
+        status = "approved"
+    elif current.status != "draft" and any(need.status == "pending" for need in found.policies):
+        status = "in_approval"
+    verbs = {"approved": "approved", "in_approval": "submitted", "draft": "returned"}
+    await quotes.change(current, {"status": status}, verb=verbs[status])
+
+
+def _told(faults: Sequence[Fault]) -> list[dict[str, Any]]:
+    return [{"code": f.code, "message": f.message, "pointer": f.pointer} for f in faults]

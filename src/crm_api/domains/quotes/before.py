@@ -1,0 +1,73 @@
+"""What stood in a quote before: what it may go on referring to, and which texts it looked up."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from crm_api.domains.quotes.calculating import Named
+from crm_api.domains.quotes.lines import TEXTS, QuoteLine
+from crm_api.domains.quotes.models import Quote
+
+Key = tuple[str | None, str | None]
+"""What a line is of, and by which unit."""
+
+
+@dataclass(frozen=True)
+class Before:
+    """What a quote, or the one that it is a copy of, refers to already.
+
+    That it is in the bin by now, or not seen by whoever changes something else, is no mistake of
+    theirs.
+    """
+
+    contact_id: UUID | None = None
+    company_id: UUID | None = None
+    coupon_codes: Sequence[str] = ()
+    lines: Mapping[Key, Mapping[str, Any]] = field(default_factory=dict[Key, Mapping[str, Any]])
+
+    @classmethod
+    def of(cls, quote: Quote | None) -> "Before":
+        """What a stored quote refers to; nothing, of one that is new."""
+        if quote is None:
+            return cls()
+        lines = {(_of(line), _text(line["unit_id"])): line for line in quote.lines}
+        return cls(quote.contact_id, quote.company_id, quote.coupon_codes, lines)
+
+    def has(self, line: QuoteLine) -> bool:
+        """Whether there was a line of the same, by the same unit."""
+        return _key(line) in self.lines
+
+    def named(self, line: QuoteLine) -> Named | None:
+        """What a line said of its product, now that nothing else does."""
+        known = self.lines.get(_key(line))
+        if known is None:
+            return None
+        return Named(known["kind"], *(known[name] for name in TEXTS), is_sold=False)
+
+
+def as_looked_up(
+    lines: Sequence[Mapping[str, Any]], before: Sequence[Mapping[str, Any]]
+) -> list[Mapping[str, Any]]:
+    """Lines as they are given, without texts that only were read and are written back."""
+    known = {line["id"]: line for line in before}
+    return [_without_read(line, known.get(str(line["id"]))) for line in lines]
+
+
+def _without_read(line: Mapping[str, Any], old: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    if old is None or _of(line) != _of(old):
+        return line
+    read = [name for name in old.get("looked_up", ()) if line[name] == old[name]]
+    return {**line, **dict.fromkeys(read)}
+
+
+def _key(line: QuoteLine) -> Key:
+    return _text(line.variant_id or line.product_id), _text(line.unit_id)
+
+
+def _of(line: Mapping[str, Any]) -> str | None:
+    return _text(line["variant_id"] or line["product_id"])
+
+
+def _text(id: Any) -> str | None:
+    return None if id is None else str(id)

@@ -1,0 +1,189 @@
+"""How quotes, their versions and the library of clauses are listed and found."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from crm_api.domains.companies.repository import LISTING as COMPANIES
+from crm_api.domains.contacts.repository import CONTACTS
+from crm_api.domains.prices.repository import LISTS
+from crm_api.domains.quotes.models import Clause, Quote, QuoteVersion
+from crm_api.domains.quotes.schemas import ClauseOut, QuoteContent, QuoteOut, QuoteVersionOut
+from crm_api.kit.crud.repository import Repository
+from crm_api.kit.db.json import decode
+from crm_api.kit.query.listing import Listing, Relation, Searched
+
+AREA = "quotes"
+_COSTS = ("product.cost", "product_variant.cost", "product_variant.cost_delta")
+QUOTES: Listing = Listing(
+    model=Quote,
+    out=QuoteOut,
+    area=AREA,
+    sorts={"name": Quote.sort_name},
+    relations=(
+        Relation("company", lambda: COMPANIES, Quote.company_id, COMPANIES.model.id),
+        Relation("contact", lambda: CONTACTS, Quote.contact_id, CONTACTS.model.id),
+        Relation("price_list", lambda: LISTS, Quote.price_list_id, LISTS.model.id),
+    ),
+    search=Searched(
+        names=("name", "number"),
+        others=("tags", "description", "external_ids"),
+        subtitle=("number",),
+    ),
+    tells=dict.fromkeys(_COSTS, frozenset(["costs", "cost", "margin", "margin_percent"])),
+)
+VERSIONS: Listing = Listing(
+    model=QuoteVersion,
+    out=QuoteVersionOut,
+    area=AREA,
+    relations=(Relation("quote", lambda: QUOTES, QuoteVersion.quote_id, Quote.id),),
+    within="quote",
+    tells={
+        **dict.fromkeys(_COSTS, frozenset(["costs"])),
+        **dict.fromkeys(
+            (
+                "company.addresses",
+                "company.legal_name",
+                "company.tax_id",
+                "contact.addresses",
+                "contact.title",
+            ),
+            frozenset(["customer"]),
+        ),
+    },
+)
+CLAUSES: Listing = Listing(
+    model=Clause,
+    out=ClauseOut,
+    area="clauses",
+    sorts={"name": Clause.sort_name},
+    search=Searched(names=("name", "names", "key"), others=("text", "texts", "external_ids")),
+)
+_SOLD = """
+    SELECT p.id, p.sku, p.name, p.names, p.type, p.status, p.description, p.descriptions, p.unit_id
+    FROM products p WHERE p.organization_id = $1 AND p.deleted_at IS NULL AND (p.id = ANY($2)
+        OR p.id IN (SELECT product_id FROM product_variants
+            WHERE organization_id = $1 AND id = ANY($3)))
+"""
+_VARIANTS = """
+    SELECT id, product_id, sku, name, names, status FROM product_variants
+    WHERE organization_id = $1 AND id = ANY($2) AND deleted_at IS NULL
+"""
+_UNITS = """
+    SELECT id, name, symbol FROM units WHERE organization_id = $1 AND id = ANY($2)
+"""
+_PARTIES = """
+    SELECT
+        (SELECT to_jsonb(o) FROM (SELECT name, country, language FROM organizations
+            WHERE id = $1) o) AS organization,
+        (SELECT to_jsonb(c) FROM (SELECT name, legal_name, tax_id, addresses, language, deleted_at
+            FROM companies WHERE organization_id = $1 AND id = $2) c) AS company,
+        (SELECT to_jsonb(p) FROM (SELECT first_name, last_name, title, addresses, language, deleted_at
+            FROM contacts WHERE organization_id = $1 AND id = $3) p) AS contact,
+        (SELECT to_jsonb(u) FROM (SELECT name, email FROM users
+            WHERE organization_id = $1 AND id = $4) u) AS owner
+"""
+_AT_WORK = """
+    SELECT FROM jobs WHERE organization_id = $1 AND id = $2 AND status IN ('queued', 'running')
+"""
+
+
+class Quotes(Repository[Quote]):
+    """The quotes of an organization."""
+
+    model = Quote
+    listing = QUOTES
+
+    async def sold(
+        self, products: Sequence[UUID], variants: Sequence[UUID], units: Sequence[UUID]
+    ) -> dict[str, dict[UUID, Any]]:
+        """What products, variants and units are called."""
+        own = self.tx.organization_id
+        rows = await self.tx.fetch(_SOLD, own, list(products), list(variants))
+        found: dict[str, dict[UUID, Any]] = {"products": {row["id"]: row for row in rows}}
+        of_products = [row["unit_id"] for row in rows if row["unit_id"] is not None]
+        forms = await self.tx.fetch(_VARIANTS, own, list(variants)) if variants else []
+        measures = [*units, *of_products]
+        named = await self.tx.fetch(_UNITS, own, measures) if measures else []
+        found["variants"] = {row["id"]: row for row in forms}
+        found["units"] = {row["id"]: row for row in named}
+        return found
+
+    async def parties(
+        self, company_id: UUID | None, contact_id: UUID | None, owner_id: UUID | None
+    ) -> dict[str, Any]:
+        """The organization, the customer and whoever is responsible, those in the bin too."""
+        rows = await self.tx.fetch(
+            _PARTIES, self.tx.organization_id, company_id, contact_id, owner_id
+        )
+        return {name: None if one is None else decode(one) for name, one in rows[0].items()}
+
+    async def language_of(self, content: QuoteContent) -> str | None:
+        """The language that a quote is written in."""
+        if content.language is not None:
+            return content.language
+        rows = await self.tx.fetch(
+            "SELECT coalesce("
+            "(SELECT language FROM contacts WHERE organization_id = $1 AND id = $3), "
+            "(SELECT language FROM companies WHERE organization_id = $1 AND id = $2), "
+            "(SELECT language FROM organizations WHERE id = $1)) AS language",
+            self.tx.organization_id,
+            content.company_id,
+            content.contact_id,
+        )
+        return rows[0]["language"]
+
+    async def country_of(self, contact_id: UUID) -> str | None:
+        """The country of a contact."""
+        rows = await self.tx.fetch(
+            "SELECT country FROM contacts WHERE organization_id = $1 AND id = $2",
+            self.tx.organization_id,
+            contact_id,
+        )
+        return rows[0]["country"] if rows else None
+
+    async def policies(self) -> list[Any]:
+        """Up to which discount roles need no approval."""
+        return await self.tx.fetch(
+            "SELECT role_id::text AS role_id, max_percent FROM discount_policies "
+            "WHERE organization_id = $1 AND deleted_at IS NULL",
+            self.tx.organization_id,
+        )
+
+
+class QuoteVersions(Repository[QuoteVersion]):
+    """What was sent of quotes."""
+
+    model = QuoteVersion
+    listing = VERSIONS
+
+    async def of(
+        self, quote_id: UUID, revision: int | None = None, *, lock: bool = False
+    ) -> QuoteVersion | None:
+        """A version of a quote, the latest without a number, or None; locked to change it."""
+        query = self.select_all().where(QuoteVersion.quote_id == quote_id)
+        if revision is not None:
+            query = query.where(QuoteVersion.revision == revision)
+        query = query.order_by(QuoteVersion.revision.desc()).limit(1)
+        if lock:
+            query = query.with_for_update(key_share=True)
+        return (await self.tx.run(query)).scalar_one_or_none()
+
+    async def is_given_up(self, version: QuoteVersion) -> bool:
+        """Whether nobody is about to make the document of a version."""
+        rows = await self.tx.fetch(_AT_WORK, self.tx.organization_id, version.job_id)
+        return not rows
+
+
+class Clauses(Repository[Clause]):
+    """The library of clauses of an organization."""
+
+    model = Clause
+    listing = CLAUSES
+
+    async def default(self) -> list[Clause]:
+        """Those that new quotes have, in their order."""
+        query = self.select().where(
+            Clause.is_default, Clause.is_active, Clause.deleted_at.is_(None)
+        )
+        return list((await self.tx.run(query.order_by(Clause.position, Clause.id))).scalars())

@@ -1,0 +1,271 @@
+"""Quotes over REST."""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any
+
+from fastapi import Query, Request, Response
+
+from crm_api.domains.quotes.actions import QuoteActions
+from crm_api.domains.quotes.documents import QuoteDocuments
+from crm_api.domains.quotes.pricing import QuotePricing
+from crm_api.domains.quotes.repository import VERSIONS
+from crm_api.domains.quotes.schemas import (
+    PriceSimulation,
+    QuoteCalculation,
+    QuoteContent,
+    QuoteDecision,
+    QuoteDiff,
+    QuoteDocument,
+    QuoteOut,
+    QuoteSubmission,
+    QuoteTransitions,
+    QuoteVersionOut,
+    SimulationInput,
+)
+from crm_api.domains.quotes.service import ClauseService, QuoteService, QuoteVersionService
+from crm_api.domains.quotes.simulating import PriceSimulator
+from crm_api.domains.quotes.states import Verb
+from crm_api.kit.query.filters import parse
+from crm_api.kit.query.page import PageQuery
+from crm_api.kit.query.selection import Selection
+from crm_api.kit.rest import answers, params
+from crm_api.kit.rest.downloads import Download, sent
+from crm_api.kit.rest.problems import problems
+from crm_api.kit.rest.records import Id, IfMatch
+from crm_api.kit.rest.requests import Reading, Writing, services_of
+from crm_api.kit.rest.router import crud_router, new_router, page_shape
+
+Responses = dict[int | str, dict[str, Any]]
+Revision = Annotated[int, Query(ge=1, le=2_000_000_000, description="Of which version.")]
+_ONE: Responses = {200: {"model": QuoteOut}}
+_DONE = _ONE | problems(400, 403, 404, 409, 412, 415, 422)
+_PDF: Responses = {
+    200: {
+        "description": "The document.",
+        "content": {"application/pdf": {"schema": {"type": "string", "format": "binary"}}},
+    },
+    206: {"description": "A part of it."},
+    304: {"description": "Not modified"},
+}
+_DECISIONS: dict[Verb, tuple[str, str]] = {
+    "accept": ("Write down that a quote was accepted", "Once, in time, and the version sent last."),
+    "decline": ("Write down that a quote was declined", "With the reason, as a comment."),
+    "withdraw": ("Take a sent quote back", "It cannot be accepted any more."),
+    "expire": ("Have a quote expire whose last day is over", "By itself it does within the hour."),
+}
+
+pure = new_router("quotes", "quotes")
+pricing = new_router("pricing", "pricing")
+quotes = crud_router(QuoteService)
+
+
+@pure.post(
+    "/calculate",
+    operation_id="calculateQuote",
+    summary="What a quote would come to",
+    responses={200: {"model": QuoteCalculation}} | problems(400, 403, 409, 415, 422),
+)
+async def calculate(tx: Reading, body: QuoteContent) -> Response:
+    """Nothing is stored; stored quotes are calculated in the same way."""
+    return answers.plain(await QuotePricing(tx).preview(body))
+
+
+@pricing.post(
+    "/simulate",
+    operation_id="simulatePrices",
+    summary="What a change of prices would do to open quotes",
+    responses={200: {"model": PriceSimulation}} | problems(400, 403, 409, 415, 422),
+)
+async def simulate(tx: Reading, body: SimulationInput) -> Response:
+    """Each open quote that is seen is calculated by the prices of its day, without and with it.
+
+    Nothing is changed, neither prices nor quotes. Those that would stay as they are are left out.
+    """
+    return answers.plain(await PriceSimulator(tx).simulate(body))
+
+
+@quotes.get(
+    "/{id}/transitions",
+    operation_id="getQuoteTransitions",
+    summary="What may be done with a quote",
+    responses={200: {"model": QuoteTransitions}} | problems(403, 404, 422),
+)
+async def transitions(id: Id, tx: Reading) -> Response:
+    """The actions that are for its state, and what stands in the way of each."""
+    return answers.plain(await QuoteActions(tx).transitions(id))
+
+
+@quotes.get(
+    "/{id}/versions",
+    operation_id="listQuoteVersions",
+    summary="What was sent of a quote",
+    responses={200: {"model": page_shape(QuoteVersionOut)}} | problems(403, 404, 422),
+)
+async def versions(
+    request: Request,
+    id: Id,
+    tx: Reading,
+    limit: params.Limit = 50,
+    cursor: params.Cursor = None,
+    fields: params.Fields = None,
+) -> Response:
+    """The last one first; `fields` leaves the contents out."""
+    await QuoteService(tx).get(id, Selection(("id", "version")))
+    query = PageQuery(
+        selection=Selection.of(VERSIONS, fields),
+        filter=parse({"quote_id": {"eq": str(id)}}, VERSIONS, tx),
+        limit=limit,
+        cursor=cursor,
+    )
+    return answers.page(request, await QuoteVersionService(tx).page(query))
+
+
+@quotes.get(
+    "/{id}/diff",
+    operation_id="getQuoteDiff",
+    summary="What is different between two versions",
+    responses={200: {"model": QuoteDiff}} | problems(403, 404, 422),
+)
+async def diff(
+    id: Id,
+    tx: Reading,
+    before: Annotated[Revision, Query(alias="from")],
+    after: Annotated[
+        Revision | None, Query(alias="to", description="Without it: as the quote is now.")
+    ] = None,
+) -> Response:
+    """Lines that were added, removed or changed, and other fields with the sums."""
+    return answers.plain(await QuoteActions(tx).diff(id, before, after))
+
+
+@quotes.get(
+    "/{id}/document",
+    operation_id="getQuoteDocument",
+    summary="A version as a PDF",
+    responses=_PDF | problems(403, 404, 409, 416, 422),
+)
+async def document(
+    request: Request, id: Id, tx: Reading, revision: Revision | None = None
+) -> Response:
+    """The one sent last, or another; its `ETag` is its SHA-256. 409 while it is being made."""
+    documents = QuoteDocuments(tx)
+    version = await documents.file(id, revision)
+    what = Download(
+        documents.place_of(version),
+        str(version.document_name),
+        "application/pdf",
+        f'"{version.document_sha256}"',
+        inline=True,
+    )
+    return await sent(request, services_of(request).files, what)
+
+
+@quotes.get(
+    "/{id}/document-status",
+    operation_id="getQuoteDocumentStatus",
+    summary="How the document of a version stands",
+    responses={200: {"model": QuoteDocument}} | problems(403, 404, 422),
+)
+async def document_status(id: Id, tx: Reading, revision: Revision | None = None) -> Response:
+    """Its SHA-256 and size, and the job that makes it."""
+    return answers.plain(await QuoteDocuments(tx).of(id, revision))
+
+
+@quotes.post(
+    "/{id}/submit",
+    operation_id="submitQuote",
+    summary="Ask for the approvals that a quote needs",
+    responses=_DONE,
+)
+async def submit(
+    id: Id, tx: Writing, body: QuoteSubmission | None = None, if_match: IfMatch = None
+) -> Response:
+    """Of every policy that wants one; where none does, it is approved."""
+    data = body or QuoteSubmission(comment=None)
+    expected = answers.version_of(if_match)
+    return answers.record(await QuoteActions(tx).submit(id, data, expected))
+
+
+@quotes.post(
+    "/{id}/clone",
+    status_code=201,
+    operation_id="cloneQuote",
+    summary="Copy a quote",
+    responses={201: {"model": QuoteOut}} | problems(403, 404, 409, 422),
+)
+async def clone(id: Id, tx: Writing) -> Response:
+    """A new draft with the same lines, by the prices of today and without coupons."""
+    made = await QuoteActions(tx).clone(id)
+    headers = {"Location": f"/v1/quotes/{made.id}", "ETag": f'"{made.version}"'}
+    return answers.plain(made, status=201, headers=headers)
+
+
+def _add_plain(
+    verb: str, act: Callable[[QuoteActions], Callable[..., Awaitable[Any]]], *texts: str
+) -> None:
+    async def action(id: Id, tx: Writing, if_match: IfMatch = None) -> Response:
+        expected = answers.version_of(if_match)
+        return answers.record(await act(QuoteActions(tx))(id, expected))
+
+    summary, description = texts
+    quotes.add_api_route(
+        f"/{{id}}/{verb}",
+        action,
+        methods=["POST"],
+        operation_id=f"{verb}Quote",
+        summary=summary,
+        description=description,
+        responses=_ONE | problems(403, 404, 409, 412, 422),
+    )
+
+
+def _add_decision(verb: Verb, summary: str, description: str) -> None:
+    async def action(
+        id: Id, tx: Writing, body: QuoteDecision | None = None, if_match: IfMatch = None
+    ) -> Response:
+        data, expected = (
+            body or QuoteDecision(by=None, comment=None),
+            answers.version_of(if_match),
+        )
+        return answers.record(await QuoteActions(tx).decide(id, verb, data, expected))
+
+    quotes.add_api_route(
+        f"/{{id}}/{verb}",
+        action,
+        methods=["POST"],
+        operation_id=f"{verb}Quote",
+        summary=summary,
+        description=description,
+        responses=_DONE,
+    )
+
+
+_add_plain(
+    "recall",
+    lambda actions: actions.recall,
+    "Take a quote back from approval",
+    "What was asked for and not decided yet is recalled, too.",
+)
+_add_plain(
+    "send",
+    lambda actions: actions.send,
+    "Send a quote",
+    "A version is made of it that never changes; with the first one it gets its number. A job "
+    "makes the document. 409 `blocked_transition` names what stands in the way.",
+)
+_add_plain(
+    "view",
+    lambda actions: actions.view,
+    "Write down that the customer has looked at a quote",
+    "Whoever shows it to them knows.",
+)
+_add_plain(
+    "revise",
+    lambda actions: actions.revise,
+    "Work on the next version of a quote",
+    "The version that was sent counts no more.",
+)
+for _verb, _texts in _DECISIONS.items():
+    _add_decision(_verb, *_texts)
+
+ROUTERS = (pure, pricing, quotes, crud_router(ClauseService))

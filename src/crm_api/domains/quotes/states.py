@@ -1,0 +1,198 @@
+"""Where a quote may go from where it stands, and what stands in the way."""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any, Literal
+from uuid import UUID
+
+from crm_api.domains.prices.answering import most_percent
+from crm_api.domains.prices.service import today_of
+from crm_api.domains.quotes.models import Quote, QuoteStatus
+from crm_api.domains.quotes.printing import unprintable
+from crm_api.domains.quotes.repository import Quotes
+from crm_api.domains.quotes.versions import Letter, letter_of
+from crm_api.kit.db.tx import Tx
+from crm_api.kit.errors import Fault, WrongState
+from crm_api.kit.money import shown_quantity
+from crm_api.platform.approvals.standing import Standing, standing
+
+Verb = Literal[
+    "submit", "recall", "send", "view", "accept", "decline", "expire", "withdraw", "revise"
+]
+
+
+@dataclass(frozen=True)
+class Way:
+    """From where an action leads whereto, and how its event is called."""
+
+    before: frozenset[str]
+    after: QuoteStatus
+    event: str
+
+
+def _way(before: str, after: QuoteStatus, event: str) -> Way:
+    return Way(frozenset(before.split()), after, event)
+
+
+WAYS: Mapping[Verb, Way] = {
+    "submit": _way("draft", "in_approval", "submitted"),
+    "recall": _way("in_approval approved", "draft", "recalled"),
+    "send": _way("draft in_approval approved", "sent", "sent"),
+    "view": _way("sent", "viewed", "viewed"),
+    "accept": _way("sent viewed", "accepted", "accepted"),
+    "decline": _way("sent viewed", "declined", "declined"),
+    "expire": _way("sent viewed", "expired", "expired"),
+    "withdraw": _way("sent viewed", "withdrawn", "withdrawn"),
+    "revise": _way("sent viewed declined expired withdrawn", "draft", "revised"),
+}
+_LEAVING = frozenset({"submit", "send"})
+_NOT_SOLD = "not_sold"
+_LONGEST = "0" * 60
+
+
+class Blockers:
+    """What stands in the way of the actions of one quote, as things are in this transaction."""
+
+    def __init__(self, tx: Tx, quote: Mapping[str, Any]) -> None:
+        self._tx, self._quote = tx, quote
+        self._records = Quotes(tx)
+        self._leaving: list[Fault] | None = None
+        self._letter: Letter | None = None
+
+    async def of(self, verb: Verb) -> list[Fault]:
+        """Empty where it may be done."""
+        found = list(_of_days(self._quote, today_of(self._tx), verb))
+        if verb in _LEAVING:
+            if self._leaving is None:
+                self._leaving = await self._of_offer()
+            found += self._leaving
+            found += await self._of_approvals(verb)
+        return found
+
+    async def letter(self) -> Letter:
+        """What would be sent; the number, where it has none yet, is as long as any."""
+        if self._letter is None:
+            number = self._quote["number"] or _LONGEST
+            self._letter = await letter_of(self._records, self._quote, number, today_of(self._tx))
+        return self._letter
+
+    async def _of_offer(self) -> list[Fault]:
+        """What is wrong with what is offered, by now: nothing of it is calculated anew."""
+        letter, sold = await self.letter(), await self._of_products()
+        gone = (Fault("in_bin", f"The {n} is in the bin.", f"/{n}_id") for n in letter.gone)
+        faults = [*_of_content(self._quote), *sold, *gone]
+        # In a thread, since so many lines take their time.
+        return faults or await asyncio.to_thread(unprintable, letter.content, letter.customer)
+
+    async def _of_products(self) -> list[Fault]:
+        lines = self._quote["lines"]
+        products, variants = (
+            [UUID(line[name]) for line in lines if line[name] is not None]
+            for name in ("product_id", "variant_id")
+        )
+        if not products and not variants:
+            return []
+        known = await self._records.sold(products, variants, [])
+        gone = {f.pointer for f in _of_content(self._quote) if f.code == "product_gone"}
+        return [
+            Fault(_NOT_SOLD, "The product is not sold (any more).", f"/lines/{place}")
+            for place, line in enumerate(lines)
+            if f"/lines/{place}" not in gone and not _is_sold(known, line)
+        ]
+
+    async def _of_approvals(self, verb: Verb) -> list[Fault]:
+        found = await standing(self._tx, "quote", self._quote["id"])
+        faults = [
+            Fault("approval_needed", f"{need.policy_name}: {need.status}.", "/status")
+            for need in found.policies
+            if verb == "send" and need.status != "approved"
+        ]
+        return [*faults, *await self._of_discounts(found)]
+
+    async def _of_discounts(self, found: Standing) -> list[Fault]:
+        """What is given by hand beyond what the role may give.
+
+        An approval lets it pass that is about the lines, and so about what is off them.
+        """
+        if any("lines" in need.material_fields for need in found.policies):
+            return []
+        most = most_percent(self._tx.actor, await self._records.policies())
+        faults: list[Fault] = []
+        for place, line in enumerate(self._quote["lines"]):
+            at, by_hand = f"/lines/{place}", line["manual_percent"]
+            # Also of options that nobody has chosen yet.
+            if line["below_floor"]:
+                message = "The price is below the lowest one, and nobody has approved that."
+                faults.append(Fault("below_floor", message, at))
+            if most is not None and most < Decimal(by_hand):
+                message = (
+                    f"{by_hand} % are off by hand; without approval it is {shown_quantity(most)} %."
+                )
+                faults.append(Fault("discount_over_policy", message, at))
+        return faults
+
+
+def need_way(quote: Quote, verb: Verb) -> Way:
+    """The way that an action leads; raises `WrongState` where it is not for this state."""
+    way = WAYS[verb]
+    if quote.status not in way.before:
+        allowed = [name for name, one in WAYS.items() if quote.status in one.before]
+        message = f"A quote that is {quote.status} takes no {verb}."
+        raise WrongState(
+            message,
+            code="illegal_transition",
+            faults=[Fault("illegal_transition", message, "/status")],
+            details={"quote_status": quote.status, "allowed": allowed},
+        )
+    return way
+
+
+def blocked(faults: Sequence[Fault]) -> WrongState:
+    """The error for an action that something stands in the way of."""
+    message = " ".join(dict.fromkeys(fault.message for fault in faults[:5]))
+    return WrongState(message, code="blocked_transition", faults=faults)
+
+
+def _of_days(quote: Mapping[str, Any], today: date, verb: Verb) -> Iterable[Fault]:
+    last = quote["valid_until"]
+    is_over = last is not None and _day(last) < today
+    if verb in {"submit", "send", "accept"} and is_over:
+        yield Fault("expired", f"It was valid until {last}.", "/valid_until")
+    if verb == "expire" and not is_over:
+        yield Fault("not_expired", "Its last day is not over.", "/valid_until")
+
+
+def _of_content(quote: Mapping[str, Any]) -> Iterable[Fault]:
+    if quote["company_id"] is None and quote["contact_id"] is None:
+        yield Fault("no_account", "It is for no company and for no contact.", "/company_id")
+    offered = [line for line in quote["lines"] if line["kind"] != "text"]
+    if not offered:
+        yield Fault("no_lines", "Nothing is offered.", "/lines")
+    elif all(line["price"] is not None and not line["counts"] for line in offered):
+        yield Fault("nothing_selected", "None of the options is selected.", "/lines")
+    for warning in quote["warnings"]:
+        # Whether something is sold is asked again, since it changes by itself.
+        if warning["blocks"] and warning["code"] != _NOT_SOLD:
+            yield Fault(warning["code"], warning["message"], warning["pointer"])
+
+
+def _is_sold(known: Mapping[str, Mapping[UUID, Any]], line: Mapping[str, Any]) -> bool:
+    """Whether what a line is of is sold; a remark, or what is no product, is."""
+    product_id, variant_id = (
+        None if line[name] is None else UUID(line[name]) for name in ("product_id", "variant_id")
+    )
+    found: list[Any] = []
+    if variant_id is not None:
+        variant = known["variants"].get(variant_id)
+        found.append(variant)
+        product_id = product_id if variant is None else variant["product_id"]
+    if product_id is not None:
+        found.append(known["products"].get(product_id))
+    return all(one is not None and one["status"] == "active" for one in found)
+
+
+def _day(value: Any) -> date:
+    return value if isinstance(value, date) else date.fromisoformat(value)

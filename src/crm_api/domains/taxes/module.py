@@ -1,0 +1,18 @@
+"""Tax rates as a part of the product."""
+
+from crm_api.domains.taxes.graphql import Mutation, Query
+from crm_api.domains.taxes.rest import router
+from crm_api.domains.taxes.service import TaxRateService
+from crm_api.kit.access import Managed
+from crm_api.kit.module import Module
+
+MODULE = Module(
+    key="taxes",
+    title="Taxes",
+    description="What taxes are of net amounts, by jurisdiction, category and day.",
+    routers=[router],
+    queries=[Query],
+    mutations=[Mutation],
+    managed={"tax_rates": Managed("manage_settings")},
+    services=[TaxRateService],
+)

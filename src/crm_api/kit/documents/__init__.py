@@ -1,0 +1,1 @@
+"""Documents as PDF: a template and data in, the same bytes for the same input out (ADR-0048)."""

@@ -1,0 +1,134 @@
+"""How letters leave: by SMTP, into a directory in development, or not at all."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from email.message import EmailMessage
+from email.policy import SMTP, default
+from email.utils import format_datetime, parseaddr
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import unquote, urlsplit
+
+import aiosmtplib
+
+from crm_api.kit import clock
+from crm_api.kit.errors import CrmError, Unavailable, WrongState
+from crm_api.kit.outbox import put
+
+_TIMEOUT_S = 20.0
+# As long as RFC 5322 lets lines be: what is encoded to be folded, programs do not read as a link.
+_POLICY = default.clone(max_line_length=998)
+_WIRE = SMTP.clone(max_line_length=998, cte_type="7bit")
+_PORTS = {"smtp": 587, "smtps": 465}
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A text for one person."""
+
+    id: str
+    """The same for each try, so that mailboxes recognise a second copy."""
+    to: str
+    subject: str
+    text: str
+    html: str | None = None
+    """The same in HTML, for those who prefer it."""
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+class Mailer(Protocol):
+    """A way out."""
+
+    async def send(self, letter: Letter) -> bool:
+        """Hand a letter on; False where there is no way. Raises `Unavailable` to try again."""
+        ...
+
+
+class NoMailer:
+    """Keeps letters from leaving where no way is set up."""
+
+    async def send(self, letter: Letter) -> bool:
+        """Nothing."""
+        del letter
+        return False
+
+
+@dataclass(frozen=True)
+class FileMailer:
+    """Writes letters as `.eml` files, which mail programs open."""
+
+    directory: Path
+    sender: str
+
+    async def send(self, letter: Letter) -> bool:
+        """A file that its owner alone reads: letters hold tokens."""
+        data = message_of(letter, self.sender).as_bytes()
+        await put(self.directory, f"{letter.id}.eml", data)
+        return True
+
+
+@dataclass(frozen=True)
+class SmtpMailer:
+    """Hands letters to a mail server, encrypted unless it is on this machine."""
+
+    url: str
+    """`smtp://user:password@host:587` (STARTTLS) or `smtps://…:465`."""
+    sender: str
+
+    async def send(self, letter: Letter) -> bool:
+        """Once the server has taken it."""
+        parts = urlsplit(self.url)
+        is_local = parts.hostname in {"127.0.0.1", "::1", "localhost"}
+        try:
+            await aiosmtplib.send(
+                # Written here: the library would fold links.
+                message_of(letter, self.sender).as_bytes(policy=_WIRE),
+                sender=parseaddr(self.sender)[1],
+                recipients=[letter.to],
+                hostname=parts.hostname,
+                port=parts.port or _PORTS[parts.scheme],
+                username=None if parts.username is None else unquote(parts.username),
+                password=None if parts.password is None else unquote(parts.password),
+                use_tls=parts.scheme == "smtps",
+                # None takes it where it is offered; True does without nobody.
+                start_tls=False if parts.scheme == "smtps" else None if is_local else True,
+                timeout=_TIMEOUT_S,
+            )
+        except aiosmtplib.SMTPRecipientsRefused as error:
+            raise _refused(error.recipients[0].code) from None
+        except aiosmtplib.SMTPResponseException as error:
+            raise _refused(error.code) from None
+        except (aiosmtplib.SMTPException, OSError) as error:
+            message = f"The mail server cannot be asked: {type(error).__name__}."
+            raise Unavailable(message, code="mail_unavailable") from None
+        return True
+
+
+def new_mailer(smtp_url: str | None, outbox: Path | None, sender: str) -> Mailer:
+    """The way that the settings say."""
+    if smtp_url is not None:
+        return SmtpMailer(smtp_url, sender)
+    return NoMailer() if outbox is None else FileMailer(outbox, sender)
+
+
+def message_of(letter: Letter, sender: str) -> EmailMessage:
+    """A letter in the form of RFC 5322."""
+    made = EmailMessage(_POLICY)
+    made["From"], made["To"] = sender, letter.to
+    made["Subject"] = " ".join(letter.subject.split())
+    made["Date"] = format_datetime(clock.now())
+    made["Message-ID"] = f"<{letter.id}@{sender.rpartition('@')[2].rstrip('>')}>"
+    # No answers from machines (RFC 3834).
+    made["Auto-Submitted"] = "auto-generated"
+    for name, value in letter.headers.items():
+        made[name] = value
+    made.set_content(letter.text)
+    if letter.html is not None:
+        made.add_alternative(letter.html, subtype="html")
+    return made
+
+
+def _refused(code: int) -> CrmError:
+    if code < 500:
+        return Unavailable(f"The mail server said {code}.", code="mail_unavailable")
+    return WrongState(f"The mail server said {code}.", code="letter_refused")

@@ -1,0 +1,27 @@
+"""The collections that custom fields are about and may refer to."""
+
+from collections.abc import Callable, Iterable
+
+from crm_api.kit.query.listing import Listing
+
+_known: dict[str, Listing] = {}
+_objects: list[Callable[[str], Listing]] = []
+
+
+def refer_to(listings: Iterable[Listing]) -> None:
+    """Let custom fields be about the records of these collections, and refer to them."""
+    _known.update((listing.entity, listing) for listing in listings)
+
+
+def refer_to_objects(of: Callable[[str], Listing]) -> None:
+    """And to those of custom objects; `of` takes the key of one."""
+    _objects[:] = [of]
+
+
+def target_of(entity: str) -> Listing | None:
+    """The collection of a kind of record, if custom fields may be about it.
+
+    Whether the organization has such an object is for its catalogue to say.
+    """
+    found = _known.get(entity)
+    return _objects[0](entity) if found is None and entity and _objects else found

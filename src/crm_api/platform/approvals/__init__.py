@@ -1,0 +1,1 @@
+"""Approvals: policies, requests and their steps, who stands in for whom, and what voids them."""

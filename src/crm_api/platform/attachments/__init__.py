@@ -1,0 +1,1 @@
+"""Attachments: files of records, of whatever kind those are (ADR-0042)."""

@@ -1,0 +1,152 @@
+"""Taking up what happened: for each organization the feed is read once, whoever reads it."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from crm_api.kit.crud.feed import Feed
+from crm_api.kit.crud.sight import EventSight
+from crm_api.kit.db.tx import Tx
+from crm_api.kit.ids import new_id
+from crm_api.kit.jobs import Workplace
+from crm_api.kit.rounds import Rounds
+from crm_api.platform.notifications.following import Followers
+from crm_api.platform.notifications.kinds import OUTWARD
+from crm_api.platform.notifications.preferences import Preferences as Wishes
+from crm_api.platform.notifications.preferences import combined
+from crm_api.platform.notifications.reading import Audience
+from crm_api.platform.notifications.recipients import FIXED, Recipients, Told
+from crm_api.platform.notifications.repository import Preferences, Telling
+
+STRETCH = 200
+
+
+class FanOut(Rounds):
+    """Turns events into notifications, for each organization.
+
+    Notifications and the place in the feed are one transaction: killed in the middle, nothing has
+    happened, and nothing is taken up twice.
+    """
+
+    sql = "SELECT id AS organization_id, id FROM crm_organizations_with_news($1) AS id"
+
+    def __init__(self, place: Workplace) -> None:
+        super().__init__(place)
+        self._told: set[UUID] = set()
+
+    async def look(self) -> bool:
+        """Take up what is new; whoever looks at their inbox is shown it at once."""
+        more = await super().look()
+        for id in self._told:
+            self._database.news(id)
+        self._told.clear()
+        return more
+
+    async def attend(self, tx: Tx, id: UUID) -> bool:
+        """Take up what is new to an organization."""
+        told, left = await _take_up(tx)
+        if told:
+            self._told.add(id)
+        return left
+
+
+async def _take_up(tx: Tx) -> tuple[int, bool]:
+    telling = Telling(tx)
+    place = await telling.place()
+    if place is None:
+        return 0, False
+    topics = [*FIXED, *(f"{entity}.*" for entity in [*Audience.followed, *tx.catalogue.objects])]
+    stretch = await Feed(tx, Audience.services).stretch(place, STRETCH, types=topics)
+    told = await Recipients(tx).of(stretch.rows)
+    made = await _store(tx, told) if told else 0
+    await telling.move(stretch.end)
+    return made, not stretch.whole
+
+
+async def _store(tx: Tx, told: Sequence[Told]) -> int:
+    """Store what those who are let in see and want to know; how many notifications there are."""
+    preferences = Preferences(tx)
+    readers = await preferences.readers(list({one.user_id for one in told}))
+    common = await preferences.of(tx.organization_id)
+    wishes = {
+        id: combined(reader["said"], common, reader["time_zone"]) for id, reader in readers.items()
+    }
+    wanted = [
+        one
+        for one in await _seen(tx, told, readers)
+        if wishes[one.user_id].wants(one.kind)
+        # Nobody is told of what happened before they were there.
+        and readers[one.user_id]["created_at"] <= one.event["occurred_at"]
+    ]
+    if not wanted:
+        return 0
+    counts = Counter((one.user_id, one.group_key) for one in wanted)
+    # Of what happened several times in one stretch the last one counts.
+    latest = {(one.user_id, one.group_key): one for one in wanted}
+    rows = [_row(one, counts[key], wishes[one.user_id]) for key, one in latest.items()]
+    ids = await Telling(tx).add(rows)
+    dues = [
+        (one.user_id, channel, ids[key], counts[key], wishes[one.user_id].due(frequency, tx.now))
+        for key, one in latest.items()
+        for channel in OUTWARD
+        if one.outward and (frequency := wishes[one.user_id].frequency(one.kind, channel)) != "off"
+    ]
+    if dues:
+        await Telling(tx).add_dues(dues)
+    return len(rows)
+
+
+async def _seen(tx: Tx, told: Sequence[Told], readers: dict[UUID, Any]) -> list[Told]:
+    """What the users may see at this moment of what they would be told."""
+    found, there = list[Told](), await _there(tx, told)
+    for id in readers:
+        own = [
+            one
+            for one in told
+            if one.user_id == id and (one.target is None or one.record_id in there)
+        ]
+        reader = await Audience.reader(tx.database, tx.organization_id, id)
+        if reader is None:
+            continue
+        sight = EventSight(reader, Audience.services)
+        readable = sight.readable()
+        about = {(one.target, one.record_id) for one in own if one.target and one.record_id}
+        unseen = await sight.unseen(about)
+        found += [
+            one
+            for one in own
+            if one.target is None
+            or (one.record_id not in unseen and (readable is None or one.target in readable))
+        ]
+    return found
+
+
+async def _there(tx: Tx, told: Sequence[Told]) -> set[UUID]:
+    """The records that there still are, in the bin or not."""
+    found: set[UUID] = set()
+    for target in {one.target for one in told if one.target}:
+        ids = {one.record_id for one in told if one.target == target and one.record_id}
+        found |= (await Followers(tx).owners(target, list(ids))).keys()
+    return found
+
+
+def _row(one: Told, count: int, wishes: Wishes) -> tuple[Any, ...]:
+    event = one.event
+    return (
+        new_id(),
+        one.user_id,
+        one.kind,
+        event["type"],
+        event["id"],
+        one.target,
+        one.record_id,
+        one.comment_id,
+        one.job_id,
+        event["actor_kind"],
+        event["actor_id"],
+        count,
+        one.group_key,
+        wishes.frequency(one.kind, "in_app") != "off",
+        event["occurred_at"],
+    )

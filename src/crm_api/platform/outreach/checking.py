@@ -1,0 +1,55 @@
+"""Questions from outside to the gate."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from crm_api.kit.db.tx import Tx
+from crm_api.kit.query.visibility import among, sight_of
+from crm_api.platform.outreach.gate import Answer, Gate, Question, may_reach
+from crm_api.platform.outreach.schemas import OutreachCheck
+
+UNKNOWN = Answer(reasons=["unknown_person"])
+
+
+async def check(tx: Tx, data: OutreachCheck) -> list[dict[str, Any]]:
+    """An answer for each question, for those who may read consents and these people.
+
+    Whoever is not seen is unknown; an address is judged whoever has it.
+    """
+    tx.actor.require("consents:read")
+    for entity in sorted({item.target for item in data.items}):
+        if entity in Gate.people:
+            tx.actor.require(f"{Gate.people[entity].area}:read")
+    questions = [Question(**item.model_dump()) for item in data.items]
+    found = await may_reach(tx, questions)
+    seen = await _seen(tx, questions, found)
+    return [
+        _shown(UNKNOWN if question.record_id and answer.record_id not in seen else answer, seen)
+        for question, answer in zip(questions, found, strict=True)
+    ]
+
+
+async def _seen(
+    tx: Tx, questions: Sequence[Question], answers: Sequence[Answer]
+) -> frozenset[UUID]:
+    """The people among the answers whom the actor sees."""
+    found: set[UUID] = set()
+    for entity in {question.target for question in questions}:
+        ids = {
+            answer.record_id
+            for question, answer in zip(questions, answers, strict=True)
+            if question.target == entity and answer.record_id is not None
+        }
+        listing = Gate.people[entity].repository.listing
+        found |= await among(tx, listing, sight_of(tx.actor, listing), list(ids))
+    return frozenset(found)
+
+
+def _shown(answer: Answer, seen: frozenset[UUID]) -> dict[str, Any]:
+    return {
+        "allowed": answer.allowed,
+        "reasons": answer.reasons,
+        "record_id": answer.record_id if answer.record_id in seen else None,
+        "address": answer.address,
+    }

@@ -1,0 +1,272 @@
+"""The one gate of outreach: every sender asks it, and sends only where it allows."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, ClassVar
+from uuid import UUID
+
+from crm_api.kit.crud.personal import Person
+from crm_api.kit.crud.service import CrudService
+from crm_api.kit.db.hashes import Hasher, find_hasher
+from crm_api.kit.db.json import decode
+from crm_api.kit.db.tx import Tx
+from crm_api.kit.errors import Invalid
+from crm_api.kit.points import email_key, phone_key
+from crm_api.kit.values.errors import BadValue
+from crm_api.platform.outreach.repository import ConsentLedger, Suppressions
+
+Opening = Callable[[Tx, Sequence[tuple[datetime, str | None]]], Awaitable[list[bool]]]
+"""Whether each moment is working time, in the time zone beside it."""
+AT_ANY_HOUR = frozenset({"email", "post"})
+_KINDS = {"email": "email", "sms": "phone", "phone": "phone", "messenger": "phone", "post": "post"}
+_LEADS_TO = """
+    WITH RECURSIVE path AS (
+        SELECT p AS id, p AS target_id, 0 AS step FROM unnest($2::uuid[]) AS p
+        UNION ALL SELECT path.id, r.target_id, step + 1 FROM path JOIN record_redirects r
+        ON r.organization_id = $1 AND r.record_id = path.target_id AND step < 1000)
+    SELECT DISTINCT ON (id) id, target_id FROM path ORDER BY id, step DESC
+"""
+_HOLDERS = """
+    SELECT kind, value, entity, record_id FROM record_keys
+    WHERE organization_id = $1 AND kind IN ('email', 'phone') AND entity = ANY($2)
+    AND value = ANY($3) ORDER BY record_id
+"""
+_ERASED = """
+    SELECT hash, record_id FROM erased_keys
+    WHERE organization_id = $1 AND (hash = ANY($2) OR record_id = ANY($3))
+"""
+
+
+@dataclass(frozen=True)
+class Question:
+    """May somebody be reached?"""
+
+    channel: str
+    purpose: str
+    record_id: UUID | None = None
+    address: str | None = None
+    at: datetime | None = None
+    target: str = "contact"
+
+
+@dataclass
+class Answer:
+    """Whether somebody may be reached, and whatever stands against it."""
+
+    record_id: UUID | None = None
+    address: str | None = None
+    reasons: list[str] = field(default_factory=list[str])
+
+    @property
+    def allowed(self) -> bool:
+        """Nothing stands against it."""
+        return not self.reasons
+
+    def refuse(self, reason: str) -> None:
+        """One more thing that stands against it."""
+        if reason not in self.reasons:
+            self.reasons.append(reason)
+
+
+async def may_reach(tx: Tx, questions: Sequence[Question]) -> list[Answer]:
+    """An answer for each question, in their order; the statements do not grow with them.
+
+    What was withdrawn or suppressed by a transaction that had committed before is heeded.
+    """
+    return await Gate(tx, questions).answers()
+
+
+class Gate:
+    """Some questions on their way to answers."""
+
+    people: ClassVar[dict[str, type[CrudService[Any]]]] = {}
+    """The collections of people, by their word."""
+    opening: ClassVar[Opening | None] = None
+
+    def __init__(self, tx: Tx, questions: Sequence[Question]) -> None:
+        self._tx, self._questions = tx, questions
+        self._answers = [Answer(q.record_id) for q in questions]
+        self._given = [self._normalised(place, q) for place, q in enumerate(questions)]
+        self._at = [q.at or tx.now for q in questions]
+        self._people: list[list[UUID]] = [[] for _ in questions]
+        self._rows: dict[UUID, Any] = {}
+
+    async def answers(self) -> list[Answer]:
+        """All of them."""
+        await self._find_people()
+        await self._find_rows()
+        for place in range(len(self._questions)):
+            self._judge_person(place)
+        hasher = await find_hasher(self._tx)
+        if hasher is not None:
+            await self._heed_erasures(hasher)
+        await self._heed_hours()
+        # Last, so that whatever was said meanwhile is heard.
+        if hasher is not None:
+            await self._heed_suppressions(hasher)
+        await self._heed_consents()
+        return self._answers
+
+    def _normalised(self, place: int, question: Question) -> str | None:
+        if question.target not in self.people:
+            message = f"Records of the kind {question.target[:60]!r} are no people."
+            raise Invalid.at(f"/items/{place}/target", "not_a_person", message)
+        if question.address is None or question.channel == "post":
+            return question.address
+        normal = email_key if _KINDS[question.channel] == "email" else phone_key
+        try:
+            return normal(question.address, self._tx.actor.country)
+        except BadValue as error:
+            raise Invalid.at(f"/items/{place}/address", error.code, str(error)) from None
+
+    async def _find_people(self) -> None:
+        own = self._tx.organization_id
+        ids = [q.record_id for q in self._questions if q.record_id is not None]
+        found = await self._tx.fetch(_LEADS_TO, own, ids) if ids else []
+        leads = {row["id"]: row["target_id"] for row in found}
+        wanted = [v for q, v in zip(self._questions, self._given, strict=True) if not q.record_id]
+        holders: dict[tuple[str, str, str], list[UUID]] = {}
+        if wanted:
+            for row in await self._tx.fetch(_HOLDERS, own, list(self.people), wanted):
+                key = (row["entity"], row["kind"], row["value"])
+                holders.setdefault(key, []).append(row["record_id"])
+        for place, question in enumerate(self._questions):
+            if question.record_id is not None:
+                self._people[place] = [leads[question.record_id]]
+            else:
+                key = (question.target, _KINDS[question.channel], self._given[place] or "")
+                self._people[place] = holders.get(key, [])
+
+    async def _find_rows(self) -> None:
+        for entity, service in self.people.items():
+            ids = {
+                id
+                for question, people in zip(self._questions, self._people, strict=True)
+                if question.target == entity
+                for id in people
+            }
+            personal = service.personal
+            assert isinstance(personal, Person)
+            lists = ", ".join(f'{column} AS "{kind}"' for kind, column in personal.points.items())
+            table = service.repository.model.__tablename__
+            sql = (
+                f"SELECT id, deleted_at, time_zone, {lists} FROM {table} "  # noqa: S608 - declared
+                "WHERE organization_id = $1 AND id = ANY($2)"
+            )
+            if ids:
+                rows = await self._tx.fetch(sql, self._tx.organization_id, list(ids))
+                self._rows |= {row["id"]: row for row in rows}
+
+    def _judge_person(self, place: int) -> None:
+        question, answer, people = self._questions[place], self._answers[place], self._people[place]
+        answer.address = self._given[place]
+        answer.record_id = people[0] if len(people) == 1 else None
+        rows = [self._rows[id] for id in people if id in self._rows]
+        if not rows:
+            answer.refuse("unknown_person")
+            return
+        if all(row["deleted_at"] is not None for row in rows):
+            answer.refuse("in_bin")
+        kind = _KINDS[question.channel]
+        points: list[dict[str, Any]] = decode(rows[0][kind]) or []
+        if kind == "post":
+            if answer.address is None and not points:
+                answer.refuse("no_address")
+            return
+        if answer.address is None:
+            primary = next((p["value"] for p in points if p["primary"]), None)
+            if primary is None:
+                answer.refuse("no_address")
+                return
+            answer.address = primary
+        for row in rows:
+            self._judge_point(answer, kind, decode(row[kind]) or [])
+
+    def _judge_point(self, answer: Answer, kind: str, points: Sequence[dict[str, Any]]) -> None:
+        wanted = self._key(kind, answer.address or "")
+        for point in points:
+            if self._key(kind, point["value"]) == wanted and point["status"] != "ok":
+                answer.refuse("address_unusable")
+
+    def _key(self, kind: str, value: str) -> str:
+        return email_key(value) if kind == "email" else value
+
+    async def _heed_erasures(self, hasher: Hasher) -> None:
+        hashes = [self._hashes(hasher, place) for place in range(len(self._questions))]
+        everybody = {id for people in self._people for id in people}
+        asked = sorted({hash for found in hashes for hash in found[:1]})
+        rows = await self._tx.fetch(_ERASED, self._tx.organization_id, asked, list(everybody))
+        gone = {row["hash"] for row in rows} | {row["record_id"] for row in rows}
+        for place, answer in enumerate(self._answers):
+            if not gone.isdisjoint([*hashes[place][:1], *self._people[place]]):
+                answer.refuse("erased")
+
+    async def _heed_suppressions(self, hasher: Hasher) -> None:
+        hashes = [self._hashes(hasher, place) for place in range(len(self._questions))]
+        asked = sorted({hash for found in hashes for hash in found})
+        by_hash: dict[str, list[Any]] = {}
+        for row in await Suppressions(self._tx).of(asked) if asked else ():
+            by_hash.setdefault(row["value_hash"], []).append(row)
+        for place, answer in enumerate(self._answers):
+            rows = [row for hash in hashes[place] for row in by_hash.get(hash, ())]
+            if any(self._suppresses(place, row) for row in rows):
+                answer.refuse("suppressed")
+
+    def _suppresses(self, place: int, row: Any) -> bool:
+        question, ends = self._questions[place], row["expires_at"]
+        return (
+            row["purpose"] in (None, question.purpose)
+            and row["channel"] in (None, question.channel)
+            and (ends is None or ends > self._at[place])
+        )
+
+    def _hashes(self, hasher: Hasher, place: int) -> list[str]:
+        """Those of the address and, where it has one, of its domain."""
+        kind, address = _KINDS[self._questions[place].channel], self._answers[place].address
+        if address is None or kind == "post":
+            return []
+        key = self._key(kind, address)
+        found = [hasher.of(kind, key)]
+        if kind == "email":
+            domain = key.rpartition("@")[2]
+            found.append(hasher.of("domain", domain))
+        return found
+
+    async def _heed_hours(self) -> None:
+        places = [n for n, q in enumerate(self._questions) if q.channel not in AT_ANY_HOUR]
+        if not places or self.opening is None:
+            return
+        moments = [(self._at[place], self._zone(place)) for place in places]
+        is_open = await type(self).opening(self._tx, moments)  # pyright: ignore[reportOptionalCall]
+        for place, opened in zip(places, is_open, strict=True):
+            if not opened:
+                self._answers[place].refuse("quiet_hours")
+
+    def _zone(self, place: int) -> str | None:
+        rows = (self._rows.get(id) for id in self._people[place])
+        return next((row["time_zone"] for row in rows if row and row["time_zone"]), None)
+
+    async def _heed_consents(self) -> None:
+        everybody = {id for people in self._people for id in people}
+        purposes = {question.purpose for question in self._questions}
+        rows = await ConsentLedger(self._tx).effective(sorted(everybody), sorted(purposes))
+        said = {(row["person"], row["purpose"], row["channel"]): row for row in rows}
+        for place, question in enumerate(self._questions):
+            words = [
+                said.get((id, question.purpose, question.channel)) for id in self._people[place]
+            ]
+            reason = _against([word for word in words if word is not None], self._at[place])
+            if reason is not None:
+                self._answers[place].refuse(reason)
+
+
+def _against(words: Sequence[Any], at: datetime) -> str | None:
+    """What stands against reaching those who said this: one refusal outweighs any grant."""
+    if not words:
+        return "no_consent"
+    for state in ("withdrawn", "denied"):
+        if any(word["state"] == state for word in words):
+            return state
+    running = [word for word in words if word["expires_at"] is None or word["expires_at"] > at]
+    return None if running else "expired"

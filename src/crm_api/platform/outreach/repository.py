@@ -1,0 +1,92 @@
+"""How consents and suppressions are stored and found."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from crm_api.kit.crud.purges import empty_events
+from crm_api.kit.crud.repository import Repository
+from crm_api.kit.query.listing import About, Listing, Relation
+from crm_api.platform.outreach.models import Consent, ConsentText, Suppression
+from crm_api.platform.outreach.schemas import ConsentOut, ConsentTextOut, SuppressionOut
+
+PEOPLE: list[Listing] = []
+"""The collections of people, told by the registry."""
+TEXTS: Listing = Listing(
+    model=ConsentText, out=ConsentTextOut, area="consents", sorts={"name": ConsentText.sort_name}
+)
+CONSENTS: Listing = Listing(
+    model=Consent,
+    out=ConsentOut,
+    area="consents",
+    about=About("target", ("record_id",), lambda: PEOPLE),
+    relations=(Relation("text", lambda: TEXTS, Consent.text_id, ConsentText.id),),
+)
+SUPPRESSIONS: Listing = Listing(model=Suppression, out=SuppressionOut, area="suppressions")
+# What was decided under the id of a record that was merged since counts for what it became.
+_EFFECTIVE = """
+    WITH RECURSIVE whole(id, person) AS (
+        SELECT p, p FROM unnest($2::uuid[]) AS p
+        UNION SELECT r.record_id, whole.person FROM whole JOIN record_redirects r
+        ON r.organization_id = $1 AND r.target_id = whole.id)
+    SELECT DISTINCT ON (whole.person, c.purpose, c.channel)
+        whole.person, c.id, c.purpose, c.channel, c.state, c.at, c.expires_at
+    FROM whole JOIN consents c ON c.organization_id = $1 AND c.record_id = whole.id
+    WHERE $3::text[] IS NULL OR c.purpose = ANY($3)
+    ORDER BY whole.person, c.purpose, c.channel, c.at DESC, c.seq DESC
+"""
+_SUPPRESSED = """
+    SELECT value_hash, purpose, channel, expires_at FROM suppressions
+    WHERE organization_id = $1 AND value_hash = ANY($2) AND deleted_at IS NULL
+"""
+_HIDE = """
+    UPDATE suppressions SET value = NULL, note = NULL
+    WHERE organization_id = $1 AND value_hash = ANY($2) RETURNING id
+"""
+
+
+class ConsentTexts(Repository[ConsentText]):
+    """The words that people agree to."""
+
+    model = ConsentText
+    listing = TEXTS
+
+
+class ConsentLedger(Repository[Consent]):
+    """What people have decided."""
+
+    model = Consent
+    listing = CONSENTS
+
+    async def effective(
+        self, people: Sequence[UUID], purposes: Sequence[str] | None = None
+    ) -> list[Any]:
+        """The last word of some people on each purpose and channel."""
+        wanted = None if purposes is None else list(purposes)
+        return await self.tx.fetch(_EFFECTIVE, self.tx.organization_id, list(people), wanted)
+
+    async def forget_evidence(self, people: Sequence[UUID]) -> int:
+        """Wipe out how it is known what some people decided; what they decided stays."""
+        rows = await self.tx.write("SELECT crm_erase_evidence($1) AS id", list(people))
+        # Their events told it as well.
+        await empty_events(self.tx, [row["id"] for row in rows])
+        return len(rows)
+
+
+class Suppressions(Repository[Suppression]):
+    """Who is not to be reached."""
+
+    model = Suppression
+    listing = SUPPRESSIONS
+
+    async def of(self, hashes: Sequence[str]) -> list[Any]:
+        """Those of some addresses and domains."""
+        return await self.tx.fetch(_SUPPRESSED, self.tx.organization_id, list(hashes))
+
+    async def hide(self, hashes: Sequence[str]) -> list[UUID]:
+        """Forget what is readable of some; they go on to count."""
+        rows = await self.tx.write(_HIDE, self.tx.organization_id, list(hashes))
+        ids = [row["id"] for row in rows]
+        await empty_events(self.tx, ids)
+        self.tx.forget(set(ids))
+        return ids

@@ -1,0 +1,1 @@
+"""What an organization may use: requests and users."""

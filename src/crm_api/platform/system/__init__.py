@@ -1,0 +1,1 @@
+"""How everything fares, for whoever runs an organization."""

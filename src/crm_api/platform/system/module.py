@@ -1,0 +1,27 @@
+"""The status as a part of the product."""
+
+from collections.abc import Iterable
+
+from crm_api.kit.access import Managed
+from crm_api.kit.module import Module
+from crm_api.platform.system.graphql import status_query
+from crm_api.platform.system.rest import status_routes
+from crm_api.platform.system.schemas import status_shape
+from crm_api.platform.system.service import AREA
+
+
+def system_module(modules: Iterable[Module]) -> Module:
+    """How these modules fare."""
+    standings = [standing for module in modules for standing in module.standings]
+    shape = status_shape(standings)
+    return Module(
+        key="system",
+        title="System",
+        description="How far work in the background is behind, and what has failed of it.",
+        switchable=False,
+        areas=[AREA],
+        managed={AREA: Managed("manage_settings", secret=True)},
+        routers=[status_routes(shape, standings)],
+        tags={"system": "How work in the background fares."},
+        queries=[status_query(shape, standings)],
+    )

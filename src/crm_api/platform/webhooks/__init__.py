@@ -1,0 +1,1 @@
+"""Webhooks: what happened, sent to the systems of others and signed (Standard Webhooks)."""

@@ -1,0 +1,166 @@
+"""Subscriptions over graphql-transport-ws, against the server as it runs."""
+
+import asyncio
+import json
+from contextlib import asynccontextmanager, suppress
+
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
+
+from crm_api.api import graphql_socket
+from support.processes import Server
+from support.waiting import patiently
+
+FOLLOW = """subscription($types: [String!], $after: String, $filter: JSON) {
+    events(types: $types, after: $after, filter: $filter) {
+        cursor event { type recordId data } } }"""
+
+
+@pytest.fixture(scope="module")
+def server(settings):
+    started = Server(settings)
+    started.wait()
+    yield started
+    started.kill()
+
+
+@asynccontextmanager
+async def opened(server, protocol="graphql-transport-ws", **options):
+    url = server.url.replace("http", "ws", 1) + "/graphql"
+    async with connect(
+        url, subprotocols=[protocol], proxy=None, open_timeout=60, **options
+    ) as socket:
+        yield socket
+
+
+async def say(socket, **message):
+    await socket.send(json.dumps(message))
+
+
+async def hear(socket, within_s=100.0):
+    async with asyncio.timeout(within_s):
+        while (message := json.loads(await socket.recv())) == {"type": "ping"}:
+            pass
+    return message
+
+
+async def begun(socket, token):
+    await say(socket, type="connection_init", payload={"Authorization": f"Bearer {token}"})
+    assert await hear(socket) == {"type": "connection_ack"}
+
+
+async def subscribed(socket, id="1", **variables):
+    await say(socket, id=id, type="subscribe", payload={"query": FOLLOW, "variables": variables})
+
+
+async def first_told(socket, client):
+    """Wait for what is told first; a subscription begins a moment after it was asked for."""
+    made = []
+    async for _ in patiently():
+        made.append((await client.made("companies", {"name": "One"}))["id"])
+        with suppress(TimeoutError):
+            message = await hear(socket, 0.5)
+            break
+    assert (message["id"], message["type"]) == ("1", "next")
+    told = message["payload"]["data"]["events"]
+    assert told["event"]["recordId"] in made
+    assert told["event"]["data"]["name"] == "One"
+    # So that none of them is held back and told to others later.
+    await client.told(made[-1], 1, types="company.*")
+
+
+async def closed(socket):
+    with pytest.raises(ConnectionClosed) as raised:
+        await hear(socket)
+    return raised.value.rcvd.code
+
+
+async def test_events_come_and_go_on_after_a_cursor(server, org, client):
+    async with opened(server) as socket:
+        await begun(socket, org.token)
+        await subscribed(socket, types=["company.*"])
+        await first_told(socket, client)
+        await say(socket, id="1", type="complete")
+    after = (await client.read("events", types="company.*"))["next_cursor"]
+    for number in range(3):
+        await client.made("companies", {"name": f"Missed {number}"})
+    async with opened(server) as socket:
+        await begun(socket, org.token)
+        await subscribed(socket, types=["company.*"], after=after)
+        missed = [(await hear(socket))["payload"]["data"]["events"] for _ in range(3)]
+        assert [m["event"]["data"]["name"] for m in missed] == [f"Missed {n}" for n in range(3)]
+    page = await client.read("events", after=missed[-1]["cursor"], types="company.*")
+    assert page["data"] == []
+
+
+async def test_handshakes_carry_the_credential_too(server, org):
+    headers = {"Authorization": f"Bearer {org.token}"}
+    async with opened(server, additional_headers=headers) as socket:
+        await say(socket, type="connection_init")
+        assert await hear(socket) == {"type": "connection_ack"}
+
+
+async def test_what_the_protocol_forbids_ends_it(server, org):
+    async with opened(server) as socket:
+        await say(socket, type="connection_init", payload={"Authorization": "Bearer wrong"})
+        assert await closed(socket) == 4403
+    async with opened(server) as socket:
+        await subscribed(socket)
+        assert await closed(socket) == 4401
+    async with opened(server) as socket:
+        await socket.send("{")
+        assert await closed(socket) == 4400
+    async with opened(server) as socket:
+        await begun(socket, org.token)
+        await say(socket, type="connection_init")
+        assert await closed(socket) == 4429
+    async with opened(server) as socket:
+        await begun(socket, org.token)
+        await subscribed(socket, types=["company.*"])
+        await subscribed(socket, types=["company.*"])
+        assert await closed(socket) == 4409
+    async with opened(server) as socket:
+        await begun(socket, org.token)
+        for number in range(graphql_socket.MOST + 1):
+            await subscribed(socket, id=str(number))
+        assert await closed(socket) == 4429
+
+
+async def refused(socket, query, **variables):
+    await say(socket, id="x", type="subscribe", payload={"query": query, "variables": variables})
+    message = await hear(socket)
+    assert (message["id"], message["type"]) == ("x", "error"), message
+    return message["payload"][0]["extensions"]["code"]
+
+
+async def test_mistakes_end_a_subscription_and_not_the_socket(server, org, client, keyed):
+    async with opened(server) as socket:
+        await begun(socket, org.token)
+        assert await refused(socket, "subscription { nothing }") == "graphql_validation"
+        assert await refused(socket, "subscription {") == "graphql_syntax"
+        assert await refused(socket, "{ me { kind } }") == "graphql_validation"
+        assert await refused(socket, FOLLOW, types=["'"]) == "invalid_type"
+        assert await refused(socket, FOLLOW, after="x") == "invalid_cursor"
+        await say(socket, type="ping")
+        assert await hear(socket) == {"type": "pong"}
+    stranger = await keyed("contacts:read")
+    async with opened(server) as socket:
+        await begun(socket, stranger.token)
+        assert await refused(socket, FOLLOW) == "insufficient_scope"
+    answer = await client.gql("subscription { events { cursor } }")
+    assert "WebSocket" in answer["errors"][0]["message"]
+
+
+async def test_the_end_of_the_credential_is_the_end(server, client, keyed):
+    reader = await keyed("events:read", "companies:read")
+    async with opened(server) as socket:
+        await begun(socket, reader.token)
+        await subscribed(socket, types=["company.*"])
+        await first_told(socket, client)
+        (key,) = [k for k in (await client.read("api-keys"))["data"] if "*" not in k["scopes"]]
+        await client.delete(f"/v1/api-keys/{key['id']}")
+        while (message := await hear(socket))["type"] == "next":
+            pass
+        assert message["type"] == "error"
+        assert message["payload"][0]["extensions"]["code"] == "credential_ended"

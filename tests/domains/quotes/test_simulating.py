@@ -1,0 +1,184 @@
+"""What a change of prices would do to open quotes, by hand in the comments; nothing is changed."""
+
+from uuid import uuid4
+
+from support.clients import pointers, problem
+from support.members import custom_role, member
+from support.quoting import act, product, quote
+
+
+async def simulated(client, **change):
+    answer = await client.post("/v1/pricing/simulate", json=change)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+async def retail(client, sold, price="90", *, activate=True, **more):
+    made = await client.made(
+        "price-lists", {"name": f"List {uuid4().hex}", "currency": "EUR", **more}
+    )
+    rule = {"price_list_id": made["id"], "product_id": sold["id"], "unit_price": price}
+    await client.made("price-rules", rule)
+    if activate:
+        answer = await client.post(f"/v1/price-lists/{made['id']}/activate", json={})
+        assert answer.status_code == 200, answer.text
+    return made
+
+
+def nets(found):
+    return {one["id"]: (one["before"]["net"], one["after"]["net"]) for one in found["quotes"]}
+
+
+async def test_prices_that_would_rise_are_told_and_stay(client):
+    """2 at 90 less 10 % are 162, with 5 % more 170.10; the cost is 80, so 82 and 90.10 are left."""
+    sold = await product(client)
+    listed = await retail(client, sold)
+    line = {"product_id": sold["id"], "quantity": "2", "discounts": [{"percent": "10"}]}
+    made = await quote(client, lines=[line, {"name": "Help", "unit_price": "5", "unit_cost": "5"}])
+    untouched = await quote(client)
+    by_hand = await quote(client, lines=[{"product_id": sold["id"], "unit_price": "70"}])
+    found = await simulated(client, adjust=[{"price_list_id": listed["id"], "percent": "5"}])
+    assert found["looked_at"] == 3
+    assert nets(found) == {made["id"]: ("167.00", "175.10"), by_hand["id"]: ("70.00", "70.00")}
+    (told,) = [one for one in found["quotes"] if one["id"] == made["id"]]
+    assert [one["price_before"] for one in told["lines"]] == ["90.00"]
+    assert [one["price_after"] for one in told["lines"]] == ["94.50"]
+    assert (told["before"]["margin"], told["after"]["margin"]) == ("82.00", "90.10")
+    # What has its price by hand costs what it costs, with more off.
+    (told,) = [one for one in found["quotes"] if one["id"] == by_hand["id"]]
+    assert told["lines"] == []
+    assert [one["message"] for one in told["before"]["warnings"]] == ["22.22 % are off by hand."]
+    assert [one["message"] for one in told["after"]["warnings"]] == ["25.93 % are off by hand."]
+    (total,) = found["totals"]
+    assert (total["quotes"], total["net_before"], total["net_after"]) == (2, "237.00", "245.10")
+    assert (total["margin_before"], total["margin_after"]) == ("112.00", "120.10")
+    assert (found["failed"], found["next"]) == ([], None)
+    assert untouched["id"] not in nets(found)
+    # Nothing is changed.
+    now = await client.read(f"quotes/{made['id']}")
+    assert (now["version"], now["net"]) == (made["version"], "167.00")
+    (rule,) = (await client.read("price-rules"))["data"]
+    assert (rule["unit_price"], rule["version"]) == ("90.00", 1)
+
+
+async def test_a_simulation_is_what_the_change_then_does(client):
+    """Each way to change prices, told before and done after."""
+    sold = await product(client)
+    listed = await retail(client, sold)
+    planned = await retail(client, sold, "50", activate=False, priority=5)
+    made = await quote(client, lines=[{"product_id": sold["id"]}])
+
+    async def again():
+        return await client.changed(f"quotes/{made['id']}", {"introduction": uuid4().hex})
+
+    path = f"/v1/price-lists/{listed['id']}"
+    price = {"product_id": sold["id"], "min_quantity": "1", "unit_price": "85"}
+    adjustment = {"percent": "-10", "round_to": "1"}
+    for change, method, target, body in (
+        ({"adjust": [{"price_list_id": listed["id"], **adjustment}]}, "post", f"{path}/adjust",
+         adjustment),
+        ({"prices": [{"price_list_id": listed["id"], **price}]}, "post", f"{path}/prices", price),
+        ({"begin": [planned["id"]]}, "post", f"/v1/price-lists/{planned['id']}/activate", {}),
+        ({"end": [planned["id"]]}, "post", f"/v1/price-lists/{planned['id']}/expire", None),
+        ({"end": [listed["id"]]}, "post", f"{path}/expire", None),
+        ({"products": [{"product_id": sold["id"], "list_price": "120", "cost": "50"}]}, "patch",
+         f"/v1/products/{sold['id']}", {"list_price": "120", "cost": "50"}),
+    ):  # fmt: skip
+        found = await simulated(client, **change)
+        (told,) = found["quotes"]
+        before = await again()
+        answer = await client.request(
+            method.upper(), target, **({"json": body} if body is not None else {})
+        )
+        assert answer.status_code < 300, answer.text
+        after = await again()
+        for when, stored in (("before", before), ("after", after)):
+            names = ("net", "gross", "cost", "margin", "margin_percent")
+            assert {n: told[when][n] for n in names} == {n: stored[n] for n in names}, change
+    assert after["net"] == "120.00"
+
+
+async def test_only_open_quotes_are_looked_at_some_at_a_time(client):
+    sold = await product(client)
+    lines = [{"product_id": sold["id"]}]
+    made = [await quote(client, lines=lines) for _ in range(4)]
+    await act(client, made[0]["id"], "send")
+    await act(client, made[1]["id"], "send")
+    await act(client, made[1]["id"], "decline")
+    change = {"products": [{"product_id": sold["id"], "list_price": "80"}]}
+    found = await simulated(client, **change, limit=2)
+    assert found["looked_at"] == 2
+    assert {one["status"] for one in found["quotes"]} == {"sent", "draft"}
+    rest = await simulated(client, **change, limit=2, after=found["next"])
+    assert (len(rest["quotes"]), rest["next"]) == (1, None)
+    seen = {one["id"] for one in [*found["quotes"], *rest["quotes"]]}
+    assert seen == {made[n]["id"] for n in (0, 2, 3)}
+
+
+async def test_mistakes_are_named(client, other):
+    sold, foreign = await product(client), await product(other)
+    listed, theirs = await retail(client, sold), await retail(other, foreign)
+    await quote(client, lines=[{"product_id": sold["id"]}])
+    price = {"product_id": sold["id"], "unit_price": "1"}
+    for change, at in (
+        ({}, ""),
+        ({"begin": [theirs["id"]]}, "/begin/0"),
+        ({"end": [str(uuid4())]}, "/end/0"),
+        ({"adjust": [{"price_list_id": theirs["id"], "percent": "1"}]}, "/adjust/0/price_list_id"),
+        (
+            {
+                "adjust": [
+                    {"price_list_id": listed["id"], "percent": "1", "category_id": str(uuid4())}
+                ]
+            },
+            "/adjust/0/category_id",
+        ),
+        ({"prices": [{"price_list_id": theirs["id"], **price}]}, "/prices/0/price_list_id"),
+        (
+            {"prices": [{"price_list_id": listed["id"], **price, "product_id": foreign["id"]}]},
+            "/prices/0/product_id",
+        ),
+        ({"products": [{"product_id": foreign["id"], "cost": "1"}]}, "/products/0/product_id"),
+    ):
+        answer = await client.post("/v1/pricing/simulate", json=change)
+        assert pointers(problem(answer, 422)) == [at], change
+    # Together they come to more than a price can be.
+    high = {"price_list_id": listed["id"], "percent": "1000000"}
+    answer = await client.post("/v1/pricing/simulate", json={"adjust": [high] * 4})
+    assert pointers(problem(answer, 422)) == ["/adjust/3/percent"]
+    # Others see nothing of it.
+    found = await simulated(other, adjust=[{"price_list_id": theirs["id"], "percent": "1"}])
+    assert (found["looked_at"], found["quotes"]) == (0, [])
+
+
+async def test_who_sees_less_is_told_less(client):
+    sold = await product(client)
+    made = await quote(client, lines=[{"product_id": sold["id"]}])
+    reach = dict.fromkeys(("read", "create", "update", "delete"), "all")
+    own = {**reach, "read": "own"}
+    change = {"products": [{"product_id": sold["id"], "list_price": "80"}]}
+    masks = {"product": {"hidden": ["cost"]}}
+    hidden = await member(client, await custom_role(client, levels={"*": reach}, masks=masks))
+    (told,) = (await simulated(hidden.api, **change))["quotes"]
+    assert told["after"]["net"] == "80.00"
+    assert [told["before"][name] for name in ("cost", "margin", "margin_percent")] == [None] * 3
+    few = await member(client, await custom_role(client, levels={"*": reach, "quotes": own}))
+    assert (await simulated(few.api, **change))["looked_at"] == 0
+    none = await member(client, await custom_role(client, levels={"quotes": reach}))
+    problem(await none.api.post("/v1/pricing/simulate", json=change), 403)
+    query = """
+        query($i: SimulationInput!) { simulatePrices(input: $i) { lookedAt next
+            quotes { id before { net } after { net margin } lines { priceAfter } }
+            totals { currency netAfter } } }
+    """
+    given = {"products": [{"productId": sold["id"], "listPrice": "80"}]}
+    found = (await client.data(query, i=given))["simulatePrices"]
+    assert found["quotes"] == [
+        {
+            "id": made["id"],
+            "before": {"net": "100.00"},
+            "after": {"net": "80.00", "margin": "40.00"},
+            "lines": [{"priceAfter": "80.00"}],
+        }
+    ]
+    assert found["totals"] == [{"currency": "EUR", "netAfter": "80.00"}]

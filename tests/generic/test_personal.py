@@ -1,0 +1,112 @@
+"""Every collection and every table has said what it has to do with people."""
+
+import pytest
+
+from crm_api.kit.crud.personal import About, Impersonal, Person
+from crm_api.kit.db.base import Base, Json
+from crm_api.kit.db.references import references_to
+from crm_api.platform.privacy.erasing import STAYS, Erasure
+from crm_api.registry import MODULES
+
+SERVICES = [service for module in MODULES for service in module.services]
+PEOPLE = [service for service in SERVICES if isinstance(service.personal, Person)]
+TRACED = {table for module in MODULES for trace in module.traces for table in trace.tables}
+GONE_WITH_THEIR_RECORD = {
+    "record_keys",
+    "search_documents",
+    "search_words",
+    "custom_values",
+    "events",
+}
+OF_NOBODY = {
+    "accounts": "Logins of members.",
+    "audit_anchors": "Digests.",
+    "audit_chains": "Digests.",
+    "authorization_codes": "What members have allowed apps.",
+    "automation_states": "How far rules are.",
+    "automation_versions": "Rules as they were published.",
+    "custom_records": "Of kinds of the organization's own.",
+    "erased_keys": "Keyed hashes.",
+    "event_seals": "Digests.",
+    "exchange_rates": "Rates.",
+    "files": "What attachments lead to; each goes within a minute of its last one.",
+    "hash_keys": "A sealed key.",
+    "login_attempts": "Logins of members.",
+    "module_switches": "What is switched off.",
+    "notification_digests": "Ids alone: of members, and of what they are told.",
+    "notification_dues": "Ids alone.",
+    "notification_preferences": "What members want.",
+    "notification_states": "How far the feed has been read.",
+    "organization_quotas": "Limits.",
+    "organization_states": "Definitions.",
+    "organizations": "The organizations themselves.",
+    "outside_logins": "Logins of members.",
+    "record_access": "Ids alone.",
+    "record_redirects": "Ids alone.",
+    "schedules": "What is done from time to time.",
+    "sessions": "Logins of members.",
+    "spent_flows": "Logins of members.",
+    "signing_keys": "Sealed keys.",
+    "webhook_deliveries": "Ids alone; what is sent is made of events.",
+    "webhook_states": "How systems of others fare.",
+    "webhook_tallies": "How often systems of others were reached.",
+}
+
+
+@pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.plural)
+def test_a_collection_says_what_it_has_to_do_with_people(service):
+    personal = service.personal
+    assert isinstance(personal, Person | About | Impersonal), service
+    if not isinstance(personal, Person):
+        assert personal.reason
+
+
+@pytest.mark.parametrize("service", PEOPLE, ids=lambda service: service.plural)
+def test_what_refers_to_people_is_about_them(service):
+    """A foreign key or a part that leads to people cannot be declared to be about nobody."""
+    by_table = {s.repository.model.__tablename__: s for s in SERVICES}
+    for reference in references_to(service.repository.model):
+        about = by_table[reference.table].personal
+        assert isinstance(about, About), reference.name
+        assert reference.column in about.columns, reference.name
+    for relation in service.repository.listing.relations:
+        if relation.part:
+            about = by_table[relation.target().model.__tablename__].personal
+            assert isinstance(about, About), relation.name
+            assert about.end == "removed", relation.name
+
+
+@pytest.mark.parametrize("service", PEOPLE, ids=lambda service: service.plural)
+def test_what_is_left_of_people_says_nothing_of_them(service):
+    """Each column that stays is declared; the others can be emptied."""
+    table = service.repository.model.__table__
+    personal = service.personal
+    assert personal.keeps <= set(table.columns.keys())
+    assert set(personal.points.values()) <= set(table.columns.keys())
+    for column in table.columns:
+        if column.key in {*STAYS, *personal.keeps} or column.nullable:
+            continue
+        assert isinstance(column.type, Json) or column.type.python_type is str, column
+
+
+def test_columns_about_people_are_there():
+    for service in SERVICES:
+        if isinstance(service.personal, About):
+            columns = service.repository.model.__table__.columns.keys()
+            named = {*service.personal.columns, service.personal.entity or "id"}
+            assert named <= set(columns), service
+
+
+def test_every_table_is_of_a_declared_collection_or_has_been_thought_of():
+    tables = {mapper.local_table.name for mapper in Base.registry.mappers}
+    collections = {service.repository.model.__tablename__ for service in SERVICES}
+    thought_of = collections | TRACED | GONE_WITH_THEIR_RECORD | OF_NOBODY.keys()
+    assert tables - thought_of == set()
+    assert OF_NOBODY.keys() <= tables
+    assert tables >= TRACED
+
+
+def test_requests_reach_all_that_is_registered():
+    assert list(Erasure.services) == SERVICES
+    assert len(Erasure.traces) == sum(len(module.traces) for module in MODULES)
+    assert all(service.bar is not None for service in PEOPLE)

@@ -1,0 +1,28 @@
+"""Waiting for what happens beside a test."""
+
+import asyncio
+import io
+from collections.abc import AsyncIterator
+
+PATIENCE_S = 100
+"""However busy the machine is; below the time at which pytest gives a test up."""
+
+
+async def patiently(every_s: float = 0.05) -> AsyncIterator[None]:
+    """Look until there is a `break`: `async for _ in patiently(): …`.
+
+    If it never comes, the failure shows what every task of the process waits for.
+    """
+    loop = asyncio.get_running_loop()
+    end = loop.time() + PATIENCE_S
+    while loop.time() < end:
+        yield
+        await asyncio.sleep(every_s)
+    raise AssertionError(f"It never came. What everything waits for:\n{_stacks()}")
+
+
+def _stacks() -> str:
+    text = io.StringIO()
+    for task in asyncio.all_tasks():
+        task.print_stack(limit=12, file=text)
+    return text.getvalue()
