@@ -105,7 +105,7 @@ async def test_killed_server_recovers(data_dir):
     with EmbeddedPostgres(data_dir, bin_dir=BIN_DIR) as postgres:
         await query(postgres.dsn(), "CREATE TABLE kept AS SELECT 42 AS answer")
         os.kill(postgres.pid, signal.SIGKILL)
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 60
         while postgres.is_alive():
             assert time.monotonic() < deadline
         assert postgres.start()

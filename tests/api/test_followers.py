@@ -50,7 +50,7 @@ async def socket_of(stack, server, org):
 async def heard(socket):
     """What a socket is told first: its type, or the code with which it is closed."""
     try:
-        return json.loads(await asyncio.wait_for(socket.recv(), 20))["type"]
+        return json.loads(await asyncio.wait_for(socket.recv(), 60))["type"]
     except ConnectionClosed as end:
         return end.rcvd.code
 

@@ -122,7 +122,7 @@ async def test_nobody_waits_for_a_number_while_a_quote_is_looked_at(client, data
     async with unit_of_work(tx_of(database, org)) as tx:
         await NumberSequenceService(tx).take_for("quote")
         await tx.flush()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             answer = await client.post(f"/v1/quotes/{bad['id']}/send")
         assert pointers(problem(answer, 409, "blocked_transition")) == ["/name"]
         sending = asyncio.create_task(client.post(f"/v1/quotes/{fine['id']}/send"))

@@ -236,15 +236,19 @@ MANY = """
 
 async def test_a_killed_worker_leaves_no_half_file(client, org, owner, settings, worker_process):
     await owner.execute(MANY, org.id, 60_000)
-    first = worker_process()
     started = await begun(client, "contacts", fields=["id", "last_name"])
-    async for _ in patiently(0.01):
-        done = (await client.read(f"jobs/{started['job_id']}"))["progress"]["done"]
-        written = files_of(settings, org)
-        if written and (done or written[0].stat().st_size):
-            break
-    first.kill()
-    first.wait()
+    async with owner.acquire() as holder, holder.transaction():
+        # However fast it writes, it cannot say that it is done.
+        of_export = "SELECT FROM exports WHERE id = $1 FOR NO KEY UPDATE"
+        await holder.execute(of_export, started["export"]["id"])
+        first = worker_process()
+        async for _ in patiently(0.01):
+            done = (await client.read(f"jobs/{started['job_id']}"))["progress"]["done"]
+            written = files_of(settings, org)
+            if written and (done or written[0].stat().st_size):
+                break
+        first.kill()
+        first.wait()
     assert (await client.read(f"exports/{started['export']['id']}"))["download_url"] is None
     worker_process()
     done = await ended(client, started["export"]["id"])

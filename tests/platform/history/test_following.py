@@ -30,7 +30,7 @@ class Reader:
         """The next event, whatever heartbeats come before it."""
         name = data = None
         while True:
-            line = await asyncio.wait_for(anext(self.lines), 20)
+            line = await asyncio.wait_for(anext(self.lines), 60)
             if line.startswith("id: "):
                 self.last = line[4:]
             elif line.startswith("event: "):

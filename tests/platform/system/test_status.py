@@ -225,7 +225,7 @@ async def test_nothing_is_measured_that_nobody_reads(monkeypatch):
     assert [o.value for o in gauge._observe(None)] == [2.0]
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 async def test_a_worker_shows_them_to_prometheus(worker_process, client, org, owner):
     # A hundred endpoints are shown, those first that fail most: none of other tests.
     await owner.execute("DELETE FROM webhook_tallies")

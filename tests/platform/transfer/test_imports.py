@@ -391,7 +391,7 @@ async def test_cancel_and_go_on(files, client, worker, csv_of, monkeypatch):
     assert (await client.read("contacts", count="exact", limit=1))["total"] == 3000
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 async def test_killed_workers_lose_nothing_and_double_nothing(
     files, client, worker_process, csv_of, owner, org
 ):
