@@ -1127,7 +1127,7 @@ FACTORIES: dict[str, Factory] = {
         "description",
         "tiers",
         {"priority": "high"},
-        needed=frozenset({"tiers"}),
+        needed=frozenset({"tiers", "sections"}),
     ),
     "quotes": Factory(
         _least_quote,

@@ -141,7 +141,7 @@ class ProposalLine(BaseModel):
     reason: ProposalReason
 
 
-class ProposalLeftOut(BaseModel):
+class ProposalOmission(BaseModel):
     """What a draft does not have, and why."""
 
     code: LeftOutCode
@@ -174,7 +174,7 @@ class ProposalDraft(BaseModel):
     content: dict[str, Any] = Field(description="What `POST /v1/quotes` takes.")
     calculation: QuoteCalculation
     lines: list[ProposalLine]
-    left_out: list[ProposalLeftOut]
+    left_out: list[ProposalOmission]
     quote_id: UUID | None = Field(description="The quote that was made of it, by `commit`.")
 
 
@@ -185,7 +185,7 @@ class ProposalWithheld(BaseModel):
     code: Literal["nothing_to_offer", "over_budget", "same_draft"]
     text: str
     amount: AmountOut | None = Field(description="What it would come to.")
-    left_out: list[ProposalLeftOut]
+    left_out: list[ProposalOmission]
 
 
 class ProposalLearning(BaseModel):

@@ -96,7 +96,8 @@ class _Composer:
         self._made = Composed()
         self._givers: dict[UUID, Key] = {}
         """By product, also one in a bundle, the line that it comes by."""
-        self._wishes = sorted(wishes, key=lambda wish: wish.strength)
+        # What can go again comes last, so that nothing that stays depends on it.
+        self._wishes = sorted(wishes, key=lambda wish: (wish.is_optional, wish.strength))
         self._wished: dict[UUID, Wish] = {}
         for wish in self._wishes:
             self._wished.setdefault(wish.key[0], wish)

@@ -53,7 +53,8 @@ class _Search:
             self._left.append(self._left[-1] + option.worth)
         self._left.reverse()
         self.best: frozenset[Key] = frozenset()
-        self.best_worth = self.best_cost = ZERO
+        self.best_worth: Decimal = ZERO
+        self.best_cost: Decimal = ZERO
 
     def go(self, place: int, keys: frozenset[Key], worth: Decimal, cost: Decimal) -> None:
         if worth > self.best_worth or (worth == self.best_worth and cost < self.best_cost):

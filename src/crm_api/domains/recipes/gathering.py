@@ -99,10 +99,10 @@ class Gathering:
             ends -= self._looked_at
             if not ends:
                 break
-            ends = await self._look(ends, is_first=step == 0)
+            ends = await self._look(ends, is_near=step < 2)
         await self._know()
 
-    async def _look(self, ends: set[UUID], *, is_first: bool) -> set[UUID]:
+    async def _look(self, ends: set[UUID], *, is_near: bool) -> set[UUID]:
         self._looked_at |= ends
         [row] = await self._tx.fetch(_AROUND, self._tx.organization_id, sorted(ends))
         self._rows |= {UUID(one["id"]): one for one in row["products"] or ()}
@@ -121,13 +121,13 @@ class Gathering:
             begins = relation.product_id in ends
             if relation.kind == "requires" and begins:
                 further.add(relation.related_id)
-            # What is near to what is near comes into question no more.
-            if is_first and relation.kind in _NEAR:
+            # What is sold instead may itself be sold with others; further it does not go.
+            if is_near and relation.kind in _NEAR:
                 if begins:
                     further.add(relation.related_id)
                 elif relation.kind == "substitute":
                     further.add(relation.product_id)
-        if is_first:
+        if is_near:
             successors = (self._rows[id]["successor_id"] for id in ends if id in self._rows)
             further |= {UUID(id) for id in successors if id is not None}
         return further

@@ -73,7 +73,7 @@ class ProposalMutation:
         """Make a quote of each of up to three drafts, all or those of the labels."""
         kind, id = _customer(company_id, contact_id)
         asked = shape_given(asking.ProposalRequest, input, "/input")
-        return cast("Any", await ProposalService(info.context.tx).commit(kind, id, asked))
+        return cast("Any", await ProposalService(info.context.tx).make(kind, id, asked))
 
 
 QUERIES = (_RECIPES.query(), ProposalQuery)

@@ -55,7 +55,7 @@ class ProposalService:
         """
         return (await self._prepared(kind, id, asked))[0]
 
-    async def commit(self, kind: Kind, id: UUID, asked: ProposalRequest) -> Told:
+    async def make(self, kind: Kind, id: UUID, asked: ProposalRequest) -> Told:
         """The same, with a quote made of each draft; raises `WrongState` where there is none."""
         self.tx.actor.require("quotes:write")
         told, drafts = await self._prepared(kind, id, asked)

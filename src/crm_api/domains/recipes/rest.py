@@ -33,7 +33,7 @@ ROUTERS = [crud_router(ProposalRecipeService), companies, contacts]
 async def _answer(tx: Any, kind: Kind, id: Any, body: ProposalRequest, *, commit: bool) -> Response:
     proposals = ProposalService(tx)
     if commit:
-        return answers.plain(await proposals.commit(kind, id, body), status=201)
+        return answers.plain(await proposals.make(kind, id, body), status=201)
     # Nothing was done that must not be done twice.
     tx.answer_matters = False
     return answers.plain(await proposals.prepare(kind, id, body))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from crm_api.domains.catalogue.repository import CATEGORIES, VARIANTS
@@ -76,21 +76,25 @@ class ProposalRecipeService(NamedService[ProposalRecipe]):
 
 
 def _plain(value: Any) -> Any:
+    """The same with quantities as they are shown."""
     if isinstance(value, Mapping):
-        return {key: _plain(inner) for key, inner in value.items()}
+        found = cast("Mapping[str, Any]", value)
+        return {key: _plain(inner) for key, inner in found.items()}
     if isinstance(value, list):
-        return [_plain(inner) for inner in value]
+        return [_plain(inner) for inner in cast("list[Any]", value)]
     return shown_quantity(value) if isinstance(value, Decimal) else value
 
 
 def _named(values: Mapping[str, Any]) -> Iterable[tuple[str, str, UUID]]:
     """What is named: where, by which field, and its id."""
-    for tier, one in enumerate(values.get("tiers") or ()):
+    tiers: list[dict[str, Any]] = values.get("tiers") or []
+    clauses: list[dict[str, Any]] = values.get("clauses") or []
+    for tier, one in enumerate(tiers):
         for place, item in enumerate(one["items"]):
             for name in ("product_id", "variant_id", "category_id"):
                 if item[name] is not None:
                     yield f"/tiers/{tier}/items/{place}/{name}", name, UUID(item[name])
-    for place, clause in enumerate(values.get("clauses") or ()):
+    for place, clause in enumerate(clauses):
         if clause["clause_id"] is not None:
             yield f"/clauses/{place}/clause_id", "clause_id", UUID(clause["clause_id"])
 

@@ -87,7 +87,8 @@ class Wishing:
     """The wishes of one draft, and what nothing can be found for."""
 
     def __init__(self, ground: Ground, label: Tier) -> None:
-        self._ground, self._goods, self._label = ground, ground.goods, label
+        self._ground, self._goods = ground, ground.goods
+        self._label: Tier = label
         self.wishes: list[Wish] = []
         self.left_out: list[Told] = []
 
