@@ -14,7 +14,7 @@ PAIRS = st.tuples(st.integers(0, 8), st.integers(0, 8)).filter(lambda pair: pair
 KINDS = st.sampled_from(["requires", "requires", "excludes", "substitute"])
 RELATIONS = st.lists(st.tuples(PAIRS, KINDS), max_size=14)
 BUNDLES = st.dictionaries(st.integers(0, 2), st.frozensets(st.integers(3, 8), max_size=2))
-WISHES = st.lists(st.tuples(st.integers(0, 8), st.integers(0, 5), st.booleans()), max_size=9)
+WISHES = st.lists(st.tuples(st.integers(0, 8), st.integers(0, 3), st.booleans()), max_size=9)
 
 
 def goods(relations, unsold=(), bundles=None):

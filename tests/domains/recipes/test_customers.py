@@ -153,3 +153,65 @@ async def test_switched_off(client):
     assert found["errors"][0]["extensions"]["code"] == "module_disabled"
     # Quotes go on without.
     await client.made("quotes", {"currency": "EUR", "lines": []})
+
+
+async def test_a_company_that_is_not_seen_gives_no_prices(client):
+    desk, customer = await sold(client, "Desk"), await company(client)
+    contract = {"company_id": customer["id"], "product_id": desk["id"], "unit_price": "70"}
+    await client.made("contract-prices", {**contract, "currency": "EUR"})
+    person = await client.made("contacts", {"last_name": "Person", "company_id": customer["id"]})
+    levels = {"*": REACH, "companies": dict.fromkeys(REACH, "none")}
+    seller = await member(client, await custom_role(client, levels=levels))
+    asked = {"products": [{"product_id": desk["id"]}]}
+    found = draft(await proposed(seller.api, person, "contacts", **asked))
+    assert found["calculation"]["net"] == "100.00"
+    assert "company_id" not in found["content"]
+
+
+async def test_a_unit_that_is_gone_leaves_its_line_out(client):
+    """The past quote was by dozens; by now the product is sold by something else."""
+    piece, box = [
+        await client.made("units", {"key": key, "name": key, "dimension": kind, "ratio": "1"})
+        for key, kind in (("piece1", "count"), ("litre1", "volume"))
+    ]
+    desk, lamp = [await sold(client, n, unit_id=piece["id"]) for n in ("Desk", "Lamp")]
+    lines = [{"product_id": desk["id"], "unit_id": piece["id"]}, {"product_id": lamp["id"]}]
+    quote = await client.made("quotes", {"currency": "EUR", "lines": lines})
+    await client.changed(f"products/{desk['id']}", {"unit_id": box["id"]})
+    found = draft(await proposed(client, await company(client), past_quote_id=quote["id"]))
+    assert [one["name"] for one in found["lines"]] == ["Lamp"]
+    assert missing(found) == [("not_possible", "Desk")]
+
+
+async def test_bundles_bring_what_is_in_them(client):
+    """The set has a frame, which the desk requires; the other frame does not go with it."""
+    desk, frame, other = [await sold(client, name) for name in ("Desk", "Frame", "Other")]
+    bundle = await sold(client, "Set", "500", type="bundle", status="draft")
+    part = {"product_id": bundle["id"], "component_id": frame["id"]}
+    await client.made("bundle-components", part)
+    await client.changed(f"products/{bundle['id']}", {"status": "active"})
+    await relation(client, desk, "requires", frame)
+    await relation(client, frame, "excludes", other)
+    asked = [{"product_id": one["id"]} for one in (bundle, desk, other)]
+    found = draft(await proposed(client, await company(client), products=asked))
+    assert [one["name"] for one in found["lines"]] == ["Set", "Desk"]
+    assert missing(found) == [("excluded", "Other")]
+
+
+async def test_variants_are_offered_as_they_are_asked_for(client):
+    options = [{"key": "size", "label": "Size", "values": ["L", "M"]}]
+    desk = await sold(client, "Desk", options=options)
+    large = await client.made(
+        "product-variants",
+        {
+            "product_id": desk["id"],
+            "sku": f"{desk['sku']}-L",
+            "options": {"size": "L"},
+            "status": "active",
+            "list_price_delta": "20",
+        },
+    )
+    asked = {"products": [{"variant_id": large["id"], "quantity": "2"}]}
+    found = draft(await proposed(client, await company(client), **asked))
+    assert found["content"]["lines"][0]["variant_id"] == large["id"]
+    assert found["calculation"]["net"] == "240.00"

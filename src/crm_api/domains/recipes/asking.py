@@ -22,7 +22,8 @@ from crm_api.kit.schema import (
     Quantity,
     QuantityOut,
     Schema,
-    Tags,
+    Tag,
+    Unique,
 )
 
 ReasonKind = Literal[
@@ -42,6 +43,7 @@ LeftOutCode = Literal[
     "not_available",
     "no_price",
     "no_rate",
+    "not_possible",
     "excluded",
     "required_missing",
     "over_budget",
@@ -71,7 +73,9 @@ class AskedProduct(Schema):
 class ProposalRequest(Schema):
     """What a customer needs, and what the prices depend on."""
 
-    needs: Tags = Field(default_factory=list, description="Answered by recipes and products.")
+    needs: Annotated[list[Tag], Field(max_length=20), Unique] = Field(
+        default_factory=list, description="Answered by recipes and by products."
+    )
     products: Annotated[list[AskedProduct], Field(max_length=50)] = Field(
         default_factory=list[AskedProduct], description="What every draft is to have."
     )

@@ -116,8 +116,7 @@ class _Composer:
             if known.strength == wish.strength < SUGGESTION and known.reason is not wish.reason:
                 self._leave_out(wish.key, ("repeated", "It is offered already."))
             return
-        # What a suggested product would add is in a bundle already.
-        if offered.strength == SUGGESTION and offered.key[0] in self._givers:
+        if offered.strength == SUGGESTION and not self._is_wanted(offered):
             return
         try:
             lines, takes = self._with_required(offered)
@@ -130,6 +129,11 @@ class _Composer:
             for inner in self._goods.contents(line.key[0]):
                 self._givers.setdefault(inner, line.key)
         self._made.takes |= takes
+
+    def _is_wanted(self, suggestion: Wish) -> bool:
+        """Whether what it goes with is there, and it is not, in a bundle for instance."""
+        by = suggestion.reason["product_id"]
+        return suggestion.key[0] not in self._givers and by in self._givers
 
     def _offered(self, wish: Wish) -> Wish | None:
         """The wish, or what takes its place."""

@@ -1,5 +1,6 @@
 """Makes one draft: composes it, has it calculated as any quote, and fits it into the budget."""
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -17,10 +18,12 @@ from crm_api.domains.recipes.ranking import Merits, answered
 from crm_api.domains.recipes.wishing import Ground, Wishing
 from crm_api.domains.recipes.writing import Letter, recipes_in
 from crm_api.kit.db.tx import Tx
+from crm_api.kit.errors import Invalid
 from crm_api.kit.money import shown_amount, shown_quantity
 from crm_api.kit.pricing.rounding import ZERO
 
 _NUMBERS = ("confidence", "lift")
+_LINE = re.compile(r"/lines/(\d+)(?:/|$)")
 
 
 @dataclass
@@ -83,8 +86,12 @@ class Drafting:
             if not made.lines:
                 text = "There is nothing that could be offered."
                 return Withheld(label, "nothing_to_offer", text, left_out=made.left_out)
-            content, shown = await self._calculated(made, label)
             # Each time there is one thing less that could be offered.
+            try:
+                content, shown = await self._calculated(made, label)
+            except Invalid as mistake:
+                self._note_wrong(made, mistake)
+                continue
             if not self._note_unpriced(made, shown):
                 break
         wished = sum(1 for wish in wishing.wishes if wish.strength in {ASKED, PAST})
@@ -106,6 +113,19 @@ class Drafting:
                 self._goods.failed[key] = code_of(why["code"]), why["message"]
                 found = True
         return found
+
+    def _note_wrong(self, made: Composed, mistake: Invalid) -> None:
+        """Leave out the lines that cannot be, by a unit that is gone for instance.
+
+        Raises the mistake where it is about something else.
+        """
+        keys = list(made.lines)
+        places = [_LINE.match(fault.pointer or "") for fault in mistake.faults]
+        if not places or None in places:
+            raise mistake
+        for place, fault in zip(places, mistake.faults, strict=True):
+            if place is not None:
+                self._goods.failed[keys[int(place[1])]] = "not_possible", fault.message
 
     def _amount(self, shown: Told) -> Decimal:
         return Decimal(shown[self._asked.budget_of])

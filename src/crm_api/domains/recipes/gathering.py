@@ -17,23 +17,29 @@ from crm_api.kit.errors import Invalid
 from crm_api.kit.pricing.rounding import ONE
 from crm_api.kit.query.visibility import among, sight_of
 
-_MOST_FOUND = 200
-"""So many products are looked at for all needs and categories together."""
+_MOST_FOUND = 50
+"""So many products are looked at for each need, and for each category."""
 _MOST_PRICED = 500
 _DEEPEST = 20
 """So many steps are gone from a product to what that requires."""
 # What is in the bin is gone, and what is in no category is in none above it.
 _SEEDS = """
     WITH RECURSIVE below AS (
-        SELECT id FROM product_categories WHERE organization_id = $1 AND id = ANY($4)
+        SELECT id AS root, id FROM product_categories WHERE organization_id = $1 AND id = ANY($4)
             AND deleted_at IS NULL
-        UNION SELECT c.id FROM product_categories c JOIN below ON c.parent_id = below.id
-        WHERE c.organization_id = $1 AND c.deleted_at IS NULL)
+        UNION SELECT below.root, c.id FROM product_categories c JOIN below ON c.parent_id = below.id
+        WHERE c.organization_id = $1 AND c.deleted_at IS NULL),
+    found AS (
+        SELECT f.id FROM unnest($3::text[]) AS need CROSS JOIN LATERAL (
+            SELECT id FROM products WHERE organization_id = $1 AND deleted_at IS NULL
+            AND status = 'active' AND needs ? need ORDER BY id LIMIT $5) f
+        UNION SELECT f.id FROM unnest($4::uuid[]) AS wanted (root) CROSS JOIN LATERAL (
+            SELECT p.id FROM products p WHERE p.organization_id = $1 AND p.deleted_at IS NULL
+            AND p.status = 'active'
+            AND p.category_id IN (SELECT b.id FROM below b WHERE b.root = wanted.root)
+            ORDER BY p.id LIMIT $5) f)
     SELECT
-        (SELECT json_agg(id) FROM (SELECT id FROM products p
-            WHERE organization_id = $1 AND deleted_at IS NULL AND status = 'active'
-            AND (needs ?| $3 OR category_id IN (SELECT id FROM below))
-            ORDER BY id LIMIT $5) f) AS found,
+        (SELECT json_agg(id) FROM found) AS found,
         (SELECT json_agg(v) FROM (SELECT id, product_id, status FROM product_variants
             WHERE organization_id = $1 AND id = ANY($2) AND deleted_at IS NULL) v) AS variants
 """
@@ -166,18 +172,20 @@ class Gathering:
             *((v.product_id, v.id) for v in goods.variants.values()),
             *((id, None) for id in goods.products),
         ]
-        sold = [key for key in dict.fromkeys(keys) if goods.problem(key) is None][:_MOST_PRICED]
-        if not sold:
-            return
-        found = await PriceService(self._tx).find(self._question(sold, quantities))
+        sold = [key for key in dict.fromkeys(keys) if goods.problem(key) is None]
+        for start in range(0, len(sold), _MOST_PRICED):
+            await self._price(sold[start : start + _MOST_PRICED], quantities)
+
+    async def _price(self, keys: Sequence[Key], quantities: dict[Key, Decimal]) -> None:
+        found = await PriceService(self._tx).find(self._question(keys, quantities))
         if not found.knows_list:
             message = "The list is not there, or not for this customer, day and currency."
             raise Invalid.at("/price_list_id", "list_not_asked", message)
-        for key, one in zip(sold, found.lines, strict=True):
+        for key, one in zip(keys, found.lines, strict=True):
             if isinstance(one, Priced):
-                goods.prices[key] = one.line.unit_price
+                self.goods.prices[key] = one.line.unit_price
             else:
-                goods.failed[key] = code_of(one.faults[0].code), one.detail
+                self.goods.failed[key] = code_of(one.faults[0].code), one.detail
 
     def _question(self, keys: Sequence[Key], quantities: dict[Key, Decimal]) -> PriceQuestion:
         asked = self._asked

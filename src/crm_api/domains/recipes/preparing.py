@@ -79,7 +79,7 @@ class ProposalService:
         self._need_sight(asked)
         customer = await self._customer(kind, id)
         past = await self._past(kind, id, asked)
-        recipes = fitting(await self._fitting(customer), asked.needs)
+        recipes = fitting(await self._fitting(customer, asked), asked.needs)
         ground, baskets = await self._ground(asked, customer, past, recipes)
         letter = Letter(asked, customer, recipes, await self._clauses(recipes), today_of(self.tx))
         drafting = Drafting(self.tx, ground, letter)
@@ -130,13 +130,14 @@ class ProposalService:
             found += last if not found or last[:1] != found[:1] else []
         return found
 
-    async def _fitting(self, customer: Customer) -> list[ProposalRecipe]:
-        """The active recipes for a customer."""
-        ids = customer.ids
+    async def _fitting(self, customer: Customer, asked: ProposalRequest) -> list[ProposalRecipe]:
+        """The active recipes for a customer that answer something, or everything."""
+        ids, needs = customer.ids, set(asked.needs)
         return [
             recipe
             for recipe in await Recipes(self.tx).active()
             if recipe.target in ids
+            and (not recipe.needs or not needs.isdisjoint(recipe.needs))
             and await passes(
                 self.tx,
                 TARGETS[recipe.target],
