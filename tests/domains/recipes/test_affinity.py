@@ -102,3 +102,20 @@ async def test_catalogue_suggests_and_upgrades(client):
     assert reasons(best) == {"Big desk": "up_sell", "Tray": "cross_sell"}
     assert best["lines"][0]["reason"]["text"] == "Room for two"
     assert best["lines"][0]["reason"]["product_id"] == desk["id"]
+
+
+async def test_an_upgrade_costs_nothing_that_was_asked_for(client):
+    """The big desk does not go with the lamp, and the bigger one takes what is not sold."""
+    desk, lamp, big, huge = [
+        await sold(client, name) for name in ("Desk", "Lamp", "Big desk", "Huge desk")
+    ]
+    crane = await sold(client, "Crane", status="draft")
+    await relation(client, desk, "up_sell", big)
+    await relation(client, desk, "up_sell", huge)
+    await relation(client, big, "excludes", lamp)
+    await relation(client, huge, "requires", crane)
+    asked = [{"product_id": one["id"]} for one in (desk, lamp)]
+    found = await proposed(client, await company(client), products=asked)
+    assert names(found) == {"good": ["Desk", "Lamp"]}
+    found = await proposed(client, await company(client), products=asked[:1])
+    assert names(found)["best"] == ["Big desk"]

@@ -105,6 +105,24 @@ class Goods:
                     ends.append(inner)
         return frozenset(found)
 
+    def taking(self, id: UUID) -> frozenset[UUID] | None:
+        """Everything that comes with a product, itself too; None where some of it cannot be had."""
+        found, ends = set[UUID](), [id]
+        while ends:
+            at = ends.pop()
+            if self.problem((at, None)) is not None:
+                return None
+            inner = self.contents(at) - found
+            found |= inner
+            ends += [n for one in inner for n in self.requires.get(one, ()) if n not in found]
+        return frozenset(found)
+
+    def goes_with(self, id: UUID, present: Iterable[UUID]) -> bool:
+        """Whether a product can be offered beside others, with all that it requires."""
+        taken = self.taking(id)
+        there = frozenset(present) | (taken or frozenset())
+        return taken is not None and all(self.clashing(one, there) is None for one in taken)
+
     def clashing(self, id: UUID, present: Iterable[UUID]) -> UUID | None:
         """One of these products that a product does not go with, or None."""
         there = frozenset(present)

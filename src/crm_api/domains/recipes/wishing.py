@@ -198,7 +198,7 @@ class Wishing:
             if key[0] in there:
                 return there[key[0]]
         present = [inner for key in wished for inner in self._goods.contents(key[0])]
-        fit = [key for key in found if self._goods.clashing(key[0], present) is None] or found
+        fit = [key for key in found if self._goods.goes_with(key[0], present)] or found
         places = {"good": 0, "better": (len(fit) - 1) // 2, "best": len(fit) - 1}
         return fit[places[self._label]] if fit else None
 
@@ -206,9 +206,10 @@ class Wishing:
         """What the catalogue would rather sell instead; what a recipe says stays."""
         if wish.strength in {RECIPE, OPTION} or wish.key[1] is not None:
             return wish
-        wished = {one.key[0] for one in self.wishes}
+        others = [one.key[0] for one in self.wishes if one is not wish]
+        there = {inner for id in others for inner in self._goods.contents(id)}
         for one in self._goods.related(wish.key[0], "up_sell"):
-            if one.related_id not in wished and self._goods.problem((one.related_id, None)) is None:
+            if one.related_id not in there and self._goods.goes_with(one.related_id, there):
                 text = one.reason or f"More than {self._goods.name_of(one.product_id)} can do."
                 told = {**wish.reason, **reason("up_sell", text, product_id=one.product_id)}
                 return replace(wish, key=(one.related_id, None), reason=told, unit_id=None)
@@ -243,11 +244,7 @@ class Wishing:
         return fit[: SUGGESTED[self._label]]
 
     def _fits(self, id: UUID, there: set[UUID]) -> bool:
-        return (
-            id not in there
-            and self._goods.problem((id, None)) is None
-            and self._goods.clashing(id, there) is None
-        )
+        return id not in there and self._goods.goes_with(id, there)
 
 
 def _suggestion(id: UUID, told: Told, worth: Decimal) -> Wish:
