@@ -215,3 +215,20 @@ async def test_variants_are_offered_as_they_are_asked_for(client):
     found = draft(await proposed(client, await company(client), **asked))
     assert found["content"]["lines"][0]["variant_id"] == large["id"]
     assert found["calculation"]["net"] == "240.00"
+
+
+async def test_what_is_priced_from_a_quantity_on_is_offered_from_it_on(client):
+    """From 10 on it is 80; of 5 nothing says what they cost."""
+    desk = await sold(client, "Desk", None)
+    made = await client.made("price-lists", {"name": "List", "currency": "EUR"})
+    rule = {"price_list_id": made["id"], "product_id": desk["id"], "unit_price": "80"}
+    await client.made("price-rules", {**rule, "min_quantity": "10"})
+    answer = await client.post(f"/v1/price-lists/{made['id']}/activate", json={})
+    assert answer.status_code == 200, answer.text
+    item = {"product_id": desk["id"], "per": "seats"}
+    tiers = {"good": [item], "best": [{**item, "quantity": "2"}]}
+    await recipe(client, tiers)
+    found = await proposed(client, await company(client), parameters={"seats": "5"})
+    assert [one["label"] for one in found["drafts"]] == ["best"]
+    assert draft(found, "best")["calculation"]["net"] == "800.00"
+    assert [one["left_out"][0]["code"] for one in found["withheld"]] == ["no_price", "no_price"]

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -12,7 +12,7 @@ from crm_api.domains.quotes.schemas import QuoteContent
 from crm_api.domains.recipes.composing import ASKED, PAST, Composed, Told, composed, left_out
 from crm_api.domains.recipes.fitting import Option, chosen
 from crm_api.domains.recipes.gathering import code_of
-from crm_api.domains.recipes.goods import Key
+from crm_api.domains.recipes.goods import Goods, Key
 from crm_api.domains.recipes.models import Tier
 from crm_api.domains.recipes.ranking import Merits, answered
 from crm_api.domains.recipes.wishing import Ground, Wishing
@@ -79,9 +79,12 @@ class Drafting:
 
     async def draft(self, label: Tier) -> Draft | Withheld:
         """What is offered on a level; never above the budget, unless that is allowed."""
+        # What has no price by this quantity may have one by another.
+        goods = replace(self._goods, failed=dict(self._goods.failed))
+        ground = replace(self._ground, goods=goods)
         while True:
-            wishing = Wishing(self._ground, label).all()
-            made = composed(wishing.wishes, self._goods)
+            wishing = Wishing(ground, label).all()
+            made = composed(wishing.wishes, goods)
             made.left_out = [*wishing.left_out, *made.left_out]
             if not made.lines:
                 text = "There is nothing that could be offered."
@@ -90,9 +93,9 @@ class Drafting:
             try:
                 content, shown = await self._calculated(made, label)
             except Invalid as mistake:
-                self._note_wrong(made, mistake)
+                _note_wrong(goods, made, mistake)
                 continue
-            if not self._note_unpriced(made, shown):
+            if not _note_unpriced(goods, made, shown):
                 break
         wished = sum(1 for wish in wishing.wishes if wish.strength in {ASKED, PAST})
         wished += sum(1 for one in wishing.left_out if one["code"] == "no_product")
@@ -102,30 +105,6 @@ class Drafting:
     async def _calculated(self, made: Composed, label: Tier) -> tuple[QuoteContent, Told]:
         content = self._letter.content(made, label)
         return content, await QuotePricing(self._tx).preview(content)
-
-    def _note_unpriced(self, made: Composed, shown: Told) -> bool:
-        """Whether something turned out to have no price, by its quantity for instance."""
-        told = {one["pointer"]: one for one in shown["warnings"] if one["blocks"]}
-        found = False
-        for place, (key, line) in enumerate(zip(made.lines, shown["lines"], strict=True)):
-            if line["price"] is None:
-                why = told.get(f"/lines/{place}", {"code": "no_price", "message": "No price."})
-                self._goods.failed[key] = code_of(why["code"]), why["message"]
-                found = True
-        return found
-
-    def _note_wrong(self, made: Composed, mistake: Invalid) -> None:
-        """Leave out the lines that cannot be, by a unit that is gone for instance.
-
-        Raises the mistake where it is about something else.
-        """
-        keys = list(made.lines)
-        places = [_LINE.match(fault.pointer or "") for fault in mistake.faults]
-        if not places or None in places:
-            raise mistake
-        for place, fault in zip(places, mistake.faults, strict=True):
-            if place is not None:
-                self._goods.failed[keys[int(place[1])]] = "not_possible", fault.message
 
     def _amount(self, shown: Told) -> Decimal:
         return Decimal(shown[self._asked.budget_of])
@@ -208,6 +187,32 @@ class Drafting:
             "left_out": draft.made.left_out,
             "quote_id": None,
         }
+
+
+def _note_unpriced(goods: Goods, made: Composed, shown: Told) -> bool:
+    """Whether something turned out to have no price, by its quantity for instance."""
+    told = {one["pointer"]: one for one in shown["warnings"] if one["blocks"]}
+    found = False
+    for place, (key, line) in enumerate(zip(made.lines, shown["lines"], strict=True)):
+        if line["price"] is None:
+            why = told.get(f"/lines/{place}", {"code": "no_price", "message": "No price."})
+            goods.failed[key] = code_of(why["code"]), why["message"]
+            found = True
+    return found
+
+
+def _note_wrong(goods: Goods, made: Composed, mistake: Invalid) -> None:
+    """Leave out the lines that cannot be, by a unit that is gone for instance.
+
+    Raises the mistake where it is about something else.
+    """
+    keys = list(made.lines)
+    places = [_LINE.match(fault.pointer or "") for fault in mistake.faults]
+    if not places or None in places:
+        raise mistake
+    for place, fault in zip(places, mistake.faults, strict=True):
+        if place is not None:
+            goods.failed[keys[int(place[1])]] = "not_possible", fault.message
 
 
 def _without_least(options: Mapping[Key, Option], kept: Collection[Key]) -> frozenset[Key]:

@@ -1,6 +1,7 @@
 """Prepares proposals for a customer, and makes quotes of them where that is asked for."""
 
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from typing import Any, Literal
 from uuid import UUID
 
@@ -22,12 +23,12 @@ from crm_api.domains.recipes.past import PastQuotes, is_enough
 from crm_api.domains.recipes.ranking import ranked
 from crm_api.domains.recipes.repository import AREA, Recipes
 from crm_api.domains.recipes.service import TARGETS
-from crm_api.domains.recipes.wishing import Ground, PastLine, fitting
+from crm_api.domains.recipes.wishing import Ground, PastLine, fitting, quantity_of
 from crm_api.domains.recipes.writing import Customer, Letter
 from crm_api.kit.actor import hidden_field
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Fault, Invalid, WrongState
-from crm_api.kit.pricing.rounding import ZERO
+from crm_api.kit.pricing.rounding import ONE, ZERO
 from crm_api.kit.query.conditions import passes
 from crm_api.kit.query.kinds import kinds_of
 from crm_api.kit.query.selection import Selection
@@ -178,10 +179,7 @@ class ProposalService:
         if ASK.answer is not None:
             busy = await ASK.answer(self.tx, sorted(goods.products))
             goods.failed |= {(id, None): ("not_available", why) for id, why in busy.items()}
-        await gathering.price(
-            {(one.product_id, one.variant_id): one.quantity for one in past if one.product_id}
-            | {_key(gathering, one): one.quantity for one in asked.products}
-        )
+        await gathering.price(_quantities(gathering, asked, past, items))
         return Ground(asked, past, recipes, goods, rules), baskets
 
     async def _clauses(self, recipes: Iterable[ProposalRecipe]) -> frozenset[UUID]:
@@ -214,6 +212,34 @@ def _key(gathering: Gathering, one: AskedProduct) -> Key:
     """What is meant; of a variant that is not there the product is a nil id."""
     form = None if one.variant_id is None else gathering.goods.variants.get(one.variant_id)
     return (one.product_id or _NIL) if form is None else form.product_id, one.variant_id
+
+
+def _quantities(
+    gathering: Gathering,
+    asked: ProposalRequest,
+    past: Sequence[PastLine],
+    items: Iterable[Told],
+) -> dict[Key, Decimal]:
+    """The most that is wished for of each product or variant: its price may depend on that."""
+    wished: list[tuple[Key, Decimal]] = [
+        *((_key(gathering, one), one.quantity) for one in asked.products),
+        *(
+            ((line.product_id, line.variant_id), line.quantity)
+            for line in past
+            if line.product_id is not None
+        ),
+    ]
+    for item in items:
+        variant = None if item["variant_id"] is None else UUID(item["variant_id"])
+        form = None if variant is None else gathering.goods.variants.get(variant)
+        if form is not None:
+            wished.append(((form.product_id, variant), quantity_of(item, asked) or ONE))
+        elif item["product_id"] is not None:
+            wished.append(((UUID(item["product_id"]), None), quantity_of(item, asked) or ONE))
+    found: dict[Key, Decimal] = {}
+    for key, quantity in wished:
+        found[key] = max(found.get(key, quantity), quantity)
+    return found
 
 
 def _need_known(asked: ProposalRequest, gathering: Gathering) -> None:

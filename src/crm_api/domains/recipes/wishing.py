@@ -83,6 +83,20 @@ def tier_of(recipe: ProposalRecipe, label: Tier) -> Mapping[str, Any] | None:
     return next((known[name] for name in below if name in known), None)
 
 
+@exactly
+def quantity_of(item: Mapping[str, Any], asked: ProposalRequest) -> Decimal | None:
+    """How much of an item is wanted; None where the request lacks its parameter."""
+    quantity, per = Decimal(item["quantity"]), item["per"]
+    if per is None:
+        return quantity
+    times = asked.parameters.get(per)
+    if times is None:
+        return None
+    if quantity * times >= _MOST:
+        raise Invalid.at(f"/parameters/{per}", "too_large", "So many cannot be offered.")
+    return (quantity * times).quantize(_STEP)
+
+
 class Wishing:
     """The wishes of one draft, and what nothing can be found for."""
 
@@ -131,7 +145,7 @@ class Wishing:
             )
 
     def _add_item(self, recipe: ProposalRecipe, item: Mapping[str, Any]) -> None:
-        key, quantity = self._key_of(item), self._quantity_of(item)
+        key, quantity = self._key_of(item), quantity_of(item, self._ground.asked)
         text = item["reason"] or f"By the recipe {recipe.name}."
         told = reason("recipe", text, recipe_id=recipe.id, need=item["need"])
         if key is None:
@@ -162,18 +176,6 @@ class Wishing:
             return UUID(item["product_id"]), None
         category = item["category_id"]
         return self._pick(item["need"], None if category is None else UUID(category))
-
-    @exactly
-    def _quantity_of(self, item: Mapping[str, Any]) -> Decimal | None:
-        quantity, per = Decimal(item["quantity"]), item["per"]
-        if per is None:
-            return quantity
-        times = self._ground.asked.parameters.get(per)
-        if times is None:
-            return None
-        if quantity * times >= _MOST:
-            raise Invalid.at(f"/parameters/{per}", "too_large", "So many cannot be offered.")
-        return (quantity * times).quantize(_STEP)
 
     def _add_needs(self) -> None:
         """A product for each need that no recipe answers, and nothing that is wished for."""
