@@ -6,6 +6,7 @@ from crm_api.domains.contacts.module import MODULE as CONTACTS
 from crm_api.domains.prices.module import MODULE as PRICES
 from crm_api.domains.promotions.module import MODULE as PROMOTIONS
 from crm_api.domains.quotes.module import MODULE as QUOTES
+from crm_api.domains.recipes.module import MODULE as RECIPES
 from crm_api.domains.taxes.module import MODULE as TAXES
 from crm_api.kit.crud.collections import serve
 from crm_api.kit.module import Module, governed
@@ -68,6 +69,7 @@ DOMAINS: tuple[Module, ...] = (
     PROMOTIONS,
     PRICES,
     QUOTES,
+    RECIPES,
 )
 ACCESS = access_module(
     (service for module in DOMAINS for service in module.services), CustomRecordService

@@ -1091,7 +1091,44 @@ async def _varied_clauses(api: Api) -> list[Body]:
     ]
 
 
+async def _least_recipe(api: Api) -> Body:
+    del api
+    return {"name": "Office", "tiers": [{"tier": "good", "items": [{"need": "office"}]}]}
+
+
+async def _varied_recipes(api: Api) -> list[Body]:
+    least = await _least_recipe(api)
+    item = {"need": "seats", "per": "seats", "section": "more", "is_optional": True}
+    whole: Body = {
+        "status": "active",
+        "needs": ["office", "seats"],
+        "condition": {"industry": {"eq": "bank"}},
+        "sections": [{"key": "more", "title": "More"}],
+        "tiers": [{"tier": "better", "name": "Comfort", "items": [item]}],
+        "valid_days": 30,
+        "description": "An example.",
+        "clauses": [{"text": "Paid within 14 days."}],
+    }
+    return [
+        {**least, **whole},
+        {**least, "name": "office", "target": "contact", "priority": 7},
+        {**least, "name": "Предложение", "language": "ru", "introduction": "Пример."},
+        {**least, "name": "Ämter", "priority": 7, "closing": "An example."},
+        {**least, **whole, "name": "Zebra", "status": "archived", "condition": {}},
+        {**least, "name": "Zebra", "valid_days": 30},
+    ]
+
+
 FACTORIES: dict[str, Factory] = {
+    "proposal_recipes": Factory(
+        _least_recipe,
+        _varied_recipes,
+        {"description": "Changed"},
+        "description",
+        "tiers",
+        {"priority": "high"},
+        needed=frozenset({"tiers", "sections"}),
+    ),
     "quotes": Factory(
         _least_quote,
         _varied_quotes,

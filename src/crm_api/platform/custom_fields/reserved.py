@@ -80,6 +80,8 @@ RESERVED = frozenset(
         "product_variant",
         "project",
         "promotion",
+        "proposal",
+        "proposal_recipe",
         "prospect",
         "prospect_list",
         "question",

@@ -1,0 +1,32 @@
+"""How recipes are listed and found."""
+
+from crm_api.domains.recipes.models import ProposalRecipe
+from crm_api.domains.recipes.schemas import ProposalRecipeOut
+from crm_api.kit.crud.repository import Repository
+from crm_api.kit.query.listing import Listing, Searched
+
+AREA = "proposal_recipes"
+MOST_RECIPES = 100
+"""So many active recipes are looked at for a proposal, by their priority."""
+RECIPES: Listing = Listing(
+    model=ProposalRecipe,
+    out=ProposalRecipeOut,
+    area=AREA,
+    sorts={"name": ProposalRecipe.sort_name},
+    search=Searched(names=("name",), others=("needs", "description", "external_ids")),
+)
+
+
+class Recipes(Repository[ProposalRecipe]):
+    """The recipes of an organization."""
+
+    model = ProposalRecipe
+    listing = RECIPES
+
+    async def active(self) -> list[ProposalRecipe]:
+        """Those that proposals are made by, the first first, whoever asks."""
+        query = self.select_all().where(
+            ProposalRecipe.status == "active", ProposalRecipe.deleted_at.is_(None)
+        )
+        query = query.order_by(ProposalRecipe.priority, ProposalRecipe.id).limit(MOST_RECIPES)
+        return list((await self.tx.run(query)).scalars())

@@ -1,0 +1,280 @@
+"""What each of the three drafts is to have: by the request, past quotes, recipes and suggestions.
+
+Pure. `good` is what was asked for and no more; `better` adds the two best suggestions as options,
+`best` four, and takes what the catalogue would rather sell.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from crm_api.domains.recipes.affinity import Rule
+from crm_api.domains.recipes.asking import ProposalRequest
+from crm_api.domains.recipes.composing import (
+    ASKED,
+    NEED,
+    OPTION,
+    PAST,
+    RECIPE,
+    SUGGESTION,
+    Told,
+    Wish,
+    left_out,
+    reason,
+)
+from crm_api.domains.recipes.goods import Goods, Key
+from crm_api.domains.recipes.models import TIERS, ProposalRecipe, Tier
+from crm_api.kit.errors import Invalid
+from crm_api.kit.pricing.rounding import ONE, ZERO, exactly
+
+SUGGESTED: Mapping[Tier, int] = {"good": 0, "better": 2, "best": 4}
+"""How many suggestions a draft has at most."""
+_RELATED = Decimal("0.5")
+"""What a relation of the catalogue is worth; a rule of affinity, what it is sure of."""
+_MOST = Decimal(10) ** 12
+_STEP = Decimal("0.000001")
+
+
+@dataclass(frozen=True)
+class PastLine:
+    """What was offered once."""
+
+    quote_id: UUID
+    product_id: UUID | None
+    variant_id: UUID | None
+    name: str
+    quantity: Decimal
+    unit_id: UUID | None
+    interval: str | None
+    term: int | None
+
+
+@dataclass(frozen=True)
+class Ground:
+    """Everything that wishes are made of."""
+
+    asked: ProposalRequest
+    past: Sequence[PastLine]
+    recipes: Sequence[ProposalRecipe]
+    goods: Goods
+    rules: Sequence[Rule]
+
+
+def fitting(recipes: Iterable[ProposalRecipe], needs: Iterable[str]) -> list[ProposalRecipe]:
+    """Of the recipes for a customer those that are taken, in their order.
+
+    One that names needs is taken where it answers one that none before it answers.
+    """
+    open_needs, found = set(needs), list[ProposalRecipe]()
+    for recipe in recipes:
+        answered = open_needs & set(recipe.needs)
+        if answered or not recipe.needs:
+            open_needs -= answered
+            found.append(recipe)
+    return found
+
+
+def tier_of(recipe: ProposalRecipe, label: Tier) -> Mapping[str, Any] | None:
+    """What a recipe offers on a level: what it says of it, or of the nearest one below."""
+    known = {tier["tier"]: tier for tier in recipe.tiers}
+    below = reversed(TIERS[: TIERS.index(label) + 1])
+    return next((known[name] for name in below if name in known), None)
+
+
+@exactly
+def quantity_of(item: Mapping[str, Any], asked: ProposalRequest) -> Decimal | None:
+    """How much of an item is wanted; None where the request lacks its parameter."""
+    quantity, per = Decimal(item["quantity"]), item["per"]
+    if per is None:
+        return quantity
+    times = asked.parameters.get(per)
+    if times is None:
+        return None
+    if quantity * times >= _MOST:
+        raise Invalid.at(f"/parameters/{per}", "too_large", "So many cannot be offered.")
+    return (quantity * times).quantize(_STEP)
+
+
+class Wishing:
+    """The wishes of one draft, and what nothing can be found for."""
+
+    def __init__(self, ground: Ground, label: Tier) -> None:
+        self._ground, self._goods = ground, ground.goods
+        self._label: Tier = label
+        self.wishes: list[Wish] = []
+        self.left_out: list[Told] = []
+
+    def all(self) -> "Wishing":
+        """The same, with everything that is wished for."""
+        self.wishes += _summed(self._asked())
+        self.wishes += _summed(self._past())
+        for recipe in self._ground.recipes:
+            for item in (tier_of(recipe, self._label) or {"items": ()})["items"]:
+                self._add_item(recipe, item)
+        self._add_needs()
+        if self._label == "best":
+            self.wishes = [self._dearer(wish) for wish in self.wishes]
+        self.wishes += self._suggested()
+        return self
+
+    def _asked(self) -> Iterator[Wish]:
+        for one in self._ground.asked.products:
+            variant = self._goods.variants.get(one.variant_id) if one.variant_id else None
+            product = one.product_id if variant is None else variant.product_id
+            assert product is not None
+            told = reason("asked_for", "Asked for.")
+            yield Wish((product, one.variant_id), one.quantity, told, ASKED)
+
+    def _past(self) -> Iterator[Wish]:
+        for line in self._ground.past:
+            if line.product_id is None:
+                why = ("no_product", "It is of no product, so nothing says what it costs today.")
+                self.left_out.append({**left_out(self._goods, None, why), "name": line.name})
+                continue
+            told = reason("past_quote", "Offered before.", quote_id=line.quote_id)
+            yield Wish(
+                (line.product_id, line.variant_id),
+                line.quantity,
+                told,
+                PAST,
+                interval=line.interval,
+                term=line.term,
+                unit_id=line.unit_id,
+            )
+
+    def _add_item(self, recipe: ProposalRecipe, item: Mapping[str, Any]) -> None:
+        key, quantity = self._key_of(item), quantity_of(item, self._ground.asked)
+        text = item["reason"] or f"By the recipe {recipe.name}."
+        told = reason("recipe", text, recipe_id=recipe.id, need=item["need"])
+        if key is None:
+            message = f"Nothing is sold that fits the recipe {recipe.name}."
+            self.left_out.append(left_out(self._goods, None, ("nothing_found", message)))
+        elif quantity is None:
+            message = f"The recipe {recipe.name} wants the parameter {item['per']}."
+            self.left_out.append(left_out(self._goods, key, ("no_parameter", message)))
+        elif quantity > ZERO:
+            wish = Wish(
+                key,
+                quantity,
+                told,
+                OPTION if item["is_optional"] else RECIPE,
+                is_optional=item["is_optional"],
+                worth=ONE,
+                section=item["section"],
+                interval=item["interval"],
+                term=item["term"],
+            )
+            self.wishes.append(wish)
+
+    def _key_of(self, item: Mapping[str, Any]) -> Key | None:
+        if item["variant_id"] is not None:
+            variant = self._goods.variants.get(UUID(item["variant_id"]))
+            return None if variant is None else (variant.product_id, variant.id)
+        if item["product_id"] is not None:
+            return UUID(item["product_id"]), None
+        category = item["category_id"]
+        return self._pick(item["need"], None if category is None else UUID(category))
+
+    def _add_needs(self) -> None:
+        """A product for each need that no recipe answers, and nothing that is wished for."""
+        answered = {need for recipe in self._ground.recipes for need in recipe.needs}
+        for need in self._ground.asked.needs:
+            if need in answered:
+                continue
+            key = self._pick(need, None)
+            if key is None:
+                why = ("nothing_found", f"Nothing is sold for {need}.")
+                self.left_out.append(left_out(self._goods, None, why))
+            elif key not in {wish.key for wish in self.wishes}:
+                told = reason("need", f"Good for {need}.", need=need)
+                self.wishes.append(Wish(key, ONE, told, NEED))
+
+    def _pick(self, need: str | None, category: UUID | None) -> Key | None:
+        """What fits: what is wished for already, or by the level the cheapest to the dearest."""
+        found = self._goods.matching(need=need, category=category)
+        wished = [wish.key for wish in self.wishes if not wish.is_optional]
+        there = {key[0]: key for key in reversed(wished)}
+        for key in found:
+            if key[0] in there:
+                return there[key[0]]
+        present = [inner for key in wished for inner in self._goods.contents(key[0])]
+        fit = [key for key in found if self._goods.goes_with(key[0], present)] or found
+        places = {"good": 0, "better": (len(fit) - 1) // 2, "best": len(fit) - 1}
+        return fit[places[self._label]] if fit else None
+
+    def _dearer(self, wish: Wish) -> Wish:
+        """What the catalogue would rather sell instead; what a recipe says stays."""
+        if wish.strength in {RECIPE, OPTION} or wish.key[1] is not None:
+            return wish
+        others = [one.key[0] for one in self.wishes if one is not wish]
+        there = {inner for id in others for inner in self._goods.contents(id)}
+        for one in self._goods.related(wish.key[0], "up_sell"):
+            if one.related_id not in there and self._goods.goes_with(one.related_id, there):
+                text = one.reason or f"More than {self._goods.name_of(one.product_id)} can do."
+                told = {**wish.reason, **reason("up_sell", text, product_id=one.product_id)}
+                return replace(wish, key=(one.related_id, None), reason=told, unit_id=None)
+        return wish
+
+    def _suggested(self) -> list[Wish]:
+        """The best of what goes with what is wished for."""
+        there = {inner for wish in self.wishes for inner in self._goods.contents(wish.key[0])}
+        found: dict[UUID, Wish] = {}
+        for wish in self.wishes:
+            for one in self._goods.related(wish.key[0], "cross_sell"):
+                name = self._goods.name_of(one.product_id)
+                told = reason(
+                    "cross_sell", one.reason or f"Goes with {name}.", product_id=one.product_id
+                )
+                found.setdefault(one.related_id, _suggestion(one.related_id, told, _RELATED))
+        learned: set[UUID] = set()
+        for rule in self._ground.rules:
+            # The strongest comes first.
+            if rule.given not in there or rule.then in learned:
+                continue
+            learned.add(rule.then)
+            known = found.get(rule.then)
+            # Where the catalogue says so too, both count.
+            found[rule.then] = (
+                _by_rule(rule, self._goods)
+                if known is None
+                else replace(known, worth=known.worth + rule.strength)
+            )
+        fit = [wish for id, wish in found.items() if self._fits(id, there)]
+        fit.sort(key=lambda wish: (-wish.worth, wish.key))
+        return fit[: SUGGESTED[self._label]]
+
+    def _fits(self, id: UUID, there: set[UUID]) -> bool:
+        return id not in there and self._goods.goes_with(id, there)
+
+
+def _suggestion(id: UUID, told: Told, worth: Decimal) -> Wish:
+    return Wish((id, None), ONE, told, SUGGESTION, is_optional=True, worth=worth)
+
+
+def _by_rule(rule: Rule, goods: Goods) -> Wish:
+    share = rule.confidence * 100
+    name = goods.name_of(rule.given) or "the others"
+    text = f"In {share:.0f} % of the quotes with {name} it was offered, too."
+    told = reason(
+        "affinity",
+        text,
+        product_id=rule.given,
+        together=rule.together,
+        confidence=rule.confidence,
+        lift=rule.lift,
+    )
+    return _suggestion(rule.then, told, rule.strength)
+
+
+def _summed(wishes: Iterable[Wish]) -> list[Wish]:
+    """Wishes for the same by the same unit as one."""
+    found: dict[tuple[Any, ...], Wish] = {}
+    for wish in wishes:
+        same = (wish.key, wish.unit_id, wish.interval, wish.term)
+        known = found.get(same)
+        found[same] = (
+            wish if known is None else replace(known, quantity=known.quantity + wish.quantity)
+        )
+    return list(found.values())
