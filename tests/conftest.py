@@ -25,6 +25,8 @@ from hypothesis import settings as hypothesis_settings
 
 from crm_api import worker as job_worker
 from crm_api.api import logs, services
+from crm_api.kit.crud.feed import LAST
+from crm_api.kit.crud.places import HORIZON
 from crm_api.kit.db.database import Database
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.doorbell import QUEUE, connect
@@ -306,12 +308,24 @@ async def own_database(
         yield made
 
 
+LEFT_OVER = (
+    "DELETE FROM jobs WHERE status IN ('queued', 'running') AND organization_id <> $1",
+    "DELETE FROM webhook_deliveries WHERE organization_id <> $1",
+    "DELETE FROM webhook_states WHERE organization_id <> $1",
+    "DELETE FROM automation_states WHERE organization_id <> $1",
+    "DELETE FROM notification_dues WHERE organization_id <> $1",
+    "INSERT INTO notification_states (organization_id, tx, seq) "
+    f"SELECT id, {HORIZON}, {LAST} FROM organizations WHERE id <> $1 "
+    "ON CONFLICT (organization_id) DO UPDATE SET tx = excluded.tx, seq = excluded.seq",
+)
+"""What workers would find of organizations that other tests have left."""
+
+
 @pytest.fixture
 async def empty_queue(owner: asyncpg.Pool, settings: Settings, org: Org) -> None:
-    """Nothing of what tests without a worker asked for is left to do."""
-    await owner.execute(
-        "DELETE FROM jobs WHERE status IN ('queued', 'running') AND organization_id <> $1", org.id
-    )
+    """Nothing of what tests without a worker asked for, or brought about, is left to do."""
+    for statement in LEFT_OVER:
+        await owner.execute(statement, org.id)
     assert settings.redis_url is not None
     redis = connect(settings.redis_url)
     await redis.delete(QUEUE)

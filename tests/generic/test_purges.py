@@ -34,17 +34,21 @@ def marked(kind, word):
     return {**given, "custom": {"word": word}, "external_ids": {"legacy": word}}
 
 
-async def places_of(owner, word):
-    """The tables that hold a word."""
+async def places_of(owner, org, word):
+    """The tables that hold a word: in rows of the organization, or of nobody's."""
     tables = await owner.fetch(
-        "SELECT table_name AS name FROM information_schema.tables WHERE table_schema = 'public'"
+        "SELECT t.table_name AS name, count(c.column_name) > 0 AS owned "
+        "FROM information_schema.tables t LEFT JOIN information_schema.columns c "
+        "ON (c.table_schema, c.table_name) = (t.table_schema, t.table_name) "
+        "AND c.column_name = 'organization_id' WHERE t.table_schema = 'public' GROUP BY 1"
     )
-    found = {}
-    for name in (row["name"] for row in tables):
-        count = f'SELECT count(*) FROM "{name}" t WHERE t::text ILIKE $1'
-        if number := await owner.fetchval(count, f"%{word}%"):
-            found[name] = number
-    return found
+    counts = [
+        f"SELECT '{name}' AS name, count(*) AS number FROM \"{name}\" t WHERE t::text ILIKE $1"
+        f"{' AND (organization_id = $2 OR organization_id IS NULL)' if owned else ''}"
+        for name, owned in tables
+    ]
+    found = await owner.fetch(" UNION ALL ".join(counts), f"%{word}%", org.id)
+    return {row["name"]: row["number"] for row in found if row["number"]}
 
 
 def purge(client, kind, id, **options):
@@ -59,12 +63,14 @@ async def test_nothing_is_left_but_that_it_happened(client, kind, owner, org, bi
     made = await kind.make(client, **marked(kind, word))
     path = f"/v1/{kind.path}/{made['id']}"
     await client.patch(path, json={"custom": {"more": word}})
-    assert {"events", kind.listing.model.__tablename__} <= (await places_of(owner, word)).keys()
+    assert {"events", kind.listing.model.__tablename__} <= (
+        await places_of(owner, org, word)
+    ).keys()
     if binned:
         await client.delete(path)
     gone = await purge(client, kind, made["id"])
     assert (gone.status_code, gone.content) == (204, b""), gone.text
-    assert await places_of(owner, word) == {}
+    assert await places_of(owner, org, word) == {}
     for answer in (
         await client.get(path),
         await client.post(f"{path}/restore"),
@@ -125,12 +131,12 @@ async def test_rehearsal_destroys_nothing(client, kind, owner, org):
     word = f"zz{uuid4().hex[:10]}"
     await kind.define(client, word="text")
     made = await kind.make(client, **marked(kind, word))
-    before = await places_of(owner, word)
+    before = await places_of(owner, org, word)
     dry = await purge(client, kind, made["id"], params={"dry_run": "true"})
     assert dry.status_code == 204
     document = f"mutation($id: UUID!) {{ purge{kind.type}(id: $id, dryRun: true) }}"
     assert await client.data(document, id=made["id"]) == {f"purge{kind.type}": made["id"]}
-    assert await places_of(owner, word) == before
+    assert await places_of(owner, org, word) == before
     assert (await client.get(f"/v1/{kind.path}/{made['id']}")).status_code == 200
 
 
@@ -224,12 +230,12 @@ async def merged(client, word):
     return winner, loser, await client.made("contacts/merge", body)
 
 
-async def test_whoever_was_merged_into_it_goes_along(client, owner):
+async def test_whoever_was_merged_into_it_goes_along(client, owner, org):
     word = f"zz{uuid4().hex[:10]}"
     winner, loser, merge = await merged(client, word)
     kind = next(kind for kind in KINDS if kind.name == "contacts")
     assert (await purge(client, kind, winner["id"])).status_code == 204
-    assert await places_of(owner, word) == {}
+    assert await places_of(owner, org, word) == {}
     for id in (winner["id"], loser["id"]):
         problem(await client.get(f"/v1/contacts/{id}"), 404, "not_found")
     problem(await client.post(f"/v1/merges/{merge['id']}/undo"), 409, "winner_gone")

@@ -4,7 +4,7 @@ import asyncio
 import io
 from collections.abc import AsyncIterator
 
-PATIENCE_S = 100
+PATIENCE_S = 200
 """However busy the machine is; below the time at which pytest gives a test up."""
 
 
