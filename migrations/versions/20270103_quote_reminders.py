@@ -1,4 +1,4 @@
-"""What quotes are reminded of, and to whom rates of exchange are published."""
+"""What quotes are reminded of."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -51,7 +51,6 @@ OPEN = f"""
         AND {_setting("drift_percent", "numeric", "0")} IS NOT NULL
     {NEXT}
 """
-ORGANIZATIONS = "SELECT id FROM organizations WHERE id > after ORDER BY id LIMIT most"
 PLACE = "(after_organization uuid, after_quote uuid, most integer)"
 DUE = "TABLE (organization_id uuid, quote_id uuid)"
 
@@ -66,13 +65,10 @@ def upgrade() -> None:
     ddl.definer_function(f"crm_quotes_unviewed{PLACE}", DUE, UNVIEWED)
     zoned = "TABLE (organization_id uuid, quote_id uuid, time_zone text)"
     ddl.definer_function(f"crm_quotes_open{PLACE}", zoned, OPEN)
-    ddl.definer_function(
-        "crm_organizations_after(after uuid, most integer)", "SETOF uuid", ORGANIZATIONS
-    )
 
 
 def downgrade() -> None:
-    for name in ("organizations_after", "quotes_open", "quotes_unviewed", "quotes_expiring"):
+    for name in ("quotes_open", "quotes_unviewed", "quotes_expiring"):
         op.execute(f"DROP FUNCTION crm_{name}")
     op.execute(f'DROP POLICY {ddl.DEFINER} ON "organization_states"')
     op.execute(f'REVOKE SELECT ON "organization_states" FROM {ddl.DEFINER}')
