@@ -12,6 +12,7 @@ from crm_api.domains.catalogue.repository import CATALOGUE
 from crm_api.domains.catalogue.rest import ROUTERS
 from crm_api.domains.catalogue.service import ProductService, ProductVariantService
 from crm_api.domains.catalogue.specifications import ServiceSpecificationService
+from crm_api.domains.catalogue.unit_importer import UnitImporter
 from crm_api.domains.catalogue.variant_importer import VariantImporter
 from crm_api.kit.access import Managed
 from crm_api.kit.jobs import Chore
@@ -24,7 +25,7 @@ MODULE = Module(
     routers=ROUTERS,
     queries=QUERIES,
     mutations=MUTATIONS,
-    importers=[CategoryImporter(), ProductImporter(), VariantImporter()],
+    importers=[UnitImporter(), CategoryImporter(), ProductImporter(), VariantImporter()],
     chores=[Chore("catalogue.follow_dates", follow_dates)],
     managed={CATALOGUE: Managed("manage_catalogue")},
     events=[
