@@ -13,6 +13,7 @@ from crm_api.kit.db.tx import Tx, unit_of_work
 from crm_api.kit.errors import CrmError
 from crm_api.kit.files.store import Files
 from crm_api.platform.exchange.reading import Published, RatesFile
+from crm_api.platform.exchange.repository import all_organizations
 from crm_api.platform.exchange.schemas import MOST_RATES
 from crm_api.platform.exchange.service import ExchangeService
 from crm_api.platform.exchange.sources import SOURCES
@@ -61,8 +62,7 @@ async def hand_out(
     Done twice, the second time adds nothing; killed in the middle, it is to be done again.
     """
     if organizations is None:
-        rows = await database.ask("SELECT id FROM crm_organization_ids()")
-        organizations = [row[0] for row in rows]
+        organizations = await all_organizations(database)
     handed = Handed()
     for organization in organizations:
         actor = Actor(organization, "system", scopes=frozenset({"*"}))

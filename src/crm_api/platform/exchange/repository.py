@@ -3,9 +3,11 @@
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy.dialects.postgresql import insert
 
+from crm_api.kit.db.database import Database
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.ids import new_id
 from crm_api.platform.exchange.models import ExchangeRate
@@ -103,6 +105,11 @@ class ExchangeRates:
             last_quote,
             limit,
         )
+
+
+async def all_organizations(database: Database) -> list[UUID]:
+    """Everybody whom published rates are for; takes the worker's role."""
+    return [row[0] for row in await database.ask("SELECT id FROM crm_organization_ids()")]
 
 
 def shown(row: Any) -> dict[str, Any]:
