@@ -388,6 +388,27 @@ def test_seed_makes_only_what_is_missing(crm, own_url):
     assert other["made"] == second["made"]
 
 
+def test_rates_of_a_file_reach_every_organization_once(crm, own_url, tmp_path):
+    where = {"CRM_DATABASE_URL": own_url, "CRM_SECRET_KEY": SECRET}
+    ids = [crm("org", "create", name, "--json", **where).json["id"] for name in ("One", "Other")]
+    file = tmp_path / "rates.csv"
+    file.write_text("day,base,quote,rate\n2026-03-09,EUR,USD,1.1\n2026-03-09,EUR,CHF,0.9\n")
+    some = crm("exchange", "import", file, "--organization", ids[0], "--json", **where).json
+    assert (some["organizations"], some["added"]) == (1, 2)
+    done = crm("exchange", "import", file, **where)
+    assert (done.code, done.out) == (
+        0,
+        "2 rates added in 2 organizations; 2 were known, 0 stay as they were set by hand.\n",
+    )
+    file.write_text("day,base,quote,rate\n2026-03-09,EUR,USD,1.2\n")
+    other = crm("exchange", "import", file, **where)
+    assert (other.code, other.out.count("EUR/USD 2026-03-09: 1.1, now 1.2")) == (1, 2)
+    file.write_text("day,base,quote,rate\n2026-03-09,EUR,USD,x\n")
+    wrong = crm("exchange", "import", file, **where)
+    assert (wrong.code, wrong.err.startswith("crm-api: line 2: Not a rate")) == (1, True)
+    assert crm("exchange", "import", tmp_path / "gone.csv", **where).code == 2
+
+
 def test_schema_writes_and_compares(crm, tmp_path):
     printed = crm("schema", "graphql")
     assert printed.code == 0

@@ -155,6 +155,7 @@ NOTIFICATIONS = notifications_module(
     CustomRecordService,
     {service.repository.listing.entity: service for service in TOLD},
     lambda database, actor, user: Rights(database).acting(actor, user),
+    {topic: texts for module in DOMAINS for topic, texts in module.reminders.items()},
 )
 SEARCHED = {
     service.repository.listing.entity: service

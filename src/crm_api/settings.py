@@ -123,6 +123,12 @@ class Settings(BaseSettings):
         description="Private networks where webhooks and short messages may be sent and providers of "
         "logins be asked, separated by commas, such as `10.20.0.0/16`. Without it only public addresses are reached.",
     )
+    fx_file: Path | None = Field(
+        None,
+        description="A file of exchange rates that workers hand out to all organizations, four times "
+        "a day: XML of the ECB (`eurofxref-daily.xml`), or CSV with the columns "
+        "`day,base,quote,rate`. Unset: rates are set by the API alone.",
+    )
     smtp_url: str | None = Field(
         None,
         pattern=r"^smtps?://[^\s/]+$",

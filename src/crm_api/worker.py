@@ -38,6 +38,7 @@ from crm_api.kit.outbound.client import Outbound
 from crm_api.kit.problems import problem_of
 from crm_api.kit.texters import new_texter
 from crm_api.platform.access.rights import Rights
+from crm_api.platform.exchange.sources import publish_from
 from crm_api.platform.jobs.queue import LEASE_S, Claimed, JobQueue
 from crm_api.platform.jobs.schedules import Schedules
 from crm_api.registry import MODULES
@@ -97,6 +98,7 @@ class JobWorker:
             )
         }
         self._runners = runners()
+        publish_from(settings.fx_file)
         self._held: dict[UUID, asyncio.Task[Any]] = {}
         self._busy: Counter[Lane] = Counter()
         self._turn = asyncio.Lock()

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from crm_api.cli import exports, imports, jobs, keys, schema
 from crm_api.cli.audit import audit
 from crm_api.cli.documents import documents
+from crm_api.cli.exchange import exchange
 from crm_api.cli.output import Failed, fail, print_json, say
 from crm_api.settings import MissingSetting, Settings
 
@@ -37,6 +38,7 @@ app.add_typer(organizations, name="org", no_args_is_help=True)
 app.add_typer(jobs.jobs, name="jobs", no_args_is_help=True)
 app.add_typer(audit, name="audit", no_args_is_help=True)
 app.add_typer(documents, name="document", no_args_is_help=True)
+app.add_typer(exchange, name="exchange", no_args_is_help=True)
 secrets = typer.Typer(help="Keys of what is encrypted at rest.", epilog=EPILOG)
 app.add_typer(secrets, name="keys", no_args_is_help=True)
 secrets.command("rotate", epilog=EPILOG)(keys.rotate)

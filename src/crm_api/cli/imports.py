@@ -24,6 +24,14 @@ class Entity(StrEnum):
 
     contact = "contact"
     company = "company"
+    unit = "unit"
+    product_category = "product_category"
+    product = "product"
+    product_variant = "product_variant"
+    tax_rate = "tax_rate"
+    coupon = "coupon"
+    price_rule = "price_rule"
+    contract_price = "contract_price"
 
 
 class OnDuplicate(StrEnum):

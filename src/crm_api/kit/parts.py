@@ -49,6 +49,9 @@ class Part:
     """The plain collections, for the generic tests and for whatever walks all records."""
     events: Sequence[str] = ()
     """Topics beside `created`, `updated`, `deleted`, `restored` and `purged` of the collections."""
+    reminders: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, Mapping[str, str]])
+    """Topics that happen by themselves and that the owner of the record is told of, with what they
+    are told in each language, such as `{record} ends soon`."""
     importers: Sequence[Any] = field(default=())
     """How files become records (`platform/transfer`)."""
     matchers: Sequence[Any] = field(default=())

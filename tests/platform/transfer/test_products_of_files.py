@@ -47,3 +47,35 @@ async def test_a_row_changes_the_product_of_its_sku(files, client, csv_of):
     after = await client.read(f"products/{made['id']}")
     assert (after["name"], after["sku"]) == ("New", "p1")
     assert after["names"] == {"fr": "Vieux", "ru": "Новый"}
+
+
+async def test_rows_become_units_by_their_keys(files, client, csv_of):
+    columns = [
+        "Unit Code",
+        "Unit Name",
+        "Name (Russian)",
+        "Symbol",
+        "Dimension",
+        "Ratio",
+        "Decimals",
+    ]
+    rows = [
+        ["kg", "Kilogram", "Килограмм", "kg", "mass", "1", "3"],
+        ["g", "Gram", "", "", "mass", "0,001", ""],
+        ["x y", "Nothing", "", "", "mass", "", ""],
+        ["t", "Ton", "", "", "", "", ""],
+        ["oz", "Ounce", "", "", "mass", "0", ""],
+    ]
+    record = await files.imported(csv_of(columns, *rows), entity="unit")
+    errors = await files.errors(record["id"])
+    assert [(error["row"], error["code"], error["column"]) for error in errors] == [
+        ("3", "invalid", "Unit Code"),
+        ("4", "required", ""),
+        ("5", "invalid", "Ratio"),
+    ]
+    again = csv_of(columns, [*rows[0][:6], "2"], rows[1])
+    record = await files.imported(again, entity="unit")
+    assert (record["counts"]["update"], record["counts"]["unchanged"]) == (1, 1)
+    found = {unit["key"]: unit for unit in (await client.read("units"))["data"]}
+    assert (found["kg"]["decimals"], found["kg"]["names"]) == (2, {"ru": "Килограмм"})
+    assert (found["g"]["ratio"], found["g"]["symbol"]) == ("0.001", None)

@@ -32,7 +32,7 @@ _PLAIN = (
     "valid_to",
     "source",
 )
-_PATH = ">"
+PATH = ">"
 _TYPES: Final[Mapping[str, str]] = {
     "goods": "good",
     "product": "good",
@@ -57,22 +57,44 @@ _LANGUAGES: Final[Mapping[str, str]] = {
     "es": "Name (Spanish) | Spanish Name | Name ES | Nombre español",
     "ru": "Name (Russian) | Russian Name | Name RU | Русское название",
 }
-FIELDS = {
-    "sku": hint(
+NAMES_OF = {f"name:{tag}": hint(f"Name ({tag})", aliases) for tag, aliases in _LANGUAGES.items()}
+SKU, BARCODE = (
+    hint(
         "SKU",
         """SKU | Product SKU | Item Number | Item No. | Article Number | Part Number | Product Code
     Stock Code | Code | Artikelnummer | Artikel-Nr. | Art.-Nr. | Bestellnummer | Référence
     Référence article | Referencia | Código | Артикул | Код товара""",
     ),
+    hint(
+        "Barcode",
+        "Barcode | GTIN | EAN | UPC | EAN-13 | EAN Code | Strichcode | Штрихкод | Штрих-код",
+    ),
+)
+STATUS = hint("Status", "Status | Product Status | Lifecycle | State | Статус")
+COST = hint(
+    "Cost",
+    """Cost | Unit Cost | Cost Price | Purchase Price | Cost of Goods Sold | Einkaufspreis | EK
+    Prix d'achat | Coste | Precio de compra | Себестоимость | Закупочная цена""",
+    "money",
+)
+LIST_PRICE = hint(
+    "List price",
+    """List Price | Price | Unit Price | Standard Price | Retail Price | Sales Price | Preis
+    Verkaufspreis | Listenpreis | VK | Prix | Prix de vente | Precio | Precio de venta | Цена
+    Розничная цена""",
+    "money",
+)
+FIELDS = {
+    "sku": SKU,
     "name": hint(
         "Name",
         """Product Name | Name | Title | Item Name | Item | Product | Bezeichnung | Artikelbezeichnung
     Produktname | Nom | Désignation | Libellé | Nombre | Denominación | Наименование | Название
     Номенклатура""",
     ),
-    **{f"name:{tag}": hint(f"Name ({tag})", aliases) for tag, aliases in _LANGUAGES.items()},
+    **NAMES_OF,
     "type": hint("Type", "Product Type | Type | Item Type | Produktart | Artikelart | Тип"),
-    "status": hint("Status", "Status | Product Status | Lifecycle | State | Статус"),
+    "status": STATUS,
     "category": hint(
         "Category",
         """Category | Product Category | Product Family | Family | Categories | Warengruppe | Kategorie
@@ -87,27 +109,13 @@ FIELDS = {
         "Tax category",
         "Tax Category | Tax Class | Tax Code | Steuerklasse | Steuerkennzeichen | Ставка НДС",
     ),
-    "cost": hint(
-        "Cost",
-        """Cost | Unit Cost | Cost Price | Purchase Price | Cost of Goods Sold | Einkaufspreis | EK
-    Prix d'achat | Coste | Precio de compra | Себестоимость | Закупочная цена""",
-        "money",
-    ),
-    "list_price": hint(
-        "List price",
-        """List Price | Price | Unit Price | Standard Price | Retail Price | Sales Price | Preis
-    Verkaufspreis | Listenpreis | VK | Prix | Prix de vente | Precio | Precio de venta | Цена
-    Розничная цена""",
-        "money",
-    ),
+    "cost": COST,
+    "list_price": LIST_PRICE,
     "currency": hint(
         "Currency",
         "Currency | Currency Code | Currency ISO Code | Währung | Devise | Moneda | Валюта",
     ),
-    "barcode": hint(
-        "Barcode",
-        "Barcode | GTIN | EAN | UPC | EAN-13 | EAN Code | Strichcode | Штрихкод | Штрих-код",
-    ),
+    "barcode": BARCODE,
     "valid_from": hint(
         "Valid from", "Valid From | Available From | Start Date | Gültig ab | Действует с", "date"
     ),
@@ -143,8 +151,7 @@ class ProductImporter(Importer):
                 data[name] = as_stored(texts[name][0].strip())
         if needs := [need for needs in texts.get("needs", ()) for need in needs]:
             data["needs"] = needs
-        languages = {f"name:{tag}": tag for tag in _LANGUAGES}
-        if names := {tag: texts[n][0] for n, tag in languages.items() if texts.get(n)}:
+        if names := translated(texts):
             data["names"] = names
         named = {name: next(iter(texts.get(name, ())), None) for name in ("category", "unit")}
         return data, named
@@ -218,6 +225,12 @@ class ProductImporter(Importer):
 _IDS = frozenset({"category_id", "unit_id"})
 
 
+def translated(texts: Mapping[str, list[Any]]) -> dict[str, str]:
+    """What a row calls its record in other languages."""
+    languages = {f"name:{tag}": tag for tag in _LANGUAGES}
+    return {tag: texts[name][0] for name, tag in languages.items() if texts.get(name)}
+
+
 def path_key(name: str) -> str:
     """The form in which names are compared; of a path, each part."""
-    return _PATH.join(sort_key(part).partition("\x01")[0] for part in name.split(_PATH))
+    return PATH.join(sort_key(part).partition("\x01")[0] for part in name.split(PATH))

@@ -1,6 +1,7 @@
 """Promotions as a part of the product."""
 
 from crm_api.domains.promotions.graphql import MUTATIONS, QUERIES
+from crm_api.domains.promotions.importer import CouponImporter
 from crm_api.domains.promotions.rest import coupons, policies, promotions, redemptions
 from crm_api.domains.promotions.service import (
     CouponRedemptionService,
@@ -19,6 +20,7 @@ MODULE = Module(
     routers=[promotions, coupons, redemptions, policies],
     queries=QUERIES,
     mutations=MUTATIONS,
+    importers=[CouponImporter()],
     managed={"discount_policies": Managed("manage_settings")},
     services=[
         PromotionService,

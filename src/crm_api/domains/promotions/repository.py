@@ -1,5 +1,6 @@
 """How promotions, coupons, redemptions and discount policies are listed and found."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -69,12 +70,37 @@ class Promotions(Repository[Promotion]):
     model = Promotion
     listing = PROMOTIONS
 
+    async def named(self, names: Sequence[str], source: str, ids: Sequence[str]) -> list[Any]:
+        """Living promotions of these names, as they sort, or with these ids in another system.
+
+        Of each `id`, `name` as it sorts, and `external`, its id there.
+        """
+        return await self.tx.fetch(
+            "SELECT * FROM (SELECT id, split_part(sort_name, chr(1), 1) AS name, "
+            "external_ids ->> $3 AS external FROM promotions "
+            "WHERE organization_id = $1 AND deleted_at IS NULL) found "
+            "WHERE name = ANY($2) OR external = ANY($4)",
+            self.tx.organization_id,
+            list(names),
+            source,
+            list(ids),
+        )
+
 
 class Coupons(Repository[Coupon]):
     """The coupons of an organization."""
 
     model = Coupon
     listing = COUPONS
+
+    async def by_codes(self, codes: Sequence[str]) -> list[Any]:
+        """`id` and `code` of the living coupons of these codes, whoever sees them."""
+        return await self.tx.fetch(
+            "SELECT id, code FROM coupons WHERE organization_id = $1 AND code = ANY($2) "
+            "AND deleted_at IS NULL",
+            self.tx.organization_id,
+            list(codes),
+        )
 
 
 class CouponRedemptions(Repository[CouponRedemption]):

@@ -8,9 +8,10 @@ import strawberry
 from crm_api.domains.companies.graphql import Company
 from crm_api.domains.contacts.graphql import Contact
 from crm_api.domains.prices.graphql import PriceList
-from crm_api.domains.quotes import schemas
+from crm_api.domains.quotes import schemas, settings
 from crm_api.domains.quotes.actions import QuoteActions
 from crm_api.domains.quotes.documents import QuoteDocuments
+from crm_api.domains.quotes.drifting import PriceDrift
 from crm_api.domains.quotes.pricing import QuotePricing
 from crm_api.domains.quotes.service import ClauseService, QuoteService, QuoteVersionService
 from crm_api.domains.quotes.simulating import PriceSimulator
@@ -68,6 +69,16 @@ class PriceSimulation:
     """What a change of prices would do to open quotes."""
 
 
+@type_from(schemas.QuotePriceDrift)
+class QuotePriceDrift:
+    """What a quote says, and what the same comes to by the prices that are."""
+
+
+@type_from(settings.QuoteSettingsOut)
+class QuoteSettings:
+    """What owners of quotes are told of by themselves."""
+
+
 _QUOTES = Collection(QuoteService, Quote)
 _VERSIONS = Collection(QuoteVersionService, QuoteVersion)
 _CLAUSES = Collection(ClauseService, Clause)
@@ -96,6 +107,16 @@ class QuoteQuery:
         """What a change of prices would do to open quotes; nothing is changed."""
         asked = shape_given(schemas.SimulationInput, input)
         return cast("Any", await PriceSimulator(info.context.tx).simulate(asked))
+
+    @strawberry.field
+    async def quote_settings(self, info: GraphInfo) -> QuoteSettings:
+        """What owners of quotes are told of by themselves."""
+        return cast("Any", settings.QuoteSettingsService(info.context.tx).get())
+
+    @strawberry.field
+    async def quote_price_drift(self, info: GraphInfo, id: UUID) -> QuotePriceDrift:
+        """What an open quote says, and what it would come to by the prices that are."""
+        return cast("Any", await PriceDrift(info.context.tx).of(id))
 
     @strawberry.field
     async def quote_transitions(self, info: GraphInfo, id: UUID) -> QuoteTransitions:
@@ -135,6 +156,16 @@ def _decision(verb: Verb, description: str) -> Any:
 @strawberry.type
 class QuoteActionMutation:
     """What is done with quotes."""
+
+    @mutation
+    async def set_quote_settings(
+        self,
+        info: GraphInfo,
+        input: input_from(settings.QuoteSettings),  # pyright: ignore[reportInvalidTypeForm, reportUnknownParameterType]
+    ) -> QuoteSettings:
+        """Say what owners of quotes are told of by themselves."""
+        data = shape_given(settings.QuoteSettings, input)
+        return cast("Any", await settings.QuoteSettingsService(info.context.tx).replace(data))
 
     @mutation
     async def submit_quote(

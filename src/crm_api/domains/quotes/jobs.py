@@ -1,14 +1,18 @@
-"""What becomes of quotes in the background: printed when they are sent, expired by their days."""
+"""What becomes of quotes in the background: printed when sent, told of, expired by their days."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 from uuid import UUID
 
 from crm_api.domains.quotes.actions import QuoteActions
 from crm_api.domains.quotes.documents import SHELF, print_version
+from crm_api.domains.quotes.drifting import tell_drift
 from crm_api.domains.quotes.events import PrintQuote
+from crm_api.domains.quotes.reminding import remind_of_end, remind_of_silence
 from crm_api.domains.quotes.schemas import QuoteDecision
+from crm_api.domains.quotes.service import QuoteService
 from crm_api.kit.actor import Actor
+from crm_api.kit.crud.due import moving
 from crm_api.kit.db.database import Database
 from crm_api.kit.db.tx import Tx, unit_of_work
 from crm_api.kit.errors import CrmError
@@ -17,6 +21,7 @@ from crm_api.kit.files.sweeping import remove_unneeded
 from crm_api.kit.jobs import JobContext, runs
 
 _DUE = "SELECT organization_id, quote_id, time_zone FROM crm_quotes_due($1, $2, $3)"
+_OPEN = "SELECT organization_id, quote_id, time_zone FROM crm_quotes_open($1, $2, $3)"
 _UNNEEDED = """
     SELECT name FROM unnest($2::text[]) AS name
     WHERE NOT EXISTS (SELECT FROM quote_versions WHERE organization_id = $1 AND stored_as = name)
@@ -32,25 +37,49 @@ async def print_quote(context: JobContext, message: PrintQuote) -> dict[str, Any
     return await print_version(context, message.version_id)
 
 
+remind_of_ends = moving("crm_quotes_expiring", QuoteService, remind_of_end)
+remind_of_silences = moving("crm_quotes_unviewed", QuoteService, remind_of_silence)
+
+
+async def remind(database: Database, files: Files) -> None:
+    """Remind owners of quotes that end soon, and of those that nobody has looked at."""
+    await remind_of_ends(database, files)
+    await remind_of_silences(database, files)
+
+
 async def expire(database: Database, _files: Files) -> None:
     """Have quotes expire whose last day is over, in the time zone of each organization."""
-    after = (_NOBODY, _NOBODY)
-    while rows := await database.ask(_DUE, *after, _BATCH):
-        for row in rows:
-            await _expire(database, row["organization_id"], row["quote_id"], row["time_zone"])
+    await _for_each(database, _DUE, _expire)
+
+
+async def check_prices(database: Database, _files: Files) -> None:
+    """Tell of open quotes whose prices are others by now."""
+    await _for_each(database, _OPEN, _check_prices)
+
+
+async def _for_each(
+    database: Database, statement: str, act: Callable[[Database, Actor, UUID], Awaitable[None]]
+) -> None:
+    scopes, after = frozenset({"*"}), (_NOBODY, _NOBODY)
+    while rows := await database.ask(statement, *after, _BATCH):
+        for own, id, time_zone in rows:
+            actor = Actor(own, "system", scopes=scopes, time_zone=time_zone)
+            try:
+                await act(database, actor, id)
+            except CrmError as error:
+                # Changed meanwhile, or the module is closed: it is looked at again the next time.
+                if error.status >= 500:
+                    raise
         after = (rows[-1]["organization_id"], rows[-1]["quote_id"])
 
 
-async def _expire(database: Database, organization_id: UUID, id: UUID, time_zone: str) -> None:
-    scopes = frozenset({"*"})
-    actor = Actor(organization_id, "system", scopes=scopes, time_zone=time_zone)
-    try:
-        async with unit_of_work(Tx(database, actor)) as tx:
-            await QuoteActions(tx).decide(id, "expire", QuoteDecision(by=None, comment=None))
-    except CrmError as error:
-        # Accepted meanwhile, or the module is closed: it is looked at again the next time.
-        if error.status >= 500:
-            raise
+async def _expire(database: Database, actor: Actor, id: UUID) -> None:
+    async with unit_of_work(Tx(database, actor)) as tx:
+        await QuoteActions(tx).decide(id, "expire", QuoteDecision(by=None, comment=None))
+
+
+async def _check_prices(database: Database, actor: Actor, id: UUID) -> None:
+    await tell_drift(Tx(database, actor, read_only=True), Tx(database, actor), id)
 
 
 async def remove_files(database: Database, files: Files) -> None:

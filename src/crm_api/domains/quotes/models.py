@@ -116,6 +116,8 @@ class Quote(Described, Entity):
     decided_at: Mapped[datetime | None]
     decided_by: Mapped[str | None] = mapped_column(KeyText)
     decision_comment: Mapped[str | None] = mapped_column(KeyText)
+    # What was told of it by itself, so that nothing is told twice: that is no change of a quote.
+    alerts: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
 
 
 class QuoteVersion(Entity):

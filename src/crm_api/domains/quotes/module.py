@@ -1,17 +1,46 @@
 """Quotes as a part of the product."""
 
+from collections.abc import Mapping
+
 from crm_api.domains.quotes.actions import follow_approval
+from crm_api.domains.quotes.drifting import DRIFTED
 from crm_api.domains.quotes.graphql import MUTATIONS, QUERIES
-from crm_api.domains.quotes.jobs import expire, print_quote, remove_files
+from crm_api.domains.quotes.jobs import (
+    check_prices,
+    expire,
+    print_quote,
+    remind,
+    remove_files,
+)
+from crm_api.domains.quotes.reminding import EXPIRING, UNVIEWED
 from crm_api.domains.quotes.rest import ROUTERS
 from crm_api.domains.quotes.service import ClauseService, QuoteService, QuoteVersionService
+from crm_api.domains.quotes.settings import AREA, CONFIGURED
 from crm_api.domains.quotes.states import WAYS
+from crm_api.kit.access import Managed
 from crm_api.kit.crud.applying import CollectionApplier
 from crm_api.kit.jobs import Chore
 from crm_api.kit.module import Module
 from crm_api.platform.approvals.service import ApprovalService
 
 ApprovalService.followers["quote"] = follow_approval
+REMINDERS: Mapping[str, Mapping[str, str]] = {
+    EXPIRING: {
+        "en": "{record} ends soon",
+        "de": "{record} läuft bald ab",
+        "ru": "скоро истекает срок: {record}",
+    },
+    UNVIEWED: {
+        "en": "Nobody has looked at {record} yet",
+        "de": "{record} hat noch niemand angesehen",
+        "ru": "запись {record} ещё никто не смотрел",
+    },
+    DRIFTED: {
+        "en": "{record} would cost something else by now",
+        "de": "{record} würde inzwischen etwas anderes kosten",
+        "ru": "цены записи {record} уже другие",
+    },
+}
 MODULE = Module(
     key="quotes",
     title="Quotes",
@@ -23,10 +52,17 @@ MODULE = Module(
     jobs=[print_quote],
     chores=[
         Chore("quotes.expire", expire),
+        Chore("quotes.remind", remind),
+        Chore("quotes.check_prices", check_prices, every_s=86_400),
         Chore("quotes.remove_files", remove_files),
     ],
     appliers=[CollectionApplier(ClauseService, by=["key"])],
+    areas=[AREA],
+    managed={AREA: Managed("manage_settings")},
+    reminders=REMINDERS,
     events=[
+        CONFIGURED,
+        *REMINDERS,
         *(
             f"quote.{verb}"
             for verb in (*(way.event for way in WAYS.values()), "approved", "returned")

@@ -30,7 +30,11 @@ QUOTES: Listing = Listing(
         others=("tags", "description", "external_ids"),
         subtitle=("number",),
     ),
-    tells=dict.fromkeys(_COSTS, frozenset(["costs", "cost", "margin", "margin_percent"])),
+    tells={
+        **dict.fromkeys(_COSTS, frozenset(["costs", "cost", "margin", "margin_percent"])),
+        # What `quote.price_drifted` has beside the fields of a quote.
+        "quote.lines": frozenset(["drifted_lines"]),
+    },
 )
 VERSIONS: Listing = Listing(
     model=QuoteVersion,
@@ -82,6 +86,12 @@ _PARTIES = """
             FROM contacts WHERE organization_id = $1 AND id = $3) p) AS contact,
         (SELECT to_jsonb(u) FROM (SELECT name, email FROM users
             WHERE organization_id = $1 AND id = $4) u) AS owner
+"""
+_MARK = """
+    UPDATE quotes SET alerts = CASE WHEN $4::text IS NULL THEN alerts - $3::text
+        ELSE alerts || jsonb_build_object($3::text, $4::text) END
+    WHERE organization_id = $1 AND id = $2 AND alerts ->> $3::text IS DISTINCT FROM $4::text
+    RETURNING id
 """
 _AT_WORK = """
     SELECT FROM jobs WHERE organization_id = $1 AND id = $2 AND status IN ('queued', 'running')
@@ -141,6 +151,10 @@ class Quotes(Repository[Quote]):
             contact_id,
         )
         return rows[0]["country"] if rows else None
+
+    async def mark(self, id: UUID, alert: str, mark: str | None) -> bool:
+        """Note what is told of a quote by itself, or that nothing is; whether that is new."""
+        return bool(await self.tx.write(_MARK, self.tx.organization_id, id, alert, mark))
 
     async def policies(self) -> list[Any]:
         """Up to which discount roles need no approval."""

@@ -7,6 +7,7 @@ from fastapi import Query, Request, Response
 
 from crm_api.domains.quotes.actions import QuoteActions
 from crm_api.domains.quotes.documents import QuoteDocuments
+from crm_api.domains.quotes.drifting import PriceDrift
 from crm_api.domains.quotes.pricing import QuotePricing
 from crm_api.domains.quotes.repository import VERSIONS
 from crm_api.domains.quotes.schemas import (
@@ -17,12 +18,18 @@ from crm_api.domains.quotes.schemas import (
     QuoteDiff,
     QuoteDocument,
     QuoteOut,
+    QuotePriceDrift,
     QuoteSubmission,
     QuoteTransitions,
     QuoteVersionOut,
     SimulationInput,
 )
 from crm_api.domains.quotes.service import ClauseService, QuoteService, QuoteVersionService
+from crm_api.domains.quotes.settings import (
+    QuoteSettings,
+    QuoteSettingsOut,
+    QuoteSettingsService,
+)
 from crm_api.domains.quotes.simulating import PriceSimulator
 from crm_api.domains.quotes.states import Verb
 from crm_api.kit.query.filters import parse
@@ -39,6 +46,7 @@ Responses = dict[int | str, dict[str, Any]]
 Revision = Annotated[int, Query(ge=1, le=2_000_000_000, description="Of which version.")]
 _ONE: Responses = {200: {"model": QuoteOut}}
 _DONE = _ONE | problems(400, 403, 404, 409, 412, 415, 422)
+_SETTINGS: Responses = {200: {"model": QuoteSettingsOut}}
 _PDF: Responses = {
     200: {
         "description": "The document.",
@@ -70,6 +78,28 @@ async def calculate(tx: Reading, body: QuoteContent) -> Response:
     return answers.plain(await QuotePricing(tx).preview(body))
 
 
+@pure.get(
+    "/settings",
+    operation_id="getQuoteSettings",
+    summary="What owners of quotes are told of by themselves",
+    responses=_SETTINGS | problems(403),
+)
+async def read_settings(tx: Reading) -> Response:
+    """Days before the end, days without a view, and how far prices may drift."""
+    return answers.plain(QuoteSettingsService(tx).get())
+
+
+@pure.put(
+    "/settings",
+    operation_id="setQuoteSettings",
+    summary="Say what owners of quotes are told of by themselves",
+    responses=_SETTINGS | problems(400, 403, 415, 422),
+)
+async def set_settings(tx: Writing, body: QuoteSettings) -> Response:
+    """Replaces what was said before; takes the permission `manage_settings`."""
+    return answers.plain(await QuoteSettingsService(tx).replace(body))
+
+
 @pricing.post(
     "/simulate",
     operation_id="simulatePrices",
@@ -93,6 +123,20 @@ async def simulate(tx: Reading, body: SimulationInput) -> Response:
 async def transitions(id: Id, tx: Reading) -> Response:
     """The actions that are for its state, and what stands in the way of each."""
     return answers.plain(await QuoteActions(tx).transitions(id))
+
+
+@quotes.get(
+    "/{id}/price-drift",
+    operation_id="getQuotePriceDrift",
+    summary="What an open quote would come to by the prices that are",
+    responses={200: {"model": QuotePriceDrift}} | problems(403, 404, 409, 422),
+)
+async def price_drift(id: Id, tx: Reading) -> Response:
+    """Beside what it says, with the lines that differ; nothing is changed.
+
+    A quote that names the day of its prices is asked for that day. 409 once it is decided.
+    """
+    return answers.plain(await PriceDrift(tx).of(id))
 
 
 @quotes.get(

@@ -277,6 +277,22 @@ class PriceSimulation(BaseModel):
     next: UUID | None = Field(description="Given as `after`, it goes on; empty at the end.")
 
 
+class QuotePriceDrift(BaseModel):
+    """What a quote says, and what the same comes to by the prices that are; nothing is changed."""
+
+    id: UUID
+    number: str | None
+    name: str | None
+    status: QuoteStatus
+    company_id: UUID | None
+    currency: str
+    priced_on: date = Field(description="Whose prices were asked: its day, or today.")
+    has_drifted: bool = Field(description="Whether prices or the net amount are others by now.")
+    before: SimulatedValues = Field(description="What it says.")
+    after: SimulatedValues = Field(description="What it would come to.")
+    lines: list[SimulatedLine]
+
+
 class QuoteDecision(Schema):
     """What the customer said, or why."""
 

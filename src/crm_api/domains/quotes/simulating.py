@@ -1,14 +1,14 @@
 """What a change of prices would do to open quotes: each is calculated twice, nothing is stored."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
-from typing import Any
 
 from crm_api.domains.prices.answering import hides_costs
 from crm_api.domains.prices.proposing import Proposal, proposal_of
 from crm_api.domains.quotes.before import Before
+from crm_api.domains.quotes.comparing import OPEN, Shown, lines_between, named, values_of
 from crm_api.domains.quotes.models import Quote
-from crm_api.domains.quotes.pricing import QuotePricing, secret_of, shown_value
+from crm_api.domains.quotes.pricing import QuotePricing, secret_of
 from crm_api.domains.quotes.repository import Quotes
 from crm_api.domains.quotes.schemas import SimulationInput
 from crm_api.domains.quotes.service import QuoteService, content_of
@@ -17,12 +17,6 @@ from crm_api.kit.crud.plain import columns_of
 from crm_api.kit.db.tx import Tx, unit_of_work
 from crm_api.kit.errors import Conflict, Invalid
 from crm_api.kit.money import shown_amount
-
-_OPEN = ("draft", "in_approval", "approved", "sent", "viewed")
-_HIDDEN: Mapping[str, Any] = {"warnings": []}
-"""What stands for what is hidden, where that is not nothing."""
-_VALUES = ("net", "gross", "cost", "margin", "margin_percent")
-Shown = dict[str, Any]
 
 
 class PriceSimulator:
@@ -63,7 +57,7 @@ class PriceSimulator:
 
 async def _open(tx: Tx, asked: SimulationInput) -> Sequence[Quote]:
     """The next open quotes that are seen, and one more."""
-    query = Quotes(tx).select().where(Quote.status.in_(_OPEN), Quote.deleted_at.is_(None))
+    query = Quotes(tx).select().where(Quote.status.in_(OPEN), Quote.deleted_at.is_(None))
     if asked.after is not None:
         query = query.where(Quote.id > asked.after)
     return (await tx.run(query.order_by(Quote.id).limit(asked.limit + 1))).scalars().all()
@@ -75,32 +69,11 @@ async def _compared(tx: Tx, quote: Quote, proposal: Proposal) -> list[Shown]:
     old = await QuotePricing(tx).calculate(content, kept)
     new = await QuotePricing(tx, proposal).calculate(content, kept)
     hidden = tx.actor.hidden(Quote.entity) | secret_of(tx.actor)
-    before, after = _values(old, hidden), _values(new, hidden)
-    lines = [] if "lines" in hidden else list(_lines(old["lines"], new["lines"]))
+    before, after = values_of(old, hidden), values_of(new, hidden)
+    lines = [] if "lines" in hidden else list(lines_between(old["lines"], new["lines"]))
     if before == after and not lines:
         return []
-    names = ("id", "number", "name", "status", "currency", "company_id")
-    plain = {name: None if name in hidden else getattr(quote, name) for name in names}
-    return [{**plain, "before": before, "after": after, "lines": lines}]
-
-
-def _values(shown: Mapping[str, Any], hidden: Collection[str]) -> Shown:
-    values = {name: shown_value(name, shown["values"][name]) for name in _VALUES}
-    values["warnings"] = shown["warnings"]
-    return {name: _HIDDEN.get(name) if name in hidden else v for name, v in values.items()}
-
-
-def _lines(before: Sequence[Shown], after: Sequence[Shown]) -> Iterable[Shown]:
-    for old, new in zip(before, after, strict=True):
-        if (old["price"], old["net"]) != (new["price"], new["net"]):
-            yield {
-                "line_id": old["id"],
-                "name": old["name"],
-                "price_before": old["price"],
-                "price_after": new["price"],
-                "net_before": old["net"],
-                "net_after": new["net"],
-            }
+    return [{**named(quote, hidden), "before": before, "after": after, "lines": lines}]
 
 
 def _totals(changed: Sequence[Shown]) -> Iterable[Shown]:

@@ -1,6 +1,7 @@
 """Tax rates as a part of the product."""
 
 from crm_api.domains.taxes.graphql import Mutation, Query
+from crm_api.domains.taxes.importer import TaxRateImporter
 from crm_api.domains.taxes.rest import router
 from crm_api.domains.taxes.service import TaxRateService
 from crm_api.kit.access import Managed
@@ -13,6 +14,7 @@ MODULE = Module(
     routers=[router],
     queries=[Query],
     mutations=[Mutation],
+    importers=[TaxRateImporter()],
     managed={"tax_rates": Managed("manage_settings")},
     services=[TaxRateService],
 )

@@ -338,6 +338,8 @@ class Snapshot(msgspec.Struct, frozen=True):
     """The kinds of record that are approved, and since when, in milliseconds of the epoch."""
     rounding: dict[str, Any] = {}
     """How amounts, taxes and cash are rounded; empty for the usual way."""
+    quoting: dict[str, Any] = {}
+    """What is told of quotes by themselves; empty for the usual."""
 
 
 _NO_FIELDS = CustomFields()
@@ -361,6 +363,7 @@ class Catalogue:
         self.barred = frozenset(snapshot.barred)
         self.approved = snapshot.approved
         self.rounding = snapshot.rounding
+        self.quoting = snapshot.quoting
         self.switches = Switches(snapshot.modules) if snapshot.modules else ALL_ON
         self.objects = {found.key: found for found in snapshot.objects}
         grouped: dict[str, list[CustomField]] = {target: [] for target in snapshot.gone}

@@ -3,9 +3,11 @@
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy.dialects.postgresql import insert
 
+from crm_api.kit.db.database import Database
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.ids import new_id
 from crm_api.platform.exchange.models import ExchangeRate
@@ -34,6 +36,31 @@ class ExchangeRates:
             statement.on_conflict_do_update(
                 index_elements=["organization_id", "base", "quote", "day"], set_=changed
             )
+        )
+
+    async def add(self, rates: Sequence[Mapping[str, Any]]) -> set[tuple[str, str, date]]:
+        """Set rates where there are none, in one order; for which pairs and days that was."""
+        own = {"organization_id": self.tx.organization_id, "set_at": self.tx.now}
+        statement = insert(ExchangeRate).values(
+            [{"id": new_id(), **own, "set_by": self.tx.actor.id, **rate} for rate in rates]
+        )
+        keys = (ExchangeRate.base, ExchangeRate.quote, ExchangeRate.day)
+        rows = await self.tx.run(
+            statement.on_conflict_do_nothing(
+                index_elements=["organization_id", "base", "quote", "day"]
+            ).returning(*keys)
+        )
+        return {(row.base, row.quote, row.day) for row in rows}
+
+    async def stored(self, keys: Sequence[tuple[str, str, date]]) -> list[Any]:
+        """The rates of these pairs and days that there are: `base, quote, day, rate, source`."""
+        return await self.tx.fetch(
+            "SELECT r.base, r.quote, r.day, r.rate, r.source "
+            "FROM unnest($2::text[], $3::text[], $4::date[]) AS wanted (base, quote, day) "
+            "JOIN exchange_rates r ON r.organization_id = $1 AND r.base = wanted.base "
+            "AND r.quote = wanted.quote AND r.day = wanted.day",
+            self.tx.organization_id,
+            *([key[place] for key in keys] for place in range(3)),
         )
 
     async def own_currency(self) -> str:
@@ -78,6 +105,11 @@ class ExchangeRates:
             last_quote,
             limit,
         )
+
+
+async def all_organizations(database: Database) -> list[UUID]:
+    """Everybody whom published rates are for; takes the worker's role."""
+    return [row[0] for row in await database.ask("SELECT id FROM crm_organization_ids()")]
 
 
 def shown(row: Any) -> dict[str, Any]:

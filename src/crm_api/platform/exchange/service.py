@@ -11,6 +11,7 @@ from crm_api.kit.errors import Conflict, Fault, Invalid
 from crm_api.kit.money import shown_amount
 from crm_api.kit.query.cursor import context_of, seal, unseal
 from crm_api.kit.values.codes import minor_digits
+from crm_api.platform.exchange.reading import Published
 from crm_api.platform.exchange.repository import ExchangeRates, plain, shown
 from crm_api.platform.exchange.schemas import ConvertInput, RatesInput
 
@@ -33,6 +34,17 @@ class Leg(NamedTuple):
     def factor(self) -> Decimal:
         """What one unit becomes."""
         return 1 / self.rate if self.inverse else self.rate
+
+
+class Taken(NamedTuple):
+    """What became of published rates."""
+
+    added: int
+    known: int
+    own: int
+    """Where the organization has set another one by hand."""
+    differing: list[str]
+    """Where the same source had published another one."""
 
 
 class ExchangeService:
@@ -62,6 +74,55 @@ class ExchangeService:
             data={"rates": [rate.model_dump(mode="json") for rate in data.rates]},
         )
         return {"count": len(data.rates)}
+
+    async def take(self, rates: Sequence[Published], source: str) -> Taken:
+        """Set what a source has published where there is nothing: what there is stays.
+
+        A pair once a day; at most `MOST_RATES`.
+        """
+        self.tx.actor.require(f"{self.area}:write")
+        stored = await self._known(rates)
+        new = [rate for rate in sorted(rates) if rate[:3] not in stored]
+        if new:
+            added = await self.records.add([{**rate._asdict(), "source": source} for rate in new])
+            if added:
+                self._tell([rate for rate in new if rate[:3] in added], source)
+            # Somebody else may have set the others meanwhile.
+            stored = await self._known([rate for rate in rates if rate[:3] not in added])
+        else:
+            added = set[tuple[str, str, date]]()
+        others = [(rate, *stored[rate[:3]]) for rate in rates if rate[:3] in stored]
+        return Taken(
+            len(added),
+            sum(rate.rate == was for rate, was, _ in others),
+            sum(rate.rate != was and by != source for rate, was, by in others),
+            [
+                f"{rate.base}/{rate.quote} {rate.day}: {plain(was)}, now {plain(rate.rate)}"
+                for rate, was, by in others
+                if rate.rate != was and by == source
+            ],
+        )
+
+    async def _known(
+        self, rates: Sequence[Published]
+    ) -> dict[tuple[str, str, date], tuple[Decimal, str | None]]:
+        rows = await self.records.stored([rate[:3] for rate in rates]) if rates else []
+        return {
+            (row["base"], row["quote"], row["day"]): (row["rate"], row["source"]) for row in rows
+        }
+
+    def _tell(self, rates: Sequence[Published], source: str) -> None:
+        told = [
+            {**rate._asdict(), "day": str(rate.day), "rate": plain(rate.rate), "source": source}
+            for rate in rates
+        ]
+        self.tx.record(
+            "exchange_rates.set",
+            entity="exchange_rates",
+            record_id=self.tx.organization_id,
+            version=1,
+            data={"rates": told},
+        )
 
     async def page(
         self, *, base: str | None, quote: str | None, cursor: str | None, limit: int

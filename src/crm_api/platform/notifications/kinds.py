@@ -15,6 +15,7 @@ Kind = Literal[
     "webhook_trouble",
     "login_blocked",
     "notice",
+    "reminder",
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 OPERATIONAL = frozenset({"work_ended", "job_failed", "webhook_trouble", "login_blocked", "notice"})
@@ -37,6 +38,7 @@ BUILT_IN: Mapping[str, Mapping[str, Frequency]] = {
     "webhook_trouble": {"email": "instantly"},
     "login_blocked": {"email": "instantly"},
     "notice": {"email": "instantly"},
+    "reminder": {"email": "hourly"},
 }
 """What holds where neither the user nor the organization says anything."""
 
@@ -52,4 +54,5 @@ DESCRIPTIONS: Mapping[Kind, str] = {
     "webhook_trouble": "A webhook fails or is disabled; for whoever may set them up.",
     "login_blocked": "Too many attempts to log in as you have failed.",
     "notice": "A rule tells you something.",
+    "reminder": "A record of yours wants your attention: a quote that ends soon, say.",
 }

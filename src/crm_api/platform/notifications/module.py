@@ -1,6 +1,6 @@
 """Notifications as a part of the product."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from crm_api.kit.access import Managed
@@ -22,6 +22,7 @@ from crm_api.platform.notifications.graphql import (
 )
 from crm_api.platform.notifications.jobs import send_digest
 from crm_api.platform.notifications.reading import Acting, Audience
+from crm_api.platform.notifications.recipients import REMINDERS
 from crm_api.platform.notifications.repository import OTHERS, TOLD_OF
 from crm_api.platform.notifications.rest import (
     following_routes,
@@ -30,6 +31,7 @@ from crm_api.platform.notifications.rest import (
     public,
 )
 from crm_api.platform.notifications.service import forget_person, forget_records
+from crm_api.platform.notifications.texts import add_titles
 
 _FORGET = (
     "SELECT crm_forget_notifications($1) AS number",
@@ -42,15 +44,19 @@ def notifications_module(
     others: type[CrudService[Any]],
     services: Services,
     acting: Acting,
+    reminders: Mapping[str, Mapping[str, str]],
 ) -> Module:
     """What users are told of all of these records, and of some that they may follow.
 
-    `acting` gives somebody the rights of a user as they are at that moment.
+    `acting` gives somebody the rights of a user as they are at that moment; of `reminders` owners
+    of records are told, by these words in each language.
     """
     followed = [service for service in followed if service.plain]
     Audience.followed = [service.repository.listing.entity for service in followed]
     Audience.services = services
     Audience.acting = staticmethod(acting)
+    REMINDERS[:] = reminders
+    add_titles(reminders)
     TOLD_OF[:] = (
         service.repository.listing for service in services.values() if service is not others
     )

@@ -66,6 +66,8 @@ FIXED = (
     *sorted(WORK),
 )
 """The topics that somebody is told of beside those of the records that can be followed."""
+REMINDERS: list[str] = []
+"""The topics that happen by themselves, and that the owner of the record is told of."""
 _NOT_CHANGES = frozenset({"created", "shared", "unshared", "purged", "erased", "readmitted"})
 
 
@@ -163,6 +165,12 @@ class Recipients:
         for entity in ("import", "export"):
             ids = [e.row["record_id"] for e in events if e.entity == entity and e.type in WORK]
             self._owners |= await self._followers.owners(entity, ids) if ids else {}
+        reminded: dict[str, list[UUID]] = {}
+        for event in events:
+            if event.type in REMINDERS:
+                reminded.setdefault(event.entity, []).append(event.row["record_id"])
+        for entity, ids in reminded.items():
+            self._owners |= await self._followers.owners(entity, ids)
 
     async def _look_up_people(self, events: Sequence["_Event"]) -> None:
         own = self._tx.organization_id
@@ -207,6 +215,8 @@ class Recipients:
             yield from self._of_approval(event)
         elif event.type in FIXED:
             yield from self._operational(event)
+        elif event.type in REMINDERS:
+            yield self._of_reminder(event)
         else:
             yield from self._of_record(event)
 
@@ -240,6 +250,11 @@ class Recipients:
             users = [UUID(data["owner_id"])]
         # Each is a decision of its own, which none of the others stands for.
         yield _Case("approval", row, users, target, UUID(id), group=str(row["id"]))
+
+    def _of_reminder(self, event: "_Event") -> _Case:
+        id = event.row["record_id"]
+        owner = self._owners.get(id)
+        return _Case("reminder", event.row, [owner], event.entity, id, group=f"{event.type}:{id}")
 
     def _of_record(self, event: "_Event") -> Iterable[_Case]:
         row, data, entity, id = event.row, event.data, event.entity, event.row["record_id"]
@@ -288,7 +303,8 @@ class _Event:
     @property
     def is_change(self) -> bool:
         """Whether it changes a record that may be followed."""
-        return self.type not in FIXED and self.verb not in _NOT_CHANGES
+        told = self.type in FIXED or self.type in REMINDERS
+        return not told and self.verb not in _NOT_CHANGES
 
     @property
     def mentioned_before(self) -> Iterable[str]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 # By kind or, more exactly, by the type of event.
-_TITLES: Mapping[str, Mapping[str, str]] = {
+_TITLES: Mapping[str, dict[str, str]] = {
     "en": {
         "mention": "{actor} mentioned you in a comment on {record}",
         "comment": "{actor} commented on {record}",
@@ -96,6 +96,13 @@ _TITLES: Mapping[str, Mapping[str, str]] = {
         "nothing": "(без названия)",
     },
 }
+
+
+def add_titles(titles: Mapping[str, Mapping[str, str]]) -> None:
+    """Have events of these types be told by words of their own, in each language."""
+    for type, texts in titles.items():
+        for language, known in _TITLES.items():
+            known[type] = texts[language]
 
 
 def title_of(

@@ -257,7 +257,8 @@ class Importer(ABC):
         """Store a new record under the draft's `record_id`."""
         service = self.service(tx)
         custom = service.fields.with_defaults(draft.values["custom"])
-        service.add({**draft.values, "custom": custom, "id": draft.record_id})
+        own = {**draft.values, **service.begins_with}
+        service.add({**own, "custom": custom, "id": draft.record_id})
 
     async def absorb(self, tx: Tx, current: Any, draft: Draft) -> None:
         """Let a record take over what a row says; blanks say nothing."""
@@ -296,6 +297,14 @@ class Importer(ABC):
             elif value is not None:
                 found[name] = value
         return found
+
+
+def need_same(current: Any, draft: Draft, *names: str) -> None:
+    """Raises `Invalid` where a row would change what a record is for, which stays."""
+    for name in names:
+        if getattr(current, name) != draft.values[name]:
+            message = "The row means a record that is for something else."
+            raise Invalid.at(f"/{name}", "other_target", message)
 
 
 def grown(have: Sequence[dict[str, Any]], more: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
