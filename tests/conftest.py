@@ -314,9 +314,11 @@ LEFT_OVER = (
     "DELETE FROM webhook_states WHERE organization_id <> $1",
     "DELETE FROM automation_states WHERE organization_id <> $1",
     "DELETE FROM notification_dues WHERE organization_id <> $1",
-    "INSERT INTO notification_states (organization_id, tx, seq) "
-    f"SELECT id, {HORIZON}, {LAST} FROM organizations WHERE id <> $1 "
-    "ON CONFLICT (organization_id) DO UPDATE SET tx = excluded.tx, seq = excluded.seq",
+    (
+        "INSERT INTO notification_states (organization_id, tx, seq) "
+        f"SELECT id, {HORIZON}, {LAST} FROM organizations WHERE id <> $1 "
+        "ON CONFLICT (organization_id) DO UPDATE SET tx = excluded.tx, seq = excluded.seq"
+    ),
 )
 """What workers would find of organizations that other tests have left."""
 
