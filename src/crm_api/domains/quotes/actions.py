@@ -155,15 +155,24 @@ class QuoteActions:
         return await self._moved(current, "view", {"status": "viewed"})
 
     async def decide(
-        self, id: UUID, verb: Verb, data: QuoteDecision, expected: int | None = None
+        self,
+        id: UUID,
+        verb: Verb,
+        data: QuoteDecision,
+        expected: int | None = None,
+        agreed: Mapping[str, Any] | None = None,
     ) -> Any:
-        """Write down what the customer said, or that it counts no more."""
+        """Write down what the customer said, or that it counts no more.
+
+        `agreed` are values of a quote that are others than those that were sent: with other options.
+        """
         current, _ = await self._begun(id, verb, expected)
         values = {
             "status": WAYS[verb].after,
             "decided_at": self.tx.now,
             "decided_by": data.by,
             "decision_comment": data.comment,
+            **(agreed or {}),
         }
         return await self._moved(current, verb, values)
 
