@@ -6,7 +6,7 @@ quote is done by its own actions, under its lock.
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
 from crm_api.domains.prices.asking import PriceQuestion
@@ -16,7 +16,6 @@ from crm_api.domains.quote_links.offering import agreed_in, offered, questions_o
 from crm_api.domains.quote_links.repository import (
     OPENING,
     QuoteDecisions,
-    QuoteLinks,
     QuoteQuestions,
 )
 from crm_api.domains.quote_links.schemas import (
@@ -110,6 +109,7 @@ class QuoteDoor:
         self, seen: Seen, selected: Collection[UUID] | None = None
     ) -> tuple[dict[str, Any], Mapping[str, Any], Mapping[str, Any]]:
         """The same, with the content that is printed and to whom it is."""
+        self._require("read")
         link, quote, version = await self._found()
         await self._note(link, quote, version, seen)
         rules = self._rules(version)
@@ -133,12 +133,14 @@ class QuoteDoor:
 
     async def document(self) -> tuple[UUID, int]:
         """The quote and the version whose document is asked for; that it was is written down."""
+        self._require("read")
         link, quote, version = await self._found()
         await self._note(link, quote, version, "document")
         return quote.id, version.revision
 
     async def choose(self, data: OfferChoice) -> dict[str, Any]:
         """What it comes to with other options; nothing is stored."""
+        self._require("read")
         _, _, version = await self._found()
         _need_revision(version, data.revision)
         choice = self._choice(version, data.selected, self._rules(version))
@@ -148,7 +150,8 @@ class QuoteDoor:
 
     async def accept(self, data: OfferAcceptance) -> dict[str, Any]:
         """Accept the version sent last, which happens once; raises `WrongState`, `Conflict`."""
-        link, quote, version = await self._locked(data.revision, "accept")
+        self._require("write")
+        link, quote, version = await self._locked(data.revision)
         choice = self._choice(version, data.selected, self._rules(version))
         said = QuoteDecision(by=data.name, comment=data.comment)
         agreed = None if choice is None else _columns(choice)
@@ -157,13 +160,15 @@ class QuoteDoor:
 
     async def decline(self, data: OfferRefusal) -> dict[str, Any]:
         """Decline the version sent last; raises `WrongState`, `Conflict`."""
-        link, quote, version = await self._locked(data.revision, "decline")
+        self._require("write")
+        link, quote, version = await self._locked(data.revision)
         said = QuoteDecision(by=data.name, comment=data.comment or data.reason)
         await QuoteActions(self.tx).decide(quote.id, "decline", said)
         return self._decided("declined", link, quote, version, data, None)
 
     async def ask(self, data: OfferQuestion) -> dict[str, Any]:
         """Ask something; the answer is read by the same link."""
+        self._require("write")
         link, quote, version = await self._found(lock=True)
         questions = QuoteQuestionService(self.tx)
         if len(await questions.records.by_link(link.id)) >= _MOST_QUESTIONS:
@@ -184,6 +189,11 @@ class QuoteDoor:
 
     # Steps
 
+    def _require(self, verb: str) -> None:
+        """Raises `ModuleClosed` where what it is about is switched off."""
+        for area in _AREAS:
+            self.tx.actor.require(f"{area}:{verb}")
+
     async def _found(self, *, lock: bool = False) -> tuple[QuoteLink, Quote, QuoteVersion]:
         link = await self._link(lock=lock)
         quote = await Quotes(self.tx).find(link.quote_id)
@@ -202,9 +212,7 @@ class QuoteDoor:
             raise _ended("The link has expired.")
         return link
 
-    async def _locked(
-        self, revision: int | None, verb: Literal["accept", "decline"]
-    ) -> tuple[QuoteLink, Quote, QuoteVersion]:
+    async def _locked(self, revision: int | None) -> tuple[QuoteLink, Quote, QuoteVersion]:
         """All of it, locked, the quote at the version that is meant and not decided yet."""
         link = await self._link(lock=True)
         quote = await Quotes(self.tx).find(link.quote_id, lock=True)
@@ -226,9 +234,7 @@ class QuoteDoor:
             )
         return link, quote, version
 
-    async def _note(
-        self, link: QuoteLink, quote: Quote, version: QuoteVersion, seen: Seen
-    ) -> None:
+    async def _note(self, link: QuoteLink, quote: Quote, version: QuoteVersion, seen: Seen) -> None:
         """Write down that it was seen, unless nothing is to be changed any more."""
         if any(area in self.tx.actor.closed for area in _AREAS):
             return
@@ -248,14 +254,14 @@ class QuoteDoor:
             if locked is not None and locked.first_viewed_at is None:
                 await self.links.change(locked, {"first_viewed_at": self.tx.now}, verb="viewed")
         if quote.status == "sent" and version.revision == quote.revision:
-            await self._view(quote)
+            await self._view(quote.id)
 
-    async def _view(self, quote: Quote) -> None:
-        self.tx.forget({quote.id})
-        current = await Quotes(self.tx).find(quote.id, lock=True, deleted=True)
+    async def _view(self, id: UUID) -> None:
+        self.tx.forget({id})
+        current = await Quotes(self.tx).find(id, lock=True, deleted=True)
         # Whoever has moved it meanwhile was first: it was seen, and is what it is.
         if current is not None and current.deleted_at is None and current.status == "sent":
-            await QuoteActions(self.tx).view(quote.id)
+            await QuoteActions(self.tx).view(id)
 
     async def _document(self, version: QuoteVersion) -> dict[str, Any]:
         status = "ready"
@@ -348,8 +354,7 @@ _TOLD = (
 
 def _columns(choice: Choice) -> Mapping[str, Any]:
     """What a quote is from here on: what was agreed."""
-    values = {name: value for name, value in choice.values.items() if name != "manual_percent"}
-    return {**values, "lines": choice.lines, "totals": choice.totals, "costs": choice.costs}
+    return {**choice.values, "lines": choice.lines, "totals": choice.totals, "costs": choice.costs}
 
 
 def _need_revision(version: QuoteVersion, revision: int | None) -> None:

@@ -11,9 +11,7 @@ from crm_api.kit.money import shown_amount, shown_quantity
 
 Content = Mapping[str, Any]
 _PLAIN = [
-    name
-    for name in OfferedLine.model_fields
-    if name not in {"is_option", "deductions", "taxes"}
+    name for name in OfferedLine.model_fields if name not in {"is_option", "deductions", "taxes"}
 ]
 _SUMS = ("net", "tax", "gross")
 

@@ -96,14 +96,20 @@ class Form:
         }
         if self.do == "accept" and self.options is not None:
             given["selected"] = self.options
-        if self.do in _REVISED and not given.get("revision"):
-            raise Invalid.at("/revision", "missing", "The form does not say which version.")
+        if self.do in _REVISED:
+            given["revision"] = self._revision()
         try:
             data: Any = shape.model_validate(given)
         except ValidationError as error:
             faults = faults_of(error.errors(include_url=False))
             raise Invalid("Something is missing or cannot be read.", faults=faults) from None
         await getattr(door, self.do)(data)
+
+    def _revision(self) -> int:
+        text = self.values.get("revision", "")
+        if not (text.isascii() and text.isdecimal() and len(text) < 10):
+            raise Invalid.at("/revision", "missing", "The form does not say which version.")
+        return int(text)
 
     def is_done_by(self, error: CrmError) -> bool:
         """Whether the same was said before, by the same link: somebody clicked twice."""

@@ -1,6 +1,7 @@
 """What links of quotes look like from inside, and quotes to those who have a link."""
 
-from datetime import date, datetime
+from datetime import date as Day  # noqa: N812 - a field is called `date`
+from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -268,8 +269,8 @@ class OfferedQuote(OfferedTerms):
     number: str
     status: QuoteStatus = Field(description="`draft`: the next version is being worked on.")
     name: str | None
-    date: date
-    valid_until: date | None
+    date: Day
+    valid_until: Day | None
     language: str
     seller: OfferedParty
     customer: OfferedParty

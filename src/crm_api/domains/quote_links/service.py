@@ -68,7 +68,11 @@ class QuoteLinkService(CrudService[QuoteLink]):
         if current is None and values.get("expires_at") is None:
             values["expires_at"] = self.tx.now + timedelta(days=DAYS)
         ends = values.get("expires_at")
-        if ends is not None and ends != getattr(current, "expires_at", None) and ends <= self.tx.now:
+        if (
+            ends is not None
+            and ends != getattr(current, "expires_at", None)
+            and ends <= self.tx.now
+        ):
             raise Invalid.at("/expires_at", "in_the_past", "It would be over already: revoke it.")
         return values
 

@@ -49,7 +49,6 @@ class Choice:
 class _Part:
     stored: Content
     counts: bool
-    by_hand: Decimal
     done: CalculatedLine | None = None
 
     @property
@@ -154,10 +153,7 @@ def _choice(
 ) -> Choice:
     options = set(options_of(content))
     unit_costs = {one["line_id"]: one["unit_cost"] for one in costs}
-    parts = [
-        _Part(line, _is_counted(line, selected, options), Decimal(line["manual_percent"]))
-        for line in content["lines"]
-    ]
+    parts = [_Part(line, _is_counted(line, selected, options)) for line in content["lines"]]
     groups: dict[str | None, Calculated] = {}
     for interval in INTERVALS:
         own = [part for part in parts if part.interval == interval]

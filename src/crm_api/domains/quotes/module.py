@@ -1,6 +1,6 @@
 """Quotes as a part of the product."""
 
-from crm_api.domains.quotes.actions import follow_approval
+from crm_api.domains.quotes.actions import accepted_among, follow_approval
 from crm_api.domains.quotes.graphql import MUTATIONS, QUERIES
 from crm_api.domains.quotes.jobs import expire, print_quote, remove_files
 from crm_api.domains.quotes.rest import ROUTERS
@@ -12,6 +12,7 @@ from crm_api.kit.module import Module
 from crm_api.platform.approvals.service import ApprovalService
 
 ApprovalService.followers["quote"] = follow_approval
+ApprovalService.settled["quote"] = accepted_among
 MODULE = Module(
     key="quotes",
     title="Quotes",

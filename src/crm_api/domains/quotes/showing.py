@@ -50,11 +50,6 @@ class Counted(Protocol):
         """What it comes to."""
         ...
 
-    @property
-    def by_hand(self) -> Decimal:
-        """What is off by hand, in percent."""
-        ...
-
 
 @exactly
 def shown_of(calculator: Calculator, groups: Groups) -> Shown:
@@ -80,9 +75,7 @@ class _Showing:
                 for (one, other), rate in self._calculator.found.rates.items()
                 if isinstance(rate, Decimal)
             ],
-            "values": self._storable(
-                sums_of(self._calculator.works, self._calculator.content.currency)
-            ),
+            "values": self._storable(self._values()),
         }
 
     def _storable(self, values: dict[str, Decimal | None]) -> dict[str, Decimal | None]:
@@ -92,6 +85,14 @@ class _Showing:
                 message = f"The {name} has more digits than can be stored."
                 raise Invalid.at("/lines", "too_large", message)
         return values
+
+    def _values(self) -> dict[str, Decimal | None]:
+        works = self._calculator.works
+        by_hand = max((work.by_hand for work in works if work.counts), default=ZERO)
+        return {
+            **sums_of(works, self._calculator.content.currency),
+            "manual_percent": by_hand,
+        }
 
     def _line_shown(self, work: Work) -> Shown:
         return {**self._as_given(work), **self._as_calculated(work)}
@@ -209,7 +210,6 @@ def sums_of(works: Sequence[Counted], currency: str) -> dict[str, Decimal | None
             for name, value in (("mrr", mrr), ("arr", mrr * 12), ("acv", acv), ("tcv", tcv))
         },
         "discount_percent": effective_percent(listed, left),
-        "manual_percent": max((work.by_hand for work in counting), default=ZERO),
         "cost": cost,
         "margin": None if cost is None else net - cost,
         "margin_percent": None if cost is None else margin_of(net, cost),
