@@ -1,7 +1,6 @@
 """The rules of links, of questions and of decisions, for those who sell."""
 
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -13,7 +12,6 @@ from crm_api.domains.quote_links.repository import (
     QuoteQuestions,
 )
 from crm_api.domains.quote_links.schemas import (
-    DAYS,
     QuoteAnswer,
     QuoteLinkCreate,
     QuoteLinkUpdate,
@@ -65,8 +63,6 @@ class QuoteLinkService(CrudService[QuoteLink]):
     async def prepare(self, values: dict[str, Any], current: QuoteLink | None) -> dict[str, Any]:
         """An end that is yet to come."""
         values = await super().prepare(values, current)
-        if current is None and values.get("expires_at") is None:
-            values["expires_at"] = self.tx.now + timedelta(days=DAYS)
         ends = values.get("expires_at")
         if (
             ends is not None
