@@ -114,11 +114,14 @@ async def test_options_are_chosen_without_scripts(client, anonymous):
 
 async def test_accepted_on_the_page(client, anonymous):
     made, path = await offered(client)
+    assert (await anonymous.get(f"{path}/page")).status_code == 200
     answer = await sent(anonymous, path, do="accept", revision=1, name=" ", email="nonsense")
     assert answer.status_code == 422
     assert alert(answer.text).endswith("Please check what you have entered.")
     assert answer.text.count('aria-invalid="true" aria-describedby="error"') == 2
     assert 'value="nonsense"' in answer.text
+    # Shown once more with what is wrong, it counts as seen once.
+    assert (await client.read(f"quotes/{made['id']}/engagement"))["views"] == 1
     assert (await client.read(f"quotes/{made['id']}"))["status"] == "viewed"
     values = {"do": "accept", "revision": 1, "name": "Sample Person"}
     answer = await sent(anonymous, path, **values)

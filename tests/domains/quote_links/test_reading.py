@@ -188,6 +188,7 @@ async def test_the_document_is_that_of_the_version(client, anonymous, worker):
     assert answer.status_code == 200, answer.text
     assert answer.content.startswith(b"%PDF")
     found = (await anonymous.get(path)).json()["document"]
+    assert found["path"] == f"{path}/document"
     assert found["status"] == "ready"
     assert answer.headers["etag"] == f'"{found["sha256"]}"'
     mine = await client.get(f"/v1/quotes/{made['id']}/document")

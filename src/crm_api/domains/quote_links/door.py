@@ -106,12 +106,16 @@ class QuoteDoor:
         return (await self.printed(seen, selected))[0]
 
     async def printed(
-        self, seen: Seen, selected: Collection[UUID] | None = None
+        self, seen: Seen | None, selected: Collection[UUID] | None = None
     ) -> tuple[dict[str, Any], Mapping[str, Any], Mapping[str, Any]]:
-        """The same, with the content that is printed and to whom it is."""
+        """The same, with the content that is printed and to whom it is.
+
+        Shown again to whoever has just seen it, as None, nothing is written down.
+        """
         self._require("read")
         link, quote, version = await self._found()
-        await self._note(link, quote, version, seen)
+        if seen is not None:
+            await self._note(link, quote, version, seen)
         rules = self._rules(version)
         agreed = agreed_in(version.content, self._choice(version, selected, rules))
         is_newest = version.revision == quote.revision
@@ -254,13 +258,15 @@ class QuoteDoor:
             if locked is not None and locked.first_viewed_at is None:
                 await self.links.change(locked, {"first_viewed_at": self.tx.now}, verb="viewed")
         if quote.status == "sent" and version.revision == quote.revision:
-            await self._view(quote.id)
+            await self._view(quote.id, version.revision)
 
-    async def _view(self, id: UUID) -> None:
+    async def _view(self, id: UUID, revision: int) -> None:
         self.tx.forget({id})
         current = await Quotes(self.tx).find(id, lock=True, deleted=True)
         # Whoever has moved it meanwhile was first: it was seen, and is what it is.
-        if current is not None and current.deleted_at is None and current.status == "sent":
+        if current is None or current.deleted_at is not None:
+            return
+        if (current.status, current.revision) == ("sent", revision):
             await QuoteActions(self.tx).view(id)
 
     async def _document(self, version: QuoteVersion) -> dict[str, Any]:
@@ -269,7 +275,6 @@ class QuoteDoor:
             status = "failed" if await self.versions.is_given_up(version) else "pending"
         return {
             "status": status,
-            "path": "document",
             "sha256": version.document_sha256,
             "size_bytes": version.document_size,
         }

@@ -121,7 +121,7 @@ async def page_of(
     door: QuoteDoor, asked: Options, form: Form | None = None, error: CrmError | None = None
 ) -> str:
     """The page, with what was given to a form and what is wrong with it."""
-    found, content, customer = await door.printed("page", asked)
+    found, content, customer = await door.printed(None if form else "page", asked)
     words = language(PACKAGE, content["language"])
     sheet = printed(proposal_of(content, customer))
     _with_options(sheet, content)

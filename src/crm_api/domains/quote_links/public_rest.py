@@ -43,14 +43,15 @@ _PDF: Responses = {
     304: {"description": "Not modified"},
 }
 _HTML: dict[str, Any] = {"content": {"text/html": {"schema": {"type": "string"}}}}
-_PAGE: Responses = {
-    200: {"description": "A page for people.", **_HTML},
-    **{
-        status: {"description": "The page says what is wrong.", **_HTML}
-        for status in (404, 409, 410, 422, 429)
-    },
+_WRONG: Responses = {
+    status: {
+        "description": "The page says what is wrong.",
+        "content": {**_HTML["content"], **problem["content"]},
+    }
+    for status, problem in problems(404, 409, 410, 413, 422).items()
 }
-_SENT: Responses = {303: {"description": "Done; the page shows it."}}
+_PAGE: Responses = {200: {"description": "A page for people.", **_HTML}} | _WRONG
+_SENT: Responses = {303: {"description": "Done; the page shows it."}} | _WRONG
 _FORM: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -123,9 +124,10 @@ def _once(endpoint: Callable[..., Awaitable[Response]]) -> Callable[..., Awaitab
     responses={200: {"model": OfferedQuote}} | _FAULTS,
     openapi_extra=_PUBLIC,
 )
-async def read_offered(request: Request, tx: Visiting) -> Response:
+async def read_offered(request: Request, token: Token, tx: Visiting) -> Response:
     """The version sent last, with what may be done with it; that it was seen is written down."""
     found = await QuoteDoor(tx, _caller(request)).read("quote")
+    found["document"]["path"] = f"/public/quotes/{token}/document"
     return answers.plain(found, headers=answers.UNKEPT)
 
 
@@ -230,9 +232,10 @@ async def show(request: Request, token: Token) -> Response:
 
 @pages.post(
     "/{token}/page",
+    status_code=303,
     operation_id="answerOfferedQuote",
     summary="The forms of the page of a quote",
-    responses=_PAGE | _SENT,
+    responses=_SENT,
     openapi_extra=_PUBLIC | _FORM,
 )
 async def answer(request: Request, token: Token) -> Response:
