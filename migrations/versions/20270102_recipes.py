@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 from crm_api.kit.db import ddl
 
 revision = "20270102_recipes"
-down_revision = "20261231_quotes"
+down_revision = "20270101_quote_links"
 branch_labels = None
 depends_on = None
 

@@ -5,6 +5,7 @@ from crm_api.domains.companies.module import MODULE as COMPANIES
 from crm_api.domains.contacts.module import MODULE as CONTACTS
 from crm_api.domains.prices.module import MODULE as PRICES
 from crm_api.domains.promotions.module import MODULE as PROMOTIONS
+from crm_api.domains.quote_links.module import MODULE as QUOTE_LINKS
 from crm_api.domains.quotes.module import MODULE as QUOTES
 from crm_api.domains.recipes.module import MODULE as RECIPES
 from crm_api.domains.taxes.module import MODULE as TAXES
@@ -70,6 +71,7 @@ DOMAINS: tuple[Module, ...] = (
     PRICES,
     QUOTES,
     RECIPES,
+    QUOTE_LINKS,
 )
 ACCESS = access_module(
     (service for module in DOMAINS for service in module.services), CustomRecordService

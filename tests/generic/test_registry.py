@@ -33,7 +33,7 @@ def test_every_sort_key_has_a_column_that_sorts_by_code_point():
                 assert (
                     column.type.collation == "C"
                     or name == "website"
-                    or (kind.name in {"api_keys", "apps", "webhooks"})
+                    or (kind.name in {"api_keys", "apps", "quote_links", "webhooks"})
                 ), f"{kind}.{name}"
 
 

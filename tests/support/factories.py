@@ -1119,6 +1119,25 @@ async def _varied_recipes(api: Api) -> list[Body]:
     ]
 
 
+async def _least_quote_link(api: Api) -> Body:
+    quote = await api.made("quotes", await _least_quote(api))
+    return {"quote_id": quote["id"]}
+
+
+async def _varied_quote_links(api: Api) -> list[Body]:
+    first, second = await _least_quote_link(api), await _least_quote_link(api)
+    contact = await api.made("contacts", {"last_name": "Person"})
+    ends = {"expires_at": "2031-01-01T00:00:00Z"}
+    return [
+        {**first, **ends, "label": "Purchasing", "contact_id": contact["id"]},
+        {**first, **ends, "label": "purchasing"},
+        {**second, "label": "Ämter", "expires_at": "2032-06-30T12:00:00Z"},
+        {**second, "label": "Закупки", "contact_id": contact["id"]},
+        {**second, **ends},
+        {**first, "label": "Zebra"},
+    ]
+
+
 FACTORIES: dict[str, Factory] = {
     "proposal_recipes": Factory(
         _least_recipe,
@@ -1128,6 +1147,14 @@ FACTORIES: dict[str, Factory] = {
         "tiers",
         {"priority": "high"},
         needed=frozenset({"tiers", "sections"}),
+    ),
+    "quote_links": Factory(
+        _least_quote_link,
+        _varied_quote_links,
+        {"label": "Changed"},
+        "label",
+        "expires_at",
+        {"expires_at": "soon"},
     ),
     "quotes": Factory(
         _least_quote,

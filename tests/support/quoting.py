@@ -76,3 +76,34 @@ async def approved(api: Api, approver: Member, id: str) -> str:
     answer = await approver.api.post(f"/v1/approvals/{request['id']}/approve")
     assert answer.status_code == 200, answer.text
     return request["id"]
+
+
+async def offered(api: Api, **more: Any) -> tuple[dict[str, Any], str]:
+    """A quote that was sent, and the path of a link of it."""
+    made = await quote(api, **more)
+    await act(api, made["id"], "send")
+    return made, await link(api, made["id"])
+
+
+async def link(api: Api, quote_id: str, **more: Any) -> str:
+    """The path of a new link of a quote."""
+    made = await api.made("quote-links", {"quote_id": quote_id, **more})
+    return f"/public/quotes/{made['token']}"
+
+
+OPTIONS: dict[str, Any] = {
+    "sections": [
+        {"key": "base", "title": "Chairs"},
+        {"key": "more", "title": "Extras", "kind": "optional"},
+        {"key": "care", "title": "Care", "kind": "alternatives"},
+    ],
+    "lines": [
+        {"name": "Chair", "unit_price": "100", "quantity": "3", "section": "base"},
+        {"name": "Cushion", "unit_price": "10.01", "quantity": "3", "section": "more"},
+        {"name": "Delivery", "unit_price": "50", "section": "more", "is_selected": True},
+        {"name": "Basic", "unit_price": "5", "interval": "month", "section": "care"},
+        {"name": "Full", "unit_price": "9", "interval": "month", "term": 24, "section": "care",
+         "discounts": [{"percent": "10"}]},
+    ],
+}  # fmt: skip
+"""A quote with one option that is chosen, one that is not, and two alternatives."""

@@ -17,6 +17,7 @@ CrmError
 │   │   └── Merged        the record lives on in another one
 │   ├── Blocked           other records stand in the way
 │   └── InProgress        the same request is being carried out
+├── Ended            410  was there, and is not any more
 ├── Stale            412  the record has moved on
 ├── TooLarge         413
 ├── Unsupported      415
@@ -281,6 +282,12 @@ class InProgress(Conflict):
         detail = "A request with this key is still being carried out."
         fault = Fault("in_progress", detail, header="Idempotency-Key")
         super().__init__(detail, faults=[fault], headers={"Retry-After": "1"})
+
+
+class Ended(CrmError):
+    """Something that was for a time, which is over."""
+
+    status, code, title = 410, "ended", "No longer there"
 
 
 class Stale(CrmError):

@@ -1,6 +1,6 @@
 """What is done with quotes: submitted, sent, accepted, revised, copied; each as one step."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -155,15 +155,24 @@ class QuoteActions:
         return await self._moved(current, "view", {"status": "viewed"})
 
     async def decide(
-        self, id: UUID, verb: Verb, data: QuoteDecision, expected: int | None = None
+        self,
+        id: UUID,
+        verb: Verb,
+        data: QuoteDecision,
+        expected: int | None = None,
+        agreed: Mapping[str, Any] | None = None,
     ) -> Any:
-        """Write down what the customer said, or that it counts no more."""
+        """Write down what the customer said, or that it counts no more.
+
+        `agreed` are values of a quote that are others than those that were sent: with other options.
+        """
         current, _ = await self._begun(id, verb, expected)
         values = {
             "status": WAYS[verb].after,
             "decided_at": self.tx.now,
             "decided_by": data.by,
             "decision_comment": data.comment,
+            **(agreed or {}),
         }
         return await self._moved(current, verb, values)
 
@@ -236,6 +245,12 @@ async def follow_approval(tx: Tx, id: UUID) -> None:
         status = "in_approval"
     verbs = {"approved": "approved", "in_approval": "submitted", "draft": "returned"}
     await quotes.change(current, {"status": status}, verb=verbs[status])
+
+
+async def accepted_among(tx: Tx, ids: Collection[UUID]) -> set[UUID]:
+    """The quotes of which nothing is decided any more: what was approved of them stays approved."""
+    found = await QuoteService(tx).records.locked(list(ids), everywhere=True)
+    return {quote.id for quote in found if quote.status == "accepted"}
 
 
 def _told(faults: Sequence[Fault]) -> list[dict[str, Any]]:

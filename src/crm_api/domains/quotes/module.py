@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from crm_api.domains.quotes.actions import follow_approval
+from crm_api.domains.quotes.actions import accepted_among, follow_approval
 from crm_api.domains.quotes.drifting import DRIFTED
 from crm_api.domains.quotes.graphql import MUTATIONS, QUERIES
 from crm_api.domains.quotes.jobs import (
@@ -24,6 +24,8 @@ from crm_api.kit.module import Module
 from crm_api.platform.approvals.service import ApprovalService
 
 ApprovalService.followers["quote"] = follow_approval
+ApprovalService.settled["quote"] = accepted_among
+
 REMINDERS: Mapping[str, Mapping[str, str]] = {
     EXPIRING: {
         "en": "{record} ends soon",

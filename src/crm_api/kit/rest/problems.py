@@ -9,6 +9,7 @@ _MEANINGS = {
     403: "The credential may not do this.",
     404: "There is no such record.",
     409: "The request does not fit what is stored.",
+    410: "It is not there any more.",
     412: "The record has changed.",
     413: "Too large.",
     415: "The body is not JSON.",

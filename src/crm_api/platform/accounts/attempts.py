@@ -62,6 +62,10 @@ class Attempts:
         """The attempts from a network address."""
         return Subject(self._name("address", network_of(address)), FREE_BY_ADDRESS)
 
+    def links(self, address: str | None) -> Subject:
+        """The secret links that a network address has made up."""
+        return Subject(self._name("links", network_of(address)), FREE_BY_ADDRESS)
+
     async def count(self, subject: Subject) -> int:
         """How many failures this one makes, if it fails; raises `TooMany` where one has to wait."""
         async with self._opened(subject) as driver:

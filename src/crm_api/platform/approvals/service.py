@@ -1,7 +1,7 @@
 """Asking for approval, and deciding."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import replace
 from secrets import token_hex
 from typing import Any, ClassVar
@@ -32,6 +32,7 @@ from crm_api.platform.approvals.schemas import (
 )
 
 Follow = Callable[[Tx, UUID], Awaitable[None]]
+Settled = Callable[[Tx, Collection[UUID]], Awaitable[set[UUID]]]
 _ENDED: Mapping[str, Any] = {"step": None, "waiting_for": [], "due_at": None}
 _KEY = Selection(("id", "target", "record_id"))
 
@@ -55,6 +56,9 @@ class ApprovalService(CrudService[Approval]):
     followers: ClassVar[dict[str, Follow]] = {}
     """By kind of record what follows from a request's going on, in the same transaction; the record
     is locked."""
+    settled: ClassVar[dict[str, Settled]] = {}
+    """By kind of record which of some, locked by their change, are done with: what was approved of
+    them stays so, though they become another."""
 
     # Asking
 

@@ -20,7 +20,9 @@ async def void_changed(tx: Tx, entity: str, ids: Collection[UUID]) -> None:
     if entity not in tx.catalogue.approved:
         return
     service = ApprovalService(tx)
-    live = await service.records.live(entity, list(ids))
+    settled = service.settled.get(entity)
+    ids = set(ids) - (set() if settled is None else await settled(tx, ids))
+    live = await service.records.live(entity, list(ids)) if ids else []
     if not live:
         return
     records = list({one.record_id for one in live})

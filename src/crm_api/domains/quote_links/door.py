@@ -1,0 +1,375 @@
+"""What whoever has a link may do: read, get the document, choose, ask, accept and decline.
+
+The link itself is the actor, with the rights that these need and no others; what becomes of the
+quote is done by its own actions, under its lock.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+from crm_api.domains.prices.asking import PriceQuestion
+from crm_api.domains.prices.settings import arithmetic_of
+from crm_api.domains.quote_links.models import Decision, QuoteLink, Seen
+from crm_api.domains.quote_links.offering import agreed_in, offered, questions_of, terms_of
+from crm_api.domains.quote_links.repository import (
+    OPENING,
+    QuoteDecisions,
+    QuoteQuestions,
+)
+from crm_api.domains.quote_links.schemas import (
+    OfferAcceptance,
+    OfferChoice,
+    OfferQuestion,
+    OfferRefusal,
+)
+from crm_api.domains.quote_links.service import (
+    QuoteDecisionService,
+    QuoteLinkService,
+    QuoteQuestionService,
+)
+from crm_api.domains.quote_links.tokens import hash_of, read
+from crm_api.domains.quotes.actions import QuoteActions
+from crm_api.domains.quotes.choosing import Choice, chosen, is_choosable, selected_in
+from crm_api.domains.quotes.models import Quote, QuoteVersion
+from crm_api.domains.quotes.repository import Quotes, QuoteVersions
+from crm_api.domains.quotes.schemas import QuoteDecision
+from crm_api.domains.quotes.states import WAYS, Blockers
+from crm_api.domains.quotes.versions import hash_of as hash_of_content
+from crm_api.kit.actor import Actor
+from crm_api.kit.db.database import Database
+from crm_api.kit.db.tx import Tx
+from crm_api.kit.errors import Conflict, Ended, NotFound, WrongState
+from crm_api.kit.pricing.documents import Arithmetic
+from crm_api.kit.tokens import same
+from crm_api.platform.accounts.attempts import Attempts
+
+_AREAS = ("quotes", "quote_links")
+SCOPES = frozenset(f"{area}:write" for area in _AREAS)
+_MOST_QUESTIONS = 100
+_LONGEST_AGENT = 500
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Where a request comes from."""
+
+    address: str | None
+    user_agent: str | None
+
+    @property
+    def shown(self) -> dict[str, str | None]:
+        """As it is written down."""
+        agent = self.user_agent
+        return {"address": self.address, "user_agent": agent and agent[:_LONGEST_AGENT]}
+
+
+async def actor_of(database: Database, token: str, address: str | None) -> Actor:
+    """The link that a token opens, as an actor; raises `NotFound`.
+
+    Raises `TooMany` where too many tokens of that address were made up.
+    """
+    known = read(token)
+    if known is not None:
+        organization_id, id, secret = known
+        rows = await database.fetch(organization_id, OPENING, (organization_id, id))
+        if rows and same(rows[0]["secret_hash"], hash_of(database.signing_key, secret)):
+            return Actor(
+                organization_id,
+                "system",
+                id,
+                SCOPES,
+                time_zone=rows[0]["time_zone"],
+                country=rows[0]["country"],
+            )
+    attempts = Attempts(database)
+    await attempts.count(attempts.links(address))
+    raise NotFound("There is nothing behind this link.", code="unknown_link")
+
+
+class QuoteDoor:
+    """A quote as one link opens it."""
+
+    def __init__(self, tx: Tx, caller: Caller) -> None:
+        self.tx, self.caller = tx, caller
+        self.links = QuoteLinkService(tx)
+        self.versions = QuoteVersions(tx)
+
+    # Looking
+
+    async def read(self, seen: Seen, selected: Collection[UUID] | None = None) -> dict[str, Any]:
+        """The version sent last, with these options instead of those that were sent.
+
+        That it was seen is written down. Raises `Ended`, `WrongState`, `Invalid`.
+        """
+        return (await self.printed(seen, selected))[0]
+
+    async def printed(
+        self, seen: Seen | None, selected: Collection[UUID] | None = None
+    ) -> tuple[dict[str, Any], Mapping[str, Any], Mapping[str, Any]]:
+        """The same, with the content that is printed and to whom it is.
+
+        Shown again to whoever has just seen it, as None, nothing is written down.
+        """
+        self._require("read")
+        link, quote, version = await self._found()
+        if seen is not None:
+            await self._note(link, quote, version, seen)
+        rules = self._rules(version)
+        agreed = agreed_in(version.content, self._choice(version, selected, rules))
+        is_newest = version.revision == quote.revision
+        blockers = await Blockers(self.tx, {"valid_until": quote.valid_until}).of("accept")
+        asked = await QuoteQuestions(self.tx).by_link(link.id)
+        found = {
+            **offered(version, agreed),
+            "status": quote.status,
+            "document": await self._document(version),
+            "can_accept": is_newest and quote.status in WAYS["accept"].before and not blockers,
+            "can_decline": is_newest and quote.status in WAYS["decline"].before,
+            "can_choose": is_choosable(version.content, rules),
+            "blockers": [{"code": one.code, "message": one.message} for one in blockers],
+            "decided_at": quote.decided_at if is_newest else None,
+            "questions": questions_of(asked),
+            "expires_at": link.expires_at,
+        }
+        return found, agreed, version.customer
+
+    async def document(self) -> tuple[UUID, int]:
+        """The quote and the version whose document is asked for; that it was is written down."""
+        self._require("read")
+        link, quote, version = await self._found()
+        await self._note(link, quote, version, "document")
+        return quote.id, version.revision
+
+    async def choose(self, data: OfferChoice) -> dict[str, Any]:
+        """What it comes to with other options; nothing is stored."""
+        self._require("read")
+        _, _, version = await self._found()
+        _need_revision(version, data.revision)
+        choice = self._choice(version, data.selected, self._rules(version))
+        return terms_of(version, agreed_in(version.content, choice))
+
+    # Answering
+
+    async def accept(self, data: OfferAcceptance) -> dict[str, Any]:
+        """Accept the version sent last, which happens once; raises `WrongState`, `Conflict`."""
+        self._require("write")
+        link, quote, version = await self._locked(data.revision)
+        choice = self._choice(version, data.selected, self._rules(version))
+        said = QuoteDecision(by=data.name, comment=data.comment)
+        agreed = None if choice is None else _columns(choice)
+        await QuoteActions(self.tx).decide(quote.id, "accept", said, agreed=agreed)
+        return self._decided("accepted", link, quote, version, data, choice)
+
+    async def decline(self, data: OfferRefusal) -> dict[str, Any]:
+        """Decline the version sent last; raises `WrongState`, `Conflict`."""
+        self._require("write")
+        link, quote, version = await self._locked(data.revision)
+        said = QuoteDecision(by=data.name, comment=data.comment or data.reason)
+        await QuoteActions(self.tx).decide(quote.id, "decline", said)
+        return self._decided("declined", link, quote, version, data, None)
+
+    async def ask(self, data: OfferQuestion) -> dict[str, Any]:
+        """Ask something; the answer is read by the same link."""
+        self._require("write")
+        link, quote, version = await self._found(lock=True)
+        questions = QuoteQuestionService(self.tx)
+        if len(await questions.records.by_link(link.id)) >= _MOST_QUESTIONS:
+            message = f"By one link {_MOST_QUESTIONS} questions are asked at most."
+            raise Conflict(message, code="too_many_questions")
+        made = questions.add(
+            {
+                **self._own(link, quote, version),
+                "name": data.name,
+                "email": data.email,
+                "text": data.text,
+                "answer": None,
+                "answered_at": None,
+                "answered_by": None,
+            }
+        )
+        return questions_of([made])[0]
+
+    # Steps
+
+    def _require(self, verb: str) -> None:
+        """Raises `ModuleClosed` where what it is about is switched off."""
+        for area in _AREAS:
+            self.tx.actor.require(f"{area}:{verb}")
+
+    async def _found(self, *, lock: bool = False) -> tuple[QuoteLink, Quote, QuoteVersion]:
+        link = await self._link(lock=lock)
+        quote = await Quotes(self.tx).find(link.quote_id)
+        if quote is None:
+            raise _ended("The quote is not there any more.")
+        version = await self.versions.of(quote.id)
+        if version is None:
+            raise WrongState("The quote has not been sent yet.", code="not_sent")
+        return link, quote, version
+
+    async def _link(self, *, lock: bool) -> QuoteLink:
+        link = await self.links.records.own(lock=lock)
+        if link is None or link.deleted_at is not None or link.revoked_at is not None:
+            raise _ended("The link was revoked.")
+        if link.expires_at <= self.tx.now:
+            raise _ended("The link has expired.")
+        return link
+
+    async def _locked(self, revision: int | None) -> tuple[QuoteLink, Quote, QuoteVersion]:
+        """All of it, locked, the quote at the version that is meant and not decided yet."""
+        link = await self._link(lock=True)
+        quote = await Quotes(self.tx).find(link.quote_id, lock=True)
+        if quote is None:
+            raise _ended("The quote is not there any more.")
+        version = await self.versions.of(quote.id)
+        if version is None:
+            raise WrongState("The quote has not been sent yet.", code="not_sent")
+        _need_revision(version, revision)
+        if version.revision != quote.revision:
+            message = "There is to be a newer version, which is being worked on."
+            raise WrongState(message, code="superseded_version")
+        if quote.status in {"accepted", "declined"}:
+            known = await QuoteDecisions(self.tx).of(version.id)
+            raise WrongState(
+                f"The quote was {quote.status} already.",
+                code=f"already_{quote.status}",
+                details={"by_this_link": known is not None and known.link_id == link.id},
+            )
+        return link, quote, version
+
+    async def _note(self, link: QuoteLink, quote: Quote, version: QuoteVersion, seen: Seen) -> None:
+        """Write down that it was seen, unless nothing is to be changed any more."""
+        if any(area in self.tx.actor.closed for area in _AREAS):
+            return
+        self.links.records.note_view(
+            {
+                "quote_id": quote.id,
+                "link_id": link.id,
+                "revision": version.revision,
+                "seen": seen,
+                "at": self.tx.now,
+                **self.caller.shown,
+            }
+        )
+        # The link before the quote, as whoever accepts locks them.
+        if link.first_viewed_at is None:
+            locked = await self.links.records.own(lock=True)
+            if locked is not None and locked.first_viewed_at is None:
+                await self.links.change(locked, {"first_viewed_at": self.tx.now}, verb="viewed")
+        if quote.status == "sent" and version.revision == quote.revision:
+            await self._view(quote.id, version.revision)
+
+    async def _view(self, id: UUID, revision: int) -> None:
+        self.tx.forget({id})
+        current = await Quotes(self.tx).find(id, lock=True, deleted=True)
+        # Whoever has moved it meanwhile was first: it was seen, and is what it is.
+        if current is None or current.deleted_at is not None:
+            return
+        if (current.status, current.revision) == ("sent", revision):
+            await QuoteActions(self.tx).view(id)
+
+    async def _document(self, version: QuoteVersion) -> dict[str, Any]:
+        status = "ready"
+        if version.stored_as is None:
+            status = "failed" if await self.versions.is_given_up(version) else "pending"
+        return {
+            "status": status,
+            "sha256": version.document_sha256,
+            "size_bytes": version.document_size,
+        }
+
+    def _rules(self, version: QuoteVersion) -> Arithmetic:
+        asked = PriceQuestion.model_construct(currency=version.currency)
+        rounding = version.content["tax_rounding"]
+        return replace(arithmetic_of(self.tx, asked), tax_rounding=rounding, cash_step=None)
+
+    def _choice(
+        self, version: QuoteVersion, selected: Collection[UUID] | None, rules: Arithmetic
+    ) -> Choice | None:
+        """What is chosen instead of what was sent; None where that is the same."""
+        if selected is None:
+            return None
+        wanted = list(dict.fromkeys(map(str, selected)))
+        if set(wanted) == set(selected_in(version.content)):
+            return None
+        return chosen(version.content, version.costs, wanted, rules)
+
+    def _own(self, link: QuoteLink, quote: Quote, version: QuoteVersion) -> dict[str, Any]:
+        return {
+            "quote_id": quote.id,
+            "link_id": link.id,
+            "contact_id": link.contact_id,
+            "revision": version.revision,
+            "owner_id": quote.owner_id,
+            "custom": {},
+            "external_ids": {},
+        }
+
+    def _decided(
+        self,
+        decision: Decision,
+        link: QuoteLink,
+        quote: Quote,
+        version: QuoteVersion,
+        data: OfferAcceptance | OfferRefusal,
+        choice: Choice | None,
+    ) -> dict[str, Any]:
+        agreed = agreed_in(version.content, choice)
+        sums = {"net": quote.net, "gross": quote.gross} if choice is None else choice.values
+        made = QuoteDecisionService(self.tx).add(
+            {
+                **self._own(link, quote, version),
+                "quote_version_id": version.id,
+                "decision": decision,
+                **{name: getattr(data, name) for name in ("name", "email", "role", "comment")},
+                "reason": getattr(data, "reason", None),
+                "selected": selected_in(agreed),
+                "totals": agreed["totals"],
+                "currency": version.currency,
+                **{name: sums[name] for name in ("net", "gross")},
+                "content_hash": version.content_hash,
+                "agreed_hash": hash_of_content(agreed),
+                "document_sha256": version.document_sha256,
+                **self.caller.shown,
+            }
+        )
+        return {
+            **{name: getattr(made, name) for name in _TOLD},
+            "number": version.number,
+            "at": made.created_at,
+        }
+
+
+_TOLD = (
+    "id",
+    "decision",
+    "revision",
+    "name",
+    "selected",
+    "currency",
+    "net",
+    "gross",
+    "totals",
+    "content_hash",
+    "agreed_hash",
+    "document_sha256",
+)
+
+
+def _columns(choice: Choice) -> Mapping[str, Any]:
+    """What a quote is from here on: what was agreed."""
+    return {**choice.values, "lines": choice.lines, "totals": choice.totals, "costs": choice.costs}
+
+
+def _need_revision(version: QuoteVersion, revision: int | None) -> None:
+    if revision is not None and revision != version.revision:
+        raise WrongState(
+            f"It is version {version.revision} that counts, not version {revision}.",
+            code="superseded_version",
+            details={"revision": version.revision},
+        )
+
+
+def _ended(message: str) -> Ended:
+    return Ended(message, code="link_expired")

@@ -1,0 +1,32 @@
+"""Links of quotes as a part of the product."""
+
+from crm_api.domains.quote_links import public_rest
+from crm_api.domains.quote_links.graphql import MUTATIONS, QUERIES
+from crm_api.domains.quote_links.rest import ROUTERS
+from crm_api.domains.quote_links.service import (
+    QuoteDecisionService,
+    QuoteLinkService,
+    QuoteQuestionService,
+    wipe,
+)
+from crm_api.kit.crud.personal import Trace
+from crm_api.kit.module import Module
+
+MODULE = Module(
+    key="quote_links",
+    title="Links of quotes",
+    description="Customers read quotes, choose, ask, accept and decline by a secret link.",
+    depends_on=["quotes"],
+    routers=[*ROUTERS, *public_rest.ROUTERS],
+    queries=QUERIES,
+    mutations=MUTATIONS,
+    traces=[Trace("quote_links", ("quote_views",), wipe)],
+    events=[
+        "quote_link.revoked",
+        "quote_link.viewed",
+        "quote_question.asked",
+        "quote_question.answered",
+        "quote_decision.made",
+    ],
+    services=[QuoteLinkService, QuoteQuestionService, QuoteDecisionService],
+)

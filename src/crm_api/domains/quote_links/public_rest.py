@@ -1,0 +1,300 @@
+"""Quotes for whoever has a link: as JSON, as a document, and as a page."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from functools import wraps
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Path, Request, Response
+
+from crm_api.domains.quote_links import page
+from crm_api.domains.quote_links.door import Caller, QuoteDoor, actor_of
+from crm_api.domains.quote_links.schemas import (
+    OfferAcceptance,
+    OfferChoice,
+    OfferDecision,
+    OfferedQuestion,
+    OfferedQuote,
+    OfferedTerms,
+    OfferQuestion,
+    OfferRefusal,
+)
+from crm_api.domains.quotes.documents import QuoteDocuments
+from crm_api.kit.db.tx import Tx, unit_of_work
+from crm_api.kit.errors import CrmError, TooLarge
+from crm_api.kit.rest import answers
+from crm_api.kit.rest.downloads import Download, sent
+from crm_api.kit.rest.problems import problems
+from crm_api.kit.rest.repeats import IdempotencyKey, RequestTx, answered, manner_of
+from crm_api.kit.rest.requests import StrictRoute, services_of
+
+Responses = dict[int | str, dict[str, Any]]
+LONGEST_FORM = 200_000
+Token = Annotated[str, Path(max_length=200, description="What `POST /v1/quote-links` told.")]
+_PUBLIC: dict[str, Any] = {"security": []}
+_FAULTS = problems(404, 409, 410, 422, 429)
+_BODY_FAULTS = _FAULTS | problems(400, 415)
+_PDF: Responses = {
+    200: {
+        "description": "The document.",
+        "content": {"application/pdf": {"schema": {"type": "string", "format": "binary"}}},
+    },
+    206: {"description": "A part of it."},
+    304: {"description": "Not modified"},
+}
+_HTML: dict[str, Any] = {"content": {"text/html": {"schema": {"type": "string"}}}}
+_WRONG: Responses = {
+    status: {
+        "description": "The page says what is wrong.",
+        "content": {**_HTML["content"], **problem["content"]},
+    }
+    for status, problem in problems(404, 409, 410, 413, 422).items()
+}
+_PAGE: Responses = {200: {"description": "A page for people.", **_HTML}} | _WRONG
+_SENT: Responses = {303: {"description": "Done; the page shows it."}} | _WRONG
+_FORM: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/x-www-form-urlencoded": {
+                "schema": {
+                    "type": "object",
+                    "properties": {
+                        "do": {"type": "string", "enum": ["accept", "decline", "ask"]},
+                    },
+                    "required": ["do"],
+                    "additionalProperties": True,
+                }
+            }
+        },
+    }
+}
+
+public = APIRouter(prefix="/public/quotes", tags=["quote_links"], route_class=StrictRoute)
+# Not strict: what programs of mail and of campaigns add to an address they may.
+pages = APIRouter(prefix="/public/quotes", tags=["quote_links"])
+
+
+def _caller(request: Request) -> Caller:
+    client = request.client
+    return Caller(None if client is None else client.host, request.headers.get("user-agent"))
+
+
+async def _begun(request: Request, token: str) -> RequestTx:
+    """The transaction of a link, let in and where the path is there for its organization."""
+    services = services_of(request)
+    actor = await actor_of(services.database, token, _caller(request).address)
+    request.scope["account"] = await services.admit(actor)
+    tx = RequestTx(services.database, actor, request_id=request.scope.get("request_id"))
+    await tx.learned.learn()
+    tx.catalogue.switches.need_route(request.scope["route"].path_format)
+    return tx
+
+
+async def _visiting(request: Request, token: Token) -> AsyncIterator[Tx]:
+    async with unit_of_work(await _begun(request, token), services_of(request).ring) as tx:
+        yield tx
+
+
+async def _answering(
+    request: Request, token: Token, idempotency_key: IdempotencyKey = None
+) -> AsyncIterator[RequestTx]:
+    tx = await _begun(request, token)
+    manner = await manner_of(request, tx.actor, idempotency_key, None)
+    if manner is not None:
+        # Others of the organization know nothing of the keys that a customer makes up.
+        tx.manner = replace(manner, key=f"{tx.actor.id}:{manner.key}")
+    async with unit_of_work(tx, services_of(request).ring):
+        yield tx
+
+
+Visiting = Annotated[Tx, Depends(_visiting, scope="function")]
+Answering = Annotated[RequestTx, Depends(_answering, scope="function")]
+
+
+def _once(endpoint: Callable[..., Awaitable[Response]]) -> Callable[..., Awaitable[Response]]:
+    """The same, answering whoever repeats it with the same `Idempotency-Key` as before."""
+    return wraps(endpoint)(answered(endpoint, "tx"))
+
+
+@public.get(
+    "/{token}",
+    operation_id="readOfferedQuote",
+    summary="A quote, for whoever has its link",
+    responses={200: {"model": OfferedQuote}} | _FAULTS,
+    openapi_extra=_PUBLIC,
+)
+async def read_offered(request: Request, token: Token, tx: Visiting) -> Response:
+    """The version sent last, with what may be done with it; that it was seen is written down."""
+    found = await QuoteDoor(tx, _caller(request)).read("quote")
+    found["document"]["path"] = f"/public/quotes/{token}/document"
+    return answers.plain(found, headers=answers.UNKEPT)
+
+
+@public.get(
+    "/{token}/document",
+    operation_id="readOfferedDocument",
+    summary="The document of a quote, for whoever has its link",
+    responses=_PDF | _FAULTS | problems(416),
+    openapi_extra=_PUBLIC,
+)
+async def read_document(request: Request, token: Token) -> Response:
+    """The version sent last as a PDF; its `ETag` is its SHA-256. 409 while it is being made."""
+    services = services_of(request)
+    async with unit_of_work(await _begun(request, token), services.ring) as tx:
+        quote_id, revision = await QuoteDoor(tx, _caller(request)).document()
+    documents = QuoteDocuments(tx)
+    version = await documents.file(quote_id, revision)
+    what = Download(
+        documents.place_of(version),
+        str(version.document_name),
+        "application/pdf",
+        f'"{version.document_sha256}"',
+        inline=True,
+    )
+    return await sent(request, services.files, what)
+
+
+@public.post(
+    "/{token}/options",
+    operation_id="chooseOfferedOptions",
+    summary="What a quote comes to with other options",
+    responses={200: {"model": OfferedTerms}} | _BODY_FAULTS,
+    openapi_extra=_PUBLIC,
+)
+async def choose(request: Request, tx: Visiting, body: OfferChoice) -> Response:
+    """Calculated by what was sent, and not stored: `accept` says which options are meant."""
+    found = await QuoteDoor(tx, _caller(request)).choose(body)
+    return answers.plain(found, headers=answers.UNKEPT)
+
+
+@public.post(
+    "/{token}/accept",
+    operation_id="acceptOfferedQuote",
+    summary="Accept a quote",
+    responses={200: {"model": OfferDecision}} | _BODY_FAULTS,
+    openapi_extra=_PUBLIC,
+)
+@_once
+async def accept(request: Request, tx: Answering, body: OfferAcceptance) -> Response:
+    """Once, in time, and the version sent last: 409 `already_accepted`, `superseded_version`.
+
+    Kept with it are name, time, network address, what was chosen, and the SHA-256 of what was sent.
+    """
+    return answers.plain(await QuoteDoor(tx, _caller(request)).accept(body))
+
+
+@public.post(
+    "/{token}/decline",
+    operation_id="declineOfferedQuote",
+    summary="Decline a quote",
+    responses={200: {"model": OfferDecision}} | _BODY_FAULTS,
+    openapi_extra=_PUBLIC,
+)
+@_once
+async def decline(request: Request, tx: Answering, body: OfferRefusal) -> Response:
+    """With a reason, if there is one to tell."""
+    return answers.plain(await QuoteDoor(tx, _caller(request)).decline(body))
+
+
+@public.post(
+    "/{token}/questions",
+    status_code=201,
+    operation_id="askAboutOfferedQuote",
+    summary="Ask something about a quote",
+    responses={201: {"model": OfferedQuestion}} | _BODY_FAULTS,
+    openapi_extra=_PUBLIC,
+)
+@_once
+async def ask(request: Request, tx: Answering, body: OfferQuestion) -> Response:
+    """What is answered stands among the quote's `questions`, for whoever has this link."""
+    return answers.plain(await QuoteDoor(tx, _caller(request)).ask(body), status=201)
+
+
+@pages.get(
+    "/{token}/page",
+    operation_id="showOfferedQuote",
+    summary="The page of a quote",
+    responses=_PAGE,
+    openapi_extra=_PUBLIC,
+)
+async def show(request: Request, token: Token) -> Response:
+    """In the quote's language, for people; it needs no scripts and loads nothing from elsewhere.
+
+    `chosen=1` with the ids of options as `option` shows what it comes to with these.
+    """
+    try:
+        asked = page.chosen_in(request.query_params.multi_items())
+        return await _shown(request, token, asked)
+    except CrmError as error:
+        return _failed(request, error)
+
+
+@pages.post(
+    "/{token}/page",
+    status_code=303,
+    operation_id="answerOfferedQuote",
+    summary="The forms of the page of a quote",
+    responses=_SENT,
+    openapi_extra=_PUBLIC | _FORM,
+)
+async def answer(request: Request, token: Token) -> Response:
+    """What browsers send by its forms: they are led back to the page."""
+    try:
+        form = page.Form.of(await _sent_form(request))
+    except CrmError as error:
+        return _failed(request, error)
+    try:
+        async with unit_of_work(await _begun(request, token), services_of(request).ring) as tx:
+            await form.carry_out(QuoteDoor(tx, _caller(request)))
+    except CrmError as error:
+        if error.status >= 500 or error.status in {404, 410, 429}:
+            return _failed(request, error)
+        if not form.is_done_by(error):
+            return await _again(request, token, form, error)
+    return Response(status_code=303, headers={"Location": "page", **page.HEADERS})
+
+
+async def _again(request: Request, token: str, form: page.Form, error: CrmError) -> Response:
+    """The page with what was given, and what is wrong with it."""
+    try:
+        return await _shown(request, token, form.options, form, error)
+    except CrmError:
+        # The options are what is wrong.
+        return await _shown(request, token, None, form, error)
+
+
+async def _shown(
+    request: Request,
+    token: str,
+    asked: page.Options,
+    form: page.Form | None = None,
+    error: CrmError | None = None,
+) -> Response:
+    async with unit_of_work(await _begun(request, token), services_of(request).ring) as tx:
+        door = QuoteDoor(tx, _caller(request))
+        html = await page.page_of(door, asked, form, error)
+    return _html(html, error)
+
+
+def _failed(request: Request, error: CrmError) -> Response:
+    if error.status >= 500:
+        raise error
+    return _html(page.failure_of(request.headers.get("accept-language"), error), error)
+
+
+def _html(html: str, error: CrmError | None) -> Response:
+    status, own = (200, {}) if error is None else (error.status, error.headers)
+    return Response(html, status, {**own, **page.HEADERS}, "text/html; charset=utf-8")
+
+
+async def _sent_form(request: Request) -> bytes:
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > LONGEST_FORM:
+            raise TooLarge(f"A form has {LONGEST_FORM:,} bytes at most.")
+    return body
+
+
+ROUTERS = (public, pages)

@@ -1,0 +1,154 @@
+"""What a version comes to with other options: by what was sent, whatever prices are by now."""
+
+from decimal import Decimal
+
+import pytest
+
+from crm_api.domains.quotes.choosing import chosen, is_choosable, options_of, selected_in
+from crm_api.kit.errors import Invalid, WrongState
+from crm_api.kit.pricing.documents import Arithmetic
+from support.clients import problem
+from support.quoting import OPTIONS, act, link, offered, product, quote
+
+RULES = Arithmetic("EUR")
+
+
+async def version_of(client, **more):
+    made = await quote(client, **more)
+    await act(client, made["id"], "send")
+    (version,) = (await client.read(f"quotes/{made['id']}/versions"))["data"]
+    return version
+
+
+def by_name(content):
+    return {line["name"]: line["id"] for line in content["lines"]}
+
+
+async def test_what_was_sent_comes_out_again(client):
+    version = await version_of(client, **OPTIONS)
+    content = version["content"]
+    names = by_name(content)
+    assert options_of(content) == [names[n] for n in ("Cushion", "Delivery", "Basic", "Full")]
+    assert selected_in(content) == [names["Delivery"]]
+    assert is_choosable(content, RULES)
+    found = chosen(content, version["costs"], [names["Delivery"]], RULES)
+    assert found.lines == content["lines"]
+    assert found.totals == content["totals"]
+    assert found.values["net"] == Decimal(content["net"])
+
+
+async def test_the_sums_are_those_of_the_quote_itself(client):
+    """Chosen by the customer it comes to what it comes to if the seller chooses it."""
+    more = {
+        **OPTIONS,
+        "discounts": [
+            {"percent": "5"},
+            {"amount": "20", "section": "more", "reason": "Fair"},
+        ],
+    }
+    version = await version_of(client, **more)
+    names = by_name(version["content"])
+    for wanted in (["Cushion", "Full"], ["Basic"], ["Cushion", "Delivery", "Basic"]):
+        found = chosen(version["content"], version["costs"], [names[n] for n in wanted], RULES)
+        lines = [
+            {**line, "is_selected": line["name"] in wanted}
+            if "section" in line and line["section"] != "base"
+            else line
+            for line in OPTIONS["lines"]
+        ]
+        other = await quote(client, **{**more, "lines": lines})
+        apart = ("id", "manual_percent")
+        for one, its in zip(found.lines, other["lines"], strict=True):
+            assert {n: v for n, v in one.items() if n not in apart} == {
+                n: v for n, v in its.items() if n not in apart
+            }
+        assert found.totals == other["totals"]
+        for name in ("net", "tax", "gross", "one_time", "mrr", "arr", "acv", "tcv"):
+            assert found.values[name] == Decimal(other[name]), name
+
+
+async def test_taxes_discounts_and_prices_of_units_are_kept(client):
+    await client.made(
+        "tax-rates", {"name": "VAT", "country": "DE", "rate": "19", "valid_from": "2020-01-01"}
+    )
+    sold = await product(client, list_price="9.9999")
+    lines = [
+        {"product_id": sold["id"], "quantity": "7"},
+        {"product_id": sold["id"], "quantity": "3", "is_optional": True,
+         "discounts": [{"percent": "3.5"}, {"amount": "1"}]},
+        {"name": "Fee", "unit_price": "0.333", "quantity": "3", "is_optional": True},
+    ]  # fmt: skip
+    version = await version_of(client, lines=lines, country="DE")
+    content = version["content"]
+    assert is_choosable(content, RULES)
+    wanted = [line["id"] for line in content["lines"][1:]]
+    found = chosen(content, version["costs"], wanted, RULES)
+    other = await quote(
+        client, country="DE", lines=[lines[0], *({**x, "is_selected": True} for x in lines[1:])]
+    )
+    assert found.totals == other["totals"]
+    assert found.values["cost"] == (None if other["cost"] is None else Decimal(other["cost"]))
+
+
+async def test_later_prices_change_nothing(client, anonymous):
+    sold = await product(client)
+    lines = [
+        {"name": "Assembly", "unit_price": "90"},
+        {"product_id": sold["id"], "is_optional": True},
+    ]
+    _, path = await offered(client, lines=lines)
+    await client.changed(f"products/{sold['id']}", {"list_price": "500"})
+    option = (await anonymous.get(path)).json()["lines"][1]
+    answer = await anonymous.post(f"{path}/options", json={"selected": [option["id"]]})
+    assert answer.json()["net"] == "190.00"
+
+
+async def test_what_cannot_be_chosen(client):
+    version = await version_of(client, **OPTIONS)
+    content = version["content"]
+    names = by_name(content)
+
+    def codes(*wanted):
+        with pytest.raises(Invalid) as caught:
+            chosen(content, (), wanted, RULES)
+        return [(fault.code, fault.pointer) for fault in caught.value.faults]
+
+    assert codes(names["Delivery"], names["Chair"]) == [("unknown_option", "/selected/1")]
+    assert codes("nonsense") == [("unknown_option", "/selected/0")]
+    assert codes(names["Basic"], names["Full"]) == [("two_alternatives", "/selected/1")]
+    only = await version_of(
+        client, lines=[{"name": "A", "unit_price": "1", "is_optional": True, "is_selected": True}]
+    )
+    with pytest.raises(Invalid) as caught:
+        chosen(only["content"], (), [], RULES)
+    assert [fault.code for fault in caught.value.faults] == ["nothing_selected"]
+    # By other rules it would come to something else: nobody guesses.
+    odd = await version_of(client, lines=[
+        {"name": "A", "unit_price": "0.25", "discounts": [{"percent": "50"}]}, {"name": "B", "unit_price": "1", "is_optional": True},
+    ])  # fmt: skip
+    option = options_of(odd["content"])
+    with pytest.raises(WrongState):
+        chosen(odd["content"], (), option, Arithmetic("EUR", "half_even"))
+    assert chosen(odd["content"], (), option, RULES).values["net"] == Decimal("1.13")
+
+
+async def test_a_promotion_off_everything_is_not_guessed(client, anonymous):
+    sold = await product(client)
+    await client.made(
+        "promotions",
+        {"name": "Ten off", "amount": "10", "currency": "EUR", "product_id": sold["id"]},
+    )
+    lines = [{"product_id": sold["id"]}, {"product_id": sold["id"], "is_optional": True}]
+    made, path = await offered(client, lines=lines)
+    found = (await anonymous.get(path)).json()
+    assert (found["net"], found["can_choose"]) == ("90.00", False)
+    option = found["lines"][1]["id"]
+    answer = await anonymous.post(f"{path}/options", json={"selected": [option]})
+    problem(answer, 409, "options_fixed")
+    body = {"name": "Sample Person", "selected": [option]}
+    problem(await anonymous.post(f"{path}/accept", json=body), 409, "options_fixed")
+    # As it was sent it is accepted.
+    answer = await anonymous.post(f"{path}/accept", json={**body, "selected": []})
+    assert answer.json()["net"] == "90.00"
+    again = await anonymous.get(await link(client, made["id"]))
+    assert again.json()["status"] == "accepted"
