@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from crm_api.domains.prices.service import today_of
 from crm_api.domains.quotes.events import PrintQuote
 from crm_api.domains.quotes.models import Quote
 from crm_api.domains.quotes.repository import QuoteVersions
@@ -12,6 +11,7 @@ from crm_api.domains.quotes.schemas import QuoteCreate, QuoteDecision, QuoteSubm
 from crm_api.domains.quotes.service import QuoteService, QuoteVersionService, content_of
 from crm_api.domains.quotes.states import WAYS, Blockers, Verb, blocked, need_way
 from crm_api.domains.quotes.versions import diff_of, hash_of, no_version
+from crm_api.kit.calendar import today_of
 from crm_api.kit.crud.plain import columns_of
 from crm_api.kit.db.json import decode, encode
 from crm_api.kit.db.tx import Tx, unit_of_work

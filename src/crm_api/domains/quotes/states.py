@@ -9,11 +9,11 @@ from typing import Any, Literal
 from uuid import UUID
 
 from crm_api.domains.prices.answering import most_percent
-from crm_api.domains.prices.service import today_of
 from crm_api.domains.quotes.models import Quote, QuoteStatus
 from crm_api.domains.quotes.printing import unprintable
 from crm_api.domains.quotes.repository import Quotes
 from crm_api.domains.quotes.versions import Letter, letter_of
+from crm_api.kit.calendar import today_of
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Fault, WrongState
 from crm_api.kit.money import shown_quantity

@@ -9,8 +9,8 @@ from crm_api.kit.crud.service import CrudService
 from crm_api.kit.db.json import decode, encode
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Conflict, Fault
+from crm_api.kit.query.conditions import passes
 from crm_api.platform.approvals.approvers import Approvers
-from crm_api.platform.approvals.conditions import passes
 from crm_api.platform.approvals.flow import needed, with_step
 from crm_api.platform.approvals.repository import Approvals
 

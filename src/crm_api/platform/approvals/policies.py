@@ -16,8 +16,8 @@ from crm_api.kit.db.json import decode, encode
 from crm_api.kit.db.states import hold_state, publish_state
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Fault, Forbidden, Invalid
+from crm_api.kit.query.conditions import check
 from crm_api.kit.query.listing import Listing
-from crm_api.platform.approvals.conditions import check
 from crm_api.platform.approvals.fingerprints import is_material
 from crm_api.platform.approvals.models import ApprovalDelegation, ApprovalPolicy
 from crm_api.platform.approvals.repository import Approvals, Delegations, Policies

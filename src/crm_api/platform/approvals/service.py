@@ -14,10 +14,10 @@ from crm_api.kit.db.catalogues import REMEMBERED_S
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Forbidden, Invalid, WrongState
 from crm_api.kit.ids import new_id
+from crm_api.kit.query.conditions import passes
 from crm_api.kit.query.filters import parse
 from crm_api.kit.query.page import Page
 from crm_api.kit.query.selection import PageQuery, Selection
-from crm_api.platform.approvals.conditions import passes
 from crm_api.platform.approvals.course import Course
 from crm_api.platform.approvals.events import EscalateApproval
 from crm_api.platform.approvals.fingerprints import Fingerprints, all_material

@@ -8,7 +8,7 @@ from uuid import UUID
 from crm_api.kit.crud.collections import service_of
 from crm_api.kit.db.tx import Tx, unit_of_work
 from crm_api.kit.errors import WrongState
-from crm_api.platform.approvals.conditions import passes
+from crm_api.kit.query.conditions import passes
 from crm_api.platform.approvals.fingerprints import Fingerprints, all_material
 from crm_api.platform.approvals.models import Approval, ApprovalPolicy
 from crm_api.platform.approvals.policies import target_service

@@ -1,4 +1,4 @@
-"""Conditions of policies and steps: about the record, whoever asks."""
+"""Stored conditions of the filter language: about a record, whoever asks."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,7 +15,7 @@ from crm_api.kit.query.page import passing
 from crm_api.kit.query.rules import refuse_readers
 from crm_api.kit.query.visibility import ALL
 
-log = structlog.get_logger("crm_api.approvals")
+log = structlog.get_logger("crm_api.conditions")
 
 
 def check(tx: Tx, listing: Listing, source: Mapping[str, Any]) -> None:
@@ -28,8 +28,14 @@ def check(tx: Tx, listing: Listing, source: Mapping[str, Any]) -> None:
         parse(source, listing, tx)
 
 
-async def passes(tx: Tx, listing: Listing, id: UUID, source: Mapping[str, Any]) -> bool:
-    """Whether a record meets a condition; one that fits no more is met by all: it guards."""
+async def passes(
+    tx: Tx, listing: Listing, id: UUID, source: Mapping[str, Any], *, unfit: bool = True
+) -> bool:
+    """Whether a record meets a condition.
+
+    One that does not fit any more, because a field has gone, is met as `unfit` says: what guards
+    errs on the side of caution.
+    """
     if not source:
         return True
     asking = tx.actor
@@ -45,5 +51,5 @@ async def passes(tx: Tx, listing: Listing, id: UUID, source: Mapping[str, Any]) 
             filter = parse(source, listing, tx)
         except CrmError as error:
             log.warning("a condition does not fit any more", error=error.detail)
-            return True
+            return unfit
         return id in await passing(tx, listing, ALL, [id], filter)

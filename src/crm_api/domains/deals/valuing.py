@@ -1,0 +1,69 @@
+"""What a deal is worth: how probable it is, what that makes, and what it is at home."""
+
+from collections.abc import Mapping
+from datetime import date
+from decimal import ROUND_HALF_UP, Decimal, localcontext
+from typing import Any
+
+from crm_api.kit.calendar import today_of
+from crm_api.kit.db.tx import Tx
+from crm_api.kit.errors import Conflict
+from crm_api.kit.values.codes import minor_digits
+from crm_api.platform.exchange.service import ExchangeService
+
+PRICED = frozenset({"amount", "currency", "closes_on"})
+"""What the amount at home follows from."""
+WEIGHED = PRICED | {"probability_override", "forecast_override", "stage_id"}
+_OLDEST_RATE = 30
+_PRECISION = 34
+_MOST = Decimal(10) ** 14
+_SURE = {"won": 100, "lost": 0}
+
+
+def weighed(deal: Mapping[str, Any], stage: Mapping[str, Any]) -> dict[str, Any]:
+    """How probable a deal is in a stage, how it counts in forecasts, and what it makes.
+
+    What is won or lost is so whatever was said by hand before.
+    """
+    by_hand = deal["probability_override"], deal["forecast_override"]
+    own = stage["probability"], stage["forecast_category"]
+    if stage["kind"] in _SURE:
+        by_hand = None, None
+    probability, category = (
+        default if said is None else said for said, default in zip(by_hand, own, strict=True)
+    )
+    amount = deal["amount"]
+    expected = None
+    if amount is not None:
+        unit = Decimal(1).scaleb(-max(2, minor_digits(deal["currency"])))
+        expected = (amount * probability / 100).quantize(unit, ROUND_HALF_UP)
+    return {
+        "probability": probability,
+        "forecast_category": category,
+        "expected_amount": expected,
+    }
+
+
+async def at_home(tx: Tx, deal: Mapping[str, Any], currency: str) -> Decimal | None:
+    """The amount of a deal in the organization's currency; None where there is no rate.
+
+    By the rate of the day when it is decided, or of today before that.
+    """
+    amount = deal["amount"]
+    if amount is None or deal["currency"] == currency:
+        return amount
+    today = today_of(tx)
+    on: date = min(deal["closes_on"] or today, today)
+    try:
+        legs = await ExchangeService(tx).way(
+            deal["currency"], currency, on, max_age_days=_OLDEST_RATE
+        )
+    except Conflict:
+        return None
+    with localcontext() as context:
+        context.prec = _PRECISION
+        for leg in legs:
+            amount *= leg.factor
+        if amount >= _MOST:
+            return None
+        return amount.quantize(Decimal(1).scaleb(-minor_digits(currency)), ROUND_HALF_UP)
