@@ -138,6 +138,7 @@ class Kind:
             "deal",
             "identity_provider",
             "legal_hold",
+            "pipeline",
             "product_variant",
             "service_specification",
             "retention_policy",
@@ -1155,6 +1156,7 @@ async def _varied_deals(api: Api) -> list[Body]:
     company = await api.made("companies", {"name": "Example Industries"})
     contact = await api.made("contacts", {"last_name": "Person"})
     pipeline = await api.made("pipelines", {"name": "Partners"})
+    reason = await api.made("loss-reasons", {"name": "Price"})
     return [
         {**least, "company_id": company["id"], "amount": "1200.00", "closes_on": "2031-06-30"},
         {**least, "name": "new office", "company_id": company["id"], "probability_override": 60},
@@ -1162,6 +1164,7 @@ async def _varied_deals(api: Api) -> list[Body]:
         {**least, "name": "Ämter", "pipeline_id": pipeline["id"], "next_step": "Call"},
         {**least, "name": "Zebra", "amount": "1200.00", "forecast_override": "commit"},
         {**least, "name": "Zebra", "tags": ["large"], "checked": ["terms"]},
+        {**least, "name": "lost", "loss_reason_id": reason["id"]},
     ]
 
 

@@ -32,6 +32,6 @@ MODULE = Module(
         CollectionApplier(LossReasonService, by=["key"]),
     ],
     managed={AREA: Managed("manage_settings")},
-    events=[*(f"deal.{verb}" for verb in ("moved", "won", "lost", "reopened"))],
+    events=[*(f"deal.{verb}" for verb in ("moved", "won", "lost", "reopened", "ranked"))],
     services=[PipelineService, StageService, LossReasonService, DealService, DealMoveService],
 )

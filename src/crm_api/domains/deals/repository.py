@@ -80,8 +80,8 @@ _GROUNDS = """
 # Whoever takes a stage away waits for those who put deals into it, and they for them.
 _GROUND = f"{_GROUNDS} LIMIT 1 FOR KEY SHARE OF s, p"
 _STAGE = _GROUND.format(which="s.id = $2")
-_FIRST = _GROUND.format(which="s.kind = 'open' AND p.id = $2")
-_DEFAULT = _GROUND.format(which="s.kind = 'open' AND p.is_default")
+_FIRST = _GROUND.format(which="s.kind = $2 AND p.id = $3")
+_DEFAULT = _GROUND.format(which="s.kind = $2 AND p.is_default")
 _OF_PIPELINE = _GROUNDS.format(which="p.id = $2")
 _BESIDE = {
     False: """
@@ -178,19 +178,21 @@ class Stages(Repository[Stage]):
         )
         return rows[0][0]
 
-    async def ground(self, stage_id: UUID | None, pipeline_id: UUID | None = None) -> Any:
+    async def ground(self, stage_id: UUID) -> Any:
         """A stage that deals can stand in, with what of its pipeline they go by, or None.
 
-        Without a stage the first open one, of the default pipeline where none is named. It stays
-        until the commit.
+        It stays until the commit.
         """
+        rows = await self.tx.write(_STAGE, self.tx.organization_id, stage_id)
+        return rows[0] if rows else None
+
+    async def first(self, kind: str, pipeline_id: UUID | None = None) -> Any:
+        """The same of the first stage of a kind, of the default pipeline where none is named."""
         own = self.tx.organization_id
-        if stage_id is not None:
-            rows = await self.tx.write(_STAGE, own, stage_id)
-        elif pipeline_id is not None:
-            rows = await self.tx.write(_FIRST, own, pipeline_id)
+        if pipeline_id is None:
+            rows = await self.tx.write(_DEFAULT, own, kind)
         else:
-            rows = await self.tx.write(_DEFAULT, own)
+            rows = await self.tx.write(_FIRST, own, kind, pipeline_id)
         return rows[0] if rows else None
 
     async def grounds(self, pipeline_id: UUID) -> list[Any]:
@@ -203,6 +205,16 @@ class LossReasons(Repository[LossReason]):
 
     model = LossReason
     listing = REASONS
+
+    async def is_active(self, id: UUID) -> bool | None:
+        """Whether a reason can be chosen; None where there is none, or not any more."""
+        rows = await self.tx.fetch(
+            "SELECT is_active FROM loss_reasons "
+            "WHERE organization_id = $1 AND id = $2 AND deleted_at IS NULL",
+            self.tx.organization_id,
+            id,
+        )
+        return rows[0]["is_active"] if rows else None
 
 
 class Deals(Repository[Deal]):
@@ -226,6 +238,22 @@ class Deals(Repository[Deal]):
             query = query.where(by_stage)
         query = query.order_by(Deal.id).limit(limit).with_for_update(key_share=True)
         return list((await self.tx.run(query)).scalars())
+
+    async def own_currency(self) -> str:
+        """The currency of the organization."""
+        rows = await self.tx.fetch(
+            "SELECT currency FROM organizations WHERE id = $1", self.tx.organization_id
+        )
+        return rows[0]["currency"]
+
+    async def stage_of(self, id: UUID) -> UUID | None:
+        """Where a deal stands, whoever asks."""
+        rows = await self.tx.fetch(
+            "SELECT stage_id FROM deals WHERE organization_id = $1 AND id = $2",
+            self.tx.organization_id,
+            id,
+        )
+        return rows[0]["stage_id"] if rows else None
 
     async def lock_column(self, stage_id: UUID) -> None:
         """Let one deal at a time be put between others of a stage."""
@@ -272,3 +300,13 @@ class DealMoves(Repository[DealMove]):
             deal_id,
         )
         return [row["id"] for row in rows]
+
+    async def last_left(self, deal_id: UUID) -> UUID | None:
+        """The stage that a deal was in when it was closed last."""
+        rows = await self.tx.fetch(
+            "SELECT from_stage_id FROM deal_moves WHERE organization_id = $1 AND deal_id = $2 "
+            "AND verb IN ('won', 'lost') ORDER BY created_at DESC, id DESC LIMIT 1",
+            self.tx.organization_id,
+            deal_id,
+        )
+        return rows[0]["from_stage_id"] if rows else None

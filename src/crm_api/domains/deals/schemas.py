@@ -1,12 +1,13 @@
 """What pipelines, stages, deals and their reasons look like from outside."""
 
 from datetime import date, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints, model_validator
 
 from crm_api.domains.deals.models import DealVerb, ForecastCategory, Graph, StageKind
+from crm_api.kit.crud.transitions import Blocker
 from crm_api.kit.schema import (
     Amount,
     AmountOut,
@@ -16,6 +17,7 @@ from crm_api.kit.schema import (
     Day,
     DescribedFields,
     DescribedOut,
+    Instant,
     Line,
     Name,
     Out,
@@ -218,19 +220,26 @@ class _DealFields(DescribedFields, Create):
     checked: Annotated[list[Code], Field(max_length=200), Unique] = Field(
         default_factory=list, description="What of the checklists of stages is done, by its keys."
     )
+    loss_reason_id: UUID | None = Field(None, description="Of a lost deal, and of no other.")
 
 
 class DealCreate(_DealFields):
-    """A new deal, in an open stage."""
+    """A new deal; in a closed stage, one that was decided before it was written down."""
 
     currency: Currency | None = Field(
         None, description="Without it that of the pipeline, else the organization's."
     )
-
     pipeline_id: UUID | None = Field(
         None, description="Without it that of the stage, else the default pipeline."
     )
-    stage_id: UUID | None = Field(None, description="Without it the first one of the pipeline.")
+    stage_id: UUID | None = Field(
+        None,
+        description="Without it the first open one of the pipeline; with a reason why it is "
+        "lost the first one for that.",
+    )
+    closed_at: Instant | None = Field(
+        None, description="When it was decided, in a closed stage; without it now."
+    )
 
 
 class _DealKept(_DealFields):
@@ -269,3 +278,97 @@ class DealOut(DescribedOut, Out):
     close_comment: str | None
     stage_entered_at: datetime
     closed_at: datetime | None
+
+
+class DealBlocker(Blocker):
+    """What stands in the way of an action."""
+
+
+class DealTransition(BaseModel):
+    """Where a deal may go, or might."""
+
+    verb: str = Field(description="`POST /v1/deals/{id}/{verb}` does it.")
+    stage_id: UUID
+    stage_name: str
+    status: StageKind = Field(description="What it becomes.")
+    blockers: list[DealBlocker] = Field(description="Empty: it may be done.")
+
+
+class DealTransitions(BaseModel):
+    """Where a deal stands, and where it may go."""
+
+    status: StageKind
+    stage_id: UUID
+    allowed: list[DealTransition]
+
+
+class DealMoveInput(Schema):
+    """Where a deal goes: to another stage, or to another place in its column."""
+
+    stage_id: UUID | None = Field(None, description="An open stage; without it the same one.")
+    before: UUID | None = Field(None, description="The deal of that stage that it is put before.")
+    after: UUID | None = Field(
+        None, description="The deal that it is put after; without both it comes last."
+    )
+    comment: Prose | None = None
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if self.before is not None and self.after is not None:
+            raise ValueError("it is put before a deal or after one")
+        if self.stage_id is None and self.before is None and self.after is None:
+            raise ValueError("say to which stage or place it goes")
+        return self
+
+
+class DealWin(Schema):
+    """What is said of a deal that is won."""
+
+    closed_on: Day | None = Field(None, description="Its `closes_on`; without it today.")
+    comment: Prose | None = None
+
+
+class DealLoss(DealWin):
+    """What is said of a deal that is lost."""
+
+    loss_reason_id: UUID
+    stage_id: UUID | None = Field(None, description="A lost stage; without it the first one.")
+
+
+class DealReopening(Schema):
+    """Where a deal goes on that was won or lost."""
+
+    stage_id: UUID | None = Field(
+        None, description="An open stage of its pipeline; without it the one that it left."
+    )
+    comment: Prose | None = None
+
+
+class BoardDeals(BaseModel):
+    """The first deals of a column, by their places."""
+
+    data: list[DealOut]
+    next_cursor: str | None = Field(
+        description="Of `GET /v1/deals?filter[stage_id]=…&sort=rank`, with the filter of the board."
+    )
+
+
+class BoardColumn(BaseModel):
+    """An open stage, and the deals in it that are seen."""
+
+    stage: StageOut
+    count: int
+    amount: AmountOut | None = Field(
+        description="The sum of `base_amount`; null where that is hidden."
+    )
+    weighted_amount: AmountOut | None = Field(description="The same, times the probabilities.")
+    unconverted: int = Field(description="How many have an amount, and no rate for it.")
+    deals: BoardDeals
+
+
+class Board(BaseModel):
+    """A pipeline at a glance."""
+
+    pipeline_id: UUID
+    currency: str = Field(description="The organization's, in which sums are.")
+    columns: list[BoardColumn]

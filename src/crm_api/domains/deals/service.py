@@ -9,7 +9,7 @@ from uuid import UUID
 from crm_api.domains.deals.models import Deal, DealMove
 from crm_api.domains.deals.pipelines import PipelineService
 from crm_api.domains.deals.ranks import newest
-from crm_api.domains.deals.repository import DealMoves, Deals, Stages
+from crm_api.domains.deals.repository import DealMoves, Deals, LossReasons, Stages
 from crm_api.domains.deals.schemas import DealCreate, DealUpdate
 from crm_api.domains.deals.valuing import PRICED, WEIGHED, at_home, weighed
 from crm_api.kit.crud.named import NamedService
@@ -57,54 +57,80 @@ class DealService(NamedService[Deal]):
         return DealMoveService(self.tx)
 
     async def prepare(self, values: dict[str, Any], current: Deal | None) -> dict[str, Any]:
-        """A new deal stands in an open stage; what it is worth follows from what it says."""
+        """A new deal stands in a stage; what it is worth follows from what it says."""
         values = await super().prepare(values, current)
+        stage: Any = None
         if current is None:
-            stage = await self.first_stage(values["stage_id"], values["pipeline_id"])
+            stage = await self.first_stage(values)
             values |= self.begun(values, stage)
-        elif not (WEIGHED & values.keys()):
-            return values
-        else:
+        await self._check_reason(values, current)
+        if current is not None:
+            if not (WEIGHED & values.keys()):
+                return values
             stage = await self.stages.ground(current.stage_id)
             if stage is None:
-                raise _no_stage()
+                raise WrongState("Its pipeline is in the bin.", code="pipeline_in_bin")
         return {**values, **await self._worth(values, current, stage)}
 
-    async def first_stage(self, stage_id: UUID | None, pipeline_id: UUID | None) -> Any:
-        """The open stage where a new deal begins; raises `Invalid`.
+    async def first_stage(self, values: Mapping[str, Any]) -> Any:
+        """Where a new deal stands; raises `Invalid`.
 
         An organization without a default pipeline gets one where it is needed.
         """
-        stage = await self.stages.ground(stage_id, pipeline_id)
-        if stage is None and stage_id is None and pipeline_id is None:
-            await PipelineService(self.tx).begin()
-            stage = await self.stages.ground(None)
+        stage_id, pipeline_id = values["stage_id"], values["pipeline_id"]
+        kind = "open" if values["loss_reason_id"] is None else "lost"
+        if stage_id is not None:
+            stage = await self.stages.ground(stage_id)
+        else:
+            stage = await self.stages.first(kind, pipeline_id)
+            if stage is None and pipeline_id is None:
+                await PipelineService(self.tx).begin()
+                stage = await self.stages.first(kind)
         if stage is None:
             name = "stage" if stage_id is not None else "pipeline"
             raise Invalid.at(f"/{name}_id", "unknown_reference", f"There is no such {name}.")
         if pipeline_id not in {None, stage["pipeline_id"]}:
             raise Invalid.at("/stage_id", "other_pipeline", "The stage is of another pipeline.")
-        if stage["is_archived"]:
+        if stage["is_archived"] and stage["kind"] == "open":
             at = "pipeline_id" if pipeline_id is not None else "stage_id"
             raise Invalid.at(f"/{at}", "archived", "The pipeline takes no new deals.")
-        if stage["kind"] != "open":
-            message = "A deal begins in an open stage; it is won or lost later."
-            raise Invalid.at("/stage_id", "not_open", message)
         return stage
 
     def begun(self, values: Mapping[str, Any], stage: Mapping[str, Any]) -> dict[str, Any]:
-        """What a new deal has of the stage in which it begins."""
+        """What a new deal has of the stage in which it begins; raises `Invalid`."""
+        closed_at = values["closed_at"]
+        if stage["kind"] != "open":
+            closed_at = min(closed_at or self.tx.now, self.tx.now)
+        elif closed_at is not None:
+            raise Invalid.at("/closed_at", "not_closed", "A deal in an open stage is not decided.")
         return {
             "pipeline_id": stage["pipeline_id"],
             "stage_id": stage["id"],
             "status": stage["kind"],
             "currency": values["currency"] or stage["currency"] or stage["own"],
-            "stage_entered_at": self.tx.now,
-            "closed_at": None,
-            "loss_reason_id": None,
+            "stage_entered_at": closed_at or self.tx.now,
+            "closed_at": closed_at,
             "close_comment": None,
             "rank": newest(new_id()),
         }
+
+    async def _check_reason(self, values: Mapping[str, Any], current: Deal | None) -> None:
+        """Raise `Invalid` unless a lost deal, and no other, has a reason that can be chosen."""
+        if "loss_reason_id" not in values:
+            return
+        reason_id = values["loss_reason_id"]
+        status = values["status"] if current is None else current.status
+        need_reason(status, reason_id)
+        if reason_id is not None and (current is None or current.loss_reason_id != reason_id):
+            await self.choose(reason_id)
+
+    async def choose(self, reason_id: UUID) -> None:
+        """Raise `Invalid` unless a deal can be lost for this reason."""
+        active = await LossReasons(self.tx).is_active(reason_id)
+        if active is None:
+            raise Invalid.at("/loss_reason_id", "unknown_reference", "There is no such reason.")
+        if not active:
+            raise Invalid.at("/loss_reason_id", "not_active", "The reason is not used any more.")
 
     async def _worth(
         self, values: Mapping[str, Any], current: Deal | None, stage: Mapping[str, Any]
@@ -204,5 +230,9 @@ class DealMoveService(CrudService[DealMove]):
         )
 
 
-def _no_stage() -> WrongState:
-    return WrongState("Its pipeline is in the bin.", code="pipeline_in_bin")
+def need_reason(status: str, reason_id: UUID | None) -> None:
+    """Raise `Invalid` unless what is lost has a reason, and nothing else does."""
+    if status == "lost" and reason_id is None:
+        raise Invalid.at("/loss_reason_id", "required", "A lost deal has a reason.")
+    if status != "lost" and reason_id is not None:
+        raise Invalid.at("/loss_reason_id", "not_lost", "The deal is not lost.")

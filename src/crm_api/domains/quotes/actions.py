@@ -1,6 +1,6 @@
 """What is done with quotes: submitted, sent, accepted, revised, copied; each as one step."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -9,14 +9,15 @@ from crm_api.domains.quotes.models import Quote
 from crm_api.domains.quotes.repository import QuoteVersions
 from crm_api.domains.quotes.schemas import QuoteCreate, QuoteDecision, QuoteSubmission
 from crm_api.domains.quotes.service import QuoteService, QuoteVersionService, content_of
-from crm_api.domains.quotes.states import WAYS, Blockers, Verb, blocked, need_way
+from crm_api.domains.quotes.states import WAYS, Blockers, Verb, need_way
 from crm_api.domains.quotes.versions import diff_of, hash_of, no_version
 from crm_api.kit.calendar import today_of
 from crm_api.kit.crud.plain import columns_of
+from crm_api.kit.crud.transitions import blocked, told
 from crm_api.kit.db.json import decode, encode
 from crm_api.kit.db.tx import Tx, unit_of_work
 from crm_api.kit.documents.typefaces import undrawable
-from crm_api.kit.errors import Fault, Invalid
+from crm_api.kit.errors import Invalid
 from crm_api.kit.ids import new_id
 from crm_api.platform.approvals.repository import Approvals
 from crm_api.platform.approvals.schemas import ApprovalCreate
@@ -51,7 +52,7 @@ class QuoteActions:
             quote = self._shown(await QuoteService(reader).records.get(id))
             blockers = Blockers(reader, quote)
             allowed = [
-                {"verb": verb, "status": way.after, "blockers": _told(await blockers.of(verb))}
+                {"verb": verb, "status": way.after, "blockers": told(await blockers.of(verb))}
                 for verb, way in WAYS.items()
                 if quote["status"] in way.before
             ]
@@ -236,7 +237,3 @@ async def follow_approval(tx: Tx, id: UUID) -> None:
         status = "in_approval"
     verbs = {"approved": "approved", "in_approval": "submitted", "draft": "returned"}
     await quotes.change(current, {"status": status}, verb=verbs[status])
-
-
-def _told(faults: Sequence[Fault]) -> list[dict[str, Any]]:
-    return [{"code": f.code, "message": f.message, "pointer": f.pointer} for f in faults]
