@@ -7,6 +7,7 @@ from uuid import UUID
 from crm_api.domains.deals.models import Deal
 from crm_api.domains.deals.pipelines import StageService
 from crm_api.domains.deals.placing import Placing
+from crm_api.domains.deals.repository import Ground
 from crm_api.domains.deals.schemas import (
     DealCreate,
     DealLoss,
@@ -16,7 +17,7 @@ from crm_api.domains.deals.schemas import (
     StageRemoval,
 )
 from crm_api.domains.deals.service import DealService, Step
-from crm_api.domains.deals.states import Blockers, Ground, need_status
+from crm_api.domains.deals.states import Blockers, need_status
 from crm_api.kit.calendar import today_of
 from crm_api.kit.crud.plain import columns_of
 from crm_api.kit.crud.transitions import blocked, told

@@ -10,12 +10,12 @@ from sqlalchemy import type_coerce as taken_as
 
 from crm_api.domains.deals.models import Deal
 from crm_api.domains.deals.pipelines import PipelineService, StageService
-from crm_api.domains.deals.repository import DEALS
+from crm_api.domains.deals.repository import DEALS, STAGES
 from crm_api.domains.deals.service import DealService
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.money import SCALE, shown_amount
-from crm_api.kit.query.filters import Filter
-from crm_api.kit.query.page import matching, values_of
+from crm_api.kit.query.filters import Filter, parse
+from crm_api.kit.query.page import MAX_LIMIT, matching, values_of
 from crm_api.kit.query.selection import PageQuery, Selection
 from crm_api.kit.query.statements import prepared
 from crm_api.kit.query.visibility import narrowed, sight_of
@@ -37,8 +37,7 @@ class DealBoard:
         """The open stages in their order: counts, sums, and a page of each; raises `NotFound`."""
         self.deals.need("read")
         await PipelineService(self.tx).get(pipeline_id, Selection(("id",)))
-        found = await self.stages.records.of(pipeline_id)
-        stages = {stage.id: stage for stage in found if stage.kind == "open"}
+        stages = {stage.id: stage for stage in await self._open(pipeline_id)}
         query = PageQuery(
             selection or Selection(DEALS.shown), filter=filter, sort="rank", limit=limit
         )
@@ -50,7 +49,7 @@ class DealBoard:
             count, amount, weighted, unconverted = sums.get(id, _NOTHING)
             columns.append(
                 {
-                    "stage": await self.stages.told(self.stages.shown_of(stage)),
+                    "stage": stage,
                     "count": count,
                     "amount": None if is_hidden else _shown(amount),
                     "weighted_amount": None if is_hidden else _shown(weighted),
@@ -60,6 +59,13 @@ class DealBoard:
             )
         currency = await self.deals.records.own_currency()
         return {"pipeline_id": pipeline_id, "currency": currency, "columns": columns}
+
+    async def _open(self, pipeline_id: UUID) -> list[Any]:
+        wanted = {"pipeline_id": {"eq": str(pipeline_id)}, "kind": {"eq": "open"}}
+        query = PageQuery(
+            Selection(STAGES.shown), parse(wanted, STAGES, self.tx), "position", MAX_LIMIT
+        )
+        return (await self.stages.page(query)).data
 
     async def _sums(self, stage_ids: list[UUID], query: PageQuery) -> dict[UUID, Any]:
         """By stage: how many, their sum, the weighted sum, how many are not in the sum."""

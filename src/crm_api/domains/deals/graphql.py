@@ -1,7 +1,7 @@
 """Deals and their pipelines over GraphQL."""
 
 from datetime import date
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, Optional, cast
 from uuid import UUID
 
 import strawberry
@@ -104,21 +104,21 @@ class PipelineBoard:
     columns: list[BoardColumn]
 
 
-async def _board(
-    info: GraphInfo, pipeline_id: UUID, where: Any = None, first: int = 20
-) -> PipelineBoard:
-    tx = info.context.tx
-    wanted = filter_of(where) if where else None
-    filter = parse(wanted, DEALS, tx) if wanted else Filter()
-    found = await DealBoard(tx).of(pipeline_id, filter, min(max(first, 1), _PER_COLUMN))
-    columns = [
-        BoardColumn(**{**column, "deals": connected(column["deals"])})
-        for column in found["columns"]
-    ]
-    return PipelineBoard(**{**found, "columns": columns})
+def _board_field() -> Any:
+    async def resolver(
+        info: GraphInfo, pipeline_id: UUID, where: Any = None, first: int = 20
+    ) -> PipelineBoard:
+        tx = info.context.tx
+        wanted = filter_of(where) if where else None
+        filter = parse(wanted, DEALS, tx) if wanted else Filter()
+        found = await DealBoard(tx).of(pipeline_id, filter, min(max(first, 1), _PER_COLUMN))
+        for column in found["columns"]:
+            column["deals"] = connected(column["deals"])
+        return cast("Any", found)
 
-
-_board.__annotations__["where"] = where_of(DEALS) | None
+    resolver.__annotations__["where"] = Optional[where_of(DEALS)]  # noqa: UP045 - built at run time
+    description = "The open stages: how many deals, their sums, the first ones."
+    return strawberry.field(resolver=resolver, description=description)
 
 
 @strawberry.type
@@ -130,9 +130,7 @@ class DealQuery:
         """Where a deal may go, and all that stands in the way."""
         return cast("Any", await DealActions(info.context.tx).transitions(id))
 
-    pipeline_board = strawberry.field(
-        resolver=_board, description="The open stages: how many deals, their sums, the first ones."
-    )
+    pipeline_board = _board_field()
 
 
 @strawberry.type

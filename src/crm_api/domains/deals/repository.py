@@ -16,9 +16,12 @@ from crm_api.domains.deals.schemas import (
 )
 from crm_api.kit.crud.repository import Repository
 from crm_api.kit.crud.tree import lock_graph
+from crm_api.kit.db.json import decode
 from crm_api.kit.query.listing import Listing, Relation, Searched
 
 AREA = "pipelines"
+Ground = Mapping[str, Any]
+"""A stage with what of its pipeline deals go by."""
 PIPELINES: Listing = Listing(
     model=Pipeline,
     out=PipelineOut,
@@ -102,6 +105,16 @@ _RANK = """
     WHERE deals.organization_id = $1 AND deals.id = held.id
 """
 
+_JSON = ("required_fields", "entry_criteria", "exit_criteria", "checklist")
+
+
+def _ground(row: Any) -> Ground:
+    return {**row, **{name: decode(row[name]) for name in _JSON}}
+
+
+def _first(rows: Sequence[Any]) -> Ground | None:
+    return _ground(rows[0]) if rows else None
+
 
 class Pipelines(Repository[Pipeline]):
     """The pipelines of an organization."""
@@ -137,13 +150,6 @@ class Stages(Repository[Stage]):
     model = Stage
     listing = STAGES
 
-    async def of(self, pipeline_id: UUID) -> list[Stage]:
-        """The living stages of a pipeline in their order."""
-        query = self.select_all().where(
-            Stage.pipeline_id == pipeline_id, Stage.deleted_at.is_(None)
-        )
-        return list((await self.tx.run(query.order_by(Stage.position, Stage.id))).scalars())
-
     async def next_position(self, pipeline_id: UUID) -> int:
         """The place after all open stages of a pipeline."""
         rows = await self.tx.fetch(
@@ -178,26 +184,24 @@ class Stages(Repository[Stage]):
         )
         return rows[0][0]
 
-    async def ground(self, stage_id: UUID) -> Any:
+    async def ground(self, stage_id: UUID) -> Ground | None:
         """A stage that deals can stand in, with what of its pipeline they go by, or None.
 
         It stays until the commit.
         """
-        rows = await self.tx.write(_STAGE, self.tx.organization_id, stage_id)
-        return rows[0] if rows else None
+        return _first(await self.tx.write(_STAGE, self.tx.organization_id, stage_id))
 
-    async def first(self, kind: str, pipeline_id: UUID | None = None) -> Any:
+    async def first(self, kind: str, pipeline_id: UUID | None = None) -> Ground | None:
         """The same of the first stage of a kind, of the default pipeline where none is named."""
         own = self.tx.organization_id
         if pipeline_id is None:
-            rows = await self.tx.write(_DEFAULT, own, kind)
-        else:
-            rows = await self.tx.write(_FIRST, own, kind, pipeline_id)
-        return rows[0] if rows else None
+            return _first(await self.tx.write(_DEFAULT, own, kind))
+        return _first(await self.tx.write(_FIRST, own, kind, pipeline_id))
 
-    async def grounds(self, pipeline_id: UUID) -> list[Any]:
+    async def grounds(self, pipeline_id: UUID) -> list[Ground]:
         """The same of every stage of a pipeline, as they are."""
-        return await self.tx.fetch(_OF_PIPELINE, self.tx.organization_id, pipeline_id)
+        rows = await self.tx.fetch(_OF_PIPELINE, self.tx.organization_id, pipeline_id)
+        return [_ground(row) for row in rows]
 
 
 class LossReasons(Repository[LossReason]):

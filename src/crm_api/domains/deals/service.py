@@ -9,7 +9,7 @@ from uuid import UUID
 from crm_api.domains.deals.models import Deal, DealMove
 from crm_api.domains.deals.pipelines import PipelineService
 from crm_api.domains.deals.ranks import newest
-from crm_api.domains.deals.repository import DealMoves, Deals, LossReasons, Stages
+from crm_api.domains.deals.repository import DealMoves, Deals, Ground, LossReasons, Stages
 from crm_api.domains.deals.schemas import DealCreate, DealUpdate
 from crm_api.domains.deals.valuing import PRICED, WEIGHED, at_home, weighed
 from crm_api.kit.crud.named import NamedService
@@ -28,7 +28,7 @@ _BUSINESS = "What was to be sold, which accounts are made of; erased people are 
 class Step:
     """Where a deal goes, and what becomes of it there."""
 
-    stage: Mapping[str, Any]
+    stage: Ground
     verb: str
     values: Mapping[str, Any]
     comment: str | None = None
@@ -59,20 +59,20 @@ class DealService(NamedService[Deal]):
     async def prepare(self, values: dict[str, Any], current: Deal | None) -> dict[str, Any]:
         """A new deal stands in a stage; what it is worth follows from what it says."""
         values = await super().prepare(values, current)
-        stage: Any = None
         if current is None:
             stage = await self.first_stage(values)
             values |= self.begun(values, stage)
+            await self._check_reason(values, None)
+            return {**values, **await self._worth(values, None, stage)}
         await self._check_reason(values, current)
-        if current is not None:
-            if not (WEIGHED & values.keys()):
-                return values
-            stage = await self.stages.ground(current.stage_id)
-            if stage is None:
-                raise WrongState("Its pipeline is in the bin.", code="pipeline_in_bin")
+        if not (WEIGHED & values.keys()):
+            return values
+        stage = await self.stages.ground(current.stage_id)
+        if stage is None:
+            raise WrongState("Its pipeline is in the bin.", code="pipeline_in_bin")
         return {**values, **await self._worth(values, current, stage)}
 
-    async def first_stage(self, values: Mapping[str, Any]) -> Any:
+    async def first_stage(self, values: Mapping[str, Any]) -> Ground:
         """Where a new deal stands; raises `Invalid`.
 
         An organization without a default pipeline gets one where it is needed.

@@ -5,12 +5,11 @@ from typing import Any
 
 from crm_api.domains.deals.criteria import missing_fields, open_items, unmet
 from crm_api.domains.deals.models import Deal
+from crm_api.domains.deals.repository import Ground
 from crm_api.kit.crud.transitions import not_for
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Fault
 
-Ground = Mapping[str, Any]
-"""A stage with what of its pipeline deals go by (`Stages.ground`)."""
 _VERBS: Mapping[str, Sequence[str]] = {
     "open": ("move", "win", "lose"),
     "won": ("reopen",),
