@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from crm_api.domains.deals.graphql import MUTATIONS, QUERIES
+from crm_api.domains.deals.importer import DealImporter
 from crm_api.domains.deals.pipelines import LossReasonService, PipelineService, StageService
 from crm_api.domains.deals.repository import AREA
 from crm_api.domains.deals.rest import ROUTERS
@@ -27,6 +28,7 @@ MODULE = Module(
     routers=ROUTERS,
     queries=QUERIES,
     mutations=MUTATIONS,
+    importers=[DealImporter()],
     appliers=[
         CollectionApplier(PipelineService, by=["key"]),
         CollectionApplier(LossReasonService, by=["key"]),

@@ -73,7 +73,8 @@ MOVES: Listing = Listing(
 _GROUNDS = """
     SELECT s.id, s.pipeline_id, s.name, s.kind, s.position, s.probability, s.forecast_category,
         s.required_fields, s.entry_criteria, s.exit_criteria, s.checklist,
-        p.graph, p.currency, p.is_archived, o.currency AS own
+        p.name AS pipeline_name, p.is_default, p.graph, p.currency, p.is_archived,
+        o.currency AS own
     FROM stages s
     JOIN pipelines p ON p.organization_id = s.organization_id AND p.id = s.pipeline_id
     JOIN organizations o ON o.id = s.organization_id
@@ -86,6 +87,7 @@ _STAGE = _GROUND.format(which="s.id = $2")
 _FIRST = _GROUND.format(which="s.kind = $2 AND p.id = $3")
 _DEFAULT = _GROUND.format(which="s.kind = $2 AND p.is_default")
 _OF_PIPELINE = _GROUNDS.format(which="p.id = $2")
+_EVERY = _GROUNDS.format(which="true")
 _BESIDE = {
     False: """
         SELECT id, rank FROM deals WHERE organization_id = $1 AND stage_id = $2 AND id <> $3
@@ -203,12 +205,26 @@ class Stages(Repository[Stage]):
         rows = await self.tx.fetch(_OF_PIPELINE, self.tx.organization_id, pipeline_id)
         return [_ground(row) for row in rows]
 
+    async def named(self) -> list[Ground]:
+        """The same of every stage there is, with `pipeline_name` and `is_default`."""
+        rows = await self.tx.fetch(_EVERY, self.tx.organization_id)
+        return [_ground(row) for row in rows]
+
 
 class LossReasons(Repository[LossReason]):
     """The reasons why deals are lost."""
 
     model = LossReason
     listing = REASONS
+
+    async def named(self) -> list[tuple[str, UUID]]:
+        """The reasons that can be chosen, by their names."""
+        rows = await self.tx.fetch(
+            "SELECT name, id FROM loss_reasons "
+            "WHERE organization_id = $1 AND deleted_at IS NULL AND is_active",
+            self.tx.organization_id,
+        )
+        return [(row["name"], row["id"]) for row in rows]
 
     async def is_active(self, id: UUID) -> bool | None:
         """Whether a reason can be chosen; None where there is none, or not any more."""

@@ -45,25 +45,37 @@ def weighed(deal: Mapping[str, Any], stage: Mapping[str, Any]) -> dict[str, Any]
 
 
 async def at_home(tx: Tx, deal: Mapping[str, Any], currency: str) -> Decimal | None:
-    """The amount of a deal in the organization's currency; None where there is no rate.
-
-    By the rate of the day when it is decided, or of today before that.
-    """
+    """The amount of a deal in the organization's currency; None where there is no rate."""
     amount = deal["amount"]
     if amount is None or deal["currency"] == currency:
         return amount
+    rate = await rate_home(tx, deal["currency"], currency, deal["closes_on"])
+    return converted(amount, rate, currency)
+
+
+async def rate_home(tx: Tx, currency: str, own: str, closes_on: date | None) -> Decimal | None:
+    """What a unit is worth on the day when a deal is decided, or today before that."""
     today = today_of(tx)
-    on: date = min(deal["closes_on"] or today, today)
+    on = min(closes_on or today, today)
     try:
-        legs = await ExchangeService(tx).way(
-            deal["currency"], currency, on, max_age_days=_OLDEST_RATE
-        )
+        legs = await ExchangeService(tx).way(currency, own, on, max_age_days=_OLDEST_RATE)
     except Conflict:
         return None
     with localcontext() as context:
         context.prec = _PRECISION
+        rate = Decimal(1)
         for leg in legs:
-            amount *= leg.factor
-        if amount >= _MOST:
+            rate *= leg.factor
+    return rate
+
+
+def converted(amount: Decimal, rate: Decimal | None, currency: str) -> Decimal | None:
+    """An amount at a rate; None without one, or where it is more than can be stored."""
+    if rate is None:
+        return None
+    with localcontext() as context:
+        context.prec = _PRECISION
+        found = amount * rate
+        if found >= _MOST:
             return None
-        return amount.quantize(Decimal(1).scaleb(-minor_digits(currency)), ROUND_HALF_UP)
+        return found.quantize(Decimal(1).scaleb(-minor_digits(currency)), ROUND_HALF_UP)
