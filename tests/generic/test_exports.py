@@ -114,7 +114,7 @@ async def test_a_view_says_what_is_exported(client, kind, worker):
     )
     body = {"view": view["id"], "filter": {"id": {"in": [row["id"] for row in rows]}}}
     answer = await exported(client, kind.path, **body)
-    wanted = [row["id"] for row in sorted(rows[1:], key=lambda row: row["created_at"])]
+    wanted = [row["id"] for row in sorted(rows[1:], key=lambda r: (r["created_at"], r["id"]))]
     assert [row["id"] for row in table(answer)] == wanted
 
 

@@ -135,11 +135,14 @@ class Kind:
         return self.serial or self.entity in {
             "approval_policy",
             "attachment",
+            "deal",
             "identity_provider",
             "legal_hold",
+            "pipeline",
             "product_variant",
             "service_specification",
             "retention_policy",
+            "stage",
             "subject_request",
             "suppression",
             "webhook",
@@ -1138,6 +1141,80 @@ async def _varied_quote_links(api: Api) -> list[Body]:
     ]
 
 
+async def _least_pipeline(api: Api) -> Body:
+    del api
+    return {"name": "Partners"}
+
+
+async def _varied_pipelines(api: Api) -> list[Body]:
+    least = await _least_pipeline(api)
+    return [
+        {**least, "key": f"P{uuid4().hex[:12]}", "currency": "EUR", "graph": "strict"},
+        {**least, "name": "partners", "key": f"P{uuid4().hex[:12]}", "description": "An example."},
+        {**least, "name": "Партнёры", "currency": "EUR"},
+        {**least, "name": "Ämter", "graph": "forward_only", "is_archived": True},
+        {**least, "name": "Zebra", "description": "An example."},
+        {**least, "name": "Zebra", "currency": "USD"},
+    ]
+
+
+async def _least_stage(api: Api) -> Body:
+    pipeline = await api.made("pipelines", {"name": "Partners"})
+    return {"name": "Proposal", "pipeline_id": pipeline["id"]}
+
+
+async def _varied_stages(api: Api) -> list[Body]:
+    least = await _least_stage(api)
+    item = {"key": "terms", "title": "Terms are agreed"}
+    return [
+        {**least, "probability": 40, "rotting_days": 30, "required_fields": ["amount"]},
+        {**least, "name": "proposal", "position": 2, "rotting_days": 30},
+        {**least, "name": "Предложение", "entry_criteria": {"amount": {"gt": "1"}}},
+        {**least, "name": "Ämter", "exit_criteria": {"tags": {"has": "large"}}},
+        {**least, "name": "Zebra", "checklist": [item], "forecast_category": "commit"},
+        {**least, "name": "Zebra", "kind": "lost"},
+    ]
+
+
+async def _least_loss_reason(api: Api) -> Body:
+    del api
+    return {"name": "Price"}
+
+
+async def _varied_loss_reasons(api: Api) -> list[Body]:
+    least = await _least_loss_reason(api)
+    return [
+        {**least, "key": f"L{uuid4().hex[:12]}", "description": "An example."},
+        {**least, "name": "price", "key": f"L{uuid4().hex[:12]}", "position": 1},
+        {**least, "name": "Цена", "position": 1, "is_active": False},
+        {**least, "name": "Ämter", "description": "An example."},
+        {**least, "name": "Zebra"},
+        {**least, "name": "Zebra", "position": 2},
+    ]
+
+
+async def _least_deal(api: Api) -> Body:
+    del api
+    return {"name": "New office"}
+
+
+async def _varied_deals(api: Api) -> list[Body]:
+    least = await _least_deal(api)
+    company = await api.made("companies", {"name": "Example Industries"})
+    contact = await api.made("contacts", {"last_name": "Person"})
+    pipeline = await api.made("pipelines", {"name": "Partners"})
+    reason = await api.made("loss-reasons", {"name": "Price"})
+    return [
+        {**least, "company_id": company["id"], "amount": "1200.00", "closes_on": "2031-06-30"},
+        {**least, "name": "new office", "company_id": company["id"], "probability_override": 60},
+        {**least, "name": "Новый офис", "contact_id": contact["id"], "currency": "USD"},
+        {**least, "name": "Ämter", "pipeline_id": pipeline["id"], "next_step": "Call"},
+        {**least, "name": "Zebra", "amount": "1200.00", "forecast_override": "commit"},
+        {**least, "name": "Zebra", "tags": ["large"], "checked": ["terms"]},
+        {**least, "name": "lost", "loss_reason_id": reason["id"]},
+    ]
+
+
 FACTORIES: dict[str, Factory] = {
     "proposal_recipes": Factory(
         _least_recipe,
@@ -1155,6 +1232,41 @@ FACTORIES: dict[str, Factory] = {
         "label",
         "expires_at",
         {"expires_at": "soon"},
+    ),
+    "pipelines": Factory(
+        _least_pipeline,
+        _varied_pipelines,
+        {"description": "Changed"},
+        "description",
+        "graph",
+        {"is_default": "yes"},
+        further=0,
+    ),
+    "stages": Factory(
+        _least_stage,
+        _varied_stages,
+        {"rotting_days": 14},
+        "rotting_days",
+        "probability",
+        {"position": "first"},
+        further=2,
+    ),
+    "loss_reasons": Factory(
+        _least_loss_reason,
+        _varied_loss_reasons,
+        {"description": "Changed"},
+        "description",
+        "position",
+        {"position": "first"},
+    ),
+    "deals": Factory(
+        _least_deal,
+        _varied_deals,
+        {"next_step": "Changed"},
+        "next_step",
+        "currency",
+        {"probability_override": "high"},
+        further=3,
     ),
     "quotes": Factory(
         _least_quote,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Conflict
 
 _DAY_MINUTES = 24 * 60
@@ -103,3 +104,8 @@ class Calendar:
             day + timedelta(days=days), time(rest // 60, rest % 60), tzinfo=self.zone
         )
         return local.astimezone(UTC)
+
+
+def today_of(tx: Tx) -> date:
+    """The day that it is in the organization's time zone."""
+    return tx.now.astimezone(ZoneInfo(tx.actor.time_zone)).date()

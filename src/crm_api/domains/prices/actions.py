@@ -9,7 +9,8 @@ from crm_api.domains.prices.events import AdjustRules, CheckPriceList, CopyRules
 from crm_api.domains.prices.models import PriceList, PriceRule
 from crm_api.domains.prices.repository import PriceRules
 from crm_api.domains.prices.schemas import Activation, AdjustInput, CloneInput
-from crm_api.domains.prices.service import PriceListService, PriceRuleService, today_of
+from crm_api.domains.prices.service import PriceListService, PriceRuleService
+from crm_api.kit.calendar import today_of
 from crm_api.kit.crud.plain import columns_of
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Invalid, WrongState

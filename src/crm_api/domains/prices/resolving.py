@@ -17,8 +17,8 @@ from crm_api.domains.prices.discounting import best_of, offers_of
 from crm_api.domains.prices.gathering import Facts, Question, Row, gather, quantity
 from crm_api.domains.prices.items import UNIT, Chosen, Item, Priced, in_units, item_of
 from crm_api.domains.prices.proposing import Proposal
-from crm_api.domains.prices.service import today_of
 from crm_api.domains.prices.settings import arithmetic_of
+from crm_api.kit.calendar import today_of
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Conflict, Fault, Invalid, NotFound
 from crm_api.kit.money import shown_amount, shown_quantity

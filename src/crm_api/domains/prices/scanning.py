@@ -22,7 +22,7 @@ from crm_api.domains.prices.items import Item
 from crm_api.domains.prices.models import PriceList
 from crm_api.domains.prices.repository import PriceLists
 from crm_api.domains.prices.resolving import PriceService
-from crm_api.domains.prices.service import today_of
+from crm_api.kit.calendar import today_of
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Conflict
 from crm_api.kit.pricing.rounding import ONE

@@ -1,10 +1,8 @@
 """The rules of price lists, price rules and contract prices."""
 
 from collections.abc import Mapping
-from datetime import date
 from typing import Any, ClassVar
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from crm_api.domains.prices.choosing import DEEPEST
 from crm_api.domains.prices.models import ContractPrice, PriceList, PriceRule
@@ -22,7 +20,6 @@ from crm_api.kit.crud.named import NamedService
 from crm_api.kit.crud.personal import Impersonal
 from crm_api.kit.crud.spans import SpanService, after, need_order
 from crm_api.kit.crud.tree import TreeService
-from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Conflict, Fault, Invalid
 from crm_api.kit.money import shown_amount, shown_quantity
 
@@ -188,8 +185,3 @@ def _stored_tier(tier: Mapping[str, Any]) -> dict[str, Any]:
         "flat_fee": shown_amount(tier["flat_fee"]),
         "package": shown_quantity(tier["package"]),
     }
-
-
-def today_of(tx: Tx) -> date:
-    """The day that it is in the organization's time zone."""
-    return tx.now.astimezone(ZoneInfo(tx.actor.time_zone)).date()

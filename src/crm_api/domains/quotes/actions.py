@@ -1,22 +1,23 @@
 """What is done with quotes: submitted, sent, accepted, revised, copied; each as one step."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Any
 from uuid import UUID
 
-from crm_api.domains.prices.service import today_of
 from crm_api.domains.quotes.events import PrintQuote
 from crm_api.domains.quotes.models import Quote
 from crm_api.domains.quotes.repository import QuoteVersions
 from crm_api.domains.quotes.schemas import QuoteCreate, QuoteDecision, QuoteSubmission
 from crm_api.domains.quotes.service import QuoteService, QuoteVersionService, content_of
-from crm_api.domains.quotes.states import WAYS, Blockers, Verb, blocked, need_way
+from crm_api.domains.quotes.states import WAYS, Blockers, Verb, need_way
 from crm_api.domains.quotes.versions import diff_of, hash_of, no_version
+from crm_api.kit.calendar import today_of
 from crm_api.kit.crud.plain import columns_of
+from crm_api.kit.crud.transitions import blocked, told
 from crm_api.kit.db.json import decode, encode
 from crm_api.kit.db.tx import Tx, unit_of_work
 from crm_api.kit.documents.typefaces import undrawable
-from crm_api.kit.errors import Fault, Invalid
+from crm_api.kit.errors import Invalid
 from crm_api.kit.ids import new_id
 from crm_api.platform.approvals.repository import Approvals
 from crm_api.platform.approvals.schemas import ApprovalCreate
@@ -51,7 +52,7 @@ class QuoteActions:
             quote = self._shown(await QuoteService(reader).records.get(id))
             blockers = Blockers(reader, quote)
             allowed = [
-                {"verb": verb, "status": way.after, "blockers": _told(await blockers.of(verb))}
+                {"verb": verb, "status": way.after, "blockers": told(await blockers.of(verb))}
                 for verb, way in WAYS.items()
                 if quote["status"] in way.before
             ]
@@ -251,7 +252,3 @@ async def accepted_among(tx: Tx, ids: Collection[UUID]) -> set[UUID]:
     """The quotes of which nothing is decided any more: what was approved of them stays approved."""
     found = await QuoteService(tx).records.locked(list(ids), everywhere=True)
     return {quote.id for quote in found if quote.status == "accepted"}
-
-
-def _told(faults: Sequence[Fault]) -> list[dict[str, Any]]:
-    return [{"code": f.code, "message": f.message, "pointer": f.pointer} for f in faults]

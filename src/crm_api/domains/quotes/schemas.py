@@ -22,6 +22,7 @@ from crm_api.domains.quotes.lines import (
     SharedDiscounts,
 )
 from crm_api.domains.quotes.models import QuoteStatus, TaxRounding
+from crm_api.kit.crud.transitions import Blocker
 from crm_api.kit.schema import (
     AmountOut,
     Code,
@@ -188,12 +189,8 @@ class QuoteVersionOut(Out):
     document_size: int | None
 
 
-class QuoteBlocker(BaseModel):
+class QuoteBlocker(Blocker):
     """What stands in the way of an action."""
-
-    code: str
-    message: str
-    pointer: str | None
 
 
 class QuoteTransition(BaseModel):

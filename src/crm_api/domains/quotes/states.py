@@ -1,7 +1,7 @@
 """Where a quote may go from where it stands, and what stands in the way."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -9,13 +9,14 @@ from typing import Any, Literal
 from uuid import UUID
 
 from crm_api.domains.prices.answering import most_percent
-from crm_api.domains.prices.service import today_of
 from crm_api.domains.quotes.models import Quote, QuoteStatus
 from crm_api.domains.quotes.printing import unprintable
 from crm_api.domains.quotes.repository import Quotes
 from crm_api.domains.quotes.versions import Letter, letter_of
+from crm_api.kit.calendar import today_of
+from crm_api.kit.crud.transitions import not_for
 from crm_api.kit.db.tx import Tx
-from crm_api.kit.errors import Fault, WrongState
+from crm_api.kit.errors import Fault
 from crm_api.kit.money import shown_quantity
 from crm_api.platform.approvals.standing import Standing, standing
 
@@ -140,20 +141,8 @@ def need_way(quote: Quote, verb: Verb) -> Way:
     way = WAYS[verb]
     if quote.status not in way.before:
         allowed = [name for name, one in WAYS.items() if quote.status in one.before]
-        message = f"A quote that is {quote.status} takes no {verb}."
-        raise WrongState(
-            message,
-            code="illegal_transition",
-            faults=[Fault("illegal_transition", message, "/status")],
-            details={"quote_status": quote.status, "allowed": allowed},
-        )
+        raise not_for("quote", quote.status, verb, allowed)
     return way
-
-
-def blocked(faults: Sequence[Fault]) -> WrongState:
-    """The error for an action that something stands in the way of."""
-    message = " ".join(dict.fromkeys(fault.message for fault in faults[:5]))
-    return WrongState(message, code="blocked_transition", faults=faults)
 
 
 def _of_days(quote: Mapping[str, Any], today: date, verb: Verb) -> Iterable[Fault]:

@@ -40,11 +40,11 @@ def check(tx: Tx, listing: Listing, source: Mapping[str, Any], at: str = _FILTER
 
 
 async def passes(
-    tx: Tx, listing: Listing, id: UUID, source: Mapping[str, Any], *, outdated: bool = True
+    tx: Tx, listing: Listing, id: UUID, source: Mapping[str, Any], *, unfit: bool = True
 ) -> bool:
     """Whether a record meets a condition.
 
-    One that fits no more is met by all where it guards, and by none with `outdated=False`.
+    One that fits no more is met by all where it guards, and by none with `unfit=False`.
     """
     if not source:
         return True
@@ -61,5 +61,5 @@ async def passes(
             filter = parse(source, listing, tx)
         except CrmError as error:
             log.warning("a condition does not fit any more", error=error.detail)
-            return outdated
+            return unfit
         return id in await passing(tx, listing, ALL, [id], filter)

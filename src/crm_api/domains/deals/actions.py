@@ -1,0 +1,220 @@
+"""What is done with deals: moved, won, lost, reopened, copied; each as one step."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from crm_api.domains.deals.models import Deal
+from crm_api.domains.deals.pipelines import StageService
+from crm_api.domains.deals.placing import Placing
+from crm_api.domains.deals.repository import Ground
+from crm_api.domains.deals.schemas import (
+    DealCreate,
+    DealLoss,
+    DealMoveInput,
+    DealReopening,
+    DealWin,
+    StageRemoval,
+)
+from crm_api.domains.deals.service import DealService, Step
+from crm_api.domains.deals.states import Blockers, need_status
+from crm_api.kit.calendar import today_of
+from crm_api.kit.crud.plain import columns_of
+from crm_api.kit.crud.transitions import blocked, told
+from crm_api.kit.db.tx import Tx, unit_of_work
+from crm_api.kit.errors import Fault, Invalid, WrongState
+
+_COPIED = (
+    *("name", "company_id", "contact_id", "amount", "currency", "probability_override"),
+    *("forecast_override", "tags", "source", "description", "owner_id"),
+)
+
+
+class DealActions:
+    """The actions of deals; whoever acts holds the lock of the deal, so that one does."""
+
+    def __init__(self, tx: Tx) -> None:
+        self.tx = tx
+        self.deals = DealService(tx)
+
+    # Looking
+
+    async def transitions(self, id: UUID) -> dict[str, Any]:
+        """Where a deal may go, and what stands in the way of everything else."""
+        self.deals.need("read")
+        # All of it at one moment, which a read by itself has not.
+        async with unit_of_work(Tx(self.tx.database, self.tx.actor, read_only=True)) as reader:
+            return await DealActions(reader)._ways(id)  # noqa: SLF001 - the same, at one moment
+
+    async def _ways(self, id: UUID) -> dict[str, Any]:
+        deal = await self.deals.records.get(id)
+        stages = await self.deals.stages.grounds(deal.pipeline_id)
+        allowed: list[Mapping[str, Any]] = []
+        if deal.status == "open":
+            blockers = Blockers(self.tx, columns_of(deal), _need(stages))
+            for stage in stages:
+                if stage["id"] != deal.stage_id:
+                    verb, of = {
+                        "open": ("move", blockers.of_move),
+                        "won": ("win", blockers.of_win),
+                        "lost": ("lose", blockers.of_loss),
+                    }[stage["kind"]]
+                    allowed.append(_way(verb, stage, await of(stage)))
+        elif stages:
+            allowed.append(_way("reopen", await self._stage_before(deal, stages), ()))
+        return {"status": deal.status, "stage_id": deal.stage_id, "allowed": allowed}
+
+    # Acting
+
+    async def move(self, id: UUID, data: DealMoveInput, expected: int | None = None) -> Any:
+        """Go to another open stage, or to another place in the column."""
+        self.deals.need("update")
+        await self._lock_column(id, data)
+        current = await self._begun(id, "move", expected)
+        target_id = data.stage_id or current.stage_id
+        target = await self._target(target_id)
+        blockers = await self._blockers(current)
+        if faults := await blockers.of_move(target):
+            raise blocked(faults)
+        values = {}
+        if data.before is not None or data.after is not None:
+            placing = Placing(self.deals.records, target_id, id)
+            values = {"rank": await placing.rank(before=data.before, after=data.after)}
+        if target_id != current.stage_id:
+            return await self._gone(current, Step(target, "moved", values, data.comment))
+        place = {"before": data.before, "after": data.after}
+        if values:
+            shown = await self.deals.change(current, values, verb="ranked", told=place)
+            return await self.deals.told(shown)
+        return await self.deals.told(self.deals.shown_of(current))
+
+    async def win(self, id: UUID, data: DealWin, expected: int | None = None) -> Any:
+        """Close a deal that was won; once."""
+        self.deals.need("update")
+        current = await self._begun(id, "win", expected)
+        blockers = await self._blockers(current)
+        stages = await self.deals.stages.grounds(current.pipeline_id)
+        target = await self._target(_of_kind(stages, "won")["id"])
+        if faults := await blockers.of_win(target):
+            raise blocked(faults)
+        return await self._gone(current, Step(target, "won", self._closing(data), data.comment))
+
+    async def lose(self, id: UUID, data: DealLoss, expected: int | None = None) -> Any:
+        """Close a deal that was lost, for a reason."""
+        self.deals.need("update")
+        current = await self._begun(id, "lose", expected)
+        await self.deals.choose(data.loss_reason_id)
+        blockers = await self._blockers(current)
+        stages = await self.deals.stages.grounds(current.pipeline_id)
+        target = await self._target(data.stage_id or _of_kind(stages, "lost")["id"])
+        if target["kind"] != "lost" or target["pipeline_id"] != current.pipeline_id:
+            message = "It is no stage for lost deals of this pipeline."
+            raise Invalid.at("/stage_id", "not_lost", message)
+        if faults := await blockers.of_loss(target):
+            raise blocked(faults)
+        values = {**self._closing(data), "loss_reason_id": data.loss_reason_id}
+        return await self._gone(current, Step(target, "lost", values, data.comment))
+
+    async def reopen(self, id: UUID, data: DealReopening, expected: int | None = None) -> Any:
+        """Go on with a deal that was closed."""
+        self.deals.need("update")
+        current = await self._begun(id, "reopen", expected)
+        stages = _need(await self.deals.stages.grounds(current.pipeline_id))
+        stage_id = data.stage_id or (await self._stage_before(current, stages))["id"]
+        target = await self._target(stage_id)
+        if target["kind"] != "open" or target["pipeline_id"] != current.pipeline_id:
+            message = "It is no open stage of this pipeline."
+            raise Invalid.at("/stage_id", "not_open", message)
+        values = {"closed_at": None, "loss_reason_id": None, "close_comment": None}
+        return await self._gone(current, Step(target, "reopened", values, data.comment))
+
+    async def clone(self, id: UUID) -> Any:
+        """A new deal of the same kind, at the beginning of its pipeline."""
+        self.deals.need("read")
+        source = columns_of(await self.deals.records.get(id))
+        values = {name: source[name] for name in (*_COPIED, "pipeline_id")}
+        return await self.deals.create(DealCreate.model_validate(values))
+
+    # Steps
+
+    async def _begun(self, id: UUID, verb: str, expected: int | None) -> Deal:
+        current = await self.deals.locked(id, expected)
+        need_status(current, verb)
+        return current
+
+    async def _blockers(self, deal: Deal) -> Blockers:
+        stages = await self.deals.stages.grounds(deal.pipeline_id)
+        return Blockers(self.tx, columns_of(deal), _need(stages))
+
+    async def _target(self, stage_id: UUID) -> Ground:
+        """Where it goes; it stays there until the commit."""
+        target = await self.deals.stages.ground(stage_id)
+        if target is None:
+            raise Invalid.at("/stage_id", "unknown_reference", "There is no such stage.")
+        return target
+
+    async def _lock_column(self, id: UUID, data: DealMoveInput) -> None:
+        """Before the deal, so that whoever ranks a column anew waits for nobody in it."""
+        if data.before is None and data.after is None:
+            return
+        stage_id = data.stage_id or await self.deals.records.stage_of(id)
+        if stage_id is not None:
+            await self.deals.records.lock_column(stage_id)
+
+    async def _gone(self, current: Deal, step: Step) -> Any:
+        return await self.deals.told(await self.deals.go(current, step))
+
+    def _closing(self, data: DealWin) -> dict[str, Any]:
+        closed_on = data.closed_on or today_of(self.tx)
+        return {"closed_at": self.tx.now, "closes_on": closed_on, "close_comment": data.comment}
+
+    async def _stage_before(self, deal: Deal, stages: Sequence[Ground]) -> Ground:
+        """The open stage that a closed deal left, or the first one where that is gone."""
+        left = await self.deals.moves.records.last_left(deal.id)
+        return next((s for s in stages if s["id"] == left), _of_kind(stages, "open"))
+
+
+class StageActions:
+    """What is done with stages."""
+
+    def __init__(self, tx: Tx) -> None:
+        self.tx = tx
+        self.stages, self.deals = StageService(tx), DealService(tx)
+
+    async def remove(self, id: UUID, data: StageRemoval, expected: int | None = None) -> None:
+        """Put a stage in the bin, and its deals into another one, all at once."""
+        self.stages.need("delete")
+        pipeline_id = (await self.stages.records.get(id)).pipeline_id
+        await self.stages.records.lock_pipelines([pipeline_id])
+        current = await self.stages.locked(id, expected, action="delete")
+        target = await self.stages.records.ground(data.move_to)
+        if target is None or data.move_to == id:
+            message = "There is no such other stage."
+            raise Invalid.at("/move_to", "unknown_reference", message)
+        if (target["pipeline_id"], target["kind"]) != (current.pipeline_id, current.kind):
+            message = "Its deals go to a stage of the same pipeline and kind."
+            raise Invalid.at("/move_to", "other_kind", message)
+        # From here on nobody puts deals into it.
+        await self.stages.records.sealed([id])
+        await self.deals.leave(id, target)
+        await self.stages.remove([current])
+
+
+def _need(stages: Sequence[Ground]) -> Sequence[Ground]:
+    if not stages:
+        raise WrongState("Its pipeline is in the bin.", code="pipeline_in_bin")
+    return stages
+
+
+def _of_kind(stages: Sequence[Ground], kind: str) -> Ground:
+    return next(stage for stage in _need(stages) if stage["kind"] == kind)
+
+
+def _way(verb: str, stage: Ground, faults: Sequence[Fault]) -> Mapping[str, Any]:
+    return {
+        "verb": verb,
+        "stage_id": stage["id"],
+        "stage_name": stage["name"],
+        "status": stage["kind"],
+        "blockers": told(faults),
+    }

@@ -1,0 +1,100 @@
+"""A pipeline at a glance: what its stages hold, and the first deals of each."""
+
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ARRAY, BigInteger, Numeric, Select, Uuid, bindparam, cast, func, select
+from sqlalchemy import type_coerce as taken_as
+
+from crm_api.domains.deals.models import Deal
+from crm_api.domains.deals.pipelines import PipelineService, StageService
+from crm_api.domains.deals.repository import DEALS, STAGES
+from crm_api.domains.deals.service import DealService
+from crm_api.kit.db.tx import Tx
+from crm_api.kit.money import SCALE, shown_amount
+from crm_api.kit.query.filters import Filter, parse
+from crm_api.kit.query.page import MAX_LIMIT, matching, values_of
+from crm_api.kit.query.selection import PageQuery, Selection
+from crm_api.kit.query.statements import prepared
+from crm_api.kit.query.visibility import narrowed, sight_of
+
+_SUMMED = frozenset({"amount", "base_amount", "currency", "base_currency"})
+_NOTHING = (0, None, None, 0)
+
+
+class DealBoard:
+    """The board of a pipeline, as the actor sees its deals."""
+
+    def __init__(self, tx: Tx) -> None:
+        self.tx = tx
+        self.deals, self.stages = DealService(tx), StageService(tx)
+
+    async def of(
+        self, pipeline_id: UUID, filter: Filter, limit: int, selection: Selection | None = None
+    ) -> dict[str, Any]:
+        """The open stages in their order: counts, sums, and a page of each; raises `NotFound`."""
+        self.deals.need("read")
+        await PipelineService(self.tx).get(pipeline_id, Selection(("id",)))
+        stages = {stage.id: stage for stage in await self._open(pipeline_id)}
+        query = PageQuery(
+            selection or Selection(DEALS.shown), filter=filter, sort="rank", limit=limit
+        )
+        sums = await self._sums(list(stages), query)
+        pages = await self.stages.related("deals", stages, query)
+        is_hidden = not _SUMMED.isdisjoint(self.tx.actor.hidden(DEALS.entity))
+        columns: list[dict[str, Any]] = []
+        for id, stage in stages.items():
+            count, amount, weighted, unconverted = sums.get(id, _NOTHING)
+            columns.append(
+                {
+                    "stage": stage,
+                    "count": count,
+                    "amount": None if is_hidden else _shown(amount),
+                    "weighted_amount": None if is_hidden else _shown(weighted),
+                    "unconverted": 0 if is_hidden else unconverted,
+                    "deals": pages[id],
+                }
+            )
+        currency = await self.deals.records.own_currency()
+        return {"pipeline_id": pipeline_id, "currency": currency, "columns": columns}
+
+    async def _open(self, pipeline_id: UUID) -> list[Any]:
+        wanted = {"pipeline_id": {"eq": str(pipeline_id)}, "kind": {"eq": "open"}}
+        query = PageQuery(
+            Selection(STAGES.shown), parse(wanted, STAGES, self.tx), "position", MAX_LIMIT
+        )
+        return (await self.stages.page(query)).data
+
+    async def _sums(self, stage_ids: list[UUID], query: PageQuery) -> dict[UUID, Any]:
+        """By stage: how many, their sum, the weighted sum, how many are not in the sum."""
+        asked = replace(query, sight=await narrowed(self.tx, DEALS, sight_of(self.tx.actor, DEALS)))
+
+        def build() -> Select[Any]:
+            amount = cast(taken_as(Deal.base_amount, BigInteger()), Numeric(38, 0))
+            counted: Any = select(
+                Deal.stage_id,
+                func.count(),
+                func.sum(amount),
+                func.sum(amount * Deal.probability),
+                func.count().filter(Deal.amount.is_not(None), Deal.base_amount.is_(None)),
+            ).group_by(Deal.stage_id)
+            ids = bindparam("stages", type_=ARRAY(Uuid()))
+            return matching(DEALS, counted, asked).where(Deal.stage_id == func.any(ids))
+
+        statement = prepared(DEALS, ("board", asked.shape), build)
+        values = {**values_of(self.tx, asked, None), "stages": stage_ids}
+        rows = await self.tx.fetch(statement.sql, *statement.args(values))
+        return {
+            row[0]: (row[1], _part(row[2], SCALE), _part(row[3], SCALE * 100), row[4])
+            for row in rows
+        }
+
+
+def _part(total: Decimal | None, scale: int) -> Decimal | None:
+    return None if total is None else total / scale
+
+
+def _shown(amount: Decimal | None) -> str:
+    return shown_amount(amount or Decimal(0))

@@ -1,0 +1,228 @@
+"""Deals and their pipelines over GraphQL."""
+
+from datetime import date
+from typing import Annotated, Any, Optional, cast
+from uuid import UUID
+
+import strawberry
+
+from crm_api.domains.companies.graphql import Company
+from crm_api.domains.contacts.graphql import Contact
+from crm_api.domains.deals import schemas
+from crm_api.domains.deals.actions import DealActions, StageActions
+from crm_api.domains.deals.board import DealBoard
+from crm_api.domains.deals.pipelines import LossReasonService, PipelineService, StageService
+from crm_api.domains.deals.repository import DEALS
+from crm_api.domains.deals.service import DealMoveService, DealService
+from crm_api.kit.graphql.context import GraphInfo
+from crm_api.kit.graphql.fields import Collection
+from crm_api.kit.graphql.filters import filter_of, where_of
+from crm_api.kit.graphql.mutations import mutation, shape_given
+from crm_api.kit.graphql.relations import connected, related, related_many
+from crm_api.kit.graphql.types import type_from
+from crm_api.kit.query.filters import Filter, parse
+
+
+def _later(name: str) -> Any:
+    """A type of this file that stands below."""
+    return Annotated[name, strawberry.lazy(__name__)]
+
+
+_PER_COLUMN = 50
+
+
+@type_from(schemas.PipelineOut)
+class Pipeline:
+    """A way that deals go, by its stages."""
+
+    stages = related_many(PipelineService, "stages", _later("StageConnection"))
+
+
+@type_from(schemas.StageOut)
+class Stage:
+    """Where a deal stands on the way of its pipeline."""
+
+    pipeline = related(StageService, "pipeline", Pipeline)
+    deals = related_many(StageService, "deals", _later("DealConnection"))
+
+
+@type_from(schemas.LossReasonOut)
+class LossReason:
+    """Why deals are lost."""
+
+
+@type_from(schemas.DealOut)
+class Deal:
+    """Something that may be sold."""
+
+    company = related(DealService, "company", Company)
+    contact = related(DealService, "contact", Contact)
+    pipeline = related(DealService, "pipeline", Pipeline)
+    stage = related(DealService, "stage", Stage)
+    loss_reason = related(DealService, "loss_reason", LossReason)
+
+
+@type_from(schemas.DealMoveOut)
+class DealMove:
+    """A step of a deal from one stage to another."""
+
+    deal = related(DealMoveService, "deal", Deal)
+
+
+_PIPELINES = Collection(PipelineService, Pipeline)
+_STAGES = Collection(StageService, Stage)
+_REASONS = Collection(LossReasonService, LossReason)
+_DEALS = Collection(DealService, Deal)
+_MOVES = Collection(DealMoveService, DealMove)
+StageConnection = _STAGES.connection
+DealConnection = _DEALS.connection
+
+
+@type_from(schemas.DealTransitions)
+class DealTransitions:
+    """Where a deal stands, and where it may go."""
+
+
+@strawberry.type
+class BoardColumn:
+    """An open stage, and the deals in it that are seen."""
+
+    stage: Stage
+    count: int
+    amount: str | None
+    weighted_amount: str | None
+    unconverted: int
+    deals: _later("DealConnection")  # pyright: ignore[reportInvalidTypeForm]
+
+
+@strawberry.type
+class PipelineBoard:
+    """A pipeline at a glance: sums are in the organization's currency."""
+
+    pipeline_id: UUID
+    currency: str
+    columns: list[BoardColumn]
+
+
+def _board_field() -> Any:
+    async def resolver(
+        info: GraphInfo, pipeline_id: UUID, where: Any = None, first: int = 20
+    ) -> PipelineBoard:
+        tx = info.context.tx
+        wanted = filter_of(where) if where else None
+        filter = parse(wanted, DEALS, tx) if wanted else Filter()
+        found = await DealBoard(tx).of(pipeline_id, filter, min(max(first, 1), _PER_COLUMN))
+        for column in found["columns"]:
+            column["deals"] = connected(column["deals"])
+        return cast("Any", found)
+
+    resolver.__annotations__["where"] = Optional[where_of(DEALS)]  # noqa: UP045 - built at run time
+    description = "The open stages: how many deals, their sums, the first ones."
+    return strawberry.field(resolver=resolver, description=description)
+
+
+@strawberry.type
+class DealQuery:
+    """What is asked of deals beyond their records."""
+
+    @strawberry.field
+    async def deal_transitions(self, info: GraphInfo, id: UUID) -> DealTransitions:
+        """Where a deal may go, and all that stands in the way."""
+        return cast("Any", await DealActions(info.context.tx).transitions(id))
+
+    pipeline_board = _board_field()
+
+
+@strawberry.type
+class DealActionMutation:
+    """What is done with deals and stages."""
+
+    @mutation
+    async def move_deal(
+        self,
+        info: GraphInfo,
+        id: UUID,
+        stage_id: UUID | None = None,
+        before: UUID | None = None,
+        after: UUID | None = None,
+        comment: str | None = None,
+        expected_version: int | None = None,
+    ) -> Deal:
+        """Move a deal to another open stage, or between others."""
+        given = {"stage_id": stage_id, "before": before, "after": after, "comment": comment}
+        data = shape_given(schemas.DealMoveInput, given)
+        return await DealActions(info.context.tx).move(id, data, expected_version)
+
+    @mutation
+    async def win_deal(
+        self,
+        info: GraphInfo,
+        id: UUID,
+        closed_on: date | None = None,
+        comment: str | None = None,
+        expected_version: int | None = None,
+    ) -> Deal:
+        """Win a deal; once."""
+        data = shape_given(schemas.DealWin, {"closed_on": closed_on, "comment": comment})
+        return await DealActions(info.context.tx).win(id, data, expected_version)
+
+    @mutation
+    async def lose_deal(
+        self,
+        info: GraphInfo,
+        id: UUID,
+        loss_reason_id: UUID,
+        stage_id: UUID | None = None,
+        closed_on: date | None = None,
+        comment: str | None = None,
+        expected_version: int | None = None,
+    ) -> Deal:
+        """Lose a deal for a reason, from whichever stage."""
+        given = {"loss_reason_id": loss_reason_id, "stage_id": stage_id}
+        whole = {**given, "closed_on": closed_on, "comment": comment}
+        data = shape_given(schemas.DealLoss, whole)
+        return await DealActions(info.context.tx).lose(id, data, expected_version)
+
+    @mutation
+    async def reopen_deal(
+        self,
+        info: GraphInfo,
+        id: UUID,
+        stage_id: UUID | None = None,
+        comment: str | None = None,
+        expected_version: int | None = None,
+    ) -> Deal:
+        """Reopen a closed deal, in the stage that it left or in another open one."""
+        data = shape_given(schemas.DealReopening, {"stage_id": stage_id, "comment": comment})
+        return await DealActions(info.context.tx).reopen(id, data, expected_version)
+
+    @mutation
+    async def clone_deal(self, info: GraphInfo, id: UUID) -> Deal:
+        """A new deal at the beginning of the same pipeline, without days and checklists."""
+        return await DealActions(info.context.tx).clone(id)
+
+    @mutation
+    async def remove_stage(
+        self, info: GraphInfo, id: UUID, move_to: UUID, expected_version: int | None = None
+    ) -> UUID:
+        """Remove a stage; its deals, those in the bin too, go to another one."""
+        data = shape_given(schemas.StageRemoval, {"move_to": move_to})
+        await StageActions(info.context.tx).remove(id, data, expected_version)
+        return id
+
+
+QUERIES = (
+    _PIPELINES.query(),
+    _STAGES.query(),
+    _REASONS.query(),
+    _DEALS.query(),
+    _MOVES.query(),
+    DealQuery,
+)
+MUTATIONS = (
+    _PIPELINES.mutation(),
+    _STAGES.mutation(),
+    _REASONS.mutation(),
+    _DEALS.mutation(),
+    DealActionMutation,
+)

@@ -1,0 +1,332 @@
+"""How pipelines, stages, deals and their moves are listed and found."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from crm_api.domains.companies.repository import LISTING as COMPANIES
+from crm_api.domains.contacts.repository import CONTACTS
+from crm_api.domains.deals.models import Deal, DealMove, LossReason, Pipeline, Stage
+from crm_api.domains.deals.schemas import (
+    DealMoveOut,
+    DealOut,
+    LossReasonOut,
+    PipelineOut,
+    StageOut,
+)
+from crm_api.kit.crud.repository import Repository
+from crm_api.kit.crud.tree import lock_graph
+from crm_api.kit.db.json import decode
+from crm_api.kit.query.listing import Listing, Relation, Searched
+
+AREA = "pipelines"
+Ground = Mapping[str, Any]
+"""A stage with what of its pipeline deals go by."""
+PIPELINES: Listing = Listing(
+    model=Pipeline,
+    out=PipelineOut,
+    area=AREA,
+    sorts={"name": Pipeline.sort_name},
+    relations=(
+        Relation("stages", lambda: STAGES, Pipeline.id, Stage.pipeline_id, many=True, part=True),
+    ),
+)
+STAGES: Listing = Listing(
+    model=Stage,
+    out=StageOut,
+    area=AREA,
+    sorts={"name": Stage.sort_name},
+    relations=(
+        Relation("pipeline", lambda: PIPELINES, Stage.pipeline_id, Pipeline.id),
+        Relation("deals", lambda: DEALS, Stage.id, Deal.stage_id, many=True),
+    ),
+    within="pipeline",
+)
+REASONS: Listing = Listing(
+    model=LossReason, out=LossReasonOut, area=AREA, sorts={"name": LossReason.sort_name}
+)
+DEALS: Listing = Listing(
+    model=Deal,
+    out=DealOut,
+    area="deals",
+    sorts={"name": Deal.sort_name, "rank": Deal.rank},
+    relations=(
+        Relation("company", lambda: COMPANIES, Deal.company_id, COMPANIES.model.id),
+        Relation("contact", lambda: CONTACTS, Deal.contact_id, CONTACTS.model.id),
+        Relation("pipeline", lambda: PIPELINES, Deal.pipeline_id, Pipeline.id),
+        Relation("stage", lambda: STAGES, Deal.stage_id, Stage.id),
+        Relation("loss_reason", lambda: REASONS, Deal.loss_reason_id, LossReason.id),
+    ),
+    search=Searched(
+        names=("name",),
+        others=("tags", "description", "next_step", "external_ids"),
+        subtitle=("next_step",),
+    ),
+)
+MOVES: Listing = Listing(
+    model=DealMove,
+    out=DealMoveOut,
+    area="deals",
+    relations=(Relation("deal", lambda: DEALS, DealMove.deal_id, Deal.id),),
+    within="deal",
+)
+_GROUNDS = """
+    SELECT s.id, s.pipeline_id, s.name, s.kind, s.position, s.probability, s.forecast_category,
+        s.required_fields, s.entry_criteria, s.exit_criteria, s.checklist,
+        p.name AS pipeline_name, p.is_default, p.graph, p.currency, p.is_archived,
+        o.currency AS own
+    FROM stages s
+    JOIN pipelines p ON p.organization_id = s.organization_id AND p.id = s.pipeline_id
+    JOIN organizations o ON o.id = s.organization_id
+    WHERE s.organization_id = $1 AND s.deleted_at IS NULL AND p.deleted_at IS NULL AND {which}
+    ORDER BY s.position, s.id
+"""
+# Whoever takes a stage away waits for those who put deals into it, and they for them.
+_GROUND = f"{_GROUNDS} LIMIT 1 FOR KEY SHARE OF s, p"
+_STAGE = _GROUND.format(which="s.id = $2")
+_FIRST = _GROUND.format(which="s.kind = $2 AND p.id = $3")
+_DEFAULT = _GROUND.format(which="s.kind = $2 AND p.is_default")
+_OF_PIPELINE = _GROUNDS.format(which="p.id = $2")
+_EVERY = _GROUNDS.format(which="true")
+_BESIDE = {
+    False: """
+        SELECT id, rank FROM deals WHERE organization_id = $1 AND stage_id = $2 AND id <> $3
+            AND (rank, id) <= ($4, $5) ORDER BY rank DESC, id DESC LIMIT $6
+    """,
+    True: """
+        SELECT id, rank FROM deals WHERE organization_id = $1 AND stage_id = $2 AND id <> $3
+            AND (rank, id) >= ($4, $5) ORDER BY rank, id LIMIT $6
+    """,
+}
+_RANK = """
+    WITH held AS (
+        SELECT d.id FROM deals d
+        WHERE d.organization_id = $1 AND d.id = ANY($2) ORDER BY d.id FOR NO KEY UPDATE)
+    UPDATE deals SET rank = given.rank
+    FROM held JOIN unnest($2::uuid[], $3::text[]) AS given (id, rank) USING (id)
+    WHERE deals.organization_id = $1 AND deals.id = held.id
+"""
+
+_JSON = ("required_fields", "entry_criteria", "exit_criteria", "checklist")
+
+
+def _ground(row: Any) -> Ground:
+    return {**row, **{name: decode(row[name]) for name in _JSON}}
+
+
+def _first(rows: Sequence[Any]) -> Ground | None:
+    return _ground(rows[0]) if rows else None
+
+
+class Pipelines(Repository[Pipeline]):
+    """The pipelines of an organization."""
+
+    model = Pipeline
+    listing = PIPELINES
+
+    async def default(self, *, lock: bool = False) -> Pipeline | None:
+        """Where deals begin that name none."""
+        query = self.select_all().where(Pipeline.is_default, Pipeline.deleted_at.is_(None))
+        if lock:
+            query = query.with_for_update(key_share=True)
+        return (await self.tx.run(query)).scalar_one_or_none()
+
+    async def lock_default(self) -> None:
+        """Let one pipeline at a time become the default one."""
+        await lock_graph(self.tx, "pipelines.is_default")
+
+    async def in_use(self, ids: Sequence[UUID]) -> int:
+        """How many living deals are in some pipelines, whoever asks."""
+        rows = await self.tx.fetch(
+            "SELECT count(*) FROM deals WHERE organization_id = $1 AND pipeline_id = ANY($2) "
+            "AND deleted_at IS NULL",
+            self.tx.organization_id,
+            list(ids),
+        )
+        return rows[0][0]
+
+
+class Stages(Repository[Stage]):
+    """The stages of pipelines."""
+
+    model = Stage
+    listing = STAGES
+
+    async def next_position(self, pipeline_id: UUID) -> int:
+        """The place after all open stages of a pipeline."""
+        rows = await self.tx.fetch(
+            "SELECT coalesce(max(position), 0) + 1 FROM stages WHERE organization_id = $1 "
+            "AND pipeline_id = $2 AND kind = 'open' AND deleted_at IS NULL",
+            self.tx.organization_id,
+            pipeline_id,
+        )
+        return rows[0][0]
+
+    async def lock_pipelines(self, ids: Sequence[UUID]) -> None:
+        """Let the stages of some pipelines come and go one at a time."""
+        await Pipelines(self.tx).locked(ids, everywhere=True)
+
+    async def left(self, pipeline_id: UUID, gone: Sequence[UUID]) -> Mapping[str, int]:
+        """How many stages of each kind a pipeline has without some of them."""
+        rows = await self.tx.fetch(
+            "SELECT kind, count(*) AS number FROM stages WHERE organization_id = $1 "
+            "AND pipeline_id = $2 AND deleted_at IS NULL AND NOT id = ANY($3) GROUP BY kind",
+            self.tx.organization_id,
+            pipeline_id,
+            list(gone),
+        )
+        return {row["kind"]: row["number"] for row in rows}
+
+    async def in_use(self, ids: Sequence[UUID]) -> int:
+        """How many deals stand in some stages, those in the bin too, whoever asks."""
+        rows = await self.tx.fetch(
+            "SELECT count(*) FROM deals WHERE organization_id = $1 AND stage_id = ANY($2)",
+            self.tx.organization_id,
+            list(ids),
+        )
+        return rows[0][0]
+
+    async def ground(self, stage_id: UUID) -> Ground | None:
+        """A stage that deals can stand in, with what of its pipeline they go by, or None.
+
+        It stays until the commit.
+        """
+        return _first(await self.tx.write(_STAGE, self.tx.organization_id, stage_id))
+
+    async def first(self, kind: str, pipeline_id: UUID | None = None) -> Ground | None:
+        """The same of the first stage of a kind, of the default pipeline where none is named."""
+        own = self.tx.organization_id
+        if pipeline_id is None:
+            return _first(await self.tx.write(_DEFAULT, own, kind))
+        return _first(await self.tx.write(_FIRST, own, kind, pipeline_id))
+
+    async def grounds(self, pipeline_id: UUID) -> list[Ground]:
+        """The same of every stage of a pipeline, as they are."""
+        rows = await self.tx.fetch(_OF_PIPELINE, self.tx.organization_id, pipeline_id)
+        return [_ground(row) for row in rows]
+
+    async def named(self) -> list[Ground]:
+        """The same of every stage there is, with `pipeline_name` and `is_default`."""
+        rows = await self.tx.fetch(_EVERY, self.tx.organization_id)
+        return [_ground(row) for row in rows]
+
+
+class LossReasons(Repository[LossReason]):
+    """The reasons why deals are lost."""
+
+    model = LossReason
+    listing = REASONS
+
+    async def named(self) -> list[tuple[str, UUID]]:
+        """The reasons that can be chosen, by their names."""
+        rows = await self.tx.fetch(
+            "SELECT name, id FROM loss_reasons "
+            "WHERE organization_id = $1 AND deleted_at IS NULL AND is_active",
+            self.tx.organization_id,
+        )
+        return [(row["name"], row["id"]) for row in rows]
+
+    async def is_active(self, id: UUID) -> bool | None:
+        """Whether a reason can be chosen; None where there is none, or not any more."""
+        rows = await self.tx.fetch(
+            "SELECT is_active FROM loss_reasons "
+            "WHERE organization_id = $1 AND id = $2 AND deleted_at IS NULL",
+            self.tx.organization_id,
+            id,
+        )
+        return rows[0]["is_active"] if rows else None
+
+
+class Deals(Repository[Deal]):
+    """The deals of an organization."""
+
+    model = Deal
+    listing = DEALS
+
+    async def next_in(
+        self, stage_id: UUID, after: UUID | None, limit: int, *, derived: bool = False
+    ) -> list[Deal]:
+        """The next deals of a stage by their ids, locked, those in the bin too, whoever asks.
+
+        `derived` leaves those out that say all by hand that others have from their stage.
+        """
+        query = self.select_all().where(Deal.stage_id == stage_id)
+        if after is not None:
+            query = query.where(Deal.id > after)
+        if derived:
+            by_stage = Deal.probability_override.is_(None) | Deal.forecast_override.is_(None)
+            query = query.where(by_stage)
+        query = query.order_by(Deal.id).limit(limit).with_for_update(key_share=True)
+        return list((await self.tx.run(query)).scalars())
+
+    async def own_currency(self) -> str:
+        """The currency of the organization."""
+        rows = await self.tx.fetch(
+            "SELECT currency FROM organizations WHERE id = $1", self.tx.organization_id
+        )
+        return rows[0]["currency"]
+
+    async def stage_of(self, id: UUID) -> UUID | None:
+        """Where a deal stands, whoever asks."""
+        rows = await self.tx.fetch(
+            "SELECT stage_id FROM deals WHERE organization_id = $1 AND id = $2",
+            self.tx.organization_id,
+            id,
+        )
+        return rows[0]["stage_id"] if rows else None
+
+    async def lock_column(self, stage_id: UUID) -> None:
+        """Let one deal at a time be put between others of a stage."""
+        await lock_graph(self.tx, f"deals.rank.{stage_id}")
+
+    async def rank_of(self, id: UUID, stage_id: UUID) -> str | None:
+        """The rank of a living deal of a stage that the actor sees, or None."""
+        if not await self.sees(id):
+            return None
+        rows = await self.tx.fetch(
+            "SELECT rank FROM deals WHERE organization_id = $1 AND id = $2 AND stage_id = $3 "
+            "AND deleted_at IS NULL",
+            self.tx.organization_id,
+            id,
+            stage_id,
+        )
+        return rows[0]["rank"] if rows else None
+
+    async def beside(
+        self, stage_id: UUID, at: tuple[str, UUID], *, but: UUID, above: bool, limit: int
+    ) -> list[tuple[UUID, str]]:
+        """The deals from a place on upwards or downwards, the nearest first: ids and ranks."""
+        rows = await self.tx.fetch(
+            _BESIDE[above], self.tx.organization_id, stage_id, but, *at, limit
+        )
+        return [(row["id"], row["rank"]) for row in rows]
+
+    async def rank(self, ranks: Mapping[UUID, str]) -> None:
+        """Give deals other ranks, which leave their order as it is and so are no change of them."""
+        await self.tx.write(_RANK, self.tx.organization_id, list(ranks), list(ranks.values()))
+
+
+class DealMoves(Repository[DealMove]):
+    """How deals moved."""
+
+    model = DealMove
+    listing = MOVES
+
+    async def ids_of(self, deal_id: UUID) -> list[UUID]:
+        """All moves of a deal."""
+        rows = await self.tx.fetch(
+            "SELECT id FROM deal_moves WHERE organization_id = $1 AND deal_id = $2",
+            self.tx.organization_id,
+            deal_id,
+        )
+        return [row["id"] for row in rows]
+
+    async def last_left(self, deal_id: UUID) -> UUID | None:
+        """The stage that a deal was in when it was closed last."""
+        rows = await self.tx.fetch(
+            "SELECT from_stage_id FROM deal_moves WHERE organization_id = $1 AND deal_id = $2 "
+            "AND verb IN ('won', 'lost') ORDER BY created_at DESC, id DESC LIMIT 1",
+            self.tx.organization_id,
+            deal_id,
+        )
+        return rows[0]["from_stage_id"] if rows else None

@@ -1,0 +1,169 @@
+"""Deals and their pipelines over REST."""
+
+from typing import Annotated, Any
+
+from fastapi import Query, Request, Response
+
+from crm_api.domains.deals.actions import DealActions, StageActions
+from crm_api.domains.deals.board import DealBoard
+from crm_api.domains.deals.pipelines import LossReasonService, PipelineService, StageService
+from crm_api.domains.deals.repository import DEALS, MOVES
+from crm_api.domains.deals.schemas import (
+    Board,
+    DealLoss,
+    DealMoveInput,
+    DealMoveOut,
+    DealOut,
+    DealReopening,
+    DealTransitions,
+    DealWin,
+    StageRemoval,
+)
+from crm_api.domains.deals.service import DealMoveService, DealService
+from crm_api.kit.query.filters import parse
+from crm_api.kit.query.page import PageQuery
+from crm_api.kit.query.selection import Selection
+from crm_api.kit.rest import answers, params
+from crm_api.kit.rest.problems import problems
+from crm_api.kit.rest.records import Id, IfMatch
+from crm_api.kit.rest.requests import Reading, Writing
+from crm_api.kit.rest.router import FILTER_PARAMETER, crud_router, page_shape
+
+_PER_COLUMN = 50
+ColumnLimit = Annotated[int, Query(ge=1, le=_PER_COLUMN, description="Deals per column.")]
+_DONE: dict[int | str, dict[str, Any]] = {
+    200: {"model": DealOut},
+    **problems(400, 403, 404, 409, 412, 415, 422),
+}
+
+pipelines = crud_router(PipelineService)
+stages = crud_router(StageService)
+deals = crud_router(DealService)
+
+
+@pipelines.get(
+    "/{id}/board",
+    operation_id="getPipelineBoard",
+    summary="A pipeline at a glance",
+    responses={200: {"model": Board}} | problems(403, 404, 409, 422),
+    openapi_extra={"x-filter": DEALS.entity, "parameters": [FILTER_PARAMETER]},
+)
+async def board(
+    request: Request,
+    id: Id,
+    tx: Reading,
+    limit: ColumnLimit = 20,
+    fields: params.Fields = None,
+) -> Response:
+    """The open stages: how many deals, their sums, and the first ones; a filter is of deals."""
+    wanted = params.filter_of(request, DEALS, tx)
+    selection = Selection.of(DEALS, fields)
+    found = await DealBoard(tx).of(id, wanted, limit, selection)
+    for column in found["columns"]:
+        page = column["deals"]
+        column["deals"] = {"data": page.data, "next_cursor": page.next_cursor}
+    return answers.plain(found)
+
+
+@stages.post(
+    "/{id}/remove",
+    status_code=204,
+    operation_id="removeStage",
+    summary="Remove a stage that has deals",
+    responses=problems(400, 403, 404, 409, 412, 415, 422),
+)
+async def remove(id: Id, tx: Writing, body: StageRemoval, if_match: IfMatch = None) -> Response:
+    """Its deals, those in the bin too, go to another stage in the same moment."""
+    await StageActions(tx).remove(id, body, answers.version_of(if_match))
+    return Response(status_code=204)
+
+
+@deals.get(
+    "/{id}/transitions",
+    operation_id="getDealTransitions",
+    summary="Where a deal may go",
+    responses={200: {"model": DealTransitions}} | problems(403, 404, 409, 422),
+)
+async def transitions(id: Id, tx: Reading) -> Response:
+    """Every step that is for its status, and all that stands in the way of each."""
+    return answers.plain(await DealActions(tx).transitions(id))
+
+
+@deals.get(
+    "/{id}/moves",
+    operation_id="listDealMoves",
+    summary="How a deal moved",
+    responses={200: {"model": page_shape(DealMoveOut)}} | problems(403, 404, 422),
+)
+async def moves(
+    request: Request,
+    id: Id,
+    tx: Reading,
+    limit: params.Limit = 50,
+    cursor: params.Cursor = None,
+    fields: params.Fields = None,
+) -> Response:
+    """From which stage to which, by whom, and how long it had been there; the last one first."""
+    await DealService(tx).get(id, Selection(("id", "version")))
+    query = PageQuery(
+        selection=Selection.of(MOVES, fields),
+        filter=parse({"deal_id": {"eq": str(id)}}, MOVES, tx),
+        limit=limit,
+        cursor=cursor,
+    )
+    return answers.page(request, await DealMoveService(tx).page(query))
+
+
+@deals.post(
+    "/{id}/move",
+    operation_id="moveDeal",
+    summary="Move a deal",
+    responses=_DONE,
+)
+async def move(id: Id, tx: Writing, body: DealMoveInput, if_match: IfMatch = None) -> Response:
+    """To another open stage, or between others; 409 `blocked_transition` names all in the way."""
+    expected = answers.version_of(if_match)
+    return answers.record(await DealActions(tx).move(id, body, expected))
+
+
+@deals.post("/{id}/win", operation_id="winDeal", summary="Win a deal", responses=_DONE)
+async def win(
+    id: Id, tx: Writing, body: DealWin | None = None, if_match: IfMatch = None
+) -> Response:
+    """Once: 409 `illegal_transition` where it is closed, `blocked_transition` names the rest."""
+    data = body or DealWin.model_validate({})
+    return answers.record(await DealActions(tx).win(id, data, answers.version_of(if_match)))
+
+
+@deals.post("/{id}/lose", operation_id="loseDeal", summary="Lose a deal", responses=_DONE)
+async def lose(id: Id, tx: Writing, body: DealLoss, if_match: IfMatch = None) -> Response:
+    """For a reason, from whichever stage."""
+    return answers.record(await DealActions(tx).lose(id, body, answers.version_of(if_match)))
+
+
+@deals.post(
+    "/{id}/reopen", operation_id="reopenDeal", summary="Reopen a closed deal", responses=_DONE
+)
+async def reopen(
+    id: Id, tx: Writing, body: DealReopening | None = None, if_match: IfMatch = None
+) -> Response:
+    """In the stage that it left, or in another open one."""
+    data = body or DealReopening.model_validate({})
+    return answers.record(await DealActions(tx).reopen(id, data, answers.version_of(if_match)))
+
+
+@deals.post(
+    "/{id}/clone",
+    status_code=201,
+    operation_id="cloneDeal",
+    summary="Copy a deal",
+    responses={201: {"model": DealOut}} | problems(403, 404, 409, 422),
+)
+async def clone(id: Id, tx: Writing) -> Response:
+    """A new one at the beginning of the same pipeline, without days and checklists."""
+    made = await DealActions(tx).clone(id)
+    headers = {"Location": f"/v1/deals/{made.id}", "ETag": f'"{made.version}"'}
+    return answers.plain(made, status=201, headers=headers)
+
+
+ROUTERS = (pipelines, stages, deals, crud_router(LossReasonService))

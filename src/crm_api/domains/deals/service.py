@@ -1,0 +1,238 @@
+"""The rules of deals, and how they stand in stages."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+from uuid import UUID
+
+from crm_api.domains.deals.models import Deal, DealMove
+from crm_api.domains.deals.pipelines import PipelineService
+from crm_api.domains.deals.ranks import newest
+from crm_api.domains.deals.repository import DealMoves, Deals, Ground, LossReasons, Stages
+from crm_api.domains.deals.schemas import DealCreate, DealUpdate
+from crm_api.domains.deals.valuing import PRICED, WEIGHED, at_home, weighed
+from crm_api.kit.crud.named import NamedService
+from crm_api.kit.crud.personal import About, Impersonal
+from crm_api.kit.crud.plain import columns_of
+from crm_api.kit.crud.purges import destroy
+from crm_api.kit.crud.service import CrudService
+from crm_api.kit.errors import Blocked, Invalid, WrongState
+from crm_api.kit.ids import new_id
+
+_BATCH = 500
+_BUSINESS = "What was to be sold, which accounts are made of; erased people are not named by it."
+
+
+@dataclass(frozen=True)
+class Step:
+    """Where a deal goes, and what becomes of it there."""
+
+    stage: Ground
+    verb: str
+    values: Mapping[str, Any]
+    comment: str | None = None
+
+
+class DealService(NamedService[Deal]):
+    """What may be sold: to whom, for how much, and how far it is."""
+
+    repository = Deals
+    area = "deals"
+    plural = "deals"
+    personal = About(("contact_id",), end="kept", reason=_BUSINESS)
+    create_shape = DealCreate
+    update_shape = DealUpdate
+    beside = CrudService.beside | {"tags", "source", "description", "next_step", "next_step_on"}
+    records: Deals
+
+    @cached_property
+    def stages(self) -> Stages:
+        """Where deals stand."""
+        return Stages(self.tx)
+
+    @cached_property
+    def moves(self) -> "DealMoveService":
+        """How they came there."""
+        return DealMoveService(self.tx)
+
+    async def prepare(self, values: dict[str, Any], current: Deal | None) -> dict[str, Any]:
+        """A new deal stands in a stage; what it is worth follows from what it says."""
+        values = await super().prepare(values, current)
+        if current is None:
+            stage = await self.first_stage(values)
+            values |= self.begun(values, stage)
+            await self._check_reason(values, None)
+            return {**values, **await self._worth(values, None, stage)}
+        await self._check_reason(values, current)
+        if not (WEIGHED & values.keys()):
+            return values
+        stage = await self.stages.ground(current.stage_id)
+        if stage is None:
+            raise WrongState("Its pipeline is in the bin.", code="pipeline_in_bin")
+        return {**values, **await self._worth(values, current, stage)}
+
+    async def first_stage(self, values: Mapping[str, Any]) -> Ground:
+        """Where a new deal stands; raises `Invalid`.
+
+        An organization without a default pipeline gets one where it is needed.
+        """
+        stage_id, pipeline_id = values["stage_id"], values["pipeline_id"]
+        kind = "open" if values["loss_reason_id"] is None else "lost"
+        if stage_id is not None:
+            stage = await self.stages.ground(stage_id)
+        else:
+            stage = await self.stages.first(kind, pipeline_id)
+            if stage is None and pipeline_id is None:
+                await PipelineService(self.tx).begin()
+                stage = await self.stages.first(kind)
+        if stage is None:
+            name = "stage" if stage_id is not None else "pipeline"
+            raise Invalid.at(f"/{name}_id", "unknown_reference", f"There is no such {name}.")
+        if pipeline_id not in {None, stage["pipeline_id"]}:
+            raise Invalid.at("/stage_id", "other_pipeline", "The stage is of another pipeline.")
+        if stage["is_archived"] and stage["kind"] == "open":
+            at = "pipeline_id" if pipeline_id is not None else "stage_id"
+            raise Invalid.at(f"/{at}", "archived", "The pipeline takes no new deals.")
+        return stage
+
+    def begun(self, values: Mapping[str, Any], stage: Mapping[str, Any]) -> dict[str, Any]:
+        """What a new deal has of the stage in which it begins; raises `Invalid`."""
+        closed_at = values["closed_at"]
+        if stage["kind"] != "open":
+            closed_at = min(closed_at or self.tx.now, self.tx.now)
+        elif closed_at is not None:
+            raise Invalid.at("/closed_at", "not_closed", "A deal in an open stage is not decided.")
+        return {
+            "pipeline_id": stage["pipeline_id"],
+            "stage_id": stage["id"],
+            "status": stage["kind"],
+            "currency": values["currency"] or stage["currency"] or stage["own"],
+            "stage_entered_at": closed_at or self.tx.now,
+            "closed_at": closed_at,
+            "close_comment": None,
+            "rank": newest(new_id()),
+        }
+
+    async def _check_reason(self, values: Mapping[str, Any], current: Deal | None) -> None:
+        """Raise `Invalid` unless a lost deal, and no other, has a reason that can be chosen."""
+        if "loss_reason_id" not in values:
+            return
+        reason_id = values["loss_reason_id"]
+        status = values["status"] if current is None else current.status
+        need_reason(status, reason_id)
+        if reason_id is not None and (current is None or current.loss_reason_id != reason_id):
+            await self.choose(reason_id)
+
+    async def choose(self, reason_id: UUID) -> None:
+        """Raise `Invalid` unless a deal can be lost for this reason."""
+        active = await LossReasons(self.tx).is_active(reason_id)
+        if active is None:
+            raise Invalid.at("/loss_reason_id", "unknown_reference", "There is no such reason.")
+        if not active:
+            raise Invalid.at("/loss_reason_id", "not_active", "The reason is not used any more.")
+
+    async def _worth(
+        self, values: Mapping[str, Any], current: Deal | None, stage: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        whole = {**({} if current is None else columns_of(current)), **values}
+        found = weighed(whole, stage)
+        changed = current is None or any(
+            name in values and values[name] != getattr(current, name) for name in PRICED
+        )
+        if changed:
+            own = stage["own"]
+            found |= {"base_amount": await at_home(self.tx, whole, own), "base_currency": own}
+        return found
+
+    async def go(self, current: Deal, step: Step) -> Any:
+        """Have a locked deal stand in another stage, and write down how it came there.
+
+        Whether it may is for the caller to know. Returns its representation.
+        """
+        stage = step.stage
+        moved = {
+            "pipeline_id": stage["pipeline_id"],
+            "stage_id": stage["id"],
+            "status": stage["kind"],
+            "stage_entered_at": self.tx.now,
+            "rank": newest(new_id()),
+            **step.values,
+        }
+        moved |= await self._worth(moved, current, stage)
+        self.moves.note(current, step)
+        return await self.change(current, moved, verb=step.verb)
+
+    async def follow(self, stage: Mapping[str, Any]) -> None:
+        """Have the deals of a stage be as probable as it says by now, but for what is by hand."""
+        after: UUID | None = None
+        while found := await self.records.next_in(stage["id"], after, _BATCH, derived=True):
+            for deal in found:
+                await self.change(deal, weighed(columns_of(deal), stage))
+            await self.tx.flush()
+            after = found[-1].id
+
+    async def leave(self, stage_id: UUID, target: Mapping[str, Any]) -> int:
+        """Move all deals of a stage into another one of the same kind; returns how many."""
+        after, count = None, 0
+        step = Step(target, "moved", {})
+        while found := await self.records.next_in(stage_id, after, _BATCH):
+            for deal in found:
+                await self.go(deal, step)
+            await self.tx.flush()
+            after, count = found[-1].id, count + len(found)
+        return count
+
+    async def restore(self, id: UUID) -> Any:
+        """Take a deal out of the bin, while there is a pipeline for it."""
+        self.need("delete")
+        current = await self.records.get(id, lock=True, deleted=True)
+        if current.deleted_at is not None and await self.stages.ground(current.stage_id) is None:
+            raise Blocked("Its pipeline is in the bin.", code="pipeline_in_bin")
+        return await super().restore(id)
+
+    async def check_purge(self, current: Deal) -> None:
+        """How it moved goes with it."""
+        await super().check_purge(current)
+        moves = await self.moves.records.ids_of(current.id)
+        if moves:
+            await destroy(self.tx, self.moves.records.listing, moves)
+
+
+class DealMoveService(CrudService[DealMove]):
+    """How deals moved through their stages."""
+
+    repository = DealMoves
+    area = "deals"
+    plural = "deal_moves"
+    personal = Impersonal("How far a deal was; the deal says with whom.")
+    plain = False
+    upserts = False
+    records: DealMoves
+
+    def note(self, deal: Deal, step: Step) -> None:
+        """Write down that a deal is about to leave its stage."""
+        stayed = self.tx.now - deal.stage_entered_at
+        self.add(
+            {
+                "deal_id": deal.id,
+                "verb": step.verb,
+                "from_stage_id": deal.stage_id,
+                "to_stage_id": step.stage["id"],
+                "entered_at": deal.stage_entered_at,
+                # A clock of another machine may have been ahead.
+                "seconds": max(0, int(stayed.total_seconds())),
+                "comment": step.comment,
+                "owner_id": deal.owner_id,
+                "custom": {},
+                "external_ids": {},
+            }
+        )
+
+
+def need_reason(status: str, reason_id: UUID | None) -> None:
+    """Raise `Invalid` unless what is lost has a reason, and nothing else does."""
+    if status == "lost" and reason_id is None:
+        raise Invalid.at("/loss_reason_id", "required", "A lost deal has a reason.")
+    if status != "lost" and reason_id is not None:
+        raise Invalid.at("/loss_reason_id", "not_lost", "The deal is not lost.")

@@ -1,0 +1,97 @@
+"""Where a deal may go from where it stands, and what stands in the way."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from crm_api.domains.deals.criteria import missing_fields, open_items, unmet
+from crm_api.domains.deals.models import Deal
+from crm_api.domains.deals.repository import Ground
+from crm_api.kit.crud.transitions import not_for
+from crm_api.kit.db.tx import Tx
+from crm_api.kit.errors import Fault
+
+_VERBS: Mapping[str, Sequence[str]] = {
+    "open": ("move", "win", "lose"),
+    "won": ("reopen",),
+    "lost": ("reopen",),
+}
+
+
+def need_status(deal: Deal, verb: str) -> None:
+    """Raise `WrongState` where an action is not for the status of a deal."""
+    if verb not in _VERBS[deal.status]:
+        raise not_for("deal", deal.status, verb, _VERBS[deal.status])
+
+
+class Blockers:
+    """What stands in the way of a deal, as things are in this transaction."""
+
+    def __init__(self, tx: Tx, deal: Mapping[str, Any], stages: Sequence[Ground]) -> None:
+        """`stages` are those of its pipeline, in their order."""
+        self._tx, self._deal = tx, deal
+        self._open = [stage for stage in stages if stage["kind"] == "open"]
+        self._here = next(stage for stage in stages if stage["id"] == deal["stage_id"])
+        self._leaving: list[Fault] | None = None
+
+    async def of_move(self, target: Ground) -> list[Fault]:
+        """Empty where it may go there."""
+        if target["id"] == self._here["id"]:
+            return []
+        if target["kind"] != "open":
+            return [Fault("not_open", "Such a stage is reached by win or lose.", "/stage_id")]
+        faults = self._of_way(target)
+        if self._goes_on(target):
+            faults += await self._of_leaving()
+        return [*faults, *await self._of_entering(target)]
+
+    async def of_win(self, target: Ground) -> list[Fault]:
+        """Empty where it may be won."""
+        faults = list[Fault]()
+        left = [stage for stage in self._open if self._place(stage) > self._place(self._here)]
+        if self._here["graph"] == "strict" and left:
+            faults.append(_skips(left))
+        faults += await self._of_leaving()
+        return [*faults, *await self._of_entering(target)]
+
+    async def of_loss(self, target: Ground) -> list[Fault]:
+        """Empty where it may be lost, from wherever it is."""
+        return await self._of_entering(target)
+
+    def _of_way(self, target: Ground) -> list[Fault]:
+        """What the graph of the pipelines says of a step."""
+        if target["pipeline_id"] != self._here["pipeline_id"]:
+            if target["is_archived"]:
+                return [Fault("archived", "The pipeline takes no new deals.", "/stage_id")]
+            return []
+        graph, here, there = self._here["graph"], self._place(self._here), self._place(target)
+        if graph == "forward_only" and there < here:
+            return [Fault("goes_back", "In this pipeline deals only go forward.", "/stage_id")]
+        between = self._open[min(here, there) + 1 : max(here, there)]
+        return [_skips(between)] if graph == "strict" and between else []
+
+    def _goes_on(self, target: Ground) -> bool:
+        return target["pipeline_id"] != self._here["pipeline_id"] or self._place(
+            target
+        ) > self._place(self._here)
+
+    def _place(self, stage: Ground) -> int:
+        return next(n for n, one in enumerate(self._open) if one["id"] == stage["id"])
+
+    async def _of_leaving(self) -> list[Fault]:
+        """What the stage where it stands wants done before it goes on."""
+        if self._leaving is None:
+            unmet_ones = await self._unmet(self._here["exit_criteria"], "exit_criteria")
+            self._leaving = [*open_items(self._deal, self._here["checklist"]), *unmet_ones]
+        return self._leaving
+
+    async def _of_entering(self, target: Ground) -> list[Fault]:
+        missing = missing_fields(self._deal, target["required_fields"])
+        return [*missing, *await self._unmet(target["entry_criteria"], "entry_criteria")]
+
+    async def _unmet(self, criteria: Mapping[str, Any], code: str) -> list[Fault]:
+        return await unmet(self._tx, self._deal["id"], criteria, code)
+
+
+def _skips(stages: Sequence[Ground]) -> Fault:
+    names = ", ".join(stage["name"] for stage in stages)
+    return Fault("skips_stages", f"It would skip: {names}.", "/stage_id")

@@ -1,0 +1,135 @@
+"""Boards: what the stages of a pipeline hold, and in which order."""
+
+import asyncio
+
+from support.clients import pointers, problem
+from support.members import custom_role, member
+from support.selling import act, board, deal, pipeline, places, reason
+
+
+async def test_a_board_sums_its_columns(client):
+    where = await pipeline(client)
+    for amount in ("100", "50.50", None):
+        await deal(client, where, "Offer", amount=amount)
+    own = await deal(client, where, "Offer")
+    await deal(client, where, "Terms", amount="7", currency="XOF")
+    won = await deal(client, where, "Terms", amount="9")
+    await act(client, won["id"], "win")
+    found = await board(client, where)
+    assert list(found) == ["New", "Offer", "Terms"]
+    names = ("count", "amount", "weighted_amount", "unconverted")
+    assert [found["Offer"][n] for n in names] == [4, "150.50", "60.20", 0]
+    assert [found["Terms"][n] for n in names] == [1, "0.00", "0.00", 1]
+    assert [found["New"][n] for n in names] == [0, "0.00", "0.00", 0]
+    assert found["Offer"]["deals"]["data"][3]["id"] == own["id"]
+    await client.delete(f"/v1/deals/{own['id']}")
+    assert (await board(client, where))["Offer"]["count"] == 3
+    problem(await client.get(f"/v1/pipelines/{own['id']}/board"), 404)
+
+
+async def test_a_column_goes_on_in_the_list(client):
+    where = await pipeline(client)
+    made = [await deal(client, where, name=f"No. {n}", tags=["x"]) for n in range(5)]
+    asked = {"limit": 2, "fields": "id", "filter[tags][has]": "x"}
+    column = (await board(client, where, **asked))["New"]["deals"]
+    ids = [one["id"] for one in column["data"]]
+    while column["next_cursor"]:
+        params = {"filter[stage_id]": where["New"], "filter[tags][has]": "x", "sort": "rank"}
+        column = await client.read("deals", **params, limit=2, cursor=column["next_cursor"])
+        ids += [one["id"] for one in column["data"]]
+    assert ids == [one["id"] for one in made]
+    assert (await board(client, where, **{"filter[tags][has]": "y"}))["New"]["count"] == 0
+    answer = await client.get(f"/v1/pipelines/{where.id}/board", params={"limit": 51})
+    assert pointers(problem(answer, 422)) == ["limit"]
+
+
+async def test_deals_are_put_between_others(client):
+    where = await pipeline(client)
+    a, b, c, d = [await deal(client, where, name=name) for name in "ABCD"]
+    await act(client, d["id"], "move", before=a["id"])
+    await act(client, c["id"], "move", after=d["id"])
+    assert await places(client, where) == ["D", "C", "A", "B"]
+    await act(client, a["id"], "move", after=b["id"])
+    await deal(client, where, name="E")
+    assert await places(client, where) == ["D", "C", "B", "A", "E"]
+    other = await deal(client, where, "Offer", name="F")
+    await act(client, other["id"], "move", stage_id=where["New"], before=b["id"])
+    assert await places(client, where) == ["D", "C", "F", "B", "A", "E"]
+    await act(client, c["id"], "move", stage_id=where["Offer"])
+    for wrong in ({"before": c["id"]}, {"after": a["id"]}, {"after": where.id}):
+        answer = await client.post(f"/v1/deals/{a['id']}/move", json=wrong)
+        assert pointers(problem(answer, 422)) == [f"/{next(iter(wrong))}"]
+    both = {"before": b["id"], "after": d["id"]}
+    problem(await client.post(f"/v1/deals/{a['id']}/move", json=both), 422)
+    types = [event["type"] for event in await client.told(d["id"], 2)]
+    assert types == ["deal.created", "deal.ranked"]
+
+
+async def test_a_place_is_found_however_often_it_is_the_same(client, owner):
+    where = await pipeline(client)
+    made = [await deal(client, where, name=f"{n:02}") for n in range(12)]
+    names, first = [one["name"] for one in made], made[0]
+    for turn in range(360):
+        one = made[1 + turn % 11]
+        await act(client, one["id"], "move", after=first["id"])
+        names.remove(one["name"])
+        names.insert(1, one["name"])
+    assert await places(client, where) == names
+    rows = await owner.fetch("SELECT rank FROM deals WHERE stage_id = $1", where["New"])
+    assert max(len(row["rank"]) for row in rows) <= 64
+
+
+async def test_parallel_moves_to_one_place_leave_an_order(client):
+    where = await pipeline(client)
+    made = [await deal(client, where, name=f"{n:02}") for n in range(12)]
+    anchor = made[0]["id"]
+    answers = await asyncio.gather(
+        *(client.post(f"/v1/deals/{one['id']}/move", json={"after": anchor}) for one in made[1:])
+    )
+    assert {answer.status_code for answer in answers} == {200}
+    found = await places(client, where)
+    assert (found[0], sorted(found)) == ("00", [one["name"] for one in made])
+    # Between any two of them there is a place.
+    ids = {one["name"]: one["id"] for one in made}
+    await act(client, ids[found[11]], "move", after=ids[found[4]])
+    assert await places(client, where) == [*found[:5], found[11], *found[5:11]]
+
+
+async def test_everybody_sees_the_sums_of_what_they_see(client):
+    where = await pipeline(client)
+    levels = {"deals": dict.fromkeys(("read", "create", "update", "delete"), "own")}
+    role = await custom_role(client, levels=levels)
+    seller = await member(client, role)
+    await deal(client, where, amount="100")
+    await deal(seller.api, where, amount="5")
+    assert (await board(client, where))["New"]["amount"] == "105.00"
+    found = (await board(seller.api, where))["New"]
+    assert (found["count"], found["amount"], len(found["deals"]["data"])) == (1, "5.00", 1)
+    hidden = await custom_role(
+        client,
+        levels={"*": {"read": "all"}},
+        masks={"deal": {"hidden": ["base_amount"], "read_only": []}},
+    )
+    viewer = await member(client, hidden)
+    assert (await board(viewer.api, where))["New"]["amount"] is None
+
+
+async def test_the_same_over_graphql(client):
+    where, why = await pipeline(client), await reason(client)
+    made = [await deal(client, where, amount="10", name=f"No. {n}") for n in range(3)]
+    await act(client, made[0]["id"], "lose", loss_reason_id=why)
+    column = """
+        stage { name } count amount weightedAmount unconverted
+        deals { nodes { name } pageInfo { hasNextPage } }
+    """
+    document = f"""query($id: UUID!) {{ pipelineBoard(pipelineId: $id, first: 1,
+        where: {{ name: {{ startsWith: "No." }} }}) {{ currency columns {{ {column} }} }} }}"""
+    found = (await client.data(document, id=where.id))["pipelineBoard"]
+    assert found["columns"][0] == {
+        "stage": {"name": "New"},
+        "count": 2,
+        "amount": "20.00",
+        "weightedAmount": "2.00",
+        "unconverted": 0,
+        "deals": {"nodes": [{"name": "No. 1"}], "pageInfo": {"hasNextPage": True}},
+    }

@@ -1,0 +1,78 @@
+"""Deals in files: what rows refer to, and the stages in which they come to stand."""
+
+import pytest
+
+from support.selling import pipeline, reason
+
+pytestmark = pytest.mark.usefixtures("worker")
+COLUMNS = [
+    *("Deal ID", "Deal Name", "Company", "Contact Email", "Pipeline", "Deal Stage"),
+    *("Amount", "Currency", "Close Date", "Closed Lost Reason"),
+]
+
+
+async def test_rows_become_deals_in_their_stages(files, client, csv_of):
+    where, why = await pipeline(client), await reason(client)
+    contact = await client.made("contacts", {"last_name": "Person", "email": "one@example.com"})
+    rows = [
+        ["1", "One", "Example Industries", "ONE@example.com", "partners", "offer", "1,200.50"],
+        ["2", "Two", "Example Industries", "", "Partners", "Closed Won", "5", "EUR", "2024-05-01"],
+        ["3", "Three", "", "", "Partners", "Lost", "5", "EUR", "2024-05-01", "price"],
+        ["4", "Four", "", "", "Partners", ""],
+        ["5", "Wrong", "", "", "No such", "New"],
+        ["6", "Wrong", "", "", "Partners", "No such"],
+        ["7", "Wrong", "", "", "Partners", "Lost"],
+        ["8", "Wrong", "", "", "Partners", "Lost", "", "", "", "No such"],
+        ["9", "Wrong", "", "nobody@example.com", "Partners", "New"],
+        ["10", "Wrong", "", "", "", ""],
+    ]
+    rows = [[*row, *[""] * (len(COLUMNS) - len(row))] for row in rows]
+    record = await files.imported(csv_of(COLUMNS, *rows), entity="deal")
+    errors = await files.errors(record["id"])
+    assert [(error["row"], error["code"], error["column"]) for error in errors] == [
+        ("5", "unknown_pipeline", "Pipeline"),
+        ("6", "unknown_stage", "Deal Stage"),
+        ("7", "required", ""),
+        ("8", "unknown_loss_reason", "Closed Lost Reason"),
+        ("9", "unknown_contact", "Contact Email"),
+        ("10", "unknown_stage", ""),
+    ]
+    found = {one["name"]: one for one in (await client.read("deals"))["data"]}
+    assert found.keys() == {"One", "Two", "Three", "Four"}
+    one, two, three, four = (found[name] for name in ("One", "Two", "Three", "Four"))
+    assert (one["stage_id"], one["amount"], one["probability"]) == (where["Offer"], "1200.50", 40)
+    assert (one["contact_id"], one["company_id"]) == (contact["id"], two["company_id"])
+    assert one["company_id"] is not None
+    assert (two["status"], two["closed_at"][:10] <= "2024-05-01") == ("won", True)
+    assert (three["status"], three["loss_reason_id"]) == ("lost", why)
+    assert (four["stage_id"], four["status"]) == (where["New"], "open")
+
+
+async def test_a_row_moves_the_deal_of_its_id(files, client, csv_of):
+    where = await pipeline(client, "strict", Terms={"required_fields": ["next_step"]})
+    body = {"name": "Old", "stage_id": where["Offer"], "external_ids": {"import": "1"}}
+    made = await client.made("deals", body)
+    other = await client.made("deals", {**body, "external_ids": {"import": "2"}})
+    columns = ["Deal ID", "Deal Name", "Pipeline", "Deal Stage", "Next Step"]
+    rows = [["1", "New", "Partners", "Terms", "Call"], ["2", "New", "Partners", "Terms", ""]]
+    record = await files.imported(csv_of(columns, *rows), entity="deal")
+    after = await client.read(f"deals/{made['id']}")
+    assert (after["name"], after["stage_id"]) == ("New", where["Terms"])
+    assert len((await client.read(f"deals/{made['id']}/moves"))["data"]) == 1
+    errors = await files.errors(record["id"])
+    assert [(error["row"], error["code"]) for error in errors] == [("2", "required_field")]
+    assert (await client.read(f"deals/{other['id']}"))["name"] == "Old"
+
+
+async def test_a_rehearsal_counts_moves(files, client, csv_of):
+    where = await pipeline(client)
+    body = {"name": "Same", "stage_id": where["New"], "external_ids": {"import": "1"}}
+    await client.made("deals", body)
+    await client.made("deals", {**body, "external_ids": {"import": "2"}})
+    columns = ["Deal ID", "Deal Name", "Pipeline", "Deal Stage"]
+    rows = [["1", "Same", "Partners", "Offer"], ["2", "Same", "Partners", "New"]]
+    record = await files.made(csv_of(columns, *rows), entity="deal")
+    rehearsed = await files.done(record["id"], "validate")
+    counts = await files.done(record["id"], "start")
+    assert (rehearsed["update"], rehearsed["unchanged"]) == (1, 1)
+    assert (counts["update"], counts["unchanged"]) == (1, 1)
