@@ -110,6 +110,7 @@ class Gathering:
 
     async def _look(self, ends: set[UUID], *, is_near: bool) -> set[UUID]:
         self._looked_at |= ends
+        tells = "reason" not in self._tx.actor.hidden("product_relation")
         [row] = await self._tx.fetch(_AROUND, self._tx.organization_id, sorted(ends))
         self._rows |= {UUID(one["id"]): one for one in row["products"] or ()}
         for one in row["categories"] or ():
@@ -120,8 +121,9 @@ class Gathering:
             self._components.setdefault(bundle, set()).add(inner)
             further.add(inner)
         for one in row["relations"] or ():
+            reason = one["reason"] if tells else None
             relation = Relation(
-                UUID(one["product_id"]), UUID(one["related_id"]), one["kind"], one["reason"]
+                UUID(one["product_id"]), UUID(one["related_id"]), one["kind"], reason
             )
             self._relations[UUID(one["id"])] = relation
             begins = relation.product_id in ends
@@ -148,7 +150,7 @@ class Gathering:
         goods.components = {id: frozenset(inner) for id, inner in self._components.items()}
         # Ids grow with time, so relations of equal positions are in the order of their making.
         goods.relations = list(self._relations.values())
-        for name in ("requires", "excludes", "substitutes"):
+        for name in ("requires", "excludes", "substitutes", "outward"):
             goods.__dict__.pop(name, None)
 
     def _good(self, id: UUID) -> Good:

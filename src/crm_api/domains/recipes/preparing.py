@@ -64,9 +64,11 @@ class ProposalService:
             faults = [Fault(one["code"], one["text"], "/labels") for one in told["withheld"]]
             raise WrongState("There is nothing to propose.", code="nothing_proposed", faults=faults)
         quotes = QuoteService(self.tx)
+        # They did not name it, so it is no reason to refuse them.
+        source = {} if "source" in self.tx.actor.read_only("quote") else {"source": _SOURCE}
         for one, draft in zip(told["drafts"], drafts, strict=True):
             values = draft.content.model_dump(exclude_unset=True)
-            made = await quotes.create(QuoteCreate.model_validate({**values, "source": _SOURCE}))
+            made = await quotes.create(QuoteCreate.model_validate({**values, **source}))
             one["quote_id"] = made.id
         return told
 
