@@ -166,8 +166,11 @@ class Gathering:
             None if successor is None else UUID(successor),
         )
 
-    async def price(self, quantities: dict[Key, Decimal]) -> None:
-        """What everything costs for this customer, by one of it or by what is wished for."""
+    async def price(self, quantities: dict[Key, Decimal], by_units: Collection[Key] = ()) -> None:
+        """What everything costs for this customer, by one of it or by what is wished for.
+
+        Of what is wished for by another unit it shows later whether it has a price by that.
+        """
         goods = self.goods
         keys: list[Key] = [
             *quantities,
@@ -177,6 +180,8 @@ class Gathering:
         sold = [key for key in dict.fromkeys(keys) if goods.problem(key) is None]
         for start in range(0, len(sold), _MOST_PRICED):
             await self._price(sold[start : start + _MOST_PRICED], quantities)
+        for key in set(sold).intersection(by_units):
+            goods.failed.pop(key, None)
 
     async def _price(self, keys: Sequence[Key], quantities: dict[Key, Decimal]) -> None:
         found = await PriceService(self._tx).find(self._question(keys, quantities))

@@ -181,7 +181,12 @@ class ProposalService:
         if ASK.answer is not None:
             busy = await ASK.answer(self.tx, sorted(goods.products))
             goods.failed |= {(id, None): ("not_available", why) for id, why in busy.items()}
-        await gathering.price(_quantities(gathering, asked, past, items))
+        by_units = {
+            (line.product_id, line.variant_id)
+            for line in past
+            if line.product_id is not None and line.unit_id is not None
+        }
+        await gathering.price(_quantities(gathering, asked, past, items), by_units)
         return Ground(asked, past, recipes, goods, rules), baskets
 
     async def _clauses(self, recipes: Iterable[ProposalRecipe]) -> frozenset[UUID]:
