@@ -89,6 +89,27 @@ async def test_an_option_goes_with_what_it_requires(client):
     assert {name for _, name in missing(draft(found))} == {"Lamp", "Cable", "Bin"}
 
 
+async def test_what_others_require_goes_with_the_last_of_them(client):
+    """The first of two alternatives has no room, so the other one counts, and then one thing less.
+
+    100 for the desk, 100 for the case, 50 each for the lamp and the cable that it requires: 300.
+    """
+    prices = (("Desk", "100"), ("Cable", "50"), ("Lamp", "50"), ("Chest", "300"), ("Case", "100"))
+    desk, cable, lamp, chest, case = [await sold(client, *one) for one in prices]
+    await relation(client, lamp, "requires", cable)
+    either = [{"product_id": one["id"], "section": "either"} for one in (chest, case)]
+    plain = [{"product_id": one["id"]} for one in (cable, lamp)]
+    options = [{**one, "is_optional": True} for one in (*plain, *either)]
+    await recipe(
+        client,
+        {"good": [{"product_id": desk["id"]}, *options]},
+        sections=[{"key": "either", "kind": "alternatives"}],
+    )
+    found = await proposed(client, await company(client), budget="250", labels=["good"])
+    assert names(found) == {"good": ["Desk", "Cable", "Case"]}
+    assert draft(found)["calculation"]["net"] == "250.00"
+
+
 async def test_neither_budget_nor_relations_are_ever_broken(client):
     """Of ten products with relations by chance, under thirty budgets by chance."""
     chance = Random(6)

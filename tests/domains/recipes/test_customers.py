@@ -232,3 +232,20 @@ async def test_what_is_priced_from_a_quantity_on_is_offered_from_it_on(client):
     assert [one["label"] for one in found["drafts"]] == ["best"]
     assert draft(found, "best")["calculation"]["net"] == "800.00"
     assert [one["left_out"][0]["code"] for one in found["withheld"]] == ["no_price", "no_price"]
+
+
+async def test_what_is_priced_by_the_unit_of_the_past_quote_is_offered_again(client):
+    """From 10 on it is 80: one piece has no price, a dozen is 960."""
+    piece, dozen = [
+        await client.made("units", {"key": key, "name": key, "dimension": "count", "ratio": ratio})
+        for key, ratio in (("piece1", "1"), ("dozen1", "12"))
+    ]
+    desk = await sold(client, "Desk", None, unit_id=piece["id"])
+    made = await client.made("price-lists", {"name": "List", "currency": "EUR"})
+    rule = {"price_list_id": made["id"], "product_id": desk["id"], "unit_price": "80"}
+    await client.made("price-rules", {**rule, "min_quantity": "10"})
+    await client.post(f"/v1/price-lists/{made['id']}/activate", json={})
+    lines = [{"product_id": desk["id"], "unit_id": dozen["id"]}]
+    quote = await client.made("quotes", {"currency": "EUR", "lines": lines})
+    found = draft(await proposed(client, await company(client), past_quote_id=quote["id"]))
+    assert found["calculation"]["net"] == quote["net"] == "960.00"

@@ -171,6 +171,7 @@ class Drafting:
         """A draft as it is answered, but for its rank."""
         budget = self._asked.budget
         over = ZERO if budget is None else max(ZERO, draft.amount - budget)
+        tells_needs = "needs" not in self._tx.actor.hidden("product")
         return {
             "label": draft.label,
             "over_budget": over > ZERO,
@@ -179,7 +180,7 @@ class Drafting:
             "content": draft.content.model_dump(mode="json", exclude_unset=True),
             "calculation": draft.shown,
             "lines": [
-                _line(place, key, line, draft.made.lines[key].reason)
+                _line(place, key, line, _told(draft.made.lines[key].reason, needs=tells_needs))
                 for place, (key, line) in enumerate(
                     zip(draft.made.lines, draft.shown["lines"], strict=True)
                 )
@@ -216,10 +217,22 @@ def _note_wrong(goods: Goods, made: Composed, mistake: Invalid) -> None:
 
 
 def _without_least(options: Mapping[Key, Option], kept: Collection[Key]) -> frozenset[Key]:
-    """What is left without the option that is worth least."""
-    there = [key for key, option in options.items() if option.keys <= frozenset(kept)]
-    least = min(there, key=lambda key: (options[key].worth, str(key)))
-    return frozenset(inner for key in there if key != least for inner in options[key].keys)
+    """What is left without the option that is worth least, and without those that take it."""
+    there = {key: option for key, option in options.items() if option.keys <= frozenset(kept)}
+    # What another one takes would come back with that.
+    free = [
+        key
+        for key, option in there.items()
+        if not any(option.keys < o.keys for o in there.values())
+    ]
+    least = min(free, key=lambda key: (options[key].worth, str(key)))
+    left = (option.keys for option in there.values() if least not in option.keys)
+    return frozenset[Key]().union(*left)
+
+
+def _told(why: Told, *, needs: bool) -> Told:
+    """A reason, without what it is good for where that is hidden."""
+    return why if needs else {**why, "need": None}
 
 
 def _line(place: int, key: Key, line: Mapping[str, Any], why: Told) -> Told:

@@ -110,6 +110,7 @@ class Gathering:
 
     async def _look(self, ends: set[UUID], *, is_near: bool) -> set[UUID]:
         self._looked_at |= ends
+        tells = "reason" not in self._tx.actor.hidden("product_relation")
         [row] = await self._tx.fetch(_AROUND, self._tx.organization_id, sorted(ends))
         self._rows |= {UUID(one["id"]): one for one in row["products"] or ()}
         for one in row["categories"] or ():
@@ -120,8 +121,9 @@ class Gathering:
             self._components.setdefault(bundle, set()).add(inner)
             further.add(inner)
         for one in row["relations"] or ():
+            reason = one["reason"] if tells else None
             relation = Relation(
-                UUID(one["product_id"]), UUID(one["related_id"]), one["kind"], one["reason"]
+                UUID(one["product_id"]), UUID(one["related_id"]), one["kind"], reason
             )
             self._relations[UUID(one["id"])] = relation
             begins = relation.product_id in ends
@@ -148,7 +150,7 @@ class Gathering:
         goods.components = {id: frozenset(inner) for id, inner in self._components.items()}
         # Ids grow with time, so relations of equal positions are in the order of their making.
         goods.relations = list(self._relations.values())
-        for name in ("requires", "excludes", "substitutes"):
+        for name in ("requires", "excludes", "substitutes", "outward"):
             goods.__dict__.pop(name, None)
 
     def _good(self, id: UUID) -> Good:
@@ -164,8 +166,11 @@ class Gathering:
             None if successor is None else UUID(successor),
         )
 
-    async def price(self, quantities: dict[Key, Decimal]) -> None:
-        """What everything costs for this customer, by one of it or by what is wished for."""
+    async def price(self, quantities: dict[Key, Decimal], by_units: Collection[Key] = ()) -> None:
+        """What everything costs for this customer, by one of it or by what is wished for.
+
+        Of what is wished for by another unit it shows later whether it has a price by that.
+        """
         goods = self.goods
         keys: list[Key] = [
             *quantities,
@@ -175,6 +180,8 @@ class Gathering:
         sold = [key for key in dict.fromkeys(keys) if goods.problem(key) is None]
         for start in range(0, len(sold), _MOST_PRICED):
             await self._price(sold[start : start + _MOST_PRICED], quantities)
+        for key in set(sold).intersection(by_units):
+            goods.failed.pop(key, None)
 
     async def _price(self, keys: Sequence[Key], quantities: dict[Key, Decimal]) -> None:
         found = await PriceService(self._tx).find(self._question(keys, quantities))

@@ -93,7 +93,15 @@ class Goods:
 
     def related(self, id: UUID, kind: str) -> Iterable[Relation]:
         """The relations of a kind that begin at a product."""
-        return (one for one in self.relations if one.kind == kind and one.product_id == id)
+        return self.outward.get((id, kind), ())
+
+    @cached_property
+    def outward(self) -> Mapping[tuple[UUID, str], Sequence[Relation]]:
+        """By the product that they begin at, and their kind, the relations."""
+        found: dict[tuple[UUID, str], list[Relation]] = {}
+        for one in self.relations:
+            found.setdefault((one.product_id, one.kind), []).append(one)
+        return found
 
     def contents(self, id: UUID) -> frozenset[UUID]:
         """A product and, of a bundle, everything in it."""

@@ -64,9 +64,11 @@ class ProposalService:
             faults = [Fault(one["code"], one["text"], "/labels") for one in told["withheld"]]
             raise WrongState("There is nothing to propose.", code="nothing_proposed", faults=faults)
         quotes = QuoteService(self.tx)
+        # They did not name it, so it is no reason to refuse them.
+        source = {} if "source" in self.tx.actor.read_only("quote") else {"source": _SOURCE}
         for one, draft in zip(told["drafts"], drafts, strict=True):
             values = draft.content.model_dump(exclude_unset=True)
-            made = await quotes.create(QuoteCreate.model_validate({**values, "source": _SOURCE}))
+            made = await quotes.create(QuoteCreate.model_validate({**values, **source}))
             one["quote_id"] = made.id
         return told
 
@@ -179,7 +181,12 @@ class ProposalService:
         if ASK.answer is not None:
             busy = await ASK.answer(self.tx, sorted(goods.products))
             goods.failed |= {(id, None): ("not_available", why) for id, why in busy.items()}
-        await gathering.price(_quantities(gathering, asked, past, items))
+        by_units = {
+            (line.product_id, line.variant_id)
+            for line in past
+            if line.product_id is not None and line.unit_id is not None
+        }
+        await gathering.price(_quantities(gathering, asked, past, items), by_units)
         return Ground(asked, past, recipes, goods, rules), baskets
 
     async def _clauses(self, recipes: Iterable[ProposalRecipe]) -> frozenset[UUID]:

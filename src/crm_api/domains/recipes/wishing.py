@@ -115,7 +115,9 @@ class Wishing:
                 self._add_item(recipe, item)
         self._add_needs()
         if self._label == "best":
-            self.wishes = [self._dearer(wish) for wish in self.wishes]
+            # One by one, so that none is taken twice, or clashes with another one.
+            for place, wish in enumerate(self.wishes):
+                self.wishes[place] = self._dearer(wish)
         self.wishes += self._suggested()
         return self
 
@@ -179,7 +181,8 @@ class Wishing:
 
     def _add_needs(self) -> None:
         """A product for each need that no recipe answers, and nothing that is wished for."""
-        answered = {need for recipe in self._ground.recipes for need in recipe.needs}
+        offering = (one for one in self._ground.recipes if tier_of(one, self._label))
+        answered = {need for recipe in offering for need in recipe.needs}
         for need in self._ground.asked.needs:
             if need in answered:
                 continue
@@ -195,11 +198,12 @@ class Wishing:
         """What fits: what is wished for already, or by the level the cheapest to the dearest."""
         found = self._goods.matching(need=need, category=category)
         wished = [wish.key for wish in self.wishes if not wish.is_optional]
-        there = {key[0]: key for key in reversed(wished)}
+        sold = [key for key in reversed(wished) if self._goods.problem(key) is None]
+        there = {inner: key for key in sold for inner in self._goods.contents(key[0])}
         for key in found:
             if key[0] in there:
                 return there[key[0]]
-        present = [inner for key in wished for inner in self._goods.contents(key[0])]
+        present = self._there(wish for wish in self.wishes if not wish.is_optional)
         fit = [key for key in found if self._goods.goes_with(key[0], present)] or found
         places = {"good": 0, "better": (len(fit) - 1) // 2, "best": len(fit) - 1}
         return fit[places[self._label]] if fit else None
@@ -208,8 +212,9 @@ class Wishing:
         """What the catalogue would rather sell instead; what a recipe says stays."""
         if wish.strength in {RECIPE, OPTION} or wish.key[1] is not None:
             return wish
-        others = [one.key[0] for one in self.wishes if one is not wish]
-        there = {inner for id in others for inner in self._goods.contents(id)}
+        if self._goods.problem(wish.key) is not None:
+            return wish
+        there = self._there(one for one in self.wishes if one is not wish)
         for one in self._goods.related(wish.key[0], "up_sell"):
             if one.related_id not in there and self._goods.goes_with(one.related_id, there):
                 text = one.reason or f"More than {self._goods.name_of(one.product_id)} can do."
@@ -219,7 +224,7 @@ class Wishing:
 
     def _suggested(self) -> list[Wish]:
         """The best of what goes with what is wished for."""
-        there = {inner for wish in self.wishes for inner in self._goods.contents(wish.key[0])}
+        there = self._there(self.wishes)
         found: dict[UUID, Wish] = {}
         for wish in self.wishes:
             for one in self._goods.related(wish.key[0], "cross_sell"):
@@ -245,7 +250,13 @@ class Wishing:
         fit.sort(key=lambda wish: (-wish.worth, wish.key))
         return fit[: SUGGESTED[self._label]]
 
-    def _fits(self, id: UUID, there: set[UUID]) -> bool:
+    def _there(self, wishes: Iterable[Wish]) -> frozenset[UUID]:
+        """The products of wishes with what is in them, and what they require."""
+        keys = [wish.key[0] for wish in wishes]
+        found = (self._goods.taking(id) or self._goods.contents(id) for id in keys)
+        return frozenset[UUID]().union(*found)
+
+    def _fits(self, id: UUID, there: frozenset[UUID]) -> bool:
         return id not in there and self._goods.goes_with(id, there)
 
 

@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from crm_api.domains.quotes.lines import QuoteClause, QuoteSection
 from crm_api.domains.quotes.schemas import QuoteContent
 from crm_api.domains.recipes.asking import ProposalRequest
-from crm_api.domains.recipes.composing import Composed, Wish
+from crm_api.domains.recipes.composing import Composed
+from crm_api.domains.recipes.goods import Key
 from crm_api.domains.recipes.models import ProposalRecipe, Tier
 from crm_api.domains.recipes.wishing import tier_of
 from crm_api.kit.faults import invalid_body
@@ -19,6 +20,8 @@ from crm_api.kit.faults import invalid_body
 _PLAIN = ("price_list_id", "priced_on", "country", "region", "channel", "segments")
 """What a quote takes from the request as it is."""
 _WORDS = ("introduction", "closing")
+_LEVEL, _LONGEST = 90, 190
+"""So long is the level in the name of a quote, and so long are both."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ class Letter:
         asked = self.asked
         used = [one for one in self.recipes if one.id in recipes_in(made)]
         kinds = {one["key"]: one["kind"] for one in _sections(used)}
-        lines = list(_lines(made.lines.values(), kinds))
+        lines = list(_lines(made, kinds))
         named = {line.get("section") for line in lines}
         found: dict[str, Any] = {
             "name": self._name(used, label),
@@ -73,9 +76,9 @@ class Letter:
 
     def _name(self, used: Sequence[ProposalRecipe], label: Tier) -> str:
         tier = next((found for one in used if (found := tier_of(one, label))), None)
-        level = (tier or {}).get("name") or label.capitalize()
+        level = ((tier or {}).get("name") or label.capitalize())[:_LEVEL]
         about = self.asked.name or _first(one.name for one in used)
-        return level if about is None else f"{about[: 190 - len(level)]}: {level}"
+        return level if about is None else f"{about[: _LONGEST - len(level)]}: {level}"
 
     def _last_day(self, used: Sequence[ProposalRecipe]) -> date | None:
         days = [one.valid_days for one in used if one.valid_days is not None]
@@ -104,13 +107,14 @@ def _sections(recipes: Iterable[ProposalRecipe]) -> list[dict[str, Any]]:
     return list(found.values())[:100]
 
 
-def _lines(wishes: Iterable[Wish], kinds: Mapping[str, str]) -> Iterable[dict[str, Any]]:
+def _lines(made: Composed, kinds: Mapping[str, str]) -> Iterable[dict[str, Any]]:
     chosen: set[str] = set()
-    for wish in wishes:
+    taken = frozenset[Key]().union(*(made.takes.get(key, ()) for key in made.lines))
+    for wish in made.lines.values():
         section = wish.section if wish.section in kinds else None
         kind = "standard" if section is None else kinds[section]
-        if kind == "alternatives" and wish.reason["kind"] == "required":
-            # It is no alternative to what requires it.
+        if kind == "alternatives" and wish.key in taken:
+            # What is required is no alternative to anything: it counts.
             section, kind = None, "standard"
         is_selected = wish.is_optional or kind == "optional"
         if kind == "alternatives":
