@@ -235,6 +235,7 @@ async def show(request: Request, token: Token) -> Response:
     status_code=303,
     operation_id="answerOfferedQuote",
     summary="The forms of the page of a quote",
+    response_class=Response,
     responses=_SENT,
     openapi_extra=_PUBLIC | _FORM,
 )

@@ -146,7 +146,7 @@ class ProposalService:
                 TARGETS[recipe.target],
                 ids[recipe.target],
                 recipe.condition,
-                outdated=False,
+                unfit=False,
             )
         ]
 
