@@ -8,7 +8,6 @@ from uuid import UUID
 from crm_api.domains.companies.repository import LISTING as COMPANIES
 from crm_api.domains.companies.service import CompanyService
 from crm_api.domains.contacts.service import ContactService
-from crm_api.domains.prices.service import today_of
 from crm_api.domains.quotes.repository import Clauses
 from crm_api.domains.quotes.schemas import QuoteCreate
 from crm_api.domains.quotes.service import QuoteService
@@ -26,6 +25,7 @@ from crm_api.domains.recipes.service import TARGETS
 from crm_api.domains.recipes.wishing import Ground, PastLine, fitting, quantity_of
 from crm_api.domains.recipes.writing import Customer, Letter
 from crm_api.kit.actor import hidden_field
+from crm_api.kit.calendar import today_of
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Fault, Invalid, WrongState
 from crm_api.kit.pricing.rounding import ONE, ZERO
