@@ -249,3 +249,37 @@ async def test_what_is_priced_by_the_unit_of_the_past_quote_is_offered_again(cli
     quote = await client.made("quotes", {"currency": "EUR", "lines": lines})
     found = draft(await proposed(client, await company(client), past_quote_id=quote["id"]))
     assert found["calculation"]["net"] == quote["net"] == "960.00"
+
+
+async def test_deals_are_proposed_to_for_their_customer(client):
+    """By the contract of the company and for the contact, at both faces."""
+    desk, customer = await sold(client, "Desk"), await company(client)
+    contract = {"company_id": customer["id"], "product_id": desk["id"], "unit_price": "70"}
+    await client.made("contract-prices", {**contract, "currency": "EUR"})
+    person = await client.made("contacts", {"last_name": "Person"})
+    body = {"name": "Office", "company_id": customer["id"], "contact_id": person["id"]}
+    deal = await client.made("deals", body)
+    asked = {"products": [{"product_id": desk["id"]}]}
+    found = draft(await proposed(client, deal, "deals", **asked))
+    assert found["calculation"]["net"] == "70.00"
+    for name, one in (("company_id", customer), ("contact_id", person)):
+        assert found["content"][name] == one["id"]
+    document = """query($id: UUID!, $input: ProposalRequestInput!) {
+        proposals(dealId: $id, input: $input) { drafts { calculation { net } } } }"""
+    given = {"currency": "EUR", "products": [{"productId": desk["id"]}]}
+    same = (await client.data(document, id=deal["id"], input=given))["proposals"]["drafts"]
+    assert same == [{"calculation": {"net": "70.00"}}]
+    made = await proposed(client, deal, "deals", commit=True, **asked)
+    quote = await client.read(f"quotes/{draft(made)['quote_id']}")
+    assert (quote["company_id"], quote["contact_id"]) == (customer["id"], person["id"])
+
+
+async def test_deals_that_are_decided_or_of_nobody_are_not_proposed_to(client):
+    deal = await client.made("deals", {"name": "Office"})
+    problem(await ask(client, deal, "deals"), 409, "no_customer")
+    customer = await company(client)
+    deal = await client.made("deals", {"name": "Office", "company_id": customer["id"]})
+    answer = await client.post(f"/v1/deals/{deal['id']}/win", json={})
+    assert answer.status_code == 200, answer.text
+    problem(await ask(client, deal, "deals"), 409, "deal_closed")
+    problem(await ask(client, {"id": customer["id"]}, "deals"), 404, "not_found")

@@ -32,12 +32,13 @@ class Proposals:
 _RECIPES = Collection(ProposalRecipeService, ProposalRecipe)
 
 
-def _customer(company_id: UUID | None, contact_id: UUID | None) -> tuple[Kind, UUID]:
-    if company_id is not None and contact_id is None:
-        return "company", company_id
-    if contact_id is not None and company_id is None:
-        return "contact", contact_id
-    raise Invalid.at("/companyId", "one_customer", "Proposals are for one company or contact.")
+def _whose(company: UUID | None, contact: UUID | None, deal: UUID | None) -> tuple[Kind, UUID]:
+    given: dict[Kind, UUID | None] = {"company": company, "contact": contact, "deal": deal}
+    named: list[tuple[Kind, UUID]] = [(kind, id) for kind, id in given.items() if id is not None]
+    if len(named) != 1:
+        text = "Proposals are for one company, contact or deal."
+        raise Invalid.at("/companyId", "one_customer", text)
+    return named[0]
 
 
 @strawberry.type
@@ -51,9 +52,10 @@ class ProposalQuery:
         input: input_from(asking.ProposalRequest),  # pyright: ignore[reportInvalidTypeForm, reportUnknownParameterType]
         company_id: UUID | None = None,
         contact_id: UUID | None = None,
+        deal_id: UUID | None = None,
     ) -> Proposals:
-        """Up to three drafts of quotes for a company or a contact; nothing is stored."""
-        kind, id = _customer(company_id, contact_id)
+        """Up to three drafts of quotes for a company, a contact or a deal; nothing is stored."""
+        kind, id = _whose(company_id, contact_id, deal_id)
         asked = shape_given(asking.ProposalRequest, input, "/input")
         return cast("Any", await ProposalService(info.context.tx).prepare(kind, id, asked))
 
@@ -69,9 +71,10 @@ class ProposalMutation:
         input: input_from(asking.ProposalRequest),  # pyright: ignore[reportInvalidTypeForm, reportUnknownParameterType]
         company_id: UUID | None = None,
         contact_id: UUID | None = None,
+        deal_id: UUID | None = None,
     ) -> Proposals:
         """Make a quote of each of up to three drafts, all or those of the labels."""
-        kind, id = _customer(company_id, contact_id)
+        kind, id = _whose(company_id, contact_id, deal_id)
         asked = shape_given(asking.ProposalRequest, input, "/input")
         return cast("Any", await ProposalService(info.context.tx).make(kind, id, asked))
 

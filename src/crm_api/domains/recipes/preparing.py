@@ -7,7 +7,9 @@ from uuid import UUID
 
 from crm_api.domains.companies.repository import LISTING as COMPANIES
 from crm_api.domains.companies.service import CompanyService
+from crm_api.domains.contacts.repository import CONTACTS
 from crm_api.domains.contacts.service import ContactService
+from crm_api.domains.deals.service import DealService
 from crm_api.domains.quotes.repository import Clauses
 from crm_api.domains.quotes.schemas import QuoteCreate
 from crm_api.domains.quotes.service import QuoteService
@@ -31,12 +33,13 @@ from crm_api.kit.errors import Fault, Invalid, WrongState
 from crm_api.kit.pricing.rounding import ONE, ZERO
 from crm_api.kit.query.conditions import passes
 from crm_api.kit.query.kinds import kinds_of
+from crm_api.kit.query.listing import Listing
 from crm_api.kit.query.selection import Selection
 
-Kind = Literal["company", "contact"]
+Kind = Literal["company", "contact", "deal"]
 Told = dict[str, Any]
 _READ = ("quotes", "products", "prices")
-_AREAS = {"company": "companies", "contact": "contacts"}
+_AREAS = {"company": "companies", "contact": "contacts", "deal": "deals"}
 _SOURCE = "proposal"
 _NIL = UUID(int=0)
 
@@ -49,10 +52,10 @@ class ProposalService:
         self.past = PastQuotes(tx)
 
     async def prepare(self, kind: Kind, id: UUID, asked: ProposalRequest) -> Told:
-        """Up to three drafts for a company or a contact; nothing is written.
+        """Up to three drafts for a company, a contact or whose deal it is; nothing is written.
 
-        What cannot be offered is told, and is no error. Raises `NotFound` for the customer,
-        `Invalid` for what the request names.
+        What cannot be offered is told, and is no error. Raises `NotFound` for the record,
+        `Invalid` for what the request names, `WrongState` for a deal that is decided or of nobody.
         """
         return (await self._prepared(kind, id, asked))[0]
 
@@ -81,7 +84,8 @@ class ProposalService:
             actor.require(f"{area}:read")
         self._need_sight(asked)
         customer = await self._customer(kind, id)
-        past = await self._past(kind, id, asked)
+        whose = next(iter(customer.ids.items())) if kind == "deal" else (kind, id)
+        past = await self._past(*whose, asked)
         recipes = fitting(await self._fitting(customer, asked), asked.needs)
         ground, baskets = await self._ground(asked, customer, past, recipes)
         letter = Letter(asked, customer, recipes, await self._clauses(recipes), today_of(self.tx))
@@ -114,17 +118,31 @@ class ProposalService:
         if kind == "company":
             await CompanyService(self.tx).get(id, Selection(("id",)))
             return Customer(id, None)
+        if kind == "deal":
+            return await self._customer_of(id)
         found = await ContactService(self.tx).get(id, Selection(("id", "company_id")))
-        company: UUID | None = found.company_id
-        # Of a company that is not seen neither prices nor recipes are told.
-        if company is not None and not (
-            self.tx.actor.covers("companies:read")
-            and await kinds_of(self.tx, [COMPANIES], [company])
-        ):
-            company = None
-        return Customer(company, id)
+        return Customer(await self._seen(COMPANIES, found.company_id), id)
 
-    async def _past(self, kind: Kind, id: UUID, asked: ProposalRequest) -> list[PastLine]:
+    async def _customer_of(self, deal: UUID) -> Customer:
+        selection = Selection(("id", "status", "company_id", "contact_id"))
+        found = await DealService(self.tx).get(deal, selection)
+        if found.status != "open":
+            raise WrongState(f"The deal is {found.status}.", code="deal_closed")
+        customer = Customer(
+            await self._seen(COMPANIES, found.company_id),
+            await self._seen(CONTACTS, found.contact_id),
+        )
+        if not customer.ids:
+            raise WrongState("The deal has no company and no contact.", code="no_customer")
+        return customer
+
+    async def _seen(self, listing: Listing, id: UUID | None) -> UUID | None:
+        """The same id; of whom is not seen neither prices nor recipes are told."""
+        if id is None or not self.tx.actor.covers(f"{listing.area}:read"):
+            return None
+        return id if await kinds_of(self.tx, [listing], [id]) else None
+
+    async def _past(self, kind: str, id: UUID, asked: ProposalRequest) -> list[PastLine]:
         found: list[PastLine] = []
         if asked.past_quote_id is not None:
             found += await self.past.lines_of(asked.past_quote_id)

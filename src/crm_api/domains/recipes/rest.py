@@ -27,7 +27,8 @@ that is 409 `nothing_proposed`."""
 
 companies = new_router("proposals", "companies")
 contacts = new_router("proposals", "contacts")
-ROUTERS = [crud_router(ProposalRecipeService), companies, contacts]
+deals = new_router("proposals", "deals")
+ROUTERS = [crud_router(ProposalRecipeService), companies, contacts, deals]
 
 
 async def _answer(tx: Any, kind: Kind, id: Any, body: ProposalRequest, *, commit: bool) -> Response:
@@ -65,3 +66,17 @@ async def for_contact(
 ) -> Response:
     """Drafts for a contact, by the prices of the company that they work for."""
     return await _answer(tx, "contact", id, body, commit=commit)
+
+
+@deals.post(
+    "/{id}/proposals",
+    operation_id="proposeToDeal",
+    summary=_SUMMARY.format(kind="deal"),
+    description=_DESCRIPTION,
+    responses=_ANSWERS,
+)
+async def for_deal(
+    id: Id, tx: Writing, body: ProposalRequest, *, commit: Commit = False
+) -> Response:
+    """Drafts for the company and the contact of an open deal."""
+    return await _answer(tx, "deal", id, body, commit=commit)
