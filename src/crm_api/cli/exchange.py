@@ -54,8 +54,8 @@ def import_rates(
 
 async def _import(settings: Settings, file: Path, organizations: list[UUID] | None) -> "Handed":
     from crm_api.api.services import open_database
+    from crm_api.kit.apart import Stumbled
     from crm_api.kit.db.database import WORKER_ROLE
-    from crm_api.kit.jobs import Stumbled
     from crm_api.platform.exchange.jobs import hand_out
     from crm_api.platform.exchange.repository import all_organizations
     from crm_api.platform.exchange.sources import FileRates

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from crm_api.domains.quotes.jobs import check_prices
-from crm_api.kit.jobs import Stumbled
+from crm_api.kit.apart import Stumbled
 from support.clients import problem
 from support.members import custom_role, member
 from support.quoting import REACH, act, product, quote

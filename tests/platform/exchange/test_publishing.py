@@ -7,8 +7,8 @@ from uuid import uuid4
 import pytest
 
 from crm_api.api.services import open_database
+from crm_api.kit.apart import Stumbled
 from crm_api.kit.db.database import WORKER_ROLE
-from crm_api.kit.jobs import Stumbled
 from crm_api.platform.exchange.jobs import RatesDiffer, hand_out, take_published
 from crm_api.platform.exchange.reading import Published, RatesFile, UnreadableRates
 from crm_api.platform.exchange.sources import SOURCES, publish_from

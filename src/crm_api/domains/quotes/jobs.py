@@ -12,12 +12,13 @@ from crm_api.domains.quotes.reminding import remind_of_end, remind_of_silence
 from crm_api.domains.quotes.schemas import QuoteDecision
 from crm_api.domains.quotes.service import QuoteService
 from crm_api.kit.actor import Actor
+from crm_api.kit.apart import Apart, Stumbled
 from crm_api.kit.crud.due import moving
 from crm_api.kit.db.database import Database
 from crm_api.kit.db.tx import Tx, unit_of_work
 from crm_api.kit.files.store import Files
 from crm_api.kit.files.sweeping import remove_unneeded
-from crm_api.kit.jobs import Apart, JobContext, Stumbled, runs
+from crm_api.kit.jobs import JobContext, runs
 
 _DUE = "SELECT organization_id, quote_id, time_zone FROM crm_quotes_due($1, $2, $3)"
 _OPEN = "SELECT organization_id, quote_id, time_zone FROM crm_quotes_open($1, $2, $3)"

@@ -6,11 +6,11 @@ from typing import Any
 from uuid import UUID
 
 from crm_api.kit.actor import Actor
+from crm_api.kit.apart import Apart
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.db.database import Database
 from crm_api.kit.db.tx import Tx, unit_of_work
 from crm_api.kit.files.store import Files
-from crm_api.kit.jobs import Apart
 
 Move = Callable[[Any, Any, date], Awaitable[None]]
 """Moves a record on, which is locked, by its service; gets the organization's today as well."""

@@ -8,10 +8,10 @@ from uuid import UUID
 import structlog
 
 from crm_api.kit.actor import Actor
+from crm_api.kit.apart import Apart
 from crm_api.kit.db.database import Database
 from crm_api.kit.db.tx import Tx, unit_of_work
 from crm_api.kit.files.store import Files
-from crm_api.kit.jobs import Apart
 from crm_api.platform.exchange.reading import Published, RatesFile
 from crm_api.platform.exchange.repository import all_organizations
 from crm_api.platform.exchange.schemas import MOST_RATES
