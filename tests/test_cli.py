@@ -395,6 +395,9 @@ def test_rates_of_a_file_reach_every_organization_once(crm, own_url, tmp_path):
     file.write_text("day,base,quote,rate\n2026-03-09,EUR,USD,1.1\n2026-03-09,EUR,CHF,0.9\n")
     some = crm("exchange", "import", file, "--organization", ids[0], "--json", **where).json
     assert (some["organizations"], some["added"]) == (1, 2)
+    other = f"{ids[0][:-12]}000000000000"
+    nowhere = crm("exchange", "import", file, "--organization", other, **where)
+    assert (nowhere.code, nowhere.err) == (1, f"crm-api: there is no organization {other}\n")
     done = crm("exchange", "import", file, **where)
     assert (done.code, done.out) == (
         0,

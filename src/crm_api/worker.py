@@ -40,7 +40,7 @@ from crm_api.kit.texters import new_texter
 from crm_api.platform.access.rights import Rights
 from crm_api.platform.exchange.sources import publish_from
 from crm_api.platform.jobs.queue import LEASE_S, Claimed, JobQueue
-from crm_api.platform.jobs.schedules import Schedules
+from crm_api.platform.jobs.schedules import KEPT_S, Schedules
 from crm_api.registry import MODULES
 from crm_api.settings import MissingSetting, Settings
 
@@ -224,7 +224,7 @@ class JobWorker:
             await asyncio.sleep(min(chore.every_s / 2, CHORES_S))
 
     async def _do_chore(self, chore: Chore, token: UUID) -> None:
-        wrong = None
+        wrong, keeping = None, asyncio.create_task(self._keep_at(chore, token))
         try:
             database = self._shared if chore.shared else self._database
             await chore.run(database, self._files)
@@ -235,7 +235,15 @@ class JobWorker:
             # What is wrong with one chore must not end the work at all others.
             log.exception("chore failed", chore=chore.name)
             wrong = str(error)[:500]
+        finally:
+            keeping.cancel()
         await self._schedules.done(chore.name, token, wrong)
+
+    async def _keep_at(self, chore: Chore, token: UUID) -> None:
+        while True:
+            await asyncio.sleep(KEPT_S)
+            with contextlib.suppress(CrmError, OSError):
+                await self._schedules.keep(chore.name, token)
 
     def wake(self) -> None:
         """Have everybody who watches look again."""

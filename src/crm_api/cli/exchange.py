@@ -54,13 +54,20 @@ def import_rates(
 
 async def _import(settings: Settings, file: Path, organizations: list[UUID] | None) -> "Handed":
     from crm_api.api.services import open_database
+    from crm_api.kit.apart import Stumbled
     from crm_api.kit.db.database import WORKER_ROLE
     from crm_api.platform.exchange.jobs import hand_out
+    from crm_api.platform.exchange.repository import all_organizations
     from crm_api.platform.exchange.sources import FileRates
 
     found = await FileRates(file).rates()
     database = open_database(settings, role=WORKER_ROLE)
     try:
-        return await hand_out(database, found, organizations)
+        known = await all_organizations(database)
+        if unknown := set(organizations or ()) - set(known):
+            raise Failed(f"there is no organization {', '.join(sorted(map(str, unknown)))}")
+        return await hand_out(database, found, organizations or known)
+    except Stumbled as error:
+        raise Failed(str(error)) from None
     finally:
         await database.close()

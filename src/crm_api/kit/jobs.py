@@ -97,7 +97,8 @@ class Runner:
 class Chore:
     """What one of the workers does from time to time, whoever asks for it.
 
-    If it takes longer than its lease (`platform/jobs/schedules.py`), another one may be at it too.
+    Of a worker that dies with it, or is cut off longer than its lease, another one takes it over
+    (`platform/jobs/schedules.py`).
     """
 
     name: str

@@ -10,7 +10,7 @@ from crm_api.domains.quotes.jobs import remind
 from support.clients import problem
 from support.inboxes import told
 from support.members import custom_role, member
-from support.quoting import act, quote
+from support.quoting import REACH, act, quote
 
 USUAL = {"expiring_days": 3, "unviewed_days": 7, "drift_percent": "0"}
 DAY = timedelta(days=1)
@@ -187,3 +187,13 @@ async def test_the_owner_finds_it_in_the_inbox(client, worker, owner, database):
     # Nobody else is, and it counts as no change.
     types = {row["type"] for row in await told(client, other)}
     assert not types & mine.keys()
+
+
+async def test_days_that_are_hidden_are_not_told_by_how_far_they_are(client, owner, database):
+    masks = {"quote": {"hidden": ["valid_until", "sent_at"]}}
+    one = await member(client, await custom_role(client, levels={"*": REACH}, masks=masks))
+    made = await sent(client)
+    await stands(owner, made, today() + DAY, datetime.now(UTC) - 8 * DAY)
+    await remind(database, None)
+    found = {e["type"]: e["data"] for e in await one.api.told(made["id"], 4)}
+    assert found["quote.expiring"] == found["quote.unviewed"] == {"revision": 1}

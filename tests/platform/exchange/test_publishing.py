@@ -2,10 +2,12 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import pytest
 
 from crm_api.api.services import open_database
+from crm_api.kit.apart import Stumbled
 from crm_api.kit.db.database import WORKER_ROLE
 from crm_api.platform.exchange.jobs import RatesDiffer, hand_out, take_published
 from crm_api.platform.exchange.reading import Published, RatesFile, UnreadableRates
@@ -109,6 +111,21 @@ async def test_the_chore_takes_what_is_recent_and_tells_what_differs(
     # Where exchange rates are switched off none arrive.
     assert (await off.post("/v1/modules/exchange/enable")).status_code == 200
     assert await listed(off) == {}
+
+
+async def test_what_is_wrong_with_one_organization_stops_no_other(client, database, owner, org):
+    bad = uuid4()
+    await owner.execute(
+        "INSERT INTO organization_states (organization_id, version, snapshot) "
+        "VALUES ($1, 1, '{\"modules\": 7}')",
+        bad,
+    )
+    try:
+        with pytest.raises(Stumbled, match=f"1 skipped, the first one organization {bad}"):
+            await hand_out(database, rates((today(), "EUR", "USD", 2)), [bad, org.id])
+    finally:
+        await owner.execute("DELETE FROM organization_states WHERE organization_id = $1", bad)
+    assert await listed(client) == {(str(today()), "USD"): ("2", "ECB")}
 
 
 async def test_without_a_file_there_is_nothing_to_take(client, database):

@@ -2,10 +2,12 @@
 
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
 from crm_api.platform.exchange.reading import Published, UnreadableRates, read_rates
+from crm_api.platform.exchange.sources import FileRates
 
 TODAY = date(2026, 3, 10)
 ECB = """<?xml version="1.0" encoding="UTF-8"?>
@@ -123,3 +125,16 @@ def test_xml_brings_no_entities_and_is_of_the_ecb():
     bomb = '<!DOCTYPE x [<!ENTITY a "b">]>\n' + ECB.split("\n", 1)[1]
     assert mistakes(bomb) == "line 1: A table of rates has no DOCTYPE."
     assert mistakes("<rates/>") == "line 1: There are no rates in it."
+
+
+@pytest.mark.parametrize("name", ["unknown", "shift_jis", "hex", "utf-16"])
+def test_xml_is_utf_8_whatever_it_says(name):
+    assert read(ECB.replace("UTF-8", name)).rates == read(ECB).rates
+    assert "line 7: It is no XML" in mistakes(
+        ECB.replace("UTF-8", name).encode().replace(b"USD", b"\xff")
+    )
+
+
+async def test_no_more_is_read_than_rates_may_have():
+    with pytest.raises(UnreadableRates, match="more than"):
+        await FileRates(Path("/dev/zero")).rates()

@@ -209,10 +209,15 @@ async def test_schedules_are_kept_by_one_worker_each_time(queue, own_database):
     leases = "SELECT extract(epoch FROM lease_until - now()) FROM schedules WHERE name = $1"
     assert 0 < await owner.fetchval(leases, "tests.one") <= 600
     assert 600 < await owner.fetchval(leases, "tests.two") <= 900
+    # What takes longer says so, and stays with whoever is at it.
+    await owner.execute("UPDATE schedules SET lease_until = now() - $1::interval", timedelta(1))
+    await schedules.keep("tests.two", taken["tests.two"])
+    assert await schedules.claim("tests.two") is None
     await owner.execute("UPDATE schedules SET lease_until = now() - $1::interval", timedelta(1))
     assert None not in [await schedules.claim(name) for name in names]
     # A straggler changes nothing.
     before = await owner.fetchrow("SELECT * FROM schedules WHERE name = 'tests.two'")
     await schedules.done("tests.two", taken["tests.two"])
+    await schedules.keep("tests.two", taken["tests.two"])
     assert await owner.fetchrow("SELECT * FROM schedules WHERE name = 'tests.two'") == before
     await shared.close()

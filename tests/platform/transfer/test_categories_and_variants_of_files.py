@@ -75,6 +75,14 @@ async def test_a_path_is_one_category(files, client, csv_of):
     assert await paths(client) == {"devices": 7, "devices > printers": 8, "Printers": 1}
 
 
+async def test_a_path_has_no_empty_parts(files, client, csv_of):
+    rows = [["Devices"], ["Devices >"], ["> Devices"], ["Devices > > Printers"], [">"]]
+    record = await files.imported(csv_of(["Name"], *rows), entity="product_category")
+    expected = [(str(row), "invalid_path", "Name") for row in range(2, 6)]
+    assert mistakes(await files.errors(record["id"])) == expected
+    assert set(await paths(client)) == {"Devices"}
+
+
 async def test_parents_are_known_by_their_ids_in_the_other_system(files, client, csv_of):
     columns = ["Category ID", "Name", "Parent ID"]
     rows = [["1", "Devices", ""], ["2", "Printers", "1"], ["3", "Printers", "2"], ["4", "X", "9"]]

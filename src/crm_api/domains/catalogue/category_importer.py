@@ -10,7 +10,7 @@ from crm_api.domains.catalogue.repository import ProductCategories
 from crm_api.kit.crud.index import external_key
 from crm_api.kit.crud.tree import lock_graph
 from crm_api.kit.db.tx import Tx
-from crm_api.kit.errors import Conflict, Fault
+from crm_api.kit.errors import Conflict, Fault, Invalid
 from crm_api.platform.transfer.importer import Draft, Importer, Plan, data_of
 from crm_api.platform.transfer.reading.aliases import DESCRIPTION, EXTERNAL_ID, hint
 
@@ -55,13 +55,15 @@ class CategoryImporter(Importer):
     touched = (ProductCategoryService,)
 
     def arrange(self, texts: Mapping[str, list[Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The category of a row, and what it calls the one above it."""
+        """The category of a row, and what it calls the one above it; raises `Invalid`."""
         data = data_of(texts, ("name", "description", "position"))
         named: dict[str, Any] = {
             name: next(iter(texts.get(name, ())), None) for name in ("parent", "parent_external_id")
         }
-        above, _, name = str(data.get("name", "")).rpartition(PATH)
-        if above and name.strip():
+        above, is_path, name = str(data.get("name", "")).rpartition(PATH)
+        if is_path:
+            if not all(part.strip() for part in (*above.split(PATH), name)):
+                raise Invalid.at("/name", "invalid_path", "Not as in `Devices > Printers`.")
             data["name"] = name.strip()
             named["parent"] = PATH.join(filter(None, (named["parent"], above)))
         if names := translated(texts):

@@ -76,7 +76,7 @@ class PriceDrift:
         hidden = self.tx.actor.hidden(Quote.entity) | secret_of(self.tx.actor)
         return {
             **named(quote, hidden),
-            "priced_on": drift.new["priced_on"],
+            "priced_on": None if "priced_on" in hidden else drift.new["priced_on"],
             "has_drifted": drift.is_one,
             "before": stored_values(quote, hidden),
             "after": values_of(drift.new, hidden),

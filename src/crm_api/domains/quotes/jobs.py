@@ -12,10 +12,10 @@ from crm_api.domains.quotes.reminding import remind_of_end, remind_of_silence
 from crm_api.domains.quotes.schemas import QuoteDecision
 from crm_api.domains.quotes.service import QuoteService
 from crm_api.kit.actor import Actor
+from crm_api.kit.apart import Apart, Stumbled
 from crm_api.kit.crud.due import moving
 from crm_api.kit.db.database import Database
 from crm_api.kit.db.tx import Tx, unit_of_work
-from crm_api.kit.errors import CrmError
 from crm_api.kit.files.store import Files
 from crm_api.kit.files.sweeping import remove_unneeded
 from crm_api.kit.jobs import JobContext, runs
@@ -43,8 +43,14 @@ remind_of_silences = moving("crm_quotes_unviewed", QuoteService, remind_of_silen
 
 async def remind(database: Database, files: Files) -> None:
     """Remind owners of quotes that end soon, and of those that nobody has looked at."""
-    await remind_of_ends(database, files)
-    await remind_of_silences(database, files)
+    stumbled = None
+    for look in (remind_of_ends, remind_of_silences):
+        try:
+            await look(database, files)
+        except Stumbled as error:
+            stumbled = error
+    if stumbled is not None:
+        raise stumbled
 
 
 async def expire(database: Database, _files: Files) -> None:
@@ -60,17 +66,14 @@ async def check_prices(database: Database, _files: Files) -> None:
 async def _for_each(
     database: Database, statement: str, act: Callable[[Database, Actor, UUID], Awaitable[None]]
 ) -> None:
-    scopes, after = frozenset({"*"}), (_NOBODY, _NOBODY)
+    scopes, after, apart = frozenset({"*"}), (_NOBODY, _NOBODY), Apart()
     while rows := await database.ask(statement, *after, _BATCH):
         for own, id, time_zone in rows:
             actor = Actor(own, "system", scopes=scopes, time_zone=time_zone)
-            try:
-                await act(database, actor, id)
-            except CrmError as error:
-                # Changed meanwhile, or the module is closed: it is looked at again the next time.
-                if error.status >= 500:
-                    raise
+            # Changed meanwhile, or the module is closed: it is looked at again the next time.
+            await apart.do(f"quote {id}", act(database, actor, id))
         after = (rows[-1]["organization_id"], rows[-1]["quote_id"])
+    apart.end()
 
 
 async def _expire(database: Database, actor: Actor, id: UUID) -> None:

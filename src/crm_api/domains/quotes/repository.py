@@ -32,8 +32,10 @@ QUOTES: Listing = Listing(
     ),
     tells={
         **dict.fromkeys(_COSTS, frozenset(["costs", "cost", "margin", "margin_percent"])),
-        # What `quote.price_drifted` has beside the fields of a quote.
+        # What events that happen by themselves have beside the fields of a quote.
         "quote.lines": frozenset(["drifted_lines"]),
+        "quote.valid_until": frozenset(["days_left"]),
+        "quote.sent_at": frozenset(["days_unviewed"]),
     },
 )
 VERSIONS: Listing = Listing(

@@ -283,7 +283,9 @@ class QuotePriceDrift(BaseModel):
     status: QuoteStatus
     company_id: UUID | None
     currency: str
-    priced_on: date = Field(description="Whose prices were asked: its day, or today.")
+    priced_on: date | None = Field(
+        description="Whose prices were asked: its day, or today; null if that is hidden."
+    )
     has_drifted: bool = Field(description="Whether prices or the net amount are others by now.")
     before: SimulatedValues = Field(description="What it says.")
     after: SimulatedValues = Field(description="What it would come to.")

@@ -6,10 +6,10 @@ from typing import Any
 from uuid import UUID
 
 from crm_api.kit.actor import Actor
+from crm_api.kit.apart import Apart
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.db.database import Database
 from crm_api.kit.db.tx import Tx, unit_of_work
-from crm_api.kit.errors import CrmError
 from crm_api.kit.files.store import Files
 
 Move = Callable[[Any, Any, date], Awaitable[None]]
@@ -26,16 +26,20 @@ def moving(
 
     `due` is a function of the database that tells the organization and the id of the next of them
     after such a pair. What cannot move, or belongs to a module that is switched off, stays, and is
-    looked at again the next time.
+    looked at again the next time. Raises `Stumbled` in the end if something was wrong with one.
     """
     statement = f"SELECT * FROM {due}($1, $2, $3)"  # noqa: S608 - the name comes from the code
 
     async def run(database: Database, _files: Files) -> None:
-        after = (_NOBODY, _NOBODY)
+        after, apart = (_NOBODY, _NOBODY), Apart()
         while rows := await database.ask(statement, *after, _BATCH):
             for organization_id, id in rows:
-                await _move(database, organization_id, kind, id, move)
+                await apart.do(
+                    f"{kind.repository.listing.entity} {id}",
+                    _move(database, organization_id, kind, id, move),
+                )
             after = (rows[-1][0], rows[-1][1])
+        apart.end()
 
     return run
 
@@ -46,12 +50,8 @@ async def _move(
     actor = Actor(organization_id, "system", scopes=frozenset({"*"}))
     async with unit_of_work(Tx(database, actor)) as tx:
         service = kind(tx)
-        try:
-            service.need("update")
-            # Locked before it is looked at: whoever was faster has moved it on, or given it days.
-            record = await service.records.find(id, lock=True)
-            if record is not None:
-                await move(service, record, (await tx.fetch(_TODAY, organization_id))[0]["today"])
-        except CrmError as error:
-            if error.status >= 500:
-                raise
+        service.need("update")
+        # Locked before it is looked at: whoever was faster has moved it on, or given it days.
+        record = await service.records.find(id, lock=True)
+        if record is not None:
+            await move(service, record, (await tx.fetch(_TODAY, organization_id))[0]["today"])

@@ -8,9 +8,9 @@ from uuid import UUID
 import structlog
 
 from crm_api.kit.actor import Actor
+from crm_api.kit.apart import Apart
 from crm_api.kit.db.database import Database
 from crm_api.kit.db.tx import Tx, unit_of_work
-from crm_api.kit.errors import CrmError
 from crm_api.kit.files.store import Files
 from crm_api.platform.exchange.reading import Published, RatesFile
 from crm_api.platform.exchange.repository import all_organizations
@@ -59,27 +59,29 @@ async def hand_out(
 ) -> Handed:
     """Let these organizations have the rates of a file, or all; those that they have stay.
 
-    Done twice, the second time adds nothing; killed in the middle, it is to be done again.
+    Done twice, the second time adds nothing; killed in the middle, it is to be done again. Raises
+    `Stumbled` in the end if something went wrong in one of them.
     """
     if organizations is None:
         organizations = await all_organizations(database)
-    handed = Handed()
+    handed, apart = Handed(), Apart()
     for organization in organizations:
-        actor = Actor(organization, "system", scopes=frozenset({"*"}))
-        try:
-            for stretch in _stretches(file.rates):
-                async with unit_of_work(Tx(database, actor)) as tx:
-                    taken = await ExchangeService(tx).take(stretch, file.source)
-                handed.added += taken.added
-                handed.known += taken.known
-                handed.own += taken.own
-                handed.differing += [f"{organization} {one}" for one in taken.differing]
-            handed.organizations += 1
-        except CrmError as error:
-            # Where exchange rates are switched off there are none.
-            if error.status >= 500:
-                raise
+        # Where exchange rates are switched off there are none.
+        await apart.do(f"organization {organization}", _hand(database, organization, file, handed))
+    apart.end()
     return handed
+
+
+async def _hand(database: Database, organization: UUID, file: RatesFile, handed: Handed) -> None:
+    actor = Actor(organization, "system", scopes=frozenset({"*"}))
+    for stretch in _stretches(file.rates):
+        async with unit_of_work(Tx(database, actor)) as tx:
+            taken = await ExchangeService(tx).take(stretch, file.source)
+        handed.added += taken.added
+        handed.known += taken.known
+        handed.own += taken.own
+        handed.differing += [f"{organization} {one}" for one in taken.differing]
+    handed.organizations += 1
 
 
 def _stretches(rates: Sequence[Published]) -> Iterable[Sequence[Published]]:

@@ -50,8 +50,8 @@ class UnreadableRates(Invalid):
 def read_rates(content: bytes, today: date) -> RatesFile:
     """The rates of a file; raises `UnreadableRates`. Its days end a day after `today`.
 
-    XML is a table of the ECB (`eurofxref-daily.xml`, `eurofxref-hist.xml`); all else is CSV in
-    UTF-8 whose first line is `day,base,quote,rate`.
+    In UTF-8: XML is a table of the ECB (`eurofxref-daily.xml`, `eurofxref-hist.xml`); all else is
+    CSV whose first line is `day,base,quote,rate`.
     """
     if len(content) > LARGEST:
         raise _unreadable([(1, f"It has more than {LARGEST:,} bytes.")])
@@ -144,7 +144,8 @@ def _read_csv(content: bytes, reading: _Reading) -> None:
 
 def _read_xml(content: bytes, reading: _Reading) -> None:
     """By the parser below the others: it knows the lines, and takes no entities from here."""
-    parser = expat.ParserCreate(namespace_separator=" ")
+    # Whatever it says of itself: of other encodings the parser would raise errors of its own.
+    parser = expat.ParserCreate("UTF-8", " ")
     days: list[str | None] = []
 
     def begin(name: str, values: dict[str, str]) -> None:

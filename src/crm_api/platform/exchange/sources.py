@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
-from crm_api.platform.exchange.reading import RatesFile, read_rates
+from crm_api.platform.exchange.reading import LARGEST, RatesFile, read_rates
 
 
 class RateSource(Protocol):
@@ -27,7 +27,9 @@ class FileRates:
         return await asyncio.to_thread(self._read)
 
     def _read(self) -> RatesFile:
-        return read_rates(self._path.read_bytes(), datetime.now(UTC).date())
+        with self._path.open("rb") as file:
+            content = file.read(LARGEST + 1)
+        return read_rates(content, datetime.now(UTC).date())
 
 
 SOURCES: list[RateSource] = []

@@ -8,6 +8,8 @@ from crm_api.kit.ids import new_id
 
 LEASE_S = 900
 """At most; what comes often has a shorter one, so that a dead worker does not hold it up."""
+KEPT_S = 300
+"""How often the lease of work that goes on is renewed; shorter ones are not."""
 
 _PLAN = """
     INSERT INTO schedules (name, every_s, next_at) SELECT name, every_s, now()
@@ -23,6 +25,11 @@ _CLAIM = """
             AND (lease_until IS NULL OR lease_until < now())
         FOR UPDATE SKIP LOCKED)
     RETURNING name
+"""
+_KEEP = """
+    UPDATE schedules
+    SET lease_until = now() + make_interval(secs => least($3, greatest(10, 10 * every_s)))
+    WHERE name = $1 AND lease_token = $2
 """
 _DONE = """
     UPDATE schedules SET lease_token = NULL, lease_until = NULL, last_error = $3, last_at = now(),
@@ -53,6 +60,10 @@ class Schedules:
         """Take it if it is due and nobody is at it; the token of the lease."""
         token = new_id()
         return token if await self._database.ask(_CLAIM, name, token, LEASE_S) else None
+
+    async def keep(self, name: str, token: UUID) -> None:
+        """Say that its work goes on, so that nobody else begins with it."""
+        await self._database.ask(_KEEP, name, token, LEASE_S)
 
     async def done(self, name: str, token: UUID, error: str | None = None) -> None:
         """Note that it was done, or what went wrong; either way it waits for its next time."""
