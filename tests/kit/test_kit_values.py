@@ -247,3 +247,11 @@ def test_unknown_errors_stay_themselves():
     assert translate(error) is error
     known = errors.NotFound("x")
     assert translate(known) is known
+
+
+@pytest.mark.parametrize(
+    "text", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00", "1899-12-31T23:00:00Z"]
+)
+def test_times_beyond_all_calendars_are_refused(text):
+    with pytest.raises(ValidationError):
+        TypeAdapter(schema.Instant).validate_python(text)

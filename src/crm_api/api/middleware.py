@@ -25,7 +25,10 @@ _ALWAYS = (
     (b"cross-origin-resource-policy", b"same-origin"),
 )
 _NO_CONTENT = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
+_UNKEPT = (b"cache-control", b"no-store")
 _ONLY_HTTPS = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
+_PUBLIC = "/public/"
+"""What follows is a secret: whoever has it needs no other credential."""
 _FILES = frozenset({"/v1/imports", "/v1/files"})
 QUIET = frozenset({"/healthz", "/readyz"})
 """Asked so often that their lines would hide the others."""
@@ -68,10 +71,20 @@ def headers_of(scope: Scope, content_type: bytes) -> list[tuple[bytes, bytes]]:
         found.append(_NO_CONTENT)
     if scope["scheme"] == "https":
         found.append(_ONLY_HTTPS)
+    if scope["path"].startswith(_PUBLIC):
+        # Unless the answer says otherwise; errors never do.
+        found.append(_UNKEPT)
     account = scope.get("account")
     if account is not None:
         found += ((n.lower().encode(), v.encode()) for n, v in account.headers.items())
     return found
+
+
+def route_of(scope: Scope) -> str:
+    """What logs say of where a request went: no secret that stands in its path."""
+    path: str = scope["path"]
+    known = getattr(scope.get("route"), "path", None)
+    return known or (_PUBLIC if path.startswith(_PUBLIC) else path[:200])
 
 
 class _Exchange:
@@ -156,11 +169,11 @@ class _Exchange:
         return given.decode() if _CLEAN_ID.fullmatch(given) else token_hex(16)
 
     def _write_log(self, ms: float) -> None:
-        actor, tx, route = (self.scope.get(key) for key in ("actor", "tx", "route"))
+        actor, tx = (self.scope.get(key) for key in ("actor", "tx"))
         fields: dict[str, Any] = {
             "request_id": self.request_id,
             "method": self.scope["method"],
-            "route": getattr(route, "path", self.scope["path"][:200]),
+            "route": route_of(self.scope),
             "status": self.status,
             "ms": round(ms, 1),
             "bytes": self.bytes,

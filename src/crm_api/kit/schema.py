@@ -40,10 +40,10 @@ def _no_number(value: Any) -> Any:
 def _instant(value: datetime) -> datetime:
     if value.tzinfo is None:
         raise ValueError("a time needs a zone, such as Z or +02:00")
-    value = value.astimezone(UTC)
+    # Before it is converted, which the first and the last days of all cannot be.
     if not EARLIEST <= value < LATEST:
         raise ValueError("a time lies between the years 1900 and 2200")
-    return value
+    return value.astimezone(UTC)
 
 
 def _day(value: date) -> date:

@@ -7,6 +7,7 @@ import pytest
 
 from crm_api.domains.quote_links.page import PACKAGE
 from crm_api.kit.documents.languages import languages
+from support.clients import problem
 from support.quoting import OPTIONS, act, link, offered, quote
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -187,3 +188,52 @@ async def test_before_it_is_sent(client, anonymous):
     answer = await anonymous.get(f"{path}/page", headers={"Accept-Language": "ru"})
     assert answer.status_code == 409
     assert "ещё не отправлено" in answer.text
+
+
+async def test_remarks_are_lines_without_prices(client, anonymous):
+    remark = {"kind": "text", "name": "As seen on site", "description": "In May."}
+    made, path = await offered(client, lines=[remark, {"name": "A", "unit_price": "5"}])
+    answer = await anonymous.get(f"{path}/page")
+    assert answer.status_code == 200, answer.text
+    assert "As seen on site" in answer.text
+    assert (await client.read(f"quotes/{made['id']}"))["status"] == "viewed"
+
+
+async def test_what_was_agreed_is_shown(client, anonymous):
+    _, path = await offered(client, **OPTIONS)
+    shown = (await anonymous.get(path)).json()
+    wanted = [line["id"] for line in shown["lines"] if line["name"] == "Cushion"]
+    answer = await sent(
+        anonymous, path, do="accept", revision=1, name="Sample", chosen=1, option=wanted
+    )
+    assert answer.status_code == 303
+    html = (await anonymous.get(f"{path}/page")).text
+    assert "€330.03" in html
+    assert "€350.00" not in html
+    found = (await anonymous.get(path)).json()
+    assert (found["net"], found["selected"]) == ("330.03", wanted)
+    assert [one["net"] for one in found["totals"] if one["interval"] is None] == ["330.03"]
+    assert {one["name"]: one["counts"] for one in found["lines"]}["Cushion"] is True
+
+
+async def test_days_are_those_of_the_organization(client, anonymous, owner, org):
+    made, path = await offered(client)
+    await act(client, made["id"], "accept")
+    late = "UPDATE quotes SET decided_at = '2026-05-01T22:30:00Z' WHERE id = $1"
+    await owner.execute(late, made["id"])
+    zone = "UPDATE organizations SET time_zone = 'Europe/Berlin' WHERE id = $1"
+    await owner.execute(zone, org.id)
+    assert "was accepted on May 2, 2026" in (await anonymous.get(f"{path}/page")).text
+
+
+async def test_more_than_can_be_stored_is_refused(client, anonymous):
+    most = {"unit_price": "99999999990", "interval": "month", "term": 600, "is_optional": True}
+    lines = [{"name": "A", "unit_price": "1"}, *({"name": f"B{n}", **most} for n in range(2))]
+    made, path = await offered(client, lines=lines)
+    options = [one["id"] for one in (await anonymous.get(path)).json()["lines"][1:]]
+    query = urlencode({"chosen": 1, "option": options}, doseq=True)
+    assert (await anonymous.get(f"{path}/page?{query}")).status_code == 422
+    body = {"name": "Sample", "selected": options}
+    found = problem(await anonymous.post(f"{path}/accept", json=body), 422)
+    assert [(e["code"], e["pointer"]) for e in found["errors"]] == [("too_large", "/selected")]
+    assert (await client.read(f"quotes/{made['id']}"))["status"] == "viewed"

@@ -1,9 +1,12 @@
 """What whoever has a link reads, and who has none; what is written down of it."""
 
+from datetime import date, timedelta
 from uuid import uuid4
 
 import pytest
 
+from crm_api.api.middleware import route_of
+from crm_api.domains.quote_links.repository import MOST_VIEWS
 from crm_api.kit.ids import new_id
 from crm_api.kit.tokens import Opaque, new_secret
 from support.clients import problem
@@ -203,6 +206,9 @@ async def test_erased_with_the_person(client, anonymous, worker, owner):
     await anonymous.get(path, headers={"User-Agent": "Remover's browser"})
     said = {"name": "Sam Remover", "email": "remover@example.com"}
     await anonymous.post(f"{path}/questions", json={"text": "When?", **said})
+    (question,) = (await client.read("quote-questions"))["data"]
+    reply = {"answer": "Dear Sam Remover, in May."}
+    await client.post(f"/v1/quote-questions/{question['id']}/answer", json=reply)
     answer = await anonymous.post(f"{path}/accept", json={**said, "role": "Buyer"})
     assert answer.status_code == 200, answer.text
     await erased(client, contact["id"])
@@ -211,7 +217,8 @@ async def test_erased_with_the_person(client, anonymous, worker, owner):
     gone = ("name", "email", "role", "comment", "address", "user_agent")
     assert [decision[name] for name in gone] == [None] * len(gone)
     (question,) = (await client.read("quote-questions"))["data"]
-    assert (question["name"], question["email"], question["text"]) == (None, None, "(erased)")
+    assert (question["name"], question["email"]) == (None, None)
+    assert (question["text"], question["answer"]) == ("(erased)", "(erased)")
     engagement = await client.read(f"quotes/{made['id']}/engagement")
     assert all(one["user_agent"] is None for one in engagement["recent"])
     rows = await owner.fetch(
@@ -230,3 +237,56 @@ async def erased(client, person):
     assert answer.status_code == 200, answer.text
     answer = await client.post(f"{at}/start")
     await client.ended(answer.json()["job_id"])
+
+
+async def test_no_cache_keeps_anything(client, anonymous):
+    _, path = await offered(client)
+    answers = [
+        await anonymous.get(path),
+        await anonymous.get(f"{path}/document"),
+        await anonymous.get(f"{path}/nothing"),
+        await anonymous.get(f"{path[:-1]}-"),
+        await anonymous.post(f"{path}/accept", json={"name": "Sample"}),
+        await anonymous.post(f"{path}/accept", json={}),
+    ]
+    assert [answer.status_code for answer in answers] == [200, 409, 404, 404, 200, 422]
+    assert {answer.headers["cache-control"] for answer in answers} == {"no-store"}
+
+
+def test_the_token_is_in_no_log():
+    path = "/public/quotes/crm_quote_secret"
+    assert route_of({"path": f"{path}/nothing"}) == "/public/"
+    assert route_of({"path": "/v1/nothing"}) == "/v1/nothing"
+
+
+async def test_what_is_between_those_who_sell_is_not_told(client, anonymous, owner):
+    rate = {"name": "VAT", "country": "DE", "rate": "19", "valid_from": "2020-01-01"}
+    await client.made("tax-rates", rate)
+    past, future = date.today() - timedelta(days=3), date.today() + timedelta(days=30)
+    made, path = await offered(client, country="DE", valid_until=str(future))
+    found = await anonymous.get(path)
+    assert found.json()["totals"][0]["taxes"][0]["amount"] == "17.10"
+    assert "tax_rate_id" not in found.text
+    assert "job_id" not in (await anonymous.get(f"{path}/document")).text
+    # Of the next version that is worked on, neither where it stands nor till when it is to be.
+    await act(client, made["id"], "revise")
+    sql = "UPDATE quotes SET status = 'in_approval', valid_until = $2 WHERE id = $1"
+    await owner.execute(sql, made["id"], past)
+    found = (await anonymous.get(path)).json()
+    assert (found["status"], found["blockers"]) == ("draft", [])
+    assert found["valid_until"] == str(future)
+
+
+async def test_whoever_goes_on_looking_fills_no_tables(client, anonymous, owner):
+    made, path = await offered(client)
+    await anonymous.get(path)
+    await owner.execute(
+        "INSERT INTO quote_views (organization_id, id, quote_id, link_id, revision, seen, at) "
+        "SELECT organization_id, gen_random_uuid(), quote_id, link_id, 1, 'quote', at "
+        "FROM quote_views, generate_series(2, $2) WHERE quote_id = $1",
+        made["id"],
+        MOST_VIEWS - 1,
+    )
+    for _ in range(3):
+        assert (await anonymous.get(path)).status_code == 200
+    assert (await client.read(f"quotes/{made['id']}/engagement"))["views"] == MOST_VIEWS

@@ -12,7 +12,14 @@ from uuid import UUID
 from crm_api.domains.prices.asking import PriceQuestion
 from crm_api.domains.prices.settings import arithmetic_of
 from crm_api.domains.quote_links.models import Decision, QuoteLink, Seen
-from crm_api.domains.quote_links.offering import agreed_in, offered, questions_of, terms_of
+from crm_api.domains.quote_links.offering import (
+    agreed_in,
+    offered,
+    questions_of,
+    settled_in,
+    terms_of,
+    totals_of,
+)
 from crm_api.domains.quote_links.repository import (
     OPENING,
     QuoteDecisions,
@@ -117,13 +124,18 @@ class QuoteDoor:
         if seen is not None:
             await self._note(link, quote, version, seen)
         rules = self._rules(version)
-        agreed = agreed_in(version.content, self._choice(version, selected, rules))
         is_newest = version.revision == quote.revision
-        blockers = await Blockers(self.tx, {"valid_until": quote.valid_until}).of("accept")
+        if is_newest and quote.status == "accepted" and selected is None:
+            agreed = settled_in(version.content, quote)
+        else:
+            agreed = agreed_in(version.content, self._choice(version, selected, rules))
+        # Of a next version that is being worked on nothing is told.
+        last = quote.valid_until if is_newest else version.valid_until
+        blockers = await Blockers(self.tx, {"valid_until": last}).of("accept")
         asked = await QuoteQuestions(self.tx).by_link(link.id)
         found = {
             **offered(version, agreed),
-            "status": quote.status,
+            "status": quote.status if is_newest else "draft",
             "document": await self._document(version),
             "can_accept": is_newest and quote.status in WAYS["accept"].before and not blockers,
             "can_decline": is_newest and quote.status in WAYS["decline"].before,
@@ -242,7 +254,7 @@ class QuoteDoor:
         """Write down that it was seen, unless nothing is to be changed any more."""
         if any(area in self.tx.actor.closed for area in _AREAS):
             return
-        self.links.records.note_view(
+        await self.links.records.note_view(
             {
                 "quote_id": quote.id,
                 "link_id": link.id,
@@ -336,6 +348,7 @@ class QuoteDoor:
         )
         return {
             **{name: getattr(made, name) for name in _TOLD},
+            "totals": totals_of(agreed["totals"]),
             "number": version.number,
             "at": made.created_at,
         }
@@ -350,7 +363,6 @@ _TOLD = (
     "currency",
     "net",
     "gross",
-    "totals",
     "content_hash",
     "agreed_hash",
     "document_sha256",

@@ -6,7 +6,7 @@ from typing import Any
 
 from crm_api.domains.quote_links.schemas import OfferedLine
 from crm_api.domains.quotes.choosing import VALUES, Choice, options_of, selected_in
-from crm_api.domains.quotes.models import QuoteVersion
+from crm_api.domains.quotes.models import Quote, QuoteVersion
 from crm_api.kit.money import shown_amount, shown_quantity
 
 Content = Mapping[str, Any]
@@ -26,6 +26,12 @@ def agreed_in(content: Content, choice: Choice | None) -> dict[str, Any]:
     return {**content, **sums, "lines": choice.lines, "totals": choice.totals}
 
 
+def settled_in(content: Content, quote: Quote) -> dict[str, Any]:
+    """A content with the options that it was accepted with, as the quote has them."""
+    values = {name: getattr(quote, name) for name in (*VALUES, "discount_percent")}
+    return agreed_in(content, Choice(quote.lines, quote.totals, [], values))
+
+
 def terms_of(version: QuoteVersion, agreed: Content) -> dict[str, Any]:
     """What a version comes to, with the options that a content says."""
     options = set(options_of(agreed))
@@ -34,7 +40,7 @@ def terms_of(version: QuoteVersion, agreed: Content) -> dict[str, Any]:
         "currency": version.currency,
         "selected": selected_in(agreed),
         "lines": [_line(line, is_option=line["id"] in options) for line in agreed["lines"]],
-        "totals": agreed["totals"],
+        "totals": totals_of(agreed["totals"]),
         **{name: agreed[name] for name in _SUMS},
     }
 
@@ -72,6 +78,14 @@ def offered(version: QuoteVersion, agreed: Content) -> dict[str, Any]:
         "clauses": [{name: one[name] for name in ("title", "text")} for one in agreed["clauses"]],
         "content_hash": version.content_hash,
     }
+
+
+def totals_of(found: Iterable[Content]) -> list[dict[str, Any]]:
+    """Sums, without the ids of what those who sell keep about taxes."""
+    return [
+        {**group, "taxes": list(_some(group["taxes"], "name", "rate", "taxable", "amount"))}
+        for group in found
+    ]
 
 
 def questions_of(found: Sequence[Any]) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ from hashlib import sha256
 from typing import Any, Self
 from urllib.parse import parse_qsl
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
@@ -123,6 +124,7 @@ async def page_of(
     """The page, with what was given to a form and what is wrong with it."""
     found, content, customer = await door.printed(None if form else "page", asked)
     words = language(PACKAGE, content["language"])
+    zone = ZoneInfo(door.tx.actor.time_zone)
     sheet = printed(proposal_of(content, customer))
     _with_options(sheet, content)
     template = templates_of(PACKAGE).get_template("page.html")
@@ -132,8 +134,8 @@ async def page_of(
         say=words.labels,
         sheet=sheet,
         quote=found,
-        state=_state(found, words),
-        until=words.day(found["expires_at"].date()),
+        state=_state(found, words, zone),
+        until=words.day(found["expires_at"].astimezone(zone).date()),
         choosing=found["can_choose"] and found["can_accept"],
         chosen=[] if asked is None else [str(id) for id in found["selected"]],
         has_chosen=asked is not None,
@@ -168,11 +170,11 @@ def _with_options(sheet: Mapping[str, Any], content: Mapping[str, Any]) -> None:
             item["group"] = f"option-{number}" if kinds.get(key or "") == "alternatives" else None
 
 
-def _state(found: Mapping[str, Any], words: Language) -> dict[str, Any] | None:
+def _state(found: Mapping[str, Any], words: Language, zone: ZoneInfo) -> dict[str, Any] | None:
     """What there is to say before anything else: that it was accepted, or cannot be."""
     status = found["status"]
     if status in {"accepted", "declined"}:
-        day = words.day(found["decided_at"].date())
+        day = words.day(found["decided_at"].astimezone(zone).date())
         return {"kind": status, "text": words.label(f"is_{status}", day=day)}
     if status in {"expired", "withdrawn"}:
         return {"kind": "over", "text": words.label(f"is_{status}")}
@@ -201,6 +203,6 @@ def _preferred(accepted: str | None) -> str:
     known = languages(PACKAGE)
     for part in (accepted or "")[:500].split(","):
         tag = part.partition(";")[0].strip()
-        if tag.split("-", maxsplit=1)[0].lower() in known:
-            return tag
+        if (short := tag.split("-", maxsplit=1)[0].lower()) in known:
+            return short
     return "en"

@@ -21,7 +21,7 @@ from crm_api.domains.quote_links.schemas import (
 )
 from crm_api.domains.quotes.documents import QuoteDocuments
 from crm_api.kit.db.tx import Tx, unit_of_work
-from crm_api.kit.errors import CrmError, TooLarge
+from crm_api.kit.errors import CrmError, TooLarge, WrongState
 from crm_api.kit.rest import answers
 from crm_api.kit.rest.downloads import Download, sent
 from crm_api.kit.rest.problems import problems
@@ -144,7 +144,11 @@ async def read_document(request: Request, token: Token) -> Response:
     async with unit_of_work(await _begun(request, token), services.ring) as tx:
         quote_id, revision = await QuoteDoor(tx, _caller(request)).document()
     documents = QuoteDocuments(tx)
-    version = await documents.file(quote_id, revision)
+    try:
+        version = await documents.file(quote_id, revision)
+    except WrongState as error:
+        # Of the job that makes it nothing is told.
+        raise WrongState(error.detail, code=error.own_code) from None
     what = Download(
         documents.place_of(version),
         str(version.document_name),

@@ -13,6 +13,8 @@ from crm_api.kit.crud.repository import Repository
 from crm_api.kit.query.listing import Listing, Relation
 
 AREA = "quote_links"
+MOST_VIEWS = 10_000
+"""Of one link; no more are written down."""
 LINKS: Listing = Listing(
     model=QuoteLink,
     out=QuoteLinkOut,
@@ -70,6 +72,10 @@ _ASKED = """
     SELECT count(*) AS questions, count(*) FILTER (WHERE answered_at IS NULL) AS unanswered
     FROM quote_questions WHERE organization_id = $1 AND quote_id = $2 AND deleted_at IS NULL
 """
+_IS_FULL = """
+    SELECT EXISTS (SELECT FROM quote_views WHERE organization_id = $1 AND link_id = $2
+        OFFSET $3) AS is_full
+"""
 _FORGET = "DELETE FROM quote_views WHERE organization_id = $1 AND link_id = $2"
 # Whoever is erased is told by the link that was theirs, by their quotes, or by what they said.
 _THEIRS = """
@@ -90,10 +96,11 @@ _WIPE_VIEWS = """
     RETURNING id
 """
 _WIPE_QUESTIONS = """
-    UPDATE quote_questions SET name = NULL, email = NULL, text = '(erased)'
+    UPDATE quote_questions SET name = NULL, email = NULL, text = '(erased)',
+        answer = CASE WHEN answer IS NOT NULL THEN '(erased)' END
     WHERE organization_id = $1 AND text <> '(erased)' AND (link_id = ANY($2::uuid[])
         OR EXISTS (SELECT FROM unnest($3::text[]) AS said
-            WHERE position(lower(said) IN lower(concat_ws(' ', name, email, text))) > 0))
+            WHERE position(lower(said) IN lower(concat_ws(' ', name, email, text, answer))) > 0))
     RETURNING id
 """
 _WIPE_DECISIONS = """
@@ -101,7 +108,7 @@ _WIPE_DECISIONS = """
         reason = NULL, address = NULL, user_agent = NULL
     WHERE organization_id = $1 AND (link_id = ANY($2::uuid[])
         OR EXISTS (SELECT FROM unnest($3::text[]) AS said
-            WHERE position(lower(said) IN lower(concat_ws(' ', name, email, comment))) > 0))
+            WHERE position(lower(said) IN lower(concat_ws(' ', name, email, role, reason, comment))) > 0))
     RETURNING id
 """
 
@@ -136,9 +143,12 @@ class QuoteLinks(Repository[QuoteLink]):
         """Remove what was seen by a link."""
         await self.tx.write(_FORGET, self.tx.organization_id, id)
 
-    def note_view(self, values: dict[str, Any]) -> None:
-        """Write down that somebody looked."""
-        self.tx.insert(QuoteView, values)
+    async def note_view(self, values: dict[str, Any]) -> None:
+        """Write down that somebody looked; whoever goes on looking fills no tables."""
+        own = self.tx.organization_id
+        (found,) = await self.tx.fetch(_IS_FULL, own, values["link_id"], MOST_VIEWS - 1)
+        if not found["is_full"]:
+            self.tx.insert(QuoteView, values)
 
     async def wipe(self, ids: Sequence[UUID], marks: Sequence[str]) -> list[UUID]:
         """Empty what tells a person; the ids of the rows that did."""

@@ -256,6 +256,27 @@ class OfferedBlocker(BaseModel):
     message: str
 
 
+class OfferedDue(BaseModel):
+    """What is due of one tax."""
+
+    name: str
+    rate: QuantityOut
+    taxable: AmountOut
+    amount: AmountOut
+
+
+class OfferedTotals(BaseModel):
+    """Sums of the lines that count and fall due together."""
+
+    interval: Interval | None
+    list_amount: AmountOut
+    discount: AmountOut
+    net: AmountOut
+    tax: AmountOut
+    gross: AmountOut
+    taxes: list[OfferedDue]
+
+
 class OfferedTerms(BaseModel):
     """What a quote comes to, as it was sent or with other options."""
 
@@ -263,7 +284,7 @@ class OfferedTerms(BaseModel):
     currency: str
     selected: list[UUID] = Field(description="The options that are chosen.")
     lines: list[OfferedLine]
-    totals: list[QuoteTotalsOut] = Field(description="What falls due together, once first.")
+    totals: list[OfferedTotals] = Field(description="What falls due together, once first.")
     net: AmountOut
     tax: AmountOut
     gross: AmountOut
@@ -345,7 +366,7 @@ class OfferDecision(BaseModel):
     currency: str
     net: AmountOut
     gross: AmountOut
-    totals: list[QuoteTotalsOut]
+    totals: list[OfferedTotals]
     content_hash: str
     agreed_hash: str
     document_sha256: str | None

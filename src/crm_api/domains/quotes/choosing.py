@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from crm_api.domains.quotes.calculating import INTERVALS
-from crm_api.domains.quotes.showing import sums_of
+from crm_api.domains.quotes.showing import storable, sums_of
 from crm_api.kit.errors import Fault, Invalid, WrongState
 from crm_api.kit.money import shown_amount, shown_quantity
 from crm_api.kit.pricing.discounts import Discount, SharedDiscount
@@ -103,7 +103,9 @@ def chosen(
     if not _comes_out(content, rules):
         message = "Its options cannot be chosen here: ask for a version with the ones you want."
         raise WrongState(message, code="options_fixed")
-    return _choice(content, costs, selected, rules)
+    found = _choice(content, costs, selected, rules)
+    storable(found.values, "/selected")
+    return found
 
 
 def _check(content: Content, selected: Collection[str]) -> None:

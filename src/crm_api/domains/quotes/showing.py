@@ -75,16 +75,8 @@ class _Showing:
                 for (one, other), rate in self._calculator.found.rates.items()
                 if isinstance(rate, Decimal)
             ],
-            "values": self._storable(self._values()),
+            "values": storable(self._values(), "/lines"),
         }
-
-    def _storable(self, values: dict[str, Decimal | None]) -> dict[str, Decimal | None]:
-        for name, value in values.items():
-            most = _MOST_PERCENT if name.endswith("_percent") else MOST
-            if value is not None and abs(value) >= most:
-                message = f"The {name} has more digits than can be stored."
-                raise Invalid.at("/lines", "too_large", message)
-        return values
 
     def _values(self) -> dict[str, Decimal | None]:
         works = self._calculator.works
@@ -184,6 +176,16 @@ class _Showing:
         rate = next(one for one in self._calculator.found.facts.taxes if one["id"] == id)
         shown = shown_quantity(quantity(rate["rate"]) or ZERO)
         return {"tax_rate_id": id, "name": rate["name"], "rate": shown}
+
+
+def storable(values: dict[str, Decimal | None], pointer: str) -> dict[str, Decimal | None]:
+    """The same values; raises `Invalid` at a pointer where columns have no room for one."""
+    for name, value in values.items():
+        most = _MOST_PERCENT if name.endswith("_percent") else MOST
+        if value is not None and abs(value) >= most:
+            message = f"The {name} has more digits than can be stored."
+            raise Invalid.at(pointer, "too_large", message)
+    return values
 
 
 @exactly
