@@ -22,7 +22,7 @@ async def test_the_broken_ones_are_told_in_the_end():
     apart = Apart()
     for number in range(20):
         await apart.do(f"record {number}", work(ValueError("odd") if number % 2 else None))
-    with pytest.raises(Stumbled, match="^10 skipped, the first one record 1: ValueError odd$"):
+    with pytest.raises(Stumbled, match=r"^10 skipped, the first one record 1: ValueError odd$"):
         apart.end()
 
 
