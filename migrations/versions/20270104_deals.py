@@ -292,7 +292,7 @@ def upgrade() -> None:
         Column("from_stage_id", ID, nullable=False),
         Column("to_stage_id", ID, nullable=False),
         Column("entered_at", INSTANT, nullable=False),
-        Column("seconds", sa.Integer(), nullable=False),
+        Column("seconds", sa.BigInteger(), nullable=False),
         Column("comment", KEY, nullable=True),
         *stamps(),
         sa.CheckConstraint(

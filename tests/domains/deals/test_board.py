@@ -114,6 +114,33 @@ async def test_everybody_sees_the_sums_of_what_they_see(client):
     assert (await board(viewer.api, where))["New"]["amount"] is None
 
 
+async def test_what_tells_an_amount_is_hidden_with_it(client):
+    where = await pipeline(client)
+    made = await deal(client, where, amount="100")
+    masks = {"deal": {"hidden": ["amount"], "read_only": []}}
+    role = await custom_role(client, levels={"*": {"read": "all"}}, masks=masks)
+    viewer = await member(client, role)
+    found = await viewer.api.read(f"deals/{made['id']}")
+    names = ("amount", "expected_amount", "base_amount")
+    assert [found.get(name) for name in names] == [None] * 3
+    column = (await board(viewer.api, where))["New"]
+    assert (column["count"], column["amount"], column["weighted_amount"]) == (1, None, None)
+    masks = {"deal": {"hidden": ["expected_amount"], "read_only": []}}
+    role = await custom_role(client, levels={"*": {"read": "all"}}, masks=masks)
+    column = (await board((await member(client, role)).api, where))["New"]
+    assert (column["amount"], column["weighted_amount"]) == ("100.00", None)
+
+
+async def test_what_was_valued_in_another_currency_is_in_no_sum(client, owner, org):
+    where = await pipeline(client)
+    own = (await deal(client, where, amount="100"))["base_currency"]
+    other = "USD" if own != "USD" else "EUR"
+    await owner.execute("UPDATE organizations SET currency = $2 WHERE id = $1", org.id, other)
+    await deal(client, where, amount="5", currency=other)
+    column = (await board(client, where))["New"]
+    assert (column["amount"], column["unconverted"]) == ("5.00", 1)
+
+
 async def test_the_same_over_graphql(client):
     where, why = await pipeline(client), await reason(client)
     made = [await deal(client, where, amount="10", name=f"No. {n}") for n in range(3)]

@@ -212,6 +212,63 @@ async def test_versions_and_rehearsals_are_heeded(client):
     assert (await client.read(f"deals/{made['id']}"))["status"] == "open"
 
 
+async def test_reopening_is_no_way_round_the_steps(client):
+    """Where a deal was it may be again; from there it goes as it would have."""
+    where = await pipeline(client, "strict", Offer={"required_fields": ["next_step"]})
+    why = await reason(client)
+    made = await deal(client, where)
+    await act(client, made["id"], "lose", loss_reason_id=why)
+    found = await act(client, made["id"], "reopen", 409, stage_id=where["Terms"])
+    assert codes(found) == ["skips_stages"]
+    found = await act(client, made["id"], "reopen", 409, stage_id=where["Offer"])
+    assert codes(found) == ["required_field"]
+    back = await act(client, made["id"], "reopen", stage_id=where["New"])
+    assert (back["status"], back["stage_id"]) == ("open", where["New"])
+
+
+async def test_what_an_action_sets_is_not_missing(client):
+    where = await pipeline(
+        client,
+        Won={"required_fields": ["closes_on"]},
+        Lost={"required_fields": ["closes_on", "loss_reason_id"]},
+    )
+    for verb, body in (("win", {}), ("lose", {"loss_reason_id": await reason(client)})):
+        made = await deal(client, where)
+        assert set(map(len, (await ways(client, made["id"])).values())) == {0}
+        done = await act(client, made["id"], verb, **body)
+        assert done["closes_on"]
+
+
+async def test_comments_of_moves_go_with_the_deal(client, owner, org):
+    where = await pipeline(client)
+    made = await deal(client, where)
+    await act(client, made["id"], "move", stage_id=where["Offer"], comment="zzconfidential")
+    gone = await client.delete(f"/v1/deals/{made['id']}", params={"purge": "true"})
+    assert gone.status_code == 204, gone.text
+    told = "SELECT count(*) FROM events e WHERE organization_id = $1 AND e::text LIKE $2"
+    assert await owner.fetchval(told, org.id, "%zzconfidential%") == 0
+
+
+async def test_a_stage_goes_while_its_deals_are_moved(client):
+    """Whoever is first: no deal stands in a stage that is gone, and nobody waits for ever."""
+    where = await pipeline(client)
+    made = [await deal(client, where, "Offer") for _ in range(8)]
+    path = f"/v1/stages/{where['Offer']}/remove"
+    answers = await asyncio.gather(
+        *(
+            client.post(f"/v1/deals/{one['id']}/move", json={"stage_id": where["Terms"]})
+            for one in made[:4]
+        ),
+        client.post(path, json={"move_to": where["New"]}),
+        *(client.patch(f"/v1/deals/{one['id']}", json={"amount": "7"}) for one in made[4:]),
+    )
+    assert {answer.status_code for answer in answers} <= {200, 204, 503}, answers
+    if answers[4].status_code == 503:
+        assert (await client.post(path, json={"move_to": where["New"]})).status_code == 204
+    stages = [(await client.read(f"deals/{one['id']}"))["stage_id"] for one in made]
+    assert set(stages) <= {where["New"], where["Terms"]}
+
+
 async def test_the_same_over_graphql(client):
     where, why = await pipeline(client, "strict"), await reason(client)
     made = await deal(client, where)

@@ -76,3 +76,45 @@ async def test_a_rehearsal_counts_moves(files, client, csv_of):
     counts = await files.done(record["id"], "start")
     assert (rehearsed["update"], rehearsed["unchanged"]) == (1, 1)
     assert (counts["update"], counts["unchanged"]) == (1, 1)
+
+
+async def test_an_undone_import_moves_deals_back(files, client, csv_of):
+    """By a move of their own; out of a stage that is gone they stay where they are."""
+    where = await pipeline(client)
+    body = {"name": "Same", "stage_id": where["Offer"]}
+    first, second = [
+        await client.made("deals", {**body, "external_ids": {"import": str(n)}}) for n in (1, 2)
+    ]
+    columns = ["Deal ID", "Deal Name", "Pipeline", "Deal Stage"]
+    rows = [[str(n), f"Moved {n}", "Partners", "Closed Won"] for n in (1, 2)]
+    record = await files.imported(csv_of(columns, *rows), entity="deal")
+    assert (await client.read(f"deals/{first['id']}"))["status"] == "won"
+    await files.done(record["id"], "revert")
+    for one in (first, second):
+        found = await client.read(f"deals/{one['id']}")
+        assert (found["name"], found["status"], found["stage_id"]) == (
+            "Same",
+            "open",
+            where["Offer"],
+        )
+        assert (found["closed_at"], found["probability"]) == (None, 40)
+        moves = (await client.read(f"deals/{one['id']}/moves"))["data"]
+        assert sorted(move["verb"] for move in moves) == ["reopened", "won"]
+    record = await files.imported(csv_of(columns, *rows), entity="deal")
+    answer = await client.post(
+        f"/v1/stages/{where['Offer']}/remove", json={"move_to": where["New"]}
+    )
+    assert answer.status_code == 204, answer.text
+    await files.done(record["id"], "revert")
+    found = await client.read(f"deals/{first['id']}")
+    assert (found["name"], found["status"]) == ("Same", "won")
+    assert (await client.read(f"deals/{first['id']}/transitions"))["allowed"]
+
+
+async def test_an_archived_pipeline_takes_no_deals_of_files(files, client, csv_of):
+    where = await pipeline(client)
+    await client.changed(f"pipelines/{where.id}", {"is_archived": True})
+    columns = ["Deal ID", "Deal Name", "Pipeline", "Deal Stage"]
+    record = await files.imported(csv_of(columns, ["1", "New", "Partners", "Offer"]), entity="deal")
+    assert [error["code"] for error in await files.errors(record["id"])] == ["archived"]
+    assert (await client.read("deals"))["data"] == []

@@ -125,6 +125,12 @@ class DealActions:
         if target["kind"] != "open" or target["pipeline_id"] != current.pipeline_id:
             message = "It is no open stage of this pipeline."
             raise Invalid.at("/stage_id", "not_open", message)
+        before = await self._stage_before(current, stages)
+        # Where it was it may be again; from there it goes like every other deal.
+        if target["id"] != before["id"]:
+            there = {**columns_of(current), "stage_id": before["id"]}
+            if faults := await Blockers(self.tx, there, stages).of_move(target):
+                raise blocked(faults)
         values = {"closed_at": None, "loss_reason_id": None, "close_comment": None}
         return await self._gone(current, Step(target, "reopened", values, data.comment))
 
@@ -194,7 +200,9 @@ class StageActions:
         if (target["pipeline_id"], target["kind"]) != (current.pipeline_id, current.kind):
             message = "Its deals go to a stage of the same pipeline and kind."
             raise Invalid.at("/move_to", "other_kind", message)
-        # From here on nobody puts deals into it.
+        # First the deals and then the stage, as whoever moves one of them.
+        await self.deals.leave(id, target)
+        # From here on nobody puts deals into it; a few may have come meanwhile.
         await self.stages.records.sealed([id])
         await self.deals.leave(id, target)
         await self.stages.remove([current])

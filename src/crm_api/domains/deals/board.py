@@ -12,6 +12,7 @@ from crm_api.domains.deals.models import Deal
 from crm_api.domains.deals.pipelines import PipelineService, StageService
 from crm_api.domains.deals.repository import DEALS, STAGES
 from crm_api.domains.deals.service import DealService
+from crm_api.kit.db.base import KeyText
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.money import SCALE, shown_amount
 from crm_api.kit.query.filters import Filter, parse
@@ -21,6 +22,7 @@ from crm_api.kit.query.statements import prepared
 from crm_api.kit.query.visibility import narrowed, sight_of
 
 _SUMMED = frozenset({"amount", "base_amount", "currency", "base_currency"})
+_WEIGHED = _SUMMED | {"expected_amount", "probability"}
 _NOTHING = (0, None, None, 0)
 
 
@@ -41,9 +43,11 @@ class DealBoard:
         query = PageQuery(
             selection or Selection(DEALS.shown), filter=filter, sort="rank", limit=limit
         )
-        sums = await self._sums(list(stages), query)
+        currency = await self.deals.records.own_currency()
+        sums = await self._sums(list(stages), query, currency)
         pages = await self.stages.related("deals", stages, query)
-        is_hidden = not _SUMMED.isdisjoint(self.tx.actor.hidden(DEALS.entity))
+        hidden = self.tx.actor.hidden(DEALS.entity)
+        is_hidden, is_weighed = not _SUMMED.isdisjoint(hidden), _WEIGHED.isdisjoint(hidden)
         columns: list[dict[str, Any]] = []
         for id, stage in stages.items():
             count, amount, weighted, unconverted = sums.get(id, _NOTHING)
@@ -52,12 +56,11 @@ class DealBoard:
                     "stage": stage,
                     "count": count,
                     "amount": None if is_hidden else _shown(amount),
-                    "weighted_amount": None if is_hidden else _shown(weighted),
+                    "weighted_amount": _shown(weighted) if is_weighed else None,
                     "unconverted": 0 if is_hidden else unconverted,
                     "deals": pages[id],
                 }
             )
-        currency = await self.deals.records.own_currency()
         return {"pipeline_id": pipeline_id, "currency": currency, "columns": columns}
 
     async def _open(self, pipeline_id: UUID) -> list[Any]:
@@ -67,24 +70,28 @@ class DealBoard:
         )
         return (await self.stages.page(query)).data
 
-    async def _sums(self, stage_ids: list[UUID], query: PageQuery) -> dict[UUID, Any]:
+    async def _sums(
+        self, stage_ids: list[UUID], query: PageQuery, currency: str
+    ) -> dict[UUID, Any]:
         """By stage: how many, their sum, the weighted sum, how many are not in the sum."""
         asked = replace(query, sight=await narrowed(self.tx, DEALS, sight_of(self.tx.actor, DEALS)))
 
         def build() -> Select[Any]:
+            # What was valued in another currency than the organization has by now is in no sum.
+            is_own = Deal.base_currency == bindparam("own", type_=KeyText)
             amount = cast(taken_as(Deal.base_amount, BigInteger()), Numeric(38, 0))
             counted: Any = select(
                 Deal.stage_id,
                 func.count(),
-                func.sum(amount),
-                func.sum(amount * Deal.probability),
-                func.count().filter(Deal.amount.is_not(None), Deal.base_amount.is_(None)),
+                func.sum(amount).filter(is_own),
+                func.sum(amount * Deal.probability).filter(is_own),
+                func.count().filter(Deal.amount.is_not(None), Deal.base_amount.is_(None) | ~is_own),
             ).group_by(Deal.stage_id)
             ids = bindparam("stages", type_=ARRAY(Uuid()))
             return matching(DEALS, counted, asked).where(Deal.stage_id == func.any(ids))
 
         statement = prepared(DEALS, ("board", asked.shape), build)
-        values = {**values_of(self.tx, asked, None), "stages": stage_ids}
+        values = {**values_of(self.tx, asked, None), "stages": stage_ids, "own": currency}
         rows = await self.tx.fetch(statement.sql, *statement.args(values))
         return {
             row[0]: (row[1], _part(row[2], SCALE), _part(row[3], SCALE * 100), row[4])

@@ -17,7 +17,7 @@ from crm_api.domains.deals.schemas import DealLoss, DealMoveInput, DealWin
 from crm_api.domains.deals.service import DealService
 from crm_api.domains.deals.valuing import converted, rate_home, weighed
 from crm_api.kit.db.tx import Tx
-from crm_api.kit.errors import Fault
+from crm_api.kit.errors import Conflict, Fault, Invalid
 from crm_api.kit.points import email_key
 from crm_api.kit.values.errors import BadValue
 from crm_api.platform.transfer.importer import Draft, Importer, LookUp, Plan, data_of
@@ -125,6 +125,21 @@ class DealImporter(Importer):
         # Where several have it, the oldest is meant.
         return {key: min(ids) for key, ids in found.items()}
 
+    async def hold(self, tx: Tx, drafts: Sequence[Draft]) -> None:
+        """Have whoever takes a stage away wait; raises `Conflict` where one is gone by now."""
+        stages = Stages(tx)
+        held = {
+            id: await stages.ground(id)
+            for id in sorted({d.related["ground"]["id"] for d in drafts})
+        }
+        for draft in drafts:
+            ground = held[draft.related["ground"]["id"]]
+            if ground is None:
+                message = "The stage was removed meanwhile."
+                fault = Fault("unknown_stage", message, "/stage_id")
+                raise Conflict(message, code="unknown_stage", faults=[fault])
+            draft.related["ground"] = ground
+
     async def relate(self, tx: Tx, drafts: Sequence[Draft]) -> None:
         """Find companies by domain or name; unknown ones are made."""
         service, rates = DealService(tx), dict[Any, Any]()
@@ -155,6 +170,13 @@ class DealImporter(Importer):
             for key in keys_named(company)
         }
         return super().look_ups(drafts) | named
+
+    def add(self, tx: Tx, draft: Draft) -> None:
+        """Store a new deal; raises `Invalid` where its pipeline takes none."""
+        ground = draft.related["ground"]
+        if ground["is_archived"] and ground["kind"] == "open":
+            raise Invalid.at("/pipeline_id", "archived", "The pipeline takes no new deals.")
+        super().add(tx, draft)
 
     async def absorb(self, tx: Tx, current: Any, draft: Draft) -> None:
         """What is in the way of another stage is in the way of the row."""

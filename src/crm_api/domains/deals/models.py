@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKeyConstraint, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from crm_api.kit.db.base import Entity, KeyText
@@ -14,6 +14,7 @@ from crm_api.kit.money import AmountType
 
 Graph = Literal["strict", "forward_only", "free"]
 StageKind = Literal["open", "won", "lost"]
+OpenCategory = Literal["pipeline", "best_case", "commit", "omitted"]
 ForecastCategory = Literal["pipeline", "best_case", "commit", "omitted", "closed"]
 DealVerb = Literal["moved", "won", "lost", "reopened"]
 _LIVING = text("deleted_at IS NULL")
@@ -200,5 +201,5 @@ class DealMove(Entity):
     from_stage_id: Mapped[UUID]
     to_stage_id: Mapped[UUID]
     entered_at: Mapped[datetime]
-    seconds: Mapped[int]
+    seconds: Mapped[int] = mapped_column(BigInteger)
     comment: Mapped[str | None] = mapped_column(KeyText)

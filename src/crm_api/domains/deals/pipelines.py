@@ -124,7 +124,8 @@ class StageService(NamedService[Stage]):
             # As it is stored, so that what is equal is no change.
             values[name] = decode(encode(values[name]))
         if current is None and values["position"] is None:
-            values["position"] = await self.records.next_position(values["pipeline_id"])
+            pipeline_id, kind = values["pipeline_id"], values["kind"]
+            values["position"] = await self.records.next_position(pipeline_id, kind)
         return values
 
     async def apply(self, current: Stage, given: dict[str, Any]) -> Any:

@@ -58,7 +58,7 @@ class Placing:
                 continue
             ranks = spread(low, high, len(ids))
             if max(map(len, ranks)) <= SHORT or reach == _REACHES[-1]:
-                await self._deals.rank(dict(zip(ids, ranks, strict=True)))
+                await self._deals.rank(self._stage_id, dict(zip(ids, ranks, strict=True)))
                 return
 
     async def _beside(

@@ -62,6 +62,8 @@ DEALS: Listing = Listing(
         others=("tags", "description", "next_step", "external_ids"),
         subtitle=("next_step",),
     ),
+    # By the rate and the probability, which are no secrets, they tell the amount.
+    tells={"deal.amount": frozenset({"expected_amount", "base_amount"})},
 )
 MOVES: Listing = Listing(
     model=DealMove,
@@ -101,7 +103,8 @@ _BESIDE = {
 _RANK = """
     WITH held AS (
         SELECT d.id FROM deals d
-        WHERE d.organization_id = $1 AND d.id = ANY($2) ORDER BY d.id FOR NO KEY UPDATE)
+        WHERE d.organization_id = $1 AND d.id = ANY($2) AND d.stage_id = $4
+        ORDER BY d.id FOR NO KEY UPDATE)
     UPDATE deals SET rank = given.rank
     FROM held JOIN unnest($2::uuid[], $3::text[]) AS given (id, rank) USING (id)
     WHERE deals.organization_id = $1 AND deals.id = held.id
@@ -152,13 +155,14 @@ class Stages(Repository[Stage]):
     model = Stage
     listing = STAGES
 
-    async def next_position(self, pipeline_id: UUID) -> int:
-        """The place after all open stages of a pipeline."""
+    async def next_position(self, pipeline_id: UUID, kind: str) -> int:
+        """The place after all stages of a kind in a pipeline."""
         rows = await self.tx.fetch(
             "SELECT coalesce(max(position), 0) + 1 FROM stages WHERE organization_id = $1 "
-            "AND pipeline_id = $2 AND kind = 'open' AND deleted_at IS NULL",
+            "AND pipeline_id = $2 AND kind = $3 AND deleted_at IS NULL",
             self.tx.organization_id,
             pipeline_id,
+            kind,
         )
         return rows[0][0]
 
@@ -301,9 +305,13 @@ class Deals(Repository[Deal]):
         )
         return [(row["id"], row["rank"]) for row in rows]
 
-    async def rank(self, ranks: Mapping[UUID, str]) -> None:
-        """Give deals other ranks, which leave their order as it is and so are no change of them."""
-        await self.tx.write(_RANK, self.tx.organization_id, list(ranks), list(ranks.values()))
+    async def rank(self, stage_id: UUID, ranks: Mapping[UUID, str]) -> None:
+        """Give deals of a stage other ranks, in the order that they have: no change of them.
+
+        Those that have left it meanwhile keep theirs.
+        """
+        ids, names = list(ranks), list(ranks.values())
+        await self.tx.write(_RANK, self.tx.organization_id, ids, names, stage_id)
 
 
 class DealMoves(Repository[DealMove]):

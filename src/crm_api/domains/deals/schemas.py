@@ -6,7 +6,13 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints, model_validator
 
-from crm_api.domains.deals.models import DealVerb, ForecastCategory, Graph, StageKind
+from crm_api.domains.deals.models import (
+    DealVerb,
+    ForecastCategory,
+    Graph,
+    OpenCategory,
+    StageKind,
+)
 from crm_api.kit.crud.transitions import Blocker
 from crm_api.kit.schema import (
     Amount,
@@ -214,7 +220,7 @@ class _DealFields(DescribedFields, Create):
     probability_override: Percent | None = Field(
         None, description="By hand; without it `probability` is that of the stage."
     )
-    forecast_override: ForecastCategory | None = Field(
+    forecast_override: OpenCategory | None = Field(
         None, description="By hand; without it `forecast_category` is that of the stage."
     )
     checked: Annotated[list[Code], Field(max_length=200), Unique] = Field(

@@ -15,12 +15,20 @@ from crm_api.domains.deals.valuing import PRICED, WEIGHED, at_home, weighed
 from crm_api.kit.crud.named import NamedService
 from crm_api.kit.crud.personal import About, Impersonal
 from crm_api.kit.crud.plain import columns_of
-from crm_api.kit.crud.purges import destroy
+from crm_api.kit.crud.purges import destroy, empty_events
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.errors import Blocked, Invalid, WrongState
 from crm_api.kit.ids import new_id
 
 _BATCH = 500
+# What a deal has by where it stands.
+_STANDING = frozenset(
+    {
+        *("pipeline_id", "stage_id", "status", "stage_entered_at", "rank"),
+        *("closed_at", "close_comment", "loss_reason_id"),
+        *("probability", "forecast_category", "expected_amount"),
+    }
+)
 _BUSINESS = "What was to be sold, which accounts are made of; erased people are not named by it."
 
 
@@ -137,11 +145,16 @@ class DealService(NamedService[Deal]):
     ) -> dict[str, Any]:
         whole = {**({} if current is None else columns_of(current)), **values}
         found = weighed(whole, stage)
-        changed = current is None or any(
-            name in values and values[name] != getattr(current, name) for name in PRICED
+        own = stage["own"]
+        # At the rate of the day on which it is closed, too.
+        changed = current is None or (
+            current.base_currency != own
+            or any(
+                name in values and values[name] != getattr(current, name)
+                for name in (*PRICED, "status")
+            )
         )
         if changed:
-            own = stage["own"]
             found |= {"base_amount": await at_home(self.tx, whole, own), "base_currency": own}
         return found
 
@@ -162,6 +175,18 @@ class DealService(NamedService[Deal]):
         moved |= await self._worth(moved, current, stage)
         self.moves.note(current, step)
         return await self.change(current, moved, verb=step.verb)
+
+    async def put_back(self, record: Deal, values: dict[str, Any]) -> Any:
+        """What an undo takes back is a move as well; where its stage is gone it stays."""
+        stage_id = values.get("stage_id", record.stage_id)
+        if stage_id == record.stage_id:
+            return await super().put_back(record, values)
+        stage = await self.stages.ground(stage_id)
+        if stage is None:
+            return await super().put_back(record, {n: values[n] for n in values.keys() - _STANDING})
+        again = "moved" if record.status == "open" else "reopened"
+        verb = again if stage["kind"] == "open" else stage["kind"]
+        return await self.go(record, Step(stage, verb, values))
 
     async def follow(self, stage: Mapping[str, Any]) -> None:
         """Have the deals of a stage be as probable as it says by now, but for what is by hand."""
@@ -197,6 +222,7 @@ class DealService(NamedService[Deal]):
         moves = await self.moves.records.ids_of(current.id)
         if moves:
             await destroy(self.tx, self.moves.records.listing, moves)
+            await empty_events(self.tx, moves)
 
 
 class DealMoveService(CrudService[DealMove]):

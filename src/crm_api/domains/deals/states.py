@@ -1,19 +1,26 @@
 """Where a deal may go from where it stands, and what stands in the way."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 from crm_api.domains.deals.criteria import missing_fields, open_items, unmet
 from crm_api.domains.deals.models import Deal
 from crm_api.domains.deals.repository import Ground
 from crm_api.kit.crud.transitions import not_for
 from crm_api.kit.db.tx import Tx
-from crm_api.kit.errors import Fault
+from crm_api.kit.errors import Fault, WrongState
 
 _VERBS: Mapping[str, Sequence[str]] = {
     "open": ("move", "win", "lose"),
     "won": ("reopen",),
     "lost": ("reopen",),
+}
+# What the action that leads into such a stage sets by itself.
+_SET: Mapping[str, Collection[str]] = {
+    "open": (),
+    "won": ("closes_on",),
+    "lost": ("closes_on", "loss_reason_id"),
 }
 
 
@@ -30,7 +37,7 @@ class Blockers:
         """`stages` are those of its pipeline, in their order."""
         self._tx, self._deal = tx, deal
         self._open = [stage for stage in stages if stage["kind"] == "open"]
-        self._here = next(stage for stage in stages if stage["id"] == deal["stage_id"])
+        self._here = _standing(stages, deal["stage_id"])
         self._leaving: list[Fault] | None = None
 
     async def of_move(self, target: Ground) -> list[Fault]:
@@ -85,11 +92,19 @@ class Blockers:
         return self._leaving
 
     async def _of_entering(self, target: Ground) -> list[Fault]:
-        missing = missing_fields(self._deal, target["required_fields"])
+        asked = [name for name in target["required_fields"] if name not in _SET[target["kind"]]]
+        missing = missing_fields(self._deal, asked)
         return [*missing, *await self._unmet(target["entry_criteria"], "entry_criteria")]
 
     async def _unmet(self, criteria: Mapping[str, Any], code: str) -> list[Fault]:
         return await unmet(self._tx, self._deal["id"], criteria, code)
+
+
+def _standing(stages: Sequence[Ground], stage_id: UUID) -> Ground:
+    found = next((stage for stage in stages if stage["id"] == stage_id), None)
+    if found is None:
+        raise WrongState("The stage that it stands in is being removed.", code="stage_in_bin")
+    return found
 
 
 def _skips(stages: Sequence[Ground]) -> Fault:

@@ -213,6 +213,10 @@ class CrudService(Reads, Guarded, Generic[E]):
         await self.admit(values, current)
         return await self.change(current, values)
 
+    async def put_back(self, record: E, values: dict[str, Any]) -> Any:
+        """Have a record say again what it said before, for an undo."""
+        return await self.change(record, values)
+
     async def delete(self, id: UUID, *, expected_version: int | None = None) -> None:
         """Put a record in the bin."""
         self.need("delete")

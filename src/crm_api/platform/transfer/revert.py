@@ -84,7 +84,7 @@ async def _put_back(
                 before |= decode(event["previous"])
             # One by one: what takes a unique place must see it free.
             await tx.flush()
-            await service.change(record, service.unshown(before, record))
+            await service.put_back(record, service.unshown(before, record))
     await tx.flush()
     return Counter(
         # What is not found was removed by somebody else.
