@@ -10,11 +10,13 @@ from uuid import uuid4
 from pydantic import BaseModel
 
 from crm_api.domains.promotions.service import CouponRedemptionService
+from crm_api.domains.quote_links.service import QuoteDecisionService, QuoteQuestionService
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.query.listing import Listing
 from crm_api.registry import MODULES
 from support.clients import Api
 from support.graph import camel, pascal
+from support.quoting import act, link, quote
 
 Body = dict[str, Any]
 SERVICES: tuple[type[CrudService[Any]], ...] = tuple(
@@ -1632,7 +1634,26 @@ async def _redemption(api: Api, given: Body) -> Body:
     return answer.json()
 
 
+async def _answer_by_link(api: Api, given: Body, verb: str, body: Body, plural: str) -> Body:
+    made = await quote(api)
+    await act(api, made["id"], "send")
+    path = await link(api, made["id"], **given)
+    answer = await api.post(f"{path}/{verb}", json=body)
+    assert answer.is_success, answer.text
+    return (await api.read(plural, **{"filter[quote_id]": made["id"]}))["data"][0]
+
+
+async def _decision(api: Api, given: Body) -> Body:
+    return await _answer_by_link(api, given, "decline", {}, "quote-decisions")
+
+
+async def _question(api: Api, given: Body) -> Body:
+    return await _answer_by_link(api, given, "questions", {"text": "When?"}, "quote-questions")
+
+
 BY_ACTION: dict[str, tuple[Kind, Callable[[Api, Body], Awaitable[Body]]]] = {
     "coupon_redemption": (Kind(CouponRedemptionService), _redemption),
+    "quote_decision": (Kind(QuoteDecisionService), _decision),
+    "quote_question": (Kind(QuoteQuestionService), _question),
 }
 """Collections whose records come from actions; makes one that refers to what it is given."""

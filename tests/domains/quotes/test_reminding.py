@@ -165,7 +165,8 @@ async def test_who_may_not_set_up_the_organization_only_reads_settings(client):
 async def test_nothing_is_told_where_quotes_are_switched_off(client, owner, database, state):
     made = await sent(client)
     await stands(owner, made, today())
-    assert (await client.post(f"/v1/modules/quotes/{state}")).status_code == 200
+    path = f"/v1/modules/quotes/{state}"
+    assert (await client.post(path, params={"cascade": True})).status_code == 200
     await remind(database, None)
     assert (await client.post("/v1/modules/quotes/enable")).status_code == 200
     assert await alerts(client, made) == []

@@ -116,7 +116,7 @@ async def test_a_form_is_as_good(bench, client):
         ({"files": {"other": ("b", b"y")}}, 422, "validation", "/other"),
         ({"files": [("file", ("a", b"x")), ("file", ("b", b"y"))]}, 422, "validation", "/file"),
         (
-            {"files": {"file": ("a", b"x")}, "data": {"target": "deal"}},
+            {"files": {"file": ("a", b"x")}, "data": {"target": "invoice"}},
             422,
             "validation",
             "/target",
@@ -262,7 +262,7 @@ async def test_a_sent_file_waits_a_day_to_be_attached(bench, client):
 @pytest.mark.parametrize(
     ("wrong", "pointer"),
     [
-        ({"target": "deal"}, "/target"),
+        ({"target": "invoice"}, "/target"),
         ({"record_id": "01990000-0000-7000-8000-00000000beef"}, "/record_id"),
         ({"file_id": "01990000-0000-7000-8000-00000000beef"}, "/file_id"),
         ({"filename": "a\\b"}, "/filename"),

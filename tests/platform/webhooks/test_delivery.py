@@ -248,7 +248,7 @@ async def test_rotated_secrets_sign_side_by_side(worker, client, owner):
 async def test_examples_and_replays(worker, client):
     async with receiving() as receiver:
         made = await hook(client, receiver, "contact.*", filter={"title": {"eq": "Boss"}})
-        sent = await client.post(f"/v1/webhooks/{made['id']}/test", json={"type": "deal.won"})
+        sent = await client.post(f"/v1/webhooks/{made['id']}/test", json={"type": "invoice.paid"})
         problem(sent, 422, "validation")
         sent = await client.post(
             f"/v1/webhooks/{made['id']}/test", json={"type": "contact.created"}
