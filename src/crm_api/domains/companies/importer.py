@@ -42,7 +42,7 @@ class CompanyImporter(Importer):
             for key, draft in wanted.items()
             if key not in here
         }
-        ids: dict[tuple[str, str], Any] = {**here, **await found_or_made(tx, missing)}
+        ids: dict[tuple[str, str], Any] = {**here, **await _found_or_made(tx, missing)}
         parents: dict[UUID | None, UUID] = {}
         for draft in named:
             parent = ids["name", name_key(draft.related["parent"])]
@@ -121,13 +121,42 @@ def code_of(text: str) -> str:
     return code
 
 
-def keys_named(company: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _keys_named(company: Mapping[str, Any]) -> list[tuple[str, str]]:
     """How a company is looked up that a row names: the best key first."""
     own = [("domain", domain) for domain in company.get("domains", ())[:1]]
     return [*own, ("name", name_key(company["name"]))]
 
 
-async def found_or_made(
+async def relate_companies(tx: Tx, drafts: Iterable[Draft]) -> None:
+    """Find the companies that rows name as `related["company"]`; unknown ones are made.
+
+    What the first row says of a company that several name is taken.
+    """
+    naming = [draft for draft in drafts if draft.related["company"]]
+    wanted: dict[tuple[str, str], Mapping[str, Any]] = {}
+    for draft in naming:
+        wanted.setdefault(_key(draft), draft.related["company"])
+    ids = await _found_or_made(tx, wanted)
+    for draft in naming:
+        draft.values["company_id"] = ids[_key(draft)]
+        draft.given |= {"company_id"}
+
+
+def companies_named(drafts: Iterable[Draft]) -> set[LookUp]:
+    """By what the companies that rows name are looked up."""
+    return {
+        ("company", *key)
+        for draft in drafts
+        if not draft.faults and (company := draft.related["company"])
+        for key in _keys_named(company)
+    }
+
+
+def _key(draft: Draft) -> tuple[str, str]:
+    return _keys_named(draft.related["company"])[0]
+
+
+async def _found_or_made(
     tx: Tx, wanted: Mapping[tuple[str, str], Mapping[str, Any]]
 ) -> dict[tuple[str, str], UUID]:
     """The ids of companies by look-up key; those that are not there are made from the values.

@@ -7,7 +7,11 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
-from crm_api.domains.companies.importer import company_of, found_or_made, keys_named
+from crm_api.domains.companies.importer import (
+    companies_named,
+    company_of,
+    relate_companies,
+)
 from crm_api.domains.companies.schemas import CompanyCreate
 from crm_api.domains.companies.service import CompanyService
 from crm_api.domains.contacts.service import ContactService, EmploymentService
@@ -61,26 +65,12 @@ class ContactImporter(Importer):
 
     async def relate(self, tx: Tx, drafts: Sequence[Draft]) -> None:
         """Find companies by domain or name; unknown ones are made."""
-        wanted: dict[tuple[str, str], dict[str, Any]] = {}
-        for draft in drafts:
-            if company := draft.related["company"]:
-                wanted.setdefault(_company_key(company), company)
-        ids = await found_or_made(tx, wanted)
-        for draft in drafts:
-            if company := draft.related["company"]:
-                draft.values["company_id"] = ids[_company_key(company)]
-                draft.given |= {"company_id"}
+        await relate_companies(tx, drafts)
 
     def look_ups(self, drafts: Iterable[Draft]) -> set[LookUp]:
         """Also the companies that rows name."""
         drafts = list(drafts)
-        named = {
-            ("company", *key)
-            for draft in drafts
-            if not draft.faults and (company := draft.related["company"])
-            for key in keys_named(company)
-        }
-        return super().look_ups(drafts) | named
+        return super().look_ups(drafts) | companies_named(drafts)
 
     async def in_use(self, tx: Tx, entity: str, ids: Sequence[UUID]) -> set[UUID]:
         """Companies that other contacts work for by now."""
@@ -138,7 +128,3 @@ def _company_of(cells: tuple[tuple[str, tuple[Any, ...]], ...]) -> dict[str, Any
 def _within_company(faults: Sequence[Fault]) -> Invalid:
     moved = [Fault(f.code, f.message, pointer=f"/company{f.pointer}") for f in faults]
     return Invalid("The company is wrong.", faults=moved)
-
-
-def _company_key(company: Mapping[str, Any]) -> tuple[str, str]:
-    return keys_named(company)[0]

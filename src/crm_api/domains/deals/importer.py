@@ -6,7 +6,11 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from crm_api.domains.companies.importer import company_of, found_or_made, keys_named
+from crm_api.domains.companies.importer import (
+    companies_named,
+    company_of,
+    relate_companies,
+)
 from crm_api.domains.companies.repository import name_key
 from crm_api.domains.companies.service import CompanyService
 from crm_api.domains.contacts.service import ContactService
@@ -151,25 +155,12 @@ class DealImporter(Importer):
             values |= service.begun(values, ground)
             values |= {**weighed(values, ground), "base_currency": ground["own"]}
             values["base_amount"] = await _at_home(tx, values, ground["own"], rates)
-        wanted = {
-            keys_named(company)[0]: company for d in drafts if (company := d.related["company"])
-        }
-        ids = await found_or_made(tx, wanted)
-        for draft in drafts:
-            if company := draft.related["company"]:
-                draft.values["company_id"] = ids[keys_named(company)[0]]
-                draft.given |= {"company_id"}
+        await relate_companies(tx, drafts)
 
     def look_ups(self, drafts: Iterable[Draft]) -> set[LookUp]:
         """Also the companies that rows name."""
         drafts = list(drafts)
-        named = {
-            ("company", *key)
-            for draft in drafts
-            if not draft.faults and (company := draft.related["company"])
-            for key in keys_named(company)
-        }
-        return super().look_ups(drafts) | named
+        return super().look_ups(drafts) | companies_named(drafts)
 
     def add(self, tx: Tx, draft: Draft) -> None:
         """Store a new deal; raises `Invalid` where its pipeline takes none."""

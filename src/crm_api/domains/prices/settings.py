@@ -2,10 +2,9 @@
 
 from decimal import Decimal
 from typing import Any
-from uuid import UUID
 
 from crm_api.domains.prices.asking import PriceQuestion, PricingSettings
-from crm_api.kit.db.states import hold_state, publish_state
+from crm_api.kit.crud.settings import SettingsService
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Fault, Invalid
 from crm_api.kit.money import shown_amount
@@ -13,22 +12,14 @@ from crm_api.kit.pricing.documents import Arithmetic
 
 AREA = "pricing"
 CONFIGURED = "pricing.configured"
-_ID = UUID(int=0)
-"""Of the settings, of which an organization has one."""
 
 
-class PricingSettingsService:
+class PricingSettingsService(SettingsService):
     """The one resource that says how amounts, taxes and cash are rounded."""
 
     area = AREA
-
-    def __init__(self, tx: Tx) -> None:
-        self.tx = tx
-
-    def get(self) -> dict[str, Any]:
-        """What holds now."""
-        self.tx.actor.require(f"{AREA}:read")
-        return self._shown()
+    event = CONFIGURED
+    part = "rounding"
 
     async def replace(self, data: PricingSettings) -> dict[str, Any]:
         """Have this hold; every process goes by it within a second."""
@@ -41,17 +32,10 @@ class PricingSettingsService:
         ]
         if faults:
             raise Invalid("A currency has one smallest coin.", faults=faults)
-        await hold_state(self.tx)
-        before = self._shown()
-        await publish_state(self.tx, rounding=_stored(data))
-        after = self._shown()
-        if after != before:
-            self.tx.record(
-                CONFIGURED, entity=AREA, record_id=_ID, version=1, data=after, previous=before
-            )
-        return after
+        return await self.hold(_stored(data))
 
-    def _shown(self) -> dict[str, Any]:
+    def shown(self) -> dict[str, Any]:
+        """What holds now, as it is stored and told."""
         return _stored(_settings_of(self.tx))
 
 

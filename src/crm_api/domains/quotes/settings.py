@@ -2,19 +2,16 @@
 
 from decimal import Decimal
 from typing import Annotated, Any
-from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from crm_api.kit.db.states import hold_state, publish_state
+from crm_api.kit.crud.settings import SettingsService
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.money import shown_quantity
 from crm_api.kit.schema import Quantity, QuantityOut, Schema
 
 AREA = "quote_settings"
 CONFIGURED = "quotes.configured"
-_ID = UUID(int=0)
-"""Of the settings, of which an organization has one."""
 
 
 class QuoteSettings(Schema):
@@ -41,33 +38,19 @@ class QuoteSettingsOut(BaseModel):
     drift_percent: QuantityOut | None
 
 
-class QuoteSettingsService:
+class QuoteSettingsService(SettingsService):
     """The one resource that says when owners are reminded of their quotes."""
 
     area = AREA
-
-    def __init__(self, tx: Tx) -> None:
-        self.tx = tx
-
-    def get(self) -> dict[str, Any]:
-        """What holds now."""
-        self.tx.actor.require(f"{AREA}:read")
-        return self._shown()
+    event = CONFIGURED
+    part = "quoting"
 
     async def replace(self, data: QuoteSettings) -> dict[str, Any]:
         """Have this hold from the next look at the quotes on."""
-        self.tx.actor.require(f"{AREA}:write")
-        await hold_state(self.tx)
-        before = self._shown()
-        await publish_state(self.tx, quoting=_stored(data))
-        after = self._shown()
-        if after != before:
-            self.tx.record(
-                CONFIGURED, entity=AREA, record_id=_ID, version=1, data=after, previous=before
-            )
-        return after
+        return await self.hold(_stored(data))
 
-    def _shown(self) -> dict[str, Any]:
+    def shown(self) -> dict[str, Any]:
+        """What holds now, as it is stored and told."""
         return _stored(settings_of(self.tx))
 
 
