@@ -350,7 +350,7 @@ async def _end(tasks: set[asyncio.Task[Any]]) -> None:
     while left:
         for task in left:
             task.cancel()
-        ended, left = await asyncio.wait(left, timeout=1)
+        ended, left = await asyncio.wait(left, timeout=0.1)
         for task in ended:
             _ = task.cancelled() or task.exception()
 
