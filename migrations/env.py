@@ -8,6 +8,7 @@ from alembic import context
 from sqlalchemy import Connection, pool, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
+import crm_api.platform.quotas.models  # no collection's table, so the registry may not know it
 import crm_api.registry
 from crm_api.kit.db.base import Base
 from crm_api.kit.db.database import async_url

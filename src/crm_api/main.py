@@ -15,7 +15,7 @@ from crm_api.api.graphql_socket import socket_router
 from crm_api.api.middleware import Outermost
 from crm_api.api.services import AppServices, spare_garbage_collector
 from crm_api.kit.rest.requests import StrictRoute
-from crm_api.registry import MODULES
+from crm_api.registry import shown
 from crm_api.settings import Settings
 
 EXPOSED = [
@@ -42,9 +42,10 @@ def create_app(settings: Settings) -> FastAPI:
         yield
         await app.state.services.close()
 
-    endpoint = Endpoint(MODULES, settings)
+    modules = shown()
+    endpoint = Endpoint(modules, settings)
     graphql = graphql_router(endpoint, settings)
-    routers = [*(router for module in MODULES for router in module.routers), graphql]
+    routers = [*(router for module in modules for router in module.shown.routers), graphql]
     app = FastAPI(
         title="crm-api",
         version="1.0.0",
@@ -69,7 +70,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.router.route_class = StrictRoute
     errors.install(app)
-    openapi.install(app, MODULES)
+    openapi.install(app, modules)
     app.include_router(health.router)
     for router in routers:
         app.include_router(router)

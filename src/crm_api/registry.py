@@ -11,7 +11,7 @@ from crm_api.domains.quotes.module import MODULE as QUOTES
 from crm_api.domains.recipes.module import MODULE as RECIPES
 from crm_api.domains.taxes.module import MODULE as TAXES
 from crm_api.kit.crud.collections import serve
-from crm_api.kit.module import Module, governed
+from crm_api.kit.module import Module, governed, lay_out_routes
 from crm_api.platform.access.module import access_module
 from crm_api.platform.access.rights import Rights, restored
 from crm_api.platform.access.service import assign_roles, forget_roles
@@ -197,3 +197,14 @@ cover(MODULES)
 _BY_ENTITY = {service.repository.listing.entity: service for service in TOLD}
 EVENT_TYPES = announce(MODULES, _BY_ENTITY, restored)
 equip(MODULES, _BY_ENTITY, EVENT_TYPES.knows, restored)
+
+
+def shown() -> tuple[Module, ...]:
+    """The modules with their faces, which workers do without.
+
+    Those of the domains are made first: types of the others are made of theirs.
+    """
+    for module in (*DOMAINS, *MODULES):
+        _ = module.shown
+    lay_out_routes(MODULES)
+    return MODULES

@@ -80,9 +80,12 @@ def build_schema(modules: Iterable[Module]) -> Schema:
     """The schema of these modules."""
     modules = list(modules)
     services = [service for module in modules for service in module.services]
-    queries = [node_query(services), *(query for module in modules for query in module.queries)]
-    mutations = [mutation for module in modules for mutation in module.mutations]
-    subscriptions = [found for module in modules for found in module.subscriptions]
+    queries = [
+        node_query(services),
+        *(query for module in modules for query in module.shown.queries),
+    ]
+    mutations = [mutation for module in modules for mutation in module.shown.mutations]
+    subscriptions = [found for module in modules for found in module.shown.subscriptions]
     schema = Schema(
         query=merge_types("Query", tuple(queries)),
         mutation=merge_types("Mutation", tuple(mutations)),

@@ -17,9 +17,9 @@ def guard(schema: Schema, modules: Iterable[Module]) -> None:
     core: GraphQLSchema = schema._schema  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
     for module in modules:
         if module.switchable:
-            _guard(schema, core.query_type, module.queries, module.key)
-            _guard(schema, core.mutation_type, module.mutations, module.key)
-            _guard(schema, core.subscription_type, module.subscriptions, module.key)
+            _guard(schema, core.query_type, module.shown.queries, module.key)
+            _guard(schema, core.mutation_type, module.shown.mutations, module.key)
+            _guard(schema, core.subscription_type, module.shown.subscriptions, module.key)
 
 
 def _guard(schema: Schema, root: Any, types: Iterable[type], key: str) -> None:

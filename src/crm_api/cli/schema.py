@@ -62,9 +62,9 @@ def openapi() -> str:
 def graphql() -> str:
     """The GraphQL schema."""
     from crm_api.api.graphql import build_schema
-    from crm_api.registry import MODULES
+    from crm_api.registry import shown
 
-    return build_schema(MODULES).as_str().strip() + "\n"
+    return build_schema(shown()).as_str().strip() + "\n"
 
 
 def events() -> str:

@@ -1,21 +1,29 @@
 """Contacts as a part of the product."""
 
-from crm_api.domains.contacts.graphql import MUTATIONS, QUERIES
 from crm_api.domains.contacts.importer import ContactImporter
 from crm_api.domains.contacts.matcher import ContactMatcher
 from crm_api.domains.contacts.merger import ContactMerger
-from crm_api.domains.contacts.rest import contacts, employments
 from crm_api.domains.contacts.service import ContactService, EmploymentService
-from crm_api.kit.module import Module
+from crm_api.kit.module import Faces, Module
+
+
+def _faces() -> Faces:
+    from crm_api.domains.contacts.graphql import MUTATIONS, QUERIES
+    from crm_api.domains.contacts.rest import contacts, employments
+
+    return Faces(
+        routers=[contacts, employments],
+        queries=QUERIES,
+        mutations=MUTATIONS,
+    )
+
 
 MODULE = Module(
     key="contacts",
     title="Contacts",
     description="People, how to reach them, and where they work.",
     depends_on=["companies"],
-    routers=[contacts, employments],
-    queries=QUERIES,
-    mutations=MUTATIONS,
+    faces=_faces,
     importers=[ContactImporter()],
     matchers=[ContactMatcher()],
     mergers=[ContactMerger()],

@@ -3,16 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
-from crm_api.domains.deals.graphql import MUTATIONS, QUERIES
 from crm_api.domains.deals.importer import DealImporter
 from crm_api.domains.deals.pipelines import LossReasonService, PipelineService, StageService
 from crm_api.domains.deals.repository import AREA
-from crm_api.domains.deals.rest import ROUTERS
 from crm_api.domains.deals.service import DealMoveService, DealService
 from crm_api.kit.access import Managed
 from crm_api.kit.crud.applying import CollectionApplier
 from crm_api.kit.db.tx import Tx
-from crm_api.kit.module import Module
+from crm_api.kit.module import Faces, Module
 
 
 async def _follow(tx: Tx, stage: Mapping[str, Any]) -> None:
@@ -20,14 +18,25 @@ async def _follow(tx: Tx, stage: Mapping[str, Any]) -> None:
 
 
 StageService.followers.append(_follow)
+
+
+def _faces() -> Faces:
+    from crm_api.domains.deals.graphql import MUTATIONS, QUERIES
+    from crm_api.domains.deals.rest import ROUTERS
+
+    return Faces(
+        routers=ROUTERS,
+        queries=QUERIES,
+        mutations=MUTATIONS,
+    )
+
+
 MODULE = Module(
     key="deals",
     title="Deals",
     description="What may be sold, and the pipelines that it goes through.",
     depends_on=["companies", "contacts"],
-    routers=ROUTERS,
-    queries=QUERIES,
-    mutations=MUTATIONS,
+    faces=_faces,
     importers=[DealImporter()],
     appliers=[
         CollectionApplier(PipelineService, by=["key"]),

@@ -1,9 +1,7 @@
 """Prices as a part of the product."""
 
-from crm_api.domains.prices.graphql import MUTATIONS, QUERIES
 from crm_api.domains.prices.importer import ContractPriceImporter, PriceRuleImporter
 from crm_api.domains.prices.jobs import adjust_rules, check_price_list, copy_rules, follow_days
-from crm_api.domains.prices.rest import contracts, lists, pricing, products, rules
 from crm_api.domains.prices.service import (
     ContractPriceService,
     PriceListService,
@@ -12,17 +10,27 @@ from crm_api.domains.prices.service import (
 from crm_api.domains.prices.settings import AREA, CONFIGURED
 from crm_api.kit.access import Managed
 from crm_api.kit.jobs import Chore
-from crm_api.kit.module import Module
+from crm_api.kit.module import Faces, Module
+
+
+def _faces() -> Faces:
+    from crm_api.domains.prices.graphql import MUTATIONS, QUERIES
+    from crm_api.domains.prices.rest import contracts, lists, pricing, products, rules
+
+    return Faces(
+        routers=[lists, rules, contracts, pricing, products],
+        queries=QUERIES,
+        mutations=MUTATIONS,
+    )
+
 
 MODULE = Module(
     key="prices",
     title="Prices",
     description="Price lists, their rules, contract prices, and what lines cost.",
     depends_on=["catalogue", "companies", "promotions", "taxes"],
-    routers=[lists, rules, contracts, pricing, products],
+    faces=_faces,
     tags={"pricing": "What lines cost, and why."},
-    queries=QUERIES,
-    mutations=MUTATIONS,
     importers=[PriceRuleImporter(), ContractPriceImporter()],
     jobs=[check_price_list, copy_rules, adjust_rules],
     chores=[Chore("prices.follow_days", follow_days, every_s=600)],

@@ -1,8 +1,6 @@
 """Promotions as a part of the product."""
 
-from crm_api.domains.promotions.graphql import MUTATIONS, QUERIES
 from crm_api.domains.promotions.importer import CouponImporter
-from crm_api.domains.promotions.rest import coupons, policies, promotions, redemptions
 from crm_api.domains.promotions.service import (
     CouponRedemptionService,
     CouponService,
@@ -10,16 +8,26 @@ from crm_api.domains.promotions.service import (
     PromotionService,
 )
 from crm_api.kit.access import Managed
-from crm_api.kit.module import Module
+from crm_api.kit.module import Faces, Module
+
+
+def _faces() -> Faces:
+    from crm_api.domains.promotions.graphql import MUTATIONS, QUERIES
+    from crm_api.domains.promotions.rest import coupons, policies, promotions, redemptions
+
+    return Faces(
+        routers=[promotions, coupons, redemptions, policies],
+        queries=QUERIES,
+        mutations=MUTATIONS,
+    )
+
 
 MODULE = Module(
     key="promotions",
     title="Promotions",
     description="What is off prices: promotions, coupons, and who may give which discount.",
     depends_on=["catalogue", "companies"],
-    routers=[promotions, coupons, redemptions, policies],
-    queries=QUERIES,
-    mutations=MUTATIONS,
+    faces=_faces,
     importers=[CouponImporter()],
     managed={"discount_policies": Managed("manage_settings")},
     services=[

@@ -1,8 +1,5 @@
 """Links of quotes as a part of the product."""
 
-from crm_api.domains.quote_links import public_rest
-from crm_api.domains.quote_links.graphql import MUTATIONS, QUERIES
-from crm_api.domains.quote_links.rest import ROUTERS
 from crm_api.domains.quote_links.service import (
     QuoteDecisionService,
     QuoteLinkService,
@@ -10,16 +7,27 @@ from crm_api.domains.quote_links.service import (
     wipe,
 )
 from crm_api.kit.crud.personal import Trace
-from crm_api.kit.module import Module
+from crm_api.kit.module import Faces, Module
+
+
+def _faces() -> Faces:
+    from crm_api.domains.quote_links import public_rest
+    from crm_api.domains.quote_links.graphql import MUTATIONS, QUERIES
+    from crm_api.domains.quote_links.rest import ROUTERS
+
+    return Faces(
+        routers=[*ROUTERS, *public_rest.ROUTERS],
+        queries=QUERIES,
+        mutations=MUTATIONS,
+    )
+
 
 MODULE = Module(
     key="quote_links",
     title="Links of quotes",
     description="Customers read quotes, choose, ask, accept and decline by a secret link.",
     depends_on=["companies", "contacts", "quotes"],
-    routers=[*ROUTERS, *public_rest.ROUTERS],
-    queries=QUERIES,
-    mutations=MUTATIONS,
+    faces=_faces,
     traces=[Trace("quote_links", ("quote_views",), wipe)],
     events=[
         "quote_link.revoked",

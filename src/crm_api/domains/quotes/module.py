@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 from crm_api.domains.quotes.actions import accepted_among, follow_approval
 from crm_api.domains.quotes.drifting import DRIFTED
-from crm_api.domains.quotes.graphql import MUTATIONS, QUERIES
 from crm_api.domains.quotes.jobs import (
     check_prices,
     expire,
@@ -13,14 +12,13 @@ from crm_api.domains.quotes.jobs import (
     remove_files,
 )
 from crm_api.domains.quotes.reminding import EXPIRING, UNVIEWED
-from crm_api.domains.quotes.rest import ROUTERS
 from crm_api.domains.quotes.service import ClauseService, QuoteService, QuoteVersionService
 from crm_api.domains.quotes.settings import AREA, CONFIGURED
 from crm_api.domains.quotes.states import WAYS
 from crm_api.kit.access import Managed
 from crm_api.kit.crud.applying import CollectionApplier
 from crm_api.kit.jobs import Chore
-from crm_api.kit.module import Module
+from crm_api.kit.module import Faces, Module
 from crm_api.platform.approvals.service import ApprovalService
 
 ApprovalService.followers["quote"] = follow_approval
@@ -43,14 +41,25 @@ REMINDERS: Mapping[str, Mapping[str, str]] = {
         "ru": "цены записи {record} уже другие",
     },
 }
+
+
+def _faces() -> Faces:
+    from crm_api.domains.quotes.graphql import MUTATIONS, QUERIES
+    from crm_api.domains.quotes.rest import ROUTERS
+
+    return Faces(
+        routers=ROUTERS,
+        queries=QUERIES,
+        mutations=MUTATIONS,
+    )
+
+
 MODULE = Module(
     key="quotes",
     title="Quotes",
     description="What is offered to customers, by versions, with approvals and documents.",
     depends_on=["catalogue", "companies", "contacts", "prices"],
-    routers=ROUTERS,
-    queries=QUERIES,
-    mutations=MUTATIONS,
+    faces=_faces,
     jobs=[print_quote],
     chores=[
         Chore("quotes.expire", expire),

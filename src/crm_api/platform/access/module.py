@@ -7,18 +7,10 @@ from crm_api.kit.access import Managed
 from crm_api.kit.crud.applying import CollectionApplier
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.db.settling import settle_by
-from crm_api.kit.module import Module
+from crm_api.kit.module import Faces, Module
 from crm_api.kit.query.rules import share_by_rules
-from crm_api.platform.access.graphql import MUTATIONS, QUERIES
 from crm_api.platform.access.jobs import apply_sharing_rule
 from crm_api.platform.access.repository import OTHERS, SHAREABLE
-from crm_api.platform.access.rest import (
-    record_routes,
-    role_assignments,
-    roles,
-    shares,
-    sharing_rules,
-)
 from crm_api.platform.access.rules import SharingRuleService
 from crm_api.platform.access.service import RoleAssignmentService, RoleService
 from crm_api.platform.access.sharing import ShareService
@@ -36,20 +28,35 @@ def access_module(
     settle_by(share_by_rules)
     SHAREABLE[:] = (service.repository.listing for service in whole.values())
     OTHERS[:] = [others.repository.listing]
+
+    def faces() -> Faces:
+        from crm_api.platform.access.graphql import MUTATIONS, QUERIES
+        from crm_api.platform.access.rest import (
+            record_routes,
+            role_assignments,
+            roles,
+            shares,
+            sharing_rules,
+        )
+
+        return Faces(
+            routers=[
+                roles,
+                role_assignments,
+                shares,
+                sharing_rules,
+                record_routes([*targets.values(), others], [*whole.values(), others]),
+            ],
+            queries=QUERIES,
+            mutations=MUTATIONS,
+        )
+
     return Module(
         key="access",
         title="Access",
         description="Roles, who has them, and with whom records are shared.",
         switchable=False,
-        routers=[
-            roles,
-            role_assignments,
-            shares,
-            sharing_rules,
-            record_routes([*targets.values(), others], [*whole.values(), others]),
-        ],
-        queries=QUERIES,
-        mutations=MUTATIONS,
+        faces=faces,
         jobs=[apply_sharing_rule],
         appliers=[CollectionApplier(RoleService, by=["name"])],
         services=[RoleService, RoleAssignmentService, ShareService, SharingRuleService],

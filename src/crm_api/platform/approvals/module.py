@@ -7,13 +7,12 @@ from crm_api.kit.access import Managed
 from crm_api.kit.crud.guards import Guarded
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.db.settling import settle_by
-from crm_api.kit.module import Module
+from crm_api.kit.module import Faces, Module
 from crm_api.kit.parts import Use
 from crm_api.platform.approvals.actions import StartApproval
 from crm_api.platform.approvals.approvers import Acting, Approvers
 from crm_api.platform.approvals.course import Course, Working
 from crm_api.platform.approvals.events import EVENTS
-from crm_api.platform.approvals.graphql import MUTATIONS, QUERIES
 from crm_api.platform.approvals.jobs import escalate
 from crm_api.platform.approvals.policies import (
     MANAGE,
@@ -21,7 +20,6 @@ from crm_api.platform.approvals.policies import (
     ApprovalPolicyService,
 )
 from crm_api.platform.approvals.repository import OTHERS, TARGETS
-from crm_api.platform.approvals.rest import approvals, delegations, policies
 from crm_api.platform.approvals.service import ApprovalService
 from crm_api.platform.approvals.voiding import end_with_record, void_changed
 
@@ -48,15 +46,24 @@ def approvals_module(
     Approvers.acting, Course.working = staticmethod(acting), staticmethod(working)
     settle_by(void_changed)
     Guarded.purged.append(end_with_record)
+
+    def faces() -> Faces:
+        from crm_api.platform.approvals.graphql import MUTATIONS, QUERIES
+        from crm_api.platform.approvals.rest import approvals, delegations, policies
+
+        return Faces(
+            routers=[policies, delegations, approvals],
+            queries=QUERIES,
+            mutations=MUTATIONS,
+        )
+
     return Module(
         key="approvals",
         title="Approvals",
         description="What is to be approved, by whom, and what was decided.",
         switchable=False,
         events=EVENTS,
-        routers=[policies, delegations, approvals],
-        queries=QUERIES,
-        mutations=MUTATIONS,
+        faces=faces,
         jobs=[escalate],
         services=[ApprovalPolicyService, ApprovalDelegationService, ApprovalService],
         managed={

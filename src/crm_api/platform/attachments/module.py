@@ -6,12 +6,10 @@ from typing import Any
 from crm_api.kit.crud.guards import Guarded
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.jobs import Chore
-from crm_api.kit.module import Module
+from crm_api.kit.module import Faces, Module
 from crm_api.kit.parts import Use
-from crm_api.platform.attachments.graphql import MUTATIONS, QUERIES
 from crm_api.platform.attachments.removing import remove_files, tidy
 from crm_api.platform.attachments.repository import OTHERS, TARGETS
-from crm_api.platform.attachments.rest import attachments, files, public, record_routes
 from crm_api.platform.attachments.service import AttachmentService, end_with_record
 
 _OF = """
@@ -29,16 +27,25 @@ def attachments_module(
     TARGETS[:] = (service.repository.listing for service in targets.values())
     OTHERS[:] = [others.repository.listing]
     Guarded.purged.append(end_with_record)
+
+    def faces() -> Faces:
+        from crm_api.platform.attachments.graphql import MUTATIONS, QUERIES
+        from crm_api.platform.attachments.rest import attachments, files, public, record_routes
+
+        return Faces(
+            routers=[files, attachments, public, record_routes([*targets.values(), others])],
+            queries=QUERIES,
+            mutations=MUTATIONS,
+        )
+
     return Module(
         key="attachments",
         title="Attachments",
         description="Files of records, of whatever kind those are.",
         switchable=False,
         uses=[Use("attachments", _OF)],
-        routers=[files, attachments, public, record_routes([*targets.values(), others])],
+        faces=faces,
         tags={"files": "Bytes that are sent to be attached."},
-        queries=QUERIES,
-        mutations=MUTATIONS,
         chores=[
             Chore("attachments.remove_files", remove_files, every_s=60, shared=True),
             Chore("files.tidy", tidy),

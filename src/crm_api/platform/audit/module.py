@@ -6,10 +6,8 @@ from typing import Any
 from crm_api.kit.access import Managed
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.jobs import Chore
-from crm_api.kit.module import Module
-from crm_api.platform.audit.graphql import AuditMutation, AuditQuery
+from crm_api.kit.module import Faces, Module
 from crm_api.platform.audit.jobs import verify_audit
-from crm_api.platform.audit.rest import router
 from crm_api.platform.audit.sealing import EVERY_S, seal_events
 from crm_api.platform.audit.service import AREA, AuditService, kinds_of
 
@@ -17,6 +15,17 @@ from crm_api.platform.audit.service import AREA, AuditService, kinds_of
 def audit_module(services: Sequence[type[CrudService[Any]]]) -> Module:
     """The trail of what happened to the records of these collections, and beside them."""
     AuditService.services = kinds_of(services)
+
+    def faces() -> Faces:
+        from crm_api.platform.audit.graphql import AuditMutation, AuditQuery
+        from crm_api.platform.audit.rest import router
+
+        return Faces(
+            routers=[router],
+            queries=[AuditQuery],
+            mutations=[AuditMutation],
+        )
+
     return Module(
         key="audit",
         title="Audit",
@@ -24,10 +33,8 @@ def audit_module(services: Sequence[type[CrudService[Any]]]) -> Module:
         switchable=False,
         areas=[AREA],
         managed={AREA: Managed("audit", secret=True)},
-        routers=[router],
+        faces=faces,
         tags={"audit": "What happened, who did it, and whether that is still what was written."},
-        queries=[AuditQuery],
-        mutations=[AuditMutation],
         jobs=[verify_audit],
         chores=[Chore("audit.seal", seal_events, every_s=EVERY_S, shared=True)],
         events=[

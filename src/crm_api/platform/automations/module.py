@@ -6,14 +6,12 @@ from crm_api.kit.access import Managed
 from crm_api.kit.crud.personal import Trace
 from crm_api.kit.crud.sight import Services
 from crm_api.kit.jobs import Chore, Watch, forgetting
-from crm_api.kit.module import Module
+from crm_api.kit.module import Faces, Module
 from crm_api.kit.parts import Use
 from crm_api.platform.automations.actions import ACTIONS
 from crm_api.platform.automations.definitions import STEPS, TRIGGERS
 from crm_api.platform.automations.events import EVENTS
-from crm_api.platform.automations.graphql import MUTATIONS, QUERIES
 from crm_api.platform.automations.jobs import FORGET, begin_runs, settle_stranded, take_steps
-from crm_api.platform.automations.rest import automations, public, runs, vocabulary
 from crm_api.platform.automations.service import AutomationService, Restored, wipe_runs
 from crm_api.platform.automations.triggers import TRIGGERS as BUILT_IN
 from crm_api.platform.automations.triggers import EventTrigger, Knows
@@ -23,15 +21,26 @@ _ABOUT = """
     SELECT count(*) AS n FROM automations
     WHERE organization_id = $1 AND target = ANY($2) AND status = 'active' AND deleted_at IS NULL
 """
+
+
+def _faces() -> Faces:
+    from crm_api.platform.automations.graphql import MUTATIONS, QUERIES
+    from crm_api.platform.automations.rest import automations, public, runs, vocabulary
+
+    return Faces(
+        routers=[vocabulary, automations, runs, public],
+        queries=QUERIES,
+        mutations=MUTATIONS,
+    )
+
+
 MODULE = Module(
     key="automations",
     title="Automation",
     description="Rules: what begins them, and what they then do, step by step.",
     switchable=False,
     events=EVENTS,
-    routers=[vocabulary, automations, runs, public],
-    queries=QUERIES,
-    mutations=MUTATIONS,
+    faces=_faces,
     jobs=[take_steps, begin_runs],
     chores=[
         Chore("settle runs", settle_stranded, every_s=30),

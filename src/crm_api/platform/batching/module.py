@@ -4,11 +4,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from crm_api.kit.crud.service import CrudService
-from crm_api.kit.module import Module
+from crm_api.kit.module import Faces, Module
 from crm_api.kit.parts import Use
-from crm_api.platform.batching.graphql import batch_mutation, matching_mutations
 from crm_api.platform.batching.jobs import write_matching
-from crm_api.platform.batching.rest import batch, matching_routes
 from crm_api.platform.batching.service import BatchService
 
 _AT_WORK = """
@@ -24,6 +22,16 @@ def batching_module(
     """Many writes of the plain collections among these, and of the records of custom objects."""
     plain = [service for service in services if service.plain]
     BatchService.services = {service.repository.listing.entity: service for service in plain}
+
+    def faces() -> Faces:
+        from crm_api.platform.batching.graphql import batch_mutation, matching_mutations
+        from crm_api.platform.batching.rest import batch, matching_routes
+
+        return Faces(
+            routers=[batch, matching_routes([*plain, objects])],
+            mutations=[batch_mutation(), *matching_mutations(plain)],
+        )
+
     return Module(
         key="batching",
         title="Many writes at once",
@@ -31,7 +39,6 @@ def batching_module(
         switchable=False,
         uses=[Use("bulk_changes", _AT_WORK)],
         tags={"batch": "Writes of records of any kind in one request."},
-        routers=[batch, matching_routes([*plain, objects])],
-        mutations=[batch_mutation(), *matching_mutations(plain)],
+        faces=faces,
         jobs=[write_matching],
     )

@@ -5,25 +5,34 @@ from typing import Any
 
 from crm_api.kit.crud.guards import Guarded
 from crm_api.kit.crud.service import CrudService
-from crm_api.kit.module import Module
+from crm_api.kit.module import Faces, Module
 from crm_api.kit.parts import Use
-from crm_api.platform.comments.graphql import CommentMutation, CommentQuery
 from crm_api.platform.comments.repository import COMMENTED, OTHERS
-from crm_api.platform.comments.rest import router
 from crm_api.platform.comments.service import CommentService, purge_comments
 
 _ABOUT = """
     SELECT count(*) AS n FROM comments
     WHERE organization_id = $1 AND target = ANY($2) AND deleted_at IS NULL
 """
+
+
+def _faces() -> Faces:
+    from crm_api.platform.comments.graphql import CommentMutation, CommentQuery
+    from crm_api.platform.comments.rest import router
+
+    return Faces(
+        routers=[router],
+        queries=[CommentQuery],
+        mutations=[CommentMutation],
+    )
+
+
 MODULE = Module(
     key="comments",
     title="Comments",
     description="What is said about records of any kind, and who is mentioned in it.",
     uses=[Use("comments", _ABOUT)],
-    routers=[router],
-    queries=[CommentQuery],
-    mutations=[CommentMutation],
+    faces=_faces,
     services=[CommentService],
 )
 

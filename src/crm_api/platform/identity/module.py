@@ -2,9 +2,7 @@
 
 from crm_api.kit.access import Managed
 from crm_api.kit.crud.applying import CollectionApplier
-from crm_api.kit.module import Module
-from crm_api.platform.identity.graphql import MUTATIONS, QUERIES
-from crm_api.platform.identity.rest import api_keys, organization, team_members, teams, users
+from crm_api.kit.module import Faces, Module
 from crm_api.platform.identity.service import (
     ApiKeyService,
     TeamMemberService,
@@ -12,16 +10,26 @@ from crm_api.platform.identity.service import (
     UserService,
 )
 
+
+def _faces() -> Faces:
+    from crm_api.platform.identity.graphql import MUTATIONS, QUERIES
+    from crm_api.platform.identity.rest import api_keys, organization, team_members, teams, users
+
+    return Faces(
+        routers=[organization, api_keys, users, teams, team_members],
+        queries=QUERIES,
+        mutations=MUTATIONS,
+    )
+
+
 MODULE = Module(
     key="identity",
     title="Organization",
     description="The organization, its users, teams and API keys.",
     switchable=False,
     areas=["organization"],
-    routers=[organization, api_keys, users, teams, team_members],
+    faces=_faces,
     tags={"organization": "The organization of the credential."},
-    queries=QUERIES,
-    mutations=MUTATIONS,
     events=[
         "api_key.rotated",
         "organization.updated",

@@ -6,25 +6,34 @@ from crm_api.kit.crud.personal import Trace
 from crm_api.kit.jobs import Watch
 from crm_api.kit.measuring import Measure, Measuring
 from crm_api.kit.meters import JOBS_DEPTH, JOBS_LAG
-from crm_api.kit.module import Module
+from crm_api.kit.module import Faces, Module
 from crm_api.kit.standing import Standing
-from crm_api.platform.jobs.graphql import JobMutation, JobQuery
-from crm_api.platform.jobs.rest import router
 from crm_api.platform.jobs.schemas import JobsStanding
 from crm_api.platform.jobs.service import wipe_jobs
 from crm_api.platform.jobs.standing import jobs_standing, measured_jobs
 
 MEASURE = Measure({"depth": JOBS_DEPTH, "lag": JOBS_LAG}, measured_jobs)
+
+
+def _faces() -> Faces:
+    from crm_api.platform.jobs.graphql import JobMutation, JobQuery
+    from crm_api.platform.jobs.rest import router
+
+    return Faces(
+        routers=[router],
+        queries=[JobQuery],
+        mutations=[JobMutation],
+    )
+
+
 MODULE = Module(
     key="jobs",
     title="Jobs",
     description="Work in the background, and how far it is.",
     switchable=False,
     areas=["jobs"],
-    routers=[router],
+    faces=_faces,
     tags={"jobs": "Work in the background, and how far it is."},
-    queries=[JobQuery],
-    mutations=[JobMutation],
     watches=[Watch("gauges of jobs", partial(Measuring, MEASURE))],
     traces=[Trace("jobs", ("jobs",), wipe_jobs)],
     standings=[Standing("jobs", JobsStanding, jobs_standing)],

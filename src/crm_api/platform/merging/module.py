@@ -2,11 +2,9 @@
 
 from collections.abc import Iterable
 
-from crm_api.kit.module import Module
-from crm_api.platform.merging.graphql import MergeMutation, MergeQuery, merge_mutations
+from crm_api.kit.module import Faces, Module
 from crm_api.platform.merging.merger import Merger
 from crm_api.platform.merging.repository import MERGED
-from crm_api.platform.merging.rest import merge_routes, router
 from crm_api.platform.merging.service import Follower, MergeService
 
 
@@ -16,13 +14,22 @@ def merging_module(mergers: Iterable[Merger], followers: Iterable[Follower] = ()
     known = {merger.entity: merger for merger in mergers}
     MergeService.mergers = known
     MERGED[:] = (merger.service.repository.listing for merger in known.values())
+
+    def faces() -> Faces:
+        from crm_api.platform.merging.graphql import MergeMutation, MergeQuery, merge_mutations
+        from crm_api.platform.merging.rest import merge_routes, router
+
+        return Faces(
+            routers=[router, merge_routes(known.values())],
+            queries=[MergeQuery],
+            mutations=[MergeMutation, *merge_mutations(known.values())],
+        )
+
     return Module(
         key="merging",
         title="Merging",
         description="Several records of the same thing become one, and are taken apart again.",
-        routers=[router, merge_routes(known.values())],
-        queries=[MergeQuery],
-        mutations=[MergeMutation, *merge_mutations(known.values())],
+        faces=faces,
         services=[MergeService],
         events=[
             "merge.undone",

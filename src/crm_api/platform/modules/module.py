@@ -3,11 +3,21 @@
 from collections.abc import Iterable
 
 from crm_api.kit.access import Managed
-from crm_api.kit.module import Module, lay_out
+from crm_api.kit.module import Faces, Module, lay_out
 from crm_api.platform.modules.applying import ModuleApplier
-from crm_api.platform.modules.graphql import ModuleMutation, ModuleQuery
-from crm_api.platform.modules.rest import router
 from crm_api.platform.modules.service import AREA, VERBS, ModuleService
+
+
+def _faces() -> Faces:
+    from crm_api.platform.modules.graphql import ModuleMutation, ModuleQuery
+    from crm_api.platform.modules.rest import router
+
+    return Faces(
+        routers=[router],
+        queries=[ModuleQuery],
+        mutations=[ModuleMutation],
+    )
+
 
 MODULE = Module(
     key="modules",
@@ -16,10 +26,8 @@ MODULE = Module(
     switchable=False,
     managed={AREA: Managed("manage_settings", secret=True)},
     areas=[AREA],
-    routers=[router],
+    faces=_faces,
     tags={"modules": "The parts of the product, which can be switched off."},
-    queries=[ModuleQuery],
-    mutations=[ModuleMutation],
     appliers=[ModuleApplier()],
     events=[f"module.{verb}" for verb in VERBS.values()],
 )

@@ -9,27 +9,15 @@ from crm_api.kit.crud.personal import Trace
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.crud.sight import Services
 from crm_api.kit.jobs import Chore, Watch, forgetting
-from crm_api.kit.module import Module
+from crm_api.kit.module import Faces, Module
 from crm_api.platform.notifications.actions import Notify
 from crm_api.platform.notifications.digests import Collector
 from crm_api.platform.notifications.events import NOTICE, PREFERENCES_UPDATED
 from crm_api.platform.notifications.fanout import FanOut
-from crm_api.platform.notifications.graphql import (
-    InboxQuery,
-    NotificationMutation,
-    NotificationQuery,
-    NotificationSubscription,
-)
 from crm_api.platform.notifications.jobs import send_digest
 from crm_api.platform.notifications.reading import Acting, Audience
 from crm_api.platform.notifications.recipients import REMINDERS
 from crm_api.platform.notifications.repository import OTHERS, TOLD_OF
-from crm_api.platform.notifications.rest import (
-    following_routes,
-    notifications,
-    preferences,
-    public,
-)
 from crm_api.platform.notifications.service import forget_person, forget_records
 from crm_api.platform.notifications.texts import add_titles
 
@@ -62,17 +50,36 @@ def notifications_module(
     )
     OTHERS[:] = [others.repository.listing]
     Guarded.purged.append(forget_records)
+
+    def faces() -> Faces:
+        from crm_api.platform.notifications.graphql import (
+            InboxQuery,
+            NotificationMutation,
+            NotificationQuery,
+            NotificationSubscription,
+        )
+        from crm_api.platform.notifications.rest import (
+            following_routes,
+            notifications,
+            preferences,
+            public,
+        )
+
+        return Faces(
+            routers=[notifications, preferences, public, following_routes([*followed, others])],
+            queries=[InboxQuery, NotificationQuery],
+            mutations=[NotificationMutation],
+            subscriptions=[NotificationSubscription],
+        )
+
     return Module(
         key="notifications",
         title="Notifications",
         description="What happened that somebody wants to know: an inbox, letters, messages.",
         switchable=False,
         areas=["notifications"],
-        routers=[notifications, preferences, public, following_routes([*followed, others])],
+        faces=faces,
         tags={"notifications": "What the user is told, and by which ways."},
-        queries=[InboxQuery, NotificationQuery],
-        mutations=[NotificationMutation],
-        subscriptions=[NotificationSubscription],
         jobs=[send_digest],
         chores=[Chore("notifications.forget", forgetting(*_FORGET))],
         watches=[Watch("notifications", FanOut), Watch("digests", Collector)],

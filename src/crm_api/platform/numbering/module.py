@@ -2,18 +2,26 @@
 
 from crm_api.kit.access import Managed
 from crm_api.kit.crud.applying import CollectionApplier
-from crm_api.kit.module import Module
-from crm_api.platform.numbering.graphql import MUTATIONS, QUERIES
-from crm_api.platform.numbering.rest import router
+from crm_api.kit.module import Faces, Module
 from crm_api.platform.numbering.service import NumberSequenceService
+
+
+def _faces() -> Faces:
+    from crm_api.platform.numbering.graphql import MUTATIONS, QUERIES
+    from crm_api.platform.numbering.rest import router
+
+    return Faces(
+        routers=[router],
+        queries=QUERIES,
+        mutations=MUTATIONS,
+    )
+
 
 MODULE = Module(
     key="numbering",
     title="Number sequences",
     description="Running numbers of documents, without gaps.",
-    routers=[router],
-    queries=QUERIES,
-    mutations=MUTATIONS,
+    faces=_faces,
     appliers=[CollectionApplier(NumberSequenceService, by=["key"])],
     managed={"number_sequences": Managed("manage_settings")},
     services=[NumberSequenceService],

@@ -7,12 +7,10 @@ from crm_api.kit.access import Managed
 from crm_api.kit.crud.guards import Guarded
 from crm_api.kit.crud.personal import Person, Trace
 from crm_api.kit.crud.service import CrudService
-from crm_api.kit.module import Module
+from crm_api.kit.module import Faces, Module
 from crm_api.platform.outreach.actions import Mail
 from crm_api.platform.outreach.gate import Gate, Opening
-from crm_api.platform.outreach.graphql import MUTATIONS, QUERIES
 from crm_api.platform.outreach.repository import PEOPLE
-from crm_api.platform.outreach.rest import consents, gate, suppressions, texts
 from crm_api.platform.outreach.service import (
     ConsentService,
     ConsentTextService,
@@ -30,18 +28,27 @@ def outreach_module(services: Iterable[type[CrudService[Any]]], opening: Opening
     Gate.people = {service.repository.listing.entity: service for service in people}
     Gate.opening = staticmethod(opening)
     Guarded.purged.append(wipe_evidence)
+
+    def faces() -> Faces:
+        from crm_api.platform.outreach.graphql import MUTATIONS, QUERIES
+        from crm_api.platform.outreach.rest import consents, gate, suppressions, texts
+
+        return Faces(
+            routers=[texts, consents, suppressions, gate],
+            queries=QUERIES,
+            mutations=MUTATIONS,
+        )
+
     return Module(
         key="outreach",
         title="Outreach",
         description="What people have agreed to, who is not to be reached, and the gate between.",
         switchable=False,
-        routers=[texts, consents, suppressions, gate],
+        faces=faces,
         tags={
             "consents": "What people have decided, never changed.",
             "outreach": "Who may be reached, and if not why.",
         },
-        queries=QUERIES,
-        mutations=MUTATIONS,
         managed={
             "consents": Managed("manage_consents"),
             "suppressions": Managed("manage_consents", secret=True),

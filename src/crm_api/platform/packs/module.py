@@ -3,10 +3,8 @@
 from collections.abc import Iterable
 
 from crm_api.kit.access import Managed
-from crm_api.kit.module import Module
-from crm_api.platform.packs.graphql import QUERIES, PackMutation
+from crm_api.kit.module import Faces, Module
 from crm_api.platform.packs.reading import read_packs
-from crm_api.platform.packs.rest import applications, packs
 from crm_api.platform.packs.service import PackService
 
 
@@ -15,15 +13,24 @@ def packs_module(modules: Iterable[Module]) -> Module:
     appliers = (applier for module in modules for applier in module.appliers)
     PackService.appliers = {applier.section: applier for applier in appliers}
     PackService.packs = read_packs()
+
+    def faces() -> Faces:
+        from crm_api.platform.packs.graphql import QUERIES, PackMutation
+        from crm_api.platform.packs.rest import applications, packs
+
+        return Faces(
+            routers=[packs, applications],
+            queries=QUERIES,
+            mutations=[PackMutation],
+        )
+
     return Module(
         key="packs",
         title="Packs",
         description="Presets that set up an organization, and can be taken back.",
         switchable=False,
-        routers=[packs, applications],
+        faces=faces,
         tags={"packs": "Presets for industries and sizes."},
-        queries=QUERIES,
-        mutations=[PackMutation],
         managed={"packs": Managed("manage_settings")},
         services=[PackService],
         events=["pack_application.rolled_back"],

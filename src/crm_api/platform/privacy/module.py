@@ -6,11 +6,10 @@ from crm_api.kit.access import Managed
 from crm_api.kit.crud.guards import Guarded
 from crm_api.kit.crud.personal import Person
 from crm_api.kit.jobs import Chore
-from crm_api.kit.module import Module
+from crm_api.kit.module import Faces, Module
 from crm_api.kit.secrets import SealedColumn
 from crm_api.platform.privacy.archive import remove_archives
 from crm_api.platform.privacy.erasing import Erasure
-from crm_api.platform.privacy.graphql import MUTATIONS, QUERIES
 from crm_api.platform.privacy.guard import ErasedBar, HoldKeeper
 from crm_api.platform.privacy.jobs import (
     collect_data,
@@ -19,19 +18,28 @@ from crm_api.platform.privacy.jobs import (
     remove_archive,
     run_retention,
 )
-from crm_api.platform.privacy.rest import erasures, holds, policies, requests
 from crm_api.platform.privacy.retention import RetentionPolicyService
 from crm_api.platform.privacy.service import LegalHoldService, SubjectRequestService
+
+
+def _faces() -> Faces:
+    from crm_api.platform.privacy.graphql import MUTATIONS, QUERIES
+    from crm_api.platform.privacy.rest import erasures, holds, policies, requests
+
+    return Faces(
+        routers=[requests, holds, policies, erasures],
+        queries=QUERIES,
+        mutations=MUTATIONS,
+    )
+
 
 MODULE = Module(
     key="privacy",
     title="Privacy",
     description="Access to one's data, erasure, legal holds and how long records are kept.",
     switchable=False,
-    routers=[requests, holds, policies, erasures],
+    faces=_faces,
     tags={"erasures": "Who was erased, and may come back."},
-    queries=QUERIES,
-    mutations=MUTATIONS,
     jobs=[collect_data, erase_person, erase_stragglers, remove_archive, run_retention],
     secrets=[SealedColumn("hash_keys", "secret", key="organization_id", tenant=True)],
     chores=[Chore("privacy.remove_archives", remove_archives)],

@@ -4,9 +4,8 @@ from collections.abc import Iterable
 
 from crm_api.kit.crud.personal import Trace
 from crm_api.kit.jobs import Chore
-from crm_api.kit.module import Module
+from crm_api.kit.module import Faces, Module
 from crm_api.kit.parts import Use
-from crm_api.platform.transfer.graphql import ImportMutation, ImportQuery
 from crm_api.platform.transfer.importer import Importer
 from crm_api.platform.transfer.jobs import (
     remove_upload,
@@ -14,7 +13,6 @@ from crm_api.platform.transfer.jobs import (
     run_import,
     validate_import,
 )
-from crm_api.platform.transfer.rest import router
 from crm_api.platform.transfer.service import ImportService
 from crm_api.platform.transfer.tracing import erase_from_imports
 from crm_api.platform.transfer.uploads import remove_orphans
@@ -31,14 +29,23 @@ _AT_WORK = """
 def transfer_module(importers: Iterable[Importer]) -> Module:
     """Imports of the records that these importers make."""
     ImportService.importers = {importer.target: importer for importer in importers}
+
+    def faces() -> Faces:
+        from crm_api.platform.transfer.graphql import ImportMutation, ImportQuery
+        from crm_api.platform.transfer.rest import router
+
+        return Faces(
+            routers=[router],
+            queries=[ImportQuery],
+            mutations=[ImportMutation],
+        )
+
     return Module(
         key="imports",
         title="Imports",
         description="Files become records: mapped, rehearsed, run, reverted.",
         uses=[Use("imports", _AT_WORK)],
-        routers=[router],
-        queries=[ImportQuery],
-        mutations=[ImportMutation],
+        faces=faces,
         jobs=[validate_import, run_import, revert_import, remove_upload],
         chores=[Chore("imports.remove_orphans", remove_orphans)],
         services=[ImportService],
