@@ -19,14 +19,14 @@ from graphql import (
 from crm_api.api.graphql import build_schema
 from crm_api.kit.switches import TERRITORY
 from crm_api.main import create_app
-from crm_api.registry import MODULES
+from crm_api.registry import MODULES, shown
 from support.clients import Api, problem
 from support.factories import KINDS
 from support.graph import camel, selection
 
 SWITCHABLE = [module for module in MODULES if module.switchable]
 CORE = [module for module in MODULES if not module.switchable]
-SCHEMA = build_schema(MODULES)._schema
+SCHEMA = build_schema(shown())._schema
 
 
 @pytest.fixture(params=SWITCHABLE, ids=lambda module: module.key)

@@ -91,6 +91,7 @@ def type_from(shape: type[BaseModel]) -> Callable[[type[T]], type[T]]:
     """Make a class the GraphQL type of an `Out` shape, beside the fields it declares itself."""
 
     def decorate(cls: type[T]) -> type[T]:
+        assert shape not in _outputs, f"{shape.__name__} has a type; `registry.shown` keeps order"
         own = get_annotations(cls)
         inherited: tuple[str, ...] = ()
         # A shape made of another one shows a record of that other kind.
