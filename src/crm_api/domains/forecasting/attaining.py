@@ -24,6 +24,7 @@ from sqlalchemy.orm import aliased
 from crm_api.domains.deals.models import Deal
 from crm_api.domains.deals.repository import DEALS, Deals
 from crm_api.domains.forecasting.models import Goal
+from crm_api.domains.forecasting.repository import Aim
 from crm_api.domains.forecasting.tree import Tree
 from crm_api.kit.db.base import KeyText
 from crm_api.kit.db.tx import Tx
@@ -42,7 +43,7 @@ _REACHED = """
 _ZONE = "SELECT time_zone FROM organizations WHERE id = $1"
 
 
-async def attained(tx: Tx, goal: Goal, sight: Sight) -> Decimal:
+async def attained(tx: Tx, goal: Goal | Aim, sight: Sight) -> Decimal:
     """What of a goal is reached by the deals in sight: an amount, or a number of deals."""
     people: list[UUID] = []
     if goal.user_id is not None:

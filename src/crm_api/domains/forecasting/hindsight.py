@@ -50,7 +50,7 @@ class Hindsight:
         """How forecasts of periods that are over came true, by horizons; raises `NotFound`."""
         tx = self.tx
         tx.actor.need(AREA, "read")
-        self.snapshots.deals.need("read")
+        self.snapshots.need_days()
         ground, today = await self.forecasts.ground(), today_of(tx)
         tree = await Tree.of(tx)
         node = await self._node(tree, user_id, team_id)

@@ -19,7 +19,6 @@ from crm_api.domains.forecasting.arithmetic import coverage, ratio, velocity
 from crm_api.domains.forecasting.definitions import number
 from crm_api.domains.forecasting.models import DealSnapshot
 from crm_api.domains.forecasting.snapshots import AREA, SUMMED, Snapshots, amount_of, visible
-from crm_api.kit.actor import hidden_field
 from crm_api.kit.db.base import KeyText
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Invalid
@@ -28,7 +27,6 @@ from crm_api.kit.query.selection import Selection
 from crm_api.kit.query.statements import prepared
 from crm_api.kit.query.visibility import ORGANIZATION, Sight, bound, living, seen
 
-_TOLD_BY = frozenset({"status", "stage_id", "pipeline_id", "closes_on", "closed_at"})
 _WEIGHED = SUMMED | {"expected_amount", "probability"}
 _LONGEST = timedelta(days=3660)
 _DAY = 86_400
@@ -156,11 +154,9 @@ class Measures:
         """All of them; `target` is the quota that coverage is of. Raises `NotFound`."""
         tx = self.tx
         tx.actor.need_open(f"{AREA}:read")
-        self.snapshots.deals.need("read")
+        self.snapshots.need_days()
         days.check()
         hidden = tx.actor.hidden(DEALS.entity)
-        if closed := sorted(_TOLD_BY & hidden):
-            raise hidden_field(closed[0])
         await PipelineService(tx).get(pipeline_id, Selection(("id",)))
         currency = await self.snapshots.deals.records.own_currency()
         since, until = days.instants(tx.actor.time_zone)

@@ -55,7 +55,7 @@ class Outlook:
         """All nodes of a period that are seen, from above downwards; raises `Invalid`."""
         tx = self.tx
         tx.actor.need(AREA, "read")
-        self.snapshots.deals.need("read")
+        self.snapshots.need_days()
         period, ground = await self.forecasts.period(key)
         tree = await Tree.of(tx)
         days = (period.starts_on, period.ends_on)

@@ -52,17 +52,17 @@ class GoalService(NamedService[Goal]):
     async def progress(self, id: UUID) -> dict[str, Any]:
         """How far a goal is, by the deals that the actor sees; raises `NotFound`."""
         self.need("read")
-        goal = await self.records.get(id)
+        goal = await self.records.aim(id)
         deals = DealService(self.tx)
         deals.need("read")
         sight = await narrowed(self.tx, DEALS, sight_of(self.tx.actor, DEALS))
         reached = await attained(self.tx, goal, sight)
         hidden = self.tx.actor.hidden(DEALS.entity)
         is_hidden = goal.metric == "won_amount" and not SUMMED.isdisjoint(hidden)
-        target = Decimal(goal.target)
+        target = goal.target
         left = max(target - reached, Decimal(0))
         return {
-            "goal_id": goal.id,
+            "goal_id": id,
             "metric": goal.metric,
             "reached": None if is_hidden else shown_amount(reached),
             "target": shown_amount(target),

@@ -14,6 +14,7 @@ from crm_api.domains.deals.repository import DEALS
 from crm_api.domains.deals.service import DealService
 from crm_api.domains.deals.valuing import rate_home
 from crm_api.domains.forecasting.models import DealSnapshot
+from crm_api.kit.actor import hidden_field
 from crm_api.kit.calendar import today_of
 from crm_api.kit.crud.tree import lock_graph
 from crm_api.kit.db.tx import Tx
@@ -67,6 +68,7 @@ _ENDS = """
 """
 _KNOWN = "SELECT day FROM deal_snapshot_days WHERE organization_id = $1 ORDER BY day"
 _FORGET = "DELETE FROM deal_snapshots WHERE organization_id = $1 AND deal_id = ANY($2)"
+_DAYS_TOLD = frozenset({"closes_on", "closed_at"})
 _AMOUNTS = ("amount", "base_amount")
 
 
@@ -125,6 +127,12 @@ class Snapshots:
 
     async def _begun(self) -> Any:
         return (await self.tx.fetch(_ENDS, self.tx.organization_id))[0]
+
+    def need_days(self) -> None:
+        """Raise `Forbidden` where it is hidden when deals close, which sums would tell."""
+        self.deals.need("read")
+        if closed := sorted(_DAYS_TOLD & self.tx.actor.hidden(DEALS.entity)):
+            raise hidden_field(closed[0])
 
     async def sight(self) -> Sight:
         """How far the actor's sight of deals reaches."""

@@ -228,12 +228,8 @@ class Waterfall:
         tx.actor.need_open(f"{AREA}:read")
         self.snapshots.deals.need("read")
         span.check()
-        hidden = tx.actor.hidden(DEALS.entity)
-        needed = {"status", "pipeline_id"}
         if span.due_from or span.due_to:
-            needed.add("closes_on")
-        if closed := sorted(needed & hidden):
-            raise hidden_field(closed[0])
+            self.snapshots.need_days()
         await PipelineService(tx).get(pipeline_id, Selection(("id",)))
         currency = await self.snapshots.deals.records.own_currency()
         first, last = await self.snapshots.days(span.start, span.end)
