@@ -60,9 +60,13 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "status IN ('open', 'won', 'lost')", name=op.f("ck_deal_snapshots_status")
         ),
-        sa.PrimaryKeyConstraint("organization_id", "day", "deal_id", name=op.f("pk_deal_snapshots")),
+        sa.PrimaryKeyConstraint(
+            "organization_id", "day", "deal_id", name=op.f("pk_deal_snapshots")
+        ),
     )
-    op.create_index("ix_deal_snapshots_deal", "deal_snapshots", ["organization_id", "deal_id", "day"])
+    op.create_index(
+        "ix_deal_snapshots_deal", "deal_snapshots", ["organization_id", "deal_id", "day"]
+    )
     op.create_table(
         "deal_snapshot_days",
         Column("organization_id", ID, nullable=False),
@@ -75,7 +79,9 @@ def upgrade() -> None:
     _goals()
     for table in TABLES:
         # What was said stays as it was said.
-        rights = "SELECT, INSERT" if table == "forecast_entries" else "SELECT, INSERT, UPDATE, DELETE"
+        rights = (
+            "SELECT, INSERT" if table == "forecast_entries" else "SELECT, INSERT, UPDATE, DELETE"
+        )
         ddl.protect(table, rights=rights)
     ddl.count_records("goals")
     for table in ("deals", "deal_snapshot_days", "goals"):

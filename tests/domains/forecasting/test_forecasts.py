@@ -215,7 +215,10 @@ async def test_parallel_lock_and_word_are_one_after_the_other(client, company):
 async def test_what_was_said_cannot_be_changed(client, database, org, company):
     one, _ = company.sellers
     await said(one.api, "submit", user_id=one.id, commit="100")
-    for statement in ("UPDATE forecast_entries SET commit_amount = 1", "DELETE FROM forecast_entries"):
+    for statement in (
+        "UPDATE forecast_entries SET commit_amount = 1",
+        "DELETE FROM forecast_entries",
+    ):
         with pytest.raises(Exception, match="permission denied"):
             await database.fetch(org.id, statement, ())
 

@@ -15,9 +15,18 @@ from support.selling import act, deal, pipeline, reason
 FIRST, LAST = date(2026, 3, 1), date(2026, 4, 1)
 DUE = {"closes_from": "2026-04-01", "closes_to": "2026-06-30"}
 IN, OUT = date(2026, 5, 5), date(2026, 9, 9)
-PARTS = (
-    "new reopened increased decreased fx_effect pulled_in pushed_out won lost removed"
-).split()
+PARTS = [
+    "new",
+    "reopened",
+    "increased",
+    "decreased",
+    "fx_effect",
+    "pulled_in",
+    "pushed_out",
+    "won",
+    "lost",
+    "removed",
+]
 ADDED = {"new", "reopened", "increased", "fx_effect", "pulled_in"}
 
 
@@ -64,7 +73,7 @@ async def test_every_way_into_a_pipeline_and_out_of_it(client, owner, org):
         "removed": "256.00",
     }
     assert (found["start"], found["end"], found["end_count"]) == ("500.00", "35.00", 5)
-    assert total(found) == Decimal("35")
+    assert total(found) == Decimal(35)
     for name in ("new", "increased", "pushed_out", "removed"):
         params = {"from": str(FIRST), "to": str(LAST), "part": name, **DUE}
         (row,) = (await client.read(f"pipelines/{where.id}/waterfall/deals", **params))["data"]
@@ -134,9 +143,7 @@ def after(first, last):
     return found
 
 
-money = st.one_of(
-    st.none(), st.decimals(min_value=0, max_value=10**6, places=2, allow_nan=False)
-)
+money = st.one_of(st.none(), st.decimals(min_value=0, max_value=10**6, places=2, allow_nan=False))
 state = st.fixed_dictionaries(
     {
         "status": st.sampled_from(["open", "open", "won", "lost"]),
@@ -198,7 +205,9 @@ async def test_deals_that_move_by_themselves(client, owner, org):
     await client.post("/v1/deal-snapshots")
     before = datetime.now(UTC).date() - timedelta(days=30)
     for table in ("deal_snapshots", "deal_snapshot_days"):
-        await owner.execute(f"UPDATE {table} SET day = $2 WHERE organization_id = $1", org.id, before)
+        await owner.execute(
+            f"UPDATE {table} SET day = $2 WHERE organization_id = $1", org.id, before
+        )
     await client.changed(f"deals/{made['up']['id']}", {"amount": "13"})
     await act(client, made["win"]["id"], "win")
     await act(client, made["lose"]["id"], "lose", loss_reason_id=why)

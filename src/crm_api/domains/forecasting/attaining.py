@@ -4,41 +4,26 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import (
-    ARRAY,
-    BigInteger,
-    Boolean,
-    Select,
-    Uuid,
-    bindparam,
-    case,
-    func,
-    literal_column,
-    or_,
-    select,
-    text,
-)
-from sqlalchemy import type_coerce as taken_as
-from sqlalchemy.orm import aliased
+from sqlalchemy import ARRAY, Boolean, Uuid, and_, bindparam, func, or_
 
-from crm_api.domains.deals.models import Deal
 from crm_api.domains.deals.repository import DEALS, Deals
 from crm_api.domains.forecasting.models import Goal
 from crm_api.domains.forecasting.repository import Aim
+from crm_api.domains.forecasting.rows import deals, over
 from crm_api.domains.forecasting.tree import Tree
-from crm_api.kit.db.base import KeyText
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.money import SCALE
 from crm_api.kit.query.statements import prepared
-from crm_api.kit.query.visibility import Sight, bound, living, seen
+from crm_api.kit.query.visibility import Sight, bound
 
+_COLUMNS = ("status", "closes_on", "closed_at", "created_at")
 _REACHED = """
-    (SELECT count(*) FILTER (WHERE won) AS won_count, sum(value) FILTER (WHERE won) AS won_amount,
+    SELECT count(*) FILTER (WHERE won) AS won_count, sum(value) FILTER (WHERE won) AS won_amount,
         count(*) FILTER (WHERE created) AS new_deals
     FROM (SELECT value, status = 'won' AND coalesce(closes_on,
             (closed_at AT TIME ZONE CAST(:zone AS text))::date) BETWEEN :first AND :last AS won,
             (created_at AT TIME ZONE CAST(:zone AS text))::date BETWEEN :first AND :last AS created
-        FROM rows) AS each) AS found
+        FROM rows) AS each
 """
 _ZONE = "SELECT time_zone FROM organizations WHERE id = $1"
 
@@ -54,11 +39,7 @@ async def attained(tx: Tx, goal: Goal | Aim, sight: Sight) -> Decimal:
     statement = prepared(
         DEALS,
         ("attained", sight),
-        lambda: (
-            select(literal_column("found.*"))
-            .select_from(text(_REACHED))
-            .add_cte(_rows(sight).cte("rows"))
-        ),
+        lambda: over(_REACHED, rows=deals(sight, *_COLUMNS, picked=_counts)),
     )
     zone = (await tx.fetch(_ZONE, tx.organization_id))[0]["time_zone"]
     values = {
@@ -76,24 +57,10 @@ async def attained(tx: Tx, goal: Goal | Aim, sight: Sight) -> Decimal:
     return found / SCALE if goal.metric == "won_amount" else found
 
 
-def _rows(sight: Sight) -> Select[Any]:
-    deal = aliased(Deal)
-    found = seen(DEALS, deal, sight)
-    own = deal.base_currency == bindparam("own", type_=KeyText)
+def _counts(deal: Any) -> Any:
     pipeline = bindparam("pipeline", type_=Uuid())
-    amount = taken_as(deal.base_amount, BigInteger())
-    return select(
-        deal.status,
-        deal.closes_on,
-        deal.closed_at,
-        deal.created_at,
-        case((own, amount)).label("value"),
-    ).where(
-        *living(DEALS, deal),
-        or_(
-            bindparam("is_all", type_=Boolean()),
-            deal.owner_id == func.any(bindparam("people", type_=ARRAY(Uuid()))),
-        ),
+    people = bindparam("people", type_=ARRAY(Uuid()))
+    return and_(
+        or_(bindparam("is_all", type_=Boolean()), deal.owner_id == func.any(people)),
         or_(pipeline.is_(None), deal.pipeline_id == pipeline),
-        *(() if found is None else (found,)),
     )

@@ -86,9 +86,7 @@ class Forecasts:
 
     async def stored(self, period: Period) -> dict[UUID, Any]:
         """The forecasts of a period by their nodes: `id, node_id, node_kind, status, version`."""
-        rows = await self.tx.fetch(
-            _STORED, self.tx.organization_id, period.kind, period.starts_on
-        )
+        rows = await self.tx.fetch(_STORED, self.tx.organization_id, period.kind, period.starts_on)
         return {row["node_id"]: row for row in rows}
 
     async def said(self, kind: str, starts: Sequence[date]) -> list[Any]:
@@ -250,7 +248,9 @@ class Forecasts:
         own = [entry for entry in said if entry["forecast_id"] == forecast["id"]]
         if len(own) > _MOST_ENTRIES:
             raise Conflict("All has been said of this forecast.", code="too_many_entries")
-        amounts = {} if data is None else data.model_dump(mode="json", include={"commit", "comment"})
+        amounts = (
+            {} if data is None else data.model_dump(mode="json", include={"commit", "comment"})
+        )
         self.tx.record(
             f"forecast.{verb}",
             entity="forecast",
@@ -304,6 +304,5 @@ def words(said: Sequence[Any], currency: str) -> dict[UUID, dict[str, Decimal]]:
 def last_words(said: Sequence[Any], currency: str) -> dict[UUID, Decimal]:
     """By node what counts of it: the manager's word, else the owner's."""
     return {
-        node: own[max(own, key=_RANKS.__getitem__)]
-        for node, own in words(said, currency).items()
+        node: own[max(own, key=_RANKS.__getitem__)] for node, own in words(said, currency).items()
     }

@@ -114,9 +114,7 @@ def _bounded(first: int) -> int:
     return min(max(first, 1), 200)
 
 
-def _span(
-    start: date, end: date, closes_from: date | None, closes_to: date | None
-) -> Span:
+def _span(start: date, end: date, closes_from: date | None, closes_to: date | None) -> Span:
     given = {"start": start, "to": end, "closes_from": closes_from, "closes_to": closes_to}
     shape_given(_Days, given)
     return Span(start, end, closes_from, closes_to)
@@ -190,9 +188,7 @@ class ForecastingQuery:
         """Conversion, time in stages, velocity, ageing and rates."""
         _span(start, to, None, None)
         quota = shape_given(_Options, {"target": target}).target
-        return cast(
-            "Any", await Measures(info.context.tx).of(pipeline_id, Days(start, to), quota)
-        )
+        return cast("Any", await Measures(info.context.tx).of(pipeline_id, Days(start, to), quota))
 
     @strawberry.field
     async def metric_definitions(self, info: GraphInfo) -> list[MetricDefinition]:
@@ -246,7 +242,7 @@ class ForecastingMutation:
     async def submit_forecast(
         self,
         info: GraphInfo,
-        input: _Said,  # pyright: ignore[reportInvalidTypeForm]
+        input: _Said,  # pyright: ignore[reportInvalidTypeForm, reportUnknownParameterType]
         expected_version: int | None = None,
     ) -> ForecastState:
         """Submit a forecast; what is computed then is kept beside it."""
@@ -257,7 +253,7 @@ class ForecastingMutation:
     async def override_forecast(
         self,
         info: GraphInfo,
-        input: _Said,  # pyright: ignore[reportInvalidTypeForm]
+        input: _Said,  # pyright: ignore[reportInvalidTypeForm, reportUnknownParameterType]
         expected_version: int | None = None,
     ) -> ForecastState:
         """Override a forecast from above; what was said before stays beside it."""
@@ -268,7 +264,7 @@ class ForecastingMutation:
     async def lock_forecast(
         self,
         info: GraphInfo,
-        input: _Node,  # pyright: ignore[reportInvalidTypeForm]
+        input: _Node,  # pyright: ignore[reportInvalidTypeForm, reportUnknownParameterType]
         expected_version: int | None = None,
     ) -> ForecastState:
         """Have a forecast stay as it is, and all below it."""
@@ -279,7 +275,7 @@ class ForecastingMutation:
     async def unlock_forecast(
         self,
         info: GraphInfo,
-        input: _Node,  # pyright: ignore[reportInvalidTypeForm]
+        input: _Node,  # pyright: ignore[reportInvalidTypeForm, reportUnknownParameterType]
         expected_version: int | None = None,
     ) -> ForecastState:
         """Open a forecast again that was locked itself."""

@@ -117,9 +117,7 @@ class Hindsight:
                 actual[period.starts_on] = closed
             sums = next(past) if near is not None else None
             until = _end_of(day, tx.actor.time_zone)
-            then = [
-                e for e in said if e["starts_on"] == period.starts_on and e["made_at"] < until
-            ]
+            then = [e for e in said if e["starts_on"] == period.starts_on and e["made_at"] < until]
             found.append(
                 {
                     "period": period,

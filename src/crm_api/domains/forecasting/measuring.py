@@ -1,6 +1,6 @@
 """What a pipeline does, measured: conversion, time in stages, velocity, ageing and the like."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import ROUND_HALF_UP, Decimal
@@ -8,32 +8,33 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import BigInteger, Select, bindparam, case, func, literal_column, select, text
-from sqlalchemy import type_coerce as taken_as
-from sqlalchemy.orm import aliased
+from sqlalchemy import Date, and_, bindparam
 
-from crm_api.domains.deals.models import Deal
 from crm_api.domains.deals.pipelines import PipelineService
 from crm_api.domains.deals.repository import DEALS
 from crm_api.domains.forecasting.arithmetic import coverage, ratio, velocity
 from crm_api.domains.forecasting.definitions import number
-from crm_api.domains.forecasting.models import DealSnapshot
-from crm_api.domains.forecasting.snapshots import AREA, SUMMED, Snapshots, amount_of, visible
-from crm_api.kit.db.base import KeyText
+from crm_api.domains.forecasting.rows import PIPELINE, deals, over, snapshots
+from crm_api.domains.forecasting.snapshots import AREA, SUMMED, Snapshots, amount_of
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Invalid
 from crm_api.kit.money import SCALE
 from crm_api.kit.query.selection import Selection
 from crm_api.kit.query.statements import prepared
-from crm_api.kit.query.visibility import ORGANIZATION, Sight, bound, living, seen
+from crm_api.kit.query.visibility import Sight, bound
 
 _WEIGHED = SUMMED | {"expected_amount", "probability"}
 _LONGEST = timedelta(days=3660)
 _DAY = 86_400
 
+_DEAL = (
+    *("id", "stage_id", "status", "stage_entered_at", "created_at", "closed_at", "closes_on"),
+    *("probability", "forecast_category"),
+)
+_SNAPSHOT = ("deal_id", "day", "status", "closes_on")
 # Stays of deals in open stages: those that have ended, and those that go on.
 _STAGES = """
-    (WITH places AS (
+    WITH places AS (
         SELECT id, name, kind, position, rotting_days,
             CASE kind WHEN 'open' THEN position WHEN 'won' THEN 2147483647 ELSE -1 END AS place
         FROM stages WHERE organization_id = :organization AND pipeline_id = :pipeline
@@ -83,10 +84,10 @@ _STAGES = """
         coalesce(a.open_deals, 0) AS open_deals, a.age, coalesce(a.stalled, 0) AS stalled,
         coalesce(a.rotting, 0) AS rotting
     FROM places p LEFT JOIN conversion c ON c.stage_id = p.id LEFT JOIN times t ON t.stage_id = p.id
-    LEFT JOIN ages a ON a.stage_id = p.id WHERE p.kind = 'open' ORDER BY p.position, p.id) AS found
+    LEFT JOIN ages a ON a.stage_id = p.id WHERE p.kind = 'open' ORDER BY p.position, p.id
 """
 _TOTALS = """
-    (SELECT count(*) FILTER (WHERE won) AS won, count(*) FILTER (WHERE lost) AS lost,
+    SELECT count(*) FILTER (WHERE won) AS won, count(*) FILTER (WHERE lost) AS lost,
         sum(value) FILTER (WHERE won) AS won_value, sum(value) FILTER (WHERE lost) AS lost_value,
         count(value) FILTER (WHERE won) AS won_valued,
         count(*) FILTER (WHERE created) AS created,
@@ -103,19 +104,19 @@ _TOTALS = """
             status = 'open' AND forecast_category <> 'omitted' AS qualified,
             greatest(decided - (created_at AT TIME ZONE CAST(:zone AS text))::date, 0) AS cycle
         FROM (SELECT *, coalesce(closes_on, (closed_at AT TIME ZONE CAST(:zone AS text))::date)
-            AS decided FROM rows) AS decided) AS each) AS found
+            AS decided FROM rows) AS decided) AS each
 """
 _PUSHED = """
-    (SELECT count(*) AS pushes, count(DISTINCT deal_id) AS pushed FROM (
+    SELECT count(*) AS pushes, count(DISTINCT deal_id) AS pushed FROM (
         SELECT deal_id, status, closes_on, lag(closes_on) OVER (PARTITION BY deal_id ORDER BY day)
             AS before FROM rows) AS each
-    WHERE status = 'open' AND date_trunc('month', closes_on) > date_trunc('month', before)) AS found
+    WHERE status = 'open' AND date_trunc('month', closes_on) > date_trunc('month', before)
 """
 _SLIPPED = """
-    (SELECT coalesce(sum(b.value), 0) AS slipped, count(*) AS number FROM rows b
+    SELECT coalesce(sum(b.value), 0) AS slipped, count(*) AS number FROM rows b
     JOIN rows a ON a.deal_id = b.deal_id AND a.day = :end_day AND a.status = 'open'
     WHERE b.day = :start_day AND b.status = 'open' AND b.closes_on >= :first
-        AND b.closes_on <= :last) AS found
+        AND b.closes_on <= :last
 """
 
 
@@ -199,49 +200,27 @@ class Measures:
         return {**pushed, **(await self._ask(sight, "slipped", _SLIPPED, found))[0]}
 
     async def _ask(self, sight: Sight, name: str, sql: str, values: dict[str, Any]) -> list[Any]:
-        select_rows = _snapshots if name in {"pushed", "slipped"} else _deals
-        statement = prepared(
-            DEALS,
-            ("measures", name, sight),
-            lambda: (
-                select(literal_column("found.*"))
-                .select_from(text(sql))
-                .add_cte(select_rows(sight, name).cte("rows"))
-            ),
-        )
+        def build() -> Any:
+            if name in _PAST:
+                past = snapshots(sight, *_SNAPSHOT, picked=_PAST[name])
+                return over(sql, rows=past)
+            return over(sql, rows=deals(sight, *_DEAL, picked=lambda d: d.pipeline_id == PIPELINE))
+
+        statement = prepared(DEALS, ("measures", name, sight), build)
         return await self.tx.fetch(statement.sql, *statement.args(values))
 
 
-def _deals(sight: Sight, _name: str) -> Select[Any]:
-    deal = aliased(Deal)
-    found = seen(DEALS, deal, sight)
-    amount = taken_as(deal.base_amount, BigInteger())
-    own = deal.base_currency == bindparam("own", type_=KeyText)
-    columns = (
-        *("id", "stage_id", "status", "stage_entered_at", "created_at", "closed_at", "closes_on"),
-        *("probability", "forecast_category"),
-    )
-    return select(
-        *(getattr(deal, name) for name in columns), case((own, amount)).label("value")
-    ).where(
-        *living(DEALS, deal),
-        deal.pipeline_id == bindparam("pipeline", type_=deal.pipeline_id.type),
-        *(() if found is None else (found,)),
-    )
+def _between(row: Any) -> Any:
+    days = row.day.between(bindparam("first", type_=Date()), bindparam("last", type_=Date()))
+    return and_(row.pipeline_id == PIPELINE, days)
 
 
-def _snapshots(sight: Sight, name: str) -> Select[Any]:
-    row = aliased(DealSnapshot)
-    between = row.day.between(bindparam("first"), bindparam("last"))
-    ends = row.day.in_([bindparam("start_day"), bindparam("end_day")])
-    own = row.base_currency == bindparam("own", type_=KeyText)
-    value = case((own, func.coalesce(row.base_amount, 0)), else_=0).label("value")
-    return select(row.deal_id, row.day, row.status, row.closes_on, value).where(
-        row.organization_id == ORGANIZATION,
-        between if name == "pushed" else ends,
-        row.pipeline_id == bindparam("pipeline", type_=row.pipeline_id.type),
-        *visible(row.deal_id, sight),
-    )
+def _at_ends(row: Any) -> Any:
+    ends = [bindparam("start_day", type_=Date()), bindparam("end_day", type_=Date())]
+    return and_(row.pipeline_id == PIPELINE, row.day.in_(ends))
+
+
+_PAST: Mapping[str, Callable[[Any], Any]] = {"pushed": _between, "slipped": _at_ends}
 
 
 def _stage(row: Any) -> dict[str, Any]:
@@ -283,9 +262,7 @@ def _figures(
         ),
         "sales_cycle_mean": number("sales_cycle_mean", _rounded(mean), won),
         "sales_cycle_median": number("sales_cycle_median", _rounded(totals["cycle_median"]), won),
-        "average_won_amount": number(
-            "average_won_amount", _rounded(average), totals["won_valued"]
-        ),
+        "average_won_amount": number("average_won_amount", _rounded(average), totals["won_valued"]),
         "velocity": number("velocity", speed, totals["qualified"]),
         "weighted_pipeline": number("weighted_pipeline", amount_of(weighted), totals["qualified"]),
         "pushes": number("push_count", past["pushes"], past["pushed"]),

@@ -221,9 +221,7 @@ async def override(tx: Writing, body: ForecastInput, if_match: IfMatch = None) -
     return _done(await Forecasts(tx).override(body, answers.version_of(if_match)))
 
 
-@forecasts.post(
-    "/lock", operation_id="lockForecast", summary="Lock a forecast", responses=_STATE
-)
+@forecasts.post("/lock", operation_id="lockForecast", summary="Lock a forecast", responses=_STATE)
 async def lock(tx: Writing, body: NodeInput, if_match: IfMatch = None) -> Response:
     """It stays as it is, and so do all below it: 409 `forecast_locked`."""
     return _done(await Forecasts(tx).lock(body, answers.version_of(if_match)))

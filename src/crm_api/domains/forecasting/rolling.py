@@ -8,49 +8,34 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import (
-    ARRAY,
-    BigInteger,
-    Date,
-    Select,
-    bindparam,
-    case,
-    func,
-    literal_column,
-    select,
-    text,
-)
-from sqlalchemy import type_coerce as taken_as
-from sqlalchemy.orm import aliased
+from sqlalchemy import ARRAY, Date, bindparam, func
 
-from crm_api.domains.deals.models import Deal
 from crm_api.domains.deals.repository import DEALS
 from crm_api.domains.forecasting.arithmetic import Rollup, cumulative
-from crm_api.domains.forecasting.models import DealSnapshot
-from crm_api.domains.forecasting.snapshots import visible
+from crm_api.domains.forecasting.rows import deals, over, snapshots
 from crm_api.domains.forecasting.tree import Node, Tree
-from crm_api.kit.db.base import KeyText
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.money import SCALE
 from crm_api.kit.query.statements import prepared
-from crm_api.kit.query.visibility import ORGANIZATION, Sight, bound, living, seen
+from crm_api.kit.query.visibility import Sight, bound
 
 # Of an open deal the close date is what it is due by, of a won one when it was decided.
+_COLUMNS = ("owner_id", "status", "probability", "forecast_category", "closes_on")
 _NOW = """
-    (SELECT owner_id, CASE status WHEN 'won' THEN 'closed' ELSE forecast_category END AS category,
+    SELECT owner_id, CASE status WHEN 'won' THEN 'closed' ELSE forecast_category END AS category,
         probability, count(*) AS number, sum(value) AS value
     FROM (SELECT *, coalesce(closes_on, (closed_at AT TIME ZONE CAST(:zone AS text))::date) AS day
         FROM rows WHERE status <> 'lost') AS rows
-    WHERE day >= :first AND day <= :last GROUP BY 1, 2, 3) AS found
+    WHERE day >= :first AND day <= :last GROUP BY 1, 2, 3
 """
 _THEN = """
-    (SELECT w.place, owner_id,
+    SELECT w.place, owner_id,
         CASE status WHEN 'won' THEN 'closed' ELSE forecast_category END AS category,
         probability, count(*) AS number, sum(value) AS value
     FROM unnest(CAST(:days AS date[]), CAST(:firsts AS date[]), CAST(:lasts AS date[]))
         WITH ORDINALITY AS w (day, first, last, place)
     JOIN rows r ON r.day = w.day AND closes_on >= w.first AND closes_on <= w.last
-    WHERE status <> 'lost' GROUP BY 1, 2, 3, 4) AS found
+    WHERE status <> 'lost' GROUP BY 1, 2, 3, 4
 """
 
 
@@ -133,13 +118,7 @@ async def due(
 ) -> dict[UUID | None, Sums]:
     """By owner what is due within some days, and what was won in them, of the deals in sight."""
     statement = prepared(
-        DEALS,
-        ("forecast", sight),
-        lambda: (
-            select(literal_column("found.*"))
-            .select_from(text(_NOW))
-            .add_cte(_deals(sight).cte("rows"))
-        ),
+        DEALS, ("forecast", sight), lambda: over(_NOW, rows=deals(sight, *_COLUMNS, "closed_at"))
     )
     days = {"first": first, "last": last, "zone": tx.actor.time_zone}
     values = {**bound(tx), "own": currency, **days}
@@ -155,11 +134,7 @@ async def due_then(
     statement = prepared(
         DEALS,
         ("forecast then", sight),
-        lambda: (
-            select(literal_column("found.*"))
-            .select_from(text(_THEN))
-            .add_cte(_snapshots(sight).cte("rows"))
-        ),
+        lambda: over(_THEN, rows=snapshots(sight, "day", *_COLUMNS, picked=_of_days)),
     )
     days, firsts, lasts = (list(values) for values in zip(*windows, strict=True))
     values = {**bound(tx), "own": currency, "days": days, "firsts": firsts, "lasts": lasts}
@@ -169,35 +144,5 @@ async def due_then(
     return [summed(rows) for rows in found]
 
 
-def _deals(sight: Sight) -> Select[Any]:
-    deal = aliased(Deal)
-    found = seen(DEALS, deal, sight)
-    amount = taken_as(deal.base_amount, BigInteger())
-    own = deal.base_currency == bindparam("own", type_=KeyText)
-    return select(
-        deal.owner_id,
-        deal.status,
-        deal.probability,
-        deal.forecast_category,
-        deal.closes_on,
-        deal.closed_at,
-        case((own, amount)).label("value"),
-    ).where(*living(DEALS, deal), *(() if found is None else (found,)))
-
-
-def _snapshots(sight: Sight) -> Select[Any]:
-    row = aliased(DealSnapshot)
-    own = row.base_currency == bindparam("own", type_=KeyText)
-    return select(
-        row.day,
-        row.owner_id,
-        row.status,
-        row.probability,
-        row.forecast_category,
-        row.closes_on,
-        case((own, row.base_amount)).label("value"),
-    ).where(
-        row.organization_id == ORGANIZATION,
-        row.day == func.any(bindparam("days", type_=ARRAY(Date()))),
-        *visible(row.deal_id, sight),
-    )
+def _of_days(row: Any) -> Any:
+    return row.day == func.any(bindparam("days", type_=ARRAY(Date())))

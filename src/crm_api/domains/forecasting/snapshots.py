@@ -6,14 +6,14 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Date, Select, Uuid, bindparam, exists, select
+from sqlalchemy import BigInteger, Date, Select, Uuid, bindparam, select
 from sqlalchemy.orm import aliased
 
-from crm_api.domains.deals.models import Deal
 from crm_api.domains.deals.repository import DEALS
 from crm_api.domains.deals.service import DealService
 from crm_api.domains.deals.valuing import rate_home
 from crm_api.domains.forecasting.models import DealSnapshot
+from crm_api.domains.forecasting.rows import visible
 from crm_api.kit.actor import hidden_field
 from crm_api.kit.calendar import today_of
 from crm_api.kit.crud.tree import lock_graph
@@ -22,7 +22,7 @@ from crm_api.kit.errors import Conflict
 from crm_api.kit.money import SCALE, shown_amount
 from crm_api.kit.query.cursor import context_of, seal, unseal
 from crm_api.kit.query.statements import prepared
-from crm_api.kit.query.visibility import ORGANIZATION, Sight, bound, narrowed, seen, sight_of
+from crm_api.kit.query.visibility import ORGANIZATION, Sight, bound, narrowed, sight_of
 from crm_api.kit.values.codes import minor_digits
 
 AREA = "forecasts"
@@ -179,13 +179,14 @@ class Snapshots:
         hidden = self.tx.actor.hidden(DEALS.entity)
         found = {name: None if name in hidden else value for name, value in row.items()}
         for name in _AMOUNTS:
-            found[name] = None if found[name] is None else amount_of(found[name])
+            amount = found[name]
+            found[name] = None if amount is None else amount_of(amount)
         return found
 
 
 def _listed(sight: Sight, asked: Sequence[str], *, is_further: bool) -> Select[Any]:
     row = aliased(DealSnapshot)
-    query = select(
+    query: Any = select(
         *(getattr(row, column.key).label(column.key) for column in DealSnapshot.__table__.columns)
     ).where(row.organization_id == ORGANIZATION, *visible(row.deal_id, sight))
     columns = {"day": row.day, "pipeline": row.pipeline_id, "deal": row.deal_id}
@@ -195,16 +196,6 @@ def _listed(sight: Sight, asked: Sequence[str], *, is_further: bool) -> Select[A
         day, deal = bindparam("after_day", type_=Date()), bindparam("after_deal", type_=Uuid())
         query = query.where((row.day > day) | ((row.day == day) & (row.deal_id > deal)))
     return query.order_by(row.day, row.deal_id).limit(bindparam("most", type_=BigInteger()))
-
-
-def visible(deal_id: Any, sight: Sight) -> list[Any]:
-    """The condition that the deal of a row is seen, if that takes one; in the bin or not."""
-    deal = aliased(Deal)
-    found = seen(DEALS, deal, sight)
-    if found is None:
-        return []
-    one = select(1).select_from(deal)
-    return [exists(one.where(deal.organization_id == ORGANIZATION, deal.id == deal_id, found))]
 
 
 def unit_of(currency: str) -> int:
@@ -221,4 +212,3 @@ async def forget(tx: Tx, entity: str, ids: Sequence[UUID]) -> None:
     """What is destroyed has no past either."""
     if entity == DEALS.entity:
         await tx.write(_FORGET, tx.organization_id, list(ids))
-

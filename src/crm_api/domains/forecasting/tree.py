@@ -150,8 +150,8 @@ class Tree:
             else:
                 ahead += self._below.get(id, ())
         for user_id in left:
-            is_said = user_id is not None and user_id in said
-            total += said[user_id] if is_said else computed(user_id)
+            word = None if user_id is None else said.get(user_id)
+            total += computed(user_id) if word is None else word
         return total
 
 

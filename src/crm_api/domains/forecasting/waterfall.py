@@ -4,42 +4,24 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import partial
 from typing import Any, Literal, get_args
 from uuid import UUID
 
-from sqlalchemy import (
-    Boolean,
-    Date,
-    Select,
-    and_,
-    bindparam,
-    case,
-    func,
-    literal_column,
-    select,
-    text,
-)
-from sqlalchemy.orm import aliased
+from sqlalchemy import Boolean, Date, Select, and_, bindparam, func, literal_column
 
 from crm_api.domains.deals.pipelines import PipelineService
 from crm_api.domains.deals.repository import DEALS
-from crm_api.domains.forecasting.models import DealSnapshot
-from crm_api.domains.forecasting.snapshots import (
-    AREA,
-    KEPT,
-    SUMMED,
-    Snapshots,
-    amount_of,
-    unit_of,
-    visible,
-)
+from crm_api.domains.forecasting.rows import PIPELINE, over, snapshots
+from crm_api.domains.forecasting.snapshots import AREA, KEPT, SUMMED, Snapshots, amount_of, unit_of
 from crm_api.kit.actor import hidden_field
+from crm_api.kit.db.base import KeyText
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Invalid
 from crm_api.kit.query.cursor import context_of, seal, unseal
 from crm_api.kit.query.selection import Selection
 from crm_api.kit.query.statements import prepared
-from crm_api.kit.query.visibility import ORGANIZATION, Sight, bound
+from crm_api.kit.query.visibility import Sight, bound
 
 Part = Literal[
     "new",
@@ -146,7 +128,7 @@ class Waterfall:
         """Start, parts and end in the organization's currency; raises `NotFound`, `Conflict`."""
         values = await self._begin(pipeline_id, span)
         sight = await self.snapshots.sight()
-        statement = prepared(DEALS, ("waterfall", sight), lambda: _select(sight, f"({_SUMS}) s"))
+        statement = prepared(DEALS, ("waterfall", sight), lambda: _select(sight, _SUMS))
         rows = await self.tx.fetch(statement.sql, *statement.args(values))
         found = summed(rows)
         is_hidden = not SUMMED.isdisjoint(self.tx.actor.hidden(DEALS.entity))
@@ -191,10 +173,10 @@ class Waterfall:
         if is_hidden and part in {"increased", "decreased", "fx_effect"}:
             raise hidden_field("amount").elsewhere(parameter="part")
         listed = (
-            f"(SELECT deal_id, {amount} AS amount, CASE WHEN was_in OR before <> 0 THEN before END "  # noqa: S608 - made of constants
+            f"SELECT deal_id, {amount} AS amount, CASE WHEN was_in OR before <> 0 THEN before END "  # noqa: S608 - made of constants
             f"AS before, after, closed_before, closes_after FROM ({_WAYS}) ways "
             f"WHERE {which} AND deal_id > CAST(:after AS uuid) "
-            "ORDER BY deal_id LIMIT CAST(:most AS bigint)) s"
+            "ORDER BY deal_id LIMIT CAST(:most AS bigint)"
         )
         statement = prepared(DEALS, ("waterfall", sight, part), lambda: _select(sight, listed))
         rows = await self.tx.fetch(
@@ -248,9 +230,7 @@ class Waterfall:
 
 def summed(rows: Iterable[Mapping[str, Any]]) -> dict[str, tuple[Decimal, int]]:
     """By `start`, each part and `end` the sum in ten-thousandths, and of how many deals."""
-    found: dict[str, tuple[Decimal, int]] = dict.fromkeys(
-        ("start", *PARTS, "end"), (Decimal(0), 0)
-    )
+    found: dict[str, tuple[Decimal, int]] = dict.fromkeys(("start", *PARTS, "end"), (Decimal(0), 0))
 
     def add(name: str, amount: Decimal | None, number: int) -> None:
         before = found[name]
@@ -272,36 +252,32 @@ def summed(rows: Iterable[Mapping[str, Any]]) -> dict[str, tuple[Decimal, int]]:
     return found
 
 
-def _select(sight: Sight, below: str) -> Select[Any]:
+def _select(sight: Sight, sql: str) -> Select[Any]:
     """A statement over the snapshots of both days that are seen."""
-    before, after = _rows(sight, "start_day", "before_rows"), _rows(sight, "end_day", "after_rows")
-    return select(literal_column("s.*")).select_from(text(below)).add_cte(before, after)
-
-
-def _rows(sight: Sight, day: str, name: str) -> Any:
-    row = aliased(DealSnapshot)
-    is_due = and_(
-        row.closes_on >= bindparam("due_from", type_=Date()),
-        row.closes_on <= bindparam("due_to", type_=Date()),
+    first, last = (
+        snapshots(
+            sight,
+            *("deal_id", "status", "currency", "amount", "closes_on"),
+            _is_due,
+            _is_bare,
+            picked=partial(_of_day, day),
+        )
+        for day in ("start_day", "end_day")
     )
-    is_own = row.base_currency == bindparam("own")
+    return over(sql, before_rows=first, after_rows=last)
+
+
+def _of_day(day: str, row: Any) -> Any:
+    return and_(row.day == bindparam(day, type_=Date()), row.pipeline_id == PIPELINE)
+
+
+def _is_due(row: Any) -> Any:
+    first, last = (bindparam(f"due_{end}", type_=Date()) for end in ("from", "to"))
     every = bindparam("is_every", type_=Boolean())
-    return (
-        select(
-            row.deal_id,
-            row.status,
-            row.currency,
-            row.amount,
-            row.closes_on,
-            func.coalesce(every | is_due, literal_column("false")).label("is_due"),
-            case((is_own, row.base_amount)).label("value"),
-            and_(row.amount.is_not(None), row.base_amount.is_(None) | ~is_own).label("is_bare"),
-        )
-        .where(
-            row.organization_id == ORGANIZATION,
-            row.day == bindparam(day, type_=Date()),
-            row.pipeline_id == bindparam("pipeline", type_=row.pipeline_id.type),
-            *visible(row.deal_id, sight),
-        )
-        .cte(name)
-    )
+    within = and_(row.closes_on >= first, row.closes_on <= last)
+    return func.coalesce(every | within, literal_column("false")).label("is_due")
+
+
+def _is_bare(row: Any) -> Any:
+    unknown = row.base_amount.is_(None) | (row.base_currency != bindparam("own", type_=KeyText))
+    return and_(row.amount.is_not(None), unknown).label("is_bare")
