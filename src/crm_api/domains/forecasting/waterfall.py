@@ -60,7 +60,7 @@ _CAME = """
                 OR a.value IS NULL OR a.amount = 0
                 THEN coalesce(a.value, 0) - coalesce(b.value, 0)
             ELSE round((a.amount - b.amount)::numeric * a.value / a.amount
-                / CAST(:unit AS bigint)) * CAST(:unit AS bigint) END AS difference
+                / CAST(:unit AS bigint))::bigint * CAST(:unit AS bigint) END AS difference
     FROM before_rows b FULL JOIN after_rows a ON a.deal_id = b.deal_id
 """
 _WENT = f"""
