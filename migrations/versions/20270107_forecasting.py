@@ -164,6 +164,7 @@ def _goals() -> None:
         Column("user_id", ID, nullable=True),
         Column("team_id", ID, nullable=True),
         Column("pipeline_id", ID, nullable=True),
+        Column("description", sa.Text(), nullable=True),
         Column("milestones", JSON, nullable=False),
         Column("reached", JSON, nullable=False),
         Column("name", KEY, nullable=False),

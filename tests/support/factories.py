@@ -1233,7 +1233,7 @@ async def _varied_goals(api: Api) -> list[Body]:
     team = await api.made("teams", await _least_team(api))
     pipeline = await api.made("pipelines", {"name": "Partners"})
     return [
-        {**least, "user_id": user["id"], "milestones": [25, 50]},
+        {**least, "user_id": user["id"], "milestones": [25, 50], "description": "An example."},
         {**least, "name": "fourth quarter", "team_id": team["id"], "target": "2500.00"},
         {**least, "name": "Квартал", "metric": "won_count", "target": "12"},
         {**least, "name": "Ämter", "metric": "new_deals", "pipeline_id": pipeline["id"]},
@@ -1246,8 +1246,8 @@ FACTORIES: dict[str, Factory] = {
     "goals": Factory(
         _least_goal,
         _varied_goals,
-        {"pipeline_id": None, "target": "1500.00"},
-        "pipeline_id",
+        {"description": "Changed"},
+        "description",
         "target",
         {"starts_on": "soon"},
     ),

@@ -130,5 +130,6 @@ class Goal(Named, Entity):
     user_id: Mapped[UUID | None]
     team_id: Mapped[UUID | None]
     pipeline_id: Mapped[UUID | None]
+    description: Mapped[str | None]
     milestones: Mapped[list[int]] = mapped_column(Json())
     reached: Mapped[list[int]] = mapped_column(Json())

@@ -212,8 +212,10 @@ class GoalCreate(Create):
     )
     team_id: UUID | None = Field(None, description="The deals of its members count, and below.")
     pipeline_id: UUID | None = Field(None, description="Without it those of all pipelines count.")
+    description: Prose | None = None
     milestones: Milestones = Field(
-        default_factory=lambda: [50, 100],
+        default_factory=list,
+        examples=[[50, 100]],
         description="In percent of the target; each is told once, as `goal.milestone`.",
     )
 
@@ -236,6 +238,7 @@ class GoalOut(Out):
     user_id: UUID | None
     team_id: UUID | None
     pipeline_id: UUID | None
+    description: str | None
     milestones: list[int]
     reached: list[int] = Field(description="The milestones that were told.")
 
