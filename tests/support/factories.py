@@ -1217,7 +1217,40 @@ async def _varied_deals(api: Api) -> list[Body]:
     ]
 
 
+async def _least_goal(api: Api) -> Body:
+    del api
+    return {
+        "name": "Fourth quarter",
+        "starts_on": "2031-10-01",
+        "ends_on": "2031-12-31",
+        "target": "1000.00",
+    }
+
+
+async def _varied_goals(api: Api) -> list[Body]:
+    least = await _least_goal(api)
+    user = await api.made("users", await _least_user(api))
+    team = await api.made("teams", await _least_team(api))
+    pipeline = await api.made("pipelines", {"name": "Partners"})
+    return [
+        {**least, "user_id": user["id"], "milestones": [25, 50], "description": "An example."},
+        {**least, "name": "fourth quarter", "team_id": team["id"], "target": "2500.00"},
+        {**least, "name": "Квартал", "metric": "won_count", "target": "12"},
+        {**least, "name": "Ämter", "metric": "new_deals", "pipeline_id": pipeline["id"]},
+        {**least, "name": "Zebra", "user_id": user["id"], "starts_on": "2031-07-01"},
+        {**least, "name": "Zebra", "milestones": []},
+    ]
+
+
 FACTORIES: dict[str, Factory] = {
+    "goals": Factory(
+        _least_goal,
+        _varied_goals,
+        {"description": "Changed"},
+        "description",
+        "target",
+        {"starts_on": "soon"},
+    ),
     "proposal_recipes": Factory(
         _least_recipe,
         _varied_recipes,

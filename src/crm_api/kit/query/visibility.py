@@ -33,7 +33,7 @@ from crm_api.kit.db.tx import Tx
 from crm_api.kit.query.listing import About, Listing
 from crm_api.kit.query.statements import prepared
 
-ORGANIZATION = bindparam("organization")
+ORGANIZATION: ColumnElement[Any] = bindparam("organization")
 ME = bindparam("me", type_=Uuid())
 _PRINCIPALS = bindparam("principals", type_=ARRAY(Uuid()))
 FEW = 2_000

@@ -47,6 +47,7 @@ RESERVED = frozenset(
         "export",
         "file",
         "forecast",
+        "goal",
         "import",
         "interaction",
         "invitation",

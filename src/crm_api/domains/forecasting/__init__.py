@@ -1,0 +1,1 @@
+"""What pipelines come to: daily snapshots of deals, waterfalls, measures, forecasts, goals."""

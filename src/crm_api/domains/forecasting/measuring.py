@@ -1,0 +1,289 @@
+"""What a pipeline does, measured: conversion, time in stages, velocity, ageing and the like."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Date, and_, bindparam
+
+from crm_api.domains.deals.pipelines import PipelineService
+from crm_api.domains.deals.repository import DEALS
+from crm_api.domains.forecasting.arithmetic import coverage, ratio, velocity
+from crm_api.domains.forecasting.definitions import number
+from crm_api.domains.forecasting.rows import PIPELINE, deals, over, snapshots
+from crm_api.domains.forecasting.snapshots import AREA, SUMMED, Snapshots, amount_of
+from crm_api.kit.db.tx import Tx
+from crm_api.kit.errors import Invalid
+from crm_api.kit.money import SCALE
+from crm_api.kit.query.selection import Selection
+from crm_api.kit.query.statements import prepared
+from crm_api.kit.query.visibility import Sight, bound
+
+_WEIGHED = SUMMED | {"expected_amount", "probability"}
+_LONGEST = timedelta(days=3660)
+_DAY = 86_400
+
+_DEAL = (
+    *("id", "stage_id", "status", "stage_entered_at", "created_at", "closed_at", "closes_on"),
+    *("probability", "forecast_category"),
+)
+_SNAPSHOT = ("deal_id", "day", "status", "closes_on")
+# Stays of deals in open stages: those that have ended, and those that go on.
+_STAGES = """
+    WITH places AS (
+        SELECT id, name, kind, position, rotting_days,
+            CASE kind WHEN 'open' THEN position WHEN 'won' THEN 2147483647 ELSE -1 END AS place
+        FROM stages WHERE organization_id = :organization AND pipeline_id = :pipeline
+            AND (deleted_at IS NULL OR kind = 'open')),
+    stays AS (
+        SELECT m.deal_id, m.from_stage_id AS stage_id, m.entered_at, m.created_at AS left_at
+        FROM deal_moves m JOIN rows r ON r.id = m.deal_id
+        WHERE m.organization_id = :organization AND m.deleted_at IS NULL
+        UNION ALL SELECT id, stage_id, stage_entered_at, NULL FROM rows),
+    ranked AS (
+        SELECT s.*, p.place, p.kind FROM stays s JOIN places p ON p.id = s.stage_id),
+    cohort AS (
+        SELECT deal_id, stage_id, place, min(entered_at) AS first_at FROM ranked
+        WHERE kind = 'open' AND entered_at >= :since AND entered_at < :until GROUP BY 1, 2, 3),
+    passing AS (
+        SELECT c.stage_id, c.deal_id, bool_or(t.place > c.place AND t.entered_at >= c.first_at)
+            AS passed
+        FROM cohort c JOIN ranked t ON t.deal_id = c.deal_id GROUP BY 1, 2),
+    conversion AS (
+        SELECT p.stage_id, count(*) AS entered, count(*) FILTER (WHERE passed) AS passed,
+            count(*) FILTER (WHERE NOT passed AND r.status = 'lost') AS lost
+        FROM passing p JOIN rows r ON r.id = p.deal_id GROUP BY 1),
+    timed AS (
+        SELECT deal_id, stage_id, bool_or(entered_at < :until AND coalesce(left_at, :now) >= :since)
+                AS within, max(entered_at) FILTER (WHERE left_at IS NULL) AS begun,
+            sum(extract(epoch FROM greatest(coalesce(left_at, :now) - entered_at, '0'))) AS seconds
+        FROM ranked WHERE kind = 'open' GROUP BY 1, 2),
+    times AS (
+        SELECT t.stage_id, count(*) FILTER (WHERE within) AS timed,
+            percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds) FILTER (WHERE within) AS median,
+            percentile_cont(0.9) WITHIN GROUP (ORDER BY seconds) FILTER (WHERE within) AS p90,
+            percentile_cont(0.75) WITHIN GROUP (ORDER BY seconds) FILTER (WHERE r.status = 'won')
+                AS won_p75
+        FROM timed t JOIN rows r ON r.id = t.deal_id GROUP BY 1),
+    ages AS (
+        SELECT r.stage_id, count(*) AS open_deals,
+            percentile_cont(0.5) WITHIN GROUP
+                (ORDER BY extract(epoch FROM CAST(:now AS timestamptz) - r.created_at)) AS age,
+            count(*) FILTER (WHERE t.seconds > times.won_p75) AS stalled,
+            count(*) FILTER (WHERE t.begun < CAST(:now AS timestamptz)
+                - make_interval(days => p.rotting_days)) AS rotting
+        FROM rows r JOIN timed t ON t.deal_id = r.id AND t.stage_id = r.stage_id
+        JOIN times ON times.stage_id = r.stage_id JOIN places p ON p.id = r.stage_id
+        WHERE r.status = 'open' GROUP BY 1)
+    SELECT p.id, p.name, coalesce(c.entered, 0) AS entered, coalesce(c.passed, 0) AS passed,
+        coalesce(c.lost, 0) AS lost, coalesce(t.timed, 0) AS timed, t.median, t.p90, t.won_p75,
+        coalesce(a.open_deals, 0) AS open_deals, a.age, coalesce(a.stalled, 0) AS stalled,
+        coalesce(a.rotting, 0) AS rotting
+    FROM places p LEFT JOIN conversion c ON c.stage_id = p.id LEFT JOIN times t ON t.stage_id = p.id
+    LEFT JOIN ages a ON a.stage_id = p.id WHERE p.kind = 'open' ORDER BY p.position, p.id
+"""
+_TOTALS = """
+    SELECT count(*) FILTER (WHERE won) AS won, count(*) FILTER (WHERE lost) AS lost,
+        sum(value) FILTER (WHERE won) AS won_value, sum(value) FILTER (WHERE lost) AS lost_value,
+        count(value) FILTER (WHERE won) AS won_valued,
+        count(*) FILTER (WHERE created) AS created,
+        count(*) FILTER (WHERE created AND status = 'won') AS created_won,
+        avg(cycle) FILTER (WHERE won) AS cycle_mean,
+        percentile_cont(0.5) WITHIN GROUP (ORDER BY cycle) FILTER (WHERE won) AS cycle_median,
+        count(*) FILTER (WHERE qualified) AS qualified,
+        sum(value * probability) FILTER (WHERE qualified) AS weighted,
+        sum(value) FILTER (WHERE qualified AND closes_on >= :first AND closes_on <= :last) AS due
+    FROM (
+        SELECT *, status = 'won' AND decided >= :first AND decided <= :last AS won,
+            status = 'lost' AND decided >= :first AND decided <= :last AS lost,
+            created_at >= :since AND created_at < :until AS created,
+            status = 'open' AND forecast_category <> 'omitted' AS qualified,
+            greatest(decided - (created_at AT TIME ZONE CAST(:zone AS text))::date, 0) AS cycle
+        FROM (SELECT *, coalesce(closes_on, (closed_at AT TIME ZONE CAST(:zone AS text))::date)
+            AS decided FROM rows) AS decided) AS each
+"""
+_PUSHED = """
+    SELECT count(*) AS pushes, count(DISTINCT deal_id) AS pushed FROM (
+        SELECT deal_id, status, closes_on, lag(closes_on) OVER (PARTITION BY deal_id ORDER BY day)
+            AS before FROM rows) AS each
+    WHERE status = 'open' AND date_trunc('month', closes_on) > date_trunc('month', before)
+"""
+_SLIPPED = """
+    SELECT coalesce(sum(b.value), 0) AS slipped, count(*) AS number FROM rows b
+    JOIN rows a ON a.deal_id = b.deal_id AND a.day = :end_day AND a.status = 'open'
+    WHERE b.day = :start_day AND b.status = 'open' AND b.closes_on >= :first
+        AND b.closes_on <= :last
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Days:
+    """Some days of an organization, both the first and the last included."""
+
+    first: date
+    last: date
+
+    def check(self) -> None:
+        """Raise `Invalid` unless one comes after the other, and not too long."""
+        if self.first > self.last:
+            raise Invalid.parameter("to", "before_from", "The last day is before the first.")
+        if self.last - self.first > _LONGEST:
+            raise Invalid.parameter("to", "too_long", "Measures are of ten years at most.")
+
+    def instants(self, zone: str) -> tuple[datetime, datetime]:
+        """From when, and until before when."""
+        local = ZoneInfo(zone)
+        first, after = self.first, self.last + timedelta(days=1)
+        begin, end = (datetime.combine(day, time(), tzinfo=local) for day in (first, after))
+        return begin.astimezone(UTC), end.astimezone(UTC)
+
+
+class Measures:
+    """The measures of a pipeline, of the deals that the actor sees."""
+
+    def __init__(self, tx: Tx) -> None:
+        self.tx = tx
+        self.snapshots = Snapshots(tx)
+
+    async def of(
+        self, pipeline_id: UUID, days: Days, target: Decimal | None = None
+    ) -> dict[str, Any]:
+        """All of them; `target` is the quota that coverage is of. Raises `NotFound`."""
+        tx = self.tx
+        tx.actor.need_open(f"{AREA}:read")
+        self.snapshots.need_days()
+        days.check()
+        hidden = tx.actor.hidden(DEALS.entity)
+        await PipelineService(tx).get(pipeline_id, Selection(("id",)))
+        currency = await self.snapshots.deals.records.own_currency()
+        since, until = days.instants(tx.actor.time_zone)
+        values = {
+            **bound(tx),
+            "pipeline": pipeline_id,
+            "own": currency,
+            "first": days.first,
+            "last": days.last,
+            "since": since,
+            "until": until,
+            "now": tx.now,
+            "zone": tx.actor.time_zone,
+        }
+        sight = await self.snapshots.sight()
+        stages = await self._ask(sight, "stages", _STAGES, values)
+        totals = (await self._ask(sight, "totals", _TOTALS, values))[0]
+        past = await self._past(sight, values)
+        is_hidden = not SUMMED.isdisjoint(hidden)
+        figures = _figures(totals, past, target, is_hidden=is_hidden)
+        if not _WEIGHED.isdisjoint(hidden):
+            figures["weighted_pipeline"] = number("weighted_pipeline", None)
+        return {
+            "pipeline_id": pipeline_id,
+            "currency": currency,
+            "first_day": days.first,
+            "last_day": days.last,
+            "stages": [_stage(row) for row in stages],
+            **{name: totals[name] for name in ("won", "lost", "created")},
+            **figures,
+        }
+
+    async def _past(self, sight: Sight, values: dict[str, Any]) -> Mapping[str, Any]:
+        """What snapshots tell: how often deals were pushed, and what slipped."""
+        pushed = (await self._ask(sight, "pushed", _PUSHED, values))[0]
+        days = await self.snapshots.around(values["first"], values["last"])
+        if days is None:
+            return {**pushed, "slipped": None, "number": None}
+        found = {**values, "start_day": days[0], "end_day": days[1]}
+        return {**pushed, **(await self._ask(sight, "slipped", _SLIPPED, found))[0]}
+
+    async def _ask(self, sight: Sight, name: str, sql: str, values: dict[str, Any]) -> list[Any]:
+        def build() -> Any:
+            if name in _PAST:
+                past = snapshots(sight, *_SNAPSHOT, picked=_PAST[name])
+                return over(sql, rows=past)
+            return over(sql, rows=deals(sight, *_DEAL, picked=lambda d: d.pipeline_id == PIPELINE))
+
+        statement = prepared(DEALS, ("measures", name, sight), build)
+        return await self.tx.fetch(statement.sql, *statement.args(values))
+
+
+def _between(row: Any) -> Any:
+    days = row.day.between(bindparam("first", type_=Date()), bindparam("last", type_=Date()))
+    return and_(row.pipeline_id == PIPELINE, days)
+
+
+def _at_ends(row: Any) -> Any:
+    ends = [bindparam("start_day", type_=Date()), bindparam("end_day", type_=Date())]
+    return and_(row.pipeline_id == PIPELINE, row.day.in_(ends))
+
+
+_PAST: Mapping[str, Callable[[Any], Any]] = {"pushed": _between, "slipped": _at_ends}
+
+
+def _stage(row: Any) -> dict[str, Any]:
+    entered, passed, lost = row["entered"], row["passed"], row["lost"]
+    return {
+        "stage_id": row["id"],
+        "stage_name": row["name"],
+        "entered": entered,
+        "passed": passed,
+        "lost": lost,
+        "undecided": entered - passed - lost,
+        "conversion": number("stage_conversion", ratio(passed, passed + lost), passed + lost),
+        "time_median": number("time_in_stage_median", _days(row["median"]), row["timed"]),
+        "time_p90": number("time_in_stage_p90", _days(row["p90"]), row["timed"]),
+        "open_deals": row["open_deals"],
+        "age_median": number("open_age_median", _days(row["age"]), row["open_deals"]),
+        "stalled": number(
+            "stalled", None if row["won_p75"] is None else row["stalled"], row["open_deals"]
+        ),
+        "rotting": number("rotting", row["rotting"], row["open_deals"]),
+    }
+
+
+def _figures(
+    totals: Any, past: Mapping[str, Any], target: Decimal | None, *, is_hidden: bool
+) -> dict[str, Any]:
+    won, lost = totals["won"], totals["lost"]
+    won_value, lost_value = totals["won_value"] or Decimal(0), totals["lost_value"] or Decimal(0)
+    rate, mean = ratio(won, won + lost), totals["cycle_mean"]
+    average = won_value / totals["won_valued"] / SCALE if totals["won_valued"] else None
+    speed = velocity(totals["qualified"], average, won / Decimal(won + lost) if won else None, mean)
+    _, covered = coverage((totals["due"] or Decimal(0)) / SCALE, target, won_value / SCALE)
+    weighted = (totals["weighted"] or Decimal(0)) / 100
+    found = {
+        "win_rate": number("win_rate_count", rate, won + lost),
+        "win_rate_value": number("win_rate_value", ratio(won_value, won_value + lost_value)),
+        "conversion_rate": number(
+            "conversion_rate", ratio(totals["created_won"], totals["created"]), totals["created"]
+        ),
+        "sales_cycle_mean": number("sales_cycle_mean", _rounded(mean), won),
+        "sales_cycle_median": number("sales_cycle_median", _rounded(totals["cycle_median"]), won),
+        "average_won_amount": number("average_won_amount", _rounded(average), totals["won_valued"]),
+        "velocity": number("velocity", speed, totals["qualified"]),
+        "weighted_pipeline": number("weighted_pipeline", amount_of(weighted), totals["qualified"]),
+        "pushes": number("push_count", past["pushes"], past["pushed"]),
+        "slippage": number(
+            "slippage",
+            None if past["slipped"] is None else amount_of(past["slipped"]),
+            past["number"],
+        ),
+        "coverage": number("coverage", covered),
+    }
+    if is_hidden:
+        told = ("win_rate_value", "average_won_amount", "velocity", "weighted_pipeline", "slippage")
+        found |= {name: {**found[name], "value": None} for name in (*told, "coverage")}
+    return found
+
+
+def _days(seconds: float | Decimal | None) -> Decimal | None:
+    return None if seconds is None else _rounded(Decimal(seconds) / _DAY)
+
+
+def _rounded(value: float | Decimal | None) -> Decimal | None:
+    if value is None:
+        return None
+    return Decimal(value).quantize(Decimal("0.01"), ROUND_HALF_UP)
