@@ -14,28 +14,6 @@ depends_on = None
 
 KEY = sa.Text(collation="C")
 NOTHING = sa.text("'[]'")
-COLUMNS = {
-    "pipelines": (
-        Column("next_step_policy", KEY, server_default="off", nullable=False),
-        Column("win_needs", KEY, server_default="nothing", nullable=False),
-        Column("reopen_needs_reason", sa.Boolean(), server_default=sa.false(), nullable=False),
-    ),
-    "stages": (
-        Column("required_artefacts", JSONB(), server_default=NOTHING, nullable=False),
-        Column("approval_purpose", KEY, nullable=True),
-        Column("wip_limit", sa.Integer(), nullable=True),
-    ),
-    "deals": (
-        Column("amount_mode", KEY, server_default="manual", nullable=False),
-        Column("lines", JSONB(), server_default=NOTHING, nullable=False),
-        Column("one_time", sa.BigInteger(), nullable=True),
-        Column("mrr", sa.BigInteger(), nullable=True),
-        Column("tcv", sa.BigInteger(), nullable=True),
-        Column("rots_at", TIMESTAMP(timezone=True), nullable=True),
-        Column("push_count", sa.Integer(), server_default="0", nullable=False),
-        Column("alerts", JSONB(), server_default=sa.text("'{}'"), nullable=False),
-    ),
-}
 # Those that are given by whoever writes a row.
 GIVEN = {
     "pipelines": ("next_step_policy", "win_needs", "reopen_needs_reason"),
@@ -75,10 +53,36 @@ PLACE = "(after_organization uuid, after_deal uuid, most integer)"
 DUE = "TABLE (organization_id uuid, deal_id uuid)"
 
 
+def added() -> dict[str, tuple[Column, ...]]:
+    """The new columns of each table."""
+    return {
+        "pipelines": (
+            Column("next_step_policy", KEY, server_default="off", nullable=False),
+            Column("win_needs", KEY, server_default="nothing", nullable=False),
+            Column("reopen_needs_reason", sa.Boolean(), server_default=sa.false(), nullable=False),
+        ),
+        "stages": (
+            Column("required_artefacts", JSONB(), server_default=NOTHING, nullable=False),
+            Column("approval_purpose", KEY, nullable=True),
+            Column("wip_limit", sa.Integer(), nullable=True),
+        ),
+        "deals": (
+            Column("amount_mode", KEY, server_default="manual", nullable=False),
+            Column("lines", JSONB(), server_default=NOTHING, nullable=False),
+            Column("one_time", sa.BigInteger(), nullable=True),
+            Column("mrr", sa.BigInteger(), nullable=True),
+            Column("tcv", sa.BigInteger(), nullable=True),
+            Column("rots_at", TIMESTAMP(timezone=True), nullable=True),
+            Column("push_count", sa.Integer(), server_default="0", nullable=False),
+            Column("alerts", JSONB(), server_default=sa.text("'{}'"), nullable=False),
+        ),
+    }
+
+
 def upgrade() -> None:
-    for table, columns in COLUMNS.items():
+    for table, columns in added().items():
         for column in columns:
-            op.add_column(table, column.copy())
+            op.add_column(table, column)
         for name in GIVEN[table]:
             op.alter_column(table, name, server_default=None)
     for table, name, rule in CHECKS:
@@ -105,6 +109,6 @@ def downgrade() -> None:
         op.drop_index(f"ix_deals_{name}", "deals")
     for table, name, _ in CHECKS:
         op.drop_constraint(op.f(f"ck_{table}_{name}"), table)
-    for table, columns in COLUMNS.items():
+    for table, columns in added().items():
         for column in reversed(columns):
             op.drop_column(table, column.name)
