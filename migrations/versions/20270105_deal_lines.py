@@ -49,6 +49,14 @@ OVERDUE = f"""
         AND d.alerts ->> 'overdue' IS DISTINCT FROM d.closes_on::text
     {NEXT}
 """
+# Sales managers may reopen deals: in new organizations by what these begin with, too.
+BEGIN = """
+    DO $do$ BEGIN EXECUTE replace(
+        pg_get_functiondef('crm_begin_roles'::regproc), '{before}', '{after}');
+    END $do$
+"""
+BEFORE, AFTER = '"merge"]', '"merge", "reopen_deals"]'
+MANAGERS = "key = 'sales_manager' AND permissions @> '[\"merge\"]'"
 PLACE = "(after_organization uuid, after_deal uuid, most integer)"
 DUE = "TABLE (organization_id uuid, deal_id uuid)"
 
@@ -92,6 +100,8 @@ def upgrade() -> None:
     op.execute(STALE)
     for table in ("deals", "stages"):
         op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
+    op.execute(BEGIN.format(before=BEFORE, after=AFTER))
+    change_managers("permissions || '[\"reopen_deals\"]'")
     where = sa.text(OPEN)
     op.create_index("ix_deals_rots_at", "deals", ["rots_at"], postgresql_where=where)
     op.create_index("ix_deals_overdue", "deals", ["closes_on"], postgresql_where=where)
@@ -100,7 +110,16 @@ def upgrade() -> None:
     ddl.definer_function(f"crm_deals_overdue{PLACE}", DUE, OVERDUE)
 
 
+def change_managers(permissions: str) -> None:
+    """Have the sales managers of all organizations hold others."""
+    op.execute("ALTER TABLE roles NO FORCE ROW LEVEL SECURITY")
+    op.execute(f"UPDATE roles SET permissions = {permissions} WHERE {MANAGERS}")
+    op.execute("ALTER TABLE roles FORCE ROW LEVEL SECURITY")
+
+
 def downgrade() -> None:
+    change_managers("permissions - 'reopen_deals'")
+    op.execute(BEGIN.format(before=AFTER, after=BEFORE))
     for name in ("overdue", "rotting"):
         op.execute(f"DROP FUNCTION crm_deals_{name}")
     op.execute(f'DROP POLICY {ddl.DEFINER} ON "deals"')

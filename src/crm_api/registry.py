@@ -70,10 +70,10 @@ DOMAINS: tuple[Module, ...] = (
     TAXES,
     PROMOTIONS,
     PRICES,
+    DEALS,
     QUOTES,
     RECIPES,
     QUOTE_LINKS,
-    DEALS,
 )
 ACCESS = access_module(
     (service for module in DOMAINS for service in module.services), CustomRecordService
