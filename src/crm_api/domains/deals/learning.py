@@ -10,7 +10,7 @@ from uuid import UUID
 from crm_api.domains.deals.scoring import LEAST, Bin, Example, Facts, Fit, Kind, Model, Score, fit
 from crm_api.domains.deals.service import DealService
 from crm_api.kit.crud.plain import columns_of
-from crm_api.kit.db.tx import Tx
+from crm_api.kit.db.tx import Tx, unit_of_work
 from crm_api.kit.money import SCALE
 
 _MOST = 5_000
@@ -58,6 +58,11 @@ class DealScoring:
         What it is learned from are all deals of the organization: nothing is told of a single one.
         """
         self.deals.need("read")
+        # All of it at one moment, which a read by itself has not.
+        async with unit_of_work(Tx(self.tx.database, self.tx.actor, read_only=True)) as reader:
+            return await DealScoring(reader)._score(id)  # noqa: SLF001 - the same, at one moment
+
+    async def _score(self, id: UUID) -> dict[str, Any]:
         deal = columns_of(await self.deals.records.get(id))
         rows = await self.tx.fetch(_DECIDED, self.tx.organization_id, _MOST)
         hidden = self.tx.actor.hidden("deal")
