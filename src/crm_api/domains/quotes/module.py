@@ -41,11 +41,13 @@ def _quote_of(*statuses: str) -> Artefact:
 
 
 _SENT = ("sent", "viewed", "accepted")
-ARTEFACTS |= {
-    "approved_quote": _quote_of("approved", *_SENT),
-    "sent_quote": _quote_of(*_SENT),
-    "accepted_quote": _quote_of("accepted"),
-}
+ARTEFACTS.update(
+    {
+        "approved_quote": _quote_of("approved", *_SENT),
+        "sent_quote": _quote_of(*_SENT),
+        "accepted_quote": _quote_of("accepted"),
+    }
+)
 
 REMINDERS: Mapping[str, Mapping[str, str]] = {
     EXPIRING: {
