@@ -156,6 +156,7 @@ async def test_reopening_takes_a_permission_and_perhaps_a_reason(client):
     made = await deal(client, where)
     await act(client, made["id"], "win")
     await act(plain.api, made["id"], "reopen", 403)
+    assert await ways(plain.api, made["id"]) == {("reopen", "New"): ["missing_right"]}
     assert (await act(allowed.api, made["id"], "reopen"))["status"] == "open"
     await act(client, made["id"], "win")
     await client.changed(f"pipelines/{where.id}", {"reopen_needs_reason": True})

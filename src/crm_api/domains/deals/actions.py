@@ -65,8 +65,15 @@ class DealActions:
                     allowed.append(_way(verb, stage, await of(stage)))
         elif stages:
             before = await self._stage_before(deal, stages)
-            allowed.append(_way("reopen", before, await full(self.tx, before)))
+            faults = [*self._of_right(), *await full(self.tx, before)]
+            allowed.append(_way("reopen", before, faults))
         return {"status": deal.status, "stage_id": deal.stage_id, "allowed": allowed}
+
+    def _of_right(self) -> Sequence[Fault]:
+        access = self.tx.actor.access
+        if access is None or access.holds(REOPEN):
+            return ()
+        return [Fault("missing_right", f"It takes the right {REOPEN}.", "/status")]
 
     # Acting
 

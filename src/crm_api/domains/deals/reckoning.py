@@ -24,6 +24,7 @@ from crm_api.kit.pricing.rounding import exactly
 _MOST = Decimal(10) ** 14
 """Amounts are below: the digits that columns have."""
 _NOTHING: Mapping[str, Any] = {"lines": [], "one_time": None, "mrr": None, "tcv": None}
+_MADE_OF = frozenset({"lines", "currency", "company_id", "amount_mode", "amount"})
 _GONE = frozenset({"product_gone", "no_price", "no_rate"})
 Stored = Mapping[str, Any]
 
@@ -34,10 +35,13 @@ async def reckoned(tx: Tx, values: dict[str, Any], current: Deal | None) -> dict
     They are reckoned anew when the lines, the currency, or the customer of lines that price lists
     say the price of are others. In the mode `lines` that is the amount, and none is to be given.
     """
+    if current is not None and not (_MADE_OF & values.keys()):
+        return values
     mode = values.get("amount_mode") or (None if current is None else current.amount_mode)
     _check_amount(values, current, by_lines=mode == "lines")
     before = () if current is None else current.lines
-    given = [_as_read(line, before) for line in values.get("lines", map(given_of, before))]
+    lines = (values["lines"] or ()) if "lines" in values else map(given_of, before)
+    given = [_as_read(line, before) for line in lines]
     done: dict[str, Any] = {}
     if current is None or _is_new(values, current, given):
         done = await Reckoning(tx, {**_ground(current), **values}, current).of(given)

@@ -64,6 +64,9 @@ DEALS: Listing = Listing(
         "deal.amount": frozenset(
             {"expected_amount", "base_amount", "lines", "one_time", "mrr", "tcv"}
         ),
+        # What events that happen by themselves have beside the fields of a deal.
+        "deal.stage_entered_at": frozenset({"rots_at", "days_in_stage"}),
+        "deal.closes_on": frozenset({"days_overdue"}),
     },
 )
 MOVES: Listing = Listing(
