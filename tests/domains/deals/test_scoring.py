@@ -14,7 +14,7 @@ from crm_api.domains.deals.scoring import (
     binned,
     brier,
     evidence,
-    fit,
+    learned,
     logistic,
     prior,
 )
@@ -81,12 +81,12 @@ def test_what_tells_is_found_in_later_deals():
     examples = [
         Example({"source": ("fair" if n % 2 else "call",)}, bool(n % 2)) for n in range(160)
     ]
-    found = fit(KINDS, examples)
+    _, found = learned(KINDS, examples)
     assert found is not None
     assert (found.deals, found.baseline) == (40, 0.25)
     # 61/62 is said of what was won, as 60 of 60 won deals are of fairs.
     assert found.brier == pytest.approx((1 - 61 / 62) ** 2)
-    assert fit(KINDS, examples[: 2 * LEAST]) is None
+    assert learned(KINDS, examples[: 2 * LEAST])[1] is None
 
 
 @given(st.floats(-700, 700))

@@ -7,7 +7,17 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from crm_api.domains.deals.scoring import LEAST, Bin, Example, Facts, Fit, Kind, Model, Score, fit
+from crm_api.domains.deals.scoring import (
+    LEAST,
+    Bin,
+    Example,
+    Facts,
+    Fit,
+    Kind,
+    Model,
+    Score,
+    learned,
+)
 from crm_api.domains.deals.service import DealService
 from crm_api.kit.crud.plain import columns_of
 from crm_api.kit.db.tx import Tx, unit_of_work
@@ -114,9 +124,8 @@ def _learned(
     """What deals tell, the last one first, of one with some facts, and how well they do."""
     examples = [Example(_facts_of(_read(row), row["closed_at"]), row["is_won"]) for row in rows]
     examples.reverse()
-    model = Model.of(kinds, examples)
-    score = model.score(facts) if model.suffices else None
-    return model, score, fit(kinds, examples)
+    model, quality = learned(kinds, examples)
+    return model, model.score(facts) if model.suffices else None, quality
 
 
 def _read(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,9 +11,9 @@ The prior is `ln((W + s) / (L + s))` of all deals, and the probability the logis
 the sum.
 """
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import exp, log
 from typing import Literal
 
@@ -111,18 +111,20 @@ def logistic(odds: float) -> float:
     return 1 / (1 + exp(-odds)) if odds >= 0 else exp(odds) / (1 + exp(odds))
 
 
-@dataclass
+def _none() -> list[int]:
+    return [0, 0]
+
+
 class Model:
     """What was learned from deals that are decided."""
 
-    kinds: Mapping[str, Kind]
-    smoothing: float = SMOOTHING
-    decided: Counter[bool] = field(default_factory=Counter[bool])
-    _known: dict[str, Counter[bool]] = field(default_factory=dict[str, Counter[bool]])
-    _same: dict[tuple[str, Hashable], Counter[bool]] = field(
-        default_factory=dict[tuple[str, Hashable], Counter[bool]]
-    )
-    _values: dict[str, set[Hashable]] = field(default_factory=dict[str, set[Hashable]])
+    def __init__(self, kinds: Mapping[str, Kind], smoothing: float = SMOOTHING) -> None:
+        self.kinds, self.smoothing = kinds, smoothing
+        # How many were lost and won: of all, of those of which a fact is known, of each value.
+        self.decided = _none()
+        self._known: dict[str, list[int]] = defaultdict(_none)
+        self._same: dict[tuple[str, Hashable], list[int]] = defaultdict(_none)
+        self._values: dict[str, set[Hashable]] = defaultdict(set)
 
     @classmethod
     def of(cls, kinds: Mapping[str, Kind], examples: Sequence[Example]) -> "Model":
@@ -136,12 +138,13 @@ class Model:
         """Take one more deal into account."""
         self.decided[example.is_won] += 1
         for name in self.kinds:
-            if name not in example.facts:
+            steps = example.facts.get(name)
+            if steps is None:
                 continue
-            self._known.setdefault(name, Counter())[example.is_won] += 1
-            for one in example.facts[name]:
-                self._same.setdefault((name, one), Counter())[example.is_won] += 1
-                self._values.setdefault(name, set()).add(one)
+            self._known[name][example.is_won] += 1
+            self._values[name].update(steps)
+            for one in steps:
+                self._same[name, one][example.is_won] += 1
 
     @property
     def suffices(self) -> bool:
@@ -163,31 +166,31 @@ class Model:
         return Score(logistic(odds), logistic(begun), factors)
 
     def _counted(self, name: str, value: Hashable, kind: Kind) -> Counted:
-        known, same = self._known[name], self._same.get((name, value), Counter[bool]())
+        known, same = self._known[name], self._same.get((name, value), (0, 0))
         # A value that nobody had before is one more.
         values = 2 if kind == "reach" else len(self._values[name] | {value})
         return Counted(same[True], known[True], same[False], known[False], values)
 
 
-def fit(kinds: Mapping[str, Kind], examples: Sequence[Example]) -> Fit | None:
-    """How well the earlier of some deals, which come in order, tell of the last quarter.
+def learned(kinds: Mapping[str, Kind], examples: Sequence[Example]) -> tuple[Model, Fit | None]:
+    """What some deals tell, which come in order, and how well the earlier ones tell of the later.
 
-    None where there are not enough of the earlier ones, or none of the later.
+    That is of the last quarter; None where there are not enough of the earlier ones, or no others.
     """
-    held_out = len(examples) // _HELD_OUT
-    earlier = examples[: len(examples) - held_out]
+    place = len(examples) - len(examples) // _HELD_OUT
+    earlier, later = examples[:place], examples[place:]
     model = Model.of(kinds, earlier)
-    if not held_out or not model.suffices:
-        return None
-    usual = model.decided[True] / len(earlier)
-    later = examples[len(examples) - held_out :]
+    found = _fit(model, later) if later and model.suffices else None
+    for example in later:
+        model.learn(example)
+    return model, found
+
+
+def _fit(model: Model, later: Sequence[Example]) -> Fit:
+    usual = model.decided[True] / sum(model.decided)
     said = [(model.score(one.facts).probability, one.is_won) for one in later]
-    return Fit(
-        held_out,
-        brier(said),
-        brier([(usual, one.is_won) for one in later]),
-        binned(said),
-    )
+    baseline = brier([(usual, one.is_won) for one in later])
+    return Fit(len(later), brier(said), baseline, binned(said))
 
 
 def brier(said: Sequence[tuple[float, bool]]) -> float:
