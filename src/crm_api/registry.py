@@ -71,10 +71,10 @@ DOMAINS: tuple[Module, ...] = (
     TAXES,
     PROMOTIONS,
     PRICES,
+    DEALS,
     QUOTES,
     RECIPES,
     QUOTE_LINKS,
-    DEALS,
     FORECASTING,
 )
 ACCESS = access_module(

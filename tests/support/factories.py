@@ -1065,6 +1065,7 @@ async def _varied_quotes(api: Api) -> list[Body]:
     company = await api.made("companies", {"name": "Example Industries"})
     contact = await api.made("contacts", {"last_name": "Person"})
     made = await api.made("price-lists", await _least_list(api))
+    deal = await api.made("deals", await _least_deal(api))
     section = {"key": "more", "title": "More", "kind": "optional"}
     support = {"name": "Support", "unit_price": "10", "interval": "month", "term": 12}
     return [
@@ -1073,7 +1074,12 @@ async def _varied_quotes(api: Api) -> list[Body]:
         {**least, "name": "Предложение", "contact_id": contact["id"], "language": "ru"},
         {**least, "name": None, "sections": [section], "lines": [{**support, "section": "more"}]},
         {**least, "discounts": [{"percent": "5"}], "lines": [support], "tags": ["large"]},
-        {"currency": "JPY", "name": "Zebra", "clauses": [{"text": "Paid within 14 days."}]},
+        {
+            "currency": "JPY",
+            "name": "Zebra",
+            "clauses": [{"text": "Paid within 14 days."}],
+            "deal_id": deal["id"],
+        },
         {"currency": "EUR", "name": "Zebra", "valid_until": "2031-06-30"},
     ]
 

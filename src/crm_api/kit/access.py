@@ -33,6 +33,7 @@ class Managed(NamedTuple):
 _records: dict[str, str] = {}
 _managed: dict[str, Managed] = {}
 _following: set[str] = set()
+_acts: dict[str, str] = {}
 _telling: dict[tuple[str, str], dict[str, frozenset[str]]] = {}
 
 
@@ -40,18 +41,21 @@ def govern(
     entities: Mapping[str, str],
     managed: Mapping[str, Managed],
     following: Iterable[str] = (),
+    acts: Mapping[str, str] | None = None,
     telling: Mapping[str, Mapping[str, frozenset[str]]] | None = None,
 ) -> None:
     """Make known which areas there are: those of records, by their kinds, and those of settings.
 
     In the areas that are `following`, what may be done to a record follows from those that it is
-    about. Some kinds of record are `telling` fields of others, such as `product.cost`, by fields
+    about. What is among the `acts` takes a permission of its own beside the right to write in an area.
+    Some kinds of record are `telling` fields of others, such as `product.cost`, by fields
     of their own, which are hidden with them.
     """
     for teller, told in (telling or {}).items():
         for name, fields in told.items():
             entity, _, field_name = name.partition(".")
             _telling.setdefault((entity, field_name), {})[teller] = fields
+    _acts.update(acts or {})
     _records.update(entities)
     _managed.update(managed)
     _following.update(following)
@@ -69,12 +73,13 @@ def is_managed(area: str) -> bool:
 
 def permissions() -> frozenset[str]:
     """Every permission there is but the one for everything."""
-    return VERBS | {managed.permission for managed in _managed.values()}
+    return VERBS | _acts.keys() | {managed.permission for managed in _managed.values()}
 
 
 def areas_of(permission: str) -> list[str]:
-    """The areas of settings that a permission opens."""
-    return [area for area, managed in _managed.items() if managed.permission == permission]
+    """The areas that a permission is about: of settings those that it opens."""
+    own = [_acts[permission]] if permission in _acts else []
+    return own + [area for area, managed in _managed.items() if managed.permission == permission]
 
 
 def area_of(entity: str) -> str:

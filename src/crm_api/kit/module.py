@@ -54,7 +54,7 @@ def governed(modules: Iterable[Module]) -> tuple[Module, ...]:
         following = [s.area for s in module.services if _follows(s.repository.listing)]
         telling = {listing.entity: listing.tells for listing in listings if listing.tells}
         known = {**areas, **{area: area for area in module.areas}}
-        govern(known, module.managed, following, telling)
+        govern(known, module.managed, following, module.acts, telling)
     return modules
 
 

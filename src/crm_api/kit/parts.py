@@ -40,6 +40,8 @@ class Part:
     """The first halves of its scopes, beside those of its collections."""
     managed: Mapping[str, Managed] = field(default_factory=dict[str, Managed])
     """The areas in which levels do not count: settings, which a permission opens as a whole."""
+    acts: Mapping[str, str] = field(default_factory=dict[str, str])
+    """What takes a permission of its own beside the right to write, with the area it is about."""
     jobs: Sequence[Runner] = ()
     chores: Sequence[Chore] = ()
     """What workers do from time to time."""

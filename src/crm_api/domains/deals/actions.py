@@ -5,8 +5,11 @@ from typing import Any
 from uuid import UUID
 
 from crm_api.domains.deals.models import Deal
+from crm_api.domains.deals.pipeline_schemas import StageRemoval
 from crm_api.domains.deals.pipelines import StageService
 from crm_api.domains.deals.placing import Placing
+from crm_api.domains.deals.policies import full
+from crm_api.domains.deals.reckoning import given_of
 from crm_api.domains.deals.repository import Ground
 from crm_api.domains.deals.schemas import (
     DealCreate,
@@ -14,7 +17,6 @@ from crm_api.domains.deals.schemas import (
     DealMoveInput,
     DealReopening,
     DealWin,
-    StageRemoval,
 )
 from crm_api.domains.deals.service import DealService, Step
 from crm_api.domains.deals.states import Blockers, need_status
@@ -24,8 +26,9 @@ from crm_api.kit.crud.transitions import blocked, told
 from crm_api.kit.db.tx import Tx, unit_of_work
 from crm_api.kit.errors import Fault, Invalid, WrongState
 
+REOPEN = "reopen_deals"
 _COPIED = (
-    *("name", "company_id", "contact_id", "amount", "currency", "probability_override"),
+    *("name", "company_id", "contact_id", "amount_mode", "currency", "probability_override"),
     *("forecast_override", "tags", "source", "description", "owner_id"),
 )
 
@@ -61,8 +64,16 @@ class DealActions:
                     }[stage["kind"]]
                     allowed.append(_way(verb, stage, await of(stage)))
         elif stages:
-            allowed.append(_way("reopen", await self._stage_before(deal, stages), ()))
+            before = await self._stage_before(deal, stages)
+            faults = [*self._of_right(), *await full(self.tx, before)]
+            allowed.append(_way("reopen", before, faults))
         return {"status": deal.status, "stage_id": deal.stage_id, "allowed": allowed}
+
+    def _of_right(self) -> Sequence[Fault]:
+        access = self.tx.actor.access
+        if access is None or access.holds(REOPEN):
+            return ()
+        return [Fault("missing_right", f"It takes the right {REOPEN}.", "/status")]
 
     # Acting
 
@@ -118,8 +129,12 @@ class DealActions:
     async def reopen(self, id: UUID, data: DealReopening, expected: int | None = None) -> Any:
         """Go on with a deal that was closed."""
         self.deals.need("update")
+        self.tx.actor.permitted(REOPEN)
+        await self._lock_return(id, data)
         current = await self._begun(id, "reopen", expected)
         stages = _need(await self.deals.stages.grounds(current.pipeline_id))
+        if stages[0]["reopen_needs_reason"] and not data.comment:
+            raise Invalid.at("/comment", "required", "The pipeline wants to know why.")
         stage_id = data.stage_id or (await self._stage_before(current, stages))["id"]
         target = await self._target(stage_id)
         if target["kind"] != "open" or target["pipeline_id"] != current.pipeline_id:
@@ -129,8 +144,11 @@ class DealActions:
         # Where it was it may be again; from there it goes like every other deal.
         if target["id"] != before["id"]:
             there = {**columns_of(current), "stage_id": before["id"]}
-            if faults := await Blockers(self.tx, there, stages).of_move(target):
-                raise blocked(faults)
+            faults = await Blockers(self.tx, there, stages).of_move(target)
+        else:
+            faults = await full(self.tx, target)
+        if faults:
+            raise blocked(faults)
         values = {"closed_at": None, "loss_reason_id": None, "close_comment": None}
         return await self._gone(current, Step(target, "reopened", values, data.comment))
 
@@ -139,6 +157,9 @@ class DealActions:
         self.deals.need("read")
         source = columns_of(await self.deals.records.get(id))
         values = {name: source[name] for name in (*_COPIED, "pipeline_id")}
+        values["lines"] = [given_of(line) for line in source["lines"]]
+        if source["amount_mode"] == "manual":
+            values["amount"] = source["amount"]
         return await self.deals.create(DealCreate.model_validate(values))
 
     # Steps
@@ -161,11 +182,21 @@ class DealActions:
 
     async def _lock_column(self, id: UUID, data: DealMoveInput) -> None:
         """Before the deal, so that whoever ranks a column anew waits for nobody in it."""
-        if data.before is None and data.after is None:
-            return
-        stage_id = data.stage_id or await self.deals.records.stage_of(id)
-        if stage_id is not None:
+        placed = data.before is not None or data.after is not None
+        stage_id = data.stage_id
+        if placed and stage_id is None:
+            stage_id = await self.deals.records.stage_of(id)
+        if stage_id is not None and (placed or await self.deals.stages.is_limited(stage_id)):
             await self.deals.records.lock_column(stage_id)
+
+    async def _lock_return(self, id: UUID, data: DealReopening) -> None:
+        """The same of the stage that a closed deal comes back to."""
+        deal = await self.deals.records.get(id)
+        stages = await self.deals.stages.grounds(deal.pipeline_id)
+        if stages:
+            back = data.stage_id or (await self._stage_before(deal, stages))["id"]
+            if await self.deals.stages.is_limited(back):
+                await self.deals.records.lock_column(back)
 
     async def _gone(self, current: Deal, step: Step) -> Any:
         return await self.deals.told(await self.deals.go(current, step))

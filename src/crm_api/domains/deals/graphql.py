@@ -8,9 +8,10 @@ import strawberry
 
 from crm_api.domains.companies.graphql import Company
 from crm_api.domains.contacts.graphql import Contact
-from crm_api.domains.deals import schemas
+from crm_api.domains.deals import pipeline_schemas, schemas, score_schemas
 from crm_api.domains.deals.actions import DealActions, StageActions
 from crm_api.domains.deals.board import DealBoard
+from crm_api.domains.deals.learning import DealScoring
 from crm_api.domains.deals.pipelines import LossReasonService, PipelineService, StageService
 from crm_api.domains.deals.repository import DEALS
 from crm_api.domains.deals.service import DealMoveService, DealService
@@ -31,14 +32,14 @@ def _later(name: str) -> Any:
 _PER_COLUMN = 50
 
 
-@type_from(schemas.PipelineOut)
+@type_from(pipeline_schemas.PipelineOut)
 class Pipeline:
     """A way that deals go, by its stages."""
 
     stages = related_many(PipelineService, "stages", _later("StageConnection"))
 
 
-@type_from(schemas.StageOut)
+@type_from(pipeline_schemas.StageOut)
 class Stage:
     """Where a deal stands on the way of its pipeline."""
 
@@ -46,7 +47,7 @@ class Stage:
     deals = related_many(StageService, "deals", _later("DealConnection"))
 
 
-@type_from(schemas.LossReasonOut)
+@type_from(pipeline_schemas.LossReasonOut)
 class LossReason:
     """Why deals are lost."""
 
@@ -81,6 +82,11 @@ DealConnection = _DEALS.connection
 @type_from(schemas.DealTransitions)
 class DealTransitions:
     """Where a deal stands, and where it may go."""
+
+
+@type_from(score_schemas.DealScore)
+class DealScore:
+    """How probable it is that a deal is won, and why."""
 
 
 @strawberry.type
@@ -129,6 +135,11 @@ class DealQuery:
     async def deal_transitions(self, info: GraphInfo, id: UUID) -> DealTransitions:
         """Where a deal may go, and all that stands in the way."""
         return cast("Any", await DealActions(info.context.tx).transitions(id))
+
+    @strawberry.field
+    async def deal_score(self, info: GraphInfo, id: UUID) -> DealScore:
+        """How probable a deal is, learned from those that are decided, and what speaks for it."""
+        return cast("Any", await DealScoring(info.context.tx).of(id))
 
     pipeline_board = _board_field()
 
@@ -206,7 +217,7 @@ class DealActionMutation:
         self, info: GraphInfo, id: UUID, move_to: UUID, expected_version: int | None = None
     ) -> UUID:
         """Remove a stage; its deals, those in the bin too, go to another one."""
-        data = shape_given(schemas.StageRemoval, {"move_to": move_to})
+        data = shape_given(pipeline_schemas.StageRemoval, {"move_to": move_to})
         await StageActions(info.context.tx).remove(id, data, expected_version)
         return id
 

@@ -16,6 +16,7 @@ from crm_api.domains.companies.service import CompanyService
 from crm_api.domains.contacts.service import ContactService
 from crm_api.domains.deals.actions import DealActions
 from crm_api.domains.deals.models import Deal
+from crm_api.domains.deals.policies import need_step
 from crm_api.domains.deals.repository import Ground, LossReasons, Stages
 from crm_api.domains.deals.schemas import DealLoss, DealMoveInput, DealWin
 from crm_api.domains.deals.service import DealService
@@ -167,6 +168,7 @@ class DealImporter(Importer):
         ground = draft.related["ground"]
         if ground["is_archived"] and ground["kind"] == "open":
             raise Invalid.at("/pipeline_id", "archived", "The pipeline takes no new deals.")
+        need_step(draft.values, draft.values, ground)
         super().add(tx, draft)
 
     async def absorb(self, tx: Tx, current: Any, draft: Draft) -> None:

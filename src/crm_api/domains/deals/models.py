@@ -16,8 +16,11 @@ Graph = Literal["strict", "forward_only", "free"]
 StageKind = Literal["open", "won", "lost"]
 OpenCategory = Literal["pipeline", "best_case", "commit", "omitted"]
 ForecastCategory = Literal["pipeline", "best_case", "commit", "omitted", "closed"]
+AmountMode = Literal["manual", "lines"]
+NextStepPolicy = Literal["off", "moves", "writes"]
+WinNeeds = Literal["nothing", "accepted_quote"]
 DealVerb = Literal["moved", "won", "lost", "reopened"]
-_LIVING = text("deleted_at IS NULL")
+_OPEN = text("status = 'open' AND deleted_at IS NULL")
 
 
 def _percent(column: str) -> CheckConstraint:
@@ -30,6 +33,8 @@ class Pipeline(Named, Entity):
     __tablename__ = "pipelines"
     __table_args__ = (
         one_of("graph", Graph),
+        one_of("next_step_policy", NextStepPolicy),
+        one_of("win_needs", WinNeeds),
         CheckConstraint("NOT (is_default AND is_archived)", name="default_is_open"),
         *ordered("pipelines", "created_at", "updated_at", "sort_name"),
         Index(
@@ -52,6 +57,9 @@ class Pipeline(Named, Entity):
     description: Mapped[str | None]
     currency: Mapped[str | None] = mapped_column(KeyText)
     graph: Mapped[str] = mapped_column(KeyText)
+    next_step_policy: Mapped[str] = mapped_column(KeyText)
+    win_needs: Mapped[str] = mapped_column(KeyText)
+    reopen_needs_reason: Mapped[bool]
     is_default: Mapped[bool]
     is_archived: Mapped[bool]
 
@@ -66,6 +74,7 @@ class Stage(Named, Entity):
         one_of("forecast_category", ForecastCategory),
         _percent("probability"),
         CheckConstraint("rotting_days > 0", name="rotting_days"),
+        CheckConstraint("wip_limit > 0", name="wip_limit"),
         *ordered("stages", "created_at", "updated_at", "sort_name", "position"),
         Index("ix_stages_pipeline", "organization_id", "pipeline_id", "position", "id"),
         Index(
@@ -96,6 +105,9 @@ class Stage(Named, Entity):
     entry_criteria: Mapped[dict[str, Any]]
     exit_criteria: Mapped[dict[str, Any]]
     checklist: Mapped[list[dict[str, Any]]]
+    required_artefacts: Mapped[list[str]]
+    approval_purpose: Mapped[str | None] = mapped_column(KeyText)
+    wip_limit: Mapped[int | None]
 
 
 class LossReason(Named, Entity):
@@ -135,6 +147,7 @@ class Deal(Named, Described, Entity):
             name="fk_deals_organization_id_stage_id",
         ),
         one_of("status", StageKind),
+        one_of("amount_mode", AmountMode),
         one_of("forecast_category", ForecastCategory),
         _percent("probability"),
         _percent("probability_override"),
@@ -148,6 +161,9 @@ class Deal(Named, Described, Entity):
         referring("deals", "loss_reason_id", optional=True),
         referring("deals", "owner_id", optional=True),
         Index("ix_deals_status", "organization_id", "status", "id"),
+        # What is looked for every day: open deals that stand too long, or whose day is over.
+        Index("ix_deals_rots_at", "rots_at", postgresql_where=_OPEN),
+        Index("ix_deals_overdue", "closes_on", postgresql_where=_OPEN),
         # The columns of a board, in their order.
         Index("ix_deals_stage", "organization_id", "stage_id", "rank", "id"),
         Index("ix_deals_pipeline", "organization_id", "pipeline_id", "stage_id"),
@@ -160,6 +176,11 @@ class Deal(Named, Described, Entity):
     stage_id: Mapped[UUID]
     status: Mapped[str] = mapped_column(KeyText)
     amount: Mapped[Decimal | None] = mapped_column(AmountType)
+    amount_mode: Mapped[str] = mapped_column(KeyText)
+    lines: Mapped[list[dict[str, Any]]]
+    one_time: Mapped[Decimal | None] = mapped_column(AmountType)
+    mrr: Mapped[Decimal | None] = mapped_column(AmountType)
+    tcv: Mapped[Decimal | None] = mapped_column(AmountType)
     currency: Mapped[str] = mapped_column(KeyText)
     expected_amount: Mapped[Decimal | None] = mapped_column(AmountType)
     base_amount: Mapped[Decimal | None] = mapped_column(AmountType)
@@ -175,7 +196,11 @@ class Deal(Named, Described, Entity):
     loss_reason_id: Mapped[UUID | None]
     close_comment: Mapped[str | None] = mapped_column(KeyText)
     stage_entered_at: Mapped[datetime]
+    rots_at: Mapped[datetime | None]
+    push_count: Mapped[int]
     closed_at: Mapped[datetime | None]
+    # What was told of it by itself, so that nothing is told twice: that is no change of a deal.
+    alerts: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
     rank: Mapped[str] = mapped_column(KeyText)
 
 

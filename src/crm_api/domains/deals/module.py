@@ -3,13 +3,17 @@
 from collections.abc import Mapping
 from typing import Any
 
+from crm_api.domains.deals.actions import REOPEN
 from crm_api.domains.deals.importer import DealImporter
+from crm_api.domains.deals.jobs import tell_of_overdue, tell_of_rotting
 from crm_api.domains.deals.pipelines import LossReasonService, PipelineService, StageService
+from crm_api.domains.deals.reminding import OVERDUE, ROTTING
 from crm_api.domains.deals.repository import AREA
 from crm_api.domains.deals.service import DealMoveService, DealService
 from crm_api.kit.access import Managed
 from crm_api.kit.crud.applying import CollectionApplier
 from crm_api.kit.db.tx import Tx
+from crm_api.kit.jobs import Chore
 from crm_api.kit.module import Faces, Module
 
 
@@ -18,8 +22,18 @@ async def _follow(tx: Tx, stage: Mapping[str, Any]) -> None:
 
 
 StageService.followers.append(_follow)
-
-
+REMINDERS: Mapping[str, Mapping[str, str]] = {
+    ROTTING: {
+        "en": "{record} has not moved on for too long",
+        "de": "{record} kommt seit zu langem nicht weiter",
+        "ru": "{record}: слишком долго без движения",
+    },
+    OVERDUE: {
+        "en": "{record} was to be decided by now",
+        "de": "{record} sollte inzwischen entschieden sein",
+        "ru": "{record}: срок решения прошёл",
+    },
+}
 def _faces() -> Faces:
     from crm_api.domains.deals.graphql import MUTATIONS, QUERIES
     from crm_api.domains.deals.rest import ROUTERS
@@ -35,14 +49,23 @@ MODULE = Module(
     key="deals",
     title="Deals",
     description="What may be sold, and the pipelines that it goes through.",
-    depends_on=["companies", "contacts"],
+    depends_on=["catalogue", "companies", "contacts", "prices"],
     faces=_faces,
     importers=[DealImporter()],
+    chores=[
+        Chore("deals.tell_of_rotting", tell_of_rotting),
+        Chore("deals.tell_of_overdue", tell_of_overdue),
+    ],
     appliers=[
         CollectionApplier(PipelineService, by=["key"]),
         CollectionApplier(LossReasonService, by=["key"]),
     ],
     managed={AREA: Managed("manage_settings")},
-    events=[*(f"deal.{verb}" for verb in ("moved", "won", "lost", "reopened", "ranked"))],
+    acts={REOPEN: "deals"},
+    reminders=REMINDERS,
+    events=[
+        *REMINDERS,
+        *(f"deal.{verb}" for verb in ("moved", "won", "lost", "reopened", "ranked")),
+    ],
     services=[PipelineService, StageService, LossReasonService, DealService, DealMoveService],
 )

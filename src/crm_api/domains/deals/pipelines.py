@@ -5,8 +5,7 @@ from typing import Any, ClassVar
 
 from crm_api.domains.deals.criteria import CRITERIA, check_criteria
 from crm_api.domains.deals.models import LossReason, Pipeline, Stage
-from crm_api.domains.deals.repository import AREA, LossReasons, Pipelines, Stages
-from crm_api.domains.deals.schemas import (
+from crm_api.domains.deals.pipeline_schemas import (
     LossReasonCreate,
     LossReasonUpdate,
     PipelineCreate,
@@ -14,6 +13,8 @@ from crm_api.domains.deals.schemas import (
     StageCreate,
     StageUpdate,
 )
+from crm_api.domains.deals.policies import check_artefacts
+from crm_api.domains.deals.repository import AREA, LossReasons, Pipelines, Stages
 from crm_api.kit.crud.named import NamedService
 from crm_api.kit.crud.personal import Impersonal
 from crm_api.kit.crud.plain import columns_of, values_of
@@ -46,6 +47,8 @@ class PipelineService(NamedService[Pipeline]):
         """One pipeline is the default one: the last that was said to be."""
         values = await super().prepare(values, current)
         whole = {**(columns_of(current) if current else {}), **values}
+        if values.get("win_needs", "nothing") != "nothing":
+            check_artefacts([values["win_needs"]], "/win_needs")
         if whole["is_default"] and whole["is_archived"]:
             message = "Deals begin in the default pipeline; an archived one takes none."
             raise Invalid.at("/is_archived", "default_pipeline", message)
@@ -96,7 +99,7 @@ class StageService(NamedService[Stage]):
     update_shape = StageUpdate
     records: Stages
     followers: ClassVar[list[Any]] = []
-    """Told in the same transaction that a stage is more or less probable."""
+    """Told in the same transaction that a stage is more or less probable, or deals rot otherwise."""
 
     @classmethod
     def normalise(
@@ -107,6 +110,9 @@ class StageService(NamedService[Stage]):
         kind = values["kind"] if current is None else current.kind
         if kind in _CLOSED:
             _close(values, *_CLOSED[kind])
+            if values.get("wip_limit") is not None:
+                message = "Only open stages take no more than so many deals."
+                raise Invalid.at("/wip_limit", "not_allowed", message)
         else:
             if values.get("forecast_category") == "closed":
                 message = "An open stage is not closed."
@@ -120,6 +126,7 @@ class StageService(NamedService[Stage]):
         """It comes last unless it says where; what it asks for can be asked for."""
         values = await super().prepare(values, current)
         check_criteria(self.tx, values)
+        check_artefacts(values.get("required_artefacts") or (), "/required_artefacts/{}")
         for name in {*CRITERIA, "checklist"} & values.keys():
             # As it is stored, so that what is equal is no change.
             values[name] = decode(encode(values[name]))
@@ -130,9 +137,9 @@ class StageService(NamedService[Stage]):
 
     async def apply(self, current: Stage, given: dict[str, Any]) -> Any:
         """Its deals follow where they say nothing else by hand."""
-        before = current.probability, current.forecast_category
+        before = _standing(current)
         shown = await super().apply(current, given)
-        if before != (current.probability, current.forecast_category):
+        if before != _standing(current):
             for follow in self.followers:
                 await follow(self.tx, columns_of(current))
         return shown
@@ -166,6 +173,11 @@ class LossReasonService(NamedService[LossReason]):
     create_shape = LossReasonCreate
     update_shape = LossReasonUpdate
     records: LossReasons
+
+
+def _standing(stage: Stage) -> tuple[Any, ...]:
+    """What deals have of their stage."""
+    return stage.probability, stage.forecast_category, stage.rotting_days
 
 
 def _close(values: dict[str, Any], probability: int, category: str) -> None:

@@ -7,13 +7,9 @@ from uuid import UUID
 from crm_api.domains.companies.repository import LISTING as COMPANIES
 from crm_api.domains.contacts.repository import CONTACTS
 from crm_api.domains.deals.models import Deal, DealMove, LossReason, Pipeline, Stage
-from crm_api.domains.deals.schemas import (
-    DealMoveOut,
-    DealOut,
-    LossReasonOut,
-    PipelineOut,
-    StageOut,
-)
+from crm_api.domains.deals.pipeline_schemas import LossReasonOut, PipelineOut, StageOut
+from crm_api.domains.deals.schemas import DealMoveOut, DealOut
+from crm_api.kit.crud.marks import marked
 from crm_api.kit.crud.repository import Repository
 from crm_api.kit.crud.tree import lock_graph
 from crm_api.kit.db.json import decode
@@ -63,7 +59,15 @@ DEALS: Listing = Listing(
         subtitle=("next_step",),
     ),
     # By the rate and the probability, which are no secrets, they tell the amount.
-    tells={"deal.amount": frozenset({"expected_amount", "base_amount"})},
+    # Lines do so by what they come to.
+    tells={
+        "deal.amount": frozenset(
+            {"expected_amount", "base_amount", "lines", "one_time", "mrr", "tcv"}
+        ),
+        # What events that happen by themselves have beside the fields of a deal.
+        "deal.stage_entered_at": frozenset({"rots_at", "days_in_stage"}),
+        "deal.closes_on": frozenset({"days_overdue"}),
+    },
 )
 MOVES: Listing = Listing(
     model=DealMove,
@@ -74,8 +78,10 @@ MOVES: Listing = Listing(
 )
 _GROUNDS = """
     SELECT s.id, s.pipeline_id, s.name, s.kind, s.position, s.probability, s.forecast_category,
-        s.required_fields, s.entry_criteria, s.exit_criteria, s.checklist,
+        s.required_fields, s.entry_criteria, s.exit_criteria, s.checklist, s.rotting_days,
+        s.required_artefacts, s.approval_purpose, s.wip_limit,
         p.name AS pipeline_name, p.is_default, p.graph, p.currency, p.is_archived,
+        p.next_step_policy, p.win_needs, p.reopen_needs_reason,
         o.currency AS own
     FROM stages s
     JOIN pipelines p ON p.organization_id = s.organization_id AND p.id = s.pipeline_id
@@ -110,7 +116,7 @@ _RANK = """
     WHERE deals.organization_id = $1 AND deals.id = held.id
 """
 
-_JSON = ("required_fields", "entry_criteria", "exit_criteria", "checklist")
+_JSON = ("required_fields", "entry_criteria", "exit_criteria", "checklist", "required_artefacts")
 
 
 def _ground(row: Any) -> Ground:
@@ -204,6 +210,15 @@ class Stages(Repository[Stage]):
             return _first(await self.tx.write(_DEFAULT, own, kind))
         return _first(await self.tx.write(_FIRST, own, kind, pipeline_id))
 
+    async def is_limited(self, id: UUID) -> bool:
+        """Whether a stage takes only so many deals."""
+        rows = await self.tx.fetch(
+            "SELECT FROM stages WHERE organization_id = $1 AND id = $2 AND wip_limit IS NOT NULL",
+            self.tx.organization_id,
+            id,
+        )
+        return bool(rows)
+
     async def grounds(self, pipeline_id: UUID) -> list[Ground]:
         """The same of every stage of a pipeline, as they are."""
         rows = await self.tx.fetch(_OF_PIPELINE, self.tx.organization_id, pipeline_id)
@@ -247,19 +262,11 @@ class Deals(Repository[Deal]):
     model = Deal
     listing = DEALS
 
-    async def next_in(
-        self, stage_id: UUID, after: UUID | None, limit: int, *, derived: bool = False
-    ) -> list[Deal]:
-        """The next deals of a stage by their ids, locked, those in the bin too, whoever asks.
-
-        `derived` leaves those out that say all by hand that others have from their stage.
-        """
+    async def next_in(self, stage_id: UUID, after: UUID | None, limit: int) -> list[Deal]:
+        """The next deals of a stage by their ids, locked, those in the bin too, whoever asks."""
         query = self.select_all().where(Deal.stage_id == stage_id)
         if after is not None:
             query = query.where(Deal.id > after)
-        if derived:
-            by_stage = Deal.probability_override.is_(None) | Deal.forecast_override.is_(None)
-            query = query.where(by_stage)
         query = query.order_by(Deal.id).limit(limit).with_for_update(key_share=True)
         return list((await self.tx.run(query)).scalars())
 
@@ -282,6 +289,21 @@ class Deals(Repository[Deal]):
     async def lock_column(self, stage_id: UUID) -> None:
         """Let one deal at a time be put between others of a stage."""
         await lock_graph(self.tx, f"deals.rank.{stage_id}")
+
+    async def count_in(self, stage_id: UUID) -> int:
+        """How many living deals stand in a stage, whoever asks, those of this transaction too."""
+        await self.tx.flush()
+        rows = await self.tx.fetch(
+            "SELECT count(*) FROM deals WHERE organization_id = $1 AND stage_id = $2 "
+            "AND deleted_at IS NULL",
+            self.tx.organization_id,
+            stage_id,
+        )
+        return rows[0][0]
+
+    async def mark(self, id: UUID, alert: str, mark: str) -> bool:
+        """Note what is told of a deal by itself; whether that is new."""
+        return await marked(self.tx, Deal, id, alert, mark)
 
     async def rank_of(self, id: UUID, stage_id: UUID) -> str | None:
         """The rank of a living deal of a stage that the actor sees, or None."""

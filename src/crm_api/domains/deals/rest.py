@@ -6,6 +6,8 @@ from fastapi import Query, Request, Response
 
 from crm_api.domains.deals.actions import DealActions, StageActions
 from crm_api.domains.deals.board import DealBoard
+from crm_api.domains.deals.learning import DealScoring
+from crm_api.domains.deals.pipeline_schemas import StageRemoval
 from crm_api.domains.deals.pipelines import LossReasonService, PipelineService, StageService
 from crm_api.domains.deals.repository import DEALS, MOVES
 from crm_api.domains.deals.schemas import (
@@ -17,8 +19,8 @@ from crm_api.domains.deals.schemas import (
     DealReopening,
     DealTransitions,
     DealWin,
-    StageRemoval,
 )
+from crm_api.domains.deals.score_schemas import DealScore
 from crm_api.domains.deals.service import DealMoveService, DealService
 from crm_api.kit.query.filters import parse
 from crm_api.kit.query.page import PageQuery
@@ -90,6 +92,17 @@ async def transitions(id: Id, tx: Reading) -> Response:
 
 
 @deals.get(
+    "/{id}/score",
+    operation_id="getDealScore",
+    summary="How probable a deal is",
+    responses={200: {"model": DealScore}} | problems(403, 404, 409, 422),
+)
+async def score(id: Id, tx: Reading) -> Response:
+    """Learned from the organization's own last 5,000 decided deals, with what speaks for it."""
+    return answers.plain(await DealScoring(tx).of(id))
+
+
+@deals.get(
     "/{id}/moves",
     operation_id="listDealMoves",
     summary="How a deal moved",
@@ -147,7 +160,7 @@ async def lose(id: Id, tx: Writing, body: DealLoss, if_match: IfMatch = None) ->
 async def reopen(
     id: Id, tx: Writing, body: DealReopening | None = None, if_match: IfMatch = None
 ) -> Response:
-    """In the stage that it left, or in another open one."""
+    """In the stage that it left, or in another open one; takes the permission `reopen_deals`."""
     data = body or DealReopening.model_validate({})
     return answers.record(await DealActions(tx).reopen(id, data, answers.version_of(if_match)))
 

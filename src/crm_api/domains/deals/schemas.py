@@ -1,18 +1,20 @@
-"""What pipelines, stages, deals and their reasons look like from outside."""
+"""What deals, their moves and boards look like from outside."""
 
 from datetime import date, datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, Field, StringConstraints, model_validator
+from pydantic import BaseModel, Field, model_validator
 
+from crm_api.domains.deals.lines import DealLineOut, Lines
 from crm_api.domains.deals.models import (
+    AmountMode,
     DealVerb,
     ForecastCategory,
-    Graph,
     OpenCategory,
     StageKind,
 )
+from crm_api.domains.deals.pipeline_schemas import StageOut
 from crm_api.kit.crud.transitions import Blocker
 from crm_api.kit.schema import (
     Amount,
@@ -29,172 +31,11 @@ from crm_api.kit.schema import (
     Out,
     Prose,
     Schema,
-    Storable,
     Unique,
     patch_of,
 )
 
 Percent = Annotated[int, Field(ge=0, le=100)]
-Position = Annotated[int, Field(ge=0, le=1_000_000)]
-FieldName = Annotated[
-    str, StringConstraints(pattern=r"^(custom\.)?[a-z][a-z0-9_]{0,62}$", max_length=80)
-]
-Criteria = Annotated[dict[str, Any], Storable]
-
-
-class _PipelineFields(Create):
-    name: Name = Field(examples=["Sales"])
-    key: Code | None = Field(None, description="A name for programs.")
-    description: Prose | None = None
-    currency: Currency | None = Field(
-        None, description="That of new deals; without it the organization's."
-    )
-    graph: Graph = Field(
-        "free",
-        description="`strict`: a step to a neighbouring stage, won from the last one; "
-        "`forward_only`: to any later stage; `free`: to any.",
-    )
-    is_default: bool = Field(False, description="Where deals begin that name none; one does so.")
-    is_archived: bool = Field(False, description="It takes no new deals.")
-
-
-class PipelineCreate(_PipelineFields):
-    """A new pipeline; it begins with an open, a won and a lost stage."""
-
-
-PipelineUpdate = patch_of(
-    "PipelineUpdate", PipelineCreate, required=("graph", "is_default", "is_archived")
-)
-
-
-class PipelineOut(Out):
-    """A way that deals go, by its stages."""
-
-    name: str
-    key: str | None
-    description: str | None
-    currency: str | None
-    graph: Graph
-    is_default: bool
-    is_archived: bool
-
-
-class ChecklistItem(Schema):
-    """Something to be done before a deal goes on."""
-
-    key: Code = Field(description="What deals name in `checked` once it is done.")
-    title: Name
-    is_required: bool = Field(True, description="Whether the deal stays until it is done.")
-
-
-class ChecklistItemOut(BaseModel):
-    """Something to be done before a deal goes on."""
-
-    key: str
-    title: str
-    is_required: bool
-
-
-def _distinct(items: list[ChecklistItem]) -> list[ChecklistItem]:
-    if len({item.key for item in items}) < len(items):
-        raise ValueError("each item has a key of its own")
-    return items
-
-
-class _StageFields(Create):
-    name: Name = Field(examples=["Proposal"])
-    rotting_days: Annotated[int, Field(ge=1, le=3660)] | None = Field(
-        None, description="After how many days in it a deal is stale."
-    )
-    required_fields: Annotated[list[FieldName], Field(max_length=50), Unique] = Field(
-        default_factory=list,
-        description="What a deal in it must have: names of fields, `custom.<name>` too.",
-        examples=[["amount", "closes_on"]],
-    )
-    entry_criteria: Criteria = Field(
-        default_factory=dict, description="The filter language: what a deal must be to come in."
-    )
-    exit_criteria: Criteria = Field(
-        default_factory=dict,
-        description="The filter language: what a deal must be to go on, or to be won from here.",
-    )
-    checklist: Annotated[list[ChecklistItem], Field(max_length=50), AfterValidator(_distinct)] = (
-        Field(default_factory=list)
-    )
-
-
-class StageCreate(_StageFields):
-    """A new stage; the one for won deals comes with its pipeline."""
-
-    pipeline_id: UUID
-    kind: Literal["open", "lost"] = "open"
-    position: Position | None = Field(None, description="Its place; without it the last one.")
-    probability: Percent | None = Field(
-        None, description="In percent, of deals that say no other. Of closed stages 100 or 0."
-    )
-    forecast_category: ForecastCategory | None = Field(
-        None, description="Open stages have any but `closed`; without it `pipeline`."
-    )
-
-
-class _StageKept(_StageFields):
-    position: Position = 0
-    probability: Percent = 0
-    forecast_category: ForecastCategory = "pipeline"
-
-
-StageUpdate = patch_of(
-    "StageUpdate",
-    _StageKept,
-    required=("position", "probability", "forecast_category", "entry_criteria", "exit_criteria"),
-)
-
-
-class StageOut(Out):
-    """Where a deal stands on the way of its pipeline."""
-
-    pipeline_id: UUID
-    name: str
-    kind: StageKind
-    position: int
-    probability: int
-    forecast_category: ForecastCategory
-    rotting_days: int | None
-    required_fields: list[str]
-    entry_criteria: dict[str, Any]
-    exit_criteria: dict[str, Any]
-    checklist: list[ChecklistItemOut]
-
-
-class StageRemoval(Schema):
-    """Where the deals of a stage go that is removed."""
-
-    move_to: UUID = Field(description="Another stage of the same pipeline and kind.")
-
-
-class LossReasonCreate(Create):
-    """A new reason why deals are lost."""
-
-    name: Name = Field(examples=["Price"])
-    key: Code | None = Field(None, description="A name for programs.")
-    description: Prose | None = None
-    position: Position = 0
-    is_active: bool = Field(True, description="Whether it can be chosen.")
-
-
-LossReasonUpdate = patch_of(
-    "LossReasonUpdate", LossReasonCreate, required=("position", "is_active")
-)
-
-
-class LossReasonOut(Out):
-    """Why deals are lost."""
-
-    name: str
-    key: str | None
-    description: str | None
-    position: int
-    is_active: bool
 
 
 class DealMoveOut(Out):
@@ -213,7 +54,13 @@ class _DealFields(DescribedFields, Create):
     name: Name = Field(examples=["New office"])
     company_id: UUID | None = None
     contact_id: UUID | None = None
-    amount: Amount | None = Field(None, description="What it may bring, in `currency`.")
+    amount: Amount | None = Field(
+        None, description="What it may bring, in `currency`; by hand, unless it is that of lines."
+    )
+    amount_mode: AmountMode = Field(
+        "manual", description="`lines`: the amount is what the lines come to, their `tcv`."
+    )
+    lines: Lines = Field(default_factory=list, description="What may be sold, in their order.")
     closes_on: Day | None = Field(None, description="When it is expected to be decided, or was.")
     next_step: Line | None = None
     next_step_on: Day | None = None
@@ -252,7 +99,7 @@ class _DealKept(_DealFields):
     currency: Currency = Field("EUR", description="What the amount is in.")
 
 
-DealUpdate = patch_of("DealUpdate", _DealKept, required=("currency",))
+DealUpdate = patch_of("DealUpdate", _DealKept, required=("currency", "amount_mode"))
 
 
 class DealOut(DescribedOut, Out):
@@ -265,6 +112,15 @@ class DealOut(DescribedOut, Out):
     stage_id: UUID
     status: StageKind
     amount: AmountOut | None
+    amount_mode: AmountMode
+    lines: list[DealLineOut]
+    one_time: AmountOut | None = Field(
+        description="What of its lines falls due once, without taxes; null without lines."
+    )
+    mrr: AmountOut | None = Field(description="What falls due again and again, for a month.")
+    tcv: AmountOut | None = Field(
+        description="Everything: once, and as often as terms say; without a term, for a year."
+    )
     currency: str
     expected_amount: AmountOut | None = Field(description="The amount times the probability.")
     base_amount: AmountOut | None = Field(
@@ -283,6 +139,12 @@ class DealOut(DescribedOut, Out):
     loss_reason_id: UUID | None
     close_comment: str | None
     stage_entered_at: datetime
+    rots_at: datetime | None = Field(
+        description="When it has stood in its stage for too long, by its `rotting_days`."
+    )
+    push_count: int = Field(
+        description="How often `closes_on` was put off to a later month while it was open."
+    )
     closed_at: datetime | None
 
 
@@ -347,7 +209,7 @@ class DealReopening(Schema):
     stage_id: UUID | None = Field(
         None, description="An open stage of its pipeline; without it the one that it left."
     )
-    comment: Prose | None = None
+    comment: Prose | None = Field(None, description="Why; needed where the pipeline says so.")
 
 
 class BoardDeals(BaseModel):

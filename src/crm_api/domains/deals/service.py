@@ -8,10 +8,12 @@ from uuid import UUID
 
 from crm_api.domains.deals.models import Deal, DealMove
 from crm_api.domains.deals.pipelines import PipelineService
+from crm_api.domains.deals.policies import need_room, need_step
 from crm_api.domains.deals.ranks import newest
+from crm_api.domains.deals.reckoning import reckoned
 from crm_api.domains.deals.repository import DealMoves, Deals, Ground, LossReasons, Stages
 from crm_api.domains.deals.schemas import DealCreate, DealUpdate
-from crm_api.domains.deals.valuing import PRICED, WEIGHED, at_home, weighed
+from crm_api.domains.deals.valuing import PRICED, WEIGHED, at_home, pushed, rots_at, weighed
 from crm_api.kit.crud.named import NamedService
 from crm_api.kit.crud.personal import About, Impersonal
 from crm_api.kit.crud.plain import columns_of
@@ -24,11 +26,12 @@ _BATCH = 500
 # What a deal has by where it stands.
 _STANDING = frozenset(
     {
-        *("pipeline_id", "stage_id", "status", "stage_entered_at", "rank"),
+        *("pipeline_id", "stage_id", "status", "stage_entered_at", "rank", "rots_at"),
         *("closed_at", "close_comment", "loss_reason_id"),
         *("probability", "forecast_category", "expected_amount"),
     }
 )
+_STEPS = frozenset({"next_step", "next_step_on"})
 _BUSINESS = "What was to be sold, which accounts are made of; erased people are not named by it."
 
 
@@ -70,14 +73,19 @@ class DealService(NamedService[Deal]):
         if current is None:
             stage = await self.first_stage(values)
             values |= self.begun(values, stage)
+            need_step(values, values, stage)
             await self._check_reason(values, None)
+            values = await reckoned(self.tx, values, None)
+            await need_room(self.tx, stage)
             return {**values, **await self._worth(values, None, stage)}
         await self._check_reason(values, current)
-        if not (WEIGHED & values.keys()):
+        values = pushed(await reckoned(self.tx, values, current), current)
+        if not (_STEPS | WEIGHED) & values.keys():
             return values
         stage = await self.stages.ground(current.stage_id)
         if stage is None:
             raise WrongState("Its pipeline is in the bin.", code="pipeline_in_bin")
+        need_step(values, {**columns_of(current), **values}, stage)
         return {**values, **await self._worth(values, current, stage)}
 
     async def first_stage(self, values: Mapping[str, Any]) -> Ground:
@@ -117,8 +125,11 @@ class DealService(NamedService[Deal]):
             "status": stage["kind"],
             "currency": values["currency"] or stage["currency"] or stage["own"],
             "stage_entered_at": closed_at or self.tx.now,
+            "rots_at": rots_at(closed_at or self.tx.now, stage),
             "closed_at": closed_at,
             "close_comment": None,
+            "push_count": 0,
+            "alerts": {},
             "rank": newest(new_id()),
         }
 
@@ -169,6 +180,7 @@ class DealService(NamedService[Deal]):
             "stage_id": stage["id"],
             "status": stage["kind"],
             "stage_entered_at": self.tx.now,
+            "rots_at": rots_at(self.tx.now, stage),
             "rank": newest(new_id()),
             **step.values,
         }
@@ -189,11 +201,15 @@ class DealService(NamedService[Deal]):
         return await self.go(record, Step(stage, verb, values))
 
     async def follow(self, stage: Mapping[str, Any]) -> None:
-        """Have the deals of a stage be as probable as it says by now, but for what is by hand."""
+        """Have the deals of a stage be as probable as it says by now, but for what is by hand.
+
+        They rot by its days, too.
+        """
         after: UUID | None = None
-        while found := await self.records.next_in(stage["id"], after, _BATCH, derived=True):
+        while found := await self.records.next_in(stage["id"], after, _BATCH):
             for deal in found:
-                await self.change(deal, weighed(columns_of(deal), stage))
+                stale = {"rots_at": rots_at(deal.stage_entered_at, stage)}
+                await self.change(deal, {**weighed(columns_of(deal), stage), **stale})
             await self.tx.flush()
             after = found[-1].id
 
@@ -211,8 +227,13 @@ class DealService(NamedService[Deal]):
     async def restore(self, id: UUID) -> Any:
         """Take a deal out of the bin, while there is a pipeline for it."""
         self.need("delete")
+        # The column before the deal, as for moves.
+        binned = await self.records.get(id, deleted=True)
+        stage = await self.stages.ground(binned.stage_id)
+        if binned.deleted_at is not None and stage is not None:
+            await need_room(self.tx, stage)
         current = await self.records.get(id, lock=True, deleted=True)
-        if current.deleted_at is not None and await self.stages.ground(current.stage_id) is None:
+        if current.deleted_at is not None and stage is None:
             raise Blocked("Its pipeline is in the bin.", code="pipeline_in_bin")
         return await super().restore(id)
 

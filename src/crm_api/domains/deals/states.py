@@ -6,6 +6,7 @@ from uuid import UUID
 
 from crm_api.domains.deals.criteria import missing_fields, open_items, unmet
 from crm_api.domains.deals.models import Deal
+from crm_api.domains.deals.policies import full, missing_approvals, missing_artefacts, missing_step
 from crm_api.domains.deals.repository import Ground
 from crm_api.kit.crud.transitions import not_for
 from crm_api.kit.db.tx import Tx
@@ -94,10 +95,23 @@ class Blockers:
     async def _of_entering(self, target: Ground) -> list[Fault]:
         asked = [name for name in target["required_fields"] if name not in _SET[target["kind"]]]
         missing = missing_fields(self._deal, asked)
-        return [*missing, *await self._unmet(target["entry_criteria"], "entry_criteria")]
+        own = self._deal["id"]
+        return [
+            *missing,
+            *(_of_step(self._deal, target)),
+            *await self._unmet(target["entry_criteria"], "entry_criteria"),
+            *await missing_artefacts(self._tx, own, target),
+            *await missing_approvals(self._tx, own, target),
+            *await full(self._tx, target),
+        ]
 
     async def _unmet(self, criteria: Mapping[str, Any], code: str) -> list[Fault]:
         return await unmet(self._tx, self._deal["id"], criteria, code)
+
+
+def _of_step(deal: Mapping[str, Any], target: Ground) -> list[Fault]:
+    asked = target["next_step_policy"] != "off" and target["kind"] == "open"
+    return missing_step(deal) if asked else []
 
 
 def _standing(stages: Sequence[Ground], stage_id: UUID) -> Ground:

@@ -1,10 +1,11 @@
 """What a deal is worth: how probable it is, what that makes, and what it is at home."""
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 from typing import Any
 
+from crm_api.domains.deals.models import Deal
 from crm_api.kit.calendar import today_of
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Conflict
@@ -42,6 +43,24 @@ def weighed(deal: Mapping[str, Any], stage: Mapping[str, Any]) -> dict[str, Any]
         "forecast_category": category,
         "expected_amount": expected,
     }
+
+
+def rots_at(entered_at: datetime, stage: Mapping[str, Any]) -> datetime | None:
+    """When a deal has stood in an open stage for too long; None where that is never."""
+    days = stage["rotting_days"]
+    if days is None or stage["kind"] != "open":
+        return None
+    return entered_at + timedelta(days=days)
+
+
+def pushed(values: dict[str, Any], current: Deal) -> dict[str, Any]:
+    """The same values of an open deal; putting it off to a later month is counted."""
+    was, later = current.closes_on, values.get("closes_on")
+    if current.status != "open" or was is None or later is None:
+        return values
+    if (later.year, later.month) <= (was.year, was.month):
+        return values
+    return {**values, "push_count": current.push_count + 1}
 
 
 async def at_home(tx: Tx, deal: Mapping[str, Any], currency: str) -> Decimal | None:

@@ -1,29 +1,36 @@
 """Forecasting as a part of the product."""
 
 from crm_api.domains.deals.service import DealService
-from crm_api.domains.forecasting.graphql import MUTATIONS, QUERIES
 from crm_api.domains.forecasting.jobs import take_snapshots, tell_milestones
-from crm_api.domains.forecasting.rest import ROUTERS
 from crm_api.domains.forecasting.service import GoalService
 from crm_api.domains.forecasting.snapshots import AREA, forget
 from crm_api.kit.jobs import Chore
-from crm_api.kit.module import Module
+from crm_api.kit.module import Faces, Module
 
 DealService.purged.append(forget)
+def _faces() -> Faces:
+    from crm_api.domains.forecasting.graphql import MUTATIONS, QUERIES
+    from crm_api.domains.forecasting.rest import ROUTERS
+
+    return Faces(
+        routers=ROUTERS,
+        queries=QUERIES,
+        mutations=MUTATIONS,
+    )
+
+
 MODULE = Module(
     key="forecasting",
     title="Forecasting",
     description="What pipelines come to: daily snapshots, waterfalls, measures, forecasts, goals.",
     depends_on=["companies", "contacts", "deals"],
     areas=[AREA],
-    routers=ROUTERS,
+    faces=_faces,
     tags={
         "deal_snapshots": "Deals as they were on a day.",
         "metrics": "What numbers mean.",
         "forecasts": "What is expected of a period: computed, submitted and overridden.",
     },
-    queries=QUERIES,
-    mutations=MUTATIONS,
     # Midnight is at another hour in each time zone.
     chores=[
         Chore("deals.snapshot", take_snapshots, every_s=300),

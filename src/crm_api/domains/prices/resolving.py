@@ -191,6 +191,23 @@ class PriceService:
         return set(await among(self.tx, listing, sight_of(self.tx.actor, listing), ids))
 
 
+def at_places(error: Invalid, places: Sequence[int]) -> Invalid:
+    """The same mistakes, by the places that the lines that were asked about have among others."""
+    faults = [
+        Fault(fault.code, fault.message, _moved(fault.pointer or "", places))
+        for fault in error.faults
+    ]
+    return Invalid(error.detail, code=error.own_code, faults=faults)
+
+
+def _moved(pointer: str, places: Sequence[int]) -> str:
+    parts = pointer.split("/")
+    # Those that end with the line are among the others already.
+    if len(parts) > 3 and parts[1] == "lines" and int(parts[2]) < len(places):
+        parts[2] = str(places[int(parts[2])])
+    return "/".join(parts)
+
+
 def _question(asked: PriceQuestion, day: date) -> Question:
     return Question(
         products=list({line.product_id for line in asked.lines if line.product_id is not None}),

@@ -27,10 +27,9 @@ from crm_api.kit.pricing.documents import (
     Line,
     calculate,
 )
+from crm_api.kit.pricing.recurring import INTERVALS
 from crm_api.kit.pricing.rounding import HUNDRED, ZERO, exactly
 
-MONTHS: Mapping[str | None, int] = {"month": 1, "quarter": 3, "half_year": 6, "year": 12}
-INTERVALS: Sequence[str | None] = (None, *(name for name in MONTHS if name is not None))
 MOST = Decimal(10) ** 14
 """Amounts are below: the digits that columns have."""
 _BY_HAND = ("manual:", "shared:")

@@ -14,6 +14,7 @@ from pydantic import (
 )
 
 from crm_api.domains.prices.asking import Percent, PriceTrace
+from crm_api.kit.pricing.recurring import Interval
 from crm_api.kit.schema import (
     Amount,
     AmountOut,
@@ -29,7 +30,6 @@ from crm_api.kit.schema import (
 from crm_api.kit.schema import Line as Text
 
 MOST_LINES = 500
-Interval = Literal["month", "quarter", "half_year", "year"]
 LineKind = Literal["product", "service", "bundle", "text"]
 SectionKind = Literal["standard", "optional", "alternatives"]
 Passage = Annotated[str, StringConstraints(min_length=1, max_length=6_000), Cleaned]

@@ -1,7 +1,9 @@
 """Quotes as a part of the product."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from uuid import UUID
 
+from crm_api.domains.deals.artefacts import ARTEFACTS, Artefact
 from crm_api.domains.quotes.actions import accepted_among, follow_approval
 from crm_api.domains.quotes.drifting import DRIFTED
 from crm_api.domains.quotes.jobs import (
@@ -12,17 +14,38 @@ from crm_api.domains.quotes.jobs import (
     remove_files,
 )
 from crm_api.domains.quotes.reminding import EXPIRING, UNVIEWED
+from crm_api.domains.quotes.repository import Quotes
 from crm_api.domains.quotes.service import ClauseService, QuoteService, QuoteVersionService
 from crm_api.domains.quotes.settings import AREA, CONFIGURED
 from crm_api.domains.quotes.states import WAYS
 from crm_api.kit.access import Managed
 from crm_api.kit.crud.applying import CollectionApplier
+from crm_api.kit.db.tx import Tx
 from crm_api.kit.jobs import Chore
 from crm_api.kit.module import Faces, Module
 from crm_api.platform.approvals.service import ApprovalService
 
 ApprovalService.followers["quote"] = follow_approval
 ApprovalService.settled["quote"] = accepted_among
+
+
+def _quote_of(*statuses: str) -> Artefact:
+    """Which deals have a quote that has come so far, or further."""
+
+    async def find(tx: Tx, deal_ids: Collection[UUID]) -> set[UUID]:
+        return await Quotes(tx).deals_with(deal_ids, statuses)
+
+    return find
+
+
+_SENT = ("sent", "viewed", "accepted")
+ARTEFACTS.update(
+    {
+        "approved_quote": _quote_of("approved", *_SENT),
+        "sent_quote": _quote_of(*_SENT),
+        "accepted_quote": _quote_of("accepted"),
+    }
+)
 
 REMINDERS: Mapping[str, Mapping[str, str]] = {
     EXPIRING: {
@@ -41,8 +64,6 @@ REMINDERS: Mapping[str, Mapping[str, str]] = {
         "ru": "цены записи {record} уже другие",
     },
 }
-
-
 def _faces() -> Faces:
     from crm_api.domains.quotes.graphql import MUTATIONS, QUERIES
     from crm_api.domains.quotes.rest import ROUTERS
@@ -58,7 +79,7 @@ MODULE = Module(
     key="quotes",
     title="Quotes",
     description="What is offered to customers, by versions, with approvals and documents.",
-    depends_on=["catalogue", "companies", "contacts", "prices"],
+    depends_on=["catalogue", "companies", "contacts", "deals", "prices"],
     faces=_faces,
     jobs=[print_quote],
     chores=[

@@ -8,10 +8,11 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
+from crm_api.domains.catalogue.sold import sold
 from crm_api.domains.contacts.repository import CONTACTS
 from crm_api.domains.prices.asking import PriceLineInput, PriceQuestion
 from crm_api.domains.prices.proposing import Proposal
-from crm_api.domains.prices.resolving import Kept, PriceService
+from crm_api.domains.prices.resolving import Kept, PriceService, at_places
 from crm_api.domains.prices.settings import arithmetic_of
 from crm_api.domains.quotes.before import Before
 from crm_api.domains.quotes.calculating import Calculator, Named
@@ -73,7 +74,7 @@ class QuotePricing:
             ids = [line.id or new_id() for line in content.lines]
             shown = shown_of(calculator, calculator.calculate(ids, named))
         except Invalid as error:
-            raise _replaced(error, places) from None
+            raise at_places(error, places) from None
         warnings = list(warnings_of(content, calculator.works))
         warnings += _of_coupons(content, calculator.refused, before)
         if not found.knows_list:
@@ -99,7 +100,7 @@ class QuotePricing:
         units = [line.unit_id for line in content.lines if line.unit_id is not None]
         if not products and not variants and not units:
             return [None] * len(content.lines)
-        known = await self.records.sold(products, variants, units)
+        known = await sold(self.tx, products, variants, units)
         _need_units(content, known["units"], before)
         language = await self.records.language_of(content)
         return [_name(known, line, language) or before.named(line) for line in content.lines]
@@ -170,23 +171,6 @@ def _question(content: QuoteContent, places: Sequence[int], country: str | None)
         coupon_codes=content.coupon_codes,
         price_list_id=content.price_list_id,
     )
-
-
-def _replaced(error: Invalid, places: Sequence[int]) -> Invalid:
-    """The same mistakes, by the places that lines have in the quote."""
-    faults = [
-        Fault(fault.code, fault.message, _moved(fault.pointer or "", places))
-        for fault in error.faults
-    ]
-    return Invalid(error.detail, code=error.own_code, faults=faults)
-
-
-def _moved(pointer: str, places: Sequence[int]) -> str:
-    parts = pointer.split("/")
-    # Those that end with the line are of the quote already.
-    if len(parts) > 3 and parts[1] == "lines" and int(parts[2]) < len(places):
-        parts[2] = str(places[int(parts[2])])
-    return "/".join(parts)
 
 
 def _need_units(content: QuoteContent, known: Mapping[UUID, Any], before: Before) -> None:

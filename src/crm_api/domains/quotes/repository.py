@@ -1,14 +1,16 @@
 """How quotes, their versions and the library of clauses are listed and found."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import UUID
 
 from crm_api.domains.companies.repository import LISTING as COMPANIES
 from crm_api.domains.contacts.repository import CONTACTS
+from crm_api.domains.deals.repository import DEALS
 from crm_api.domains.prices.repository import LISTS
 from crm_api.domains.quotes.models import Clause, Quote, QuoteVersion
 from crm_api.domains.quotes.schemas import ClauseOut, QuoteContent, QuoteOut, QuoteVersionOut
+from crm_api.kit.crud.marks import marked
 from crm_api.kit.crud.repository import Repository
 from crm_api.kit.db.json import decode
 from crm_api.kit.query.listing import Listing, Relation, Searched
@@ -23,6 +25,7 @@ QUOTES: Listing = Listing(
     relations=(
         Relation("company", lambda: COMPANIES, Quote.company_id, COMPANIES.model.id),
         Relation("contact", lambda: CONTACTS, Quote.contact_id, CONTACTS.model.id),
+        Relation("deal", lambda: DEALS, Quote.deal_id, DEALS.model.id),
         Relation("price_list", lambda: LISTS, Quote.price_list_id, LISTS.model.id),
     ),
     search=Searched(
@@ -65,19 +68,6 @@ CLAUSES: Listing = Listing(
     sorts={"name": Clause.sort_name},
     search=Searched(names=("name", "names", "key"), others=("text", "texts", "external_ids")),
 )
-_SOLD = """
-    SELECT p.id, p.sku, p.name, p.names, p.type, p.status, p.description, p.descriptions, p.unit_id
-    FROM products p WHERE p.organization_id = $1 AND p.deleted_at IS NULL AND (p.id = ANY($2)
-        OR p.id IN (SELECT product_id FROM product_variants
-            WHERE organization_id = $1 AND id = ANY($3)))
-"""
-_VARIANTS = """
-    SELECT id, product_id, sku, name, names, status FROM product_variants
-    WHERE organization_id = $1 AND id = ANY($2) AND deleted_at IS NULL
-"""
-_UNITS = """
-    SELECT id, name, symbol FROM units WHERE organization_id = $1 AND id = ANY($2)
-"""
 _PARTIES = """
     SELECT
         (SELECT to_jsonb(o) FROM (SELECT name, country, language FROM organizations
@@ -89,12 +79,6 @@ _PARTIES = """
         (SELECT to_jsonb(u) FROM (SELECT name, email FROM users
             WHERE organization_id = $1 AND id = $4) u) AS owner
 """
-_MARK = """
-    UPDATE quotes SET alerts = CASE WHEN $4::text IS NULL THEN alerts - $3::text
-        ELSE alerts || jsonb_build_object($3::text, $4::text) END
-    WHERE organization_id = $1 AND id = $2 AND alerts ->> $3::text IS DISTINCT FROM $4::text
-    RETURNING id
-"""
 _AT_WORK = """
     SELECT FROM jobs WHERE organization_id = $1 AND id = $2 AND status IN ('queued', 'running')
 """
@@ -105,21 +89,6 @@ class Quotes(Repository[Quote]):
 
     model = Quote
     listing = QUOTES
-
-    async def sold(
-        self, products: Sequence[UUID], variants: Sequence[UUID], units: Sequence[UUID]
-    ) -> dict[str, dict[UUID, Any]]:
-        """What products, variants and units are called."""
-        own = self.tx.organization_id
-        rows = await self.tx.fetch(_SOLD, own, list(products), list(variants))
-        found: dict[str, dict[UUID, Any]] = {"products": {row["id"]: row for row in rows}}
-        of_products = [row["unit_id"] for row in rows if row["unit_id"] is not None]
-        forms = await self.tx.fetch(_VARIANTS, own, list(variants)) if variants else []
-        measures = [*units, *of_products]
-        named = await self.tx.fetch(_UNITS, own, measures) if measures else []
-        found["variants"] = {row["id"]: row for row in forms}
-        found["units"] = {row["id"]: row for row in named}
-        return found
 
     async def parties(
         self, company_id: UUID | None, contact_id: UUID | None, owner_id: UUID | None
@@ -154,9 +123,30 @@ class Quotes(Repository[Quote]):
         )
         return rows[0]["country"] if rows else None
 
+    async def company_of_deal(self, deal_id: UUID) -> tuple[bool, UUID | None]:
+        """Whether there is such a living deal, and of which company it is."""
+        rows = await self.tx.fetch(
+            "SELECT company_id FROM deals "
+            "WHERE organization_id = $1 AND id = $2 AND deleted_at IS NULL",
+            self.tx.organization_id,
+            deal_id,
+        )
+        return (True, rows[0]["company_id"]) if rows else (False, None)
+
+    async def deals_with(self, deal_ids: Collection[UUID], statuses: Sequence[str]) -> set[UUID]:
+        """Those of some deals that have a living quote of one of these statuses, whoever asks."""
+        rows = await self.tx.fetch(
+            "SELECT DISTINCT deal_id FROM quotes WHERE organization_id = $1 "
+            "AND deal_id = ANY($2) AND status = ANY($3) AND deleted_at IS NULL",
+            self.tx.organization_id,
+            list(deal_ids),
+            list(statuses),
+        )
+        return {row["deal_id"] for row in rows}
+
     async def mark(self, id: UUID, alert: str, mark: str | None) -> bool:
         """Note what is told of a quote by itself, or that nothing is; whether that is new."""
-        return bool(await self.tx.write(_MARK, self.tx.organization_id, id, alert, mark))
+        return await marked(self.tx, Quote, id, alert, mark)
 
     async def policies(self) -> list[Any]:
         """Up to which discount roles need no approval."""

@@ -98,6 +98,10 @@ class SimulationInput(PriceChange):
 class QuoteCreate(QuoteContent, DescribedFields, Create):
     """A new quote, which is a draft."""
 
+    deal_id: UUID | None = Field(
+        None, description="What it is to win: a deal of the same company, or of none."
+    )
+
 
 QuoteUpdate = patch_of("QuoteUpdate", QuoteCreate, required=("tax_rounding",))
 
@@ -143,6 +147,7 @@ class QuoteOut(QuoteValues, DescribedOut, Out):
     name: str | None
     company_id: UUID | None
     contact_id: UUID | None
+    deal_id: UUID | None
     currency: str
     price_list_id: UUID | None
     valid_until: date | None

@@ -6,33 +6,20 @@ from typing import Any, Protocol
 
 from crm_api.domains.prices.answering import floor_of, trace_of
 from crm_api.domains.prices.gathering import quantity
-from crm_api.domains.quotes.calculating import MONTHS, MOST, Calculator, Groups, Work
+from crm_api.domains.quotes.calculating import MOST, Calculator, Groups, Work
 from crm_api.domains.quotes.lines import TEXTS, QuoteDiscount
 from crm_api.kit.errors import Invalid
 from crm_api.kit.money import shown_amount, shown_quantity
 from crm_api.kit.pricing.discounts import effective_percent
 from crm_api.kit.pricing.documents import Calculated, CalculatedLine
 from crm_api.kit.pricing.methods import margin_of
-from crm_api.kit.pricing.rounding import ZERO, exactly, rounded
+from crm_api.kit.pricing.recurring import Recurring, worth
+from crm_api.kit.pricing.rounding import ZERO, exactly
 
 Shown = dict[str, Any]
 _MOST_PERCENT = Decimal(10) ** 12
 """Percentages are below: the digits that columns have."""
 _SUMS = ("list_amount", "discount", "net", "tax", "gross")
-
-
-class Recurring(Protocol):
-    """When a line falls due."""
-
-    @property
-    def interval(self) -> str | None:
-        """How often; None: once."""
-        ...
-
-    @property
-    def term(self) -> int | None:
-        """How often in all; None: without an end."""
-        ...
 
 
 class Counted(Protocol):
@@ -192,38 +179,21 @@ def storable(values: dict[str, Decimal | None], pointer: str) -> dict[str, Decim
 def sums_of(works: Sequence[Counted], currency: str) -> dict[str, Decimal | None]:
     """What lines come to together, by the names that a quote has for it."""
     counting = [work for work in works if work.counts]
-    again = [work for work in counting if work.given.interval is not None]
-    once = _sum(work.result.net for work in counting if work.given.interval is None)
     net = _sum(work.result.net for work in counting)
     listed = _sum(work.result.list_amount for work in counting)
     left = _sum(work.result.amount for work in counting)
-    mrr = _sum(work.result.net / MONTHS[work.given.interval] for work in again)
-    acv = _sum(work.result.net * _times(work.given, within=True) for work in again)
-    tcv = once + _sum(work.result.net * _times(work.given, within=False) for work in again)
     costs = [work.result.cost for work in counting]
     cost = None if None in costs or not costs else _sum(one or ZERO for one in costs)
     return {
         "net": net,
         "tax": _sum(work.result.tax for work in counting),
         "gross": _sum(work.result.gross for work in counting),
-        "one_time": once,
-        **{
-            name: rounded(value, currency)
-            for name, value in (("mrr", mrr), ("arr", mrr * 12), ("acv", acv), ("tcv", tcv))
-        },
+        **worth(((work.result.net, work.given) for work in counting), currency),
         "discount_percent": effective_percent(listed, left),
         "cost": cost,
         "margin": None if cost is None else net - cost,
         "margin_percent": None if cost is None else margin_of(net, cost),
     }
-
-
-def _times(given: Recurring, *, within: bool) -> Decimal:
-    """How often a line falls due in all, or within the first year."""
-    year = 12 // MONTHS[given.interval]
-    if given.term is None:
-        return Decimal(year)
-    return Decimal(min(given.term, year) if within else given.term)
 
 
 def _cost_shown(work: Work) -> Shown:

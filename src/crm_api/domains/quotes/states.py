@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any, Literal
 from uuid import UUID
 
+from crm_api.domains.catalogue.sold import sold
 from crm_api.domains.prices.answering import most_percent
 from crm_api.domains.quotes.models import Quote, QuoteStatus
 from crm_api.domains.quotes.printing import unprintable
@@ -96,7 +97,7 @@ class Blockers:
         )
         if not products and not variants:
             return []
-        known = await self._records.sold(products, variants, [])
+        known = await sold(self._tx, products, variants, [])
         gone = {f.pointer for f in _of_content(self._quote) if f.code == "product_gone"}
         return [
             Fault(_NOT_SOLD, "The product is not sold (any more).", f"/lines/{place}")

@@ -5,7 +5,6 @@ from crm_api.kit.access import Managed
 from crm_api.kit.crud.applying import CollectionApplier
 from crm_api.kit.module import Faces, Module
 
-
 def _faces() -> Faces:
     from crm_api.domains.recipes.graphql import MUTATIONS, QUERIES
     from crm_api.domains.recipes.rest import ROUTERS
@@ -21,7 +20,7 @@ MODULE = Module(
     key="proposals",
     title="Automatic proposals",
     description="Drafts of quotes for customers, by recipes, needs, past quotes and a budget.",
-    depends_on=["catalogue", "companies", "contacts", "prices", "quotes"],
+    depends_on=["catalogue", "companies", "contacts", "deals", "prices", "quotes"],
     faces=_faces,
     tags={"proposals": "Drafts of quotes that are prepared for a customer."},
     appliers=[CollectionApplier(ProposalRecipeService, by=["name"])],
