@@ -11,6 +11,7 @@ from crm_api.domains.quotes.module import MODULE as QUOTES
 from crm_api.domains.recipes.module import MODULE as RECIPES
 from crm_api.domains.taxes.module import MODULE as TAXES
 from crm_api.kit.crud.collections import serve
+from crm_api.kit.graphql.edges import lead_back
 from crm_api.kit.module import Module, governed
 from crm_api.platform.access.module import access_module
 from crm_api.platform.access.rights import Rights, restored
@@ -169,6 +170,7 @@ SEARCHED = {
 SEARCH = search_module(SEARCHED)
 
 serve(SERVICES)
+lead_back(SERVICES)
 comment_on(SERVICES, CustomRecordService)
 
 MODULES: tuple[Module, ...] = governed(

@@ -51,8 +51,8 @@ DEALS: Listing = Listing(
     area="deals",
     sorts={"name": Deal.sort_name, "rank": Deal.rank},
     relations=(
-        Relation("company", lambda: COMPANIES, Deal.company_id, COMPANIES.model.id),
-        Relation("contact", lambda: CONTACTS, Deal.contact_id, CONTACTS.model.id),
+        Relation("company", lambda: COMPANIES, Deal.company_id, COMPANIES.model.id, back="deals"),
+        Relation("contact", lambda: CONTACTS, Deal.contact_id, CONTACTS.model.id, back="deals"),
         Relation("pipeline", lambda: PIPELINES, Deal.pipeline_id, Pipeline.id),
         Relation("stage", lambda: STAGES, Deal.stage_id, Stage.id),
         Relation("loss_reason", lambda: REASONS, Deal.loss_reason_id, LossReason.id),
