@@ -16,7 +16,13 @@ Graph = Literal["strict", "forward_only", "free"]
 StageKind = Literal["open", "won", "lost"]
 OpenCategory = Literal["pipeline", "best_case", "commit", "omitted"]
 ForecastCategory = Literal["pipeline", "best_case", "commit", "omitted", "closed"]
-DealVerb = Literal["moved", "won", "lost", "reopened"]
+DealVerb = Literal["moved", "won", "lost", "reopened", "split"]
+BuyingRole = Literal[
+    "champion", "economic_buyer", "decision_maker", "technical", "user", "blocker", "coach"
+]
+Sentiment = Literal["positive", "neutral", "negative"]
+CompetitorStatus = Literal["active", "won", "lost", "withdrawn"]
+SplitKind = Literal["revenue", "overlay"]
 _LIVING = text("deleted_at IS NULL")
 
 
@@ -54,6 +60,7 @@ class Pipeline(Named, Entity):
     graph: Mapped[str] = mapped_column(KeyText)
     is_default: Mapped[bool]
     is_archived: Mapped[bool]
+    wanted_roles: Mapped[list[str]]
 
 
 class Stage(Named, Entity):
@@ -96,6 +103,7 @@ class Stage(Named, Entity):
     entry_criteria: Mapped[dict[str, Any]]
     exit_criteria: Mapped[dict[str, Any]]
     checklist: Mapped[list[dict[str, Any]]]
+    required_roles: Mapped[list[str]]
 
 
 class LossReason(Named, Entity):
@@ -118,6 +126,7 @@ class LossReason(Named, Entity):
     description: Mapped[str | None]
     position: Mapped[int]
     is_active: Mapped[bool]
+    asks_competitor: Mapped[bool]
 
 
 class Deal(Named, Described, Entity):
@@ -128,6 +137,8 @@ class Deal(Named, Described, Entity):
         foreign_key("company_id", "companies"),
         foreign_key("contact_id", "contacts"),
         foreign_key("loss_reason_id", "loss_reasons"),
+        foreign_key("competitor_id", "companies"),
+        foreign_key("origin_id", "deals"),
         foreign_key("pipeline_id", "pipelines"),
         ForeignKeyConstraint(
             ["organization_id", "pipeline_id", "stage_id"],
@@ -146,6 +157,8 @@ class Deal(Named, Described, Entity):
         referring("deals", "company_id", optional=True),
         referring("deals", "contact_id", optional=True),
         referring("deals", "loss_reason_id", optional=True),
+        referring("deals", "competitor_id", optional=True),
+        referring("deals", "origin_id", optional=True),
         referring("deals", "owner_id", optional=True),
         Index("ix_deals_status", "organization_id", "status", "id"),
         # The columns of a board, in their order.
@@ -173,10 +186,46 @@ class Deal(Named, Described, Entity):
     forecast_category: Mapped[str] = mapped_column(KeyText)
     checked: Mapped[list[str]]
     loss_reason_id: Mapped[UUID | None]
+    competitors: Mapped[list[dict[str, Any]]]
+    competitor_ids: Mapped[list[str]]
+    competitor_id: Mapped[UUID | None]
+    splits: Mapped[list[dict[str, Any]]]
+    origin_id: Mapped[UUID | None]
     close_comment: Mapped[str | None] = mapped_column(KeyText)
     stage_entered_at: Mapped[datetime]
     closed_at: Mapped[datetime | None]
     rank: Mapped[str] = mapped_column(KeyText)
+
+
+class DealContact(Entity):
+    """What a person is in a deal."""
+
+    __tablename__ = "deal_contacts"
+    __table_args__ = (
+        foreign_key("deal_id", "deals"),
+        foreign_key("contact_id", "contacts"),
+        one_of("sentiment", Sentiment),
+        CheckConstraint("influence BETWEEN 1 AND 5", name="influence"),
+        *ordered("deal_contacts", "created_at", "updated_at"),
+        referring("deal_contacts", "deal_id"),
+        referring("deal_contacts", "contact_id"),
+        Index(
+            "uq_deal_contacts_organization_id_contact_id",
+            "organization_id",
+            "deal_id",
+            "contact_id",
+            unique=True,
+            postgresql_where=_LIVING,
+        ),
+    )
+    entity = "deal_contact"
+
+    deal_id: Mapped[UUID]
+    contact_id: Mapped[UUID]
+    roles: Mapped[list[str]]
+    influence: Mapped[int | None]
+    sentiment: Mapped[str | None] = mapped_column(KeyText)
+    note: Mapped[str | None]
 
 
 class DealMove(Entity):

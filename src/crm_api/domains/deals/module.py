@@ -5,6 +5,8 @@ from typing import Any
 
 from crm_api.domains.deals.graphql import MUTATIONS, QUERIES
 from crm_api.domains.deals.importer import DealImporter
+from crm_api.domains.deals.partied import forget_competitors
+from crm_api.domains.deals.people import DealContactService
 from crm_api.domains.deals.pipelines import LossReasonService, PipelineService, StageService
 from crm_api.domains.deals.repository import AREA
 from crm_api.domains.deals.rest import ROUTERS
@@ -20,6 +22,7 @@ async def _follow(tx: Tx, stage: Mapping[str, Any]) -> None:
 
 
 StageService.followers.append(_follow)
+DealService.purged.append(forget_competitors(DealService))
 MODULE = Module(
     key="deals",
     title="Deals",
@@ -34,6 +37,13 @@ MODULE = Module(
         CollectionApplier(LossReasonService, by=["key"]),
     ],
     managed={AREA: Managed("manage_settings")},
-    events=[*(f"deal.{verb}" for verb in ("moved", "won", "lost", "reopened", "ranked"))],
-    services=[PipelineService, StageService, LossReasonService, DealService, DealMoveService],
+    events=[*(f"deal.{verb}" for verb in ("moved", "won", "lost", "reopened", "ranked", "split"))],
+    services=[
+        PipelineService,
+        StageService,
+        LossReasonService,
+        DealService,
+        DealContactService,
+        DealMoveService,
+    ],
 )

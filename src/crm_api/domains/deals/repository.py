@@ -6,7 +6,15 @@ from uuid import UUID
 
 from crm_api.domains.companies.repository import LISTING as COMPANIES
 from crm_api.domains.contacts.repository import CONTACTS
-from crm_api.domains.deals.models import Deal, DealMove, LossReason, Pipeline, Stage
+from crm_api.domains.deals.models import (
+    Deal,
+    DealContact,
+    DealMove,
+    LossReason,
+    Pipeline,
+    Stage,
+)
+from crm_api.domains.deals.parties import DealContactOut
 from crm_api.domains.deals.schemas import (
     DealMoveOut,
     DealOut,
@@ -56,6 +64,15 @@ DEALS: Listing = Listing(
         Relation("pipeline", lambda: PIPELINES, Deal.pipeline_id, Pipeline.id),
         Relation("stage", lambda: STAGES, Deal.stage_id, Stage.id),
         Relation("loss_reason", lambda: REASONS, Deal.loss_reason_id, LossReason.id),
+        Relation("competitor", lambda: COMPANIES, Deal.competitor_id, COMPANIES.model.id),
+        Relation(
+            "contacts",
+            lambda: DEAL_CONTACTS,
+            Deal.id,
+            DealContact.deal_id,
+            many=True,
+            part=True,
+        ),
     ),
     search=Searched(
         names=("name",),
@@ -63,7 +80,26 @@ DEALS: Listing = Listing(
         subtitle=("next_step",),
     ),
     # By the rate and the probability, which are no secrets, they tell the amount.
-    tells={"deal.amount": frozenset({"expected_amount", "base_amount"})},
+    tells={
+        "deal.amount": frozenset({"expected_amount", "base_amount", "splits"}),
+        "deal.competitors": frozenset({"competitor_ids"}),
+    },
+)
+DEAL_CONTACTS: Listing = Listing(
+    model=DealContact,
+    out=DealContactOut,
+    area="deals",
+    relations=(
+        Relation("deal", lambda: DEALS, DealContact.deal_id, Deal.id),
+        Relation(
+            "contact",
+            lambda: CONTACTS,
+            DealContact.contact_id,
+            CONTACTS.model.id,
+            back="deal_roles",
+        ),
+    ),
+    within="deal",
 )
 MOVES: Listing = Listing(
     model=DealMove,
@@ -74,7 +110,7 @@ MOVES: Listing = Listing(
 )
 _GROUNDS = """
     SELECT s.id, s.pipeline_id, s.name, s.kind, s.position, s.probability, s.forecast_category,
-        s.required_fields, s.entry_criteria, s.exit_criteria, s.checklist,
+        s.required_fields, s.entry_criteria, s.exit_criteria, s.checklist, s.required_roles,
         p.name AS pipeline_name, p.is_default, p.graph, p.currency, p.is_archived,
         o.currency AS own
     FROM stages s
@@ -110,7 +146,7 @@ _RANK = """
     WHERE deals.organization_id = $1 AND deals.id = held.id
 """
 
-_JSON = ("required_fields", "entry_criteria", "exit_criteria", "checklist")
+_JSON = ("required_fields", "entry_criteria", "exit_criteria", "checklist", "required_roles")
 
 
 def _ground(row: Any) -> Ground:
@@ -209,6 +245,15 @@ class Stages(Repository[Stage]):
         rows = await self.tx.fetch(_OF_PIPELINE, self.tx.organization_id, pipeline_id)
         return [_ground(row) for row in rows]
 
+    async def wanted_roles(self, pipeline_id: UUID) -> list[str]:
+        """Whom deals of a pipeline need to know."""
+        rows = await self.tx.fetch(
+            "SELECT wanted_roles FROM pipelines WHERE organization_id = $1 AND id = $2",
+            self.tx.organization_id,
+            pipeline_id,
+        )
+        return decode(rows[0]["wanted_roles"]) if rows else []
+
     async def named(self) -> list[Ground]:
         """The same of every stage there is, with `pipeline_name` and `is_default`."""
         rows = await self.tx.fetch(_EVERY, self.tx.organization_id)
@@ -229,6 +274,15 @@ class LossReasons(Repository[LossReason]):
             self.tx.organization_id,
         )
         return [(row["name"], row["id"]) for row in rows]
+
+    async def asks_competitor(self, id: UUID) -> bool:
+        """Whether a deal that is lost for a reason names who won instead."""
+        rows = await self.tx.fetch(
+            "SELECT asks_competitor FROM loss_reasons WHERE organization_id = $1 AND id = $2",
+            self.tx.organization_id,
+            id,
+        )
+        return bool(rows and rows[0]["asks_competitor"])
 
     async def is_active(self, id: UUID) -> bool | None:
         """Whether a reason can be chosen; None where there is none, or not any more."""

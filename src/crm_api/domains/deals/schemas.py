@@ -13,6 +13,13 @@ from crm_api.domains.deals.models import (
     OpenCategory,
     StageKind,
 )
+from crm_api.domains.deals.parties import (
+    Competitors,
+    DealCompetitorOut,
+    DealSplitOut,
+    Roles,
+    Splits,
+)
 from crm_api.kit.crud.transitions import Blocker
 from crm_api.kit.schema import (
     Amount,
@@ -56,6 +63,11 @@ class _PipelineFields(Create):
     )
     is_default: bool = Field(False, description="Where deals begin that name none; one does so.")
     is_archived: bool = Field(False, description="It takes no new deals.")
+    wanted_roles: Roles = Field(
+        default_factory=list,
+        description="Whom a deal needs to know: what its committee is measured by.",
+        examples=[["champion", "economic_buyer"]],
+    )
 
 
 class PipelineCreate(_PipelineFields):
@@ -77,6 +89,7 @@ class PipelineOut(Out):
     graph: Graph
     is_default: bool
     is_archived: bool
+    wanted_roles: list[str]
 
 
 class ChecklistItem(Schema):
@@ -121,6 +134,9 @@ class _StageFields(Create):
     checklist: Annotated[list[ChecklistItem], Field(max_length=50), AfterValidator(_distinct)] = (
         Field(default_factory=list)
     )
+    required_roles: Roles = Field(
+        default_factory=list, description="What somebody has to be in a deal that comes in."
+    )
 
 
 class StageCreate(_StageFields):
@@ -164,6 +180,7 @@ class StageOut(Out):
     entry_criteria: dict[str, Any]
     exit_criteria: dict[str, Any]
     checklist: list[ChecklistItemOut]
+    required_roles: list[str]
 
 
 class StageRemoval(Schema):
@@ -180,10 +197,13 @@ class LossReasonCreate(Create):
     description: Prose | None = None
     position: Position = 0
     is_active: bool = Field(True, description="Whether it can be chosen.")
+    asks_competitor: bool = Field(
+        False, description="Whether a deal that is lost for it names who won instead."
+    )
 
 
 LossReasonUpdate = patch_of(
-    "LossReasonUpdate", LossReasonCreate, required=("position", "is_active")
+    "LossReasonUpdate", LossReasonCreate, required=("position", "is_active", "asks_competitor")
 )
 
 
@@ -195,6 +215,7 @@ class LossReasonOut(Out):
     description: str | None
     position: int
     is_active: bool
+    asks_competitor: bool
 
 
 class DealMoveOut(Out):
@@ -227,6 +248,14 @@ class _DealFields(DescribedFields, Create):
         default_factory=list, description="What of the checklists of stages is done, by its keys."
     )
     loss_reason_id: UUID | None = Field(None, description="Of a lost deal, and of no other.")
+    competitors: Competitors = Field(default_factory=list, description="Who else tries for it.")
+    competitor_id: UUID | None = Field(
+        None, description="The main one; of a lost deal the company that won it."
+    )
+    splits: Splits = Field(
+        default_factory=list,
+        description="Who is credited: those of `revenue` are 100 % together, or there are none.",
+    )
 
 
 class DealCreate(_DealFields):
@@ -281,6 +310,11 @@ class DealOut(DescribedOut, Out):
     forecast_category: ForecastCategory
     checked: list[str]
     loss_reason_id: UUID | None
+    competitors: list[DealCompetitorOut]
+    competitor_ids: list[str] = Field(description="The companies of `competitors`.")
+    competitor_id: UUID | None
+    splits: list[DealSplitOut]
+    origin_id: UUID | None = Field(description="The deal that it was taken off.")
     close_comment: str | None
     stage_entered_at: datetime
     closed_at: datetime | None
@@ -339,6 +373,9 @@ class DealLoss(DealWin):
 
     loss_reason_id: UUID
     stage_id: UUID | None = Field(None, description="A lost stage; without it the first one.")
+    competitor_id: UUID | None = Field(
+        None, description="Who won it instead; some reasons ask for it."
+    )
 
 
 class DealReopening(Schema):
@@ -348,33 +385,3 @@ class DealReopening(Schema):
         None, description="An open stage of its pipeline; without it the one that it left."
     )
     comment: Prose | None = None
-
-
-class BoardDeals(BaseModel):
-    """The first deals of a column, by their places."""
-
-    data: list[DealOut]
-    next_cursor: str | None = Field(
-        description="Of `GET /v1/deals?filter[stage_id]=…&sort=rank`, with the filter of the board."
-    )
-
-
-class BoardColumn(BaseModel):
-    """An open stage, and the deals in it that are seen."""
-
-    stage: StageOut
-    count: int
-    amount: AmountOut | None = Field(
-        description="The sum of `base_amount`; null where that is hidden."
-    )
-    weighted_amount: AmountOut | None = Field(description="The same, times the probabilities.")
-    unconverted: int = Field(description="How many have an amount, and no rate for it.")
-    deals: BoardDeals
-
-
-class Board(BaseModel):
-    """A pipeline at a glance."""
-
-    pipeline_id: UUID
-    currency: str = Field(description="The organization's, in which sums are.")
-    columns: list[BoardColumn]
