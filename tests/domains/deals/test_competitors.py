@@ -69,5 +69,6 @@ async def test_competitors_who_become_one_compete_once(client):
     names = ("competitors", "competitor_ids", "competitor_id")
     assert [back[name] for name in names] == [made[name] for name in names]
     await client.changed(f"deals/{made['id']}", {"competitor_id": None})
-    assert (await client.post(f"/v1/companies/{gone}/purge")).status_code == 204
+    answer = await client.delete(f"/v1/companies/{gone}", params={"purge": "true"})
+    assert answer.status_code == 204, answer.text
     assert (await client.read(f"deals/{made['id']}"))["competitor_ids"] == [kept]

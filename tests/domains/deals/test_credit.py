@@ -66,7 +66,7 @@ async def test_splits_are_whole(client):
         ["/splits/0/user_id"],
         "unknown_reference",
     )
-    await client.changed(f"users/{first}", {"status": "suspended"})
+    assert (await client.post(f"/v1/users/{first}/suspend")).status_code == 200
     await client.changed(f"deals/{made['id']}", {"splits": thirds})
     other = await deal(client, where)
     answer = await client.patch(f"/v1/deals/{other['id']}", json={"splits": thirds})

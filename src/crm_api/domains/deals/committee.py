@@ -9,7 +9,6 @@ from crm_api.domains.deals.people import DealContactService
 from crm_api.domains.deals.repository import DEAL_CONTACTS
 from crm_api.domains.deals.service import DealService
 from crm_api.kit.actor import hidden_field
-from crm_api.kit.crud.plain import columns_of
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.query.selection import Selection
 
@@ -24,7 +23,7 @@ async def committee_of(tx: Tx, id: UUID) -> dict[str, Any]:
         if name in tx.actor.hidden(DEAL_CONTACTS.entity):
             raise hidden_field(name)
     wanted = await deals.stages.wanted_roles(deal.pipeline_id)
-    people = [columns_of(one) for one in await DealContactService(tx).records.of(id)]
+    people = await DealContactService(tx).records.of(id)
     return {"deal_id": id, **measured(people, wanted)}
 
 

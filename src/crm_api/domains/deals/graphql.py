@@ -22,7 +22,7 @@ from crm_api.kit.graphql.fields import Collection
 from crm_api.kit.graphql.filters import filter_of, where_of
 from crm_api.kit.graphql.mutations import mutation, shape_given
 from crm_api.kit.graphql.relations import connected, related, related_many
-from crm_api.kit.graphql.types import input_from, type_from
+from crm_api.kit.graphql.types import input_from, type_from, values_of
 from crm_api.kit.query.filters import Filter, parse
 
 
@@ -241,11 +241,11 @@ class DealActionMutation:
         self,
         info: GraphInfo,
         id: UUID,
-        parts: PartInputs,  # pyright: ignore[reportInvalidTypeForm]
+        parts: PartInputs,  # pyright: ignore[reportInvalidTypeForm, reportUnknownParameterType]
         expected_version: int | None = None,
     ) -> DealParts:
         """Take new deals off a deal, which is reduced by their amounts."""
-        data = shape_given(parties.DealParting, {"parts": parts})
+        data = shape_given(parties.DealParting, {"parts": values_of(parts)})
         return cast("Any", await DealSplitting(info.context.tx).split(id, data, expected_version))
 
     @mutation

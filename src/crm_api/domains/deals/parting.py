@@ -81,7 +81,12 @@ class DealSplitting:
 
 def _begun(source: Mapping[str, Any]) -> dict[str, Any]:
     """What a new deal has of another one, besides its name and amount."""
-    own = {"external_ids": {}, "closed_at": None, "loss_reason_id": None, "competitor_id": None}
+    own: dict[str, Any] = {
+        "external_ids": {},
+        "closed_at": None,
+        "loss_reason_id": None,
+        "competitor_id": None,
+    }
     return {**{name: source[name] for name in _COPIED}, **own}
 
 

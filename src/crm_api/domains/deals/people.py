@@ -1,6 +1,6 @@
 """The people of a deal: what each of them is in it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -10,10 +10,15 @@ from crm_api.domains.deals.repository import DEAL_CONTACTS
 from crm_api.kit.crud.personal import About
 from crm_api.kit.crud.repository import Repository
 from crm_api.kit.crud.service import CrudService
+from crm_api.kit.db.json import decode
 
 _ROLES = """
     SELECT DISTINCT jsonb_array_elements_text(roles) AS role FROM deal_contacts
     WHERE organization_id = $1 AND deal_id = $2 AND deleted_at IS NULL
+"""
+_PEOPLE = """
+    SELECT id, contact_id, roles, influence, sentiment, note, owner_id FROM deal_contacts
+    WHERE organization_id = $1 AND deal_id = $2 AND deleted_at IS NULL ORDER BY id
 """
 _BLANK = ("influence", "sentiment", "note")
 
@@ -29,12 +34,10 @@ class DealContacts(Repository[DealContact]):
         rows = await self.tx.fetch(_ROLES, self.tx.organization_id, deal_id)
         return frozenset(row["role"] for row in rows)
 
-    async def of(self, deal_id: UUID) -> list[DealContact]:
-        """All people of a deal, whoever asks."""
-        query = self.select_all().where(
-            DealContact.deal_id == deal_id, DealContact.deleted_at.is_(None)
-        )
-        return list((await self.tx.run(query.order_by(DealContact.id))).scalars())
+    async def of(self, deal_id: UUID) -> list[Mapping[str, Any]]:
+        """What all people of a deal are in it, whoever asks."""
+        rows = await self.tx.fetch(_PEOPLE, self.tx.organization_id, deal_id)
+        return [{**row, "roles": decode(row["roles"])} for row in rows]
 
     async def with_one_of(self, contact_ids: Sequence[UUID]) -> list[DealContact]:
         """What some people are in deals, locked, whoever asks."""
@@ -72,20 +75,11 @@ class DealContactService(CrudService[DealContact]):
         # The unique index must see them go before the others are moved.
         await self.tx.flush()
 
-    def copy(self, people: Sequence[DealContact], deal_id: UUID) -> None:
+    def copy(self, people: Sequence[Mapping[str, Any]], deal_id: UUID) -> None:
         """Have the same people in another deal."""
         for one in people:
-            self.add(
-                {
-                    "deal_id": deal_id,
-                    "contact_id": one.contact_id,
-                    "roles": one.roles,
-                    **{name: getattr(one, name) for name in _BLANK},
-                    "owner_id": one.owner_id,
-                    "custom": one.custom,
-                    "external_ids": {},
-                }
-            )
+            own = {"deal_id": deal_id, "custom": {}, "external_ids": {}}
+            self.add({**{name: one[name] for name in one if name != "id"}, **own})
 
 
 def _united(first: DealContact, others: Sequence[DealContact]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The ways back: what a record leads to because others refer to it, at both faces.
 
 A domain names the way back where it declares its reference, `Relation(…, back="deals")`, and the
-record that is referred to leads there: `include=deals`, `filter[deals.some.status]=open` and counts
+record that is referred to leads there: `include=deals`, `filter[deals][some][status]=open` and counts
 over REST, `deals(where:, orderBy:, first:, after:)` and the same filters over GraphQL. Collections
 below need not know of it, nor does it need any code of the domain's own.
 """
