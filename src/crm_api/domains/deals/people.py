@@ -78,7 +78,7 @@ class DealContactService(CrudService[DealContact]):
     def copy(self, people: Sequence[Mapping[str, Any]], deal_id: UUID) -> None:
         """Have the same people in another deal."""
         for one in people:
-            own = {"deal_id": deal_id, "custom": {}, "external_ids": {}}
+            own: dict[str, Any] = {"deal_id": deal_id, "custom": {}, "external_ids": {}}
             self.add({**{name: one[name] for name in one if name != "id"}, **own})
 
 
