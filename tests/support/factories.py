@@ -1293,7 +1293,7 @@ FACTORIES: dict[str, Factory] = {
         _varied_deal_contacts,
         {"note": "Changed"},
         "note",
-        "roles",
+        "contact_id",
         {"influence": "much"},
     ),
     "quotes": Factory(

@@ -26,6 +26,7 @@ Roles = Annotated[list[BuyingRole], Field(max_length=10), Unique]
 
 
 class _DealContactFields(Create):
+    contact_id: UUID
     roles: Roles = Field(
         default_factory=list,
         description="What the person is in this deal; several things perhaps.",
@@ -42,7 +43,6 @@ class DealContactCreate(_DealContactFields):
     """A person who has to do with a deal; once in each."""
 
     deal_id: UUID
-    contact_id: UUID
 
 
 DealContactUpdate = patch_of("DealContactUpdate", _DealContactFields)
