@@ -2,9 +2,18 @@
 
 import pytest
 
+from crm_api.domains.companies.repository import LISTING as COMPANIES
+from crm_api.domains.deals.repository import DEALS
+from crm_api.kit.query.listing import Relation
 from support.clients import problem
 from support.members import custom_role, member
 from support.selling import act, deal, known, pipeline
+
+
+@pytest.mark.parametrize("name", ["deals", "parent", "industry"])
+def test_a_way_back_takes_no_name_that_is_there(name):
+    with pytest.raises(ValueError, match=name):
+        COMPANIES.lead(Relation(name, lambda: DEALS, COMPANIES.model.id, DEALS.model.company_id))
 
 
 async def scene(client):

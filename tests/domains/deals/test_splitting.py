@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from support.clients import pointers, problem
 from support.graph import camel
-from support.members import new_user
+from support.members import custom_role, member, new_user
 from support.selling import act, deal, known, pipeline
 
 
@@ -114,5 +114,14 @@ async def test_a_split_takes_the_right_to_create(client, keyed):
     where = await pipeline(client)
     made = await deal(client, where, amount="10")
     body = {"parts": [{"name": "A", "amount": "1"}]}
+    path = f"/v1/deals/{made['id']}/split"
     reader = await keyed("deals:read")
-    problem(await reader.post(f"/v1/deals/{made['id']}/split", json=body), 403)
+    problem(await reader.post(path, json=body), 403)
+    masks = {"deal": {"hidden": ["description"], "read_only": []}}
+    await client.changed(f"deals/{made['id']}", {"description": "Told to some."})
+    levels = {"*": {"read": "all", "create": "all", "update": "all"}}
+    seller = await member(client, await custom_role(client, levels=levels, masks=masks))
+    done = (await seller.api.post(path, json=body)).json()
+    assert "Told to some." not in str(done)
+    part = await client.read(f"deals/{done['parts'][0]['id']}")
+    assert part["description"] == "Told to some."

@@ -41,6 +41,9 @@ class DealSplitting:
         """
         self.deals.need("update")
         self.deals.need("create")
+        # Before the deal, as for whoever is put into a column.
+        if (stage_id := await self.deals.records.stage_of(id)) is not None:
+            await self.deals.records.lock_column(stage_id)
         current = await self.deals.locked(id, expected)
         need_status(current, "split")
         left = _left(current, data)
@@ -63,7 +66,7 @@ class DealSplitting:
         shown = await self.deals.change(current, values, verb="split", told=told)
         return {
             "deal": await self.deals.told(shown),
-            "parts": [await self.deals.told(part, new=True) for part in parts],
+            "parts": [await self.deals.told(part) for part in parts],
         }
 
     async def _taken(self, current: Deal, part: DealPart, stage: Ground) -> Any:
