@@ -104,10 +104,18 @@ async def test_nobody_sees_more_by_a_way_back(client):
     ],
 )
 async def test_without_the_module_there_is_no_way_back(client, path, params):
-    await scene(client)
+    company, *_ = await scene(client)
+    rollup = {"relation": "deals", "function": "sum", "field": "base_amount"}
+    body = {"target": "company", "name": "sold", "type": "rollup", "rollup": rollup}
+    await client.made("custom-fields", body)
+    shown = await client.read(f"companies/{company['id']}")
+    assert float(shown["custom"]["sold"]) == 30
     answer = await client.post("/v1/modules/deals/disable", params={"cascade": True})
     assert answer.status_code == 200, answer.text
     problem(await client.get(path, params=params), 404, "module_disabled")
+    # A field that is computed of what is not there is empty, and nothing else goes with it.
+    shown = await client.read(f"companies/{company['id']}")
+    assert shown["custom"].get("sold") is None
     assert (await client.get(path)).status_code == 200
     document = "{ companies { nodes { name deals { totalCount } } } }"
     error = (await client.gql(document))["errors"][0]
