@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 from crm_api.kit.db import ddl
 
 revision = "20270107_forecasting"
-down_revision = "20270105_deal_lines"
+down_revision = "20270106_deal_people"
 branch_labels = None
 depends_on = None
 

@@ -1,5 +1,7 @@
 """Every part of the product, lower first: the whole of it on one screen."""
 
+from functools import cache
+
 from crm_api.domains.catalogue.module import MODULE as CATALOGUE
 from crm_api.domains.companies.module import MODULE as COMPANIES
 from crm_api.domains.contacts.module import MODULE as CONTACTS
@@ -11,7 +13,7 @@ from crm_api.domains.quote_links.module import MODULE as QUOTE_LINKS
 from crm_api.domains.quotes.module import MODULE as QUOTES
 from crm_api.domains.recipes.module import MODULE as RECIPES
 from crm_api.domains.taxes.module import MODULE as TAXES
-from crm_api.kit.crud.collections import serve
+from crm_api.kit.crud.collections import lead_back, serve
 from crm_api.kit.module import Module, governed, lay_out_routes
 from crm_api.platform.access.module import access_module
 from crm_api.platform.access.rights import Rights, restored
@@ -171,6 +173,7 @@ SEARCHED = {
 SEARCH = search_module(SEARCHED)
 
 serve(SERVICES)
+lead_back(SERVICES)
 comment_on(SERVICES, CustomRecordService)
 
 MODULES: tuple[Module, ...] = governed(
@@ -201,12 +204,16 @@ EVENT_TYPES = announce(MODULES, _BY_ENTITY, restored)
 equip(MODULES, _BY_ENTITY, EVENT_TYPES.knows, restored)
 
 
+@cache
 def shown() -> tuple[Module, ...]:
     """The modules with their faces, which workers do without.
 
     Those of the domains are made first: types of the others are made of theirs.
     """
+    from crm_api.kit.graphql.edges import show_ways_back
+
     for module in (*DOMAINS, *MODULES):
         _ = module.shown
+    show_ways_back(SERVICES)
     lay_out_routes(MODULES)
     return MODULES

@@ -1219,7 +1219,25 @@ async def _varied_deals(api: Api) -> list[Body]:
         {**least, "name": "Ämter", "pipeline_id": pipeline["id"], "next_step": "Call"},
         {**least, "name": "Zebra", "amount": "1200.00", "forecast_override": "commit"},
         {**least, "name": "Zebra", "tags": ["large"], "checked": ["terms"]},
-        {**least, "name": "lost", "loss_reason_id": reason["id"]},
+        {**least, "name": "lost", "loss_reason_id": reason["id"], "competitor_id": company["id"]},
+    ]
+
+
+async def _least_deal_contact(api: Api) -> Body:
+    deal = await api.made("deals", await _least_deal(api))
+    contact = await api.made("contacts", {"last_name": "Person"})
+    return {"deal_id": deal["id"], "contact_id": contact["id"]}
+
+
+async def _varied_deal_contacts(api: Api) -> list[Body]:
+    first, second = [await _least_deal_contact(api) for _ in range(2)]
+    return [
+        {**first, "roles": ["champion", "user"], "influence": 5},
+        {**first, "contact_id": second["contact_id"], "sentiment": "negative"},
+        {**second, "roles": ["blocker"], "influence": 1, "note": "An example."},
+        {**second, "contact_id": first["contact_id"], "roles": ["user"], "influence": 5},
+        {**await _least_deal_contact(api), "sentiment": "positive", "note": "Zebra"},
+        {**await _least_deal_contact(api), "sentiment": "positive", "roles": ["champion"]},
     ]
 
 
@@ -1308,6 +1326,14 @@ FACTORIES: dict[str, Factory] = {
         "currency",
         {"probability_override": "high"},
         further=3,
+    ),
+    "deal_contacts": Factory(
+        _least_deal_contact,
+        _varied_deal_contacts,
+        {"note": "Changed"},
+        "note",
+        "contact_id",
+        {"influence": "much"},
     ),
     "quotes": Factory(
         _least_quote,

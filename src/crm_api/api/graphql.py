@@ -33,6 +33,7 @@ from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import CrmError, Fault, Invalid, Malformed
 from crm_api.kit.graphql.context import Context
 from crm_api.kit.graphql.documents import Document, Documents, NoOperation, Operation, Refused
+from crm_api.kit.graphql.filters import make_filters
 from crm_api.kit.graphql.limits import size_limit
 from crm_api.kit.graphql.nodes import node_query
 from crm_api.kit.graphql.planning import plan_of
@@ -86,6 +87,7 @@ def build_schema(modules: Iterable[Module]) -> Schema:
     ]
     mutations = [mutation for module in modules for mutation in module.shown.mutations]
     subscriptions = [found for module in modules for found in module.shown.subscriptions]
+    make_filters()
     schema = Schema(
         query=merge_types("Query", tuple(queries)),
         mutation=merge_types("Mutation", tuple(mutations)),

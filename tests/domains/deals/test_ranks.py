@@ -1,11 +1,12 @@
 """Ranks: between any two there is one, and it is short as often as it can be."""
 
+from random import Random
 from uuid import UUID
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crm_api.domains.deals.ranks import CEILING, SHORT, between, newest, spread
+from crm_api.domains.deals.ranks import CEILING, LONGEST, SHORT, between, newest, spread
 from crm_api.kit.ids import new_id
 
 
@@ -39,6 +40,24 @@ def test_what_is_new_comes_last():
     assert ranks == sorted(ranks)
     assert max(ranks) < CEILING
     assert newest(UUID(int=2**128 - 1)) < CEILING
+
+
+def test_an_order_survives_ten_thousand_moves():
+    """Anywhere, and again and again to the same place; a column is ranked anew where it must."""
+    chance, order = Random(7), [newest(new_id()) for _ in range(200)]
+    renewed = 0
+    for move in range(10_000):
+        order.pop(chance.randrange(len(order)))
+        place = 1 if move % 3 else chance.randrange(1, len(order))
+        rank = between(order[place - 1], order[place])
+        if len(rank) > LONGEST:
+            order, renewed = spread("", CEILING, len(order)), renewed + 1
+            rank = between(order[place - 1], order[place])
+        assert order[place - 1] < rank < order[place]
+        assert len(rank) <= LONGEST
+        order.insert(place, rank)
+    assert order == sorted(set(order))
+    assert renewed < 10_000 / 50
 
 
 def test_what_always_goes_between_the_same_two_grows_slowly():

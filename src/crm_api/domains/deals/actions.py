@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from crm_api.domains.deals.competing import won_by
 from crm_api.domains.deals.models import Deal
 from crm_api.domains.deals.pipeline_schemas import StageRemoval
 from crm_api.domains.deals.pipelines import StageService
@@ -115,6 +116,9 @@ class DealActions:
         self.deals.need("update")
         current = await self._begun(id, "lose", expected)
         await self.deals.choose(data.loss_reason_id)
+        winner = data.competitor_id or current.competitor_id
+        await self.deals.need_competitor(data.loss_reason_id, winner)
+        await self.deals.guard.refer({"competitor_id": data.competitor_id})
         blockers = await self._blockers(current)
         stages = await self.deals.stages.grounds(current.pipeline_id)
         target = await self._target(data.stage_id or _of_kind(stages, "lost")["id"])
@@ -124,6 +128,7 @@ class DealActions:
         if faults := await blockers.of_loss(target):
             raise blocked(faults)
         values = {**self._closing(data), "loss_reason_id": data.loss_reason_id}
+        values |= won_by(current.competitors, data.competitor_id)
         return await self._gone(current, Step(target, "lost", values, data.comment))
 
     async def reopen(self, id: UUID, data: DealReopening, expected: int | None = None) -> Any:

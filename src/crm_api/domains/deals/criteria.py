@@ -1,6 +1,6 @@
 """What stages ask of deals: whether that can be asked, and what of it a deal has not."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, cast
 from uuid import UUID
 
@@ -53,6 +53,15 @@ def missing_fields(deal: Mapping[str, Any], names: Iterable[str]) -> list[Fault]
             at = f"/custom/{own}" if is_custom else f"/{own}"
             faults.append(Fault("required_field", f"The stage needs {name}.", at))
     return faults
+
+
+def missing_roles(there: Collection[str], roles: Iterable[str]) -> list[Fault]:
+    """The roles of some that nobody has in a deal."""
+    return [
+        Fault("missing_role", f"The stage needs somebody who is: {role}.", "/contacts")
+        for role in roles
+        if role not in there
+    ]
 
 
 def open_items(deal: Mapping[str, Any], checklist: Sequence[Mapping[str, Any]]) -> list[Fault]:

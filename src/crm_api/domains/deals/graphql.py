@@ -8,10 +8,13 @@ import strawberry
 
 from crm_api.domains.companies.graphql import Company
 from crm_api.domains.contacts.graphql import Contact
-from crm_api.domains.deals import pipeline_schemas, schemas, score_schemas
+from crm_api.domains.deals import boards, parties, pipeline_schemas, schemas, score_schemas
 from crm_api.domains.deals.actions import DealActions, StageActions
 from crm_api.domains.deals.board import DealBoard
+from crm_api.domains.deals.committee import committee_of
 from crm_api.domains.deals.learning import DealScoring
+from crm_api.domains.deals.parting import DealSplitting
+from crm_api.domains.deals.people import DealContactService
 from crm_api.domains.deals.pipelines import LossReasonService, PipelineService, StageService
 from crm_api.domains.deals.repository import DEALS
 from crm_api.domains.deals.service import DealMoveService, DealService
@@ -20,7 +23,7 @@ from crm_api.kit.graphql.fields import Collection
 from crm_api.kit.graphql.filters import filter_of, where_of
 from crm_api.kit.graphql.mutations import mutation, shape_given
 from crm_api.kit.graphql.relations import connected, related, related_many
-from crm_api.kit.graphql.types import type_from
+from crm_api.kit.graphql.types import input_from, type_from, values_of
 from crm_api.kit.query.filters import Filter, parse
 
 
@@ -61,6 +64,16 @@ class Deal:
     pipeline = related(DealService, "pipeline", Pipeline)
     stage = related(DealService, "stage", Stage)
     loss_reason = related(DealService, "loss_reason", LossReason)
+    competitor = related(DealService, "competitor", Company)
+    contacts = related_many(DealService, "contacts", _later("DealContactConnection"))
+
+
+@type_from(parties.DealContactOut)
+class DealContact:
+    """What a person is in a deal."""
+
+    deal = related(DealContactService, "deal", Deal)
+    contact = related(DealContactService, "contact", Contact)
 
 
 @type_from(schemas.DealMoveOut)
@@ -74,9 +87,11 @@ _PIPELINES = Collection(PipelineService, Pipeline)
 _STAGES = Collection(StageService, Stage)
 _REASONS = Collection(LossReasonService, LossReason)
 _DEALS = Collection(DealService, Deal)
+_CONTACTS = Collection(DealContactService, DealContact)
 _MOVES = Collection(DealMoveService, DealMove)
 StageConnection = _STAGES.connection
 DealConnection = _DEALS.connection
+DealContactConnection = _CONTACTS.connection
 
 
 @type_from(schemas.DealTransitions)
@@ -87,6 +102,19 @@ class DealTransitions:
 @type_from(score_schemas.DealScore)
 class DealScore:
     """How probable it is that a deal is won, and why."""
+
+
+@type_from(parties.Committee)
+class DealCommittee:
+    """Who decides on a deal, and who of those that are wanted is missing."""
+
+
+@type_from(boards.DealParts)
+class DealParts:
+    """A deal, and what was taken off it."""
+
+
+PartInputs = list[input_from(parties.DealPart)]  # pyright: ignore[reportInvalidTypeForm]
 
 
 @strawberry.type
@@ -141,6 +169,10 @@ class DealQuery:
         """How probable a deal is, learned from those that are decided, and what speaks for it."""
         return cast("Any", await DealScoring(info.context.tx).of(id))
 
+    async def deal_committee(self, info: GraphInfo, id: UUID) -> DealCommittee:
+        """Which roles somebody has, which wanted ones are missing, and who stands in the way."""
+        return cast("Any", await committee_of(info.context.tx, id))
+
     pipeline_board = _board_field()
 
 
@@ -186,10 +218,12 @@ class DealActionMutation:
         stage_id: UUID | None = None,
         closed_on: date | None = None,
         comment: str | None = None,
+        competitor_id: UUID | None = None,
         expected_version: int | None = None,
     ) -> Deal:
         """Lose a deal for a reason, from whichever stage."""
         given = {"loss_reason_id": loss_reason_id, "stage_id": stage_id}
+        given |= {"competitor_id": competitor_id}
         whole = {**given, "closed_on": closed_on, "comment": comment}
         data = shape_given(schemas.DealLoss, whole)
         return await DealActions(info.context.tx).lose(id, data, expected_version)
@@ -213,6 +247,18 @@ class DealActionMutation:
         return await DealActions(info.context.tx).clone(id)
 
     @mutation
+    async def split_deal(
+        self,
+        info: GraphInfo,
+        id: UUID,
+        parts: PartInputs,  # pyright: ignore[reportInvalidTypeForm, reportUnknownParameterType]
+        expected_version: int | None = None,
+    ) -> DealParts:
+        """Take new deals off a deal, which is reduced by their amounts."""
+        data = shape_given(parties.DealParting, {"parts": values_of(parts)})
+        return cast("Any", await DealSplitting(info.context.tx).split(id, data, expected_version))
+
+    @mutation
     async def remove_stage(
         self, info: GraphInfo, id: UUID, move_to: UUID, expected_version: int | None = None
     ) -> UUID:
@@ -227,6 +273,7 @@ QUERIES = (
     _STAGES.query(),
     _REASONS.query(),
     _DEALS.query(),
+    _CONTACTS.query(),
     _MOVES.query(),
     DealQuery,
 )
@@ -235,5 +282,6 @@ MUTATIONS = (
     _STAGES.mutation(),
     _REASONS.mutation(),
     _DEALS.mutation(),
+    _CONTACTS.mutation(),
     DealActionMutation,
 )

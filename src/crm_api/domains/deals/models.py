@@ -19,7 +19,14 @@ ForecastCategory = Literal["pipeline", "best_case", "commit", "omitted", "closed
 AmountMode = Literal["manual", "lines"]
 NextStepPolicy = Literal["off", "moves", "writes"]
 WinNeeds = Literal["nothing", "accepted_quote"]
-DealVerb = Literal["moved", "won", "lost", "reopened"]
+DealVerb = Literal["moved", "won", "lost", "reopened", "split"]
+BuyingRole = Literal[
+    "champion", "economic_buyer", "decision_maker", "technical", "user", "blocker", "coach"
+]
+Sentiment = Literal["positive", "neutral", "negative"]
+CompetitorStatus = Literal["active", "won", "lost", "withdrawn"]
+SplitKind = Literal["revenue", "overlay"]
+_LIVING = text("deleted_at IS NULL")
 _OPEN = text("status = 'open' AND deleted_at IS NULL")
 
 
@@ -62,6 +69,7 @@ class Pipeline(Named, Entity):
     reopen_needs_reason: Mapped[bool]
     is_default: Mapped[bool]
     is_archived: Mapped[bool]
+    wanted_roles: Mapped[list[str]]
 
 
 class Stage(Named, Entity):
@@ -108,6 +116,7 @@ class Stage(Named, Entity):
     required_artefacts: Mapped[list[str]]
     approval_purpose: Mapped[str | None] = mapped_column(KeyText)
     wip_limit: Mapped[int | None]
+    required_roles: Mapped[list[str]]
 
 
 class LossReason(Named, Entity):
@@ -130,6 +139,7 @@ class LossReason(Named, Entity):
     description: Mapped[str | None]
     position: Mapped[int]
     is_active: Mapped[bool]
+    asks_competitor: Mapped[bool]
 
 
 class Deal(Named, Described, Entity):
@@ -140,6 +150,8 @@ class Deal(Named, Described, Entity):
         foreign_key("company_id", "companies"),
         foreign_key("contact_id", "contacts"),
         foreign_key("loss_reason_id", "loss_reasons"),
+        foreign_key("competitor_id", "companies"),
+        foreign_key("origin_id", "deals"),
         foreign_key("pipeline_id", "pipelines"),
         ForeignKeyConstraint(
             ["organization_id", "pipeline_id", "stage_id"],
@@ -159,6 +171,8 @@ class Deal(Named, Described, Entity):
         referring("deals", "company_id", optional=True),
         referring("deals", "contact_id", optional=True),
         referring("deals", "loss_reason_id", optional=True),
+        referring("deals", "competitor_id", optional=True),
+        referring("deals", "origin_id", optional=True),
         referring("deals", "owner_id", optional=True),
         Index("ix_deals_status", "organization_id", "status", "id"),
         # What is looked for every day: open deals that stand too long, or whose day is over.
@@ -194,6 +208,11 @@ class Deal(Named, Described, Entity):
     forecast_category: Mapped[str] = mapped_column(KeyText)
     checked: Mapped[list[str]]
     loss_reason_id: Mapped[UUID | None]
+    competitors: Mapped[list[dict[str, Any]]]
+    competitor_ids: Mapped[list[str]]
+    competitor_id: Mapped[UUID | None]
+    splits: Mapped[list[dict[str, Any]]]
+    origin_id: Mapped[UUID | None]
     close_comment: Mapped[str | None] = mapped_column(KeyText)
     stage_entered_at: Mapped[datetime]
     rots_at: Mapped[datetime | None]
@@ -202,6 +221,37 @@ class Deal(Named, Described, Entity):
     # What was told of it by itself, so that nothing is told twice: that is no change of a deal.
     alerts: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
     rank: Mapped[str] = mapped_column(KeyText)
+
+
+class DealContact(Entity):
+    """What a person is in a deal."""
+
+    __tablename__ = "deal_contacts"
+    __table_args__ = (
+        foreign_key("deal_id", "deals"),
+        foreign_key("contact_id", "contacts"),
+        one_of("sentiment", Sentiment),
+        CheckConstraint("influence BETWEEN 1 AND 5", name="influence"),
+        *ordered("deal_contacts", "created_at", "updated_at"),
+        referring("deal_contacts", "deal_id"),
+        referring("deal_contacts", "contact_id"),
+        Index(
+            "uq_deal_contacts_organization_id_contact_id",
+            "organization_id",
+            "deal_id",
+            "contact_id",
+            unique=True,
+            postgresql_where=_LIVING,
+        ),
+    )
+    entity = "deal_contact"
+
+    deal_id: Mapped[UUID]
+    contact_id: Mapped[UUID]
+    roles: Mapped[list[str]]
+    influence: Mapped[int | None]
+    sentiment: Mapped[str | None] = mapped_column(KeyText)
+    note: Mapped[str | None]
 
 
 class DealMove(Entity):

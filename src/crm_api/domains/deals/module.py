@@ -6,6 +6,8 @@ from typing import Any
 from crm_api.domains.deals.actions import REOPEN
 from crm_api.domains.deals.importer import DealImporter
 from crm_api.domains.deals.jobs import tell_of_overdue, tell_of_rotting
+from crm_api.domains.deals.partied import forget_competitors
+from crm_api.domains.deals.people import DealContactService
 from crm_api.domains.deals.pipelines import LossReasonService, PipelineService, StageService
 from crm_api.domains.deals.reminding import OVERDUE, ROTTING
 from crm_api.domains.deals.repository import AREA
@@ -22,6 +24,7 @@ async def _follow(tx: Tx, stage: Mapping[str, Any]) -> None:
 
 
 StageService.followers.append(_follow)
+DealService.purged.append(forget_competitors(DealService))
 REMINDERS: Mapping[str, Mapping[str, str]] = {
     ROTTING: {
         "en": "{record} has not moved on for too long",
@@ -34,6 +37,8 @@ REMINDERS: Mapping[str, Mapping[str, str]] = {
         "ru": "{record}: срок решения прошёл",
     },
 }
+
+
 def _faces() -> Faces:
     from crm_api.domains.deals.graphql import MUTATIONS, QUERIES
     from crm_api.domains.deals.rest import ROUTERS
@@ -65,7 +70,14 @@ MODULE = Module(
     reminders=REMINDERS,
     events=[
         *REMINDERS,
-        *(f"deal.{verb}" for verb in ("moved", "won", "lost", "reopened", "ranked")),
+        *(f"deal.{verb}" for verb in ("moved", "won", "lost", "reopened", "ranked", "split")),
     ],
-    services=[PipelineService, StageService, LossReasonService, DealService, DealMoveService],
+    services=[
+        PipelineService,
+        StageService,
+        LossReasonService,
+        DealService,
+        DealContactService,
+        DealMoveService,
+    ],
 )

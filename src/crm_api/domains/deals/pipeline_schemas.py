@@ -12,6 +12,7 @@ from crm_api.domains.deals.models import (
     StageKind,
     WinNeeds,
 )
+from crm_api.domains.deals.parties import Roles
 from crm_api.kit.schema import (
     Code,
     Create,
@@ -58,6 +59,11 @@ class _PipelineFields(Create):
     )
     is_default: bool = Field(False, description="Where deals begin that name none; one does so.")
     is_archived: bool = Field(False, description="It takes no new deals.")
+    wanted_roles: Roles = Field(
+        default_factory=list,
+        description="Whom a deal needs to know: what its committee is measured by.",
+        examples=[["champion", "economic_buyer"]],
+    )
 
 
 class PipelineCreate(_PipelineFields):
@@ -84,6 +90,7 @@ class PipelineOut(Out):
     reopen_needs_reason: bool
     is_default: bool
     is_archived: bool
+    wanted_roles: list[str]
 
 
 class ChecklistItem(Schema):
@@ -127,6 +134,9 @@ class _StageFields(Create):
     )
     checklist: Annotated[list[ChecklistItem], Field(max_length=50), AfterValidator(_distinct)] = (
         Field(default_factory=list)
+    )
+    required_roles: Roles = Field(
+        default_factory=list, description="What somebody has to be in a deal that comes in."
     )
     required_artefacts: Annotated[list[Code], Field(max_length=20), Unique] = Field(
         default_factory=list,
@@ -184,6 +194,7 @@ class StageOut(Out):
     entry_criteria: dict[str, Any]
     exit_criteria: dict[str, Any]
     checklist: list[ChecklistItemOut]
+    required_roles: list[str]
     required_artefacts: list[str]
     approval_purpose: str | None
     wip_limit: int | None
@@ -203,10 +214,13 @@ class LossReasonCreate(Create):
     description: Prose | None = None
     position: Position = 0
     is_active: bool = Field(True, description="Whether it can be chosen.")
+    asks_competitor: bool = Field(
+        False, description="Whether a deal that is lost for it names who won instead."
+    )
 
 
 LossReasonUpdate = patch_of(
-    "LossReasonUpdate", LossReasonCreate, required=("position", "is_active")
+    "LossReasonUpdate", LossReasonCreate, required=("position", "is_active", "asks_competitor")
 )
 
 
@@ -218,3 +232,4 @@ class LossReasonOut(Out):
     description: str | None
     position: int
     is_active: bool
+    asks_competitor: bool

@@ -6,7 +6,15 @@ from uuid import UUID
 
 from crm_api.domains.companies.repository import LISTING as COMPANIES
 from crm_api.domains.contacts.repository import CONTACTS
-from crm_api.domains.deals.models import Deal, DealMove, LossReason, Pipeline, Stage
+from crm_api.domains.deals.models import (
+    Deal,
+    DealContact,
+    DealMove,
+    LossReason,
+    Pipeline,
+    Stage,
+)
+from crm_api.domains.deals.parties import DealContactOut
 from crm_api.domains.deals.pipeline_schemas import LossReasonOut, PipelineOut, StageOut
 from crm_api.domains.deals.schemas import DealMoveOut, DealOut
 from crm_api.kit.crud.marks import marked
@@ -47,11 +55,20 @@ DEALS: Listing = Listing(
     area="deals",
     sorts={"name": Deal.sort_name, "rank": Deal.rank},
     relations=(
-        Relation("company", lambda: COMPANIES, Deal.company_id, COMPANIES.model.id),
-        Relation("contact", lambda: CONTACTS, Deal.contact_id, CONTACTS.model.id),
+        Relation("company", lambda: COMPANIES, Deal.company_id, COMPANIES.model.id, back="deals"),
+        Relation("contact", lambda: CONTACTS, Deal.contact_id, CONTACTS.model.id, back="deals"),
         Relation("pipeline", lambda: PIPELINES, Deal.pipeline_id, Pipeline.id),
         Relation("stage", lambda: STAGES, Deal.stage_id, Stage.id),
         Relation("loss_reason", lambda: REASONS, Deal.loss_reason_id, LossReason.id),
+        Relation("competitor", lambda: COMPANIES, Deal.competitor_id, COMPANIES.model.id),
+        Relation(
+            "contacts",
+            lambda: DEAL_CONTACTS,
+            Deal.id,
+            DealContact.deal_id,
+            many=True,
+            part=True,
+        ),
     ),
     search=Searched(
         names=("name",),
@@ -62,12 +79,29 @@ DEALS: Listing = Listing(
     # Lines do so by what they come to.
     tells={
         "deal.amount": frozenset(
-            {"expected_amount", "base_amount", "lines", "one_time", "mrr", "tcv"}
+            {"expected_amount", "base_amount", "lines", "one_time", "mrr", "tcv", "splits"}
         ),
         # What events that happen by themselves have beside the fields of a deal.
         "deal.stage_entered_at": frozenset({"rots_at", "days_in_stage"}),
         "deal.closes_on": frozenset({"days_overdue"}),
+        "deal.competitors": frozenset({"competitor_ids"}),
     },
+)
+DEAL_CONTACTS: Listing = Listing(
+    model=DealContact,
+    out=DealContactOut,
+    area="deals",
+    relations=(
+        Relation("deal", lambda: DEALS, DealContact.deal_id, Deal.id),
+        Relation(
+            "contact",
+            lambda: CONTACTS,
+            DealContact.contact_id,
+            CONTACTS.model.id,
+            back="deal_roles",
+        ),
+    ),
+    within="deal",
 )
 MOVES: Listing = Listing(
     model=DealMove,
@@ -79,7 +113,7 @@ MOVES: Listing = Listing(
 _GROUNDS = """
     SELECT s.id, s.pipeline_id, s.name, s.kind, s.position, s.probability, s.forecast_category,
         s.required_fields, s.entry_criteria, s.exit_criteria, s.checklist, s.rotting_days,
-        s.required_artefacts, s.approval_purpose, s.wip_limit,
+        s.required_artefacts, s.approval_purpose, s.wip_limit, s.required_roles,
         p.name AS pipeline_name, p.is_default, p.graph, p.currency, p.is_archived,
         p.next_step_policy, p.win_needs, p.reopen_needs_reason,
         o.currency AS own
@@ -116,7 +150,10 @@ _RANK = """
     WHERE deals.organization_id = $1 AND deals.id = held.id
 """
 
-_JSON = ("required_fields", "entry_criteria", "exit_criteria", "checklist", "required_artefacts")
+_JSON = (
+    *("required_fields", "entry_criteria", "exit_criteria", "checklist", "required_artefacts"),
+    "required_roles",
+)
 
 
 def _ground(row: Any) -> Ground:
@@ -224,6 +261,15 @@ class Stages(Repository[Stage]):
         rows = await self.tx.fetch(_OF_PIPELINE, self.tx.organization_id, pipeline_id)
         return [_ground(row) for row in rows]
 
+    async def wanted_roles(self, pipeline_id: UUID) -> list[str]:
+        """Whom deals of a pipeline need to know."""
+        rows = await self.tx.fetch(
+            "SELECT wanted_roles FROM pipelines WHERE organization_id = $1 AND id = $2",
+            self.tx.organization_id,
+            pipeline_id,
+        )
+        return decode(rows[0]["wanted_roles"]) if rows else []
+
     async def named(self) -> list[Ground]:
         """The same of every stage there is, with `pipeline_name` and `is_default`."""
         rows = await self.tx.fetch(_EVERY, self.tx.organization_id)
@@ -244,6 +290,15 @@ class LossReasons(Repository[LossReason]):
             self.tx.organization_id,
         )
         return [(row["name"], row["id"]) for row in rows]
+
+    async def asks_competitor(self, id: UUID) -> bool:
+        """Whether a deal that is lost for a reason names who won instead."""
+        rows = await self.tx.fetch(
+            "SELECT asks_competitor FROM loss_reasons WHERE organization_id = $1 AND id = $2",
+            self.tx.organization_id,
+            id,
+        )
+        return bool(rows and rows[0]["asks_competitor"])
 
     async def is_active(self, id: UUID) -> bool | None:
         """Whether a reason can be chosen; None where there is none, or not any more."""

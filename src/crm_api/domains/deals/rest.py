@@ -6,12 +6,16 @@ from fastapi import Query, Request, Response
 
 from crm_api.domains.deals.actions import DealActions, StageActions
 from crm_api.domains.deals.board import DealBoard
+from crm_api.domains.deals.boards import Board, DealParts
+from crm_api.domains.deals.committee import committee_of
 from crm_api.domains.deals.learning import DealScoring
+from crm_api.domains.deals.parties import Committee, DealContactOut, DealParting
+from crm_api.domains.deals.parting import DealSplitting
+from crm_api.domains.deals.people import DealContactService
 from crm_api.domains.deals.pipeline_schemas import StageRemoval
 from crm_api.domains.deals.pipelines import LossReasonService, PipelineService, StageService
-from crm_api.domains.deals.repository import DEALS, MOVES
+from crm_api.domains.deals.repository import DEAL_CONTACTS, DEALS, MOVES
 from crm_api.domains.deals.schemas import (
-    Board,
     DealLoss,
     DealMoveInput,
     DealMoveOut,
@@ -127,6 +131,43 @@ async def moves(
     return answers.page(request, await DealMoveService(tx).page(query))
 
 
+@deals.get(
+    "/{id}/contacts",
+    operation_id="listContactsOfDeal",
+    summary="Who has to do with a deal",
+    responses={200: {"model": page_shape(DealContactOut)}} | problems(403, 404, 422),
+)
+async def contacts(
+    request: Request,
+    id: Id,
+    tx: Reading,
+    limit: params.Limit = 50,
+    cursor: params.Cursor = None,
+    fields: params.Fields = None,
+    include: params.Include = None,
+) -> Response:
+    """What each person is in it; `/v1/deal-contacts` has all of them."""
+    await DealService(tx).get(id, Selection(("id", "version")))
+    query = PageQuery(
+        selection=Selection.of(DEAL_CONTACTS, fields, include),
+        filter=parse({"deal_id": {"eq": str(id)}}, DEAL_CONTACTS, tx),
+        limit=limit,
+        cursor=cursor,
+    )
+    return answers.page(request, await DealContactService(tx).page(query))
+
+
+@deals.get(
+    "/{id}/committee",
+    operation_id="getDealCommittee",
+    summary="Who decides on a deal",
+    responses={200: {"model": Committee}} | problems(403, 404, 409, 422),
+)
+async def committee(id: Id, tx: Reading) -> Response:
+    """Which roles somebody has, which wanted ones are missing, and who stands in the way."""
+    return answers.plain(await committee_of(tx, id))
+
+
 @deals.post(
     "/{id}/move",
     operation_id="moveDeal",
@@ -179,4 +220,23 @@ async def clone(id: Id, tx: Writing) -> Response:
     return answers.plain(made, status=201, headers=headers)
 
 
-ROUTERS = (pipelines, stages, deals, crud_router(LossReasonService))
+@deals.post(
+    "/{id}/split",
+    status_code=201,
+    operation_id="splitDeal",
+    summary="Take deals off a deal",
+    responses={201: {"model": DealParts}} | problems(400, 403, 404, 409, 412, 415, 422),
+)
+async def split(id: Id, tx: Writing, body: DealParting, if_match: IfMatch = None) -> Response:
+    """New ones in the same stage, by whose amounts it is reduced; the sum stays what it was."""
+    done = await DealSplitting(tx).split(id, body, answers.version_of(if_match))
+    return answers.plain(done, status=201)
+
+
+ROUTERS = (
+    pipelines,
+    stages,
+    deals,
+    crud_router(LossReasonService),
+    crud_router(DealContactService),
+)

@@ -14,7 +14,12 @@ from crm_api.domains.deals.models import (
     OpenCategory,
     StageKind,
 )
-from crm_api.domains.deals.pipeline_schemas import StageOut
+from crm_api.domains.deals.parties import (
+    Competitors,
+    DealCompetitorOut,
+    DealSplitOut,
+    Splits,
+)
 from crm_api.kit.crud.transitions import Blocker
 from crm_api.kit.schema import (
     Amount,
@@ -74,6 +79,14 @@ class _DealFields(DescribedFields, Create):
         default_factory=list, description="What of the checklists of stages is done, by its keys."
     )
     loss_reason_id: UUID | None = Field(None, description="Of a lost deal, and of no other.")
+    competitors: Competitors = Field(default_factory=list, description="Who else tries for it.")
+    competitor_id: UUID | None = Field(
+        None, description="The main one; of a lost deal the company that won it."
+    )
+    splits: Splits = Field(
+        default_factory=list,
+        description="Who is credited: those of `revenue` are 100 % together, or there are none.",
+    )
 
 
 class DealCreate(_DealFields):
@@ -137,6 +150,11 @@ class DealOut(DescribedOut, Out):
     forecast_category: ForecastCategory
     checked: list[str]
     loss_reason_id: UUID | None
+    competitors: list[DealCompetitorOut]
+    competitor_ids: list[str] = Field(description="The companies of `competitors`.")
+    competitor_id: UUID | None
+    splits: list[DealSplitOut]
+    origin_id: UUID | None = Field(description="The deal that it was taken off.")
     close_comment: str | None
     stage_entered_at: datetime
     rots_at: datetime | None = Field(
@@ -201,6 +219,9 @@ class DealLoss(DealWin):
 
     loss_reason_id: UUID
     stage_id: UUID | None = Field(None, description="A lost stage; without it the first one.")
+    competitor_id: UUID | None = Field(
+        None, description="Who won it instead; some reasons ask for it."
+    )
 
 
 class DealReopening(Schema):
@@ -210,33 +231,3 @@ class DealReopening(Schema):
         None, description="An open stage of its pipeline; without it the one that it left."
     )
     comment: Prose | None = Field(None, description="Why; needed where the pipeline says so.")
-
-
-class BoardDeals(BaseModel):
-    """The first deals of a column, by their places."""
-
-    data: list[DealOut]
-    next_cursor: str | None = Field(
-        description="Of `GET /v1/deals?filter[stage_id]=…&sort=rank`, with the filter of the board."
-    )
-
-
-class BoardColumn(BaseModel):
-    """An open stage, and the deals in it that are seen."""
-
-    stage: StageOut
-    count: int
-    amount: AmountOut | None = Field(
-        description="The sum of `base_amount`; null where that is hidden."
-    )
-    weighted_amount: AmountOut | None = Field(description="The same, times the probabilities.")
-    unconverted: int = Field(description="How many have an amount, and no rate for it.")
-    deals: BoardDeals
-
-
-class Board(BaseModel):
-    """A pipeline at a glance."""
-
-    pipeline_id: UUID
-    currency: str = Field(description="The organization's, in which sums are.")
-    columns: list[BoardColumn]

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from crm_api.domains.deals.models import Deal, DealMove
+from crm_api.domains.deals.partied import Partied
 from crm_api.domains.deals.pipelines import PipelineService
 from crm_api.domains.deals.policies import need_room, need_step
 from crm_api.domains.deals.ranks import newest
@@ -14,7 +15,6 @@ from crm_api.domains.deals.reckoning import reckoned
 from crm_api.domains.deals.repository import DealMoves, Deals, Ground, LossReasons, Stages
 from crm_api.domains.deals.schemas import DealCreate, DealUpdate
 from crm_api.domains.deals.valuing import PRICED, WEIGHED, at_home, pushed, rots_at, weighed
-from crm_api.kit.crud.named import NamedService
 from crm_api.kit.crud.personal import About, Impersonal
 from crm_api.kit.crud.plain import columns_of
 from crm_api.kit.crud.purges import destroy, empty_events
@@ -45,7 +45,7 @@ class Step:
     comment: str | None = None
 
 
-class DealService(NamedService[Deal]):
+class DealService(Partied):
     """What may be sold: to whom, for how much, and how far it is."""
 
     repository = Deals

@@ -4,8 +4,9 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from crm_api.domains.deals.criteria import missing_fields, open_items, unmet
+from crm_api.domains.deals.criteria import missing_fields, missing_roles, open_items, unmet
 from crm_api.domains.deals.models import Deal
+from crm_api.domains.deals.people import DealContacts
 from crm_api.domains.deals.policies import full, missing_approvals, missing_artefacts, missing_step
 from crm_api.domains.deals.repository import Ground
 from crm_api.kit.crud.transitions import not_for
@@ -13,7 +14,7 @@ from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Fault, WrongState
 
 _VERBS: Mapping[str, Sequence[str]] = {
-    "open": ("move", "win", "lose"),
+    "open": ("move", "win", "lose", "split"),
     "won": ("reopen",),
     "lost": ("reopen",),
 }
@@ -95,6 +96,9 @@ class Blockers:
     async def _of_entering(self, target: Ground) -> list[Fault]:
         asked = [name for name in target["required_fields"] if name not in _SET[target["kind"]]]
         missing = missing_fields(self._deal, asked)
+        if target["required_roles"]:
+            there = await DealContacts(self._tx).roles_in(self._deal["id"])
+            missing += missing_roles(there, target["required_roles"])
         own = self._deal["id"]
         return [
             *missing,

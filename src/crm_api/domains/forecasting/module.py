@@ -8,6 +8,8 @@ from crm_api.kit.jobs import Chore
 from crm_api.kit.module import Faces, Module
 
 DealService.purged.append(forget)
+
+
 def _faces() -> Faces:
     from crm_api.domains.forecasting.graphql import MUTATIONS, QUERIES
     from crm_api.domains.forecasting.rest import ROUTERS

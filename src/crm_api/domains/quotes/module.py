@@ -64,6 +64,8 @@ REMINDERS: Mapping[str, Mapping[str, str]] = {
         "ru": "цены записи {record} уже другие",
     },
 }
+
+
 def _faces() -> Faces:
     from crm_api.domains.quotes.graphql import MUTATIONS, QUERIES
     from crm_api.domains.quotes.rest import ROUTERS

@@ -23,9 +23,9 @@ QUOTES: Listing = Listing(
     area=AREA,
     sorts={"name": Quote.sort_name},
     relations=(
-        Relation("company", lambda: COMPANIES, Quote.company_id, COMPANIES.model.id),
-        Relation("contact", lambda: CONTACTS, Quote.contact_id, CONTACTS.model.id),
-        Relation("deal", lambda: DEALS, Quote.deal_id, DEALS.model.id),
+        Relation("company", lambda: COMPANIES, Quote.company_id, COMPANIES.model.id, back="quotes"),
+        Relation("contact", lambda: CONTACTS, Quote.contact_id, CONTACTS.model.id, back="quotes"),
+        Relation("deal", lambda: DEALS, Quote.deal_id, DEALS.model.id, back="quotes"),
         Relation("price_list", lambda: LISTS, Quote.price_list_id, LISTS.model.id),
     ),
     search=Searched(

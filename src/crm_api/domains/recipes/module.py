@@ -5,6 +5,7 @@ from crm_api.kit.access import Managed
 from crm_api.kit.crud.applying import CollectionApplier
 from crm_api.kit.module import Faces, Module
 
+
 def _faces() -> Faces:
     from crm_api.domains.recipes.graphql import MUTATIONS, QUERIES
     from crm_api.domains.recipes.rest import ROUTERS

@@ -1,11 +1,12 @@
 """Which service is in charge of a kind of record: of every collection, and of custom objects."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.custom.catalogue import OBJECTS
 from crm_api.kit.db.tx import Tx
+from crm_api.kit.query.listing import Relation
 
 Service = type[CrudService[Any]]
 _known: dict[str, Service] = {}
@@ -15,6 +16,25 @@ _objects: list[Callable[[str], Service]] = []
 def serve(services: Iterable[Service]) -> None:
     """Have these be in charge of their records."""
     _known.update((service.repository.listing.entity, service) for service in services)
+
+
+def ways_back(services: Iterable[Service]) -> Iterator[tuple[Service, Service, Relation]]:
+    """What leads where by a way back: from which records, to which, and by what."""
+    known = {service.repository.listing.entity: service for service in services}
+    for service in known.values():
+        for relation in service.repository.listing.relations:
+            if relation.back is not None:
+                below = known[relation.target().entity]
+                yield below, service, relation.turned(service.repository.listing)
+
+
+def lead_back(services: Iterable[Service]) -> None:
+    """Lead from every record to those that refer to it by a relation with a name for that.
+
+    Once, when all collections are known and before anything reads them.
+    """
+    for below, _, relation in list(ways_back(services)):
+        below.repository.listing.lead(relation)
 
 
 def serve_objects(of: Callable[[str], Service]) -> None:

@@ -24,6 +24,7 @@ _VALUES: dict[Kind, Any] = {
 # One schema serves every organization, whose custom fields differ.
 _CUSTOM = 'Custom fields by name, each with its operators: `{tier: {eq: "gold"}}`.'
 _operators: dict[str, type] = {}
+_wanted: dict[str, Listing] = {}
 _where: dict[str, type] = {}
 
 
@@ -45,12 +46,26 @@ def operators_of(kind: Kind) -> type:
     return _operators[name]
 
 
-def where_of(listing: Listing) -> type:
-    """The input type of a collection's filter."""
+def where_of(listing: Listing) -> Any:
+    """The input type of a collection's filter; `make_filters` makes it."""
     name = f"{pascal(listing.entity)}Where"
-    if name in _where:
-        return _where[name]
-    itself = Annotated[name, strawberry.lazy(__name__)]
+    _wanted[name] = listing
+    return _later(name)
+
+
+def make_filters() -> None:
+    """Make the input types that were asked for: what leads where has to be known by now."""
+    while left := _wanted.keys() - _where.keys():
+        for name in sorted(left):
+            _where[name] = globals()[name] = _made(name, _wanted[name])
+
+
+def _later(name: str) -> Any:
+    return Annotated[name, strawberry.lazy(__name__)]
+
+
+def _made(name: str, listing: Listing) -> type:
+    itself = _later(name)
     annotations: dict[str, Any] = {
         "and_": Optional[list[itself]],  # noqa: UP045
         "or_": Optional[list[itself]],  # noqa: UP045
@@ -64,27 +79,18 @@ def where_of(listing: Listing) -> type:
         fields[key] = strawberry.field(default=strawberry.UNSET)
     annotations["custom"] = Optional[JSON]  # noqa: UP045
     fields["custom"] = strawberry.field(default=strawberry.UNSET, description=_CUSTOM)
-    made = type(name, (), fields)
-    _where[name] = made
-    globals()[name] = made
     for relation in listing.relations:
         target = where_of(relation.target())
-        kind = _quantified(relation.target()) if relation.many else target
-        annotations[relation.name] = Optional[  # noqa: UP045
-            Annotated[kind.__name__, strawberry.lazy(__name__)]
-        ]
-        setattr(made, relation.name, strawberry.field(default=strawberry.UNSET))
-    made = strawberry.input(made, name=name)
-    _where[name] = made
-    globals()[name] = made
-    return made
+        kind = _later(_quantified(relation.target()).__name__) if relation.many else target
+        annotations[relation.name] = Optional[kind]  # noqa: UP045
+        fields[relation.name] = strawberry.field(default=strawberry.UNSET)
+    return strawberry.input(type(name, (), fields), name=name)
 
 
 def _quantified(listing: Listing) -> type:
     name = f"{pascal(listing.entity)}Quantifier"
     if name not in _where:
-        where = f"{pascal(listing.entity)}Where"
-        target = Annotated[where, strawberry.lazy(__name__)]
+        target = where_of(listing)
         count = f"{pascal(listing.entity)}Count"
         counted: dict[str, Any] = {"where": Optional[target]}  # noqa: UP045
         for operator in ("eq", "ne", "gt", "gte", "lt", "lte"):

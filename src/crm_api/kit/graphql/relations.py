@@ -20,6 +20,9 @@ from crm_api.kit.query.page import MAX_LIMIT, Page
 from crm_api.kit.query.selection import PageQuery, Selection
 from crm_api.kit.schema import TombstoneOut, pascal
 
+connections: dict[str, type] = {}
+"""The connection types that were made, by the records' words."""
+
 
 @strawberry.type
 class PageInfo:
@@ -43,7 +46,9 @@ def connection_of(entity: str, node: type) -> type:
         "page_info": PageInfo,
         "total_count": Optional[int],  # noqa: UP045 - built at run time
     }
-    return strawberry.type(type(f"{name}Connection", (), {"__annotations__": annotations}))
+    made = strawberry.type(type(f"{name}Connection", (), {"__annotations__": annotations}))
+    connections[entity] = made
+    return made
 
 
 def changes_of(entity: str, node: type) -> type:

@@ -54,6 +54,14 @@ class Relation:
     many: bool = False
     part: bool = False
     """Whether the related records are parts of this one, which are purged with it."""
+    back: str | None = None
+    """What the other record calls these records: it leads to them as well, from a domain below
+    too, which knows nothing of them (`kit/graphql/edges.py`)."""
+
+    def turned(self, listing: "Listing") -> "Relation":
+        """The way back to the records of `listing`, whose relation this is."""
+        assert self.back is not None
+        return Relation(self.back, lambda: listing, self.remote, self.local, many=True)
 
 
 @dataclass(frozen=True)
@@ -211,6 +219,13 @@ class Listing:
     def related(self) -> dict[str, Relation]:
         """The relations by name."""
         return {relation.name: relation for relation in self.relations}
+
+    def lead(self, relation: Relation) -> None:
+        """Have its records lead to those of another collection; before anything reads it."""
+        if relation.name in self.related or relation.name in self.shown:
+            raise ValueError(f"{self.entity} has something of the name {relation.name}.")
+        object.__setattr__(self, "relations", (*self.relations, relation))
+        del self.__dict__["related"]
 
     def expressions(self, names: tuple[str, ...]) -> list[ColumnElement[Any]]:
         """The columns to select for these fields, which may stand twice: they are read by place."""

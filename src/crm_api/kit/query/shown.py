@@ -14,7 +14,7 @@ from crm_api.kit.custom.fields import CustomField
 from crm_api.kit.custom.values import decimal_text
 from crm_api.kit.db.json import decode
 from crm_api.kit.db.tx import Tx
-from crm_api.kit.errors import Forbidden, Invalid
+from crm_api.kit.errors import Forbidden, Invalid, ModuleDisabled
 from crm_api.kit.query.compile import Binds, rollup
 from crm_api.kit.query.filters import Shape, rolled
 from crm_api.kit.query.listing import Listing
@@ -117,8 +117,8 @@ def readable_rollups(
     """Those that the actor may see, with what they compute and the values of that."""
     found: list[tuple[CustomField, Shape, list[Any]]] = []
     for field in fields:
-        # Not for this reader, or over something that is not there any more.
-        with suppress(Forbidden, Invalid):
+        # Not for this reader, or over something that is not there, or not any more.
+        with suppress(Forbidden, Invalid, ModuleDisabled):
             need_sight(field, tx.actor)
             found.append((field, *rolled(field, listing, tx)))
     return found

@@ -36,6 +36,7 @@ RESERVED = frozenset(
         "custom_object",
         "custom_record",
         "deal",
+        "deal_contact",
         "deal_move",
         "delivery",
         "document",

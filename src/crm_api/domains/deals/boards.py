@@ -1,0 +1,46 @@
+"""What several deals look like at once: boards, and a deal with what was taken off it."""
+
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+from crm_api.domains.deals.pipeline_schemas import StageOut
+from crm_api.domains.deals.schemas import DealOut
+from crm_api.kit.schema import AmountOut
+
+
+class DealParts(BaseModel):
+    """A deal, and what was taken off it."""
+
+    deal: DealOut
+    parts: list[DealOut]
+
+
+class BoardDeals(BaseModel):
+    """The first deals of a column, by their places."""
+
+    data: list[DealOut]
+    next_cursor: str | None = Field(
+        description="Of `GET /v1/deals?filter[stage_id]=…&sort=rank`, with the filter of the board."
+    )
+
+
+class BoardColumn(BaseModel):
+    """An open stage, and the deals in it that are seen."""
+
+    stage: StageOut
+    count: int
+    amount: AmountOut | None = Field(
+        description="The sum of `base_amount`; null where that is hidden."
+    )
+    weighted_amount: AmountOut | None = Field(description="The same, times the probabilities.")
+    unconverted: int = Field(description="How many have an amount, and no rate for it.")
+    deals: BoardDeals
+
+
+class Board(BaseModel):
+    """A pipeline at a glance."""
+
+    pipeline_id: UUID
+    currency: str = Field(description="The organization's, in which sums are.")
+    columns: list[BoardColumn]
