@@ -43,7 +43,8 @@ def test_what_begins_and_ends_at_a_position_lies_at_it(calendar, at, minutes):
     opens, closes = time.opening(position), time.closing(position)
     assert closes <= ticks <= opens
     assert time.position(opens) == time.position(closes) == position
-    assert calendar.is_open(instant_of(opens)) and time.begin(ticks) == opens
+    assert calendar.is_open(instant_of(opens))
+    assert time.begin(ticks) == opens
     assert calendar.is_open(instant_of(closes - 1))
     assert time.position(time.shift(ticks, -length)) == position - length
 

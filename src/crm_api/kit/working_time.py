@@ -122,7 +122,7 @@ class WorkingTime:
         since = max(self._start - _STRETCH, self._first)
         found = list(self._calendar.spans(since, self._start))
         done = self._before[0] if self._before else 0
-        opens, closes, before, after = [], list[int](), list[int](), list[int]()
+        opens, closes, before, after = (list[int]() for _ in range(4))
         for first, last in ((ticks_of(a), ticks_of(b)) for a, b in reversed(found)):
             opens.append(first)
             closes.append(last)

@@ -38,9 +38,7 @@ def at(text, zone=MOSCOW):
 
 # F. Hillier, G. Lieberman, Introduction to Operations Research, chapter on project management:
 # the Reliable Construction Co., in weeks. Its plan takes 44, its critical path is ABCEFJLN.
-RELIABLE = (
-    "A2 B4(A) C10(B) D6(C) E4(C) F5(E) G7(D) H9(E,G) I7(C) J8(F,I) K4(J) L5(J) M2(H) N6(K,L)"
-)
+RELIABLE = "A2 B4(A) C10(B) D6(C) E4(C) F5(E) G7(D) H9(E,G) I7(C) J8(F,I) K4(J) L5(J) M2(H) N6(K,L)"
 
 
 def test_a_textbook_plan_is_as_it_is_printed():
@@ -125,9 +123,7 @@ def test_fixed_days_hold_and_missed_ones_show():
 def test_each_task_goes_by_its_own_calendar_with_holidays_and_summer_time():
     start = at("2026-03-27 09:00", BERLIN)
     nights = WorkingTime(Calendar(BERLIN, ((Hours(22 * 60, 30 * 60),),) * 7), start)
-    days = WorkingTime(
-        Calendar(BERLIN, ((Hours(540, 1020),),) * 7, {date(2026, 3, 30): ()}), start
-    )
+    days = WorkingTime(Calendar(BERLIN, ((Hours(540, 1020),),) * 7, {date(2026, 3, 30): ()}), start)
     tasks = {
         # Friday night is eight hours; the night when the clock goes forward is seven.
         "night": Task(15 * 60, nights),
@@ -177,8 +173,7 @@ def brute(lengths, links):
     early = [max(0, *(length for length, end in reached if end == n)) for n in everyone]
     whole = max(start + length for start, length in zip(early, lengths, strict=True))
     late = [
-        min(whole - lengths[end] - length for length, end in paths_from(n, edges))
-        for n in everyone
+        min(whole - lengths[end] - length for length, end in paths_from(n, edges)) for n in everyone
     ]
     free = [
         min(

@@ -23,7 +23,7 @@ Two instants with no working time of a calendar between them are the same to its
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from crm_api.kit.working_time import MINUTE, WorkingTime, instant_of, ticks_of
 
@@ -77,10 +77,10 @@ class Plan(Generic[K]):
     """The chain of links that decides when the plan ends, from its first task."""
 
 
-class Cycle(Exception, Generic[K]):
+class Cycle(Exception):
     """Tasks that wait for each other: each is linked to the one before it, the first to the last."""
 
-    def __init__(self, ring: Sequence[K]) -> None:
+    def __init__(self, ring: Sequence[Any]) -> None:
         super().__init__(ring)
         self.ring = ring
 
@@ -114,7 +114,7 @@ def ordered(tasks: Mapping[K, Task[K]]) -> list[K]:
         for follower in followers[key]:
             waiting[follower] -= 1
             if not waiting[follower]:
-                order.append(follower)  # noqa: B909 - the queue is the answer
+                order.append(follower)
     if len(order) < len(tasks):
         raise Cycle(_ring(tasks, {key for key, number in waiting.items() if number}))
     return order
