@@ -42,6 +42,8 @@ class WorkingTime:
         origin = origin.astimezone(UTC)
         self._first, self._last = origin - FARTHEST, origin + FARTHEST
         self._start = self._end = origin
+        # What is expanded, in ticks.
+        self._from = self._until = ticks_of(origin)
         self._opens: list[int] = []
         self._closes: list[int] = []
         # Working time from the origin to each opening, and to each closing.
@@ -50,7 +52,8 @@ class WorkingTime:
 
     def position(self, at: int) -> int:
         """The working time from the origin to an instant, in ticks; negative before it."""
-        self._reach(at)
+        if not self._from <= at <= self._until:
+            self._reach(at)
         place = bisect_right(self._opens, at) - 1
         if place < 0:
             return self._before[0] if self._before else 0
@@ -97,9 +100,9 @@ class WorkingTime:
         return (self.position(ticks_of(end)) - self.position(ticks_of(start))) * _TICK
 
     def _reach(self, at: int) -> None:
-        while at > ticks_of(self._end):
+        while at > self._until:
             self._go_on()
-        while at < ticks_of(self._start):
+        while at < self._from:
             self._go_back()
 
     def _go_on(self) -> None:
@@ -114,7 +117,7 @@ class WorkingTime:
             self._before.append(done)
             done += last - first
             self._after.append(done)
-        self._end = until
+        self._end, self._until = until, ticks_of(until)
 
     def _go_back(self) -> None:
         if self._start <= self._first:
@@ -131,4 +134,4 @@ class WorkingTime:
             before.append(done)
         self._opens[:0], self._closes[:0] = opens[::-1], closes[::-1]
         self._before[:0], self._after[:0] = before[::-1], after[::-1]
-        self._start = since
+        self._start, self._from = since, ticks_of(since)
