@@ -4,6 +4,7 @@ from crm_api.domains.catalogue.module import MODULE as CATALOGUE
 from crm_api.domains.companies.module import MODULE as COMPANIES
 from crm_api.domains.contacts.module import MODULE as CONTACTS
 from crm_api.domains.deals.module import MODULE as DEALS
+from crm_api.domains.orders.module import MODULE as ORDERS
 from crm_api.domains.prices.module import MODULE as PRICES
 from crm_api.domains.promotions.module import MODULE as PROMOTIONS
 from crm_api.domains.quote_links.module import MODULE as QUOTE_LINKS
@@ -74,6 +75,7 @@ DOMAINS: tuple[Module, ...] = (
     QUOTES,
     RECIPES,
     QUOTE_LINKS,
+    ORDERS,
 )
 ACCESS = access_module(
     (service for module in DOMAINS for service in module.services), CustomRecordService

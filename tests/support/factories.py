@@ -119,6 +119,7 @@ class Kind:
             "comment",
             "contract_price",
             "price_rule",
+            "order",
             "product_relation",
             "quote",
             "share",
@@ -1223,7 +1224,38 @@ async def _varied_deals(api: Api) -> list[Body]:
     ]
 
 
+async def _least_order(api: Api) -> Body:
+    del api
+    return {"currency": "EUR", "lines": [{"name": "Assembly", "unit_price": "90"}]}
+
+
+async def _varied_orders(api: Api) -> list[Body]:
+    least = await _least_order(api)
+    company = await api.made("companies", {"name": "Example Industries"})
+    contact = await api.made("contacts", {"last_name": "Person"})
+    deal = await api.made("deals", await _least_deal(api))
+    support = {"name": "Support", "unit_price": "10", "interval": "month", "term": 12}
+    return [
+        {**least, "name": "Office", "company_id": company["id"], "due_on": "2031-06-30"},
+        {**least, "name": "office", "company_id": company["id"], "reference": "PO-1"},
+        {**least, "name": "Заказ", "contact_id": contact["id"], "promises": ["Training"]},
+        {**least, "name": None, "lines": [support], "deal_id": deal["id"]},
+        {"currency": "JPY", "name": "Zebra", "due_on": "2031-06-30", "tags": ["large"]},
+        {**least, "name": "Zebra", "handover": [{"key": "keys", "title": "Keys"}]},
+    ]
+
+
 FACTORIES: dict[str, Factory] = {
+    "orders": Factory(
+        _least_order,
+        _varied_orders,
+        {"name": "Changed"},
+        "name",
+        "currency",
+        {"lines": 1},
+        further=3,
+        scopes=("prices:read", "products:read", "companies:read"),
+    ),
     "proposal_recipes": Factory(
         _least_recipe,
         _varied_recipes,

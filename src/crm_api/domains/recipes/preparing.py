@@ -69,7 +69,7 @@ class ProposalService:
         quotes = QuoteService(self.tx)
         # They did not name it, so it is no reason to refuse them.
         closed = self.tx.actor.read_only("quote")
-        beside = {} if "source" in closed else {"source": _SOURCE}
+        beside: dict[str, Any] = {} if "source" in closed else {"source": _SOURCE}
         if kind == "deal" and "deal_id" not in closed:
             beside["deal_id"] = id
         for one, draft in zip(told["drafts"], drafts, strict=True):
