@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 from crm_api.kit.db import ddl
 
 revision = "20270109_projects"
-down_revision = "20270104_deals"
+down_revision = "20270108_orders"
 branch_labels = None
 depends_on = None
 
@@ -72,6 +72,7 @@ def upgrade() -> None:
         Column("id", ID, nullable=False),
         Column("company_id", ID, nullable=True),
         Column("deal_id", ID, nullable=True),
+        Column("order_id", ID, nullable=True),
         Column("calendar_id", ID, nullable=True),
         Column("status", KEY, nullable=False),
         Column("starts_on", sa.Date(), nullable=False),
@@ -108,6 +109,11 @@ def upgrade() -> None:
             ["deals.organization_id", "deals.id"],
             name=op.f("fk_projects_organization_id_deal_id"),
         ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "order_id"],
+            ["orders.organization_id", "orders.id"],
+            name=op.f("fk_projects_organization_id_order_id"),
+        ),
         sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_projects")),
     )
     op.create_index(
@@ -132,6 +138,12 @@ def upgrade() -> None:
     op.create_index("ix_projects_finishes", "projects", ["organization_id", "finishes_at", "id"])
     op.create_index("ix_projects_name", "projects", ["organization_id", "sort_name", "id"])
     op.create_index(
+        "ix_projects_order",
+        "projects",
+        ["organization_id", "order_id"],
+        postgresql_where=sa.text("order_id IS NOT NULL"),
+    )
+    op.create_index(
         "ix_projects_owner",
         "projects",
         ["organization_id", "owner_id"],
@@ -140,6 +152,13 @@ def upgrade() -> None:
     op.create_index("ix_projects_starts_on", "projects", ["organization_id", "starts_on", "id"])
     op.create_index("ix_projects_status", "projects", ["organization_id", "status", "id"])
     op.create_index("ix_projects_updated", "projects", ["organization_id", "updated_at", "id"])
+    op.create_index(
+        "uq_projects_organization_id_order_id",
+        "projects",
+        ["organization_id", "order_id"],
+        unique=True,
+        postgresql_where=sa.text("order_id IS NOT NULL AND deleted_at IS NULL"),
+    )
     op.create_table(
         "project_tasks",
         Column("organization_id", ID, nullable=False),

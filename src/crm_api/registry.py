@@ -4,6 +4,7 @@ from crm_api.domains.catalogue.module import MODULE as CATALOGUE
 from crm_api.domains.companies.module import MODULE as COMPANIES
 from crm_api.domains.contacts.module import MODULE as CONTACTS
 from crm_api.domains.deals.module import MODULE as DEALS
+from crm_api.domains.orders.module import MODULE as ORDERS
 from crm_api.domains.prices.module import MODULE as PRICES
 from crm_api.domains.projects.module import MODULE as PROJECTS
 from crm_api.domains.promotions.module import MODULE as PROMOTIONS
@@ -71,10 +72,11 @@ DOMAINS: tuple[Module, ...] = (
     TAXES,
     PROMOTIONS,
     PRICES,
+    DEALS,
     QUOTES,
     RECIPES,
     QUOTE_LINKS,
-    DEALS,
+    ORDERS,
     PROJECTS,
 )
 ACCESS = access_module(

@@ -119,6 +119,7 @@ class Kind:
             "comment",
             "contract_price",
             "price_rule",
+            "order",
             "product_relation",
             "project_task",
             "deliverable",
@@ -1070,6 +1071,7 @@ async def _varied_quotes(api: Api) -> list[Body]:
     company = await api.made("companies", {"name": "Example Industries"})
     contact = await api.made("contacts", {"last_name": "Person"})
     made = await api.made("price-lists", await _least_list(api))
+    deal = await api.made("deals", await _least_deal(api))
     section = {"key": "more", "title": "More", "kind": "optional"}
     support = {"name": "Support", "unit_price": "10", "interval": "month", "term": 12}
     return [
@@ -1078,7 +1080,12 @@ async def _varied_quotes(api: Api) -> list[Body]:
         {**least, "name": "Предложение", "contact_id": contact["id"], "language": "ru"},
         {**least, "name": None, "sections": [section], "lines": [{**support, "section": "more"}]},
         {**least, "discounts": [{"percent": "5"}], "lines": [support], "tags": ["large"]},
-        {"currency": "JPY", "name": "Zebra", "clauses": [{"text": "Paid within 14 days."}]},
+        {
+            "currency": "JPY",
+            "name": "Zebra",
+            "clauses": [{"text": "Paid within 14 days."}],
+            "deal_id": deal["id"],
+        },
         {"currency": "EUR", "name": "Zebra", "valid_until": "2031-06-30"},
     ]
 
@@ -1222,6 +1229,27 @@ async def _varied_deals(api: Api) -> list[Body]:
     ]
 
 
+async def _least_order(api: Api) -> Body:
+    del api
+    return {"currency": "EUR", "lines": [{"name": "Assembly", "unit_price": "90"}]}
+
+
+async def _varied_orders(api: Api) -> list[Body]:
+    least = await _least_order(api)
+    company = await api.made("companies", {"name": "Example Industries"})
+    contact = await api.made("contacts", {"last_name": "Person"})
+    deal = await api.made("deals", await _least_deal(api))
+    support = {"name": "Support", "unit_price": "10", "interval": "month", "term": 12}
+    return [
+        {**least, "name": "Office", "company_id": company["id"], "due_on": "2031-06-30"},
+        {**least, "name": "office", "company_id": company["id"], "reference": "PO-1"},
+        {**least, "name": "Заказ", "contact_id": contact["id"], "promises": ["Training"]},
+        {**least, "name": None, "lines": [support], "deal_id": deal["id"]},
+        {"currency": "JPY", "name": "Zebra", "due_on": "2031-06-30", "tags": ["large"]},
+        {**least, "name": "Zebra", "handover": [{"key": "keys", "title": "Keys"}]},
+    ]
+
+
 async def _least_project_template(api: Api) -> Body:
     del api
     return {"name": "Installation"}
@@ -1323,6 +1351,16 @@ async def _varied_time_entries(api: Api) -> list[Body]:
 
 
 FACTORIES: dict[str, Factory] = {
+    "orders": Factory(
+        _least_order,
+        _varied_orders,
+        {"name": "Changed"},
+        "name",
+        "currency",
+        {"lines": 1},
+        further=3,
+        scopes=("prices:read", "products:read", "companies:read"),
+    ),
     "project_templates": Factory(
         _least_project_template,
         _varied_project_templates,

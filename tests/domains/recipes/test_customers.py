@@ -272,6 +272,7 @@ async def test_deals_are_proposed_to_for_their_customer(client):
     made = await proposed(client, deal, "deals", commit=True, **asked)
     quote = await client.read(f"quotes/{draft(made)['quote_id']}")
     assert (quote["company_id"], quote["contact_id"]) == (customer["id"], person["id"])
+    assert quote["deal_id"] == deal["id"]
 
 
 async def test_deals_that_are_decided_or_of_nobody_are_not_proposed_to(client):

@@ -1,14 +1,18 @@
 """What is done with deals: moved, won, lost, reopened, copied; each as one step."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 from uuid import UUID
+
+from msgspec import defstruct, structs
 
 from crm_api.domains.deals.models import Deal
 from crm_api.domains.deals.pipelines import StageService
 from crm_api.domains.deals.placing import Placing
 from crm_api.domains.deals.repository import Ground
 from crm_api.domains.deals.schemas import (
+    DealClosing,
     DealCreate,
     DealLoss,
     DealMoveInput,
@@ -18,6 +22,7 @@ from crm_api.domains.deals.schemas import (
 )
 from crm_api.domains.deals.service import DealService, Step
 from crm_api.domains.deals.states import Blockers, need_status
+from crm_api.domains.deals.winning import Consequences, Win
 from crm_api.kit.calendar import today_of
 from crm_api.kit.crud.plain import columns_of
 from crm_api.kit.crud.transitions import blocked, told
@@ -25,9 +30,11 @@ from crm_api.kit.db.tx import Tx, unit_of_work
 from crm_api.kit.errors import Fault, Invalid, WrongState
 
 _COPIED = (
-    *("name", "company_id", "contact_id", "amount", "currency", "probability_override"),
+    *("name", "company_id", "contact_id", "amount", "currency", "probability_override", "promises"),
     *("forecast_override", "tags", "source", "description", "owner_id"),
 )
+
+_MADE = ("order_id", "project_id")
 
 
 class DealActions:
@@ -59,7 +66,11 @@ class DealActions:
                         "won": ("win", blockers.of_win),
                         "lost": ("lose", blockers.of_loss),
                     }[stage["kind"]]
-                    allowed.append(_way(verb, stage, await of(stage)))
+                    faults = await of(stage)
+                    if verb == "win":
+                        won = Win(self.tx, deal, DealWin.model_validate({}))
+                        faults = [*faults, *await Consequences.blockers(won)]
+                    allowed.append(_way(verb, stage, faults))
         elif stages:
             allowed.append(_way("reopen", await self._stage_before(deal, stages), ()))
         return {"status": deal.status, "stage_id": deal.stage_id, "allowed": allowed}
@@ -89,15 +100,23 @@ class DealActions:
         return await self.deals.told(self.deals.shown_of(current))
 
     async def win(self, id: UUID, data: DealWin, expected: int | None = None) -> Any:
-        """Close a deal that was won; once."""
+        """Close a deal that was won, with all that follows from it; once.
+
+        Returns its representation with what was made of it, by the names of `DealWon`.
+        """
         self.deals.need("update")
         current = await self._begun(id, "win", expected)
         blockers = await self._blockers(current)
         stages = await self.deals.stages.grounds(current.pipeline_id)
         target = await self._target(_of_kind(stages, "won")["id"])
-        if faults := await blockers.of_win(target):
+        won = Win(self.tx, current, data)
+        faults = [*await blockers.of_win(target), *await Consequences.blockers(won)]
+        if faults:
             raise blocked(faults)
-        return await self._gone(current, Step(target, "won", self._closing(data), data.comment))
+        step = Step(target, "won", self._closing(data), data.comment)
+        shown = await self._gone(current, step)
+        await Consequences.follow(won)
+        return _with_made(shown, won.made)
 
     async def lose(self, id: UUID, data: DealLoss, expected: int | None = None) -> Any:
         """Close a deal that was lost, for a reason."""
@@ -170,7 +189,7 @@ class DealActions:
     async def _gone(self, current: Deal, step: Step) -> Any:
         return await self.deals.told(await self.deals.go(current, step))
 
-    def _closing(self, data: DealWin) -> dict[str, Any]:
+    def _closing(self, data: DealClosing) -> dict[str, Any]:
         closed_on = data.closed_on or today_of(self.tx)
         return {"closed_at": self.tx.now, "closes_on": closed_on, "close_comment": data.comment}
 
@@ -206,6 +225,17 @@ class StageActions:
         await self.stages.records.sealed([id])
         await self.deals.leave(id, target)
         await self.stages.remove([current])
+
+
+def _with_made(shown: Any, made: Mapping[str, UUID]) -> Any:
+    names = (*shown.__struct_fields__, *_MADE)
+    values = {**structs.asdict(shown), **dict.fromkeys(_MADE), **made}
+    return _won_shape(names)(*[values[name] for name in names])
+
+
+@cache
+def _won_shape(names: tuple[str, ...]) -> type[Any]:
+    return defstruct("WonDeal", names)
 
 
 def _need(stages: Sequence[Ground]) -> Sequence[Ground]:

@@ -173,6 +173,7 @@ class Deal(Named, Described, Entity):
     forecast_category: Mapped[str] = mapped_column(KeyText)
     checked: Mapped[list[str]]
     loss_reason_id: Mapped[UUID | None]
+    promises: Mapped[list[str]] = mapped_column(default=list, server_default=text("'[]'"))
     close_comment: Mapped[str | None] = mapped_column(KeyText)
     stage_entered_at: Mapped[datetime]
     closed_at: Mapped[datetime | None]

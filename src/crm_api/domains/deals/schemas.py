@@ -36,6 +36,7 @@ from crm_api.kit.schema import (
 
 Percent = Annotated[int, Field(ge=0, le=100)]
 Position = Annotated[int, Field(ge=0, le=1_000_000)]
+Promises = Annotated[list[Line], Field(max_length=50), Unique]
 FieldName = Annotated[
     str, StringConstraints(pattern=r"^(custom\.)?[a-z][a-z0-9_]{0,62}$", max_length=80)
 ]
@@ -227,6 +228,9 @@ class _DealFields(DescribedFields, Create):
         default_factory=list, description="What of the checklists of stages is done, by its keys."
     )
     loss_reason_id: UUID | None = Field(None, description="Of a lost deal, and of no other.")
+    promises: Promises = Field(
+        default_factory=list, description="What was promised beside; its order takes it over."
+    )
 
 
 class DealCreate(_DealFields):
@@ -281,6 +285,7 @@ class DealOut(DescribedOut, Out):
     forecast_category: ForecastCategory
     checked: list[str]
     loss_reason_id: UUID | None
+    promises: list[str]
     close_comment: str | None
     stage_entered_at: datetime
     closed_at: datetime | None
@@ -327,14 +332,30 @@ class DealMoveInput(Schema):
         return self
 
 
-class DealWin(Schema):
-    """What is said of a deal that is won."""
+class DealClosing(Schema):
+    """What is said of a deal that is decided."""
 
     closed_on: Day | None = Field(None, description="Its `closes_on`; without it today.")
     comment: Prose | None = None
 
 
-class DealLoss(DealWin):
+class DealWin(DealClosing):
+    """What is said of a deal that is won."""
+
+    quote_id: UUID | None = Field(
+        None, description="Which accepted quote its order is made of, where there are several."
+    )
+    create_order: bool = Field(True, description="Whether an accepted quote becomes an order.")
+
+
+class DealWon(DealOut):
+    """A deal that was won, and what was made of it in the same moment."""
+
+    order_id: UUID | None = Field(description="The order from its accepted quote.")
+    project_id: UUID | None = Field(description="The project that delivers it.")
+
+
+class DealLoss(DealClosing):
     """What is said of a deal that is lost."""
 
     loss_reason_id: UUID

@@ -61,6 +61,9 @@ class DeliverableService(NamedService[Deliverable]):
             fixed = {"quantity", "line_id", "milestone_id", "is_mandatory"} & values.keys()
             if any(values[name] != getattr(current, name) for name in fixed):
                 raise WrongState("What was accepted stays as it is.", code="accepted")
+        line_id = values.get("line_id")
+        if line_id is not None and await self.records.ordered(project_id, line_id) is None:
+            raise _no_line()
         milestone_id = values.get("milestone_id")
         if milestone_id is not None:
             found = await self.records.milestone(milestone_id, project_id)
@@ -134,7 +137,7 @@ class DeliverableService(NamedService[Deliverable]):
             return
         ordered = await self.records.ordered(current.project_id, current.line_id)
         if ordered is None:
-            raise Invalid.at("/line_id", "unknown_reference", "The order has no such line.")
+            raise _no_line()
         others = await self.records.delivered(current.project_id, current.line_id, current.id)
         if others + quantity > ordered:
             left = shown_quantity(ordered - others)
@@ -145,3 +148,7 @@ class DeliverableService(NamedService[Deliverable]):
                 faults=[Fault("more_than_ordered", message, "/quantity")],
                 details={"ordered": shown_quantity(ordered), "left": left},
             )
+
+
+def _no_line() -> Invalid:
+    return Invalid.at("/line_id", "unknown_reference", "The order has no such line.")

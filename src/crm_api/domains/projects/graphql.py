@@ -8,10 +8,12 @@ import strawberry
 
 from crm_api.domains.companies.graphql import Company
 from crm_api.domains.deals.graphql import Deal
+from crm_api.domains.orders.graphql import Order
 from crm_api.domains.projects import schemas, work_schemas
 from crm_api.domains.projects.actions import MilestoneActions, ProjectActions
 from crm_api.domains.projects.delivering import DeliverableService
 from crm_api.domains.projects.figures import figures_of
+from crm_api.domains.projects.ordering import OrderProjects
 from crm_api.domains.projects.service import ProjectService, ProjectTemplateService
 from crm_api.domains.projects.tasks import ProjectTaskService
 from crm_api.domains.projects.timing import TimeEntryService, TimeSettingsService
@@ -39,6 +41,7 @@ class Project:
 
     company = related(ProjectService, "company", Company)
     deal = related(ProjectService, "deal", Deal)
+    order = related(ProjectService, "order", Order)
     calendar = related(ProjectService, "calendar", WorkingCalendar)
     tasks = related_many(ProjectService, "tasks", _later("ProjectTaskConnection"))
 
@@ -116,6 +119,11 @@ class ProjectQuery:
         return cast("Any", await figures_of(info.context.tx, id))
 
     @strawberry.field
+    async def order_project(self, info: GraphInfo, id: UUID) -> Project:
+        """The project of an order."""
+        return await OrderProjects(info.context.tx).of(id)
+
+    @strawberry.field
     async def time_settings(self, info: GraphInfo) -> TimeSettings:
         """Which time is closed."""
         return cast("Any", TimeSettingsService(info.context.tx).get())
@@ -142,6 +150,17 @@ class ProjectActionMutation:
     reopen_project = _step("reopen", "Reopen a completed project.")
     accept_project = _step("accept", "Have a completed project accepted, for good.")
     cancel_project = _step("cancel", "Cancel a project, for good.")
+
+    @mutation
+    async def make_order_project(
+        self,
+        info: GraphInfo,
+        id: UUID,
+        input: input_from(schemas.OrderProject) | None = None,  # pyright: ignore[reportInvalidTypeForm, reportUnknownParameterType, reportOperatorIssue]
+    ) -> Project:
+        """Make the project of an order, or get the one that is there."""
+        data = shape_given(schemas.OrderProject, input or {})
+        return (await OrderProjects(info.context.tx).make(id, data))[0]
 
     @mutation
     async def reschedule_project(

@@ -49,6 +49,7 @@ class Project(Named, Described, Entity):
     __table_args__ = (
         foreign_key("company_id", "companies"),
         foreign_key("deal_id", "deals"),
+        foreign_key("order_id", "orders"),
         foreign_key("calendar_id", "working_calendars"),
         one_of("status", ProjectStatus),
         *ordered("projects", "created_at", "updated_at", "sort_name", "starts_on", "finishes_at"),
@@ -56,12 +57,22 @@ class Project(Named, Described, Entity):
         referring("projects", "deal_id", optional=True),
         referring("projects", "calendar_id", optional=True),
         referring("projects", "owner_id", optional=True),
+        referring("projects", "order_id", optional=True),
+        # Whoever goes past the lock of the order is stopped here.
+        Index(
+            "uq_projects_organization_id_order_id",
+            "organization_id",
+            "order_id",
+            unique=True,
+            postgresql_where=text("order_id IS NOT NULL AND deleted_at IS NULL"),
+        ),
         Index("ix_projects_status", "organization_id", "status", "id"),
     )
     entity = "project"
 
     company_id: Mapped[UUID | None]
     deal_id: Mapped[UUID | None]
+    order_id: Mapped[UUID | None]
     calendar_id: Mapped[UUID | None]
     status: Mapped[str] = mapped_column(KeyText)
     starts_on: Mapped[date]

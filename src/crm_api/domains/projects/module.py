@@ -1,8 +1,10 @@
 """Projects as a part of the product."""
 
+from crm_api.domains.deals.winning import Consequences
 from crm_api.domains.projects.actions import BILLING_DUE
 from crm_api.domains.projects.delivering import DeliverableService
 from crm_api.domains.projects.graphql import MUTATIONS, QUERIES
+from crm_api.domains.projects.ordering import ProjectOfOrder
 from crm_api.domains.projects.rest import ROUTERS
 from crm_api.domains.projects.service import ProjectService, ProjectTemplateService
 from crm_api.domains.projects.states import WAYS
@@ -12,12 +14,13 @@ from crm_api.kit.access import Managed
 from crm_api.kit.crud.applying import CollectionApplier
 from crm_api.kit.module import Module
 
+Consequences.steps.append(ProjectOfOrder())
 _TEMPLATES = ProjectTemplateService.area
 MODULE = Module(
     key="projects",
     title="Projects",
     description="What was sold, planned in working time, delivered, timed and billed.",
-    depends_on=["companies", "contacts", "catalogue", "deals"],
+    depends_on=["catalogue", "companies", "contacts", "deals", "prices", "quotes", "orders"],
     routers=ROUTERS,
     queries=QUERIES,
     mutations=MUTATIONS,

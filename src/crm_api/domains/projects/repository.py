@@ -7,6 +7,7 @@ from uuid import UUID
 
 from crm_api.domains.companies.repository import LISTING as COMPANIES
 from crm_api.domains.deals.repository import DEALS
+from crm_api.domains.orders.repository import ORDERS
 from crm_api.domains.projects.models import Project, ProjectTask, ProjectTemplate
 from crm_api.domains.projects.schemas import ProjectOut, ProjectTaskOut, ProjectTemplateOut
 from crm_api.kit.crud.repository import Repository
@@ -28,10 +29,16 @@ PROJECTS: Listing = Listing(
     relations=(
         Relation("company", lambda: COMPANIES, Project.company_id, COMPANIES.model.id),
         Relation("deal", lambda: DEALS, Project.deal_id, DEALS.model.id),
+        Relation("order", lambda: ORDERS, Project.order_id, ORDERS.model.id),
         Relation("calendar", lambda: CALENDARS, Project.calendar_id, CALENDARS.model.id),
         Relation("tasks", lambda: TASKS, Project.id, ProjectTask.project_id, many=True, part=True),
     ),
     search=Searched(names=("name",), others=("tags", "description", "external_ids")),
+    # Of those that were made of orders.
+    tells={
+        "order.one_time": frozenset({"revenue"}),
+        "quote.cost": frozenset({"cost_budget"}),
+    },
 )
 TASKS: Listing = Listing(
     model=ProjectTask,
@@ -45,7 +52,10 @@ TASKS: Listing = Listing(
     ),
     search=Searched(names=("name",), others=("description", "external_ids")),
     within="project",
-    tells={"project.revenue": frozenset({"billing_amount"})},
+    tells={
+        "project.revenue": frozenset({"billing_amount"}),
+        "order.one_time": frozenset({"billing_amount"}),
+    },
 )
 _PLANNED = """
     SELECT id, parent_id, kind, key, name, position, minutes, calendar_id, constraint_kind,
@@ -114,6 +124,22 @@ class Projects(Repository[Project]):
             "SELECT currency FROM organizations WHERE id = $1", self.tx.organization_id
         )
         return rows[0]["currency"]
+
+    async def of_order(self, order_id: UUID) -> Project | None:
+        """The living project of an order, whoever asks."""
+        query = self.select_all().where(Project.order_id == order_id, Project.deleted_at.is_(None))
+        return (await self.tx.run(query)).scalar_one_or_none()
+
+    async def quoted(self, quote_id: UUID | None) -> tuple[Decimal | None, str | None]:
+        """What a quote reckons that it costs, and the name of its deal, whoever asks."""
+        rows = await self.tx.fetch(
+            "SELECT q.cost, d.name FROM quotes q LEFT JOIN deals d "
+            "ON d.organization_id = q.organization_id AND d.id = q.deal_id "
+            "WHERE q.organization_id = $1 AND q.id = $2",
+            self.tx.organization_id,
+            quote_id,
+        )
+        return (_exact(rows[0]["cost"], 4), rows[0]["name"]) if rows else (None, None)
 
     async def zone_of(self, calendar_id: UUID | None) -> str:
         """The time zone of a calendar, of the default one without, else the organization's."""

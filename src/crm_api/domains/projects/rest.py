@@ -8,8 +8,10 @@ from fastapi import Response
 from crm_api.domains.projects.actions import MilestoneActions, ProjectActions
 from crm_api.domains.projects.delivering import DeliverableService
 from crm_api.domains.projects.figures import figures_of
+from crm_api.domains.projects.ordering import OrderProjects
 from crm_api.domains.projects.schemas import (
     MilestoneBilling,
+    OrderProject,
     ProjectOut,
     ProjectSchedule,
     ProjectStep,
@@ -54,6 +56,7 @@ projects = crud_router(ProjectService)
 tasks = crud_router(ProjectTaskService)
 deliverables = crud_router(DeliverableService)
 times = crud_router(TimeEntryService)
+orders = new_router(ProjectService.plural, "orders")
 settings = new_router(TimeEntryService.plural, TimeEntryService.route_of())
 
 
@@ -278,4 +281,44 @@ async def set_settings(tx: Writing, body: TimeSettings) -> Response:
     return answers.plain(await TimeSettingsService(tx).replace(body))
 
 
-ROUTERS = (settings, crud_router(ProjectTemplateService), projects, tasks, deliverables, times)
+@orders.get(
+    "/{id}/project",
+    operation_id="getOrderProject",
+    summary="The project of an order",
+    responses={200: {"model": ProjectOut}} | problems(403, 404, 422),
+)
+async def of_order(id: Id, tx: Reading) -> Response:
+    """404 `no_project` while there is none."""
+    return answers.record(await OrderProjects(tx).of(id))
+
+
+@orders.post(
+    "/{id}/project",
+    status_code=201,
+    operation_id="makeOrderProject",
+    summary="Make the project of an order",
+    responses={
+        201: {"model": ProjectOut},
+        200: {"model": ProjectOut, "description": "It was there."},
+    }
+    | problems(400, 403, 404, 409, 415, 422),
+)
+async def make_of_order(id: Id, tx: Writing, body: OrderProject | None = None) -> Response:
+    """With the tasks of the templates of its products, and what was ordered as deliverables."""
+    data = body or OrderProject.model_validate({})
+    made, is_new = await OrderProjects(tx).make(id, data)
+    if not is_new:
+        return answers.record(made)
+    headers = {"Location": f"/v1/projects/{made.id}", "ETag": f'"{made.version}"'}
+    return answers.plain(made, status=201, headers=headers)
+
+
+ROUTERS = (
+    orders,
+    settings,
+    crud_router(ProjectTemplateService),
+    projects,
+    tasks,
+    deliverables,
+    times,
+)

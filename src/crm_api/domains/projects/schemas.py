@@ -179,6 +179,16 @@ class ProjectCreate(_ProjectFields):
     )
 
 
+class OrderProject(Schema):
+    """How the project of an order begins."""
+
+    name: Name | None = Field(None, description="Without it that of the order or its deal.")
+    starts_on: Day | None = Field(None, description="Nothing begins earlier; without it today.")
+    template_ids: Annotated[list[UUID], Field(max_length=20)] | None = Field(
+        None, description="Without them those of the products on the lines."
+    )
+
+
 class _ProjectKept(_ProjectFields):
     starts_on: Day = Field(date(2000, 1, 1), description="Moving it moves what follows.")
     currency: Currency = "EUR"
@@ -193,6 +203,7 @@ class ProjectOut(DescribedOut, Out):
     name: str
     company_id: UUID | None
     deal_id: UUID | None
+    order_id: UUID | None = Field(description="The order that it delivers; of each there is one.")
     calendar_id: UUID | None
     status: ProjectStatus
     starts_on: date

@@ -23,9 +23,9 @@ from crm_api.kit.calendar import today_of
 from crm_api.kit.crud.named import NamedService
 from crm_api.kit.crud.personal import Impersonal
 from crm_api.kit.db.json import decode, encode
+from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Fault, Invalid
 from crm_api.kit.ids import new_id
-from crm_api.kit.schema import Create
 from crm_api.kit.working_time import WorkingTime
 from crm_api.platform.calendars.service import calendars_at
 
@@ -95,12 +95,15 @@ def _check_order(items: Sequence[Any]) -> None:
 class ProjectService(ProjectKeeping):
     """What is done for customers."""
 
-    async def create(self, data: Create) -> Any:
+    def __init__(self, tx: Tx) -> None:
+        super().__init__(tx)
+        self._begun: dict[UUID, list[dict[str, Any]]] = {}
+
+    def add(self, values: dict[str, Any]) -> Any:
         """A new project with the tasks of its templates."""
-        self._begun: list[dict[str, Any]] = []
-        shown = await super().create(data)
+        shown = super().add(values)
         tasks = ProjectTaskService(self.tx)
-        for task in self._begun:
+        for task in self._begun.pop(values["id"], ()):
             tasks.add(task)
         return shown
 
@@ -130,6 +133,7 @@ class ProjectService(ProjectKeeping):
             "id": new_id(),
             "status": "planned",
             "finishes_at": None,
+            "order_id": values.get("order_id"),
             "starts_on": values["starts_on"] or today_of(self.tx),
             "currency": values["currency"] or await self.records.own_currency(),
         }
@@ -150,4 +154,5 @@ class ProjectService(ProjectKeeping):
         counted = WorkingTime((await calendars_at(self.tx, [own], start))[own], start)
         tasks = tasks_of(items, values["id"], start, counted)
         project = Project(**{name: values[name] for name in ("id", *BEGUN)})
-        self._begun, values["finishes_at"] = await service.begin(project, tasks)
+        begun, values["finishes_at"] = await service.begin(project, tasks)
+        self._begun[values["id"]] = begun

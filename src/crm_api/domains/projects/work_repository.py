@@ -38,6 +38,14 @@ _LOCKED = """
     SELECT (snapshot #>> '{timing,locked_until}')::date AS day FROM organization_states
     WHERE organization_id = $1 FOR SHARE
 """
+_ORDERED = """
+    SELECT line ->> 'quantity' AS quantity
+    FROM projects p
+    JOIN orders o ON o.organization_id = p.organization_id AND o.id = p.order_id
+    CROSS JOIN LATERAL jsonb_array_elements(o.lines) line
+    WHERE p.organization_id = $1 AND p.id = $2 AND line ->> 'id' = $3
+    FOR SHARE OF o
+"""
 _WORKED = """
     SELECT
         coalesce(sum(minutes) FILTER (WHERE done), 0)::bigint AS worked,
@@ -93,9 +101,12 @@ class Deliverables(Repository[Deliverable]):
         return Decimal(rows[0]["whole"]).scaleb(-6)
 
     async def ordered(self, project_id: UUID, line_id: UUID) -> Decimal | None:
-        """How much of a line of its order was ordered, by all changes; None without such."""
-        del project_id, line_id
-        return None
+        """How much of a line of its order was ordered, by all changes; None without such.
+
+        The order stays as it is until the commit.
+        """
+        rows = await self.tx.write(_ORDERED, self.tx.organization_id, project_id, str(line_id))
+        return Decimal(rows[0]["quantity"]) if rows else None
 
 
 class TimeEntries(Repository[TimeEntry]):

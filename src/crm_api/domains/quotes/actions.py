@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 from uuid import UUID
 
+from crm_api.domains.deals.repository import DEALS
 from crm_api.domains.quotes.events import PrintQuote
 from crm_api.domains.quotes.models import Quote
 from crm_api.domains.quotes.repository import QuoteVersions
@@ -19,6 +20,7 @@ from crm_api.kit.db.tx import Tx, unit_of_work
 from crm_api.kit.documents.typefaces import undrawable
 from crm_api.kit.errors import Invalid
 from crm_api.kit.ids import new_id
+from crm_api.kit.query.kinds import kinds_of
 from crm_api.platform.approvals.repository import Approvals
 from crm_api.platform.approvals.schemas import ApprovalCreate
 from crm_api.platform.approvals.service import ApprovalService
@@ -204,7 +206,12 @@ class QuoteActions:
         )
         for line in content["lines"]:
             line["id"] = None
-        plain = {name: values[name] for name in ("tags", "source", "description", "owner_id")}
+        plain = {
+            name: values[name] for name in ("tags", "source", "description", "owner_id", "promises")
+        }
+        # One that is in the bin by now, or not seen, is no reason to refuse the copy.
+        if (deal_id := source.deal_id) and await kinds_of(self.tx, [DEALS], [deal_id]):
+            plain["deal_id"] = deal_id
         return await self.quotes.create(QuoteCreate.model_validate({**content, **plain}))
 
     # Steps

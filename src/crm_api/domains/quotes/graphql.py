@@ -7,6 +7,7 @@ import strawberry
 
 from crm_api.domains.companies.graphql import Company
 from crm_api.domains.contacts.graphql import Contact
+from crm_api.domains.deals.graphql import Deal
 from crm_api.domains.prices.graphql import PriceList
 from crm_api.domains.quotes import schemas, settings
 from crm_api.domains.quotes.actions import QuoteActions
@@ -29,6 +30,7 @@ class Quote:
 
     company = related(QuoteService, "company", Company)
     contact = related(QuoteService, "contact", Contact)
+    deal = related(QuoteService, "deal", Deal)
     price_list = related(QuoteService, "price_list", PriceList)
 
 

@@ -41,6 +41,7 @@ class Quote(Described, Entity):
     __table_args__ = (
         foreign_key("company_id", "companies"),
         foreign_key("contact_id", "contacts"),
+        foreign_key("deal_id", "deals"),
         foreign_key("price_list_id", "price_lists"),
         one_of("status", QuoteStatus),
         one_of("tax_rounding", TaxRounding),
@@ -52,6 +53,7 @@ class Quote(Described, Entity):
         *ordered("quotes", "created_at", "updated_at", "valid_until", "net", "sort_name"),
         referring("quotes", "company_id", optional=True),
         referring("quotes", "contact_id", optional=True),
+        referring("quotes", "deal_id", optional=True),
         referring("quotes", "price_list_id", optional=True),
         referring("quotes", "owner_id", optional=True),
         Index("ix_quotes_status", "organization_id", "status", "id"),
@@ -77,6 +79,7 @@ class Quote(Described, Entity):
     sort_name: Mapped[str | None] = mapped_column(KeyText)
     company_id: Mapped[UUID | None]
     contact_id: Mapped[UUID | None]
+    deal_id: Mapped[UUID | None]
     currency: Mapped[str] = mapped_column(KeyText)
     price_list_id: Mapped[UUID | None]
     valid_until: Mapped[date | None]
@@ -94,6 +97,7 @@ class Quote(Described, Entity):
     lines: Mapped[list[dict[str, Any]]]
     discounts: Mapped[list[dict[str, Any]]]
     clauses: Mapped[list[dict[str, Any]]]
+    promises: Mapped[list[str]] = mapped_column(default=list, server_default=text("'[]'"))
     # What the calculation says of all that.
     totals: Mapped[list[dict[str, Any]]]
     rates: Mapped[list[dict[str, Any]]]

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from crm_api.domains.companies.repository import LISTING as COMPANIES
 from crm_api.domains.contacts.repository import CONTACTS
+from crm_api.domains.deals.repository import DEALS
 from crm_api.domains.prices.repository import LISTS
 from crm_api.domains.quotes.models import Clause, Quote, QuoteVersion
 from crm_api.domains.quotes.schemas import ClauseOut, QuoteContent, QuoteOut, QuoteVersionOut
@@ -23,6 +24,7 @@ QUOTES: Listing = Listing(
     relations=(
         Relation("company", lambda: COMPANIES, Quote.company_id, COMPANIES.model.id),
         Relation("contact", lambda: CONTACTS, Quote.contact_id, CONTACTS.model.id),
+        Relation("deal", lambda: DEALS, Quote.deal_id, DEALS.model.id),
         Relation("price_list", lambda: LISTS, Quote.price_list_id, LISTS.model.id),
     ),
     search=Searched(
@@ -153,6 +155,16 @@ class Quotes(Repository[Quote]):
             contact_id,
         )
         return rows[0]["country"] if rows else None
+
+    async def company_of_deal(self, deal_id: UUID) -> tuple[bool, UUID | None]:
+        """Whether there is such a living deal, and of which company it is."""
+        rows = await self.tx.fetch(
+            "SELECT company_id FROM deals "
+            "WHERE organization_id = $1 AND id = $2 AND deleted_at IS NULL",
+            self.tx.organization_id,
+            deal_id,
+        )
+        return (True, rows[0]["company_id"]) if rows else (False, None)
 
     async def mark(self, id: UUID, alert: str, mark: str | None) -> bool:
         """Note what is told of a quote by itself, or that nothing is; whether that is new."""

@@ -5,11 +5,12 @@ from typing import Annotated, Any
 
 from fastapi import Query, Request, Response
 
+from crm_api.domains.deals.service import DealService
 from crm_api.domains.quotes.actions import QuoteActions
 from crm_api.domains.quotes.documents import QuoteDocuments
 from crm_api.domains.quotes.drifting import PriceDrift
 from crm_api.domains.quotes.pricing import QuotePricing
-from crm_api.domains.quotes.repository import VERSIONS
+from crm_api.domains.quotes.repository import QUOTES, VERSIONS
 from crm_api.domains.quotes.schemas import (
     PriceSimulation,
     QuoteCalculation,
@@ -65,6 +66,7 @@ _DECISIONS: dict[Verb, tuple[str, str]] = {
 pure = new_router("quotes", "quotes")
 pricing = new_router("pricing", "pricing")
 quotes = crud_router(QuoteService)
+deals = new_router("quotes", "deals")
 
 
 @pure.post(
@@ -112,6 +114,31 @@ async def simulate(tx: Reading, body: SimulationInput) -> Response:
     Nothing is changed, neither prices nor quotes. Those that would stay as they are are left out.
     """
     return answers.plain(await PriceSimulator(tx).simulate(body))
+
+
+@deals.get(
+    "/{id}/quotes",
+    operation_id="listDealQuotes",
+    summary="What was offered for a deal",
+    responses={200: {"model": page_shape(QuoteOut)}} | problems(403, 404, 422),
+)
+async def of_deal(
+    request: Request,
+    id: Id,
+    tx: Reading,
+    limit: params.Limit = 50,
+    cursor: params.Cursor = None,
+    fields: params.Fields = None,
+) -> Response:
+    """Its quotes, the newest first; `filter[deal_id]` of `GET /v1/quotes` asks for more."""
+    await DealService(tx).get(id, Selection(("id", "version")))
+    query = PageQuery(
+        selection=Selection.of(QUOTES, fields),
+        filter=parse({"deal_id": {"eq": str(id)}}, QUOTES, tx),
+        limit=limit,
+        cursor=cursor,
+    )
+    return answers.page(request, await QuoteService(tx).page(query))
 
 
 @quotes.get(
@@ -312,4 +339,4 @@ _add_plain(
 for _verb, _texts in _DECISIONS.items():
     _add_decision(_verb, *_texts)
 
-ROUTERS = (pure, pricing, quotes, crud_router(ClauseService))
+ROUTERS = (pure, pricing, quotes, deals, crud_router(ClauseService))

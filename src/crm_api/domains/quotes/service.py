@@ -53,7 +53,7 @@ class QuoteService(CrudService[Quote]):
     personal = About(("contact_id",), end="kept", reason=_LAW)
     create_shape = QuoteCreate
     update_shape = QuoteUpdate
-    beside = CrudService.beside | {"tags", "source", "description"}
+    beside = CrudService.beside | {"tags", "source", "description", "deal_id", "promises"}
     among = frozenset({"costs"})
     begins_with: ClassVar[Mapping[str, Any]] = {
         "number": None,
@@ -71,6 +71,7 @@ class QuoteService(CrudService[Quote]):
     async def prepare(self, values: dict[str, Any], current: Quote | None) -> dict[str, Any]:
         """What is offered is calculated anew; once sent, it stays as it is."""
         values = await super().prepare(values, current)
+        await self.check_deal(values, {} if current is None else columns_of(current))
         given = {name: value for name, value in values.items() if name not in CONTENT}
         before = None if current is None else content_of(columns_of(current))
         after = self._after(values, current, before)
@@ -88,6 +89,23 @@ class QuoteService(CrudService[Quote]):
             # What was approved was another quote.
             written["status"] = "draft"
         return {**given, **written}
+
+    async def check_deal(self, values: Mapping[str, Any], before: Mapping[str, Any]) -> None:
+        """Raises `Invalid` unless what is set of the deal and the company goes together.
+
+        `before` is what a stored record said; empty for a new one.
+        """
+        after = {**before, **values}
+        deal_id, company_id = after["deal_id"], after["company_id"]
+        same = all(before.get(name) == after[name] for name in ("deal_id", "company_id"))
+        if deal_id is None or same:
+            return
+        is_there, its_company = await self.records.company_of_deal(deal_id)
+        if not is_there and before.get("deal_id") != deal_id:
+            raise Invalid.at("/deal_id", "unknown_reference", "There is no such deal.")
+        if its_company is not None and company_id not in {None, its_company}:
+            at = "/deal_id" if "deal_id" in values else "/company_id"
+            raise Invalid.at(at, "other_company", "The deal is of another company.")
 
     @classmethod
     def derive(cls, values: dict[str, Any], current: Quote | None) -> dict[str, Any]:

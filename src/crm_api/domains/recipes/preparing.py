@@ -68,10 +68,13 @@ class ProposalService:
             raise WrongState("There is nothing to propose.", code="nothing_proposed", faults=faults)
         quotes = QuoteService(self.tx)
         # They did not name it, so it is no reason to refuse them.
-        source = {} if "source" in self.tx.actor.read_only("quote") else {"source": _SOURCE}
+        closed = self.tx.actor.read_only("quote")
+        beside: dict[str, Any] = {} if "source" in closed else {"source": _SOURCE}
+        if kind == "deal" and "deal_id" not in closed:
+            beside["deal_id"] = id
         for one, draft in zip(told["drafts"], drafts, strict=True):
             values = draft.content.model_dump(exclude_unset=True)
-            made = await quotes.create(QuoteCreate.model_validate({**values, **source}))
+            made = await quotes.create(QuoteCreate.model_validate({**values, **beside}))
             one["quote_id"] = made.id
         return told
 
