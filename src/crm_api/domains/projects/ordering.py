@@ -31,10 +31,10 @@ class OrderProjects:
         """The project of an order; raises `NotFound`."""
         self.projects.need("read")
         await self.orders.get(order_id)
-        found = await self.projects.records.of_order(order_id)
-        if found is None or not await self.projects.records.sees(found.id):
+        found = await self.projects.records.id_of_order(order_id)
+        if found is None:
             raise NotFound(f"The order {order_id} has no project.", code="no_project")
-        return await self.projects.get(found.id)
+        return await self.projects.get(found)
 
     async def make(self, order_id: UUID, data: OrderProject) -> tuple[Any, bool]:
         """The project of an order, and whether it is new; the order is locked till the commit."""

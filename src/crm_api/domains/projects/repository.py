@@ -130,6 +130,16 @@ class Projects(Repository[Project]):
         query = self.select_all().where(Project.order_id == order_id, Project.deleted_at.is_(None))
         return (await self.tx.run(query)).scalar_one_or_none()
 
+    async def id_of_order(self, order_id: UUID) -> UUID | None:
+        """The id of the same, if the actor sees it."""
+        rows = await self.tx.fetch(
+            "SELECT id FROM projects WHERE organization_id = $1 AND order_id = $2 "
+            "AND deleted_at IS NULL",
+            self.tx.organization_id,
+            order_id,
+        )
+        return rows[0]["id"] if rows and await self.sees(rows[0]["id"]) else None
+
     async def quoted(self, quote_id: UUID | None) -> tuple[Decimal | None, str | None]:
         """What a quote reckons that it costs, and the name of its deal, whoever asks."""
         rows = await self.tx.fetch(
