@@ -250,7 +250,7 @@ async def test_closing_takes_all_and_tells_all(client):
         for event in (await client.read("events", limit=200))["data"]
         if event["type"] == "billing.due"
     ]
-    assert [event["data"]["amount"] for event in told] == ["333.00"]
+    assert [event["data"]["billing_amount"] for event in told] == ["333.00"]
 
 
 async def test_a_milestone_falls_due_once(client):

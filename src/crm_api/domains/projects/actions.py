@@ -164,7 +164,10 @@ class MilestoneActions:
         return {"billing_due_at": self.tx.now, "billing_amount": amount}
 
     def _tell(self, task: ProjectTask, project: Project) -> None:
-        """Say that it is due, with the commit and so exactly once; the id is that of the task."""
+        """Say that it is due, with the commit and so exactly once.
+
+        By the names of the task's fields, so that what is hidden of these is hidden here.
+        """
         assert task.billing_amount is not None
         self.tx.record(
             BILLING_DUE,
@@ -176,10 +179,10 @@ class MilestoneActions:
                 "project_id": project.id,
                 "name": task.name,
                 "company_id": project.company_id,
-                "amount": shown_amount(task.billing_amount),
+                "billing_amount": shown_amount(task.billing_amount),
                 "currency": project.currency,
-                "percent": f"{(task.billing_percent or Decimal(0)).normalize():f}",
-                "due_at": task.billing_due_at,
+                "billing_percent": f"{(task.billing_percent or Decimal(0)).normalize():f}",
+                "billing_due_at": task.billing_due_at,
             },
         )
 

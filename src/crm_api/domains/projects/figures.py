@@ -12,6 +12,7 @@ from crm_api.domains.projects.planning import Planning, Row, Schedule
 from crm_api.domains.projects.repository import ProjectTasks
 from crm_api.domains.projects.service import ProjectService
 from crm_api.domains.projects.states import CLOSED
+from crm_api.domains.projects.timing import TimeEntryService
 from crm_api.domains.projects.work_repository import Deliverables, TimeEntries
 from crm_api.kit.calendar import today_of
 from crm_api.kit.db.tx import Tx, unit_of_work
@@ -19,6 +20,8 @@ from crm_api.kit.errors import Forbidden
 from crm_api.kit.money import shown_amount
 from crm_api.kit.values.codes import minor_digits
 
+_MONEY = {"revenue", "cost_budget"}
+_RATES = {"rate", "cost_rate"}
 _HOUR_IN_PARTS = 60 * 10_000
 
 
@@ -44,9 +47,10 @@ class Money:
 
 async def figures_of(tx: Tx, id: UUID) -> dict[str, Any]:
     """The figures of a project at one moment; whoever may not see its money sees none."""
-    service = ProjectService(tx)
+    service, times = ProjectService(tx), TimeEntryService(tx)
     service.need("read")
-    if service.guard.hidden & {"revenue", "cost_budget"}:
+    times.need("read")
+    if service.guard.hidden & _MONEY or times.guard.hidden & _RATES:
         raise Forbidden("The money of projects is hidden from you.", code="hidden_field")
     async with unit_of_work(Tx(tx.database, tx.actor, read_only=True)) as reader:
         project = await ProjectService(reader).records.get(id)
