@@ -1280,13 +1280,15 @@ async def _varied_projects(api: Api) -> list[Body]:
     least = await _least_project(api)
     company = await api.made("companies", {"name": "Example Industries"})
     deal = await api.made("deals", {"name": "New office"})
+    order = await api.made("orders", await _least_order(api))
+    calendar = await api.made("working-calendars", await _least_calendar(api))
     return [
         {**least, "company_id": company["id"], "revenue": "1200.00", "starts_on": "2031-06-30"},
         {**least, "name": "new office", "company_id": company["id"], "cost_budget": "900.00"},
         {**least, "name": "Новый офис", "deal_id": deal["id"], "currency": "USD"},
         {**least, "name": "Ämter", "starts_on": "2031-06-30", "tags": ["large"]},
-        {**least, "name": "Zebra", "revenue": "1200.00", "source": "Fair"},
-        {**least, "name": "Zebra", "description": "An example."},
+        {**least, "name": "Zebra", "revenue": "1200.00", "order_id": order["id"]},
+        {**least, "name": "Zebra", "source": "Fair", "calendar_id": calendar["id"]},
     ]
 
 
@@ -1299,6 +1301,7 @@ async def _varied_project_tasks(api: Api) -> list[Body]:
     least = await _least_project_task(api)
     first = await api.made("project-tasks", least)
     phase = await api.made("project-tasks", {**least, "name": "On site", "kind": "phase"})
+    calendar = await api.made("working-calendars", await _least_calendar(api))
     day = {"constraint_kind": "snet", "constraint_at": "2031-06-30T09:00:00Z"}
     link = {"task_id": first["id"], "kind": "ss", "lag": 60}
     share = {"kind": "milestone", "billing_percent": "30"}
@@ -1308,7 +1311,7 @@ async def _varied_project_tasks(api: Api) -> list[Body]:
         {**least, "name": "Прокладка", "role": "Electrician", "estimate_minutes": 600},
         {**least, "name": "Ämter", **share, "key": "handover"},
         {**least, "name": "Zebra", "checklist": [{"key": "drawn", "title": "It is drawn"}]},
-        {**least, "name": "Zebra", "minutes": 960, "description": "An example."},
+        {**least, "name": "Zebra", "minutes": 960, "calendar_id": calendar["id"]},
     ]
 
 
@@ -1386,6 +1389,8 @@ FACTORIES: dict[str, Factory] = {
         "minutes",
         {"percent": "half"},
         further=8,
+        wants={"parent_id": {"kind": "phase"}},
+        alike={"parent_id": {"project_id": "project_id"}},
     ),
     "deliverables": Factory(
         _least_deliverable,
@@ -1395,6 +1400,8 @@ FACTORIES: dict[str, Factory] = {
         "quantity",
         {"quantity": "many"},
         further=3,
+        wants={"milestone_id": {"kind": "milestone"}},
+        alike={"milestone_id": {"project_id": "project_id"}},
     ),
     "time_entries": Factory(
         _least_time_entry,
@@ -1404,6 +1411,7 @@ FACTORIES: dict[str, Factory] = {
         "minutes",
         {"minutes": "long"},
         further=4,
+        alike={"task_id": {"project_id": "project_id"}},
     ),
     "proposal_recipes": Factory(
         _least_recipe,

@@ -51,7 +51,6 @@ class ProjectTask:
     """A task, a milestone, or a phase that holds others."""
 
     project = related(ProjectTaskService, "project", Project)
-    parent = related(ProjectTaskService, "parent", _later("ProjectTask"))
     calendar = related(ProjectTaskService, "calendar", WorkingCalendar)
 
 
@@ -60,7 +59,6 @@ class Deliverable:
     """Something that was promised, and what became of it."""
 
     project = related(DeliverableService, "project", Project)
-    milestone = related(DeliverableService, "milestone", ProjectTask)
 
 
 @type_from(work_schemas.TimeEntryOut)

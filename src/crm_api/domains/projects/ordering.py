@@ -80,6 +80,7 @@ class OrderProjects:
             "name": data.name or order.name or deal_name or order.number or _NAMELESS,
             "company_id": order.company_id,
             "deal_id": order.deal_id,
+            "order_id": order.id,
             "currency": order.currency,
             "revenue": order.one_time,
             "cost_budget": cost,
@@ -88,7 +89,7 @@ class OrderProjects:
             "owner_id": order.owner_id,
             "source": "order",
         }
-        begun = values_of(ProjectCreate.model_validate(body)) | {"order_id": order.id}
+        begun = values_of(ProjectCreate.model_validate(body))
         # What a project must have is not to stop the deal from being won.
         begun["custom"] = self.projects.fields.with_defaults({})
         values = await self.projects.prepare(begun, None)

@@ -12,7 +12,7 @@ from crm_api.domains.projects.models import Project
 from crm_api.domains.projects.repository import Projects, ProjectTasks
 from crm_api.domains.projects.scheduling import Cycle, Link, Plan, Slot, Task, scheduled
 from crm_api.kit.db.tx import Tx
-from crm_api.kit.errors import Conflict, Fault
+from crm_api.kit.errors import Conflict, Fault, Invalid
 from crm_api.kit.working_time import MINUTE, WorkingTime, ticks_of
 from crm_api.platform.calendars.service import calendars_at
 
@@ -99,6 +99,8 @@ class Planning:
         real = [row for row in rows if row["kind"] != "phase"]
         wanted = {own, *(row["calendar_id"] or own for row in rows)}
         known = await calendars_at(self._tx, wanted, start)
+        if not known.keys() >= wanted:
+            raise no_calendar()
         times = {id: WorkingTime(calendar, start) for id, calendar in known.items()}
         tasks = {row["id"]: _task(row, times[row["calendar_id"] or own]) for row in real}
         try:
@@ -106,6 +108,11 @@ class Planning:
         except Cycle as found:
             raise _ring(rows, found.ring) from None
         return Schedule(rows, start, plan, times, own)
+
+
+def no_calendar() -> Invalid:
+    """The error for a calendar that is not there."""
+    return Invalid.at("/calendar_id", "unknown_reference", "There is no such calendar.")
 
 
 def _task(row: Row, counted: WorkingTime) -> Task[UUID]:

@@ -47,7 +47,6 @@ TASKS: Listing = Listing(
     sorts={"name": ProjectTask.sort_name},
     relations=(
         Relation("project", lambda: PROJECTS, ProjectTask.project_id, Project.id),
-        Relation("parent", lambda: TASKS, ProjectTask.parent_id, ProjectTask.id),
         Relation("calendar", lambda: CALENDARS, ProjectTask.calendar_id, CALENDARS.model.id),
     ),
     search=Searched(names=("name",), others=("description", "external_ids")),

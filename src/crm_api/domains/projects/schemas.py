@@ -88,11 +88,11 @@ class TemplateTask(Schema):
         None, description="How much working time after the project's beginning it starts at least."
     )
     dependencies: Annotated[list[TemplateLink], Field(max_length=100), _distinct("key")] = Field(
-        default_factory=list[TemplateLink]
+        default_factory=list
     )
     role: Name | None = Field(None, description="Who does it.")
     description: Prose | None = None
-    checklist: Checklist = Field(default_factory=list[TaskCheck])
+    checklist: Checklist = Field(default_factory=list)
     billing_percent: Share | None = Field(
         None, description="Of a milestone: how much of the revenue falls due with its acceptance."
     )
@@ -130,11 +130,11 @@ class ProjectTemplateCreate(Create):
     key: Code | None = Field(None, description="A name for programs.")
     description: Prose | None = None
     product_ids: Annotated[list[UUID], Field(max_length=200)] = Field(
-        default_factory=list[UUID],
+        default_factory=list,
         description="Orders with one of these products begin their project with it.",
     )
     tasks: Annotated[list[TemplateTask], Field(max_length=1000), _distinct("key")] = Field(
-        default_factory=list[TemplateTask], description="In the order in which they stand."
+        default_factory=list, description="In the order in which they stand."
     )
     is_active: bool = Field(True, description="Whether projects may begin with it.")
 
@@ -173,8 +173,11 @@ class ProjectCreate(_ProjectFields):
 
     starts_on: Day | None = Field(None, description="Nothing begins earlier; without it today.")
     currency: Currency | None = Field(None, description="Without it the organization's.")
+    order_id: UUID | None = Field(
+        None, description="The order that it delivers; `POST /v1/orders/{id}/project` does more."
+    )
     template_ids: Annotated[list[UUID], Field(max_length=20)] = Field(
-        default_factory=list[UUID],
+        default_factory=list,
         description="What it begins with; of two tasks with a key the first counts.",
     )
 
@@ -244,9 +247,9 @@ class _TaskFields(Create):
     calendar_id: UUID | None = Field(None, description="Without it that of the project.")
     constraint_at: Instant | None = Field(None, description="The instant of the constraint.")
     dependencies: Annotated[list[TaskLink], Field(max_length=200), _distinct("task_id")] = Field(
-        default_factory=list[TaskLink]
+        default_factory=list
     )
-    checklist: Checklist = Field(default_factory=list[TaskCheck])
+    checklist: Checklist = Field(default_factory=list)
     billing_percent: Share | None = Field(
         None,
         description="Of a milestone: how much of the revenue falls due with its acceptance; all "

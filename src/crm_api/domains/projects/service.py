@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from crm_api.domains.projects.beginning import check_items, items_of, tasks_of
 from crm_api.domains.projects.keeping import ProjectKeeping
 from crm_api.domains.projects.models import Project, ProjectTemplate
-from crm_api.domains.projects.planning import BEGUN
+from crm_api.domains.projects.planning import BEGUN, no_calendar
 from crm_api.domains.projects.repository import ProjectTemplates
 from crm_api.domains.projects.scheduling import Cycle, Link, Task, ordered
 from crm_api.domains.projects.schemas import (
@@ -133,7 +133,6 @@ class ProjectService(ProjectKeeping):
             "id": new_id(),
             "status": "planned",
             "finishes_at": None,
-            "order_id": values.get("order_id"),
             "starts_on": values["starts_on"] or today_of(self.tx),
             "currency": values["currency"] or await self.records.own_currency(),
         }
@@ -151,7 +150,10 @@ class ProjectService(ProjectKeeping):
         own: UUID | None = values["calendar_id"]
         zone = ZoneInfo(await self.records.zone_of(own))
         start = datetime.combine(values["starts_on"], time(), tzinfo=zone)
-        counted = WorkingTime((await calendars_at(self.tx, [own], start))[own], start)
+        calendar = (await calendars_at(self.tx, [own], start)).get(own)
+        if calendar is None:
+            raise no_calendar()
+        counted = WorkingTime(calendar, start)
         tasks = tasks_of(items, values["id"], start, counted)
         project = Project(**{name: values[name] for name in ("id", *BEGUN)})
         begun, values["finishes_at"] = await service.begin(project, tasks)

@@ -17,10 +17,7 @@ DELIVERABLES: Listing = Listing(
     out=DeliverableOut,
     area="projects",
     sorts={"name": Deliverable.sort_name},
-    relations=(
-        Relation("project", lambda: PROJECTS, Deliverable.project_id, Project.id),
-        Relation("milestone", lambda: TASKS, Deliverable.milestone_id, ProjectTask.id),
-    ),
+    relations=(Relation("project", lambda: PROJECTS, Deliverable.project_id, Project.id),),
     search=Searched(names=("name",), others=("description", "external_ids")),
     within="project",
 )
