@@ -7,7 +7,9 @@ from crm_api.domains.companies.module import MODULE as COMPANIES
 from crm_api.domains.contacts.module import MODULE as CONTACTS
 from crm_api.domains.deals.module import MODULE as DEALS
 from crm_api.domains.forecasting.module import MODULE as FORECASTING
+from crm_api.domains.orders.module import MODULE as ORDERS
 from crm_api.domains.prices.module import MODULE as PRICES
+from crm_api.domains.projects.module import MODULE as PROJECTS
 from crm_api.domains.promotions.module import MODULE as PROMOTIONS
 from crm_api.domains.quote_links.module import MODULE as QUOTE_LINKS
 from crm_api.domains.quotes.module import MODULE as QUOTES
@@ -78,6 +80,8 @@ DOMAINS: tuple[Module, ...] = (
     RECIPES,
     QUOTE_LINKS,
     FORECASTING,
+    ORDERS,
+    PROJECTS,
 )
 ACCESS = access_module(
     (service for module in DOMAINS for service in module.services), CustomRecordService

@@ -119,7 +119,11 @@ class Kind:
             "comment",
             "contract_price",
             "price_rule",
+            "order",
             "product_relation",
+            "project_task",
+            "deliverable",
+            "time_entry",
             "quote",
             "share",
             "tax_rate",
@@ -142,6 +146,8 @@ class Kind:
             "legal_hold",
             "pipeline",
             "product_variant",
+            "project",
+            "project_template",
             "service_specification",
             "retention_policy",
             "stage",
@@ -1266,6 +1272,130 @@ async def _varied_goals(api: Api) -> list[Body]:
     ]
 
 
+async def _least_order(api: Api) -> Body:
+    del api
+    return {"currency": "EUR", "lines": [{"name": "Assembly", "unit_price": "90"}]}
+
+
+async def _varied_orders(api: Api) -> list[Body]:
+    least = await _least_order(api)
+    company = await api.made("companies", {"name": "Example Industries"})
+    contact = await api.made("contacts", {"last_name": "Person"})
+    deal = await api.made("deals", await _least_deal(api))
+    support = {"name": "Support", "unit_price": "10", "interval": "month", "term": 12}
+    return [
+        {**least, "name": "Office", "company_id": company["id"], "due_on": "2031-06-30"},
+        {**least, "name": "office", "company_id": company["id"], "reference": "PO-1"},
+        {**least, "name": "Заказ", "contact_id": contact["id"], "promises": ["Training"]},
+        {**least, "name": None, "lines": [support], "deal_id": deal["id"]},
+        {"currency": "JPY", "name": "Zebra", "due_on": "2031-06-30", "tags": ["large"]},
+        {**least, "name": "Zebra", "handover": [{"key": "keys", "title": "Keys"}]},
+    ]
+
+
+async def _least_project_template(api: Api) -> Body:
+    del api
+    return {"name": "Installation"}
+
+
+async def _varied_project_templates(api: Api) -> list[Body]:
+    least = await _least_project_template(api)
+    phase = {"key": "site", "name": "On site", "kind": "phase"}
+    first = {"key": "cables", "name": "Lay the cables", "minutes": 960, "parent": "site"}
+    link = {"key": "cables", "kind": "ss", "lag": 60}
+    then = {"key": "test", "name": "Test", "dependencies": [link]}
+    return [
+        {**least, "key": f"T{uuid4().hex[:12]}", "tasks": [phase, first, then]},
+        {**least, "name": "installation", "key": f"T{uuid4().hex[:12]}"},
+        {**least, "name": "Установка", "description": "An example."},
+        {**least, "name": "Ämter", "is_active": False},
+        {**least, "name": "Zebra", "description": "An example."},
+        {**least, "name": "Zebra", "tasks": [phase]},
+    ]
+
+
+async def _least_project(api: Api) -> Body:
+    del api
+    return {"name": "New office"}
+
+
+async def _varied_projects(api: Api) -> list[Body]:
+    least = await _least_project(api)
+    company = await api.made("companies", {"name": "Example Industries"})
+    deal = await api.made("deals", {"name": "New office"})
+    order = await api.made("orders", await _least_order(api))
+    calendar = await api.made("working-calendars", await _least_calendar(api))
+    return [
+        {**least, "company_id": company["id"], "revenue": "1200.00", "starts_on": "2031-06-30"},
+        {**least, "name": "new office", "company_id": company["id"], "cost_budget": "900.00"},
+        {**least, "name": "Новый офис", "deal_id": deal["id"], "currency": "USD"},
+        {**least, "name": "Ämter", "starts_on": "2031-06-30", "tags": ["large"]},
+        {**least, "name": "Zebra", "revenue": "1200.00", "order_id": order["id"]},
+        {**least, "name": "Zebra", "source": "Fair", "calendar_id": calendar["id"]},
+    ]
+
+
+async def _least_project_task(api: Api) -> Body:
+    project = await api.made("projects", await _least_project(api))
+    return {"name": "Lay the cables", "project_id": project["id"]}
+
+
+async def _varied_project_tasks(api: Api) -> list[Body]:
+    least = await _least_project_task(api)
+    first = await api.made("project-tasks", least)
+    phase = await api.made("project-tasks", {**least, "name": "On site", "kind": "phase"})
+    calendar = await api.made("working-calendars", await _least_calendar(api))
+    day = {"constraint_kind": "snet", "constraint_at": "2031-06-30T09:00:00Z"}
+    link = {"task_id": first["id"], "kind": "ss", "lag": 60}
+    share = {"kind": "milestone", "billing_percent": "30"}
+    return [
+        {**least, "minutes": 960, "parent_id": phase["id"], "percent": 50, **day},
+        {**least, "name": "lay the cables", "dependencies": [link], "position": 1},
+        {**least, "name": "Прокладка", "role": "Electrician", "estimate_minutes": 600},
+        {**least, "name": "Ämter", **share, "key": "handover"},
+        {**least, "name": "Zebra", "checklist": [{"key": "drawn", "title": "It is drawn"}]},
+        {**least, "name": "Zebra", "minutes": 960, "calendar_id": calendar["id"]},
+    ]
+
+
+async def _least_deliverable(api: Api) -> Body:
+    project = await api.made("projects", await _least_project(api))
+    return {"name": "Training", "project_id": project["id"]}
+
+
+async def _varied_deliverables(api: Api) -> list[Body]:
+    least = await _least_deliverable(api)
+    milestone = {"name": "Handover", "project_id": least["project_id"], "kind": "milestone"}
+    made = await api.made("project-tasks", milestone)
+    return [
+        {**least, "milestone_id": made["id"], "quantity": "2", "due_on": "2031-06-30"},
+        {**least, "name": "training", "quantity": "2.5", "is_mandatory": False},
+        {**least, "name": "Обучение", "due_on": "2031-06-30"},
+        {**least, "name": "Ämter", "description": "An example."},
+        {**least, "name": "Zebra", "milestone_id": made["id"]},
+        {**least, "name": "Zebra", "description": "An example."},
+    ]
+
+
+async def _least_time_entry(api: Api) -> Body:
+    project = await api.made("projects", await _least_project(api))
+    return {"project_id": project["id"], "day": "2026-03-02", "minutes": 90}
+
+
+async def _varied_time_entries(api: Api) -> list[Body]:
+    least = await _least_time_entry(api)
+    task = {"name": "Lay the cables", "project_id": least["project_id"]}
+    made = await api.made("project-tasks", task)
+    return [
+        {**least, "task_id": made["id"], "rate": "90.00", "note": "Drawn"},
+        {**least, "task_id": made["id"], "cost_rate": "60.00", "minutes": 30},
+        {**least, "note": "drawn", "is_billable": False},
+        {**least, "note": "Чертёж", "rate": "90.00"},
+        {**least, "day": "2026-03-03", "minutes": 30},
+        {**least, "day": "2026-03-03", "cost_rate": "60.00"},
+    ]
+
+
 FACTORIES: dict[str, Factory] = {
     "goals": Factory(
         _least_goal,
@@ -1274,6 +1404,65 @@ FACTORIES: dict[str, Factory] = {
         "description",
         "target",
         {"starts_on": "soon"},
+    ),
+    "orders": Factory(
+        _least_order,
+        _varied_orders,
+        {"name": "Changed"},
+        "name",
+        "currency",
+        {"lines": 1},
+        further=3,
+        scopes=("prices:read", "products:read", "companies:read"),
+    ),
+    "project_templates": Factory(
+        _least_project_template,
+        _varied_project_templates,
+        {"description": "Changed"},
+        "description",
+        "is_active",
+        {"tasks": 1},
+    ),
+    "projects": Factory(
+        _least_project,
+        _varied_projects,
+        {"source": "Changed"},
+        "source",
+        "currency",
+        {"revenue": "high"},
+        further=3,
+    ),
+    "project_tasks": Factory(
+        _least_project_task,
+        _varied_project_tasks,
+        {"role": "Changed"},
+        "role",
+        "minutes",
+        {"percent": "half"},
+        further=8,
+        wants={"parent_id": {"kind": "phase"}},
+        alike={"parent_id": {"project_id": "project_id"}},
+    ),
+    "deliverables": Factory(
+        _least_deliverable,
+        _varied_deliverables,
+        {"description": "Changed"},
+        "description",
+        "quantity",
+        {"quantity": "many"},
+        further=3,
+        wants={"milestone_id": {"kind": "milestone"}},
+        alike={"milestone_id": {"project_id": "project_id"}},
+    ),
+    "time_entries": Factory(
+        _least_time_entry,
+        _varied_time_entries,
+        {"note": "Changed"},
+        "note",
+        "minutes",
+        {"minutes": "long"},
+        further=4,
+        alike={"task_id": {"project_id": "project_id"}},
     ),
     "proposal_recipes": Factory(
         _least_recipe,

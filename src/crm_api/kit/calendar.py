@@ -10,8 +10,8 @@ from crm_api.kit.errors import Conflict
 
 _DAY_MINUTES = 24 * 60
 _ZERO = timedelta()
-# A sum of working time that is not reached by then never is, or is a mistake.
-_FARTHEST = timedelta(days=3660)
+FARTHEST = timedelta(days=3660)
+"""A sum of working time that is not reached by then never is, or is a mistake."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +61,11 @@ class Calendar:
         left = duration
         if left <= _ZERO:
             return start
-        for opens, closes in self.spans(start, start + _FARTHEST):
+        for opens, closes in self.spans(start, start + FARTHEST):
             if closes - opens >= left:
                 return opens + left
             left -= closes - opens
-        raise Conflict(
-            "The calendar has not that much working time in ten years.", code="no_working_time"
-        )
+        raise no_working_time()
 
     def is_open(self, at: datetime) -> bool:
         """Whether this instant is working time."""
@@ -104,6 +102,13 @@ class Calendar:
             day + timedelta(days=days), time(rest // 60, rest % 60), tzinfo=self.zone
         )
         return local.astimezone(UTC)
+
+
+def no_working_time() -> Conflict:
+    """The error for working time that a calendar does not have."""
+    return Conflict(
+        "The calendar has not that much working time in ten years.", code="no_working_time"
+    )
 
 
 def today_of(tx: Tx) -> date:

@@ -1,8 +1,11 @@
 """What is done with deals: moved, won, lost, reopened, copied; each as one step."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 from uuid import UUID
+
+from msgspec import defstruct, structs
 
 from crm_api.domains.deals.competing import won_by
 from crm_api.domains.deals.models import Deal
@@ -13,6 +16,7 @@ from crm_api.domains.deals.policies import full
 from crm_api.domains.deals.reckoning import given_of
 from crm_api.domains.deals.repository import Ground
 from crm_api.domains.deals.schemas import (
+    DealClosing,
     DealCreate,
     DealLoss,
     DealMoveInput,
@@ -21,6 +25,7 @@ from crm_api.domains.deals.schemas import (
 )
 from crm_api.domains.deals.service import DealService, Step
 from crm_api.domains.deals.states import Blockers, need_status
+from crm_api.domains.deals.winning import Consequences, Win
 from crm_api.kit.calendar import today_of
 from crm_api.kit.crud.plain import columns_of
 from crm_api.kit.crud.transitions import blocked, told
@@ -30,8 +35,11 @@ from crm_api.kit.errors import Fault, Invalid, WrongState
 REOPEN = "reopen_deals"
 _COPIED = (
     *("name", "company_id", "contact_id", "amount_mode", "currency", "probability_override"),
+    "promises",
     *("forecast_override", "tags", "source", "description", "owner_id"),
 )
+
+_MADE = ("order_id", "project_id")
 
 
 class DealActions:
@@ -63,7 +71,11 @@ class DealActions:
                         "won": ("win", blockers.of_win),
                         "lost": ("lose", blockers.of_loss),
                     }[stage["kind"]]
-                    allowed.append(_way(verb, stage, await of(stage)))
+                    faults = await of(stage)
+                    if verb == "win":
+                        won = Win(self.tx, deal, DealWin.model_validate({}))
+                        faults = [*faults, *await Consequences.blockers(won)]
+                    allowed.append(_way(verb, stage, faults))
         elif stages:
             before = await self._stage_before(deal, stages)
             faults = [*self._of_right(), *await full(self.tx, before)]
@@ -101,15 +113,23 @@ class DealActions:
         return await self.deals.told(self.deals.shown_of(current))
 
     async def win(self, id: UUID, data: DealWin, expected: int | None = None) -> Any:
-        """Close a deal that was won; once."""
+        """Close a deal that was won, with all that follows from it; once.
+
+        Returns its representation with what was made of it, by the names of `DealWon`.
+        """
         self.deals.need("update")
         current = await self._begun(id, "win", expected)
         blockers = await self._blockers(current)
         stages = await self.deals.stages.grounds(current.pipeline_id)
         target = await self._target(_of_kind(stages, "won")["id"])
-        if faults := await blockers.of_win(target):
+        won = Win(self.tx, current, data)
+        faults = [*await blockers.of_win(target), *await Consequences.blockers(won)]
+        if faults:
             raise blocked(faults)
-        return await self._gone(current, Step(target, "won", self._closing(data), data.comment))
+        step = Step(target, "won", self._closing(data), data.comment)
+        shown = await self._gone(current, step)
+        await Consequences.follow(won)
+        return _with_made(shown, won.made)
 
     async def lose(self, id: UUID, data: DealLoss, expected: int | None = None) -> Any:
         """Close a deal that was lost, for a reason."""
@@ -206,7 +226,7 @@ class DealActions:
     async def _gone(self, current: Deal, step: Step) -> Any:
         return await self.deals.told(await self.deals.go(current, step))
 
-    def _closing(self, data: DealWin) -> dict[str, Any]:
+    def _closing(self, data: DealClosing) -> dict[str, Any]:
         closed_on = data.closed_on or today_of(self.tx)
         return {"closed_at": self.tx.now, "closes_on": closed_on, "close_comment": data.comment}
 
@@ -242,6 +262,17 @@ class StageActions:
         await self.stages.records.sealed([id])
         await self.deals.leave(id, target)
         await self.stages.remove([current])
+
+
+def _with_made(shown: Any, made: Mapping[str, UUID]) -> Any:
+    names = (*shown.__struct_fields__, *_MADE)
+    values = {**structs.asdict(shown), **dict.fromkeys(_MADE), **made}
+    return _won_shape(names)(*[values[name] for name in names])
+
+
+@cache
+def _won_shape(names: tuple[str, ...]) -> type[Any]:
+    return defstruct("WonDeal", names)
 
 
 def _need(stages: Sequence[Ground]) -> Sequence[Ground]:

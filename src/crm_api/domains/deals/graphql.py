@@ -76,6 +76,16 @@ class DealContact:
     contact = related(DealContactService, "contact", Contact)
 
 
+@type_from(schemas.DealWon)
+class WonDeal:
+    """A deal that was won, and what was made of it in the same moment."""
+
+    company = related(DealService, "company", Company)
+    contact = related(DealService, "contact", Contact)
+    pipeline = related(DealService, "pipeline", Pipeline)
+    stage = related(DealService, "stage", Stage)
+
+
 @type_from(schemas.DealMoveOut)
 class DealMove:
     """A step of a deal from one stage to another."""
@@ -203,10 +213,14 @@ class DealActionMutation:
         id: UUID,
         closed_on: date | None = None,
         comment: str | None = None,
+        quote_id: UUID | None = None,
+        create_order: bool = True,  # noqa: FBT001, FBT002 - an argument of the mutation
         expected_version: int | None = None,
-    ) -> Deal:
-        """Win a deal; once."""
-        data = shape_given(schemas.DealWin, {"closed_on": closed_on, "comment": comment})
+    ) -> WonDeal:
+        """Win a deal, with its order from the accepted quote; once."""
+        given = {"closed_on": closed_on, "comment": comment}
+        whole = {**given, "quote_id": quote_id, "create_order": create_order}
+        data = shape_given(schemas.DealWin, whole)
         return await DealActions(info.context.tx).win(id, data, expected_version)
 
     @mutation

@@ -213,6 +213,7 @@ class Deal(Named, Described, Entity):
     competitor_id: Mapped[UUID | None]
     splits: Mapped[list[dict[str, Any]]]
     origin_id: Mapped[UUID | None]
+    promises: Mapped[list[str]] = mapped_column(default=list, server_default=text("'[]'"))
     close_comment: Mapped[str | None] = mapped_column(KeyText)
     stage_entered_at: Mapped[datetime]
     rots_at: Mapped[datetime | None]

@@ -23,6 +23,7 @@ from crm_api.domains.deals.schemas import (
     DealReopening,
     DealTransitions,
     DealWin,
+    DealWon,
 )
 from crm_api.domains.deals.score_schemas import DealScore
 from crm_api.domains.deals.service import DealMoveService, DealService
@@ -180,11 +181,19 @@ async def move(id: Id, tx: Writing, body: DealMoveInput, if_match: IfMatch = Non
     return answers.record(await DealActions(tx).move(id, body, expected))
 
 
-@deals.post("/{id}/win", operation_id="winDeal", summary="Win a deal", responses=_DONE)
+@deals.post(
+    "/{id}/win",
+    operation_id="winDeal",
+    summary="Win a deal",
+    responses=_DONE | {200: {"model": DealWon}},
+)
 async def win(
     id: Id, tx: Writing, body: DealWin | None = None, if_match: IfMatch = None
 ) -> Response:
-    """Once: 409 `illegal_transition` where it is closed, `blocked_transition` names the rest."""
+    """Once, with its order: 409 `illegal_transition` where it is closed, `blocked_transition` else.
+
+    The order is that of its accepted quote; all of it happens, or nothing does.
+    """
     data = body or DealWin.model_validate({})
     return answers.record(await DealActions(tx).win(id, data, answers.version_of(if_match)))
 

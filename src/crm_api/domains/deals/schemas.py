@@ -41,6 +41,7 @@ from crm_api.kit.schema import (
 )
 
 Percent = Annotated[int, Field(ge=0, le=100)]
+Promises = Annotated[list[Line], Field(max_length=50), Unique]
 
 
 class DealMoveOut(Out):
@@ -86,6 +87,9 @@ class _DealFields(DescribedFields, Create):
     splits: Splits = Field(
         default_factory=list,
         description="Who is credited: those of `revenue` are 100 % together, or there are none.",
+    )
+    promises: Promises = Field(
+        default_factory=list, description="What was promised beside; its order takes it over."
     )
 
 
@@ -155,6 +159,7 @@ class DealOut(DescribedOut, Out):
     competitor_id: UUID | None
     splits: list[DealSplitOut]
     origin_id: UUID | None = Field(description="The deal that it was taken off.")
+    promises: list[str]
     close_comment: str | None
     stage_entered_at: datetime
     rots_at: datetime | None = Field(
@@ -207,14 +212,30 @@ class DealMoveInput(Schema):
         return self
 
 
-class DealWin(Schema):
-    """What is said of a deal that is won."""
+class DealClosing(Schema):
+    """What is said of a deal that is decided."""
 
     closed_on: Day | None = Field(None, description="Its `closes_on`; without it today.")
     comment: Prose | None = None
 
 
-class DealLoss(DealWin):
+class DealWin(DealClosing):
+    """What is said of a deal that is won."""
+
+    quote_id: UUID | None = Field(
+        None, description="Which accepted quote its order is made of, where there are several."
+    )
+    create_order: bool = Field(True, description="Whether an accepted quote becomes an order.")
+
+
+class DealWon(DealOut):
+    """A deal that was won, and what was made of it in the same moment."""
+
+    order_id: UUID | None = Field(description="The order from its accepted quote.")
+    project_id: UUID | None = Field(description="The project that delivers it.")
+
+
+class DealLoss(DealClosing):
     """What is said of a deal that is lost."""
 
     loss_reason_id: UUID

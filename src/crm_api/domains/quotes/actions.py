@@ -206,7 +206,9 @@ class QuoteActions:
         )
         for line in content["lines"]:
             line["id"] = None
-        plain = {name: values[name] for name in ("tags", "source", "description", "owner_id")}
+        plain = {
+            name: values[name] for name in ("tags", "source", "description", "owner_id", "promises")
+        }
         # One that is in the bin by now, or not seen, is no reason to refuse the copy.
         if (deal_id := source.deal_id) and await kinds_of(self.tx, [DEALS], [deal_id]):
             plain["deal_id"] = deal_id

@@ -81,12 +81,11 @@ class QuoteSection(Schema):
     )
 
 
-class QuoteLine(Schema):
-    """What is offered, or a remark among it."""
+class SoldLine(Schema):
+    """What is sold, or a remark among it."""
 
     id: UUID | None = Field(None, description="Given again, it is the same line; else a new one.")
     kind: LineKind = Field("product", description="With a product it follows from that.")
-    section: Code | None = Field(None, description="The key of its section.")
     product_id: UUID | None = None
     variant_id: UUID | None = None
     code: Short | None = Field(None, description="The product's sku without it.")
@@ -98,18 +97,11 @@ class QuoteLine(Schema):
     unit_price: Amount | None = Field(
         None, description="Instead of what price lists say; of what is no product it is needed."
     )
-    unit_cost: Amount | None = Field(
-        None, description="Of what is no product; left out, the line has the one that it had."
-    )
-    price_reason: Name | None = Field(None, description="Why another price.")
     tax_category: Code | None = Field(None, description="Of what is no product.")
-    discounts: Annotated[list[QuoteDiscount], Field(max_length=5)] = Field(default_factory=list)
     interval: Interval | None = Field(None, description=_INTERVAL)
     term: Annotated[int, Field(ge=1, le=1_200)] | None = Field(
         None, description="How often in all; empty: without an end."
     )
-    is_optional: bool = Field(False, description="Whether it counts only where it is selected.")
-    is_selected: bool = False
 
     @property
     def is_of_product(self) -> bool:
@@ -130,6 +122,19 @@ class QuoteLine(Schema):
         if self.term is not None and self.interval is None:
             raise ValueError("a term is of what falls due again and again")
         return self
+
+
+class QuoteLine(SoldLine):
+    """What is offered, or a remark among it."""
+
+    section: Code | None = Field(None, description="The key of its section.")
+    unit_cost: Amount | None = Field(
+        None, description="Of what is no product; left out, the line has the one that it had."
+    )
+    price_reason: Name | None = Field(None, description="Why another price.")
+    discounts: Annotated[list[QuoteDiscount], Field(max_length=5)] = Field(default_factory=list)
+    is_optional: bool = Field(False, description="Whether it counts only where it is selected.")
+    is_selected: bool = False
 
     @model_serializer(mode="wrap")
     def _dumped(self, dumped: SerializerFunctionWrapHandler) -> dict[str, Any]:

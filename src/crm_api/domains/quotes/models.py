@@ -97,6 +97,7 @@ class Quote(Described, Entity):
     lines: Mapped[list[dict[str, Any]]]
     discounts: Mapped[list[dict[str, Any]]]
     clauses: Mapped[list[dict[str, Any]]]
+    promises: Mapped[list[str]] = mapped_column(default=list, server_default=text("'[]'"))
     # What the calculation says of all that.
     totals: Mapped[list[dict[str, Any]]]
     rates: Mapped[list[dict[str, Any]]]

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field, StringConstraints
 
+from crm_api.domains.deals.schemas import Promises
 from crm_api.domains.prices.proposing import PriceChange
 from crm_api.domains.quotes.lines import (
     Clauses,
@@ -101,6 +102,9 @@ class QuoteCreate(QuoteContent, DescribedFields, Create):
     deal_id: UUID | None = Field(
         None, description="What it is to win: a deal of the same company, or of none."
     )
+    promises: Promises = Field(
+        default_factory=list, description="What was promised beside; its order takes it over."
+    )
 
 
 QuoteUpdate = patch_of("QuoteUpdate", QuoteCreate, required=("tax_rounding",))
@@ -169,6 +173,7 @@ class QuoteOut(QuoteValues, DescribedOut, Out):
     rates: list[QuoteRateOut] = Field(description="The rates that its prices were made by.")
     warnings: list[QuoteWarningOut]
     costs: list[QuoteLineCostOut]
+    promises: list[str]
     sent_at: datetime | None
     decided_at: datetime | None
     decided_by: str | None

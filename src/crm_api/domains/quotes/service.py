@@ -53,7 +53,7 @@ class QuoteService(CrudService[Quote]):
     personal = About(("contact_id",), end="kept", reason=_LAW)
     create_shape = QuoteCreate
     update_shape = QuoteUpdate
-    beside = CrudService.beside | {"tags", "source", "description", "deal_id"}
+    beside = CrudService.beside | {"tags", "source", "description", "deal_id", "promises"}
     among = frozenset({"costs"})
     begins_with: ClassVar[Mapping[str, Any]] = {
         "number": None,
@@ -71,7 +71,7 @@ class QuoteService(CrudService[Quote]):
     async def prepare(self, values: dict[str, Any], current: Quote | None) -> dict[str, Any]:
         """What is offered is calculated anew; once sent, it stays as it is."""
         values = await super().prepare(values, current)
-        await self._check_deal(values, current)
+        await self.check_deal(values, {} if current is None else columns_of(current))
         given = {name: value for name, value in values.items() if name not in CONTENT}
         before = None if current is None else content_of(columns_of(current))
         after = self._after(values, current, before)
@@ -90,13 +90,15 @@ class QuoteService(CrudService[Quote]):
             written["status"] = "draft"
         return {**given, **written}
 
-    async def _check_deal(self, values: Mapping[str, Any], current: Quote | None) -> None:
-        """Raises `Invalid` unless what is set of the deal and the company goes together."""
-        before = {} if current is None else columns_of(current)
+    async def check_deal(self, values: Mapping[str, Any], before: Mapping[str, Any]) -> None:
+        """Raises `Invalid` unless what is set of the deal and the company goes together.
+
+        `before` is what a stored record said; empty for a new one.
+        """
         after = {**before, **values}
         deal_id, company_id = after["deal_id"], after["company_id"]
         same = all(before.get(name) == after[name] for name in ("deal_id", "company_id"))
-        if deal_id is None or (current is not None and same):
+        if deal_id is None or same:
             return
         is_there, its_company = await self.records.company_of_deal(deal_id)
         if not is_there and before.get("deal_id") != deal_id:

@@ -340,6 +340,10 @@ class Snapshot(msgspec.Struct, frozen=True):
     """How amounts, taxes and cash are rounded; empty for the usual way."""
     quoting: dict[str, Any] = {}
     """What is told of quotes by themselves; empty for the usual."""
+    ordering: dict[str, Any] = {}
+    """How orders are handed over and contracts renewed; empty for the usual."""
+    timing: dict[str, Any] = {}
+    """Which time is closed; empty for none."""
 
 
 _NO_FIELDS = CustomFields()
@@ -364,6 +368,8 @@ class Catalogue:
         self.approved = snapshot.approved
         self.rounding = snapshot.rounding
         self.quoting = snapshot.quoting
+        self.ordering = snapshot.ordering
+        self.timing = snapshot.timing
         self.switches = Switches(snapshot.modules) if snapshot.modules else ALL_ON
         self.objects = {found.key: found for found in snapshot.objects}
         grouped: dict[str, list[CustomField]] = {target: [] for target in snapshot.gone}

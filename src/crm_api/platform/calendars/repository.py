@@ -1,5 +1,6 @@
 """How working calendars are found."""
 
+from collections.abc import Iterable
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -56,6 +57,15 @@ class WorkingCalendars(Repository[WorkingCalendar]):
             self.tx.organization_id,
         )
         return rows[0] if rows else None
+
+    async def whatever(self, ids: Iterable[UUID | None]) -> list[Any]:
+        """Some calendars as they stand, those in the bin too, whoever asks."""
+        return await self.tx.fetch(
+            "SELECT id, time_zone, week FROM working_calendars WHERE organization_id = $1 "
+            "AND id = ANY($2)",
+            self.tx.organization_id,
+            list(ids),
+        )
 
 
 class CalendarExceptions(Repository[CalendarException]):

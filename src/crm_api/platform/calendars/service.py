@@ -31,6 +31,7 @@ _WEEK: tuple[str, ...] = get_args(Weekday)
 # As far as `Calendar.add` looks.
 _YEARS_AHEAD = timedelta(days=3670)
 _MINUTE = timedelta(minutes=1)
+_NINE_TO_FIVE = Hours(9 * 60, 17 * 60)
 
 
 class WorkingCalendarService(NamedService[WorkingCalendar]):
@@ -145,6 +146,31 @@ async def time_after(tx: Tx, start: datetime, duration: timedelta) -> datetime:
     """
     found = await _default(tx, start, start + _YEARS_AHEAD)
     return start + duration if found is None else found.add(start, duration)
+
+
+async def calendars_at(
+    tx: Tx, ids: Iterable[UUID | None], at: datetime
+) -> dict[UUID | None, Calendar]:
+    """Some calendars as they count ten years around an instant, whoever asks.
+
+    None stands for the default one: without one it is weekdays from nine to five in the time zone
+    of the organization.
+    """
+    wanted = set(ids)
+    records = WorkingCalendars(tx)
+    stored = {row["id"]: row for row in await records.whatever(wanted - {None})}
+    found: dict[UUID | None, Calendar] = {}
+    if None in wanted:
+        row = await records.find_default()
+        if row is None:
+            week = ((_NINE_TO_FIVE,),) * 5 + ((), ())
+            found[None] = Calendar(ZoneInfo(tx.actor.time_zone), week)
+        else:
+            stored[None] = row
+    span = (at - _YEARS_AHEAD, at + _YEARS_AHEAD)
+    for id, row in stored.items():
+        found[id] = await _counting(tx, row["id"], row["time_zone"], row["week"], span)
+    return found
 
 
 async def _default(tx: Tx, start: datetime, end: datetime) -> Calendar | None:

@@ -1,0 +1,202 @@
+"""What orders look like from outside."""
+
+from datetime import date, datetime
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, Field
+
+from crm_api.domains.deals.schemas import Promises
+from crm_api.domains.orders.models import OrderStatus
+from crm_api.domains.quotes.lines import (
+    MOST_LINES,
+    Interval,
+    LineKind,
+    QuoteLineTaxOut,
+    QuoteTaxOut,
+    SoldLine,
+)
+from crm_api.domains.quotes.models import TaxRounding
+from crm_api.kit.crud.transitions import Blocker
+from crm_api.kit.schema import (
+    AmountOut,
+    Code,
+    Create,
+    Currency,
+    Day,
+    DescribedFields,
+    DescribedOut,
+    Name,
+    Out,
+    Prose,
+    QuantityOut,
+    Schema,
+    Unique,
+    patch_of,
+)
+
+
+class HandoverItem(Schema):
+    """Something that is done when what was sold is handed over to those who deliver it."""
+
+    key: Code
+    title: Name
+    is_required: bool = Field(True, description="Whether work waits until it is done.")
+
+
+def _distinct(items: list[HandoverItem]) -> list[HandoverItem]:
+    if len({item.key for item in items}) < len(items):
+        raise ValueError("each item has a key of its own")
+    return items
+
+
+Handover = Annotated[list[HandoverItem], Field(max_length=50), AfterValidator(_distinct)]
+OrderLines = Annotated[list[SoldLine], Field(max_length=MOST_LINES)]
+
+
+class HandoverItemOut(BaseModel):
+    """Something that is done when an order is handed over."""
+
+    key: str
+    title: str
+    is_required: bool
+    done_at: datetime | None
+    done_by: UUID | None = Field(description="The key or user that said so.")
+
+
+class OrderLineOut(BaseModel):
+    """What was agreed on, as it was given, and what it comes to."""
+
+    id: UUID = Field(description="Of a quote's line the same.")
+    kind: LineKind
+    product_id: UUID | None
+    variant_id: UUID | None
+    code: str | None
+    name: str
+    description: str | None
+    quantity: QuantityOut
+    unit_id: UUID | None
+    unit: str | None
+    unit_price: AmountOut | None = Field(description="As it was given, instead of price lists.")
+    tax_category: str | None
+    interval: Interval | None = Field(description="How often it falls due; empty: once.")
+    term: int | None = Field(description="How often in all; empty: without an end.")
+    price: AmountOut = Field(description="Of one unit, before discounts.")
+    discount_percent: QuantityOut = Field(description="All that is off, as one.")
+    tax_included: bool = Field(description="Whether `price` and `amount` include the taxes.")
+    unit_net: AmountOut = Field(description="Of one unit, after discounts, without taxes.")
+    amount: AmountOut = Field(description="After discounts, taxed as the price is.")
+    net: AmountOut
+    tax: AmountOut
+    gross: AmountOut
+    taxes: list[QuoteLineTaxOut]
+
+
+LINE = tuple(OrderLineOut.model_fields)
+
+
+class OrderTotalsOut(BaseModel):
+    """Sums of what falls due together."""
+
+    interval: Interval | None = Field(description="How often; empty: once.")
+    net: AmountOut
+    tax: AmountOut
+    gross: AmountOut
+    taxes: list[QuoteTaxOut]
+
+
+TOTALS = tuple(OrderTotalsOut.model_fields)
+
+
+class OrderCreate(DescribedFields, Create):
+    """A new order by hand, for what was agreed elsewhere; it is a draft."""
+
+    name: Name | None = Field(None, description="What it is about.", examples=["New office"])
+    reference: Name | None = Field(None, description="The customer's own number of it.")
+    company_id: UUID | None = Field(None, description="Whose order it is; its prices count.")
+    contact_id: UUID | None = None
+    deal_id: UUID | None = Field(None, description="That it was won by: of the same company.")
+    currency: Currency
+    tax_rounding: TaxRounding = Field(
+        "document", description="Whether each tax is rounded once (EN 16931), or on every line."
+    )
+    due_on: Day | None = Field(None, description="By when it is to be delivered.")
+    lines: OrderLines = Field(default_factory=list, description="In the order in which they stand.")
+    promises: Promises = Field(default_factory=list, description="What was promised beside.")
+    handover: Handover | None = Field(
+        None, description="The checklist; without it a new order has that of the settings."
+    )
+
+
+OrderUpdate = patch_of("OrderUpdate", OrderCreate, required=("tax_rounding",))
+
+
+class OrderOut(DescribedOut, Out):
+    """What was agreed with a customer."""
+
+    number: str | None = Field(description="Given when it is confirmed.")
+    revision: int = Field(description="Grows by one with each change request that is applied.")
+    status: OrderStatus
+    name: str | None
+    reference: str | None
+    company_id: UUID | None
+    contact_id: UUID | None
+    deal_id: UUID | None
+    quote_id: UUID | None = Field(description="The accepted quote that it was made of.")
+    quote_version_id: UUID | None = Field(description="And its version.")
+    currency: str
+    tax_rounding: TaxRounding
+    due_on: date | None
+    lines: list[OrderLineOut]
+    totals: list[OrderTotalsOut] = Field(description="What falls due together, once first.")
+    net: AmountOut = Field(description="All lines, those that fall due again once.")
+    tax: AmountOut
+    gross: AmountOut
+    one_time: AmountOut = Field(description="What falls due once, net.")
+    mrr: AmountOut = Field(description="What falls due again and again, net, for a month.")
+    arr: AmountOut = Field(description="The same for a year.")
+    acv: AmountOut = Field(description="What falls due again and again, within the first year.")
+    tcv: AmountOut = Field(
+        description="Everything: once, and as often as terms say; without a term, for a year."
+    )
+    promises: list[str]
+    handover: list[HandoverItemOut]
+    confirmed_at: datetime | None
+    fulfilled_at: datetime | None
+    closed_at: datetime | None = Field(description="Or cancelled.")
+    end_comment: str | None
+
+
+class OrderBlocker(Blocker):
+    """What stands in the way of an action."""
+
+
+class OrderTransition(BaseModel):
+    """An action that is for this state."""
+
+    verb: str = Field(description="`POST /v1/orders/{id}/{verb}` does it.")
+    status: OrderStatus = Field(description="What it becomes.")
+    blockers: list[OrderBlocker] = Field(description="Empty: it may be done.")
+
+
+class OrderTransitions(BaseModel):
+    """Where an order stands, and what may be done with it."""
+
+    status: OrderStatus
+    allowed: list[OrderTransition]
+
+
+class OrderEnd(Schema):
+    """What is said of an order that is closed or cancelled."""
+
+    comment: Prose | None = None
+
+
+Keys = Annotated[list[Code], Field(max_length=50), Unique]
+
+
+class HandoverInput(Schema):
+    """What of the checklist is done, and what is not after all; both by their keys."""
+
+    done: Keys = Field(default_factory=list)
+    undone: Keys = Field(default_factory=list)

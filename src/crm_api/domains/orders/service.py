@@ -1,0 +1,195 @@
+"""The rules of orders."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar
+from uuid import UUID
+
+from crm_api.domains.orders.agreeing import agreed
+from crm_api.domains.orders.models import Order
+from crm_api.domains.orders.repository import AREA, VALUES, Orders
+from crm_api.domains.orders.schemas import LINE, OrderCreate, OrderUpdate
+from crm_api.domains.orders.settings import settings_of
+from crm_api.domains.prices.asking import PriceQuestion
+from crm_api.domains.prices.settings import arithmetic_of
+from crm_api.domains.quotes.lines import SoldLine
+from crm_api.domains.quotes.pricing import QuotePricing
+from crm_api.domains.quotes.schemas import QuoteContent
+from crm_api.domains.quotes.service import QuoteService
+from crm_api.kit.crud.personal import About
+from crm_api.kit.crud.plain import columns_of
+from crm_api.kit.crud.service import CrudService
+from crm_api.kit.db.tx import Tx
+from crm_api.kit.errors import Blocked, Fault, Invalid, WrongState
+from crm_api.kit.pricing.documents import Arithmetic
+from crm_api.kit.values.names import sort_key
+
+SUMS = frozenset({"lines", "totals", *VALUES})
+FROZEN = frozenset({"lines", "currency", "tax_rounding", "company_id", "due_on", *SUMS})
+"""What changes by change requests alone once an order is confirmed."""
+_AGREED = FROZEN - {"due_on"}
+_PRICED = frozenset({"lines", "currency", "tax_rounding"})
+_LAW = "A letter of business, which the law wants kept; erased people are not named by it anew."
+
+
+class OrderService(CrudService[Order]):
+    """What was agreed with customers, and how far it is delivered."""
+
+    repository = Orders
+    area = AREA
+    plural = "orders"
+    personal = About(("contact_id",), end="kept", reason=_LAW)
+    create_shape = OrderCreate
+    update_shape = OrderUpdate
+    beside = CrudService.beside | {"tags", "source", "description", "promises", "handover"}
+    begins_with: ClassVar[Mapping[str, Any]] = {
+        "number": None,
+        "revision": 1,
+        "status": "draft",
+        "quote_id": None,
+        "quote_version_id": None,
+        "confirmed_at": None,
+        "fulfilled_at": None,
+        "closed_at": None,
+        "end_comment": None,
+    }
+    records: Orders
+
+    @classmethod
+    def derive(cls, values: dict[str, Any], current: Order | None) -> dict[str, Any]:
+        """The sort key follows the name, where there is one."""
+        if "name" in values:
+            values["sort_name"] = None if values["name"] is None else sort_key(values["name"])
+        if values.get("handover") is not None:
+            before = () if current is None else current.handover
+            values["handover"] = begun(values["handover"], before)
+        elif "handover" in values and current is not None:
+            values["handover"] = []
+        return values
+
+    async def prepare(self, values: dict[str, Any], current: Order | None) -> dict[str, Any]:
+        """What is agreed is calculated anew while it is a draft by hand; else it stays."""
+        values = await super().prepare(values, current)
+        before = {} if current is None else columns_of(current)
+        await QuoteService(self.tx).check_deal(values, before)
+        if current is None:
+            if values["handover"] is None:
+                template = settings_of(self.tx).model_dump()["handover"]
+                values["handover"] = begun(template, ())
+            return {**values, **await self._priced(values, values["lines"])}
+        values = _without_same_lines(values, current)
+        changed = [n for n, v in values.items() if n in FROZEN and v != before[n]]
+        _need_free(current, changed)
+        if _PRICED.isdisjoint(changed):
+            return values
+        lines = values.get("lines", current.lines)
+        return {**values, **await self._priced({**before, **values}, lines)}
+
+    async def _priced(
+        self, order: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]
+    ) -> dict[str, Any]:
+        found = agreed(await self.lines_of(order, lines), rules_of(self.tx, order))
+        return {"lines": found.lines, "totals": found.totals, **found.values}
+
+    async def lines_of(
+        self, order: Mapping[str, Any], lines: Sequence[Mapping[str, Any]], at: str = ""
+    ) -> list[dict[str, Any]]:
+        """Lines with their prices, taxes and texts; raises `Invalid` at a pointer below `at`."""
+        own = [{n: line[n] for n in SoldLine.model_fields} for line in lines]
+        names = ("company_id", "contact_id", "currency", "tax_rounding")
+        content = QuoteContent.model_validate({**{n: order[n] for n in names}, "lines": own})
+        shown = await QuotePricing(self.tx).calculate(content)
+        wrong = [one for one in shown["warnings"] if one["blocks"]]
+        faults = [Fault(one["code"], one["message"], f"{at}{one['pointer']}") for one in wrong]
+        if faults:
+            raise Invalid("An order has lines whose prices are known.", faults=faults)
+        return [line_of(line) for line in shown["lines"]]
+
+    async def put_back(self, record: Order, values: dict[str, Any]) -> Any:
+        """What an undo takes back is nothing that was agreed."""
+        if record.status == "draft" and record.quote_id is None:
+            return await super().put_back(record, values)
+        kept = FROZEN | self.begins_with.keys()
+        return await super().put_back(record, {n: v for n, v in values.items() if n not in kept})
+
+    async def remove(self, records: Sequence[Order]) -> None:
+        """What is agreed is cancelled before it goes."""
+        for record in records:
+            if record.status not in {"draft", "cancelled"}:
+                message = f"An order that is {record.status} is cancelled first."
+                raise Blocked(message, code="order_confirmed")
+        await super().remove(records)
+
+    async def check_purge(self, current: Order) -> None:
+        """A number that was given stays taken."""
+        if current.number is not None:
+            message = "An order that was confirmed has a number, which would be missing."
+            raise Blocked(message, code="numbered")
+        await super().check_purge(current)
+
+
+def line_of(line: Mapping[str, Any]) -> dict[str, Any]:
+    """A line of a quote as one that was agreed."""
+    return {**{name: line[name] for name in LINE}, "price": line["price"] or "0.00"}
+
+
+def begun(
+    items: Iterable[Mapping[str, Any]], before: Iterable[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """A checklist, of which that is done which was."""
+    done = {one["key"]: one for one in before}
+    nothing = {"done_at": None, "done_by": None}
+    return [
+        {**item, **{name: done.get(item["key"], nothing)[name] for name in nothing}}
+        for item in items
+    ]
+
+
+def rules_of(tx: Tx, order: Mapping[str, Any]) -> Arithmetic:
+    """How an order is rounded."""
+    question = PriceQuestion.model_construct(
+        currency=order["currency"],
+        rounding=None,
+        tax_rounding=order["tax_rounding"],
+        cash_step=None,
+        _fields_set={"cash_step"},
+    )
+    return arithmetic_of(tx, question)
+
+
+def _without_same_lines(values: dict[str, Any], current: Order) -> dict[str, Any]:
+    """The same without lines that only were read and are written back."""
+    if "lines" not in values:
+        return values
+    given = [_plain(line) for line in values["lines"]]
+    if given == [_plain(line) for line in current.lines]:
+        return {name: value for name, value in values.items() if name != "lines"}
+    return values
+
+
+def _plain(line: Mapping[str, Any]) -> dict[str, Any]:
+    content = SoldLine.model_validate({n: line[n] for n in SoldLine.model_fields if n in line})
+    return content.model_dump()
+
+
+def _need_free(current: Order, changed: Sequence[str]) -> None:
+    """Raises `WrongState` where what was agreed would change."""
+    if not changed:
+        return
+    if current.status != "draft":
+        code, frozen = "order_confirmed", changed
+        way = "make a change request (POST /v1/change-requests)"
+        message = f"An order that is {current.status} stays as it was agreed: {way}."
+    elif current.quote_id is not None:
+        code, message = "order_agreed", "It is what the customer accepted: its quote says so."
+        frozen = [name for name in changed if name in _AGREED]
+    else:
+        return
+    if frozen:
+        faults = [Fault(code, message, f"/{name}") for name in sorted(frozen)]
+        raise WrongState(message, code=code, faults=faults)
+
+
+def not_accepted(id: UUID, status: str) -> WrongState:
+    """The error for a quote that nobody has accepted."""
+    message = f"The quote {id} is {status}: an order is made of an accepted one."
+    return WrongState(message, code="not_accepted", details={"quote_status": status})

@@ -1,0 +1,56 @@
+"""How an organization hands orders over."""
+
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from crm_api.domains.orders.schemas import Handover
+from crm_api.kit.crud.settings import SettingsService
+from crm_api.kit.db.tx import Tx
+from crm_api.kit.schema import Schema
+
+AREA = "order_settings"
+CONFIGURED = "orders.configured"
+
+
+class HandoverTemplateOut(BaseModel):
+    """Something that is done when an order is handed over."""
+
+    key: str
+    title: str
+    is_required: bool
+
+
+class OrderSettings(Schema):
+    """What new orders begin with."""
+
+    handover: Handover = Field(
+        default_factory=list, description="The checklist of new orders, from sales to delivery."
+    )
+
+
+class OrderSettingsOut(BaseModel):
+    """What new orders begin with."""
+
+    handover: list[HandoverTemplateOut]
+
+
+class OrderSettingsService(SettingsService):
+    """The one resource that says how orders are handed over."""
+
+    area = AREA
+    event = CONFIGURED
+    part = "ordering"
+
+    async def replace(self, data: OrderSettings) -> dict[str, Any]:
+        """Have this hold for orders from now on."""
+        return await self.hold(data.model_dump())
+
+    def shown(self) -> dict[str, Any]:
+        """What holds now, as it is stored and told."""
+        return settings_of(self.tx).model_dump()
+
+
+def settings_of(tx: Tx) -> OrderSettings:
+    """What the organization says; the usual where it says nothing."""
+    return OrderSettings.model_validate(tx.catalogue.ordering)

@@ -1,0 +1,79 @@
+"""Where an order may go from where it stands, and what stands in the way."""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from crm_api.domains.orders.models import Order, OrderStatus
+from crm_api.kit.crud.transitions import not_for
+from crm_api.kit.db.tx import Tx
+from crm_api.kit.errors import Fault
+
+Verb = Literal["confirm", "start", "fulfil", "close", "cancel"]
+
+
+@dataclass(frozen=True)
+class Way:
+    """From where an action leads whereto, and how its event is called."""
+
+    before: frozenset[str]
+    after: OrderStatus
+    event: str
+
+
+def _way(before: str, after: OrderStatus, event: str) -> Way:
+    return Way(frozenset(before.split()), after, event)
+
+
+WAYS: Mapping[Verb, Way] = {
+    "confirm": _way("draft", "confirmed", "confirmed"),
+    "start": _way("confirmed", "in_fulfilment", "started"),
+    "fulfil": _way("in_fulfilment", "fulfilled", "fulfilled"),
+    "close": _way("fulfilled", "closed", "closed"),
+    "cancel": _way("draft confirmed in_fulfilment", "cancelled", "cancelled"),
+}
+Check = Callable[[Tx, Order, Verb], Awaitable[Sequence[Fault]]]
+
+
+class Blockers:
+    """What stands in the way of the actions of one order, as things are in this transaction."""
+
+    checks: ClassVar[list[Check]] = []
+    """What those above have against an action, such as billing that is open."""
+
+    def __init__(self, tx: Tx, order: Order) -> None:
+        self._tx, self._order = tx, order
+
+    async def of(self, verb: Verb) -> list[Fault]:
+        """Empty where it may be done."""
+        found: list[Fault] = []
+        if verb == "confirm":
+            found += _of_confirming(self._order)
+        elif verb == "start":
+            found += _of_handover(self._order)
+        return [*found, *[fault for ask in self.checks for fault in await self._of(ask, verb)]]
+
+    async def _of(self, ask: Check, verb: Verb) -> Sequence[Fault]:
+        return await ask(self._tx, self._order, verb)
+
+
+def need_way(order: Order, verb: Verb) -> None:
+    """Raises `WrongState` where an action is not for the state of an order."""
+    if order.status not in WAYS[verb].before:
+        allowed = [name for name, way in WAYS.items() if order.status in way.before]
+        raise not_for("order", order.status, verb, allowed)
+
+
+def _of_confirming(order: Order) -> Iterable[Fault]:
+    if not any(line["kind"] != "text" for line in order.lines):
+        yield Fault("empty", "It has no lines.", "/lines")
+    if order.company_id is None and order.contact_id is None:
+        yield Fault("customer_needed", "It is of nobody.", "/company_id")
+
+
+def _of_handover(order: Order) -> Iterable[Fault]:
+    for place, item in enumerate(order.handover):
+        if item["is_required"] and item["done_at"] is None:
+            yield Fault(
+                "not_handed_over", f"It is not done: {item['title']}.", f"/handover/{place}"
+            )

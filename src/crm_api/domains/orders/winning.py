@@ -1,0 +1,47 @@
+"""The order of a deal that is won, in the same transaction."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from crm_api.domains.deals.winning import Win
+from crm_api.domains.orders.actions import OrderActions
+from crm_api.domains.orders.repository import AREA
+from crm_api.kit.errors import Fault
+
+
+class OrderOfDeal:
+    """Makes the order of the accepted quote; of several, the one that is named."""
+
+    async def blockers(self, win: Win) -> Sequence[Fault]:
+        """Several quotes of which none is named, or one that is none of them."""
+        return [] if not _is_asked(win) else (await self._choice(win))[1]
+
+    async def follow(self, win: Win) -> None:
+        """Make it, unless it is there already; raises `Forbidden` for who may make no orders."""
+        if not _is_asked(win):
+            return
+        quote_id, _ = await self._choice(win)
+        if quote_id is None:
+            return
+        actions = OrderActions(win.tx)
+        actions.orders.need("create")
+        shown, _ = await actions.made_of(quote_id)
+        win.made["order_id"] = shown.id
+
+    async def _choice(self, win: Win) -> tuple[UUID | None, list[Fault]]:
+        accepted = await OrderActions(win.tx).orders.records.accepted_of(win.deal.id)
+        named = win.data.quote_id
+        if named is not None:
+            if named in accepted:
+                return named, []
+            message = "It is no accepted quote of this deal."
+            return None, [Fault("not_accepted", message, "/quote_id")]
+        if len(accepted) > 1:
+            message = f"{len(accepted)} quotes are accepted: say which by `quote_id`."
+            return None, [Fault("several_accepted", message, "/quote_id")]
+        return (accepted[0] if accepted else None), []
+
+
+def _is_asked(win: Win) -> bool:
+    """Whether an order is wanted, and the organization has orders at all."""
+    return win.data.create_order and AREA not in win.tx.actor.closed

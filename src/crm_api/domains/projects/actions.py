@@ -1,0 +1,227 @@
+"""What is done with projects and their milestones, each as one step."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+from uuid import UUID
+
+from crm_api.domains.projects.models import Project, ProjectTask
+from crm_api.domains.projects.planning import Planning, Row, Schedule
+from crm_api.domains.projects.schemas import MilestoneBilling, ProjectStep, ProjectVerb
+from crm_api.domains.projects.service import ProjectService
+from crm_api.domains.projects.states import CLOSED, WAYS, in_the_way, need_open, need_way
+from crm_api.domains.projects.tasks import ProjectTaskService
+from crm_api.domains.projects.work_repository import Deliverables
+from crm_api.kit.crud.transitions import blocked, not_for, told
+from crm_api.kit.db.tx import Tx, unit_of_work
+from crm_api.kit.errors import Fault
+from crm_api.kit.money import shown_amount
+from crm_api.kit.values.codes import minor_digits
+
+BILLING_DUE = "billing.due"
+
+
+class ProjectActions:
+    """The actions of projects; whoever acts holds the lock of the project."""
+
+    def __init__(self, tx: Tx) -> None:
+        self.tx = tx
+        self.projects, self.tasks = ProjectService(tx), ProjectTaskService(tx)
+        self.promised = Deliverables(tx)
+
+    # Looking
+
+    async def schedule(self, id: UUID) -> dict[str, Any]:
+        """The plan of a project as it is made of its tasks now."""
+        self.projects.need("read")
+        async with unit_of_work(Tx(self.tx.database, self.tx.actor, read_only=True)) as reader:
+            project = await ProjectService(reader).records.get(id)
+            planning = Planning(reader)
+            found = await planning.of(project, await planning.rows(id))
+            return _shown(project, found)
+
+    async def transitions(self, id: UUID) -> dict[str, Any]:
+        """What may be done with a project, and what stands in the way."""
+        self.projects.need("read")
+        async with unit_of_work(Tx(self.tx.database, self.tx.actor, read_only=True)) as reader:
+            actions = ProjectActions(reader)
+            project = await actions.projects.records.get(id)
+            tasks = await actions.tasks.records.planned(id)
+            promised = await actions.promised.of_project(id)
+            allowed = [
+                {
+                    "verb": verb,
+                    "status": way.after,
+                    "blockers": told(in_the_way(verb, tasks, promised)),
+                }
+                for verb, way in WAYS.items()
+                if project.status in way.before
+            ]
+            return {"status": project.status, "allowed": allowed}
+
+    # Acting
+
+    async def go(
+        self, id: UUID, verb: ProjectVerb, data: ProjectStep, expected: int | None = None
+    ) -> Any:
+        """Have a project be started, held, closed and so on; all that is in the way is told."""
+        self.projects.need("update")
+        current = await self.projects.locked(id, expected)
+        way = need_way(current, verb)
+        tasks = await self.tasks.planning.rows(id)
+        if faults := in_the_way(verb, tasks, await self.promised.of_project(id)):
+            raise blocked(faults)
+        is_closed = way.after in CLOSED
+        values = {
+            "status": way.after,
+            "closed_at": self.tx.now if is_closed else None,
+            "close_comment": data.comment if is_closed else None,
+        }
+        return await self.projects.told(await self.projects.change(current, values, verb=way.event))
+
+    async def reschedule(self, id: UUID, expected: int | None = None) -> dict[str, Any]:
+        """Plan a project anew, for calendars that have changed; returns the plan."""
+        self.projects.need("update")
+        current = await self.projects.locked(id, expected)
+        need_open(current)
+        return _shown(current, await self.tasks.reschedule(current))
+
+    async def baseline(self, id: UUID, expected: int | None = None) -> dict[str, Any]:
+        """Hold on to the plan as it is, to compare with it; returns it."""
+        self.projects.need("update")
+        current = await self.projects.locked(id, expected)
+        need_open(current)
+        schedule = await self.tasks.reschedule(current)
+        held = {row["id"]: row for row in await self.tasks.planning.rows(id)}
+        for task in await self.tasks.records.locked(list(held), everywhere=True):
+            values = {
+                "baseline_starts_at": task.starts_at,
+                "baseline_finishes_at": task.finishes_at,
+            }
+            await self.tasks.change(task, values, verb="baselined")
+        values = {"baseline_at": self.tx.now, "baseline_finishes_at": schedule.finish}
+        await self.projects.change(current, values, verb="baselined")
+        rows = await self.tasks.planning.rows(id)
+        return _shown(current, replace(schedule, rows=rows))
+
+
+class MilestoneActions:
+    """The actions of milestones."""
+
+    def __init__(self, tx: Tx) -> None:
+        self.tx = tx
+        self.tasks = ProjectTaskService(tx)
+
+    async def accept(self, id: UUID, expected: int | None = None) -> Any:
+        """Once; its share of the revenue falls due with it."""
+        current = await self._begun(id, expected)
+        project = await self.tasks.open_project(current.project_id)
+        if current.accepted_at is not None:
+            raise not_for("milestone", "accepted", "accept", ())
+        promised = await Deliverables(self.tx).of_project(project.id)
+        faults = [
+            Fault("not_accepted", f"{row['name']}: {row['status']}.", "/deliverables")
+            for row in promised
+            if row["milestone_id"] == id and row["is_mandatory"] and row["status"] != "accepted"
+        ]
+        if current.billing_percent is not None and project.revenue is None:
+            message = "The project says no revenue that a share could be of."
+            faults.append(Fault("no_revenue", message, "/billing_percent"))
+        if faults:
+            raise blocked(faults)
+        due = self._due(current, project)
+        values = {"accepted_at": self.tx.now, "percent": 100, **due}
+        shown = await self.tasks.change(current, values, verb="accepted")
+        if due:
+            self._tell(current, project)
+        return await self.tasks.told(shown)
+
+    async def bill(self, id: UUID, data: MilestoneBilling, expected: int | None = None) -> Any:
+        """Take back what the accounts made of it; once."""
+        current = await self._begun(id, expected)
+        if current.billing_due_at is None or current.billed_at is not None:
+            state = "not due" if current.billing_due_at is None else "billed"
+            raise not_for("milestone", state, "bill", ())
+        values = {
+            "billed_at": data.billed_at or self.tx.now,
+            "billing_reference": data.reference,
+        }
+        return await self.tasks.told(await self.tasks.change(current, values, verb="billed"))
+
+    async def _begun(self, id: UUID, expected: int | None) -> ProjectTask:
+        self.tasks.need("update")
+        current = await self.tasks.locked(id, expected)
+        if current.kind != "milestone":
+            raise not_for("project_task", current.kind, "accept", ())
+        return current
+
+    def _due(self, task: ProjectTask, project: Project) -> dict[str, Any]:
+        if task.billing_percent is None or project.revenue is None:
+            return {}
+        unit = Decimal(1).scaleb(-minor_digits(project.currency))
+        amount = (project.revenue * task.billing_percent / 100).quantize(unit, ROUND_HALF_UP)
+        return {"billing_due_at": self.tx.now, "billing_amount": amount}
+
+    def _tell(self, task: ProjectTask, project: Project) -> None:
+        """Say that it is due, with the commit and so exactly once.
+
+        By the names of the task's fields, so that what is hidden of these is hidden here.
+        """
+        assert task.billing_amount is not None
+        self.tx.record(
+            BILLING_DUE,
+            entity="project_task",
+            record_id=task.id,
+            version=task.version,
+            data={
+                "id": task.id,
+                "project_id": project.id,
+                "name": task.name,
+                "company_id": project.company_id,
+                "billing_amount": shown_amount(task.billing_amount),
+                "currency": project.currency,
+                "billing_percent": f"{(task.billing_percent or Decimal(0)).normalize():f}",
+                "billing_due_at": task.billing_due_at,
+            },
+        )
+
+
+def _shown(project: Project, schedule: Schedule) -> dict[str, Any]:
+    before = project.baseline_finishes_at
+    finish = schedule.finish
+    stored = schedule.values()
+    return {
+        "project_id": project.id,
+        "starts_on": project.starts_on,
+        "finishes_at": finish,
+        "baseline_at": project.baseline_at,
+        "baseline_finishes_at": before,
+        "slip": None if finish is None or before is None else schedule.behind(None, finish, before),
+        "critical_path": list(schedule.plan.critical_path),
+        "late": schedule.late,
+        "tasks": [_task(row, schedule, stored[row["id"]]) for row in schedule.rows],
+    }
+
+
+_PLAIN: Sequence[str] = (
+    *("id", "parent_id", "kind", "name", "percent", "minutes", "dependencies"),
+)
+
+
+def _task(row: Row, schedule: Schedule, stored: Mapping[str, Any]) -> dict[str, Any]:
+    slot = schedule.plan.slots.get(row["id"])
+    finish = stored["finishes_at"]
+    return {
+        **{name: row[name] for name in _PLAIN},
+        "early_start": stored["starts_at"],
+        "early_finish": finish,
+        "late_start": None if slot is None else slot.late_start,
+        "late_finish": None if slot is None else slot.late_finish,
+        "total_float": stored["total_float"],
+        "free_float": None if slot is None else slot.free_float,
+        "is_critical": stored["is_critical"],
+        "baseline_start": row["baseline_starts_at"],
+        "baseline_finish": row["baseline_finishes_at"],
+        "slip": schedule.slip(row, finish, row["baseline_finishes_at"]),
+    }

@@ -1,0 +1,174 @@
+"""How a project fares: its money, its work, and whether that is well."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+from uuid import UUID
+
+from crm_api.domains.projects.models import Project
+from crm_api.domains.projects.planning import Planning, Row, Schedule
+from crm_api.domains.projects.repository import ProjectTasks
+from crm_api.domains.projects.service import ProjectService
+from crm_api.domains.projects.states import CLOSED
+from crm_api.domains.projects.timing import TimeEntryService
+from crm_api.domains.projects.work_repository import Deliverables, TimeEntries
+from crm_api.kit.calendar import today_of
+from crm_api.kit.db.tx import Tx, unit_of_work
+from crm_api.kit.errors import Forbidden
+from crm_api.kit.money import shown_amount
+from crm_api.kit.values.codes import minor_digits
+
+_MONEY = {"revenue", "cost_budget"}
+_RATES = {"rate", "cost_rate"}
+_HOUR_IN_PARTS = 60 * 10_000
+
+
+@dataclass(frozen=True)
+class Money:
+    """What a project brings and costs, in its currency."""
+
+    revenue: Decimal | None
+    budget: Decimal | None
+    actual: Decimal
+    pending: Decimal
+    billed: Decimal
+    due: Decimal
+    percent: int
+
+    @property
+    def forecast(self) -> Decimal | None:
+        """What it will have cost: what it has by how much is done, else the budget."""
+        if not self.percent or not self.actual:
+            return self.budget
+        return self.actual * 100 / self.percent
+
+
+async def figures_of(tx: Tx, id: UUID) -> dict[str, Any]:
+    """The figures of a project at one moment; whoever may not see its money sees none."""
+    service, times = ProjectService(tx), TimeEntryService(tx)
+    service.need("read")
+    times.need("read")
+    if service.guard.hidden & _MONEY or times.guard.hidden & _RATES:
+        raise Forbidden("The money of projects is hidden from you.", code="hidden_field")
+    async with unit_of_work(Tx(tx.database, tx.actor, read_only=True)) as reader:
+        project = await ProjectService(reader).records.get(id)
+        planning = Planning(reader)
+        rows = await ProjectTasks(reader).planned(id)
+        schedule = await planning.of(project, rows)
+        worked = await TimeEntries(reader).worked(id)
+        promised = await Deliverables(reader).of_project(id)
+        money = _money(project, rows, worked)
+        reasons = list(_reasons(project, schedule, promised, money, today_of(reader)))
+        return _shown(project, rows, worked, money) | {
+            "health": _health(reasons),
+            "reasons": reasons,
+        }
+
+
+def _money(project: Project, rows: Sequence[Row], worked: Mapping[str, Any]) -> Money:
+    shares = [row for row in rows if row["billing_due_at"] is not None]
+    billed = [row["billing_amount"] for row in shares if row["billed_at"] is not None]
+    due = [row["billing_amount"] for row in shares if row["billed_at"] is None]
+    return Money(
+        project.revenue,
+        project.cost_budget,
+        Decimal(worked["cost"]) / _HOUR_IN_PARTS,
+        Decimal(worked["pending"]) / _HOUR_IN_PARTS,
+        sum(billed, Decimal(0)),
+        sum(due, Decimal(0)),
+        done(rows),
+    )
+
+
+def done(rows: Sequence[Row]) -> int:
+    """How much of the work is done, in percent, each task by its estimate or its length."""
+    tasks = [row for row in rows if row["kind"] == "task"]
+    whole = sum(_work(row) for row in tasks)
+    return sum(_work(row) * row["percent"] for row in tasks) // whole if whole else 0
+
+
+def _work(row: Row) -> int:
+    estimate = row["estimate_minutes"]
+    return row["minutes"] if estimate is None else estimate
+
+
+def _shown(
+    project: Project, rows: Sequence[Row], worked: Mapping[str, Any], money: Money
+) -> dict[str, Any]:
+    unit = Decimal(1).scaleb(-minor_digits(project.currency))
+
+    def shown(amount: Decimal | None) -> str | None:
+        return None if amount is None else shown_amount(amount.quantize(unit, ROUND_HALF_UP))
+
+    return {
+        "project_id": project.id,
+        "currency": project.currency,
+        "revenue": shown(money.revenue),
+        "cost_budget": shown(money.budget),
+        "quoted_margin": shown(_less(money.revenue, money.budget)),
+        "actual_cost": shown(money.actual),
+        "pending_cost": shown(money.pending),
+        "forecast_cost": shown(money.forecast),
+        "forecast_margin": shown(_less(money.revenue, money.forecast)),
+        "actual_margin": shown(money.billed - money.actual),
+        "unpriced_minutes": worked["unpriced"],
+        "estimated_minutes": sum(_work(row) for row in rows if row["kind"] == "task"),
+        "worked_minutes": worked["worked"],
+        "billable_minutes": worked["billable"],
+        "billable_amount": shown(Decimal(worked["charged"]) / _HOUR_IN_PARTS),
+        "percent": money.percent,
+        "billed": shown(money.billed),
+        "due": shown(money.due),
+    }
+
+
+def _less(one: Decimal | None, other: Decimal | None) -> Decimal | None:
+    return None if one is None or other is None else one - other
+
+
+def _reasons(
+    project: Project,
+    schedule: Schedule,
+    promised: Sequence[Mapping[str, Any]],
+    money: Money,
+    today: date,
+) -> Iterable[dict[str, str]]:
+    """Why a project is not well; of one that is closed nothing can be late any more."""
+    if project.status in CLOSED:
+        return
+    finish, before = schedule.finish, project.baseline_finishes_at
+    if finish is not None and before is not None:
+        slip = schedule.behind(None, finish, before)
+        if slip > 0:
+            length = schedule.behind(None, before, schedule.start)
+            yield _reason(
+                "slipped",
+                f"It ends {slip} minutes of working time behind the baseline.",
+                is_red=slip * 10 > length,
+            )
+    if schedule.late:
+        names = {row["id"]: row["name"] for row in schedule.rows}
+        whole = ", ".join(names[id] for id in schedule.late[:5])
+        yield _reason("fixed_day", f"Fixed days cannot be kept: {whole}.", is_red=True)
+    for row in promised:
+        if row["status"] != "accepted" and row["due_on"] is not None and row["due_on"] < today:
+            message = f"{row['name']} was promised for {row['due_on']}."
+            yield _reason("overdue", message, is_red=row["is_mandatory"])
+    if money.forecast is not None and money.budget is not None and money.forecast > money.budget:
+        over = money.forecast - money.budget
+        message = f"It will have cost {over:.2f} {project.currency} more than it may."
+        yield _reason("over_budget", message, is_red=over * 10 > money.budget)
+    margin = _less(money.revenue, money.forecast)
+    if margin is not None and margin < 0:
+        yield _reason("no_margin", "It will have cost more than it brings.", is_red=True)
+
+
+def _reason(code: str, message: str, *, is_red: bool) -> dict[str, str]:
+    return {"code": code, "message": message, "severity": "red" if is_red else "amber"}
+
+
+def _health(reasons: Sequence[Mapping[str, str]]) -> str:
+    found = {reason["severity"] for reason in reasons}
+    return "red" if "red" in found else "amber" if found else "green"

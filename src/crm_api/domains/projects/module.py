@@ -1,0 +1,58 @@
+"""Projects as a part of the product."""
+
+from crm_api.domains.deals.winning import Consequences
+from crm_api.domains.projects.actions import BILLING_DUE
+from crm_api.domains.projects.delivering import DeliverableService
+from crm_api.domains.projects.ordering import ProjectOfOrder
+from crm_api.domains.projects.service import ProjectService, ProjectTemplateService
+from crm_api.domains.projects.states import WAYS
+from crm_api.domains.projects.tasks import ProjectTaskService
+from crm_api.domains.projects.timing import CONFIGURED, SETTINGS_AREA, TimeEntryService
+from crm_api.kit.access import Managed
+from crm_api.kit.crud.applying import CollectionApplier
+from crm_api.kit.module import Faces, Module
+
+Consequences.steps.append(ProjectOfOrder())
+_TEMPLATES = ProjectTemplateService.area
+
+
+def _faces() -> Faces:
+    from crm_api.domains.projects.graphql import MUTATIONS, QUERIES
+    from crm_api.domains.projects.rest import ROUTERS
+
+    return Faces(
+        routers=ROUTERS,
+        queries=QUERIES,
+        mutations=MUTATIONS,
+    )
+
+
+MODULE = Module(
+    key="projects",
+    title="Projects",
+    description="What was sold, planned in working time, delivered, timed and billed.",
+    depends_on=["catalogue", "companies", "contacts", "deals", "prices", "quotes", "orders"],
+    faces=_faces,
+    appliers=[CollectionApplier(ProjectTemplateService, by=["key"])],
+    areas=[SETTINGS_AREA],
+    managed={
+        _TEMPLATES: Managed("manage_settings"),
+        SETTINGS_AREA: Managed("manage_settings"),
+    },
+    events=[
+        BILLING_DUE,
+        CONFIGURED,
+        *(f"project.{way.event}" for way in WAYS.values()),
+        *(f"project.{verb}" for verb in ("rescheduled", "baselined")),
+        *(f"project_task.{verb}" for verb in ("rescheduled", "baselined", "accepted", "billed")),
+        *(f"deliverable.{verb}" for verb in ("submitted", "accepted", "rejected")),
+        *(f"time_entry.{verb}" for verb in ("submitted", "recalled", "approved", "rejected")),
+    ],
+    services=[
+        ProjectTemplateService,
+        ProjectService,
+        ProjectTaskService,
+        DeliverableService,
+        TimeEntryService,
+    ],
+)

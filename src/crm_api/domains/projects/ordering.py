@@ -1,0 +1,138 @@
+"""Projects of orders: by hand, and by themselves with the win of a deal."""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from crm_api.domains.deals.winning import Win
+from crm_api.domains.orders.models import Order
+from crm_api.domains.orders.service import OrderService
+from crm_api.domains.projects.delivering import DeliverableService
+from crm_api.domains.projects.repository import ProjectTemplates
+from crm_api.domains.projects.schemas import OrderProject, ProjectCreate
+from crm_api.domains.projects.service import ProjectService
+from crm_api.domains.projects.work_schemas import DeliverableCreate
+from crm_api.kit.crud.plain import values_of
+from crm_api.kit.db.tx import Tx
+from crm_api.kit.errors import Fault, NotFound, WrongState
+
+_NAMELESS = "Order"
+
+
+class OrderProjects:
+    """Makes the project of an order, of which there is one."""
+
+    def __init__(self, tx: Tx) -> None:
+        self.tx = tx
+        self.projects, self.orders = ProjectService(tx), OrderService(tx)
+
+    async def of(self, order_id: UUID) -> Any:
+        """The project of an order; raises `NotFound`."""
+        self.projects.need("read")
+        await self.orders.get(order_id)
+        found = await self.projects.records.id_of_order(order_id)
+        if found is None:
+            raise NotFound(f"The order {order_id} has no project.", code="no_project")
+        return await self.projects.get(found)
+
+    async def make(self, order_id: UUID, data: OrderProject) -> tuple[Any, bool]:
+        """The project of an order, and whether it is new; the order is locked till the commit."""
+        self.projects.need("create")
+        await self.orders.records.get(order_id)
+        (order,) = await self.orders.records.locked([order_id], everywhere=True)
+        if order.status == "cancelled":
+            message = "The order is cancelled."
+            details = {"order_status": order.status}
+            raise WrongState(message, code="order_cancelled", details=details)
+        if (found := await self._found(order_id)) is not None:
+            return found, False
+        templates = data.template_ids
+        if templates is None:
+            templates = await self.templates_of(order)
+        return await self._made(order, data, templates), True
+
+    async def follow(self, order_id: UUID) -> UUID | None:
+        """The project of an order that has just been made, where its products have templates."""
+        (order,) = await self.orders.records.locked([order_id], everywhere=True)
+        if (found := await self._found(order_id)) is not None:
+            return found.id
+        templates = await self.templates_of(order)
+        if not templates:
+            return None
+        self.projects.need("create")
+        return (await self._made(order, OrderProject.model_validate({}), templates)).id
+
+    async def templates_of(self, order: Order) -> list[UUID]:
+        """The templates of its products, in the order of its lines."""
+        products = [UUID(line["product_id"]) for line in order.lines if line["product_id"]]
+        return await ProjectTemplates(self.tx).of_products(products) if products else []
+
+    async def _found(self, order_id: UUID) -> Any:
+        # An order that is new is not there for statements yet.
+        await self.tx.flush()
+        found = await self.projects.records.of_order(order_id)
+        return None if found is None else await self.projects.told(self.projects.shown_of(found))
+
+    async def _made(self, order: Order, data: OrderProject, templates: Sequence[UUID]) -> Any:
+        cost, deal_name = await self.projects.records.quoted(order.quote_id)
+        body = {
+            "name": data.name or order.name or deal_name or order.number or _NAMELESS,
+            "company_id": order.company_id,
+            "deal_id": order.deal_id,
+            "order_id": order.id,
+            "currency": order.currency,
+            "revenue": order.one_time,
+            "cost_budget": cost,
+            "starts_on": data.starts_on,
+            "template_ids": list(templates),
+            "owner_id": order.owner_id,
+            "source": "order",
+        }
+        begun = values_of(ProjectCreate.model_validate(body))
+        # What a project must have is not to stop the deal from being won.
+        begun["custom"] = self.projects.fields.with_defaults({})
+        values = await self.projects.prepare(begun, None)
+        shown = await self.projects.told(self.projects.add(values), new=True)
+        self._promise(order, shown.id)
+        return shown
+
+    def _promise(self, order: Order, project_id: UUID) -> None:
+        """What was ordered once is to be delivered, line by line."""
+        service = DeliverableService(self.tx)
+        for line in order.lines:
+            quantity = Decimal(line["quantity"])
+            if line["kind"] == "text" or line["interval"] is not None or not quantity:
+                continue
+            values = values_of(DeliverableCreate.model_validate(_promised(line, project_id)))
+            values["due_on"] = order.due_on
+            values["custom"] = service.fields.with_defaults({})
+            service.add({**service.normalise(values, None, None), **service.begins_with})
+
+
+def _promised(line: Mapping[str, Any], project_id: UUID) -> dict[str, Any]:
+    return {
+        "name": line["name"][:200],
+        "project_id": project_id,
+        "line_id": line["id"],
+        "quantity": line["quantity"],
+    }
+
+
+class ProjectOfOrder:
+    """A step of winning a deal: the project of its order."""
+
+    async def blockers(self, win: Win) -> Sequence[Fault]:
+        """Nothing."""
+        del win
+        return ()
+
+    async def follow(self, win: Win) -> None:
+        """Make it where an order was made, and the organization has projects at all."""
+        order_id = win.made.get("order_id")
+        if order_id is None or ProjectService.area in win.tx.actor.closed:
+            return
+        await win.tx.flush()
+        made = await OrderProjects(win.tx).follow(order_id)
+        if made is not None:
+            win.made["project_id"] = made

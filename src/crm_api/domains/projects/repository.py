@@ -1,0 +1,207 @@
+"""How projects, their templates and tasks are listed and found."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from crm_api.domains.companies.repository import LISTING as COMPANIES
+from crm_api.domains.deals.repository import DEALS
+from crm_api.domains.orders.repository import ORDERS
+from crm_api.domains.projects.models import Project, ProjectTask, ProjectTemplate
+from crm_api.domains.projects.schemas import ProjectOut, ProjectTaskOut, ProjectTemplateOut
+from crm_api.kit.crud.repository import Repository
+from crm_api.kit.db.json import decode
+from crm_api.kit.query.listing import Listing, Relation, Searched
+from crm_api.platform.calendars.repository import CALENDARS
+
+TEMPLATES: Listing = Listing(
+    model=ProjectTemplate,
+    out=ProjectTemplateOut,
+    area="project_templates",
+    sorts={"name": ProjectTemplate.sort_name},
+)
+PROJECTS: Listing = Listing(
+    model=Project,
+    out=ProjectOut,
+    area="projects",
+    sorts={"name": Project.sort_name},
+    relations=(
+        Relation("company", lambda: COMPANIES, Project.company_id, COMPANIES.model.id),
+        Relation("deal", lambda: DEALS, Project.deal_id, DEALS.model.id),
+        Relation("order", lambda: ORDERS, Project.order_id, ORDERS.model.id),
+        Relation("calendar", lambda: CALENDARS, Project.calendar_id, CALENDARS.model.id),
+        Relation("tasks", lambda: TASKS, Project.id, ProjectTask.project_id, many=True, part=True),
+    ),
+    search=Searched(names=("name",), others=("tags", "description", "external_ids")),
+    # Of those that were made of orders.
+    tells={
+        "order.one_time": frozenset({"revenue"}),
+        "quote.cost": frozenset({"cost_budget"}),
+    },
+)
+TASKS: Listing = Listing(
+    model=ProjectTask,
+    out=ProjectTaskOut,
+    area="projects",
+    sorts={"name": ProjectTask.sort_name},
+    relations=(
+        Relation("project", lambda: PROJECTS, ProjectTask.project_id, Project.id),
+        Relation("calendar", lambda: CALENDARS, ProjectTask.calendar_id, CALENDARS.model.id),
+    ),
+    search=Searched(names=("name",), others=("description", "external_ids")),
+    within="project",
+    tells={
+        "project.revenue": frozenset({"billing_amount"}),
+        "order.one_time": frozenset({"billing_amount"}),
+    },
+)
+_PLANNED = """
+    SELECT id, parent_id, kind, key, name, position, minutes, calendar_id, constraint_kind,
+        constraint_at, dependencies, percent, starts_at, finishes_at, total_float, is_critical,
+        baseline_starts_at, baseline_finishes_at, estimate_minutes, accepted_at, billed_at,
+        billing_percent, billing_due_at, billing_amount
+    FROM project_tasks
+    WHERE organization_id = $1 AND project_id = $2 AND deleted_at IS NULL
+    ORDER BY position, id
+"""
+
+
+def _exact(parts: int | None, places: int) -> Decimal | None:
+    return None if parts is None else Decimal(parts).scaleb(-places)
+
+
+class ProjectTemplates(Repository[ProjectTemplate]):
+    """What projects begin with."""
+
+    model = ProjectTemplate
+    listing = TEMPLATES
+
+    async def missing_products(self, ids: Sequence[UUID]) -> set[UUID]:
+        """Those of some products that there are not."""
+        rows = await self.tx.fetch(
+            "SELECT id FROM products WHERE organization_id = $1 AND id = ANY($2) "
+            "AND deleted_at IS NULL",
+            self.tx.organization_id,
+            list(ids),
+        )
+        return set(ids) - {row["id"] for row in rows}
+
+    async def active(self, ids: Sequence[UUID]) -> list[ProjectTemplate]:
+        """Those of some templates that may be used, in the order that is given, whoever asks."""
+        query = self.select_all().where(
+            ProjectTemplate.id.in_(ids),
+            ProjectTemplate.deleted_at.is_(None),
+            ProjectTemplate.is_active,
+        )
+        found = {one.id: one for one in (await self.tx.run(query)).scalars()}
+        return [found[id] for id in dict.fromkeys(ids) if id in found]
+
+    async def of_products(self, products: Sequence[UUID]) -> list[UUID]:
+        """The active templates of some products, in the order of these, whoever asks."""
+        rows = await self.tx.fetch(
+            "SELECT id, product_ids FROM project_templates WHERE organization_id = $1 "
+            "AND product_ids ?| $2::text[] AND is_active AND deleted_at IS NULL "
+            "ORDER BY sort_name, id",
+            self.tx.organization_id,
+            [str(id) for id in products],
+        )
+        of = [(row["id"], set(decode(row["product_ids"]))) for row in rows]
+        found = (id for product in products for id, ids in of if str(product) in ids)
+        return list(dict.fromkeys(found))
+
+
+class Projects(Repository[Project]):
+    """The projects of an organization."""
+
+    model = Project
+    listing = PROJECTS
+
+    async def own_currency(self) -> str:
+        """The currency of the organization."""
+        rows = await self.tx.fetch(
+            "SELECT currency FROM organizations WHERE id = $1", self.tx.organization_id
+        )
+        return rows[0]["currency"]
+
+    async def of_order(self, order_id: UUID) -> Project | None:
+        """The living project of an order, whoever asks."""
+        query = self.select_all().where(Project.order_id == order_id, Project.deleted_at.is_(None))
+        return (await self.tx.run(query)).scalar_one_or_none()
+
+    async def id_of_order(self, order_id: UUID) -> UUID | None:
+        """The id of the same, if the actor sees it."""
+        rows = await self.tx.fetch(
+            "SELECT id FROM projects WHERE organization_id = $1 AND order_id = $2 "
+            "AND deleted_at IS NULL",
+            self.tx.organization_id,
+            order_id,
+        )
+        return rows[0]["id"] if rows and await self.sees(rows[0]["id"]) else None
+
+    async def quoted(self, quote_id: UUID | None) -> tuple[Decimal | None, str | None]:
+        """What a quote reckons that it costs, and the name of its deal, whoever asks."""
+        rows = await self.tx.fetch(
+            "SELECT q.cost, d.name FROM quotes q LEFT JOIN deals d "
+            "ON d.organization_id = q.organization_id AND d.id = q.deal_id "
+            "WHERE q.organization_id = $1 AND q.id = $2",
+            self.tx.organization_id,
+            quote_id,
+        )
+        return (_exact(rows[0]["cost"], 4), rows[0]["name"]) if rows else (None, None)
+
+    async def zone_of(self, calendar_id: UUID | None) -> str:
+        """The time zone of a calendar, of the default one without, else the organization's."""
+        rows = await self.tx.fetch(
+            "SELECT time_zone FROM working_calendars WHERE organization_id = $1 "
+            "AND CASE WHEN $2::uuid IS NULL THEN is_default AND deleted_at IS NULL "
+            "ELSE id = $2 END",
+            self.tx.organization_id,
+            calendar_id,
+        )
+        return rows[0]["time_zone"] if rows else self.tx.actor.time_zone
+
+
+class ProjectTasks(Repository[ProjectTask]):
+    """The tasks of projects."""
+
+    model = ProjectTask
+    listing = TASKS
+
+    async def find(
+        self, id: UUID, *, lock: bool = False, deleted: bool = False
+    ) -> ProjectTask | None:
+        """Whoever locks a task has locked its project before, so that none wait in a ring."""
+        if lock and not self.holds(id):
+            await self.lock_projects([id])
+        return await super().find(id, lock=lock, deleted=deleted)
+
+    async def hold(self, ids: Sequence[UUID]) -> None:
+        """Their projects first."""
+        await self.lock_projects(ids)
+        await super().hold(ids)
+
+    async def lock_projects(self, ids: Sequence[UUID]) -> None:
+        """Lock the projects of some tasks."""
+        rows = await self.tx.fetch(
+            "SELECT DISTINCT project_id FROM project_tasks WHERE organization_id = $1 "
+            "AND id = ANY($2)",
+            self.tx.organization_id,
+            list(ids),
+        )
+        if rows:
+            projects = [row["project_id"] for row in rows]
+            await Projects(self.tx).locked(projects, everywhere=True)
+
+    async def planned(self, project_id: UUID) -> list[dict[str, Any]]:
+        """What the plan of a project is made of: its living tasks, whoever asks."""
+        rows = await self.tx.fetch(_PLANNED, self.tx.organization_id, project_id)
+        return [
+            {
+                **row,
+                "dependencies": decode(row["dependencies"]),
+                "billing_percent": _exact(row["billing_percent"], 6),
+                "billing_amount": _exact(row["billing_amount"], 4),
+            }
+            for row in rows
+        ]

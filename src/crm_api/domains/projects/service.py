@@ -1,0 +1,160 @@
+"""The rules of projects and of their templates."""
+
+from collections.abc import Sequence
+from datetime import datetime, time
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from crm_api.domains.projects.beginning import check_items, items_of, tasks_of
+from crm_api.domains.projects.keeping import ProjectKeeping
+from crm_api.domains.projects.models import Project, ProjectTemplate
+from crm_api.domains.projects.planning import BEGUN, no_calendar
+from crm_api.domains.projects.repository import ProjectTemplates
+from crm_api.domains.projects.scheduling import Cycle, Link, Task, ordered
+from crm_api.domains.projects.schemas import (
+    ProjectTemplateCreate,
+    ProjectTemplateUpdate,
+    TemplateTask,
+)
+from crm_api.domains.projects.states import need_open
+from crm_api.domains.projects.tasks import ProjectTaskService
+from crm_api.kit.calendar import today_of
+from crm_api.kit.crud.named import NamedService
+from crm_api.kit.crud.personal import Impersonal
+from crm_api.kit.db.json import decode, encode
+from crm_api.kit.db.tx import Tx
+from crm_api.kit.errors import Fault, Invalid
+from crm_api.kit.ids import new_id
+from crm_api.kit.working_time import WorkingTime
+from crm_api.platform.calendars.service import calendars_at
+
+_NOTHING = dict.fromkeys(("baseline_at", "baseline_finishes_at", "closed_at", "close_comment"))
+
+
+class ProjectTemplateService(NamedService[ProjectTemplate]):
+    """What projects begin with."""
+
+    repository = ProjectTemplates
+    area = "project_templates"
+    plural = "project_templates"
+    personal = Impersonal("How the organization works.")
+    create_shape = ProjectTemplateCreate
+    update_shape = ProjectTemplateUpdate
+    records: ProjectTemplates
+
+    async def prepare(
+        self, values: dict[str, Any], current: ProjectTemplate | None
+    ) -> dict[str, Any]:
+        """Its tasks fit together, and its products are there."""
+        values = await super().prepare(values, current)
+        if "product_ids" in values:
+            ids = list(dict.fromkeys(values["product_ids"] or ()))
+            known = set(current.product_ids if current else ())
+            missing = await self.records.missing_products([i for i in ids if str(i) not in known])
+            faults = [
+                Fault("unknown_reference", "There is no such product.", f"/product_ids/{place}")
+                for place, id in enumerate(ids)
+                if id in missing
+            ]
+            if faults:
+                raise Invalid("There is no such product.", faults=faults)
+            values["product_ids"] = [str(id) for id in ids]
+        if "tasks" in values:
+            values["tasks"] = [_stored(item) for item in values["tasks"] or ()]
+            check_items(values["tasks"])
+            _check_order(values["tasks"])
+        return values
+
+
+def _stored(item: Any) -> Any:
+    """As it is stored, so that what is equal is no change."""
+    return decode(encode({**TemplateTask.model_validate(item).model_dump(), **_share(item)}))
+
+
+def _share(item: Any) -> dict[str, Any]:
+    share = item["billing_percent"]
+    return {"billing_percent": None if share is None else f"{share.normalize():f}"}
+
+
+def _check_order(items: Sequence[Any]) -> None:
+    """Raise `Invalid` where tasks wait for each other."""
+    nothing: Any = None
+    tasks = {
+        item["key"]: Task(0, nothing, [Link(link["key"]) for link in item["dependencies"]])
+        for item in items
+    }
+    try:
+        ordered(tasks)
+    except Cycle as found:
+        whole = " → ".join((*found.ring, found.ring[0]))
+        message = f"These would wait for each other: {whole}."
+        raise Invalid.at("/tasks", "dependency_cycle", message) from None
+
+
+class ProjectService(ProjectKeeping):
+    """What is done for customers."""
+
+    def __init__(self, tx: Tx) -> None:
+        super().__init__(tx)
+        self._begun: dict[UUID, list[dict[str, Any]]] = {}
+
+    def add(self, values: dict[str, Any]) -> Any:
+        """A new project with the tasks of its templates."""
+        shown = super().add(values)
+        tasks = ProjectTaskService(self.tx)
+        for task in self._begun.pop(values["id"], ()):
+            tasks.add(task)
+        return shown
+
+    async def prepare(self, values: dict[str, Any], current: Project | None) -> dict[str, Any]:
+        """A new one begins with its templates; moving one moves what follows."""
+        values = await super().prepare(values, current)
+        if current is None:
+            return await self._begin(values)
+        changed = {name for name in values if values[name] != getattr(current, name)}
+        if changed & {*BEGUN, "revenue", "currency"}:
+            need_open(current)
+        return values
+
+    async def apply(self, current: Project, given: dict[str, Any]) -> Any:
+        """Its tasks are planned anew where it begins at another time."""
+        before = {name: getattr(current, name) for name in BEGUN}
+        shown = await super().apply(current, given)
+        if any(getattr(current, name) != value for name, value in before.items()):
+            await ProjectTaskService(self.tx).reschedule(current)
+            shown = self.shown_of(current)
+        return shown
+
+    async def _begin(self, values: dict[str, Any]) -> dict[str, Any]:
+        wanted = values.pop("template_ids")
+        values |= {
+            **_NOTHING,
+            "id": new_id(),
+            "status": "planned",
+            "finishes_at": None,
+            "starts_on": values["starts_on"] or today_of(self.tx),
+            "currency": values["currency"] or await self.records.own_currency(),
+        }
+        templates = await ProjectTemplates(self.tx).active(wanted)
+        if missing := set(wanted) - {one.id for one in templates}:
+            place = min(wanted.index(id) for id in missing)
+            message = "There is no such template, or it is not used any more."
+            raise Invalid.at(f"/template_ids/{place}", "unknown_reference", message)
+        if items := items_of(templates):
+            await self._plan(values, items)
+        return values
+
+    async def _plan(self, values: dict[str, Any], items: Sequence[Any]) -> None:
+        service = ProjectTaskService(self.tx)
+        own: UUID | None = values["calendar_id"]
+        zone = ZoneInfo(await self.records.zone_of(own))
+        start = datetime.combine(values["starts_on"], time(), tzinfo=zone)
+        calendar = (await calendars_at(self.tx, [own], start)).get(own)
+        if calendar is None:
+            raise no_calendar()
+        counted = WorkingTime(calendar, start)
+        tasks = tasks_of(items, values["id"], start, counted)
+        project = Project(**{name: values[name] for name in ("id", *BEGUN)})
+        begun, values["finishes_at"] = await service.begin(project, tasks)
+        self._begun[values["id"]] = begun

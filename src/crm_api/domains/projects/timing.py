@@ -1,0 +1,156 @@
+"""The rules of time entries: who worked when, and what is locked of it."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any, ClassVar
+from uuid import UUID
+
+from crm_api.domains.projects.models import TimeEntry
+from crm_api.domains.projects.repository import Projects
+from crm_api.domains.projects.states import need_open
+from crm_api.domains.projects.work_repository import TimeEntries
+from crm_api.domains.projects.work_schemas import (
+    TimeEntryCreate,
+    TimeEntryUpdate,
+    TimeRejection,
+    TimeSettings,
+)
+from crm_api.kit.crud.personal import Impersonal
+from crm_api.kit.crud.service import CrudService
+from crm_api.kit.crud.settings import SettingsService
+from crm_api.kit.crud.transitions import not_for
+from crm_api.kit.db.tx import Tx
+from crm_api.kit.errors import Forbidden, Invalid, WrongState
+
+SETTINGS_AREA = "time_settings"
+CONFIGURED = "times.configured"
+APPROVING = "projects"
+_VERBS: Mapping[str, Sequence[str]] = {
+    "draft": ("submit",),
+    "rejected": ("submit",),
+    "submitted": ("approve", "reject", "recall"),
+    "approved": (),
+}
+
+
+class TimeSettingsService(SettingsService):
+    """The one resource that says which time is closed."""
+
+    area = SETTINGS_AREA
+    event = CONFIGURED
+    part = "timing"
+
+    async def replace(self, data: TimeSettings) -> dict[str, Any]:
+        """Have this hold from now on."""
+        return await self.hold(_stored(data))
+
+    def shown(self) -> dict[str, Any]:
+        """What holds now, as it is stored and told."""
+        return _stored(TimeSettings.model_validate(self.tx.catalogue.timing))
+
+
+def _stored(data: TimeSettings) -> dict[str, Any]:
+    return {"locked_until": data.locked_until.isoformat() if data.locked_until else None}
+
+
+class TimeEntryService(CrudService[TimeEntry]):
+    """Time that was worked for projects."""
+
+    repository = TimeEntries
+    area = "time_entries"
+    plural = "time_entries"
+    personal = Impersonal("Work of users, which accounts are made of.")
+    create_shape = TimeEntryCreate
+    update_shape = TimeEntryUpdate
+    begins_with: ClassVar[Mapping[str, Any]] = {
+        "status": "draft",
+        "decided_at": None,
+        "rejection_reason": None,
+    }
+    records: TimeEntries
+
+    async def prepare(self, values: dict[str, Any], current: TimeEntry | None) -> dict[str, Any]:
+        """What is closed or approved stays as it is; the task is one of the project."""
+        values = await super().prepare(values, current)
+        if current is not None:
+            _need_changeable(current)
+            await self._need_open_day(current.day)
+        if "day" in values:
+            await self._need_open_day(values["day"])
+        project_id = values["project_id"] if current is None else current.project_id
+        if current is None:
+            await self._need_open_project(project_id)
+        task_id = values.get("task_id")
+        if task_id is not None and not await self.records.has_task(task_id, project_id):
+            raise Invalid.at("/task_id", "unknown_reference", "The project has no such task.")
+        return values
+
+    async def remove(self, records: Sequence[TimeEntry]) -> None:
+        """What is closed or approved stays."""
+        for record in records:
+            _need_changeable(record)
+            await self._need_open_day(record.day)
+        await super().remove(records)
+
+    async def submit(self, id: UUID, expected: int | None = None) -> Any:
+        """Have it approved."""
+        return await self._go(id, "submit", "submitted", expected)
+
+    async def recall(self, id: UUID, expected: int | None = None) -> Any:
+        """Take it back, to change it."""
+        return await self._go(id, "recall", "draft", expected)
+
+    async def approve(self, id: UUID, expected: int | None = None) -> Any:
+        """Have it count, for good; takes the right to change projects, and nobody's own."""
+        return await self._go(id, "approve", "approved", expected)
+
+    async def reject(self, id: UUID, data: TimeRejection, expected: int | None = None) -> Any:
+        """Send it back for a reason."""
+        return await self._go(id, "reject", "rejected", expected, data.reason)
+
+    async def _go(
+        self, id: UUID, verb: str, status: str, expected: int | None, reason: str | None = None
+    ) -> Any:
+        self.need("update")
+        current = await self.locked(id, expected)
+        if verb not in _VERBS[current.status]:
+            raise not_for("time_entry", current.status, verb, _VERBS[current.status])
+        await self._need_open_day(current.day)
+        is_decision = status in {"approved", "rejected"}
+        if is_decision:
+            self.tx.actor.need(APPROVING, "update")
+            access = self.tx.actor.access
+            if access is not None and not access.full and access.user_id == current.owner_id:
+                message = "Somebody else decides of one's own time."
+                raise Forbidden(message, code="own_time")
+        values = {
+            "status": status,
+            "decided_at": self.tx.now if is_decision else None,
+            "rejection_reason": reason,
+        }
+        event = "recalled" if verb == "recall" else status
+        return await self.told(await self.change(current, values, verb=event))
+
+    async def _need_open_project(self, id: UUID) -> None:
+        found = await Projects(self.tx).locked([id], everywhere=True)
+        if not found:
+            raise Invalid.at("/project_id", "unknown_reference", "There is no such project.")
+        need_open(found[0])
+
+    async def _need_open_day(self, day: date) -> None:
+        """Raise `Invalid` where a day is closed; it stays open until the commit otherwise."""
+        last = await self.records.locked_until()
+        if last is not None and day <= last:
+            message = f"Time until {last} is closed."
+            raise Invalid.at("/day", "period_closed", message)
+
+
+def _need_changeable(entry: TimeEntry) -> None:
+    if entry.status in {"submitted", "approved"}:
+        message = "Time that is submitted or approved stays as it is."
+        raise WrongState(message, code="time_locked", details={"time_status": entry.status})
+
+
+def locked_until(tx: Tx) -> date | None:
+    """The last day that is closed, as this process knows it."""
+    return TimeSettings.model_validate(tx.catalogue.timing).locked_until

@@ -1,0 +1,133 @@
+"""How deliverables and times are listed and found."""
+
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from crm_api.domains.projects.models import Deliverable, Project, ProjectTask, TimeEntry
+from crm_api.domains.projects.repository import PROJECTS, TASKS
+from crm_api.domains.projects.work_schemas import DeliverableOut, TimeEntryOut
+from crm_api.kit.crud.repository import Repository
+from crm_api.kit.query.listing import Listing, Relation, Searched
+
+DELIVERABLES: Listing = Listing(
+    model=Deliverable,
+    out=DeliverableOut,
+    area="projects",
+    sorts={"name": Deliverable.sort_name},
+    relations=(Relation("project", lambda: PROJECTS, Deliverable.project_id, Project.id),),
+    search=Searched(names=("name",), others=("description", "external_ids")),
+    within="project",
+)
+TIMES: Listing = Listing(
+    model=TimeEntry,
+    out=TimeEntryOut,
+    area="time_entries",
+    relations=(
+        Relation("project", lambda: PROJECTS, TimeEntry.project_id, Project.id),
+        Relation("task", lambda: TASKS, TimeEntry.task_id, ProjectTask.id),
+    ),
+)
+# Whoever closes a period waits for those who write into it, and they for them.
+_LOCKED = """
+    SELECT (snapshot #>> '{timing,locked_until}')::date AS day FROM organization_states
+    WHERE organization_id = $1 FOR SHARE
+"""
+_ORDERED = """
+    SELECT line ->> 'quantity' AS quantity
+    FROM projects p
+    JOIN orders o ON o.organization_id = p.organization_id AND o.id = p.order_id
+    CROSS JOIN LATERAL jsonb_array_elements(o.lines) line
+    WHERE p.organization_id = $1 AND p.id = $2 AND line ->> 'id' = $3
+    FOR SHARE OF o
+"""
+_WORKED = """
+    SELECT
+        coalesce(sum(minutes) FILTER (WHERE done), 0)::bigint AS worked,
+        coalesce(sum(minutes) FILTER (WHERE done AND is_billable), 0)::bigint AS billable,
+        coalesce(sum(minutes) FILTER (WHERE done AND cost_rate IS NULL), 0)::bigint AS unpriced,
+        coalesce(sum(minutes::numeric * cost_rate) FILTER (WHERE done), 0)::text AS cost,
+        coalesce(sum(minutes::numeric * cost_rate) FILTER (WHERE NOT done), 0)::text AS pending,
+        coalesce(sum(minutes::numeric * rate) FILTER (WHERE done AND is_billable), 0)::text
+            AS charged
+    FROM (SELECT *, status = 'approved' AS done FROM time_entries
+        WHERE organization_id = $1 AND project_id = $2 AND deleted_at IS NULL
+        AND status <> 'rejected') t
+"""
+
+
+class Deliverables(Repository[Deliverable]):
+    """What was promised of projects."""
+
+    model = Deliverable
+    listing = DELIVERABLES
+
+    async def milestone(self, id: UUID, project_id: UUID) -> Any:
+        """A living milestone of a project, or None, whoever asks."""
+        rows = await self.tx.fetch(
+            "SELECT id, accepted_at FROM project_tasks WHERE organization_id = $1 AND id = $2 "
+            "AND project_id = $3 AND kind = 'milestone' AND deleted_at IS NULL",
+            self.tx.organization_id,
+            id,
+            project_id,
+        )
+        return rows[0] if rows else None
+
+    async def of_project(self, project_id: UUID) -> list[Mapping[str, Any]]:
+        """What was promised of a project, and how far it is, whoever asks."""
+        return await self.tx.fetch(
+            "SELECT id, name, milestone_id, status, is_mandatory, due_on FROM deliverables "
+            "WHERE organization_id = $1 AND project_id = $2 AND deleted_at IS NULL ORDER BY id",
+            self.tx.organization_id,
+            project_id,
+        )
+
+    async def delivered(self, project_id: UUID, line_id: UUID, but: UUID) -> Decimal:
+        """How much of a line was delivered by all deliverables but one, whoever asks."""
+        rows = await self.tx.fetch(
+            "SELECT coalesce(sum(delivered_quantity), 0)::text AS whole FROM deliverables "
+            "WHERE organization_id = $1 AND project_id = $2 AND line_id = $3 AND id <> $4 "
+            "AND status <> 'rejected' AND deleted_at IS NULL",
+            self.tx.organization_id,
+            project_id,
+            line_id,
+            but,
+        )
+        return Decimal(rows[0]["whole"]).scaleb(-6)
+
+    async def ordered(self, project_id: UUID, line_id: UUID) -> Decimal | None:
+        """How much of a line of its order was ordered, by all changes; None without such.
+
+        The order stays as it is until the commit.
+        """
+        rows = await self.tx.write(_ORDERED, self.tx.organization_id, project_id, str(line_id))
+        return Decimal(rows[0]["quantity"]) if rows else None
+
+
+class TimeEntries(Repository[TimeEntry]):
+    """Time that was worked for projects."""
+
+    model = TimeEntry
+    listing = TIMES
+
+    async def has_task(self, id: UUID, project_id: UUID) -> bool:
+        """Whether a project has such a task, whoever asks."""
+        rows = await self.tx.fetch(
+            "SELECT 1 FROM project_tasks WHERE organization_id = $1 AND id = $2 "
+            "AND project_id = $3 AND deleted_at IS NULL",
+            self.tx.organization_id,
+            id,
+            project_id,
+        )
+        return bool(rows)
+
+    async def locked_until(self) -> date | None:
+        """The last day that is closed; it stays the last one until the commit."""
+        rows = await self.tx.write(_LOCKED, self.tx.organization_id)
+        return rows[0]["day"] if rows else None
+
+    async def worked(self, project_id: UUID) -> Mapping[str, Any]:
+        """Sums of the time of a project, whoever asks; money is in minutes by hourly rates."""
+        return (await self.tx.fetch(_WORKED, self.tx.organization_id, project_id))[0]

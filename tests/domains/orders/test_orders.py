@@ -1,0 +1,136 @@
+"""Orders: of accepted quotes and by hand, confirmed, handed over and delivered."""
+
+import asyncio
+
+from support.clients import pointers, problem
+from support.ordering import accepted, act, order, order_of
+from support.quoting import OPTIONS, link, product, quote
+from support.quoting import act as act_on_quote
+
+SUMS = ("net", "tax", "gross", "one_time", "mrr", "arr", "acv", "tcv")
+
+
+async def test_an_order_is_what_was_accepted_by_a_link(client):
+    """With the options that were chosen, to the cent, and without those that were not."""
+    made = await quote(client, **OPTIONS, discounts=[{"percent": "3", "reason": "Welcome"}])
+    await act_on_quote(client, made["id"], "send")
+    path = await link(client, made["id"])
+    ids = {line["name"]: line["id"] for line in made["lines"]}
+    chosen = [ids["Cushion"], ids["Full"]]
+    answer = await client.post(f"{path}/accept", json={"name": "An example", "selected": chosen})
+    assert answer.is_success, answer.text
+    shown = await client.read(f"quotes/{made['id']}")
+    found = await order_of(client, made["id"])
+    assert {name: found[name] for name in SUMS} == {name: shown[name] for name in SUMS}
+    assert [line["name"] for line in found["lines"]] == ["Chair", "Cushion", "Full"]
+    assert [line["id"] for line in found["lines"]] == [ids["Chair"], *chosen]
+    assert [one["gross"] for one in found["totals"]] == [one["gross"] for one in shown["totals"]]
+    (version,) = (await client.read(f"quotes/{made['id']}/versions"))["data"]
+    assert (found["quote_version_id"], found["status"]) == (version["id"], "draft")
+    body = {"lines": [{"name": "Chair", "unit_price": "1"}], "currency": "USD"}
+    answer = await client.patch(f"/v1/orders/{found['id']}", json=body)
+    assert pointers(problem(answer, 409, "order_agreed")) == ["/currency", "/lines"]
+    document = "query($id: UUID!) { orderOfQuote(quoteId: $id) { id quote { number } } }"
+    same = (await client.data(document, id=made["id"]))["orderOfQuote"]
+    assert same == {"id": found["id"], "quote": {"number": shown["number"]}}
+
+
+async def test_a_quote_has_one_order_whoever_makes_it(client):
+    made = await accepted(client)
+    answers = await asyncio.gather(
+        *(client.post(f"/v1/quotes/{made['id']}/order") for _ in range(6))
+    )
+    assert sorted(answer.status_code for answer in answers) == [200] * 5 + [201]
+    assert len({answer.json()["id"] for answer in answers}) == 1
+    found = await client.read("orders", **{"filter[quote_id]": made["id"]}, count="exact")
+    assert found["total"] == 1
+    draft = await quote(client)
+    problem(await client.post(f"/v1/quotes/{draft['id']}/order"), 409, "not_accepted")
+    problem(await client.get(f"/v1/quotes/{draft['id']}/order"), 404, "no_order")
+
+
+async def test_what_was_promised_and_the_checklist_go_along(client):
+    items = [
+        {"key": "keys", "title": "Keys", "is_required": True},
+        {"key": "cake", "title": "Cake", "is_required": False},
+    ]
+    answer = await client.put("/v1/orders/settings", json={"handover": items})
+    assert answer.json() == {"handover": items}
+    company = await client.made("companies", {"name": "Example Industries"})
+    promised = {"company_id": company["id"], "promises": ["Training", "A spare"]}
+    deal = await client.made("deals", {"name": "Office", **promised})
+    mine = {"company_id": company["id"], "deal_id": deal["id"]}
+    made = await accepted(client, **mine, promises=["A spare", "On Monday"])
+    found = await order_of(client, made["id"])
+    assert found["promises"] == ["Training", "A spare", "On Monday"]
+    await act(client, found["id"], "confirm")
+    blocked = await act(client, found["id"], "start", 409)
+    assert [(one["code"], one["pointer"]) for one in blocked["errors"]] == [
+        ("not_handed_over", "/handover/0")
+    ]
+    wrong = await act(client, found["id"], "handover", 422, done=["keys", "none"])
+    assert pointers(wrong) == ["/done/1"]
+    done = await act(client, found["id"], "handover", done=["keys"])
+    assert [bool(item["done_at"]) for item in done["handover"]] == [True, False]
+    assert (await act(client, found["id"], "start"))["status"] == "in_fulfilment"
+
+
+async def test_an_order_is_confirmed_once_and_then_stays(client):
+    """All that is in the way is told at once; numbers have no gaps, and drafts have none."""
+    empty = await client.made("orders", {"currency": "EUR"})
+    blocked = await act(client, empty["id"], "confirm", 409)
+    assert [one["code"] for one in blocked["errors"]] == ["empty", "customer_needed"]
+    orders = [await order(client) for _ in range(3)]
+    assert orders[0]["net"] == "180.00"
+    for _ in range(2):
+        answers = await asyncio.gather(
+            *(client.post(f"/v1/orders/{one['id']}/confirm") for one in [*orders, empty])
+        )
+    assert {answer.status_code for answer in answers} == {409}
+    found = [await client.read(f"orders/{one['id']}") for one in orders]
+    numbers = sorted(one["number"].rpartition("-")[2] for one in found)
+    assert numbers == ["00001", "00002", "00003"]
+    body = {"due_on": "2031-01-01", "lines": [], "currency": "USD", "name": "Office"}
+    answer = await client.patch(f"/v1/orders/{found[0]['id']}", json=body)
+    told = problem(answer, 409, "order_confirmed")
+    assert pointers(told) == ["/currency", "/due_on", "/lines"]
+    assert "/v1/change-requests" in told["detail"]
+    again = {"lines": found[0]["lines"], "name": "Office"}
+    plain = [
+        {n: line[n] for n in ("id", "name", "quantity", "unit_price")} for line in again["lines"]
+    ]
+    answer = await client.patch(f"/v1/orders/{found[0]['id']}", json={**again, "lines": plain})
+    assert (answer.status_code, answer.json()["net"]) == (200, "180.00")
+    problem(await client.delete(f"/v1/orders/{found[0]['id']}"), 409, "order_confirmed")
+
+
+async def test_an_order_goes_its_way(client):
+    made = await order(client)
+    ways = [("confirm", "confirmed"), ("start", "in_fulfilment"), ("fulfil", "fulfilled")]
+    for verb, status in (*ways, ("close", "closed")):
+        allowed = (await client.read(f"orders/{made['id']}/transitions"))["allowed"]
+        assert verb in [one["verb"] for one in allowed]
+        assert (await act(client, made["id"], verb))["status"] == status
+    told = await act(client, made["id"], "cancel", 409)
+    assert told["code"] == "illegal_transition"
+    other = await order(client)
+    ended = await act(client, other["id"], "cancel", comment="Not needed")
+    assert (ended["status"], ended["end_comment"], ended["number"]) == (
+        "cancelled",
+        "Not needed",
+        None,
+    )
+
+
+async def test_an_order_by_hand_has_the_prices_of_its_customer(client):
+    desk = await product(client)
+    company = await client.made("companies", {"name": "Example Industries"})
+    contract = {"company_id": company["id"], "product_id": desk["id"], "unit_price": "70"}
+    await client.made("contract-prices", {**contract, "currency": "EUR"})
+    made = await order(
+        client, company_id=company["id"], lines=[{"product_id": desk["id"], "quantity": "3"}]
+    )
+    assert (made["net"], made["lines"][0]["code"]) == ("210.00", desk["sku"])
+    body = {"currency": "USD", "lines": [{"product_id": desk["id"]}]}
+    answer = await client.post("/v1/orders", json=body)
+    assert pointers(problem(answer, 422)) == ["/lines/0"]
