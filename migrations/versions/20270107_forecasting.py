@@ -84,7 +84,7 @@ def upgrade() -> None:
         )
         ddl.protect(table, rights=rights)
     ddl.count_records("goals")
-    for table in ("deals", "deal_snapshot_days", "goals"):
+    for table in ("deal_snapshot_days", "goals"):
         ddl.see_all(table, ddl.DEFINER, "SELECT")
     ddl.definer_function(
         "crm_snapshots_due(after_organization uuid, most integer)",
@@ -213,7 +213,5 @@ def _goals() -> None:
 
 def downgrade() -> None:
     op.execute("DROP FUNCTION crm_goals_due, crm_snapshots_due")
-    op.execute(f'DROP POLICY {ddl.DEFINER} ON "deals"')
-    op.execute(f'REVOKE SELECT ON "deals" FROM {ddl.DEFINER}')
     for table in reversed(TABLES):
         op.drop_table(table)

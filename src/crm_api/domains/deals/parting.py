@@ -76,6 +76,7 @@ class DealSplitting:
         values = await self.deals.prepare(values, None)
         await self.deals.admit(values, None)
         own = {"origin_id": current.id, "stage_entered_at": current.stage_entered_at}
+        own["rots_at"] = current.rots_at
         own |= {name: getattr(current, name) for name in _KEPT}
         made = self.deals.add({**values, **self.deals.begins_with, **own})
         self.deals.moves.note(made, Step(stage, "split", {}))
@@ -89,12 +90,17 @@ def _begun(source: Mapping[str, Any]) -> dict[str, Any]:
         "closed_at": None,
         "loss_reason_id": None,
         "competitor_id": None,
+        "lines": [],
+        "amount_mode": "manual",
     }
     return {**{name: source[name] for name in _COPIED}, **own}
 
 
 def _left(current: Deal, data: DealParting) -> Decimal:
     """What is left of a deal; raises `Invalid` where that is less than nothing."""
+    if current.amount_mode == "lines":
+        message = "The amount is what the lines come to; with `amount_mode` `manual` it is split."
+        raise Invalid.at("/parts", "amount_of_lines", message)
     if current.amount is None:
         raise Invalid.at("/parts", "no_amount", "The deal has no amount to take something off.")
     taken = sum((part.amount for part in data.parts), Decimal(0))

@@ -42,7 +42,7 @@ _STAGES = """
     stays AS (
         SELECT m.deal_id, m.from_stage_id AS stage_id, m.entered_at, m.created_at AS left_at
         FROM deal_moves m JOIN rows r ON r.id = m.deal_id
-        WHERE m.organization_id = :organization AND m.deleted_at IS NULL
+        WHERE m.organization_id = :organization AND m.deleted_at IS NULL AND m.verb <> 'split'
         UNION ALL SELECT id, stage_id, stage_entered_at, NULL FROM rows),
     ranked AS (
         SELECT s.*, p.place, p.kind FROM stays s JOIN places p ON p.id = s.stage_id),

@@ -20,10 +20,10 @@ ORDERS: Listing = Listing(
     area=AREA,
     sorts={"name": Order.sort_name},
     relations=(
-        Relation("company", lambda: COMPANIES, Order.company_id, COMPANIES.model.id),
-        Relation("contact", lambda: CONTACTS, Order.contact_id, CONTACTS.model.id),
-        Relation("deal", lambda: DEALS, Order.deal_id, DEALS.model.id),
-        Relation("quote", lambda: QUOTES, Order.quote_id, QUOTES.model.id),
+        Relation("company", lambda: COMPANIES, Order.company_id, COMPANIES.model.id, back="orders"),
+        Relation("contact", lambda: CONTACTS, Order.contact_id, CONTACTS.model.id, back="orders"),
+        Relation("deal", lambda: DEALS, Order.deal_id, DEALS.model.id, back="orders"),
+        Relation("quote", lambda: QUOTES, Order.quote_id, QUOTES.model.id, back="orders"),
     ),
     search=Searched(
         names=("name", "number"),

@@ -27,9 +27,11 @@ PROJECTS: Listing = Listing(
     area="projects",
     sorts={"name": Project.sort_name},
     relations=(
-        Relation("company", lambda: COMPANIES, Project.company_id, COMPANIES.model.id),
-        Relation("deal", lambda: DEALS, Project.deal_id, DEALS.model.id),
-        Relation("order", lambda: ORDERS, Project.order_id, ORDERS.model.id),
+        Relation(
+            "company", lambda: COMPANIES, Project.company_id, COMPANIES.model.id, back="projects"
+        ),
+        Relation("deal", lambda: DEALS, Project.deal_id, DEALS.model.id, back="projects"),
+        Relation("order", lambda: ORDERS, Project.order_id, ORDERS.model.id, back="projects"),
         Relation("calendar", lambda: CALENDARS, Project.calendar_id, CALENDARS.model.id),
         Relation("tasks", lambda: TASKS, Project.id, ProjectTask.project_id, many=True, part=True),
     ),
