@@ -125,7 +125,7 @@ def _forecasts() -> None:
             "kind",
             "starts_on",
             "node_id",
-            name=op.f("uq_forecasts_organization_id"),
+            name=op.f("uq_forecasts_organization_id_kind_starts_on_node_id"),
         ),
     )
     op.create_table(

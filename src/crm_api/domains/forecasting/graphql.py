@@ -8,14 +8,13 @@ import strawberry
 
 from crm_api.domains.deals.graphql import Pipeline
 from crm_api.domains.forecasting import schemas, showing
-from crm_api.domains.forecasting.definitions import DEFINITIONS
 from crm_api.domains.forecasting.forecasts import Forecasts
 from crm_api.domains.forecasting.hindsight import Hindsight
 from crm_api.domains.forecasting.measuring import Days, Measures
 from crm_api.domains.forecasting.models import PeriodKind
 from crm_api.domains.forecasting.outlook import Outlook
 from crm_api.domains.forecasting.service import GoalService
-from crm_api.domains.forecasting.snapshots import Snapshots
+from crm_api.domains.forecasting.snapshots import Snapshots, glossary
 from crm_api.domains.forecasting.waterfall import Span, Waterfall
 from crm_api.kit.graphql.context import GraphInfo
 from crm_api.kit.graphql.fields import Collection
@@ -193,8 +192,7 @@ class ForecastingQuery:
     @strawberry.field
     async def metric_definitions(self, info: GraphInfo) -> list[MetricDefinition]:
         """What numbers mean, by the `definitionId` that stands beside each."""
-        del info
-        return cast("Any", list(DEFINITIONS.values()))
+        return cast("Any", glossary(info.context.tx))
 
     @strawberry.field
     async def forecasts(self, info: GraphInfo, period: str | None = None) -> ForecastRollup:

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from crm_api.domains.deals.repository import DEALS
-from crm_api.domains.forecasting.arithmetic import coverage, ratio, wins
+from crm_api.domains.forecasting.arithmetic import OPEN_CATEGORIES, coverage, ratio, wins
 from crm_api.domains.forecasting.definitions import number
 from crm_api.domains.forecasting.forecasts import (
     Forecasts,
@@ -118,31 +118,46 @@ def _nothing(_id: UUID | None) -> Decimal:
 def _shown(scene: Scene, node: Node) -> dict[str, Any]:
     tree, stored, said = scene.tree, scene.stored.get(node.id), scene.words.get(node.id, {})
     sums = together(of_node(tree, node, scene.sums))
-    effective = expected(tree, node, scene.sums, scene.last)
     quota, closed = _quota(scene, node), sums.single.get("closed", Decimal(0))
-    rollup = sums.rollup
-    gap, covered = coverage(rollup.open_pipeline, quota, closed)
+    gap, covered = coverage(sums.rollup.open_pipeline, quota, closed)
+    reached = None if quota is None else ratio(closed, quota)
     chain = [node.id, *tree.above(node.id)]
-    locked = any(id in scene.stored and scene.stored[id]["status"] == "locked" for id in chain)
-    found = wins(sums.percents)
-
-    def amount(value: Decimal | None) -> str | None:
-        return None if value is None or scene.is_hidden else shown_amount(value)
-
-    def metric(name: str, value: Decimal) -> Any:
-        return number(name, amount(value), sums.deals)
-
     return {
         "kind": node.kind,
         "id": node.id,
         "name": node.name,
         "parent_id": node.parent_id,
         "status": "draft" if stored is None else stored["status"],
-        "is_locked": locked,
+        "is_locked": any(
+            id in scene.stored and scene.stored[id]["status"] == "locked" for id in chain
+        ),
+        **_computed(scene, sums),
+        "submitted": _amount(scene, said.get("owner")),
+        "overridden": _amount(scene, said.get("manager")),
+        "effective": _amount(scene, expected(tree, node, scene.sums, scene.last)),
+        "quota": _amount(scene, quota),
+        "attainment": number("goal_attainment", None if scene.is_hidden else reached),
+        "gap": _amount(scene, gap),
+        "coverage": number("coverage", None if scene.is_hidden else covered),
+        "entries": [
+            shown_entry(entry, is_hidden=scene.is_hidden)
+            for entry in scene.said
+            if entry["node_id"] == node.id
+        ],
+    }
+
+
+def _computed(scene: Scene, sums: Sums) -> dict[str, Any]:
+    found, rollup = wins(sums.percents), sums.rollup
+
+    def metric(name: str, value: Decimal) -> Any:
+        return number(name, _amount(scene, value), sums.deals)
+
+    return {
         "deals": sums.deals,
         "categories": {
-            name: amount(sums.single.get(name, Decimal(0)))
-            for name in ("pipeline", "best_case", "most_likely", "commit", "closed")
+            name: _amount(scene, sums.single.get(name, Decimal(0)))
+            for name in (*OPEN_CATEGORIES, "closed")
         },
         "cumulative": {
             "open_pipeline": metric("forecast_open_pipeline", rollup.open_pipeline),
@@ -157,18 +172,8 @@ def _shown(scene: Scene, node: Node) -> dict[str, Any]:
             "low": found.low + sums.won,
             "high": found.high + sums.won,
         },
-        "submitted": amount(said.get("owner")),
-        "overridden": amount(said.get("manager")),
-        "effective": amount(effective),
-        "quota": amount(quota),
-        "attainment": number(
-            "goal_attainment", None if quota is None or scene.is_hidden else ratio(closed, quota)
-        ),
-        "gap": amount(gap),
-        "coverage": number("coverage", None if scene.is_hidden else covered),
-        "entries": [
-            shown_entry(entry, is_hidden=scene.is_hidden)
-            for entry in scene.said
-            if entry["node_id"] == node.id
-        ],
     }
+
+
+def _amount(scene: Scene, value: Decimal | None) -> str | None:
+    return None if value is None or scene.is_hidden else shown_amount(value)

@@ -6,7 +6,6 @@ from uuid import UUID
 
 from fastapi import Query, Response
 
-from crm_api.domains.forecasting.definitions import DEFINITIONS
 from crm_api.domains.forecasting.forecasts import Forecasts
 from crm_api.domains.forecasting.hindsight import Hindsight
 from crm_api.domains.forecasting.measuring import Days, Measures
@@ -30,7 +29,7 @@ from crm_api.domains.forecasting.showing import (
     WaterfallDealPage,
     WaterfallOut,
 )
-from crm_api.domains.forecasting.snapshots import Snapshots
+from crm_api.domains.forecasting.snapshots import Snapshots, glossary
 from crm_api.domains.forecasting.waterfall import Part, Span, Waterfall
 from crm_api.kit.rest import answers, params
 from crm_api.kit.rest.problems import problems
@@ -167,8 +166,7 @@ async def analytics(
 )
 async def definitions(tx: Reading) -> Response:
     """By the `definition_id` that stands beside each."""
-    del tx
-    return answers.plain({"data": [d._asdict() for d in DEFINITIONS.values()]})
+    return answers.plain({"data": glossary(tx)})
 
 
 @forecasts.get(

@@ -12,6 +12,7 @@ from sqlalchemy.orm import aliased
 from crm_api.domains.deals.repository import DEALS
 from crm_api.domains.deals.service import DealService
 from crm_api.domains.deals.valuing import rate_home
+from crm_api.domains.forecasting.definitions import DEFINITIONS
 from crm_api.domains.forecasting.models import DealSnapshot
 from crm_api.domains.forecasting.rows import visible
 from crm_api.kit.actor import hidden_field
@@ -196,6 +197,12 @@ def _listed(sight: Sight, asked: Sequence[str], *, is_further: bool) -> Select[A
         day, deal = bindparam("after_day", type_=Date()), bindparam("after_deal", type_=Uuid())
         query = query.where((row.day > day) | ((row.day == day) & (row.deal_id > deal)))
     return query.order_by(row.day, row.deal_id).limit(bindparam("most", type_=BigInteger()))
+
+
+def glossary(tx: Tx) -> list[dict[str, str]]:
+    """What all numbers mean: no secret of anybody, but of a module that may be switched off."""
+    tx.actor.need_open(f"{AREA}:read")
+    return [definition._asdict() for definition in DEFINITIONS.values()]
 
 
 def unit_of(currency: str) -> int:
