@@ -84,7 +84,7 @@ async def test_pages_of_a_relation_are_filtered_alike(asked, kind, data):
         where = next(k for k in KINDS if k.listing is target).type
         document = (
             f"query($w: {where}Where) {{ {camel(kind.name)}(first: 200) {{ nodes {{ id "
-            f"{relation.name}(where: $w) {{ totalCount nodes {{ id }} }} }} }} }}"
+            f"{camel(relation.name)}(where: $w) {{ totalCount nodes {{ id }} }} }} }} }}"
         )
         shown = await api.data(document, w=body_as_graph(node))
         for row in shown[camel(kind.name)]["nodes"]:
@@ -94,7 +94,7 @@ async def test_pages_of_a_relation_are_filtered_alike(asked, kind, data):
                 for other in known.related(relation, own)
                 if holds(other, node, target, known)
             ]
-            page = row[relation.name]
+            page = row[camel(relation.name)]
             assert [other["id"] for other in page["nodes"]] == wanted
             assert page["totalCount"] == len(wanted)
 

@@ -110,7 +110,7 @@ async def test_collections_of_a_record_are_their_lists(client, kind, statements)
         target = next(k for k in KINDS if k.listing is relation.target())
         document = (
             f"query($w: {target.type}Where, $n: Int!, $a: String) {{ {plural(kind)}(first: 200) "
-            f'{{ nodes {{ id {relation.name}(where: $w, orderBy: ["updatedAt"], first: $n, '
+            f'{{ nodes {{ id {camel(relation.name)}(where: $w, orderBy: ["updatedAt"], first: $n, '
             f"after: $a) {{ totalCount nodes {{ {selection(target.out)} }} edges {{ cursor }} "
             "pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } } } }"
         )
@@ -118,9 +118,9 @@ async def test_collections_of_a_record_are_their_lists(client, kind, statements)
         async with statements() as seen:
             nodes = (await client.data(document, **given))[plural(kind)]["nodes"]
         assert len(seen) == 3, seen
-        assert any(node[relation.name]["nodes"] for node in nodes)
+        assert any(node[camel(relation.name)]["nodes"] for node in nodes)
         for node in nodes:
-            found = node[relation.name]
+            found = node[camel(relation.name)]
             query = {
                 f"filter[{relation.remote.key}]": node["id"],
                 "filter[version][gte]": 1,
@@ -136,7 +136,8 @@ async def test_collections_of_a_record_are_their_lists(client, kind, statements)
             assert info["endCursor"] == (found["edges"][-1]["cursor"] if rest["data"] else None)
             if rest["next_cursor"]:
                 assert info["endCursor"] == rest["next_cursor"]
-        wrong = {**given, "a": next(n[relation.name]["pageInfo"]["endCursor"] for n in nodes[::-1])}
+        name = camel(relation.name)
+        wrong = {**given, "a": next(n[name]["pageInfo"]["endCursor"] for n in nodes[::-1])}
         if len(nodes) > 1 and wrong["a"]:
             error = (await client.gql(document, **wrong))["errors"][0]
             assert error["extensions"]["code"] == "cursor_mismatch"
@@ -154,13 +155,13 @@ async def test_collections_of_a_record_are_walked(client, kind):
         assert wanted
         lengths.append(len(wanted))
         document = (
-            f"query($id: UUID!, $after: String) {{ {single(kind)}(id: $id) {{ {relation.name}"
+            f"query($id: UUID!, $after: String) {{ {single(kind)}(id: $id) {{ {camel(relation.name)}"
             "(first: 1, after: $after) { nodes { id } pageInfo { hasNextPage endCursor } } } }"
         )
         ids, after = [], None
         while True:
             page = (await client.data(document, id=row["id"], after=after))[single(kind)]
-            found = page[relation.name]
+            found = page[camel(relation.name)]
             ids += [node["id"] for node in found["nodes"]]
             if not found["pageInfo"]["hasNextPage"]:
                 break
