@@ -205,6 +205,9 @@ async def test_the_database_refuses_references_across_organizations(client, kind
         target = next(known, None)
         # What is no record of its own is known by those that lead to it.
         foreign = theirs[target]["id"] if target else theirs[kind.name][columns[-1]]
+        if foreign is None:
+            # What actions alone fill in, such as the version that an order was made of.
+            continue
         statement = f"UPDATE {table.name} SET {columns[-1]} = $1 WHERE id = $2"
         with pytest.raises(asyncpg.IntegrityConstraintViolationError):
             await owner.execute(statement, foreign, made["id"])

@@ -119,6 +119,7 @@ class Kind:
             "comment",
             "contract_price",
             "price_rule",
+            "change_request",
             "order",
             "product_relation",
             "project_task",
@@ -1274,7 +1275,8 @@ async def _varied_goals(api: Api) -> list[Body]:
 
 async def _least_order(api: Api) -> Body:
     del api
-    return {"currency": "EUR", "lines": [{"name": "Assembly", "unit_price": "90"}]}
+    lines = [{"name": "Assembly", "unit_price": "90"}]
+    return {"name": "Office", "currency": "EUR", "lines": lines}
 
 
 async def _varied_orders(api: Api) -> list[Body]:
@@ -1282,14 +1284,62 @@ async def _varied_orders(api: Api) -> list[Body]:
     company = await api.made("companies", {"name": "Example Industries"})
     contact = await api.made("contacts", {"last_name": "Person"})
     deal = await api.made("deals", await _least_deal(api))
+    quote = await api.made("quotes", await _least_quote(api))
     support = {"name": "Support", "unit_price": "10", "interval": "month", "term": 12}
     return [
         {**least, "name": "Office", "company_id": company["id"], "due_on": "2031-06-30"},
         {**least, "name": "office", "company_id": company["id"], "reference": "PO-1"},
         {**least, "name": "Заказ", "contact_id": contact["id"], "promises": ["Training"]},
         {**least, "name": None, "lines": [support], "deal_id": deal["id"]},
-        {"currency": "JPY", "name": "Zebra", "due_on": "2031-06-30", "tags": ["large"]},
-        {**least, "name": "Zebra", "handover": [{"key": "keys", "title": "Keys"}]},
+        {"currency": "JPY", "name": "Zebra", "quote_id": quote["id"], "tags": ["large"]},
+        {
+            **least,
+            "name": "Zebra",
+            "due_on": "2031-06-30",
+            "handover": [{"key": "keys", "title": "Keys"}],
+        },
+    ]
+
+
+async def _least_change(api: Api) -> Body:
+    order = await api.made("orders", await _least_order(api))
+    return {"order_id": order["id"], "name": "Two more"}
+
+
+async def _varied_changes(api: Api) -> list[Body]:
+    order = await api.made("orders", await _least_order(api))
+    least, line = {"order_id": order["id"], "name": "Two more"}, order["lines"][0]["id"]
+    more = {"action": "change", "line_id": line, "quantity": "3"}
+    added = {"action": "add", "line": {"name": "Delivery", "unit_price": "5"}}
+    return [
+        {**least, "changes": [more], "reason": "An example."},
+        {**least, "name": "two more", "changes": [more, added], "due_on": "2031-06-30"},
+        {**least, "name": "Больше", "due_on": "2031-06-30"},
+        {**least, "name": "Ämter", "changes": [{"action": "remove", "line_id": line}]},
+        {**await _least_change(api), "name": "Zebra", "reason": "An example."},
+        {**least, "name": "Zebra"},
+    ]
+
+
+async def _least_contract(api: Api) -> Body:
+    del api
+    return {"name": "Support", "currency": "EUR", "starts_on": "2031-01-01"}
+
+
+async def _varied_contracts(api: Api) -> list[Body]:
+    least = await _least_contract(api)
+    company = await api.made("companies", {"name": "Example Industries"})
+    contact = await api.made("contacts", {"last_name": "Person"})
+    order = await api.made("orders", await _least_order(api))
+    deal = await api.made("deals", await _least_deal(api))
+    line = {"name": "Support", "unit_price": "10", "interval": "quarter"}
+    return [
+        {**least, "company_id": company["id"], "lines": [line], "term_months": 12},
+        {**least, "name": "support", "company_id": company["id"], "kind": "subscription"},
+        {**least, "name": "Поддержка", "contact_id": contact["id"], "notice_days": 30},
+        {**least, "name": "Ämter", "order_id": order["id"], "tags": ["large"]},
+        {**least, "name": "Zebra", "renewal_deal_id": deal["id"], "description": "An example."},
+        {**least, "name": "Zebra", "term_months": 1, "auto_renew": True},
     ]
 
 
@@ -1404,6 +1454,24 @@ FACTORIES: dict[str, Factory] = {
         "description",
         "target",
         {"starts_on": "soon"},
+    ),
+    "contracts": Factory(
+        _least_contract,
+        _varied_contracts,
+        {"description": "Changed"},
+        "description",
+        "currency",
+        {"notice_days": "many"},
+    ),
+    "change_requests": Factory(
+        _least_change,
+        _varied_changes,
+        {"reason": "Changed"},
+        "reason",
+        "name",
+        {"changes": 1},
+        further=3,
+        scopes=("prices:read", "products:read", "companies:read"),
     ),
     "orders": Factory(
         _least_order,

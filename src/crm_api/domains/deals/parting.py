@@ -22,7 +22,10 @@ _COPIED = (
     *("tags", "source", "description", "owner_id", "custom"),
 )
 # As they are, whoever of them is there by now.
-_KEPT = ("competitors", "competitor_ids", "competitor_id", "splits")
+_KEPT = (
+    *("competitors", "competitor_ids", "competitor_id", "splits"),
+    *("stage_entered_at", "rots_at"),
+)
 
 
 class DealSplitting:
@@ -75,9 +78,8 @@ class DealSplitting:
         self.deals.guard.owner_of({"owner_id": values["owner_id"]}, "create")
         values = await self.deals.prepare(values, None)
         await self.deals.admit(values, None)
-        own = {"origin_id": current.id, "stage_entered_at": current.stage_entered_at}
-        own["rots_at"] = current.rots_at
-        own |= {name: getattr(current, name) for name in _KEPT}
+        own = {name: getattr(current, name) for name in _KEPT}
+        own["origin_id"] = current.id
         made = self.deals.add({**values, **self.deals.begins_with, **own})
         self.deals.moves.note(made, Step(stage, "split", {}))
         return made

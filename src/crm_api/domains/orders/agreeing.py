@@ -5,14 +5,15 @@ more: of another quantity it is so many times as much, and the taxes are those o
 that stay as they are come to the same again, to the cent.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from crm_api.domains.quotes.calculating import INTERVALS
 from crm_api.domains.quotes.showing import storable, sums_of
-from crm_api.kit.money import shown_amount
+from crm_api.kit.errors import Fault
+from crm_api.kit.money import shown_amount, shown_quantity
 from crm_api.kit.pricing.documents import (
     Arithmetic,
     Calculated,
@@ -80,15 +81,63 @@ def agreed(lines: Sequence[Content], rules: Arithmetic) -> Agreed:
     return Agreed([_shown(part) for part in parts], totals, values)
 
 
-@exactly
-def repriced(line: Content, quantity: Decimal, price: Decimal | None, rules: Arithmetic) -> Decimal:
-    """What a line comes to of another quantity or at another price of a unit.
+def misfits(lines: Sequence[Content], changes: Sequence[Content]) -> Iterable[Fault]:
+    """What of some changes is not for these lines."""
+    known = {line["id"]: line for line in lines}
+    seen: set[str] = set()
+    for place, change in enumerate(changes):
+        id, at = change["line_id"], f"/changes/{place}/line_id"
+        if id is None:
+            continue
+        if id not in known:
+            yield Fault("unknown_line", "The order has no such line.", at)
+        elif id in seen:
+            yield Fault("repeated", "Another change is of this line.", at)
+        elif change["action"] == "change" and _needs_price(known[id], change):
+            message = "Of nothing no price was agreed: say it."
+            yield Fault("price_needed", message, f"/changes/{place}/unit_price")
+        seen.add(id)
 
-    `price` is after all discounts, and taxed as that of the line is.
+
+@exactly
+def changed(
+    lines: Sequence[Content], changes: Sequence[Content], rules: Arithmetic
+) -> list[Content]:
+    """Lines as some changes make them, which fit; what they come to is for `agreed` to say.
+
+    Of another quantity a line costs so many times what one unit of it was agreed to cost.
     """
-    if price is None:
-        price = Decimal(line["amount"]) / Decimal(line["quantity"])
-    return rounded(price * quantity, rules.currency, rules.rounding)
+    by_line = {change["line_id"]: change for change in changes if change["line_id"] is not None}
+    kept: list[Content] = []
+    for line in lines:
+        change = by_line.get(line["id"])
+        if change is None:
+            kept.append(line)
+        elif change["action"] == "change":
+            kept.append(_repriced(line, change, rules))
+    return [*kept, *(change["line"] for change in changes if change["action"] == "add")]
+
+
+def _needs_price(line: Content, change: Content) -> bool:
+    return change["unit_price"] is None and Decimal(line["quantity"]) == ZERO
+
+
+def _repriced(line: Content, change: Content, rules: Arithmetic) -> Content:
+    quantity = Decimal(change["quantity"] or line["quantity"])
+    if change["unit_price"] is None:
+        whole = Decimal(line["amount"]) * quantity / Decimal(line["quantity"])
+        priced: Content = {}
+    else:
+        whole = Decimal(change["unit_price"]) * quantity
+        same = {"price": change["unit_price"], "discount_percent": "0"}
+        priced = {**same, "unit_price": change["unit_price"]}
+    amount = rounded(whole, rules.currency, rules.rounding)
+    return {
+        **line,
+        **priced,
+        "quantity": shown_quantity(quantity),
+        "amount": shown_amount(amount),
+    }
 
 
 def _line(line: Content) -> Line:

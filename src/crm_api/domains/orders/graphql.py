@@ -1,6 +1,6 @@
 """Orders over GraphQL."""
 
-from typing import Any, cast
+from typing import Annotated, Any, cast
 from uuid import UUID
 
 import strawberry
@@ -8,16 +8,23 @@ import strawberry
 from crm_api.domains.companies.graphql import Company
 from crm_api.domains.contacts.graphql import Contact
 from crm_api.domains.deals.graphql import Deal
-from crm_api.domains.orders import schemas, settings
+from crm_api.domains.orders import contract_schemas, schemas, settings
 from crm_api.domains.orders.actions import OrderActions
+from crm_api.domains.orders.changes import ChangeRequestService
+from crm_api.domains.orders.contracts import ContractService
 from crm_api.domains.orders.service import OrderService
 from crm_api.domains.orders.states import Verb
 from crm_api.domains.quotes.graphql import Quote
 from crm_api.kit.graphql.context import GraphInfo
 from crm_api.kit.graphql.fields import Collection
 from crm_api.kit.graphql.mutations import mutation, shape_given
-from crm_api.kit.graphql.relations import related
+from crm_api.kit.graphql.relations import related, related_many
 from crm_api.kit.graphql.types import input_from, type_from
+
+
+def _later(name: str) -> Any:
+    """A type of this file that stands below."""
+    return Annotated[name, strawberry.lazy(__name__)]
 
 
 @type_from(schemas.OrderOut)
@@ -28,6 +35,27 @@ class Order:
     contact = related(OrderService, "contact", Contact)
     deal = related(OrderService, "deal", Deal)
     quote = related(OrderService, "quote", Quote)
+    change_requests = related_many(
+        OrderService, "change_requests", _later("ChangeRequestConnection")
+    )
+    contracts = related_many(OrderService, "contracts", _later("ContractConnection"))
+
+
+@type_from(schemas.ChangeRequestOut)
+class ChangeRequest:
+    """What is to be different about an order that was confirmed."""
+
+    order = related(ChangeRequestService, "order", Order)
+
+
+@type_from(contract_schemas.ContractOut)
+class Contract:
+    """What falls due again and again, for a term or without an end."""
+
+    company = related(ContractService, "company", Company)
+    contact = related(ContractService, "contact", Contact)
+    order = related(ContractService, "order", Order)
+    renewal_deal = related(ContractService, "renewal_deal", Deal)
 
 
 @type_from(schemas.OrderTransitions)
@@ -41,6 +69,10 @@ class OrderSettings:
 
 
 _ORDERS = Collection(OrderService, Order)
+CHANGES = Collection(ChangeRequestService, ChangeRequest)
+CONTRACTS = Collection(ContractService, Contract)
+ChangeRequestConnection = CHANGES.connection
+ContractConnection = CONTRACTS.connection
 
 
 @strawberry.type

@@ -1,18 +1,22 @@
-"""How orders are listed and found."""
+"""How orders, changes of them and contracts are listed and found."""
 
+from typing import Any
 from uuid import UUID
+
+from sqlalchemy import func
 
 from crm_api.domains.companies.repository import LISTING as COMPANIES
 from crm_api.domains.contacts.repository import CONTACTS
 from crm_api.domains.deals.repository import DEALS
-from crm_api.domains.orders.models import Order
-from crm_api.domains.orders.schemas import OrderOut
+from crm_api.domains.orders.contract_schemas import ContractOut
+from crm_api.domains.orders.models import ChangeRequest, Contract, Order
+from crm_api.domains.orders.schemas import ChangeRequestOut, OrderOut
 from crm_api.domains.quotes.models import Quote
 from crm_api.domains.quotes.repository import QUOTES
 from crm_api.kit.crud.repository import Repository
 from crm_api.kit.query.listing import Listing, Relation, Searched
 
-AREA = "orders"
+AREA, CONTRACTS_AREA = "orders", "contracts"
 VALUES = ("net", "tax", "gross", "one_time", "mrr", "arr", "acv", "tcv")
 ORDERS: Listing = Listing(
     model=Order,
@@ -24,6 +28,15 @@ ORDERS: Listing = Listing(
         Relation("contact", lambda: CONTACTS, Order.contact_id, CONTACTS.model.id, back="orders"),
         Relation("deal", lambda: DEALS, Order.deal_id, DEALS.model.id, back="orders"),
         Relation("quote", lambda: QUOTES, Order.quote_id, QUOTES.model.id, back="orders"),
+        Relation(
+            "change_requests",
+            lambda: CHANGES,
+            Order.id,
+            ChangeRequest.order_id,
+            many=True,
+            part=True,
+        ),
+        Relation("contracts", lambda: CONTRACTS, Order.id, Contract.order_id, many=True),
     ),
     search=Searched(
         names=("name", "number"),
@@ -34,6 +47,39 @@ ORDERS: Listing = Listing(
     tells={f"quote.{name}": frozenset([name]) for name in ("lines", "totals", *VALUES)},
 )
 
+CHANGES: Listing = Listing(
+    model=ChangeRequest,
+    out=ChangeRequestOut,
+    area=AREA,
+    sorts={"name": ChangeRequest.sort_name},
+    relations=(Relation("order", lambda: ORDERS, ChangeRequest.order_id, Order.id),),
+    within="order",
+    tells={
+        f"{kind}.{name}": frozenset(["changes", "before", "after", "net_change"])
+        for kind in ("quote", "order")
+        for name in ("lines", "net")
+    },
+)
+
+CONTRACTS: Listing = Listing(
+    model=Contract,
+    out=ContractOut,
+    area=CONTRACTS_AREA,
+    sorts={"name": Contract.sort_name},
+    relations=(
+        Relation("company", lambda: COMPANIES, Contract.company_id, COMPANIES.model.id),
+        Relation("contact", lambda: CONTACTS, Contract.contact_id, CONTACTS.model.id),
+        Relation("order", lambda: ORDERS, Contract.order_id, Order.id),
+        Relation("renewal_deal", lambda: DEALS, Contract.renewal_deal_id, DEALS.model.id),
+    ),
+    search=Searched(names=("name",), others=("tags", "description", "external_ids")),
+    tells={
+        f"{kind}.{name}": frozenset([name] if name == "lines" else ["mrr", "arr"])
+        for kind in ("quote", "order")
+        for name in ("lines", "mrr")
+    },
+)
+
 
 class Orders(Repository[Order]):
     """The orders of an organization."""
@@ -42,15 +88,27 @@ class Orders(Repository[Order]):
     listing = ORDERS
 
     async def of_quote(self, quote_id: UUID) -> Order | None:
-        """The living order of a quote, whoever asks."""
+        """The living order of a quote, whoever asks: the one that was made of it, if there is."""
         query = self.select_all().where(Order.quote_id == quote_id, Order.deleted_at.is_(None))
+        query = query.order_by(Order.quote_version_id, Order.id).limit(1)
         return (await self.tx.run(query)).scalar_one_or_none()
+
+    async def quote_named(self, quote_id: UUID) -> tuple[str, UUID | None] | None:
+        """The status and the company of a living quote, whoever asks; None where there is none."""
+        rows = await self.tx.fetch(
+            "SELECT status, company_id FROM quotes "
+            "WHERE organization_id = $1 AND id = $2 AND deleted_at IS NULL",
+            self.tx.organization_id,
+            quote_id,
+        )
+        return (rows[0]["status"], rows[0]["company_id"]) if rows else None
 
     async def id_of_quote(self, quote_id: UUID) -> UUID | None:
         """The id of the same, if the actor sees it."""
         rows = await self.tx.fetch(
             "SELECT id FROM orders "
-            "WHERE organization_id = $1 AND quote_id = $2 AND deleted_at IS NULL",
+            "WHERE organization_id = $1 AND quote_id = $2 AND deleted_at IS NULL "
+            "ORDER BY quote_version_id, id LIMIT 1",
             self.tx.organization_id,
             quote_id,
         )
@@ -92,3 +150,68 @@ class QuoteRows(Repository[Quote]):
         query = self.select_all().where(Quote.id.in_(ids))
         query = query.execution_options(populate_existing=True)
         return list((await self.tx.run(query)).scalars())
+
+
+class ChangeRequests(Repository[ChangeRequest]):
+    """What is to be different about orders."""
+
+    model = ChangeRequest
+    listing = CHANGES
+
+    async def order_of(self, id: UUID) -> UUID | None:
+        """The order that a request is of, whoever asks."""
+        rows = await self.tx.fetch(
+            "SELECT order_id FROM change_requests WHERE organization_id = $1 AND id = $2",
+            self.tx.organization_id,
+            id,
+        )
+        return rows[0]["order_id"] if rows else None
+
+    async def pending(self, order_id: UUID) -> int:
+        """How many requests of an order are asked for and not decided, whoever asks."""
+        rows = await self.tx.fetch(
+            "SELECT count(*) FROM change_requests WHERE organization_id = $1 AND order_id = $2 "
+            "AND status IN ('submitted', 'approved') AND deleted_at IS NULL",
+            self.tx.organization_id,
+            order_id,
+        )
+        return rows[0][0]
+
+
+class Contracts(Repository[Contract]):
+    """What falls due again and again."""
+
+    model = Contract
+    listing = CONTRACTS
+
+    async def running(self) -> list[Any]:
+        """Of all that are seen and no drafts: customer, currency, mrr, first and last day."""
+        customer = func.coalesce(Contract.company_id, Contract.contact_id, Contract.id)
+        query = (
+            self.select()
+            .where(Contract.status != "draft", Contract.deleted_at.is_(None))
+            .with_only_columns(
+                customer, Contract.currency, Contract.mrr, Contract.starts_on, Contract.ends_on
+            )
+        )
+        return list((await self.tx.run(query)).all())
+
+    async def renewed_by(self, deal_id: UUID) -> list[UUID]:
+        """The active contracts that a deal is to renew, whoever asks."""
+        rows = await self.tx.fetch(
+            "SELECT id FROM contracts WHERE organization_id = $1 AND renewal_deal_id = $2 "
+            "AND status = 'active' AND deleted_at IS NULL ORDER BY id",
+            self.tx.organization_id,
+            deal_id,
+        )
+        return [row["id"] for row in rows]
+
+    async def of_order(self, order_id: UUID) -> Contract | None:
+        """The first living contract of an order that was not cancelled, whoever asks."""
+        query = self.select_all().where(
+            Contract.order_id == order_id,
+            Contract.status != "cancelled",
+            Contract.deleted_at.is_(None),
+        )
+        query = query.order_by(Contract.created_at, Contract.id).limit(1)
+        return (await self.tx.run(query)).scalar_one_or_none()

@@ -7,6 +7,7 @@ from fastapi import Request, Response
 
 from crm_api.domains.deals.service import DealService
 from crm_api.domains.orders.actions import OrderActions
+from crm_api.domains.orders.change_rest import changes
 from crm_api.domains.orders.repository import ORDERS
 from crm_api.domains.orders.schemas import HandoverInput, OrderEnd, OrderOut, OrderTransitions
 from crm_api.domains.orders.service import OrderService
@@ -184,4 +185,4 @@ _add_plain("fulfil", lambda actions: actions.fulfil)
 for _verb in _ENDS:
     _add_end(_verb)
 
-ROUTERS = (pure, quotes, deals, orders)
+ROUTERS = (pure, quotes, deals, orders, changes)

@@ -1,13 +1,13 @@
-"""What orders look like from outside."""
+"""What orders and changes of them look like from outside."""
 
 from datetime import date, datetime
-from typing import Annotated
+from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from crm_api.domains.deals.schemas import Promises
-from crm_api.domains.orders.models import OrderStatus
+from crm_api.domains.orders.models import ChangeStatus, OrderStatus
 from crm_api.domains.quotes.lines import (
     MOST_LINES,
     Interval,
@@ -19,6 +19,7 @@ from crm_api.domains.quotes.lines import (
 from crm_api.domains.quotes.models import TaxRounding
 from crm_api.kit.crud.transitions import Blocker
 from crm_api.kit.schema import (
+    Amount,
     AmountOut,
     Code,
     Create,
@@ -29,6 +30,7 @@ from crm_api.kit.schema import (
     Name,
     Out,
     Prose,
+    Quantity,
     QuantityOut,
     Schema,
     Unique,
@@ -116,6 +118,11 @@ class OrderCreate(DescribedFields, Create):
     company_id: UUID | None = Field(None, description="Whose order it is; its prices count.")
     contact_id: UUID | None = None
     deal_id: UUID | None = Field(None, description="That it was won by: of the same company.")
+    quote_id: UUID | None = Field(
+        None,
+        description="That it goes back to, where it was agreed elsewhere: an accepted quote is "
+        "ordered by `POST /v1/quotes/{id}/order`.",
+    )
     currency: Currency
     tax_rounding: TaxRounding = Field(
         "document", description="Whether each tax is rounded once (EN 16931), or on every line."
@@ -142,8 +149,10 @@ class OrderOut(DescribedOut, Out):
     company_id: UUID | None
     contact_id: UUID | None
     deal_id: UUID | None
-    quote_id: UUID | None = Field(description="The accepted quote that it was made of.")
-    quote_version_id: UUID | None = Field(description="And its version.")
+    quote_id: UUID | None = Field(description="The quote that it was made of, or goes back to.")
+    quote_version_id: UUID | None = Field(
+        description="The version that was accepted, where it was made of that."
+    )
     currency: str
     tax_rounding: TaxRounding
     due_on: date | None
@@ -200,3 +209,110 @@ class HandoverInput(Schema):
 
     done: Keys = Field(default_factory=list)
     undone: Keys = Field(default_factory=list)
+
+
+class LineChange(Schema):
+    """A line that comes, goes, or is another one."""
+
+    action: Literal["add", "change", "remove"]
+    line_id: UUID | None = Field(None, description="Of the order: what is changed or removed.")
+    quantity: Annotated[Quantity, Field(gt=0)] | None = Field(None, description="In all.")
+    unit_price: Amount | None = Field(
+        None,
+        description="Of one unit after all discounts, taxed as the line is; without it what was "
+        "agreed for one unit stays.",
+    )
+    line: SoldLine | None = Field(None, description="What is added, by the prices of its day.")
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        given = self.quantity is not None or self.unit_price is not None
+        if (self.action == "add") != (self.line is not None):
+            raise ValueError("a `line` is of what is added")
+        if (self.action == "add") != (self.line_id is None):
+            raise ValueError("a `line_id` is of what is changed or removed")
+        if (self.action == "change") != given:
+            raise ValueError("a `quantity` or a `unit_price` is of what is changed")
+        return self
+
+
+class LineChangeOut(BaseModel):
+    """A line that comes, goes, or is another one."""
+
+    action: Literal["add", "change", "remove"]
+    line_id: UUID | None
+    quantity: QuantityOut | None
+    unit_price: AmountOut | None
+    line: OrderLineOut | None = Field(description="What is added, and what it comes to.")
+
+
+class OrderSumsOut(BaseModel):
+    """What an order comes to."""
+
+    revision: int
+    net: AmountOut
+    tax: AmountOut
+    gross: AmountOut
+    one_time: AmountOut
+    mrr: AmountOut
+    tcv: AmountOut
+    due_on: date | None
+
+
+class _ChangeFields(Create):
+    name: Name = Field(examples=["Two more desks"])
+    reason: Prose | None = None
+    changes: Annotated[list[LineChange], Field(max_length=MOST_LINES)] = Field(default_factory=list)
+    due_on: Day | None = Field(None, description="Another day for the order.")
+
+
+class ChangeRequestCreate(_ChangeFields):
+    """What is to be different about an order."""
+
+    order_id: UUID
+
+
+ChangeRequestUpdate = patch_of("ChangeRequestUpdate", _ChangeFields)
+
+
+class ChangeRequestOut(Out):
+    """What is to be different about an order that was confirmed."""
+
+    order_id: UUID
+    name: str
+    status: ChangeStatus
+    reason: str | None
+    changes: list[LineChangeOut]
+    due_on: date | None
+    before: OrderSumsOut = Field(description="Of the order; applied, as it was until then.")
+    after: OrderSumsOut
+    net_change: AmountOut = Field(description="By how much more, or less, the net amount is.")
+    revision: int | None = Field(description="Of the order that was made by it.")
+    submitted_at: datetime | None
+    decided_at: datetime | None
+    decision_comment: str | None
+
+
+class ChangeBlocker(Blocker):
+    """What stands in the way of an action."""
+
+
+class ChangeTransition(BaseModel):
+    """An action that is for this state."""
+
+    verb: str = Field(description="`POST /v1/change-requests/{id}/{verb}` does it.")
+    status: ChangeStatus = Field(description="What it becomes.")
+    blockers: list[ChangeBlocker] = Field(description="Empty: it may be done.")
+
+
+class ChangeTransitions(BaseModel):
+    """Where a change request stands, and what may be done with it."""
+
+    status: ChangeStatus
+    allowed: list[ChangeTransition]
+
+
+class ChangeDecision(Schema):
+    """What is said of a change request that is decided."""
+
+    comment: Prose | None = None

@@ -14,7 +14,7 @@ from crm_api.domains.prices.settings import arithmetic_of
 from crm_api.domains.quotes.lines import SoldLine
 from crm_api.domains.quotes.pricing import QuotePricing
 from crm_api.domains.quotes.schemas import QuoteContent
-from crm_api.domains.quotes.service import QuoteService
+from crm_api.domains.quotes.service import QuoteService, with_ids
 from crm_api.kit.crud.personal import About
 from crm_api.kit.crud.plain import columns_of
 from crm_api.kit.crud.service import CrudService
@@ -24,7 +24,7 @@ from crm_api.kit.pricing.documents import Arithmetic
 from crm_api.kit.values.names import sort_key
 
 SUMS = frozenset({"lines", "totals", *VALUES})
-FROZEN = frozenset({"lines", "currency", "tax_rounding", "company_id", "due_on", *SUMS})
+FROZEN = SUMS | {"lines", "currency", "tax_rounding", "company_id", "quote_id", "due_on"}
 """What changes by change requests alone once an order is confirmed."""
 _AGREED = FROZEN - {"due_on"}
 _PRICED = frozenset({"lines", "currency", "tax_rounding"})
@@ -45,7 +45,6 @@ class OrderService(CrudService[Order]):
         "number": None,
         "revision": 1,
         "status": "draft",
-        "quote_id": None,
         "quote_version_id": None,
         "confirmed_at": None,
         "fulfilled_at": None,
@@ -71,18 +70,35 @@ class OrderService(CrudService[Order]):
         values = await super().prepare(values, current)
         before = {} if current is None else columns_of(current)
         await QuoteService(self.tx).check_deal(values, before)
+        await self._check_quote(values, before)
         if current is None:
             if values["handover"] is None:
                 template = settings_of(self.tx).model_dump()["handover"]
                 values["handover"] = begun(template, ())
             return {**values, **await self._priced(values, values["lines"])}
-        values = _without_same_lines(values, current)
+        if "lines" in values:
+            values = _with_lines(values, current)
         changed = [n for n, v in values.items() if n in FROZEN and v != before[n]]
         _need_free(current, changed)
         if _PRICED.isdisjoint(changed):
             return values
         lines = values.get("lines", current.lines)
         return {**values, **await self._priced({**before, **values}, lines)}
+
+    async def _check_quote(self, values: Mapping[str, Any], before: Mapping[str, Any]) -> None:
+        """Raises `Invalid` for a quote that no order by hand goes back to."""
+        quote_id = values.get("quote_id")
+        if quote_id is None or quote_id == before.get("quote_id"):
+            return
+        found = await self.records.quote_named(quote_id)
+        if found is None:
+            raise Invalid.at("/quote_id", "unknown_reference", "There is no such quote.")
+        status, its_company = found
+        if status == "accepted":
+            message = "An accepted quote is ordered by POST /v1/quotes/{id}/order."
+            raise Invalid.at("/quote_id", "quote_accepted", message)
+        if its_company not in {None, {**before, **values}["company_id"]}:
+            raise Invalid.at("/quote_id", "other_company", "The quote is of another company.")
 
     async def _priced(
         self, order: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]
@@ -106,7 +122,7 @@ class OrderService(CrudService[Order]):
 
     async def put_back(self, record: Order, values: dict[str, Any]) -> Any:
         """What an undo takes back is nothing that was agreed."""
-        if record.status == "draft" and record.quote_id is None:
+        if record.status == "draft" and record.quote_version_id is None:
             return await super().put_back(record, values)
         kept = FROZEN | self.begins_with.keys()
         return await super().put_back(record, {n: v for n, v in values.items() if n not in kept})
@@ -156,19 +172,23 @@ def rules_of(tx: Tx, order: Mapping[str, Any]) -> Arithmetic:
     return arithmetic_of(tx, question)
 
 
-def _without_same_lines(values: dict[str, Any], current: Order) -> dict[str, Any]:
-    """The same without lines that only were read and are written back."""
-    if "lines" not in values:
-        return values
-    given = [_plain(line) for line in values["lines"]]
-    if given == [_plain(line) for line in current.lines]:
-        return {name: value for name, value in values.items() if name != "lines"}
-    return values
+def _with_lines(values: dict[str, Any], current: Order) -> dict[str, Any]:
+    """The same with the ids that lines had; what was agreed may be written back as it was read."""
+    lines = with_ids(values["lines"], current.lines)
+    if current.status != "draft" or current.quote_version_id is not None:
+        same = len(lines) == len(current.lines) and all(
+            _is_same(line, old) for line, old in zip(lines, current.lines, strict=True)
+        )
+        if same:
+            return {name: value for name, value in values.items() if name != "lines"}
+    return {**values, "lines": lines}
 
 
-def _plain(line: Mapping[str, Any]) -> dict[str, Any]:
-    content = SoldLine.model_validate({n: line[n] for n in SoldLine.model_fields if n in line})
-    return content.model_dump()
+def _is_same(line: Mapping[str, Any], old: Mapping[str, Any]) -> bool:
+    """Whether a line says nothing that is not so; what it leaves out stays."""
+    known = SoldLine.model_validate({name: old[name] for name in SoldLine.model_fields})
+    said = {name: value for name, value in line.items() if value is not None}
+    return all(said[name] == getattr(known, name) for name in said)
 
 
 def _need_free(current: Order, changed: Sequence[str]) -> None:
@@ -179,7 +199,7 @@ def _need_free(current: Order, changed: Sequence[str]) -> None:
         code, frozen = "order_confirmed", changed
         way = "make a change request (POST /v1/change-requests)"
         message = f"An order that is {current.status} stays as it was agreed: {way}."
-    elif current.quote_id is not None:
+    elif current.quote_version_id is not None:
         code, message = "order_agreed", "It is what the customer accepted: its quote says so."
         frozen = [name for name in changed if name in _AGREED]
     else:

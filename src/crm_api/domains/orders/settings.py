@@ -1,6 +1,6 @@
 """How an organization hands orders over."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
@@ -9,6 +9,7 @@ from crm_api.kit.crud.settings import SettingsService
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.schema import Schema
 
+RenewalDays = Annotated[int, Field(ge=1, le=730)]
 AREA = "order_settings"
 CONFIGURED = "orders.configured"
 
@@ -27,12 +28,18 @@ class OrderSettings(Schema):
     handover: Handover = Field(
         default_factory=list, description="The checklist of new orders, from sales to delivery."
     )
+    renewal_days: Annotated[list[RenewalDays], Field(max_length=10)] = Field(
+        default_factory=lambda: [90, 60, 30],
+        description="How many days before the last day of a contract its renewal is told; the "
+        "first makes the deal.",
+    )
 
 
 class OrderSettingsOut(BaseModel):
     """What new orders begin with."""
 
     handover: list[HandoverTemplateOut]
+    renewal_days: list[int]
 
 
 class OrderSettingsService(SettingsService):

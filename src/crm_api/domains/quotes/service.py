@@ -124,7 +124,7 @@ class QuoteService(CrudService[Quote]):
         if own.get("clauses", ()) is None:
             own["clauses"] = []
         if "lines" in own:
-            lines = as_looked_up(_with_ids(own["lines"], current.lines), current.lines)
+            lines = as_looked_up(with_ids(own["lines"], current.lines), current.lines)
             own["lines"] = _with_costs(lines, _costs_of(current.lines, current.costs))
         kept = {name: getattr(before, name) for name in CONTENT if name not in own}
         return content_of({**kept, **own})
@@ -233,7 +233,7 @@ def _plain(clause: Any) -> Any:
     return {name: clause[name] for name in QuoteClause.model_fields if name in clause}
 
 
-def _with_ids(
+def with_ids(
     lines: Sequence[Mapping[str, Any]], before: Sequence[Mapping[str, Any]]
 ) -> list[Mapping[str, Any]]:
     """A line without an id is the next one before that was of the same, and is not named."""

@@ -21,6 +21,7 @@ RESERVED = frozenset(
         "campaign",
         "case",
         "category",
+        "change_request",
         "channel",
         "comment",
         "commitment",

@@ -1,0 +1,176 @@
+"""What is done with change requests: submitted, applied, rejected; each as one step."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+from uuid import UUID
+
+from crm_api.domains.orders.changes import ChangeRequestService, unfit
+from crm_api.domains.orders.models import ChangeRequest, ChangeStatus, Order
+from crm_api.domains.orders.repository import ChangeRequests
+from crm_api.domains.orders.schemas import ChangeDecision
+from crm_api.domains.orders.service import OrderService
+from crm_api.domains.orders.states import Verb
+from crm_api.kit.crud.plain import columns_of
+from crm_api.kit.crud.transitions import blocked, not_for, told
+from crm_api.kit.db.tx import Tx, unit_of_work
+from crm_api.kit.errors import Fault
+from crm_api.platform.approvals.repository import Approvals
+from crm_api.platform.approvals.schemas import ApprovalCreate
+from crm_api.platform.approvals.service import ApprovalService
+from crm_api.platform.approvals.standing import standing
+
+ChangeVerb = Literal["submit", "apply", "reject", "withdraw"]
+TARGET = "change_request"
+
+
+@dataclass(frozen=True)
+class _Way:
+    before: frozenset[str]
+    after: ChangeStatus
+    event: str
+
+
+CHANGE_WAYS: Mapping[ChangeVerb, _Way] = {
+    "submit": _Way(frozenset({"draft"}), "submitted", "submitted"),
+    "apply": _Way(frozenset({"approved"}), "applied", "applied"),
+    "reject": _Way(frozenset({"submitted", "approved"}), "rejected", "rejected"),
+    "withdraw": _Way(frozenset({"draft", "submitted", "approved"}), "withdrawn", "withdrawn"),
+}
+
+
+class ChangeActions:
+    """The actions of change requests; whoever acts holds the lock of the order, then its own."""
+
+    def __init__(self, tx: Tx) -> None:
+        self.tx = tx
+        self.requests = ChangeRequestService(tx)
+        self.orders = OrderService(tx)
+
+    async def transitions(self, id: UUID) -> dict[str, Any]:
+        """What may be done with a request where it stands, and what stands in the way of it."""
+        self.requests.need("read")
+        # All of it at one moment, which a read by itself has not.
+        async with unit_of_work(Tx(self.tx.database, self.tx.actor, read_only=True)) as reader:
+            request = await ChangeRequestService(reader).records.get(id)
+            (order,) = await OrderService(reader).records.some([request.order_id]) or [None]
+            allowed = [
+                {"verb": verb, "status": way.after, "blockers": told(_faults(order, request, verb))}
+                for verb, way in CHANGE_WAYS.items()
+                if request.status in way.before
+            ]
+        return {"status": request.status, "allowed": allowed}
+
+    async def submit(self, id: UUID, data: ChangeDecision, expected: int | None = None) -> Any:
+        """Ask for every approval that policies want; without any it is approved."""
+        order, current = await self._begun(id, "submit", expected)
+        # By the order as it is now, which is what is approved.
+        compared = self.requests.compared(order, columns_of(current))[1]
+        at = {"status": "submitted", "submitted_at": self.tx.now}
+        shown = await self.requests.change(current, {**compared, **at}, verb="submitted")
+        approvals = ApprovalService(self.tx)
+        for need in (await standing(self.tx, TARGET, id)).policies:
+            if need.status in {"wanted", "rejected"}:
+                asked = ApprovalCreate(
+                    target=TARGET,
+                    record_id=id,
+                    policy_id=need.policy_id,
+                    purpose=None,
+                    comment=data.comment,
+                )
+                await approvals.submit(asked)
+        if (await standing(self.tx, TARGET, id)).is_approved:
+            values = {"status": "approved", "decided_at": self.tx.now}
+            shown = await self.requests.change(current, values, verb="approved")
+        return await self.requests.told(shown)
+
+    async def apply(self, id: UUID, expected: int | None = None) -> Any:
+        """Have the order be as it says: its next revision, and nothing else changes its sums."""
+        order, current = await self._begun(id, "apply", expected)
+        found, compared = self.requests.compared(order, columns_of(current))
+        revision = order.revision + 1
+        values = {
+            "lines": found.lines,
+            "totals": found.totals,
+            **found.values,
+            "due_on": current.due_on or order.due_on,
+            "revision": revision,
+        }
+        of = {"change_request_id": str(id)}
+        await self.orders.change(order, values, verb="changed", told=of)
+        applied = {"status": "applied", "revision": revision, **compared}
+        return await self._moved(current, "apply", applied)
+
+    async def end(
+        self, id: UUID, verb: ChangeVerb, data: ChangeDecision, expected: int | None = None
+    ) -> Any:
+        """Reject or withdraw it, and with it what was asked for and not decided."""
+        _, current = await self._begun(id, verb, expected)
+        values = {"status": CHANGE_WAYS[verb].after, "decided_at": self.tx.now}
+        comment = {"decision_comment": data.comment}
+        shown = await self.requests.change(
+            current, {**values, **comment}, verb=CHANGE_WAYS[verb].event
+        )
+        approvals = ApprovalService(self.tx)
+        for one in await Approvals(self.tx).live(TARGET, [id]):
+            if one.status == "pending":
+                await approvals.take_back(one)
+        return await self.requests.told(shown)
+
+    async def _begun(
+        self, id: UUID, verb: ChangeVerb, expected: int | None
+    ) -> tuple[Order, ChangeRequest]:
+        """Both, locked, at a state that the action is for, and with nothing in its way."""
+        self.requests.need("update")
+        order_id = await self.requests.records.order_of(id)
+        found = [] if order_id is None else [order_id]
+        (order,) = await self.orders.records.locked(found, everywhere=True) or [None]
+        current = await self.requests.locked(id, expected)
+        way = CHANGE_WAYS[verb]
+        if current.status not in way.before:
+            allowed = [n for n, one in CHANGE_WAYS.items() if current.status in one.before]
+            raise not_for("change_request", current.status, verb, allowed)
+        if faults := _faults(order, current, verb):
+            raise blocked(faults)
+        assert order is not None
+        return order, current
+
+    async def _moved(
+        self, current: ChangeRequest, verb: ChangeVerb, values: Mapping[str, Any]
+    ) -> Any:
+        shown = await self.requests.change(current, values, verb=CHANGE_WAYS[verb].event)
+        return await self.requests.told(shown)
+
+
+def _faults(order: Order | None, request: ChangeRequest, verb: ChangeVerb) -> list[Fault]:
+    if order is None:
+        return [Fault("in_bin", "The order is in the bin.", "/order_id")]
+    if verb in {"submit", "apply"}:
+        return list(unfit(order, columns_of(request)))
+    return []
+
+
+async def follow_change(tx: Tx, id: UUID) -> None:
+    """Have a request stand where its approvals do, in the transaction that moves one of them."""
+    requests = ChangeRequestService(tx)
+    current = (await requests.records.locked([id], everywhere=True) or [None])[0]
+    if current is None or current.status not in {"submitted", "approved"}:
+        return
+    found = await standing(tx, TARGET, id)
+    status: ChangeStatus = "submitted"
+    if any(need.status == "rejected" for need in found.policies):
+        status = "rejected"
+    elif found.is_approved:
+        status = "approved"
+    at = None if status == "submitted" else tx.now
+    await requests.change(current, {"status": status, "decided_at": at}, verb=status)
+
+
+async def no_pending_changes(tx: Tx, order: Order, verb: Verb) -> Sequence[Fault]:
+    """An order is delivered as it was agreed last, so what is asked for is decided first."""
+    if verb not in {"fulfil", "close"}:
+        return ()
+    count = await ChangeRequests(tx).pending(order.id)
+    if not count:
+        return ()
+    return [Fault("change_pending", f"{count} change requests are not decided.", "/status")]

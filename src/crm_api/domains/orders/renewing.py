@@ -1,0 +1,263 @@
+"""What is done with contracts: made of orders, begun, renewed, ended; each as one step."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from typing import Any, Literal
+from uuid import UUID
+
+from crm_api.domains.deals.repository import DEALS
+from crm_api.domains.deals.schemas import DealCreate
+from crm_api.domains.deals.service import DealService
+from crm_api.domains.deals.winning import Win
+from crm_api.domains.orders.contract_schemas import ContractEnd, ContractOfOrder
+from crm_api.domains.orders.contracts import ContractService, stored_lines, worth
+from crm_api.domains.orders.models import Contract, ContractStatus, Order
+from crm_api.domains.orders.repository import CONTRACTS_AREA, Orders
+from crm_api.domains.orders.service import OrderService
+from crm_api.domains.orders.settings import settings_of
+from crm_api.kit.calendar import today_of
+from crm_api.kit.crud.plain import columns_of
+from crm_api.kit.crud.transitions import blocked, not_for, told
+from crm_api.kit.db.tx import Tx
+from crm_api.kit.errors import Fault, Invalid, WrongState
+from crm_api.kit.pricing.recurring import MONTHS
+from crm_api.kit.query.kinds import kinds_of
+
+ContractVerb = Literal["activate", "renew", "cancel"]
+CONTRACT_WAYS: Mapping[ContractVerb, tuple[frozenset[str], ContractStatus]] = {
+    "activate": (frozenset({"draft"}), "active"),
+    "renew": (frozenset({"active"}), "active"),
+    "cancel": (frozenset({"draft", "active"}), "cancelled"),
+}
+_TERMS = (
+    *("name", "kind", "company_id", "contact_id", "order_id", "currency", "term_months"),
+    *("auto_renew", "notice_days", "tags", "source", "description", "owner_id", "custom"),
+)
+_YEAR = 12
+
+
+class ContractActions:
+    """The actions of contracts; whoever acts holds the lock of the contract, so that one does."""
+
+    def __init__(self, tx: Tx) -> None:
+        self.tx = tx
+        self.contracts = ContractService(tx)
+
+    async def transitions(self, id: UUID) -> dict[str, Any]:
+        """What may be done with a contract where it stands, and what stands in the way of it."""
+        self.contracts.need("read")
+        shown = await self.contracts.get(id)
+        allowed = [
+            {"verb": verb, "status": after, "blockers": told(_faults(shown, verb))}
+            for verb, (before, after) in CONTRACT_WAYS.items()
+            if shown.status in before
+        ]
+        return {"status": shown.status, "allowed": allowed}
+
+    async def make(self, order_id: UUID, data: ContractOfOrder) -> tuple[Any, bool]:
+        """The contract of what recurs in an order, a draft, and whether it is new."""
+        self.contracts.need("create")
+        orders = OrderService(self.tx)
+        orders.need("read")
+        await orders.records.get(order_id)
+        # Of two requests at once one makes it.
+        (order,) = await orders.records.locked([order_id], everywhere=True)
+        if order.status in {"draft", "cancelled"}:
+            message = f"The order is {order.status}: a contract is of one that is confirmed."
+            raise WrongState(message, code="order_not_open")
+        found = await self.contracts.records.of_order(order_id)
+        if found is not None:
+            return await self.contracts.told(self.contracts.shown_of(found)), False
+        lines = recurring(order)
+        if not lines:
+            message = "Nothing of the order falls due again."
+            raise WrongState(message, code="nothing_recurs")
+        values = {
+            **self.contracts.begins_with,
+            **data.model_dump(),
+            "name": data.name or order.name or order.number or "",
+            "term_months": data.term_months or _term_of(order),
+            "starts_on": data.starts_on or today_of(self.tx),
+            **{n: getattr(order, n) for n in ("company_id", "contact_id", "currency", "owner_id")},
+            "order_id": order_id,
+            "renewal_deal_id": None,
+            "lines": lines,
+            "tags": [],
+            "source": "order",
+            "description": None,
+            "external_ids": {},
+            "custom": self.contracts.fields.with_defaults({}),
+        }
+        if values["auto_renew"] and values["term_months"] is None:
+            raise Invalid.at("/auto_renew", "no_term", "What has no term goes on by itself.")
+        values = self.contracts.derive({**values, **worth(values)}, None)
+        return await self.contracts.told(self.contracts.add(values), new=True), True
+
+    async def activate(self, id: UUID, expected: int | None = None) -> Any:
+        """Have it run; from here on it stays as it was agreed."""
+        current = await self._begun(id, "activate", expected)
+        values = {"status": "active", "activated_at": self.tx.now}
+        return await self.contracts.told(
+            await self.contracts.change(current, values, verb="activated")
+        )
+
+    async def renew(self, id: UUID, expected: int | None = None) -> Any:
+        """Have a deal that is to renew it: one for each term, however often it is asked for."""
+        current = await self._begun(id, "renew", expected)
+        return await self.contracts.told(await self.with_deal(current))
+
+    async def with_deal(self, current: Contract) -> Any:
+        """The same for one that is locked; a deal that is in the bin by now counts no more."""
+        deal_id = current.renewal_deal_id
+        if deal_id is not None and await kinds_of(self.tx, [DEALS], [deal_id]):
+            return self.contracts.shown_of(current)
+        values = {
+            "name": f"Renewal: {current.name}"[:200],
+            "company_id": current.company_id,
+            "contact_id": current.contact_id,
+            "amount": current.mrr * (current.term_months or _YEAR),
+            "currency": current.currency,
+            "closes_on": current.ends_on or today_of(self.tx),
+            "source": "renewal",
+            "owner_id": current.owner_id,
+        }
+        made = await DealService(self.tx).create(DealCreate.model_validate(values))
+        return await self.contracts.change(
+            current, {"renewal_deal_id": made.id}, verb="renewal_begun"
+        )
+
+    async def cancel(self, id: UUID, data: ContractEnd, expected: int | None = None) -> Any:
+        """End it on a day; up to that it counts."""
+        current = await self._begun(id, "cancel", expected)
+        ends_on = data.ends_on or today_of(self.tx)
+        if current.ends_on is not None and ends_on > current.ends_on:
+            raise Invalid.at("/ends_on", "after_end", "It is over before that.")
+        values = {
+            "status": "cancelled",
+            "ends_on": ends_on,
+            "ended_at": self.tx.now,
+            "end_comment": data.comment,
+        }
+        return await self.contracts.told(
+            await self.contracts.change(current, values, verb="cancelled")
+        )
+
+    async def succeed(
+        self, current: Contract, lines: Sequence[Mapping[str, Any]], order_id: UUID | None
+    ) -> Any:
+        """Have the next term follow, as a contract of its own that begins the day after."""
+        ended: dict[str, Any] = {"status": "renewed", "ended_at": self.tx.now}
+        last = current.ends_on or today_of(self.tx)
+        if current.ends_on is None:
+            ended["ends_on"] = last
+        await self.contracts.change(current, ended, verb="renewed")
+        known = columns_of(current)
+        values: dict[str, Any] = {
+            **self.contracts.begins_with,
+            **{name: known[name] for name in _TERMS},
+            "order_id": order_id or current.order_id,
+            "previous_id": current.id,
+            "renewal_deal_id": None,
+            "external_ids": {},
+            "starts_on": last + timedelta(days=1),
+            "lines": list(lines),
+            "status": "active",
+            "activated_at": self.tx.now,
+        }
+        return self.contracts.add(self.contracts.derive({**values, **worth(values)}, None))
+
+    async def _begun(self, id: UUID, verb: ContractVerb, expected: int | None) -> Contract:
+        self.contracts.need("update")
+        current = await self.contracts.locked(id, expected)
+        if current.status not in CONTRACT_WAYS[verb][0]:
+            allowed = [n for n, one in CONTRACT_WAYS.items() if current.status in one[0]]
+            raise not_for("contract", current.status, verb, allowed)
+        if faults := _faults(current, verb):
+            raise blocked(faults)
+        return current
+
+
+class RenewalOfContract:
+    """A deal that was to renew a contract is won: the next term follows, in one transaction."""
+
+    async def blockers(self, win: Win) -> Sequence[Fault]:
+        """Nothing stands in its way."""
+        del win
+        return ()
+
+    async def follow(self, win: Win) -> None:
+        """By the recurring lines of the new order; without any by what it was."""
+        if CONTRACTS_AREA in win.tx.actor.closed:
+            return
+        actions = ContractActions(win.tx)
+        ids = await actions.contracts.records.renewed_by(win.deal.id)
+        order = await _made(win)
+        lines = [] if order is None else recurring(order)
+        for current in await actions.contracts.records.locked(ids, everywhere=True):
+            if current.status == "active":
+                order_id = None if order is None else order.id
+                await actions.succeed(current, lines or current.lines, order_id)
+
+
+async def _made(win: Win) -> Order | None:
+    if (order_id := win.made.get("order_id")) is None:
+        return None
+    query = Orders(win.tx).select_all().where(Order.id == order_id)
+    return (await win.tx.run(query)).scalar_one()
+
+
+async def move_on(service: ContractService, contract: Contract, today: date) -> None:
+    """Tell that a contract ends soon, with the deal that is to renew it; or end it, which is over."""
+    if contract.status != "active" or contract.ends_on is None:
+        return
+    actions, left = ContractActions(service.tx), (contract.ends_on - today).days
+    if left < 0:
+        if contract.auto_renew:
+            await actions.succeed(contract, contract.lines, None)
+        else:
+            values = {"status": "ended", "ended_at": service.tx.now}
+            await service.change(contract, values, verb="ended")
+        return
+    mark = min(
+        (days for days in settings_of(service.tx).renewal_days if days >= left), default=None
+    )
+    if mark is None or (contract.renewal_mark is not None and contract.renewal_mark <= mark):
+        return
+    if not contract.auto_renew:
+        await actions.with_deal(contract)
+    await service.change(
+        contract, {"renewal_mark": mark}, verb="renewal_due", told={"days_left": left}
+    )
+
+
+def recurring(order: Order) -> list[dict[str, Any]]:
+    """What of an order falls due again and again, as lines of a contract."""
+    found: list[dict[str, Any]] = []
+    for line in order.lines:
+        if line["interval"] is None or line["kind"] == "text":
+            continue
+        (stored,) = stored_lines([{**line, "unit_price": line["unit_net"]}], order.currency)
+        # To the cent what was agreed, whatever one unit of it comes to.
+        found.append({**stored, "net": line["net"]})
+    return found
+
+
+def _term_of(order: Order) -> int | None:
+    """The term that all recurring lines have, in months."""
+    terms = {
+        None if line["term"] is None else line["term"] * MONTHS[line["interval"]]
+        for line in order.lines
+        if line["interval"] is not None
+    }
+    return terms.pop() if len(terms) == 1 else None
+
+
+def _faults(contract: Any, verb: ContractVerb) -> list[Fault]:
+    if verb != "activate":
+        return []
+    found: list[Fault] = []
+    if not contract.lines:
+        found.append(Fault("empty", "It has no lines.", "/lines"))
+    if contract.company_id is None and contract.contact_id is None:
+        found.append(Fault("customer_needed", "It is of nobody.", "/company_id"))
+    return found

@@ -1,0 +1,163 @@
+"""Contracts: of orders and by hand, renewed and ended, and what they bring for a month."""
+
+import asyncio
+from datetime import date, timedelta
+from decimal import Decimal
+
+from hypothesis import given
+from hypothesis import strategies as some
+
+from crm_api.domains.orders.jobs import watch_contracts
+from crm_api.domains.orders.revenue import Running, revenue
+from support.clients import pointers, problem
+from support.ordering import accepted, act, order, win
+
+LINES = [
+    {"name": "Setup", "unit_price": "500"},
+    {"name": "Support", "unit_price": "100", "interval": "month", "term": 12},
+    {"name": "Licence", "unit_price": "600", "interval": "year", "term": 1, "quantity": "2"},
+]
+
+
+async def do(api, id, verb, status=200, **body):
+    answer = await api.post(f"/v1/contracts/{id}/{verb}", json=body)
+    assert answer.status_code == status, answer.text
+    return answer.json()
+
+
+async def contract(api, **more):
+    """One that runs."""
+    if "company_id" not in more:
+        more["company_id"] = (await api.made("companies", {"name": "Example Industries"}))["id"]
+    line = {"name": "Support", "unit_price": "100"}
+    body = {"name": "Support", "currency": "EUR", "starts_on": "2026-01-01", "lines": [line]}
+    made = await api.made("contracts", {**body, **more})
+    answer = await api.post(f"/v1/contracts/{made['id']}/activate")
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+async def test_what_recurs_in_an_order_becomes_a_contract(client):
+    made = await order(client, lines=LINES, name="Office")
+    path = f"/v1/orders/{made['id']}/contract"
+    problem(await client.post(path), 409, "order_not_open")
+    await act(client, made["id"], "confirm")
+    body = {"starts_on": "2026-03-01", "notice_days": 30}
+    answers = await asyncio.gather(*(client.post(path, json=body) for _ in range(4)))
+    assert sorted(answer.status_code for answer in answers) == [200, 200, 200, 201]
+    (found,) = (await client.read("contracts", **{"filter[order][name]": "Office"}))["data"]
+    assert (found["status"], found["mrr"], found["arr"]) == ("draft", made["mrr"], "2400.00")
+    assert (found["ends_on"], found["notice_by"]) == ("2027-02-28", "2027-01-29")
+    document = "query($id: UUID!) { order(id: $id) { contracts { nodes { id } } } }"
+    shown = (await client.data(document, id=made["id"]))["order"]["contracts"]["nodes"]
+    assert shown == [{"id": found["id"]}]
+    answer = await client.post(f"/v1/contracts/{found['id']}/activate")
+    assert answer.json()["status"] == "active"
+    answer = await client.patch(
+        f"/v1/contracts/{found['id']}", json={"lines": [], "starts_on": "2026-04-01"}
+    )
+    assert pointers(problem(answer, 409, "contract_active")) == ["/lines", "/starts_on"]
+    plain = await order(client)
+    await act(client, plain["id"], "confirm")
+    problem(await client.post(f"/v1/orders/{plain['id']}/contract"), 409, "nothing_recurs")
+
+
+async def test_a_renewal_that_is_won_begins_the_next_term(client):
+    made = await contract(client, term_months=12)
+    path = f"/v1/contracts/{made['id']}/renew"
+    answers = await asyncio.gather(*(client.post(path) for _ in range(4)))
+    assert {answer.status_code for answer in answers} == {200}
+    (deal_id,) = {answer.json()["renewal_deal_id"] for answer in answers}
+    deal = await client.read(f"deals/{deal_id}")
+    assert (deal["amount"], deal["closes_on"]) == ("1200.00", "2026-12-31")
+    line = {"name": "Support", "unit_price": "110", "interval": "month", "term": 12}
+    of = {"company_id": made["company_id"], "deal_id": deal_id}
+    await accepted(client, **of, lines=[line])
+    won = await win(client, deal_id)
+    again = await client.read(f"contracts/{made['id']}")
+    assert (again["status"], again["ends_on"]) == ("renewed", "2026-12-31")
+    (after,) = (await client.read("contracts", **{"filter[status]": "active"}))["data"]
+    assert (after["previous_id"], after["order_id"]) == (made["id"], won["order_id"])
+    assert (after["starts_on"], after["ends_on"]) == ("2027-01-01", "2027-12-31")
+    found = await client.read("contracts/mrr", as_of="2027-06-01", since="2026-06-01")
+    assert found["data"] == [
+        {
+            "currency": "EUR",
+            "mrr": "110.00",
+            "arr": "1320.00",
+            "before": "100.00",
+            "new": "0.00",
+            "expansion": "10.00",
+            "contraction": "0.00",
+            "churn": "0.00",
+            "customers": 1,
+        }
+    ]
+    document = "query($day: Date!) { recurringRevenue(asOf: $day) { data { mrr churn } } }"
+    same = (await client.data(document, day="2027-06-01"))["recurringRevenue"]["data"]
+    assert same == [{"mrr": "110.00", "churn": None}]
+
+
+async def test_a_contract_is_cancelled_by_a_day(client):
+    made = await contract(client, term_months=24)
+    found = await do(client, made["id"], "cancel", 422, ends_on="2028-06-30")
+    assert pointers(found) == ["/ends_on"]
+    ended = await do(client, made["id"], "cancel", ends_on="2026-06-30", comment="Moved")
+    assert (ended["status"], ended["ends_on"]) == ("cancelled", "2026-06-30")
+    for day, mrr in (("2026-06-30", "100.00"), ("2026-07-01", "0.00")):
+        assert (await client.read("contracts/mrr", as_of=day))["data"][0]["mrr"] == mrr
+    assert (await do(client, made["id"], "renew", 409))["code"] == "illegal_transition"
+    answer = await client.get(
+        "/v1/contracts/mrr", params={"as_of": "2026-01-01", "since": "2027-01-01"}
+    )
+    problem(answer, 422)
+    wrong = {"name": "A", "currency": "EUR", "starts_on": "2026-01-01", "auto_renew": True}
+    assert pointers(problem(await client.post("/v1/contracts", json=wrong), 422)) == ["/auto_renew"]
+
+
+async def test_renewals_are_told_ahead_and_terms_end_by_themselves(client, database):
+    """One deal however many marks; what renews itself has its next term."""
+    today = date.today()
+    near = (today - timedelta(days=365 - 50)).isoformat()
+    over = (today - timedelta(days=400)).isoformat()
+    soon = await contract(client, term_months=12, starts_on=near)
+    ended = await contract(client, term_months=12, starts_on=over)
+    goes_on = await contract(client, term_months=12, starts_on=over, auto_renew=True)
+
+    for _ in range(2):
+        await watch_contracts(database, None)
+    found = [await client.read(f"contracts/{one['id']}") for one in (soon, ended, goes_on)]
+    assert [one["status"] for one in found] == ["active", "ended", "renewed"]
+    first = found[0]
+    assert (first["renewal_mark"], bool(first["renewal_deal_id"])) == (60, True)
+    running = await client.read("contracts", **{"filter[status]": "active"})
+    assert {one["previous_id"] for one in running["data"]} == {None, goes_on["id"]}
+    events = [e["type"] for e in await client.told(first["id"], 4)]
+    assert events.count("contract.renewal_due") == 1
+    deals = await client.read("deals", **{"filter[source]": "renewal"})
+    assert [one["id"] for one in deals["data"]] == [first["renewal_deal_id"]]
+
+
+_DAYS = some.dates(date(2026, 1, 1), date(2026, 12, 31))
+_CENTS = some.integers(0, 10_000_000).map(lambda cents: Decimal(cents) / 100)
+_RUNNING = some.builds(
+    Running,
+    some.integers(1, 5),
+    some.sampled_from(["EUR", "USD"]),
+    _CENTS,
+    _DAYS,
+    some.none() | _DAYS,
+)
+
+
+@given(some.lists(_RUNNING, max_size=20), _DAYS, _DAYS)
+def test_the_parts_of_revenue_add_up(running, one, other):
+    since, as_of = sorted((one, other))
+    for found in revenue(running, as_of, since):
+        part = {name: Decimal(found[name]) for name in ("before", "new", "expansion")}
+        less = {name: Decimal(found[name]) for name in ("contraction", "churn")}
+        assert sum(part.values()) - sum(less.values()) == Decimal(found["mrr"])
+        assert min(*part.values(), *less.values()) >= 0
+        own = [one for one in running if one.currency == found["currency"]]
+        assert sum(one.on(as_of) for one in own) == Decimal(found["mrr"])
+        assert sum(one.on(since) for one in own) == part["before"]
