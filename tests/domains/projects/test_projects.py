@@ -236,6 +236,9 @@ async def test_closing_takes_all_and_tells_all(client):
     due = await act(client, f"project-tasks/{mark['id']}/accept")
     assert (due["billing_amount"], due["percent"]) == ("333.00", 100)
     problem(await client.post(f"/v1/project-tasks/{mark['id']}/accept"), 409, "illegal_transition")
+    path = f"/v1/project-tasks/{mark['id']}"
+    problem(await client.patch(path, json={"billing_percent": "50"}), 409, "accepted")
+    problem(await client.delete(path), 409, "accepted")
     await client.changed(f"project-tasks/{work['id']}", {"percent": 100})
     ways = await client.read(f"projects/{made['id']}/transitions")
     blockers = {one["verb"]: [b["code"] for b in one["blockers"]] for one in ways["allowed"]}

@@ -81,6 +81,8 @@ class ProjectTemplates(Repository[ProjectTemplate]):
 
     async def missing_products(self, ids: Sequence[UUID]) -> set[UUID]:
         """Those of some products that there are not."""
+        if not ids:
+            return set()
         rows = await self.tx.fetch(
             "SELECT id FROM products WHERE organization_id = $1 AND id = ANY($2) "
             "AND deleted_at IS NULL",

@@ -17,7 +17,7 @@ from crm_api.kit.crud.named import NamedService
 from crm_api.kit.crud.personal import Impersonal
 from crm_api.kit.crud.plain import columns_of
 from crm_api.kit.db.json import decode, encode
-from crm_api.kit.errors import Blocked, Conflict, Fault, Invalid
+from crm_api.kit.errors import Blocked, Conflict, Fault, Invalid, WrongState
 from crm_api.kit.ids import new_id
 
 _DAY = 480
@@ -86,6 +86,7 @@ class ProjectTaskService(NamedService[ProjectTask]):
                 raise Conflict(message, code="too_many_tasks")
         before = {} if current is None else columns_of(current)
         whole = {**before, **values}
+        _need_pending(before, values)
         _check(whole, rows)
         if current is not None and not _differs(before, values):
             return values
@@ -143,6 +144,9 @@ class ProjectTaskService(NamedService[ProjectTask]):
             await self.open_project(id) for id in sorted({record.project_id for record in records})
         ]
         gone = {record.id for record in records}
+        if any(record.accepted_at is not None for record in records):
+            message = "What was accepted stays; its share of the revenue fell due."
+            raise Blocked(message, code="accepted")
         for project in projects:
             rows = await self.planning.rows(project.id)
             if faults := list(_needing(rows, gone)):
@@ -162,6 +166,15 @@ def _begun(values: dict[str, Any]) -> dict[str, Any]:
     if values["minutes"] is None:
         values["minutes"] = _DAY if values["kind"] == "task" else 0
     return values
+
+
+def _need_pending(before: Mapping[str, Any], values: Mapping[str, Any]) -> None:
+    """Raise `WrongState` where what was accepted would be shared out anew."""
+    name = "billing_percent"
+    if before.get("accepted_at") is not None and values.get(name, before[name]) != before[name]:
+        message = "The milestone is accepted, and its share fell due."
+        faults = [Fault("accepted", message, f"/{name}")]
+        raise WrongState(message, code="accepted", faults=faults)
 
 
 def _differs(before: Mapping[str, Any], values: Mapping[str, Any]) -> bool:
