@@ -21,10 +21,12 @@ QUESTIONS = 7
 _DEALS = """
     INSERT INTO deals (organization_id, id, name, sort_name, pipeline_id, stage_id, status, amount,
         currency, expected_amount, base_amount, base_currency, closes_on, probability,
-        forecast_category, checked, tags, stage_entered_at, rank, version, created_at, updated_at)
+        forecast_category, checked, tags, stage_entered_at, rank, version, created_at, updated_at,
+        amount_mode, lines, push_count, competitors, competitor_ids, splits, promises)
     SELECT $1, gen_random_uuid(), 'Deal ' || n, 'deal ' || n, $2, $3, 'open', n % 9973 * 10000,
         CASE WHEN n % 4 = 0 THEN 'USD' ELSE 'EUR' END, n % 9973 * 1000, n % 9973 * 10000, 'EUR',
-        current_date + n % 200, 10, 'pipeline', '[]', '[]', now(), n::text, 1, now(), now()
+        current_date + n % 200, 10, 'pipeline', '[]', '[]', now(), n::text, 1, now(), now(),
+        'manual', '[]', 0, '[]', '[]', '[]', '[]'
     FROM generate_series(1, $4::int) n
 """
 # From one day to the next a few deals come and go, grow, are put off, won and lost.
