@@ -205,9 +205,10 @@ async def test_a_copy_begins_anew(client):
 
 
 async def test_a_copy_hides_what_its_original_does(client):
+    company = await client.made("companies", {"name": "Example Works"})
     own = {"amount": "10", "description": "Told to some.", "tags": ["large"]}
-    made = await deal(client, await pipeline(client), **own)
-    levels = {"*": {"read": "all", "create": "all"}}
+    made = await deal(client, await pipeline(client), company_id=company["id"], **own)
+    levels = {"deals": {"read": "all", "create": "all"}}
     masks = {"deal": {"hidden": ["amount", "description"], "read_only": ["tags"]}}
     seller = await member(client, await custom_role(client, levels=levels, masks=masks))
     answer = await seller.api.post(f"/v1/deals/{made['id']}/clone")
@@ -215,6 +216,7 @@ async def test_a_copy_hides_what_its_original_does(client):
     copy = answer.json()
     names = ("amount", "expected_amount", "description", "tags")
     assert [copy[name] for name in names] == [None, None, None, ["large"]]
+    assert copy["company_id"] == company["id"]
     whole = await client.read(f"deals/{copy['id']}")
     assert [whole[name] for name in names[::2]] == ["10.00", "Told to some."]
     levels = {"deals": {"read": "all", "update": "all"}}

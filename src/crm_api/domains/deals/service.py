@@ -89,11 +89,10 @@ class DealService(Partied):
         return {**values, **await self._worth(values, current, stage)}
 
     async def copied(self, data: DealCreate) -> Any:
-        """A new deal of what another one says, whether or not who copies it may set all of that."""
+        """A new deal of what another one says, whether or not who copies it may see or set it."""
         self.need("create")
         values = values_of(data)
         self.guard.owner_of({"owner_id": values["owner_id"]}, "create")
-        await self.guard.refer(values)
         values["custom"] = self.fields.completed(values["custom"], self.tx.actor)
         values = await self.prepare(values, None)
         await self.admit(values, None)
