@@ -54,6 +54,18 @@ async def test_some_reasons_ask_who_won(client):
     }
 
 
+async def test_a_deal_that_is_open_again_was_won_by_nobody(client):
+    where, why = await pipeline(client), await reason(client)
+    first, second = await company(client), await company(client)
+    made = await deal(client, where)
+    await act(client, made["id"], "lose", loss_reason_id=why, competitor_id=first)
+    again = await act(client, made["id"], "reopen")
+    assert [one["status"] for one in again["competitors"]] == ["active"]
+    lost = await act(client, made["id"], "lose", loss_reason_id=why, competitor_id=second)
+    found = {one["company_id"]: one["status"] for one in lost["competitors"]}
+    assert found == {first: "active", second: "won"}
+
+
 async def test_competitors_who_become_one_compete_once(client):
     where = await pipeline(client)
     kept, gone = await company(client), await company(client)

@@ -155,6 +155,12 @@ async def test_what_tells_an_amount_is_hidden_with_it(client):
     made = await deal(client, where, lines=[{"name": "Setup", "unit_price": "50"}])
     seen = await who.api.read(f"deals/{made['id']}")
     assert [seen[name] for name in ("lines", "one_time", "mrr", "tcv")] == [[], None, None, None]
+    # What is not seen is not written over, whatever it is told by.
+    for name in ("lines", "splits"):
+        answer = await who.api.patch(f"/v1/deals/{made['id']}", json={name: []})
+        assert pointers(problem(answer, 403)) == [f"/{name}"]
+    await who.api.changed(f"deals/{made['id']}", {"name": "Other"})
+    assert (await client.read(f"deals/{made['id']}"))["lines"] == made["lines"]
 
 
 async def test_the_same_over_graphql(client):

@@ -5,6 +5,7 @@ from collections import Counter
 
 from support.clients import pointers, problem
 from support.graph import camel
+from support.members import custom_role, member
 from support.selling import act, deal, pipeline, reason, ways
 
 
@@ -201,6 +202,26 @@ async def test_a_copy_begins_anew(client):
     assert answer.headers["location"] == f"/v1/deals/{copy['id']}"
     names = ("status", "stage_id", "amount", "tags", "closes_on")
     assert [copy[name] for name in names] == ["open", where["New"], "10.00", ["large"], None]
+
+
+async def test_a_copy_hides_what_its_original_does(client):
+    company = await client.made("companies", {"name": "Example Works"})
+    own = {"amount": "10", "description": "Told to some.", "tags": ["large"]}
+    made = await deal(client, await pipeline(client), company_id=company["id"], **own)
+    levels = {"deals": {"read": "all", "create": "all"}}
+    masks = {"deal": {"hidden": ["amount", "description"], "read_only": ["tags"]}}
+    seller = await member(client, await custom_role(client, levels=levels, masks=masks))
+    answer = await seller.api.post(f"/v1/deals/{made['id']}/clone")
+    assert answer.status_code == 201, answer.text
+    copy = answer.json()
+    names = ("amount", "expected_amount", "description", "tags")
+    assert [copy[name] for name in names] == [None, None, None, ["large"]]
+    assert copy["company_id"] == company["id"]
+    whole = await client.read(f"deals/{copy['id']}")
+    assert [whole[name] for name in names[::2]] == ["10.00", "Told to some."]
+    levels = {"deals": {"read": "all", "update": "all"}}
+    reader = await member(client, await custom_role(client, levels=levels))
+    problem(await reader.api.post(f"/v1/deals/{made['id']}/clone"), 403)
 
 
 async def test_versions_and_rehearsals_are_heeded(client):

@@ -53,6 +53,17 @@ async def test_a_committee_is_measured_by_what_the_pipeline_wants(client):
     problem(await (await member(client, role)).api.get(f"/v1/{path}"), 403, "hidden_field")
 
 
+async def test_reading_a_committee_is_reading_what_people_are(client):
+    made = await deal(client, await pipeline(client))
+    person = await known(client, made, sentiment="negative")
+    watched = {"reads": [{"entity": "deal_contact", "fields": ["sentiment", "note"]}]}
+    answer = await client.put("/v1/audit/settings", json=watched)
+    assert answer.status_code == 200, answer.text
+    await client.read(f"deals/{made['id']}/committee")
+    (event,) = (await client.read("audit", **{"filter[type]": "deal_contact.read"}))["data"]
+    assert (event["data"]["fields"], event["data"]["ids"]) == (["sentiment"], [person["id"]])
+
+
 async def test_a_stage_asks_for_roles(client):
     where = await pipeline(client, Offer={"required_roles": ["champion", "economic_buyer"]})
     made = await deal(client, where)

@@ -164,6 +164,13 @@ async def test_deals_follow_their_stage_but_for_what_is_by_hand(client):
     assert [by_hand[name] for name in names] == [90, "best_case", "90.00"]
 
 
+async def test_what_a_pipeline_says_is_not_taken_back(client):
+    where = await pipeline(client)
+    for name in ("graph", "next_step_policy", "win_needs", "reopen_needs_reason", "is_archived"):
+        answer = await client.patch(f"/v1/pipelines/{where.id}", json={name: None})
+        assert pointers(problem(answer, 422)) == [f"/{name}"]
+
+
 async def test_a_key_is_of_one_pipeline(client):
     body = {"key": "partners", "name": "Partners", "is_default": True}
     made = await client.made("pipelines", body)

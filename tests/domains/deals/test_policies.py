@@ -43,6 +43,9 @@ async def test_and_to_be_written(client):
     made = await deal(client, where, **STEP)
     answer = await client.patch(f"/v1/deals/{made['id']}", json={"next_step_on": None})
     assert codes(problem(answer, 422)) == ["next_step_needed"]
+    # A copy cannot say its own.
+    answer = await client.post(f"/v1/deals/{made['id']}/clone")
+    assert {name: answer.json()[name] for name in STEP} == STEP
     # What has been without one before is changed otherwise.
     await client.changed(f"deals/{old['id']}", {"tags": ["large"]})
 

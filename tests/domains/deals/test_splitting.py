@@ -125,3 +125,22 @@ async def test_a_split_takes_the_right_to_create(client, keyed):
     assert "Told to some." not in str(done)
     part = await client.read(f"deals/{done['parts'][0]['id']}")
     assert part["description"] == "Told to some."
+    for mask in ({"hidden": ["amount"]}, {"read_only": ["amount"]}):
+        masks = {"deal": {"hidden": [], "read_only": [], **mask}}
+        other = await member(client, await custom_role(client, levels=levels, masks=masks))
+        whole = {"parts": [{"name": "A", "amount": "1000"}]}
+        found = problem(await other.api.post(path, json=whole), 403)
+        assert pointers(found) == ["/amount"]
+        assert "9.00" not in str(found)
+
+
+async def test_what_is_there_once_stays_with_the_deal(client):
+    for name, unique in (("number", True), ("kind", False)):
+        body = {"target": "deal", "name": name, "type": "text", "unique": unique}
+        await client.made("custom-fields", body)
+    own = {"custom": {"number": "A-1", "kind": "Example"}, "promises": ["A shelf"]}
+    made = await deal(client, await pipeline(client), amount="10", **own)
+    done = await act(client, made["id"], "split", 201, parts=[{"name": "A", "amount": "1"}])
+    assert (done["deal"]["custom"], done["deal"]["promises"]) == (own["custom"], own["promises"])
+    (part,) = done["parts"]
+    assert (part["custom"], part["promises"]) == ({"kind": "Example"}, [])

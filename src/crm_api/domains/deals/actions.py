@@ -7,12 +7,12 @@ from uuid import UUID
 
 from msgspec import defstruct, structs
 
-from crm_api.domains.deals.competing import won_by
+from crm_api.domains.deals.competing import undecided, won_by
 from crm_api.domains.deals.models import Deal
 from crm_api.domains.deals.pipeline_schemas import StageRemoval
 from crm_api.domains.deals.pipelines import StageService
 from crm_api.domains.deals.placing import Placing
-from crm_api.domains.deals.policies import full
+from crm_api.domains.deals.policies import STEP, full
 from crm_api.domains.deals.reckoning import given_of
 from crm_api.domains.deals.repository import Ground
 from crm_api.domains.deals.schemas import (
@@ -175,17 +175,24 @@ class DealActions:
         if faults:
             raise blocked(faults)
         values = {"closed_at": None, "loss_reason_id": None, "close_comment": None}
+        values |= undecided(current.competitors)
         return await self._gone(current, Step(target, "reopened", values, data.comment))
 
     async def clone(self, id: UUID) -> Any:
-        """A new deal of the same kind, at the beginning of its pipeline."""
+        """A new deal of the same kind, at the beginning of its pipeline.
+
+        It has what is hidden from who copies it, too, as hidden as before.
+        """
         self.deals.need("read")
         source = columns_of(await self.deals.records.get(id))
         values = {name: source[name] for name in (*_COPIED, "pipeline_id")}
         values["lines"] = [given_of(line) for line in source["lines"]]
         if source["amount_mode"] == "manual":
             values["amount"] = source["amount"]
-        return await self.deals.create(DealCreate.model_validate(values))
+        stages = await self.deals.stages.grounds(source["pipeline_id"])
+        if stages and stages[0]["next_step_policy"] == "writes":
+            values |= {name: source[name] for name in STEP}
+        return await self.deals.copied(DealCreate.model_validate(values))
 
     # Steps
 

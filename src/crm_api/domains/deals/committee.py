@@ -11,6 +11,7 @@ from crm_api.domains.deals.service import DealService
 from crm_api.kit.actor import hidden_field
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.query.selection import Selection
+from crm_api.kit.query.watching import saw
 
 _TELLING = ("roles", "influence", "sentiment")
 
@@ -24,6 +25,9 @@ async def committee_of(tx: Tx, id: UUID) -> dict[str, Any]:
             raise hidden_field(name)
     wanted = await deals.stages.wanted_roles(deal.pipeline_id)
     people = await DealContactService(tx).records.of(id)
+    if people and tx.catalogue.watched:
+        ids = [one["id"] for one in people]
+        await saw(tx, DEAL_CONTACTS.entity, ("contact_id", *_TELLING), ids)
     return {"deal_id": id, **measured(people, wanted)}
 
 

@@ -51,6 +51,12 @@ def won_by(competitors: Sequence[Competitor], company_id: UUID | None) -> dict[s
     return {"competitor_id": company_id, **listed([*(same or [won]), *others])}
 
 
+def undecided(competitors: Sequence[Competitor]) -> dict[str, Any]:
+    """What a deal that is open again says of them: whoever had won it competes as before."""
+    same = [{**one, "status": "active"} if one["status"] == "won" else one for one in competitors]
+    return listed(same)
+
+
 def renamed(competitors: Sequence[Competitor], merged: Sequence[str]) -> dict[str, Any]:
     """The same where several companies have become the first of them: it competes once."""
     found: dict[str, Competitor] = {}

@@ -179,6 +179,7 @@ class DealQuery:
         """How probable a deal is, learned from those that are decided, and what speaks for it."""
         return cast("Any", await DealScoring(info.context.tx).of(id))
 
+    @strawberry.field
     async def deal_committee(self, info: GraphInfo, id: UUID) -> DealCommittee:
         """Which roles somebody has, which wanted ones are missing, and who stands in the way."""
         return cast("Any", await committee_of(info.context.tx, id))

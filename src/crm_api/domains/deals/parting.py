@@ -19,7 +19,7 @@ from crm_api.kit.money import shown_amount
 _COPIED = (
     *("company_id", "contact_id", "currency", "pipeline_id", "stage_id", "closes_on"),
     *("next_step", "next_step_on", "probability_override", "forecast_override", "checked"),
-    *("tags", "source", "description", "owner_id", "custom"),
+    *("tags", "source", "description", "owner_id"),
 )
 # As they are, whoever of them is there by now.
 _KEPT = (
@@ -40,10 +40,13 @@ class DealSplitting:
     ) -> dict[str, Any]:
         """New deals in the same stage; the deal is reduced by their amounts, exactly.
 
-        Returns `deal` and `parts`. Raises `Invalid` where the parts are more than there is.
+        Returns `deal` and `parts`. Raises `Invalid` where the parts are more than there is, and
+        `Forbidden` for those from whom amounts are hidden.
         """
         self.deals.need("update")
         self.deals.need("create")
+        # Who may not set amounts neither changes one this way nor is told what there is.
+        self.deals.guard.fields(["amount"])
         # Before the deal, as for whoever is put into a column.
         if (stage_id := await self.deals.records.stage_of(id)) is not None:
             await self.deals.records.lock_column(stage_id)
@@ -75,6 +78,7 @@ class DealSplitting:
     async def _taken(self, current: Deal, part: DealPart, stage: Ground) -> Any:
         """A new deal that stands where the other one does, for as long."""
         values = {**_begun(columns_of(current)), **part.model_dump(exclude_none=True)}
+        values["custom"] = self._custom(current)
         self.deals.guard.owner_of({"owner_id": values["owner_id"]}, "create")
         values = await self.deals.prepare(values, None)
         await self.deals.admit(values, None)
@@ -83,6 +87,15 @@ class DealSplitting:
         made = self.deals.add({**values, **self.deals.begins_with, **own})
         self.deals.moves.note(made, Step(stage, "split", {}))
         return made
+
+    def _custom(self, current: Deal) -> dict[str, Any]:
+        """Its custom values, but for those that one record alone may have."""
+        known = self.deals.fields.by_name
+        return {
+            name: value
+            for name, value in current.custom.items()
+            if name not in known or not known[name].unique
+        }
 
 
 def _begun(source: Mapping[str, Any]) -> dict[str, Any]:
@@ -94,6 +107,8 @@ def _begun(source: Mapping[str, Any]) -> dict[str, Any]:
         "competitor_id": None,
         "lines": [],
         "amount_mode": "manual",
+        # Made once, they are kept by the deal for which they were.
+        "promises": [],
     }
     return {**{name: source[name] for name in _COPIED}, **own}
 

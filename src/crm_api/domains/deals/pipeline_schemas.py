@@ -73,7 +73,10 @@ class PipelineCreate(_PipelineFields):
 PipelineUpdate = patch_of(
     "PipelineUpdate",
     PipelineCreate,
-    required=("graph", "next_step_policy", "win_needs", "is_default", "is_archived"),
+    required=(
+        *("graph", "next_step_policy", "win_needs", "reopen_needs_reason"),
+        *("is_default", "is_archived"),
+    ),
 )
 
 

@@ -10,7 +10,8 @@ from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Blocked, Fault, Invalid
 from crm_api.platform.approvals.standing import standing
 
-_STEP = ("next_step", "next_step_on")
+STEP = ("next_step", "next_step_on")
+"""What a next step is made of."""
 
 
 def check_artefacts(names: Sequence[str], at: str) -> None:
@@ -29,7 +30,7 @@ def missing_step(deal: Mapping[str, Any]) -> list[Fault]:
     """What of a next step, its text and its day, a deal has not."""
     return [
         Fault("next_step_needed", "An open deal has a next step, and a day for it.", f"/{name}")
-        for name in _STEP
+        for name in STEP
         if not deal[name]
     ]
 
@@ -41,7 +42,7 @@ def need_step(values: Mapping[str, Any], deal: Mapping[str, Any], stage: Ground)
     """
     if stage["next_step_policy"] != "writes" or stage["kind"] != "open":
         return
-    if not any(name in values for name in _STEP):
+    if not any(name in values for name in STEP):
         return
     if faults := missing_step(deal):
         raise Invalid(faults[0].message, faults=faults)

@@ -1,11 +1,12 @@
 """How pipelines, stages, deals and their moves are listed and found."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 from uuid import UUID
 
 from crm_api.domains.companies.repository import LISTING as COMPANIES
 from crm_api.domains.contacts.repository import CONTACTS
+from crm_api.domains.deals import grounds
+from crm_api.domains.deals.grounds import Ground
 from crm_api.domains.deals.models import (
     Deal,
     DealContact,
@@ -24,8 +25,6 @@ from crm_api.kit.db.json import decode
 from crm_api.kit.query.listing import Listing, Relation, Searched
 
 AREA = "pipelines"
-Ground = Mapping[str, Any]
-"""A stage with what of its pipeline deals go by."""
 PIPELINES: Listing = Listing(
     model=Pipeline,
     out=PipelineOut,
@@ -110,26 +109,6 @@ MOVES: Listing = Listing(
     relations=(Relation("deal", lambda: DEALS, DealMove.deal_id, Deal.id),),
     within="deal",
 )
-_GROUNDS = """
-    SELECT s.id, s.pipeline_id, s.name, s.kind, s.position, s.probability, s.forecast_category,
-        s.required_fields, s.entry_criteria, s.exit_criteria, s.checklist, s.rotting_days,
-        s.required_artefacts, s.approval_purpose, s.wip_limit, s.required_roles,
-        p.name AS pipeline_name, p.is_default, p.graph, p.currency, p.is_archived,
-        p.next_step_policy, p.win_needs, p.reopen_needs_reason,
-        o.currency AS own
-    FROM stages s
-    JOIN pipelines p ON p.organization_id = s.organization_id AND p.id = s.pipeline_id
-    JOIN organizations o ON o.id = s.organization_id
-    WHERE s.organization_id = $1 AND s.deleted_at IS NULL AND p.deleted_at IS NULL AND {which}
-    ORDER BY s.position, s.id
-"""
-# Whoever takes a stage away waits for those who put deals into it, and they for them.
-_GROUND = f"{_GROUNDS} LIMIT 1 FOR KEY SHARE OF s, p"
-_STAGE = _GROUND.format(which="s.id = $2")
-_FIRST = _GROUND.format(which="s.kind = $2 AND p.id = $3")
-_DEFAULT = _GROUND.format(which="s.kind = $2 AND p.is_default")
-_OF_PIPELINE = _GROUNDS.format(which="p.id = $2")
-_EVERY = _GROUNDS.format(which="true")
 _BESIDE = {
     False: """
         SELECT id, rank FROM deals WHERE organization_id = $1 AND stage_id = $2 AND id <> $3
@@ -149,19 +128,6 @@ _RANK = """
     FROM held JOIN unnest($2::uuid[], $3::text[]) AS given (id, rank) USING (id)
     WHERE deals.organization_id = $1 AND deals.id = held.id
 """
-
-_JSON = (
-    *("required_fields", "entry_criteria", "exit_criteria", "checklist", "required_artefacts"),
-    "required_roles",
-)
-
-
-def _ground(row: Any) -> Ground:
-    return {**row, **{name: decode(row[name]) for name in _JSON}}
-
-
-def _first(rows: Sequence[Any]) -> Ground | None:
-    return _ground(rows[0]) if rows else None
 
 
 class Pipelines(Repository[Pipeline]):
@@ -238,14 +204,14 @@ class Stages(Repository[Stage]):
 
         It stays until the commit.
         """
-        return _first(await self.tx.write(_STAGE, self.tx.organization_id, stage_id))
+        return grounds.first(await self.tx.write(grounds.STAGE, self.tx.organization_id, stage_id))
 
     async def first(self, kind: str, pipeline_id: UUID | None = None) -> Ground | None:
         """The same of the first stage of a kind, of the default pipeline where none is named."""
         own = self.tx.organization_id
         if pipeline_id is None:
-            return _first(await self.tx.write(_DEFAULT, own, kind))
-        return _first(await self.tx.write(_FIRST, own, kind, pipeline_id))
+            return grounds.first(await self.tx.write(grounds.DEFAULT, own, kind))
+        return grounds.first(await self.tx.write(grounds.FIRST, own, kind, pipeline_id))
 
     async def is_limited(self, id: UUID) -> bool:
         """Whether a stage takes only so many deals."""
@@ -258,8 +224,8 @@ class Stages(Repository[Stage]):
 
     async def grounds(self, pipeline_id: UUID) -> list[Ground]:
         """The same of every stage of a pipeline, as they are."""
-        rows = await self.tx.fetch(_OF_PIPELINE, self.tx.organization_id, pipeline_id)
-        return [_ground(row) for row in rows]
+        rows = await self.tx.fetch(grounds.OF_PIPELINE, self.tx.organization_id, pipeline_id)
+        return [grounds.ground(row) for row in rows]
 
     async def wanted_roles(self, pipeline_id: UUID) -> list[str]:
         """Whom deals of a pipeline need to know."""
@@ -272,8 +238,8 @@ class Stages(Repository[Stage]):
 
     async def named(self) -> list[Ground]:
         """The same of every stage there is, with `pipeline_name` and `is_default`."""
-        rows = await self.tx.fetch(_EVERY, self.tx.organization_id)
-        return [_ground(row) for row in rows]
+        rows = await self.tx.fetch(grounds.EVERY, self.tx.organization_id)
+        return [grounds.ground(row) for row in rows]
 
 
 class LossReasons(Repository[LossReason]):

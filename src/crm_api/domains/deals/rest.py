@@ -223,7 +223,10 @@ async def reopen(
     responses={201: {"model": DealOut}} | problems(403, 404, 409, 422),
 )
 async def clone(id: Id, tx: Writing) -> Response:
-    """A new one at the beginning of the same pipeline, without days and checklists."""
+    """A new one at the beginning of the same pipeline, without days and checklists.
+
+    A pipeline that wants a next step of what is written has that copied as well.
+    """
     made = await DealActions(tx).clone(id)
     headers = {"Location": f"/v1/deals/{made.id}", "ETag": f'"{made.version}"'}
     return answers.plain(made, status=201, headers=headers)
@@ -237,7 +240,11 @@ async def clone(id: Id, tx: Writing) -> Response:
     responses={201: {"model": DealParts}} | problems(400, 403, 404, 409, 412, 415, 422),
 )
 async def split(id: Id, tx: Writing, body: DealParting, if_match: IfMatch = None) -> Response:
-    """New ones in the same stage, by whose amounts it is reduced; the sum stays what it was."""
+    """New ones in the same stage, by whose amounts it is reduced; the sum stays what it was.
+
+    It takes the right to set amounts. Promises, and custom values that one record alone may have,
+    stay with the deal.
+    """
     done = await DealSplitting(tx).split(id, body, answers.version_of(if_match))
     return answers.plain(done, status=201)
 

@@ -16,7 +16,7 @@ from crm_api.domains.deals.repository import DealMoves, Deals, Ground, LossReaso
 from crm_api.domains.deals.schemas import DealCreate, DealUpdate
 from crm_api.domains.deals.valuing import PRICED, WEIGHED, at_home, pushed, rots_at, weighed
 from crm_api.kit.crud.personal import About, Impersonal
-from crm_api.kit.crud.plain import columns_of
+from crm_api.kit.crud.plain import columns_of, values_of
 from crm_api.kit.crud.purges import destroy, empty_events
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.errors import Blocked, Invalid, WrongState
@@ -87,6 +87,16 @@ class DealService(Partied):
             raise WrongState("Its pipeline is in the bin.", code="pipeline_in_bin")
         need_step(values, {**columns_of(current), **values}, stage)
         return {**values, **await self._worth(values, current, stage)}
+
+    async def copied(self, data: DealCreate) -> Any:
+        """A new deal of what another one says, whether or not who copies it may see or set it."""
+        self.need("create")
+        values = values_of(data)
+        self.guard.owner_of({"owner_id": values["owner_id"]}, "create")
+        values["custom"] = self.fields.completed(values["custom"], self.tx.actor)
+        values = await self.prepare(values, None)
+        await self.admit(values, None)
+        return await self.told(self.add({**values, **self.begins_with}))
 
     async def first_stage(self, values: Mapping[str, Any]) -> Ground:
         """Where a new deal stands; raises `Invalid`.

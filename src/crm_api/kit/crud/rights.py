@@ -106,7 +106,7 @@ class Guard:
 
         `below` is where they stand in the body.
         """
-        closed = self._actor.read_only(self._listing.entity)
+        closed = self._actor.read_only(self._listing.entity) | self._telling()
         if not closed:
             return
         faults = [
@@ -116,6 +116,16 @@ class Guard:
         ]
         if faults:
             raise Forbidden("A field is not yours to set.", code="read_only_field", faults=faults)
+
+    def _telling(self) -> frozenset[str]:
+        """The fields that tell hidden ones of the same record, which are set by them as well."""
+        hidden, own = self.hidden, f"{self._listing.entity}."
+        if not hidden:
+            return hidden
+        tells = self._listing.tells.items()
+        return frozenset[str]().union(
+            *(names for at, names in tells if at.removeprefix(own) in hidden)
+        )
 
 
 def _pointer(name: str) -> str:
