@@ -55,7 +55,7 @@ async def test_what_was_promised_and_the_checklist_go_along(client):
         {"key": "cake", "title": "Cake", "is_required": False},
     ]
     answer = await client.put("/v1/orders/settings", json={"handover": items})
-    assert answer.json() == {"handover": items}
+    assert answer.json() == {"handover": items, "renewal_days": [90, 60, 30]}
     company = await client.made("companies", {"name": "Example Industries"})
     promised = {"company_id": company["id"], "promises": ["Training", "A spare"]}
     deal = await client.made("deals", {"name": "Office", **promised})
