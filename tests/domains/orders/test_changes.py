@@ -7,10 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from crm_api.domains.orders.agreeing import agreed, changed
+from crm_api.domains.orders.repository import CHANGES, CONTRACTS, ORDERS
 from crm_api.kit.pricing.documents import Arithmetic
 from support.clients import pointers, problem
+from support.members import custom_role, member
 from support.ordering import act, order
-from support.quoting import approval_policy, sellers
+from support.quoting import REACH, approval_policy, sellers
 
 
 async def confirmed(api, **more):
@@ -143,6 +145,45 @@ async def test_parallel_requests_are_applied_one_after_the_other(client):
     assert {answer.status_code for answer in answers} == {200}
     assert sorted(answer.json()["revision"] for answer in answers) == [2, 3, 4, 5, 6]
     assert (await client.read(f"orders/{made['id']}"))["net"] == "185.00"
+
+
+async def test_a_text_costs_nothing_by_a_change_either(client):
+    made = await confirmed(
+        client, lines=[{"name": "Desk", "unit_price": "90"}, {"kind": "text", "name": "Thanks"}]
+    )
+    (_, text) = made["lines"]
+    wrong = {"action": "change", "line_id": text["id"], "quantity": "2", "unit_price": "50"}
+    body = {"order_id": made["id"], "name": "An example", "changes": [wrong]}
+    found = problem(await client.post("/v1/change-requests", json=body), 422)
+    assert pointers(found) == ["/changes/0/line_id"]
+
+
+async def test_what_is_hidden_of_an_order_no_change_of_it_tells(client):
+    made = await confirmed(client, due_on="2031-06-30")
+    of_line = {"action": "change", "line_id": made["lines"][0]["id"], "quantity": "3"}
+    request = await change(client, made, of_line)
+    document = """query($id: UUID!) { changeRequest(id: $id) {
+        netChange before { net } changes { action } } }"""
+    line, before = {"action": "change"}, {"net": "180.00"}
+    for hidden, expected in (
+        ("lines", {"netChange": "90.00", "before": before, "changes": []}),
+        ("due_on", {"netChange": "90.00", "before": None, "changes": [line]}),
+    ):
+        masks = {"order": {"hidden": [hidden]}}
+        role = await custom_role(client, name=hidden, levels={"*": REACH}, masks=masks)
+        masked = (await member(client, role)).api
+        found = await masked.read(f"change-requests/{request['id']}")
+        assert (bool(found["changes"]), found["after"] is None) == (
+            hidden == "due_on",
+            hidden == "due_on",
+        )
+        assert (await masked.data(document, id=request["id"]))["changeRequest"] == expected
+
+
+def test_masks_lead_to_fields_that_may_be_empty():
+    for listing in (ORDERS, CHANGES, CONTRACTS):
+        for told in listing.tells.values():
+            assert told <= listing.maskable
 
 
 _CENTS = some.integers(0, 10_000_000).map(lambda cents: f"{Decimal(cents) / 100:.2f}")

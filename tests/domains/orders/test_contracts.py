@@ -138,6 +138,90 @@ async def test_renewals_are_told_ahead_and_terms_end_by_themselves(client, datab
     assert [one["id"] for one in deals["data"]] == [first["renewal_deal_id"]]
 
 
+async def test_a_renewal_brings_its_currency_and_its_term(client, database):
+    """Also one that is won when the term is over."""
+    over = (date.today() - timedelta(days=400)).isoformat()
+    made = await contract(client, term_months=12, starts_on=over)
+    answer = await client.post(f"/v1/contracts/{made['id']}/renew")
+    deal_id = answer.json()["renewal_deal_id"]
+    await watch_contracts(database, None)
+    assert (await client.read(f"contracts/{made['id']}"))["status"] == "ended"
+    line = {"name": "Support", "unit_price": "70", "interval": "month", "term": 24}
+    of = {"company_id": made["company_id"], "deal_id": deal_id, "currency": "USD"}
+    await accepted(client, **of, lines=[line])
+    await win(client, deal_id)
+    assert (await client.read(f"contracts/{made['id']}"))["status"] == "renewed"
+    (after,) = (await client.read("contracts", **{"filter[status]": "active"}))["data"]
+    assert (after["currency"], after["mrr"], after["term_months"]) == ("USD", "70.00", 24)
+    ended = date.fromisoformat(made["ends_on"])
+    assert date.fromisoformat(after["starts_on"]) == ended + timedelta(days=1)
+
+
+async def test_of_several_contracts_what_is_renewed_goes_on_once(client):
+    one = await contract(client, term_months=6)
+    deal_id = (await client.post(f"/v1/contracts/{one['id']}/renew")).json()["renewal_deal_id"]
+    of = {"company_id": one["company_id"]}
+    other = await contract(client, **of, term_months=12, renewal_deal_id=deal_id)
+    line = {"name": "Support", "unit_price": "150", "interval": "month", "term": 12}
+    await accepted(client, **of, deal_id=deal_id, lines=[line])
+    await win(client, deal_id)
+    (after,) = (await client.read("contracts", **{"filter[status]": "active"}))["data"]
+    assert (after["previous_id"], after["starts_on"]) == (other["id"], "2027-01-01")
+    assert (await client.read(f"contracts/{one['id']}"))["status"] == "renewed"
+    found = await client.read("contracts/mrr", as_of="2027-06-01")
+    assert [one["mrr"] for one in found["data"]] == ["150.00"]
+
+
+async def test_what_never_began_is_no_revenue(client):
+    company = await client.made("companies", {"name": "Example Industries"})
+    line = {"name": "Support", "unit_price": "100"}
+    body = {"name": "Support", "currency": "EUR", "starts_on": "2026-01-01", "lines": [line]}
+    draft = await client.made("contracts", {**body, "company_id": company["id"]})
+    await do(client, draft["id"], "cancel", ends_on="2026-12-31")
+    assert (await client.read("contracts/mrr", as_of="2026-06-01"))["data"] == []
+
+
+async def test_lines_that_are_written_back_fall_due_as_they_were_agreed(client):
+    """Of three for ten one costs 3.33, and all of them still ten."""
+    lines = [{"name": "Seat", "unit_price": "10", "interval": "month", "quantity": "3"}]
+    made = await order(client, lines=lines)
+    await act(client, made["id"], "confirm")
+    body = {"order_id": made["id"], "name": "Cheaper"}
+    less = {"action": "change", "line_id": made["lines"][0]["id"], "unit_price": "3.3333"}
+    request = await client.made("change-requests", {**body, "changes": [less]})
+    for verb in ("submit", "apply"):
+        answer = await client.post(f"/v1/change-requests/{request['id']}/{verb}")
+        assert answer.status_code == 200, answer.text
+    found = (await client.post(f"/v1/orders/{made['id']}/contract")).json()
+    own = [{n: v for n, v in line.items() if n != "net"} for line in found["lines"]]
+    for _ in range(2):
+        after = await client.changed(f"contracts/{found['id']}", {"lines": own})
+        assert (after["lines"], after["mrr"]) == (found["lines"], "10.00")
+        await client.post(f"/v1/contracts/{found['id']}/activate")
+
+
+async def test_a_draft_in_another_currency_is_rounded_by_it(client):
+    line = {"name": "Support", "unit_price": "10.4", "quantity": "3"}
+    body = {"name": "Support", "currency": "EUR", "starts_on": "2026-01-01", "lines": [line]}
+    made = await client.made("contracts", body)
+    after = await client.changed(f"contracts/{made['id']}", {"currency": "JPY"})
+    assert (made["lines"][0]["net"], after["lines"][0]["net"]) == ("31.20", "31.00")
+    late = {"starts_on": "2199-01-01", "term_months": 24}
+    answer = await client.patch(f"/v1/contracts/{made['id']}", json=late)
+    assert pointers(problem(answer, 422)) == ["/term_months"]
+
+
+async def test_what_deals_must_have_does_not_keep_renewals_from_being_told(client, database):
+    field = {"target": "deal", "name": "fit", "type": "text", "required": True}
+    await client.made("custom-fields", field)
+    today = date.today()
+    near = (today - timedelta(days=365 - 50)).isoformat()
+    made = await contract(client, term_months=12, starts_on=near)
+    await watch_contracts(database, None)
+    found = await client.read(f"contracts/{made['id']}")
+    assert (found["renewal_mark"], bool(found["renewal_deal_id"])) == (60, True)
+
+
 _DAYS = some.dates(date(2026, 1, 1), date(2026, 12, 31))
 _CENTS = some.integers(0, 10_000_000).map(lambda cents: Decimal(cents) / 100)
 _RUNNING = some.builds(

@@ -1,11 +1,17 @@
 """From the won deal to the project that delivers its order."""
 
 import asyncio
+from uuid import UUID
 
 from support.clients import problem
 from support.ordering import accepted, win
 from support.quoting import product
+from support.waiting import patiently
 
+WAITING = """
+    SELECT count(*) FROM pg_stat_activity
+    WHERE datname = current_database() AND wait_event_type = 'Lock'
+"""
 TASK = {"key": "install", "name": "Install", "minutes": 480}
 
 
@@ -112,3 +118,57 @@ async def test_without_the_module_deals_are_won_all_the_same(client):
     won = await win(client, quote["deal_id"])
     assert won["project_id"] is None
     assert won["order_id"] is not None
+
+
+async def changing(api, order_id, *changes):
+    """A change request that is approved, or what stands in its way."""
+    body = {"order_id": order_id, "name": "An example", "changes": list(changes)}
+    made = await api.made("change-requests", body)
+    answer = await api.post(f"/v1/change-requests/{made['id']}/submit")
+    return made["id"], answer
+
+
+async def test_an_order_keeps_what_is_delivered(client):
+    won = await win(client, (await sold(client))["deal_id"])
+    (whole,) = (await client.read("deliverables"))["data"]
+    assert (await delivered(client, whole["id"], "3")).status_code == 200
+    of_line = {"line_id": whole["line_id"]}
+    for change, at in (
+        ({"action": "change", "quantity": "2.5", **of_line}, "/changes/0/quantity"),
+        ({"action": "remove", **of_line}, "/changes/0/line_id"),
+    ):
+        await client.post(f"/v1/orders/{won['order_id']}/confirm")
+        id, answer = await changing(client, won["order_id"], change)
+        found = problem(answer, 409, "blocked_transition")
+        assert [(one["code"], one["pointer"]) for one in found["errors"]] == [("delivered", at)]
+        allowed = (await client.read(f"change-requests/{id}/transitions"))["allowed"]
+        assert [b["code"] for b in allowed[0]["blockers"]] == ["delivered"]
+    just = {"action": "change", "quantity": "3", **of_line}
+    id, answer = await changing(client, won["order_id"], just)
+    assert (await client.post(f"/v1/change-requests/{id}/apply")).status_code == 200
+    assert (await delivered(client, whole["id"], "4")).status_code == 409
+
+
+async def test_of_a_delivery_and_a_smaller_order_one_happens(client, owner):
+    """Whoever comes second sees what the first has done, although it has waited for it."""
+    for comes_first in (0, 1):
+        won = await win(client, (await sold(client))["deal_id"])
+        found = await client.read("deliverables", **{"filter[project_id]": won["project_id"]})
+        (whole,) = found["data"]
+        await client.post(f"/v1/orders/{won['order_id']}/confirm")
+        less = {"action": "change", "quantity": "1", "line_id": whole["line_id"]}
+        id, _ = await changing(client, won["order_id"], less)
+        both = [
+            client.post(f"/v1/change-requests/{id}/apply"),
+            delivered(client, whole["id"], "4"),
+        ]
+        waiting = []
+        async with owner.acquire() as held, held.transaction():
+            await held.fetch("SELECT FROM orders WHERE id = $1 FOR UPDATE", UUID(won["order_id"]))
+            for one in (both[comes_first], both[1 - comes_first]):
+                waiting.append(asyncio.create_task(one))
+                async for _ in patiently():
+                    if await owner.fetchval(WAITING) == len(waiting):
+                        break
+        answers = [await one for one in waiting]
+        assert [one.status_code for one in answers] == [200, 409], answers[1].text

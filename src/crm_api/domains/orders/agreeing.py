@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from crm_api.domains.quotes.calculating import INTERVALS
+from crm_api.domains.quotes.lines import MOST_LINES
 from crm_api.domains.quotes.showing import storable, sums_of
 from crm_api.kit.errors import Fault
 from crm_api.kit.money import shown_amount, shown_quantity
@@ -93,10 +94,16 @@ def misfits(lines: Sequence[Content], changes: Sequence[Content]) -> Iterable[Fa
             yield Fault("unknown_line", "The order has no such line.", at)
         elif id in seen:
             yield Fault("repeated", "Another change is of this line.", at)
+        elif change["action"] == "change" and known[id]["kind"] == "text":
+            yield Fault("text_line", "A text costs nothing: remove it, and add another.", at)
         elif change["action"] == "change" and _needs_price(known[id], change):
             message = "Of nothing no price was agreed: say it."
             yield Fault("price_needed", message, f"/changes/{place}/unit_price")
         seen.add(id)
+    added = sum(change["action"] == "add" for change in changes)
+    removed = sum(change["action"] == "remove" for change in changes)
+    if added and len(lines) + added - removed > MOST_LINES:
+        yield Fault("too_many_lines", f"An order has at most {MOST_LINES} lines.", "/changes")
 
 
 @exactly

@@ -1,8 +1,8 @@
 """What is done with change requests: submitted, applied, rejected; each as one step."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 from uuid import UUID
 
 from crm_api.domains.orders.changes import ChangeRequestService, unfit
@@ -22,6 +22,8 @@ from crm_api.platform.approvals.standing import standing
 
 ChangeVerb = Literal["submit", "apply", "reject", "withdraw"]
 TARGET = "change_request"
+ChangeCheck = Callable[[Tx, Order, Sequence[Mapping[str, Any]]], Awaitable[Sequence[Fault]]]
+"""Takes the order, whose lock is held where it is to change, and the changes of a request."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,9 @@ CHANGE_WAYS: Mapping[ChangeVerb, _Way] = {
 class ChangeActions:
     """The actions of change requests; whoever acts holds the lock of the order, then its own."""
 
+    checks: ClassVar[list[ChangeCheck]] = []
+    """What those above have against changes, such as deliveries; pointers lead into the request."""
+
     def __init__(self, tx: Tx) -> None:
         self.tx = tx
         self.requests = ChangeRequestService(tx)
@@ -55,7 +60,11 @@ class ChangeActions:
             request = await ChangeRequestService(reader).records.get(id)
             (order,) = await OrderService(reader).records.some([request.order_id]) or [None]
             allowed = [
-                {"verb": verb, "status": way.after, "blockers": told(_faults(order, request, verb))}
+                {
+                    "verb": verb,
+                    "status": way.after,
+                    "blockers": told(await _faults(reader, order, request, verb)),
+                }
                 for verb, way in CHANGE_WAYS.items()
                 if request.status in way.before
             ]
@@ -130,7 +139,7 @@ class ChangeActions:
         if current.status not in way.before:
             allowed = [n for n, one in CHANGE_WAYS.items() if current.status in one.before]
             raise not_for("change_request", current.status, verb, allowed)
-        if faults := _faults(order, current, verb):
+        if faults := await _faults(self.tx, order, current, verb):
             raise blocked(faults)
         assert order is not None
         return order, current
@@ -142,12 +151,17 @@ class ChangeActions:
         return await self.requests.told(shown)
 
 
-def _faults(order: Order | None, request: ChangeRequest, verb: ChangeVerb) -> list[Fault]:
+async def _faults(
+    tx: Tx, order: Order | None, request: ChangeRequest, verb: ChangeVerb
+) -> list[Fault]:
     if order is None:
         return [Fault("in_bin", "The order is in the bin.", "/order_id")]
-    if verb in {"submit", "apply"}:
-        return list(unfit(order, columns_of(request)))
-    return []
+    if verb not in {"submit", "apply"}:
+        return []
+    found = list(unfit(order, columns_of(request)))
+    for ask in ChangeActions.checks:
+        found += await ask(tx, order, request.changes)
+    return found
 
 
 async def follow_change(tx: Tx, id: UUID) -> None:

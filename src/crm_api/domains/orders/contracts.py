@@ -20,6 +20,7 @@ from crm_api.kit.db.tx import Tx, unit_of_work
 from crm_api.kit.errors import Blocked, Fault, Invalid, WrongState
 from crm_api.kit.money import shown_amount, shown_quantity
 from crm_api.kit.pricing.rounding import rounded
+from crm_api.kit.schema import LATEST
 
 _AGREED = ("lines", "currency", "company_id", "starts_on", "term_months")
 _DERIVED = ("ends_on", "notice_by", "mrr", "arr")
@@ -51,9 +52,7 @@ class ContractService(NamedService[Contract]):
         """What is agreed stays once it is active; what follows from it is calculated."""
         values = await super().prepare(values, current)
         before = {} if current is None else columns_of(current)
-        if "lines" in values:
-            known = {**before, **values}
-            values["lines"] = stored_lines(values["lines"], known["currency"])
+        values |= _lines_of(values, before)
         if current is not None and current.status != "draft":
             changed = [n for n in _AGREED if n in values and values[n] != before[n]]
             if changed:
@@ -96,6 +95,26 @@ class ContractService(NamedService[Contract]):
         await super().remove(records)
 
 
+def _lines_of(values: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
+    """Lines as they are stored, where they follow from what is set."""
+    known = {**before, **values}
+    if known["currency"] != before.get("currency", known["currency"]):
+        # In another currency what falls due is rounded otherwise.
+        is_free = before["status"] == "draft"
+        lines = stored_lines(known["lines"], known["currency"])
+        return {"lines": lines} if is_free or "lines" in values else {}
+    if "lines" not in values:
+        return {}
+    # What is written back as it was read falls due as it was agreed, to the cent.
+    agreed = {_said(line): line for line in before.get("lines", ())}
+    lines = stored_lines(values["lines"], known["currency"])
+    return {"lines": [agreed.get(_said(line), line) for line in lines]}
+
+
+def _said(line: Mapping[str, Any]) -> tuple[Any, ...]:
+    return tuple(value for name, value in sorted(line.items()) if name != "net")
+
+
 def stored_lines(lines: Sequence[Mapping[str, Any]], currency: str) -> list[dict[str, Any]]:
     """Lines as they are stored, with what falls due in each interval."""
     return [
@@ -118,6 +137,8 @@ def worth(contract: Mapping[str, Any]) -> dict[str, Any]:
     values = storable({"mrr": mrr, "arr": mrr * 12}, "/lines")
     months = contract["term_months"]
     ends_on = None if months is None else last_day(contract["starts_on"], months)
+    if ends_on is not None and ends_on >= LATEST.date():
+        raise Invalid.at("/term_months", "too_long", "It ends before the year 2200.")
     return {**values, "ends_on": ends_on, "notice_by": notice_by({**contract, "ends_on": ends_on})}
 
 

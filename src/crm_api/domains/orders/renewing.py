@@ -15,8 +15,9 @@ from crm_api.domains.orders.models import Contract, ContractStatus, Order
 from crm_api.domains.orders.repository import CONTRACTS_AREA, Orders
 from crm_api.domains.orders.service import OrderService
 from crm_api.domains.orders.settings import settings_of
+from crm_api.domains.quotes.showing import storable
 from crm_api.kit.calendar import today_of
-from crm_api.kit.crud.plain import columns_of
+from crm_api.kit.crud.plain import columns_of, values_of
 from crm_api.kit.crud.transitions import blocked, not_for, told
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Fault, Invalid, WrongState
@@ -59,9 +60,8 @@ class ContractActions:
         self.contracts.need("create")
         orders = OrderService(self.tx)
         orders.need("read")
-        await orders.records.get(order_id)
-        # Of two requests at once one makes it.
-        (order,) = await orders.records.locked([order_id], everywhere=True)
+        # Locked: of two requests at once one makes it.
+        order = await orders.records.get(order_id, lock=True)
         if order.status in {"draft", "cancelled"}:
             message = f"The order is {order.status}: a contract is of one that is confirmed."
             raise WrongState(message, code="order_not_open")
@@ -111,17 +111,26 @@ class ContractActions:
         deal_id = current.renewal_deal_id
         if deal_id is not None and await kinds_of(self.tx, [DEALS], [deal_id]):
             return self.contracts.shown_of(current)
+        amount = current.mrr * (current.term_months or _YEAR)
+        closes_on = current.ends_on or today_of(self.tx)
         values = {
             "name": f"Renewal: {current.name}"[:200],
             "company_id": current.company_id,
             "contact_id": current.contact_id,
-            "amount": current.mrr * (current.term_months or _YEAR),
+            **storable({"amount": amount}, "/lines"),
             "currency": current.currency,
-            "closes_on": current.ends_on or today_of(self.tx),
+            "closes_on": closes_on,
+            "next_step": "Renewal",
+            "next_step_on": closes_on,
             "source": "renewal",
             "owner_id": current.owner_id,
         }
-        made = await DealService(self.tx).create(DealCreate.model_validate(values))
+        deals = DealService(self.tx)
+        deals.need("create")
+        begun = values_of(DealCreate.model_validate(values))
+        # What a deal must have is not to stop it from being made in the background.
+        begun["custom"] = deals.fields.with_defaults({})
+        made = deals.add({**await deals.prepare(begun, None), **deals.begins_with})
         return await self.contracts.change(
             current, {"renewal_deal_id": made.id}, verb="renewal_begun"
         )
@@ -142,25 +151,30 @@ class ContractActions:
             await self.contracts.change(current, values, verb="cancelled")
         )
 
-    async def succeed(
-        self, current: Contract, lines: Sequence[Mapping[str, Any]], order_id: UUID | None
-    ) -> Any:
-        """Have the next term follow, as a contract of its own that begins the day after."""
+    async def end(self, current: Contract) -> None:
+        """Have it run out by its last day, since something else goes on."""
         ended: dict[str, Any] = {"status": "renewed", "ended_at": self.tx.now}
-        last = current.ends_on or today_of(self.tx)
         if current.ends_on is None:
-            ended["ends_on"] = last
+            ended["ends_on"] = max(today_of(self.tx), current.starts_on)
         await self.contracts.change(current, ended, verb="renewed")
+
+    async def succeed(self, current: Contract, agreed: Mapping[str, Any]) -> Any:
+        """Have the next term follow, as a contract of its own that begins the day after.
+
+        `agreed` is what was agreed anew; all else stays.
+        """
+        last = current.ends_on or max(today_of(self.tx), current.starts_on)
+        await self.end(current)
         known = columns_of(current)
         values: dict[str, Any] = {
             **self.contracts.begins_with,
             **{name: known[name] for name in _TERMS},
-            "order_id": order_id or current.order_id,
+            "lines": current.lines,
+            **agreed,
             "previous_id": current.id,
             "renewal_deal_id": None,
             "external_ids": {},
             "starts_on": last + timedelta(days=1),
-            "lines": list(lines),
             "status": "active",
             "activated_at": self.tx.now,
         }
@@ -186,17 +200,38 @@ class RenewalOfContract:
         return ()
 
     async def follow(self, win: Win) -> None:
-        """By the recurring lines of the new order; without any by what it was."""
+        """By the recurring lines of the new order; without any by what it was.
+
+        Of several contracts those lines are all that goes on: they follow the one that ends last.
+        """
         if CONTRACTS_AREA in win.tx.actor.closed:
             return
         actions = ContractActions(win.tx)
         ids = await actions.contracts.records.renewed_by(win.deal.id)
         order = await _made(win)
-        lines = [] if order is None else recurring(order)
-        for current in await actions.contracts.records.locked(ids, everywhere=True):
-            if current.status == "active":
-                order_id = None if order is None else order.id
-                await actions.succeed(current, lines or current.lines, order_id)
+        found = [
+            one
+            for one in await actions.contracts.records.locked(ids, everywhere=True)
+            if one.status in {"active", "ended"}
+        ]
+        agreed = {} if order is None else _agreed(order)
+        if "lines" in agreed:
+            found.sort(key=lambda one: (one.ends_on or date.max, one.id))
+        for current in found:
+            if "lines" in agreed and current is not found[-1]:
+                await actions.end(current)
+            else:
+                await actions.succeed(current, agreed)
+
+
+def _agreed(order: Order) -> dict[str, Any]:
+    """What an order says of the contracts that are renewed by it."""
+    lines = recurring(order)
+    if not lines:
+        return {"order_id": order.id}
+    term = _term_of(order)
+    terms = {} if term is None else {"term_months": term}
+    return {"order_id": order.id, "lines": lines, "currency": order.currency, **terms}
 
 
 async def _made(win: Win) -> Order | None:
@@ -213,7 +248,7 @@ async def move_on(service: ContractService, contract: Contract, today: date) -> 
     actions, left = ContractActions(service.tx), (contract.ends_on - today).days
     if left < 0:
         if contract.auto_renew:
-            await actions.succeed(contract, contract.lines, None)
+            await actions.succeed(contract, {})
         else:
             values = {"status": "ended", "ended_at": service.tx.now}
             await service.change(contract, values, verb="ended")

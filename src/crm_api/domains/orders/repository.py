@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func
+from sqlalchemy import func, or_
 
 from crm_api.domains.companies.repository import LISTING as COMPANIES
 from crm_api.domains.contacts.repository import CONTACTS
@@ -43,8 +43,11 @@ ORDERS: Listing = Listing(
         others=("reference", "tags", "description", "external_ids"),
         subtitle=("number", "reference"),
     ),
-    # What a quote says its order says, too.
-    tells={f"quote.{name}": frozenset([name]) for name in ("lines", "totals", *VALUES)},
+    # What a quote or a deal says the order says, too.
+    tells={
+        "deal.promises": frozenset(["promises"]),
+        **{f"quote.{name}": frozenset([name]) for name in ("lines", "totals", "promises")},
+    },
 )
 
 CHANGES: Listing = Listing(
@@ -55,9 +58,9 @@ CHANGES: Listing = Listing(
     relations=(Relation("order", lambda: ORDERS, ChangeRequest.order_id, Order.id),),
     within="order",
     tells={
-        f"{kind}.{name}": frozenset(["changes", "before", "after", "net_change"])
-        for kind in ("quote", "order")
-        for name in ("lines", "net")
+        "quote.lines": frozenset(["changes"]),
+        "order.lines": frozenset(["changes"]),
+        "order.due_on": frozenset(["due_on", "before", "after"]),
     },
 )
 
@@ -73,11 +76,7 @@ CONTRACTS: Listing = Listing(
         Relation("renewal_deal", lambda: DEALS, Contract.renewal_deal_id, DEALS.model.id),
     ),
     search=Searched(names=("name",), others=("tags", "description", "external_ids")),
-    tells={
-        f"{kind}.{name}": frozenset([name] if name == "lines" else ["mrr", "arr"])
-        for kind in ("quote", "order")
-        for name in ("lines", "mrr")
-    },
+    tells={f"{kind}.lines": frozenset(["lines"]) for kind in ("quote", "order")},
 )
 
 
@@ -89,7 +88,12 @@ class Orders(Repository[Order]):
 
     async def of_quote(self, quote_id: UUID) -> Order | None:
         """The living order of a quote, whoever asks: the one that was made of it, if there is."""
-        query = self.select_all().where(Order.quote_id == quote_id, Order.deleted_at.is_(None))
+        query = self.select_all().where(
+            Order.quote_id == quote_id,
+            Order.deleted_at.is_(None),
+            # One by hand that came to nothing is not in the way of what was accepted.
+            or_(Order.status != "cancelled", Order.quote_version_id.is_not(None)),
+        )
         query = query.order_by(Order.quote_version_id, Order.id).limit(1)
         return (await self.tx.run(query)).scalar_one_or_none()
 
@@ -108,6 +112,7 @@ class Orders(Repository[Order]):
         rows = await self.tx.fetch(
             "SELECT id FROM orders "
             "WHERE organization_id = $1 AND quote_id = $2 AND deleted_at IS NULL "
+            "AND (status <> 'cancelled' OR quote_version_id IS NOT NULL) "
             "ORDER BY quote_version_id, id LIMIT 1",
             self.tx.organization_id,
             quote_id,
@@ -185,11 +190,11 @@ class Contracts(Repository[Contract]):
     listing = CONTRACTS
 
     async def running(self) -> list[Any]:
-        """Of all that are seen and no drafts: customer, currency, mrr, first and last day."""
+        """Of all that are seen and were begun: customer, currency, mrr, first and last day."""
         customer = func.coalesce(Contract.company_id, Contract.contact_id, Contract.id)
         query = (
             self.select()
-            .where(Contract.status != "draft", Contract.deleted_at.is_(None))
+            .where(Contract.activated_at.is_not(None), Contract.deleted_at.is_(None))
             .with_only_columns(
                 customer, Contract.currency, Contract.mrr, Contract.starts_on, Contract.ends_on
             )
@@ -197,10 +202,10 @@ class Contracts(Repository[Contract]):
         return list((await self.tx.run(query)).all())
 
     async def renewed_by(self, deal_id: UUID) -> list[UUID]:
-        """The active contracts that a deal is to renew, whoever asks."""
+        """The contracts that a deal is to renew, also those that ran out, whoever asks."""
         rows = await self.tx.fetch(
             "SELECT id FROM contracts WHERE organization_id = $1 AND renewal_deal_id = $2 "
-            "AND status = 'active' AND deleted_at IS NULL ORDER BY id",
+            "AND status IN ('active', 'ended') AND deleted_at IS NULL ORDER BY id",
             self.tx.organization_id,
             deal_id,
         )

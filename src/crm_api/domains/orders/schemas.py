@@ -284,8 +284,11 @@ class ChangeRequestOut(Out):
     reason: str | None
     changes: list[LineChangeOut]
     due_on: date | None
-    before: OrderSumsOut = Field(description="Of the order; applied, as it was until then.")
-    after: OrderSumsOut
+    before: OrderSumsOut | None = Field(
+        description="Of the order; applied, as it was until then. Empty, as `after`, for whoever the "
+        "day of the order is hidden from."
+    )
+    after: OrderSumsOut | None
     net_change: AmountOut = Field(description="By how much more, or less, the net amount is.")
     revision: int | None = Field(description="Of the order that was made by it.")
     submitted_at: datetime | None

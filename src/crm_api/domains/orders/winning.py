@@ -6,6 +6,7 @@ from uuid import UUID
 from crm_api.domains.deals.winning import Win
 from crm_api.domains.orders.actions import OrderActions
 from crm_api.domains.orders.repository import AREA
+from crm_api.kit.crud.transitions import blocked
 from crm_api.kit.errors import Fault
 
 
@@ -20,7 +21,10 @@ class OrderOfDeal:
         """Make it, unless it is there already; raises `Forbidden` for who may make no orders."""
         if not _is_asked(win):
             return
-        quote_id, _ = await self._choice(win)
+        quote_id, faults = await self._choice(win)
+        # Another quote may have been accepted since it was asked what stands in the way.
+        if faults:
+            raise blocked(faults)
         if quote_id is None:
             return
         actions = OrderActions(win.tx)

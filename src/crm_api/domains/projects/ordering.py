@@ -12,6 +12,7 @@ from crm_api.domains.projects.delivering import DeliverableService
 from crm_api.domains.projects.repository import ProjectTemplates
 from crm_api.domains.projects.schemas import OrderProject, ProjectCreate
 from crm_api.domains.projects.service import ProjectService
+from crm_api.domains.projects.work_repository import Deliverables
 from crm_api.domains.projects.work_schemas import DeliverableCreate
 from crm_api.kit.crud.plain import values_of
 from crm_api.kit.db.tx import Tx
@@ -136,3 +137,23 @@ class ProjectOfOrder:
         made = await OrderProjects(win.tx).follow(order_id)
         if made is not None:
             win.made["project_id"] = made
+
+
+async def keep_delivered(
+    tx: Tx, order: Order, changes: Sequence[Mapping[str, Any]]
+) -> Sequence[Fault]:
+    """What of some changes would leave less of a line than was delivered of it.
+
+    Whoever delivers waits for the lock of the order, or has delivered by now.
+    """
+    delivered = await Deliverables(tx).delivered_of(order.id)
+    found: list[Fault] = []
+    for place, change in enumerate(changes):
+        done = delivered.get(UUID(change["line_id"])) if change["line_id"] else None
+        is_removed = change["action"] == "remove"
+        if not done or not (is_removed or change["quantity"]):
+            continue
+        if is_removed or Decimal(change["quantity"]) < done:
+            at = f"/changes/{place}/{'line_id' if is_removed else 'quantity'}"
+            found.append(Fault("delivered", "More of it is delivered already.", at))
+    return found

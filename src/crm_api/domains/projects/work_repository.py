@@ -35,13 +35,25 @@ _LOCKED = """
     SELECT (snapshot #>> '{timing,locked_until}')::date AS day FROM organization_states
     WHERE organization_id = $1 FOR SHARE
 """
+_KEPT = """
+    SELECT o.id FROM projects p
+    JOIN orders o ON o.organization_id = p.organization_id AND o.id = p.order_id
+    WHERE p.organization_id = $1 AND p.id = $2
+    FOR SHARE OF o
+"""
+# A statement of its own: one that has waited for the lock still has the lines from before.
 _ORDERED = """
     SELECT line ->> 'quantity' AS quantity
+    FROM orders o CROSS JOIN LATERAL jsonb_array_elements(o.lines) line
+    WHERE o.organization_id = $1 AND o.id = $2 AND line ->> 'id' = $3
+"""
+_BY_LINE = """
+    SELECT d.line_id, sum(d.delivered_quantity)::text AS whole
     FROM projects p
-    JOIN orders o ON o.organization_id = p.organization_id AND o.id = p.order_id
-    CROSS JOIN LATERAL jsonb_array_elements(o.lines) line
-    WHERE p.organization_id = $1 AND p.id = $2 AND line ->> 'id' = $3
-    FOR SHARE OF o
+    JOIN deliverables d ON d.organization_id = p.organization_id AND d.project_id = p.id
+    WHERE p.organization_id = $1 AND p.order_id = $2 AND p.deleted_at IS NULL
+        AND d.line_id IS NOT NULL AND d.status <> 'rejected' AND d.deleted_at IS NULL
+    GROUP BY d.line_id
 """
 _WORKED = """
     SELECT
@@ -102,8 +114,17 @@ class Deliverables(Repository[Deliverable]):
 
         The order stays as it is until the commit.
         """
-        rows = await self.tx.write(_ORDERED, self.tx.organization_id, project_id, str(line_id))
+        organization_id = self.tx.organization_id
+        kept = await self.tx.write(_KEPT, organization_id, project_id)
+        if not kept:
+            return None
+        rows = await self.tx.fetch(_ORDERED, organization_id, kept[0]["id"], str(line_id))
         return Decimal(rows[0]["quantity"]) if rows else None
+
+    async def delivered_of(self, order_id: UUID) -> dict[UUID, Decimal]:
+        """How much of each line of an order was delivered, whoever asks."""
+        rows = await self.tx.fetch(_BY_LINE, self.tx.organization_id, order_id)
+        return {row["line_id"]: Decimal(row["whole"]).scaleb(-6) for row in rows}
 
 
 class TimeEntries(Repository[TimeEntry]):
