@@ -3,7 +3,7 @@
 import asyncio
 
 from support.clients import problem
-from support.ordering import accepted, win
+from support.ordering import accepted, act, win
 from support.quoting import product
 
 TASK = {"key": "install", "name": "Install", "minutes": 480}
@@ -112,3 +112,31 @@ async def test_without_the_module_deals_are_won_all_the_same(client):
     won = await win(client, quote["deal_id"])
     assert won["project_id"] is None
     assert won["order_id"] is not None
+
+
+async def test_what_was_delivered_stays_within_the_order(client):
+    """Whichever way leads past it: the bin, another line, or a change of the order."""
+    won = await win(client, (await sold(client))["deal_id"])
+    (whole,) = (await client.read("deliverables"))["data"]
+    order = await act(client, won["order_id"], "confirm")
+    support = order["lines"][1]["id"]
+    answer = await delivered(client, whole["id"], "4")
+    assert answer.status_code == 200, answer.text
+    path = f"/v1/deliverables/{whole['id']}"
+    problem(await client.patch(path, json={"line_id": support}), 409, "more_than_ordered")
+    fewer = {"action": "change", "line_id": whole["line_id"], "quantity": "3"}
+    less = {"order_id": order["id"], "name": "Fewer", "changes": [fewer]}
+    asked = await client.made("change-requests", less)
+    at = f"/v1/change-requests/{asked['id']}"
+    assert (await client.post(f"{at}/submit", json={})).json()["status"] == "approved"
+    found = problem(await client.post(f"{at}/apply"), 409, "blocked_transition")
+    assert [one["code"] for one in found["errors"]] == ["delivered"]
+    # In the bin it counts no more, and so does not come back beside what took its place.
+    assert (await client.delete(path)).status_code == 204
+    body = {"name": "Chairs", "project_id": won["project_id"], "line_id": whole["line_id"]}
+    other = await client.made("deliverables", {**body, "quantity": "1"})
+    assert (await delivered(client, other["id"], "1")).status_code == 200
+    problem(await client.post(f"{path}/restore"), 409, "more_than_ordered")
+    assert (await client.post(f"/v1/deliverables/{other['id']}/accept")).status_code == 200
+    problem(await client.delete(f"/v1/deliverables/{other['id']}"), 409, "accepted")
+    assert (await client.post(f"{at}/apply")).status_code == 200

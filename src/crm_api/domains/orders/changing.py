@@ -1,8 +1,8 @@
 """What is done with change requests: submitted, applied, rejected; each as one step."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 from uuid import UUID
 
 from crm_api.domains.orders.changes import ChangeRequestService, unfit
@@ -39,8 +39,15 @@ CHANGE_WAYS: Mapping[ChangeVerb, _Way] = {
 }
 
 
+Check = Callable[[Tx, Order, Sequence[Mapping[str, Any]]], Awaitable[Sequence[Fault]]]
+"""What stands in the way of an order, which is locked, having these lines."""
+
+
 class ChangeActions:
     """The actions of change requests; whoever acts holds the lock of the order, then its own."""
+
+    checks: ClassVar[list[Check]] = []
+    """Of whatever delivers orders, which says what has to stay."""
 
     def __init__(self, tx: Tx) -> None:
         self.tx = tx
@@ -88,6 +95,9 @@ class ChangeActions:
         """Have the order be as it says: its next revision, and nothing else changes its sums."""
         order, current = await self._begun(id, "apply", expected)
         found, compared = self.requests.compared(order, columns_of(current))
+        faults = [f for check in self.checks for f in await check(self.tx, order, found.lines)]
+        if faults:
+            raise blocked(faults)
         revision = order.revision + 1
         values = {
             "lines": found.lines,

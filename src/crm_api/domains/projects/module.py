@@ -1,8 +1,9 @@
 """Projects as a part of the product."""
 
 from crm_api.domains.deals.winning import Consequences
+from crm_api.domains.orders.changing import ChangeActions
 from crm_api.domains.projects.actions import BILLING_DUE
-from crm_api.domains.projects.delivering import DeliverableService
+from crm_api.domains.projects.delivering import DeliverableService, delivered_stays
 from crm_api.domains.projects.ordering import ProjectOfOrder
 from crm_api.domains.projects.service import ProjectService, ProjectTemplateService
 from crm_api.domains.projects.states import WAYS
@@ -13,6 +14,7 @@ from crm_api.kit.crud.applying import CollectionApplier
 from crm_api.kit.module import Faces, Module
 
 Consequences.steps.append(ProjectOfOrder())
+ChangeActions.checks.append(delivered_stays)
 _TEMPLATES = ProjectTemplateService.area
 
 

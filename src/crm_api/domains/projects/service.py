@@ -24,7 +24,7 @@ from crm_api.kit.crud.named import NamedService
 from crm_api.kit.crud.personal import Impersonal
 from crm_api.kit.db.json import decode, encode
 from crm_api.kit.db.tx import Tx
-from crm_api.kit.errors import Fault, Invalid
+from crm_api.kit.errors import Fault, Invalid, WrongState
 from crm_api.kit.ids import new_id
 from crm_api.kit.working_time import WorkingTime
 from crm_api.platform.calendars.service import calendars_at
@@ -115,6 +115,10 @@ class ProjectService(ProjectKeeping):
         changed = {name for name in values if values[name] != getattr(current, name)}
         if changed & {*BEGUN, "revenue", "currency"}:
             need_open(current)
+        if "currency" in changed and await self.records.has_amounts(current.id):
+            message = "Shares that fell due, and rates of time, are in the currency before."
+            faults = [Fault("currency_used", message, "/currency")]
+            raise WrongState(message, code="currency_used", faults=faults)
         return values
 
     async def apply(self, current: Project, given: dict[str, Any]) -> Any:

@@ -54,12 +54,18 @@ class ProjectTaskService(NamedService[ProjectTask]):
             return await super().restore(id)
         project = await self.open_project(current.project_id)
         rows = await self.planning.rows(project.id)
-        faults = _misplaced(columns_of(current), rows)
-        if faults:
-            raise Blocked("What it refers to is not there.", code="in_bin", faults=faults)
+        before = columns_of(current)
+        if faults := [*_misplaced(before, rows), *_overshared(before, rows)]:
+            message = " ".join(fault.message for fault in faults[:5])
+            raise Blocked(message, code="in_bin", faults=faults)
         await super().restore(id)
         await self.reschedule(project)
         return await self.told(self.shown_of(current))
+
+    async def put_back(self, record: ProjectTask, values: dict[str, Any]) -> Any:
+        """What an undo takes back is planned anew, and nothing that was done is undone."""
+        kept = self.update_shape.model_fields.keys()
+        return await self.apply(record, {n: v for n, v in values.items() if n in kept})
 
     async def open_project(self, id: UUID) -> Project:
         """A project whose tasks may change, locked; raises `Invalid`, `WrongState`."""
@@ -183,18 +189,23 @@ def _differs(before: Mapping[str, Any], values: Mapping[str, Any]) -> bool:
 
 def _check(task: Mapping[str, Any], rows: Sequence[Row]) -> None:
     """Raise `Invalid` where a task is none that can be planned."""
-    faults = [*_of_kind(task), *_misplaced(task, rows)]
+    faults = [*_of_kind(task), *_misplaced(task, rows), *_overshared(task, rows)]
+    if faults:
+        raise Invalid("The task cannot be planned like this.", faults=faults)
+
+
+def _overshared(task: Mapping[str, Any], rows: Sequence[Row]) -> Sequence[Fault]:
+    """What keeps a share of the revenue from being one beside the others."""
     shared = [
         row["billing_percent"]
         for row in rows
         if row["billing_percent"] is not None and row["id"] != task["id"]
     ]
     whole = sum(shared, task["billing_percent"] or Decimal(0))
-    if task["billing_percent"] is not None and whole > 100:
-        message = f"All shares of the project would be {whole.normalize():f} %."
-        faults.append(Fault("over_100_percent", message, "/billing_percent"))
-    if faults:
-        raise Invalid("The task cannot be planned like this.", faults=faults)
+    if task["billing_percent"] is None or whole <= 100:
+        return ()
+    message = f"All shares of the project would be {whole.normalize():f} %."
+    return [Fault("over_100_percent", message, "/billing_percent")]
 
 
 def _of_kind(task: Mapping[str, Any]) -> Sequence[Fault]:

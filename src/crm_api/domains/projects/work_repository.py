@@ -35,6 +35,11 @@ _LOCKED = """
     SELECT (snapshot #>> '{timing,locked_until}')::date AS day FROM organization_states
     WHERE organization_id = $1 FOR SHARE
 """
+# Where there is no state yet there would be nothing to hold, and nobody would wait.
+_BEGUN = """
+    INSERT INTO organization_states (organization_id, version, snapshot) VALUES ($1, 0, '{}')
+    ON CONFLICT DO NOTHING
+"""
 _ORDERED = """
     SELECT line ->> 'quantity' AS quantity
     FROM projects p
@@ -84,11 +89,12 @@ class Deliverables(Repository[Deliverable]):
             project_id,
         )
 
-    async def delivered(self, project_id: UUID, line_id: UUID, but: UUID) -> Decimal:
+    async def delivered(self, project_id: UUID, line_id: UUID, but: UUID | None) -> Decimal:
         """How much of a line was delivered by all deliverables but one, whoever asks."""
         rows = await self.tx.fetch(
             "SELECT coalesce(sum(delivered_quantity), 0)::text AS whole FROM deliverables "
-            "WHERE organization_id = $1 AND project_id = $2 AND line_id = $3 AND id <> $4 "
+            "WHERE organization_id = $1 AND project_id = $2 AND line_id = $3 "
+            "AND id IS DISTINCT FROM $4::uuid "
             "AND status <> 'rejected' AND deleted_at IS NULL",
             self.tx.organization_id,
             project_id,
@@ -96,6 +102,20 @@ class Deliverables(Repository[Deliverable]):
             but,
         )
         return Decimal(rows[0]["whole"]).scaleb(-6)
+
+    async def delivered_of(self, order_id: UUID) -> list[tuple[str, str, Decimal]]:
+        """By line of an order its id, what is delivered of it by name, and how much; all seen."""
+        rows = await self.tx.fetch(
+            "SELECT d.line_id::text AS line_id, min(d.name) AS name, "
+            "sum(d.delivered_quantity)::text AS whole FROM projects p JOIN deliverables d "
+            "ON d.organization_id = p.organization_id AND d.project_id = p.id "
+            "WHERE p.organization_id = $1 AND p.order_id = $2 AND p.deleted_at IS NULL "
+            "AND d.line_id IS NOT NULL AND d.status <> 'rejected' AND d.deleted_at IS NULL "
+            "GROUP BY d.line_id ORDER BY d.line_id",
+            self.tx.organization_id,
+            order_id,
+        )
+        return [(r["line_id"], r["name"], Decimal(r["whole"]).scaleb(-6)) for r in rows]
 
     async def ordered(self, project_id: UUID, line_id: UUID) -> Decimal | None:
         """How much of a line of its order was ordered, by all changes; None without such.
@@ -125,8 +145,9 @@ class TimeEntries(Repository[TimeEntry]):
 
     async def locked_until(self) -> date | None:
         """The last day that is closed; it stays the last one until the commit."""
-        rows = await self.tx.write(_LOCKED, self.tx.organization_id)
-        return rows[0]["day"] if rows else None
+        while not (rows := await self.tx.write(_LOCKED, self.tx.organization_id)):
+            await self.tx.write(_BEGUN, self.tx.organization_id)
+        return rows[0]["day"]
 
     async def worked(self, project_id: UUID) -> Mapping[str, Any]:
         """Sums of the time of a project, whoever asks; money is in minutes by hourly rates."""
