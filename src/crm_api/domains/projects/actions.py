@@ -37,8 +37,8 @@ _PLANNED: Mapping[str, frozenset[str]] = {
 
 def need_plan(tx: Tx) -> None:
     """Raise `Forbidden` where something is hidden that a plan tells."""
-    for entity, told in _PLANNED.items():
-        if hidden := sorted(told & tx.actor.hidden(entity)):
+    for entity, names in _PLANNED.items():
+        if hidden := sorted(names & tx.actor.hidden(entity)):
             raise hidden_field(hidden[0])
 
 
