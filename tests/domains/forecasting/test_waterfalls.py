@@ -162,8 +162,9 @@ async def test_the_parts_add_up_to_the_cent(client, owner, org, pairs):
     made = str(uuid4())
     await owner.execute(
         "INSERT INTO pipelines (organization_id, id, name, sort_name, graph, is_default, "
-        "is_archived, version, created_at, updated_at) "
-        "VALUES ($1, $2, 'Any', 'any', 'free', false, false, 1, now(), now())",
+        "is_archived, next_step_policy, win_needs, reopen_needs_reason, wanted_roles, version, "
+        "created_at, updated_at) VALUES ($1, $2, 'Any', 'any', 'free', false, false, 'off', "
+        "'nothing', false, '[]', 1, now(), now())",
         org.id,
         made,
     )

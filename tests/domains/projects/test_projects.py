@@ -9,6 +9,7 @@ from crm_api.domains.projects.repository import Projects, ProjectTasks
 from crm_api.kit.db.tx import unit_of_work
 from crm_api.kit.query.filters import parse
 from support.clients import pointers, problem, tx_of
+from support.json_schema import errors
 from support.members import custom_role, member
 
 MONDAY = "2026-11-23"
@@ -259,6 +260,11 @@ async def test_closing_takes_all_and_tells_all(client):
         if event["type"] == "billing.due"
     ]
     assert [event["data"]["billing_amount"] for event in told] == ["333.00"]
+    types = {one["type"]: one for one in (await client.read("event-types"))["data"]}
+    said = types["billing.due"]["schema"]["properties"]
+    assert said["entity"]["const"] == types["billing.due"]["entity"] == told[0]["entity"]
+    assert errors(told[0]["data"], said["data"], said) == []
+    assert told[0]["data"].keys() == said["data"]["properties"].keys()
 
 
 async def test_a_milestone_falls_due_once(client):
