@@ -13,12 +13,13 @@ from crm_api.domains.projects.planning import BEGUN, no_calendar
 from crm_api.domains.projects.repository import ProjectTemplates
 from crm_api.domains.projects.scheduling import Cycle, Link, Task, ordered
 from crm_api.domains.projects.schemas import (
+    MOST_TASKS,
     ProjectTemplateCreate,
     ProjectTemplateUpdate,
     TemplateTask,
 )
 from crm_api.domains.projects.states import need_open
-from crm_api.domains.projects.tasks import ProjectTaskService
+from crm_api.domains.projects.tasks import ProjectTaskService, too_many
 from crm_api.kit.calendar import today_of
 from crm_api.kit.crud.named import NamedService
 from crm_api.kit.crud.personal import Impersonal
@@ -145,7 +146,10 @@ class ProjectService(ProjectKeeping):
             place = min(wanted.index(id) for id in missing)
             message = "There is no such template, or it is not used any more."
             raise Invalid.at(f"/template_ids/{place}", "unknown_reference", message)
-        if items := items_of(templates):
+        items = items_of(templates)
+        if len(items) > MOST_TASKS:
+            raise too_many()
+        if items:
             await self._plan(values, items)
         return values
 

@@ -54,6 +54,8 @@ class ProjectTaskService(NamedService[ProjectTask]):
             return await super().restore(id)
         project = await self.open_project(current.project_id)
         rows = await self.planning.rows(project.id)
+        if len(rows) >= MOST_TASKS:
+            raise too_many()
         before = columns_of(current)
         if faults := [*_misplaced(before, rows), *_overshared(before, rows)]:
             message = " ".join(fault.message for fault in faults[:5])
@@ -88,8 +90,7 @@ class ProjectTaskService(NamedService[ProjectTask]):
             values["id"] = new_id()
             values = _begun(values)
             if len(rows) >= MOST_TASKS:
-                message = f"A project has {MOST_TASKS} tasks at the most."
-                raise Conflict(message, code="too_many_tasks")
+                raise too_many()
         before = {} if current is None else columns_of(current)
         whole = {**before, **values}
         _need_pending(before, values)
@@ -161,6 +162,12 @@ class ProjectTaskService(NamedService[ProjectTask]):
         await super().remove(records)
         for project in projects:
             await self.reschedule(project)
+
+
+def too_many() -> Conflict:
+    """The error for more tasks than a project has."""
+    message = f"A project has {MOST_TASKS} tasks at the most."
+    return Conflict(message, code="too_many_tasks")
 
 
 def _bodies(values: dict[str, Any]) -> dict[str, Any]:
