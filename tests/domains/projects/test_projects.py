@@ -6,6 +6,7 @@ from uuid import UUID
 import pytest
 
 from crm_api.domains.projects.repository import Projects, ProjectTasks
+from crm_api.domains.projects.tasks import ProjectTaskService
 from crm_api.kit.db.tx import unit_of_work
 from crm_api.kit.query.filters import parse
 from support.clients import pointers, problem, tx_of
@@ -339,3 +340,17 @@ async def test_tasks_changed_by_a_filter_lock_their_project_first(client, databa
             assert not done
             assert len(await ProjectTasks(one).locked(tasks, everywhere=True)) == 2
         assert len(await waiting) == 2
+
+
+async def test_what_an_undo_takes_back_is_planned_anew(client, database, org):
+    made = await project(client)
+    one = await task(client, made, "One", 3)
+    two = await task(client, made, "Two", 1, one)
+    async with unit_of_work(tx_of(database, org)) as tx:
+        service = ProjectTaskService(tx)
+        (record,) = await service.records.locked([UUID(one["id"])])
+        await service.put_back(record, {"minutes": 540, "percent": 10, "accepted_at": None})
+    plan = await client.read(f"projects/{made['id']}/schedule")
+    after = await client.read(f"project-tasks/{two['id']}")
+    assert after["finishes_at"] == plan["finishes_at"] == "2026-11-24T15:00:00Z"
+    assert (await client.read(f"projects/{made['id']}"))["finishes_at"] == plan["finishes_at"]

@@ -1,7 +1,9 @@
 """Time entries, what is locked of them, and what they make of a project."""
 
 import asyncio
+from uuid import UUID
 
+from crm_api.domains.projects.timing import TimeEntryService
 from crm_api.domains.projects.work_repository import TimeEntries
 from crm_api.kit.db.tx import unit_of_work
 from support.clients import pointers, problem, tx_of
@@ -119,3 +121,15 @@ async def test_what_has_amounts_keeps_its_currency(client):
     await entry(client, made, cost_rate="90.00")
     answer = await client.patch(f"/v1/projects/{made['id']}", json={"currency": "EUR"})
     assert pointers(problem(answer, 409, "currency_used")) == ["/currency"]
+
+
+async def test_an_undo_leaves_closed_time_alone(client, database, org):
+    made = await client.made("projects", {"name": "Office"})
+    old, new = await entry(client, made), await entry(client, made, "2026-04-01")
+    await client.put("/v1/time-entries/settings", json={"locked_until": "2026-03-31"})
+    async with unit_of_work(tx_of(database, org)) as tx:
+        service = TimeEntryService(tx)
+        for record in await service.records.locked([UUID(old["id"]), UUID(new["id"])]):
+            await service.put_back(record, {"minutes": 60})
+    found = [await client.read(f"time-entries/{one['id']}") for one in (old, new)]
+    assert [one["minutes"] for one in found] == [90, 60]
