@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from pydantic import BaseModel
+
 from crm_api.kit.access import Managed
 from crm_api.kit.automation import Step, Trigger
 from crm_api.kit.crud.applying import Applier
@@ -22,6 +24,14 @@ class Use:
     """Such as `views`."""
     count: str
     """SQL that counts it: `$1` is the organization, `$2` the words for the records."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """What events of a topic are about, and say."""
+
+    entity: str
+    data: type[BaseModel]
 
 
 @dataclass(frozen=True)
@@ -51,6 +61,8 @@ class Part:
     """The plain collections, for the generic tests and for whatever walks all records."""
     events: Sequence[str] = ()
     """Topics beside `created`, `updated`, `deleted`, `restored` and `purged` of the collections."""
+    told: Mapping[str, Told] = field(default_factory=dict[str, Told])
+    """Of topics whose first word is no kind of record: what their events are about, and say."""
     reminders: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, Mapping[str, str]])
     """Topics that happen by themselves and that the owner of the record is told of, with what they
     are told in each language, such as `{record} ends soon`."""

@@ -280,3 +280,35 @@ async def test_the_same_over_graphql(client):
         given = {"period": PERIOD} | ({"commit": "1"} if verb == "override" else {})
         document = f"mutation($input: {kind}!) {{ {verb}Forecast(input: $input) {{ status }} }}"
         await client.data(document, input=given)
+
+
+async def test_the_word_of_who_is_gone_counts_no_more(client, org, company):
+    """Their deals are somebody else's by then, and would count twice."""
+    where = await pipeline(client)
+    one, two = company.sellers
+    more = {"closes_on": "2031-05-05", "forecast_override": "commit"}
+    made = await deal(client, where, amount="100", owner_id=one.id, **more)
+    days = {"starts_on": "2031-04-01", "ends_on": "2031-06-30", "metric": "won_amount"}
+    await client.made("goals", {"name": "Q", "user_id": one.id, "target": "500", **days})
+    await said(one.api, "submit", user_id=one.id, commit="90")
+    await said(company.head.api, "override", team_id=company.team, commit="70")
+    assert (await nodes(client))[str(org.id)]["effective"] == "70.00"
+    await client.changed(f"deals/{made['id']}", {"owner_id": two.id})
+    for path in (f"users/{one.id}", f"teams/{company.team}"):
+        answer = await client.delete(f"/v1/{path}")
+        if answer.status_code == 409:
+            for link in (await client.read("team-members", limit=200))["data"]:
+                if link["team_id"] == company.team:
+                    await client.delete(f"/v1/team-members/{link['id']}")
+            answer = await client.delete(f"/v1/{path}")
+        assert answer.status_code == 204, answer.text
+    whole = (await nodes(client))[str(org.id)]
+    assert (whole["effective"], whole["quota"]) == ("100.00", None)
+
+
+async def test_what_is_weighted_is_hidden_with_what_is_expected(client, org):
+    masks = {"deal": {"hidden": ["expected_amount"], "read_only": []}}
+    role = await custom_role(client, levels={"*": {"read": "all"}}, masks=masks)
+    node = (await nodes((await member(client, role)).api))[str(org.id)]
+    assert node["cumulative"]["weighted"]["value"] is None
+    assert node["cumulative"]["commit"]["value"] == "0.00"

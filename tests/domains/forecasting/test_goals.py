@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from crm_api.domains.forecasting.jobs import tell_milestones
 from support.clients import pointers, problem
-from support.members import new_user, team
+from support.members import custom_role, member, new_user, team
 from support.selling import act, deal, pipeline
 
 
@@ -77,3 +77,12 @@ async def test_the_same_over_graphql(client):
     document = "query($id: UUID!) { goalProgress(id: $id) { reached left attainment { value } } }"
     found = (await client.data(document, id=made["id"]))["goalProgress"]
     assert found == {"reached": "0.00", "left": "100.00", "attainment": {"value": "0.0000"}}
+
+
+async def test_goals_do_not_tell_when_deals_close(client):
+    masks = {"deal": {"hidden": ["closes_on"], "read_only": []}}
+    role = await custom_role(client, levels={"*": {"read": "all"}}, masks=masks)
+    blind = (await member(client, role)).api
+    won, new = await goal(client), await goal(client, metric="new_deals")
+    problem(await blind.get(f"/v1/goals/{won['id']}/progress"), 403, "hidden_field")
+    assert (await progress(blind, new))[0] == "0.00"

@@ -4,7 +4,7 @@ import asyncio
 from uuid import UUID
 
 from support.clients import problem
-from support.ordering import accepted, win
+from support.ordering import accepted, act, win
 from support.quoting import product
 from support.waiting import patiently
 
@@ -172,3 +172,23 @@ async def test_of_a_delivery_and_a_smaller_order_one_happens(client, owner):
                         break
         answers = [await one for one in waiting]
         assert [one.status_code for one in answers] == [200, 409], answers[1].text
+
+
+async def test_what_was_delivered_stays_within_the_order(client):
+    """Whichever way leads past it: the bin, or another line."""
+    won = await win(client, (await sold(client))["deal_id"])
+    (whole,) = (await client.read("deliverables"))["data"]
+    order = await act(client, won["order_id"], "confirm")
+    support = order["lines"][1]["id"]
+    answer = await delivered(client, whole["id"], "4")
+    assert answer.status_code == 200, answer.text
+    path = f"/v1/deliverables/{whole['id']}"
+    problem(await client.patch(path, json={"line_id": support}), 409, "more_than_ordered")
+    # In the bin it counts no more, and so does not come back beside what took its place.
+    assert (await client.delete(path)).status_code == 204
+    body = {"name": "Chairs", "project_id": won["project_id"], "line_id": whole["line_id"]}
+    other = await client.made("deliverables", {**body, "quantity": "1"})
+    assert (await delivered(client, other["id"], "1")).status_code == 200
+    problem(await client.post(f"{path}/restore"), 409, "more_than_ordered")
+    assert (await client.post(f"/v1/deliverables/{other['id']}/accept")).status_code == 200
+    problem(await client.delete(f"/v1/deliverables/{other['id']}"), 409, "accepted")

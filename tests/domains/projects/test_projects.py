@@ -1,10 +1,17 @@
 """Projects as they are planned, moved, held on to and closed."""
 
 import asyncio
+from uuid import UUID
 
 import pytest
 
-from support.clients import pointers, problem
+from crm_api.domains.projects.repository import Projects, ProjectTasks
+from crm_api.domains.projects.tasks import ProjectTaskService
+from crm_api.kit.db.tx import unit_of_work
+from crm_api.kit.query.filters import parse
+from support.clients import pointers, problem, tx_of
+from support.json_schema import errors
+from support.members import custom_role, member
 
 MONDAY = "2026-11-23"
 
@@ -254,6 +261,11 @@ async def test_closing_takes_all_and_tells_all(client):
         if event["type"] == "billing.due"
     ]
     assert [event["data"]["billing_amount"] for event in told] == ["333.00"]
+    types = {one["type"]: one for one in (await client.read("event-types"))["data"]}
+    said = types["billing.due"]["schema"]["properties"]
+    assert said["entity"]["const"] == types["billing.due"]["entity"] == told[0]["entity"]
+    assert errors(told[0]["data"], said["data"], said) == []
+    assert told[0]["data"].keys() == said["data"]["properties"].keys()
 
 
 async def test_a_milestone_falls_due_once(client):
@@ -281,3 +293,64 @@ async def test_shares_are_a_hundred_percent_at_the_most(client):
     assert sorted(answer.status_code for answer in answers) == [201, 201, *[422] * 4]
     refused = next(answer for answer in answers if answer.status_code == 422)
     assert problem(refused, 422)["errors"][0]["code"] == "over_100_percent"
+
+
+async def test_all_shares_come_to_the_revenue(client):
+    """Each rounded by itself would be 50.01 twice."""
+    made = await project(client, revenue="100.01", currency="EUR")
+    marks = [await task(client, made, n, 0, billing_percent="50") for n in ("One", "Two")]
+    due = [await act(client, f"project-tasks/{mark['id']}/accept") for mark in marks]
+    assert [one["billing_amount"] for one in due] == ["50.01", "50.00"]
+
+
+async def test_a_share_comes_back_where_it_fits(client):
+    made = await project(client)
+    first = await task(client, made, "One", 0, billing_percent="60")
+    path = f"/v1/project-tasks/{first['id']}"
+    assert (await client.delete(path)).status_code == 204
+    await task(client, made, "Two", 0, billing_percent="60")
+    found = problem(await client.post(f"{path}/restore"), 409, "in_bin")
+    assert [one["code"] for one in found["errors"]] == ["over_100_percent"]
+
+
+async def test_a_plan_is_not_told_where_it_is_hidden(client):
+    made = await project(client)
+    await task(client, made, "One")
+    masks = {"project_task": {"hidden": ["total_float", "billing_amount"], "read_only": []}}
+    role = await custom_role(client, levels={"*": {"read": "all"}}, masks=masks)
+    blind = (await member(client, role)).api
+    for what in ("schedule", "figures"):
+        answer = await blind.get(f"/v1/projects/{made['id']}/{what}")
+        problem(answer, 403, "hidden_field")
+
+
+async def test_tasks_changed_by_a_filter_lock_their_project_first(client, database, org):
+    """So none of them waits for whoever holds the project and goes on to its tasks."""
+    made = await project(client)
+    tasks = [UUID((await task(client, made, f"T{n}"))["id"]) for n in range(2)]
+    async with unit_of_work(tx_of(database, org)) as two:
+        records = ProjectTasks(two)
+        matching = parse({"project_id": {"eq": made["id"]}}, records.listing, two)
+        async with unit_of_work(tx_of(database, org)) as one:
+            await Projects(one).locked([UUID(made["id"])])
+            waiting = asyncio.create_task(
+                records.hold_matching(matching, after=None, until=max(tasks), limit=100)
+            )
+            done, _ = await asyncio.wait([waiting], timeout=0.5)
+            assert not done
+            assert len(await ProjectTasks(one).locked(tasks, everywhere=True)) == 2
+        assert len(await waiting) == 2
+
+
+async def test_what_an_undo_takes_back_is_planned_anew(client, database, org):
+    made = await project(client)
+    one = await task(client, made, "One", 3)
+    two = await task(client, made, "Two", 1, one)
+    async with unit_of_work(tx_of(database, org)) as tx:
+        service = ProjectTaskService(tx)
+        (record,) = await service.records.locked([UUID(one["id"])])
+        await service.put_back(record, {"minutes": 540, "percent": 10, "accepted_at": None})
+    plan = await client.read(f"projects/{made['id']}/schedule")
+    after = await client.read(f"project-tasks/{two['id']}")
+    assert after["finishes_at"] == plan["finishes_at"] == "2026-11-24T15:00:00Z"
+    assert (await client.read(f"projects/{made['id']}"))["finishes_at"] == plan["finishes_at"]

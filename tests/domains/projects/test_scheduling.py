@@ -178,7 +178,7 @@ def brute(lengths, links):
     free = [
         min(
             [early[b] - early[a] - weight for a, b, weight in edges if a == n]
-            or [whole - lengths[n] - early[n]]
+            + [whole - lengths[n] - early[n]]
         )
         for n in everyone
     ]
@@ -215,3 +215,50 @@ def test_it_agrees_with_all_paths_one_by_one(found, always):
         assert calendar.is_open(slot.early_start)
     assert plan.slots[plan.critical_path[-1]].early_finish == plan.finish
     assert all(plan.slots[key].is_critical for key in plan.critical_path)
+
+
+def test_what_ends_while_another_calendar_is_closed_is_not_late():
+    """B ends at its closing time on Friday, which is behind whatever ends before Monday."""
+    friday = at("2026-11-27 09:00")
+    night = WorkingTime(Calendar(MOSCOW, ((Hours(0, 1440),),) * 7), friday)
+    tasks = {
+        "a": Task(27 * 60, night),
+        "b": Task(DAY, time := office(friday), [Link("a", "ff")]),
+        "c": Task(DAY, time, [Link("b")]),
+    }
+    plan = scheduled(tasks, friday)
+    assert plan.slots["a"].early_finish == at("2026-11-28 12:00")
+    assert plan.slots["b"].early_finish == at("2026-11-27 18:00")
+    # Till Monday morning it makes no difference to B.
+    assert plan.slots["a"].total_float == plan.slots["a"].free_float == 45 * 60
+    assert plan.slots["b"].total_float == 0
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([0, 30, 540, 700]),
+            st.integers(0, 1),
+            st.lists(
+                st.tuples(
+                    st.integers(0, 6),
+                    st.sampled_from(["fs", "ss", "ff", "sf"]),
+                    st.sampled_from([0, 60, 540, -300]),
+                ),
+                max_size=3,
+                unique_by=lambda link: link[0],
+            ),
+        ),
+        min_size=2,
+        max_size=7,
+    )
+)
+@settings(deadline=None, max_examples=200)
+def test_without_fixed_days_nothing_is_late_on_any_calendars(parts):
+    times = [office(), WorkingTime(Calendar(BERLIN, ((Hours(0, 1440),),) * 7), MONDAY)]
+    tasks = {
+        key: Task(minutes, times[which], [Link(a, k, lag) for a, k, lag in links if a < key])
+        for key, (minutes, which, links) in enumerate(parts)
+    }
+    for slot in scheduled(tasks, MONDAY).slots.values():
+        assert 0 <= slot.free_float <= slot.total_float

@@ -1,8 +1,12 @@
 """Time entries, what is locked of them, and what they make of a project."""
 
 import asyncio
+from uuid import UUID
 
-from support.clients import problem
+from crm_api.domains.projects.timing import TimeEntryService
+from crm_api.domains.projects.work_repository import TimeEntries
+from crm_api.kit.db.tx import unit_of_work
+from support.clients import pointers, problem, tx_of
 
 
 async def entry(api, of, day="2026-03-02", **more):
@@ -88,3 +92,44 @@ async def test_time_is_decided_once(client):
         *(client.post(f"{path}/reject", json={"reason": "No."}) for _ in range(3)),
     )
     assert sorted(answer.status_code for answer in answers) == [200, *[409] * 5]
+
+
+async def test_time_comes_back_to_open_days_alone(client):
+    made = await client.made("projects", {"name": "Office"})
+    one = await entry(client, made)
+    assert (await client.delete(f"/v1/time-entries/{one['id']}")).status_code == 204
+    await client.put("/v1/time-entries/settings", json={"locked_until": "2026-03-31"})
+    answer = await client.post(f"/v1/time-entries/{one['id']}/restore")
+    assert problem(answer, 422)["errors"][0]["code"] == "period_closed"
+
+
+async def test_the_first_closing_waits_for_who_writes(client, database, org):
+    """Where nothing was configured before there is something to hold all the same."""
+    async with unit_of_work(tx_of(database, org)) as writer:
+        assert await TimeEntries(writer).locked_until() is None
+        closing = asyncio.create_task(
+            client.put("/v1/time-entries/settings", json={"locked_until": "2026-03-31"})
+        )
+        done, _ = await asyncio.wait([closing], timeout=0.5)
+        assert not done
+    assert (await closing).status_code == 200
+
+
+async def test_what_has_amounts_keeps_its_currency(client):
+    made = await client.made("projects", {"name": "Office", "currency": "EUR"})
+    await client.changed(f"projects/{made['id']}", {"currency": "USD"})
+    await entry(client, made, cost_rate="90.00")
+    answer = await client.patch(f"/v1/projects/{made['id']}", json={"currency": "EUR"})
+    assert pointers(problem(answer, 409, "currency_used")) == ["/currency"]
+
+
+async def test_an_undo_leaves_closed_time_alone(client, database, org):
+    made = await client.made("projects", {"name": "Office"})
+    old, new = await entry(client, made), await entry(client, made, "2026-04-01")
+    await client.put("/v1/time-entries/settings", json={"locked_until": "2026-03-31"})
+    async with unit_of_work(tx_of(database, org)) as tx:
+        service = TimeEntryService(tx)
+        for record in await service.records.locked([UUID(old["id"]), UUID(new["id"])]):
+            await service.put_back(record, {"minutes": 60})
+    found = [await client.read(f"time-entries/{one['id']}") for one in (old, new)]
+    assert [one["minutes"] for one in found] == [90, 60]

@@ -43,7 +43,7 @@ _SAY = """
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 """
 _SAID = """
-    SELECT f.kind, f.starts_on, f.node_id, e.forecast_id, e.layer, e.commit_amount,
+    SELECT f.kind, f.starts_on, f.node_id, f.node_kind, e.forecast_id, e.layer, e.commit_amount,
         e.best_case_amount, e.currency, e.comment, e.made_at, e.made_by
     FROM forecasts f JOIN forecast_entries e
         ON e.organization_id = f.organization_id AND e.forecast_id = f.id

@@ -15,7 +15,7 @@ from crm_api.domains.forecasting.forecasts import Forecasts, Ground, last_words,
 from crm_api.domains.forecasting.models import PeriodKind
 from crm_api.domains.forecasting.periods import Period, periods_between
 from crm_api.domains.forecasting.rolling import Sums, due, due_then, expected, of_node, together
-from crm_api.domains.forecasting.snapshots import AREA, SUMMED, Snapshots
+from crm_api.domains.forecasting.snapshots import AREA, SUMMED, WEIGHED, Snapshots
 from crm_api.domains.forecasting.tree import Node, Tree, is_user, is_within, reach_of
 from crm_api.kit.calendar import today_of
 from crm_api.kit.db.tx import Tx
@@ -62,7 +62,10 @@ class Hindsight:
         if len(periods) > _MOST_PERIODS:
             raise Invalid.parameter("from", "too_long", f"At most {_MOST_PERIODS} periods.")
         found = await self._looked(tree, node, ground, periods)
-        is_hidden = not SUMMED.isdisjoint(tx.actor.hidden(DEALS.entity))
+        hidden = tx.actor.hidden(DEALS.entity)
+        is_hidden = not SUMMED.isdisjoint(hidden)
+        if not WEIGHED.isdisjoint(hidden):
+            found = [{**row, "weighted": None} for row in found]
         return {
             "currency": ground.currency,
             "data": [
@@ -117,7 +120,14 @@ class Hindsight:
                 actual[period.starts_on] = closed
             sums = next(past) if near is not None else None
             until = _end_of(day, tx.actor.time_zone)
-            then = [e for e in said if e["starts_on"] == period.starts_on and e["made_at"] < until]
+            # Teams that are gone had the people of others, or of none.
+            then = [
+                e
+                for e in said
+                if e["starts_on"] == period.starts_on
+                and e["made_at"] < until
+                and (e["node_kind"] != "team" or e["node_id"] in tree.teams)
+            ]
             found.append(
                 {
                     "period": period,

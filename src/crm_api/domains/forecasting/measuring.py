@@ -15,7 +15,7 @@ from crm_api.domains.deals.repository import DEALS
 from crm_api.domains.forecasting.arithmetic import coverage, ratio, velocity
 from crm_api.domains.forecasting.definitions import number
 from crm_api.domains.forecasting.rows import PIPELINE, deals, over, snapshots
-from crm_api.domains.forecasting.snapshots import AREA, SUMMED, Snapshots, amount_of
+from crm_api.domains.forecasting.snapshots import AREA, SUMMED, WEIGHED, Snapshots, amount_of
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Invalid
 from crm_api.kit.money import SCALE
@@ -23,7 +23,6 @@ from crm_api.kit.query.selection import Selection
 from crm_api.kit.query.statements import prepared
 from crm_api.kit.query.visibility import Sight, bound
 
-_WEIGHED = SUMMED | {"expected_amount", "probability"}
 _LONGEST = timedelta(days=3660)
 _DAY = 86_400
 
@@ -178,7 +177,7 @@ class Measures:
         past = await self._past(sight, values)
         is_hidden = not SUMMED.isdisjoint(hidden)
         figures = _figures(totals, past, target, is_hidden=is_hidden)
-        if not _WEIGHED.isdisjoint(hidden):
+        if not WEIGHED.isdisjoint(hidden):
             figures["weighted_pipeline"] = number("weighted_pipeline", None)
         return {
             "pipeline_id": pipeline_id,

@@ -17,8 +17,8 @@ from crm_api.domains.forecasting.forecasts import (
     words,
 )
 from crm_api.domains.forecasting.rolling import Sums, due, expected, of_node, together
-from crm_api.domains.forecasting.snapshots import AREA, SUMMED, Snapshots
-from crm_api.domains.forecasting.tree import Node, Tree, is_within, reach_of, users_of
+from crm_api.domains.forecasting.snapshots import AREA, SUMMED, WEIGHED, Snapshots
+from crm_api.domains.forecasting.tree import Node, Tree, is_within, living_of, reach_of, users_of
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.money import SCALE, shown_amount
 
@@ -40,6 +40,7 @@ class Scene:
     said: Sequence[Any]
     quotas: Mapping[UUID, Decimal]
     is_hidden: bool
+    is_weighted_hidden: bool
     words: Mapping[UUID, Mapping[str, Decimal]]
     last: Mapping[UUID, Decimal]
 
@@ -64,9 +65,16 @@ class Outlook:
         said = await self.forecasts.said(period.kind, [period.starts_on])
         rows = await tx.fetch(_QUOTAS, tx.organization_id, *days)
         quotas = {row["node_id"]: Decimal(row["target"]) / SCALE for row in rows}
-        is_hidden = not SUMMED.isdisjoint(tx.actor.hidden(DEALS.entity))
-        told = words(said, ground.currency), last_words(said, ground.currency)
-        scene = Scene(tree, sums, stored, said, quotas, is_hidden, *told)
+        last = last_words(said, ground.currency)
+        # What was said of who is gone since, and asked of them, is said of deals of others now.
+        living = await living_of(tx, [*quotas, *last])
+        quotas, last = (
+            {id: amounts[id] for id in tree.standing(amounts, living)} for amounts in (quotas, last)
+        )
+        told = words(said, ground.currency), last
+        hidden = tx.actor.hidden(DEALS.entity)
+        masks = not SUMMED.isdisjoint(hidden), not WEIGHED.isdisjoint(hidden)
+        scene = Scene(tree, sums, stored, said, quotas, *masks, *told)
         nodes = await self._nodes(scene)
         return {
             "period": shown_period(period),
@@ -150,7 +158,7 @@ def _shown(scene: Scene, node: Node) -> dict[str, Any]:
 def _computed(scene: Scene, sums: Sums) -> dict[str, Any]:
     found, rollup = wins(sums.percents), sums.rollup
 
-    def metric(name: str, value: Decimal) -> Any:
+    def metric(name: str, value: Decimal | None) -> Any:
         return number(name, _amount(scene, value), sums.deals)
 
     return {
@@ -164,7 +172,9 @@ def _computed(scene: Scene, sums: Sums) -> dict[str, Any]:
             "best_case": metric("forecast_best_case", rollup.best_case),
             "most_likely": metric("forecast_most_likely", rollup.most_likely),
             "commit": metric("forecast_commit", rollup.commit),
-            "weighted": metric("forecast_weighted", sums.weighted),
+            "weighted": metric(
+                "forecast_weighted", None if scene.is_weighted_hidden else sums.weighted
+            ),
         },
         "wins": {
             "definition_id": "wins.v1",

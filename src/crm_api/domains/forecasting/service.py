@@ -13,7 +13,7 @@ from crm_api.domains.forecasting.definitions import number
 from crm_api.domains.forecasting.models import Goal
 from crm_api.domains.forecasting.repository import Goals
 from crm_api.domains.forecasting.schemas import GoalCreate, GoalUpdate
-from crm_api.domains.forecasting.snapshots import SUMMED
+from crm_api.domains.forecasting.snapshots import SUMMED, Snapshots
 from crm_api.kit.calendar import today_of
 from crm_api.kit.crud.named import NamedService
 from crm_api.kit.crud.personal import Impersonal
@@ -50,11 +50,17 @@ class GoalService(NamedService[Goal]):
         return super().normalise(values, current, country)
 
     async def progress(self, id: UUID) -> dict[str, Any]:
-        """How far a goal is, by the deals that the actor sees; raises `NotFound`."""
+        """How far a goal is, by the deals that the actor sees.
+
+        Raises `NotFound`, and `Forbidden` where it is hidden when deals close, which the days of a
+        goal would tell.
+        """
         self.need("read")
         goal = await self.records.aim(id)
-        deals = DealService(self.tx)
-        deals.need("read")
+        if goal.metric == "new_deals":
+            DealService(self.tx).need("read")
+        else:
+            Snapshots(self.tx).need_days()
         sight = await narrowed(self.tx, DEALS, sight_of(self.tx.actor, DEALS))
         reached = await attained(self.tx, goal, sight)
         hidden = self.tx.actor.hidden(DEALS.entity)

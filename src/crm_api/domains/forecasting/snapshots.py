@@ -29,6 +29,8 @@ from crm_api.kit.values.codes import minor_digits
 AREA = "forecasts"
 SUMMED = frozenset({"amount", "base_amount", "currency", "base_currency"})
 """Whoever may not see one of these gets no sums."""
+WEIGHED = SUMMED | {"expected_amount", "probability"}
+"""Whoever may not see one of these gets nothing that is weighted."""
 KEPT = timedelta(days=366)
 """So long a closed deal is in the snapshots that are taken, and so far apart are two that are
 compared."""

@@ -28,6 +28,9 @@ _MEMBERS = """
 _USERS = """
     SELECT id, name FROM users WHERE organization_id = $1 AND id = ANY($2) ORDER BY sort_name, id
 """
+_LIVING = """
+    SELECT id FROM users WHERE organization_id = $1 AND id = ANY($2) AND deleted_at IS NULL
+"""
 _USER = "SELECT id FROM users WHERE organization_id = $1 AND id = $2 AND deleted_at IS NULL"
 
 
@@ -111,6 +114,10 @@ class Tree:
         """Those of some nodes that are users."""
         return [id for id in ids if id not in self.teams and id != self.root.id]
 
+    def standing(self, ids: Iterable[UUID], people: Collection[UUID]) -> set[UUID]:
+        """Those of some nodes that are there: teams of now, these users, the organization."""
+        return {id for id in ids if id in self.teams or id == self.root.id or id in people}
+
     def leads(self, team_ids: Iterable[UUID]) -> set[UUID]:
         """Who leads one of these."""
         return {user for id in team_ids for user in self._leads.get(id, ())}
@@ -174,6 +181,11 @@ def is_within(tree: Tree, node: Node, reach: frozenset[UUID] | None) -> bool:
 async def users_of(tx: Tx, ids: Collection[UUID]) -> list[Any]:
     """Users by their names: `id, name`."""
     return await tx.fetch(_USERS, tx.organization_id, list(ids)) if ids else []
+
+
+async def living_of(tx: Tx, ids: Collection[UUID]) -> set[UUID]:
+    """Those of some ids that are of users who have not left."""
+    return {row["id"] for row in await tx.fetch(_LIVING, tx.organization_id, list(ids))}
 
 
 async def is_user(tx: Tx, id: UUID) -> bool:

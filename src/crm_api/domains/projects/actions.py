@@ -13,6 +13,7 @@ from crm_api.domains.projects.service import ProjectService
 from crm_api.domains.projects.states import CLOSED, WAYS, in_the_way, need_open, need_way
 from crm_api.domains.projects.tasks import ProjectTaskService
 from crm_api.domains.projects.work_repository import Deliverables
+from crm_api.kit.actor import hidden_field
 from crm_api.kit.crud.transitions import blocked, not_for, told
 from crm_api.kit.db.tx import Tx, unit_of_work
 from crm_api.kit.errors import Fault
@@ -20,6 +21,25 @@ from crm_api.kit.money import shown_amount
 from crm_api.kit.values.codes import minor_digits
 
 BILLING_DUE = "billing.due"
+
+
+_PLANNED: Mapping[str, frozenset[str]] = {
+    "project": frozenset({"finishes_at", "baseline_at", "baseline_finishes_at"}),
+    "project_task": frozenset(
+        {
+            *("parent_id", "starts_at", "finishes_at", "total_float"),
+            *("baseline_starts_at", "baseline_finishes_at"),
+        }
+    ),
+}
+"""What a plan tells of what may be hidden."""
+
+
+def need_plan(tx: Tx) -> None:
+    """Raise `Forbidden` where something is hidden that a plan tells."""
+    for entity, names in _PLANNED.items():
+        if hidden := sorted(names & tx.actor.hidden(entity)):
+            raise hidden_field(hidden[0])
 
 
 class ProjectActions:
@@ -35,6 +55,7 @@ class ProjectActions:
     async def schedule(self, id: UUID) -> dict[str, Any]:
         """The plan of a project as it is made of its tasks now."""
         self.projects.need("read")
+        need_plan(self.tx)
         async with unit_of_work(Tx(self.tx.database, self.tx.actor, read_only=True)) as reader:
             project = await ProjectService(reader).records.get(id)
             planning = Planning(reader)
@@ -83,6 +104,7 @@ class ProjectActions:
     async def reschedule(self, id: UUID, expected: int | None = None) -> dict[str, Any]:
         """Plan a project anew, for calendars that have changed; returns the plan."""
         self.projects.need("update")
+        need_plan(self.tx)
         current = await self.projects.locked(id, expected)
         need_open(current)
         return _shown(current, await self.tasks.reschedule(current))
@@ -90,6 +112,7 @@ class ProjectActions:
     async def baseline(self, id: UUID, expected: int | None = None) -> dict[str, Any]:
         """Hold on to the plan as it is, to compare with it; returns it."""
         self.projects.need("update")
+        need_plan(self.tx)
         current = await self.projects.locked(id, expected)
         need_open(current)
         schedule = await self.tasks.reschedule(current)
@@ -115,7 +138,7 @@ class MilestoneActions:
 
     async def accept(self, id: UUID, expected: int | None = None) -> Any:
         """Once; its share of the revenue falls due with it."""
-        current = await self._begun(id, expected)
+        current = await self._begun(id, "accept", expected)
         project = await self.tasks.open_project(current.project_id)
         if current.accepted_at is not None:
             raise not_for("milestone", "accepted", "accept", ())
@@ -130,7 +153,7 @@ class MilestoneActions:
             faults.append(Fault("no_revenue", message, "/billing_percent"))
         if faults:
             raise blocked(faults)
-        due = self._due(current, project)
+        due = self._due(current, project, await self.tasks.planning.rows(project.id))
         values = {"accepted_at": self.tx.now, "percent": 100, **due}
         shown = await self.tasks.change(current, values, verb="accepted")
         if due:
@@ -139,7 +162,7 @@ class MilestoneActions:
 
     async def bill(self, id: UUID, data: MilestoneBilling, expected: int | None = None) -> Any:
         """Take back what the accounts made of it; once."""
-        current = await self._begun(id, expected)
+        current = await self._begun(id, "bill", expected)
         if current.billing_due_at is None or current.billed_at is not None:
             state = "not due" if current.billing_due_at is None else "billed"
             raise not_for("milestone", state, "bill", ())
@@ -149,19 +172,29 @@ class MilestoneActions:
         }
         return await self.tasks.told(await self.tasks.change(current, values, verb="billed"))
 
-    async def _begun(self, id: UUID, expected: int | None) -> ProjectTask:
+    async def _begun(self, id: UUID, verb: str, expected: int | None) -> ProjectTask:
         self.tasks.need("update")
         current = await self.tasks.locked(id, expected)
         if current.kind != "milestone":
-            raise not_for("project_task", current.kind, "accept", ())
+            raise not_for("project_task", current.kind, verb, ())
         return current
 
-    def _due(self, task: ProjectTask, project: Project) -> dict[str, Any]:
-        if task.billing_percent is None or project.revenue is None:
+    def _due(self, task: ProjectTask, project: Project, rows: Sequence[Row]) -> dict[str, Any]:
+        """Its amount: what all shares that fell due come to, rounded, less that without its own.
+
+        So all of them add up to the revenue, to the smallest part of the currency.
+        """
+        revenue = project.revenue
+        if task.billing_percent is None or revenue is None:
             return {}
         unit = Decimal(1).scaleb(-minor_digits(project.currency))
-        amount = (project.revenue * task.billing_percent / 100).quantize(unit, ROUND_HALF_UP)
-        return {"billing_due_at": self.tx.now, "billing_amount": amount}
+        shares = (row["billing_percent"] for row in rows if row["billing_due_at"] is not None)
+        before = sum(shares, Decimal(0))
+        first, last = (
+            (revenue * percent / 100).quantize(unit, ROUND_HALF_UP)
+            for percent in (before, before + task.billing_percent)
+        )
+        return {"billing_due_at": self.tx.now, "billing_amount": last - first}
 
     def _tell(self, task: ProjectTask, project: Project) -> None:
         """Say that it is due, with the commit and so exactly once.

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -34,7 +35,7 @@ def tasks_of(
     Offsets are from `start`, in working time. Raises `Invalid` where the shares of the revenue
     that fall due are more than 100 % together.
     """
-    if sum(float(item["billing_percent"] or 0) for item in items) > 100:
+    if sum(Decimal(item["billing_percent"] or 0) for item in items) > 100:
         message = "The milestones of its templates share out more than 100 %."
         raise Invalid.at("/template_ids", "over_100_percent", message)
     ids = {item["key"]: new_id() for item in items}

@@ -20,7 +20,7 @@ from crm_api.kit.calendar import today_of
 from crm_api.kit.crud.named import NamedService
 from crm_api.kit.crud.personal import Impersonal
 from crm_api.kit.crud.transitions import not_for
-from crm_api.kit.errors import Conflict, Fault, Invalid, WrongState
+from crm_api.kit.errors import Blocked, Conflict, Fault, Invalid, WrongState
 from crm_api.kit.money import shown_quantity
 
 _VERBS: Mapping[str, Sequence[str]] = {
@@ -62,8 +62,10 @@ class DeliverableService(NamedService[Deliverable]):
             if any(values[name] != getattr(current, name) for name in fixed):
                 raise WrongState("What was accepted stays as it is.", code="accepted")
         line_id = values.get("line_id")
-        if line_id is not None and await self.records.ordered(project_id, line_id) is None:
-            raise _no_line()
+        if line_id is not None:
+            delivered = Decimal(0) if current is None else _counted(current)
+            id = None if current is None else current.id
+            await self._check_ordered(project_id, line_id, id, delivered)
         milestone_id = values.get("milestone_id")
         if milestone_id is not None:
             found = await self.records.milestone(milestone_id, project_id)
@@ -71,6 +73,30 @@ class DeliverableService(NamedService[Deliverable]):
                 message = "The project has no such milestone that is open."
                 raise Invalid.at("/milestone_id", "unknown_reference", message)
         return values
+
+    async def restore(self, id: UUID) -> Any:
+        """Take one out of the bin, where what was delivered of it is still within the order."""
+        self.need("delete")
+        current = await self.records.get(id, lock=True, deleted=True)
+        if current.deleted_at is not None:
+            await self.project(current.project_id)
+            if current.line_id is not None:
+                counted = _counted(current)
+                await self._check_ordered(current.project_id, current.line_id, id, counted)
+        return await super().restore(id)
+
+    async def put_back(self, record: Deliverable, values: dict[str, Any]) -> Any:
+        """What an undo takes back goes by the same rules, and nothing that was done is undone."""
+        kept = self.update_shape.model_fields.keys()
+        return await self.apply(record, {n: v for n, v in values.items() if n in kept})
+
+    async def remove(self, records: Sequence[Deliverable]) -> None:
+        """What was accepted stays, and all of a project that is closed."""
+        for id in sorted({record.project_id for record in records}):
+            await self.project(id)
+        if any(record.status == "accepted" for record in records):
+            raise Blocked("What was accepted stays.", code="accepted")
+        await super().remove(records)
 
     async def project(self, id: UUID) -> Project:
         """An open project, locked; raises `Invalid`, `WrongState`."""
@@ -84,7 +110,8 @@ class DeliverableService(NamedService[Deliverable]):
         """Hand it over, to be accepted; no more of a line than was ordered."""
         current = await self._begun(id, "submit", expected)
         quantity = current.quantity if data.quantity is None else data.quantity
-        await self._check_ordered(current, quantity)
+        if current.line_id is not None:
+            await self._check_ordered(current.project_id, current.line_id, id, quantity)
         values: dict[str, Any] = {
             "status": "submitted",
             "delivered_quantity": quantity,
@@ -131,14 +158,16 @@ class DeliverableService(NamedService[Deliverable]):
         await self.project(current.project_id)
         return current
 
-    async def _check_ordered(self, current: Deliverable, quantity: Decimal) -> None:
+    async def _check_ordered(
+        self, project_id: UUID, line_id: UUID, id: UUID | None, quantity: Decimal
+    ) -> None:
         """Raise `Conflict` where more of a line would be delivered than was ordered."""
-        if current.line_id is None:
-            return
-        ordered = await self.records.ordered(current.project_id, current.line_id)
+        ordered = await self.records.ordered(project_id, line_id)
         if ordered is None:
             raise _no_line()
-        others = await self.records.delivered(current.project_id, current.line_id, current.id)
+        if not quantity:
+            return
+        others = await self.records.delivered(project_id, line_id, id)
         if others + quantity > ordered:
             left = shown_quantity(ordered - others)
             message = f"{shown_quantity(ordered)} are ordered, {left} of it are left."
@@ -148,6 +177,11 @@ class DeliverableService(NamedService[Deliverable]):
                 faults=[Fault("more_than_ordered", message, "/quantity")],
                 details={"ordered": shown_quantity(ordered), "left": left},
             )
+
+
+def _counted(current: Deliverable) -> Decimal:
+    """How much of its line it takes."""
+    return Decimal(0) if current.status == "rejected" else current.delivered_quantity
 
 
 def _no_line() -> Invalid:

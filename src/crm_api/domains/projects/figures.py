@@ -12,6 +12,7 @@ from crm_api.domains.projects.planning import Planning, Row, Schedule
 from crm_api.domains.projects.repository import ProjectTasks
 from crm_api.domains.projects.service import ProjectService
 from crm_api.domains.projects.states import CLOSED
+from crm_api.domains.projects.tasks import ProjectTaskService
 from crm_api.domains.projects.timing import TimeEntryService
 from crm_api.domains.projects.work_repository import Deliverables, TimeEntries
 from crm_api.kit.calendar import today_of
@@ -20,7 +21,7 @@ from crm_api.kit.errors import Forbidden
 from crm_api.kit.money import shown_amount
 from crm_api.kit.values.codes import minor_digits
 
-_MONEY = {"revenue", "cost_budget"}
+_MONEY = {"revenue", "cost_budget", "billing_amount"}
 _RATES = {"rate", "cost_rate"}
 _HOUR_IN_PARTS = 60 * 10_000
 
@@ -50,7 +51,8 @@ async def figures_of(tx: Tx, id: UUID) -> dict[str, Any]:
     service, times = ProjectService(tx), TimeEntryService(tx)
     service.need("read")
     times.need("read")
-    if service.guard.hidden & _MONEY or times.guard.hidden & _RATES:
+    hidden = service.guard.hidden | ProjectTaskService(tx).guard.hidden
+    if hidden & _MONEY or times.guard.hidden & _RATES:
         raise Forbidden("The money of projects is hidden from you.", code="hidden_field")
     async with unit_of_work(Tx(tx.database, tx.actor, read_only=True)) as reader:
         project = await ProjectService(reader).records.get(id)

@@ -9,9 +9,11 @@ from crm_api.domains.projects.service import ProjectService, ProjectTemplateServ
 from crm_api.domains.projects.states import WAYS
 from crm_api.domains.projects.tasks import ProjectTaskService
 from crm_api.domains.projects.timing import CONFIGURED, SETTINGS_AREA, TimeEntryService
+from crm_api.domains.projects.work_schemas import BillingDue
 from crm_api.kit.access import Managed
 from crm_api.kit.crud.applying import CollectionApplier
 from crm_api.kit.module import Faces, Module
+from crm_api.kit.parts import Told
 
 Consequences.steps.append(ProjectOfOrder())
 ChangeActions.checks.append(keep_delivered)
@@ -50,6 +52,7 @@ MODULE = Module(
         *(f"deliverable.{verb}" for verb in ("submitted", "accepted", "rejected")),
         *(f"time_entry.{verb}" for verb in ("submitted", "recalled", "approved", "rejected")),
     ],
+    told={BILLING_DUE: Told("project_task", BillingDue)},
     services=[
         ProjectTemplateService,
         ProjectService,

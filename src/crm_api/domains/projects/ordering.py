@@ -40,6 +40,7 @@ class OrderProjects:
     async def make(self, order_id: UUID, data: OrderProject) -> tuple[Any, bool]:
         """The project of an order, and whether it is new; the order is locked till the commit."""
         self.projects.need("create")
+        self.orders.need("read")
         await self.orders.records.get(order_id)
         (order,) = await self.orders.records.locked([order_id], everywhere=True)
         if order.status == "cancelled":

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from crm_api.domains.companies.repository import LISTING as COMPANIES
@@ -12,6 +12,7 @@ from crm_api.domains.projects.models import Project, ProjectTask, ProjectTemplat
 from crm_api.domains.projects.schemas import ProjectOut, ProjectTaskOut, ProjectTemplateOut
 from crm_api.kit.crud.repository import Repository
 from crm_api.kit.db.json import decode
+from crm_api.kit.query.filters import Filter
 from crm_api.kit.query.listing import Listing, Relation, Searched
 from crm_api.platform.calendars.repository import CALENDARS
 
@@ -143,6 +144,18 @@ class Projects(Repository[Project]):
         )
         return rows[0]["id"] if rows and await self.sees(rows[0]["id"]) else None
 
+    async def has_amounts(self, id: UUID) -> bool:
+        """Whether amounts were written down in the currency of a project, which is locked."""
+        rows = await self.tx.fetch(
+            "SELECT 1 FROM project_tasks WHERE organization_id = $1 AND project_id = $2 "
+            "AND billing_due_at IS NOT NULL "
+            "UNION ALL SELECT 1 FROM time_entries WHERE organization_id = $1 AND project_id = $2 "
+            "AND deleted_at IS NULL AND (rate IS NOT NULL OR cost_rate IS NOT NULL) LIMIT 1",
+            self.tx.organization_id,
+            id,
+        )
+        return bool(rows)
+
     async def quoted(self, quote_id: UUID | None) -> tuple[Decimal | None, str | None]:
         """What a quote reckons that it costs, and the name of its deal, whoever asks."""
         rows = await self.tx.fetch(
@@ -184,6 +197,30 @@ class ProjectTasks(Repository[ProjectTask]):
         """Their projects first."""
         await self.lock_projects(ids)
         await super().hold(ids)
+
+    async def hold_matching(
+        self,
+        filter: Filter,
+        *,
+        after: UUID | None,
+        until: UUID,
+        limit: int,
+        deleted: Literal["only"] | None = None,
+    ) -> list[ProjectTask]:
+        """Their projects first."""
+        query, values = self._next_matching(filter, after, until, limit, deleted)
+        projects = query.with_only_columns(ProjectTask.project_id).params(**values)
+        ids = set((await self.tx.run(projects)).scalars())
+        await Projects(self.tx).locked(list(ids), everywhere=True)
+        return await super().hold_matching(
+            filter, after=after, until=until, limit=limit, deleted=deleted
+        )
+
+    async def locked(self, ids: Sequence[UUID], *, everywhere: bool = False) -> list[ProjectTask]:
+        """Their projects first, unless all are locked, as whoever reaches everywhere has done."""
+        if not everywhere:
+            await self.lock_projects(ids)
+        return await super().locked(ids, everywhere=everywhere)
 
     async def lock_projects(self, ids: Sequence[UUID]) -> None:
         """Lock the projects of some tasks."""

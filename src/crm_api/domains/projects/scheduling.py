@@ -14,8 +14,8 @@ calendar of the later one, which may be negative:
 
 Early times are the first at which everything can be done; late times are the last at which the
 plan still ends when it does. The total float is the working time between both, the free float what
-a task can slip without any other being later than its early times. Both are negative where a fixed
-day cannot be kept. A task without total float is critical.
+a task can slip without any other being later than its early times, or the plan ending later. Both
+are negative where a fixed day cannot be kept. A task without total float is critical.
 
 Two instants with no working time of a calendar between them are the same to its tasks.
 """
@@ -205,28 +205,32 @@ class _Backward(Generic[K]):
         self._tell(key, task)
 
     def room(self, key: K) -> int:
-        """How far a task can slip without any other being later than its early times."""
-        if key in self._room:
-            return self._room[key]
+        """How far a task can slip without any other, or the end, being later than its early times."""
         time = self._tasks[key].time
-        return time.position(self._finish) - time.position(self._early[key][1])
+        left = time.position(self._finish) - time.position(self._early[key][1])
+        return min(left, self._room.get(key, left))
 
     def _tell(self, key: K, task: Task[K]) -> None:
         """Say to the predecessors what its times mean for theirs."""
         for link in task.links:
             of_finish, back = link.kind[0] == "f", -link.lag * MINUTE
             which = link.kind[1] == "f"
-            bound = _back(task.time, self.at[key][which], back)
+            bound = _back(task, self.at[key], back, which=which)
             self._bounds.setdefault(link.task, []).append((of_finish, bound))
             time = self._tasks[link.task].time
-            first = _back(task.time, self._early[key][which], back)
+            first = _back(task, self._early[key], back, which=which)
             room = time.position(first) - time.position(self._early[link.task][of_finish])
             self._room[link.task] = min(room, self._room.get(link.task, room))
 
 
-def _back(time: WorkingTime, at: int, lag: int) -> int:
-    """The last instant from which a lag does not lead beyond another."""
-    return time.opening(time.position(at) + lag) if lag else at
+def _back(task: Task[K], at: tuple[int, int], lag: int, *, which: bool) -> int:
+    """The last instant from which a lag does not lead beyond the start or finish of a task.
+
+    A task that ends at closing time is behind whatever ends before its calendar opens again.
+    """
+    if not lag and not task.minutes:
+        return at[which]
+    return task.time.opening(task.time.position(at[which]) + lag)
 
 
 def _slot(time: WorkingTime, early: tuple[int, int], back: _Backward[K], key: K) -> Slot:

@@ -13,18 +13,19 @@ from crm_api.domains.projects.planning import BEGUN, no_calendar
 from crm_api.domains.projects.repository import ProjectTemplates
 from crm_api.domains.projects.scheduling import Cycle, Link, Task, ordered
 from crm_api.domains.projects.schemas import (
+    MOST_TASKS,
     ProjectTemplateCreate,
     ProjectTemplateUpdate,
     TemplateTask,
 )
 from crm_api.domains.projects.states import need_open
-from crm_api.domains.projects.tasks import ProjectTaskService
+from crm_api.domains.projects.tasks import ProjectTaskService, too_many
 from crm_api.kit.calendar import today_of
 from crm_api.kit.crud.named import NamedService
 from crm_api.kit.crud.personal import Impersonal
 from crm_api.kit.db.json import decode, encode
 from crm_api.kit.db.tx import Tx
-from crm_api.kit.errors import Fault, Invalid
+from crm_api.kit.errors import Fault, Invalid, WrongState
 from crm_api.kit.ids import new_id
 from crm_api.kit.working_time import WorkingTime
 from crm_api.platform.calendars.service import calendars_at
@@ -115,6 +116,10 @@ class ProjectService(ProjectKeeping):
         changed = {name for name in values if values[name] != getattr(current, name)}
         if changed & {*BEGUN, "revenue", "currency"}:
             need_open(current)
+        if "currency" in changed and await self.records.has_amounts(current.id):
+            message = "Shares that fell due, and rates of time, are in the currency before."
+            faults = [Fault("currency_used", message, "/currency")]
+            raise WrongState(message, code="currency_used", faults=faults)
         return values
 
     async def apply(self, current: Project, given: dict[str, Any]) -> Any:
@@ -141,7 +146,10 @@ class ProjectService(ProjectKeeping):
             place = min(wanted.index(id) for id in missing)
             message = "There is no such template, or it is not used any more."
             raise Invalid.at(f"/template_ids/{place}", "unknown_reference", message)
-        if items := items_of(templates):
+        items = items_of(templates)
+        if len(items) > MOST_TASKS:
+            raise too_many()
+        if items:
             await self._plan(values, items)
         return values
 

@@ -54,12 +54,20 @@ class ProjectTaskService(NamedService[ProjectTask]):
             return await super().restore(id)
         project = await self.open_project(current.project_id)
         rows = await self.planning.rows(project.id)
-        faults = _misplaced(columns_of(current), rows)
-        if faults:
-            raise Blocked("What it refers to is not there.", code="in_bin", faults=faults)
+        if len(rows) >= MOST_TASKS:
+            raise too_many()
+        before = columns_of(current)
+        if faults := [*_misplaced(before, rows), *_overshared(before, rows)]:
+            message = " ".join(fault.message for fault in faults[:5])
+            raise Blocked(message, code="in_bin", faults=faults)
         await super().restore(id)
         await self.reschedule(project)
         return await self.told(self.shown_of(current))
+
+    async def put_back(self, record: ProjectTask, values: dict[str, Any]) -> Any:
+        """What an undo takes back is planned anew, and nothing that was done is undone."""
+        kept = self.update_shape.model_fields.keys()
+        return await self.apply(record, {n: v for n, v in values.items() if n in kept})
 
     async def open_project(self, id: UUID) -> Project:
         """A project whose tasks may change, locked; raises `Invalid`, `WrongState`."""
@@ -82,8 +90,7 @@ class ProjectTaskService(NamedService[ProjectTask]):
             values["id"] = new_id()
             values = _begun(values)
             if len(rows) >= MOST_TASKS:
-                message = f"A project has {MOST_TASKS} tasks at the most."
-                raise Conflict(message, code="too_many_tasks")
+                raise too_many()
         before = {} if current is None else columns_of(current)
         whole = {**before, **values}
         _need_pending(before, values)
@@ -157,6 +164,12 @@ class ProjectTaskService(NamedService[ProjectTask]):
             await self.reschedule(project)
 
 
+def too_many() -> Conflict:
+    """The error for more tasks than a project has."""
+    message = f"A project has {MOST_TASKS} tasks at the most."
+    return Conflict(message, code="too_many_tasks")
+
+
 def _bodies(values: dict[str, Any]) -> dict[str, Any]:
     """The lists in it as they are stored, so that what is equal is no change."""
     return values | {name: decode(encode(values[name])) for name in _BODIES if name in values}
@@ -183,18 +196,23 @@ def _differs(before: Mapping[str, Any], values: Mapping[str, Any]) -> bool:
 
 def _check(task: Mapping[str, Any], rows: Sequence[Row]) -> None:
     """Raise `Invalid` where a task is none that can be planned."""
-    faults = [*_of_kind(task), *_misplaced(task, rows)]
+    faults = [*_of_kind(task), *_misplaced(task, rows), *_overshared(task, rows)]
+    if faults:
+        raise Invalid("The task cannot be planned like this.", faults=faults)
+
+
+def _overshared(task: Mapping[str, Any], rows: Sequence[Row]) -> Sequence[Fault]:
+    """What keeps a share of the revenue from being one beside the others."""
     shared = [
         row["billing_percent"]
         for row in rows
         if row["billing_percent"] is not None and row["id"] != task["id"]
     ]
     whole = sum(shared, task["billing_percent"] or Decimal(0))
-    if task["billing_percent"] is not None and whole > 100:
-        message = f"All shares of the project would be {whole.normalize():f} %."
-        faults.append(Fault("over_100_percent", message, "/billing_percent"))
-    if faults:
-        raise Invalid("The task cannot be planned like this.", faults=faults)
+    if task["billing_percent"] is None or whole <= 100:
+        return ()
+    message = f"All shares of the project would be {whole.normalize():f} %."
+    return [Fault("over_100_percent", message, "/billing_percent")]
 
 
 def _of_kind(task: Mapping[str, Any]) -> Sequence[Fault]:

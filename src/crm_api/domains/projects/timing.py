@@ -32,6 +32,8 @@ _VERBS: Mapping[str, Sequence[str]] = {
     "approved": (),
 }
 
+_KEPT = frozenset({"submitted", "approved"})
+
 
 class TimeSettingsService(SettingsService):
     """The one resource that says which time is closed."""
@@ -92,6 +94,23 @@ class TimeEntryService(CrudService[TimeEntry]):
             await self._need_open_day(record.day)
         await super().remove(records)
 
+    async def restore(self, id: UUID) -> Any:
+        """Take time out of the bin, unless its day is closed."""
+        self.need("delete")
+        current = await self.records.get(id, lock=True, deleted=True)
+        if current.deleted_at is not None:
+            await self._need_open_day(current.day)
+        return await super().restore(id)
+
+    async def put_back(self, record: TimeEntry, values: dict[str, Any]) -> Any:
+        """What an undo takes back goes by the same rules; time that is closed stays."""
+        last = await self.records.locked_until()
+        is_kept = record.status in _KEPT or values.get("status", record.status) in _KEPT
+        days = (record.day, values.get("day", record.day))
+        if is_kept or (last is not None and min(days) <= last):
+            return self.shown_of(record)
+        return await super().put_back(record, values)
+
     async def submit(self, id: UUID, expected: int | None = None) -> Any:
         """Have it approved."""
         return await self._go(id, "submit", "submitted", expected)
@@ -146,7 +165,7 @@ class TimeEntryService(CrudService[TimeEntry]):
 
 
 def _need_changeable(entry: TimeEntry) -> None:
-    if entry.status in {"submitted", "approved"}:
+    if entry.status in _KEPT:
         message = "Time that is submitted or approved stays as it is."
         raise WrongState(message, code="time_locked", details={"time_status": entry.status})
 

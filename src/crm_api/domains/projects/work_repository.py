@@ -41,6 +41,11 @@ _KEPT = """
     WHERE p.organization_id = $1 AND p.id = $2
     FOR SHARE OF o
 """
+# Where there is no state yet there would be nothing to hold, and nobody would wait.
+_BEGUN = """
+    INSERT INTO organization_states (organization_id, version, snapshot) VALUES ($1, 0, '{}')
+    ON CONFLICT DO NOTHING
+"""
 # A statement of its own: one that has waited for the lock still has the lines from before.
 _ORDERED = """
     SELECT line ->> 'quantity' AS quantity
@@ -96,11 +101,12 @@ class Deliverables(Repository[Deliverable]):
             project_id,
         )
 
-    async def delivered(self, project_id: UUID, line_id: UUID, but: UUID) -> Decimal:
+    async def delivered(self, project_id: UUID, line_id: UUID, but: UUID | None) -> Decimal:
         """How much of a line was delivered by all deliverables but one, whoever asks."""
         rows = await self.tx.fetch(
             "SELECT coalesce(sum(delivered_quantity), 0)::text AS whole FROM deliverables "
-            "WHERE organization_id = $1 AND project_id = $2 AND line_id = $3 AND id <> $4 "
+            "WHERE organization_id = $1 AND project_id = $2 AND line_id = $3 "
+            "AND id IS DISTINCT FROM $4::uuid "
             "AND status <> 'rejected' AND deleted_at IS NULL",
             self.tx.organization_id,
             project_id,
@@ -146,8 +152,9 @@ class TimeEntries(Repository[TimeEntry]):
 
     async def locked_until(self) -> date | None:
         """The last day that is closed; it stays the last one until the commit."""
-        rows = await self.tx.write(_LOCKED, self.tx.organization_id)
-        return rows[0]["day"] if rows else None
+        while not (rows := await self.tx.write(_LOCKED, self.tx.organization_id)):
+            await self.tx.write(_BEGUN, self.tx.organization_id)
+        return rows[0]["day"]
 
     async def worked(self, project_id: UUID) -> Mapping[str, Any]:
         """Sums of the time of a project, whoever asks; money is in minutes by hourly rates."""

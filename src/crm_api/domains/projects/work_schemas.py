@@ -141,6 +141,19 @@ class TimeRejection(Schema):
     reason: Line
 
 
+class BillingDue(BaseModel):
+    """What fell due with a milestone, for whoever keeps the accounts."""
+
+    id: UUID = Field(description="The milestone's; `POST /v1/project-tasks/{id}/bill` takes it.")
+    project_id: UUID
+    name: str
+    company_id: UUID | None = Field(description="The project's.")
+    billing_amount: AmountOut
+    currency: str = Field(description="The project's.")
+    billing_percent: QuantityOut = Field(description="Of the project's revenue.")
+    billing_due_at: datetime
+
+
 class HealthReason(BaseModel):
     """Why a project is not well."""
 

@@ -161,18 +161,30 @@ class Repository(Generic[E]):
         deleted: Literal["only"] | None = None,
     ) -> list[E]:
         """The next records that match, locked and held; in the order of their ids."""
+        query, values = self._next_matching(filter, after, until, limit, deleted)
+        query = query.with_for_update(key_share=True, of=self.model)
+        found = list((await self.tx.run(query.params(**values))).scalars())
+        self._held |= {record.id: record for record in found}
+        if deleted is not None:
+            self._targets |= await self._live_in([record.id for record in found])
+        return found
+
+    def _next_matching(
+        self,
+        filter: Filter,
+        after: UUID | None,
+        until: UUID,
+        limit: int,
+        deleted: Literal["only"] | None,
+    ) -> tuple[Select[Any], dict[str, Any]]:
+        """The statement for the next records that match, and its values."""
         listing, model = self.listing, self.model
         asked = PageQuery(Selection(()), filter, deleted=deleted, sight=self.sight)
         query = matching(listing, select(model), asked).where(model.id <= until)
         if after is not None:
             query = query.where(model.id > after)
         values = values_of(self.tx, asked, None)
-        query = query.order_by(model.id).limit(limit).with_for_update(key_share=True, of=model)
-        found = list((await self.tx.run(query.params(**values))).scalars())
-        self._held |= {record.id: record for record in found}
-        if deleted is not None:
-            self._targets |= await self._live_in([record.id for record in found])
-        return found
+        return query.order_by(model.id).limit(limit), values
 
     def held(self, id: UUID) -> E | None:
         """A record that is held, also if it is in the bin."""

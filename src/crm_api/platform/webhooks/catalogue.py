@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from crm_api.kit.crud.sight import Services
 from crm_api.kit.custom.catalogue import Catalogue
 from crm_api.kit.ids import new_id
+from crm_api.kit.parts import Told
 from crm_api.platform.webhooks.events import CALLED
 
 VERBS = {
@@ -47,8 +48,11 @@ _REQUIRED = [name for name in _EVENT if name not in {"test", "truncated"}]
 class EventTypes:
     """The topics of the product; those of custom objects are an organization's own."""
 
-    def __init__(self, topics: Iterable[str], services: Services) -> None:
+    def __init__(
+        self, topics: Iterable[str], services: Services, told: Mapping[str, Told] | None = None
+    ) -> None:
         self.services = services
+        self._told = told or {}
         self._topics = sorted(topics)
         self._outs: Mapping[str, type[BaseModel]] = {
             entity: service.repository.listing.out for entity, service in services.items()
@@ -75,7 +79,7 @@ class EventTypes:
         told = VERBS.get(verb, "{}: " + verb.replace("_", " ") + ".").format(noun)
         return {
             "type": topic,
-            "entity": entity,
+            "entity": self._told[topic].entity if topic in self._told else entity,
             "description": told[0].upper() + told[1:],
             "schema": self.schema(topic),
         }
@@ -95,6 +99,9 @@ class EventTypes:
         if topic == CALLED:
             # About whatever record a rule was about; what it says is the rule's own.
             told = {"type": "string"}
+        elif topic in self._told:
+            known = self._told[topic]
+            told, values = {"const": known.entity}, _values_of(known.data)
         elif entity in self._outs:
             apart = {"$ref": f"{refer}/{entity}"}
             values = apart if refer is not None else _values_of(self._outs[entity])
@@ -115,6 +122,8 @@ class EventTypes:
     def example(self, topic: str, occurred_at: Any) -> dict[str, Any]:
         """An event of a topic that never happened."""
         entity, _, verb = topic.partition(".")
+        if topic in self._told:
+            entity = self._told[topic].entity
         given = {"id": new_id(), "type": topic, "occurred_at": occurred_at, "entity": entity}
         changed = {} if verb in {"purged", "*"} else {"owner_id": None}
         return {

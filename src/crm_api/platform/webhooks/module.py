@@ -74,6 +74,7 @@ def announce(
 ) -> EventTypes:
     """Let webhooks know what can happen in these modules, to the records of what, and for whom."""
     topics = {topic for module in modules for topic in module.topics}
-    WebhookService.types = EventTypes(topics, services)
+    told = {topic: what for module in modules for topic, what in module.told.items()}
+    WebhookService.types = EventTypes(topics, services, told)
     WebhookService.restored = staticmethod(restored)
     return WebhookService.types
