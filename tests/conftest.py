@@ -5,10 +5,9 @@ commits are real. A test that changes what belongs to everybody carries the mark
 takes `own_database`.
 
 With `CRM_TEST_SHARE=3` only every third of the tests that come in numbers is run, chosen by their
-names: of the pairs of a generic test and a collection, and of the tests of the platform. With
-`CRM_TEST_SHARE=-3` everything is but these pairs. So two runs, on two versions of PostgreSQL, are
-the whole suite: it is the statements that may differ between versions, each of which many tests
-come by.
+names: of the pairs of a generic test and a collection, and of the tests of the platform; with
+`CRM_TEST_SHARE=-3` all the others are. So two runs, on two versions of PostgreSQL, are the whole
+suite: it is the statements that may differ between versions, each of which many tests come by.
 """
 
 import asyncio
@@ -88,11 +87,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _is_left_out(item: pytest.Item) -> bool:
     folder = item.path.relative_to(Path(__file__).parent).parts[0]
-    is_pair = folder == "generic" and "[" in item.name
-    is_one_of = zlib.crc32(item.nodeid.encode()) % abs(SHARE) == 0
-    return (
-        is_pair and is_one_of if SHARE < 0 else (is_pair or folder == "platform") and not is_one_of
-    )
+    is_one_of_many = folder == "platform" or (folder == "generic" and "[" in item.name)
+    is_chosen = zlib.crc32(item.nodeid.encode()) % abs(SHARE) == 0
+    return is_one_of_many and is_chosen == (SHARE < 0)
 
 
 @pytest.hookimpl(optionalhook=True)
