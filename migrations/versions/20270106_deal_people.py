@@ -74,7 +74,7 @@ def _people() -> None:
         Column("roles", JSON, nullable=False),
         Column("influence", sa.Integer(), nullable=True),
         Column("sentiment", KEY, nullable=True),
-        Column("note", sa.Text(), nullable=True),
+        Column("note", KEY, nullable=True),
         Column("version", sa.Integer(), nullable=False),
         Column("created_at", INSTANT, nullable=False),
         Column("updated_at", INSTANT, nullable=False),

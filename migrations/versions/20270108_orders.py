@@ -218,7 +218,7 @@ def upgrade() -> None:
         Column("id", ID, nullable=False),
         Column("order_id", ID, nullable=False),
         Column("status", KEY, nullable=False),
-        Column("reason", sa.Text(), nullable=True),
+        Column("reason", KEY, nullable=True),
         Column("changes", JSON, nullable=False),
         Column("due_on", sa.Date(), nullable=True),
         Column("before", JSON, nullable=False),

@@ -15,6 +15,7 @@ from crm_api.domains.companies.repository import name_key
 from crm_api.domains.companies.service import CompanyService
 from crm_api.domains.contacts.service import ContactService
 from crm_api.domains.deals.actions import DealActions
+from crm_api.domains.deals.competing import listed
 from crm_api.domains.deals.models import Deal
 from crm_api.domains.deals.policies import need_step
 from crm_api.domains.deals.repository import Ground, LossReasons, Stages
@@ -155,6 +156,7 @@ class DealImporter(Importer):
                 values["closed_at"] = datetime.combine(values["closes_on"], time(), zone)
             values |= service.begun(values, ground)
             values |= {**weighed(values, ground), "base_currency": ground["own"]}
+            values |= listed(values["competitors"])
             values["base_amount"] = await _at_home(tx, values, ground["own"], rates)
         await relate_companies(tx, drafts)
 

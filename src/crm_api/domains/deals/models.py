@@ -252,7 +252,7 @@ class DealContact(Entity):
     roles: Mapped[list[str]]
     influence: Mapped[int | None]
     sentiment: Mapped[str | None] = mapped_column(KeyText)
-    note: Mapped[str | None]
+    note: Mapped[str | None] = mapped_column(KeyText)
 
 
 class DealMove(Entity):

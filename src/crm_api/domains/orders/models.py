@@ -115,7 +115,7 @@ class ChangeRequest(Named, Entity):
 
     order_id: Mapped[UUID]
     status: Mapped[str] = mapped_column(KeyText)
-    reason: Mapped[str | None]
+    reason: Mapped[str | None] = mapped_column(KeyText)
     changes: Mapped[list[dict[str, Any]]]
     due_on: Mapped[date | None]
     before: Mapped[dict[str, Any]]
