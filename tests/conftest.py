@@ -11,7 +11,6 @@ suite: it is the statements that may differ between versions, each of which many
 """
 
 import asyncio
-import gc
 import os
 import shutil
 import signal
@@ -206,8 +205,6 @@ async def _worlds(settings: Settings, url: str) -> AsyncIterator[World]:
     app = create_app(settings)
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(app.router.lifespan_context(app))
-        # Here others come after this one, and what is left of it is to be collected.
-        gc.unfreeze()
         database = app.state.services.database
         owner = await stack.enter_async_context(asyncpg.create_pool(url, min_size=0, max_size=4))
         yield World(app, url, database, Recorder(database), owner, stack)

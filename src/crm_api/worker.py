@@ -362,9 +362,8 @@ async def run(settings: Settings, *, stop: asyncio.Event | None = None) -> None:
         serve_metrics(settings.host, settings.metrics_port)
     worker = JobWorker(settings)
     worker.start()
+    spare_garbage_collector()
     if stop is None:
-        # The process is its own, and so is all that lives in it.
-        spare_garbage_collector()
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):

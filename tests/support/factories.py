@@ -1296,6 +1296,7 @@ async def _varied_orders(api: Api) -> list[Body]:
             **least,
             "name": "Zebra",
             "due_on": "2031-06-30",
+            "quote_id": quote["id"],
             "handover": [{"key": "keys", "title": "Keys"}],
         },
     ]
