@@ -29,7 +29,7 @@ from crm_api.domains.deals.winning import Consequences, Win
 from crm_api.kit.calendar import today_of
 from crm_api.kit.crud.plain import columns_of
 from crm_api.kit.crud.transitions import blocked, told
-from crm_api.kit.db.tx import Tx, unit_of_work
+from crm_api.kit.db.tx import Tx, at_one_moment
 from crm_api.kit.errors import Fault, Invalid, WrongState
 
 REOPEN = "reopen_deals"
@@ -54,8 +54,7 @@ class DealActions:
     async def transitions(self, id: UUID) -> dict[str, Any]:
         """Where a deal may go, and what stands in the way of everything else."""
         self.deals.need("read")
-        # All of it at one moment, which a read by itself has not.
-        async with unit_of_work(Tx(self.tx.database, self.tx.actor, read_only=True)) as reader:
+        async with at_one_moment(self.tx) as reader:
             return await DealActions(reader)._ways(id)  # noqa: SLF001 - the same, at one moment
 
     async def _ways(self, id: UUID) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from crm_api.domains.deals.scoring import (
 )
 from crm_api.domains.deals.service import DealService
 from crm_api.kit.crud.plain import columns_of
-from crm_api.kit.db.tx import Tx, unit_of_work
+from crm_api.kit.db.tx import Tx, at_one_moment
 from crm_api.kit.money import SCALE
 
 _MOST = 5_000
@@ -68,8 +68,7 @@ class DealScoring:
         What it is learned from are all deals of the organization: nothing is told of a single one.
         """
         self.deals.need("read")
-        # All of it at one moment, which a read by itself has not.
-        async with unit_of_work(Tx(self.tx.database, self.tx.actor, read_only=True)) as reader:
+        async with at_one_moment(self.tx) as reader:
             return await DealScoring(reader)._score(id)  # noqa: SLF001 - the same, at one moment
 
     async def _score(self, id: UUID) -> dict[str, Any]:

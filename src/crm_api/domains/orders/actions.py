@@ -11,12 +11,12 @@ from crm_api.domains.orders.repository import VALUES
 from crm_api.domains.orders.schemas import TOTALS, HandoverInput, OrderEnd
 from crm_api.domains.orders.service import OrderService, begun, line_of, not_accepted
 from crm_api.domains.orders.settings import settings_of
-from crm_api.domains.orders.states import WAYS, Blockers, Verb, need_way
+from crm_api.domains.orders.states import WAYS, Blockers, Verb
 from crm_api.domains.quotes.models import Quote
 from crm_api.domains.quotes.service import QuoteService, QuoteVersionService
 from crm_api.kit.calendar import today_of
-from crm_api.kit.crud.transitions import blocked, told
-from crm_api.kit.db.tx import Tx, unit_of_work
+from crm_api.kit.crud.transitions import blocked, need_way, told, ways_from
+from crm_api.kit.db.tx import Tx, at_one_moment
 from crm_api.kit.errors import Fault, Invalid, NotFound
 from crm_api.kit.query.selection import Selection
 from crm_api.platform.numbering.service import NumberSequenceService
@@ -49,14 +49,12 @@ class OrderActions:
     async def transitions(self, id: UUID) -> dict[str, Any]:
         """What may be done with an order where it stands, and what stands in the way of it."""
         self.orders.need("read")
-        # All of it at one moment, which a read by itself has not.
-        async with unit_of_work(Tx(self.tx.database, self.tx.actor, read_only=True)) as reader:
+        async with at_one_moment(self.tx) as reader:
             order = await OrderService(reader).records.get(id)
             blockers = Blockers(reader, order)
             allowed = [
                 {"verb": verb, "status": way.after, "blockers": told(await blockers.of(verb))}
-                for verb, way in WAYS.items()
-                if order.status in way.before
+                for verb, way in ways_from(WAYS, order.status).items()
             ]
         return {"status": order.status, "allowed": allowed}
 
@@ -171,7 +169,7 @@ class OrderActions:
         """The order, locked, at a state that the action is for, and with nothing in its way."""
         self.orders.need("update")
         current = await self.orders.locked(id, expected)
-        need_way(current, verb)
+        need_way("order", WAYS, current.status, verb)
         if faults := await Blockers(self.tx, current).of(verb):
             raise blocked(faults)
         return current

@@ -1,7 +1,6 @@
 """What is done with change requests: submitted, applied, rejected; each as one step."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 from uuid import UUID
 
@@ -12,8 +11,8 @@ from crm_api.domains.orders.schemas import ChangeDecision
 from crm_api.domains.orders.service import OrderService
 from crm_api.domains.orders.states import Verb
 from crm_api.kit.crud.plain import columns_of
-from crm_api.kit.crud.transitions import blocked, not_for, told
-from crm_api.kit.db.tx import Tx, unit_of_work
+from crm_api.kit.crud.transitions import Way, blocked, need_way, told, way, ways_from
+from crm_api.kit.db.tx import Tx, at_one_moment
 from crm_api.kit.errors import Fault
 from crm_api.platform.approvals.repository import Approvals
 from crm_api.platform.approvals.schemas import ApprovalCreate
@@ -26,18 +25,11 @@ ChangeCheck = Callable[[Tx, Order, Sequence[Mapping[str, Any]]], Awaitable[Seque
 """Takes the order, whose lock is held where it is to change, and the changes of a request."""
 
 
-@dataclass(frozen=True)
-class _Way:
-    before: frozenset[str]
-    after: ChangeStatus
-    event: str
-
-
-CHANGE_WAYS: Mapping[ChangeVerb, _Way] = {
-    "submit": _Way(frozenset({"draft"}), "submitted", "submitted"),
-    "apply": _Way(frozenset({"approved"}), "applied", "applied"),
-    "reject": _Way(frozenset({"submitted", "approved"}), "rejected", "rejected"),
-    "withdraw": _Way(frozenset({"draft", "submitted", "approved"}), "withdrawn", "withdrawn"),
+CHANGE_WAYS: Mapping[ChangeVerb, Way[ChangeStatus]] = {
+    "submit": way("draft", "submitted", "submitted"),
+    "apply": way("approved", "applied", "applied"),
+    "reject": way("submitted approved", "rejected", "rejected"),
+    "withdraw": way("draft submitted approved", "withdrawn", "withdrawn"),
 }
 
 
@@ -55,18 +47,16 @@ class ChangeActions:
     async def transitions(self, id: UUID) -> dict[str, Any]:
         """What may be done with a request where it stands, and what stands in the way of it."""
         self.requests.need("read")
-        # All of it at one moment, which a read by itself has not.
-        async with unit_of_work(Tx(self.tx.database, self.tx.actor, read_only=True)) as reader:
+        async with at_one_moment(self.tx) as reader:
             request = await ChangeRequestService(reader).records.get(id)
             (order,) = await OrderService(reader).records.some([request.order_id]) or [None]
             allowed = [
                 {
                     "verb": verb,
-                    "status": way.after,
+                    "status": one.after,
                     "blockers": told(await _faults(reader, order, request, verb)),
                 }
-                for verb, way in CHANGE_WAYS.items()
-                if request.status in way.before
+                for verb, one in ways_from(CHANGE_WAYS, request.status).items()
             ]
         return {"status": request.status, "allowed": allowed}
 
@@ -135,10 +125,7 @@ class ChangeActions:
         found = [] if order_id is None else [order_id]
         (order,) = await self.orders.records.locked(found, everywhere=True) or [None]
         current = await self.requests.locked(id, expected)
-        way = CHANGE_WAYS[verb]
-        if current.status not in way.before:
-            allowed = [n for n, one in CHANGE_WAYS.items() if current.status in one.before]
-            raise not_for("change_request", current.status, verb, allowed)
+        need_way("change_request", CHANGE_WAYS, current.status, verb)
         if faults := await _faults(self.tx, order, current, verb):
             raise blocked(faults)
         assert order is not None

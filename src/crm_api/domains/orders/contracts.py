@@ -16,7 +16,7 @@ from crm_api.kit.crud.named import NamedService
 from crm_api.kit.crud.personal import About
 from crm_api.kit.crud.plain import columns_of
 from crm_api.kit.db.json import decode, encode
-from crm_api.kit.db.tx import Tx, unit_of_work
+from crm_api.kit.db.tx import at_one_moment
 from crm_api.kit.errors import Blocked, Fault, Invalid, WrongState
 from crm_api.kit.money import shown_amount, shown_quantity
 from crm_api.kit.pricing.rounding import rounded
@@ -74,7 +74,7 @@ class ContractService(NamedService[Contract]):
             raise hidden_field("contract.mrr", "/mrr")
         if since is not None and since > as_of:
             raise Invalid.at("/since", "after_as_of", "It is not later than `as_of`.")
-        async with unit_of_work(Tx(self.tx.database, self.tx.actor, read_only=True)) as reader:
+        async with at_one_moment(self.tx) as reader:
             rows = await Contracts(reader).running()
         running = [Running(**dict(zip(_READ, row, strict=True))) for row in rows]
         return {"as_of": as_of, "since": since, "data": revenue(running, as_of, since)}

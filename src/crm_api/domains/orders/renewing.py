@@ -18,17 +18,17 @@ from crm_api.domains.orders.settings import settings_of
 from crm_api.domains.quotes.showing import storable
 from crm_api.kit.calendar import today_of
 from crm_api.kit.crud.plain import columns_of, values_of
-from crm_api.kit.crud.transitions import blocked, not_for, told
+from crm_api.kit.crud.transitions import Way, blocked, need_way, told, way, ways_from
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Fault, Invalid, WrongState
 from crm_api.kit.pricing.recurring import MONTHS
 from crm_api.kit.query.kinds import kinds_of
 
 ContractVerb = Literal["activate", "renew", "cancel"]
-CONTRACT_WAYS: Mapping[ContractVerb, tuple[frozenset[str], ContractStatus]] = {
-    "activate": (frozenset({"draft"}), "active"),
-    "renew": (frozenset({"active"}), "active"),
-    "cancel": (frozenset({"draft", "active"}), "cancelled"),
+CONTRACT_WAYS: Mapping[ContractVerb, Way[ContractStatus]] = {
+    "activate": way("draft", "active", "activated"),
+    "renew": way("active", "active", "renewal_begun"),
+    "cancel": way("draft active", "cancelled", "cancelled"),
 }
 _TERMS = (
     *("name", "kind", "company_id", "contact_id", "order_id", "currency", "term_months"),
@@ -49,9 +49,8 @@ class ContractActions:
         self.contracts.need("read")
         shown = await self.contracts.get(id)
         allowed = [
-            {"verb": verb, "status": after, "blockers": told(_faults(shown, verb))}
-            for verb, (before, after) in CONTRACT_WAYS.items()
-            if shown.status in before
+            {"verb": verb, "status": one.after, "blockers": told(_faults(shown, verb))}
+            for verb, one in ways_from(CONTRACT_WAYS, shown.status).items()
         ]
         return {"status": shown.status, "allowed": allowed}
 
@@ -183,9 +182,7 @@ class ContractActions:
     async def _begun(self, id: UUID, verb: ContractVerb, expected: int | None) -> Contract:
         self.contracts.need("update")
         current = await self.contracts.locked(id, expected)
-        if current.status not in CONTRACT_WAYS[verb][0]:
-            allowed = [n for n, one in CONTRACT_WAYS.items() if current.status in one[0]]
-            raise not_for("contract", current.status, verb, allowed)
+        need_way("contract", CONTRACT_WAYS, current.status, verb)
         if faults := _faults(current, verb):
             raise blocked(faults)
         return current

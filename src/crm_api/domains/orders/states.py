@@ -1,36 +1,22 @@
 """Where an order may go from where it stands, and what stands in the way."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from crm_api.domains.orders.models import Order, OrderStatus
-from crm_api.kit.crud.transitions import not_for
+from crm_api.kit.crud.transitions import Way, way
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Fault
 
 Verb = Literal["confirm", "start", "fulfil", "close", "cancel"]
 
 
-@dataclass(frozen=True)
-class Way:
-    """From where an action leads whereto, and how its event is called."""
-
-    before: frozenset[str]
-    after: OrderStatus
-    event: str
-
-
-def _way(before: str, after: OrderStatus, event: str) -> Way:
-    return Way(frozenset(before.split()), after, event)
-
-
-WAYS: Mapping[Verb, Way] = {
-    "confirm": _way("draft", "confirmed", "confirmed"),
-    "start": _way("confirmed", "in_fulfilment", "started"),
-    "fulfil": _way("in_fulfilment", "fulfilled", "fulfilled"),
-    "close": _way("fulfilled", "closed", "closed"),
-    "cancel": _way("draft confirmed in_fulfilment", "cancelled", "cancelled"),
+WAYS: Mapping[Verb, Way[OrderStatus]] = {
+    "confirm": way("draft", "confirmed", "confirmed"),
+    "start": way("confirmed", "in_fulfilment", "started"),
+    "fulfil": way("in_fulfilment", "fulfilled", "fulfilled"),
+    "close": way("fulfilled", "closed", "closed"),
+    "cancel": way("draft confirmed in_fulfilment", "cancelled", "cancelled"),
 }
 Check = Callable[[Tx, Order, Verb], Awaitable[Sequence[Fault]]]
 
@@ -55,13 +41,6 @@ class Blockers:
 
     async def _of(self, ask: Check, verb: Verb) -> Sequence[Fault]:
         return await ask(self._tx, self._order, verb)
-
-
-def need_way(order: Order, verb: Verb) -> None:
-    """Raises `WrongState` where an action is not for the state of an order."""
-    if order.status not in WAYS[verb].before:
-        allowed = [name for name, way in WAYS.items() if order.status in way.before]
-        raise not_for("order", order.status, verb, allowed)
 
 
 def _of_confirming(order: Order) -> Iterable[Fault]:

@@ -10,12 +10,12 @@ from crm_api.domains.projects.models import Project, ProjectTask
 from crm_api.domains.projects.planning import Planning, Row, Schedule
 from crm_api.domains.projects.schemas import MilestoneBilling, ProjectStep, ProjectVerb
 from crm_api.domains.projects.service import ProjectService
-from crm_api.domains.projects.states import CLOSED, WAYS, in_the_way, need_open, need_way
+from crm_api.domains.projects.states import CLOSED, WAYS, in_the_way, need_open
 from crm_api.domains.projects.tasks import ProjectTaskService
 from crm_api.domains.projects.work_repository import Deliverables
 from crm_api.kit.actor import hidden_field
-from crm_api.kit.crud.transitions import blocked, not_for, told
-from crm_api.kit.db.tx import Tx, unit_of_work
+from crm_api.kit.crud.transitions import blocked, need_way, not_for, told, ways_from
+from crm_api.kit.db.tx import Tx, at_one_moment
 from crm_api.kit.errors import Fault
 from crm_api.kit.money import shown_amount
 from crm_api.kit.values.codes import minor_digits
@@ -56,7 +56,7 @@ class ProjectActions:
         """The plan of a project as it is made of its tasks now."""
         self.projects.need("read")
         need_plan(self.tx)
-        async with unit_of_work(Tx(self.tx.database, self.tx.actor, read_only=True)) as reader:
+        async with at_one_moment(self.tx) as reader:
             project = await ProjectService(reader).records.get(id)
             planning = Planning(reader)
             found = await planning.of(project, await planning.rows(id))
@@ -65,7 +65,7 @@ class ProjectActions:
     async def transitions(self, id: UUID) -> dict[str, Any]:
         """What may be done with a project, and what stands in the way."""
         self.projects.need("read")
-        async with unit_of_work(Tx(self.tx.database, self.tx.actor, read_only=True)) as reader:
+        async with at_one_moment(self.tx) as reader:
             actions = ProjectActions(reader)
             project = await actions.projects.records.get(id)
             tasks = await actions.tasks.records.planned(id)
@@ -76,8 +76,7 @@ class ProjectActions:
                     "status": way.after,
                     "blockers": told(in_the_way(verb, tasks, promised)),
                 }
-                for verb, way in WAYS.items()
-                if project.status in way.before
+                for verb, way in ways_from(WAYS, project.status).items()
             ]
             return {"status": project.status, "allowed": allowed}
 
@@ -89,7 +88,7 @@ class ProjectActions:
         """Have a project be started, held, closed and so on; all that is in the way is told."""
         self.projects.need("update")
         current = await self.projects.locked(id, expected)
-        way = need_way(current, verb)
+        way = need_way("project", WAYS, current.status, verb)
         tasks = await self.tasks.planning.rows(id)
         if faults := in_the_way(verb, tasks, await self.promised.of_project(id)):
             raise blocked(faults)

@@ -16,7 +16,7 @@ from crm_api.domains.projects.tasks import ProjectTaskService
 from crm_api.domains.projects.timing import TimeEntryService
 from crm_api.domains.projects.work_repository import Deliverables, TimeEntries
 from crm_api.kit.calendar import today_of
-from crm_api.kit.db.tx import Tx, unit_of_work
+from crm_api.kit.db.tx import Tx, at_one_moment
 from crm_api.kit.errors import Forbidden
 from crm_api.kit.money import shown_amount
 from crm_api.kit.values.codes import minor_digits
@@ -54,7 +54,7 @@ async def figures_of(tx: Tx, id: UUID) -> dict[str, Any]:
     hidden = service.guard.hidden | ProjectTaskService(tx).guard.hidden
     if hidden & _MONEY or times.guard.hidden & _RATES:
         raise Forbidden("The money of projects is hidden from you.", code="hidden_field")
-    async with unit_of_work(Tx(tx.database, tx.actor, read_only=True)) as reader:
+    async with at_one_moment(tx) as reader:
         project = await ProjectService(reader).records.get(id)
         planning = Planning(reader)
         rows = await ProjectTasks(reader).planned(id)

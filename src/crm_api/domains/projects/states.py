@@ -1,48 +1,24 @@
 """Where a project may go from where it stands, and what stands in the way."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from crm_api.domains.projects.models import Project, ProjectStatus
 from crm_api.domains.projects.schemas import ProjectVerb
-from crm_api.kit.crud.transitions import not_for
+from crm_api.kit.crud.transitions import Way, way
 from crm_api.kit.errors import Fault, WrongState
 
-
-@dataclass(frozen=True)
-class Way:
-    """From where an action leads whereto, and how its event is called."""
-
-    before: frozenset[str]
-    after: ProjectStatus
-    event: str
-
-
-def _way(before: str, after: ProjectStatus, event: str) -> Way:
-    return Way(frozenset(before.split()), after, event)
-
-
-WAYS: Mapping[ProjectVerb, Way] = {
-    "start": _way("planned", "active", "started"),
-    "hold": _way("active", "on_hold", "held"),
-    "resume": _way("on_hold", "active", "resumed"),
-    "complete": _way("active", "completed", "completed"),
-    "reopen": _way("completed", "active", "reopened"),
-    "accept": _way("completed", "accepted", "accepted"),
-    "cancel": _way("planned active on_hold", "cancelled", "cancelled"),
+WAYS: Mapping[ProjectVerb, Way[ProjectStatus]] = {
+    "start": way("planned", "active", "started"),
+    "hold": way("active", "on_hold", "held"),
+    "resume": way("on_hold", "active", "resumed"),
+    "complete": way("active", "completed", "completed"),
+    "reopen": way("completed", "active", "reopened"),
+    "accept": way("completed", "accepted", "accepted"),
+    "cancel": way("planned active on_hold", "cancelled", "cancelled"),
 }
 CLOSED = frozenset({"completed", "accepted", "cancelled"})
 _CLOSING = frozenset({"complete", "accept"})
-
-
-def need_way(project: Project, verb: ProjectVerb) -> Way:
-    """The way that an action leads; raises `WrongState` where it is not for this status."""
-    way = WAYS[verb]
-    if project.status not in way.before:
-        allowed = [name for name, one in WAYS.items() if project.status in one.before]
-        raise not_for("project", project.status, verb, allowed)
-    return way
 
 
 def need_open(project: Project) -> None:

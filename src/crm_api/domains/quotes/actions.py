@@ -10,13 +10,13 @@ from crm_api.domains.quotes.models import Quote
 from crm_api.domains.quotes.repository import QuoteVersions
 from crm_api.domains.quotes.schemas import QuoteCreate, QuoteDecision, QuoteSubmission
 from crm_api.domains.quotes.service import QuoteService, QuoteVersionService, content_of
-from crm_api.domains.quotes.states import WAYS, Blockers, Verb, need_way
+from crm_api.domains.quotes.states import WAYS, Blockers, Verb
 from crm_api.domains.quotes.versions import diff_of, hash_of, no_version
 from crm_api.kit.calendar import today_of
 from crm_api.kit.crud.plain import columns_of
-from crm_api.kit.crud.transitions import blocked, told
+from crm_api.kit.crud.transitions import blocked, need_way, told, ways_from
 from crm_api.kit.db.json import decode, encode
-from crm_api.kit.db.tx import Tx, unit_of_work
+from crm_api.kit.db.tx import Tx, at_one_moment
 from crm_api.kit.documents.typefaces import undrawable
 from crm_api.kit.errors import Invalid
 from crm_api.kit.ids import new_id
@@ -49,21 +49,19 @@ class QuoteActions:
     async def transitions(self, id: UUID) -> dict[str, Any]:
         """What may be done with a quote where it stands, and what stands in the way of it."""
         self.quotes.need("read")
-        # All of it at one moment, which a read by itself has not.
-        async with unit_of_work(Tx(self.tx.database, self.tx.actor, read_only=True)) as reader:
+        async with at_one_moment(self.tx) as reader:
             quote = self._shown(await QuoteService(reader).records.get(id))
             blockers = Blockers(reader, quote)
             allowed = [
                 {"verb": verb, "status": way.after, "blockers": told(await blockers.of(verb))}
-                for verb, way in WAYS.items()
-                if quote["status"] in way.before
+                for verb, way in ways_from(WAYS, quote["status"]).items()
             ]
         return {"status": quote["status"], "allowed": allowed}
 
     async def diff(self, id: UUID, before: int, after: int | None) -> dict[str, Any]:
         """What is different between two versions, or between one and the quote as it is now."""
         self.quotes.need("read")
-        async with unit_of_work(Tx(self.tx.database, self.tx.actor, read_only=True)) as reader:
+        async with at_one_moment(self.tx) as reader:
             now = self._shown(await QuoteService(reader).records.get(id))
             one = await self._content(reader, id, before)
             other = now if after is None else await self._content(reader, id, after)
@@ -220,7 +218,7 @@ class QuoteActions:
         """The quote, locked, at a state that the action is for, and with nothing in its way."""
         self.quotes.need("update")
         current = await self.quotes.locked(id, expected)
-        need_way(current, verb)
+        need_way("quote", WAYS, current.status, verb)
         blockers = Blockers(self.tx, self._shown(current))
         if faults := await blockers.of(verb):
             raise blocked(faults)

@@ -10,7 +10,7 @@ from crm_api.domains.quotes.repository import Quotes, QuoteVersions
 from crm_api.domains.quotes.service import QuoteVersionService
 from crm_api.domains.quotes.versions import no_version
 from crm_api.kit.actor import hidden_field
-from crm_api.kit.db.tx import Tx, unit_of_work
+from crm_api.kit.db.tx import Tx, at_one_moment, unit_of_work
 from crm_api.kit.errors import WrongState
 from crm_api.kit.files.store import Place, new_place
 from crm_api.kit.jobs import JobContext
@@ -66,7 +66,7 @@ class QuoteDocuments:
 
     async def _version(self, quote_id: UUID, revision: int | None) -> tuple[QuoteVersion, Status]:
         self.service.need("read")
-        async with unit_of_work(Tx(self.tx.database, self.tx.actor, read_only=True)) as reader:
+        async with at_one_moment(self.tx) as reader:
             await Quotes(reader).get(quote_id)
             versions = QuoteVersions(reader)
             found = await versions.of(quote_id, revision)

@@ -22,7 +22,7 @@ from crm_api.domains.quotes.service import QuoteService, content_of
 from crm_api.domains.quotes.settings import settings_of
 from crm_api.domains.quotes.versions import hash_of
 from crm_api.kit.crud.plain import columns_of
-from crm_api.kit.db.tx import Tx, unit_of_work
+from crm_api.kit.db.tx import Tx, at_one_moment, unit_of_work
 from crm_api.kit.errors import Fault, WrongState
 from crm_api.kit.money import shown_amount
 
@@ -67,8 +67,7 @@ class PriceDrift:
     async def of(self, id: UUID) -> Shown:
         """A quote with both; raises `WrongState` for one that is decided."""
         QuoteService(self.tx).need("read")
-        # All of it at one moment, which a read by itself has not.
-        async with unit_of_work(Tx(self.tx.database, self.tx.actor, read_only=True)) as reader:
+        async with at_one_moment(self.tx) as reader:
             quote = await QuoteService(reader).records.get(id)
             if quote.status not in OPEN:
                 raise _decided(quote)

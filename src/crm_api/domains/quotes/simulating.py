@@ -14,7 +14,7 @@ from crm_api.domains.quotes.schemas import SimulationInput
 from crm_api.domains.quotes.service import QuoteService, content_of
 from crm_api.kit.actor import hidden_field
 from crm_api.kit.crud.plain import columns_of
-from crm_api.kit.db.tx import Tx, unit_of_work
+from crm_api.kit.db.tx import Tx, at_one_moment
 from crm_api.kit.errors import Conflict, Invalid
 from crm_api.kit.money import shown_amount
 
@@ -32,8 +32,7 @@ class PriceSimulator:
             # Where prices follow from costs, a guess that changes none tells what it costs.
             if product.cost is not None and hides_costs(self.tx.actor):
                 raise hidden_field("product.cost", f"/products/{place}/cost")
-        # All of it at one moment, which a read by itself has not.
-        async with unit_of_work(Tx(self.tx.database, self.tx.actor, read_only=True)) as reader:
+        async with at_one_moment(self.tx) as reader:
             proposal = await proposal_of(reader, asked)
             found = await _open(reader, asked)
             some = found[: asked.limit]

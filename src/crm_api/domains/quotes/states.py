@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any, Literal
@@ -10,12 +9,12 @@ from uuid import UUID
 
 from crm_api.domains.catalogue.sold import sold
 from crm_api.domains.prices.answering import most_percent
-from crm_api.domains.quotes.models import Quote, QuoteStatus
+from crm_api.domains.quotes.models import QuoteStatus
 from crm_api.domains.quotes.printing import unprintable
 from crm_api.domains.quotes.repository import Quotes
 from crm_api.domains.quotes.versions import Letter, letter_of
 from crm_api.kit.calendar import today_of
-from crm_api.kit.crud.transitions import not_for
+from crm_api.kit.crud.transitions import Way, way
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Fault
 from crm_api.kit.money import shown_quantity
@@ -26,29 +25,16 @@ Verb = Literal[
 ]
 
 
-@dataclass(frozen=True)
-class Way:
-    """From where an action leads whereto, and how its event is called."""
-
-    before: frozenset[str]
-    after: QuoteStatus
-    event: str
-
-
-def _way(before: str, after: QuoteStatus, event: str) -> Way:
-    return Way(frozenset(before.split()), after, event)
-
-
-WAYS: Mapping[Verb, Way] = {
-    "submit": _way("draft", "in_approval", "submitted"),
-    "recall": _way("in_approval approved", "draft", "recalled"),
-    "send": _way("draft in_approval approved", "sent", "sent"),
-    "view": _way("sent", "viewed", "viewed"),
-    "accept": _way("sent viewed", "accepted", "accepted"),
-    "decline": _way("sent viewed", "declined", "declined"),
-    "expire": _way("sent viewed", "expired", "expired"),
-    "withdraw": _way("sent viewed", "withdrawn", "withdrawn"),
-    "revise": _way("sent viewed declined expired withdrawn", "draft", "revised"),
+WAYS: Mapping[Verb, Way[QuoteStatus]] = {
+    "submit": way("draft", "in_approval", "submitted"),
+    "recall": way("in_approval approved", "draft", "recalled"),
+    "send": way("draft in_approval approved", "sent", "sent"),
+    "view": way("sent", "viewed", "viewed"),
+    "accept": way("sent viewed", "accepted", "accepted"),
+    "decline": way("sent viewed", "declined", "declined"),
+    "expire": way("sent viewed", "expired", "expired"),
+    "withdraw": way("sent viewed", "withdrawn", "withdrawn"),
+    "revise": way("sent viewed declined expired withdrawn", "draft", "revised"),
 }
 _LEAVING = frozenset({"submit", "send"})
 _NOT_SOLD = "not_sold"
@@ -135,15 +121,6 @@ class Blockers:
                 )
                 faults.append(Fault("discount_over_policy", message, at))
         return faults
-
-
-def need_way(quote: Quote, verb: Verb) -> Way:
-    """The way that an action leads; raises `WrongState` where it is not for this state."""
-    way = WAYS[verb]
-    if quote.status not in way.before:
-        allowed = [name for name, one in WAYS.items() if quote.status in one.before]
-        raise not_for("quote", quote.status, verb, allowed)
-    return way
 
 
 def _of_days(quote: Mapping[str, Any], today: date, verb: Verb) -> Iterable[Fault]:

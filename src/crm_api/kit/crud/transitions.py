@@ -1,11 +1,41 @@
 """What stands in the way of an action on a record, told in one way."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel
 
 from crm_api.kit.errors import Fault, WrongState
+
+S_co = TypeVar("S_co", bound=str, covariant=True)
+V = TypeVar("V", bound=str)
+
+
+@dataclass(frozen=True)
+class Way(Generic[S_co]):
+    """From which states an action leads whereto, and how its event is called."""
+
+    before: frozenset[str]
+    after: S_co
+    event: str
+
+
+def way(before: str, after: S_co, event: str) -> Way[S_co]:
+    """A way from each of the states that `before` names."""
+    return Way(frozenset(before.split()), after, event)
+
+
+def ways_from(ways: Mapping[V, Way[S_co]], status: str) -> Mapping[V, Way[S_co]]:
+    """Those that begin in a state."""
+    return {verb: one for verb, one in ways.items() if status in one.before}
+
+
+def need_way(noun: str, ways: Mapping[V, Way[S_co]], status: str, verb: V) -> Way[S_co]:
+    """The way that an action leads; raises `WrongState` where it is not for this state."""
+    if status not in ways[verb].before:
+        raise not_for(noun, status, verb, list(ways_from(ways, status)))
+    return ways[verb]
 
 
 class Blocker(BaseModel):

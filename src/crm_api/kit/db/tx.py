@@ -10,7 +10,7 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
@@ -390,3 +390,8 @@ async def unit_of_work(tx: T, ring: Ring | None = None) -> AsyncIterator[T]:
             await tx.database.tell(topic, tx.organization_id)
     if tx.readings:
         await tx.readings.tell(tx)
+
+
+def at_one_moment(tx: Tx) -> AbstractAsyncContextManager[Tx]:
+    """For reads that have to see the same; those of a request are each of its own moment."""
+    return unit_of_work(Tx(tx.database, tx.actor, read_only=True))

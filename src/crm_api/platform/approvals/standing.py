@@ -6,7 +6,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from crm_api.kit.crud.collections import service_of
-from crm_api.kit.db.tx import Tx, unit_of_work
+from crm_api.kit.db.tx import Tx, at_one_moment
 from crm_api.kit.errors import WrongState
 from crm_api.kit.query.conditions import passes
 from crm_api.platform.approvals.fingerprints import Fingerprints, all_material
@@ -105,8 +105,7 @@ async def shown_standing(
     tx.actor.require("approvals:read")
     service = target_service(tx, target)
     await service.get(id)
-    # All of it at one moment, which a read by itself has not.
-    async with unit_of_work(Tx(tx.database, tx.actor, read_only=True)) as reader:
+    async with at_one_moment(tx) as reader:
         found = await standing(reader, target, id, purpose)
     return {"is_approved": found.is_approved, "policies": [_told(n) for n in found.policies]}
 
