@@ -9,16 +9,15 @@ from crm_api.domains.deals.board import DealBoard
 from crm_api.domains.deals.boards import Board, DealParts
 from crm_api.domains.deals.committee import committee_of
 from crm_api.domains.deals.learning import DealScoring
-from crm_api.domains.deals.parties import Committee, DealContactOut, DealParting
+from crm_api.domains.deals.parties import Committee, DealParting
 from crm_api.domains.deals.parting import DealSplitting
 from crm_api.domains.deals.people import DealContactService
 from crm_api.domains.deals.pipeline_schemas import StageRemoval
 from crm_api.domains.deals.pipelines import LossReasonService, PipelineService, StageService
-from crm_api.domains.deals.repository import DEAL_CONTACTS, DEALS, MOVES
+from crm_api.domains.deals.repository import DEALS
 from crm_api.domains.deals.schemas import (
     DealLoss,
     DealMoveInput,
-    DealMoveOut,
     DealOut,
     DealReopening,
     DealTransitions,
@@ -27,14 +26,13 @@ from crm_api.domains.deals.schemas import (
 )
 from crm_api.domains.deals.score_schemas import DealScore
 from crm_api.domains.deals.service import DealMoveService, DealService
-from crm_api.kit.query.filters import parse
-from crm_api.kit.query.page import PageQuery
 from crm_api.kit.query.selection import Selection
 from crm_api.kit.rest import answers, params
+from crm_api.kit.rest.below import add_below
 from crm_api.kit.rest.problems import problems
 from crm_api.kit.rest.records import Id, IfMatch
 from crm_api.kit.rest.requests import Reading, Writing
-from crm_api.kit.rest.router import FILTER_PARAMETER, crud_router, page_shape
+from crm_api.kit.rest.router import FILTER_PARAMETER, crud_router
 
 _PER_COLUMN = 50
 ColumnLimit = Annotated[int, Query(ge=1, le=_PER_COLUMN, description="Deals per column.")]
@@ -107,55 +105,28 @@ async def score(id: Id, tx: Reading) -> Response:
     return answers.plain(await DealScoring(tx).of(id))
 
 
-@deals.get(
-    "/{id}/moves",
+add_below(
+    deals,
+    "moves",
+    DealService,
+    DealMoveService,
+    by="deal_id",
     operation_id="listDealMoves",
     summary="How a deal moved",
-    responses={200: {"model": page_shape(DealMoveOut)}} | problems(403, 404, 422),
+    description="From which stage to which, by whom, and how long it had been there; the last one first.",
 )
-async def moves(
-    request: Request,
-    id: Id,
-    tx: Reading,
-    limit: params.Limit = 50,
-    cursor: params.Cursor = None,
-    fields: params.Fields = None,
-) -> Response:
-    """From which stage to which, by whom, and how long it had been there; the last one first."""
-    await DealService(tx).get(id, Selection(("id", "version")))
-    query = PageQuery(
-        selection=Selection.of(MOVES, fields),
-        filter=parse({"deal_id": {"eq": str(id)}}, MOVES, tx),
-        limit=limit,
-        cursor=cursor,
-    )
-    return answers.page(request, await DealMoveService(tx).page(query))
 
 
-@deals.get(
-    "/{id}/contacts",
+add_below(
+    deals,
+    "contacts",
+    DealService,
+    DealContactService,
+    by="deal_id",
     operation_id="listContactsOfDeal",
     summary="Who has to do with a deal",
-    responses={200: {"model": page_shape(DealContactOut)}} | problems(403, 404, 422),
+    description="What each person is in it; `/v1/deal-contacts` has all of them.",
 )
-async def contacts(
-    request: Request,
-    id: Id,
-    tx: Reading,
-    limit: params.Limit = 50,
-    cursor: params.Cursor = None,
-    fields: params.Fields = None,
-    include: params.Include = None,
-) -> Response:
-    """What each person is in it; `/v1/deal-contacts` has all of them."""
-    await DealService(tx).get(id, Selection(("id", "version")))
-    query = PageQuery(
-        selection=Selection.of(DEAL_CONTACTS, fields, include),
-        filter=parse({"deal_id": {"eq": str(id)}}, DEAL_CONTACTS, tx),
-        limit=limit,
-        cursor=cursor,
-    )
-    return answers.page(request, await DealContactService(tx).page(query))
 
 
 @deals.get(

@@ -3,12 +3,11 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from fastapi import Request, Response
+from fastapi import Response
 
 from crm_api.domains.deals.service import DealService
 from crm_api.domains.orders.actions import OrderActions
 from crm_api.domains.orders.change_rest import changes
-from crm_api.domains.orders.repository import ORDERS
 from crm_api.domains.orders.schemas import HandoverInput, OrderEnd, OrderOut, OrderTransitions
 from crm_api.domains.orders.service import OrderService
 from crm_api.domains.orders.settings import (
@@ -17,14 +16,12 @@ from crm_api.domains.orders.settings import (
     OrderSettingsService,
 )
 from crm_api.domains.orders.states import Verb
-from crm_api.kit.query.filters import parse
-from crm_api.kit.query.page import PageQuery
-from crm_api.kit.query.selection import Selection
-from crm_api.kit.rest import answers, params
+from crm_api.kit.rest import answers
+from crm_api.kit.rest.below import add_below
 from crm_api.kit.rest.problems import problems
 from crm_api.kit.rest.records import Id, IfMatch
 from crm_api.kit.rest.requests import Reading, Writing
-from crm_api.kit.rest.router import crud_router, new_router, page_shape
+from crm_api.kit.rest.router import crud_router, new_router
 
 Responses = dict[int | str, dict[str, Any]]
 _ONE: Responses = {200: {"model": OrderOut}}
@@ -99,29 +96,16 @@ async def of_quote(id: Id, tx: Reading) -> Response:
     return answers.record(await OrderActions(tx).of_quote(id))
 
 
-@deals.get(
-    "/{id}/orders",
+add_below(
+    deals,
+    "orders",
+    DealService,
+    OrderService,
+    by="deal_id",
     operation_id="listDealOrders",
     summary="What was ordered by a deal",
-    responses={200: {"model": page_shape(OrderOut)}} | problems(403, 404, 422),
+    description="Its orders, the newest first.",
 )
-async def of_deal(
-    request: Request,
-    id: Id,
-    tx: Reading,
-    limit: params.Limit = 50,
-    cursor: params.Cursor = None,
-    fields: params.Fields = None,
-) -> Response:
-    """Its orders, the newest first."""
-    await DealService(tx).get(id, Selection(("id", "version")))
-    query = PageQuery(
-        selection=Selection.of(ORDERS, fields),
-        filter=parse({"deal_id": {"eq": str(id)}}, ORDERS, tx),
-        limit=limit,
-        cursor=cursor,
-    )
-    return answers.page(request, await OrderService(tx).page(query))
 
 
 @orders.get(

@@ -10,7 +10,6 @@ from crm_api.domains.quotes.actions import QuoteActions
 from crm_api.domains.quotes.documents import QuoteDocuments
 from crm_api.domains.quotes.drifting import PriceDrift
 from crm_api.domains.quotes.pricing import QuotePricing
-from crm_api.domains.quotes.repository import QUOTES, VERSIONS
 from crm_api.domains.quotes.schemas import (
     PriceSimulation,
     QuoteCalculation,
@@ -22,7 +21,6 @@ from crm_api.domains.quotes.schemas import (
     QuotePriceDrift,
     QuoteSubmission,
     QuoteTransitions,
-    QuoteVersionOut,
     SimulationInput,
 )
 from crm_api.domains.quotes.service import ClauseService, QuoteService, QuoteVersionService
@@ -33,15 +31,13 @@ from crm_api.domains.quotes.settings import (
 )
 from crm_api.domains.quotes.simulating import PriceSimulator
 from crm_api.domains.quotes.states import Verb
-from crm_api.kit.query.filters import parse
-from crm_api.kit.query.page import PageQuery
-from crm_api.kit.query.selection import Selection
-from crm_api.kit.rest import answers, params
+from crm_api.kit.rest import answers
+from crm_api.kit.rest.below import add_below
 from crm_api.kit.rest.downloads import Download, sent
 from crm_api.kit.rest.problems import problems
 from crm_api.kit.rest.records import Id, IfMatch
 from crm_api.kit.rest.requests import Reading, Writing, services_of
-from crm_api.kit.rest.router import crud_router, new_router, page_shape
+from crm_api.kit.rest.router import crud_router, new_router
 
 Responses = dict[int | str, dict[str, Any]]
 Revision = Annotated[int, Query(ge=1, le=2_000_000_000, description="Of which version.")]
@@ -116,29 +112,16 @@ async def simulate(tx: Reading, body: SimulationInput) -> Response:
     return answers.plain(await PriceSimulator(tx).simulate(body))
 
 
-@deals.get(
-    "/{id}/quotes",
+add_below(
+    deals,
+    "quotes",
+    DealService,
+    QuoteService,
+    by="deal_id",
     operation_id="listDealQuotes",
     summary="What was offered for a deal",
-    responses={200: {"model": page_shape(QuoteOut)}} | problems(403, 404, 422),
+    description="Its quotes, the newest first; `filter[deal_id]` of `GET /v1/quotes` asks for more.",
 )
-async def of_deal(
-    request: Request,
-    id: Id,
-    tx: Reading,
-    limit: params.Limit = 50,
-    cursor: params.Cursor = None,
-    fields: params.Fields = None,
-) -> Response:
-    """Its quotes, the newest first; `filter[deal_id]` of `GET /v1/quotes` asks for more."""
-    await DealService(tx).get(id, Selection(("id", "version")))
-    query = PageQuery(
-        selection=Selection.of(QUOTES, fields),
-        filter=parse({"deal_id": {"eq": str(id)}}, QUOTES, tx),
-        limit=limit,
-        cursor=cursor,
-    )
-    return answers.page(request, await QuoteService(tx).page(query))
 
 
 @quotes.get(
@@ -166,29 +149,16 @@ async def price_drift(id: Id, tx: Reading) -> Response:
     return answers.plain(await PriceDrift(tx).of(id))
 
 
-@quotes.get(
-    "/{id}/versions",
+add_below(
+    quotes,
+    "versions",
+    QuoteService,
+    QuoteVersionService,
+    by="quote_id",
     operation_id="listQuoteVersions",
     summary="What was sent of a quote",
-    responses={200: {"model": page_shape(QuoteVersionOut)}} | problems(403, 404, 422),
+    description="The last one first; `fields` leaves the contents out.",
 )
-async def versions(
-    request: Request,
-    id: Id,
-    tx: Reading,
-    limit: params.Limit = 50,
-    cursor: params.Cursor = None,
-    fields: params.Fields = None,
-) -> Response:
-    """The last one first; `fields` leaves the contents out."""
-    await QuoteService(tx).get(id, Selection(("id", "version")))
-    query = PageQuery(
-        selection=Selection.of(VERSIONS, fields),
-        filter=parse({"quote_id": {"eq": str(id)}}, VERSIONS, tx),
-        limit=limit,
-        cursor=cursor,
-    )
-    return answers.page(request, await QuoteVersionService(tx).page(query))
 
 
 @quotes.get(
