@@ -14,6 +14,7 @@ from crm_api.kit.crud.service import CrudService
 from crm_api.kit.jobs import Chore, Runner, Watch
 from crm_api.kit.secrets import SealedColumn
 from crm_api.kit.standing import Standing
+from crm_api.kit.work import Workload
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,8 @@ class Part:
     """What can begin runs of rules by it (`platform/automations`)."""
     actions: Sequence[type[Step]] = ()
     """What rules can do by it."""
+    work: Sequence[Workload] = ()
+    """What users have to do by it, for their agendas and the ranked queue."""
 
     @property
     def entities(self) -> list[str]:
