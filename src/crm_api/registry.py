@@ -3,6 +3,7 @@
 from functools import cache
 
 from crm_api.domains.catalogue.module import MODULE as CATALOGUE
+from crm_api.domains.commitments.module import MODULE as COMMITMENTS
 from crm_api.domains.companies.module import MODULE as COMPANIES
 from crm_api.domains.contacts.module import MODULE as CONTACTS
 from crm_api.domains.deals.module import MODULE as DEALS
@@ -82,6 +83,7 @@ DOMAINS: tuple[Module, ...] = (
     FORECASTING,
     ORDERS,
     PROJECTS,
+    COMMITMENTS,
 )
 ACCESS = access_module(
     (service for module in DOMAINS for service in module.services), CustomRecordService

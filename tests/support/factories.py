@@ -1447,7 +1447,38 @@ async def _varied_time_entries(api: Api) -> list[Body]:
     ]
 
 
+async def _least_commitment(api: Api) -> Body:
+    del api
+    return {"text": "Send the plan"}
+
+
+async def _varied_commitments(api: Api) -> list[Body]:
+    least = await _least_commitment(api)
+    company = await api.made("companies", {"name": "Example Industries"})
+    contact = await api.made("contacts", {"last_name": "Person"})
+    deal = await api.made("deals", await _least_deal(api))
+    order = await api.made("orders", await _least_order(api))
+    project = await api.made("projects", {"name": "New office"})
+    return [
+        {**least, "company_id": company["id"], "due_on": "2031-01-31", "department": "sales"},
+        {**least, "text": "send the plan", "due_at": "2031-01-31T12:00:00Z", "tags": ["large"]},
+        {**least, "text": "Показать план", "contact_id": contact["id"], "promised_by": "customer"},
+        {**least, "text": "Ämter fragen", "order_id": order["id"], "description": "An example."},
+        {**least, "text": "Zebra", "deal_id": deal["id"], "project_id": project["id"]},
+        {**least, "text": "Zebra", "source_target": "deal", "source_id": deal["id"]},
+    ]
+
+
 FACTORIES: dict[str, Factory] = {
+    "commitments": Factory(
+        _least_commitment,
+        _varied_commitments,
+        {"description": "Changed"},
+        "description",
+        "text",
+        {"due_on": "soon"},
+        scopes=("deals:read",),
+    ),
     "goals": Factory(
         _least_goal,
         _varied_goals,

@@ -128,7 +128,7 @@ class Workload:
 def between(asked: Asked, field: str, *, by_day: bool = False) -> dict[str, Any]:
     """A filter for the time that is asked for, over a column of instants or of days."""
     since, until = (asked.first_day, asked.last_day) if by_day else (asked.since, asked.until)
-    found: dict[str, Any] = {} if until is None else {"lte": until.isoformat()}
+    found: dict[str, Any] = {"lte": until.isoformat()}
     if since is not None:
         found["gte"] = since.isoformat()
     return {field: found}

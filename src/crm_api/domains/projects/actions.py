@@ -1,9 +1,9 @@
 """What is done with projects and their milestones, each as one step."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from crm_api.domains.projects.models import Project, ProjectTask
@@ -21,7 +21,7 @@ from crm_api.kit.money import shown_amount
 from crm_api.kit.values.codes import minor_digits
 
 BILLING_DUE = "billing.due"
-
+Check = Callable[[Tx, Project, ProjectVerb], Awaitable[Sequence[Fault]]]
 
 _PLANNED: Mapping[str, frozenset[str]] = {
     "project": frozenset({"finishes_at", "baseline_at", "baseline_finishes_at"}),
@@ -44,6 +44,9 @@ def need_plan(tx: Tx) -> None:
 
 class ProjectActions:
     """The actions of projects; whoever acts holds the lock of the project."""
+
+    checks: ClassVar[list[Check]] = []
+    """What those above have against an action, such as promises that are open."""
 
     def __init__(self, tx: Tx) -> None:
         self.tx = tx
@@ -74,7 +77,12 @@ class ProjectActions:
                 {
                     "verb": verb,
                     "status": way.after,
-                    "blockers": told(in_the_way(verb, tasks, promised)),
+                    "blockers": told(
+                        [
+                            *in_the_way(verb, tasks, promised),
+                            *await actions.against(project, verb),
+                        ]
+                    ),
                 }
                 for verb, way in ways_from(WAYS, project.status).items()
             ]
@@ -90,7 +98,8 @@ class ProjectActions:
         current = await self.projects.locked(id, expected)
         way = need_way("project", WAYS, current.status, verb)
         tasks = await self.tasks.planning.rows(id)
-        if faults := in_the_way(verb, tasks, await self.promised.of_project(id)):
+        faults = in_the_way(verb, tasks, await self.promised.of_project(id))
+        if faults := [*faults, *await self.against(current, verb)]:
             raise blocked(faults)
         is_closed = way.after in CLOSED
         values = {
@@ -99,6 +108,10 @@ class ProjectActions:
             "close_comment": data.comment if is_closed else None,
         }
         return await self.projects.told(await self.projects.change(current, values, verb=way.event))
+
+    async def against(self, project: Project, verb: ProjectVerb) -> list[Fault]:
+        """What those above have against an action."""
+        return [f for check in self.checks for f in await check(self.tx, project, verb)]
 
     async def reschedule(self, id: UUID, expected: int | None = None) -> dict[str, Any]:
         """Plan a project anew, for calendars that have changed; returns the plan."""

@@ -344,6 +344,8 @@ class Snapshot(msgspec.Struct, frozen=True):
     """How orders are handed over and contracts renewed; empty for the usual."""
     timing: dict[str, Any] = {}
     """Which time is closed; empty for none."""
+    promising: dict[str, Any] = {}
+    """What becomes of promises that are late; empty for the usual."""
 
 
 _NO_FIELDS = CustomFields()
@@ -370,6 +372,7 @@ class Catalogue:
         self.quoting = snapshot.quoting
         self.ordering = snapshot.ordering
         self.timing = snapshot.timing
+        self.promising = snapshot.promising
         self.switches = Switches(snapshot.modules) if snapshot.modules else ALL_ON
         self.objects = {found.key: found for found in snapshot.objects}
         grouped: dict[str, list[CustomField]] = {target: [] for target in snapshot.gone}

@@ -1,0 +1,112 @@
+"""Commitments over REST."""
+
+from typing import Any
+
+from fastapi import Response
+
+from crm_api.domains.commitments.actions import CommitmentActions
+from crm_api.domains.commitments.schemas import (
+    CommitmentDecision,
+    CommitmentOut,
+    CommitmentTransitions,
+    CommitmentVerb,
+    Renegotiation,
+)
+from crm_api.domains.commitments.service import CommitmentService
+from crm_api.domains.commitments.settings import (
+    CommitmentSettings,
+    CommitmentSettingsOut,
+    CommitmentSettingsService,
+)
+from crm_api.kit.rest import answers
+from crm_api.kit.rest.problems import problems
+from crm_api.kit.rest.records import Id, IfMatch
+from crm_api.kit.rest.requests import Reading, Writing
+from crm_api.kit.rest.router import crud_router, new_router
+
+Responses = dict[int | str, dict[str, Any]]
+_SETTINGS: Responses = {200: {"model": CommitmentSettingsOut}}
+_CHANGES = problems(400, 403, 404, 409, 412, 415, 422)
+_PLAIN: dict[CommitmentVerb, tuple[str, str]] = {
+    "keep": ("Write down that a commitment was kept", "It is not open any more."),
+    "break": ("Write down that a commitment was broken", "It is not open any more."),
+    "withdraw": ("Withdraw a commitment", "Nobody waits for it any more."),
+    "reopen": ("Open a commitment again", "One that was kept, broken or withdrawn."),
+}
+
+pure = new_router("commitments", "commitments")
+commitments = crud_router(CommitmentService)
+
+
+@pure.get(
+    "/settings",
+    operation_id="getCommitmentSettings",
+    summary="What becomes of commitments that are late",
+    responses=_SETTINGS | problems(403),
+)
+async def read_settings(tx: Reading) -> Response:
+    """Whether they count as broken after some days."""
+    return answers.plain(CommitmentSettingsService(tx).get())
+
+
+@pure.put(
+    "/settings",
+    operation_id="setCommitmentSettings",
+    summary="Say what becomes of commitments that are late",
+    responses=_SETTINGS | problems(400, 403, 415, 422),
+)
+async def set_settings(tx: Writing, body: CommitmentSettings) -> Response:
+    """Replaces what was said before; takes the permission `manage_settings`."""
+    return answers.plain(await CommitmentSettingsService(tx).replace(body))
+
+
+@commitments.get(
+    "/{id}/transitions",
+    operation_id="getCommitmentTransitions",
+    summary="What may be done with a commitment",
+    responses={200: {"model": CommitmentTransitions}} | problems(403, 404, 422),
+)
+async def transitions(id: Id, tx: Reading) -> Response:
+    """The actions that are for its status."""
+    return answers.plain(await CommitmentActions(tx).transitions(id))
+
+
+@commitments.post(
+    "/{id}/renegotiate",
+    status_code=201,
+    operation_id="renegotiateCommitment",
+    summary="Agree on another day for a commitment",
+    responses={201: {"model": CommitmentOut}} | _CHANGES,
+)
+async def renegotiate(
+    id: Id, tx: Writing, body: Renegotiation, if_match: IfMatch = None
+) -> Response:
+    """It ends as `renegotiated`; the answer is the one that takes its place, with the `trail`."""
+    expected = answers.version_of(if_match)
+    made = await CommitmentActions(tx).renegotiate(id, body, expected)
+    headers = {"Location": f"/v1/commitments/{made.id}", "ETag": f'"{made.version}"'}
+    return answers.plain(made, status=201, headers=headers)
+
+
+def _add(verb: CommitmentVerb, texts: tuple[str, str]) -> None:
+    async def action(
+        id: Id, tx: Writing, body: CommitmentDecision | None = None, if_match: IfMatch = None
+    ) -> Response:
+        data, expected = body or CommitmentDecision(comment=None), answers.version_of(if_match)
+        return answers.record(await CommitmentActions(tx).go(id, verb, data, expected))
+
+    commitments.add_api_route(
+        f"/{{id}}/{verb}",
+        action,
+        methods=["POST"],
+        operation_id=f"{verb}Commitment",
+        summary=texts[0],
+        description=texts[1],
+        responses={200: {"model": CommitmentOut}} | _CHANGES,
+    )
+
+
+for _verb, _texts in _PLAIN.items():
+    _add(_verb, _texts)
+
+ROUTERS = (pure, commitments)
