@@ -16,6 +16,7 @@ from crm_api.domains.quote_links.module import MODULE as QUOTE_LINKS
 from crm_api.domains.quotes.module import MODULE as QUOTES
 from crm_api.domains.recipes.module import MODULE as RECIPES
 from crm_api.domains.taxes.module import MODULE as TAXES
+from crm_api.domains.work.module import work_module
 from crm_api.kit.crud.collections import lead_back, serve
 from crm_api.kit.module import Module, governed, lay_out_routes
 from crm_api.platform.access.module import access_module
@@ -177,6 +178,7 @@ SEARCHED = {
     if service.repository.listing.search is not None
 }
 SEARCH = search_module(SEARCHED)
+WORK = work_module(load for module in (*SETTINGS, *DOMAINS) for load in module.work)
 
 serve(SERVICES)
 lead_back(SERVICES)
@@ -198,6 +200,7 @@ MODULES: tuple[Module, ...] = governed(
             PACKS,
             NOTIFICATIONS,
             SEARCH,
+            WORK,
             BATCHING,
             system_module((HISTORY, JOBS, WEBHOOKS)),
         )

@@ -206,6 +206,7 @@ async def test_only_these_routes_need_no_credential(app):
         "/public/attachments/{token}",
         "/public/automations/{token}",
         "/public/exports/{token}",
+        "/public/feeds/{token}.ics",
         "/public/quotes/{token}",
         "/public/quotes/{token}/accept",
         "/public/quotes/{token}/decline",

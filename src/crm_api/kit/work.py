@@ -30,6 +30,7 @@ Kind = Literal[
     "overdue_deal",
     "stale_deal",
     "quote_expiring",
+    "quote_waiting",
     "deliverable",
     "milestone",
     "project_task",
@@ -47,10 +48,16 @@ class Asked:
     user_id: UUID
     zone: ZoneInfo
     """The user's: what is due on a day is due by the end of it there."""
+    now: datetime
     until: datetime
     """What is due or begins later is not asked for."""
     since: datetime | None = None
     """What was due or ended earlier is not asked for; without it everything that is open is."""
+
+    @property
+    def today(self) -> date:
+        """The day that it is there."""
+        return self.now.astimezone(self.zone).date()
 
     @property
     def last_day(self) -> date:
@@ -121,8 +128,6 @@ class Workload:
     """Whether it belongs on agendas."""
     queue: bool = True
     """Whether it belongs in the ranked queue."""
-    mine_only: bool = False
-    """Whether it is told to the user alone, and to nobody who looks after them."""
 
 
 def between(asked: Asked, field: str, *, by_day: bool = False) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from crm_api.domains.commitments.service import CommitmentService
-from crm_api.kit.work import Asked, Item, Workload, between, listed
+from crm_api.kit.work import Asked, Fact, Item, Workload, between, listed
 
 
 def _open(asked: Asked) -> Mapping[str, Any]:
@@ -28,10 +28,12 @@ def _item(_asked: Asked, row: Any) -> Item:
         version=row.version,
         updated_at=row.updated_at,
         links={name: getattr(row, name) for name in _LINKS},
+        facts=(_THEIRS,) if row.promised_by == "customer" else (),
     )
 
 
 _LINKS = ("company_id", "contact_id", "deal_id")
+_THEIRS = Fact("promised_by_customer", -10, "It is the customer's to do.")
 WORK = (
     Workload(
         "commitments.open",
@@ -41,7 +43,7 @@ WORK = (
             _open,
             _item,
             sort="overdue_at",
-            fields=("text", "due_at", "due_on", "time_zone", *_LINKS),
+            fields=("promised_by", "text", "due_at", "due_on", "time_zone", *_LINKS),
         ),
     ),
 )

@@ -12,6 +12,7 @@ from crm_api.domains.deals.pipelines import LossReasonService, PipelineService, 
 from crm_api.domains.deals.reminding import OVERDUE, ROTTING
 from crm_api.domains.deals.repository import AREA
 from crm_api.domains.deals.service import DealMoveService, DealService
+from crm_api.domains.deals.working import WORK
 from crm_api.kit.access import Managed
 from crm_api.kit.crud.applying import CollectionApplier
 from crm_api.kit.db.tx import Tx
@@ -72,6 +73,7 @@ MODULE = Module(
         *REMINDERS,
         *(f"deal.{verb}" for verb in ("moved", "won", "lost", "reopened", "ranked", "split")),
     ],
+    work=WORK,
     services=[
         PipelineService,
         StageService,

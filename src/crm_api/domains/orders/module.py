@@ -14,6 +14,7 @@ from crm_api.domains.orders.service import OrderService
 from crm_api.domains.orders.settings import AREA, CONFIGURED
 from crm_api.domains.orders.states import WAYS, Blockers
 from crm_api.domains.orders.winning import OrderOfDeal
+from crm_api.domains.orders.working import WORK
 from crm_api.kit.access import Managed
 from crm_api.kit.jobs import Chore
 from crm_api.kit.module import Faces, Module
@@ -59,5 +60,6 @@ MODULE = Module(
         *(f"change_request.{v}" for v in _CHANGED),
         *(f"contract.{verb}" for verb in _CONTRACTS),
     ],
+    work=WORK,
     services=[OrderService, ChangeRequestService, ContractService],
 )

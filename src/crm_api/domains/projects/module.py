@@ -10,6 +10,7 @@ from crm_api.domains.projects.states import WAYS
 from crm_api.domains.projects.tasks import ProjectTaskService
 from crm_api.domains.projects.timing import CONFIGURED, SETTINGS_AREA, TimeEntryService
 from crm_api.domains.projects.work_schemas import BillingDue
+from crm_api.domains.projects.working import WORK
 from crm_api.kit.access import Managed
 from crm_api.kit.crud.applying import CollectionApplier
 from crm_api.kit.module import Faces, Module
@@ -53,6 +54,7 @@ MODULE = Module(
         *(f"time_entry.{verb}" for verb in ("submitted", "recalled", "approved", "rejected")),
     ],
     told={BILLING_DUE: Told("project_task", BillingDue)},
+    work=WORK,
     services=[
         ProjectTemplateService,
         ProjectService,

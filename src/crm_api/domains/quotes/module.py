@@ -18,6 +18,7 @@ from crm_api.domains.quotes.repository import Quotes
 from crm_api.domains.quotes.service import ClauseService, QuoteService, QuoteVersionService
 from crm_api.domains.quotes.settings import AREA, CONFIGURED
 from crm_api.domains.quotes.states import WAYS
+from crm_api.domains.quotes.working import WORK
 from crm_api.kit.access import Managed
 from crm_api.kit.crud.applying import CollectionApplier
 from crm_api.kit.db.tx import Tx
@@ -103,5 +104,6 @@ MODULE = Module(
         ),
         *(f"quote_version.{verb}" for verb in ("sent", "printed", "superseded")),
     ],
+    work=WORK,
     services=[QuoteService, QuoteVersionService, ClauseService],
 )

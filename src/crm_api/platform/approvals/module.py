@@ -22,6 +22,7 @@ from crm_api.platform.approvals.policies import (
 from crm_api.platform.approvals.repository import OTHERS, TARGETS
 from crm_api.platform.approvals.service import ApprovalService
 from crm_api.platform.approvals.voiding import end_with_record, void_changed
+from crm_api.platform.approvals.working import WORK
 
 _ABOUT = """
     SELECT count(*) AS n FROM approval_policies
@@ -73,4 +74,5 @@ def approvals_module(
         },
         uses=[Use("approval_policies", _ABOUT)],
         actions=[StartApproval],
+        work=WORK,
     )

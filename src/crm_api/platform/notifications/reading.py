@@ -22,7 +22,7 @@ from crm_api.platform.notifications.texts import title_of
 
 EXCERPT = 200
 _MENTION = re.compile(r"@\[(?:user|team):([0-9a-fA-F-]{36})\]")
-_TITLES = ("name", "title", "label", "filename", "url", "body")
+_TITLES = ("name", "title", "subject", "text", "label", "filename", "url", "body")
 Acting = Callable[[Database, Actor, UUID], Awaitable[Actor]]
 
 
