@@ -117,3 +117,14 @@ def forgetting(services: Sequence[type[LinkedService[Any]]]) -> Any:
             await drop_links(service(tx), entity, ids)
 
     return forget
+
+
+def moving(services: Sequence[type[LinkedService[Any]]]) -> Any:
+    """What becomes of links in a merge of records of any kind, as a part of it."""
+
+    async def move(tx: Tx, entity: str, winner: UUID, losers: Sequence[UUID], merge: UUID) -> None:
+        del merge
+        for service in services:
+            await move_links(service(tx), entity, winner, losers)
+
+    return move

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from crm_api.domains.activities.jobs import remind_of_tasks, tell_of_overdue
-from crm_api.domains.activities.linking import forgetting
+from crm_api.domains.activities.linking import forgetting, moving
 from crm_api.domains.activities.reminding import OVERDUE, REMINDED
 from crm_api.domains.activities.service import LOGGED, ActivityService
 from crm_api.domains.activities.states import ACTIVITY_WAYS, TASK_WAYS
@@ -11,7 +11,9 @@ from crm_api.domains.activities.tasks import TaskService
 from crm_api.kit.jobs import Chore
 from crm_api.kit.module import Faces, Module
 
-ActivityService.purged.append(forgetting([ActivityService, TaskService]))
+_LINKED = (ActivityService, TaskService)
+ActivityService.purged.append(forgetting(_LINKED))
+move_links = moving(_LINKED)
 
 REMINDERS: Mapping[str, Mapping[str, str]] = {
     OVERDUE: {
