@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from crm_api.domains.activities.linking import LinkedService
 from crm_api.domains.activities.models import Task
 from crm_api.domains.activities.recurrence import BadRule, Next, Rule, instant, read
-from crm_api.domains.activities.repository import Tasks
+from crm_api.domains.activities.repository import TASKS, Tasks
 from crm_api.domains.activities.schemas import TaskCreate, TaskUpdate
 from crm_api.kit.crud.personal import About
 from crm_api.kit.crud.plain import columns_of
@@ -17,6 +17,7 @@ from crm_api.kit.crud.tree import lock_graph
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Conflict, Fault, Invalid
 from crm_api.kit.ids import new_id
+from crm_api.kit.query.kinds import kinds_of
 
 _DUE = frozenset({"due_on", "due_at", "time_zone"})
 _COPIED = (
@@ -64,7 +65,8 @@ class TaskService(LinkedService[Task]):
         # Two that each link one way would make a ring that neither sees.
         await lock_graph(self.tx, "tasks.depends_on")
         new = [UUID(id) for id in ids if id not in before]
-        found = {task.id for task in await self.records.locked(new)}
+        # They stay, and may change meanwhile: whoever links them the other way waits above.
+        found = await kinds_of(self.tx, [TASKS], new, lock=not self.tx.read_only)
         faults = [
             Fault("unknown_reference", "There is no such task.", f"/depends_on/{place}")
             for place, id in enumerate(ids)
