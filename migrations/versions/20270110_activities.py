@@ -103,7 +103,7 @@ def create_activities() -> None:
         Column("kind", KEY, nullable=False),
         Column("status", KEY, nullable=False),
         Column("subject", KEY, nullable=False),
-        Column("body", sa.Text(), nullable=True),
+        Column("body", KEY, nullable=True),
         Column("direction", KEY, nullable=True),
         Column("channel", KEY, nullable=True),
         Column("outcome", KEY, nullable=True),

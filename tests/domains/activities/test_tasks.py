@@ -105,5 +105,3 @@ async def test_late_tasks_are_told_once_but_for_those_put_off(client, database):
     assert told.count(("task.overdue", late["id"])) == 1
     assert told.count(("task.reminded", late["id"])) == 1
     assert ("task.overdue", put_off["id"]) not in told
-
-

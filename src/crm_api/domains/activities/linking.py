@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from crm_api.domains.activities.repository import LINK, linked_to
+from crm_api.kit.crud.personal import Gone
 from crm_api.kit.crud.plain import columns_of
 from crm_api.kit.crud.service import CrudService, E
 from crm_api.kit.db.tx import Tx
@@ -128,3 +129,12 @@ def moving(services: Sequence[type[LinkedService[Any]]]) -> Any:
             await move_links(service(tx), entity, winner, losers)
 
     return move
+
+
+def erasing(services: Sequence[type[LinkedService[Any]]]) -> Any:
+    """What becomes of links once a person is erased."""
+
+    async def erase(tx: Tx, gone: Gone) -> int:
+        return sum([await drop_links(service(tx), gone.entity, gone.ids) for service in services])
+
+    return erase

@@ -78,7 +78,7 @@ class Activity(Linked, Entity):
     kind: Mapped[str] = mapped_column(KeyText)
     status: Mapped[str] = mapped_column(KeyText)
     subject: Mapped[str] = mapped_column(KeyText)
-    body: Mapped[str | None]
+    body: Mapped[str | None] = mapped_column(KeyText)
     direction: Mapped[str | None] = mapped_column(KeyText)
     channel: Mapped[str | None] = mapped_column(KeyText)
     outcome: Mapped[str | None] = mapped_column(KeyText)

@@ -2,18 +2,20 @@
 
 from collections.abc import Mapping
 
+from crm_api.domains.activities.importer import ActivityImporter, TaskImporter
 from crm_api.domains.activities.jobs import remind_of_tasks, tell_of_overdue
-from crm_api.domains.activities.linking import forgetting, moving
+from crm_api.domains.activities.linking import erasing, forgetting, moving
 from crm_api.domains.activities.reminding import OVERDUE, REMINDED
 from crm_api.domains.activities.service import LOGGED, ActivityService
 from crm_api.domains.activities.states import ACTIVITY_WAYS, TASK_WAYS
 from crm_api.domains.activities.tasks import TaskService
+from crm_api.kit.crud.personal import Trace
 from crm_api.kit.jobs import Chore
 from crm_api.kit.module import Faces, Module
 
 _LINKED = (ActivityService, TaskService)
 ActivityService.purged.append(forgetting(_LINKED))
-move_links = moving(_LINKED)
+move_links, forget_links = moving(_LINKED), erasing(_LINKED)
 
 REMINDERS: Mapping[str, Mapping[str, str]] = {
     OVERDUE: {
@@ -42,6 +44,8 @@ MODULE = Module(
     description="What was done with customers, and what is to be done.",
     depends_on=["companies", "contacts", "deals"],
     faces=_faces,
+    importers=[ActivityImporter(), TaskImporter()],
+    traces=[Trace("links", ("activities", "tasks"), forget_links)],
     chores=[
         Chore("tasks.tell_of_overdue", tell_of_overdue),
         Chore("tasks.remind", remind_of_tasks),

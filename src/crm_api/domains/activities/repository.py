@@ -11,20 +11,18 @@ from crm_api.domains.contacts.repository import CONTACTS
 from crm_api.domains.deals.repository import DEALS
 from crm_api.kit.crud.marks import marked
 from crm_api.kit.crud.repository import Repository
-from crm_api.kit.query.listing import Key, Listing, Relation, Searched
+from crm_api.kit.query.listing import Linked, Listing, Relation, Searched
 from crm_api.platform.identity.repository import TEAMS
 
 LINK = "link"
 """The look-up key of what a record is about."""
 
 
-def party(text: str, country: str | None = None) -> str:
-    """A record as it is looked up, `company:ID`; raises `ValueError`."""
-    del country
-    target, is_whole, id = text.strip().partition(":")
-    if not is_whole or not target:
-        raise ValueError("Write kind:ID, such as company:… with the id of one.")
-    return f"{target}:{UUID(id)}"
+def _around() -> Mapping[str, Sequence[tuple[Listing, str]]]:
+    return {
+        "company": [(CONTACTS, "company"), (DEALS, "company")],
+        "contact": [(DEALS, "contact")],
+    }
 
 
 def _about(model: Any, back: str) -> tuple[Relation, ...]:
@@ -41,7 +39,7 @@ ACTIVITIES: Listing = Listing(
     out=ActivityOut,
     area="activities",
     relations=_about(Activity, "activities"),
-    keys={"links": Key(LINK, party)},
+    linked=Linked(LINK, _around),
     search=Searched(
         names=("subject",),
         others=("body", "outcome", "tags", "external_ids"),
@@ -54,11 +52,8 @@ TASKS: Listing = Listing(
     out=TaskOut,
     area="tasks",
     sorts={"due": Task.overdue_at},
-    relations=(
-        *_about(Task, "tasks"),
-        Relation("previous", lambda: TASKS, Task.previous_id, Task.id),
-    ),
-    keys={"links": Key(LINK, party)},
+    relations=_about(Task, "tasks"),
+    linked=Linked(LINK, _around),
     search=Searched(
         names=("subject",),
         others=("description", "tags", "external_ids"),

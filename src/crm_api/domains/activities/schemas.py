@@ -78,7 +78,7 @@ class _LinkedFields(Create):
     tags: Tags = Field(default_factory=list)
 
 
-class _LinkedOut(Out):
+class _LinkedOut(BaseModel):
     company_id: UUID | None
     contact_id: UUID | None
     deal_id: UUID | None
@@ -118,7 +118,7 @@ class _ActivityKept(_ActivityFields):
 ActivityUpdate = patch_of("ActivityUpdate", _ActivityKept, required=("is_billable", "is_internal"))
 
 
-class ActivityOut(_LinkedOut):
+class ActivityOut(_LinkedOut, Out):
     """Something that is done with customers, or was."""
 
     kind: ActivityKind
@@ -199,7 +199,7 @@ class _TaskKept(_TaskFields):
 TaskUpdate = patch_of("TaskUpdate", _TaskKept, required=("kind", "priority"))
 
 
-class TaskOut(_LinkedOut):
+class TaskOut(_LinkedOut, Out):
     """Something to be done, once or again and again."""
 
     subject: str

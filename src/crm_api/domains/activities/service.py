@@ -37,19 +37,27 @@ class ActivityService(LinkedService[Activity]):
             need_changeable(current, self.derive(dict(values), current))
         values = await super().prepare(values, current)
         if current is None:
-            values = self._begun(values)
+            values = self.begun(values)
         return self.checked(values, current)
 
-    def checked(self, values: dict[str, Any], current: Activity | None) -> dict[str, Any]:
+    def checked(
+        self,
+        values: dict[str, Any],
+        current: Activity | None,
+        *,
+        whole: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
         """The values with the duration that follows from them; raises `Invalid`."""
-        whole = {**({} if current is None else columns_of(current)), **values}
+        if whole is None:
+            whole = {**({} if current is None else columns_of(current)), **values}
         if _PARTIES & values.keys():
             _need_party(whole)
         if _TIMES & values.keys():
             values = {**values, **_lasted(whole, values)}
         return values
 
-    def _begun(self, values: dict[str, Any]) -> dict[str, Any]:
+    def begun(self, values: dict[str, Any]) -> dict[str, Any]:
+        """A new activity with what follows from when it is."""
         status, starts_at = values["status"], values["starts_at"]
         if status is None:
             status = "planned" if starts_at and starts_at > self.tx.now else "completed"

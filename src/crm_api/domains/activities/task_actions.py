@@ -14,7 +14,7 @@ from crm_api.domains.activities.models import Task
 from crm_api.domains.activities.states import CLOSED, TASK_WAYS, open_items
 from crm_api.domains.activities.tasks import TaskService
 from crm_api.kit.crud.transitions import blocked, need_way, not_for, told, ways_from
-from crm_api.kit.db.tx import Tx
+from crm_api.kit.db.tx import Tx, at_one_moment
 from crm_api.kit.errors import Fault, Invalid
 
 
@@ -28,6 +28,10 @@ class TaskActions:
     async def transitions(self, id: UUID) -> dict[str, Any]:
         """What may be done with a task, and what stands in the way of each."""
         self.tasks.need("read")
+        async with at_one_moment(self.tx) as reader:
+            return await TaskActions(reader)._ways(id)  # noqa: SLF001 - the same, at one moment
+
+    async def _ways(self, id: UUID) -> dict[str, Any]:
         task = await self.tasks.records.get(id)
         allowed = [
             {"action": verb, "blockers": told(await self._in_the_way(task, verb))}

@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from crm_api.kit.actor import hidden_field
 from crm_api.kit.custom.catalogue import need_sight
 from crm_api.kit.custom.fields import INDEXED_OPERATORS, NUMBERS, CustomField, Rollup
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Fault, Forbidden, Invalid
-from crm_api.kit.query.listing import Field, Listing, Relation
+from crm_api.kit.query.listing import Field, Linked, Listing, Relation
 from crm_api.kit.query.operands import READERS, CustomTest, compared
 from crm_api.kit.query.targets import target_of
 from crm_api.kit.query.visibility import sight_of
@@ -41,7 +42,8 @@ COUNTED = ("eq", "ne", "gt", "gte", "lt", "lte", "between")
 # ("and", (…)), ("or", (…)), ("not", …), ("test", field, operator), ("one", relation, sight, …),
 # ("some" | "none" | "every", relation, sight, …), ("count", relation, sight, … | None, operator),
 # ("custom", kind, "json" | "index", operator): the first value is the field's name or id,
-# ("refer", entity, sight, …): the first value is the field's id, ("rollup", core, operator).
+# ("refer", entity, sight, …): the first value is the field's id, ("rollup", core, operator),
+# ("about", entity, sight, (place and sight of each collection around it, …)).
 Shape = tuple[Any, ...]
 _ALL: Shape = ("and", ())
 MY_TEAMS = "@my_teams"
@@ -134,12 +136,40 @@ class _Reader:
             return self.relation(relation, value, at, depth)
         if key == "custom":
             return self.custom(value, listing, at, depth)
+        if key == "about" and listing.linked is not None:
+            return self.about(listing.linked, value, at)
         known = listing.fields.get(key)
         if known is None:
             raise fault(at, "unknown_field", f"{listing.entity} has no field {_short(key)!r}.")
         if key in self.actor.hidden(listing.entity):
             raise hidden_field(key, at)
         return self.tests(known, value, at)
+
+    def about(self, linked: Linked, value: Any, at: str) -> Shape:
+        """What is about a record or, by `rollup`, about what belongs to it as well."""
+        asked: dict[str, Any] = dict(value) if isinstance(value, Mapping) else {"record": value}
+        record, rollup = asked.pop("record", None), asked.pop("rollup", None)
+        if asked or not isinstance(record, str):
+            raise fault(at, "invalid_filter", "Say a record as kind:ID, and rollup or not.")
+        rolls = rollup is not None and self.boolean(rollup, f"{at}/rollup")
+        entity, _, text = record.partition(":")
+        target = self.target(entity, at)
+        try:
+            id = UUID(text)
+        except ValueError:
+            raise fault(at, "invalid_value", "Write kind:ID, with the id of a record.") from None
+        self.conditions += 1
+        # Whoever may not read what belongs to it does not find what is about that.
+        reads = self.actor.holds
+        around = [
+            (place, sight_of(self.actor, collection))
+            for place, (collection, _) in enumerate(linked.around().get(entity, ()))
+            if rolls and reads(f"{collection.area}:read")
+        ]
+        self.keep(f"{entity}:{id}", record)
+        for _ in range(len(around) + 1):
+            self.keep(id, str(id))
+        return ("about", entity, sight_of(self.actor, target), tuple(around))
 
     def relation(self, relation: Relation, value: Any, at: str, depth: int) -> Shape:
         target = relation.target()

@@ -27,6 +27,23 @@ FILTER_PARAMETER: dict[str, Any] = {
 }
 
 
+ABOUT_PARAMETERS: tuple[dict[str, Any], ...] = (
+    {
+        "name": "about",
+        "in": "query",
+        "description": "Only what is about a record, `company:ID`; short for `filter[about]`.",
+        "schema": {"type": "string", "maxLength": 200},
+    },
+    {
+        "name": "rollup",
+        "in": "query",
+        "description": "Also what is about the records that belong to it, such as the contacts "
+        "and deals of a company.",
+        "schema": {"type": "boolean"},
+    },
+)
+
+
 def new_router(tag: str, prefix: str) -> APIRouter:
     """An empty router whose requests are read strictly."""
     router = APIRouter(prefix=f"/v1/{prefix}", tags=[tag], route_class=StrictRoute)
@@ -138,7 +155,10 @@ def read_router(service: type[CrudService[Any]]) -> APIRouter:
         operation_id=f"list{many}",
         summary=f"List {plural}",
         responses=listed | problems(403, 409, 422),
-        openapi_extra={"x-filter": listing.entity, "parameters": [FILTER_PARAMETER]},
+        openapi_extra={
+            "x-filter": listing.entity,
+            "parameters": [FILTER_PARAMETER, *(ABOUT_PARAMETERS if listing.linked else ())],
+        },
     )
     add(
         "/changes",
