@@ -45,7 +45,7 @@ class Correction(Schema):
     """What was wrong about a completed activity."""
 
     reason: Line
-    changes: ActivityUpdate = Field(description="A merge patch.")  # pyright: ignore[reportInvalidTypeForm]
+    changes: ActivityUpdate = Field(description="A merge patch.")  # pyright: ignore[reportInvalidTypeForm, reportUnknownVariableType]
 
 
 class ActivityCompleted(ActivityOut):

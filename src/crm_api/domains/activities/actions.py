@@ -88,7 +88,8 @@ class ActivityActions:
         if current.status != "completed":
             raise not_for("activity", current.status, "correct", [])
         try:
-            values = await service.corrected(current, data.changes)
+            changes: Any = data.changes  # pyright: ignore[reportUnknownMemberType]
+            values = await service.corrected(current, changes)
         except CrmError as error:
             raise error.under("/changes") from None
         values |= {"corrected_at": self.tx.now, "correction_reason": data.reason}

@@ -141,7 +141,7 @@ class Task(Linked, Entity):
     remind_at: Mapped[datetime | None]
     snoozed_until: Mapped[datetime | None]
     recurrence: Mapped[str | None] = mapped_column(KeyText)
-    # The wall time of the occurrence that it stands for, also where it is due at another one.
+    # When it is due as the clocks of its zone say, from which the next occurrence counts.
     occurs_at: Mapped[str | None] = mapped_column(KeyText)
     previous_id: Mapped[UUID | None]
     checklist: Mapped[list[dict[str, Any]]]

@@ -170,8 +170,8 @@ class _TaskFields(_LinkedFields):
     remind_at: Instant | None = Field(None, description="When its owner is reminded of it.")
     recurrence: Annotated[str, Field(max_length=LONGEST)] | None = Field(
         None,
-        description="An RFC 5545 recurrence rule without times of day; completing the task makes "
-        "the next one. Whoever sets it anew begins with the day that it is due by then.",
+        description="An RFC 5545 recurrence rule without times of day, which counts from when the "
+        "task is due; completing the task makes the next one.",
         examples=["FREQ=WEEKLY;BYDAY=MO"],
     )
     checklist: Annotated[list[TaskItem], Field(max_length=100), _distinct("key")] = Field(
@@ -215,7 +215,7 @@ class TaskOut(_LinkedOut, Out):
     snoozed_until: datetime | None
     recurrence: str | None
     occurs_at: str | None = Field(
-        description="The wall time of the occurrence that it stands for, from which the next counts."
+        description="When a recurring task is due by the clocks of its zone."
     )
     previous_id: UUID | None = Field(description="The task whose completion made it.")
     checklist: list[TaskItemOut]

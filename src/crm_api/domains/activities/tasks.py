@@ -94,12 +94,9 @@ class TaskService(LinkedService[Task]):
             return values
         rule = rule_of(whole)
         values["recurrence"] = rule.text
-        if "recurrence" in values:
-            # Also where it says the same again: it begins anew with the day that it is due by.
-            is_new = current is None or current.recurrence != rule.text or _DUE & values.keys()
-            if is_new:
-                values["occurs_at"] = wall_of(whole, zone).isoformat()
-                _need_another(rule, wall_of(whole, zone), zone)
+        wall = wall_of(whole, zone)
+        values["occurs_at"] = wall.isoformat()
+        _need_another(rule, wall, zone)
         return values
 
     async def next_of(self, current: Task) -> Any:
