@@ -1,6 +1,6 @@
 """What is done with activities: completed, cancelled, corrected, timed; each as one step."""
 
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from msgspec import defstruct, structs
@@ -88,8 +88,7 @@ class ActivityActions:
         if current.status != "completed":
             raise not_for("activity", current.status, "correct", [])
         try:
-            changes: Any = data.changes  # pyright: ignore[reportUnknownMemberType]
-            values = await service.corrected(current, changes)
+            values = await service.corrected(current, cast("Any", data).changes)
         except CrmError as error:
             raise error.under("/changes") from None
         values |= {"corrected_at": self.tx.now, "correction_reason": data.reason}
