@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, Field, create_model
 
 from crm_api.kit.crud.service import CrudService
+from crm_api.kit.query.listing import Listing
 from crm_api.kit.query.page import PageQuery
 from crm_api.kit.query.selection import Selection
 from crm_api.kit.rest import answers, params
@@ -155,10 +156,7 @@ def read_router(service: type[CrudService[Any]]) -> APIRouter:
         operation_id=f"list{many}",
         summary=f"List {plural}",
         responses=listed | problems(403, 409, 422),
-        openapi_extra={
-            "x-filter": listing.entity,
-            "parameters": [FILTER_PARAMETER, *(ABOUT_PARAMETERS if listing.linked else ())],
-        },
+        openapi_extra=_filtered(listing),
     )
     add(
         "/changes",
@@ -185,6 +183,11 @@ def read_router(service: type[CrudService[Any]]) -> APIRouter:
         responses=found | ELSEWHERE | problems(403, 404, 422),
     )
     return router
+
+
+def _filtered(listing: Listing) -> dict[str, Any]:
+    about = ABOUT_PARAMETERS if listing.linked else ()
+    return {"x-filter": listing.entity, "parameters": [FILTER_PARAMETER, *about]}
 
 
 def crud_router(service: type[CrudService[Any]], *, made: type[Out] | None = None) -> APIRouter:
