@@ -2,6 +2,8 @@
 
 from functools import cache
 
+from crm_api.domains.activities.module import MODULE as ACTIVITIES
+from crm_api.domains.activities.module import move_links
 from crm_api.domains.catalogue.module import MODULE as CATALOGUE
 from crm_api.domains.commitments.module import MODULE as COMMITMENTS
 from crm_api.domains.companies.module import MODULE as COMPANIES
@@ -84,6 +86,7 @@ DOMAINS: tuple[Module, ...] = (
     FORECASTING,
     ORDERS,
     PROJECTS,
+    ACTIVITIES,
     COMMITMENTS,
 )
 ACCESS = access_module(
@@ -117,7 +120,7 @@ DUPLICATES = duplicates_module(
 )
 MERGING = merging_module(
     (merger for module in DOMAINS for merger in module.mergers),
-    [DuplicateService.after_merge, move_comments, move_attachments, follow_merge],
+    [DuplicateService.after_merge, move_comments, move_attachments, move_links, follow_merge],
 )
 ATTACHMENTS = attachments_module(
     [

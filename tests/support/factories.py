@@ -1409,6 +1409,63 @@ async def _varied_project_tasks(api: Api) -> list[Body]:
     ]
 
 
+async def _least_activity(api: Api) -> Body:
+    company = await api.made("companies", {"name": "Example"})
+    return {
+        "kind": "call",
+        "subject": "Call about the offer",
+        "status": "planned",
+        "company_id": company["id"],
+    }
+
+
+async def _varied_activities(api: Api) -> list[Body]:
+    least = await _least_activity(api)
+    contact = await api.made("contacts", {"last_name": "Example"})
+    deal = await api.made("deals", {"name": "Chairs"})
+    team = await api.made("teams", {"name": "Field"})
+    link = {"target": "contact", "record_id": contact["id"], "role": "participant"}
+    times = {"starts_at": "2031-06-30T09:00:00Z", "ended_at": "2031-06-30T09:30:00Z"}
+    return [
+        {**least, **times, "contact_id": contact["id"], "direction": "outbound"},
+        {**least, "subject": "call about the offer", "deal_id": deal["id"], "links": [link]},
+        {**least, "subject": "Звонок", "outcome": "reached", "sentiment": "positive"},
+        {**least, "kind": "note", "subject": "Ämter", "body": "An example.", "tags": ["large"]},
+        {**least, **times, "subject": "Zebra", "channel": "phone", "team_id": team["id"]},
+        {**least, "subject": "Zebra", "duration": 60, "is_billable": True},
+    ]
+
+
+async def _least_task(_: Api) -> Body:
+    return {"subject": "Send the offer"}
+
+
+async def _varied_tasks(api: Api) -> list[Body]:
+    least = await _least_task(api)
+    company = await api.made("companies", {"name": "Example"})
+    contact = await api.made("contacts", {"last_name": "Example"})
+    deal = await api.made("deals", {"name": "Chairs"})
+    team = await api.made("teams", {"name": "Field"})
+    first = await api.made("tasks", least)
+    link = {"target": "deal", "record_id": deal["id"], "role": "about"}
+    moment = {"due_at": "2031-06-30T09:00:00Z", "time_zone": "Europe/Berlin"}
+    return [
+        {**least, **moment, "contact_id": contact["id"], "recurrence": "FREQ=WEEKLY"},
+        {**least, "subject": "send the offer", "deal_id": deal["id"], "links": [link]},
+        {**least, "subject": "Отправить", "due_on": "2031-06-30", "priority": "high"},
+        {**least, "subject": "Ämter", "description": "An example.", "tags": ["large"]},
+        {**least, **moment, "subject": "Zebra", "depends_on": [first["id"]]},
+        {
+            **least,
+            "subject": "Zebra",
+            "company_id": company["id"],
+            "team_id": team["id"],
+            "checklist": [{"key": "drawn", "title": "It is drawn"}],
+            "estimate_minutes": 60,
+        },
+    ]
+
+
 async def _least_deliverable(api: Api) -> Body:
     project = await api.made("projects", await _least_project(api))
     return {"name": "Training", "project_id": project["id"]}
@@ -1542,6 +1599,22 @@ FACTORIES: dict[str, Factory] = {
         further=8,
         wants={"parent_id": {"kind": "phase"}},
         alike={"parent_id": {"project_id": "project_id"}},
+    ),
+    "activities": Factory(
+        _least_activity,
+        _varied_activities,
+        {"outcome": "Changed"},
+        "outcome",
+        "kind",
+        {"duration": "long"},
+    ),
+    "tasks": Factory(
+        _least_task,
+        _varied_tasks,
+        {"description": "Changed"},
+        "description",
+        "priority",
+        {"due_on": "soon"},
     ),
     "deliverables": Factory(
         _least_deliverable,

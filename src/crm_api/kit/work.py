@@ -130,12 +130,19 @@ class Workload:
     """Whether it belongs in the ranked queue."""
 
 
-def between(asked: Asked, field: str, *, by_day: bool = False) -> dict[str, Any]:
-    """A filter for the time that is asked for, over a column of instants or of days."""
+def between(
+    asked: Asked, field: str, *, by_day: bool = False, undated: bool = False
+) -> dict[str, Any]:
+    """A filter for the time that is asked for, over a column of instants or of days.
+
+    With `undated` also what has no such time, where everything that is open is asked for.
+    """
     since, until = (asked.first_day, asked.last_day) if by_day else (asked.since, asked.until)
     found: dict[str, Any] = {"lte": until.isoformat()}
     if since is not None:
         found["gte"] = since.isoformat()
+    elif undated:
+        return {"or": [{field: found}, {field: {"is_null": True}}]}
     return {field: found}
 
 

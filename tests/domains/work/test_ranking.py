@@ -56,7 +56,10 @@ def test_the_score_is_the_sum_of_its_reasons_and_the_order_is_total():
 def test_of_a_record_with_several_items_the_most_urgent_stands_for_all():
     late, stale = item(1, "overdue_deal", day=date(2031, 3, 20)), item(1, "stale_deal")
     (one,) = order(stale, late)
-    assert (one.item, [reason.code for reason in one.reasons]) == (late, ["kind", "overdue", "also"])
+    assert (one.item, [reason.code for reason in one.reasons]) == (
+        late,
+        ["kind", "overdue", "also"],
+    )
     assert one.score == 15 + 57 + 5
 
 

@@ -11,8 +11,7 @@ def _open(asked: Asked) -> Mapping[str, Any]:
     return {
         "owner_id": {"eq": str(asked.user_id)},
         "status": {"eq": "open"},
-        # What is not promised by a day is on nobody's agenda.
-        **between(asked, "overdue_at"),
+        **between(asked, "overdue_at", undated=True),
     }
 
 

@@ -46,6 +46,14 @@ def operators_of(kind: Kind) -> type:
     return _operators[name]
 
 
+@strawberry.input
+class AboutFilter:
+    """What is about a record, such as `company:ID`, or about what belongs to it as well."""
+
+    record: str
+    rollup: bool = False
+
+
 def where_of(listing: Listing) -> Any:
     """The input type of a collection's filter; `make_filters` makes it."""
     name = f"{pascal(listing.entity)}Where"
@@ -77,6 +85,9 @@ def _made(name: str, listing: Listing) -> type:
     for key, known in listing.fields.items():
         annotations[key] = Optional[operators_of(known.kind)]  # noqa: UP045
         fields[key] = strawberry.field(default=strawberry.UNSET)
+    if listing.linked is not None:
+        annotations["about"] = Optional[AboutFilter]  # noqa: UP045
+        fields["about"] = strawberry.field(default=strawberry.UNSET)
     annotations["custom"] = Optional[JSON]  # noqa: UP045
     fields["custom"] = strawberry.field(default=strawberry.UNSET, description=_CUSTOM)
     for relation in listing.relations:

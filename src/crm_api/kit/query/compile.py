@@ -21,6 +21,7 @@ from sqlalchemy import (
     or_,
     select,
     true,
+    union_all,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import aliased
@@ -65,7 +66,7 @@ def condition(shape: Shape, listing: Listing, row: Any, binds: Binds) -> ColumnE
         return or_(*parts)
     if kind == "not":
         return condition(shape[1], listing, row, binds).is_not(True)
-    if kind in {"custom", "rollup", "refer"}:
+    if kind in _CUSTOM:
         return _CUSTOM[kind](shape, listing, row, binds)
     if kind == "test":
         return _test(listing.fields[shape[1]], shape[2], listing, row, binds)
@@ -173,9 +174,45 @@ def _rolled(shape: Shape, listing: Listing, row: Any, binds: Binds) -> ColumnEle
     return _compare(operator, total, binds, total.type)
 
 
+def _about(shape: Shape, listing: Listing, row: Any, binds: Binds) -> ColumnElement[bool]:
+    """What has a key of a record, or of one that belongs to it; all of these are seen."""
+    assert listing.linked is not None
+    _, entity, sight, around = shape
+    parties: list[Select[Any]] = [select(binds.next(Text()))]
+    target = _target(entity)
+    other = aliased(target.model)
+    there = exists(
+        select(1)
+        .select_from(other)
+        .where(*_reached(target, other, sight), other.id == binds.next(Uuid()))
+    )
+    known = listing.linked.around().get(entity, ())
+    for place, inner_sight in around:
+        collection, name = known[place]
+        inner = aliased(collection.model)
+        leads = getattr(inner, collection.related[name].local.key)
+        text = func.concat(f"{collection.entity}:", cast(inner.id, Text()), type_=Text())
+        parties.append(
+            select(text).where(
+                *_reached(collection, inner, inner_sight), leads == binds.next(Uuid())
+            )
+        )
+    key = aliased(RecordKey)
+    wanted = union_all(*parties).subquery()
+    ids = select(key.record_id).where(
+        key.organization_id == ORGANIZATION,
+        key.entity == listing.entity,
+        key.kind == listing.linked.kind,
+        # An array, so that the index of the keys is asked for each of them.
+        key.value == func.any(func.array(select(wanted).scalar_subquery())),
+    )
+    return and_(there, row.id.in_(ids))
+
+
 _CUSTOM: dict[str, Callable[[Shape, Listing, Any, Binds], ColumnElement[bool]]] = {
     "custom": _custom,
     "refer": _referring,
+    "about": _about,
     "rollup": _rolled,
 }
 

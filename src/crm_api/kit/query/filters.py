@@ -9,9 +9,11 @@ from crm_api.kit.actor import hidden_field
 from crm_api.kit.custom.catalogue import need_sight
 from crm_api.kit.custom.fields import INDEXED_OPERATORS, NUMBERS, CustomField, Rollup
 from crm_api.kit.db.tx import Tx
-from crm_api.kit.errors import Fault, Forbidden, Invalid
-from crm_api.kit.query.listing import Field, Listing, Relation
-from crm_api.kit.query.operands import READERS, CustomTest, compared
+from crm_api.kit.errors import Forbidden, Invalid
+from crm_api.kit.query.abouts import around, asked_about
+from crm_api.kit.query.listing import Field, Linked, Listing, Relation
+from crm_api.kit.query.mistakes import allowed, escape, fault, short
+from crm_api.kit.query.operands import READERS, CustomTest, compared, said_again
 from crm_api.kit.query.targets import target_of
 from crm_api.kit.query.visibility import sight_of
 from crm_api.kit.values.errors import BadValue
@@ -41,7 +43,8 @@ COUNTED = ("eq", "ne", "gt", "gte", "lt", "lte", "between")
 # ("and", (…)), ("or", (…)), ("not", …), ("test", field, operator), ("one", relation, sight, …),
 # ("some" | "none" | "every", relation, sight, …), ("count", relation, sight, … | None, operator),
 # ("custom", kind, "json" | "index", operator): the first value is the field's name or id,
-# ("refer", entity, sight, …): the first value is the field's id, ("rollup", core, operator).
+# ("refer", entity, sight, …): the first value is the field's id, ("rollup", core, operator),
+# ("about", entity, sight, (place and sight of each collection around it, …)).
 Shape = tuple[Any, ...]
 _ALL: Shape = ("and", ())
 MY_TEAMS = "@my_teams"
@@ -118,7 +121,7 @@ class _Reader:
             raise fault(at, "too_deep", f"A filter is at most {MAX_DEPTH} levels deep.")
         if not isinstance(source, Mapping):
             raise fault(at, "invalid_filter", "A filter is an object.")
-        parts = [self.member(k, v, listing, f"{at}/{_escape(k)}", depth) for k, v in source.items()]
+        parts = [self.member(k, v, listing, f"{at}/{escape(k)}", depth) for k, v in source.items()]
         return parts[0] if len(parts) == 1 else ("and", tuple(parts))
 
     def member(self, key: str, value: Any, listing: Listing, at: str, depth: int) -> Shape:
@@ -134,12 +137,27 @@ class _Reader:
             return self.relation(relation, value, at, depth)
         if key == "custom":
             return self.custom(value, listing, at, depth)
+        if key == "about" and listing.linked is not None:
+            return self.about(listing.linked, value, at)
         known = listing.fields.get(key)
         if known is None:
-            raise fault(at, "unknown_field", f"{listing.entity} has no field {_short(key)!r}.")
+            raise fault(at, "unknown_field", f"{listing.entity} has no field {short(key)!r}.")
         if key in self.actor.hidden(listing.entity):
             raise hidden_field(key, at)
         return self.tests(known, value, at)
+
+    def about(self, linked: Linked, value: Any, at: str) -> Shape:
+        """What is about a record or, by `rollup`, about what belongs to it as well."""
+        self.tested(at)
+        try:
+            asked = asked_about(value, lax=self.lax)
+        except ValueError as error:
+            raise fault(at, "invalid_value", str(error)) from None
+        target, places = self.target(asked.entity, at), around(linked, asked, self.actor)
+        self.keep(asked.key, asked.said)
+        for _ in range(len(places) + 1):
+            self.keep(asked.id, str(asked.id))
+        return ("about", asked.entity, sight_of(self.actor, target), places)
 
     def relation(self, relation: Relation, value: Any, at: str, depth: int) -> Shape:
         target = relation.target()
@@ -152,7 +170,7 @@ class _Reader:
             raise fault(at, "missing_quantifier", "Say some, none, every or count.")
         parts: list[Shape] = []
         for quantifier, inner in value.items():
-            here = f"{at}/{_escape(quantifier)}"
+            here = f"{at}/{escape(quantifier)}"
             if quantifier not in QUANTIFIERS:
                 raise fault(here, "unknown_quantifier", "Say some, none, every or count.")
             self.quantifiers += 1
@@ -177,7 +195,7 @@ class _Reader:
             raise fault(at, "invalid_filter", "`count` takes one comparison, such as gte.")
         operator, bound = next(iter(rest.items()))
         if operator not in COUNTED:
-            raise fault(f"{at}/{_escape(operator)}", "unknown_operator", _allowed(COUNTED))
+            raise fault(f"{at}/{escape(operator)}", "unknown_operator", allowed(COUNTED))
         counted = Field(relation.name, "integer", None, nullable=False)
         self.take(counted, operator, bound, f"{at}/{operator}")
         sight = sight_of(self.actor, relation.target())
@@ -189,10 +207,10 @@ class _Reader:
         fields = self.tx.catalogue.of(listing.entity)
         parts: list[Shape] = []
         for name, inner in value.items():
-            here = f"{at}/{_escape(name)}"
+            here = f"{at}/{escape(name)}"
             field = fields.get(name)
             if field is None:
-                message = f"{listing.entity} has no custom field {_short(name)!r}."
+                message = f"{listing.entity} has no custom field {short(name)!r}."
                 raise fault(here, "unknown_field", message)
             try:
                 need_sight(field, self.actor)
@@ -238,7 +256,7 @@ class _Reader:
             target = self.target(entity, f"{at}/relation")
             back = self.tx.catalogue.of(entity).get(name)
             if back is None or back.relates_to != listing.entity:
-                message = f"{_short(rollup.relation)} does not lead here."
+                message = f"{short(rollup.relation)} does not lead here."
                 raise fault(f"{at}/relation", "unknown_relation", message)
             need_sight(back, self.actor)
             self.keep(back.id, back.id)
@@ -248,7 +266,7 @@ class _Reader:
             self.actor.require(f"{target.area}:read")
             how = ("native", entity)
         else:
-            message = f"{listing.entity} has no records under {_short(rollup.relation)!r}."
+            message = f"{listing.entity} has no records under {short(rollup.relation)!r}."
             raise fault(f"{at}/relation", "unknown_relation", message)
         source = None if rollup.function == "count" else self.summed(rollup, target, at)
         self.rolling, lax, self.lax = True, self.lax, False
@@ -282,10 +300,10 @@ class _Reader:
             raise fault(at, "invalid_filter", "Say an operator, such as eq.")
         parts: list[Shape] = []
         for operator, operand in value.items():
-            here = f"{at}/{_escape(operator)}"
-            allowed = OPERATORS[known.kind]
-            if operator not in allowed:
-                raise fault(here, "unknown_operator", _allowed(allowed))
+            here = f"{at}/{escape(operator)}"
+            known_ones = OPERATORS[known.kind]
+            if operator not in known_ones:
+                raise fault(here, "unknown_operator", allowed(known_ones))
             parts.append(self.test(known, operator, operand, here))
         return parts[0] if len(parts) == 1 else ("and", tuple(parts))
 
@@ -312,9 +330,7 @@ class _Reader:
 
     def take(self, known: Field, operator: str, operand: Any, at: str) -> str:
         """Store an operator's values; returns the operator, which null may change."""
-        self.conditions += 1
-        if self.conditions > MAX_CONDITIONS:
-            raise fault(at, "too_many_conditions", f"At most {MAX_CONDITIONS} conditions.")
+        self.tested(at)
         if operator == "is_null":
             return "is_null" if self.boolean(operand, at) else "not_null"
         if operand is None:
@@ -328,11 +344,16 @@ class _Reader:
         elif operator == "between":
             for i, item in enumerate(self.items(operand, at, exactly=2)):
                 read = self.value(known, item, f"{at}/{i}")
-                self.keep(read, _said(item, read))
+                self.keep(read, said_again(item, read))
         else:
             read = self.value(known, operand, at, operator)
-            self.keep(read, _said(operand, read))
+            self.keep(read, said_again(operand, read))
         return operator
+
+    def tested(self, at: str) -> None:
+        self.conditions += 1
+        if self.conditions > MAX_CONDITIONS:
+            raise fault(at, "too_many_conditions", f"At most {MAX_CONDITIONS} conditions.")
 
     def keep(self, value: Any, said: Any) -> None:
         self.values.append(value)
@@ -348,7 +369,7 @@ class _Reader:
                 said.append(item)
             else:
                 found.append(self.value(known, item, f"{at}/{place}"))
-                said.append(_said(item, found[-1]))
+                said.append(said_again(item, found[-1]))
         return found, said
 
     def items(self, operand: Any, at: str, exactly: int | None) -> list[Any]:
@@ -377,24 +398,3 @@ class _Reader:
             raise fault(at, error.code, str(error)) from None
         except (ValueError, TypeError, ArithmeticError) as error:
             raise fault(at, "invalid_value", str(error) or "Not a value of this field.") from None
-
-
-def _said(operand: Any, value: Any) -> Any:
-    return operand if isinstance(operand, str) and operand.startswith("@") else value
-
-
-def _allowed(operators: Sequence[str]) -> str:
-    return f"Allowed here: {', '.join(operators)}."
-
-
-def _escape(key: str) -> str:
-    return _short(key).replace("~", "~0").replace("/", "~1")
-
-
-def _short(key: str) -> str:
-    return key if len(key) <= 60 else key[:60] + "…"
-
-
-def fault(pointer: str, code: str, message: str) -> Invalid:
-    """One mistake in a filter."""
-    return Invalid(message, code="invalid_filter", faults=[Fault(code, message, pointer=pointer)])

@@ -82,6 +82,18 @@ class Searched:
 
 
 @dataclass(frozen=True)
+class Linked:
+    """By which look-up keys records are found that are about others, and about what lies around
+    these: `about` of the filter language.
+    """
+
+    kind: str
+    """The kind of the keys, whose values are such as `company:ID`."""
+    around: "Callable[[], Mapping[str, Sequence[tuple[Listing, str]]]]"
+    """By a kind of record, the collections that belong to it, each with its relation to it."""
+
+
+@dataclass(frozen=True)
 class About:
     """The records that a row says something about: it is seen by those who see all of them."""
 
@@ -130,6 +142,8 @@ class Listing:
     """Who sees a row, where the levels of roles do not say so; takes the row and who asks."""
     about: About | None = None
     """The records without which it is not seen."""
+    linked: Linked | None = None
+    """How it is found by what it is about, if it may be about anything."""
     tells: Mapping[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
     """By a field of another kind of record, such as `product.cost`, its own fields that tell it:
     from whom that is hidden these are, too."""

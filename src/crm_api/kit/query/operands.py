@@ -56,6 +56,11 @@ def compared(value: Any, kind: str, scale: int | None) -> Any:
     return str(value)
 
 
+def said_again(operand: Any, value: Any) -> Any:
+    """A value as the next page says it again: `@now-7d` is then another moment."""
+    return operand if isinstance(operand, str) and operand.startswith("@") else value
+
+
 def _text(reader: Reading, known: Field, value: Any, operator: str) -> str:
     text = _string(value)
     if operator in {"eq", "ne", "in", "nin"} and isinstance(known, CustomTest) and known.normal:

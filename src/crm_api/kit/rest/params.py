@@ -14,6 +14,7 @@ from crm_api.kit.query.filters import Filter, parse
 from crm_api.kit.query.listing import Listing
 from crm_api.kit.query.page import MAX_LIMIT, Page, PageQuery
 from crm_api.kit.query.selection import Selection
+from crm_api.kit.rest.requests import ABOUT, StrictRoute
 from crm_api.kit.schema import Schema
 
 Fields = Annotated[
@@ -120,6 +121,14 @@ def _query_of(body: QueryBody, listing: Listing, tx: Tx) -> PageQuery:
 def filter_of(request: Request, listing: Listing, tx: Tx) -> Filter:
     """The filter of `filter[company][industry]=bank`, the flattening of the same JSON."""
     source = filter_source(request)
+    asked = {name: request.query_params[name] for name in ABOUT & request.query_params.keys()}
+    if asked:
+        if listing.linked is None:
+            raise StrictRoute.unknown(min(asked))
+        if "about" not in asked or "about" in source:
+            raise Invalid.parameter("about", "invalid_filter", "Say once what it is about.")
+        record = {"record": asked.pop("about")}
+        return parse({**source, "about": {**record, **asked}}, listing, tx, lax=True)
     return parse(source, listing, tx, lax=True) if source else Filter()
 
 

@@ -223,7 +223,8 @@ class StrictRoute(APIRoute):
                 # off is not there, whatever is sent to it.
                 await _tx_of(request)
             for name in request.query_params:
-                if name not in known and not (filters and name.startswith("filter[")):
+                flat = filters and (name.startswith("filter[") or name in ABOUT)
+                if name not in known and not flat:
                     raise self.unknown(name[:60])
             strictly = StrictRequest(request.scope, request.receive)
             if reads_json:
@@ -239,6 +240,10 @@ def _query_names(dependant: Any) -> list[str]:
     for inner in dependant.dependencies:
         names += _query_names(inner)
     return names
+
+
+ABOUT = frozenset({"about", "rollup"})
+"""Short for a filter, in collections of what may be about anything."""
 
 
 class StrictRequest(Request):

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, Field, create_model
 
 from crm_api.kit.crud.service import CrudService
+from crm_api.kit.query.listing import Listing
 from crm_api.kit.query.page import PageQuery
 from crm_api.kit.query.selection import Selection
 from crm_api.kit.rest import answers, params
@@ -25,6 +26,23 @@ FILTER_PARAMETER: dict[str, Any] = {
     "the filter language, flattened; a bare value means `eq`.",
     "schema": {"type": "object", "additionalProperties": True, "maxProperties": 0},
 }
+
+
+ABOUT_PARAMETERS: tuple[dict[str, Any], ...] = (
+    {
+        "name": "about",
+        "in": "query",
+        "description": "Only what is about a record, `company:ID`; short for `filter[about]`.",
+        "schema": {"type": "string", "maxLength": 200},
+    },
+    {
+        "name": "rollup",
+        "in": "query",
+        "description": "Also what is about the records that belong to it, such as the contacts "
+        "and deals of a company.",
+        "schema": {"type": "boolean"},
+    },
+)
 
 
 def new_router(tag: str, prefix: str) -> APIRouter:
@@ -138,7 +156,7 @@ def read_router(service: type[CrudService[Any]]) -> APIRouter:
         operation_id=f"list{many}",
         summary=f"List {plural}",
         responses=listed | problems(403, 409, 422),
-        openapi_extra={"x-filter": listing.entity, "parameters": [FILTER_PARAMETER]},
+        openapi_extra=_filtered(listing),
     )
     add(
         "/changes",
@@ -165,6 +183,11 @@ def read_router(service: type[CrudService[Any]]) -> APIRouter:
         responses=found | ELSEWHERE | problems(403, 404, 422),
     )
     return router
+
+
+def _filtered(listing: Listing) -> dict[str, Any]:
+    about = ABOUT_PARAMETERS if listing.linked else ()
+    return {"x-filter": listing.entity, "parameters": [FILTER_PARAMETER, *about]}
 
 
 def crud_router(service: type[CrudService[Any]], *, made: type[Out] | None = None) -> APIRouter:

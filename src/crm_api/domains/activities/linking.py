@@ -1,0 +1,140 @@
+"""What activities and tasks are about: checked to be there, and kept when records become one."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from crm_api.domains.activities.repository import LINK, linked_to
+from crm_api.kit.crud.personal import Gone
+from crm_api.kit.crud.plain import columns_of
+from crm_api.kit.crud.service import CrudService, E
+from crm_api.kit.db.tx import Tx
+from crm_api.kit.errors import Fault, Invalid
+from crm_api.kit.query.kinds import kinds_of
+from crm_api.kit.query.listing import Listing
+from crm_api.kit.query.targets import target_of
+
+TYPED: Mapping[str, str] = {"company_id": "company", "contact_id": "contact", "deal_id": "deal"}
+
+
+class LinkedService(CrudService[E]):
+    """Records that name what they are about."""
+
+    @classmethod
+    def keys(cls, record: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+        """Found by every record that it is about."""
+        typed = [(kind, record[name]) for name, kind in TYPED.items() if record[name] is not None]
+        links = [(link["target"], link["record_id"]) for link in record["links"]]
+        return [(LINK, value) for value in dict.fromkeys(f"{k}:{id}" for k, id in (*typed, *links))]
+
+    @classmethod
+    def derive(cls, values: dict[str, Any], current: E | None) -> dict[str, Any]:
+        """Links as they are stored, so that what is equal is no change."""
+        values = super().derive(values, current)
+        if "links" in values:
+            values["links"] = [
+                {**link, "record_id": str(link["record_id"])} for link in values["links"] or ()
+            ]
+        return values
+
+    async def prepare(self, values: dict[str, Any], current: E | None) -> dict[str, Any]:
+        """What is linked is there, and seen by whoever links it."""
+        values = await super().prepare(values, current)
+        if values.get("links"):
+            before: Sequence[Any] = () if current is None else columns_of(current)["links"]
+            await self._need(values["links"], before)
+        return values
+
+    async def _need(self, links: Sequence[Any], before: Sequence[Any]) -> None:
+        known = {(link["target"], link["record_id"]) for link in before}
+        new = [
+            (place, link)
+            for place, link in enumerate(links)
+            if (link["target"], link["record_id"]) not in known
+        ]
+        listings: dict[str, Listing] = {}
+        faults: list[Fault] = []
+        for place, link in new:
+            listing = self._listing(link["target"])
+            if listing is None:
+                message = f"There are no records of the kind {link['target'][:60]!r}."
+                faults.append(Fault("not_a_choice", message, f"/links/{place}/target"))
+            else:
+                listings[link["target"]] = listing
+        ids = sorted({UUID(link["record_id"]) for _, link in new if link["target"] in listings})
+        kinds = await kinds_of(self.tx, list(listings.values()), ids, lock=not self.tx.read_only)
+        for place, link in new:
+            target = link["target"]
+            if target in listings and kinds.get(UUID(link["record_id"])) != target:
+                message = f"There is no such {target}."
+                faults.append(Fault("unknown_reference", message, f"/links/{place}/record_id"))
+        if faults:
+            raise Invalid(faults[0].message, faults=faults)
+
+    def _listing(self, entity: str) -> Listing | None:
+        found = target_of(entity)
+        if found is None or (found.part and entity not in self.tx.catalogue.objects):
+            return None
+        return found if self.tx.actor.holds(f"{found.area}:read") else None
+
+
+async def move_links(
+    service: LinkedService[Any], entity: str, winner: UUID, losers: Sequence[UUID]
+) -> None:
+    """Have what is linked to merged records be linked to the one that is left."""
+    gone = {str(id) for id in losers}
+
+    def moved(link: Mapping[str, Any]) -> dict[str, Any]:
+        is_gone = link["target"] == entity and link["record_id"] in gone
+        return {**link, "record_id": str(winner)} if is_gone else dict(link)
+
+    for record in await linked_to(service.records, entity, losers):
+        links: list[dict[str, Any]] = []
+        for link in map(moved, record.links):
+            if link not in links:
+                links.append(link)
+        await service.change(record, {"links": links})
+
+
+async def drop_links(service: LinkedService[Any], entity: str, ids: Sequence[UUID]) -> int:
+    """Take away the links to records that are gone for good; returns from how many."""
+    gone = {str(id) for id in ids}
+    found = await linked_to(service.records, entity, ids)
+    for record in found:
+        links = [
+            link
+            for link in record.links
+            if link["target"] != entity or link["record_id"] not in gone
+        ]
+        await service.change(record, {"links": links})
+    return len(found)
+
+
+def forgetting(services: Sequence[type[LinkedService[Any]]]) -> Any:
+    """What becomes of links once records of any kind are gone for good."""
+
+    async def forget(tx: Tx, entity: str, ids: Sequence[UUID]) -> None:
+        for service in services:
+            await drop_links(service(tx), entity, ids)
+
+    return forget
+
+
+def moving(services: Sequence[type[LinkedService[Any]]]) -> Any:
+    """What becomes of links in a merge of records of any kind, as a part of it."""
+
+    async def move(tx: Tx, entity: str, winner: UUID, losers: Sequence[UUID], merge: UUID) -> None:
+        del merge
+        for service in services:
+            await move_links(service(tx), entity, winner, losers)
+
+    return move
+
+
+def erasing(services: Sequence[type[LinkedService[Any]]]) -> Any:
+    """What becomes of links once a person is erased."""
+
+    async def erase(tx: Tx, gone: Gone) -> int:
+        return sum([await drop_links(service(tx), gone.entity, gone.ids) for service in services])
+
+    return erase

@@ -1,0 +1,215 @@
+"""Recurrence rules of RFC 5545, read strictly and expanded one occurrence at a time.
+
+Occurrences are wall times without a zone: a weekly task at nine stays at nine when clocks change.
+A time that clocks skip is that of the offset before (RFC 5545, 3.3.5), one that comes twice the
+first.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from dateutil.rrule import rrulestr
+
+LONGEST = 300
+FREQUENCIES = ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")
+_REFUSED = ("SECONDLY", "MINUTELY", "HOURLY")
+_DAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
+_DAY = re.compile(r"([+-]?[0-9]{1,2})?(MO|TU|WE|TH|FR|SA|SU)")
+_NUMBER = re.compile(r"[+-]?[0-9]{1,3}")
+_UNTIL = re.compile(r"[0-9]{8}(T[0-9]{6}Z)?")
+MOST_COUNT, MOST_INTERVAL, MOST_LISTED = 730, 999, 62
+# By years: what does not recur within these never does, and the search for it ends.
+_HORIZON = timedelta(days=20 * 366)
+_BOUNDS: Mapping[str, int] = {
+    "BYMONTH": 12,
+    "BYMONTHDAY": 31,
+    "BYYEARDAY": 366,
+    "BYWEEKNO": 53,
+    "BYSETPOS": 366,
+}
+_ORDER = ("FREQ", "INTERVAL", "COUNT", "UNTIL", *_BOUNDS, "BYDAY", "WKST")
+
+
+class BadRule(ValueError):
+    """A rule that is none, or that nobody wants; says why."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A recurrence rule by its parts, all of them in capitals."""
+
+    parts: Mapping[str, str]
+
+    @property
+    def text(self) -> str:
+        """As it is stored: equal rules are equal texts."""
+        return ";".join(f"{name}={self.parts[name]}" for name in _ORDER if name in self.parts)
+
+    @property
+    def count(self) -> int | None:
+        """How many occurrences there are from the first one on, where it ends so."""
+        return int(self.parts["COUNT"]) if "COUNT" in self.parts else None
+
+    def following(self, current: datetime, earliest: datetime, zone: ZoneInfo) -> "Next | None":
+        """The first occurrence after `current` that is no earlier than another wall time.
+
+        None where the rule ends. What lies between is passed over, and counted.
+        """
+        # By dateutil a naive beginning wants a naive end.
+        bare = {n: v for n, v in self.parts.items() if n not in {"COUNT", "UNTIL"}}
+        limit = current + _HORIZON
+        if (until := self._until(zone)) is not None:
+            limit = min(limit, until)
+        if limit <= current:
+            return None
+        rule = rrulestr(
+            f"{Rule(bare).text};UNTIL={limit:%Y%m%dT%H%M%S}", dtstart=current, cache=False
+        )
+        passed = 0
+        for found in rule:
+            if found <= current:
+                continue
+            passed += 1
+            if self.count is not None and passed >= self.count:
+                return None
+            if found >= earliest:
+                return Next(found, self._less(passed))
+        return None
+
+    def _less(self, passed: int) -> "Rule":
+        if self.count is None:
+            return self
+        return replace(self, parts={**self.parts, "COUNT": str(self.count - passed)})
+
+    def _until(self, zone: ZoneInfo) -> datetime | None:
+        text = self.parts.get("UNTIL")
+        if text is None:
+            return None
+        if len(text) == 8:
+            return datetime.combine(_day(text), time(23, 59, 59))
+        moment = datetime.strptime(text, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+        return moment.astimezone(zone).replace(tzinfo=None)
+
+
+@dataclass(frozen=True)
+class Next:
+    """The wall time of an occurrence, and the rule from there on."""
+
+    at: datetime
+    rule: Rule
+
+
+def read(text: str, *, timed: bool) -> Rule:
+    """A rule as it was typed; `timed` where what recurs has a time of day. Raises `BadRule`."""
+    parts: dict[str, str] = {}
+    for part in text.strip().upper().removeprefix("RRULE:").split(";"):
+        name, is_pair, value = part.partition("=")
+        if not is_pair or not value:
+            raise BadRule(f"{part[:40]!r} is not NAME=VALUE.")
+        if name in parts:
+            raise BadRule(f"{name} stands twice.")
+        if name not in _ORDER:
+            raise BadRule(f"{name[:40]} is not understood; there are {', '.join(_ORDER)}.")
+        parts[name] = value
+    _check_frequency(parts)
+    _check_end(parts, timed=timed)
+    for name, most in _BOUNDS.items():
+        if name in parts:
+            _check_numbers(name, parts[name], most)
+    _check_days(parts)
+    _check_fitting(parts)
+    return Rule(parts)
+
+
+def _check_frequency(parts: Mapping[str, str]) -> None:
+    frequency = parts.get("FREQ", "")
+    if frequency in _REFUSED:
+        raise BadRule(f"{frequency} is too often; there are {', '.join(FREQUENCIES)}.")
+    if frequency not in FREQUENCIES:
+        raise BadRule(f"FREQ is one of {', '.join(FREQUENCIES)}.")
+    _check_count("INTERVAL", parts, MOST_INTERVAL)
+    if parts.get("WKST", "MO") not in _DAYS:
+        raise BadRule("WKST is a day of the week.")
+
+
+def _check_count(name: str, parts: Mapping[str, str], most: int) -> None:
+    value = parts.get(name, "1")
+    if not (value.isascii() and value.isdigit()) or not 1 <= int(value[:6]) <= most:
+        raise BadRule(f"{name} is from 1 to {most}.")
+
+
+def _check_end(parts: Mapping[str, str], *, timed: bool) -> None:
+    _check_count("COUNT", parts, MOST_COUNT)
+    until = parts.get("UNTIL")
+    if until is None:
+        return
+    if "COUNT" in parts:
+        raise BadRule("It ends by COUNT or by UNTIL, not by both.")
+    if not _UNTIL.fullmatch(until) or timed != until.endswith("Z"):
+        shape = "20270331T220000Z, in UTC, like `due_at`" if timed else "20270331, like `due_on`"
+        raise BadRule(f"UNTIL is written {shape}.")
+    try:
+        _day(until[:8])
+        if timed:
+            datetime.strptime(until, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    except ValueError:
+        raise BadRule("UNTIL is no day that there is.") from None
+
+
+def _day(text: str) -> date:
+    return date(int(text[:4]), int(text[4:6]), int(text[6:8]))
+
+
+def _listed(name: str, value: str) -> Sequence[str]:
+    items = value.split(",")
+    if len(items) > MOST_LISTED or len(set(items)) < len(items):
+        raise BadRule(f"{name} lists at most {MOST_LISTED}, each once.")
+    return items
+
+
+def _check_numbers(name: str, value: str, most: int) -> None:
+    least = 1 if name == "BYMONTH" else -most
+    for item in _listed(name, value):
+        if not _NUMBER.fullmatch(item) or int(item) == 0 or not least <= int(item) <= most:
+            raise BadRule(f"{name} lists whole numbers from {least} to {most} but for 0.")
+
+
+def _check_days(parts: Mapping[str, str]) -> None:
+    if "BYDAY" not in parts:
+        return
+    for item in _listed("BYDAY", parts["BYDAY"]):
+        found = _DAY.fullmatch(item)
+        if found is None:
+            raise BadRule("BYDAY lists days such as MO or, of a month or year, -1FR.")
+        place = found[1]
+        if place is None:
+            continue
+        most = 5 if parts["FREQ"] == "MONTHLY" else 53
+        if parts["FREQ"] not in {"MONTHLY", "YEARLY"} or "BYWEEKNO" in parts:
+            raise BadRule("Days are numbered in months and years only.")
+        if int(place) == 0 or abs(int(place)) > most:
+            raise BadRule(f"Days are numbered up to {most}.")
+
+
+_ONLY: Mapping[str, frozenset[str]] = {
+    "BYWEEKNO": frozenset({"YEARLY"}),
+    "BYYEARDAY": frozenset({"YEARLY"}),
+    "BYMONTHDAY": frozenset({"DAILY", "MONTHLY", "YEARLY"}),
+}
+
+
+def _check_fitting(parts: Mapping[str, str]) -> None:
+    for name, frequencies in _ONLY.items():
+        if name in parts and parts["FREQ"] not in frequencies:
+            raise BadRule(f"{name} does not go with FREQ={parts['FREQ']}.")
+    others = {"BYMONTH", "BYMONTHDAY", "BYYEARDAY", "BYWEEKNO", "BYDAY"}
+    if "BYSETPOS" in parts and not others & parts.keys():
+        raise BadRule("BYSETPOS chooses among what another BY part lists.")
+
+
+def instant(wall: datetime, zone: ZoneInfo) -> datetime:
+    """The moment of a wall time."""
+    return wall.replace(tzinfo=zone, fold=0).astimezone(UTC)
