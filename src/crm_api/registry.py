@@ -2,6 +2,7 @@
 
 from functools import cache
 
+from crm_api.domains.cases.module import MODULE as CASES
 from crm_api.domains.catalogue.module import MODULE as CATALOGUE
 from crm_api.domains.companies.module import MODULE as COMPANIES
 from crm_api.domains.contacts.module import MODULE as CONTACTS
@@ -82,6 +83,7 @@ DOMAINS: tuple[Module, ...] = (
     FORECASTING,
     ORDERS,
     PROJECTS,
+    CASES,
 )
 ACCESS = access_module(
     (service for module in DOMAINS for service in module.services), CustomRecordService

@@ -342,6 +342,8 @@ class Snapshot(msgspec.Struct, frozen=True):
     """What is told of quotes by themselves; empty for the usual."""
     ordering: dict[str, Any] = {}
     """How orders are handed over and contracts renewed; empty for the usual."""
+    casework: dict[str, Any] = {}
+    """How cases end; empty for the usual."""
     timing: dict[str, Any] = {}
     """Which time is closed; empty for none."""
 
@@ -369,6 +371,7 @@ class Catalogue:
         self.rounding = snapshot.rounding
         self.quoting = snapshot.quoting
         self.ordering = snapshot.ordering
+        self.casework = snapshot.casework
         self.timing = snapshot.timing
         self.switches = Switches(snapshot.modules) if snapshot.modules else ALL_ON
         self.objects = {found.key: found for found in snapshot.objects}
