@@ -87,11 +87,11 @@ class CaseService(TreeService[Case]):
     def derive(cls, values: dict[str, Any], current: Case | None) -> dict[str, Any]:
         """The priority follows impact and urgency, unless it is given."""
         whole = {**(columns_of(current) if current is not None else {}), **values}
-        both = whole.get("impact"), whole.get("urgency")
+        impact, urgency = whole.get("impact"), whole.get("urgency")
         is_told = values.get("priority") is not None
         moved = current is None or "impact" in values or "urgency" in values
-        if not is_told and None not in both and moved:
-            values["priority"] = priority_of(*both)
+        if not is_told and moved and impact is not None and urgency is not None:
+            values["priority"] = priority_of(impact, urgency)
         elif values.get("priority", "") is None or (current is None and not is_told):
             values["priority"] = "normal" if current is None else current.priority
         if current is None and "status" not in values:
