@@ -86,6 +86,7 @@ def upgrade() -> None:
         Column("id", ID, nullable=False),
         Column("number", KEY, nullable=False),
         Column("subject", KEY, nullable=False),
+        Column("sort_name", KEY, nullable=False),
         Column("description", sa.Text(), nullable=True),
         Column("kind", KEY, nullable=False),
         Column("channel", KEY, nullable=False),
@@ -216,6 +217,7 @@ def upgrade() -> None:
         ["organization_id", "follows_id"],
         postgresql_where=sa.text("follows_id IS NOT NULL"),
     )
+    op.create_index("ix_cases_name", "cases", ["organization_id", "sort_name", "id"])
     op.create_index("ix_cases_next_due", "cases", ["organization_id", "next_due_at", "id"])
     op.create_index("ix_cases_number", "cases", ["organization_id", "number", "id"])
     op.create_index(

@@ -40,7 +40,8 @@ def expected(rows, asked, fields):
 async def body_of(client, searched, n, named, other=None):
     """A record of that name, with another word in a field that is no name."""
     least = await searched.factory.least(client)
-    name = searched.listing.search.names[0] if "name" in least else "last_name"
+    first = searched.listing.search.names[0]
+    name = first if first in least else "last_name"
     more = {} if other is None else {"external_ids": {"example": f"{other} {n}"}}
     return {**least, name: named, **more}
 

@@ -142,6 +142,7 @@ class Kind:
         return self.serial or self.entity in {
             "approval_policy",
             "attachment",
+            "case",
             "deal",
             "identity_provider",
             "legal_hold",
@@ -1376,12 +1377,17 @@ async def _varied_cases(api: Api) -> list[Body]:
     contact = await api.made("contacts", {"last_name": "Example"})
     order = await api.made("orders", await _least_order(api))
     parent = await api.made("cases", {**least, "kind": "problem"})
+    product = await api.made("products", await _least_product(api))
+    promised = await api.made("deliverables", await _least_deliverable(api))
+    about = {"product_id": product["id"], "project_id": promised["project_id"]}
     return [
-        {**least, "company_id": company["id"], "priority": "high"},
+        {**least, "company_id": company["id"], "priority": "high", "description": "Since noon"},
         {**least, "subject": "the display stays dark", "contact_id": contact["id"]},
         {**least, "subject": "Экран тёмный", "order_id": order["id"], "channel": "email"},
         {**least, "subject": "Äpfel", "parent_id": parent["id"], "kind": "incident"},
-        {**least, "subject": "Zebra", "impact": "high", "urgency": "high"},
+        {**least, "subject": "Apples", "parent_id": parent["id"], "follows_id": parent["id"]},
+        {**least, "subject": "Zebra", "impact": "high", "urgency": "high", **about},
+        {**least, "subject": "Zebra", "deliverable_id": promised["id"], "follows_id": parent["id"]},
     ]
 
 

@@ -36,7 +36,8 @@ async def test_the_priority_follows_impact_and_urgency_unless_it_is_given(client
 
 async def test_a_case_is_resolved_with_what_was_done(client):
     case = await client.made("cases", {"subject": SUBJECT})
-    assert case["status"] == "new" and case["number"].endswith("00001")
+    assert case["status"] == "new"
+    assert case["number"].endswith("00001")
     refused = await client.post(f"/v1/cases/{case['id']}/resolve")
     found = problem(refused, 409)
     assert (found["code"], pointers(found)) == ("blocked_transition", ["/resolution"])
@@ -56,7 +57,8 @@ async def test_after_its_window_a_case_is_followed_up_instead(client):
     assert (await client.put("/v1/cases/settings", json=settings)).status_code == 200
     case = await closed(client)
     refused = problem(await client.post(f"/v1/cases/{case['id']}/reopen"), 409)
-    assert refused["code"] == "closing_window_passed" and "follow-up" in refused["detail"]
+    assert refused["code"] == "closing_window_passed"
+    assert "follow-up" in refused["detail"]
     made = await act(client, case, "follow-up", 201)
     assert (made["follows_id"], made["subject"]) == (case["id"], SUBJECT)
 

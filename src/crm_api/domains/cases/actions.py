@@ -9,7 +9,7 @@ from crm_api.domains.cases.service import CaseService
 from crm_api.domains.cases.settings import settings_of
 from crm_api.domains.cases.states import WAYS, in_the_way, need_window
 from crm_api.kit.crud.transitions import blocked, need_way, told, ways_from
-from crm_api.kit.db.tx import Tx
+from crm_api.kit.db.tx import Tx, at_one_moment
 from crm_api.kit.errors import Conflict, WrongState
 
 
@@ -23,7 +23,8 @@ class CaseActions:
     async def transitions(self, id: UUID) -> dict[str, Any]:
         """What may be done with a case where it stands, and what stands in the way of it."""
         self.cases.need("read")
-        case = await self.cases.records.get(id)
+        async with at_one_moment(self.tx) as reader:
+            case = await CaseService(reader).records.get(id)
         allowed = [
             {"verb": verb, "status": way.after, "blockers": told(in_the_way(case, verb, None))}
             for verb, way in ways_from(WAYS, case.status).items()

@@ -44,7 +44,7 @@ class Case(Entity):
         CheckConstraint(
             "status NOT IN ('resolved', 'closed') OR resolution IS NOT NULL", name="resolution"
         ),
-        *ordered("cases", "created_at", "updated_at", "number", "next_due_at"),
+        *ordered("cases", "created_at", "updated_at", "number", "sort_name", "next_due_at"),
         *(
             referring("cases", name, optional=True)
             for name in (
@@ -69,6 +69,7 @@ class Case(Entity):
 
     number: Mapped[str] = mapped_column(KeyText)
     subject: Mapped[str] = mapped_column(KeyText)
+    sort_name: Mapped[str] = mapped_column(KeyText)
     description: Mapped[str | None]
     kind: Mapped[str] = mapped_column(KeyText)
     channel: Mapped[str] = mapped_column(KeyText)

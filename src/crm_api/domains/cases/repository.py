@@ -17,6 +17,7 @@ CASES: Listing = Listing(
     model=Case,
     out=CaseOut,
     area="cases",
+    sorts={"name": Case.sort_name},
     relations=(
         Relation("company", lambda: COMPANIES, Case.company_id, COMPANIES.model.id, back="cases"),
         Relation("contact", lambda: CONTACTS, Case.contact_id, CONTACTS.model.id, back="cases"),
@@ -36,7 +37,10 @@ CASES: Listing = Listing(
         Relation("follow_ups", lambda: CASES, Case.id, Case.follows_id, many=True),
     ),
     search=Searched(
-        names=("subject", "number"), others=("description", "external_ids"), subtitle=("number",)
+        names=("subject", "number"),
+        others=("description", "external_ids"),
+        title="subject",
+        subtitle=("number",),
     ),
 )
 POLICIES: Listing = Listing(

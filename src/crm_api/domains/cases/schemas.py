@@ -22,9 +22,7 @@ Minutes = Annotated[int, Field(ge=1, le=1_000_000)]
 CaseVerb = Literal["assign", "start", "wait", "resume", "resolve", "close", "reopen"]
 
 
-class CaseCreate(Create):
-    """A new case."""
-
+class _CaseFields(Create):
     subject: Line = Field(examples=["The display stays dark"])
     description: Prose | None = None
     kind: CaseKind = "question"
@@ -46,7 +44,13 @@ class CaseCreate(Create):
     root_cause: Prose | None = None
 
 
-CaseUpdate = patch_of("CaseUpdate", CaseCreate, required=("kind", "channel"))
+class CaseCreate(_CaseFields):
+    """A new case."""
+
+    follows_id: UUID | None = Field(None, description="The closed case that it follows up.")
+
+
+CaseUpdate = patch_of("CaseUpdate", _CaseFields, required=("kind", "channel"))
 
 
 class ClockOut(BaseModel):

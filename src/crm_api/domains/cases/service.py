@@ -21,8 +21,9 @@ from crm_api.kit.crud.personal import About, Impersonal
 from crm_api.kit.crud.plain import columns_of, values_of
 from crm_api.kit.crud.tree import TreeService
 from crm_api.kit.db.json import decode, encode
-from crm_api.kit.errors import Blocked, Conflict
+from crm_api.kit.errors import Conflict
 from crm_api.kit.query.conditions import check
+from crm_api.kit.values.names import sort_key
 from crm_api.platform.numbering.service import NumberSequenceService
 
 SEQUENCE = "case"
@@ -74,7 +75,7 @@ class CaseService(TreeService[Case]):
     create_shape = CaseCreate
     update_shape = CaseUpdate
     begins_with: ClassVar[Mapping[str, Any]] = {
-        **dict.fromkeys(("follows_id", "resolution", "resolved_at", "closed_at", "next_due_at")),
+        **dict.fromkeys(("resolution", "resolved_at", "closed_at", "next_due_at")),
         **dict.fromkeys(("score", "score_comment", "scored_at")),
         "clocks": [],
         "reopened": 0,
@@ -86,6 +87,8 @@ class CaseService(TreeService[Case]):
     @classmethod
     def derive(cls, values: dict[str, Any], current: Case | None) -> dict[str, Any]:
         """The priority follows impact and urgency, unless it is given."""
+        if "subject" in values:
+            values["sort_name"] = sort_key(values["subject"])
         whole = {**(columns_of(current) if current is not None else {}), **values}
         impact, urgency = whole.get("impact"), whole.get("urgency")
         is_told = values.get("priority") is not None
@@ -116,24 +119,17 @@ class CaseService(TreeService[Case]):
         """What an undo takes back is not where the case stands."""
         return await super().put_back(record, {n: v for n, v in values.items() if n not in _HELD})
 
-    async def check_purge(self, current: Case) -> None:
-        """A number that was given stays taken."""
-        if current.status in OPEN:
-            raise Blocked(f"The case is {current.status}: close it first.", code="case_open")
-        await super().check_purge(current)
-
     # For those above
 
     async def open_from(self, **given: Any) -> Any:
         """A new case that the product opens of its own accord, whoever asks for that.
 
-        Takes the fields of `CaseCreate`, and `follows_id`; returns its representation.
+        Takes the fields of `CaseCreate`; returns its representation.
         """
-        follows_id = given.pop("follows_id", None)
         values = values_of(CaseCreate.model_validate(given))
         values["custom"] = self.fields.with_defaults(values["custom"])
         prepared = await self.prepare(values, None)
-        return self.add({**prepared, **self.begins_with, "follows_id": follows_id})
+        return self.add({**prepared, **self.begins_with})
 
     async def follow_up(self, id: UUID) -> Any:
         """A new case that goes on where a closed one ended."""
