@@ -4,6 +4,7 @@ from functools import cache
 
 from crm_api.domains.activities.module import MODULE as ACTIVITIES
 from crm_api.domains.activities.module import move_links
+from crm_api.domains.cases.module import MODULE as CASES
 from crm_api.domains.catalogue.module import MODULE as CATALOGUE
 from crm_api.domains.commitments.module import MODULE as COMMITMENTS
 from crm_api.domains.companies.module import MODULE as COMPANIES
@@ -88,6 +89,7 @@ DOMAINS: tuple[Module, ...] = (
     PROJECTS,
     ACTIVITIES,
     COMMITMENTS,
+    CASES,
 )
 ACCESS = access_module(
     (service for module in DOMAINS for service in module.services), CustomRecordService

@@ -249,9 +249,9 @@ async def test_the_sync_feed_ends_where_sight_does(scene):
 async def test_search_finds_what_is_seen(scene):
     if scene.kind.listing.search is None:
         return
-    title = scene.kind.listing.search.title
-    words = scene.hidden[title]
-    assert scene.seen[title] == words
+    name = "name" if "name" in scene.hidden else scene.kind.listing.search.names[0]
+    words = scene.hidden[name]
+    assert scene.seen[name] == words
     for params in ({"q": words}, {"q": scene.hidden["id"]}, {"q": words[:4]}):
         page = await scene.api.read(scene.path, **params, count="exact")
         assert scene.hidden["id"] not in ids_of(page)

@@ -142,6 +142,7 @@ class Kind:
         return self.serial or self.entity in {
             "approval_policy",
             "attachment",
+            "case",
             "deal",
             "identity_provider",
             "legal_hold",
@@ -1365,6 +1366,49 @@ async def _varied_project_templates(api: Api) -> list[Body]:
     ]
 
 
+async def _least_case(api: Api) -> Body:
+    del api
+    return {"subject": "The display stays dark"}
+
+
+async def _varied_cases(api: Api) -> list[Body]:
+    least = await _least_case(api)
+    company = await api.made("companies", {"name": "Example Industries"})
+    contact = await api.made("contacts", {"last_name": "Example"})
+    order = await api.made("orders", await _least_order(api))
+    parent = await api.made("cases", {**least, "kind": "problem"})
+    product = await api.made("products", await _least_product(api))
+    promised = await api.made("deliverables", await _least_deliverable(api))
+    about = {"product_id": product["id"], "project_id": promised["project_id"]}
+    return [
+        {**least, "company_id": company["id"], "priority": "high", "description": "Since noon"},
+        {**least, "subject": "the display stays dark", "contact_id": contact["id"]},
+        {**least, "subject": "Экран тёмный", "order_id": order["id"], "channel": "email"},
+        {**least, "subject": "Äpfel", "parent_id": parent["id"], "kind": "incident"},
+        {**least, "subject": "Apples", "parent_id": parent["id"], "follows_id": parent["id"]},
+        {**least, "subject": "Zebra", "impact": "high", "urgency": "high", **about},
+        {**least, "subject": "Zebra", "deliverable_id": promised["id"], "follows_id": parent["id"]},
+    ]
+
+
+async def _least_sla_policy(api: Api) -> Body:
+    del api
+    target = {"target": "first_response", "priority": "high", "minutes": 60}
+    return {"name": "Standard", "targets": [target]}
+
+
+async def _varied_sla_policies(api: Api) -> list[Body]:
+    least = await _least_sla_policy(api)
+    calendar = await api.made("working-calendars", await _least_calendar(api))
+    return [
+        {**least, "position": 1, "calendar_id": calendar["id"]},
+        {**least, "name": "standard", "filter": {"priority": {"eq": "urgent"}}},
+        {**least, "name": "Ämter", "is_active": False},
+        {**least, "name": "Стандарт", "escalations": [{"percent": 75}]},
+        {**least, "name": "Zebra", "description": "For large customers"},
+    ]
+
+
 async def _least_project(api: Api) -> Body:
     del api
     return {"name": "New office"}
@@ -1571,6 +1615,23 @@ FACTORIES: dict[str, Factory] = {
         {"lines": 1},
         further=3,
         scopes=("prices:read", "products:read", "companies:read"),
+    ),
+    "cases": Factory(
+        _least_case,
+        _varied_cases,
+        {"description": "Changed"},
+        "description",
+        "subject",
+        {"priority": "soon"},
+        further=2,
+    ),
+    "sla_policies": Factory(
+        _least_sla_policy,
+        _varied_sla_policies,
+        {"description": "Changed"},
+        "description",
+        "is_active",
+        {"targets": 1},
     ),
     "project_templates": Factory(
         _least_project_template,

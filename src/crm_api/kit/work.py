@@ -23,6 +23,7 @@ Kind = Literal[
     "activity",
     "task",
     "sla",
+    "case",
     "answer",
     "approval",
     "commitment",

@@ -137,3 +137,23 @@ async def test_a_project_is_not_closed_over_an_open_promise(client):
     assert [fault["code"] for fault in answer.json()["errors"]] == ["open_commitment"]
     await act(client, made["id"], "keep")
     assert (await client.post(f"/v1/projects/{project['id']}/complete", json={})).is_success
+
+
+async def test_what_is_promised_in_a_call_is_of_its_people(client):
+    company = await client.made("companies", {"name": "Example Industries"})
+    contact = await client.made("contacts", {"last_name": "Person"})
+    call = {"kind": "call", "subject": "About the plan", "status": "planned"}
+    call |= {"company_id": company["id"], "contact_id": contact["id"]}
+    made = await client.made("activities", call)
+    path = f"activities/{made['id']}/commitments"
+    promise = await client.made(path, {"text": "Pay the rest", "promised_by": "customer"})
+    assert (promise["source_target"], promise["source_id"]) == ("activity", made["id"])
+    assert (promise["company_id"], promise["contact_id"]) == (company["id"], contact["id"])
+    assert (await client.read(path))["data"] == [promise]
+    document = """mutation($input: CommitmentCreateInput!) { createCommitment(input: $input) {
+        company { name } contact { lastName } } }"""
+    given = {"text": "Send it", "sourceTarget": "activity", "sourceId": made["id"]}
+    assert (await client.data(document, input=given))["createCommitment"] == {
+        "company": {"name": "Example Industries"},
+        "contact": {"lastName": "Person"},
+    }

@@ -48,7 +48,8 @@ def test_it_is_what_strict_parsers_take():
     raw = document()
     lines = raw.split(b"\r\n")
     assert lines.pop() == b""
-    assert b"\n" not in b"".join(lines).replace(b"\r\n", b"") and b"\r" not in b"".join(lines)
+    assert b"\n" not in b"".join(lines).replace(b"\r\n", b"")
+    assert b"\r" not in b"".join(lines)
     assert all(0 < len(line) <= 75 for line in lines)
     for line in lines:
         line.decode()

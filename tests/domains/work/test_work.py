@@ -173,3 +173,30 @@ async def test_a_feed_shows_what_its_user_may_see_at_that_moment(client, anonymo
         assert (await client.delete(f"/v1/users/{reader.id}")).is_success
     assert (await anonymous.get(path)).status_code == 404
     assert (await anonymous.get("/public/feeds/crm_agenda_x_y.ics")).status_code == 404
+
+
+async def test_tasks_calls_and_cases_are_work_too(client, seller, anonymous):
+    mine = {"owner_id": seller.id}
+    soon = (datetime.now(UTC) + timedelta(minutes=20)).replace(microsecond=0)
+    company = await client.made("companies", {"name": "Example Industries"})
+    call = {"kind": "call", "subject": "Call", "status": "planned", "company_id": company["id"]}
+    times = {"starts_at": soon.isoformat(), "ended_at": (soon + timedelta(hours=1)).isoformat()}
+    made = await client.made("activities", {**call, **times, **mine})
+    await client.made("tasks", {"subject": "Undated", "priority": "urgent", **mine})
+    await client.made("tasks", {"subject": "Ring", "kind": "call", **mine})
+    await client.made("cases", {"subject": "It is broken", **mine})
+    found = await seller.api.read("me/next")
+    assert [(one["kind"], one["score"]) for one in found["data"]] == [
+        ("call", 25 + 45),
+        ("task", 20 + 30),
+        ("callback", 30),
+        ("case", 25 + 5),
+    ]
+    (planned,) = (await seller.api.read("me/agenda"))["data"]
+    assert (planned["record"]["record_id"], planned["all_day"]) == (made["id"], False)
+    calendar = Calendar.from_ical((await anonymous.get(await feed(seller.api))).content)
+    (event,) = calendar.walk("VEVENT")
+    assert event["DTEND"].dt - event["DTSTART"].dt == timedelta(hours=1)
+    answer = await client.post(f"/v1/activities/{made['id']}/cancel", json={})
+    assert answer.is_success, answer.text
+    assert (await seller.api.read("me/agenda"))["data"] == []

@@ -4,8 +4,10 @@ from typing import Any
 
 from fastapi import Response
 
+from crm_api.domains.activities.service import ActivityService
 from crm_api.domains.commitments.actions import CommitmentActions
 from crm_api.domains.commitments.schemas import (
+    CommitmentCreate,
     CommitmentDecision,
     CommitmentOut,
     CommitmentTransitions,
@@ -18,7 +20,9 @@ from crm_api.domains.commitments.settings import (
     CommitmentSettingsOut,
     CommitmentSettingsService,
 )
+from crm_api.kit.query.selection import Selection
 from crm_api.kit.rest import answers
+from crm_api.kit.rest.below import add_below
 from crm_api.kit.rest.problems import problems
 from crm_api.kit.rest.records import Id, IfMatch
 from crm_api.kit.rest.requests import Reading, Writing
@@ -34,8 +38,36 @@ _PLAIN: dict[CommitmentVerb, tuple[str, str]] = {
     "reopen": ("Open a commitment again", "One that was kept, broken or withdrawn."),
 }
 
+_ABOVE = "activity"
 pure = new_router("commitments", "commitments")
 commitments = crud_router(CommitmentService)
+activities = new_router("commitments", "activities")
+add_below(
+    activities,
+    "commitments",
+    ActivityService,
+    CommitmentService,
+    by="source_id",
+    operation_id="listActivityCommitments",
+    summary="What was promised in an activity",
+    description="Its commitments, the newest first.",
+)
+
+
+@activities.post(
+    "/{id}/commitments",
+    status_code=201,
+    operation_id="createActivityCommitment",
+    summary="Write down what was promised in an activity",
+    responses={201: {"model": CommitmentOut}} | problems(400, 403, 404, 409, 415, 422),
+)
+async def promise(id: Id, tx: Writing, body: CommitmentCreate) -> Response:
+    """Of its company, contact and deal, unless it says others; the activity is its source."""
+    await ActivityService(tx).get(id, Selection(("id", "version")))
+    body.source_target, body.source_id = _ABOVE, id
+    made = await CommitmentService(tx).create(body)
+    headers = {"Location": f"/v1/commitments/{made.id}", "ETag": f'"{made.version}"'}
+    return answers.plain(made, status=201, headers=headers)
 
 
 @pure.get(
@@ -109,4 +141,4 @@ def _add(verb: CommitmentVerb, texts: tuple[str, str]) -> None:
 for _verb, _texts in _PLAIN.items():
     _add(_verb, _texts)
 
-ROUTERS = (pure, commitments)
+ROUTERS = (pure, commitments, activities)

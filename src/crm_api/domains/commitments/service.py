@@ -15,6 +15,7 @@ from crm_api.kit.crud.service import CrudService
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Fault, Invalid, NotFound, WrongState
 
+_PARTIES = ("company_id", "contact_id", "deal_id", "order_id", "project_id")
 _SAID = ("promised_by", "text")
 _DECIDED = ("status", "decided_at", "decision_comment", "overdue_told_at", "previous_id", "trail")
 
@@ -64,7 +65,7 @@ class CommitmentService(CrudService[Commitment]):
         values = await super().prepare(values, current)
         if current is None:
             values["overdue_at"] = overdue_at(self.tx, values)
-            await self._need_source(values)
+            await self._take_from_source(values)
         return values
 
     async def put_back(self, record: Commitment, values: dict[str, Any]) -> Any:
@@ -74,18 +75,26 @@ class CommitmentService(CrudService[Commitment]):
         kept = {*_SAID, *_DECIDED}
         return await super().put_back(record, {n: v for n, v in values.items() if n not in kept})
 
-    async def _need_source(self, values: Mapping[str, Any]) -> None:
+    async def _take_from_source(self, values: dict[str, Any]) -> None:
+        """Whom it is promised to, where that is not said, as its source says; which is seen."""
         target, id = values["source_target"], values["source_id"]
         if target is None:
             return
         try:
-            service = service_of(self.tx, target)
+            source = service_of(self.tx, target)
         except NotFound:
             message = "There is no such kind of record."
             raise Invalid.at("/source_target", "not_a_choice", message) from None
-        service.need("read")
-        if await service.records.find(id) is None:
-            raise Invalid.at("/source_id", "unknown_reference", f"There is no such {target}.")
+        try:
+            found = await source.get(id)
+        except NotFound:
+            message = f"There is no such {target}."
+            raise Invalid.at("/source_id", "unknown_reference", message) from None
+        for name in _PARTIES:
+            if values[name] is None:
+                values[name] = id if name == f"{target}_id" else getattr(found, name, None)
+        # What the source refers to may be out of sight by itself.
+        await self.guard.refer({name: values[name] for name in _PARTIES})
 
 
 def _check_due(values: Mapping[str, Any]) -> None:

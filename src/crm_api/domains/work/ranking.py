@@ -4,7 +4,7 @@ The score of an item is the sum of the points of its reasons, each of which is t
 
 | reason | points |
 |---|---|
-| `kind` | what it is: SLA clock 40, approval, callback and answer 30, commitment, call and meeting 25, task, quote, deliverable and milestone 20, activity and task of a plan 15, next step, renewal and overdue deal 15, stale deal 10 |
+| `kind` | what it is: SLA clock 40, approval, callback and answer 30, case, commitment, call and meeting 25, task, quote, deliverable and milestone 20, activity and task of a plan 15, next step, renewal and overdue deal 15, stale deal 10 |
 | `priority` | urgent 30, high 15, low -10 |
 | `overdue` | 50, and 1 for each whole day, 20 at the most |
 | `due_now` | 45: due or beginning within the hour, or begun and not over |
@@ -29,6 +29,7 @@ KINDS: Mapping[Kind, tuple[int, str]] = {
     "approval": (30, "A decision is asked for."),
     "callback": (30, "A call back was promised."),
     "answer": (30, "A customer waits for an answer."),
+    "case": (25, "A customer asks for help."),
     "commitment": (25, "It was promised."),
     "call": (25, "A call is planned."),
     "meeting": (25, "A meeting is planned."),

@@ -341,11 +341,11 @@ class Snapshot(msgspec.Struct, frozen=True):
     quoting: dict[str, Any] = {}
     """What is told of quotes by themselves; empty for the usual."""
     ordering: dict[str, Any] = {}
-    """How orders are handed over and contracts renewed; empty for the usual."""
+    """How orders are handed over and contracts renewed; empty for the usual, as of cases and promises."""
+    casework: dict[str, Any] = {}
+    promising: dict[str, Any] = {}
     timing: dict[str, Any] = {}
     """Which time is closed; empty for none."""
-    promising: dict[str, Any] = {}
-    """What becomes of promises that are late; empty for the usual."""
 
 
 _NO_FIELDS = CustomFields()
@@ -368,11 +368,9 @@ class Catalogue:
         self.watched = {kind: frozenset(names) for kind, names in snapshot.watched.items()}
         self.barred = frozenset(snapshot.barred)
         self.approved = snapshot.approved
-        self.rounding = snapshot.rounding
-        self.quoting = snapshot.quoting
-        self.ordering = snapshot.ordering
-        self.timing = snapshot.timing
-        self.promising = snapshot.promising
+        self.rounding, self.quoting = snapshot.rounding, snapshot.quoting
+        self.ordering, self.timing = snapshot.ordering, snapshot.timing
+        self.casework, self.promising = snapshot.casework, snapshot.promising
         self.switches = Switches(snapshot.modules) if snapshot.modules else ALL_ON
         self.objects = {found.key: found for found in snapshot.objects}
         grouped: dict[str, list[CustomField]] = {target: [] for target in snapshot.gone}

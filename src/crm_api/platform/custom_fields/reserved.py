@@ -114,6 +114,7 @@ RESERVED = frozenset(
         "share",
         "sharing_rule",
         "signal",
+        "sla_policy",
         "stage",
         "step",
         "study",

@@ -1,0 +1,126 @@
+"""Cases over REST."""
+
+from typing import Any
+
+from fastapi import Response
+
+from crm_api.domains.cases.actions import CaseActions
+from crm_api.domains.cases.schemas import (
+    CaseOut,
+    CaseScore,
+    CaseStep,
+    CaseTransitions,
+    CaseVerb,
+)
+from crm_api.domains.cases.service import CaseService, SlaPolicyService
+from crm_api.domains.cases.settings import CaseSettings, CaseSettingsOut, CaseSettingsService
+from crm_api.kit.rest import answers
+from crm_api.kit.rest.problems import problems
+from crm_api.kit.rest.records import Id, IfMatch
+from crm_api.kit.rest.requests import Reading, Writing
+from crm_api.kit.rest.router import crud_router, new_router
+
+Responses = dict[int | str, dict[str, Any]]
+_DONE: Responses = {200: {"model": CaseOut}, **problems(400, 403, 404, 409, 412, 415, 422)}
+_SETTINGS: Responses = {200: {"model": CaseSettingsOut}}
+_VERBS: dict[CaseVerb, tuple[str, str]] = {
+    "assign": ("Assign a case", "To a user, a team, or both."),
+    "start": ("Begin to work on a case", "It has an owner, or gets one by it."),
+    "wait": ("Wait for the customer", "Clocks pause where their policy says so."),
+    "resume": ("Go on with a case", "The customer is not waited for any more."),
+    "resolve": ("Resolve a case", "With what was done."),
+    "close": ("Close a case", "One that is resolved."),
+    "reopen": (
+        "Reopen a case",
+        (
+            "One that is resolved or was closed not too long ago; later it is 409 "
+            "`closing_window_passed`, and a case follows it up."
+        ),
+    ),
+}
+
+settings = new_router("cases", "cases")
+cases = crud_router(CaseService)
+policies = crud_router(SlaPolicyService)
+
+
+@settings.get(
+    "/settings",
+    operation_id="getCaseSettings",
+    summary="How cases end",
+    responses=_SETTINGS | problems(403),
+)
+async def read_settings(tx: Reading) -> Response:
+    """How long they may be reopened, and when they close by themselves."""
+    return answers.plain(CaseSettingsService(tx).get())
+
+
+@settings.put(
+    "/settings",
+    operation_id="setCaseSettings",
+    summary="Say how cases end",
+    responses=_SETTINGS | problems(400, 403, 415, 422),
+)
+async def set_settings(tx: Writing, body: CaseSettings) -> Response:
+    """Replaces what was said before; takes the permission `manage_settings`."""
+    return answers.plain(await CaseSettingsService(tx).replace(body))
+
+
+@cases.get(
+    "/{id}/transitions",
+    operation_id="getCaseTransitions",
+    summary="What may be done with a case",
+    responses={200: {"model": CaseTransitions}, **problems(403, 404, 422)},
+)
+async def transitions(id: Id, tx: Reading) -> Response:
+    """The actions that are for its state, and what stands in the way of each."""
+    return answers.plain(await CaseActions(tx).transitions(id))
+
+
+@cases.post(
+    "/{id}/follow-up",
+    status_code=201,
+    operation_id="followUpCase",
+    summary="Open a case that follows up a closed one",
+    responses={201: {"model": CaseOut}, **problems(403, 404, 409, 422)},
+)
+async def follow_up(id: Id, tx: Writing) -> Response:
+    """With what the closed one is about."""
+    made = await CaseService(tx).follow_up(id)
+    headers = {"Location": f"/v1/cases/{made.id}", "ETag": f'"{made.version}"'}
+    return answers.plain(made, status=201, headers=headers)
+
+
+@cases.post(
+    "/{id}/rate",
+    operation_id="rateCase",
+    summary="Write down what the customer says of a closed case",
+    responses=_DONE,
+)
+async def rate(id: Id, tx: Writing, body: CaseScore, if_match: IfMatch = None) -> Response:
+    """Once for each closing."""
+    return answers.record(await CaseActions(tx).rate(id, body, answers.version_of(if_match)))
+
+
+def _add(verb: CaseVerb) -> None:
+    async def action(
+        id: Id, tx: Writing, body: CaseStep | None = None, if_match: IfMatch = None
+    ) -> Response:
+        data, expected = body or CaseStep.model_validate({}), answers.version_of(if_match)
+        return answers.record(await CaseActions(tx).go(id, verb, data, expected))
+
+    cases.add_api_route(
+        f"/{{id}}/{verb}",
+        action,
+        methods=["POST"],
+        operation_id=f"{verb}Case",
+        summary=_VERBS[verb][0],
+        description=_VERBS[verb][1],
+        responses=_DONE,
+    )
+
+
+for _verb in _VERBS:
+    _add(_verb)
+
+ROUTERS = (settings, cases, policies)

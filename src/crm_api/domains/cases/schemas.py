@@ -1,0 +1,216 @@
+"""What cases and their policies look like from outside."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self
+from uuid import UUID
+
+from pydantic import BaseModel, Field, model_validator
+
+from crm_api.domains.cases.models import (
+    CaseChannel,
+    CaseKind,
+    CaseStatus,
+    Level,
+    Priority,
+    Severity,
+)
+from crm_api.kit.crud.transitions import Blocker
+from crm_api.kit.schema import Create, Line, Name, Out, Prose, Schema, patch_of
+
+Target = Literal["first_response", "next_response", "resolution"]
+Minutes = Annotated[int, Field(ge=1, le=1_000_000)]
+CaseVerb = Literal["assign", "start", "wait", "resume", "resolve", "close", "reopen"]
+
+
+class _CaseFields(Create):
+    subject: Line = Field(examples=["The display stays dark"])
+    description: Prose | None = None
+    kind: CaseKind = "question"
+    channel: CaseChannel = "other"
+    priority: Priority | None = Field(
+        None, description="By impact and urgency where both are given; else `normal`."
+    )
+    impact: Level | None = None
+    urgency: Level | None = None
+    severity: Severity | None = None
+    company_id: UUID | None = None
+    contact_id: UUID | None = None
+    product_id: UUID | None = None
+    order_id: UUID | None = None
+    project_id: UUID | None = None
+    deliverable_id: UUID | None = None
+    team_id: UUID | None = Field(None, description="The team that is responsible.")
+    parent_id: UUID | None = Field(None, description="The case, such as a problem, it belongs to.")
+    root_cause: Prose | None = None
+
+
+class CaseCreate(_CaseFields):
+    """A new case."""
+
+    follows_id: UUID | None = Field(None, description="The closed case that it follows up.")
+
+
+CaseUpdate = patch_of("CaseUpdate", _CaseFields, required=("kind", "channel"))
+
+
+class ClockOut(BaseModel):
+    """By when something is to be done for a case."""
+
+    target: Target
+    cycle: int = Field(description="The how manieth of its target.")
+    policy_id: UUID
+    calendar_id: UUID | None
+    minutes: int = Field(description="Working time that there is for it.")
+    started_at: datetime
+    due_at: datetime
+    paused_at: datetime | None
+    met_at: datetime | None
+    breached_at: datetime | None
+
+
+class CaseOut(Out):
+    """What a customer asks for help with."""
+
+    number: str
+    subject: str
+    description: str | None
+    kind: CaseKind
+    channel: CaseChannel
+    status: CaseStatus
+    priority: Priority
+    impact: Level | None
+    urgency: Level | None
+    severity: Severity | None
+    company_id: UUID | None
+    contact_id: UUID | None
+    product_id: UUID | None
+    order_id: UUID | None
+    project_id: UUID | None
+    deliverable_id: UUID | None
+    team_id: UUID | None
+    parent_id: UUID | None
+    follows_id: UUID | None = Field(description="The closed case that it follows up.")
+    root_cause: str | None
+    resolution: str | None
+    resolved_at: datetime | None
+    closed_at: datetime | None
+    reopened: int = Field(description="How often it was reopened.")
+    clocks: list[ClockOut]
+    next_due_at: datetime | None = Field(description="The first of what is due, if nothing pauses.")
+    escalation_level: int
+    is_escalated: bool
+    score: int | None = Field(description="What the customer says of it, 1 to 5.")
+    score_comment: str | None
+    scored_at: datetime | None
+
+
+class CaseStep(Schema):
+    """What is said with an action."""
+
+    owner_id: UUID | None = Field(None, description="Whom it is assigned to.")
+    team_id: UUID | None = None
+    resolution: Prose | None = Field(None, description="What was done; resolving takes it.")
+    root_cause: Prose | None = None
+
+
+class CaseScore(Schema):
+    """What a customer says of a case that is closed."""
+
+    score: Annotated[int, Field(ge=1, le=5)]
+    comment: Prose | None = None
+
+
+class CaseBlocker(Blocker):
+    """What stands in the way of an action."""
+
+
+class CaseTransition(BaseModel):
+    """An action that is for this state."""
+
+    verb: CaseVerb = Field(description="`POST /v1/cases/{id}/{verb}` does it.")
+    status: CaseStatus = Field(description="What it becomes.")
+    blockers: list[CaseBlocker] = Field(description="Empty: it may be done.")
+
+
+class CaseTransitions(BaseModel):
+    """Where a case stands, and what may be done with it."""
+
+    status: CaseStatus
+    allowed: list[CaseTransition]
+
+
+class SlaTarget(Schema):
+    """How much working time there is for something."""
+
+    target: Target
+    priority: Priority
+    minutes: Minutes
+
+
+class SlaEscalation(Schema):
+    """What happens once a share of that time is over."""
+
+    percent: Annotated[int, Field(ge=1, le=1000)] = Field(examples=[75])
+    raises: bool = Field(False, description="Whether the case is escalated by it.")
+    reassign_to: UUID | None = Field(None, description="The user who gets the case.")
+
+
+class SlaPolicyCreate(Create):
+    """A new policy."""
+
+    name: Name
+    position: Annotated[int, Field(ge=0, le=10_000)] = Field(
+        100, description="The first that fits a case is the one that counts."
+    )
+    is_active: bool = True
+    filter: dict[str, Any] = Field(default_factory=dict, description="Which cases; empty: all.")
+    targets: Annotated[list[SlaTarget], Field(min_length=1, max_length=12)]
+    calendar_id: UUID | None = Field(None, description="Empty: the default calendar.")
+    pause_statuses: Annotated[list[CaseStatus], Field(max_length=4)] = Field(
+        default_factory=lambda: ["waiting_customer"]
+    )
+    escalations: Annotated[list[SlaEscalation], Field(max_length=10)] = Field(default_factory=list)
+    description: Prose | None = None
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        if len({(one.target, one.priority) for one in self.targets}) < len(self.targets):
+            raise ValueError("each target is there once for a priority")
+        if len({one.percent for one in self.escalations}) < len(self.escalations):
+            raise ValueError("each share is there once")
+        return self
+
+
+SlaPolicyUpdate = patch_of(
+    "SlaPolicyUpdate", SlaPolicyCreate, required=("position", "is_active", "filter")
+)
+
+
+class SlaTargetOut(BaseModel):
+    """How much working time there is for something."""
+
+    target: Target
+    priority: Priority
+    minutes: int
+
+
+class SlaEscalationOut(BaseModel):
+    """What happens once a share of that time is over."""
+
+    percent: int
+    raises: bool
+    reassign_to: UUID | None
+
+
+class SlaPolicyOut(Out):
+    """How soon certain cases are answered and resolved."""
+
+    name: str
+    position: int
+    is_active: bool
+    filter: dict[str, Any]
+    targets: list[SlaTargetOut]
+    calendar_id: UUID | None
+    pause_statuses: list[CaseStatus]
+    escalations: list[SlaEscalationOut]
+    description: str | None

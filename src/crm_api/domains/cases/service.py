@@ -1,0 +1,181 @@
+"""The rules of cases and of their policies."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, ClassVar
+from uuid import UUID
+
+from crm_api.domains.cases.models import Case, SlaPolicy
+from crm_api.domains.cases.repository import CASES, Cases, SlaPolicies
+from crm_api.domains.cases.schemas import (
+    CaseCreate,
+    CaseUpdate,
+    SlaPolicyCreate,
+    SlaPolicyUpdate,
+)
+from crm_api.domains.cases.settings import settings_of
+from crm_api.domains.cases.states import OPEN, need_window, priority_of
+from crm_api.kit.calendar import today_of
+from crm_api.kit.crud.named import NamedService
+from crm_api.kit.crud.personal import About, Impersonal
+from crm_api.kit.crud.plain import columns_of, values_of
+from crm_api.kit.crud.tree import TreeService
+from crm_api.kit.db.json import decode, encode
+from crm_api.kit.errors import Conflict
+from crm_api.kit.query.conditions import check
+from crm_api.kit.values.names import sort_key
+from crm_api.platform.numbering.service import NumberSequenceService
+
+SEQUENCE = "case"
+_BEGINS: Mapping[str, Any] = {
+    "name": "Cases",
+    "pattern": "C-{year}-{number:05}",
+    "restarts": "year",
+    "next_number": 1,
+}
+_COPIED = (
+    *("subject", "description", "kind", "severity", "impact", "urgency", "priority"),
+    *("company_id", "contact_id", "product_id", "order_id", "project_id", "deliverable_id"),
+    *("team_id", "owner_id"),
+)
+_HELD = frozenset({"status", "resolution", "resolved_at", "closed_at", "number", "clocks"})
+
+
+class SlaPolicyService(NamedService[SlaPolicy]):
+    """How soon cases are answered and resolved."""
+
+    repository = SlaPolicies
+    area = "sla_policies"
+    plural = "sla_policies"
+    personal = Impersonal("How the organization works.")
+    create_shape = SlaPolicyCreate
+    update_shape = SlaPolicyUpdate
+    records: SlaPolicies
+
+    async def prepare(self, values: dict[str, Any], current: SlaPolicy | None) -> dict[str, Any]:
+        """A policy fits cases."""
+        values = await super().prepare(values, current)
+        for name in ("targets", "escalations", "pause_statuses"):
+            if name in values:
+                values[name] = decode(encode(values[name] or []))
+        if "filter" in values:
+            check(self.tx, CASES, values["filter"])
+        return values
+
+
+class CaseService(TreeService[Case]):
+    """What customers ask for help with."""
+
+    repository = Cases
+    area = "cases"
+    plural = "cases"
+    personal = About(
+        ("contact_id",), end="kept", reason="What was done for customers; it names them by no more."
+    )
+    create_shape = CaseCreate
+    update_shape = CaseUpdate
+    begins_with: ClassVar[Mapping[str, Any]] = {
+        **dict.fromkeys(("resolution", "resolved_at", "closed_at", "next_due_at")),
+        **dict.fromkeys(("score", "score_comment", "scored_at")),
+        "clocks": [],
+        "reopened": 0,
+        "escalation_level": 0,
+        "is_escalated": False,
+    }
+    records: Cases
+
+    @classmethod
+    def derive(cls, values: dict[str, Any], current: Case | None) -> dict[str, Any]:
+        """The priority follows impact and urgency, unless it is given."""
+        if "subject" in values:
+            values["sort_name"] = sort_key(values["subject"])
+        whole = {**(columns_of(current) if current is not None else {}), **values}
+        impact, urgency = whole.get("impact"), whole.get("urgency")
+        is_told = values.get("priority") is not None
+        moved = current is None or "impact" in values or "urgency" in values
+        if not is_told and moved and impact is not None and urgency is not None:
+            values["priority"] = priority_of(impact, urgency)
+        elif values.get("priority", "") is None or (current is None and not is_told):
+            values["priority"] = "normal" if current is None else current.priority
+        if current is None and "status" not in values:
+            is_given = values.get("owner_id") is not None or values.get("team_id") is not None
+            values["status"] = "assigned" if is_given else "new"
+        return values
+
+    async def prepare(self, values: dict[str, Any], current: Case | None) -> dict[str, Any]:
+        """A new case gets its number."""
+        values = await super().prepare(values, current)
+        if current is None:
+            values["number"] = await self._number()
+        return values
+
+    async def _number(self) -> str:
+        given = await NumberSequenceService(self.tx).give(
+            SEQUENCE, today_of(self.tx), begins=_BEGINS
+        )
+        return str(given["text"])
+
+    async def put_back(self, record: Case, values: dict[str, Any]) -> Any:
+        """What an undo takes back is not where the case stands."""
+        return await super().put_back(record, {n: v for n, v in values.items() if n not in _HELD})
+
+    # For those above
+
+    async def open_from(self, **given: Any) -> Any:
+        """A new case that the product opens of its own accord, whoever asks for that.
+
+        Takes the fields of `CaseCreate`; returns its representation.
+        """
+        values = values_of(CaseCreate.model_validate(given))
+        values["custom"] = self.fields.with_defaults(values["custom"])
+        prepared = await self.prepare(values, None)
+        return self.add({**prepared, **self.begins_with})
+
+    async def follow_up(self, id: UUID) -> Any:
+        """A new case that goes on where a closed one ended."""
+        self.need("create")
+        current = await self.records.get(id, lock=True)
+        if current.status != "closed":
+            message = f"The case is {current.status}: it needs no case that follows it up."
+            raise Conflict(message, code="case_not_closed")
+        return await self.told(await self._followed(current), new=True)
+
+    async def _followed(self, current: Case, **said: Any) -> Any:
+        known = columns_of(current)
+        copied = {name: known[name] for name in _COPIED}
+        return await self.open_from(
+            **copied, channel=said.pop("channel", current.channel), **said, follows_id=current.id
+        )
+
+    async def respond(self, id: UUID, at: datetime) -> None:
+        """An agent has answered the customer, whoever asks; the case is being worked on."""
+        del at
+        for current in await self.records.locked([id], everywhere=True):
+            if current.status in {"new", "assigned"}:
+                await self.change(current, {"status": "in_progress"}, verb="started")
+
+    async def customer_replied(self, id: UUID, at: datetime) -> Any:
+        """The customer has written again, whoever asks; the case that goes on by it, or None.
+
+        One that was resolved or closed is reopened while it may be, else another follows it up.
+        """
+        for current in await self.records.locked([id], everywhere=True):
+            if current.status == "waiting_customer":
+                return await self.change(current, {"status": "in_progress"}, verb="resumed")
+            if current.status in OPEN:
+                return self.shown_of(current)
+            try:
+                need_window(current, at, settings_of(self.tx).closing_days)
+            except Conflict:
+                return await self._followed(current)
+            return await self.reopen(current)
+        return None
+
+    async def reopen(self, current: Case) -> Any:
+        """Have a case that is locked be worked on again."""
+        values = {
+            **dict.fromkeys(("resolved_at", "closed_at", "score", "score_comment", "scored_at")),
+            "status": "in_progress",
+            "reopened": current.reopened + 1,
+        }
+        return await self.change(current, values, verb="reopened")
