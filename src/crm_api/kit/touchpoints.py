@@ -6,7 +6,7 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 from uuid import UUID
 
 from crm_api.kit.db.tx import Tx
@@ -69,3 +69,37 @@ class Touchpoint:
     def entity(self) -> str:
         """The kind of record."""
         return self.topic.partition(".")[0]
+
+
+_KINDS: frozenset[str] = frozenset(get_args(PartyKind))
+
+
+async def of_target(
+    tx: Tx, found: Sequence[Happened]
+) -> Mapping[UUID, Sequence[tuple[PartyKind, UUID]]]:
+    """The parties of what is about a record that it names by `target` and `record_id`."""
+    del tx
+    return {
+        one.id: [(one.row["target"], one.row["record_id"])]
+        for one in found
+        if one.row["target"] in _KINDS
+    }
+
+
+def through(column: str, table: str, parties: Sequence[Party]) -> Parties:
+    """The parties of what belongs to a record of another table, which names them."""
+    columns = ", ".join(party.column for party in parties)
+    sql = f"SELECT id, {columns} FROM {table} WHERE organization_id = $1 AND id = ANY($2)"  # noqa: S608
+
+    async def find(
+        tx: Tx, found: Sequence[Happened]
+    ) -> Mapping[UUID, Sequence[tuple[PartyKind, UUID]]]:
+        ids = list({one.row[column] for one in found if one.row[column] is not None})
+        rows = await tx.fetch(sql, tx.organization_id, ids)
+        above = {
+            row["id"]: [(p.kind, row[p.column]) for p in parties if row[p.column] is not None]
+            for row in rows
+        }
+        return {one.id: above.get(one.row[column], []) for one in found}
+
+    return find
