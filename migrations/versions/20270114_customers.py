@@ -65,10 +65,9 @@ def stamps() -> list[Column]:
 
 
 def touchpoints() -> None:
-    own = Column("organization_id", ID, nullable=False)
     op.create_table(
         "touchpoints",
-        own.copy(),
+        Column("organization_id", ID, nullable=False),
         Column("id", ID, nullable=False),
         Column("at", INSTANT, nullable=False),
         Column("topic", KEY, nullable=False),
@@ -87,7 +86,7 @@ def touchpoints() -> None:
     op.create_index("ix_touchpoints_record", "touchpoints", ["organization_id", "record_id"])
     op.create_table(
         "touchpoint_parties",
-        own.copy(),
+        Column("organization_id", ID, nullable=False),
         Column("party_id", ID, nullable=False),
         Column("party_kind", KEY, nullable=False),
         Column("touchpoint_id", ID, nullable=False),
@@ -127,7 +126,7 @@ def touchpoints() -> None:
     )
     op.create_table(
         "touchpoint_states",
-        own.copy(),
+        Column("organization_id", ID, nullable=False),
         Column("tx", sa.BigInteger(), nullable=False),
         Column("seq", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("organization_id", name=op.f("pk_touchpoint_states")),
