@@ -96,7 +96,7 @@ def through(column: str, table: str, parties: Sequence[Party]) -> Parties:
     ) -> Mapping[UUID, Sequence[tuple[PartyKind, UUID]]]:
         ids = list({one.row[column] for one in found if one.row[column] is not None})
         rows = await tx.fetch(sql, tx.organization_id, ids)
-        above = {
+        above: dict[UUID, list[tuple[PartyKind, UUID]]] = {
             row["id"]: [(p.kind, row[p.column]) for p in parties if row[p.column] is not None]
             for row in rows
         }

@@ -1,6 +1,7 @@
 """The picture of a customer: what it holds, for whom, of when, and what it takes."""
 
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 
@@ -90,7 +91,7 @@ async def test_rights_and_masks_count_in_each_section(client, company):
     role = await custom_role(
         client,
         levels={"*": {"read": "all"}, "deals": own, "orders": {"read": "none"}},
-        fields=[{"entity": "deal", "field": "amount", "access": "hidden"}],
+        masks={"deal": {"hidden": ["amount"], "read_only": []}},
     )
     one, two = await member(client, role), await member(client, role)
     for who in (one, two):
@@ -111,7 +112,7 @@ async def test_it_takes_as_many_statements_whatever_the_customer_has(
         tx = tx_of(database, org, "*")
         await tx.learned.learn()
         before = tx.statements
-        await Picture(tx).of("company", company["id"])
+        await Picture(tx).of("company", UUID(company["id"]))
         return tx.statements - before
 
     contact = await client.made("contacts", {"last_name": "Person", "company_id": company["id"]})
@@ -138,7 +139,9 @@ async def test_what_was_said_stands_before_what_was_seen(client):
         ("channel", "phone", "stated", 1),
         ("time", "evening", "inferred", 0),
     ]
-    brief = await client.read(f"contacts/{contact['id']}/brief", **{"for": "call", "language": "de"})
+    brief = await client.read(
+        f"contacts/{contact['id']}/brief", **{"for": "call", "language": "de"}
+    )
     assert "Kanal: phone (gesagt)" in brief["text"]
     assert brief == await client.read(
         f"contacts/{contact['id']}/brief", **{"for": "call", "language": "de"}

@@ -95,7 +95,7 @@ async def test_a_timeline_goes_with_merges_and_the_end_of_records(client, worker
     await timeline(client, f"contacts/{contact['id']}", 1)
     body = {"winner_id": other["id"], "loser_ids": [contact["id"]]}
     merged = await client.post("/v1/contacts/merge", json=body)
-    assert merged.status_code == 200, merged.text
+    assert merged.status_code == 201, merged.text
     await timeline(client, path, 1)
     merges = (await client.read("merges"))["data"]
     undone = await client.post(f"/v1/merges/{merges[0]['id']}/undo")
@@ -141,10 +141,10 @@ async def test_a_killed_worker_loses_and_repeats_nothing(client, org, owner, wor
 async def test_off_it_is_not_there_and_goes_on_where_it_stood(client, worker, customer):
     company, contact, _ = customer
     await timeline(client, f"companies/{company['id']}", 1)
-    for key, state in (("customers", "disabled"), ("customers", "enabled")):
-        answer = await client.patch(f"/v1/modules/{key}", json={"state": state})
+    for verb in ("disable", "enable"):
+        answer = await client.post(f"/v1/modules/customers/{verb}")
         assert answer.status_code == 200, answer.text
-        if state == "disabled":
+        if verb == "disable":
             await client.made("deals", {"name": "Second", "contact_id": contact["id"]})
             problem(await client.get(f"/v1/companies/{company['id']}/timeline"), 404)
     await timeline(client, f"companies/{company['id']}", 2)

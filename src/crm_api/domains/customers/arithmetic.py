@@ -35,7 +35,7 @@ def relationship(people: int) -> Decimal:
 
 def score_of(readings: Mapping[Component, Reading]) -> tuple[Decimal | None, list[dict[str, Any]]]:
     """The score from 0 to 1, or None where too little is known, and what it is made of."""
-    known = {c: r for c, r in readings.items() if c in WEIGHTS}
+    known: Mapping[Component, Reading] = readings
     whole = sum((WEIGHTS[c] for c in known), Decimal(0))
     components = [
         {

@@ -128,8 +128,8 @@ def _health(picture: Mapping[str, Any], language: str) -> dict[str, Any] | None:
 
 
 def _section(section: Mapping[str, Any], language: str) -> dict[str, Any] | None:
-    data = section["data"]
-    rows = data.get("data") if isinstance(data, dict) else None
+    data: Any = section["data"]
+    rows: list[dict[str, Any]] = data["data"] if data and "target" in data else []
     if not rows:
         return None
     names = [next(str(row[n]) for n in _NAMES if row.get(n)) for row in rows[:_NAMED]]

@@ -128,8 +128,12 @@ class Follower:
                 parties |= {id: list(references) for id, references in told.items()}
                 continue
             for one in those:
-                ends = [(party.kind, one.row[party.column]) for party in declared.parties]
-                parties[one.id] = [(kind, id) for kind, id in ends if id is not None]
+                ends: list[Reference] = [
+                    (party.kind, one.row[party.column])
+                    for party in declared.parties
+                    if one.row[party.column] is not None
+                ]
+                parties[one.id] = ends
         return parties
 
     async def above(self, parties: Iterable[Reference]) -> dict[Reference, set[Reference]]:
@@ -142,7 +146,9 @@ class Follower:
             for party, found in reached.items():
                 for id in [id for of, id in found if of == kind]:
                     record = records.get(id, {})
-                    ends = {(of, record[c]) for c, of in columns if record.get(c) is not None}
+                    ends: set[Reference] = {
+                        (of, record[c]) for c, of in columns if record.get(c) is not None
+                    }
                     found.update(ends)
                     above[party] |= ends
         return above

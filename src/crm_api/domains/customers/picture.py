@@ -5,8 +5,6 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-import msgspec
-
 from crm_api.domains.contacts.service import ContactService, EmploymentService
 from crm_api.domains.customers.declared import Declared
 from crm_api.domains.customers.health import Health
@@ -15,6 +13,7 @@ from crm_api.domains.customers.timeline import Asked, Timeline
 from crm_api.domains.deals.people import DealContactService
 from crm_api.kit.crud.picturing import Pictured
 from crm_api.kit.customer360 import Customer, Section
+from crm_api.kit.db.json import decode, encode
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Forbidden, Invalid, ModuleClosed
 
@@ -50,7 +49,7 @@ class Picture:
         """
         wanted = self._wanted(sections)
         service = await Timeline(self.tx).need(kind, id)
-        identity = msgspec.to_builtins(await service.get(id, at=as_of))
+        identity = decode(encode(await service.get(id, at=as_of)))
         people = await self._people(kind, id, identity, as_of) if "people" in wanted else None
         customer = self._customer(kind, id, people, as_of)
         chosen = [section for section in Declared.sections if section.name in wanted]
@@ -158,7 +157,7 @@ class Picture:
             rows, _ = await pictured.rows(self.tx, customer, fields, 200)
         else:
             rows, _ = await pictured.rows_then(self.tx, customer, as_of)
-        return [msgspec.to_builtins({f: getattr(row, f) for f in fields}) for row in rows]
+        return [decode(encode({f: getattr(row, f) for f in fields})) for row in rows]
 
     async def _preferences(
         self, kind: Kind, id: UUID, as_of: datetime | None, wanted: set[str]

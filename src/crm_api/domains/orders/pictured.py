@@ -8,7 +8,7 @@ from crm_api.domains.orders.contracts import ContractService
 from crm_api.domains.orders.service import OrderService
 from crm_api.kit.crud.picturing import Figure, Pictured, listed, summed
 from crm_api.kit.customer360 import Customer, Section
-from crm_api.kit.db.json import decode
+from crm_api.kit.db.json import parsed
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.money import shown_quantity
 from crm_api.kit.touchpoints import Party, Touchpoint
@@ -54,7 +54,8 @@ async def _products(tx: Tx, customer: Customer) -> list[dict[str, Any]] | None:
 def _owned(orders: Sequence[Any]) -> list[dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for order in orders:
-        for line in decode(order.lines) if not isinstance(order.lines, list) else order.lines:
+        lines: Any = parsed(order.lines)
+        for line in lines:
             key = line["product_id"] or line["name"]
             # The latest order comes first: what it calls a product counts.
             one = found.setdefault(

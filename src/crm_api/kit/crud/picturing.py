@@ -7,13 +7,14 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import BigInteger, func, select, type_coerce
+from sqlalchemy import BigInteger, Select, func, select, type_coerce
 
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.customer360 import Customer, Group, Section
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.money import AmountType, shown_amount
 from crm_api.kit.query.filters import parse
+from crm_api.kit.query.listing import Listing
 from crm_api.kit.query.page import PageQuery, matching, values_of
 from crm_api.kit.query.past import many_values_at
 from crm_api.kit.query.selection import Selection
@@ -185,11 +186,7 @@ async def _sums(
     statement = prepared(
         listing,
         ("customer sums", query.shape, tuple(figures), tuple(by)),
-        lambda: (
-            matching(listing, select(*groups, func.count(), *map(amount, figures)), query)
-            .group_by(*groups)
-            .order_by(*groups)
-        ),
+        lambda: _select_sums(listing, query, groups, [amount(figure) for figure in figures]),
     )
     rows = await tx.fetch(statement.sql, *statement.args(values_of(tx, query, None)))
     places = len(by)
@@ -204,6 +201,13 @@ async def _sums(
         }
         for row in rows
     ]
+
+
+def _select_sums(
+    listing: Listing, query: PageQuery, groups: Sequence[Any], amounts: Sequence[Any]
+) -> Select[Any]:
+    chosen: Any = select(*groups, func.count(), *amounts)
+    return matching(listing, chosen, query).group_by(*groups).order_by(*groups)
 
 
 def _added(
