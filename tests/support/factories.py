@@ -1498,15 +1498,16 @@ FACTORIES: dict[str, Factory] = {
     "preferences": Factory(
         _least_preference,
         _varied_preferences,
-        {"value": "letters", "valid_to": "2099-12-31"},
+        {"valid_to": "2099-12-31"},
         "valid_to",
         "value",
         {"confidence": 101},
+        beside={"company_id": {"contact_id": None}},
     ),
     "expectations": Factory(
         _least_expectation,
         _varied_expectations,
-        {"what": "Changed", "due_at": "2099-02-28T12:00:00Z"},
+        {"due_at": "2099-02-28T12:00:00Z"},
         "due_at",
         "what",
         {"importance": "great"},

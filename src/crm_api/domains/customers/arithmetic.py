@@ -28,7 +28,7 @@ def recency(days: int) -> Decimal:
     return max(min(Decimal(194 - days) / 180, Decimal(1)), Decimal(0)).quantize(_PART)
 
 
-def relationship(people: int) -> Decimal:
+def spread(people: int) -> Decimal:
     """How well it speaks with how many people there was contact: one is a risk, four are safe."""
     return min(Decimal(people) / 4, Decimal(1))
 

@@ -11,8 +11,8 @@ from crm_api.domains.companies.repository import LISTING as COMPANIES
 from crm_api.domains.customers.arithmetic import (
     DROP,
     recency,
-    relationship,
     score_of,
+    spread,
     text_of,
     trend_of,
 )
@@ -92,7 +92,7 @@ async def breadth(tx: Tx, company_ids: Sequence[UUID], at: datetime) -> Mapping[
     """With how many of their people there was contact."""
     rows = await tx.fetch(_PEOPLE, tx.organization_id, list(company_ids), at)
     return {
-        row["company_id"]: Reading(relationship(row["number"]), "known_people", row["number"])
+        row["company_id"]: Reading(spread(row["number"]), "known_people", row["number"])
         for row in rows
     }
 
