@@ -1332,9 +1332,9 @@ async def _varied_preferences(api: Api) -> list[Body]:
     company = (await api.made("companies", {"name": "Example"}))["id"]
     seen = [{"target": "contact", "record_id": contact}]
     return [
-        {"contact_id": contact, "key": "channel", "value": "email"},
+        {"contact_id": contact, "key": "channel", "value": "email", "evidence": seen},
         {"contact_id": contact, "key": "channel", "value": "email", "origin": "observed"},
-        {"contact_id": contact, "key": "time", "value": "mornings", "evidence": seen},
+        {"contact_id": contact, "key": "time", "value": "mornings", "valid_to": "2098-12-31"},
         {"company_id": company, "key": "language", "value": "de", "valid_to": "2099-12-31"},
         {"company_id": company, "key": "tone", "value": "formal", "confidence": 40},
         {"company_id": company, "key": "other", "value": "no calls", "origin": "inferred"},

@@ -1,6 +1,4 @@
-"""Briefs: what one should know before a call, a meeting, a visit or a letter; always the same
-sentences of the same facts.
-"""
+"""Briefs: what one should know before a talk; always the same sentences of the same facts."""
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
