@@ -9,6 +9,9 @@ from crm_api.domains.catalogue.module import MODULE as CATALOGUE
 from crm_api.domains.commitments.module import MODULE as COMMITMENTS
 from crm_api.domains.companies.module import MODULE as COMPANIES
 from crm_api.domains.contacts.module import MODULE as CONTACTS
+from crm_api.domains.customers.keeping import move_touchpoints
+from crm_api.domains.customers.module import MODULE as CUSTOMERS
+from crm_api.domains.customers.module import tell_parts
 from crm_api.domains.deals.module import MODULE as DEALS
 from crm_api.domains.forecasting.module import MODULE as FORECASTING
 from crm_api.domains.orders.module import MODULE as ORDERS
@@ -90,6 +93,7 @@ DOMAINS: tuple[Module, ...] = (
     ACTIVITIES,
     COMMITMENTS,
     CASES,
+    CUSTOMERS,
 )
 ACCESS = access_module(
     (service for module in DOMAINS for service in module.services), CustomRecordService
@@ -122,7 +126,14 @@ DUPLICATES = duplicates_module(
 )
 MERGING = merging_module(
     (merger for module in DOMAINS for merger in module.mergers),
-    [DuplicateService.after_merge, move_comments, move_attachments, move_links, follow_merge],
+    [
+        DuplicateService.after_merge,
+        move_comments,
+        move_attachments,
+        move_links,
+        follow_merge,
+        move_touchpoints,
+    ],
 )
 ATTACHMENTS = attachments_module(
     [
@@ -214,6 +225,7 @@ MODULES: tuple[Module, ...] = governed(
 
 cover(MODULES)
 _BY_ENTITY = {service.repository.listing.entity: service for service in TOLD}
+tell_parts(MODULES, _BY_ENTITY)
 EVENT_TYPES = announce(MODULES, _BY_ENTITY, restored)
 equip(MODULES, _BY_ENTITY, EVENT_TYPES.knows, restored)
 

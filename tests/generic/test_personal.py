@@ -41,6 +41,8 @@ OF_NOBODY = {
     "notification_dues": "Ids alone.",
     "notification_preferences": "What members want.",
     "notification_states": "How far the feed has been read.",
+    "touchpoint_states": "How far the feed has been read.",
+    "company_health": "How companies fare, with which their figures are purged.",
     "organization_quotas": "Limits.",
     "organization_states": "Definitions.",
     "organizations": "The organizations themselves.",

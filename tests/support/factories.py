@@ -1323,6 +1323,45 @@ async def _varied_changes(api: Api) -> list[Body]:
     ]
 
 
+async def _least_preference(api: Api) -> Body:
+    contact = await api.made("contacts", {"last_name": "Example"})
+    return {"contact_id": contact["id"], "key": "channel", "value": "phone"}
+
+
+async def _varied_preferences(api: Api) -> list[Body]:
+    contact = (await api.made("contacts", {"last_name": "Example"}))["id"]
+    company = (await api.made("companies", {"name": "Example"}))["id"]
+    seen = [{"target": "contact", "record_id": contact}]
+    return [
+        {"contact_id": contact, "key": "channel", "value": "email", "evidence": seen},
+        {"contact_id": contact, "key": "channel", "value": "email", "origin": "observed"},
+        {"contact_id": contact, "key": "time", "value": "mornings", "valid_to": "2098-12-31"},
+        {"company_id": company, "key": "language", "value": "de", "valid_to": "2099-12-31"},
+        {"company_id": company, "key": "tone", "value": "formal", "confidence": 40},
+        {"company_id": company, "key": "other", "value": "no calls", "origin": "inferred"},
+    ]
+
+
+async def _least_expectation(api: Api) -> Body:
+    company = await api.made("companies", {"name": "Example"})
+    return {"company_id": company["id"], "what": "An answer this week"}
+
+
+async def _varied_expectations(api: Api) -> list[Body]:
+    company = (await api.made("companies", {"name": "Example"}))["id"]
+    contact = (await api.made("contacts", {"last_name": "Example"}))["id"]
+    about = {"target": "company", "record_id": company}
+    due = "2099-01-31T12:00:00Z"
+    return [
+        {"company_id": company, "what": "An answer", "due_at": due},
+        {"company_id": company, "what": "An answer", "due_at": due, "importance": "high"},
+        {"contact_id": contact, "what": "A call", "source": "inferred"},
+        {"contact_id": contact, "company_id": company, "what": "A visit", "about": about},
+        {"company_id": company, "what": "Delivery", "source": "contract"},
+        {"company_id": company, "what": "Delivery", "source": "sla", "importance": "critical"},
+    ]
+
+
 async def _least_contract(api: Api) -> Body:
     del api
     return {"name": "Support", "currency": "EUR", "starts_on": "2031-01-01"}
@@ -1587,6 +1626,23 @@ FACTORIES: dict[str, Factory] = {
         "description",
         "target",
         {"starts_on": "soon"},
+    ),
+    "preferences": Factory(
+        _least_preference,
+        _varied_preferences,
+        {"valid_to": "2099-12-31"},
+        "valid_to",
+        "value",
+        {"confidence": 101},
+        beside={"company_id": {"contact_id": None}},
+    ),
+    "expectations": Factory(
+        _least_expectation,
+        _varied_expectations,
+        {"due_at": "2099-02-28T12:00:00Z"},
+        "due_at",
+        "what",
+        {"importance": "great"},
     ),
     "contracts": Factory(
         _least_contract,

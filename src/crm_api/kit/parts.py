@@ -11,9 +11,11 @@ from crm_api.kit.automation import Step, Trigger
 from crm_api.kit.crud.applying import Applier
 from crm_api.kit.crud.personal import Person, Trace
 from crm_api.kit.crud.service import CrudService
+from crm_api.kit.customer360 import Section, Signal
 from crm_api.kit.jobs import Chore, Runner, Watch
 from crm_api.kit.secrets import SealedColumn
 from crm_api.kit.standing import Standing
+from crm_api.kit.touchpoints import Touchpoint
 from crm_api.kit.work import Workload
 
 
@@ -89,6 +91,12 @@ class Part:
     """What rules can do by it."""
     work: Sequence[Workload] = ()
     """What users have to do by it, for their agendas and the ranked queue."""
+    touchpoints: Sequence[Touchpoint] = ()
+    """Which of its events are points of contact with a client (`domains/customers`)."""
+    sections: Sequence[Section] = ()
+    """What it shows of a customer in the picture of all departments."""
+    signals: Sequence[Signal] = ()
+    """What it adds to the health of a customer."""
 
     @property
     def entities(self) -> list[str]:

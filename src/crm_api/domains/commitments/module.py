@@ -6,6 +6,7 @@ from crm_api.domains.commitments.actions import OVERDUE, WAYS
 from crm_api.domains.commitments.carrying import PromisesOfDeal, no_open_promises
 from crm_api.domains.commitments.importer import CommitmentImporter
 from crm_api.domains.commitments.jobs import watch_commitments
+from crm_api.domains.commitments.pictured import SECTIONS, TOUCHPOINTS
 from crm_api.domains.commitments.service import CommitmentService
 from crm_api.domains.commitments.settings import AREA, CONFIGURED
 from crm_api.domains.commitments.working import WORK
@@ -58,4 +59,6 @@ MODULE = Module(
     ],
     services=[CommitmentService],
     work=WORK,
+    touchpoints=TOUCHPOINTS,
+    sections=SECTIONS,
 )

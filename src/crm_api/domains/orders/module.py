@@ -9,6 +9,7 @@ from crm_api.domains.orders.changing import (
 )
 from crm_api.domains.orders.contracts import ContractService
 from crm_api.domains.orders.jobs import watch_contracts
+from crm_api.domains.orders.pictured import SECTIONS, TOUCHPOINTS
 from crm_api.domains.orders.renewing import RenewalOfContract
 from crm_api.domains.orders.service import OrderService
 from crm_api.domains.orders.settings import AREA, CONFIGURED
@@ -61,5 +62,7 @@ MODULE = Module(
         *(f"contract.{verb}" for verb in _CONTRACTS),
     ],
     work=WORK,
+    touchpoints=TOUCHPOINTS,
+    sections=SECTIONS,
     services=[OrderService, ChangeRequestService, ContractService],
 )

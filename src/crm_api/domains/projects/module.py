@@ -5,6 +5,7 @@ from crm_api.domains.orders.changing import ChangeActions
 from crm_api.domains.projects.actions import BILLING_DUE
 from crm_api.domains.projects.delivering import DeliverableService
 from crm_api.domains.projects.ordering import ProjectOfOrder, keep_delivered
+from crm_api.domains.projects.pictured import SECTIONS, SIGNALS, TOUCHPOINTS
 from crm_api.domains.projects.service import ProjectService, ProjectTemplateService
 from crm_api.domains.projects.states import WAYS
 from crm_api.domains.projects.tasks import ProjectTaskService
@@ -55,6 +56,9 @@ MODULE = Module(
     ],
     told={BILLING_DUE: Told("project_task", BillingDue)},
     work=WORK,
+    touchpoints=TOUCHPOINTS,
+    sections=SECTIONS,
+    signals=SIGNALS,
     services=[
         ProjectTemplateService,
         ProjectService,

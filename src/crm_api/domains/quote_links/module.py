@@ -1,5 +1,6 @@
 """Links of quotes as a part of the product."""
 
+from crm_api.domains.quote_links.pictured import TOUCHPOINTS
 from crm_api.domains.quote_links.service import (
     QuoteDecisionService,
     QuoteLinkService,
@@ -36,5 +37,6 @@ MODULE = Module(
         "quote_question.answered",
         "quote_decision.made",
     ],
+    touchpoints=TOUCHPOINTS,
     services=[QuoteLinkService, QuoteQuestionService, QuoteDecisionService],
 )

@@ -13,6 +13,7 @@ from crm_api.domains.quotes.jobs import (
     remind,
     remove_files,
 )
+from crm_api.domains.quotes.pictured import SECTIONS, TOUCHPOINTS
 from crm_api.domains.quotes.reminding import EXPIRING, UNVIEWED
 from crm_api.domains.quotes.repository import Quotes
 from crm_api.domains.quotes.service import ClauseService, QuoteService, QuoteVersionService
@@ -105,5 +106,7 @@ MODULE = Module(
         *(f"quote_version.{verb}" for verb in ("sent", "printed", "superseded")),
     ],
     work=WORK,
+    touchpoints=TOUCHPOINTS,
+    sections=SECTIONS,
     services=[QuoteService, QuoteVersionService, ClauseService],
 )

@@ -1,6 +1,6 @@
 """A record as it was: the fold of its events up to a moment."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -15,6 +15,14 @@ _UP_TO = (
     "SELECT version, occurred_at, data FROM events WHERE organization_id = $1 AND record_id = $2 "
     "AND entity = $3 AND version <= (SELECT max(version) FROM events WHERE organization_id = $1 "
     "AND record_id = $2 AND entity = $3 AND occurred_at <= $4) ORDER BY version"
+)
+
+_MANY = (
+    "SELECT e.record_id, e.version, e.occurred_at, e.data FROM events e JOIN ("
+    "SELECT record_id, max(version) AS version FROM events WHERE organization_id = $1 "
+    "AND record_id = ANY($2) AND entity = $3 AND occurred_at <= $4 GROUP BY record_id) AS last "
+    "ON last.record_id = e.record_id AND e.version <= last.version "
+    "WHERE e.organization_id = $1 AND e.record_id = ANY($2) AND e.entity = $3 ORDER BY e.version"
 )
 
 
@@ -40,3 +48,16 @@ async def values_at(
             # Related records are looked up by it.
             values[name] = UUID(values[name])
     return values
+
+
+async def many_values_at(
+    tx: Tx, listing: Listing, ids: Sequence[UUID], moment: datetime
+) -> dict[UUID, dict[str, Any]]:
+    """The same of many records by one statement; those that were not there then are left out."""
+    found: dict[UUID, dict[str, Any]] = {}
+    own, entity = tx.organization_id, listing.entity
+    for row in await tx.fetch(_MANY, own, list(ids), entity, moment) if ids else ():
+        values = found.setdefault(row["record_id"], dict.fromkeys(listing.shown))
+        values |= decode(row["data"])
+        values |= {"version": row["version"], "updated_at": row["occurred_at"]}
+    return {id: values for id, values in found.items() if values["id"] is not None}

@@ -7,6 +7,7 @@ from crm_api.kit.crud.guards import Guarded
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.module import Faces, Module
 from crm_api.kit.parts import Use
+from crm_api.kit.touchpoints import Touchpoint, of_target
 from crm_api.platform.comments.repository import COMMENTED, OTHERS
 from crm_api.platform.comments.service import CommentService, purge_comments
 
@@ -31,6 +32,7 @@ MODULE = Module(
     key="comments",
     title="Comments",
     description="What is said about records of any kind, and who is mentioned in it.",
+    touchpoints=[Touchpoint("comment.created", "information", of_target, "internal")],
     uses=[Use("comments", _ABOUT)],
     faces=_faces,
     services=[CommentService],

@@ -8,6 +8,7 @@ from crm_api.kit.crud.guards import Guarded
 from crm_api.kit.crud.personal import Person, Trace
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.module import Faces, Module
+from crm_api.kit.touchpoints import Touchpoint, of_target
 from crm_api.platform.outreach.actions import Mail
 from crm_api.platform.outreach.gate import Gate, Opening
 from crm_api.platform.outreach.repository import PEOPLE
@@ -53,6 +54,7 @@ def outreach_module(services: Iterable[type[CrudService[Any]]], opening: Opening
             "consents": Managed("manage_consents"),
             "suppressions": Managed("manage_consents", secret=True),
         },
+        touchpoints=[Touchpoint("consent.recorded", "advertising", of_target, "in")],
         services=[ConsentTextService, ConsentService, SuppressionService],
         events=["consent.recorded"],
         actions=[Mail],

@@ -1,0 +1,201 @@
+"""Timelines, pictures, briefs, preferences, expectations and health over REST."""
+
+from collections.abc import Callable
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Response
+
+from crm_api.domains.customers.briefs import Brief
+from crm_api.domains.customers.health import Health
+from crm_api.domains.customers.picture import Kind, Picture
+from crm_api.domains.customers.schemas import (
+    EffectivePreferences,
+    ExpectationOut,
+    ExpectationResult,
+    ExpectationsAtRisk,
+    ExpectationVerb,
+)
+from crm_api.domains.customers.service import ExpectationService, PreferenceService
+from crm_api.domains.customers.showing import (
+    CustomerBrief,
+    CustomerPicture,
+    HealthPortfolio,
+    Occasion,
+    TimelinePage,
+)
+from crm_api.domains.customers.timeline import Asked, Timeline
+from crm_api.kit.query.moments import moment_of
+from crm_api.kit.query.selection import names_of
+from crm_api.kit.rest import answers, params
+from crm_api.kit.rest.problems import problems
+from crm_api.kit.rest.records import Id, IfMatch
+from crm_api.kit.rest.requests import Reading, Writing
+from crm_api.kit.rest.router import crud_router, new_router
+from crm_api.kit.schema import Instant, Language
+from crm_api.kit.touchpoints import Department, Direction, PartyKind
+
+Responses = dict[int | str, dict[str, Any]]
+_READS = problems(403, 404, 409, 422)
+_TIMELINE: Responses = {200: {"model": TimelinePage}, **_READS}
+_PICTURE: Responses = {200: {"model": CustomerPicture}, **_READS}
+_BRIEF: Responses = {200: {"model": CustomerBrief}, **_READS}
+_EFFECTIVE: Responses = {200: {"model": EffectivePreferences}, **_READS}
+_RISK: Responses = {200: {"model": ExpectationsAtRisk}, **problems(403, 422)}
+_PORTFOLIO: Responses = {200: {"model": HealthPortfolio}, **problems(403, 422)}
+_DONE: Responses = {
+    200: {"model": ExpectationOut},
+    **problems(400, 403, 404, 409, 412, 415, 422),
+}
+ByDepartment = Annotated[Department | None, Query(description="Only what this one did.")]
+Topic = Annotated[str | None, Query(max_length=60, description="Only these, such as `deal.won`.")]
+OfKind = Annotated[str | None, Query(max_length=60, description="Only these, such as `call`.")]
+Way = Annotated[Direction | None, Query(description="`in` from the customer, `out` to them.")]
+From = Annotated[Instant | None, Query(alias="from", description="The earliest.")]
+Till = Annotated[Instant | None, Query(alias="to", description="Before this.")]
+Rollup = Annotated[
+    bool, Query(description="Also what its contacts, deals and cases had, not only itself.")
+]
+Sections = Annotated[
+    str | None,
+    Query(max_length=1000, description="Only these parts: `people,open_deals,health`."),
+]
+For = Annotated[Occasion, Query(alias="for", description="What one gets ready for.")]
+In = Annotated[
+    Language | None, Query(alias="language", description="`en`, `de` or `ru`; else English.")
+]
+Within = Annotated[int, Query(ge=0, le=365, description="Due within so many days, or over.")]
+Owner = Annotated[UUID | None, Query(description="Only the companies of this user.")]
+
+
+def _add_timeline(router: APIRouter, kind: PartyKind) -> None:
+    @router.get(
+        "/{id}/timeline",
+        operation_id=f"get{kind.capitalize()}Timeline",
+        summary=f"What anybody had to do with a {kind}",
+        responses=_TIMELINE,
+    )
+    async def timeline(
+        id: Id,
+        tx: Reading,
+        department: ByDepartment = None,
+        topic: Topic = None,
+        kind_: Annotated[OfKind, Query(alias="kind")] = None,
+        direction: Way = None,
+        start: From = None,
+        end: Till = None,
+        *,
+        rollup: Rollup = True,
+        limit: params.Limit = 50,
+        cursor: params.Cursor = None,
+    ) -> Response:
+        """By anyone in any department, the latest first; of records that are seen."""
+        asked = Asked(department, topic, kind_, direction, start, end, rollup)
+        found = await Timeline(tx).of(kind, id, asked, cursor=cursor, limit=limit)
+        return answers.plain(found)
+
+
+def _add_picture(router: APIRouter, kind: Kind) -> None:
+    name = kind.capitalize()
+
+    @router.get(
+        "/{id}/360",
+        operation_id=f"get{name}Picture",
+        summary=f"Everything of a {kind}",
+        responses=_PICTURE,
+    )
+    async def picture(
+        id: Id, tx: Reading, sections: Sections = None, as_of: params.AsOf = None
+    ) -> Response:
+        """Each part as whoever asks may see it; what cannot tell of the past says so."""
+        moment = moment_of("as_of", as_of, tx.now, tx.actor.time_zone)
+        wanted = names_of(sections)
+        return answers.plain(await Picture(tx).of(kind, id, sections=wanted, as_of=moment))
+
+    @router.get(
+        "/{id}/brief",
+        operation_id=f"get{name}Brief",
+        summary=f"What to know before talking to a {kind}",
+        responses=_BRIEF,
+    )
+    async def brief(id: Id, tx: Reading, occasion: For = "call", language: In = None) -> Response:
+        """A short text of facts, and the records that they come from."""
+        return answers.plain(await Brief(tx).of(kind, id, occasion, language))
+
+    @router.get(
+        "/{id}/preferences/effective",
+        operation_id=f"get{name}Preferences",
+        summary=f"What a {kind} prefers",
+        responses=_EFFECTIVE,
+    )
+    async def effective(id: Id, tx: Reading) -> Response:
+        """What was said stands before what was observed, and that before a guess."""
+        await Timeline(tx).need(kind, id)
+        ends = {f"{kind}_id": id}
+        return answers.plain({"data": await PreferenceService(tx).effective(**ends)})
+
+
+contacts = new_router("customers", "contacts")
+companies = new_router("customers", "companies")
+deals = new_router("customers", "deals")
+health = new_router("customers", "health")
+pure = new_router("expectations", "expectations")
+preferences = crud_router(PreferenceService)
+expectations = crud_router(ExpectationService)
+_PARTIES: tuple[tuple[APIRouter, PartyKind], ...] = (
+    (contacts, "contact"),
+    (companies, "company"),
+    (deals, "deal"),
+)
+for _router, _kind in _PARTIES:
+    _add_timeline(_router, _kind)
+_add_picture(contacts, "contact")
+_add_picture(companies, "company")
+
+
+@health.get(
+    "/portfolio",
+    operation_id="listHealth",
+    summary="How companies fare, the worst first",
+    responses=_PORTFOLIO,
+)
+async def portfolio(
+    tx: Reading, owner_id: Owner = None, limit: params.Limit = 50, cursor: params.Cursor = None
+) -> Response:
+    """By the figures of their last day; those of which too little is known come last."""
+    found = await Health(tx).portfolio(owner_id=owner_id, cursor=cursor, limit=limit)
+    return answers.plain(found)
+
+
+@pure.get(
+    "/at-risk",
+    operation_id="listExpectationsAtRisk",
+    summary="What customers may be disappointed by",
+    responses=_RISK,
+)
+async def at_risk(tx: Reading, within_days: Within = 7) -> Response:
+    """Open expectations that are due soon or over, the most pressing first."""
+    return answers.plain({"data": await ExpectationService(tx).at_risk(within_days)})
+
+
+def _add_verb(verb: ExpectationVerb, summary: str) -> None:
+    async def action(
+        id: Id, tx: Writing, body: ExpectationResult | None = None, if_match: IfMatch = None
+    ) -> Response:
+        data, expected = body or ExpectationResult(comment=None), answers.version_of(if_match)
+        return answers.record(await ExpectationService(tx).resolve(id, verb, data, expected))
+
+    described: Callable[..., Any] = expectations.post(
+        f"/{{id}}/{verb}",
+        operation_id=f"{verb}Expectation",
+        summary=summary,
+        description="One that is open; for good.",
+        responses=_DONE,
+    )
+    described(action)
+
+
+_add_verb("meet", "Say that an expectation was met")
+_add_verb("exceed", "Say that more was done than expected")
+_add_verb("miss", "Say that an expectation was missed")
+ROUTERS = (pure, contacts, companies, deals, health, preferences, expectations)
