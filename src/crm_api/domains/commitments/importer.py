@@ -15,7 +15,10 @@ from crm_api.platform.transfer.importer import Draft, Importer, LookUp, Plan, da
 from crm_api.platform.transfer.reading.aliases import DESCRIPTION, EXTERNAL_ID, TAGS, hint
 
 _PLAIN = ("text", "due_on", "description")
-_BY_US = frozenset({"us", "we", "wir", "uns", "мы"})
+_BY = {
+    **dict.fromkeys(("us", "we", "wir", "uns", "мы"), "us"),
+    **dict.fromkeys(("customer", "client", "kunde", "клиент"), "customer"),
+}
 FIELDS = {
     "text": hint("Promise", "Promise | Commitment | Text | Zusage | Versprechen | Обещание"),
     "promised_by": hint("Promised by", "Promised by | By | Von | Zugesagt von | Кто обещал"),
@@ -46,7 +49,7 @@ class CommitmentImporter(Importer):
         data = data_of({n: v for n, v in texts.items() if n != "contact"}, _PLAIN)
         if texts.get("promised_by"):
             by = texts["promised_by"][0].strip().lower()
-            data["promised_by"] = "us" if by in _BY_US else "customer"
+            data["promised_by"] = _BY.get(by, by)
         if texts.get("department"):
             data["department"] = texts["department"][0].strip().lower()
         own = {n.removeprefix("company."): v for n, v in texts.items() if n.startswith("company.")}

@@ -366,8 +366,7 @@ class Catalogue:
         for rule in snapshot.rules:
             self.rules.setdefault(rule.target, []).append(rule)
         self.watched = {kind: frozenset(names) for kind, names in snapshot.watched.items()}
-        self.barred = frozenset(snapshot.barred)
-        self.approved = snapshot.approved
+        self.barred, self.approved = frozenset(snapshot.barred), snapshot.approved
         self.rounding, self.quoting = snapshot.rounding, snapshot.quoting
         self.ordering, self.timing = snapshot.ordering, snapshot.timing
         self.casework, self.promising = snapshot.casework, snapshot.promising
