@@ -2,9 +2,10 @@
 
 from crm_api.domains.deals.winning import Consequences
 from crm_api.domains.orders.changing import ChangeActions
+from crm_api.domains.orders.service import OrderService
 from crm_api.domains.projects.actions import BILLING_DUE
 from crm_api.domains.projects.delivering import DeliverableService
-from crm_api.domains.projects.ordering import ProjectOfOrder, keep_delivered
+from crm_api.domains.projects.ordering import ProjectOfOrder, keep_delivered, keep_lines
 from crm_api.domains.projects.service import ProjectService, ProjectTemplateService
 from crm_api.domains.projects.states import WAYS
 from crm_api.domains.projects.tasks import ProjectTaskService
@@ -17,6 +18,7 @@ from crm_api.kit.parts import Told
 
 Consequences.steps.append(ProjectOfOrder())
 ChangeActions.checks.append(keep_delivered)
+OrderService.cuts.append(keep_lines)
 _TEMPLATES = ProjectTemplateService.area
 
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 from uuid import UUID
 
 from crm_api.domains.companies.repository import LISTING as COMPANIES
 from crm_api.domains.deals.repository import DEALS
 from crm_api.domains.orders.repository import ORDERS
-from crm_api.domains.projects.models import Project, ProjectTask, ProjectTemplate
+from crm_api.domains.projects.models import Deliverable, Project, ProjectTask, ProjectTemplate
 from crm_api.domains.projects.schemas import ProjectOut, ProjectTaskOut, ProjectTemplateOut
 from crm_api.kit.crud.repository import Repository
 from crm_api.kit.db.json import decode
@@ -16,6 +16,7 @@ from crm_api.kit.query.filters import Filter
 from crm_api.kit.query.listing import Listing, Relation, Searched
 from crm_api.platform.calendars.repository import CALENDARS
 
+P = TypeVar("P", ProjectTask, Deliverable)
 TEMPLATES: Listing = Listing(
     model=ProjectTemplate,
     out=ProjectTemplateOut,
@@ -179,16 +180,11 @@ class Projects(Repository[Project]):
         return rows[0]["time_zone"] if rows else self.tx.actor.time_zone
 
 
-class ProjectTasks(Repository[ProjectTask]):
-    """The tasks of projects."""
+class ProjectParts(Repository[P]):
+    """Parts of projects: whoever locks one has locked its project before, so none wait in a ring."""
 
-    model = ProjectTask
-    listing = TASKS
-
-    async def find(
-        self, id: UUID, *, lock: bool = False, deleted: bool = False
-    ) -> ProjectTask | None:
-        """Whoever locks a task has locked its project before, so that none wait in a ring."""
+    async def find(self, id: UUID, *, lock: bool = False, deleted: bool = False) -> P | None:
+        """Its project first."""
         if lock and not self.holds(id):
             await self.lock_projects([id])
         return await super().find(id, lock=lock, deleted=deleted)
@@ -206,33 +202,35 @@ class ProjectTasks(Repository[ProjectTask]):
         until: UUID,
         limit: int,
         deleted: Literal["only"] | None = None,
-    ) -> list[ProjectTask]:
+    ) -> list[P]:
         """Their projects first."""
         query, values = self._next_matching(filter, after, until, limit, deleted)
-        projects = query.with_only_columns(ProjectTask.project_id).params(**values)
+        projects = query.with_only_columns(self.model.project_id).params(**values)
         ids = set((await self.tx.run(projects)).scalars())
         await Projects(self.tx).locked(list(ids), everywhere=True)
         return await super().hold_matching(
             filter, after=after, until=until, limit=limit, deleted=deleted
         )
 
-    async def locked(self, ids: Sequence[UUID], *, everywhere: bool = False) -> list[ProjectTask]:
+    async def locked(self, ids: Sequence[UUID], *, everywhere: bool = False) -> list[P]:
         """Their projects first, unless all are locked, as whoever reaches everywhere has done."""
         if not everywhere:
             await self.lock_projects(ids)
         return await super().locked(ids, everywhere=everywhere)
 
     async def lock_projects(self, ids: Sequence[UUID]) -> None:
-        """Lock the projects of some tasks."""
-        rows = await self.tx.fetch(
-            "SELECT DISTINCT project_id FROM project_tasks WHERE organization_id = $1 "
-            "AND id = ANY($2)",
-            self.tx.organization_id,
-            list(ids),
-        )
-        if rows:
-            projects = [row["project_id"] for row in rows]
-            await Projects(self.tx).locked(projects, everywhere=True)
+        """Lock the projects of some parts, whoever asks."""
+        query = self.select_all().with_only_columns(self.model.project_id).distinct()
+        found = list((await self.tx.run(query.where(self.model.id.in_(ids)))).scalars())
+        if found:
+            await Projects(self.tx).locked(found, everywhere=True)
+
+
+class ProjectTasks(ProjectParts[ProjectTask]):
+    """The tasks of projects."""
+
+    model = ProjectTask
+    listing = TASKS
 
     async def planned(self, project_id: UUID) -> list[dict[str, Any]]:
         """What the plan of a project is made of: its living tasks, whoever asks."""

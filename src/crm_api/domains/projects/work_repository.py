@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from crm_api.domains.projects.models import Deliverable, Project, ProjectTask, TimeEntry
-from crm_api.domains.projects.repository import PROJECTS, TASKS
+from crm_api.domains.projects.repository import PROJECTS, TASKS, ProjectParts
 from crm_api.domains.projects.work_schemas import DeliverableOut, TimeEntryOut
 from crm_api.kit.crud.repository import Repository
 from crm_api.kit.query.listing import Listing, Relation, Searched
@@ -75,7 +75,7 @@ _WORKED = """
 """
 
 
-class Deliverables(Repository[Deliverable]):
+class Deliverables(ProjectParts[Deliverable]):
     """What was promised of projects."""
 
     model = Deliverable
