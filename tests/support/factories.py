@@ -125,6 +125,7 @@ class Kind:
             "project_task",
             "deliverable",
             "time_entry",
+            "expense",
             "quote",
             "share",
             "tax_rate",
@@ -1447,6 +1448,25 @@ async def _varied_time_entries(api: Api) -> list[Body]:
     ]
 
 
+async def _least_expense(api: Api) -> Body:
+    project = await api.made("projects", await _least_project(api))
+    return {"project_id": project["id"], "day": "2026-03-02", "amount": "90.00"}
+
+
+async def _varied_expenses(api: Api) -> list[Body]:
+    least = await _least_expense(api)
+    task = {"name": "Lay the cables", "project_id": least["project_id"]}
+    made = await api.made("project-tasks", task)
+    return [
+        {**least, "task_id": made["id"], "kind": "travel", "note": "By train"},
+        {**least, "task_id": made["id"], "amount": "12.50"},
+        {**least, "note": "by train", "is_billable": True},
+        {**least, "note": "Поезд", "kind": "material"},
+        {**least, "day": "2026-03-03", "amount": "12.50"},
+        {**least, "day": "2026-03-03"},
+    ]
+
+
 FACTORIES: dict[str, Factory] = {
     "goals": Factory(
         _least_goal,
@@ -1531,6 +1551,16 @@ FACTORIES: dict[str, Factory] = {
         "minutes",
         {"minutes": "long"},
         further=4,
+        alike={"task_id": {"project_id": "project_id"}},
+    ),
+    "expenses": Factory(
+        _least_expense,
+        _varied_expenses,
+        {"note": "Changed"},
+        "note",
+        "amount",
+        {"amount": "much"},
+        further=5,
         alike={"task_id": {"project_id": "project_id"}},
     ),
     "proposal_recipes": Factory(

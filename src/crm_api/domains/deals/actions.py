@@ -192,7 +192,9 @@ class DealActions:
         stages = await self.deals.stages.grounds(source["pipeline_id"])
         if stages and stages[0]["next_step_policy"] == "writes":
             values |= {name: source[name] for name in STEP}
-        return await self.deals.copied(DealCreate.model_validate(values), self.deals.custom_of(found))
+        return await self.deals.copied(
+            DealCreate.model_validate(values), self.deals.custom_of(found)
+        )
 
     # Steps
 

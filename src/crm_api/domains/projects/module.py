@@ -6,10 +6,16 @@ from crm_api.domains.orders.service import OrderService
 from crm_api.domains.projects.actions import BILLING_DUE
 from crm_api.domains.projects.delivering import DeliverableService
 from crm_api.domains.projects.ordering import ProjectOfOrder, keep_delivered, keep_lines
+from crm_api.domains.projects.reporting import StatusReportService
 from crm_api.domains.projects.service import ProjectService, ProjectTemplateService
 from crm_api.domains.projects.states import WAYS
 from crm_api.domains.projects.tasks import ProjectTaskService
-from crm_api.domains.projects.timing import CONFIGURED, SETTINGS_AREA, TimeEntryService
+from crm_api.domains.projects.timing import (
+    CONFIGURED,
+    SETTINGS_AREA,
+    ExpenseService,
+    TimeEntryService,
+)
 from crm_api.domains.projects.work_schemas import BillingDue
 from crm_api.kit.access import Managed
 from crm_api.kit.crud.applying import CollectionApplier
@@ -23,13 +29,14 @@ _TEMPLATES = ProjectTemplateService.area
 
 
 def _faces() -> Faces:
+    from crm_api.domains.projects import cost_graphql
     from crm_api.domains.projects.graphql import MUTATIONS, QUERIES
     from crm_api.domains.projects.rest import ROUTERS
 
     return Faces(
         routers=ROUTERS,
-        queries=QUERIES,
-        mutations=MUTATIONS,
+        queries=[*QUERIES, *cost_graphql.QUERIES],
+        mutations=[*MUTATIONS, *cost_graphql.MUTATIONS],
     )
 
 
@@ -52,7 +59,12 @@ MODULE = Module(
         *(f"project.{verb}" for verb in ("rescheduled", "baselined")),
         *(f"project_task.{verb}" for verb in ("rescheduled", "baselined", "accepted", "billed")),
         *(f"deliverable.{verb}" for verb in ("submitted", "accepted", "rejected")),
-        *(f"time_entry.{verb}" for verb in ("submitted", "recalled", "approved", "rejected")),
+        *(
+            f"{entry}.{verb}"
+            for entry in ("time_entry", "expense")
+            for verb in ("submitted", "recalled", "approved", "rejected")
+        ),
+        "status_report.published",
     ],
     told={BILLING_DUE: Told("project_task", BillingDue)},
     services=[
@@ -61,5 +73,7 @@ MODULE = Module(
         ProjectTaskService,
         DeliverableService,
         TimeEntryService,
+        ExpenseService,
+        StatusReportService,
     ],
 )

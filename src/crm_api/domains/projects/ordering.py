@@ -140,9 +140,7 @@ class ProjectOfOrder:
             win.made["project_id"] = made
 
 
-async def keep_lines(
-    tx: Tx, order: Order, lines: Sequence[Mapping[str, Any]]
-) -> Sequence[Fault]:
+async def keep_lines(tx: Tx, order: Order, lines: Sequence[Mapping[str, Any]]) -> Sequence[Fault]:
     """What lines of a draft would leave less than was delivered of it."""
     delivered = await Deliverables(tx).delivered_of(order.id)
     there = {str(line["id"]): (place, line) for place, line in enumerate(lines)}

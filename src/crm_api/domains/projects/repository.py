@@ -1,6 +1,7 @@
 """How projects, their templates and tasks are listed and found."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal, TypeVar
 from uuid import UUID
@@ -60,6 +61,7 @@ TASKS: Listing = Listing(
         "order.one_time": frozenset({"billing_amount"}),
     },
 )
+_OPEN = ("planned", "active", "on_hold")
 _PLANNED = """
     SELECT id, parent_id, kind, key, name, position, minutes, calendar_id, constraint_kind,
         constraint_at, dependencies, percent, starts_at, finishes_at, total_float, is_critical,
@@ -151,7 +153,9 @@ class Projects(Repository[Project]):
             "SELECT 1 FROM project_tasks WHERE organization_id = $1 AND project_id = $2 "
             "AND billing_due_at IS NOT NULL "
             "UNION ALL SELECT 1 FROM time_entries WHERE organization_id = $1 AND project_id = $2 "
-            "AND deleted_at IS NULL AND (rate IS NOT NULL OR cost_rate IS NOT NULL) LIMIT 1",
+            "AND deleted_at IS NULL AND (rate IS NOT NULL OR cost_rate IS NOT NULL) "
+            "UNION ALL SELECT 1 FROM expenses WHERE organization_id = $1 AND project_id = $2 "
+            "AND deleted_at IS NULL LIMIT 1",
             self.tx.organization_id,
             id,
         )
@@ -231,6 +235,31 @@ class ProjectTasks(ProjectParts[ProjectTask]):
 
     model = ProjectTask
     listing = TASKS
+
+    async def open_between(self, start: datetime, end: datetime) -> list[dict[str, Any]]:
+        """The unfinished tasks of open projects that are done then, if the actor sees them."""
+        shown = ("owner_id", "calendar_id", "starts_at", "finishes_at", "percent")
+        columns = [getattr(ProjectTask, n) for n in (*shown, "minutes", "estimate_minutes")]
+        query = self.select().with_only_columns(
+            *columns, Project.calendar_id.label("project_calendar_id")
+        )
+        query = query.join(
+            Project,
+            (Project.organization_id == ProjectTask.organization_id)
+            & (Project.id == ProjectTask.project_id),
+        ).where(
+            ProjectTask.deleted_at.is_(None),
+            ProjectTask.kind == "task",
+            ProjectTask.percent < 100,
+            ProjectTask.starts_at < end,
+            ProjectTask.finishes_at > start,
+            Project.deleted_at.is_(None),
+            Project.status.in_(_OPEN),
+        )
+        rows = (await self.tx.run(query)).mappings()
+        return [
+            {**row, "calendar_id": row["calendar_id"] or row["project_calendar_id"]} for row in rows
+        ]
 
     async def planned(self, project_id: UUID) -> list[dict[str, Any]]:
         """What the plan of a project is made of: its living tasks, whoever asks."""

@@ -11,6 +11,7 @@ from crm_api.domains.projects.keeping import ProjectKeeping
 from crm_api.domains.projects.models import Project, ProjectTemplate
 from crm_api.domains.projects.planning import BEGUN, no_calendar
 from crm_api.domains.projects.repository import ProjectTemplates
+from crm_api.domains.projects.risks import Risk, scored
 from crm_api.domains.projects.scheduling import Cycle, Link, Task, ordered
 from crm_api.domains.projects.schemas import (
     MOST_TASKS,
@@ -111,6 +112,8 @@ class ProjectService(ProjectKeeping):
     async def prepare(self, values: dict[str, Any], current: Project | None) -> dict[str, Any]:
         """A new one begins with its templates; moving one moves what follows."""
         values = await super().prepare(values, current)
+        if "risks" in values:
+            values["risks"] = [scored(Risk.model_validate(one)) for one in values["risks"] or ()]
         if current is None:
             return await self._begin(values)
         changed = {name for name in values if values[name] != getattr(current, name)}
