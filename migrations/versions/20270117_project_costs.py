@@ -16,7 +16,7 @@ JSON = JSONB()
 INSTANT = TIMESTAMP(timezone=True)
 KEY = sa.Text(collation="C")
 ID = sa.Uuid()
-TABLES = ("expenses", "status_reports")
+TABLES = ("expenses", "status_reports", "delivery_links")
 
 
 def stamps() -> list[Column]:
@@ -118,12 +118,67 @@ def upgrade() -> None:
     op.create_index(
         "ix_status_reports_project", "status_reports", ["organization_id", "project_id"]
     )
+    op.create_table(
+        "delivery_links",
+        Column("organization_id", ID, nullable=False),
+        Column("id", ID, nullable=False),
+        Column("project_id", ID, nullable=False),
+        Column("contact_id", ID, nullable=True),
+        Column("label", KEY, nullable=True),
+        Column("expires_at", INSTANT, nullable=False),
+        Column("revoked_at", INSTANT, nullable=True),
+        Column("first_viewed_at", INSTANT, nullable=True),
+        Column("secret_hash", KEY, nullable=False),
+        *stamps(),
+        of_project("delivery_links"),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "contact_id"],
+            ["contacts.organization_id", "contacts.id"],
+            name=op.f("fk_delivery_links_organization_id_contact_id"),
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_delivery_links")),
+    )
+    order("delivery_links", "created_at", "updated_at", "expires_at")
+    op.create_index(
+        "ix_delivery_links_project", "delivery_links", ["organization_id", "project_id"]
+    )
+    op.create_index(
+        "ix_delivery_links_contact",
+        "delivery_links",
+        ["organization_id", "contact_id"],
+        postgresql_where=sa.text("contact_id IS NOT NULL"),
+    )
+    op.create_table(
+        "delivery_visits",
+        Column("organization_id", ID, nullable=False),
+        Column("id", ID, nullable=False),
+        Column("project_id", ID, nullable=False),
+        Column("link_id", ID, nullable=False),
+        Column("deliverable_id", ID, nullable=True),
+        Column("did", KEY, nullable=False),
+        Column("name", KEY, nullable=True),
+        Column("at", INSTANT, nullable=False),
+        Column("address", KEY, nullable=True),
+        Column("user_agent", KEY, nullable=True),
+        sa.CheckConstraint(
+            "did IN ('read', 'page', 'accepted', 'rejected')", name=op.f("ck_delivery_visits_did")
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_delivery_visits")),
+    )
+    for column in ("link_id", "project_id"):
+        op.create_index(
+            f"ix_delivery_visits_{column.removesuffix('_id')}",
+            "delivery_visits",
+            ["organization_id", column, "id"],
+        )
+    ddl.protect("delivery_visits")
     for table in TABLES:
         ddl.protect(table)
         ddl.count_records(table)
 
 
 def downgrade() -> None:
+    op.drop_table("delivery_visits")
     for table in reversed(TABLES):
         op.drop_table(table)
     op.drop_column("projects", "risks")

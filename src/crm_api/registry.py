@@ -6,6 +6,7 @@ from crm_api.domains.catalogue.module import MODULE as CATALOGUE
 from crm_api.domains.companies.module import MODULE as COMPANIES
 from crm_api.domains.contacts.module import MODULE as CONTACTS
 from crm_api.domains.deals.module import MODULE as DEALS
+from crm_api.domains.delivery_links.module import MODULE as DELIVERY_LINKS
 from crm_api.domains.forecasting.module import MODULE as FORECASTING
 from crm_api.domains.orders.module import MODULE as ORDERS
 from crm_api.domains.prices.module import MODULE as PRICES
@@ -82,6 +83,7 @@ DOMAINS: tuple[Module, ...] = (
     FORECASTING,
     ORDERS,
     PROJECTS,
+    DELIVERY_LINKS,
 )
 ACCESS = access_module(
     (service for module in DOMAINS for service in module.services), CustomRecordService

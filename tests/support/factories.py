@@ -1467,6 +1467,25 @@ async def _varied_expenses(api: Api) -> list[Body]:
     ]
 
 
+async def _least_delivery_link(api: Api) -> Body:
+    project = await api.made("projects", await _least_project(api))
+    return {"project_id": project["id"]}
+
+
+async def _varied_delivery_links(api: Api) -> list[Body]:
+    first, second = await _least_delivery_link(api), await _least_delivery_link(api)
+    contact = await api.made("contacts", {"last_name": "Person"})
+    ends = {"expires_at": "2031-01-01T00:00:00Z"}
+    return [
+        {**first, **ends, "label": "Site", "contact_id": contact["id"]},
+        {**first, **ends, "label": "site"},
+        {**second, "label": "Ämter", "expires_at": "2032-06-30T12:00:00Z"},
+        {**second, "label": "Объект", "contact_id": contact["id"]},
+        {**second, **ends},
+        {**first, "label": "Zebra"},
+    ]
+
+
 FACTORIES: dict[str, Factory] = {
     "goals": Factory(
         _least_goal,
@@ -1562,6 +1581,14 @@ FACTORIES: dict[str, Factory] = {
         {"amount": "much"},
         further=5,
         alike={"task_id": {"project_id": "project_id"}},
+    ),
+    "delivery_links": Factory(
+        _least_delivery_link,
+        _varied_delivery_links,
+        {"label": "Changed"},
+        "label",
+        "expires_at",
+        {"expires_at": "soon"},
     ),
     "proposal_recipes": Factory(
         _least_recipe,

@@ -150,6 +150,25 @@ class Deliverables(ProjectParts[Deliverable]):
             project_id,
         )
 
+    async def handed_over(self, project_id: UUID) -> list[Deliverable]:
+        """What was submitted of a project, decided or not, in the order of its names."""
+        query = self.select_all().where(
+            Deliverable.project_id == project_id,
+            Deliverable.status != "draft",
+            Deliverable.deleted_at.is_(None),
+        )
+        query = query.order_by(Deliverable.sort_name, Deliverable.id)
+        return list((await self.tx.run(query)).scalars())
+
+    async def project_status(self, project_id: UUID) -> str | None:
+        """Where a project stands, whoever asks."""
+        rows = await self.tx.fetch(
+            "SELECT status FROM projects WHERE organization_id = $1 AND id = $2",
+            self.tx.organization_id,
+            project_id,
+        )
+        return rows[0]["status"] if rows else None
+
     async def delivered(self, project_id: UUID, line_id: UUID, but: UUID | None) -> Decimal:
         """How much of a line was delivered by all deliverables but one, whoever asks."""
         rows = await self.tx.fetch(

@@ -41,6 +41,7 @@ RESERVED = frozenset(
         "deal_move",
         "deliverable",
         "delivery",
+        "delivery_link",
         "document",
         "duplicate",
         "duplicate_policy",
