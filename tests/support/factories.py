@@ -107,6 +107,11 @@ class Kind:
         return FACTORIES[self.name]
 
     @property
+    def hands_out_secrets(self) -> bool:
+        """Whether making one of its records answers with a secret, this once."""
+        return self.entity in {"api_key", "app", "delivery_link", "quote_link", "webhook"}
+
+    @property
     def exclusive(self) -> bool:
         """Whether whoever writes one of its records waits for whoever writes another."""
         return self.entity in {"custom_field", "custom_object", "sharing_rule"}

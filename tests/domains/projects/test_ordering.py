@@ -209,3 +209,22 @@ async def test_a_draft_keeps_what_is_delivered_of_it(client):
     gone = await client.patch(path, json={"lines": other})
     assert problem(gone, 409, "delivered")["errors"][0]["pointer"] == "/lines"
     await client.changed(f"orders/{made['id']}", {"lines": [{**own, "quantity": "3"}]})
+
+
+async def test_changes_of_several_projects_do_not_wait_in_a_ring(client):
+    rows = []
+    for name in ("One", "Two"):
+        of = (await client.made("projects", {"name": name}))["id"]
+        rows.append([await client.made("deliverables", {"name": "A", "project_id": of})])
+    ids = [row["id"] for part in rows for row in part]
+    bodies = [
+        {
+            "op": "update",
+            "items": [{"id": id, "description": f"{n}"} for id in ids[:: 1 - n % 2 * 2]],
+        }
+        for n in range(8)
+    ]
+    answers = await asyncio.gather(
+        *(client.post("/v1/deliverables/bulk", json=body) for body in bodies)
+    )
+    assert [answer.status_code for answer in answers] == [200] * 8, answers[0].text

@@ -56,8 +56,11 @@ class DeliveryLinkService(CrudService[DeliveryLink]):
         """An end that is yet to come."""
         values = await super().prepare(values, current)
         ends = values.get("expires_at")
-        is_new = ends is not None and ends != getattr(current, "expires_at", None)
-        if is_new and ends <= self.tx.now:
+        if (
+            ends is not None
+            and ends != getattr(current, "expires_at", None)
+            and ends <= self.tx.now
+        ):
             raise Invalid.at("/expires_at", "in_the_past", "It would be over already: revoke it.")
         return values
 

@@ -5,6 +5,7 @@ from crm_api.domains.orders.changing import ChangeActions
 from crm_api.domains.orders.service import OrderService
 from crm_api.domains.projects.actions import BILLING_DUE
 from crm_api.domains.projects.delivering import DeliverableService
+from crm_api.domains.projects.importer import ProjectImporter
 from crm_api.domains.projects.ordering import ProjectOfOrder, keep_delivered, keep_lines
 from crm_api.domains.projects.reporting import StatusReportService
 from crm_api.domains.projects.service import ProjectService, ProjectTemplateService
@@ -47,6 +48,7 @@ MODULE = Module(
     depends_on=["catalogue", "companies", "contacts", "deals", "prices", "quotes", "orders"],
     faces=_faces,
     appliers=[CollectionApplier(ProjectTemplateService, by=["key"])],
+    importers=[ProjectImporter()],
     areas=[SETTINGS_AREA],
     managed={
         _TEMPLATES: Managed("manage_settings"),

@@ -1,8 +1,8 @@
 """The rules of projects and of their templates."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, time
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -31,7 +31,7 @@ from crm_api.kit.ids import new_id
 from crm_api.kit.working_time import WorkingTime
 from crm_api.platform.calendars.service import calendars_at
 
-_NOTHING = dict.fromkeys(("baseline_at", "baseline_finishes_at", "closed_at", "close_comment"))
+_NOTHING = ("finishes_at", "baseline_at", "baseline_finishes_at", "closed_at", "close_comment")
 
 
 class ProjectTemplateService(NamedService[ProjectTemplate]):
@@ -97,6 +97,9 @@ def _check_order(items: Sequence[Any]) -> None:
 class ProjectService(ProjectKeeping):
     """What is done for customers."""
 
+    planned: ClassVar[Mapping[str, Any]] = {"status": "planned", **dict.fromkeys(_NOTHING)}
+    """What a new one begins with."""
+
     def __init__(self, tx: Tx) -> None:
         super().__init__(tx)
         self._begun: dict[UUID, list[dict[str, Any]]] = {}
@@ -137,10 +140,8 @@ class ProjectService(ProjectKeeping):
     async def _begin(self, values: dict[str, Any]) -> dict[str, Any]:
         wanted = values.pop("template_ids")
         values |= {
-            **_NOTHING,
+            **self.planned,
             "id": new_id(),
-            "status": "planned",
-            "finishes_at": None,
             "starts_on": values["starts_on"] or today_of(self.tx),
             "currency": values["currency"] or await self.records.own_currency(),
         }
