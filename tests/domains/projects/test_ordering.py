@@ -220,7 +220,7 @@ async def test_changes_of_several_projects_do_not_wait_in_a_ring(client):
     bodies = [
         {
             "op": "update",
-            "items": [{"id": id, "description": f"{n}"} for id in ids[:: 1 - n % 2 * 2]],
+            "items": [{"id": id, "patch": {"description": f"{n}"}} for id in ids[:: 1 - n % 2 * 2]],
         }
         for n in range(8)
     ]
