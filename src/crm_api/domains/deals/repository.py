@@ -106,7 +106,7 @@ MOVES: Listing = Listing(
     model=DealMove,
     out=DealMoveOut,
     area="deals",
-    relations=(Relation("deal", lambda: DEALS, DealMove.deal_id, Deal.id, back="moves"),),
+    relations=(Relation("deal", lambda: DEALS, DealMove.deal_id, Deal.id),),
     within="deal",
 )
 _BESIDE = {
