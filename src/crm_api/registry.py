@@ -13,6 +13,7 @@ from crm_api.domains.customers.keeping import move_touchpoints
 from crm_api.domains.customers.module import MODULE as CUSTOMERS
 from crm_api.domains.customers.module import tell_parts
 from crm_api.domains.deals.module import MODULE as DEALS
+from crm_api.domains.delivery_links.module import MODULE as DELIVERY_LINKS
 from crm_api.domains.forecasting.module import MODULE as FORECASTING
 from crm_api.domains.orders.module import MODULE as ORDERS
 from crm_api.domains.prices.module import MODULE as PRICES
@@ -90,6 +91,7 @@ DOMAINS: tuple[Module, ...] = (
     FORECASTING,
     ORDERS,
     PROJECTS,
+    DELIVERY_LINKS,
     ACTIVITIES,
     COMMITMENTS,
     CASES,

@@ -31,9 +31,7 @@ def test_every_sort_key_has_a_column_that_sorts_by_code_point():
         for name, column in kind.listing.sort_keys.items():
             if column.type.python_type is str and column.key != "description":
                 assert (
-                    column.type.collation == "C"
-                    or name == "website"
-                    or (kind.name in {"api_keys", "apps", "quote_links", "webhooks"})
+                    column.type.collation == "C" or name == "website" or kind.hands_out_secrets
                 ), f"{kind}.{name}"
 
 

@@ -65,7 +65,7 @@ async def test_repeated_request_gets_the_first_answer(client, change, owner, org
     second = await client.request(method, path, json=body, headers=again)
     assert second.headers["idempotency-replayed"] == "true"
     assert await events_of(owner, org, kind) == events
-    if kind.name in {"api_keys", "apps", "quote_links", "webhooks"} and verb == "create":
+    if kind.hands_out_secrets and verb == "create":
         found = problem(second, 409, "answer_not_kept")
         assert found["location"] == first.headers["location"]
         return
@@ -87,7 +87,7 @@ async def test_requests_that_meet_are_carried_out_once(client, change, owner, or
     replayed = Counter(answer.headers.get("idempotency-replayed") for answer in answers)
     assert replayed == {None: 1, "true": 19}
     once = await events_of(owner, org, kind) - before
-    if kind.name in {"api_keys", "apps", "quote_links", "webhooks"} and verb == "create":
+    if kind.hands_out_secrets and verb == "create":
         assert Counter(answer.status_code for answer in answers) == {201: 1, 409: 19}
     else:
         assert {answer.status_code for answer in answers} == {status}
@@ -175,7 +175,7 @@ async def test_graphql_mutation_is_carried_out_once(client, kind, owner, org):
     second = await client.post("/graphql", json=body, headers=again)
     assert second.headers["idempotency-replayed"] == "true"
     assert await events_of(owner, org, kind) == events
-    if kind.name in {"api_keys", "apps", "quote_links", "webhooks"}:
+    if kind.hands_out_secrets:
         problem(second, 409, "answer_not_kept")
     else:
         assert second.content == first.content
@@ -211,7 +211,7 @@ async def test_minimal_answer_has_no_body(client, change):
     if verb == "delete":
         assert answer.status_code == 204
         return
-    if kind.name in {"api_keys", "apps", "quote_links", "webhooks"} and verb == "create":
+    if kind.hands_out_secrets and verb == "create":
         # Its token is never shown again.
         assert {"token", "client_secret", "secret"} & answer.json().keys()
         assert "preference-applied" not in answer.headers

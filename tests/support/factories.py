@@ -107,6 +107,11 @@ class Kind:
         return FACTORIES[self.name]
 
     @property
+    def hands_out_secrets(self) -> bool:
+        """Whether making one of its records answers with a secret, this once."""
+        return self.entity in {"api_key", "app", "delivery_link", "quote_link", "webhook"}
+
+    @property
     def exclusive(self) -> bool:
         """Whether whoever writes one of its records waits for whoever writes another."""
         return self.entity in {"custom_field", "custom_object", "sharing_rule"}
@@ -125,6 +130,7 @@ class Kind:
             "project_task",
             "deliverable",
             "time_entry",
+            "expense",
             "quote",
             "share",
             "tax_rate",
@@ -1609,6 +1615,44 @@ async def _varied_commitments(api: Api) -> list[Body]:
     ]
 
 
+async def _least_expense(api: Api) -> Body:
+    project = await api.made("projects", await _least_project(api))
+    return {"project_id": project["id"], "day": "2026-03-02", "amount": "90.00"}
+
+
+async def _varied_expenses(api: Api) -> list[Body]:
+    least = await _least_expense(api)
+    task = {"name": "Lay the cables", "project_id": least["project_id"]}
+    made = await api.made("project-tasks", task)
+    return [
+        {**least, "task_id": made["id"], "kind": "travel", "note": "By train"},
+        {**least, "task_id": made["id"], "amount": "12.50"},
+        {**least, "note": "by train", "is_billable": True},
+        {**least, "note": "Поезд", "kind": "material"},
+        {**least, "day": "2026-03-03", "amount": "12.50"},
+        {**least, "day": "2026-03-03"},
+    ]
+
+
+async def _least_delivery_link(api: Api) -> Body:
+    project = await api.made("projects", await _least_project(api))
+    return {"project_id": project["id"]}
+
+
+async def _varied_delivery_links(api: Api) -> list[Body]:
+    first, second = await _least_delivery_link(api), await _least_delivery_link(api)
+    contact = await api.made("contacts", {"last_name": "Person"})
+    ends = {"expires_at": "2031-01-01T00:00:00Z"}
+    return [
+        {**first, **ends, "label": "Site", "contact_id": contact["id"]},
+        {**first, **ends, "label": "site"},
+        {**second, "label": "Ämter", "expires_at": "2032-06-30T12:00:00Z"},
+        {**second, "label": "Объект", "contact_id": contact["id"]},
+        {**second, **ends},
+        {**first, "label": "Zebra"},
+    ]
+
+
 FACTORIES: dict[str, Factory] = {
     "commitments": Factory(
         _least_commitment,
@@ -1753,6 +1797,24 @@ FACTORIES: dict[str, Factory] = {
         {"minutes": "long"},
         further=4,
         alike={"task_id": {"project_id": "project_id"}},
+    ),
+    "expenses": Factory(
+        _least_expense,
+        _varied_expenses,
+        {"note": "Changed"},
+        "note",
+        "amount",
+        {"amount": "much"},
+        further=5,
+        alike={"task_id": {"project_id": "project_id"}},
+    ),
+    "delivery_links": Factory(
+        _least_delivery_link,
+        _varied_delivery_links,
+        {"label": "Changed"},
+        "label",
+        "expires_at",
+        {"expires_at": "soon"},
     ),
     "proposal_recipes": Factory(
         _least_recipe,

@@ -160,3 +160,20 @@ async def test_the_same_over_graphql(client):
         "unconverted": 0,
         "deals": {"nodes": [{"name": "No. 1"}], "pageInfo": {"hasNextPage": True}},
     }
+
+
+async def test_closed_stages_stand_behind_the_open_ones(client):
+    where = await pipeline(client)
+    made = await deal(client, where, amount="10")
+    await act(client, made["id"], "win")
+    path = f"/v1/pipelines/{where.id}/board"
+    found = (await client.get(path, params={"include_closed": "true"})).json()["columns"]
+    kinds = [column["stage"]["kind"] for column in found]
+    assert kinds == sorted(kinds, key=lambda kind: kind != "open")
+    assert {"won", "lost"} <= set(kinds)
+    (won,) = [column for column in found if column["stage"]["kind"] == "won"]
+    assert (won["count"], won["deals"]["data"][0]["id"]) == (1, made["id"])
+    document = """query($id: UUID!) {
+        pipelineBoard(pipelineId: $id, includeClosed: true) { columns { stage { kind } } } }"""
+    told = await client.data(document, id=where.id)
+    assert len(told["pipelineBoard"]["columns"]) == len(kinds)

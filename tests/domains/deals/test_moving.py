@@ -204,6 +204,17 @@ async def test_a_copy_begins_anew(client):
     assert [copy[name] for name in names] == ["open", where["New"], "10.00", ["large"], None]
 
 
+async def test_a_copy_has_the_custom_values_that_two_may_have(client):
+    for name, more in (("branch", {}), ("ticket", {"unique": True})):
+        body = {"target": "deal", "name": name, "type": "text", **more}
+        await client.made("custom-fields", body)
+    own = {"custom": {"branch": "North", "ticket": "T-1"}}
+    made = await deal(client, await pipeline(client), "Terms", **own)
+    answer = await client.post(f"/v1/deals/{made['id']}/clone")
+    assert answer.status_code == 201, answer.text
+    assert answer.json()["custom"] == {"branch": "North"}
+
+
 async def test_a_copy_hides_what_its_original_does(client):
     company = await client.made("companies", {"name": "Example Works"})
     own = {"amount": "10", "description": "Told to some.", "tags": ["large"]}

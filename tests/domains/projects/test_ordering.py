@@ -4,7 +4,7 @@ import asyncio
 from uuid import UUID
 
 from support.clients import problem
-from support.ordering import accepted, act, win
+from support.ordering import accepted, act, order, win
 from support.quoting import product
 from support.waiting import patiently
 
@@ -192,3 +192,39 @@ async def test_what_was_delivered_stays_within_the_order(client):
     problem(await client.post(f"{path}/restore"), 409, "more_than_ordered")
     assert (await client.post(f"/v1/deliverables/{other['id']}/accept")).status_code == 200
     problem(await client.delete(f"/v1/deliverables/{other['id']}"), 409, "accepted")
+
+
+async def test_a_draft_keeps_what_is_delivered_of_it(client):
+    made = await order(client)
+    answer = await client.post(f"/v1/orders/{made['id']}/project")
+    assert answer.status_code == 201, answer.text
+    (promised,) = (await client.read("deliverables"))["data"]
+    assert (await delivered(client, promised["id"], "2")).status_code == 200
+    (line,) = made["lines"]
+    own = {"id": line["id"], "name": "Assembly", "unit_price": "90"}
+    path = f"/v1/orders/{made['id']}"
+    cut = await client.patch(path, json={"lines": [{**own, "quantity": "1"}]})
+    assert problem(cut, 409, "delivered")["errors"][0]["pointer"] == "/lines/0/quantity"
+    other = [{"name": "Other", "unit_price": "1", "quantity": "9"}]
+    gone = await client.patch(path, json={"lines": other})
+    assert problem(gone, 409, "delivered")["errors"][0]["pointer"] == "/lines"
+    await client.changed(f"orders/{made['id']}", {"lines": [{**own, "quantity": "3"}]})
+
+
+async def test_changes_of_several_projects_do_not_wait_in_a_ring(client):
+    rows = []
+    for name in ("One", "Two"):
+        of = (await client.made("projects", {"name": name}))["id"]
+        rows.append([await client.made("deliverables", {"name": "A", "project_id": of})])
+    ids = [row["id"] for part in rows for row in part]
+    bodies = [
+        {
+            "op": "update",
+            "items": [{"id": id, "patch": {"description": f"{n}"}} for id in ids[:: 1 - n % 2 * 2]],
+        }
+        for n in range(8)
+    ]
+    answers = await asyncio.gather(
+        *(client.post("/v1/deliverables/bulk", json=body) for body in bodies)
+    )
+    assert [answer.status_code for answer in answers] == [200] * 8, answers[0].text

@@ -1,7 +1,7 @@
 """Quotes and the deals that they are to win."""
 
 from support.clients import pointers, problem
-from support.quoting import act, quote
+from support.quoting import act, product, quote
 
 
 async def deal(api, **more):
@@ -61,3 +61,32 @@ async def test_merged_companies_take_deals_and_quotes_along(client):
     assert answer.is_success, answer.text
     for path in (f"deals/{mine['id']}", f"quotes/{made['id']}"):
         assert (await client.read(path))["company_id"] == one["id"]
+
+
+async def test_a_quote_is_made_of_the_lines_of_a_deal(client):
+    company = await client.made("companies", {"name": "Example Industries"})
+    chair = await product(client)
+    lines = [
+        {"product_id": chair["id"], "quantity": "3", "discount_percent": "10"},
+        {"name": "Care", "unit_price": "20", "interval": "month", "term": 24},
+    ]
+    own = {"company_id": company["id"], "currency": "EUR", "amount_mode": "lines"}
+    deal = await client.made("deals", {"name": "New office", **own, "lines": lines})
+    answer = await client.post(f"/v1/deals/{deal['id']}/quote")
+    assert answer.status_code == 201, answer.text
+    made = answer.json()
+    assert (made["status"], made["deal_id"], made["company_id"]) == (
+        "draft",
+        deal["id"],
+        company["id"],
+    )
+    assert [(line["name"], line["net"]) for line in made["lines"]] == [
+        ("Chair", "270.00"),
+        ("Care", "20.00"),
+    ]
+    assert made["tcv"] == "750.00"
+    document = "mutation($id: UUID!) { quoteDeal(id: $id) { deal { name } tcv } }"
+    found = (await client.data(document, id=deal["id"]))["quoteDeal"]
+    assert found == {"deal": {"name": "New office"}, "tcv": "750.00"}
+    plain = await client.made("deals", {"name": "No lines"})
+    problem(await client.post(f"/v1/deals/{plain['id']}/quote"), 409, "no_lines")

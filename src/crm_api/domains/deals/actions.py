@@ -183,7 +183,8 @@ class DealActions:
         It has what is hidden from who copies it, too, as hidden as before.
         """
         self.deals.need("read")
-        source = columns_of(await self.deals.records.get(id))
+        found = await self.deals.records.get(id)
+        source = columns_of(found)
         values = {name: source[name] for name in (*_COPIED, "pipeline_id")}
         values["lines"] = [given_of(line) for line in source["lines"]]
         if source["amount_mode"] == "manual":
@@ -191,7 +192,9 @@ class DealActions:
         stages = await self.deals.stages.grounds(source["pipeline_id"])
         if stages and stages[0]["next_step_policy"] == "writes":
             values |= {name: source[name] for name in STEP}
-        return await self.deals.copied(DealCreate.model_validate(values))
+        return await self.deals.copied(
+            DealCreate.model_validate(values), self.deals.custom_of(found)
+        )
 
     # Steps
 

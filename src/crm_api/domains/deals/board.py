@@ -34,12 +34,21 @@ class DealBoard:
         self.deals, self.stages = DealService(tx), StageService(tx)
 
     async def of(
-        self, pipeline_id: UUID, filter: Filter, limit: int, selection: Selection | None = None
+        self,
+        pipeline_id: UUID,
+        filter: Filter,
+        limit: int,
+        selection: Selection | None = None,
+        *,
+        closed: bool = False,
     ) -> dict[str, Any]:
-        """The open stages in their order: counts, sums, and a page of each; raises `NotFound`."""
+        """The open stages in their order: counts, sums, and a page of each; raises `NotFound`.
+
+        With `closed` those of won and lost deals too, behind them.
+        """
         self.deals.need("read")
         await PipelineService(self.tx).get(pipeline_id, Selection(("id",)))
-        stages = {stage.id: stage for stage in await self._open(pipeline_id)}
+        stages = {stage.id: stage for stage in await self._stages(pipeline_id, closed=closed)}
         query = PageQuery(
             selection or Selection(DEALS.shown), filter=filter, sort="rank", limit=limit
         )
@@ -63,12 +72,15 @@ class DealBoard:
             )
         return {"pipeline_id": pipeline_id, "currency": currency, "columns": columns}
 
-    async def _open(self, pipeline_id: UUID) -> list[Any]:
-        wanted = {"pipeline_id": {"eq": str(pipeline_id)}, "kind": {"eq": "open"}}
+    async def _stages(self, pipeline_id: UUID, *, closed: bool) -> list[Any]:
+        wanted = {"pipeline_id": {"eq": str(pipeline_id)}}
+        if not closed:
+            wanted["kind"] = {"eq": "open"}
         query = PageQuery(
             Selection(STAGES.shown), parse(wanted, STAGES, self.tx), "position", MAX_LIMIT
         )
-        return (await self.stages.page(query)).data
+        found = (await self.stages.page(query)).data
+        return sorted(found, key=lambda stage: stage.kind != "open")
 
     async def _sums(
         self, stage_ids: list[UUID], query: PageQuery, currency: str

@@ -150,12 +150,18 @@ class PipelineBoard:
 
 def _board_field() -> Any:
     async def resolver(
-        info: GraphInfo, pipeline_id: UUID, where: Any = None, first: int = 20
+        info: GraphInfo,
+        pipeline_id: UUID,
+        where: Any = None,
+        first: int = 20,
+        include_closed: bool = False,  # noqa: FBT001, FBT002 - an argument of GraphQL
     ) -> PipelineBoard:
         tx = info.context.tx
         wanted = filter_of(where) if where else None
         filter = parse(wanted, DEALS, tx) if wanted else Filter()
-        found = await DealBoard(tx).of(pipeline_id, filter, min(max(first, 1), _PER_COLUMN))
+        found = await DealBoard(tx).of(
+            pipeline_id, filter, min(max(first, 1), _PER_COLUMN), closed=include_closed
+        )
         for column in found["columns"]:
             column["deals"] = connected(column["deals"])
         return cast("Any", found)

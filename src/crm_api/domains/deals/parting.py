@@ -78,7 +78,7 @@ class DealSplitting:
     async def _taken(self, current: Deal, part: DealPart, stage: Ground) -> Any:
         """A new deal that stands where the other one does, for as long."""
         values = {**_begun(columns_of(current)), **part.model_dump(exclude_none=True)}
-        values["custom"] = self._custom(current)
+        values["custom"] = self.deals.custom_of(current)
         self.deals.guard.owner_of({"owner_id": values["owner_id"]}, "create")
         values = await self.deals.prepare(values, None)
         await self.deals.admit(values, None)
@@ -87,15 +87,6 @@ class DealSplitting:
         made = self.deals.add({**values, **self.deals.begins_with, **own})
         self.deals.moves.note(made, Step(stage, "split", {}))
         return made
-
-    def _custom(self, current: Deal) -> dict[str, Any]:
-        """Its custom values, but for those that one record alone may have."""
-        known = self.deals.fields.by_name
-        return {
-            name: value
-            for name, value in current.custom.items()
-            if name not in known or not known[name].unique
-        }
 
 
 def _begun(source: Mapping[str, Any]) -> dict[str, Any]:

@@ -35,6 +35,7 @@ from crm_api.kit.rest.requests import Reading, Writing
 from crm_api.kit.rest.router import FILTER_PARAMETER, crud_router
 
 _PER_COLUMN = 50
+Closed = Annotated[bool, Query(description="The stages of won and lost deals, too.")]
 ColumnLimit = Annotated[int, Query(ge=1, le=_PER_COLUMN, description="Deals per column.")]
 _DONE: dict[int | str, dict[str, Any]] = {
     200: {"model": DealOut},
@@ -59,11 +60,12 @@ async def board(
     tx: Reading,
     limit: ColumnLimit = 20,
     fields: params.Fields = None,
+    include_closed: Closed = False,  # noqa: FBT002 - a query parameter
 ) -> Response:
     """The open stages: how many deals, their sums, and the first ones; a filter is of deals."""
     wanted = params.filter_of(request, DEALS, tx)
     selection = Selection.of(DEALS, fields)
-    found = await DealBoard(tx).of(id, wanted, limit, selection)
+    found = await DealBoard(tx).of(id, wanted, limit, selection, closed=include_closed)
     for column in found["columns"]:
         page = column["deals"]
         column["deals"] = {"data": page.data, "next_cursor": page.next_cursor}

@@ -88,12 +88,23 @@ class DealService(Partied):
         need_step(values, {**columns_of(current), **values}, stage)
         return {**values, **await self._worth(values, current, stage)}
 
-    async def copied(self, data: DealCreate) -> Any:
+    def custom_of(self, current: Deal) -> dict[str, Any]:
+        """Its custom values, but for those that one record alone may have."""
+        known = self.fields.by_name
+        return {
+            name: value
+            for name, value in current.custom.items()
+            if name not in known or not known[name].unique
+        }
+
+    async def copied(self, data: DealCreate, custom: Mapping[str, Any]) -> Any:
         """A new deal of what another one says, whether or not who copies it may see or set it."""
         self.need("create")
         values = values_of(data)
         self.guard.owner_of({"owner_id": values["owner_id"]}, "create")
-        values["custom"] = self.fields.completed(values["custom"], self.tx.actor)
+        whole = self.fields.with_defaults(custom)
+        self.fields.refuse(list(self.fields.lacking(whole, self.tx.actor)))
+        values["custom"] = {name: value for name, value in whole.items() if value is not None}
         values = await self.prepare(values, None)
         await self.admit(values, None)
         return await self.told(self.add({**values, **self.begins_with}))

@@ -1,6 +1,6 @@
 """The rules of orders."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -27,6 +27,8 @@ SUMS = frozenset({"lines", "totals", *VALUES})
 FROZEN = SUMS | {"lines", "currency", "tax_rounding", "company_id", "quote_id", "due_on"}
 """What changes by change requests alone once an order is confirmed."""
 _AGREED = FROZEN - {"due_on"}
+CutCheck = Callable[[Tx, Order, Sequence[Mapping[str, Any]]], Awaitable[Sequence[Fault]]]
+"""Takes an order, whose lock is held, and the lines that it is to have."""
 _PRICED = frozenset({"lines", "currency", "tax_rounding"})
 _LAW = "A letter of business, which the law wants kept; erased people are not named by it anew."
 
@@ -51,6 +53,8 @@ class OrderService(CrudService[Order]):
         "closed_at": None,
         "end_comment": None,
     }
+    cuts: ClassVar[list[CutCheck]] = []
+    """What those above have against other lines of a draft, such as deliveries."""
     records: Orders
 
     @classmethod
@@ -83,7 +87,16 @@ class OrderService(CrudService[Order]):
         if _PRICED.isdisjoint(changed):
             return values
         lines = values.get("lines", current.lines)
+        if "lines" in changed:
+            await self._check_cut(current, lines)
         return {**values, **await self._priced({**before, **values}, lines)}
+
+    async def _check_cut(self, current: Order, lines: Sequence[Mapping[str, Any]]) -> None:
+        """Raises `WrongState` where something else needs more than would be left."""
+        found = [fault for ask in self.cuts for fault in await ask(self.tx, current, lines)]
+        if found:
+            message = " ".join(fault.message for fault in found[:5])
+            raise WrongState(message, code="delivered", faults=found)
 
     async def _check_quote(self, values: Mapping[str, Any], before: Mapping[str, Any]) -> None:
         """Raises `Invalid` for a quote that no order by hand goes back to."""

@@ -41,7 +41,7 @@ class OrderOfDeal:
             message = "It is no accepted quote of this deal."
             return None, [Fault("not_accepted", message, "/quote_id")]
         if len(accepted) > 1:
-            message = f"{len(accepted)} quotes are accepted: say which by `quote_id`."
+            message = "Several quotes are accepted: say which by `quote_id`."
             return None, [Fault("several_accepted", message, "/quote_id")]
         return (accepted[0] if accepted else None), []
 

@@ -10,11 +10,12 @@ from uuid import UUID
 from crm_api.domains.projects.models import Project
 from crm_api.domains.projects.planning import Planning, Row, Schedule
 from crm_api.domains.projects.repository import ProjectTasks
+from crm_api.domains.projects.risks import RED, pressing
 from crm_api.domains.projects.service import ProjectService
 from crm_api.domains.projects.states import CLOSED
 from crm_api.domains.projects.tasks import ProjectTaskService
-from crm_api.domains.projects.timing import TimeEntryService
-from crm_api.domains.projects.work_repository import Deliverables, TimeEntries
+from crm_api.domains.projects.timing import ExpenseService, TimeEntryService
+from crm_api.domains.projects.work_repository import Deliverables, Expenses, TimeEntries
 from crm_api.kit.calendar import today_of
 from crm_api.kit.db.tx import Tx, at_one_moment
 from crm_api.kit.errors import Forbidden
@@ -23,6 +24,7 @@ from crm_api.kit.values.codes import minor_digits
 
 _MONEY = {"revenue", "cost_budget", "billing_amount"}
 _RATES = {"rate", "cost_rate"}
+_SPENT = {"amount", "project_amount"}
 _HOUR_IN_PARTS = 60 * 10_000
 
 
@@ -46,38 +48,58 @@ class Money:
         return self.actual * 100 / self.percent
 
 
+def need_money(tx: Tx) -> None:
+    """Raise `Forbidden` where something is hidden that figures tell."""
+    service, times, expenses = ProjectService(tx), TimeEntryService(tx), ExpenseService(tx)
+    for one in (service, times, expenses):
+        one.need("read")
+    hidden = service.guard.hidden | ProjectTaskService(tx).guard.hidden
+    secret = hidden & _MONEY or times.guard.hidden & _RATES or expenses.guard.hidden & _SPENT
+    if secret or "risks" in hidden:
+        raise Forbidden("The money of projects is hidden from you.", code="hidden_field")
+
+
 async def figures_of(tx: Tx, id: UUID) -> dict[str, Any]:
     """The figures of a project at one moment; whoever may not see its money sees none."""
-    service, times = ProjectService(tx), TimeEntryService(tx)
-    service.need("read")
-    times.need("read")
-    hidden = service.guard.hidden | ProjectTaskService(tx).guard.hidden
-    if hidden & _MONEY or times.guard.hidden & _RATES:
-        raise Forbidden("The money of projects is hidden from you.", code="hidden_field")
+    need_money(tx)
     async with at_one_moment(tx) as reader:
-        project = await ProjectService(reader).records.get(id)
-        planning = Planning(reader)
-        rows = await ProjectTasks(reader).planned(id)
-        schedule = await planning.of(project, rows)
-        worked = await TimeEntries(reader).worked(id)
-        promised = await Deliverables(reader).of_project(id)
-        money = _money(project, rows, worked)
-        reasons = list(_reasons(project, schedule, promised, money, today_of(reader)))
-        return _shown(project, rows, worked, money) | {
-            "health": _health(reasons),
-            "reasons": reasons,
-        }
+        return await figures_in(reader, id)
 
 
-def _money(project: Project, rows: Sequence[Row], worked: Mapping[str, Any]) -> Money:
+async def figures_in(tx: Tx, id: UUID) -> dict[str, Any]:
+    """The same as this transaction sees it, for whoever may see them all."""
+    project = await ProjectService(tx).records.get(id)
+    planning = Planning(tx)
+    rows = await ProjectTasks(tx).planned(id)
+    schedule = await planning.of(project, rows)
+    worked = await TimeEntries(tx).worked(id)
+    spent = await Expenses(tx).spent(id)
+    promised = await Deliverables(tx).of_project(id)
+    money = money_of(project, rows, worked, spent)
+    reasons = list(_reasons(project, schedule, promised, money, today_of(tx)))
+    return _shown(project, rows, worked, money) | {
+        "expenses": shown_in(project, spent["cost"]),
+        "billable_expenses": shown_in(project, spent["charged"]),
+        "health": _health(reasons),
+        "reasons": reasons,
+    }
+
+
+def money_of(
+    project: Project,
+    rows: Sequence[Row],
+    worked: Mapping[str, Any],
+    spent: Mapping[str, Decimal],
+) -> Money:
+    """What a project brings and costs, by sums of its time and its expenses."""
     shares = [row for row in rows if row["billing_due_at"] is not None]
     billed = [row["billing_amount"] for row in shares if row["billed_at"] is not None]
     due = [row["billing_amount"] for row in shares if row["billed_at"] is None]
     return Money(
         project.revenue,
         project.cost_budget,
-        Decimal(worked["cost"]) / _HOUR_IN_PARTS,
-        Decimal(worked["pending"]) / _HOUR_IN_PARTS,
+        Decimal(worked["cost"]) / _HOUR_IN_PARTS + spent["cost"],
+        Decimal(worked["pending"]) / _HOUR_IN_PARTS + spent["pending"],
         sum(billed, Decimal(0)),
         sum(due, Decimal(0)),
         done(rows),
@@ -87,22 +109,27 @@ def _money(project: Project, rows: Sequence[Row], worked: Mapping[str, Any]) -> 
 def done(rows: Sequence[Row]) -> int:
     """How much of the work is done, in percent, each task by its estimate or its length."""
     tasks = [row for row in rows if row["kind"] == "task"]
-    whole = sum(_work(row) for row in tasks)
-    return sum(_work(row) * row["percent"] for row in tasks) // whole if whole else 0
+    whole = sum(work_of(row) for row in tasks)
+    return sum(work_of(row) * row["percent"] for row in tasks) // whole if whole else 0
 
 
-def _work(row: Row) -> int:
+def work_of(row: Row) -> int:
+    """How much work a task is, in minutes: its estimate, or its length."""
     estimate = row["estimate_minutes"]
     return row["minutes"] if estimate is None else estimate
+
+
+def shown_in(project: Project, amount: Decimal) -> str:
+    """An amount as it is shown in the currency of a project."""
+    unit = Decimal(1).scaleb(-minor_digits(project.currency))
+    return shown_amount(amount.quantize(unit, ROUND_HALF_UP))
 
 
 def _shown(
     project: Project, rows: Sequence[Row], worked: Mapping[str, Any], money: Money
 ) -> dict[str, Any]:
-    unit = Decimal(1).scaleb(-minor_digits(project.currency))
-
     def shown(amount: Decimal | None) -> str | None:
-        return None if amount is None else shown_amount(amount.quantize(unit, ROUND_HALF_UP))
+        return None if amount is None else shown_in(project, amount)
 
     return {
         "project_id": project.id,
@@ -116,7 +143,7 @@ def _shown(
         "forecast_margin": shown(_less(money.revenue, money.forecast)),
         "actual_margin": shown(money.billed - money.actual),
         "unpriced_minutes": worked["unpriced"],
-        "estimated_minutes": sum(_work(row) for row in rows if row["kind"] == "task"),
+        "estimated_minutes": sum(work_of(row) for row in rows if row["kind"] == "task"),
         "worked_minutes": worked["worked"],
         "billable_minutes": worked["billable"],
         "billable_amount": shown(Decimal(worked["charged"]) / _HOUR_IN_PARTS),
@@ -158,6 +185,9 @@ def _reasons(
         if row["status"] != "accepted" and row["due_on"] is not None and row["due_on"] < today:
             message = f"{row['name']} was promised for {row['due_on']}."
             yield _reason("overdue", message, is_red=row["is_mandatory"])
+    for risk in pressing(project.risks):
+        message = f"{risk['title']}: {risk['kind']} of {risk['score']}."
+        yield _reason("risk", message, is_red=risk["score"] >= RED)
     if money.forecast is not None and money.budget is not None and money.forecast > money.budget:
         over = money.forecast - money.budget
         message = f"It will have cost {over:.2f} {project.currency} more than it may."

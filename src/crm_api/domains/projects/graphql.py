@@ -16,7 +16,7 @@ from crm_api.domains.projects.figures import figures_of
 from crm_api.domains.projects.ordering import OrderProjects
 from crm_api.domains.projects.service import ProjectService, ProjectTemplateService
 from crm_api.domains.projects.tasks import ProjectTaskService
-from crm_api.domains.projects.timing import TimeEntryService, TimeSettingsService
+from crm_api.domains.projects.timing import TimeSettingsService
 from crm_api.kit.graphql.context import GraphInfo
 from crm_api.kit.graphql.fields import Collection
 from crm_api.kit.graphql.mutations import mutation, shape_given
@@ -61,14 +61,6 @@ class Deliverable:
     project = related(DeliverableService, "project", Project)
 
 
-@type_from(work_schemas.TimeEntryOut)
-class TimeEntry:
-    """Time that somebody worked for a project."""
-
-    project = related(TimeEntryService, "project", Project)
-    task = related(TimeEntryService, "task", ProjectTask)
-
-
 @type_from(schemas.ProjectSchedule)
 class ProjectSchedule:
     """The plan of a project, as it is made of its tasks."""
@@ -93,7 +85,6 @@ _TEMPLATES = Collection(ProjectTemplateService, ProjectTemplate)
 _PROJECTS = Collection(ProjectService, Project)
 _TASKS = Collection(ProjectTaskService, ProjectTask)
 _DELIVERABLES = Collection(DeliverableService, Deliverable)
-_TIMES = Collection(TimeEntryService, TimeEntry)
 ProjectTaskConnection = _TASKS.connection
 
 
@@ -246,35 +237,6 @@ class TimeMutation:
     """What is done with time."""
 
     @mutation
-    async def submit_time_entry(
-        self, info: GraphInfo, id: UUID, expected_version: int | None = None
-    ) -> TimeEntry:
-        """Have time approved."""
-        return await TimeEntryService(info.context.tx).submit(id, expected_version)
-
-    @mutation
-    async def recall_time_entry(
-        self, info: GraphInfo, id: UUID, expected_version: int | None = None
-    ) -> TimeEntry:
-        """Take submitted time back."""
-        return await TimeEntryService(info.context.tx).recall(id, expected_version)
-
-    @mutation
-    async def approve_time_entry(
-        self, info: GraphInfo, id: UUID, expected_version: int | None = None
-    ) -> TimeEntry:
-        """Approve time, for good."""
-        return await TimeEntryService(info.context.tx).approve(id, expected_version)
-
-    @mutation
-    async def reject_time_entry(
-        self, info: GraphInfo, id: UUID, reason: str, expected_version: int | None = None
-    ) -> TimeEntry:
-        """Send time back for a reason."""
-        data = shape_given(work_schemas.TimeRejection, {"reason": reason})
-        return await TimeEntryService(info.context.tx).reject(id, data, expected_version)
-
-    @mutation
     async def set_time_settings(
         self,
         info: GraphInfo,
@@ -290,7 +252,6 @@ QUERIES = (
     _PROJECTS.query(),
     _TASKS.query(),
     _DELIVERABLES.query(),
-    _TIMES.query(),
     ProjectQuery,
 )
 MUTATIONS = (
@@ -298,7 +259,6 @@ MUTATIONS = (
     _PROJECTS.mutation(),
     _TASKS.mutation(),
     _DELIVERABLES.mutation(),
-    _TIMES.mutation(),
     ProjectActionMutation,
     DeliverableMutation,
     TimeMutation,

@@ -17,5 +17,5 @@ class ProjectKeeping(NamedService[Project]):
     personal = Impersonal("What is done for a company.")
     create_shape = ProjectCreate
     update_shape = ProjectUpdate
-    beside = CrudService.beside | {"tags", "source", "description"}
+    beside = CrudService.beside | {"tags", "source", "description", "risks"}
     records: Projects

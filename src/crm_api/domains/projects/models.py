@@ -17,6 +17,7 @@ ProjectStatus = Literal["planned", "active", "on_hold", "completed", "accepted",
 TaskKind = Literal["task", "milestone", "phase"]
 DeliverableStatus = Literal["draft", "submitted", "accepted", "rejected"]
 TimeStatus = Literal["draft", "submitted", "approved", "rejected"]
+ExpenseKind = Literal["travel", "lodging", "material", "subcontractor", "licence", "other"]
 
 
 class ProjectTemplate(Named, Entity):
@@ -82,6 +83,7 @@ class Project(Named, Described, Entity):
     currency: Mapped[str] = mapped_column(KeyText)
     revenue: Mapped[Decimal | None] = mapped_column(AmountType)
     cost_budget: Mapped[Decimal | None] = mapped_column(AmountType)
+    risks: Mapped[list[dict[str, Any]]]
     closed_at: Mapped[datetime | None]
     close_comment: Mapped[str | None] = mapped_column(KeyText)
 
@@ -209,3 +211,57 @@ class TimeEntry(Entity):
     status: Mapped[str] = mapped_column(KeyText)
     decided_at: Mapped[datetime | None]
     rejection_reason: Mapped[str | None] = mapped_column(KeyText)
+
+
+class Expense(Entity):
+    """What somebody spent for a project."""
+
+    __tablename__ = "expenses"
+    __table_args__ = (
+        foreign_key("project_id", "projects"),
+        foreign_key("task_id", "project_tasks"),
+        one_of("kind", ExpenseKind),
+        one_of("status", TimeStatus),
+        CheckConstraint("amount > 0", name="amount"),
+        *ordered("expenses", "created_at", "updated_at", "day"),
+        referring("expenses", "project_id"),
+        referring("expenses", "task_id", optional=True),
+        referring("expenses", "owner_id", optional=True),
+        Index("ix_expenses_status", "organization_id", "status", "id"),
+    )
+    entity = "expense"
+
+    project_id: Mapped[UUID]
+    task_id: Mapped[UUID | None]
+    day: Mapped[date]
+    kind: Mapped[str] = mapped_column(KeyText)
+    note: Mapped[str | None] = mapped_column(KeyText)
+    amount: Mapped[Decimal] = mapped_column(AmountType)
+    currency: Mapped[str] = mapped_column(KeyText)
+    project_amount: Mapped[Decimal] = mapped_column(AmountType)
+    is_billable: Mapped[bool]
+    status: Mapped[str] = mapped_column(KeyText)
+    decided_at: Mapped[datetime | None]
+    rejection_reason: Mapped[str | None] = mapped_column(KeyText)
+
+
+class StatusReport(Entity):
+    """How a project fared at the end of a period, as it was told; it never changes."""
+
+    __tablename__ = "status_reports"
+    __table_args__ = (
+        foreign_key("project_id", "projects"),
+        CheckConstraint("until >= since", name="until"),
+        *ordered("status_reports", "created_at", "updated_at", "until"),
+        referring("status_reports", "project_id"),
+    )
+    entity = "status_report"
+
+    project_id: Mapped[UUID]
+    since: Mapped[date]
+    until: Mapped[date]
+    health: Mapped[str] = mapped_column(KeyText)
+    summary: Mapped[str]
+    next_steps: Mapped[str | None]
+    figures: Mapped[dict[str, Any]]
+    risks: Mapped[list[dict[str, Any]]]

@@ -2,14 +2,22 @@
 
 from crm_api.domains.deals.winning import Consequences
 from crm_api.domains.orders.changing import ChangeActions
+from crm_api.domains.orders.service import OrderService
 from crm_api.domains.projects.actions import BILLING_DUE
 from crm_api.domains.projects.delivering import DeliverableService
-from crm_api.domains.projects.ordering import ProjectOfOrder, keep_delivered
+from crm_api.domains.projects.importer import ProjectImporter
+from crm_api.domains.projects.ordering import ProjectOfOrder, keep_delivered, keep_lines
 from crm_api.domains.projects.pictured import SECTIONS, SIGNALS, TOUCHPOINTS
+from crm_api.domains.projects.reporting import StatusReportService
 from crm_api.domains.projects.service import ProjectService, ProjectTemplateService
 from crm_api.domains.projects.states import WAYS
 from crm_api.domains.projects.tasks import ProjectTaskService
-from crm_api.domains.projects.timing import CONFIGURED, SETTINGS_AREA, TimeEntryService
+from crm_api.domains.projects.timing import (
+    CONFIGURED,
+    SETTINGS_AREA,
+    ExpenseService,
+    TimeEntryService,
+)
 from crm_api.domains.projects.work_schemas import BillingDue
 from crm_api.domains.projects.working import WORK
 from crm_api.kit.access import Managed
@@ -19,17 +27,19 @@ from crm_api.kit.parts import Told
 
 Consequences.steps.append(ProjectOfOrder())
 ChangeActions.checks.append(keep_delivered)
+OrderService.cuts.append(keep_lines)
 _TEMPLATES = ProjectTemplateService.area
 
 
 def _faces() -> Faces:
+    from crm_api.domains.projects import cost_graphql
     from crm_api.domains.projects.graphql import MUTATIONS, QUERIES
     from crm_api.domains.projects.rest import ROUTERS
 
     return Faces(
         routers=ROUTERS,
-        queries=QUERIES,
-        mutations=MUTATIONS,
+        queries=[*QUERIES, *cost_graphql.QUERIES],
+        mutations=[*MUTATIONS, *cost_graphql.MUTATIONS],
     )
 
 
@@ -40,6 +50,7 @@ MODULE = Module(
     depends_on=["catalogue", "companies", "contacts", "deals", "prices", "quotes", "orders"],
     faces=_faces,
     appliers=[CollectionApplier(ProjectTemplateService, by=["key"])],
+    importers=[ProjectImporter()],
     areas=[SETTINGS_AREA],
     managed={
         _TEMPLATES: Managed("manage_settings"),
@@ -52,7 +63,12 @@ MODULE = Module(
         *(f"project.{verb}" for verb in ("rescheduled", "baselined")),
         *(f"project_task.{verb}" for verb in ("rescheduled", "baselined", "accepted", "billed")),
         *(f"deliverable.{verb}" for verb in ("submitted", "accepted", "rejected")),
-        *(f"time_entry.{verb}" for verb in ("submitted", "recalled", "approved", "rejected")),
+        *(
+            f"{entry}.{verb}"
+            for entry in ("time_entry", "expense")
+            for verb in ("submitted", "recalled", "approved", "rejected")
+        ),
+        "status_report.published",
     ],
     told={BILLING_DUE: Told("project_task", BillingDue)},
     work=WORK,
@@ -65,5 +81,7 @@ MODULE = Module(
         ProjectTaskService,
         DeliverableService,
         TimeEntryService,
+        ExpenseService,
+        StatusReportService,
     ],
 )

@@ -140,6 +140,19 @@ class ProjectOfOrder:
             win.made["project_id"] = made
 
 
+async def keep_lines(tx: Tx, order: Order, lines: Sequence[Mapping[str, Any]]) -> Sequence[Fault]:
+    """What lines of a draft would leave less than was delivered of it."""
+    delivered = await Deliverables(tx).delivered_of(order.id)
+    there = {str(line["id"]): (place, line) for place, line in enumerate(lines)}
+    found: list[Fault] = []
+    for id, done in delivered.items():
+        place, line = there.get(str(id), (None, None))
+        if done and (line is None or Decimal(line["quantity"]) < done):
+            at = "/lines" if place is None else f"/lines/{place}/quantity"
+            found.append(Fault("delivered", "More of it is delivered already.", at))
+    return found
+
+
 async def keep_delivered(
     tx: Tx, order: Order, changes: Sequence[Mapping[str, Any]]
 ) -> Sequence[Fault]:

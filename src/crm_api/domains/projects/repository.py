@@ -1,14 +1,15 @@
 """How projects, their templates and tasks are listed and found."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 from uuid import UUID
 
 from crm_api.domains.companies.repository import LISTING as COMPANIES
 from crm_api.domains.deals.repository import DEALS
 from crm_api.domains.orders.repository import ORDERS
-from crm_api.domains.projects.models import Project, ProjectTask, ProjectTemplate
+from crm_api.domains.projects.models import Deliverable, Project, ProjectTask, ProjectTemplate
 from crm_api.domains.projects.schemas import ProjectOut, ProjectTaskOut, ProjectTemplateOut
 from crm_api.kit.crud.repository import Repository
 from crm_api.kit.db.json import decode
@@ -16,6 +17,7 @@ from crm_api.kit.query.filters import Filter
 from crm_api.kit.query.listing import Listing, Relation, Searched
 from crm_api.platform.calendars.repository import CALENDARS
 
+P = TypeVar("P", ProjectTask, Deliverable)
 TEMPLATES: Listing = Listing(
     model=ProjectTemplate,
     out=ProjectTemplateOut,
@@ -59,6 +61,7 @@ TASKS: Listing = Listing(
         "order.one_time": frozenset({"billing_amount"}),
     },
 )
+_OPEN = ("planned", "active", "on_hold")
 _PLANNED = """
     SELECT id, parent_id, kind, key, name, position, minutes, calendar_id, constraint_kind,
         constraint_at, dependencies, percent, starts_at, finishes_at, total_float, is_critical,
@@ -150,7 +153,9 @@ class Projects(Repository[Project]):
             "SELECT 1 FROM project_tasks WHERE organization_id = $1 AND project_id = $2 "
             "AND billing_due_at IS NOT NULL "
             "UNION ALL SELECT 1 FROM time_entries WHERE organization_id = $1 AND project_id = $2 "
-            "AND deleted_at IS NULL AND (rate IS NOT NULL OR cost_rate IS NOT NULL) LIMIT 1",
+            "AND deleted_at IS NULL AND (rate IS NOT NULL OR cost_rate IS NOT NULL) "
+            "UNION ALL SELECT 1 FROM expenses WHERE organization_id = $1 AND project_id = $2 "
+            "AND deleted_at IS NULL LIMIT 1",
             self.tx.organization_id,
             id,
         )
@@ -179,16 +184,11 @@ class Projects(Repository[Project]):
         return rows[0]["time_zone"] if rows else self.tx.actor.time_zone
 
 
-class ProjectTasks(Repository[ProjectTask]):
-    """The tasks of projects."""
+class ProjectParts(Repository[P]):
+    """Parts of projects: whoever locks one has locked its project before, so none wait in a ring."""
 
-    model = ProjectTask
-    listing = TASKS
-
-    async def find(
-        self, id: UUID, *, lock: bool = False, deleted: bool = False
-    ) -> ProjectTask | None:
-        """Whoever locks a task has locked its project before, so that none wait in a ring."""
+    async def find(self, id: UUID, *, lock: bool = False, deleted: bool = False) -> P | None:
+        """Its project first."""
         if lock and not self.holds(id):
             await self.lock_projects([id])
         return await super().find(id, lock=lock, deleted=deleted)
@@ -206,33 +206,60 @@ class ProjectTasks(Repository[ProjectTask]):
         until: UUID,
         limit: int,
         deleted: Literal["only"] | None = None,
-    ) -> list[ProjectTask]:
+    ) -> list[P]:
         """Their projects first."""
         query, values = self._next_matching(filter, after, until, limit, deleted)
-        projects = query.with_only_columns(ProjectTask.project_id).params(**values)
+        projects = query.with_only_columns(self.model.project_id).params(**values)
         ids = set((await self.tx.run(projects)).scalars())
         await Projects(self.tx).locked(list(ids), everywhere=True)
         return await super().hold_matching(
             filter, after=after, until=until, limit=limit, deleted=deleted
         )
 
-    async def locked(self, ids: Sequence[UUID], *, everywhere: bool = False) -> list[ProjectTask]:
+    async def locked(self, ids: Sequence[UUID], *, everywhere: bool = False) -> list[P]:
         """Their projects first, unless all are locked, as whoever reaches everywhere has done."""
         if not everywhere:
             await self.lock_projects(ids)
         return await super().locked(ids, everywhere=everywhere)
 
     async def lock_projects(self, ids: Sequence[UUID]) -> None:
-        """Lock the projects of some tasks."""
-        rows = await self.tx.fetch(
-            "SELECT DISTINCT project_id FROM project_tasks WHERE organization_id = $1 "
-            "AND id = ANY($2)",
-            self.tx.organization_id,
-            list(ids),
+        """Lock the projects of some parts, whoever asks."""
+        query = self.select_all().with_only_columns(self.model.project_id).distinct()
+        found = list((await self.tx.run(query.where(self.model.id.in_(ids)))).scalars())
+        if found:
+            await Projects(self.tx).locked(found, everywhere=True)
+
+
+class ProjectTasks(ProjectParts[ProjectTask]):
+    """The tasks of projects."""
+
+    model = ProjectTask
+    listing = TASKS
+
+    async def open_between(self, start: datetime, end: datetime) -> list[dict[str, Any]]:
+        """The unfinished tasks of open projects that are done then, if the actor sees them."""
+        shown = ("owner_id", "calendar_id", "starts_at", "finishes_at", "percent")
+        columns = [getattr(ProjectTask, n) for n in (*shown, "minutes", "estimate_minutes")]
+        query = self.select().with_only_columns(
+            *columns, Project.calendar_id.label("project_calendar_id")
         )
-        if rows:
-            projects = [row["project_id"] for row in rows]
-            await Projects(self.tx).locked(projects, everywhere=True)
+        query = query.join(
+            Project,
+            (Project.organization_id == ProjectTask.organization_id)
+            & (Project.id == ProjectTask.project_id),
+        ).where(
+            ProjectTask.deleted_at.is_(None),
+            ProjectTask.kind == "task",
+            ProjectTask.percent < 100,
+            ProjectTask.starts_at < end,
+            ProjectTask.finishes_at > start,
+            Project.deleted_at.is_(None),
+            Project.status.in_(_OPEN),
+        )
+        rows = (await self.tx.run(query)).mappings()
+        return [
+            {**row, "calendar_id": row["calendar_id"] or row["project_calendar_id"]} for row in rows
+        ]
 
     async def planned(self, project_id: UUID) -> list[dict[str, Any]]:
         """What the plan of a project is made of: its living tasks, whoever asks."""

@@ -1,11 +1,13 @@
 """Projects over REST."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import Response
 
 from crm_api.domains.projects.actions import MilestoneActions, ProjectActions
+from crm_api.domains.projects.cost_rest import ROUTERS as COSTS
+from crm_api.domains.projects.cost_rest import looks
 from crm_api.domains.projects.delivering import DeliverableService
 from crm_api.domains.projects.figures import figures_of
 from crm_api.domains.projects.ordering import OrderProjects
@@ -28,8 +30,6 @@ from crm_api.domains.projects.work_schemas import (
     Delivery,
     ProjectFigures,
     Rejection,
-    TimeEntryOut,
-    TimeRejection,
     TimeSettings,
     TimeSettingsOut,
 )
@@ -55,7 +55,6 @@ _READS = problems(403, 404, 409, 422)
 projects = crud_router(ProjectService)
 tasks = crud_router(ProjectTaskService)
 deliverables = crud_router(DeliverableService)
-times = crud_router(TimeEntryService)
 orders = new_router(ProjectService.plural, "orders")
 settings = new_router(TimeEntryService.plural, TimeEntryService.route_of())
 
@@ -216,49 +215,6 @@ async def reject_deliverable(
     return answers.record(await DeliverableService(tx).reject(id, body, expected))
 
 
-Act = Callable[[TimeEntryService], Callable[..., Awaitable[Any]]]
-
-
-def _add_time(verb: str, act: Act, summary: str, description: str) -> None:
-    async def action(id: Id, tx: Writing, if_match: IfMatch = None) -> Response:
-        expected = answers.version_of(if_match)
-        return answers.record(await act(TimeEntryService(tx))(id, expected))
-
-    times.add_api_route(
-        f"/{{id}}/{verb}",
-        action,
-        methods=["POST"],
-        operation_id=f"{verb}TimeEntry",
-        summary=summary,
-        description=description,
-        responses=_done(TimeEntryOut),
-    )
-
-
-_add_time("submit", lambda s: s.submit, "Have time approved", "From here on it stays as it is.")
-_add_time("recall", lambda s: s.recall, "Take submitted time back", "To change it.")
-_add_time(
-    "approve",
-    lambda s: s.approve,
-    "Approve time",
-    "For good; takes the right to change projects, and is not for one's own.",
-)
-
-
-@times.post(
-    "/{id}/reject",
-    operation_id="rejectTimeEntry",
-    summary="Send time back",
-    responses=_done(TimeEntryOut),
-)
-async def reject_time(
-    id: Id, tx: Writing, body: TimeRejection, if_match: IfMatch = None
-) -> Response:
-    """For a reason; it may be changed and submitted again."""
-    expected = answers.version_of(if_match)
-    return answers.record(await TimeEntryService(tx).reject(id, body, expected))
-
-
 @settings.get(
     "/settings",
     operation_id="getTimeSettings",
@@ -315,10 +271,11 @@ async def make_of_order(id: Id, tx: Writing, body: OrderProject | None = None) -
 
 ROUTERS = (
     orders,
+    looks,
     settings,
     crud_router(ProjectTemplateService),
     projects,
     tasks,
     deliverables,
-    times,
+    *COSTS,
 )

@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, Field
 
 from crm_api.domains.projects.models import ProjectStatus, TaskKind
+from crm_api.domains.projects.risks import Risk, RiskOut
 from crm_api.domains.projects.scheduling import Constraint, LinkKind
 from crm_api.kit.crud.transitions import Blocker
 from crm_api.kit.schema import (
@@ -166,6 +167,9 @@ class _ProjectFields(DescribedFields, Create):
     )
     revenue: Amount | None = Field(None, description="What it was sold for, net.")
     cost_budget: Amount | None = Field(None, description="What it may cost.")
+    risks: Annotated[list[Risk], Field(max_length=200), _distinct("key")] = Field(
+        default_factory=list, description="What may go wrong, and what does."
+    )
 
 
 class ProjectCreate(_ProjectFields):
@@ -216,6 +220,7 @@ class ProjectOut(DescribedOut, Out):
     currency: str
     revenue: AmountOut | None
     cost_budget: AmountOut | None
+    risks: list[RiskOut]
     closed_at: datetime | None
     close_comment: str | None
 
@@ -361,16 +366,12 @@ class ProjectSchedule(BaseModel):
     tasks: list[ScheduledTask]
 
 
-class ProjectBlocker(Blocker):
-    """What stands in the way of an action."""
-
-
 class ProjectTransition(BaseModel):
     """An action that is for this status."""
 
     verb: str = Field(description="`POST /v1/projects/{id}/{verb}` does it.")
     status: ProjectStatus = Field(description="What it becomes.")
-    blockers: list[ProjectBlocker] = Field(description="Empty: it may be done.")
+    blockers: list[Blocker] = Field(description="Empty: it may be done.")
 
 
 class ProjectTransitions(BaseModel):

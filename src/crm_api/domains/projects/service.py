@@ -1,8 +1,8 @@
 """The rules of projects and of their templates."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, time
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -11,6 +11,7 @@ from crm_api.domains.projects.keeping import ProjectKeeping
 from crm_api.domains.projects.models import Project, ProjectTemplate
 from crm_api.domains.projects.planning import BEGUN, no_calendar
 from crm_api.domains.projects.repository import ProjectTemplates
+from crm_api.domains.projects.risks import Risk, scored
 from crm_api.domains.projects.scheduling import Cycle, Link, Task, ordered
 from crm_api.domains.projects.schemas import (
     MOST_TASKS,
@@ -30,7 +31,7 @@ from crm_api.kit.ids import new_id
 from crm_api.kit.working_time import WorkingTime
 from crm_api.platform.calendars.service import calendars_at
 
-_NOTHING = dict.fromkeys(("baseline_at", "baseline_finishes_at", "closed_at", "close_comment"))
+_NOTHING = ("finishes_at", "baseline_at", "baseline_finishes_at", "closed_at", "close_comment")
 
 
 class ProjectTemplateService(NamedService[ProjectTemplate]):
@@ -96,6 +97,9 @@ def _check_order(items: Sequence[Any]) -> None:
 class ProjectService(ProjectKeeping):
     """What is done for customers."""
 
+    planned: ClassVar[Mapping[str, Any]] = {"status": "planned", **dict.fromkeys(_NOTHING)}
+    """What a new one begins with."""
+
     def __init__(self, tx: Tx) -> None:
         super().__init__(tx)
         self._begun: dict[UUID, list[dict[str, Any]]] = {}
@@ -111,6 +115,8 @@ class ProjectService(ProjectKeeping):
     async def prepare(self, values: dict[str, Any], current: Project | None) -> dict[str, Any]:
         """A new one begins with its templates; moving one moves what follows."""
         values = await super().prepare(values, current)
+        if "risks" in values:
+            values["risks"] = [scored(Risk.model_validate(one)) for one in values["risks"] or ()]
         if current is None:
             return await self._begin(values)
         changed = {name for name in values if values[name] != getattr(current, name)}
@@ -134,10 +140,8 @@ class ProjectService(ProjectKeeping):
     async def _begin(self, values: dict[str, Any]) -> dict[str, Any]:
         wanted = values.pop("template_ids")
         values |= {
-            **_NOTHING,
+            **self.planned,
             "id": new_id(),
-            "status": "planned",
-            "finishes_at": None,
             "starts_on": values["starts_on"] or today_of(self.tx),
             "currency": values["currency"] or await self.records.own_currency(),
         }

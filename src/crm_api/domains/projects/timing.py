@@ -1,38 +1,28 @@
-"""The rules of time entries: who worked when, and what is locked of it."""
+"""The rules of time entries, of expenses, and of which time is closed."""
 
-from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Any, ClassVar
-from uuid import UUID
+from decimal import ROUND_HALF_UP, Decimal, localcontext
+from typing import Any
 
-from crm_api.domains.projects.models import TimeEntry
-from crm_api.domains.projects.repository import Projects
-from crm_api.domains.projects.states import need_open
-from crm_api.domains.projects.work_repository import TimeEntries
+from crm_api.domains.projects.cost_schemas import ExpenseCreate, ExpenseUpdate
+from crm_api.domains.projects.entering import EntryService
+from crm_api.domains.projects.models import Expense, TimeEntry
+from crm_api.domains.projects.work_repository import Expenses, TimeEntries
 from crm_api.domains.projects.work_schemas import (
     TimeEntryCreate,
     TimeEntryUpdate,
-    TimeRejection,
     TimeSettings,
 )
 from crm_api.kit.crud.personal import Impersonal
-from crm_api.kit.crud.service import CrudService
 from crm_api.kit.crud.settings import SettingsService
-from crm_api.kit.crud.transitions import not_for
 from crm_api.kit.db.tx import Tx
-from crm_api.kit.errors import Forbidden, Invalid, WrongState
+from crm_api.kit.values.codes import minor_digits
+from crm_api.platform.exchange.service import ExchangeService
 
 SETTINGS_AREA = "time_settings"
 CONFIGURED = "times.configured"
-APPROVING = "projects"
-_VERBS: Mapping[str, Sequence[str]] = {
-    "draft": ("submit",),
-    "rejected": ("submit",),
-    "submitted": ("approve", "reject", "recall"),
-    "approved": (),
-}
-
-_KEPT = frozenset({"submitted", "approved"})
+_OLDEST_RATE = 30
+_PRECISION = 34
 
 
 class TimeSettingsService(SettingsService):
@@ -55,7 +45,7 @@ def _stored(data: TimeSettings) -> dict[str, Any]:
     return {"locked_until": data.locked_until.isoformat() if data.locked_until else None}
 
 
-class TimeEntryService(CrudService[TimeEntry]):
+class TimeEntryService(EntryService[TimeEntry]):
     """Time that was worked for projects."""
 
     repository = TimeEntries
@@ -64,110 +54,47 @@ class TimeEntryService(CrudService[TimeEntry]):
     personal = Impersonal("Work of users, which accounts are made of.")
     create_shape = TimeEntryCreate
     update_shape = TimeEntryUpdate
-    begins_with: ClassVar[Mapping[str, Any]] = {
-        "status": "draft",
-        "decided_at": None,
-        "rejection_reason": None,
-    }
     records: TimeEntries
 
-    async def prepare(self, values: dict[str, Any], current: TimeEntry | None) -> dict[str, Any]:
-        """What is closed or approved stays as it is; the task is one of the project."""
+
+class ExpenseService(EntryService[Expense]):
+    """What was spent for projects."""
+
+    repository = Expenses
+    area = "expenses"
+    plural = "expenses"
+    personal = Impersonal("Costs that users had, which accounts are made of.")
+    create_shape = ExpenseCreate
+    update_shape = ExpenseUpdate
+    records: Expenses
+
+    async def prepare(self, values: dict[str, Any], current: Expense | None) -> dict[str, Any]:
+        """What it comes to in the currency of its project, by the rate of its day."""
         values = await super().prepare(values, current)
-        if current is not None:
-            _need_changeable(current)
-            await self._need_open_day(current.day)
-        if "day" in values:
-            await self._need_open_day(values["day"])
         project_id = values["project_id"] if current is None else current.project_id
+        own = await self.records.currency_of(project_id)
         if current is None:
-            await self._need_open_project(project_id)
-        task_id = values.get("task_id")
-        if task_id is not None and not await self.records.has_task(task_id, project_id):
-            raise Invalid.at("/task_id", "unknown_reference", "The project has no such task.")
+            values["currency"] = values["currency"] or own
+        names = ("amount", "currency", "day")
+        before = {} if current is None else {name: getattr(current, name) for name in names}
+        now = {**before, **{name: values[name] for name in names if name in values}}
+        if now != before:
+            values["project_amount"] = await self._at_home(now, own)
         return values
 
-    async def remove(self, records: Sequence[TimeEntry]) -> None:
-        """What is closed or approved stays."""
-        for record in records:
-            _need_changeable(record)
-            await self._need_open_day(record.day)
-        await super().remove(records)
-
-    async def restore(self, id: UUID) -> Any:
-        """Take time out of the bin, unless its day is closed."""
-        self.need("delete")
-        current = await self.records.get(id, lock=True, deleted=True)
-        if current.deleted_at is not None:
-            await self._need_open_day(current.day)
-        return await super().restore(id)
-
-    async def put_back(self, record: TimeEntry, values: dict[str, Any]) -> Any:
-        """What an undo takes back goes by the same rules; time that is closed stays."""
-        last = await self.records.locked_until()
-        is_kept = record.status in _KEPT or values.get("status", record.status) in _KEPT
-        days = (record.day, values.get("day", record.day))
-        if is_kept or (last is not None and min(days) <= last):
-            return self.shown_of(record)
-        return await super().put_back(record, values)
-
-    async def submit(self, id: UUID, expected: int | None = None) -> Any:
-        """Have it approved."""
-        return await self._go(id, "submit", "submitted", expected)
-
-    async def recall(self, id: UUID, expected: int | None = None) -> Any:
-        """Take it back, to change it."""
-        return await self._go(id, "recall", "draft", expected)
-
-    async def approve(self, id: UUID, expected: int | None = None) -> Any:
-        """Have it count, for good; takes the right to change projects, and nobody's own."""
-        return await self._go(id, "approve", "approved", expected)
-
-    async def reject(self, id: UUID, data: TimeRejection, expected: int | None = None) -> Any:
-        """Send it back for a reason."""
-        return await self._go(id, "reject", "rejected", expected, data.reason)
-
-    async def _go(
-        self, id: UUID, verb: str, status: str, expected: int | None, reason: str | None = None
-    ) -> Any:
-        self.need("update")
-        current = await self.locked(id, expected)
-        if verb not in _VERBS[current.status]:
-            raise not_for("time_entry", current.status, verb, _VERBS[current.status])
-        await self._need_open_day(current.day)
-        is_decision = status in {"approved", "rejected"}
-        if is_decision:
-            self.tx.actor.need(APPROVING, "update")
-            access = self.tx.actor.access
-            if access is not None and not access.full and access.user_id == current.owner_id:
-                message = "Somebody else decides of one's own time."
-                raise Forbidden(message, code="own_time")
-        values = {
-            "status": status,
-            "decided_at": self.tx.now if is_decision else None,
-            "rejection_reason": reason,
-        }
-        event = "recalled" if verb == "recall" else status
-        return await self.told(await self.change(current, values, verb=event))
-
-    async def _need_open_project(self, id: UUID) -> None:
-        found = await Projects(self.tx).locked([id], everywhere=True)
-        if not found:
-            raise Invalid.at("/project_id", "unknown_reference", "There is no such project.")
-        need_open(found[0])
-
-    async def _need_open_day(self, day: date) -> None:
-        """Raise `Invalid` where a day is closed; it stays open until the commit otherwise."""
-        last = await self.records.locked_until()
-        if last is not None and day <= last:
-            message = f"Time until {last} is closed."
-            raise Invalid.at("/day", "period_closed", message)
-
-
-def _need_changeable(entry: TimeEntry) -> None:
-    if entry.status in _KEPT:
-        message = "Time that is submitted or approved stays as it is."
-        raise WrongState(message, code="time_locked", details={"time_status": entry.status})
+    async def _at_home(self, cost: dict[str, Any], own: str) -> Decimal:
+        """Raises `Conflict` where there is no rate for that day."""
+        amount: Decimal = cost["amount"]
+        if cost["currency"] == own:
+            return amount
+        legs = await ExchangeService(self.tx).way(
+            cost["currency"], own, cost["day"], max_age_days=_OLDEST_RATE
+        )
+        with localcontext() as context:
+            context.prec = _PRECISION
+            for leg in legs:
+                amount *= leg.factor
+            return amount.quantize(Decimal(1).scaleb(-minor_digits(own)), ROUND_HALF_UP)
 
 
 def locked_until(tx: Tx) -> date | None:

@@ -3,11 +3,19 @@
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
-from crm_api.domains.projects.models import Deliverable, Project, ProjectTask, TimeEntry
-from crm_api.domains.projects.repository import PROJECTS, TASKS
+from crm_api.domains.projects.cost_schemas import ExpenseOut, StatusReportOut
+from crm_api.domains.projects.models import (
+    Deliverable,
+    Expense,
+    Project,
+    ProjectTask,
+    StatusReport,
+    TimeEntry,
+)
+from crm_api.domains.projects.repository import PROJECTS, TASKS, ProjectParts
 from crm_api.domains.projects.work_schemas import DeliverableOut, TimeEntryOut
 from crm_api.kit.crud.repository import Repository
 from crm_api.kit.query.listing import Listing, Relation, Searched
@@ -30,6 +38,31 @@ TIMES: Listing = Listing(
         Relation("task", lambda: TASKS, TimeEntry.task_id, ProjectTask.id),
     ),
 )
+EXPENSES: Listing = Listing(
+    model=Expense,
+    out=ExpenseOut,
+    area="expenses",
+    relations=(
+        Relation("project", lambda: PROJECTS, Expense.project_id, Project.id, back="expenses"),
+        Relation("task", lambda: TASKS, Expense.task_id, ProjectTask.id),
+    ),
+)
+REPORTS: Listing = Listing(
+    model=StatusReport,
+    out=StatusReportOut,
+    area="projects",
+    relations=(Relation("project", lambda: PROJECTS, StatusReport.project_id, Project.id),),
+    within="project",
+    tells={
+        name: frozenset({"figures"})
+        for name in (
+            *("project.revenue", "project.cost_budget", "project_task.billing_amount"),
+            *("time_entry.rate", "time_entry.cost_rate", "expense.project_amount"),
+        )
+    }
+    | {"project.risks": frozenset({"risks"})},
+)
+Entry = TypeVar("Entry", TimeEntry, Expense)
 # Whoever closes a period waits for those who write into it, and they for them.
 _LOCKED = """
     SELECT (snapshot #>> '{timing,locked_until}')::date AS day FROM organization_states
@@ -74,8 +107,24 @@ _WORKED = """
         AND status <> 'rejected') t
 """
 
+_SPENT = """
+    SELECT
+        coalesce(sum(project_amount) FILTER (WHERE status = 'approved'), 0)::text AS cost,
+        coalesce(sum(project_amount) FILTER (WHERE status <> 'approved'), 0)::text AS pending,
+        coalesce(sum(project_amount) FILTER (WHERE status = 'approved' AND is_billable), 0)::text
+            AS charged
+    FROM expenses WHERE organization_id = $1 AND project_id = $2 AND deleted_at IS NULL
+        AND status <> 'rejected'
+"""
+_BURNT = """
+    SELECT (date_trunc('week', day))::date AS week, sum(minutes)::bigint AS minutes
+    FROM time_entries WHERE organization_id = $1 AND project_id = $2 AND deleted_at IS NULL
+        AND status = 'approved'
+    GROUP BY 1 ORDER BY 1
+"""
 
-class Deliverables(Repository[Deliverable]):
+
+class Deliverables(ProjectParts[Deliverable]):
     """What was promised of projects."""
 
     model = Deliverable
@@ -100,6 +149,25 @@ class Deliverables(Repository[Deliverable]):
             self.tx.organization_id,
             project_id,
         )
+
+    async def handed_over(self, project_id: UUID) -> list[Deliverable]:
+        """What was submitted of a project, decided or not, in the order of its names."""
+        query = self.select_all().where(
+            Deliverable.project_id == project_id,
+            Deliverable.status != "draft",
+            Deliverable.deleted_at.is_(None),
+        )
+        query = query.order_by(Deliverable.sort_name, Deliverable.id)
+        return list((await self.tx.run(query)).scalars())
+
+    async def project_status(self, project_id: UUID) -> str | None:
+        """Where a project stands, whoever asks."""
+        rows = await self.tx.fetch(
+            "SELECT status FROM projects WHERE organization_id = $1 AND id = $2",
+            self.tx.organization_id,
+            project_id,
+        )
+        return rows[0]["status"] if rows else None
 
     async def delivered(self, project_id: UUID, line_id: UUID, but: UUID | None) -> Decimal:
         """How much of a line was delivered by all deliverables but one, whoever asks."""
@@ -133,11 +201,8 @@ class Deliverables(Repository[Deliverable]):
         return {row["line_id"]: Decimal(row["whole"]).scaleb(-6) for row in rows}
 
 
-class TimeEntries(Repository[TimeEntry]):
-    """Time that was worked for projects."""
-
-    model = TimeEntry
-    listing = TIMES
+class Entries(Repository[Entry]):
+    """What was worked or spent for projects."""
 
     async def has_task(self, id: UUID, project_id: UUID) -> bool:
         """Whether a project has such a task, whoever asks."""
@@ -156,6 +221,45 @@ class TimeEntries(Repository[TimeEntry]):
             await self.tx.write(_BEGUN, self.tx.organization_id)
         return rows[0]["day"]
 
+
+class TimeEntries(Entries[TimeEntry]):
+    """Time that was worked for projects."""
+
+    model = TimeEntry
+    listing = TIMES
+
     async def worked(self, project_id: UUID) -> Mapping[str, Any]:
         """Sums of the time of a project, whoever asks; money is in minutes by hourly rates."""
         return (await self.tx.fetch(_WORKED, self.tx.organization_id, project_id))[0]
+
+    async def burnt(self, project_id: UUID) -> list[Mapping[str, Any]]:
+        """Approved minutes of a project by week, from its Monday, whoever asks."""
+        return await self.tx.fetch(_BURNT, self.tx.organization_id, project_id)
+
+
+class Expenses(Entries[Expense]):
+    """What was spent for projects."""
+
+    model = Expense
+    listing = EXPENSES
+
+    async def currency_of(self, project_id: UUID) -> str:
+        """The currency of a project, whoever asks; raises `LookupError` where there is none."""
+        rows = await self.tx.fetch(
+            "SELECT currency FROM projects WHERE organization_id = $1 AND id = $2",
+            self.tx.organization_id,
+            project_id,
+        )
+        return rows[0]["currency"]
+
+    async def spent(self, project_id: UUID) -> Mapping[str, Decimal]:
+        """Sums of what was spent for a project, in its currency, whoever asks."""
+        (row,) = await self.tx.fetch(_SPENT, self.tx.organization_id, project_id)
+        return {name: Decimal(row[name]).scaleb(-4) for name in ("cost", "pending", "charged")}
+
+
+class StatusReports(Repository[StatusReport]):
+    """What was told of projects."""
+
+    model = StatusReport
+    listing = REPORTS

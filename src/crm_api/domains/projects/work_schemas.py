@@ -170,8 +170,9 @@ class ProjectFigures(BaseModel):
     revenue: AmountOut | None = Field(description="What it was sold for.")
     cost_budget: AmountOut | None = Field(description="What it may cost.")
     quoted_margin: AmountOut | None = Field(description="The revenue less the budget.")
-    actual_cost: AmountOut = Field(description="Approved time by its cost rates.")
-    pending_cost: AmountOut = Field(description="Time that is not approved yet.")
+    actual_cost: AmountOut = Field(description="Approved time by its cost rates, and expenses.")
+    pending_cost: AmountOut = Field(description="Time and expenses that are not approved yet.")
+    expenses: AmountOut = Field(description="What of the actual cost are expenses.")
     forecast_cost: AmountOut | None = Field(
         description="What it will have cost: the actual cost by how much of the work is done; "
         "before anything is, the budget."
@@ -183,6 +184,7 @@ class ProjectFigures(BaseModel):
     worked_minutes: int = Field(description="Approved time.")
     billable_minutes: int
     billable_amount: AmountOut = Field(description="Approved billable time by its rates.")
+    billable_expenses: AmountOut = Field(description="Approved billable expenses.")
     percent: int = Field(description="How much is done, by the estimates of its tasks.")
     billed: AmountOut
     due: AmountOut = Field(description="What fell due and is not billed.")

@@ -5,7 +5,7 @@ quote is done by its own actions, under its lock.
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +20,7 @@ from crm_api.domains.quote_links.offering import (
     terms_of,
     totals_of,
 )
+from crm_api.domains.quote_links.opening import Caller, Opened
 from crm_api.domains.quote_links.repository import (
     OPENING,
     QuoteDecisions,
@@ -36,7 +37,7 @@ from crm_api.domains.quote_links.service import (
     QuoteLinkService,
     QuoteQuestionService,
 )
-from crm_api.domains.quote_links.tokens import hash_of, read
+from crm_api.domains.quote_links.tokens import QUOTES
 from crm_api.domains.quotes.actions import QuoteActions
 from crm_api.domains.quotes.choosing import Choice, chosen, is_choosable, selected_in
 from crm_api.domains.quotes.models import Quote, QuoteVersion
@@ -44,55 +45,13 @@ from crm_api.domains.quotes.repository import Quotes, QuoteVersions
 from crm_api.domains.quotes.schemas import QuoteDecision
 from crm_api.domains.quotes.states import WAYS, Blockers
 from crm_api.domains.quotes.versions import hash_of as hash_of_content
-from crm_api.kit.actor import Actor
-from crm_api.kit.db.database import Database
 from crm_api.kit.db.tx import Tx
-from crm_api.kit.errors import Conflict, Ended, NotFound, WrongState
+from crm_api.kit.errors import Conflict, Ended, WrongState
 from crm_api.kit.pricing.documents import Arithmetic
-from crm_api.kit.tokens import same
-from crm_api.platform.accounts.attempts import Attempts
 
 _AREAS = ("quotes", "quote_links")
-SCOPES = frozenset(f"{area}:write" for area in _AREAS)
+OPENED = Opened(QUOTES, OPENING, frozenset(f"{area}:write" for area in _AREAS))
 _MOST_QUESTIONS = 100
-_LONGEST_AGENT = 500
-
-
-@dataclass(frozen=True)
-class Caller:
-    """Where a request comes from."""
-
-    address: str | None
-    user_agent: str | None
-
-    @property
-    def shown(self) -> dict[str, str | None]:
-        """As it is written down."""
-        agent = self.user_agent
-        return {"address": self.address, "user_agent": agent and agent[:_LONGEST_AGENT]}
-
-
-async def actor_of(database: Database, token: str, address: str | None) -> Actor:
-    """The link that a token opens, as an actor; raises `NotFound`.
-
-    Raises `TooMany` where too many tokens of that address were made up.
-    """
-    known = read(token)
-    if known is not None:
-        organization_id, id, secret = known
-        rows = await database.fetch(organization_id, OPENING, (organization_id, id))
-        if rows and same(rows[0]["secret_hash"], hash_of(database.signing_key, secret)):
-            return Actor(
-                organization_id,
-                "system",
-                id,
-                SCOPES,
-                time_zone=rows[0]["time_zone"],
-                country=rows[0]["country"],
-            )
-    attempts = Attempts(database)
-    await attempts.count(attempts.links(address))
-    raise NotFound("There is nothing behind this link.", code="unknown_link")
 
 
 class QuoteDoor:

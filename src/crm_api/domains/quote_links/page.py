@@ -30,13 +30,14 @@ _REVISED = frozenset({"accept", "decline"})
 
 
 @cache
-def _style() -> str:
+def style() -> str:
+    """How all pages for customers look."""
     return templates_of(PACKAGE).get_template("page.css").render()
 
 
 def _policy() -> str:
     # What is written in the page itself, and nothing else.
-    digest = b64encode(sha256(_style().encode()).digest()).decode()
+    digest = b64encode(sha256(style().encode()).digest()).decode()
     return (
         f"default-src 'none'; style-src 'sha256-{digest}'; form-action 'self'; base-uri 'none'; "
         "frame-ancestors 'none'"
@@ -129,7 +130,7 @@ async def page_of(
     _with_options(sheet, content)
     template = templates_of(PACKAGE).get_template("page.html")
     return template.render(
-        style=_style(),
+        style=style(),
         tag=_spoken(words),
         say=words.labels,
         sheet=sheet,
@@ -148,10 +149,10 @@ async def page_of(
 
 def failure_of(accepted: str | None, error: CrmError) -> str:
     """The page that says that there is no quote to be seen."""
-    words = language(PACKAGE, _preferred(accepted))
+    words = language(PACKAGE, preferred(accepted))
     template = templates_of(PACKAGE).get_template("failure.html")
     return template.render(
-        style=_style(), tag=_spoken(words), say=words.labels, error=_worded(words, error)
+        style=style(), tag=_spoken(words), say=words.labels, error=_worded(words, error)
     )
 
 
@@ -198,9 +199,9 @@ def _spoken(words: Language) -> str:
     return words.tag if words.tag.lower() in known or short in known else "en"
 
 
-def _preferred(accepted: str | None) -> str:
-    """The first of the languages that a browser asks for and that there is."""
-    known = languages(PACKAGE)
+def preferred(accepted: str | None, package: str = PACKAGE) -> str:
+    """The first of the languages that a browser asks for and that a package has."""
+    known = languages(package)
     for part in (accepted or "")[:500].split(","):
         tag = part.partition(";")[0].strip()
         if (short := tag.split("-", maxsplit=1)[0].lower()) in known:

@@ -1,14 +1,11 @@
 """Quotes for whoever has a link: as JSON, as a document, and as a page."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import replace
-from functools import wraps
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 
 from crm_api.domains.quote_links import page
-from crm_api.domains.quote_links.door import Caller, QuoteDoor, actor_of
+from crm_api.domains.quote_links.door import OPENED, QuoteDoor
 from crm_api.domains.quote_links.schemas import (
     OfferAcceptance,
     OfferChoice,
@@ -19,18 +16,25 @@ from crm_api.domains.quote_links.schemas import (
     OfferQuestion,
     OfferRefusal,
 )
+from crm_api.domains.quote_links.visiting import (
+    Token,
+    answering,
+    begun,
+    caller_of,
+    once,
+    sent_form,
+    visiting,
+)
 from crm_api.domains.quotes.documents import QuoteDocuments
 from crm_api.kit.db.tx import Tx, unit_of_work
-from crm_api.kit.errors import CrmError, TooLarge, WrongState
+from crm_api.kit.errors import CrmError, WrongState
 from crm_api.kit.rest import answers
 from crm_api.kit.rest.downloads import Download, sent
 from crm_api.kit.rest.problems import problems
-from crm_api.kit.rest.repeats import IdempotencyKey, RequestTx, answered, manner_of
+from crm_api.kit.rest.repeats import RequestTx
 from crm_api.kit.rest.requests import StrictRoute, services_of
 
 Responses = dict[int | str, dict[str, Any]]
-LONGEST_FORM = 200_000
-Token = Annotated[str, Path(max_length=200, description="What `POST /v1/quote-links` told.")]
 _PUBLIC: dict[str, Any] = {"security": []}
 _FAULTS = problems(404, 409, 410, 422, 429)
 _BODY_FAULTS = _FAULTS | problems(400, 415)
@@ -75,46 +79,8 @@ public = APIRouter(prefix="/public/quotes", tags=["quote_links"], route_class=St
 pages = APIRouter(prefix="/public/quotes", tags=["quote_links"])
 
 
-def _caller(request: Request) -> Caller:
-    client = request.client
-    return Caller(None if client is None else client.host, request.headers.get("user-agent"))
-
-
-async def _begun(request: Request, token: str) -> RequestTx:
-    """The transaction of a link, let in and where the path is there for its organization."""
-    services = services_of(request)
-    actor = await actor_of(services.database, token, _caller(request).address)
-    request.scope["account"] = await services.admit(actor)
-    tx = RequestTx(services.database, actor, request_id=request.scope.get("request_id"))
-    await tx.learned.learn()
-    tx.catalogue.switches.need_route(request.scope["route"].path_format)
-    return tx
-
-
-async def _visiting(request: Request, token: Token) -> AsyncIterator[Tx]:
-    async with unit_of_work(await _begun(request, token), services_of(request).ring) as tx:
-        yield tx
-
-
-async def _answering(
-    request: Request, token: Token, idempotency_key: IdempotencyKey = None
-) -> AsyncIterator[RequestTx]:
-    tx = await _begun(request, token)
-    manner = await manner_of(request, tx.actor, idempotency_key, None)
-    if manner is not None:
-        # Others of the organization know nothing of the keys that a customer makes up.
-        tx.manner = replace(manner, key=f"{tx.actor.id}:{manner.key}")
-    async with unit_of_work(tx, services_of(request).ring):
-        yield tx
-
-
-Visiting = Annotated[Tx, Depends(_visiting, scope="function")]
-Answering = Annotated[RequestTx, Depends(_answering, scope="function")]
-
-
-def _once(endpoint: Callable[..., Awaitable[Response]]) -> Callable[..., Awaitable[Response]]:
-    """The same, answering whoever repeats it with the same `Idempotency-Key` as before."""
-    return wraps(endpoint)(answered(endpoint, "tx"))
+Visiting = Annotated[Tx, Depends(visiting(OPENED), scope="function")]
+Answering = Annotated[RequestTx, Depends(answering(OPENED), scope="function")]
 
 
 @public.get(
@@ -126,7 +92,7 @@ def _once(endpoint: Callable[..., Awaitable[Response]]) -> Callable[..., Awaitab
 )
 async def read_offered(request: Request, token: Token, tx: Visiting) -> Response:
     """The version sent last, with what may be done with it; that it was seen is written down."""
-    found = await QuoteDoor(tx, _caller(request)).read("quote")
+    found = await QuoteDoor(tx, caller_of(request)).read("quote")
     found["document"]["path"] = f"/public/quotes/{token}/document"
     return answers.plain(found, headers=answers.UNKEPT)
 
@@ -141,8 +107,8 @@ async def read_offered(request: Request, token: Token, tx: Visiting) -> Response
 async def read_document(request: Request, token: Token) -> Response:
     """The version sent last as a PDF; its `ETag` is its SHA-256. 409 while it is being made."""
     services = services_of(request)
-    async with unit_of_work(await _begun(request, token), services.ring) as tx:
-        quote_id, revision = await QuoteDoor(tx, _caller(request)).document()
+    async with unit_of_work(await begun(request, token, OPENED), services.ring) as tx:
+        quote_id, revision = await QuoteDoor(tx, caller_of(request)).document()
     documents = QuoteDocuments(tx)
     try:
         version = await documents.file(quote_id, revision)
@@ -168,7 +134,7 @@ async def read_document(request: Request, token: Token) -> Response:
 )
 async def choose(request: Request, tx: Visiting, body: OfferChoice) -> Response:
     """Calculated by what was sent, and not stored: `accept` says which options are meant."""
-    found = await QuoteDoor(tx, _caller(request)).choose(body)
+    found = await QuoteDoor(tx, caller_of(request)).choose(body)
     return answers.plain(found, headers=answers.UNKEPT)
 
 
@@ -179,13 +145,13 @@ async def choose(request: Request, tx: Visiting, body: OfferChoice) -> Response:
     responses={200: {"model": OfferDecision}} | _BODY_FAULTS,
     openapi_extra=_PUBLIC,
 )
-@_once
+@once
 async def accept(request: Request, tx: Answering, body: OfferAcceptance) -> Response:
     """Once, in time, and the version sent last: 409 `already_accepted`, `superseded_version`.
 
     Kept with it are name, time, network address, what was chosen, and the SHA-256 of what was sent.
     """
-    return answers.plain(await QuoteDoor(tx, _caller(request)).accept(body))
+    return answers.plain(await QuoteDoor(tx, caller_of(request)).accept(body))
 
 
 @public.post(
@@ -195,10 +161,10 @@ async def accept(request: Request, tx: Answering, body: OfferAcceptance) -> Resp
     responses={200: {"model": OfferDecision}} | _BODY_FAULTS,
     openapi_extra=_PUBLIC,
 )
-@_once
+@once
 async def decline(request: Request, tx: Answering, body: OfferRefusal) -> Response:
     """With a reason, if there is one to tell."""
-    return answers.plain(await QuoteDoor(tx, _caller(request)).decline(body))
+    return answers.plain(await QuoteDoor(tx, caller_of(request)).decline(body))
 
 
 @public.post(
@@ -209,10 +175,10 @@ async def decline(request: Request, tx: Answering, body: OfferRefusal) -> Respon
     responses={201: {"model": OfferedQuestion}} | _BODY_FAULTS,
     openapi_extra=_PUBLIC,
 )
-@_once
+@once
 async def ask(request: Request, tx: Answering, body: OfferQuestion) -> Response:
     """What is answered stands among the quote's `questions`, for whoever has this link."""
-    return answers.plain(await QuoteDoor(tx, _caller(request)).ask(body), status=201)
+    return answers.plain(await QuoteDoor(tx, caller_of(request)).ask(body), status=201)
 
 
 @pages.get(
@@ -246,12 +212,14 @@ async def show(request: Request, token: Token) -> Response:
 async def answer(request: Request, token: Token) -> Response:
     """What browsers send by its forms: they are led back to the page."""
     try:
-        form = page.Form.of(await _sent_form(request))
+        form = page.Form.of(await sent_form(request))
     except CrmError as error:
         return _failed(request, error)
     try:
-        async with unit_of_work(await _begun(request, token), services_of(request).ring) as tx:
-            await form.carry_out(QuoteDoor(tx, _caller(request)))
+        async with unit_of_work(
+            await begun(request, token, OPENED), services_of(request).ring
+        ) as tx:
+            await form.carry_out(QuoteDoor(tx, caller_of(request)))
     except CrmError as error:
         if error.status >= 500 or error.status in {404, 410, 429}:
             return _failed(request, error)
@@ -276,8 +244,8 @@ async def _shown(
     form: page.Form | None = None,
     error: CrmError | None = None,
 ) -> Response:
-    async with unit_of_work(await _begun(request, token), services_of(request).ring) as tx:
-        door = QuoteDoor(tx, _caller(request))
+    async with unit_of_work(await begun(request, token, OPENED), services_of(request).ring) as tx:
+        door = QuoteDoor(tx, caller_of(request))
         html = await page.page_of(door, asked, form, error)
     return _html(html, error)
 
@@ -291,15 +259,6 @@ def _failed(request: Request, error: CrmError) -> Response:
 def _html(html: str, error: CrmError | None) -> Response:
     status, own = (200, {}) if error is None else (error.status, error.headers)
     return Response(html, status, {**own, **page.HEADERS}, "text/html; charset=utf-8")
-
-
-async def _sent_form(request: Request) -> bytes:
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > LONGEST_FORM:
-            raise TooLarge(f"A form has {LONGEST_FORM:,} bytes at most.")
-    return body
 
 
 ROUTERS = (public, pages)

@@ -16,7 +16,7 @@ from crm_api.domains.quote_links.schemas import (
     QuoteLinkCreate,
     QuoteLinkUpdate,
 )
-from crm_api.domains.quote_links.tokens import hash_of, new_token
+from crm_api.domains.quote_links.tokens import QUOTES
 from crm_api.domains.quotes.service import QuoteService
 from crm_api.kit.crud.personal import About, Gone
 from crm_api.kit.crud.purges import empty_events
@@ -50,8 +50,8 @@ class QuoteLinkService(CrudService[QuoteLink]):
         self.tx.confidential = True
         values = await self.prepare(await self.given(data), None)
         await self.admit(values, None)
-        token = new_token(self.tx.organization_id, id := new_id())
-        hashed = hash_of(self.tx.database.signing_key, token.secret)
+        token = QUOTES.new(self.tx.organization_id, id := new_id())
+        hashed = QUOTES.hash_of(self.tx.database.signing_key, token.secret)
         own = {"id": id, "secret_hash": hashed}
         made = await self.told(self.add({**values, **self.begins_with, **own}), new=True)
         return {

@@ -1,10 +1,13 @@
 """What is done with quotes: submitted, sent, accepted, revised, copied; each as one step."""
 
 from collections.abc import Collection, Mapping
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from crm_api.domains.deals.reckoning import given_of
 from crm_api.domains.deals.repository import DEALS
+from crm_api.domains.deals.service import DealService
 from crm_api.domains.quotes.events import PrintQuote
 from crm_api.domains.quotes.models import Quote
 from crm_api.domains.quotes.repository import QuoteVersions
@@ -12,13 +15,14 @@ from crm_api.domains.quotes.schemas import QuoteCreate, QuoteDecision, QuoteSubm
 from crm_api.domains.quotes.service import QuoteService, QuoteVersionService, content_of
 from crm_api.domains.quotes.states import WAYS, Blockers, Verb
 from crm_api.domains.quotes.versions import diff_of, hash_of, no_version
+from crm_api.kit.actor import hidden_field
 from crm_api.kit.calendar import today_of
 from crm_api.kit.crud.plain import columns_of
 from crm_api.kit.crud.transitions import blocked, need_way, told, ways_from
 from crm_api.kit.db.json import decode, encode
 from crm_api.kit.db.tx import Tx, at_one_moment
 from crm_api.kit.documents.typefaces import undrawable
-from crm_api.kit.errors import Invalid
+from crm_api.kit.errors import Invalid, WrongState
 from crm_api.kit.ids import new_id
 from crm_api.kit.query.kinds import kinds_of
 from crm_api.platform.approvals.repository import Approvals
@@ -34,6 +38,16 @@ _BEGINS: Mapping[str, Any] = {
     "restarts": "year",
     "next_number": 1,
 }
+
+
+_OFFERED = frozenset({"lines", "currency", "company_id", "contact_id"})
+
+
+def _offered(line: Mapping[str, Any]) -> dict[str, Any]:
+    """A line of a deal as one that is offered."""
+    given = {name: value for name, value in line.items() if name != "discount_percent"}
+    percent = Decimal(line["discount_percent"])
+    return {**given, "discounts": [{"percent": percent}] if percent else []}
 
 
 class QuoteActions:
@@ -211,6 +225,29 @@ class QuoteActions:
         if (deal_id := source.deal_id) and await kinds_of(self.tx, [DEALS], [deal_id]):
             plain["deal_id"] = deal_id
         return await self.quotes.create(QuoteCreate.model_validate({**content, **plain}))
+
+    async def of_deal(self, deal_id: UUID) -> Any:
+        """A new draft of the lines of a deal, for its company, in its currency.
+
+        What price lists say is asked for anew; what was said by hand stays said.
+        """
+        self.quotes.need("create")
+        deals = DealService(self.tx)
+        deals.need("read")
+        if hidden := sorted(_OFFERED & deals.guard.hidden):
+            raise hidden_field(hidden[0])
+        deal = await deals.records.get(deal_id)
+        if not deal.lines:
+            message = "The deal has no lines: a quote is made of these."
+            raise WrongState(message, code="no_lines")
+        body = {
+            **{name: getattr(deal, name) for name in ("company_id", "contact_id", "currency")},
+            "deal_id": deal.id,
+            "name": deal.name[:200],
+            "owner_id": deal.owner_id,
+            "lines": [_offered(given_of(line)) for line in deal.lines],
+        }
+        return await self.quotes.create(QuoteCreate.model_validate(body))
 
     # Steps
 

@@ -215,6 +215,11 @@ class QuoteActionMutation:
         return await QuoteActions(info.context.tx).revise(id, expected_version)
 
     @mutation
+    async def quote_deal(self, info: GraphInfo, id: UUID) -> Quote:
+        """A new draft of the lines of a deal, for its company and contact."""
+        return await QuoteActions(info.context.tx).of_deal(id)
+
+    @mutation
     async def clone_quote(self, info: GraphInfo, id: UUID) -> Quote:
         """A new draft with the same lines, by the prices of today."""
         return await QuoteActions(info.context.tx).clone(id)

@@ -309,4 +309,19 @@ _add_plain(
 for _verb, _texts in _DECISIONS.items():
     _add_decision(_verb, *_texts)
 
+
+@deals.post(
+    "/{id}/quote",
+    status_code=201,
+    operation_id="quoteDeal",
+    summary="Make a quote of a deal",
+    responses={201: {"model": QuoteOut}} | problems(400, 403, 404, 409, 415, 422),
+)
+async def of_deal(id: Id, tx: Writing) -> Response:
+    """A new draft of its lines, for its company and contact; 409 `no_lines` where it has none."""
+    made = await QuoteActions(tx).of_deal(id)
+    headers = {"Location": f"/v1/quotes/{made.id}", "ETag": f'"{made.version}"'}
+    return answers.plain(made, status=201, headers=headers)
+
+
 ROUTERS = (pure, pricing, quotes, deals, crud_router(ClauseService))

@@ -1,0 +1,77 @@
+"""Requests of those who have a link: their transactions, and what their browsers send."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from functools import wraps
+from typing import Annotated
+
+from fastapi import Path, Request, Response
+
+from crm_api.domains.quote_links.opening import Caller, Opened
+from crm_api.kit.db.tx import Tx, unit_of_work
+from crm_api.kit.errors import TooLarge
+from crm_api.kit.rest.repeats import IdempotencyKey, RequestTx, answered, manner_of
+from crm_api.kit.rest.requests import services_of
+
+LONGEST_FORM = 200_000
+Token = Annotated[str, Path(max_length=200, description="What making the link told.")]
+
+
+def caller_of(request: Request) -> Caller:
+    """Where a request comes from."""
+    client = request.client
+    return Caller(None if client is None else client.host, request.headers.get("user-agent"))
+
+
+async def begun(request: Request, token: str, opened: Opened) -> RequestTx:
+    """The transaction of a link, let in and where the path is there for its organization."""
+    services = services_of(request)
+    actor = await opened.actor_of(services.database, token, caller_of(request).address)
+    request.scope["account"] = await services.admit(actor)
+    tx = RequestTx(services.database, actor, request_id=request.scope.get("request_id"))
+    await tx.learned.learn()
+    tx.catalogue.switches.need_route(request.scope["route"].path_format)
+    return tx
+
+
+def visiting(opened: Opened) -> Callable[..., AsyncIterator[Tx]]:
+    """A dependency: the transaction of whoever reads by a link."""
+
+    async def visit(request: Request, token: Token) -> AsyncIterator[Tx]:
+        tx = await begun(request, token, opened)
+        async with unit_of_work(tx, services_of(request).ring) as entered:
+            yield entered
+
+    return visit
+
+
+def answering(opened: Opened) -> Callable[..., AsyncIterator[RequestTx]]:
+    """A dependency: the transaction of whoever says something by a link."""
+
+    async def answer(
+        request: Request, token: Token, idempotency_key: IdempotencyKey = None
+    ) -> AsyncIterator[RequestTx]:
+        tx = await begun(request, token, opened)
+        manner = await manner_of(request, tx.actor, idempotency_key, None)
+        if manner is not None:
+            # Others of the organization know nothing of the keys that a customer makes up.
+            tx.manner = replace(manner, key=f"{tx.actor.id}:{manner.key}")
+        async with unit_of_work(tx, services_of(request).ring):
+            yield tx
+
+    return answer
+
+
+def once(endpoint: Callable[..., Awaitable[Response]]) -> Callable[..., Awaitable[Response]]:
+    """The same, answering whoever repeats it with the same `Idempotency-Key` as before."""
+    return wraps(endpoint)(answered(endpoint, "tx"))
+
+
+async def sent_form(request: Request) -> bytes:
+    """What a browser has sent; raises `TooLarge`."""
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > LONGEST_FORM:
+            raise TooLarge(f"A form has {LONGEST_FORM:,} bytes at most.")
+    return body
