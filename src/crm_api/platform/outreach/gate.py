@@ -119,9 +119,10 @@ class Gate:
         await self._find_rows()
         for place in range(len(self._questions)):
             self._judge_person(place)
+        # Before anything is locked: it takes a connection of its own.
+        hasher = await find_hasher(self._tx)
         guards = Guards(self._tx, [self._asked(n) for n in range(len(self._questions))])
         await guards.read(claiming=self._claiming)
-        hasher = await find_hasher(self._tx)
         if hasher is not None:
             await self._heed_erasures(hasher)
         await self._heed_hours()

@@ -35,7 +35,7 @@ suppressions = crud_router(SuppressionService)
 rules = crud_router(GuardRuleService)
 consents = new_router("consents", "consents")
 gate = new_router("outreach", "outreach")
-guards = new_router("guards", "outreach")
+guards = new_router("outreach", "guards")
 
 _ONE: dict[int | str, dict[str, Any]] = {200: {"model": ConsentOut}}
 _MADE: dict[int | str, dict[str, Any]] = {201: {"model": ConsentOut}}
