@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 from crm_api.kit.db import ddl
 
 revision = "20270114_customers"
-down_revision = "20270111_cases"
+down_revision = "20270113_guards"
 branch_labels = None
 depends_on = None
 

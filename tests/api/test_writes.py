@@ -13,6 +13,7 @@ READS = {
     "calculate",
     "check",
     "convert",
+    "evaluate",
     "preview",
     "resolve",
     "simulate",

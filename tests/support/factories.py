@@ -705,6 +705,23 @@ async def _varied_suppressions(api: Api) -> list[Body]:
     ]
 
 
+async def _least_guard(api: Api) -> Body:
+    return {"name": "Not too often", "most": 4, "days": 30}
+
+
+async def _varied_guards(api: Api) -> list[Body]:
+    least = await _least_guard(api)
+    promotion = {"purposes": ["promotion"], "channels": ["email"]}
+    return [
+        {**least, **promotion, "message": "Often enough."},
+        {**least, "name": "not too often", "most": 1, "days": 7, "effect": "warn"},
+        {**least, "name": "Не слишком часто", "subject": "company", "description": "An example."},
+        {"name": "Ämter", "filter": {"lifecycle": "former"}, "is_active": False},
+        {"name": "Zebra", "filter": {"lifecycle": "former"}, "effect": "require_approval"},
+        {**least, "name": "Zebra", "message": "Often enough."},
+    ]
+
+
 async def _least_request(api: Api) -> Body:
     contact = await api.made("contacts", {"last_name": "Person"})
     return {"kind": "access", "record_id": contact["id"]}
@@ -2038,6 +2055,14 @@ FACTORIES: dict[str, Factory] = {
         "reason",
         {"keep_value": "perhaps"},
         further=3,
+    ),
+    "guard_rules": Factory(
+        _least_guard,
+        _varied_guards,
+        {"message": "Changed"},
+        "message",
+        "effect",
+        {"most": "often"},
     ),
     "subject_requests": Factory(
         _least_request,

@@ -1,6 +1,6 @@
 """Conditions that are stored: about a record, the same whoever asks."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -46,8 +46,20 @@ async def passes(
 
     One that fits no more is met by all where it guards, and by none with `unfit=False`.
     """
+    return id in await passing_of(tx, listing, [id], source, unfit=unfit)
+
+
+async def passing_of(
+    tx: Tx,
+    listing: Listing,
+    ids: Sequence[UUID],
+    source: Mapping[str, Any],
+    *,
+    unfit: bool = True,
+) -> set[UUID]:
+    """Those of some records that meet a condition, as `passes` says it, by one statement."""
     if not source:
-        return True
+        return set(ids)
     asking = tx.actor
     everybody = Actor(
         tx.organization_id,
@@ -61,5 +73,5 @@ async def passes(
             filter = parse(source, listing, tx)
         except CrmError as error:
             log.warning("a condition does not fit any more", error=error.detail)
-            return unfit
-        return id in await passing(tx, listing, ALL, [id], filter)
+            return set(ids) if unfit else set()
+        return await passing(tx, listing, ALL, ids, filter)

@@ -1,15 +1,16 @@
 """What rules can do by outreach: write to people, as far as the gate lets them."""
 
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import Field
 
 from crm_api.kit.automation import Checking, Outcome, Situation, Step
 from crm_api.kit.errors import Invalid
+from crm_api.kit.ids import new_id
 from crm_api.kit.letters import post
 from crm_api.kit.schema import Line, Prose
-from crm_api.platform.outreach.gate import Gate, Question, may_reach
+from crm_api.platform.outreach.gate import Gate, Question, reach
 from crm_api.platform.outreach.schemas import Purpose
 
 
@@ -38,12 +39,13 @@ class Mail(Step):
             service, id = at.subject
             await service.get(id)
             entity = service.records.listing.entity
-            question = Question("email", self.purpose, record_id=id, target=entity, at=at.tx.now)
+            whom: dict[str, Any] = {"record_id": id, "target": entity}
         else:
             address = await at.text(self.to, "/to")
-            question = Question("email", self.purpose, address=address, at=at.tx.now)
+            whom = {"address": address}
+        question = Question("email", self.purpose, **whom, at=at.tx.now, key=new_id())
         try:
-            (answer,) = await may_reach(at.tx, [question])
+            (answer,) = await reach(at.tx, [question])
         except Invalid as error:
             raise Invalid.at("/to", error.faults[0].code, error.detail) from None
         if not answer.allowed or answer.address is None:

@@ -17,6 +17,23 @@ async def check(tx: Tx, data: OutreachCheck) -> list[dict[str, Any]]:
 
     Whoever is not seen is unknown; an address is judged whoever has it.
     """
+    return [_shown(answer, seen) for answer, seen in await _answers(tx, data)]
+
+
+async def evaluate(tx: Tx, data: OutreachCheck) -> list[dict[str, Any]]:
+    """The same with what every rule says; nothing counts as sent by it."""
+    tx.actor.require("guard_rules:read")
+    return [
+        {
+            **_shown(answer, seen),
+            "warnings": answer.guards.warnings,
+            "rules": answer.guards.rules,
+        }
+        for answer, seen in await _answers(tx, data)
+    ]
+
+
+async def _answers(tx: Tx, data: OutreachCheck) -> list[tuple[Answer, frozenset[UUID]]]:
     tx.actor.require("consents:read")
     for entity in sorted({item.target for item in data.items}):
         if entity in Gate.people:
@@ -25,7 +42,7 @@ async def check(tx: Tx, data: OutreachCheck) -> list[dict[str, Any]]:
     found = await may_reach(tx, questions)
     seen = await _seen(tx, questions, found)
     return [
-        _shown(UNKNOWN if question.record_id and answer.record_id not in seen else answer, seen)
+        (UNKNOWN if question.record_id and answer.record_id not in seen else answer, seen)
         for question, answer in zip(questions, found, strict=True)
     ]
 

@@ -14,7 +14,9 @@ from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Invalid
 from crm_api.kit.points import email_key, phone_key
 from crm_api.kit.values.errors import BadValue
+from crm_api.platform.outreach.guarding import Asked, Found, Guards
 from crm_api.platform.outreach.repository import ConsentLedger, Suppressions
+from crm_api.platform.outreach.touches import Touches
 
 Opening = Callable[[Tx, Sequence[tuple[datetime, str | None]]], Awaitable[list[bool]]]
 """Whether each moment is working time, in the time zone beside it."""
@@ -48,6 +50,8 @@ class Question:
     address: str | None = None
     at: datetime | None = None
     target: str = "contact"
+    key: UUID | None = None
+    """What is to be sent: asked again for the same, it does not stand against itself."""
 
 
 @dataclass
@@ -57,6 +61,8 @@ class Answer:
     record_id: UUID | None = None
     address: str | None = None
     reasons: list[str] = field(default_factory=list[str])
+    guards: Found = field(default_factory=Found)
+    """What each rule of the organization says."""
 
     @property
     def allowed(self) -> bool:
@@ -77,6 +83,20 @@ async def may_reach(tx: Tx, questions: Sequence[Question]) -> list[Answer]:
     return await Gate(tx, questions).answers()
 
 
+async def reach(tx: Tx, questions: Sequence[Question]) -> list[Answer]:
+    """As `may_reach`, for whoever sends: what is allowed counts as sent, by its `key`.
+
+    Each question has one. Others who would reach the same people wait till the commit, so that no
+    two of them are the last one that a rule lets pass; of a rollback nothing counts.
+    """
+    return await Gate(tx, questions, claiming=True).answers()
+
+
+async def take_back(tx: Tx, keys: Sequence[UUID]) -> None:
+    """Have what was allowed and never left count no more."""
+    await Touches(tx).take_back(keys)
+
+
 class Gate:
     """Some questions on their way to answers."""
 
@@ -84,7 +104,8 @@ class Gate:
     """The collections of people, by their word."""
     opening: ClassVar[Opening | None] = None
 
-    def __init__(self, tx: Tx, questions: Sequence[Question]) -> None:
+    def __init__(self, tx: Tx, questions: Sequence[Question], *, claiming: bool = False) -> None:
+        self._claiming = claiming
         self._tx, self._questions = tx, questions
         self._answers = [Answer(q.record_id) for q in questions]
         self._given = [self._normalised(place, q) for place, q in enumerate(questions)]
@@ -98,7 +119,10 @@ class Gate:
         await self._find_rows()
         for place in range(len(self._questions)):
             self._judge_person(place)
+        # Before anything is locked: it takes a connection of its own.
         hasher = await find_hasher(self._tx)
+        guards = Guards(self._tx, [self._asked(n) for n in range(len(self._questions))])
+        await guards.read(claiming=self._claiming)
         if hasher is not None:
             await self._heed_erasures(hasher)
         await self._heed_hours()
@@ -106,7 +130,29 @@ class Gate:
         if hasher is not None:
             await self._heed_suppressions(hasher)
         await self._heed_consents()
+        await self._heed_guards(guards)
         return self._answers
+
+    def _asked(self, place: int) -> Asked:
+        question = self._questions[place]
+        people = [id for id in self._people[place] if id in self._rows]
+        rows = [self._rows[id] for id in people]
+        companies = [row["company_id"] for row in rows if row["company_id"] is not None]
+        subjects = {question.target: people, "company": companies}
+        at = self._at[place]
+        about = (question.channel, question.purpose, at, question.target)
+        return Asked(*about, subjects, question.key)
+
+    async def _heed_guards(self, guards: Guards) -> None:
+        allowed: list[int] = []
+        for place, answer in enumerate(self._answers):
+            answer.guards = guards.judge(place)
+            for reason in answer.guards.reasons:
+                answer.refuse(reason)
+            if self._claiming and answer.allowed:
+                guards.count(place)
+                allowed.append(place)
+        await guards.claim(allowed)
 
     def _normalised(self, place: int, question: Question) -> str | None:
         if question.target not in self.people:
@@ -150,8 +196,10 @@ class Gate:
             assert isinstance(personal, Person)
             lists = ", ".join(f'{column} AS "{kind}"' for kind, column in personal.points.items())
             table = service.repository.model.__tablename__
+            belongs = "company" in service.repository.listing.related
+            company = "company_id" if belongs else "NULL::uuid AS company_id"
             sql = (
-                f"SELECT id, deleted_at, time_zone, {lists} FROM {table} "  # noqa: S608 - declared
+                f"SELECT id, deleted_at, time_zone, {company}, {lists} FROM {table} "  # noqa: S608 - declared
                 "WHERE organization_id = $1 AND id = ANY($2)"
             )
             if ids:

@@ -9,7 +9,10 @@ from crm_api.kit.graphql.fields import Collection
 from crm_api.kit.graphql.mutations import mutation, shape_given
 from crm_api.kit.graphql.relations import related
 from crm_api.kit.graphql.types import input_from, type_from, values_of
-from crm_api.platform.outreach.checking import check
+from crm_api.platform.outreach.checking import check, evaluate
+from crm_api.platform.outreach.guard_schemas import GuardAnswer as GuardAnswerShape
+from crm_api.platform.outreach.guard_schemas import GuardRuleOut
+from crm_api.platform.outreach.guard_schemas import GuardVerdict as GuardVerdictShape
 from crm_api.platform.outreach.schemas import (
     ConsentInput,
     ConsentOut,
@@ -24,6 +27,7 @@ from crm_api.platform.outreach.schemas import OutreachAnswer as OutreachAnswerSh
 from crm_api.platform.outreach.service import (
     ConsentService,
     ConsentTextService,
+    GuardRuleService,
     SuppressionService,
 )
 
@@ -50,6 +54,22 @@ class OutreachAnswer:
     """Whether somebody may be reached, and if not why."""
 
 
+@type_from(GuardRuleOut)
+class GuardRule:
+    """What keeps people from being reached."""
+
+
+@type_from(GuardVerdictShape)
+class GuardVerdict:
+    """What one rule says."""
+
+
+@type_from(GuardAnswerShape)
+class GuardAnswer:
+    """Whether somebody may be reached, and what every rule says of it."""
+
+
+_GUARDS = Collection(GuardRuleService, GuardRule)
 _TEXTS = Collection(ConsentTextService, ConsentText)
 _SUPPRESSIONS = Collection(SuppressionService, Suppression)
 
@@ -75,6 +95,16 @@ class OutreachQuery:
         """Up to 500 questions, each answered with whatever stands against it."""
         data = shape_given(OutreachCheck, {"items": values_of(items)})
         return await check(info.context.tx, data)  # pyright: ignore[reportReturnType]
+
+    @strawberry.field
+    async def guard_evaluation(
+        self,
+        info: GraphInfo,
+        items: list[input_from(OutreachQuestion)],  # pyright: ignore[reportInvalidTypeForm]
+    ) -> list[GuardAnswer]:
+        """Up to 500 questions, each answered with the verdict of every active rule."""
+        data = shape_given(OutreachCheck, {"items": values_of(items)})
+        return await evaluate(info.context.tx, data)  # pyright: ignore[reportReturnType]
 
 
 @strawberry.type
@@ -104,6 +134,7 @@ QUERIES = (
     _TEXTS.query(),
     Collection(ConsentService, Consent).query(),
     _SUPPRESSIONS.query(),
+    _GUARDS.query(),
     OutreachQuery,
 )
-MUTATIONS = (_TEXTS.mutation(), _SUPPRESSIONS.mutation(), ConsentMutation)
+MUTATIONS = (_TEXTS.mutation(), _SUPPRESSIONS.mutation(), _GUARDS.mutation(), ConsentMutation)

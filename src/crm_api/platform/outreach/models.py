@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, CheckConstraint, Identity, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from crm_api.kit.db.base import Entity, KeyText
+from crm_api.kit.db.base import Base, Entity, KeyText
 from crm_api.kit.db.columns import Named, foreign_key, one_of, ordered, referring
 
 Channel = Literal["email", "sms", "phone", "messenger", "post"]
@@ -20,6 +20,8 @@ Basis = Literal[
     "public_task",
     "legitimate_interest",
 ]
+Subject = Literal["contact", "company"]
+Effect = Literal["block", "warn", "require_approval"]
 SuppressedKind = Literal["email", "phone", "domain"]
 SuppressionReason = Literal[
     "unsubscribed", "complaint", "hard_bounce", "do_not_call", "legal", "manual"
@@ -109,3 +111,55 @@ class Suppression(Entity):
     channel: Mapped[str | None] = mapped_column(KeyText)
     expires_at: Mapped[datetime | None]
     note: Mapped[str | None] = mapped_column(KeyText)
+
+
+class GuardRule(Named, Entity):
+    """Whom nobody is to reach for some purposes, or not more often than so many times."""
+
+    __tablename__ = "guard_rules"
+    __table_args__ = (
+        one_of("subject", Subject),
+        one_of("effect", Effect),
+        CheckConstraint("(most IS NULL) = (days IS NULL)", name="cap"),
+        CheckConstraint("most > 0 AND days BETWEEN 1 AND 366", name="most"),
+        *ordered("guard_rules", "created_at", "sort_name"),
+    )
+    entity = "guard_rule"
+
+    description: Mapped[str | None]
+    is_active: Mapped[bool]
+    subject: Mapped[str] = mapped_column(KeyText)
+    channels: Mapped[list[str]]
+    purposes: Mapped[list[str]]
+    filter: Mapped[dict[str, Any]]
+    most: Mapped[int | None]
+    days: Mapped[int | None]
+    effect: Mapped[str] = mapped_column(KeyText)
+    message: Mapped[str | None] = mapped_column(KeyText)
+
+
+class OutreachTouch(Base):
+    """That somebody was reached; written by the gate alone."""
+
+    __tablename__ = "outreach_touches"
+    __table_args__ = (
+        Index("ix_outreach_touches_record", "organization_id", "record_id", "at"),
+        Index(
+            "ix_outreach_touches_company",
+            "organization_id",
+            "company_id",
+            "at",
+            postgresql_where=text("company_id IS NOT NULL"),
+        ),
+        Index("ix_outreach_touches_age", "at"),
+    )
+
+    organization_id: Mapped[UUID] = mapped_column(primary_key=True)
+    key: Mapped[UUID] = mapped_column(primary_key=True)
+    """What was sent: asked again for the same, it counts once."""
+    target: Mapped[str] = mapped_column(KeyText)
+    record_id: Mapped[UUID]
+    company_id: Mapped[UUID | None]
+    channel: Mapped[str] = mapped_column(KeyText)
+    purpose: Mapped[str] = mapped_column(KeyText)
+    at: Mapped[datetime]

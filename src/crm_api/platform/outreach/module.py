@@ -7,6 +7,7 @@ from crm_api.kit.access import Managed
 from crm_api.kit.crud.guards import Guarded
 from crm_api.kit.crud.personal import Person, Trace
 from crm_api.kit.crud.service import CrudService
+from crm_api.kit.jobs import Chore, forgetting
 from crm_api.kit.module import Faces, Module
 from crm_api.kit.touchpoints import Touchpoint, of_target
 from crm_api.platform.outreach.actions import Mail
@@ -15,11 +16,13 @@ from crm_api.platform.outreach.repository import PEOPLE
 from crm_api.platform.outreach.service import (
     ConsentService,
     ConsentTextService,
+    GuardRuleService,
     SuppressionService,
     forget_evidence,
     hide_values,
     wipe_evidence,
 )
+from crm_api.platform.outreach.touches import FORGET, erase_touches, purge_touches
 
 
 def outreach_module(services: Iterable[type[CrudService[Any]]], opening: Opening) -> Module:
@@ -28,14 +31,21 @@ def outreach_module(services: Iterable[type[CrudService[Any]]], opening: Opening
     PEOPLE[:] = [service.repository.listing for service in people]
     Gate.people = {service.repository.listing.entity: service for service in people}
     Gate.opening = staticmethod(opening)
-    Guarded.purged.append(wipe_evidence)
+    Guarded.purged += [wipe_evidence, purge_touches]
 
     def faces() -> Faces:
         from crm_api.platform.outreach.graphql import MUTATIONS, QUERIES
-        from crm_api.platform.outreach.rest import consents, gate, suppressions, texts
+        from crm_api.platform.outreach.rest import (
+            consents,
+            gate,
+            guards,
+            rules,
+            suppressions,
+            texts,
+        )
 
         return Faces(
-            routers=[texts, consents, suppressions, gate],
+            routers=[texts, consents, suppressions, rules, gate, guards],
             queries=QUERIES,
             mutations=MUTATIONS,
         )
@@ -53,13 +63,16 @@ def outreach_module(services: Iterable[type[CrudService[Any]]], opening: Opening
         managed={
             "consents": Managed("manage_consents"),
             "suppressions": Managed("manage_consents", secret=True),
+            "guard_rules": Managed("manage_consents"),
         },
         touchpoints=[Touchpoint("consent.recorded", "advertising", of_target, "in")],
-        services=[ConsentTextService, ConsentService, SuppressionService],
+        services=[ConsentTextService, ConsentService, SuppressionService, GuardRuleService],
         events=["consent.recorded"],
         actions=[Mail],
         traces=[
             Trace("consents.evidence", ("consents",), forget_evidence),
             Trace("suppressions", ("suppressions",), hide_values),
+            Trace("outreach_touches", ("outreach_touches",), erase_touches),
         ],
+        chores=[Chore("forget touches", forgetting(FORGET))],
     )

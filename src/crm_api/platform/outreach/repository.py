@@ -7,7 +7,8 @@ from uuid import UUID
 from crm_api.kit.crud.purges import empty_events
 from crm_api.kit.crud.repository import Repository
 from crm_api.kit.query.listing import About, Listing, Relation
-from crm_api.platform.outreach.models import Consent, ConsentText, Suppression
+from crm_api.platform.outreach.guard_schemas import GuardRuleOut
+from crm_api.platform.outreach.models import Consent, ConsentText, GuardRule, Suppression
 from crm_api.platform.outreach.schemas import ConsentOut, ConsentTextOut, SuppressionOut
 
 PEOPLE: list[Listing] = []
@@ -23,6 +24,9 @@ CONSENTS: Listing = Listing(
     relations=(Relation("text", lambda: TEXTS, Consent.text_id, ConsentText.id),),
 )
 SUPPRESSIONS: Listing = Listing(model=Suppression, out=SuppressionOut, area="suppressions")
+GUARDS: Listing = Listing(
+    model=GuardRule, out=GuardRuleOut, area="guard_rules", sorts={"name": GuardRule.sort_name}
+)
 # What was decided under the id of a record that was merged since counts for what it became.
 _EFFECTIVE = """
     WITH RECURSIVE whole(id, person) AS (
@@ -90,3 +94,10 @@ class Suppressions(Repository[Suppression]):
         await empty_events(self.tx, ids)
         self.tx.forget(set(ids))
         return ids
+
+
+class GuardRules(Repository[GuardRule]):
+    """What keeps people from being reached."""
+
+    model = GuardRule
+    listing = GUARDS

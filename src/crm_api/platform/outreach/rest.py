@@ -11,7 +11,8 @@ from crm_api.kit.rest import answers, params
 from crm_api.kit.rest.problems import problems
 from crm_api.kit.rest.requests import Reading, Writing
 from crm_api.kit.rest.router import FILTER_PARAMETER, crud_router, new_router, page_shape
-from crm_api.platform.outreach.checking import check
+from crm_api.platform.outreach.checking import check, evaluate
+from crm_api.platform.outreach.guard_schemas import GuardAnswers
 from crm_api.platform.outreach.repository import CONSENTS
 from crm_api.platform.outreach.schemas import (
     ConsentInput,
@@ -25,19 +26,23 @@ from crm_api.platform.outreach.schemas import (
 from crm_api.platform.outreach.service import (
     ConsentService,
     ConsentTextService,
+    GuardRuleService,
     SuppressionService,
 )
 
 texts = crud_router(ConsentTextService)
 suppressions = crud_router(SuppressionService)
+rules = crud_router(GuardRuleService)
 consents = new_router("consents", "consents")
 gate = new_router("outreach", "outreach")
+guards = new_router("outreach", "guards")
 
 _ONE: dict[int | str, dict[str, Any]] = {200: {"model": ConsentOut}}
 _MADE: dict[int | str, dict[str, Any]] = {201: {"model": ConsentOut}}
 _SOME: dict[int | str, dict[str, Any]] = {200: {"model": Consents}}
 _MANY: dict[int | str, dict[str, Any]] = {200: {"model": page_shape(ConsentOut)}}
 _ANSWERS: dict[int | str, dict[str, Any]] = {200: {"model": OutreachAnswers}}
+_VERDICTS: dict[int | str, dict[str, Any]] = {200: {"model": GuardAnswers}}
 Target = Annotated[str, Query(max_length=60, description="The kind of record.")]
 
 
@@ -125,3 +130,16 @@ async def check_outreach(tx: Reading, body: OutreachCheck) -> Response:
     service passes the same gate.
     """
     return answers.plain({"data": await check(tx, body)})
+
+
+@guards.post(
+    "/evaluate",
+    operation_id="evaluateGuards",
+    summary="What stands against reaching these, rule by rule",
+    responses=_VERDICTS | problems(400, 403, 409, 415, 422),
+)
+async def evaluate_guards(tx: Reading, body: OutreachCheck) -> Response:
+    """Up to 500 questions, each answered as by `POST /v1/outreach/check`, with the verdict of every
+    active rule and how much of its cap is used. Nothing counts as sent by it.
+    """
+    return answers.plain({"data": await evaluate(tx, body)})

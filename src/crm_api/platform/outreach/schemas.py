@@ -40,6 +40,9 @@ Reason = Literal[
     "withdrawn",
     "expired",
     "quiet_hours",
+    "guarded",
+    "approval_required",
+    "contact_pressure",
 ]
 
 

@@ -9,17 +9,25 @@ from crm_api.kit import clock
 from crm_api.kit.crud.collections import service_of
 from crm_api.kit.crud.named import NamedService
 from crm_api.kit.crud.personal import About, Gone, Impersonal, Person
+from crm_api.kit.crud.plain import columns_of
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.db.hashes import hasher_of
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Invalid, NotFound
 from crm_api.kit.points import email_key, phone_key
+from crm_api.kit.query.conditions import check
 from crm_api.kit.query.selection import Selection
 from crm_api.kit.schema import Create
 from crm_api.kit.values import codes
 from crm_api.kit.values.errors import BadValue
-from crm_api.platform.outreach.models import Consent, ConsentText, Suppression
-from crm_api.platform.outreach.repository import ConsentLedger, ConsentTexts, Suppressions
+from crm_api.platform.outreach.guard_schemas import GuardRuleCreate, GuardRuleUpdate
+from crm_api.platform.outreach.models import Consent, ConsentText, GuardRule, Suppression
+from crm_api.platform.outreach.repository import (
+    ConsentLedger,
+    ConsentTexts,
+    GuardRules,
+    Suppressions,
+)
 from crm_api.platform.outreach.schemas import (
     ConsentInput,
     ConsentTextCreate,
@@ -177,6 +185,33 @@ class SuppressionService(CrudService[Suppression]):
             raise Invalid.at("/value", code, str(error)) from None
         hashed = (await hasher_of(self.tx)).of(kind, value)
         return {**values, "value": value if keep else None, "value_hash": hashed}
+
+
+class GuardRuleService(NamedService[GuardRule]):
+    """What keeps people from being reached, whoever would reach them."""
+
+    repository = GuardRules
+    area = "guard_rules"
+    plural = "guard_rules"
+    create_shape = GuardRuleCreate
+    update_shape = GuardRuleUpdate
+    personal = Impersonal("The organization's own rules.")
+
+    async def prepare(self, values: dict[str, Any], current: GuardRule | None) -> dict[str, Any]:
+        """A rule has a condition or a cap, and its condition fits whom it looks at."""
+        values = await super().prepare(values, current)
+        whole = {**(columns_of(current) if current else {}), **values}
+        if (whole["most"] is None) != (whole["days"] is None):
+            missing = "most" if whole["most"] is None else "days"
+            message = "A cap says how often at most, and within how many days."
+            raise Invalid.at(f"/{missing}", "half_a_cap", message)
+        if whole["most"] is None and not whole["filter"]:
+            message = "It says whom it is about, or how often they may be reached."
+            raise Invalid.at("/filter", "guards_nothing", message)
+        if {"filter", "subject"} & values.keys():
+            listing = service_of(self.tx, whole["subject"]).records.listing
+            check(self.tx, listing, whole["filter"])
+        return values
 
 
 async def forget_evidence(tx: Tx, gone: Gone) -> int:
