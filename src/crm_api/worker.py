@@ -157,7 +157,7 @@ class JobWorker:
         try:
             if runner is None:
                 raise Unavailable(f"No function here carries out {job.kind}.", code="no_runner")
-            state = await self._database.catalogues.of(job.organization_id)
+            state = await self._database.catalogues.of(job.organization_id, is_fresh=True)
             state.switches.need_job(job.kind)
             # Now and not when it was asked for: rights may have been taken away since.
             actor = await self._rights.acting(job.actor, job.user_id)

@@ -25,6 +25,7 @@ OF_NOBODY = {
     "authorization_codes": "What members have allowed apps.",
     "automation_states": "How far rules are.",
     "automation_versions": "Rules as they were published.",
+    "calendar_feeds": "Secret addresses of members' calendars.",
     "custom_records": "Of kinds of the organization's own.",
     "deal_snapshot_days": "Which days there are snapshots of.",
     "deal_snapshots": "Figures of deals, with which they are purged.",

@@ -30,6 +30,7 @@ class Rounds:
         for row in found:
             actor = Actor(row["organization_id"], "system", scopes=frozenset({"*"}))
             try:
+                await self._database.catalogues.of(actor.organization_id, is_fresh=True)
                 async with unit_of_work(Tx(self._database, actor)) as tx:
                     more |= await self.attend(tx, row["id"])
             except ModuleClosed:

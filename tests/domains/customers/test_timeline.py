@@ -66,6 +66,31 @@ async def test_what_deals_and_people_have_is_on_the_timeline_of_their_company(
     assert [one["topic"] for one in shown["data"]] == [one["topic"] for one in whole]
 
 
+async def test_calls_and_cases_are_on_it_with_their_departments(client, worker, customer):
+    company, contact, deal = customer
+    call = {"kind": "call", "subject": "Asked for a date", "direction": "inbound"}
+    await client.made("activities", {**call, "status": "completed", "deal_id": deal["id"]})
+    await client.made("activities", {**call, "status": "completed", "is_internal": True})
+    case = await client.made("cases", {"subject": "It stands still", "contact_id": contact["id"]})
+    solved = {"resolution": "Restarted."}
+    answer = await client.post(f"/v1/cases/{case['id']}/resolve", json=solved)
+    assert answer.status_code == 200, answer.text
+    whole = await timeline(client, f"companies/{company['id']}", 4)
+    told = [(one["topic"], one["department"], one["direction"]) for one in whole]
+    assert told[:2] == [("case.resolved", "service", None), ("case.created", "service", None)]
+    assert ("activity.logged", "sales", "in") in told[2:]
+    assert len(await timeline(client, f"cases/{case['id']}", 2)) == 2
+    task = {"subject": "Send the plan", "company_id": company["id"]}
+    await client.made("tasks", task)
+    await client.made("cases", {"subject": "Again", "company_id": company["id"]})
+    path = f"companies/{company['id']}/360"
+    shown = await client.read(path, sections="open_tasks,open_cases")
+    open_now = {
+        one["name"]: [row["subject"] for row in one["data"]["data"]] for one in shown["sections"]
+    }
+    assert open_now == {"open_tasks": ["Send the plan"], "open_cases": ["Again"]}
+
+
 async def test_each_sees_what_their_records_tell_and_pages_are_full(client, worker, customer):
     company, contact, _ = customer
     role = await custom_role(

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from crm_api.domains.activities.importer import ActivityImporter, TaskImporter
 from crm_api.domains.activities.jobs import remind_of_tasks, tell_of_overdue
 from crm_api.domains.activities.linking import erasing, forgetting, moving
+from crm_api.domains.activities.pictured import SECTIONS, TOUCHPOINTS
 from crm_api.domains.activities.reminding import OVERDUE, REMINDED
 from crm_api.domains.activities.service import LOGGED, ActivityService
 from crm_api.domains.activities.states import ACTIVITY_WAYS, TASK_WAYS
@@ -62,5 +63,7 @@ MODULE = Module(
         *(f"task.{verb}" for verb in ("snoozed", "reassigned")),
     ],
     work=WORK,
+    touchpoints=TOUCHPOINTS,
+    sections=SECTIONS,
     services=[ActivityService, TaskService],
 )

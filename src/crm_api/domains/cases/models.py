@@ -87,8 +87,8 @@ class Case(Entity):
     team_id: Mapped[UUID | None]
     parent_id: Mapped[UUID | None]
     follows_id: Mapped[UUID | None]
-    root_cause: Mapped[str | None]
-    resolution: Mapped[str | None]
+    root_cause: Mapped[str | None] = mapped_column(KeyText)
+    resolution: Mapped[str | None] = mapped_column(KeyText)
     resolved_at: Mapped[datetime | None]
     closed_at: Mapped[datetime | None]
     reopened: Mapped[int]

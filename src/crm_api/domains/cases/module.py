@@ -1,6 +1,7 @@
 """Cases as a part of the product."""
 
 from crm_api.domains.cases.jobs import close_cases
+from crm_api.domains.cases.pictured import SECTIONS, TOUCHPOINTS
 from crm_api.domains.cases.service import CaseService, SlaPolicyService
 from crm_api.domains.cases.settings import AREA, CONFIGURED
 from crm_api.domains.cases.states import WAYS
@@ -37,4 +38,6 @@ MODULE = Module(
     events=[CONFIGURED, *(f"case.{way.event}" for way in WAYS.values()), "case.rated"],
     services=[CaseService, SlaPolicyService],
     work=WORK,
+    touchpoints=TOUCHPOINTS,
+    sections=SECTIONS,
 )

@@ -138,6 +138,7 @@ def _add_picture(router: APIRouter, kind: Kind) -> None:
 contacts = new_router("customers", "contacts")
 companies = new_router("customers", "companies")
 deals = new_router("customers", "deals")
+cases = new_router("customers", "cases")
 health = new_router("customers", "health")
 pure = new_router("expectations", "expectations")
 preferences = crud_router(PreferenceService)
@@ -146,6 +147,7 @@ _PARTIES: tuple[tuple[APIRouter, PartyKind], ...] = (
     (contacts, "contact"),
     (companies, "company"),
     (deals, "deal"),
+    (cases, "case"),
 )
 for _router, _kind in _PARTIES:
     _add_timeline(_router, _kind)
@@ -198,4 +200,4 @@ def _add_verb(verb: ExpectationVerb, summary: str) -> None:
 _add_verb("meet", "Say that an expectation was met")
 _add_verb("exceed", "Say that more was done than expected")
 _add_verb("miss", "Say that an expectation was missed")
-ROUTERS = (pure, contacts, companies, deals, health, preferences, expectations)
+ROUTERS = (pure, contacts, companies, deals, cases, health, preferences, expectations)

@@ -31,12 +31,16 @@ class Catalogues:
         self._fetch = fetch
         self._known: dict[UUID, tuple[float, Catalogue]] = {}
 
-    async def of(self, organization_id: UUID) -> Catalogue:
-        """What holds for an organization now, or did a moment ago."""
+    async def of(self, organization_id: UUID, *, is_fresh: bool = False) -> Catalogue:
+        """What holds for an organization now, or did a moment ago unless it is to be fresh.
+
+        A job and a watch ask for it fresh: what they act on may be of definitions that another
+        process has made just before.
+        """
         due, known = self._known.get(organization_id, (0.0, None))
         now = time.monotonic()
         if known is not None:
-            if now < due:
+            if now < due and not is_fresh:
                 return known
             # One asks; those who come meanwhile go on with what was known.
             self._known[organization_id] = now + REMEMBERED_S, known
