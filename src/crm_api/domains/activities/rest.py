@@ -200,7 +200,7 @@ async def snooze(id: Id, tx: Writing, body: Snooze, if_match: IfMatch = None) ->
     responses=_done(TaskOut),
 )
 async def reassign(id: Id, tx: Writing, body: Reassignment, if_match: IfMatch = None) -> Response:
-    """To a user, a team, or both; of many at once `POST /v1/tasks/update-matching` does."""
+    """To a user, a team, or both; of many at once `POST /v1/tasks/bulk/by-filter` does."""
     return answers.record(await TaskActions(tx).reassign(id, body, answers.version_of(if_match)))
 
 
