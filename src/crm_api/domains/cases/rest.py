@@ -27,7 +27,7 @@ _DONE: Responses = {200: {"model": CaseOut}, **problems(400, 403, 404, 409, 412,
 _VERBS: dict[CaseVerb, tuple[str, str]] = {
     "assign": ("Assign a case", "To a user, a team, or both."),
     "start": ("Begin to work on a case", "It has an owner, or gets one by it."),
-    "wait": ("Wait for the customer", "Clocks pause where their policy says so."),
+    "wait": ("Wait for the customer", "Until they answer, or `resume` says that it goes on."),
     "resume": ("Go on with a case", "The customer is not waited for any more."),
     "resolve": ("Resolve a case", "With what was done."),
     "close": ("Close a case", "One that is resolved."),
