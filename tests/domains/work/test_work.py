@@ -69,6 +69,14 @@ async def test_an_agenda_has_all_of_its_days_in_order(client, seller):
     assert problem(wrong, 422)["errors"][0]["parameter"] == "to"
 
 
+async def test_days_beyond_all_are_refused(client, seller):
+    await in_berlin(client, seller.id)
+    document = "query ($first: Date, $last: Date) { agenda(firstDay: $first, lastDay: $last) { firstDay } }"
+    for days in ({"first": "9999-12-31"}, {"first": "0001-01-01"}, {"last": "9999-12-31"}):
+        (error,) = (await seller.api.gql(document, **days))["errors"]
+        assert "1900 and 2200" in str(error)
+
+
 async def test_a_day_is_on_its_agenda_wherever_it_ends(client, seller):
     await in_berlin(client, seller.id)
     day = today() + timedelta(days=2)
