@@ -59,8 +59,17 @@ async def test_after_its_window_a_case_is_followed_up_instead(client):
     refused = problem(await client.post(f"/v1/cases/{case['id']}/reopen"), 409)
     assert refused["code"] == "closing_window_passed"
     assert "follow-up" in refused["detail"]
+    (way,) = (await client.read(f"cases/{case['id']}/transitions"))["allowed"]
+    told = [(one["code"], one["message"]) for one in way["blockers"]]
+    assert (way["verb"], told) == ("reopen", [(refused["code"], refused["detail"])])
     made = await act(client, case, "follow-up", 201)
     assert (made["follows_id"], made["subject"]) == (case["id"], SUBJECT)
+
+
+async def test_within_its_window_nothing_is_in_the_way_of_reopening(client):
+    case = await closed(client)
+    (way,) = (await client.read(f"cases/{case['id']}/transitions"))["allowed"]
+    assert (way["verb"], way["blockers"]) == ("reopen", [])
 
 
 async def test_a_customer_who_writes_again_reopens_a_case_or_gets_another(client, org, database):
