@@ -77,6 +77,12 @@ async def test_what_is_left_is_spread_over_the_weeks_of_those_who_do_it(client):
     assert (nobody["planned_minutes"], nobody["capacity_minutes"]) == (480, 0)
     wrong = {"from": "2031-06-04", "to": "2033-06-10"}
     problem(await client.get("/v1/projects/load", params=wrong), 422)
+    for far in ("0001-01-01", "9999-12-31"):
+        answer = await client.get("/v1/projects/load", params={"from": far, "to": far})
+        assert problem(answer, 422)["errors"][0]["code"] == "out_of_range"
+        document = "query($day: Date!) { projectLoad(since: $day, until: $day) { since } }"
+        (fault,) = (await client.gql(document, day=far))["errors"]
+        assert fault["extensions"]["code"] == "out_of_range"
     document = """{ projectLoad(since: "2031-06-02", until: "2031-06-02") {
         users { plannedMinutes } } }"""
     users = (await client.data(document))["projectLoad"]["users"]
