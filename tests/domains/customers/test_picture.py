@@ -37,7 +37,8 @@ async def test_one_call_has_work_money_people_and_promises(client, company):
     role = {"deal_id": made["id"], "contact_id": contact["id"], "roles": ["champion"]}
     await client.made("deal-contacts", role)
     order = {"company_id": company["id"], "currency": "EUR",
-             "lines": [{"name": "Chair", "unit_price": "10", "quantity": "3"}]}  # fmt: skip
+             "lines": [{"name": "Chair", "unit_price": "10", "quantity": "1"},
+                       {"name": "Chair", "unit_price": "10", "quantity": "2"}]}  # fmt: skip
     placed = await client.made("orders", {**order, "name": "Chairs"})
     answer = await client.post(f"/v1/orders/{placed['id']}/confirm")
     assert answer.status_code == 200, answer.text
@@ -53,6 +54,7 @@ async def test_one_call_has_work_money_people_and_promises(client, company):
     assert ordered["net"] == "30.00"
     (chair,) = section(found, "products")
     assert (chair["name"], chair["quantity"]) == ("Chair", "3")
+    assert chair["order_ids"] == [placed["id"]]
     assert found["health"]["status"] == "insufficient_data"
     only = await picture(client, company, sections="pipeline")
     assert [one["name"] for one in only["sections"]] == ["pipeline"]
