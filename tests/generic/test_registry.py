@@ -35,6 +35,14 @@ def test_every_sort_key_has_a_column_that_sorts_by_code_point():
                 ), f"{kind}.{name}"
 
 
+def test_what_tells_a_hidden_field_may_be_empty():
+    # From whom the field is hidden it is null, which GraphQL would refuse of one that never is.
+    for service in SERVICES:
+        listing = service.repository.listing
+        told = frozenset[str]().union(*listing.tells.values()) & frozenset(listing.shown)
+        assert told - listing.maskable == frozenset(), listing.entity
+
+
 async def test_topics_name_every_entity():
     topics = {topic for module in MODULES for topic in module.topics}
     for kind in KINDS:

@@ -61,6 +61,18 @@ async def test_links_both_ways_at_once_make_no_ring(client):
     assert sorted(answer.status_code for answer in answers) == [200, 409]
 
 
+async def test_what_one_task_alone_may_have_is_not_handed_to_its_next(client):
+    for name, unique in (("number", True), ("kind", False)):
+        body = {"target": "task", "name": name, "type": "text", "unique": unique}
+        await client.made("custom-fields", body)
+    own = {"custom": {"number": "A-1", "kind": "Example"}, "due_on": "2031-03-03"}
+    one = await task(client, recurrence="FREQ=WEEKLY", **own)
+    done = await act(client, one, "complete")
+    assert done["custom"] == own["custom"]
+    after = await client.read(f"tasks/{done['next_occurrence_id']}")
+    assert after["custom"] == {"kind": "Example"}
+
+
 async def test_a_recurring_task_makes_its_next_one_once(client):
     one = await task(
         client,

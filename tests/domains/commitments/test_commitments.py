@@ -46,6 +46,19 @@ async def test_days_end_in_their_zone(client):
     assert pointers((await client.post("/v1/commitments", json=unknown)).json()) == ["/source_id"]
 
 
+async def test_what_one_promise_alone_may_have_stays_with_it(client):
+    for name, unique in (("number", True), ("kind", False)):
+        body = {"target": "commitment", "name": name, "type": "text", "unique": unique}
+        await client.made("custom-fields", body)
+    custom = {"number": "A-1", "kind": "Example"}
+    made = await client.made("commitments", {"text": "Send the plan", "custom": custom})
+    later = {"due_on": "2031-03-03", "reason": "The plan is not ready."}
+    answer = await client.post(f"/v1/commitments/{made['id']}/renegotiate", json=later)
+    assert answer.status_code == 201, answer.text
+    assert answer.json()["custom"] == {"kind": "Example"}
+    assert (await client.read(f"commitments/{made['id']}"))["custom"] == custom
+
+
 async def test_of_two_who_renegotiate_one_does_and_the_trail_is_kept(client):
     first = await client.made("commitments", {"text": "Send the plan", "due_on": "2031-03-01"})
     bodies = [{"due_on": f"2031-04-0{n}", "reason": "Ill."} for n in range(1, 5)]

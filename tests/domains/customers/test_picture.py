@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -36,7 +37,8 @@ async def test_one_call_has_work_money_people_and_promises(client, company):
     role = {"deal_id": made["id"], "contact_id": contact["id"], "roles": ["champion"]}
     await client.made("deal-contacts", role)
     order = {"company_id": company["id"], "currency": "EUR",
-             "lines": [{"name": "Chair", "unit_price": "10", "quantity": "3"}]}  # fmt: skip
+             "lines": [{"name": "Chair", "unit_price": "10", "quantity": "1"},
+                       {"name": "Chair", "unit_price": "10", "quantity": "2"}]}  # fmt: skip
     placed = await client.made("orders", {**order, "name": "Chairs"})
     answer = await client.post(f"/v1/orders/{placed['id']}/confirm")
     assert answer.status_code == 200, answer.text
@@ -52,6 +54,7 @@ async def test_one_call_has_work_money_people_and_promises(client, company):
     assert ordered["net"] == "30.00"
     (chair,) = section(found, "products")
     assert (chair["name"], chair["quantity"]) == ("Chair", "3")
+    assert chair["order_ids"] == [placed["id"]]
     assert found["health"]["status"] == "insufficient_data"
     only = await picture(client, company, sections="pipeline")
     assert [one["name"] for one in only["sections"]] == ["pipeline"]
@@ -146,6 +149,26 @@ async def test_what_was_said_stands_before_what_was_seen(client):
     assert brief == await client.read(
         f"contacts/{contact['id']}/brief", **{"for": "call", "language": "de"}
     )
+
+
+# At any moment it is another day in one of them than it is in UTC.
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Pacific/Pago_Pago"])
+async def test_days_are_those_of_the_organization(world, worker, zone):
+    api = await world.client(await world.org(time_zone=zone))
+    company = await api.made("companies", {"name": "Example Industries"})
+    today = clock.now().astimezone(ZoneInfo(zone)).date()
+    for key, day in (("channel", today - timedelta(days=1)), ("time", today)):
+        liked = {"company_id": company["id"], "key": key, "valid_to": day.isoformat()}
+        await api.made("preferences", {**liked, "value": "any"})
+    for moment in ({}, {"as_of": clock.now().isoformat()}):
+        found = await picture(api, company, **moment)
+        assert [one["key"] for one in found["preferences"]] == ["time"]
+    await api.made("deals", {"name": "Office", "company_id": company["id"]})
+    async for _ in patiently():
+        brief = await api.read(f"companies/{company['id']}/brief")
+        if "deal.created" in brief["text"]:
+            break
+    assert f"Last contact: {today.isoformat()}, deal.created" in brief["text"]
 
 
 async def test_expectations_are_met_or_missed(client, database, company):

@@ -138,6 +138,19 @@ async def test_renewals_are_told_ahead_and_terms_end_by_themselves(client, datab
     assert [one["id"] for one in deals["data"]] == [first["renewal_deal_id"]]
 
 
+async def test_what_one_contract_alone_may_have_is_not_handed_to_its_next_term(client, database):
+    for name, unique in (("number", True), ("kind", False)):
+        body = {"target": "contract", "name": name, "type": "text", "unique": unique}
+        await client.made("custom-fields", body)
+    custom = {"number": "A-1", "kind": "Example"}
+    over = (date.today() - timedelta(days=400)).isoformat()
+    one = await contract(client, term_months=12, starts_on=over, auto_renew=True, custom=custom)
+    await watch_contracts(database, None)
+    assert (await client.read(f"contracts/{one['id']}"))["custom"] == custom
+    (after,) = (await client.read("contracts", **{"filter[status]": "active"}))["data"]
+    assert (after["previous_id"], after["custom"]) == (one["id"], {"kind": "Example"})
+
+
 async def test_a_renewal_brings_its_currency_and_its_term(client, database):
     """Also one that is won when the term is over."""
     over = (date.today() - timedelta(days=400)).isoformat()

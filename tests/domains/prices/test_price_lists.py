@@ -152,6 +152,21 @@ async def test_a_list_is_scheduled_activated_and_expired(client):
     assert data["activatePriceList"]["status"] == "active"
 
 
+async def test_what_one_list_or_rule_alone_may_have_is_not_copied(client):
+    for target in ("price_list", "price_rule"):
+        body = {"target": target, "name": "number", "type": "text", "unique": True}
+        await client.made("custom-fields", body)
+    own = {"custom": {"number": "A-1"}}
+    made = await price_list(client, **own)
+    await rule(client, made, "10", **own)
+    answer = await client.post(f"/v1/price-lists/{made['id']}/clone", json={"name": "Copy"})
+    assert answer.is_success, answer.text
+    copy = answer.json()["price_list_id"]
+    assert (await client.read(f"price-lists/{copy}"))["custom"] == {}
+    (copied,) = (await client.read("price-rules", **{"filter[price_list_id]": copy}))["data"]
+    assert copied["custom"] == {}
+
+
 async def test_a_copy_has_the_same_rules(client):
     sold, made = await product(client), await price_list(client)
     await rule(client, made, "9", product_id=sold["id"])

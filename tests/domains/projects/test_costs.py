@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 from support.clients import problem
+from support.members import custom_role, member
 
 
 async def act(api, collection, id, verb, status=200, **body):
@@ -77,6 +78,12 @@ async def test_what_is_left_is_spread_over_the_weeks_of_those_who_do_it(client):
     assert (nobody["planned_minutes"], nobody["capacity_minutes"]) == (480, 0)
     wrong = {"from": "2031-06-04", "to": "2033-06-10"}
     problem(await client.get("/v1/projects/load", params=wrong), 422)
+    for far in ("0001-01-01", "9999-12-31"):
+        answer = await client.get("/v1/projects/load", params={"from": far, "to": far})
+        assert problem(answer, 422)["errors"][0]["code"] == "out_of_range"
+        document = "query($day: Date!) { projectLoad(since: $day, until: $day) { since } }"
+        (fault,) = (await client.gql(document, day=far))["errors"]
+        assert fault["extensions"]["code"] == "out_of_range"
     document = """{ projectLoad(since: "2031-06-02", until: "2031-06-02") {
         users { plannedMinutes } } }"""
     users = (await client.data(document))["projectLoad"]["users"]
@@ -107,3 +114,17 @@ async def test_what_is_earned_is_told_by_what_is_done(client):
     document = "query($id: UUID!) { projectEarnedValue(id: $id) { earnedValue } }"
     told = (await client.data(document, id=made["id"]))["projectEarnedValue"]
     assert told == {"earnedValue": "250.00"}
+
+
+async def test_whoever_may_not_read_expenses_sees_no_figures_in_reports(client):
+    made = await client.made("projects", {"name": "Office", "revenue": "900"})
+    body = {"since": "2026-03-01", "until": "2026-03-31", "summary": "All is well."}
+    told = await act(client, "projects", made["id"], "status-reports", 201, **body)
+    document = "{ statusReports { nodes { summary figures { revenue } } } }"
+    for area in ("expenses", "time_entries"):
+        levels = {"*": {"read": "all"}, area: {"read": "none"}}
+        who = (await member(client, await custom_role(client, levels=levels))).api
+        problem(await who.get(f"/v1/projects/{made['id']}/figures"), 403)
+        assert (await who.read(f"status-reports/{told['id']}"))["figures"] is None
+        (node,) = (await who.data(document))["statusReports"]["nodes"]
+        assert (node["summary"], node["figures"]) == (body["summary"], None)

@@ -66,6 +66,18 @@ async def test_a_revoked_link_opens_nothing(client, anonymous):
     assert (await anonymous.get(f"{path}/page")).status_code == 410
 
 
+async def test_a_link_has_ended_for_all_while_its_project_is_in_the_bin(client, anonymous):
+    link, one, path = await opened(client)
+    answer = await client.delete(f"/v1/projects/{link['project_id']}")
+    assert answer.status_code == 204, answer.text
+    problem(await anonymous.get(path), 410, "link_ended")
+    what, said = f"{path}/deliverables/{one['id']}/accept", {"name": "An example"}
+    problem(await anonymous.post(what, json=said), 410, "link_ended")
+    answer = await client.post(f"/v1/projects/{link['project_id']}/restore")
+    assert answer.status_code == 200, answer.text
+    assert (await anonymous.post(what, json=said)).status_code == 200
+
+
 async def test_the_page_has_forms_that_need_no_scripts(client, anonymous):
     _, one, path = await opened(client)
     shown = await anonymous.get(f"{path}/page", headers={"accept-language": "de"})

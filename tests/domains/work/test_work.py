@@ -90,6 +90,24 @@ async def test_a_day_is_on_its_agenda_wherever_it_ends(client, seller):
         assert [row["day"] for row in found["data"]] == [day.isoformat()] * count, shift
 
 
+async def test_what_lasts_for_days_is_on_the_agenda_of_each(client, seller):
+    await in_berlin(client, seller.id)
+    day = today() + timedelta(days=3)
+    night = datetime(day.year, day.month, day.day, 23, tzinfo=BERLIN)
+    body = {"is_internal": True, "status": "planned", "owner_id": seller.id}
+    ends = (night + timedelta(days=2)).isoformat()
+    fair = {"kind": "event", "subject": "Fair", "starts_at": night.isoformat(), "ended_at": ends}
+    await client.made("activities", {**body, **fair})
+    call = {"kind": "call", "subject": "Call", "starts_at": night.isoformat(), "duration": 7200}
+    await client.made("activities", {**body, **call})
+    for shift, subjects in ((-1, []), (0, ["Call", "Fair"]), (1, ["Call", "Fair"]),
+                            (2, ["Fair"]), (3, [])):  # fmt: skip
+        one = (day + timedelta(days=shift)).isoformat()
+        found = await seller.api.read("me/agenda", **{"from": one, "to": one})
+        assert sorted(row["title"] for row in found["data"]) == subjects, shift
+    assert (await seller.api.read("me/next"))["total"] == 2
+
+
 async def test_the_queue_is_ranked_with_its_reasons(client, seller):
     await in_berlin(client, seller.id)
     await busy(client, seller)

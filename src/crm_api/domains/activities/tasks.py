@@ -21,7 +21,7 @@ from crm_api.kit.query.kinds import kinds_of
 
 _DUE = frozenset({"due_on", "due_at", "time_zone"})
 _COPIED = (
-    *("subject", "description", "kind", "priority", "time_zone", "estimate_minutes", "custom"),
+    *("subject", "description", "kind", "priority", "time_zone", "estimate_minutes"),
     *("company_id", "contact_id", "deal_id", "links", "team_id", "tags", "owner_id"),
 )
 _STATES = frozenset({"status", "closed_at", "close_comment", "snoozed_until"})
@@ -114,6 +114,7 @@ class TaskService(LinkedService[Task]):
         values |= {
             **self.begins_with,
             "id": new_id(),
+            "custom": self.custom_of(current),
             "previous_id": current.id,
             "due_on": None,
             "due_at": None,

@@ -1,18 +1,20 @@
 """What activities and tasks give users to do."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
 from crm_api.domains.activities.service import ActivityService
 from crm_api.domains.activities.tasks import TaskService
-from crm_api.kit.work import Asked, Fact, Item, Kind, Workload, between, due, listed
+from crm_api.kit.db.tx import Tx
+from crm_api.kit.work import MOST, Asked, Fact, Item, Kind, Workload, between, due, listed
 
 _LINKS = ("company_id", "contact_id", "deal_id")
 _KINDS: Mapping[str, Kind] = {
     "call": "call",
     **dict.fromkeys(("meeting", "visit", "demo", "event"), "meeting"),
 }
+Load = Callable[[Tx, Asked], Awaitable[Sequence[Item]]]
 _WAITS = Fact("waiting", -10, "It waits for somebody else.")
 
 
@@ -23,6 +25,19 @@ def _planned(asked: Asked) -> Mapping[str, Any]:
         "owner_id": {"eq": str(asked.user_id)},
         "status": {"in": statuses},
         **between(asked, "starts_at"),
+    }
+
+
+def _running(asked: Asked) -> Mapping[str, Any]:
+    """What began before the time that is asked for and lasts into it, by its end or its length."""
+    assert asked.since is not None
+    since, day_before = asked.since.isoformat(), (asked.since - timedelta(days=1)).isoformat()
+    lasts = {"ended_at": {"is_null": True}, "duration": {"gt": 0}, "starts_at": {"gte": day_before}}
+    return {
+        "owner_id": {"eq": str(asked.user_id)},
+        "status": {"in": ["planned", "completed"]},
+        "starts_at": {"lt": since},
+        "or": [{"ended_at": {"gt": since}}, lasts],
     }
 
 
@@ -74,18 +89,24 @@ def _task(_asked: Asked, row: Any) -> Item:
     )
 
 
+def _activities(where: Callable[[Asked], Mapping[str, Any]]) -> Load:
+    fields = ("kind", "subject", "status", "starts_at", "ended_at", "duration", *_LINKS)
+    return listed(ActivityService, where, _activity, sort="starts_at", fields=fields)
+
+
+_load_planned, _load_running = _activities(_planned), _activities(_running)
+
+
+async def _load(tx: Tx, asked: Asked) -> Sequence[Item]:
+    found = await _load_planned(tx, asked)
+    if asked.since is None:
+        return found
+    # By themselves: from whom ends are hidden still sees what begins.
+    return [*await _load_running(tx, asked), *found][:MOST]
+
+
 WORK = (
-    Workload(
-        "activities.planned",
-        ActivityService.area,
-        listed(
-            ActivityService,
-            _planned,
-            _activity,
-            sort="starts_at",
-            fields=("kind", "subject", "status", "starts_at", "ended_at", "duration", *_LINKS),
-        ),
-    ),
+    Workload("activities.planned", ActivityService.area, _load),
     Workload(
         "tasks.open",
         TaskService.area,

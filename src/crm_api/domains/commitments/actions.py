@@ -79,6 +79,7 @@ class CommitmentActions:
         }
         values = {
             **successor(current),
+            "custom": self.commitments.custom_of(current),
             **due,
             "previous_id": current.id,
             "trail": [*current.trail, decode(encode(before))],

@@ -68,7 +68,7 @@ class CommitmentOut(Out):
     """Something that somebody promised."""
 
     promised_by: PromisedBy
-    text: str
+    text: str | None = Field(description="Null where the promises of deals or orders are hidden.")
     description: str | None
     status: CommitmentStatus
     due_on: date | None

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from crm_api.domains.customers.picture import Kind, Picture
 from crm_api.domains.customers.showing import Occasion
@@ -23,6 +24,7 @@ _SECTIONS: Mapping[Occasion, Sequence[str]] = {
     ),
     "letter": ("open_quotes", "open_orders", "contracts", "commitments"),
 }
+_PARTS = ("preferences", "expectations", "health", "timeline")
 _NAMED = 3
 _NAMES = ("name", "subject", "text", "what", "number", "id")
 
@@ -38,7 +40,10 @@ class Brief:
     ) -> dict[str, Any]:
         """The text and its facts, each with the records that it comes from."""
         spoken = language_of(language)
-        picture = await Picture(self.tx).of(kind, id)
+        picture = await Picture(self.tx).of(kind, id, sections=(*_PARTS, *_SECTIONS[occasion]))
+        for entry in picture["timeline"] or ():
+            # A day is that of the organization, as in all else that is written to people.
+            entry["at"] = entry["at"].astimezone(ZoneInfo(self.tx.actor.time_zone))
         facts = list(_facts(picture, occasion, spoken))
         text = " ".join(fact["text"] for fact in facts)
         return {"occasion": occasion, "language": spoken, "text": text, "facts": facts}

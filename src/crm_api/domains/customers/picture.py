@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from crm_api.domains.contacts.service import ContactService, EmploymentService
 from crm_api.domains.customers.declared import Declared
@@ -175,7 +176,8 @@ class Picture:
             return await PreferenceService(self.tx).effective(**{f"{kind}_id": id})
         pictured = Pictured(PreferenceService, {}, lambda _: True)
         rows, _ = await pictured.rows_then(self.tx, self._customer(kind, id, None, as_of), as_of)
-        return effective(rows, as_of.date().isoformat())
+        day = as_of.astimezone(ZoneInfo(self.tx.actor.time_zone)).date()
+        return effective(rows, day.isoformat())
 
     async def _expectations(
         self, kind: Kind, id: UUID, as_of: datetime | None, wanted: set[str]

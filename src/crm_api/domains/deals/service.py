@@ -88,15 +88,6 @@ class DealService(Partied):
         need_step(values, {**columns_of(current), **values}, stage)
         return {**values, **await self._worth(values, current, stage)}
 
-    def custom_of(self, current: Deal) -> dict[str, Any]:
-        """Its custom values, but for those that one record alone may have."""
-        known = self.fields.by_name
-        return {
-            name: value
-            for name, value in current.custom.items()
-            if name not in known or not known[name].unique
-        }
-
     async def copied(self, data: DealCreate, custom: Mapping[str, Any]) -> Any:
         """A new deal of what another one says, whether or not who copies it may see or set it."""
         self.need("create")

@@ -41,9 +41,7 @@ class DeliveryDoor:
         """
         self._require("read")
         link = await self._link(lock=False)
-        names = await self.links.records.names(link.project_id)
-        if names is None:
-            raise _ended("The project is not there any more.")
+        names = await self._names(link)
         if did is not None and not any(area in self.tx.actor.closed for area in _AREAS):
             await self._note(link, did)
             if link.first_viewed_at is None:
@@ -71,6 +69,7 @@ class DeliveryDoor:
     ) -> dict[str, Any]:
         self._require("write")
         link = await self._link(lock=True)
+        await self._names(link)
         current = await self.promised.records.find(id, lock=True)
         if current is None or current.project_id != link.project_id or current.status == "draft":
             raise NotFound("Nothing like that was delivered.", code="no_deliverable")
@@ -104,6 +103,12 @@ class DeliveryDoor:
         if link.expires_at <= self.tx.now:
             raise _ended("The link has expired.")
         return link
+
+    async def _names(self, link: DeliveryLink) -> dict[str, Any]:
+        names = await self.links.records.names(link.project_id)
+        if names is None:
+            raise _ended("The project is not there any more.")
+        return names
 
     async def _view(self) -> None:
         locked = await self.links.records.own(lock=True)

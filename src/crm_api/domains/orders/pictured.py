@@ -69,7 +69,8 @@ def _owned(orders: Sequence[Any]) -> list[dict[str, Any]]:
                 },
             )
             one["quantity"] += Decimal(line["quantity"])
-            one["order_ids"].append(order.id)
+            if order.id not in one["order_ids"]:
+                one["order_ids"].append(order.id)
     return [{**one, "quantity": shown_quantity(one["quantity"])} for one in found.values()]
 
 

@@ -32,7 +32,7 @@ CONTRACT_WAYS: Mapping[ContractVerb, Way[ContractStatus]] = {
 }
 _TERMS = (
     *("name", "kind", "company_id", "contact_id", "order_id", "currency", "term_months"),
-    *("auto_renew", "notice_days", "tags", "source", "description", "owner_id", "custom"),
+    *("auto_renew", "notice_days", "tags", "source", "description", "owner_id"),
 )
 _YEAR = 12
 
@@ -168,6 +168,7 @@ class ContractActions:
         values: dict[str, Any] = {
             **self.contracts.begins_with,
             **{name: known[name] for name in _TERMS},
+            "custom": self.contracts.custom_of(current),
             "lines": current.lines,
             **agreed,
             "previous_id": current.id,

@@ -96,6 +96,7 @@ class ListActions:
             "sort_name": sort_key(data.name),
             "status": "draft",
             "currency": data.currency or source.currency,
+            "custom": self.lists.custom_of(source),
             "external_ids": {},
         }
         made = self.lists.add({**kept, **own})
@@ -115,7 +116,8 @@ class ListActions:
         self.lists.need("create")
         stretch = await PriceRules(self.tx).of_list(source, after, _STRETCH, until)
         for rule in stretch:
-            self.rules.add(_copied(rule, source, target))
+            own = {**_copied(rule, source, target), "custom": self.rules.custom_of(rule)}
+            self.rules.add(own)
         return (stretch[-1].id, len(stretch)) if stretch else None
 
     async def adjust(self, id: UUID, data: AdjustInput) -> dict[str, Any]:

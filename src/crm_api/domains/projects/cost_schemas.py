@@ -97,7 +97,9 @@ class StatusReportOut(Out):
     health: Health
     summary: str
     next_steps: str | None
-    figures: ProjectFigures = Field(description="As they were when it was told.")
+    figures: ProjectFigures | None = Field(
+        description="As they were when it was told; null for whoever may not see the money."
+    )
     risks: list[RiskOut] = Field(description="Those that were open.")
 
 

@@ -13,6 +13,7 @@ from crm_api.domains.projects.repository import ProjectTasks
 from crm_api.domains.projects.tasks import ProjectTaskService
 from crm_api.kit.db.tx import Tx, at_one_moment
 from crm_api.kit.errors import Forbidden, Invalid
+from crm_api.kit.query.moments import need_days
 from crm_api.kit.working_time import MINUTE, WorkingTime, ticks_of
 from crm_api.platform.calendars.service import calendars_at
 
@@ -34,6 +35,7 @@ async def load_of(tx: Tx, since: date, until: date) -> dict[str, Any]:
     need_plan(tx)
     if service.guard.hidden & _TOLD:
         raise Forbidden("The work of tasks is hidden from you.", code="hidden_field")
+    need_days(**{"from": since, "to": until})
     if until < since:
         raise Invalid.at("/to", "ends_before_start", "It ends before it begins.")
     first = since - timedelta(days=since.weekday())

@@ -121,6 +121,15 @@ class CrudService(Reads, Guarded, Generic[E]):
         """The custom fields of these records."""
         return self.tx.catalogue.of(self.records.listing.entity)
 
+    def custom_of(self, current: E) -> dict[str, Any]:
+        """The custom values of a record for a copy: but for those that one record alone may have."""
+        known = self.fields.by_name
+        return {
+            name: value
+            for name, value in current.custom.items()
+            if name not in known or not known[name].unique
+        }
+
     async def given(self, data: Create) -> dict[str, Any]:
         """Everything a creation shape holds, as plain values, its custom fields checked."""
         self._may_set(data, "create")

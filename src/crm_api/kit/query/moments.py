@@ -46,6 +46,14 @@ def moment_of(parameter: str, text: str | None, now: datetime, zone: str) -> dat
         raise Invalid.parameter(parameter, "invalid_value", str(error)) from None
 
 
+def need_days(**days: date | None) -> None:
+    """Raise `Invalid` where a day that a parameter names is far from any."""
+    for name, day in days.items():
+        if day is not None and not EARLIEST.date() <= day < LATEST.date():
+            message = "A date lies between the years 1900 and 2200."
+            raise Invalid.parameter(name, "out_of_range", message)
+
+
 def day_of(text: str, now: datetime, zone: str) -> date:
     """A date, or the date of a relative moment in the given zone; raises ValueError."""
     if text.startswith("@"):
