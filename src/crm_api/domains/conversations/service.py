@@ -1,0 +1,430 @@
+"""The rules of channels, of conversations and of messages."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+from uuid import UUID
+
+from crm_api.domains.contacts.schemas import ContactCreate
+from crm_api.domains.contacts.service import ContactService
+from crm_api.domains.conversations.events import SendMessage
+from crm_api.domains.conversations.models import Channel, Conversation, Message
+from crm_api.domains.conversations.outreach import Recipient, need_way_out, refused
+from crm_api.domains.conversations.repository import (
+    AREA,
+    CHANNELS_AREA,
+    THREAD,
+    Channels,
+    Conversations,
+    Messages,
+)
+from crm_api.domains.conversations.schemas import (
+    AssignInput,
+    ChannelCreate,
+    ChannelUpdate,
+    ConversationCreate,
+    ConversationUpdate,
+)
+from crm_api.domains.conversations.texts import address_key, short, thread_subject
+from crm_api.kit.crud.named import NamedService
+from crm_api.kit.crud.personal import About, Gone, Impersonal
+from crm_api.kit.crud.purges import empty_events
+from crm_api.kit.crud.service import CrudService
+from crm_api.kit.db.tx import Tx
+from crm_api.kit.errors import Conflict, Invalid, WrongState
+from crm_api.kit.ids import new_id
+from crm_api.kit.points import email_key
+from crm_api.kit.query.selection import Selection
+from crm_api.kit.values.errors import BadValue
+from crm_api.platform.attachments.service import end_with_record
+from crm_api.platform.webhooks.signing import Safe, new_secret
+
+ADDRESS = "channel_address"
+"""The kind of look-up value by which mail finds its channel."""
+PLAIN: Mapping[str, Any] = {"owner_id": None, "custom": {}, "external_ids": {}}
+_QUIET: Mapping[str, Any] = {
+    "dated_at": None,
+    "candidates": [],
+    "bounced_id": None,
+    "attempts": 0,
+    "sent_at": None,
+    "failure": None,
+    "reasons": [],
+    "notes": [],
+}
+_WROTE = "What was written is theirs: it is emptied, and that there was something is kept."
+
+
+class ChannelService(NamedService[Channel]):
+    """Where messages come in and leave."""
+
+    repository = Channels
+    area = CHANNELS_AREA
+    plural = "channels"
+    personal = Impersonal("The organization's own addresses.")
+    create_shape = ChannelCreate
+    update_shape = ChannelUpdate
+    begins_with: ClassVar[Mapping[str, Any]] = {"secrets": None}
+    records: Channels
+
+    @classmethod
+    def normalise(
+        cls, values: dict[str, Any], current: Channel | None, country: str | None
+    ) -> dict[str, Any]:
+        """Addresses of mail as they are compared."""
+        values = super().normalise(values, current, country)
+        kind = values.get("kind") or getattr(current, "kind", "email")
+        if current is not None and kind != current.kind:
+            raise Invalid.at("/kind", "fixed", "A channel stays of its kind: make another one.")
+        if kind == "email" and "addresses" in values:
+            values["addresses"] = _addresses(values["addresses"])
+        return values
+
+    async def prepare(self, values: dict[str, Any], current: Channel | None) -> dict[str, Any]:
+        """No two channels have one address."""
+        values = await super().prepare(values, current)
+        kind = values.get("kind") or getattr(current, "kind", "email")
+        addresses = values.get("addresses")
+        if kind == "email" and addresses:
+            await self.records.lock_keys(ADDRESS, addresses)
+            await self._need_free(addresses, current)
+        return values
+
+    async def _need_free(self, addresses: list[str], current: Channel | None) -> None:
+        found = await self.records.by_keys(ADDRESS, addresses)
+        for place, address in enumerate(addresses):
+            others = [id for id in found.get(address, ()) if current is None or id != current.id]
+            if others:
+                message = f"Mail to {address} comes in by another channel."
+                raise Invalid.at(f"/addresses/{place}", "address_taken", message)
+
+    @classmethod
+    def keys(cls, record: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+        """Found by the addresses of mail."""
+        if record["kind"] == "email":
+            yield from ((ADDRESS, address) for address in record["addresses"])
+
+    async def restore(self, id: UUID) -> Any:
+        """Take it out of the bin, where nobody has its addresses meanwhile."""
+        self.need("delete")
+        current = await self.records.get(id, lock=True, deleted=True)
+        if current.deleted_at is not None and current.kind == "email":
+            await self.records.lock_keys(ADDRESS, current.addresses)
+            await self._need_free(current.addresses, current)
+        return await super().restore(id)
+
+    async def rotate_secret(self, id: UUID, grace: timedelta) -> dict[str, str]:
+        """Another secret, or the first one; what the former one signs is taken for a while."""
+        self.need("update")
+        current = await self.locked(id)
+        if current.kind == "email":
+            message = "Mail comes in with an API key that has the scope inbox:write."
+            raise WrongState(message, code="not_signed")
+        self.tx.confidential = True
+        secret, safe = new_secret(), safe_of(self.tx, id)
+        if current.secrets is None:
+            kept = safe.begin(secret)
+        else:
+            kept = safe.rotate(current.secrets, secret, self.tx.now + grace)
+        told = {"former_until": self.tx.now + grace}
+        await self.change(current, {"secrets": kept}, verb="secret_rotated", told=told)
+        path = f"/v1/inbox/messages?channel={token_of(self.tx.organization_id, id)}"
+        return {"secret": secret, "path": path}
+
+
+def safe_of(tx: Tx, channel_id: UUID) -> Safe:
+    """What opens the secrets of a channel."""
+    return Safe(tx.database.secrets, tx.organization_id, channel_id, "channels")
+
+
+def token_of(organization_id: UUID, channel_id: UUID) -> str:
+    """What names a channel in an address; no secret: who sends there has to sign."""
+    return f"{organization_id.hex}{channel_id.hex}"
+
+
+def _addresses(given: list[str]) -> list[str]:
+    if not given:
+        raise Invalid.at("/addresses", "required", "A channel of mail has an address.")
+    found: dict[str, None] = {}
+    for place, address in enumerate(given):
+        try:
+            found[email_key(address)] = None
+        except BadValue as error:
+            raise Invalid.at(f"/addresses/{place}", error.code, str(error)) from None
+    return list(found)
+
+
+class ConversationService(CrudService[Conversation]):
+    """What was written to and fro about one thing."""
+
+    repository = Conversations
+    area = AREA
+    plural = "conversations"
+    personal = About(("contact_id",), end="kept", reason=_WROTE)
+    create_shape = ConversationCreate
+    update_shape = ConversationUpdate
+    begins_with: ClassVar[Mapping[str, Any]] = {
+        **dict.fromkeys(("last_message_at", "last_inbound_at", "last_outbound_at", "closed_at")),
+        "status": "open",
+        "counterpart": None,
+        "messages": 0,
+        "is_unread": False,
+        "needs_answer": False,
+    }
+    records: Conversations
+
+    @classmethod
+    def derive(cls, values: dict[str, Any], current: Conversation | None) -> dict[str, Any]:
+        """What threads are told by follows the subject."""
+        del current
+        if "subject" in values:
+            values["thread_subject"] = thread_subject(values["subject"])
+        return values
+
+    def begin(self, values: Mapping[str, Any]) -> Any:
+        """A new one of its own accord, whoever asks; returns its representation."""
+        whole = self.derive({**_NO_LINKS, **values}, None)
+        custom = self.fields.with_defaults({})
+        return self.add({**self.begins_with, **PLAIN, **whole, "custom": custom})
+
+    async def put_back(self, record: Conversation, values: dict[str, Any]) -> Any:
+        """What an undo takes back is not what was written meanwhile."""
+        kept = self.begins_with.keys()
+        return await super().put_back(record, {n: v for n, v in values.items() if n not in kept})
+
+
+_NO_LINKS: Mapping[str, Any] = dict.fromkeys(
+    ("channel_id", "company_id", "contact_id", "case_id", "team_id")
+)
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """A message that is to leave."""
+
+    channel_id: UUID
+    body: str
+    purpose: str
+    contact_id: UUID | None = None
+    """Whom it is for; without them it goes `to` an address of the conversation."""
+    subject: str | None = None
+    conversation_id: UUID | None = None
+    """That it goes on in; without it it begins one."""
+    in_reply_to: str | None = None
+    """The Message-ID that it answers; of a conversation the last one without it."""
+    to: str | None = None
+    at: datetime | None = None
+    """When it leaves; at once without it."""
+    is_answer: bool = False
+    """Whether somebody is answered who wrote: then they need not have agreed to it."""
+    is_automatic: bool = False
+    """Whether no person wrote it (RFC 3834)."""
+
+
+class MessageService(CrudService[Message]):
+    """What was written once: it came in or left, and stays as it is."""
+
+    repository = Messages
+    area = AREA
+    plural = "messages"
+    personal = About(("contact_id",), end="kept", reason=_WROTE)
+    plain = False
+    holds_files = True
+    upserts = False
+    begins = "received"
+    records: Messages
+
+    @classmethod
+    def keys(cls, record: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+        """Found by its own id in its thread, and by those that it refers to."""
+        ids = (record["message_id"], record["in_reply_to"], *record["references"])
+        return {(THREAD, thread_key(record, id)) for id in ids if id}
+
+    # Sending
+
+    async def send(self, outgoing: Outgoing) -> Any:
+        """Have a message leave by a job, once the gate lets it; returns its representation.
+
+        Raises `Blocked` where something stands against it, `WrongState` where its channel has no
+        way out. It leaves with one Message-ID, however often it is tried.
+        """
+        channel = await need_way_out(self.tx, outgoing.channel_id)
+        threads = ConversationService(self.tx)
+        thread = None
+        if outgoing.conversation_id is not None:
+            thread = await threads.records.taken(outgoing.conversation_id)
+        recipient = Recipient(channel, outgoing.purpose, outgoing.contact_id, outgoing.to)
+        id = new_id()
+        answer = await recipient.asked(self.tx, id, outgoing.at, is_answer=outgoing.is_answer)
+        if answer.reasons:
+            raise refused(answer.reasons)
+        address = str(answer.address)
+        key = address_key(channel.kind, address, self.tx.actor.country) or address
+        subject = outgoing.subject or (thread.subject if thread is not None else None)
+        company_id = await self._company_of(outgoing.contact_id)
+        if thread is None:
+            begun = threads.begin(
+                {
+                    "subject": subject or _begin_of(outgoing.body),
+                    "channel_id": channel.id,
+                    "contact_id": outgoing.contact_id,
+                    "company_id": company_id,
+                    "counterpart": key,
+                }
+            )
+            await self.tx.flush()
+            thread = await threads.records.taken(begun.id)
+        made = await self._queued(outgoing, channel, thread, (id, subject, address, company_id))
+        await threads.change(
+            thread,
+            {
+                "messages": thread.messages + 1,
+                "last_message_at": self.tx.now,
+                "counterpart": thread.counterpart or key,
+                "channel_id": thread.channel_id or channel.id,
+            },
+        )
+        self.tx.enqueue(SendMessage(str(id)), run_at=outgoing.at)
+        return made
+
+    async def _queued(
+        self,
+        outgoing: Outgoing,
+        channel: Channel,
+        thread: Conversation,
+        known: tuple[UUID, str | None, str, UUID | None],
+    ) -> Any:
+        id, subject, address, company_id = known
+        before = await self.records.last_of(thread.id)
+        near = outgoing.in_reply_to or (before.message_id if before is not None else None)
+        path = [*before.references, near] if before is not None else [near]
+        references = list(dict.fromkeys(one for one in path if one))
+        sender = channel.addresses[0] if channel.addresses else None
+        is_mail = channel.kind == "email"
+        message_id = f"{id.hex}@{str(sender).rpartition('@')[2]}" if is_mail else None
+        return await self.told(
+            Queued(self.tx).add(
+                {
+                    **_QUIET,
+                    **PLAIN,
+                    "id": id,
+                    "conversation_id": thread.id,
+                    "channel_id": channel.id,
+                    "channel": channel.kind,
+                    "direction": "outbound",
+                    "kind": "message",
+                    "status": "queued",
+                    "at": self.tx.now,
+                    "subject": subject,
+                    "body": outgoing.body,
+                    "from_address": sender,
+                    "from_name": channel.name,
+                    "from_key": None,
+                    "recipients": [{"kind": "to", "name": None, "address": address}],
+                    "company_id": company_id,
+                    "contact_id": outgoing.contact_id,
+                    "is_auto_reply": outgoing.is_automatic,
+                    "message_id": message_id,
+                    "in_reply_to": near,
+                    # The first names the thread, the last ones what is near.
+                    "references": [*references[:1], *references[1:][-20:]],
+                    "identity": f"mail:{short(message_id)}" if message_id else f"out:{id}",
+                    "purpose": outgoing.purpose,
+                    "custom": self.fields.with_defaults({}),
+                    "owner_id": self.tx.actor.me if self.tx.actor.access else None,
+                }
+            ),
+            new=True,
+        )
+
+    async def _company_of(self, contact_id: UUID | None) -> UUID | None:
+        if contact_id is None:
+            return None
+        found = await ContactService(self.tx).records.some([contact_id])
+        return found[0].company_id if found else None
+
+    # Senders nobody knew
+
+    async def assign(self, id: UUID, data: AssignInput, expected: int | None = None) -> Any:
+        """Say whose message it is, or make a contact of its sender.
+
+        What they wrote else in the conversation is theirs, too, and the conversation if it was
+        nobody's. Raises `Conflict` where it is somebody's already.
+        """
+        self.need("update")
+        current = await self.locked(id, expected)
+        if current.direction != "inbound":
+            raise WrongState("It was sent from here.", code="not_inbound")
+        if (data.contact_id is None) is not data.create:
+            message = "Either a contact, or that one is made."
+            raise Invalid.at("/contact_id", "one_of", message)
+        if current.contact_id is not None:
+            if current.contact_id == data.contact_id:
+                return await self.told(self.shown_of(current))
+            raise Conflict("It is somebody's already.", code="already_assigned")
+        contact = await self._contact(current, data)
+        values = {"contact_id": contact.id, "candidates": [], "company_id": contact.company_id}
+        shown = await self.change(current, values, verb="assigned")
+        for other in await self._others(current):
+            await self.change(other, values, verb="assigned")
+        await self._assign_thread(current.conversation_id, values)
+        return await self.told(shown)
+
+    async def _others(self, current: Message) -> list[Message]:
+        if current.from_key is None:
+            return []
+        await self.tx.flush()
+        return await self.records.of_sender(current.conversation_id, current.from_key)
+
+    async def _assign_thread(self, id: UUID, values: Mapping[str, Any]) -> None:
+        threads = ConversationService(self.tx)
+        thread = await threads.records.taken(id)
+        if thread.contact_id is None:
+            own = {"contact_id": values["contact_id"]}
+            if thread.company_id is None:
+                own["company_id"] = values["company_id"]
+            await threads.change(thread, own)
+
+    async def _contact(self, current: Message, data: AssignInput) -> Any:
+        contacts = ContactService(self.tx)
+        if data.contact_id is not None:
+            await self.guard.refer({"contact_id": data.contact_id})
+            return await contacts.get(data.contact_id, Selection(("id", "version", "company_id")))
+        if current.from_address is None:
+            raise WrongState("It names no sender to make a contact of.", code="no_sender")
+        field = "email" if current.channel == "email" else "phone"
+        name = current.from_name or current.from_address
+        first, _, last = name.rpartition(" ")
+        given = {
+            field: current.from_address,
+            "first_name": first or None,
+            "last_name": last,
+            "company_id": current.company_id,
+        }
+        return await contacts.create(ContactCreate.model_validate(given))
+
+
+class Queued(MessageService):
+    """What is to leave: its story begins by that."""
+
+    begins = "queued"
+
+
+def thread_key(record: Mapping[str, Any], id: str) -> str:
+    """An id of a message as it is looked up: those of mail are the world's, others a channel's."""
+    return short(id if record["channel"] == "email" else f"{record['channel_id']}:{id}")
+
+
+def _begin_of(body: str) -> str:
+    return " ".join(body.split())[:80] or "…"
+
+
+async def wipe(tx: Tx, gone: Gone) -> int:
+    """Empty what messages and conversations tell of a person, and end the files of theirs."""
+    addresses = [*gone.values("email"), *gone.values("phone")]
+    messages = await Messages(tx).wipe(gone.ids, addresses)
+    threads = await Conversations(tx).wipe(gone.ids, addresses)
+    await end_with_record(tx, "message", messages)
+    await empty_events(tx, [*messages, *threads])
+    return len(messages) + len(threads)
