@@ -26,6 +26,7 @@ MOST_REFERENCES = 50
 MOST_PARTS = 500
 LOOP_HEADER = "X-CRM-Loop"
 _ID = re.compile(r"<([^<>\s\x00-\x1f]{1,900})>")
+_ADDRESS = re.compile(r"[^\s<>,;:\"()\[\]]{1,64}@[^\s<>,;:\"()\[\]@]{1,255}")
 _LONGEST_HEADER = 20_000
 _DELIVERED = ("delivered-to", "x-original-to", "envelope-to", "x-envelope-to")
 T = TypeVar("T")
@@ -178,11 +179,14 @@ def _header(mail: Mail, message: Message, name: str) -> str:
 
 def _addresses(message: Message, name: str) -> list[tuple[str, str]]:
     """Pairs of a name and an address."""
-    found = _or(lambda: getaddresses(_raw(message, name), strict=False), [])[:MOST_RECIPIENTS]
+    given = _raw(message, name)
+    found = [pair for pair in _or(lambda: getaddresses(given), []) if "@" in pair[1]]
+    if not found:
+        # What the library finds ambiguous still has addresses in it.
+        found = [("", one) for value in given for one in _ADDRESS.findall(value)]
     return [
         (one_line(_decoded(shown), 200), one_line(_unescaped(address), 320))
-        for shown, address in found
-        if "@" in address
+        for shown, address in found[:MOST_RECIPIENTS]
     ]
 
 
@@ -245,6 +249,9 @@ def _content(mail: Mail, message: Message) -> None:
             mail.note("too_many_parts", f"It has more than {MOST_PARTS} parts; see the raw mail.")
             break
         kind = part.get_content_type()
+        if kind.startswith("multipart/"):
+            # It says that it has parts and has none.
+            kind = "text/plain"
         named = _or(part.get_filename, None) is not None
         is_file = named or part.get_content_disposition() == "attachment" or is_nested
         if kind in {"text/plain", "text/html"} and not is_file:

@@ -92,7 +92,7 @@ class Inbox:
 
     async def knows(self, mail: Mail) -> bool:
         """Whether a mail has come already; what it brings need not be kept."""
-        return await self.messages.records.known(identity_of(mail)) is not None
+        return await self.messages.records.knows(identity_of(mail))
 
     async def take_mail(self, mail: Mail, channel_id: UUID | None) -> tuple[dict[str, Any], bool]:
         """What became of a mail, and whether it is new; raises `Invalid` for an unknown channel."""

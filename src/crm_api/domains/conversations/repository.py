@@ -206,6 +206,10 @@ class Messages(Repository[Message]):
     model = Message
     listing = MESSAGES
 
+    async def knows(self, identity: str) -> bool:
+        """Whether it came before, in the bin too, whoever asks."""
+        return bool(await self.tx.fetch(_KNOWN, self.tx.organization_id, identity))
+
     async def known(self, identity: str) -> Message | None:
         """The message that came before as the same one, in the bin too, whoever asks."""
         rows = await self.tx.fetch(_KNOWN, self.tx.organization_id, identity)

@@ -364,7 +364,8 @@ class MessageService(CrudService[Message]):
                 return await self.told(self.shown_of(current))
             raise Conflict("It is somebody's already.", code="already_assigned")
         contact = await self._contact(current, data)
-        values = {"contact_id": contact.id, "candidates": [], "company_id": contact.company_id}
+        told = {"contact_id": contact.id, "company_id": contact.company_id}
+        values: dict[str, Any] = {**told, "candidates": []}
         shown = await self.change(current, values, verb="assigned")
         for other in await self._others(current):
             await self.change(other, values, verb="assigned")
