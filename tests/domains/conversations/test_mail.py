@@ -201,3 +201,24 @@ async def test_an_empty_body_is_refused_and_a_key_needs_the_scope(client, keyed)
     gateway = await keyed("inbox:write")
     await take(gateway, mail())
     assert (await gateway.get("/v1/messages")).status_code == 403
+
+
+async def test_a_large_file_comes_through_and_a_larger_mail_is_refused(client, app):
+    await channel(client)
+    content = b"0123456789abcdef" * 500_000
+    receipt = await take(client, with_files(("large.bin", content)))
+    found = (await client.read(f"messages/{receipt['id']}/attachments"))["data"]
+    sizes = {one["filename"]: one["size_bytes"] for one in found}
+    assert sizes["large.bin"] == len(content)
+    most = app.state.services.settings.max_upload_bytes
+    headers = {"Content-Type": "message/rfc822", "Content-Length": str(most + 100_000)}
+    answer = await client.post("/v1/inbox/email", content=b"x", headers=headers)
+    assert problem(answer, 413)["code"] == "too_large"
+
+
+async def test_a_rehearsal_leaves_nothing(client):
+    await channel(client, opens_cases=True)
+    receipt = await take(client, mail(), dry_run="true")
+    assert receipt["result"] == "created"
+    for plural in ("messages", "conversations", "cases", "attachments"):
+        assert (await client.read(plural))["data"] == []

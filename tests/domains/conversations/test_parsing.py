@@ -141,8 +141,19 @@ def test_reading_never_raises(raw):
     "".join([found.subject, found.body, found.from_address or ""]).encode()
 
 
-_HEADERS = ["From", "To", "Subject", "Date", "Message-ID", "References", "Content-Type",
-            "Content-Disposition", "Content-Transfer-Encoding", "List-Id", "Auto-Submitted"]  # fmt: skip
+_HEADERS = [
+    "From",
+    "To",
+    "Subject",
+    "Date",
+    "Message-ID",
+    "References",
+    "Content-Type",
+    "Content-Disposition",
+    "Content-Transfer-Encoding",
+    "List-Id",
+    "Auto-Submitted",
+]
 _VALUES = st.one_of(
     st.binary(max_size=80),
     st.sampled_from(
@@ -155,7 +166,7 @@ _VALUES = st.one_of(
             b"a@b, <c@d>",
             b"=?x?q?y?=",
         ]
-    ),  # fmt: skip
+    ),
 )
 
 

@@ -188,7 +188,7 @@ async def ported(client, **more):
 
 async def test_a_signed_message_comes_in_once(client, anonymous):
     contact = await client.made("contacts", {"last_name": "Sample", "phone": "+4930123456"})
-    made, secret, path = await ported(client, opens_cases=True)
+    _, secret, path = await ported(client, opens_cases=True)
     body = json.dumps({"id": "x1", "sender": "+49 30 123456", "body": "Hello"}).encode()
     sent = signed(secret["secret"], body)
     answers = await asyncio.gather(*[anonymous.post(secret["path"], **sent) for _ in range(5)])
@@ -254,9 +254,22 @@ async def test_an_address_belongs_to_one_channel(client):
     assert nothing["errors"][0]["pointer"] == "/addresses"
 
 
-async def test_an_erased_person_is_in_no_message_any_more(client, to):
+async def test_an_erased_person_is_in_no_message_any_more(client, worker, to):
     await channel(client)
     contact = await client.made("contacts", {"last_name": "Sample", "email": to})
-    receipt = await take(client, mail("My secret", sender=to))
-    answer = await client.post(f"/v1/contacts/{contact['id']}/erase", json={"reason": "asked"})
-    print(answer.status_code, answer.text[:300])
+    known = await take(client, mail("My secret", sender=to))
+    other = await take(client, mail("Another", sender="other@example.net", to=to, id="2@x.example"))
+    asked = {"kind": "erasure", "record_id": contact["id"]}
+    request = await client.made("subject-requests", asked)
+    path = f"/v1/subject-requests/{request['id']}"
+    await client.post(f"{path}/verify", json={"verification": "By phone"})
+    job = (await client.post(f"{path}/start")).json()
+    await client.ended(job["job_id"])
+    left = await client.read(f"messages/{known['id']}")
+    assert (left["body"], left["subject"], left["from_address"]) == ("(erased)", None, None)
+    assert (await client.read(f"messages/{other['id']}"))["recipients"] == []
+    thread = await client.read(f"conversations/{known['conversation_id']}")
+    assert (thread["subject"], thread["counterpart"]) == ("(erased)", None)
+    assert (await client.read(f"messages/{known['id']}/attachments"))["data"] == []
+    events = await client.read("events", types="message.received")
+    assert "My secret" not in json.dumps(events)

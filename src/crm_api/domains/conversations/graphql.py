@@ -11,9 +11,9 @@ from crm_api.domains.companies.graphql import Company
 from crm_api.domains.contacts.graphql import Contact
 from crm_api.domains.conversations import schemas
 from crm_api.domains.conversations.actions import ConversationActions
+from crm_api.domains.conversations.channels import ChannelService
 from crm_api.domains.conversations.schemas import ConversationVerb
 from crm_api.domains.conversations.service import (
-    ChannelService,
     ConversationService,
     MessageService,
 )

@@ -9,12 +9,12 @@ from uuid import UUID
 from fastapi import Depends, Header, Query, Request, Response
 from pydantic import ValidationError
 
+from crm_api.domains.conversations.channels import safe_of
 from crm_api.domains.conversations.intake import TakenMail, taken
 from crm_api.domains.conversations.models import Channel
 from crm_api.domains.conversations.receiving import Inbox
 from crm_api.domains.conversations.repository import INBOX_AREA, Channels
 from crm_api.domains.conversations.schemas import InboxMessage, Receipt
-from crm_api.domains.conversations.service import safe_of
 from crm_api.kit.actor import Actor
 from crm_api.kit.db.database import Database
 from crm_api.kit.db.tx import Tx, unit_of_work

@@ -1,10 +1,10 @@
 """Conversations as a part of the product."""
 
+from crm_api.domains.conversations.channels import ChannelService
 from crm_api.domains.conversations.jobs import send_message
 from crm_api.domains.conversations.pictured import SECTIONS, TOUCHPOINTS
 from crm_api.domains.conversations.repository import CHANNELS_AREA, INBOX_AREA
 from crm_api.domains.conversations.service import (
-    ChannelService,
     ConversationService,
     MessageService,
     wipe,

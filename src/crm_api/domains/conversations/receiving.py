@@ -8,9 +8,10 @@ from uuid import UUID
 
 from crm_api.domains.cases.models import CaseChannel
 from crm_api.domains.cases.service import CaseService
+from crm_api.domains.conversations.kinds import Bounce
 from crm_api.domains.conversations.matching import Sender, mark_bounced, sender_of
 from crm_api.domains.conversations.models import Channel, Conversation, Message
-from crm_api.domains.conversations.parsing import Bounce, Mail, Note
+from crm_api.domains.conversations.parsing import Mail, Note
 from crm_api.domains.conversations.repository import INBOX_AREA, THREAD, Channels
 from crm_api.domains.conversations.schemas import InboxMessage
 from crm_api.domains.conversations.sending import loop_mark

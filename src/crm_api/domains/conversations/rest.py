@@ -10,6 +10,7 @@ from crm_api.domains.cases.service import CaseService
 from crm_api.domains.companies.service import CompanyService
 from crm_api.domains.contacts.service import ContactService
 from crm_api.domains.conversations.actions import ConversationActions
+from crm_api.domains.conversations.channels import ChannelService
 from crm_api.domains.conversations.schemas import (
     AssignInput,
     ChannelSecret,
@@ -21,7 +22,6 @@ from crm_api.domains.conversations.schemas import (
     ReplyInput,
 )
 from crm_api.domains.conversations.service import (
-    ChannelService,
     ConversationService,
     MessageService,
 )
