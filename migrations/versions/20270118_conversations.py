@@ -33,7 +33,7 @@ def upgrade() -> None:
         Column("case_team_id", ID, nullable=True),
         Column("case_owner_id", ID, nullable=True),
         Column("acknowledges", sa.Boolean(), nullable=False),
-        Column("acknowledgement", sa.Text(), nullable=True),
+        Column("acknowledgement", KEY, nullable=True),
         Column("hourly_limit", sa.Integer(), nullable=False),
         Column("secrets", KEY, nullable=True),
         Column("name", KEY, nullable=False),

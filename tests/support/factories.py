@@ -1456,14 +1456,18 @@ async def _varied_cases(api: Api) -> list[Body]:
 
 async def _least_channel(api: Api) -> Body:
     del api
+    return {"name": "Chat", "kind": "chat"}
+
+
+def _mail_channel() -> Body:
     return {"name": "Support", "addresses": [f"{uuid4().hex}@example.com"]}
 
 
 async def _varied_channels(api: Api) -> list[Body]:
-    chat = {"name": "Chat", "kind": "chat"}
+    chat = await _least_channel(api)
     return [
-        {**await _least_channel(api), "opens_cases": True, "case_kind": "incident"},
-        {**await _least_channel(api), "name": "support", "acknowledgement": "It has come."},
+        {**_mail_channel(), "acknowledgement": "It has come.", "case_kind": "incident"},
+        {**_mail_channel(), "name": "support", "opens_cases": True},
         {**chat, "acknowledges": True, "acknowledgement": "It has come."},
         {**chat, "name": "Поддержка", "kind": "whatsapp", "hourly_limit": 5},
         {**chat, "name": "Äpfel", "is_active": False, "case_priority": "high"},
@@ -1482,8 +1486,9 @@ async def _varied_conversations(api: Api) -> list[Body]:
     contact = await api.made("contacts", {"last_name": "Example"})
     case = await api.made("cases", await _least_case(api))
     channel = await api.made("channels", await _least_channel(api))
+    team = await api.made("teams", {"name": "Support"})
     return [
-        {**least, "company_id": company["id"]},
+        {**least, "company_id": company["id"], "team_id": team["id"]},
         {**least, "subject": "the display stays dark", "contact_id": contact["id"]},
         {**least, "subject": "Экран тёмный", "case_id": case["id"]},
         {**least, "subject": "Äpfel", "channel_id": channel["id"]},
@@ -1494,7 +1499,7 @@ async def _varied_conversations(api: Api) -> list[Body]:
 
 async def _message(api: Api, given: Body) -> Body:
     """One that came in by mail and was said to be a contact's."""
-    made = await api.made("channels", await _least_channel(api))
+    made = await api.made("channels", _mail_channel())
     raw = f"From: {uuid4().hex}@example.org\r\nTo: {made['addresses'][0]}\r\n\r\nHello"
     sent = {"content": raw.encode(), "headers": {"Content-Type": "message/rfc822"}}
     answer = await api.post("/v1/inbox/email", **sent)
@@ -1796,13 +1801,13 @@ FACTORIES: dict[str, Factory] = {
         "acknowledgement",
         "name",
         {"kind": "pigeon"},
-        further=2,
+        needed=frozenset({"addresses"}),
     ),
     "conversations": Factory(
         _least_conversation,
         _varied_conversations,
         {"subject": "Changed"},
-        None,
+        "team_id",
         "subject",
         {"subject": 7},
     ),

@@ -44,7 +44,7 @@ class Channel(Named, Entity):
     case_team_id: Mapped[UUID | None]
     case_owner_id: Mapped[UUID | None]
     acknowledges: Mapped[bool]
-    acknowledgement: Mapped[str | None]
+    acknowledgement: Mapped[str | None] = mapped_column(KeyText)
     hourly_limit: Mapped[int]
     secrets: Mapped[str | None] = mapped_column(KeyText)
     """Sealed; those with which senders sign, the newest first."""

@@ -96,7 +96,7 @@ def read_bytes(raw: bytes) -> Mail:
 
 def _read(parse: Callable[[], Any], digest: str) -> Mail:
     mail = Mail(digest=digest)
-    # The library raises all sorts of errors for what is broken enough: none of them is ours.
+    # The library raises all sorts of errors for what is broken enough.
     message = or_else(parse, None)
     if message is None:
         mail.note("unreadable", "It cannot be read as a mail; it is kept as it came.")

@@ -40,14 +40,6 @@ CONVERSATIONS: Listing = Listing(
             back="conversations",
         ),
         Relation("case", lambda: CASES, Conversation.case_id, CASES.model.id, back="conversations"),
-        Relation(
-            "thread",
-            lambda: MESSAGES,
-            Conversation.id,
-            Message.conversation_id,
-            many=True,
-            part=True,
-        ),
     ),
     search=Searched(names=("subject",), others=("counterpart", "external_ids"), title="subject"),
 )
@@ -135,6 +127,12 @@ _THEIRS = """
             OR EXISTS (SELECT FROM jsonb_array_elements(recipients) AS r
                 WHERE lower(r ->> 'address') = ANY($3::text[])))
     ORDER BY id
+"""
+_OF_THREAD = """
+    SELECT id FROM messages WHERE organization_id = $1 AND conversation_id = $2 ORDER BY id FOR UPDATE
+"""
+_UNBIND = """
+    UPDATE messages SET bounced_id = NULL WHERE organization_id = $1 AND bounced_id = ANY($2::uuid[])
 """
 _WIPE = """
     UPDATE messages SET subject = NULL, body = '(erased)', from_address = NULL, from_name = NULL,
@@ -238,7 +236,14 @@ class Messages(Repository[Message]):
         rows = await self.tx.fetch(_SENT_AS, self.tx.organization_id, identity)
         return rows[0] if rows else None
 
-    async def of_sender(self, conversation_id: UUID, key: str) -> list[Message]:
+    async def of_thread(self, conversation_id: UUID) -> list[UUID]:
+        """All of a conversation, in the bin too, whoever asks; locked, and nothing refers to them."""
+        rows = await self.tx.write(_OF_THREAD, self.tx.organization_id, conversation_id)
+        found = [row["id"] for row in rows]
+        await self.tx.write(_UNBIND, self.tx.organization_id, found)
+        return found
+
+    async def by_sender(self, conversation_id: UUID, key: str) -> list[Message]:
         """What an unknown sender wrote in a conversation, locked, whoever asks."""
         rows = await self.tx.fetch(_SAME_SENDER, self.tx.organization_id, conversation_id, key)
         return await self.locked([row["id"] for row in rows], everywhere=True)

@@ -24,10 +24,10 @@ from crm_api.domains.conversations.schemas import (
 )
 from crm_api.domains.conversations.texts import address_key, short, thread_subject
 from crm_api.kit.crud.personal import About, Gone
-from crm_api.kit.crud.purges import empty_events
+from crm_api.kit.crud.purges import destroy, empty_events
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.db.tx import Tx
-from crm_api.kit.errors import Conflict, Invalid, WrongState
+from crm_api.kit.errors import Conflict, Invalid, Merged, WrongState
 from crm_api.kit.ids import new_id
 from crm_api.kit.query.selection import Selection
 from crm_api.platform.attachments.service import end_with_record
@@ -78,6 +78,16 @@ class ConversationService(CrudService[Conversation]):
         whole = self.derive({**_NO_LINKS, **values}, None)
         custom = self.fields.with_defaults({})
         return self.add({**self.begins_with, **PLAIN, **whole, "custom": custom})
+
+    async def check_purge(self, current: Conversation) -> None:
+        """What was written in it goes with it, and the files of that."""
+        await super().check_purge(current)
+        gone = await Messages(self.tx).of_thread(current.id)
+        await destroy(self.tx, Messages.listing, gone)
+        await self.tx.flush()
+        for told in self.purged:
+            await told(self.tx, "message", gone)
+        await empty_events(self.tx, gone)
 
     async def put_back(self, record: Conversation, values: dict[str, Any]) -> Any:
         """What an undo takes back is not what was written meanwhile."""
@@ -267,7 +277,7 @@ class MessageService(CrudService[Message]):
         if current.from_key is None:
             return []
         await self.tx.flush()
-        return await self.records.of_sender(current.conversation_id, current.from_key)
+        return await self.records.by_sender(current.conversation_id, current.from_key)
 
     async def _assign_thread(self, id: UUID, values: Mapping[str, Any]) -> None:
         threads = ConversationService(self.tx)
@@ -282,7 +292,11 @@ class MessageService(CrudService[Message]):
         contacts = ContactService(self.tx)
         if data.contact_id is not None:
             await self.guard.refer({"contact_id": data.contact_id})
-            return await contacts.get(data.contact_id, Selection(("id", "version", "company_id")))
+            wanted = Selection(("id", "version", "company_id"))
+            try:
+                return await contacts.get(data.contact_id, wanted)
+            except Merged as error:
+                return await contacts.get(error.target, wanted)
         if current.from_address is None:
             raise WrongState("It names no sender to make a contact of.", code="no_sender")
         field = "email" if current.channel == "email" else "phone"
