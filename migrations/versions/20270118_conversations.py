@@ -102,6 +102,7 @@ def upgrade() -> None:
         Column("organization_id", ID, nullable=False),
         Column("id", ID, nullable=False),
         Column("subject", KEY, nullable=False),
+        Column("tags", JSON, nullable=False),
         Column("status", KEY, nullable=False),
         Column("channel_id", ID, nullable=True),
         Column("company_id", ID, nullable=True),

@@ -1488,7 +1488,7 @@ async def _varied_conversations(api: Api) -> list[Body]:
     channel = await api.made("channels", await _least_channel(api))
     team = await api.made("teams", {"name": "Support"})
     return [
-        {**least, "company_id": company["id"], "team_id": team["id"]},
+        {**least, "company_id": company["id"], "team_id": team["id"], "tags": ["a"]},
         {**least, "subject": "the display stays dark", "contact_id": contact["id"]},
         {**least, "subject": "Экран тёмный", "case_id": case["id"]},
         {**least, "subject": "Äpfel", "channel_id": channel["id"]},
@@ -1806,7 +1806,7 @@ FACTORIES: dict[str, Factory] = {
     "conversations": Factory(
         _least_conversation,
         _varied_conversations,
-        {"subject": "Changed"},
+        {"tags": ["changed"]},
         "team_id",
         "subject",
         {"subject": 7},

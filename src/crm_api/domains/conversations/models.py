@@ -82,6 +82,7 @@ class Conversation(Entity):
     entity = "conversation"
 
     subject: Mapped[str] = mapped_column(KeyText)
+    tags: Mapped[list[str]]
     status: Mapped[str] = mapped_column(KeyText)
     channel_id: Mapped[UUID | None]
     company_id: Mapped[UUID | None]

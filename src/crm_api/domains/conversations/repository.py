@@ -41,7 +41,9 @@ CONVERSATIONS: Listing = Listing(
         ),
         Relation("case", lambda: CASES, Conversation.case_id, CASES.model.id, back="conversations"),
     ),
-    search=Searched(names=("subject",), others=("counterpart", "external_ids"), title="subject"),
+    search=Searched(
+        names=("subject",), others=("counterpart", "tags", "external_ids"), title="subject"
+    ),
 )
 MESSAGES: Listing = Listing(
     model=Message,

@@ -24,6 +24,7 @@ from crm_api.kit.schema import (
     Prose,
     Schema,
     Storable,
+    Tags,
     Unique,
     patch_of,
 )
@@ -110,6 +111,7 @@ class ChannelSecret(BaseModel):
 
 class _ConversationFields(Create):
     subject: Line
+    tags: Tags = Field(default_factory=list)
     channel_id: UUID | None = None
     company_id: UUID | None = None
     contact_id: UUID | None = None
@@ -128,6 +130,7 @@ class ConversationOut(Out):
     """What was written to and fro about one thing."""
 
     subject: str
+    tags: list[str]
     status: ConversationStatus
     channel_id: UUID | None
     company_id: UUID | None

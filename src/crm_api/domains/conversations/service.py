@@ -75,7 +75,7 @@ class ConversationService(CrudService[Conversation]):
 
     def begin(self, values: Mapping[str, Any]) -> Any:
         """A new one of its own accord, whoever asks; returns its representation."""
-        whole = self.derive({**_NO_LINKS, **values}, None)
+        whole = self.derive({**_NO_LINKS, "tags": [], **values}, None)
         custom = self.fields.with_defaults({})
         return self.add({**self.begins_with, **PLAIN, **whole, "custom": custom})
 
