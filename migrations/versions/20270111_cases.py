@@ -114,7 +114,7 @@ def upgrade() -> None:
         Column("escalation_level", sa.Integer(), nullable=False),
         Column("is_escalated", sa.Boolean(), nullable=False),
         Column("score", sa.Integer(), nullable=True),
-        Column("score_comment", sa.Text(), nullable=True),
+        Column("score_comment", KEY, nullable=True),
         Column("scored_at", INSTANT, nullable=True),
         *stamps(),
         sa.CheckConstraint(

@@ -404,7 +404,7 @@ async def test_quantifiers_count_what_is_seen(client, owned):
         kind = next(k for k in KINDS if k.entity == target.entity)
         record = await owned.make(client)
         await give(client, owned, record, one.id)
-        await kind.make(client, **{relation.remote.key: record["id"]})
+        await kind.make(client, **kind.factory.referring(relation.remote.key, record))
         name = relation.name
         for filter, count in (
             ({name: {"some": {"id": {"is_null": False}}}}, 0),

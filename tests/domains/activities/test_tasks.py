@@ -100,7 +100,7 @@ async def test_late_tasks_are_told_once_but_for_those_put_off(client, database):
     for _ in range(2):
         await tell_of_overdue(database, None)
         await remind_of_tasks(database, None)
-    found = (await client.get("/v1/events?limit=200")).json()["data"]
+    found = (await client.read("events", limit=200))["data"]
     told = [(event["type"], event["record_id"]) for event in found]
     assert told.count(("task.overdue", late["id"])) == 1
     assert told.count(("task.reminded", late["id"])) == 1

@@ -97,7 +97,7 @@ class Case(Entity):
     escalation_level: Mapped[int]
     is_escalated: Mapped[bool]
     score: Mapped[int | None]
-    score_comment: Mapped[str | None]
+    score_comment: Mapped[str | None] = mapped_column(KeyText)
     scored_at: Mapped[datetime | None]
 
 
