@@ -17,11 +17,17 @@ INSTANT = TIMESTAMP(timezone=True)
 KEY = sa.Text(collation="C")
 ID = sa.Uuid()
 TABLES = ("sla_policies", "cases")
+# Where an organization says nothing it is a week; where it says null they stay.
 RESOLVED = """
-    SELECT organization_id, id FROM cases
-    WHERE status = 'resolved' AND deleted_at IS NULL AND resolved_at <= now() - interval '1 day'
-        AND (organization_id, id) > (after_organization, after_case)
-    ORDER BY organization_id, id LIMIT most
+    SELECT c.organization_id, c.id FROM cases c
+    LEFT JOIN organization_states s ON s.organization_id = c.organization_id
+    WHERE c.status = 'resolved' AND c.deleted_at IS NULL
+        AND c.resolved_at <= now() - interval '1 day'
+        AND c.resolved_at + make_interval(days => CASE
+            WHEN s.snapshot #> '{casework,auto_close_days}' IS NULL THEN 7
+            ELSE (s.snapshot #>> '{casework,auto_close_days}')::integer END) <= now()
+        AND (c.organization_id, c.id) > (after_organization, after_case)
+    ORDER BY c.organization_id, c.id LIMIT most
 """
 
 

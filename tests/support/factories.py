@@ -1447,7 +1447,7 @@ async def _varied_cases(api: Api) -> list[Body]:
         {**least, "company_id": company["id"], "priority": "high", "description": "Since noon"},
         {**least, "subject": "the display stays dark", "contact_id": contact["id"]},
         {**least, "subject": "Экран тёмный", "order_id": order["id"], "channel": "email"},
-        {**least, "subject": "Äpfel", "parent_id": parent["id"], "kind": "incident"},
+        {**least, "subject": "Äpfel", "parent_id": parent["id"], "deliverable_id": promised["id"]},
         {**least, "subject": "Apples", "parent_id": parent["id"], "follows_id": parent["id"]},
         {**least, "subject": "Zebra", "impact": "high", "urgency": "high", **about},
         {**least, "subject": "Zebra", "deliverable_id": promised["id"], "follows_id": parent["id"]},

@@ -147,6 +147,16 @@ def between(
     return {field: found}
 
 
+def due(asked: Asked) -> dict[str, Any]:
+    """A filter for the time that is asked for, over what is due by an instant or on a day.
+
+    On an agenda a day is that of whoever reads it, wherever it ends; in the queue that counts.
+    """
+    if asked.since is None:
+        return between(asked, "overdue_at", undated=True)
+    return {"or": [between(asked, "due_at"), between(asked, "due_on", by_day=True)]}
+
+
 def listed(
     service: type[CrudService[Any]],
     where: Callable[[Asked], Mapping[str, Any]],

@@ -169,3 +169,21 @@ async def test_of_a_user_one_timer_runs(client):
     assert stopped["timer_started_at"] is None
     assert stopped["duration"] >= 0
     await act(person.api, timed, "stop-timer", 409)
+
+
+async def test_a_timer_starts_after_the_planned_end_too(client):
+    person = await member(client, "sales_rep")
+    over = {"status": "planned", "ended_at": "2026-01-02T09:30:00Z"}
+    started = await act(person.api, await activity(person.api, **over), "start-timer")
+    assert started["timer_user_id"] == person.id
+    assert (started["starts_at"], started["ended_at"]) == (None, over["ended_at"])
+
+
+async def test_completing_sets_nothing_that_is_read_only(client):
+    levels = {"activities": {"read": "all", "update": "all"}}
+    masks = {"activity": {"read_only": ["outcome"]}}
+    person = await member(client, await custom_role(client, levels=levels, masks=masks))
+    one = await activity(client, status="planned")
+    refused = await act(person.api, one, "complete", 403, outcome="reached")
+    assert refused["code"] == "read_only_field"
+    assert (await act(person.api, one, "complete"))["status"] == "completed"

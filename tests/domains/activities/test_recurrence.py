@@ -70,6 +70,13 @@ def test_what_is_missed_is_passed_over_and_counted():
     )
 
 
+def test_the_last_day_of_all_ends_nothing():
+    start = "2026-03-01T09:00"
+    assert walk("FREQ=DAILY;UNTIL=99991231T235959Z", start, 1) == ["2026-03-02T09:00"]
+    zone = ZoneInfo("America/New_York")
+    assert walk("FREQ=DAILY;UNTIL=00010101T000000Z", start, 1, zone=zone) == []
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -82,6 +89,7 @@ def test_what_is_missed_is_passed_over_and_counted():
         "FREQ=DAILY;BYHOUR=9",
         "FREQ=DAILY;COUNT=10000000",
         "FREQ=DAILY;COUNT=0",
+        "FREQ=DAILY;COUNT=000730999",
         "FREQ=DAILY;COUNT=٣",
         "FREQ=DAILY;INTERVAL=1000",
         "FREQ=DAILY;COUNT=2;UNTIL=20270101T000000Z",

@@ -4,6 +4,7 @@ import asyncio
 
 from crm_api.domains.activities.jobs import remind_of_tasks, tell_of_overdue
 from support.clients import pointers, problem
+from support.members import custom_role, member
 
 
 async def task(api, **more):
@@ -31,6 +32,24 @@ async def test_a_task_waits_for_those_before_it(client):
     done = await act(client, last, "complete", comment="Sent.", spent_minutes=30)
     assert (done["status"], done["close_comment"], done["spent_minutes"]) == ("done", "Sent.", 30)
     await act(client, last, "start", 409)
+
+
+async def test_blockers_tell_nothing_that_is_hidden(client):
+    first = await task(client)
+    item = {"key": "drawn", "title": "Secret", "is_required": True}
+    last = await task(client, depends_on=[first["id"]], checklist=[item])
+    masks = {"task": {"hidden": ["checklist"], "read_only": ["spent_minutes"]}}
+    levels = {"tasks": {"read": "all", "update": "all"}}
+    blind = await member(client, await custom_role(client, levels=levels, masks=masks))
+    refused = await act(blind.api, last, "complete", 409)
+    assert [fault["code"] for fault in refused["errors"]] == ["open_task", "open_item"]
+    ways = await blind.api.read(f"tasks/{last['id']}/transitions")
+    assert "Secret" not in str([refused, ways])
+    assert "Secret" in str(await act(client, last, "complete", 409))
+    assert (await act(blind.api, first, "complete", 403, spent_minutes=5))["code"] == (
+        "read_only_field"
+    )
+    await act(blind.api, first, "complete")
 
 
 async def test_links_both_ways_at_once_make_no_ring(client):

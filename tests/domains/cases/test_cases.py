@@ -4,6 +4,7 @@ import asyncio
 from datetime import timedelta
 from uuid import UUID
 
+from crm_api.domains.cases.jobs import close_cases
 from crm_api.domains.cases.service import CaseService
 from crm_api.kit.db.tx import unit_of_work
 from support.clients import pointers, problem, tx_of
@@ -59,8 +60,17 @@ async def test_after_its_window_a_case_is_followed_up_instead(client):
     refused = problem(await client.post(f"/v1/cases/{case['id']}/reopen"), 409)
     assert refused["code"] == "closing_window_passed"
     assert "follow-up" in refused["detail"]
+    (way,) = (await client.read(f"cases/{case['id']}/transitions"))["allowed"]
+    told = [(one["code"], one["message"]) for one in way["blockers"]]
+    assert (way["verb"], told) == ("reopen", [(refused["code"], refused["detail"])])
     made = await act(client, case, "follow-up", 201)
     assert (made["follows_id"], made["subject"]) == (case["id"], SUBJECT)
+
+
+async def test_within_its_window_nothing_is_in_the_way_of_reopening(client):
+    case = await closed(client)
+    (way,) = (await client.read(f"cases/{case['id']}/transitions"))["allowed"]
+    assert (way["verb"], way["blockers"]) == ("reopen", [])
 
 
 async def test_a_customer_who_writes_again_reopens_a_case_or_gets_another(client, org, database):
@@ -81,3 +91,26 @@ async def test_a_closed_case_is_rated_once(client):
     assert (await act(client, case, "rate", score=5, comment="Fast"))["score"] == 5
     refused = await client.post(f"/v1/cases/{case['id']}/rate", json={"score": 1})
     assert problem(refused, 409)["code"] == "already_rated"
+
+
+async def test_what_is_resolved_closes_after_the_days_that_are_said(client, owner, database):
+    case = await client.made("cases", {"subject": SUBJECT})
+    await act(client, case, "resolve", resolution="Another cable")
+
+    async def due(days):
+        await owner.execute(
+            "UPDATE cases SET resolved_at = now() - make_interval(days => $2) WHERE id = $1",
+            UUID(case["id"]),
+            days,
+        )
+        nobody = UUID(int=0)
+        rows = await owner.fetch("SELECT * FROM crm_cases_resolved($1, $2, 10000)", nobody, nobody)
+        return case["id"] in {str(row["case_id"]) for row in rows}
+
+    assert [await due(days) for days in (6, 8)] == [False, True]
+    for said, expected in ((None, [False, False]), (30, [False, True])):
+        settings = {"closing_days": 14, "auto_close_days": said}
+        assert (await client.put("/v1/cases/settings", json=settings)).is_success
+        assert [await due(days) for days in (29, 31)] == expected, said
+    await close_cases(database, None)
+    assert (await client.read(f"cases/{case['id']}"))["status"] == "closed"

@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from crm_api.domains.quote_links.page import PACKAGE
+from crm_api.domains.quote_links.looks import PACKAGE
 from crm_api.kit.documents.languages import languages
 from support.clients import problem
 from support.quoting import OPTIONS, act, link, offered, quote

@@ -69,6 +69,27 @@ async def test_an_agenda_has_all_of_its_days_in_order(client, seller):
     assert problem(wrong, 422)["errors"][0]["parameter"] == "to"
 
 
+async def test_days_beyond_all_are_refused(client, seller):
+    await in_berlin(client, seller.id)
+    document = "query ($first: Date, $last: Date) { agenda(firstDay: $first, lastDay: $last) { firstDay } }"
+    for days in ({"first": "9999-12-31"}, {"first": "0001-01-01"}, {"last": "9999-12-31"}):
+        (error,) = (await seller.api.gql(document, **days))["errors"]
+        assert "1900 and 2200" in str(error)
+
+
+async def test_a_day_is_on_its_agenda_wherever_it_ends(client, seller):
+    await in_berlin(client, seller.id)
+    day = today() + timedelta(days=2)
+    for zone in ("America/Los_Angeles", "Pacific/Kiritimati"):
+        due = {"due_on": day.isoformat(), "time_zone": zone, "owner_id": seller.id}
+        await client.made("tasks", {"subject": "Call back", **due})
+        await client.made("commitments", {"text": "Send the plan", **due})
+    for shift, count in ((-1, 0), (0, 4), (1, 0)):
+        one = (day + timedelta(days=shift)).isoformat()
+        found = await seller.api.read("me/agenda", **{"from": one, "to": one})
+        assert [row["day"] for row in found["data"]] == [day.isoformat()] * count, shift
+
+
 async def test_the_queue_is_ranked_with_its_reasons(client, seller):
     await in_berlin(client, seller.id)
     await busy(client, seller)

@@ -59,6 +59,7 @@ class ActivityActions:
         current = await self._begun(id, "complete", expected)
         given = data.model_dump(exclude_unset=True, exclude={"next_task", "next_activity"})
         values = {name: value for name, value in given.items() if value is not None}
+        self.activities.guard.fields(values)
         if current.timer_started_at is not None:
             values = {**self._stopped(current), **values}
         default = min(current.ended_at or self.tx.now, self.tx.now)
@@ -112,7 +113,8 @@ class ActivityActions:
             details = {"activity_id": running or id}
             raise WrongState(message, code="timer_running", faults=faults, details=details)
         values = {"timer_started_at": self.tx.now, "timer_user_id": user}
-        if current.starts_at is None or current.starts_at > self.tx.now:
+        is_over = current.ended_at is not None and current.ended_at < self.tx.now
+        if not is_over and (current.starts_at is None or current.starts_at > self.tx.now):
             values["starts_at"] = self.tx.now
         shown = await self.activities.change(current, values, verb="timer_started")
         return await self.activities.told(shown)

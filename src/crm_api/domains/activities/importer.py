@@ -8,11 +8,9 @@ from crm_api.domains.activities.service import ActivityService
 from crm_api.domains.activities.tasks import TaskService
 from crm_api.domains.companies.importer import companies_named, company_of, relate_companies
 from crm_api.domains.companies.service import CompanyService
-from crm_api.domains.contacts.service import ContactService
+from crm_api.domains.contacts.importer import contacts_by_email
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Fault, Invalid
-from crm_api.kit.points import email_key
-from crm_api.kit.values.errors import BadValue
 from crm_api.platform.transfer.importer import Draft, Importer, LookUp, Plan, data_of
 from crm_api.platform.transfer.reading.aliases import DESCRIPTION, EXTERNAL_ID, TAGS, hint
 
@@ -71,14 +69,10 @@ class _LinkedImporter(Importer):
     async def refer(self, tx: Tx, drafts: Sequence[Draft], plan: Plan) -> None:
         """Find contacts by their e-mail addresses; what a row says has to fit together."""
         named = {d.related["contact"] for d in drafts if d.related["contact"]}
-        keys = {text: _email_key(text) for text in named}
-        found: dict[str, Any] = {}
-        if keys:
-            records = ContactService(tx).records
-            found = await records.by_keys("email", sorted(set(keys.values())))
+        found = await contacts_by_email(tx, named)
         for draft in drafts:
             if text := draft.related["contact"]:
-                ids = found.get(keys[text], [])
+                ids = found.get(text, ())
                 if len(ids) == 1:
                     draft.values["contact_id"] = ids[0]
                     draft.given |= {"contact_id"}
@@ -142,10 +136,3 @@ class TaskImporter(_LinkedImporter):
     def fit(self, tx: Tx, draft: Draft) -> None:
         """What recurs is due on a day."""
         draft.values |= TaskService(tx).timed(dict(draft.values), None)
-
-
-def _email_key(text: str) -> str:
-    try:
-        return email_key(text)
-    except BadValue:
-        return text

@@ -91,7 +91,11 @@ class Rule:
         if len(text) == 8:
             return datetime.combine(_day(text), time(23, 59, 59))
         moment = datetime.strptime(text, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-        return moment.astimezone(zone).replace(tzinfo=None)
+        try:
+            return moment.astimezone(zone).replace(tzinfo=None)
+        except OverflowError:
+            # On the first and the last day of all, which no task is near.
+            return moment.replace(tzinfo=None)
 
 
 @dataclass(frozen=True)
@@ -137,7 +141,7 @@ def _check_frequency(parts: Mapping[str, str]) -> None:
 
 def _check_count(name: str, parts: Mapping[str, str], most: int) -> None:
     value = parts.get(name, "1")
-    if not (value.isascii() and value.isdigit()) or not 1 <= int(value[:6]) <= most:
+    if not (value.isascii() and value.isdigit()) or not 1 <= int(value) <= most:
         raise BadRule(f"{name} is from 1 to {most}.")
 
 

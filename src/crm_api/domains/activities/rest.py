@@ -25,6 +25,7 @@ from crm_api.domains.activities.service import ActivityService
 from crm_api.domains.activities.task_actions import TaskActions
 from crm_api.domains.activities.tasks import TaskService
 from crm_api.kit.rest import answers
+from crm_api.kit.rest.actions import add_action
 from crm_api.kit.rest.problems import problems
 from crm_api.kit.rest.records import Id, IfMatch
 from crm_api.kit.rest.requests import Reading, Writing
@@ -82,19 +83,14 @@ async def correct(id: Id, tx: Writing, body: Correction, if_match: IfMatch = Non
     return answers.record(await ActivityActions(tx).correct(id, body, expected))
 
 
-def _add_activity(verb: ActivityVerb, summary: str, description: str) -> None:
-    async def action(id: Id, tx: Writing, if_match: IfMatch = None) -> Response:
-        expected = answers.version_of(if_match)
-        return answers.record(await ActivityActions(tx).go(id, verb, expected))
-
-    activities.add_api_route(
-        f"/{{id}}/{verb}",
-        action,
-        methods=["POST"],
-        operation_id=f"{verb}Activity",
-        summary=summary,
-        description=description,
-        responses=_done(ActivityOut),
+def _add_activity(verb: ActivityVerb, *texts: str) -> None:
+    summary, description = texts
+    add_action(
+        activities,
+        verb,
+        lambda tx, one, _data, expected: ActivityActions(tx).go(one, verb, expected),
+        ActivityOut,
+        (summary, description),
     )
 
 
@@ -163,26 +159,19 @@ STEPS: Mapping[TaskVerb, tuple[str, str]] = {
 }
 
 
-def _add_step(verb: TaskVerb, summary: str, description: str) -> None:
-    async def action(
-        id: Id, tx: Writing, body: TaskStep | None = None, if_match: IfMatch = None
-    ) -> Response:
-        comment, expected = body and body.comment, answers.version_of(if_match)
-        return answers.record(await TaskActions(tx).go(id, verb, comment, expected))
-
-    tasks.add_api_route(
-        f"/{{id}}/{verb}",
-        action,
-        methods=["POST"],
-        operation_id=f"{verb}Task",
-        summary=summary,
-        description=description,
-        responses=_done(TaskOut),
+def _add_step(verb: TaskVerb, texts: tuple[str, str]) -> None:
+    add_action(
+        tasks,
+        verb,
+        lambda tx, one, data, expected: TaskActions(tx).go(one, verb, data.comment, expected),
+        TaskOut,
+        texts,
+        body=TaskStep,
     )
 
 
 for _verb, _texts in STEPS.items():
-    _add_step(_verb, *_texts)
+    _add_step(_verb, _texts)
 
 
 @tasks.post(

@@ -34,10 +34,10 @@ def need_changeable(current: Activity, values: Mapping[str, Any]) -> None:
         raise WrongState(message, code="activity_completed", faults=faults)
 
 
-def open_items(checklist: Sequence[Mapping[str, Any]]) -> list[Fault]:
-    """What of a checklist is required and not done."""
+def open_items(checklist: Sequence[Mapping[str, Any]], *, told: bool) -> list[Fault]:
+    """What of a checklist is required and not done, by its titles where these are told."""
     return [
-        Fault("open_item", f"{item['title']}: not done.", "/checklist")
+        Fault("open_item", f"{item['title'] if told else 'An item'}: not done.", "/checklist")
         for item in checklist
         if item["is_required"] and not item["is_done"]
     ]

@@ -52,6 +52,7 @@ class TaskActions:
         if faults := await self._in_the_way(current, "complete"):
             raise blocked(faults)
         spent = {} if data.spent_minutes is None else {"spent_minutes": data.spent_minutes}
+        self.tasks.guard.fields(spent)
         shown = await self.tasks.told(await self._gone(current, "complete", data.comment, spent))
         following = await self.tasks.next_of(current)
         made = {"next_occurrence_id": following and following.id, **await plan(self.tx, data)}
@@ -109,7 +110,8 @@ class TaskActions:
             )
             for row in before
         ]
-        return [*faults, *open_items(task.checklist)]
+        is_told = "checklist" not in self.tx.actor.hidden(Task.entity)
+        return [*faults, *open_items(task.checklist, told=is_told)]
 
     async def _begun(self, id: UUID, verb: TaskVerb, expected: int | None) -> Task:
         self.tasks.need("update")

@@ -6,7 +6,7 @@ from typing import Any
 
 from crm_api.domains.activities.service import ActivityService
 from crm_api.domains.activities.tasks import TaskService
-from crm_api.kit.work import Asked, Fact, Item, Kind, Workload, between, listed
+from crm_api.kit.work import Asked, Fact, Item, Kind, Workload, between, due, listed
 
 _LINKS = ("company_id", "contact_id", "deal_id")
 _KINDS: Mapping[str, Kind] = {
@@ -45,7 +45,7 @@ def _activity(_asked: Asked, row: Any) -> Item:
 
 
 def _open(asked: Asked) -> Mapping[str, Any]:
-    mine: list[Mapping[str, Any]] = [between(asked, "overdue_at", undated=True)]
+    mine: list[Mapping[str, Any]] = [due(asked)]
     if asked.since is None:
         # What is snoozed is on the agenda of its day, and not in the queue.
         now = asked.now.isoformat()

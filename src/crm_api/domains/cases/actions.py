@@ -7,7 +7,7 @@ from crm_api.domains.cases.models import Case
 from crm_api.domains.cases.schemas import CaseScore, CaseStep, CaseVerb
 from crm_api.domains.cases.service import CaseService
 from crm_api.domains.cases.settings import settings_of
-from crm_api.domains.cases.states import WAYS, in_the_way, need_window
+from crm_api.domains.cases.states import WAYS, in_the_way, need_window, past_window
 from crm_api.kit.crud.transitions import blocked, need_way, told, ways_from
 from crm_api.kit.db.tx import Tx, at_one_moment
 from crm_api.kit.errors import Conflict, WrongState
@@ -25,8 +25,14 @@ class CaseActions:
         self.cases.need("read")
         async with at_one_moment(self.tx) as reader:
             case = await CaseService(reader).records.get(id)
+        days = settings_of(self.tx).closing_days
+        window = {"reopen": past_window(case, self.tx.now, days)}
         allowed = [
-            {"verb": verb, "status": way.after, "blockers": told(in_the_way(case, verb, None))}
+            {
+                "verb": verb,
+                "status": way.after,
+                "blockers": told([*in_the_way(case, verb, None), *window.get(verb, ())]),
+            }
             for verb, way in ways_from(WAYS, case.status).items()
         ]
         return {"status": case.status, "allowed": allowed}

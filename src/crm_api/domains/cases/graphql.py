@@ -45,7 +45,7 @@ class Case:
 
 @type_from(schemas.SlaPolicyOut)
 class SlaPolicy:
-    """How soon certain cases are answered and resolved."""
+    """How soon certain cases are to be answered and resolved; nothing goes by it yet."""
 
     calendar = related(SlaPolicyService, "calendar", WorkingCalendar)
 

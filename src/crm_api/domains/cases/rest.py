@@ -15,18 +15,19 @@ from crm_api.domains.cases.schemas import (
 from crm_api.domains.cases.service import CaseService, SlaPolicyService
 from crm_api.domains.cases.settings import CaseSettings, CaseSettingsOut, CaseSettingsService
 from crm_api.kit.rest import answers
+from crm_api.kit.rest.actions import add_action
 from crm_api.kit.rest.problems import problems
 from crm_api.kit.rest.records import Id, IfMatch
 from crm_api.kit.rest.requests import Reading, Writing
 from crm_api.kit.rest.router import crud_router, new_router
+from crm_api.kit.rest.settings import add_settings
 
 Responses = dict[int | str, dict[str, Any]]
 _DONE: Responses = {200: {"model": CaseOut}, **problems(400, 403, 404, 409, 412, 415, 422)}
-_SETTINGS: Responses = {200: {"model": CaseSettingsOut}}
 _VERBS: dict[CaseVerb, tuple[str, str]] = {
     "assign": ("Assign a case", "To a user, a team, or both."),
     "start": ("Begin to work on a case", "It has an owner, or gets one by it."),
-    "wait": ("Wait for the customer", "Clocks pause where their policy says so."),
+    "wait": ("Wait for the customer", "Until they answer, or `resume` says that it goes on."),
     "resume": ("Go on with a case", "The customer is not waited for any more."),
     "resolve": ("Resolve a case", "With what was done."),
     "close": ("Close a case", "One that is resolved."),
@@ -44,26 +45,17 @@ cases = crud_router(CaseService)
 policies = crud_router(SlaPolicyService)
 
 
-@settings.get(
-    "/settings",
-    operation_id="getCaseSettings",
-    summary="How cases end",
-    responses=_SETTINGS | problems(403),
+add_settings(
+    settings,
+    CaseSettingsService,
+    (CaseSettings, CaseSettingsOut),
+    "Case",
+    read=("How cases end", "How long they may be reopened, and when they close by themselves."),
+    write=(
+        "Say how cases end",
+        "Replaces what was said before; takes the permission `manage_settings`.",
+    ),
 )
-async def read_settings(tx: Reading) -> Response:
-    """How long they may be reopened, and when they close by themselves."""
-    return answers.plain(CaseSettingsService(tx).get())
-
-
-@settings.put(
-    "/settings",
-    operation_id="setCaseSettings",
-    summary="Say how cases end",
-    responses=_SETTINGS | problems(400, 403, 415, 422),
-)
-async def set_settings(tx: Writing, body: CaseSettings) -> Response:
-    """Replaces what was said before; takes the permission `manage_settings`."""
-    return answers.plain(await CaseSettingsService(tx).replace(body))
 
 
 @cases.get(
@@ -87,8 +79,7 @@ async def transitions(id: Id, tx: Reading) -> Response:
 async def follow_up(id: Id, tx: Writing) -> Response:
     """With what the closed one is about."""
     made = await CaseService(tx).follow_up(id)
-    headers = {"Location": f"/v1/cases/{made.id}", "ETag": f'"{made.version}"'}
-    return answers.plain(made, status=201, headers=headers)
+    return answers.made("cases", made)
 
 
 @cases.post(
@@ -102,25 +93,18 @@ async def rate(id: Id, tx: Writing, body: CaseScore, if_match: IfMatch = None) -
     return answers.record(await CaseActions(tx).rate(id, body, answers.version_of(if_match)))
 
 
-def _add(verb: CaseVerb) -> None:
-    async def action(
-        id: Id, tx: Writing, body: CaseStep | None = None, if_match: IfMatch = None
-    ) -> Response:
-        data, expected = body or CaseStep.model_validate({}), answers.version_of(if_match)
-        return answers.record(await CaseActions(tx).go(id, verb, data, expected))
-
-    cases.add_api_route(
-        f"/{{id}}/{verb}",
-        action,
-        methods=["POST"],
-        operation_id=f"{verb}Case",
-        summary=_VERBS[verb][0],
-        description=_VERBS[verb][1],
-        responses=_DONE,
+def _add(verb: CaseVerb, texts: tuple[str, str]) -> None:
+    add_action(
+        cases,
+        verb,
+        lambda tx, one, data, expected: CaseActions(tx).go(one, verb, data, expected),
+        CaseOut,
+        texts,
+        body=CaseStep,
     )
 
 
-for _verb in _VERBS:
-    _add(_verb)
+for _verb, _texts in _VERBS.items():
+    _add(_verb, _texts)
 
 ROUTERS = (settings, cases, policies)

@@ -95,8 +95,10 @@ class CaseOut(Out):
     resolved_at: datetime | None
     closed_at: datetime | None
     reopened: int = Field(description="How often it was reopened.")
-    clocks: list[ClockOut]
-    next_due_at: datetime | None = Field(description="The first of what is due, if nothing pauses.")
+    clocks: list[ClockOut] = Field(description="Empty: no clock runs by policies yet.")
+    next_due_at: datetime | None = Field(
+        description="The first of what is due by clocks; null, as none runs yet."
+    )
     escalation_level: int
     is_escalated: bool
     score: int | None = Field(description="What the customer says of it, 1 to 5.")
@@ -156,7 +158,7 @@ class SlaEscalation(Schema):
 
 
 class SlaPolicyCreate(Create):
-    """A new policy."""
+    """A new policy; it is kept and checked, and nothing goes by it yet."""
 
     name: Name
     position: Annotated[int, Field(ge=0, le=10_000)] = Field(
@@ -203,7 +205,7 @@ class SlaEscalationOut(BaseModel):
 
 
 class SlaPolicyOut(Out):
-    """How soon certain cases are answered and resolved."""
+    """How soon certain cases are to be answered and resolved; nothing goes by it yet."""
 
     name: str
     position: int

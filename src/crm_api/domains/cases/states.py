@@ -40,11 +40,18 @@ def in_the_way(case: Any, verb: CaseVerb, step: CaseStep | None) -> list[Fault]:
     return found
 
 
+def past_window(case: Any, now: datetime, days: int) -> list[Fault]:
+    """What keeps a case that was closed too long ago from being opened again."""
+    if case.status != "closed" or case.closed_at + timedelta(days=days) >= now:
+        return []
+    message = (
+        f"It was closed more than {days} days ago: POST /v1/cases/{case.id}/follow-up makes "
+        "a case that follows it up."
+    )
+    return [Fault("closing_window_passed", message, "/status")]
+
+
 def need_window(case: Any, now: datetime, days: int) -> None:
     """Raise `Conflict` for a case that was closed too long ago to be opened again."""
-    if case.status == "closed" and case.closed_at + timedelta(days=days) < now:
-        message = (
-            f"It was closed more than {days} days ago: POST /v1/cases/{case.id}/follow-up makes "
-            "a case that follows it up."
-        )
-        raise Conflict(message, code="closing_window_passed")
+    for fault in past_window(case, now, days):
+        raise Conflict(fault.message, code=fault.code)

@@ -6,11 +6,9 @@ from typing import Any
 from crm_api.domains.commitments.service import CommitmentService, overdue_at
 from crm_api.domains.companies.importer import companies_named, company_of, relate_companies
 from crm_api.domains.companies.service import CompanyService
-from crm_api.domains.contacts.service import ContactService
+from crm_api.domains.contacts.importer import contacts_by_email
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Fault
-from crm_api.kit.points import email_key
-from crm_api.kit.values.errors import BadValue
 from crm_api.platform.transfer.importer import Draft, Importer, LookUp, Plan, data_of
 from crm_api.platform.transfer.reading.aliases import DESCRIPTION, EXTERNAL_ID, TAGS, hint
 
@@ -60,13 +58,9 @@ class CommitmentImporter(Importer):
     async def refer(self, tx: Tx, drafts: Sequence[Draft], plan: Plan) -> None:
         """Find contacts by their e-mail addresses; of several the oldest is meant."""
         named = [draft for draft in drafts if draft.related["contact"]]
-        keys = sorted({_key(draft.related["contact"]) for draft in named})
-        found: dict[str, Any] = (
-            await ContactService(tx).records.by_keys("email", keys) if keys else {}
-        )
+        found = await contacts_by_email(tx, {draft.related["contact"] for draft in named})
         for draft in named:
-            ids = found.get(_key(draft.related["contact"]))
-            if ids:
+            if ids := found.get(draft.related["contact"]):
                 draft.values["contact_id"] = min(ids)
                 draft.given |= {"contact_id"}
             else:
@@ -93,10 +87,3 @@ class CommitmentImporter(Importer):
         """What rows refer to is given by names."""
         found = super().pointed(path)
         return "company.name" if found == "company_id" else found.removesuffix("_id")
-
-
-def _key(text: str) -> str:
-    try:
-        return email_key(text)
-    except BadValue:
-        return text

@@ -22,14 +22,15 @@ from crm_api.domains.commitments.settings import (
 )
 from crm_api.kit.query.selection import Selection
 from crm_api.kit.rest import answers
+from crm_api.kit.rest.actions import add_action
 from crm_api.kit.rest.below import add_below
 from crm_api.kit.rest.problems import problems
 from crm_api.kit.rest.records import Id, IfMatch
 from crm_api.kit.rest.requests import Reading, Writing
 from crm_api.kit.rest.router import crud_router, new_router
+from crm_api.kit.rest.settings import add_settings
 
 Responses = dict[int | str, dict[str, Any]]
-_SETTINGS: Responses = {200: {"model": CommitmentSettingsOut}}
 _CHANGES = problems(400, 403, 404, 409, 412, 415, 422)
 _PLAIN: dict[CommitmentVerb, tuple[str, str]] = {
     "keep": ("Write down that a commitment was kept", "It is not open any more."),
@@ -66,30 +67,23 @@ async def promise(id: Id, tx: Writing, body: CommitmentCreate) -> Response:
     await ActivityService(tx).get(id, Selection(("id", "version")))
     body.source_target, body.source_id = _ABOVE, id
     made = await CommitmentService(tx).create(body)
-    headers = {"Location": f"/v1/commitments/{made.id}", "ETag": f'"{made.version}"'}
-    return answers.plain(made, status=201, headers=headers)
+    return answers.made("commitments", made)
 
 
-@pure.get(
-    "/settings",
-    operation_id="getCommitmentSettings",
-    summary="What becomes of commitments that are late",
-    responses=_SETTINGS | problems(403),
+add_settings(
+    pure,
+    CommitmentSettingsService,
+    (CommitmentSettings, CommitmentSettingsOut),
+    "Commitment",
+    read=(
+        "What becomes of commitments that are late",
+        "Whether they count as broken after some days.",
+    ),
+    write=(
+        "Say what becomes of commitments that are late",
+        "Replaces what was said before; takes the permission `manage_settings`.",
+    ),
 )
-async def read_settings(tx: Reading) -> Response:
-    """Whether they count as broken after some days."""
-    return answers.plain(CommitmentSettingsService(tx).get())
-
-
-@pure.put(
-    "/settings",
-    operation_id="setCommitmentSettings",
-    summary="Say what becomes of commitments that are late",
-    responses=_SETTINGS | problems(400, 403, 415, 422),
-)
-async def set_settings(tx: Writing, body: CommitmentSettings) -> Response:
-    """Replaces what was said before; takes the permission `manage_settings`."""
-    return answers.plain(await CommitmentSettingsService(tx).replace(body))
 
 
 @commitments.get(
@@ -116,25 +110,17 @@ async def renegotiate(
     """It ends as `renegotiated`; the answer is the one that takes its place, with the `trail`."""
     expected = answers.version_of(if_match)
     made = await CommitmentActions(tx).renegotiate(id, body, expected)
-    headers = {"Location": f"/v1/commitments/{made.id}", "ETag": f'"{made.version}"'}
-    return answers.plain(made, status=201, headers=headers)
+    return answers.made("commitments", made)
 
 
 def _add(verb: CommitmentVerb, texts: tuple[str, str]) -> None:
-    async def action(
-        id: Id, tx: Writing, body: CommitmentDecision | None = None, if_match: IfMatch = None
-    ) -> Response:
-        data, expected = body or CommitmentDecision(comment=None), answers.version_of(if_match)
-        return answers.record(await CommitmentActions(tx).go(id, verb, data, expected))
-
-    commitments.add_api_route(
-        f"/{{id}}/{verb}",
-        action,
-        methods=["POST"],
-        operation_id=f"{verb}Commitment",
-        summary=texts[0],
-        description=texts[1],
-        responses={200: {"model": CommitmentOut}} | _CHANGES,
+    add_action(
+        commitments,
+        verb,
+        lambda tx, one, data, expected: CommitmentActions(tx).go(one, verb, data, expected),
+        CommitmentOut,
+        texts,
+        body=CommitmentDecision,
     )
 
 

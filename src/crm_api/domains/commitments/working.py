@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from crm_api.domains.commitments.service import CommitmentService
-from crm_api.kit.work import Asked, Fact, Item, Workload, between, listed
+from crm_api.kit.work import Asked, Fact, Item, Workload, due, listed
 
 
 def _open(asked: Asked) -> Mapping[str, Any]:
     return {
         "owner_id": {"eq": str(asked.user_id)},
         "status": {"eq": "open"},
-        **between(asked, "overdue_at", undated=True),
+        **due(asked),
     }
 
 

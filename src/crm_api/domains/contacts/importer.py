@@ -18,6 +18,8 @@ from crm_api.domains.contacts.service import ContactService, EmploymentService
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Fault, Invalid
 from crm_api.kit.faults import faults_of
+from crm_api.kit.points import email_key
+from crm_api.kit.values.errors import BadValue
 from crm_api.platform.transfer.importer import Draft, Importer, LookUp, data_of, readable
 from crm_api.platform.transfer.reading.aliases import CONTACT_FIELDS
 
@@ -83,6 +85,24 @@ class ContactImporter(Importer):
             list(ids),
         )
         return {row["company_id"] for row in rows}
+
+
+async def contacts_by_email(tx: Tx, texts: Iterable[str]) -> dict[str, Sequence[UUID]]:
+    """Who has an e-mail address, by the address as rows have it; of nobody it says nothing."""
+    keys = {text: _email_key(text) for text in texts}
+    if not keys:
+        return {}
+    found: Mapping[str, Sequence[UUID]] = await ContactService(tx).records.by_keys(
+        "email", sorted(set(keys.values()))
+    )
+    return {text: found[key] for text, key in keys.items() if found.get(key)}
+
+
+def _email_key(text: str) -> str:
+    try:
+        return email_key(text)
+    except BadValue:
+        return text
 
 
 def name_parts(full: str, first: str | None) -> dict[str, str]:

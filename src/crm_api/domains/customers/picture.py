@@ -50,8 +50,9 @@ class Picture:
         wanted = self._wanted(sections)
         service = await Timeline(self.tx).need(kind, id)
         identity = decode(encode(await service.get(id, at=as_of)))
-        people = await self._people(kind, id, identity, as_of) if "people" in wanted else None
-        customer = self._customer(kind, id, people, as_of)
+        members = await self._members(kind, id, identity, as_of)
+        customer = self._customer(kind, id, members, as_of)
+        people = await self._people(members, as_of) if "people" in wanted else None
         chosen = [section for section in Declared.sections if section.name in wanted]
         shown = [one for section in chosen if (one := await self._section(section, customer))]
         timeline = await self._entries(kind, id, as_of) if "timeline" in wanted else None
@@ -111,16 +112,22 @@ class Picture:
             "data": data,
         }
 
-    async def _people(
+    async def _members(
         self, kind: Kind, id: UUID, identity: Mapping[str, Any], as_of: datetime | None
     ) -> list[dict[str, Any]] | None:
-        """Who belongs to a company, or the contact, with employments and roles in deals."""
+        """Who belongs to a company, or the contact itself: what they have is the customer's."""
         if not self.tx.actor.covers("contacts:read"):
             return None
         if kind == "contact":
-            people = [{name: identity.get(name) for name in _PERSON}]
-        else:
-            people = await self._staff(id, as_of)
+            return [{name: identity.get(name) for name in _PERSON}]
+        return await self._staff(id, as_of)
+
+    async def _people(
+        self, people: Sequence[Mapping[str, Any]] | None, as_of: datetime | None
+    ) -> list[dict[str, Any]] | None:
+        """The same with their employments and roles in deals."""
+        if people is None:
+            return None
         ids = [str(one["id"]) for one in people]
         employments = await self._of_people(EmploymentService, _EMPLOYMENT, ids, as_of)
         roles = await self._of_people(DealContactService, _DEAL_ROLE, ids, as_of)

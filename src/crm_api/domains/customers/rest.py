@@ -1,6 +1,5 @@
 """Timelines, pictures, briefs, preferences, expectations and health over REST."""
 
-from collections.abc import Callable
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -28,9 +27,10 @@ from crm_api.domains.customers.timeline import Asked, Timeline
 from crm_api.kit.query.moments import moment_of
 from crm_api.kit.query.selection import names_of
 from crm_api.kit.rest import answers, params
+from crm_api.kit.rest.actions import add_action
 from crm_api.kit.rest.problems import problems
-from crm_api.kit.rest.records import Id, IfMatch
-from crm_api.kit.rest.requests import Reading, Writing
+from crm_api.kit.rest.records import Id
+from crm_api.kit.rest.requests import Reading
 from crm_api.kit.rest.router import crud_router, new_router
 from crm_api.kit.schema import Instant, Language
 from crm_api.kit.touchpoints import Department, Direction, PartyKind
@@ -43,10 +43,6 @@ _BRIEF: Responses = {200: {"model": CustomerBrief}, **_READS}
 _EFFECTIVE: Responses = {200: {"model": EffectivePreferences}, **_READS}
 _RISK: Responses = {200: {"model": ExpectationsAtRisk}, **problems(403, 422)}
 _PORTFOLIO: Responses = {200: {"model": HealthPortfolio}, **problems(403, 422)}
-_DONE: Responses = {
-    200: {"model": ExpectationOut},
-    **problems(400, 403, 404, 409, 412, 415, 422),
-}
 ByDepartment = Annotated[Department | None, Query(description="Only what this one did.")]
 Topic = Annotated[str | None, Query(max_length=60, description="Only these, such as `deal.won`.")]
 OfKind = Annotated[str | None, Query(max_length=60, description="Only these, such as `call`.")]
@@ -181,20 +177,14 @@ async def at_risk(tx: Reading, within_days: Within = 7) -> Response:
 
 
 def _add_verb(verb: ExpectationVerb, summary: str) -> None:
-    async def action(
-        id: Id, tx: Writing, body: ExpectationResult | None = None, if_match: IfMatch = None
-    ) -> Response:
-        data, expected = body or ExpectationResult(comment=None), answers.version_of(if_match)
-        return answers.record(await ExpectationService(tx).resolve(id, verb, data, expected))
-
-    described: Callable[..., Any] = expectations.post(
-        f"/{{id}}/{verb}",
-        operation_id=f"{verb}Expectation",
-        summary=summary,
-        description="One that is open; for good.",
-        responses=_DONE,
+    add_action(
+        expectations,
+        verb,
+        lambda tx, one, data, expected: ExpectationService(tx).resolve(one, verb, data, expected),
+        ExpectationOut,
+        (summary, "One that is open; for good."),
+        body=ExpectationResult,
     )
-    described(action)
 
 
 _add_verb("meet", "Say that an expectation was met")

@@ -13,7 +13,7 @@ from crm_api.domains.companies.importer import (
 )
 from crm_api.domains.companies.repository import name_key
 from crm_api.domains.companies.service import CompanyService
-from crm_api.domains.contacts.service import ContactService
+from crm_api.domains.contacts.importer import contacts_by_email
 from crm_api.domains.deals.actions import DealActions
 from crm_api.domains.deals.competing import listed
 from crm_api.domains.deals.models import Deal
@@ -24,8 +24,6 @@ from crm_api.domains.deals.service import DealService
 from crm_api.domains.deals.valuing import converted, rate_home, weighed
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Conflict, Fault, Invalid
-from crm_api.kit.points import email_key
-from crm_api.kit.values.errors import BadValue
 from crm_api.platform.transfer.importer import Draft, Importer, LookUp, Plan, data_of
 from crm_api.platform.transfer.reading.aliases import (
     DESCRIPTION,
@@ -113,23 +111,16 @@ class DealImporter(Importer):
             for fault in (
                 _stand(draft, stages),
                 _take(draft, "loss_reason", lambda name: reasons.get(name_key(name))),
-                _take(draft, "contact", lambda text: contacts.get(_email_key(text))),
+                _take(draft, "contact", contacts.get),
                 _lack(draft),
             ):
                 if fault is not None:
                     draft.faults.append(self.located(fault, draft, plan))
 
     async def _contacts(self, tx: Tx, drafts: Sequence[Draft]) -> dict[str, UUID]:
-        keys = {
-            _email_key(draft.related["contact"]) for draft in drafts if draft.related["contact"]
-        }
-        if not keys:
-            return {}
-        found: dict[str, list[UUID]] = await ContactService(tx).records.by_keys(
-            "email", sorted(keys)
-        )
+        named = {draft.related["contact"] for draft in drafts if draft.related["contact"]}
         # Where several have it, the oldest is meant.
-        return {key: min(ids) for key, ids in found.items()}
+        return {text: min(ids) for text, ids in (await contacts_by_email(tx, named)).items()}
 
     async def hold(self, tx: Tx, drafts: Sequence[Draft]) -> None:
         """Have whoever takes a stage away wait; raises `Conflict` where one is gone by now."""
@@ -272,10 +263,3 @@ async def _at_home(tx: Tx, values: Mapping[str, Any], own: str, rates: dict[Any,
     if asked not in rates:
         rates[asked] = await rate_home(tx, currency, own, values["closes_on"])
     return converted(amount, rates[asked], own)
-
-
-def _email_key(text: str) -> str:
-    try:
-        return email_key(text)
-    except BadValue:
-        return text

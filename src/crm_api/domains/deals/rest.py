@@ -201,8 +201,7 @@ async def clone(id: Id, tx: Writing) -> Response:
     A pipeline that wants a next step of what is written has that copied as well.
     """
     made = await DealActions(tx).clone(id)
-    headers = {"Location": f"/v1/deals/{made.id}", "ETag": f'"{made.version}"'}
-    return answers.plain(made, status=201, headers=headers)
+    return answers.made("deals", made)
 
 
 @deals.post(

@@ -11,13 +11,12 @@ from pydantic import ValidationError
 
 from crm_api.domains.delivery_links.door import DeliveryDoor
 from crm_api.domains.delivery_links.schemas import DeliveryAcceptance, DeliveryRefusal
-from crm_api.domains.quote_links.page import HEADERS, preferred, style
+from crm_api.domains.quote_links.looks import preferred, style
 from crm_api.kit.documents.languages import Language, language
 from crm_api.kit.errors import CrmError, Invalid
 from crm_api.kit.faults import faults_of
 from crm_api.kit.templates import templates_of
 
-__all__ = ["HEADERS", "Form", "failure_of", "page_of"]
 PACKAGE = "crm_api.domains.delivery_links"
 _SHAPES = {"accept": DeliveryAcceptance, "reject": DeliveryRefusal}
 _DONE = {"accept": "already_accepted", "reject": "already_rejected"}

@@ -8,6 +8,7 @@ from crm_api.domains.orders.changes import ChangeRequestService
 from crm_api.domains.orders.changing import ChangeActions, ChangeVerb
 from crm_api.domains.orders.schemas import ChangeDecision, ChangeRequestOut, ChangeTransitions
 from crm_api.kit.rest import answers
+from crm_api.kit.rest.actions import add_action
 from crm_api.kit.rest.problems import problems
 from crm_api.kit.rest.records import Id, IfMatch
 from crm_api.kit.rest.requests import Reading, Writing
@@ -57,21 +58,15 @@ async def apply(id: Id, tx: Writing, if_match: IfMatch = None) -> Response:
     return answers.record(await ChangeActions(tx).apply(id, expected))
 
 
-def _add_end(verb: ChangeVerb, summary: str, description: str) -> None:
-    async def action(
-        id: Id, tx: Writing, body: ChangeDecision | None = None, if_match: IfMatch = None
-    ) -> Response:
-        data, expected = body or ChangeDecision(comment=None), answers.version_of(if_match)
-        return answers.record(await ChangeActions(tx).end(id, verb, data, expected))
-
-    changes.add_api_route(
-        f"/{{id}}/{verb}",
-        action,
-        methods=["POST"],
-        operation_id=f"{verb}ChangeRequest",
-        summary=summary,
-        description=description,
-        responses=_DONE,
+def _add_end(verb: ChangeVerb, *texts: str) -> None:
+    summary, description = texts
+    add_action(
+        changes,
+        verb,
+        lambda tx, one, data, expected: ChangeActions(tx).end(one, verb, data, expected),
+        ChangeRequestOut,
+        (summary, description),
+        body=ChangeDecision,
     )
 
 

@@ -65,8 +65,7 @@ async def of_order(id: Id, tx: Writing, body: ContractOfOrder | None = None) -> 
     made, is_new = await ContractActions(tx).make(id, data)
     if not is_new:
         return answers.record(made)
-    headers = {"Location": f"/v1/contracts/{made.id}", "ETag": f'"{made.version}"'}
-    return answers.plain(made, status=201, headers=headers)
+    return answers.made("contracts", made)
 
 
 @contracts.get(

@@ -17,16 +17,17 @@ from crm_api.domains.orders.settings import (
 )
 from crm_api.domains.orders.states import Verb
 from crm_api.kit.rest import answers
+from crm_api.kit.rest.actions import add_action
 from crm_api.kit.rest.below import add_below
 from crm_api.kit.rest.problems import problems
 from crm_api.kit.rest.records import Id, IfMatch
 from crm_api.kit.rest.requests import Reading, Writing
 from crm_api.kit.rest.router import crud_router, new_router
+from crm_api.kit.rest.settings import add_settings
 
 Responses = dict[int | str, dict[str, Any]]
 _ONE: Responses = {200: {"model": OrderOut}}
 _DONE = _ONE | problems(400, 403, 404, 409, 412, 415, 422)
-_SETTINGS: Responses = {200: {"model": OrderSettingsOut}}
 _PLAIN: dict[Verb, tuple[str, str]] = {
     "confirm": (
         "Confirm an order",
@@ -46,26 +47,17 @@ deals = new_router("orders", "deals")
 orders = crud_router(OrderService)
 
 
-@pure.get(
-    "/settings",
-    operation_id="getOrderSettings",
-    summary="What new orders begin with",
-    responses=_SETTINGS | problems(403),
+add_settings(
+    pure,
+    OrderSettingsService,
+    (OrderSettings, OrderSettingsOut),
+    "Order",
+    read=("What new orders begin with", "The checklist by which they are handed over."),
+    write=(
+        "Say what new orders begin with",
+        "Replaces what was said before; takes the permission `manage_settings`.",
+    ),
 )
-async def read_settings(tx: Reading) -> Response:
-    """The checklist by which they are handed over."""
-    return answers.plain(OrderSettingsService(tx).get())
-
-
-@pure.put(
-    "/settings",
-    operation_id="setOrderSettings",
-    summary="Say what new orders begin with",
-    responses=_SETTINGS | problems(400, 403, 415, 422),
-)
-async def set_settings(tx: Writing, body: OrderSettings) -> Response:
-    """Replaces what was said before; takes the permission `manage_settings`."""
-    return answers.plain(await OrderSettingsService(tx).replace(body))
 
 
 @quotes.post(
@@ -81,8 +73,7 @@ async def order(id: Id, tx: Writing) -> Response:
     made, is_new = await OrderActions(tx).order(id)
     if not is_new:
         return answers.record(made)
-    headers = {"Location": f"/v1/orders/{made.id}", "ETag": f'"{made.version}"'}
-    return answers.plain(made, status=201, headers=headers)
+    return answers.made("orders", made)
 
 
 @quotes.get(
@@ -132,34 +123,23 @@ async def hand_over(id: Id, tx: Writing, body: HandoverInput, if_match: IfMatch 
 
 
 def _add_plain(verb: Verb, act: Callable[[OrderActions], Callable[..., Awaitable[Any]]]) -> None:
-    async def action(id: Id, tx: Writing, if_match: IfMatch = None) -> Response:
-        expected = answers.version_of(if_match)
-        return answers.record(await act(OrderActions(tx))(id, expected))
-
-    _add(verb, action, _PLAIN[verb], _ONE | problems(403, 404, 409, 412, 422))
+    add_action(
+        orders,
+        verb,
+        lambda tx, one, _data, expected: act(OrderActions(tx))(one, expected),
+        OrderOut,
+        _PLAIN[verb],
+    )
 
 
 def _add_end(verb: Verb) -> None:
-    async def action(
-        id: Id, tx: Writing, body: OrderEnd | None = None, if_match: IfMatch = None
-    ) -> Response:
-        data, expected = body or OrderEnd(comment=None), answers.version_of(if_match)
-        return answers.record(await OrderActions(tx).end(id, verb, data, expected))
-
-    _add(verb, action, _ENDS[verb], _DONE)
-
-
-def _add(
-    verb: Verb, action: Callable[..., Any], texts: tuple[str, str], responses: Responses
-) -> None:
-    orders.add_api_route(
-        f"/{{id}}/{verb}",
-        action,
-        methods=["POST"],
-        operation_id=f"{verb}Order",
-        summary=texts[0],
-        description=texts[1],
-        responses=responses,
+    add_action(
+        orders,
+        verb,
+        lambda tx, one, data, expected: OrderActions(tx).end(one, verb, data, expected),
+        OrderOut,
+        _ENDS[verb],
+        body=OrderEnd,
     )
 
 

@@ -35,6 +35,7 @@ from crm_api.kit.rest.problems import problems
 from crm_api.kit.rest.records import Id, IfMatch
 from crm_api.kit.rest.requests import Reading, Writing
 from crm_api.kit.rest.router import crud_router, new_router
+from crm_api.kit.rest.settings import add_settings
 from crm_api.kit.schema import Currency, Day
 
 lists = crud_router(PriceListService)
@@ -43,7 +44,6 @@ contracts = crud_router(ContractPriceService)
 pricing = new_router("pricing", "pricing")
 products = new_router("pricing", "products")
 Responses = dict[int | str, dict[str, Any]]
-_SETTINGS: Responses = {200: {"model": PricingSettingsOut}}
 _LIST: Responses = {200: {"model": PriceListOut}}
 
 
@@ -133,8 +133,7 @@ async def adjust(id: Id, tx: Writing, body: AdjustInput) -> Response:
 async def set_price(id: Id, tx: Writing, body: ListPriceInput) -> Response:
     """A price rule of the method `fixed`, for a product or a variant."""
     made = await PriceRuleService(tx).set_price(id, body)
-    headers = {"Location": f"/v1/price-rules/{made.id}", "ETag": f'"{made.version}"'}
-    return answers.plain(made, status=201, headers=headers)
+    return answers.made("price-rules", made)
 
 
 @pricing.post(
@@ -148,26 +147,21 @@ async def resolve(tx: Reading, body: PriceQuestion) -> Response:
     return answers.plain(await PriceService(tx).resolve(body))
 
 
-@pricing.get(
-    "/settings",
-    operation_id="getPricingSettings",
-    summary="How the organization rounds",
-    responses=_SETTINGS | problems(403),
+add_settings(
+    pricing,
+    PricingSettingsService,
+    (PricingSettings, PricingSettingsOut),
+    "Pricing",
+    read=(
+        "How the organization rounds",
+        "What holds where a question about prices says nothing.",
+    ),
+    write=(
+        "Say how the organization rounds",
+        "Replaces what was said before; takes the permission `manage_catalogue`.",
+    ),
+    faults=(400, 403, 409, 415, 422),
 )
-async def read_settings(tx: Reading) -> Response:
-    """What holds where a question about prices says nothing."""
-    return answers.plain(PricingSettingsService(tx).get())
-
-
-@pricing.put(
-    "/settings",
-    operation_id="setPricingSettings",
-    summary="Say how the organization rounds",
-    responses=_SETTINGS | problems(400, 403, 409, 415, 422),
-)
-async def set_settings(tx: Writing, body: PricingSettings) -> Response:
-    """Replaces what was said before; takes the permission `manage_catalogue`."""
-    return answers.plain(await PricingSettingsService(tx).replace(body))
 
 
 @products.get(

@@ -3,8 +3,10 @@
 from collections.abc import Awaitable, Callable
 from datetime import date
 from typing import Annotated, Any
+from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
+from pydantic import BaseModel
 
 from crm_api.domains.projects.cost_schemas import (
     EarnedValue,
@@ -20,9 +22,11 @@ from crm_api.domains.projects.reporting import StatusReportService
 from crm_api.domains.projects.service import ProjectService
 from crm_api.domains.projects.timing import ExpenseService, TimeEntryService
 from crm_api.domains.projects.work_schemas import TimeEntryOut, TimeRejection
+from crm_api.kit.db.tx import Tx
 from crm_api.kit.rest import answers
+from crm_api.kit.rest.actions import add_action
 from crm_api.kit.rest.problems import problems
-from crm_api.kit.rest.records import Id, IfMatch
+from crm_api.kit.rest.records import Id
 from crm_api.kit.rest.requests import Reading, Writing
 from crm_api.kit.rest.router import crud_router, new_router, read_router
 
@@ -41,40 +45,31 @@ reports = read_router(StatusReportService)
 looks = new_router(ProjectService.plural, "projects")
 
 
-def _add_step(verb: str, act: Act, ways: tuple[tuple[str, str], tuple[str, str]]) -> None:
+def _add_step(
+    verb: str,
+    act: Act,
+    ways: tuple[tuple[str, str], tuple[str, str]],
+    body: type[TimeRejection] | None = None,
+) -> None:
     kinds = ((times, TimeEntryService, TimeEntryOut), (expenses, ExpenseService, ExpenseOut))
     for (router, service, out), texts in zip(kinds, ways, strict=True):
-        _add_one(router, service, out, verb, act, texts)
+        _add_one(router, service, out, verb, act, texts, body)
 
 
 def _add_one(
     router: APIRouter,
     service: type[EntryService[Any]],
-    out: type,
+    out: type[BaseModel],
     verb: str,
     act: Act,
     texts: tuple[str, str],
+    body: type[TimeRejection] | None,
 ) -> None:
-    async def action(id: Id, tx: Writing, if_match: IfMatch = None) -> Response:
-        expected = answers.version_of(if_match)
-        return answers.record(await act(service(tx))(id, expected))
+    async def done(tx: Tx, id: UUID, data: Any, expected: int | None) -> Any:
+        said = () if body is None else (data,)
+        return await act(service(tx))(id, *said, expected)
 
-    async def rejecting(
-        id: Id, tx: Writing, body: TimeRejection, if_match: IfMatch = None
-    ) -> Response:
-        expected = answers.version_of(if_match)
-        return answers.record(await service(tx).reject(id, body, expected))
-
-    responses: Responses = {200: {"model": out}}
-    router.add_api_route(
-        f"/{{id}}/{verb}",
-        rejecting if verb == "reject" else action,
-        methods=["POST"],
-        operation_id=f"{verb}{service.repository.model.__name__}",
-        summary=texts[0],
-        description=texts[1],
-        responses=responses | _CHANGES,
-    )
+    add_action(router, verb, done, out, texts, body=body)
 
 
 _STAYS = "From here on it stays as it is."
@@ -102,6 +97,7 @@ _add_step(
     "reject",
     lambda s: s.reject,
     (("Send time back", _REASON), ("Send an expense back", _REASON)),
+    TimeRejection,
 )
 
 
@@ -137,8 +133,7 @@ async def earned_value(id: Id, tx: Reading) -> Response:
 async def publish(id: Id, tx: Writing, body: StatusReportInput) -> Response:
     """With its figures of this moment; nothing of it changes from then on."""
     made = await StatusReportService(tx).publish(id, body)
-    headers = {"Location": f"/v1/status-reports/{made.id}", "ETag": f'"{made.version}"'}
-    return answers.plain(made, status=201, headers=headers)
+    return answers.made("status-reports", made)
 
 
 ROUTERS = (times, expenses, reports)

@@ -34,10 +34,12 @@ from crm_api.domains.projects.work_schemas import (
     TimeSettingsOut,
 )
 from crm_api.kit.rest import answers
+from crm_api.kit.rest.actions import add_action
 from crm_api.kit.rest.problems import problems
 from crm_api.kit.rest.records import Id, IfMatch
 from crm_api.kit.rest.requests import Reading, Writing
 from crm_api.kit.rest.router import crud_router, new_router
+from crm_api.kit.rest.settings import add_settings
 
 Responses = dict[int | str, dict[str, Any]]
 _CHANGES = problems(400, 403, 404, 409, 412, 415, 422)
@@ -50,7 +52,6 @@ def _done(shape: type) -> Responses:
 _PLANNED: Responses = {200: {"model": ProjectSchedule}}
 _FIGURES: Responses = {200: {"model": ProjectFigures}}
 _TRANSITIONS: Responses = {200: {"model": ProjectTransitions}}
-_SETTINGS: Responses = {200: {"model": TimeSettingsOut}}
 _READS = problems(403, 404, 409, 422)
 projects = crud_router(ProjectService)
 tasks = crud_router(ProjectTaskService)
@@ -128,26 +129,19 @@ STEPS: Mapping[ProjectVerb, tuple[str, str]] = {
 }
 
 
-def _add_step(verb: ProjectVerb, summary: str, description: str) -> None:
-    async def action(
-        id: Id, tx: Writing, body: ProjectStep | None = None, if_match: IfMatch = None
-    ) -> Response:
-        data, expected = body or ProjectStep(comment=None), answers.version_of(if_match)
-        return answers.record(await ProjectActions(tx).go(id, verb, data, expected))
-
-    projects.add_api_route(
-        f"/{{id}}/{verb}",
-        action,
-        methods=["POST"],
-        operation_id=f"{verb}Project",
-        summary=summary,
-        description=description,
-        responses=_done(ProjectOut),
+def _add_step(verb: ProjectVerb, texts: tuple[str, str]) -> None:
+    add_action(
+        projects,
+        verb,
+        lambda tx, one, data, expected: ProjectActions(tx).go(one, verb, data, expected),
+        ProjectOut,
+        texts,
+        body=ProjectStep,
     )
 
 
 for _verb, _texts in STEPS.items():
-    _add_step(_verb, *_texts)
+    _add_step(_verb, _texts)
 
 
 @tasks.post(
@@ -215,26 +209,17 @@ async def reject_deliverable(
     return answers.record(await DeliverableService(tx).reject(id, body, expected))
 
 
-@settings.get(
-    "/settings",
-    operation_id="getTimeSettings",
-    summary="Which time is closed",
-    responses=_SETTINGS | problems(403),
+add_settings(
+    settings,
+    TimeSettingsService,
+    (TimeSettings, TimeSettingsOut),
+    "Time",
+    read=("Which time is closed", "Up to which day."),
+    write=(
+        "Close time up to a day",
+        "No time of that day or before is written, changed or approved any more.",
+    ),
 )
-async def get_settings(tx: Reading) -> Response:
-    """Up to which day."""
-    return answers.plain(TimeSettingsService(tx).get())
-
-
-@settings.put(
-    "/settings",
-    operation_id="setTimeSettings",
-    summary="Close time up to a day",
-    responses=_SETTINGS | problems(400, 403, 415, 422),
-)
-async def set_settings(tx: Writing, body: TimeSettings) -> Response:
-    """No time of that day or before is written, changed or approved any more."""
-    return answers.plain(await TimeSettingsService(tx).replace(body))
 
 
 @orders.get(
@@ -265,8 +250,7 @@ async def make_of_order(id: Id, tx: Writing, body: OrderProject | None = None) -
     made, is_new = await OrderProjects(tx).make(id, data)
     if not is_new:
         return answers.record(made)
-    headers = {"Location": f"/v1/projects/{made.id}", "ETag": f'"{made.version}"'}
-    return answers.plain(made, status=201, headers=headers)
+    return answers.made("projects", made)
 
 
 ROUTERS = (

@@ -1,10 +1,7 @@
 """The page of a quote: what its document says, and forms that need no scripts."""
 
-from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
-from hashlib import sha256
 from typing import Any, Self
 from urllib.parse import parse_qsl
 from uuid import UUID
@@ -13,6 +10,7 @@ from zoneinfo import ZoneInfo
 from pydantic import ValidationError
 
 from crm_api.domains.quote_links.door import QuoteDoor
+from crm_api.domains.quote_links.looks import PACKAGE, preferred, style
 from crm_api.domains.quote_links.schemas import OfferAcceptance, OfferQuestion, OfferRefusal
 from crm_api.domains.quotes.choosing import options_of
 from crm_api.domains.quotes.printing import proposal_of
@@ -22,34 +20,10 @@ from crm_api.kit.faults import faults_of
 from crm_api.kit.templates import templates_of
 from crm_api.platform.proposals.printing import printed
 
-PACKAGE = "crm_api.domains.quote_links"
 Options = list[UUID] | None
 _MOST_FIELDS = 600
 _SHAPES = {"accept": OfferAcceptance, "decline": OfferRefusal, "ask": OfferQuestion}
 _REVISED = frozenset({"accept", "decline"})
-
-
-@cache
-def style() -> str:
-    """How all pages for customers look."""
-    return templates_of(PACKAGE).get_template("page.css").render()
-
-
-def _policy() -> str:
-    # What is written in the page itself, and nothing else.
-    digest = b64encode(sha256(style().encode()).digest()).decode()
-    return (
-        f"default-src 'none'; style-src 'sha256-{digest}'; form-action 'self'; base-uri 'none'; "
-        "frame-ancestors 'none'"
-    )
-
-
-HEADERS: Mapping[str, str] = {
-    "Content-Security-Policy": _policy(),
-    "Cache-Control": "no-store",
-    "Referrer-Policy": "no-referrer",
-    "X-Robots-Tag": "noindex, nofollow, noarchive",
-}
 
 
 def chosen_in(given: Sequence[tuple[str, str]]) -> Options:
@@ -197,13 +171,3 @@ def _spoken(words: Language) -> str:
     """The language that the page itself is in: English where its wording is missing."""
     known, short = languages(PACKAGE), words.tag.split("-", maxsplit=1)[0].lower()
     return words.tag if words.tag.lower() in known or short in known else "en"
-
-
-def preferred(accepted: str | None, package: str = PACKAGE) -> str:
-    """The first of the languages that a browser asks for and that a package has."""
-    known = languages(package)
-    for part in (accepted or "")[:500].split(","):
-        tag = part.partition(";")[0].strip()
-        if (short := tag.split("-", maxsplit=1)[0].lower()) in known:
-            return short
-    return "en"

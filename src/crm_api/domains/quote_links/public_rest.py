@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from crm_api.domains.quote_links import page
 from crm_api.domains.quote_links.door import OPENED, QuoteDoor
+from crm_api.domains.quote_links.looks import HEADERS
 from crm_api.domains.quote_links.schemas import (
     OfferAcceptance,
     OfferChoice,
@@ -17,10 +18,17 @@ from crm_api.domains.quote_links.schemas import (
     OfferRefusal,
 )
 from crm_api.domains.quote_links.visiting import (
+    BODY_FAULTS,
+    FAULTS,
+    PAGE,
+    PUBLIC,
+    SENT,
     Token,
     answering,
     begun,
     caller_of,
+    form_of,
+    html_of,
     once,
     sent_form,
     visiting,
@@ -35,9 +43,6 @@ from crm_api.kit.rest.repeats import RequestTx
 from crm_api.kit.rest.requests import StrictRoute, services_of
 
 Responses = dict[int | str, dict[str, Any]]
-_PUBLIC: dict[str, Any] = {"security": []}
-_FAULTS = problems(404, 409, 410, 422, 429)
-_BODY_FAULTS = _FAULTS | problems(400, 415)
 _PDF: Responses = {
     200: {
         "description": "The document.",
@@ -46,33 +51,7 @@ _PDF: Responses = {
     206: {"description": "A part of it."},
     304: {"description": "Not modified"},
 }
-_HTML: dict[str, Any] = {"content": {"text/html": {"schema": {"type": "string"}}}}
-_WRONG: Responses = {
-    status: {
-        "description": "The page says what is wrong.",
-        "content": {**_HTML["content"], **problem["content"]},
-    }
-    for status, problem in problems(404, 409, 410, 413, 422).items()
-}
-_PAGE: Responses = {200: {"description": "A page for people.", **_HTML}} | _WRONG
-_SENT: Responses = {303: {"description": "Done; the page shows it."}} | _WRONG
-_FORM: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/x-www-form-urlencoded": {
-                "schema": {
-                    "type": "object",
-                    "properties": {
-                        "do": {"type": "string", "enum": ["accept", "decline", "ask"]},
-                    },
-                    "required": ["do"],
-                    "additionalProperties": True,
-                }
-            }
-        },
-    }
-}
+_FORM = form_of({"do": {"type": "string", "enum": ["accept", "decline", "ask"]}})
 
 public = APIRouter(prefix="/public/quotes", tags=["quote_links"], route_class=StrictRoute)
 # Not strict: what programs of mail and of campaigns add to an address they may.
@@ -87,8 +66,8 @@ Answering = Annotated[RequestTx, Depends(answering(OPENED), scope="function")]
     "/{token}",
     operation_id="readOfferedQuote",
     summary="A quote, for whoever has its link",
-    responses={200: {"model": OfferedQuote}} | _FAULTS,
-    openapi_extra=_PUBLIC,
+    responses={200: {"model": OfferedQuote}} | FAULTS,
+    openapi_extra=PUBLIC,
 )
 async def read_offered(request: Request, token: Token, tx: Visiting) -> Response:
     """The version sent last, with what may be done with it; that it was seen is written down."""
@@ -101,8 +80,8 @@ async def read_offered(request: Request, token: Token, tx: Visiting) -> Response
     "/{token}/document",
     operation_id="readOfferedDocument",
     summary="The document of a quote, for whoever has its link",
-    responses=_PDF | _FAULTS | problems(416),
-    openapi_extra=_PUBLIC,
+    responses=_PDF | FAULTS | problems(416),
+    openapi_extra=PUBLIC,
 )
 async def read_document(request: Request, token: Token) -> Response:
     """The version sent last as a PDF; its `ETag` is its SHA-256. 409 while it is being made."""
@@ -129,8 +108,8 @@ async def read_document(request: Request, token: Token) -> Response:
     "/{token}/options",
     operation_id="chooseOfferedOptions",
     summary="What a quote comes to with other options",
-    responses={200: {"model": OfferedTerms}} | _BODY_FAULTS,
-    openapi_extra=_PUBLIC,
+    responses={200: {"model": OfferedTerms}} | BODY_FAULTS,
+    openapi_extra=PUBLIC,
 )
 async def choose(request: Request, tx: Visiting, body: OfferChoice) -> Response:
     """Calculated by what was sent, and not stored: `accept` says which options are meant."""
@@ -142,8 +121,8 @@ async def choose(request: Request, tx: Visiting, body: OfferChoice) -> Response:
     "/{token}/accept",
     operation_id="acceptOfferedQuote",
     summary="Accept a quote",
-    responses={200: {"model": OfferDecision}} | _BODY_FAULTS,
-    openapi_extra=_PUBLIC,
+    responses={200: {"model": OfferDecision}} | BODY_FAULTS,
+    openapi_extra=PUBLIC,
 )
 @once
 async def accept(request: Request, tx: Answering, body: OfferAcceptance) -> Response:
@@ -158,8 +137,8 @@ async def accept(request: Request, tx: Answering, body: OfferAcceptance) -> Resp
     "/{token}/decline",
     operation_id="declineOfferedQuote",
     summary="Decline a quote",
-    responses={200: {"model": OfferDecision}} | _BODY_FAULTS,
-    openapi_extra=_PUBLIC,
+    responses={200: {"model": OfferDecision}} | BODY_FAULTS,
+    openapi_extra=PUBLIC,
 )
 @once
 async def decline(request: Request, tx: Answering, body: OfferRefusal) -> Response:
@@ -172,8 +151,8 @@ async def decline(request: Request, tx: Answering, body: OfferRefusal) -> Respon
     status_code=201,
     operation_id="askAboutOfferedQuote",
     summary="Ask something about a quote",
-    responses={201: {"model": OfferedQuestion}} | _BODY_FAULTS,
-    openapi_extra=_PUBLIC,
+    responses={201: {"model": OfferedQuestion}} | BODY_FAULTS,
+    openapi_extra=PUBLIC,
 )
 @once
 async def ask(request: Request, tx: Answering, body: OfferQuestion) -> Response:
@@ -185,8 +164,8 @@ async def ask(request: Request, tx: Answering, body: OfferQuestion) -> Response:
     "/{token}/page",
     operation_id="showOfferedQuote",
     summary="The page of a quote",
-    responses=_PAGE,
-    openapi_extra=_PUBLIC,
+    responses=PAGE,
+    openapi_extra=PUBLIC,
 )
 async def show(request: Request, token: Token) -> Response:
     """In the quote's language, for people; it needs no scripts and loads nothing from elsewhere.
@@ -206,8 +185,8 @@ async def show(request: Request, token: Token) -> Response:
     operation_id="answerOfferedQuote",
     summary="The forms of the page of a quote",
     response_class=Response,
-    responses=_SENT,
-    openapi_extra=_PUBLIC | _FORM,
+    responses=SENT,
+    openapi_extra=_FORM,
 )
 async def answer(request: Request, token: Token) -> Response:
     """What browsers send by its forms: they are led back to the page."""
@@ -225,7 +204,7 @@ async def answer(request: Request, token: Token) -> Response:
             return _failed(request, error)
         if not form.is_done_by(error):
             return await _again(request, token, form, error)
-    return Response(status_code=303, headers={"Location": "page", **page.HEADERS})
+    return Response(status_code=303, headers={"Location": "page", **HEADERS})
 
 
 async def _again(request: Request, token: str, form: page.Form, error: CrmError) -> Response:
@@ -247,18 +226,13 @@ async def _shown(
     async with unit_of_work(await begun(request, token, OPENED), services_of(request).ring) as tx:
         door = QuoteDoor(tx, caller_of(request))
         html = await page.page_of(door, asked, form, error)
-    return _html(html, error)
+    return html_of(html, error)
 
 
 def _failed(request: Request, error: CrmError) -> Response:
     if error.status >= 500:
         raise error
-    return _html(page.failure_of(request.headers.get("accept-language"), error), error)
-
-
-def _html(html: str, error: CrmError | None) -> Response:
-    status, own = (200, {}) if error is None else (error.status, error.headers)
-    return Response(html, status, {**own, **page.HEADERS}, "text/html; charset=utf-8")
+    return html_of(page.failure_of(request.headers.get("accept-language"), error), error)
 
 
 ROUTERS = (public, pages)

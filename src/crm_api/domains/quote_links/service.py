@@ -1,9 +1,9 @@
 """The rules of links, of questions and of decisions, for those who sell."""
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 from uuid import UUID
 
+from crm_api.domains.quote_links.linking import LinkService
 from crm_api.domains.quote_links.models import QuoteDecision, QuoteLink, QuoteQuestion
 from crm_api.domains.quote_links.repository import (
     AREA,
@@ -22,15 +22,12 @@ from crm_api.kit.crud.personal import About, Gone
 from crm_api.kit.crud.purges import empty_events
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.db.tx import Tx
-from crm_api.kit.errors import Invalid
-from crm_api.kit.ids import new_id
 from crm_api.kit.query.selection import Selection
-from crm_api.kit.schema import Create
 
 _KEPT = "Says when a quote was open to whom; the label and what was seen are emptied."
 
 
-class QuoteLinkService(CrudService[QuoteLink]):
+class QuoteLinkService(LinkService[QuoteLink]):
     """Secret addresses at which customers read quotes and answer them."""
 
     repository = QuoteLinks
@@ -39,48 +36,9 @@ class QuoteLinkService(CrudService[QuoteLink]):
     personal = About(("contact_id",), end="kept", reason=_KEPT)
     create_shape = QuoteLinkCreate
     update_shape = QuoteLinkUpdate
-    # Only creation shows a token, so the caller must know which of the two it was.
-    upserts = False
-    begins_with: ClassVar[Mapping[str, Any]] = {"revoked_at": None, "first_viewed_at": None}
+    tokens = QUOTES
+    page_path = "/public/quotes/{token}/page"
     records: QuoteLinks
-
-    async def create(self, data: Create) -> Any:
-        """A new link; the answer holds its token this once."""
-        self.need("create")
-        self.tx.confidential = True
-        values = await self.prepare(await self.given(data), None)
-        await self.admit(values, None)
-        token = QUOTES.new(self.tx.organization_id, id := new_id())
-        hashed = QUOTES.hash_of(self.tx.database.signing_key, token.secret)
-        own = {"id": id, "secret_hash": hashed}
-        made = await self.told(self.add({**values, **self.begins_with, **own}), new=True)
-        return {
-            **{name: getattr(made, name) for name in self.records.listing.shown},
-            "token": str(token),
-            "path": path_of(str(token)),
-        }
-
-    async def prepare(self, values: dict[str, Any], current: QuoteLink | None) -> dict[str, Any]:
-        """An end that is yet to come."""
-        values = await super().prepare(values, current)
-        ends = values.get("expires_at")
-        if (
-            ends is not None
-            and ends != getattr(current, "expires_at", None)
-            and ends <= self.tx.now
-        ):
-            raise Invalid.at("/expires_at", "in_the_past", "It would be over already: revoke it.")
-        return values
-
-    async def revoke(self, id: UUID, expected: int | None = None) -> Any:
-        """Have a link open nothing from now on, for good; one that was revoked stays so."""
-        self.need("update")
-        current = await self.locked(id, expected)
-        if current.revoked_at is not None:
-            return await self.told(self.shown_of(current))
-        return await self.told(
-            await self.change(current, {"revoked_at": self.tx.now}, verb="revoked")
-        )
 
     async def check_purge(self, current: QuoteLink) -> None:
         """What was seen by it goes with it."""
@@ -144,11 +102,6 @@ class QuoteDecisionService(CrudService[QuoteDecision]):
     upserts = False
     begins = "made"
     records: QuoteDecisions
-
-
-def path_of(token: str) -> str:
-    """Where the page of a token is."""
-    return f"/public/quotes/{token}/page"
 
 
 async def wipe(tx: Tx, gone: Gone) -> int:

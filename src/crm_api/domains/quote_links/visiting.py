@@ -3,17 +3,32 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from functools import wraps
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Path, Request, Response
 
+from crm_api.domains.quote_links.looks import HEADERS
 from crm_api.domains.quote_links.opening import Caller, Opened
 from crm_api.kit.db.tx import Tx, unit_of_work
-from crm_api.kit.errors import TooLarge
+from crm_api.kit.errors import CrmError, TooLarge
+from crm_api.kit.rest.problems import problems
 from crm_api.kit.rest.repeats import IdempotencyKey, RequestTx, answered, manner_of
 from crm_api.kit.rest.requests import services_of
 
 LONGEST_FORM = 200_000
+PUBLIC: dict[str, Any] = {"security": []}
+FAULTS = problems(404, 409, 410, 422, 429)
+BODY_FAULTS = FAULTS | problems(400, 415)
+_HTML: dict[str, Any] = {"content": {"text/html": {"schema": {"type": "string"}}}}
+_WRONG: dict[int | str, dict[str, Any]] = {
+    status: {
+        "description": "The page says what is wrong.",
+        "content": {**_HTML["content"], **problem["content"]},
+    }
+    for status, problem in problems(404, 409, 410, 413, 422).items()
+}
+PAGE = _WRONG | {200: {"description": "A page for people.", **_HTML}}
+SENT = _WRONG | {303: {"description": "Done; the page shows it."}}
 Token = Annotated[str, Path(max_length=200, description="What making the link told.")]
 
 
@@ -65,6 +80,24 @@ def answering(opened: Opened) -> Callable[..., AsyncIterator[RequestTx]]:
 def once(endpoint: Callable[..., Awaitable[Response]]) -> Callable[..., Awaitable[Response]]:
     """The same, answering whoever repeats it with the same `Idempotency-Key` as before."""
     return wraps(endpoint)(answered(endpoint, "tx"))
+
+
+def form_of(fields: dict[str, Any]) -> dict[str, Any]:
+    """What the document of the API says of the forms of a page, of which each has all of these."""
+    shape = {
+        "type": "object",
+        "properties": fields,
+        "required": list(fields),
+        "additionalProperties": True,
+    }
+    content = {"application/x-www-form-urlencoded": {"schema": shape}}
+    return PUBLIC | {"requestBody": {"required": True, "content": content}}
+
+
+def html_of(html: str, error: CrmError | None) -> Response:
+    """A page, or one that says what is wrong."""
+    status, own = (200, {}) if error is None else (error.status, error.headers)
+    return Response(html, status, {**own, **HEADERS}, "text/html; charset=utf-8")
 
 
 async def sent_form(request: Request) -> bytes:

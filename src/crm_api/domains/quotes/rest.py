@@ -32,18 +32,19 @@ from crm_api.domains.quotes.settings import (
 from crm_api.domains.quotes.simulating import PriceSimulator
 from crm_api.domains.quotes.states import Verb
 from crm_api.kit.rest import answers
+from crm_api.kit.rest.actions import add_action
 from crm_api.kit.rest.below import add_below
 from crm_api.kit.rest.downloads import Download, sent
 from crm_api.kit.rest.problems import problems
 from crm_api.kit.rest.records import Id, IfMatch
 from crm_api.kit.rest.requests import Reading, Writing, services_of
 from crm_api.kit.rest.router import crud_router, new_router
+from crm_api.kit.rest.settings import add_settings
 
 Responses = dict[int | str, dict[str, Any]]
 Revision = Annotated[int, Query(ge=1, le=2_000_000_000, description="Of which version.")]
 _ONE: Responses = {200: {"model": QuoteOut}}
 _DONE = _ONE | problems(400, 403, 404, 409, 412, 415, 422)
-_SETTINGS: Responses = {200: {"model": QuoteSettingsOut}}
 _PDF: Responses = {
     200: {
         "description": "The document.",
@@ -76,26 +77,20 @@ async def calculate(tx: Reading, body: QuoteContent) -> Response:
     return answers.plain(await QuotePricing(tx).preview(body))
 
 
-@pure.get(
-    "/settings",
-    operation_id="getQuoteSettings",
-    summary="What owners of quotes are told of by themselves",
-    responses=_SETTINGS | problems(403),
+add_settings(
+    pure,
+    QuoteSettingsService,
+    (QuoteSettings, QuoteSettingsOut),
+    "Quote",
+    read=(
+        "What owners of quotes are told of by themselves",
+        "Days before the end, days without a view, and how far prices may drift.",
+    ),
+    write=(
+        "Say what owners of quotes are told of by themselves",
+        "Replaces what was said before; takes the permission `manage_settings`.",
+    ),
 )
-async def read_settings(tx: Reading) -> Response:
-    """Days before the end, days without a view, and how far prices may drift."""
-    return answers.plain(QuoteSettingsService(tx).get())
-
-
-@pure.put(
-    "/settings",
-    operation_id="setQuoteSettings",
-    summary="Say what owners of quotes are told of by themselves",
-    responses=_SETTINGS | problems(400, 403, 415, 422),
-)
-async def set_settings(tx: Writing, body: QuoteSettings) -> Response:
-    """Replaces what was said before; takes the permission `manage_settings`."""
-    return answers.plain(await QuoteSettingsService(tx).replace(body))
 
 
 @pricing.post(
@@ -237,47 +232,30 @@ async def submit(
 async def clone(id: Id, tx: Writing) -> Response:
     """A new draft with the same lines, by the prices of today and without coupons."""
     made = await QuoteActions(tx).clone(id)
-    headers = {"Location": f"/v1/quotes/{made.id}", "ETag": f'"{made.version}"'}
-    return answers.plain(made, status=201, headers=headers)
+    return answers.made("quotes", made)
 
 
 def _add_plain(
     verb: str, act: Callable[[QuoteActions], Callable[..., Awaitable[Any]]], *texts: str
 ) -> None:
-    async def action(id: Id, tx: Writing, if_match: IfMatch = None) -> Response:
-        expected = answers.version_of(if_match)
-        return answers.record(await act(QuoteActions(tx))(id, expected))
-
     summary, description = texts
-    quotes.add_api_route(
-        f"/{{id}}/{verb}",
-        action,
-        methods=["POST"],
-        operation_id=f"{verb}Quote",
-        summary=summary,
-        description=description,
-        responses=_ONE | problems(403, 404, 409, 412, 422),
+    add_action(
+        quotes,
+        verb,
+        lambda tx, one, _data, expected: act(QuoteActions(tx))(one, expected),
+        QuoteOut,
+        (summary, description),
     )
 
 
-def _add_decision(verb: Verb, summary: str, description: str) -> None:
-    async def action(
-        id: Id, tx: Writing, body: QuoteDecision | None = None, if_match: IfMatch = None
-    ) -> Response:
-        data, expected = (
-            body or QuoteDecision(by=None, comment=None),
-            answers.version_of(if_match),
-        )
-        return answers.record(await QuoteActions(tx).decide(id, verb, data, expected))
-
-    quotes.add_api_route(
-        f"/{{id}}/{verb}",
-        action,
-        methods=["POST"],
-        operation_id=f"{verb}Quote",
-        summary=summary,
-        description=description,
-        responses=_DONE,
+def _add_decision(verb: Verb, texts: tuple[str, str]) -> None:
+    add_action(
+        quotes,
+        verb,
+        lambda tx, one, data, expected: QuoteActions(tx).decide(one, verb, data, expected),
+        QuoteOut,
+        texts,
+        body=QuoteDecision,
     )
 
 
@@ -307,7 +285,7 @@ _add_plain(
     "The version that was sent counts no more.",
 )
 for _verb, _texts in _DECISIONS.items():
-    _add_decision(_verb, *_texts)
+    _add_decision(_verb, _texts)
 
 
 @deals.post(
@@ -320,8 +298,7 @@ for _verb, _texts in _DECISIONS.items():
 async def of_deal(id: Id, tx: Writing) -> Response:
     """A new draft of its lines, for its company and contact; 409 `no_lines` where it has none."""
     made = await QuoteActions(tx).of_deal(id)
-    headers = {"Location": f"/v1/quotes/{made.id}", "ETag": f'"{made.version}"'}
-    return answers.plain(made, status=201, headers=headers)
+    return answers.made("quotes", made)
 
 
 ROUTERS = (pure, pricing, quotes, deals, crud_router(ClauseService))

@@ -14,7 +14,7 @@ from icalendar import Calendar, Event, Todo
 
 from crm_api.kit.work import Item, Priority
 
-PRODUCT = "-//crm-api//work//EN"
+PRODUCT = "-//crm-api//agenda//EN"
 MEDIA_TYPE = "text/calendar; charset=utf-8"
 REFRESH = timedelta(minutes=15)
 # RFC 5545, 3.8.1.9: 1 is the highest, 5 is usual, 9 the lowest.

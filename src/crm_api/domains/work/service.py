@@ -9,6 +9,7 @@ from crm_api.domains.work.gathering import Workloads, days_of
 from crm_api.domains.work.ranking import ranked
 from crm_api.kit.db.tx import Tx, at_one_moment
 from crm_api.kit.errors import Invalid
+from crm_api.kit.schema import EARLIEST, LATEST
 from crm_api.kit.work import Asked, Item
 
 AREA = "work"
@@ -29,10 +30,14 @@ class WorkService:
     ) -> dict[str, Any]:
         """What is planned and due from one day to another, where the user is.
 
-        Without days the week that begins today. Raises `Invalid` for days out of order, or for
-        more than a year.
+        Without days the week that begins today. Raises `Invalid` for days out of order, for more
+        than a year, or far from any.
         """
         self.tx.actor.need_scope(f"{AREA}:read")
+        for name, day in (("from", first), ("to", last)):
+            if day is not None and not EARLIEST.date() <= day < LATEST.date():
+                message = "A date lies between the years 1900 and 2200."
+                raise Invalid.parameter(name, "out_of_range", message)
         async with at_one_moment(self.tx) as reader:
             loads = Workloads(reader)
             whose, zone = await loads.whose(user_id)

@@ -77,6 +77,12 @@ def created(request: Request, row: Any) -> Response:
     return Response(encode(row), 201, headers, JSON)
 
 
+def made(collection: str, row: Any) -> Response:
+    """201: a record that was made elsewhere than in its collection, and where it is."""
+    headers = {"Location": f"/v1/{collection}/{row.id}", "ETag": f'"{row.version}"'}
+    return plain(row, status=201, headers=headers)
+
+
 def linked(response: Response, tx: Tx) -> Response:
     """The answer with what the transaction has to point at."""
     for rel, path in tx.links:
