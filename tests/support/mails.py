@@ -4,6 +4,7 @@ from base64 import b64encode
 from typing import Any
 
 from support.clients import Api
+from support.waiting import patiently
 
 SUPPORT = "support@example.com"
 
@@ -54,3 +55,23 @@ async def take(api: Api, raw: bytes, status: int = 201, **params: Any) -> dict[s
 async def channel(api: Api, **more: Any) -> dict[str, Any]:
     """A channel of mail."""
     return await api.made("channels", {"name": "Support", "addresses": [SUPPORT], **more})
+
+
+async def ended(api: Api, message: dict[str, Any], status: str) -> dict[str, Any]:
+    """A message, once it is in a state; takes a worker."""
+    found: dict[str, Any] = {}
+    async for _ in patiently():
+        found = await api.read(f"messages/{message['id']}")
+        if found["status"] == status:
+            return found
+    raise AssertionError(found)
+
+
+async def reply(
+    api: Api, receipt: dict[str, Any], status: int = 202, **body: Any
+) -> dict[str, Any]:
+    """What became of an answer in the conversation of a message."""
+    path = f"/v1/conversations/{receipt['conversation_id']}/reply"
+    answer = await api.post(path, json={"body": "We send another one.", **body})
+    assert answer.status_code == status, answer.text
+    return answer.json()

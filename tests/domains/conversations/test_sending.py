@@ -12,7 +12,7 @@ from crm_api.domains.conversations.jobs import send_message
 from crm_api.platform.webhooks.signing import signature
 from support.clients import problem
 from support.letters import letters_to
-from support.mails import SUPPORT, channel, mail, take
+from support.mails import SUPPORT, channel, ended, mail, reply, take
 from support.waiting import patiently
 
 
@@ -20,21 +20,6 @@ from support.waiting import patiently
 def to():
     """Somebody to whom no other test writes: all of them have one outbox."""
     return f"{uuid4().hex}@example.org"
-
-
-async def ended(client, message, status):
-    async for _ in patiently():
-        found = await client.read(f"messages/{message['id']}")
-        if found["status"] == status:
-            return found
-    raise AssertionError(found)
-
-
-async def reply(client, receipt, status=202, **body):
-    path = f"/v1/conversations/{receipt['conversation_id']}/reply"
-    answer = await client.post(path, json={"body": "We send another one.", **body})
-    assert answer.status_code == status, answer.text
-    return answer.json()
 
 
 async def granted(client, contact, purpose="news"):

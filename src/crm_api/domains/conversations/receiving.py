@@ -179,8 +179,9 @@ class Inbox:
         id = await records.of_thread(coming.thread_keys) if coming.thread_keys else None
         if id is None and coming.key is not None and coming.kind != "bounce":
             id = await self._like(coming, coming.key)
-        if id is not None:
-            return await records.taken(id), False
+        found = await records.taken(id) if id is not None else None
+        if found is not None:
+            return found, False
         begun = self.threads.begin(
             {
                 "subject": coming.subject or one_line(coming.body, 80) or _UNTOLD,
@@ -192,7 +193,7 @@ class Inbox:
             }
         )
         await self.tx.flush()
-        return await records.taken(begun.id), True
+        return await records.need(begun.id), True
 
     async def _like(self, coming: Coming, key: str) -> UUID | None:
         """The thread by what is alike: of an answer the subject, of a chat the sender."""

@@ -194,9 +194,16 @@ class Conversations(Repository[Conversation]):
         rows = await self.tx.fetch(_OF_SENDER, *args)
         return rows[0]["id"] if rows else None
 
-    async def taken(self, id: UUID) -> Conversation:
-        """One to work on, locked, whoever asks."""
-        (found,) = await self.locked([id], everywhere=True)
+    async def taken(self, id: UUID) -> Conversation | None:
+        """One to work on, locked, whoever asks; None where it is in the bin."""
+        found = await self.locked([id], everywhere=True)
+        return found[0] if found else None
+
+    async def need(self, id: UUID) -> Conversation:
+        """The same; raises `NotFound`."""
+        found = await self.taken(id)
+        if found is None:
+            raise await self.absence(id)
         return found
 
     async def wipe(self, ids: Sequence[UUID], addresses: Sequence[str]) -> list[UUID]:

@@ -156,7 +156,7 @@ class MessageService(CrudService[Message]):
         threads = ConversationService(self.tx)
         thread = None
         if outgoing.conversation_id is not None:
-            thread = await threads.records.taken(outgoing.conversation_id)
+            thread = await threads.records.need(outgoing.conversation_id)
         id = new_id()
         question = Question(
             gated(channel),
@@ -187,7 +187,7 @@ class MessageService(CrudService[Message]):
                 }
             )
             await self.tx.flush()
-            thread = await threads.records.taken(begun.id)
+            thread = await threads.records.need(begun.id)
         made = await self._queued(outgoing, channel, thread, (id, subject, address, company_id))
         await threads.change(
             thread,
@@ -297,7 +297,7 @@ class MessageService(CrudService[Message]):
     async def _assign_thread(self, id: UUID, values: Mapping[str, Any]) -> None:
         threads = ConversationService(self.tx)
         thread = await threads.records.taken(id)
-        if thread.contact_id is None:
+        if thread is not None and thread.contact_id is None:
             own = {"contact_id": values["contact_id"]}
             if thread.company_id is None:
                 own["company_id"] = values["company_id"]
