@@ -16,6 +16,10 @@ from crm_api.kit.query.listing import Listing, Relation, Searched
 AREA, CHANNELS_AREA, INBOX_AREA = "conversations", "channels", "inbox"
 THREAD = "thread"
 """The kind of look-up value by which messages find their conversation."""
+_POINTS = ("contact.email", "contact.emails", "contact.phone", "contact.phones")
+_ADDRESSES = dict.fromkeys(
+    ("message.from_address", "message.recipients"), frozenset({"counterpart"})
+)
 CHANNELS: Listing = Listing(
     model=Channel, out=ChannelOut, area=CHANNELS_AREA, sorts={"name": Channel.sort_name}
 )
@@ -44,6 +48,7 @@ CONVERSATIONS: Listing = Listing(
     search=Searched(
         names=("subject",), others=("counterpart", "tags", "external_ids"), title="subject"
     ),
+    tells={**dict.fromkeys(_POINTS, frozenset({"counterpart"})), **_ADDRESSES},
 )
 MESSAGES: Listing = Listing(
     model=Message,
@@ -60,6 +65,9 @@ MESSAGES: Listing = Listing(
     search=Searched(
         names=("subject",), others=("body", "from_address", "from_name"), title="subject"
     ),
+    # The mail as it came.
+    is_copied=True,
+    tells=dict.fromkeys(_POINTS, frozenset({"from_address", "recipients"})),
 )
 _KNOWN = """
     SELECT id FROM messages WHERE organization_id = $1 AND identity = $2
@@ -106,9 +114,10 @@ _SENT_AS = """
     SELECT m.id, m.contact_id, m.conversation_id FROM messages m
     WHERE m.organization_id = $1 AND m.identity = $2 AND m.direction = 'outbound'
 """
-_SAME_SENDER = """
+_OF_STRANGER = """
     SELECT id FROM messages WHERE organization_id = $1 AND conversation_id = $2
-        AND contact_id IS NULL AND from_key = $3 AND direction = 'inbound' AND deleted_at IS NULL
+        AND contact_id IS NULL AND deleted_at IS NULL
+        AND (from_key = $3 OR direction = 'outbound' AND lower(recipients -> 0 ->> 'address') = $3)
     ORDER BY id LIMIT 500
 """
 _LAST = """
@@ -260,9 +269,9 @@ class Messages(Repository[Message]):
         await self.tx.write(_UNBIND, self.tx.organization_id, found)
         return found
 
-    async def by_sender(self, conversation_id: UUID, key: str) -> list[Message]:
-        """What an unknown sender wrote in a conversation, locked, whoever asks."""
-        rows = await self.tx.fetch(_SAME_SENDER, self.tx.organization_id, conversation_id, key)
+    async def of_stranger(self, conversation_id: UUID, key: str) -> list[Message]:
+        """What an unknown sender wrote and was answered in a conversation, locked, whoever asks."""
+        rows = await self.tx.fetch(_OF_STRANGER, self.tx.organization_id, conversation_id, key)
         return await self.locked([row["id"] for row in rows], everywhere=True)
 
     async def last_of(self, conversation_id: UUID) -> Message | None:

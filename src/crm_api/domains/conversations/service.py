@@ -133,7 +133,7 @@ class MessageService(CrudService[Message]):
     plural = "messages"
     personal = About(("contact_id",), end="kept", reason=_WROTE)
     plain = False
-    holds_files = True
+    governed = True
     upserts = False
     begins = "received"
     records: Messages
@@ -173,7 +173,7 @@ class MessageService(CrudService[Message]):
         address = str(answer.address)
         key = address_key(channel.kind, address, self.tx.actor.country) or address
         subject = outgoing.subject or (thread.subject if thread is not None else None)
-        company_id = await self._company_of(outgoing.contact_id)
+        company_id = await self._company_of(outgoing.contact_id, thread)
         writer = None if outgoing.is_automatic else _writer_of(self.tx)
         if thread is None:
             begun = threads.begin(
@@ -254,9 +254,11 @@ class MessageService(CrudService[Message]):
             new=True,
         )
 
-    async def _company_of(self, contact_id: UUID | None) -> UUID | None:
+    async def _company_of(
+        self, contact_id: UUID | None, thread: Conversation | None
+    ) -> UUID | None:
         if contact_id is None:
-            return None
+            return thread.company_id if thread is not None else None
         found = await ContactService(self.tx).records.some([contact_id])
         return found[0].company_id if found else None
 
@@ -265,8 +267,8 @@ class MessageService(CrudService[Message]):
     async def assign(self, id: UUID, data: AssignInput, expected: int | None = None) -> Any:
         """Say whose message it is, or make a contact of its sender.
 
-        What they wrote else in the conversation is theirs, too, and the conversation if it was
-        nobody's. Raises `Conflict` where it is somebody's already.
+        What else they wrote and were answered in the conversation is theirs, too, and the
+        conversation if it was nobody's. Raises `Conflict` where it is somebody's already.
         """
         self.need("update")
         current = await self.locked(id, expected)
@@ -292,7 +294,7 @@ class MessageService(CrudService[Message]):
         if current.from_key is None:
             return []
         await self.tx.flush()
-        return await self.records.by_sender(current.conversation_id, current.from_key)
+        return await self.records.of_stranger(current.conversation_id, current.from_key)
 
     async def _assign_thread(self, id: UUID, values: Mapping[str, Any]) -> None:
         threads = ConversationService(self.tx)
