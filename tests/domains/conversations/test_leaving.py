@@ -84,7 +84,7 @@ async def test_a_worker_that_dies_while_a_message_leaves_loses_nothing(
     assert ids == [[sent["message_id"]]] * 2
     assert len((await client.read("events", types="message.sent"))["data"]) == 1
     thread = await client.read(f"conversations/{receipt['conversation_id']}")
-    assert (thread["needs_answer"], thread["messages"]) == (False, 2)
+    assert (thread["needs_answer"], thread["message_count"]) == (False, 2)
     assert (await client.read(f"cases/{receipt['case_id']}"))["status"] == "in_progress"
 
 
@@ -124,7 +124,7 @@ async def test_of_answers_at_once_no_more_leave_than_a_rule_lets_and_each_counts
     said = await client.post("/v1/guards/evaluate", json={"items": [asked]})
     assert said.json()["data"][0]["rules"][0]["used"] == 3
     thread = await client.read(f"conversations/{receipt['conversation_id']}")
-    assert (thread["messages"], thread["needs_answer"]) == (4, False)
+    assert (thread["message_count"], thread["needs_answer"]) == (4, False)
 
 
 async def test_what_is_kept_from_leaving_counts_no_more(client, to, worker, settings):

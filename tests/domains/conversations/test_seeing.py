@@ -120,7 +120,7 @@ async def test_who_gets_cases_gets_their_conversations(client):
 
 
 async def test_messages_are_on_the_timeline_and_in_the_picture(client, worker):
-    await channel(client)
+    await channel(client, opens_cases=True)
     company = await client.made(
         "companies", {"name": "Example Industries", "domains": ["example.org"]}
     )
@@ -143,6 +143,8 @@ async def test_messages_are_on_the_timeline_and_in_the_picture(client, worker):
     assert await topics(f"contacts/{contact_id}", 2) == ["message.assigned"] * 2
     known = await topics(f"companies/{company['id']}", 2)
     assert {"message.sent", "message.received"} <= set(known)
+    case = await client.read(f"cases/{receipt['case_id']}")
+    assert (case["contact_id"], case["company_id"]) == (contact_id, company["id"])
     whole = await client.read(f"contacts/{contact_id}/360")
     shown = json.dumps(whole)
     assert receipt["conversation_id"] in shown

@@ -54,7 +54,7 @@ async def test_an_answer_leaves_in_its_thread_and_tells_the_case(client, to, wor
     case = await client.read(f"cases/{receipt['case_id']}")
     assert case["status"] == "in_progress"
     thread = await client.read(f"conversations/{receipt['conversation_id']}")
-    assert (thread["needs_answer"], thread["messages"]) == (False, 2)
+    assert (thread["needs_answer"], thread["message_count"]) == (False, 2)
     # What is answered to that finds its thread, and what comes back itself is known.
     own = {"In_Reply_To": f"<{sent['message_id']}>"}
     again = await take(client, mail(sender=to, id="second@example.org", subject="x", **own))

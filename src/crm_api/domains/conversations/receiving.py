@@ -274,7 +274,7 @@ class Inbox:
 
     def _after(self, coming: Coming, thread: Conversation, case_id: UUID | None) -> dict[str, Any]:
         values: dict[str, Any] = {
-            "messages": thread.messages + 1,
+            "message_count": thread.message_count + 1,
             "last_message_at": self.tx.now,
             "last_inbound_at": self.tx.now,
             "is_unread": True,

@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
+from crm_api.domains.cases.models import Case
+from crm_api.domains.cases.service import CaseService
 from crm_api.domains.contacts.schemas import ContactCreate
 from crm_api.domains.contacts.service import ContactService
 from crm_api.domains.conversations.events import SendMessage
@@ -24,7 +26,7 @@ from crm_api.domains.conversations.schemas import (
 )
 from crm_api.domains.conversations.texts import address_key, short, thread_subject
 from crm_api.kit.crud.personal import About, Gone
-from crm_api.kit.crud.purges import destroy, empty_events
+from crm_api.kit.crud.purges import empty_events
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Conflict, Invalid, Merged, WrongState
@@ -61,7 +63,7 @@ class ConversationService(CrudService[Conversation]):
         **dict.fromkeys(("last_message_at", "last_inbound_at", "last_outbound_at", "closed_at")),
         "status": "open",
         "counterpart": None,
-        "messages": 0,
+        "message_count": 0,
         "is_unread": False,
         "needs_answer": False,
     }
@@ -82,14 +84,9 @@ class ConversationService(CrudService[Conversation]):
         return self.add({**PLAIN, **self.begins_with, **whole, "custom": custom})
 
     async def check_purge(self, current: Conversation) -> None:
-        """What was written in it goes with it, and the files of that."""
+        """What was written in it goes with it; reports of what did not arrive stay elsewhere."""
         await super().check_purge(current)
-        gone = await Messages(self.tx).of_thread(current.id)
-        await destroy(self.tx, Messages.listing, gone)
-        await self.tx.flush()
-        for told in self.purged:
-            await told(self.tx, "message", gone)
-        await empty_events(self.tx, gone)
+        await Messages(self.tx).unbind(current.id)
 
     async def put_back(self, record: Conversation, values: dict[str, Any]) -> Any:
         """What an undo takes back is not what was written meanwhile."""
@@ -192,7 +189,7 @@ class MessageService(CrudService[Message]):
         await threads.change(
             thread,
             {
-                "messages": thread.messages + 1,
+                "message_count": thread.message_count + 1,
                 "last_message_at": self.tx.now,
                 "counterpart": thread.counterpart or key,
                 "channel_id": thread.channel_id or channel.id,
@@ -287,7 +284,7 @@ class MessageService(CrudService[Message]):
         shown = await self.change(current, values, verb="assigned")
         for other in await self._others(current):
             await self.change(other, values, verb="assigned")
-        await self._assign_thread(current.conversation_id, values)
+        await self._assign_thread(current.conversation_id, told)
         return await self.told(shown)
 
     async def _others(self, current: Message) -> list[Message]:
@@ -296,14 +293,16 @@ class MessageService(CrudService[Message]):
         await self.tx.flush()
         return await self.records.of_stranger(current.conversation_id, current.from_key)
 
-    async def _assign_thread(self, id: UUID, values: Mapping[str, Any]) -> None:
-        threads = ConversationService(self.tx)
+    async def _assign_thread(self, id: UUID, whose: Mapping[str, Any]) -> None:
+        """The conversation is theirs, too, and the case that it opened, unless it is somebody's."""
+        threads, cases = ConversationService(self.tx), CaseService(self.tx)
         thread = await threads.records.taken(id)
-        if thread is not None and thread.contact_id is None:
-            own = {"contact_id": values["contact_id"]}
-            if thread.company_id is None:
-                own["company_id"] = values["company_id"]
-            await threads.change(thread, own)
+        if thread is None:
+            return
+        await threads.change(thread, _unknown(thread, whose))
+        if thread.case_id is not None:
+            for case in await cases.records.locked([thread.case_id], everywhere=True):
+                await cases.change(case, _unknown(case, whose))
 
     async def _contact(self, current: Message, data: AssignInput) -> Any:
         contacts = ContactService(self.tx)
@@ -342,6 +341,13 @@ class Queued(MessageService):
 def thread_key(record: Mapping[str, Any], id: str) -> str:
     """An id of a message as it is looked up: those of mail are the world's, others a channel's."""
     return short(id if record["channel"] == "email" else f"{record['channel_id']}:{id}")
+
+
+def _unknown(record: Conversation | Case, whose: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What of a contact and their company a record does not say yet, where it has no contact."""
+    if record.contact_id is not None:
+        return {}
+    return {name: value for name, value in whose.items() if getattr(record, name) is None}
 
 
 def _begin_of(body: str) -> str:
