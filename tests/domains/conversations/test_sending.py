@@ -181,6 +181,7 @@ async def test_a_signed_message_comes_in_once(client, anonymous):
     receipt = answers[0].json()
     assert receipt["contact_id"] == contact["id"]
     assert receipt["case_id"] is not None
+    assert len((await client.read("messages"))["data"]) == 1
     other = json.dumps({"id": "x2", "sender": "+49 30 123456", "body": "Again"}).encode()
     second = await anonymous.post(secret["path"], **signed(secret["secret"], other))
     assert second.json()["conversation_id"] == receipt["conversation_id"]
@@ -197,8 +198,12 @@ async def test_what_is_not_signed_is_refused(client, anonymous):
     assert (
         await anonymous.post(secret["path"], **{**good, "content": body + b" "})
     ).status_code == 401
-    old = signed(secret["secret"], body, at=int(time.time()) - 600)
-    assert problem(await anonymous.post(secret["path"], **old), 401)["code"] == "old_signature"
+    for shift in (-600, 600):
+        old = signed(secret["secret"], body, at=int(time.time()) + shift)
+        assert problem(await anonymous.post(secret["path"], **old), 401)["code"] == "old_signature"
+    foreign = signed((await ported(client, name="Other"))[1]["secret"], body)
+    assert problem(await anonymous.post(secret["path"], **foreign), 401)
+    assert (await client.read("messages"))["data"] == []
     assert (await anonymous.post("/v1/inbox/messages?channel=x", **good)).status_code == 401
     wrong = signed(secret["secret"], b'{"id": "x", "sender": "a", "more": 1}')
     assert problem(await anonymous.post(secret["path"], **wrong), 422)["errors"]

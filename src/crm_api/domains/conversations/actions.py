@@ -8,7 +8,7 @@ from crm_api.domains.conversations.models import ConversationStatus
 from crm_api.domains.conversations.schemas import ConversationVerb, OutgoingInput, ReplyInput
 from crm_api.domains.conversations.sending import ended
 from crm_api.domains.conversations.service import ConversationService, MessageService, Outgoing
-from crm_api.domains.conversations.texts import address_key, is_reply
+from crm_api.domains.conversations.texts import folded_address, is_reply
 from crm_api.kit.crud.transitions import Way, need_way, way
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Invalid, WrongState
@@ -77,7 +77,7 @@ class ConversationActions:
         key = None
         if data.to is not None:
             kind = "email" if "@" in data.to else "sms"
-            key = address_key(kind, data.to, self.tx.actor.country) or data.to
+            key = folded_address(kind, data.to, self.tx.actor.country)
         wrote = await self.messages.records.last_sender(current.id, key)
         if wrote is not None:
             is_theirs = current.contact_id is not None and wrote["from_key"] == current.counterpart

@@ -112,6 +112,8 @@ def _hindrance(
         return "deleted"
     if channel is None:
         return "no_channel"
+    if not message.recipients:
+        return "erased"
     return "given_up" if message.attempts >= MOST_ATTEMPTS else None
 
 

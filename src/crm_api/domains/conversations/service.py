@@ -24,7 +24,7 @@ from crm_api.domains.conversations.schemas import (
     ConversationCreate,
     ConversationUpdate,
 )
-from crm_api.domains.conversations.texts import address_key, short, thread_subject
+from crm_api.domains.conversations.texts import folded_address, short, thread_subject
 from crm_api.kit.crud.personal import About, Gone
 from crm_api.kit.crud.purges import empty_events
 from crm_api.kit.crud.service import CrudService
@@ -168,7 +168,7 @@ class MessageService(CrudService[Message]):
         if not answer.allowed:
             raise refused(answer.reasons)
         address = str(answer.address)
-        key = address_key(channel.kind, address, self.tx.actor.country) or address
+        key = folded_address(channel.kind, address, self.tx.actor.country)
         subject = outgoing.subject or (thread.subject if thread is not None else None)
         company_id = await self._company_of(outgoing.contact_id, thread)
         writer = None if outgoing.is_automatic else _writer_of(self.tx)
