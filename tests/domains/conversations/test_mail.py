@@ -197,6 +197,7 @@ async def test_an_empty_body_is_refused_and_a_key_needs_the_scope(client, keyed)
     headers = {"Content-Type": "message/rfc822"}
     answer = await client.post("/v1/inbox/email", content=b"", headers=headers)
     assert problem(answer, 422)["code"] == "empty"
+    problem(await client.post("/v1/inbox/email", json={"mail": "Hello"}), 415)
     other = await keyed("contacts:write")
     assert (await other.post("/v1/inbox/email", content=mail(), headers=headers)).status_code == 403
     gateway = await keyed("inbox:write")
