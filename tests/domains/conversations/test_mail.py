@@ -245,12 +245,13 @@ async def test_an_answer_and_what_it_answers_at_once_are_one_conversation(client
     assert len({one["conversation_id"] for one in receipts}) == 1
     assert len({one["case_id"] for one in receipts}) == 1
     document = """
-        query ($id: UUID!) { conversation(id: $id) {
-            messageCount case { number } messages(orderBy: ["at"]) { edges { node { messageId } } } } }
+        query ($id: UUID!) {
+            conversation(id: $id) { messageCount case { number } }
+            messages(where: {conversationId: {eq: $id}}, orderBy: ["at"]) { nodes { messageId } } }
     """
-    shown = (await client.data(document, id=receipts[0]["conversation_id"]))["conversation"]
-    ids = {edge["node"]["messageId"] for edge in shown["messages"]["edges"]}
-    assert (shown["messageCount"], len(ids)) == (6, 6)
+    shown = await client.data(document, id=receipts[0]["conversation_id"])
+    ids = {node["messageId"] for node in shown["messages"]["nodes"]}
+    assert (shown["conversation"]["messageCount"], len(ids)) == (6, 6)
     # With it everything in it is destroyed, and its files.
     path = f"conversations/{receipts[0]['conversation_id']}"
     assert (await client.delete(f"/v1/{path}", params={"purge": "true"})).is_success

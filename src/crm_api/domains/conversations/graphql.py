@@ -20,7 +20,7 @@ from crm_api.domains.conversations.service import (
 from crm_api.kit.graphql.context import GraphInfo
 from crm_api.kit.graphql.fields import Collection
 from crm_api.kit.graphql.mutations import mutation, shape_given
-from crm_api.kit.graphql.relations import related, related_many
+from crm_api.kit.graphql.relations import related
 from crm_api.kit.graphql.types import input_from, type_from
 
 
@@ -47,7 +47,6 @@ class Conversation:
     company = related(ConversationService, "company", Company)
     contact = related(ConversationService, "contact", Contact)
     case = related(ConversationService, "case", Case)
-    messages = related_many(ConversationService, "messages", _later("MessageConnection"))
 
 
 @type_from(schemas.MessageOut)
@@ -64,7 +63,6 @@ class Message:
 _CHANNELS = Collection(ChannelService, Channel)
 _CONVERSATIONS = Collection(ConversationService, Conversation)
 _MESSAGES = Collection(MessageService, Message)
-MessageConnection = _MESSAGES.connection
 
 
 def _acting(verb: ConversationVerb, description: str) -> Any:

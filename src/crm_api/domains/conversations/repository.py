@@ -44,14 +44,6 @@ CONVERSATIONS: Listing = Listing(
             back="conversations",
         ),
         Relation("case", lambda: CASES, Conversation.case_id, CASES.model.id, back="conversations"),
-        Relation(
-            "messages",
-            lambda: MESSAGES,
-            Conversation.id,
-            Message.conversation_id,
-            many=True,
-            part=True,
-        ),
     ),
     search=Searched(
         names=("subject",), others=("counterpart", "tags", "external_ids"), title="subject"
@@ -147,9 +139,13 @@ _THEIRS = """
                 WHERE lower(r ->> 'address') = ANY($3::text[])))
     ORDER BY id
 """
+_OF_THREAD = """
+    SELECT id FROM messages WHERE organization_id = $1 AND conversation_id = $2
+    ORDER BY id FOR UPDATE
+"""
 _UNBIND = """
-    UPDATE messages SET bounced_id = NULL WHERE organization_id = $1 AND bounced_id IN (
-        SELECT id FROM messages WHERE organization_id = $1 AND conversation_id = $2)
+    UPDATE messages SET bounced_id = NULL
+    WHERE organization_id = $1 AND bounced_id = ANY($2::uuid[])
 """
 _WIPE = """
     UPDATE messages SET subject = NULL, body = '(erased)', from_address = NULL, from_name = NULL,
@@ -268,9 +264,12 @@ class Messages(Repository[Message]):
         rows = await self.tx.fetch(_SENT_AS, self.tx.organization_id, identity)
         return rows[0] if rows else None
 
-    async def unbind(self, conversation_id: UUID) -> None:
-        """Have no report refer to what is in a conversation any more, whoever asks."""
-        await self.tx.write(_UNBIND, self.tx.organization_id, conversation_id)
+    async def of_thread(self, conversation_id: UUID) -> list[UUID]:
+        """All of a conversation, in the bin too, whoever asks; locked, and no report names them."""
+        rows = await self.tx.write(_OF_THREAD, self.tx.organization_id, conversation_id)
+        found = [row["id"] for row in rows]
+        await self.tx.write(_UNBIND, self.tx.organization_id, found)
+        return found
 
     async def of_stranger(self, conversation_id: UUID, key: str) -> list[Message]:
         """What an unknown sender wrote and was answered in a conversation, locked, whoever asks."""

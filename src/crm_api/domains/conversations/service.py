@@ -26,7 +26,7 @@ from crm_api.domains.conversations.schemas import (
 )
 from crm_api.domains.conversations.texts import folded_address, short, thread_subject
 from crm_api.kit.crud.personal import About, Gone
-from crm_api.kit.crud.purges import empty_events
+from crm_api.kit.crud.purges import destroy, empty_events
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Conflict, Invalid, Merged, WrongState
@@ -86,7 +86,12 @@ class ConversationService(CrudService[Conversation]):
     async def check_purge(self, current: Conversation) -> None:
         """What was written in it goes with it; reports of what did not arrive stay elsewhere."""
         await super().check_purge(current)
-        await Messages(self.tx).unbind(current.id)
+        gone = await Messages(self.tx).of_thread(current.id)
+        await destroy(self.tx, Messages.listing, gone)
+        await self.tx.flush()
+        for told in self.purged:
+            await told(self.tx, "message", gone)
+        await empty_events(self.tx, gone)
 
     async def put_back(self, record: Conversation, values: dict[str, Any]) -> Any:
         """What an undo takes back is not what was written meanwhile."""
