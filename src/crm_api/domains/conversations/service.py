@@ -24,7 +24,7 @@ from crm_api.domains.conversations.schemas import (
     ConversationCreate,
     ConversationUpdate,
 )
-from crm_api.domains.conversations.texts import folded_address, short, thread_subject
+from crm_api.domains.conversations.texts import folded_address, one_line, short, thread_subject
 from crm_api.kit.crud.personal import About, Gone
 from crm_api.kit.crud.purges import destroy, empty_events
 from crm_api.kit.crud.service import CrudService
@@ -151,8 +151,8 @@ class MessageService(CrudService[Message]):
     async def send(self, outgoing: Outgoing) -> Any:
         """Have a message leave by a job, once the gate lets it; returns its representation.
 
-        Raises `Blocked` where something stands against it, `WrongState` where its channel has no
-        way out. It leaves with one Message-ID, however often it is tried.
+        Raises `Blocked` where something stands against it, `Invalid` where its channel is none,
+        `NotFound`. It leaves with one Message-ID and counts once, however often it is tried.
         """
         channel = await need_way_out(self.tx, outgoing.channel_id)
         threads = ConversationService(self.tx)
@@ -180,7 +180,7 @@ class MessageService(CrudService[Message]):
         if thread is None:
             begun = threads.begin(
                 {
-                    "subject": subject or _begin_of(outgoing.body),
+                    "subject": subject or one_line(outgoing.body, 80),
                     "channel_id": channel.id,
                     "contact_id": outgoing.contact_id,
                     "company_id": company_id,
@@ -353,10 +353,6 @@ def _unknown(record: Conversation | Case, whose: Mapping[str, Any]) -> Mapping[s
     if record.contact_id is not None:
         return {}
     return {name: value for name, value in whose.items() if getattr(record, name) is None}
-
-
-def _begin_of(body: str) -> str:
-    return " ".join(body.split())[:80] or "…"
 
 
 async def wipe(tx: Tx, gone: Gone) -> int:
