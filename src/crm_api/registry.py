@@ -9,6 +9,7 @@ from crm_api.domains.catalogue.module import MODULE as CATALOGUE
 from crm_api.domains.commitments.module import MODULE as COMMITMENTS
 from crm_api.domains.companies.module import MODULE as COMPANIES
 from crm_api.domains.contacts.module import MODULE as CONTACTS
+from crm_api.domains.conversations.module import MODULE as CONVERSATIONS
 from crm_api.domains.customers.keeping import move_touchpoints
 from crm_api.domains.customers.module import MODULE as CUSTOMERS
 from crm_api.domains.customers.module import tell_parts
@@ -95,6 +96,7 @@ DOMAINS: tuple[Module, ...] = (
     ACTIVITIES,
     COMMITMENTS,
     CASES,
+    CONVERSATIONS,
     CUSTOMERS,
 )
 ACCESS = access_module(

@@ -220,6 +220,7 @@ async def test_only_these_routes_need_no_credential(app):
         "/public/quotes/{token}/questions",
         "/public/unsubscribe/{token}",
         "/v1/auth/accept-invitation",
+        "/v1/inbox/messages",
         "/v1/auth/forgot-password",
         "/v1/auth/login",
         "/v1/auth/outside",

@@ -91,6 +91,8 @@ async def test_its_routes_are_gone(client, module):
         for path, keys in TERRITORY.routes.items()
         # Of a secret link that is made up nobody knows whose it would be.
         if module.key in keys and path in document and not path.startswith("/public/")
+        # The same goes for what a channel signs.
+        if path != "/v1/inbox/messages"
         for method in document[path]
     ]
     assert asked

@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from pydantic import BaseModel
 
+from crm_api.domains.conversations.service import MessageService
 from crm_api.domains.promotions.service import CouponRedemptionService
 from crm_api.domains.quote_links.service import QuoteDecisionService, QuoteQuestionService
 from crm_api.kit.crud.service import CrudService
@@ -1453,6 +1454,66 @@ async def _varied_cases(api: Api) -> list[Body]:
     ]
 
 
+async def _least_channel(api: Api) -> Body:
+    del api
+    return {"name": "Chat", "kind": "chat"}
+
+
+def _mail_channel() -> Body:
+    return {"name": "Support", "addresses": [f"{uuid4().hex}@example.com"]}
+
+
+async def _varied_channels(api: Api) -> list[Body]:
+    chat = await _least_channel(api)
+    return [
+        {**_mail_channel(), "acknowledgement": "It has come.", "case_kind": "incident"},
+        {**_mail_channel(), "name": "support", "opens_cases": True},
+        {**chat, "acknowledges": True, "acknowledgement": "It has come."},
+        {**chat, "name": "Поддержка", "kind": "whatsapp", "hourly_limit": 5},
+        {**chat, "name": "Äpfel", "is_active": False, "case_priority": "high"},
+        {**chat, "name": "Zebra", "kind": "sms", "addresses": ["+4930123456"]},
+    ]
+
+
+async def _least_conversation(api: Api) -> Body:
+    del api
+    return {"subject": "The display stays dark"}
+
+
+async def _varied_conversations(api: Api) -> list[Body]:
+    least = await _least_conversation(api)
+    company = await api.made("companies", {"name": "Example Industries"})
+    contact = await api.made("contacts", {"last_name": "Example"})
+    case = await api.made("cases", await _least_case(api))
+    channel = await api.made("channels", await _least_channel(api))
+    team = await api.made("teams", {"name": "Support"})
+    return [
+        {**least, "company_id": company["id"], "team_id": team["id"], "tags": ["a"]},
+        {**least, "subject": "the display stays dark", "contact_id": contact["id"]},
+        {**least, "subject": "Экран тёмный", "case_id": case["id"]},
+        {**least, "subject": "Äpfel", "channel_id": channel["id"]},
+        {**least, "subject": "Zebra", "case_id": case["id"], "channel_id": channel["id"]},
+        {**least, "subject": "Zebra", "contact_id": contact["id"], "company_id": company["id"]},
+    ]
+
+
+async def _message(api: Api, given: Body) -> Body:
+    """One that came in by mail and was said to be a contact's."""
+    made = await api.made("channels", _mail_channel())
+    raw = f"From: {uuid4().hex}@example.org\r\nTo: {made['addresses'][0]}\r\n\r\nHello"
+    sent = {"content": raw.encode(), "headers": {"Content-Type": "message/rfc822"}}
+    answer = await api.post("/v1/inbox/email", **sent)
+    assert answer.is_success, answer.text
+    path = f"/v1/messages/{answer.json()['id']}"
+    contact = given.get("contact_id")
+    if contact is None:
+        body = {"last_name": "Example", "company_id": given.get("company_id")}
+        contact = (await api.made("contacts", body))["id"]
+    assigned = await api.post(f"{path}/assign", json={"contact_id": contact})
+    assert assigned.is_success, assigned.text
+    return assigned.json()
+
+
 async def _least_sla_policy(api: Api) -> Body:
     del api
     target = {"target": "first_response", "priority": "high", "minutes": 60}
@@ -1732,6 +1793,23 @@ FACTORIES: dict[str, Factory] = {
         {"lines": 1},
         further=3,
         scopes=("prices:read", "products:read", "companies:read"),
+    ),
+    "channels": Factory(
+        _least_channel,
+        _varied_channels,
+        {"acknowledgement": "Changed"},
+        "acknowledgement",
+        "name",
+        {"kind": "pigeon"},
+        needed=frozenset({"addresses"}),
+    ),
+    "conversations": Factory(
+        _least_conversation,
+        _varied_conversations,
+        {"tags": ["changed"]},
+        "team_id",
+        "subject",
+        {"subject": 7},
     ),
     "cases": Factory(
         _least_case,
@@ -2284,6 +2362,7 @@ async def _question(api: Api, given: Body) -> Body:
 
 BY_ACTION: dict[str, tuple[Kind, Callable[[Api, Body], Awaitable[Body]]]] = {
     "coupon_redemption": (Kind(CouponRedemptionService), _redemption),
+    "message": (Kind(MessageService), _message),
     "quote_decision": (Kind(QuoteDecisionService), _decision),
     "quote_question": (Kind(QuoteQuestionService), _question),
 }

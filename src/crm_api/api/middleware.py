@@ -29,7 +29,7 @@ _UNKEPT = (b"cache-control", b"no-store")
 _ONLY_HTTPS = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 _PUBLIC = "/public/"
 """What follows is a secret: whoever has it needs no other credential."""
-_FILES = frozenset({"/v1/imports", "/v1/files"})
+_FILES = frozenset({"/v1/imports", "/v1/files", "/v1/inbox/email"})
 QUIET = frozenset({"/healthz", "/readyz"})
 """Asked so often that their lines would hide the others."""
 

@@ -34,6 +34,12 @@ class Letter:
     html: str | None = None
     """The same in HTML, for those who prefer it."""
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    sender: str | None = None
+    """Whom it is from, where that is not the service."""
+    message_id: str | None = None
+    """What it goes by, without brackets, where that is known already."""
+    is_automatic: bool = True
+    """False for what a person has written."""
 
 
 class Mailer(Protocol):
@@ -83,7 +89,8 @@ class SmtpMailer:
             await aiosmtplib.send(
                 # Written here: the library would fold links.
                 message_of(letter, self.sender).as_bytes(policy=_WIRE),
-                sender=parseaddr(self.sender)[1],
+                # Reports of what does not arrive go back there.
+                sender=parseaddr(letter.sender or self.sender)[1],
                 recipients=[letter.to],
                 hostname=parts.hostname,
                 port=parts.port or _PORTS[parts.scheme],
@@ -114,12 +121,14 @@ def new_mailer(smtp_url: str | None, outbox: Path | None, sender: str) -> Mailer
 def message_of(letter: Letter, sender: str) -> EmailMessage:
     """A letter in the form of RFC 5322."""
     made = EmailMessage(_POLICY)
-    made["From"], made["To"] = sender, letter.to
+    made["From"], made["To"] = letter.sender or sender, letter.to
     made["Subject"] = " ".join(letter.subject.split())
     made["Date"] = format_datetime(clock.now())
-    made["Message-ID"] = f"<{letter.id}@{sender.rpartition('@')[2].rstrip('>')}>"
-    # No answers from machines (RFC 3834).
-    made["Auto-Submitted"] = "auto-generated"
+    own_id = f"{letter.id}@{sender.rpartition('@')[2].rstrip('>')}"
+    made["Message-ID"] = f"<{letter.message_id or own_id}>"
+    if letter.is_automatic:
+        # No answers from machines (RFC 3834).
+        made["Auto-Submitted"] = "auto-generated"
     for name, value in letter.headers.items():
         made[name] = value
     made.set_content(letter.text)

@@ -41,6 +41,9 @@ class CrudService(Reads, Guarded, Generic[E]):
     """Columns of a new record that the client does not set."""
     plain: ClassVar[bool] = True
     """Whether it has the routes of `crud_router`, which the generic tests then try."""
+    governed: ClassVar[bool] = False
+    """Whether roles hide fields of its records, and files are beside these, although it is not
+    plain."""
     begins: ClassVar[str] = "created"
     """The verb of a record's first event."""
     beside: ClassVar[frozenset[str]] = frozenset({"owner_id", "external_ids"})

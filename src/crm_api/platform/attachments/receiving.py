@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 from crm_api.kit.db.failures import over_quota
@@ -15,7 +15,6 @@ from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import CrmError, Invalid, TooLarge, Unavailable, Unsupported
 from crm_api.kit.files.store import Files, Place
 from crm_api.kit.ids import new_id
-from crm_api.kit.rest.uploads import Incoming
 from crm_api.kit.values.text import clean
 from crm_api.platform.attachments.kinds import HEAD, Mismatch, is_taken, type_of
 from crm_api.platform.attachments.repository import StoredFiles
@@ -23,6 +22,24 @@ from crm_api.platform.attachments.service import SHELF
 
 _LONGEST_NAME = 200
 _LONGEST_END = 20
+
+
+class Incoming(Protocol):
+    """What sends a file; the name and the type are known once its content has begun."""
+
+    @property
+    def filename(self) -> str | None:
+        """What the sender calls it."""
+        ...
+
+    @property
+    def content_type(self) -> str | None:
+        """What the sender says that it is."""
+        ...
+
+    def content(self) -> AsyncIterator[bytes]:
+        """The bytes as they come."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

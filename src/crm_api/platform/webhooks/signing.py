@@ -15,6 +15,7 @@ from crm_api.kit.secrets import Keyring, Place
 
 PREFIX = "whsec_"
 MOST_SECRETS = 3
+MOST_SIGNATURES = 10
 _SECRET_BYTES = 32
 _TABLE = "webhooks"
 # Names that the request, proxies or clouds give a meaning of their own.
@@ -38,6 +39,14 @@ def signature(secrets: Iterable[str], id: str, timestamp: int, body: bytes) -> s
     )
 
 
+def is_signed(secrets: Iterable[str], id: str, timestamp: int, body: bytes, given: str) -> bool:
+    """Whether one of the signatures that came was made by one of the secrets."""
+    wanted = [signature([secret], id, timestamp, body).encode() for secret in secrets]
+    found = [one.encode() for one in given.split(" ")[:MOST_SIGNATURES]]
+    # Each is compared with each, so that no time tells which of them is near.
+    return sum(hmac.compare_digest(one, own) for one in found for own in wanted) > 0
+
+
 def _key(secret: str) -> bytes:
     return b64decode(secret.removeprefix(PREFIX))
 
@@ -48,15 +57,17 @@ def is_reserved(header: str) -> bool:
 
 
 class Safe:
-    """The secrets and headers of one endpoint, sealed and opened."""
+    """The secrets and headers of one endpoint, or of what is alike, sealed and opened."""
 
-    def __init__(self, keyring: Keyring, organization_id: UUID, webhook_id: UUID) -> None:
-        self._keyring = keyring
-        self._place = (organization_id, webhook_id)
+    def __init__(
+        self, keyring: Keyring, organization_id: UUID, id: UUID, table: str = _TABLE
+    ) -> None:
+        self._keyring, self._table = keyring, table
+        self._place = (organization_id, id)
 
     def _at(self, column: str) -> Place:
-        organization_id, webhook_id = self._place
-        return Place(organization_id, _TABLE, column, webhook_id)
+        organization_id, id = self._place
+        return Place(organization_id, self._table, column, id)
 
     def begin(self, secret: str) -> str:
         """What is stored of the first secret."""
