@@ -8,7 +8,8 @@ import strawberry
 from crm_api.domains.cases import schemas, settings
 from crm_api.domains.cases.actions import CaseActions
 from crm_api.domains.cases.schemas import CaseVerb
-from crm_api.domains.cases.service import CaseService, SlaPolicyService
+from crm_api.domains.cases.policies import SlaPolicyService
+from crm_api.domains.cases.service import CaseService
 from crm_api.domains.catalogue.graphql import Product
 from crm_api.domains.companies.graphql import Company
 from crm_api.domains.contacts.graphql import Contact
@@ -39,13 +40,14 @@ class Case:
     deliverable = related(CaseService, "deliverable", Deliverable)
     parent = related(CaseService, "parent", _later("Case"))
     follows = related(CaseService, "follows", _later("Case"))
+    sla_policy = related(CaseService, "sla_policy", _later("SlaPolicy"))
     children = related_many(CaseService, "children", _later("CaseConnection"))
     follow_ups = related_many(CaseService, "follow_ups", _later("CaseConnection"))
 
 
 @type_from(schemas.SlaPolicyOut)
 class SlaPolicy:
-    """How soon certain cases are to be answered and resolved; nothing goes by it yet."""
+    """How soon certain cases are to be answered and resolved."""
 
     calendar = related(SlaPolicyService, "calendar", WorkingCalendar)
 

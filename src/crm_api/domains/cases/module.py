@@ -1,15 +1,37 @@
 """Cases as a part of the product."""
 
+from crm_api.domains.cases.escalating import BREACHED, ESCALATED
+from crm_api.domains.cases.events import recompute_clocks
 from crm_api.domains.cases.jobs import close_cases
+from crm_api.domains.cases.keeping import keep_clocks
 from crm_api.domains.cases.pictured import SECTIONS, TOUCHPOINTS
-from crm_api.domains.cases.service import CaseService, SlaPolicyService
+from crm_api.domains.cases.policies import SlaPolicyService
+from crm_api.domains.cases.service import CaseService
 from crm_api.domains.cases.settings import AREA, CONFIGURED
 from crm_api.domains.cases.states import WAYS
+from crm_api.domains.cases.ticking import Tick, recompute
 from crm_api.domains.cases.working import WORK
 from crm_api.kit.access import Managed
 from crm_api.kit.crud.applying import CollectionApplier
-from crm_api.kit.jobs import Chore
+from crm_api.kit.db.settling import derive_by
+from crm_api.kit.jobs import Chore, Watch
 from crm_api.kit.module import Faces, Module
+from crm_api.platform.calendars.service import CountedBy
+
+derive_by("case", keep_clocks)
+CountedBy.followers.append(recompute_clocks)
+REMINDERS = {
+    f"case.{BREACHED}": {
+        "en": "A deadline was missed: {record}",
+        "de": "Eine Frist wurde versäumt: {record}",
+        "ru": "Срок нарушен: {record}",
+    },
+    f"case.{ESCALATED}": {
+        "en": "A deadline comes closer, or is long over: {record}",
+        "de": "Eine Frist rückt näher oder ist lange vorbei: {record}",
+        "ru": "Срок приближается или давно прошёл: {record}",
+    },
+}
 
 
 def _faces() -> Faces:
@@ -29,13 +51,21 @@ MODULE = Module(
     ],
     faces=_faces,
     chores=[Chore("cases.close", close_cases)],
+    watches=[Watch("sla tick", Tick)],
+    jobs=[recompute],
+    reminders=REMINDERS,
     appliers=[CollectionApplier(SlaPolicyService, by=["name"])],
     areas=[AREA],
     managed={
         AREA: Managed("manage_settings"),
         SlaPolicyService.area: Managed("manage_settings"),
     },
-    events=[CONFIGURED, *(f"case.{way.event}" for way in WAYS.values()), "case.rated"],
+    events=[
+        CONFIGURED,
+        *(f"case.{way.event}" for way in WAYS.values()),
+        *("case.rated", "case.sla_changed"),
+        *REMINDERS,
+    ],
     services=[CaseService, SlaPolicyService],
     work=WORK,
     touchpoints=TOUCHPOINTS,

@@ -12,7 +12,8 @@ from crm_api.domains.cases.schemas import (
     CaseTransitions,
     CaseVerb,
 )
-from crm_api.domains.cases.service import CaseService, SlaPolicyService
+from crm_api.domains.cases.policies import SlaPolicyService
+from crm_api.domains.cases.service import CaseService
 from crm_api.domains.cases.settings import CaseSettings, CaseSettingsOut, CaseSettingsService
 from crm_api.kit.rest import answers
 from crm_api.kit.rest.actions import add_action

@@ -336,6 +336,8 @@ class Snapshot(msgspec.Struct, frozen=True):
     """The kinds of record of which somebody was erased, who is kept out."""
     approved: dict[str, int] = {}
     """The kinds of record that are approved, and since when, in milliseconds of the epoch."""
+    clocked: tuple[str, ...] = ()
+    """The kinds of records of which something is derived at the end of a change."""
     rounding: dict[str, Any] = {}
     """How amounts, taxes and cash are rounded; empty for the usual way."""
     quoting: dict[str, Any] = {}
@@ -367,6 +369,7 @@ class Catalogue:
             self.rules.setdefault(rule.target, []).append(rule)
         self.watched = {kind: frozenset(names) for kind, names in snapshot.watched.items()}
         self.barred, self.approved = frozenset(snapshot.barred), snapshot.approved
+        self.clocked = frozenset(snapshot.clocked)
         self.rounding, self.quoting = snapshot.rounding, snapshot.quoting
         self.ordering, self.timing = snapshot.ordering, snapshot.timing
         self.casework, self.promising = snapshot.casework, snapshot.promising
