@@ -173,7 +173,9 @@ class Track:
         end = None
         if status in ENDED:
             # From being resolved to being closed nothing is done.
-            resolved = self.stays[-2] if len(self.stays) > 1 and self.stays[-2][1] in ENDED else None
+            resolved = (
+                self.stays[-2] if len(self.stays) > 1 and self.stays[-2][1] in ENDED else None
+            )
             end = resolved[0] if resolved is not None else since
         yield ("resolution", 1), self.stays[0][0], end
 

@@ -106,7 +106,11 @@ class Escalation:
         if not told:
             return
         tx.record(
-            NOTICE, entity=case.entity, record_id=case.id, version=case.version, data={"users": told}
+            NOTICE,
+            entity=case.entity,
+            record_id=case.id,
+            version=case.version,
+            data={"users": told},
         )
         subject = f"{case.number}: {self.step.share} % ({self.step.target})"
         event = tx.kept(EventRow)[-1]["id"]

@@ -7,8 +7,8 @@ import strawberry
 
 from crm_api.domains.cases import schemas, settings
 from crm_api.domains.cases.actions import CaseActions
-from crm_api.domains.cases.schemas import CaseVerb
 from crm_api.domains.cases.policies import SlaPolicyService
+from crm_api.domains.cases.schemas import CaseVerb
 from crm_api.domains.cases.service import CaseService
 from crm_api.domains.catalogue.graphql import Product
 from crm_api.domains.companies.graphql import Company

@@ -53,7 +53,14 @@ class Case(Entity):
             referring("cases", name, optional=True)
             for name in (
                 *("company_id", "contact_id", "product_id", "order_id", "project_id"),
-                *("deliverable_id", "team_id", "parent_id", "follows_id", "owner_id", "sla_policy_id"),
+                *(
+                    "deliverable_id",
+                    "team_id",
+                    "parent_id",
+                    "follows_id",
+                    "owner_id",
+                    "sla_policy_id",
+                ),
             )
         ),
         Index("ix_cases_status", "organization_id", "status", "id"),

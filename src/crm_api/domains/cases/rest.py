@@ -5,6 +5,7 @@ from typing import Any
 from fastapi import Response
 
 from crm_api.domains.cases.actions import CaseActions
+from crm_api.domains.cases.policies import SlaPolicyService
 from crm_api.domains.cases.schemas import (
     CaseOut,
     CaseScore,
@@ -12,7 +13,6 @@ from crm_api.domains.cases.schemas import (
     CaseTransitions,
     CaseVerb,
 )
-from crm_api.domains.cases.policies import SlaPolicyService
 from crm_api.domains.cases.service import CaseService
 from crm_api.domains.cases.settings import CaseSettings, CaseSettingsOut, CaseSettingsService
 from crm_api.kit.rest import answers
