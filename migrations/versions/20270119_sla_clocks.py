@@ -32,7 +32,7 @@ STEPS = """
 """
 KNOWN = """
     UPDATE organization_states SET version = version + 1,
-        snapshot = snapshot || '{"clocked": ["case"]}'
+        snapshot = snapshot || '{"clocked": ["activity", "case"]}'
     WHERE organization_id IN (SELECT organization_id FROM sla_policies)
 """
 INDEXES = {

@@ -185,10 +185,10 @@ class Track:
         """When no time passed for somebody who waits so long; the last may not be over."""
         found: list[tuple[datetime, datetime | None]] = []
         untils = [at for at, _ in self.stays[1:]]
-        for (since, status), until in zip(self.stays, [*untils, None], strict=True):
+        for (entered, status), until in zip(self.stays, [*untils, None], strict=True):
             if status not in statuses and status not in ENDED:
                 continue
-            since = max(since, start)
+            since = max(entered, start)
             stops = until if end is None else end if until is None else min(until, end)
             if stops is None or since < stops:
                 found.append((since, stops))

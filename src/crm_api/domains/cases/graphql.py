@@ -10,6 +10,7 @@ from crm_api.domains.cases.actions import CaseActions
 from crm_api.domains.cases.policies import SlaPolicyService
 from crm_api.domains.cases.schemas import CaseVerb
 from crm_api.domains.cases.service import CaseService
+from crm_api.domains.cases.simulating import SlaSimulator
 from crm_api.domains.catalogue.graphql import Product
 from crm_api.domains.companies.graphql import Company
 from crm_api.domains.contacts.graphql import Contact
@@ -57,6 +58,11 @@ class CaseTransitions:
     """Where a case stands, and what may be done with it."""
 
 
+@type_from(schemas.SlaSimulation)
+class SlaSimulation:
+    """What a policy would have come to."""
+
+
 @type_from(settings.CaseSettingsOut)
 class CaseSettings:
     """How cases end."""
@@ -80,6 +86,27 @@ class CaseQuery:
     async def case_transitions(self, info: GraphInfo, id: UUID) -> CaseTransitions:
         """What may be done with a case, and what stands in the way."""
         return cast("Any", await CaseActions(info.context.tx).transitions(id))
+
+    @strawberry.field
+    async def simulate_sla_draft(
+        self,
+        info: GraphInfo,
+        input: input_from(schemas.SlaDraftSimulation),  # pyright: ignore[reportInvalidTypeForm, reportUnknownParameterType]
+    ) -> SlaSimulation:
+        """What a new SLA policy would have come to; nothing is stored."""
+        asked = shape_given(schemas.SlaDraftSimulation, input)
+        return cast("Any", await SlaSimulator(info.context.tx).draft(asked))
+
+    @strawberry.field
+    async def simulate_sla_policy(
+        self,
+        info: GraphInfo,
+        id: UUID,
+        input: input_from(schemas.SlaSimulationInput),  # pyright: ignore[reportInvalidTypeForm, reportUnknownParameterType]
+    ) -> SlaSimulation:
+        """What an SLA policy would have come to, as it stands or changed; nothing is stored."""
+        asked = shape_given(schemas.SlaSimulationInput, input)
+        return cast("Any", await SlaSimulator(info.context.tx).by_id(id, asked))
 
 
 def _step(verb: CaseVerb, description: str) -> Any:

@@ -1,7 +1,7 @@
 """Keeping the clocks of cases in line with what happened, and doing what follows from them."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -63,10 +63,13 @@ class Keeper:
         `anew` is for another policy or calendar: of what had ended before it counted, nothing is
         told.
         """
+        kept = {case.id for case in cases}
         for _ in range(_MOST_RAISES):
             cases = await self._keep(cases, anew=anew)
             if not cases:
-                return
+                break
+        # What follows from the clocks themselves needs not be looked at before the commit again.
+        self.tx.learned.awaiting.get(Case.entity, set[UUID]()).difference_update(kept)
 
     async def _keep(self, cases: Sequence[Case], *, anew: bool) -> list[Case]:
         """Those whose priority was raised: they are to be looked at once more."""
@@ -160,4 +163,4 @@ class Keeper:
 
 
 def _stored(clocks: Collection[Clock]) -> list[dict[str, Any]]:
-    return decode(encode([asdict(clock) for clock in clocks]))
+    return decode(encode(list(clocks)))

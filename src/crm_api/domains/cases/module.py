@@ -1,10 +1,11 @@
 """Cases as a part of the product."""
 
+from crm_api.domains.cases.answering import answer_cases
 from crm_api.domains.cases.escalating import BREACHED, ESCALATED
 from crm_api.domains.cases.events import recompute_clocks
 from crm_api.domains.cases.jobs import close_cases
 from crm_api.domains.cases.keeping import keep_clocks
-from crm_api.domains.cases.pictured import SECTIONS, TOUCHPOINTS
+from crm_api.domains.cases.pictured import SECTIONS, SIGNALS, TOUCHPOINTS
 from crm_api.domains.cases.policies import SlaPolicyService
 from crm_api.domains.cases.service import CaseService
 from crm_api.domains.cases.settings import AREA, CONFIGURED
@@ -19,6 +20,7 @@ from crm_api.kit.module import Faces, Module
 from crm_api.platform.calendars.service import CountedBy
 
 derive_by("case", keep_clocks)
+derive_by("activity", answer_cases)
 CountedBy.followers.append(recompute_clocks)
 REMINDERS = {
     f"case.{BREACHED}": {
@@ -47,7 +49,7 @@ MODULE = Module(
     description="What customers ask for help with, and how soon they are answered.",
     depends_on=[
         *("catalogue", "companies", "contacts", "deals", "prices", "quotes", "orders"),
-        "projects",
+        *("projects", "activities"),
     ],
     faces=_faces,
     chores=[Chore("cases.close", close_cases)],
@@ -70,4 +72,5 @@ MODULE = Module(
     work=WORK,
     touchpoints=TOUCHPOINTS,
     sections=SECTIONS,
+    signals=SIGNALS,
 )

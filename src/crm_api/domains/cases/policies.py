@@ -22,6 +22,7 @@ _MATTERS = frozenset(
         *("escalations", "deleted_at"),
     )
 )
+CLOCKED = frozenset({"activity", "case"})
 _KNOWN = """
     SELECT (SELECT coalesce(array_agg(id), '{}') FROM users
             WHERE organization_id = $1 AND id = ANY($2) AND deleted_at IS NULL
@@ -108,8 +109,8 @@ async def _need_named(tx: Tx, steps: Iterable[Mapping[str, Any]]) -> None:
 
 
 async def _make_known(tx: Tx) -> None:
-    """Have every writer of cases heed that clocks run by policies; for good."""
-    if "case" not in tx.catalogue.clocked:
+    """Have every writer of cases, and of what answers them, heed that clocks run; for good."""
+    if not tx.catalogue.clocked.issuperset(CLOCKED):
         await hold_state(tx)
-        if "case" not in tx.catalogue.clocked:
-            await publish_state(tx, clocked=sorted({*tx.catalogue.clocked, "case"}))
+        if not tx.catalogue.clocked.issuperset(CLOCKED):
+            await publish_state(tx, clocked=sorted(tx.catalogue.clocked | CLOCKED))

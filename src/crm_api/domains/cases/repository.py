@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select
+from sqlalchemy import Select, select
 
 from crm_api.domains.cases.models import Case, SlaPolicy
 from crm_api.domains.cases.schemas import CaseOut, SlaPolicyOut
@@ -17,7 +18,10 @@ from crm_api.domains.projects.repository import PROJECTS
 from crm_api.domains.projects.work_repository import DELIVERABLES
 from crm_api.kit.crud.repository import Repository
 from crm_api.kit.crud.tree import TreeRepository
+from crm_api.kit.query.filters import Filter
 from crm_api.kit.query.listing import Listing, Relation, Searched
+from crm_api.kit.query.page import matching, values_of
+from crm_api.kit.query.selection import PageQuery, Selection
 from crm_api.platform.calendars.repository import CALENDARS
 
 POLICIES: Listing = Listing(
@@ -62,6 +66,12 @@ CASES: Listing = Listing(
 )
 
 
+_RECKONED = (
+    *(Case.id, Case.status, Case.priority, Case.sla_track, Case.version),
+    *(Case.created_at, Case.updated_at, Case.resolved_at, Case.closed_at),
+)
+
+
 class Cases(TreeRepository[Case]):
     """The cases of an organization."""
 
@@ -82,6 +92,16 @@ class Cases(TreeRepository[Case]):
         if after is not None:
             query = query.where(Case.id > after)
         return await self._taken(query.order_by(Case.id).limit(limit))
+
+    async def latest(self, filter: Filter, before: UUID | None, limit: int) -> Sequence[Any]:
+        """The next that match and that the actor sees, the latest first, as the clocks need them."""
+        asked = PageQuery(Selection(()), filter, sight=self.sight)
+        query = matching(self.listing, select(*_RECKONED), asked)
+        if before is not None:
+            query = query.where(Case.id < before)
+        query = query.order_by(Case.id.desc()).limit(limit)
+        rows = await self.tx.run(query.params(**values_of(self.tx, asked, None)))
+        return rows.mappings().all()
 
     def _living(self) -> Select[Case]:
         return self.select_all().where(Case.deleted_at.is_(None))

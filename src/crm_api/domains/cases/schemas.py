@@ -242,3 +242,41 @@ class SlaPolicyOut(Out):
     pause_statuses: list[CaseStatus]
     escalations: list[SlaEscalationOut]
     description: str | None
+
+
+class _Simulation(Schema):
+    since: datetime | None = Field(None, description="Cases that were opened then or later.")
+    until: datetime | None = Field(None, description="Cases that were opened earlier.")
+
+
+class SlaSimulationInput(_Simulation):
+    """Over which cases a policy is tried, and what would be different in it."""
+
+    changes: SlaPolicyUpdate | None = Field(None, description="Empty: as it stands.")  # pyright: ignore[reportInvalidTypeForm]
+
+
+class SlaDraftSimulation(_Simulation):
+    """A policy that is not there, and over which cases it is tried."""
+
+    policy: SlaPolicyCreate
+
+
+class SlaSimulatedTarget(BaseModel):
+    """How often a target would have been met."""
+
+    target: Target
+    priority: Priority
+    minutes: int
+    met: int
+    breached: int = Field(description="Late, done since or not.")
+    running: int
+    paused: int
+
+
+class SlaSimulation(BaseModel):
+    """What a policy would have come to; priorities and calendars as they are now."""
+
+    looked_at: int = Field(description="Cases that pass its filter, the latest 5,000 at most.")
+    left_out: int = Field(description="Those of them that are older than calendars count.")
+    is_whole: bool = Field(description="Whether there are no more such cases.")
+    targets: list[SlaSimulatedTarget]
