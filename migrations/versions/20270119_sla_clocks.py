@@ -45,6 +45,57 @@ INDEXES = {
 }
 
 
+def links() -> None:
+    """Secret links by which customers rate."""
+    op.create_table(
+        "case_links",
+        Column("organization_id", ID, nullable=False),
+        Column("id", ID, nullable=False),
+        Column("case_id", ID, nullable=False),
+        Column("contact_id", ID, nullable=True),
+        Column("label", KEY, nullable=True),
+        Column("expires_at", INSTANT, nullable=False),
+        Column("revoked_at", INSTANT, nullable=True),
+        Column("first_viewed_at", INSTANT, nullable=True),
+        Column("rated_at", INSTANT, nullable=True),
+        Column("secret_hash", KEY, nullable=False),
+        Column("version", sa.Integer(), nullable=False),
+        Column("created_at", INSTANT, nullable=False),
+        Column("updated_at", INSTANT, nullable=False),
+        Column("created_by", ID, nullable=True),
+        Column("updated_by", ID, nullable=True),
+        Column("owner_id", ID, nullable=True),
+        Column("custom", JSON, server_default=sa.text("'{}'"), nullable=False),
+        Column("external_ids", JSON, server_default=sa.text("'{}'"), nullable=False),
+        Column("deleted_at", INSTANT, nullable=True),
+        Column("deleted_by", ID, nullable=True),
+        *(
+            sa.ForeignKeyConstraint(
+                ["organization_id", column],
+                [f"{table}.organization_id", f"{table}.id"],
+                name=op.f(f"fk_case_links_organization_id_{column}"),
+            )
+            for column, table in (("case_id", "cases"), ("contact_id", "contacts"))
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_case_links")),
+    )
+    for name, column in (
+        ("created", "created_at"),
+        ("updated", "updated_at"),
+        ("expires", "expires_at"),
+    ):
+        op.create_index(f"ix_case_links_{name}", "case_links", ["organization_id", column, "id"])
+    op.create_index("ix_case_links_case", "case_links", ["organization_id", "case_id"])
+    op.create_index(
+        "ix_case_links_contact",
+        "case_links",
+        ["organization_id", "contact_id"],
+        postgresql_where=sa.text("contact_id IS NOT NULL"),
+    )
+    ddl.protect("case_links")
+    ddl.count_records("case_links")
+
+
 def upgrade() -> None:
     op.add_column("cases", Column("sla_policy_id", ID, nullable=True))
     op.add_column("cases", Column("sla_state", KEY, nullable=True))
@@ -86,6 +137,7 @@ def upgrade() -> None:
         ),
     )
     ddl.protect("sla_escalations")
+    links()
     ddl.definer_function("crm_organizations_with_sla_due(most integer)", "SETOF uuid", DUE)
     # Policies that are there say what is new, and who writes cases is to heed them.
     op.execute(STEPS)
@@ -106,6 +158,7 @@ def downgrade() -> None:
         for name in INDEXES:
             op.drop_index(name, "cases", postgresql_concurrently=True)
     op.execute("DROP FUNCTION crm_organizations_with_sla_due")
+    op.drop_table("case_links")
     op.drop_table("sla_escalations")
     op.drop_constraint(op.f("fk_cases_organization_id_sla_policy_id"), "cases")
     op.drop_constraint(op.f("ck_cases_sla_state"), "cases")

@@ -109,7 +109,14 @@ class Kind:
     @property
     def hands_out_secrets(self) -> bool:
         """Whether making one of its records answers with a secret, this once."""
-        return self.entity in {"api_key", "app", "delivery_link", "quote_link", "webhook"}
+        return self.entity in {
+            "api_key",
+            "app",
+            "case_link",
+            "delivery_link",
+            "quote_link",
+            "webhook",
+        }
 
     @property
     def exclusive(self) -> bool:
@@ -1670,6 +1677,25 @@ async def _varied_delivery_links(api: Api) -> list[Body]:
     ]
 
 
+async def _least_case_link(api: Api) -> Body:
+    case = await api.made("cases", await _least_case(api))
+    return {"case_id": case["id"]}
+
+
+async def _varied_case_links(api: Api) -> list[Body]:
+    first, second = await _least_case_link(api), await _least_case_link(api)
+    contact = await api.made("contacts", {"last_name": "Person"})
+    ends = {"expires_at": "2031-01-01T00:00:00Z"}
+    return [
+        {**first, **ends, "label": "Mail", "contact_id": contact["id"]},
+        {**first, **ends, "label": "mail"},
+        {**second, "label": "Ämter", "expires_at": "2032-06-30T12:00:00Z"},
+        {**second, "label": "Письмо", "contact_id": contact["id"]},
+        {**second, **ends},
+        {**first, "label": "Zebra"},
+    ]
+
+
 FACTORIES: dict[str, Factory] = {
     "commitments": Factory(
         _least_commitment,
@@ -1824,6 +1850,14 @@ FACTORIES: dict[str, Factory] = {
         {"amount": "much"},
         further=5,
         alike={"task_id": {"project_id": "project_id"}},
+    ),
+    "case_links": Factory(
+        _least_case_link,
+        _varied_case_links,
+        {"label": "Changed"},
+        "label",
+        "expires_at",
+        {"expires_at": "soon"},
     ),
     "delivery_links": Factory(
         _least_delivery_link,
