@@ -1440,12 +1440,21 @@ async def _least_case(api: Api) -> Body:
     return {"subject": "The display stays dark"}
 
 
+async def _closed_case(api: Api) -> Body:
+    case = await api.made("cases", await _least_case(api))
+    for verb, said in (("resolve", {"resolution": "Another cable"}), ("close", {})):
+        answer = await api.post(f"/v1/cases/{case['id']}/{verb}", json=said)
+        assert answer.status_code == 200, answer.text
+    return case
+
+
 async def _varied_cases(api: Api) -> list[Body]:
     least = await _least_case(api)
     company = await api.made("companies", {"name": "Example Industries"})
     contact = await api.made("contacts", {"last_name": "Example"})
     order = await api.made("orders", await _least_order(api))
     parent = await api.made("cases", {**least, "kind": "problem"})
+    before = await _closed_case(api)
     product = await api.made("products", await _least_product(api))
     promised = await api.made("deliverables", await _least_deliverable(api))
     about = {"product_id": product["id"], "project_id": promised["project_id"]}
@@ -1454,9 +1463,9 @@ async def _varied_cases(api: Api) -> list[Body]:
         {**least, "subject": "the display stays dark", "contact_id": contact["id"]},
         {**least, "subject": "Экран тёмный", "order_id": order["id"], "channel": "email"},
         {**least, "subject": "Äpfel", "parent_id": parent["id"], "deliverable_id": promised["id"]},
-        {**least, "subject": "Apples", "parent_id": parent["id"], "follows_id": parent["id"]},
+        {**least, "subject": "Apples", "parent_id": parent["id"], "follows_id": before["id"]},
         {**least, "subject": "Zebra", "impact": "high", "urgency": "high", **about},
-        {**least, "subject": "Zebra", "deliverable_id": promised["id"], "follows_id": parent["id"]},
+        {**least, "subject": "Zebra", "deliverable_id": promised["id"], "follows_id": before["id"]},
     ]
 
 

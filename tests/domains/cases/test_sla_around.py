@@ -103,7 +103,7 @@ async def test_work_is_ranked_by_the_time_that_is_left(client, owner, database):
     await age(owner, late, 70)
     await tick(database)
     found = (await agent.api.read("me/next"))["data"]
-    assert [one["record_id"] for one in found] == [late["id"], soon["id"], calm["id"]]
+    assert [one["record"]["record_id"] for one in found] == [late["id"], soon["id"], calm["id"]]
     codes = {reason["code"] for reason in found[0]["reasons"]}
     assert {"overdue", "sla_breached"} <= codes
     assert found[0]["kind"] == "sla"

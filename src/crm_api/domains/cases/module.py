@@ -3,8 +3,10 @@
 from crm_api.domains.cases.answering import answer_cases
 from crm_api.domains.cases.escalating import BREACHED, ESCALATED
 from crm_api.domains.cases.events import recompute_clocks
+from crm_api.domains.cases.importer import CaseImporter
 from crm_api.domains.cases.jobs import close_cases
 from crm_api.domains.cases.keeping import keep_clocks
+from crm_api.domains.cases.merger import CaseMerger
 from crm_api.domains.cases.pictured import SECTIONS, SIGNALS, TOUCHPOINTS
 from crm_api.domains.cases.policies import SlaPolicyService
 from crm_api.domains.cases.service import CaseService
@@ -55,6 +57,8 @@ MODULE = Module(
     chores=[Chore("cases.close", close_cases)],
     watches=[Watch("sla tick", Tick)],
     jobs=[recompute],
+    importers=[CaseImporter()],
+    mergers=[CaseMerger()],
     reminders=REMINDERS,
     appliers=[CollectionApplier(SlaPolicyService, by=["name"])],
     areas=[AREA],

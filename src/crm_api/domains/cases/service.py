@@ -10,13 +10,13 @@ from crm_api.domains.cases.models import Case
 from crm_api.domains.cases.repository import Cases
 from crm_api.domains.cases.schemas import CaseCreate, CaseUpdate
 from crm_api.domains.cases.settings import settings_of
-from crm_api.domains.cases.states import OPEN, need_window, priority_of
+from crm_api.domains.cases.states import OPEN, customer_of, need_window, priority_of
 from crm_api.kit.calendar import today_of
 from crm_api.kit.crud.personal import About
 from crm_api.kit.crud.plain import columns_of, values_of
 from crm_api.kit.crud.tree import TreeService
 from crm_api.kit.db.settling import derive
-from crm_api.kit.errors import Conflict
+from crm_api.kit.errors import Conflict, Invalid
 from crm_api.kit.values.names import sort_key
 from crm_api.platform.numbering.service import NumberSequenceService
 
@@ -78,17 +78,30 @@ class CaseService(TreeService[Case]):
         return values
 
     async def prepare(self, values: dict[str, Any], current: Case | None) -> dict[str, Any]:
-        """A new case gets its number."""
+        """A new case gets its number, and follows up what it may."""
         values = await super().prepare(values, current)
         if current is None:
-            values["number"] = await self._number()
+            if values.get("follows_id") is not None:
+                await self._need_followed(values)
+            (values["number"],) = await self.numbers(1)
         return values
 
-    async def _number(self) -> str:
-        given = await NumberSequenceService(self.tx).give(
-            SEQUENCE, today_of(self.tx), begins=_BEGINS
+    async def numbers(self, count: int) -> list[str]:
+        """The numbers of so many new cases."""
+        given = await NumberSequenceService(self.tx).give_many(
+            SEQUENCE, count, today_of(self.tx), begins=_BEGINS
         )
-        return str(given["text"])
+        return [str(one["text"]) for one in given]
+
+    async def _need_followed(self, values: Mapping[str, Any]) -> None:
+        """Raise `Invalid` unless what it follows up is closed, and is the same customer's."""
+        for before in await self.records.locked([values["follows_id"]], everywhere=True):
+            if before.status != "closed":
+                message = f"The case is {before.status}: it needs no case that follows it up."
+                raise Invalid.at("/follows_id", "case_not_closed", message)
+            if customer_of(columns_of(before)) != customer_of(values):
+                message = "The case that it follows up is another customer's."
+                raise Invalid.at("/follows_id", "other_customer", message)
 
     async def put_back(self, record: Case, values: dict[str, Any]) -> Any:
         """What an undo takes back is not where the case stands."""
