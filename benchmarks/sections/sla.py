@@ -19,9 +19,9 @@ ONE_OF = 50
 _CASES = """
     INSERT INTO cases (organization_id, id, number, subject, sort_name, kind, channel, status,
         priority, reopened, clocks, escalation_level, is_escalated, sla_track, sla_next_at,
-        custom, external_ids, version, created_at, updated_at)
+        tags, custom, external_ids, version, created_at, updated_at)
     SELECT $1, gen_random_uuid(), 'B-' || n, 'Case ' || n, 'case ' || n, 'question', 'email', 'new',
-        'normal', 0, '[]', 0, false, '{}', now(), '{}', '{}', 1, now() - interval '10 minutes',
+        'normal', 0, '[]', 0, false, '{}', now(), '[]', '{}', '{}', 1, now() - interval '10 minutes',
         now() - interval '10 minutes'
     FROM generate_series(1, $2::int) n
 """

@@ -103,6 +103,8 @@ def upgrade() -> None:
         "cases", Column("sla_track", JSON, server_default=sa.text("'{}'"), nullable=False)
     )
     op.alter_column("cases", "sla_track", server_default=None)
+    op.add_column("cases", Column("tags", JSON, server_default=sa.text("'[]'"), nullable=False))
+    op.alter_column("cases", "tags", server_default=None)
     op.add_column("cases", Column("sla_next_at", INSTANT, nullable=True))
     op.create_check_constraint(
         op.f("ck_cases_sla_state"),
@@ -125,12 +127,6 @@ def upgrade() -> None:
         Column("level", sa.Integer(), nullable=False),
         Column("due_at", INSTANT, nullable=False),
         Column("at", INSTANT, nullable=False),
-        sa.ForeignKeyConstraint(
-            ["organization_id", "case_id"],
-            ["cases.organization_id", "cases.id"],
-            name=op.f("fk_sla_escalations_organization_id_case_id"),
-            ondelete="CASCADE",
-        ),
         sa.PrimaryKeyConstraint(
             *("organization_id", "case_id", "target", "cycle", "level"),
             name=op.f("pk_sla_escalations"),
@@ -162,5 +158,5 @@ def downgrade() -> None:
     op.drop_table("sla_escalations")
     op.drop_constraint(op.f("fk_cases_organization_id_sla_policy_id"), "cases")
     op.drop_constraint(op.f("ck_cases_sla_state"), "cases")
-    for name in ("sla_next_at", "sla_track", "sla_state", "sla_policy_id"):
+    for name in ("sla_next_at", "tags", "sla_track", "sla_state", "sla_policy_id"):
         op.drop_column("cases", name)

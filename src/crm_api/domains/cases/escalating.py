@@ -20,6 +20,7 @@ _DONE = """
         $6::timestamptz[]) AS n
     ON CONFLICT DO NOTHING RETURNING case_id, target, cycle, level
 """
+_FORGET = "DELETE FROM sla_escalations WHERE organization_id = $1 AND case_id = ANY($2)"
 _MEMBERS = """
     SELECT u.id FROM users u
     WHERE u.organization_id = $1 AND u.deleted_at IS NULL AND u.status <> 'suspended'
@@ -29,6 +30,12 @@ _MEMBERS = """
     ORDER BY u.id
 """
 _HIGHER: Mapping[str, str] = dict(zip(get_args(Priority), get_args(Priority)[1:], strict=False))
+
+
+async def forget_steps(tx: Tx, entity: str, ids: Sequence[UUID]) -> None:
+    """What was done by clocks of cases that are destroyed goes with them."""
+    if entity == Case.entity:
+        await tx.write(_FORGET, tx.organization_id, list(ids))
 
 
 async def done_first(

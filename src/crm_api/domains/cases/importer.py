@@ -7,7 +7,7 @@ from crm_api.domains.cases.service import CaseService
 from crm_api.domains.companies.service import CompanyService
 from crm_api.kit.db.tx import Tx
 from crm_api.platform.transfer.importer import Draft
-from crm_api.platform.transfer.reading.aliases import DESCRIPTION, EXTERNAL_ID, hint
+from crm_api.platform.transfer.reading.aliases import DESCRIPTION, EXTERNAL_ID, TAGS, hint
 
 _PARTIES = {
     "company.name": hint(
@@ -27,6 +27,7 @@ FIELDS = {
     "urgency": hint("Urgency", "Urgency | Dringlichkeit | Срочность"),
     "severity": hint("Severity", "Severity | Schweregrad | Серьёзность"),
     "external_id": hint("External ID", f"Case ID | Ticket ID | Case Number | {EXTERNAL_ID}"),
+    "tags": hint("Tags", TAGS, "tags"),
     **_PARTIES,
 }
 
@@ -38,7 +39,7 @@ class CaseImporter(PartyImporter):
     fields = FIELDS
     service = CaseService
     touched = (CaseService, CompanyService)
-    plain = tuple(n for n in FIELDS if n not in {*_PARTIES, "external_id"})
+    plain = tuple(n for n in FIELDS if n not in {*_PARTIES, "tags", "external_id"})
     lowered = ("kind", "channel", "priority", "impact", "urgency", "severity")
 
     def fit(self, tx: Tx, draft: Draft) -> None:

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, text
+from sqlalchemy import CheckConstraint, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from crm_api.kit.db.base import Base, Entity, KeyText
@@ -119,6 +119,7 @@ class Case(Entity):
     next_due_at: Mapped[datetime | None]
     escalation_level: Mapped[int]
     is_escalated: Mapped[bool]
+    tags: Mapped[list[str]]
     score: Mapped[int | None]
     score_comment: Mapped[str | None] = mapped_column(KeyText)
     scored_at: Mapped[datetime | None]
@@ -149,13 +150,6 @@ class SlaEscalationRow(Base):
     """That a share of a clock's time was over and what follows was done: once for each."""
 
     __tablename__ = "sla_escalations"
-    __table_args__ = (
-        ForeignKeyConstraint(
-            ["organization_id", "case_id"],
-            ["cases.organization_id", "cases.id"],
-            ondelete="CASCADE",
-        ),
-    )
 
     organization_id: Mapped[UUID] = mapped_column(primary_key=True)
     case_id: Mapped[UUID] = mapped_column(primary_key=True)

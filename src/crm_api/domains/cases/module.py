@@ -1,7 +1,7 @@
 """Cases as a part of the product."""
 
 from crm_api.domains.cases.answering import answer_cases
-from crm_api.domains.cases.escalating import BREACHED, ESCALATED
+from crm_api.domains.cases.escalating import BREACHED, ESCALATED, forget_steps
 from crm_api.domains.cases.events import recompute_clocks
 from crm_api.domains.cases.importer import CaseImporter
 from crm_api.domains.cases.jobs import close_cases
@@ -23,6 +23,7 @@ from crm_api.platform.calendars.service import CountedBy
 
 derive_by("case", keep_clocks)
 derive_by("activity", answer_cases)
+CaseService.purged.append(forget_steps)
 CountedBy.followers.append(recompute_clocks)
 REMINDERS = {
     f"case.{BREACHED}": {

@@ -59,7 +59,7 @@ CASES: Listing = Listing(
     ),
     search=Searched(
         names=("subject", "number"),
-        others=("description", "external_ids"),
+        others=("tags", "description", "external_ids"),
         title="subject",
         subtitle=("number",),
     ),

@@ -17,7 +17,7 @@ from crm_api.domains.cases.models import (
     SlaTargetName,
 )
 from crm_api.kit.crud.transitions import Blocker
-from crm_api.kit.schema import Create, Line, Name, Out, Prose, Schema, patch_of
+from crm_api.kit.schema import Create, Line, Name, Out, Prose, Schema, Tags, patch_of
 
 Target = SlaTargetName
 Minutes = Annotated[int, Field(ge=1, le=1_000_000)]
@@ -44,6 +44,7 @@ class _CaseFields(Create):
     team_id: UUID | None = Field(None, description="The team that is responsible.")
     parent_id: UUID | None = Field(None, description="The case, such as a problem, it belongs to.")
     root_cause: Prose | None = None
+    tags: Tags = Field(default_factory=list)
 
 
 class CaseCreate(_CaseFields):
@@ -115,6 +116,7 @@ class CaseOut(Out):
         description="The highest share of a clock's time, in percent, at which something was done."
     )
     is_escalated: bool
+    tags: list[str]
     score: int | None = Field(description="What the customer says of it, 1 to 5.")
     score_comment: str | None
     scored_at: datetime | None

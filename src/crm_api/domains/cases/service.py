@@ -30,7 +30,7 @@ _BEGINS: Mapping[str, Any] = {
 _COPIED = (
     *("subject", "description", "kind", "severity", "impact", "urgency", "priority"),
     *("company_id", "contact_id", "product_id", "order_id", "project_id", "deliverable_id"),
-    *("team_id", "owner_id"),
+    *("team_id", "owner_id", "tags"),
 )
 _CLOCKED = ("clocks", "sla_policy_id", "sla_state", "next_due_at", "sla_track", "sla_next_at")
 _HELD = frozenset({"status", "resolution", "resolved_at", "closed_at", "number", *_CLOCKED})

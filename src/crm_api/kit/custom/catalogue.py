@@ -368,10 +368,9 @@ class Catalogue:
         for rule in snapshot.rules:
             self.rules.setdefault(rule.target, []).append(rule)
         self.watched = {kind: frozenset(names) for kind, names in snapshot.watched.items()}
-        self.barred, self.approved = frozenset(snapshot.barred), snapshot.approved
-        self.clocked = frozenset(snapshot.clocked)
-        self.rounding, self.quoting = snapshot.rounding, snapshot.quoting
-        self.ordering, self.timing = snapshot.ordering, snapshot.timing
+        self.barred, self.clocked = frozenset(snapshot.barred), frozenset(snapshot.clocked)
+        self.approved, self.rounding = snapshot.approved, snapshot.rounding
+        self.quoting, self.ordering, self.timing = snapshot.quoting, snapshot.ordering, snapshot.timing
         self.casework, self.promising = snapshot.casework, snapshot.promising
         self.switches = Switches(snapshot.modules) if snapshot.modules else ALL_ON
         self.objects = {found.key: found for found in snapshot.objects}
