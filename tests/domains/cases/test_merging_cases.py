@@ -42,8 +42,9 @@ async def test_cases_of_several_customers_stay_several(client):
             "/v1/cases/merge", json={"winner_id": cases[0]["id"], "loser_ids": [loser["id"]]}
         )
         assert problem(refused, 409)["code"] == "other_customer"
-    query = "mutation($w: UUID!, $l: [UUID!]!) { mergeCases(winnerId: $w, loserIds: $l) { id } }"
-    answer = await client.gql(query, w=cases[0]["id"], l=[cases[1]["id"]])
+    query = "mutation($input: MergeInput!) { mergeCases(input: $input) { case { id } } }"
+    given = {"winnerId": cases[0]["id"], "loserIds": [cases[1]["id"]]}
+    answer = await client.gql(query, input=given)
     assert answer["errors"][0]["extensions"]["code"] == "other_customer"
 
 
