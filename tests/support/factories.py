@@ -1461,19 +1461,21 @@ async def _varied_cases(api: Api) -> list[Body]:
     contact = await api.made("contacts", {"last_name": "Example"})
     order = await api.made("orders", await _least_order(api))
     parent = await api.made("cases", {**least, "kind": "problem"})
-    before = await api.made("cases", least)
+    # Those that are merged, and those that follow up another, are of one customer.
+    of = {**least, "company_id": company["id"]}
+    before = await api.made("cases", of)
     await _close_case(api, before)
     product = await api.made("products", await _least_product(api))
     promised = await api.made("deliverables", await _least_deliverable(api))
     about = {"product_id": product["id"], "project_id": promised["project_id"]}
     return [
-        {**least, "company_id": company["id"], "priority": "high", "description": "Since noon"},
-        {**least, "subject": "the display stays dark", "contact_id": contact["id"]},
-        {**least, "subject": "Экран тёмный", "order_id": order["id"], "channel": "email"},
-        {**least, "subject": "Äpfel", "parent_id": parent["id"], "deliverable_id": promised["id"]},
-        {**least, "subject": "Apples", "parent_id": parent["id"], "follows_id": before["id"]},
+        {**of, "priority": "high", "description": "Since noon"},
+        {**of, "subject": "the display stays dark", "contact_id": contact["id"]},
+        {**of, "subject": "Экран тёмный", "order_id": order["id"], "channel": "email"},
+        {**of, "subject": "Äpfel", "parent_id": parent["id"], "deliverable_id": promised["id"]},
+        {**of, "subject": "Apples", "parent_id": parent["id"], "follows_id": before["id"]},
         {**least, "subject": "Zebra", "impact": "high", "urgency": "high", **about},
-        {**least, "subject": "Zebra", "deliverable_id": promised["id"], "follows_id": before["id"]},
+        {**of, "subject": "Zebra", "deliverable_id": promised["id"], "follows_id": before["id"]},
     ]
 
 

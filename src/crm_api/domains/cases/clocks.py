@@ -81,8 +81,10 @@ class Clock:
         """One as it is stored."""
         times = ("started_at", "due_at", "paused_at", "met_at", "breached_at")
         ids = ("policy_id", "calendar_id")
-        known = {**stored, **{n: stored[n] and datetime.fromisoformat(stored[n]) for n in times}}
-        return cls(**{**known, **{n: stored[n] and UUID(stored[n]) for n in ids}})
+        known: dict[str, Any] = dict(stored)
+        known |= {n: stored[n] and datetime.fromisoformat(stored[n]) for n in times}
+        known |= {n: stored[n] and UUID(stored[n]) for n in ids}
+        return cls(**known)
 
 
 @dataclass(frozen=True)

@@ -96,7 +96,8 @@ class Cases(TreeRepository[Case]):
     async def latest(self, filter: Filter, before: UUID | None, limit: int) -> Sequence[Any]:
         """The next that match and that the actor sees, the latest first, as the clocks need them."""
         asked = PageQuery(Selection(()), filter, sight=self.sight)
-        query = matching(self.listing, select(*_RECKONED), asked)
+        columns: Any = select(*_RECKONED)
+        query = matching(self.listing, columns, asked)
         if before is not None:
             query = query.where(Case.id < before)
         query = query.order_by(Case.id.desc()).limit(limit)

@@ -254,7 +254,7 @@ class _Simulation(Schema):
 class SlaSimulationInput(_Simulation):
     """Over which cases a policy is tried, and what would be different in it."""
 
-    changes: SlaPolicyUpdate | None = Field(None, description="Empty: as it stands.")  # pyright: ignore[reportInvalidTypeForm]
+    changes: SlaPolicyUpdate | None = Field(None, description="Empty: as it stands.")  # pyright: ignore[reportInvalidTypeForm, reportUnknownVariableType]
 
 
 class SlaDraftSimulation(_Simulation):

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from crm_api.domains.cases.clocks import Rules, Track, reckoned
@@ -41,7 +41,7 @@ class SlaSimulator:
             "calendar_id": found.calendar_id,
             **{name: parsed(getattr(found, name)) for name in service.stored_as_json},
         }
-        changes = asked.changes
+        changes: Any = cast("Any", asked).changes
         if changes is not None:
             given = changes.model_dump(include=changes.model_fields_set)
             policy |= {name: value for name, value in given.items() if name in policy}

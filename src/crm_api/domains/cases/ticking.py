@@ -45,7 +45,7 @@ async def recompute(context: JobContext, _message: RecomputeClocks) -> dict[str,
     """
     async with unit_of_work(context.tx(read_only=True)) as tx:
         await await_knowledge(tx)
-    after = context.job.state.get("after")
+    after: str | None = context.job.state.get("after")
     done = int(context.job.state.get("done", 0))
     while True:
         async with unit_of_work(context.tx()) as tx:
@@ -53,7 +53,7 @@ async def recompute(context: JobContext, _message: RecomputeClocks) -> dict[str,
             if (await tx.fetch(_LATER, *args))[0]["there"]:
                 return {"records": done}
             service = CaseService(tx)
-            cases = await service.records.open(after and UUID(after), SLICE)
+            cases = await service.records.open(UUID(after) if after else None, SLICE)
             await Keeper(service).keep(cases, anew=True)
             done += len(cases)
             after = str(cases[-1].id) if cases else after
