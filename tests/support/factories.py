@@ -1787,6 +1787,7 @@ FACTORIES: dict[str, Factory] = {
         {"priority": "soon"},
         further=2,
         first={"follows_id": _close_case},
+        alike={"follows_id": {"company_id": "company_id", "contact_id": "contact_id"}},
     ),
     "sla_policies": Factory(
         _least_sla_policy,
