@@ -4,6 +4,7 @@ from functools import cache
 
 from crm_api.domains.activities.module import MODULE as ACTIVITIES
 from crm_api.domains.activities.module import move_links
+from crm_api.domains.case_links.module import MODULE as CASE_LINKS
 from crm_api.domains.cases.module import MODULE as CASES
 from crm_api.domains.catalogue.module import MODULE as CATALOGUE
 from crm_api.domains.commitments.module import MODULE as COMMITMENTS
@@ -96,6 +97,7 @@ DOMAINS: tuple[Module, ...] = (
     ACTIVITIES,
     COMMITMENTS,
     CASES,
+    CASE_LINKS,
     CONVERSATIONS,
     CUSTOMERS,
 )

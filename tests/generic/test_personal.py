@@ -42,6 +42,7 @@ OF_NOBODY = {
     "notification_dues": "Ids alone.",
     "notification_preferences": "What members want.",
     "notification_states": "How far the feed has been read.",
+    "sla_escalations": "What was done by the clocks of cases, with which they are purged.",
     "touchpoint_states": "How far the feed has been read.",
     "company_health": "How companies fare, with which their figures are purged.",
     "organization_quotas": "Limits.",

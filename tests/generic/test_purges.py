@@ -151,7 +151,7 @@ async def referred(client, referring, column, target):
     """A record that can be referred to, and what whoever refers to it says."""
     wanted = referring.factory.wants.get(column, {})
     record = await target.make(client, **wanted)
-    return record, referring.factory.referring(column, record)
+    return record, await referring.factory.refer(client, column, record)
 
 
 @pytest.mark.parametrize(

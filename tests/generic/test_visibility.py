@@ -366,7 +366,7 @@ async def _related(client: Api, kind: Kind, one: Member) -> list[tuple[str, dict
             continue
         target = next(k for k in KINDS if k.entity == relation.target().entity)
         hidden = await target.make(client)
-        given = kind.factory.referring(relation.local.key, hidden)
+        given = await kind.factory.refer(client, relation.local.key, hidden)
         record = await kind.make(client, **given)
         await give(client, kind, record, one.id)
         found.append((relation.name, record))
@@ -404,7 +404,7 @@ async def test_quantifiers_count_what_is_seen(client, owned):
         kind = next(k for k in KINDS if k.entity == target.entity)
         record = await owned.make(client)
         await give(client, owned, record, one.id)
-        await kind.make(client, **kind.factory.referring(relation.remote.key, record))
+        await kind.make(client, **await kind.factory.refer(client, relation.remote.key, record))
         name = relation.name
         for filter, count in (
             ({name: {"some": {"id": {"is_null": False}}}}, 0),

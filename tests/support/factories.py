@@ -57,6 +57,15 @@ class Factory:
     alike: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, Mapping[str, str]])
     """By such a column, its fields that hold the same as one of the other record."""
 
+    first: Mapping[str, Callable[[Api, Body], Awaitable[Any]]] = field(default_factory=dict)
+    """By such a column, what becomes of the other record before."""
+
+    async def refer(self, api: Api, column: str, record: Body) -> Body:
+        """What a body says that refers to another record by a column, which is made fit for it."""
+        if column in self.first:
+            await self.first[column](api, record)
+        return self.referring(column, record)
+
     def referring(self, column: str, record: Body) -> Body:
         """What a body says that refers to another record by a column."""
         alike = {own: record[its] for own, its in self.alike.get(column, {}).items()}
@@ -110,7 +119,14 @@ class Kind:
     @property
     def hands_out_secrets(self) -> bool:
         """Whether making one of its records answers with a secret, this once."""
-        return self.entity in {"api_key", "app", "delivery_link", "quote_link", "webhook"}
+        return self.entity in {
+            "api_key",
+            "app",
+            "case_link",
+            "delivery_link",
+            "quote_link",
+            "webhook",
+        }
 
     @property
     def exclusive(self) -> bool:
@@ -1434,23 +1450,33 @@ async def _least_case(api: Api) -> Body:
     return {"subject": "The display stays dark"}
 
 
+async def _close_case(api: Api, case: Body) -> None:
+    for verb, said in (("resolve", {"resolution": "Another cable"}), ("close", {})):
+        answer = await api.post(f"/v1/cases/{case['id']}/{verb}", json=said)
+        assert answer.status_code in {200, 409}, answer.text
+
+
 async def _varied_cases(api: Api) -> list[Body]:
     least = await _least_case(api)
     company = await api.made("companies", {"name": "Example Industries"})
     contact = await api.made("contacts", {"last_name": "Example"})
     order = await api.made("orders", await _least_order(api))
     parent = await api.made("cases", {**least, "kind": "problem"})
+    # Those that are merged, and those that follow up another, are of one customer.
+    of = {**least, "company_id": company["id"]}
+    before = await api.made("cases", of)
+    await _close_case(api, before)
     product = await api.made("products", await _least_product(api))
     promised = await api.made("deliverables", await _least_deliverable(api))
     about = {"product_id": product["id"], "project_id": promised["project_id"]}
     return [
-        {**least, "company_id": company["id"], "priority": "high", "description": "Since noon"},
-        {**least, "subject": "the display stays dark", "contact_id": contact["id"]},
-        {**least, "subject": "Экран тёмный", "order_id": order["id"], "channel": "email"},
-        {**least, "subject": "Äpfel", "parent_id": parent["id"], "deliverable_id": promised["id"]},
-        {**least, "subject": "Apples", "parent_id": parent["id"], "follows_id": parent["id"]},
+        {**of, "priority": "high", "description": "Since noon"},
+        {**of, "subject": "the display stays dark", "contact_id": contact["id"]},
+        {**of, "subject": "Экран тёмный", "order_id": order["id"], "channel": "email"},
+        {**of, "subject": "Äpfel", "parent_id": parent["id"], "deliverable_id": promised["id"]},
+        {**of, "subject": "Apples", "parent_id": parent["id"], "follows_id": before["id"]},
         {**least, "subject": "Zebra", "impact": "high", "urgency": "high", **about},
-        {**least, "subject": "Zebra", "deliverable_id": promised["id"], "follows_id": parent["id"]},
+        {**of, "subject": "Zebra", "deliverable_id": promised["id"], "follows_id": before["id"]},
     ]
 
 
@@ -1731,6 +1757,25 @@ async def _varied_delivery_links(api: Api) -> list[Body]:
     ]
 
 
+async def _least_case_link(api: Api) -> Body:
+    case = await api.made("cases", await _least_case(api))
+    return {"case_id": case["id"]}
+
+
+async def _varied_case_links(api: Api) -> list[Body]:
+    first, second = await _least_case_link(api), await _least_case_link(api)
+    contact = await api.made("contacts", {"last_name": "Person"})
+    ends = {"expires_at": "2031-01-01T00:00:00Z"}
+    return [
+        {**first, **ends, "label": "Mail", "contact_id": contact["id"]},
+        {**first, **ends, "label": "mail"},
+        {**second, "label": "Ämter", "expires_at": "2032-06-30T12:00:00Z"},
+        {**second, "label": "Письмо", "contact_id": contact["id"]},
+        {**second, **ends},
+        {**first, "label": "Zebra"},
+    ]
+
+
 FACTORIES: dict[str, Factory] = {
     "commitments": Factory(
         _least_commitment,
@@ -1819,6 +1864,8 @@ FACTORIES: dict[str, Factory] = {
         "subject",
         {"priority": "soon"},
         further=2,
+        first={"follows_id": _close_case},
+        alike={"follows_id": {"company_id": "company_id", "contact_id": "contact_id"}},
     ),
     "sla_policies": Factory(
         _least_sla_policy,
@@ -1902,6 +1949,14 @@ FACTORIES: dict[str, Factory] = {
         {"amount": "much"},
         further=5,
         alike={"task_id": {"project_id": "project_id"}},
+    ),
+    "case_links": Factory(
+        _least_case_link,
+        _varied_case_links,
+        {"label": "Changed"},
+        "label",
+        "expires_at",
+        {"expires_at": "soon"},
     ),
     "delivery_links": Factory(
         _least_delivery_link,

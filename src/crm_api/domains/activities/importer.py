@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
-from crm_api.domains.activities.linking import LinkedService
 from crm_api.domains.activities.service import ActivityService
 from crm_api.domains.activities.tasks import TaskService
 from crm_api.domains.companies.importer import companies_named, company_of, relate_companies
@@ -45,20 +44,19 @@ TASK_FIELDS = {
     "external_id": hint("External ID", f"Task ID | {EXTERNAL_ID}"),
     **_COMMON,
 }
-_LOWERED = ("kind", "priority", "direction")
 
 
-class _LinkedImporter(Importer):
+class PartyImporter(Importer):
     """Rows that name a company and a contact, by its e-mail address."""
 
     match = ("external_id",)
-    service: type[LinkedService[Any]]  # pyright: ignore[reportIncompatibleVariableOverride]
     plain: ClassVar[tuple[str, ...]]
+    lowered: ClassVar[tuple[str, ...]] = ("kind", "priority", "direction")
 
     def arrange(self, texts: Mapping[str, list[Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
         """The record of a row, and what it calls the company and the contact."""
         data = data_of({n: v for n, v in texts.items() if n != "contact"}, self.plain)
-        for name in _LOWERED:
+        for name in self.lowered:
             if isinstance(data.get(name), str):
                 data[name] = data[name].strip().lower().replace(" ", "_")
         own = {n.removeprefix("company."): v for n, v in texts.items() if n.startswith("company.")}
@@ -105,7 +103,7 @@ class _LinkedImporter(Importer):
         return "company.name" if found == "company_id" else found.removesuffix("_id")
 
 
-class ActivityImporter(_LinkedImporter):
+class ActivityImporter(PartyImporter):
     """Rows of activities; those without a party are internal."""
 
     target = "activity"
@@ -124,7 +122,7 @@ class ActivityImporter(_LinkedImporter):
         values |= {n: v for n, v in service.begun(values).items() if n != "id"}
 
 
-class TaskImporter(_LinkedImporter):
+class TaskImporter(PartyImporter):
     """Rows of tasks, which are open."""
 
     target = "task"

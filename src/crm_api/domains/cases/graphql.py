@@ -7,8 +7,10 @@ import strawberry
 
 from crm_api.domains.cases import schemas, settings
 from crm_api.domains.cases.actions import CaseActions
+from crm_api.domains.cases.policies import SlaPolicyService
 from crm_api.domains.cases.schemas import CaseVerb
-from crm_api.domains.cases.service import CaseService, SlaPolicyService
+from crm_api.domains.cases.service import CaseService
+from crm_api.domains.cases.simulating import SlaSimulator
 from crm_api.domains.catalogue.graphql import Product
 from crm_api.domains.companies.graphql import Company
 from crm_api.domains.contacts.graphql import Contact
@@ -39,13 +41,14 @@ class Case:
     deliverable = related(CaseService, "deliverable", Deliverable)
     parent = related(CaseService, "parent", _later("Case"))
     follows = related(CaseService, "follows", _later("Case"))
+    sla_policy = related(CaseService, "sla_policy", _later("SlaPolicy"))
     children = related_many(CaseService, "children", _later("CaseConnection"))
     follow_ups = related_many(CaseService, "follow_ups", _later("CaseConnection"))
 
 
 @type_from(schemas.SlaPolicyOut)
 class SlaPolicy:
-    """How soon certain cases are to be answered and resolved; nothing goes by it yet."""
+    """How soon certain cases are to be answered and resolved."""
 
     calendar = related(SlaPolicyService, "calendar", WorkingCalendar)
 
@@ -53,6 +56,11 @@ class SlaPolicy:
 @type_from(schemas.CaseTransitions)
 class CaseTransitions:
     """Where a case stands, and what may be done with it."""
+
+
+@type_from(schemas.SlaSimulation)
+class SlaSimulation:
+    """What a policy would have come to."""
 
 
 @type_from(settings.CaseSettingsOut)
@@ -78,6 +86,27 @@ class CaseQuery:
     async def case_transitions(self, info: GraphInfo, id: UUID) -> CaseTransitions:
         """What may be done with a case, and what stands in the way."""
         return cast("Any", await CaseActions(info.context.tx).transitions(id))
+
+    @strawberry.field
+    async def simulate_sla_draft(
+        self,
+        info: GraphInfo,
+        input: input_from(schemas.SlaDraftSimulation),  # pyright: ignore[reportInvalidTypeForm, reportUnknownParameterType]
+    ) -> SlaSimulation:
+        """What a new SLA policy would have come to; nothing is stored."""
+        asked = shape_given(schemas.SlaDraftSimulation, input)
+        return cast("Any", await SlaSimulator(info.context.tx).draft(asked))
+
+    @strawberry.field
+    async def simulate_sla_policy(
+        self,
+        info: GraphInfo,
+        id: UUID,
+        input: input_from(schemas.SlaSimulationInput),  # pyright: ignore[reportInvalidTypeForm, reportUnknownParameterType]
+    ) -> SlaSimulation:
+        """What an SLA policy would have come to, as it stands or changed; nothing is stored."""
+        asked = shape_given(schemas.SlaSimulationInput, input)
+        return cast("Any", await SlaSimulator(info.context.tx).by_id(id, asked))
 
 
 def _step(verb: CaseVerb, description: str) -> Any:

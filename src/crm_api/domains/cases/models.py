@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from crm_api.kit.db.base import Entity, KeyText
+from crm_api.kit.db.base import Base, Entity, KeyText
 from crm_api.kit.db.columns import Named, foreign_key, one_of, ordered, referring
 
 CaseStatus = Literal["new", "assigned", "in_progress", "waiting_customer", "resolved", "closed"]
@@ -16,6 +16,8 @@ CaseChannel = Literal["email", "phone", "web", "chat", "portal", "other"]
 Priority = Literal["low", "normal", "high", "urgent"]
 Level = Literal["low", "medium", "high"]
 Severity = Literal["minor", "major", "critical"]
+SlaTargetName = Literal["first_response", "next_response", "resolution"]
+SlaState = Literal["running", "paused", "breached", "met"]
 
 
 class Case(Entity):
@@ -32,6 +34,7 @@ class Case(Entity):
         foreign_key("team_id", "teams"),
         foreign_key("parent_id", "cases"),
         foreign_key("follows_id", "cases"),
+        foreign_key("sla_policy_id", "sla_policies"),
         one_of("status", CaseStatus),
         one_of("kind", CaseKind),
         one_of("channel", CaseChannel),
@@ -39,6 +42,7 @@ class Case(Entity):
         one_of("impact", Level),
         one_of("urgency", Level),
         one_of("severity", Severity),
+        one_of("sla_state", SlaState),
         CheckConstraint("parent_id <> id AND follows_id <> id", name="not_its_own"),
         CheckConstraint("score BETWEEN 1 AND 5", name="score"),
         CheckConstraint(
@@ -49,7 +53,14 @@ class Case(Entity):
             referring("cases", name, optional=True)
             for name in (
                 *("company_id", "contact_id", "product_id", "order_id", "project_id"),
-                *("deliverable_id", "team_id", "parent_id", "follows_id", "owner_id"),
+                *(
+                    "deliverable_id",
+                    "team_id",
+                    "parent_id",
+                    "follows_id",
+                    "owner_id",
+                    "sla_policy_id",
+                ),
             )
         ),
         Index("ix_cases_status", "organization_id", "status", "id"),
@@ -63,6 +74,13 @@ class Case(Entity):
             "ix_cases_resolved",
             "resolved_at",
             postgresql_where=text("status = 'resolved' AND deleted_at IS NULL"),
+        ),
+        Index("ix_cases_sla_state", "organization_id", "sla_state", "id"),
+        Index(
+            "ix_cases_sla_next",
+            "organization_id",
+            "sla_next_at",
+            postgresql_where=text("sla_next_at IS NOT NULL AND deleted_at IS NULL"),
         ),
     )
     entity = "case"
@@ -92,10 +110,16 @@ class Case(Entity):
     resolved_at: Mapped[datetime | None]
     closed_at: Mapped[datetime | None]
     reopened: Mapped[int]
+    sla_policy_id: Mapped[UUID | None]
+    sla_state: Mapped[str | None] = mapped_column(KeyText)
+    # How it went, from which its clocks are reckoned, and when they have something to tell next.
+    sla_track: Mapped[dict[str, Any]]
+    sla_next_at: Mapped[datetime | None]
     clocks: Mapped[list[dict[str, Any]]]
     next_due_at: Mapped[datetime | None]
     escalation_level: Mapped[int]
     is_escalated: Mapped[bool]
+    tags: Mapped[list[str]]
     score: Mapped[int | None]
     score_comment: Mapped[str | None] = mapped_column(KeyText)
     scored_at: Mapped[datetime | None]
@@ -120,3 +144,17 @@ class SlaPolicy(Named, Entity):
     pause_statuses: Mapped[list[str]]
     escalations: Mapped[list[dict[str, Any]]]
     description: Mapped[str | None]
+
+
+class SlaEscalationRow(Base):
+    """That a share of a clock's time was over and what follows was done: once for each."""
+
+    __tablename__ = "sla_escalations"
+
+    organization_id: Mapped[UUID] = mapped_column(primary_key=True)
+    case_id: Mapped[UUID] = mapped_column(primary_key=True)
+    target: Mapped[str] = mapped_column(KeyText, primary_key=True)
+    cycle: Mapped[int] = mapped_column(primary_key=True)
+    level: Mapped[int] = mapped_column(primary_key=True)
+    due_at: Mapped[datetime]
+    at: Mapped[datetime]

@@ -1,7 +1,15 @@
 """How cases and their policies are listed and found."""
 
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, select
+
 from crm_api.domains.cases.models import Case, SlaPolicy
 from crm_api.domains.cases.schemas import CaseOut, SlaPolicyOut
+from crm_api.domains.cases.states import OPEN
 from crm_api.domains.catalogue.repository import LISTING as PRODUCTS
 from crm_api.domains.companies.repository import LISTING as COMPANIES
 from crm_api.domains.contacts.repository import CONTACTS
@@ -10,9 +18,19 @@ from crm_api.domains.projects.repository import PROJECTS
 from crm_api.domains.projects.work_repository import DELIVERABLES
 from crm_api.kit.crud.repository import Repository
 from crm_api.kit.crud.tree import TreeRepository
+from crm_api.kit.query.filters import Filter
 from crm_api.kit.query.listing import Listing, Relation, Searched
+from crm_api.kit.query.page import matching, values_of
+from crm_api.kit.query.selection import PageQuery, Selection
 from crm_api.platform.calendars.repository import CALENDARS
 
+POLICIES: Listing = Listing(
+    model=SlaPolicy,
+    out=SlaPolicyOut,
+    area="sla_policies",
+    sorts={"name": SlaPolicy.sort_name},
+    relations=(Relation("calendar", lambda: CALENDARS, SlaPolicy.calendar_id, CALENDARS.model.id),),
+)
 CASES: Listing = Listing(
     model=Case,
     out=CaseOut,
@@ -35,20 +53,22 @@ CASES: Listing = Listing(
         Relation("children", lambda: CASES, Case.id, Case.parent_id, many=True),
         Relation("follows", lambda: CASES, Case.follows_id, Case.id),
         Relation("follow_ups", lambda: CASES, Case.id, Case.follows_id, many=True),
+        Relation(
+            "sla_policy", lambda: POLICIES, Case.sla_policy_id, POLICIES.model.id, back="cases"
+        ),
     ),
     search=Searched(
         names=("subject", "number"),
-        others=("description", "external_ids"),
+        others=("tags", "description", "external_ids"),
         title="subject",
         subtitle=("number",),
     ),
 )
-POLICIES: Listing = Listing(
-    model=SlaPolicy,
-    out=SlaPolicyOut,
-    area="sla_policies",
-    sorts={"name": SlaPolicy.sort_name},
-    relations=(Relation("calendar", lambda: CALENDARS, SlaPolicy.calendar_id, CALENDARS.model.id),),
+
+
+_RECKONED = (
+    *(Case.id, Case.status, Case.priority, Case.sla_track, Case.version),
+    *(Case.created_at, Case.updated_at, Case.resolved_at, Case.closed_at),
 )
 
 
@@ -57,6 +77,39 @@ class Cases(TreeRepository[Case]):
 
     model = Case
     listing = CASES
+
+    async def due(self, now: datetime, limit: int) -> Sequence[Case]:
+        """The next cases whose clocks have something to tell, locked, whoever asks.
+
+        Without those that somebody else holds.
+        """
+        query = self._living().where(Case.sla_next_at < now).order_by(Case.sla_next_at)
+        return await self._taken(query.limit(limit), skip=True)
+
+    async def open(self, after: UUID | None, limit: int) -> Sequence[Case]:
+        """The next open cases in the order of their ids, locked, whoever asks."""
+        query = self._living().where(Case.status.in_(sorted(OPEN)))
+        if after is not None:
+            query = query.where(Case.id > after)
+        return await self._taken(query.order_by(Case.id).limit(limit))
+
+    async def latest(self, filter: Filter, before: UUID | None, limit: int) -> Sequence[Any]:
+        """The next that match and that the actor sees, the latest first, as the clocks need them."""
+        asked = PageQuery(Selection(()), filter, sight=self.sight)
+        columns: Any = select(*_RECKONED)
+        query = matching(self.listing, columns, asked)
+        if before is not None:
+            query = query.where(Case.id < before)
+        query = query.order_by(Case.id.desc()).limit(limit)
+        rows = await self.tx.run(query.params(**values_of(self.tx, asked, None)))
+        return rows.mappings().all()
+
+    def _living(self) -> Select[Case]:
+        return self.select_all().where(Case.deleted_at.is_(None))
+
+    async def _taken(self, query: Select[Case], *, skip: bool = False) -> Sequence[Case]:
+        query = query.with_for_update(key_share=True, skip_locked=skip)
+        return (await self.tx.run(query)).scalars().all()
 
 
 class SlaPolicies(Repository[SlaPolicy]):

@@ -5,15 +5,20 @@ from typing import Any
 from fastapi import Response
 
 from crm_api.domains.cases.actions import CaseActions
+from crm_api.domains.cases.policies import SlaPolicyService
 from crm_api.domains.cases.schemas import (
     CaseOut,
     CaseScore,
     CaseStep,
     CaseTransitions,
     CaseVerb,
+    SlaDraftSimulation,
+    SlaSimulation,
+    SlaSimulationInput,
 )
-from crm_api.domains.cases.service import CaseService, SlaPolicyService
+from crm_api.domains.cases.service import CaseService
 from crm_api.domains.cases.settings import CaseSettings, CaseSettingsOut, CaseSettingsService
+from crm_api.domains.cases.simulating import SlaSimulator
 from crm_api.kit.rest import answers
 from crm_api.kit.rest.actions import add_action
 from crm_api.kit.rest.problems import problems
@@ -91,6 +96,34 @@ async def follow_up(id: Id, tx: Writing) -> Response:
 async def rate(id: Id, tx: Writing, body: CaseScore, if_match: IfMatch = None) -> Response:
     """Once for each closing."""
     return answers.record(await CaseActions(tx).rate(id, body, answers.version_of(if_match)))
+
+
+_SIMULATED: Responses = {
+    200: {"model": SlaSimulation},
+    **problems(400, 403, 404, 415, 422),
+}
+
+
+@policies.post(
+    "/simulate",
+    operation_id="simulateSlaDraft",
+    summary="What a new SLA policy would have come to",
+    responses=_SIMULATED,
+)
+async def simulate_draft(tx: Reading, body: SlaDraftSimulation) -> Response:
+    """Over the latest cases that it is for, as far as they are seen. Nothing is stored."""
+    return answers.plain(await SlaSimulator(tx).draft(body))
+
+
+@policies.post(
+    "/{id}/simulate",
+    operation_id="simulateSlaPolicy",
+    summary="What an SLA policy would have come to, as it stands or changed",
+    responses=_SIMULATED,
+)
+async def simulate(id: Id, tx: Reading, body: SlaSimulationInput) -> Response:
+    """Over the latest cases that it is for, as far as they are seen. Nothing is stored."""
+    return answers.plain(await SlaSimulator(tx).by_id(id, body))
 
 
 def _add(verb: CaseVerb, texts: tuple[str, str]) -> None:

@@ -13,11 +13,13 @@ from crm_api.domains.cases.models import (
     Level,
     Priority,
     Severity,
+    SlaState,
+    SlaTargetName,
 )
 from crm_api.kit.crud.transitions import Blocker
-from crm_api.kit.schema import Create, Line, Name, Out, Prose, Schema, patch_of
+from crm_api.kit.schema import Create, Line, Name, Out, Prose, Schema, Tags, patch_of
 
-Target = Literal["first_response", "next_response", "resolution"]
+Target = SlaTargetName
 Minutes = Annotated[int, Field(ge=1, le=1_000_000)]
 CaseVerb = Literal["assign", "start", "wait", "resume", "resolve", "close", "reopen"]
 
@@ -42,6 +44,7 @@ class _CaseFields(Create):
     team_id: UUID | None = Field(None, description="The team that is responsible.")
     parent_id: UUID | None = Field(None, description="The case, such as a problem, it belongs to.")
     root_cause: Prose | None = None
+    tags: Tags = Field(default_factory=list)
 
 
 class CaseCreate(_CaseFields):
@@ -54,7 +57,7 @@ CaseUpdate = patch_of("CaseUpdate", _CaseFields, required=("kind", "channel"))
 
 
 class ClockOut(BaseModel):
-    """By when something is to be done for a case."""
+    """By when something is to be done for a case; minutes are those of work."""
 
     target: Target
     cycle: int = Field(description="The how manieth of its target.")
@@ -62,10 +65,16 @@ class ClockOut(BaseModel):
     calendar_id: UUID | None
     minutes: int = Field(description="Working time that there is for it.")
     started_at: datetime
-    due_at: datetime
+    due_at: datetime | None = Field(description="Empty while it is paused.")
     paused_at: datetime | None
-    met_at: datetime | None
-    breached_at: datetime | None
+    left_minutes: int | None = Field(
+        description="What was left when it was paused or done; below zero: late by so much. "
+        "Empty while it runs: `due_at` says it."
+    )
+    met_at: datetime | None = Field(description="When it was done, in time or not.")
+    breached_at: datetime | None = Field(description="Since when it is late, or was.")
+    state: SlaState = Field(description="`met`: done in time. `breached`: late, done or not.")
+    escalated: list[int] = Field(description="At which shares, in percent, something was done.")
 
 
 class CaseOut(Out):
@@ -95,12 +104,19 @@ class CaseOut(Out):
     resolved_at: datetime | None
     closed_at: datetime | None
     reopened: int = Field(description="How often it was reopened.")
-    clocks: list[ClockOut] = Field(description="Empty: no clock runs by policies yet.")
-    next_due_at: datetime | None = Field(
-        description="The first of what is due by clocks; null, as none runs yet."
+    sla_policy_id: UUID | None = Field(description="The policy by which its clocks run.")
+    sla_state: SlaState | None = Field(
+        description="The worst of its clocks: `breached`, then `running`, `paused`, `met`."
     )
-    escalation_level: int
+    clocks: list[ClockOut]
+    next_due_at: datetime | None = Field(
+        description="The first of what is to be done by clocks that are not paused."
+    )
+    escalation_level: int = Field(
+        description="The highest share of a clock's time, in percent, at which something was done."
+    )
     is_escalated: bool
+    tags: list[str]
     score: int | None = Field(description="What the customer says of it, 1 to 5.")
     score_comment: str | None
     scored_at: datetime | None
@@ -150,15 +166,22 @@ class SlaTarget(Schema):
 
 
 class SlaEscalation(Schema):
-    """What happens once a share of that time is over."""
+    """What happens once a share of that time is over; at 100 a target is missed."""
 
     percent: Annotated[int, Field(ge=1, le=1000)] = Field(examples=[75])
+    target: Target | None = Field(None, description="Empty: each of them.")
     raises: bool = Field(False, description="Whether the case is escalated by it.")
+    raises_priority: bool = Field(False, description="Whether it gets the next higher priority.")
     reassign_to: UUID | None = Field(None, description="The user who gets the case.")
+    reassign_to_team: UUID | None = Field(None, description="The team that gets the case.")
+    notify: Annotated[list[UUID], Field(max_length=20)] = Field(
+        default_factory=list, description="Users who are told, beside the owner, who always is."
+    )
+    notify_teams: Annotated[list[UUID], Field(max_length=5)] = Field(default_factory=list)
 
 
 class SlaPolicyCreate(Create):
-    """A new policy; it is kept and checked, and nothing goes by it yet."""
+    """A new policy; the clocks of cases that are open go by it soon."""
 
     name: Name
     position: Annotated[int, Field(ge=0, le=10_000)] = Field(
@@ -178,8 +201,8 @@ class SlaPolicyCreate(Create):
     def _distinct(self) -> Self:
         if len({(one.target, one.priority) for one in self.targets}) < len(self.targets):
             raise ValueError("each target is there once for a priority")
-        if len({one.percent for one in self.escalations}) < len(self.escalations):
-            raise ValueError("each share is there once")
+        if len({(one.percent, one.target) for one in self.escalations}) < len(self.escalations):
+            raise ValueError("each share is there once for a target")
         return self
 
 
@@ -200,12 +223,17 @@ class SlaEscalationOut(BaseModel):
     """What happens once a share of that time is over."""
 
     percent: int
+    target: Target | None
     raises: bool
+    raises_priority: bool
     reassign_to: UUID | None
+    reassign_to_team: UUID | None
+    notify: list[UUID]
+    notify_teams: list[UUID]
 
 
 class SlaPolicyOut(Out):
-    """How soon certain cases are to be answered and resolved; nothing goes by it yet."""
+    """How soon certain cases are to be answered and resolved."""
 
     name: str
     position: int
@@ -216,3 +244,41 @@ class SlaPolicyOut(Out):
     pause_statuses: list[CaseStatus]
     escalations: list[SlaEscalationOut]
     description: str | None
+
+
+class _Simulation(Schema):
+    since: datetime | None = Field(None, description="Cases that were opened then or later.")
+    until: datetime | None = Field(None, description="Cases that were opened earlier.")
+
+
+class SlaSimulationInput(_Simulation):
+    """Over which cases a policy is tried, and what would be different in it."""
+
+    changes: SlaPolicyUpdate | None = Field(None, description="Empty: as it stands.")  # pyright: ignore[reportInvalidTypeForm, reportUnknownVariableType]
+
+
+class SlaDraftSimulation(_Simulation):
+    """A policy that is not there, and over which cases it is tried."""
+
+    policy: SlaPolicyCreate
+
+
+class SlaSimulatedTarget(BaseModel):
+    """How often a target would have been met."""
+
+    target: Target
+    priority: Priority
+    minutes: int
+    met: int
+    breached: int = Field(description="Late, done since or not.")
+    running: int
+    paused: int
+
+
+class SlaSimulation(BaseModel):
+    """What a policy would have come to; priorities and calendars as they are now."""
+
+    looked_at: int = Field(description="Cases that pass its filter, the latest 5,000 at most.")
+    left_out: int = Field(description="Those of them that are older than calendars count.")
+    is_whole: bool = Field(description="Whether there are no more such cases.")
+    targets: list[SlaSimulatedTarget]

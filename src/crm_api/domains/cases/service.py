@@ -1,28 +1,22 @@
-"""The rules of cases and of their policies."""
+"""The rules of cases."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
-from crm_api.domains.cases.models import Case, SlaPolicy
-from crm_api.domains.cases.repository import CASES, Cases, SlaPolicies
-from crm_api.domains.cases.schemas import (
-    CaseCreate,
-    CaseUpdate,
-    SlaPolicyCreate,
-    SlaPolicyUpdate,
-)
+from crm_api.domains.cases.clocks import Track
+from crm_api.domains.cases.models import Case
+from crm_api.domains.cases.repository import Cases
+from crm_api.domains.cases.schemas import CaseCreate, CaseUpdate
 from crm_api.domains.cases.settings import settings_of
-from crm_api.domains.cases.states import OPEN, need_window, priority_of
+from crm_api.domains.cases.states import OPEN, customer_of, need_window, priority_of
 from crm_api.kit.calendar import today_of
-from crm_api.kit.crud.named import NamedService
-from crm_api.kit.crud.personal import About, Impersonal
+from crm_api.kit.crud.personal import About
 from crm_api.kit.crud.plain import columns_of, values_of
 from crm_api.kit.crud.tree import TreeService
-from crm_api.kit.db.json import decode, encode
-from crm_api.kit.errors import Conflict
-from crm_api.kit.query.conditions import check
+from crm_api.kit.db.settling import derive
+from crm_api.kit.errors import Conflict, Invalid
 from crm_api.kit.values.names import sort_key
 from crm_api.platform.numbering.service import NumberSequenceService
 
@@ -36,31 +30,10 @@ _BEGINS: Mapping[str, Any] = {
 _COPIED = (
     *("subject", "description", "kind", "severity", "impact", "urgency", "priority"),
     *("company_id", "contact_id", "product_id", "order_id", "project_id", "deliverable_id"),
-    *("team_id", "owner_id"),
+    *("team_id", "owner_id", "tags"),
 )
-_HELD = frozenset({"status", "resolution", "resolved_at", "closed_at", "number", "clocks"})
-
-
-class SlaPolicyService(NamedService[SlaPolicy]):
-    """How soon cases are answered and resolved."""
-
-    repository = SlaPolicies
-    area = "sla_policies"
-    plural = "sla_policies"
-    personal = Impersonal("How the organization works.")
-    create_shape = SlaPolicyCreate
-    update_shape = SlaPolicyUpdate
-    records: SlaPolicies
-
-    async def prepare(self, values: dict[str, Any], current: SlaPolicy | None) -> dict[str, Any]:
-        """A policy fits cases."""
-        values = await super().prepare(values, current)
-        for name in ("targets", "escalations", "pause_statuses"):
-            if name in values:
-                values[name] = decode(encode(values[name] or []))
-        if "filter" in values:
-            check(self.tx, CASES, values["filter"])
-        return values
+_CLOCKED = ("clocks", "sla_policy_id", "sla_state", "next_due_at", "sla_track", "sla_next_at")
+_HELD = frozenset({"status", "resolution", "resolved_at", "closed_at", "number", *_CLOCKED})
 
 
 class CaseService(TreeService[Case]):
@@ -77,6 +50,8 @@ class CaseService(TreeService[Case]):
     begins_with: ClassVar[Mapping[str, Any]] = {
         **dict.fromkeys(("resolution", "resolved_at", "closed_at", "next_due_at")),
         **dict.fromkeys(("score", "score_comment", "scored_at")),
+        **dict.fromkeys(("sla_policy_id", "sla_state", "sla_next_at")),
+        "sla_track": {},
         "clocks": [],
         "reopened": 0,
         "escalation_level": 0,
@@ -103,21 +78,57 @@ class CaseService(TreeService[Case]):
         return values
 
     async def prepare(self, values: dict[str, Any], current: Case | None) -> dict[str, Any]:
-        """A new case gets its number."""
+        """A new case gets its number, and follows up what it may."""
         values = await super().prepare(values, current)
         if current is None:
-            values["number"] = await self._number()
+            if values.get("follows_id") is not None:
+                await self._need_followed(values)
+            (values["number"],) = await self.numbers(1)
         return values
 
-    async def _number(self) -> str:
-        given = await NumberSequenceService(self.tx).give(
-            SEQUENCE, today_of(self.tx), begins=_BEGINS
+    async def numbers(self, count: int) -> list[str]:
+        """The numbers of so many new cases."""
+        given = await NumberSequenceService(self.tx).give_many(
+            SEQUENCE, count, today_of(self.tx), begins=_BEGINS
         )
-        return str(given["text"])
+        return [str(one["text"]) for one in given]
+
+    async def _need_followed(self, values: Mapping[str, Any]) -> None:
+        """Raise `Invalid` unless what it follows up is closed, and is the same customer's."""
+        for before in await self.records.locked([values["follows_id"]], everywhere=True):
+            if before.status != "closed":
+                message = f"The case is {before.status}: it needs no case that follows it up."
+                raise Invalid.at("/follows_id", "case_not_closed", message)
+            if customer_of(columns_of(before)) != customer_of(values):
+                message = "The case that it follows up is another customer's."
+                raise Invalid.at("/follows_id", "other_customer", message)
 
     async def put_back(self, record: Case, values: dict[str, Any]) -> Any:
         """What an undo takes back is not where the case stands."""
         return await super().put_back(record, {n: v for n, v in values.items() if n not in _HELD})
+
+    async def change(
+        self,
+        current: Case,
+        values: Mapping[str, Any],
+        *,
+        verb: str = "updated",
+        told: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Since when it is in which state is kept with it, for its clocks."""
+        status = values.get("status", current.status)
+        if status != current.status:
+            track = Track.of(columns_of(current))
+            track.enter(status, self.tx.now)
+            values = {**values, "sla_track": track.stored()}
+        return await super().change(current, values, verb=verb, told=told)
+
+    async def told(self, shown: Any, *, new: bool = False) -> Any:
+        """What is told of a case has its clocks as they are by this change."""
+        if await derive(self.tx, self.model.entity):
+            (current,) = await self.records.locked([shown.id], everywhere=True)
+            shown = self.shown_of(current)
+        return await super().told(shown, new=new)
 
     # For those above
 
@@ -148,21 +159,36 @@ class CaseService(TreeService[Case]):
         )
 
     async def respond(self, id: UUID, at: datetime) -> None:
-        """An agent has answered the customer, whoever asks; the case is being worked on."""
-        del at
+        """An agent has answered the customer at some time, whoever asks; it is worked on then.
+
+        That ends the customer's wait for a response, unless they asked later than that.
+        """
         for current in await self.records.locked([id], everywhere=True):
+            self._note(current, lambda track: track.answer(min(at, self.tx.now)))
             if current.status in {"new", "assigned"}:
                 await self.change(current, {"status": "in_progress"}, verb="started")
+            await derive(self.tx, self.model.entity)
+
+    def _note(self, current: Case, happened: Callable[[Track], None]) -> None:
+        """Keep with a case what matters to its clocks, which are reckoned before the commit."""
+        track = Track.of(columns_of(current))
+        happened(track)
+        if (stored := track.stored()) != current.sla_track:
+            self.tx.change(current, {"sla_track": stored})
+        self.tx.learned.touch(self.model.entity, current.id, is_new=False)
 
     async def customer_replied(self, id: UUID, at: datetime) -> Any:
         """The customer has written again, whoever asks; the case that goes on by it, or None.
 
-        One that was resolved or closed is reopened while it may be, else another follows it up.
+        They wait for an answer from then on. One that was resolved or closed is reopened while it may be, else another follows it up.
         """
         for current in await self.records.locked([id], everywhere=True):
-            if current.status == "waiting_customer":
-                return await self.change(current, {"status": "in_progress"}, verb="resumed")
             if current.status in OPEN:
+                self._note(current, lambda track: track.ask(min(at, self.tx.now)))
+            if current.status == "waiting_customer":
+                await self.change(current, {"status": "in_progress"}, verb="resumed")
+            if current.status in OPEN:
+                await derive(self.tx, self.model.entity)
                 return self.shown_of(current)
             try:
                 need_window(current, at, settings_of(self.tx).closing_days)

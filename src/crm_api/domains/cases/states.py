@@ -23,6 +23,11 @@ _RANK: Mapping[Level, int] = {"low": 0, "medium": 1, "high": 2}
 _MATRIX: tuple[Priority, ...] = ("low", "low", "normal", "high", "urgent")
 
 
+def customer_of(case: Mapping[str, Any]) -> Any:
+    """Whose case it is: the company's, else the person's, else nobody's who is known."""
+    return case["company_id"] or case["contact_id"]
+
+
 def priority_of(impact: Level, urgency: Level) -> Priority:
     """By both: high and high is urgent, low and medium is low."""
     return _MATRIX[_RANK[impact] + _RANK[urgency]]

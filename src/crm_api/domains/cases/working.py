@@ -7,6 +7,7 @@ from crm_api.domains.cases.service import CaseService
 from crm_api.kit.work import Asked, Fact, Item, Workload, between, listed
 
 _ESCALATED = Fact("escalated", 15, "It is escalated.")
+_LATE = Fact("sla_breached", 15, "A deadline of its policy was missed.")
 _NEW = Fact("not_begun", 5, "Nobody has begun with it.")
 
 
@@ -20,7 +21,12 @@ def _open(asked: Asked) -> Mapping[str, Any]:
 
 
 def _item(_asked: Asked, row: Any) -> Item:
-    facts = (*((_ESCALATED,) if row.is_escalated else ()), *((_NEW,) if _is_new(row) else ()))
+    told = (
+        (row.is_escalated, _ESCALATED),
+        (row.sla_state == "breached", _LATE),
+        (row.status in {"new", "assigned"}, _NEW),
+    )
+    facts = tuple(fact for is_so, fact in told if is_so)
     return Item(
         entity="case",
         id=row.id,
@@ -35,10 +41,6 @@ def _item(_asked: Asked, row: Any) -> Item:
     )
 
 
-def _is_new(row: Any) -> bool:
-    return row.status in {"new", "assigned"}
-
-
 WORK = (
     Workload(
         "cases.open",
@@ -50,6 +52,7 @@ WORK = (
             sort="next_due_at",
             fields=(
                 *("number", "subject", "status", "priority", "is_escalated", "next_due_at"),
+                "sla_state",
                 *("company_id", "contact_id"),
             ),
         ),

@@ -15,9 +15,9 @@ from crm_api.domains.projects.delivering import DeliverableService
 from crm_api.domains.projects.models import Deliverable
 from crm_api.domains.projects.states import CLOSED
 from crm_api.domains.projects.work_schemas import Acceptance, Rejection
-from crm_api.domains.quote_links.opening import Caller, Opened
+from crm_api.domains.quote_links.opening import Caller, LinkDoor, Opened, ended
 from crm_api.kit.db.tx import Tx
-from crm_api.kit.errors import CrmError, Ended, NotFound, WrongState
+from crm_api.kit.errors import NotFound, WrongState
 
 _AREAS = ("projects", AREA)
 OPENED = Opened(TOKENS, OPENING, frozenset(f"{area}:write" for area in _AREAS))
@@ -27,25 +27,29 @@ _SHOWN = (
 )
 
 
-class DeliveryDoor:
+class DeliveryDoor(LinkDoor):
     """A project as one link opens it."""
 
+    areas = _AREAS
+    service = DeliveryLinkService
+    links: DeliveryLinkService
+
     def __init__(self, tx: Tx, caller: Caller) -> None:
-        self.tx, self.caller = tx, caller
-        self.links, self.promised = DeliveryLinkService(tx), DeliverableService(tx)
+        super().__init__(tx, caller)
+        self.promised = DeliverableService(tx)
 
     async def read(self, did: Did | None) -> dict[str, Any]:
         """What was delivered; that it was seen is written down, unless `did` is None.
 
         Raises `Ended`.
         """
-        self._require("read")
-        link = await self._link(lock=False)
+        self.require("read")
+        link = await self.link(lock=False)
         names = await self._names(link)
-        if did is not None and not any(area in self.tx.actor.closed for area in _AREAS):
+        if did is not None and self.is_writable:
             await self._note(link, did)
             if link.first_viewed_at is None:
-                await self._view()
+                await self.view()
         is_open = await self.promised.records.project_status(link.project_id) not in CLOSED
         handed = await self.promised.records.handed_over(link.project_id)
         return {
@@ -67,8 +71,8 @@ class DeliveryDoor:
     async def _decide(
         self, id: UUID, name: str, did: Did, act: Callable[[], Any]
     ) -> dict[str, Any]:
-        self._require("write")
-        link = await self._link(lock=True)
+        self.require("write")
+        link = await self.link(lock=True)
         await self._names(link)
         current = await self.promised.records.find(id, lock=True)
         if current is None or current.project_id != link.project_id or current.status == "draft":
@@ -91,29 +95,11 @@ class DeliveryDoor:
 
     # Steps
 
-    def _require(self, verb: str) -> None:
-        """Raises `ModuleClosed` where what it is about is switched off."""
-        for area in _AREAS:
-            self.tx.actor.require(f"{area}:{verb}")
-
-    async def _link(self, *, lock: bool) -> DeliveryLink:
-        link = await self.links.records.own(lock=lock)
-        if link is None or link.deleted_at is not None or link.revoked_at is not None:
-            raise _ended("The link was revoked.")
-        if link.expires_at <= self.tx.now:
-            raise _ended("The link has expired.")
-        return link
-
     async def _names(self, link: DeliveryLink) -> dict[str, Any]:
         names = await self.links.records.names(link.project_id)
         if names is None:
-            raise _ended("The project is not there any more.")
+            raise ended("The project is not there any more.")
         return names
-
-    async def _view(self) -> None:
-        locked = await self.links.records.own(lock=True)
-        if locked is not None and locked.first_viewed_at is None:
-            await self.links.change(locked, {"first_viewed_at": self.tx.now}, verb="viewed")
 
     async def _note(
         self, link: DeliveryLink, did: Did, id: UUID | None = None, name: str | None = None
@@ -138,7 +124,3 @@ def _handed(one: Deliverable, *, is_open: bool) -> dict[str, Any]:
         "can_accept": may and one.delivered_quantity >= one.quantity,
         "can_reject": may,
     }
-
-
-def _ended(message: str) -> CrmError:
-    return Ended(message, code="link_ended")

@@ -9,7 +9,7 @@ from crm_api.domains.delivery_links.models import DeliveryLink, DeliveryVisit
 from crm_api.domains.delivery_links.schemas import DeliveryLinkOut
 from crm_api.domains.projects.models import Project
 from crm_api.domains.projects.repository import PROJECTS
-from crm_api.kit.crud.repository import Repository
+from crm_api.domains.quote_links.owning import LinkRepository
 from crm_api.kit.query.listing import Listing, Relation
 
 AREA = "delivery_links"
@@ -68,18 +68,11 @@ _WIPE_VISITS = """
 """
 
 
-class DeliveryLinks(Repository[DeliveryLink]):
+class DeliveryLinks(LinkRepository[DeliveryLink]):
     """The links of an organization."""
 
     model = DeliveryLink
     listing = LINKS
-
-    async def own(self, *, lock: bool = False) -> DeliveryLink | None:
-        """The link that asks, in the bin too; locked, it is not revoked meanwhile."""
-        query = self.select_all().where(DeliveryLink.id == self.tx.actor.id)
-        if lock:
-            query = query.with_for_update(key_share=True).execution_options(populate_existing=True)
-        return (await self.tx.run(query)).scalar_one_or_none()
 
     async def names(self, project_id: UUID) -> dict[str, Any] | None:
         """What a living project and its organization are called."""

@@ -19,6 +19,7 @@ class LinkService(CrudService[E]):
     begins_with: ClassVar[Mapping[str, Any]] = {"revoked_at": None, "first_viewed_at": None}
     tokens: ClassVar[LinkTokens]
     page_path: ClassVar[str]
+    records: Any
     """Where the page of a `{token}` is."""
 
     async def create(self, data: Create) -> Any:

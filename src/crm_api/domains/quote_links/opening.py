@@ -1,11 +1,15 @@
 """How links are opened: whoever asks, as the actor that the link is."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
+from crm_api.domains.quote_links.linking import LinkService
 from crm_api.domains.quote_links.tokens import LinkTokens
 from crm_api.kit.actor import Actor
 from crm_api.kit.db.database import Database
-from crm_api.kit.errors import NotFound
+from crm_api.kit.db.tx import Tx
+from crm_api.kit.errors import CrmError, Ended, NotFound
 from crm_api.kit.tokens import same
 from crm_api.platform.accounts.attempts import Attempts
 
@@ -57,3 +61,45 @@ class Opened:
         attempts = Attempts(database)
         await attempts.count(attempts.links(address))
         raise NotFound("There is nothing behind this link.", code="unknown_link")
+
+
+class LinkDoor:
+    """What one link opens: it is the actor, and has not ended."""
+
+    areas: ClassVar[Sequence[str]]
+    """What is opened, and the links themselves."""
+    service: ClassVar[type[LinkService[Any]]]
+
+    def __init__(self, tx: Tx, caller: Caller) -> None:
+        self.tx, self.caller = tx, caller
+        self.links = self.service(tx)
+
+    def require(self, verb: str) -> None:
+        """Raises `ModuleClosed` where what it is about is switched off."""
+        for area in self.areas:
+            self.tx.actor.require(f"{area}:{verb}")
+
+    @property
+    def is_writable(self) -> bool:
+        """Whether nothing of it is closed to changes."""
+        return not any(area in self.tx.actor.closed for area in self.areas)
+
+    async def link(self, *, lock: bool) -> Any:
+        """The link; raises `Ended`."""
+        link = await self.links.records.own(lock=lock)
+        if link is None or link.deleted_at is not None or link.revoked_at is not None:
+            raise ended("The link was revoked.")
+        if link.expires_at <= self.tx.now:
+            raise ended("The link has expired.")
+        return link
+
+    async def view(self) -> None:
+        """Write down that it was opened, the first time."""
+        locked = await self.links.records.own(lock=True)
+        if locked is not None and locked.first_viewed_at is None:
+            await self.links.change(locked, {"first_viewed_at": self.tx.now}, verb="viewed")
+
+
+def ended(message: str) -> CrmError:
+    """The error for a link that opens nothing any more."""
+    return Ended(message, code="link_ended")

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from crm_api.domains.contacts.repository import CONTACTS
 from crm_api.domains.quote_links.models import QuoteDecision, QuoteLink, QuoteQuestion, QuoteView
+from crm_api.domains.quote_links.owning import LinkRepository
 from crm_api.domains.quote_links.schemas import QuoteDecisionOut, QuoteLinkOut, QuoteQuestionOut
 from crm_api.domains.quotes.models import Quote
 from crm_api.domains.quotes.repository import QUOTES, VERSIONS
@@ -113,18 +114,11 @@ _WIPE_DECISIONS = """
 """
 
 
-class QuoteLinks(Repository[QuoteLink]):
+class QuoteLinks(LinkRepository[QuoteLink]):
     """The links of an organization."""
 
     model = QuoteLink
     listing = LINKS
-
-    async def own(self, *, lock: bool = False) -> QuoteLink | None:
-        """The link that asks, in the bin too; locked, it is not revoked meanwhile."""
-        query = self.select_all().where(QuoteLink.id == self.tx.actor.id)
-        if lock:
-            query = query.with_for_update(key_share=True).execution_options(populate_existing=True)
-        return (await self.tx.run(query)).scalar_one_or_none()
 
     async def views(self, quote_id: UUID) -> list[Any]:
         """How often somebody looked, by link."""

@@ -336,6 +336,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     """The kinds of record of which somebody was erased, who is kept out."""
     approved: dict[str, int] = {}
     """The kinds of record that are approved, and since when, in milliseconds of the epoch."""
+    clocked: tuple[str, ...] = ()  # the kinds of which something is derived after a change
     rounding: dict[str, Any] = {}
     """How amounts, taxes and cash are rounded; empty for the usual way."""
     quoting: dict[str, Any] = {}
@@ -358,25 +359,24 @@ class Catalogue:
     """
 
     def __init__(self, version: int = 0, snapshot: Snapshot | None = None) -> None:
-        snapshot = snapshot or Snapshot()
-        self.version = version
-        self.guarded = snapshot.guarded
+        known = snapshot or Snapshot()
+        self.version, self.guarded = version, known.guarded
         self.rules: dict[str, list[SharingRule]] = {}
         """What shares records of itself, by their kinds."""
-        for rule in snapshot.rules:
+        for rule in known.rules:
             self.rules.setdefault(rule.target, []).append(rule)
-        self.watched = {kind: frozenset(names) for kind, names in snapshot.watched.items()}
-        self.barred, self.approved = frozenset(snapshot.barred), snapshot.approved
-        self.rounding, self.quoting = snapshot.rounding, snapshot.quoting
-        self.ordering, self.timing = snapshot.ordering, snapshot.timing
-        self.casework, self.promising = snapshot.casework, snapshot.promising
-        self.switches = Switches(snapshot.modules) if snapshot.modules else ALL_ON
-        self.objects = {found.key: found for found in snapshot.objects}
-        grouped: dict[str, list[CustomField]] = {target: [] for target in snapshot.gone}
-        for field in snapshot.fields:
+        self.watched = {kind: frozenset(names) for kind, names in known.watched.items()}
+        self.barred, self.clocked = frozenset(known.barred), frozenset(known.clocked)
+        self.approved, self.rounding = known.approved, known.rounding
+        self.quoting, self.ordering, self.timing = known.quoting, known.ordering, known.timing
+        self.casework, self.promising = known.casework, known.promising
+        self.switches = Switches(known.modules) if known.modules else ALL_ON
+        self.objects = {found.key: found for found in known.objects}
+        grouped: dict[str, list[CustomField]] = {target: [] for target in known.gone}
+        for field in known.fields:
             grouped.setdefault(field.target, []).append(field)
         self.entities: dict[str, CustomFields] = {
-            target: CustomFields(fields, snapshot.gone.get(target, ()))
+            target: CustomFields(fields, known.gone.get(target, ()))
             for target, fields in grouped.items()
         }
 

@@ -78,6 +78,8 @@ class Learned:
         """Who asks, with what is closed to everybody."""
         self.touched: dict[str, set[UUID]] = {}
         """The records that were changed and that something is settled for, by their kinds."""
+        self.awaiting: dict[str, set[UUID]] = {}
+        """Those of which something is to be derived anew before that."""
 
     @property
     def state(self) -> tuple[Catalogue | None, bool]:
@@ -111,6 +113,8 @@ class Learned:
         catalogue = self.catalogue
         if entity in catalogue.rules or (entity in catalogue.approved and not is_new):
             self.touched.setdefault(entity, set()).add(record_id)
+        if entity in catalogue.clocked:
+            self.awaiting.setdefault(entity, set()).add(record_id)
 
     def redefine(self, catalogue: Catalogue) -> None:
         """Have another state from here on, and for everybody after the commit."""

@@ -1,6 +1,6 @@
 """The rules of working calendars, and counting with them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any, ClassVar, get_args
@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from crm_api.kit.calendar import Calendar, Hours
 from crm_api.kit.crud.named import NamedService
 from crm_api.kit.crud.personal import Impersonal
+from crm_api.kit.crud.repository import E
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.db.json import decode
 from crm_api.kit.db.tx import Tx
@@ -31,10 +32,42 @@ _WEEK: tuple[str, ...] = get_args(Weekday)
 # As far as `Calendar.add` looks.
 _YEARS_AHEAD = timedelta(days=3670)
 _MINUTE = timedelta(minutes=1)
+_COUNTED = frozenset(
+    {"time_zone", "week", "is_default", "deleted_at", "calendar_id", "day", "hours"}
+)
 _NINE_TO_FIVE = Hours(9 * 60, 17 * 60)
 
 
-class WorkingCalendarService(NamedService[WorkingCalendar]):
+class CountedBy(CrudService[E]):
+    """What others count by: they are told when it changes."""
+
+    followers: ClassVar[list[Callable[[Tx], Any]]] = []
+    """Told in the transaction of the change."""
+
+    def add(self, values: dict[str, Any]) -> Any:
+        """Followers hear of it."""
+        self._tell()
+        return super().add(values)
+
+    async def change(
+        self,
+        current: E,
+        values: Mapping[str, Any],
+        *,
+        verb: str = "updated",
+        told: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Followers hear of it, if it matters to who counts."""
+        if any(getattr(current, name) != values[name] for name in _COUNTED & values.keys()):
+            self._tell()
+        return await super().change(current, values, verb=verb, told=told)
+
+    def _tell(self) -> None:
+        for follow in self.followers:
+            follow(self.tx)
+
+
+class WorkingCalendarService(NamedService[WorkingCalendar], CountedBy[WorkingCalendar]):
     """When work is done."""
 
     repository = WorkingCalendars
@@ -97,7 +130,7 @@ class WorkingCalendarService(NamedService[WorkingCalendar]):
         return {"added": len(new), "kept": len(wanted) - len(new)}
 
 
-class CalendarExceptionService(CrudService[CalendarException]):
+class CalendarExceptionService(CountedBy[CalendarException]):
     """Days whose hours are not those of their weekday."""
 
     repository = CalendarExceptions

@@ -20,6 +20,7 @@ RESERVED = frozenset(
         "call",
         "campaign",
         "case",
+        "case_link",
         "category",
         "change_request",
         "channel",

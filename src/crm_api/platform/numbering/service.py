@@ -61,6 +61,15 @@ class NumberSequenceService(NamedService[NumberSequence]):
     ) -> dict[str, Any]:
         """The next number for what the product does of its own accord, whoever asks for that.
 
+        As `give_many`.
+        """
+        return (await self.give_many(key, 1, on, begins=begins))[0]
+
+    async def give_many(
+        self, key: str, count: int, on: date | None = None, *, begins: Mapping[str, Any]
+    ) -> list[dict[str, Any]]:
+        """The next numbers, as many as that, by one lock.
+
         Where there is no such sequence it begins with these values. Raises `Conflict` where it is
         in the bin: another one would give its numbers again.
         """
@@ -75,7 +84,7 @@ class NumberSequenceService(NamedService[NumberSequence]):
         if current.deleted_at is not None:
             message = f"The number sequence {key} is in the bin."
             raise Conflict(message, code="sequence_in_bin")
-        return await self._take(current, on)
+        return [await self._take(current, on) for _ in range(count)]
 
     async def check_purge(self, current: NumberSequence) -> None:
         """A sequence that has given a number stays, since another would give that one again."""

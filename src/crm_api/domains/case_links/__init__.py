@@ -1,0 +1,1 @@
+"""Secret links by which customers rate how their cases were closed."""

@@ -1,0 +1,95 @@
+"""The page on which a customer rates, with a form that needs no scripts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+from urllib.parse import parse_qsl
+from zoneinfo import ZoneInfo
+
+from pydantic import ValidationError
+
+from crm_api.domains.case_links.door import CaseDoor
+from crm_api.domains.cases.schemas import CaseScore
+from crm_api.domains.quote_links import looks
+from crm_api.kit.documents.languages import Language, language
+from crm_api.kit.errors import CrmError, Invalid
+from crm_api.kit.faults import faults_of
+from crm_api.kit.templates import templates_of
+
+PACKAGE = "crm_api.domains.case_links"
+SCORES = range(1, 6)
+
+
+@dataclass(frozen=True)
+class Form:
+    """What a browser has sent."""
+
+    values: Mapping[str, str]
+
+    @classmethod
+    def of(cls, body: bytes) -> Self:
+        """Read it; raises `Invalid`."""
+        try:
+            given = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=20)
+        except ValueError:
+            raise Invalid("The form cannot be read.") from None
+        return cls({name: value.replace("\r\n", "\n").strip() for name, value in given})
+
+    async def carry_out(self, door: CaseDoor) -> None:
+        """Do what it says; raises `Invalid`, and what the door does."""
+        score = self.values.get("score", "")
+        given: dict[str, Any] = {"score": int(score) if score in map(str, SCORES) else score}
+        if self.values.get("comment"):
+            given["comment"] = self.values["comment"]
+        try:
+            data = CaseScore.model_validate(given)
+        except ValidationError as error:
+            faults = faults_of(error.errors(include_url=False))
+            raise Invalid("Something is missing or cannot be read.", faults=faults) from None
+        await door.rate(data)
+
+    def is_done_by(self, error: CrmError) -> bool:
+        """Whether the same was said before, by the same link: somebody clicked twice."""
+        return error.own_code == "already_rated" and bool(error.details.get("by_this_link"))
+
+
+async def page_of(
+    door: CaseDoor,
+    accepted: str | None,
+    form: Form | None = None,
+    error: CrmError | None = None,
+) -> str:
+    """The page, with what was given to its form and what is wrong with it."""
+    found = await door.read(is_seen=form is None)
+    words = language(PACKAGE, looks.preferred(accepted, PACKAGE))
+    zone = ZoneInfo(door.tx.actor.time_zone)
+    return (
+        templates_of(PACKAGE)
+        .get_template("page.html")
+        .render(
+            style=looks.style(),
+            tag=words.tag,
+            say=words.labels,
+            found=found,
+            scores=[(str(n), words.labels[f"score_{n}"]) for n in reversed(SCORES)],
+            until=words.day(found["expires_at"].astimezone(zone).date()),
+            error=None if error is None else _worded(words, error),
+            values={} if form is None else form.values,
+        )
+    )
+
+
+def failure_of(accepted: str | None, error: CrmError) -> str:
+    """The page that says that there is nothing to be seen."""
+    words = language(PACKAGE, looks.preferred(accepted, PACKAGE))
+    # The one of all pages for customers.
+    template = templates_of(looks.PACKAGE).get_template("failure.html")
+    return template.render(
+        style=looks.style(), tag=words.tag, say=words.labels, error=_worded(words, error)
+    )
+
+
+def _worded(words: Language, error: CrmError) -> str:
+    if f"error_{error.own_code}" in words.labels:
+        return words.label(f"error_{error.own_code}")
+    return words.label("error_other" if error.status != 422 else "error_invalid")

@@ -1,0 +1,70 @@
+"""What links of cases look like from inside, and cases to those who have a link."""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+from crm_api.kit import clock
+from crm_api.kit.schema import Create, Instant, Name, Out, patch_of
+
+DAYS = 30
+"""How long a link lasts, unless it is said."""
+
+
+def _in_a_while() -> datetime:
+    return clock.now() + timedelta(days=DAYS)
+
+
+class _LinkFields(Create):
+    contact_id: UUID | None = Field(None, description="Whom it is given to.")
+    label: Name | None = Field(None, description="Whom or what it is for, in one's own words.")
+    expires_at: Instant = Field(
+        default_factory=_in_a_while,
+        description=f"From when on it opens nothing; {DAYS} days from now without it.",
+    )
+
+
+class CaseLinkCreate(_LinkFields):
+    """A new link."""
+
+    case_id: UUID
+
+
+CaseLinkUpdate = patch_of("CaseLinkUpdate", _LinkFields, required=("expires_at",))
+
+
+class CaseLinkOut(Out):
+    """A secret address at which a customer rates how a case was closed, once."""
+
+    case_id: UUID
+    contact_id: UUID | None
+    label: str | None
+    expires_at: datetime
+    revoked_at: datetime | None = Field(description="Since when it opens nothing any more.")
+    first_viewed_at: datetime | None
+    rated_at: datetime | None = Field(description="When the customer rated by it.")
+
+
+class CaseLinkMade(CaseLinkOut):
+    """A new link with its token."""
+
+    token: str = Field(description="What opens it; shown this once.")
+    path: str = Field(description="Where its page is, below the address of this service.")
+
+
+# To those who have a link
+
+
+class RatedCase(BaseModel):
+    """A case, for whoever has its link."""
+
+    number: str
+    subject: str
+    supplier: str
+    closed_at: datetime | None
+    can_rate: bool = Field(description="Whether it is closed, and not rated yet.")
+    score: int | None = Field(description="What was said by this link, 1 to 5.")
+    comment: str | None
+    rated_at: datetime | None
+    expires_at: datetime = Field(description="When the link ends.")
