@@ -4,15 +4,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 from uuid import UUID
 
-from crm_api.domains.sequences.models import SequenceEnrolment
+from crm_api.domains.sequences.keeping import FeedPlace, StepRuns
 from crm_api.domains.sequences.models import Sequence as SequenceRow
+from crm_api.domains.sequences.models import SequenceEnrolment
 from crm_api.domains.sequences.repository import (
     AREA,
     ENROLMENTS_AREA,
     Enrolments,
-    FeedPlace,
     Sequences,
-    StepRuns,
 )
 from crm_api.domains.sequences.schemas import (
     EnrolmentCreate,
@@ -85,7 +84,7 @@ class SequenceService(NamedService[SequenceRow]):
             values["published_version"] = number
             if current.status == "paused":
                 values["status"] = "paused"
-            await FeedPlace(self.records).begin()
+            await FeedPlace(self.tx).begin()
         shown = await self.change(current, values, verb=one.event)
         if verb == "resume":
             await self.records.wake(id)
@@ -197,7 +196,7 @@ class EnrolmentService(CrudService[SequenceEnrolment]):
     async def check_purge(self, current: SequenceEnrolment) -> None:
         """What was done goes with it."""
         await super().check_purge(current)
-        await StepRuns(self.records).forget([current.id])
+        await StepRuns(self.tx).forget([current.id])
 
 
 def in_it_already() -> Conflict:

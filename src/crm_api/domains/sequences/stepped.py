@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
+from crm_api.domains.sequences.keeping import FeedPlace, StepRuns
 from crm_api.domains.sequences.models import SequenceEnrolment
-from crm_api.domains.sequences.repository import AREA, Enrolments, FeedPlace, Sequences
+from crm_api.domains.sequences.repository import AREA, Enrolments, Sequences
 from crm_api.domains.sequences.stepping import Stepper
 from crm_api.kit.crud.feed import Feed
 from crm_api.kit.db.tx import Tx
@@ -45,12 +46,14 @@ class Listening(Rounds):
         del id
         await tx.learned.learn()
         tx.actor.require(f"{AREA}:write")
-        place = FeedPlace(Sequences(tx))
+        place = FeedPlace(tx)
         start = await place.lock()
         if start is None:
             return False
         topics = (*_MESSAGES, *_TASKS, *_DEALS)
         stretch = await Feed(tx, {}).stretch(start, STRETCH, types=topics)
+        sent = [row["record_id"] for row in stretch.rows if row["type"] == "message.sent"]
+        await StepRuns(tx).left(sent)
         # In one order, so that none wait in a ring.
         for enrolment_id in sorted(await _concerned(tx, stretch.rows)):
             await heed_once(tx, enrolment_id)

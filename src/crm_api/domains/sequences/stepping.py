@@ -3,22 +3,22 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID
 
 from crm_api.domains.activities.schemas import TaskCreate
 from crm_api.domains.activities.tasks import TaskService
 from crm_api.domains.conversations.service import MessageService, Outgoing
+from crm_api.domains.sequences.keeping import StepRuns
 from crm_api.domains.sequences.models import Sequence as SequenceRow
 from crm_api.domains.sequences.models import SequenceEnrolment
-from crm_api.domains.sequences.repository import Enrolments, Sequences, StepRuns
+from crm_api.domains.sequences.repository import Enrolments, Sequences
 from crm_api.domains.sequences.service import EnrolmentService
 from crm_api.domains.sequences.steps import ENTITY, Call, Chore, Mail, Pause, read_step
 from crm_api.domains.sequences.turns import Turn
-from crm_api.kit.automation import Outcome, Step, condition_of
+from crm_api.kit.automation import Outcome, Step, condition_of, zone_of
 from crm_api.kit.crud.collections import service_of
 from crm_api.kit.db.json import decode
 from crm_api.kit.db.tx import Tx
-from crm_api.kit.errors import Blocked, CrmError, Invalid, Unavailable
+from crm_api.kit.errors import Blocked, Invalid
 from crm_api.kit.query.page import passing
 from crm_api.platform.automations.flow import Way, after, into, pointer_of, step_at
 
@@ -56,7 +56,7 @@ class Stepper:
         self.tx, self.one, self.sequence = tx, enrolment, sequence
         self.enrolments = EnrolmentService(tx)
         self.records: Enrolments = self.enrolments.records
-        self.runs = StepRuns(self.records)
+        self.runs = StepRuns(tx)
         self.turn = Turn(
             tx,
             sequence,
@@ -87,20 +87,23 @@ class Stepper:
         await self.withdraw()
         return await self.enrolments.end(self.one, status, reason, detail)
 
-    async def withdraw(self) -> None:
-        """Keep the mail back that is queued, unless it is leaving already."""
+    async def withdraw(self) -> bool:
+        """Keep the mail back that is queued; False where it is leaving already."""
         one = self.one
         if one.waiting_for != "message" or one.message_id is None:
-            return
+            return True
         messages = MessageService(self.tx)
         # Whoever sends it holds this lock while it is counted as tried.
         found = await messages.records.locked([one.message_id], everywhere=True)
-        if not found or found[0].status != "queued" or found[0].attempts:
-            return
+        if not found or found[0].status != "queued":
+            return True
+        if found[0].attempts:
+            return False
         told = {name: getattr(found[0], name) for name in ("conversation_id", "contact_id")}
         values = {"status": "failed", "failure": WITHDRAWN}
         await messages.change(found[0], values, verb="failed", told=told)
         await self.runs.settle(one, "withdrawn")
+        return True
 
     # What ends it
 
@@ -225,12 +228,12 @@ class Stepper:
                 await self._ask(step)
             elif isinstance(step, Pause):
                 until = await self.turn.after(step.duration, is_working=step.is_working)
-                self._note(step, "waiting", {"until": until.isoformat()})
+                self.note(step, "waiting", {"until": until.isoformat()})
                 await self.wait("time", until)
             else:
                 outcome = await step.act(self.turn)
-                self._note(step, "done", dict(outcome.result))
-                await self._move(_next(steps, way, outcome), done=step)
+                self.note(step, "done", dict(outcome.result))
+                await self.move(_next(steps, way, outcome), action=step.action)
 
     async def _mail(self, step: Mail) -> None:
         turn, now = self.turn, self.tx.now
@@ -245,7 +248,7 @@ class Stepper:
         variant = step.way_for(self.one.id)
         at, said = step.ways()[variant]
         subject = said.subject and await turn.text(said.subject, f"{at}/subject", whole=True)
-        body = await turn.text(said.body, f"{at}/body", whole=True)
+        body = _said(await turn.text(said.body, f"{at}/body", whole=True), f"{at}/body")
         thread = self.one.conversation_id if step.goes_on else None
         outgoing = Outgoing(
             self.sequence.channel_id,
@@ -260,11 +263,11 @@ class Stepper:
         except Blocked as error:
             reasons = [fault.code for fault in error.faults]
             if not FOR_NOW.issuperset(reasons or ["?"]):
-                self._note(step, "failed", {}, reasons=reasons, variant=variant)
+                self.note(step, "failed", {}, reasons=reasons, variant=variant)
                 raise _refused(reasons, None) from None
             await self.wait("gate", now + _LATER, reasons)
             return
-        self._note(step, "queued", {}, message_id=sent.id, variant=variant)
+        self.note(step, "queued", {}, message_id=sent.id, variant=variant)
         values = {
             "message_id": sent.id,
             "conversation_id": sent.conversation_id,
@@ -281,7 +284,7 @@ class Stepper:
             "sequence_id": (self.one.sequence_id, self.sequence.daily_limit),
             "sender_id": (self.one.sender_id, self.sequence.sender_daily_limit),
         }
-        zone = await super(Turn, self.turn).zone()
+        zone = await zone_of(self.tx)
         midnight = self.tx.now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
         for column, (id, most) in limits.items():
             if id is None or most is None:
@@ -295,7 +298,7 @@ class Stepper:
     async def _ask(self, step: Call | Chore) -> None:
         turn = self.turn
         said = step.description and await turn.text(step.description, "/description", whole=True)
-        subject = _one_line(await turn.text(step.subject, "/subject", whole=True)) or ""
+        subject = _one_line(_said(await turn.text(step.subject, "/subject", whole=True), "/subject"))
         calendar = await turn.calendar()
         due = calendar.add_days(self.tx.now, step.due_in_days).astimezone(calendar.zone).date()
         sender = self.one.sender_id
@@ -303,8 +306,8 @@ class Stepper:
             sender = self.one.owner_id
         contact = await turn.contact()
         asked = TaskCreate(
-            subject=subject[:200],
-            description=said,
+            subject=str(subject)[:200],
+            description=said[:20_000] if said and said.strip() else None,
             kind=step.kind,
             priority=step.priority,
             due_on=due,
@@ -315,14 +318,15 @@ class Stepper:
             owner_id=sender,
         )
         made = await TaskService(self.tx).create(asked)
-        self._note(step, "waiting" if step.waits else "done", {}, task_id=made.id)
+        self.note(step, "waiting" if step.waits else "done", {}, task_id=made.id)
         if not step.waits:
             await self._on(done=step)
             return
         values = {"task_id": made.id, "waiting_for": "task", "reasons": [], "next_at": None}
         await self.enrolments.change(self.one, values, verb="waiting")
 
-    def _note(self, step: Step, outcome: str, result: Mapping[str, Any], **more: Any) -> None:
+    def note(self, step: Step, outcome: str, result: Mapping[str, Any], **more: Any) -> None:
+        """Write down that a step was taken."""
         kept = {"place": self.one.step, "action": step.action, "outcome": outcome}
         ended = None if outcome in {"queued", "waiting"} else self.tx.now
         self.runs.note(self.one, **kept, result=dict(result), ended_at=ended, **more)
@@ -333,21 +337,24 @@ class Stepper:
         """Go on after the step that is done with."""
         steps = await Sequences(self.tx).steps(self.one.sequence_id, self.one.sequence_version)
         way: Way = tuple(self.one.place or ())
-        await self._move(after(steps, way), done=done or read_step(step_at(steps, way)))
+        action = (done or read_step(step_at(steps, way))).action
+        await self.move(after(steps, way), action=action)
 
-    async def _move(self, way: Way | None, *, done: Step) -> None:
-        told = {"sequence_id": self.one.sequence_id, "done": self.one.step, "action": done.action}
+    async def move(self, way: Way | None, *, action: str, status: str = "active") -> None:
+        """Go on with a step, or have somebody be through where there is none."""
+        told = {"sequence_id": self.one.sequence_id, "done": self.one.step, "action": action}
         values = {
+            "status": status,
             "place": None if way is None else list(way),
             "step": None if way is None else pointer_of(way),
-            "next_at": self.tx.now,
+            "next_at": self.tx.now if status == "active" else None,
             "waiting_for": None,
             "reasons": [],
             "task_id": None,
         }
         await self.enrolments.change(self.one, values, verb="step_done", told=told)
         if way is None:
-            raise _Ends("finished", None)
+            await self.enrolments.end(self.one, "finished", None)
 
 
 def _next(steps: Any, way: Way, outcome: Outcome) -> Way | None:
@@ -365,6 +372,12 @@ def _refused(reasons: list[str], failure: str | None) -> _Ends:
 
 def _texts(raw: Any) -> list[str]:
     return decode(raw) or []
+
+
+def _said(text: str, at: str) -> str:
+    if not text.strip():
+        raise Invalid.at(at, "empty_value", "Nothing is said.")
+    return text
 
 
 def _one_line(text: str | None) -> str | None:
