@@ -262,6 +262,7 @@ def upgrade() -> None:
         Column("identity", KEY, nullable=False),
         Column("bounced_id", ID, nullable=True),
         Column("purpose", KEY, nullable=True),
+        Column("is_answer", sa.Boolean(), nullable=False),
         Column("attempts", sa.Integer(), nullable=False),
         Column("sent_at", INSTANT, nullable=True),
         Column("failure", KEY, nullable=True),

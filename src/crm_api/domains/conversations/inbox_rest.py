@@ -150,16 +150,16 @@ async def _actor_of(database: Database, token: str) -> Actor:
 async def _signer(tx: Tx, id: UUID | None, signed: tuple[str, str, str], body: bytes) -> Channel:
     """The channel that a request is signed for; raises `Unauthenticated`."""
     webhook_id, timestamp, given = signed
-    channels = [one for one in await Channels(tx).active() if one.id == id]
-    if not channels or channels[0].secrets is None or not timestamp.isdecimal():
+    channel = await Channels(tx).usable(id)
+    if channel is None or channel.secrets is None or not timestamp.isdecimal():
         raise _unsigned()
     at = int(timestamp)
-    secrets = safe_of(tx, channels[0].id).secrets(channels[0].secrets, tx.now)
+    secrets = safe_of(tx, channel.id).secrets(channel.secrets, tx.now)
     if not await asyncio.to_thread(is_signed, secrets, webhook_id, at, body, given):
         raise _unsigned()
     if abs(at - tx.now.timestamp()) > _TOLERANCE.total_seconds():
         raise Unauthenticated("It was signed too long ago.", code="old_signature")
-    return channels[0]
+    return channel
 
 
 def _unsigned() -> Unauthenticated:

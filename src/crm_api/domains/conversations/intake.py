@@ -1,7 +1,6 @@
 """Mail on its way in: streamed to where files are kept, read from there, its files kept beside it."""
 
 import asyncio
-import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -13,12 +12,12 @@ from crm_api.domains.conversations.parsing import (
     Mail,
     Note,
     Piece,
-    read_file,
+    read,
 )
 from crm_api.domains.conversations.receiving import Inbox
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import CrmError, Invalid
-from crm_api.kit.files.store import BLOCK, Files, Place
+from crm_api.kit.files.store import Files, Place
 from crm_api.kit.rest.uploads import Incoming
 from crm_api.platform.attachments.receiving import Limits, Received, received
 from crm_api.platform.attachments.service import SHELF, AttachmentService
@@ -26,8 +25,6 @@ from crm_api.platform.attachments.service import SHELF, AttachmentService
 LARGEST_MAIL = 104_857_600
 """Bytes: files of 50 MB with what their encoding adds, and room."""
 RAW = "The mail as it came."
-# Each is in memory once while it is read.
-_READERS = threading.BoundedSemaphore(2)
 
 
 @dataclass
@@ -76,6 +73,7 @@ class _Part:
     """A file of a mail."""
 
     piece: Piece
+    mail: Path
 
     @property
     def filename(self) -> str | None:
@@ -88,9 +86,11 @@ class _Part:
         return None
 
     async def content(self) -> AsyncIterator[bytes]:
-        """Its bytes."""
-        for start in range(0, len(self.piece.content), BLOCK):
-            yield self.piece.content[start : start + BLOCK]
+        """Its bytes, block by block."""
+        with await asyncio.to_thread(self.mail.open, "rb") as file:
+            blocks = self.piece.blocks(file)
+            while (block := await asyncio.to_thread(next, blocks, None)) is not None:
+                yield block
 
 
 @asynccontextmanager
@@ -103,38 +103,40 @@ async def taken(
     """
     tx.actor.require("inbox:write")
     limits = Limits(min(most, LARGEST_MAIL), ["*"])
-    async with received(tx, files, limits, _Whole(incoming), None) as raw:
+    async with (
+        received(tx, files, limits, _Whole(incoming), None) as raw,
+        AsyncExitStack() as stack,
+    ):
         if raw.size_bytes == 0:
             raise Invalid("There is no mail in the body.", code="empty")
         raw.content_type = "message/rfc822"
         async with files.at_hand(Place(SHELF, tx.organization_id, raw.id.hex)) as path:
             mail = await asyncio.to_thread(_read, path, raw.sha256)
-        async with AsyncExitStack() as stack:
             found = TakenMail(mail, raw)
             if not await Inbox(tx).knows(mail):
-                found.files = await _kept(stack, tx, files, mail, Limits(most, types))
-            mail.pieces.clear()
-            yield found
+                found.files = await _kept(stack, tx, files, mail, path, Limits(most, types))
+        yield found
 
 
 def _read(path: Path, digest: str) -> Mail:
-    with _READERS, path.open("rb") as file:
-        return read_file(file, digest)
+    with path.open("rb") as file:
+        return read(file, digest)
 
 
 async def _kept(
-    stack: AsyncExitStack, tx: Tx, files: Files, mail: Mail, limits: Limits
+    stack: AsyncExitStack, tx: Tx, files: Files, mail: Mail, path: Path, limits: Limits
 ) -> list[Received]:
     found: list[Received] = []
     if len(mail.pieces) > MOST_ATTACHMENTS:
         message = f"Its first {MOST_ATTACHMENTS} files are attached; all are in the raw mail."
         mail.note("many_attachments", message)
     for piece in mail.pieces[:MOST_ATTACHMENTS]:
-        if not piece.content:
-            continue
-        kept = received(tx, files, limits, _Part(piece), None)
         try:
-            found.append(await stack.enter_async_context(kept))
+            kept = await stack.enter_async_context(
+                received(tx, files, limits, _Part(piece, path), None)
+            )
+            if kept.size_bytes:
+                found.append(kept)
         except CrmError as error:
             name = (piece.filename or "file")[:100]
             message = f"{name} is not attached, but stands in the raw mail: {error.detail}"

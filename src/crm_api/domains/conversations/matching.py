@@ -16,6 +16,8 @@ class Sender:
 
     contact_id: UUID | None = None
     company_id: UUID | None = None
+    owner_id: UUID | None = None
+    """Who is responsible for the contact."""
     candidates: list[str] = field(default_factory=list[str])
 
 
@@ -26,11 +28,11 @@ async def sender_of(tx: Tx, channel: str, key: str | None) -> Sender:
     messages = Messages(tx)
     found = await messages.senders("email" if channel == "email" else "phone", key)
     if len(found) == 1:
-        return Sender(found[0]["id"], found[0]["company_id"])
+        return Sender(found[0]["id"], found[0]["company_id"], found[0]["owner_id"])
     companies = {row["company_id"] for row in found}
     if found:
         shared = companies.pop() if len(companies) == 1 else None
-        return Sender(None, shared, [str(row["id"]) for row in found])
+        return Sender(None, shared, candidates=[str(row["id"]) for row in found])
     domain = key.rpartition("@")[2] if channel == "email" else ""
     return Sender(None, await messages.company_of(domain) if domain else None)
 

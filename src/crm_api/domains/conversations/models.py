@@ -159,6 +159,8 @@ class Message(Entity):
     identity: Mapped[str] = mapped_column(KeyText)
     bounced_id: Mapped[UUID | None]
     purpose: Mapped[str | None] = mapped_column(KeyText)
+    is_answer: Mapped[bool]
+    """Whether it goes to somebody who wrote, as the gate is asked."""
     attempts: Mapped[int]
     sent_at: Mapped[datetime | None]
     failure: Mapped[str | None] = mapped_column(KeyText)

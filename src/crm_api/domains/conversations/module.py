@@ -9,6 +9,7 @@ from crm_api.domains.conversations.service import (
     MessageService,
     wipe,
 )
+from crm_api.domains.conversations.working import WORK
 from crm_api.kit.access import Managed
 from crm_api.kit.crud.applying import CollectionApplier
 from crm_api.kit.crud.personal import Trace
@@ -48,4 +49,5 @@ MODULE = Module(
     traces=[Trace("messages", ("messages",), wipe)],
     touchpoints=TOUCHPOINTS,
     sections=SECTIONS,
+    work=WORK,
 )

@@ -1,62 +1,29 @@
 """Whether a message may leave, and to which address: what the gate of outreach says of it."""
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Sequence
 from uuid import UUID
 
 from crm_api.domains.conversations.models import Channel
 from crm_api.domains.conversations.repository import Channels
 from crm_api.kit.db.tx import Tx
-from crm_api.kit.errors import Blocked, CrmError, Fault, Invalid, WrongState
-from crm_api.platform.outreach.gate import Answer, Question, may_reach, reach
+from crm_api.kit.errors import Blocked, CrmError, Fault, Invalid
+from crm_api.platform.outreach.gate import Answer, Question, reach
 
-GATED = {"email": "email", "sms": "sms", "whatsapp": "messenger", "chat": "messenger"}
-"""What the gate calls the channels; others are messengers to it, too."""
-# Who wrote is answered: they need to be no contact, to have agreed to nothing, at no hour.
-_OF_STRANGERS = frozenset({"no_consent", "unknown_person", "quiet_hours", "expired"})
-Ask = Callable[[Tx, Sequence[Question]], Awaitable[list[Answer]]]
+_GATED = {"email": "email", "sms": "sms"}
 
 
-@dataclass(frozen=True)
-class Recipient:
-    """Whom a message is for, and what for."""
+def gated(channel: Channel) -> str:
+    """What the gate calls a channel: what is neither mail nor SMS is a messenger to it."""
+    return _GATED.get(channel.kind, "messenger")
 
-    channel: Channel
-    purpose: str
-    contact_id: UUID | None
-    address: str | None
 
-    async def asked(
-        self,
-        tx: Tx,
-        key: UUID,
-        at: datetime | None,
-        *,
-        is_answer: bool,
-        claims: bool = False,
-    ) -> Answer:
-        """What stands against it; `claims` where it is about to leave, so that it counts."""
-        question = Question(
-            GATED.get(self.channel.kind, "messenger"),
-            self.purpose,
-            record_id=self.contact_id,
-            address=self.address,
-            at=at,
-            key=key,
-        )
-        ask: Ask = reach if claims else may_reach
-        try:
-            (answer,) = await ask(tx, [question])
-        except Invalid as error:
-            if self.channel.kind in {"chat", "other", "whatsapp"} and self.address is not None:
-                # What is no number the gate knows nothing of: only who wrote is answered there.
-                against = [] if is_answer else ["unknown_person"]
-                return Answer(self.contact_id, self.address, against)
-            raise Invalid.at("/to", error.faults[0].code, error.detail) from None
-        if is_answer:
-            answer.reasons = [one for one in answer.reasons if one not in _OF_STRANGERS]
-        return answer
+async def claimed(tx: Tx, question: Question) -> Answer:
+    """What stands against a message; what nothing stands against counts as sent."""
+    try:
+        (answer,) = await reach(tx, [question])
+    except Invalid as error:
+        raise Invalid.at("/to", error.faults[0].code, error.detail) from None
+    return answer
 
 
 def refused(reasons: Sequence[str]) -> CrmError:
@@ -67,11 +34,9 @@ def refused(reasons: Sequence[str]) -> CrmError:
 
 
 async def need_way_out(tx: Tx, channel_id: UUID) -> Channel:
-    """The channel by which a message leaves, whoever asks; raises `Invalid`, `WrongState`."""
-    found = [one for one in await Channels(tx).active() if one.id == channel_id]
-    if not found:
+    """The channel by which a message leaves, whoever asks; raises `Invalid`."""
+    found = await Channels(tx).usable(channel_id)
+    if found is None:
         message = "There is no such channel, or messages leave by it no more."
         raise Invalid.at("/channel_id", "unknown_reference", message)
-    if found[0].kind == "email" and not found[0].addresses:
-        raise WrongState("The channel has no address to send from.", code="no_address")
-    return found[0]
+    return found

@@ -3,14 +3,11 @@
 Nothing that was sent raises: what cannot be read is noted, and stands in the raw mail.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from email import message_from_binary_file, message_from_bytes
 from email.errors import HeaderDefect
 from email.message import EmailMessage, Message
-from email.policy import default
-from hashlib import sha256
 from typing import IO, Any
 
 from crm_api.domains.conversations.headers import (
@@ -25,11 +22,11 @@ from crm_api.domains.conversations.headers import (
 )
 from crm_api.domains.conversations.kinds import Bounce, bounce_of, is_report, kind_of
 from crm_api.domains.conversations.texts import LONGEST_SUBJECT, one_line, storable, text_of
+from crm_api.domains.conversations.thinning import Span, Thin, thinned
 
 LONGEST_TEXT = 200_000
 MOST_ATTACHMENTS = 50
 MOST_REFERENCES = 50
-MOST_PARTS = 500
 LOOP_HEADER = "X-CRM-Loop"
 _DELIVERED = ("delivered-to", "x-original-to", "envelope-to", "x-envelope-to")
 
@@ -48,11 +45,16 @@ class Note:
 
 @dataclass
 class Piece:
-    """A file of a mail."""
+    """A file of a mail, which stands in the mail."""
 
     filename: str | None
     content_type: str
-    content: bytes
+    encoding: str
+    span: Span
+
+    def blocks(self, file: IO[bytes]) -> Iterator[bytes]:
+        """Its content, of the file with the mail."""
+        return self.span.blocks(file, self.encoding)
 
 
 @dataclass
@@ -84,26 +86,19 @@ class Mail:
             self.notes.append(Note(code, message))
 
 
-def read_file(file: IO[bytes], digest: str) -> Mail:
+def read(file: IO[bytes], digest: str) -> Mail:
     """A mail from a file; never raises for what is in it."""
-    return _read(lambda: message_from_binary_file(file, policy=default), digest)
-
-
-def read_bytes(raw: bytes) -> Mail:
-    """A mail from its bytes; never raises for what is in it."""
-    return _read(lambda: message_from_bytes(raw, policy=default), sha256(raw).hexdigest())
-
-
-def _read(parse: Callable[[], Any], digest: str) -> Mail:
     mail = Mail(digest=digest)
     # The library raises all sorts of errors for what is broken enough.
-    message = or_else(parse, None)
-    if message is None:
+    thin = or_else(lambda: thinned(file), None)
+    if thin is None:
         mail.note("unreadable", "It cannot be read as a mail; it is kept as it came.")
         return mail
+    if thin.is_cut:
+        mail.note("too_many_parts", "It has more headers or parts than are read; see the raw mail.")
     for step in (_envelope, _threads, _content, _kinds):
         try:
-            step(mail, message)
+            step(mail, thin)
         except Exception as error:  # noqa: BLE001 - see above
             mail.note("unreadable_part", f"A part of it cannot be read ({type(error).__name__}).")
     return mail
@@ -119,7 +114,8 @@ def _header(mail: Mail, message: Message, name: str) -> str:
     return found[0] if found else ""
 
 
-def _envelope(mail: Mail, message: Message) -> None:
+def _envelope(mail: Mail, thin: Thin) -> None:
+    message = thin.message
     mail.to, mail.cc = addresses_in(message, "to"), addresses_in(message, "cc")
     mail.delivered_to = [a for name in _DELIVERED for _, a in addresses_in(message, name)]
     senders = addresses_in(message, "from") or addresses_in(message, "sender")
@@ -139,7 +135,8 @@ def _envelope(mail: Mail, message: Message) -> None:
         mail.note("broken_mime", f"It is not built as it should be ({', '.join(defects[:5])}).")
 
 
-def _threads(mail: Mail, message: Message) -> None:
+def _threads(mail: Mail, thin: Thin) -> None:
+    message = thin.message
     ids = [ids_in(_header(mail, message, n)) for n in ("message-id", "in-reply-to", "references")]
     mail.message_id = ids[0][0] if ids[0] else None
     if mail.message_id is None:
@@ -156,23 +153,27 @@ def _threads(mail: Mail, message: Message) -> None:
 # Content
 
 
-def _content(mail: Mail, message: Message) -> None:
+def _content(mail: Mail, thin: Thin) -> None:
     plain: list[str] = []
     html: list[str] = []
-    for count, (part, is_nested) in enumerate(_leaves(message, mail)):
-        if count >= MOST_PARTS:
-            mail.note("too_many_parts", f"It has more than {MOST_PARTS} parts; see the raw mail.")
-            break
+    is_cut = False
+    for part, is_nested in _leaves(thin.message, mail):
         kind = part.get_content_type()
         if kind.startswith("multipart/"):
             # It says that it has parts and has none.
             kind = "text/plain"
+        span = thin.span_of(part)
         named = or_else(part.get_filename, None) is not None
         is_file = named or part.get_content_disposition() == "attachment" or is_nested
         if kind in {"text/plain", "text/html"} and not is_file:
             (plain if kind == "text/plain" else html).append(_text_of(mail, part))
+            is_cut |= span is not None and span.is_cut
+        elif span is not None:
+            mail.pieces.append(_piece(part, span, is_nested=is_nested))
         else:
-            _attach(mail, part, is_nested=is_nested)
+            mail.note("attachment_left_out", "A file of it stands in the raw mail alone.")
+        if span is None or not span.is_cut:
+            _note_defects(mail, part)
     if any(one.strip() for one in plain):
         body = "\n\n".join(one.strip("\n") for one in plain)
     else:
@@ -180,10 +181,9 @@ def _content(mail: Mail, message: Message) -> None:
         if html:
             mail.note("html_only", "Its text was in HTML alone; what stands here is read from it.")
     body = storable(body)
-    if len(body) > LONGEST_TEXT:
-        body = body[:LONGEST_TEXT]
-        mail.note("text_cut", f"Here stand its first {LONGEST_TEXT} characters; see the raw mail.")
-    mail.body = body
+    if is_cut or len(body) > LONGEST_TEXT:
+        mail.note("text_cut", f"Here stand {LONGEST_TEXT} characters at most; see the raw mail.")
+    mail.body = body[:LONGEST_TEXT]
 
 
 def _leaves(message: Message, mail: Mail) -> Iterator[tuple[EmailMessage, bool]]:
@@ -196,10 +196,14 @@ def _leaves(message: Message, mail: Mail) -> Iterator[tuple[EmailMessage, bool]]
         elif part.is_multipart() and part.get_content_maintype() == "multipart":
             inner: Any = part.get_payload()
             waiting += reversed(inner)
+            _note_defects(mail, part)
         else:
             yield part, False
-        if part.defects:
-            mail.note("broken_mime", "It is not built as it should be; see the raw mail.")
+
+
+def _note_defects(mail: Mail, part: Message) -> None:
+    if part.defects:
+        mail.note("broken_mime", "It is not built as it should be; see the raw mail.")
 
 
 def _text_of(mail: Mail, part: Message) -> str:
@@ -212,22 +216,22 @@ def _text_of(mail: Mail, part: Message) -> str:
     return text_in(raw, None)
 
 
-def _attach(mail: Mail, part: Message, *, is_nested: bool) -> None:
+def _piece(part: Message, span: Span, *, is_nested: bool) -> Piece:
+    encoding = or_else(lambda: raw_of(part, "content-transfer-encoding")[0], "")
     if is_nested:
         inner: Any = or_else(part.get_payload, None)
-        content = or_else(inner[0].as_bytes, b"")
         subject = one_line(or_else(lambda: decoded(raw_of(inner[0], "subject")[0]), ""), 100)
-        mail.pieces.append(Piece(f"{subject or 'message'}.eml", "message/rfc822", content))
-        return
+        return Piece(f"{subject or 'message'}.eml", "message/rfc822", encoding, span)
     name = or_else(part.get_filename, None)
     shown = one_line(decoded(name), 300) if isinstance(name, str) else None
-    mail.pieces.append(Piece(shown, part.get_content_type(), bytes_of(part)))
+    return Piece(shown, part.get_content_type(), encoding, span)
 
 
 # What it is
 
 
-def _kinds(mail: Mail, message: Message) -> None:
+def _kinds(mail: Mail, thin: Thin) -> None:
+    message = thin.message
     loops = raw_of(message, LOOP_HEADER.lower())
     mail.loop = one_line(loops[0], 200) if loops else None
     if is_report(message):

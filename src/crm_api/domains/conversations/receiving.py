@@ -13,9 +13,10 @@ from crm_api.domains.conversations.matching import Sender, mark_bounced, sender_
 from crm_api.domains.conversations.models import Channel, Conversation, Message
 from crm_api.domains.conversations.parsing import Mail, Note
 from crm_api.domains.conversations.repository import INBOX_AREA, THREAD, Channels
-from crm_api.domains.conversations.schemas import InboxMessage
+from crm_api.domains.conversations.schemas import SERVICE, InboxMessage
 from crm_api.domains.conversations.sending import loop_mark
 from crm_api.domains.conversations.service import (
+    OPENED,
     PLAIN,
     ConversationService,
     MessageService,
@@ -36,8 +37,6 @@ SUBJECT_DAYS = 14
 """How long an answer without ids finds its thread by address and subject."""
 CHAT_DAYS = 7
 """How long what comes without a thread goes on in the last one of its sender."""
-ACKNOWLEDGEMENT = "service"
-"""What acknowledgements are sent for, as the gate is asked."""
 _UNTOLD = "(no subject)"
 _CASE_CHANNELS: dict[str, CaseChannel] = {"email": "email", "chat": "chat", "whatsapp": "chat"}
 _LONGEST_DESCRIPTION = 20_000
@@ -189,6 +188,7 @@ class Inbox:
                 "contact_id": sender.contact_id,
                 "company_id": sender.company_id,
                 "counterpart": coming.key,
+                "owner_id": _owner_of(coming.channel, sender),
             }
         )
         await self.tx.flush()
@@ -262,6 +262,7 @@ class Inbox:
             "identity": coming.identity,
             "bounced_id": bounced,
             "purpose": None,
+            "is_answer": False,
             "attempts": 0,
             "sent_at": None,
             "failure": None,
@@ -279,7 +280,7 @@ class Inbox:
             "case_id": case_id or thread.case_id,
         }
         if coming.kind == "message":
-            values |= {"needs_answer": True, "status": "open", "closed_at": None}
+            values |= {"needs_answer": True, **OPENED}
         return values
 
     async def _case(self, coming: Coming, sender: Sender, thread: Conversation) -> UUID | None:
@@ -311,7 +312,7 @@ class Inbox:
         outgoing = Outgoing(
             channel.id,
             channel.acknowledgement or "Your message has come in.",
-            ACKNOWLEDGEMENT,
+            SERVICE,
             contact_id=thread.contact_id,
             subject=one_line(f"Re: {thread.subject}", 500),
             conversation_id=thread.id,
@@ -343,6 +344,13 @@ _TOLD = (
 def identity_of(mail: Mail) -> str:
     """What tells a mail from others: its Message-ID, or else its bytes."""
     return f"mail:{short(mail.message_id)}" if mail.message_id else f"bytes:{mail.digest}"
+
+
+def _owner_of(channel: Channel | None, sender: Sender) -> UUID | None:
+    """Who gets what begins: what opens a case whoever gets that, else whose contact it is."""
+    if channel is not None and (channel.opens_cases or channel.case_owner_id is not None):
+        return channel.case_owner_id
+    return sender.owner_id
 
 
 def _channel_of(mail: Mail, channels: Sequence[Channel], channel_id: UUID | None) -> Channel | None:

@@ -87,7 +87,7 @@ _OF_SENDER = """
     ORDER BY last_message_at DESC, id DESC LIMIT 1
 """
 _CONTACTS = """
-    SELECT DISTINCT c.id, c.company_id FROM record_keys k
+    SELECT DISTINCT c.id, c.company_id, c.owner_id FROM record_keys k
     JOIN contacts c ON c.organization_id = $1 AND c.id = k.record_id AND c.deleted_at IS NULL
     WHERE k.organization_id = $1 AND k.entity = 'contact' AND k.kind = $2 AND k.value = $3
     ORDER BY c.id LIMIT 20
@@ -157,8 +157,16 @@ class Channels(Repository[Channel]):
 
     async def active(self) -> list[Channel]:
         """All that messages come in by, whoever asks, the oldest first."""
-        query = self.select_all().where(Channel.deleted_at.is_(None), Channel.is_active)
-        return list((await self.tx.run(query.order_by(Channel.id).limit(500))).scalars())
+        query = self._active().order_by(Channel.id).limit(500)
+        return list((await self.tx.run(query)).scalars())
+
+    async def usable(self, id: UUID | None) -> Channel | None:
+        """One that messages come in and leave by, whoever asks."""
+        query = self._active().where(Channel.id == id)
+        return (await self.tx.run(query)).scalar_one_or_none()
+
+    def _active(self) -> Any:
+        return self.select_all().where(Channel.deleted_at.is_(None), Channel.is_active)
 
 
 class Conversations(Repository[Conversation]):

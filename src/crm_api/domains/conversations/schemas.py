@@ -34,7 +34,8 @@ from crm_api.platform.outreach.schemas import Purpose
 ConversationVerb = Literal["pend", "close", "reopen", "read"]
 Address = Annotated[str, StringConstraints(min_length=3, max_length=320), Cleaned]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=100_000), Cleaned]
-_SERVICE = "service"
+SERVICE = "service"
+"""What answers are sent for, as the gate is asked."""
 
 
 class _ChannelFields(Create):
@@ -51,7 +52,11 @@ class _ChannelFields(Create):
     case_kind: CaseKind = "question"
     case_priority: Priority = "normal"
     case_team_id: UUID | None = None
-    case_owner_id: UUID | None = Field(None, description="The user who gets the cases.")
+    case_owner_id: UUID | None = Field(
+        None,
+        description="The user who gets the new conversations, and their cases; without one a "
+        "conversation without a case is whose the contact is.",
+    )
     acknowledges: bool = Field(
         False, description="Whether new conversations are answered that the message has come."
     )
@@ -200,7 +205,7 @@ class ReplyInput(Schema):
     body: Text
     subject: Line | None = Field(None, description="That of the conversation without it.")
     purpose: Purpose = Field(
-        _SERVICE,
+        SERVICE,
         description="What for: an answer to who wrote needs no consent to it, all else counts.",
     )
     to: Address | None = Field(

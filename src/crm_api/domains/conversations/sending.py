@@ -1,24 +1,23 @@
 """Messages on their way out: each leaves by its channel, and once in the eyes of the database."""
 
+from collections.abc import Sequence
 from email.utils import formataddr
 from typing import Any
 from uuid import UUID
 
 from crm_api.domains.cases.service import CaseService
-from crm_api.domains.conversations.models import Channel, Message
-from crm_api.domains.conversations.outreach import Recipient
+from crm_api.domains.conversations.events import MOST_ATTEMPTS
+from crm_api.domains.conversations.models import Channel, Conversation, Message
+from crm_api.domains.conversations.outreach import claimed, gated
 from crm_api.domains.conversations.parsing import LOOP_HEADER
 from crm_api.domains.conversations.repository import Channels
-from crm_api.domains.conversations.service import ConversationService, MessageService
-from crm_api.domains.conversations.texts import address_key
+from crm_api.domains.conversations.service import OPENED, ConversationService, MessageService
 from crm_api.kit.db.tx import Tx, unit_of_work
 from crm_api.kit.errors import CrmError, Unavailable
 from crm_api.kit.jobs import JobContext
 from crm_api.kit.mail import Letter
 from crm_api.kit.texters import ShortMessage
-from crm_api.platform.outreach.gate import take_back
-
-MOST_ATTEMPTS = 8
+from crm_api.platform.outreach.gate import Question, take_back
 
 
 def loop_mark(organization_id: UUID) -> str:
@@ -41,43 +40,45 @@ class Sending:
             return {"sent": False}
         message, channel = found
         try:
-            left = await self._leave(message, channel)
-        except Unavailable as error:
-            if message.attempts < MOST_ATTEMPTS:
-                raise
-            return await self._end("failed", error.own_code or error.code)
+            failure = None if await self._leave(message, channel) else "no_way_out"
         except CrmError as error:
-            return await self._end("failed", error.own_code or error.code)
-        return await self._end(*(("sent", None) if left else ("failed", "no_way_out")))
+            if isinstance(error, Unavailable) and message.attempts < MOST_ATTEMPTS:
+                raise
+            failure = error.own_code or error.code
+        return await self._end(message.conversation_id, failure)
 
     async def _begin(self, tx: Tx) -> tuple[Message, Channel] | None:
         """The message and its channel, where it may leave; counted as tried."""
         messages = MessageService(tx)
         found = await messages.records.locked([self._id], everywhere=True)
-        if not found or found[0].status != "queued" or found[0].deleted_at is not None:
+        if not found:
+            await take_back(tx, [self._id])
             return None
         message = found[0]
-        channels = [one for one in await Channels(tx).active() if one.id == message.channel_id]
-        if not channels:
-            await _ended(tx, message, "failed", "no_channel")
+        if message.status != "queued":
             return None
-        reasons = await self._against(tx, message, channels[0])
-        if reasons:
-            await _ended(tx, message, "failed", "outreach_refused", reasons)
+        channel = await Channels(tx).usable(message.channel_id)
+        thread = await ConversationService(tx).records.get(message.conversation_id, deleted=True)
+        failure = _hindrance(message, thread, channel)
+        reasons = [] if failure or channel is None else await self._against(tx, message, channel)
+        if failure or reasons or channel is None:
+            await _ended(tx, message, failure or "outreach_refused", reasons)
             return None
         # Not told: each try is no news.
         tx.change(message, {"attempts": message.attempts + 1})
-        return message, channels[0]
+        return message, channel
 
     async def _against(self, tx: Tx, message: Message, channel: Channel) -> list[str]:
         address: str = message.recipients[0]["address"]
-        key = address_key(channel.kind, address, tx.actor.country) or address
-        wrote = await MessageService(tx).records.last_sender(message.conversation_id, key)
-        recipient = Recipient(channel, str(message.purpose), message.contact_id, address)
-        answer = await recipient.asked(
-            tx, message.id, None, is_answer=wrote is not None, claims=True
+        question = Question(
+            gated(channel),
+            str(message.purpose),
+            message.contact_id,
+            address,
+            key=message.id,
+            is_answer=message.is_answer,
         )
-        return answer.reasons
+        return (await claimed(tx, question)).reasons
 
     async def _leave(self, message: Message, channel: Channel) -> bool:
         address: str = message.recipients[0]["address"]
@@ -90,35 +91,51 @@ class Sending:
         # Whoever runs that channel follows the event, which holds what is to be said.
         return channel.kind != "sms"
 
-    async def _end(self, status: str, failure: str | None) -> dict[str, Any]:
+    async def _end(self, thread_id: UUID, failure: str | None) -> dict[str, Any]:
         async with unit_of_work(self._context.tx()) as tx:
             await self._context.job.hold(tx)
+            # The thread before what is in it, as whoever answers or destroys it does.
+            await ConversationService(tx).records.locked([thread_id], everywhere=True)
             found = await MessageService(tx).records.locked([self._id], everywhere=True)
             if not found or found[0].status != "queued":
                 return {"sent": False}
-            await _ended(tx, found[0], status, failure)
-        return {"sent": status == "sent", "failure": failure}
+            await _ended(tx, found[0], failure)
+        return {"sent": failure is None, "failure": failure}
+
+
+def _hindrance(message: Message, thread: Conversation, channel: Channel | None) -> str | None:
+    """Why a message that waits can leave no more, but for what the gate says."""
+    if thread.deleted_at is not None:
+        return "deleted"
+    if channel is None:
+        return "no_channel"
+    return "given_up" if message.attempts >= MOST_ATTEMPTS else None
 
 
 async def _ended(
-    tx: Tx, message: Message, status: str, failure: str | None, reasons: list[str] | None = None
+    tx: Tx, message: Message, failure: str | None, reasons: Sequence[str] = ()
 ) -> None:
-    messages = MessageService(tx)
+    """It has left, or does so no more; then it counts no more as sent."""
+    status = "sent" if failure is None else "failed"
     values = {
         "status": status,
         "failure": failure,
-        "reasons": reasons or [],
-        "sent_at": tx.now if status == "sent" else None,
+        "reasons": list(reasons),
+        "sent_at": tx.now if failure is None else None,
     }
     told = {n: getattr(message, n) for n in _TOLD}
-    await messages.change(message, values, verb=status, told=told)
-    if status != "sent":
-        await take_back(tx, [message.id])
-        return
+    await MessageService(tx).change(message, values, verb=status, told=told)
     threads = ConversationService(tx)
     thread = await threads.records.taken(message.conversation_id)
-    left = {"last_outbound_at": tx.now}
-    if not message.is_auto_reply:
+    if failure is not None:
+        await take_back(tx, [message.id])
+        if message.is_answer and not message.is_auto_reply:
+            # They still wait for it.
+            await threads.change(thread, {"needs_answer": True, **OPENED})
+        return
+    left: dict[str, Any] = {"last_outbound_at": tx.now}
+    came = thread.last_inbound_at
+    if not message.is_auto_reply and (came is None or came <= message.at):
         left |= {"needs_answer": False, "is_unread": False}
     await threads.change(thread, left)
     if thread.case_id is not None and not message.is_auto_reply:

@@ -10,7 +10,7 @@ from crm_api.domains.contacts.schemas import ContactCreate
 from crm_api.domains.contacts.service import ContactService
 from crm_api.domains.conversations.events import SendMessage
 from crm_api.domains.conversations.models import Channel, Conversation, Message
-from crm_api.domains.conversations.outreach import Recipient, need_way_out, refused
+from crm_api.domains.conversations.outreach import claimed, gated, need_way_out, refused
 from crm_api.domains.conversations.repository import (
     AREA,
     THREAD,
@@ -31,8 +31,10 @@ from crm_api.kit.errors import Conflict, Invalid, Merged, WrongState
 from crm_api.kit.ids import new_id
 from crm_api.kit.query.selection import Selection
 from crm_api.platform.attachments.service import end_with_record
+from crm_api.platform.outreach.gate import Question
 
 PLAIN: Mapping[str, Any] = {"owner_id": None, "custom": {}, "external_ids": {}}
+OPENED: Mapping[str, Any] = {"status": "open", "closed_at": None}
 _QUIET: Mapping[str, Any] = {
     "dated_at": None,
     "candidates": [],
@@ -77,7 +79,7 @@ class ConversationService(CrudService[Conversation]):
         """A new one of its own accord, whoever asks; returns its representation."""
         whole = self.derive({**_NO_LINKS, "tags": [], **values}, None)
         custom = self.fields.with_defaults({})
-        return self.add({**self.begins_with, **PLAIN, **whole, "custom": custom})
+        return self.add({**PLAIN, **self.begins_with, **whole, "custom": custom})
 
     async def check_purge(self, current: Conversation) -> None:
         """What was written in it goes with it, and the files of that."""
@@ -155,15 +157,24 @@ class MessageService(CrudService[Message]):
         thread = None
         if outgoing.conversation_id is not None:
             thread = await threads.records.taken(outgoing.conversation_id)
-        recipient = Recipient(channel, outgoing.purpose, outgoing.contact_id, outgoing.to)
         id = new_id()
-        answer = await recipient.asked(self.tx, id, outgoing.at, is_answer=outgoing.is_answer)
-        if answer.reasons:
+        question = Question(
+            gated(channel),
+            outgoing.purpose,
+            outgoing.contact_id,
+            outgoing.to,
+            outgoing.at,
+            key=id,
+            is_answer=outgoing.is_answer,
+        )
+        answer = await claimed(self.tx, question)
+        if not answer.allowed:
             raise refused(answer.reasons)
         address = str(answer.address)
         key = address_key(channel.kind, address, self.tx.actor.country) or address
         subject = outgoing.subject or (thread.subject if thread is not None else None)
         company_id = await self._company_of(outgoing.contact_id)
+        writer = None if outgoing.is_automatic else _writer_of(self.tx)
         if thread is None:
             begun = threads.begin(
                 {
@@ -172,6 +183,7 @@ class MessageService(CrudService[Message]):
                     "contact_id": outgoing.contact_id,
                     "company_id": company_id,
                     "counterpart": key,
+                    "owner_id": writer,
                 }
             )
             await self.tx.flush()
@@ -184,6 +196,8 @@ class MessageService(CrudService[Message]):
                 "last_message_at": self.tx.now,
                 "counterpart": thread.counterpart or key,
                 "channel_id": thread.channel_id or channel.id,
+                # Whoever answers what is nobody's has it from then on.
+                "owner_id": thread.owner_id or writer,
             },
         )
         self.tx.enqueue(SendMessage(str(id)), run_at=outgoing.at)
@@ -232,8 +246,9 @@ class MessageService(CrudService[Message]):
                     "references": [*references[:1], *references[1:][-20:]],
                     "identity": f"mail:{short(message_id)}" if message_id else f"out:{id}",
                     "purpose": outgoing.purpose,
+                    "is_answer": outgoing.is_answer,
                     "custom": self.fields.with_defaults({}),
-                    "owner_id": self.tx.actor.me if self.tx.actor.access else None,
+                    "owner_id": _writer_of(self.tx),
                 }
             ),
             new=True,
@@ -309,6 +324,11 @@ class MessageService(CrudService[Message]):
             "company_id": current.company_id,
         }
         return await contacts.create(ContactCreate.model_validate(given))
+
+
+def _writer_of(tx: Tx) -> UUID | None:
+    """The user who writes, if it is one."""
+    return tx.actor.me if tx.actor.access else None
 
 
 class Queued(MessageService):

@@ -21,6 +21,7 @@ from crm_api.platform.outreach.touches import Touches
 Opening = Callable[[Tx, Sequence[tuple[datetime, str | None]]], Awaitable[list[bool]]]
 """Whether each moment is working time, in the time zone beside it."""
 AT_ANY_HOUR = frozenset({"email", "post"})
+_NOT_OF_ANSWERS = frozenset({"unknown_person", "no_consent", "expired", "quiet_hours"})
 _KINDS = {"email": "email", "sms": "phone", "phone": "phone", "messenger": "phone", "post": "post"}
 _LEADS_TO = """
     WITH RECURSIVE path AS (
@@ -52,6 +53,9 @@ class Question:
     target: str = "contact"
     key: UUID | None = None
     """What is to be sent: asked again for the same, it does not stand against itself."""
+    is_answer: bool = False
+    """Whether they wrote from that address: who is answered need have agreed to nothing, at no
+    hour, and be no contact. What they refuse, suppressions and rules hold all the same."""
 
 
 @dataclass
@@ -143,6 +147,10 @@ class Gate:
         about = (question.channel, question.purpose, at, question.target)
         return Asked(*about, subjects, question.key)
 
+    def _refuse(self, place: int, reason: str) -> None:
+        if not (self._questions[place].is_answer and reason in _NOT_OF_ANSWERS):
+            self._answers[place].refuse(reason)
+
     async def _heed_guards(self, guards: Guards) -> None:
         allowed: list[int] = []
         for place, answer in enumerate(self._answers):
@@ -164,6 +172,9 @@ class Gate:
         try:
             return normal(question.address, self._tx.actor.country)
         except BadValue as error:
+            if question.channel == "messenger" and question.is_answer:
+                # There people write by names, too.
+                return question.address
             raise Invalid.at(f"/items/{place}/address", error.code, str(error)) from None
 
     async def _find_people(self) -> None:
@@ -212,7 +223,7 @@ class Gate:
         answer.record_id = people[0] if len(people) == 1 else None
         rows = [self._rows[id] for id in people if id in self._rows]
         if not rows:
-            answer.refuse("unknown_person")
+            self._refuse(place, "unknown_person")
             return
         if all(row["deleted_at"] is not None for row in rows):
             answer.refuse("in_bin")
@@ -289,7 +300,7 @@ class Gate:
         is_open = await type(self).opening(self._tx, moments)  # pyright: ignore[reportOptionalCall]
         for place, opened in zip(places, is_open, strict=True):
             if not opened:
-                self._answers[place].refuse("quiet_hours")
+                self._refuse(place, "quiet_hours")
 
     def _zone(self, place: int) -> str | None:
         rows = (self._rows.get(id) for id in self._people[place])
@@ -306,7 +317,7 @@ class Gate:
             ]
             reason = _against([word for word in words if word is not None], self._at[place])
             if reason is not None:
-                self._answers[place].refuse(reason)
+                self._refuse(place, reason)
 
 
 def _against(words: Sequence[Any], at: datetime) -> str | None:
