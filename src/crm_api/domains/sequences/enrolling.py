@@ -15,7 +15,6 @@ from crm_api.kit.query.page import PageQuery
 from crm_api.kit.query.selection import Selection
 
 
-
 async def enrol(tx: Tx, id: UUID, data: Enrolling) -> dict[str, Any]:
     """Enrol some people, or those who pass a filter; each happens wholly or not at all."""
     service = EnrolmentService(tx)

@@ -65,8 +65,8 @@ _VERSIONS = """
     ORDER BY number DESC
 """
 _FORGET = (
-    "DELETE FROM sequence_step_runs WHERE organization_id = $1 AND sequence_id = $2",
-    "DELETE FROM sequence_versions WHERE organization_id = $1 AND sequence_id = $2",
+    "DELETE FROM sequence_step_runs WHERE organization_id = $1 AND sequence_id = ANY($2)",
+    "DELETE FROM sequence_versions WHERE organization_id = $1 AND sequence_id = ANY($2)",
 )
 # Those that waited for the sequence, or all that are under way so that they end.
 _WAKE = """
@@ -195,10 +195,10 @@ class Sequences(Repository[SequenceRow]):
         """Have the stepper look at all who are under way."""
         await self.tx.write(_END, self.tx.organization_id, id, self.tx.now)
 
-    async def forget(self, id: UUID) -> None:
-        """Remove all that was kept of a sequence."""
+    async def forget(self, ids: Sequence[UUID]) -> None:
+        """Remove all that was kept of sequences."""
         for statement in _FORGET:
-            await self.tx.write(statement, self.tx.organization_id, id)
+            await self.tx.write(statement, self.tx.organization_id, list(ids))
 
     async def found(self, id: UUID) -> SequenceRow | None:
         """One as it stands, whoever asks, also in the bin."""

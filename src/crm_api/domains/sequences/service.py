@@ -24,6 +24,7 @@ from crm_api.kit.crud.named import NamedService
 from crm_api.kit.crud.personal import About, Impersonal
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.crud.transitions import Way, need_way, way
+from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Conflict, Fault, Invalid, WrongState
 from crm_api.platform.automations.flow import first, pointer_of
 
@@ -101,11 +102,6 @@ class SequenceService(NamedService[SequenceRow]):
         """What an undo takes back is no version."""
         kept = self.begins_with.keys()
         return await super().put_back(record, {n: v for n, v in values.items() if n not in kept})
-
-    async def check_purge(self, current: SequenceRow) -> None:
-        """Its versions go with it."""
-        await super().check_purge(current)
-        await self.records.forget(current.id)
 
 
 class EnrolmentService(CrudService[SequenceEnrolment]):
@@ -193,14 +189,17 @@ class EnrolmentService(CrudService[SequenceEnrolment]):
         told = {"sequence_id": one.sequence_id, "contact_id": one.contact_id}
         return await self.change(one, values, verb=status, told=told)
 
-    async def check_purge(self, current: SequenceEnrolment) -> None:
-        """What was done goes with it."""
-        await super().check_purge(current)
-        await StepRuns(self.tx).forget([current.id])
-
 
 def in_it_already() -> Conflict:
     """The error for somebody who is in a sequence already."""
     message = "They are in this sequence already."
     faults = [Fault("already_enrolled", message, "/contact_id")]
     return Conflict(message, code="already_enrolled", faults=faults)
+
+
+async def forget_purged(tx: Tx, entity: str, ids: Sequence[UUID]) -> None:
+    """Take away what was kept of sequences and enrolments that were destroyed."""
+    if entity == SequenceEnrolment.entity:
+        await StepRuns(tx).forget(ids)
+    elif entity == SequenceRow.entity:
+        await Sequences(tx).forget(ids)

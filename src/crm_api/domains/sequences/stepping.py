@@ -21,6 +21,7 @@ from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Blocked, Invalid
 from crm_api.kit.query.page import passing
 from crm_api.platform.automations.flow import Way, after, into, pointer_of, step_at
+from crm_api.platform.outreach.gate import take_back
 
 FOR_NOW = frozenset({"quiet_hours", "guarded", "approval_required", "contact_pressure"})
 """What the gate of outreach says that passes by itself; all else it says for good."""
@@ -102,6 +103,7 @@ class Stepper:
         told = {name: getattr(found[0], name) for name in ("conversation_id", "contact_id")}
         values = {"status": "failed", "failure": WITHDRAWN}
         await messages.change(found[0], values, verb="failed", told=told)
+        await take_back(self.tx, [found[0].id])
         await self.runs.settle(one, "withdrawn")
         return True
 
@@ -298,7 +300,9 @@ class Stepper:
     async def _ask(self, step: Call | Chore) -> None:
         turn = self.turn
         said = step.description and await turn.text(step.description, "/description", whole=True)
-        subject = _one_line(_said(await turn.text(step.subject, "/subject", whole=True), "/subject"))
+        subject = _one_line(
+            _said(await turn.text(step.subject, "/subject", whole=True), "/subject")
+        )
         calendar = await turn.calendar()
         due = calendar.add_days(self.tx.now, step.due_in_days).astimezone(calendar.zone).date()
         sender = self.one.sender_id
