@@ -99,8 +99,10 @@ class EnrolmentActions:
         """Go on after the step that is next, or that is waited for."""
         del one, data
         stepper = await stepper_of(self.tx, current)
-        steps = await Sequences(self.tx).steps(current.sequence_id, current.sequence_version)
-        way_: Place = tuple(current.place or ())
+        if current.place is None:
+            raise WrongState("There is no step yet.", code="no_step")
+        steps = await stepper.steps()
+        way_: Place = tuple(current.place)
         if current.waiting_for in {"message", "task", "time"}:
             if not await stepper.withdraw():
                 raise WrongState("Its mail is leaving now.", code="leaving")

@@ -27,7 +27,7 @@ async def enrol(tx: Tx, id: UUID, data: Enrolling) -> dict[str, Any]:
             sequence_id=id,
             contact_id=contact_id,
             sender_id=data.sender_id,
-            starts_at=data.starts_at,
+            next_at=data.next_at,
         )
         made = await service.create(asked)
         return Outcome("created", made.id)

@@ -74,7 +74,7 @@ class StepRuns:
             {
                 "id": new_id(),
                 "sequence_id": enrolment.sequence_id,
-                "version": enrolment.sequence_version,
+                "version": enrolment.sequence_version or 0,
                 "enrolment_id": enrolment.id,
                 "round": enrolment.round,
                 "sender_id": enrolment.sender_id,

@@ -144,10 +144,12 @@ class SequenceEnrolment(Entity):
     contact_id: Mapped[UUID]
     deal_id: Mapped[UUID | None]
     sender_id: Mapped[UUID | None]
+    note: Mapped[str | None]
     status: Mapped[str] = mapped_column(KeyText)
     exit_reason: Mapped[str | None] = mapped_column(KeyText)
     exit_detail: Mapped[str | None] = mapped_column(KeyText)
-    sequence_version: Mapped[int]
+    sequence_version: Mapped[int | None]
+    """None, as the place, till a draft is published."""
     place: Mapped[list[Any] | None] = mapped_column(Json)
     """The way to the step that is next, or that is waited for."""
     step: Mapped[str | None] = mapped_column(KeyText)

@@ -244,11 +244,13 @@ class EnrolmentCreate(Create):
     sender_id: UUID | None = Field(
         None, description="Whose mail and tasks it is; else who enrols, else the sequence's owner."
     )
-    starts_at: Instant | None = Field(None, description="Nothing happens before.")
+    note: Prose | None = Field(None, description="Why they are enrolled.")
+    next_at: Instant | None = Field(None, description="Nothing happens before.")
 
 
 class _EnrolmentKept(Create):
     sender_id: UUID | None = Field(None, description="Whose mail and tasks it is from now on.")
+    note: Prose | None = None
 
 
 EnrolmentUpdate = patch_of("EnrolmentUpdate", _EnrolmentKept)
@@ -261,10 +263,13 @@ class EnrolmentOut(Out):
     contact_id: UUID
     deal_id: UUID | None
     sender_id: UUID | None
+    note: str | None
     status: EnrolmentStatus
     exit_reason: ExitReason | None
     exit_detail: str | None
-    sequence_version: int = Field(description="The version that they go through.")
+    sequence_version: int | None = Field(
+        description="The version that they go through; null till the sequence is published."
+    )
     step: str | None = Field(description="The next one, or what is waited for: a JSON pointer.")
     round: int = Field(description="Grows with each time that a step is taken anew.")
     next_at: datetime | None
@@ -323,7 +328,7 @@ class Enrolling(Schema):
         "in the sequence, and never were.",
     )
     sender_id: UUID | None = None
-    starts_at: Instant | None = None
+    next_at: Instant | None = Field(None, description="Nothing happens before.")
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:

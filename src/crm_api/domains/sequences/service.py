@@ -87,7 +87,7 @@ class SequenceService(NamedService[SequenceRow]):
                 values["status"] = "paused"
             await FeedPlace(self.tx).begin()
         shown = await self.change(current, values, verb=one.event)
-        if verb == "resume":
+        if values["status"] == "active":
             await self.records.wake(id)
         elif verb == "archive":
             await self.records.end(id)
@@ -113,33 +113,34 @@ class EnrolmentService(CrudService[SequenceEnrolment]):
     personal = About(("contact_id",), end="removed", reason="Who was to be written to.")
     create_shape = EnrolmentCreate
     update_shape = EnrolmentUpdate
-    upserts = False
     begins_with: ClassVar[Mapping[str, Any]] = _ENGINE
     records: Enrolments
 
     async def prepare(
         self, values: dict[str, Any], current: SequenceEnrolment | None
     ) -> dict[str, Any]:
-        """A sequence that runs, somebody who is not in it, and a sender."""
+        """A sequence that is not archived, somebody who is not in it, and a sender."""
         values = await super().prepare(values, current)
         if current is not None:
             return values
         sequence = await self._sequence(values["sequence_id"])
         if await self.records.in_it(sequence.id, [values["contact_id"]]):
             raise in_it_already()
-        number = sequence.published_version or 0
-        way_in = first(await Sequences(self.tx).steps(sequence.id, number))
-        assert way_in is not None
         if values["sender_id"] is None:
             access = self.tx.actor.access
             values["sender_id"] = access.user_id if access is not None else sequence.owner_id
-        starts_at = values.pop("starts_at")
+        next_at = max(values["next_at"] or self.tx.now, self.tx.now)
+        return {**values, **await self.begun(sequence), "next_at": next_at}
+
+    async def begun(self, sequence: SequenceRow) -> dict[str, Any]:
+        """The first step of the version that is published, if there is one yet."""
+        number = sequence.published_version
+        steps = [] if number is None else await Sequences(self.tx).steps(sequence.id, number)
+        way_in = first(steps)
         return {
-            **values,
             "sequence_version": number,
-            "place": list(way_in),
-            "step": pointer_of(way_in),
-            "next_at": max(starts_at or self.tx.now, self.tx.now),
+            "place": None if way_in is None else list(way_in),
+            "step": None if way_in is None else pointer_of(way_in),
         }
 
     async def _sequence(self, id: UUID) -> SequenceRow:
@@ -148,10 +149,10 @@ class EnrolmentService(CrudService[SequenceEnrolment]):
         found = await sequences.records.find(id, lock=True)
         if found is None:
             raise Invalid.at("/sequence_id", "unknown_reference", "There is no such sequence.")
-        if found.status != "active":
-            message = f"Nobody is enrolled in a sequence that is {found.status}."
-            faults = [Fault("not_active", message, "/sequence_id")]
-            raise WrongState(message, code="not_active", faults=faults)
+        if found.status == "archived":
+            message = "Nobody is enrolled in a sequence that is archived."
+            faults = [Fault("sequence_archived", message, "/sequence_id")]
+            raise WrongState(message, code="sequence_archived", faults=faults)
         return found
 
     async def put_back(self, record: SequenceEnrolment, values: dict[str, Any]) -> Any:

@@ -144,7 +144,7 @@ class Stepper:
         known = settle.get(self.one.waiting_for or "")
         if known is not None and not await known():
             return
-        if self.sequence.status == "paused":
+        if self.sequence.status != "active":
             await self.wait("sequence", None)
         elif (away := await self._away_until()) is not None and away > self.tx.now:
             await self.wait("out_of_office", away)
@@ -220,7 +220,9 @@ class Stepper:
     # Steps
 
     async def _take(self) -> None:
-        steps = await Sequences(self.tx).steps(self.one.sequence_id, self.one.sequence_version)
+        if self.one.place is None:
+            self.tx.change(self.one, await self.enrolments.begun(self.sequence))
+        steps = await self.steps()
         way: Way = tuple(self.one.place or ())
         step = read_step(step_at(steps, way))
         with self.tx.caused_by(self.one.id):
@@ -329,6 +331,11 @@ class Stepper:
         values = {"task_id": made.id, "waiting_for": "task", "reasons": [], "next_at": None}
         await self.enrolments.change(self.one, values, verb="waiting")
 
+    async def steps(self) -> Sequence[Mapping[str, Any]]:
+        """Those of the version that they go through."""
+        number = self.one.sequence_version or 0
+        return await Sequences(self.tx).steps(self.one.sequence_id, number)
+
     def note(self, step: Step, outcome: str, result: Mapping[str, Any], **more: Any) -> None:
         """Write down that a step was taken."""
         kept = {"place": self.one.step, "action": step.action, "outcome": outcome}
@@ -339,7 +346,7 @@ class Stepper:
 
     async def _on(self, done: Step | None = None) -> None:
         """Go on after the step that is done with."""
-        steps = await Sequences(self.tx).steps(self.one.sequence_id, self.one.sequence_version)
+        steps = await self.steps()
         way: Way = tuple(self.one.place or ())
         action = (done or read_step(step_at(steps, way))).action
         await self.move(after(steps, way), action=action)
