@@ -144,7 +144,7 @@ def upgrade() -> None:
         Column("contact_id", ID, nullable=False),
         Column("deal_id", ID, nullable=True),
         Column("sender_id", ID, nullable=True),
-        Column("note", sa.Text(), nullable=True),
+        Column("note", KEY, nullable=True),
         Column("status", KEY, nullable=False),
         Column("exit_reason", KEY, nullable=True),
         Column("exit_detail", KEY, nullable=True),

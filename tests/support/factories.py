@@ -1497,13 +1497,13 @@ async def _varied_conversations(api: Api) -> list[Body]:
     ]
 
 
-async def _least_sequence(api: Api) -> Body:
+async def _least_steps(api: Api) -> Body:
     del api
     return {"name": "After the fair", "purpose": "news"}
 
 
-async def _varied_sequences(api: Api) -> list[Body]:
-    least = await _least_sequence(api)
+async def _varied_steps(api: Api) -> list[Body]:
+    least = await _least_steps(api)
     channel = await api.made("channels", _mail_channel())
     mail = {"action": "mail", "subject": "Hello", "body": "{{ contact.last_name }}, hello."}
     window = {"weekdays": ["monday"], "starts_at": "09:00", "ends_at": "17:00"}
@@ -1518,7 +1518,7 @@ async def _varied_sequences(api: Api) -> list[Body]:
 
 
 async def _least_enrolment(api: Api) -> Body:
-    sequence = await api.made("sequences", await _least_sequence(api))
+    sequence = await api.made("sequences", await _least_steps(api))
     contact = await api.made("contacts", {"last_name": "Person"})
     return {"sequence_id": sequence["id"], "contact_id": contact["id"]}
 
@@ -1834,8 +1834,8 @@ FACTORIES: dict[str, Factory] = {
         scopes=("prices:read", "products:read", "companies:read"),
     ),
     "sequences": Factory(
-        _least_sequence,
-        _varied_sequences,
+        _least_steps,
+        _varied_steps,
         {"description": "Changed"},
         "description",
         "purpose",

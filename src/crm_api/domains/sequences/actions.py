@@ -119,7 +119,7 @@ class EnrolmentActions:
         task = await self.enrolments.records.task(current.task_id)
         if task is not None and task["status"] not in {"done", "cancelled"}:
             reason = data.reason if isinstance(data, EnrolmentReasonInput) else None
-            done = TaskCompletion(comment=reason)
+            done = TaskCompletion.model_validate({"comment": reason})
             await TaskActions(self.tx).complete(current.task_id, done)
             await self.tx.flush()
         values = {"next_at": self.tx.now}

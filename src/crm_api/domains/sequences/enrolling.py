@@ -6,13 +6,15 @@ from typing import Any
 from uuid import UUID
 
 from crm_api.domains.contacts.service import ContactService
-from crm_api.domains.sequences.schemas import MOST_AT_ONCE, Enrolling, EnrolmentCreate
+from crm_api.domains.sequences.schemas import MOST_AT_ONCE, Enrolling, SequenceEnrolmentCreate
 from crm_api.domains.sequences.service import EnrolmentService, SequenceService
 from crm_api.kit.automation import condition_of
 from crm_api.kit.crud.bulk import Act, Outcome, carry_out
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.query.page import PageQuery
 from crm_api.kit.query.selection import Selection
+
+_ALIKE = {"sender_id", "next_at"}
 
 
 async def enrol(tx: Tx, id: UUID, data: Enrolling) -> dict[str, Any]:
@@ -23,13 +25,8 @@ async def enrol(tx: Tx, id: UUID, data: Enrolling) -> dict[str, Any]:
     ids, more = await _people(tx, sequence.id, data)
 
     async def one(contact_id: UUID, _: Sequence[Outcome]) -> Outcome:
-        asked = EnrolmentCreate(
-            sequence_id=id,
-            contact_id=contact_id,
-            sender_id=data.sender_id,
-            next_at=data.next_at,
-        )
-        made = await service.create(asked)
+        asked = {"sequence_id": id, "contact_id": contact_id, **data.model_dump(include=_ALIKE)}
+        made = await service.create(SequenceEnrolmentCreate.model_validate(asked))
         return Outcome("created", made.id)
 
     async def ready(_: Sequence[int]) -> None:

@@ -34,7 +34,7 @@ class Sequence:
     channel = related(SequenceService, "channel", Channel)
 
 
-@type_from(schemas.EnrolmentOut)
+@type_from(schemas.SequenceEnrolmentOut)
 class SequenceEnrolment:
     """Somebody who goes through a sequence, and where they stand in it."""
 

@@ -144,7 +144,7 @@ class SequenceEnrolment(Entity):
     contact_id: Mapped[UUID]
     deal_id: Mapped[UUID | None]
     sender_id: Mapped[UUID | None]
-    note: Mapped[str | None]
+    note: Mapped[str | None] = mapped_column(KeyText)
     status: Mapped[str] = mapped_column(KeyText)
     exit_reason: Mapped[str | None] = mapped_column(KeyText)
     exit_detail: Mapped[str | None] = mapped_column(KeyText)

@@ -1,6 +1,6 @@
 """What a sequence would say to somebody: nothing of it happens."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -106,5 +106,5 @@ async def _filled(turn: Turn, at: str, said: MailVariant, faults: list[Fault]) -
     return filled
 
 
-def _told(faults: list[Fault]) -> list[dict[str, Any]]:
+def _told(faults: Iterable[Fault]) -> list[dict[str, Any]]:
     return [{"code": f.code, "message": f.message, "pointer": f.pointer} for f in faults]

@@ -13,7 +13,7 @@ from crm_api.domains.sequences.models import (
     SequenceVersion,
 )
 from crm_api.domains.sequences.models import Sequence as SequenceRow
-from crm_api.domains.sequences.schemas import EnrolmentOut, SequenceOut
+from crm_api.domains.sequences.schemas import SequenceEnrolmentOut, SequenceOut
 from crm_api.kit.crud.repository import Repository
 from crm_api.kit.db.json import decode
 from crm_api.kit.errors import NotFound
@@ -31,7 +31,7 @@ SEQUENCES: Listing = Listing(
 )
 ENROLMENTS: Listing = Listing(
     model=SequenceEnrolment,
-    out=EnrolmentOut,
+    out=SequenceEnrolmentOut,
     area=ENROLMENTS_AREA,
     relations=(
         Relation(

@@ -235,7 +235,7 @@ class SequenceResults(BaseModel):
     steps: list[StepResult]
 
 
-class EnrolmentCreate(Create):
+class SequenceEnrolmentCreate(Create):
     """Somebody who is to go through a sequence."""
 
     sequence_id: UUID
@@ -253,10 +253,10 @@ class _EnrolmentKept(Create):
     note: Prose | None = None
 
 
-EnrolmentUpdate = patch_of("EnrolmentUpdate", _EnrolmentKept)
+SequenceEnrolmentUpdate = patch_of("SequenceEnrolmentUpdate", _EnrolmentKept)
 
 
-class EnrolmentOut(Out):
+class SequenceEnrolmentOut(Out):
     """Somebody who goes through a sequence, and where they stand in it."""
 
     sequence_id: UUID

@@ -14,9 +14,9 @@ from crm_api.domains.sequences.repository import (
     Sequences,
 )
 from crm_api.domains.sequences.schemas import (
-    EnrolmentCreate,
-    EnrolmentUpdate,
     SequenceCreate,
+    SequenceEnrolmentCreate,
+    SequenceEnrolmentUpdate,
     SequenceUpdate,
 )
 from crm_api.domains.sequences.steps import check
@@ -111,8 +111,8 @@ class EnrolmentService(CrudService[SequenceEnrolment]):
     area = ENROLMENTS_AREA
     plural = "sequence_enrolments"
     personal = About(("contact_id",), end="removed", reason="Who was to be written to.")
-    create_shape = EnrolmentCreate
-    update_shape = EnrolmentUpdate
+    create_shape = SequenceEnrolmentCreate
+    update_shape = SequenceEnrolmentUpdate
     begins_with: ClassVar[Mapping[str, Any]] = _ENGINE
     records: Enrolments
 
@@ -177,7 +177,7 @@ class EnrolmentService(CrudService[SequenceEnrolment]):
         self, one: SequenceEnrolment, status: str, reason: str | None, detail: str | None = None
     ) -> Any:
         """Have somebody be through with a sequence; the enrolment is locked."""
-        values = {
+        values: dict[str, Any] = {
             "status": status,
             "exit_reason": reason,
             "exit_detail": detail[:500] if detail else None,

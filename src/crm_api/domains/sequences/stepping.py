@@ -272,7 +272,7 @@ class Stepper:
             await self.wait("gate", now + _LATER, reasons)
             return
         self.note(step, "queued", {}, message_id=sent.id, variant=variant)
-        values = {
+        values: dict[str, Any] = {
             "message_id": sent.id,
             "conversation_id": sent.conversation_id,
             "waiting_for": "message",
@@ -311,24 +311,29 @@ class Stepper:
         if sender is not None and not await self.records.is_there(sender):
             sender = self.one.owner_id
         contact = await turn.contact()
-        asked = TaskCreate(
-            subject=str(subject)[:200],
-            description=said[:20_000] if said and said.strip() else None,
-            kind=step.kind,
-            priority=step.priority,
-            due_on=due,
-            time_zone=str(calendar.zone),
-            contact_id=self.one.contact_id,
-            company_id=contact["company_id"],
-            deal_id=self.one.deal_id,
-            owner_id=sender,
-        )
-        made = await TaskService(self.tx).create(asked)
+        asked = {
+            "subject": str(subject)[:200],
+            "description": said[:20_000] if said and said.strip() else None,
+            "kind": step.kind,
+            "priority": step.priority,
+            "due_on": due.isoformat(),
+            "time_zone": str(calendar.zone),
+            "contact_id": self.one.contact_id,
+            "company_id": contact["company_id"],
+            "deal_id": self.one.deal_id,
+            "owner_id": sender,
+        }
+        made = await TaskService(self.tx).create(TaskCreate.model_validate(asked))
         self.note(step, "waiting" if step.waits else "done", {}, task_id=made.id)
         if not step.waits:
             await self._on(done=step)
             return
-        values = {"task_id": made.id, "waiting_for": "task", "reasons": [], "next_at": None}
+        values: dict[str, Any] = {
+            "task_id": made.id,
+            "waiting_for": "task",
+            "reasons": [],
+            "next_at": None,
+        }
         await self.enrolments.change(self.one, values, verb="waiting")
 
     async def steps(self) -> Sequence[Mapping[str, Any]]:
