@@ -7,7 +7,7 @@ from uuid import UUID
 
 from crm_api.domains.sequences.models import SequenceEnrolment, SequenceStepRun
 from crm_api.kit.crud.feed import Position
-from crm_api.kit.db.json import decode
+from crm_api.kit.db.json import decode, encode
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.ids import new_id
 
@@ -94,8 +94,8 @@ class StepRuns:
         self, enrolment: SequenceEnrolment, outcome: str, reasons: Sequence[str] = ()
     ) -> None:
         """Write down what came of the step that is waited for."""
-        args = (enrolment.id, enrolment.step, enrolment.round, outcome, list(reasons), self.tx.now)
-        await self.tx.write(_SETTLE, self.tx.organization_id, *args)
+        args = (enrolment.id, enrolment.step, enrolment.round, outcome, encode(list(reasons)))
+        await self.tx.write(_SETTLE, self.tx.organization_id, *args, self.tx.now)
 
     async def left(self, message_ids: Sequence[UUID]) -> None:
         """Write down that some mails have left, also of whoever is through with it."""

@@ -10,10 +10,11 @@ from crm_api.domains.sequences.repository import AREA, Enrolments, Sequences
 from crm_api.domains.sequences.stepping import Stepper
 from crm_api.kit.crud.feed import Feed
 from crm_api.kit.db.tx import Tx
-from crm_api.kit.errors import CrmError, Invalid, Unavailable
+from crm_api.kit.errors import CrmError, Unavailable
 from crm_api.kit.rounds import Rounds
 
 STRETCH = 200
+_OF_TEXTS = frozenset({"empty_value", "unknown_reference", "too_long"})
 _MESSAGES = ("message.received", "message.assigned", "message.sent", "message.failed")
 _TASKS = ("task.completed", "task.cancelled", "task.deleted")
 _DEALS = ("deal.won",)
@@ -90,7 +91,8 @@ async def step_once(tx: Tx, id: UUID) -> bool:
         raise
     except CrmError as error:
         detail = "; ".join(fault.message for fault in error.faults) or error.detail
-        reason = "template" if isinstance(error, Invalid) else "error"
+        is_text = any(fault.code in _OF_TEXTS for fault in error.faults)
+        reason = "template" if is_text else "error"
         await (await _stepper(tx, id)).end("failed", reason, detail)
     return True
 
