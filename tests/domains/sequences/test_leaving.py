@@ -37,13 +37,13 @@ async def test_what_the_gate_puts_off_waits_with_its_reason(client, worker, sett
     await letters_to(settings.mail_outbox, contact["address"], 1)
 
 
-@pytest.mark.parametrize(
-    ("state", "reason"), [("withdrawn", "unsubscribed"), (None, "no_consent")]
-)
+@pytest.mark.parametrize(("state", "reason"), [("withdrawn", "unsubscribed"), (None, "no_consent")])
 async def test_what_the_gate_refuses_for_good_is_the_end(client, worker, state, reason):
     if state is None:
         address = f"{uuid4().hex}@example.org"
-        contact = await client.made("contacts", {"first_name": "A", "last_name": "Person", "email": address})
+        contact = await client.made(
+            "contacts", {"first_name": "A", "last_name": "Person", "email": address}
+        )
     else:
         contact = await reachable(client)
         body = {"target": "contact", "record_id": contact["id"], "purpose": "news"}
@@ -106,8 +106,11 @@ async def test_a_bounce_is_the_end(client, worker, settings):
     (letter,) = await letters_to(settings.mail_outbox, contact["address"], 1)
     parts = [
         "Content-Type: text/plain\r\n\r\nIt did not arrive.",
-        "Content-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx.example.org\r\n\r\n"
-        f"Final-Recipient: rfc822; {contact['address']}\r\nAction: failed\r\nStatus: 5.1.1\r\n",
+        (
+            "Content-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx.example.org\r\n\r\n"
+            f"Final-Recipient: rfc822; {contact['address']}\r\n"
+            "Action: failed\r\nStatus: 5.1.1\r\n"
+        ),
         f"Content-Type: text/rfc822-headers\r\n\r\nMessage-ID: {letter['Message-ID']}\r\n",
     ]
     body = "".join(f"--edge\r\n{part}\r\n" for part in parts) + "--edge--\r\n"
@@ -165,7 +168,7 @@ async def test_mail_waits_for_the_window_by_the_clocks_of_the_contact(client, wo
     assert (opens.hour, opens.minute) == (start.hour, 0)
 
 
-ALL_DAYS = (([Hours(9 * 60, 17 * 60)],) * 7)
+ALL_DAYS = ([Hours(9 * 60, 17 * 60)],) * 7
 
 
 @pytest.mark.parametrize(

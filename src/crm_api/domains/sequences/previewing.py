@@ -17,8 +17,9 @@ from crm_api.domains.sequences.steps import (
     read_step,
     walked,
 )
-from crm_api.domains.sequences.turns import Turn
+from crm_api.domains.sequences.turns import Turn, run_of
 from crm_api.kit.automation import Step
+from crm_api.kit.db.json import decode, encode
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import CrmError, Fault, Invalid, NotFound
 from crm_api.kit.ids import new_id
@@ -37,15 +38,16 @@ def vocabulary(tx: Tx) -> dict[str, Any]:
 async def preview(tx: Tx, id: UUID, asked: SequencePreview) -> dict[str, Any]:
     """Every step as it would be said now, as far as whoever asks sees; raises `Invalid`."""
     service = SequenceService(tx)
-    await service.get(id)
-    sequence = await service.records.get(id)
-    if asked.number is None:
-        steps = sequence.steps
-    else:
+    sequence = decode(encode(await service.get(id)))
+    steps = sequence["steps"]
+    if asked.number is not None:
         steps = await service.records.steps(id, asked.number)
-    sender_id = asked.sender_id or sequence.owner_id or _me(tx)
     turn = Turn(
-        tx, sequence, new_id(), asked.contact_id, deal_id=asked.deal_id, sender_id=sender_id
+        tx,
+        run_of(new_id(), id, asked.contact_id),
+        sequence["send_window"],
+        deal_id=asked.deal_id,
+        sender_id=asked.sender_id or sequence["owner_id"] or _me(tx),
     )
     try:
         await turn.contact()

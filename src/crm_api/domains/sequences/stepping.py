@@ -13,7 +13,7 @@ from crm_api.domains.sequences.models import SequenceEnrolment
 from crm_api.domains.sequences.repository import Enrolments, Sequences
 from crm_api.domains.sequences.service import EnrolmentService
 from crm_api.domains.sequences.steps import ENTITY, Call, Chore, Mail, Pause, read_step
-from crm_api.domains.sequences.turns import Turn
+from crm_api.domains.sequences.turns import Turn, run_of
 from crm_api.kit.automation import Outcome, Step, condition_of, zone_of
 from crm_api.kit.crud.collections import service_of
 from crm_api.kit.db.json import decode
@@ -60,9 +60,8 @@ class Stepper:
         self.runs = StepRuns(tx)
         self.turn = Turn(
             tx,
-            sequence,
-            enrolment.id,
-            enrolment.contact_id,
+            run_of(enrolment.id, sequence.id, enrolment.contact_id),
+            sequence.send_window,
             deal_id=enrolment.deal_id,
             sender_id=enrolment.sender_id,
         )

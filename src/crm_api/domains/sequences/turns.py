@@ -1,12 +1,12 @@
 """One step about to be taken with somebody: what it may refer to, and when mail may leave."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from crm_api.domains.sequences.models import Sequence as SequenceRow
 from crm_api.domains.sequences.steps import ENTITY, PLAIN, ROOTS
 from crm_api.kit.automation import Run, Situation
 from crm_api.kit.calendar import Calendar, Hours
@@ -21,6 +21,11 @@ async def _nobody() -> int:
     return 0
 
 
+def run_of(id: UUID, sequence_id: UUID, contact_id: UUID) -> Run:
+    """That an enrolment of a contact goes through a sequence."""
+    return Run(id, sequence_id, ENTITY, contact_id)
+
+
 class Turn(Situation):
     """A step, the contact that it is taken with, and the records that go with them."""
 
@@ -29,16 +34,15 @@ class Turn(Situation):
     def __init__(
         self,
         tx: Tx,
-        sequence: SequenceRow,
-        run_id: UUID,
-        contact_id: UUID,
+        run: Run,
+        send_window: Mapping[str, Any] | None,
         *,
         deal_id: UUID | None,
-        sender_id: UUID | None,
+        sender_id: UUID | str | None,
     ) -> None:
-        super().__init__(tx, Run(run_id, sequence.id, ENTITY, contact_id), _nobody)
-        self.sequence = sequence
-        self.contact_id, self.deal_id, self.sender_id = contact_id, deal_id, sender_id
+        super().__init__(tx, run, _nobody)
+        self._window = send_window
+        self.deal_id, self.sender_id = deal_id, sender_id
         self._contact: dict[str, Any] | None = None
 
     async def contact(self) -> dict[str, Any]:
@@ -78,7 +82,7 @@ class Turn(Situation):
 
     async def window(self) -> Calendar:
         """When mail may leave."""
-        working, said = await self.calendar(), self.sequence.send_window
+        working, said = await self.calendar(), self._window
         if said is None or said["weekdays"] is None:
             if said is None or said["heeds_holidays"]:
                 return working
