@@ -145,6 +145,7 @@ def upgrade() -> None:
         Column("deal_id", ID, nullable=True),
         Column("sender_id", ID, nullable=True),
         Column("note", KEY, nullable=True),
+        Column("ends_on_reply", sa.Boolean(), nullable=False),
         Column("status", KEY, nullable=False),
         Column("exit_reason", KEY, nullable=True),
         Column("exit_detail", KEY, nullable=True),

@@ -157,6 +157,7 @@ class Kind:
             "product_variant",
             "project",
             "project_template",
+            "sequence_enrolment",
             "service_specification",
             "retention_policy",
             "stage",
@@ -1526,7 +1527,11 @@ async def _least_enrolment(api: Api) -> Body:
 async def _varied_enrolments(api: Api) -> list[Body]:
     deal = await api.made("deals", await _least_deal(api))
     user = await api.made("users", {"name": "Sender", "email": f"{uuid4().hex}@example.com"})
+    least = await _least_enrolment(api)
+    contact = await api.made("contacts", {"last_name": "Example"})
     return [
+        {**least, "note": "Zebra", "deal_id": deal["id"], "ends_on_reply": False},
+        {**least, "note": "Zebra", "contact_id": contact["id"], "deal_id": deal["id"]},
         {**await _least_enrolment(api), "note": "Met at the fair."},
         {**await _least_enrolment(api), "note": "met at the fair."},
         {**await _least_enrolment(api), "deal_id": deal["id"]},
@@ -1846,7 +1851,7 @@ FACTORIES: dict[str, Factory] = {
         _varied_enrolments,
         {"note": "Changed"},
         "note",
-        "sequence_id",
+        "ends_on_reply",
         {"next_at": "soon"},
         further=3,
         scopes=("contacts:read", "sequences:read"),

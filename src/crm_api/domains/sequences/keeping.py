@@ -23,12 +23,14 @@ _LEFT = """
     UPDATE sequence_step_runs SET outcome = 'sent', ended_at = coalesce(ended_at, $3)
     WHERE organization_id = $1 AND message_id = ANY($2) AND outcome = 'queued'
 """
+# Once: the mail before the first answer is the one that was answered.
 _REPLIED = """
     UPDATE sequence_step_runs SET replied_at = $3
     WHERE organization_id = $1 AND id = (
         SELECT id FROM sequence_step_runs WHERE organization_id = $1 AND enrolment_id = $2
-            AND action = 'mail' AND outcome IN ('sent', 'queued') AND replied_at IS NULL
+            AND action = 'mail' AND outcome IN ('sent', 'queued') AND taken_at <= $3
         ORDER BY taken_at DESC, id DESC LIMIT 1)
+    AND replied_at IS NULL
 """
 _LAST_ROUND = """
     SELECT coalesce(max(round), 0) AS round FROM sequence_step_runs

@@ -145,6 +145,7 @@ class SequenceEnrolment(Entity):
     deal_id: Mapped[UUID | None]
     sender_id: Mapped[UUID | None]
     note: Mapped[str | None] = mapped_column(KeyText)
+    ends_on_reply: Mapped[bool]
     status: Mapped[str] = mapped_column(KeyText)
     exit_reason: Mapped[str | None] = mapped_column(KeyText)
     exit_detail: Mapped[str | None] = mapped_column(KeyText)

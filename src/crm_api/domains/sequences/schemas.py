@@ -33,6 +33,7 @@ MOST_STEPS = 50
 MOST_AT_ONCE = 1_000
 SequenceVerb = Literal["publish", "pause", "resume", "archive"]
 EnrolmentVerb = Literal["pause", "resume", "skip", "complete", "remove", "move"]
+_ENDS = "Whether they go through it no further once they have answered."
 _LIMIT = Annotated[int, Field(ge=1, le=100_000)]
 
 
@@ -245,15 +246,19 @@ class SequenceEnrolmentCreate(Create):
         None, description="Whose mail and tasks it is; else who enrols, else the sequence's owner."
     )
     note: Prose | None = Field(None, description="Why they are enrolled.")
+    ends_on_reply: bool = Field(True, description=_ENDS)
     next_at: Instant | None = Field(None, description="Nothing happens before.")
 
 
 class _EnrolmentKept(Create):
     sender_id: UUID | None = Field(None, description="Whose mail and tasks it is from now on.")
     note: Prose | None = None
+    ends_on_reply: bool = Field(True, description=_ENDS)
 
 
-SequenceEnrolmentUpdate = patch_of("SequenceEnrolmentUpdate", _EnrolmentKept)
+SequenceEnrolmentUpdate = patch_of(
+    "SequenceEnrolmentUpdate", _EnrolmentKept, required=("ends_on_reply",)
+)
 
 
 class SequenceEnrolmentOut(Out):
@@ -264,6 +269,7 @@ class SequenceEnrolmentOut(Out):
     deal_id: UUID | None
     sender_id: UUID | None
     note: str | None
+    ends_on_reply: bool
     status: EnrolmentStatus
     exit_reason: ExitReason | None
     exit_detail: str | None

@@ -113,6 +113,7 @@ class EnrolmentService(CrudService[SequenceEnrolment]):
     personal = About(("contact_id",), end="removed", reason="Who was to be written to.")
     create_shape = SequenceEnrolmentCreate
     update_shape = SequenceEnrolmentUpdate
+    upserts = False
     begins_with: ClassVar[Mapping[str, Any]] = _ENGINE
     records: Enrolments
 

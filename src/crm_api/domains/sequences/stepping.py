@@ -114,6 +114,7 @@ class Stepper:
         reply = await self.records.reply(one, of_contact=of_contact)
         if reply is not None:
             await self.runs.replied(one.id, reply["at"])
+        if reply is not None and one.ends_on_reply:
             raise _Ends("exited", "replied")
         if await self.records.bounce(one.id) is not None:
             raise _Ends("exited", "bounced")
