@@ -111,7 +111,7 @@ def upgrade() -> None:
         Column("team_id", ID, nullable=True),
         Column("counterpart", KEY, nullable=True),
         Column("thread_subject", KEY, nullable=True),
-        Column("messages", sa.Integer(), nullable=False),
+        Column("message_count", sa.Integer(), nullable=False),
         Column("last_message_at", INSTANT, nullable=True),
         Column("last_inbound_at", INSTANT, nullable=True),
         Column("last_outbound_at", INSTANT, nullable=True),

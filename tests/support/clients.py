@@ -1,5 +1,6 @@
 """Organizations and clients that speak for them."""
 
+import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -12,6 +13,8 @@ from crm_api.kit.db.database import Database
 from crm_api.kit.db.tx import Tx
 from support.waiting import patiently
 
+# httpx looks for it anew in each request, through the whole path, and it is not there.
+sys.modules.setdefault("sniffio", None)  # pyright: ignore[reportArgumentType]
 BASE_URL = "http://crm.test"
 
 

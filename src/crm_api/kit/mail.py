@@ -89,7 +89,8 @@ class SmtpMailer:
             await aiosmtplib.send(
                 # Written here: the library would fold links.
                 message_of(letter, self.sender).as_bytes(policy=_WIRE),
-                sender=parseaddr(self.sender)[1],
+                # Reports of what does not arrive go back there.
+                sender=parseaddr(letter.sender or self.sender)[1],
                 recipients=[letter.to],
                 hostname=parts.hostname,
                 port=parts.port or _PORTS[parts.scheme],

@@ -1,11 +1,12 @@
 """Mail as it comes in: threads, repeats, senders, loops, bounces and files."""
 
 import asyncio
+from uuid import uuid4
 
 import pytest
 
 from support.clients import problem
-from support.mails import SUPPORT, channel, mail, take, with_files
+from support.mails import NASTY, SUPPORT, channel, mail, take, with_files
 
 
 async def read(api, receipt):
@@ -26,7 +27,7 @@ async def test_a_mail_of_a_contact_begins_a_conversation(client):
     message, thread = await read(client, receipt), await thread_of(client, receipt)
     assert (message["body"], message["channel_id"]) == ("It stands still.", made["id"])
     assert message["dated_at"] == "2027-01-05T09:00:00Z"
-    assert (thread["subject"], thread["messages"]) == ("The display stays dark", 1)
+    assert (thread["subject"], thread["message_count"]) == ("The display stays dark", 1)
     assert (thread["company_id"], thread["needs_answer"]) == (company["id"], True)
     (raw,) = (await client.read(f"messages/{receipt['id']}/attachments"))["data"]
     assert (await client.get(f"/v1/attachments/{raw['id']}/content")).content == mail()
@@ -125,7 +126,7 @@ async def test_what_programs_send_opens_no_case_and_is_not_answered(client, code
     receipt = await take(client, mail(**headers))
     assert (receipt["is_auto_reply"], receipt["case_id"]) == (True, None)
     assert code in {"list", *(note["code"] for note in receipt["notes"])}
-    assert (await thread_of(client, receipt))["messages"] == 1
+    assert (await thread_of(client, receipt))["message_count"] == 1
 
 
 async def test_what_comes_back_from_here_is_told(client):
@@ -196,6 +197,7 @@ async def test_an_empty_body_is_refused_and_a_key_needs_the_scope(client, keyed)
     headers = {"Content-Type": "message/rfc822"}
     answer = await client.post("/v1/inbox/email", content=b"", headers=headers)
     assert problem(answer, 422)["code"] == "empty"
+    problem(await client.post("/v1/inbox/email", json={"mail": "Hello"}), 415)
     other = await keyed("contacts:write")
     assert (await other.post("/v1/inbox/email", content=mail(), headers=headers)).status_code == 403
     gateway = await keyed("inbox:write")
@@ -222,3 +224,36 @@ async def test_a_rehearsal_leaves_nothing(client):
     assert receipt["result"] == "created"
     for plural in ("messages", "conversations", "cases", "attachments"):
         assert (await client.read(plural))["data"] == []
+
+
+async def test_mail_that_is_as_wrong_as_can_be_is_taken_and_kept(client):
+    await channel(client)
+    for raw, _ in NASTY.values():
+        receipt = await take(client, raw.replace(b"<a@example.org>", f"<{uuid4()}@a>".encode()))
+        files = (await client.read(f"messages/{receipt['id']}/attachments"))["data"]
+        assert "message.eml" in {one["filename"] for one in files}
+        assert await read(client, receipt)
+
+
+async def test_an_answer_and_what_it_answers_at_once_are_one_conversation(client):
+    await channel(client, opens_cases=True)
+    raws = [
+        mail(id=f"{n}@example.org", References=f"<first@example.org> <{n - 1}@example.org>")
+        for n in range(1, 6)
+    ]
+    receipts = await asyncio.gather(*[take(client, raw) for raw in (*reversed(raws), mail())])
+    assert len({one["conversation_id"] for one in receipts}) == 1
+    assert len({one["case_id"] for one in receipts}) == 1
+    document = """
+        query ($id: UUID!) {
+            conversation(id: $id) { messageCount case { number } }
+            messages(where: {conversationId: {eq: $id}}, orderBy: ["at"]) { nodes { messageId } } }
+    """
+    shown = await client.data(document, id=receipts[0]["conversation_id"])
+    ids = {node["messageId"] for node in shown["messages"]["nodes"]}
+    assert (shown["conversation"]["messageCount"], len(ids)) == (6, 6)
+    # With it everything in it is destroyed, and its files.
+    path = f"conversations/{receipts[0]['conversation_id']}"
+    assert (await client.delete(f"/v1/{path}", params={"purge": "true"})).is_success
+    assert (await client.read("messages"))["data"] == []
+    assert (await client.read("attachments"))["data"] == []

@@ -8,9 +8,8 @@ from hypothesis import strategies as st
 
 from crm_api.domains.conversations import parsing
 from crm_api.domains.conversations.texts import is_reply, text_of, thread_subject
-from support.mails import mail
+from support.mails import NASTY, PARTS, built, mail
 
-PARTS = "multipart/mixed; boundary=edge"
 REPORT = (
     b"From: MAILER-DAEMON@example.net\r\nTo: support@example.com\r\n"
     b"Subject: Undelivered\r\nReturn-Path: <>\r\n"
@@ -34,54 +33,6 @@ def content_of(piece, raw):
 
 def codes(found):
     return {one.code for one in found.notes}
-
-
-def built(headers, body):
-    return (
-        b"From: sample@example.org\r\nMessage-ID: <a@example.org>\r\n"
-        + headers
-        + b"\r\n\r\n"
-        + body
-    )
-
-
-NASTY = {
-    "no boundary": (built(b"Content-Type: multipart/mixed", b"Some text"), {"broken_mime"}),
-    "never closed": (
-        mail("--edge\r\n\r\nSome text", Content_Type=PARTS),
-        {"broken_mime"},
-    ),
-    "unknown charset": (
-        built(b"Content-Type: text/plain; charset=klingon", b"Some text"),
-        {"wrong_charset"},
-    ),
-    "wrong charset": (
-        built(b"Content-Type: text/plain; charset=utf-8", "Some text für".encode("latin-1")),
-        {"wrong_charset"},
-    ),
-    "charset that decodes no text": (
-        built(b"Content-Type: text/plain; charset=base64", b"Some text"),
-        {"wrong_charset"},
-    ),
-    "no ids, no date": (b"From: sample@example.org\r\n\r\nSome text", {"no_message_id", "no_date"}),
-    "no headers": (b"\r\nSome text", {"no_sender"}),
-    "broken base64": (
-        built(b"Content-Transfer-Encoding: base64", b"U29tZSB0ZXh0="),
-        {"broken_mime", "no_date"} & {"no_date"},
-    ),
-    "html alone": (
-        built(b"Content-Type: text/html", b"<p>Some <b>text</b><script>alert(1)</script>"),
-        {"html_only"},
-    ),
-    "nul bytes": (built(b"Subject: a\x00b", b"Some text\x00"), set()),
-    "two senders": (
-        b"From: a@example.org, b@example.org\r\n\r\nSome text",
-        {"several_senders"},
-    ),
-    "header twice": (built(b"Subject: a\r\nSubject: b", b"Some text"), {"header_twice"}),
-    "impossible date": (built(b"Date: Tue, 99 Foo 20999 99:99", b"Some text"), {"no_date"}),
-    "a far date": (built(b"Date: Tue, 05 Jan 9999 23:59:00 -2359", b"Some text"), {"no_date"}),
-}
 
 
 @pytest.mark.parametrize("name", NASTY)

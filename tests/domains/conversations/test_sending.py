@@ -12,7 +12,7 @@ from crm_api.domains.conversations.jobs import send_message
 from crm_api.platform.webhooks.signing import signature
 from support.clients import problem
 from support.letters import letters_to
-from support.mails import SUPPORT, channel, mail, take
+from support.mails import SUPPORT, channel, ended, mail, reply, take
 from support.waiting import patiently
 
 
@@ -20,21 +20,6 @@ from support.waiting import patiently
 def to():
     """Somebody to whom no other test writes: all of them have one outbox."""
     return f"{uuid4().hex}@example.org"
-
-
-async def ended(client, message, status):
-    async for _ in patiently():
-        found = await client.read(f"messages/{message['id']}")
-        if found["status"] == status:
-            return found
-    raise AssertionError(found)
-
-
-async def reply(client, receipt, status=202, **body):
-    path = f"/v1/conversations/{receipt['conversation_id']}/reply"
-    answer = await client.post(path, json={"body": "We send another one.", **body})
-    assert answer.status_code == status, answer.text
-    return answer.json()
 
 
 async def granted(client, contact, purpose="news"):
@@ -69,7 +54,7 @@ async def test_an_answer_leaves_in_its_thread_and_tells_the_case(client, to, wor
     case = await client.read(f"cases/{receipt['case_id']}")
     assert case["status"] == "in_progress"
     thread = await client.read(f"conversations/{receipt['conversation_id']}")
-    assert (thread["needs_answer"], thread["messages"]) == (False, 2)
+    assert (thread["needs_answer"], thread["message_count"]) == (False, 2)
     # What is answered to that finds its thread, and what comes back itself is known.
     own = {"In_Reply_To": f"<{sent['message_id']}>"}
     again = await take(client, mail(sender=to, id="second@example.org", subject="x", **own))
@@ -196,6 +181,7 @@ async def test_a_signed_message_comes_in_once(client, anonymous):
     receipt = answers[0].json()
     assert receipt["contact_id"] == contact["id"]
     assert receipt["case_id"] is not None
+    assert len((await client.read("messages"))["data"]) == 1
     other = json.dumps({"id": "x2", "sender": "+49 30 123456", "body": "Again"}).encode()
     second = await anonymous.post(secret["path"], **signed(secret["secret"], other))
     assert second.json()["conversation_id"] == receipt["conversation_id"]
@@ -212,8 +198,12 @@ async def test_what_is_not_signed_is_refused(client, anonymous):
     assert (
         await anonymous.post(secret["path"], **{**good, "content": body + b" "})
     ).status_code == 401
-    old = signed(secret["secret"], body, at=int(time.time()) - 600)
-    assert problem(await anonymous.post(secret["path"], **old), 401)["code"] == "old_signature"
+    for shift in (-600, 600):
+        old = signed(secret["secret"], body, at=int(time.time()) + shift)
+        assert problem(await anonymous.post(secret["path"], **old), 401)["code"] == "old_signature"
+    foreign = signed((await ported(client, name="Other"))[1]["secret"], body)
+    assert problem(await anonymous.post(secret["path"], **foreign), 401)
+    assert (await client.read("messages"))["data"] == []
     assert (await anonymous.post("/v1/inbox/messages?channel=x", **good)).status_code == 401
     wrong = signed(secret["secret"], b'{"id": "x", "sender": "a", "more": 1}')
     assert problem(await anonymous.post(secret["path"], **wrong), 422)["errors"]

@@ -6,12 +6,9 @@ from uuid import UUID
 
 from crm_api.domains.conversations.models import ConversationStatus
 from crm_api.domains.conversations.schemas import ConversationVerb, OutgoingInput, ReplyInput
-from crm_api.domains.conversations.service import (
-    ConversationService,
-    MessageService,
-    Outgoing,
-)
-from crm_api.domains.conversations.texts import address_key, is_reply
+from crm_api.domains.conversations.sending import ended
+from crm_api.domains.conversations.service import ConversationService, MessageService, Outgoing
+from crm_api.domains.conversations.texts import folded_address, is_reply
 from crm_api.kit.crud.transitions import Way, need_way, way
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Invalid, WrongState
@@ -80,7 +77,7 @@ class ConversationActions:
         key = None
         if data.to is not None:
             kind = "email" if "@" in data.to else "sms"
-            key = address_key(kind, data.to, self.tx.actor.country) or data.to
+            key = folded_address(kind, data.to, self.tx.actor.country)
         wrote = await self.messages.records.last_sender(current.id, key)
         if wrote is not None:
             is_theirs = current.contact_id is not None and wrote["from_key"] == current.counterpart
@@ -99,3 +96,12 @@ class ConversationActions:
         if data.conversation_id is not None:
             await self.threads.locked(data.conversation_id)
         return await self.messages.send(Outgoing(**data.model_dump()))
+
+    async def cancel(self, id: UUID, expected: int | None = None) -> Any:
+        """Have a message that waits not leave; raises `WrongState` where it may have left."""
+        self.messages.need("update")
+        current = await self.messages.locked(id, expected)
+        if current.status != "queued" or current.attempts:
+            what = "on its way" if current.status == "queued" else current.status
+            raise WrongState(f"It is {what}: only what waits can be kept.", code="not_waiting")
+        return await self.messages.told(await ended(self.tx, current, "cancelled"))

@@ -118,6 +118,13 @@ class ConversationMutation:
         return await MessageService(info.context.tx).assign(id, data, expected_version)
 
     @mutation
+    async def cancel_message(
+        self, info: GraphInfo, id: UUID, expected_version: int | None = None
+    ) -> Message:
+        """Keep a message from leaving that waits and was not tried yet."""
+        return await ConversationActions(info.context.tx).cancel(id, expected_version)
+
+    @mutation
     async def rotate_channel_secret(
         self, info: GraphInfo, id: UUID, grace_period_seconds: int = 86_400
     ) -> ChannelSecret:

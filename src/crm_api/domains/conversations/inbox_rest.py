@@ -18,7 +18,7 @@ from crm_api.domains.conversations.schemas import InboxMessage, Receipt
 from crm_api.kit.actor import Actor
 from crm_api.kit.db.database import Database
 from crm_api.kit.db.tx import Tx, unit_of_work
-from crm_api.kit.errors import Malformed, Unauthenticated
+from crm_api.kit.errors import Malformed, Unauthenticated, Unsupported
 from crm_api.kit.faults import invalid_body
 from crm_api.kit.rest import answers
 from crm_api.kit.rest.problems import problems
@@ -31,6 +31,17 @@ from crm_api.platform.webhooks.signing import is_signed
 _TOLERANCE = timedelta(minutes=5)
 _ZONE = "SELECT time_zone, country FROM organizations WHERE id = $1"
 _BINARY = {"type": "string", "format": "binary"}
+_TYPES = frozenset(
+    [
+        "",
+        "message/rfc822",
+        "message/global",
+        "multipart/form-data",
+        "application/octet-stream",
+        "text/plain",
+    ]
+)
+"""What requests with a mail may say that they are: what gateways say of it."""
 _ANSWERS: dict[int | str, dict[str, Any]] = {
     201: {"model": Receipt, "description": "It came in."},
     200: {"model": Receipt, "description": "It had come already: the same message."},
@@ -76,7 +87,10 @@ async def _mail(request: Request) -> AsyncIterator[TakenMail]:
         "most": services.settings.max_upload_bytes,
         "types": services.settings.files_types,
     }
-    async with taken(tx, services.files, Incoming(request, None), **limits) as found:
+    incoming = Incoming(request, None)
+    if incoming.content_type not in _TYPES:
+        raise Unsupported("Post the mail as message/rfc822, or a form with it as its part `file`.")
+    async with taken(tx, services.files, incoming, **limits) as found:
         request.scope[DIGEST] = found.raw.sha256.encode()
         yield found
 

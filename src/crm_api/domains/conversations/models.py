@@ -93,7 +93,7 @@ class Conversation(Entity):
     """The address at the other end, as it is looked up."""
     thread_subject: Mapped[str | None] = mapped_column(KeyText)
     """The subject without marks of replies, as it is compared."""
-    messages: Mapped[int]
+    message_count: Mapped[int]
     last_message_at: Mapped[datetime | None]
     last_inbound_at: Mapped[datetime | None]
     last_outbound_at: Mapped[datetime | None]

@@ -8,7 +8,7 @@ from crm_api.domains.conversations.schemas import SERVICE
 from crm_api.domains.conversations.service import ConversationService
 from crm_api.kit.crud.picturing import Pictured, listed
 from crm_api.kit.db.tx import Tx
-from crm_api.kit.touchpoints import Department, Happened, Party, PartyKind, Touchpoint
+from crm_api.kit.touchpoints import Department, Direction, Happened, Party, PartyKind, Touchpoint
 
 _PARTIES = (Party("contact_id", "contact"), Party("company_id", "company"))
 _OPEN = Pictured(
@@ -18,6 +18,10 @@ _OPEN = Pictured(
 
 def _is_of_people(happened: Happened) -> bool:
     return not happened.row["is_auto_reply"]
+
+
+def _direction(row: Mapping[str, Any]) -> Direction:
+    return "in" if row["direction"] == "inbound" else "out"
 
 
 def _sent_by(row: Mapping[str, Any]) -> Department:
@@ -43,8 +47,10 @@ async def _assigned_to(
 TOUCHPOINTS = (
     Touchpoint("message.received", "service", _PARTIES, direction="in", when=_is_of_people),
     Touchpoint("message.sent", _sent_by, _PARTIES, direction="out", when=_is_of_people),
-    # What came in of a stranger, who turned out to be somebody.
-    Touchpoint("message.assigned", "service", _assigned_to, "in", at="at", when=_is_of_people),
+    # What was written to and fro with a stranger, who turned out to be somebody.
+    Touchpoint(
+        "message.assigned", "service", _assigned_to, _direction, at="at", when=_is_of_people
+    ),
 )
 SECTIONS = (
     listed(

@@ -24,6 +24,7 @@ from crm_api.domains.conversations.service import (
 )
 from crm_api.domains.conversations.texts import (
     address_key,
+    folded_address,
     is_reply,
     one_line,
     short,
@@ -118,7 +119,7 @@ class Inbox:
         if coming.channel is None:
             coming.note("no_channel", "No channel has an address that it was sent to.")
         own = {address for one in channels for address in one.addresses}
-        coming.key = self._key(coming)
+        coming.key = self._key_of_mail(coming)
         if mail.loop == loop_mark(self.tx.organization_id) or coming.key in own:
             coming.kind = "auto_reply"
             coming.note("own_loop", "It was sent from here and came back; it is not answered.")
@@ -142,14 +143,14 @@ class Inbox:
             references=[f"thread:{data.thread}"] if data.thread else [],
             dated_at=data.sent_at,
         )
-        coming.key = self._key(coming) or one_line(data.sender, 320).casefold()
+        coming.key = folded_address(channel.kind, data.sender, self.tx.actor.country)
         return await self._take(coming)
 
-    def _key(self, coming: Coming) -> str | None:
+    def _key_of_mail(self, coming: Coming) -> str | None:
         if coming.sender is None:
             return None
-        found = address_key(coming.kind_of_channel, coming.sender, self.tx.actor.country)
-        if found is None and coming.kind_of_channel == "email":
+        found = address_key("email", coming.sender, None)
+        if found is None:
             coming.note("odd_sender", "Its sender has no address that mail could be sent to.")
         return found
 
@@ -161,7 +162,8 @@ class Inbox:
         await self.messages.records.lock_keys(THREAD, about)
         known = await self.messages.records.known(coming.identity)
         if known is not None:
-            return await self._receipt(known, "repeated"), False
+            thread = await self.threads.records.taken(known.conversation_id)
+            return _receipt(known, "repeated", thread.case_id if thread else None), False
         sender = await sender_of(self.tx, coming.kind_of_channel, coming.key)
         thread, is_new = await self._thread(coming, sender)
         is_quiet = coming.kind != "message" or await self._is_too_much(coming)
@@ -172,15 +174,16 @@ class Inbox:
         await self.tx.flush()
         if is_new and not is_quiet:
             await self._acknowledge(coming, thread)
-        return await self._receipt(made, "created"), True
+        return _receipt(made, "created", case_id or thread.case_id), True
 
     async def _thread(self, coming: Coming, sender: Sender) -> tuple[Conversation, bool]:
         records = self.threads.records
         id = await records.of_thread(coming.thread_keys) if coming.thread_keys else None
         if id is None and coming.key is not None and coming.kind != "bounce":
             id = await self._like(coming, coming.key)
-        if id is not None:
-            return await records.taken(id), False
+        found = await records.taken(id) if id is not None else None
+        if found is not None:
+            return found, False
         begun = self.threads.begin(
             {
                 "subject": coming.subject or one_line(coming.body, 80) or _UNTOLD,
@@ -192,7 +195,7 @@ class Inbox:
             }
         )
         await self.tx.flush()
-        return await records.taken(begun.id), True
+        return await records.need(begun.id), True
 
     async def _like(self, coming: Coming, key: str) -> UUID | None:
         """The thread by what is alike: of an answer the subject, of a chat the sender."""
@@ -273,7 +276,7 @@ class Inbox:
 
     def _after(self, coming: Coming, thread: Conversation, case_id: UUID | None) -> dict[str, Any]:
         values: dict[str, Any] = {
-            "messages": thread.messages + 1,
+            "message_count": thread.message_count + 1,
             "last_message_at": self.tx.now,
             "last_inbound_at": self.tx.now,
             "is_unread": True,
@@ -326,13 +329,10 @@ class Inbox:
             # What may not be answered came in all the same.
             return
 
-    async def _receipt(self, message: Message | Any, result: str) -> dict[str, Any]:
-        thread = await self.threads.records.find(message.conversation_id, deleted=True)
-        return {
-            "result": result,
-            **{name: getattr(message, name) for name in _TOLD},
-            "case_id": thread.case_id if thread is not None else None,
-        }
+
+def _receipt(message: Message | Any, result: str, case_id: UUID | None) -> dict[str, Any]:
+    told = {name: getattr(message, name) for name in _TOLD}
+    return {"result": result, **told, "case_id": case_id}
 
 
 _TOLD = (

@@ -16,6 +16,10 @@ from crm_api.kit.query.listing import Listing, Relation, Searched
 AREA, CHANNELS_AREA, INBOX_AREA = "conversations", "channels", "inbox"
 THREAD = "thread"
 """The kind of look-up value by which messages find their conversation."""
+_POINTS = ("contact.email", "contact.emails", "contact.phone", "contact.phones")
+_ADDRESSES = dict.fromkeys(
+    ("message.from_address", "message.recipients"), frozenset({"counterpart"})
+)
 CHANNELS: Listing = Listing(
     model=Channel, out=ChannelOut, area=CHANNELS_AREA, sorts={"name": Channel.sort_name}
 )
@@ -44,6 +48,7 @@ CONVERSATIONS: Listing = Listing(
     search=Searched(
         names=("subject",), others=("counterpart", "tags", "external_ids"), title="subject"
     ),
+    tells={**dict.fromkeys(_POINTS, frozenset({"counterpart"})), **_ADDRESSES},
 )
 MESSAGES: Listing = Listing(
     model=Message,
@@ -60,6 +65,9 @@ MESSAGES: Listing = Listing(
     search=Searched(
         names=("subject",), others=("body", "from_address", "from_name"), title="subject"
     ),
+    # The mail as it came.
+    is_copied=True,
+    tells=dict.fromkeys(_POINTS, frozenset({"from_address", "recipients"})),
 )
 _KNOWN = """
     SELECT id FROM messages WHERE organization_id = $1 AND identity = $2
@@ -106,15 +114,16 @@ _SENT_AS = """
     SELECT m.id, m.contact_id, m.conversation_id FROM messages m
     WHERE m.organization_id = $1 AND m.identity = $2 AND m.direction = 'outbound'
 """
-_SAME_SENDER = """
+_OF_STRANGER = """
     SELECT id FROM messages WHERE organization_id = $1 AND conversation_id = $2
-        AND contact_id IS NULL AND from_key = $3 AND direction = 'inbound' AND deleted_at IS NULL
+        AND contact_id IS NULL AND deleted_at IS NULL
+        AND (from_key = $3 OR direction = 'outbound' AND lower(recipients -> 0 ->> 'address') = $3)
     ORDER BY id LIMIT 500
 """
 _LAST = """
     SELECT id FROM messages WHERE organization_id = $1 AND conversation_id = $2
         AND deleted_at IS NULL AND message_id IS NOT NULL AND status <> 'failed'
-    ORDER BY at DESC, id DESC LIMIT 1
+    ORDER BY is_auto_reply, at DESC, id DESC LIMIT 1
 """
 _LAST_SENDER = """
     SELECT from_address, from_key FROM messages WHERE organization_id = $1
@@ -131,10 +140,12 @@ _THEIRS = """
     ORDER BY id
 """
 _OF_THREAD = """
-    SELECT id FROM messages WHERE organization_id = $1 AND conversation_id = $2 ORDER BY id FOR UPDATE
+    SELECT id FROM messages WHERE organization_id = $1 AND conversation_id = $2
+    ORDER BY id FOR UPDATE
 """
 _UNBIND = """
-    UPDATE messages SET bounced_id = NULL WHERE organization_id = $1 AND bounced_id = ANY($2::uuid[])
+    UPDATE messages SET bounced_id = NULL
+    WHERE organization_id = $1 AND bounced_id = ANY($2::uuid[])
 """
 _WIPE = """
     UPDATE messages SET subject = NULL, body = '(erased)', from_address = NULL, from_name = NULL,
@@ -194,9 +205,16 @@ class Conversations(Repository[Conversation]):
         rows = await self.tx.fetch(_OF_SENDER, *args)
         return rows[0]["id"] if rows else None
 
-    async def taken(self, id: UUID) -> Conversation:
-        """One to work on, locked, whoever asks."""
-        (found,) = await self.locked([id], everywhere=True)
+    async def taken(self, id: UUID) -> Conversation | None:
+        """One to work on, locked, whoever asks; None where it is in the bin."""
+        found = await self.locked([id], everywhere=True)
+        return found[0] if found else None
+
+    async def need(self, id: UUID) -> Conversation:
+        """The same; raises `NotFound`."""
+        found = await self.taken(id)
+        if found is None:
+            raise await self.absence(id)
         return found
 
     async def wipe(self, ids: Sequence[UUID], addresses: Sequence[str]) -> list[UUID]:
@@ -247,19 +265,19 @@ class Messages(Repository[Message]):
         return rows[0] if rows else None
 
     async def of_thread(self, conversation_id: UUID) -> list[UUID]:
-        """All of a conversation, in the bin too, whoever asks; locked, and nothing refers to them."""
+        """All of a conversation, in the bin too, whoever asks; locked, and no report names them."""
         rows = await self.tx.write(_OF_THREAD, self.tx.organization_id, conversation_id)
         found = [row["id"] for row in rows]
         await self.tx.write(_UNBIND, self.tx.organization_id, found)
         return found
 
-    async def by_sender(self, conversation_id: UUID, key: str) -> list[Message]:
-        """What an unknown sender wrote in a conversation, locked, whoever asks."""
-        rows = await self.tx.fetch(_SAME_SENDER, self.tx.organization_id, conversation_id, key)
+    async def of_stranger(self, conversation_id: UUID, key: str) -> list[Message]:
+        """What an unknown sender wrote and was answered in a conversation, locked, whoever asks."""
+        rows = await self.tx.fetch(_OF_STRANGER, self.tx.organization_id, conversation_id, key)
         return await self.locked([row["id"] for row in rows], everywhere=True)
 
     async def last_of(self, conversation_id: UUID) -> Message | None:
-        """What an answer goes back to, whoever asks."""
+        """What an answer goes back to: what a person wrote last, whoever asks."""
         rows = await self.tx.fetch(_LAST, self.tx.organization_id, conversation_id)
         if not rows:
             return None

@@ -1,6 +1,5 @@
 """Channels, conversations and messages over REST."""
 
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -26,6 +25,7 @@ from crm_api.domains.conversations.service import (
     MessageService,
 )
 from crm_api.kit.rest import answers
+from crm_api.kit.rest.actions import add_action
 from crm_api.kit.rest.below import add_below
 from crm_api.kit.rest.problems import problems
 from crm_api.kit.rest.records import Id, IfMatch
@@ -87,41 +87,47 @@ async def send(tx: Writing, body: OutgoingInput) -> Response:
     return _queued(await ConversationActions(tx).send(body))
 
 
-@messages.post(
-    "/{id}/assign",
-    operation_id="assignMessage",
-    summary="Say whose message it is",
-    responses={200: {"model": MessageOut}} | problems(400, 403, 404, 409, 412, 415, 422),
-)
-async def assign(id: Id, tx: Writing, body: AssignInput, if_match: IfMatch = None) -> Response:
-    """A contact's, or of one that is made of its sender; what they wrote else there is theirs, too."""
-    expected = answers.version_of(if_match)
-    return answers.record(await MessageService(tx).assign(id, body, expected))
-
-
 def _queued(made: Any) -> Response:
     headers = {"Location": f"/v1/messages/{made.id}", "ETag": f'"{made.version}"'}
     return answers.plain(made, status=202, headers=headers)
 
 
-def _acting(verb: ConversationVerb) -> Callable[..., Any]:
-    async def action(id: Id, tx: Writing, if_match: IfMatch = None) -> Response:
-        expected = answers.version_of(if_match)
-        return answers.record(await ConversationActions(tx).go(id, verb, expected))
-
-    return action
-
-
-for _verb, (_summary, _description) in _VERBS.items():
-    conversations.add_api_route(
-        f"/{{id}}/{_verb}",
-        _acting(_verb),
-        methods=["POST"],
-        operation_id=f"{_verb}Conversation",
-        summary=_summary,
-        description=_description,
-        responses={200: {"model": ConversationOut}} | problems(403, 404, 409, 412, 422),
+def _add(verb: ConversationVerb, texts: tuple[str, str]) -> None:
+    add_action(
+        conversations,
+        verb,
+        lambda tx, one, _, expected: ConversationActions(tx).go(one, verb, expected),
+        ConversationOut,
+        texts,
     )
+
+
+for _verb, _texts in _VERBS.items():
+    _add(_verb, _texts)
+add_action(
+    messages,
+    "assign",
+    lambda tx, one, data, expected: MessageService(tx).assign(one, data, expected),
+    MessageOut,
+    (
+        "Say whose message it is",
+        (
+            "A contact's, or of one that is made of its sender; what they wrote else in the "
+            "conversation is theirs, too."
+        ),
+    ),
+    body=AssignInput,
+)
+add_action(
+    messages,
+    "cancel",
+    lambda tx, one, _, expected: ConversationActions(tx).cancel(one, expected),
+    MessageOut,
+    (
+        "Keep a message from leaving",
+        "One that waits and was not tried yet; it counts as `failed`, and as sent no more.",
+    ),
+)
 add_below(
     conversations,
     "messages",

@@ -143,7 +143,7 @@ class ConversationOut(Out):
     case_id: UUID | None
     team_id: UUID | None
     counterpart: str | None = Field(description="The address at the other end.")
-    messages: int = Field(description="How many there are.")
+    message_count: int
     last_message_at: datetime | None
     last_inbound_at: datetime | None
     last_outbound_at: datetime | None

@@ -1,6 +1,7 @@
 """Messages on their way out: each leaves by its channel, and once in the eyes of the database."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from email.utils import formataddr
 from typing import Any
 from uuid import UUID
@@ -58,11 +59,11 @@ class Sending:
         if message.status != "queued":
             return None
         channel = await Channels(tx).usable(message.channel_id)
-        thread = await ConversationService(tx).records.get(message.conversation_id, deleted=True)
+        thread = await ConversationService(tx).records.taken(message.conversation_id)
         failure = _hindrance(message, thread, channel)
         reasons = [] if failure or channel is None else await self._against(tx, message, channel)
         if failure or reasons or channel is None:
-            await _ended(tx, message, failure or "outreach_refused", reasons)
+            await ended(tx, message, failure or "outreach_refused", reasons)
             return None
         # Not told: each try is no news.
         tx.change(message, {"attempts": message.attempts + 1})
@@ -95,27 +96,29 @@ class Sending:
         async with unit_of_work(self._context.tx()) as tx:
             await self._context.job.hold(tx)
             # The thread before what is in it, as whoever answers or destroys it does.
-            await ConversationService(tx).records.locked([thread_id], everywhere=True)
+            await ConversationService(tx).records.taken(thread_id)
             found = await MessageService(tx).records.locked([self._id], everywhere=True)
             if not found or found[0].status != "queued":
                 return {"sent": False}
-            await _ended(tx, found[0], failure)
+            await ended(tx, found[0], failure)
         return {"sent": failure is None, "failure": failure}
 
 
-def _hindrance(message: Message, thread: Conversation, channel: Channel | None) -> str | None:
+def _hindrance(
+    message: Message, thread: Conversation | None, channel: Channel | None
+) -> str | None:
     """Why a message that waits can leave no more, but for what the gate says."""
-    if thread.deleted_at is not None:
+    if thread is None:
         return "deleted"
     if channel is None:
         return "no_channel"
+    if not message.recipients:
+        return "erased"
     return "given_up" if message.attempts >= MOST_ATTEMPTS else None
 
 
-async def _ended(
-    tx: Tx, message: Message, failure: str | None, reasons: Sequence[str] = ()
-) -> None:
-    """It has left, or does so no more; then it counts no more as sent."""
+async def ended(tx: Tx, message: Message, failure: str | None, reasons: Sequence[str] = ()) -> Any:
+    """It has left, or does so no more and counts no more as sent; returns its representation."""
     status = "sent" if failure is None else "failed"
     values = {
         "status": status,
@@ -124,22 +127,31 @@ async def _ended(
         "sent_at": tx.now if failure is None else None,
     }
     told = {n: getattr(message, n) for n in _TOLD}
-    await MessageService(tx).change(message, values, verb=status, told=told)
-    threads = ConversationService(tx)
-    thread = await threads.records.taken(message.conversation_id)
+    shown = await MessageService(tx).change(message, values, verb=status, told=told)
     if failure is not None:
         await take_back(tx, [message.id])
-        if message.is_answer and not message.is_auto_reply:
-            # They still wait for it.
-            await threads.change(thread, {"needs_answer": True, **OPENED})
-        return
-    left: dict[str, Any] = {"last_outbound_at": tx.now}
-    came = thread.last_inbound_at
-    if not message.is_auto_reply and (came is None or came <= message.at):
-        left |= {"needs_answer": False, "is_unread": False}
-    await threads.change(thread, left)
-    if thread.case_id is not None and not message.is_auto_reply:
+    threads = ConversationService(tx)
+    thread = await threads.records.taken(message.conversation_id)
+    if thread is None:
+        return shown
+    await threads.change(thread, _after(thread, message, tx.now, left=failure is None))
+    if failure is None and thread.case_id is not None and not message.is_auto_reply:
         await CaseService(tx).respond(thread.case_id, tx.now)
+    return shown
+
+
+def _after(
+    thread: Conversation, message: Message, now: datetime, *, left: bool
+) -> Mapping[str, Any]:
+    """What a message that has left, or does so no more, changes of its conversation."""
+    if not left:
+        # Whoever was to be answered waits still.
+        still = message.is_answer and not message.is_auto_reply
+        return {"needs_answer": True, **OPENED} if still else {}
+    came = thread.last_inbound_at
+    if message.is_auto_reply or (came is not None and came > message.at):
+        return {"last_outbound_at": now}
+    return {"last_outbound_at": now, "needs_answer": False, "is_unread": False}
 
 
 _TOLD = (

@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
+from crm_api.domains.cases.models import Case
+from crm_api.domains.cases.service import CaseService
 from crm_api.domains.contacts.schemas import ContactCreate
 from crm_api.domains.contacts.service import ContactService
 from crm_api.domains.conversations.events import SendMessage
@@ -22,7 +24,7 @@ from crm_api.domains.conversations.schemas import (
     ConversationCreate,
     ConversationUpdate,
 )
-from crm_api.domains.conversations.texts import address_key, short, thread_subject
+from crm_api.domains.conversations.texts import folded_address, one_line, short, thread_subject
 from crm_api.kit.crud.personal import About, Gone
 from crm_api.kit.crud.purges import destroy, empty_events
 from crm_api.kit.crud.service import CrudService
@@ -61,7 +63,7 @@ class ConversationService(CrudService[Conversation]):
         **dict.fromkeys(("last_message_at", "last_inbound_at", "last_outbound_at", "closed_at")),
         "status": "open",
         "counterpart": None,
-        "messages": 0,
+        "message_count": 0,
         "is_unread": False,
         "needs_answer": False,
     }
@@ -82,7 +84,7 @@ class ConversationService(CrudService[Conversation]):
         return self.add({**PLAIN, **self.begins_with, **whole, "custom": custom})
 
     async def check_purge(self, current: Conversation) -> None:
-        """What was written in it goes with it, and the files of that."""
+        """What was written in it goes with it; reports of what did not arrive stay elsewhere."""
         await super().check_purge(current)
         gone = await Messages(self.tx).of_thread(current.id)
         await destroy(self.tx, Messages.listing, gone)
@@ -133,7 +135,7 @@ class MessageService(CrudService[Message]):
     plural = "messages"
     personal = About(("contact_id",), end="kept", reason=_WROTE)
     plain = False
-    holds_files = True
+    governed = True
     upserts = False
     begins = "received"
     records: Messages
@@ -149,14 +151,14 @@ class MessageService(CrudService[Message]):
     async def send(self, outgoing: Outgoing) -> Any:
         """Have a message leave by a job, once the gate lets it; returns its representation.
 
-        Raises `Blocked` where something stands against it, `WrongState` where its channel has no
-        way out. It leaves with one Message-ID, however often it is tried.
+        Raises `Blocked` where something stands against it, `Invalid` where its channel is none,
+        `NotFound`. It leaves with one Message-ID and counts once, however often it is tried.
         """
         channel = await need_way_out(self.tx, outgoing.channel_id)
         threads = ConversationService(self.tx)
         thread = None
         if outgoing.conversation_id is not None:
-            thread = await threads.records.taken(outgoing.conversation_id)
+            thread = await threads.records.need(outgoing.conversation_id)
         id = new_id()
         question = Question(
             gated(channel),
@@ -171,14 +173,14 @@ class MessageService(CrudService[Message]):
         if not answer.allowed:
             raise refused(answer.reasons)
         address = str(answer.address)
-        key = address_key(channel.kind, address, self.tx.actor.country) or address
+        key = folded_address(channel.kind, address, self.tx.actor.country)
         subject = outgoing.subject or (thread.subject if thread is not None else None)
-        company_id = await self._company_of(outgoing.contact_id)
+        company_id = await self._company_of(outgoing.contact_id, thread)
         writer = None if outgoing.is_automatic else _writer_of(self.tx)
         if thread is None:
             begun = threads.begin(
                 {
-                    "subject": subject or _begin_of(outgoing.body),
+                    "subject": subject or one_line(outgoing.body, 80),
                     "channel_id": channel.id,
                     "contact_id": outgoing.contact_id,
                     "company_id": company_id,
@@ -187,12 +189,12 @@ class MessageService(CrudService[Message]):
                 }
             )
             await self.tx.flush()
-            thread = await threads.records.taken(begun.id)
+            thread = await threads.records.need(begun.id)
         made = await self._queued(outgoing, channel, thread, (id, subject, address, company_id))
         await threads.change(
             thread,
             {
-                "messages": thread.messages + 1,
+                "message_count": thread.message_count + 1,
                 "last_message_at": self.tx.now,
                 "counterpart": thread.counterpart or key,
                 "channel_id": thread.channel_id or channel.id,
@@ -254,9 +256,11 @@ class MessageService(CrudService[Message]):
             new=True,
         )
 
-    async def _company_of(self, contact_id: UUID | None) -> UUID | None:
+    async def _company_of(
+        self, contact_id: UUID | None, thread: Conversation | None
+    ) -> UUID | None:
         if contact_id is None:
-            return None
+            return thread.company_id if thread is not None else None
         found = await ContactService(self.tx).records.some([contact_id])
         return found[0].company_id if found else None
 
@@ -265,8 +269,8 @@ class MessageService(CrudService[Message]):
     async def assign(self, id: UUID, data: AssignInput, expected: int | None = None) -> Any:
         """Say whose message it is, or make a contact of its sender.
 
-        What they wrote else in the conversation is theirs, too, and the conversation if it was
-        nobody's. Raises `Conflict` where it is somebody's already.
+        What else they wrote and were answered in the conversation is theirs, too, and the
+        conversation if it was nobody's. Raises `Conflict` where it is somebody's already.
         """
         self.need("update")
         current = await self.locked(id, expected)
@@ -285,23 +289,25 @@ class MessageService(CrudService[Message]):
         shown = await self.change(current, values, verb="assigned")
         for other in await self._others(current):
             await self.change(other, values, verb="assigned")
-        await self._assign_thread(current.conversation_id, values)
+        await self._assign_thread(current.conversation_id, told)
         return await self.told(shown)
 
     async def _others(self, current: Message) -> list[Message]:
         if current.from_key is None:
             return []
         await self.tx.flush()
-        return await self.records.by_sender(current.conversation_id, current.from_key)
+        return await self.records.of_stranger(current.conversation_id, current.from_key)
 
-    async def _assign_thread(self, id: UUID, values: Mapping[str, Any]) -> None:
-        threads = ConversationService(self.tx)
+    async def _assign_thread(self, id: UUID, whose: Mapping[str, Any]) -> None:
+        """The conversation is theirs, too, and the case that it opened, unless it is somebody's."""
+        threads, cases = ConversationService(self.tx), CaseService(self.tx)
         thread = await threads.records.taken(id)
-        if thread.contact_id is None:
-            own = {"contact_id": values["contact_id"]}
-            if thread.company_id is None:
-                own["company_id"] = values["company_id"]
-            await threads.change(thread, own)
+        if thread is None:
+            return
+        await threads.change(thread, _unknown(thread, whose))
+        if thread.case_id is not None:
+            for case in await cases.records.locked([thread.case_id], everywhere=True):
+                await cases.change(case, _unknown(case, whose))
 
     async def _contact(self, current: Message, data: AssignInput) -> Any:
         contacts = ContactService(self.tx)
@@ -342,8 +348,11 @@ def thread_key(record: Mapping[str, Any], id: str) -> str:
     return short(id if record["channel"] == "email" else f"{record['channel_id']}:{id}")
 
 
-def _begin_of(body: str) -> str:
-    return " ".join(body.split())[:80] or "…"
+def _unknown(record: Conversation | Case, whose: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What of a contact and their company a record does not say yet, where it has no contact."""
+    if record.contact_id is not None:
+        return {}
+    return {name: value for name, value in whose.items() if getattr(record, name) is None}
 
 
 async def wipe(tx: Tx, gone: Gone) -> int:

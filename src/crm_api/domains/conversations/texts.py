@@ -110,6 +110,11 @@ def address_key(channel: str, address: str, country: str | None) -> str | None:
         return None
 
 
+def folded_address(channel: str, address: str, country: str | None) -> str:
+    """The same, of an address that may be but a name at its channel."""
+    return address_key(channel, address, country) or one_line(address, 320).casefold()
+
+
 def short(value: str) -> str:
     """A look-up value that an index takes: long ones by their hash."""
     return value if len(value) <= _LONGEST_KEY else f"sha256:{sha256(value.encode()).hexdigest()}"

@@ -41,8 +41,9 @@ class CrudService(Reads, Guarded, Generic[E]):
     """Columns of a new record that the client does not set."""
     plain: ClassVar[bool] = True
     """Whether it has the routes of `crud_router`, which the generic tests then try."""
-    holds_files: ClassVar[bool] = False
-    """Whether files are attached to its records although it is not plain."""
+    governed: ClassVar[bool] = False
+    """Whether roles hide fields of its records, and files are beside these, although it is not
+    plain."""
     begins: ClassVar[str] = "created"
     """The verb of a record's first event."""
     beside: ClassVar[frozenset[str]] = frozenset({"owner_id", "external_ids"})

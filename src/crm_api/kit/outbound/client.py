@@ -10,6 +10,7 @@ import socket
 import ssl
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal
 
 import httpcore
@@ -57,7 +58,7 @@ class Outbound:
     def __init__(self, reach: Reach, *, connections: int = 100, plain: bool = True) -> None:
         """Without `plain`, what is sent outside of the named networks is always encrypted."""
         self._reach, self._plain = reach, plain
-        tls = ssl.create_default_context()
+        tls = _tls()
         unencrypted = reach.allows if plain else reach.names
         self._pools = {
             b"https": _pool(reach.allows, connections, tls),
@@ -126,6 +127,12 @@ class Outbound:
         """Close the connections."""
         for pool in self._pools.values():
             await pool.aclose()
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """For the whole process: to load what is trusted takes 20 ms."""
+    return ssl.create_default_context()
 
 
 def _pool(allows: Allows, connections: int, tls: ssl.SSLContext) -> httpcore.AsyncConnectionPool:

@@ -114,6 +114,8 @@ class About:
     rules: bool = False
     """Whether roles have no level of its own: who may change those may change it, and who is
     responsible for it sees it in any case."""
+    copies: bool = False
+    """Whether it may hold all that a record says, where the listing of that `is_copied`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,6 +146,9 @@ class Listing:
     """The records without which it is not seen."""
     linked: Linked | None = None
     """How it is found by what it is about, if it may be about anything."""
+    is_copied: bool = False
+    """Whether files beside a record hold what its fields say: whoever is kept from any of these
+    sees no such file."""
     tells: Mapping[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
     """By a field of another kind of record, such as `product.cost`, its own fields that tell it:
     from whom that is hidden these are, too."""

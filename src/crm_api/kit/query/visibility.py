@@ -70,7 +70,8 @@ def _sight_about(actor: Actor, about: About, action: Action) -> Sight:
     found: list[tuple[str, Sight]] = []
     for of in _kinds(about):
         # What is masked would show in what is said about the records.
-        masked = about.tells and actor.hidden(of.entity)
+        tells = about.tells or (about.copies and of.is_copied)
+        masked = tells and actor.hidden(of.entity)
         found.append((of.entity, Sight("none") if masked else sight_of(actor, of, of_records)))
     if all(sight == ALL for _, sight in found):
         return ALL

@@ -20,7 +20,7 @@ def access_module(
     services: Iterable[type[CrudService[Any]]], others: type[CrudService[Any]]
 ) -> Module:
     """Roles about the records of these collections, and of custom objects."""
-    targets = {service.repository.listing.entity: service for service in services if service.plain}
+    targets = {s.repository.listing.entity: s for s in services if s.plain or s.governed}
     RoleService.targets = targets
     # Parts are seen with what they are a part of.
     whole = {e: s for e, s in targets.items() if s.repository.listing.within is None}

@@ -87,7 +87,8 @@ class RoleService(NamedService[RoleRow]):
             service = service_type(self.tx, entity)
             custom = {f"custom.{name}" for name in self.tx.catalogue.of(entity).by_name}
             hideable = service.repository.listing.maskable
-            settable = service.update_shape.model_fields.keys()
+            # What came in or left is changed by nobody.
+            settable = service.update_shape.model_fields.keys() if service.plain else ()
             for kind, known in (("hidden", hideable), ("read_only", settable)):
                 faults += [
                     Fault("not_a_choice", "Not a field for this.", f"/masks/{entity}/{kind}/{n}")

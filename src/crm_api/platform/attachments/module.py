@@ -22,7 +22,7 @@ def attachments_module(
     services: Iterable[type[CrudService[Any]]], others: type[CrudService[Any]]
 ) -> Module:
     """Files of the records of these collections, and of custom objects."""
-    targets = {s.repository.listing.entity: s for s in services if s.plain or s.holds_files}
+    targets = {s.repository.listing.entity: s for s in services if s.plain or s.governed}
     AttachmentService.targets = frozenset(targets)
     TARGETS[:] = (service.repository.listing for service in targets.values())
     OTHERS[:] = [others.repository.listing]

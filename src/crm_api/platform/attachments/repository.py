@@ -22,7 +22,13 @@ LISTING: Listing = Listing(
     out=AttachmentOut,
     area="attachments",
     about=About(
-        "target", ("record_id",), lambda: TARGETS, lambda: OTHERS[0], tells=False, rules=True
+        "target",
+        ("record_id",),
+        lambda: TARGETS,
+        lambda: OTHERS[0],
+        tells=False,
+        rules=True,
+        copies=True,
     ),
 )
 _BEGIN = """
