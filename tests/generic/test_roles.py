@@ -25,6 +25,12 @@ ROLES = ("admin", "sales_manager", "sales_rep", "marketing", "service", "read_on
 MANAGED = {area: managed for module in MODULES for area, managed in module.managed.items()}
 AREAS = {kind.area for kind in KINDS} | {area for module in MODULES for area in module.areas}
 JSON = "application/json"
+ABOUT_CONTACTS = {
+    "comment": "record_id",
+    "share": "record_id",
+    "sequence_enrolment": "contact_id",
+}
+"""What is seen with the contact that it is about, with the field that names them."""
 NOWHERE = "01990000-0000-7000-8000-000000000001"
 DOCUMENT = json.loads(Path("openapi/openapi.json").read_text())
 SCHEMA = graphql.build_schema(Path("openapi/schema.graphql").read_text())
@@ -125,8 +131,8 @@ async def scene_of(client: Api, kind: Kind) -> Scene:
         scene.records[whose] = await kind.make(client)
         scene.owners[whose] = owner
         await give(client, kind, scene.records[whose], owner)
-        if kind.entity in {"comment", "share"} or kind.follows:
-            shared = scene.records[whose]["record_id"]
+        if kind.entity in ABOUT_CONTACTS or kind.follows:
+            shared = scene.records[whose][ABOUT_CONTACTS.get(kind.entity, "record_id")]
             await client.changed(f"contacts/{shared}", {"owner_id": owner})
     for whose in owners:
         how, _, role = whose.partition(" ")
@@ -218,8 +224,9 @@ async def test_each_role_makes_what_it_says(client, every, owner):
         if parent is not None:
             above, column = parent
             await client.changed(f"{above.path}/{body[column]}", {"owner_id": one.id})
-        if kind.entity in {"comment", "share"} or kind.follows:
-            await client.changed(f"contacts/{body['record_id']}", {"owner_id": one.id})
+        if kind.entity in ABOUT_CONTACTS or kind.follows:
+            shared = body[ABOUT_CONTACTS.get(kind.entity, "record_id")]
+            await client.changed(f"contacts/{shared}", {"owner_id": one.id})
         for relation in kind.listing.relations if kind.area not in MANAGED else ():
             if not relation.many and relation.local.key in body:
                 target = next(k for k in KINDS if k.entity == relation.target().entity)

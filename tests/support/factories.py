@@ -173,6 +173,7 @@ class Kind:
             "product_variant",
             "project",
             "project_template",
+            "sequence_enrolment",
             "service_specification",
             "retention_policy",
             "stage",
@@ -1523,6 +1524,49 @@ async def _varied_conversations(api: Api) -> list[Body]:
     ]
 
 
+async def _least_steps(api: Api) -> Body:
+    del api
+    return {"name": "After the fair", "purpose": "news"}
+
+
+async def _varied_steps(api: Api) -> list[Body]:
+    least = await _least_steps(api)
+    channel = await api.made("channels", _mail_channel())
+    mail = {"action": "mail", "subject": "Hello", "body": "{{ contact.last_name }}, hello."}
+    window = {"weekdays": ["monday"], "starts_at": "09:00", "ends_at": "17:00"}
+    return [
+        {**least, "channel_id": channel["id"], "steps": [mail], "tags": ["a"]},
+        {**least, "name": "after the fair", "send_window": window, "daily_limit": 10},
+        {**least, "name": "После ярмарки", "auto_reply_days": 3, "reply_scope": "thread"},
+        {**least, "name": "Ämter", "goal": {"lifecycle": {"eq": "customer"}}},
+        {**least, "name": "Zebra", "purpose": "offers", "sender_daily_limit": 5},
+        {**least, "name": "Zebra", "description": "An example.", "steps": [{"action": "stop"}]},
+    ]
+
+
+async def _least_enrolment(api: Api) -> Body:
+    sequence = await api.made("sequences", await _least_steps(api))
+    contact = await api.made("contacts", {"last_name": "Person"})
+    return {"sequence_id": sequence["id"], "contact_id": contact["id"]}
+
+
+async def _varied_enrolments(api: Api) -> list[Body]:
+    deal = await api.made("deals", await _least_deal(api))
+    user = await api.made("users", {"name": "Sender", "email": f"{uuid4().hex}@example.com"})
+    least = await _least_enrolment(api)
+    contact = await api.made("contacts", {"last_name": "Example"})
+    return [
+        {**least, "note": "Zebra", "deal_id": deal["id"], "ends_on_reply": False},
+        {**least, "note": "Zebra", "contact_id": contact["id"], "deal_id": deal["id"]},
+        {**await _least_enrolment(api), "note": "Met at the fair."},
+        {**await _least_enrolment(api), "note": "met at the fair."},
+        {**await _least_enrolment(api), "deal_id": deal["id"]},
+        {**await _least_enrolment(api), "sender_id": user["id"]},
+        {**await _least_enrolment(api), "next_at": "2099-01-01T09:00:00Z"},
+        {**await _least_enrolment(api), "note": "Zebra", "sender_id": user["id"]},
+    ]
+
+
 async def _message(api: Api, given: Body) -> Body:
     """One that came in by mail and was said to be a contact's."""
     made = await api.made("channels", _mail_channel())
@@ -1838,6 +1882,24 @@ FACTORIES: dict[str, Factory] = {
         {"lines": 1},
         further=3,
         scopes=("prices:read", "products:read", "companies:read"),
+    ),
+    "sequences": Factory(
+        _least_steps,
+        _varied_steps,
+        {"description": "Changed"},
+        "description",
+        "purpose",
+        {"daily_limit": "many"},
+    ),
+    "sequence_enrolments": Factory(
+        _least_enrolment,
+        _varied_enrolments,
+        {"note": "Changed"},
+        "note",
+        "ends_on_reply",
+        {"next_at": "soon"},
+        further=3,
+        scopes=("contacts:read", "sequences:read"),
     ),
     "channels": Factory(
         _least_channel,

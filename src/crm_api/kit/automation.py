@@ -28,7 +28,9 @@ from crm_api.kit.references import references, resolved, value_at
 from crm_api.kit.schema import Schema
 
 StepName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
-_PLACEHOLDER = re.compile(r"\{\{\s*([a-z][A-Za-z0-9_.]{0,199})\s*\}\}")
+_PLACEHOLDER = re.compile(
+    r"\{\{\s*([a-z][A-Za-z0-9_.]{0,199})(?:\s+or\s+\"([^\"{}\n]{0,200})\")?\s*\}\}"
+)
 _EVENT = """
     SELECT type, entity, record_id, occurred_at, data, previous FROM events
     WHERE organization_id = $1 AND id = $2
@@ -74,6 +76,8 @@ class Run:
 class Situation:
     """A step about to be taken: its transaction, and the values that it may refer to."""
 
+    roots: ClassVar[frozenset[str]] = ROOTS
+
     def __init__(self, tx: Tx, run: Run, turn: Callable[[], Awaitable[int]]) -> None:
         self.tx, self.run = tx, run
         self.turn = turn
@@ -108,10 +112,23 @@ class Situation:
         await self._have([value["$ref"] for _, value in references(given)])
         return resolved(given, self._found, at)
 
-    async def text(self, template: str, at: str) -> str:
-        """A text in which every `{{ record.name }}` is replaced; raises `Invalid`."""
-        await self._have(_PLACEHOLDER.findall(template))
-        text = _PLACEHOLDER.sub(lambda found: _written(self._found(found[1], "")), template)
+    async def text(self, template: str, at: str, *, whole: bool = False) -> str:
+        """A text in which every `{{ record.name or "nobody" }}` is replaced; raises `Invalid`.
+
+        What has no value is left empty; of a `whole` text it is a mistake, unless something stands
+        in for it.
+        """
+        await self._have([found[1] for found in _PLACEHOLDER.finditer(template)])
+
+        def filled(found: re.Match[str]) -> str:
+            value = _written(self._found(found[1], at if whole else ""))
+            if value or found[2] is not None:
+                return value or found[2]
+            if whole:
+                raise Invalid.at(at, "empty_value", f"{found[1]} is empty.")
+            return value
+
+        text = _PLACEHOLDER.sub(filled, template)
         if len(text) > LONGEST_TEXT:
             raise Invalid.at(at, "too_long", f"At most {LONGEST_TEXT:,} characters.")
         return text
@@ -125,18 +142,18 @@ class Situation:
             raise Invalid.at(pointer, "unknown_reference", message) from None
 
     async def _have(self, paths: Sequence[Any]) -> None:
-        for root in {str(path).partition(".")[0] for path in paths} & ROOTS:
+        for root in {str(path).partition(".")[0] for path in paths} & self.roots:
             if root not in self._sources:
-                await self._load(root)
+                self._sources |= await self.load(root)
 
-    async def _load(self, root: str) -> None:
+    async def load(self, root: str) -> dict[str, Any]:
+        """What references that begin so lead to, and whatever comes with it."""
         if root == "record":
-            self._sources["record"] = await self.record()
-        elif root in {"now", "today"}:
+            return {"record": await self.record()}
+        if root in {"now", "today"}:
             local = self.tx.now.astimezone(await self.zone())
-            self._sources |= {"now": self.tx.now.isoformat(), "today": local.date().isoformat()}
-        else:
-            self._sources |= await self._event()
+            return {"now": self.tx.now.isoformat(), "today": local.date().isoformat()}
+        return await self._event()
 
     async def _event(self) -> dict[str, Any]:
         rows = await self.tx.fetch(_EVENT, self.tx.organization_id, self.run.event_id)
@@ -162,6 +179,9 @@ class Checking:
     names: frozenset[str] = frozenset()
     """Of the steps before it."""
     faults: list[Fault] = field(default_factory=list[Fault])
+    others: Mapping[str, str] = field(default_factory=dict[str, str])
+    """What else references begin with, and the kinds of record that these are."""
+    roots: frozenset[str] = ROOTS
 
     def fault(self, at: str, code: str, message: str) -> None:
         """One more mistake; `at` is a pointer into the step."""
@@ -195,16 +215,20 @@ class Checking:
 
     def text(self, template: str, at: str) -> None:
         """That every placeholder of a text names something."""
-        for path in _PLACEHOLDER.findall(template):
-            self._path(path, at)
+        for found in _PLACEHOLDER.finditer(template):
+            self._path(found[1], at)
         rest = _PLACEHOLDER.sub("", template)
         if "{{" in rest or "}}" in rest:
-            self.fault(at, "invalid_placeholder", "A placeholder is {{ record.name }}.")
+            first = min(self.others, default="record")
+            message = f'A placeholder is {{{{ {first}.name }}}} or {{{{ {first}.name or "…" }}}}.'
+            self.fault(at, "invalid_placeholder", message)
 
     def _path(self, path: str, at: str) -> None:
         root, _, rest = path.partition(".")
-        if root not in ROOTS:
-            message = f"References begin with {', '.join(sorted(ROOTS))}."
+        if root in self.others:
+            self._field(self.others[root], rest or "id", at)
+        elif root not in self.roots:
+            message = f"References begin with {', '.join(sorted({*self.roots, *self.others}))}."
             self.fault(at, "unknown_reference", message)
         elif root == "steps" and rest.partition(".")[0] not in self.names:
             self.fault(at, "unknown_reference", f"No earlier step is named {rest[:60]!r}.")
@@ -216,14 +240,15 @@ class Checking:
         if self.entity is None:
             self.fault(at, "no_record", "The trigger is about no record.")
             return
-        listing, (name, _, inner) = (
-            service_of(self.tx, self.entity).records.listing,
-            path.partition("."),
-        )
-        field = self.tx.catalogue.of(self.entity).get(inner.partition(".")[0])
+        self._field(self.entity, path, at)
+
+    def _field(self, entity: str, path: str, at: str) -> None:
+        listing = service_of(self.tx, entity).records.listing
+        name, _, inner = path.partition(".")
+        field = self.tx.catalogue.of(entity).get(inner.partition(".")[0])
         if name not in listing.shown or (name == "custom" and inner and field is None):
-            self.fault(at, "unknown_field", f"{self.entity} has no field {path[:60]!r}.")
-        elif name in self.tx.actor.hidden(self.entity):
+            self.fault(at, "unknown_field", f"{entity} has no field {path[:60]!r}.")
+        elif name in self.tx.actor.hidden(entity):
             raise hidden_field(name, at)
         elif name == "custom" and field is not None:
             try:

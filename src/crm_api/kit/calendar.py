@@ -67,6 +67,37 @@ class Calendar:
             left -= closes - opens
         raise no_working_time()
 
+    def opening(self, at: datetime) -> datetime:
+        """The instant itself where it is working time, else when that begins next.
+
+        Raises `Conflict` where there is none in ten years.
+        """
+        found = next(self.spans(at, at + FARTHEST), None)
+        if found is None:
+            raise no_working_time()
+        return found[0]
+
+    def add_days(self, start: datetime, days: int) -> datetime:
+        """When the clock shows the same so many working days later, those with any hours.
+
+        Raises `Conflict` where ten years are not enough.
+        """
+        local = start.astimezone(self.zone)
+        clock, day = local.hour * 60 + local.minute, local.date()
+        rest = timedelta(seconds=local.second, microseconds=local.microsecond)
+        left, last = days, day + FARTHEST
+        while left > 0:
+            day += timedelta(days=1)
+            if day > last:
+                raise no_working_time()
+            left -= bool(self.hours_of(day))
+        return start if days <= 0 else self._instant(day, clock) + rest
+
+    def hours_of(self, day: date) -> Sequence[Hours]:
+        """The hours of a day; none where it is closed."""
+        hours = self.exceptions.get(day)
+        return self.week[day.weekday()] if hours is None else hours
+
     def is_open(self, at: datetime) -> bool:
         """Whether this instant is working time."""
         return next(self.spans(at, at + timedelta(microseconds=1)), None) is not None
@@ -89,8 +120,7 @@ class Calendar:
         day = start.astimezone(self.zone).date() - timedelta(days=1)
         last = end.astimezone(self.zone).date()
         while day <= last:
-            hours = self.exceptions.get(day)
-            for one in self.week[day.weekday()] if hours is None else hours:
+            for one in self.hours_of(day):
                 opens, closes = self._instant(day, one.start), self._instant(day, one.end)
                 if opens < closes:
                     yield opens, closes

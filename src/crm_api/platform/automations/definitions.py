@@ -1,24 +1,22 @@
 """A rule as it is written: read by its triggers and steps, and checked as a whole."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
 
-from crm_api.kit.automation import Checking, Step, Trigger, moved
+from crm_api.kit.automation import Checking, Step, Trigger
 from crm_api.kit.db.json import encode
 from crm_api.kit.db.tx import Tx
-from crm_api.kit.errors import Fault, Forbidden, Invalid
+from crm_api.kit.errors import Fault, Invalid
 from crm_api.kit.faults import faults_of
+from crm_api.platform.automations.walking import Body, Walk, mistakes
 
-MOST_STEPS = 50
-MOST_LEVELS = 5
 LONGEST = 65_536
 TRIGGERS: dict[str, type[Trigger]] = {}
 STEPS: dict[str, type[Step]] = {}
 """What rules may be made of; the registry fills both."""
-Body = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -41,15 +39,16 @@ class Definition:
 
 def read_trigger(source: Body) -> Trigger:
     """A trigger; raises `Invalid` with pointers below `/trigger`."""
-    return _read(TRIGGERS, "type", source, "/trigger")
+    return read_part(TRIGGERS, "type", source, "/trigger")
 
 
 def read_step(source: Body, at: str = "") -> Step:
     """A step; raises `Invalid` with pointers below `at`."""
-    return _read(STEPS, "action", source, at)
+    return read_part(STEPS, "action", source, at)
 
 
-def _read(known: Mapping[str, type[Any]], key: str, source: Body, at: str) -> Any:
+def read_part(known: Mapping[str, type[Any]], key: str, source: Body, at: str) -> Any:
+    """A part by the shape of its kind; raises `Invalid` with pointers below `at`."""
     kind = source.get(key)
     shape = known.get(kind) if isinstance(kind, str) else None
     if shape is None:
@@ -76,90 +75,32 @@ async def check(tx: Tx, definition: Definition) -> Trigger:
     except Invalid as error:
         raise Invalid("The rule is not fit to run.", faults=error.faults) from None
     about = Checking(tx, trigger.about)
-    faults += await _found(trigger, about, "/trigger")
+    faults += await mistakes(trigger, about, "/trigger")
     # What is about nothing known cannot be looked at any further.
     if not faults:
         if definition.condition:
             about = Checking(tx, trigger.about)
             about.condition(definition.condition, "/condition")
             faults += about.faults
-        walk = _Walk(tx, trigger.about)
-        await walk.all(definition.steps, "/steps", 1)
-        faults += walk.faults
+        walk = Walk(read_step, lambda names: Checking(tx, trigger.about, names))
+        faults += await walk.whole(definition.steps)
         if not definition.steps:
             faults.append(Fault("required", "A rule does something.", pointer="/steps"))
-        if walk.number > MOST_STEPS:
-            text = f"At most {MOST_STEPS} steps."
-            faults.append(Fault("too_many", text, pointer="/steps"))
     if faults:
         raise Invalid("The rule is not fit to run.", faults=faults[:100])
     return trigger
 
 
-async def _found(part: Trigger | Step, about: Checking, at: str) -> list[Fault]:
-    """What is wrong with a part, with pointers into the rule."""
-    try:
-        await part.check(about)
-    except Invalid as error:
-        about.faults += moved(error, "", "")
-    except Forbidden as error:
-        raise error.under(at) from None
-    return [replace(fault, pointer=at + (fault.pointer or "")) for fault in about.faults]
-
-
-class _Walk:
-    """Through every step, in the order in which they stand."""
-
-    def __init__(self, tx: Tx, entity: str | None) -> None:
-        self.tx, self.entity = tx, entity
-        self.faults: list[Fault] = []
-        self.names: set[str] = set()
-        self.number = 0
-
-    async def all(self, steps: Sequence[Any], at: str, level: int) -> bool:
-        """Whether nothing comes after these steps."""
-        if level > MOST_LEVELS:
-            self._fault(at, "too_deep", f"At most {MOST_LEVELS} branches in each other.")
-            return False
-        ended = False
-        for place, source in enumerate(steps):
-            here = f"{at}/{place}"
-            if ended:
-                self._fault(here, "unreachable", "Nothing leads here.")
-                return True
-            ended = await self._one(source, here, level)
-        return ended
-
-    async def _one(self, source: Any, at: str, level: int) -> bool:
-        self.number += 1
-        try:
-            step = read_step(source, at)
-        except Invalid as error:
-            self.faults += error.faults
-            return False
-        self.faults += await _found(step, Checking(self.tx, self.entity, frozenset(self.names)), at)
-        if step.name is not None:
-            if step.name in self.names:
-                self._fault(f"{at}/name", "repeated_name", "Another step has this name.")
-            self.names.add(step.name)
-        ends = [
-            await self.all(source.get(arm) or [], f"{at}/{arm}", level + 1) for arm in step.arms
-        ]
-        return step.action == "stop" or (bool(ends) and all(ends))
-
-    def _fault(self, at: str, code: str, message: str) -> None:
-        self.faults.append(Fault(code, message, pointer=at))
-
-
 def described() -> dict[str, Any]:
     """Everything that rules may be made of, with the JSON Schema of each."""
     return {
-        "triggers": [_told("type", kind, shape) for kind, shape in sorted(TRIGGERS.items())],
-        "actions": [_told("action", kind, shape) for kind, shape in sorted(STEPS.items())],
+        "triggers": [told_part("type", kind, shape) for kind, shape in sorted(TRIGGERS.items())],
+        "actions": [told_part("action", kind, shape) for kind, shape in sorted(STEPS.items())],
     }
 
 
-def _told(key: str, kind: str, shape: type[Any]) -> dict[str, Any]:
+def told_part(key: str, kind: str, shape: type[Any]) -> dict[str, Any]:
+    """A kind of part with its JSON Schema."""
     return {
         key: kind,
         "description": (shape.__doc__ or "").strip(),

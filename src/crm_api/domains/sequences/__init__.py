@@ -1,0 +1,1 @@
+"""Sequences: what people are sent and asked step by step, until they answer."""
