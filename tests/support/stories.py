@@ -80,11 +80,13 @@ class Story:
 
     async def _settled(self, party: Party) -> Body:
         """The picture once the timeline holds what it has to."""
-        found: Body = {}
+        whole: Body = {"data": []}
         async for _ in patiently():
-            found = await self.api.read(f"{party.path}/360")
-            if len(found["timeline"]) >= min(len(party.entries), 20):
+            whole = await self.api.read(f"{party.path}/timeline", limit=200)
+            if len(whole["data"]) >= len(party.entries):
                 break
+        assert entries_of({"timeline": whole["data"]}) == party.entries, whole["data"]
+        found = await self.api.read(f"{party.path}/360")
         assert entries_of(found) == party.entries[:20], entries_of(found)
         return found
 

@@ -18,6 +18,7 @@ from support.stories import Story
 
 PROMOTION = {"channel": "email", "purpose": "promotion"}
 BY = {"name": "Sample Person", "email": "person@example.com"}
+YESTERDAY = "UPDATE company_health SET day = day - 1 WHERE organization_id = $1"
 Ids = dict[str, str]
 
 
@@ -136,8 +137,8 @@ async def offers(story: Story, ids: Ids, customer: Api) -> None:
     accepted = {"open_quotes": None}
     await story.then(
         "accepted",
-        ("quote.viewed", "sales", "in"),
         ("quote_link.viewed", "sales", "in"),
+        ("quote.viewed", "sales", "in"),
         ("quote.accepted", "sales", "in"),
         company=accepted,
         contact=accepted,
@@ -152,14 +153,14 @@ async def wins(story: Story, ids: Ids) -> None:
     sold = {
         "open_deals": None,
         "pipeline": None,
-        "won": [("EUR", 1, "400.00")],
+        "won": [("EUR", 1, "250.00")],
         "open_orders": [("Chairs", "draft", "400.00")],
         "commitments": [("Training", "us", None)],
     }
     await story.then(
         "won",
         ("deal.won", "sales", None),
-        ("commitment.created", "sales", None),
+        ("commitment.created", "delivery", None),
         company={**sold, "open_projects": [("Chairs", "planned")]},
         contact=sold,
     )
@@ -189,8 +190,8 @@ async def delivers(story: Story, ids: Ids, customer: Api) -> None:
     put_off = {"commitments": [("Training", "us", "2031-05-01")]}
     await story.then(
         "put off",
-        ("commitment.created", "sales", None),
-        ("commitment.renegotiated", "sales", None),
+        ("commitment.renegotiated", "delivery", None),
+        ("commitment.created", "delivery", None),
         company=put_off,
         contact=put_off,
     )
@@ -207,7 +208,7 @@ async def delivers(story: Story, ids: Ids, customer: Api) -> None:
     await done(api, f"commitments/{again['id']}/keep")
     promised = {"commitments": None}
     await story.then(
-        "kept", ("commitment.kept", "sales", None), company=promised, contact=promised
+        "kept", ("commitment.kept", "delivery", None), company=promised, contact=promised
     )
 
 
@@ -243,7 +244,9 @@ async def serves(story: Story, ids: Ids) -> None:
     await story.then("solved", ("case.resolved", "service", None), company=solved, contact=solved)
 
 
-async def test_one_customer_through_five_departments(client, anonymous, worker, database):
+async def test_one_customer_through_five_departments(
+    client, org, anonymous, worker, database, owner
+):
     story, ids = Story(client), {}
     await informs(story, ids)
     await advertises(story, ids)
@@ -251,6 +254,8 @@ async def test_one_customer_through_five_departments(client, anonymous, worker, 
     await offers(story, ids, anonymous)
     await wins(story, ids)
     before = clock.now().isoformat()
+    # A worker may have taken today's figure when there was nothing yet.
+    await owner.execute(YESTERDAY, org.id)
     await measure_health(database, None)
     measured = clock.now().isoformat()
     await delivers(story, ids, anonymous)
