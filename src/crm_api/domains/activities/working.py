@@ -1,11 +1,13 @@
 """What activities and tasks give users to do."""
 
-from collections.abc import Mapping
-from datetime import timedelta
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
+from crm_api.domains.activities.schemas import LONGEST_DURATION
 from crm_api.domains.activities.service import ActivityService
 from crm_api.domains.activities.tasks import TaskService
+from crm_api.kit.schema import EARLIEST
 from crm_api.kit.work import Asked, Fact, Item, Kind, Workload, between, due, listed
 
 _LINKS = ("company_id", "contact_id", "deal_id")
@@ -16,14 +18,49 @@ _KINDS: Mapping[str, Kind] = {
 _WAITS = Fact("waiting", -10, "It waits for somebody else.")
 
 
+_LENGTHS = (timedelta(days=1), timedelta(days=7), timedelta(seconds=LONGEST_DURATION))
+"""Where only its duration says when an activity ends, it began so long ago at most."""
+
+
 def _planned(asked: Asked) -> Mapping[str, Any]:
-    # Agendas show what was done, too; the queue does not.
-    statuses = ["planned"] if asked.since is None else ["planned", "completed"]
+    return {"owner_id": {"eq": str(asked.user_id)}, **_on(asked)}
+
+
+def _attended(asked: Asked) -> Mapping[str, Any]:
+    """What somebody takes part in that is another's, or nobody's."""
     return {
-        "owner_id": {"eq": str(asked.user_id)},
-        "status": {"in": statuses},
-        **between(asked, "starts_at"),
+        "owner_id": {"ne": str(asked.user_id)},
+        "about": f"user:{asked.user_id}",
+        **_on(asked),
     }
+
+
+def _on(asked: Asked) -> Mapping[str, Any]:
+    if asked.since is None:
+        return {"status": {"in": ["planned"]}, **between(asked, "starts_at")}
+    # Agendas show what was done, too, and what has begun before; the queue does not.
+    return {
+        "status": {"in": ["planned", "completed"]},
+        "starts_at": {"lte": asked.until.isoformat()},
+        "or": [
+            {"starts_at": {"gte": asked.since.isoformat()}},
+            {"ended_at": {"gt": asked.since.isoformat()}},
+            *_lasting(asked.since),
+        ],
+    }
+
+
+def _lasting(since: datetime) -> list[Mapping[str, Any]]:
+    """What may last until then by its duration alone; the agenda itself looks closely."""
+    shorter = (timedelta(0), *_LENGTHS)
+    return [
+        {
+            "ended_at": {"is_null": True},
+            "duration": {"gt": int(least.total_seconds())},
+            "starts_at": {"gte": max(since - most, EARLIEST).isoformat(), "lt": since.isoformat()},
+        }
+        for least, most in zip(shorter, _LENGTHS, strict=False)
+    ]
 
 
 def _activity(_asked: Asked, row: Any) -> Item:
@@ -74,18 +111,14 @@ def _task(_asked: Asked, row: Any) -> Item:
     )
 
 
+def _activities(where: Callable[[Asked], Mapping[str, Any]]) -> Any:
+    fields = ("kind", "subject", "status", "starts_at", "ended_at", "duration", *_LINKS)
+    return listed(ActivityService, where, _activity, sort="starts_at", fields=fields)
+
+
 WORK = (
-    Workload(
-        "activities.planned",
-        ActivityService.area,
-        listed(
-            ActivityService,
-            _planned,
-            _activity,
-            sort="starts_at",
-            fields=("kind", "subject", "status", "starts_at", "ended_at", "duration", *_LINKS),
-        ),
-    ),
+    Workload("activities.planned", ActivityService.area, _activities(_planned)),
+    Workload("activities.attended", ActivityService.area, _activities(_attended)),
     Workload(
         "tasks.open",
         TaskService.area,
