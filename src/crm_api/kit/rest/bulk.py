@@ -98,12 +98,9 @@ def add_bulk_action(
     """
     plural = "".join(word.capitalize() for word in service.plural.split("_"))
     item: Any = SkipValidation[item_of(body)]
-    many: Any = create_model(
-        f"{plural}{verb.capitalize()}",
-        __base__=Schema,
-        __doc__="An action on many records.",
-        items=(list[item], Field(min_length=1, max_length=MOST)),
-    )
+    fields: dict[str, Any] = {"items": (list[item], Field(min_length=1, max_length=MOST))}
+    doc, name = "An action on many records.", f"{plural}{verb.capitalize()}"
+    many: Any = create_model(name, __base__=Schema, __doc__=doc, **fields)
 
     async def bulk_act(
         tx: Writing,
