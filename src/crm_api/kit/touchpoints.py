@@ -3,12 +3,13 @@
 `domains/customers` follows the feed and keeps the timelines that are made of them.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, get_args
 from uuid import UUID
 
+from crm_api.kit.db.json import parsed
 from crm_api.kit.db.tx import Tx
 
 Department = Literal["sales", "advertising", "delivery", "service", "information", "finance"]
@@ -84,6 +85,32 @@ async def of_target(
         for one in found
         if one.row["target"] in _KINDS
     }
+
+
+def with_links(parties: Sequence[Party], column: str = "links") -> Parties:
+    """The parties that columns of the record name, and those that its links name, whatever their
+    roles: each link has `target` and `record_id`.
+    """
+
+    async def find(
+        tx: Tx, found: Sequence[Happened]
+    ) -> Mapping[UUID, Sequence[tuple[PartyKind, UUID]]]:
+        del tx
+        return {one.id: list(dict.fromkeys(_named(one.row, parties, column))) for one in found}
+
+    return find
+
+
+def _named(
+    row: Mapping[str, Any], parties: Sequence[Party], column: str
+) -> Iterator[tuple[PartyKind, UUID]]:
+    for party in parties:
+        if row[party.column] is not None:
+            yield party.kind, row[party.column]
+    links: Sequence[Mapping[str, Any]] = parsed(row[column]) or ()
+    for link in links:
+        if link["target"] in _KINDS:
+            yield link["target"], UUID(link["record_id"])
 
 
 def through(column: str, table: str, parties: Sequence[Party]) -> Parties:

@@ -40,6 +40,7 @@ Kind = Literal[
 Priority = Literal["low", "normal", "high", "urgent"]
 MOST = 200
 """So many items of one workload are looked at; those that are due first."""
+LOOKED_AT = MOST + 1
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,8 @@ class Workload:
     area: str
     """The scope without which it is empty, such as `deals`; with its module off it is as well."""
     load: Callable[[Tx, Asked], Awaitable[Sequence[Item]]]
-    """The same number of statements each time, of what the actor sees; `MOST` items at most."""
+    """The same number of statements each time, of what the actor sees; at most `LOOKED_AT` items, of
+    which the last only tells that there are more than `MOST`."""
     agenda: bool = True
     """Whether it belongs on agendas."""
     queue: bool = True
@@ -176,7 +178,7 @@ def listed(
         names = ("id", "version", "updated_at", *fields)
         try:
             filter = parse(dict(where(asked)), own.records.listing, tx)
-            query = PageQuery(selection=Selection(names), filter=filter, sort=sort, limit=MOST)
+            query = PageQuery(selection=Selection(names), filter=filter, sort=sort, limit=LOOKED_AT)
             page = await own.page(query)
         except Forbidden:
             return ()

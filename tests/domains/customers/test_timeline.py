@@ -92,6 +92,36 @@ async def test_calls_and_cases_are_on_it_with_their_departments(client, worker, 
     assert open_now == {"open_tasks": ["Send the plan"], "open_cases": ["Again"]}
 
 
+async def test_whoever_took_part_has_it_on_their_timeline_once(client, worker, customer):
+    company, contact, deal = customer
+    elsewhere = await client.made("companies", {"name": "Another"})
+    guest = await client.made("contacts", {"last_name": "Guest", "company_id": elsewhere["id"]})
+    away = await client.made("contacts", {"last_name": "Away"})
+    case = await client.made("cases", {"subject": "It stands still"})
+    links = [
+        {"target": "contact", "record_id": guest["id"], "role": "participant"},
+        {"target": "contact", "record_id": guest["id"], "role": "organizer"},
+        {"target": "contact", "record_id": contact["id"], "role": "participant"},
+        {"target": "case", "record_id": case["id"]},
+        {"target": "user", "record_id": (await member(client, "admin")).id},
+    ]
+    body = {"kind": "meeting", "subject": "All of them", "status": "completed", "links": links}
+    made = await client.made("activities", {**body, "contact_id": contact["id"]})
+    for path, number in (
+        (f"contacts/{guest['id']}", 1),
+        (f"companies/{elsewhere['id']}", 1),
+        (f"cases/{case['id']}", 2),
+        (f"contacts/{contact['id']}", 2),
+        (f"companies/{company['id']}", 2),
+        (f"deals/{deal['id']}", 1),
+    ):
+        found = await timeline(client, path, number)
+        met = [one["is_direct"] for one in found if one["record"]["id"] == made["id"]]
+        direct = not path.startswith("companies")
+        assert met == ([] if path.startswith("deals") else [direct]), path
+    assert await timeline(client, f"contacts/{away['id']}", 0) == []
+
+
 async def test_each_sees_what_their_records_tell_and_pages_are_full(client, worker, customer):
     company, contact, _ = customer
     role = await custom_role(

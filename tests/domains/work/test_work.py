@@ -239,3 +239,67 @@ async def test_tasks_calls_and_cases_are_work_too(client, seller, anonymous):
     answer = await client.post(f"/v1/activities/{made['id']}/cancel", json={})
     assert answer.is_success, answer.text
     assert (await seller.api.read("me/agenda"))["data"] == []
+
+
+async def test_what_began_before_and_what_others_hold_is_on_the_agenda(client, seller):
+    await in_berlin(client, seller.id)
+    midnight = datetime.combine(today(), datetime.min.time(), BERLIN)
+    mine, status = {"owner_id": seller.id, "kind": "meeting"}, {"status": "planned"}
+
+    async def plan(subject, begins, **more):
+        starts = (midnight + timedelta(hours=begins)).isoformat()
+        body = {
+            "subject": subject,
+            "is_internal": True,
+            "starts_at": starts,
+            **mine,
+            **status,
+            **more,
+        }
+        return await client.made("activities", body)
+
+    await plan("Over night", -2, ended_at=(midnight + timedelta(hours=1)).isoformat())
+    await plan("Long", -30, duration=31 * 3600)
+    await plan("Fair", -24 * 20, duration=21 * 24 * 3600)
+    await plan("Over", -3, duration=3600)
+    await plan("Ended", -2, ended_at=midnight.isoformat())
+    taking_part = [{"target": "user", "record_id": seller.id, "role": "participant"}]
+    boss = (await member(client, "admin")).id
+    await plan("Round", 3, links=taking_part, owner_id=boss)
+    await plan("Nobody's", 4, links=taking_part, owner_id=None)
+    await plan("Own", 5, links=taking_part)
+    await plan("Of others", 6, owner_id=boss)
+    day = today().isoformat()
+    found = await seller.api.read("me/agenda", **{"from": day, "to": day})
+    shown = [(one["title"], one["workload"].partition(".")[2]) for one in found["data"]]
+    assert shown == [
+        *((subject, "planned") for subject in ("Fair", "Long", "Over night")),
+        ("Round", "attended"),
+        ("Nobody's", "attended"),
+        ("Own", "planned"),
+    ]
+
+
+async def test_who_sees_own_records_alone_sees_no_meetings_of_others(client):
+    role = await custom_role(client, levels={"*": {"read": "own"}, "work": {"read": "all"}})
+    one = await member(client, role)
+    starts = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    body = {"kind": "meeting", "subject": "Theirs", "starts_at": starts, "is_internal": True}
+    links = [{"target": "user", "record_id": one.id, "role": "participant"}]
+    await client.made("activities", {**body, "links": links})
+    await client.made("activities", {**body, "subject": "Mine", "owner_id": one.id})
+    found = await one.api.read("me/agenda")
+    assert [row["title"] for row in found["data"]] == ["Mine"]
+
+
+async def test_what_is_left_off_is_named_and_nothing_else(client, seller):
+    due = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    items = [{"subject": f"T{n}", "due_at": due, "owner_id": seller.id} for n in range(200)]
+    answer = await client.post("/v1/tasks/bulk", json={"op": "create", "items": items})
+    assert answer.is_success, answer.text
+    for path in ("me/agenda", "me/next"):
+        assert (await seller.api.read(path))["left_off"] == []
+    await client.made("tasks", items[0])
+    for path in ("me/agenda", "me/next"):
+        assert (await seller.api.read(path))["left_off"] == ["tasks.open"]
+    assert len((await seller.api.read("me/agenda"))["data"]) == 200

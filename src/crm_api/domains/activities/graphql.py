@@ -9,11 +9,12 @@ import strawberry
 from crm_api.domains.activities import action_schemas, schemas
 from crm_api.domains.activities.actions import ActivityActions
 from crm_api.domains.activities.service import ActivityService
-from crm_api.domains.activities.task_actions import TaskActions
+from crm_api.domains.activities.task_actions import TaskActions, complete_one
 from crm_api.domains.activities.tasks import TaskService
 from crm_api.domains.companies.graphql import Company
 from crm_api.domains.contacts.graphql import Contact
 from crm_api.domains.deals.graphql import Deal
+from crm_api.kit.graphql.bulk import bulk_action_field
 from crm_api.kit.graphql.context import GraphInfo
 from crm_api.kit.graphql.fields import Collection
 from crm_api.kit.graphql.mutations import mutation, shape_given
@@ -169,6 +170,14 @@ class TaskActionMutation:
         """Complete a task, with the next one where it recurs and what is planned next."""
         data = shape_given(action_schemas.TaskCompletion, input or {})
         return await TaskActions(info.context.tx).complete(id, data, expected_version)
+
+    complete_tasks = bulk_action_field(
+        TaskService,
+        complete_one,
+        CompletedTask,
+        "Complete up to 1,000 tasks at once, each as if it were alone.",
+        body=action_schemas.TaskCompletion,
+    )
 
     @mutation
     async def snooze_task(

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from crm_api.domains.activities.automating import CreateTask, LogActivity
 from crm_api.domains.activities.importer import ActivityImporter, TaskImporter
 from crm_api.domains.activities.jobs import remind_of_tasks, tell_of_overdue
 from crm_api.domains.activities.linking import erasing, forgetting, moving
@@ -62,6 +63,7 @@ MODULE = Module(
         *(f"task.{way.event}" for way in TASK_WAYS.values()),
         *(f"task.{verb}" for verb in ("snoozed", "reassigned")),
     ],
+    actions=[CreateTask, LogActivity],
     work=WORK,
     touchpoints=TOUCHPOINTS,
     sections=SECTIONS,

@@ -6,7 +6,7 @@ from typing import Any
 from crm_api.domains.activities.service import LOGGED
 from crm_api.domains.activities.tasks import TaskService
 from crm_api.kit.crud.picturing import Pictured, listed
-from crm_api.kit.touchpoints import Direction, Happened, Party, Touchpoint
+from crm_api.kit.touchpoints import Direction, Happened, Party, Touchpoint, with_links
 
 _PARTIES = (
     Party("contact_id", "contact"),
@@ -36,7 +36,7 @@ TOUCHPOINTS = tuple(
     Touchpoint(
         topic,
         "sales",
-        _PARTIES,
+        with_links(_PARTIES),
         _direction,
         at="completed_at",
         kind=_kind,

@@ -22,10 +22,11 @@ from crm_api.domains.activities.action_schemas import (
 from crm_api.domains.activities.actions import ActivityActions
 from crm_api.domains.activities.schemas import ActivityOut, TaskOut
 from crm_api.domains.activities.service import ActivityService
-from crm_api.domains.activities.task_actions import TaskActions
+from crm_api.domains.activities.task_actions import TaskActions, complete_one
 from crm_api.domains.activities.tasks import TaskService
 from crm_api.kit.rest import answers
 from crm_api.kit.rest.actions import add_action
+from crm_api.kit.rest.bulk import add_bulk_action
 from crm_api.kit.rest.problems import problems
 from crm_api.kit.rest.records import Id, IfMatch
 from crm_api.kit.rest.requests import Reading, Writing
@@ -131,6 +132,19 @@ async def stop_timer(id: Id, tx: Writing, if_match: IfMatch = None) -> Response:
 async def task_transitions(id: Id, tx: Reading) -> Response:
     """Every action that is for its status, and all that stands in the way of each."""
     return answers.plain(await TaskActions(tx).transitions(id))
+
+
+add_bulk_action(
+    tasks,
+    TaskService,
+    "complete",
+    complete_one,
+    (
+        "Complete many tasks at once",
+        "Up to 1,000, each as if it were completed alone; each item has its own result.",
+    ),
+    body=TaskCompletion,
+)
 
 
 @tasks.post(

@@ -32,7 +32,8 @@ from crm_api.kit.schema import (
 
 MOST_LINKS = 100
 MOST_BLOCKERS = 100
-Seconds = Annotated[int, Field(ge=0, le=100_000_000)]
+LONGEST_DURATION = 100_000_000
+Seconds = Annotated[int, Field(ge=0, le=LONGEST_DURATION)]
 Minutes = Annotated[int, Field(ge=0, le=1_000_000)]
 _DURATION = "In seconds; without it what lies between `starts_at` and `ended_at`."
 

@@ -18,6 +18,11 @@ from crm_api.kit.db.tx import Tx, at_one_moment
 from crm_api.kit.errors import Fault, Invalid
 
 
+async def complete_one(tx: Tx, item: Any) -> Any:
+    """Complete one of many tasks."""
+    return await TaskActions(tx).complete(item.id, item, item.expected_version)
+
+
 class TaskActions:
     """The actions of tasks, under the lock of the task."""
 

@@ -4,40 +4,59 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
+from crm_api.domains.activities.schemas import LONGEST_DURATION
 from crm_api.domains.activities.service import ActivityService
 from crm_api.domains.activities.tasks import TaskService
 from crm_api.kit.db.tx import Tx
-from crm_api.kit.work import MOST, Asked, Fact, Item, Kind, Workload, between, due, listed
+from crm_api.kit.schema import EARLIEST
+from crm_api.kit.work import LOOKED_AT, Asked, Fact, Item, Kind, Workload, between, due, listed
 
 _LINKS = ("company_id", "contact_id", "deal_id")
 _KINDS: Mapping[str, Kind] = {
     "call": "call",
     **dict.fromkeys(("meeting", "visit", "demo", "event"), "meeting"),
 }
+Where = Callable[[Asked], Mapping[str, Any]]
 Load = Callable[[Tx, Asked], Awaitable[Sequence[Item]]]
 _WAITS = Fact("waiting", -10, "It waits for somebody else.")
 
 
-def _planned(asked: Asked) -> Mapping[str, Any]:
+_LENGTHS = (timedelta(days=1), timedelta(days=7), timedelta(seconds=LONGEST_DURATION))
+"""Where only its duration says when an activity ends, it began so long ago at most."""
+
+
+def _own(asked: Asked) -> Mapping[str, Any]:
+    return {"owner_id": {"eq": str(asked.user_id)}}
+
+
+def _others(asked: Asked) -> Mapping[str, Any]:
+    """What somebody takes part in that is another's, or nobody's."""
+    return {"owner_id": {"ne": str(asked.user_id)}, "about": f"user:{asked.user_id}"}
+
+
+def _begins(asked: Asked) -> Mapping[str, Any]:
     # Agendas show what was done, too; the queue does not.
     statuses = ["planned"] if asked.since is None else ["planned", "completed"]
-    return {
-        "owner_id": {"eq": str(asked.user_id)},
-        "status": {"in": statuses},
-        **between(asked, "starts_at"),
-    }
+    return {"status": {"in": statuses}, **between(asked, "starts_at")}
 
 
-def _running(asked: Asked) -> Mapping[str, Any]:
+def _lasts(asked: Asked) -> Mapping[str, Any]:
     """What began before the time that is asked for and lasts into it, by its end or its length."""
-    assert asked.since is not None
-    since, day_before = asked.since.isoformat(), (asked.since - timedelta(days=1)).isoformat()
-    lasts = {"ended_at": {"is_null": True}, "duration": {"gt": 0}, "starts_at": {"gte": day_before}}
+    since = asked.since or asked.now
+    shorter = (timedelta(0), *_LENGTHS)
+    # The agenda itself looks closely.
+    by_length: list[Mapping[str, Any]] = [
+        {
+            "ended_at": {"is_null": True},
+            "duration": {"gt": int(least.total_seconds())},
+            "starts_at": {"gte": max(since - most, EARLIEST).isoformat()},
+        }
+        for least, most in zip(shorter, _LENGTHS, strict=False)
+    ]
     return {
-        "owner_id": {"eq": str(asked.user_id)},
         "status": {"in": ["planned", "completed"]},
-        "starts_at": {"lt": since},
-        "or": [{"ended_at": {"gt": since}}, lasts],
+        "starts_at": {"lt": since.isoformat()},
+        "or": [{"ended_at": {"gt": since.isoformat()}}, *by_length],
     }
 
 
@@ -89,24 +108,31 @@ def _task(_asked: Asked, row: Any) -> Item:
     )
 
 
-def _activities(where: Callable[[Asked], Mapping[str, Any]]) -> Load:
+def _activities(whose: Where) -> Load:
+    begins, lasts = (_activities_when(whose, when) for when in (_begins, _lasts))
+
+    async def load(tx: Tx, asked: Asked) -> Sequence[Item]:
+        found = await begins(tx, asked)
+        if asked.since is None:
+            return found
+        # By themselves: from whom ends are hidden still sees what begins.
+        return [*await lasts(tx, asked), *found][:LOOKED_AT]
+
+    return load
+
+
+def _activities_when(whose: Where, when: Where) -> Load:
     fields = ("kind", "subject", "status", "starts_at", "ended_at", "duration", *_LINKS)
+
+    def where(asked: Asked) -> Mapping[str, Any]:
+        return {**whose(asked), **when(asked)}
+
     return listed(ActivityService, where, _activity, sort="starts_at", fields=fields)
 
 
-_load_planned, _load_running = _activities(_planned), _activities(_running)
-
-
-async def _load(tx: Tx, asked: Asked) -> Sequence[Item]:
-    found = await _load_planned(tx, asked)
-    if asked.since is None:
-        return found
-    # By themselves: from whom ends are hidden still sees what begins.
-    return [*await _load_running(tx, asked), *found][:MOST]
-
-
 WORK = (
-    Workload("activities.planned", ActivityService.area, _load),
+    Workload("activities.planned", ActivityService.area, _activities(_own)),
+    Workload("activities.attended", ActivityService.area, _activities(_others)),
     Workload(
         "tasks.open",
         TaskService.area,

@@ -74,8 +74,8 @@ class Workloads:
             if not self.tx.actor.covers(f"{load.area}:read"):
                 continue
             items = await load.load(self.tx, asked)
-            found.items += [(load.name, item) for item in items]
-            if len(items) >= MOST:
+            found.items += [(load.name, item) for item in items[:MOST]]
+            if len(items) > MOST:
                 found.left_off.append(load.name)
         return found
 

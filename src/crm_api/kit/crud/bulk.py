@@ -115,6 +115,8 @@ class Act:
 
 _ABORTED = Outcome("aborted")
 Ready = Callable[[Sequence[int]], Awaitable[None]]
+ItemAct = Callable[[Tx, Any], Awaitable[Any]]
+"""Does an action by an item of it; answers the record as it is then."""
 
 
 class _Abort(Exception):
@@ -227,6 +229,45 @@ def check_match(service: CrudService[Any], op: Op, match: str | None) -> None:
         raise Invalid.parameter("match", "unknown_parameter", f"Not for {op}.")
 
 
+@lru_cache(maxsize=64)
+def item_of(body: type[BaseModel]) -> type[BaseModel]:
+    """What one item of an action looks like: a record, and what the action is told of it."""
+    doc = "A record, and what is said of it."
+    return create_model(f"{body.__name__}Item", __base__=(body, DeleteItem), __doc__=doc)
+
+
+async def bulk_action(
+    service: CrudService[Any],
+    body: type[BaseModel],
+    items: Sequence[Any],
+    act: ItemAct,
+    *,
+    on_error: OnError = "abort",
+) -> Report:
+    """An action on many records of a collection; `items` are the values of `item_of(body)`.
+
+    Each is done as it is alone, by `act`, once all records are locked.
+    """
+    service.need("update")
+    _check_count(len(items))
+    given = [_shaped(item_of(body), item) for item in items]
+
+    async def ready(places: Sequence[int]) -> None:
+        found = [item for item in (given[p] for p in places) if not isinstance(item, Unfit)]
+        await service.ready([item.id for item in found])
+
+    async def run(place: int, _: Sequence[Outcome]) -> Outcome:
+        item = given[place]
+        if isinstance(item, Unfit):
+            raise item
+        return Outcome("updated", item.id, await act(service.tx, item))
+
+    await ready(range(len(items)))
+    acts = [Act(partial(run, place)) for place in range(len(items))]
+    report = await carry_out(service.tx, acts, ready=ready, on_error=on_error)
+    return located(report, "/items")
+
+
 class _Bulk:
     """The items of a bulk, each read or found to be wrong."""
 
@@ -272,20 +313,24 @@ def body_of(op: Op) -> str:
 
 def read(service: CrudService[Any], op: Op, item: Any) -> Any:
     """An item by the shape of its operation; raises `Unfit`."""
-    shape = shape_of(type(service), op)
+    found = _shaped(shape_of(type(service), op), item)
+    if isinstance(found, Unfit):
+        raise found
+    return found
+
+
+def _given(service: CrudService[Any], op: Op, item: Any) -> Any:
+    return _shaped(shape_of(type(service), op), item)
+
+
+def _shaped(shape: type[BaseModel], item: Any) -> Any:
+    """An item by its shape, or how it does not fit."""
     if isinstance(item, shape):
         return item
     try:
         return shape.model_validate(item)
     except ValidationError as error:
-        raise Unfit(invalid_body(error.errors(include_url=False))) from None
-
-
-def _given(service: CrudService[Any], op: Op, item: Any) -> Any:
-    try:
-        return read(service, op, item)
-    except Unfit as unfit:
-        return unfit
+        return Unfit(invalid_body(error.errors(include_url=False)))
 
 
 def located(report: Report, pointer: str) -> Report:

@@ -6,8 +6,19 @@ from typing import Any, Optional
 from uuid import UUID
 
 import strawberry
+from pydantic import BaseModel
 
-from crm_api.kit.crud.bulk import OnError, Op, Report, bulk, ops_of, shape_of
+from crm_api.kit.crud.bulk import (
+    ItemAct,
+    OnError,
+    Op,
+    Report,
+    bulk,
+    bulk_action,
+    item_of,
+    ops_of,
+    shape_of,
+)
 from crm_api.kit.crud.reports import shown_report
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.graphql.context import Context, GraphInfo
@@ -80,6 +91,31 @@ def bulk_fields(service: type[CrudService[Any]], node: type, made: type | None) 
         f"{op}_{service.plural}": _field(service, op, created if op == "create" else report)
         for op in ops_of(service)
     }
+
+
+def bulk_action_field(
+    service: type[CrudService[Any]],
+    act: ItemAct,
+    record: type,
+    description: str,
+    *,
+    body: type[BaseModel],
+) -> Any:
+    """`completeTasks(inputs:, onError:)` and the like: an action on many records, each with what
+    `body` says.
+    """
+
+    async def resolver(
+        info: GraphInfo, inputs: Sequence[Any], on_error: OnErrorChoice = OnErrorChoice.ABORT
+    ) -> Any:
+        items = [values_of(given) for given in inputs]
+        own = service(info.context.tx)
+        return told(info.context, await bulk_action(own, body, items, act, on_error=on_error.word))
+
+    given: Any = list[input_from(item_of(body))]  # pyright: ignore[reportInvalidTypeForm]
+    report = report_type(f"{body.__name__}Bulk", record)
+    resolver.__annotations__.update(inputs=given, **{"return": report})
+    return mutation(resolver, description=description)
 
 
 def _field(service: type[CrudService[Any]], op: Op, report: type) -> Any:

@@ -3,9 +3,19 @@
 from typing import Annotated, Any, Literal, Union
 
 from fastapi import APIRouter, Query, Response
-from pydantic import Field, SkipValidation, create_model
+from pydantic import BaseModel, Field, SkipValidation, create_model
 
-from crm_api.kit.crud.bulk import MOST, OnError, Report, bulk, ops_of, shape_of
+from crm_api.kit.crud.bulk import (
+    MOST,
+    ItemAct,
+    OnError,
+    Report,
+    bulk,
+    bulk_action,
+    item_of,
+    ops_of,
+    shape_of,
+)
 from crm_api.kit.crud.reports import BulkReport, shown_outcome, shown_report
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.errors import CrmError, Fault, Invalid
@@ -69,6 +79,48 @@ def add_bulk(router: APIRouter, service: type[CrudService[Any]], name: str) -> N
         methods=["POST"],
         operation_id=f"bulk{name}",
         summary=f"Write many {service.plural} at once",
+        responses={200: {"model": BulkReport}} | problems(400, 403, 413, 415, 422),
+    )
+
+
+def add_bulk_action(
+    router: APIRouter,
+    service: type[CrudService[Any]],
+    verb: str,
+    act: ItemAct,
+    texts: tuple[str, str],
+    *,
+    body: type[BaseModel],
+) -> None:
+    """`POST /v1/{collection}/bulk/{verb}`: `act` on many records, each with what `body` says.
+
+    It has to be added before the route of the same action on one record, `/{id}/{verb}`.
+    """
+    plural = "".join(word.capitalize() for word in service.plural.split("_"))
+    item: Any = SkipValidation[item_of(body)]
+    fields: dict[str, Any] = {"items": (list[item], Field(min_length=1, max_length=MOST))}
+    doc, name = "An action on many records.", f"{plural}{verb.capitalize()}"
+    many: Any = create_model(name, __base__=Schema, __doc__=doc, **fields)
+
+    async def bulk_act(
+        tx: Writing,
+        body: many,  # pyright: ignore[reportInvalidTypeForm]
+        on_error: OnErrorQuery = "abort",
+    ) -> Response:
+        await tx.spend(len(body.items) // ITEMS_PER_POINT)
+        report = await bulk_action(service(tx), shape, body.items, act, on_error=on_error)
+        if not report.stored:
+            raise refusal(report, "bulk_failed", "/items")
+        return answers.plain(shown_report(report))
+
+    shape = body
+    router.add_api_route(
+        f"/bulk/{verb}",
+        bulk_act,
+        methods=["POST"],
+        operation_id=f"{verb}{plural}",
+        summary=texts[0],
+        description=texts[1],
         responses={200: {"model": BulkReport}} | problems(400, 403, 413, 415, 422),
     )
 

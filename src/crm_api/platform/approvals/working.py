@@ -6,7 +6,7 @@ from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Forbidden
 from crm_api.kit.query.filters import parse
 from crm_api.kit.query.selection import PageQuery, Selection
-from crm_api.kit.work import MOST, Asked, Fact, Item, Workload
+from crm_api.kit.work import LOOKED_AT, Asked, Fact, Item, Workload
 from crm_api.platform.approvals.repository import APPROVALS, Delegations
 from crm_api.platform.approvals.service import ApprovalService
 
@@ -20,10 +20,13 @@ async def _load(tx: Tx, asked: Asked) -> Sequence[Item]:
     wanted = {
         "status": {"eq": "pending"},
         "or": [{"waiting_for": {"has": str(one)}} for one in people],
+        "and": [
+            {"or": [{"due_at": {"is_null": True}}, {"due_at": {"lte": asked.until.isoformat()}}]}
+        ],
     }
     try:
         filter = parse(wanted, APPROVALS, tx)
-        query = PageQuery(Selection(_FIELDS), filter, sort="created_at", limit=MOST)
+        query = PageQuery(Selection(_FIELDS), filter, sort="created_at", limit=LOOKED_AT)
         page = await ApprovalService(tx).page(query)
     except Forbidden:
         return ()
@@ -39,7 +42,6 @@ async def _load(tx: Tx, asked: Asked) -> Sequence[Item]:
             updated_at=row.updated_at,
         )
         for row in page.data
-        if row.due_at is None or row.due_at <= asked.until
     ]
 
 

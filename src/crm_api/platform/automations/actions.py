@@ -270,6 +270,17 @@ async def target_of(at: Situation, entity: str | None, id: Any) -> tuple[CrudSer
     return service_of(at.tx, entity), uuid_of(await at.values(id, "/id"), "/id")
 
 
+async def check_user(about: Checking, given: Any, at: str) -> None:
+    """That a user who is named is there."""
+    try:
+        id = uuid_of(given, at)
+    except Invalid as error:
+        about.faults += error.faults
+        return
+    if not await about.tx.fetch(_USERS, about.tx.organization_id, [id]):
+        about.fault(at, "unknown_reference", "There is no such user.")
+
+
 def shape_of(service: CrudService[Any], *, upserts: bool) -> type[BaseModel]:
     """What a new record looks like, or one that may be there."""
     return service.upsert_shape() if upserts else service.create_shape
