@@ -77,11 +77,13 @@ class ConversationService(CrudService[Conversation]):
             values["thread_subject"] = thread_subject(values["subject"])
         return values
 
-    def begin(self, values: Mapping[str, Any]) -> Any:
-        """A new one of its own accord, whoever asks; returns its representation."""
+    async def begun(self, values: Mapping[str, Any]) -> Conversation:
+        """A new one of its own accord, whoever asks, to work on."""
         whole = self.derive({**_NO_LINKS, "tags": [], **values}, None)
         custom = self.fields.with_defaults({})
-        return self.add({**PLAIN, **self.begins_with, **whole, "custom": custom})
+        made = self.add({**PLAIN, **self.begins_with, **whole, "custom": custom})
+        await self.tx.flush()
+        return await self.records.need(made.id)
 
     async def check_purge(self, current: Conversation) -> None:
         """What was written in it goes with it; reports of what did not arrive stay elsewhere."""
@@ -178,7 +180,7 @@ class MessageService(CrudService[Message]):
         company_id = await self._company_of(outgoing.contact_id, thread)
         writer = None if outgoing.is_automatic else _writer_of(self.tx)
         if thread is None:
-            begun = threads.begin(
+            thread = await threads.begun(
                 {
                     "subject": subject or one_line(outgoing.body, 80),
                     "channel_id": channel.id,
@@ -188,8 +190,6 @@ class MessageService(CrudService[Message]):
                     "owner_id": writer,
                 }
             )
-            await self.tx.flush()
-            thread = await threads.records.need(begun.id)
         made = await self._queued(outgoing, channel, thread, (id, subject, address, company_id))
         await threads.change(
             thread,
