@@ -246,3 +246,24 @@ async def test_steps_name_who_is_there(client):
     body = {"name": "Standard", "targets": targets, "escalations": steps}
     refused = problem(await client.post("/v1/sla-policies", json=body), 422)
     assert pointers(refused) == ["/escalations/0/notify/0", "/escalations/1/reassign_to_team"]
+
+
+async def test_who_is_gone_gets_no_case_and_holds_up_nobody(client, owner, database):
+    team = await client.made("teams", {"name": "Second line"})
+    steps = [{"percent": 100, "target": "resolution", "reassign_to_team": team["id"]}]
+    await policy_of(client, escalations=steps)
+    case = await client.made("cases", SUBJECT)
+    assert (await client.delete(f"/v1/teams/{team['id']}")).is_success
+    await age(owner, case, 65)
+    await tick(database)
+    found = await client.read(f"cases/{case['id']}")
+    assert (found["team_id"], found["sla_state"]) == (None, "breached")
+
+
+async def test_a_case_that_had_ended_before_a_policy_came_is_not_judged_by_it(client):
+    case = await client.made("cases", SUBJECT)
+    await act(client, case, "resolve", resolution="Another cable")
+    await act(client, case, "close")
+    await policy_of(client)
+    rated = await act(client, case, "rate", score=5)
+    assert (rated["clocks"], rated["sla_policy_id"]) == ([], None)
