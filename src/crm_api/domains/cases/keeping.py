@@ -102,7 +102,7 @@ class Keeper:
         for case in cases:
             if case.status in OPEN:
                 asking.append(case.id)
-            elif case.sla_policy_id is not None:
+            elif case.sla_policy_id in known:
                 chosen[case.id] = known[case.sla_policy_id]
         for policy in policies:
             if policy["is_active"] and asking:
