@@ -111,13 +111,6 @@ def upgrade() -> None:
         "cases",
         "sla_state IN ('running', 'paused', 'breached', 'met')",
     )
-    op.create_foreign_key(
-        op.f("fk_cases_organization_id_sla_policy_id"),
-        "cases",
-        "sla_policies",
-        ["organization_id", "sla_policy_id"],
-        ["organization_id", "id"],
-    )
     op.create_table(
         "sla_escalations",
         Column("organization_id", ID, nullable=False),
@@ -156,7 +149,6 @@ def downgrade() -> None:
     op.execute("DROP FUNCTION crm_organizations_with_sla_due")
     op.drop_table("case_links")
     op.drop_table("sla_escalations")
-    op.drop_constraint(op.f("fk_cases_organization_id_sla_policy_id"), "cases")
     op.drop_constraint(op.f("ck_cases_sla_state"), "cases")
     for name in ("sla_next_at", "tags", "sla_track", "sla_state", "sla_policy_id"):
         op.drop_column("cases", name)

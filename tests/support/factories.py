@@ -169,6 +169,7 @@ class Kind:
             "deal",
             "identity_provider",
             "legal_hold",
+            "sla_policy",
             "pipeline",
             "product_variant",
             "project",

@@ -34,14 +34,14 @@ async def test_a_case_has_its_clocks_when_it_is_made(client):
     assert due - began == timedelta(hours=1)
     assert case == await client.read(f"cases/{case['id']}")
     query = '{ cases(where: {slaState: {eq: "running"}, nextDueAt: {gt: "2020-01-01T00:00:00Z"}}) '
-    query += "{ nodes { id slaState slaPolicy { name } clocks { target dueAt state } } } }"
+    query += "{ nodes { id slaState slaPolicyId clocks { target dueAt state } } } }"
     (found,) = (await client.data(query))["cases"]["nodes"]
-    assert found["slaPolicy"] == {"name": "Standard"}
+    assert found["slaPolicyId"] == policy["id"]
     assert [c["target"] for c in found["clocks"]] == ["first_response", "resolution"]
     filters = {"filter[sla_state]": "running", "filter[next_due_at][lt]": "2100-01-01T00:00:00Z"}
     assert len((await client.read("cases", **filters))["data"]) == 1
-    (row,) = (await client.read("sla-policies", include="cases"))["data"]
-    assert [one["id"] for one in row["cases"]["data"]] == [case["id"]]
+    found = await client.read("cases", **{"filter[sla_policy_id]": policy["id"]})
+    assert [one["id"] for one in found["data"]] == [case["id"]]
 
 
 async def test_without_a_policy_no_clock_runs(client):
@@ -246,3 +246,24 @@ async def test_steps_name_who_is_there(client):
     body = {"name": "Standard", "targets": targets, "escalations": steps}
     refused = problem(await client.post("/v1/sla-policies", json=body), 422)
     assert pointers(refused) == ["/escalations/0/notify/0", "/escalations/1/reassign_to_team"]
+
+
+async def test_who_is_gone_gets_no_case_and_holds_up_nobody(client, owner, database):
+    team = await client.made("teams", {"name": "Second line"})
+    steps = [{"percent": 100, "target": "resolution", "reassign_to_team": team["id"]}]
+    await policy_of(client, escalations=steps)
+    case = await client.made("cases", SUBJECT)
+    assert (await client.delete(f"/v1/teams/{team['id']}")).is_success
+    await age(owner, case, 65)
+    await tick(database)
+    found = await client.read(f"cases/{case['id']}")
+    assert (found["team_id"], found["sla_state"]) == (None, "breached")
+
+
+async def test_a_case_that_had_ended_before_a_policy_came_is_not_judged_by_it(client):
+    case = await client.made("cases", SUBJECT)
+    await act(client, case, "resolve", resolution="Another cable")
+    await act(client, case, "close")
+    await policy_of(client)
+    rated = await act(client, case, "rate", score=5)
+    assert (rated["clocks"], rated["sla_policy_id"]) == ([], None)

@@ -20,6 +20,13 @@ _DONE = """
         $6::timestamptz[]) AS n
     ON CONFLICT DO NOTHING RETURNING case_id, target, cycle, level
 """
+_TO = ("reassign_to", "reassign_to_team")
+_LIVING = """
+    SELECT id FROM users WHERE organization_id = $1 AND id = ANY($2) AND deleted_at IS NULL
+        AND status <> 'suspended'
+    UNION ALL
+    SELECT id FROM teams WHERE organization_id = $1 AND id = ANY($2) AND deleted_at IS NULL
+"""
 _FORGET = "DELETE FROM sla_escalations WHERE organization_id = $1 AND case_id = ANY($2)"
 _MEMBERS = """
     SELECT u.id FROM users u
@@ -50,6 +57,15 @@ async def done_first(
     lists = (list(ids), list(targets), list(cycles), list(levels), dues)
     rows = await tx.write(_DONE, tx.organization_id, *lists, tx.now)
     return {asked[tuple(row)] for row in rows}
+
+
+async def living(tx: Tx, policies: Sequence[Mapping[str, Any]]) -> set[UUID]:
+    """Those users and teams that policies hand cases over to and who are still there."""
+    steps = [step for policy in policies for step in policy["escalations"]]
+    named = {UUID(step[to]) for step in steps for to in _TO if step.get(to) is not None}
+    if not named:
+        return set()
+    return {row["id"] for row in await tx.fetch(_LIVING, tx.organization_id, list(named))}
 
 
 def steps_of(policy: Mapping[str, Any], step: Step) -> list[Mapping[str, Any]]:
@@ -84,8 +100,8 @@ class Escalation:
             "reached_at": step.at,
         }
 
-    def values(self, case: Case) -> dict[str, Any]:
-        """What becomes of the case by it."""
+    def values(self, case: Case, there: Collection[UUID]) -> dict[str, Any]:
+        """What becomes of the case by it; who is not there any more gets nothing."""
         values: dict[str, Any] = {
             "escalation_level": max(case.escalation_level, self.step.share),
         }
@@ -94,10 +110,10 @@ class Escalation:
                 values["is_escalated"] = True
             if one.get("raises_priority"):
                 values["priority"] = _HIGHER.get(case.priority, case.priority)
-            if one["reassign_to"] is not None:
-                values["owner_id"] = UUID(one["reassign_to"])
-            if one.get("reassign_to_team") is not None:
-                values["team_id"] = UUID(one["reassign_to_team"])
+            for to, column in zip(_TO, ("owner_id", "team_id"), strict=True):
+                id = one.get(to) and UUID(one[to])
+                if id in there:
+                    values[column] = id
         if case.status == "new" and {"owner_id", "team_id"} & values.keys():
             values["status"] = "assigned"
         return values

@@ -41,7 +41,6 @@ class Case:
     deliverable = related(CaseService, "deliverable", Deliverable)
     parent = related(CaseService, "parent", _later("Case"))
     follows = related(CaseService, "follows", _later("Case"))
-    sla_policy = related(CaseService, "sla_policy", _later("SlaPolicy"))
     children = related_many(CaseService, "children", _later("CaseConnection"))
     follow_ups = related_many(CaseService, "follow_ups", _later("CaseConnection"))
 

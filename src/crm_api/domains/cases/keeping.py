@@ -8,7 +8,7 @@ from uuid import UUID
 import structlog
 
 from crm_api.domains.cases.clocks import Clock, Reckoned, Rules, Step, Track, reckoned
-from crm_api.domains.cases.escalating import Escalation, done_first, steps_of
+from crm_api.domains.cases.escalating import Escalation, done_first, living, steps_of
 from crm_api.domains.cases.models import Case
 from crm_api.domains.cases.repository import CASES
 from crm_api.domains.cases.service import CaseService
@@ -78,9 +78,10 @@ class Keeper:
         await self._prepare([policy["calendar_id"] for policy in chosen.values()])
         standings = [self._standing(case, chosen.get(case.id), anew=anew) for case in cases]
         fresh = await done_first(self.tx, [(s.case.id, s.said.steps) for s in standings])
+        there = await living(self.tx, policies) if fresh else set[UUID]()
         for standing in standings:
             new = [step for step in standing.said.steps if (standing.case.id, step) in fresh]
-            await self._write(standing, new)
+            await self._write(standing, new, there)
         return [s.case for s in standings if s.case.priority != s.priority]
 
     async def _policies(self, cases: Sequence[Case]) -> list[Policy]:
@@ -91,15 +92,18 @@ class Keeper:
     async def _chosen(
         self, cases: Sequence[Case], policies: Sequence[Policy]
     ) -> dict[UUID, Policy]:
-        """The policy of each case: the first that it passes; once it has ended, that it had."""
+        """The policy of each case: the first that it passes; once it has ended, that it had.
+
+        What had ended before there was a policy has none.
+        """
         known = {policy["id"]: policy for policy in policies}
         chosen: dict[UUID, Policy] = {}
         asking: list[UUID] = []
         for case in cases:
-            if case.status not in OPEN and case.sla_policy_id is not None:
-                chosen[case.id] = known[case.sla_policy_id]
-            else:
+            if case.status in OPEN:
                 asking.append(case.id)
+            elif case.sla_policy_id in known:
+                chosen[case.id] = known[case.sla_policy_id]
         for policy in policies:
             if policy["is_active"] and asking:
                 fit = await passing_of(self.tx, CASES, asking, policy["filter"], unfit=False)
@@ -131,7 +135,9 @@ class Keeper:
             said = replace(said, steps=steps)
         return _Standing(case, case.priority, policy, before, said)
 
-    async def _write(self, standing: _Standing, new: Sequence[Step]) -> None:
+    async def _write(
+        self, standing: _Standing, new: Sequence[Step], there: Collection[UUID]
+    ) -> None:
         """Write down what the clocks say, and what follows from it, each as what happened."""
         case, said, policy = standing.case, standing.said, standing.policy
         hidden = {
@@ -150,7 +156,7 @@ class Keeper:
             if step not in new:
                 continue
             escalation = Escalation(step, steps_of(policy or {}, step))
-            values = shown | {"clocks": _stored(clocks.values())} | escalation.values(case)
+            values = shown | {"clocks": _stored(clocks.values())} | escalation.values(case, there)
             told = escalation.told
             await self.service.change(case, values, verb=escalation.verb, told=told)
             await escalation.tell(self.tx, case)

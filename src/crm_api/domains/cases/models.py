@@ -34,7 +34,6 @@ class Case(Entity):
         foreign_key("team_id", "teams"),
         foreign_key("parent_id", "cases"),
         foreign_key("follows_id", "cases"),
-        foreign_key("sla_policy_id", "sla_policies"),
         one_of("status", CaseStatus),
         one_of("kind", CaseKind),
         one_of("channel", CaseChannel),

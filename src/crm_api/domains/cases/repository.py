@@ -53,9 +53,6 @@ CASES: Listing = Listing(
         Relation("children", lambda: CASES, Case.id, Case.parent_id, many=True),
         Relation("follows", lambda: CASES, Case.follows_id, Case.id),
         Relation("follow_ups", lambda: CASES, Case.id, Case.follows_id, many=True),
-        Relation(
-            "sla_policy", lambda: POLICIES, Case.sla_policy_id, POLICIES.model.id, back="cases"
-        ),
     ),
     search=Searched(
         names=("subject", "number"),
