@@ -245,11 +245,12 @@ async def test_an_answer_and_what_it_answers_at_once_are_one_conversation(client
     assert len({one["conversation_id"] for one in receipts}) == 1
     assert len({one["case_id"] for one in receipts}) == 1
     document = """
-        query ($id: UUID!) {
+        query ($id: UUID!, $in: String!) {
             conversation(id: $id) { messageCount case { number } }
-            messages(where: {conversationId: {eq: $id}}, orderBy: ["at"]) { nodes { messageId } } }
+            messages(where: {conversationId: {eq: $in}}, orderBy: ["at"]) { nodes { messageId } } }
     """
-    shown = await client.data(document, id=receipts[0]["conversation_id"])
+    thread = receipts[0]["conversation_id"]
+    shown = await client.data(document, **{"id": thread, "in": thread})
     ids = {node["messageId"] for node in shown["messages"]["nodes"]}
     assert (shown["conversation"]["messageCount"], len(ids)) == (6, 6)
     # With it everything in it is destroyed, and its files.

@@ -66,6 +66,26 @@ async def test_nobody_is_reached_after_a_withdrawal(client):
     assert await reasons(client, record_id=id, at="2031-01-01T00:00:00Z") == ["expired"]
 
 
+async def test_who_wrote_is_answered_but_for_what_they_refuse(client, org, world):
+    id = await person(client, email="wrote@example.com")
+
+    async def against(channel="email", **about):
+        async with unit_of_work(tx_of(world.database, org)) as tx:
+            question = Question(channel, "newsletter", is_answer=True, **about)
+            (answer,) = await may_reach(tx, [question])
+        return answer.reasons
+
+    assert await against(record_id=UUID(id)) == []
+    assert await against(address="stranger@example.com") == []
+    # At some channels people have names.
+    assert await against("messenger", address="sample") == []
+    await agreed(client, id, state="denied", basis=None)
+    assert await against(record_id=UUID(id)) == ["denied"]
+    suppressed = {"kind": "email", "value": "stranger@example.com", "reason": "manual"}
+    await client.made("suppressions", suppressed)
+    assert await against(address="stranger@example.com") == ["suppressed"]
+
+
 async def test_one_refusal_among_those_who_share_an_address_outweighs(client):
     first = await person(client, email="family@example.com")
     second = await person(client, email="family@example.com")

@@ -1,6 +1,6 @@
 """What conversations show of a customer, and which messages are points of contact."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -8,9 +8,8 @@ from crm_api.domains.conversations.schemas import SERVICE
 from crm_api.domains.conversations.service import ConversationService
 from crm_api.kit.crud.picturing import Pictured, listed
 from crm_api.kit.db.tx import Tx
-from crm_api.kit.touchpoints import Department, Direction, Happened, Party, PartyKind, Touchpoint
+from crm_api.kit.touchpoints import Department, Direction, Happened, Parties, PartyKind, Touchpoint
 
-_PARTIES = (Party("contact_id", "contact"), Party("company_id", "company"))
 _OPEN = Pictured(
     ConversationService, {"status": {"ne": "closed"}}, lambda v: v["status"] != "closed"
 )
@@ -29,27 +28,45 @@ def _sent_by(row: Mapping[str, Any]) -> Department:
     return "service" if row["is_answer"] or row["purpose"] == SERVICE else "advertising"
 
 
-async def _assigned_to(
-    tx: Tx, found: Sequence[Happened]
-) -> Mapping[UUID, Sequence[tuple[PartyKind, UUID]]]:
-    """Whose it was said to be; with a company that was known, there was contact already."""
-    del tx
-    return {
-        one.id: [
-            (party.kind, one.row[party.column])
-            for party in _PARTIES
-            if one.row[party.column] is not None and party.column in one.previous
-        ]
-        for one in found
-    }
+def _parties(said: Callable[[Happened], Mapping[str, Any]]) -> Parties:
+    """Those of the message as it is now, as far as the event said something of them.
+
+    Whose it turned out to be later, or was before, another event has said, whenever this one is
+    looked at.
+    """
+
+    async def find(
+        tx: Tx, found: Sequence[Happened]
+    ) -> Mapping[UUID, Sequence[tuple[PartyKind, UUID]]]:
+        del tx
+        return {one.id: list(_of(one.row, said(one))) for one in found}
+
+    return find
 
 
+def _of(row: Mapping[str, Any], said: Mapping[str, Any]) -> Iterator[tuple[PartyKind, UUID]]:
+    columns: Mapping[PartyKind, str] = {"contact": "contact_id", "company": "company_id"}
+    for kind, column in columns.items():
+        if said.get(column) is not None and row[column] is not None:
+            yield kind, row[column]
+
+
+def _assigned(happened: Happened) -> Mapping[str, Any]:
+    return {name: happened.data.get(name) for name in happened.previous}
+
+
+_KNOWN = _parties(lambda happened: happened.data)
 TOUCHPOINTS = (
-    Touchpoint("message.received", "service", _PARTIES, direction="in", when=_is_of_people),
-    Touchpoint("message.sent", _sent_by, _PARTIES, direction="out", when=_is_of_people),
+    Touchpoint("message.received", "service", _KNOWN, direction="in", when=_is_of_people),
+    Touchpoint("message.sent", _sent_by, _KNOWN, direction="out", when=_is_of_people),
     # What was written to and fro with a stranger, who turned out to be somebody.
     Touchpoint(
-        "message.assigned", "service", _assigned_to, _direction, at="at", when=_is_of_people
+        "message.assigned",
+        "service",
+        _parties(_assigned),
+        _direction,
+        at="at",
+        when=_is_of_people,
     ),
 )
 SECTIONS = (

@@ -184,7 +184,7 @@ class Inbox:
         found = await records.taken(id) if id is not None else None
         if found is not None:
             return found, False
-        begun = self.threads.begin(
+        begun = await self.threads.begun(
             {
                 "subject": coming.subject or one_line(coming.body, 80) or _UNTOLD,
                 "channel_id": coming.channel.id if coming.channel is not None else None,
@@ -194,8 +194,7 @@ class Inbox:
                 "owner_id": _owner_of(coming.channel, sender),
             }
         )
-        await self.tx.flush()
-        return await records.need(begun.id), True
+        return begun, True
 
     async def _like(self, coming: Coming, key: str) -> UUID | None:
         """The thread by what is alike: of an answer the subject, of a chat the sender."""

@@ -77,11 +77,13 @@ class ConversationService(CrudService[Conversation]):
             values["thread_subject"] = thread_subject(values["subject"])
         return values
 
-    def begin(self, values: Mapping[str, Any]) -> Any:
-        """A new one of its own accord, whoever asks; returns its representation."""
+    async def begun(self, values: Mapping[str, Any]) -> Conversation:
+        """A new one of its own accord, whoever asks, to work on."""
         whole = self.derive({**_NO_LINKS, "tags": [], **values}, None)
         custom = self.fields.with_defaults({})
-        return self.add({**PLAIN, **self.begins_with, **whole, "custom": custom})
+        made = self.add({**PLAIN, **self.begins_with, **whole, "custom": custom})
+        await self.tx.flush()
+        return await self.records.need(made.id)
 
     async def check_purge(self, current: Conversation) -> None:
         """What was written in it goes with it; reports of what did not arrive stay elsewhere."""
@@ -160,16 +162,7 @@ class MessageService(CrudService[Message]):
         if outgoing.conversation_id is not None:
             thread = await threads.records.need(outgoing.conversation_id)
         id = new_id()
-        question = Question(
-            gated(channel),
-            outgoing.purpose,
-            outgoing.contact_id,
-            outgoing.to,
-            outgoing.at,
-            key=id,
-            is_answer=outgoing.is_answer,
-        )
-        answer = await claimed(self.tx, question)
+        answer = await claimed(self.tx, _question(outgoing, channel, id))
         if not answer.allowed:
             raise refused(answer.reasons)
         address = str(answer.address)
@@ -178,7 +171,7 @@ class MessageService(CrudService[Message]):
         company_id = await self._company_of(outgoing.contact_id, thread)
         writer = None if outgoing.is_automatic else _writer_of(self.tx)
         if thread is None:
-            begun = threads.begin(
+            thread = await threads.begun(
                 {
                     "subject": subject or one_line(outgoing.body, 80),
                     "channel_id": channel.id,
@@ -188,20 +181,16 @@ class MessageService(CrudService[Message]):
                     "owner_id": writer,
                 }
             )
-            await self.tx.flush()
-            thread = await threads.records.need(begun.id)
         made = await self._queued(outgoing, channel, thread, (id, subject, address, company_id))
-        await threads.change(
-            thread,
-            {
-                "message_count": thread.message_count + 1,
-                "last_message_at": self.tx.now,
-                "counterpart": thread.counterpart or key,
-                "channel_id": thread.channel_id or channel.id,
-                # Whoever answers what is nobody's has it from then on.
-                "owner_id": thread.owner_id or writer,
-            },
-        )
+        after = {
+            "message_count": thread.message_count + 1,
+            "last_message_at": self.tx.now,
+            "counterpart": thread.counterpart or key,
+            "channel_id": thread.channel_id or channel.id,
+            # Whoever answers what is nobody's has it from then on.
+            "owner_id": thread.owner_id or writer,
+        }
+        await threads.change(thread, after)
         self.tx.enqueue(SendMessage(str(id)), run_at=outgoing.at)
         return made
 
@@ -330,6 +319,12 @@ class MessageService(CrudService[Message]):
             "company_id": current.company_id,
         }
         return await contacts.create(ContactCreate.model_validate(given))
+
+
+def _question(outgoing: Outgoing, channel: Channel, key: UUID) -> Question:
+    whom = (outgoing.contact_id, outgoing.to, outgoing.at)
+    about = (gated(channel), outgoing.purpose, *whom)
+    return Question(*about, key=key, is_answer=outgoing.is_answer)
 
 
 def _writer_of(tx: Tx) -> UUID | None:
