@@ -52,7 +52,7 @@ OF_NOBODY = {
     "record_access": "Ids alone.",
     "record_redirects": "Ids alone.",
     "sequence_states": "How far the feed has been read.",
-    "sequence_step_runs": "What was done, by ids; it goes with its enrolment.",
+    "sequence_step_runs": "Ids alone: what was done is counted also after an erasure.",
     "sequence_versions": "Sequences as they were published.",
     "schedules": "What is done from time to time.",
     "sessions": "Logins of members.",

@@ -136,17 +136,16 @@ async def test_an_answer_keeps_back_what_is_queued(client, step, app, settings):
 
 
 async def test_what_was_withdrawn_never_leaves_whoever_is_faster(
-    client, step, settings, worker_settings, request
+    client, step, settings, worker_process
 ):
     _, sequence = await with_channel(client, MAIL, HOLD)
     people = [await reachable(client) for _ in range(6)]
     ones = [await enrolled(client, sequence, person) for person in people]
     await asyncio.gather(*(step(one) for one in ones))
     # From here on a worker sends, while they are taken out of the sequence.
-    request.getfixturevalue("worker_process")()
+    worker_process()
     for one in ones:
         await did(client, "sequence-enrolments", one, "remove", reason="An example")
-    await asyncio.sleep(0.5)
     for one, person in zip(ones, people, strict=True):
         found = await client.read(f"sequence-enrolments/{one['id']}")
         message = {}

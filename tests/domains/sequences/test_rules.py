@@ -138,6 +138,23 @@ async def test_what_cannot_be_filled_in_fails_and_may_be_tried_again(client, wor
     )
 
 
+async def test_what_has_no_channel_any_more_fails_and_holds_up_nobody(client, worker):
+    sequence = await published(client, MAIL)
+    await client.changed(f"sequences/{sequence['id']}", {"channel_id": None})
+    one = await enrolled(client, sequence, await reachable(client))
+    failed = await becomes(client, one, status="failed")
+    assert (failed["exit_reason"], failed["exit_detail"]) == (
+        "error",
+        "Its mail has no channel any more.",
+    )
+    channel = await client.made("channels", {"name": "Closed", "addresses": ["x@example.com"]})
+    await client.changed(f"sequences/{sequence['id']}", {"channel_id": channel["id"]})
+    await client.changed(f"channels/{channel['id']}", {"is_active": False})
+    await did(client, "sequence-enrolments", one, "resume")
+    failed = await becomes(client, one, status="failed", round=1)
+    assert failed["exit_reason"] == "error"
+
+
 async def test_actions_are_for_where_somebody_stands(client, worker):
     sequence = await published(client, {"action": "wait", "duration": "30d"}, HOLD)
     one = await enrolled(client, sequence, await reachable(client))

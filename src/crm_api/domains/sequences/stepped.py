@@ -14,7 +14,7 @@ from crm_api.kit.errors import CrmError, Unavailable
 from crm_api.kit.rounds import Rounds
 
 STRETCH = 200
-_OF_TEXTS = frozenset({"empty_value", "unknown_reference", "too_long"})
+_TEXTS = ("/subject", "/body", "/description")
 _MESSAGES = ("message.received", "message.assigned", "message.sent", "message.failed")
 _TASKS = ("task.completed", "task.cancelled", "task.deleted")
 _DEALS = ("deal.won",)
@@ -91,7 +91,7 @@ async def step_once(tx: Tx, id: UUID) -> bool:
         raise
     except CrmError as error:
         detail = "; ".join(fault.message for fault in error.faults) or error.detail
-        is_text = any(fault.code in _OF_TEXTS for fault in error.faults)
+        is_text = any((fault.pointer or "").endswith(_TEXTS) for fault in error.faults)
         reason = "template" if is_text else "error"
         await (await _stepper(tx, id)).end("failed", reason, detail)
     return True

@@ -18,8 +18,9 @@ from crm_api.kit.automation import Outcome, Step, condition_of, zone_of
 from crm_api.kit.crud.collections import service_of
 from crm_api.kit.db.json import decode
 from crm_api.kit.db.tx import Tx
-from crm_api.kit.errors import Blocked, Invalid
+from crm_api.kit.errors import Blocked, Invalid, WrongState
 from crm_api.kit.query.page import passing
+from crm_api.platform.automations.actions import shaped
 from crm_api.platform.automations.flow import Way, after, into, pointer_of, step_at
 from crm_api.platform.outreach.gate import take_back
 
@@ -248,7 +249,8 @@ class Stepper:
         if (free := await self._free_from(window)) is not None:
             await self.wait("limit", free)
             return
-        assert self.sequence.channel_id is not None
+        if self.sequence.channel_id is None:
+            raise WrongState("Its mail has no channel any more.", code="no_channel")
         variant = step.way_for(self.one.id)
         at, said = step.ways()[variant]
         subject = said.subject and await turn.text(said.subject, f"{at}/subject", whole=True)
@@ -323,7 +325,7 @@ class Stepper:
             "deal_id": self.one.deal_id,
             "owner_id": sender,
         }
-        made = await TaskService(self.tx).create(TaskCreate.model_validate(asked))
+        made = await TaskService(self.tx).create(shaped(TaskCreate, asked, ""))
         self.note(step, "waiting" if step.waits else "done", {}, task_id=made.id)
         if not step.waits:
             await self._on(done=step)
