@@ -1,7 +1,6 @@
-"""What is seen of customers, without anybody writing it down: how and when they get in touch, and
-what they order.
+"""What is seen of customers: by what and when they get in touch, and what they order.
 
-It is counted when it is asked for, of the points of contact that `following.py` keeps and of what
+Nobody writes it down. It is counted when it is asked for, of the points of contact that `following.py` keeps and of what
 was ordered; nothing is stored, so at any moment of the past it is what was seen by then. A value
 is known when there are enough observations and one stands before all others. Its confidence is the
 lower bound of the Wilson score interval of its share at 95 % (Wilson 1927, JASA 22, 209-212),
