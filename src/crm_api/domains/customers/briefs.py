@@ -89,7 +89,11 @@ def _preferences(picture: Mapping[str, Any], language: str) -> dict[str, Any] | 
         say[one["origin"]].format(key=word(one["key"], language), value=one["value"])
         for one in found
     )
-    sources = [{"target": "preference", "record_id": one["preference_id"]} for one in found]
+    sources = [
+        {"target": "preference", "record_id": one["preference_id"]}
+        for one in found
+        if one["preference_id"] is not None
+    ]
     return _fact("preferences", say["preferences"].format(items=items), sources)
 
 

@@ -11,6 +11,7 @@ from crm_api.domains.contacts.graphql import Contact
 from crm_api.domains.customers import schemas, showing
 from crm_api.domains.customers.briefs import Brief
 from crm_api.domains.customers.health import Health
+from crm_api.domains.customers.observing import Observations
 from crm_api.domains.customers.picture import Kind, Picture
 from crm_api.domains.customers.service import ExpectationService, PreferenceService
 from crm_api.domains.customers.timeline import Asked, Timeline
@@ -47,6 +48,11 @@ class TimelinePage:
 @type_from(schemas.EffectivePreference)
 class EffectivePreference:
     """What counts of all that is known of a preference."""
+
+
+@type_from(schemas.ObservedPreference)
+class ObservedPreference:
+    """What was counted of what a customer does."""
 
 
 @type_from(showing.CustomerPicture)
@@ -163,7 +169,18 @@ class CustomerQuery:
         data = shape_given(_Picture, {"kind": kind})
         await Timeline(info.context.tx).need(data.kind, id)
         ends = {f"{data.kind}_id": id}
-        return cast("Any", await PreferenceService(info.context.tx).effective(**ends))
+        seen = await Observations(info.context.tx).of(data.kind, id)
+        return cast("Any", await PreferenceService(info.context.tx).effective(**ends, seen=seen))
+
+    @strawberry.field
+    async def observed_preferences(
+        self, info: GraphInfo, kind: str, id: UUID
+    ) -> list[ObservedPreference]:
+        """What is seen of a `company` or a `contact`, with how sure it is."""
+        data, tx = shape_given(_Picture, {"kind": kind}), info.context.tx
+        await Timeline(tx).need(data.kind, id)
+        tx.actor.need(PreferenceService.area, "read")
+        return cast("Any", await Observations(tx).of(data.kind, id))
 
     @strawberry.field
     async def expectations_at_risk(

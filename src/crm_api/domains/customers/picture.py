@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from crm_api.domains.contacts.service import ContactService, EmploymentService
 from crm_api.domains.customers.declared import Declared
 from crm_api.domains.customers.health import Health
+from crm_api.domains.customers.observing import Observations
 from crm_api.domains.customers.service import ExpectationService, PreferenceService, effective
 from crm_api.domains.customers.timeline import Asked, Timeline
 from crm_api.domains.deals.people import DealContactService
@@ -172,12 +173,14 @@ class Picture:
     ) -> list[dict[str, Any]] | None:
         if "preferences" not in wanted:
             return None
+        seen = await Observations(self.tx).of(kind, id, as_of)
         if as_of is None:
-            return await PreferenceService(self.tx).effective(**{f"{kind}_id": id})
+            ends: dict[str, Any] = {f"{kind}_id": id}
+            return await PreferenceService(self.tx).effective(**ends, seen=seen)
         pictured = Pictured(PreferenceService, {}, lambda _: True)
         rows, _ = await pictured.rows_then(self.tx, self._customer(kind, id, None, as_of), as_of)
         day = as_of.astimezone(ZoneInfo(self.tx.actor.time_zone)).date()
-        return effective(rows, day.isoformat())
+        return effective(rows, day.isoformat(), seen)
 
     async def _expectations(
         self, kind: Kind, id: UUID, as_of: datetime | None, wanted: set[str]

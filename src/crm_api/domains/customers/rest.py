@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query, Response
 
 from crm_api.domains.customers.briefs import Brief
 from crm_api.domains.customers.health import Health
+from crm_api.domains.customers.observing import Observations
 from crm_api.domains.customers.picture import Kind, Picture
 from crm_api.domains.customers.schemas import (
     EffectivePreferences,
@@ -14,6 +15,7 @@ from crm_api.domains.customers.schemas import (
     ExpectationResult,
     ExpectationsAtRisk,
     ExpectationVerb,
+    ObservedPreferences,
 )
 from crm_api.domains.customers.service import ExpectationService, PreferenceService
 from crm_api.domains.customers.showing import (
@@ -41,6 +43,7 @@ _TIMELINE: Responses = {200: {"model": TimelinePage}, **_READS}
 _PICTURE: Responses = {200: {"model": CustomerPicture}, **_READS}
 _BRIEF: Responses = {200: {"model": CustomerBrief}, **_READS}
 _EFFECTIVE: Responses = {200: {"model": EffectivePreferences}, **_READS}
+_OBSERVED: Responses = {200: {"model": ObservedPreferences}, **_READS}
 _RISK: Responses = {200: {"model": ExpectationsAtRisk}, **problems(403, 422)}
 _PORTFOLIO: Responses = {200: {"model": HealthPortfolio}, **problems(403, 422)}
 ByDepartment = Annotated[Department | None, Query(description="Only what this one did.")]
@@ -128,7 +131,22 @@ def _add_picture(router: APIRouter, kind: Kind) -> None:
         """What was said stands before what was observed, and that before a guess."""
         await Timeline(tx).need(kind, id)
         ends = {f"{kind}_id": id}
-        return answers.plain({"data": await PreferenceService(tx).effective(**ends)})
+        seen = await Observations(tx).of(kind, id)
+        return answers.plain({"data": await PreferenceService(tx).effective(**ends, seen=seen)})
+
+    @router.get(
+        "/{id}/preferences/observed",
+        operation_id=f"get{name}ObservedPreferences",
+        summary=f"What is seen of a {kind}",
+        responses=_OBSERVED,
+    )
+    async def observed(id: Id, tx: Reading) -> Response:
+        """By what and when they get in touch, in the organization's time zone, and what they order:
+        counted over a year, with how many observations there are and how sure it is.
+        """
+        await Timeline(tx).need(kind, id)
+        tx.actor.need(PreferenceService.area, "read")
+        return answers.plain({"data": await Observations(tx).of(kind, id)})
 
 
 contacts = new_router("customers", "contacts")

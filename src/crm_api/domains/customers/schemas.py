@@ -77,8 +77,36 @@ class EffectivePreference(BaseModel):
     value: str
     origin: Origin
     confidence: int
-    preference_id: UUID = Field(description="The record that says so.")
+    sample: int | None = Field(
+        description="Of how many observations, where it was counted and not written down."
+    )
+    preference_id: UUID | None = Field(
+        description="The record that says so; null for what was counted."
+    )
     overruled: int = Field(description="How many others say something about the same.")
+
+
+class ObservedPreference(BaseModel):
+    """What was counted of what a customer does."""
+
+    aspect: Literal["channel", "part_of_day", "weekday", "product"]
+    key: PreferenceKey = Field(description="The preference that it speaks of.")
+    status: Literal["known", "undecided", "insufficient_data"] = Field(
+        description="`undecided` where two values are as frequent."
+    )
+    value: str | None
+    confidence: int | None = Field(
+        description="In per cent: the lower bound of the Wilson score interval of its share at "
+        "95 %."
+    )
+    sample: int = Field(description="How many observations there are.")
+    least: int = Field(description="How many it takes.")
+
+
+class ObservedPreferences(BaseModel):
+    """What was counted of what a contact or a company does, in a year."""
+
+    data: list[ObservedPreference]
 
 
 class EffectivePreferences(BaseModel):

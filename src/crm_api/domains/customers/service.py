@@ -1,6 +1,6 @@
 """The rules of preferences and expectations."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 from uuid import UUID
@@ -56,9 +56,16 @@ class PreferenceService(CrudService[Preference]):
         return super().normalise(values, current, country)
 
     async def effective(
-        self, *, contact_id: UUID | None = None, company_id: UUID | None = None
+        self,
+        *,
+        contact_id: UUID | None = None,
+        company_id: UUID | None = None,
+        seen: Sequence[Mapping[str, Any]] = (),
     ) -> list[dict[str, Any]]:
-        """What counts for each key, of all that the actor sees; one statement."""
+        """What counts for each key, of all that the actor sees; one statement.
+
+        `seen` is what was observed beside the records (`observing.py`).
+        """
         self.need("read")
         column = "contact_id" if company_id is None else "company_id"
         source = {column: str(contact_id or company_id)}
@@ -68,11 +75,14 @@ class PreferenceService(CrudService[Preference]):
             limit=200,
         )
         found = (await self.page(query)).data
-        return effective(found, today_of(self.tx).isoformat())
+        return effective(found, today_of(self.tx).isoformat(), seen)
 
 
-def effective(found: Iterable[Any], today: str) -> list[dict[str, Any]]:
-    """Of several preferences of a key the one that counts: what was said, the surer, the newer.
+def effective(
+    found: Iterable[Any], today: str, seen: Sequence[Mapping[str, Any]] = ()
+) -> list[dict[str, Any]]:
+    """Of several preferences of a key the one that counts: what was said, then what was observed,
+    then a guess; among equals the latest record, and records before what is `seen` without one.
 
     Those whose last day is over do not count.
     """
@@ -80,17 +90,33 @@ def effective(found: Iterable[Any], today: str) -> list[dict[str, Any]]:
     for one in found:
         if one.valid_to is None or str(one.valid_to) >= today:
             by_key.setdefault(one.key, []).append(one)
+    known = [one for one in seen if one["status"] == "known"]
+    for one in known:
+        by_key.setdefault(one["key"], [])
     told: list[dict[str, Any]] = []
     for key, those in sorted(by_key.items()):
+        beside = [one for one in known if one["key"] == key]
         # Sorting is stable: the latest comes first among equals.
         latest = sorted(those, key=lambda one: str(one.updated_at), reverse=True)
-        best = min(latest, key=lambda one: _RANK[one.origin])
+        best = min(latest, key=lambda one: _RANK[one.origin], default=None)
+        if best is None or (beside and best.origin == "inferred"):
+            first = beside[0]
+            told.append(
+                {
+                    **{name: first[name] for name in ("key", "value", "confidence", "sample")},
+                    "origin": "observed",
+                    "preference_id": None,
+                    "overruled": len(those) + len(beside) - 1,
+                }
+            )
+            continue
         told.append(
             {
                 **{name: getattr(best, name) for name in ("value", "origin", "confidence")},
                 "key": key,
+                "sample": None,
                 "preference_id": best.id,
-                "overruled": len(those) - 1,
+                "overruled": len(those) + len(beside) - 1,
             }
         )
     return told
