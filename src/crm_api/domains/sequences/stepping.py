@@ -179,7 +179,7 @@ class Stepper:
             await self.runs.settle(one, "sent")
             await self._on()
             return False
-        reasons = _texts(found["reasons"])
+        reasons: list[str] = decode(found["reasons"]) or []
         if found["failure"] == WITHDRAWN or FOR_NOW.issuperset(reasons or ["?"]):
             is_ours = found["failure"] == WITHDRAWN
             await self.runs.settle(one, "withdrawn" if is_ours else "postponed", reasons)
@@ -386,10 +386,6 @@ def _refused(reasons: list[str], failure: str | None) -> _Ends:
         if reason in _EXITS:
             return _Ends("exited", _EXITS[reason], ", ".join(reasons))
     return _Ends("failed", "not_sent", ", ".join(reasons) or failure)
-
-
-def _texts(raw: Any) -> list[str]:
-    return decode(raw) or []
 
 
 def _said(text: str, at: str) -> str:
