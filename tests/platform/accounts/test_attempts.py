@@ -6,8 +6,8 @@ from statistics import median
 
 import pytest
 
-from crm_api.platform.accounts import attempts
-from crm_api.platform.accounts.attempts import Attempts, network_of
+from crm_api.kit import attempts
+from crm_api.kit.attempts import Attempts, network_of
 from crm_api.platform.accounts.passwords import PASSWORDS
 from support.clients import problem
 from support.people import PASSWORD, joined, new_address

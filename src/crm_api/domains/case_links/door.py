@@ -10,8 +10,8 @@ from crm_api.domains.case_links.repository import AREA, OPENING
 from crm_api.domains.case_links.service import TOKENS, CaseLinkService
 from crm_api.domains.cases.actions import CaseActions
 from crm_api.domains.cases.schemas import CaseScore
-from crm_api.domains.quote_links.opening import LinkDoor, Opened, ended
 from crm_api.kit.errors import Conflict
+from crm_api.kit.links.opening import LinkDoor, Opened, ended
 
 _AREAS = ("cases", AREA)
 OPENED = Opened(TOKENS, OPENING, frozenset(f"{area}:write" for area in _AREAS))

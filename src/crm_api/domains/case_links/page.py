@@ -10,10 +10,10 @@ from pydantic import ValidationError
 
 from crm_api.domains.case_links.door import CaseDoor
 from crm_api.domains.cases.schemas import CaseScore
-from crm_api.domains.quote_links import looks
-from crm_api.kit.documents.languages import Language, language
+from crm_api.kit.documents.languages import language
 from crm_api.kit.errors import CrmError, Invalid
 from crm_api.kit.faults import faults_of
+from crm_api.kit.links import looks
 from crm_api.kit.templates import templates_of
 
 PACKAGE = "crm_api.domains.case_links"
@@ -73,23 +73,7 @@ async def page_of(
             found=found,
             scores=[(str(n), words.labels[f"score_{n}"]) for n in reversed(SCORES)],
             until=words.day(found["expires_at"].astimezone(zone).date()),
-            error=None if error is None else _worded(words, error),
+            error=None if error is None else looks.worded(words, error),
             values={} if form is None else form.values,
         )
     )
-
-
-def failure_of(accepted: str | None, error: CrmError) -> str:
-    """The page that says that there is nothing to be seen."""
-    words = language(PACKAGE, looks.preferred(accepted, PACKAGE))
-    # The one of all pages for customers.
-    template = templates_of(looks.PACKAGE).get_template("failure.html")
-    return template.render(
-        style=looks.style(), tag=words.tag, say=words.labels, error=_worded(words, error)
-    )
-
-
-def _worded(words: Language, error: CrmError) -> str:
-    if f"error_{error.own_code}" in words.labels:
-        return words.label(f"error_{error.own_code}")
-    return words.label("error_other" if error.status != 422 else "error_invalid")

@@ -8,8 +8,10 @@ from crm_api.domains.case_links import page
 from crm_api.domains.case_links.door import OPENED, CaseDoor
 from crm_api.domains.case_links.schemas import RatedCase
 from crm_api.domains.cases.schemas import CaseScore
-from crm_api.domains.quote_links.looks import HEADERS
-from crm_api.domains.quote_links.visiting import (
+from crm_api.kit.db.tx import Tx, unit_of_work
+from crm_api.kit.errors import CrmError
+from crm_api.kit.links.looks import HEADERS, failure_of
+from crm_api.kit.links.visiting import (
     BODY_FAULTS,
     FAULTS,
     PAGE,
@@ -25,8 +27,6 @@ from crm_api.domains.quote_links.visiting import (
     sent_form,
     visiting,
 )
-from crm_api.kit.db.tx import Tx, unit_of_work
-from crm_api.kit.errors import CrmError
 from crm_api.kit.rest import answers
 from crm_api.kit.rest.repeats import RequestTx
 from crm_api.kit.rest.requests import StrictRoute, services_of
@@ -121,7 +121,7 @@ async def _shown(
 def _failed(request: Request, error: CrmError) -> Response:
     if error.status >= 500:
         raise error
-    return html_of(page.failure_of(request.headers.get("accept-language"), error), error)
+    return html_of(failure_of(page.PACKAGE, request.headers.get("accept-language"), error), error)
 
 
 ROUTERS = (public, pages)

@@ -7,7 +7,7 @@ from crm_api.domains.case_links.models import CaseLink
 from crm_api.domains.case_links.schemas import CaseLinkOut
 from crm_api.domains.cases.repository import CASES
 from crm_api.domains.contacts.repository import CONTACTS
-from crm_api.domains.quote_links.owning import LinkRepository
+from crm_api.kit.links.owning import LinkRepository
 from crm_api.kit.query.listing import Listing, Relation
 
 AREA = "case_links"

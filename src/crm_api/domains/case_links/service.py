@@ -6,9 +6,9 @@ from typing import Any, ClassVar
 from crm_api.domains.case_links.models import CaseLink
 from crm_api.domains.case_links.repository import AREA, CaseLinks
 from crm_api.domains.case_links.schemas import CaseLinkCreate, CaseLinkUpdate
-from crm_api.domains.quote_links.linking import LinkService
-from crm_api.domains.quote_links.tokens import LinkTokens
 from crm_api.kit.crud.personal import About
+from crm_api.kit.links.linking import LinkService
+from crm_api.kit.links.tokens import LinkTokens
 
 TOKENS = LinkTokens("case", "case link")
 

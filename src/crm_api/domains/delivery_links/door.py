@@ -15,9 +15,9 @@ from crm_api.domains.projects.delivering import DeliverableService
 from crm_api.domains.projects.models import Deliverable
 from crm_api.domains.projects.states import CLOSED
 from crm_api.domains.projects.work_schemas import Acceptance, Rejection
-from crm_api.domains.quote_links.opening import Caller, LinkDoor, Opened, ended
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import NotFound, WrongState
+from crm_api.kit.links.opening import Caller, LinkDoor, Opened, ended
 
 _AREAS = ("projects", AREA)
 OPENED = Opened(TOKENS, OPENING, frozenset(f"{area}:write" for area in _AREAS))

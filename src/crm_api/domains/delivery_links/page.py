@@ -11,10 +11,10 @@ from pydantic import ValidationError
 
 from crm_api.domains.delivery_links.door import DeliveryDoor
 from crm_api.domains.delivery_links.schemas import DeliveryAcceptance, DeliveryRefusal
-from crm_api.domains.quote_links.looks import preferred, style
 from crm_api.kit.documents.languages import Language, language
 from crm_api.kit.errors import CrmError, Invalid
 from crm_api.kit.faults import faults_of
+from crm_api.kit.links.looks import preferred, style, worded
 from crm_api.kit.templates import templates_of
 
 PACKAGE = "crm_api.domains.delivery_links"
@@ -78,17 +78,8 @@ async def page_of(
         found=found,
         items=[_item(one, words, zone) for one in found["deliverables"]],
         until=words.day(found["expires_at"].astimezone(zone).date()),
-        error=None if error is None else _worded(words, error),
+        error=None if error is None else worded(words, error),
         form=form,
-    )
-
-
-def failure_of(accepted: str | None, error: CrmError) -> str:
-    """The page that says that there is nothing to be seen."""
-    words = language(PACKAGE, preferred(accepted, PACKAGE))
-    template = templates_of(PACKAGE).get_template("failure.html")
-    return template.render(
-        style=style(), tag=words.tag, say=words.labels, error=_worded(words, error)
     )
 
 
@@ -105,9 +96,3 @@ def _item(one: Mapping[str, Any], words: Language, zone: ZoneInfo) -> dict[str, 
         "of": words.quantity(one["quantity"]),
         "day": None if delivered is None else words.day(delivered),
     }
-
-
-def _worded(words: Language, error: CrmError) -> str:
-    if f"error_{error.own_code}" in words.labels:
-        return words.label(f"error_{error.own_code}")
-    return words.label("error_other" if error.status != 422 else "error_invalid")

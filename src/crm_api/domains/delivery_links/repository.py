@@ -9,7 +9,7 @@ from crm_api.domains.delivery_links.models import DeliveryLink, DeliveryVisit
 from crm_api.domains.delivery_links.schemas import DeliveryLinkOut
 from crm_api.domains.projects.models import Project
 from crm_api.domains.projects.repository import PROJECTS
-from crm_api.domains.quote_links.owning import LinkRepository
+from crm_api.kit.links.owning import LinkRepository
 from crm_api.kit.query.listing import Listing, Relation
 
 AREA = "delivery_links"

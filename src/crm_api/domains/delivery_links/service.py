@@ -7,11 +7,11 @@ from crm_api.domains.delivery_links.models import DeliveryLink
 from crm_api.domains.delivery_links.repository import AREA, DeliveryLinks
 from crm_api.domains.delivery_links.schemas import DeliveryLinkCreate, DeliveryLinkUpdate
 from crm_api.domains.projects.service import ProjectService
-from crm_api.domains.quote_links.linking import LinkService
-from crm_api.domains.quote_links.tokens import LinkTokens
 from crm_api.kit.crud.personal import About, Gone
 from crm_api.kit.crud.purges import empty_events
 from crm_api.kit.db.tx import Tx
+from crm_api.kit.links.linking import LinkService
+from crm_api.kit.links.tokens import LinkTokens
 from crm_api.kit.query.selection import Selection
 
 TOKENS = LinkTokens("delivery", "delivery link")

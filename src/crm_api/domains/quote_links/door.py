@@ -20,7 +20,6 @@ from crm_api.domains.quote_links.offering import (
     terms_of,
     totals_of,
 )
-from crm_api.domains.quote_links.opening import Caller, Opened
 from crm_api.domains.quote_links.repository import (
     OPENING,
     QuoteDecisions,
@@ -37,7 +36,6 @@ from crm_api.domains.quote_links.service import (
     QuoteLinkService,
     QuoteQuestionService,
 )
-from crm_api.domains.quote_links.tokens import QUOTES
 from crm_api.domains.quotes.actions import QuoteActions
 from crm_api.domains.quotes.choosing import Choice, chosen, is_choosable, selected_in
 from crm_api.domains.quotes.models import Quote, QuoteVersion
@@ -47,6 +45,8 @@ from crm_api.domains.quotes.states import WAYS, Blockers
 from crm_api.domains.quotes.versions import hash_of as hash_of_content
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Conflict, Ended, WrongState
+from crm_api.kit.links.opening import Caller, Opened
+from crm_api.kit.links.tokens import QUOTES
 from crm_api.kit.pricing.documents import Arithmetic
 
 _AREAS = ("quotes", "quote_links")

@@ -10,16 +10,17 @@ from zoneinfo import ZoneInfo
 from pydantic import ValidationError
 
 from crm_api.domains.quote_links.door import QuoteDoor
-from crm_api.domains.quote_links.looks import PACKAGE, preferred, style
 from crm_api.domains.quote_links.schemas import OfferAcceptance, OfferQuestion, OfferRefusal
 from crm_api.domains.quotes.choosing import options_of
 from crm_api.domains.quotes.printing import proposal_of
 from crm_api.kit.documents.languages import Language, language, languages
 from crm_api.kit.errors import CrmError, Invalid
 from crm_api.kit.faults import faults_of
+from crm_api.kit.links.looks import style, worded
 from crm_api.kit.templates import templates_of
 from crm_api.platform.proposals.printing import printed
 
+PACKAGE = "crm_api.domains.quote_links"
 Options = list[UUID] | None
 _MOST_FIELDS = 600
 _SHAPES = {"accept": OfferAcceptance, "decline": OfferRefusal, "ask": OfferQuestion}
@@ -114,19 +115,10 @@ async def page_of(
         choosing=found["can_choose"] and found["can_accept"],
         chosen=[] if asked is None else [str(id) for id in found["selected"]],
         has_chosen=asked is not None,
-        error=None if error is None else _worded(words, error),
+        error=None if error is None else worded(words, error),
         wrong=set[str]() if error is None else {f.pointer for f in error.faults},
         form=form,
         given={} if form is None else form.values,
-    )
-
-
-def failure_of(accepted: str | None, error: CrmError) -> str:
-    """The page that says that there is no quote to be seen."""
-    words = language(PACKAGE, preferred(accepted))
-    template = templates_of(PACKAGE).get_template("failure.html")
-    return template.render(
-        style=style(), tag=_spoken(words), say=words.labels, error=_worded(words, error)
     )
 
 
@@ -158,13 +150,6 @@ def _state(found: Mapping[str, Any], words: Language, zone: ZoneInfo) -> dict[st
     if found["blockers"]:
         return {"kind": "over", "text": words.label("is_expired")}
     return None
-
-
-def _worded(words: Language, error: CrmError) -> str:
-    for name in (error.own_code, *(fault.code for fault in error.faults)):
-        if f"error_{name}" in words.labels:
-            return words.label(f"error_{name}")
-    return words.label("error_other" if error.status != 422 else "error_invalid")
 
 
 def _spoken(words: Language) -> str:

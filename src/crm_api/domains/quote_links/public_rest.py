@@ -6,7 +6,6 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from crm_api.domains.quote_links import page
 from crm_api.domains.quote_links.door import OPENED, QuoteDoor
-from crm_api.domains.quote_links.looks import HEADERS
 from crm_api.domains.quote_links.schemas import (
     OfferAcceptance,
     OfferChoice,
@@ -17,7 +16,11 @@ from crm_api.domains.quote_links.schemas import (
     OfferQuestion,
     OfferRefusal,
 )
-from crm_api.domains.quote_links.visiting import (
+from crm_api.domains.quotes.documents import QuoteDocuments
+from crm_api.kit.db.tx import Tx, unit_of_work
+from crm_api.kit.errors import CrmError, WrongState
+from crm_api.kit.links.looks import HEADERS, failure_of
+from crm_api.kit.links.visiting import (
     BODY_FAULTS,
     FAULTS,
     PAGE,
@@ -33,9 +36,6 @@ from crm_api.domains.quote_links.visiting import (
     sent_form,
     visiting,
 )
-from crm_api.domains.quotes.documents import QuoteDocuments
-from crm_api.kit.db.tx import Tx, unit_of_work
-from crm_api.kit.errors import CrmError, WrongState
 from crm_api.kit.rest import answers
 from crm_api.kit.rest.downloads import Download, sent
 from crm_api.kit.rest.problems import problems
@@ -232,7 +232,7 @@ async def _shown(
 def _failed(request: Request, error: CrmError) -> Response:
     if error.status >= 500:
         raise error
-    return html_of(page.failure_of(request.headers.get("accept-language"), error), error)
+    return html_of(failure_of(page.PACKAGE, request.headers.get("accept-language"), error), error)
 
 
 ROUTERS = (public, pages)

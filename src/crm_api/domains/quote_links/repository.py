@@ -6,11 +6,11 @@ from uuid import UUID
 
 from crm_api.domains.contacts.repository import CONTACTS
 from crm_api.domains.quote_links.models import QuoteDecision, QuoteLink, QuoteQuestion, QuoteView
-from crm_api.domains.quote_links.owning import LinkRepository
 from crm_api.domains.quote_links.schemas import QuoteDecisionOut, QuoteLinkOut, QuoteQuestionOut
 from crm_api.domains.quotes.models import Quote
 from crm_api.domains.quotes.repository import QUOTES, VERSIONS
 from crm_api.kit.crud.repository import Repository
+from crm_api.kit.links.owning import LinkRepository
 from crm_api.kit.query.listing import Listing, Relation
 
 AREA = "quote_links"

@@ -3,7 +3,6 @@
 from typing import Any
 from uuid import UUID
 
-from crm_api.domains.quote_links.linking import LinkService
 from crm_api.domains.quote_links.models import QuoteDecision, QuoteLink, QuoteQuestion
 from crm_api.domains.quote_links.repository import (
     AREA,
@@ -16,12 +15,13 @@ from crm_api.domains.quote_links.schemas import (
     QuoteLinkCreate,
     QuoteLinkUpdate,
 )
-from crm_api.domains.quote_links.tokens import QUOTES
 from crm_api.domains.quotes.service import QuoteService
 from crm_api.kit.crud.personal import About, Gone
 from crm_api.kit.crud.purges import empty_events
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.db.tx import Tx
+from crm_api.kit.links.linking import LinkService
+from crm_api.kit.links.tokens import QUOTES
 from crm_api.kit.query.selection import Selection
 
 _KEPT = "Says when a quote was open to whom; the label and what was seen are emptied."

@@ -16,6 +16,7 @@ from crm_api.domains.work.gathering import Workloads, days_of
 from crm_api.domains.work.models import CalendarFeed
 from crm_api.domains.work.service import AREA
 from crm_api.kit.actor import Actor
+from crm_api.kit.attempts import Attempts
 from crm_api.kit.db.database import Database
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Forbidden, NotFound
@@ -23,7 +24,6 @@ from crm_api.kit.ids import new_id
 from crm_api.kit.tokens import Opaque, keyed_hash, new_secret, parse, same
 from crm_api.kit.work import Asked
 from crm_api.platform.access.rights import Rights
-from crm_api.platform.accounts.attempts import Attempts
 
 KIND, _PURPOSE = "agenda", "calendar feed"
 PAST, AHEAD = timedelta(days=31), timedelta(days=366)

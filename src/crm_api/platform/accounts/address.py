@@ -5,13 +5,13 @@ from typing import Protocol
 
 from crm_api.kit import clock
 from crm_api.kit.actor import Actor
+from crm_api.kit.attempts import Attempts
 from crm_api.kit.db.database import Database
 from crm_api.kit.db.tx import Tx, unit_of_work
 from crm_api.kit.errors import Conflict, Duplicate, Invalid, WrongState
 from crm_api.kit.letters import post
 from crm_api.kit.tokens import Opaque, keyed_hash, new_secret, parse, same
 from crm_api.platform.accounts import repository, store
-from crm_api.platform.accounts.attempts import Attempts
 from crm_api.platform.accounts.login import Logins
 from crm_api.platform.accounts.service import MeService
 from crm_api.platform.accounts.store import Account

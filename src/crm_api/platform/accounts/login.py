@@ -12,6 +12,7 @@ import structlog
 
 from crm_api.kit import clock
 from crm_api.kit.actor import Actor
+from crm_api.kit.attempts import FREE_BY_ACCOUNT, Attempts
 from crm_api.kit.db.database import Database
 from crm_api.kit.db.tx import Tx, unit_of_work
 from crm_api.kit.errors import Conflict, Forbidden, Invalid, Unauthenticated
@@ -19,7 +20,6 @@ from crm_api.kit.ids import new_id
 from crm_api.kit.letters import post
 from crm_api.kit.tokens import Opaque, keyed_hash, new_secret, parse, same
 from crm_api.platform.accounts import second_factor, store
-from crm_api.platform.accounts.attempts import FREE_BY_ACCOUNT, Attempts
 from crm_api.platform.accounts.passwords import PASSWORDS
 from crm_api.platform.accounts.schemas import RESET_FOR
 from crm_api.platform.accounts.sessions import Member, Opening, Origin, Sessions

@@ -1,13 +1,13 @@
 """Accounts as a part of the product."""
 
 from crm_api.kit.access import Managed
+from crm_api.kit.attempts import Attempts
 from crm_api.kit.db.database import Database
 from crm_api.kit.files.store import Files
 from crm_api.kit.jobs import Chore
 from crm_api.kit.module import Faces, Module
 from crm_api.kit.secrets import SealedColumn
 from crm_api.platform.accounts.apps import AppService
-from crm_api.platform.accounts.attempts import Attempts
 from crm_api.platform.accounts.login import Logins, Users
 from crm_api.platform.accounts.providers import IdentityProviderService
 

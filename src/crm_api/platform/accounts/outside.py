@@ -12,6 +12,7 @@ import msgspec
 
 from crm_api.kit import clock
 from crm_api.kit.actor import Actor
+from crm_api.kit.attempts import Attempts
 from crm_api.kit.db.database import Database
 from crm_api.kit.db.json import encode
 from crm_api.kit.db.tx import Tx, unit_of_work
@@ -23,7 +24,6 @@ from crm_api.kit.values import email as addresses
 from crm_api.kit.values.errors import BadValue
 from crm_api.platform.accounts import links, repository, store
 from crm_api.platform.accounts.apps import with_query
-from crm_api.platform.accounts.attempts import Attempts
 from crm_api.platform.accounts.links import Identity
 from crm_api.platform.accounts.login import INVITATION, Logins
 from crm_api.platform.accounts.models import IdentityProvider

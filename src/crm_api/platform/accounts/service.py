@@ -3,11 +3,11 @@
 from typing import Any
 from uuid import UUID
 
+from crm_api.kit.attempts import Attempts, Subject
 from crm_api.kit.db.json import decode, encode
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Conflict, Forbidden, Invalid, NotFound, WrongState
 from crm_api.platform.accounts import links, repository, second_factor, sessions, store
-from crm_api.platform.accounts.attempts import Attempts, Subject
 from crm_api.platform.accounts.login import begin_reset
 from crm_api.platform.accounts.passwords import PASSWORDS
 from crm_api.platform.accounts.sessions import OUTSIDE, Member, Opening, Origin

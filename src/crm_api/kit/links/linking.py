@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 from uuid import UUID
 
-from crm_api.domains.quote_links.tokens import LinkTokens
 from crm_api.kit.crud.service import CrudService, E
 from crm_api.kit.errors import Invalid
 from crm_api.kit.ids import new_id
+from crm_api.kit.links.tokens import LinkTokens
 from crm_api.kit.schema import Create
 
 

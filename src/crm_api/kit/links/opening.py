@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from crm_api.domains.quote_links.linking import LinkService
-from crm_api.domains.quote_links.tokens import LinkTokens
 from crm_api.kit.actor import Actor
+from crm_api.kit.attempts import Attempts
 from crm_api.kit.db.database import Database
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import CrmError, Ended, NotFound
+from crm_api.kit.links.linking import LinkService
+from crm_api.kit.links.tokens import LinkTokens
 from crm_api.kit.tokens import same
-from crm_api.platform.accounts.attempts import Attempts
 
 _LONGEST_AGENT = 500
 

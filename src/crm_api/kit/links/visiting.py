@@ -7,10 +7,10 @@ from typing import Annotated, Any
 
 from fastapi import Path, Request, Response
 
-from crm_api.domains.quote_links.looks import HEADERS
-from crm_api.domains.quote_links.opening import Caller, Opened
 from crm_api.kit.db.tx import Tx, unit_of_work
 from crm_api.kit.errors import CrmError, TooLarge
+from crm_api.kit.links.looks import HEADERS
+from crm_api.kit.links.opening import Caller, Opened
 from crm_api.kit.rest.problems import problems
 from crm_api.kit.rest.repeats import IdempotencyKey, RequestTx, answered, manner_of
 from crm_api.kit.rest.requests import services_of

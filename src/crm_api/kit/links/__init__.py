@@ -1,0 +1,1 @@
+"""Secret links by which people without an account see one record and say something of it."""
