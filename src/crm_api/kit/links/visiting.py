@@ -27,7 +27,9 @@ _WRONG: dict[int | str, dict[str, Any]] = {
     }
     for status, problem in problems(404, 409, 410, 413, 422).items()
 }
-PAGE: dict[int | str, dict[str, Any]] = _WRONG | {200: {"description": "A page for people.", **_HTML}}
+PAGE: dict[int | str, dict[str, Any]] = _WRONG | {
+    200: {"description": "A page for people.", **_HTML}
+}
 SENT: dict[int | str, dict[str, Any]] = _WRONG | {303: {"description": "Done; the page shows it."}}
 Token = Annotated[str, Path(max_length=200, description="What making the link told.")]
 
