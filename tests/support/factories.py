@@ -1548,7 +1548,9 @@ async def _varied_steps(api: Api) -> list[Body]:
 async def _least_enrolment(api: Api) -> Body:
     sequence = await api.made("sequences", await _least_steps(api))
     contact = await api.made("contacts", {"last_name": "Person"})
-    return {"sequence_id": sequence["id"], "contact_id": contact["id"]}
+    # So late that no worker notes meanwhile why it waits.
+    late = {"next_at": "2099-01-01T09:00:00Z"}
+    return {"sequence_id": sequence["id"], "contact_id": contact["id"], **late}
 
 
 async def _varied_enrolments(api: Api) -> list[Body]:
@@ -1563,7 +1565,7 @@ async def _varied_enrolments(api: Api) -> list[Body]:
         {**await _least_enrolment(api), "note": "met at the fair."},
         {**await _least_enrolment(api), "deal_id": deal["id"]},
         {**await _least_enrolment(api), "sender_id": user["id"]},
-        {**await _least_enrolment(api), "next_at": "2099-01-01T09:00:00Z"},
+        {**await _least_enrolment(api), "next_at": "2098-01-01T09:00:00Z"},
         {**await _least_enrolment(api), "note": "Zebra", "sender_id": user["id"]},
     ]
 
