@@ -5,8 +5,8 @@ from urllib.parse import urlencode
 
 import pytest
 
+from crm_api.domains.quote_links.page import PACKAGE
 from crm_api.kit.documents.languages import languages
-from crm_api.kit.links.looks import PACKAGE
 from support.clients import problem
 from support.quoting import OPTIONS, act, link, offered, quote
 
