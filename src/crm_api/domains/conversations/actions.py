@@ -100,6 +100,7 @@ class ConversationActions:
     async def cancel(self, id: UUID, expected: int | None = None) -> Any:
         """Have a message that waits not leave; raises `WrongState` where it may have left."""
         self.messages.need("update")
+        await self.messages.with_thread(id)
         current = await self.messages.locked(id, expected)
         if current.status != "queued" or current.attempts:
             what = "on its way" if current.status == "queued" else current.status
