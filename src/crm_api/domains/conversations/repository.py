@@ -67,7 +67,8 @@ MESSAGES: Listing = Listing(
     ),
     # The mail as it came.
     is_copied=True,
-    tells=dict.fromkeys(_POINTS, frozenset({"from_address", "recipients"})),
+    # Notes name whom something did not reach.
+    tells=dict.fromkeys(_POINTS, frozenset({"from_address", "recipients", "notes"})),
 )
 _KNOWN = """
     SELECT id FROM messages WHERE organization_id = $1 AND identity = $2
