@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
+from pydantic import ValidationError
+
 from crm_api.domains.cases.models import Case
 from crm_api.domains.cases.service import CaseService
 from crm_api.domains.contacts.schemas import ContactCreate
@@ -318,7 +320,7 @@ class MessageService(CrudService[Message]):
         if current.from_address is None:
             raise WrongState("It names no sender to make a contact of.", code="no_sender")
         field = "email" if current.channel == "email" else "phone"
-        name = current.from_name or current.from_address
+        name = (current.from_name or current.from_address)[:200]
         first, _, last = name.rpartition(" ")
         given = {
             field: current.from_address,
@@ -326,7 +328,15 @@ class MessageService(CrudService[Message]):
             "last_name": last,
             "company_id": current.company_id,
         }
-        return await contacts.create(ContactCreate.model_validate(given))
+        try:
+            return await contacts.create(ContactCreate.model_validate(given))
+        except (ValidationError, Invalid) as error:
+            # Whoever asks has sent none of this: what is wrong with it is the message.
+            faults = error.faults if isinstance(error, Invalid) else []
+            if any(fault.pointer != f"/{field}" for fault in faults):
+                raise
+            message = "No contact can be made of its sender: choose one."
+            raise Invalid.at("/create", "unusable_sender", message) from None
 
 
 def _question(outgoing: Outgoing, channel: Channel, key: UUID) -> Question:
