@@ -117,6 +117,13 @@ def _hindrance(
     return "given_up" if message.attempts >= MOST_ATTEMPTS else None
 
 
+async def kept_back(tx: Tx, message: Message, failure: str) -> Any:
+    """Have a message that is locked not leave; None where it has, or may be leaving now."""
+    if message.status != "queued" or message.attempts:
+        return None
+    return await ended(tx, message, failure)
+
+
 async def ended(tx: Tx, message: Message, failure: str | None, reasons: Sequence[str] = ()) -> Any:
     """It has left, or does so no more and counts no more as sent; returns its representation."""
     status = "sent" if failure is None else "failed"
