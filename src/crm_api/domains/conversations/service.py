@@ -332,8 +332,10 @@ class MessageService(CrudService[Message]):
             return await contacts.create(ContactCreate.model_validate(given))
         except (ValidationError, Invalid) as error:
             # Whoever asks has sent none of this: what is wrong with it is the message.
-            faults = error.faults if isinstance(error, Invalid) else []
-            if any(fault.pointer != f"/{field}" for fault in faults):
+            is_else = isinstance(error, Invalid) and any(
+                fault.pointer != f"/{field}" for fault in error.faults
+            )
+            if is_else:
                 raise
             message = "No contact can be made of its sender: choose one."
             raise Invalid.at("/create", "unusable_sender", message) from None
