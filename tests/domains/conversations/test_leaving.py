@@ -4,10 +4,12 @@ import asyncio
 import re
 import signal
 from contextlib import asynccontextmanager
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
+from crm_api.domains.conversations.sending import Sending
+from crm_api.kit.db.tx import unit_of_work
 from support.clients import problem
 from support.letters import arrived, letters_to
 from support.mails import channel, ended, mail, reply, take
@@ -200,3 +202,42 @@ async def test_who_writes_while_an_answer_leaves_waits_for_another(client, to, w
         await ended(client, queued, "sent")
     thread = await client.read(f"conversations/{receipt['conversation_id']}")
     assert (thread["needs_answer"], thread["is_unread"]) == (True, True)
+
+
+_WAITS = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid)))"
+
+
+@pytest.mark.parametrize("act", ["assign", "cancel", "leave"])
+async def test_who_works_on_a_message_locks_its_conversation_first(
+    client, to, owner, org, tx_of, act
+):
+    await channel(client)
+    receipt = await take(client, mail(sender=to))
+    queued = await reply(client, receipt)
+
+    async def leave():
+        async with unit_of_work(tx_of(org)) as tx:
+            return await Sending(None, UUID(queued["id"])).begin(tx)
+
+    acts = {
+        "assign": lambda: client.post(
+            f"/v1/messages/{receipt['id']}/assign", json={"create": True}
+        ),
+        "cancel": lambda: client.post(f"/v1/messages/{queued['id']}/cancel"),
+        "leave": leave,
+    }
+    async with owner.acquire() as purger, purger.transaction():
+        id = receipt["conversation_id"]
+        await purger.execute("SELECT FROM conversations WHERE id = $1 FOR UPDATE", id)
+        doing = asyncio.create_task(acts[act]())
+        async for _ in patiently():
+            if await purger.fetchval(_WAITS):
+                break
+        # So whoever destroys it goes on; who had one of these by now would wait for the other.
+        await purger.execute(
+            "SELECT FROM messages WHERE conversation_id = $1 FOR UPDATE NOWAIT", id
+        )
+    done = await doing
+    assert done is not None
+    if act != "leave":
+        assert done.status_code == 200, done.text

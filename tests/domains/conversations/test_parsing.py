@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from crm_api.domains.conversations import parsing
 from crm_api.domains.conversations.texts import is_reply, text_of, thread_subject
+from crm_api.domains.conversations.thinning import thinned
 from support.mails import NASTY, PARTS, built, mail
 
 REPORT = (
@@ -173,3 +174,53 @@ def test_only_answers_are_answers():
     assert is_reply("AW: x")
     assert not is_reply("Fwd: x")
     assert not is_reply("Regarding: x")
+
+
+def test_a_link_in_a_link_ends_it():
+    found = text_of("<a href='https://a.example'>one<a href='https://b.example'>two</a></a> end")
+    assert found == "onetwo <https://b.example> end"
+    assert text_of("<svg><g><g></x></g>no</svg>yes <b") == "yes <b"
+
+
+@pytest.mark.parametrize("name", ["punycode", "idna", "unicode_escape", "raw-unicode-escape"])
+def test_what_is_no_character_set_of_mail_is_not_read_by(name):
+    found = read(mail("a\\u0041-b", Content_Type=f"text/plain; charset={name}"))
+    assert found.body == "a\\u0041-b"
+    assert "wrong_charset" in codes(found)
+    assert read(mail(subject=f"=?{name}?Q?a-b?=")).subject == "a-b"
+
+
+def test_a_header_of_a_part_is_read_as_far_as_it_is_of_use():
+    raw = mail("Text", Content_Type="text/plain; charset=utf-8;" + " a=b;" * 2_000)
+    found = read(raw)
+    assert found.body == "Text"
+    assert "too_many_parts" in codes(found)
+    kept = thinned(BytesIO(raw)).message
+    assert max(len(value) for _, value in kept.raw_items()) < 5_000
+
+
+# Each takes the library the square of its length, which comes to hours.
+@pytest.mark.timeout(90)
+@pytest.mark.parametrize(
+    ("piece", "end"),
+    [
+        ("<a ", ""),
+        ("<!--", ""),
+        ("x<a href='https://a.example'>", "</a>"),
+        ("<svg><g></x>", ""),
+        ("<![CDATA[", ""),
+        ("\u0300\u0327", ""),
+    ],
+)
+@pytest.mark.parametrize(
+    ("kind", "code"),
+    [
+        ("text/html", "html_only"),
+        ("text/plain; charset=punycode", "wrong_charset"),
+        ("text/plain", "text_cut"),
+    ],
+)
+def test_text_that_means_harm_is_read_in_one_go(kind, code, piece, end):
+    size = 1_400_000 // len((piece + end).encode())
+    raw = built(f"Content-Type: {kind}\r\n".encode(), (piece * size + end * size).encode())
+    assert code in codes(read(raw))

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from support.clients import problem
 from support.mails import channel, ended, mail, reply, take, with_files
 from support.members import custom_role, member
 from support.waiting import patiently
@@ -79,6 +80,23 @@ async def test_hidden_fields_are_in_no_file_and_in_no_address(client, theirs):
     ] is None
     assert (await far.api.read(files))["data"] == []
     assert (await far.api.read(f"contacts/{contact['id']}"))["email"] is None
+
+
+async def test_a_report_names_nobody_whose_address_is_hidden(client):
+    await channel(client)
+    receipt = await take(
+        client,
+        b"From: MAILER-DAEMON@example.net\r\nReturn-Path: <>\r\n"
+        b"Content-Type: multipart/report; boundary=edge\r\n\r\n"
+        b"--edge\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; a\r\n\r\n"
+        b"Final-Recipient: rfc822; gone@example.org\r\nStatus: 5.1.1\r\n\r\n--edge--\r\n",
+    )
+    path = f"messages/{receipt['id']}"
+    assert "gone@example.org" in json.dumps((await client.read(path))["notes"])
+    masks = {"contact": {"hidden": ["email", "emails"]}}
+    far = await clerk(client, levels={"*": ALL}, masks=masks)
+    assert "gone@example.org" not in json.dumps(await far.api.read(path))
+    assert "gone@example.org" not in json.dumps(await far.api.read("events", limit=200))
 
 
 async def test_what_waits_for_an_answer_is_the_work_of_its_owner(client, theirs, worker):
@@ -167,3 +185,22 @@ async def test_events_tell_what_those_who_follow_them_go_by(client, worker):
     assert by_id[receipt["id"]]["conversation_id"] == receipt["conversation_id"]
     assert by_id[sent["id"]]["conversation_id"] == receipt["conversation_id"]
     assert sorted(one["data"]["is_auto_reply"] for one in came) == [False, True]
+
+
+@pytest.mark.parametrize("sender", [f"{'a' * 250}@example.org", "a b@-example-.org"])
+async def test_a_sender_of_whom_no_contact_can_be_made_is_told(client, sender):
+    receipt = await take(client, mail(sender=f'"" <{sender}>'))
+    answer = await client.post(f"/v1/messages/{receipt['id']}/assign", json={"create": True})
+    refused = problem(answer, 422)
+    assert [(f["code"], f["pointer"]) for f in refused["errors"]] == [
+        ("unusable_sender", "/create")
+    ]
+
+
+async def test_a_sender_with_a_long_address_and_no_name_becomes_a_contact(client):
+    domain = ".".join(["a" * 60] * 3)
+    receipt = await take(client, mail(sender=f"{'b' * 40}@{domain}.example.org"))
+    answer = await client.post(f"/v1/messages/{receipt['id']}/assign", json={"create": True})
+    assert answer.status_code == 200, answer.text
+    contact = await client.read(f"contacts/{answer.json()['contact_id']}")
+    assert len(contact["last_name"]) == 200

@@ -157,6 +157,36 @@ async def test_what_was_withdrawn_never_leaves_whoever_is_faster(
         assert len(letters) == (1 if message["status"] == "sent" else 0), message
 
 
+@pytest.mark.parametrize("how", ["delete", "merge"])
+async def test_what_waits_does_not_leave_once_its_enrolment_is_gone(client, step, how):
+    _, sequence = await with_channel(client, MAIL, HOLD)
+    stays, goes = await reachable(client), await reachable(client)
+    await enrolled(client, sequence, stays)
+    one = await enrolled(client, sequence, goes)
+    assert await step(one)
+    waiting = await client.read(f"sequence-enrolments/{one['id']}")
+    if how == "delete":
+        answer = await client.delete(f"/v1/sequence-enrolments/{one['id']}")
+    else:
+        body = {"winner_id": stays["id"], "loser_ids": [goes["id"]]}
+        answer = await client.post("/v1/contacts/merge", json=body)
+    assert answer.is_success, answer.text
+    message = await client.read(f"messages/{waiting['message_id']}")
+    assert (message["status"], message["failure"]) == ("failed", "withdrawn")
+
+
+async def test_a_mail_that_has_left_counts_though_its_step_is_skipped(client, step, owner):
+    _, sequence = await with_channel(client, MAIL, HOLD)
+    one = await enrolled(client, sequence, await reachable(client))
+    assert await step(one)
+    waiting = await client.read(f"sequence-enrolments/{one['id']}")
+    # It has left, and no worker has heard of it yet.
+    sent = "UPDATE messages SET status = 'sent', sent_at = now() WHERE id = $1"
+    await owner.execute(sent, UUID(waiting["message_id"]))
+    await did(client, "sequence-enrolments", one, "skip")
+    assert await steps_of(client, one) == [("/steps/0", "mail", "sent")]
+
+
 async def test_answers_race_with_the_next_mail(client, step, owner):
     channel, sequence = await with_channel(client, HOLD, MAIL, LONG)
     people = [await reachable(client) for _ in range(12)]

@@ -242,3 +242,23 @@ async def test_people_who_become_one_go_through_it_once(client):
     assert answer.is_success, answer.text
     states = [(await client.read(f"sequence-enrolments/{one['id']}"))["status"] for one in ones]
     assert states == ["active", "exited"]
+
+
+@pytest.mark.parametrize(
+    ("steps", "pointer"),
+    [
+        ([{}], "/steps/0/action"),
+        ([{"action": ["mail"]}], "/steps/0/action"),
+        ([{"action": "branch", "if": {}, "then": [5]}], "/steps/0/then/0"),
+        ([{"action": "branch", "if": {}, "then": {"action": "stop"}}], "/steps/0/then"),
+    ],
+)
+async def test_what_is_no_step_is_told_before_it_runs(client, steps, pointer):
+    made = await client.made("sequences", {"name": "Example", "purpose": "news", "steps": steps})
+    path = f"/v1/sequences/{made['id']}"
+    refused = problem(await client.post(f"{path}/publish"), 422)
+    assert pointer in [fault["pointer"] for fault in refused["errors"]]
+    contact = await reachable(client)
+    shown = await client.post(f"{path}/preview", json={"contact_id": contact["id"]})
+    assert shown.status_code == 200, shown.text
+    assert any(step["mistakes"] for step in shown.json()["steps"])

@@ -1,6 +1,7 @@
 """Clean text: what is refused, what is mended."""
 
 import pickle
+import re
 import unicodedata
 
 import pytest
@@ -70,3 +71,12 @@ def test_a_shown_value_is_short_and_printable(raw):
 
 def test_a_long_value_is_cut():
     assert shown("x" * 500) == "“" + "x" * 60 + "…”"
+
+
+def test_piles_of_marks_are_parted():
+    pile = "e" + "\u0327\u0300" * 100
+    found = clean(pile)
+    assert found.replace("\u034f", "").count("\u0300") == 100
+    assert max(map(len, re.findall("[\u0300\u0327]+", found))) <= 30
+    assert clean(found) == found
+    assert clean("e\u0300") == "è"

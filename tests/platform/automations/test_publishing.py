@@ -67,6 +67,7 @@ async def test_triggers_are_checked(rules, trigger, wrong):
         ([], [("/steps", "required")]),
         ([{}], [("/steps/0/action", "required")]),
         ([{"action": "dance"}], [("/steps/0/action", "not_a_choice")]),
+        ([{**BRANCH, "then": [5]}], [("/steps/0/then/0", "invalid")]),
         ([STOP, TAG], [("/steps/1", "unreachable")]),
         (
             [{**BRANCH, "then": [STOP], "else": [TAG, STOP]}, TAG],

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from crm_api.domains.conversations.models import ConversationStatus
 from crm_api.domains.conversations.schemas import ConversationVerb, OutgoingInput, ReplyInput
-from crm_api.domains.conversations.sending import ended
+from crm_api.domains.conversations.sending import kept_back
 from crm_api.domains.conversations.service import ConversationService, MessageService, Outgoing
 from crm_api.domains.conversations.texts import folded_address, is_reply
 from crm_api.kit.crud.transitions import Way, need_way, way
@@ -100,8 +100,10 @@ class ConversationActions:
     async def cancel(self, id: UUID, expected: int | None = None) -> Any:
         """Have a message that waits not leave; raises `WrongState` where it may have left."""
         self.messages.need("update")
+        await self.messages.with_thread(id)
         current = await self.messages.locked(id, expected)
-        if current.status != "queued" or current.attempts:
+        shown = await kept_back(self.tx, current, "cancelled")
+        if shown is None:
             what = "on its way" if current.status == "queued" else current.status
             raise WrongState(f"It is {what}: only what waits can be kept.", code="not_waiting")
-        return await self.messages.told(await ended(self.tx, current, "cancelled"))
+        return await self.messages.told(shown)

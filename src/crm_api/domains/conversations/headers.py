@@ -1,6 +1,7 @@
 """Headers of mail and the bytes of its parts, read whatever is wrong with them."""
 
 import re
+from codecs import lookup
 from collections.abc import Callable
 from datetime import UTC, datetime
 from email.header import decode_header
@@ -15,6 +16,11 @@ MOST_RECIPIENTS = 100
 _ID = re.compile(r"<([^<>\s\x00-\x1f]{1,900})>")
 _ADDRESS = re.compile(r"[^\s<>,;:\"()\[\]]{1,64}@[^\s<>,;:\"()\[\]@]{1,255}")
 _LONGEST_HEADER = 20_000
+_NO_CHARSETS = frozenset(
+    [None, "idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape"]
+)
+"""What the library reads text by as well: names of domains, which take the square of their length,
+and the language itself."""
 T = TypeVar("T")
 
 
@@ -57,11 +63,15 @@ def unescaped(value: str) -> str:
 def text_in(raw: bytes, charset: str | None) -> str:
     """Bytes as text: by the character set they name, as UTF-8, or at last as what is usual."""
     for name in (charset, "utf-8"):
-        if name and name.lower() != "unknown-8bit":
-            found = or_else(lambda name=name: raw.decode(name), None)
-            if found is not None:
-                return found
+        if name and (found := in_charset(raw, name)) is not None:
+            return found
     return raw.decode("cp1252", "replace")
+
+
+def in_charset(raw: bytes, charset: str) -> str | None:
+    """Bytes by a character set; None where it is none of mail, or they are not in it."""
+    known = or_else(lambda: lookup(charset).name, None)
+    return None if known in _NO_CHARSETS else or_else(lambda: raw.decode(charset), None)
 
 
 def addresses_in(message: Message, name: str) -> list[tuple[str, str]]:

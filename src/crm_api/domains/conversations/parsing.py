@@ -16,6 +16,7 @@ from crm_api.domains.conversations.headers import (
     date_in,
     decoded,
     ids_in,
+    in_charset,
     or_else,
     raw_of,
     text_in,
@@ -209,7 +210,7 @@ def _note_defects(mail: Mail, part: Message) -> None:
 def _text_of(mail: Mail, part: Message) -> str:
     raw = bytes_of(part)
     said = or_else(part.get_content_charset, None) or "utf-8"
-    found = or_else(lambda: raw.decode(said), None)
+    found = in_charset(raw, said)
     if found is not None:
         return found
     mail.note("wrong_charset", f"Its text is not in the character set it names: {said[:40]}.")

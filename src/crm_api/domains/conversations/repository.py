@@ -67,7 +67,8 @@ MESSAGES: Listing = Listing(
     ),
     # The mail as it came.
     is_copied=True,
-    tells=dict.fromkeys(_POINTS, frozenset({"from_address", "recipients"})),
+    # Notes name whom something did not reach.
+    tells=dict.fromkeys(_POINTS, frozenset({"from_address", "recipients", "notes"})),
 )
 _KNOWN = """
     SELECT id FROM messages WHERE organization_id = $1 AND identity = $2
@@ -120,6 +121,7 @@ _OF_STRANGER = """
         AND (from_key = $3 OR direction = 'outbound' AND lower(recipients -> 0 ->> 'address') = $3)
     ORDER BY id LIMIT 500
 """
+_THREAD_OF = "SELECT conversation_id FROM messages WHERE organization_id = $1 AND id = $2"
 _LAST = """
     SELECT id FROM messages WHERE organization_id = $1 AND conversation_id = $2
         AND deleted_at IS NULL AND message_id IS NOT NULL AND status <> 'failed'
@@ -263,6 +265,11 @@ class Messages(Repository[Message]):
         """What was sent from here by that name, or None."""
         rows = await self.tx.fetch(_SENT_AS, self.tx.organization_id, identity)
         return rows[0] if rows else None
+
+    async def thread_of(self, id: UUID) -> UUID | None:
+        """The conversation of one, which it stays in, whoever asks; nothing is locked."""
+        rows = await self.tx.fetch(_THREAD_OF, self.tx.organization_id, id)
+        return rows[0]["conversation_id"] if rows else None
 
     async def of_thread(self, conversation_id: UUID) -> list[UUID]:
         """All of a conversation, in the bin too, whoever asks; locked, and no report names them."""

@@ -36,7 +36,7 @@ class Sending:
         """Send it; whoever comes second finds that it has left. Raises `Unavailable` to try again."""
         async with unit_of_work(self._context.tx()) as tx:
             await self._context.job.hold(tx)
-            found = await self._begin(tx)
+            found = await self.begin(tx)
         if found is None:
             return {"sent": False}
         message, channel = found
@@ -46,11 +46,12 @@ class Sending:
             if isinstance(error, Unavailable) and message.attempts < MOST_ATTEMPTS:
                 raise
             failure = error.own_code or error.code
-        return await self._end(message.conversation_id, failure)
+        return await self._end(failure)
 
-    async def _begin(self, tx: Tx) -> tuple[Message, Channel] | None:
+    async def begin(self, tx: Tx) -> tuple[Message, Channel] | None:
         """The message and its channel, where it may leave; counted as tried."""
         messages = MessageService(tx)
+        thread = await messages.with_thread(self._id)
         found = await messages.records.locked([self._id], everywhere=True)
         if not found:
             await take_back(tx, [self._id])
@@ -59,7 +60,6 @@ class Sending:
         if message.status != "queued":
             return None
         channel = await Channels(tx).usable(message.channel_id)
-        thread = await ConversationService(tx).records.taken(message.conversation_id)
         failure = _hindrance(message, thread, channel)
         reasons = [] if failure or channel is None else await self._against(tx, message, channel)
         if failure or reasons or channel is None:
@@ -92,12 +92,12 @@ class Sending:
         # Whoever runs that channel follows the event, which holds what is to be said.
         return channel.kind != "sms"
 
-    async def _end(self, thread_id: UUID, failure: str | None) -> dict[str, Any]:
+    async def _end(self, failure: str | None) -> dict[str, Any]:
         async with unit_of_work(self._context.tx()) as tx:
             await self._context.job.hold(tx)
-            # The thread before what is in it, as whoever answers or destroys it does.
-            await ConversationService(tx).records.taken(thread_id)
-            found = await MessageService(tx).records.locked([self._id], everywhere=True)
+            messages = MessageService(tx)
+            await messages.with_thread(self._id)
+            found = await messages.records.locked([self._id], everywhere=True)
             if not found or found[0].status != "queued":
                 return {"sent": False}
             await ended(tx, found[0], failure)
@@ -115,6 +115,13 @@ def _hindrance(
     if not message.recipients:
         return "erased"
     return "given_up" if message.attempts >= MOST_ATTEMPTS else None
+
+
+async def kept_back(tx: Tx, message: Message, failure: str) -> Any:
+    """Have a message that is locked not leave; None where it has, or may be leaving now."""
+    if message.status != "queued" or message.attempts:
+        return None
+    return await ended(tx, message, failure)
 
 
 async def ended(tx: Tx, message: Message, failure: str | None, reasons: Sequence[str] = ()) -> Any:

@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
+from pydantic import ValidationError
+
 from crm_api.domains.cases.models import Case
 from crm_api.domains.cases.service import CaseService
 from crm_api.domains.contacts.schemas import ContactCreate
@@ -148,6 +150,15 @@ class MessageService(CrudService[Message]):
         ids = (record["message_id"], record["in_reply_to"], *record["references"])
         return {(THREAD, thread_key(record, id)) for id in ids if id}
 
+    async def with_thread(self, id: UUID) -> Conversation | None:
+        """Lock the conversation of a message, before the message is: all do so in that order.
+
+        Whoever answers, destroys or erases would else wait in a ring with what has just left, which
+        would be sent again. None where it is in the bin, or there is no such message.
+        """
+        found = await self.records.thread_of(id)
+        return None if found is None else await ConversationService(self.tx).records.taken(found)
+
     # Sending
 
     async def send(self, outgoing: Outgoing) -> Any:
@@ -262,6 +273,7 @@ class MessageService(CrudService[Message]):
         conversation if it was nobody's. Raises `Conflict` where it is somebody's already.
         """
         self.need("update")
+        thread = await self.with_thread(id)
         current = await self.locked(id, expected)
         if current.direction != "inbound":
             raise WrongState("It was sent from here.", code="not_inbound")
@@ -278,7 +290,8 @@ class MessageService(CrudService[Message]):
         shown = await self.change(current, values, verb="assigned")
         for other in await self._others(current):
             await self.change(other, values, verb="assigned")
-        await self._assign_thread(current.conversation_id, told)
+        if thread is not None:
+            await self._assign_thread(thread, told)
         return await self.told(shown)
 
     async def _others(self, current: Message) -> list[Message]:
@@ -287,13 +300,10 @@ class MessageService(CrudService[Message]):
         await self.tx.flush()
         return await self.records.of_stranger(current.conversation_id, current.from_key)
 
-    async def _assign_thread(self, id: UUID, whose: Mapping[str, Any]) -> None:
+    async def _assign_thread(self, thread: Conversation, whose: Mapping[str, Any]) -> None:
         """The conversation is theirs, too, and the case that it opened, unless it is somebody's."""
-        threads, cases = ConversationService(self.tx), CaseService(self.tx)
-        thread = await threads.records.taken(id)
-        if thread is None:
-            return
-        await threads.change(thread, _unknown(thread, whose))
+        cases = CaseService(self.tx)
+        await ConversationService(self.tx).change(thread, _unknown(thread, whose))
         if thread.case_id is not None:
             for case in await cases.records.locked([thread.case_id], everywhere=True):
                 await cases.change(case, _unknown(case, whose))
@@ -310,7 +320,7 @@ class MessageService(CrudService[Message]):
         if current.from_address is None:
             raise WrongState("It names no sender to make a contact of.", code="no_sender")
         field = "email" if current.channel == "email" else "phone"
-        name = current.from_name or current.from_address
+        name = (current.from_name or current.from_address)[:200]
         first, _, last = name.rpartition(" ")
         given = {
             field: current.from_address,
@@ -318,7 +328,17 @@ class MessageService(CrudService[Message]):
             "last_name": last,
             "company_id": current.company_id,
         }
-        return await contacts.create(ContactCreate.model_validate(given))
+        try:
+            return await contacts.create(ContactCreate.model_validate(given))
+        except (ValidationError, Invalid) as error:
+            # Whoever asks has sent none of this: what is wrong with it is the message.
+            is_else = isinstance(error, Invalid) and any(
+                fault.pointer != f"/{field}" for fault in error.faults
+            )
+            if is_else:
+                raise
+            message = "No contact can be made of its sender: choose one."
+            raise Invalid.at("/create", "unusable_sender", message) from None
 
 
 def _question(outgoing: Outgoing, channel: Channel, key: UUID) -> Question:
@@ -353,8 +373,9 @@ def _unknown(record: Conversation | Case, whose: Mapping[str, Any]) -> Mapping[s
 async def wipe(tx: Tx, gone: Gone) -> int:
     """Empty what messages and conversations tell of a person, and end the files of theirs."""
     addresses = [*gone.values("email"), *gone.values("phone")]
-    messages = await Messages(tx).wipe(gone.ids, addresses)
+    # First the conversations, as whoever works on what is in them has it.
     threads = await Conversations(tx).wipe(gone.ids, addresses)
+    messages = await Messages(tx).wipe(gone.ids, addresses)
     await end_with_record(tx, "message", messages)
     await empty_events(tx, [*messages, *threads])
     return len(messages) + len(threads)

@@ -2,15 +2,18 @@
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Callable
 from hashlib import sha256
 from html.parser import HTMLParser
 
 from crm_api.kit.points import email_key, phone_key
 from crm_api.kit.values.errors import BadValue
+from crm_api.kit.values.text import composed
 
 LONGEST_SUBJECT = 500
 _LONGEST_KEY = 200
+_LONGEST_REST = 2_000
 # What programs of several languages put before a subject, also with a count: `Re[2]:`, `AW:`.
 _REPLY = r"re|aw|antw|antwort|sv|vs|ref|rif|r|odp|ynt|отв|回复|回覆"
 _FORWARD = r"fwd?|wg|tr|rv|enc|vl|doorst|пересл|转发|轉寄"
@@ -79,7 +82,7 @@ _VOID = frozenset(
 def storable(raw: str) -> str:
     """The text in NFC with LF line ends, whatever cannot be stored replaced and blanks cut off."""
     lines = raw.replace("\r\n", "\n").replace("\r", "\n")
-    return unicodedata.normalize("NFC", _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", lines)).strip()
+    return composed(_UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", lines)).strip()
 
 
 def one_line(raw: str, longest: int) -> str:
@@ -125,7 +128,7 @@ def text_of(html: str) -> str:
     reader = _Reader()
     try:
         reader.feed(html.replace("\x00", ""))
-        reader.close()
+        reader.end()
     except (AssertionError, RecursionError):
         # The parser gives up on a few broken declarations; what it read till then counts.
         pass
@@ -140,20 +143,32 @@ class _Reader(HTMLParser):
         super().__init__(convert_charrefs=True)
         self.found: list[str] = []
         self._silent: list[str] = []
-        self._links: list[tuple[str, int]] = []
+        self._open: Counter[str] = Counter()
+        """How many of each tag are open where it is silent."""
+        self._link: tuple[str, int] | None = None
+
+    def end(self) -> None:
+        """Read what is left, which nothing ends.
+
+        The library tries at each of its marks to read it to the end: it gets the beginning of it.
+        """
+        rest, self.rawdata = self.rawdata[_LONGEST_REST:], self.rawdata[:_LONGEST_REST]
+        self.close()
+        self.handle_data(rest)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Begin a line at a block; what is hidden is passed over."""
         if self._silent:
             if tag not in _VOID:
-                self._silent.append(tag)
+                self._hide(tag)
             return
         said = dict(attrs)
         hides = tag in _SILENT or "hidden" in said or _HIDDEN.search(said.get("style") or "")
         if hides and tag not in _VOID:
-            self._silent.append(tag)
+            self._hide(tag)
         elif tag == "a":
-            self._links.append((said.get("href") or "", len(self.found)))
+            # One within another ends it, as browsers have it.
+            self._link = (said.get("href") or "", len(self.found))
         elif tag == "img" and said.get("alt"):
             self.found.append(str(said["alt"]))
         elif tag in {"td", "th"}:
@@ -164,16 +179,22 @@ class _Reader(HTMLParser):
     def handle_endtag(self, tag: str) -> None:
         """End a line at a block, and what is passed over."""
         if self._silent:
-            if tag in self._silent:
-                while self._silent.pop() != tag:
-                    pass
-        elif tag == "a" and self._links:
-            href, start = self._links.pop()
+            while self._open[tag]:
+                ended = self._silent.pop()
+                self._open[ended] -= 1
+                if ended == tag:
+                    break
+        elif tag == "a" and self._link is not None:
+            (href, start), self._link = self._link, None
             shown = "".join(self.found[start:])
             if href.startswith(("http://", "https://")) and href not in shown:
                 self.found.append(f" <{href[:2_000]}>")
         elif tag in _BLOCKS:
             self.found.append("\n")
+
+    def _hide(self, tag: str) -> None:
+        self._silent.append(tag)
+        self._open[tag] += 1
 
     def handle_data(self, data: str) -> None:
         """Text as it stands, but for line ends, which mean nothing."""

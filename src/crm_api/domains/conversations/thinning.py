@@ -24,6 +24,8 @@ MOST_PARTS = 500
 BLOCK = 262_144
 _LONGEST_LINE = 65_536
 _LONGEST_HEADERS = 262_144
+_LONGEST_OF_PART = 4_096
+"""Of what says what a part is: to read it takes the library the square of its length."""
 _HEADER = re.compile(rb"[\x21-\x39\x3b-\x7e]*:|[\t ]|From ")
 _TYPE = re.compile(rb"^content-type:\s*([^\s;]+)", re.IGNORECASE | re.MULTILINE)
 _EDGE = re.compile(rb"\bboundary\s*=\s*(?:\"([^\"]*)\"|([^\s;\"]+))", re.IGNORECASE)
@@ -148,6 +150,8 @@ class _Reader:
     left: int = 0
     """How many bytes of the body are fed still."""
     parts: int = 1
+    room: int = _LONGEST_HEADERS
+    """How many bytes of the header are read still."""
     starts_line: bool = True
     newline: int = 0
     """How many bytes the end of the last line has."""
@@ -198,6 +202,9 @@ class _Reader:
         self.headers, self.left = (None, KEPT) if ends else (bytearray(), 0)
 
     def _learn(self, headers: bytearray, line: bytes) -> None:
+        line = self._shortened(line)
+        if not line:
+            return
         too_long = len(headers) + len(line) > _LONGEST_HEADERS or self.fed > MOST_KEPT
         self.is_full = self.is_full or too_long
         if self.is_full:
@@ -205,6 +212,17 @@ class _Reader:
             return
         headers += line
         self._feed(line)
+
+    def _shortened(self, line: bytes) -> bytes:
+        """As much of a header's line as is read of the header."""
+        if self.starts_line and line[:1] not in b" \t":
+            self.room = _LONGEST_OF_PART if line[:8].lower() == b"content-" else _LONGEST_HEADERS
+        self.room -= len(line)
+        if self.room >= 0:
+            return line
+        self.is_cut = True
+        kept = line[: self.room].rstrip(b"\r\n")
+        return kept + b"\r\n" if kept else b""
 
     def _begin(self, line: bytes, *, is_there: bool = True) -> None:
         """The headers have ended: at an empty line, or at one that is none of them."""

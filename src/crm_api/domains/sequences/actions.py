@@ -6,7 +6,7 @@ from uuid import UUID
 
 from crm_api.domains.activities.action_schemas import TaskCompletion
 from crm_api.domains.activities.task_actions import TaskActions
-from crm_api.domains.sequences.keeping import StepRuns
+from crm_api.domains.sequences.keeping import StepRuns, withdraw
 from crm_api.domains.sequences.models import SequenceEnrolment
 from crm_api.domains.sequences.repository import Sequences
 from crm_api.domains.sequences.schemas import EnrolmentMove, EnrolmentReasonInput, EnrolmentVerb
@@ -67,7 +67,7 @@ class EnrolmentActions:
 
     async def _pause(self, current: SequenceEnrolment, one: Way[str], data: Any) -> Any:
         del data
-        await (await stepper_of(self.tx, current)).withdraw()
+        await withdraw(self.tx, current)
         values = {"status": one.after, "next_at": None}
         return await self.enrolments.change(current, values, verb=one.event)
 
@@ -104,13 +104,21 @@ class EnrolmentActions:
         steps = await stepper.steps()
         way_: Place = tuple(current.place)
         if current.waiting_for in {"message", "task", "time"}:
-            if not await stepper.withdraw():
+            if not await withdraw(self.tx, current):
                 raise WrongState("Its mail is leaving now.", code="leaving")
-            await StepRuns(self.tx).settle(current, "skipped")
+            await StepRuns(self.tx).settle(current, await self._came(current))
         else:
             stepper.note(read_step(step_at(steps, way_)), "skipped", {})
         await stepper.move(after(steps, way_), action="skip", status=current.status)
         return self.enrolments.shown_of(current)
+
+    async def _came(self, current: SequenceEnrolment) -> str:
+        """What came of the step that is skipped: a mail that has left is no less one for it."""
+        if current.waiting_for == "message" and current.message_id is not None:
+            found = await self.enrolments.records.message(current.message_id)
+            if found is not None and found["status"] == "sent":
+                return "sent"
+        return "skipped"
 
     async def _complete(self, current: SequenceEnrolment, one: Way[str], data: Any) -> Any:
         """Have the task be done that is waited for, and go on."""
@@ -145,7 +153,7 @@ class EnrolmentActions:
         if step not in {at for at, _ in walked(steps)}:
             message = "There is no such step in that version."
             raise Invalid.at("/step", "unknown_reference", message)
-        await stepper.withdraw()
+        await withdraw(self.tx, current)
         place = [int(p) if p.isdigit() else p for p in step.removeprefix("/steps/").split("/")]
         values = {"sequence_version": number, "place": place, "step": step, "message_id": None}
         return await self._begin(current, one, values)

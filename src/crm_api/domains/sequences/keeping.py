@@ -5,6 +5,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from crm_api.domains.conversations.sending import kept_back
+from crm_api.domains.conversations.service import MessageService
 from crm_api.domains.sequences.models import SequenceEnrolment, SequenceStepRun
 from crm_api.kit.crud.feed import Position
 from crm_api.kit.db.json import decode, encode
@@ -135,6 +137,25 @@ class StepRuns:
     async def forget(self, ids: Sequence[UUID]) -> None:
         """Remove what was kept of enrolments."""
         await self.tx.write(_FORGET_RUNS, self.tx.organization_id, list(ids))
+
+
+WITHDRAWN = "withdrawn"
+"""What a mail failed by, and came of its step, that was kept back."""
+
+
+async def withdraw(tx: Tx, one: SequenceEnrolment) -> bool:
+    """Keep the mail back that an enrolment waits for; False where it is leaving already."""
+    if one.waiting_for != "message" or one.message_id is None:
+        return True
+    messages = MessageService(tx)
+    await messages.with_thread(one.message_id)
+    found = await messages.records.locked([one.message_id], everywhere=True)
+    if not found or found[0].status != "queued":
+        return True
+    if await kept_back(tx, found[0], WITHDRAWN) is None:
+        return False
+    await StepRuns(tx).settle(one, WITHDRAWN)
+    return True
 
 
 class FeedPlace:

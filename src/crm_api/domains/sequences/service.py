@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 from uuid import UUID
 
-from crm_api.domains.sequences.keeping import FeedPlace, StepRuns
+from crm_api.domains.sequences.keeping import FeedPlace, StepRuns, withdraw
 from crm_api.domains.sequences.models import Sequence as SequenceRow
 from crm_api.domains.sequences.models import SequenceEnrolment
 from crm_api.domains.sequences.repository import (
@@ -160,6 +160,12 @@ class EnrolmentService(CrudService[SequenceEnrolment]):
         """What an undo takes back is nothing that was done."""
         return await super().put_back(record, {n: v for n, v in values.items() if n not in _MOVED})
 
+    async def remove(self, records: Sequence[SequenceEnrolment]) -> None:
+        """Put some in the bin; their mail leaves no more, and does once they are restored."""
+        for one in records:
+            await withdraw(self.tx, one)
+        await super().remove(records)
+
     async def make_way(self, column: str, merged: Sequence[UUID]) -> None:
         """People who are one now go through a sequence once: the first of them stays in it."""
         if column != "contact_id":
@@ -177,7 +183,11 @@ class EnrolmentService(CrudService[SequenceEnrolment]):
     async def end(
         self, one: SequenceEnrolment, status: str, reason: str | None, detail: str | None = None
     ) -> Any:
-        """Have somebody be through with a sequence; the enrolment is locked."""
+        """Have somebody be through with a sequence; the enrolment is locked.
+
+        Its mail leaves no more, unless it is leaving already.
+        """
+        await withdraw(self.tx, one)
         values: dict[str, Any] = {
             "status": status,
             "exit_reason": reason,

@@ -7,7 +7,7 @@ from typing import Any
 from crm_api.domains.activities.schemas import TaskCreate
 from crm_api.domains.activities.tasks import TaskService
 from crm_api.domains.conversations.service import MessageService, Outgoing
-from crm_api.domains.sequences.keeping import StepRuns
+from crm_api.domains.sequences.keeping import WITHDRAWN, StepRuns
 from crm_api.domains.sequences.models import Sequence as SequenceRow
 from crm_api.domains.sequences.models import SequenceEnrolment
 from crm_api.domains.sequences.repository import Enrolments, Sequences
@@ -22,7 +22,6 @@ from crm_api.kit.errors import Blocked, Invalid, WrongState
 from crm_api.kit.query.page import passing
 from crm_api.platform.automations.actions import shaped
 from crm_api.platform.automations.flow import Way, after, into, pointer_of, step_at
-from crm_api.platform.outreach.gate import take_back
 
 FOR_NOW = frozenset({"quiet_hours", "guarded", "approval_required", "contact_pressure"})
 """What the gate of outreach says that passes by itself; all else it says for good."""
@@ -40,7 +39,6 @@ _EXITS: Mapping[str, str] = {
 }
 _LATER = timedelta(hours=1)
 _LOOK_AGAIN = timedelta(minutes=15)
-WITHDRAWN = "withdrawn"
 
 
 class _Ends(Exception):
@@ -85,27 +83,7 @@ class Stepper:
 
     async def end(self, status: str, reason: str | None, detail: str | None = None) -> Any:
         """Have somebody be through with it; what has not begun to leave does not."""
-        await self.withdraw()
         return await self.enrolments.end(self.one, status, reason, detail)
-
-    async def withdraw(self) -> bool:
-        """Keep the mail back that is queued; False where it is leaving already."""
-        one = self.one
-        if one.waiting_for != "message" or one.message_id is None:
-            return True
-        messages = MessageService(self.tx)
-        # Whoever sends it holds this lock while it is counted as tried.
-        found = await messages.records.locked([one.message_id], everywhere=True)
-        if not found or found[0].status != "queued":
-            return True
-        if found[0].attempts:
-            return False
-        told = {name: getattr(found[0], name) for name in ("conversation_id", "contact_id")}
-        values = {"status": "failed", "failure": WITHDRAWN}
-        await messages.change(found[0], values, verb="failed", told=told)
-        await take_back(self.tx, [found[0].id])
-        await self.runs.settle(one, "withdrawn")
-        return True
 
     # What ends it
 
@@ -182,7 +160,7 @@ class Stepper:
         reasons: list[str] = decode(found["reasons"]) or []
         if found["failure"] == WITHDRAWN or FOR_NOW.issuperset(reasons or ["?"]):
             is_ours = found["failure"] == WITHDRAWN
-            await self.runs.settle(one, "withdrawn" if is_ours else "postponed", reasons)
+            await self.runs.settle(one, WITHDRAWN if is_ours else "postponed", reasons)
             await self._anew(reasons)
             return is_ours
         await self.runs.settle(one, "failed", reasons)

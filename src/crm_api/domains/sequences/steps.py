@@ -164,7 +164,7 @@ async def check(
         about = about_of(tx)
         about.condition(goal, "/goal")
         faults += about.faults
-    if not has_channel and any(one["action"] == "mail" for _, one in walked(steps)):
+    if not has_channel and any(one.get("action") == "mail" for _, one in walked(steps)):
         text = "Mail leaves by a channel."
         faults.append(Fault("required", text, pointer="/channel_id"))
     if faults:
@@ -174,12 +174,17 @@ async def check(
 def walked(
     steps: Sequence[Mapping[str, Any]], at: str = "/steps"
 ) -> list[tuple[str, Mapping[str, Any]]]:
-    """Every step with its pointer, in the order in which they stand."""
+    """Every step with its pointer, in the order in which they stand; what is none is an empty one."""
     found: list[tuple[str, Mapping[str, Any]]] = []
-    for place, one in enumerate(steps):
-        here = f"{at}/{place}"
+    for place, given in enumerate(steps):
+        here, one = f"{at}/{place}", _step_in(given)
         found.append((here, one))
         for arm in ("then", "else"):
             if isinstance(one.get(arm), list):
                 found += walked(one[arm], f"{here}/{arm}")
     return found
+
+
+def _step_in(given: Any) -> Mapping[str, Any]:
+    known: Any = given
+    return known if isinstance(given, Mapping) else {}

@@ -49,6 +49,10 @@ def read_step(source: Body, at: str = "") -> Step:
 
 def read_part(known: Mapping[str, type[Any]], key: str, source: Body, at: str) -> Any:
     """A part by the shape of its kind; raises `Invalid` with pointers below `at`."""
+    given: Any = source
+    if not isinstance(given, Mapping):
+        # What stands in a branch nobody has looked at before.
+        raise Invalid.at(at, "invalid", "It is an object.")
     kind = source.get(key)
     shape = known.get(kind) if isinstance(kind, str) else None
     if shape is None:
