@@ -1,6 +1,22 @@
-"""What the steps of a policy change of a case counts for its clocks at once."""
+"""Clocks of cases by what changes beside them: steps, many answers, the organization's zone."""
 
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+
+from crm_api.domains.cases.service import CaseService
+from crm_api.kit.db.tx import unit_of_work
+from support.clients import pointers, problem, tx_of
 from support.sla import SUBJECT, age, clock, policy_of, tick
+
+CALL = {"kind": "call", "direction": "outbound", "subject": "Called back"}
+
+
+def call(case, at):
+    about = {"target": "case", "record_id": case["id"], "role": "about"}
+    times = {"starts_at": at.isoformat(), "ended_at": at.isoformat()}
+    return {**CALL, **times, "status": "completed", "links": [about]}
 
 
 async def test_a_step_that_hands_a_case_over_counts_by_the_state_it_is_in_then(
@@ -39,3 +55,39 @@ async def test_a_step_that_hands_a_case_over_has_it_go_by_the_policy_of_who_gets
     found = await client.read(f"cases/{case['id']}")
     assert (found["team_id"], found["sla_policy_id"]) == (team["id"], second["id"])
     assert clock(found)["minutes"] == 600
+
+
+async def test_of_several_answers_at_once_that_counts_which_is_one(client, org, database):
+    await policy_of(client)
+    case = await client.made("cases", SUBJECT)
+    id = UUID(case["id"])
+    async with unit_of_work(tx_of(database, org)) as tx:
+        await CaseService(tx).respond({id: [tx.now]})
+    async with unit_of_work(tx_of(database, org)) as tx:
+        await CaseService(tx).customer_replied(id, tx.now)
+    found = await client.read(f"cases/{id}")
+    assert clock(found, "next_response")["state"] == "running"
+    now = datetime.now(UTC)
+    # What was said before they asked is told last.
+    calls = [call(case, now), call(case, now - timedelta(hours=1))]
+    answer = await client.post("/v1/activities/bulk", json={"op": "create", "items": calls})
+    assert answer.is_success, answer.text
+    found = await client.read(f"cases/{id}")
+    assert clock(found, "next_response")["state"] == "met"
+
+
+async def test_answers_to_many_cases_take_as_many_statements_as_to_two(client, statements):
+    await policy_of(client)
+    made = [await client.made("cases", SUBJECT) for _ in range(12)]
+    now = datetime.now(UTC)
+    taken = []
+    for cases in (made[:2], made[2:]):
+        body = {"op": "create", "items": [call(case, now) for case in cases]}
+        async with statements() as found:
+            answer = await client.post("/v1/activities/bulk", json=body)
+        assert answer.is_success, answer.text
+        taken.append([sql for sql in found.work if 'INTO "activities"' not in sql])
+    assert len(taken[0]) == len(taken[1]), taken
+    for case in made:
+        found = await client.read(f"cases/{case['id']}")
+        assert clock(found, "first_response")["state"] == "met"
