@@ -91,3 +91,16 @@ async def test_answers_to_many_cases_take_as_many_statements_as_to_two(client, s
     for case in made:
         found = await client.read(f"cases/{case['id']}")
         assert clock(found, "first_response")["state"] == "met"
+
+
+async def test_without_a_calendar_all_count_by_the_zone_of_the_organization(world, database, owner):
+    org = await world.org(time_zone="Pacific/Auckland")
+    client = await world.client(org)
+    targets = [{"target": "resolution", "priority": "normal", "minutes": 60}]
+    await client.made("sla-policies", {"name": "Standard", "targets": targets})
+    case = await client.made("cases", SUBJECT)
+    sql = "UPDATE cases SET sla_next_at = now() - interval '1 second' WHERE id = $1"
+    await owner.execute(sql, UUID(case["id"]))
+    await tick(database)
+    found = await client.read(f"cases/{case['id']}")
+    assert (clock(found)["due_at"], found["version"]) == (clock(case)["due_at"], case["version"])
