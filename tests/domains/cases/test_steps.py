@@ -104,3 +104,25 @@ async def test_without_a_calendar_all_count_by_the_zone_of_the_organization(worl
     await tick(database)
     found = await client.read(f"cases/{case['id']}")
     assert (clock(found)["due_at"], found["version"]) == (clock(case)["due_at"], case["version"])
+
+
+@pytest.mark.parametrize("face", ["rest", "graphql"])
+async def test_a_policy_that_is_changed_says_each_thing_once(client, face):
+    policy = await policy_of(client)
+    target = {"target": "resolution", "priority": "normal"}
+    twice = {
+        "targets": [{**target, "minutes": n} for n in (60, 90)],
+        "escalations": [{"percent": 50}, {"percent": 50, "raises": True}],
+    }
+    path = f"/v1/sla-policies/{policy['id']}"
+    if face == "rest":
+        refused = problem(await client.patch(path, json=twice), 422)
+        assert sorted(pointers(refused)) == ["/escalations", "/targets"]
+        assert (await client.patch(path, json={"escalations": [{"percent": 50}]})).is_success
+    else:
+        query = "mutation($id: UUID!, $input: SlaPolicyUpdateInput!) "
+        query += "{ updateSlaPolicy(id: $id, input: $input) { id } }"
+        given = {"escalations": [{"percent": 50}, {"percent": 50}]}
+        answer = await client.gql(query, id=policy["id"], input=given)
+        assert "once for a target" in str(answer["errors"][0]), answer
+    assert (await client.read(path.removeprefix("/v1/")))["targets"] == policy["targets"]
