@@ -80,6 +80,9 @@ async def test_a_policy_is_tried_over_past_cases(client, owner):
     bad = {"policy": {**draft, "filter": {"colour": {"eq": "red"}}}}
     refused = problem(await client.post("/v1/sla-policies/simulate", json=bad), 422)
     assert pointers(refused)[0].startswith("/policy/filter")
+    for wrong in ({"since": "0001-01-01T00:00:00+14:00"}, {"until": "2026-01-01T00:00:00"}):
+        refused = problem(await client.post(path, json=wrong), 422)
+        assert pointers(refused) == [f"/{name}" for name in wrong]
     # Nothing was stored: the clocks are as they were.
     assert (await client.read("sla-policies"))["data"][0]["version"] == policy["version"]
     assert len(TARGETS) == 3

@@ -17,7 +17,7 @@ from crm_api.domains.cases.models import (
     SlaTargetName,
 )
 from crm_api.kit.crud.transitions import Blocker
-from crm_api.kit.schema import Create, Line, Name, Out, Prose, Schema, Tags, patch_of
+from crm_api.kit.schema import Create, Instant, Line, Name, Out, Prose, Schema, Tags, patch_of
 
 Target = SlaTargetName
 Minutes = Annotated[int, Field(ge=1, le=1_000_000)]
@@ -260,8 +260,8 @@ class SlaPolicyOut(Out):
 
 
 class _Simulation(Schema):
-    since: datetime | None = Field(None, description="Cases that were opened then or later.")
-    until: datetime | None = Field(None, description="Cases that were opened earlier.")
+    since: Instant | None = Field(None, description="Cases that were opened then or later.")
+    until: Instant | None = Field(None, description="Cases that were opened earlier.")
 
 
 class SlaSimulationInput(_Simulation):
