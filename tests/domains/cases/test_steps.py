@@ -93,6 +93,15 @@ async def test_answers_to_many_cases_take_as_many_statements_as_to_two(client, s
         assert clock(found, "first_response")["state"] == "met"
 
 
+async def test_a_bulk_looks_into_the_calendar_once(client, statements):
+    await policy_of(client)
+    async with statements() as found:
+        items = [SUBJECT] * 8
+        answer = await client.post("/v1/cases/bulk", json={"op": "create", "items": items})
+    assert [one["record"]["sla_state"] for one in answer.json()["results"]] == ["running"] * 8
+    assert len([sql for sql in found.work if "calendar_exceptions" in sql]) == 1
+
+
 async def test_without_a_calendar_all_count_by_the_zone_of_the_organization(world, database, owner):
     org = await world.org(time_zone="Pacific/Auckland")
     client = await world.client(org)

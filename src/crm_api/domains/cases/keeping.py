@@ -55,7 +55,10 @@ class Keeper:
 
     def __init__(self, service: CaseService) -> None:
         self.service, self.tx = service, service.tx
-        self._times: dict[UUID | None, WorkingTime] = {}
+        # Those of a bulk, of which each case is told with its clocks, look into calendars once.
+        self._times: dict[UUID | None, WorkingTime] = service.tx.learned.notes.setdefault(
+            Keeper, {}
+        )
 
     async def keep(self, cases: Sequence[Case], *, anew: bool = False) -> None:
         """Have their clocks say what they should, and do what is due by them.
