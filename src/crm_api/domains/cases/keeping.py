@@ -8,7 +8,7 @@ from uuid import UUID
 import structlog
 
 from crm_api.domains.cases.clocks import Clock, Reckoned, Rules, Step, Track, reckoned
-from crm_api.domains.cases.escalating import Escalation, done_first, living, steps_of
+from crm_api.domains.cases.escalating import Escalation, Known, done_first, living, steps_of
 from crm_api.domains.cases.models import Case
 from crm_api.domains.cases.repository import CASES
 from crm_api.domains.cases.service import CaseService
@@ -55,6 +55,7 @@ class Keeper:
 
     def __init__(self, service: CaseService) -> None:
         self.service, self.tx = service, service.tx
+        self._named: Known = {}
         # Those of a bulk, of which each case is told with its clocks, look into calendars once.
         self._times: dict[UUID | None, WorkingTime] = service.tx.learned.notes.setdefault(
             Keeper, {}
@@ -162,7 +163,7 @@ class Keeper:
             values = shown | {"clocks": _stored(clocks.values())} | escalation.values(case, there)
             told = escalation.told
             await self.service.change(case, values, verb=escalation.verb, told=told)
-            await escalation.tell(self.tx, case)
+            await escalation.tell(self.tx, case, self._named)
         values = {**shown, "clocks": _stored(clocks.values())}
         if any(getattr(case, name) != value for name, value in values.items()):
             await self.service.change(case, values, verb="sla_changed")
