@@ -9,6 +9,7 @@ from crm_api.domains.cases.service import CaseService
 from crm_api.kit.db.tx import unit_of_work
 from support.clients import pointers, problem, tx_of
 from support.sla import SUBJECT, age, clock, policy_of, tick
+from support.waiting import patiently
 
 CALL = {"kind": "call", "direction": "outbound", "subject": "Called back"}
 
@@ -113,6 +114,20 @@ async def test_without_a_calendar_all_count_by_the_zone_of_the_organization(worl
     await tick(database)
     found = await client.read(f"cases/{case['id']}")
     assert (clock(found)["due_at"], found["version"]) == (clock(case)["due_at"], case["version"])
+
+
+@pytest.mark.usefixtures("worker")
+async def test_another_zone_of_the_organization_has_clocks_reckoned_anew(client):
+    targets = [{"target": "resolution", "priority": "normal", "minutes": 60}]
+    await client.made("sla-policies", {"name": "Standard", "targets": targets})
+    case = await client.made("cases", SUBJECT)
+    zone = {"time_zone": "Pacific/Auckland"}
+    assert (await client.patch("/v1/organization", json=zone)).is_success
+    async for _ in patiently():
+        found = await client.read(f"cases/{case['id']}")
+        if clock(found)["due_at"] != clock(case)["due_at"]:
+            return
+    raise AssertionError(found)
 
 
 @pytest.mark.parametrize("face", ["rest", "graphql"])
