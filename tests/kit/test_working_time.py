@@ -55,3 +55,21 @@ def test_beyond_ten_years_there_is_none():
         time.add(ORIGIN, timedelta(minutes=1))
     with pytest.raises(Conflict):
         time.shift(ticks_of(ORIGIN), -MINUTE)
+
+
+def test_what_lies_near_expands_weeks_and_not_years():
+    asked: list[date] = []
+
+    class Noting(Calendar):
+        def hours_of(self, day):
+            asked.append(day)
+            return super().hours_of(day)
+
+    nine_to_six = ((Hours(9 * 60, 18 * 60),),) * 5 + ((), ())
+    time = WorkingTime(Noting(ZoneInfo("Europe/Berlin"), nine_to_six), ORIGIN)
+    time.add(ORIGIN - timedelta(hours=30), timedelta(hours=8))
+    assert 0 < len(asked) < 100
+    # What lies far takes few stretches.
+    far = timedelta(days=3000)
+    assert time.elapsed(ORIGIN - far, ORIGIN + far) > far / 4
+    assert len(asked) < 1.1 * 2 * 3660

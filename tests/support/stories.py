@@ -23,7 +23,8 @@ SHOWN: Mapping[str, Sequence[str]] = {
     "open_projects": ("name", "status"),
     "late_deliverables": ("name", "status"),
     "open_tasks": ("subject", "status"),
-    "open_cases": ("subject", "status", "priority"),
+    "open_cases": ("subject", "status", "priority", "is_escalated"),
+    "open_conversations": ("subject", "status", "needs_answer"),
     "commitments": ("text", "promised_by", "due_on"),
 }
 """What a story says of the records of a section; of those that are not here, all."""

@@ -26,25 +26,30 @@ class Rounds:
 
     async def look(self) -> bool:
         """Do what there is; whether there may be more at once."""
-        more, found = False, await self._database.ask(self.sql, BATCH)
-        for row in found:
+        more = acted = False
+        for row in await self._database.ask(self.sql, BATCH):
             actor = Actor(row["organization_id"], "system", scopes=frozenset({"*"}))
             try:
                 await self._database.catalogues.of(actor.organization_id, is_fresh=True)
                 async with unit_of_work(Tx(self._database, actor)) as tx:
-                    more |= await self.attend(tx, row["id"])
+                    done = await self.attend(tx, row["id"])
+                more, acted = more or bool(done), acted or done is not None
             except ModuleClosed:
                 # It goes on where it stands once its organization opens the module again.
                 continue
             except CrmError as error:
                 # One's trouble is not the others'.
                 log.warning("cannot attend", to=str(row["id"]), error=error.detail)
-        if found:
+        # Where nothing could be done nobody has to look: waking oneself would go on for ever.
+        if acted:
             self._wake()
         return more
 
-    async def attend(self, tx: Tx, id: UUID) -> bool:
-        """Do what there is for one of them; whether there may be more at once."""
+    async def attend(self, tx: Tx, id: UUID) -> bool | None:
+        """Do what there is for one of them; whether there may be more at once.
+
+        None where nothing could be done.
+        """
         raise NotImplementedError
 
     async def close(self) -> None:

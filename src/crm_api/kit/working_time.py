@@ -7,7 +7,7 @@ from crm_api.kit.calendar import FARTHEST, Calendar, no_working_time
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TICK = timedelta(microseconds=1)
-_STRETCH = timedelta(days=400)
+_FIRST, _LONGEST = timedelta(days=25), timedelta(days=400)
 MINUTE = timedelta(minutes=1) // _TICK
 """A minute in ticks."""
 
@@ -25,11 +25,12 @@ def instant_of(ticks: int) -> datetime:
 class WorkingTime:
     """The same arithmetic as of `Calendar`, where each answer is a look-up in an index.
 
-    The spans of the calendar are expanded once, more of them as they are needed, with the sum of
-    the working time before each: a position. To count is then a bisection, so that the plan of
-    thousands of tasks, or the due times of thousands of cases, expand a calendar once. Instants
-    and durations are ticks, which are microseconds: `ticks_of` and `instant_of` convert, `add` and
-    `elapsed` take and give what `Calendar` does. A position belongs to one object.
+    The spans of the calendar are expanded once, some weeks first and twice as many each time that
+    more are needed, with the sum of the working time before each: a position. To count is then a
+    bisection, so that the plan of thousands of tasks, or the due times of thousands of cases,
+    expand a calendar once. Instants and durations are ticks, which are microseconds: `ticks_of` and
+    `instant_of` convert, `add` and `elapsed` take and give what `Calendar` does. A position belongs
+    to one object.
 
     Of every position there are two instants where it is a closing time: that one, and the next
     opening. Whatever ends there ends at the first, whatever begins there begins at the second.
@@ -42,6 +43,7 @@ class WorkingTime:
         origin = origin.astimezone(UTC)
         self._first, self._last = origin - FARTHEST, origin + FARTHEST
         self._start = self._end = origin
+        self._ahead = self._behind = _FIRST
         # What is expanded, in ticks.
         self._from = self._until = ticks_of(origin)
         self._opens: list[int] = []
@@ -108,7 +110,8 @@ class WorkingTime:
     def _go_on(self) -> None:
         if self._end >= self._last:
             raise no_working_time()
-        until = min(self._end + _STRETCH, self._last)
+        until = min(self._end + self._ahead, self._last)
+        self._ahead = min(2 * self._ahead, _LONGEST)
         done = self._after[-1] if self._after else 0
         for opens, closes in self._calendar.spans(self._end, until):
             first, last = ticks_of(opens), ticks_of(closes)
@@ -122,7 +125,8 @@ class WorkingTime:
     def _go_back(self) -> None:
         if self._start <= self._first:
             raise no_working_time()
-        since = max(self._start - _STRETCH, self._first)
+        since = max(self._start - self._behind, self._first)
+        self._behind = min(2 * self._behind, _LONGEST)
         found = list(self._calendar.spans(since, self._start))
         done = self._before[0] if self._before else 0
         opens, closes, before, after = (list[int]() for _ in range(4))

@@ -97,7 +97,12 @@ async def test_an_answer_meets_and_the_next_question_asks_anew(client, org, data
 
     async def said(what, minutes):
         async with unit_of_work(tx_of(database, org)) as tx:
-            await getattr(CaseService(tx), what)(id, tx.now - timedelta(minutes=minutes))
+            at = tx.now - timedelta(minutes=minutes)
+            service = CaseService(tx)
+            if what == "respond":
+                await service.respond({id: [at]})
+            else:
+                await service.customer_replied(id, at)
         return await client.read(f"cases/{case['id']}")
 
     answered = await said("respond", 0)

@@ -5,6 +5,7 @@ import pytest
 from crm_api.domains.customers.observing import confidence, part_of_day, seen
 from crm_api.kit import clock
 from support.clients import problem
+from support.mails import channel, mail, take
 from support.members import custom_role, member
 from support.ordering import act, order
 from support.quoting import product
@@ -127,3 +128,18 @@ async def test_what_is_ordered_again_and_again_is_counted_by_orders(client, cont
     assert (hidden["status"], hidden["sample"]) == ("insufficient_data", 0)
     nothing = "018f0000-0000-7000-8000-000000000000"
     problem(await client.get(f"/v1/contacts/{nothing}/preferences/observed"), 404)
+
+
+async def test_mails_that_come_in_count_as_what_somebody_writes_by(client, worker):
+    await channel(client)
+    person = {"last_name": "Person", "email": "sample@example.org"}
+    contact = await client.made("contacts", person)
+    path = f"contacts/{contact['id']}"
+    for n in range(5):
+        await take(client, mail(id=f"m{n}@example.org", subject=f"Question {n}"))
+    async for _ in patiently():
+        found = await client.read(f"{path}/timeline", kind="email", direction="in")
+        if len(found["data"]) == 5:
+            break
+    one = (await observed(client, path))["channel"]
+    assert (one["status"], one["value"], one["sample"]) == ("known", "email", 5)

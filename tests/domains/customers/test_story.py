@@ -10,11 +10,14 @@ from typing import Any
 from crm_api.domains.customers.jobs import measure_health
 from crm_api.kit import clock
 from support.clients import Api
+from support.mails import channel, ended, mail, reply, take
 from support.ordering import act as act_on_order
 from support.ordering import win
 from support.quoting import act as act_on_quote
 from support.quoting import link, product
+from support.sla import policy_of
 from support.stories import Story
+from support.waiting import patiently
 
 PROMOTION = {"channel": "email", "purpose": "promotion"}
 BY = {"name": "Sample Person", "email": "person@example.com"}
@@ -68,11 +71,11 @@ async def advertises(story: Story, ids: Ids) -> None:
     await api.made("preferences", {**liked, "origin": "observed", "confidence": 80})
     await story.then("observed", contact={"preferences": [("channel", "email", "observed", 0)]})
     rule = {
-        "name": "No promotion while an urgent case is open",
+        "name": "No promotion while an escalated case is open",
         "subject": "company",
         "purposes": ["promotion"],
         "filter": {
-            "cases": {"some": {"priority": "urgent", "status": {"nin": ["resolved", "closed"]}}}
+            "cases": {"some": {"is_escalated": True, "status": {"nin": ["resolved", "closed"]}}}
         },
         "message": "Ask service first.",
     }
@@ -212,27 +215,63 @@ async def delivers(story: Story, ids: Ids, customer: Api) -> None:
     )
 
 
-async def serves(story: Story, ids: Ids) -> None:
-    """Service: a case that becomes urgent keeps advertising away until it is resolved."""
+async def writes(story: Story, ids: Ids) -> None:
+    """Service: a mail of the customer opens a case, is answered, and the next one goes on with it."""
     api = story.api
-    of = {"company_id": ids["company"], "contact_id": ids["contact"], "order_id": ids["order"]}
-    case = (await api.made("cases", {"subject": "A chair is loose", **of}))["id"]
-    opened = {"open_cases": [("A chair is loose", "new", "normal")]}
-    await story.then("opened", ("case.created", "service", None), company=opened, contact=opened)
+    await channel(api, opens_cases=True)
+    sender = f"{BY['name']} <{BY['email']}>"
+    receipt = await take(api, mail("It rocks.", sender=sender, subject="A chair is loose"))
+    ids["case"] = receipt["case_id"]
+    told = {
+        "open_cases": [("A chair is loose", "new", "normal", False)],
+        "open_conversations": [("A chair is loose", "open", True)],
+    }
+    await story.then(
+        "written",
+        ("message.received", "service", "in"),
+        ("case.created", "service", None),
+        company=told,
+        contact=told,
+    )
+    sent = await ended(api, await reply(api, receipt), "sent")
+    told = {
+        "open_cases": [("A chair is loose", "in_progress", "normal", False)],
+        "open_conversations": [("A chair is loose", "open", False)],
+    }
+    await story.then("answered", ("message.sent", "service", "out"), company=told, contact=told)
+    again = {"subject": "Re: A chair is loose", "In_Reply_To": f"<{sent['message_id']}>"}
+    more = mail("It still rocks.", sender=sender, id="second@example.org", **again)
+    assert (await take(api, more))["case_id"] == ids["case"]
+    told = {"open_conversations": [("A chair is loose", "open", True)]}
+    await story.then(
+        "written again", ("message.received", "service", "in"), company=told, contact=told
+    )
+
+
+async def serves(story: Story, ids: Ids) -> None:
+    """Service: a case that a policy escalates keeps advertising away until it is resolved."""
+    api, case = story.api, ids["case"]
+    of = {"company_id": ids["company"], "contact_id": ids["contact"]}
+    # Two minutes from the opening, and a hundredth of them is over at once.
+    steps = [{"percent": 1, "target": "resolution", "raises": True}]
+    await policy_of(api, minutes=2, filter={"priority": {"eq": "high"}}, escalations=steps)
     assert await gate(api, ids["contact"]) == []
-    await api.changed(f"cases/{case}", {"priority": "urgent"})
+    await api.changed(f"cases/{case}", {"priority": "high", "order_id": ids["order"]})
+    async for _ in patiently():
+        if (await api.read(f"cases/{case}"))["is_escalated"]:
+            break
     assert await gate(api, ids["contact"]) == ["guarded"]
     counted = {"what": "A chair that holds", "company_id": ids["company"]}
     due = (clock.now() + timedelta(days=1)).isoformat()
     hope = (await api.made("expectations", {**counted, "due_at": due}))["id"]
-    urgent = {"open_cases": [("A chair is loose", "new", "urgent")]}
+    escalated = {"open_cases": [("A chair is loose", "in_progress", "high", True)]}
     await story.then(
-        "urgent",
-        company={**urgent, "expectations": [("A chair that holds", "open")]},
-        contact=urgent,
+        "escalated",
+        company={**escalated, "expectations": [("A chair that holds", "open")]},
+        contact=escalated,
     )
     body = {"text": "A new chair", "due_on": "2031-06-01", "department": "service", **of}
-    broken = (await api.made("commitments", body))["id"]
+    broken = (await api.made("commitments", {**body, "order_id": ids["order"]}))["id"]
     await done(api, f"commitments/{broken}/break", comment="None was left.")
     await story.then(
         "broken", ("commitment.created", "service", None), ("commitment.broken", "service", None)
@@ -259,6 +298,7 @@ async def test_one_customer_through_five_departments(
     await measure_health(database, None)
     measured = clock.now().isoformat()
     await delivers(story, ids, anonymous)
+    await writes(story, ids)
     await serves(story, ids)
     await story.remembered()
     path = f"companies/{ids['company']}/360"

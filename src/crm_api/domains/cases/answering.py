@@ -1,6 +1,7 @@
 """What was written or said to a customer about a case answers them, wherever it was kept."""
 
 from collections.abc import Collection
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -18,13 +19,14 @@ UNHEARD = ("no_answer", "busy", "voicemail", "left_message", "wrong_number", "no
 async def answer_cases(tx: Tx, ids: Collection[UUID]) -> None:
     """Have cases be answered by activities that were changed: those that took place, outbound."""
     found = await ActivityService(tx).records.locked(sorted(ids), everywhere=True)
-    told = [one for one in found if _reached(one)]
-    linked = {case: one for one in told for case in _cases_of(one)}
-    service = CaseService(tx)
-    for id in sorted(linked):
-        one = linked[id]
-        at: Any = one.ended_at or one.starts_at or one.completed_at
-        await service.respond(id, at)
+    answers: dict[UUID, list[datetime]] = {}
+    for one in found:
+        if _reached(one):
+            at: Any = one.ended_at or one.starts_at or one.completed_at
+            for case in _cases_of(one):
+                answers.setdefault(case, []).append(at)
+    if answers:
+        await CaseService(tx).respond(answers)
 
 
 def _reached(one: Activity) -> bool:

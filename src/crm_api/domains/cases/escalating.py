@@ -36,6 +36,8 @@ _MEMBERS = """
                 AND m.deleted_at IS NULL))
     ORDER BY u.id
 """
+Known = dict[tuple[Sequence[UUID], Sequence[UUID]], Sequence[UUID]]
+"""Who some users and the members of some teams are, found out once for many cases."""
 _HIGHER: Mapping[str, str] = dict(zip(get_args(Priority), get_args(Priority)[1:], strict=False))
 
 
@@ -118,14 +120,16 @@ class Escalation:
             values["status"] = "assigned"
         return values
 
-    async def tell(self, tx: Tx, case: Case) -> None:
+    async def tell(self, tx: Tx, case: Case, known: Known) -> None:
         """Tell those whom the policy names; the owner is told of the event itself."""
-        users = [UUID(id) for one in self.actions for id in one.get("notify", ())]
-        teams = [UUID(id) for one in self.actions for id in one.get("notify_teams", ())]
+        users = tuple(UUID(id) for one in self.actions for id in one.get("notify", ()))
+        teams = tuple(UUID(id) for one in self.actions for id in one.get("notify_teams", ()))
         if not (users or teams):
             return
-        members = await tx.fetch(_MEMBERS, tx.organization_id, users, teams)
-        told = [member["id"] for member in members if member["id"] != case.owner_id]
+        if (users, teams) not in known:
+            found = await tx.fetch(_MEMBERS, tx.organization_id, list(users), list(teams))
+            known[users, teams] = [member["id"] for member in found]
+        told = [id for id in known[users, teams] if id != case.owner_id]
         if not told:
             return
         tx.record(

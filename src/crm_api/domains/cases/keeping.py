@@ -8,7 +8,7 @@ from uuid import UUID
 import structlog
 
 from crm_api.domains.cases.clocks import Clock, Reckoned, Rules, Step, Track, reckoned
-from crm_api.domains.cases.escalating import Escalation, done_first, living, steps_of
+from crm_api.domains.cases.escalating import Escalation, Known, done_first, living, steps_of
 from crm_api.domains.cases.models import Case
 from crm_api.domains.cases.repository import CASES
 from crm_api.domains.cases.service import CaseService
@@ -44,7 +44,7 @@ class _Standing:
     """A case, and what its clocks say."""
 
     case: Case
-    priority: str
+    course: Sequence[Any]
     policy: Policy | None
     before: Sequence[Clock]
     said: Reckoned
@@ -55,7 +55,11 @@ class Keeper:
 
     def __init__(self, service: CaseService) -> None:
         self.service, self.tx = service, service.tx
-        self._times: dict[UUID | None, WorkingTime] = {}
+        self._named: Known = {}
+        # Those of a bulk, of which each case is told with its clocks, look into calendars once.
+        self._times: dict[UUID | None, WorkingTime] = service.tx.learned.notes.setdefault(
+            Keeper, {}
+        )
 
     async def keep(self, cases: Sequence[Case], *, anew: bool = False) -> None:
         """Have their clocks say what they should, and do what is due by them.
@@ -72,7 +76,7 @@ class Keeper:
         self.tx.learned.awaiting.get(Case.entity, set[UUID]()).difference_update(kept)
 
     async def _keep(self, cases: Sequence[Case], *, anew: bool) -> list[Case]:
-        """Those whose priority was raised: they are to be looked at once more."""
+        """Those of which a step changed what clocks go by: they are to be looked at once more."""
         policies = await self._policies(cases)
         chosen = await self._chosen(cases, policies)
         await self._prepare([policy["calendar_id"] for policy in chosen.values()])
@@ -82,7 +86,7 @@ class Keeper:
         for standing in standings:
             new = [step for step in standing.said.steps if (standing.case.id, step) in fresh]
             await self._write(standing, new, there)
-        return [s.case for s in standings if s.case.priority != s.priority]
+        return [s.case for s in standings if _course_of(s.case) != s.course]
 
     async def _policies(self, cases: Sequence[Case]) -> list[Policy]:
         held = {case.sla_policy_id for case in cases if case.sla_policy_id is not None}
@@ -133,17 +137,17 @@ class Keeper:
             over = {c.key for c in said.clocks if c.met_at is not None and c.key not in known}
             steps = [step for step in said.steps if (step.target, step.cycle) not in over]
             said = replace(said, steps=steps)
-        return _Standing(case, case.priority, policy, before, said)
+        return _Standing(case, _course_of(case), policy, before, said)
 
     async def _write(
         self, standing: _Standing, new: Sequence[Step], there: Collection[UUID]
     ) -> None:
         """Write down what the clocks say, and what follows from it, each as what happened."""
         case, said, policy = standing.case, standing.said, standing.policy
-        hidden = {
-            "sla_track": case.sla_track or Track.of(columns_of(case)).stored(),
-            "sla_next_at": said.next_at,
-        }
+        hidden: dict[str, Any] = {"sla_next_at": said.next_at}
+        if not case.sla_track:
+            # Before anything changes: a step may have the case enter another state.
+            self.tx.change(case, {"sla_track": Track.of(columns_of(case)).stored()})
         shown: dict[str, Any] = {
             "sla_policy_id": None if policy is None else policy["id"],
             "sla_state": said.state,
@@ -159,13 +163,18 @@ class Keeper:
             values = shown | {"clocks": _stored(clocks.values())} | escalation.values(case, there)
             told = escalation.told
             await self.service.change(case, values, verb=escalation.verb, told=told)
-            await escalation.tell(self.tx, case)
+            await escalation.tell(self.tx, case, self._named)
         values = {**shown, "clocks": _stored(clocks.values())}
         if any(getattr(case, name) != value for name, value in values.items()):
             await self.service.change(case, values, verb="sla_changed")
         changed = {n: v for n, v in hidden.items() if getattr(case, n) != v}
         if changed:
             self.tx.change(case, changed)
+
+
+def _course_of(case: Case) -> Sequence[Any]:
+    """What steps change of a case, and what its clocks and the choice of its policy hang on."""
+    return case.priority, case.status, case.owner_id, case.team_id
 
 
 def _stored(clocks: Collection[Clock]) -> list[dict[str, Any]]:

@@ -20,11 +20,13 @@ from crm_api.kit.db.settling import derive_by
 from crm_api.kit.jobs import Chore, Watch
 from crm_api.kit.module import Faces, Module
 from crm_api.platform.calendars.service import CountedBy
+from crm_api.platform.identity.service import OrganizationService
 
 derive_by("case", keep_clocks)
 derive_by("activity", answer_cases)
 CaseService.purged.append(forget_steps)
 CountedBy.followers.append(recompute_clocks)
+OrganizationService.followers.append(recompute_clocks)
 REMINDERS = {
     f"case.{BREACHED}": {
         "en": "A deadline was missed: {record}",

@@ -1,10 +1,10 @@
 """What cases and their policies look like from outside."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import AfterValidator, BaseModel, Field
 
 from crm_api.domains.cases.models import (
     CaseChannel,
@@ -17,7 +17,7 @@ from crm_api.domains.cases.models import (
     SlaTargetName,
 )
 from crm_api.kit.crud.transitions import Blocker
-from crm_api.kit.schema import Create, Line, Name, Out, Prose, Schema, Tags, patch_of
+from crm_api.kit.schema import Create, Instant, Line, Name, Out, Prose, Schema, Tags, patch_of
 
 Target = SlaTargetName
 Minutes = Annotated[int, Field(ge=1, le=1_000_000)]
@@ -180,6 +180,27 @@ class SlaEscalation(Schema):
     notify_teams: Annotated[list[UUID], Field(max_length=5)] = Field(default_factory=list)
 
 
+def _each_target_once(given: list[SlaTarget]) -> list[SlaTarget]:
+    if len({(one.target, one.priority) for one in given}) < len(given):
+        raise ValueError("each target is there once for a priority")
+    return given
+
+
+def _each_share_once(given: list[SlaEscalation]) -> list[SlaEscalation]:
+    if len({(one.percent, one.target) for one in given}) < len(given):
+        raise ValueError("each share is there once for a target")
+    return given
+
+
+# Of the fields, so that they hold for what is changed, too.
+SlaTargets = Annotated[
+    list[SlaTarget], Field(min_length=1, max_length=12), AfterValidator(_each_target_once)
+]
+SlaEscalations = Annotated[
+    list[SlaEscalation], Field(max_length=10), AfterValidator(_each_share_once)
+]
+
+
 class SlaPolicyCreate(Create):
     """A new policy; the clocks of cases that are open go by it soon."""
 
@@ -189,21 +210,13 @@ class SlaPolicyCreate(Create):
     )
     is_active: bool = True
     filter: dict[str, Any] = Field(default_factory=dict, description="Which cases; empty: all.")
-    targets: Annotated[list[SlaTarget], Field(min_length=1, max_length=12)]
+    targets: SlaTargets
     calendar_id: UUID | None = Field(None, description="Empty: the default calendar.")
     pause_statuses: Annotated[list[CaseStatus], Field(max_length=4)] = Field(
         default_factory=lambda: ["waiting_customer"]
     )
-    escalations: Annotated[list[SlaEscalation], Field(max_length=10)] = Field(default_factory=list)
+    escalations: SlaEscalations = Field(default_factory=list)
     description: Prose | None = None
-
-    @model_validator(mode="after")
-    def _distinct(self) -> Self:
-        if len({(one.target, one.priority) for one in self.targets}) < len(self.targets):
-            raise ValueError("each target is there once for a priority")
-        if len({(one.percent, one.target) for one in self.escalations}) < len(self.escalations):
-            raise ValueError("each share is there once for a target")
-        return self
 
 
 SlaPolicyUpdate = patch_of(
@@ -247,8 +260,8 @@ class SlaPolicyOut(Out):
 
 
 class _Simulation(Schema):
-    since: datetime | None = Field(None, description="Cases that were opened then or later.")
-    until: datetime | None = Field(None, description="Cases that were opened earlier.")
+    since: Instant | None = Field(None, description="Cases that were opened then or later.")
+    until: Instant | None = Field(None, description="Cases that were opened earlier.")
 
 
 class SlaSimulationInput(_Simulation):

@@ -1,7 +1,8 @@
 """The rules of cases."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -158,16 +159,18 @@ class CaseService(TreeService[Case]):
             **copied, channel=said.pop("channel", current.channel), **said, follows_id=current.id
         )
 
-    async def respond(self, id: UUID, at: datetime) -> None:
-        """An agent has answered the customer at some time, whoever asks; it is worked on then.
+    async def respond(self, answers: Mapping[UUID, Collection[datetime]]) -> None:
+        """Agents have answered the customers of cases at some times, whoever asks.
 
-        That ends the customer's wait for a response, unless they asked later than that.
+        That ends a customer's wait for a response, unless they asked later than that; the case is
+        worked on then.
         """
-        for current in await self.records.locked([id], everywhere=True):
-            self._note(current, lambda track: track.answer(min(at, self.tx.now)))
+        for current in await self.records.locked(list(answers), everywhere=True):
+            times = sorted(min(at, self.tx.now) for at in answers[current.id])
+            self._note(current, partial(_answered, times))
             if current.status in {"new", "assigned"}:
                 await self.change(current, {"status": "in_progress"}, verb="started")
-            await derive(self.tx, self.model.entity)
+        await derive(self.tx, self.model.entity)
 
     def _note(self, current: Case, happened: Callable[[Track], None]) -> None:
         """Keep with a case what matters to its clocks, which are reckoned before the commit."""
@@ -180,7 +183,8 @@ class CaseService(TreeService[Case]):
     async def customer_replied(self, id: UUID, at: datetime) -> Any:
         """The customer has written again, whoever asks; the case that goes on by it, or None.
 
-        They wait for an answer from then on. One that was resolved or closed is reopened while it may be, else another follows it up.
+        They wait for an answer from then on. One that was resolved or closed is reopened while it
+        may be, else another follows it up.
         """
         for current in await self.records.locked([id], everywhere=True):
             if current.status in OPEN:
@@ -205,3 +209,8 @@ class CaseService(TreeService[Case]):
             "reopened": current.reopened + 1,
         }
         return await self.change(current, values, verb="reopened")
+
+
+def _answered(times: Collection[datetime], track: Track) -> None:
+    for at in times:
+        track.answer(at)

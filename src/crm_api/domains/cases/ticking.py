@@ -27,12 +27,14 @@ class Tick(Rounds):
 
     sql = "SELECT id AS organization_id, id FROM crm_organizations_with_sla_due($1) AS id"
 
-    async def attend(self, tx: Tx, id: UUID) -> bool:
-        """Do what is due by the clocks of some cases."""
+    async def attend(self, tx: Tx, id: UUID) -> bool | None:
+        """Do what is due by the clocks of some cases; None where all are held by others."""
         del id
         service = CaseService(tx)
         service.need("update")
         cases = await service.records.due(tx.now, SLICE)
+        if not cases:
+            return None
         await Keeper(service).keep(cases)
         return len(cases) == SLICE
 

@@ -23,6 +23,11 @@ def _direction(row: Mapping[str, Any]) -> Direction:
     return "in" if row["direction"] == "inbound" else "out"
 
 
+def _kind(row: Mapping[str, Any]) -> str:
+    """As activities of the same kind are called, with which it is filtered and counted."""
+    return "email" if row["channel"] == "email" else "message"
+
+
 def _sent_by(row: Mapping[str, Any]) -> Department:
     """Whatever is not an answer or another service is written to win somebody over."""
     return "service" if row["is_answer"] or row["purpose"] == SERVICE else "advertising"
@@ -57,8 +62,10 @@ def _assigned(happened: Happened) -> Mapping[str, Any]:
 
 _KNOWN = _parties(lambda happened: happened.data)
 TOUCHPOINTS = (
-    Touchpoint("message.received", "service", _KNOWN, direction="in", when=_is_of_people),
-    Touchpoint("message.sent", _sent_by, _KNOWN, direction="out", when=_is_of_people),
+    Touchpoint(
+        "message.received", "service", _KNOWN, direction="in", kind=_kind, when=_is_of_people
+    ),
+    Touchpoint("message.sent", _sent_by, _KNOWN, direction="out", kind=_kind, when=_is_of_people),
     # What was written to and fro with a stranger, who turned out to be somebody.
     Touchpoint(
         "message.assigned",
@@ -66,6 +73,7 @@ TOUCHPOINTS = (
         _parties(_assigned),
         _direction,
         at="at",
+        kind=_kind,
         when=_is_of_people,
     ),
 )

@@ -143,7 +143,7 @@ async def ended(tx: Tx, message: Message, failure: str | None, reasons: Sequence
         return shown
     await threads.change(thread, _after(thread, message, tx.now, left=failure is None))
     if failure is None and thread.case_id is not None and not message.is_auto_reply:
-        await CaseService(tx).respond(thread.case_id, tx.now)
+        await CaseService(tx).respond({thread.case_id: [tx.now]})
     return shown
 
 

@@ -26,8 +26,9 @@ class IndexRows:
 
     async def move(self, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
         """Bring them in line with what a record has become."""
-        old_keys, old_words, old_values = self._of(before)
-        new_keys, new_words, new_values = self._of(after)
+        is_worded = self._rewords(before, after)
+        old_keys, old_words, old_values = self._of(before, is_worded=is_worded)
+        new_keys, new_words, new_values = self._of(after, is_worded=is_worded)
         tx, id = self._tx, after["id"]
         if tx.describes(id):
             # Removals leave before new rows, but these must be there to be removed.
@@ -68,7 +69,17 @@ class IndexRows:
             custom = [key for key in keys if key[0].startswith("custom.")]
             self._insert(record["id"], custom, words, values)
 
-    def _of(self, record: Mapping[str, Any]) -> tuple[set[tuple[str, str]], str, list[Indexed]]:
+    def _rewords(self, before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+        """Whether anything differs that words are made of."""
+        searched = self._service.records.listing.search
+        if searched is None:
+            return False
+        names = (*searched.names, *searched.others, "custom", "deleted_at")
+        return any(before.get(name) != after.get(name) for name in names)
+
+    def _of(
+        self, record: Mapping[str, Any], *, is_worded: bool = True
+    ) -> tuple[set[tuple[str, str]], str, list[Indexed]]:
         if record.get("deleted_at") is not None:
             return set(), "", []
         fields: CustomFields = self._service.fields
@@ -76,7 +87,11 @@ class IndexRows:
         ids: dict[str, str] = record["external_ids"] or {}
         external = (("external", external_key(s, i)) for s, i in ids.items())
         listing = self._service.records.listing
-        words = document_of(listing, self._tx.organization_id, record, fields.words(custom))
+        words = (
+            document_of(listing, self._tx.organization_id, record, fields.words(custom))
+            if is_worded
+            else ""
+        )
         keys = {*self._service.keys(record), *external, *fields.keys(custom)}
         return keys, words, fields.index(custom)
 

@@ -10,7 +10,17 @@ from crm_api.kit.schema import Create, Merged
 
 def columns_of(record: Entity) -> dict[str, Any]:
     """The column values of a loaded record."""
-    return {column.key: getattr(record, column.key) for column in record.__mapper__.column_attrs}
+    # Where they are loaded they are there, many times faster than one attribute after the other.
+    loaded = record.__dict__
+    return {
+        name: loaded[name] if name in loaded else getattr(record, name)
+        for name in _names_of(type(record))
+    }
+
+
+@cache
+def _names_of(model: type[Entity]) -> tuple[str, ...]:
+    return tuple(column.key for column in model.__mapper__.column_attrs)
 
 
 def values_of(data: Create) -> dict[str, Any]:

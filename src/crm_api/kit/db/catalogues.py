@@ -80,6 +80,8 @@ class Learned:
         """The records that were changed and that something is settled for, by their kinds."""
         self.awaiting: dict[str, set[UUID]] = {}
         """Those of which something is to be derived anew before that."""
+        self.notes: dict[Any, Any] = {}
+        """What was found out for good by who derives, record after record, by whom it is of."""
 
     @property
     def state(self) -> tuple[Catalogue | None, bool]:

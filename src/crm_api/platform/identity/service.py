@@ -311,6 +311,9 @@ class TeamMemberService(CrudService[TeamMember]):
 class OrganizationService:
     """The actor's own organization."""
 
+    followers: ClassVar[list[Callable[[Tx], Any]]] = []
+    """Told in the transaction in which another time zone is given."""
+
     def __init__(self, tx: Tx) -> None:
         self.tx = tx
 
@@ -335,6 +338,8 @@ class OrganizationService:
                 data={name: after[name] for name in changed},
                 previous={name: before[name] for name in changed},
             )
+        for follow in self.followers if "time_zone" in changed else ():
+            follow(self.tx)
         return after
 
 
