@@ -46,7 +46,7 @@ async def _by_name(records: Repository[Any], keys: Sequence[str]) -> dict[str, s
         model.deleted_at.is_(None),
         name.in_(keys),
     )
-    rows = [(id, key) for id, key in await records.tx.run(query)]
+    rows: list[Any] = list(await records.tx.run(query))
     visible = await among(records.tx, records.listing, records.sight, [id for id, _ in rows])
     found: dict[str, set[UUID]] = {}
     for id, key in rows:
