@@ -5,7 +5,7 @@ that is imported again changes lines, and doubles none.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import ValidationError
 
@@ -28,11 +28,12 @@ _INTERVALS: Mapping[str, str] = {
 }
 LINE_FIELDS = {
     "line.place": hint(
-        "Line", "Line Number | Line No. | Line | Position | Pos. | Item No. | Zeile", "integer"
+        "Line", "Line Number | Line No. | Line | Position | Pos. | Zeile", "integer"
     ),
     "line.sku": hint("SKU", "SKU | Product SKU | Product Code | Artikelnummer | Артикул"),
     "line.name": hint(
-        "Line's name", "Line Name | Line Description | Product Name | Item Name | Bezeichnung"
+        "Line's name",
+        "Line Name | Line Description | Product Name | Item Name | Positionsbezeichnung",
     ),
     "line.quantity": hint("Quantity", "Quantity | Qty | Menge | Anzahl | Количество", "money"),
     "line.unit_price": hint(
@@ -41,6 +42,47 @@ LINE_FIELDS = {
     "line.interval": hint("Interval", "Interval | Billing Period | Billing Frequency | Intervall"),
     "line.term": hint("Times", "Term | Number of Payments | Laufzeit", "integer"),
 }
+
+
+class LineImporter(Importer):
+    """Rows of records with a line each; rows of the same external id are of the same record."""
+
+    line_shape: ClassVar[type[Schema]]
+
+    def first(self, draft: Draft) -> list[dict[str, Any]]:
+        """The line of a new record; raises `Invalid`."""
+        if draft.related["line"] is None:
+            return []
+        return lines_with(self.line_shape, (), draft) or []
+
+    def given(self, line: Mapping[str, Any]) -> dict[str, Any]:
+        """What was given of a stored line."""
+        return {name: line[name] for name in self.line_shape.model_fields}
+
+    def patch(self, current: Any, draft: Draft) -> dict[str, Any]:
+        """What a row changes: of lines, the one at its place."""
+        found = super().patch(current, draft)
+        found.pop("lines", None)
+        if draft.related["line"] is not None:
+            given = [self.given(line) for line in current.lines]
+            lines = lines_with(self.line_shape, given, draft)
+            if lines is not None:
+                found["lines"] = lines
+        return found
+
+    def pointed(self, path: Sequence[str]) -> str:
+        """Lines have columns of their own."""
+        return pointed_line(path) or super().pointed(path)
+
+
+def with_line(
+    arranged: tuple[dict[str, Any], dict[str, Any]], texts: Mapping[str, list[Any]]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What a row was arranged to, with what it says of its line; raises `Invalid`."""
+    data, related = arranged
+    line = line_of(texts)
+    # Said, so that roles may keep it from being set; which lines those are is found later.
+    return data | ({"lines": []} if line else {}), {**related, "line": line}
 
 
 def line_of(texts: Mapping[str, list[Any]]) -> dict[str, Any] | None:
@@ -94,8 +136,8 @@ def lines_with(
         message = f"The record has {len(given)} lines, so the next one is {len(given) + 1}."
         raise Invalid.at("/lines/0/place", "line_missing", message)
     try:
-        lines = [shape.model_validate(line).model_dump() for line in given]
-        old: dict[str, Any] = lines[place] if place < len(lines) else {}
+        lines: list[dict[str, Any]] = [shape.model_validate(one).model_dump() for one in given]
+        old = lines[place] if place < len(lines) else dict[str, Any]()
         if old and any(name in said and said[name] != old[name] for name in _OF):
             # What was told of another product is nothing that was said of this one.
             old = {"id": old["id"]} if "id" in old else {}

@@ -1,14 +1,13 @@
 """How rows of a file become orders and contracts with their lines."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 from crm_api.domains.catalogue.line_importer import (
     LINE_FIELDS,
-    line_of,
-    lines_with,
-    pointed_line,
+    LineImporter,
     refer_to_sold,
+    with_line,
 )
 from crm_api.domains.companies.importer import refer_to_companies
 from crm_api.domains.companies.service import CompanyService
@@ -19,7 +18,6 @@ from crm_api.domains.orders.service import OrderService
 from crm_api.domains.quotes.lines import SoldLine
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Invalid
-from crm_api.kit.schema import Schema
 from crm_api.platform.transfer.importer import Draft, Plan
 from crm_api.platform.transfer.reading.aliases import (
     DESCRIPTION,
@@ -48,13 +46,16 @@ CONTRACT_FIELDS = {
     "name": hint("Name", "Contract Name | Subscription Name | Name | Title | Vertrag | Договор"),
     "kind": hint("Kind", "Contract Type | Type | Kind | Art"),
     "starts_on": hint("Start", "Start Date | Starts On | Start | Beginn | Дата начала", "date"),
-    "term_months": hint("Months", "Contract Term (months) | Term (months) | Months", "integer"),
+    "term_months": hint(
+        "Months", "Contract Term (months) | Term (months) | Term | Months", "integer"
+    ),
     "auto_renew": hint("Renews itself", "Auto Renew | Auto Renewal | Verlängerung", "bool"),
     "notice_days": hint("Notice", "Notice Period (days) | Notice Days | Notice", "integer"),
     "external_id": hint(
         "External ID", f"Contract ID | Contract Number | Subscription ID | {EXTERNAL_ID}"
     ),
-    **_COMMON,
+    # What falls due goes on as long as the contract does.
+    **{name: field for name, field in _COMMON.items() if name != "line.term"},
 }
 
 
@@ -63,19 +64,15 @@ def _plain(fields: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(name for name in fields if name not in apart)
 
 
-class LinedImporter(PartyImporter):
+class LinedImporter(LineImporter, PartyImporter):
     """Rows of records with a line each; rows of the same external id are of the same record."""
-
-    line_shape: ClassVar[type[Schema]]
 
     def arrange(self, texts: Mapping[str, list[Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
         """The record of a row, its line, and what it calls the company and the contact."""
         data, related = super().arrange(texts)
         if texts.get("currency"):
             data["currency"] = texts["currency"][0].strip().upper()
-        line = line_of(texts)
-        # Said, so that roles may keep it from being set; which lines those are is found later.
-        return data | ({"lines": []} if line else {}), {**related, "line": line}
+        return with_line((data, related), texts)
 
     async def refer(self, tx: Tx, drafts: Sequence[Draft], plan: Plan) -> None:
         """Find contacts by their addresses, and what lines are of by SKU."""
@@ -84,28 +81,6 @@ class LinedImporter(PartyImporter):
 
     def fit(self, tx: Tx, draft: Draft) -> None:
         """What is left out of a line is found where it is stored."""
-
-    def first(self, draft: Draft) -> list[dict[str, Any]]:
-        """The line of a new record; raises `Invalid`."""
-        if draft.related["line"] is None:
-            return []
-        return lines_with(self.line_shape, (), draft) or []
-
-    def patch(self, current: Any, draft: Draft) -> dict[str, Any]:
-        """What a row changes: of lines, the one at its place."""
-        found = super().patch(current, draft)
-        found.pop("lines", None)
-        if draft.related["line"] is not None:
-            names = self.line_shape.model_fields
-            given = [{name: line[name] for name in names} for line in current.lines]
-            lines = lines_with(self.line_shape, given, draft)
-            if lines is not None:
-                found["lines"] = lines
-        return found
-
-    def pointed(self, path: Sequence[str]) -> str:
-        """Lines have columns of their own."""
-        return pointed_line(path) or super().pointed(path)
 
 
 class OrderImporter(LinedImporter):
@@ -153,14 +128,11 @@ class ContractImporter(LinedImporter):
     line_shape = ContractLine
 
     def arrange(self, texts: Mapping[str, list[Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Lines have no terms of their own, and without a name that of their SKU."""
+        """A line without a name has that of its SKU."""
         data, related = super().arrange(texts)
-        if line := related["line"]:
-            if "term" in line:
-                message = "What a contract has falls due as long as it goes on."
-                raise Invalid.at("/lines/0/term", "not_allowed", message)
-            if "sku" in line:
-                line.setdefault("name", line["sku"])
+        line = related["line"]
+        if line and "sku" in line:
+            line.setdefault("name", line["sku"])
         return data, related
 
     def add(self, tx: Tx, draft: Draft) -> None:
