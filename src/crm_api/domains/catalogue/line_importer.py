@@ -137,16 +137,20 @@ def lines_with(
         raise Invalid.at("/lines/0/place", "line_missing", message)
     try:
         lines: list[dict[str, Any]] = [shape.model_validate(one).model_dump() for one in given]
-        old = lines[place] if place < len(lines) else dict[str, Any]()
-        if old and any(name in said and said[name] != old[name] for name in _OF):
-            # What was told of another product is nothing that was said of this one.
-            old = {"id": old["id"]} if "id" in old else {}
+        old = _kept(lines[place], said) if place < len(lines) else {}
         line = shape.model_validate({**old, **said}).model_dump()
     except ValidationError as error:
         raise Invalid("The line makes no sense.", faults=faults_of(_at(error))) from None
     if lines[place : place + 1] == [line]:
         return None
     return [*lines[:place], line, *lines[place + 1 :]]
+
+
+def _kept(old: dict[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
+    """What stays of a line: what was told of another product is nothing that was said of this."""
+    if any(name in said and said[name] != old[name] for name in _OF):
+        return {name: value for name, value in old.items() if name == "id"}
+    return old
 
 
 def pointed_line(path: Sequence[str]) -> str | None:

@@ -17,7 +17,6 @@ from crm_api.domains.orders.contracts import ContractService, need_term, stored_
 from crm_api.domains.orders.service import OrderService
 from crm_api.domains.quotes.lines import SoldLine
 from crm_api.kit.db.tx import Tx
-from crm_api.kit.errors import Invalid
 from crm_api.platform.transfer.importer import Draft, Plan
 from crm_api.platform.transfer.reading.aliases import (
     DESCRIPTION,
