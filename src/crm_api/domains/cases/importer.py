@@ -2,21 +2,13 @@
 
 from collections.abc import Sequence
 
-from crm_api.domains.activities.importer import PartyImporter
 from crm_api.domains.cases.service import CaseService
 from crm_api.domains.companies.service import CompanyService
+from crm_api.domains.contacts.importer import PARTY_FIELDS, PartyImporter
 from crm_api.kit.db.tx import Tx
 from crm_api.platform.transfer.importer import Draft
 from crm_api.platform.transfer.reading.aliases import DESCRIPTION, EXTERNAL_ID, TAGS, hint
 
-_PARTIES = {
-    "company.name": hint(
-        "Company",
-        "Company | Account Name | Company Name | Organization | Firma | Unternehmen | Компания",
-    ),
-    "company.domain": hint("Company domain", "Company Domain Name | Company Domain | Domain"),
-    "contact": hint("Contact's e-mail", "Contact Email | Requester Email | Email", "email"),
-}
 FIELDS = {
     "subject": hint("Subject", "Subject | Title | Case Subject | Betreff | Objet | Asunto | Тема"),
     "description": hint("Description", f"{DESCRIPTION} | Body | Details | Comments"),
@@ -28,7 +20,7 @@ FIELDS = {
     "severity": hint("Severity", "Severity | Schweregrad | Серьёзность"),
     "external_id": hint("External ID", f"Case ID | Ticket ID | Case Number | {EXTERNAL_ID}"),
     "tags": hint("Tags", TAGS, "tags"),
-    **_PARTIES,
+    **PARTY_FIELDS,
 }
 
 
@@ -39,7 +31,7 @@ class CaseImporter(PartyImporter):
     fields = FIELDS
     service = CaseService
     touched = (CaseService, CompanyService)
-    plain = tuple(n for n in FIELDS if n not in {*_PARTIES, "tags", "external_id"})
+    plain = tuple(n for n in FIELDS if n not in {*PARTY_FIELDS, "tags", "external_id"})
     lowered = ("kind", "channel", "priority", "impact", "urgency", "severity")
 
     def fit(self, tx: Tx, draft: Draft) -> None:

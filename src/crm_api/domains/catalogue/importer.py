@@ -6,7 +6,12 @@ from uuid import UUID
 
 from crm_api.domains.catalogue.attributes import lacking
 from crm_api.domains.catalogue.lifecycle import FIRST, not_a_beginning, not_ready
-from crm_api.domains.catalogue.repository import ProductCategories, Units
+from crm_api.domains.catalogue.repository import (
+    ProductCategories,
+    Products,
+    ProductVariants,
+    Units,
+)
 from crm_api.domains.catalogue.service import ProductService
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Fault
@@ -234,3 +239,16 @@ def translated(texts: Mapping[str, list[Any]]) -> dict[str, str]:
 def path_key(name: str) -> str:
     """The form in which names are compared; of a path, each part."""
     return PATH.join(sort_key(part).partition("\x01")[0] for part in name.split(PATH))
+
+
+async def sold_by(tx: Tx, kind: str, values: Iterable[str]) -> dict[str, tuple[str, set[UUID]]]:
+    """What each code of a kind, `sku` or `barcode`, stands for: the column, and who has it."""
+    wanted = list(values)
+    products = await Products(tx).by_keys(kind, wanted)
+    variants = await ProductVariants(tx).by_keys(kind, wanted)
+    found: dict[str, tuple[str, set[UUID]]] = {}
+    for value in wanted:
+        is_variant = value in variants and value not in products
+        ids = {*products.get(value, ()), *variants.get(value, ())}
+        found[value] = "variant_id" if is_variant else "product_id", ids
+    return found

@@ -13,7 +13,8 @@ from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Invalid
 from crm_api.kit.values import codes
 from crm_api.kit.values.errors import BadValue
-from crm_api.platform.transfer.importer import Draft, Importer, LookUp, data_of, readable
+from crm_api.platform.transfer.importer import Draft, Importer, LookUp, Plan, data_of, readable
+from crm_api.platform.transfer.naming import refer_to
 from crm_api.platform.transfer.reading.aliases import COMPANY_FIELDS
 
 _PLAIN = ("name", "legal_name", "industry", "employees", "tax_id", "description", "source")
@@ -140,6 +141,23 @@ async def relate_companies(tx: Tx, drafts: Iterable[Draft]) -> None:
     for draft in naming:
         draft.values["company_id"] = ids[_key(draft)]
         draft.given |= {"company_id"}
+
+
+async def refer_to_companies(
+    tx: Tx, importer: Importer, drafts: Sequence[Draft], plan: Plan
+) -> None:
+    """The same without making any: a company that is not there is a mistake of the row."""
+    naming = [draft for draft in drafts if draft.related["company"]]
+    found: dict[tuple[str, str], UUID] = {}
+    wanted = {key for draft in naming for key in _keys_named(draft.related["company"])}
+    for kind in {kind for kind, _ in wanted}:
+        values = [value for of, value in wanted if of == kind]
+        for value, ids in (await CompanyService(tx).records.by_keys(kind, values)).items():
+            found[kind, value] = min(ids)
+    for draft in naming:
+        keys = _keys_named(draft.related["company"])
+        ids = [found[key] for key in keys if key in found][:1]
+        refer_to(importer, draft, plan, "company", ids, "company_id")
 
 
 def companies_named(drafts: Iterable[Draft]) -> set[LookUp]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from pydantic import ValidationError
@@ -20,8 +20,8 @@ from crm_api.kit.errors import Fault, Invalid
 from crm_api.kit.faults import faults_of
 from crm_api.kit.points import email_key
 from crm_api.kit.values.errors import BadValue
-from crm_api.platform.transfer.importer import Draft, Importer, LookUp, data_of, readable
-from crm_api.platform.transfer.reading.aliases import CONTACT_FIELDS
+from crm_api.platform.transfer.importer import Draft, Importer, LookUp, Plan, data_of, readable
+from crm_api.platform.transfer.reading.aliases import CONTACT_FIELDS, hint
 
 _PLAIN = (
     "salutation",
@@ -36,6 +36,17 @@ _PLAIN = (
     "description",
     "source",
 )
+PARTY_FIELDS = {
+    "company.name": hint(
+        "Company",
+        """Company | Account Name | Company Name | Organization | Account | Customer | Firma
+    Unternehmen | Kunde | Компания""",
+    ),
+    "company.domain": hint("Company domain", "Company Domain Name | Company Domain | Domain"),
+    "contact": hint(
+        "Contact's e-mail", "Contact Email | Requester Email | Email | E-Mail", "email"
+    ),
+}
 # What other systems call the stages of a relationship.
 _LIFECYCLES = {
     "marketingqualifiedlead": "lead",
@@ -85,6 +96,63 @@ class ContactImporter(Importer):
             list(ids),
         )
         return {row["company_id"] for row in rows}
+
+
+class PartyImporter(Importer):
+    """Rows that name a company and a contact, by its e-mail address."""
+
+    match = ("external_id",)
+    plain: ClassVar[tuple[str, ...]]
+    lowered: ClassVar[tuple[str, ...]] = ("kind", "priority", "direction")
+
+    def arrange(self, texts: Mapping[str, list[Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The record of a row, and what it calls the company and the contact."""
+        data = data_of({n: v for n, v in texts.items() if n != "contact"}, self.plain)
+        for name in self.lowered:
+            if isinstance(data.get(name), str):
+                data[name] = data[name].strip().lower().replace(" ", "_")
+        own = {n.removeprefix("company."): v for n, v in texts.items() if n.startswith("company.")}
+        company = company_of(own) if own else {}
+        contact = next(iter(texts.get("contact", ())), None)
+        return data, {"company": company if "name" in company else None, "contact": contact}
+
+    async def refer(self, tx: Tx, drafts: Sequence[Draft], plan: Plan) -> None:
+        """Find contacts by their e-mail addresses; what a row says has to fit together."""
+        named = {d.related["contact"] for d in drafts if d.related["contact"]}
+        found = await contacts_by_email(tx, named)
+        for draft in drafts:
+            if text := draft.related["contact"]:
+                ids = found.get(text, ())
+                if len(ids) == 1:
+                    draft.values["contact_id"] = ids[0]
+                    draft.given |= {"contact_id"}
+                else:
+                    message = f"{len(ids) or 'No'} contacts have this address."
+                    code = "ambiguous_contact" if ids else "unknown_contact"
+                    fault = Fault(code, message, "/contact_id")
+                    draft.faults.append(self.located(fault, draft, plan))
+            try:
+                self.fit(tx, draft)
+            except Invalid as error:
+                draft.faults += [self.located(fault, draft, plan) for fault in error.faults]
+
+    def fit(self, tx: Tx, draft: Draft) -> None:
+        """Complete what a row says to a record; raises `Invalid`."""
+        raise NotImplementedError
+
+    async def relate(self, tx: Tx, drafts: Sequence[Draft]) -> None:
+        """The companies that rows name are found or made."""
+        await relate_companies(tx, drafts)
+
+    def look_ups(self, drafts: Iterable[Draft]) -> set[LookUp]:
+        """Also the companies that rows name."""
+        drafts = list(drafts)
+        return super().look_ups(drafts) | companies_named(drafts)
+
+    def pointed(self, path: Sequence[str]) -> str:
+        """What rows refer to is given by names."""
+        found = super().pointed(path)
+        return "company.name" if found == "company_id" else found.removesuffix("_id")
 
 
 async def contacts_by_email(tx: Tx, texts: Iterable[str]) -> dict[str, Sequence[UUID]]:

@@ -6,9 +6,16 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from crm_api.domains.catalogue.line_importer import (
+    LINE_FIELDS,
+    LineImporter,
+    refer_to_sold,
+    with_line,
+)
 from crm_api.domains.companies.importer import (
     companies_named,
     company_of,
+    refer_to_companies,
     relate_companies,
 )
 from crm_api.domains.companies.repository import name_key
@@ -16,15 +23,17 @@ from crm_api.domains.companies.service import CompanyService
 from crm_api.domains.contacts.importer import contacts_by_email
 from crm_api.domains.deals.actions import DealActions
 from crm_api.domains.deals.competing import listed
+from crm_api.domains.deals.lines import DealLine
 from crm_api.domains.deals.models import Deal
 from crm_api.domains.deals.policies import need_step
+from crm_api.domains.deals.reckoning import given_of, reckoned
 from crm_api.domains.deals.repository import Ground, LossReasons, Stages
 from crm_api.domains.deals.schemas import DealLoss, DealMoveInput, DealWin
 from crm_api.domains.deals.service import DealService
 from crm_api.domains.deals.valuing import converted, rate_home, weighed
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Conflict, Fault, Invalid
-from crm_api.platform.transfer.importer import Draft, Importer, LookUp, Plan, data_of
+from crm_api.platform.transfer.importer import Draft, LookUp, Plan, data_of
 from crm_api.platform.transfer.reading.aliases import (
     DESCRIPTION,
     EXTERNAL_ID,
@@ -77,18 +86,23 @@ FIELDS = {
     "tags": hint("Tags", TAGS, "tags"),
     "description": hint("Description", f"{DESCRIPTION} | Deal Description"),
     "source": hint("Source", f"{SOURCE} | Deal Source"),
+    **LINE_FIELDS,
 }
 _NAMED = ("contact", "pipeline", "stage", "loss_reason")
 
 
-class DealImporter(Importer):
-    """Rows of deals; the pipelines, stages, reasons and contacts that they name are there already."""
+class DealImporter(LineImporter):
+    """Rows of deals; the pipelines, stages, reasons and contacts that they name are there already.
+
+    So are the companies of those with lines, whose prices depend on them.
+    """
 
     target = "deal"
     fields = FIELDS
     match = ("external_id",)
     service = DealService
     touched = (DealService, CompanyService)
+    line_shape = DealLine
 
     def arrange(self, texts: Mapping[str, list[Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
         """The deal of a row, and what it calls everything that it refers to."""
@@ -100,7 +114,12 @@ class DealImporter(Importer):
         named: dict[str, Any] = {name: next(iter(texts.get(name, ())), None) for name in _NAMED}
         own = {n.removeprefix("company."): v for n, v in texts.items() if n.startswith("company.")}
         company = company_of(own) if own else {}
-        return data, {**named, "company": company if "name" in company else None, "ground": None}
+        company = company if "name" in company else None
+        related = {**named, "company": company, "ground": None}
+        data, related = with_line((data, related), texts)
+        if related["line"] and "amount" not in data:
+            data["amount_mode"] = "lines"
+        return data, related
 
     async def refer(self, tx: Tx, drafts: Sequence[Draft], plan: Plan) -> None:
         """Find stages and reasons by their names, contacts by their e-mail addresses."""
@@ -116,6 +135,9 @@ class DealImporter(Importer):
             ):
                 if fault is not None:
                     draft.faults.append(self.located(fault, draft, plan))
+        lined = [draft for draft in drafts if draft.related["line"]]
+        await refer_to_companies(tx, self, lined, plan)
+        await refer_to_sold(tx, self, lined, plan)
 
     async def _contacts(self, tx: Tx, drafts: Sequence[Draft]) -> dict[str, UUID]:
         named = {draft.related["contact"] for draft in drafts if draft.related["contact"]}
@@ -140,16 +162,36 @@ class DealImporter(Importer):
     async def relate(self, tx: Tx, drafts: Sequence[Draft]) -> None:
         """Find companies by domain or name; unknown ones are made."""
         service, rates = DealService(tx), dict[Any, Any]()
+        ids = [d.record_id for d in drafts if d.related["line"] and d.record_id is not None]
+        known = {deal.id for deal in await service.records.some(ids)}
         for draft in drafts:
             values, ground = draft.values, draft.related["ground"]
             if ground["kind"] != "open" and values["closes_on"] is not None:
                 zone = ZoneInfo(tx.actor.time_zone)
                 values["closed_at"] = datetime.combine(values["closes_on"], time(), zone)
             values |= service.begun(values, ground)
+            if draft.related["line"] and draft.record_id not in known:
+                values |= await self._reckoned(tx, draft)
             values |= {**weighed(values, ground), "base_currency": ground["own"]}
             values |= listed(values["competitors"])
             values["base_amount"] = await _at_home(tx, values, ground["own"], rates)
         await relate_companies(tx, drafts)
+
+    async def _reckoned(self, tx: Tx, draft: Draft) -> dict[str, Any]:
+        """What a new deal comes to; raises `Invalid`. The same row may come again."""
+        values = {**draft.values, "lines": self.first(draft)}
+        if values["amount_mode"] == "lines":
+            values["amount"] = None
+        return await reckoned(tx, values, None)
+
+    def given(self, line: Mapping[str, Any]) -> dict[str, Any]:
+        """The name of a product was only read."""
+        return given_of(line)
+
+    def patch(self, current: Any, draft: Draft) -> dict[str, Any]:
+        """How the amount of a deal is told stays."""
+        found = super().patch(current, draft)
+        return {name: value for name, value in found.items() if name != "amount_mode"}
 
     def look_ups(self, drafts: Iterable[Draft]) -> set[LookUp]:
         """Also the companies that rows name."""

@@ -60,9 +60,7 @@ class ContractService(NamedService[Contract]):
                 faults = [Fault("contract_active", message, f"/{name}") for name in changed]
                 raise WrongState(message, code="contract_active", faults=faults)
         whole = {**before, **values}
-        if whole["auto_renew"] and whole["term_months"] is None:
-            message = "What has no term goes on by itself."
-            raise Invalid.at("/auto_renew", "no_term", message)
+        need_term(whole)
         if current is not None and current.status != "draft":
             return {**values, "notice_by": notice_by(whole)}
         return {**values, **worth(whole)}
@@ -129,6 +127,12 @@ def stored_lines(lines: Sequence[Mapping[str, Any]], currency: str) -> list[dict
         }
         for line in lines
     ]
+
+
+def need_term(contract: Mapping[str, Any]) -> None:
+    """Raise `Invalid` where what has no last day were to go on after it."""
+    if contract["auto_renew"] and contract["term_months"] is None:
+        raise Invalid.at("/auto_renew", "no_term", "What has no term goes on by itself.")
 
 
 def worth(contract: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from crm_api.domains.orders.changing import (
     no_pending_changes,
 )
 from crm_api.domains.orders.contracts import ContractService
+from crm_api.domains.orders.importer import ContractImporter, OrderImporter
 from crm_api.domains.orders.jobs import watch_contracts
 from crm_api.domains.orders.pictured import SECTIONS, TOUCHPOINTS
 from crm_api.domains.orders.renewing import RenewalOfContract
@@ -50,6 +51,7 @@ MODULE = Module(
     depends_on=["catalogue", "companies", "contacts", "deals", "prices", "quotes"],
     faces=_faces,
     chores=[Chore("contracts.watch", watch_contracts)],
+    importers=[OrderImporter(), ContractImporter()],
     areas=[AREA],
     managed={AREA: Managed("manage_settings")},
     events=[

@@ -4,11 +4,9 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
-from crm_api.domains.catalogue.importer import path_key
+from crm_api.domains.catalogue.importer import path_key, sold_by
 from crm_api.domains.catalogue.repository import (
     ProductCategories,
-    Products,
-    ProductVariants,
     barcode_key,
     sku_key,
 )
@@ -170,14 +168,10 @@ class _PriceImporter(SpanImporter):
             if not wanted:
                 continue
             values = list(wanted.values())
-            products = await Products(tx).by_keys(kind, values)
-            variants = await ProductVariants(tx).by_keys(kind, values)
+            found = await sold_by(tx, kind, values)
             for draft in drafts:
                 if (value := wanted.get(draft.number)) is not None:
-                    is_variant = value in variants and value not in products
-                    field = "variant_id" if is_variant else "product_id"
-                    ids = {*products.get(value, ()), *variants.get(value, ())}
-                    self._set(draft, plan, field, ids, kind)
+                    self._set(draft, plan, *found[value], kind)
 
 
 class PriceRuleImporter(_PriceImporter):

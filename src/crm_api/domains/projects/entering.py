@@ -124,10 +124,13 @@ class EntryService(CrudService[Entry]):
 
     async def _need_open_day(self, day: date) -> None:
         """Raise `Invalid` where a day is closed; it stays open until the commit otherwise."""
-        last = await self.records.locked_until()
-        if last is not None and day <= last:
-            message = f"All until {last} is closed."
-            raise Invalid.at("/day", "period_closed", message)
+        need_open_day(day, await self.records.locked_until())
+
+
+def need_open_day(day: date, last: date | None) -> None:
+    """Raise `Invalid` where a day is not after the `last` one that is closed."""
+    if last is not None and day <= last:
+        raise Invalid.at("/day", "period_closed", f"All until {last} is closed.")
 
 
 def _need_changeable(entry: TimeEntry | Expense) -> None:

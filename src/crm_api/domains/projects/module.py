@@ -12,6 +12,7 @@ from crm_api.domains.projects.reporting import StatusReportService
 from crm_api.domains.projects.service import ProjectService, ProjectTemplateService
 from crm_api.domains.projects.states import WAYS
 from crm_api.domains.projects.tasks import ProjectTaskService
+from crm_api.domains.projects.time_importer import TimeEntryImporter
 from crm_api.domains.projects.timing import (
     CONFIGURED,
     SETTINGS_AREA,
@@ -50,7 +51,7 @@ MODULE = Module(
     depends_on=["catalogue", "companies", "contacts", "deals", "prices", "quotes", "orders"],
     faces=_faces,
     appliers=[CollectionApplier(ProjectTemplateService, by=["key"])],
-    importers=[ProjectImporter()],
+    importers=[ProjectImporter(), TimeEntryImporter()],
     areas=[SETTINGS_AREA],
     managed={
         _TEMPLATES: Managed("manage_settings"),

@@ -1,0 +1,72 @@
+"""How rows name records that are there already: by external id, or by their exact name."""
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, select
+
+from crm_api.kit.crud.index import external_key
+from crm_api.kit.crud.repository import Repository
+from crm_api.kit.errors import Fault
+from crm_api.kit.query.visibility import among
+from crm_api.kit.values.names import sort_key
+from crm_api.platform.transfer.importer import Draft, Importer, Plan
+
+_END = "\x01"
+"""Behind what is compared of a sort key stands how it is written."""
+
+
+async def called(
+    records: Repository[Any], texts: Iterable[str], plan: Plan
+) -> dict[str, Collection[UUID]]:
+    """The records that the actor sees and that rows mean by these texts.
+
+    An external id of the file's system counts before a name, which is compared without case and
+    accents. Of a text that names nothing it says nothing.
+    """
+    wanted = sorted(set(texts))
+    if not wanted:
+        return {}
+    ids = {external_key(plan.source, text): text for text in wanted}
+    by_id = await records.by_keys("external", list(ids))
+    found: dict[str, Collection[UUID]] = {ids[key]: those for key, those in by_id.items()}
+    names = {text: _name_key(text) for text in wanted if text not in found}
+    by_name = await _by_name(records, list(names.values()))
+    return found | {text: by_name[key] for text, key in names.items() if key in by_name}
+
+
+async def _by_name(records: Repository[Any], keys: Sequence[str]) -> dict[str, set[UUID]]:
+    if not keys:
+        return {}
+    model = records.model
+    name = func.split_part(model.sort_name, _END, 1)
+    query = select(model.id, name).where(
+        model.organization_id == records.tx.organization_id,
+        model.deleted_at.is_(None),
+        name.in_(keys),
+    )
+    rows: list[Any] = list(await records.tx.run(query))
+    visible = await among(records.tx, records.listing, records.sight, [id for id, _ in rows])
+    found: dict[str, set[UUID]] = {}
+    for id, key in rows:
+        if id in visible:
+            found.setdefault(key, set()).add(id)
+    return found
+
+
+def _name_key(text: str) -> str:
+    return sort_key(text).partition(_END)[0]
+
+
+def refer_to(
+    importer: Importer, draft: Draft, plan: Plan, named: str, ids: Collection[UUID], column: str
+) -> None:
+    """Have a row's `column` be the one record that it calls `named`; else the row is at fault."""
+    if len(ids) == 1:
+        draft.values[column] = next(iter(ids))
+        draft.given |= {column}
+        return
+    code = f"ambiguous_{named}" if ids else f"unknown_{named}"
+    fault = Fault(code, f"{len(ids) or 'No'} {named} of that name is seen.", f"/{column}")
+    draft.faults.append(importer.located(fault, draft, plan))
