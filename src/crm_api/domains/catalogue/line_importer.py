@@ -130,7 +130,7 @@ def lines_with(
     `given` are those of `shape` that the record has. Raises `Invalid`.
     """
     said: dict[str, Any] = dict(draft.related["line"])
-    place = said.pop("place") - 1
+    place: int = said.pop("place") - 1
     said.pop("sku", None)
     if not 0 <= place <= len(given):
         message = f"The record has {len(given)} lines, so the next one is {len(given) + 1}."
