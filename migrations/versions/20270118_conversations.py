@@ -385,6 +385,7 @@ def upgrade() -> None:
     for table in TABLES:
         ddl.protect(table)
         ddl.count_records(table)
+    ddl.see_all("channels", ddl.ROTATOR, "SELECT (organization_id, id, secrets), UPDATE (secrets)")
 
 
 def downgrade() -> None:

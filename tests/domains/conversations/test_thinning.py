@@ -11,7 +11,7 @@ from hashlib import sha256
 from io import BytesIO
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from crm_api.domains.conversations.parsing import LONGEST_TEXT, read
@@ -172,6 +172,7 @@ def test_files_end_where_they_end(name):
     assert b"".join(contents(raw)) == expected
 
 
+@example([b"--e", b"\r"])
 @given(
     st.lists(st.sampled_from([b"--e", b"--e--", b"\r\n", b"a: b", b" x", b"text", b"\n", b"\r"]))
 )

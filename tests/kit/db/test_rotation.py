@@ -47,8 +47,10 @@ async def filled(own_database):
         "webhooks",
         {"url": "https://example.com/", "topics": ["contact.*"], "headers": {"x-example": "plain"}},
     )
-    answer = await api.post(f"/v1/webhooks/{hook['id']}/rotate-secret", json={})
-    assert answer.status_code == 200, answer.text
+    channel = await api.made("channels", {"name": "Example", "kind": "chat"})
+    for path in (f"webhooks/{hook['id']}", f"channels/{channel['id']}"):
+        answer = await api.post(f"/v1/{path}/rotate-secret", json={})
+        assert answer.status_code == 200, answer.text
     return world, org, ids, before
 
 
@@ -74,6 +76,7 @@ async def test_every_secret_is_sealed_anew_and_the_old_key_can_go(filled, settin
     assert done["identity_providers", "client_secret"].sealed == 1
     assert done["webhooks", "secrets"].sealed == 1
     assert done["webhooks", "sealed_headers"].sealed == 1
+    assert done["channels", "secrets"].sealed == 1
     assert all(d.unreadable == 0 for d in done.values())
     assert all(d.sealed == 0 for d in again)
     ring = Keyring([NEW])

@@ -268,7 +268,8 @@ class _Reader:
 
     def _feed(self, line: bytes) -> None:
         self.fed += len(line)
-        self.ends_line = line.endswith(b"\n")
+        # The parser takes a bare CR for the end of a line as well.
+        self.ends_line = line.endswith((b"\n", b"\r"))
         self.parser.feed(line)
 
     def _end_line(self) -> None:
