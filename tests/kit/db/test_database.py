@@ -70,6 +70,14 @@ async def test_a_cancelled_statement_costs_its_connection(single):
     assert after != before
 
 
+async def test_what_is_kept_after_the_database_was_closed_is_closed(single):
+    pooled = await single.checkout()
+    await single.close()
+    single.keep(pooled)
+    assert not pooled.is_valid
+    assert (await single.ask("SELECT 1"))[0][0] == 1
+
+
 async def test_connections_that_ended_while_idle_are_replaced(database_url, org, owner):
     database = database_of(database_url, pool_size=2)
 

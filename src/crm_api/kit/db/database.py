@@ -98,11 +98,13 @@ class Database:
         self.news: Callable[[UUID], None] = _no_news
         """Tells every process that something happened in an organization; at best effort."""
         self._at_hand: list[PoolProxiedConnection] = []
+        self._is_closed = False
         self._waiting = 0
         self.catalogues = Catalogues(self.fetch)
 
     async def close(self) -> None:
-        """Close every connection."""
+        """Close every connection; those in use close when they are kept."""
+        self._is_closed = True
         while self._at_hand:
             self._at_hand.pop().close()
         await self.engine.dispose()
@@ -126,7 +128,10 @@ class Database:
 
     def keep(self, pooled: PoolProxiedConnection) -> None:
         """Have the connection at hand for the next statement."""
-        if self._waiting or not pooled.is_valid:
+        if self._is_closed and pooled.is_valid:
+            # Nobody comes for it any more.
+            pooled.invalidate()
+        elif self._waiting or not pooled.is_valid:
             pooled.close()
         else:
             self._at_hand.append(pooled)
