@@ -68,14 +68,6 @@ class Database:
         self.signing_key = signing_key
         self.secrets = secrets or Keyring([])
         self.memory = Memory()
-        settings = _server_settings(timeout_s)
-        if role is not None:
-            settings["role"] = role
-        connect: dict[str, Any] = {"server_settings": settings, "timeout": 5}
-        if pooler:
-            connect = {"statement_cache_size": 0, "prepared_statement_cache_size": 0, "timeout": 5}
-        else:
-            connect |= {"statement_cache_size": 400, "prepared_statement_cache_size": 400}
         self.engine: AsyncEngine = create_async_engine(
             async_url(url),
             pool_size=pool_size,
@@ -86,7 +78,7 @@ class Database:
             pool_reset_on_return=None,
             json_serializer=_json,
             json_deserializer=decode,
-            connect_args=connect,
+            connect_args=_connect_args(role, timeout_s, pooler=pooler),
         )
         event.listen(self.engine.sync_engine, "connect", _raw_json)
         event.listen(self.engine.sync_engine, "checkout", _refuse_closed)
@@ -208,14 +200,24 @@ class Database:
             self.keep(pooled)
 
 
-def _server_settings(timeout_s: float) -> dict[str, str]:
-    return {
+def _connect_args(role: str | None, timeout_s: float, *, pooler: bool) -> dict[str, Any]:
+    if pooler:
+        return {"statement_cache_size": 0, "prepared_statement_cache_size": 0, "timeout": 5}
+    settings = {
         "application_name": "crm-api",
         "timezone": "UTC",
         "statement_timeout": f"{int(timeout_s * 1000)}",
         "lock_timeout": f"{int(min(timeout_s, 2) * 1000)}",
         "idle_in_transaction_session_timeout": "10000",
         "jit": "off",
+    }
+    if role is not None:
+        settings["role"] = role
+    return {
+        "server_settings": settings,
+        "statement_cache_size": 400,
+        "prepared_statement_cache_size": 400,
+        "timeout": 5,
     }
 
 
