@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from icalendar import Calendar, Event, Todo
+from icalendar import Alarm, Calendar, Event, Todo
 
 from crm_api.kit.work import Item, Priority
 
@@ -64,7 +64,18 @@ def _component(name: str, item: Item, zone: ZoneInfo, now: datetime) -> Event | 
         _add_times(found, item, zone)
     else:
         _add_due(found, item, zone)
+    if item.is_open and item.remind_at is not None:
+        found.add_component(_alarm(item, item.remind_at))
     return found
+
+
+def _alarm(item: Item, at: datetime) -> Alarm:
+    """A reminder at an instant, which is told in UTC (RFC 5545, 3.8.6.3)."""
+    alarm = Alarm()
+    _add(alarm, "action", "DISPLAY")
+    _add(alarm, "description", _text(item.title) or item.kind)
+    _add(alarm, "trigger", at.astimezone(UTC).replace(microsecond=0), VALUE="DATE-TIME")
+    return alarm
 
 
 def _add_times(found: Event | Todo, item: Item, zone: ZoneInfo) -> None:
