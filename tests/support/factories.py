@@ -1766,6 +1766,48 @@ async def _varied_commitments(api: Api) -> list[Body]:
     ]
 
 
+async def _least_resource(api: Api) -> Body:
+    del api
+    return {"name": "Meeting room", "kind": "room"}
+
+
+async def _varied_resources(api: Api) -> list[Body]:
+    least = await _least_resource(api)
+    calendar = await api.made("working-calendars", await _least_calendar(api))
+    user = await api.made("users", await _least_user(api))
+    return [
+        {**least, "calendar_id": calendar["id"], "location": "Third floor"},
+        {**least, "name": "meeting room", "status": "inactive", "location": "third floor"},
+        {**least, "name": "Person", "kind": "person", "user_id": user["id"]},
+        {**least, "name": "Зал", "capacity": 12, "attributes": {"floor": "3"}},
+        {**least, "name": "Ämterraum", "skills": [{"skill": "Welding", "level": 3}]},
+        {**least, "name": "Zebra", "cost_per_hour": "60.00", "time_zone": "Europe/Berlin"},
+    ]
+
+
+async def _least_booking(api: Api) -> Body:
+    # So large that the same body can be sent many times.
+    hall = await api.made("resources", {**await _least_resource(api), "capacity": 10_000})
+    times = {"starts_at": "2031-03-03T09:00:00Z", "ends_at": "2031-03-03T10:00:00Z"}
+    return {"title": "Site visit", **times, "resources": [{"resource_id": hall["id"]}]}
+
+
+async def _varied_bookings(api: Api) -> list[Body]:
+    least = await _least_booking(api)
+    company = await api.made("companies", {"name": "Example Industries"})
+    contact = await api.made("contacts", {"last_name": "Person"})
+    deal = await api.made("deals", await _least_deal(api))
+    project = await api.made("projects", {"name": "New office"})
+    return [
+        {**least, "company_id": company["id"], "hold_expires_at": "2031-01-31T12:00:00Z"},
+        {**least, "title": "site visit", "contact_id": contact["id"], "buffer_before": 15},
+        {**least, "title": "Показ", "deal_id": deal["id"], "description": "An example."},
+        {**least, "title": "Ämtertermin", "ends_at": "2031-03-03T12:00:00Z"},
+        {**least, "title": "Zebra", "project_id": project["id"], "buffer_after": 15},
+        {**least, "title": "Zebra", "starts_at": "2031-03-03T08:00:00Z"},
+    ]
+
+
 async def _least_expense(api: Api) -> Body:
     project = await api.made("projects", await _least_project(api))
     return {"project_id": project["id"], "day": "2026-03-02", "amount": "90.00"}
@@ -1824,6 +1866,24 @@ async def _varied_case_links(api: Api) -> list[Body]:
 
 
 FACTORIES: dict[str, Factory] = {
+    "resources": Factory(
+        _least_resource,
+        _varied_resources,
+        {"description": "Changed"},
+        "description",
+        "name",
+        {"capacity": "many"},
+        beside={"user_id": {"kind": "person"}},
+    ),
+    "bookings": Factory(
+        _least_booking,
+        _varied_bookings,
+        {"description": "Changed"},
+        "description",
+        "title",
+        {"title": 1},
+        further=3,
+    ),
     "commitments": Factory(
         _least_commitment,
         _varied_commitments,
