@@ -72,7 +72,7 @@ class BookingActions:
         if current.status not in _MOVABLE:
             raise not_for("booking", current.status, "reschedule", list(_ways(current)))
         given = {n: v for n, v in data.model_dump().items() if v is not None}
-        values = {"resources": current.resources, **given}
+        values: dict[str, Any] = {"resources": current.resources, **given}
         values |= self.bookings.timed(values)
         if not all(values[name] == getattr(current, name) for name in values):
             ignores = values.get("ignores_calendars", current.ignores_calendars)

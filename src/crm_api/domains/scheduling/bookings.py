@@ -1,7 +1,7 @@
 """The rules of bookings: whatever changes one has its time given and freed with it."""
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -54,8 +54,9 @@ class BookingService(CrudService[Booking]):
         if current is None:
             values |= self.timed(values)
             values["id"] = values.get("id") or new_id()
-            values["status"] = "confirmed" if values["hold_expires_at"] is None else "held"
-            if values["status"] == "held" and values["hold_expires_at"] <= self.tx.now:
+            until: datetime | None = values["hold_expires_at"]
+            values["status"] = "confirmed" if until is None else "held"
+            if until is not None and until <= self.tx.now:
                 raise Invalid.at("/hold_expires_at", "not_in_future", "A hold ends in the future.")
             self.need_right(ignores=values["ignores_calendars"])
             whole = {**values, "deleted_at": None}
@@ -121,7 +122,7 @@ class BookingService(CrudService[Booking]):
                 raise hold_expired()
             await allocations.free([id])
         if after is not None:
-            kept = set() if before is None else set(before.ids)
+            kept = set[UUID]() if before is None else set(before.ids)
             await self._check(after, resources, whole, kept)
             await allocations.take(id, after, resources, self._seen)
 

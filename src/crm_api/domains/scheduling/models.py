@@ -104,6 +104,19 @@ class Booking(Entity):
     decided_at: Mapped[datetime | None]
 
 
+def _apart() -> ExcludeConstraint:
+    same: list[tuple[Any, str]] = [
+        (column(name), "=") for name in ("organization_id", "resource_id")
+    ]
+    return ExcludeConstraint(
+        *same,
+        (text("tstzrange(starts_at, ends_at)"), "&&"),
+        name="ex_booking_allocations_overlap",
+        using="gist",
+        where=text("is_active AND is_exclusive"),
+    )
+
+
 class BookingAllocation(TenantRow):
     """The time that a booking takes of a resource, its buffers included.
 
@@ -118,14 +131,7 @@ class BookingAllocation(TenantRow):
         CheckConstraint("NOT is_exclusive OR quantity = 1", name="is_exclusive"),
         Index("ix_booking_allocations_booking", "organization_id", "booking_id"),
         Index("ix_booking_allocations_resource", "organization_id", "resource_id", "ends_at"),
-        ExcludeConstraint(
-            (column("organization_id"), "="),
-            (column("resource_id"), "="),
-            (text("tstzrange(starts_at, ends_at)"), "&&"),
-            name="ex_booking_allocations_overlap",
-            using="gist",
-            where=text("is_active AND is_exclusive"),
-        ),
+        _apart(),
     )
 
     booking_id: Mapped[UUID]

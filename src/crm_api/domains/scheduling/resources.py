@@ -11,6 +11,7 @@ from crm_api.domains.scheduling.sweeping import Taken, levels
 from crm_api.kit.crud.named import NamedService
 from crm_api.kit.crud.personal import Impersonal
 from crm_api.kit.db.json import decode, encode
+from crm_api.kit.db.tx import at_one_moment
 from crm_api.kit.errors import Blocked, Invalid
 from crm_api.kit.query.kinds import kinds_of
 from crm_api.platform.calendars.schemas import Window
@@ -58,9 +59,10 @@ class ResourceService(NamedService[Resource]):
     async def availability(self, id: UUID, window: Window) -> dict[str, Any]:
         """What is free of a resource in a window, and what is taken."""
         self.need("read")
-        found = await self.records.get(id)
         start, end = window.start, window.end
-        taken = await Allocations(self.tx).taken(id, start, end)
+        async with at_one_moment(self.tx) as reader:
+            found = await ResourceService(reader).records.get(id)
+            taken = await Allocations(reader).taken(id, start, end)
         open_spans = [(start, end)]
         if found.calendar_id is not None:
             calendar = (await calendars_at(self.tx, [found.calendar_id], start))[found.calendar_id]
