@@ -38,7 +38,7 @@ async def refused(api, body, status=409):
 
 async def booker(api, **more):
     own = dict.fromkeys(("read", "create", "update", "delete"), "own")
-    levels = {"bookings": own, "resources": {"read": "all"}}
+    levels = {"bookings": own}
     return await member(api, await custom_role(api, levels=levels, **more))
 
 
