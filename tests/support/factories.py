@@ -165,6 +165,7 @@ class Kind:
         return self.serial or self.entity in {
             "approval_policy",
             "attachment",
+            "booking",
             "case",
             "deal",
             "identity_provider",

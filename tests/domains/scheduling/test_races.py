@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from random import Random
 
-from crm_api.domains.scheduling.bookings import BookingService
 from crm_api.domains.scheduling.jobs import expire_holds
 from crm_api.domains.scheduling.schemas import BookingCreate
+from crm_api.domains.scheduling.service import BookingService
 from crm_api.domains.scheduling.sweeping import Taken, peak
 from crm_api.kit.db.tx import unit_of_work
 from support.clients import tx_of

@@ -5,9 +5,9 @@ from typing import Any
 from uuid import UUID
 
 from crm_api.domains.scheduling.allocating import hold_expired
-from crm_api.domains.scheduling.bookings import BookingService
 from crm_api.domains.scheduling.models import Booking, BookingStatus
 from crm_api.domains.scheduling.schemas import BookingReschedule, BookingVerb
+from crm_api.domains.scheduling.service import BookingService
 from crm_api.kit.crud.transitions import Way, need_way, not_for, told, way, ways_from
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Fault

@@ -12,9 +12,9 @@ from crm_api.domains.deals.graphql import Deal
 from crm_api.domains.projects.graphql import Project
 from crm_api.domains.scheduling import schemas
 from crm_api.domains.scheduling.actions import BookingActions
-from crm_api.domains.scheduling.bookings import BookingService
 from crm_api.domains.scheduling.resources import ResourceService
 from crm_api.domains.scheduling.schemas import BookingVerb
+from crm_api.domains.scheduling.service import BookingService
 from crm_api.kit.graphql.context import GraphInfo
 from crm_api.kit.graphql.fields import Collection
 from crm_api.kit.graphql.mutations import mutation, shape_given

@@ -2,10 +2,10 @@
 
 from crm_api.domains.scheduling.actions import EXPIRED, RESCHEDULED, WAYS
 from crm_api.domains.scheduling.allocating import forget_allocations
-from crm_api.domains.scheduling.bookings import OUTSIDE, BookingService
 from crm_api.domains.scheduling.jobs import expire_holds
 from crm_api.domains.scheduling.pictured import SECTIONS, TOUCHPOINTS
 from crm_api.domains.scheduling.resources import ResourceService
+from crm_api.domains.scheduling.service import OUTSIDE, BookingService
 from crm_api.kit.access import Managed
 from crm_api.kit.crud.guards import Guarded
 from crm_api.kit.jobs import Chore

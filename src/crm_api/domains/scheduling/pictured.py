@@ -1,6 +1,6 @@
 """What bookings show of a customer, and which of their events are points of contact."""
 
-from crm_api.domains.scheduling.bookings import BookingService
+from crm_api.domains.scheduling.service import BookingService
 from crm_api.kit.crud.picturing import Pictured, listed
 from crm_api.kit.touchpoints import Party, Touchpoint
 

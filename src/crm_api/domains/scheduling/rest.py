@@ -5,7 +5,6 @@ from typing import Any
 from fastapi import Response
 
 from crm_api.domains.scheduling.actions import BookingActions
-from crm_api.domains.scheduling.bookings import BookingService
 from crm_api.domains.scheduling.resources import ResourceService
 from crm_api.domains.scheduling.schemas import (
     Availability,
@@ -15,6 +14,7 @@ from crm_api.domains.scheduling.schemas import (
     BookingTransitions,
     BookingVerb,
 )
+from crm_api.domains.scheduling.service import BookingService
 from crm_api.kit.rest import answers
 from crm_api.kit.rest.actions import add_action
 from crm_api.kit.rest.problems import problems

@@ -41,6 +41,8 @@ class BookingService(CrudService[Booking]):
     )
     create_shape = BookingCreate
     update_shape = BookingUpdate
+    # What is there is moved by `reschedule`, which a call that also creates could not mean.
+    upserts = False
     begins_with: ClassVar[Mapping[str, Any]] = {
         "sequence": 0,
         "cancel_reason": None,
@@ -187,7 +189,8 @@ class BookingService(CrudService[Booking]):
     async def ready(self, ids: Sequence[UUID]) -> None:
         """All resources of them are locked in one order, after all bookings."""
         await super().ready(ids)
-        await Allocations(self.tx).lock_of(ids)
+        if ids:
+            await Allocations(self.tx).lock_of(ids)
 
     async def remove(self, records: Sequence[Booking]) -> None:
         """In the bin they take nothing."""
