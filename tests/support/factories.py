@@ -1786,6 +1786,45 @@ async def _varied_resources(api: Api) -> list[Body]:
     ]
 
 
+async def _least_pool(api: Api) -> Body:
+    del api
+    return {"name": "Consultants"}
+
+
+async def _varied_pools(api: Api) -> list[Body]:
+    hall = await api.made("resources", await _least_resource(api))
+    members = [{"resource_id": hall["id"], "weight": 2}]
+    names = ("Consultants", "consultants", "Залы", "Ämter", "Zebra", "Zebra")
+    return [
+        {"name": name, "members": members[place:], "description": [None, "An example."][place % 2]}
+        for place, name in enumerate(names)
+    ]
+
+
+async def _least_booking_type(api: Api) -> Body:
+    del api
+    return {
+        "name": "Consultation",
+        "key": f"type-{uuid4().hex}",
+        "requirements": [{"kind": "person"}],
+    }
+
+
+async def _varied_booking_types(api: Api) -> list[Body]:
+    least = await _least_booking_type(api)
+    calendar = await api.made("working-calendars", await _least_calendar(api))
+    pool = await api.made("resource-pools", await _least_pool(api))
+    bodies: list[Body] = [
+        {"calendar_id": calendar["id"], "price": "60.00", "currency": "EUR"},
+        {"name": "consultation", "status": "inactive", "description": "An example."},
+        {"name": "Показ", "most_per_day": 3, "time_zone": "Europe/Berlin"},
+        {"name": "Ämtertermin", "durations": [45, 90], "hold_minutes": 15},
+        {"name": "Zebra", "requirements": [{"pool_id": pool["id"], "quantity": 2}]},
+        {"name": "Zebra", "assignment": "collective", "cancellation_notice": 1440},
+    ]
+    return [{**least, "key": f"type-{uuid4().hex}", **body} for body in bodies]
+
+
 async def _least_booking(api: Api) -> Body:
     # So large that the same body can be sent many times.
     hall = await api.made("resources", {**await _least_resource(api), "capacity": 10_000})
@@ -1875,6 +1914,22 @@ FACTORIES: dict[str, Factory] = {
         "name",
         {"capacity": "many"},
         beside={"user_id": {"kind": "person"}},
+    ),
+    "resource_pools": Factory(
+        _least_pool,
+        _varied_pools,
+        {"description": "Changed"},
+        "description",
+        "name",
+        {"members": "many"},
+    ),
+    "booking_types": Factory(
+        _least_booking_type,
+        _varied_booking_types,
+        {"description": "Changed"},
+        "description",
+        "name",
+        {"slot_step": "many"},
     ),
     "bookings": Factory(
         _least_booking,

@@ -23,8 +23,8 @@ Seen = Callable[[Collection[UUID]], Awaitable[Collection[UUID]]]
 _SHOWN = 20
 _ACTIVE = frozenset({"held", "confirmed", "checked_in", "completed"})
 _LOCK = """
-    SELECT id, name, kind, status, capacity, calendar_id, deleted_at FROM resources
-    WHERE organization_id = $1 AND id = ANY($2) ORDER BY id FOR NO KEY UPDATE
+    SELECT id, name, kind, status, capacity, calendar_id, user_id, skills, deleted_at
+    FROM resources WHERE organization_id = $1 AND id = ANY($2) ORDER BY id FOR NO KEY UPDATE
 """
 # Holds that have expired take nothing, whether anybody has swept them up or not.
 _LOOK = """

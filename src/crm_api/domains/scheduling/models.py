@@ -67,6 +67,7 @@ class Booking(Entity):
         foreign_key("contact_id", "contacts"),
         foreign_key("deal_id", "deals"),
         foreign_key("project_id", "projects"),
+        foreign_key("booking_type_id", "booking_types"),
         one_of("status", BookingStatus),
         CheckConstraint("ends_at > starts_at", name="ends_after_start"),
         CheckConstraint("buffer_before >= 0 AND buffer_after >= 0", name="buffers"),
@@ -75,6 +76,14 @@ class Booking(Entity):
         *(
             referring("bookings", name, optional=True)
             for name in ("company_id", "contact_id", "deal_id", "project_id", "owner_id")
+        ),
+        referring("bookings", "booking_type_id", optional=True),
+        Index(
+            "ix_bookings_type_start",
+            "organization_id",
+            "booking_type_id",
+            "starts_at",
+            postgresql_where=text("booking_type_id IS NOT NULL"),
         ),
         Index("ix_bookings_status", "organization_id", "status", "id"),
         Index(
@@ -99,6 +108,7 @@ class Booking(Entity):
     contact_id: Mapped[UUID | None]
     deal_id: Mapped[UUID | None]
     project_id: Mapped[UUID | None]
+    booking_type_id: Mapped[UUID | None]
     sequence: Mapped[int]
     cancel_reason: Mapped[str | None] = mapped_column(KeyText)
     decided_at: Mapped[datetime | None]

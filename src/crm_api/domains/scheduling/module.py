@@ -6,6 +6,7 @@ from crm_api.domains.scheduling.jobs import expire_holds
 from crm_api.domains.scheduling.pictured import SECTIONS, TOUCHPOINTS
 from crm_api.domains.scheduling.resources import ResourceService
 from crm_api.domains.scheduling.service import OUTSIDE, BookingService
+from crm_api.domains.scheduling.types import BookingTypeService, ResourcePoolService
 from crm_api.kit.access import Managed
 from crm_api.kit.crud.guards import Guarded
 from crm_api.kit.jobs import Chore
@@ -31,10 +32,13 @@ MODULE = Module(
     ],
     faces=_faces,
     chores=[Chore("scheduling.expire_holds", expire_holds, every_s=60)],
-    managed={ResourceService.area: Managed("manage_settings")},
+    managed={
+        ResourceService.area: Managed("manage_settings"),
+        BookingTypeService.area: Managed("manage_settings"),
+    },
     acts={OUTSIDE: "bookings"},
     events=[RESCHEDULED, EXPIRED, *(f"booking.{way.event}" for way in WAYS.values())],
-    services=[ResourceService, BookingService],
+    services=[ResourceService, BookingService, ResourcePoolService, BookingTypeService],
     touchpoints=TOUCHPOINTS,
     sections=SECTIONS,
 )

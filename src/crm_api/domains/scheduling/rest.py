@@ -15,6 +15,7 @@ from crm_api.domains.scheduling.schemas import (
     BookingVerb,
 )
 from crm_api.domains.scheduling.service import BookingService
+from crm_api.domains.scheduling.types import BookingTypeService, ResourcePoolService
 from crm_api.kit.rest import answers
 from crm_api.kit.rest.actions import add_action
 from crm_api.kit.rest.problems import problems
@@ -35,6 +36,7 @@ _PLAIN: dict[BookingVerb, tuple[str, str]] = {
 }
 resources = crud_router(ResourceService)
 bookings = crud_router(BookingService)
+pools, types = crud_router(ResourcePoolService), crud_router(BookingTypeService)
 
 
 @resources.post(
@@ -115,4 +117,4 @@ add_action(
     body=BookingReschedule,
 )
 
-ROUTERS = (resources, bookings)
+ROUTERS = (resources, bookings, pools, types)

@@ -116,14 +116,15 @@ _IGNORES = (
     "Whether it may be outside the working time of its resources, which takes the permission "
     "`book_outside_hours`."
 )
+_TYPE = "Through which type it was booked."
+_TYPED = "Needed where there is no `booking_type_id`."
 _HOLD = (
     "Until then it is held: if it is not confirmed before, its time is free again. Without it a "
     "new booking is confirmed at once."
 )
 
 
-class _BookingFields(Create):
-    title: Line = Field(examples=["Site visit"])
+class _BookingLinks(Create):
     description: Prose | None = None
     company_id: UUID | None = None
     contact_id: UUID | None = None
@@ -131,14 +132,29 @@ class _BookingFields(Create):
     project_id: UUID | None = None
 
 
-class BookingCreate(_BookingFields):
-    """Time of resources that is to be had."""
+class _BookingFields(_BookingLinks):
+    title: Line = Field(examples=["Site visit"])
 
+
+class BookingCreate(_BookingLinks):
+    """Time of resources that is to be had.
+
+    Through a type, that says what is left out: the title, the end, the buffers, the hold, and the
+    resources, of which those that are named are among the chosen.
+    """
+
+    title: Line | None = Field(None, description=_TYPED, examples=["Site visit"])
+    booking_type_id: UUID | None = Field(None, description=_TYPE)
     starts_at: Instant
-    ends_at: Instant = Field(description="After its start, 366 days at the most.")
-    buffer_before: Minutes = Field(0, description=_BUFFER)
-    buffer_after: Minutes = Field(0, description=_BUFFER)
-    resources: Booked = Field(description=_RESOURCES)
+    ends_at: Instant | None = Field(
+        None, description=f"After its start, 366 days at the most. {_TYPED}"
+    )
+    duration: Annotated[int, Field(ge=1, le=527_040)] | None = Field(
+        None, description="Minutes from its start to its end, instead of `ends_at`."
+    )
+    buffer_before: Minutes | None = Field(None, description=_BUFFER)
+    buffer_after: Minutes | None = Field(None, description=_BUFFER)
+    resources: Booked | None = Field(None, description=f"{_RESOURCES} {_TYPED}")
     ignores_calendars: bool = Field(False, description=_IGNORES)
     hold_expires_at: Instant | None = Field(None, description=_HOLD)
 
@@ -172,6 +188,7 @@ class BookingOut(Out):
     contact_id: UUID | None
     deal_id: UUID | None
     project_id: UUID | None
+    booking_type_id: UUID | None = Field(description=_TYPE)
     sequence: int = Field(description="How often it was rescheduled.")
     cancel_reason: str | None
     decided_at: datetime | None = Field(description="When it came to its status, after the first.")

@@ -6,8 +6,10 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from crm_api.domains.scheduling.allocating import Allocations, Place, hold_expired, place_of
+from crm_api.domains.scheduling.candidates import seen_resources
+from crm_api.domains.scheduling.choosing import Chooser, need_day
 from crm_api.domains.scheduling.models import Booking
-from crm_api.domains.scheduling.repository import BOOKINGS, RESOURCES, Bookings
+from crm_api.domains.scheduling.repository import BOOKINGS, Bookings
 from crm_api.domains.scheduling.schemas import BookingCreate, BookingUpdate
 from crm_api.kit.crud.personal import About
 from crm_api.kit.crud.plain import columns_of
@@ -54,6 +56,7 @@ class BookingService(CrudService[Booking]):
         """A new booking has its time, of all of its resources."""
         values = await super().prepare(values, current)
         if current is None:
+            values = await Chooser(self.tx).completed(values)
             values |= self.timed(values)
             values["id"] = values.get("id") or new_id()
             until: datetime | None = values["hold_expires_at"]
@@ -102,8 +105,16 @@ class BookingService(CrudService[Booking]):
         """
         known = columns_of(current)
         whole = {**known, **values}
+        await self._need_day(known, whole)
         await self._move(current.id, place_of(known), place_of(whole), whole)
         return await super().change(current, values, verb=verb, told=told)
+
+    async def _need_day(self, known: Mapping[str, Any], whole: Mapping[str, Any]) -> None:
+        """What comes to another day through its type keeps to the most that the day may have."""
+        if whole["booking_type_id"] is None or place_of(whole) is None:
+            return
+        if place_of(known) is None or whole["starts_at"] != known["starts_at"]:
+            await need_day(self.tx, whole["booking_type_id"], whole["starts_at"], whole["id"])
 
     async def _move(
         self, id: UUID, before: Place | None, after: Place | None, whole: Mapping[str, Any]
@@ -139,7 +150,7 @@ class BookingService(CrudService[Booking]):
         kept: Collection[UUID],
     ) -> None:
         """Raise unless all resources are there, active, large enough and at work."""
-        visible = await self._visible([id for id in place.ids if id not in kept])
+        visible = await seen_resources(self.tx, [id for id in place.ids if id not in kept])
         faults: list[Fault] = []
         for number, one in enumerate(whole["resources"]):
             id, at = UUID(str(one["resource_id"])), f"/resources/{number}"
@@ -157,12 +168,6 @@ class BookingService(CrudService[Booking]):
             raise Invalid(faults[0].message, faults=faults)
         if not whole["ignores_calendars"]:
             await self._need_working_time(resources, whole)
-
-    async def _visible(self, ids: Sequence[UUID]) -> Collection[UUID]:
-        access = self.tx.actor.access
-        if access is None or access.full:
-            return ids
-        return await kinds_of(self.tx, [RESOURCES], ids)
 
     async def _seen(self, ids: Collection[UUID]) -> Collection[UUID]:
         if not self.tx.actor.holds(f"{self.area}:read"):
