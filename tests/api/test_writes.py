@@ -18,6 +18,7 @@ READS = {
     "preview",
     "resolve",
     "simulate",
+    "slots",
     "working-time",
     "add-working-time",
 }

@@ -28,7 +28,7 @@ from crm_api.domains.scheduling.type_models import BookingType
 from crm_api.domains.scheduling.type_repository import BookingTypes
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Conflict, Fault, Invalid
-from crm_api.kit.working_time import MINUTE, ticks_of
+from crm_api.kit.working_time import MINUTE, instant_of, ticks_of
 
 _DAY = timedelta(days=1)
 _MINUTE = timedelta(minutes=1)
@@ -42,6 +42,13 @@ _STARTED = """
         AND id IS DISTINCT FROM $5 AND deleted_at IS NULL
         AND status IN ('held', 'confirmed', 'checked_in', 'completed')
         AND (status <> 'held' OR hold_expires_at > $6)
+"""
+_PER_DAY = """
+    SELECT width_bucket(starts_at, $3::timestamptz[]) AS place, count(*) AS number FROM bookings
+    WHERE organization_id = $1 AND booking_type_id = $2 AND starts_at >= $4 AND starts_at < $5
+        AND deleted_at IS NULL AND status IN ('held', 'confirmed', 'checked_in', 'completed')
+        AND (status <> 'held' OR hold_expires_at > $6)
+    GROUP BY 1
 """
 
 
@@ -233,6 +240,15 @@ async def need_day(tx: Tx, type_id: UUID, starts_at: datetime, but: UUID | None)
     if found["number"] >= row["most_per_day"]:
         message = f"On {day} there are as many as there may be."
         raise Conflict(message, code="day_full", details={"day": day})
+
+
+async def started_on(tx: Tx, type_id: UUID, days: Sequence[Day]) -> list[int]:
+    """How many bookings of a type start on each of some days, which are in order."""
+    bounds = [instant_of(day.opens) for day in days]
+    args = (tx.organization_id, type_id, bounds, bounds[0], instant_of(days[-1].closes), tx.now)
+    rows = await tx.fetch(_PER_DAY, *args)
+    found = {row["place"]: row["number"] for row in rows}
+    return [found.get(place, 0) for place in range(1, len(days) + 1)]
 
 
 def day_of(at: datetime, zone: ZoneInfo) -> Day:

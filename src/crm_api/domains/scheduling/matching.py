@@ -5,25 +5,25 @@ change it and nobody loses theirs. So all places are filled wherever that is pos
 whoever is to be among them is placed first and stays placed (Mendelsohn and Dulmage 1958).
 """
 
-from collections.abc import Collection, Hashable, Sequence
+from collections.abc import Collection, Hashable, Iterable, Sequence
 from typing import TypeVar
 
 T = TypeVar("T", bound=Hashable)
 
 
 def matched(
-    wanted: Sequence[tuple[int, Sequence[T]]], must: Collection[T] = ()
+    wanted: Sequence[tuple[int, Iterable[T]]], must: Collection[T] = ()
 ) -> list[list[T]] | None:
     """Of each requirement its candidates, so many as it needs; None where that cannot be.
 
-    `wanted` has for each requirement how many it needs, and who could be, the best first. All of
-    `must` are among the answer. Nobody is named twice.
+    `wanted` has for each requirement how many it needs, and who could be, the best first, to be gone
+    through more than once. All of `must` are among the answer. Nobody is named twice.
     """
     found = _greedy(wanted, must)
     return found if found is not None else _Matching(wanted).solve(must)
 
 
-def _greedy(wanted: Sequence[tuple[int, Sequence[T]]], must: Collection[T]) -> list[list[T]] | None:
+def _greedy(wanted: Sequence[tuple[int, Iterable[T]]], must: Collection[T]) -> list[list[T]] | None:
     """The best of each that are left, where that works out, as it does almost always."""
     taken = set[T]()
     chosen: list[list[T]] = []
@@ -44,7 +44,7 @@ def _greedy(wanted: Sequence[tuple[int, Sequence[T]]], must: Collection[T]) -> l
 class _Matching:
     """Places, which are as many for each requirement as it needs, and who has them."""
 
-    def __init__(self, wanted: Sequence[tuple[int, Sequence[T]]]) -> None:
+    def __init__(self, wanted: Sequence[tuple[int, Iterable[T]]]) -> None:
         self.wanted = wanted
         self.places = [n for n, (quantity, _) in enumerate(wanted) for _ in range(quantity)]
         self.fits = [set(candidates) for _, candidates in wanted]

@@ -1,9 +1,8 @@
 """When candidates are at work and free: one statement, and one pass over what it finds."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import chain
 from typing import Any
 from uuid import UUID
 
@@ -37,6 +36,17 @@ class Lasting:
     after: int
 
 
+class _Able:
+    """Those who are free at a start, in order; most of the time only the first is asked for."""
+
+    def __init__(self, ids: Sequence[UUID], free: Mapping[UUID, int], place: int) -> None:
+        self.ids, self.free, self.place = ids, free, place
+
+    def __iter__(self) -> Iterator[UUID]:
+        free, place = self.free, self.place
+        return (id for id in self.ids if free[id] >> place & 1)
+
+
 @dataclass(frozen=True)
 class Openings:
     """At which of some starts each candidate is at work, and free besides."""
@@ -56,7 +66,7 @@ class Openings:
     ) -> list[list[UUID]] | None:
         """Who is taken at a start, by requirement; None where they do not suffice."""
         wanted = [
-            (quantity, [id for id in ids if free[id] >> place & 1])
+            (quantity, _Able(ids, free, place))
             for quantity, ids, free in zip(
                 self.candidates.quantities, order, self.free, strict=True
             )
@@ -167,11 +177,3 @@ async def hours_of(
 
 def _spans(calendar: Calendar, start: datetime, end: datetime) -> list[Span]:
     return [(ticks_of(opens), ticks_of(closes)) for opens, closes in calendar.spans(start, end)]
-
-
-def all_of(sets: Iterable[int], every: int) -> int:
-    """The starts that are in all of these sets."""
-    found = every
-    for one in chain((every,), sets):
-        found &= one
-    return found

@@ -1,6 +1,6 @@
 """The rules of pools of resources and of the types of bookings."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -90,14 +90,14 @@ async def need_required(
         own = {f"{at}/resource_ids/{n}": UUID(id) for n, id in enumerate(one["resource_ids"] or ())}
         _need_distinct(own)
         resources |= own
-    await _need_there(tx, POOLS, pools, known)
-    await _need_there(tx, RESOURCES, resources, known)
+    await need_there(tx, POOLS, pools, known)
+    await need_there(tx, RESOURCES, resources, known)
 
 
 async def need_each(tx: Tx, listing: Listing, named: Places, known: set[str]) -> None:
     """Raise `Invalid` unless each of these is there and seen, or was named before, and once."""
     _need_distinct(named)
-    await _need_there(tx, listing, named, known)
+    await need_there(tx, listing, named, known)
 
 
 def _need_distinct(named: Places) -> None:
@@ -108,7 +108,8 @@ def _need_distinct(named: Places) -> None:
         seen.add(id)
 
 
-async def _need_there(tx: Tx, listing: Listing, named: Places, known: set[str]) -> None:
+async def need_there(tx: Tx, listing: Listing, named: Places, known: Collection[str] = ()) -> None:
+    """Raise `Invalid` unless each of these is there and seen, or was named before."""
     asked = sorted({id for id in named.values() if str(id) not in known})
     found = await kinds_of(tx, [listing], asked)
     absent = [at for at, id in named.items() if id in asked and id not in found]
