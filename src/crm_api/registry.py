@@ -24,6 +24,7 @@ from crm_api.domains.promotions.module import MODULE as PROMOTIONS
 from crm_api.domains.quote_links.module import MODULE as QUOTE_LINKS
 from crm_api.domains.quotes.module import MODULE as QUOTES
 from crm_api.domains.recipes.module import MODULE as RECIPES
+from crm_api.domains.scheduling.module import MODULE as SCHEDULING
 from crm_api.domains.sequences.module import MODULE as SEQUENCES
 from crm_api.domains.taxes.module import MODULE as TAXES
 from crm_api.domains.work.module import work_module
@@ -96,6 +97,7 @@ DOMAINS: tuple[Module, ...] = (
     PROJECTS,
     DELIVERY_LINKS,
     ACTIVITIES,
+    SCHEDULING,
     COMMITMENTS,
     CASES,
     CASE_LINKS,

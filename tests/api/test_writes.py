@@ -9,6 +9,7 @@ from support.clients import problem
 CSV = b"first_name,last_name,email\nSample,Person,sample@example.com\n"
 TAKEN = {("query", "dry_run"), ("header", "Idempotency-Key"), ("header", "Prefer")}
 READS = {
+    "availability",
     "query",
     "calculate",
     "check",
@@ -17,6 +18,7 @@ READS = {
     "preview",
     "resolve",
     "simulate",
+    "slots",
     "working-time",
     "add-working-time",
 }

@@ -45,6 +45,7 @@ OF_NOBODY = {
     "sla_escalations": "What was done by the clocks of cases, with which they are purged.",
     "touchpoint_states": "How far the feed has been read.",
     "company_health": "How companies fare, with which their figures are purged.",
+    "booking_allocations": "Ids and times alone.",
     "organization_quotas": "Limits.",
     "organization_states": "Definitions.",
     "organizations": "The organizations themselves.",

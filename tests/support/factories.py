@@ -165,6 +165,7 @@ class Kind:
         return self.serial or self.entity in {
             "approval_policy",
             "attachment",
+            "booking",
             "case",
             "deal",
             "identity_provider",
@@ -1766,6 +1767,87 @@ async def _varied_commitments(api: Api) -> list[Body]:
     ]
 
 
+async def _least_resource(api: Api) -> Body:
+    del api
+    return {"name": "Meeting room", "kind": "room"}
+
+
+async def _varied_resources(api: Api) -> list[Body]:
+    least = await _least_resource(api)
+    calendar = await api.made("working-calendars", await _least_calendar(api))
+    user = await api.made("users", await _least_user(api))
+    return [
+        {**least, "calendar_id": calendar["id"], "location": "Third floor"},
+        {**least, "name": "meeting room", "status": "inactive", "location": "third floor"},
+        {**least, "name": "Person", "kind": "person", "user_id": user["id"]},
+        {**least, "name": "Зал", "capacity": 12, "attributes": {"floor": "3"}},
+        {**least, "name": "Ämterraum", "skills": [{"skill": "Welding", "level": 3}]},
+        {**least, "name": "Zebra", "cost_per_hour": "60.00", "time_zone": "Europe/Berlin"},
+    ]
+
+
+async def _least_pool(api: Api) -> Body:
+    del api
+    return {"name": "Consultants"}
+
+
+async def _varied_pools(api: Api) -> list[Body]:
+    hall = await api.made("resources", await _least_resource(api))
+    members = [{"resource_id": hall["id"], "weight": 2}]
+    names = ("Consultants", "consultants", "Залы", "Ämter", "Zebra", "Zebra")
+    return [
+        {"name": name, "members": members[place:], "description": [None, "An example."][place % 2]}
+        for place, name in enumerate(names)
+    ]
+
+
+async def _least_booking_type(api: Api) -> Body:
+    del api
+    return {
+        "name": "Consultation",
+        "key": f"type-{uuid4().hex}",
+        "requirements": [{"kind": "person"}],
+    }
+
+
+async def _varied_booking_types(api: Api) -> list[Body]:
+    least = await _least_booking_type(api)
+    calendar = await api.made("working-calendars", await _least_calendar(api))
+    pool = await api.made("resource-pools", await _least_pool(api))
+    bodies: list[Body] = [
+        {"calendar_id": calendar["id"], "price": "60.00", "currency": "EUR"},
+        {"name": "consultation", "status": "inactive", "description": "An example."},
+        {"name": "Показ", "most_per_day": 3, "time_zone": "Europe/Berlin"},
+        {"name": "Ämtertermin", "durations": [45, 90], "hold_minutes": 15},
+        {"name": "Zebra", "requirements": [{"pool_id": pool["id"], "quantity": 2}]},
+        {"name": "Zebra", "assignment": "collective", "cancellation_notice": 1440},
+    ]
+    return [{**least, "key": f"type-{uuid4().hex}", **body} for body in bodies]
+
+
+async def _least_booking(api: Api) -> Body:
+    # So large that the same body can be sent many times.
+    hall = await api.made("resources", {**await _least_resource(api), "capacity": 10_000})
+    times = {"starts_at": "2031-03-03T09:00:00Z", "ends_at": "2031-03-03T10:00:00Z"}
+    return {"title": "Site visit", **times, "resources": [{"resource_id": hall["id"]}]}
+
+
+async def _varied_bookings(api: Api) -> list[Body]:
+    least = await _least_booking(api)
+    company = await api.made("companies", {"name": "Example Industries"})
+    contact = await api.made("contacts", {"last_name": "Person"})
+    deal = await api.made("deals", await _least_deal(api))
+    project = await api.made("projects", {"name": "New office"})
+    return [
+        {**least, "company_id": company["id"], "hold_expires_at": "2031-01-31T12:00:00Z"},
+        {**least, "title": "site visit", "contact_id": contact["id"], "buffer_before": 15},
+        {**least, "title": "Показ", "deal_id": deal["id"], "description": "An example."},
+        {**least, "title": "Ämtertermin", "ends_at": "2031-03-03T12:00:00Z"},
+        {**least, "title": "Zebra", "project_id": project["id"], "buffer_after": 15},
+        {**least, "title": "Zebra", "starts_at": "2031-03-03T08:00:00Z"},
+    ]
+
+
 async def _least_expense(api: Api) -> Body:
     project = await api.made("projects", await _least_project(api))
     return {"project_id": project["id"], "day": "2026-03-02", "amount": "90.00"}
@@ -1824,6 +1906,40 @@ async def _varied_case_links(api: Api) -> list[Body]:
 
 
 FACTORIES: dict[str, Factory] = {
+    "resources": Factory(
+        _least_resource,
+        _varied_resources,
+        {"description": "Changed"},
+        "description",
+        "name",
+        {"capacity": "many"},
+        beside={"user_id": {"kind": "person"}},
+    ),
+    "resource_pools": Factory(
+        _least_pool,
+        _varied_pools,
+        {"description": "Changed"},
+        "description",
+        "name",
+        {"members": "many"},
+    ),
+    "booking_types": Factory(
+        _least_booking_type,
+        _varied_booking_types,
+        {"description": "Changed"},
+        "description",
+        "name",
+        {"slot_step": "many"},
+    ),
+    "bookings": Factory(
+        _least_booking,
+        _varied_bookings,
+        {"description": "Changed"},
+        "description",
+        "title",
+        {"title": 1},
+        further=3,
+    ),
     "commitments": Factory(
         _least_commitment,
         _varied_commitments,

@@ -1,0 +1,44 @@
+"""Scheduling as a part of the product."""
+
+from crm_api.domains.scheduling.actions import EXPIRED, RESCHEDULED, WAYS
+from crm_api.domains.scheduling.allocating import forget_allocations
+from crm_api.domains.scheduling.jobs import expire_holds
+from crm_api.domains.scheduling.pictured import SECTIONS, TOUCHPOINTS
+from crm_api.domains.scheduling.resources import ResourceService
+from crm_api.domains.scheduling.service import OUTSIDE, BookingService
+from crm_api.domains.scheduling.types import BookingTypeService, ResourcePoolService
+from crm_api.kit.access import Managed
+from crm_api.kit.crud.guards import Guarded
+from crm_api.kit.jobs import Chore
+from crm_api.kit.module import Faces, Module
+
+Guarded.purged.append(forget_allocations)
+
+
+def _faces() -> Faces:
+    from crm_api.domains.scheduling.graphql import MUTATIONS, QUERIES
+    from crm_api.domains.scheduling.rest import ROUTERS
+
+    return Faces(routers=ROUTERS, queries=QUERIES, mutations=MUTATIONS)
+
+
+MODULE = Module(
+    key="scheduling",
+    title="Scheduling",
+    description="What can be booked, and bookings that never overlap beyond its capacity.",
+    depends_on=[
+        *("catalogue", "companies", "contacts", "deals", "prices", "quotes", "orders"),
+        "projects",
+    ],
+    faces=_faces,
+    chores=[Chore("scheduling.expire_holds", expire_holds, every_s=60)],
+    managed={
+        ResourceService.area: Managed("manage_settings"),
+        BookingTypeService.area: Managed("manage_settings"),
+    },
+    acts={OUTSIDE: "bookings"},
+    events=[RESCHEDULED, EXPIRED, *(f"booking.{way.event}" for way in WAYS.values())],
+    services=[ResourceService, BookingService, ResourcePoolService, BookingTypeService],
+    touchpoints=TOUCHPOINTS,
+    sections=SECTIONS,
+)

@@ -1,0 +1,170 @@
+"""Many who book at once: what is counted is exact, and nobody waits in a ring."""
+
+import asyncio
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from random import Random
+
+from crm_api.domains.scheduling.jobs import expire_holds
+from crm_api.domains.scheduling.schemas import BookingCreate
+from crm_api.domains.scheduling.service import BookingService
+from crm_api.domains.scheduling.sweeping import Taken, peak
+from crm_api.kit.db.tx import unit_of_work
+from support.clients import tx_of
+from support.waiting import patiently
+
+START = datetime(2031, 3, 3, tzinfo=UTC)
+TAKEN = "SELECT * FROM booking_allocations WHERE organization_id = $1 AND is_active"
+
+
+async def made(api, count, **more):
+    body = {"name": "Meeting room", "kind": "room", **more}
+    return [(await api.made("resources", body))["id"] for _ in range(count)]
+
+
+def body(ids, start=0, minutes=60, **more):
+    starts_at = START + timedelta(minutes=start)
+    return {
+        "title": "Site visit",
+        "starts_at": starts_at.isoformat(),
+        "ends_at": (starts_at + timedelta(minutes=minutes)).isoformat(),
+        "resources": [{"resource_id": id} for id in ids],
+        **more,
+    }
+
+
+async def at_once(calls, *, most=16):
+    """What they answer, so many at a time that none has to wait long for a connection."""
+    places = asyncio.Semaphore(most)
+
+    async def placed(call):
+        async with places:
+            return await call()
+
+    return await asyncio.gather(*[placed(call) for call in calls])
+
+
+async def book(api, bodies):
+    calls = [partial(api.post, "/v1/bookings", json=one) for one in bodies]
+    answers = await at_once(calls)
+    codes = Counter((one.status_code, one.json().get("code")) for one in answers)
+    assert set(codes) <= {(201, None), (409, "resource_taken")}, codes
+    return codes[201, None]
+
+
+async def need_fitting(owner, org, capacities):
+    """No instant of any resource holds more than there is, whatever the application says."""
+    rows = await owner.fetch(TAKEN, org.id)
+    for id, capacity in capacities.items():
+        taken = [
+            Taken(row["starts_at"], row["ends_at"], row["quantity"])
+            for row in rows
+            if str(row["resource_id"]) == id
+        ]
+        assert peak(taken, START - timedelta(days=1), START + timedelta(days=30)) <= capacity
+    return rows
+
+
+async def test_of_many_who_book_one_room_at_once_one_has_it(client, owner, org):
+    (hall,) = await made(client, 1)
+    assert await book(client, [body([hall])] * 40) == 1
+    assert len(await need_fitting(owner, org, {hall: 1})) == 1
+
+
+async def test_a_capacity_of_three_is_given_three_times_to_a_hundred(client, owner, org):
+    (vans,) = await made(client, 1, capacity=3)
+    assert await book(client, [body([vans])] * 100) == 3
+    assert len(await need_fitting(owner, org, {vans: 3})) == 3
+
+
+async def test_sets_in_opposite_order_neither_cross_nor_are_had_by_half(client, owner, org):
+    ids = await made(client, 4)
+    random = Random(20)
+    bodies = [body(random.sample(ids, 3), start=random.randrange(0, 12) * 30) for _ in range(120)]
+    number = await book(client, bodies)
+    rows = await need_fitting(owner, org, dict.fromkeys(ids, 1))
+    assert number > 0
+    per_booking = Counter(row["booking_id"] for row in rows)
+    assert len(per_booking) == number
+    assert set(per_booking.values()) == {3}
+
+
+async def test_bookings_that_move_and_end_at_once_keep_to_the_capacity(client, owner, org):
+    ids = await made(client, 3, capacity=2)
+    random = Random(7)
+    made_ones = []
+    for place in range(6):
+        answer = await client.post("/v1/bookings", json=body(ids[:2], start=place * 60))
+        made_ones.append(answer.json()["id"])
+
+    async def once():
+        id, start = random.choice(made_ones), random.randrange(0, 8) * 30
+        moved = body(random.sample(ids, 2), start=start)
+        del moved["title"]
+        match random.randrange(4):
+            case 0:
+                return await client.post(f"/v1/bookings/{id}/cancel")
+            case 1:
+                return await client.post("/v1/bookings", json=body(ids[::-1], start=start))
+            case _:
+                return await client.post(f"/v1/bookings/{id}/reschedule", json=moved)
+
+    answers = await at_once([once] * 150)
+    codes = {(one.status_code, one.json().get("code")) for one in answers}
+    known = {(409, "resource_taken"), (409, "illegal_transition")}
+    assert codes <= {(200, None), (201, None), *known}, codes
+    await need_fitting(owner, org, dict.fromkeys(ids, 2))
+
+
+async def test_who_dies_while_booking_has_nothing_and_holds_up_nobody(client, database, owner, org):
+    ids = await made(client, 2)
+    begun = asyncio.get_running_loop().create_future()
+
+    async def dying():
+        async with unit_of_work(tx_of(database, org)) as tx:
+            await BookingService(tx).create(BookingCreate.model_validate(body(ids)))
+            await tx.flush()
+            (row,) = await tx.fetch("SELECT pg_backend_pid() AS pid")
+            begun.set_result(row["pid"])
+            await tx.fetch("SELECT pg_sleep(60)")
+
+    task = asyncio.create_task(dying())
+    pid = await begun
+    waiting = asyncio.create_task(book(client, [body(ids[::-1])] * 5))
+    await owner.fetch("SELECT pg_terminate_backend($1)", pid)
+    assert await asyncio.gather(task, return_exceptions=True) != [None]
+    assert await waiting == 1
+    assert len(await need_fitting(owner, org, dict.fromkeys(ids, 1))) == 2
+
+
+async def test_a_hold_that_is_confirmed_at_its_end_is_had_by_one(client, database, owner, org):
+    (hall,) = await made(client, 1)
+    for place in range(3):
+        ends = datetime.now(UTC) + timedelta(milliseconds=300)
+        held = body([hall], start=place * 60, hold_expires_at=ends.isoformat())
+        id = (await client.made("bookings", held))["id"]
+        confirmed, won = False, False
+        async for _ in patiently():
+            answers = await asyncio.gather(
+                client.post(f"/v1/bookings/{id}/confirm") if not confirmed else asyncio.sleep(0),
+                client.post("/v1/bookings", json=body([hall], start=place * 60)),
+            )
+            confirmed = confirmed or (answers[0] is not None and answers[0].status_code == 200)
+            won = answers[1].status_code == 201
+            if confirmed or won:
+                break
+        assert confirmed != won
+    await need_fitting(owner, org, {hall: 1})
+
+
+async def test_expired_holds_are_told_of_once(client, database):
+    (hall,) = await made(client, 1)
+    ends = datetime.now(UTC) + timedelta(milliseconds=100)
+    held = await client.made("bookings", body([hall], hold_expires_at=ends.isoformat()))
+    async for _ in patiently():
+        await asyncio.gather(expire_holds(database, None), expire_holds(database, None))
+        if (await client.read(f"bookings/{held['id']}"))["status"] == "expired":
+            break
+    told = await client.told(held["id"], 2)
+    assert [one["type"] for one in told].count("booking.expired") == 1
