@@ -208,7 +208,7 @@ def _none_free(found: Openings) -> Conflict:
     return Conflict(message, code="no_resources_free", details={"requirements": told})
 
 
-def bounds_of(tx: Tx, type: BookingType) -> tuple[datetime, datetime]:
+def bounds_of(tx: Tx, type: Any) -> tuple[datetime, datetime]:
     """When a booking of a type may start, the last of these included."""
     return tx.now + type.minimum_notice * _MINUTE, tx.now + type.horizon_days * _DAY
 
