@@ -59,7 +59,7 @@ def _filled(stage: Stage, server: Server, bookings: int) -> dict[str, str]:
         return asked(stage, server, "POST", f"/v1/{path}", json.dumps(body).encode())["id"]
 
     days = ("monday", "tuesday", "wednesday", "thursday", "friday")
-    hours = dict.fromkeys(days, [{"start": "09:00", "end": "17:00"}])
+    hours = {day: [{"start": "09:00", "end": "17:00"}] for day in days}
     body = {"name": "Office", "time_zone": "Europe/Berlin", "week": hours}
     calendar = made("working-calendars", body)
     person = {"name": "Person", "kind": "person", "calendar_id": calendar}

@@ -254,8 +254,8 @@ async def started_on(tx: Tx, type_id: UUID, days: Sequence[Day]) -> list[int]:
 def day_of(at: datetime, zone: ZoneInfo) -> Day:
     """The day of an instant, which is its one start."""
     day = at.astimezone(zone).date()
-    bounds = (ticks_of(midnight(one, zone)) for one in (day, day + _DAY))
-    return Day(day, *bounds, 0, 1)
+    opens, closes = (ticks_of(midnight(one, zone)) for one in (day, day + _DAY))
+    return Day(day, opens, closes, 0, 1)
 
 
 def months_of(days: Sequence[date], zone: ZoneInfo) -> list[datetime]:
