@@ -208,7 +208,7 @@ def _none_free(found: Openings) -> Conflict:
     return Conflict(message, code="no_resources_free", details={"requirements": told})
 
 
-def bounds_of(tx: Tx, type: BookingType) -> tuple[datetime, datetime]:
+def bounds_of(tx: Tx, type: Any) -> tuple[datetime, datetime]:
     """When a booking of a type may start, the last of these included."""
     return tx.now + type.minimum_notice * _MINUTE, tx.now + type.horizon_days * _DAY
 
@@ -254,8 +254,8 @@ async def started_on(tx: Tx, type_id: UUID, days: Sequence[Day]) -> list[int]:
 def day_of(at: datetime, zone: ZoneInfo) -> Day:
     """The day of an instant, which is its one start."""
     day = at.astimezone(zone).date()
-    bounds = (ticks_of(midnight(one, zone)) for one in (day, day + _DAY))
-    return Day(day, *bounds, 0, 1)
+    opens, closes = (ticks_of(midnight(one, zone)) for one in (day, day + _DAY))
+    return Day(day, opens, closes, 0, 1)
 
 
 def months_of(days: Sequence[date], zone: ZoneInfo) -> list[datetime]:

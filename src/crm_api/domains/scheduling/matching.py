@@ -6,7 +6,7 @@ whoever is to be among them is placed first and stays placed (Mendelsohn and Dul
 """
 
 from collections.abc import Collection, Hashable, Iterable, Sequence
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 T = TypeVar("T", bound=Hashable)
 
@@ -41,7 +41,7 @@ def _greedy(wanted: Sequence[tuple[int, Iterable[T]]], must: Collection[T]) -> l
     return chosen if taken.issuperset(must) else None
 
 
-class _Matching:
+class _Matching(Generic[T]):
     """Places, which are as many for each requirement as it needs, and who has them."""
 
     def __init__(self, wanted: Sequence[tuple[int, Iterable[T]]]) -> None:

@@ -39,6 +39,7 @@ MODULE = Module(
     acts={OUTSIDE: "bookings"},
     events=[RESCHEDULED, EXPIRED, *(f"booking.{way.event}" for way in WAYS.values())],
     services=[ResourceService, BookingService, ResourcePoolService, BookingTypeService],
+    tags={"availability": "When something could be booked, and by whom."},
     touchpoints=TOUCHPOINTS,
     sections=SECTIONS,
 )

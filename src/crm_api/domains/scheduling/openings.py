@@ -105,19 +105,33 @@ async def openings(
     window = instant_of(start), instant_of(end)
     rows = await tx.fetch(_BUSY, tx.organization_id, list(candidates.rows), *window, tx.now)
     found = {row["resource_id"]: row for row in rows}
-    every = (1 << len(starts)) - 1
-    hours = dict.fromkeys(candidates.rows, every)
+    hours = dict.fromkeys(candidates.rows, (1 << len(starts)) - 1)
     if not ignores_calendars:
         by_calendar = await hours_of(
             tx, [row["calendar_id"] for row in candidates.rows.values()], starts, lasting
         )
         hours = {id: by_calendar[row["calendar_id"]] for id, row in candidates.rows.items()}
+    return opened(candidates, starts, lasting, hours, found)
+
+
+def opened(
+    candidates: Candidates,
+    starts: Sequence[int],
+    lasting: Lasting,
+    hours: Mapping[UUID, int],
+    taken: Mapping[UUID, Any],
+) -> Openings:
+    """When candidates are free, of whom the starts in their hours and what is taken are known.
+
+    `taken` has the columns `starts`, `ends` and `quantities` of those of whom anything is.
+    """
+    every = (1 << len(starts)) - 1
     met: dict[tuple[UUID, int], int] = {}
 
     def clear(id: UUID, units: int) -> int:
         room = candidates.rows[id]["capacity"] - units
         if (id, room) not in met:
-            spans = _full(found[id], room) if id in found else ()
+            spans = _full(taken[id], room) if id in taken else ()
             met[id, room] = hit(starts, spans, lasting.before, lasting.duration + lasting.after)
         return hours[id] & ~met[id, room]
 
@@ -125,20 +139,14 @@ async def openings(
         {id: clear(id, one.units) for id in ids}
         for one, ids in zip(candidates.required, candidates.of, strict=True)
     ]
-    quantities = candidates.quantities
+    needed = list(zip(candidates.of, free, candidates.quantities, strict=True))
     return Openings(
         every,
         candidates,
-        [
-            at_least([hours[id] for id in ids], quantity, every)
-            for ids, quantity in zip(candidates.of, quantities, strict=True)
-        ],
-        [
-            at_least(one.values(), quantity, every)
-            for one, quantity in zip(free, quantities, strict=True)
-        ],
+        [at_least([hours[id] for id in ids], quantity, every) for ids, _, quantity in needed],
+        [at_least(own.values(), quantity, every) for _, own, quantity in needed],
         free,
-        {id: list(zip(row["starts"], row["ends"], strict=True)) for id, row in found.items()},
+        {id: list(zip(row["starts"], row["ends"], strict=True)) for id, row in taken.items()},
     )
 
 

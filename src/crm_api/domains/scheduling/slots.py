@@ -102,15 +102,16 @@ class SlotService:
         await need_there(
             self.tx, service.records.listing, {"/booking_type_id": data.booking_type_id}
         )
-        type = await service.records.get(data.booking_type_id)
+        type = await service.records.row(data.booking_type_id)
+        durations = decode(type.durations)
         if type.status != "active":
             message = f"{type.name} is not booked."
             raise Invalid.at("/booking_type_id", "booking_type_inactive", message)
-        if data.duration is not None and data.duration not in type.durations:
-            offered = ", ".join(str(one) for one in type.durations)
+        if data.duration is not None and data.duration not in durations:
+            offered = ", ".join(str(one) for one in durations)
             raise Invalid.at("/duration", "not_offered", f"{type.name} lasts {offered} minutes.")
         first, last = bounds_of(self.tx, type)
-        minutes = (data.duration or type.durations[0], type.buffer_before, type.buffer_after)
+        minutes = (data.duration or durations[0], type.buffer_before, type.buffer_after)
         return Offer(
             type.id,
             ZoneInfo(type.time_zone),
@@ -121,7 +122,7 @@ class SlotService:
             last,
             type.most_per_day,
             type.assignment,
-            type.requirements,
+            decode(type.requirements),
         )
 
     async def _ad_hoc(self, data: SlotSearch) -> Offer:
@@ -183,13 +184,14 @@ def _named(candidates: Candidates, data: SlotSearch) -> list[UUID]:
     """The resources that have to be among the chosen; raises `Invalid` for what none asks for."""
     of_user = {row["user_id"]: id for id, row in candidates.rows.items()}
     named = {f"/resource_ids/{n}": id for n, id in enumerate(data.resource_ids)}
-    named |= {f"/user_ids/{n}": of_user.get(id, id) for n, id in enumerate(data.user_ids)}
-    strange = [at for at, id in named.items() if id not in candidates.rows]
+    named |= {f"/user_ids/{n}": of_user.get(id) for n, id in enumerate(data.user_ids)}
+    known = {at: id for at, id in named.items() if id is not None and id in candidates.rows}
+    strange = [at for at in named if at not in known]
     if strange:
         message = "No requirement asks for it."
         faults = [Fault("not_required", message, at) for at in strange]
         raise Invalid(message, faults=faults)
-    return list(dict.fromkeys(named.values()))
+    return list(dict.fromkeys(known.values()))
 
 
 def _answered(
