@@ -122,6 +122,8 @@ class Kind:
         return self.entity in {
             "api_key",
             "app",
+            "booking_link",
+            "booking_page",
             "case_link",
             "delivery_link",
             "quote_link",
@@ -1886,13 +1888,26 @@ async def _varied_delivery_links(api: Api) -> list[Body]:
     ]
 
 
-async def _least_case_link(api: Api) -> Body:
-    case = await api.made("cases", await _least_case(api))
-    return {"case_id": case["id"]}
+async def _least_booking_page(api: Api) -> Body:
+    return {
+        "booking_type_id": (await api.made("booking-types", await _least_booking_type(api)))["id"]
+    }
 
 
-async def _varied_case_links(api: Api) -> list[Body]:
-    first, second = await _least_case_link(api), await _least_case_link(api)
+async def _varied_booking_pages(api: Api) -> list[Body]:
+    return await _varied_links(api, [await _least_booking_page(api) for _ in range(2)])
+
+
+async def _least_booking_link(api: Api) -> Body:
+    return {"booking_id": (await api.made("bookings", await _least_booking(api)))["id"]}
+
+
+async def _varied_booking_links(api: Api) -> list[Body]:
+    return await _varied_links(api, [await _least_booking_link(api) for _ in range(2)])
+
+
+async def _varied_links(api: Api, opened: list[Body]) -> list[Body]:
+    first, second = opened
     contact = await api.made("contacts", {"last_name": "Person"})
     ends = {"expires_at": "2031-01-01T00:00:00Z"}
     return [
@@ -1903,6 +1918,15 @@ async def _varied_case_links(api: Api) -> list[Body]:
         {**second, **ends},
         {**first, "label": "Zebra"},
     ]
+
+
+async def _least_case_link(api: Api) -> Body:
+    case = await api.made("cases", await _least_case(api))
+    return {"case_id": case["id"]}
+
+
+async def _varied_case_links(api: Api) -> list[Body]:
+    return await _varied_links(api, [await _least_case_link(api) for _ in range(2)])
 
 
 FACTORIES: dict[str, Factory] = {
@@ -2130,6 +2154,22 @@ FACTORIES: dict[str, Factory] = {
         {"amount": "much"},
         further=5,
         alike={"task_id": {"project_id": "project_id"}},
+    ),
+    "booking_pages": Factory(
+        _least_booking_page,
+        _varied_booking_pages,
+        {"label": "Changed"},
+        "label",
+        "expires_at",
+        {"expires_at": "soon"},
+    ),
+    "booking_links": Factory(
+        _least_booking_link,
+        _varied_booking_links,
+        {"label": "Changed"},
+        "label",
+        "expires_at",
+        {"expires_at": "soon"},
     ),
     "case_links": Factory(
         _least_case_link,

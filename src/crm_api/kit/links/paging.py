@@ -22,6 +22,7 @@ from crm_api.kit.links.visiting import (
     form_of,
     html_of,
     sent_form,
+    throttled,
 )
 from crm_api.kit.rest.requests import services_of
 
@@ -32,8 +33,11 @@ Shape = TypeVar("Shape", bound=BaseModel)
 class SentForm(Protocol):
     """What a browser has sent by a form of a page."""
 
-    async def carry_out(self, door: Any) -> None:
-        """Do what it says; raises `Invalid`, and what the door does."""
+    async def carry_out(self, door: Any) -> str | None:
+        """Do what it says; raises `Invalid`, and what the door does.
+
+        Returns where the browser is led, if not to the page again.
+        """
         ...
 
     def is_done_by(self, error: CrmError) -> bool:
@@ -69,16 +73,18 @@ class LinkPage:
             form = self.read(await sent_form(request))
         except CrmError as error:
             return self._failed(request, error)
+        place = None
         try:
+            await throttled(request, self.opened)
             tx = await begun(request, token, self.opened)
             async with unit_of_work(tx, services_of(request).ring):
-                await form.carry_out(self.door(tx, caller_of(request)))
+                place = await form.carry_out(self.door(tx, caller_of(request)))
         except CrmError as error:
             if error.status >= 500 or error.status in _GONE:
                 return self._failed(request, error)
             if not form.is_done_by(error):
                 return await self._shown(request, token, form, error)
-        return Response(status_code=303, headers={"Location": "page", **HEADERS})
+        return Response(status_code=303, headers={"Location": place or "page", **HEADERS})
 
     async def _shown(
         self,

@@ -21,6 +21,8 @@ RESERVED = frozenset(
         "call",
         "campaign",
         "case",
+        "booking_link",
+        "booking_page",
         "case_link",
         "category",
         "change_request",
