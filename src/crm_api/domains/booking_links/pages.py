@@ -41,7 +41,11 @@ class BookingForm:
 
     async def carry_out(self, door: PageDoor) -> str:
         """Book; returns the page of the booking, from that of this one."""
-        given = {n: value for n in GuestBooking.model_fields if (value := self.values.get(n))}
+        given: dict[str, Any] = {
+            n: value for n in GuestBooking.model_fields if (value := self.values.get(n))
+        }
+        if (said := given.get("duration", "")).isdecimal() and len(said) < 10:
+            given["duration"] = int(said)
         booked = await door.book(filled(GuestBooking, given))
         return f"../../bookings/{booked['token']}/page"
 
@@ -75,7 +79,7 @@ class ChangeForm:
 
     def is_done_by(self, error: CrmError) -> bool:
         """Whether it was cancelled before: somebody clicked twice."""
-        return self.do == "cancel" and error.own_code == "wrong_state"
+        return self.do == "cancel" and error.details.get("booking_status") == "cancelled"
 
 
 async def page_of(
@@ -164,7 +168,7 @@ async def _week(
             }
             for one in of_day
         ]
-        days.append({"name": words.day(day), "slots": slots, "why": reasons.get(day)})
+        days.append({"name": words.weekday(day), "slots": slots, "why": reasons.get(day)})
     before = max(today, first - timedelta(days=DAYS))
     return {
         "days": days,

@@ -41,11 +41,11 @@ class Opened:
     is_throttled: bool = False
     """Whether many have the same one, so that what is made by it counts for where they are."""
 
-    async def throttle(self, database: Database, address: str | None) -> None:
-        """Before anything is made by it; raises `TooMany`."""
+    async def throttle(self, database: Database, token: str, address: str | None) -> None:
+        """Before anything is made by a token; raises `TooMany`."""
         if self.is_throttled:
             attempts = Attempts(database)
-            await attempts.count(attempts.guests(address))
+            await attempts.count(attempts.guests(token, address))
 
     async def actor_of(self, database: Database, token: str, address: str | None) -> Actor:
         """The link that a token opens, as an actor; raises `NotFound`.

@@ -75,7 +75,7 @@ class LinkPage:
             return self._failed(request, error)
         place = None
         try:
-            await throttled(request, self.opened)
+            await throttled(request, token, self.opened)
             tx = await begun(request, token, self.opened)
             async with unit_of_work(tx, services_of(request).ring):
                 place = await form.carry_out(self.door(tx, caller_of(request)))
