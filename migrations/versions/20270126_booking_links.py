@@ -7,8 +7,8 @@ from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 
 from crm_api.kit.db import ddl
 
-revision = "20270124_booking_links"
-down_revision = "20270123_booking_types"
+revision = "20270126_booking_links"
+down_revision = "20270125_resource_times"
 branch_labels = None
 depends_on = None
 
