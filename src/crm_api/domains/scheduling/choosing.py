@@ -63,7 +63,7 @@ class Chooser:
 
         Without a type it says all of that itself. Raises `Invalid` and `Conflict`.
         """
-        duration = values.pop("duration")
+        duration = values.pop("duration", None)
         if values["booking_type_id"] is None:
             return values | _plain(values, duration)
         type = await BookingTypes(self.tx).get(values["booking_type_id"])
