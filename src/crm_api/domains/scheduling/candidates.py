@@ -26,13 +26,17 @@ _POOLS = """
 """
 # Cancelled and missed bookings count for nobody: they are given back.
 _HAD = """
-    SELECT width_bucket(b.starts_at, $3::timestamptz[]) AS month, (r ->> 'resource_id')::uuid AS id,
-        count(*) AS number, max(b.created_at) AS last
-    FROM bookings b, jsonb_array_elements(b.resources) r
-    WHERE b.organization_id = $1 AND b.booking_type_id = $2 AND b.deleted_at IS NULL
-        AND b.starts_at >= $4 AND b.starts_at < $5
-        AND b.status IN ('held', 'confirmed', 'checked_in', 'completed')
-        AND (b.status <> 'held' OR b.hold_expires_at > $6)
+    SELECT month, (r ->> 'resource_id')::uuid AS id, sum(number)::bigint AS number,
+        max(last) AS last
+    FROM (
+        SELECT width_bucket(starts_at, $3::timestamptz[]) AS month, resources,
+            count(*) AS number, max(created_at) AS last
+        FROM bookings
+        WHERE organization_id = $1 AND booking_type_id = $2 AND deleted_at IS NULL
+            AND starts_at >= $4 AND starts_at < $5
+            AND status IN ('held', 'confirmed', 'checked_in', 'completed')
+            AND (status <> 'held' OR hold_expires_at > $6)
+        GROUP BY 1, 2) b, jsonb_array_elements(b.resources) r
     GROUP BY 1, 2
 """
 _OWNERS = """

@@ -22,7 +22,7 @@ _BUSY = """
     FROM booking_allocations
     WHERE organization_id = $1 AND resource_id = ANY($2) AND is_active
         AND (hold_expires_at IS NULL OR hold_expires_at > $5)
-        AND ends_at > $3 AND starts_at < $4
+        AND tstzrange(starts_at, ends_at) && tstzrange($3, $4)
     GROUP BY resource_id
 """
 
