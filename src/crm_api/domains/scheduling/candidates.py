@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from crm_api.domains.scheduling.repository import RESOURCES
+from crm_api.domains.scheduling.schemas import MOST_RESOURCES
 from crm_api.domains.scheduling.type_schemas import MOST_CANDIDATES
 from crm_api.kit.db.json import decode
 from crm_api.kit.db.tx import Tx
@@ -159,7 +160,11 @@ async def found_for(tx: Tx, required: Sequence[Required], *, alone: bool) -> Can
         message = f"More than {MOST_CANDIDATES} resources could be booked; name a pool of them."
         raise Conflict(message, code="too_many_candidates")
     seen = await seen_resources(tx, [row["id"] for row in rows])
-    return fitting(required, [row for row in rows if row["id"] in seen], alone=alone)
+    found = fitting(required, [row for row in rows if row["id"] in seen], alone=alone)
+    if sum(found.quantities) > MOST_RESOURCES:
+        message = f"A booking has {MOST_RESOURCES} resources at the most."
+        raise Conflict(message, code="too_many_resources")
+    return found
 
 
 def fitting(required: Sequence[Required], rows: Iterable[Any], *, alone: bool) -> Candidates:
