@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from statistics import median, quantiles
 from typing import Any
 
+from benchmarks import cpu
 from benchmarks.section import Outcome, Section, Setting, at_most, table
 from benchmarks.serving import Server, WrongAnswer, asked, serving
 from benchmarks.stage import Stage
@@ -44,14 +45,14 @@ def run(setting: Setting) -> Outcome:
         kinds = _filled(stage, server, bookings)
         start = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         found = {name: _times(stage, server, id, start) for name, id in kinds.items()}
-    shown = table(
-        f"slots of two weeks, {RESOURCES} people, {bookings:,} bookings", "p50 ms", "p95 ms"
-    )
-    for name, times in found.items():
-        shown.add_row(name, f"{median(times):.1f}", f"{quantiles(times, n=20)[-1]:.1f}")
+    title = f"slots of two weeks, {RESOURCES} people, {bookings:,} bookings"
+    shown = table(title, "p50 ms", "p95 ms", "app ms", "pg ms")
+    for name, (times, *used) in found.items():
+        spread = (median(times), quantiles(times, n=20)[-1], *used)
+        shown.add_row(name, *(f"{one:.1f}" for one in spread))
+    p50 = {name: median(times) for name, (times, *_) in found.items()}
     what = f"slots of two weeks over {RESOURCES} people with {bookings:,} bookings, p50 ms"
-    figures = [at_most(what, median(found["round_robin"]), TARGET_MS, "{:.1f}")]
-    return Outcome(figures, shown, {name: median(times) for name, times in found.items()})
+    return Outcome([at_most(what, p50["round_robin"], TARGET_MS, "{:.1f}")], shown, p50)
 
 
 def _filled(stage: Stage, server: Server, bookings: int) -> dict[str, str]:
@@ -90,18 +91,27 @@ def _filled(stage: Stage, server: Server, bookings: int) -> dict[str, str]:
     return kinds
 
 
-def _times(stage: Stage, server: Server, id: str, start: datetime) -> list[float]:
+def _times(
+    stage: Stage, server: Server, id: str, start: datetime
+) -> tuple[list[float], float, float]:
+    """What each request took, and the processor time of the server and of PostgreSQL for one."""
     end = start + timedelta(days=14)
     body = {"booking_type_id": id, "start": start.isoformat(), "end": end.isoformat()}
     content = json.dumps({**body, "limit": 2000}).encode()
+
+    def used() -> tuple[int, int]:
+        return cpu.of_process(server.pid), cpu.of_family(stage.postgres_pid)
+
     times: list[float] = []
+    before = used()
     for _ in range(CALLS):
         begun = time.perf_counter()
         found = asked(stage, server, "POST", "/v1/availability/slots", content)
         times.append((time.perf_counter() - begun) * 1000)
         if len(found["slots"]) < 100 or found["next_start"] is not None:
             raise WrongAnswer(f"There are {len(found['slots'])} slots")
-    return times[5:]
+    app_ms, pg_ms = ((b - a) / CALLS / 1e6 for a, b in zip(before, used(), strict=True))
+    return times[5:], app_ms, pg_ms
 
 
 SECTION = Section("Free slots over many resources", run, within_s=180)

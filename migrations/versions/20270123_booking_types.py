@@ -136,6 +136,15 @@ def refer() -> None:
                 postgresql_concurrently=True,
                 if_not_exists=True,
             )
+        op.create_index(
+            "ix_booking_allocations_during",
+            "booking_allocations",
+            ["organization_id", sa.text("tstzrange(starts_at, ends_at)")],
+            postgresql_using="gist",
+            postgresql_where=sa.text("is_active"),
+            postgresql_concurrently=True,
+            if_not_exists=True,
+        )
 
 
 def upgrade() -> None:
@@ -145,6 +154,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.drop_index("ix_booking_allocations_during", "booking_allocations")
     op.drop_column("bookings", "booking_type_id")
     for table in (TYPES, POOLS):
         op.drop_table(table)

@@ -1834,8 +1834,17 @@ async def _least_booking(api: Api) -> Body:
     return {"title": "Site visit", **times, "resources": [{"resource_id": hall["id"]}]}
 
 
+async def _offer_halls(api: Api, kind: Body) -> None:
+    # What the least booking takes, when it does.
+    needed = [{"kind": "room"}]
+    body = {"requirements": needed, "durations": [60], "horizon_days": 3660}
+    await api.changed(f"booking-types/{kind['id']}", body)
+
+
 async def _varied_bookings(api: Api) -> list[Body]:
     least = await _least_booking(api)
+    kind = await api.made("booking-types", await _least_booking_type(api))
+    await _offer_halls(api, kind)
     company = await api.made("companies", {"name": "Example Industries"})
     contact = await api.made("contacts", {"last_name": "Person"})
     deal = await api.made("deals", await _least_deal(api))
@@ -1847,6 +1856,7 @@ async def _varied_bookings(api: Api) -> list[Body]:
         {**least, "title": "Ämtertermin", "ends_at": "2031-03-03T12:00:00Z"},
         {**least, "title": "Zebra", "project_id": project["id"], "buffer_after": 15},
         {**least, "title": "Zebra", "starts_at": "2031-03-03T08:00:00Z"},
+        {**least, "booking_type_id": kind["id"]},
     ]
 
 
@@ -1963,6 +1973,7 @@ FACTORIES: dict[str, Factory] = {
         "title",
         {"title": 1},
         further=3,
+        first={"booking_type_id": _offer_halls},
     ),
     "commitments": Factory(
         _least_commitment,

@@ -1,5 +1,6 @@
 """Which starts are offered, against counting minute by minute and trying all assignments."""
 
+from datetime import date, timedelta
 from itertools import permutations
 from uuid import UUID
 
@@ -7,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crm_api.domains.scheduling.candidates import Order, Required, Turn, fitting
+from crm_api.domains.scheduling.grid import Day
 from crm_api.domains.scheduling.openings import Lasting, opened
 from crm_api.kit.working_time import MINUTE
 
@@ -117,3 +119,34 @@ def test_turns_are_in_order_of_number_and_id(numbers):
     assert order == [id for _, id in wanted]
     (order,) = Order("round_robin", candidates, had, [IDS[3]]).of(0, {})
     assert order[0] == IDS[3]
+
+
+@given(_TAKEN)
+def test_loads_are_the_minutes_of_each_day(taken):
+    rows = [
+        {
+            "id": IDS[0],
+            "kind": "room",
+            "status": "active",
+            "deleted_at": None,
+            "capacity": 9,
+            "skills": b"[]",
+        }
+    ]
+    candidates = fitting([Required(1, 1, "room", frozenset(), {}, {})], rows, alone=True)
+    columns = {
+        "starts": [at * MINUTE for at, _, _ in taken],
+        "ends": [(at + length) * MINUTE for at, length, _ in taken],
+        "quantities": [quantity for _, _, quantity in taken],
+    }
+    found = opened(candidates, [0], Lasting(MINUTE, 0, 0), {IDS[0]: 1}, {IDS[0]: columns})
+    bounds = [(-30, 10), (10, 20), (20, 60), (60, 110)]
+    days = [
+        Day(date(2026, 3, 2) + timedelta(days=n), opens * MINUTE, closes * MINUTE, 0, 0)
+        for n, (opens, closes) in enumerate(bounds)
+    ]
+    for (opens, closes), load in zip(bounds, found.loads(days), strict=True):
+        minutes = sum(
+            at <= m < at + length for at, length, _ in taken for m in range(opens, closes)
+        )
+        assert load.get(IDS[0], 0) == minutes * MINUTE

@@ -272,3 +272,12 @@ async def test_bad_types_and_pools_are_pointed_at(client, other):
     await client.changed(f"resource-pools/{rooms['id']}", {"members": rooms["members"]})
     kind = await kind_of(client, {"pool_id": rooms["id"]})
     assert (await refused(client, kind, 409))["requirements"][0]["candidates"] == 0
+
+
+async def test_so_many_at_once_are_refused(client):
+    for _ in range(2):
+        items = [{"name": "Desk", "kind": "equipment"}] * 26
+        body = {"op": "create", "items": items}
+        assert (await client.post("/v1/resources/bulk", json=body)).status_code == 200
+    kind = await kind_of(client, {"kind": "equipment"}, assignment="collective")
+    assert (await refused(client, kind, 409))["code"] == "too_many_resources"

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from crm_api.domains.scheduling.repository import RESOURCES
+from crm_api.domains.scheduling.schemas import MOST_RESOURCES
 from crm_api.domains.scheduling.type_schemas import MOST_CANDIDATES
 from crm_api.kit.db.json import decode
 from crm_api.kit.db.tx import Tx
@@ -26,13 +27,17 @@ _POOLS = """
 """
 # Cancelled and missed bookings count for nobody: they are given back.
 _HAD = """
-    SELECT width_bucket(b.starts_at, $3::timestamptz[]) AS month, (r ->> 'resource_id')::uuid AS id,
-        count(*) AS number, max(b.created_at) AS last
-    FROM bookings b, jsonb_array_elements(b.resources) r
-    WHERE b.organization_id = $1 AND b.booking_type_id = $2 AND b.deleted_at IS NULL
-        AND b.starts_at >= $4 AND b.starts_at < $5
-        AND b.status IN ('held', 'confirmed', 'checked_in', 'completed')
-        AND (b.status <> 'held' OR b.hold_expires_at > $6)
+    SELECT month, (r ->> 'resource_id')::uuid AS id, sum(number)::bigint AS number,
+        max(last) AS last
+    FROM (
+        SELECT width_bucket(starts_at, $3::timestamptz[]) AS month, resources,
+            count(*) AS number, max(created_at) AS last
+        FROM bookings
+        WHERE organization_id = $1 AND booking_type_id = $2 AND deleted_at IS NULL
+            AND starts_at >= $4 AND starts_at < $5
+            AND status IN ('held', 'confirmed', 'checked_in', 'completed')
+            AND (status <> 'held' OR hold_expires_at > $6)
+        GROUP BY 1, 2) b, jsonb_array_elements(b.resources) r
     GROUP BY 1, 2
 """
 _OWNERS = """
@@ -155,7 +160,11 @@ async def found_for(tx: Tx, required: Sequence[Required], *, alone: bool) -> Can
         message = f"More than {MOST_CANDIDATES} resources could be booked; name a pool of them."
         raise Conflict(message, code="too_many_candidates")
     seen = await seen_resources(tx, [row["id"] for row in rows])
-    return fitting(required, [row for row in rows if row["id"] in seen], alone=alone)
+    found = fitting(required, [row for row in rows if row["id"] in seen], alone=alone)
+    if sum(found.quantities) > MOST_RESOURCES:
+        message = f"A booking has {MOST_RESOURCES} resources at the most."
+        raise Conflict(message, code="too_many_resources")
+    return found
 
 
 def fitting(required: Sequence[Required], rows: Iterable[Any], *, alone: bool) -> Candidates:

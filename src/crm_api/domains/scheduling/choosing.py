@@ -63,7 +63,7 @@ class Chooser:
 
         Without a type it says all of that itself. Raises `Invalid` and `Conflict`.
         """
-        duration = values.pop("duration")
+        duration = values.pop("duration", None)
         if values["booking_type_id"] is None:
             return values | _plain(values, duration)
         type = await BookingTypes(self.tx).get(values["booking_type_id"])
@@ -106,7 +106,8 @@ class Chooser:
         first = await owners_first(tx, candidates, values["contact_id"], values["company_id"])
         had = await turns_of(tx, type.id, months_of([day.day], ZoneInfo(type.time_zone)))
         order = Order(type.assignment, candidates, had, list(dict.fromkeys([*named, *first])))
-        chosen = found.chosen(0, found.order(order, 0, day), list(named))
+        (asked,) = found.orders(order, [day], [0])
+        chosen = found.chosen(0, asked, list(named))
         if chosen is None:
             raise _none_free(found)
         booked = booked_of(candidates, chosen)

@@ -141,6 +141,14 @@ class BookingAllocation(TenantRow):
         CheckConstraint("NOT is_exclusive OR quantity = 1", name="is_exclusive"),
         Index("ix_booking_allocations_booking", "organization_id", "booking_id"),
         Index("ix_booking_allocations_resource", "organization_id", "resource_id", "ends_at"),
+        # What is taken in a window, of however many resources.
+        Index(
+            "ix_booking_allocations_during",
+            "organization_id",
+            text("tstzrange(starts_at, ends_at)"),
+            postgresql_using="gist",
+            postgresql_where=text("is_active"),
+        ),
         _apart(),
     )
 

@@ -1,5 +1,6 @@
 """When candidates are at work and free: one statement, and one pass over what it finds."""
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,7 +23,7 @@ _BUSY = """
     FROM booking_allocations
     WHERE organization_id = $1 AND resource_id = ANY($2) AND is_active
         AND (hold_expires_at IS NULL OR hold_expires_at > $5)
-        AND ends_at > $3 AND starts_at < $4
+        AND tstzrange(starts_at, ends_at) && tstzrange($3, $4)
     GROUP BY resource_id
 """
 
@@ -77,17 +78,27 @@ class Openings:
         """How many candidates of a requirement are free at a start."""
         return sum(found >> place & 1 for found in self.free[requirement].values())
 
-    def load(self, day: Day) -> dict[UUID, int]:
-        """How many ticks of a day each is taken, buffers included."""
-        return {
-            id: sum(max(min(last, day.closes) - max(first, day.opens), 0) for first, last in spans)
-            for id, spans in self.busy.items()
-        }
+    def loads(self, days: Sequence[Day]) -> list[dict[UUID, int]]:
+        """How many ticks of some days in order each is taken, buffers included."""
+        found: list[dict[UUID, int]] = [{} for _ in days]
+        opens = [day.opens for day in days]
+        for id, spans in self.busy.items():
+            for first, last in spans:
+                for number in range(max(bisect_right(opens, first) - 1, 0), len(days)):
+                    day, own = days[number], found[number]
+                    if day.opens >= last:
+                        break
+                    taken = min(last, day.closes) - max(first, day.opens)
+                    own[id] = own.get(id, 0) + max(taken, 0)
+        return found
 
-    def order(self, order: Order, month: int, day: Day) -> list[list[UUID]]:
-        """Who is asked first on a day."""
-        by_load = order.assignment == "least_loaded"
-        return order.of(month, self.load(day) if by_load else {})
+    def orders(
+        self, order: Order, days: Sequence[Day], months: Sequence[int]
+    ) -> Iterator[list[list[UUID]]]:
+        """Who is asked first on each of some days, of which the months are known."""
+        nothing: dict[UUID, int] = {}
+        loads = self.loads(days) if order.assignment == "least_loaded" else [nothing] * len(days)
+        return (order.of(month, load) for month, load in zip(months, loads, strict=True))
 
 
 async def openings(

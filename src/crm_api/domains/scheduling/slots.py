@@ -5,7 +5,7 @@ is taken, and the same choice as for a booking through a type (`choosing.py`), f
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -209,32 +209,25 @@ def _answered(
         possible &= stage.left
     slots: list[dict[str, Any]] = []
     empty: list[dict[str, Any]] = []
-    month = 0
-    for number, day in enumerate(grid.days):
-        if number and day.day.day == 1:
-            month += 1
-        if not day.mask:
-            continue
+    orders = found.orders(order, grid.days, _months(grid.days))
+    for day, asked in zip(grid.days, orders, strict=True):
         begun = len(slots)
-        for place, chosen in _chosen(found, possible & day.mask, order, month, day, named):
+        for place in places(possible & day.mask):
+            chosen = found.chosen(place, asked, named)
+            if chosen is None:
+                continue
             if len(slots) == limit:
                 return _told(offer, slots, empty, instant_of(grid.starts[place]))
             slots.append(_slot(offer, grid.starts[place], found.candidates, chosen))
-        if len(slots) == begun:
+        if day.mask and len(slots) == begun:
             empty.append(_empty(day, stages))
     return _told(offer, slots, empty, None)
 
 
-def _chosen(
-    found: Openings, left: int, order: Order, month: int, day: Day, named: Sequence[UUID]
-) -> Iterator[tuple[int, list[list[UUID]]]]:
-    if not left:
-        return
-    asked = found.order(order, month, day)
-    for place in places(left):
-        chosen = found.chosen(place, asked, named)
-        if chosen is not None:
-            yield place, chosen
+def _months(days: Sequence[Day]) -> list[int]:
+    """Of each day its month, counted from that of the first."""
+    firsts = list(dict.fromkeys((day.day.year, day.day.month) for day in days))
+    return [firsts.index((day.day.year, day.day.month)) for day in days]
 
 
 def _slot(
