@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from crm_api.domains.activities.linking import LinkedService
 from crm_api.domains.activities.models import Task
-from crm_api.domains.activities.recurrence import BadRule, Next, Rule, instant, read
+from crm_api.kit.recurrence import BadRule, Next, Rule, instant, read
 from crm_api.domains.activities.repository import TASKS, Tasks
 from crm_api.domains.activities.schemas import TaskCreate, TaskUpdate
 from crm_api.kit.crud.personal import About
