@@ -1,10 +1,13 @@
 """How things recur: by the rules of RFC 5545, by wall time, one at a time."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 from zoneinfo import ZoneInfo
 
 import pytest
+from dateutil.rrule import rrulestr
+from hypothesis import given
+from hypothesis import strategies as st
 
 from crm_api.kit.recurrence import BadRule, instant, read
 
@@ -161,6 +164,8 @@ def test_what_the_standard_lists(text, start, listed):
 def test_what_never_comes_is_soon_known():
     for text in ("FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30", "FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30"):
         assert days(text, "2026-01-01T09:00", 1) == []
+    for text in ("FREQ=WEEKLY;BYDAY=MO;BYSETPOS=2", "FREQ=DAILY;INTERVAL=7;BYDAY=MO"):
+        assert days(text, "2026-01-01T09:00", 1) == []
     assert days("FREQ=DAILY", "9999-12-30T09:00", 9) == ["9999-12-30", "9999-12-31"]
 
 
@@ -187,3 +192,46 @@ def test_the_weeks_in_which_clocks_change(zone, start, moments):
     for count, last in enumerate(found, start=1):
         ended = rule.up_to(last, ZoneInfo(zone))
         assert list(ended.occurrences(first, ZoneInfo(zone))) == found[:count]
+
+
+def listed(numbers, most=3):
+    found = st.lists(numbers, min_size=1, max_size=most, unique=True)
+    return found.map(lambda items: ",".join(map(str, items)))
+
+
+def signed(most):
+    return st.integers(1, most) | st.integers(-most, -1)
+
+
+WEEKDAYS = st.sampled_from(("MO", "TU", "WE", "TH", "FR", "SA", "SU"))
+PARTS = {
+    "INTERVAL": st.integers(1, 5).map(str),
+    "BYMONTH": listed(st.integers(1, 12)),
+    "BYMONTHDAY": listed(signed(31)),
+    "BYYEARDAY": listed(signed(366)),
+    # Of a week that two years share the library knows only the first and the last by name.
+    "BYWEEKNO": listed(st.integers(1, 53) | st.integers(-30, -1)),
+    # Monday and every first Monday are every Monday, for the library only the first ones.
+    "BYDAY": listed(WEEKDAYS) | listed(st.tuples(signed(5), WEEKDAYS).map("{0[0]}{0[1]}".format)),
+    "BYSETPOS": listed(signed(4), 2),
+    "WKST": WEEKDAYS,
+}
+
+
+@given(
+    st.sampled_from(("DAILY", "WEEKLY", "MONTHLY", "YEARLY")),
+    st.fixed_dictionaries({}, optional=PARTS),
+    st.dates(date(1996, 1, 1), date(2030, 12, 31)),
+)
+def test_days_are_those_of_the_library(frequency, parts, day):
+    text = ";".join(f"{name}={value}" for name, value in {"FREQ": frequency, **parts}.items())
+    start = datetime.combine(day, datetime.min.time())
+    try:
+        rule = read(text, timed=True)
+    except BadRule:
+        return
+    horizon = timedelta(days=1500)
+    found = list(rule.occurrences(start, BERLIN, horizon))
+    # After the last one, the library looks on to the end of all time.
+    if found:
+        assert list(islice(rrulestr(text, dtstart=start), len(found))) == found

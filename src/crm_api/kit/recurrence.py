@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice
 from zoneinfo import ZoneInfo
 
-from dateutil.rrule import rrulestr
+from crm_api.kit.recurring import days
 
 LONGEST = 300
 FREQUENCIES = ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")
@@ -104,15 +104,17 @@ class Rule:
         return replace(self, parts=bare | end)
 
     def _from(self, start: datetime, zone: ZoneInfo, horizon: timedelta) -> Iterator[datetime]:
-        """Wall times without `COUNT`; the search ends at the horizon, found or not."""
-        limit = start + min(horizon, datetime.max - start)
+        """Wall times without `COUNT`; the search ends at the horizon, found or not.
+
+        What is asked for never makes it longer: of libraries, some look on until the year 9999.
+        """
+        limit = start + min(horizon, datetime.combine(date.max, time.max) - start)
         if (until := self._until(zone)) is not None:
             limit = min(limit, until)
-        if limit < start:
-            return iter(())
-        # By dateutil a naive beginning wants a naive end.
-        text = f"{self._with().text};UNTIL={limit:%Y%m%dT%H%M%S}"
-        return iter(rrulestr(text, dtstart=start, cache=False))
+        for day in days(self.parts, start.date(), limit.date()):
+            at = datetime.combine(day, start.time())
+            if start <= at <= limit:
+                yield at
 
     def _less(self, passed: int) -> "Rule":
         return self if self.count is None else self.times(self.count - passed)

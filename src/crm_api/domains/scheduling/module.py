@@ -5,6 +5,8 @@ from crm_api.domains.scheduling.allocating import forget_allocations
 from crm_api.domains.scheduling.jobs import expire_holds
 from crm_api.domains.scheduling.pictured import SECTIONS, TOUCHPOINTS
 from crm_api.domains.scheduling.resources import ResourceService
+from crm_api.domains.scheduling.series import SeriesService
+from crm_api.domains.scheduling.series_changes import SERIES_EVENTS
 from crm_api.domains.scheduling.service import OUTSIDE, BookingService
 from crm_api.kit.access import Managed
 from crm_api.kit.crud.guards import Guarded
@@ -15,10 +17,13 @@ Guarded.purged.append(forget_allocations)
 
 
 def _faces() -> Faces:
-    from crm_api.domains.scheduling.graphql import MUTATIONS, QUERIES
-    from crm_api.domains.scheduling.rest import ROUTERS
+    from crm_api.domains.scheduling import graphql, rest, series_graphql, series_rest
 
-    return Faces(routers=ROUTERS, queries=QUERIES, mutations=MUTATIONS)
+    return Faces(
+        routers=(*rest.ROUTERS, *series_rest.ROUTERS),
+        queries=(*graphql.QUERIES, *series_graphql.QUERIES),
+        mutations=(*graphql.MUTATIONS, *series_graphql.MUTATIONS),
+    )
 
 
 MODULE = Module(
@@ -33,8 +38,11 @@ MODULE = Module(
     chores=[Chore("scheduling.expire_holds", expire_holds, every_s=60)],
     managed={ResourceService.area: Managed("manage_settings")},
     acts={OUTSIDE: "bookings"},
-    events=[RESCHEDULED, EXPIRED, *(f"booking.{way.event}" for way in WAYS.values())],
-    services=[ResourceService, BookingService],
+    events=[
+        *(RESCHEDULED, EXPIRED, *(f"booking.{way.event}" for way in WAYS.values())),
+        *SERIES_EVENTS,
+    ],
+    services=[ResourceService, BookingService, SeriesService],
     touchpoints=TOUCHPOINTS,
     sections=SECTIONS,
 )

@@ -106,6 +106,7 @@ RESERVED = frozenset(
         "quote_question",
         "quote_version",
         "read",
+        "recurring_booking",
         "report",
         "reservation",
         "resource",
@@ -145,6 +146,7 @@ RESERVED = frozenset(
         "variant",
         "view",
         "visit",
+        "waitlist_entry",
         "webhook",
     ]
 )
