@@ -182,6 +182,7 @@ class Kind:
             "stage",
             "subject_request",
             "suppression",
+            "waitlist_entry",
             "webhook",
         }
 
@@ -1837,6 +1838,32 @@ async def _varied_series(api: Api) -> list[Body]:
     ]
 
 
+async def _least_waitlist_entry(api: Api) -> Body:
+    hall = await api.made("resources", await _least_resource(api))
+    return {
+        "title": "Site visit",
+        "window_starts_at": "2031-03-03T09:00:00Z",
+        "window_ends_at": "2031-03-05T09:00:00Z",
+        "duration_minutes": 60,
+        "resources": [{"resource_id": hall["id"]}],
+    }
+
+
+async def _varied_waitlist_entries(api: Api) -> list[Body]:
+    least = await _least_waitlist_entry(api)
+    company = await api.made("companies", {"name": "Example Industries"})
+    contact = await api.made("contacts", {"last_name": "Person"})
+    deal = await api.made("deals", await _least_deal(api))
+    return [
+        {**least, "company_id": company["id"], "priority": 5},
+        {**least, "title": "site visit", "contact_id": contact["id"], "offer_minutes": 15},
+        {**least, "title": "Показ", "deal_id": deal["id"], "description": "An example."},
+        {**least, "title": "Ämtertermin", "window_ends_at": "2031-03-03T12:00:00Z"},
+        {**least, "title": "Zebra", "match": "any"},
+        {**least, "title": "Zebra", "window_starts_at": "2031-03-03T08:00:00Z"},
+    ]
+
+
 async def _least_expense(api: Api) -> Body:
     project = await api.made("projects", await _least_project(api))
     return {"project_id": project["id"], "day": "2026-03-02", "amount": "90.00"}
@@ -1921,6 +1948,15 @@ FACTORIES: dict[str, Factory] = {
         "title",
         {"title": 1},
         further=3,
+    ),
+    "waitlist_entries": Factory(
+        _least_waitlist_entry,
+        _varied_waitlist_entries,
+        {"description": "Changed"},
+        "description",
+        "title",
+        {"title": 1},
+        further=2,
     ),
     "commitments": Factory(
         _least_commitment,

@@ -166,14 +166,15 @@ class SeriesService(CrudService[RecurringBooking]):
         """The bookings of a new series, whose time is taken herewith."""
         bookings = self.bookings
         custom = bookings.fields.completed({}, self.tx.actor)
-        shared = {name: values[name] for name in _COPIED} | {
+        shared: dict[str, Any] = {
+            **{name: values[name] for name in _COPIED},
             "owner_id": values["owner_id"],
             "external_ids": {},
             "status": "confirmed",
             "hold_expires_at": None,
             "series_id": values["id"],
         }
-        rows = [
+        rows: list[dict[str, Any]] = [
             {
                 **bookings.begins_with,
                 **shared,

@@ -155,7 +155,14 @@ class SeriesActions:
             start = instant(wall_of(data.starts_local), _zone(series))
         if data.duration_minutes is not None:
             length = timedelta(minutes=data.duration_minutes)
-        body = BookingReschedule(starts_at=start, ends_at=start + length, resources=data.resources)
+        body = BookingReschedule(
+            starts_at=start,
+            ends_at=start + length,
+            buffer_before=None,
+            buffer_after=None,
+            resources=data.resources,
+            ignores_calendars=None,
+        )
         await BookingActions(self.tx).reschedule(booking.id, body)
 
     # From one on
@@ -240,7 +247,7 @@ class SeriesActions:
             await self._retake(going, wanted, expansion, columns)
         times = {one.key: (one.starts_at, one.ends_at) for one in wanted}
         for one in bookings:
-            if one.occurrence not in moved:
+            if one.occurrence is None or one.occurrence not in moved:
                 continue
             key = moved[one.occurrence]
             values: dict[str, Any] = {"series_id": columns["id"], "occurrence": key}
