@@ -264,10 +264,10 @@ def test_the_first_time_that_fits():
     taken = [Taken(at(9), at(10), 1), Taken(at(10, 30), at(12), 1)]
     hour = timedelta(hours=1)
     room = Wanted(0, taken, None)
-    assert earliest_fit({1: room}, at(9), at(13), hour) == at(12)
-    assert earliest_fit({1: room}, at(9), at(13), hour / 2) == at(10)
-    assert earliest_fit({1: room}, at(9), at(12, 30), hour) is None
-    assert earliest_fit({1: Wanted(1, taken, None)}, at(9), at(13), hour) == at(9)
-    assert earliest_fit({1: Wanted(-1, (), None)}, at(9), at(13), hour) is None
+    assert earliest_fit([room], at(9), at(13), hour) == at(12)
+    assert earliest_fit([room], at(9), at(13), hour / 2) == at(10)
+    assert earliest_fit([room], at(9), at(12, 30), hour) is None
+    assert earliest_fit([Wanted(1, taken, None)], at(9), at(13), hour) == at(9)
+    assert earliest_fit([Wanted(-1, (), None)], at(9), at(13), hour) is None
     shop = Wanted(0, (), [(at(8), at(9, 30)), (at(12, 15), at(14))])
-    assert earliest_fit({1: room, 2: shop}, at(9), at(14), hour) == at(12, 15)
+    assert earliest_fit([room, shop], at(9), at(14), hour) == at(12, 15)

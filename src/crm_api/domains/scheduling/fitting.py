@@ -1,6 +1,6 @@
 """When resources are free long enough for the first time: needs no database."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -21,7 +21,7 @@ class Wanted:
 
 
 def earliest_fit(
-    wanted: Mapping[object, Wanted], start: datetime, end: datetime, length: timedelta
+    wanted: Collection[Wanted], start: datetime, end: datetime, length: timedelta
 ) -> datetime | None:
     """The first instant from which all are free for so long, within a window; None without one.
 
@@ -29,7 +29,7 @@ def earliest_fit(
     and where working time begins: no other instant can be the first.
     """
     starts = {start}
-    for one in wanted.values():
+    for one in wanted:
         starts |= {taken.ends_at for taken in one.taken}
         starts |= {opens for opens, _ in one.opens or ()}
     for at in sorted(starts):
@@ -38,8 +38,8 @@ def earliest_fit(
     return None
 
 
-def _fits(wanted: Mapping[object, Wanted], start: datetime, end: datetime) -> bool:
-    for one in wanted.values():
+def _fits(wanted: Collection[Wanted], start: datetime, end: datetime) -> bool:
+    for one in wanted:
         if one.room < 0 or in_the_way(one.taken, start, end, one.room):
             return False
         if one.opens is not None and not any(a <= start and end <= b for a, b in one.opens):

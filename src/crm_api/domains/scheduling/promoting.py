@@ -142,7 +142,7 @@ class Promoter:
         sets = [list(wanted)] if entry.match == "all" else [[id] for id in wanted]
         best: tuple[datetime, list[UUID]] | None = None
         for ids in sets:
-            those = {id: known[id] for id in ids}
+            those = [known[id] for id in ids]
             at = earliest_fit(those, start, entry.window_ends_at, length)
             if at is not None and (best is None or at < best[0]):
                 best = at, ids
@@ -185,6 +185,9 @@ class Promoter:
                 description=entry.description,
                 starts_at=start,
                 ends_at=end,
+                buffer_before=0,
+                buffer_after=0,
+                ignores_calendars=False,
                 resources=[BookedFields.model_validate(one) for one in booked],
                 hold_expires_at=until,
                 company_id=entry.company_id,
