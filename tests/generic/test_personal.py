@@ -59,6 +59,7 @@ OF_NOBODY = {
     "sessions": "Logins of members.",
     "spent_flows": "Logins of members.",
     "signing_keys": "Sealed keys.",
+    "waitlist_states": "How far the feed has been read.",
     "webhook_deliveries": "Ids alone; what is sent is made of events.",
     "webhook_states": "How systems of others fare.",
     "webhook_tallies": "How often systems of others were reached.",

@@ -177,12 +177,14 @@ class Kind:
             "product_variant",
             "project",
             "project_template",
+            "recurring_booking",
             "sequence_enrolment",
             "service_specification",
             "retention_policy",
             "stage",
             "subject_request",
             "suppression",
+            "waitlist_entry",
             "webhook",
         }
 
@@ -1860,6 +1862,59 @@ async def _varied_bookings(api: Api) -> list[Body]:
     ]
 
 
+async def _least_series(api: Api) -> Body:
+    hall = await api.made("resources", {**await _least_resource(api), "capacity": 10_000})
+    return {
+        "title": "Weekly meeting",
+        "rule": "FREQ=WEEKLY;COUNT=2",
+        "starts_local": "2031-03-03T09:00",
+        "duration_minutes": 60,
+        "resources": [{"resource_id": hall["id"]}],
+    }
+
+
+async def _varied_series(api: Api) -> list[Body]:
+    least = await _least_series(api)
+    company = await api.made("companies", {"name": "Example Industries"})
+    contact = await api.made("contacts", {"last_name": "Person"})
+    deal = await api.made("deals", await _least_deal(api))
+    project = await api.made("projects", {"name": "New office"})
+    return [
+        {**least, "company_id": company["id"], "time_zone": "Europe/Berlin"},
+        {**least, "title": "weekly meeting", "contact_id": contact["id"], "buffer_before": 15},
+        {**least, "title": "Показ", "deal_id": deal["id"], "description": "An example."},
+        {**least, "title": "Ämtertermin", "rule": "FREQ=DAILY;UNTIL=20310305T090000Z"},
+        {**least, "title": "Zebra", "project_id": project["id"], "buffer_after": 15},
+        {**least, "title": "Zebra", "on_conflict": "skip", "starts_local": "2031-03-04T09:00"},
+    ]
+
+
+async def _least_waitlist_entry(api: Api) -> Body:
+    hall = await api.made("resources", await _least_resource(api))
+    return {
+        "title": "Site visit",
+        "window_starts_at": "2031-03-03T09:00:00Z",
+        "window_ends_at": "2031-03-05T09:00:00Z",
+        "duration_minutes": 60,
+        "resources": [{"resource_id": hall["id"]}],
+    }
+
+
+async def _varied_waitlist_entries(api: Api) -> list[Body]:
+    least = await _least_waitlist_entry(api)
+    company = await api.made("companies", {"name": "Example Industries"})
+    contact = await api.made("contacts", {"last_name": "Person"})
+    deal = await api.made("deals", await _least_deal(api))
+    return [
+        {**least, "company_id": company["id"], "priority": 5},
+        {**least, "title": "site visit", "contact_id": contact["id"], "offer_minutes": 15},
+        {**least, "title": "Показ", "deal_id": deal["id"], "description": "An example."},
+        {**least, "title": "Ämtertermin", "window_ends_at": "2031-03-03T12:00:00Z"},
+        {**least, "title": "Zebra", "match": "any"},
+        {**least, "title": "Zebra", "window_starts_at": "2031-03-03T08:00:00Z"},
+    ]
+
+
 async def _least_expense(api: Api) -> Body:
     project = await api.made("projects", await _least_project(api))
     return {"project_id": project["id"], "day": "2026-03-02", "amount": "90.00"}
@@ -1974,6 +2029,24 @@ FACTORIES: dict[str, Factory] = {
         {"title": 1},
         further=3,
         first={"booking_type_id": _offer_halls},
+    ),
+    "booking_series": Factory(
+        _least_series,
+        _varied_series,
+        {"description": "Changed"},
+        "description",
+        "title",
+        {"title": 1},
+        further=3,
+    ),
+    "waitlist_entries": Factory(
+        _least_waitlist_entry,
+        _varied_waitlist_entries,
+        {"description": "Changed"},
+        "description",
+        "title",
+        {"title": 1},
+        further=2,
     ),
     "commitments": Factory(
         _least_commitment,

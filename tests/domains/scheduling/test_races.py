@@ -232,3 +232,55 @@ async def test_expired_holds_are_told_of_once(client, database):
             break
     told = await client.told(held["id"], 2)
     assert [one["type"] for one in told].count("booking.expired") == 1
+
+
+async def test_series_and_bookings_in_opposite_order_are_had_wholly_or_not(client, owner, org):
+    ids = await made(client, 3)
+    random = Random(11)
+
+    def daily(start):
+        at = START + timedelta(minutes=start)
+        return {
+            "title": "Daily meeting",
+            "rule": "FREQ=DAILY;COUNT=5",
+            "starts_local": f"{at:%Y-%m-%dT%H:%M}",
+            "time_zone": "UTC",
+            "duration_minutes": 60,
+            "resources": [{"resource_id": id} for id in random.sample(ids, 2)],
+        }
+
+    calls = [
+        partial(client.post, "/v1/booking-series", json=daily(random.randrange(0, 6) * 30))
+        for _ in range(40)
+    ] + [
+        partial(client.post, "/v1/bookings", json=body(random.sample(ids, 2), start=place * 720))
+        for place in range(10)
+    ]
+    random.shuffle(calls)
+    answers = await at_once(calls)
+    known = {(201, None), (409, "occurrences_taken"), (409, "resource_taken")}
+    assert {(one.status_code, one.json().get("code")) for one in answers} <= known
+    rows = await need_fitting(owner, org, dict.fromkeys(ids, 1))
+    assert set(Counter(row["booking_id"] for row in rows).values()) == {2}
+    per_series = await owner.fetch(
+        "SELECT count(*) AS n FROM bookings WHERE organization_id = $1 AND series_id IS NOT NULL "
+        "GROUP BY series_id",
+        org.id,
+    )
+    assert per_series
+    assert {row["n"] for row in per_series} == {5}
+    # They move and end at once as well.
+    found = (await client.read("booking-series", limit=200))["data"]
+
+    async def once():
+        one, start = random.choice(found)["id"], random.randrange(0, 8) * 30
+        at = START + timedelta(minutes=start)
+        change = {"scope": "all", "starts_local": f"{at:%Y-%m-%dT%H:%M}"}
+        verb = random.choice(["reschedule", "reschedule", "cancel"])
+        change = change if verb == "reschedule" else {"scope": "all"}
+        return await client.post(f"/v1/booking-series/{one}/{verb}", json=change)
+
+    answers = await at_once([once] * 60)
+    known = {(200, None), (409, "occurrences_taken"), (409, "illegal_transition")}
+    assert {(one.status_code, one.json().get("code")) for one in answers} <= known
+    await need_fitting(owner, org, dict.fromkeys(ids, 1))

@@ -15,7 +15,7 @@ from crm_api.domains.activities.models import (
     TaskKind,
     TaskStatus,
 )
-from crm_api.domains.activities.recurrence import LONGEST
+from crm_api.kit.recurrence import LONGEST
 from crm_api.kit.schema import (
     Code,
     Create,

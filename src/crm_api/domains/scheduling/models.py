@@ -68,6 +68,7 @@ class Booking(Entity):
         foreign_key("deal_id", "deals"),
         foreign_key("project_id", "projects"),
         foreign_key("booking_type_id", "booking_types"),
+        foreign_key("series_id", "booking_series"),
         one_of("status", BookingStatus),
         CheckConstraint("ends_at > starts_at", name="ends_after_start"),
         CheckConstraint("buffer_before >= 0 AND buffer_after >= 0", name="buffers"),
@@ -75,7 +76,10 @@ class Booking(Entity):
         *ordered("bookings", "created_at", "updated_at", "starts_at"),
         *(
             referring("bookings", name, optional=True)
-            for name in ("company_id", "contact_id", "deal_id", "project_id", "owner_id")
+            for name in (
+                *("company_id", "contact_id", "deal_id", "project_id", "owner_id"),
+                "series_id",
+            )
         ),
         referring("bookings", "booking_type_id", optional=True),
         Index(
@@ -86,6 +90,7 @@ class Booking(Entity):
             postgresql_where=text("booking_type_id IS NOT NULL"),
         ),
         Index("ix_bookings_status", "organization_id", "status", "id"),
+        CheckConstraint("series_id IS NULL OR occurrence IS NOT NULL", name="occurrence"),
         Index(
             "ix_bookings_held",
             "hold_expires_at",
@@ -112,6 +117,9 @@ class Booking(Entity):
     sequence: Mapped[int]
     cancel_reason: Mapped[str | None] = mapped_column(KeyText)
     decided_at: Mapped[datetime | None]
+    series_id: Mapped[UUID | None]
+    occurrence: Mapped[str | None] = mapped_column(KeyText)
+    is_detached: Mapped[bool]
 
 
 def _apart() -> ExcludeConstraint:

@@ -2,24 +2,38 @@
 
 from crm_api.domains.scheduling.actions import EXPIRED, RESCHEDULED, WAYS
 from crm_api.domains.scheduling.allocating import forget_allocations
-from crm_api.domains.scheduling.jobs import expire_holds
+from crm_api.domains.scheduling.jobs import expire_holds, lapse_waiting
 from crm_api.domains.scheduling.pictured import SECTIONS, TOUCHPOINTS
+from crm_api.domains.scheduling.promoting import Promotions
 from crm_api.domains.scheduling.resources import ResourceService
+from crm_api.domains.scheduling.series import SeriesService
+from crm_api.domains.scheduling.series_changes import SERIES_EVENTS
 from crm_api.domains.scheduling.service import OUTSIDE, BookingService
 from crm_api.domains.scheduling.types import BookingTypeService, ResourcePoolService
+from crm_api.domains.scheduling.waitlist import WAITLIST_VERBS, WaitlistService
 from crm_api.kit.access import Managed
 from crm_api.kit.crud.guards import Guarded
-from crm_api.kit.jobs import Chore
+from crm_api.kit.jobs import Chore, Watch
 from crm_api.kit.module import Faces, Module
 
 Guarded.purged.append(forget_allocations)
 
 
 def _faces() -> Faces:
-    from crm_api.domains.scheduling.graphql import MUTATIONS, QUERIES
-    from crm_api.domains.scheduling.rest import ROUTERS
+    from crm_api.domains.scheduling import (
+        graphql,
+        rest,
+        series_graphql,
+        series_rest,
+        waitlist_graphql,
+        waitlist_rest,
+    )
 
-    return Faces(routers=ROUTERS, queries=QUERIES, mutations=MUTATIONS)
+    return Faces(
+        routers=(*rest.ROUTERS, *series_rest.ROUTERS, *waitlist_rest.ROUTERS),
+        queries=(*graphql.QUERIES, *series_graphql.QUERIES, *waitlist_graphql.QUERIES),
+        mutations=(*graphql.MUTATIONS, *series_graphql.MUTATIONS, *waitlist_graphql.MUTATIONS),
+    )
 
 
 MODULE = Module(
@@ -31,14 +45,25 @@ MODULE = Module(
         "projects",
     ],
     faces=_faces,
-    chores=[Chore("scheduling.expire_holds", expire_holds, every_s=60)],
+    chores=[
+        Chore("scheduling.expire_holds", expire_holds, every_s=60),
+        Chore("scheduling.lapse_waiting", lapse_waiting, every_s=300),
+    ],
+    watches=[Watch("scheduling.promote", Promotions)],
     managed={
         ResourceService.area: Managed("manage_settings"),
         BookingTypeService.area: Managed("manage_settings"),
     },
     acts={OUTSIDE: "bookings"},
-    events=[RESCHEDULED, EXPIRED, *(f"booking.{way.event}" for way in WAYS.values())],
-    services=[ResourceService, BookingService, ResourcePoolService, BookingTypeService],
+    events=[
+        *(RESCHEDULED, EXPIRED, *(f"booking.{way.event}" for way in WAYS.values())),
+        *SERIES_EVENTS,
+        *(f"waitlist_entry.{verb}" for verb in WAITLIST_VERBS),
+    ],
+    services=[
+        *(ResourceService, BookingService, ResourcePoolService, BookingTypeService),
+        *(SeriesService, WaitlistService),
+    ],
     tags={"availability": "When something could be booked, and by whom."},
     touchpoints=TOUCHPOINTS,
     sections=SECTIONS,

@@ -192,6 +192,11 @@ class BookingOut(Out):
     sequence: int = Field(description="How often it was rescheduled.")
     cancel_reason: str | None
     decided_at: datetime | None = Field(description="When it came to its status, after the first.")
+    series_id: UUID | None = Field(description="The recurring booking that it is one of.")
+    occurrence: str | None = Field(description="Which one: its local start by the rule.")
+    is_detached: bool = Field(
+        description="Changed on its own; the series no longer moves or cancels it."
+    )
 
 
 class BookingDecision(Schema):

@@ -27,7 +27,7 @@ _DECIDED = frozenset(
     {
         *_TIMES,
         *("status", "ignores_calendars", "hold_expires_at", "sequence"),
-        *("cancel_reason", "decided_at"),
+        *("cancel_reason", "decided_at", "series_id", "occurrence", "is_detached"),
     }
 )
 
@@ -49,6 +49,9 @@ class BookingService(CrudService[Booking]):
         "sequence": 0,
         "cancel_reason": None,
         "decided_at": None,
+        "series_id": None,
+        "occurrence": None,
+        "is_detached": False,
     }
     records: Bookings
 
@@ -116,6 +119,10 @@ class BookingService(CrudService[Booking]):
         if place_of(known) is None or whole["starts_at"] != known["starts_at"]:
             await need_day(self.tx, whole["booking_type_id"], whole["starts_at"], whole["id"])
 
+    async def write(self, current: Booking, values: Mapping[str, Any], *, verb: str) -> Any:
+        """Write down what a booking is whose time has been given and freed already."""
+        return await super().change(current, values, verb=verb)
+
     async def _move(
         self, id: UUID, before: Place | None, after: Place | None, whole: Mapping[str, Any]
     ) -> None:
@@ -136,20 +143,22 @@ class BookingService(CrudService[Booking]):
             await allocations.free([id])
         if after is not None:
             kept = set[UUID]() if before is None else set(before.ids)
-            await self._check(after, resources, whole, kept)
-            await allocations.take(id, after, resources, self._seen)
+            await self.need_resources(after, resources, whole, kept)
+            if not whole["ignores_calendars"]:
+                await self._need_working_time(resources, whole)
+            await allocations.take(id, after, resources, self.seen)
 
     def _is_over(self, place: Place) -> bool:
         return place.expires_at is not None and place.expires_at <= self.tx.now
 
-    async def _check(
+    async def need_resources(
         self,
         place: Place,
         resources: Mapping[UUID, Any],
         whole: Mapping[str, Any],
         kept: Collection[UUID],
     ) -> None:
-        """Raise unless all resources are there, active, large enough and at work."""
+        """Raise unless all resources, which are locked, are there, active and large enough."""
         visible = await seen_resources(self.tx, [id for id in place.ids if id not in kept])
         faults: list[Fault] = []
         for number, one in enumerate(whole["resources"]):
@@ -166,10 +175,9 @@ class BookingService(CrudService[Booking]):
                 faults.append(Fault("above_capacity", message, f"{at}/quantity"))
         if faults:
             raise Invalid(faults[0].message, faults=faults)
-        if not whole["ignores_calendars"]:
-            await self._need_working_time(resources, whole)
 
-    async def _seen(self, ids: Collection[UUID]) -> Collection[UUID]:
+    async def seen(self, ids: Collection[UUID]) -> Collection[UUID]:
+        """Those of some bookings that the actor sees."""
         if not self.tx.actor.holds(f"{self.area}:read"):
             return ()
         return await kinds_of(self.tx, [BOOKINGS], list(ids))

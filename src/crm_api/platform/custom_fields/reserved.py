@@ -109,6 +109,7 @@ RESERVED = frozenset(
         "quote_question",
         "quote_version",
         "read",
+        "recurring_booking",
         "report",
         "reservation",
         "resource",
@@ -149,6 +150,7 @@ RESERVED = frozenset(
         "variant",
         "view",
         "visit",
+        "waitlist_entry",
         "webhook",
     ]
 )
