@@ -17,8 +17,14 @@ Guarded.purged.append(forget_allocations)
 def _faces() -> Faces:
     from crm_api.domains.scheduling.graphql import MUTATIONS, QUERIES
     from crm_api.domains.scheduling.rest import ROUTERS
+    from crm_api.domains.scheduling.times_graphql import QUERIES as TIMES_QUERIES
+    from crm_api.domains.scheduling.times_rest import ROUTERS as TIMES_ROUTERS
 
-    return Faces(routers=ROUTERS, queries=QUERIES, mutations=MUTATIONS)
+    return Faces(
+        routers=(*ROUTERS, *TIMES_ROUTERS),
+        queries=(*QUERIES, *TIMES_QUERIES),
+        mutations=MUTATIONS,
+    )
 
 
 MODULE = Module(
