@@ -78,6 +78,13 @@ class Booking(Entity):
         ),
         Index("ix_bookings_status", "organization_id", "status", "id"),
         Index(
+            "ix_bookings_conflicted",
+            "organization_id",
+            "conflicted_at",
+            "id",
+            postgresql_where=text("conflicted_at IS NOT NULL"),
+        ),
+        Index(
             "ix_bookings_held",
             "hold_expires_at",
             postgresql_where=text("status = 'held' AND deleted_at IS NULL"),
@@ -102,6 +109,8 @@ class Booking(Entity):
     sequence: Mapped[int]
     cancel_reason: Mapped[str | None] = mapped_column(KeyText)
     decided_at: Mapped[datetime | None]
+    conflicts: Mapped[list[dict[str, Any]]]
+    conflicted_at: Mapped[datetime | None]
 
 
 def _apart() -> ExcludeConstraint:

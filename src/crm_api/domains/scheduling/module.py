@@ -2,7 +2,9 @@
 
 from crm_api.domains.scheduling.actions import EXPIRED, RESCHEDULED, WAYS
 from crm_api.domains.scheduling.allocating import forget_allocations
+from crm_api.domains.scheduling.conflicts import CONFLICT, find_conflicts
 from crm_api.domains.scheduling.jobs import expire_holds
+from crm_api.domains.scheduling.messages import find_conflicts_later
 from crm_api.domains.scheduling.pictured import SECTIONS, TOUCHPOINTS
 from crm_api.domains.scheduling.resources import ResourceService
 from crm_api.domains.scheduling.service import OUTSIDE, BookingService
@@ -10,8 +12,10 @@ from crm_api.kit.access import Managed
 from crm_api.kit.crud.guards import Guarded
 from crm_api.kit.jobs import Chore
 from crm_api.kit.module import Faces, Module
+from crm_api.platform.calendars.service import CountedBy
 
 Guarded.purged.append(forget_allocations)
+CountedBy.followers.append(find_conflicts_later)
 
 
 def _faces() -> Faces:
@@ -39,7 +43,8 @@ MODULE = Module(
     chores=[Chore("scheduling.expire_holds", expire_holds, every_s=60)],
     managed={ResourceService.area: Managed("manage_settings")},
     acts={OUTSIDE: "bookings"},
-    events=[RESCHEDULED, EXPIRED, *(f"booking.{way.event}" for way in WAYS.values())],
+    jobs=[find_conflicts],
+    events=[RESCHEDULED, EXPIRED, CONFLICT, *(f"booking.{way.event}" for way in WAYS.values())],
     services=[ResourceService, BookingService],
     touchpoints=TOUCHPOINTS,
     sections=SECTIONS,

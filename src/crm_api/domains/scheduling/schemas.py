@@ -24,6 +24,9 @@ from crm_api.kit.schema import (
     patch_of,
 )
 
+ConflictCause = Literal[
+    "outside_working_time", "busy_elsewhere", "resource_inactive", "resource_deleted"
+]
 BookingVerb = Literal["confirm", "check_in", "complete", "cancel", "no_show"]
 MOST_RESOURCES = 50
 Capacity = Annotated[int, Field(ge=1, le=10_000)]
@@ -153,6 +156,13 @@ class BookedResource(BaseModel):
     quantity: int
 
 
+class BookingConflict(BaseModel):
+    """Why a booking does not fit any more."""
+
+    resource_id: UUID
+    cause: ConflictCause
+
+
 class BookingOut(Out):
     """Time of resources that somebody has, or had."""
 
@@ -175,6 +185,12 @@ class BookingOut(Out):
     sequence: int = Field(description="How often it was rescheduled.")
     cancel_reason: str | None
     decided_at: datetime | None = Field(description="When it came to its status, after the first.")
+    conflicts: list[BookingConflict] = Field(
+        description="What has changed since it was booked, so that it does not fit any more."
+    )
+    conflicted_at: datetime | None = Field(
+        description="Since when; `filter[conflicted_at][is_null]=false` finds what has conflicts."
+    )
 
 
 class BookingDecision(Schema):

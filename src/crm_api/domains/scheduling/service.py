@@ -21,11 +21,13 @@ from crm_api.platform.calendars.service import calendars_at
 OUTSIDE = "book_outside_hours"
 MOST_DAYS = 366
 _TIMES = ("starts_at", "ends_at", "buffer_before", "buffer_after", "resources")
+_AHEAD = frozenset({"held", "confirmed", "checked_in"})
+_PASSED_OVER = frozenset({"outside_working_time", "busy_elsewhere"})
 _DECIDED = frozenset(
     {
         *_TIMES,
         *("status", "ignores_calendars", "hold_expires_at", "sequence"),
-        *("cancel_reason", "decided_at"),
+        *("cancel_reason", "decided_at", "conflicts", "conflicted_at"),
     }
 )
 
@@ -47,6 +49,8 @@ class BookingService(CrudService[Booking]):
         "sequence": 0,
         "cancel_reason": None,
         "decided_at": None,
+        "conflicts": [],
+        "conflicted_at": None,
     }
     records: Bookings
 
@@ -103,6 +107,7 @@ class BookingService(CrudService[Booking]):
         known = columns_of(current)
         whole = {**known, **values}
         await self._move(current.id, place_of(known), place_of(whole), whole)
+        values = {**values, **_settled(known, whole)}
         return await super().change(current, values, verb=verb, told=told)
 
     async def _move(
@@ -202,3 +207,18 @@ class BookingService(CrudService[Booking]):
         """What an undo takes back is neither when it is nor where it stands."""
         kept = {name: value for name, value in values.items() if name not in _DECIDED}
         return await super().put_back(record, kept)
+
+
+def _settled(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    """What becomes of conflicts where a booking changes by more than these.
+
+    Wherever it comes to, it was looked at whether it fits; nor do they matter of what is over.
+    """
+    if not before["conflicts"] or before["conflicts"] != after["conflicts"]:
+        return {}
+    left: list[dict[str, Any]] = before["conflicts"]
+    if after["status"] not in _AHEAD or place_of(before) != place_of(after):
+        left = []
+    elif after["ignores_calendars"]:
+        left = [one for one in left if one["cause"] not in _PASSED_OVER]
+    return {"conflicts": left, "conflicted_at": before["conflicted_at"] if left else None}

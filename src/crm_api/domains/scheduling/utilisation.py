@@ -205,9 +205,9 @@ async def _used(
     calendars = [row.calendar_id for row in resources]
     own, stretches = tx.organization_id, (periods.starts, periods.ends)
     for row in await tx.fetch(_USED, own, ids, *stretches, *spans, calendars, tx.now, *between):
-        one = found[row["resource_id"]][row["n"] - 1]
-        one.inside, one.booked = row["inside"], row["booked"]
-        one.taken, one.held, one.bookings = row["taken"], row["held"], row["bookings"]
+        used = found[row["resource_id"]][row["n"] - 1]
+        used.inside, used.booked = row["inside"], row["booked"]
+        used.taken, used.held, used.bookings = row["taken"], row["held"], row["bookings"]
     for row in await tx.fetch(_MISSED, own, ids, *stretches, *between):
         found[row["resource_id"]][row["n"] - 1].missed = row["missed"]
     return found
