@@ -47,7 +47,7 @@ async def test_shorter_hours_are_told_once_and_gone_when_they_fit_again(client):
     await client.changed(f"working-calendars/{office}", {"week": shorter})
     found = await with_conflicts(client, late, "outside_working_time")
     assert found["conflicts"][0]["resource_id"] == hall["id"]
-    (event,) = await client.told(hall["id"], 1, type="resource.conflict")
+    (event,) = await client.told(hall["id"], 1, types="resource.conflict")
     assert event["data"]["booking_id"] == late["id"]
     assert event["data"]["cause"] == "outside_working_time"
     listed = await client.read("bookings", **{"filter[conflicted_at][is_null]": "false"})
@@ -63,7 +63,7 @@ async def test_shorter_hours_are_told_once_and_gone_when_they_fit_again(client):
     await client.made("calendar-exceptions", exception)
     await client.changed(f"working-calendars/{office}", {"week": WEEK})
     await with_conflicts(client, late)
-    assert len(await client.told(hall["id"], 1, type="resource.conflict")) == 1
+    assert len(await client.told(hall["id"], 1, types="resource.conflict")) == 1
     assert (await client.read(f"bookings/{early['id']}"))["version"] == early["version"]
 
 
