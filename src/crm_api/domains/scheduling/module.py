@@ -6,6 +6,7 @@ from crm_api.domains.scheduling.conflicts import CONFLICT, find_conflicts
 from crm_api.domains.scheduling.jobs import expire_holds
 from crm_api.domains.scheduling.messages import find_conflicts_later
 from crm_api.domains.scheduling.pictured import SECTIONS, TOUCHPOINTS
+from crm_api.domains.scheduling.resource_feeds import forget_resource_feeds
 from crm_api.domains.scheduling.resources import ResourceService
 from crm_api.domains.scheduling.service import OUTSIDE, BookingService
 from crm_api.kit.access import Managed
@@ -15,19 +16,21 @@ from crm_api.kit.module import Faces, Module
 from crm_api.platform.calendars.service import CountedBy
 
 Guarded.purged.append(forget_allocations)
+Guarded.purged.append(forget_resource_feeds)
 CountedBy.followers.append(find_conflicts_later)
 
 
 def _faces() -> Faces:
     from crm_api.domains.scheduling.graphql import MUTATIONS, QUERIES
     from crm_api.domains.scheduling.rest import ROUTERS
+    from crm_api.domains.scheduling.times_graphql import MUTATIONS as TIMES_MUTATIONS
     from crm_api.domains.scheduling.times_graphql import QUERIES as TIMES_QUERIES
     from crm_api.domains.scheduling.times_rest import ROUTERS as TIMES_ROUTERS
 
     return Faces(
         routers=(*ROUTERS, *TIMES_ROUTERS),
         queries=(*QUERIES, *TIMES_QUERIES),
-        mutations=MUTATIONS,
+        mutations=(*MUTATIONS, *TIMES_MUTATIONS),
     )
 
 

@@ -1,12 +1,12 @@
 """What the times of resources look like from outside: utilisation, conflicts, free/busy, feeds."""
 
-from datetime import date
-from typing import Literal
+from datetime import date, datetime, timedelta
+from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
-from crm_api.kit.schema import AmountOut, Day, QuantityOut, Schema
+from crm_api.kit.schema import AmountOut, Day, Instant, QuantityOut, Schema
 
 By = Literal["day", "week", "month"]
 """Weeks begin on Mondays."""
@@ -68,3 +68,69 @@ class Utilisation(BaseModel):
     currency: str
     data: list[UtilisationOf]
     next_cursor: str | None = Field(description="Leads to further resources.")
+
+
+class FreeBusyAsked(Schema):
+    """Of which resources it is asked when they are taken."""
+
+    resource_ids: Annotated[list[UUID], Field(min_length=1, max_length=50)]
+    start: Instant
+    end: Instant
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.end <= self.start:
+            raise ValueError("the end is after the start")
+        if self.end - self.start > timedelta(days=62):
+            raise ValueError("a window has 62 days at the most")
+        return self
+
+
+class BusyTime(BaseModel):
+    """Time in which nothing is free."""
+
+    start: datetime
+    end: datetime
+
+
+class FreeBusyOf(BaseModel):
+    """When nothing of a resource is free."""
+
+    resource_id: UUID
+    busy: list[BusyTime] = Field(
+        description="When all of its capacity is taken, or it is busy elsewhere, buffers included; "
+        "in order, neither overlapping nor touching. Working time is no part of it."
+    )
+
+
+class FreeBusy(BaseModel):
+    """When nothing of some resources is free."""
+
+    start: datetime
+    end: datetime
+    resources: list[FreeBusyOf]
+
+
+class ResourceFeedCreate(Schema):
+    """What a calendar feed tells."""
+
+    tells_titles: bool = Field(
+        False,
+        description="Whether bookings have their titles in it, which takes the right to read all "
+        "of them; else each is called `Busy`.",
+    )
+
+
+class ResourceFeedOut(BaseModel):
+    """The address at which the bookings of a resource are read."""
+
+    created_at: datetime
+    last_used_at: datetime | None = Field(description="To the hour.")
+    tells_titles: bool
+
+
+class ResourceFeedMade(ResourceFeedOut):
+    """A new address; it is told this once."""
+
+    token: str
+    path: str = Field(description="`GET` it without a credential.")
