@@ -79,6 +79,6 @@ async def test_windows_and_resources_are_bounded(client):
         problem(await client.post(PATH, json=body), 422)
     unknown = {"id": "018f0000-0000-7000-8000-000000000000"}
     found = problem(await client.post(PATH, json=asked(hall, unknown)), 422)
-    assert pointers(found) == {"/resource_ids/1"}
+    assert pointers(found) == ["/resource_ids/1"]
     blind = await member(client, "admin", scopes=("bookings:read",))
     problem(await blind.api.post(PATH, json=asked(hall)), 403)

@@ -7,7 +7,7 @@ e-mail is named by a `urn:uuid`, which is a URI as a `CAL-ADDRESS` has to be.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import Any, Literal, cast
 from uuid import UUID
 
 from icalendar import Event, FreeBusy, vCalAddress
@@ -85,8 +85,15 @@ def free_busy(
         add(found, "dtend", _stamp(end))
         for span in busy:
             add(found, "freebusy", [_whole(span)], FBTYPE="BUSY")
+        for told_span in _many(found.get("FREEBUSY", [])):
+            # It is a period by itself, and has no such parameter (RFC 5545, 3.8.2.6).
+            told_span.params.pop("VALUE", None)
         calendar.add_component(found)
     return calendar.to_ical(sorted=False)
+
+
+def _many(found: Any) -> list[Any]:
+    return cast("list[Any]", found) if isinstance(found, list) else [found]
 
 
 def _event(meeting: Meeting) -> Event:

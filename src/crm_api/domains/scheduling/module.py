@@ -2,6 +2,7 @@
 
 from crm_api.domains.scheduling.actions import EXPIRED, RESCHEDULED, WAYS
 from crm_api.domains.scheduling.allocating import forget_allocations
+from crm_api.domains.scheduling.busy_calendars import forget_busy_calendars
 from crm_api.domains.scheduling.conflicts import CONFLICT, find_conflicts
 from crm_api.domains.scheduling.jobs import expire_holds
 from crm_api.domains.scheduling.messages import find_conflicts_later
@@ -17,6 +18,7 @@ from crm_api.platform.calendars.service import CountedBy
 
 Guarded.purged.append(forget_allocations)
 Guarded.purged.append(forget_resource_feeds)
+Guarded.purged.append(forget_busy_calendars)
 CountedBy.followers.append(find_conflicts_later)
 
 

@@ -101,7 +101,7 @@ async def feed_actor(
     """
     organization_id, id, row = await LINKS.open(database, token, address)
     scopes = frozenset({"resources:read", "bookings:read"})
-    return Actor(organization_id, "system", scopes=scopes), id, row["resource_id"]
+    return Actor(organization_id, "system", id, scopes), id, row["resource_id"]
 
 
 async def feed_of(tx: Tx, id: UUID, resource_id: UUID) -> tuple[bytes, str]:

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from crm_api.domains.scheduling.allocating import Allocations
+from crm_api.domains.scheduling.busy import busy_between
 from crm_api.domains.scheduling.messages import find_conflicts_later
 from crm_api.domains.scheduling.models import Resource
 from crm_api.domains.scheduling.repository import BOOKINGS, Resources
@@ -80,6 +81,8 @@ class ResourceService(NamedService[Resource]):
         async with at_one_moment(self.tx) as reader:
             found = await ResourceService(reader).records.get(id)
             taken = await Allocations(reader).taken(id, start, end)
+            elsewhere = (await busy_between(reader, [id], start, end)).get(id, ())
+        taken += [Taken(opens, closes, found.capacity) for opens, closes in elsewhere]
         open_spans = [(start, end)]
         if found.calendar_id is not None:
             calendar = (await calendars_at(self.tx, [found.calendar_id], start))[found.calendar_id]

@@ -243,7 +243,9 @@ class BusySpan(BaseModel):
     start: datetime
     end: datetime
     quantity: int
-    booking_id: UUID | None = Field(description="Null, where the booking is not for you to see.")
+    booking_id: UUID | None = Field(
+        description="Null, where the booking is not for you to see, or it is busy elsewhere."
+    )
 
 
 class Availability(BaseModel):

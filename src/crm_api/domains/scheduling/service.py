@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from crm_api.domains.scheduling.allocating import Allocations, Place, hold_expired, place_of
+from crm_api.domains.scheduling.busy import need_not_busy
 from crm_api.domains.scheduling.models import Booking
 from crm_api.domains.scheduling.repository import BOOKINGS, RESOURCES, Bookings
 from crm_api.domains.scheduling.schemas import BookingCreate, BookingUpdate
@@ -162,6 +163,7 @@ class BookingService(CrudService[Booking]):
             raise Invalid(faults[0].message, faults=faults)
         if not whole["ignores_calendars"]:
             await self._need_working_time(resources, whole)
+            await need_not_busy(self.tx, place.ids, whole["starts_at"], whole["ends_at"])
 
     async def _visible(self, ids: Sequence[UUID]) -> Collection[UUID]:
         access = self.tx.actor.access

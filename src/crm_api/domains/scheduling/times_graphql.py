@@ -8,6 +8,7 @@ from uuid import UUID
 import strawberry
 
 from crm_api.domains.scheduling import times_schemas
+from crm_api.domains.scheduling.busy_calendars import BusyCalendars
 from crm_api.domains.scheduling.free_busy import FreeBusies
 from crm_api.domains.scheduling.invitations import calendar_of
 from crm_api.domains.scheduling.repository import RESOURCES
@@ -38,6 +39,11 @@ class ResourceFeed:
 @type_from(times_schemas.ResourceFeedMade)
 class ResourceFeedMade:
     """A new address; it is told this once."""
+
+
+@type_from(times_schemas.BusyCalendarOut)
+class BusyCalendar:
+    """What a resource is busy with elsewhere, as a calendar file has told."""
 
 
 async def _utilisation(
@@ -87,6 +93,11 @@ class TimesQuery:
         return (await calendar_of(info.context.tx, id))[0].decode()
 
     @strawberry.field
+    async def busy_calendar(self, info: GraphInfo, resource_id: UUID) -> BusyCalendar:
+        """What a resource is busy with elsewhere."""
+        return cast("Any", await BusyCalendars(info.context.tx).get(resource_id))
+
+    @strawberry.field
     async def resource_feed(self, info: GraphInfo, resource_id: UUID) -> ResourceFeed:
         """Whether there is a calendar feed of a resource."""
         return cast("Any", await ResourceFeeds(info.context.tx).get(resource_id))
@@ -94,7 +105,21 @@ class TimesQuery:
 
 @strawberry.type
 class TimesMutation:
-    """What is done with the calendar feeds of resources."""
+    """What is done with the calendars of resources."""
+
+    @mutation
+    async def set_busy_calendar(
+        self, info: GraphInfo, resource_id: UUID, content: str
+    ) -> BusyCalendar:
+        """Have a resource be busy as an iCalendar document says."""
+        calendars = BusyCalendars(info.context.tx)
+        return cast("Any", await calendars.replace(resource_id, content.encode()))
+
+    @mutation
+    async def delete_busy_calendar(self, info: GraphInfo, resource_id: UUID) -> bool:
+        """Have a resource be busy nowhere else."""
+        await BusyCalendars(info.context.tx).remove(resource_id)
+        return True
 
     @mutation
     async def make_resource_feed(

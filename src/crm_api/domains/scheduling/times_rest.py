@@ -4,11 +4,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
+from crm_api.domains.scheduling.busy_calendars import BusyCalendars
 from crm_api.domains.scheduling.free_busy import FreeBusies
 from crm_api.domains.scheduling.invitations import calendar_of
 from crm_api.domains.scheduling.repository import RESOURCES
 from crm_api.domains.scheduling.resource_feeds import ResourceFeeds, feed_actor, feed_of
 from crm_api.domains.scheduling.times_schemas import (
+    BusyCalendarOut,
     By,
     FreeBusy,
     FreeBusyAsked,
@@ -20,6 +22,7 @@ from crm_api.domains.scheduling.times_schemas import (
 )
 from crm_api.domains.scheduling.utilisation import asked_for, utilisation_of
 from crm_api.kit.db.tx import Tx, unit_of_work
+from crm_api.kit.errors import Unsupported
 from crm_api.kit.ics import MEDIA_TYPE
 from crm_api.kit.query.page import PageQuery
 from crm_api.kit.rest import answers, params
@@ -30,6 +33,7 @@ from crm_api.kit.rest.router import FILTER_PARAMETER, new_router
 from crm_api.kit.schema import Day
 
 Responses = dict[int | str, dict[str, Any]]
+_BUSY: Responses = {200: {"model": BusyCalendarOut}}
 _UTILISED: Responses = {200: {"model": Utilisation}}
 _FILTERED: dict[str, Any] = {"x-filter": RESOURCES.entity, "parameters": [FILTER_PARAMETER]}
 _ICS_PLAIN: Responses = {
@@ -114,6 +118,55 @@ async def make_feed(id: Id, tx: Writing, body: ResourceFeedCreate) -> Response:
 async def revoke_feed(id: Id, tx: Writing) -> Response:
     """For good; `POST` makes another one."""
     await ResourceFeeds(tx).revoke(id)
+    return Response(status_code=204)
+
+
+@times.get(
+    "/{id}/busy-calendar",
+    operation_id="getBusyCalendar",
+    summary="What a resource is busy with elsewhere",
+    responses=_BUSY | problems(403, 404, 422),
+)
+async def read_busy_calendar(id: Id, tx: Reading) -> Response:
+    """What was taken from the calendar file that was sent last."""
+    return answers.plain(await BusyCalendars(tx).get(id))
+
+
+@times.put(
+    "/{id}/busy-calendar",
+    operation_id="setBusyCalendar",
+    summary="Have a resource be busy as a calendar file says",
+    responses=_BUSY | problems(403, 404, 409, 413, 415, 422),
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"text/calendar": {"schema": {"type": "string"}}},
+        }
+    },
+)
+async def set_busy_calendar(request: Request, id: Id, tx: Writing) -> Response:
+    """Takes the place of the file before. 2 MB and 5,000 events at the most.
+
+    What is busy there is booked as little as outside working time (409 `busy_elsewhere`). Of what
+    repeats, instances from 31 days ago to 548 days ahead count. Days, and times without a zone, are
+    where the resource is. Cancelled and transparent events are left out.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "text/calendar":
+        raise Unsupported("Send text/calendar.")
+    return answers.plain(await BusyCalendars(tx).replace(id, await request.body()))
+
+
+@times.delete(
+    "/{id}/busy-calendar",
+    status_code=204,
+    operation_id="deleteBusyCalendar",
+    summary="Have a resource be busy nowhere else",
+    responses=problems(403, 404, 409, 422),
+)
+async def delete_busy_calendar(id: Id, tx: Writing) -> Response:
+    """Forgets what the calendar file said."""
+    await BusyCalendars(tx).remove(id)
     return Response(status_code=204)
 
 

@@ -134,3 +134,14 @@ class ResourceFeedMade(ResourceFeedOut):
 
     token: str
     path: str = Field(description="`GET` it without a credential.")
+
+
+class BusyCalendarOut(BaseModel):
+    """What a resource is busy with elsewhere, as a calendar file has told."""
+
+    resource_id: UUID
+    imported_at: datetime
+    starts_at: datetime = Field(description="Only what is from then on was taken from it.")
+    ends_at: datetime = Field(description="What repeats was expanded up to then.")
+    events: int = Field(description="The events of the file.")
+    spans: int = Field(description="Stretches of busy time; those that touch are one.")
