@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 from zoneinfo import ZoneInfo
 
 from icalendar import Calendar, Component
@@ -19,7 +19,7 @@ from crm_api.kit.recurring import days
 MOST_BYTES = 2_000_000
 MOST_EVENTS = 5_000
 MOST_SPANS = 10_000
-MOST_DAYS = 1_000_000
+MOST_DAYS = 500_000
 """Days that are looked at, of all rules together."""
 _RULES = frozenset({"DAILY", "WEEKLY", "MONTHLY", "YEARLY"})
 _PARTS = frozenset(
@@ -82,7 +82,7 @@ class _Reader:
     ) -> Iterator[date | datetime]:
         yield first
         yield from (day for day in _listed(event, "RDATE") if day != first)
-        for rule in _rules(event):
+        for rule in _many(event, "RRULE"):
             for start in self._ruled(rule, first, length):
                 if start != first:
                     yield start
@@ -109,10 +109,10 @@ class _Reader:
     def _length(self, event: Component, start: date) -> timedelta:
         """How long it lasts, as the clocks show it of what is in a zone."""
         if "DTEND" in event:
-            end = _value(event, "DTEND")
+            end: Any = _value(event, "DTEND")
             if isinstance(end, datetime) != isinstance(start, datetime):
                 raise _unreadable("An event begins with a time and ends with a day, or reversed.")
-            if isinstance(end, datetime) and isinstance(start, datetime):
+            if isinstance(start, datetime):
                 # What lasts is what passes, whatever the clocks do meanwhile.
                 return self._instant(end) - self._instant(start)
             return end - start
@@ -194,8 +194,7 @@ def _read(content: bytes, reader: _Reader) -> Read:
 def _told(calendar: Any) -> Iterator[Span]:
     """What a VFREEBUSY says."""
     for one in calendar.walk("VFREEBUSY"):
-        told = one.get("FREEBUSY", [])
-        for period in told if isinstance(told, list) else [told]:
+        for period in _many(one, "FREEBUSY"):
             if str(period.params.get("FBTYPE", "BUSY")).upper() not in _FREE:
                 start, end = period.dt if hasattr(period, "dt") else (period.start, period.end)
                 end = start + end if isinstance(end, timedelta) else end
@@ -217,16 +216,17 @@ def _value(event: Component, name: str) -> Any:
 
 
 def _listed(event: Component, name: str) -> Iterator[Any]:
-    found: Any = event.get(name, [])
-    for one in found if isinstance(found, list) else [found]:
+    for one in _many(event, name):
         for moment in one.dts:
             # Of a period it is where it begins.
-            yield moment.dt[0] if isinstance(moment.dt, tuple) else moment.dt
+            at: Any = moment.dt
+            yield cast("Any", at)[0] if isinstance(at, tuple) else at
 
 
-def _rules(event: Component) -> list[Any]:
-    found: Any = event.get("RRULE", [])
-    return found if isinstance(found, list) else [found]
+def _many(event: Component, name: str) -> list[Any]:
+    """The properties of a name, however many there are."""
+    found: Any = event.get(name, [])
+    return cast("list[Any]", found) if isinstance(found, list) else [found]
 
 
 def _parts(rule: Mapping[str, Any]) -> dict[str, str]:

@@ -36,7 +36,7 @@ async def calendar_of(tx: Tx, id: UUID) -> tuple[bytes, str]:
         attendees = await _booked(reader, row) if tx.actor.holds("resources:read") else []
         organizer = await _organizer(reader, row)
     contact = _contact(row.contact) if sees_contacts and row.contact is not None else []
-    rooms = [f"{place.name}" for place in attendees if place.kind == "ROOM"]
+    rooms = [place.name for place in attendees if place.kind == "ROOM"]
     meeting = Meeting(
         id=row.id,
         title=row.title,
@@ -82,7 +82,7 @@ async def _organizer(tx: Tx, row: Any) -> Person:
 
 def _contact(row: Any) -> list[Person]:
     names = " ".join(name for name in (row.first_name, row.last_name) if name)
-    emails = decode(row.emails) if row.emails else []
+    emails: list[dict[str, Any]] = decode(row.emails) if row.emails else []
     first = sorted(emails, key=lambda one: not one["primary"])
     address = first[0]["value"] if first else None
     return [Person(row.id, names or address or "?", address)]

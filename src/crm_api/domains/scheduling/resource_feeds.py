@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -114,11 +115,13 @@ async def feed_of(tx: Tx, id: UUID, resource_id: UUID) -> tuple[bytes, str]:
     between = (tx.now - PAST, tx.now + AHEAD)
     found = await tx.fetch(_BOOKED, own, resource_id, tx.now, *between, MOST)
     name, tells = rows[0]["name"], rows[0]["tells_titles"]
-    document = feed(name, [Meeting(**{**one, **({} if tells else _BUSY)}) for one in found])
+    document = feed(name, [_meeting(one, tells_titles=tells) for one in found])
     return document, f'"{hashlib.sha256(document).hexdigest()[:32]}"'
 
 
-_BUSY = {"title": "Busy"}
+def _meeting(row: Any, *, tells_titles: bool) -> Meeting:
+    meeting = Meeting(**dict(row))
+    return meeting if tells_titles else replace(meeting, title="Busy")
 
 
 async def forget_resource_feeds(tx: Tx, entity: str, ids: Sequence[UUID]) -> None:

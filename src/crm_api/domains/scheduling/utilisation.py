@@ -205,11 +205,11 @@ async def _used(
     calendars = [row.calendar_id for row in resources]
     own, stretches = tx.organization_id, (periods.starts, periods.ends)
     for row in await tx.fetch(_USED, own, ids, *stretches, *spans, calendars, tx.now, *between):
-        used = found[row["resource_id"]][row["n"] - 1]
+        used = found[row["resource_id"]][int(row["n"]) - 1]
         used.inside, used.booked = row["inside"], row["booked"]
         used.taken, used.held, used.bookings = row["taken"], row["held"], row["bookings"]
     for row in await tx.fetch(_MISSED, own, ids, *stretches, *between):
-        found[row["resource_id"]][row["n"] - 1].missed = row["missed"]
+        found[row["resource_id"]][int(row["n"]) - 1].missed = row["missed"]
     return found
 
 
