@@ -223,6 +223,7 @@ async def test_only_these_routes_need_no_credential(app):
         "/public/deliveries/{token}/page",
         "/public/exports/{token}",
         "/public/feeds/{token}.ics",
+        "/public/resource-feeds/{token}.ics",
         "/public/quotes/{token}",
         "/public/quotes/{token}/accept",
         "/public/quotes/{token}/decline",

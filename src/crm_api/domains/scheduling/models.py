@@ -92,6 +92,13 @@ class Booking(Entity):
         Index("ix_bookings_status", "organization_id", "status", "id"),
         CheckConstraint("series_id IS NULL OR occurrence IS NOT NULL", name="occurrence"),
         Index(
+            "ix_bookings_conflicted",
+            "organization_id",
+            "conflicted_at",
+            "id",
+            postgresql_where=text("conflicted_at IS NOT NULL"),
+        ),
+        Index(
             "ix_bookings_held",
             "hold_expires_at",
             postgresql_where=text("status = 'held' AND deleted_at IS NULL"),
@@ -120,6 +127,8 @@ class Booking(Entity):
     series_id: Mapped[UUID | None]
     occurrence: Mapped[str | None] = mapped_column(KeyText)
     is_detached: Mapped[bool]
+    conflicts: Mapped[list[dict[str, Any]]]
+    conflicted_at: Mapped[datetime | None]
 
 
 def _apart() -> ExcludeConstraint:

@@ -2,9 +2,13 @@
 
 from crm_api.domains.scheduling.actions import EXPIRED, RESCHEDULED, WAYS
 from crm_api.domains.scheduling.allocating import forget_allocations
+from crm_api.domains.scheduling.busy_calendars import forget_busy_calendars
+from crm_api.domains.scheduling.conflicts import CONFLICT, find_conflicts
 from crm_api.domains.scheduling.jobs import expire_holds, lapse_waiting
+from crm_api.domains.scheduling.messages import find_conflicts_later
 from crm_api.domains.scheduling.pictured import SECTIONS, TOUCHPOINTS
 from crm_api.domains.scheduling.promoting import Promotions
+from crm_api.domains.scheduling.resource_feeds import forget_resource_feeds
 from crm_api.domains.scheduling.resources import ResourceService
 from crm_api.domains.scheduling.series import SeriesService
 from crm_api.domains.scheduling.series_changes import SERIES_EVENTS
@@ -15,8 +19,12 @@ from crm_api.kit.access import Managed
 from crm_api.kit.crud.guards import Guarded
 from crm_api.kit.jobs import Chore, Watch
 from crm_api.kit.module import Faces, Module
+from crm_api.platform.calendars.service import CountedBy
 
 Guarded.purged.append(forget_allocations)
+Guarded.purged.append(forget_resource_feeds)
+Guarded.purged.append(forget_busy_calendars)
+CountedBy.followers.append(find_conflicts_later)
 
 
 def _faces() -> Faces:
@@ -25,14 +33,20 @@ def _faces() -> Faces:
         rest,
         series_graphql,
         series_rest,
+        times_graphql,
+        times_rest,
         waitlist_graphql,
         waitlist_rest,
     )
 
+    graphs = (graphql, series_graphql, waitlist_graphql, times_graphql)
     return Faces(
-        routers=(*rest.ROUTERS, *series_rest.ROUTERS, *waitlist_rest.ROUTERS),
-        queries=(*graphql.QUERIES, *series_graphql.QUERIES, *waitlist_graphql.QUERIES),
-        mutations=(*graphql.MUTATIONS, *series_graphql.MUTATIONS, *waitlist_graphql.MUTATIONS),
+        routers=(
+            *(*rest.ROUTERS, *series_rest.ROUTERS),
+            *(*waitlist_rest.ROUTERS, *times_rest.ROUTERS),
+        ),
+        queries=[query for graph in graphs for query in graph.QUERIES],
+        mutations=[mutation for graph in graphs for mutation in graph.MUTATIONS],
     )
 
 
@@ -55,8 +69,9 @@ MODULE = Module(
         BookingTypeService.area: Managed("manage_settings"),
     },
     acts={OUTSIDE: "bookings"},
+    jobs=[find_conflicts],
     events=[
-        *(RESCHEDULED, EXPIRED, *(f"booking.{way.event}" for way in WAYS.values())),
+        *(RESCHEDULED, EXPIRED, CONFLICT, *(f"booking.{way.event}" for way in WAYS.values())),
         *SERIES_EVENTS,
         *(f"waitlist_entry.{verb}" for verb in WAITLIST_VERBS),
     ],

@@ -7,6 +7,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from crm_api.domains.scheduling.busy import Span as Away
+from crm_api.domains.scheduling.busy import busy_between
 from crm_api.domains.scheduling.candidates import Candidates, Order
 from crm_api.domains.scheduling.grid import Day, Span, at_least, hit, within
 from crm_api.domains.scheduling.matching import matched
@@ -117,12 +119,15 @@ async def openings(
     rows = await tx.fetch(_BUSY, tx.organization_id, list(candidates.rows), *window, tx.now)
     found = {row["resource_id"]: row for row in rows}
     hours = dict.fromkeys(candidates.rows, (1 << len(starts)) - 1)
+    away: dict[UUID, int] = {}
     if not ignores_calendars:
         by_calendar = await hours_of(
             tx, [row["calendar_id"] for row in candidates.rows.values()], starts, lasting
         )
         hours = {id: by_calendar[row["calendar_id"]] for id, row in candidates.rows.items()}
-    return opened(candidates, starts, lasting, hours, found)
+        elsewhere = await busy_between(tx, list(candidates.rows), *window)
+        away = {id: _away(starts, spans, lasting) for id, spans in elsewhere.items()}
+    return opened(candidates, starts, lasting, hours, found, away)
 
 
 def opened(
@@ -131,10 +136,12 @@ def opened(
     lasting: Lasting,
     hours: Mapping[UUID, int],
     taken: Mapping[UUID, Any],
+    away: Mapping[UUID, int],
 ) -> Openings:
     """When candidates are free, of whom the starts in their hours and what is taken are known.
 
-    `taken` has the columns `starts`, `ends` and `quantities` of those of whom anything is.
+    `taken` has the columns `starts`, `ends` and `quantities` of those of whom anything is, `away`
+    the starts at which they would be busy elsewhere.
     """
     every = (1 << len(starts)) - 1
     met: dict[tuple[UUID, int], int] = {}
@@ -144,7 +151,7 @@ def opened(
         if (id, room) not in met:
             spans = _full(taken[id], room) if id in taken else ()
             met[id, room] = hit(starts, spans, lasting.before, lasting.duration + lasting.after)
-        return hours[id] & ~met[id, room]
+        return hours[id] & ~met[id, room] & ~away.get(id, 0)
 
     free = [
         {id: clear(id, one.units) for id in ids}
@@ -159,6 +166,12 @@ def opened(
         free,
         {id: list(zip(row["starts"], row["ends"], strict=True)) for id, row in taken.items()},
     )
+
+
+def _away(starts: Sequence[int], spans: Iterable[Away], lasting: Lasting) -> int:
+    # As what is closed, without what a booking takes before and after.
+    found = ((ticks_of(first), ticks_of(last)) for first, last in spans)
+    return hit(starts, found, 0, lasting.duration)
 
 
 def _full(row: Any, room: int) -> Iterable[Span]:

@@ -11,9 +11,11 @@ from typing import Any
 from uuid import UUID
 
 from crm_api.domains.scheduling.allocating import Allocations
+from crm_api.domains.scheduling.busy import busy_between
 from crm_api.domains.scheduling.fitting import Wanted, earliest_fit
 from crm_api.domains.scheduling.schemas import BookedFields, BookingCreate
 from crm_api.domains.scheduling.service import BookingService
+from crm_api.domains.scheduling.sweeping import Taken
 from crm_api.domains.scheduling.waitlist import WaitlistService
 from crm_api.domains.scheduling.waitlist_models import WaitlistEntry
 from crm_api.domains.scheduling.waitlist_repository import WaitlistPlace
@@ -159,6 +161,10 @@ class Promoter:
     ) -> dict[UUID, Wanted]:
         """What there is of resources in a window."""
         taken = await self.allocations.look(sorted(wanted), start, end)
+        for id, spans in (await busy_between(self.tx, sorted(wanted), start, end)).items():
+            whole = resources[id]["capacity"]
+            away = (Taken(*span, whole) for span in spans)
+            taken[id] = sorted([*taken.get(id, ()), *away], key=lambda one: one.starts_at)
         ids = {resources[id]["calendar_id"] for id in wanted} - {None}
         calendars = await calendars_at(self.tx, ids, start) if ids else {}
         opens = {id: list(calendar.spans(start, end)) for id, calendar in calendars.items()}
@@ -183,7 +189,9 @@ class Promoter:
             BookingCreate(
                 title=entry.title,
                 description=entry.description,
+                booking_type_id=None,
                 starts_at=start,
+                duration=None,
                 ends_at=end,
                 buffer_before=0,
                 buffer_after=0,

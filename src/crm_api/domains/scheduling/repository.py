@@ -6,8 +6,8 @@ from crm_api.domains.deals.repository import DEALS
 from crm_api.domains.projects.repository import PROJECTS
 from crm_api.domains.scheduling.models import Booking, Resource
 from crm_api.domains.scheduling.schemas import BookingOut, ResourceOut
-from crm_api.domains.scheduling.type_repository import BOOKING_TYPES
 from crm_api.domains.scheduling.series_repository import SERIES
+from crm_api.domains.scheduling.type_repository import BOOKING_TYPES
 from crm_api.kit.crud.repository import Repository
 from crm_api.kit.query.listing import Listing, Relation, Searched
 from crm_api.platform.calendars.repository import CALENDARS

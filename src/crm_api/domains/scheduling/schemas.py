@@ -24,6 +24,9 @@ from crm_api.kit.schema import (
     patch_of,
 )
 
+ConflictCause = Literal[
+    "outside_working_time", "busy_elsewhere", "resource_inactive", "resource_deleted"
+]
 BookingVerb = Literal["confirm", "check_in", "complete", "cancel", "no_show"]
 MOST_RESOURCES = 50
 Capacity = Annotated[int, Field(ge=1, le=10_000)]
@@ -169,6 +172,13 @@ class BookedResource(BaseModel):
     quantity: int
 
 
+class BookingConflict(BaseModel):
+    """Why a booking does not fit any more."""
+
+    resource_id: UUID
+    cause: ConflictCause
+
+
 class BookingOut(Out):
     """Time of resources that somebody has, or had."""
 
@@ -196,6 +206,12 @@ class BookingOut(Out):
     occurrence: str | None = Field(description="Which one: its local start by the rule.")
     is_detached: bool = Field(
         description="Changed on its own; the series no longer moves or cancels it."
+    )
+    conflicts: list[BookingConflict] = Field(
+        description="What has changed since it was booked, so that it does not fit any more."
+    )
+    conflicted_at: datetime | None = Field(
+        description="Since when; `filter[conflicted_at][is_null]=false` finds what has conflicts."
     )
 
 
@@ -249,7 +265,9 @@ class BusySpan(BaseModel):
     start: datetime
     end: datetime
     quantity: int
-    booking_id: UUID | None = Field(description="Null, where the booking is not for you to see.")
+    booking_id: UUID | None = Field(
+        description="Null, where the booking is not for you to see, or it is busy elsewhere."
+    )
 
 
 class Availability(BaseModel):

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from crm_api.domains.scheduling.allocating import SHOWN, Allocations, Place, Seen
+from crm_api.domains.scheduling.busy import busy_between
 from crm_api.domains.scheduling.expanding import Occurrence
 from crm_api.domains.scheduling.sweeping import Taken, in_the_way
 from crm_api.kit.db.tx import Tx
@@ -37,6 +38,7 @@ _TAKE = """
     ORDER BY w.resource_id, w.starts_at
 """
 OUTSIDE_WORKING_TIME = "outside_working_time"
+BUSY_ELSEWHERE = "busy_elsewhere"
 TAKEN = "resource_taken"
 
 
@@ -97,13 +99,16 @@ class SeriesTaking:
         values: Mapping[str, Any],
         resources: Mapping[UUID, Any],
     ) -> dict[str, Clash]:
-        """Those outside the working time of a resource."""
-        booked = (resources[UUID(str(one["resource_id"]))] for one in values["resources"])
-        ids = {row["calendar_id"] for row in booked if row["calendar_id"] is not None}
-        if not ids or values["ignores_calendars"]:
+        """Those outside the working time of a resource, or in which one is busy elsewhere."""
+        if values["ignores_calendars"]:
             return {}
+        booked = [resources[UUID(str(one["resource_id"]))] for one in values["resources"]]
+        away = await self._away(occurrences, [row["id"] for row in booked])
+        ids = {row["calendar_id"] for row in booked if row["calendar_id"] is not None}
+        if not ids:
+            return away
         calendars = await calendars_at(self.tx, ids, occurrences[0].starts_at)
-        return {
+        return away | {
             one.key: Clash(OUTSIDE_WORKING_TIME)
             for one in occurrences
             if any(
@@ -111,6 +116,19 @@ class SeriesTaking:
                 != [(one.starts_at, one.ends_at)]
                 for id in ids
             )
+        }
+
+    async def _away(
+        self, occurrences: Sequence[Occurrence], ids: Sequence[UUID]
+    ) -> dict[str, Clash]:
+        first = min(one.starts_at for one in occurrences)
+        last = max(one.ends_at for one in occurrences)
+        found = await busy_between(self.tx, ids, first, last)
+        spans = sorted(span for own in found.values() for span in own)
+        return {
+            one.key: Clash(BUSY_ELSEWHERE)
+            for one in occurrences
+            if any(opens < one.ends_at and closes > one.starts_at for opens, closes in spans)
         }
 
     async def take(self, places: Mapping[UUID, Place], resources: Mapping[UUID, Any]) -> None:

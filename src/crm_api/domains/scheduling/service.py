@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from crm_api.domains.scheduling.allocating import Allocations, Place, hold_expired, place_of
+from crm_api.domains.scheduling.busy import need_not_busy
 from crm_api.domains.scheduling.candidates import seen_resources
 from crm_api.domains.scheduling.choosing import Chooser, need_day
 from crm_api.domains.scheduling.models import Booking
@@ -23,11 +24,14 @@ from crm_api.platform.calendars.service import calendars_at
 OUTSIDE = "book_outside_hours"
 MOST_DAYS = 366
 _TIMES = ("starts_at", "ends_at", "buffer_before", "buffer_after", "resources")
+_AHEAD = frozenset({"held", "confirmed", "checked_in"})
+_PASSED_OVER = frozenset({"outside_working_time", "busy_elsewhere"})
 _DECIDED = frozenset(
     {
         *_TIMES,
         *("status", "ignores_calendars", "hold_expires_at", "sequence"),
         *("cancel_reason", "decided_at", "series_id", "occurrence", "is_detached"),
+        *("conflicts", "conflicted_at"),
     }
 )
 
@@ -52,6 +56,8 @@ class BookingService(CrudService[Booking]):
         "series_id": None,
         "occurrence": None,
         "is_detached": False,
+        "conflicts": [],
+        "conflicted_at": None,
     }
     records: Bookings
 
@@ -110,6 +116,7 @@ class BookingService(CrudService[Booking]):
         whole = {**known, **values}
         await self._need_day(known, whole)
         await self._move(current.id, place_of(known), place_of(whole), whole)
+        values = {**values, **_settled(known, whole)}
         return await super().change(current, values, verb=verb, told=told)
 
     async def _need_day(self, known: Mapping[str, Any], whole: Mapping[str, Any]) -> None:
@@ -146,6 +153,7 @@ class BookingService(CrudService[Booking]):
             await self.need_resources(after, resources, whole, kept)
             if not whole["ignores_calendars"]:
                 await self._need_working_time(resources, whole)
+                await need_not_busy(self.tx, after.ids, whole["starts_at"], whole["ends_at"])
             await allocations.take(id, after, resources, self.seen)
 
     def _is_over(self, place: Place) -> bool:
@@ -215,3 +223,18 @@ class BookingService(CrudService[Booking]):
         """What an undo takes back is neither when it is nor where it stands."""
         kept = {name: value for name, value in values.items() if name not in _DECIDED}
         return await super().put_back(record, kept)
+
+
+def _settled(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    """What becomes of conflicts where a booking changes by more than these.
+
+    Wherever it comes to, it was looked at whether it fits; nor do they matter of what is over.
+    """
+    if not before["conflicts"] or before["conflicts"] != after["conflicts"]:
+        return {}
+    left: list[dict[str, Any]] = before["conflicts"]
+    if after["status"] not in _AHEAD or place_of(before) != place_of(after):
+        left = []
+    elif after["ignores_calendars"]:
+        left = [one for one in left if one["cause"] not in _PASSED_OVER]
+    return {"conflicts": left, "conflicted_at": before["conflicted_at"] if left else None}
