@@ -1859,6 +1859,7 @@ async def _varied_bookings(api: Api) -> list[Body]:
         {**least, "title": "Zebra", "project_id": project["id"], "buffer_after": 15},
         {**least, "title": "Zebra", "starts_at": "2031-03-03T08:00:00Z"},
         {**least, "booking_type_id": kind["id"]},
+        {**least, "booking_type_id": kind["id"], "description": "An example."},
     ]
 
 
@@ -2019,6 +2020,7 @@ FACTORIES: dict[str, Factory] = {
         "description",
         "name",
         {"slot_step": "many"},
+        needed=frozenset({"durations"}),
     ),
     "bookings": Factory(
         _least_booking,

@@ -66,7 +66,10 @@ class Chooser:
         duration = values.pop("duration", None)
         if values["booking_type_id"] is None:
             return values | _plain(values, duration)
-        type = await BookingTypes(self.tx).get(values["booking_type_id"])
+        type = await BookingTypes(self.tx).find(values["booking_type_id"])
+        if type is None:
+            message = "There is no such booking_type."
+            raise Invalid.at("/booking_type_id", "unknown_reference", message)
         if type.status != "active":
             message = f"{type.name} is not booked."
             raise Invalid.at("/booking_type_id", "booking_type_inactive", message)
