@@ -1883,7 +1883,7 @@ FACTORIES: dict[str, Factory] = {
         "description",
         "title",
         {"title": 1},
-        further=3,
+        further=4,
     ),
     "commitments": Factory(
         _least_commitment,
