@@ -2029,7 +2029,7 @@ FACTORIES: dict[str, Factory] = {
         "description",
         "title",
         {"title": 1},
-        further=3,
+        further=4,
         first={"booking_type_id": _offer_halls},
     ),
     "booking_series": Factory(

@@ -89,7 +89,7 @@ def test_a_start_is_offered_where_anybody_can_be_found(case):
     candidates = fitting(required, rows, alone=True)
     ticks = [one * MINUTE for one in STARTS]
     length = Lasting(*(one * MINUTE for one in lasting))
-    found = opened(candidates, ticks, length, hours, columns)
+    found = opened(candidates, ticks, length, hours, columns, {})
     order = Order("round_robin", candidates).of(0, {})
     for place in range(len(STARTS)):
         chosen = found.chosen(place, order, [])
@@ -139,7 +139,7 @@ def test_loads_are_the_minutes_of_each_day(taken):
         "ends": [(at + length) * MINUTE for at, length, _ in taken],
         "quantities": [quantity for _, _, quantity in taken],
     }
-    found = opened(candidates, [0], Lasting(MINUTE, 0, 0), {IDS[0]: 1}, {IDS[0]: columns})
+    found = opened(candidates, [0], Lasting(MINUTE, 0, 0), {IDS[0]: 1}, {IDS[0]: columns}, {})
     bounds = [(-30, 10), (10, 20), (20, 60), (60, 110)]
     days = [
         Day(date(2026, 3, 2) + timedelta(days=n), opens * MINUTE, closes * MINUTE, 0, 0)
