@@ -14,7 +14,6 @@ from crm_api.domains.scheduling import schemas
 from crm_api.domains.scheduling.actions import BookingActions
 from crm_api.domains.scheduling.resources import ResourceService
 from crm_api.domains.scheduling.schemas import BookingVerb
-from crm_api.domains.scheduling.series_graphql import RecurringBooking
 from crm_api.domains.scheduling.service import BookingService
 from crm_api.kit.graphql.context import GraphInfo
 from crm_api.kit.graphql.fields import Collection
@@ -42,7 +41,6 @@ class Booking:
     contact = related(BookingService, "contact", Contact)
     deal = related(BookingService, "deal", Deal)
     project = related(BookingService, "project", Project)
-    series = related(BookingService, "series", RecurringBooking)
 
 
 @type_from(schemas.BookingTransitions)
