@@ -14,7 +14,6 @@ from crm_api.domains.scheduling import schemas
 from crm_api.domains.scheduling.actions import BookingActions
 from crm_api.domains.scheduling.resources import ResourceService
 from crm_api.domains.scheduling.schemas import BookingVerb
-from crm_api.domains.scheduling.series_graphql import RecurringBooking
 from crm_api.domains.scheduling.service import BookingService
 from crm_api.domains.scheduling.type_graphql import TYPE_MUTATIONS, TYPE_QUERIES, BookingType
 from crm_api.kit.graphql.context import GraphInfo
@@ -43,8 +42,11 @@ class Booking:
     contact = related(BookingService, "contact", Contact)
     deal = related(BookingService, "deal", Deal)
     project = related(BookingService, "project", Project)
+<<<<<<< HEAD
     booking_type = related(BookingService, "booking_type", BookingType)
     series = related(BookingService, "series", RecurringBooking)
+=======
+>>>>>>> booking-series
 
 
 @type_from(schemas.BookingTransitions)

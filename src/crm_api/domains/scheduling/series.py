@@ -202,11 +202,9 @@ class SeriesService(CrudService[RecurringBooking]):
         return found
 
     async def check_purge(self, current: RecurringBooking) -> None:
-        """What it has booked stays, and belongs to no series any more."""
-        bookings = self.bookings
-        ids = await self.records.bookings(current.id)
-        for booking in await bookings.records.sealed(ids, deleted=True, everywhere=True):
-            await bookings.write(booking, {"series_id": None}, verb="updated")
+        """What it has booked goes with it."""
+        for id in await self.records.bookings(current.id):
+            await self.bookings.purge(id)
 
     async def put_back(self, record: RecurringBooking, values: dict[str, Any]) -> Any:
         """What an undo takes back is nothing of what is booked."""

@@ -1,6 +1,6 @@
 """Recurring bookings over GraphQL."""
 
-from typing import Annotated, Any, cast
+from typing import Any, cast
 from uuid import UUID
 
 import strawberry
@@ -27,9 +27,6 @@ class RecurringBooking:
     contact = related(SeriesService, "contact", Contact)
     deal = related(SeriesService, "deal", Deal)
     project = related(SeriesService, "project", Project)
-    parent = related(
-        SeriesService, "parent", Annotated["RecurringBooking", strawberry.lazy(__name__)]
-    )
 
 
 @type_from(schemas.SeriesPreview)

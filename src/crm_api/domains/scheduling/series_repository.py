@@ -35,7 +35,6 @@ SERIES: Listing = Listing(
         Relation(
             "project", lambda: PROJECTS, RecurringBooking.project_id, PROJECTS.model.id, back=_BACK
         ),
-        Relation("parent", lambda: SERIES, RecurringBooking.parent_id, RecurringBooking.id),
     ),
     search=Searched(names=("title",), others=("description", "external_ids"), title="title"),
 )

@@ -9,7 +9,6 @@ from crm_api.domains.companies.graphql import Company
 from crm_api.domains.contacts.graphql import Contact
 from crm_api.domains.deals.graphql import Deal
 from crm_api.domains.scheduling import waitlist_schemas as schemas
-from crm_api.domains.scheduling.graphql import Booking
 from crm_api.domains.scheduling.waitlist import WaitlistActions, WaitlistService
 from crm_api.domains.scheduling.waitlist_schemas import WaitlistVerb
 from crm_api.kit.graphql.context import GraphInfo
@@ -26,7 +25,6 @@ class WaitlistEntry:
     company = related(WaitlistService, "company", Company)
     contact = related(WaitlistService, "contact", Contact)
     deal = related(WaitlistService, "deal", Deal)
-    booking = related(WaitlistService, "booking", Booking)
 
 
 @type_from(schemas.WaitlistTransitions)

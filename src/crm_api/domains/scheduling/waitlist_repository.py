@@ -6,7 +6,6 @@ from uuid import UUID
 from crm_api.domains.companies.repository import LISTING as COMPANIES
 from crm_api.domains.contacts.repository import CONTACTS
 from crm_api.domains.deals.repository import DEALS
-from crm_api.domains.scheduling.repository import BOOKINGS
 from crm_api.domains.scheduling.waitlist_models import WaitlistEntry
 from crm_api.domains.scheduling.waitlist_schemas import WaitlistEntryOut
 from crm_api.kit.crud.feed import Position
@@ -53,7 +52,6 @@ WAITLIST: Listing = Listing(
             "contact", lambda: CONTACTS, WaitlistEntry.contact_id, CONTACTS.model.id, back=_BACK
         ),
         Relation("deal", lambda: DEALS, WaitlistEntry.deal_id, DEALS.model.id, back=_BACK),
-        Relation("booking", lambda: BOOKINGS, WaitlistEntry.booking_id, BOOKINGS.model.id),
     ),
     search=Searched(names=("title",), others=("description", "external_ids"), title="title"),
 )
