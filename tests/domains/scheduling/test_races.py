@@ -109,7 +109,8 @@ async def patient(api, body):
     async for _ in patiently():
         answer = await api.post("/v1/bookings", json=body)
         if answer.status_code != 503:
-            return answer
+            break
+    return answer
 
 
 async def book_through(api, bodies, refusal="no_resources_free"):

@@ -42,11 +42,8 @@ class Booking:
     contact = related(BookingService, "contact", Contact)
     deal = related(BookingService, "deal", Deal)
     project = related(BookingService, "project", Project)
-<<<<<<< HEAD
     booking_type = related(BookingService, "booking_type", BookingType)
     series = related(BookingService, "series", RecurringBooking)
-=======
->>>>>>> booking-series
 
 
 @type_from(schemas.BookingTransitions)

@@ -6,11 +6,8 @@ from crm_api.domains.deals.repository import DEALS
 from crm_api.domains.projects.repository import PROJECTS
 from crm_api.domains.scheduling.models import Booking, Resource
 from crm_api.domains.scheduling.schemas import BookingOut, ResourceOut
-<<<<<<< HEAD
 from crm_api.domains.scheduling.series_repository import SERIES
 from crm_api.domains.scheduling.type_repository import BOOKING_TYPES
-=======
->>>>>>> booking-series
 from crm_api.kit.crud.repository import Repository
 from crm_api.kit.query.listing import Listing, Relation, Searched
 from crm_api.platform.calendars.repository import CALENDARS
@@ -44,7 +41,6 @@ BOOKINGS: Listing = Listing(
         Relation(
             "project", lambda: PROJECTS, Booking.project_id, PROJECTS.model.id, back="bookings"
         ),
-<<<<<<< HEAD
         Relation(
             "booking_type",
             lambda: BOOKING_TYPES,
@@ -53,8 +49,6 @@ BOOKINGS: Listing = Listing(
             back="bookings",
         ),
         Relation("series", lambda: SERIES, Booking.series_id, SERIES.model.id, back="bookings"),
-=======
->>>>>>> booking-series
     ),
     search=Searched(names=("title",), others=("description", "external_ids"), title="title"),
 )
