@@ -43,7 +43,6 @@ class Booking:
     deal = related(BookingService, "deal", Deal)
     project = related(BookingService, "project", Project)
     booking_type = related(BookingService, "booking_type", BookingType)
-    series = related(BookingService, "series", RecurringBooking)
 
 
 @type_from(schemas.BookingTransitions)

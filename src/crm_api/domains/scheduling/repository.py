@@ -6,7 +6,6 @@ from crm_api.domains.deals.repository import DEALS
 from crm_api.domains.projects.repository import PROJECTS
 from crm_api.domains.scheduling.models import Booking, Resource
 from crm_api.domains.scheduling.schemas import BookingOut, ResourceOut
-from crm_api.domains.scheduling.series_repository import SERIES
 from crm_api.domains.scheduling.type_repository import BOOKING_TYPES
 from crm_api.kit.crud.repository import Repository
 from crm_api.kit.query.listing import Listing, Relation, Searched
@@ -48,7 +47,6 @@ BOOKINGS: Listing = Listing(
             BOOKING_TYPES.model.id,
             back="bookings",
         ),
-        Relation("series", lambda: SERIES, Booking.series_id, SERIES.model.id, back="bookings"),
     ),
     search=Searched(names=("title",), others=("description", "external_ids"), title="title"),
 )
