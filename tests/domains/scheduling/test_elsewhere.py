@@ -1,5 +1,7 @@
 """Who is busy elsewhere is neither offered, nor booked again and again, nor held for who waits."""
 
+import pytest
+
 from crm_api.domains.scheduling.promoting import Promoter
 from crm_api.kit.db.tx import unit_of_work
 from support.clients import problem
@@ -11,6 +13,11 @@ DAY = "2027-03-01"
 async def busy_hall(client, first="10:00", last="12:00"):
     """A room for two that a calendar file takes from one hour to another."""
     hall = await client.made("resources", {"name": "Meeting room", "kind": "room", "capacity": 2})
+    await take_elsewhere(client, hall, first, last)
+    return hall
+
+
+async def take_elsewhere(client, hall, first, last):
     times = (f"{DAY}T{at}:00Z".replace("-", "").replace(":", "") for at in (first, last))
     begins, ends = times
     lines = [
@@ -24,7 +31,6 @@ async def busy_hall(client, first="10:00", last="12:00"):
         headers={"Content-Type": "text/calendar"},
     )
     assert answer.status_code == 200, answer.text
-    return hall
 
 
 def window(first="09:00", last="14:00"):
@@ -88,3 +94,28 @@ async def test_who_waits_is_offered_what_is_free_everywhere(client, tx_of, org):
             break
     held = await client.read(f"bookings/{found['booking_id']}")
     assert held["starts_at"] == f"{DAY}T13:00:00Z"
+
+
+@pytest.mark.usefixtures("worker")
+async def test_a_series_that_is_moved_away_has_no_conflict_any_more(client):
+    hall = await client.made("resources", {"name": "Meeting room", "kind": "room"})
+    body = {
+        "title": "Weekly meeting",
+        "rule": "FREQ=WEEKLY;COUNT=2",
+        "starts_local": f"{DAY}T11:00",
+        "time_zone": "UTC",
+        "duration_minutes": 60,
+        "resources": [{"resource_id": hall["id"]}],
+    }
+    series = await client.made("booking-series", body)
+    await take_elsewhere(client, hall, "11:00", "12:00")
+    where = {"filter[conflicted_at][is_null]": "false"}
+    async for _ in patiently():
+        found = (await client.read("bookings", **where))["data"]
+        if found:
+            break
+    assert [one["occurrence"] for one in found] == [f"{DAY}T11:00"]
+    moved = {"scope": "all", "starts_local": f"{DAY}T13:00"}
+    answer = await client.post(f"/v1/booking-series/{series['id']}/reschedule", json=moved)
+    assert answer.status_code == 200, answer.text
+    assert (await client.read("bookings", **where))["data"] == []

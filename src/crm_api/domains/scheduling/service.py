@@ -116,8 +116,7 @@ class BookingService(CrudService[Booking]):
         whole = {**known, **values}
         await self._need_day(known, whole)
         await self._move(current.id, place_of(known), place_of(whole), whole)
-        values = {**values, **_settled(known, whole)}
-        return await super().change(current, values, verb=verb, told=told)
+        return await self.write(current, values, verb=verb, told=told)
 
     async def _need_day(self, known: Mapping[str, Any], whole: Mapping[str, Any]) -> None:
         """What comes to another day through its type keeps to the most that the day may have."""
@@ -126,9 +125,18 @@ class BookingService(CrudService[Booking]):
         if place_of(known) is None or whole["starts_at"] != known["starts_at"]:
             await need_day(self.tx, whole["booking_type_id"], whole["starts_at"], whole["id"])
 
-    async def write(self, current: Booking, values: Mapping[str, Any], *, verb: str) -> Any:
+    async def write(
+        self,
+        current: Booking,
+        values: Mapping[str, Any],
+        *,
+        verb: str,
+        told: Mapping[str, Any] | None = None,
+    ) -> Any:
         """Write down what a booking is whose time has been given and freed already."""
-        return await super().change(current, values, verb=verb)
+        known = columns_of(current)
+        values = {**values, **_settled(known, {**known, **values})}
+        return await super().change(current, values, verb=verb, told=told)
 
     async def _move(
         self, id: UUID, before: Place | None, after: Place | None, whole: Mapping[str, Any]
