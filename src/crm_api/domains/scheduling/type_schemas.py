@@ -70,7 +70,9 @@ _SKILLS = "What each of them can do, at this level at least."
 class RequirementFields(Schema):
     """What is needed: resources of a kind, of a pool, or some that are named."""
 
-    kind: ResourceKind | None = Field(None, description="Any resource of this kind.")
+    kind: ResourceKind | None = Field(
+        None, description="Any resource of this kind.", examples=["person"]
+    )
     pool_id: UUID | None = Field(None, description="Any resource of this pool.")
     resource_ids: Annotated[list[UUID], Field(min_length=1, max_length=MOST_CANDIDATES)] | None = (
         Field(None, description="Any of these.")
@@ -145,7 +147,7 @@ class BookingTypeCreate(Create):
     minimum_notice: Annotated[int, Field(ge=0, le=YEAR)] = Field(0, description=_NOTICE)
     horizon_days: Annotated[int, Field(ge=1, le=3660)] = Field(366, description=_HORIZON)
     most_per_day: Annotated[int, Field(ge=1, le=10_000)] | None = Field(None, description=_MOST)
-    requirements: Requirements = Field(description=_REQUIREMENTS, examples=[[{"kind": "person"}]])
+    requirements: Requirements = Field(description=_REQUIREMENTS)
     assignment: Assignment = Field("round_robin", description=_ASSIGNMENT)
     price: Amount | None = Field(None, description="In `currency`.")
     currency: Currency | None = None
