@@ -2040,7 +2040,7 @@ FACTORIES: dict[str, Factory] = {
         "description",
         "title",
         {"title": 1},
-        further=3,
+        further=4,
     ),
     "waitlist_entries": Factory(
         _least_waitlist_entry,
