@@ -3,23 +3,15 @@
 Each test has organizations of its own in a database that it shares with the others of its worker;
 commits are real. A test that changes what belongs to everybody carries the marker `commits` and
 takes `own_database`.
-
-With `CRM_TEST_SHARE=3` only every third of the tests that come in numbers is run, chosen by their
-names: of the pairs of a generic test and a collection, and of the tests of the platform; with
-`CRM_TEST_SHARE=-3` all the others are. Of tests of the domains every third is run with the one, and
-all are with the other. So two runs, on two versions of PostgreSQL, are the whole
-suite: it is the statements that may differ between versions, each of which many tests come by.
 """
 
 import asyncio
-import os
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
-import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -47,11 +39,11 @@ from support import servers as test_servers
 from support.clients import Api, Org
 from support.clients import tx_of as new_tx
 from support.servers import Servers, environment_of
+from support.shares import is_left_out
 from support.statements import Recorder
 
 BASE = pytest.StashKey[Path]()
 READ_ALL = ["*:read"]
-SHARE = int(os.environ.get("CRM_TEST_SHARE", "1"))
 
 hypothesis_settings.register_profile(
     "suite",
@@ -80,19 +72,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    left_out = {item for item in items if _is_left_out(item)}
+    left_out = {item for item in items if is_left_out(item)}
     if left_out:
         items[:] = [item for item in items if item not in left_out]
         config.hook.pytest_deselected(items=list(left_out))
-
-
-def _is_left_out(item: pytest.Item) -> bool:
-    folder = item.path.relative_to(Path(__file__).parent).parts[0]
-    is_one_of_many = folder == "platform" or (folder == "generic" and "[" in item.name)
-    if folder == "domains" and SHARE > 1:
-        is_one_of_many = True
-    is_chosen = zlib.crc32(item.nodeid.encode()) % abs(SHARE) == 0
-    return is_one_of_many and is_chosen == (SHARE < 0)
 
 
 @pytest.hookimpl(optionalhook=True)
