@@ -220,7 +220,10 @@ class Reckoned:
     def state(self) -> str | None:
         """The worst of its clocks."""
         states = {clock.state for clock in self.clocks}
-        return next((state for state in _STATES if state in states), None)
+        for state in _STATES:
+            if state in states:
+                return state
+        return None
 
     @property
     def next_due_at(self) -> datetime | None:
