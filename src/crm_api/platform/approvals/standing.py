@@ -70,7 +70,14 @@ async def approved_among(tx: Tx, target: str, ids: Collection[UUID], purpose: st
     Whoever asks, by statements that do not grow with the records. Nothing is locked: what is voided
     meanwhile was approved when it was asked about.
     """
-    policies = await Policies(tx).active(target, purpose) if ids else []
+    if tx.bounded:
+        return await _approved_among(tx, target, ids, purpose)
+    async with at_one_moment(tx) as reader:
+        return await _approved_among(reader, target, ids, purpose)
+
+
+async def _approved_among(tx: Tx, target: str, ids: Collection[UUID], purpose: str) -> set[UUID]:
+    policies = await Policies(tx).active(target, purpose)
     if not policies:
         return set()
     service = service_of(tx, target)
