@@ -46,21 +46,36 @@ def run(setting: Setting) -> Outcome:
         whole = asyncio.run(_ticked(stage))
         stage.query("VACUUM ANALYZE cases")
         idle = asyncio.run(_ticked(stage))
-        stage.query(_AGED, stage.organization_id, ONE_OF)
-        some = asyncio.run(_ticked(stage))
-        done, left = (stage.query(sql, stage.organization_id)[0]["n"] for sql in (_DONE, _LEFT))
-        if done != 2 * (cases // ONE_OF) or left:
-            raise WrongAnswer(f"{done} steps were taken, {left} cases are left")
+        some = _late(stage, ONE_OF, 2 * (cases // ONE_OF))
+        # Those that were late before are so no more: what they had to tell is told.
+        every = _late(stage, 1, 2 * cases)
     times = {
         f"{cases:,} open cases, nothing due": idle,
         f"{cases // ONE_OF:,} of {cases:,} late": some,
-        f"all {cases:,} at once": whole,
+        f"all {cases:,} at once, their clocks begin": whole,
+        f"all {cases:,} at once, late, two steps each": every,
     }
     shown = table("the tick of SLA clocks", "s")
     for what, taken in times.items():
         shown.add_row(what, f"{taken:.2f}")
-    what = f"SLA tick, {cases // ONE_OF:,} late of {cases:,} open cases, s"
-    return Outcome([at_most(what, some, TARGET_S, "{:.2f}")], shown, times)
+    told = {
+        f"SLA tick, {cases // ONE_OF:,} late of {cases:,} open cases, s": some,
+        f"SLA tick, clocks of all {cases:,} open cases begin, s": whole,
+        f"SLA tick, all {cases:,} open cases late, two steps each, s": every,
+    }
+    figures = [at_most(what, taken, TARGET_S, "{:.2f}") for what, taken in told.items()]
+    return Outcome(figures, shown, times)
+
+
+def _late(stage: Stage, one_of: int, steps: int) -> float:
+    """The time for one of so many cases that is late, till so many steps were taken in all."""
+    stage.query(_AGED, stage.organization_id, one_of)
+    stage.query("VACUUM ANALYZE cases")
+    taken = asyncio.run(_ticked(stage))
+    done, left = (stage.query(sql, stage.organization_id)[0]["n"] for sql in (_DONE, _LEFT))
+    if done != steps or left:
+        raise WrongAnswer(f"{done} steps were taken, {left} cases are left")
+    return taken
 
 
 def _policy(stage: Stage, server: Any) -> bytes:

@@ -36,6 +36,7 @@ from crm_api.platform.access.rights import Rights, restored
 from crm_api.platform.access.service import assign_roles, forget_roles
 from crm_api.platform.accounts.module import accounts_module
 from crm_api.platform.approvals.module import approvals_module
+from crm_api.platform.approvals.standing import approved_among
 from crm_api.platform.attachments.module import attachments_module
 from crm_api.platform.attachments.service import move_attachments
 from crm_api.platform.audit.exporting import AuditLines
@@ -112,7 +113,9 @@ ACCESS = access_module(
 )
 UserService.assign, UserService.forget = staticmethod(assign_roles), staticmethod(forget_roles)
 ACCOUNTS = accounts_module(UserService)
-OUTREACH = outreach_module((s for module in DOMAINS for s in module.services), open_at)
+OUTREACH = outreach_module(
+    (s for module in DOMAINS for s in module.services), open_at, approved_among
+)
 APPROVALS = approvals_module(
     (service for module in DOMAINS for service in module.services),
     CustomRecordService,

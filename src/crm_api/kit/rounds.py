@@ -1,5 +1,6 @@
 """Going from one consumer to the next, whoever they belong to."""
 
+import asyncio
 from typing import ClassVar
 from uuid import UUID
 
@@ -20,30 +21,47 @@ class Rounds:
 
     sql: ClassVar[str]
     """Whom there is something to do for, at most `$1`: `organization_id` and `id`."""
+    abreast: ClassVar[int] = 1
+    """How many transactions attend to one of whom there is more to do: while the database works
+    for one of them, another one goes on. Each has to take what the others leave."""
 
     def __init__(self, place: Workplace) -> None:
         self._database, self._wake = place.database, place.wake
+        self._more: set[UUID] = set()
 
     async def look(self) -> bool:
         """Do what there is; whether there may be more at once."""
-        more = acted = False
+        before, self._more = self._more, set()
+        acted = False
         for row in await self._database.ask(self.sql, BATCH):
-            actor = Actor(row["organization_id"], "system", scopes=frozenset({"*"}))
-            try:
-                await self._database.catalogues.of(actor.organization_id, is_fresh=True)
-                async with unit_of_work(Tx(self._database, actor)) as tx:
-                    done = await self.attend(tx, row["id"])
-                more, acted = more or bool(done), acted or done is not None
-            except ModuleClosed:
-                # It goes on where it stands once its organization opens the module again.
-                continue
-            except CrmError as error:
-                # One's trouble is not the others'.
-                log.warning("cannot attend", to=str(row["id"]), error=error.detail)
+            own, id = row["organization_id"], row["id"]
+            works = (self._work(own, id) for _ in range(self.abreast if id in before else 1))
+            # All of them end before anything is raised: none goes on by itself.
+            done = await asyncio.gather(*works, return_exceptions=True)
+            for one in done:
+                if isinstance(one, BaseException):
+                    raise one
+            acted = acted or any(one is not None for one in done)
+            if any(done):
+                self._more.add(id)
         # Where nothing could be done nobody has to look: waking oneself would go on for ever.
         if acted:
             self._wake()
-        return more
+        return bool(self._more)
+
+    async def _work(self, organization_id: UUID, id: UUID) -> bool | None:
+        actor = Actor(organization_id, "system", scopes=frozenset({"*"}))
+        try:
+            await self._database.catalogues.of(actor.organization_id, is_fresh=True)
+            async with unit_of_work(Tx(self._database, actor)) as tx:
+                return await self.attend(tx, id)
+        except ModuleClosed:
+            # It goes on where it stands once its organization opens the module again.
+            return None
+        except CrmError as error:
+            # One's trouble is not the others'.
+            log.warning("cannot attend", to=str(id), error=error.detail)
+            return None
 
     async def attend(self, tx: Tx, id: UUID) -> bool | None:
         """Do what there is for one of them; whether there may be more at once.

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from crm_api.domains.cases.clocks import MOST_ASKS, MOST_STAYS, Rules, Track, reckoned
 from crm_api.kit.calendar import Calendar, Hours
@@ -161,7 +162,7 @@ def test_shares_are_due_in_their_order_and_never_twice():
     assert [(s.share, s.at) for s in steps] == [(50, moscow(23, 10)), (75, moscow(23, 10, 30))]
     assert said.next_at == moscow(23, 11)
     done = list(said.clocks)
-    done = [type(c)(**{**vars(c), "escalated": [50, 75]}) for c in done]
+    done = [replace(c, escalated=[50, 75]) for c in done]
     again = clocks(track(began), 120, moscow(23, 12, 30), shares=(50, 75, 150), before=done)
     assert {step.share for step in again.steps} == {100, 150}
     assert again.next_at is None

@@ -6,11 +6,14 @@ of it is reckoned anew from the beginning each time, so that another calendar, p
 counts the time already spent by its own measure.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from functools import cached_property
+from typing import Any, NamedTuple
 from uuid import UUID
+
+from msgspec import Struct, convert, to_builtins
 
 from crm_api.kit.errors import Conflict
 from crm_api.kit.working_time import MINUTE, WorkingTime, instant_of, ticks_of
@@ -48,13 +51,20 @@ class Rules:
             shares=[(step.get("target"), step["percent"]) for step in policy["escalations"]],
         )
 
-    def shares_of(self, target: str) -> list[int]:
+    def shares_of(self, target: str) -> Sequence[int]:
         """The shares at which something happens, a breach among them."""
-        return sorted({s for of, s in self.shares if of in {None, target}} | {BREACH})
+        known = self._by_target.get(target)
+        if known is None:
+            known = sorted({s for of, s in self.shares if of in {None, target}} | {BREACH})
+            self._by_target[target] = known
+        return known
+
+    @cached_property
+    def _by_target(self) -> dict[str, Sequence[int]]:
+        return {}
 
 
-@dataclass(frozen=True)
-class Clock:
+class Clock(Struct, frozen=True):
     """By when something is to be done for a case; instants are stored as text."""
 
     target: str
@@ -69,26 +79,25 @@ class Clock:
     met_at: datetime | None
     breached_at: datetime | None
     state: str
-    escalated: Sequence[int] = ()
+    escalated: list[int] = []
 
     @property
     def key(self) -> Key:
         """What tells it from others of its case."""
         return self.target, self.cycle
 
-    @classmethod
-    def read(cls, stored: Mapping[str, Any]) -> "Clock":
-        """One as it is stored."""
-        times = ("started_at", "due_at", "paused_at", "met_at", "breached_at")
-        ids = ("policy_id", "calendar_id")
-        known: dict[str, Any] = dict(stored)
-        known |= {n: stored[n] and datetime.fromisoformat(stored[n]) for n in times}
-        known |= {n: stored[n] and UUID(stored[n]) for n in ids}
-        return cls(**known)
+
+def read_clocks(stored: Sequence[Mapping[str, Any]]) -> list[Clock]:
+    """Clocks as they are stored with a case."""
+    return convert(stored, list[Clock])
 
 
-@dataclass(frozen=True)
-class Step:
+def stored_clocks(clocks: Iterable[Clock]) -> list[dict[str, Any]]:
+    """Clocks as they are to be stored: instants and ids as text."""
+    return to_builtins(list(clocks))
+
+
+class Step(NamedTuple):
     """A share of a clock's time that is over, and of which nothing was made yet."""
 
     target: str
@@ -211,7 +220,10 @@ class Reckoned:
     def state(self) -> str | None:
         """The worst of its clocks."""
         states = {clock.state for clock in self.clocks}
-        return next((state for state in _STATES if state in states), None)
+        for state in _STATES:
+            if state in states:
+                return state
+        return None
 
     @property
     def next_due_at(self) -> datetime | None:
@@ -232,7 +244,7 @@ def reckoned(
 
     `time` is of the calendar of the rules. Raises `Conflict` beyond what a calendar reaches.
     """
-    known = {clock.key: clock for clock in before}
+    known = {clock.key: clock for clock in before} if before else {}
     clocks: list[Clock] = []
     steps: list[Step] = []
     nexts: list[datetime] = []
@@ -246,45 +258,59 @@ def reckoned(
             continue
         pauses = track.pauses(rules.pauses, start, end)
         course = _Course(time, start, end, pauses, minutes, now)
-        clock = replace(course.clock(key, rules), escalated=was.escalated if was else ())
+        clock = course.clock(key, rules, was.escalated if was else [])
         clocks.append(clock)
         for share in rules.shares_of(key[0]):
-            at = None if share in clock.escalated else course.reaches(share)
+            if share in clock.escalated:
+                continue
+            at = clock.due_at if share == BREACH else course.reaches(share)
             if at is not None and at < (end or now):
                 steps.append(Step(*key, share, at))
             elif at is not None and end is None:
                 nexts.append(at)
-    steps.sort(key=lambda step: (step.at, step.share))
+    if len(steps) > 1:
+        steps.sort(key=lambda step: (step.at, step.share))
     return Reckoned(clocks, steps, min(nexts, default=None))
 
 
-@dataclass(frozen=True)
 class _Course:
     """How the time of one clock goes."""
 
-    time: WorkingTime
-    start: datetime
-    end: datetime | None
-    pauses: Sequence[tuple[datetime, datetime | None]]
-    minutes: int
-    now: datetime
+    def __init__(
+        self,
+        time: WorkingTime,
+        start: datetime,
+        end: datetime | None,
+        pauses: Sequence[tuple[datetime, datetime | None]],
+        minutes: int,
+        now: datetime,
+    ) -> None:
+        self.time, self.start, self.end, self.minutes, self.now = time, start, end, minutes, now
+        self._begins = self._at(start)
+        self._pauses = [
+            (since, self._at(since), None if until is None else self._at(until))
+            for since, until in pauses
+        ]
+
+    def _at(self, instant: datetime) -> int:
+        return self.time.position(ticks_of(instant))
 
     def goal(self, share: int) -> tuple[int, datetime | None]:
         """The position at which a share is over, and since when it is not approached."""
-        time = self.time
-        goal = time.position(ticks_of(self.start)) + self.minutes * MINUTE * share // 100
-        for since, until in self.pauses:
-            at = time.position(ticks_of(since))
+        goal = self._begins + self.minutes * MINUTE * share // 100
+        for since, at, until in self._pauses:
             if at >= goal:
                 break
             if until is None:
                 return goal, since
-            goal += time.position(ticks_of(until)) - at
+            goal += until - at
         return goal, None
 
     def reaches(self, share: int) -> datetime | None:
         """When a share is over; None while that is not known."""
-        goal, paused_at = self.goal(share)
+        return self._reached(*self.goal(share))
+
+    def _reached(self, goal: int, paused_at: datetime | None) -> datetime | None:
         if paused_at is not None:
             return None
         try:
@@ -293,12 +319,12 @@ class _Course:
             # There is no such time in the calendar.
             return None
 
-    def clock(self, key: Key, rules: Rules) -> Clock:
+    def clock(self, key: Key, rules: Rules, escalated: list[int]) -> Clock:
         goal, paused_at = self.goal(BREACH)
-        due = self.reaches(BREACH)
+        due = self._reached(goal, paused_at)
         late = due is not None and due < (self.end or self.now)
         ends = self.end or paused_at
-        left = None if ends is None else goal - self.time.position(ticks_of(ends))
+        left = None if ends is None else goal - self._at(ends)
         state = "breached" if late else "met" if self.end else "paused" if paused_at else "running"
         return Clock(
             *key,
@@ -312,6 +338,7 @@ class _Course:
             met_at=self.end,
             breached_at=due if late else None,
             state=state,
+            escalated=escalated,
         )
 
 

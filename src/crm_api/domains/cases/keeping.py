@@ -1,20 +1,28 @@
 """Keeping the clocks of cases in line with what happened, and doing what follows from them."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 import structlog
 
-from crm_api.domains.cases.clocks import Clock, Reckoned, Rules, Step, Track, reckoned
+from crm_api.domains.cases.clocks import (
+    Reckoned,
+    Rules,
+    Step,
+    Track,
+    read_clocks,
+    reckoned,
+    stored_clocks,
+)
 from crm_api.domains.cases.escalating import Escalation, Known, done_first, living, steps_of
 from crm_api.domains.cases.models import Case
 from crm_api.domains.cases.repository import CASES
 from crm_api.domains.cases.service import CaseService
 from crm_api.domains.cases.states import OPEN
 from crm_api.kit.crud.plain import columns_of
-from crm_api.kit.db.json import decode, encode, parsed
+from crm_api.kit.db.json import parsed
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Conflict
 from crm_api.kit.query.conditions import passing_of
@@ -45,8 +53,8 @@ class _Standing:
 
     case: Case
     course: Sequence[Any]
+    track: Track
     policy: Policy | None
-    before: Sequence[Clock]
     said: Reckoned
 
 
@@ -56,6 +64,7 @@ class Keeper:
     def __init__(self, service: CaseService) -> None:
         self.service, self.tx = service, service.tx
         self._named: Known = {}
+        self._rules: dict[UUID, Rules] = {}
         # Those of a bulk, of which each case is told with its clocks, look into calendars once.
         self._times: dict[UUID | None, WorkingTime] = service.tx.learned.notes.setdefault(
             Keeper, {}
@@ -78,14 +87,14 @@ class Keeper:
     async def _keep(self, cases: Sequence[Case], *, anew: bool) -> list[Case]:
         """Those of which a step changed what clocks go by: they are to be looked at once more."""
         policies = await self._policies(cases)
+        self._rules = {policy["id"]: Rules.of(policy) for policy in policies}
         chosen = await self._chosen(cases, policies)
         await self._prepare([policy["calendar_id"] for policy in chosen.values()])
         standings = [self._standing(case, chosen.get(case.id), anew=anew) for case in cases]
         fresh = await done_first(self.tx, [(s.case.id, s.said.steps) for s in standings])
         there = await living(self.tx, policies) if fresh else set[UUID]()
         for standing in standings:
-            new = [step for step in standing.said.steps if (standing.case.id, step) in fresh]
-            await self._write(standing, new, there)
+            await self._write(standing, fresh, there)
         return [s.case for s in standings if _course_of(s.case) != s.course]
 
     async def _policies(self, cases: Sequence[Case]) -> list[Policy]:
@@ -122,8 +131,8 @@ class Keeper:
             self._times |= {id: WorkingTime(one, self.tx.now) for id, one in found.items()}
 
     def _standing(self, case: Case, policy: Policy | None, *, anew: bool) -> _Standing:
-        before = [Clock.read(stored) for stored in case.clocks]
-        rules = None if policy is None else Rules.of(policy)
+        before = read_clocks(case.clocks)
+        rules = None if policy is None else self._rules[policy["id"]]
         time = None if rules is None else self._times[rules.calendar_id]
         track = Track.of(columns_of(case))
         try:
@@ -136,46 +145,49 @@ class Keeper:
             known = {clock.key for clock in before}
             over = {c.key for c in said.clocks if c.met_at is not None and c.key not in known}
             steps = [step for step in said.steps if (step.target, step.cycle) not in over]
-            said = replace(said, steps=steps)
-        return _Standing(case, _course_of(case), policy, before, said)
+            said = Reckoned(said.clocks, steps, said.next_at)
+        return _Standing(case, _course_of(case), track, policy, said)
 
     async def _write(
-        self, standing: _Standing, new: Sequence[Step], there: Collection[UUID]
+        self, standing: _Standing, new: Collection[tuple[UUID, Step]], there: Collection[UUID]
     ) -> None:
         """Write down what the clocks say, and what follows from it, each as what happened."""
         case, said, policy = standing.case, standing.said, standing.policy
-        hidden: dict[str, Any] = {"sla_next_at": said.next_at}
         if not case.sla_track:
             # Before anything changes: a step may have the case enter another state.
-            self.tx.change(case, {"sla_track": Track.of(columns_of(case)).stored()})
+            self.tx.change(case, {"sla_track": standing.track.stored()})
         shown: dict[str, Any] = {
             "sla_policy_id": None if policy is None else policy["id"],
             "sla_state": said.state,
             "next_due_at": said.next_due_at,
+            "clocks": stored_clocks(said.clocks),
         }
-        clocks = {clock.key: clock for clock in said.clocks}
         for step in said.steps:
-            key = step.target, step.cycle
-            clocks[key] = replace(clocks[key], escalated=[*clocks[key].escalated, step.share])
-            if step not in new:
+            shown["clocks"] = _escalated(shown["clocks"], step)
+            if (case.id, step) not in new:
                 continue
             escalation = Escalation(step, steps_of(policy or {}, step))
-            values = shown | {"clocks": _stored(clocks.values())} | escalation.values(case, there)
+            values = shown | escalation.values(case, there)
             told = escalation.told
-            await self.service.change(case, values, verb=escalation.verb, told=told)
+            await self.service.amend(case, values, verb=escalation.verb, told=told)
             await escalation.tell(self.tx, case, self._named)
-        values = {**shown, "clocks": _stored(clocks.values())}
-        if any(getattr(case, name) != value for name, value in values.items()):
-            await self.service.change(case, values, verb="sla_changed")
-        changed = {n: v for n, v in hidden.items() if getattr(case, n) != v}
-        if changed:
-            self.tx.change(case, changed)
+        if any(getattr(case, name) != value for name, value in shown.items()):
+            await self.service.amend(case, shown, verb="sla_changed")
+        if case.sla_next_at != said.next_at:
+            self.tx.change(case, {"sla_next_at": said.next_at})
+
+
+def _escalated(clocks: Sequence[dict[str, Any]], step: Step) -> list[dict[str, Any]]:
+    """Stored clocks, a step of one of which was taken."""
+    key = step.target, step.cycle
+    return [
+        {**clock, "escalated": [*clock["escalated"], step.share]}
+        if (clock["target"], clock["cycle"]) == key
+        else clock
+        for clock in clocks
+    ]
 
 
 def _course_of(case: Case) -> Sequence[Any]:
     """What steps change of a case, and what its clocks and the choice of its policy hang on."""
     return case.priority, case.status, case.owner_id, case.team_id
-
-
-def _stored(clocks: Collection[Clock]) -> list[dict[str, Any]]:
-    return decode(encode(list(clocks)))

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, select
+from sqlalchemy import select
 
 from crm_api.domains.cases.models import Case, SlaPolicy
 from crm_api.domains.cases.schemas import CaseOut, SlaPolicyOut
@@ -18,6 +18,7 @@ from crm_api.domains.projects.repository import PROJECTS
 from crm_api.domains.projects.work_repository import DELIVERABLES
 from crm_api.kit.crud.repository import Repository
 from crm_api.kit.crud.tree import TreeRepository
+from crm_api.kit.db.taken import columns_sql, taken
 from crm_api.kit.query.filters import Filter
 from crm_api.kit.query.listing import Listing, Relation, Searched
 from crm_api.kit.query.page import matching, values_of
@@ -68,6 +69,26 @@ _RECKONED = (
     *(Case.created_at, Case.updated_at, Case.resolved_at, Case.closed_at),
 )
 
+_CLOCKED = frozenset(
+    {
+        *("id", "version", "number", "subject", "status", "priority", "owner_id", "team_id"),
+        *("sla_policy_id", "sla_state", "sla_track", "sla_next_at", "clocks", "next_due_at"),
+        *("escalation_level", "is_escalated", "created_at", "updated_at", "updated_by"),
+        *("resolved_at", "closed_at", "deleted_at"),
+    }
+)
+"""What the clocks of a case go by, and what they change."""
+_DUE = """
+    SELECT {} FROM cases
+    WHERE organization_id = $1 AND deleted_at IS NULL AND sla_next_at < $2
+    ORDER BY sla_next_at LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED
+"""
+_OPEN = """
+    SELECT {} FROM cases
+    WHERE organization_id = $1 AND deleted_at IS NULL AND status = ANY($2) AND id > $3
+    ORDER BY id LIMIT $4 FOR NO KEY UPDATE
+"""
+
 
 class Cases(TreeRepository[Case]):
     """The cases of an organization."""
@@ -80,15 +101,11 @@ class Cases(TreeRepository[Case]):
 
         Without those that somebody else holds.
         """
-        query = self._living().where(Case.sla_next_at < now).order_by(Case.sla_next_at)
-        return await self._taken(query.limit(limit), skip=True)
+        return await self._taken(_DUE, now, limit)
 
     async def open(self, after: UUID | None, limit: int) -> Sequence[Case]:
         """The next open cases in the order of their ids, locked, whoever asks."""
-        query = self._living().where(Case.status.in_(sorted(OPEN)))
-        if after is not None:
-            query = query.where(Case.id > after)
-        return await self._taken(query.order_by(Case.id).limit(limit))
+        return await self._taken(_OPEN, sorted(OPEN), after or UUID(int=0), limit)
 
     async def latest(self, filter: Filter, before: UUID | None, limit: int) -> Sequence[Any]:
         """The next that match and that the actor sees, the latest first, as the clocks need them."""
@@ -101,12 +118,12 @@ class Cases(TreeRepository[Case]):
         rows = await self.tx.run(query.params(**values_of(self.tx, asked, None)))
         return rows.mappings().all()
 
-    def _living(self) -> Select[Case]:
-        return self.select_all().where(Case.deleted_at.is_(None))
-
-    async def _taken(self, query: Select[Case], *, skip: bool = False) -> Sequence[Case]:
-        query = query.with_for_update(key_share=True, skip_locked=skip)
-        return (await self.tx.run(query)).scalars().all()
+    async def _taken(self, sql: str, *args: Any) -> list[Case]:
+        # Formulas may be about any of their columns.
+        of_all = self.tx.catalogue.of(self.listing.entity).formulas
+        names = columns_sql(Case, None if of_all else _CLOCKED)
+        rows = await self.tx.write(sql.format(names), self.tx.organization_id, *args)
+        return [taken(Case, row) for row in rows]
 
 
 class SlaPolicies(Repository[SlaPolicy]):

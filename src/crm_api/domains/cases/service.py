@@ -108,21 +108,21 @@ class CaseService(TreeService[Case]):
         """What an undo takes back is not where the case stands."""
         return await super().put_back(record, {n: v for n, v in values.items() if n not in _HELD})
 
-    async def change(
+    async def amend(
         self,
         current: Case,
         values: Mapping[str, Any],
         *,
         verb: str = "updated",
         told: Mapping[str, Any] | None = None,
-    ) -> Any:
+    ) -> None:
         """Since when it is in which state is kept with it, for its clocks."""
         status = values.get("status", current.status)
         if status != current.status:
             track = Track.of(columns_of(current))
             track.enter(status, self.tx.now)
             values = {**values, "sla_track": track.stored()}
-        return await super().change(current, values, verb=verb, told=told)
+        await super().amend(current, values, verb=verb, told=told)
 
     async def told(self, shown: Any, *, new: bool = False) -> Any:
         """What is told of a case has its clocks as they are by this change."""

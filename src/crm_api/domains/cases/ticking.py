@@ -1,6 +1,6 @@
 """The tick of the clocks, and their reckoning anew where policies or calendars change."""
 
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from crm_api.domains.cases.events import RecomputeClocks
@@ -12,6 +12,7 @@ from crm_api.kit.jobs import JobContext, runs
 from crm_api.kit.rounds import Rounds
 
 SLICE = 500
+_AT_ONCE = 2_000
 _LATER = """
     SELECT EXISTS (SELECT FROM jobs WHERE organization_id = $1 AND kind = $2 AND id > $3
         AND status = 'queued') AS there
@@ -25,6 +26,9 @@ class Tick(Rounds):
     side by side.
     """
 
+    abreast = 2
+    at_once: ClassVar[int] = _AT_ONCE
+    """How many cases a transaction takes: so long they stay locked."""
     sql = "SELECT id AS organization_id, id FROM crm_organizations_with_sla_due($1) AS id"
 
     async def attend(self, tx: Tx, id: UUID) -> bool | None:
@@ -32,11 +36,11 @@ class Tick(Rounds):
         del id
         service = CaseService(tx)
         service.need("update")
-        cases = await service.records.due(tx.now, SLICE)
+        cases = await service.records.due(tx.now, self.at_once)
         if not cases:
             return None
         await Keeper(service).keep(cases)
-        return len(cases) == SLICE
+        return len(cases) == self.at_once
 
 
 @runs(RecomputeClocks)

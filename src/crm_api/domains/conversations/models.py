@@ -132,6 +132,12 @@ class Message(Entity):
             "created_at",
             postgresql_where=text("from_key IS NOT NULL"),
         ),
+        # Of all organizations: asked by a function that names its own (`crm_messages_sent_to`).
+        Index(
+            "ix_messages_recipients",
+            text("(lower(jsonb_path_query_array(recipients, '$[*].address')::text)::jsonb)"),
+            postgresql_using="gin",
+        ),
     )
     entity = "message"
 

@@ -128,11 +128,10 @@ _LAST_SENDER = """
         AND ($3::text IS NULL OR from_key = $3)
     ORDER BY at DESC, id DESC LIMIT 1
 """
-_THEIRS = """
-    SELECT id FROM messages WHERE organization_id = $1
-        AND (contact_id = ANY($2::uuid[]) OR from_key = ANY($3::text[])
-            OR EXISTS (SELECT FROM jsonb_array_elements(recipients) AS r
-                WHERE lower(r ->> 'address') = ANY($3::text[])))
+THEIRS = """
+    SELECT id FROM messages WHERE organization_id = $1 AND contact_id = ANY($2::uuid[])
+    UNION SELECT id FROM messages WHERE organization_id = $1 AND from_key = ANY($3::text[])
+    UNION SELECT crm_messages_sent_to($3::text[])
     ORDER BY id
 """
 _OF_THREAD = """
@@ -291,7 +290,7 @@ class Messages(Repository[Message]):
     async def wipe(self, ids: Sequence[UUID], addresses: Sequence[str]) -> list[UUID]:
         """Empty what tells a person; the ids of the rows that did."""
         own = self.tx.organization_id
-        rows = await self.tx.fetch(_THEIRS, own, list(ids), list(addresses))
+        rows = await self.tx.fetch(THEIRS, own, list(ids), list(addresses))
         found = [row["id"] for row in rows]
         if found:
             await self.tx.write(_WIPE, own, found)

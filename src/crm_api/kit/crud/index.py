@@ -1,6 +1,6 @@
 """Look-up keys, search words and indexed custom values, which follow their record."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -11,18 +11,32 @@ from crm_api.kit.custom.catalogue import CustomFields, Indexed
 from crm_api.kit.db.tables import CustomValue, RecordKey, SearchDocument
 from crm_api.kit.query.documents import document_of
 
+_ALWAYS = frozenset({"custom", "external_ids", "deleted_at"})
+"""What every record may be found by."""
+
 
 class IndexRows:
     """The keys, words and indexed values of the records of one collection."""
 
-    def __init__(self, service: Any) -> None:
-        self._service = service
+    def __init__(self, service: Any, *, is_keyed: bool) -> None:
+        self._service, self._is_keyed = service, is_keyed
         self._tx = service.tx
         self._entity: str = service.records.listing.entity
 
     def add(self, record: Mapping[str, Any]) -> None:
         """Those of a new record."""
         self._insert(record["id"], *self._of(record))
+
+    def follows(self, changed: Collection[str], record: Any) -> bool:
+        """Whether a record of which these columns changed may be found by something else now.
+
+        What a service's own `keys` go by is not known here, nor what is left of one in the bin.
+        """
+        if self._is_keyed or record.deleted_at is not None:
+            return True
+        searched = self._service.records.listing.search
+        names = () if searched is None else searched.fields
+        return not _ALWAYS.isdisjoint(changed) or any(name in changed for name in names)
 
     async def move(self, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
         """Bring them in line with what a record has become."""
@@ -74,7 +88,7 @@ class IndexRows:
         searched = self._service.records.listing.search
         if searched is None:
             return False
-        names = (*searched.names, *searched.others, "custom", "deleted_at")
+        names = (*searched.fields, "custom", "deleted_at")
         return any(before.get(name) != after.get(name) for name in names)
 
     def _of(

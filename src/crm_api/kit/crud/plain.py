@@ -5,6 +5,7 @@ from functools import cache
 from typing import Any
 
 from crm_api.kit.db.base import Entity
+from crm_api.kit.db.taken import is_taken
 from crm_api.kit.schema import Create, Merged
 
 
@@ -12,6 +13,8 @@ def columns_of(record: Entity) -> dict[str, Any]:
     """The column values of a loaded record."""
     # Where they are loaded they are there, many times faster than one attribute after the other.
     loaded = record.__dict__
+    if is_taken(record):
+        return loaded.copy()
     return {
         name: loaded[name] if name in loaded else getattr(record, name)
         for name in _names_of(type(record))

@@ -56,7 +56,7 @@ class CrudService(Reads, Guarded, Generic[E]):
     def __init__(self, tx: Tx) -> None:
         super().__init__(tx)
         self.model: type[E] = self.repository.model
-        self.index = IndexRows(self)
+        self.index = IndexRows(self, is_keyed=_is_keyed(type(self)))
 
     @property
     def path(self) -> str:
@@ -303,12 +303,28 @@ class CrudService(Reads, Guarded, Generic[E]):
         Returns the representation. `verb` names the event: `updated`, `deleted`, `won` …; `told`
         is what it says beyond the changed values.
         """
+        await self.amend(current, values, verb=verb, told=told)
+        return self.shown_of(current)
+
+    async def amend(
+        self,
+        current: E,
+        values: Mapping[str, Any],
+        *,
+        verb: str = "updated",
+        told: Mapping[str, Any] | None = None,
+    ) -> None:
+        """As `change`, for whoever needs no representation.
+
+        It is enough that those columns are loaded that it is about, with what is told and stamped
+        (`kit/db/taken.py`); formulas, and what is found by what changes, take all of them.
+        """
         before = self._set(current, values, verb, told)
-        after = columns_of(current)
         if before:
             self.tx.stale |= self.stale
-            await self.index.move({**after, **before}, after)
-        return self.shown(after)
+            if self.index.follows(before, current):
+                after = columns_of(current)
+                await self.index.move({**after, **before}, after)
 
     async def remove(self, records: Sequence[E]) -> None:
         """Put loaded records in the bin, however many, by a few statements."""
@@ -337,23 +353,25 @@ class CrudService(Reads, Guarded, Generic[E]):
         if self.fields.formulas:
             after = {**columns_of(current), **values}
             values = {**values, "custom": self.fields.computed(after)}
-        changed = {n: v for n, v in values.items() if getattr(current, n) != v}
-        if not changed:
+        # Where they are loaded they are there, faster than by the ORM's attributes.
+        loaded = vars(current)
+        now = {n: loaded[n] if n in loaded else getattr(current, n) for n in values}
+        before = {n: value for n, value in now.items() if value != values[n]}
+        if not before:
             return {}
-        before = {name: getattr(current, name) for name in changed}
-        stamps = {"version": current.version + 1, "updated_at": self.tx.now}
-        self.tx.change(current, {**changed, **stamps, "updated_by": self.tx.actor.id})
-        after = columns_of(current)
-        shown, told = self.records.listing.shown, dict(told or {})
+        changed = {name: values[name] for name in before}
+        version, listing, told = current.version + 1, self.records.listing, dict(told or {})
+        stamps = {"version": version, "updated_at": self.tx.now, "updated_by": self.tx.actor.id}
+        self.tx.change(current, {**changed, **stamps})
+        shown, told_value = listing.known, self._told_value
         # What is told beyond the changes was so before.
-        was = {**{name: after[name] for name in told if name in shown}, **before}
-        told_value = self._told_value
+        was = {name: getattr(current, name) for name in told if name in shown} | before
         self.tx.record(
-            f"{self.records.listing.entity}.{verb}",
-            entity=self.records.listing.entity,
+            f"{listing.entity}.{verb}",
+            entity=listing.entity,
             record_id=current.id,
-            version=current.version,
-            data={n: told_value(n, after[n]) for n in changed if n in shown} | told,
+            version=version,
+            data={n: told_value(n, value) for n, value in changed.items() if n in shown} | told,
             previous={n: told_value(n, value) for n, value in was.items() if n in shown},
         )
         return before
@@ -391,3 +409,8 @@ class CrudService(Reads, Guarded, Generic[E]):
         kind = getattr(self.model, name).type
         plain = UUID if isinstance(kind, Uuid) else kind.python_type
         return Any if isinstance(kind, Json) else plain | None
+
+
+def _is_keyed(service: type[CrudService[Any]]) -> bool:
+    """Whether its records have look-up keys of their own kind."""
+    return service.keys.__func__ is not CrudService[Any].keys.__func__

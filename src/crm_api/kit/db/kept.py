@@ -4,11 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy.orm import InstanceState
 from sqlalchemy.orm.attributes import set_committed_value
 
 from crm_api.kit.db import copies, inserts, removals
 from crm_api.kit.db.base import Base, TenantRow
 from crm_api.kit.db.tables import RecordKey
+from crm_api.kit.db.taken import model_of
 from crm_api.kit.db.updates import Updates
 
 Statement = tuple[str, list[Any]]
@@ -50,9 +52,8 @@ class Kept:
 
     def change(self, row: TenantRow, values: Mapping[str, Any]) -> None:
         """New values of columns of a loaded row, which shows them at once."""
-        for name, value in values.items():
-            set_committed_value(row, name, value)
-        self._changes.add(type(row), row.id, values)
+        _show(row, values)
+        self._changes.add(model_of(row), row.id, values)
         self.writes += 1
 
     def alone(self, organization_id: UUID) -> Statement | None:
@@ -96,6 +97,16 @@ class Kept:
 
     def __bool__(self) -> bool:
         return bool(self._rows or self._gone or self._changes)
+
+
+def _show(row: TenantRow, values: Mapping[str, Any]) -> None:
+    state: InstanceState[Any] | None = vars(row).get("_sa_instance_state")
+    if state is None or not (state.expired or state.expired_attributes or state.committed_state):
+        # The ORM has nothing to forget of it, nor of one that it has not loaded.
+        vars(row).update(values)
+        return
+    for name, value in values.items():
+        set_committed_value(row, name, value)
 
 
 def _statement(rows: NewRows, organization_id: UUID) -> Statement:

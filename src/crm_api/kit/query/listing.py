@@ -164,6 +164,11 @@ class Listing:
         return tuple(self.out.model_fields)
 
     @cached_property
+    def known(self) -> frozenset[str]:
+        """The same, in no order."""
+        return frozenset(self.shown)
+
+    @cached_property
     def decimals(self) -> Mapping[str, Callable[[Decimal], str]]:
         """How the exact numbers among the shown fields are shown."""
         columns = {name: known.column for name, known in self.fields.items()}

@@ -1,6 +1,6 @@
 """How policies, requests and delegations are found."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -106,6 +106,15 @@ class Approvals(Repository[Approval]):
         query = self.select_all().where(Approval.record_id == id, Approval.target == target)
         query = query.order_by(Approval.id.desc()).limit(200)
         return list((await self.tx.run(query)).scalars())
+
+    async def said_of(
+        self, target: str, ids: Collection[UUID], statuses: Sequence[str]
+    ) -> list[Approval]:
+        """Requests about some records that are in one of these states, the latest first."""
+        query = self.select_all().where(
+            Approval.record_id.in_(ids), Approval.target == target, Approval.status.in_(statuses)
+        )
+        return list((await self.tx.run(query.order_by(Approval.id.desc()))).scalars())
 
     async def ids_about(self, target: str, ids: Sequence[UUID]) -> list[UUID]:
         """The requests about some records, whoever asks; locked."""

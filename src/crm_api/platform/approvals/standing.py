@@ -1,6 +1,6 @@
 """Whether a record is approved: for the parts of the product that do nothing without that."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import UUID
@@ -8,7 +8,7 @@ from uuid import UUID
 from crm_api.kit.crud.collections import service_of
 from crm_api.kit.db.tx import Tx, at_one_moment
 from crm_api.kit.errors import WrongState
-from crm_api.kit.query.conditions import passes
+from crm_api.kit.query.conditions import passes, passing_of
 from crm_api.platform.approvals.fingerprints import Fingerprints, all_material
 from crm_api.platform.approvals.models import Approval, ApprovalPolicy
 from crm_api.platform.approvals.policies import target_service
@@ -62,6 +62,36 @@ async def standing(tx: Tx, target: str, id: UUID, purpose: str | None = None) ->
     prints = await Fingerprints.read(tx, type(service), [id])
     common = all_material(type(service))
     return Standing([_need(policy, asked, prints, common) for policy in wanting])
+
+
+async def approved_among(tx: Tx, target: str, ids: Collection[UUID], purpose: str) -> set[UUID]:
+    """Those of some records that policies of a purpose want approved, and that all of these do.
+
+    Whoever asks, by statements that do not grow with the records. Nothing is locked: what is voided
+    meanwhile was approved when it was asked about.
+    """
+    if tx.bounded:
+        return await _approved_among(tx, target, ids, purpose)
+    async with at_one_moment(tx) as reader:
+        return await _approved_among(reader, target, ids, purpose)
+
+
+async def _approved_among(tx: Tx, target: str, ids: Collection[UUID], purpose: str) -> set[UUID]:
+    policies = await Policies(tx).active(target, purpose)
+    if not policies:
+        return set()
+    service = service_of(tx, target)
+    listing, common = service.records.listing, all_material(type(service))
+    asked: dict[UUID, list[Approval]] = {}
+    for one in await Approvals(tx).said_of(target, ids, list(_SPEAKS)):
+        asked.setdefault(one.record_id, []).append(one)
+    candidates = sorted(asked)
+    prints = await Fingerprints.read(tx, type(service), candidates)
+    needs: dict[UUID, list[Need]] = {}
+    for policy in policies:
+        for id in await passing_of(tx, listing, candidates, policy.filter):
+            needs.setdefault(id, []).append(_need(policy, asked[id], prints, common))
+    return {id for id, those in needs.items() if Standing(those).is_approved}
 
 
 def _need(

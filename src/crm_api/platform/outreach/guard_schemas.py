@@ -37,7 +37,8 @@ class GuardRuleCreate(Create):
     )
     effect: Effect = Field(
         "block",
-        description="`require_approval` refuses as well, and says so; `warn` only tells.",
+        description="`require_approval` refuses as well, and says so, unless approvals stand that "
+        "policies of the same purpose want of whom the rule looks at; `warn` only tells.",
     )
     message: Line | None = Field(None, description="What whoever wants to reach them is told.")
 

@@ -1,10 +1,10 @@
 """What rules of the organization say of reaching somebody: many questions, few statements."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from crm_api.kit.crud.collections import service_of
@@ -18,7 +18,12 @@ _ACTIVE = """
     FROM guard_rules WHERE organization_id = $1 AND is_active AND deleted_at IS NULL
     ORDER BY created_at, id
 """
-_REFUSED = {"warn": "warned", "block": "blocked", "require_approval": "approval_required"}
+_BY_APPROVAL = "require_approval"
+_REFUSED = {"warn": "warned", "block": "blocked", _BY_APPROVAL: "approval_required"}
+
+
+Approving = Callable[[Tx, str, Collection[UUID], str], Awaitable[set[UUID]]]
+"""Those of some records of a kind that are approved for a purpose."""
 
 
 @dataclass(frozen=True)
@@ -46,10 +51,13 @@ class Found:
 class Guards:
     """The active rules, and what they have to say of some questions."""
 
+    approving: ClassVar[Approving | None] = None
+
     def __init__(self, tx: Tx, asked: Sequence[Asked]) -> None:
         self._tx, self._asked = tx, asked
         self._rules: list[dict[str, Any]] = []
         self._met: dict[UUID, set[UUID]] = {}
+        self._approved: dict[tuple[str, str], set[UUID]] = {}
         self._used: dict[tuple[int, UUID, UUID], Used] = {}
         self._claimed: Counter[tuple[UUID, UUID]] = Counter()
 
@@ -71,6 +79,7 @@ class Guards:
                 self._met[rule["id"]] = await passing_of(
                     self._tx, listing, sorted(ids), rule["filter"]
                 )
+        await self._read_approvals()
         keys = [one.key for one in self._asked if one.key is not None]
         for subject in ("contact", "company"):
             rules = [rule["id"] for rule in capped if rule["subject"] == subject]
@@ -80,6 +89,17 @@ class Guards:
                 for id in one.subjects.get(subject, ())
             ]
             self._used |= await Touches(self._tx).used(subject, rules, asked, keys)
+
+    async def _read_approvals(self) -> None:
+        whom: dict[tuple[str, str], set[UUID]] = {}
+        for rule in self._rules:
+            for one in self._asked if rule["effect"] == _BY_APPROVAL else ():
+                ids = one.subjects.get(rule["subject"])
+                if ids and self._concerns(rule, one):
+                    whom.setdefault((rule["subject"], one.purpose), set()).update(ids)
+        for (subject, purpose), ids in whom.items() if self.approving is not None else ():
+            found = await type(self).approving(self._tx, subject, ids, purpose)  # pyright: ignore[reportOptionalCall]
+            self._approved[subject, purpose] = found
 
     def judge(self, place: int) -> Found:
         """What they say of one question."""
@@ -125,18 +145,23 @@ class Guards:
         ids = one.subjects.get(rule["subject"], [])
         if rule["filter"]:
             ids = [id for id in ids if id in self._met.get(rule["id"], ())]
-        stands = bool(ids)
+        closed = [id for id in ids if not self._opened(rule, one, id)]
+        stands = bool(closed)
         if rule["most"] is not None and ids:
-            used = [self._used_by(rule, place, id) for id in ids]
-            worst = max(used, key=lambda found: found.number)
-            left = max(rule["most"] - worst.number, 0)
-            stands = not left
-            said |= {"used": worst.number, "left": left}
+            used = {id: self._used_by(rule, place, id) for id in ids}
+            worst = max(used.values(), key=lambda found: found.number)
+            stands = any(used[id].number >= rule["most"] for id in closed)
+            said |= {"used": worst.number, "left": max(rule["most"] - worst.number, 0)}
             said["frees_at"] = worst.frees_at if stands else None
         said["verdict"] = _REFUSED[rule["effect"]] if stands else "passed"
         if stands:
             said["message"] = rule["message"] or rule["name"]
         return said
+
+    def _opened(self, rule: dict[str, Any], one: Asked, id: UUID) -> bool:
+        """Whether an approval for what they are reached for opens a rule that wants one."""
+        approved = self._approved.get((rule["subject"], one.purpose), ())
+        return rule["effect"] == _BY_APPROVAL and id in approved
 
     def _used_by(self, rule: dict[str, Any], place: int, id: UUID) -> Used:
         found = self._used.get((place, id, rule["id"]), Used())

@@ -12,6 +12,7 @@ from crm_api.kit.module import Faces, Module
 from crm_api.kit.touchpoints import Touchpoint, of_target
 from crm_api.platform.outreach.actions import Mail
 from crm_api.platform.outreach.gate import Gate, Opening
+from crm_api.platform.outreach.guarding import Approving, Guards
 from crm_api.platform.outreach.repository import PEOPLE
 from crm_api.platform.outreach.service import (
     ConsentService,
@@ -25,12 +26,18 @@ from crm_api.platform.outreach.service import (
 from crm_api.platform.outreach.touches import FORGET, erase_touches, purge_touches
 
 
-def outreach_module(services: Iterable[type[CrudService[Any]]], opening: Opening) -> Module:
-    """Who of the people among these records may be reached; `opening` knows the hours."""
+def outreach_module(
+    services: Iterable[type[CrudService[Any]]], opening: Opening, approving: Approving
+) -> Module:
+    """Who of the people among these records may be reached.
+
+    `opening` knows the hours, `approving` who is approved for what.
+    """
     people = [service for service in services if isinstance(service.personal, Person)]
     PEOPLE[:] = [service.repository.listing for service in people]
     Gate.people = {service.repository.listing.entity: service for service in people}
     Gate.opening = staticmethod(opening)
+    Guards.approving = staticmethod(approving)
     Guarded.purged += [wipe_evidence, purge_touches]
 
     def faces() -> Faces:
