@@ -12,20 +12,28 @@ from crm_api.domains.scheduling.busy import busy_between
 from crm_api.domains.scheduling.candidates import Candidates, Order
 from crm_api.domains.scheduling.grid import Day, Span, at_least, hit, within
 from crm_api.domains.scheduling.matching import matched
+from crm_api.domains.scheduling.models import LASTS, SHORT
 from crm_api.domains.scheduling.sweeping import Taken, levels
 from crm_api.kit.calendar import Calendar
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.working_time import instant_of, ticks_of
 from crm_api.platform.calendars.service import calendars_at
 
-_BUSY = """
+# What is short and begins before the window is over has ended soon after; what is long is little.
+_OF_WINDOW = """
+    SELECT resource_id, starts_at, ends_at, quantity, hold_expires_at FROM booking_allocations
+    WHERE organization_id = $1 AND is_active AND ends_at > $3 AND starts_at < $4
+"""
+_BUSY = f"""
     SELECT resource_id, array_agg((extract(epoch FROM starts_at) * 1000000)::bigint) AS starts,
         array_agg((extract(epoch FROM ends_at) * 1000000)::bigint) AS ends,
         array_agg(quantity) AS quantities
-    FROM booking_allocations
-    WHERE organization_id = $1 AND resource_id = ANY($2) AND is_active
-        AND (hold_expires_at IS NULL OR hold_expires_at > $5)
-        AND tstzrange(starts_at, ends_at) && tstzrange($3, $4)
+    FROM (
+        {_OF_WINDOW} AND {LASTS} <= {SHORT} AND ends_at < $4 + {SHORT}
+        UNION ALL
+        {_OF_WINDOW} AND {LASTS} > {SHORT} AND resource_id = ANY($2)
+    ) taken
+    WHERE resource_id = ANY($2) AND (hold_expires_at IS NULL OR hold_expires_at > $5)
     GROUP BY resource_id
 """
 
