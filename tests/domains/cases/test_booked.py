@@ -67,7 +67,7 @@ async def test_a_booking_is_about_a_case_that_is_there_and_seen(client):
     assert changed["case_id"] == case["id"]
     everything = dict.fromkeys(("read", "create", "update", "delete"), "all")
     own = dict.fromkeys(everything, "own")
-    levels = {"bookings": everything, "resources": everything, "cases": own}
+    levels = {"bookings": everything, "cases": own}
     clerk = await member(client, await custom_role(client, levels=levels))
     answer = await clerk.api.post("/v1/bookings", json=wanted(hall, case["id"], start="11:00"))
     assert pointers(problem(answer, 422)) == ["/case_id"]

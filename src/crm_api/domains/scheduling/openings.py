@@ -71,6 +71,8 @@ class Openings:
     free: Sequence[Mapping[UUID, int]]
     """Of each requirement, by candidate."""
     busy: Mapping[UUID, Sequence[Span]]
+    taken: Mapping[UUID, Any]
+    """By candidate what is taken of it, as `opened` was told."""
 
     def chosen(
         self, place: int, order: Sequence[Sequence[UUID]], must: Sequence[UUID]
@@ -157,7 +159,7 @@ def opened(
     def clear(id: UUID, units: int) -> int:
         room = candidates.rows[id]["capacity"] - units
         if (id, room) not in met:
-            spans = _full(taken[id], room) if id in taken else ()
+            spans = full(taken[id], room) if id in taken else ()
             met[id, room] = hit(starts, spans, lasting.before, lasting.duration + lasting.after)
         return hours[id] & ~met[id, room] & ~away.get(id, 0)
 
@@ -173,6 +175,7 @@ def opened(
         [at_least(own.values(), quantity, every) for _, own, quantity in needed],
         free,
         {id: list(zip(row["starts"], row["ends"], strict=True)) for id, row in taken.items()},
+        taken,
     )
 
 
@@ -182,7 +185,7 @@ def _away(starts: Sequence[int], spans: Iterable[Away], lasting: Lasting) -> int
     return hit(starts, found, 0, lasting.duration)
 
 
-def _full(row: Any, room: int) -> Iterable[Span]:
+def full(row: Any, room: int) -> Iterable[Span]:
     """When more than so much of a resource is taken."""
     if room == 0:
         return zip(row["starts"], row["ends"], strict=True)
