@@ -14,6 +14,12 @@ HELD = "ck_bookings_hold_expires_at"
 ENDS = "status <> 'held' OR hold_expires_at IS NOT NULL"
 LASTS = "is_active AND ends_at - starts_at"
 DAY = "interval '1 day'"
+KEYS = """
+    INSERT INTO record_keys (organization_id, entity, kind, value, record_id)
+    SELECT DISTINCT b.organization_id, 'booking', 'resource', r ->> 'resource_id', b.id
+    FROM bookings b, jsonb_array_elements(b.resources) r WHERE b.deleted_at IS NULL
+    ON CONFLICT DO NOTHING
+"""
 
 
 def reserve() -> None:
@@ -44,6 +50,7 @@ def reserve() -> None:
 
 def upgrade() -> None:
     reserve()
+    op.execute(KEYS)
     # Overlapping is no leakproof operator, so row-level security never let it be asked by an index.
     op.drop_index("ix_booking_allocations_during", ALLOCATIONS)
     op.create_index(
@@ -79,3 +86,4 @@ def downgrade() -> None:
     for name in ("case_id", "reserved_for"):
         op.drop_column(BOOKINGS, name)
     op.create_check_constraint(op.f(HELD), BOOKINGS, ENDS)
+    op.execute("DELETE FROM record_keys WHERE entity = 'booking' AND kind = 'resource'")

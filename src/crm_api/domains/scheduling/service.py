@@ -1,6 +1,6 @@
 """The rules of bookings: whatever changes one has its time given and freed with it."""
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 from uuid import UUID
@@ -10,7 +10,7 @@ from crm_api.domains.scheduling.busy import need_not_busy
 from crm_api.domains.scheduling.candidates import seen_resources
 from crm_api.domains.scheduling.choosing import Chooser, need_day
 from crm_api.domains.scheduling.models import Booking
-from crm_api.domains.scheduling.repository import BOOKINGS, Bookings
+from crm_api.domains.scheduling.repository import BOOKINGS, Bookings, resource_key
 from crm_api.domains.scheduling.schemas import BookingCreate, BookingUpdate
 from crm_api.domains.scheduling.standing import need_going
 from crm_api.kit.crud.personal import About
@@ -66,6 +66,11 @@ class BookingService(CrudService[Booking]):
     checks: ClassVar[list[Check]] = []
     """What those above know of what bookings refer to."""
     records: Bookings
+
+    @classmethod
+    def keys(cls, record: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+        """Found by its resources."""
+        return [("resource", resource_key(str(one["resource_id"]))) for one in record["resources"]]
 
     async def prepare(self, values: dict[str, Any], current: Booking | None) -> dict[str, Any]:
         """A new booking has its time, of all of its resources."""
