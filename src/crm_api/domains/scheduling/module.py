@@ -5,6 +5,7 @@ from crm_api.domains.deals.winning import Consequences
 from crm_api.domains.projects.service import ProjectService
 from crm_api.domains.scheduling.actions import EXPIRED, RESCHEDULED, WAYS
 from crm_api.domains.scheduling.allocating import forget_allocations
+from crm_api.domains.scheduling.automating import Reserve
 from crm_api.domains.scheduling.busy_calendars import forget_busy_calendars
 from crm_api.domains.scheduling.conflicts import CONFLICT, find_conflicts
 from crm_api.domains.scheduling.jobs import expire_holds, lapse_waiting
@@ -77,6 +78,7 @@ MODULE = Module(
     },
     acts={OUTSIDE: "bookings"},
     jobs=[find_conflicts],
+    actions=[Reserve],
     events=[
         *(RESCHEDULED, EXPIRED, CONFLICT, *(f"booking.{way.event}" for way in WAYS.values())),
         *SERIES_EVENTS,
