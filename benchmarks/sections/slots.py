@@ -18,11 +18,11 @@ CALLS = 60
 # Over a year from today on, an hour each, none beside another of the same person.
 _BOOKINGS = """
     INSERT INTO bookings (organization_id, id, title, status, starts_at, ends_at, buffer_before,
-        buffer_after, resources, ignores_calendars, booking_type_id, sequence, custom, external_ids,
-        version, created_at, updated_at)
+        buffer_after, resources, ignores_calendars, booking_type_id, sequence, is_detached, custom,
+        external_ids, version, created_at, updated_at)
     SELECT $1, gen_random_uuid(), 'Booking ' || n, 'confirmed', at, at + interval '1 hour', 0, 0,
         jsonb_build_array(jsonb_build_object('resource_id', r.id, 'quantity', 1)), true, $2, 0,
-        '{}', '{}', 1, now() - interval '1 hour', now() - interval '1 hour'
+        false, '{}', '{}', 1, now() - interval '1 hour', now() - interval '1 hour'
     FROM (SELECT id, row_number() OVER (ORDER BY id) AS place FROM resources
             WHERE organization_id = $1) r,
         generate_series(1, $3::int) n,

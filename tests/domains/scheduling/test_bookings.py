@@ -253,3 +253,25 @@ async def test_working_time_is_passed_over_by_permission_only(client):
     await act(one.api, inside, "reschedule", 403, **times, ignores_calendars=True)
     other = await booker(client, permissions=["book_outside_hours"])
     await other.api.made("bookings", outside)
+
+
+async def test_bookings_are_found_by_their_resources(client):
+    hall, other = await room(client), await room(client)
+    first = await client.made("bookings", wanted(hall, other))
+    second = await client.made("bookings", wanted(other, start="11:00", end="12:00"))
+
+    async def found(one, **more):
+        asked = {"filter[resources][has]": one["id"], "sort": "starts_at", **more}
+        return [each["id"] for each in (await client.read("bookings", **asked))["data"]]
+
+    assert await found(hall) == [first["id"]]
+    assert await found(other) == [first["id"], second["id"]]
+    assert await found(other, **{"filter[starts_at][gte]": f"{DAY}T11:00:00Z"}) == [second["id"]]
+    times = {"starts_at": second["starts_at"], "ends_at": second["ends_at"]}
+    await act(client, second, "reschedule", **times, resources=[{"resource_id": hall["id"]}])
+    assert await found(hall) == [first["id"], second["id"]]
+    document = """query ($id: String!) {
+        bookings(where: {resources: {has: $id}}) { nodes { id } } }"""
+    nodes = (await client.data(document, id=other["id"]))["bookings"]["nodes"]
+    assert [one["id"] for one in nodes] == [first["id"]]
+    problem(await client.get("/v1/bookings", params={"filter[resources][has]": "hall"}), 422)

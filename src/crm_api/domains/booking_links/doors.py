@@ -175,9 +175,9 @@ class Booked:
     def is_ahead(self) -> bool:
         """Whether it stands, and is not over or given up."""
         one = self.booking
-        return one.status in _MOVABLE and not (
-            one.status == "held" and one.hold_expires_at <= self.now
-        )
+        until = one.hold_expires_at
+        is_over = one.status == "held" and until is not None and until <= self.now
+        return one.status in _MOVABLE and not is_over
 
     @property
     def can_cancel(self) -> bool:

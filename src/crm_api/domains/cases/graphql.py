@@ -16,6 +16,7 @@ from crm_api.domains.companies.graphql import Company
 from crm_api.domains.contacts.graphql import Contact
 from crm_api.domains.orders.graphql import Order
 from crm_api.domains.projects.graphql import Deliverable, Project
+from crm_api.domains.scheduling.graphql import BookingConnection
 from crm_api.kit.graphql.context import GraphInfo
 from crm_api.kit.graphql.fields import Collection
 from crm_api.kit.graphql.mutations import mutation, shape_given
@@ -41,6 +42,7 @@ class Case:
     deliverable = related(CaseService, "deliverable", Deliverable)
     parent = related(CaseService, "parent", _later("Case"))
     follows = related(CaseService, "follows", _later("Case"))
+    bookings = related_many(CaseService, "bookings", BookingConnection)
     children = related_many(CaseService, "children", _later("CaseConnection"))
     follow_ups = related_many(CaseService, "follow_ups", _later("CaseConnection"))
 

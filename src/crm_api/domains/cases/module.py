@@ -1,6 +1,7 @@
 """Cases as a part of the product."""
 
 from crm_api.domains.cases.answering import answer_cases
+from crm_api.domains.cases.booked import need_case
 from crm_api.domains.cases.escalating import BREACHED, ESCALATED, forget_steps
 from crm_api.domains.cases.events import recompute_clocks
 from crm_api.domains.cases.importer import CaseImporter
@@ -14,6 +15,7 @@ from crm_api.domains.cases.settings import AREA, CONFIGURED
 from crm_api.domains.cases.states import WAYS
 from crm_api.domains.cases.ticking import Tick, recompute
 from crm_api.domains.cases.working import WORK
+from crm_api.domains.scheduling.service import BookingService
 from crm_api.kit.access import Managed
 from crm_api.kit.crud.applying import CollectionApplier
 from crm_api.kit.db.settling import derive_by
@@ -24,6 +26,7 @@ from crm_api.platform.identity.service import OrganizationService
 
 derive_by("case", keep_clocks)
 derive_by("activity", answer_cases)
+BookingService.checks.append(need_case)
 CaseService.purged.append(forget_steps)
 CountedBy.followers.append(recompute_clocks)
 OrganizationService.followers.append(recompute_clocks)

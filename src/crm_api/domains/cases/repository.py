@@ -16,6 +16,8 @@ from crm_api.domains.contacts.repository import CONTACTS
 from crm_api.domains.orders.repository import ORDERS
 from crm_api.domains.projects.repository import PROJECTS
 from crm_api.domains.projects.work_repository import DELIVERABLES
+from crm_api.domains.scheduling.models import Booking
+from crm_api.domains.scheduling.repository import BOOKINGS
 from crm_api.kit.crud.repository import Repository
 from crm_api.kit.crud.tree import TreeRepository
 from crm_api.kit.db.taken import columns_sql, taken
@@ -53,6 +55,7 @@ CASES: Listing = Listing(
         Relation("parent", lambda: CASES, Case.parent_id, Case.id),
         Relation("children", lambda: CASES, Case.id, Case.parent_id, many=True),
         Relation("follows", lambda: CASES, Case.follows_id, Case.id),
+        Relation("bookings", lambda: BOOKINGS, Case.id, Booking.case_id, many=True),
         Relation("follow_ups", lambda: CASES, Case.id, Case.follows_id, many=True),
     ),
     search=Searched(

@@ -1,7 +1,7 @@
 """What a deal keeps of those who have to do with it, in line with who is there and what it brings."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from sqlalchemy import ARRAY, Text, bindparam
@@ -10,6 +10,7 @@ from crm_api.domains.deals.competing import listed, need_companies, renamed, wit
 from crm_api.domains.deals.crediting import credited, need_users, need_whole
 from crm_api.domains.deals.models import Deal
 from crm_api.domains.deals.repository import Deals, LossReasons
+from crm_api.kit.crud.followed import Followed, Follower
 from crm_api.kit.crud.named import NamedService
 from crm_api.kit.crud.plain import columns_of
 from crm_api.kit.db.tx import Tx
@@ -20,9 +21,10 @@ _CREDITED = frozenset({"splits", "amount", "currency"})
 _NAMING = frozenset({"loss_reason_id", "competitor_id"})
 
 
-class Partied(NamedService[Deal]):
+class Partied(Followed[Deal], NamedService[Deal]):
     """Checks splits and competitors, and has the amounts of splits follow that of the deal."""
 
+    followers: ClassVar[list[Follower[Deal]]] = []
     records: Deals
 
     async def prepare(self, values: dict[str, Any], current: Deal | None) -> dict[str, Any]:

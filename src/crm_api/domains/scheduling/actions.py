@@ -7,7 +7,7 @@ from uuid import UUID
 from crm_api.domains.scheduling.allocating import hold_expired
 from crm_api.domains.scheduling.models import Booking, BookingStatus
 from crm_api.domains.scheduling.schemas import BookingReschedule, BookingVerb
-from crm_api.domains.scheduling.service import BookingService
+from crm_api.domains.scheduling.service import BookingService, is_over
 from crm_api.kit.crud.transitions import Way, need_way, not_for, told, way, ways_from
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Fault
@@ -34,7 +34,7 @@ class BookingActions:
         """What may be done with a booking where it stands, and what stands in the way."""
         self.bookings.need("read")
         shown = await self.bookings.get(id)
-        over = _is_over(shown, self.tx)
+        over = is_over(shown, self.tx)
         expired = [Fault("hold_expired", hold_expired().args[0], "/hold_expires_at")]
         allowed: list[dict[str, Any]] = [
             {
@@ -53,7 +53,7 @@ class BookingActions:
         self.bookings.need("update")
         current = await self.bookings.locked(id, expected)
         one = need_way("booking", WAYS, current.status, verb)
-        if verb == "confirm" and _is_over(current, self.tx):
+        if verb == "confirm" and is_over(current, self.tx):
             raise hold_expired()
         values: dict[str, Any] = {"status": one.after, "decided_at": self.tx.now}
         if verb == "confirm":
@@ -87,12 +87,8 @@ def _ways(booking: Booking) -> Mapping[BookingVerb, Way[BookingStatus]]:
     return ways_from(WAYS, booking.status)
 
 
-def _is_over(booking: Any, tx: Tx) -> bool:
-    return booking.status == "held" and booking.hold_expires_at <= tx.now
-
-
 async def expire(service: BookingService, booking: Booking, _today: object) -> None:
     """Write down that a hold, which is locked, has expired; its time was free before."""
-    if _is_over(booking, service.tx):
+    if is_over(booking, service.tx):
         values = {"status": "expired", "decided_at": service.tx.now}
         await service.change(booking, values, verb="expired")

@@ -36,7 +36,7 @@ _HAD = """
         WHERE organization_id = $1 AND booking_type_id = $2 AND deleted_at IS NULL
             AND starts_at >= $4 AND starts_at < $5
             AND status IN ('held', 'confirmed', 'checked_in', 'completed')
-            AND (status <> 'held' OR hold_expires_at > $6)
+            AND (status <> 'held' OR hold_expires_at IS NULL OR hold_expires_at > $6)
         GROUP BY 1, 2) b, jsonb_array_elements(b.resources) r
     GROUP BY 1, 2
 """

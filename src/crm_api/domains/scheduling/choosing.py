@@ -41,13 +41,13 @@ _STARTED = """
     WHERE organization_id = $1 AND booking_type_id = $2 AND starts_at >= $3 AND starts_at < $4
         AND id IS DISTINCT FROM $5 AND deleted_at IS NULL
         AND status IN ('held', 'confirmed', 'checked_in', 'completed')
-        AND (status <> 'held' OR hold_expires_at > $6)
+        AND (status <> 'held' OR hold_expires_at IS NULL OR hold_expires_at > $6)
 """
 _PER_DAY = """
     SELECT width_bucket(starts_at, $3::timestamptz[]) AS place, count(*) AS number FROM bookings
     WHERE organization_id = $1 AND booking_type_id = $2 AND starts_at >= $4 AND starts_at < $5
         AND deleted_at IS NULL AND status IN ('held', 'confirmed', 'checked_in', 'completed')
-        AND (status <> 'held' OR hold_expires_at > $6)
+        AND (status <> 'held' OR hold_expires_at IS NULL OR hold_expires_at > $6)
     GROUP BY 1
 """
 
@@ -76,7 +76,8 @@ class Chooser:
         values |= _timed(values, type, duration)
         for name in ("buffer_before", "buffer_after"):
             values[name] = getattr(type, name) if values[name] is None else values[name]
-        if values["hold_expires_at"] is None and type.hold_minutes is not None:
+        held = values["hold_expires_at"] is None and values["reserved_for"] is None
+        if held and type.hold_minutes is not None:
             values["hold_expires_at"] = self.tx.now + type.hold_minutes * _MINUTE
         values["title"] = values["title"] or type.name
         need_offered(self.tx, type, values["starts_at"])

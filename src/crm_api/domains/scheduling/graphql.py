@@ -57,6 +57,7 @@ class Availability:
 
 _RESOURCES = Collection(ResourceService, Resource)
 _BOOKINGS = Collection(BookingService, Booking)
+BookingConnection = _BOOKINGS.connection
 
 
 @strawberry.type

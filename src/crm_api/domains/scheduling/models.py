@@ -15,9 +15,12 @@ from crm_api.kit.money import AmountType
 
 ResourceKind = Literal["person", "room", "equipment", "vehicle", "licence"]
 ResourceStatus = Literal["active", "inactive"]
+ReservedFor = Literal["deal", "project"]
 BookingStatus = Literal[
     "held", "confirmed", "checked_in", "completed", "cancelled", "no_show", "expired"
 ]
+LASTS, SHORT = "ends_at - starts_at", "interval '1 day'"
+"""How long an allocation is, and how long most of them are at the most, as indexes say it."""
 
 
 class Resource(Named, Entity):
@@ -69,16 +72,25 @@ class Booking(Entity):
         foreign_key("project_id", "projects"),
         foreign_key("booking_type_id", "booking_types"),
         foreign_key("series_id", "booking_series"),
+        foreign_key("case_id", "cases"),
         one_of("status", BookingStatus),
         CheckConstraint("ends_at > starts_at", name="ends_after_start"),
         CheckConstraint("buffer_before >= 0 AND buffer_after >= 0", name="buffers"),
-        CheckConstraint("status <> 'held' OR hold_expires_at IS NOT NULL", name="hold_expires_at"),
+        one_of("reserved_for", ReservedFor),
+        CheckConstraint("reserved_for <> 'deal' OR deal_id IS NOT NULL", name="reserved_for_deal"),
+        CheckConstraint(
+            "reserved_for <> 'project' OR project_id IS NOT NULL", name="reserved_for_project"
+        ),
+        CheckConstraint(
+            "status <> 'held' OR hold_expires_at IS NOT NULL OR reserved_for IS NOT NULL",
+            name="hold_expires_at",
+        ),
         *ordered("bookings", "created_at", "updated_at", "starts_at"),
         *(
             referring("bookings", name, optional=True)
             for name in (
                 *("company_id", "contact_id", "deal_id", "project_id", "owner_id"),
-                "series_id",
+                *("series_id", "case_id"),
             )
         ),
         referring("bookings", "booking_type_id", optional=True),
@@ -121,6 +133,8 @@ class Booking(Entity):
     deal_id: Mapped[UUID | None]
     project_id: Mapped[UUID | None]
     booking_type_id: Mapped[UUID | None]
+    reserved_for: Mapped[str | None] = mapped_column(KeyText)
+    case_id: Mapped[UUID | None]
     sequence: Mapped[int]
     cancel_reason: Mapped[str | None] = mapped_column(KeyText)
     decided_at: Mapped[datetime | None]
@@ -158,13 +172,20 @@ class BookingAllocation(TenantRow):
         CheckConstraint("NOT is_exclusive OR quantity = 1", name="is_exclusive"),
         Index("ix_booking_allocations_booking", "organization_id", "booking_id"),
         Index("ix_booking_allocations_resource", "organization_id", "resource_id", "ends_at"),
-        # What is taken in a window, of however many resources.
+        # What is taken in a window, of however many resources: what is short has ended soon after.
+        # By ends, since overlapping is no leakproof operator: row-level security comes before it.
         Index(
-            "ix_booking_allocations_during",
+            "ix_booking_allocations_short",
             "organization_id",
-            text("tstzrange(starts_at, ends_at)"),
-            postgresql_using="gist",
-            postgresql_where=text("is_active"),
+            "ends_at",
+            postgresql_where=text(f"is_active AND {LASTS} <= {SHORT}"),
+        ),
+        Index(
+            "ix_booking_allocations_long",
+            "organization_id",
+            "resource_id",
+            "ends_at",
+            postgresql_where=text(f"is_active AND {LASTS} > {SHORT}"),
         ),
         _apart(),
     )

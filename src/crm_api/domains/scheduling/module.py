@@ -1,13 +1,18 @@
 """Scheduling as a part of the product."""
 
+from crm_api.domains.deals.service import DealService
+from crm_api.domains.deals.winning import Consequences
+from crm_api.domains.projects.service import ProjectService
 from crm_api.domains.scheduling.actions import EXPIRED, RESCHEDULED, WAYS
 from crm_api.domains.scheduling.allocating import forget_allocations
+from crm_api.domains.scheduling.automating import Reserve
 from crm_api.domains.scheduling.busy_calendars import forget_busy_calendars
 from crm_api.domains.scheduling.conflicts import CONFLICT, find_conflicts
 from crm_api.domains.scheduling.jobs import expire_holds, lapse_waiting
 from crm_api.domains.scheduling.messages import find_conflicts_later
 from crm_api.domains.scheduling.pictured import SECTIONS, TOUCHPOINTS
 from crm_api.domains.scheduling.promoting import Promotions
+from crm_api.domains.scheduling.reserving import BookingsOfDeal, follow_deal, follow_project
 from crm_api.domains.scheduling.resource_feeds import forget_resource_feeds
 from crm_api.domains.scheduling.resources import ResourceService
 from crm_api.domains.scheduling.series import SeriesService
@@ -21,6 +26,9 @@ from crm_api.kit.jobs import Chore, Watch
 from crm_api.kit.module import Faces, Module
 from crm_api.platform.calendars.service import CountedBy
 
+DealService.followers.append(follow_deal)
+ProjectService.followers.append(follow_project)
+Consequences.steps.append(BookingsOfDeal())
 Guarded.purged.append(forget_allocations)
 Guarded.purged.append(forget_resource_feeds)
 Guarded.purged.append(forget_busy_calendars)
@@ -70,6 +78,7 @@ MODULE = Module(
     },
     acts={OUTSIDE: "bookings"},
     jobs=[find_conflicts],
+    actions=[Reserve],
     events=[
         *(RESCHEDULED, EXPIRED, CONFLICT, *(f"booking.{way.event}" for way in WAYS.values())),
         *SERIES_EVENTS,

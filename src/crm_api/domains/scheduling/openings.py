@@ -12,22 +12,30 @@ from crm_api.domains.scheduling.busy import busy_between
 from crm_api.domains.scheduling.candidates import Candidates, Order
 from crm_api.domains.scheduling.grid import Day, Span, at_least, hit, within
 from crm_api.domains.scheduling.matching import matched
+from crm_api.domains.scheduling.models import LASTS, SHORT
 from crm_api.domains.scheduling.sweeping import Taken, levels
 from crm_api.kit.calendar import Calendar
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.working_time import instant_of, ticks_of
 from crm_api.platform.calendars.service import calendars_at
 
-_BUSY = """
+# What is short and begins before the window is over has ended soon after; what is long is little.
+_OF_WINDOW = """
+    SELECT resource_id, starts_at, ends_at, quantity, hold_expires_at FROM booking_allocations
+    WHERE organization_id = $1 AND is_active AND ends_at > $3 AND starts_at < $4
+"""
+_BUSY = f"""
     SELECT resource_id, array_agg((extract(epoch FROM starts_at) * 1000000)::bigint) AS starts,
         array_agg((extract(epoch FROM ends_at) * 1000000)::bigint) AS ends,
         array_agg(quantity) AS quantities
-    FROM booking_allocations
-    WHERE organization_id = $1 AND resource_id = ANY($2) AND is_active
-        AND (hold_expires_at IS NULL OR hold_expires_at > $5)
-        AND tstzrange(starts_at, ends_at) && tstzrange($3, $4)
+    FROM (
+        {_OF_WINDOW} AND {LASTS} <= {SHORT} AND ends_at < $4 + {SHORT}
+        UNION ALL
+        {_OF_WINDOW} AND {LASTS} > {SHORT} AND resource_id = ANY($2)
+    ) taken
+    WHERE resource_id = ANY($2) AND (hold_expires_at IS NULL OR hold_expires_at > $5)
     GROUP BY resource_id
-"""
+"""  # noqa: S608 - of parts that are all in the code
 
 
 @dataclass(frozen=True)
@@ -63,6 +71,8 @@ class Openings:
     free: Sequence[Mapping[UUID, int]]
     """Of each requirement, by candidate."""
     busy: Mapping[UUID, Sequence[Span]]
+    taken: Mapping[UUID, Any]
+    """By candidate what is taken of it, as `opened` was told."""
 
     def chosen(
         self, place: int, order: Sequence[Sequence[UUID]], must: Sequence[UUID]
@@ -149,7 +159,7 @@ def opened(
     def clear(id: UUID, units: int) -> int:
         room = candidates.rows[id]["capacity"] - units
         if (id, room) not in met:
-            spans = _full(taken[id], room) if id in taken else ()
+            spans = full(taken[id], room) if id in taken else ()
             met[id, room] = hit(starts, spans, lasting.before, lasting.duration + lasting.after)
         return hours[id] & ~met[id, room] & ~away.get(id, 0)
 
@@ -165,6 +175,7 @@ def opened(
         [at_least(own.values(), quantity, every) for _, own, quantity in needed],
         free,
         {id: list(zip(row["starts"], row["ends"], strict=True)) for id, row in taken.items()},
+        taken,
     )
 
 
@@ -174,7 +185,7 @@ def _away(starts: Sequence[int], spans: Iterable[Away], lasting: Lasting) -> int
     return hit(starts, found, 0, lasting.duration)
 
 
-def _full(row: Any, room: int) -> Iterable[Span]:
+def full(row: Any, room: int) -> Iterable[Span]:
     """When more than so much of a resource is taken."""
     if room == 0:
         return zip(row["starts"], row["ends"], strict=True)

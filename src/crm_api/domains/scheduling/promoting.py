@@ -201,6 +201,8 @@ class Promoter:
                 company_id=entry.company_id,
                 contact_id=entry.contact_id,
                 deal_id=entry.deal_id,
+                case_id=None,
+                reserved_for=None,
                 owner_id=entry.owner_id,
             )
         )

@@ -1,5 +1,7 @@
 """How resources and bookings are listed and found."""
 
+from uuid import UUID
+
 from crm_api.domains.companies.repository import LISTING as COMPANIES
 from crm_api.domains.contacts.repository import CONTACTS
 from crm_api.domains.deals.repository import DEALS
@@ -8,7 +10,7 @@ from crm_api.domains.scheduling.models import Booking, Resource
 from crm_api.domains.scheduling.schemas import BookingOut, ResourceOut
 from crm_api.domains.scheduling.type_repository import BOOKING_TYPES
 from crm_api.kit.crud.repository import Repository
-from crm_api.kit.query.listing import Listing, Relation, Searched
+from crm_api.kit.query.listing import Key, Listing, Relation, Searched
 from crm_api.platform.calendars.repository import CALENDARS
 from crm_api.platform.identity.repository import USERS
 
@@ -25,10 +27,21 @@ RESOURCES: Listing = Listing(
         names=("name",), others=("location", "description", "external_ids"), title="name"
     ),
 )
+
+
+def resource_key(value: str, _country: str | None = None) -> str:
+    """The id of a resource as bookings are found by it; raises `ValueError`."""
+    try:
+        return str(UUID(value))
+    except ValueError:
+        raise ValueError("Not a UUID.") from None
+
+
 BOOKINGS: Listing = Listing(
     model=Booking,
     out=BookingOut,
     area="bookings",
+    keys={"resources": Key("resource", resource_key)},
     relations=(
         Relation(
             "company", lambda: COMPANIES, Booking.company_id, COMPANIES.model.id, back="bookings"

@@ -6,7 +6,12 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, Field
 
-from crm_api.domains.scheduling.models import BookingStatus, ResourceKind, ResourceStatus
+from crm_api.domains.scheduling.models import (
+    BookingStatus,
+    ReservedFor,
+    ResourceKind,
+    ResourceStatus,
+)
 from crm_api.kit.crud.transitions import Blocker
 from crm_api.kit.schema import (
     Amount,
@@ -125,6 +130,12 @@ _HOLD = (
     "Until then it is held: if it is not confirmed before, its time is free again. Without it a "
     "new booking is confirmed at once."
 )
+_RESERVED = (
+    "Whose fate it shares. While that deal is open, or that project planned, it is held, without an "
+    "end unless `hold_expires_at` says one; won or started it is confirmed; lost, cancelled or in "
+    "the bin it is cancelled, unless it has begun."
+)
+_CASE = "The case that it is about."
 
 
 class _BookingLinks(Create):
@@ -133,6 +144,7 @@ class _BookingLinks(Create):
     contact_id: UUID | None = None
     deal_id: UUID | None = None
     project_id: UUID | None = None
+    case_id: UUID | None = Field(None, description=_CASE)
 
 
 class _BookingFields(_BookingLinks):
@@ -160,6 +172,7 @@ class BookingCreate(_BookingLinks):
     resources: Booked | None = Field(None, description=f"{_RESOURCES} {_TYPED}")
     ignores_calendars: bool = Field(False, description=_IGNORES)
     hold_expires_at: Instant | None = Field(None, description=_HOLD)
+    reserved_for: ReservedFor | None = Field(None, description=_RESERVED)
 
 
 BookingUpdate = patch_of("BookingUpdate", _BookingFields)
@@ -198,7 +211,9 @@ class BookingOut(Out):
     contact_id: UUID | None
     deal_id: UUID | None
     project_id: UUID | None
+    case_id: UUID | None = Field(description=_CASE)
     booking_type_id: UUID | None = Field(description=_TYPE)
+    reserved_for: ReservedFor | None = Field(description=_RESERVED)
     sequence: int = Field(description="How often it was rescheduled.")
     cancel_reason: str | None
     decided_at: datetime | None = Field(description="When it came to its status, after the first.")

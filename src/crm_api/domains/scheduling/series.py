@@ -172,6 +172,8 @@ class SeriesService(CrudService[RecurringBooking]):
             "external_ids": {},
             "status": "confirmed",
             "hold_expires_at": None,
+            "reserved_for": None,
+            "case_id": None,
             "series_id": values["id"],
         }
         rows: list[dict[str, Any]] = [

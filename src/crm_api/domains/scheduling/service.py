@@ -1,6 +1,6 @@
 """The rules of bookings: whatever changes one has its time given and freed with it."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 from uuid import UUID
@@ -10,13 +10,15 @@ from crm_api.domains.scheduling.busy import need_not_busy
 from crm_api.domains.scheduling.candidates import seen_resources
 from crm_api.domains.scheduling.choosing import Chooser, need_day
 from crm_api.domains.scheduling.models import Booking
-from crm_api.domains.scheduling.repository import BOOKINGS, Bookings
+from crm_api.domains.scheduling.repository import BOOKINGS, Bookings, resource_key
 from crm_api.domains.scheduling.schemas import BookingCreate, BookingUpdate
+from crm_api.domains.scheduling.standing import need_going
 from crm_api.kit.crud.personal import About
 from crm_api.kit.crud.plain import columns_of
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.db.json import decode, encode
-from crm_api.kit.errors import Conflict, Fault, Invalid
+from crm_api.kit.db.tx import Tx
+from crm_api.kit.errors import Blocked, Conflict, Fault, Invalid
 from crm_api.kit.ids import new_id
 from crm_api.kit.query.kinds import kinds_of
 from crm_api.platform.calendars.service import calendars_at
@@ -31,9 +33,11 @@ _DECIDED = frozenset(
         *_TIMES,
         *("status", "ignores_calendars", "hold_expires_at", "sequence"),
         *("cancel_reason", "decided_at", "series_id", "occurrence", "is_detached"),
-        *("conflicts", "conflicted_at"),
+        *("conflicts", "conflicted_at", "reserved_for"),
     }
 )
+Check = Callable[[Tx, Mapping[str, Any]], Awaitable[None]]
+"""Gets what a booking is given that is new to it, and raises `Invalid`."""
 
 
 class BookingService(CrudService[Booking]):
@@ -59,22 +63,39 @@ class BookingService(CrudService[Booking]):
         "conflicts": [],
         "conflicted_at": None,
     }
+    checks: ClassVar[list[Check]] = []
+    """What those above know of what bookings refer to."""
     records: Bookings
+
+    @classmethod
+    def keys(cls, record: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+        """Found by its resources."""
+        return [("resource", resource_key(str(one["resource_id"]))) for one in record["resources"]]
 
     async def prepare(self, values: dict[str, Any], current: Booking | None) -> dict[str, Any]:
         """A new booking has its time, of all of its resources."""
         values = await super().prepare(values, current)
+        given = {n: v for n, v in values.items() if v != getattr(current, n, None)}
+        for check in self.checks:
+            await check(self.tx, given)
         if current is None:
+            standing = await need_going(self.tx, values)
             values = await Chooser(self.tx).completed(values)
             values |= self.timed(values)
             values["id"] = values.get("id") or new_id()
             until: datetime | None = values["hold_expires_at"]
-            values["status"] = "confirmed" if until is None else "held"
+            waits = until is not None or standing == "waiting"
+            values["status"] = "held" if waits else "confirmed"
             if until is not None and until <= self.tx.now:
                 raise Invalid.at("/hold_expires_at", "not_in_future", "A hold ends in the future.")
             self.need_right(ignores=values["ignores_calendars"])
             whole = {**values, "deleted_at": None}
             await self._move(values["id"], None, place_of(whole), whole)
+        elif current.reserved_for is not None:
+            name = f"{current.reserved_for}_id"
+            if values.get(name, getattr(current, name)) != getattr(current, name):
+                message = "It is reserved for that one."
+                raise Invalid.at(f"/{name}", "reserved", message)
         return values
 
     def timed(self, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -114,9 +135,24 @@ class BookingService(CrudService[Booking]):
         """
         known = columns_of(current)
         whole = {**known, **values}
+        if known["deleted_at"] is not None and whole["deleted_at"] is None:
+            values = {**values, **await self._come_back(current)}
+            whole |= values
         await self._need_day(known, whole)
         await self._move(current.id, place_of(known), place_of(whole), whole)
         return await self.write(current, values, verb=verb, told=told)
+
+    async def _come_back(self, current: Booking) -> dict[str, Any]:
+        """What becomes of one out of the bin, where what it is reserved for was decided meanwhile."""
+        if current.reserved_for is None or current.status not in {"held", "confirmed"}:
+            return {}
+        try:
+            standing = await need_going(self.tx, columns_of(current))
+        except Invalid as error:
+            raise Blocked(error.detail, code="reservation_over") from None
+        if standing == "waiting" or current.status == "confirmed" or is_over(current, self.tx):
+            return {}
+        return {"status": "confirmed", "hold_expires_at": None, "decided_at": self.tx.now}
 
     async def _need_day(self, known: Mapping[str, Any], whole: Mapping[str, Any]) -> None:
         """What comes to another day through its type keeps to the most that the day may have."""
@@ -230,7 +266,15 @@ class BookingService(CrudService[Booking]):
     async def put_back(self, record: Booking, values: dict[str, Any]) -> Any:
         """What an undo takes back is neither when it is nor where it stands."""
         kept = {name: value for name, value in values.items() if name not in _DECIDED}
+        if record.reserved_for is not None:
+            kept.pop(f"{record.reserved_for}_id", None)
         return await super().put_back(record, kept)
+
+
+def is_over(booking: Any, tx: Tx) -> bool:
+    """Whether it is a hold whose time is over."""
+    until = booking.hold_expires_at
+    return booking.status == "held" and until is not None and until <= tx.now
 
 
 def _settled(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:

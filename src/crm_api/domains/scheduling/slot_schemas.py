@@ -13,6 +13,8 @@ from crm_api.kit.schema import Instant, Schema, TimeZone
 
 MOST_DAYS = 62
 MOST_SLOTS = 2000
+MOST_RANKED_DAYS = 31
+Rank = Literal["earliest", "fragmentation"]
 Reason = Literal["too_soon", "too_far_ahead", "closed", "day_full", "no_candidates", "booked"]
 _AD_HOC = "Where there is no type, which says it otherwise."
 
@@ -46,6 +48,13 @@ class SlotSearch(Schema):
     )
     contact_id: UUID | None = Field(None, description="Whose owner comes first.")
     company_id: UUID | None = Field(None, description="Whose owner comes first.")
+    rank: Rank = Field(
+        "earliest",
+        description="`fragmentation`: the slots first that leave the fewest free stretches of their "
+        "resources' days, where they would be, then those that leave the least free time of these, "
+        f"then the earliest. All of the window is looked at, so it has {MOST_RANKED_DAYS} days at "
+        "the most.",
+    )
     limit: Annotated[int, Field(ge=1, le=MOST_SLOTS)] = 500
 
     @model_validator(mode="after")
@@ -61,6 +70,8 @@ class SlotSearch(Schema):
             raise ValueError("the end is after the start")
         if self.end - self.start > timedelta(days=MOST_DAYS):
             raise ValueError(f"a window has {MOST_DAYS} days at the most")
+        if self.rank != "earliest" and self.end - self.start > timedelta(days=MOST_RANKED_DAYS):
+            raise ValueError(f"a ranked window has {MOST_RANKED_DAYS} days at the most")
         return self
 
 
@@ -78,6 +89,11 @@ class Slot(BaseModel):
     start: datetime
     end: datetime
     resources: list[SlotResource] = Field(description="Whose turn it would be now.")
+    free_stretches: int | None = Field(
+        description="Where slots are ranked by it: how many free stretches it leaves of those that "
+        "it is in, of each resource 0 where it fills one, 1 beside something, 2 in the midst."
+    )
+    free_minutes: int | None = Field(description="How long these are together.")
 
 
 class EmptyDay(BaseModel):
@@ -96,8 +112,9 @@ class Slots(BaseModel):
     """When something could be booked, and why on some days it cannot be."""
 
     time_zone: str = Field(description="Whose days are meant.")
-    slots: list[Slot] = Field(description="In order.")
+    slots: list[Slot] = Field(description="In the order of time, or of `rank`.")
     empty_days: list[EmptyDay]
     next_start: datetime | None = Field(
-        description="`start` of the request for what is beyond `limit`; null, where that is all."
+        description="`start` of the request for what is beyond `limit`; null, where that is all, and "
+        "where they are ranked."
     )

@@ -25,6 +25,7 @@ from crm_api.domains.scheduling.candidates import (
 from crm_api.domains.scheduling.choosing import bounds_of, months_of, started_on
 from crm_api.domains.scheduling.grid import Day, Grid, grid_of, places, run
 from crm_api.domains.scheduling.openings import Lasting, Openings, hours_of, openings
+from crm_api.domains.scheduling.ranking import gaps_of, ranked
 from crm_api.domains.scheduling.slot_schemas import Reason, SlotSearch
 from crm_api.domains.scheduling.types import BookingTypeService, need_required, need_there
 from crm_api.kit.db.json import decode, encode
@@ -92,7 +93,11 @@ class SlotService:
         type_id = offer.type_id
         had = {} if type_id is None else await turns_of(self.tx, type_id, months)
         order = Order(offer.assignment, candidates, had, list(dict.fromkeys([*named, *first])))
-        return _answered(offer, grid, found, stages, order, named, data.limit)
+        if data.rank == "earliest":
+            return _answered(offer, grid, found, stages, order, named, data.limit)
+        answer = _answered(offer, grid, found, stages, order, named, len(grid.starts))
+        gaps = await gaps_of(self.tx, found, grid.days, offer.lasting)
+        return {**answer, "slots": ranked(answer["slots"], gaps, offer.lasting)[: data.limit]}
 
     async def _offer(self, data: SlotSearch) -> Offer:
         if data.booking_type_id is None:
@@ -239,7 +244,8 @@ def _slot(
         for id in ids
     ]
     end = instant_of(start + offer.lasting.duration)
-    return {"start": instant_of(start), "end": end, "resources": resources}
+    slot = {"start": instant_of(start), "end": end, "resources": resources}
+    return {**slot, "free_stretches": None, "free_minutes": None}
 
 
 def _empty(day: Day, stages: Sequence[Stage]) -> dict[str, Any]:
