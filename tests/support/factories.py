@@ -169,6 +169,7 @@ class Kind:
             "case",
             "deal",
             "identity_provider",
+            "lead",
             "legal_hold",
             "sla_policy",
             "pipeline",
@@ -1866,7 +1867,88 @@ async def _varied_case_links(api: Api) -> list[Body]:
     ]
 
 
+async def _least_lead(api: Api) -> Body:
+    del api
+    return {"last_name": "Person"}
+
+
+async def _varied_leads(api: Api) -> list[Body]:
+    user = await api.made("users", await _least_user(api))
+    return [
+        {"last_name": "Person", "company_name": "Example Industries", "campaign": "Spring"},
+        {"last_name": "person", "country": "DE", "industry": "bank", "employees": 12},
+        {"first_name": "Пример", "campaign": "spring", "utm": {"source": "newsletter"}},
+        {"company_name": "Ämter", "fit_score": 40, "engagement_score": 80, "medium": "cpc"},
+        {"last_name": "Zebra", "owner_id": user["id"], "description": "An example."},
+        {"last_name": "Zebra", "region": "Bayern", "postal_code": "80331"},
+    ]
+
+
+async def _least_lead_pool(api: Api) -> Body:
+    del api
+    return {"name": "Inside sales"}
+
+
+async def _varied_lead_pools(api: Api) -> list[Body]:
+    calendar = await api.made("working-calendars", await _least_calendar(api))
+    user = await api.made("users", await _least_user(api))
+    other = await api.made("lead-pools", {"name": "Others"})
+    return [
+        {"name": "Inside sales", "calendar_id": calendar["id"], "response_minutes": 60},
+        {"name": "inside sales", "members": [{"user_id": user["id"], "weight": 3}]},
+        {"name": "Продажи", "manager_id": user["id"], "description": "An example."},
+        {"name": "Ämter", "strategy": "least_loaded", "fallback_pool_id": other["id"]},
+        {"name": "Zebra", "is_active": False},
+        {"name": "Zebra", "max_hops": 0},
+    ]
+
+
+async def _least_lead_rule(api: Api) -> Body:
+    # Of no lead: what tests of everything capture stays as it is.
+    pool = await api.made("lead-pools", await _least_lead_pool(api))
+    return {"name": "Banks", "pool_id": pool["id"], "is_active": False}
+
+
+async def _varied_lead_rules(api: Api) -> list[Body]:
+    least = await _least_lead_rule(api)
+    user = await api.made("users", await _least_user(api))
+    by_user = {"is_active": False, "target": "user", "user_id": user["id"]}
+    return [
+        {**least, "filter": {"industry": {"eq": "bank"}}, "position": 2},
+        {**least, "name": "banks", "description": "An example."},
+        {**by_user, "name": "Банки", "position": 2},
+        {"name": "Ämter", "target": "existing_owner", "is_active": False},
+        {**by_user, "name": "Zebra"},
+        {**least, "name": "Zebra"},
+    ]
+
+
 FACTORIES: dict[str, Factory] = {
+    "leads": Factory(
+        _least_lead,
+        _varied_leads,
+        {"description": "Changed"},
+        "description",
+        "utm",
+        {"employees": "many"},
+    ),
+    "lead_pools": Factory(
+        _least_lead_pool,
+        _varied_lead_pools,
+        {"description": "Changed"},
+        "description",
+        "name",
+        {"max_hops": "many"},
+    ),
+    "lead_rules": Factory(
+        _least_lead_rule,
+        _varied_lead_rules,
+        {"description": "Changed"},
+        "description",
+        "name",
+        {"position": "first"},
+        beside={"user_id": {"target": "user", "pool_id": None}},
+    ),
     "resources": Factory(
         _least_resource,
         _varied_resources,

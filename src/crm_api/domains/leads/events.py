@@ -1,0 +1,28 @@
+"""The work that leads and rules ask for."""
+
+from dataclasses import dataclass
+
+from crm_api.kit.db.tables import JobRow
+from crm_api.kit.db.tx import Tx
+from crm_api.kit.messages import Message
+
+
+@dataclass(frozen=True)
+class DistributeLeads(Message):
+    """Give the waiting leads of an organization to somebody."""
+
+    kind = "leads.distribute"
+    max_attempts = 50
+
+    anew: bool = False
+    """Also those that nobody could be found for before."""
+
+    def order(self) -> str | None:
+        """One after the other."""
+        return "lead_distribution"
+
+
+def ask_for_distribution(tx: Tx, *, anew: bool = False) -> None:
+    """Have it done after the commit, once for all that this transaction changes."""
+    if all(job["kind"] != DistributeLeads.kind for job in tx.kept(JobRow)):
+        tx.enqueue(DistributeLeads(anew))

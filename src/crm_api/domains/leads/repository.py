@@ -1,0 +1,213 @@
+"""How leads, pools, rules and assignments are listed and found."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from crm_api.domains.companies.repository import LISTING as COMPANIES
+from crm_api.domains.contacts.repository import CONTACTS
+from crm_api.domains.deals.repository import DEALS
+from crm_api.domains.leads.models import Lead, LeadAssignment, LeadPool, LeadRule
+from crm_api.domains.leads.pool_schemas import LeadPoolOut, LeadRuleOut
+from crm_api.domains.leads.schemas import LeadAssignmentOut, LeadOut
+from crm_api.kit.crud.repository import Repository
+from crm_api.kit.points import POINT_KEYS
+from crm_api.kit.query.listing import Listing, Relation, Searched
+from crm_api.platform.calendars.repository import CALENDARS
+from crm_api.platform.identity.repository import USERS
+
+LEADS: Listing = Listing(
+    model=Lead,
+    out=LeadOut,
+    area="leads",
+    sorts={"name": Lead.sort_name},
+    relations=(
+        Relation(
+            "matched_contact", lambda: CONTACTS, Lead.matched_contact_id, CONTACTS.model.id
+        ),
+        Relation(
+            "matched_company", lambda: COMPANIES, Lead.matched_company_id, COMPANIES.model.id
+        ),
+        Relation("contact", lambda: CONTACTS, Lead.contact_id, CONTACTS.model.id, back="leads"),
+        Relation("company", lambda: COMPANIES, Lead.company_id, COMPANIES.model.id, back="leads"),
+        Relation("deal", lambda: DEALS, Lead.deal_id, DEALS.model.id, back="leads"),
+        Relation("pool", lambda: POOLS, Lead.pool_id, LeadPool.id),
+        Relation(
+            "assignments",
+            lambda: ASSIGNMENTS,
+            Lead.id,
+            LeadAssignment.lead_id,
+            many=True,
+            part=True,
+        ),
+    ),
+    keys=POINT_KEYS,
+    search=Searched(
+        names=("first_name", "last_name", "company_name"),
+        others=("emails", "phones", "external_ids", "title", "campaign", "tags", "description"),
+        subtitle=("company_name", "email", "phone"),
+    ),
+)
+POOLS: Listing = Listing(
+    model=LeadPool,
+    out=LeadPoolOut,
+    area="lead_pools",
+    sorts={"name": LeadPool.sort_name},
+    relations=(
+        Relation("calendar", lambda: CALENDARS, LeadPool.calendar_id, CALENDARS.model.id),
+        Relation("manager", lambda: USERS, LeadPool.manager_id, USERS.model.id),
+        Relation("fallback_pool", lambda: POOLS, LeadPool.fallback_pool_id, LeadPool.id),
+    ),
+)
+RULES: Listing = Listing(
+    model=LeadRule,
+    out=LeadRuleOut,
+    area="lead_rules",
+    sorts={"name": LeadRule.sort_name},
+    relations=(
+        Relation("pool", lambda: POOLS, LeadRule.pool_id, LeadPool.id),
+        Relation("user", lambda: USERS, LeadRule.user_id, USERS.model.id),
+    ),
+)
+ASSIGNMENTS: Listing = Listing(
+    model=LeadAssignment,
+    out=LeadAssignmentOut,
+    area="leads",
+    relations=(
+        Relation("lead", lambda: LEADS, LeadAssignment.lead_id, Lead.id),
+        Relation("pool", lambda: POOLS, LeadAssignment.pool_id, LeadPool.id),
+        Relation("user", lambda: USERS, LeadAssignment.user_id, USERS.model.id),
+    ),
+    within="lead",
+)
+_LOADS = """
+    SELECT pool_id, user_id, count(*) FILTER (WHERE ended_at IS NULL) AS open,
+        count(*) FILTER (WHERE created_at >= $3
+            AND ended_as IS DISTINCT FROM 'returned' AND ended_as IS DISTINCT FROM 'recalled')
+            AS today
+    FROM lead_assignments
+    WHERE organization_id = $1 AND pool_id = ANY($2) AND (ended_at IS NULL OR created_at >= $3)
+        AND deleted_at IS NULL
+    GROUP BY pool_id, user_id
+"""
+_HAD = """
+    SELECT lead_id, user_id FROM lead_assignments
+    WHERE organization_id = $1 AND lead_id = ANY($2) AND ended_as IN ('returned', 'recalled')
+"""
+_RULES = """
+    SELECT id, name, filter, target, pool_id, user_id FROM lead_rules
+    WHERE organization_id = $1 AND is_active AND deleted_at IS NULL ORDER BY position, id
+"""
+_POOL_GRAPH = """
+    SELECT id, fallback_pool_id FROM lead_pools
+    WHERE organization_id = $1 AND is_active AND deleted_at IS NULL
+"""
+_ACTIVE = """
+    SELECT id FROM users WHERE organization_id = $1 AND id = ANY($2) AND deleted_at IS NULL
+        AND status <> 'suspended'
+"""
+_OWNERS = """
+    SELECT l.id, c.owner_id AS contact_owner, o.owner_id AS company_owner FROM leads l
+    LEFT JOIN contacts c ON c.organization_id = $1 AND c.id = l.matched_contact_id
+        AND c.deleted_at IS NULL
+    LEFT JOIN companies o ON o.organization_id = $1 AND o.id = l.matched_company_id
+        AND o.deleted_at IS NULL
+    WHERE l.organization_id = $1 AND l.id = ANY($2)
+"""
+_WHOLE_DAY = """
+    SELECT date_trunc('day', now() AT TIME ZONE time_zone) AT TIME ZONE time_zone AS begins,
+        (date_trunc('day', now() AT TIME ZONE time_zone) + interval '1 day')
+            AT TIME ZONE time_zone AS ends
+    FROM organizations WHERE id = $1
+"""
+
+
+class Leads(Repository[Lead]):
+    """The leads of an organization."""
+
+    model = Lead
+    listing = LEADS
+
+    async def waiting(self, after: UUID | None, limit: int, *, anew: bool) -> Sequence[Lead]:
+        """The next leads that are to be given to somebody, locked, whoever asks.
+
+        Those that nobody could be found for before only `anew`.
+        """
+        query = self.select_all().where(Lead.deleted_at.is_(None), Lead.waits_since.is_not(None))
+        if not anew:
+            query = query.where(Lead.unassigned_reason.is_(None))
+        if after is not None:
+            query = query.where(Lead.id > after)
+        query = query.order_by(Lead.id).limit(limit).with_for_update(key_share=True)
+        return (await self.tx.run(query)).scalars().all()
+
+    async def owners(self, ids: Sequence[UUID]) -> dict[UUID, Any]:
+        """By lead, who has what it is matched with."""
+        rows = await self.tx.fetch(_OWNERS, self.tx.organization_id, list(ids))
+        return {row["id"]: row for row in rows}
+
+
+class Pools(Repository[LeadPool]):
+    """The pools of an organization."""
+
+    model = LeadPool
+    listing = POOLS
+
+    async def fallbacks(self) -> dict[UUID, UUID | None]:
+        """By active pool, the one where its leads go instead."""
+        rows = await self.tx.fetch(_POOL_GRAPH, self.tx.organization_id)
+        return {row["id"]: row["fallback_pool_id"] for row in rows}
+
+    async def loads(self, ids: Sequence[UUID], since: datetime) -> dict[tuple[UUID, UUID], Any]:
+        """By pool and user, how many leads they have open, and how many they got since then."""
+        rows = await self.tx.fetch(_LOADS, self.tx.organization_id, list(ids), since)
+        return {(row["pool_id"], row["user_id"]): row for row in rows}
+
+    async def active(self, users: Sequence[UUID]) -> set[UUID]:
+        """Those of some users who are there and not suspended."""
+        rows = await self.tx.fetch(_ACTIVE, self.tx.organization_id, list(users))
+        return {row["id"] for row in rows}
+
+    async def today(self) -> tuple[datetime, datetime]:
+        """When the day of the organization began, and when it ends."""
+        (row,) = await self.tx.fetch(_WHOLE_DAY, self.tx.organization_id)
+        return row["begins"], row["ends"]
+
+
+class Rules(Repository[LeadRule]):
+    """The rules of an organization."""
+
+    model = LeadRule
+    listing = RULES
+
+    async def active(self) -> Sequence[Any]:
+        """Those that count, in their order."""
+        return await self.tx.fetch(_RULES, self.tx.organization_id)
+
+
+class Assignments(Repository[LeadAssignment]):
+    """Who has, or had, which lead."""
+
+    model = LeadAssignment
+    listing = ASSIGNMENTS
+
+    async def open_of(self, ids: Sequence[UUID]) -> dict[UUID, LeadAssignment]:
+        """By lead, which is locked, the assignment that is open."""
+        query = self.select_all().where(
+            LeadAssignment.lead_id.in_(ids), LeadAssignment.ended_at.is_(None)
+        )
+        query = query.order_by(LeadAssignment.id).with_for_update(key_share=True)
+        return {one.lead_id: one for one in (await self.tx.run(query)).scalars()}
+
+    async def decision_of(self, lead_id: UUID) -> Any:
+        """How it was decided who has a lead, or had it last."""
+        query = self.select_all().where(LeadAssignment.lead_id == lead_id)
+        query = query.order_by(LeadAssignment.created_at.desc(), LeadAssignment.id.desc()).limit(1)
+        found = (await self.tx.run(query)).scalar_one_or_none()
+        return None if found is None else found.decision
+
+    async def had(self, ids: Sequence[UUID]) -> set[tuple[UUID, UUID]]:
+        """Leads with those who gave them back or did not respond."""
+        rows = await self.tx.fetch(_HAD, self.tx.organization_id, list(ids))
+        return {(row["lead_id"], row["user_id"]) for row in rows}

@@ -1,0 +1,128 @@
+"""Leads, pools and rules over REST."""
+
+from fastapi import Response
+
+from crm_api.domains.leads.actions import LeadActions
+from crm_api.domains.leads.converting import LeadConverter
+from crm_api.domains.leads.pools import LeadPoolService, LeadRuleService
+from crm_api.domains.leads.schemas import (
+    LeadAssign,
+    LeadConversion,
+    LeadExplanation,
+    LeadOut,
+    LeadReason,
+    LeadTransitions,
+    PlainVerb,
+    ReasonedVerb,
+)
+from crm_api.domains.leads.service import LeadAssignmentService, LeadService
+from crm_api.kit.rest import answers
+from crm_api.kit.rest.actions import add_action
+from crm_api.kit.rest.below import add_below
+from crm_api.kit.rest.problems import problems
+from crm_api.kit.rest.records import Id
+from crm_api.kit.rest.requests import Reading
+from crm_api.kit.rest.router import crud_router
+
+_PLAIN: dict[PlainVerb, tuple[str, str]] = {
+    "accept": ("Accept a lead", "Whoever has it takes care of it; that ends `respond_by`."),
+    "claim": ("Claim a lead that nobody has", "Of many who claim it at once one has it."),
+    "distribute": (
+        "Have a lead be given to whom the rules say",
+        "By a job, soon; whoever has it now has it no more.",
+    ),
+    "qualify": ("Qualify a lead", "It is worth it."),
+}
+_REASONED: dict[ReasonedVerb, tuple[str, str]] = {
+    "return": (
+        "Give a lead back",
+        "It goes to somebody else, and its pool is as if it had not been given.",
+    ),
+    "disqualify": ("Disqualify a lead", "It is not worth it."),
+    "recycle": ("Recycle a lead", "Nobody has it, till somebody claims it or it is given again."),
+}
+leads = crud_router(LeadService)
+pools = crud_router(LeadPoolService)
+rules = crud_router(LeadRuleService)
+
+
+@leads.get(
+    "/{id}/transitions",
+    operation_id="getLeadTransitions",
+    summary="What may be done with a lead",
+    responses={200: {"model": LeadTransitions}} | problems(403, 404, 422),
+)
+async def transitions(id: Id, tx: Reading) -> Response:
+    """The actions that are for its status, and what stands in the way of each."""
+    return answers.plain(await LeadActions(tx).transitions(id))
+
+
+@leads.get(
+    "/{id}/explain",
+    operation_id="explainLead",
+    summary="Why somebody has a lead, or nobody",
+    responses={200: {"model": LeadExplanation}} | problems(403, 404, 422),
+)
+async def explain(id: Id, tx: Reading) -> Response:
+    """The rules that were asked, who could have had it, and what spoke against the others."""
+    return answers.plain(await LeadActions(tx).explain(id))
+
+
+add_below(
+    leads,
+    "assignments",
+    LeadService,
+    LeadAssignmentService,
+    by="lead_id",
+    operation_id="listLeadAssignments",
+    summary="Who has, or had, a lead",
+    description="By which rule and from which pool, until when and why not longer; the last first.",
+)
+
+
+def _add_plain(verb: PlainVerb, texts: tuple[str, str]) -> None:
+    add_action(
+        leads,
+        verb,
+        lambda tx, one, _data, expected: LeadActions(tx).go(one, verb, expected),
+        LeadOut,
+        texts,
+    )
+
+
+def _add_reasoned(verb: ReasonedVerb, texts: tuple[str, str]) -> None:
+    add_action(
+        leads,
+        verb,
+        lambda tx, one, data, expected: LeadActions(tx).end(one, verb, data.reason, expected),
+        LeadOut,
+        texts,
+        body=LeadReason,
+    )
+
+
+for _verb, _texts in _PLAIN.items():
+    _add_plain(_verb, _texts)
+for _reasoned, _texts in _REASONED.items():
+    _add_reasoned(_reasoned, _texts)
+add_action(
+    leads,
+    "assign",
+    lambda tx, one, data, expected: LeadActions(tx).assign(one, data, expected),
+    LeadOut,
+    ("Give a lead to somebody by hand", "Whoever had it has it no more."),
+    body=LeadAssign,
+)
+add_action(
+    leads,
+    "convert",
+    lambda tx, one, data, expected: LeadConverter(tx).convert(one, data, expected),
+    LeadOut,
+    (
+        "Convert a lead",
+        "Into a contact, a company and a deal: named, matched or made, all or none, and once.",
+    ),
+    body=LeadConversion,
+)
+
+ROUTERS = (leads, pools, rules)

@@ -1,0 +1,32 @@
+"""Where a lead may go from where it stands, and what stands in the way."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from crm_api.domains.leads.models import LeadStatus
+from crm_api.domains.leads.schemas import LeadVerb
+from crm_api.kit.crud.transitions import Way, way
+from crm_api.kit.errors import Fault
+
+_HELD = "assigned working"
+WAYS: Mapping[LeadVerb, Way[LeadStatus]] = {
+    "assign": way(f"new recycled {_HELD} qualified", "assigned", "assigned"),
+    "accept": way("assigned", "working", "accepted"),
+    "claim": way("new recycled", "working", "claimed"),
+    "return": way(_HELD, "new", "returned"),
+    "distribute": way(f"new recycled {_HELD}", "new", "queued"),
+    "qualify": way(_HELD, "qualified", "qualified"),
+    "disqualify": way(f"new recycled {_HELD} qualified", "disqualified", "disqualified"),
+    "recycle": way(f"disqualified qualified {_HELD}", "recycled", "recycled"),
+    "convert": way(f"{_HELD} qualified", "converted", "converted"),
+}
+ENDED = frozenset({"converted", "disqualified", "recycled"})
+
+
+def in_the_way(lead: Any, verb: LeadVerb) -> list[Fault]:
+    """What keeps an action from being done with a lead of a status that it is for."""
+    if verb == "claim" and lead.owner_id is not None:
+        return [Fault("already_owned", "Somebody has it.", "/owner_id")]
+    if verb in {"return", "qualify", "accept"} and lead.owner_id is None:
+        return [Fault("owner_needed", "Nobody has it.", "/owner_id")]
+    return []
