@@ -3,7 +3,7 @@
 import asyncio
 
 from support.clients import pointers, problem
-from support.members import member
+from support.members import custom_role, member
 
 LEAD = {"first_name": "Sample", "last_name": "Person", "email": "Sample.Person@example.com"}
 
@@ -35,7 +35,11 @@ async def test_what_brought_it_is_kept(client):
     body = {**LEAD, "campaign": "Spring", "medium": "email", "utm": utm, "referrer": "example.com"}
     lead = await client.made("leads", body)
     assert (lead["campaign"], lead["medium"], lead["utm"]) == ("Spring", "email", utm)
-    assert (lead["status"], lead["owner_id"], lead["waits_since"] is not None) == ("new", None, True)
+    assert (lead["status"], lead["owner_id"], lead["waits_since"] is not None) == (
+        "new",
+        None,
+        True,
+    )
 
 
 async def test_scores_are_apart_and_their_mean_is_shown(client):
@@ -96,9 +100,8 @@ async def test_an_address_that_is_set_later_is_matched_then(client):
 
 async def test_whoever_sees_no_contacts_is_told_of_none(client):
     await client.made("contacts", {"last_name": "Person", "email": LEAD["email"]})
-    rights = {"leads": {level: "all" for level in ("read", "create", "update")}}
-    role = await client.made("roles", {"name": "Capturer", "rights": rights})
-    capturer = await member(client, role["id"])
+    levels = {"leads": {level: "all" for level in ("read", "create", "update")}}
+    capturer = await member(client, await custom_role(client, levels=levels))
     lead = await capturer.api.made("leads", LEAD)
     assert (lead["matched_contact_id"], lead["candidates"]) == (None, [])
     assert lead["owner_id"] == capturer.id
@@ -132,7 +135,8 @@ async def test_a_lead_goes_from_new_to_qualified(client):
 
 
 async def test_who_owned_it_stands_in_the_trail_whatever_changed_it(client):
-    one, other = (await client.made("users", {"email": f"{n}@example.com", "name": "Sample"}) for n in "ab")
+    bodies = [{"email": f"{n}@example.com", "name": "Sample"} for n in "ab"]
+    one, other = [await client.made("users", body) for body in bodies]
     lead = await client.made("leads", {**LEAD, "owner_id": one["id"]})
     assert lead["status"] == "assigned"
     await client.changed(f"leads/{lead['id']}", {"owner_id": other["id"]})
@@ -175,7 +179,9 @@ async def test_a_lead_becomes_a_contact_a_company_and_a_deal(client):
     made = await client.read(f"deals/{lead['deal_id']}")
     assert (made["name"], made["amount"]) == ("New office", "1200.00")
     assert (made["contact_id"], made["company_id"]) == (contact["id"], company["id"])
-    problem(await client.post(f"/v1/leads/{lead['id']}/convert", json={}), 409, "illegal_transition")
+    problem(
+        await client.post(f"/v1/leads/{lead['id']}/convert", json={}), 409, "illegal_transition"
+    )
 
 
 async def test_existing_records_are_taken_where_they_are_matched_or_named(client):
@@ -183,9 +189,7 @@ async def test_existing_records_are_taken_where_they_are_matched_or_named(client
     contact = await client.made("contacts", {"last_name": "Person", "email": LEAD["email"]})
     named = await client.made("companies", {"name": "Example Industries"})
     lead = await client.made("leads", {**LEAD, "company_name": "Other", "owner_id": me})
-    unknown = await client.post(
-        f"/v1/leads/{lead['id']}/convert", json={"company_id": lead["id"]}
-    )
+    unknown = await client.post(f"/v1/leads/{lead['id']}/convert", json={"company_id": lead["id"]})
     assert pointers(problem(unknown, 422)) == ["/company_id"]
     lead = await act(client, lead, "convert", company_id=named["id"])
     assert (lead["contact_id"], lead["company_id"]) == (contact["id"], named["id"])
@@ -221,7 +225,9 @@ async def test_leads_are_the_same_over_graphql(client):
         i={"lastName": "Person", "email": LEAD["email"], "utm": {"source": "fair"}},
     )
     id = made["createLead"]["id"]
-    await client.data("mutation($i: UUID!, $u: UUID!) { assignLead(id: $i, userId: $u) { id } }", i=id, u=me)
+    await client.data(
+        "mutation($i: UUID!, $u: UUID!) { assignLead(id: $i, userId: $u) { id } }", i=id, u=me
+    )
     await client.data("mutation($i: UUID!) { acceptLead(id: $i) { status } }", i=id)
     found = await client.data(
         "query($i: UUID!) { lead(id: $i) { status assignments(first: 5) { nodes { kind userId } } } "
@@ -231,7 +237,7 @@ async def test_leads_are_the_same_over_graphql(client):
     assert found["lead"]["assignments"]["nodes"] == [{"kind": "manual", "userId": me}]
     assert found["leadExplanation"]["userId"] == me
     converted = await client.data(
-        "mutation($i: UUID!) { convertLead(id: $i, input: {deal: {name: \"Office\"}}) "
+        'mutation($i: UUID!) { convertLead(id: $i, input: {deal: {name: "Office"}}) '
         "{ status contact { name } deal { name } } }",
         i=id,
     )

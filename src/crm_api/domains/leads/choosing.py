@@ -34,22 +34,25 @@ class Candidate:
 def next_by_credit(candidates: Sequence[Candidate]) -> tuple[Candidate | None, list[Candidate]]:
     """The next by smooth weighted round robin, and all with their credits before the choice.
 
-    Of equal credits the one whose turn was longest ago wins, then the lowest id. Who is excluded
-    keeps their credit: they neither save up nor lose.
+    Of equal credits the first in their order wins. Who is excluded keeps their credit: they
+    neither save up nor lose.
     """
     raised = [replace(c, credit=c.credit + c.weight) if c.is_eligible else c for c in candidates]
     eligible = [c for c in raised if c.is_eligible]
     if not eligible:
         return None, raised
-    return min(eligible, key=lambda c: (-c.credit, c.turn, c.user_id)), raised
+    return max(eligible, key=lambda c: c.credit), raised
 
 
 def next_by_load(candidates: Sequence[Candidate]) -> Candidate | None:
-    """Who would have the fewest open leads for their weight with one more."""
+    """Who would have the fewest open leads for their weight with one more.
+
+    Of several the one whose turn was longest ago, then the first in their order.
+    """
     eligible = [c for c in candidates if c.is_eligible]
     if not eligible:
         return None
-    return min(eligible, key=lambda c: (Fraction(c.open + 1, c.weight), c.turn, c.user_id))
+    return min(eligible, key=lambda c: (Fraction(c.open + 1, c.weight), c.turn))
 
 
 def spent(raised: Sequence[Candidate], chosen: Candidate, turn: int) -> list[Candidate]:
@@ -88,7 +91,11 @@ def misfit(member: Mapping[str, Any], lead: Any) -> str | None:
         return "skills"
     if member["languages"] and not _speaks(member["languages"], lead.language):
         return "language"
-    for field, listed in (("country", "countries"), ("region", "regions"), ("industry", "industries")):
+    for field, listed in (
+        ("country", "countries"),
+        ("region", "regions"),
+        ("industry", "industries"),
+    ):
         if member[listed] and not _among(getattr(lead, field), member[listed]):
             return "territory" if field != "industry" else "industry"
     prefixes = tuple(_code(prefix) for prefix in member["postal_prefixes"])

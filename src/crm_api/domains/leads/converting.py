@@ -43,7 +43,9 @@ class LeadConverter:
             company_id = await self._company(lead)
         if contact_id is None and (lead.first_name or lead.last_name or lead.email):
             contact_id = await self._contact(lead, company_id)
-        deal_id = None if data.deal is None else await self._deal(lead, data, contact_id, company_id)
+        deal_id = (
+            None if data.deal is None else await self._deal(lead, data, contact_id, company_id)
+        )
         await self.leads.assignments.end(lead.id, "closed", "converted")
         values: dict[str, Any] = {
             "status": way.after,

@@ -198,9 +198,7 @@ class Desk:
             return
         credits = {id: c.credit for id, c in members.items()}
         after = refunded(credits, weights, str(user_id))
-        self._members[pool.id] = [
-            replace(c, credit=after[id]) for id, c in members.items()
-        ]
+        self._members[pool.id] = [replace(c, credit=after[id]) for id, c in members.items()]
         self._changed.add(pool.id)
 
     def keep(self) -> None:

@@ -72,9 +72,7 @@ class Matching:
             self._note("company", {one: by for one, by in named.items() if one not in found})
         return list(found)
 
-    async def _holders(
-        self, records: Any, keys: Mapping[str, Sequence[str]]
-    ) -> dict[UUID, str]:
+    async def _holders(self, records: Any, keys: Mapping[str, Sequence[str]]) -> dict[UUID, str]:
         """By record, which of its keys is among these."""
         found: dict[UUID, str] = {}
         for kind, wanted in keys.items():

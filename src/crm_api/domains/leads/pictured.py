@@ -2,5 +2,9 @@
 
 from crm_api.kit.touchpoints import Party, Touchpoint
 
-_PARTIES = (Party("contact_id", "contact"), Party("company_id", "company"), Party("deal_id", "deal"))
+_PARTIES = (
+    Party("contact_id", "contact"),
+    Party("company_id", "company"),
+    Party("deal_id", "deal"),
+)
 TOUCHPOINTS = (Touchpoint("lead.converted", "sales", _PARTIES),)

@@ -23,12 +23,8 @@ LEADS: Listing = Listing(
     area="leads",
     sorts={"name": Lead.sort_name},
     relations=(
-        Relation(
-            "matched_contact", lambda: CONTACTS, Lead.matched_contact_id, CONTACTS.model.id
-        ),
-        Relation(
-            "matched_company", lambda: COMPANIES, Lead.matched_company_id, COMPANIES.model.id
-        ),
+        Relation("matched_contact", lambda: CONTACTS, Lead.matched_contact_id, CONTACTS.model.id),
+        Relation("matched_company", lambda: COMPANIES, Lead.matched_company_id, COMPANIES.model.id),
         Relation("contact", lambda: CONTACTS, Lead.contact_id, CONTACTS.model.id, back="leads"),
         Relation("company", lambda: COMPANIES, Lead.company_id, COMPANIES.model.id, back="leads"),
         Relation("deal", lambda: DEALS, Lead.deal_id, DEALS.model.id, back="leads"),

@@ -241,7 +241,9 @@ class LeadExplanation(BaseModel):
     rule_id: UUID | None
     kind: AssignmentKind | None
     strategy: str | None
-    reason: str | None = Field(description="In a word; such as `owner_of_contact`, `highest_credit`.")
+    reason: str | None = Field(
+        description="In a word; such as `owner_of_contact`, `highest_credit`."
+    )
     rules: list[LookedAtRule]
     candidates: list[LookedAtMember]
 
