@@ -12,6 +12,7 @@ down_revision = "20270122_scheduling"
 branch_labels = None
 depends_on = None
 
+PLANS = "lead_plans"
 POOLS, RULES, LEADS, ASSIGNMENTS = "lead_pools", "lead_rules", "leads", "lead_assignments"
 JSON = JSONB()
 INSTANT = TIMESTAMP(timezone=True)
@@ -30,6 +31,7 @@ REFERENCES = {
         "deal_id": "deals",
         "pool_id": POOLS,
     },
+    PLANS: {"pool_id": POOLS},
     ASSIGNMENTS: {"lead_id": LEADS, "pool_id": POOLS, "rule_id": RULES},
 }
 CHECKS = {
@@ -52,6 +54,10 @@ CHECKS = {
         "converted": "(status = 'converted') = (converted_at IS NOT NULL)",
         "waits_since": "waits_since IS NULL OR owner_id IS NULL",
     },
+    PLANS: {
+        "status": "status IN ('planned', 'committed', 'done')",
+        "committed_at": "(status = 'planned') = (committed_at IS NULL)",
+    },
     ASSIGNMENTS: {
         "kind": "kind IN ('rule', 'owner', 'claim', 'manual', 'plan', 'escalation')",
         "ended_as": "ended_as IN ('returned', 'recalled', 'reassigned', 'closed')",
@@ -65,12 +71,14 @@ INDEXES = {
         *("matched_contact_id", "matched_company_id", "contact_id", "company_id"),
         *("deal_id", "pool_id", "owner_id"),
     ),
+    PLANS: (),
     ASSIGNMENTS: ("rule_id",),
 }
 ORDERS = {
     POOLS: ("created_at", "updated_at", "sort_name"),
     RULES: ("created_at", "updated_at", "sort_name", "position"),
     LEADS: ("created_at", "updated_at", "sort_name", "score"),
+    PLANS: ("created_at",),
     ASSIGNMENTS: ("created_at",),
 }
 # Leads whose responses are overdue, and such that may be given to somebody by now.
@@ -251,13 +259,33 @@ def make_assignments() -> None:
     )
 
 
+def make_plans() -> None:
+    made(
+        PLANS,
+        Column("pool_id", ID, nullable=False),
+        Column("status", KEY, nullable=False),
+        *lists("filter"),
+        *(
+            Column(name, sa.Integer(), nullable=False)
+            for name in ("lead_count", "planned_count", "given_count", "skipped_count")
+        ),
+        *lists("fairness", "left"),
+        *texts("job_id", kind=ID),
+        *texts("committed_at", kind=INSTANT),
+        *lists("items"),
+        Column("input_hash", KEY, nullable=False),
+    )
+    op.create_index("ix_lead_plans_pool", PLANS, ["organization_id", "pool_id"])
+
+
 def upgrade() -> None:
     make_pools()
     make_leads()
     make_assignments()
+    make_plans()
 
 
 def downgrade() -> None:
     op.execute("DROP FUNCTION crm_leads_due")
-    for table in (ASSIGNMENTS, LEADS, RULES, POOLS):
+    for table in (PLANS, ASSIGNMENTS, LEADS, RULES, POOLS):
         op.drop_table(table)

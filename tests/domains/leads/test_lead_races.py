@@ -84,7 +84,7 @@ async def test_caps_hold_whoever_gives(client, database, owner, org):
 
 
 async def test_of_twenty_who_claim_a_lead_one_has_it(client, owner, org):
-    levels = {"leads": {level: "all" for level in ("read", "create", "update")}}
+    levels = {"leads": dict.fromkeys(("read", "create", "update"), "all")}
     role = await custom_role(client, levels=levels)
     members = [await member(client, role) for _ in range(5)]
     (lead,) = await captured(client, 1)

@@ -100,7 +100,7 @@ async def test_an_address_that_is_set_later_is_matched_then(client):
 
 async def test_whoever_sees_no_contacts_is_told_of_none(client):
     await client.made("contacts", {"last_name": "Person", "email": LEAD["email"]})
-    levels = {"leads": {level: "all" for level in ("read", "create", "update")}}
+    levels = {"leads": dict.fromkeys(("read", "create", "update"), "all")}
     capturer = await member(client, await custom_role(client, levels=levels))
     lead = await capturer.api.made("leads", LEAD)
     assert (lead["matched_contact_id"], lead["candidates"]) == (None, [])

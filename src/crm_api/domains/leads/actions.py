@@ -1,5 +1,6 @@
 """What is done with leads, each as one step."""
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -37,12 +38,12 @@ class LeadActions:
         self.leads.need("read")
         async with at_one_moment(self.tx) as reader:
             lead = await LeadService(reader).records.get(id)
-            decision = lead.decision
+            decision: Mapping[str, Any] = lead.decision
             if lead.owner_id is not None:
                 decision = await Assignments(reader).decision_of(id) or {}
         empty = ("decided_at", "user_id", "pool_id", "rule_id", "kind", "strategy", "reason")
-        known = {**dict.fromkeys(empty), "rules": [], "candidates": [], **decision}
-        return {"lead_id": lead.id, **known}
+        known: dict[str, Any] = {"rules": [], "candidates": []}
+        return {"lead_id": lead.id, **dict.fromkeys(empty), **known, **decision}
 
     async def go(self, id: UUID, verb: PlainVerb, expected: int | None = None) -> Any:
         """Have a lead be accepted, claimed, qualified, or given to whom the rules say."""

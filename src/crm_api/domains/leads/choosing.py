@@ -37,11 +37,18 @@ def next_by_credit(candidates: Sequence[Candidate]) -> tuple[Candidate | None, l
     Of equal credits the first in their order wins. Who is excluded keeps their credit: they
     neither save up nor lose.
     """
-    raised = [replace(c, credit=c.credit + c.weight) if c.is_eligible else c for c in candidates]
-    eligible = [c for c in raised if c.is_eligible]
-    if not eligible:
-        return None, raised
-    return max(eligible, key=lambda c: c.credit), raised
+    after = raised(candidates)
+    return highest(after), after
+
+
+def raised(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """All of them, with the turn's weight for those who could have it."""
+    return [replace(c, credit=c.credit + c.weight) if c.is_eligible else c for c in candidates]
+
+
+def highest(candidates: Sequence[Candidate]) -> Candidate | None:
+    """The first with the highest credit of those who could have it."""
+    return max((c for c in candidates if c.is_eligible), key=lambda c: c.credit, default=None)
 
 
 def next_by_load(candidates: Sequence[Candidate]) -> Candidate | None:
@@ -55,9 +62,9 @@ def next_by_load(candidates: Sequence[Candidate]) -> Candidate | None:
     return min(eligible, key=lambda c: (Fraction(c.open + 1, c.weight), c.turn))
 
 
-def spent(raised: Sequence[Candidate], chosen: Candidate, turn: int) -> list[Candidate]:
+def spent(candidates: Sequence[Candidate], chosen: Candidate, turn: int) -> list[Candidate]:
     """The candidates after a choice by credit: the chosen has paid for all who could have it."""
-    total = sum(c.weight for c in raised if c.is_eligible)
+    total = sum(c.weight for c in candidates if c.is_eligible)
     return [
         replace(
             c,
@@ -68,7 +75,7 @@ def spent(raised: Sequence[Candidate], chosen: Candidate, turn: int) -> list[Can
         )
         if c.user_id == chosen.user_id
         else c
-        for c in raised
+        for c in candidates
     ]
 
 

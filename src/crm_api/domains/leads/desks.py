@@ -8,9 +8,10 @@ from uuid import UUID
 
 from crm_api.domains.leads.choosing import (
     Candidate,
+    highest,
     misfit,
-    next_by_credit,
     next_by_load,
+    raised,
     refunded,
     spent,
 )
@@ -114,20 +115,59 @@ class Desk:
         return Pick(looked_at, reason=reason, retry_at=retry)
 
     def _choose(self, pool: LeadPool, lead: Any) -> tuple[Candidate | None, list[Candidate]]:
+        candidates = self._weighed(pool, lead)
+        chosen = highest(candidates) if pool.strategy == "round_robin" else next_by_load(candidates)
+        if chosen is not None:
+            self._move(pool, chosen, candidates)
+        return chosen, candidates
+
+    def _weighed(self, pool: LeadPool, lead: Any) -> list[Candidate]:
+        """The members with what speaks against them, and their credits before a choice."""
         known = zip(pool.members, self._members[pool.id], strict=True)
         candidates = [replace(c, excluded=self._against(pool, m, c, lead)) for m, c in known]
-        if pool.strategy == "round_robin":
-            chosen, candidates = next_by_credit(candidates)
-        else:
-            chosen = next_by_load(candidates)
-        if chosen is not None:
-            turn = self._turns[pool.id] = self._turns[pool.id] + 1
-            after = spent(candidates, chosen, turn)
-            if pool.strategy != "round_robin":
-                after = [replace(c, credit=0) for c in after]
-            self._members[pool.id] = after
-            self._changed.add(pool.id)
-        return chosen, candidates
+        return raised(candidates) if pool.strategy == "round_robin" else candidates
+
+    def _move(self, pool: LeadPool, chosen: Candidate, candidates: Sequence[Candidate]) -> None:
+        turn = self._turns[pool.id] = self._turns[pool.id] + 1
+        after = spent(candidates, chosen, turn)
+        if pool.strategy != "round_robin":
+            after = [replace(c, credit=0) for c in after]
+        self._members[pool.id] = after
+        self._changed.add(pool.id)
+
+    def take(self, pool_id: UUID, lead: Any, user_id: UUID) -> Pick:
+        """Have a certain member have a lead as if they were next, unless they cannot have it."""
+        pool = self.pools.get(pool_id)
+        if pool is None:
+            return Pick((), reason="pool_inactive")
+        candidates = self._weighed(pool, lead)
+        looked_at = [_told(pool, candidate) for candidate in candidates]
+        chosen = next((c for c in candidates if c.user_id == user_id), None)
+        if chosen is None or chosen.excluded is not None:
+            reason = "not_a_member" if chosen is None else chosen.excluded or ""
+            return Pick(looked_at, reason=reason)
+        self._move(pool, chosen, candidates)
+        return Pick(looked_at, pool, user_id, self._respond_by(pool, chosen), "planned")
+
+    def standing(self) -> dict[tuple[UUID, UUID], tuple[int, int]]:
+        """By pool and member, how many leads they have open, and their weight."""
+        return {
+            (id, c.user_id): (c.open, c.weight)
+            for id, known in self._members.items()
+            for c in known
+        }
+
+    def told(self) -> list[Any]:
+        """Everything that choices go by, to see whether it is the same later."""
+        return [
+            [
+                str(id),
+                self.pools[id].version,
+                [[str(c.user_id), c.credit, c.turn, c.open, c.today] for c in known],
+                [str(c.user_id) for c in known if c.user_id in self._active],
+            ]
+            for id, known in sorted(self._members.items())
+        ]
 
     def _against(
         self, pool: LeadPool, member: Mapping[str, Any], candidate: Candidate, lead: Any
@@ -183,9 +223,9 @@ class Desk:
                     continue
         return found
 
-    def refund(self, pool_id: UUID | None, user_id: UUID, decision: Mapping[str, Any]) -> None:
+    def refund(self, pool_id: UUID, user_id: UUID, decision: Mapping[str, Any]) -> None:
         """Have a choice by credit not have been."""
-        pool = self.pools.get(pool_id) if pool_id is not None else None
+        pool = self.pools.get(pool_id)
         if pool is None or pool.strategy != "round_robin":
             return
         weights = {

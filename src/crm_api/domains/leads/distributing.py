@@ -198,8 +198,8 @@ class Distributor:
     ) -> Any:
         """Have a lead, which is locked, wait again; its pool is as if it had not been given."""
         found = await self.leads.assignments.records.open_of([lead.id])
-        if lead.id in found and found[lead.id].pool_id is not None:
-            had = found[lead.id]
+        had = found.get(lead.id)
+        if had is not None and had.pool_id is not None:
             desk = await Desk.open(self.tx, [had.pool_id], [lead.id])
             desk.refund(had.pool_id, had.user_id, had.decision)
             desk.keep()

@@ -1,6 +1,7 @@
 """The work that leads and rules ask for."""
 
 from dataclasses import dataclass
+from uuid import UUID
 
 from crm_api.kit.db.tables import JobRow
 from crm_api.kit.db.tx import Tx
@@ -20,6 +21,17 @@ class DistributeLeads(Message):
     def order(self) -> str | None:
         """One after the other."""
         return "lead_distribution"
+
+
+@dataclass(frozen=True)
+class CommitPlan(Message):
+    """Give leads as a plan says."""
+
+    kind = "leads.commit_plan"
+    lane = "bulk"
+    max_attempts = 50
+
+    plan_id: UUID
 
 
 def ask_for_distribution(tx: Tx, *, anew: bool = False) -> None:

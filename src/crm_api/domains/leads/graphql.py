@@ -8,9 +8,10 @@ import strawberry
 from crm_api.domains.companies.graphql import Company
 from crm_api.domains.contacts.graphql import Contact
 from crm_api.domains.deals.graphql import Deal
-from crm_api.domains.leads import pool_schemas, schemas
+from crm_api.domains.leads import plan_schemas, pool_schemas, schemas
 from crm_api.domains.leads.actions import LeadActions
 from crm_api.domains.leads.converting import LeadConverter
+from crm_api.domains.leads.planning import LeadPlanService, Planner
 from crm_api.domains.leads.pools import LeadPoolService, LeadRuleService
 from crm_api.domains.leads.schemas import PlainVerb, ReasonedVerb
 from crm_api.domains.leads.service import LeadAssignmentService, LeadService
@@ -67,6 +68,18 @@ class LeadAssignment:
     user = related(LeadAssignmentService, "user", User)
 
 
+@type_from(plan_schemas.LeadPlanOut)
+class LeadPlan:
+    """Who would get which of certain leads of a pool."""
+
+    pool = related(LeadPlanService, "pool", LeadPool)
+
+
+@type_from(plan_schemas.PlannedLeads)
+class PlannedLeads:
+    """Every lead of a plan, in the order of the choices."""
+
+
 @type_from(schemas.LeadTransitions)
 class LeadTransitions:
     """Where a lead stands, and what may be done with it."""
@@ -81,6 +94,7 @@ _LEADS = Collection(LeadService, Lead)
 _POOLS = Collection(LeadPoolService, LeadPool)
 _RULES = Collection(LeadRuleService, LeadRule)
 _ASSIGNMENTS = Collection(LeadAssignmentService, LeadAssignment)
+_PLANS = Collection(LeadPlanService, LeadPlan)
 LeadAssignmentConnection = _ASSIGNMENTS.connection
 
 
@@ -97,6 +111,11 @@ class LeadQuery:
     async def lead_explanation(self, info: GraphInfo, id: UUID) -> LeadExplanation:
         """Why somebody has a lead, or nobody."""
         return cast("Any", await LeadActions(info.context.tx).explain(id))
+
+    @strawberry.field
+    async def planned_leads(self, info: GraphInfo, id: UUID) -> PlannedLeads:
+        """Who gets which lead by a plan."""
+        return cast("Any", await Planner(info.context.tx).items(id))
 
 
 def _plain(verb: PlainVerb, description: str) -> Any:
@@ -145,6 +164,22 @@ class LeadActionMutation:
         data = shape_given(schemas.LeadConversion, input)
         return await LeadConverter(info.context.tx).convert(id, data, expected_version)
 
+    @mutation
+    async def distribute_lead_pool(
+        self,
+        info: GraphInfo,
+        id: UUID,
+        input: input_from(plan_schemas.LeadDistribution),  # pyright: ignore[reportInvalidTypeForm, reportUnknownParameterType]
+    ) -> LeadPlan:
+        """Plan who of a pool gets which leads of nobody; without `preview` it is begun at once."""
+        data = shape_given(plan_schemas.LeadDistribution, input)
+        return await Planner(info.context.tx).plan(id, data)
+
+    @mutation
+    async def commit_lead_plan(self, info: GraphInfo, id: UUID) -> LeadPlan:
+        """Have a plan be carried out by a job, unless what it was reckoned from has changed."""
+        return await Planner(info.context.tx).commit(id)
+
     accept_lead = _plain("accept", "Accept a lead.")
     claim_lead = _plain("claim", "Claim a lead that nobody has.")
     distribute_lead = _plain("distribute", "Have a lead be given to whom the rules say.")
@@ -159,6 +194,7 @@ QUERIES = (
     _POOLS.query(),
     _RULES.query(),
     _ASSIGNMENTS.query(),
+    _PLANS.query(),
     LeadQuery,
 )
 MUTATIONS = (_LEADS.mutation(), _POOLS.mutation(), _RULES.mutation(), LeadActionMutation)

@@ -6,8 +6,9 @@ from typing import Any
 from uuid import UUID
 
 from crm_api.domains.leads.distributing import Distributor
-from crm_api.domains.leads.events import DistributeLeads, ask_for_distribution
+from crm_api.domains.leads.events import CommitPlan, DistributeLeads, ask_for_distribution
 from crm_api.domains.leads.models import Lead
+from crm_api.domains.leads.planning import Planner
 from crm_api.domains.leads.service import LeadService
 from crm_api.kit.actor import Actor
 from crm_api.kit.crud.due import moving
@@ -51,6 +52,28 @@ async def distribute(context: JobContext, message: DistributeLeads) -> dict[str,
             await context.job.advance(tx, done, state=stands)
         if len(leads) < SLICE:
             return {"leads": done, "given": given}
+
+
+@runs(CommitPlan)
+async def commit_plan(context: JobContext, message: CommitPlan) -> dict[str, Any]:
+    """Carry out a plan, a slice in each transaction; where it stands is committed with what is done.
+
+    Two that plan the same leads both go through them: whoever comes second finds them not free.
+    """
+    place = int(context.job.state.get("place", 0))
+    actor = Actor(context.actor.organization_id, "system", scopes=frozenset({"*"}))
+    while True:
+        async with unit_of_work(Tx(context.database, actor)) as tx:
+            planner = Planner(tx)
+            planner.leads.need("update")
+            (plan,) = await planner.plans.records.locked([message.plan_id], everywhere=True)
+            if plan.status == "committed":
+                place = await planner.carry_out(plan, place)
+            result = {"given": plan.given_count, "skipped": plan.skipped_count}
+            is_done = plan.status != "committed"
+            await context.job.advance(tx, place, len(plan.items), state={"place": place})
+        if is_done:
+            return result
 
 
 async def follow_up(service: LeadService, lead: Lead, _today: date) -> None:

@@ -44,7 +44,8 @@ class Matching:
         self._note("lead", {one: by for one, by in others.items() if one != id})
         contact_id = None if contact is None else contact.id
         for taken in (contact_id, company):
-            self._candidates.pop(taken, None)  # pyright: ignore[reportArgumentType]
+            if taken is not None:
+                self._candidates.pop(taken, None)
         return {
             "matched_contact_id": contact_id,
             "matched_company_id": company,

@@ -17,6 +17,7 @@ LeadStatus = Literal[
 Strategy = Literal["round_robin", "least_loaded"]
 RuleTarget = Literal["pool", "user", "existing_owner"]
 AssignmentKind = Literal["rule", "owner", "claim", "manual", "plan", "escalation"]
+PlanStatus = Literal["planned", "committed", "done"]
 AssignmentEnd = Literal["returned", "recalled", "reassigned", "closed"]
 
 
@@ -201,3 +202,33 @@ class LeadAssignment(Entity):
     end_reason: Mapped[str | None] = mapped_column(KeyText)
     hop: Mapped[int]
     decision: Mapped[dict[str, Any]]
+
+
+class LeadPlan(Entity):
+    """Who would get which of certain leads of a pool, and whether that was done."""
+
+    __tablename__ = "lead_plans"
+    __table_args__ = (
+        foreign_key("pool_id", "lead_pools"),
+        one_of("status", PlanStatus),
+        CheckConstraint("(status = 'planned') = (committed_at IS NULL)", name="committed_at"),
+        *ordered("lead_plans", "created_at"),
+        referring("lead_plans", "pool_id"),
+    )
+    entity = "lead_plan"
+
+    pool_id: Mapped[UUID]
+    status: Mapped[str] = mapped_column(KeyText)
+    filter: Mapped[dict[str, Any]]
+    lead_count: Mapped[int]
+    planned_count: Mapped[int]
+    given_count: Mapped[int]
+    skipped_count: Mapped[int]
+    fairness: Mapped[dict[str, Any]]
+    left: Mapped[dict[str, Any]]
+    job_id: Mapped[UUID | None]
+    committed_at: Mapped[datetime | None]
+    # Not shown in lists: each lead with whom it goes to, in the order of the choices; and what all
+    # of it was reckoned from.
+    items: Mapped[list[dict[str, Any]]]
+    input_hash: Mapped[str] = mapped_column(KeyText)

@@ -1,8 +1,9 @@
 """Leads as a part of the product."""
 
-from crm_api.domains.leads.jobs import distribute, follow_leads, queue_leads
+from crm_api.domains.leads.jobs import commit_plan, distribute, follow_leads, queue_leads
 from crm_api.domains.leads.matcher import LeadMatcher
 from crm_api.domains.leads.pictured import TOUCHPOINTS
+from crm_api.domains.leads.planning import LeadPlanService
 from crm_api.domains.leads.pools import LeadPoolService, LeadRuleService
 from crm_api.domains.leads.service import LeadAssignmentService, LeadService
 from crm_api.domains.leads.states import WAYS
@@ -28,7 +29,7 @@ MODULE = Module(
     depends_on=["catalogue", "companies", "contacts", "deals", "prices"],
     faces=_faces,
     chores=[Chore("leads.follow_up", follow_leads, every_s=30)],
-    jobs=[distribute],
+    jobs=[distribute, commit_plan],
     matchers=[LeadMatcher()],
     managed={
         LeadPoolService.area: Managed("manage_settings"),
@@ -38,7 +39,14 @@ MODULE = Module(
         *(f"lead.{way.event}" for way in WAYS.values()),
         *("lead.recalled", "lead.unassignable"),
         *("lead_assignment.ended", "lead_assignment.accepted"),
+        *("lead_plan.committed", "lead_plan.done"),
     ],
-    services=[LeadService, LeadPoolService, LeadRuleService, LeadAssignmentService],
+    services=[
+        LeadService,
+        LeadPoolService,
+        LeadRuleService,
+        LeadAssignmentService,
+        LeadPlanService,
+    ],
     touchpoints=TOUCHPOINTS,
 )

@@ -5,15 +5,21 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import select
+
 from crm_api.domains.companies.repository import LISTING as COMPANIES
 from crm_api.domains.contacts.repository import CONTACTS
 from crm_api.domains.deals.repository import DEALS
-from crm_api.domains.leads.models import Lead, LeadAssignment, LeadPool, LeadRule
+from crm_api.domains.leads.models import Lead, LeadAssignment, LeadPlan, LeadPool, LeadRule
+from crm_api.domains.leads.plan_schemas import LeadPlanOut
 from crm_api.domains.leads.pool_schemas import LeadPoolOut, LeadRuleOut
 from crm_api.domains.leads.schemas import LeadAssignmentOut, LeadOut
 from crm_api.kit.crud.repository import Repository
 from crm_api.kit.points import POINT_KEYS
+from crm_api.kit.query.filters import Filter
 from crm_api.kit.query.listing import Listing, Relation, Searched
+from crm_api.kit.query.page import matching, values_of
+from crm_api.kit.query.selection import PageQuery, Selection
 from crm_api.platform.calendars.repository import CALENDARS
 from crm_api.platform.identity.repository import USERS
 
@@ -77,6 +83,12 @@ ASSIGNMENTS: Listing = Listing(
     ),
     within="lead",
 )
+PLANS: Listing = Listing(
+    model=LeadPlan,
+    out=LeadPlanOut,
+    area="leads",
+    relations=(Relation("pool", lambda: POOLS, LeadPlan.pool_id, LeadPool.id),),
+)
 _LOADS = """
     SELECT pool_id, user_id, count(*) FILTER (WHERE ended_at IS NULL) AS open,
         count(*) FILTER (WHERE created_at >= $3
@@ -138,6 +150,15 @@ class Leads(Repository[Lead]):
         query = query.order_by(Lead.id).limit(limit).with_for_update(key_share=True)
         return (await self.tx.run(query)).scalars().all()
 
+    async def sharable(self, filter: Filter, limit: int) -> Sequence[Lead]:
+        """New and recycled leads of nobody that match and are seen, the best scores first."""
+        asked = PageQuery(Selection(()), filter, sight=self.sight)
+        query = matching(self.listing, select(Lead), asked)
+        query = query.where(Lead.owner_id.is_(None), Lead.status.in_(("new", "recycled")))
+        query = query.order_by(Lead.score.desc().nulls_last(), Lead.id).limit(limit)
+        rows = await self.tx.run(query.params(**values_of(self.tx, asked, None)))
+        return rows.scalars().all()
+
     async def owners(self, ids: Sequence[UUID]) -> dict[UUID, Any]:
         """By lead, who has what it is matched with."""
         rows = await self.tx.fetch(_OWNERS, self.tx.organization_id, list(ids))
@@ -169,6 +190,13 @@ class Pools(Repository[LeadPool]):
         """When the day of the organization began, and when it ends."""
         (row,) = await self.tx.fetch(_WHOLE_DAY, self.tx.organization_id)
         return row["begins"], row["ends"]
+
+
+class Plans(Repository[LeadPlan]):
+    """Plans of distributions."""
+
+    model = LeadPlan
+    listing = PLANS
 
 
 class Rules(Repository[LeadRule]):

@@ -4,6 +4,8 @@ from fastapi import Response
 
 from crm_api.domains.leads.actions import LeadActions
 from crm_api.domains.leads.converting import LeadConverter
+from crm_api.domains.leads.plan_schemas import LeadDistribution, LeadPlanOut, PlannedLeads
+from crm_api.domains.leads.planning import LeadPlanService, Planner
 from crm_api.domains.leads.pools import LeadPoolService, LeadRuleService
 from crm_api.domains.leads.schemas import (
     LeadAssign,
@@ -21,8 +23,8 @@ from crm_api.kit.rest.actions import add_action
 from crm_api.kit.rest.below import add_below
 from crm_api.kit.rest.problems import problems
 from crm_api.kit.rest.records import Id
-from crm_api.kit.rest.requests import Reading
-from crm_api.kit.rest.router import crud_router
+from crm_api.kit.rest.requests import Reading, Writing
+from crm_api.kit.rest.router import crud_router, new_router
 
 _PLAIN: dict[PlainVerb, tuple[str, str]] = {
     "accept": ("Accept a lead", "Whoever has it takes care of it; that ends `respond_by`."),
@@ -44,6 +46,7 @@ _REASONED: dict[ReasonedVerb, tuple[str, str]] = {
 leads = crud_router(LeadService)
 pools = crud_router(LeadPoolService)
 rules = crud_router(LeadRuleService)
+plans = new_router("leads", "lead-plans")
 
 
 @leads.get(
@@ -78,6 +81,66 @@ add_below(
     summary="Who has, or had, a lead",
     description="By which rule and from which pool, until when and why not longer; the last first.",
 )
+
+
+@pools.post(
+    "/{id}/distribute",
+    status_code=201,
+    operation_id="distributeLeadPool",
+    summary="Plan who of a pool gets which leads of nobody",
+    responses={201: {"model": LeadPlanOut}} | problems(400, 403, 404, 409, 415, 422),
+)
+async def distribute(id: Id, tx: Writing, body: LeadDistribution) -> Response:
+    """With how fair it is. Without `preview` a job begins to carry it out at once."""
+    return answers.made("lead-plans", await Planner(tx).plan(id, body))
+
+
+add_below(
+    pools,
+    "plans",
+    LeadPoolService,
+    LeadPlanService,
+    by="pool_id",
+    operation_id="listLeadPlans",
+    summary="What was planned for a pool",
+    description="And how far it is carried out; the last plan first.",
+)
+
+
+@plans.get(
+    "/{id}",
+    operation_id="getLeadPlan",
+    summary="A plan of a distribution",
+    responses={200: {"model": LeadPlanOut}} | problems(403, 404, 422),
+)
+async def plan(id: Id, tx: Reading) -> Response:
+    """How fair it is, and how far it is carried out."""
+    return answers.record(await LeadPlanService(tx).get(id))
+
+
+@plans.get(
+    "/{id}/leads",
+    operation_id="listPlannedLeads",
+    summary="Who gets which lead by a plan",
+    responses={200: {"model": PlannedLeads}} | problems(403, 404, 422),
+)
+async def planned(id: Id, tx: Reading) -> Response:
+    """All of them, in the order of the choices."""
+    return answers.plain(await Planner(tx).items(id))
+
+
+@plans.post(
+    "/{id}/commit",
+    status_code=202,
+    operation_id="commitLeadPlan",
+    summary="Have a plan be carried out",
+    responses={202: {"model": LeadPlanOut}} | problems(403, 404, 409, 422),
+)
+async def commit(id: Id, tx: Writing) -> Response:
+    """By a job. Where leads or the pool are not what they were it is 409 `plan_stale`."""
+    made = await Planner(tx).commit(id)
+    headers = {"Location": f"/v1/jobs/{made.job_id}"}
+    return answers.plain(made, status=202, headers=headers)
 
 
 def _add_plain(verb: PlainVerb, texts: tuple[str, str]) -> None:
@@ -125,4 +188,4 @@ add_action(
     body=LeadConversion,
 )
 
-ROUTERS = (leads, pools, rules)
+ROUTERS = (leads, pools, rules, plans)

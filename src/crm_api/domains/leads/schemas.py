@@ -28,12 +28,9 @@ from crm_api.kit.schema import (
     patch_of,
 )
 
-LeadVerb = Literal[
-    *("assign", "accept", "claim", "return", "qualify", "disqualify", "recycle", "convert"),
-    "distribute",
-]
 PlainVerb = Literal["accept", "claim", "qualify", "distribute"]
 ReasonedVerb = Literal["return", "disqualify", "recycle"]
+LeadVerb = Literal[PlainVerb, ReasonedVerb, "assign", "convert"]
 PostalCode = Annotated[str, StringConstraints(min_length=1, max_length=20), Cleaned]
 _SCORE = "0 to 100; without it nothing is known."
 Score = Annotated[int, Field(ge=0, le=100)]
