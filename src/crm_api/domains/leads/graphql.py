@@ -178,7 +178,7 @@ class LeadActionMutation:
     @mutation
     async def commit_lead_plan(self, info: GraphInfo, id: UUID) -> LeadPlan:
         """Have a plan be carried out by a job, unless what it was reckoned from has changed."""
-        return await Planner(info.context.tx).commit(id)
+        return await Planner(info.context.tx).begin(id)
 
     accept_lead = _plain("accept", "Accept a lead.")
     claim_lead = _plain("claim", "Claim a lead that nobody has.")

@@ -77,7 +77,7 @@ class Lead(Named, Reachable, Described, Entity):
     skills: Mapped[list[str]]
     campaign: Mapped[str | None] = mapped_column(KeyText)
     medium: Mapped[str | None] = mapped_column(KeyText)
-    referrer: Mapped[str | None]
+    referrer: Mapped[str | None] = mapped_column(KeyText)
     utm: Mapped[dict[str, Any]]
     status: Mapped[str] = mapped_column(KeyText)
     status_reason: Mapped[str | None] = mapped_column(KeyText)

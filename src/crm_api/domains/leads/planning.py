@@ -89,7 +89,7 @@ class Planner:
             plan = await LeadPlanService(reader).records.get(id)
             return {"data": plan.items}
 
-    async def commit(self, id: UUID) -> Any:
+    async def begin(self, id: UUID) -> Any:
         """Have a plan be carried out by a job, unless what it was reckoned from has changed."""
         self.leads.need("update")
         plan = await self.plans.records.get(id, lock=True)

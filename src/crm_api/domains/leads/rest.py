@@ -138,7 +138,7 @@ async def planned(id: Id, tx: Reading) -> Response:
 )
 async def commit(id: Id, tx: Writing) -> Response:
     """By a job. Where leads or the pool are not what they were it is 409 `plan_stale`."""
-    made = await Planner(tx).commit(id)
+    made = await Planner(tx).begin(id)
     headers = {"Location": f"/v1/jobs/{made.job_id}"}
     return answers.plain(made, status=202, headers=headers)
 
