@@ -12,7 +12,7 @@ down_revision = "20270122_scheduling"
 branch_labels = None
 depends_on = None
 
-PLANS = "lead_plans"
+PLANS, SCORE_RULES = "lead_plans", "lead_score_rules"
 POOLS, RULES, LEADS, ASSIGNMENTS = "lead_pools", "lead_rules", "leads", "lead_assignments"
 JSON = JSONB()
 INSTANT = TIMESTAMP(timezone=True)
@@ -32,6 +32,7 @@ REFERENCES = {
         "pool_id": POOLS,
     },
     PLANS: {"pool_id": POOLS},
+    SCORE_RULES: {},
     ASSIGNMENTS: {"lead_id": LEADS, "pool_id": POOLS, "rule_id": RULES},
 }
 CHECKS = {
@@ -54,6 +55,10 @@ CHECKS = {
         "converted": "(status = 'converted') = (converted_at IS NOT NULL)",
         "waits_since": "waits_since IS NULL OR owner_id IS NULL",
     },
+    SCORE_RULES: {
+        "category": "category IN ('fit', 'engagement')",
+        "points": "points BETWEEN -100 AND 100",
+    },
     PLANS: {
         "status": "status IN ('planned', 'committed', 'done')",
         "committed_at": "(status = 'planned') = (committed_at IS NULL)",
@@ -72,6 +77,7 @@ INDEXES = {
         *("deal_id", "pool_id", "owner_id"),
     ),
     PLANS: (),
+    SCORE_RULES: ("owner_id",),
     ASSIGNMENTS: ("rule_id",),
 }
 ORDERS = {
@@ -79,6 +85,7 @@ ORDERS = {
     RULES: ("created_at", "updated_at", "sort_name", "position"),
     LEADS: ("created_at", "updated_at", "sort_name", "score"),
     PLANS: ("created_at",),
+    SCORE_RULES: ("created_at", "updated_at", "sort_name"),
     ASSIGNMENTS: ("created_at",),
 }
 # Leads whose responses are overdue, and such that may be given to somebody by now.
@@ -174,6 +181,18 @@ def make_pools() -> None:
         Column("target", KEY, nullable=False),
         Column("pool_id", ID, nullable=True),
         Column("user_id", ID, nullable=True),
+        Column("description", sa.Text(), nullable=True),
+    )
+
+
+def make_score_rules() -> None:
+    made(
+        SCORE_RULES,
+        *named(),
+        Column("category", KEY, nullable=False),
+        Column("points", sa.Integer(), nullable=False),
+        Column("is_active", sa.Boolean(), nullable=False),
+        *lists("filter"),
         Column("description", sa.Text(), nullable=True),
     )
 
@@ -282,9 +301,10 @@ def upgrade() -> None:
     make_leads()
     make_assignments()
     make_plans()
+    make_score_rules()
 
 
 def downgrade() -> None:
     op.execute("DROP FUNCTION crm_leads_due")
-    for table in (PLANS, ASSIGNMENTS, LEADS, RULES, POOLS):
+    for table in (SCORE_RULES, PLANS, ASSIGNMENTS, LEADS, RULES, POOLS):
         op.drop_table(table)

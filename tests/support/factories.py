@@ -1923,7 +1923,39 @@ async def _varied_lead_rules(api: Api) -> list[Body]:
     ]
 
 
+async def _least_lead_score_rule(api: Api) -> Body:
+    del api
+    # Not active, as those above.
+    return {
+        "name": "Large company",
+        "category": "fit",
+        "points": 20,
+        "is_active": False,
+        "filter": {"employees": {"gte": 1000}},
+    }
+
+
+async def _varied_lead_score_rules(api: Api) -> list[Body]:
+    least = await _least_lead_score_rule(api)
+    return [
+        {**least, "description": "An example."},
+        {**least, "name": "large company", "category": "engagement"},
+        {**least, "name": "Компания", "points": -20},
+        {**least, "name": "Ämter", "filter": {}, "description": "An example."},
+        {**least, "name": "Zebra", "points": -20},
+        {**least, "name": "Zebra"},
+    ]
+
+
 FACTORIES: dict[str, Factory] = {
+    "lead_score_rules": Factory(
+        _least_lead_score_rule,
+        _varied_lead_score_rules,
+        {"description": "Changed"},
+        "description",
+        "name",
+        {"points": "many"},
+    ),
     "leads": Factory(
         _least_lead,
         _varied_leads,

@@ -34,6 +34,25 @@ class CommitPlan(Message):
     plan_id: UUID
 
 
+@dataclass(frozen=True)
+class ScoreLeads(Message):
+    """Reckon the scores of all leads of an organization anew."""
+
+    kind = "leads.score"
+    lane = "bulk"
+    max_attempts = 50
+
+    def order(self) -> str | None:
+        """One after the other."""
+        return "lead_scores"
+
+
+def ask_for_scores(tx: Tx) -> None:
+    """Have them reckoned after the commit, once for all that this transaction changes."""
+    if all(job["kind"] != ScoreLeads.kind for job in tx.kept(JobRow)):
+        tx.enqueue(ScoreLeads())
+
+
 def ask_for_distribution(tx: Tx, *, anew: bool = False) -> None:
     """Have it done after the commit, once for all that this transaction changes."""
     if all(job["kind"] != DistributeLeads.kind for job in tx.kept(JobRow)):

@@ -8,12 +8,13 @@ import strawberry
 from crm_api.domains.companies.graphql import Company
 from crm_api.domains.contacts.graphql import Contact
 from crm_api.domains.deals.graphql import Deal
-from crm_api.domains.leads import plan_schemas, pool_schemas, schemas
+from crm_api.domains.leads import plan_schemas, pool_schemas, schemas, score_schemas
 from crm_api.domains.leads.actions import LeadActions
 from crm_api.domains.leads.converting import LeadConverter
 from crm_api.domains.leads.planning import LeadPlanService, Planner
 from crm_api.domains.leads.pools import LeadPoolService, LeadRuleService
 from crm_api.domains.leads.schemas import PlainVerb, ReasonedVerb
+from crm_api.domains.leads.scoring import LeadScoreRuleService, Scoring
 from crm_api.domains.leads.service import LeadAssignmentService, LeadService
 from crm_api.kit.graphql.context import GraphInfo
 from crm_api.kit.graphql.fields import Collection
@@ -80,6 +81,16 @@ class PlannedLeads:
     """Every lead of a plan, in the order of the choices."""
 
 
+@type_from(score_schemas.LeadScoreRuleOut)
+class LeadScoreRule:
+    """Points for certain leads."""
+
+
+@type_from(score_schemas.LeadScore)
+class LeadScore:
+    """What the scores of a lead are made of."""
+
+
 @type_from(schemas.LeadTransitions)
 class LeadTransitions:
     """Where a lead stands, and what may be done with it."""
@@ -94,6 +105,7 @@ _LEADS = Collection(LeadService, Lead)
 _POOLS = Collection(LeadPoolService, LeadPool)
 _RULES = Collection(LeadRuleService, LeadRule)
 _ASSIGNMENTS = Collection(LeadAssignmentService, LeadAssignment)
+_SCORE_RULES = Collection(LeadScoreRuleService, LeadScoreRule)
 _PLANS = Collection(LeadPlanService, LeadPlan)
 LeadAssignmentConnection = _ASSIGNMENTS.connection
 
@@ -111,6 +123,11 @@ class LeadQuery:
     async def lead_explanation(self, info: GraphInfo, id: UUID) -> LeadExplanation:
         """Why somebody has a lead, or nobody."""
         return cast("Any", await LeadActions(info.context.tx).explain(id))
+
+    @strawberry.field
+    async def lead_score(self, info: GraphInfo, id: UUID) -> LeadScore:
+        """What the scores of a lead are made of."""
+        return cast("Any", await Scoring(info.context.tx).of(id))
 
     @strawberry.field
     async def planned_leads(self, info: GraphInfo, id: UUID) -> PlannedLeads:
@@ -195,6 +212,13 @@ QUERIES = (
     _RULES.query(),
     _ASSIGNMENTS.query(),
     _PLANS.query(),
+    _SCORE_RULES.query(),
     LeadQuery,
 )
-MUTATIONS = (_LEADS.mutation(), _POOLS.mutation(), _RULES.mutation(), LeadActionMutation)
+MUTATIONS = (
+    _LEADS.mutation(),
+    _POOLS.mutation(),
+    _RULES.mutation(),
+    _SCORE_RULES.mutation(),
+    LeadActionMutation,
+)

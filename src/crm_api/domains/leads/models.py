@@ -17,6 +17,7 @@ LeadStatus = Literal[
 Strategy = Literal["round_robin", "least_loaded"]
 RuleTarget = Literal["pool", "user", "existing_owner"]
 AssignmentKind = Literal["rule", "owner", "claim", "manual", "plan", "escalation"]
+ScoreCategory = Literal["fit", "engagement"]
 PlanStatus = Literal["planned", "committed", "done"]
 AssignmentEnd = Literal["returned", "recalled", "reassigned", "closed"]
 
@@ -232,3 +233,22 @@ class LeadPlan(Entity):
     # of it was reckoned from.
     items: Mapped[list[dict[str, Any]]]
     input_hash: Mapped[str] = mapped_column(KeyText)
+
+
+class LeadScoreRule(Named, Entity):
+    """How many points leads get that pass a filter."""
+
+    __tablename__ = "lead_score_rules"
+    __table_args__ = (
+        one_of("category", ScoreCategory),
+        CheckConstraint("points BETWEEN -100 AND 100", name="points"),
+        *ordered("lead_score_rules", "created_at", "updated_at", "sort_name"),
+        referring("lead_score_rules", "owner_id", optional=True),
+    )
+    entity = "lead_score_rule"
+
+    category: Mapped[str] = mapped_column(KeyText)
+    points: Mapped[int]
+    is_active: Mapped[bool]
+    filter: Mapped[dict[str, Any]]
+    description: Mapped[str | None]

@@ -1,18 +1,20 @@
 """Leads as a part of the product."""
 
-from crm_api.domains.leads.jobs import commit_plan, distribute, follow_leads, queue_leads
+from crm_api.domains.leads.jobs import commit_plan, distribute, follow_leads, keep_leads, score
 from crm_api.domains.leads.matcher import LeadMatcher
 from crm_api.domains.leads.pictured import TOUCHPOINTS
 from crm_api.domains.leads.planning import LeadPlanService
 from crm_api.domains.leads.pools import LeadPoolService, LeadRuleService
+from crm_api.domains.leads.scoring import LeadScoreRuleService
 from crm_api.domains.leads.service import LeadAssignmentService, LeadService
 from crm_api.domains.leads.states import WAYS
+from crm_api.domains.leads.working import WORK
 from crm_api.kit.access import Managed
 from crm_api.kit.db.settling import derive_by
 from crm_api.kit.jobs import Chore
 from crm_api.kit.module import Faces, Module
 
-derive_by("lead", queue_leads)
+derive_by("lead", keep_leads)
 
 
 def _faces() -> Faces:
@@ -29,7 +31,7 @@ MODULE = Module(
     depends_on=["catalogue", "companies", "contacts", "deals", "prices"],
     faces=_faces,
     chores=[Chore("leads.follow_up", follow_leads, every_s=30)],
-    jobs=[distribute, commit_plan],
+    jobs=[distribute, commit_plan, score],
     matchers=[LeadMatcher()],
     managed={
         LeadPoolService.area: Managed("manage_settings"),
@@ -37,7 +39,7 @@ MODULE = Module(
     },
     events=[
         *(f"lead.{way.event}" for way in WAYS.values()),
-        *("lead.recalled", "lead.unassignable"),
+        *("lead.recalled", "lead.unassignable", "lead.scored"),
         *("lead_assignment.ended", "lead_assignment.accepted"),
         *("lead_plan.committed", "lead_plan.done"),
     ],
@@ -47,6 +49,8 @@ MODULE = Module(
         LeadRuleService,
         LeadAssignmentService,
         LeadPlanService,
+        LeadScoreRuleService,
     ],
+    work=WORK,
     touchpoints=TOUCHPOINTS,
 )

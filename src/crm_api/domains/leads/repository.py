@@ -10,10 +10,18 @@ from sqlalchemy import select
 from crm_api.domains.companies.repository import LISTING as COMPANIES
 from crm_api.domains.contacts.repository import CONTACTS
 from crm_api.domains.deals.repository import DEALS
-from crm_api.domains.leads.models import Lead, LeadAssignment, LeadPlan, LeadPool, LeadRule
+from crm_api.domains.leads.models import (
+    Lead,
+    LeadAssignment,
+    LeadPlan,
+    LeadPool,
+    LeadRule,
+    LeadScoreRule,
+)
 from crm_api.domains.leads.plan_schemas import LeadPlanOut
 from crm_api.domains.leads.pool_schemas import LeadPoolOut, LeadRuleOut
 from crm_api.domains.leads.schemas import LeadAssignmentOut, LeadOut
+from crm_api.domains.leads.score_schemas import LeadScoreRuleOut
 from crm_api.kit.crud.repository import Repository
 from crm_api.kit.points import POINT_KEYS
 from crm_api.kit.query.filters import Filter
@@ -89,6 +97,16 @@ PLANS: Listing = Listing(
     area="leads",
     relations=(Relation("pool", lambda: POOLS, LeadPlan.pool_id, LeadPool.id),),
 )
+SCORE_RULES: Listing = Listing(
+    model=LeadScoreRule,
+    out=LeadScoreRuleOut,
+    area="lead_rules",
+    sorts={"name": LeadScoreRule.sort_name},
+)
+_SCORE_RULES = """
+    SELECT id, name, category, points, filter FROM lead_score_rules
+    WHERE organization_id = $1 AND is_active AND deleted_at IS NULL ORDER BY id
+"""
 _LOADS = """
     SELECT pool_id, user_id, count(*) FILTER (WHERE ended_at IS NULL) AS open,
         count(*) FILTER (WHERE created_at >= $3
@@ -235,3 +253,14 @@ class Assignments(Repository[LeadAssignment]):
         """Leads with those who gave them back or did not respond."""
         rows = await self.tx.fetch(_HAD, self.tx.organization_id, list(ids))
         return {(row["lead_id"], row["user_id"]) for row in rows}
+
+
+class ScoreRules(Repository[LeadScoreRule]):
+    """The rules for scores of an organization."""
+
+    model = LeadScoreRule
+    listing = SCORE_RULES
+
+    async def active(self) -> Sequence[Any]:
+        """Those that count."""
+        return await self.tx.fetch(_SCORE_RULES, self.tx.organization_id)

@@ -14,6 +14,7 @@ from crm_api.domains.leads.schemas import LeadCreate, LeadUpdate
 from crm_api.kit.crud.personal import About, Person
 from crm_api.kit.crud.plain import columns_of
 from crm_api.kit.crud.service import CrudService
+from crm_api.kit.db.settling import derive
 from crm_api.kit.errors import Invalid
 from crm_api.kit.ids import new_id
 from crm_api.kit.points import keys_of, normalise_points
@@ -128,6 +129,13 @@ class LeadService(CrudService[Lead]):
             self.assignments.begin(values["id"], owner, 0, _BY_HAND)
         return shown
 
+    async def told(self, shown: Any, *, new: bool = False) -> Any:
+        """What is told of a lead has its scores as they are by this change."""
+        if await derive(self.tx, self.model.entity):
+            (current,) = await self.records.locked([shown.id], everywhere=True)
+            shown = self.shown_of(current)
+        return await super().told(shown, new=new)
+
     async def put_back(self, record: Lead, values: dict[str, Any]) -> Any:
         """What an undo takes back is not where the lead stands."""
         return await super().put_back(record, {n: v for n, v in values.items() if n not in _COURSE})
@@ -145,7 +153,8 @@ class LeadService(CrudService[Lead]):
         owner = values.get("owner_id", current.owner_id)
         if owner != current.owner_id:
             values = {**self._handed(current, owner, given), **values}
-            await self.assignments.end(current.id, given.ended_as, given.reason)
+            if current.owner_id is not None:
+                await self.assignments.end(current.id, given.ended_as, given.reason)
             if owner is not None:
                 hops = values.get("hops", current.hops)
                 self.assignments.begin(current.id, owner, hops, given)

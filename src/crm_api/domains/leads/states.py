@@ -20,7 +20,7 @@ WAYS: Mapping[LeadVerb, Way[LeadStatus]] = {
     "recycle": way(f"disqualified qualified {_HELD}", "recycled", "recycled"),
     "convert": way(f"{_HELD} qualified", "converted", "converted"),
 }
-ENDED = frozenset({"converted", "disqualified", "recycled"})
+ENDED = frozenset({"converted", "disqualified"})
 
 
 def in_the_way(lead: Any, verb: LeadVerb) -> list[Fault]:

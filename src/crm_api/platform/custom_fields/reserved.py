@@ -66,6 +66,7 @@ RESERVED = frozenset(
         "lead_plan",
         "lead_pool",
         "lead_rule",
+        "lead_score_rule",
         "legal_hold",
         "list",
         "loss_reason",
