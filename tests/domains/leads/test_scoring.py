@@ -68,6 +68,6 @@ async def test_a_lead_that_waits_for_a_response_is_in_the_queue_of_its_owner(cli
     (one,) = await users_of(client, 1)
     await pool_of(client, {one: 1})
     lead = await client.made("leads", {"last_name": "Person", "owner_id": one, "fit_score": 90})
-    queue = await client.read("work/next", user_id=one)
+    queue = await client.read("me/next", user_id=one)
     (item,) = queue["data"]
     assert (item["kind"], item["id"], item["title"]) == ("lead", lead["id"], "Person")
