@@ -60,6 +60,11 @@ class Factory:
     first: Mapping[str, Callable[[Api, Body], Awaitable[Any]]] = field(default_factory=dict)
     """By such a column, what becomes of the other record before."""
 
+    then: Callable[[Api, list[Body]], Awaitable[list[Body]]] | None = None
+    """What becomes of several records, such as that one of them leads to another by an action."""
+    with_owner: frozenset[str] = frozenset()
+    """Its fields that follow its owner."""
+
     async def refer(self, api: Api, column: str, record: Body) -> Body:
         """What a body says that refers to another record by a column, which is made fit for it."""
         if column in self.first:
@@ -195,7 +200,8 @@ class Kind:
 
     async def several(self, api: Api) -> list[Body]:
         """Records with equal values and with nulls."""
-        return [await api.made(self.path, body) for body in await self.factory.varied(api)]
+        made = [await api.made(self.path, body) for body in await self.factory.varied(api)]
+        return made if self.factory.then is None else await self.factory.then(api, made)
 
     async def define(self, api: Api, *fields: Body, **types: str) -> list[Body]:
         """Custom fields for these records: `tier="text"`, or whole definitions."""
@@ -1872,14 +1878,31 @@ async def _least_lead(api: Api) -> Body:
     return {"last_name": "Person"}
 
 
+async def _then_leads(api: Api, leads: list[Body]) -> list[Body]:
+    """One is converted, after somebody else has had it."""
+    id, user = leads[4]["id"], await api.made("users", await _least_user(api))
+    for verb, body in (("assign", {"user_id": user["id"]}), ("convert", {"deal": {}})):
+        assert (await api.post(f"/v1/leads/{id}/{verb}", json=body)).status_code == 200
+    return [*leads[:4], await api.read(f"leads/{id}"), *leads[5:]]
+
+
 async def _varied_leads(api: Api) -> list[Body]:
     user = await api.made("users", await _least_user(api))
+    company = await api.made("companies", {"name": "Example Industries"})
+    address = f"person-{uuid4().hex[:12]}@example.com"
+    known = {"last_name": "Person", "email": address, "company_id": company["id"]}
+    await api.made("contacts", known)
     return [
-        {"last_name": "Person", "company_name": "Example Industries", "campaign": "Spring"},
+        {"last_name": "Person", "email": address, "campaign": "Spring"},
         {"last_name": "person", "country": "DE", "industry": "bank", "employees": 12},
         {"first_name": "Пример", "campaign": "spring", "utm": {"source": "newsletter"}},
         {"company_name": "Ämter", "fit_score": 40, "engagement_score": 80, "medium": "cpc"},
-        {"last_name": "Zebra", "owner_id": user["id"], "description": "An example."},
+        {
+            "last_name": "Zebra",
+            "owner_id": user["id"],
+            "description": "An example.",
+            "company_name": "Example",
+        },
         {"last_name": "Zebra", "region": "Bayern", "postal_code": "80331"},
     ]
 
@@ -1963,6 +1986,8 @@ FACTORIES: dict[str, Factory] = {
         "description",
         "utm",
         {"employees": "many"},
+        then=_then_leads,
+        with_owner=frozenset({"status", "assigned_at", "waits_since"}),
     ),
     "lead_pools": Factory(
         _least_lead_pool,

@@ -1,7 +1,7 @@
 """Scores by rules: added up by category, kept by what changes, and explained."""
 
 from support.clients import pointers, problem
-from support.leads import pool_of, users_of
+from support.members import custom_role, member
 
 BANK = {"industry": {"eq": "bank"}}
 
@@ -65,9 +65,11 @@ async def test_a_rule_whose_filter_does_not_fit_is_refused(client):
 
 
 async def test_a_lead_that_waits_for_a_response_is_in_the_queue_of_its_owner(client):
-    (one,) = await users_of(client, 1)
-    await pool_of(client, {one: 1})
-    lead = await client.made("leads", {"last_name": "Person", "owner_id": one, "fit_score": 90})
-    queue = await client.read("me/next", user_id=one)
-    (item,) = queue["data"]
-    assert (item["kind"], item["id"], item["title"]) == ("lead", lead["id"], "Person")
+    levels = {"*": dict.fromkeys(("read", "create", "update"), "all")}
+    one = await member(client, await custom_role(client, levels=levels))
+    body = {"last_name": "Person", "owner_id": one.id, "fit_score": 90}
+    lead = await client.made("leads", body)
+    (item,) = (await one.api.read("me/next"))["data"]
+    assert (item["kind"], item["record_id"], item["title"]) == ("lead", lead["id"], "Person")
+    assert (await one.api.post(f"/v1/leads/{lead['id']}/accept")).status_code == 200
+    assert (await one.api.read("me/next"))["data"] == []

@@ -39,7 +39,6 @@ class Lead:
     contact = related(LeadService, "contact", Contact)
     company = related(LeadService, "company", Company)
     deal = related(LeadService, "deal", Deal)
-    pool = related(LeadService, "pool", _later("LeadPool"))
     assignments = related_many(LeadService, "assignments", _later("LeadAssignmentConnection"))
 
 

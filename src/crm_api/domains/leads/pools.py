@@ -53,6 +53,8 @@ class LeadPoolService(NamedService[LeadPool]):
         return values
 
     async def _need_members(self, members: list[dict[str, Any]]) -> None:
+        if not members:
+            return
         users = await self.records.active([UUID(one["user_id"]) for one in members])
         wanted = {UUID(one["calendar_id"]) for one in members if one["calendar_id"] is not None}
         there = {row["id"] for row in await WorkingCalendars(self.tx).whatever(wanted)}

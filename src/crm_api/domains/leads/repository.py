@@ -42,7 +42,6 @@ LEADS: Listing = Listing(
         Relation("contact", lambda: CONTACTS, Lead.contact_id, CONTACTS.model.id, back="leads"),
         Relation("company", lambda: COMPANIES, Lead.company_id, COMPANIES.model.id, back="leads"),
         Relation("deal", lambda: DEALS, Lead.deal_id, DEALS.model.id, back="leads"),
-        Relation("pool", lambda: POOLS, Lead.pool_id, LeadPool.id),
         Relation(
             "assignments",
             lambda: ASSIGNMENTS,
