@@ -230,11 +230,11 @@ async def test_leads_are_the_same_over_graphql(client):
     )
     await client.data("mutation($i: UUID!) { acceptLead(id: $i) { status } }", i=id)
     found = await client.data(
-        "query($i: UUID!) { lead(id: $i) { status assignments(first: 5) { nodes { kind userId } } } "
+        "query($i: UUID!) { leadAssignments(where: {leadId: {eq: $i}}) { nodes { kind userId } } "
         "leadExplanation(id: $i) { kind userId reason rules { name } } }",
         i=id,
     )
-    assert found["lead"]["assignments"]["nodes"] == [{"kind": "manual", "userId": me}]
+    assert found["leadAssignments"]["nodes"] == [{"kind": "manual", "userId": me}]
     assert found["leadExplanation"]["userId"] == me
     converted = await client.data(
         'mutation($i: UUID!) { convertLead(id: $i, input: {deal: {name: "Office"}}) '

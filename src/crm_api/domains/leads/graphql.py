@@ -19,7 +19,7 @@ from crm_api.domains.leads.service import LeadAssignmentService, LeadService
 from crm_api.kit.graphql.context import GraphInfo
 from crm_api.kit.graphql.fields import Collection
 from crm_api.kit.graphql.mutations import mutation, shape_given
-from crm_api.kit.graphql.relations import related, related_many
+from crm_api.kit.graphql.relations import related
 from crm_api.kit.graphql.types import input_from, type_from
 from crm_api.platform.calendars.graphql import WorkingCalendar
 from crm_api.platform.identity.graphql import User
@@ -39,7 +39,6 @@ class Lead:
     contact = related(LeadService, "contact", Contact)
     company = related(LeadService, "company", Company)
     deal = related(LeadService, "deal", Deal)
-    assignments = related_many(LeadService, "assignments", _later("LeadAssignmentConnection"))
 
 
 @type_from(pool_schemas.LeadPoolOut)
@@ -106,7 +105,6 @@ _RULES = Collection(LeadRuleService, LeadRule)
 _ASSIGNMENTS = Collection(LeadAssignmentService, LeadAssignment)
 _SCORE_RULES = Collection(LeadScoreRuleService, LeadScoreRule)
 _PLANS = Collection(LeadPlanService, LeadPlan)
-LeadAssignmentConnection = _ASSIGNMENTS.connection
 
 
 @strawberry.type

@@ -42,14 +42,6 @@ LEADS: Listing = Listing(
         Relation("contact", lambda: CONTACTS, Lead.contact_id, CONTACTS.model.id, back="leads"),
         Relation("company", lambda: COMPANIES, Lead.company_id, COMPANIES.model.id, back="leads"),
         Relation("deal", lambda: DEALS, Lead.deal_id, DEALS.model.id, back="leads"),
-        Relation(
-            "assignments",
-            lambda: ASSIGNMENTS,
-            Lead.id,
-            LeadAssignment.lead_id,
-            many=True,
-            part=True,
-        ),
     ),
     keys=POINT_KEYS,
     search=Searched(
@@ -240,6 +232,15 @@ class Assignments(Repository[LeadAssignment]):
         )
         query = query.order_by(LeadAssignment.id).with_for_update(key_share=True)
         return {one.lead_id: one for one in (await self.tx.run(query)).scalars()}
+
+    async def ids_of(self, lead_id: UUID) -> list[UUID]:
+        """All assignments of a lead."""
+        rows = await self.tx.fetch(
+            "SELECT id FROM lead_assignments WHERE organization_id = $1 AND lead_id = $2",
+            self.tx.organization_id,
+            lead_id,
+        )
+        return [row["id"] for row in rows]
 
     async def decision_of(self, lead_id: UUID) -> Any:
         """How it was decided who has a lead, or had it last."""

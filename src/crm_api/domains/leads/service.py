@@ -13,6 +13,7 @@ from crm_api.domains.leads.repository import Assignments, Leads
 from crm_api.domains.leads.schemas import LeadCreate, LeadUpdate
 from crm_api.kit.crud.personal import About, Person
 from crm_api.kit.crud.plain import columns_of
+from crm_api.kit.crud.purges import destroy, empty_events
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.db.settling import derive
 from crm_api.kit.errors import Invalid
@@ -135,6 +136,13 @@ class LeadService(CrudService[Lead]):
             (current,) = await self.records.locked([shown.id], everywhere=True)
             shown = self.shown_of(current)
         return await super().told(shown, new=new)
+
+    async def check_purge(self, current: Lead) -> None:
+        """Who had it goes with it."""
+        await super().check_purge(current)
+        if had := await self.assignments.records.ids_of(current.id):
+            await destroy(self.tx, self.assignments.records.listing, had)
+            await empty_events(self.tx, had)
 
     async def put_back(self, record: Lead, values: dict[str, Any]) -> Any:
         """What an undo takes back is not where the lead stands."""
