@@ -230,9 +230,10 @@ async def test_leads_are_the_same_over_graphql(client):
     )
     await client.data("mutation($i: UUID!) { acceptLead(id: $i) { status } }", i=id)
     found = await client.data(
-        "query($i: UUID!) { leadAssignments(where: {leadId: {eq: $i}}) { nodes { kind userId } } "
+        "query($i: UUID!, $l: String!) { leadAssignments(where: {leadId: {eq: $l}}) { nodes { kind userId } } "
         "leadExplanation(id: $i) { kind userId reason rules { name } } }",
         i=id,
+        l=id,
     )
     assert found["leadAssignments"]["nodes"] == [{"kind": "manual", "userId": me}]
     assert found["leadExplanation"]["userId"] == me
