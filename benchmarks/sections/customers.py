@@ -1,6 +1,7 @@
 """The timeline of a company with 100,000 points of contact, and the picture of it."""
 
 import json
+from collections.abc import Iterator
 from statistics import median
 from typing import Any
 
@@ -11,7 +12,7 @@ from benchmarks.serving import Server, WrongAnswer, serving
 from benchmarks.stage import Stage
 
 TOUCHPOINTS = 100_000
-DEALS, PEOPLE = 2_000, 100
+DEALS, PEOPLE, OF_EACH = 2_000, 100, 25
 TIMELINE_MS, PICTURE_MS = 15, 60
 ASKED = 40
 _DEALS = """
@@ -79,11 +80,28 @@ def _company(stage: Stage, server: Server, number: int) -> str:
     for n in range(PEOPLE):
         made("/v1/contacts", {"last_name": f"Person {n}", "company_id": company})
     deal = made("/v1/deals", {"name": "Office", "company_id": company})
+    for path, body in _around(company, deal):
+        for _ in range(OF_EACH):
+            made(path, body)
     stage.query(_DEALS, stage.organization_id, deal, DEALS)
     stage.query(_TOUCHPOINTS, stage.organization_id, company, number)
     for name in ("deals", "touchpoints", "touchpoint_parties", "contacts"):
         stage.query(f"ANALYZE {name}")
     return company
+
+
+def _around(company: str, deal: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What each department has open with the customer, for the sections of the picture."""
+    whom = {"company_id": company}
+    subject = {"subject": "Example", **whom, "deal_id": deal}
+    yield "/v1/activities", {"kind": "call", **subject}
+    yield "/v1/tasks", {"due_on": "2031-03-03", **subject}
+    yield "/v1/cases", {"subject": "Example", **whom}
+    yield "/v1/commitments", {"text": "Example", "due_on": "2031-03-03", **whom}
+    yield "/v1/projects", {"name": "Example", **whom}
+    line = {"name": "Example", "quantity": "2", "unit_price": "10.00"}
+    yield "/v1/orders", {"currency": "EUR", **whom, "lines": [line]}
+    yield "/v1/quotes", {"currency": "EUR", **whom, "lines": [line]}
 
 
 SECTION = Section("Customers", run, within_s=120)

@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP, ExcludeConstraint
 from crm_api.kit.db import ddl
 
 revision = "20270122_scheduling"
-down_revision = "20270120_sequences"
+down_revision = "20270121_activity_reminders"
 branch_labels = None
 depends_on = None
 

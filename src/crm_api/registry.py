@@ -4,6 +4,7 @@ from functools import cache
 
 from crm_api.domains.activities.module import MODULE as ACTIVITIES
 from crm_api.domains.activities.module import move_links
+from crm_api.domains.booking_links.module import MODULE as BOOKING_LINKS
 from crm_api.domains.case_links.module import MODULE as CASE_LINKS
 from crm_api.domains.cases.module import MODULE as CASES
 from crm_api.domains.catalogue.module import MODULE as CATALOGUE
@@ -99,6 +100,7 @@ DOMAINS: tuple[Module, ...] = (
     DELIVERY_LINKS,
     ACTIVITIES,
     SCHEDULING,
+    BOOKING_LINKS,
     COMMITMENTS,
     CASES,
     CASE_LINKS,

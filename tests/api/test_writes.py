@@ -10,6 +10,8 @@ CSV = b"first_name,last_name,email\nSample,Person,sample@example.com\n"
 TAKEN = {("query", "dry_run"), ("header", "Idempotency-Key"), ("header", "Prefer")}
 READS = {
     "availability",
+    "calendar",
+    "free-busy",
     "query",
     "calculate",
     "check",
@@ -18,6 +20,7 @@ READS = {
     "preview",
     "resolve",
     "simulate",
+    "slots",
     "working-time",
     "add-working-time",
 }

@@ -18,6 +18,31 @@ from support.waiting import PATIENCE_S, patiently
 
 PROGRAM = shutil.which("chromium")
 MISSING = "There is no chromium here; on Debian: apt-get install chromium"
+# The least ratio of contrast of every text to what is behind it (WCAG 2.2, 1.4.3), and its text.
+CONTRAST = """
+(() => {
+  const parse = (c) => c.match(/[\\d.]+/g).map(Number);
+  const light = ([r, g, b]) => [r, g, b].map((v) => v / 255)
+    .map((v) => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, v, n) => sum + v * [0.2126, 0.7152, 0.0722][n], 0);
+  const behind = (e) => {
+    for (let one = e; one; one = one.parentElement) {
+      const c = parse(getComputedStyle(one).backgroundColor);
+      if (c.length < 4 || c[3] > 0) return c;
+    }
+    return [255, 255, 255];
+  };
+  let least = [99, ""];
+  for (const e of document.querySelectorAll("body *")) {
+    const own = [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim());
+    if (!own && !["INPUT", "TEXTAREA"].includes(e.tagName)) continue;
+    const [a, b] = [light(parse(getComputedStyle(e).color)), light(behind(e))];
+    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    if (ratio < least[0]) least = [ratio, e.outerHTML.slice(0, 80)];
+  }
+  return least;
+})()
+"""
 _KEYS = {"Tab": ("Tab", 9, ""), "Enter": ("Enter", 13, "\r"), " ": ("Space", 32, " ")}
 _FLAGS = (
     "--headless",
@@ -179,3 +204,10 @@ async def browsing(directory: Path) -> AsyncIterator[Page]:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         await process.wait()
+
+
+async def picture(page: Page, path: Path, name: str) -> None:
+    """Keep what a page looks like; `CRM_PICTURES=docs/images` keeps it there as well."""
+    await page.picture(path / name)
+    if kept := os.environ.get("CRM_PICTURES"):
+        await page.picture(Path(kept) / name)

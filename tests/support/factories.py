@@ -127,6 +127,8 @@ class Kind:
         return self.entity in {
             "api_key",
             "app",
+            "booking_link",
+            "booking_page",
             "case_link",
             "delivery_link",
             "quote_link",
@@ -181,12 +183,14 @@ class Kind:
             "product_variant",
             "project",
             "project_template",
+            "recurring_booking",
             "sequence_enrolment",
             "service_specification",
             "retention_policy",
             "stage",
             "subject_request",
             "suppression",
+            "waitlist_entry",
             "webhook",
         }
 
@@ -1793,6 +1797,45 @@ async def _varied_resources(api: Api) -> list[Body]:
     ]
 
 
+async def _least_pool(api: Api) -> Body:
+    del api
+    return {"name": "Consultants"}
+
+
+async def _varied_pools(api: Api) -> list[Body]:
+    hall = await api.made("resources", await _least_resource(api))
+    members = [{"resource_id": hall["id"], "weight": 2}]
+    names = ("Consultants", "consultants", "Залы", "Ämter", "Zebra", "Zebra")
+    return [
+        {"name": name, "members": members[place:], "description": [None, "An example."][place % 2]}
+        for place, name in enumerate(names)
+    ]
+
+
+async def _least_booking_type(api: Api) -> Body:
+    del api
+    return {
+        "name": "Consultation",
+        "key": f"type-{uuid4().hex}",
+        "requirements": [{"kind": "person"}],
+    }
+
+
+async def _varied_booking_types(api: Api) -> list[Body]:
+    least = await _least_booking_type(api)
+    calendar = await api.made("working-calendars", await _least_calendar(api))
+    pool = await api.made("resource-pools", await _least_pool(api))
+    bodies: list[Body] = [
+        {"calendar_id": calendar["id"], "price": "60.00", "currency": "EUR"},
+        {"name": "consultation", "status": "inactive", "description": "An example."},
+        {"name": "Показ", "most_per_day": 3, "time_zone": "Europe/Berlin"},
+        {"name": "Ämtertermin", "durations": [45, 90], "hold_minutes": 15},
+        {"name": "Zebra", "requirements": [{"pool_id": pool["id"], "quantity": 2}]},
+        {"name": "Zebra", "assignment": "collective", "cancellation_notice": 1440},
+    ]
+    return [{**least, "key": f"type-{uuid4().hex}", **body} for body in bodies]
+
+
 async def _least_booking(api: Api) -> Body:
     # So large that the same body can be sent many times.
     hall = await api.made("resources", {**await _least_resource(api), "capacity": 10_000})
@@ -1800,8 +1843,17 @@ async def _least_booking(api: Api) -> Body:
     return {"title": "Site visit", **times, "resources": [{"resource_id": hall["id"]}]}
 
 
+async def _offer_halls(api: Api, kind: Body) -> None:
+    # What the least booking takes, when it does.
+    needed = [{"kind": "room"}]
+    body = {"requirements": needed, "durations": [60], "horizon_days": 3660}
+    await api.changed(f"booking-types/{kind['id']}", body)
+
+
 async def _varied_bookings(api: Api) -> list[Body]:
     least = await _least_booking(api)
+    kind = await api.made("booking-types", await _least_booking_type(api))
+    await _offer_halls(api, kind)
     company = await api.made("companies", {"name": "Example Industries"})
     contact = await api.made("contacts", {"last_name": "Person"})
     deal = await api.made("deals", await _least_deal(api))
@@ -1813,6 +1865,62 @@ async def _varied_bookings(api: Api) -> list[Body]:
         {**least, "title": "Ämtertermin", "ends_at": "2031-03-03T12:00:00Z"},
         {**least, "title": "Zebra", "project_id": project["id"], "buffer_after": 15},
         {**least, "title": "Zebra", "starts_at": "2031-03-03T08:00:00Z"},
+        {**least, "booking_type_id": kind["id"]},
+        {**least, "booking_type_id": kind["id"], "description": "An example."},
+    ]
+
+
+async def _least_series(api: Api) -> Body:
+    hall = await api.made("resources", {**await _least_resource(api), "capacity": 10_000})
+    return {
+        "title": "Weekly meeting",
+        "rule": "FREQ=WEEKLY;COUNT=2",
+        "starts_local": "2031-03-03T09:00",
+        "duration_minutes": 60,
+        "resources": [{"resource_id": hall["id"]}],
+    }
+
+
+async def _varied_series(api: Api) -> list[Body]:
+    least = await _least_series(api)
+    company = await api.made("companies", {"name": "Example Industries"})
+    contact = await api.made("contacts", {"last_name": "Person"})
+    deal = await api.made("deals", await _least_deal(api))
+    project = await api.made("projects", {"name": "New office"})
+    return [
+        {**least, "company_id": company["id"], "time_zone": "Europe/Berlin"},
+        {**least, "title": "weekly meeting", "contact_id": contact["id"], "buffer_before": 15},
+        {**least, "title": "Показ", "deal_id": deal["id"], "description": "An example."},
+        {**least, "title": "Ämtertermin", "rule": "FREQ=DAILY;UNTIL=20310305T090000Z"},
+        {**least, "title": "Zebra", "project_id": project["id"], "buffer_after": 15},
+        {**least, "title": "Zebra", "on_conflict": "skip", "starts_local": "2031-03-04T09:00"},
+    ]
+
+
+async def _least_waitlist_entry(api: Api) -> Body:
+    # Of what takes no bookings nothing is offered, so the record changes by nobody else.
+    hall = await api.made("resources", {**await _least_resource(api), "status": "inactive"})
+    return {
+        "title": "Site visit",
+        "window_starts_at": "2031-03-03T09:00:00Z",
+        "window_ends_at": "2031-03-05T09:00:00Z",
+        "duration_minutes": 60,
+        "resources": [{"resource_id": hall["id"]}],
+    }
+
+
+async def _varied_waitlist_entries(api: Api) -> list[Body]:
+    least = await _least_waitlist_entry(api)
+    company = await api.made("companies", {"name": "Example Industries"})
+    contact = await api.made("contacts", {"last_name": "Person"})
+    deal = await api.made("deals", await _least_deal(api))
+    return [
+        {**least, "company_id": company["id"], "priority": 5},
+        {**least, "title": "site visit", "contact_id": contact["id"], "offer_minutes": 15},
+        {**least, "title": "Показ", "deal_id": deal["id"], "description": "An example."},
+        {**least, "title": "Ämtertermin", "window_ends_at": "2031-03-03T12:00:00Z"},
+        {**least, "title": "Zebra", "match": "any"},
+        {**least, "title": "Zebra", "window_starts_at": "2031-03-03T08:00:00Z"},
     ]
 
 
@@ -1854,13 +1962,26 @@ async def _varied_delivery_links(api: Api) -> list[Body]:
     ]
 
 
-async def _least_case_link(api: Api) -> Body:
-    case = await api.made("cases", await _least_case(api))
-    return {"case_id": case["id"]}
+async def _least_booking_page(api: Api) -> Body:
+    return {
+        "booking_type_id": (await api.made("booking-types", await _least_booking_type(api)))["id"]
+    }
 
 
-async def _varied_case_links(api: Api) -> list[Body]:
-    first, second = await _least_case_link(api), await _least_case_link(api)
+async def _varied_booking_pages(api: Api) -> list[Body]:
+    return await _varied_links(api, [await _least_booking_page(api) for _ in range(2)])
+
+
+async def _least_booking_link(api: Api) -> Body:
+    return {"booking_id": (await api.made("bookings", await _least_booking(api)))["id"]}
+
+
+async def _varied_booking_links(api: Api) -> list[Body]:
+    return await _varied_links(api, [await _least_booking_link(api) for _ in range(2)])
+
+
+async def _varied_links(api: Api, opened: list[Body]) -> list[Body]:
+    first, second = opened
     contact = await api.made("contacts", {"last_name": "Person"})
     ends = {"expires_at": "2031-01-01T00:00:00Z"}
     return [
@@ -1968,6 +2089,13 @@ async def _varied_lead_score_rules(api: Api) -> list[Body]:
         {**least, "name": "Zebra", "points": -20},
         {**least, "name": "Zebra"},
     ]
+async def _least_case_link(api: Api) -> Body:
+    case = await api.made("cases", await _least_case(api))
+    return {"case_id": case["id"]}
+
+
+async def _varied_case_links(api: Api) -> list[Body]:
+    return await _varied_links(api, [await _least_case_link(api) for _ in range(2)])
 
 
 FACTORIES: dict[str, Factory] = {
@@ -2015,6 +2143,23 @@ FACTORIES: dict[str, Factory] = {
         {"capacity": "many"},
         beside={"user_id": {"kind": "person"}},
     ),
+    "resource_pools": Factory(
+        _least_pool,
+        _varied_pools,
+        {"description": "Changed"},
+        "description",
+        "name",
+        {"members": "many"},
+    ),
+    "booking_types": Factory(
+        _least_booking_type,
+        _varied_booking_types,
+        {"description": "Changed"},
+        "description",
+        "name",
+        {"slot_step": "many"},
+        needed=frozenset({"durations"}),
+    ),
     "bookings": Factory(
         _least_booking,
         _varied_bookings,
@@ -2022,7 +2167,26 @@ FACTORIES: dict[str, Factory] = {
         "description",
         "title",
         {"title": 1},
-        further=3,
+        further=4,
+        first={"booking_type_id": _offer_halls},
+    ),
+    "booking_series": Factory(
+        _least_series,
+        _varied_series,
+        {"description": "Changed"},
+        "description",
+        "title",
+        {"title": 1},
+        further=4,
+    ),
+    "waitlist_entries": Factory(
+        _least_waitlist_entry,
+        _varied_waitlist_entries,
+        {"description": "Changed"},
+        "description",
+        "title",
+        {"title": 1},
+        further=2,
     ),
     "commitments": Factory(
         _least_commitment,
@@ -2214,6 +2378,22 @@ FACTORIES: dict[str, Factory] = {
         {"amount": "much"},
         further=5,
         alike={"task_id": {"project_id": "project_id"}},
+    ),
+    "booking_pages": Factory(
+        _least_booking_page,
+        _varied_booking_pages,
+        {"label": "Changed"},
+        "label",
+        "expires_at",
+        {"expires_at": "soon"},
+    ),
+    "booking_links": Factory(
+        _least_booking_link,
+        _varied_booking_links,
+        {"label": "Changed"},
+        "label",
+        "expires_at",
+        {"expires_at": "soon"},
     ),
     "case_links": Factory(
         _least_case_link,

@@ -66,6 +66,10 @@ class Attempts:
         """The secret links that a network address has made up."""
         return Subject(self._name("links", network_of(address)), FREE_BY_ADDRESS)
 
+    def guests(self, token: str, address: str | None) -> Subject:
+        """What a network address has made by a token that many have."""
+        return Subject(self._name("guests", f"{token} {network_of(address)}"), FREE_BY_ADDRESS)
+
     async def count(self, subject: Subject) -> int:
         """How many failures this one makes, if it fails; raises `TooMany` where one has to wait."""
         async with self._opened(subject) as driver:

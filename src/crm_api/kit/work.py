@@ -104,6 +104,8 @@ class Item:
     zone: str | None = None
     """The IANA time zone that its times were said in, if one was."""
     location: str | None = None
+    remind_at: datetime | None = None
+    """When the user is to be reminded of it; calendars do that by themselves."""
     version: int = 1
     updated_at: datetime | None = None
     links: Mapping[str, UUID | None] = field(default_factory=dict[str, UUID | None])

@@ -3,43 +3,15 @@
 `CRM_PICTURES=docs/images` keeps what it looks like.
 """
 
-import os
-from pathlib import Path
-
 import pytest
 
-from support.browsers import MISSING, PROGRAM, browsing
+from support.browsers import CONTRAST, MISSING, PROGRAM, browsing, picture
 from support.processes import Server
 from support.quoting import OPTIONS, link, quote
 
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason=MISSING)
 SENTENCE = "Wie besprochen bieten wir Ihnen die Einrichtung Ihres neuen Büros an."
 NAMES = ("Bürostuhl", "Kissen", "Lieferung und Aufbau", "Grundpaket", "Vollpaket")
-# The least ratio of contrast of every text to what is behind it (WCAG 2.2, 1.4.3), and its text.
-CONTRAST = """
-(() => {
-  const parse = (c) => c.match(/[\\d.]+/g).map(Number);
-  const light = ([r, g, b]) => [r, g, b].map((v) => v / 255)
-    .map((v) => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
-    .reduce((sum, v, n) => sum + v * [0.2126, 0.7152, 0.0722][n], 0);
-  const behind = (e) => {
-    for (let one = e; one; one = one.parentElement) {
-      const c = parse(getComputedStyle(one).backgroundColor);
-      if (c.length < 4 || c[3] > 0) return c;
-    }
-    return [255, 255, 255];
-  };
-  let least = [99, ""];
-  for (const e of document.querySelectorAll("body *")) {
-    const own = [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim());
-    if (!own && !["INPUT", "TEXTAREA"].includes(e.tagName)) continue;
-    const [a, b] = [light(parse(getComputedStyle(e).color)), light(behind(e))];
-    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-    if (ratio < least[0]) least = [ratio, e.outerHTML.slice(0, 80)];
-  }
-  return least;
-})()
-"""
 
 
 @pytest.fixture(scope="module")
@@ -92,12 +64,6 @@ async def offer(client):
     assert answer.status_code == 200, answer.text
     await client.idle()
     return made["id"], await link(client, made["id"])
-
-
-async def picture(page, path, name):
-    await page.picture(path / name)
-    if kept := os.environ.get("CRM_PICTURES"):
-        await page.picture(Path(kept) / name)
 
 
 async def text(page, query):

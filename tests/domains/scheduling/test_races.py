@@ -5,6 +5,7 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from random import Random
+from uuid import uuid4
 
 from crm_api.domains.scheduling.jobs import expire_holds
 from crm_api.domains.scheduling.schemas import BookingCreate
@@ -15,6 +16,7 @@ from support.clients import tx_of
 from support.waiting import patiently
 
 START = datetime(2031, 3, 3, tzinfo=UTC)
+AHEAD = (datetime.now(UTC) + timedelta(days=20)).replace(hour=9, minute=0, second=0, microsecond=0)
 TAKEN = "SELECT * FROM booking_allocations WHERE organization_id = $1 AND is_active"
 
 
@@ -88,6 +90,77 @@ async def test_sets_in_opposite_order_neither_cross_nor_are_had_by_half(client, 
     per_booking = Counter(row["booking_id"] for row in rows)
     assert len(per_booking) == number
     assert set(per_booking.values()) == {3}
+
+
+async def through(api, *requirements, **more):
+    """What books through a type with these requirements, at a minute after the start."""
+    body = {"name": "Visit", "key": f"type-{uuid4()}", "requirements": list(requirements), **more}
+    kind = await api.made("booking-types", {**body, "horizon_days": 1100})
+
+    def booked(start=0):
+        starts_at = AHEAD + timedelta(minutes=start)
+        return {"booking_type_id": kind["id"], "starts_at": starts_at.isoformat()}
+
+    return booked
+
+
+async def patient(api, body):
+    """What comes of a booking once the machine has time for it."""
+    async for _ in patiently():
+        answer = await api.post("/v1/bookings", json=body)
+        if answer.status_code != 503:
+            break
+    return answer
+
+
+async def book_through(api, bodies, refusal="no_resources_free"):
+    answers = await at_once([partial(patient, api, one) for one in bodies])
+    codes = Counter((one.status_code, one.json().get("code")) for one in answers)
+    assert set(codes) <= {(201, None), (409, refusal)}, codes
+    return [one.json() for one in answers if one.status_code == 201]
+
+
+async def test_a_pool_of_three_is_given_three_times_to_a_hundred(client, owner, org):
+    ids = await made(client, 3)
+    members = [{"resource_id": id} for id in ids]
+    pool = await client.made("resource-pools", {"name": "Rooms", "members": members})
+    booked = await through(client, {"pool_id": pool["id"]})
+    won = await book_through(client, [booked()] * 100)
+    assert sorted(one["resources"][0]["resource_id"] for one in won) == sorted(ids)
+    rows = await owner.fetch(TAKEN, org.id)
+    assert sorted(str(row["resource_id"]) for row in rows) == sorted(ids)
+
+
+async def test_pairs_in_opposite_order_neither_cross_nor_are_had_by_half(client, owner, org):
+    rooms, people = await made(client, 3), await made(client, 3, kind="person")
+    one = await through(client, {"resource_ids": rooms}, {"resource_ids": people})
+    other = await through(client, {"resource_ids": people}, {"resource_ids": rooms})
+    three = await through(client, {"resource_ids": [*people[:2], *rooms[:1]], "quantity": 2})
+    random = Random(5)
+    kinds = (one, other, three)
+    bodies = [random.choice(kinds)(random.randrange(0, 4) * 15) for _ in range(120)]
+    won = await book_through(client, bodies)
+    assert won
+    rows = await owner.fetch(TAKEN, org.id)
+    # Two resources each, of which PostgreSQL lets none overlap.
+    assert set(Counter(row["booking_id"] for row in rows).values()) == {2}
+    assert {str(row["booking_id"]) for row in rows} == {one["id"] for one in won}
+    assert all(row["is_exclusive"] for row in rows)
+
+
+async def test_of_many_at_once_a_day_has_no_more_than_it_may(client):
+    ids = await made(client, 1, capacity=100)
+    booked = await through(client, {"resource_ids": ids}, most_per_day=4)
+    won = await book_through(client, [booked(n) for n in range(40)], "day_full")
+    assert len(won) == 4
+
+
+async def test_turns_are_counted_right_by_many_at_once(client):
+    ids = await made(client, 4, capacity=100)
+    booked = await through(client, {"resource_ids": ids})
+    won = await book_through(client, [booked()] * 40)
+    assert len(won) == 40
+    assert set(Counter(one["resources"][0]["resource_id"] for one in won).values()) == {10}
 
 
 async def test_bookings_that_move_and_end_at_once_keep_to_the_capacity(client, owner, org):
@@ -168,3 +241,55 @@ async def test_expired_holds_are_told_of_once(client, database):
             break
     told = await client.told(held["id"], 2)
     assert [one["type"] for one in told].count("booking.expired") == 1
+
+
+async def test_series_and_bookings_in_opposite_order_are_had_wholly_or_not(client, owner, org):
+    ids = await made(client, 3)
+    random = Random(11)
+
+    def daily(start):
+        at = START + timedelta(minutes=start)
+        return {
+            "title": "Daily meeting",
+            "rule": "FREQ=DAILY;COUNT=5",
+            "starts_local": f"{at:%Y-%m-%dT%H:%M}",
+            "time_zone": "UTC",
+            "duration_minutes": 60,
+            "resources": [{"resource_id": id} for id in random.sample(ids, 2)],
+        }
+
+    calls = [
+        partial(client.post, "/v1/booking-series", json=daily(random.randrange(0, 6) * 30))
+        for _ in range(40)
+    ] + [
+        partial(client.post, "/v1/bookings", json=body(random.sample(ids, 2), start=place * 720))
+        for place in range(10)
+    ]
+    random.shuffle(calls)
+    answers = await at_once(calls)
+    known = {(201, None), (409, "occurrences_taken"), (409, "resource_taken")}
+    assert {(one.status_code, one.json().get("code")) for one in answers} <= known
+    rows = await need_fitting(owner, org, dict.fromkeys(ids, 1))
+    assert set(Counter(row["booking_id"] for row in rows).values()) == {2}
+    per_series = await owner.fetch(
+        "SELECT count(*) AS n FROM bookings WHERE organization_id = $1 AND series_id IS NOT NULL "
+        "GROUP BY series_id",
+        org.id,
+    )
+    assert per_series
+    assert {row["n"] for row in per_series} == {5}
+    # They move and end at once as well.
+    found = (await client.read("booking-series", limit=200))["data"]
+
+    async def once():
+        one, start = random.choice(found)["id"], random.randrange(0, 8) * 30
+        at = START + timedelta(minutes=start)
+        change = {"scope": "all", "starts_local": f"{at:%Y-%m-%dT%H:%M}"}
+        verb = random.choice(["reschedule", "reschedule", "cancel"])
+        change = change if verb == "reschedule" else {"scope": "all"}
+        return await client.post(f"/v1/booking-series/{one}/{verb}", json=change)
+
+    answers = await at_once([once] * 60)
+    known = {(200, None), (409, "occurrences_taken"), (409, "illegal_transition")}
+    assert {(one.status_code, one.json().get("code")) for one in answers} <= known
+    await need_fitting(owner, org, dict.fromkeys(ids, 1))

@@ -1,6 +1,6 @@
 """Agendas as iCalendar documents, by what RFC 5545 says."""
 
-import re
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -9,6 +9,7 @@ from icalendar import Calendar
 
 from crm_api.domains.work.calendar import calendar_of
 from crm_api.kit.work import Item
+from support.ics import strict
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2031, 3, 1, tzinfo=UTC)
@@ -33,6 +34,7 @@ ITEMS = [
         "call",
         starts_at=datetime(2031, 3, 31, 8, tzinfo=UTC),
         updated_at=NOW,
+        remind_at=datetime(2031, 3, 31, 7, 45, tzinfo=UTC),
     ),
     # In the hour that is there twice.
     Item("task", UUID(int=3), "Twice", "task", due_at=datetime(2031, 10, 26, 1, 30, tzinfo=UTC)),
@@ -46,25 +48,29 @@ def document(zone=BERLIN):
 
 def test_it_is_what_strict_parsers_take():
     raw = document()
-    lines = raw.split(b"\r\n")
-    assert lines.pop() == b""
-    assert b"\n" not in b"".join(lines).replace(b"\r\n", b"")
-    assert b"\r" not in b"".join(lines)
-    assert all(0 < len(line) <= 75 for line in lines)
-    for line in lines:
-        line.decode()
-    unfolded = re.sub(rb"\r\n[ \t]", b"", raw).decode().split("\r\n")
-    assert not any(ord(c) < 32 and c != "\t" for line in unfolded for c in line)
-    assert all(re.match(r"[A-Z0-9-]+(;[A-Z0-9-]+=[^:;]+)*:", line) for line in unfolded if line)
-    calendar = Calendar.from_ical(raw)
-    assert not calendar.errors
-    assert (str(calendar["VERSION"]), bool(calendar["PRODID"])) == ("2.0", True)
+    calendar = strict(raw)
     for one in [*calendar.walk("VEVENT"), *calendar.walk("VTODO")]:
         assert not one.errors
         assert {"UID", "DTSTAMP", "SEQUENCE", "LAST-MODIFIED", "SUMMARY"} <= one.keys()
     uids = [str(one["UID"]) for one in calendar.walk() if "UID" in one]
     assert len(set(uids)) == len(ITEMS)
     assert raw == document()
+
+
+def test_what_one_is_to_be_reminded_of_has_an_alarm():
+    alarms = {
+        str(one["UID"]): alarm
+        for one in Calendar.from_ical(document()).walk("VEVENT")
+        for alarm in one.walk("VALARM")
+    }
+    (uid, alarm), *others = alarms.items()
+    assert not others
+    assert str(UUID(int=2)) in uid
+    assert alarm["TRIGGER"].dt == datetime(2031, 3, 31, 7, 45, tzinfo=UTC)
+    assert (alarm["ACTION"], alarm["DESCRIPTION"]) == ("DISPLAY", "After")
+    assert b"TRIGGER;VALUE=DATE-TIME:20310331T074500Z\r\n" in document()
+    over = replace(ITEMS[1], is_open=False)
+    assert b"VALARM" not in calendar_of([("examples", over)], BERLIN, "Example", NOW)
 
 
 def test_times_are_right_over_changes_of_the_clocks():

@@ -15,6 +15,7 @@ from crm_api.domains.companies.service import CompanyService
 from crm_api.kit.db.base import Json
 from crm_api.kit.db.database import Database
 from crm_api.kit.db.failures import translate
+from crm_api.kit.db.hashes import find_hasher
 from crm_api.kit.db.json import decode
 from crm_api.kit.db.tx import Tx, unit_of_work
 from crm_api.kit.errors import CrmError, Unavailable
@@ -121,6 +122,12 @@ async def test_a_connection_that_is_about_to_end_is_lost(single, database_url, o
         async with unit_of_work(new_tx(database, org)) as tx:
             await tx.write("SELECT 1")
     await database.close()
+
+
+async def test_keys_of_hashes_are_read_by_the_connection_that_is_held(single, org):
+    async with unit_of_work(new_tx(single, org)) as tx:
+        await tx.write("SELECT 1")
+        assert await find_hasher(tx) is None
 
 
 async def test_a_connection_is_replaced_when_its_time_is_up(single):

@@ -19,7 +19,13 @@ Mood = Literal["positive", "neutral", "negative"]
 TaskKind = Literal["todo", "call", "email", "meeting", "visit", "letter", "follow_up"]
 Priority = Literal["low", "normal", "high", "urgent"]
 TaskStatus = Literal["open", "in_progress", "waiting", "done", "cancelled"]
+_AHEAD = text("status = 'planned' AND deleted_at IS NULL")
 _LATE = text("status IN ('open', 'in_progress', 'waiting') AND deleted_at IS NULL")
+
+
+def told_by_itself() -> Any:
+    """What was told of a record, so that nothing is told twice: that is no change of it."""
+    return mapped_column(server_default=text("'{}'"))
 
 
 class Linked:
@@ -58,6 +64,7 @@ class Activity(Linked, Entity):
         one_of("sentiment", Mood),
         CheckConstraint("ended_at >= starts_at", name="ended_at"),
         CheckConstraint("duration >= 0", name="duration"),
+        CheckConstraint("remind_minutes >= 0", name="remind_minutes"),
         CheckConstraint("(status = 'completed') = (completed_at IS NOT NULL)", name="completed_at"),
         CheckConstraint(
             "(timer_started_at IS NULL) = (timer_user_id IS NULL)", name="timer_user_id"
@@ -65,6 +72,7 @@ class Activity(Linked, Entity):
         *ordered("activities", "created_at", "updated_at", "starts_at"),
         *_linked("activities"),
         Index("ix_activities_status", "organization_id", "status", "id"),
+        Index("ix_activities_remind", "remind_at", postgresql_where=_AHEAD),
         Index(
             "uq_activities_organization_id_timer_user_id",
             "organization_id",
@@ -86,6 +94,8 @@ class Activity(Linked, Entity):
     starts_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
     duration: Mapped[int | None]
+    remind_minutes: Mapped[int | None]
+    remind_at: Mapped[datetime | None]
     is_billable: Mapped[bool]
     is_internal: Mapped[bool]
     completed_at: Mapped[datetime | None]
@@ -93,6 +103,7 @@ class Activity(Linked, Entity):
     correction_reason: Mapped[str | None] = mapped_column(KeyText)
     timer_started_at: Mapped[datetime | None]
     timer_user_id: Mapped[UUID | None]
+    alerts: Mapped[dict[str, Any]] = told_by_itself()
 
 
 class Task(Linked, Entity):
@@ -150,5 +161,4 @@ class Task(Linked, Entity):
     spent_minutes: Mapped[int | None]
     closed_at: Mapped[datetime | None]
     close_comment: Mapped[str | None] = mapped_column(KeyText)
-    # What was told of it by itself, so that nothing is told twice: that is no change of a task.
-    alerts: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+    alerts: Mapped[dict[str, Any]] = told_by_itself()

@@ -4,10 +4,14 @@ from collections.abc import Mapping
 
 from crm_api.domains.activities.automating import CreateTask, LogActivity
 from crm_api.domains.activities.importer import ActivityImporter, TaskImporter
-from crm_api.domains.activities.jobs import remind_of_tasks, tell_of_overdue
+from crm_api.domains.activities.jobs import (
+    remind_of_activities,
+    remind_of_tasks,
+    tell_of_overdue,
+)
 from crm_api.domains.activities.linking import erasing, forgetting, moving
 from crm_api.domains.activities.pictured import SECTIONS, TOUCHPOINTS
-from crm_api.domains.activities.reminding import OVERDUE, REMINDED
+from crm_api.domains.activities.reminding import BEGINS, OVERDUE, REMINDED
 from crm_api.domains.activities.service import LOGGED, ActivityService
 from crm_api.domains.activities.states import ACTIVITY_WAYS, TASK_WAYS
 from crm_api.domains.activities.tasks import TaskService
@@ -31,6 +35,11 @@ REMINDERS: Mapping[str, Mapping[str, str]] = {
         "de": "{record} ist zu erledigen",
         "ru": "{record}: пора сделать",
     },
+    BEGINS: {
+        "en": "{record} is about to begin",
+        "de": "{record} beginnt demnächst",
+        "ru": "{record}: скоро начало",
+    },
 }
 
 
@@ -52,6 +61,7 @@ MODULE = Module(
     chores=[
         Chore("tasks.tell_of_overdue", tell_of_overdue),
         Chore("tasks.remind", remind_of_tasks),
+        Chore("activities.remind", remind_of_activities),
     ],
     reminders=REMINDERS,
     events=[

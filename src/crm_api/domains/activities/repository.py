@@ -91,6 +91,10 @@ class Activities(Repository[Activity]):
     model = Activity
     listing = ACTIVITIES
 
+    async def mark(self, id: UUID, alert: str, mark: str) -> bool:
+        """Note what is told of an activity by itself; whether that is new."""
+        return await marked(self.tx, Activity, id, alert, mark)
+
     async def timed_by(self, user_id: UUID) -> UUID | None:
         """The activity for which the timer of a user runs, whoever asks."""
         rows = await self.tx.fetch(

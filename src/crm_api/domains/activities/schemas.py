@@ -15,7 +15,7 @@ from crm_api.domains.activities.models import (
     TaskKind,
     TaskStatus,
 )
-from crm_api.domains.activities.recurrence import LONGEST
+from crm_api.kit.recurrence import LONGEST
 from crm_api.kit.schema import (
     Code,
     Create,
@@ -99,6 +99,11 @@ class _ActivityFields(_LinkedFields):
     starts_at: Instant | None = None
     ended_at: Instant | None = None
     duration: Seconds | None = Field(None, description=_DURATION)
+    remind_minutes: Annotated[int, Field(ge=0, le=40_320)] | None = Field(
+        None,
+        description="How long before its start its owner is reminded of what is planned.",
+        examples=[15],
+    )
 
 
 class ActivityCreate(_ActivityFields):
@@ -133,6 +138,8 @@ class ActivityOut(_LinkedOut, Out):
     starts_at: datetime | None
     ended_at: datetime | None
     duration: int | None = Field(description="In seconds.")
+    remind_minutes: int | None
+    remind_at: datetime | None = Field(description="Null where it has no start.")
     is_billable: bool
     is_internal: bool
     completed_at: datetime | None

@@ -1,6 +1,7 @@
 """The rules of activities."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from crm_api.kit.ids import new_id
 LOGGED = "activity.logged"
 _PARTIES = frozenset({*TYPED, "links", "is_internal"})
 _TIMES = frozenset({"starts_at", "ended_at", "duration"})
+_REMINDING = frozenset({"starts_at", "remind_minutes"})
 _NOTHING = dict.fromkeys(("corrected_at", "correction_reason", "timer_started_at", "timer_user_id"))
 
 
@@ -47,13 +49,15 @@ class ActivityService(LinkedService[Activity]):
         *,
         whole: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
-        """The values with the duration that follows from them; raises `Invalid`."""
+        """The values with the duration and the reminder that follow; raises `Invalid`."""
         if whole is None:
             whole = {**({} if current is None else columns_of(current)), **values}
         if _PARTIES & values.keys():
             _need_party(whole)
         if _TIMES & values.keys():
             values = {**values, **_lasted(whole, values)}
+        if _REMINDING & values.keys():
+            values = {**values, "remind_at": _reminded(whole)}
         return values
 
     def begun(self, values: dict[str, Any]) -> dict[str, Any]:
@@ -133,6 +137,13 @@ def _lasted(whole: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, An
     if values.get("duration") is not None:
         return {}
     return {"duration": int((ended_at - starts_at).total_seconds())}
+
+
+def _reminded(whole: Mapping[str, Any]) -> datetime | None:
+    starts_at, minutes = whole["starts_at"], whole["remind_minutes"]
+    if starts_at is None or minutes is None:
+        return None
+    return starts_at - timedelta(minutes=minutes)
 
 
 def me_of(service: ActivityService) -> UUID:

@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 
 from crm_api.domains.activities.linking import LinkedService
 from crm_api.domains.activities.models import Task
-from crm_api.domains.activities.recurrence import BadRule, Next, Rule, instant, read
 from crm_api.domains.activities.repository import TASKS, Tasks
 from crm_api.domains.activities.schemas import TaskCreate, TaskUpdate
 from crm_api.kit.crud.personal import About
@@ -18,6 +17,7 @@ from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Conflict, Fault, Invalid
 from crm_api.kit.ids import new_id
 from crm_api.kit.query.kinds import kinds_of
+from crm_api.kit.recurrence import BadRule, Next, Rule, instant, read
 
 _DUE = frozenset({"due_on", "due_at", "time_zone"})
 _COPIED = (

@@ -71,6 +71,7 @@ def _activity(_asked: Asked, row: Any) -> Item:
         kind=_KINDS.get(row.kind or "", "activity"),
         starts_at=row.starts_at,
         ends_at=ends,
+        remind_at=row.remind_at if row.status == "planned" else None,
         version=row.version,
         updated_at=row.updated_at,
         links={name: getattr(row, name) for name in _LINKS},
@@ -100,6 +101,7 @@ def _task(_asked: Asked, row: Any) -> Item:
         due_at=row.due_at,
         day=row.due_on,
         priority=row.priority or "normal",
+        remind_at=row.remind_at,
         zone=row.time_zone,
         facts=(_WAITS,) if row.status == "waiting" else (),
         version=row.version,
@@ -122,7 +124,10 @@ def _activities(whose: Where) -> Load:
 
 
 def _activities_when(whose: Where, when: Where) -> Load:
-    fields = ("kind", "subject", "status", "starts_at", "ended_at", "duration", *_LINKS)
+    fields = (
+        *("kind", "subject", "status", "starts_at", "ended_at", "duration", "remind_at"),
+        *_LINKS,
+    )
 
     def where(asked: Asked) -> Mapping[str, Any]:
         return {**whose(asked), **when(asked)}
@@ -143,7 +148,7 @@ WORK = (
             sort="overdue_at",
             fields=(
                 *("kind", "subject", "status", "priority", "due_at", "due_on", "time_zone"),
-                *_LINKS,
+                *("remind_at", *_LINKS),
             ),
         ),
     ),

@@ -3,17 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
-from urllib.parse import parse_qsl
 from zoneinfo import ZoneInfo
 
-from pydantic import ValidationError
+from fastapi import Request
 
 from crm_api.domains.case_links.door import CaseDoor
 from crm_api.domains.cases.schemas import CaseScore
 from crm_api.kit.documents.languages import language
-from crm_api.kit.errors import CrmError, Invalid
-from crm_api.kit.faults import faults_of
+from crm_api.kit.errors import CrmError
 from crm_api.kit.links import looks
+from crm_api.kit.links.paging import fields_of, filled
 from crm_api.kit.templates import templates_of
 
 PACKAGE = "crm_api.domains.case_links"
@@ -29,11 +28,7 @@ class Form:
     @classmethod
     def of(cls, body: bytes) -> Self:
         """Read it; raises `Invalid`."""
-        try:
-            given = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=20)
-        except ValueError:
-            raise Invalid("The form cannot be read.") from None
-        return cls({name: value.replace("\r\n", "\n").strip() for name, value in given})
+        return cls(dict(fields_of(body)))
 
     async def carry_out(self, door: CaseDoor) -> None:
         """Do what it says; raises `Invalid`, and what the door does."""
@@ -41,12 +36,7 @@ class Form:
         given: dict[str, Any] = {"score": int(score) if score in map(str, SCORES) else score}
         if self.values.get("comment"):
             given["comment"] = self.values["comment"]
-        try:
-            data = CaseScore.model_validate(given)
-        except ValidationError as error:
-            faults = faults_of(error.errors(include_url=False))
-            raise Invalid("Something is missing or cannot be read.", faults=faults) from None
-        await door.rate(data)
+        await door.rate(filled(CaseScore, given))
 
     def is_done_by(self, error: CrmError) -> bool:
         """Whether the same was said before, by the same link: somebody clicked twice."""
@@ -55,13 +45,13 @@ class Form:
 
 async def page_of(
     door: CaseDoor,
-    accepted: str | None,
-    form: Form | None = None,
-    error: CrmError | None = None,
+    request: Request,
+    form: Form | None,
+    error: CrmError | None,
 ) -> str:
     """The page, with what was given to its form and what is wrong with it."""
     found = await door.read(is_seen=form is None)
-    words = language(PACKAGE, looks.preferred(accepted, PACKAGE))
+    words = language(PACKAGE, looks.preferred(request.headers.get("accept-language"), PACKAGE))
     zone = ZoneInfo(door.tx.actor.time_zone)
     return (
         templates_of(PACKAGE)

@@ -1,6 +1,7 @@
 """How contacts and employments are listed and found."""
 
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Select, inspect
@@ -13,6 +14,12 @@ from crm_api.kit.db.tx import Tx
 from crm_api.kit.points import POINT_KEYS
 from crm_api.kit.query.listing import Listing, Relation, Searched
 
+_WITH_POINT = """
+    SELECT DISTINCT c.id, c.company_id, c.owner_id FROM record_keys k
+    JOIN contacts c ON c.organization_id = $1 AND c.id = k.record_id AND c.deleted_at IS NULL
+    WHERE k.organization_id = $1 AND k.entity = 'contact' AND k.kind = $2 AND k.value = $3
+    ORDER BY c.id LIMIT 20
+"""
 CONTACTS: Listing = Listing(
     model=Contact,
     out=ContactOut,
@@ -89,3 +96,11 @@ class Employments(Repository[Employment]):
 
     def _primary(self) -> Select[Employment]:
         return self.select().where(Employment.is_primary, Employment.deleted_at.is_(None))
+
+
+async def with_point(tx: Tx, kind: str, key: str) -> list[Any]:
+    """The contacts that have an address (`email`, `phone`), with companies and owners.
+
+    Whoever asks; twenty at the most.
+    """
+    return await tx.fetch(_WITH_POINT, tx.organization_id, kind, key)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from crm_api.domains.contacts.repository import with_point
 from crm_api.domains.contacts.service import ContactService
 from crm_api.domains.conversations.repository import Messages
 from crm_api.kit.db.tx import Tx
@@ -26,7 +27,7 @@ async def sender_of(tx: Tx, channel: str, key: str | None) -> Sender:
     if key is None:
         return Sender()
     messages = Messages(tx)
-    found = await messages.senders("email" if channel == "email" else "phone", key)
+    found = await with_point(tx, "email" if channel == "email" else "phone", key)
     if len(found) == 1:
         return Sender(found[0]["id"], found[0]["company_id"], found[0]["owner_id"])
     companies = {row["company_id"] for row in found}

@@ -95,12 +95,6 @@ _OF_SENDER = """
         AND last_message_at > $4
     ORDER BY last_message_at DESC, id DESC LIMIT 1
 """
-_CONTACTS = """
-    SELECT DISTINCT c.id, c.company_id, c.owner_id FROM record_keys k
-    JOIN contacts c ON c.organization_id = $1 AND c.id = k.record_id AND c.deleted_at IS NULL
-    WHERE k.organization_id = $1 AND k.entity = 'contact' AND k.kind = $2 AND k.value = $3
-    ORDER BY c.id LIMIT 20
-"""
 _COMPANIES = """
     SELECT DISTINCT c.id FROM record_keys k
     JOIN companies c ON c.organization_id = $1 AND c.id = k.record_id AND c.deleted_at IS NULL
@@ -246,10 +240,6 @@ class Messages(Repository[Message]):
         return (
             await self.tx.run(self.select_all().where(Message.id == rows[0]["id"]))
         ).scalar_one()
-
-    async def senders(self, kind: str, key: str) -> list[Any]:
-        """The contacts that have an address, with their companies, whoever asks."""
-        return await self.tx.fetch(_CONTACTS, self.tx.organization_id, kind, key)
 
     async def company_of(self, domain: str) -> UUID | None:
         """The company of a domain, where just one has it, whoever asks."""

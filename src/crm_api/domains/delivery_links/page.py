@@ -3,18 +3,17 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
-from urllib.parse import parse_qsl
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from pydantic import ValidationError
+from fastapi import Request
 
 from crm_api.domains.delivery_links.door import DeliveryDoor
 from crm_api.domains.delivery_links.schemas import DeliveryAcceptance, DeliveryRefusal
 from crm_api.kit.documents.languages import Language, language
 from crm_api.kit.errors import CrmError, Invalid
-from crm_api.kit.faults import faults_of
 from crm_api.kit.links.looks import preferred, style, worded
+from crm_api.kit.links.paging import fields_of, filled
 from crm_api.kit.templates import templates_of
 
 PACKAGE = "crm_api.domains.delivery_links"
@@ -33,9 +32,8 @@ class Form:
     @classmethod
     def of(cls, body: bytes) -> Self:
         """Read it; raises `Invalid`."""
+        values = dict(fields_of(body))
         try:
-            given = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=20)
-            values = {name: value.replace("\r\n", "\n").strip() for name, value in given}
             id = UUID(values.get("deliverable", ""))
         except ValueError:
             raise Invalid("The form cannot be read.") from None
@@ -48,12 +46,7 @@ class Form:
         """Do what it says; raises `Invalid`, and what the door does."""
         shape = _SHAPES[self.do]
         given = {n: value for n in shape.model_fields if (value := self.values.get(n))}
-        try:
-            data: Any = shape.model_validate(given)
-        except ValidationError as error:
-            faults = faults_of(error.errors(include_url=False))
-            raise Invalid("Something is missing or cannot be read.", faults=faults) from None
-        await getattr(door, self.do)(self.id, data)
+        await getattr(door, self.do)(self.id, filled(shape, given))
 
     def is_done_by(self, error: CrmError) -> bool:
         """Whether the same was said before, by the same link: somebody clicked twice."""
@@ -62,13 +55,13 @@ class Form:
 
 async def page_of(
     door: DeliveryDoor,
-    accepted: str | None,
-    form: Form | None = None,
-    error: CrmError | None = None,
+    request: Request,
+    form: Form | None,
+    error: CrmError | None,
 ) -> str:
     """The page, with what was given to a form and what is wrong with it."""
     found = await door.read(None if form else "page")
-    words = language(PACKAGE, preferred(accepted, PACKAGE))
+    words = language(PACKAGE, preferred(request.headers.get("accept-language"), PACKAGE))
     zone = ZoneInfo(door.tx.actor.time_zone)
     template = templates_of(PACKAGE).get_template("page.html")
     return template.render(

@@ -3,11 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
-from urllib.parse import parse_qsl
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from pydantic import ValidationError
+from fastapi import Request
 
 from crm_api.domains.quote_links.door import QuoteDoor
 from crm_api.domains.quote_links.schemas import OfferAcceptance, OfferQuestion, OfferRefusal
@@ -15,8 +14,8 @@ from crm_api.domains.quotes.choosing import options_of
 from crm_api.domains.quotes.printing import proposal_of
 from crm_api.kit.documents.languages import Language, language, languages
 from crm_api.kit.errors import CrmError, Invalid
-from crm_api.kit.faults import faults_of
 from crm_api.kit.links.looks import style, worded
+from crm_api.kit.links.paging import fields_of, filled
 from crm_api.kit.templates import templates_of
 from crm_api.platform.proposals.printing import printed
 
@@ -53,11 +52,8 @@ class Form:
     @classmethod
     def of(cls, body: bytes) -> Self:
         """Read it; raises `Invalid`."""
-        try:
-            given = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS)
-        except ValueError:
-            raise Invalid("The form cannot be read.") from None
-        values = {name: value.replace("\r\n", "\n").strip() for name, value in given}
+        given = fields_of(body, _MOST_FIELDS)
+        values = dict(given)
         do = values.get("do", "")
         if do not in _SHAPES:
             raise Invalid.at("/do", "unknown_action", "The form says nothing that can be done.")
@@ -75,12 +71,7 @@ class Form:
             given["selected"] = self.options
         if self.do in _REVISED:
             given["revision"] = self._revision()
-        try:
-            data: Any = shape.model_validate(given)
-        except ValidationError as error:
-            faults = faults_of(error.errors(include_url=False))
-            raise Invalid("Something is missing or cannot be read.", faults=faults) from None
-        await getattr(door, self.do)(data)
+        await getattr(door, self.do)(filled(shape, given))
 
     def _revision(self) -> int:
         text = self.values.get("revision", "")
@@ -95,10 +86,15 @@ class Form:
 
 
 async def page_of(
-    door: QuoteDoor, asked: Options, form: Form | None = None, error: CrmError | None = None
+    door: QuoteDoor, request: Request, form: Form | None, error: CrmError | None
 ) -> str:
     """The page, with what was given to a form and what is wrong with it."""
-    found, content, customer = await door.printed(None if form else "page", asked)
+    if form is None:
+        asked = chosen_in(request.query_params.multi_items())
+        shown = await door.printed("page", asked)
+    else:
+        asked, shown = await _again(door, form)
+    found, content, customer = shown
     words = language(PACKAGE, content["language"])
     zone = ZoneInfo(door.tx.actor.time_zone)
     sheet = printed(proposal_of(content, customer))
@@ -120,6 +116,14 @@ async def page_of(
         form=form,
         given={} if form is None else form.values,
     )
+
+
+async def _again(door: QuoteDoor, form: Form) -> tuple[Options, Any]:
+    try:
+        return form.options, await door.printed(None, form.options)
+    except CrmError:
+        # The options are what is wrong.
+        return None, await door.printed(None, None)
 
 
 def _with_options(sheet: Mapping[str, Any], content: Mapping[str, Any]) -> None:

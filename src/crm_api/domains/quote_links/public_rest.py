@@ -18,22 +18,17 @@ from crm_api.domains.quote_links.schemas import (
 )
 from crm_api.domains.quotes.documents import QuoteDocuments
 from crm_api.kit.db.tx import Tx, unit_of_work
-from crm_api.kit.errors import CrmError, WrongState
-from crm_api.kit.links.looks import HEADERS, failure_of
+from crm_api.kit.errors import WrongState
+from crm_api.kit.links.paging import LinkPage, add_page
 from crm_api.kit.links.visiting import (
     BODY_FAULTS,
     FAULTS,
-    PAGE,
     PUBLIC,
-    SENT,
     Token,
     answering,
     begun,
     caller_of,
-    form_of,
-    html_of,
     once,
-    sent_form,
     visiting,
 )
 from crm_api.kit.rest import answers
@@ -51,7 +46,10 @@ _PDF: Responses = {
     206: {"description": "A part of it."},
     304: {"description": "Not modified"},
 }
-_FORM = form_of({"do": {"type": "string", "enum": ["accept", "decline", "ask"]}})
+_FIELDS = {"do": {"type": "string", "enum": ["accept", "decline", "ask"]}}
+_SHOWN = """In the quote's language, for people; it needs no scripts and loads nothing from elsewhere.
+
+`chosen=1` with the ids of options as `option` shows what it comes to with these."""
 
 public = APIRouter(prefix="/public/quotes", tags=["quote_links"], route_class=StrictRoute)
 # Not strict: what programs of mail and of campaigns add to an address they may.
@@ -160,79 +158,20 @@ async def ask(request: Request, tx: Answering, body: OfferQuestion) -> Response:
     return answers.plain(await QuoteDoor(tx, caller_of(request)).ask(body), status=201)
 
 
-@pages.get(
-    "/{token}/page",
-    operation_id="showOfferedQuote",
-    summary="The page of a quote",
-    responses=PAGE,
-    openapi_extra=PUBLIC,
+PAGE = LinkPage(OPENED, QuoteDoor, page.PACKAGE, page.Form.of, page.page_of, _FIELDS)
+add_page(
+    pages,
+    PAGE,
+    (
+        "showOfferedQuote",
+        "The page of a quote",
+        _SHOWN,
+    ),
+    (
+        "answerOfferedQuote",
+        "The forms of the page of a quote",
+        "What browsers send by its forms: they are led back to the page.",
+    ),
 )
-async def show(request: Request, token: Token) -> Response:
-    """In the quote's language, for people; it needs no scripts and loads nothing from elsewhere.
-
-    `chosen=1` with the ids of options as `option` shows what it comes to with these.
-    """
-    try:
-        asked = page.chosen_in(request.query_params.multi_items())
-        return await _shown(request, token, asked)
-    except CrmError as error:
-        return _failed(request, error)
-
-
-@pages.post(
-    "/{token}/page",
-    status_code=303,
-    operation_id="answerOfferedQuote",
-    summary="The forms of the page of a quote",
-    response_class=Response,
-    responses=SENT,
-    openapi_extra=_FORM,
-)
-async def answer(request: Request, token: Token) -> Response:
-    """What browsers send by its forms: they are led back to the page."""
-    try:
-        form = page.Form.of(await sent_form(request))
-    except CrmError as error:
-        return _failed(request, error)
-    try:
-        async with unit_of_work(
-            await begun(request, token, OPENED), services_of(request).ring
-        ) as tx:
-            await form.carry_out(QuoteDoor(tx, caller_of(request)))
-    except CrmError as error:
-        if error.status >= 500 or error.status in {404, 410, 429}:
-            return _failed(request, error)
-        if not form.is_done_by(error):
-            return await _again(request, token, form, error)
-    return Response(status_code=303, headers={"Location": "page", **HEADERS})
-
-
-async def _again(request: Request, token: str, form: page.Form, error: CrmError) -> Response:
-    """The page with what was given, and what is wrong with it."""
-    try:
-        return await _shown(request, token, form.options, form, error)
-    except CrmError:
-        # The options are what is wrong.
-        return await _shown(request, token, None, form, error)
-
-
-async def _shown(
-    request: Request,
-    token: str,
-    asked: page.Options,
-    form: page.Form | None = None,
-    error: CrmError | None = None,
-) -> Response:
-    async with unit_of_work(await begun(request, token, OPENED), services_of(request).ring) as tx:
-        door = QuoteDoor(tx, caller_of(request))
-        html = await page.page_of(door, asked, form, error)
-    return html_of(html, error)
-
-
-def _failed(request: Request, error: CrmError) -> Response:
-    if error.status >= 500:
-        raise error
-    return html_of(failure_of(page.PACKAGE, request.headers.get("accept-language"), error), error)
-
 
 ROUTERS = (public, pages)

@@ -78,6 +78,7 @@ class BookingActions:
             ignores = values.get("ignores_calendars", current.ignores_calendars)
             self.bookings.need_right(ignores=ignores)
             values["sequence"] = current.sequence + 1
+            values["is_detached"] = current.series_id is not None
         verb = RESCHEDULED.partition(".")[2]
         return await self.bookings.told(await self.bookings.change(current, values, verb=verb))
 

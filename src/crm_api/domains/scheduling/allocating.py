@@ -20,11 +20,11 @@ from crm_api.kit.ids import new_id
 
 Seen = Callable[[Collection[UUID]], Awaitable[Collection[UUID]]]
 """Those of some bookings that the actor sees."""
-_SHOWN = 20
+SHOWN = 20
 _ACTIVE = frozenset({"held", "confirmed", "checked_in", "completed"})
 _LOCK = """
-    SELECT id, name, kind, status, capacity, calendar_id, deleted_at FROM resources
-    WHERE organization_id = $1 AND id = ANY($2) ORDER BY id FOR NO KEY UPDATE
+    SELECT id, name, kind, status, capacity, calendar_id, user_id, skills, deleted_at
+    FROM resources WHERE organization_id = $1 AND id = ANY($2) ORDER BY id FOR NO KEY UPDATE
 """
 # Holds that have expired take nothing, whether anybody has swept them up or not.
 _LOOK = """
@@ -126,11 +126,7 @@ class Allocations:
     ) -> None:
         """Give a booking its time of all resources, which are locked; raises `Conflict`."""
         tx, own = self.tx, self.tx.organization_id
-        rows = await tx.write(_LOOK, own, place.ids, place.starts_at, place.ends_at, tx.now)
-        found: dict[UUID, list[Taken]] = {}
-        for row in rows:
-            taken = Taken(row["starts_at"], row["ends_at"], row["quantity"], row["booking_id"])
-            found.setdefault(row["resource_id"], []).append(taken)
+        found = await self.look(place.ids, place.starts_at, place.ends_at)
         clashes: list[tuple[UUID, Taken]] = []
         for id, quantity in place.quantities:
             room = resources[id]["capacity"] - quantity
@@ -144,6 +140,17 @@ class Allocations:
         new = [new_id() for _ in ids]
         where = (booking_id, place.starts_at, place.ends_at, place.expires_at)
         await tx.write(_TAKE, own, *where, new, ids, quantities, exclusive)
+
+    async def look(
+        self, ids: Sequence[UUID], start: datetime, end: datetime
+    ) -> dict[UUID, list[Taken]]:
+        """What is taken of resources, which are locked; holds that are over end with that."""
+        own = self.tx.organization_id
+        found: dict[UUID, list[Taken]] = {}
+        for row in await self.tx.write(_LOOK, own, list(ids), start, end, self.tx.now):
+            taken = Taken(row["starts_at"], row["ends_at"], row["quantity"], row["booking_id"])
+            found.setdefault(row["resource_id"], []).append(taken)
+        return found
 
     async def free(self, booking_ids: Sequence[UUID]) -> None:
         """Have bookings take nothing any more; their resources are locked."""
@@ -189,7 +196,7 @@ class Allocations:
 
 
 async def _taken(clashes: Sequence[tuple[UUID, Taken]], seen: Seen) -> Conflict:
-    shown = clashes[:_SHOWN]
+    shown = clashes[:SHOWN]
     visible = await seen({one.booking_id for _, one in shown if one.booking_id is not None})
     conflicts = [
         {

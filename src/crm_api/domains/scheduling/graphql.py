@@ -15,6 +15,7 @@ from crm_api.domains.scheduling.actions import BookingActions
 from crm_api.domains.scheduling.resources import ResourceService
 from crm_api.domains.scheduling.schemas import BookingVerb
 from crm_api.domains.scheduling.service import BookingService
+from crm_api.domains.scheduling.type_graphql import TYPE_MUTATIONS, TYPE_QUERIES, BookingType
 from crm_api.kit.graphql.context import GraphInfo
 from crm_api.kit.graphql.fields import Collection
 from crm_api.kit.graphql.mutations import mutation, shape_given
@@ -41,6 +42,7 @@ class Booking:
     contact = related(BookingService, "contact", Contact)
     deal = related(BookingService, "deal", Deal)
     project = related(BookingService, "project", Project)
+    booking_type = related(BookingService, "booking_type", BookingType)
 
 
 @type_from(schemas.BookingTransitions)
@@ -116,5 +118,8 @@ class BookingActionMutation:
     miss_booking = _step("no_show", "Write down that nobody came.")
 
 
-QUERIES = (_RESOURCES.query(), _BOOKINGS.query(), SchedulingQuery)
-MUTATIONS = (_RESOURCES.mutation(), _BOOKINGS.mutation(), BookingActionMutation)
+QUERIES = (_RESOURCES.query(), _BOOKINGS.query(), SchedulingQuery, *TYPE_QUERIES)
+MUTATIONS = (
+    *(_RESOURCES.mutation(), _BOOKINGS.mutation(), BookingActionMutation),
+    *TYPE_MUTATIONS,
+)

@@ -67,6 +67,8 @@ class Booking(Entity):
         foreign_key("contact_id", "contacts"),
         foreign_key("deal_id", "deals"),
         foreign_key("project_id", "projects"),
+        foreign_key("booking_type_id", "booking_types"),
+        foreign_key("series_id", "booking_series"),
         one_of("status", BookingStatus),
         CheckConstraint("ends_at > starts_at", name="ends_after_start"),
         CheckConstraint("buffer_before >= 0 AND buffer_after >= 0", name="buffers"),
@@ -74,9 +76,28 @@ class Booking(Entity):
         *ordered("bookings", "created_at", "updated_at", "starts_at"),
         *(
             referring("bookings", name, optional=True)
-            for name in ("company_id", "contact_id", "deal_id", "project_id", "owner_id")
+            for name in (
+                *("company_id", "contact_id", "deal_id", "project_id", "owner_id"),
+                "series_id",
+            )
+        ),
+        referring("bookings", "booking_type_id", optional=True),
+        Index(
+            "ix_bookings_type_start",
+            "organization_id",
+            "booking_type_id",
+            "starts_at",
+            postgresql_where=text("booking_type_id IS NOT NULL"),
         ),
         Index("ix_bookings_status", "organization_id", "status", "id"),
+        CheckConstraint("series_id IS NULL OR occurrence IS NOT NULL", name="occurrence"),
+        Index(
+            "ix_bookings_conflicted",
+            "organization_id",
+            "conflicted_at",
+            "id",
+            postgresql_where=text("conflicted_at IS NOT NULL"),
+        ),
         Index(
             "ix_bookings_held",
             "hold_expires_at",
@@ -99,9 +120,15 @@ class Booking(Entity):
     contact_id: Mapped[UUID | None]
     deal_id: Mapped[UUID | None]
     project_id: Mapped[UUID | None]
+    booking_type_id: Mapped[UUID | None]
     sequence: Mapped[int]
     cancel_reason: Mapped[str | None] = mapped_column(KeyText)
     decided_at: Mapped[datetime | None]
+    series_id: Mapped[UUID | None]
+    occurrence: Mapped[str | None] = mapped_column(KeyText)
+    is_detached: Mapped[bool]
+    conflicts: Mapped[list[dict[str, Any]]]
+    conflicted_at: Mapped[datetime | None]
 
 
 def _apart() -> ExcludeConstraint:
@@ -131,6 +158,14 @@ class BookingAllocation(TenantRow):
         CheckConstraint("NOT is_exclusive OR quantity = 1", name="is_exclusive"),
         Index("ix_booking_allocations_booking", "organization_id", "booking_id"),
         Index("ix_booking_allocations_resource", "organization_id", "resource_id", "ends_at"),
+        # What is taken in a window, of however many resources.
+        Index(
+            "ix_booking_allocations_during",
+            "organization_id",
+            text("tstzrange(starts_at, ends_at)"),
+            postgresql_using="gist",
+            postgresql_where=text("is_active"),
+        ),
         _apart(),
     )
 

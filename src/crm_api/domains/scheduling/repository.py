@@ -6,6 +6,7 @@ from crm_api.domains.deals.repository import DEALS
 from crm_api.domains.projects.repository import PROJECTS
 from crm_api.domains.scheduling.models import Booking, Resource
 from crm_api.domains.scheduling.schemas import BookingOut, ResourceOut
+from crm_api.domains.scheduling.type_repository import BOOKING_TYPES
 from crm_api.kit.crud.repository import Repository
 from crm_api.kit.query.listing import Listing, Relation, Searched
 from crm_api.platform.calendars.repository import CALENDARS
@@ -38,6 +39,13 @@ BOOKINGS: Listing = Listing(
         Relation("deal", lambda: DEALS, Booking.deal_id, DEALS.model.id, back="bookings"),
         Relation(
             "project", lambda: PROJECTS, Booking.project_id, PROJECTS.model.id, back="bookings"
+        ),
+        Relation(
+            "booking_type",
+            lambda: BOOKING_TYPES,
+            Booking.booking_type_id,
+            BOOKING_TYPES.model.id,
+            back="bookings",
         ),
     ),
     search=Searched(names=("title",), others=("description", "external_ids"), title="title"),

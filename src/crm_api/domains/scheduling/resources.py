@@ -1,9 +1,12 @@
 """The rules of resources, and what is free of them."""
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
 from crm_api.domains.scheduling.allocating import Allocations
+from crm_api.domains.scheduling.busy import busy_between
+from crm_api.domains.scheduling.messages import find_conflicts_later
 from crm_api.domains.scheduling.models import Resource
 from crm_api.domains.scheduling.repository import BOOKINGS, Resources
 from crm_api.domains.scheduling.schemas import ResourceCreate, ResourceUpdate
@@ -16,6 +19,8 @@ from crm_api.kit.errors import Blocked, Invalid
 from crm_api.kit.query.kinds import kinds_of
 from crm_api.platform.calendars.schemas import Window
 from crm_api.platform.calendars.service import calendars_at
+
+_FITTING = frozenset({"status", "calendar_id", "deleted_at"})
 
 
 class ResourceService(NamedService[Resource]):
@@ -51,6 +56,19 @@ class ResourceService(NamedService[Resource]):
         if capacity != current.capacity:
             await Allocations(self.tx).resize(current.id, capacity)
 
+    async def change(
+        self,
+        current: Resource,
+        values: Mapping[str, Any],
+        *,
+        verb: str = "updated",
+        told: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Bookings of what is bookable no more, or at other times, are told of it."""
+        if any(getattr(current, name) != values[name] for name in _FITTING & values.keys()):
+            find_conflicts_later(self.tx)
+        return await super().change(current, values, verb=verb, told=told)
+
     async def check_purge(self, current: Resource) -> None:
         """What was booked is not gone from under its bookings."""
         if await Allocations(self.tx).has_any(current.id):
@@ -63,6 +81,8 @@ class ResourceService(NamedService[Resource]):
         async with at_one_moment(self.tx) as reader:
             found = await ResourceService(reader).records.get(id)
             taken = await Allocations(reader).taken(id, start, end)
+            elsewhere = (await busy_between(reader, [id], start, end)).get(id, ())
+        taken += [Taken(opens, closes, found.capacity) for opens, closes in elsewhere]
         open_spans = [(start, end)]
         if found.calendar_id is not None:
             calendar = (await calendars_at(self.tx, [found.calendar_id], start))[found.calendar_id]

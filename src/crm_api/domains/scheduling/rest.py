@@ -15,16 +15,20 @@ from crm_api.domains.scheduling.schemas import (
     BookingVerb,
 )
 from crm_api.domains.scheduling.service import BookingService
+from crm_api.domains.scheduling.slot_schemas import Slots, SlotSearch
+from crm_api.domains.scheduling.slots import SlotService
+from crm_api.domains.scheduling.types import BookingTypeService, ResourcePoolService
 from crm_api.kit.rest import answers
 from crm_api.kit.rest.actions import add_action
 from crm_api.kit.rest.problems import problems
 from crm_api.kit.rest.records import Id, IfMatch
 from crm_api.kit.rest.requests import Reading, Writing
-from crm_api.kit.rest.router import crud_router
+from crm_api.kit.rest.router import crud_router, new_router
 from crm_api.platform.calendars.schemas import Window
 
 Responses = dict[int | str, dict[str, Any]]
 _FREE: Responses = {200: {"model": Availability}}
+_SLOTS: Responses = {200: {"model": Slots}}
 _DONE: Responses = {200: {"model": BookingOut}} | problems(403, 404, 409, 412, 422)
 _PLAIN: dict[BookingVerb, tuple[str, str]] = {
     "confirm": (
@@ -35,6 +39,8 @@ _PLAIN: dict[BookingVerb, tuple[str, str]] = {
 }
 resources = crud_router(ResourceService)
 bookings = crud_router(BookingService)
+slots = new_router("availability", "availability")
+pools, types = crud_router(ResourcePoolService), crud_router(BookingTypeService)
 
 
 @resources.post(
@@ -46,6 +52,20 @@ bookings = crud_router(BookingService)
 async def availability(id: Id, tx: Reading, body: Window) -> Response:
     """What is free in a window, in its working time, and what is taken; holds count until they end."""
     return answers.plain(await ResourceService(tx).availability(id, body))
+
+
+@slots.post(
+    "/slots",
+    operation_id="findSlots",
+    summary="When something could be booked",
+    responses=_SLOTS | problems(400, 403, 409, 415, 422),
+)
+async def find_slots(tx: Reading, body: SlotSearch) -> Response:
+    """Slots with the resources whose turn it would be, and why days have none.
+
+    Each of them could be booked alone, through the type or by its resources.
+    """
+    return answers.plain(await SlotService(tx).search(body))
 
 
 @bookings.get(
@@ -115,4 +135,4 @@ add_action(
     body=BookingReschedule,
 )
 
-ROUTERS = (resources, bookings)
+ROUTERS = (resources, bookings, pools, types, slots)

@@ -24,6 +24,9 @@ from crm_api.kit.schema import (
     patch_of,
 )
 
+ConflictCause = Literal[
+    "outside_working_time", "busy_elsewhere", "resource_inactive", "resource_deleted"
+]
 BookingVerb = Literal["confirm", "check_in", "complete", "cancel", "no_show"]
 MOST_RESOURCES = 50
 Capacity = Annotated[int, Field(ge=1, le=10_000)]
@@ -116,14 +119,15 @@ _IGNORES = (
     "Whether it may be outside the working time of its resources, which takes the permission "
     "`book_outside_hours`."
 )
+_TYPE = "Through which type it was booked."
+_TYPED = "Needed where there is no `booking_type_id`."
 _HOLD = (
     "Until then it is held: if it is not confirmed before, its time is free again. Without it a "
     "new booking is confirmed at once."
 )
 
 
-class _BookingFields(Create):
-    title: Line = Field(examples=["Site visit"])
+class _BookingLinks(Create):
     description: Prose | None = None
     company_id: UUID | None = None
     contact_id: UUID | None = None
@@ -131,14 +135,29 @@ class _BookingFields(Create):
     project_id: UUID | None = None
 
 
-class BookingCreate(_BookingFields):
-    """Time of resources that is to be had."""
+class _BookingFields(_BookingLinks):
+    title: Line = Field(examples=["Site visit"])
 
+
+class BookingCreate(_BookingLinks):
+    """Time of resources that is to be had.
+
+    Through a type, that says what is left out: the title, the end, the buffers, the hold, and the
+    resources, of which those that are named are among the chosen.
+    """
+
+    title: Line | None = Field(None, description=_TYPED, examples=["Site visit"])
+    booking_type_id: UUID | None = Field(None, description=_TYPE)
     starts_at: Instant
-    ends_at: Instant = Field(description="After its start, 366 days at the most.")
-    buffer_before: Minutes = Field(0, description=_BUFFER)
-    buffer_after: Minutes = Field(0, description=_BUFFER)
-    resources: Booked = Field(description=_RESOURCES)
+    ends_at: Instant | None = Field(
+        None, description=f"After its start, 366 days at the most. {_TYPED}"
+    )
+    duration: Annotated[int, Field(ge=1, le=527_040)] | None = Field(
+        None, description="Minutes from its start to its end, instead of `ends_at`."
+    )
+    buffer_before: Minutes | None = Field(None, description=_BUFFER)
+    buffer_after: Minutes | None = Field(None, description=_BUFFER)
+    resources: Booked | None = Field(None, description=f"{_RESOURCES} {_TYPED}")
     ignores_calendars: bool = Field(False, description=_IGNORES)
     hold_expires_at: Instant | None = Field(None, description=_HOLD)
 
@@ -151,6 +170,13 @@ class BookedResource(BaseModel):
 
     resource_id: UUID
     quantity: int
+
+
+class BookingConflict(BaseModel):
+    """Why a booking does not fit any more."""
+
+    resource_id: UUID
+    cause: ConflictCause
 
 
 class BookingOut(Out):
@@ -172,9 +198,21 @@ class BookingOut(Out):
     contact_id: UUID | None
     deal_id: UUID | None
     project_id: UUID | None
+    booking_type_id: UUID | None = Field(description=_TYPE)
     sequence: int = Field(description="How often it was rescheduled.")
     cancel_reason: str | None
     decided_at: datetime | None = Field(description="When it came to its status, after the first.")
+    series_id: UUID | None = Field(description="The recurring booking that it is one of.")
+    occurrence: str | None = Field(description="Which one: its local start by the rule.")
+    is_detached: bool = Field(
+        description="Changed on its own; the series no longer moves or cancels it."
+    )
+    conflicts: list[BookingConflict] = Field(
+        description="What has changed since it was booked, so that it does not fit any more."
+    )
+    conflicted_at: datetime | None = Field(
+        description="Since when; `filter[conflicted_at][is_null]=false` finds what has conflicts."
+    )
 
 
 class BookingDecision(Schema):
@@ -227,7 +265,9 @@ class BusySpan(BaseModel):
     start: datetime
     end: datetime
     quantity: int
-    booking_id: UUID | None = Field(description="Null, where the booking is not for you to see.")
+    booking_id: UUID | None = Field(
+        description="Null, where the booking is not for you to see, or it is busy elsewhere."
+    )
 
 
 class Availability(BaseModel):

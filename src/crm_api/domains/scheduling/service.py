@@ -6,8 +6,11 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from crm_api.domains.scheduling.allocating import Allocations, Place, hold_expired, place_of
+from crm_api.domains.scheduling.busy import need_not_busy
+from crm_api.domains.scheduling.candidates import seen_resources
+from crm_api.domains.scheduling.choosing import Chooser, need_day
 from crm_api.domains.scheduling.models import Booking
-from crm_api.domains.scheduling.repository import BOOKINGS, RESOURCES, Bookings
+from crm_api.domains.scheduling.repository import BOOKINGS, Bookings
 from crm_api.domains.scheduling.schemas import BookingCreate, BookingUpdate
 from crm_api.kit.crud.personal import About
 from crm_api.kit.crud.plain import columns_of
@@ -21,11 +24,14 @@ from crm_api.platform.calendars.service import calendars_at
 OUTSIDE = "book_outside_hours"
 MOST_DAYS = 366
 _TIMES = ("starts_at", "ends_at", "buffer_before", "buffer_after", "resources")
+_AHEAD = frozenset({"held", "confirmed", "checked_in"})
+_PASSED_OVER = frozenset({"outside_working_time", "busy_elsewhere"})
 _DECIDED = frozenset(
     {
         *_TIMES,
         *("status", "ignores_calendars", "hold_expires_at", "sequence"),
-        *("cancel_reason", "decided_at"),
+        *("cancel_reason", "decided_at", "series_id", "occurrence", "is_detached"),
+        *("conflicts", "conflicted_at"),
     }
 )
 
@@ -47,6 +53,11 @@ class BookingService(CrudService[Booking]):
         "sequence": 0,
         "cancel_reason": None,
         "decided_at": None,
+        "series_id": None,
+        "occurrence": None,
+        "is_detached": False,
+        "conflicts": [],
+        "conflicted_at": None,
     }
     records: Bookings
 
@@ -54,6 +65,7 @@ class BookingService(CrudService[Booking]):
         """A new booking has its time, of all of its resources."""
         values = await super().prepare(values, current)
         if current is None:
+            values = await Chooser(self.tx).completed(values)
             values |= self.timed(values)
             values["id"] = values.get("id") or new_id()
             until: datetime | None = values["hold_expires_at"]
@@ -102,7 +114,28 @@ class BookingService(CrudService[Booking]):
         """
         known = columns_of(current)
         whole = {**known, **values}
+        await self._need_day(known, whole)
         await self._move(current.id, place_of(known), place_of(whole), whole)
+        return await self.write(current, values, verb=verb, told=told)
+
+    async def _need_day(self, known: Mapping[str, Any], whole: Mapping[str, Any]) -> None:
+        """What comes to another day through its type keeps to the most that the day may have."""
+        if whole["booking_type_id"] is None or place_of(whole) is None:
+            return
+        if place_of(known) is None or whole["starts_at"] != known["starts_at"]:
+            await need_day(self.tx, whole["booking_type_id"], whole["starts_at"], whole["id"])
+
+    async def write(
+        self,
+        current: Booking,
+        values: Mapping[str, Any],
+        *,
+        verb: str,
+        told: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Write down what a booking is whose time has been given and freed already."""
+        known = columns_of(current)
+        values = {**values, **_settled(known, {**known, **values})}
         return await super().change(current, values, verb=verb, told=told)
 
     async def _move(
@@ -125,21 +158,24 @@ class BookingService(CrudService[Booking]):
             await allocations.free([id])
         if after is not None:
             kept = set[UUID]() if before is None else set(before.ids)
-            await self._check(after, resources, whole, kept)
-            await allocations.take(id, after, resources, self._seen)
+            await self.need_resources(after, resources, whole, kept)
+            if not whole["ignores_calendars"]:
+                await self._need_working_time(resources, whole)
+                await need_not_busy(self.tx, after.ids, whole["starts_at"], whole["ends_at"])
+            await allocations.take(id, after, resources, self.seen)
 
     def _is_over(self, place: Place) -> bool:
         return place.expires_at is not None and place.expires_at <= self.tx.now
 
-    async def _check(
+    async def need_resources(
         self,
         place: Place,
         resources: Mapping[UUID, Any],
         whole: Mapping[str, Any],
         kept: Collection[UUID],
     ) -> None:
-        """Raise unless all resources are there, active, large enough and at work."""
-        visible = await self._visible([id for id in place.ids if id not in kept])
+        """Raise unless all resources, which are locked, are there, active and large enough."""
+        visible = await seen_resources(self.tx, [id for id in place.ids if id not in kept])
         faults: list[Fault] = []
         for number, one in enumerate(whole["resources"]):
             id, at = UUID(str(one["resource_id"])), f"/resources/{number}"
@@ -155,16 +191,9 @@ class BookingService(CrudService[Booking]):
                 faults.append(Fault("above_capacity", message, f"{at}/quantity"))
         if faults:
             raise Invalid(faults[0].message, faults=faults)
-        if not whole["ignores_calendars"]:
-            await self._need_working_time(resources, whole)
 
-    async def _visible(self, ids: Sequence[UUID]) -> Collection[UUID]:
-        access = self.tx.actor.access
-        if access is None or access.full:
-            return ids
-        return await kinds_of(self.tx, [RESOURCES], ids)
-
-    async def _seen(self, ids: Collection[UUID]) -> Collection[UUID]:
+    async def seen(self, ids: Collection[UUID]) -> Collection[UUID]:
+        """Those of some bookings that the actor sees."""
         if not self.tx.actor.holds(f"{self.area}:read"):
             return ()
         return await kinds_of(self.tx, [BOOKINGS], list(ids))
@@ -202,3 +231,18 @@ class BookingService(CrudService[Booking]):
         """What an undo takes back is neither when it is nor where it stands."""
         kept = {name: value for name, value in values.items() if name not in _DECIDED}
         return await super().put_back(record, kept)
+
+
+def _settled(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    """What becomes of conflicts where a booking changes by more than these.
+
+    Wherever it comes to, it was looked at whether it fits; nor do they matter of what is over.
+    """
+    if not before["conflicts"] or before["conflicts"] != after["conflicts"]:
+        return {}
+    left: list[dict[str, Any]] = before["conflicts"]
+    if after["status"] not in _AHEAD or place_of(before) != place_of(after):
+        left = []
+    elif after["ignores_calendars"]:
+        left = [one for one in left if one["cause"] not in _PASSED_OVER]
+    return {"conflicts": left, "conflicted_at": before["conflicted_at"] if left else None}

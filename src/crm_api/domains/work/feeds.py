@@ -16,16 +16,13 @@ from crm_api.domains.work.gathering import Workloads, days_of
 from crm_api.domains.work.models import CalendarFeed
 from crm_api.domains.work.service import AREA
 from crm_api.kit.actor import Actor
-from crm_api.kit.attempts import Attempts
 from crm_api.kit.db.database import Database
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Forbidden, NotFound
-from crm_api.kit.ids import new_id
-from crm_api.kit.tokens import Opaque, keyed_hash, new_secret, parse, same
+from crm_api.kit.secret_links import SecretLinks, nothing_there
 from crm_api.kit.work import Asked
 from crm_api.platform.access.rights import Rights
 
-KIND, _PURPOSE = "agenda", "calendar feed"
 PAST, AHEAD = timedelta(days=31), timedelta(days=366)
 _OF = """
     SELECT id, created_at, last_used_at FROM calendar_feeds
@@ -37,6 +34,7 @@ _OPENING = """
     FROM calendar_feeds f JOIN organizations o ON o.id = f.organization_id
     WHERE f.organization_id = $1 AND f.id = $2
 """
+LINKS = SecretLinks("agenda", "calendar feed", _OPENING)
 _HOLD_USER = """
     SELECT id FROM users WHERE organization_id = $1 AND id = $2 AND deleted_at IS NULL
     FOR NO KEY UPDATE
@@ -72,11 +70,11 @@ class CalendarFeeds:
         # Of two at once the later one's address holds.
         await self.tx.write(_HOLD_USER, self.tx.organization_id, me)
         await self.tx.write(_FORGET, self.tx.organization_id, me)
-        token = Opaque(KIND, (self.tx.organization_id, id := new_id()), new_secret())
+        id, token, hashed = LINKS.make(self.tx.database, self.tx.organization_id)
         values = {
             "id": id,
             "user_id": me,
-            "secret_hash": _hash_of(self.tx.database, token.secret),
+            "secret_hash": hashed,
             "created_at": self.tx.now,
             "last_used_at": None,
         }
@@ -84,7 +82,7 @@ class CalendarFeeds:
         return {
             "created_at": self.tx.now,
             "last_used_at": None,
-            "token": str(token),
+            "token": token,
             "path": f"/public/feeds/{token}.ics",
         }
 
@@ -106,27 +104,19 @@ async def feed_actor(database: Database, token: str, address: str | None) -> tup
     Raises `NotFound` also for whoever is let in no more, `TooMany` where too many tokens of that
     address were made up.
     """
-    known = parse(token, KIND, 2)
-    if known is not None:
-        organization_id, id = known.ids
-        rows = await database.fetch(organization_id, _OPENING, (organization_id, id))
-        if rows and same(rows[0]["secret_hash"], _hash_of(database, known.secret)):
-            row = rows[0]
-            access = await Rights(database).of(organization_id, row["user_id"])
-            if access is None:
-                raise _nothing()
-            actor = Actor(
-                organization_id,
-                "user",
-                row["user_id"],
-                frozenset({"*:read"}),
-                time_zone=row["time_zone"],
-                country=row["country"],
-            )
-            return replace(actor, access=access, teams=frozenset(access.teams)), id
-    attempts = Attempts(database)
-    await attempts.count(attempts.links(address))
-    raise _nothing()
+    organization_id, id, row = await LINKS.open(database, token, address)
+    access = await Rights(database).of(organization_id, row["user_id"])
+    if access is None:
+        raise nothing_there()
+    actor = Actor(
+        organization_id,
+        "user",
+        row["user_id"],
+        frozenset({"*:read"}),
+        time_zone=row["time_zone"],
+        country=row["country"],
+    )
+    return replace(actor, access=access, teams=frozenset(access.teams)), id
 
 
 async def feed_of(tx: Tx, id: UUID) -> tuple[bytes, str]:
@@ -146,11 +136,3 @@ async def forget_feeds(tx: Tx, entity: str, ids: Sequence[UUID]) -> None:
     """Destroy the addresses of users who were destroyed."""
     if entity == "user":
         await tx.write(_FORGET_ALL, tx.organization_id, list(ids))
-
-
-def _hash_of(database: Database, secret: str) -> str:
-    return keyed_hash(database.signing_key, _PURPOSE, secret)
-
-
-def _nothing() -> NotFound:
-    return NotFound("There is nothing behind this link.", code="unknown_link")

@@ -5,11 +5,11 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from crm_api.domains.work.calendar import MEDIA_TYPE
 from crm_api.domains.work.feeds import CalendarFeeds, feed_actor, feed_of
 from crm_api.domains.work.schemas import Agenda, CalendarFeedMade, CalendarFeedOut, Queue
 from crm_api.domains.work.service import WorkService
 from crm_api.kit.db.tx import Tx, unit_of_work
+from crm_api.kit.ics import MEDIA_TYPE
 from crm_api.kit.rest import answers
 from crm_api.kit.rest.problems import problems
 from crm_api.kit.rest.records import IfNoneMatch

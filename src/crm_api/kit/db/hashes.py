@@ -1,8 +1,11 @@
 """Keyed hashes of an organization: values are recognised by them, and cannot be read from them."""
 
 import hmac
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from os import urandom
+from typing import Any
+from uuid import UUID
 
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.secrets import Place
@@ -27,17 +30,10 @@ class Hasher:
 
 async def find_hasher(tx: Tx) -> Hasher | None:
     """The hasher of the organization, if it has hashed anything."""
-    own, database = tx.organization_id, tx.database
-    known = database.memory.get(("hasher", own))
-    if known is not None:
-        return known
-    rows = await database.fetch(own, _FIND, [own])
-    if not rows:
-        return None
-    place = Place(own, "hash_keys", "secret", own)
-    found = Hasher(bytes.fromhex(database.secrets.open(rows[0]["secret"], place)))
-    database.memory.put(("hasher", own), found)
-    return found
+    known = tx.database.memory.get(("hasher", tx.organization_id))
+    # By the connection that there is: whoever holds one and waits for another may wait for those
+    # who do the same.
+    return known or _remembered(tx, await tx.fetch(_FIND, tx.organization_id))
 
 
 async def hasher_of(tx: Tx) -> Hasher:
@@ -47,9 +43,22 @@ async def hasher_of(tx: Tx) -> Hasher:
     """
     found = await find_hasher(tx)
     if found is None:
-        own = tx.organization_id
-        sealed = tx.database.secrets.seal(urandom(32).hex(), Place(own, "hash_keys", "secret", own))
-        await tx.database.fetch(own, _MAKE, [own, sealed])
-        found = await find_hasher(tx)
+        own, database = tx.organization_id, tx.database
+        sealed = database.secrets.seal(urandom(32).hex(), _place(own))
+        await database.fetch(own, _MAKE, [own, sealed])
+        found = _remembered(tx, await database.fetch(own, _FIND, [own]))
         assert found is not None
     return found
+
+
+def _remembered(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> Hasher | None:
+    own, database = tx.organization_id, tx.database
+    if not rows:
+        return None
+    found = Hasher(bytes.fromhex(database.secrets.open(rows[0]["secret"], _place(own))))
+    database.memory.put(("hasher", own), found)
+    return found
+
+
+def _place(organization_id: UUID) -> Place:
+    return Place(organization_id, "hash_keys", "secret", organization_id)

@@ -64,6 +64,10 @@ class Language:
         """A day, with its month in words."""
         return format_date(value, "long", locale=self.locale)
 
+    def weekday(self, value: date) -> str:
+        """A day with its name: Monday, December 7, 2026."""
+        return format_date(value, "full", locale=self.locale)
+
     def label(self, name: str, /, **values: str) -> str:
         """A wording, with what is put into it."""
         return self.labels[name].format(**values)

@@ -38,6 +38,14 @@ class Opened:
     sql: str
     """Takes the organization and the link; `secret_hash, time_zone, country`."""
     scopes: frozenset[str]
+    is_throttled: bool = False
+    """Whether many have the same one, so that what is made by it counts for where they are."""
+
+    async def throttle(self, database: Database, token: str, address: str | None) -> None:
+        """Before anything is made by a token; raises `TooMany`."""
+        if self.is_throttled:
+            attempts = Attempts(database)
+            await attempts.count(attempts.guests(token, address))
 
     async def actor_of(self, database: Database, token: str, address: str | None) -> Actor:
         """The link that a token opens, as an actor; raises `NotFound`.

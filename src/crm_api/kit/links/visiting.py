@@ -51,6 +51,11 @@ async def begun(request: Request, token: str, opened: Opened) -> RequestTx:
     return tx
 
 
+async def throttled(request: Request, token: str, opened: Opened) -> None:
+    """Count what is about to be said by a link; raises `TooMany`."""
+    await opened.throttle(services_of(request).database, token, caller_of(request).address)
+
+
 def visiting(opened: Opened) -> Callable[..., AsyncIterator[Tx]]:
     """A dependency: the transaction of whoever reads by a link."""
 
@@ -68,6 +73,7 @@ def answering(opened: Opened) -> Callable[..., AsyncIterator[RequestTx]]:
     async def answer(
         request: Request, token: Token, idempotency_key: IdempotencyKey = None
     ) -> AsyncIterator[RequestTx]:
+        await throttled(request, token, opened)
         tx = await begun(request, token, opened)
         manner = await manner_of(request, tx.actor, idempotency_key, None)
         if manner is not None:

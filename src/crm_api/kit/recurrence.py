@@ -6,12 +6,13 @@ first.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import islice
 from zoneinfo import ZoneInfo
 
-from dateutil.rrule import rrulestr
+from crm_api.kit.recurring import days
 
 LONGEST = 300
 FREQUENCIES = ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")
@@ -22,7 +23,7 @@ _NUMBER = re.compile(r"[+-]?[0-9]{1,3}")
 _UNTIL = re.compile(r"[0-9]{8}(T[0-9]{6}Z)?")
 MOST_COUNT, MOST_INTERVAL, MOST_LISTED = 730, 999, 62
 # By years: what does not recur within these never does, and the search for it ends.
-_HORIZON = timedelta(days=20 * 366)
+HORIZON = timedelta(days=20 * 366)
 _BOUNDS: Mapping[str, int] = {
     "BYMONTH": 12,
     "BYMONTHDAY": 31,
@@ -58,18 +59,8 @@ class Rule:
 
         None where the rule ends. What lies between is passed over, and counted.
         """
-        # By dateutil a naive beginning wants a naive end.
-        bare = {n: v for n, v in self.parts.items() if n not in {"COUNT", "UNTIL"}}
-        limit = current + _HORIZON
-        if (until := self._until(zone)) is not None:
-            limit = min(limit, until)
-        if limit <= current:
-            return None
-        rule = rrulestr(
-            f"{Rule(bare).text};UNTIL={limit:%Y%m%dT%H%M%S}", dtstart=current, cache=False
-        )
         passed = 0
-        for found in rule:
+        for found in self._from(current, zone, HORIZON):
             if found <= current:
                 continue
             passed += 1
@@ -79,10 +70,54 @@ class Rule:
                 return Next(found, self._less(passed))
         return None
 
+    @property
+    def ends(self) -> bool:
+        """Whether it says how often, or until when."""
+        return "COUNT" in self.parts or "UNTIL" in self.parts
+
+    def occurrences(
+        self, start: datetime, zone: ZoneInfo, horizon: timedelta = HORIZON
+    ) -> Iterator[datetime]:
+        """The wall times from `start` on, by `COUNT`, `UNTIL` and a horizon, one at a time.
+
+        `start` is one of them only where the rule says so.
+        """
+        return islice(self._from(start, zone, horizon), self.count)
+
+    def outlasts(self, start: datetime, zone: ZoneInfo, horizon: timedelta = HORIZON) -> bool:
+        """Whether `UNTIL` is beyond a horizon."""
+        until = self._until(zone)
+        return until is not None and until - start > horizon
+
+    def up_to(self, last: datetime, zone: ZoneInfo) -> "Rule":
+        """The same, but ending with an occurrence."""
+        # The moment of an occurrence that clocks skip reads later than it is called, and nothing
+        # recurs between.
+        return self._with(UNTIL=f"{instant(last, zone):%Y%m%dT%H%M%SZ}")
+
+    def times(self, count: int) -> "Rule":
+        """The same, but so often."""
+        return self._with(COUNT=str(count))
+
+    def _with(self, **end: str) -> "Rule":
+        bare = {n: v for n, v in self.parts.items() if n not in {"COUNT", "UNTIL"}}
+        return replace(self, parts=bare | end)
+
+    def _from(self, start: datetime, zone: ZoneInfo, horizon: timedelta) -> Iterator[datetime]:
+        """Wall times without `COUNT`; the search ends at the horizon, found or not.
+
+        What is asked for never makes it longer: of libraries, some look on until the year 9999.
+        """
+        limit = start + min(horizon, datetime.combine(date.max, time.max) - start)
+        if (until := self._until(zone)) is not None:
+            limit = min(limit, until)
+        for day in days(self.parts, start.date(), limit.date()):
+            at = datetime.combine(day, start.time())
+            if start <= at <= limit:
+                yield at
+
     def _less(self, passed: int) -> "Rule":
-        if self.count is None:
-            return self
-        return replace(self, parts={**self.parts, "COUNT": str(self.count - passed)})
+        return self if self.count is None else self.times(self.count - passed)
 
     def _until(self, zone: ZoneInfo) -> datetime | None:
         text = self.parts.get("UNTIL")
@@ -94,7 +129,7 @@ class Rule:
         try:
             return moment.astimezone(zone).replace(tzinfo=None)
         except OverflowError:
-            # On the first and the last day of all, which no task is near.
+            # On the first and the last day of all, which nothing is near.
             return moment.replace(tzinfo=None)
 
 
@@ -153,7 +188,7 @@ def _check_end(parts: Mapping[str, str], *, timed: bool) -> None:
     if "COUNT" in parts:
         raise BadRule("It ends by COUNT or by UNTIL, not by both.")
     if not _UNTIL.fullmatch(until) or timed != until.endswith("Z"):
-        shape = "20270331T220000Z, in UTC, like `due_at`" if timed else "20270331, like `due_on`"
+        shape = "20270331T220000Z, in UTC, as times are" if timed else "20270331, as days are"
         raise BadRule(f"UNTIL is written {shape}.")
     try:
         _day(until[:8])

@@ -7,8 +7,8 @@ from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 
 from crm_api.kit.db import ddl
 
-revision = "20270126_leads"
-down_revision = "20270122_scheduling"
+revision = "20270127_leads"
+down_revision = "20270126_booking_links"
 branch_labels = None
 depends_on = None
 
