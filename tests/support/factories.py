@@ -2089,6 +2089,8 @@ async def _varied_lead_score_rules(api: Api) -> list[Body]:
         {**least, "name": "Zebra", "points": -20},
         {**least, "name": "Zebra"},
     ]
+
+
 async def _least_case_link(api: Api) -> Body:
     case = await api.made("cases", await _least_case(api))
     return {"case_id": case["id"]}
