@@ -12,7 +12,7 @@ down_revision = "20270126_booking_links"
 branch_labels = None
 depends_on = None
 
-PLANS, SCORE_RULES = "lead_plans", "lead_score_rules"
+PLANS, SLICES, SCORE_RULES = "lead_plans", "lead_plan_slices", "lead_score_rules"
 POOLS, RULES, LEADS, ASSIGNMENTS = "lead_pools", "lead_rules", "leads", "lead_assignments"
 JSON = JSONB()
 INSTANT = TIMESTAMP(timezone=True)
@@ -60,8 +60,9 @@ CHECKS = {
         "points": "points BETWEEN -100 AND 100",
     },
     PLANS: {
-        "status": "status IN ('planned', 'committed', 'done')",
-        "committed_at": "(status = 'planned') = (committed_at IS NULL)",
+        "status": "status IN ('planning', 'planned', 'committed', 'done')",
+        "strategy": "strategy IN ('pool', 'optimal')",
+        "committed_at": "(status IN ('planning', 'planned')) = (committed_at IS NULL)",
     },
     ASSIGNMENTS: {
         "kind": "kind IN ('rule', 'owner', 'claim', 'manual', 'plan', 'escalation')",
@@ -282,6 +283,7 @@ def make_plans() -> None:
         PLANS,
         Column("pool_id", ID, nullable=False),
         Column("status", KEY, nullable=False),
+        Column("strategy", KEY, nullable=False),
         *lists("filter"),
         *(
             Column(name, sa.Integer(), nullable=False)
@@ -290,10 +292,26 @@ def make_plans() -> None:
         *lists("fairness", "left"),
         *texts("job_id", kind=ID),
         *texts("committed_at", kind=INSTANT),
-        *lists("items"),
+        *lists("grounds"),
         Column("input_hash", KEY, nullable=False),
     )
     op.create_index("ix_lead_plans_pool", PLANS, ["organization_id", "pool_id"])
+    op.create_table(
+        SLICES,
+        Column("organization_id", ID, nullable=False),
+        Column("plan_id", ID, nullable=False),
+        Column("place", sa.Integer(), nullable=False),
+        *lists("items"),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "plan_id"],
+            [f"{PLANS}.organization_id", f"{PLANS}.id"],
+            name=op.f(f"fk_{SLICES}_organization_id_plan_id"),
+        ),
+        sa.PrimaryKeyConstraint(
+            "organization_id", "plan_id", "place", name=op.f(f"pk_{SLICES}")
+        ),
+    )
+    ddl.protect(SLICES)
 
 
 def upgrade() -> None:
@@ -306,5 +324,5 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute("DROP FUNCTION crm_leads_due")
-    for table in (SCORE_RULES, PLANS, ASSIGNMENTS, LEADS, RULES, POOLS):
+    for table in (SCORE_RULES, SLICES, PLANS, ASSIGNMENTS, LEADS, RULES, POOLS):
         op.drop_table(table)

@@ -177,6 +177,8 @@ class Kind:
             "deal",
             "identity_provider",
             "lead",
+            "lead_rule",
+            "lead_score_rule",
             "legal_hold",
             "sla_policy",
             "pipeline",

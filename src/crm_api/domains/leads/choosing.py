@@ -11,6 +11,8 @@ from fractions import Fraction
 from typing import Any
 from uuid import UUID
 
+_LISTED = (("country", "countries"), ("region", "regions"), ("industry", "industries"))
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -98,17 +100,58 @@ def misfit(member: Mapping[str, Any], lead: Any) -> str | None:
         return "skills"
     if member["languages"] and not _speaks(member["languages"], lead.language):
         return "language"
-    for field, listed in (
-        ("country", "countries"),
-        ("region", "regions"),
-        ("industry", "industries"),
-    ):
+    for field, listed in _LISTED:
         if member[listed] and not _among(getattr(lead, field), member[listed]):
             return "territory" if field != "industry" else "industry"
     prefixes = tuple(_code(prefix) for prefix in member["postal_prefixes"])
     if prefixes and not _code(lead.postal_code or "").startswith(prefixes):
         return "territory"
     return None
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """What of leads matters to any member of a pool, so that few kinds of lead are left."""
+
+    skills: bool
+    languages: bool
+    listed: Mapping[str, frozenset[str]]
+    prefixes: frozenset[str]
+    lengths: Sequence[int]
+
+    @classmethod
+    def of(cls, members: Sequence[Mapping[str, Any]]) -> "Fitting":
+        """That of some members."""
+        listed = {
+            field: frozenset(one.casefold() for member in members for one in member[among])
+            for field, among in _LISTED
+        }
+        prefixes = frozenset(_code(one) for member in members for one in member["postal_prefixes"])
+        return cls(
+            any(member["skills"] for member in members),
+            any(member["languages"] for member in members),
+            {field: among for field, among in listed.items() if among},
+            prefixes,
+            sorted({len(one) for one in prefixes}),
+        )
+
+    def key(self, lead: Any) -> tuple[Any, ...]:
+        """Of two leads with the same key `misfit` says the same of each of the members."""
+        found: list[Any] = []
+        if lead.skills:
+            # Where nobody has any, a lead that asks for some is for nobody.
+            wanted = frozenset(skill.casefold() for skill in lead.skills)
+            found.append(wanted if self.skills else True)
+        if self.languages:
+            found.append(("speaks", lead.language))
+        for field, among in self.listed.items():
+            value = getattr(lead, field)
+            value = value and value.casefold()
+            found.append((field, value if value in among else None))
+        if self.prefixes:
+            code = _code(lead.postal_code or "")
+            found.append(tuple(code[:n] for n in self.lengths if code[:n] in self.prefixes))
+        return tuple(found)
 
 
 def _speaks(languages: Sequence[str], wanted: str | None) -> bool:

@@ -17,6 +17,7 @@ from crm_api.domains.leads.choosing import (
 )
 from crm_api.domains.leads.models import LeadPool
 from crm_api.domains.leads.repository import Assignments, Pools
+from crm_api.domains.leads.sharing import Seats
 from crm_api.kit.calendar import Calendar
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Conflict
@@ -107,7 +108,7 @@ class Desk:
             looked_at += [_told(pool, candidate) for candidate in candidates]
             if chosen is not None:
                 reason = "highest_credit" if pool.strategy == "round_robin" else "least_loaded"
-                respond_by = self._respond_by(pool, chosen)
+                respond_by = self.respond_by(pool, chosen.user_id)
                 return Pick(looked_at, pool, chosen.user_id, respond_by, reason)
             retry = min([retry, *self._openings(pool, candidates)])
             step = pool.fallback_pool_id
@@ -135,20 +136,6 @@ class Desk:
         self._members[pool.id] = after
         self._changed.add(pool.id)
 
-    def take(self, pool_id: UUID, lead: Any, user_id: UUID) -> Pick:
-        """Have a certain member have a lead as if they were next, unless they cannot have it."""
-        pool = self.pools.get(pool_id)
-        if pool is None:
-            return Pick((), reason="pool_inactive")
-        candidates = self._weighed(pool, lead)
-        looked_at = [_told(pool, candidate) for candidate in candidates]
-        chosen = next((c for c in candidates if c.user_id == user_id), None)
-        if chosen is None or chosen.excluded is not None:
-            reason = "not_a_member" if chosen is None else chosen.excluded or ""
-            return Pick(looked_at, reason=reason)
-        self._move(pool, chosen, candidates)
-        return Pick(looked_at, pool, user_id, self._respond_by(pool, chosen), "planned")
-
     def standing(self) -> dict[tuple[UUID, UUID], tuple[int, int]]:
         """By pool and member, how many leads they have open, and their weight."""
         return {
@@ -169,6 +156,42 @@ class Desk:
             for id, known in sorted(self._members.items())
         ]
 
+    def chain(self, pool_id: UUID) -> list[Seats]:
+        """A pool and those that it falls back on, to share many leads out of."""
+        found: list[Seats] = []
+        step: UUID | None = pool_id
+        while step is not None and step in self.pools:
+            found.append(self.seats(step))
+            step = self.pools[step].fallback_pool_id
+            if any(seats.pool_id == step for seats in found):
+                break
+        return found
+
+    def seats(self, pool_id: UUID) -> Seats:
+        """The members of a pool, and what speaks against each whatever the lead."""
+        pool, known = self.pools[pool_id], self._members[pool_id]
+        return Seats(
+            pool_id,
+            pool.strategy,
+            pool.members,
+            known,
+            self._turns[pool_id],
+            [None if c.user_id in self._active else "inactive" for c in known],
+            [self._away(pool, member) for member in pool.members],
+        )
+
+    def put(self, pool_id: UUID, candidates: Sequence[Candidate], turn: int) -> None:
+        """Have members stand as they do after many choices."""
+        self._members[pool_id], self._turns[pool_id] = list(candidates), turn
+        self._changed.add(pool_id)
+
+    def had(self) -> dict[UUID, list[UUID]]:
+        """By lead, who gave it back or did not respond."""
+        found: dict[UUID, list[UUID]] = {}
+        for lead_id, user_id in self._had:
+            found.setdefault(lead_id, []).append(user_id)
+        return found
+
     def _against(
         self, pool: LeadPool, member: Mapping[str, Any], candidate: Candidate, lead: Any
     ) -> str | None:
@@ -183,6 +206,9 @@ class Desk:
             return "open_cap"
         if member["daily_cap"] is not None and candidate.today >= member["daily_cap"]:
             return "daily_cap"
+        return self._away(pool, member)
+
+    def _away(self, pool: LeadPool, member: Mapping[str, Any]) -> str | None:
         if self._is_absent(member):
             return "absent"
         time = self._time(pool, member)
@@ -201,11 +227,12 @@ class Desk:
         id = id or pool.calendar_id
         return None if id is None else self._times.get(id)
 
-    def _respond_by(self, pool: LeadPool, chosen: Candidate) -> datetime | None:
+    def respond_by(self, pool: LeadPool, user_id: UUID) -> datetime | None:
+        """Until when a member who gets a lead now is to respond."""
         if pool.response_minutes is None:
             return None
         given = timedelta(minutes=pool.response_minutes)
-        member = next(m for m in pool.members if m["user_id"] == str(chosen.user_id))
+        member = next(m for m in pool.members if m["user_id"] == str(user_id))
         time = self._time(pool, member)
         return self.tx.now + given if time is None else time.add(self.tx.now, given)
 

@@ -24,6 +24,19 @@ class DistributeLeads(Message):
 
 
 @dataclass(frozen=True)
+class PlanLeads(Message):
+    """Plan who gets which leads, and carry it out if that is wanted."""
+
+    kind = "leads.plan"
+    lane = "bulk"
+    max_attempts = 50
+
+    plan_id: UUID
+    limit: int
+    preview: bool
+
+
+@dataclass(frozen=True)
 class CommitPlan(Message):
     """Give leads as a plan says."""
 

@@ -127,9 +127,11 @@ class LeadQuery:
         return cast("Any", await Scoring(info.context.tx).of(id))
 
     @strawberry.field
-    async def planned_leads(self, info: GraphInfo, id: UUID) -> PlannedLeads:
-        """Who gets which lead by a plan."""
-        return cast("Any", await Planner(info.context.tx).items(id))
+    async def planned_leads(
+        self, info: GraphInfo, id: UUID, cursor: str | None = None
+    ) -> PlannedLeads:
+        """Who gets which lead by a plan, up to 5,000 at a time."""
+        return cast("Any", await Planner(info.context.tx).items(id, cursor))
 
 
 def _plain(verb: PlainVerb, description: str) -> Any:

@@ -9,6 +9,7 @@ from crm_api.domains.leads.distributing import Distributor
 from crm_api.domains.leads.events import (
     CommitPlan,
     DistributeLeads,
+    PlanLeads,
     ScoreLeads,
     ask_for_distribution,
 )
@@ -62,6 +63,18 @@ async def distribute(context: JobContext, message: DistributeLeads) -> dict[str,
             return {"leads": done, "given": given}
 
 
+@runs(PlanLeads)
+async def plan_leads(context: JobContext, message: PlanLeads) -> dict[str, Any]:
+    """Plan what was asked for, as far as whoever asked sees; it is carried out by another job."""
+    async with unit_of_work(context.tx()) as tx:
+        planner = Planner(tx)
+        (plan,) = await planner.plans.records.locked([message.plan_id], everywhere=True)
+        if plan.status == "planning":
+            await planner.go_on(plan, message.limit, preview=message.preview)
+        await context.job.advance(tx, plan.lead_count, plan.lead_count)
+        return {"leads": plan.lead_count, "planned": plan.planned_count}
+
+
 @runs(CommitPlan)
 async def commit_plan(context: JobContext, message: CommitPlan) -> dict[str, Any]:
     """Carry out a plan, a slice in each transaction; where it stands is committed with what is done.
@@ -75,11 +88,13 @@ async def commit_plan(context: JobContext, message: CommitPlan) -> dict[str, Any
             planner = Planner(tx)
             planner.leads.need("update")
             (plan,) = await planner.plans.records.locked([message.plan_id], everywhere=True)
+            through = plan.lead_count
             if plan.status == "committed":
-                place = await planner.carry_out(plan, place)
+                through = await planner.carry_out(plan, place)
             result = {"given": plan.given_count, "skipped": plan.skipped_count}
             is_done = plan.status != "committed"
-            await context.job.advance(tx, place, len(plan.items), state={"place": place})
+            place += 1
+            await context.job.advance(tx, through, plan.lead_count, state={"place": place})
         if is_done:
             return result
 

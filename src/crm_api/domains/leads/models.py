@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from crm_api.kit.db.base import Entity, KeyText
+from crm_api.kit.db.base import Base, Entity, KeyText
 from crm_api.kit.db.columns import Described, Named, foreign_key, one_of, ordered, referring
 from crm_api.kit.points import Reachable
 
@@ -18,7 +18,8 @@ Strategy = Literal["round_robin", "least_loaded"]
 RuleTarget = Literal["pool", "user", "existing_owner"]
 AssignmentKind = Literal["rule", "owner", "claim", "manual", "plan", "escalation"]
 ScoreCategory = Literal["fit", "engagement"]
-PlanStatus = Literal["planned", "committed", "done"]
+PlanStatus = Literal["planning", "planned", "committed", "done"]
+PlanStrategy = Literal["pool", "optimal"]
 AssignmentEnd = Literal["returned", "recalled", "reassigned", "closed"]
 
 
@@ -212,7 +213,10 @@ class LeadPlan(Entity):
     __table_args__ = (
         foreign_key("pool_id", "lead_pools"),
         one_of("status", PlanStatus),
-        CheckConstraint("(status = 'planned') = (committed_at IS NULL)", name="committed_at"),
+        one_of("strategy", PlanStrategy),
+        CheckConstraint(
+            "(status IN ('planning', 'planned')) = (committed_at IS NULL)", name="committed_at"
+        ),
         *ordered("lead_plans", "created_at"),
         referring("lead_plans", "pool_id"),
     )
@@ -220,6 +224,7 @@ class LeadPlan(Entity):
 
     pool_id: Mapped[UUID]
     status: Mapped[str] = mapped_column(KeyText)
+    strategy: Mapped[str] = mapped_column(KeyText)
     filter: Mapped[dict[str, Any]]
     lead_count: Mapped[int]
     planned_count: Mapped[int]
@@ -229,10 +234,25 @@ class LeadPlan(Entity):
     left: Mapped[dict[str, Any]]
     job_id: Mapped[UUID | None]
     committed_at: Mapped[datetime | None]
-    # Not shown in lists: each lead with whom it goes to, in the order of the choices; and what all
-    # of it was reckoned from.
-    items: Mapped[list[dict[str, Any]]]
+    # Not shown: the members, and what spoke against whom; and what all of it was reckoned from.
+    grounds: Mapped[dict[str, Any]]
     input_hash: Mapped[str] = mapped_column(KeyText)
+
+
+class LeadPlanSlice(Base):
+    """Some of the leads of a plan with whom they go to, in the order of the choices.
+
+    `items` holds lists of the same length: `leads`, their `versions`, `pools` and `places` of
+    members among the grounds of the plan, the number of the `grounds`, and the `outcomes`.
+    """
+
+    __tablename__ = "lead_plan_slices"
+    __table_args__ = (foreign_key("plan_id", "lead_plans"),)
+
+    organization_id: Mapped[UUID] = mapped_column(primary_key=True)
+    plan_id: Mapped[UUID] = mapped_column(primary_key=True)
+    place: Mapped[int] = mapped_column(primary_key=True)
+    items: Mapped[dict[str, Any]]
 
 
 class LeadScoreRule(Named, Entity):

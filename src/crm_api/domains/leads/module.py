@@ -1,6 +1,13 @@
 """Leads as a part of the product."""
 
-from crm_api.domains.leads.jobs import commit_plan, distribute, follow_leads, keep_leads, score
+from crm_api.domains.leads.jobs import (
+    commit_plan,
+    distribute,
+    follow_leads,
+    keep_leads,
+    plan_leads,
+    score,
+)
 from crm_api.domains.leads.matcher import LeadMatcher
 from crm_api.domains.leads.pictured import TOUCHPOINTS
 from crm_api.domains.leads.planning import LeadPlanService
@@ -31,7 +38,7 @@ MODULE = Module(
     depends_on=["catalogue", "companies", "contacts", "deals", "prices"],
     faces=_faces,
     chores=[Chore("leads.follow_up", follow_leads, every_s=30)],
-    jobs=[distribute, commit_plan, score],
+    jobs=[distribute, plan_leads, commit_plan, score],
     matchers=[LeadMatcher()],
     managed={
         LeadPoolService.area: Managed("manage_settings"),
@@ -41,7 +48,7 @@ MODULE = Module(
         *(f"lead.{way.event}" for way in WAYS.values()),
         *("lead.recalled", "lead.unassignable", "lead.scored"),
         *("lead_assignment.ended", "lead_assignment.accepted"),
-        *("lead_plan.committed", "lead_plan.done"),
+        *("lead_plan.planned", "lead_plan.committed", "lead_plan.done"),
     ],
     services=[
         LeadService,

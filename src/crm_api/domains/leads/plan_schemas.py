@@ -6,10 +6,10 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from crm_api.domains.leads.models import PlanStatus
+from crm_api.domains.leads.models import PlanStatus, PlanStrategy
 from crm_api.kit.schema import Out, Schema
 
-MOST_LEADS = 10_000
+MOST_LEADS = 100_000
 
 
 class LeadDistribution(Schema):
@@ -20,7 +20,13 @@ class LeadDistribution(Schema):
         description="In the filter language; of the new and recycled leads that nobody has.",
     )
     limit: Annotated[int, Field(ge=1, le=MOST_LEADS)] = Field(
-        1_000, description="Those with the highest scores."
+        1_000,
+        description="Those with the highest scores. Many are planned by a job: `planning`.",
+    )
+    strategy: PlanStrategy = Field(
+        "pool",
+        description="`pool`: each lead as the pool chooses. `optimal`: as many as possible go to "
+        "somebody, and of all ways to have that so, in shares by weight, that of the highest value.",
     )
     preview: bool = Field(
         True, description="Whether it is only planned; else it is begun at once, as if committed."
@@ -54,6 +60,7 @@ class LeadPlanOut(Out):
 
     pool_id: UUID
     status: PlanStatus
+    strategy: PlanStrategy
     filter: dict[str, Any]
     lead_count: int
     planned_count: int = Field(description="How many of them go to somebody.")
@@ -61,7 +68,7 @@ class LeadPlanOut(Out):
     given_count: int = Field(description="How many were given so far.")
     skipped_count: int = Field(description="How many could not be given any more.")
     fairness: PlanFairness
-    job_id: UUID | None = Field(description="The job that carries it out.")
+    job_id: UUID | None = Field(description="The job that plans it, or carries it out.")
     committed_at: datetime | None
 
 
@@ -76,6 +83,7 @@ class PlannedLead(BaseModel):
 
 
 class PlannedLeads(BaseModel):
-    """Every lead of a plan, in the order of the choices."""
+    """Leads of a plan, in the order of the choices."""
 
     data: list[PlannedLead]
+    next_cursor: str | None = Field(description="What `cursor` takes for those that follow.")

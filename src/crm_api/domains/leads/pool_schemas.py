@@ -43,7 +43,7 @@ class AbsenceFields(Schema):
         return self
 
 
-class PoolMemberFields(Schema):
+class LeadPoolMemberFields(Schema):
     """Somebody who gets leads of a pool; a list that is empty takes all."""
 
     user_id: UUID
@@ -68,7 +68,7 @@ class PoolMemberFields(Schema):
     industries: Annotated[list[Code], Field(max_length=100), Unique] = Field(default_factory=list)
 
 
-def _once(members: list[PoolMemberFields]) -> list[PoolMemberFields]:
+def _once(members: list[LeadPoolMemberFields]) -> list[LeadPoolMemberFields]:
     if len({one.user_id for one in members}) < len(members):
         raise ValueError("each member is named once")
     return members
@@ -90,7 +90,7 @@ class LeadPoolCreate(Create):
         "for their weight.",
     )
     members: Annotated[
-        list[PoolMemberFields], Field(max_length=MOST_MEMBERS), AfterValidator(_once)
+        list[LeadPoolMemberFields], Field(max_length=MOST_MEMBERS), AfterValidator(_once)
     ] = Field(default_factory=list)
     calendar_id: UUID | None = Field(
         None, description="When its members work; without it at any time."
@@ -115,7 +115,7 @@ class Absence(BaseModel):
     reason: str | None
 
 
-class PoolMember(BaseModel):
+class LeadPoolMember(BaseModel):
     """Somebody who gets leads of a pool."""
 
     user_id: UUID
@@ -138,7 +138,7 @@ class LeadPoolOut(Out):
     name: str
     is_active: bool
     strategy: Strategy
-    members: list[PoolMember]
+    members: list[LeadPoolMember]
     calendar_id: UUID | None
     response_minutes: int | None = Field(description=_MINUTES)
     max_hops: int = Field(description=_HOPS)

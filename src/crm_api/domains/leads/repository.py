@@ -1,11 +1,12 @@
 """How leads, pools, rules and assignments are listed and found."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple, cast
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import Select, Uuid, any_, bindparam, select
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from crm_api.domains.companies.repository import LISTING as COMPANIES
 from crm_api.domains.contacts.repository import CONTACTS
@@ -22,7 +23,9 @@ from crm_api.domains.leads.plan_schemas import LeadPlanOut
 from crm_api.domains.leads.pool_schemas import LeadPoolOut, LeadRuleOut
 from crm_api.domains.leads.schemas import LeadAssignmentOut, LeadOut
 from crm_api.domains.leads.score_schemas import LeadScoreRuleOut
+from crm_api.domains.leads.sharing import Sharable
 from crm_api.kit.crud.repository import Repository
+from crm_api.kit.db.json import encode, parsed
 from crm_api.kit.points import POINT_KEYS
 from crm_api.kit.query.filters import Filter
 from crm_api.kit.query.listing import Listing, Relation, Searched
@@ -94,6 +97,15 @@ SCORE_RULES: Listing = Listing(
     area="lead_rules",
     sorts={"name": LeadScoreRule.sort_name},
 )
+_OUTCOMES = """
+    SELECT a.user_id, l.industry, count(*) FILTER (WHERE l.status = 'converted') AS won,
+        count(*) AS ended
+    FROM lead_assignments a
+    JOIN leads l ON l.organization_id = a.organization_id AND l.id = a.lead_id
+    WHERE a.organization_id = $1 AND a.user_id = ANY($2) AND a.ended_as = 'closed'
+        AND l.status IN ('converted', 'disqualified') AND a.deleted_at IS NULL
+    GROUP BY 1, 2
+"""
 _SCORE_RULES = """
     SELECT id, name, category, points, filter FROM lead_score_rules
     WHERE organization_id = $1 AND is_active AND deleted_at IS NULL ORDER BY id
@@ -132,12 +144,62 @@ _OWNERS = """
         AND o.deleted_at IS NULL
     WHERE l.organization_id = $1 AND l.id = ANY($2)
 """
+_TO_GIVE = """
+    SELECT id, version, status, owner_id, pool_id, assigned_at, respond_by, responded_at,
+        waits_since, unassigned_reason, hops, skills, language, country, region, industry,
+        postal_code
+    FROM leads WHERE organization_id = $1 AND id = ANY($2) AND deleted_at IS NULL
+    ORDER BY id FOR NO KEY UPDATE
+"""
+_HAND = """
+    UPDATE leads l SET owner_id = r.user_id, pool_id = r.pool_id, respond_by = r.respond_by,
+        due_at = r.respond_by, status = 'assigned', assigned_at = $6, responded_at = NULL,
+        waits_since = NULL, unassigned_reason = NULL, decision = '{}', version = l.version + 1,
+        updated_at = $6, updated_by = $7
+    FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::timestamptz[])
+        r (id, user_id, pool_id, respond_by)
+    WHERE l.organization_id = $1 AND l.id = r.id
+"""
+_SLICE = """
+    SELECT items FROM lead_plan_slices WHERE organization_id = $1 AND plan_id = $2 AND place = $3
+"""
+_KEEP_SLICE = """
+    UPDATE lead_plan_slices SET items = $4::text::jsonb
+    WHERE organization_id = $1 AND plan_id = $2 AND place = $3
+"""
+_GROUNDS = "SELECT grounds FROM lead_plans WHERE organization_id = $1 AND id = $2"
+_LEADS_OF = """
+    SELECT items -> 'leads' AS leads FROM lead_plan_slices
+    WHERE organization_id = $1 AND plan_id = $2 ORDER BY place
+"""
 _WHOLE_DAY = """
     SELECT date_trunc('day', now() AT TIME ZONE time_zone) AT TIME ZONE time_zone AS begins,
         (date_trunc('day', now() AT TIME ZONE time_zone) + interval '1 day')
             AT TIME ZONE time_zone AS ends
     FROM organizations WHERE id = $1
 """
+
+
+class ToGive(NamedTuple):
+    """What giving takes to know of a lead."""
+
+    id: UUID
+    version: int
+    status: str
+    owner_id: UUID | None
+    pool_id: UUID | None
+    assigned_at: datetime | None
+    respond_by: datetime | None
+    responded_at: datetime | None
+    waits_since: datetime | None
+    unassigned_reason: str | None
+    hops: int
+    skills: Sequence[str]
+    language: str | None
+    country: str | None
+    region: str | None
+    industry: str | None
+    postal_code: str | None
 
 
 class Leads(Repository[Lead]):
@@ -159,14 +221,34 @@ class Leads(Repository[Lead]):
         query = query.order_by(Lead.id).limit(limit).with_for_update(key_share=True)
         return (await self.tx.run(query)).scalars().all()
 
-    async def sharable(self, filter: Filter, limit: int) -> Sequence[Lead]:
+    async def sharable(self, filter: Filter, limit: int) -> list[Sharable]:
         """New and recycled leads of nobody that match and are seen, the best scores first."""
         asked = PageQuery(Selection(()), filter, sight=self.sight)
-        query = matching(self.listing, select(Lead), asked)
+        columns = [getattr(Lead, name) for name in Sharable._fields]
+        chosen: Select[Any] = cast("Any", select(*columns))
+        query = matching(self.listing, chosen, asked)
         query = query.where(Lead.owner_id.is_(None), Lead.status.in_(("new", "recycled")))
         query = query.order_by(Lead.score.desc().nulls_last(), Lead.id).limit(limit)
         rows = await self.tx.run(query.params(**values_of(self.tx, asked, None)))
-        return rows.scalars().all()
+        return [Sharable._make(row) for row in rows]
+
+    async def versions(self, ids: Sequence[UUID]) -> list[tuple[UUID, int]]:
+        """Those of some leads that are seen, with their versions."""
+        query = self.select().with_only_columns(Lead.id, Lead.version)
+        query = query.where(Lead.id == any_(bindparam("ids", list(ids), ARRAY(Uuid))))
+        rows = await self.tx.run(query.where(Lead.deleted_at.is_(None)))
+        return [(row.id, row.version) for row in rows]
+
+    async def to_give(self, ids: Sequence[UUID]) -> dict[UUID, ToGive]:
+        """What giving takes to know of some leads, which are locked, whoever asks."""
+        rows = await self.tx.write(_TO_GIVE, self.tx.organization_id, list(ids))
+        return {row["id"]: ToGive(*(parsed(value) for value in row.values())) for row in rows}
+
+    async def hand(self, given: Sequence[tuple[UUID, UUID, UUID | None, datetime | None]]) -> None:
+        """Have leads be somebody's: the lead, the user, the pool and by when to respond."""
+        columns = [list(column) for column in zip(*given, strict=True)]
+        tx = self.tx
+        await tx.write(_HAND, tx.organization_id, *columns, tx.now, tx.actor.id)
 
     async def owners(self, ids: Sequence[UUID]) -> dict[UUID, Any]:
         """By lead, who has what it is matched with."""
@@ -206,6 +288,26 @@ class Plans(Repository[LeadPlan]):
 
     model = LeadPlan
     listing = PLANS
+
+    async def slice(self, id: UUID, place: int) -> dict[str, Any] | None:
+        """Some of the leads of a plan; None behind its end."""
+        rows = await self.tx.fetch(_SLICE, self.tx.organization_id, id, place)
+        return parsed(rows[0]["items"]) if rows else None
+
+    async def keep_slice(self, id: UUID, place: int, items: Mapping[str, Any]) -> None:
+        """Write down what became of some leads of a plan."""
+        text = encode(items).decode()
+        await self.tx.write(_KEEP_SLICE, self.tx.organization_id, id, place, text)
+
+    async def grounds(self, id: UUID) -> dict[str, Any] | None:
+        """The members of a plan, and what spoke against whom; None of one that is gone."""
+        rows = await self.tx.fetch(_GROUNDS, self.tx.organization_id, id)
+        return parsed(rows[0]["grounds"]) if rows else None
+
+    async def leads_of(self, id: UUID) -> list[UUID]:
+        """All leads of a plan."""
+        rows = await self.tx.fetch(_LEADS_OF, self.tx.organization_id, id)
+        return [UUID(one) for row in rows for one in parsed(row["leads"])]
 
 
 class Rules(Repository[LeadRule]):
@@ -248,6 +350,13 @@ class Assignments(Repository[LeadAssignment]):
         query = query.order_by(LeadAssignment.created_at.desc(), LeadAssignment.id.desc()).limit(1)
         found = (await self.tx.run(query)).scalar_one_or_none()
         return None if found is None else found.decision
+
+    async def outcomes(
+        self, users: Sequence[UUID]
+    ) -> dict[tuple[UUID, str | None], tuple[int, int]]:
+        """By user and industry, how many leads they converted, and how many ended with them."""
+        rows = await self.tx.fetch(_OUTCOMES, self.tx.organization_id, list(users))
+        return {(row["user_id"], row["industry"]): (row["won"], row["ended"]) for row in rows}
 
     async def had(self, ids: Sequence[UUID]) -> set[tuple[UUID, UUID]]:
         """Leads with those who gave them back or did not respond."""

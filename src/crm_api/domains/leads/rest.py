@@ -20,7 +20,7 @@ from crm_api.domains.leads.schemas import (
 from crm_api.domains.leads.score_schemas import LeadScore
 from crm_api.domains.leads.scoring import LeadScoreRuleService, Scoring
 from crm_api.domains.leads.service import LeadAssignmentService, LeadService
-from crm_api.kit.rest import answers
+from crm_api.kit.rest import answers, params
 from crm_api.kit.rest.actions import add_action
 from crm_api.kit.rest.below import add_below
 from crm_api.kit.rest.problems import problems
@@ -138,9 +138,9 @@ async def plan(id: Id, tx: Reading) -> Response:
     summary="Who gets which lead by a plan",
     responses={200: {"model": PlannedLeads}} | problems(403, 404, 422),
 )
-async def planned(id: Id, tx: Reading) -> Response:
-    """All of them, in the order of the choices."""
-    return answers.plain(await Planner(tx).items(id))
+async def planned(id: Id, tx: Reading, cursor: params.Cursor = None) -> Response:
+    """In the order of the choices; up to 5,000 at a time."""
+    return answers.plain(await Planner(tx).items(id, cursor))
 
 
 @plans.post(

@@ -223,9 +223,11 @@ class LookedAtMember(BaseModel):
     pool_id: UUID
     excluded: str | None = Field(description="Empty: they could have it.")
     weight: int
-    credit: int = Field(description="Before the choice, this turn's weight included.")
-    open: int = Field(description="How many leads of the pool they had.")
-    today: int = Field(description="How many they were given that day.")
+    credit: int | None = Field(
+        description="Before the choice, this turn's weight included; not kept by plans."
+    )
+    open: int | None = Field(description="How many leads of the pool they had; not kept by plans.")
+    today: int | None = Field(description="How many they were given that day; not kept by plans.")
 
 
 class LeadExplanation(BaseModel):

@@ -1,6 +1,6 @@
 """The rules of leads, and the trail of who had them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -9,7 +9,7 @@ from uuid import UUID
 
 from crm_api.domains.leads.matching import MATCHED, Matching
 from crm_api.domains.leads.models import AssignmentEnd, AssignmentKind, Lead, LeadAssignment
-from crm_api.domains.leads.repository import Assignments, Leads
+from crm_api.domains.leads.repository import Assignments, Leads, ToGive
 from crm_api.domains.leads.schemas import LeadCreate, LeadUpdate
 from crm_api.kit.crud.personal import About, Person
 from crm_api.kit.crud.plain import columns_of
@@ -167,6 +167,48 @@ class LeadService(CrudService[Lead]):
                 hops = values.get("hops", current.hops)
                 self.assignments.begin(current.id, owner, hops, given)
         return await super().change(current, values, verb=verb, told=told)
+
+    async def hand(self, given: Sequence[tuple[ToGive, Given, UUID]]) -> None:
+        """Have many leads of nobody, which are locked, be somebody's: as `change`, by statements.
+
+        Pairs of a lead and how it is given, with whom to.
+        """
+        if not given:
+            return
+        if self.fields.formulas:
+            await self._hand_each(given)
+            return
+        for lead, how, user_id in given:
+            self.assignments.begin(lead.id, user_id, lead.hops, how)
+            self._tell_handed(lead, how, user_id)
+        await self.records.hand([(one.id, who, g.pool_id, g.respond_by) for one, g, who in given])
+
+    async def _hand_each(self, given: Sequence[tuple[ToGive, Given, UUID]]) -> None:
+        """What formulas of the organization's make of a lead takes all of it."""
+        found = await self.records.locked([lead.id for lead, _, _ in given], everywhere=True)
+        leads = {lead.id: lead for lead in found}
+        for lead, how, user_id in given:
+            values = {"owner_id": user_id}
+            await self.change(leads[lead.id], values, verb="assigned", given=how)
+
+    def _tell_handed(self, lead: ToGive, given: Given, user_id: UUID) -> None:
+        after: dict[str, Any] = {
+            "status": "assigned",
+            "owner_id": user_id,
+            "pool_id": given.pool_id,
+            "assigned_at": self.tx.now,
+            "respond_by": given.respond_by,
+            **dict.fromkeys(("responded_at", "waits_since", "unassigned_reason")),
+        }
+        changed = {name: v for name, v in after.items() if getattr(lead, name) != v}
+        self.tx.record(
+            "lead.assigned",
+            entity=self.model.entity,
+            record_id=lead.id,
+            version=lead.version + 1,
+            data=changed,
+            previous={name: getattr(lead, name) for name in changed},
+        )
 
     def _handed(self, current: Lead, owner: UUID | None, given: Given) -> dict[str, Any]:
         """Where a lead stands that has another owner, or none."""
