@@ -4,11 +4,23 @@ import asyncio
 from collections import Counter
 
 from support.clients import problem
-from support.leads import captured, pool_of, users_of
+from support.leads import captured, pool_of, rule_of, users_of
 
 SHARES = """
     SELECT lead_id, count(*) AS number FROM lead_assignments
     WHERE organization_id = $1 AND ended_at IS NULL GROUP BY lead_id
+"""
+
+TOLD = """
+    SELECT type, count(*) AS number FROM events WHERE organization_id = $1
+        AND type IN ('lead.assigned', 'lead_assignment.created') GROUP BY type
+"""
+MANY = """
+    INSERT INTO leads (organization_id, id, name, sort_name, last_name, emails, phones, addresses,
+        tags, skills, utm, candidates, decision, status, hops, version, created_at, updated_at)
+    SELECT $1, gen_random_uuid(), 'Person', 'person', 'Person', '[]', '[]', '[]', '[]', '[]', '{}',
+        '[]', '{}', 'new', 0, 1, now(), now()
+    FROM generate_series(1, $2::int)
 """
 
 
@@ -145,3 +157,114 @@ async def test_plans_are_the_same_over_graphql(client, worker):
     )
     assert found["leadPlan"] == {"status": "done", "givenCount": 1}
     assert found["plannedLeads"]["data"] == [{"userId": one, "outcome": "given"}]
+
+
+async def test_a_great_many_are_planned_by_a_job_and_given_by_another(client, owner, org, worker):
+    users = await users_of(client, 3)
+    pool = await pool_of(client, dict(zip(users, (3, 2, 1), strict=True)))
+    await client.idle()
+    await owner.execute(MANY, org.id, 6_000)
+    plan = await planned(client, pool, limit=20_000, preview=False)
+    assert (plan["status"], plan["lead_count"]) == ("planning", 0)
+    answer = await client.post(f"/v1/lead-plans/{plan['id']}/commit")
+    assert problem(answer, 409)["code"] in {"plan_in_the_making", "plan_committed"}
+    job = await client.ended(plan["job_id"])
+    assert job["result"] == {"leads": 6_000, "planned": 6_000}
+    plan = await client.read(f"lead-plans/{plan['id']}")
+    job = await client.ended(plan["job_id"])
+    assert job["result"] == {"given": 6_000, "skipped": 0}
+    counts = {one["user_id"]: one["given"] for one in plan["fairness"]["members"]}
+    assert counts == dict(zip(users, (3_000, 2_000, 1_000), strict=True))
+    rows = await owner.fetch(SHARES, org.id)
+    assert (len(rows), {row["number"] for row in rows}) == (6_000, {1})
+    first = await client.read(f"lead-plans/{plan['id']}/leads")
+    rest = await client.read(f"lead-plans/{plan['id']}/leads", cursor=first["next_cursor"])
+    assert (len(first["data"]), len(rest["data"]), rest["next_cursor"]) == (5_000, 1_000, None)
+    assert {one["outcome"] for one in first["data"] + rest["data"]} == {"given"}
+    lead = first["data"][0]
+    told = await client.read(f"leads/{lead['lead_id']}/explain")
+    assert (told["user_id"], told["kind"]) == (lead["user_id"], "plan")
+    assert [(m["user_id"], m["excluded"], m["weight"]) for m in told["candidates"]] == [
+        *((user, None, weight) for user, weight in zip(users, (3, 2, 1), strict=True)),
+    ]
+    events = await owner.fetch(TOLD, org.id)
+    assert {row["type"]: row["number"] for row in events} == {
+        "lead.assigned": 6_000,
+        "lead_assignment.created": 6_000,
+    }
+    now = await client.read(f"leads/{lead['lead_id']}")
+    (event,) = (await client.read(f"leads/{lead['lead_id']}/history"))["data"]
+    assert now["version"] == event["version"] == 2
+    assert event["data"]["owner_id"] == now["owner_id"]
+    assert event["previous"]["status"] == "new"
+
+
+async def test_what_a_plan_gave_is_credited_when_it_comes_back(client, worker):
+    """Turns go on as if it had not been given."""
+    one, other = await users_of(client, 2)
+    pool = await pool_of(client, {one: 1, other: 1})
+    (first,) = await captured(client, 1)
+    plan = await planned(client, pool, preview=False)
+    await client.ended(plan["job_id"])
+    assert (await client.read(f"leads/{first['id']}"))["owner_id"] == one
+    reason = {"reason": "Not mine"}
+    assert (await client.post(f"/v1/leads/{first['id']}/return", json=reason)).status_code == 200
+    await client.post(f"/v1/leads/{first['id']}/disqualify", json=reason)
+    await captured(client, 2)
+    plan = await planned(client, pool)
+    assert [item["user_id"] for item in await items_of(client, plan)] == [one, other]
+
+
+async def test_the_credits_after_a_plan_are_those_of_single_choices(client, owner, org, worker):
+    users = await users_of(client, 3)
+    pools = [await pool_of(client, dict(zip(users, (5, 2, 1), strict=True))) for _ in range(2)]
+    await captured(client, 5)
+    plan = await planned(client, pools[0], preview=False)
+    await client.ended(plan["job_id"])
+    await rule_of(client, pools[1])
+    await captured(client, 5)
+    await client.idle()
+    turns = await owner.fetch("SELECT turns FROM lead_pools WHERE organization_id = $1", org.id)
+    assert len(turns) == 2
+    assert turns[0]["turns"] == turns[1]["turns"]
+
+
+async def test_caps_that_are_reached_meanwhile_are_told(client, worker):
+    (one,) = await users_of(client, 1)
+    pool = await pool_of(client, {one: 1}, each={"open_cap": 3})
+    await captured(client, 6)
+    plans = [await planned(client, pool, filter=filter) for filter in ({}, {"hops": {"eq": 0}})]
+    jobs = [await client.post(f"/v1/lead-plans/{plan['id']}/commit") for plan in plans]
+    assert jobs[0].status_code == 202
+    await client.ended(jobs[0].json()["job_id"])
+    if jobs[1].status_code == 202:
+        job = await client.ended(jobs[1].json()["job_id"])
+        assert job["result"] == {"given": 0, "skipped": 3}
+
+
+async def test_a_plan_may_be_the_assignment_of_the_highest_value(client, worker):
+    """Who converts leads of banks gets them, in shares that stay even."""
+    users = await users_of(client, 2)
+    for user, industry, other in zip(users, ("bank", "farm"), ("farm", "bank"), strict=True):
+        for end, kind in (("convert", industry), ("disqualify", other)):
+            for lead in await captured(client, 4, industry=kind, owner_id=user):
+                body = {} if end == "convert" else {"reason": "No budget"}
+                answer = await client.post(f"/v1/leads/{lead['id']}/{end}", json=body)
+                assert answer.status_code == 200, answer.text
+    pool = await pool_of(client, dict.fromkeys(users, 1))
+    leads = [
+        *await captured(client, 3, industry="farm", fit_score=60),
+        *await captured(client, 3, industry="bank", fit_score=60),
+    ]
+    plan = await planned(client, pool, strategy="optimal")
+    found = {item["lead_id"]: item["user_id"] for item in await items_of(client, plan)}
+    assert [found[lead["id"]] for lead in leads] == [users[1]] * 3 + [users[0]] * 3
+    assert {item["reason"] for item in await items_of(client, plan)} == {"highest_value"}
+    by_job = await planned(client, pool, strategy="optimal", limit=1_001)
+    await client.ended(by_job["job_id"])
+    again = {item["lead_id"]: item["user_id"] for item in await items_of(client, by_job)}
+    assert again == found
+    answer = await client.post(f"/v1/lead-plans/{by_job['id']}/commit")
+    await client.ended(answer.json()["job_id"])
+    told = await client.read(f"leads/{leads[0]['id']}/explain")
+    assert (told["user_id"], told["strategy"]) == (users[1], "optimal")

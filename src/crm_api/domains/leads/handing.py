@@ -37,7 +37,8 @@ class Handing:
             if place is None:
                 outcomes.append("nobody_available" if self._pools else "pool_inactive")
                 continue
-            row, pool = rows.get(UUID(id)), self._pools[number]
+            row = rows.get(UUID(id))
+            pool: _Giving = self._pools[number]
             outcome = self._against(row, version, pool, place)
             if outcome is None and row is not None:
                 given = self._given(pool, place, number, ground)

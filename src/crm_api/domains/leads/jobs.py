@@ -21,6 +21,7 @@ from crm_api.domains.leads.service import LeadService
 from crm_api.domains.leads.states import ENDED
 from crm_api.kit.actor import Actor
 from crm_api.kit.crud.due import moving
+from crm_api.kit.db.queued import absorb
 from crm_api.kit.db.states import await_knowledge
 from crm_api.kit.db.tx import Tx, unit_of_work
 from crm_api.kit.jobs import JobContext, runs
@@ -44,6 +45,11 @@ async def distribute(context: JobContext, message: DistributeLeads) -> dict[str,
     done = int(state.get("done", 0))
     # Not in the name of who captured them, who may not see whom they go to.
     actor = Actor(context.actor.organization_id, "system", scopes=frozenset({"*"}))
+    if after is None:
+        # Each capture asks for one; a stream of them would wait for a job after the other.
+        async with unit_of_work(Tx(context.database, actor)) as tx:
+            await absorb(tx, DistributeLeads.kind, context.job.id, {"anew": False})
+            await context.job.hold(tx)
     if message.anew:
         # Who still captures leads without knowing that they are given to somebody has ended then.
         async with unit_of_work(context.tx(read_only=True)) as tx:

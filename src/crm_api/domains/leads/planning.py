@@ -26,7 +26,7 @@ from crm_api.kit.errors import Conflict, Invalid, WrongState
 from crm_api.kit.query.conditions import check
 from crm_api.kit.query.filters import parse
 
-AT_ONCE: Mapping[str, int] = {"pool": 10_000, "optimal": 500}
+AT_ONCE: Mapping[str, int] = {"pool": 10_000, "optimal": 1_000}
 """How many leads are planned while whoever asks waits; of more a job does it."""
 
 

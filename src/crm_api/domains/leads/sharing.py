@@ -199,15 +199,10 @@ class Sharing:
         self.tables = [Table(seats) for seats in chain]
         self._grounds: dict[tuple[int, ...], int] = {}
 
-    def pick(
-        self, lead: Sharable, had: Sequence[UUID] = (), *, after: tuple[int, ...] = ()
-    ) -> Choice:
-        """Who is next for a lead; their state moves on.
-
-        `after` are the grounds of pools that were asked already, and had nobody.
-        """
-        asked = after
-        for number, table in enumerate(self.tables[len(after) :], len(after)):
+    def pick(self, lead: Sharable, had: Sequence[UUID] = ()) -> Choice:
+        """Who is next for a lead; their state moves on."""
+        asked: tuple[int, ...] = ()
+        for number, table in enumerate(self.tables):
             place, ground = table.pick(lead, had)
             asked = (*asked, ground)
             if place is not None:
