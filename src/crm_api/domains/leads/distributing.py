@@ -16,7 +16,7 @@ from crm_api.kit.query.conditions import passing_of
 
 
 @dataclass
-class _Route:
+class Route:
     """Where the rules send a lead, and what was asked on the way."""
 
     rules: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
@@ -53,7 +53,8 @@ class Distributor:
         waiting = [one for one in leads if one.waits_since is not None]
         if not waiting:
             return 0
-        routes = await self._routes(waiting)
+        rules = await Rules(self.tx).active()
+        routes = await self.routes([one.id for one in waiting], rules)
         pools = {route.pool_id for route in routes.values() if route.pool_id is not None}
         desk = await Desk.open(self.tx, pools, [one.id for one in waiting])
         given = 0
@@ -62,11 +63,12 @@ class Distributor:
         desk.keep()
         return given
 
-    async def _routes(self, leads: Sequence[Lead]) -> dict[UUID, _Route]:
-        """The first rule that each passes; `existing_owner` leads on where there is none."""
-        routes = {lead.id: _Route() for lead in leads}
+    async def routes(
+        self, ids: Sequence[UUID], rules: Sequence[Mapping[str, Any]]
+    ) -> dict[UUID, Route]:
+        """By lead the first rule that it passes; `existing_owner` leads on where there is none."""
+        routes = {id: Route() for id in ids}
         open_ones = list(routes)
-        rules = await Rules(self.tx).active()
         owners = await self._owners(open_ones, rules)
         for rule in rules:
             if not open_ones:
@@ -82,6 +84,10 @@ class Distributor:
                     rest.append(id)
             open_ones = rest
         return routes
+
+    def is_active(self, user_id: UUID) -> bool:
+        """Whether somebody whom a rule names can have leads, once `routes` are known."""
+        return user_id in self._active
 
     async def _owners(
         self, ids: Sequence[UUID], rules: Sequence[Any]
@@ -104,7 +110,7 @@ class Distributor:
                     owners[id] = row[name], reason
         return owners
 
-    async def _give(self, lead: Lead, route: _Route, desk: Desk) -> bool:
+    async def _give(self, lead: Lead, route: Route, desk: Desk) -> bool:
         """Give one lead to whom its route leads; whether there is somebody."""
         if route.user_id is not None:
             if route.kind == "rule" and route.user_id not in self._active:
@@ -124,7 +130,7 @@ class Distributor:
         await self._hand(lead, route, given, pick.looked_at, pick.pool.strategy)
         return True
 
-    async def _escalate(self, lead: Lead, route: _Route, pool: Any) -> bool:
+    async def _escalate(self, lead: Lead, route: Route, pool: Any) -> bool:
         """Give a lead that too many have not responded to to the manager, or leave it."""
         if pool.manager_id is None:
             return await self._leave(lead, route, "hops_exhausted", ())
@@ -135,7 +141,7 @@ class Distributor:
     async def _hand(
         self,
         lead: Lead,
-        route: _Route,
+        route: Route,
         given: Given,
         looked_at: Sequence[Mapping[str, Any]],
         strategy: str | None = None,
@@ -155,7 +161,7 @@ class Distributor:
     async def _leave(
         self,
         lead: Lead,
-        route: _Route,
+        route: Route,
         reason: str,
         looked_at: Sequence[Mapping[str, Any]],
         retry_at: Any = None,
@@ -175,7 +181,7 @@ class Distributor:
 
     def _decision(
         self,
-        route: _Route,
+        route: Route,
         looked_at: Sequence[Mapping[str, Any]],
         pool_id: UUID | None,
         strategy: str | None,
@@ -226,7 +232,7 @@ async def whole(tx: Tx, decision: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**shown, "rules": [], "candidates": candidates}
 
 
-def _lead_on(route: _Route, rule: Mapping[str, Any], owner: tuple[UUID, str] | None) -> bool:
+def _lead_on(route: Route, rule: Mapping[str, Any], owner: tuple[UUID, str] | None) -> bool:
     """Have a route go where a rule leads; False where it leads to nobody."""
     if rule["target"] == "existing_owner":
         if owner is None:

@@ -8,7 +8,13 @@ import strawberry
 from crm_api.domains.companies.graphql import Company
 from crm_api.domains.contacts.graphql import Contact
 from crm_api.domains.deals.graphql import Deal
-from crm_api.domains.leads import plan_schemas, pool_schemas, schemas, score_schemas
+from crm_api.domains.leads import (
+    plan_schemas,
+    pool_schemas,
+    schemas,
+    score_schemas,
+    simulation_schemas,
+)
 from crm_api.domains.leads.actions import LeadActions
 from crm_api.domains.leads.converting import LeadConverter
 from crm_api.domains.leads.planning import LeadPlanService, Planner
@@ -16,6 +22,7 @@ from crm_api.domains.leads.pools import LeadPoolService, LeadRuleService
 from crm_api.domains.leads.schemas import PlainVerb, ReasonedVerb
 from crm_api.domains.leads.scoring import LeadScoreRuleService, Scoring
 from crm_api.domains.leads.service import LeadAssignmentService, LeadService
+from crm_api.domains.leads.simulating import Simulator
 from crm_api.kit.graphql.context import GraphInfo
 from crm_api.kit.graphql.fields import Collection
 from crm_api.kit.graphql.mutations import mutation, shape_given
@@ -99,6 +106,11 @@ class LeadExplanation:
     """How it was decided last who has a lead, or that nobody has."""
 
 
+@type_from(simulation_schemas.LeadSimulation)
+class LeadSimulation:
+    """Who would have got which leads."""
+
+
 _LEADS = Collection(LeadService, Lead)
 _POOLS = Collection(LeadPoolService, LeadPool)
 _RULES = Collection(LeadRuleService, LeadRule)
@@ -125,6 +137,16 @@ class LeadQuery:
     async def lead_score(self, info: GraphInfo, id: UUID) -> LeadScore:
         """What the scores of a lead are made of."""
         return cast("Any", await Scoring(info.context.tx).of(id))
+
+    @strawberry.field
+    async def simulate_lead_rules(
+        self,
+        info: GraphInfo,
+        input: input_from(simulation_schemas.LeadSimulationInput),  # pyright: ignore[reportInvalidTypeForm, reportUnknownParameterType]
+    ) -> LeadSimulation:
+        """Who would have got the leads of some time by rules and pools; nothing is stored."""
+        asked = shape_given(simulation_schemas.LeadSimulationInput, input)
+        return cast("Any", await Simulator(info.context.tx).run(asked))
 
     @strawberry.field
     async def planned_leads(

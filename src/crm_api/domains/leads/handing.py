@@ -38,7 +38,7 @@ class Handing:
                 outcomes.append("nobody_available" if self._pools else "pool_inactive")
                 continue
             row = rows.get(UUID(id))
-            pool: _Giving = self._pools[number]
+            pool = self._pool(number)
             outcome = self._against(row, version, pool, place)
             if outcome is None and row is not None:
                 given = self._given(pool, place, number, ground)

@@ -68,7 +68,7 @@ class LeadPoolMemberFields(Schema):
     industries: Annotated[list[Code], Field(max_length=100), Unique] = Field(default_factory=list)
 
 
-def _once(members: list[LeadPoolMemberFields]) -> list[LeadPoolMemberFields]:
+def once(members: list[LeadPoolMemberFields]) -> list[LeadPoolMemberFields]:
     if len({one.user_id for one in members}) < len(members):
         raise ValueError("each member is named once")
     return members
@@ -90,7 +90,7 @@ class LeadPoolCreate(Create):
         "for their weight.",
     )
     members: Annotated[
-        list[LeadPoolMemberFields], Field(max_length=MOST_MEMBERS), AfterValidator(_once)
+        list[LeadPoolMemberFields], Field(max_length=MOST_MEMBERS), AfterValidator(once)
     ] = Field(default_factory=list)
     calendar_id: UUID | None = Field(
         None, description="When its members work; without it at any time."

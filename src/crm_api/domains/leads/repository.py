@@ -172,6 +172,7 @@ _LEADS_OF = """
     SELECT items -> 'leads' AS leads FROM lead_plan_slices
     WHERE organization_id = $1 AND plan_id = $2 ORDER BY place
 """
+_TIME_ZONE = "SELECT time_zone FROM organizations WHERE id = $1"
 _WHOLE_DAY = """
     SELECT date_trunc('day', now() AT TIME ZONE time_zone) AT TIME ZONE time_zone AS begins,
         (date_trunc('day', now() AT TIME ZONE time_zone) + interval '1 day')
@@ -232,6 +233,19 @@ class Leads(Repository[Lead]):
         rows = await self.tx.run(query.params(**values_of(self.tx, asked, None)))
         return [Sharable._make(row) for row in rows]
 
+    async def captured(
+        self, filter: Filter, since: datetime, until: datetime, limit: int
+    ) -> list[tuple[Sharable, datetime]]:
+        """The first leads of a time that match and are seen, with when they came."""
+        asked = PageQuery(Selection(()), filter, sight=self.sight)
+        columns = [getattr(Lead, name) for name in Sharable._fields]
+        chosen: Select[Any] = cast("Any", select(*columns, Lead.created_at))
+        query = matching(self.listing, chosen, asked)
+        query = query.where(Lead.created_at >= since, Lead.created_at < until)
+        query = query.order_by(Lead.created_at, Lead.id).limit(limit)
+        rows = await self.tx.run(query.params(**values_of(self.tx, asked, None)))
+        return [(Sharable._make(row[:-1]), row[-1]) for row in rows]
+
     async def versions(self, ids: Sequence[UUID]) -> list[tuple[UUID, int]]:
         """Those of some leads that are seen, with their versions."""
         query = self.select().with_only_columns(Lead.id, Lead.version)
@@ -276,6 +290,11 @@ class Pools(Repository[LeadPool]):
         """Those of some users who are there and not suspended."""
         rows = await self.tx.fetch(_ACTIVE, self.tx.organization_id, list(users))
         return {row["id"] for row in rows}
+
+    async def time_zone(self) -> str:
+        """Where the days of the organization begin."""
+        (row,) = await self.tx.fetch(_TIME_ZONE, self.tx.organization_id)
+        return row["time_zone"]
 
     async def today(self) -> tuple[datetime, datetime]:
         """When the day of the organization began, and when it ends."""

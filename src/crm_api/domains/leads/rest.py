@@ -20,6 +20,8 @@ from crm_api.domains.leads.schemas import (
 from crm_api.domains.leads.score_schemas import LeadScore
 from crm_api.domains.leads.scoring import LeadScoreRuleService, Scoring
 from crm_api.domains.leads.service import LeadAssignmentService, LeadService
+from crm_api.domains.leads.simulating import Simulator
+from crm_api.domains.leads.simulation_schemas import LeadSimulation, LeadSimulationInput
 from crm_api.kit.rest import answers, params
 from crm_api.kit.rest.actions import add_action
 from crm_api.kit.rest.below import add_below
@@ -95,6 +97,21 @@ add_below(
     summary="Who has, or had, a lead",
     description="By which rule and from which pool, until when and why not longer; the last first.",
 )
+
+
+@rules.post(
+    "/simulate",
+    operation_id="simulateLeadRules",
+    summary="Who would have got the leads of some time",
+    responses={200: {"model": LeadSimulation}} | problems(400, 403, 404, 415, 422),
+)
+async def simulate(tx: Reading, body: LeadSimulationInput) -> Response:
+    """By the rules and pools as they are, or as they might be. Nothing is stored.
+
+    As if everybody were at work and no lead were ever done with: caps of open leads hold for the
+    whole time, those of a day anew each day.
+    """
+    return answers.plain(await Simulator(tx).run(body))
 
 
 @pools.post(

@@ -104,6 +104,15 @@ class Table:
         self._profiles: dict[Any, _Profile] = {}
         self.grounds: dict[str, int] = {}
 
+    def begin_day(self) -> None:
+        """Nobody has had a lead today."""
+        self.today[:] = 0
+        members = zip(self.seats.members, self.open.tolist(), strict=True)
+        for place, (member, open) in enumerate(members):
+            self.room[place] = room_of(member, Candidate(self.seats.pool_id, 1, open=open))
+        self._full = self.room <= 0
+        self._profiles.clear()
+
     def pick(self, lead: Sharable, had: Sequence[UUID]) -> tuple[int | None, int]:
         """The place of the next for a lead, whose state moves on, and the ground of the choice."""
         profile = self.profile(lead, had)
@@ -195,8 +204,8 @@ def room_of(member: Mapping[str, Any], candidate: Candidate) -> int:
 class Sharing:
     """A pool and those that it falls back on, one after the other."""
 
-    def __init__(self, chain: Sequence[Seats]) -> None:
-        self.tables = [Table(seats) for seats in chain]
+    def __init__(self, chain: Sequence[Seats | Table]) -> None:
+        self.tables = [one if isinstance(one, Table) else Table(one) for one in chain]
         self._grounds: dict[tuple[int, ...], int] = {}
 
     def pick(self, lead: Sharable, had: Sequence[UUID] = ()) -> Choice:
