@@ -42,14 +42,16 @@ class Handing:
             outcome = self._against(row, version, pool, place)
             if outcome is None and row is not None:
                 given = self._given(pool, place, number, ground)
-                to_give.append((row, given, pool.users[place]))
-                pool.take(place, ground)
+                to_give.append((row, given, pool.take(place, ground)))
             outcomes.append(outcome or "given")
         await self.leads.hand(to_give)
         for number, pool in enumerate(self._pools):
             pool.settle(self.plan.grounds["grounds"], number)
         self.desk.keep()
         return outcomes
+
+    def _pool(self, number: int) -> "_Giving":
+        return self._pools[number]
 
     def _against(self, row: ToGive | None, version: int, pool: "_Giving", place: int) -> str | None:
         if row is None:
@@ -120,13 +122,14 @@ class _Giving:
             return "open_cap" if cap is not None and has >= cap else "daily_cap"
         return seats.after[now]
 
-    def take(self, place: int, ground: int) -> None:
-        """A member has one more."""
+    def take(self, place: int, ground: int) -> UUID:
+        """A member has one more; who that is."""
         self._counts[place] += 1
         self._grounds[ground] += 1
         self._paid_by[place, ground] += 1
         self._given += 1
         self._last[place] = self._given
+        return self.users[place]
 
     def settle(self, grounds: Sequence[Sequence[str]], number: int) -> None:
         """Have the members stand as they do after all of these choices."""
