@@ -227,6 +227,7 @@ def make_leads() -> None:
         Column("hops", sa.Integer(), nullable=False),
         *texts("due_at", kind=INSTANT),
         *lists("decision"),
+        Column("made", JSON, server_default=sa.text("'{}'"), nullable=False),
     )
     op.create_index("ix_leads_status", LEADS, ["organization_id", "status", "id"])
     op.create_index(

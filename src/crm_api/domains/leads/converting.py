@@ -13,12 +13,12 @@ from crm_api.domains.contacts.service import ContactService
 from crm_api.domains.deals.schemas import DealCreate
 from crm_api.domains.deals.service import DealService
 from crm_api.domains.leads.models import Lead
-from crm_api.domains.leads.schemas import LeadConversion
-from crm_api.domains.leads.service import LeadService
-from crm_api.domains.leads.states import WAYS
-from crm_api.kit.crud.transitions import need_way
+from crm_api.domains.leads.schemas import LeadConversion, LeadReversal
+from crm_api.domains.leads.service import Given, LeadService
+from crm_api.domains.leads.states import WAYS, in_the_way
+from crm_api.kit.crud.transitions import blocked, need_way
 from crm_api.kit.db.tx import Tx
-from crm_api.kit.errors import Invalid
+from crm_api.kit.errors import Conflict, Fault, Invalid
 from crm_api.kit.query.kinds import kinds_of
 from crm_api.kit.query.listing import Listing
 
@@ -39,13 +39,18 @@ class LeadConverter:
         way = need_way("lead", WAYS, lead.status, "convert")
         contact_id = await self._known(CONTACTS, lead, data, "contact_id")
         company_id = await self._known(COMPANIES, lead, data, "company_id")
+        made: dict[str, str] = {}
         if company_id is None and lead.company_name is not None:
             company_id = await self._company(lead)
+            made["company_id"] = str(company_id)
         if contact_id is None and (lead.first_name or lead.last_name or lead.email):
             contact_id = await self._contact(lead, company_id)
+            made["contact_id"] = str(contact_id)
         deal_id = (
             None if data.deal is None else await self._deal(lead, data, contact_id, company_id)
         )
+        if deal_id is not None:
+            made["deal_id"] = str(deal_id)
         await self.leads.assignments.end(lead.id, "closed", "converted")
         values: dict[str, Any] = {
             "status": way.after,
@@ -53,9 +58,52 @@ class LeadConverter:
             "company_id": company_id,
             "deal_id": deal_id,
             "converted_at": self.tx.now,
+            "made": {**made, "status": lead.status},
             **dict.fromkeys(("due_at", "waits_since", "unassigned_reason", "respond_by")),
         }
         return await self.leads.told(await self.leads.change(lead, values, verb=way.event))
+
+    async def revert(self, id: UUID, data: LeadReversal, expected: int | None = None) -> Any:
+        """Take a conversion back: what it made goes into the bin, what it found stays.
+
+        Raises `Conflict` where something that it made was changed since, unless that stays.
+        """
+        self.leads.need("update")
+        lead = await self.leads.locked(id, expected)
+        way = need_way("lead", WAYS, lead.status, "revert")
+        if faults := in_the_way(lead, "revert"):
+            raise blocked(faults)
+        await self._unmake(lead.made, keeps_changed=data.keeps_changed)
+        values: dict[str, Any] = {
+            "status": lead.made.get("status", way.after),
+            "made": {},
+            **dict.fromkeys(("contact_id", "company_id", "deal_id", "converted_at")),
+        }
+        if lead.owner_id is not None:
+            given = Given("manual", lead.pool_id, reason="reverted", is_accepted=True)
+            self.leads.assignments.begin(lead.id, lead.owner_id, lead.hops, given)
+        return await self.leads.told(await self.leads.change(lead, values, verb=way.event))
+
+    async def _unmake(self, made: Mapping[str, str], *, keeps_changed: bool) -> None:
+        """Put what a conversion made into the bin: the deal first, which refers to the others."""
+        changed: list[Fault] = []
+        for name, service in (
+            ("deal_id", DealService(self.tx)),
+            ("contact_id", ContactService(self.tx)),
+            ("company_id", CompanyService(self.tx)),
+        ):
+            record = (
+                await service.records.find(UUID(made[name]), lock=True) if name in made else None
+            )
+            if record is None:
+                continue
+            if record.version == 1:
+                await service.delete(record.id)
+            elif not keeps_changed:
+                changed.append(Fault("changed_since", "It was changed since.", f"/{name}"))
+        if changed:
+            message = "What the conversion made was changed since."
+            raise Conflict(message, code="changed_since", faults=changed)
 
     async def _known(
         self, listing: Listing, lead: Lead, data: LeadConversion, name: str

@@ -17,12 +17,14 @@ from crm_api.domains.leads import (
 )
 from crm_api.domains.leads.actions import LeadActions
 from crm_api.domains.leads.converting import LeadConverter
+from crm_api.domains.leads.covering import Coverage
 from crm_api.domains.leads.planning import LeadPlanService, Planner
 from crm_api.domains.leads.pools import LeadPoolService, LeadRuleService
 from crm_api.domains.leads.schemas import PlainVerb, ReasonedVerb
 from crm_api.domains.leads.scoring import LeadScoreRuleService, Scoring
 from crm_api.domains.leads.service import LeadAssignmentService, LeadService
 from crm_api.domains.leads.simulating import Simulator
+from crm_api.kit.errors import Invalid
 from crm_api.kit.graphql.context import GraphInfo
 from crm_api.kit.graphql.fields import Collection
 from crm_api.kit.graphql.mutations import mutation, shape_given
@@ -30,6 +32,8 @@ from crm_api.kit.graphql.relations import related
 from crm_api.kit.graphql.types import input_from, type_from
 from crm_api.platform.calendars.graphql import WorkingCalendar
 from crm_api.platform.identity.graphql import User
+
+_DAYS = 3_650
 
 
 def _later(name: str) -> Any:
@@ -106,6 +110,11 @@ class LeadExplanation:
     """How it was decided last who has a lead, or that nobody has."""
 
 
+@type_from(pool_schemas.LeadPoolCoverage)
+class LeadPoolCoverage:
+    """How the members of a pool cover the leads that came."""
+
+
 @type_from(simulation_schemas.LeadSimulation)
 class LeadSimulation:
     """Who would have got which leads."""
@@ -137,6 +146,15 @@ class LeadQuery:
     async def lead_score(self, info: GraphInfo, id: UUID) -> LeadScore:
         """What the scores of a lead are made of."""
         return cast("Any", await Scoring(info.context.tx).of(id))
+
+    @strawberry.field
+    async def lead_pool_coverage(
+        self, info: GraphInfo, id: UUID, days: int = 90
+    ) -> LeadPoolCoverage:
+        """Which leads of the last days nobody of a pool is for, and which several are for."""
+        if not 1 <= days <= _DAYS:
+            raise Invalid.at("days", "out_of_range", f"1 to {_DAYS} days.")
+        return cast("Any", await Coverage(info.context.tx).of(id, days))
 
     @strawberry.field
     async def simulate_lead_rules(
@@ -201,6 +219,18 @@ class LeadActionMutation:
         """Convert a lead into a contact, a company and a deal."""
         data = shape_given(schemas.LeadConversion, input)
         return await LeadConverter(info.context.tx).convert(id, data, expected_version)
+
+    @mutation
+    async def revert_lead(
+        self,
+        info: GraphInfo,
+        id: UUID,
+        keeps_changed: bool = False,  # noqa: FBT001, FBT002 - an argument of GraphQL
+        expected_version: int | None = None,
+    ) -> Lead:
+        """Take the conversion of a lead back: what it made goes into the bin."""
+        data = shape_given(schemas.LeadReversal, {"keeps_changed": keeps_changed})
+        return await LeadConverter(info.context.tx).revert(id, data, expected_version)
 
     @mutation
     async def distribute_lead_pool(

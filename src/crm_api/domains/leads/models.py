@@ -104,6 +104,8 @@ class Lead(Named, Reachable, Described, Entity):
     # Not shown: when it is to be looked at again, and how it was decided that nobody can have it.
     due_at: Mapped[datetime | None]
     decision: Mapped[dict[str, Any]]
+    # Not shown either: what its conversion made, and where it stood before.
+    made: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default=text("'{}'"))
 
 
 class LeadPool(Named, Entity):

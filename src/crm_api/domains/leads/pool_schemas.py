@@ -147,6 +147,29 @@ class LeadPoolOut(Out):
     description: str | None
 
 
+class CoveredLeads(BaseModel):
+    """Leads of one kind, and the members who are for such."""
+
+    country: str | None
+    region: str | None
+    industry: str | None
+    language: str | None
+    skills: list[str]
+    members: list[UUID]
+    leads: int
+
+
+class LeadPoolCoverage(BaseModel):
+    """How the members of a pool cover the leads that came, whatever their caps and shifts."""
+
+    lead_count: int
+    fit_none: int = Field(description="How many of them nobody is for,")
+    fit_one: int = Field(description="one member is for,")
+    fit_several: int = Field(description="several are.")
+    gaps: list[CoveredLeads] = Field(description="What nobody is for; the most frequent first.")
+    overlaps: list[CoveredLeads] = Field(description="What several are for.")
+
+
 class LeadRuleCreate(Create):
     """A new rule for where certain leads go."""
 

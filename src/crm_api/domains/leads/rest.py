@@ -1,11 +1,15 @@
 """Leads, pools and rules over REST."""
 
-from fastapi import Response
+from typing import Annotated
+
+from fastapi import Query, Response
 
 from crm_api.domains.leads.actions import LeadActions
 from crm_api.domains.leads.converting import LeadConverter
+from crm_api.domains.leads.covering import Coverage
 from crm_api.domains.leads.plan_schemas import LeadDistribution, LeadPlanOut, PlannedLeads
 from crm_api.domains.leads.planning import LeadPlanService, Planner
+from crm_api.domains.leads.pool_schemas import LeadPoolCoverage
 from crm_api.domains.leads.pools import LeadPoolService, LeadRuleService
 from crm_api.domains.leads.schemas import (
     LeadAssign,
@@ -13,6 +17,7 @@ from crm_api.domains.leads.schemas import (
     LeadExplanation,
     LeadOut,
     LeadReason,
+    LeadReversal,
     LeadTransitions,
     PlainVerb,
     ReasonedVerb,
@@ -126,6 +131,21 @@ async def distribute(id: Id, tx: Writing, body: LeadDistribution) -> Response:
     return answers.made("lead-plans", await Planner(tx).plan(id, body))
 
 
+@pools.get(
+    "/{id}/coverage",
+    operation_id="getLeadPoolCoverage",
+    summary="Which leads nobody of a pool is for, and which several are for",
+    responses={200: {"model": LeadPoolCoverage}} | problems(403, 404, 422),
+)
+async def coverage(
+    id: Id,
+    tx: Reading,
+    days: Annotated[int, Query(ge=1, le=3_650, description="Of how many last days.")] = 90,
+) -> Response:
+    """By the first 10,000 leads of these days: gaps and overlaps of territories and skills."""
+    return answers.plain(await Coverage(tx).of(id, days))
+
+
 add_below(
     pools,
     "plans",
@@ -217,6 +237,17 @@ add_action(
         "Into a contact, a company and a deal: named, matched or made, all or none, and once.",
     ),
     body=LeadConversion,
+)
+add_action(
+    leads,
+    "revert",
+    lambda tx, one, data, expected: LeadConverter(tx).revert(one, data, expected),
+    LeadOut,
+    (
+        "Take the conversion of a lead back",
+        "Within 30 days: what it made goes into the bin, and the lead is what it was before.",
+    ),
+    body=LeadReversal,
 )
 
 ROUTERS = (leads, pools, rules, score_rules, plans)

@@ -30,7 +30,7 @@ from crm_api.kit.schema import (
 
 PlainVerb = Literal["accept", "claim", "qualify", "distribute"]
 ReasonedVerb = Literal["return", "disqualify", "recycle"]
-LeadVerb = Literal[PlainVerb, ReasonedVerb, "assign", "convert"]
+LeadVerb = Literal[PlainVerb, ReasonedVerb, "assign", "convert", "revert"]
 PostalCode = Annotated[str, StringConstraints(min_length=1, max_length=20), Cleaned]
 _SCORE = "0 to 100; without it nothing is known."
 Score = Annotated[int, Field(ge=0, le=100)]
@@ -169,6 +169,16 @@ class LeadConversion(Schema):
     )
     uses_matches: bool = Field(True, description="Whether matched records are taken.")
     deal: LeadDealFields | None = Field(None, description="Without it there is none.")
+
+
+class LeadReversal(Schema):
+    """How a conversion is taken back."""
+
+    keeps_changed: bool = Field(
+        False,
+        description="Whether what it made, and was changed since, stays; else it is 409 "
+        "`changed_since`.",
+    )
 
 
 class LeadBlocker(Blocker):

@@ -73,6 +73,7 @@ class LeadService(CrudService[Lead]):
         **dict.fromkeys(("pool_id", "respond_by", "responded_at", "unassigned_reason", "due_at")),
         "hops": 0,
         "decision": {},
+        "made": {},
     }
     records: Leads
 

@@ -1,10 +1,12 @@
 """Where a lead may go from where it stands, and what stands in the way."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from crm_api.domains.leads.models import LeadStatus
 from crm_api.domains.leads.schemas import LeadVerb
+from crm_api.kit import clock
 from crm_api.kit.crud.transitions import Way, way
 from crm_api.kit.errors import Fault
 
@@ -19,7 +21,10 @@ WAYS: Mapping[LeadVerb, Way[LeadStatus]] = {
     "disqualify": way(f"new recycled {_HELD} qualified", "disqualified", "disqualified"),
     "recycle": way(f"disqualified qualified {_HELD}", "recycled", "recycled"),
     "convert": way(f"{_HELD} qualified", "converted", "converted"),
+    "revert": way("converted", "qualified", "reverted"),
 }
+REVERSIBLE = timedelta(days=30)
+"""How long a conversion can be taken back."""
 ENDED = frozenset({"converted", "disqualified"})
 
 
@@ -27,6 +32,9 @@ def in_the_way(lead: Any, verb: LeadVerb) -> list[Fault]:
     """What keeps an action from being done with a lead of a status that it is for."""
     if verb == "claim" and lead.owner_id is not None:
         return [Fault("already_owned", "Somebody has it.", "/owner_id")]
+    if verb == "revert" and lead.converted_at < clock.now() - REVERSIBLE:
+        message = f"It was converted more than {REVERSIBLE.days} days ago."
+        return [Fault("too_late", message, "/converted_at")]
     if verb in {"return", "qualify", "accept"} and lead.owner_id is None:
         return [Fault("owner_needed", "Nobody has it.", "/owner_id")]
     return []
