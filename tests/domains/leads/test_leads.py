@@ -243,3 +243,19 @@ async def test_leads_are_the_same_over_graphql(client):
         i=id,
     )
     assert converted["convertLead"]["deal"] == {"name": "Office"}
+
+
+async def test_what_a_lead_became_is_followed_through_a_merge(client):
+    me = await user_of(client)
+    winner, loser = [
+        await client.made("companies", {"name": name, "domains": [domain]})
+        for name, domain in (("Example Industries", "example.com"), ("Example", "example.org"))
+    ]
+    lead = await client.made("leads", {"email": "person@example.org", "owner_id": me})
+    assert lead["matched_company_id"] == loser["id"]
+    await act(client, lead, "convert", company_id=loser["id"])
+    body = {"winner_id": winner["id"], "loser_ids": [loser["id"]]}
+    merged = await client.post("/v1/companies/merge", json=body)
+    assert merged.status_code == 200, merged.text
+    lead = await client.read(f"leads/{lead['id']}")
+    assert (lead["company_id"], lead["matched_company_id"]) == (winner["id"], winner["id"])
