@@ -18,6 +18,7 @@ from crm_api.domains.customers.module import tell_parts
 from crm_api.domains.deals.module import MODULE as DEALS
 from crm_api.domains.delivery_links.module import MODULE as DELIVERY_LINKS
 from crm_api.domains.forecasting.module import MODULE as FORECASTING
+from crm_api.domains.leads.module import MODULE as LEADS
 from crm_api.domains.orders.module import MODULE as ORDERS
 from crm_api.domains.prices.module import MODULE as PRICES
 from crm_api.domains.projects.module import MODULE as PROJECTS
@@ -105,6 +106,7 @@ DOMAINS: tuple[Module, ...] = (
     CASES,
     CASE_LINKS,
     CONVERSATIONS,
+    LEADS,
     SEQUENCES,
     CUSTOMERS,
 )

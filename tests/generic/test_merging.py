@@ -66,6 +66,9 @@ async def children(client, kind, record) -> list[tuple[Kind, str, dict[str, Any]
             )
             continue
         child = kinds[reference.entity]
+        # What a record becomes, or is matched with, nobody says.
+        if reference.column not in child.service.create_shape.model_fields:
+            continue
         given = await child.factory.refer(client, reference.column, record)
         body = await child.factory.least(client) | given
         made.append((child, reference.column, await client.made(child.path, body)))

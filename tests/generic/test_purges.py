@@ -23,7 +23,9 @@ def references():
                 r.part and r.target() is kind.listing and r.remote is relation.local
                 for r in target.listing.relations
             )
-            yield kind, relation.local.key, target, part
+            # What a record becomes, or is matched with, nobody says.
+            if relation.local.key in kind.service.create_shape.model_fields:
+                yield kind, relation.local.key, target, part
 
 
 REFERENCES = list(references())

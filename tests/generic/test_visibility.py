@@ -364,6 +364,9 @@ async def _related(client: Api, kind: Kind, one: Member) -> list[tuple[str, dict
             continue
         if relation.many:
             continue
+        # What a record becomes, or is matched with, nobody says.
+        if relation.local.key not in kind.service.create_shape.model_fields:
+            continue
         target = next(k for k in KINDS if k.entity == relation.target().entity)
         hidden = await target.make(client)
         given = await kind.factory.refer(client, relation.local.key, hidden)

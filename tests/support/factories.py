@@ -60,6 +60,11 @@ class Factory:
     first: Mapping[str, Callable[[Api, Body], Awaitable[Any]]] = field(default_factory=dict)
     """By such a column, what becomes of the other record before."""
 
+    then: Callable[[Api, list[Body]], Awaitable[list[Body]]] | None = None
+    """What becomes of several records, such as that one of them leads to another by an action."""
+    with_owner: frozenset[str] = frozenset()
+    """Its fields that follow its owner."""
+
     async def refer(self, api: Api, column: str, record: Body) -> Body:
         """What a body says that refers to another record by a column, which is made fit for it."""
         if column in self.first:
@@ -171,6 +176,9 @@ class Kind:
             "case",
             "deal",
             "identity_provider",
+            "lead",
+            "lead_rule",
+            "lead_score_rule",
             "legal_hold",
             "sla_policy",
             "pipeline",
@@ -198,7 +206,8 @@ class Kind:
 
     async def several(self, api: Api) -> list[Body]:
         """Records with equal values and with nulls."""
-        return [await api.made(self.path, body) for body in await self.factory.varied(api)]
+        made = [await api.made(self.path, body) for body in await self.factory.varied(api)]
+        return made if self.factory.then is None else await self.factory.then(api, made)
 
     async def define(self, api: Api, *fields: Body, **types: str) -> list[Body]:
         """Custom fields for these records: `tier="text"`, or whole definitions."""
@@ -1987,6 +1996,103 @@ async def _varied_links(api: Api, opened: list[Body]) -> list[Body]:
     ]
 
 
+async def _least_lead(api: Api) -> Body:
+    del api
+    return {"last_name": "Person"}
+
+
+async def _then_leads(api: Api, leads: list[Body]) -> list[Body]:
+    """One is converted, after somebody else has had it."""
+    id, user = leads[4]["id"], await api.made("users", await _least_user(api))
+    for verb, body in (("assign", {"user_id": user["id"]}), ("convert", {"deal": {}})):
+        assert (await api.post(f"/v1/leads/{id}/{verb}", json=body)).status_code == 200
+    return [*leads[:4], await api.read(f"leads/{id}"), *leads[5:]]
+
+
+async def _varied_leads(api: Api) -> list[Body]:
+    user = await api.made("users", await _least_user(api))
+    company = await api.made("companies", {"name": "Example Industries"})
+    address = f"person-{uuid4().hex[:12]}@example.com"
+    known = {"last_name": "Person", "email": address, "company_id": company["id"]}
+    await api.made("contacts", known)
+    return [
+        {"last_name": "Person", "email": address, "campaign": "Spring"},
+        {"last_name": "person", "country": "DE", "industry": "bank", "employees": 12},
+        {"first_name": "Пример", "campaign": "spring", "utm": {"source": "newsletter"}},
+        {"company_name": "Ämter", "fit_score": 40, "engagement_score": 80, "medium": "cpc"},
+        {
+            "last_name": "Zebra",
+            "owner_id": user["id"],
+            "description": "An example.",
+            "company_name": "Example",
+        },
+        {"last_name": "Zebra", "region": "Bayern", "postal_code": "80331"},
+    ]
+
+
+async def _least_lead_pool(api: Api) -> Body:
+    del api
+    return {"name": "Inside sales"}
+
+
+async def _varied_lead_pools(api: Api) -> list[Body]:
+    calendar = await api.made("working-calendars", await _least_calendar(api))
+    user = await api.made("users", await _least_user(api))
+    other = await api.made("lead-pools", {"name": "Others"})
+    return [
+        {"name": "Inside sales", "calendar_id": calendar["id"], "response_minutes": 60},
+        {"name": "inside sales", "members": [{"user_id": user["id"], "weight": 3}]},
+        {"name": "Продажи", "manager_id": user["id"], "description": "An example."},
+        {"name": "Ämter", "strategy": "least_loaded", "fallback_pool_id": other["id"]},
+        {"name": "Zebra", "is_active": False},
+        {"name": "Zebra", "max_hops": 0},
+    ]
+
+
+async def _least_lead_rule(api: Api) -> Body:
+    # Of no lead: what tests of everything capture stays as it is.
+    pool = await api.made("lead-pools", await _least_lead_pool(api))
+    return {"name": "Banks", "pool_id": pool["id"], "is_active": False}
+
+
+async def _varied_lead_rules(api: Api) -> list[Body]:
+    least = await _least_lead_rule(api)
+    user = await api.made("users", await _least_user(api))
+    by_user = {"is_active": False, "target": "user", "user_id": user["id"]}
+    return [
+        {**least, "filter": {"industry": {"eq": "bank"}}, "position": 2},
+        {**least, "name": "banks", "description": "An example."},
+        {**by_user, "name": "Банки", "position": 2},
+        {"name": "Ämter", "target": "existing_owner", "is_active": False},
+        {**by_user, "name": "Zebra"},
+        {**least, "name": "Zebra"},
+    ]
+
+
+async def _least_lead_score_rule(api: Api) -> Body:
+    del api
+    # Not active, as those above.
+    return {
+        "name": "Large company",
+        "category": "fit",
+        "points": 20,
+        "is_active": False,
+        "filter": {"employees": {"gte": 1000}},
+    }
+
+
+async def _varied_lead_score_rules(api: Api) -> list[Body]:
+    least = await _least_lead_score_rule(api)
+    return [
+        {**least, "description": "An example."},
+        {**least, "name": "large company", "category": "engagement"},
+        {**least, "name": "Компания", "points": -20},
+        {**least, "name": "Ämter", "filter": {}, "description": "An example."},
+        {**least, "name": "Zebra", "points": -20},
+        {**least, "name": "Zebra"},
+    ]
+
+
 async def _least_case_link(api: Api) -> Body:
     case = await api.made("cases", await _least_case(api))
     return {"case_id": case["id"]}
@@ -1997,6 +2103,41 @@ async def _varied_case_links(api: Api) -> list[Body]:
 
 
 FACTORIES: dict[str, Factory] = {
+    "lead_score_rules": Factory(
+        _least_lead_score_rule,
+        _varied_lead_score_rules,
+        {"description": "Changed"},
+        "description",
+        "name",
+        {"points": "many"},
+    ),
+    "leads": Factory(
+        _least_lead,
+        _varied_leads,
+        {"description": "Changed"},
+        "description",
+        "utm",
+        {"employees": "many"},
+        then=_then_leads,
+        with_owner=frozenset({"status", "assigned_at", "waits_since"}),
+    ),
+    "lead_pools": Factory(
+        _least_lead_pool,
+        _varied_lead_pools,
+        {"description": "Changed"},
+        "description",
+        "name",
+        {"max_hops": "many"},
+    ),
+    "lead_rules": Factory(
+        _least_lead_rule,
+        _varied_lead_rules,
+        {"description": "Changed"},
+        "description",
+        "name",
+        {"position": "first"},
+        beside={"user_id": {"target": "user", "pool_id": None}},
+    ),
     "resources": Factory(
         _least_resource,
         _varied_resources,

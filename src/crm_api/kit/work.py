@@ -27,6 +27,7 @@ Kind = Literal[
     "answer",
     "approval",
     "commitment",
+    "lead",
     "next_step",
     "overdue_deal",
     "stale_deal",

@@ -11,7 +11,7 @@ from crm_api.domains.cases.schemas import SlaPolicyCreate, SlaPolicyUpdate
 from crm_api.kit.crud.named import NamedService
 from crm_api.kit.crud.personal import Impersonal
 from crm_api.kit.db.json import decode, encode
-from crm_api.kit.db.states import hold_state, publish_state
+from crm_api.kit.db.states import have_derived
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Fault, Invalid
 from crm_api.kit.query.conditions import check
@@ -55,7 +55,7 @@ class SlaPolicyService(NamedService[SlaPolicy]):
         if "escalations" in values:
             await _need_named(self.tx, values["escalations"])
         if current is None:
-            await _make_known(self.tx)
+            await have_derived(self.tx, CLOCKED)
         return values
 
     def add(self, values: dict[str, Any]) -> Any:
@@ -106,11 +106,3 @@ async def _need_named(tx: Tx, steps: Iterable[Mapping[str, Any]]) -> None:
     ]
     if faults:
         raise Invalid(faults[0].message, faults=faults)
-
-
-async def _make_known(tx: Tx) -> None:
-    """Have every writer of cases, and of what answers them, heed that clocks run; for good."""
-    if not tx.catalogue.clocked.issuperset(CLOCKED):
-        await hold_state(tx)
-        if not tx.catalogue.clocked.issuperset(CLOCKED):
-            await publish_state(tx, clocked=sorted(tx.catalogue.clocked | CLOCKED))

@@ -29,6 +29,7 @@ KINDS: Mapping[Kind, tuple[int, str]] = {
     "approval": (30, "A decision is asked for."),
     "callback": (30, "A call back was promised."),
     "answer": (30, "A customer waits for an answer."),
+    "lead": (30, "Somebody who may become a customer waits for a response."),
     "case": (25, "A customer asks for help."),
     "commitment": (25, "It was promised."),
     "call": (25, "A call is planned."),

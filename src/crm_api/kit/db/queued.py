@@ -1,10 +1,12 @@
-"""What a row of the jobs table holds at first."""
+"""What a row of the jobs table holds at first, and jobs that one does for others."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from crm_api.kit import traces
+from crm_api.kit.db.json import encode
 from crm_api.kit.messages import Message
 
 
@@ -27,3 +29,23 @@ def job_row(
         "created_by": tx.actor.id,
         "created_at": tx.now,
     }
+
+
+_ABSORB = """
+    UPDATE jobs SET status = 'succeeded', started_at = $5, finished_at = $5,
+        result = jsonb_build_object('done_by', $2::uuid)
+    WHERE organization_id = $1 AND id IN (
+        SELECT id FROM jobs WHERE organization_id = $1 AND kind = $3 AND status = 'queued'
+            AND id <> $2 AND args @> $4::text::jsonb FOR UPDATE SKIP LOCKED)
+    RETURNING id
+"""
+
+
+async def absorb(tx: Any, kind: str, job_id: UUID, args: Mapping[str, Any]) -> int:
+    """Have a job do what others ask for that wait, of its kind and with these arguments; how many.
+
+    For jobs that go through all there is: what committed together with a job that is seen here is
+    seen by every statement that follows.
+    """
+    now, asked = tx.now, encode(args).decode()
+    return len(await tx.write(_ABSORB, tx.organization_id, job_id, kind, asked, now))

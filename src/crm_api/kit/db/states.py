@@ -1,6 +1,7 @@
 """Writing down what an organization makes of the product: one change at a time."""
 
 import asyncio
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 import msgspec
@@ -32,6 +33,14 @@ async def hold_state(tx: Tx) -> None:
 async def publish_state(tx: Tx, **parts: Any) -> Catalogue:
     """Have these parts of the state, such as `modules`, be what everybody goes by."""
     return _know(tx, (await tx.write(_PUBLISH, tx.organization_id, encode(parts)))[0])
+
+
+async def have_derived(tx: Tx, kinds: AbstractSet[str]) -> None:
+    """Have every writer of some kinds of record heed that something is derived of them; for good."""
+    if not tx.catalogue.clocked.issuperset(kinds):
+        await hold_state(tx)
+        if not tx.catalogue.clocked.issuperset(kinds):
+            await publish_state(tx, clocked=sorted(tx.catalogue.clocked | kinds))
 
 
 def _know(tx: Tx, row: Any) -> Catalogue:

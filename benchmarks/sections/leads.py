@@ -1,0 +1,218 @@
+"""Leads: from capture to whoever gets them, a steady stream, and a great many shared out at once."""
+
+import asyncio
+import json
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from statistics import median
+from typing import Any
+
+import asyncpg
+
+from benchmarks import cpu, load
+from benchmarks.load import Call
+from benchmarks.section import NotMeasured, Outcome, Section, Setting, at_least, at_most, table
+from benchmarks.serving import Server, WrongAnswer, asked, serving, working
+from benchmarks.stage import Stage
+
+CONTACTS = 100_000
+LEADS = 100_000
+MEMBERS = 200
+ALONE = 60
+PER_SECOND, P50_MS, BATCH_S, MEMORY_MB = 200, 40, 3, 300
+OPTIMAL, OPTIMAL_MEMBERS, OPTIMAL_S = 5_000, 50, 2
+_GIVE_UP_S = 400.0
+_USERS = """
+    INSERT INTO users (organization_id, id, name, sort_name, email, status, version, created_at,
+        updated_at)
+    SELECT $1, gen_random_uuid(), 'Rep ' || n, 'rep ' || n, 'rep' || n || '@example.com', 'active',
+        1, now(), now()
+    FROM generate_series(1, $2::int) n RETURNING id
+"""
+_LEADS = """
+    INSERT INTO leads (organization_id, id, name, sort_name, last_name, emails, phones, addresses,
+        tags, skills, utm, candidates, decision, status, hops, country, industry, score, fit_score,
+        custom, external_ids, version, created_at, updated_at)
+    SELECT $1, gen_random_uuid(), 'Person ' || n, 'person ' || n, 'Person ' || n, '[]', '[]', '[]',
+        '[]', '[]', '{}', '[]', '{}', 'new', 0, (ARRAY['DE', 'AT', 'CH', 'FR'])[1 + n % 4],
+        (ARRAY['bank', 'shop', 'school', 'farm', 'clinic'])[1 + n % 5], n * 7919 % 101,
+        n * 7919 % 101, '{}', '{}', 1, now(), now()
+    FROM generate_series(1, $2::int) n
+"""
+_OPEN = """
+    SELECT count(*) AS n FROM lead_assignments WHERE organization_id = $1 AND ended_at IS NULL
+"""
+_SHARES = """
+    SELECT count(*) AS n FROM lead_assignments WHERE organization_id = $1 AND ended_at IS NULL
+    GROUP BY user_id ORDER BY 1
+"""
+_TOLD = """
+    SELECT count(*) AS n FROM events WHERE organization_id = $1
+        AND type IN ('lead.assigned', 'lead_assignment.created')
+"""
+
+
+def run(setting: Setting) -> Outcome:
+    """One server and one worker."""
+    alone, rate = _captured(setting)
+    leads = setting.size(LEADS)
+    planning, giving, memory = _shared_out(setting, leads)
+    optimal = setting.size(OPTIMAL)
+    solving = _assigned_best(setting, optimal)
+    times = {
+        "one lead, capture to assignment, median ms": alone,
+        "leads/s, captured and assigned": rate,
+        f"plan of {leads:,} leads over {MEMBERS}, s": planning,
+        "carried out, s": giving,
+        "worker, MB at the most": memory,
+        f"optimal plan of {optimal:,} x {OPTIMAL_MEMBERS}, s": solving,
+    }
+    shown = table("leads", "value")
+    for what, taken in times.items():
+        shown.add_row(what, f"{taken:,.1f}")
+    figures = [
+        at_most("capture to assignment, median ms", alone, P50_MS),
+        at_least("captured and assigned, leads/s", rate, PER_SECOND),
+        at_most(f"{leads:,} leads over {MEMBERS}, s", planning + giving, BATCH_S, "{:.1f}"),
+        at_most("memory of the worker, MB", memory, MEMORY_MB),
+        at_most(f"optimal, {optimal:,} x {OPTIMAL_MEMBERS}, s", solving, OPTIMAL_S, "{:.1f}"),
+    ]
+    return Outcome(figures, shown, times)
+
+
+def _captured(setting: Setting) -> tuple[float, float]:
+    """Milliseconds from a capture to its assignment, and how many a second there can be."""
+    with (
+        setting.stage(setting.size(CONTACTS)) as stage,
+        serving(stage, "ours") as server,
+        working(stage),
+        closing(_Eye(stage)) as eye,
+    ):
+        rule = {"name": "All", "pool_id": _pool(stage, server, MEMBERS // 10)}
+        asked(stage, server, "POST", "/v1/lead-rules", json.dumps(rule).encode())
+        _capture(stage, server, 0)
+        eye.until(1)
+        alone: list[float] = []
+        for n in range(1, ALONE + 1):
+            begun = time.monotonic()
+            _capture(stage, server, n)
+            eye.until(1 + n)
+            alone.append((time.monotonic() - begun) * 1000)
+        count = int(PER_SECOND * max(setting.seconds, 1) * 2)
+        calls = [Call("POST", "/v1/leads", _body(ALONE + 1 + n)) for n in range(count)]
+        begun = time.monotonic()
+        load.timed(server.url, stage.token, calls, load.CONNECTIONS)
+        eye.until(1 + ALONE + count)
+        return median(alone), count / (time.monotonic() - begun)
+
+
+def _shared_out(setting: Setting, leads: int) -> tuple[float, float, float]:
+    """Seconds for a plan and for carrying it out, and what a worker takes of memory."""
+    with _filled(setting, leads, MEMBERS) as (stage, server, pool):
+        body = {"limit": leads, "preview": True}
+        with working(stage) as worker:
+            time.sleep(2)
+            planning, plan = _planned(stage, server, pool, body)
+            begun = time.monotonic()
+            job = asked(stage, server, "POST", f"/v1/lead-plans/{plan['id']}/commit")["job_id"]
+            _until_ended(stage, server, job)
+            giving = time.monotonic() - begun
+            memory = cpu.peak_memory_mb(worker)
+        shares = [row["n"] for row in stage.query(_SHARES, stage.organization_id)]
+        told = stage.query(_TOLD, stage.organization_id)[0]["n"]
+        if sum(shares) != leads or shares[-1] - shares[0] > 1 or told != 2 * leads:
+            raise WrongAnswer(f"{sum(shares)} were given, {shares[0]} to {shares[-1]}, {told} told")
+        return planning, giving, memory
+
+
+def _assigned_best(setting: Setting, leads: int) -> float:
+    """Seconds for a plan that is an assignment of the highest value."""
+    with _filled(setting, leads, OPTIMAL_MEMBERS) as (stage, server, pool), working(stage):
+        body = {"limit": leads, "preview": True, "strategy": "optimal"}
+        return _planned(stage, server, pool, body)[0]
+
+
+@contextmanager
+def _filled(setting: Setting, leads: int, members: int) -> Iterator[tuple[Stage, Server, str]]:
+    with setting.stage(0) as stage, serving(stage, "ours") as server:
+        pool = _pool(stage, server, members)
+        stage.query(_LEADS, stage.organization_id, leads)
+        stage.query("ANALYZE leads")
+        yield stage, server, pool
+
+
+def _planned(
+    stage: Stage, server: Server, pool: str, body: dict[str, Any]
+) -> tuple[float, dict[str, Any]]:
+    begun = time.monotonic()
+    path = f"/v1/lead-pools/{pool}/distribute"
+    plan = asked(stage, server, "POST", path, json.dumps(body).encode())
+    if plan["status"] == "planning":
+        _until_ended(stage, server, plan["job_id"])
+    taken = time.monotonic() - begun
+    plan = asked(stage, server, "GET", f"/v1/lead-plans/{plan['id']}")
+    if plan["planned_count"] != body["limit"]:
+        raise WrongAnswer(f"{plan['planned_count']} are planned, {plan['left']} are left")
+    return taken, plan
+
+
+def _pool(stage: Stage, server: Server, members: int) -> str:
+    ids = [row["id"] for row in stage.query(_USERS, stage.organization_id, members)]
+    body = {
+        "name": "Inside sales",
+        "members": [
+            {"user_id": str(id), "open_cap": 1_000_000, "countries": ["DE", "AT", "CH", "FR"]}
+            for id in ids
+        ],
+    }
+    return asked(stage, server, "POST", "/v1/lead-pools", json.dumps(body).encode())["id"]
+
+
+def _body(n: int) -> str:
+    lead = {
+        "first_name": "Sample",
+        "last_name": f"Person {n}",
+        "email": f"lead.{n}@office{n % 997}.example",
+        "phone": f"+49 30 {7_000_000 + n}",
+        "company_name": f"Company {n}",
+        "country": "DE",
+    }
+    return json.dumps(lead)
+
+
+def _capture(stage: Stage, server: Server, n: int) -> None:
+    asked(stage, server, "POST", "/v1/leads", _body(n).encode())
+
+
+class _Eye:
+    """Looks how many leads are somebody's, over one connection: a new one takes longer than that."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage, self._runner = stage, asyncio.Runner()
+        self._connection: Any = self._runner.run(asyncpg.connect(stage.dsn))
+
+    def until(self, count: int) -> None:
+        """Come back when so many are."""
+        end = time.monotonic() + _GIVE_UP_S
+        own = self._stage.organization_id
+        while (found := self._runner.run(self._connection.fetchval(_OPEN, own))) < count:
+            if time.monotonic() > end:
+                raise NotMeasured(f"{found} of {count} were given")
+            time.sleep(0.002)
+
+    def close(self) -> None:
+        """Give back the connection."""
+        self._runner.run(self._connection.close())
+        self._runner.close()
+
+
+def _until_ended(stage: Stage, server: Server, job: str) -> None:
+    end = time.monotonic() + _GIVE_UP_S
+    while (told := asked(stage, server, "GET", f"/v1/jobs/{job}"))["status"] != "succeeded":
+        if told["status"] in {"failed", "cancelled"} or time.monotonic() > end:
+            raise NotMeasured(f"the job is {told['status']}: {told}")
+        time.sleep(0.02)
+
+
+SECTION = Section("Leads", run, within_s=900)

@@ -1,0 +1,160 @@
+"""What a lead becomes: a contact, a company and a deal, in one transaction and once."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from crm_api.domains.companies.repository import LISTING as COMPANIES
+from crm_api.domains.companies.schemas import CompanyCreate
+from crm_api.domains.companies.service import CompanyService
+from crm_api.domains.contacts.repository import CONTACTS
+from crm_api.domains.contacts.schemas import ContactCreate
+from crm_api.domains.contacts.service import ContactService
+from crm_api.domains.deals.schemas import DealCreate
+from crm_api.domains.deals.service import DealService
+from crm_api.domains.leads.models import Lead
+from crm_api.domains.leads.schemas import LeadConversion, LeadReversal
+from crm_api.domains.leads.service import Given, LeadService
+from crm_api.domains.leads.states import WAYS, in_the_way
+from crm_api.kit.crud.transitions import blocked, need_way
+from crm_api.kit.db.tx import Tx
+from crm_api.kit.errors import Conflict, Fault, Invalid
+from crm_api.kit.query.kinds import kinds_of
+from crm_api.kit.query.listing import Listing
+
+_SHARED = ("country", "language", "time_zone", "source", "owner_id")
+
+
+class LeadConverter:
+    """Converts leads; of many who convert one at once one does, the others find it converted."""
+
+    def __init__(self, tx: Tx) -> None:
+        self.tx = tx
+        self.leads = LeadService(tx)
+
+    async def convert(self, id: UUID, data: LeadConversion, expected: int | None = None) -> Any:
+        """Have a lead become what is named, matched or made; returns the lead."""
+        self.leads.need("update")
+        lead = await self.leads.locked(id, expected)
+        way = need_way("lead", WAYS, lead.status, "convert")
+        contact_id = await self._known(CONTACTS, lead, data, "contact_id")
+        company_id = await self._known(COMPANIES, lead, data, "company_id")
+        made: dict[str, str] = {}
+        if company_id is None and lead.company_name is not None:
+            company_id = await self._company(lead)
+            made["company_id"] = str(company_id)
+        if contact_id is None and (lead.first_name or lead.last_name or lead.email):
+            contact_id = await self._contact(lead, company_id)
+            made["contact_id"] = str(contact_id)
+        deal_id = (
+            None if data.deal is None else await self._deal(lead, data, contact_id, company_id)
+        )
+        if deal_id is not None:
+            made["deal_id"] = str(deal_id)
+        await self.leads.assignments.end(lead.id, "closed", "converted")
+        values: dict[str, Any] = {
+            "status": way.after,
+            "contact_id": contact_id,
+            "company_id": company_id,
+            "deal_id": deal_id,
+            "converted_at": self.tx.now,
+            "made": {**made, "status": lead.status},
+            **dict.fromkeys(("due_at", "waits_since", "unassigned_reason", "respond_by")),
+        }
+        return await self.leads.told(await self.leads.change(lead, values, verb=way.event))
+
+    async def revert(self, id: UUID, data: LeadReversal, expected: int | None = None) -> Any:
+        """Take a conversion back: what it made goes into the bin, what it found stays.
+
+        Raises `Conflict` where something that it made was changed since, unless that stays.
+        """
+        self.leads.need("update")
+        lead = await self.leads.locked(id, expected)
+        way = need_way("lead", WAYS, lead.status, "revert")
+        if faults := in_the_way(lead, "revert"):
+            raise blocked(faults)
+        await self._unmake(lead.made, keeps_changed=data.keeps_changed)
+        values: dict[str, Any] = {
+            "status": lead.made.get("status", way.after),
+            "made": {},
+            **dict.fromkeys(("contact_id", "company_id", "deal_id", "converted_at")),
+        }
+        if lead.owner_id is not None:
+            given = Given("manual", lead.pool_id, reason="reverted", is_accepted=True)
+            self.leads.assignments.begin(lead.id, lead.owner_id, lead.hops, given)
+        return await self.leads.told(await self.leads.change(lead, values, verb=way.event))
+
+    async def _unmake(self, made: Mapping[str, str], *, keeps_changed: bool) -> None:
+        """Put what a conversion made into the bin: the deal first, which refers to the others."""
+        changed: list[Fault] = []
+        for name, service in (
+            ("deal_id", DealService(self.tx)),
+            ("contact_id", ContactService(self.tx)),
+            ("company_id", CompanyService(self.tx)),
+        ):
+            record = (
+                await service.records.find(UUID(made[name]), lock=True) if name in made else None
+            )
+            if record is None:
+                continue
+            if record.version == 1:
+                await service.delete(record.id)
+            elif not keeps_changed:
+                changed.append(Fault("changed_since", "It was changed since.", f"/{name}"))
+        if changed:
+            message = "What the conversion made was changed since."
+            raise Conflict(message, code="changed_since", faults=changed)
+
+    async def _known(
+        self, listing: Listing, lead: Lead, data: LeadConversion, name: str
+    ) -> UUID | None:
+        """The record that is named, else the one that is matched and still there."""
+        named: UUID | None = getattr(data, name)
+        matched: UUID | None = getattr(lead, f"matched_{name}") if data.uses_matches else None
+        found = named or matched
+        if found is None or await kinds_of(self.tx, [listing], [found]):
+            return found
+        if named is not None:
+            message = f"There is no such {listing.entity}."
+            raise Invalid.at(f"/{name}", "unknown_reference", message)
+        return None
+
+    async def _company(self, lead: Lead) -> UUID:
+        body = _shared(lead, "website", "industry", "employees")
+        given = {"name": lead.company_name, "lifecycle": "prospect", **body}
+        made = await CompanyService(self.tx).create(CompanyCreate.model_validate(given))
+        return made.id
+
+    async def _contact(self, lead: Lead, company_id: UUID | None) -> UUID:
+        body = _shared(
+            lead,
+            *("first_name", "last_name", "title", "emails", "phones", "addresses"),
+            *("tags", "description"),
+        )
+        given = {**body, "lifecycle": "prospect", "company_id": company_id}
+        made = await ContactService(self.tx).create(ContactCreate.model_validate(given))
+        return made.id
+
+    async def _deal(
+        self,
+        lead: Lead,
+        data: LeadConversion,
+        contact_id: UUID | None,
+        company_id: UUID | None,
+    ) -> UUID:
+        assert data.deal is not None
+        given: Mapping[str, Any] = {
+            **data.deal.model_dump(exclude_none=True),
+            "name": data.deal.name or lead.company_name or lead.name,
+            "contact_id": contact_id,
+            "company_id": company_id,
+            **_shared(lead, only=("source", "owner_id")),
+        }
+        made = await DealService(self.tx).create(DealCreate.model_validate(given))
+        return made.id
+
+
+def _shared(lead: Lead, *names: str, only: tuple[str, ...] = _SHARED) -> dict[str, Any]:
+    """Fields of a lead that have a value, as they are given to others."""
+    known = {name: getattr(lead, name) for name in (*names, *only)}
+    return {name: value for name, value in known.items() if value not in (None, [])}

@@ -1,0 +1,309 @@
+"""Pools under lock: who of them could have a lead now, and who is next."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from crm_api.domains.leads.choosing import (
+    Candidate,
+    highest,
+    misfit,
+    next_by_load,
+    raised,
+    refunded,
+    spent,
+)
+from crm_api.domains.leads.models import LeadPool
+from crm_api.domains.leads.repository import Assignments, Pools
+from crm_api.domains.leads.sharing import Seats
+from crm_api.kit.calendar import Calendar
+from crm_api.kit.db.tx import Tx
+from crm_api.kit.errors import Conflict
+from crm_api.platform.calendars.service import calendars_at
+
+RETRY = timedelta(hours=1)
+"""What could not be given is tried again by then at the latest."""
+
+
+@dataclass(frozen=True)
+class Pick:
+    """Who is next, or that nobody is; and all who were looked at."""
+
+    looked_at: Sequence[Mapping[str, Any]]
+    pool: LeadPool | None = None
+    user_id: UUID | None = None
+    respond_by: datetime | None = None
+    reason: str = "nobody_available"
+    retry_at: datetime | None = None
+
+
+class Desk:
+    """Pools that are locked, in the order of their ids, with the state of their members.
+
+    Whoever gives from a pool holds its lock till the commit, so caps hold and credits add up
+    whoever else gives at the same time.
+    """
+
+    def __init__(self, tx: Tx) -> None:
+        self.tx = tx
+        self.pools: dict[UUID, LeadPool] = {}
+        self._members: dict[UUID, list[Candidate]] = {}
+        self._turns: dict[UUID, int] = {}
+        self._times: dict[UUID | None, Calendar] = {}
+        self._had: set[tuple[UUID, UUID]] = set()
+        self._active: set[UUID] = set()
+        self._changed: set[UUID] = set()
+        self._midnight = tx.now
+
+    @classmethod
+    async def open(cls, tx: Tx, ids: Iterable[UUID], lead_ids: Sequence[UUID]) -> "Desk":
+        """Lock some active pools, and those that they fall back on, and read their state."""
+        desk, records = cls(tx), Pools(tx)
+        wanted, ways = set[UUID](), await records.fallbacks()
+        for id in ids:
+            step: UUID | None = id
+            while step is not None and step not in wanted:
+                wanted.add(step)
+                step = ways.get(step)
+        if wanted:
+            locked = await records.locked(sorted(wanted), everywhere=True)
+            desk.pools = {pool.id: pool for pool in locked if pool.is_active}
+        await desk._read(records, lead_ids)
+        return desk
+
+    async def _read(self, records: Pools, lead_ids: Sequence[UUID]) -> None:
+        begins, self._midnight = await records.today()
+        loads = await records.loads(list(self.pools), begins)
+        named = [UUID(m["user_id"]) for pool in self.pools.values() for m in pool.members]
+        self._active = await records.active(list(dict.fromkeys(named)))
+        self._had = await Assignments(self.tx).had(lead_ids)
+        calendars = {
+            UUID(id)
+            for pool in self.pools.values()
+            for id in (pool.calendar_id and str(pool.calendar_id), *_calendars(pool))
+            if id is not None
+        }
+        if calendars:
+            self._times = await calendars_at(self.tx, calendars, self.tx.now)
+        for pool in self.pools.values():
+            turns = pool.turns.get("members", {})
+            self._turns[pool.id] = pool.turns.get("turn", 0)
+            self._members[pool.id] = [
+                _candidate(member, turns.get(member["user_id"], (0, 0)), loads.get(key))
+                for member in pool.members
+                for key in [(pool.id, UUID(member["user_id"]))]
+            ]
+
+    def pick(self, pool_id: UUID, lead: Any) -> Pick:
+        """Who of a pool, or of those that it falls back on, is next; their state moves on."""
+        looked_at: list[Mapping[str, Any]] = []
+        step: UUID | None = pool_id
+        seen, retry = set[UUID](), self.tx.now + RETRY
+        while step is not None and step in self.pools and step not in seen:
+            seen.add(step)
+            pool = self.pools[step]
+            chosen, candidates = self._choose(pool, lead)
+            looked_at += [_told(pool, candidate) for candidate in candidates]
+            if chosen is not None:
+                reason = "highest_credit" if pool.strategy == "round_robin" else "least_loaded"
+                respond_by = self.respond_by(pool, chosen.user_id)
+                return Pick(looked_at, pool, chosen.user_id, respond_by, reason)
+            retry = min([retry, *self._openings(pool, candidates)])
+            step = pool.fallback_pool_id
+        reason = "nobody_available" if seen else "pool_inactive"
+        return Pick(looked_at, reason=reason, retry_at=retry)
+
+    def _choose(self, pool: LeadPool, lead: Any) -> tuple[Candidate | None, list[Candidate]]:
+        candidates = self._weighed(pool, lead)
+        chosen = highest(candidates) if pool.strategy == "round_robin" else next_by_load(candidates)
+        if chosen is not None:
+            self._move(pool, chosen, candidates)
+        return chosen, candidates
+
+    def _weighed(self, pool: LeadPool, lead: Any) -> list[Candidate]:
+        """The members with what speaks against them, and their credits before a choice."""
+        known = zip(pool.members, self._members[pool.id], strict=True)
+        candidates = [replace(c, excluded=self._against(pool, m, c, lead)) for m, c in known]
+        return raised(candidates) if pool.strategy == "round_robin" else candidates
+
+    def _move(self, pool: LeadPool, chosen: Candidate, candidates: Sequence[Candidate]) -> None:
+        turn = self._turns[pool.id] = self._turns[pool.id] + 1
+        after = spent(candidates, chosen, turn)
+        if pool.strategy != "round_robin":
+            after = [replace(c, credit=0) for c in after]
+        self._members[pool.id] = after
+        self._changed.add(pool.id)
+
+    def standing(self) -> dict[tuple[UUID, UUID], tuple[int, int]]:
+        """By pool and member, how many leads they have open, and their weight."""
+        return {
+            (id, c.user_id): (c.open, c.weight)
+            for id, known in self._members.items()
+            for c in known
+        }
+
+    def told(self) -> list[Any]:
+        """Everything that choices go by, to see whether it is the same later."""
+        return [
+            [
+                str(id),
+                self.pools[id].version,
+                [[str(c.user_id), c.credit, c.turn, c.open, c.today] for c in known],
+                [str(c.user_id) for c in known if c.user_id in self._active],
+            ]
+            for id, known in sorted(self._members.items())
+        ]
+
+    def chain(self, pool_id: UUID) -> list[Seats]:
+        """A pool and those that it falls back on, to share many leads out of."""
+        found: list[Seats] = []
+        step: UUID | None = pool_id
+        while step is not None and step in self.pools:
+            found.append(self.seats(step))
+            step = self.pools[step].fallback_pool_id
+            if any(seats.pool_id == step for seats in found):
+                break
+        return found
+
+    def seats(self, pool_id: UUID) -> Seats:
+        """The members of a pool, and what speaks against each whatever the lead."""
+        pool, known = self.pools[pool_id], self._members[pool_id]
+        return Seats(
+            pool_id,
+            pool.strategy,
+            pool.members,
+            known,
+            self._turns[pool_id],
+            [None if c.user_id in self._active else "inactive" for c in known],
+            [self._away(pool, member) for member in pool.members],
+        )
+
+    def put(self, pool_id: UUID, candidates: Sequence[Candidate], turn: int) -> None:
+        """Have members stand as they do after many choices."""
+        self._members[pool_id], self._turns[pool_id] = list(candidates), turn
+        self._changed.add(pool_id)
+
+    def had(self) -> dict[UUID, list[UUID]]:
+        """By lead, who gave it back or did not respond."""
+        found: dict[UUID, list[UUID]] = {}
+        for lead_id, user_id in self._had:
+            found.setdefault(lead_id, []).append(user_id)
+        return found
+
+    def _against(
+        self, pool: LeadPool, member: Mapping[str, Any], candidate: Candidate, lead: Any
+    ) -> str | None:
+        """Why a member cannot have a lead now, in a word."""
+        if candidate.user_id not in self._active:
+            return "inactive"
+        if (lead.id, candidate.user_id) in self._had:
+            return "had_it"
+        if (wrong := misfit(member, lead)) is not None:
+            return wrong
+        if member["open_cap"] is not None and candidate.open >= member["open_cap"]:
+            return "open_cap"
+        if member["daily_cap"] is not None and candidate.today >= member["daily_cap"]:
+            return "daily_cap"
+        return self._away(pool, member)
+
+    def _away(self, pool: LeadPool, member: Mapping[str, Any]) -> str | None:
+        if self._is_absent(member):
+            return "absent"
+        time = self._time(pool, member)
+        return None if time is None or time.is_open(self.tx.now) else "off_shift"
+
+    def _is_absent(self, member: Mapping[str, Any]) -> bool:
+        return any(
+            datetime.fromisoformat(one["starts_at"])
+            <= self.tx.now
+            < datetime.fromisoformat(one["ends_at"])
+            for one in member["absences"]
+        )
+
+    def _time(self, pool: LeadPool, member: Mapping[str, Any]) -> Calendar | None:
+        id = member["calendar_id"] and UUID(member["calendar_id"])
+        id = id or pool.calendar_id
+        return None if id is None else self._times.get(id)
+
+    def respond_by(self, pool: LeadPool, user_id: UUID) -> datetime | None:
+        """Until when a member who gets a lead now is to respond."""
+        if pool.response_minutes is None:
+            return None
+        given = timedelta(minutes=pool.response_minutes)
+        member = next(m for m in pool.members if m["user_id"] == str(user_id))
+        time = self._time(pool, member)
+        return self.tx.now + given if time is None else time.add(self.tx.now, given)
+
+    def _openings(self, pool: LeadPool, candidates: Sequence[Candidate]) -> list[datetime]:
+        """When members can have leads again who cannot by the clock."""
+        found: list[datetime] = []
+        for member, candidate in zip(pool.members, candidates, strict=True):
+            if candidate.excluded == "daily_cap":
+                found.append(self._midnight)
+            time = self._time(pool, member)
+            if candidate.excluded == "off_shift" and time is not None:
+                try:
+                    found.append(time.opening(self.tx.now))
+                except Conflict:
+                    continue
+        return found
+
+    def refund(self, pool_id: UUID, user_id: UUID, decision: Mapping[str, Any]) -> None:
+        """Have a choice by credit not have been."""
+        pool = self.pools.get(pool_id)
+        if pool is None or pool.strategy != "round_robin":
+            return
+        weights = {
+            one["user_id"]: one["weight"]
+            for one in decision.get("candidates", ())
+            if one["pool_id"] == str(pool.id) and one["excluded"] is None
+        }
+        members = {str(c.user_id): c for c in self._members[pool.id]}
+        if str(user_id) not in weights:
+            return
+        credits = {id: c.credit for id, c in members.items()}
+        after = refunded(credits, weights, str(user_id))
+        self._members[pool.id] = [replace(c, credit=after[id]) for id, c in members.items()]
+        self._changed.add(pool.id)
+
+    def keep(self) -> None:
+        """Write down whose turn it is."""
+        for id in sorted(self._changed):
+            pool, members = self.pools[id], self._members[id]
+            most = sum(c.weight for c in members)
+            turns = {
+                # Members who come and go leave rests, which must not grow.
+                str(c.user_id): [max(-most, min(most, c.credit)), c.turn]
+                for c in members
+            }
+            self.tx.change(pool, {"turns": {"turn": self._turns[id], "members": turns}})
+        self._changed.clear()
+
+
+def _calendars(pool: LeadPool) -> list[str | None]:
+    return [member["calendar_id"] for member in pool.members]
+
+
+def _candidate(member: Mapping[str, Any], turns: Sequence[int], load: Any) -> Candidate:
+    return Candidate(
+        UUID(member["user_id"]),
+        member["weight"],
+        turns[0],
+        turns[1],
+        0 if load is None else load["open"],
+        0 if load is None else load["today"],
+    )
+
+
+def _told(pool: LeadPool, candidate: Candidate) -> dict[str, Any]:
+    return {
+        "user_id": str(candidate.user_id),
+        "pool_id": str(pool.id),
+        "excluded": candidate.excluded,
+        "weight": candidate.weight,
+        "credit": candidate.credit,
+        "open": candidate.open,
+        "today": candidate.today,
+    }

@@ -1,0 +1,165 @@
+"""Giving the leads of a plan, a slice at a time, by a few statements."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+from crm_api.domains.leads.choosing import Candidate, misfit
+from crm_api.domains.leads.desks import Desk
+from crm_api.domains.leads.models import LeadPlan
+from crm_api.domains.leads.repository import ToGive
+from crm_api.domains.leads.service import Given, LeadService
+from crm_api.domains.leads.sharing import Seats, room_of
+
+_FREE = frozenset(("new", "recycled"))
+
+
+class Handing:
+    """Gives what is free to whom it was planned for, as far as these may still have it.
+
+    The leads are locked, and the pools after them. What each choice was to the credits of the
+    members is added up: of everybody who could have had a lead, by the grounds of the plan.
+    """
+
+    def __init__(self, leads: LeadService, plan: LeadPlan, desk: Desk) -> None:
+        self.leads, self.tx, self.plan, self.desk = leads, leads.tx, plan, desk
+        self._pools: list[_Giving] = [_Giving(desk, pool) for pool in plan.grounds["pools"]]
+        self._had = desk.had()
+
+    async def give(self, items: Mapping[str, Any], rows: Mapping[UUID, ToGive]) -> list[str]:
+        """What became of each lead of a slice, in a word."""
+        outcomes: list[str] = []
+        to_give: list[tuple[ToGive, Given, UUID]] = []
+        names = ("leads", "versions", "pools", "places", "grounds")
+        for id, version, number, place, ground in zip(*(items[n] for n in names), strict=True):
+            if place is None:
+                outcomes.append("nobody_available" if self._pools else "pool_inactive")
+                continue
+            row = rows.get(UUID(id))
+            pool = self._pool(number)
+            outcome = self._against(row, version, pool, place)
+            if outcome is None and row is not None:
+                given = self._given(pool, place, number, ground)
+                to_give.append((row, given, pool.take(place, ground)))
+            outcomes.append(outcome or "given")
+        await self.leads.hand(to_give)
+        for number, pool in enumerate(self._pools):
+            pool.settle(self.plan.grounds["grounds"], number)
+        self.desk.keep()
+        return outcomes
+
+    def _pool(self, number: int) -> "_Giving":
+        return self._pools[number]
+
+    def _against(self, row: ToGive | None, version: int, pool: "_Giving", place: int) -> str | None:
+        if row is None:
+            return "gone"
+        if row.owner_id is not None or row.status not in _FREE:
+            return "not_free"
+        if pool.users[place] in self._had.get(row.id, ()):
+            return "had_it"
+        return pool.against(place, None if row.version == version else row)
+
+    def _given(self, pool: "_Giving", place: int, number: int, ground: int) -> Given:
+        known = pool.given.get(place)
+        if known is None:
+            one = self.desk.pools[pool.id]
+            known = pool.given[place] = Given(
+                "plan",
+                pool.id,
+                reason=f"plan {self.plan.id}",
+                respond_by=self.desk.respond_by(one, pool.users[place]),
+            )
+        decision = {
+            "pool_id": str(pool.id),
+            "rule_id": None,
+            "strategy": self.plan.strategy if self.plan.strategy == "optimal" else pool.strategy,
+            "plan_id": str(self.plan.id),
+            "pool": number,
+            "ground": ground,
+        }
+        return replace(known, decision=decision)
+
+
+class _Giving:
+    """A pool of a plan while its leads are given."""
+
+    def __init__(self, desk: Desk, planned: Mapping[str, Any]) -> None:
+        self.id, self.strategy = UUID(planned["id"]), planned["strategy"]
+        self.users = [UUID(user) for user, _ in planned["members"]]
+        self.given: dict[int, Given] = {}
+        self._weights = [weight for _, weight in planned["members"]]
+        self._desk = desk
+        self._seats: Seats | None = desk.seats(self.id) if self.id in desk.pools else None
+        at = (
+            {}
+            if self._seats is None
+            else {c.user_id: n for n, c in enumerate(self._seats.candidates)}
+        )
+        self._now = [at.get(user) for user in self.users]
+        self._counts: Counter[int] = Counter()
+        self._grounds: Counter[int] = Counter()
+        self._paid_by: Counter[tuple[int, int]] = Counter()
+        self._last: dict[int, int] = {}
+        self._given = 0
+
+    def against(self, place: int, changed: Any) -> str | None:
+        """Why a member cannot have one more lead now; `changed` is one that is not what it was."""
+        now, seats = self._now[place], self._seats
+        if seats is None:
+            return "pool_inactive"
+        if now is None:
+            return "not_a_member"
+        member, known = seats.members[now], seats.candidates[now]
+        if (word := seats.before[now]) is not None:
+            return word
+        if changed is not None and (word := misfit(member, changed)) is not None:
+            return word
+        if room_of(member, known) <= self._counts[place]:
+            cap, has = member["open_cap"], known.open + self._counts[place]
+            return "open_cap" if cap is not None and has >= cap else "daily_cap"
+        return seats.after[now]
+
+    def take(self, place: int, ground: int) -> UUID:
+        """A member has one more; who that is."""
+        self._counts[place] += 1
+        self._grounds[ground] += 1
+        self._paid_by[place, ground] += 1
+        self._given += 1
+        self._last[place] = self._given
+        return self.users[place]
+
+    def settle(self, grounds: Sequence[Sequence[str]], number: int) -> None:
+        """Have the members stand as they do after all of these choices."""
+        seats = self._seats
+        if seats is None or not self._given:
+            return
+        credits = self._credits(grounds, number)
+        after: list[Candidate] = list(seats.candidates)
+        for place, now in enumerate(self._now):
+            if now is None:
+                continue
+            c, count = after[now], self._counts[place]
+            after[now] = replace(
+                c,
+                credit=c.credit + credits[place] if seats.strategy == "round_robin" else 0,
+                turn=seats.turn + self._last[place] if place in self._last else c.turn,
+                open=c.open + count,
+                today=c.today + count,
+            )
+        self._desk.put(self.id, after, seats.turn + self._given)
+
+    def _credits(self, grounds: Sequence[Sequence[str]], number: int) -> list[int]:
+        """By place, what the choices come to: weights of all who could, paid by who was chosen."""
+        found = [0] * len(self.users)
+        totals: dict[int, int] = {}
+        for ground, count in self._grounds.items():
+            able = [place for place, mark in enumerate(grounds[ground][number]) if mark == "."]
+            totals[ground] = sum(self._weights[place] for place in able)
+            for place in able:
+                found[place] += count * self._weights[place]
+        for (place, ground), count in self._paid_by.items():
+            found[place] -= count * totals[ground]
+        return found

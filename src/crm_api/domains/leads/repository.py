@@ -1,0 +1,394 @@
+"""How leads, pools, rules and assignments are listed and found."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple, cast
+from uuid import UUID
+
+from sqlalchemy import Select, Uuid, any_, bindparam, select
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from crm_api.domains.companies.repository import LISTING as COMPANIES
+from crm_api.domains.contacts.repository import CONTACTS
+from crm_api.domains.deals.repository import DEALS
+from crm_api.domains.leads.models import (
+    Lead,
+    LeadAssignment,
+    LeadPlan,
+    LeadPool,
+    LeadRule,
+    LeadScoreRule,
+)
+from crm_api.domains.leads.plan_schemas import LeadPlanOut
+from crm_api.domains.leads.pool_schemas import LeadPoolOut, LeadRuleOut
+from crm_api.domains.leads.schemas import LeadAssignmentOut, LeadOut
+from crm_api.domains.leads.score_schemas import LeadScoreRuleOut
+from crm_api.domains.leads.sharing import Sharable
+from crm_api.kit.crud.repository import Repository
+from crm_api.kit.db.json import encode, parsed
+from crm_api.kit.points import POINT_KEYS
+from crm_api.kit.query.filters import Filter
+from crm_api.kit.query.listing import Listing, Relation, Searched
+from crm_api.kit.query.page import matching, values_of
+from crm_api.kit.query.selection import PageQuery, Selection
+from crm_api.platform.calendars.repository import CALENDARS
+from crm_api.platform.identity.repository import USERS
+
+LEADS: Listing = Listing(
+    model=Lead,
+    out=LeadOut,
+    area="leads",
+    sorts={"name": Lead.sort_name},
+    relations=(
+        Relation("matched_contact", lambda: CONTACTS, Lead.matched_contact_id, CONTACTS.model.id),
+        Relation("matched_company", lambda: COMPANIES, Lead.matched_company_id, COMPANIES.model.id),
+        Relation("contact", lambda: CONTACTS, Lead.contact_id, CONTACTS.model.id, back="leads"),
+        Relation("company", lambda: COMPANIES, Lead.company_id, COMPANIES.model.id, back="leads"),
+        Relation("deal", lambda: DEALS, Lead.deal_id, DEALS.model.id, back="leads"),
+    ),
+    keys=POINT_KEYS,
+    search=Searched(
+        names=("first_name", "last_name", "company_name"),
+        others=("emails", "phones", "external_ids", "title", "campaign", "tags", "description"),
+        subtitle=("company_name", "email", "phone"),
+    ),
+)
+POOLS: Listing = Listing(
+    model=LeadPool,
+    out=LeadPoolOut,
+    area="lead_pools",
+    sorts={"name": LeadPool.sort_name},
+    relations=(
+        Relation("calendar", lambda: CALENDARS, LeadPool.calendar_id, CALENDARS.model.id),
+        Relation("manager", lambda: USERS, LeadPool.manager_id, USERS.model.id),
+        Relation("fallback_pool", lambda: POOLS, LeadPool.fallback_pool_id, LeadPool.id),
+    ),
+)
+RULES: Listing = Listing(
+    model=LeadRule,
+    out=LeadRuleOut,
+    area="lead_rules",
+    sorts={"name": LeadRule.sort_name},
+    relations=(
+        Relation("pool", lambda: POOLS, LeadRule.pool_id, LeadPool.id),
+        Relation("user", lambda: USERS, LeadRule.user_id, USERS.model.id),
+    ),
+)
+ASSIGNMENTS: Listing = Listing(
+    model=LeadAssignment,
+    out=LeadAssignmentOut,
+    area="leads",
+    relations=(
+        Relation("lead", lambda: LEADS, LeadAssignment.lead_id, Lead.id),
+        Relation("pool", lambda: POOLS, LeadAssignment.pool_id, LeadPool.id),
+        Relation("user", lambda: USERS, LeadAssignment.user_id, USERS.model.id),
+    ),
+    within="lead",
+)
+PLANS: Listing = Listing(
+    model=LeadPlan,
+    out=LeadPlanOut,
+    area="leads",
+    relations=(Relation("pool", lambda: POOLS, LeadPlan.pool_id, LeadPool.id),),
+)
+SCORE_RULES: Listing = Listing(
+    model=LeadScoreRule,
+    out=LeadScoreRuleOut,
+    area="lead_rules",
+    sorts={"name": LeadScoreRule.sort_name},
+)
+_OUTCOMES = """
+    SELECT a.user_id, l.industry, count(*) FILTER (WHERE l.status = 'converted') AS won,
+        count(*) AS ended
+    FROM lead_assignments a
+    JOIN leads l ON l.organization_id = a.organization_id AND l.id = a.lead_id
+    WHERE a.organization_id = $1 AND a.user_id = ANY($2) AND a.ended_as = 'closed'
+        AND l.status IN ('converted', 'disqualified') AND a.deleted_at IS NULL
+    GROUP BY 1, 2
+"""
+_SCORE_RULES = """
+    SELECT id, name, category, points, filter FROM lead_score_rules
+    WHERE organization_id = $1 AND is_active AND deleted_at IS NULL ORDER BY id
+"""
+_LOADS = """
+    SELECT pool_id, user_id, count(*) FILTER (WHERE ended_at IS NULL) AS open,
+        count(*) FILTER (WHERE created_at >= $3
+            AND ended_as IS DISTINCT FROM 'returned' AND ended_as IS DISTINCT FROM 'recalled')
+            AS today
+    FROM lead_assignments
+    WHERE organization_id = $1 AND pool_id = ANY($2) AND (ended_at IS NULL OR created_at >= $3)
+        AND deleted_at IS NULL
+    GROUP BY pool_id, user_id
+"""
+_HAD = """
+    SELECT lead_id, user_id FROM lead_assignments
+    WHERE organization_id = $1 AND lead_id = ANY($2) AND ended_as IN ('returned', 'recalled')
+"""
+_RULES = """
+    SELECT id, name, filter, target, pool_id, user_id FROM lead_rules
+    WHERE organization_id = $1 AND is_active AND deleted_at IS NULL ORDER BY position, id
+"""
+_POOL_GRAPH = """
+    SELECT id, fallback_pool_id FROM lead_pools
+    WHERE organization_id = $1 AND is_active AND deleted_at IS NULL
+"""
+_ACTIVE = """
+    SELECT id FROM users WHERE organization_id = $1 AND id = ANY($2) AND deleted_at IS NULL
+        AND status <> 'suspended'
+"""
+_OWNERS = """
+    SELECT l.id, c.owner_id AS contact_owner, o.owner_id AS company_owner FROM leads l
+    LEFT JOIN contacts c ON c.organization_id = $1 AND c.id = l.matched_contact_id
+        AND c.deleted_at IS NULL
+    LEFT JOIN companies o ON o.organization_id = $1 AND o.id = l.matched_company_id
+        AND o.deleted_at IS NULL
+    WHERE l.organization_id = $1 AND l.id = ANY($2)
+"""
+_TO_GIVE = """
+    SELECT id, version, status, owner_id, pool_id, assigned_at, respond_by, responded_at,
+        waits_since, unassigned_reason, hops, skills, language, country, region, industry,
+        postal_code
+    FROM leads WHERE organization_id = $1 AND id = ANY($2) AND deleted_at IS NULL
+    ORDER BY id FOR NO KEY UPDATE
+"""
+_HAND = """
+    UPDATE leads l SET owner_id = r.user_id, pool_id = r.pool_id, respond_by = r.respond_by,
+        due_at = r.respond_by, status = 'assigned', assigned_at = $6, responded_at = NULL,
+        waits_since = NULL, unassigned_reason = NULL, decision = '{}', version = l.version + 1,
+        updated_at = $6, updated_by = $7
+    FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::timestamptz[])
+        r (id, user_id, pool_id, respond_by)
+    WHERE l.organization_id = $1 AND l.id = r.id
+"""
+_SLICE = """
+    SELECT items FROM lead_plan_slices WHERE organization_id = $1 AND plan_id = $2 AND place = $3
+"""
+_KEEP_SLICE = """
+    UPDATE lead_plan_slices SET items = $4::text::jsonb
+    WHERE organization_id = $1 AND plan_id = $2 AND place = $3
+"""
+_GROUNDS = "SELECT grounds FROM lead_plans WHERE organization_id = $1 AND id = $2"
+_LEADS_OF = """
+    SELECT items -> 'leads' AS leads FROM lead_plan_slices
+    WHERE organization_id = $1 AND plan_id = $2 ORDER BY place
+"""
+_TIME_ZONE = "SELECT time_zone FROM organizations WHERE id = $1"
+_WHOLE_DAY = """
+    SELECT date_trunc('day', now() AT TIME ZONE time_zone) AT TIME ZONE time_zone AS begins,
+        (date_trunc('day', now() AT TIME ZONE time_zone) + interval '1 day')
+            AT TIME ZONE time_zone AS ends
+    FROM organizations WHERE id = $1
+"""
+
+
+class ToGive(NamedTuple):
+    """What giving takes to know of a lead."""
+
+    id: UUID
+    version: int
+    status: str
+    owner_id: UUID | None
+    pool_id: UUID | None
+    assigned_at: datetime | None
+    respond_by: datetime | None
+    responded_at: datetime | None
+    waits_since: datetime | None
+    unassigned_reason: str | None
+    hops: int
+    skills: Sequence[str]
+    language: str | None
+    country: str | None
+    region: str | None
+    industry: str | None
+    postal_code: str | None
+
+
+class Leads(Repository[Lead]):
+    """The leads of an organization."""
+
+    model = Lead
+    listing = LEADS
+
+    async def waiting(self, after: UUID | None, limit: int, *, anew: bool) -> Sequence[Lead]:
+        """The next leads that are to be given to somebody, locked, whoever asks.
+
+        Those that nobody could be found for before only `anew`.
+        """
+        query = self.select_all().where(Lead.deleted_at.is_(None), Lead.waits_since.is_not(None))
+        if not anew:
+            query = query.where(Lead.unassigned_reason.is_(None))
+        if after is not None:
+            query = query.where(Lead.id > after)
+        query = query.order_by(Lead.id).limit(limit).with_for_update(key_share=True)
+        return (await self.tx.run(query)).scalars().all()
+
+    async def sharable(self, filter: Filter, limit: int) -> list[Sharable]:
+        """New and recycled leads of nobody that match and are seen, the best scores first."""
+        asked = PageQuery(Selection(()), filter, sight=self.sight)
+        columns = [getattr(Lead, name) for name in Sharable._fields]
+        chosen: Select[Any] = cast("Any", select(*columns))
+        query = matching(self.listing, chosen, asked)
+        query = query.where(Lead.owner_id.is_(None), Lead.status.in_(("new", "recycled")))
+        query = query.order_by(Lead.score.desc().nulls_last(), Lead.id).limit(limit)
+        rows = await self.tx.run(query.params(**values_of(self.tx, asked, None)))
+        return [Sharable._make(row) for row in rows]
+
+    async def captured(
+        self, filter: Filter, since: datetime, until: datetime, limit: int
+    ) -> list[tuple[Sharable, datetime]]:
+        """The first leads of a time that match and are seen, with when they came."""
+        asked = PageQuery(Selection(()), filter, sight=self.sight)
+        columns = [getattr(Lead, name) for name in Sharable._fields]
+        chosen: Select[Any] = cast("Any", select(*columns, Lead.created_at))
+        query = matching(self.listing, chosen, asked)
+        query = query.where(Lead.created_at >= since, Lead.created_at < until)
+        query = query.order_by(Lead.created_at, Lead.id).limit(limit)
+        rows = await self.tx.run(query.params(**values_of(self.tx, asked, None)))
+        return [(Sharable._make(row[:-1]), row[-1]) for row in rows]
+
+    async def versions(self, ids: Sequence[UUID]) -> list[tuple[UUID, int]]:
+        """Those of some leads that are seen, with their versions."""
+        query = self.select().with_only_columns(Lead.id, Lead.version)
+        query = query.where(Lead.id == any_(bindparam("ids", list(ids), ARRAY(Uuid))))
+        rows = await self.tx.run(query.where(Lead.deleted_at.is_(None)))
+        return [(row.id, row.version) for row in rows]
+
+    async def to_give(self, ids: Sequence[UUID]) -> dict[UUID, ToGive]:
+        """What giving takes to know of some leads, which are locked, whoever asks."""
+        rows = await self.tx.write(_TO_GIVE, self.tx.organization_id, list(ids))
+        return {row["id"]: ToGive(*(parsed(value) for value in row.values())) for row in rows}
+
+    async def hand(self, given: Sequence[tuple[UUID, UUID, UUID | None, datetime | None]]) -> None:
+        """Have leads be somebody's: the lead, the user, the pool and by when to respond."""
+        columns = [list(column) for column in zip(*given, strict=True)]
+        tx = self.tx
+        await tx.write(_HAND, tx.organization_id, *columns, tx.now, tx.actor.id)
+
+    async def owners(self, ids: Sequence[UUID]) -> dict[UUID, Any]:
+        """By lead, who has what it is matched with."""
+        rows = await self.tx.fetch(_OWNERS, self.tx.organization_id, list(ids))
+        return {row["id"]: row for row in rows}
+
+
+class Pools(Repository[LeadPool]):
+    """The pools of an organization."""
+
+    model = LeadPool
+    listing = POOLS
+
+    async def fallbacks(self) -> dict[UUID, UUID | None]:
+        """By active pool, the one where its leads go instead."""
+        rows = await self.tx.fetch(_POOL_GRAPH, self.tx.organization_id)
+        return {row["id"]: row["fallback_pool_id"] for row in rows}
+
+    async def loads(self, ids: Sequence[UUID], since: datetime) -> dict[tuple[UUID, UUID], Any]:
+        """By pool and user, how many leads they have open, and how many they got since then."""
+        rows = await self.tx.fetch(_LOADS, self.tx.organization_id, list(ids), since)
+        return {(row["pool_id"], row["user_id"]): row for row in rows}
+
+    async def active(self, users: Sequence[UUID]) -> set[UUID]:
+        """Those of some users who are there and not suspended."""
+        rows = await self.tx.fetch(_ACTIVE, self.tx.organization_id, list(users))
+        return {row["id"] for row in rows}
+
+    async def time_zone(self) -> str:
+        """Where the days of the organization begin."""
+        (row,) = await self.tx.fetch(_TIME_ZONE, self.tx.organization_id)
+        return row["time_zone"]
+
+    async def today(self) -> tuple[datetime, datetime]:
+        """When the day of the organization began, and when it ends."""
+        (row,) = await self.tx.fetch(_WHOLE_DAY, self.tx.organization_id)
+        return row["begins"], row["ends"]
+
+
+class Plans(Repository[LeadPlan]):
+    """Plans of distributions."""
+
+    model = LeadPlan
+    listing = PLANS
+
+    async def slice(self, id: UUID, place: int) -> dict[str, Any] | None:
+        """Some of the leads of a plan; None behind its end."""
+        rows = await self.tx.fetch(_SLICE, self.tx.organization_id, id, place)
+        return parsed(rows[0]["items"]) if rows else None
+
+    async def keep_slice(self, id: UUID, place: int, items: Mapping[str, Any]) -> None:
+        """Write down what became of some leads of a plan."""
+        text = encode(items).decode()
+        await self.tx.write(_KEEP_SLICE, self.tx.organization_id, id, place, text)
+
+    async def grounds(self, id: UUID) -> dict[str, Any] | None:
+        """The members of a plan, and what spoke against whom; None of one that is gone."""
+        rows = await self.tx.fetch(_GROUNDS, self.tx.organization_id, id)
+        return parsed(rows[0]["grounds"]) if rows else None
+
+    async def leads_of(self, id: UUID) -> list[UUID]:
+        """All leads of a plan."""
+        rows = await self.tx.fetch(_LEADS_OF, self.tx.organization_id, id)
+        return [UUID(one) for row in rows for one in parsed(row["leads"])]
+
+
+class Rules(Repository[LeadRule]):
+    """The rules of an organization."""
+
+    model = LeadRule
+    listing = RULES
+
+    async def active(self) -> Sequence[Any]:
+        """Those that count, in their order."""
+        return await self.tx.fetch(_RULES, self.tx.organization_id)
+
+
+class Assignments(Repository[LeadAssignment]):
+    """Who has, or had, which lead."""
+
+    model = LeadAssignment
+    listing = ASSIGNMENTS
+
+    async def open_of(self, ids: Sequence[UUID]) -> dict[UUID, LeadAssignment]:
+        """By lead, which is locked, the assignment that is open."""
+        query = self.select_all().where(
+            LeadAssignment.lead_id.in_(ids), LeadAssignment.ended_at.is_(None)
+        )
+        query = query.order_by(LeadAssignment.id).with_for_update(key_share=True)
+        return {one.lead_id: one for one in (await self.tx.run(query)).scalars()}
+
+    async def ids_of(self, lead_id: UUID) -> list[UUID]:
+        """All assignments of a lead."""
+        rows = await self.tx.fetch(
+            "SELECT id FROM lead_assignments WHERE organization_id = $1 AND lead_id = $2",
+            self.tx.organization_id,
+            lead_id,
+        )
+        return [row["id"] for row in rows]
+
+    async def decision_of(self, lead_id: UUID) -> Any:
+        """How it was decided who has a lead, or had it last."""
+        query = self.select_all().where(LeadAssignment.lead_id == lead_id)
+        query = query.order_by(LeadAssignment.created_at.desc(), LeadAssignment.id.desc()).limit(1)
+        found = (await self.tx.run(query)).scalar_one_or_none()
+        return None if found is None else found.decision
+
+    async def outcomes(
+        self, users: Sequence[UUID]
+    ) -> dict[tuple[UUID, str | None], tuple[int, int]]:
+        """By user and industry, how many leads they converted, and how many ended with them."""
+        rows = await self.tx.fetch(_OUTCOMES, self.tx.organization_id, list(users))
+        return {(row["user_id"], row["industry"]): (row["won"], row["ended"]) for row in rows}
+
+    async def had(self, ids: Sequence[UUID]) -> set[tuple[UUID, UUID]]:
+        """Leads with those who gave them back or did not respond."""
+        rows = await self.tx.fetch(_HAD, self.tx.organization_id, list(ids))
+        return {(row["lead_id"], row["user_id"]) for row in rows}
+
+
+class ScoreRules(Repository[LeadScoreRule]):
+    """The rules for scores of an organization."""
+
+    model = LeadScoreRule
+    listing = SCORE_RULES
+
+    async def active(self) -> Sequence[Any]:
+        """Those that count."""
+        return await self.tx.fetch(_SCORE_RULES, self.tx.organization_id)

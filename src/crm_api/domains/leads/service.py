@@ -1,0 +1,301 @@
+"""The rules of leads, and the trail of who had them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import Any, ClassVar
+from uuid import UUID
+
+from crm_api.domains.leads.matching import MATCHED, Matching
+from crm_api.domains.leads.models import AssignmentEnd, AssignmentKind, Lead, LeadAssignment
+from crm_api.domains.leads.repository import Assignments, Leads, ToGive
+from crm_api.domains.leads.schemas import LeadCreate, LeadUpdate
+from crm_api.kit.crud.personal import About, Person
+from crm_api.kit.crud.plain import columns_of
+from crm_api.kit.crud.purges import destroy, empty_events
+from crm_api.kit.crud.service import CrudService
+from crm_api.kit.db.settling import derive
+from crm_api.kit.errors import Invalid
+from crm_api.kit.ids import new_id
+from crm_api.kit.points import keys_of, normalise_points
+from crm_api.kit.values.names import sort_key
+
+_NAMING = {"first_name", "last_name", "company_name", "email", "phone"}
+_SCORES = ("fit_score", "engagement_score")
+_COURSE = frozenset(
+    {
+        *("status", "status_reason", "owner_id", "contact_id", "company_id", "deal_id"),
+        *("converted_at", "pool_id", "assigned_at", "respond_by", "responded_at"),
+        *("waits_since", "unassigned_reason", "hops"),
+    }
+)
+
+
+@dataclass(frozen=True)
+class Given:
+    """How a lead came to whoever has it now, or why nobody has it any more."""
+
+    kind: AssignmentKind = "manual"
+    pool_id: UUID | None = None
+    rule_id: UUID | None = None
+    reason: str | None = None
+    respond_by: datetime | None = None
+    is_accepted: bool = False
+    ended_as: AssignmentEnd = "reassigned"
+    decision: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+_BY_HAND = Given()
+
+
+class LeadService(CrudService[Lead]):
+    """People and companies that may become customers."""
+
+    repository = Leads
+    area = "leads"
+    plural = "leads"
+    personal = Person(
+        points={"email": "emails", "phone": "phones", "post": "addresses"},
+        keeps=frozenset({"status", "hops"}),
+        common=frozenset(
+            (
+                *("country", "language", "source", "tags", "time_zone", "title", "industry"),
+                *("region", "postal_code", "skills", "campaign", "medium", "utm"),
+            )
+        ),
+    )
+    matched = True
+    create_shape = LeadCreate
+    update_shape = LeadUpdate
+    begins_with: ClassVar[Mapping[str, Any]] = {
+        **dict.fromkeys(("status_reason", "contact_id", "company_id", "deal_id", "converted_at")),
+        **dict.fromkeys(("pool_id", "respond_by", "responded_at", "unassigned_reason", "due_at")),
+        "hops": 0,
+        "decision": {},
+        "made": {},
+    }
+    records: Leads
+
+    @cached_property
+    def assignments(self) -> "LeadAssignmentService":
+        """Who has, or had, which lead."""
+        return LeadAssignmentService(self.tx)
+
+    @classmethod
+    def normalise(
+        cls, values: dict[str, Any], current: Lead | None, country: str | None
+    ) -> dict[str, Any]:
+        """Normalise contact points."""
+        normalise_points(values, current, country)
+        return cls.derive(values, current)
+
+    @classmethod
+    def derive(cls, values: dict[str, Any], current: Lead | None) -> dict[str, Any]:
+        """The shown name follows the names, the score the two it is made of."""
+        if current is None or not values.keys().isdisjoint(_NAMING):
+            values |= _naming(values, current)
+        if current is None or not values.keys().isdisjoint(_SCORES):
+            known = {**({} if current is None else columns_of(current)), **values}
+            scores = [known[name] for name in _SCORES if known.get(name) is not None]
+            values["score"] = round(sum(scores) / len(scores)) if scores else None
+        return values
+
+    @classmethod
+    def keys(cls, record: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+        """Found by e-mail address and phone number."""
+        return keys_of(record)
+
+    async def prepare(self, values: dict[str, Any], current: Lead | None) -> dict[str, Any]:
+        """Who it may be already is found where it says something new of that."""
+        values = await super().prepare(values, current)
+        known = {} if current is None else columns_of(current)
+        if current is None or any(known[name] != values[name] for name in MATCHED & values.keys()):
+            id = None if current is None else current.id
+            values |= await Matching(self.tx).of({**known, **values}, id)
+        return values
+
+    def add(self, values: dict[str, Any]) -> Any:
+        """A new lead is somebody's, or waits for being given to somebody."""
+        values = {**values, "id": values.get("id") or new_id()}
+        self.guard.own(values)
+        owner = values.get("owner_id")
+        now = self.tx.now
+        values |= {
+            "status": "new" if owner is None else "assigned",
+            "assigned_at": None if owner is None else now,
+            "waits_since": now if owner is None else None,
+        }
+        shown = super().add(values)
+        if owner is not None:
+            self.assignments.begin(values["id"], owner, 0, _BY_HAND)
+        return shown
+
+    async def told(self, shown: Any, *, new: bool = False) -> Any:
+        """What is told of a lead has its scores as they are by this change."""
+        if await derive(self.tx, self.model.entity):
+            (current,) = await self.records.locked([shown.id], everywhere=True)
+            shown = self.shown_of(current)
+        return await super().told(shown, new=new)
+
+    async def check_purge(self, current: Lead) -> None:
+        """Who had it goes with it."""
+        await super().check_purge(current)
+        if had := await self.assignments.records.ids_of(current.id):
+            await destroy(self.tx, self.assignments.records.listing, had)
+            await empty_events(self.tx, had)
+
+    async def put_back(self, record: Lead, values: dict[str, Any]) -> Any:
+        """What an undo takes back is not where the lead stands."""
+        return await super().put_back(record, {n: v for n, v in values.items() if n not in _COURSE})
+
+    async def change(
+        self,
+        current: Lead,
+        values: Mapping[str, Any],
+        *,
+        verb: str = "updated",
+        told: Mapping[str, Any] | None = None,
+        given: Given = _BY_HAND,
+    ) -> Any:
+        """Whoever changes the owner, by whatever way: the trail says so, with `given`."""
+        owner = values.get("owner_id", current.owner_id)
+        if owner != current.owner_id:
+            values = {**self._handed(current, owner, given), **values}
+            if current.owner_id is not None:
+                await self.assignments.end(current.id, given.ended_as, given.reason)
+            if owner is not None:
+                hops = values.get("hops", current.hops)
+                self.assignments.begin(current.id, owner, hops, given)
+        return await super().change(current, values, verb=verb, told=told)
+
+    async def hand(self, given: Sequence[tuple[ToGive, Given, UUID]]) -> None:
+        """Have many leads of nobody, which are locked, be somebody's: as `change`, by statements.
+
+        Pairs of a lead and how it is given, with whom to.
+        """
+        if not given:
+            return
+        if self.fields.formulas:
+            await self._hand_each(given)
+            return
+        for lead, how, user_id in given:
+            self.assignments.begin(lead.id, user_id, lead.hops, how)
+            self._tell_handed(lead, how, user_id)
+        await self.records.hand([(one.id, who, g.pool_id, g.respond_by) for one, g, who in given])
+
+    async def _hand_each(self, given: Sequence[tuple[ToGive, Given, UUID]]) -> None:
+        """What formulas of the organization's make of a lead takes all of it."""
+        found = await self.records.locked([lead.id for lead, _, _ in given], everywhere=True)
+        leads = {lead.id: lead for lead in found}
+        for lead, how, user_id in given:
+            values = {"owner_id": user_id}
+            await self.change(leads[lead.id], values, verb="assigned", given=how)
+
+    def _tell_handed(self, lead: ToGive, given: Given, user_id: UUID) -> None:
+        after: dict[str, Any] = {
+            "status": "assigned",
+            "owner_id": user_id,
+            "pool_id": given.pool_id,
+            "assigned_at": self.tx.now,
+            "respond_by": given.respond_by,
+            **dict.fromkeys(("responded_at", "waits_since", "unassigned_reason")),
+        }
+        changed = {name: v for name, v in after.items() if getattr(lead, name) != v}
+        self.tx.record(
+            "lead.assigned",
+            entity=self.model.entity,
+            record_id=lead.id,
+            version=lead.version + 1,
+            data=changed,
+            previous={name: getattr(lead, name) for name in changed},
+        )
+
+    def _handed(self, current: Lead, owner: UUID | None, given: Given) -> dict[str, Any]:
+        """Where a lead stands that has another owner, or none."""
+        is_open = current.status in {"new", "recycled", "assigned"}
+        found: dict[str, Any] = {
+            **dict.fromkeys(("waits_since", "unassigned_reason", "due_at", "responded_at")),
+            "respond_by": given.respond_by,
+            "pool_id": given.pool_id,
+            "decision": {},
+            "assigned_at": None if owner is None else self.tx.now,
+        }
+        if is_open:
+            found["status"] = "new" if owner is None else "assigned"
+        if given.respond_by is not None and not given.is_accepted:
+            found["due_at"] = given.respond_by
+        if given.is_accepted:
+            found["responded_at"] = self.tx.now
+        return found
+
+
+class LeadAssignmentService(CrudService[LeadAssignment]):
+    """Who has, or had, which lead: rows that only end."""
+
+    repository = Assignments
+    area = "leads"
+    plural = "lead_assignments"
+    personal = About(
+        ("lead_id",), end="removed", reason="Who took care of the person, and why they did."
+    )
+    plain = False
+    upserts = False
+    records: Assignments
+
+    def begin(self, lead_id: UUID, user_id: UUID, hop: int, given: Given) -> None:
+        """Write down who has a lead from now on."""
+        self.add(
+            {
+                "lead_id": lead_id,
+                "user_id": user_id,
+                "pool_id": given.pool_id,
+                "rule_id": given.rule_id,
+                "kind": given.kind,
+                "reason": given.reason,
+                "respond_by": given.respond_by,
+                "responded_at": self.tx.now if given.is_accepted else None,
+                **dict.fromkeys(("ended_at", "ended_as", "end_reason")),
+                "hop": hop,
+                "decision": {
+                    "decided_at": self.tx.now.isoformat(),
+                    "user_id": str(user_id),
+                    "kind": given.kind,
+                    "reason": given.reason,
+                    **given.decision,
+                },
+                "owner_id": user_id,
+                "custom": {},
+                "external_ids": {},
+            }
+        )
+
+    async def end(self, lead_id: UUID, ended_as: AssignmentEnd, reason: str | None) -> None:
+        """Write down that whoever has a lead, which is locked, has it no more."""
+        found = await self.records.open_of([lead_id])
+        if lead_id in found:
+            values = {"ended_at": self.tx.now, "ended_as": ended_as, "end_reason": reason}
+            await self.change(found[lead_id], values, verb="ended")
+            # The unique index must see one go before the other comes.
+            await self.tx.flush()
+
+    async def respond(self, lead_id: UUID) -> None:
+        """Write down that whoever has a lead, which is locked, takes care of it."""
+        found = await self.records.open_of([lead_id])
+        if lead_id in found:
+            await self.change(found[lead_id], {"responded_at": self.tx.now}, verb="accepted")
+
+
+def _naming(values: Mapping[str, Any], current: Lead | None) -> dict[str, str]:
+    after = dict(values)
+    if current is not None:
+        after = {name: getattr(current, name) for name in _NAMING} | after
+    first, last = after.get("first_name"), after.get("last_name")
+    others = next(
+        (after[name] for name in ("company_name", "email", "phone") if after.get(name)), None
+    )
+    shown = " ".join(filter(None, (first, last))) or others
+    if not shown:
+        message = "A lead needs a name, an e-mail address, a phone number or a company name."
+        raise Invalid.at("", "nameless", message)
+    return {"name": shown, "sort_name": sort_key(" ".join(filter(None, (last, first))) or shown)}

@@ -1,0 +1,200 @@
+"""What rules and pools would have done with leads of the past, without doing it."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from crm_api.domains.leads.choosing import Candidate
+from crm_api.domains.leads.distributing import Distributor, Route
+from crm_api.domains.leads.drawing import fairness_of
+from crm_api.domains.leads.pools import LeadPoolService, LeadRuleService
+from crm_api.domains.leads.repository import LEADS, Pools, Rules
+from crm_api.domains.leads.service import LeadService
+from crm_api.domains.leads.sharing import Choice, Seats, Sharable, Sharing, Table
+from crm_api.domains.leads.simulation_schemas import LeadDraftPool, LeadSimulationInput
+from crm_api.kit.db.json import decode, encode
+from crm_api.kit.db.tx import Tx, at_one_moment
+from crm_api.kit.errors import Invalid
+from crm_api.kit.ids import new_id
+from crm_api.kit.query.conditions import check
+from crm_api.kit.query.filters import parse
+
+
+class Simulator:
+    """Shares leads out in the order in which they came, by the choices of the real thing.
+
+    Everybody begins with nothing and is at work; no lead is ever done with, so that caps of open
+    leads hold for the whole time, and those of a day anew each day.
+    """
+
+    def __init__(self, tx: Tx) -> None:
+        self.tx = tx
+
+    async def run(self, data: LeadSimulationInput) -> dict[str, Any]:
+        """Who would have got which."""
+        for service in (LeadService, LeadRuleService, LeadPoolService):
+            service(self.tx).need("read")
+        check(self.tx, LEADS, data.filter)
+        for place, draft in enumerate(data.rules or ()):
+            check(self.tx, LEADS, draft.filter, f"/rules/{place}/filter")
+        async with at_one_moment(self.tx) as reader:
+            return await _Run(reader, data).told()
+
+
+class _Run:
+    def __init__(self, tx: Tx, data: LeadSimulationInput) -> None:
+        self.tx, self.data = tx, data
+        self.leads = LeadService(tx)
+        self.tables: dict[UUID, Table] = {}
+        self.chains: dict[UUID, Sharing] = {}
+        self._day: date | None = None
+
+    async def told(self) -> dict[str, Any]:
+        data = self.data
+        filter = parse(data.filter, LEADS, self.tx)
+        found = await self.leads.records.captured(filter, data.since, data.until, data.limit)
+        rules, distributor = await self._rules(), Distributor(self.leads)
+        routes = await distributor.routes([lead.id for lead, _ in found], rules)
+        await self._seat({route.pool_id for route in routes.values()} - {None})
+        zone = ZoneInfo(await Pools(self.tx).time_zone())
+        leads = [
+            self._shared(lead, routes[lead.id], distributor, at.astimezone(zone).date())
+            for lead, at in found
+        ]
+        left = Counter(one["reason"] for one in leads if one["user_id"] is None)
+        used = Counter(route.rule_id for route in routes.values())
+        return {
+            "lead_count": len(leads),
+            "given_count": len(leads) - left.total(),
+            "left": dict(left),
+            "rules": [
+                {
+                    "rule_id": None if data.rules is not None else rule["id"],
+                    "name": rule["name"],
+                    "leads": used[rule["id"]],
+                }
+                for rule in rules
+            ],
+            "fairness": self._fairness([lead for lead, _ in found], leads),
+            "leads": leads,
+        }
+
+    async def _rules(self) -> Sequence[Mapping[str, Any]]:
+        """The drafts, or the rules that are active."""
+        if self.data.rules is None:
+            return await Rules(self.tx).active()
+        return [{**draft.model_dump(), "id": new_id()} for draft in self.data.rules]
+
+    async def _seat(self, ids: Any) -> None:
+        """Have the pools at hand that leads are sent to, with those that they fall back on."""
+        records = Pools(self.tx)
+        ways = await records.fallbacks()
+        wanted = {*ids, *(draft.pool_id for draft in self.data.pools)}
+        chains = {id: _chain(id, ways) for id in wanted}
+        pools = await records.some(list({one for chain in chains.values() for one in chain}))
+        drafts = {draft.pool_id: draft for draft in self.data.pools}
+        there = {pool.id for pool in pools}
+        for place, draft in enumerate(self.data.pools):
+            if draft.pool_id not in there:
+                message = "There is no such active pool."
+                raise Invalid.at(f"/pools/{place}/pool_id", "unknown_reference", message)
+        named = [
+            UUID(member["user_id"])
+            for pool in pools
+            for member in _members(pool, drafts.get(pool.id))
+        ]
+        active = await records.active(list(dict.fromkeys(named)))
+        for pool in pools:
+            seats = _seats(pool, drafts.get(pool.id), active)
+            self.tables[pool.id] = Table(seats)
+        self.chains = {
+            id: Sharing([self.tables[one] for one in chain if one in self.tables])
+            for id, chain in chains.items()
+        }
+
+    def _shared(
+        self, lead: Sharable, route: Route, distributor: Distributor, day: date
+    ) -> dict[str, Any]:
+        """Whom a lead would have gone to; the state of the pools moves on."""
+        self._begin(day)
+        user_id, pool_id, reason = route.user_id, None, route.reason
+        if route.kind == "rule" and user_id is not None and not distributor.is_active(user_id):
+            user_id, reason = None, "user_inactive"
+        elif route.pool_id is not None:
+            sharing = self.chains.get(route.pool_id)
+            choice = Choice(0, None, 0) if sharing is None else _picked(sharing, lead)
+            reason = "nobody_available" if sharing and sharing.tables else "pool_inactive"
+            if choice.place is not None and sharing is not None:
+                seats = sharing.tables[choice.pool].seats
+                user_id, pool_id = seats.candidates[choice.place].user_id, seats.pool_id
+                is_by_turns = seats.strategy == "round_robin"
+                reason = "highest_credit" if is_by_turns else "least_loaded"
+        return {
+            "lead_id": lead.id,
+            "user_id": user_id,
+            "pool_id": pool_id,
+            "rule": route.rules[-1]["name"] if route.rule_id is not None else None,
+            "reason": reason,
+        }
+
+    def _begin(self, day: date) -> None:
+        if day != self._day:
+            self._day = day
+            for table in self.tables.values():
+                table.begin_day()
+
+    def _fairness(
+        self, leads: Sequence[Sharable], told: Sequence[Mapping[str, Any]]
+    ) -> dict[str, Any]:
+        sharing = Sharing(list(self.tables.values()))
+        places = {
+            (table.seats.pool_id, c.user_id): (number, place)
+            for number, table in enumerate(sharing.tables)
+            for place, c in enumerate(table.seats.candidates)
+        }
+        before = {
+            (table.seats.pool_id, c.user_id): (0, c.weight)
+            for table in sharing.tables
+            for c in table.seats.candidates
+        }
+        choices = [
+            Choice(*places.get((one["pool_id"], one["user_id"]), (0, None)), 0) for one in told
+        ]
+        return fairness_of(before, sharing, leads, choices)
+
+
+def _picked(sharing: Sharing, lead: Sharable) -> Choice:
+    return sharing.pick(lead) if sharing.tables else Choice(0, None, 0)
+
+
+def _chain(id: UUID, ways: Mapping[UUID, UUID | None]) -> list[UUID]:
+    found: list[UUID] = []
+    step: UUID | None = id
+    while step is not None and step in ways and step not in found:
+        found.append(step)
+        step = ways[step]
+    return found
+
+
+def _members(pool: Any, draft: LeadDraftPool | None) -> Sequence[Mapping[str, Any]]:
+    if draft is None or draft.members is None:
+        return pool.members
+    return decode(encode([member.model_dump() for member in draft.members]))
+
+
+def _seats(pool: Any, draft: LeadDraftPool | None, active: set[UUID]) -> Seats:
+    members = _members(pool, draft)
+    strategy = None if draft is None else draft.strategy
+    candidates = [Candidate(UUID(one["user_id"]), one["weight"]) for one in members]
+    return Seats(
+        pool.id,
+        strategy or pool.strategy,
+        members,
+        candidates,
+        0,
+        before=[None if c.user_id in active else "inactive" for c in candidates],
+        after=[None] * len(candidates),
+    )

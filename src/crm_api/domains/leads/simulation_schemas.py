@@ -1,0 +1,96 @@
+"""What simulations of rules and pools look like from outside."""
+
+from typing import Annotated, Any, Self
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, Field, model_validator
+
+from crm_api.domains.leads.models import RuleTarget, Strategy
+from crm_api.domains.leads.plan_schemas import PlanFairness
+from crm_api.domains.leads.pool_schemas import MOST_MEMBERS, LeadPoolMemberFields, once
+from crm_api.kit.schema import Instant, Name, Schema
+
+MOST_SIMULATED = 10_000
+
+
+class LeadDraftRule(Schema):
+    """A rule as it might be."""
+
+    name: Name
+    filter: dict[str, Any] = Field(default_factory=dict)
+    target: RuleTarget = "pool"
+    pool_id: UUID | None = None
+    user_id: UUID | None = None
+
+    @model_validator(mode="after")
+    def _led(self) -> Self:
+        if (self.target == "pool") != (self.pool_id is not None):
+            raise ValueError("a rule has a `pool_id` if its target is `pool`")
+        if (self.target == "user") != (self.user_id is not None):
+            raise ValueError("a rule has a `user_id` if its target is `user`")
+        return self
+
+
+class LeadDraftPool(Schema):
+    """A pool as it might be; what is left out is as it is."""
+
+    pool_id: UUID
+    strategy: Strategy | None = None
+    members: (
+        Annotated[list[LeadPoolMemberFields], Field(max_length=MOST_MEMBERS), AfterValidator(once)]
+        | None
+    ) = None
+
+
+class LeadSimulationInput(Schema):
+    """Which leads of the past are to go by which rules and pools."""
+
+    since: Instant = Field(description="Of the leads that were captured from then on,")
+    until: Instant = Field(description="and before then,")
+    filter: dict[str, Any] = Field(
+        default_factory=dict, description="those that match, in the filter language;"
+    )
+    limit: Annotated[int, Field(ge=1, le=MOST_SIMULATED)] = Field(
+        1_000, description="the first so many."
+    )
+    rules: Annotated[list[LeadDraftRule], Field(max_length=200)] | None = Field(
+        None, description="In their order, instead of the rules that are active."
+    )
+    pools: Annotated[list[LeadDraftPool], Field(max_length=100)] = Field(
+        default_factory=list, description="Pools that are to be otherwise than they are."
+    )
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.until <= self.since:
+            raise ValueError("`until` is after `since`")
+        return self
+
+
+class SimulatedRule(BaseModel):
+    """How many leads a rule sent to where it leads."""
+
+    rule_id: UUID | None = Field(description="None of a draft.")
+    name: str
+    leads: int
+
+
+class SimulatedLead(BaseModel):
+    """Whom a lead would have gone to."""
+
+    lead_id: UUID
+    user_id: UUID | None
+    pool_id: UUID | None
+    rule: str | None = Field(description="The name of the rule.")
+    reason: str
+
+
+class LeadSimulation(BaseModel):
+    """Who would have got which leads."""
+
+    lead_count: int
+    given_count: int
+    left: dict[str, int] = Field(description="How many would be nobody's, by the reason.")
+    rules: list[SimulatedRule]
+    fairness: PlanFairness = Field(description="Of what the pools would have given.")
+    leads: list[SimulatedLead]

@@ -1,0 +1,85 @@
+"""Conversions that are taken back."""
+
+import asyncio
+from collections import Counter
+from uuid import UUID
+
+from support.clients import pointers, problem
+
+LEAD = {"first_name": "Sample", "last_name": "Person", "email": "person@example.com"}
+LONG_AGO = "UPDATE leads SET converted_at = now() - interval '31 days' WHERE id = $1"
+
+
+async def converted(api, **more):
+    user = await api.made("users", {"email": "agent@example.com", "name": "Sample Agent"})
+    lead = await api.made("leads", {**LEAD, "owner_id": user["id"], **more})
+    answer = await api.post(f"/v1/leads/{lead['id']}/convert", json={"deal": {}})
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+async def reverted(api, lead, status=200, **body):
+    answer = await api.post(f"/v1/leads/{lead['id']}/revert", json=body)
+    assert answer.status_code == status, answer.text
+    return answer
+
+
+async def test_what_a_conversion_made_goes_and_the_lead_is_what_it_was(client):
+    lead = await converted(client, company_name="Example Industries")
+    back = (await reverted(client, lead)).json()
+    assert (back["status"], back["owner_id"]) == ("assigned", lead["owner_id"])
+    names = ("contact_id", "company_id", "deal_id", "converted_at")
+    assert [back[name] for name in names] == [None] * 4
+    for path in ("contacts", "companies", "deals"):
+        assert (await client.read(path))["data"] == []
+    types = [event["type"] for event in await client.told(lead["id"], 3)]
+    assert types[-1] == "lead.reverted"
+    trail = (await client.read(f"leads/{lead['id']}/assignments"))["data"]
+    assert [one["ended_as"] for one in trail] == [None, "closed"]
+    again = await client.post(f"/v1/leads/{lead['id']}/convert", json={})
+    assert again.json()["status"] == "converted"
+    assert len((await client.read("contacts"))["data"]) == 1
+
+
+async def test_what_a_conversion_found_stays(client):
+    contact = await client.made("contacts", {"last_name": "Person", "email": LEAD["email"]})
+    lead = await converted(client)
+    assert lead["contact_id"] == contact["id"]
+    await reverted(client, lead)
+    assert [one["id"] for one in (await client.read("contacts"))["data"]] == [contact["id"]]
+    assert (await client.read("deals"))["data"] == []
+
+
+async def test_what_was_changed_since_keeps_it_or_stays(client):
+    lead = await converted(client, company_name="Example Industries")
+    await client.changed(f"deals/{lead['deal_id']}", {"name": "New office"})
+    answer = await reverted(client, lead, 409)
+    assert pointers(problem(answer, 409, "changed_since")) == ["/deal_id"]
+    assert len((await client.read("contacts"))["data"]) == 1
+    assert (await client.read(f"leads/{lead['id']}"))["status"] == "converted"
+    await reverted(client, lead, keeps_changed=True)
+    assert [one["name"] for one in (await client.read("deals"))["data"]] == ["New office"]
+    assert (await client.read("contacts"))["data"] == []
+
+
+async def test_only_what_was_converted_of_late_is_taken_back(client, owner):
+    lead = await converted(client)
+    await owner.execute(LONG_AGO, UUID(lead["id"]))
+    told = await client.read(f"leads/{lead['id']}/transitions")
+    (way,) = [one for one in told["allowed"] if one["verb"] == "revert"]
+    assert [one["code"] for one in way["blockers"]] == ["too_late"]
+    problem(await reverted(client, lead, 409), 409, "blocked_transition")
+    other = await client.made("leads", {"last_name": "Other"})
+    problem(await reverted(client, other, 409), 409, "illegal_transition")
+
+
+async def test_of_eight_who_take_it_back_one_does_and_graphql_says_the_same(client):
+    lead = await converted(client)
+    calls = [client.post(f"/v1/leads/{lead['id']}/revert", json={}) for _ in range(8)]
+    codes = Counter(answer.status_code for answer in await asyncio.gather(*calls))
+    assert codes == {200: 1, 409: 7}
+    await client.post(f"/v1/leads/{lead['id']}/convert", json={})
+    told = await client.data(
+        "mutation($i: UUID!) { revertLead(id: $i) { status contactId } }", i=lead["id"]
+    )
+    assert told["revertLead"] == {"status": "assigned", "contactId": None}

@@ -1,0 +1,91 @@
+"""What other rules and pools would have done with leads of the past."""
+
+from datetime import UTC, datetime, timedelta
+
+from support.clients import pointers, problem
+from support.leads import captured, give_all, owner_of, pool_of, rule_of, users_of
+
+
+def around():
+    now = datetime.now(UTC)
+    times = (now - timedelta(hours=1), now + timedelta(hours=1))
+    return dict(zip(("since", "until"), (time.isoformat() for time in times), strict=True))
+
+
+async def simulated(api, status=200, **body):
+    answer = await api.post("/v1/lead-rules/simulate", json={**around(), **body})
+    assert answer.status_code == status, answer.text
+    return answer.json()
+
+
+async def test_a_simulation_and_the_real_thing_agree(client, database, org):
+    users = await users_of(client, 4)
+    banks = await pool_of(client, dict(zip(users[:2], (3, 1), strict=True)))
+    capped = await pool_of(
+        client, {users[3]: 1}, each={"daily_cap": 2}, fallback_pool_id=banks["id"]
+    )
+    await client.made("lead-rules", {"name": "Known", "target": "existing_owner", "position": 0})
+    await rule_of(client, banks, position=1, filter={"industry": {"eq": "bank"}}, name="Banks")
+    await rule_of(client, capped, position=2, filter={"industry": {"eq": "farm"}}, name="Farms")
+    await client.made(
+        "contacts", {"last_name": "Person", "email": "person@example.com", "owner_id": users[2]}
+    )
+    leads = [
+        *await captured(client, 5, industry="bank"),
+        *await captured(client, 1, email="person@example.com"),
+        *await captured(client, 5, industry="farm"),
+        *await captured(client, 2, industry="shop"),
+    ]
+    await give_all(database, org)
+    found = await simulated(client)
+    real = {lead["id"]: await owner_of(client, lead) for lead in leads}
+    assert {one["lead_id"]: one["user_id"] for one in found["leads"]} == real
+    assert (found["lead_count"], found["given_count"], found["left"]) == (13, 11, {"no_rule": 2})
+    assert [(r["name"], r["leads"]) for r in found["rules"]] == [
+        *(("Known", 1), ("Banks", 5), ("Farms", 5)),
+    ]
+    given = {one["user_id"]: one["given"] for one in found["fairness"]["members"]}
+    assert (given[users[3]], given[users[0]] + given[users[1]]) == (2, 8)
+    assert {one["rule"] for one in found["leads"]} == {"Known", "Banks", "Farms", None}
+
+
+async def test_drafts_are_tried_and_nothing_changes(client):
+    one, other = await users_of(client, 2)
+    pool = await pool_of(client, {one: 1})
+    await rule_of(client, pool)
+    leads = await captured(client, 4)
+    as_it_is = await simulated(client)
+    assert {lead["user_id"] for lead in as_it_is["leads"]} == {one}
+    members = [{"user_id": one}, {"user_id": other}]
+    wider = await simulated(client, pools=[{"pool_id": pool["id"], "members": members}])
+    assert [lead["user_id"] for lead in wider["leads"]] == [one, other, one, other]
+    assert wider["fairness"]["gini_after"] == "0.0000"
+    fixed = [
+        {"name": "Mine", "target": "user", "user_id": other, "filter": {"hops": {"eq": 9}}},
+        {"name": "All", "pool_id": pool["id"]},
+    ]
+    drafted = await simulated(client, rules=fixed, limit=3)
+    assert (drafted["lead_count"], [r["leads"] for r in drafted["rules"]]) == (3, [0, 3])
+    assert [await owner_of(client, lead) for lead in leads] == [None] * 4
+    asked = "query($i: LeadSimulationInput!) { simulateLeadRules(input: $i) { givenCount } }"
+    pools = [{"poolId": pool["id"], "members": [{"userId": other}]}]
+    told = await client.data(asked, i={**around(), "pools": pools})
+    assert told["simulateLeadRules"] == {"givenCount": 4}
+
+
+async def test_what_cannot_be_simulated_is_told(client):
+    (one,) = await users_of(client, 1)
+    pool = await pool_of(client, {one: 1})
+    wrong = [
+        (
+            {"rules": [{"name": "A", "filter": {"shoe": 1}, "pool_id": pool["id"]}]},
+            "/rules/0/filter/shoe",
+        ),
+        ({"pools": [{"pool_id": one}]}, "/pools/0/pool_id"),
+        ({"filter": {"shoe": {"eq": 1}}}, "/filter/shoe"),
+        ({"rules": [{"name": "A"}]}, "/rules/0"),
+        ({"until": "2020-01-01T00:00:00Z"}, ""),
+    ]
+    for body, pointer in wrong:
+        answer = await client.post("/v1/lead-rules/simulate", json={**around(), **body})
+        assert pointers(problem(answer, 422)) == [pointer]
