@@ -9,7 +9,7 @@ from uuid import UUID
 from crm_api.domains.leads.schemas import LeadCreate
 from crm_api.domains.leads.service import LeadService
 from crm_api.domains.leads.states import ENDED
-from crm_api.domains.prospects.forms import LeadSubmissionService
+from crm_api.domains.prospects.forms import LeadFormService, LeadSubmissionService
 from crm_api.domains.prospects.models import LeadForm, LeadSubmission
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import CrmError
@@ -59,6 +59,7 @@ class Capture:
         What was agreed to is written down with the version of its words.
         """
         submissions = LeadSubmissionService(self.tx)
+        id, form_id = sent.id, form.id
         try:
             async with self.tx.atomic():
                 captured = await self.take(lead_of(form, sent.answers, _told(sent)))
@@ -66,7 +67,11 @@ class Capture:
         except CrmError as error:
             if error.status >= 500:
                 raise
-            values: dict[str, Any] = {"status": "refused", "reasons": [*sent.reasons, _why(error)]}
+            # What was loaded before the part that is undone has to be read again.
+            await LeadFormService(self.tx).records.locked([form_id], everywhere=True)
+            (sent,) = await submissions.records.locked([id], everywhere=True)
+            reasons = [*sent.reasons, _why(error)]
+            values: dict[str, Any] = {"status": "refused", "reasons": reasons}
             return await submissions.change(sent, values, verb="refused")
         values = {
             "status": "accepted",
