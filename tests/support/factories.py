@@ -2164,6 +2164,14 @@ FACTORIES: dict[str, Factory] = {
         "title",
         {"confirm_hours": "many"},
     ),
+    "prospect_lists": Factory(
+        _least_prospect_list,
+        _varied_prospect_lists,
+        {"description": "Changed"},
+        "description",
+        "name",
+        {"cost": "much"},
+    ),
     "lead_pools": Factory(
         _least_lead_pool,
         _varied_lead_pools,

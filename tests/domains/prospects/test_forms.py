@@ -8,8 +8,8 @@ from uuid import uuid4
 import pytest
 
 from support.clients import pointers, problem
-from support.letters import letters_to
 from support.leads import owner_of, pool_of, rule_of, users_of
+from support.letters import letters_to
 
 COUNTS = """
     SELECT status, count(*) AS number FROM lead_submissions WHERE organization_id = $1

@@ -22,7 +22,7 @@ from crm_api.kit.schema import (
 from crm_api.platform.outreach.models import Basis
 
 MOST_AT_ONCE = 10_000
-MOST_CONTACTS = 1_000
+MOST_CONTACTS = 500
 MOST_PARTS = 100
 Ids = Annotated[list[UUID], Field(min_length=1, max_length=MOST_AT_ONCE)]
 Part = Annotated[int, Field(ge=1, le=1_000_000)]
@@ -94,12 +94,17 @@ class ProspectAddition(Schema):
         description=f"Of contacts, {MOST_CONTACTS:,} at a time: each becomes a lead, or is the "
         "open lead that has its address.",
     )
+    cursor: Annotated[str, Field(max_length=2_000)] | None = Field(
+        None, description="Of contacts, `next_cursor` of the answer before."
+    )
 
     @model_validator(mode="after")
     def _one(self) -> Self:
         given = (self.lead_ids, self.filter, self.contact_filter)
         if sum(one is not None for one in given) != 1:
             raise ValueError("one of lead_ids, filter and contact_filter is given")
+        if self.cursor is not None and self.contact_filter is None:
+            raise ValueError("a cursor goes with contact_filter")
         return self
 
 
@@ -115,6 +120,7 @@ class ProspectsChanged(BaseModel):
     changed: int
     member_count: int
     more: bool = Field(description="Whether there are others: ask again.")
+    next_cursor: str | None = Field(description="Of contacts, what to ask again with.")
 
 
 class ProspectSplit(Schema):

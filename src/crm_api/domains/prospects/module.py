@@ -6,7 +6,8 @@ from crm_api.domains.prospects.forms import (
     forget_submissions,
     wipe_submissions,
 )
-from crm_api.domains.prospects.jobs import send_confirmation
+from crm_api.domains.prospects.jobs import distribute_list, recall_list, send_confirmation
+from crm_api.domains.prospects.lists import ProspectListService, ProspectMemberService
 from crm_api.kit.crud.guards import Guarded
 from crm_api.kit.crud.personal import Trace
 from crm_api.kit.module import Faces, Module
@@ -28,8 +29,19 @@ MODULE = Module(
     description="Forms by which strangers become leads, and lists of leads that are shared out.",
     depends_on=["catalogue", "companies", "contacts", "deals", "leads", "prices"],
     faces=_faces,
-    jobs=[send_confirmation],
-    events=["lead_submission.accepted", "lead_submission.refused"],
-    services=[LeadFormService, LeadSubmissionService],
+    jobs=[send_confirmation, distribute_list, recall_list],
+    events=[
+        "lead_submission.accepted",
+        "lead_submission.refused",
+        *(f"prospect_list.{verb}" for verb in ("filled", "frozen", "reopened", "split")),
+        *(f"prospect_list.{verb}" for verb in ("distributed", "progressed", "recalled")),
+        *(f"prospect_member.{verb}" for verb in ("given", "left", "recalled")),
+    ],
+    services=[
+        LeadFormService,
+        LeadSubmissionService,
+        ProspectListService,
+        ProspectMemberService,
+    ],
     traces=[Trace("lead_submissions", ("lead_submissions",), wipe_submissions)],
 )
