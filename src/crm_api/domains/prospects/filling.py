@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from crm_api.domains.contacts.service import ContactService
+from crm_api.domains.leads.repository import LEADS
 from crm_api.domains.leads.schemas import LeadCreate
 from crm_api.domains.leads.service import LeadService
 from crm_api.domains.prospects.capturing import Capture
@@ -20,12 +21,13 @@ from crm_api.domains.prospects.lists import (
     split_before,
 )
 from crm_api.domains.prospects.models import ProspectList
-from crm_api.domains.prospects.repository import MEMBERS, seen_of
+from crm_api.domains.prospects.repository import MEMBERS
 from crm_api.kit.automation import condition_of
 from crm_api.kit.crud.purges import destroy
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import CrmError, Fault, Invalid, WrongState
 from crm_api.kit.links.paging import filled
+from crm_api.kit.query.kinds import kinds_of
 from crm_api.kit.query.page import PageQuery
 from crm_api.kit.query.selection import Selection
 
@@ -88,7 +90,7 @@ class Filling:
         return {**told, "more": more, "next_cursor": cursor}
 
     async def _named(self, ids: Sequence[UUID]) -> Sequence[UUID]:
-        seen = await seen_of(self.tx, self.leads.records.sight, ids)
+        seen = await kinds_of(self.tx, [LEADS], list(dict.fromkeys(ids)))
         faults = [
             Fault("unknown_reference", "There is no such lead.", f"/lead_ids/{place}")
             for place, id in enumerate(ids)

@@ -24,7 +24,7 @@ from crm_api.kit.query.filters import Filter
 from crm_api.kit.query.listing import Listing, Relation
 from crm_api.kit.query.page import matching, values_of
 from crm_api.kit.query.selection import PageQuery, Selection
-from crm_api.kit.query.visibility import Sight, among
+from crm_api.kit.query.visibility import Sight
 from crm_api.platform.identity.repository import USERS
 
 FORMS_AREA, LISTS_AREA = "lead_forms", "prospect_lists"
@@ -201,8 +201,3 @@ async def texts_of(tx: Tx, ids: Sequence[UUID]) -> dict[UUID, Any]:
     """Texts of consents that are there, whoever asks."""
     rows = await tx.fetch(_TEXTS, tx.organization_id, list(ids)) if ids else []
     return {row["id"]: row for row in rows}
-
-
-async def seen_of(tx: Tx, sight: Sight, lead_ids: Sequence[UUID]) -> set[UUID]:
-    """Which of some leads whoever asks sees."""
-    return set(await among(tx, LEADS, sight, list(lead_ids)))
