@@ -3,6 +3,7 @@
 import asyncio
 import re
 from functools import partial
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -32,13 +33,20 @@ def person(**more):
     return {"last_name": "Person", "email": address(), **more}
 
 
-async def sent(api, path, status=201, consents=(), **more):
+async def sent(api, path, status: int = 201, consents=(), **more: Any):
     extra = {n: more.pop(n) for n in ("utm", "campaign", "fax", "stamp", "medium") if n in more}
     answers = {**person(), **more}
     body = {"answers": answers, "consents": list(consents), **extra}
     answer = await api.post(f"{path}/submit", json=body)
     assert answer.status_code == status, answer.text
     return answer
+
+
+def link_in(letter):
+    """Where what was sent is confirmed."""
+    found = re.search(r"(/public/lead-confirmations/\S+)/page", letter.get_content())
+    assert found is not None
+    return found[1]
 
 
 async def submissions(client, form):
@@ -152,14 +160,16 @@ async def test_spam_is_kept_with_reasons_and_answered_alike(client, anonymous):
     )
     stamp = (await anonymous.get(path)).json()["stamp"]
     taken = await sent(anonymous, path)
-    for more, reason in (
+    cases: tuple[tuple[dict[str, Any], str], ...] = (
         ({"fax": "1"}, "honeypot"),
         ({"first_name": "http://example.com"}, "link_in_name"),
         ({"description": "<a href=x>buy</a>"}, "markup"),
         ({"description": "http://a.example http://b.example"}, "many_links"),
         ({"stamp": stamp, "first_name": "Person"}, "too_fast"),
         ({"stamp": f"1{stamp}", "first_name": "person"}, "false_stamp"),
-    ):
+    )
+    newest: dict[str, Any] = {}
+    for more, reason in cases:
         answer = await sent(anonymous, path, **more)
         assert answer.json() == taken.json()
         newest = (await submissions(client, form))[0]
@@ -251,7 +261,7 @@ async def test_what_is_to_be_confirmed_counts_only_then(client, anonymous, worke
     (pending,) = await submissions(client, form)
     assert (pending["status"], pending["lead_id"]) == ("pending", None)
     assert (await client.read("leads"))["data"] == []
-    link = re.search(r"(/public/lead-confirmations/\S+)/page", letter.get_content())[1]
+    link = link_in(letter)
     assert letter["subject"] == "Please confirm: Ask us"
     for _ in range(2):
         assert (await anonymous.get(f"{link}/page")).status_code == 200
@@ -270,7 +280,7 @@ async def test_what_is_not_confirmed_in_time_is_over(client, anonymous, owner, w
     mail = address()
     await sent(anonymous, path, email=mail)
     (letter,) = await letters_to(settings.mail_outbox, mail, 1)
-    link = re.search(r"(/public/lead-confirmations/\S+)/page", letter.get_content())[1]
+    link = link_in(letter)
     (one,) = await submissions(client, form)
     await owner.execute(LATE, one["id"])
     problem(await anonymous.post(f"{link}/confirm"), 410, "link_ended")

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from decimal import Decimal
+from typing import Any
 from uuid import uuid4
 
 from support.clients import pointers, problem
@@ -111,7 +112,7 @@ async def test_of_a_frozen_list_the_members_stay(client):
     frozen = await done(client, one, "freeze")
     assert (frozen["status"], frozen["frozen_at"] is not None) == ("frozen", True)
     url = f"/v1/prospect-lists/{one['id']}"
-    body = {"lead_ids": [leads[1]["id"]]}
+    body: dict[str, Any] = {"lead_ids": [leads[1]["id"]]}
     problem(await client.post(f"{url}/members", json=body), 409, "list_frozen")
     problem(await client.post(f"{url}/remove", json=body), 409, "list_frozen")
     assert (await done(client, one, "reopen"))["status"] == "open"

@@ -98,7 +98,7 @@ class FormDoor:
         is_pending = values["status"] == "pending" and form.double_opt_in
         if is_pending:
             attempts = Attempts(self.tx.database)
-            await attempts.count(attempts.letters(values["answers"]["email"]))
+            await attempts.count(attempts.letters(str(values["email_key"])))
             values["confirm_until"] = self.tx.now + timedelta(hours=form.confirm_hours)
         id = self.submissions.keep(values)
         if is_pending:
