@@ -70,7 +70,7 @@ class FormDoor:
         """Take what was sent, or keep it and say the same; raises `Invalid`, `TooMany`."""
         self._require("write")
         form = await self.form()
-        answers, consents = await self._checked(form, data)
+        answers, consents, is_barred = await self._checked(form, data)
         score, reasons = judged(
             answers,
             honeypot=data.fax,
@@ -91,6 +91,12 @@ class FormDoor:
             "email_key": _email_key(answers),
             "language": form.language or language,
         }
+        if is_barred:
+            # Who was erased is not written down again; that somebody sent something is.
+            values |= {name: {} for name in ("answers", "evidence", "utm")}
+            values |= {"consents": [], "email_key": None}
+            values |= {"status": "refused", "reasons": [*reasons, "person_erased"]}
+            values |= dict.fromkeys(("campaign", "medium", "referrer"))
         await self._keep(form, values)
         return told_of(form, is_pending=form.double_opt_in)
 
@@ -110,8 +116,11 @@ class FormDoor:
 
     async def _checked(
         self, form: LeadForm, data: FormSubmission
-    ) -> tuple[dict[str, str], list[dict[str, Any]]]:
-        """The answers that say something, and what was agreed to; raises `Invalid`."""
+    ) -> tuple[dict[str, str], list[dict[str, Any]], bool]:
+        """The answers that say something, what was agreed to, and whether they are of the erased.
+
+        Raises `Invalid`.
+        """
         answers = {key: said for key, text in data.answers.items() if (said := text.strip())}
         fields = {field["key"]: field for field in form.fields}
         faults = [
@@ -132,13 +141,12 @@ class FormDoor:
         consents, wrong = await self._consents(form, data)
         if faults := [*faults, *wrong]:
             raise Invalid(faults[0].message, faults=faults)
-        await self._check_lead(form, answers, data)
-        return answers, consents
+        return answers, consents, await self._is_barred(form, answers, data)
 
-    async def _check_lead(
+    async def _is_barred(
         self, form: LeadForm, answers: Mapping[str, str], data: FormSubmission
-    ) -> None:
-        """Whether a lead could be made of it; raises `Invalid`."""
+    ) -> bool:
+        """Whether it is of somebody who was erased; raises `Invalid` where it makes no lead."""
         leads = LeadService(self.tx)
         try:
             shape = lead_of(form, answers, data.model_dump())
@@ -148,6 +156,7 @@ class FormDoor:
             leads.normalise(values, None, self.tx.actor.country)
         except Invalid as error:
             raise error.under("/answers") from None
+        return bool(await leads.barred([values]))
 
     async def _consents(
         self, form: LeadForm, data: FormSubmission
