@@ -110,14 +110,14 @@ def make_forms() -> None:
     made(
         FORMS,
         *some(KEY, "name", "sort_name", "status", "title", nullable=False),
-        *some(sa.Text(), "introduction", "thank_you", "redirect_url"),
+        *some(KEY, "introduction", "thank_you", "redirect_url"),
         *some(KEY, "language"),
         *some(JSON, "fields", "consents", nullable=False),
         *some(sa.Boolean(), "double_opt_in", nullable=False),
         *some(sa.Integer(), "confirm_hours", "spam_threshold", nullable=False),
         *some(KEY, "source", "campaign", "medium"),
         *some(sa.Text(), "description"),
-        *some(sa.Text(), "path", "embed", nullable=False),
+        *some(KEY, "path", "embed", nullable=False),
         *some(KEY, "secret_hash", nullable=False),
     )
     made(

@@ -33,9 +33,9 @@ class LeadForm(Named, Entity):
 
     status: Mapped[str] = mapped_column(KeyText)
     title: Mapped[str] = mapped_column(KeyText)
-    introduction: Mapped[str | None]
-    thank_you: Mapped[str | None]
-    redirect_url: Mapped[str | None]
+    introduction: Mapped[str | None] = mapped_column(KeyText)
+    thank_you: Mapped[str | None] = mapped_column(KeyText)
+    redirect_url: Mapped[str | None] = mapped_column(KeyText)
     language: Mapped[str | None] = mapped_column(KeyText)
     fields: Mapped[list[dict[str, Any]]]
     consents: Mapped[list[dict[str, Any]]]
@@ -47,8 +47,8 @@ class LeadForm(Named, Entity):
     medium: Mapped[str | None] = mapped_column(KeyText)
     description: Mapped[str | None]
     # Where it is: no secret, for everybody who sees the page sees it.
-    path: Mapped[str]
-    embed: Mapped[str]
+    path: Mapped[str] = mapped_column(KeyText)
+    embed: Mapped[str] = mapped_column(KeyText)
     # Not shown.
     secret_hash: Mapped[str] = mapped_column(KeyText)
 
