@@ -23,6 +23,7 @@ from crm_api.domains.orders.module import MODULE as ORDERS
 from crm_api.domains.prices.module import MODULE as PRICES
 from crm_api.domains.projects.module import MODULE as PROJECTS
 from crm_api.domains.promotions.module import MODULE as PROMOTIONS
+from crm_api.domains.prospects.module import MODULE as PROSPECTS
 from crm_api.domains.quote_links.module import MODULE as QUOTE_LINKS
 from crm_api.domains.quotes.module import MODULE as QUOTES
 from crm_api.domains.recipes.module import MODULE as RECIPES
@@ -107,6 +108,7 @@ DOMAINS: tuple[Module, ...] = (
     CASE_LINKS,
     CONVERSATIONS,
     LEADS,
+    PROSPECTS,
     SEQUENCES,
     CUSTOMERS,
 )

@@ -2093,6 +2093,43 @@ async def _varied_lead_score_rules(api: Api) -> list[Body]:
     ]
 
 
+async def _least_lead_form(api: Api) -> Body:
+    del api
+    return {"name": "Contact us", "title": "Ask for an offer"}
+
+
+async def _varied_lead_forms(api: Api) -> list[Body]:
+    least = await _least_lead_form(api)
+    words = {"name": "Offers", "purpose": "newsletter", "body": "Yes, write to me."}
+    text = await api.made("consent-texts", words)
+    asked = [{"key": "company_name", "is_required": True, "labels": {"en": "Your company"}}]
+    return [
+        {**least, "description": "An example.", "consents": [{"text_id": text["id"]}]},
+        {**least, "name": "contact us", "fields": asked, "campaign": "Spring"},
+        {**least, "name": "Заявка", "title": "Заявка", "language": "ru", "medium": "cpc"},
+        {**least, "name": "Ämter", "double_opt_in": True, "thank_you": "Thank you."},
+        {**least, "name": "Zebra", "status": "closed", "campaign": "spring"},
+        {**least, "name": "Zebra", "redirect_url": "https://example.com/thanks"},
+    ]
+
+
+async def _least_prospect_list(api: Api) -> Body:
+    del api
+    return {"name": "Trade fair"}
+
+
+async def _varied_prospect_lists(api: Api) -> list[Body]:
+    del api
+    return [
+        {"name": "Trade fair", "consent_basis": "consent", "origin": "Fair"},
+        {"name": "trade fair", "cost": "120.00", "currency": "EUR"},
+        {"name": "Выставка", "description": "An example."},
+        {"name": "Ämter", "cost": "120.00", "currency": "USD", "origin": "fair"},
+        {"name": "Zebra", "consent_basis": "legitimate_interest"},
+        {"name": "Zebra"},
+    ]
+
+
 async def _least_case_link(api: Api) -> Body:
     case = await api.made("cases", await _least_case(api))
     return {"case_id": case["id"]}
@@ -2120,6 +2157,22 @@ FACTORIES: dict[str, Factory] = {
         {"employees": "many"},
         then=_then_leads,
         with_owner=frozenset({"status", "assigned_at", "waits_since"}),
+    ),
+    "lead_forms": Factory(
+        _least_lead_form,
+        _varied_lead_forms,
+        {"description": "Changed"},
+        "description",
+        "title",
+        {"confirm_hours": "many"},
+    ),
+    "prospect_lists": Factory(
+        _least_prospect_list,
+        _varied_prospect_lists,
+        {"description": "Changed"},
+        "description",
+        "name",
+        {"cost": "much"},
     ),
     "lead_pools": Factory(
         _least_lead_pool,

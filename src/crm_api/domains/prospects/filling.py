@@ -1,0 +1,144 @@
+"""Who comes on a list, and who leaves it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from crm_api.domains.contacts.service import ContactService
+from crm_api.domains.leads.repository import LEADS
+from crm_api.domains.leads.schemas import LeadCreate
+from crm_api.domains.leads.service import LeadService
+from crm_api.domains.prospects.capturing import Capture
+from crm_api.domains.prospects.list_schemas import (
+    MOST_AT_ONCE,
+    MOST_CONTACTS,
+    ProspectAddition,
+    ProspectRemoval,
+)
+from crm_api.domains.prospects.lists import (
+    ProspectListService,
+    ProspectMemberService,
+    split_before,
+)
+from crm_api.domains.prospects.models import ProspectList
+from crm_api.domains.prospects.repository import MEMBERS
+from crm_api.kit.automation import condition_of
+from crm_api.kit.crud.purges import destroy
+from crm_api.kit.db.tx import Tx
+from crm_api.kit.errors import CrmError, Fault, Invalid, WrongState
+from crm_api.kit.links.paging import filled
+from crm_api.kit.query.kinds import kinds_of
+from crm_api.kit.query.page import PageQuery
+from crm_api.kit.query.selection import Selection
+
+_COMPANIES = "SELECT id, name FROM companies WHERE organization_id = $1 AND id = ANY($2)"
+_KEPT = (
+    *("first_name", "last_name", "title", "emails", "phones", "addresses", "country"),
+    *("language", "time_zone", "tags"),
+)
+
+
+class Filling:
+    """Changes who is on a list, whose lock it holds: nobody is on it twice."""
+
+    def __init__(self, tx: Tx) -> None:
+        self.tx = tx
+        self.lists, self.members = ProspectListService(tx), ProspectMemberService(tx)
+        self.leads = LeadService(tx)
+
+    async def add(self, id: UUID, data: ProspectAddition) -> dict[str, Any]:
+        """Put leads on a list; those that are on it already stay where they are."""
+        current = await self._open(id)
+        self.leads.need("read")
+        more, cursor = False, None
+        if data.lead_ids is not None:
+            wanted = await self._named(data.lead_ids)
+        elif data.filter is not None:
+            wanted, more = await self._passing(id, data.filter)
+        else:
+            wanted, cursor = await self._contacts(data)
+        listed = await self.members.records.listed(id, wanted)
+        new = [one for one in dict.fromkeys(wanted) if one not in listed]
+        self.members.join(id, new)
+        return await self._told(current, len(new), more=more or cursor is not None, cursor=cursor)
+
+    async def remove(self, id: UUID, data: ProspectRemoval) -> dict[str, Any]:
+        """Take leads from a list; nothing else becomes of them."""
+        current = await self._open(id)
+        found = await self.members.records.of_leads(id, data.lead_ids)
+        if any(one.status == "given" for one in found):
+            raise WrongState("Somebody has one of them by the list: recall it.", code="given")
+        if found:
+            await destroy(self.tx, MEMBERS, [one.id for one in found])
+        return await self._told(current, -len(found), more=False, cursor=None)
+
+    async def _open(self, id: UUID) -> ProspectList:
+        current = await self.lists.idle(id)
+        if current.status == "split":
+            raise split_before()
+        if current.status != "open":
+            raise WrongState("Its members stay as they are: reopen it.", code="list_frozen")
+        return current
+
+    async def _told(
+        self, current: ProspectList, changed: int, *, more: bool, cursor: str | None
+    ) -> dict[str, Any]:
+        count = current.member_count + changed
+        if changed:
+            await self.lists.change(current, {"member_count": count}, verb="filled")
+        told = {"changed": abs(changed), "member_count": count}
+        return {**told, "more": more, "next_cursor": cursor}
+
+    async def _named(self, ids: Sequence[UUID]) -> Sequence[UUID]:
+        seen = await kinds_of(self.tx, [LEADS], list(dict.fromkeys(ids)))
+        faults = [
+            Fault("unknown_reference", "There is no such lead.", f"/lead_ids/{place}")
+            for place, id in enumerate(ids)
+            if id not in seen
+        ]
+        if faults:
+            raise Invalid(faults[0].message, faults=faults[:100])
+        return ids
+
+    async def _passing(self, id: UUID, source: Mapping[str, Any]) -> tuple[Sequence[UUID], bool]:
+        filter = condition_of(self.tx, "lead", source)
+        sight = self.leads.records.sight
+        found = await self.members.records.unlisted(id, filter, sight, MOST_AT_ONCE + 1)
+        return found[:MOST_AT_ONCE], len(found) > MOST_AT_ONCE
+
+    async def _contacts(self, data: ProspectAddition) -> tuple[list[UUID], str | None]:
+        """The leads that contacts are, or become."""
+        contacts = ContactService(self.tx)
+        try:
+            filter = condition_of(self.tx, "contact", data.contact_filter)
+        except CrmError as error:
+            raise _elsewhere(error) from None
+        query = PageQuery(
+            Selection(("id",)), filter, sort="id", limit=MOST_CONTACTS, cursor=data.cursor
+        )
+        page = await contacts.page(query)
+        found = await contacts.records.some([row.id for row in page.data])
+        names = await self._companies([one.company_id for one in found])
+        capture = Capture(self.tx)
+        wanted: list[UUID] = []
+        for one in found:
+            given = {name: getattr(one, name) for name in _KEPT}
+            known = {name: value for name, value in given.items() if value not in (None, [])}
+            company = names.get(one.company_id)
+            whole = {**known, "company_name": company, "source": "contacts"}
+            wanted.append((await capture.take(filled(LeadCreate, whole))).id)
+        return wanted, page.next_cursor
+
+    async def _companies(self, ids: Sequence[UUID | None]) -> dict[UUID | None, str]:
+        wanted = [id for id in ids if id is not None]
+        rows = await self.tx.fetch(_COMPANIES, self.tx.organization_id, wanted) if wanted else []
+        return {row["id"]: row["name"] for row in rows}
+
+
+def _elsewhere(error: CrmError) -> CrmError:
+    """A mistake in `filter` that stands in `contact_filter`."""
+    faults = [
+        Fault(f.code, f.message, (f.pointer or "").replace("/filter", "/contact_filter", 1))
+        for f in error.faults
+    ]
+    return Invalid(error.detail, faults=faults)

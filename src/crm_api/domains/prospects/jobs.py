@@ -1,0 +1,94 @@
+"""What becomes of forms and lists in the background."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from crm_api.domains.prospects.events import DistributeList, RecallList, SendConfirmation
+from crm_api.domains.prospects.forms import LeadFormService, LeadSubmissionService, confirm_token
+from crm_api.domains.prospects.repository import supplier_of
+from crm_api.domains.prospects.sharing import Sharing, Step
+from crm_api.domains.prospects.words import PACKAGE
+from crm_api.kit.actor import Actor
+from crm_api.kit.db.tx import Tx, unit_of_work
+from crm_api.kit.documents.languages import language
+from crm_api.kit.jobs import JobContext, runs
+from crm_api.kit.links.looks import preferred
+from crm_api.kit.mail import Letter
+from crm_api.kit.templates import templates_of
+
+
+@runs(SendConfirmation)
+async def send_confirmation(context: JobContext, message: SendConfirmation) -> dict[str, Any]:
+    """Write to whoever has sent a form; tried again it may arrive twice, with the same link."""
+    actor = Actor(context.actor.organization_id, "system", scopes=frozenset({"*"}))
+    async with unit_of_work(Tx(context.database, actor, read_only=True)) as tx:
+        sent = await LeadSubmissionService(tx).records.find(message.submission_id)
+        form = None if sent is None else await LeadFormService(tx).records.find(sent.form_id)
+        if sent is None or form is None or sent.status != "pending":
+            return {"sent": False}
+        supplier = await supplier_of(tx)
+        token = confirm_token(tx, sent.id)
+    tag = preferred(sent.language or supplier["language"], PACKAGE)
+    words = language(PACKAGE, tag)
+    text = (
+        templates_of(PACKAGE)
+        .get_template("letter.txt")
+        .render(
+            say=words.labels,
+            title=form.title,
+            supplier=supplier["name"],
+            link=f"{context.public_url}/public/lead-confirmations/{token}/page",
+        )
+    )
+    subject = f"{words.label('letter_subject')}: {form.title}"
+    letter = Letter(str(sent.id), sent.answers["email"], subject, text)
+    return {"sent": await context.mailer.send(letter)}
+
+
+@runs(DistributeList)
+async def distribute_list(context: JobContext, message: DistributeList) -> dict[str, Any]:
+    """Share a list out, a slice in each transaction, which proves the lease of the job.
+
+    Where it stands is in the list: another try, or after it was cancelled another run, goes on
+    with whom nobody has.
+    """
+
+    async def give(sharing: Sharing, looked_at: int) -> Step:
+        return await sharing.give(message.list_id, message.run, is_first=looked_at == 0)
+
+    done, given = await _in_slices(context, give)
+    return {"given": given, "left": done - given}
+
+
+@runs(RecallList)
+async def recall_list(context: JobContext, message: RecallList) -> dict[str, Any]:
+    """Take back what was given by a list, a slice in each transaction."""
+
+    async def take(sharing: Sharing, _looked_at: int) -> Step:
+        return await sharing.take_back(
+            message.list_id,
+            message.run,
+            message.reason,
+            includes_accepted=message.includes_accepted,
+        )
+
+    done, taken = await _in_slices(context, take)
+    return {"recalled": taken, "kept": done - taken}
+
+
+async def _in_slices(
+    context: JobContext, work: Callable[[Sharing, int], Awaitable[Step]]
+) -> tuple[int, int]:
+    """Go on till nothing is left; how many were looked at, and of how many something became."""
+    state = context.job.state
+    looked_at, done = int(state.get("looked_at", 0)), int(state.get("done", 0))
+    # Not in the name of who asked for it, who may not see whom the leads go to.
+    actor = Actor(context.actor.organization_id, "system", scopes=frozenset({"*"}))
+    while True:
+        async with unit_of_work(Tx(context.database, actor)) as tx:
+            step = await work(Sharing(tx), looked_at)
+            looked_at, done = looked_at + step.looked_at, done + step.done
+            stands = {"looked_at": looked_at, "done": done}
+            await context.job.advance(tx, looked_at, state=stands)
+        if step.is_last:
+            return looked_at, done

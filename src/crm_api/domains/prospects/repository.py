@@ -1,0 +1,203 @@
+"""How forms, submissions, lists and their members are listed and found."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+
+from crm_api.domains.leads.models import Lead
+from crm_api.domains.leads.repository import LEADS
+from crm_api.domains.leads.repository import POOLS as LEAD_POOLS
+from crm_api.domains.prospects.form_schemas import LeadFormOut, LeadSubmissionOut
+from crm_api.domains.prospects.list_schemas import ProspectListOut, ProspectMemberOut
+from crm_api.domains.prospects.models import (
+    LeadForm,
+    LeadSubmission,
+    ProspectList,
+    ProspectMember,
+)
+from crm_api.kit.crud.repository import Repository
+from crm_api.kit.db.tx import Tx
+from crm_api.kit.links.owning import LinkRepository
+from crm_api.kit.query.filters import Filter
+from crm_api.kit.query.listing import Listing, Relation
+from crm_api.kit.query.page import matching, values_of
+from crm_api.kit.query.selection import PageQuery, Selection
+from crm_api.kit.query.visibility import Sight
+from crm_api.platform.identity.repository import USERS
+
+FORMS_AREA, LISTS_AREA = "lead_forms", "prospect_lists"
+FORMS: Listing = Listing(
+    model=LeadForm, out=LeadFormOut, area=FORMS_AREA, sorts={"name": LeadForm.sort_name}
+)
+SUBMISSIONS: Listing = Listing(
+    model=LeadSubmission,
+    out=LeadSubmissionOut,
+    area=FORMS_AREA,
+    relations=(
+        Relation("form", lambda: FORMS, LeadSubmission.form_id, LeadForm.id),
+        Relation("lead", lambda: LEADS, LeadSubmission.lead_id, LEADS.model.id),
+    ),
+    within="form",
+)
+LISTS: Listing = Listing(
+    model=ProspectList,
+    out=ProspectListOut,
+    area=LISTS_AREA,
+    sorts={"name": ProspectList.sort_name},
+    relations=(
+        Relation("parent", lambda: LISTS, ProspectList.parent_id, ProspectList.id),
+        Relation("pool", lambda: LEAD_POOLS, ProspectList.pool_id, LEAD_POOLS.model.id),
+    ),
+)
+MEMBERS: Listing = Listing(
+    model=ProspectMember,
+    out=ProspectMemberOut,
+    area=LISTS_AREA,
+    relations=(
+        Relation("list", lambda: LISTS, ProspectMember.list_id, ProspectList.id),
+        Relation("lead", lambda: LEADS, ProspectMember.lead_id, LEADS.model.id),
+        Relation("user", lambda: USERS, ProspectMember.user_id, USERS.model.id),
+    ),
+    within="list",
+)
+# What opens a form or a confirmation, and the days of whoever it belongs to.
+OPENING = """
+    SELECT l.secret_hash, o.time_zone, o.country FROM {table} l
+    JOIN organizations o ON o.id = l.organization_id
+    WHERE l.organization_id = $1 AND l.id = $2
+"""
+_SUPPLIER = "SELECT name, language FROM organizations WHERE id = $1"
+_TEXTS = """
+    SELECT id, purpose, language, body FROM consent_texts
+    WHERE organization_id = $1 AND id = ANY($2) AND deleted_at IS NULL
+"""
+_OF_PERSON = """
+    SELECT id FROM lead_submissions
+    WHERE organization_id = $1 AND (lead_id = ANY($2) OR email_key = ANY($3))
+"""
+_LISTED = """
+    SELECT lead_id FROM prospect_members
+    WHERE organization_id = $1 AND list_id = $2 AND lead_id = ANY($3)
+"""
+_ALL_OF = """
+    SELECT m.lead_id, l.score, {value} AS value FROM prospect_members m
+    LEFT JOIN leads l ON l.organization_id = $1 AND l.id = m.lead_id
+    WHERE m.organization_id = $1 AND m.list_id = $2
+"""
+_AT_WORK = """
+    SELECT FROM jobs WHERE organization_id = $1 AND id = $2 AND status IN ('queued', 'running')
+"""
+# The best first; whom nothing is known of last.
+_ORDER = """
+    UPDATE prospect_members m SET place = r.place FROM (
+        SELECT m.id, row_number() OVER (ORDER BY l.score DESC NULLS LAST, m.lead_id) AS place
+        FROM prospect_members m
+        LEFT JOIN leads l ON l.organization_id = $1 AND l.id = m.lead_id
+        WHERE m.organization_id = $1 AND m.list_id = $2) r
+    WHERE m.organization_id = $1 AND m.id = r.id
+"""
+
+
+class LeadForms(LinkRepository[LeadForm]):
+    """The forms of an organization."""
+
+    model = LeadForm
+    listing = FORMS
+
+
+class LeadSubmissions(LinkRepository[LeadSubmission]):
+    """What came by forms."""
+
+    model = LeadSubmission
+    listing = SUBMISSIONS
+
+    async def of_person(self, lead_ids: Sequence[UUID], emails: Sequence[str]) -> list[UUID]:
+        """What certain leads have sent, or whoever has certain addresses."""
+        own = self.tx.organization_id
+        rows = await self.tx.fetch(_OF_PERSON, own, list(lead_ids), list(emails))
+        return [row["id"] for row in rows]
+
+
+class ProspectLists(Repository[ProspectList]):
+    """The lists of an organization."""
+
+    model = ProspectList
+    listing = LISTS
+
+
+class ProspectMembers(Repository[ProspectMember]):
+    """Which leads are on which lists."""
+
+    model = ProspectMember
+    listing = MEMBERS
+
+    async def listed(self, list_id: UUID, lead_ids: Sequence[UUID]) -> set[UUID]:
+        """Which of some leads are on a list."""
+        own = self.tx.organization_id
+        rows = await self.tx.fetch(_LISTED, own, list_id, list(lead_ids))
+        return {row["lead_id"] for row in rows}
+
+    async def all_of(self, list_id: UUID, field: str | None) -> Sequence[Any]:
+        """Every lead of a list with its score and the value of a field."""
+        value = "NULL" if field is None else f"l.{field}"
+        return await self.tx.fetch(_ALL_OF.format(value=value), self.tx.organization_id, list_id)
+
+    async def unlisted(
+        self, list_id: UUID, filter: Filter, sight: Sight, limit: int
+    ) -> Sequence[UUID]:
+        """Leads that match, are seen and are not on a list."""
+        asked = PageQuery(Selection(()), filter, sight=sight)
+        on_it = (
+            select(ProspectMember.id)
+            .where(
+                ProspectMember.organization_id == self.tx.organization_id,
+                ProspectMember.list_id == list_id,
+                ProspectMember.lead_id == Lead.id,
+            )
+            .exists()
+        )
+        query = matching(LEADS, select(Lead.id), asked).where(~on_it).order_by(Lead.id)
+        rows = await self.tx.run(query.limit(limit).params(**values_of(self.tx, asked, None)))
+        return rows.scalars().all()
+
+    async def of_leads(self, list_id: UUID, lead_ids: Sequence[UUID]) -> list[ProspectMember]:
+        """The places of certain leads on a list, which is locked."""
+        query = self.select_all().where(
+            ProspectMember.list_id == list_id, ProspectMember.lead_id.in_(lead_ids)
+        )
+        return list((await self.tx.run(query.order_by(ProspectMember.id))).scalars())
+
+    async def order(self, list_id: UUID) -> None:
+        """Have the best leads of a list, which is locked, come first."""
+        await self.tx.write(_ORDER, self.tx.organization_id, list_id)
+
+    async def due(
+        self, list_id: UUID, run: int, limit: int, *, given: bool
+    ) -> list[ProspectMember]:
+        """The next members of a list, which is locked, that a run has not looked at."""
+        is_given = ProspectMember.status == "given"
+        query = self.select_all().where(
+            ProspectMember.list_id == list_id,
+            ProspectMember.run < run,
+            is_given if given else ~is_given,
+        )
+        query = query.order_by(ProspectMember.place, ProspectMember.id).limit(limit)
+        return list((await self.tx.run(query)).scalars())
+
+
+async def is_at_work(tx: Tx, job_id: UUID | None) -> bool:
+    """Whether a job waits or runs."""
+    return job_id is not None and bool(await tx.fetch(_AT_WORK, tx.organization_id, job_id))
+
+
+async def supplier_of(tx: Tx) -> Any:
+    """What the organization is called to customers, and its language."""
+    return (await tx.fetch(_SUPPLIER, tx.organization_id))[0]
+
+
+async def texts_of(tx: Tx, ids: Sequence[UUID]) -> dict[UUID, Any]:
+    """Texts of consents that are there, whoever asks."""
+    rows = await tx.fetch(_TEXTS, tx.organization_id, list(ids)) if ids else []
+    return {row["id"]: row for row in rows}

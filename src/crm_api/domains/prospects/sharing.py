@@ -1,0 +1,204 @@
+"""Lists that are shared out over a pool, and what was given by them taken back.
+
+A slice is given as a whole or not at all. Locks are taken in one order: the list, leads by their
+ids, then pools by theirs; so lists that overlap give each lead once, whoever comes first.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from crm_api.domains.leads.desks import Desk
+from crm_api.domains.leads.models import Lead, LeadAssignment
+from crm_api.domains.leads.repository import Pools
+from crm_api.domains.leads.service import Given, LeadService
+from crm_api.domains.prospects.events import DistributeList, RecallList
+from crm_api.domains.prospects.list_schemas import ProspectDistribution, ProspectRecall
+from crm_api.domains.prospects.lists import (
+    ProspectListService,
+    ProspectMemberService,
+    split_before,
+)
+from crm_api.domains.prospects.models import ProspectList, ProspectMember
+from crm_api.kit.db.tx import Tx
+from crm_api.kit.errors import Invalid, WrongState
+
+SLICE = 200
+_FREE = frozenset({"new", "recycled"})
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a slice has done."""
+
+    looked_at: int = 0
+    done: int = 0
+
+    @property
+    def is_last(self) -> bool:
+        """Whether nothing is left."""
+        return self.looked_at < SLICE
+
+
+class Sharing:
+    """Shares lists out and recalls them."""
+
+    def __init__(self, tx: Tx) -> None:
+        self.tx = tx
+        self.lists, self.members = ProspectListService(tx), ProspectMemberService(tx)
+        self.leads = LeadService(tx)
+
+    async def distribute(
+        self, id: UUID, data: ProspectDistribution, expected: int | None = None
+    ) -> dict[str, Any]:
+        """Have a job share out whom nobody has by the list; it is frozen from now on."""
+        self.leads.need("update")
+        current = await self.lists.idle(id, expected)
+        if current.status == "split":
+            raise split_before()
+        if await Pools(self.tx).find(data.pool_id) is None:
+            raise Invalid.at("/pool_id", "unknown_reference", "There is no such pool.")
+        run, count = current.runs + 1, current.member_count - current.given_count
+        job_id = self.tx.enqueue(DistributeList(id, run))
+        values = {
+            "status": "frozen",
+            "frozen_at": current.frozen_at or self.tx.now,
+            "pool_id": data.pool_id,
+            "job_id": job_id,
+            "runs": run,
+        }
+        await self.lists.change(current, values, verb="distributed")
+        return {"job_id": job_id, "list_id": id, "members": count}
+
+    async def recall(
+        self, id: UUID, data: ProspectRecall, expected: int | None = None
+    ) -> dict[str, Any]:
+        """Have a job take back what was given by the list, as far as nobody works on it."""
+        self.leads.need("update")
+        current = await self.lists.idle(id, expected)
+        if not current.given_count:
+            raise WrongState("Nobody has anything by it.", code="nothing_given")
+        run = current.runs + 1
+        message = RecallList(id, run, data.reason, data.includes_accepted)
+        job_id = self.tx.enqueue(message)
+        values = {"job_id": job_id, "runs": run}
+        await self.lists.change(current, values, verb="recalled")
+        return {"job_id": job_id, "list_id": id, "members": current.given_count}
+
+    # In the background
+
+    async def give(self, list_id: UUID, run: int, *, is_first: bool) -> Step:
+        """Give the next leads of a list; why nobody got one is written down with it."""
+        current = await self._current(list_id, run)
+        if current is None or current.pool_id is None:
+            return Step()
+        if is_first:
+            await self.members.records.order(list_id)
+        members = await self.members.records.due(list_id, run, SLICE, given=False)
+        leads = await self._leads(members)
+        desk = await Desk.open(self.tx, [current.pool_id], list(leads))
+        given = 0
+        for member in members:
+            user_id, reason = await self._give(current, leads.get(member.lead_id), desk)
+            is_given = user_id is not None
+            values = {
+                "status": "given" if is_given else "left",
+                "user_id": user_id,
+                "outcome": reason,
+                "given_at": self.tx.now if is_given else None,
+                "run": run,
+            }
+            await self.members.change(member, values, verb="given" if is_given else "left")
+            given += is_given
+        desk.keep()
+        if given:
+            count = {"given_count": current.given_count + given}
+            await self.lists.change(current, count, verb="progressed")
+        return Step(len(members), given)
+
+    async def _give(
+        self, current: ProspectList, lead: Lead | None, desk: Desk
+    ) -> tuple[UUID | None, str | None]:
+        """Whom a lead was given to, or why to nobody."""
+        if lead is None:
+            return None, "gone"
+        if lead.owner_id is not None or lead.status not in _FREE:
+            return None, "not_free"
+        assert current.pool_id is not None
+        pick = desk.pick(current.pool_id, lead)
+        if pick.user_id is None or pick.pool is None:
+            return None, pick.reason
+        decision = {
+            "pool_id": str(pick.pool.id),
+            "rule_id": None,
+            "strategy": pick.pool.strategy,
+            "rules": [],
+            "candidates": [dict(one) for one in pick.looked_at],
+        }
+        given = Given(
+            "plan",
+            pick.pool.id,
+            reason=_because(current.id),
+            respond_by=pick.respond_by,
+            decision=decision,
+        )
+        await self.leads.change(lead, {"owner_id": pick.user_id}, verb="assigned", given=given)
+        return pick.user_id, None
+
+    async def take_back(
+        self, list_id: UUID, run: int, reason: str, *, includes_accepted: bool
+    ) -> Step:
+        """Take the next leads back that a list has given, and that are still whose they were."""
+        current = await self._current(list_id, run)
+        if current is None:
+            return Step()
+        members = await self.members.records.due(list_id, run, SLICE, given=True)
+        leads = await self._leads(members)
+        held = await self.leads.assignments.records.open_of(list(leads))
+        ours = {id: one for id, one in held.items() if one.reason == _because(list_id)}
+        pools = {one.pool_id for one in ours.values() if one.pool_id is not None}
+        desk = await Desk.open(self.tx, pools, list(leads))
+        stands = {"assigned", "working"} if includes_accepted else {"assigned"}
+        taken = 0
+        for member in members:
+            lead, had = leads.get(member.lead_id), ours.get(member.lead_id)
+            is_taken = lead is not None and had is not None and lead.status in stands
+            if lead is not None and had is not None and is_taken:
+                await self._take(lead, had, desk, reason)
+            taken += is_taken
+            await self._note(member, run, is_taken=is_taken)
+        desk.keep()
+        if taken:
+            count = {"given_count": current.given_count - taken}
+            await self.lists.change(current, count, verb="progressed")
+        return Step(len(members), taken)
+
+    async def _take(self, lead: Lead, had: LeadAssignment, desk: Desk, reason: str) -> None:
+        # It waits for nobody but the list: rules would have it be somebody else's at once.
+        if had.pool_id is not None:
+            desk.refund(had.pool_id, had.user_id, had.decision)
+        given = Given(reason=reason, ended_as="reassigned")
+        values = {"owner_id": None, "status": "new"}
+        await self.leads.change(lead, values, verb="recalled", given=given)
+
+    async def _note(self, member: ProspectMember, run: int, *, is_taken: bool) -> None:
+        if is_taken:
+            gone: dict[str, Any] = dict.fromkeys(("user_id", "outcome", "given_at"))
+            values = {**gone, "status": "recalled", "run": run}
+            await self.members.change(member, values, verb="recalled")
+        else:
+            self.tx.change(member, {"run": run})
+
+    async def _current(self, list_id: UUID, run: int) -> ProspectList | None:
+        """The list, locked, unless it is gone or another run has begun."""
+        found = await self.lists.records.locked([list_id], everywhere=True)
+        return found[0] if found and found[0].runs == run else None
+
+    async def _leads(self, members: Sequence[ProspectMember]) -> dict[UUID, Lead]:
+        ids = [member.lead_id for member in members]
+        return {one.id: one for one in await self.leads.records.locked(ids, everywhere=True)}
+
+
+def _because(list_id: UUID) -> str:
+    return f"prospect list {list_id}"

@@ -1,0 +1,100 @@
+"""A list that goes on in parts."""
+
+from typing import Any
+from uuid import UUID
+
+from crm_api.domains.prospects.list_schemas import MOST_PARTS, ProspectSplit
+from crm_api.domains.prospects.lists import (
+    ProspectListService,
+    ProspectMemberService,
+    split_before,
+)
+from crm_api.domains.prospects.models import ProspectList
+from crm_api.domains.prospects.parting import (
+    by_lot,
+    by_value,
+    costs,
+    in_counts,
+    in_shares,
+    in_turn,
+)
+from crm_api.kit.db.tx import Tx
+from crm_api.kit.errors import Conflict, WrongState
+from crm_api.kit.ids import new_id
+
+_SAME = ("consent_basis", "origin", "currency", "description", "owner_id")
+_LONGEST = 200
+
+
+class Splitting:
+    """Parts lists; each member is in one part, and the whole is shared out no more."""
+
+    def __init__(self, tx: Tx) -> None:
+        self.tx = tx
+        self.lists, self.members = ProspectListService(tx), ProspectMemberService(tx)
+
+    async def split(self, id: UUID, data: ProspectSplit, expected: int | None = None) -> Any:
+        """The parts, which are frozen; raises `WrongState`, `Conflict`."""
+        self.lists.need("create")
+        current = await self.lists.idle(id, expected)
+        if current.status == "split":
+            raise split_before()
+        if current.given_count:
+            raise WrongState("Some of it was given already: recall it.", code="given")
+        parts = await self._parts(current, data)
+        if not parts:
+            raise WrongState("Nobody is on it.", code="list_empty")
+        if len(parts) > MOST_PARTS:
+            message = f"That would be {len(parts):,} parts; {MOST_PARTS} are the most."
+            raise Conflict(message, code="too_many_parts")
+        paid = costs(current.cost, [len(ids) for _, ids in parts])
+        made = [
+            self._part(current, label, ids, cost)
+            for (label, ids), cost in zip(parts, paid, strict=True)
+        ]
+        gone = {"status": "split", "frozen_at": current.frozen_at or self.tx.now}
+        await self.lists.change(current, gone, verb="split")
+        return {"data": [await self.lists.told(one, new=True) for one in made]}
+
+    async def _parts(
+        self, current: ProspectList, data: ProspectSplit
+    ) -> list[tuple[str, list[UUID]]]:
+        rows = await self.members.records.all_of(current.id, data.field)
+        if not rows:
+            return []
+        if data.by == "field":
+            return [(value or "-", ids) for value, ids in by_value(rows, data.prefix).items()]
+        drawn = by_lot(current.id, [row["lead_id"] for row in rows])
+        if data.by == "count":
+            return _numbered(in_counts(drawn, data.count or 1))
+        if data.by == "share":
+            return _numbered(in_shares(drawn, data.shares or [1]))
+        scores = {row["lead_id"]: row["score"] for row in rows}
+        best = sorted(drawn, key=lambda one: -1 if scores[one] is None else scores[one])
+        return _numbered(in_turn(best[::-1], data.shares or [1]))
+
+    def _part(self, whole: ProspectList, label: str, ids: list[UUID], cost: Any) -> Any:
+        id = new_id()
+        suffix = f" · {label}"
+        name = f"{whole.name[: _LONGEST - len(suffix)]}{suffix}"[:_LONGEST]
+        values: dict[str, Any] = {
+            **self.lists.begins_with,
+            **{field: getattr(whole, field) for field in _SAME},
+            "id": id,
+            "name": name,
+            "status": "frozen",
+            "frozen_at": self.tx.now,
+            "cost": cost,
+            "parent_id": whole.id,
+            "part": label[:_LONGEST],
+            "member_count": len(ids),
+            "custom": self.lists.custom_of(whole),
+            "external_ids": {},
+        }
+        made = self.lists.add(self.lists.derive(values, None))
+        self.members.join(id, ids)
+        return made
+
+
+def _numbered(parts: list[list[UUID]]) -> list[tuple[str, list[UUID]]]:
+    return [(str(place), ids) for place, ids in enumerate(parts, 1)]
