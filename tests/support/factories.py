@@ -1987,6 +1987,25 @@ async def _varied_links(api: Api, opened: list[Body]) -> list[Body]:
     ]
 
 
+async def _least_booking_attendee(api: Api) -> Body:
+    booking = await api.made("bookings", await _least_booking(api))
+    return {"booking_id": booking["id"], "email": f"{uuid4().hex}@example.com"}
+
+
+async def _varied_booking_attendees(api: Api) -> list[Body]:
+    first, second = await _least_booking_attendee(api), await _least_booking_attendee(api)
+    contact = await api.made("contacts", {"last_name": "Person"})
+    other = {"booking_id": first["booking_id"]}
+    return [
+        {**first, "name": "Sample Person"},
+        {**second, "name": "sample person", "role": "optional"},
+        {**other, "contact_id": contact["id"], "name": "Ämter"},
+        {**other, "email": f"{uuid4().hex}@example.org", "name": "Гость"},
+        {**other, "email": f"{uuid4().hex}@example.org", "role": "optional"},
+        {**other, "email": f"{uuid4().hex}@example.org", "name": "Zebra"},
+    ]
+
+
 async def _least_case_link(api: Api) -> Body:
     case = await api.made("cases", await _least_case(api))
     return {"case_id": case["id"]}
@@ -2257,6 +2276,15 @@ FACTORIES: dict[str, Factory] = {
         "label",
         "expires_at",
         {"expires_at": "soon"},
+    ),
+    "booking_attendees": Factory(
+        _least_booking_attendee,
+        _varied_booking_attendees,
+        {"name": "Changed"},
+        "name",
+        "role",
+        {"role": 7},
+        further=4,
     ),
     "case_links": Factory(
         _least_case_link,
