@@ -3,11 +3,13 @@
 from crm_api.domains.attendees.composing import LINKS, finish_invitation
 from crm_api.domains.attendees.following import follow_attendees, follow_bookings
 from crm_api.domains.attendees.guests import has_booked
+from crm_api.domains.attendees.heeding import heed_reply
 from crm_api.domains.attendees.jobs import tell_attendees
 from crm_api.domains.attendees.service import REPLIED, AttendeeService, wipe
 from crm_api.domains.attendees.settings import CONFIGURED, SETTINGS_AREA
 from crm_api.domains.attendees.telling import forget_invitations
 from crm_api.domains.booking_links.doors import PageDoor
+from crm_api.domains.conversations.receiving import Inbox
 from crm_api.domains.conversations.sending import Sending
 from crm_api.kit.access import Managed
 from crm_api.kit.crud.guards import Guarded
@@ -20,6 +22,7 @@ derive_by("booking_attendee", follow_attendees)
 Guarded.purged.append(forget_invitations)
 PageDoor.told.append(has_booked)
 Sending.finishers.append(finish_invitation)
+Inbox.heeders.append(heed_reply)
 
 
 def _faces() -> Faces:

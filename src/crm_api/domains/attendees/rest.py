@@ -15,7 +15,7 @@ from crm_api.kit.rest.router import crud_router, new_router
 from crm_api.kit.rest.settings import add_settings
 
 attendees = crud_router(AttendeeService)
-bookings = new_router("bookings", "booking_attendees")
+bookings = new_router("booking_attendees", "bookings")
 settings = new_router("invitations", "invitations")
 add_action(
     attendees,
