@@ -168,6 +168,7 @@ class Kind:
             "approval_policy",
             "attachment",
             "booking",
+            "booking_attendee",
             "case",
             "deal",
             "identity_provider",
@@ -1995,8 +1996,11 @@ async def _least_booking_attendee(api: Api) -> Body:
 async def _varied_booking_attendees(api: Api) -> list[Body]:
     first, second = await _least_booking_attendee(api), await _least_booking_attendee(api)
     contact = await api.made("contacts", {"last_name": "Person"})
+    email = f"{uuid4().hex}@example.com"
+    user = await api.made("users", {"name": "Sample Member", "email": email})
     other = {"booking_id": first["booking_id"]}
     return [
+        {**other, "user_id": user["id"]},
         {**first, "name": "Sample Person"},
         {**second, "name": "sample person", "role": "optional"},
         {**other, "contact_id": contact["id"], "name": "Ämter"},

@@ -203,7 +203,7 @@ async def test_whom_something_stands_against_is_not_told(client, to, worker, set
     assert arrived(settings.mail_outbox, to) == []
 
 
-async def test_a_series_is_moved_and_each_one_is_told(client, to, worker, settings):
+async def test_of_bookings_that_are_moved_at_once_each_is_told(client, to, worker, settings):
     await inviting(client)
     booked = await booking(client)
     other = await booking(client)
@@ -253,15 +253,15 @@ async def test_replies_that_were_overtaken_change_nothing(client, to, worker, se
     assert await codes(client, reply_of(new, to, sequence=7)) == {"reply_outdated"}
     path = f"booking-attendees/{one['id']}"
     assert (await client.read(path))["reply"] == "needs_action"
-    assert await codes(client, reply_of(new, to, stamp="20270103T100000Z")) == {"reply_taken"}
-    older = reply_of(new, to, "DECLINED", stamp="20270102T100000Z")
+    assert await codes(client, reply_of(new, to, stamp="20260103T100000Z")) == {"reply_taken"}
+    older = reply_of(new, to, "DECLINED", stamp="20260102T100000Z")
     assert await codes(client, older) == {"reply_outdated"}
     assert (await client.read(path))["reply"] == "accepted"
-    newer = reply_of(new, to, "DECLINED", stamp="20270104T100000Z")
+    newer = reply_of(new, to, "DECLINED", stamp="20260104T100000Z")
     assert await codes(client, newer) == {"reply_taken"}
     assert (await client.read(path))["reply"] == "declined"
     await client.post(f"/v1/bookings/{booked['id']}/cancel", json={})
-    late = reply_of(new, to, stamp="20270105T100000Z")
+    late = reply_of(new, to, stamp="20260105T100000Z")
     assert await codes(client, late) == {"reply_outdated"}
 
 
