@@ -4,6 +4,7 @@ A reply counts for the attendee it names, if the mail is from that address or sa
 What was overtaken and what strangers say is told, and changes nothing.
 """
 
+import asyncio
 from datetime import datetime
 from typing import Any
 
@@ -36,7 +37,7 @@ async def heed_reply(tx: Tx, document: bytes, sender: str | None) -> Heard | Non
     if AREA in tx.actor.closed:
         return None
     try:
-        reply = read_reply(document)
+        reply = await asyncio.to_thread(read_reply, document)
     except BadReply as error:
         return Heard("reply_broken", f"Its calendar file answers nothing: {error}")
     if reply is None:
@@ -66,8 +67,9 @@ async def _heed(tx: Tx, row: Any, reply: CalendarReply) -> Heard:
     booking = await service.records.booking(found[0].booking_id) if found else None
     if booking is None or is_off(booking):
         return Heard("reply_outdated", "The booking does not take place; nothing changes.", True)
-    attendee, told = found[0], max(row["told"], booking["sequence"])
-    if reason := _overtaken(attendee, reply, row["told"], told):
+    attendee = found[0]
+    # Moved and not told of yet, it is not the one that they answer.
+    if reason := _overtaken(attendee, reply, max(row["told"], booking["sequence"])):
         return Heard("reply_outdated", f"{reason}; nothing changes.", True)
     at: datetime = min(reply.at, tx.now)
     await service.answered(
@@ -76,11 +78,9 @@ async def _heed(tx: Tx, row: Any, reply: CalendarReply) -> Heard:
     return Heard("reply_taken", f"It answers an invitation: {reply.reply}.", True)
 
 
-def _overtaken(
-    attendee: BookingAttendee, reply: CalendarReply, told: int, latest: int
-) -> str | None:
+def _overtaken(attendee: BookingAttendee, reply: CalendarReply, latest: int) -> str | None:
     """Why a reply counts no more, by the rules of RFC 5546, 2.1.5."""
-    if reply.sequence < told:
+    if reply.sequence < latest:
         return "It answers a version of the booking that is not the last one"
     if reply.sequence > latest:
         return "It answers a version of the booking that there is not"

@@ -22,10 +22,11 @@ async def tell_attendees(context: JobContext, message: TellAttendees) -> dict[st
         async with unit_of_work(context.tx()) as tx:
             await context.job.hold(tx)
             await tx.learned.learn()
-            await AttendeeService(tx).ask_again([id])
             channel = await inviting_channel(tx)
             if channel is not None:
                 told += await Telling(tx, channel).tell(id)
+            # After all of them are locked in their order: some alone first would make a ring.
+            await AttendeeService(tx).ask_again([id])
     return {"told": told}
 
 

@@ -134,7 +134,9 @@ class PageDoor(LinkDoor):
         }
         link = await BookingLinkService(self.tx).create(BookingLinkCreate.model_validate(own))
         names = " ".join(name for name in (data.first_name, data.last_name) if name)
-        guest = ByGuest(made.id, contact_id, names or None, data.email, link["path"])
+        # Of whose the page is, the address is known.
+        address = data.email if page.contact_id is None else None
+        guest = ByGuest(made.id, contact_id, names or None, address, link["path"])
         for told in self.told:
             await told(self.tx, guest)
         booked = Booked(made, offered, await supplier_of(self.tx), self.tx.now)
