@@ -42,7 +42,7 @@ def upgrade() -> None:
         Column("reply", KEY, nullable=False),
         Column("replied_at", INSTANT, nullable=True),
         Column("replied_via", KEY, nullable=True),
-        Column("comment", sa.Text(), nullable=True),
+        Column("comment", KEY, nullable=True),
         Column("is_booker", sa.Boolean(), nullable=False),
         Column("replied_sequence", sa.Integer(), nullable=True),
         Column("sealed_link", KEY, nullable=True),

@@ -6,10 +6,11 @@ from uuid import UUID, uuid4
 import pytest
 from icalendar import Calendar
 
-from crm_api.domains.attendees.messages import TellAttendees
+from crm_api.domains.attendees.telling import Telling
+from crm_api.domains.conversations.repository import Channels
 from crm_api.kit.db.tx import unit_of_work
 from support.attending import booking, by_guest, invited, moved, page_of, slots
-from support.clients import pointers, problem
+from support.clients import pointers, problem, tx_of
 from support.letters import arrived, letters_to
 from support.mails import SUPPORT, channel, take
 
@@ -177,30 +178,54 @@ async def test_held_ones_are_told_of_once_they_are_confirmed(client, to, worker,
     assert (await told(settings, to, 1))[0][1] == "REQUEST"
 
 
-async def test_each_version_is_told_once_however_often_it_is_looked(
-    client, to, worker, settings, org, tx_of
+async def test_each_version_is_told_once_however_many_look_at_once(
+    client, to, worker, settings, database, org
 ):
-    await inviting(client)
+    made = await inviting(client)
     booked = await booking(client)
-    await invited(client, booked, email=to)
-    for _ in range(6):
-        async with unit_of_work(tx_of(org, "*")) as tx:
-            tx.enqueue(TellAttendees((booked["id"],)))
-            tx.enqueue(TellAttendees((booked["id"],)))
+    one = await invited(client, booked, email=to)
+
+    async def look():
+        async with unit_of_work(tx_of(database, org, "*")) as tx:
+            await tx.learned.learn()
+            channel = await Channels(tx).usable(UUID(made["id"]))
+            return await Telling(tx, channel).tell(UUID(booked["id"]))
+
+    await asyncio.gather(*(look() for _ in range(8)))
+    times = {"starts_at": "2031-03-03T12:00:00Z", "ends_at": "2031-03-03T13:00:00Z"}
+    path = f"/v1/bookings/{booked['id']}/reschedule"
+    await asyncio.gather(client.post(path, json=times), *(look() for _ in range(8)))
+    await asyncio.gather(*(look() for _ in range(8)))
     await client.idle()
-    assert len(await told(settings, to, 1)) == 1
-    assert (await client.read("messages"))["data"][0]["status"] == "sent"
+    found = await told(settings, to, 2)
+    assert [int(event["SEQUENCE"]) for _, _, event in found] == [0, 1]
+    kept = (await client.read(f"booking-attendees/{one['id']}/invitations"))["data"]
+    assert [(row["method"], row["sequence"]) for row in kept] == [("REQUEST", 1), ("REQUEST", 0)]
+    sent = {row["id"] for row in (await client.read("messages"))["data"]}
+    assert {row["message_id"] for row in kept} == sent
 
 
 async def test_whom_something_stands_against_is_not_told(client, to, worker, settings):
     await inviting(client)
     await client.made("suppressions", {"kind": "email", "value": to, "reason": "manual"})
     booked = await booking(client)
-    await invited(client, booked, email=to)
+    one = await invited(client, booked, email=to)
+    await client.idle()
     await moved(client, booked)
+    await client.idle()
     await client.post(f"/v1/bookings/{booked['id']}/cancel", json={})
     await client.idle()
     assert arrived(settings.mail_outbox, to) == []
+    shown = await client.data(
+        "query($id: UUID!)"
+        " { attendeeInvitations(id: $id) { data { method sequence refused messageId } } }",
+        id=one["id"],
+    )
+    refused = {"method": "REQUEST", "refused": "outreach_refused", "messageId": None}
+    assert shown["attendeeInvitations"]["data"] == [
+        {**refused, "sequence": 1},
+        {**refused, "sequence": 0},
+    ]
 
 
 async def test_of_bookings_that_are_moved_at_once_each_is_told(client, to, worker, settings):
@@ -302,8 +327,8 @@ async def test_what_was_told_goes_with_the_attendee(client, to, worker, settings
     await told(settings, to, 1)
     sql = "SELECT count(*) FROM attendee_invitations WHERE attendee_id = $1"
     assert await owner.fetchval(sql, UUID(one["id"])) == 1
-    answer = await client.post(f"/v1/booking-attendees/{one['id']}/purge")
-    assert answer.status_code in {200, 204}, answer.text
+    answer = await client.delete(f"/v1/booking-attendees/{one['id']}?purge=true")
+    assert answer.status_code == 204, answer.text
     assert await owner.fetchval(sql, UUID(one["id"])) == 0
 
 

@@ -27,6 +27,11 @@ class BookingAttendee:
     user = related(AttendeeService, "user", User)
 
 
+@type_from(schemas.Invitations)
+class Invitations:
+    """What an attendee was told."""
+
+
 @type_from(schemas.InvitationSettingsOut)
 class InvitationSettings:
     """How attendees are invited."""
@@ -38,6 +43,11 @@ _ATTENDEES = Collection(AttendeeService, BookingAttendee)
 @strawberry.type
 class InvitationQuery:
     """What is asked of invitations."""
+
+    @strawberry.field
+    async def attendee_invitations(self, info: GraphInfo, id: UUID) -> Invitations:
+        """What an attendee was told by mail, and what kept it back."""
+        return cast("Any", await AttendeeService(info.context.tx).invitations(id))
 
     @strawberry.field
     async def invitation_settings(self, info: GraphInfo) -> InvitationSettings:

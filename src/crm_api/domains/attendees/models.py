@@ -54,7 +54,7 @@ class BookingAttendee(Entity):
     reply: Mapped[str] = mapped_column(KeyText)
     replied_at: Mapped[datetime | None]
     replied_via: Mapped[str | None] = mapped_column(KeyText)
-    comment: Mapped[str | None]
+    comment: Mapped[str | None] = mapped_column(KeyText)
     is_booker: Mapped[bool]
     replied_sequence: Mapped[int | None]
     """How often the booking had been rescheduled when they replied."""

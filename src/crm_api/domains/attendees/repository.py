@@ -55,6 +55,11 @@ _AT_ADDRESSES = """
     SELECT id FROM booking_attendees WHERE organization_id = $1 AND email_key = ANY($2)
     AND contact_id IS NULL AND user_id IS NULL ORDER BY id FOR UPDATE
 """
+_INVITATIONS = """
+    SELECT method, sequence, title, location, starts_at, ends_at, told_at, message_id, refused
+    FROM attendee_invitations WHERE organization_id = $1 AND attendee_id = $2
+    ORDER BY number DESC
+"""
 
 
 class Attendees(Repository[BookingAttendee]):
@@ -88,6 +93,11 @@ class Attendees(Repository[BookingAttendee]):
         """All bookings that are not over and have attendees."""
         rows = await self.tx.fetch(_AHEAD, self.tx.organization_id, self.tx.now)
         return [row["id"] for row in rows]
+
+    async def invitations(self, id: UUID) -> list[dict[str, Any]]:
+        """What an attendee was told, the last one first."""
+        rows = await self.tx.fetch(_INVITATIONS, self.tx.organization_id, id)
+        return [dict(row) for row in rows]
 
     async def at_addresses(self, keys: Sequence[str]) -> list[UUID]:
         """Those known by one of some addresses alone, locked, in the bin or not."""

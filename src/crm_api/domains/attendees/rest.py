@@ -1,22 +1,45 @@
 """Attendees of bookings over REST, and how they are invited."""
 
+from typing import Any
+
+from fastapi import Response
+
 from crm_api.domains.attendees.schemas import (
     AttendeeReply,
     BookingAttendeeOut,
+    Invitations,
     InvitationSettings,
     InvitationSettingsOut,
 )
 from crm_api.domains.attendees.service import AttendeeService
 from crm_api.domains.attendees.settings import InvitationSettingsService
 from crm_api.domains.scheduling.service import BookingService
+from crm_api.kit.rest import answers
 from crm_api.kit.rest.actions import add_action
 from crm_api.kit.rest.below import add_below
+from crm_api.kit.rest.problems import problems
+from crm_api.kit.rest.records import Id
+from crm_api.kit.rest.requests import Reading
 from crm_api.kit.rest.router import crud_router, new_router
 from crm_api.kit.rest.settings import add_settings
 
+_TOLD: dict[int | str, dict[str, Any]] = {200: {"model": Invitations}}
 attendees = crud_router(AttendeeService)
 bookings = new_router("booking_attendees", "bookings")
 settings = new_router("invitations", "invitations")
+
+
+@attendees.get(
+    "/{id}/invitations",
+    operation_id="getInvitationsOfAttendee",
+    summary="What an attendee was told by mail",
+    responses=_TOLD | problems(403, 404, 422),
+)
+async def invitations(id: Id, tx: Reading) -> Response:
+    """Each version of the booking once, and what kept one back."""
+    return answers.plain(await AttendeeService(tx).invitations(id))
+
+
 add_action(
     attendees,
     "reply",

@@ -4,9 +4,9 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
-from crm_api.domains.attendees.models import Reply, Role, Via
+from crm_api.domains.attendees.models import Method, Reply, Role, Via
 from crm_api.kit.schema import Create, Line, Name, Out, Schema, patch_of
 
 _NAME = "What they are called in invitations; without it as the contact or the user is."
@@ -57,6 +57,26 @@ class AttendeeReply(Schema):
 
     reply: Literal["accepted", "declined", "tentative"]
     comment: Line | None = None
+
+
+class Invitation(BaseModel):
+    """What an attendee was told once."""
+
+    method: Method = Field(description="As iTIP has it: an invitation or a change, or its end.")
+    sequence: int = Field(description="The version, as the calendar of the attendee counts it.")
+    title: str
+    location: str | None
+    starts_at: datetime
+    ends_at: datetime
+    told_at: datetime
+    message_id: UUID | None = Field(description="The message that tells it, on its way or sent.")
+    refused: str | None = Field(description="Why nothing left, such as `outreach_refused`.")
+
+
+class Invitations(BaseModel):
+    """What an attendee was told."""
+
+    data: list[Invitation] = Field(description="The last one first.")
 
 
 class InvitationSettings(Schema):

@@ -115,6 +115,12 @@ class AttendeeService(CrudService[BookingAttendee]):
         kept = {"custom": custom, "external_ids": {}, "is_booker": True, "replied_sequence": 0}
         return self.add({**whole, **replied, **kept})
 
+    async def invitations(self, id: UUID) -> dict[str, Any]:
+        """What an attendee was told by mail; raises `NotFound`."""
+        self.need("read")
+        await self.records.row(id)
+        return {"data": await self.records.invitations(id)}
+
     # Replies
 
     async def reply(self, id: UUID, data: AttendeeReply, expected: int | None = None) -> Any:
