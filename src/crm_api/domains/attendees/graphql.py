@@ -27,8 +27,8 @@ class BookingAttendee:
     user = related(AttendeeService, "user", User)
 
 
-@type_from(schemas.Invitations)
-class Invitations:
+@type_from(schemas.AttendeeInvitations)
+class AttendeeInvitations:
     """What an attendee was told."""
 
 
@@ -45,7 +45,7 @@ class InvitationQuery:
     """What is asked of invitations."""
 
     @strawberry.field
-    async def attendee_invitations(self, info: GraphInfo, id: UUID) -> Invitations:
+    async def attendee_invitations(self, info: GraphInfo, id: UUID) -> AttendeeInvitations:
         """What an attendee was told by mail, and what kept it back."""
         return cast("Any", await AttendeeService(info.context.tx).invitations(id))
 

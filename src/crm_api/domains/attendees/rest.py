@@ -5,9 +5,9 @@ from typing import Any
 from fastapi import Response
 
 from crm_api.domains.attendees.schemas import (
+    AttendeeInvitations,
     AttendeeReply,
     BookingAttendeeOut,
-    Invitations,
     InvitationSettings,
     InvitationSettingsOut,
 )
@@ -23,7 +23,7 @@ from crm_api.kit.rest.requests import Reading
 from crm_api.kit.rest.router import crud_router, new_router
 from crm_api.kit.rest.settings import add_settings
 
-_TOLD: dict[int | str, dict[str, Any]] = {200: {"model": Invitations}}
+_TOLD: dict[int | str, dict[str, Any]] = {200: {"model": AttendeeInvitations}}
 attendees = crud_router(AttendeeService)
 bookings = new_router("booking_attendees", "bookings")
 settings = new_router("invitations", "invitations")

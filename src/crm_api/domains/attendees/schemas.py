@@ -59,7 +59,7 @@ class AttendeeReply(Schema):
     comment: Line | None = None
 
 
-class Invitation(BaseModel):
+class AttendeeInvitation(BaseModel):
     """What an attendee was told once."""
 
     method: Method = Field(description="As iTIP has it: an invitation or a change, or its end.")
@@ -73,10 +73,10 @@ class Invitation(BaseModel):
     refused: str | None = Field(description="Why nothing left, such as `outreach_refused`.")
 
 
-class Invitations(BaseModel):
+class AttendeeInvitations(BaseModel):
     """What an attendee was told."""
 
-    data: list[Invitation] = Field(description="The last one first.")
+    data: list[AttendeeInvitation] = Field(description="The last one first.")
 
 
 class InvitationSettings(Schema):
