@@ -4,6 +4,7 @@ from functools import cache
 
 from crm_api.domains.activities.module import MODULE as ACTIVITIES
 from crm_api.domains.activities.module import move_links
+from crm_api.domains.attendees.module import MODULE as ATTENDEES
 from crm_api.domains.booking_links.module import MODULE as BOOKING_LINKS
 from crm_api.domains.case_links.module import MODULE as CASE_LINKS
 from crm_api.domains.cases.module import MODULE as CASES
@@ -109,6 +110,7 @@ DOMAINS: tuple[Module, ...] = (
     CONVERSATIONS,
     LEADS,
     PROSPECTS,
+    ATTENDEES,
     SEQUENCES,
     CUSTOMERS,
 )

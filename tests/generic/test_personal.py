@@ -23,6 +23,7 @@ OF_NOBODY = {
     "audit_anchors": "Digests.",
     "audit_chains": "Digests.",
     "authorization_codes": "What members have allowed apps.",
+    "attendee_invitations": "Times and titles of bookings; they go with their attendee.",
     "automation_states": "How far rules are.",
     "automation_versions": "Rules as they were published.",
     "calendar_feeds": "Secret addresses of members' calendars.",

@@ -173,6 +173,7 @@ class Kind:
             "approval_policy",
             "attachment",
             "booking",
+            "booking_attendee",
             "case",
             "deal",
             "identity_provider",
@@ -2127,6 +2128,25 @@ async def _varied_prospect_lists(api: Api) -> list[Body]:
         {"name": "Ämter", "cost": "120.00", "currency": "USD", "origin": "fair"},
         {"name": "Zebra", "consent_basis": "legitimate_interest"},
         {"name": "Zebra"},
+async def _least_booking_attendee(api: Api) -> Body:
+    booking = await api.made("bookings", await _least_booking(api))
+    return {"booking_id": booking["id"], "email": f"{uuid4().hex}@example.com"}
+
+
+async def _varied_booking_attendees(api: Api) -> list[Body]:
+    first, second = await _least_booking_attendee(api), await _least_booking_attendee(api)
+    contact = await api.made("contacts", {"last_name": "Person"})
+    email = f"{uuid4().hex}@example.com"
+    user = await api.made("users", {"name": "Sample Member", "email": email})
+    other = {"booking_id": first["booking_id"]}
+    return [
+        {**other, "user_id": user["id"]},
+        {**first, "name": "Sample Person"},
+        {**second, "name": "sample person", "role": "optional"},
+        {**other, "contact_id": contact["id"], "name": "Ämter"},
+        {**other, "email": f"{uuid4().hex}@example.org", "name": "Гость"},
+        {**other, "email": f"{uuid4().hex}@example.org", "role": "optional"},
+        {**other, "email": f"{uuid4().hex}@example.org", "name": "Zebra"},
     ]
 
 
@@ -2451,6 +2471,15 @@ FACTORIES: dict[str, Factory] = {
         "label",
         "expires_at",
         {"expires_at": "soon"},
+    ),
+    "booking_attendees": Factory(
+        _least_booking_attendee,
+        _varied_booking_attendees,
+        {"name": "Changed"},
+        "name",
+        "role",
+        {"role": 7},
+        further=4,
     ),
     "case_links": Factory(
         _least_case_link,

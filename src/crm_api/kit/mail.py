@@ -40,6 +40,8 @@ class Letter:
     """What it goes by, without brackets, where that is known already."""
     is_automatic: bool = True
     """False for what a person has written."""
+    calendar: tuple[str, bytes] | None = None
+    """What calendars read of it (RFC 6047): the method and the iCalendar document."""
 
 
 class Mailer(Protocol):
@@ -134,6 +136,10 @@ def message_of(letter: Letter, sender: str) -> EmailMessage:
     made.set_content(letter.text)
     if letter.html is not None:
         made.add_alternative(letter.html, subtype="html")
+    if letter.calendar is not None:
+        method, document = letter.calendar
+        told = {"charset": "utf-8", "method": method, "component": "VEVENT"}
+        made.add_alternative(document, maintype="text", subtype="calendar", params=told)
     return made
 
 

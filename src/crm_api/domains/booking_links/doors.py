@@ -4,10 +4,10 @@ The page or the link itself is the actor, with the rights that this needs and no
 slots offer is booked, and it is booked as by anybody: under the locks of its resources.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from crm_api.domains.booking_links.repository import (
@@ -71,9 +71,23 @@ LINK_OPENED = Opened(
 )
 
 
+@dataclass(frozen=True)
+class ByGuest:
+    """What somebody has booked on a page."""
+
+    booking_id: UUID
+    contact_id: UUID | None
+    name: str | None
+    email: str | None
+    path: str
+    """Where they move and cancel it, which is a secret."""
+
+
 class PageDoor(LinkDoor):
     """What can be booked, as one page opens it."""
 
+    told: ClassVar[list[Callable[[Tx, ByGuest], Awaitable[None]]]] = []
+    """Of parts that have something to do once somebody has booked."""
     areas = ("bookings", PAGES_AREA)
     service = BookingPageService
     links: BookingPageService
@@ -119,6 +133,12 @@ class PageDoor(LinkDoor):
             "expires_at": until,
         }
         link = await BookingLinkService(self.tx).create(BookingLinkCreate.model_validate(own))
+        names = " ".join(name for name in (data.first_name, data.last_name) if name)
+        # Of whose the page is, the address is known.
+        address = data.email if page.contact_id is None else None
+        guest = ByGuest(made.id, contact_id, names or None, address, link["path"])
+        for told in self.told:
+            await told(self.tx, guest)
         booked = Booked(made, offered, await supplier_of(self.tx), self.tx.now)
         shown = booked.shown(until)
         return {**shown, "token": link["token"], "path": link["path"]}

@@ -29,6 +29,8 @@ LONGEST_TEXT = 200_000
 MOST_ATTACHMENTS = 50
 MOST_REFERENCES = 50
 LOOP_HEADER = "X-CRM-Loop"
+LONGEST_CALENDAR = 65_536
+_CALENDARS = frozenset({"text/calendar", "application/ics"})
 _DELIVERED = ("delivered-to", "x-original-to", "envelope-to", "x-envelope-to")
 
 
@@ -80,6 +82,8 @@ class Mail:
     notes: list[Note] = field(default_factory=list[Note])
     digest: str = ""
     """The SHA-256 of all its bytes."""
+    calendar: bytes | None = None
+    """What its first calendar file says, as far as it is read."""
 
     def note(self, code: str, message: str) -> None:
         """Write down what was strange, once for each code."""
@@ -102,7 +106,20 @@ def read(file: IO[bytes], digest: str) -> Mail:
             step(mail, thin)
         except Exception as error:  # noqa: BLE001 - see above
             mail.note("unreadable_part", f"A part of it cannot be read ({type(error).__name__}).")
+    mail.calendar = or_else(lambda: _calendar(mail, file), None)
     return mail
+
+
+def _calendar(mail: Mail, file: IO[bytes]) -> bytes | None:
+    found = next((one for one in mail.pieces if one.content_type in _CALENDARS), None)
+    if found is None:
+        return None
+    kept = b""
+    for block in found.blocks(file):
+        kept += block
+        if len(kept) > LONGEST_CALENDAR:
+            break
+    return kept[: LONGEST_CALENDAR + 1]
 
 
 # Headers

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from crm_api.domains.cases.models import CaseChannel
 from crm_api.domains.cases.service import CaseService
+from crm_api.domains.conversations.heard import Heeder
 from crm_api.domains.conversations.kinds import Bounce
 from crm_api.domains.conversations.matching import Sender, mark_bounced, sender_of
 from crm_api.domains.conversations.models import Channel, Conversation, Message
@@ -64,6 +65,8 @@ class Coming:
     notes: list[Note] = field(default_factory=list[Note])
     key: str | None = None
     """The sender's address as it is looked up."""
+    calendar: bytes | None = None
+    """The calendar file that came with it."""
 
     @property
     def thread_keys(self) -> list[str]:
@@ -81,6 +84,9 @@ class Coming:
 
 class Inbox:
     """Where messages come in, whoever brings them."""
+
+    heeders: ClassVar[list[Heeder]] = []
+    """Of parts that calendars answer by mail."""
 
     def __init__(self, tx: Tx) -> None:
         self.tx = tx
@@ -115,6 +121,7 @@ class Inbox:
             recipients=_recipients(mail),
             bounce=mail.bounce,
             notes=list(mail.notes),
+            calendar=mail.calendar,
         )
         if coming.channel is None:
             coming.note("no_channel", "No channel has an address that it was sent to.")
@@ -164,6 +171,7 @@ class Inbox:
         if known is not None:
             thread = await self.threads.records.taken(known.conversation_id)
             return _receipt(known, "repeated", thread.case_id if thread else None), False
+        await self._heed(coming)
         sender = await sender_of(self.tx, coming.kind_of_channel, coming.key)
         thread, is_new = await self._thread(coming, sender)
         is_quiet = coming.kind != "message" or await self._is_too_much(coming)
@@ -175,6 +183,16 @@ class Inbox:
         if is_new and not is_quiet:
             await self._acknowledge(coming, thread)
         return _receipt(made, "created", case_id or thread.case_id), True
+
+    async def _heed(self, coming: Coming) -> None:
+        """Hand on the calendar file of a mail; what it settles is of a program."""
+        if coming.calendar is None or coming.kind not in {"message", "auto_reply"}:
+            return
+        for heed in self.heeders:
+            heard = await heed(self.tx, coming.calendar, coming.key)
+            if heard is not None:
+                coming.note(heard.code, heard.message)
+                coming.kind = "auto_reply" if heard.is_settled else coming.kind
 
     async def _thread(self, coming: Coming, sender: Sender) -> tuple[Conversation, bool]:
         records = self.threads.records

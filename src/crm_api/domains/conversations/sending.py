@@ -1,9 +1,9 @@
 """Messages on their way out: each leaves by its channel, and once in the eyes of the database."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from email.utils import formataddr
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from crm_api.domains.cases.service import CaseService
@@ -20,6 +20,10 @@ from crm_api.kit.mail import Letter
 from crm_api.kit.texters import ShortMessage
 from crm_api.platform.outreach.gate import Question, take_back
 
+Finish = Callable[[Letter], Letter]
+"""Gives a letter what its message does not hold, such as what calendars read."""
+Finisher = Callable[[JobContext, Tx, Message], Awaitable[Finish | None]]
+
 
 def loop_mark(organization_id: UUID) -> str:
     """What mail from here carries, so that it is known when it comes back."""
@@ -29,8 +33,12 @@ def loop_mark(organization_id: UUID) -> str:
 class Sending:
     """One message, from waiting to having left."""
 
+    finishers: ClassVar[list[Finisher]] = []
+    """Of parts that have mail leave by a channel; asked at each try, so they say the same again."""
+
     def __init__(self, context: JobContext, id: UUID) -> None:
         self._context, self._id = context, id
+        self._finish: list[Finish] = []
 
     async def run(self) -> dict[str, Any]:
         """Send it; whoever comes second finds that it has left. Raises `Unavailable` to try again."""
@@ -67,6 +75,8 @@ class Sending:
             return None
         # Not told: each try is no news.
         tx.change(message, {"attempts": message.attempts + 1})
+        finish = [await one(self._context, tx, message) for one in self.finishers]
+        self._finish = [one for one in finish if one is not None]
         return message, channel
 
     async def _against(self, tx: Tx, message: Message, channel: Channel) -> list[str]:
@@ -84,7 +94,10 @@ class Sending:
     async def _leave(self, message: Message, channel: Channel) -> bool:
         address: str = message.recipients[0]["address"]
         if channel.kind == "email":
-            return await self._context.mailer.send(_letter(message, channel, address))
+            letter = _letter(message, channel, address)
+            for finish in self._finish:
+                letter = finish(letter)
+            return await self._context.mailer.send(letter)
         texter = self._context.texters.get(channel.kind)
         if texter is not None:
             text = ShortMessage(str(message.id), address, message.body or "")

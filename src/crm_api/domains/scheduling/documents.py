@@ -32,6 +32,9 @@ class Person:
     email: str | None = None
     kind: UserType = "INDIVIDUAL"
     accepted: bool = False
+    is_optional: bool = False
+    asks: bool = False
+    """Whether a reply is asked for."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,8 @@ class Meeting:
     location: str | None = None
     organizer: Person | None = None
     attendees: Sequence[Person] = ()
+    uninvites: bool = False
+    """Whether it is off for these attendees alone (RFC 5546, 3.2.5)."""
 
 
 def invitation(meeting: Meeting) -> bytes:
@@ -112,7 +117,8 @@ def _event(meeting: Meeting) -> Event:
         add(found, "description", clean(meeting.description))
     if meeting.location:
         add(found, "location", clean(meeting.location))
-    add(found, "status", _STATUS.get(meeting.status, "CONFIRMED"))
+    if not meeting.uninvites:
+        add(found, "status", _STATUS.get(meeting.status, "CONFIRMED"))
     add(found, "transp", "TRANSPARENT" if meeting.status in OFF else "OPAQUE")
     if meeting.organizer is not None:
         add(found, "organizer", _address(meeting.organizer))
@@ -124,8 +130,11 @@ def _event(meeting: Meeting) -> Event:
 def _attendee(person: Person) -> vCalAddress:
     found = _address(person)
     found.params["CUTYPE"] = person.kind
-    found.params["ROLE"] = "REQ-PARTICIPANT" if person.kind == "INDIVIDUAL" else "NON-PARTICIPANT"
+    role = "OPT-PARTICIPANT" if person.is_optional else "REQ-PARTICIPANT"
+    found.params["ROLE"] = role if person.kind == "INDIVIDUAL" else "NON-PARTICIPANT"
     found.params["PARTSTAT"] = "ACCEPTED" if person.accepted else "NEEDS-ACTION"
+    if person.asks:
+        found.params["RSVP"] = "TRUE"
     return found
 
 

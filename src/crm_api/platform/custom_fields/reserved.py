@@ -16,6 +16,7 @@ RESERVED = frozenset(
         "automation",
         "automation_run",
         "booking",
+        "booking_attendee",
         "booking_type",
         "bundle_component",
         "call",
