@@ -45,13 +45,13 @@ class SegmentPreview:
     """Who would belong to a segment, of those whom the actor sees."""
 
 
-@type_from(schemas.MembersAnswer)
-class MembersAnswer:
+@type_from(schemas.SegmentMembersAnswer)
+class SegmentMembersAnswer:
     """What became of each."""
 
 
-@type_from(schemas.StayPage)
-class StayPage:
+@type_from(schemas.SegmentStayPage)
+class SegmentStayPage:
     """Stays of a segment, the latest first."""
 
 
@@ -86,7 +86,7 @@ class SegmentQuery:
         record_id: UUID | None = None,
         first: int = 50,
         after: str | None = None,
-    ) -> StayPage:
+    ) -> SegmentStayPage:
         """Who came to a segment and left it, when and why, the latest first."""
         found = await SegmentActions(info.context.tx).stays(
             id, record_id=record_id, limit=min(max(first, 1), 200), cursor=after
@@ -125,7 +125,7 @@ class SegmentMutation:
         info: GraphInfo,
         id: UUID,
         input: input_from(schemas.MembersInput),  # pyright: ignore[reportInvalidTypeForm, reportUnknownParameterType]
-    ) -> MembersAnswer:
+    ) -> SegmentMembersAnswer:
         """Put records into a segment, or take them out, whatever its filter says."""
         data = shape_given(schemas.MembersInput, input)
         return cast("Any", await SegmentActions(info.context.tx).decide(id, data))

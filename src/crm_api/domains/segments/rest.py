@@ -8,7 +8,7 @@ from fastapi import Query, Request, Response
 from crm_api.domains.segments.actions import SegmentActions
 from crm_api.domains.segments.previewing import Preview
 from crm_api.domains.segments.schemas import (
-    MembersAnswer,
+    SegmentMembersAnswer,
     MembersInput,
     PreviewInput,
     RefreshStarted,
@@ -16,7 +16,7 @@ from crm_api.domains.segments.schemas import (
     SegmentPreview,
     SegmentStandingOut,
     SnapshotInput,
-    StayPage,
+    SegmentStayPage,
     TrackAnswer,
     TrackInput,
 )
@@ -149,7 +149,7 @@ async def members(
     "/{id}/members",
     operation_id="setSegmentMembers",
     summary="Put records into a segment, or take them out",
-    responses={200: {"model": MembersAnswer}} | _CHANGES,
+    responses={200: {"model": SegmentMembersAnswer}} | _CHANGES,
 )
 async def decide(id: Id, tx: Writing, body: MembersInput) -> Response:
     """Each by itself, whatever its filter says; `release` has the filter decide again.
@@ -163,7 +163,7 @@ async def decide(id: Id, tx: Writing, body: MembersInput) -> Response:
     "/{id}/stays",
     operation_id="listSegmentStays",
     summary="Who came to a segment and left it, when and why",
-    responses={200: {"model": StayPage}} | _READS,
+    responses={200: {"model": SegmentStayPage}} | _READS,
 )
 async def stays(
     id: Id,

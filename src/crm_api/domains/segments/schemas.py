@@ -84,7 +84,7 @@ class TrackFault(BaseModel):
     pointer: str = Field(description="Where in the request.")
 
 
-class Tracked(BaseModel):
+class TrackedResult(BaseModel):
     """What became of one event."""
 
     index: int
@@ -99,7 +99,7 @@ class TrackAnswer(BaseModel):
     accepted: int
     duplicates: int
     refused: int
-    data: list[Tracked]
+    data: list[TrackedResult]
 
 
 class BehaviourEventOut(Out):
@@ -175,7 +175,7 @@ class MembersInput(Schema):
         return self
 
 
-class MemberResult(BaseModel):
+class SegmentMemberResult(BaseModel):
     """What became of one of them."""
 
     record_id: UUID
@@ -183,13 +183,13 @@ class MemberResult(BaseModel):
     reason: str | None = Field(description="Why it was refused: `unknown` or `suppressed`.")
 
 
-class MembersAnswer(BaseModel):
+class SegmentMembersAnswer(BaseModel):
     """What became of each."""
 
     added: int
     removed: int
     refused: int
-    data: list[MemberResult]
+    data: list[SegmentMemberResult]
 
 
 class SegmentStandingOut(BaseModel):
@@ -218,7 +218,7 @@ class RefreshStarted(BaseModel):
     job_id: UUID
 
 
-class Stay(BaseModel):
+class SegmentStay(BaseModel):
     """From when till when a record belonged to a segment."""
 
     record_id: UUID
@@ -228,10 +228,10 @@ class Stay(BaseModel):
     left_by: str | None
 
 
-class StayPage(BaseModel):
+class SegmentStayPage(BaseModel):
     """Stays of a segment, the latest first."""
 
-    data: list[Stay]
+    data: list[SegmentStay]
     next_cursor: str | None
 
 
@@ -263,21 +263,21 @@ class PreviewInput(Schema):
     )
 
 
-class Share(BaseModel):
+class ValueCount(BaseModel):
     """How many have a value."""
 
     value: str | None
     count: int
 
 
-class Breakdown(BaseModel):
+class FieldBreakdown(BaseModel):
     """The most frequent values of a field."""
 
     field: str
-    values: list[Share]
+    values: list[ValueCount]
 
 
-class Overlap(BaseModel):
+class PreviewOverlap(BaseModel):
     """How many belong to a segment as well."""
 
     segment_id: UUID
@@ -289,5 +289,5 @@ class SegmentPreview(BaseModel):
 
     count: int
     sample: list[dict[str, Any]] = Field(description="The newest of them.")
-    breakdown: list[Breakdown]
-    overlap: list[Overlap]
+    breakdown: list[FieldBreakdown]
+    overlap: list[PreviewOverlap]
