@@ -261,10 +261,11 @@ async def test_somebody_who_is_erased_was_in_no_segment(client, worker):
     await track(client, {"name": "page.viewed", "contact_id": a})
     request = await client.made("subject-requests", {"kind": "erasure", "record_id": a})
     path = f"/v1/subject-requests/{request['id']}"
-    for verb in ("verify", "erase"):
-        answer = await client.post(f"{path}/{verb}", json={"method": "known"} if verb == "verify" else None)
-        assert answer.is_success, answer.text
-    await client.idle()
+    answer = await client.post(f"{path}/verify", json={"verification": "Known."})
+    assert answer.is_success, answer.text
+    answer = await client.post(f"{path}/start")
+    assert answer.status_code == 202, answer.text
+    await client.ended(answer.json()["job_id"])
     assert await members(client, made["id"]) == ["B"]
     assert (await client.read("behaviour-events"))["data"] == []
     stays = (await client.read(f"segments/{made['id']}/stays"))["data"]
@@ -303,7 +304,8 @@ async def test_behaviour_in_order_and_in_number(client):
 
 async def test_consents_are_the_last_word(client):
     a, b, c = await people(client, "A", "B", "C")
-    base = {"target": "contact", "purpose": "newsletter", "channel": "email", "basis": "consent"}
+    base = {"purpose": "newsletter", "channel": "email", "evidence": {"source": "web form"}}
+    base |= {"target": "contact", "basis": "consent"}
     for person, states in ((a, ("granted",)), (b, ("granted", "withdrawn"))):
         for state in states:
             body = {**base, "record_id": person, "state": state}

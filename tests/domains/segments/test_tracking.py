@@ -113,7 +113,8 @@ async def test_it_goes_to_whom_somebody_is_merged_into_and_back(client, worker):
     assert await matching(client, {"behaviour": "order.placed"}) == ["A"]
     await client.made("segments", {"name": "S", "filter": {"behaviour": "page.viewed"}})
     await client.idle()
-    undone = await client.post(f"/v1/merges/{merged.json()['merge_id']}/undo")
+    (merge,) = (await client.read("merges"))["data"]
+    undone = await client.post(f"/v1/merges/{merge['id']}/undo")
     assert undone.is_success, undone.text
     async for _ in patiently():
         if await matching(client, {"behaviour": "page.viewed"}) == ["B"]:

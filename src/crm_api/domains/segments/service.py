@@ -87,7 +87,7 @@ class SegmentService(NamedService[Segment]):
 
     async def _need_acyclic(self, values: Mapping[str, Any], current: Segment | None) -> None:
         # Of two that begin to speak of one another the second one is to see the first.
-        await self.tx.write(_LOCK, self.tx.organization_id)
+        await self.tx.write(_LOCK, str(self.tx.organization_id))
         rows = await self.tx.fetch(_FILTERS, self.tx.organization_id)
         need_known(values["filter"], {row["id"] for row in rows})
         if current is not None:
@@ -96,7 +96,7 @@ class SegmentService(NamedService[Segment]):
     async def remove(self, records: Sequence[Segment]) -> None:
         """One that others speak of stays; raises `Blocked`."""
         gone = {record.id for record in records}
-        await self.tx.write(_LOCK, self.tx.organization_id)
+        await self.tx.write(_LOCK, str(self.tx.organization_id))
         rows = await self.tx.fetch(_FILTERS, self.tx.organization_id)
         users = using(rows, gone)
         if users:
