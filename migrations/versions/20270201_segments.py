@@ -184,9 +184,7 @@ def standings() -> None:
         Column("drift_entered", sa.Integer(), nullable=False),
         Column("drift_left", sa.Integer(), nullable=False),
         Column("fault", KEY, nullable=True),
-        sa.PrimaryKeyConstraint(
-            "organization_id", "segment_id", name=op.f("pk_segment_standings")
-        ),
+        sa.PrimaryKeyConstraint("organization_id", "segment_id", name=op.f("pk_segment_standings")),
     )
     op.create_table(
         "segment_states",

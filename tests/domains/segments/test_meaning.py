@@ -124,9 +124,7 @@ async def _known(api, static, chosen):
 # Making
 
 properties = st.one_of(
-    st.sampled_from(["eq", "ne"]).flatmap(
-        lambda o: st.sampled_from(PLANS).map(lambda v: {o: v})
-    ),
+    st.sampled_from(["eq", "ne"]).flatmap(lambda o: st.sampled_from(PLANS).map(lambda v: {o: v})),
     st.sampled_from(["gt", "gte", "lt", "lte"]).flatmap(
         lambda o: st.sampled_from([2, 2.5, 10, "10", "free"]).map(lambda v: {o: v})
     ),

@@ -111,9 +111,7 @@ async def test_of_two_who_would_speak_of_one_another_one_is_refused(client):
     pairs = ((one, other), (other, one))
     answers = await asyncio.gather(
         *(
-            client.patch(
-                f"/v1/segments/{mine['id']}", json={"filter": {"segment": its["id"]}}
-            )
+            client.patch(f"/v1/segments/{mine['id']}", json={"filter": {"segment": its["id"]}})
             for mine, its in pairs
         )
     )
@@ -149,9 +147,7 @@ async def test_static_ones_take_nobody_who_is_suppressed(client, worker):
     await client.post(f"/v1/segments/{bad['id']}/members", json={"add": [b]})
     made = await client.made("segments", {"name": "S", "kind": "static"})
     unknown = "018f0000-0000-7000-8000-000000000000"
-    answer = await client.post(
-        f"/v1/segments/{made['id']}/members", json={"add": [a, b, unknown]}
-    )
+    answer = await client.post(f"/v1/segments/{made['id']}/members", json={"add": [a, b, unknown]})
     told = answer.json()
     assert [(one["result"], one["reason"]) for one in told["data"]] == [
         ("added", None),
@@ -159,7 +155,9 @@ async def test_static_ones_take_nobody_who_is_suppressed(client, worker):
         ("refused", "unknown"),
     ]
     assert await members(client, made["id"]) == ["A"]
-    answer = await client.post("/v1/segments", json={"name": "S", "kind": "static", "filter": LEADS})
+    answer = await client.post(
+        "/v1/segments", json={"name": "S", "kind": "static", "filter": LEADS}
+    )
     assert problem(answer, 422)["errors"][0]["code"] == "filled_by_hand"
     answer = await client.post("/v1/segments", json={"name": "S"})
     assert problem(answer, 422)["errors"][0]["code"] == "needs_filter"
@@ -218,7 +216,10 @@ async def test_wrong_filters_say_where(client):
         ({"behaviour": {"did": "a", "count": {"gte": -1}}}, "/filter/behaviour/count/gte"),
         ({"behaviour": {"did": "a", "count": {"gte": 1, "lt": 2}}}, "/filter/behaviour/count"),
         ({"behaviour": {"did_not": "a", "count": {"gte": 1}}}, "/filter/behaviour/count"),
-        ({"behaviour": {"did": "a", "where": {"x": {"like": 1}}}}, "/filter/behaviour/where/x/like"),
+        (
+            {"behaviour": {"did": "a", "where": {"x": {"like": 1}}}},
+            "/filter/behaviour/where/x/like",
+        ),
         ({"behaviour": {"did": "a", "where": {"x": [1]}}}, "/filter/behaviour/where/x/eq"),
         ({"behaviour": {"did": "a", "then": {"within": "1d"}}}, "/filter/behaviour/then"),
         ({"behaviour": {"did": "a", "else": 1}}, "/filter/behaviour/else"),

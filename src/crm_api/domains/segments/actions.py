@@ -13,7 +13,6 @@ from crm_api.domains.segments.models import Segment
 from crm_api.domains.segments.schemas import MembersInput, SegmentCreate, SnapshotInput
 from crm_api.domains.segments.service import SegmentService
 from crm_api.kit.crud.collections import service_of
-from crm_api.kit.crud.service import CrudService
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import CrmError, WrongState
 from crm_api.kit.query.cursor import context_of, seal, unseal
@@ -104,12 +103,13 @@ class SegmentActions:
     async def snapshot(self, id: UUID, data: SnapshotInput) -> Any:
         """A segment of those who belong to this one when its job runs; it stays as it is."""
         current = await self.service.locked(id, action="read")
-        made = SegmentCreate(
-            name=data.name,
-            kind="snapshot",
-            target=current.target,  # pyright: ignore[reportArgumentType]
-            filter={"segment": {"eq": str(id)}},
-            owner_id=None,
+        made = SegmentCreate.model_validate(
+            {
+                "name": data.name,
+                "kind": "snapshot",
+                "target": current.target,
+                "filter": {"segment": {"eq": str(id)}},
+            }
         )
         return await self.service.create(made)
 
@@ -173,7 +173,9 @@ class SegmentActions:
         segment = await self._stored(id)
         tx, listing = self.tx, segment.listing
         tx.actor.require(f"{listing.area}:read")
-        context = context_of(tx.organization_id, "segment_stays", str(id), record_id and str(record_id))
+        context = context_of(
+            tx.organization_id, "segment_stays", str(id), record_id and str(record_id)
+        )
         key = tx.database.signing_key
         at: list[Any] = [None, None, None]
         if cursor is not None:

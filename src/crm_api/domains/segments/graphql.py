@@ -4,11 +4,15 @@ from typing import Any, cast
 from uuid import UUID
 
 import strawberry
+from pydantic import Field
 
 from crm_api.domains.contacts.graphql import Contact
-from crm_api.domains.segments import schemas
+from crm_api.domains.segments import figures, schemas
 from crm_api.domains.segments.actions import SegmentActions
+from crm_api.domains.segments.analysing import Analysis
+from crm_api.domains.segments.discovering import Discovery
 from crm_api.domains.segments.previewing import Preview
+from crm_api.domains.segments.schemas import EventName
 from crm_api.domains.segments.service import BehaviourEventService, SegmentService
 from crm_api.domains.segments.tracking import Tracking
 from crm_api.kit.graphql.context import GraphInfo
@@ -16,6 +20,7 @@ from crm_api.kit.graphql.fields import Collection
 from crm_api.kit.graphql.mutations import mutation, shape_given
 from crm_api.kit.graphql.relations import related
 from crm_api.kit.graphql.types import input_from, type_from
+from crm_api.kit.schema import Schema
 
 
 @type_from(schemas.BehaviourEventOut)
@@ -55,6 +60,33 @@ class SegmentStayPage:
     """Stays of a segment, the latest first."""
 
 
+@type_from(figures.SegmentOverlapOut)
+class SegmentOverlap:
+    """How much segments have in common, of those whom the actor sees."""
+
+
+@type_from(figures.SegmentComparison)
+class SegmentComparison:
+    """What tells two segments apart, what tells the most first."""
+
+
+@type_from(figures.SegmentDiscovery)
+class SegmentDiscovery:
+    """What was found in what customers bought."""
+
+
+@type_from(figures.SegmentCohorts)
+class SegmentCohorts:
+    """Cohorts by the month in which contacts were made, the oldest first."""
+
+
+class _Cohorts(Schema):
+    """What REST takes as parameters."""
+
+    name: EventName | None = None
+    months: int = Field(12, ge=1, le=36)
+
+
 _BEHAVIOUR = Collection(BehaviourEventService, BehaviourEvent)
 _SEGMENTS = Collection(SegmentService, Segment)
 
@@ -90,6 +122,46 @@ class SegmentQuery:
         """Who came to a segment and left it, when and why, the latest first."""
         found = await SegmentActions(info.context.tx).stays(
             id, record_id=record_id, limit=min(max(first, 1), 200), cursor=after
+        )
+        return cast("Any", found)
+
+    @strawberry.field
+    async def segment_overlap(self, info: GraphInfo, ids: list[UUID]) -> SegmentOverlap:
+        """How much 2 to 16 segments have in common: sizes, Jaccard's index, mixes."""
+        return cast("Any", await Analysis(info.context.tx).overlap(ids))
+
+    @strawberry.field
+    async def segment_comparison(
+        self,
+        info: GraphInfo,
+        input: input_from(figures.CompareInput),  # pyright: ignore[reportInvalidTypeForm, reportUnknownParameterType]
+    ) -> SegmentComparison:
+        """What tells two segments apart, or one from everybody else."""
+        data = shape_given(figures.CompareInput, input)
+        return cast("Any", await Analysis(info.context.tx).compare(data))
+
+    @strawberry.field
+    async def segment_discovery(
+        self,
+        info: GraphInfo,
+        input: input_from(figures.DiscoverInput),  # pyright: ignore[reportInvalidTypeForm, reportUnknownParameterType]
+    ) -> SegmentDiscovery:
+        """Find segments in what customers bought: an RFM grid, or clusters."""
+        data = shape_given(figures.DiscoverInput, input)
+        return cast("Any", await Discovery(info.context.tx).of(data))
+
+    @strawberry.field
+    async def segment_cohorts(
+        self,
+        info: GraphInfo,
+        segment_id: UUID | None = None,
+        name: str | None = None,
+        months: int = 12,
+    ) -> SegmentCohorts:
+        """Who stays active, by the month in which contacts were made."""
+        data = shape_given(_Cohorts, {"name": name, "months": months})
+        found = await Analysis(info.context.tx).cohorts(
+            segment_id=segment_id, name=data.name, months=data.months
         )
         return cast("Any", found)
 

@@ -5,7 +5,6 @@ which are ended and never changed. Of a refresh and somebody's hand one waits fo
 the hand wins.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +13,7 @@ from uuid import UUID
 
 from sqlalchemy import select
 
+from crm_api.domains.segments.asking import asked
 from crm_api.domains.segments.graph import filter_in
 from crm_api.domains.segments.models import Reason
 from crm_api.domains.segments.ways import Ways
@@ -23,10 +23,7 @@ from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import CrmError
 from crm_api.kit.query.filters import Filter, parse
 from crm_api.kit.query.listing import Listing
-from crm_api.kit.query.page import matching, value_names
-from crm_api.kit.query.selection import PageQuery, Selection
-from crm_api.kit.query.statements import Statement, prepared
-from crm_api.kit.query.visibility import ALL, bound
+from crm_api.kit.query.visibility import ALL
 
 ENTERED, LEFT = "segment.entered", "segment.left"
 COMPANY_ENTERED, COMPANY_LEFT = "segment.company_entered", "segment.company_left"
@@ -106,7 +103,6 @@ _FAULT = """
     ON CONFLICT (organization_id, segment_id) DO UPDATE SET fault = excluded.fault
 """
 COMPANIES = "companies"
-_PARAMETER = re.compile(r"\$(\d+)")
 _OWN = 11
 """How many parameters come before those of the filter."""
 
@@ -218,25 +214,12 @@ def _around(
     listing: Listing, filter: Filter, tx: Tx, ids: Sequence[UUID] | None
 ) -> tuple[str, list[Any]]:
     """The comparison around a compiled filter, and the values of that."""
-    asked = PageQuery(Selection(()), filter, sight=ALL)
-    statement: Statement = prepared(
-        listing,
-        ("members", asked.shape),
-        lambda: matching(listing, select(listing.model.id), asked),
-    )
-    values = statement.args(
-        {**bound(tx), **dict(zip(value_names(filter), filter.values, strict=True))}
-    )
-    inner = moved_on(statement.sql, _OWN)
+    selected = select(listing.model.id)
+    inner, values = asked(tx, listing, selected, filter, behind=_OWN, named="ids", sight=ALL)
     if ids is not None:
         table = listing.model.__tablename__
         inner += f" AND {table}.id = ANY(${_OWN + len(values) + 1})"
     return _BY_FILTER.replace("{matching}", inner), values
-
-
-def moved_on(sql: str, places: int) -> str:
-    """A statement whose parameters come so many places later."""
-    return _PARAMETER.sub(lambda found: f"${int(found[1]) + places}", sql)
 
 
 def _completed(sql: str, table: str, place: int | None) -> str:

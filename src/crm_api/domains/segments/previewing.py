@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-from crm_api.domains.segments.membership import moved_on
+from crm_api.domains.segments.asking import asked
 from crm_api.domains.segments.schemas import PreviewInput
 from crm_api.domains.segments.service import SegmentService
 from crm_api.kit.actor import hidden_field
@@ -15,13 +15,11 @@ from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Invalid
 from crm_api.kit.query.filters import Filter, parse
 from crm_api.kit.query.listing import Listing
-from crm_api.kit.query.page import matching, value_names
-from crm_api.kit.query.selection import PageQuery, Selection
-from crm_api.kit.query.statements import prepared
-from crm_api.kit.query.visibility import bound, sight_of
 
 _OWN = 3
-_COUNT = "SELECT 'count' AS what, NULL::text AS name, NULL::text AS value, count(*) AS number FROM q"
+_COUNT = (
+    "SELECT 'count' AS what, NULL::text AS name, NULL::text AS value, count(*) AS number FROM q"
+)
 _SAMPLE = "(SELECT 'sample', NULL, id::text, 0 FROM q ORDER BY id DESC LIMIT $3)"
 _FIELD = (
     "(SELECT 'field', '{name}', q.c{place}::text, count(*) FROM q GROUP BY 3 "
@@ -49,7 +47,7 @@ class Preview:
         service.need("read")
         listing = service.records.listing
         filter = parse(data.filter, listing, tx) if data.filter else Filter()
-        names = _fields(listing, tx, data.breakdown)
+        names = counted_by(listing, tx, data.breakdown, "/breakdown")
         rows = await tx.fetch(*self._asked(listing, filter, names, data))
         sample = [UUID(row["value"]) for row in rows if row["what"] == "sample"]
         shown = await service.many(sample) if sample else {}
@@ -66,32 +64,24 @@ class Preview:
     def _asked(
         self, listing: Listing, filter: Filter, names: list[str], data: PreviewInput
     ) -> list[Any]:
-        tx, model = self.tx, listing.model
-        query = PageQuery(Selection(()), filter, sight=sight_of(tx.actor, listing))
-        statement = prepared(
-            listing,
-            ("preview", query.shape, tuple(names)),
-            lambda: matching(
-                listing, select(model.id, *listing.expressions(tuple(names))), query
-            ),
-        )
-        named = dict(zip(value_names(filter), filter.values, strict=True))
-        values = statement.args({**bound(tx), **named})
+        tx, wanted = self.tx, tuple(names)
+        selected = select(listing.model.id, *listing.expressions(wanted))
+        inner, values = asked(tx, listing, selected, filter, behind=_OWN, named=("by", wanted))
         parts = [_COUNT, _SAMPLE, _OVERLAP]
         parts += [_FIELD.format(name=name, place=place) for place, name in enumerate(names)]
-        inner = moved_on(statement.sql, _OWN)
         sql = f"WITH q AS MATERIALIZED ({inner}) {' UNION ALL '.join(parts)}"
         return [sql, tx.organization_id, list(data.overlap), data.sample, *values]
 
 
-def _fields(listing: Listing, tx: Tx, names: list[str]) -> list[str]:
+def counted_by(listing: Listing, tx: Tx, names: list[str], at: str) -> list[str]:
+    """Fields whose values are counted; raises `Invalid`, `Forbidden` for those that are hidden."""
     for place, name in enumerate(names):
         known = listing.fields.get(name)
         if known is None or known.kind not in _GROUPED:
             message = f"{listing.entity} cannot be counted by {name!r}."
-            raise Invalid.at(f"/breakdown/{place}", "unknown_field", message)
+            raise Invalid.at(f"{at}/{place}", "unknown_field", message)
         if name in tx.actor.hidden(listing.entity):
-            raise hidden_field(name, f"/breakdown/{place}")
+            raise hidden_field(name, f"{at}/{place}")
     return list(dict.fromkeys(names))
 
 

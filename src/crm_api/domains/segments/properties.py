@@ -1,7 +1,8 @@
 """What tracked events are asked for beside their names: their properties, which are any JSON."""
 
 import json
-from collections.abc import Mapping
+import operator as operators
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any, cast
 
@@ -107,9 +108,9 @@ def property_condition(asked: Property, event: Any, binds: TermBinds) -> ColumnE
     return _ORDER[operator](case((is_kind, text)).collate("C"), binds.next(Text()))
 
 
-_ORDER: Mapping[str, Any] = {
-    "gt": lambda column, value: column > value,
-    "gte": lambda column, value: column >= value,
-    "lt": lambda column, value: column < value,
-    "lte": lambda column, value: column <= value,
+_ORDER: Mapping[str, Callable[[Any, Any], Any]] = {
+    "gt": operators.gt,
+    "gte": operators.ge,
+    "lt": operators.lt,
+    "lte": operators.le,
 }

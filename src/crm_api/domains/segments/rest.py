@@ -6,17 +6,28 @@ from uuid import UUID
 from fastapi import Query, Request, Response
 
 from crm_api.domains.segments.actions import SegmentActions
+from crm_api.domains.segments.analysing import Analysis, ids_of
+from crm_api.domains.segments.discovering import Discovery
+from crm_api.domains.segments.figures import (
+    CompareInput,
+    DiscoverInput,
+    SegmentCohorts,
+    SegmentComparison,
+    SegmentDiscovery,
+    SegmentOverlapOut,
+)
 from crm_api.domains.segments.previewing import Preview
 from crm_api.domains.segments.schemas import (
-    SegmentMembersAnswer,
+    EventName,
     MembersInput,
     PreviewInput,
     RefreshStarted,
+    SegmentMembersAnswer,
     SegmentOut,
     SegmentPreview,
     SegmentStandingOut,
-    SnapshotInput,
     SegmentStayPage,
+    SnapshotInput,
     TrackAnswer,
     TrackInput,
 )
@@ -41,6 +52,10 @@ _MEMBERS: Responses = {
 _READS = problems(403, 404, 409, 422)
 _CHANGES = problems(400, 403, 404, 409, 415, 422)
 Record = Annotated[UUID | None, Query(description="Only of this record.")]
+Ids = Annotated[str, Query(max_length=700, description="The segments: `ID,ID`.")]
+Of = Annotated[UUID | None, Query(description="Only members of this segment.")]
+Done = Annotated[EventName | None, Query(description="Only this, such as `page.viewed`.")]
+Months = Annotated[int, Query(ge=1, le=36, description="So many months, with this one.")]
 
 tracking = new_router("events", "events")
 pure = new_router("segments", "segments")
@@ -72,6 +87,63 @@ async def track(tx: Writing, body: TrackInput) -> Response:
 async def preview(tx: Reading, body: PreviewInput) -> Response:
     """Of those whom the actor sees: how many, the newest, by fields, and who is in others too."""
     return answers.plain(await Preview(tx).of(body))
+
+
+@pure.get(
+    "/overlap",
+    operation_id="compareSegmentMembers",
+    summary="How much segments have in common",
+    responses={200: {"model": SegmentOverlapOut}} | _READS,
+)
+async def overlap(tx: Reading, ids: Ids) -> Response:
+    """Of 2 to 16 segments: sizes, Jaccard's index of each two, and how many are in which of them."""
+    return answers.plain(await Analysis(tx).overlap(ids_of("ids", ids)))
+
+
+@pure.post(
+    "/compare",
+    operation_id="compareSegments",
+    summary="What tells two segments apart",
+    responses={200: {"model": SegmentComparison}} | problems(400, 403, 404, 409, 415, 422),
+)
+async def compare(tx: Reading, body: CompareInput) -> Response:
+    """By the values of fields: shares with their intervals, lift, and a test of the difference.
+
+    Whoever is in both is left out. The p are adjusted for how many tests there are.
+    """
+    return answers.plain(await Analysis(tx).compare(body))
+
+
+@pure.post(
+    "/discover",
+    operation_id="discoverSegments",
+    summary="Find segments in what customers bought",
+    responses={200: {"model": SegmentDiscovery}} | problems(400, 403, 404, 409, 415, 422),
+)
+async def discover(tx: Reading, body: DiscoverInput) -> Response:
+    """`rfm`: scores from 1 to 5 for how lately, how often and how much, equal for equal values.
+
+    `clusters`: customers that buy alike, with rules that tell them and a filter where one can
+    say so. The same customers give the same clusters.
+    """
+    return answers.plain(await Discovery(tx).of(body))
+
+
+@pure.get(
+    "/cohorts",
+    operation_id="getSegmentCohorts",
+    summary="Who stays active, by the month in which they came",
+    responses={200: {"model": SegmentCohorts}} | _READS,
+)
+async def cohorts(
+    tx: Reading, segment_id: Of = None, name: Done = None, months: Months = 12
+) -> Response:
+    """Contacts by the month in which they were made, and how many of them did something later.
+
+    Months in the organization's time zone; one that is not over is null.
+    """
+    found = await Analysis(tx).cohorts(segment_id=segment_id, name=name, months=months)
+    return answers.plain(found)
 
 
 @segments.get(

@@ -5,8 +5,9 @@ The compiler of filters carries these out (`kit/query/terms.py`), so they may st
 do. Each is an EXISTS or a bounded count, never a join, so no row is there twice.
 """
 
+import operator as operators
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, cast
 from uuid import UUID
@@ -132,8 +133,8 @@ class Behaviour:
         if not isinstance(value, Mapping):
             raise fault(at, "invalid_filter", "`count` takes one comparison, such as gte.")
         operator, bound = counting(cast("Mapping[str, Any]", value), at)
-        bounds = cast("list[Any]", bound) if operator == "between" else [bound]
-        if not isinstance(bounds, list) or len(bounds) != (2 if operator == "between" else 1):
+        bounds = cast("list[Any]", bound) if isinstance(bound, list) else [bound]
+        if len(bounds) != (2 if operator == "between" else 1):
             raise fault(f"{at}/{operator}", "invalid_value", "This operator takes 2 values.")
         for one in bounds:
             if isinstance(one, bool) or not isinstance(one, int) or not 0 <= one <= _MOST_COUNTED:
@@ -182,19 +183,17 @@ class Behaviour:
 
 
 _INTEGER = Integer()
-_COMPARED: Mapping[str, Any] = {
-    "eq": lambda number, bound: number == bound,
-    "ne": lambda number, bound: number != bound,
-    "gt": lambda number, bound: number > bound,
-    "gte": lambda number, bound: number >= bound,
-    "lt": lambda number, bound: number < bound,
-    "lte": lambda number, bound: number <= bound,
+_COMPARED: Mapping[str, Callable[[Any, Any], Any]] = {
+    "eq": operators.eq,
+    "ne": operators.ne,
+    "gt": operators.gt,
+    "gte": operators.ge,
+    "lt": operators.lt,
+    "lte": operators.le,
 }
 
 
-def _of(
-    event: Any, contact: Any, binds: TermBinds, where: tuple[Property, ...]
-) -> Select[Any]:
+def _of(event: Any, contact: Any, binds: TermBinds, where: tuple[Property, ...]) -> Select[Any]:
     query = select(1).where(
         event.organization_id == ORGANIZATION,
         event.contact_id == contact,
@@ -209,9 +208,7 @@ def _of(
 def _afterwards(then: tuple[Any, ...], first: Any, binds: TermBinds) -> ColumnElement[bool]:
     how, where, has_within = then
     event = aliased(BehaviourEvent)
-    query = _of(event, first.contact_id, binds, where).where(
-        event.occurred_at > first.occurred_at
-    )
+    query = _of(event, first.contact_id, binds, where).where(event.occurred_at > first.occurred_at)
     if has_within:
         span = func.make_interval(0, 0, 0, 0, 0, 0, binds.next(_INTEGER))
         query = query.where(event.occurred_at <= first.occurred_at + span)
@@ -263,9 +260,7 @@ class Agreed:
             .scalar_subquery()
         )
         merged = exists(
-            select(1).where(
-                redirect.organization_id == ORGANIZATION, redirect.target_id == row.id
-            )
+            select(1).where(redirect.organization_id == ORGANIZATION, redirect.target_id == row.id)
         )
         # What was decided as somebody else who was merged since counts as well, and costs more.
         whole = func.crm_consent_state(ORGANIZATION, row.id, purpose, channel, now, type_=Text())

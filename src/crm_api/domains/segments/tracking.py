@@ -133,7 +133,8 @@ class Tracking:
             else:
                 name = "email" if event.email is not None else "external"
                 key = _key(event)
-                found = {live[id] for id in holders.get(key, ()) if id in live} if key else set()
+                held = set[UUID]() if key is None else holders.get(key, set[UUID]())
+                found = {live[id] for id in held if id in live}
                 if len(found) > 1:
                     one.refuse("ambiguous", "Several contacts have it.", name)
                     continue
@@ -141,9 +142,7 @@ class Tracking:
             if one.contact_id is None:
                 one.refuse("unknown_contact", "There is no such contact.", name)
 
-    async def _holders(
-        self, events: Sequence[TrackedEvent]
-    ) -> dict[tuple[str, str], set[UUID]]:
+    async def _holders(self, events: Sequence[TrackedEvent]) -> dict[tuple[str, str], set[UUID]]:
         keys = {key for event in events if (key := _key(event)) is not None}
         if not keys:
             return {}
