@@ -88,25 +88,31 @@ async def won(client, contact, amount, count=1):
         assert answer.status_code == 200, answer.text
 
 
+async def discovered(client, **body):
+    answer = await client.post("/v1/segments/discover", json=body)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
 async def test_customers_are_told_by_what_they_bought(client):
     a, b, c, d = await people(client, "A", "B", "C", "D")
     for person, amount, count in ((a, "10", 1), (b, "10", 1), (c, "900", 4), (d, "1000", 5)):
         await won(client, person, amount, count)
-    told = (await client.post("/v1/segments/discover", json={})).json()
+    told = await discovered(client)
     assert (told["customers"], told["left_out"]) == (4, 0)
     assert sum(cell["count"] for cell in told["cells"]) == 4
     # Who bought as often has one score, whoever that is.
     assert {cell["frequency"] for cell in told["cells"]} == {1, 3, 4}
     assert sum(float(group["monetary"]) for group in told["groups"]) == 8_620
     body = {"method": "clusters", "clusters": 2}
-    told = (await client.post("/v1/segments/discover", json=body)).json()
+    told = await discovered(client, **body)
     assert [one["count"] for one in told["clusters"]] == [2, 2]
     assert all((one["precision"], one["recall"]) == (1, 1) for one in told["clusters"])
-    again = (await client.post("/v1/segments/discover", json=body)).json()
+    again = await discovered(client, **body)
     assert again["clusters"][0]["count"] == 2
     static = await by_hand(client, "S", [a])
     some = {"segment_id": static}
-    assert (await client.post("/v1/segments/discover", json=some)).json()["customers"] == 1
+    assert (await discovered(client, **some))["customers"] == 1
     few = {**body, **some}
     problem(await client.post("/v1/segments/discover", json=few), 422)
     document = """query($i: DiscoverInput!) { segmentDiscovery(input: $i) {

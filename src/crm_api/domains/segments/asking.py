@@ -5,8 +5,6 @@ behind those of what surrounds it.
 import re
 from typing import Any
 
-from sqlalchemy import Select
-
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.query.filters import Filter
 from crm_api.kit.query.listing import Listing
@@ -21,7 +19,7 @@ _PARAMETER = re.compile(r"\$(\d+)")
 def asked(
     tx: Tx,
     listing: Listing,
-    selected: Select[Any],
+    selected: Any,
     filter: Filter,
     *,
     behind: int,

@@ -24,7 +24,6 @@ from crm_api.kit.query.filters import Filter, parse
 from crm_api.kit.query.listing import Listing
 
 MOST = 200_000
-_SCALE = 10_000
 _CURRENCY = "SELECT currency FROM organizations WHERE id = $1"
 _BOUGHT: Mapping[BoughtIn, tuple[Listing, str, str, str, dict[str, Any]]] = {
     "deals": (DEALS, "closed_at", "base_amount", "base_currency", {"status": "won"}),
@@ -41,7 +40,7 @@ _BOUGHT: Mapping[BoughtIn, tuple[Listing, str, str, str, dict[str, Any]]] = {
 _CUSTOMERS = """
     WITH b AS MATERIALIZED ({bought}), q AS MATERIALIZED ({inner})
     SELECT b.party, max(b.at) AS last, count(*) AS number,
-        coalesce(sum(b.amount) FILTER (WHERE b.currency = $1), 0)::bigint AS amount,
+        coalesce(sum(b.amount) FILTER (WHERE b.currency = $1), 0) AS amount,
         count(*) FILTER (WHERE b.currency <> $1) AS others
     FROM b JOIN q ON q.id = b.party WHERE b.at IS NOT NULL
     GROUP BY b.party ORDER BY b.party LIMIT $2
@@ -87,7 +86,9 @@ class Discovery:
         party = f"{data.target}_id"
         model: Any = listing.model
         columns = {"party": party, "at": at, "amount": amount, "currency": of}
-        chosen = select(*(getattr(model, name).label(key) for key, name in columns.items()))
+        known = {key: getattr(model, name) for key, name in columns.items()}
+        known["amount"] = known["amount"].type.exact(known["amount"])
+        chosen = select(*(column.label(key) for key, column in known.items()))
         filter = parse({**source, party: {"is_null": False}}, listing, tx)
         bought, values = asked(tx, listing, chosen, filter, behind=2, named=("bought", party))
         service = service_of(tx, data.target)
@@ -109,7 +110,7 @@ class Discovery:
         now, day = self.tx.now, timedelta(days=1)
         return np.array(
             [
-                [max((now - row["last"]) // day, 0), row["number"], row["amount"] / _SCALE]
+                [max((now - row["last"]) // day, 0), row["number"], float(row["amount"])]
                 for row in rows
             ],
             dtype=np.float64,
@@ -146,8 +147,8 @@ def _grid(rows: Sequence[Any]) -> dict[str, Any]:
         values = [row["last"].timestamp() if name == "last" else row[name] for row in rows]
         return arithmetic.scores(np.array(values, dtype=np.float64)).tolist()
 
-    cells, sums = Counter[tuple[int, int]](), defaultdict[tuple[int, int], int](int)
-    groups, of_groups = Counter[str](), defaultdict[str, int](int)
+    cells, sums = Counter[tuple[int, int]](), defaultdict[tuple[int, int], Decimal](Decimal)
+    groups, of_groups = Counter[str](), defaultdict[str, Decimal](Decimal)
     scores = zip(scored("last"), scored("number"), scored("amount"), rows, strict=True)
     for r, f, m, row in scores:
         name = arithmetic.group_of(r, f, m)
@@ -157,19 +158,15 @@ def _grid(rows: Sequence[Any]) -> dict[str, Any]:
         of_groups[name] += row["amount"]
     return {
         "cells": [
-            {"recency": r, "frequency": f, "count": n, "monetary": _money(sums[r, f])}
+            {"recency": r, "frequency": f, "count": n, "monetary": shown_amount(sums[r, f])}
             for (r, f), n in sorted(cells.items())
         ],
         "groups": [
-            {"name": name, "count": groups[name], "monetary": _money(of_groups[name])}
+            {"name": name, "count": groups[name], "monetary": shown_amount(of_groups[name])}
             for name, _ in arithmetic.GROUPS
             if groups[name]
         ],
     }
-
-
-def _money(scaled: int) -> str:
-    return shown_amount(Decimal(scaled) / _SCALE)
 
 
 def _rule(rule: Rule) -> dict[str, Any]:
