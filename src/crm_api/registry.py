@@ -29,6 +29,8 @@ from crm_api.domains.quote_links.module import MODULE as QUOTE_LINKS
 from crm_api.domains.quotes.module import MODULE as QUOTES
 from crm_api.domains.recipes.module import MODULE as RECIPES
 from crm_api.domains.scheduling.module import MODULE as SCHEDULING
+from crm_api.domains.segments.keeping import move_behaviour
+from crm_api.domains.segments.module import MODULE as SEGMENTS
 from crm_api.domains.sequences.module import MODULE as SEQUENCES
 from crm_api.domains.taxes.module import MODULE as TAXES
 from crm_api.domains.work.module import work_module
@@ -99,6 +101,7 @@ DOMAINS: tuple[Module, ...] = (
     QUOTE_LINKS,
     FORECASTING,
     ORDERS,
+    SEGMENTS,
     PROJECTS,
     DELIVERY_LINKS,
     ACTIVITIES,
@@ -154,6 +157,7 @@ MERGING = merging_module(
         move_links,
         follow_merge,
         move_touchpoints,
+        move_behaviour,
     ],
 )
 ATTACHMENTS = attachments_module(

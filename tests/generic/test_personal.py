@@ -57,6 +57,8 @@ OF_NOBODY = {
     "outside_logins": "Logins of members.",
     "record_access": "Ids alone.",
     "record_redirects": "Ids alone.",
+    "segment_standings": "Counts and times alone.",
+    "segment_states": "How far the feed has been read.",
     "sequence_states": "How far the feed has been read.",
     "sequence_step_runs": "Ids alone: what was done is counted also after an erasure.",
     "sequence_versions": "Sequences as they were published.",

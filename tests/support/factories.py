@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from crm_api.domains.conversations.service import MessageService
 from crm_api.domains.promotions.service import CouponRedemptionService
 from crm_api.domains.quote_links.service import QuoteDecisionService, QuoteQuestionService
+from crm_api.domains.segments.service import BehaviourEventService
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.query.listing import Listing
 from crm_api.registry import MODULES
@@ -753,6 +754,22 @@ async def _varied_guards(api: Api) -> list[Body]:
         {"name": "Ämter", "filter": {"lifecycle": "former"}, "is_active": False},
         {"name": "Zebra", "filter": {"lifecycle": "former"}, "effect": "require_approval"},
         {**least, "name": "Zebra", "message": "Often enough."},
+    ]
+
+
+async def _least_segment(api: Api) -> Body:
+    return {"name": "Customers", "filter": {"lifecycle": "customer"}}
+
+
+async def _varied_segments(api: Api) -> list[Body]:
+    least = await _least_segment(api)
+    return [
+        {**least, "description": "An example.", "tags": ["a", "b"]},
+        {**least, "name": "customers", "target": "company", "filter": {"name": {"ne": "x"}}},
+        {"name": "Ämter", "kind": "static", "description": "An example."},
+        {"name": "Щука", "kind": "suppression", "tags": ["b"]},
+        {**least, "name": "Zebra", "kind": "snapshot", "is_active": False},
+        {**least, "name": "Zebra"},
     ]
 
 
@@ -2128,6 +2145,9 @@ async def _varied_prospect_lists(api: Api) -> list[Body]:
         {"name": "Ämter", "cost": "120.00", "currency": "USD", "origin": "fair"},
         {"name": "Zebra", "consent_basis": "legitimate_interest"},
         {"name": "Zebra"},
+    ]
+
+
 async def _least_booking_attendee(api: Api) -> Body:
     booking = await api.made("bookings", await _least_booking(api))
     return {"booking_id": booking["id"], "email": f"{uuid4().hex}@example.com"}
@@ -2728,6 +2748,14 @@ FACTORIES: dict[str, Factory] = {
         "effect",
         {"most": "often"},
     ),
+    "segments": Factory(
+        _least_segment,
+        _varied_segments,
+        {"description": "Changed"},
+        "description",
+        "name",
+        {"is_active": "perhaps"},
+    ),
     "subject_requests": Factory(
         _least_request,
         _varied_requests,
@@ -2946,7 +2974,16 @@ async def _question(api: Api, given: Body) -> Body:
     return await _answer_by_link(api, given, "questions", {"text": "When?"}, "quote-questions")
 
 
+async def _tracked(api: Api, given: Body) -> Body:
+    contact = given.get("contact_id") or (await api.made("contacts", {"last_name": "Person"}))["id"]
+    event = {"name": "page.viewed", "contact_id": contact, "client_id": uuid4().hex}
+    answer = await api.post("/v1/events/track", json={"events": [event]})
+    assert answer.json()["accepted"] == 1, answer.text
+    return await api.read(f"behaviour-events/{answer.json()['data'][0]['id']}")
+
+
 BY_ACTION: dict[str, tuple[Kind, Callable[[Api, Body], Awaitable[Body]]]] = {
+    "behaviour_event": (Kind(BehaviourEventService), _tracked),
     "coupon_redemption": (Kind(CouponRedemptionService), _redemption),
     "message": (Kind(MessageService), _message),
     "quote_decision": (Kind(QuoteDecisionService), _decision),

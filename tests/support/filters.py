@@ -1,6 +1,6 @@
 """Random filters of any collection, and what they mean in plain Python."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -54,6 +54,10 @@ class Known:
     """Every record of an organization by its entity, as REST shows it."""
 
     rows: dict[str, list[Row]] = field(default_factory=dict)
+    terms: dict[str, Callable[[Row, Any], bool]] = field(default_factory=dict)
+    """What further keys of filters mean."""
+    asked: dict[str, Any] = field(default_factory=dict)
+    """By a kind of record, what makes filters of such keys alone."""
 
     def __repr__(self) -> str:
         return "known"
@@ -85,6 +89,8 @@ def filters(draw: Any, listing: Listing, known: Known, depth: int = 3) -> Row:
         relation = draw(st.sampled_from(listing.relations))
         target = filters(relation.target(), known, depth - 1)
         return {relation.name: draw(_quantified(target) if relation.many else target)}
+    if choice >= 3 and listing.entity in known.asked:
+        return draw(known.asked[listing.entity])
     name = draw(st.sampled_from(sorted(listing.fields)))
     return {name: draw(tests(listing.fields[name], known.of(listing)))}
 
@@ -175,6 +181,8 @@ def _member(row: Row, key: str, value: Any, listing: Listing, known: Known) -> b
         return any(holds(row, part, listing, known) for part in value)
     if key == "not":
         return not holds(row, value, listing, known)
+    if key in known.terms:
+        return known.terms[key](row, value)
     relation = listing.related.get(key)
     if relation is None:
         return all(_test(listing.fields[key], row[key], o, v) for o, v in value.items())

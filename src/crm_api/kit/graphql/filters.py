@@ -23,6 +23,7 @@ _VALUES: dict[Kind, Any] = {
 }
 # One schema serves every organization, whose custom fields differ.
 _CUSTOM = 'Custom fields by name, each with its operators: `{tier: {eq: "gold"}}`.'
+_TERM = "As over REST: what it takes depends on its first key."
 _operators: dict[str, type] = {}
 _wanted: dict[str, Listing] = {}
 _where: dict[str, type] = {}
@@ -88,6 +89,9 @@ def _made(name: str, listing: Listing) -> type:
     if listing.linked is not None:
         annotations["about"] = Optional[AboutFilter]  # noqa: UP045
         fields["about"] = strawberry.field(default=strawberry.UNSET)
+    for key in listing.terms:
+        annotations[key] = Optional[JSON]  # noqa: UP045
+        fields[key] = strawberry.field(default=strawberry.UNSET, description=_TERM)
     annotations["custom"] = Optional[JSON]  # noqa: UP045
     fields["custom"] = strawberry.field(default=strawberry.UNSET, description=_CUSTOM)
     for relation in listing.relations:

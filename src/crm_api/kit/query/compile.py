@@ -166,6 +166,10 @@ def _referring(shape: Shape, listing: Listing, row: Any, binds: Binds) -> Column
     )
 
 
+def _term(shape: Shape, listing: Listing, row: Any, binds: Binds) -> ColumnElement[bool]:
+    return listing.terms[shape[1]].condition(shape[2], row, binds)
+
+
 def _rolled(shape: Shape, listing: Listing, row: Any, binds: Binds) -> ColumnElement[bool]:
     _, core, operator = shape
     total = rollup(core, listing, row, binds)
@@ -213,6 +217,7 @@ _CUSTOM: dict[str, Callable[[Shape, Listing, Any, Binds], ColumnElement[bool]]] 
     "custom": _custom,
     "refer": _referring,
     "about": _about,
+    "term": _term,
     "rollup": _rolled,
 }
 

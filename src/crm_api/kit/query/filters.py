@@ -11,6 +11,7 @@ from crm_api.kit.custom.fields import INDEXED_OPERATORS, NUMBERS, CustomField, R
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Forbidden, Invalid
 from crm_api.kit.query.abouts import around, asked_about
+from crm_api.kit.query.counting import counting
 from crm_api.kit.query.listing import Field, Linked, Listing, Relation
 from crm_api.kit.query.mistakes import allowed, escape, fault, short
 from crm_api.kit.query.operands import READERS, CustomTest, compared, said_again
@@ -37,13 +38,13 @@ OPERATORS: dict[str, tuple[str, ...]] = {
     "keys": ("has", "is_null"),
 }
 QUANTIFIERS = ("some", "none", "every", "count")
-COUNTED = ("eq", "ne", "gt", "gte", "lt", "lte", "between")
 
 # A shape is a nested tuple without values, so that equal filters share one compiled statement:
 # ("and", (…)), ("or", (…)), ("not", …), ("test", field, operator), ("one", relation, sight, …),
 # ("some" | "none" | "every", relation, sight, …), ("count", relation, sight, … | None, operator),
 # ("custom", kind, "json" | "index", operator): the first value is the field's name or id,
 # ("refer", entity, sight, …): the first value is the field's id, ("rollup", core, operator),
+# ("term", name, …): as the term of the collection has read it,
 # ("about", entity, sight, (place and sight of each collection around it, …)).
 Shape = tuple[Any, ...]
 _ALL: Shape = ("and", ())
@@ -139,6 +140,9 @@ class _Reader:
             return self.custom(value, listing, at, depth)
         if key == "about" and listing.linked is not None:
             return self.about(listing.linked, value, at)
+        if key in listing.terms:
+            self.tested(at)
+            return ("term", key, listing.terms[key].read(self, value, at))
         known = listing.fields.get(key)
         if known is None:
             raise fault(at, "unknown_field", f"{listing.entity} has no field {short(key)!r}.")
@@ -191,11 +195,7 @@ class _Reader:
         inner = None
         if where is not None:
             inner = self.node(where, relation.target(), f"{at}/where", depth + 1)
-        if len(rest) != 1:
-            raise fault(at, "invalid_filter", "`count` takes one comparison, such as gte.")
-        operator, bound = next(iter(rest.items()))
-        if operator not in COUNTED:
-            raise fault(f"{at}/{escape(operator)}", "unknown_operator", allowed(COUNTED))
+        operator, bound = counting(rest, at)
         counted = Field(relation.name, "integer", None, nullable=False)
         self.take(counted, operator, bound, f"{at}/{operator}")
         sight = sight_of(self.actor, relation.target())

@@ -15,6 +15,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from crm_api.kit.db.base import Entity
 from crm_api.kit.money import AmountType, ExactType
+from crm_api.kit.query.terms import Term
 from crm_api.kit.schema import Out
 
 Kind = Literal[
@@ -153,6 +154,9 @@ class Listing:
     """By a field of another kind of record, such as `product.cost`, its own fields that tell it:
     from whom that is hidden these are, too."""
 
+    terms: Mapping[str, Term] = field(default_factory=dict[str, Term])
+    """Further keys of its filters, by what lies above it: what people did, what they agreed to."""
+
     @property
     def entity(self) -> str:
         """The record's word, such as `contact`; of a part of a table, the value that marks it."""
@@ -250,6 +254,12 @@ class Listing:
             raise ValueError(f"{self.entity} has something of the name {relation.name}.")
         object.__setattr__(self, "relations", (*self.relations, relation))
         del self.__dict__["related"]
+
+    def know(self, name: str, term: Term) -> None:
+        """Have its filters know one more key; before anything reads it."""
+        if name in self.related or name in self.shown or name in self.terms:
+            raise ValueError(f"{self.entity} has something of the name {name}.")
+        object.__setattr__(self, "terms", {**self.terms, name: term})
 
     def expressions(self, names: tuple[str, ...]) -> list[ColumnElement[Any]]:
         """The columns to select for these fields, which may stand twice: they are read by place."""

@@ -15,6 +15,7 @@ RESERVED = frozenset(
         "audit_event",
         "automation",
         "automation_run",
+        "behaviour_event",
         "booking",
         "booking_attendee",
         "booking_type",

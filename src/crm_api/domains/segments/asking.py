@@ -1,0 +1,43 @@
+"""What passes a filter, as a part of a larger statement: compiled as lists are, its parameters
+behind those of what surrounds it.
+"""
+
+import re
+from typing import Any
+
+from crm_api.kit.db.tx import Tx
+from crm_api.kit.query.filters import Filter
+from crm_api.kit.query.listing import Listing
+from crm_api.kit.query.page import matching, value_names
+from crm_api.kit.query.selection import PageQuery, Selection
+from crm_api.kit.query.statements import prepared
+from crm_api.kit.query.visibility import Sight, bound, sight_of
+
+_PARAMETER = re.compile(r"\$(\d+)")
+
+
+def asked(
+    tx: Tx,
+    listing: Listing,
+    selected: Any,
+    filter: Filter,
+    *,
+    behind: int,
+    named: Any = (),
+    sight: Sight | None = None,
+) -> tuple[str, list[Any]]:
+    """The SQL of `selected` narrowed to what passes and is seen, and its values.
+
+    `behind` is how many parameters come before its own; `named` tells what is selected.
+    """
+    query = PageQuery(Selection(()), filter, sight=sight or sight_of(tx.actor, listing))
+    statement = prepared(
+        listing, ("asked", named, query.shape), lambda: matching(listing, selected, query)
+    )
+    values = {**bound(tx), **dict(zip(value_names(filter), filter.values, strict=True))}
+    return moved_on(statement.sql, behind), statement.args(values)
+
+
+def moved_on(sql: str, places: int) -> str:
+    """A statement whose parameters come so many places later."""
+    return _PARAMETER.sub(lambda found: f"${int(found[1]) + places}", sql)

@@ -1,0 +1,195 @@
+"""Customers by what they bought: how lately, how often, how much; and who buys alike."""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+from sqlalchemy import select
+
+from crm_api.domains.deals.repository import DEALS
+from crm_api.domains.orders.repository import ORDERS
+from crm_api.domains.segments import arithmetic
+from crm_api.domains.segments.arithmetic import FEATURES, SEED, Floats, Rule
+from crm_api.domains.segments.asking import asked
+from crm_api.domains.segments.figures import BoughtIn, DiscoverInput
+from crm_api.domains.segments.service import SegmentService
+from crm_api.kit.crud.collections import service_of
+from crm_api.kit.db.tx import Tx
+from crm_api.kit.errors import Invalid
+from crm_api.kit.money import shown_amount
+from crm_api.kit.query.filters import Filter, parse
+from crm_api.kit.query.listing import Listing
+
+MOST = 200_000
+_CURRENCY = "SELECT currency FROM organizations WHERE id = $1"
+_BOUGHT: Mapping[BoughtIn, tuple[Listing, str, str, str, dict[str, Any]]] = {
+    "deals": (DEALS, "closed_at", "base_amount", "base_currency", {"status": "won"}),
+    "orders": (
+        ORDERS,
+        "confirmed_at",
+        "net",
+        "currency",
+        {"status": {"nin": ["draft", "cancelled"]}},
+    ),
+}
+"""When something was bought, for how much in which currency, and what counts."""
+# What is in another currency counts as bought, and its amount as none.
+_CUSTOMERS = """
+    WITH b AS MATERIALIZED ({bought}), q AS MATERIALIZED ({inner})
+    SELECT b.party, max(b.at) AS last, count(*) AS number,
+        coalesce(sum(b.amount) FILTER (WHERE b.currency = $1), 0) AS amount,
+        count(*) FILTER (WHERE b.currency <> $1) AS others
+    FROM b JOIN q ON q.id = b.party WHERE b.at IS NOT NULL
+    GROUP BY b.party ORDER BY b.party LIMIT $2
+"""
+
+
+class Discovery:
+    """What is found in what customers bought, of what the actor sees."""
+
+    def __init__(self, tx: Tx) -> None:
+        self.tx = tx
+
+    async def of(self, data: DiscoverInput) -> dict[str, Any]:
+        """An RFM grid, or clusters with the rules that tell them."""
+        SegmentService(self.tx).need("read")
+        currency = (await self.tx.fetch(_CURRENCY, self.tx.organization_id))[0]["currency"]
+        rows = await self._customers(data, currency)
+        shown: dict[str, Any] = {
+            "customers": len(rows),
+            "left_out": sum(row["others"] for row in rows),
+            "currency": currency,
+            "cells": [],
+            "groups": [],
+            "clusters": [],
+            **dict.fromkeys(("silhouette", "stability", "seed")),
+        }
+        if data.method == "rfm":
+            return {**shown, **_grid(rows)}
+        features = self._features(rows)
+        if len(np.unique(features, axis=0)) < data.clusters:
+            message = "There are fewer customers that differ than clusters to make."
+            raise Invalid.at("/clusters", "too_few_customers", message)
+        return {**shown, **self._clusters(data, features)}
+
+    async def _customers(self, data: DiscoverInput, currency: str) -> list[Any]:
+        tx = self.tx
+        listing, at, amount, of, source = _BOUGHT[data.source]
+        tx.actor.require(f"{listing.area}:read")
+        hidden = {at, amount, of} & tx.actor.hidden(listing.entity)
+        if hidden:
+            message = "What customers paid is hidden from you."
+            raise Invalid.at("/source", "hidden_field", message)
+        party = f"{data.target}_id"
+        model: Any = listing.model
+        columns = {"party": party, "at": at, "amount": amount, "currency": of}
+        known = {key: getattr(model, name) for key, name in columns.items()}
+        known["amount"] = known["amount"].type.exact(known["amount"])
+        chosen = select(*(column.label(key) for key, column in known.items()))
+        filter = parse({**source, party: {"is_null": False}}, listing, tx)
+        bought, values = asked(tx, listing, chosen, filter, behind=2, named=("bought", party))
+        service = service_of(tx, data.target)
+        service.need("read")
+        own = service.records.listing
+        among = Filter()
+        if data.segment_id is not None:
+            among = parse({"segment": str(data.segment_id)}, own, tx)
+        behind = 2 + len(values)
+        inner, more = asked(tx, own, select(own.model.id), among, behind=behind, named="ids")
+        sql = _CUSTOMERS.replace("{bought}", bought).replace("{inner}", inner)
+        rows = await tx.fetch(sql, currency, MOST + 1, *values, *more)
+        if len(rows) > MOST:
+            message = f"There are more than {MOST:,} customers; look at a segment."
+            raise Invalid.at("/segment_id", "too_many_customers", message)
+        return rows
+
+    def _features(self, rows: Sequence[Any]) -> Floats:
+        now, day = self.tx.now, timedelta(days=1)
+        return np.array(
+            [
+                [max((now - row["last"]) // day, 0), row["number"], float(row["amount"])]
+                for row in rows
+            ],
+            dtype=np.float64,
+        ).reshape(len(rows), len(FEATURES))
+
+    def _clusters(self, data: DiscoverInput, features: Floats) -> dict[str, Any]:
+        found = arithmetic.clusters(features, data.clusters)
+        told: list[dict[str, Any]] = []
+        for label in np.unique(found.labels):
+            inside = found.labels == label
+            rules, precision, recall = arithmetic.explained(features, inside)
+            medians = np.median(features[inside], axis=0)
+            told.append(
+                {
+                    "count": int(inside.sum()),
+                    **{name: round(float(medians[n]), 4) for n, name in enumerate(FEATURES)},
+                    "rules": [_rule(rule) for rule in rules],
+                    "precision": round(precision, 6),
+                    "recall": round(recall, 6),
+                    "filter": _filter(data, rules),
+                }
+            )
+        told.sort(key=lambda one: -one["count"])
+        return {
+            "clusters": told,
+            "silhouette": round(found.silhouette, 6),
+            "stability": round(found.stability, 6),
+            "seed": SEED,
+        }
+
+
+def _grid(rows: Sequence[Any]) -> dict[str, Any]:
+    def scored(name: str) -> list[int]:
+        values = [row["last"].timestamp() if name == "last" else row[name] for row in rows]
+        return arithmetic.scores(np.array(values, dtype=np.float64)).tolist()
+
+    cells, sums = Counter[tuple[int, int]](), defaultdict[tuple[int, int], Decimal](Decimal)
+    groups, of_groups = Counter[str](), defaultdict[str, Decimal](Decimal)
+    scores = zip(scored("last"), scored("number"), scored("amount"), rows, strict=True)
+    for r, f, m, row in scores:
+        name = arithmetic.group_of(r, f, m)
+        cells[r, f] += 1
+        sums[r, f] += row["amount"]
+        groups[name] += 1
+        of_groups[name] += row["amount"]
+    return {
+        "cells": [
+            {"recency": r, "frequency": f, "count": n, "monetary": shown_amount(sums[r, f])}
+            for (r, f), n in sorted(cells.items())
+        ],
+        "groups": [
+            {"name": name, "count": groups[name], "monetary": shown_amount(of_groups[name])}
+            for name, _ in arithmetic.GROUPS
+            if groups[name]
+        ],
+    }
+
+
+def _rule(rule: Rule) -> dict[str, Any]:
+    operator = "gte" if rule.at_least else "lte"
+    return {
+        "feature": FEATURES[rule.feature],
+        "operator": operator,
+        "value": round(rule.bound, 4),
+    }
+
+
+def _filter(data: DiscoverInput, rules: Sequence[Rule]) -> dict[str, Any] | None:
+    """How lately and how often can be asked of all; sums only of rollups that somebody defines."""
+    _, at, _, _, source = _BOUGHT[data.source]
+    parts: list[dict[str, Any]] = []
+    for rule in rules:
+        if FEATURES[rule.feature] == "frequency":
+            operator = "gte" if rule.at_least else "lte"
+            parts.append({data.source: {"count": {"where": source, operator: round(rule.bound)}}})
+        elif FEATURES[rule.feature] == "recency_days":
+            days = int(rule.bound) if rule.at_least else int(rule.bound) + 1
+            some = {data.source: {"some": {**source, at: {"gte": f"@now-{days}d"}}}}
+            parts.append({"not": some} if rule.at_least else some)
+    if data.segment_id is not None and parts:
+        parts.append({"segment": {"eq": str(data.segment_id)}})
+    return {"and": parts} if parts else None

@@ -1,0 +1,172 @@
+"""What segments have in common, what tells them apart, and what is found in purchases."""
+
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+
+from crm_api.domains.segments.arithmetic import (
+    clusters,
+    explained,
+    group_of,
+    rand_index,
+    scores,
+    silhouette,
+)
+from support.clients import pointers, problem
+from support.segments import people, track
+
+
+async def by_hand(client, name, ids):
+    made = await client.made("segments", {"name": name, "kind": "static"})
+    answer = await client.post(f"/v1/segments/{made['id']}/members", json={"add": ids})
+    assert answer.status_code == 200, answer.text
+    return made["id"]
+
+
+async def test_overlap_adds_up(client):
+    a, b, c, d = await people(client, "A", "B", "C", "D")
+    one = await by_hand(client, "One", [a, b, c])
+    two = await by_hand(client, "Two", [b, c, d])
+    three = await by_hand(client, "Three", [c])
+    told = await client.read("segments/overlap", ids=f"{one},{two},{three}")
+    assert told["sizes"] == [3, 3, 1]
+    assert [(pair["both"], pair["jaccard"]) for pair in told["pairs"]] == [
+        (2, 0.5),
+        (1, 0.333333),
+        (1, 0.333333),
+    ]
+    mixes = {tuple(mix["segment_ids"]): mix["count"] for mix in told["mixes"]}
+    assert mixes == {(one,): 1, (two,): 1, (one, two): 1, (one, two, three): 1}
+    for ids in (one, f"{one},{one}", "x,y"):
+        problem(await client.get("/v1/segments/overlap", params={"ids": ids}), 422)
+    document = "query($i: [UUID!]!) { segmentOverlap(ids: $i) { pairs { both jaccard } } }"
+    shown = await client.data(document, i=[one, two])
+    assert shown["segmentOverlap"]["pairs"] == [{"both": 2, "jaccard": 0.5}]
+
+
+async def test_whoever_sees_less_counts_less(client, world):
+    del world
+    a, b = await people(client, "A", "B")
+    one, two = await by_hand(client, "One", [a, b]), await by_hand(client, "Two", [a])
+    await client.delete(f"/v1/contacts/{a}")
+    told = await client.read("segments/overlap", ids=f"{one},{two}")
+    assert told["sizes"] == [1, 0]
+    assert told["pairs"][0]["jaccard"] == 0
+
+
+async def test_what_tells_two_apart_comes_first(client):
+    first = await people(client, *"ABCDEF", source="fair")
+    second = await people(client, *"GHIJK", source="web", lifecycle="customer")
+    both = await people(client, "L", source="fair")
+    one = await by_hand(client, "One", first + both)
+    two = await by_hand(client, "Two", [*second, *both])
+    body = {"first_id": one, "second_id": two, "fields": ["source", "lifecycle"]}
+    told = (await client.post("/v1/segments/compare", json=body)).json()
+    assert (told["first_size"], told["second_size"], told["common"]) == (7, 6, 1)
+    best = told["contrasts"][0]
+    # 6 of 6 against 0 of 5: z is the root of 11, and of four tests p is adjusted.
+    assert (abs(best["z"]), best["p"] < 0.01) == (pytest.approx(11**0.5, abs=1e-6), True)
+    fair = next(one for one in told["contrasts"] if one["value"] == "fair")
+    assert (fair["first"], fair["second"], fair["first_share"]) == (6, 0, 1)
+    assert (fair["lift"], fair["first_interval"][1]) == (None, 1)
+    # Of one and all the others.
+    alone = {"first_id": one, "fields": ["source"]}
+    told = (await client.post("/v1/segments/compare", json=alone)).json()
+    assert (told["first_size"], told["second_size"], told["common"]) == (7, 5, 0)
+    wrong = await client.post("/v1/segments/compare", json={**alone, "fields": ["emails"]})
+    assert pointers(problem(wrong, 422)) == ["/fields/0"]
+    same = {**alone, "second_id": one}
+    problem(await client.post("/v1/segments/compare", json=same), 422)
+
+
+async def won(client, contact, amount, count=1):
+    for _ in range(count):
+        body = {"name": "D", "contact_id": contact, "amount": amount}
+        deal = await client.made("deals", body)
+        answer = await client.post(f"/v1/deals/{deal['id']}/win", json={})
+        assert answer.status_code == 200, answer.text
+
+
+async def discovered(client, **body):
+    answer = await client.post("/v1/segments/discover", json=body)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+async def test_customers_are_told_by_what_they_bought(client):
+    a, b, c, d = await people(client, "A", "B", "C", "D")
+    for person, amount, count in ((a, "10", 1), (b, "10", 1), (c, "900", 4), (d, "1000", 5)):
+        await won(client, person, amount, count)
+    told = await discovered(client)
+    assert (told["customers"], told["left_out"]) == (4, 0)
+    assert sum(cell["count"] for cell in told["cells"]) == 4
+    # Who bought as often has one score, whoever that is.
+    assert {cell["frequency"] for cell in told["cells"]} == {1, 3, 4}
+    assert sum(float(group["monetary"]) for group in told["groups"]) == 8_620
+    body = {"method": "clusters", "clusters": 2}
+    told = await discovered(client, **body)
+    assert [one["count"] for one in told["clusters"]] == [2, 2]
+    assert all((one["precision"], one["recall"]) == (1, 1) for one in told["clusters"])
+    again = await discovered(client, **body)
+    assert again["clusters"][0]["count"] == 2
+    static = await by_hand(client, "S", [a])
+    some = {"segment_id": static}
+    assert (await discovered(client, **some))["customers"] == 1
+    few = {**body, **some}
+    problem(await client.post("/v1/segments/discover", json=few), 422)
+    document = """query($i: DiscoverInput!) { segmentDiscovery(input: $i) {
+        customers groups { name count } } }"""
+    assert (await client.data(document, i={}))["segmentDiscovery"]["customers"] == 4
+
+
+async def test_cohorts_count_who_did_something_and_leave_open_what_is_not_over(client):
+    a, _ = await people(client, "A", "B")
+    await track(client, {"name": "page.viewed", "contact_id": a})
+    (cohort,) = (await client.read("segments/cohorts"))["data"]
+    month = datetime.now(UTC).date().replace(day=1).isoformat()
+    assert (cohort["month"], cohort["size"]) == (month, 2)
+    assert (cohort["active"], cohort["retention"]) == ([None], [None])
+    problem(await client.get("/v1/segments/cohorts?months=99"), 422)
+    shown = await client.data("{ segmentCohorts { data { size active } } }")
+    assert shown["segmentCohorts"]["data"] == [{"size": 2, "active": [None]}]
+
+
+def test_equal_values_have_equal_scores():
+    assert scores(np.array([1.0, 1, 1, 1, 2])).tolist() == [1, 1, 1, 1, 5]
+    assert scores(np.arange(10.0)).tolist() == [1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
+    assert scores(np.zeros(3)).tolist() == [1, 1, 1]
+    assert scores(np.array([])).tolist() == []
+
+
+def test_every_score_has_a_name():
+    names = {group_of(r, f, m) for r in range(1, 6) for f in range(1, 6) for m in range(1, 6)}
+    assert {"champions", "at_risk", "lost"} <= names
+    assert group_of(5, 5, 5) == "champions"
+    assert group_of(1, 1, 5) == "lost"
+
+
+def test_clusters_are_found_and_explained():
+    chance = np.random.default_rng(1)
+    near = np.column_stack([chance.uniform(1, 9, 60), chance.integers(8, 12, 60), chance.uniform(900, 999, 60)])  # fmt: skip
+    far = np.column_stack([chance.uniform(300, 400, 40), np.ones(40), chance.uniform(5, 9, 40)])
+    features = np.vstack([near, far])
+    found = clusters(features, 2)
+    assert len({*found.labels[:60].tolist()}) == len({*found.labels[60:].tolist()}) == 1
+    assert found.labels[0] != found.labels[60]
+    assert found.silhouette > 0.6
+    assert found.stability > 0.95
+    rules, precision, recall = explained(features, found.labels == found.labels[0])
+    assert (len(rules), precision, recall) == (1, 1, 1)
+    assert clusters(features, 2).labels.tolist() == found.labels.tolist()
+
+
+def test_rand_index_and_silhouette_agree_with_what_is_known():
+    # Hubert and Arabie's index of scikit-learn's documentation: 0.57 for these two.
+    one, other = np.array([0, 0, 1, 2]), np.array([0, 0, 1, 1])
+    assert rand_index(one, other) == pytest.approx(0.5714, abs=1e-4)
+    assert rand_index(one, one) == 1
+    # By hand: points 0, 1 and 10: (9.5-1)/9.5... with the lone one counting nothing.
+    points = np.array([[0.0], [1.0], [10.0]])
+    worth = silhouette(points, np.array([0, 0, 1]), np.random.default_rng(0))
+    assert worth == pytest.approx(((10 - 1) / 10 + (9 - 1) / 9) / 3)

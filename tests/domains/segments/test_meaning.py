@@ -1,0 +1,270 @@
+"""Who belongs to a segment by SQL, and by what its filter means in plain Python: the same."""
+
+import os
+from collections import defaultdict
+from datetime import datetime, timedelta
+from random import Random
+from typing import Any, NamedTuple
+from uuid import UUID, uuid4
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from crm_api.domains.contacts.repository import CONTACTS
+from crm_api.domains.segments.membership import Membership, Stored
+from crm_api.kit.db.tx import unit_of_work
+from support.clients import Org, tx_of
+from support.filters import Known, filters, holds, quantifiers
+from support.segments import NOW, people, track
+
+NAMES = ("page.viewed", "cart.filled", "order.placed")
+PLANS: tuple[Any, ...] = ("pro", "free", "10", 10, 2.5, True, None)
+SPANS = {"2h": timedelta(hours=2), "3d": timedelta(days=3), "40d": timedelta(days=40)}
+CHANNELS = ("email", "phone")
+MEMBERS = "SELECT record_id FROM segment_members WHERE organization_id = $1 AND segment_id = $2"
+# A month of nights; the whole count where there is time for it.
+EXAMPLES = int(os.environ.get("CRM_TEST_FILTERS", "300"))
+
+
+class Here(NamedTuple):
+    """Short to print, because hypothesis prints it with every example."""
+
+    database: Any
+    org: Org
+    known: Known
+
+    def __repr__(self) -> str:
+        return "here"
+
+
+@pytest.fixture(scope="module")
+async def here(world, database):
+    """An organization with people, some of whom did and said something, and all of that."""
+    chance, org = Random(20270201), await world.org()
+    api = await world.client(org)
+    companies = [
+        await api.made("companies", body)
+        for body in ({"name": "Bank", "industry": "bank"}, {"name": "Other", "country": "DE"})
+    ]
+    for n in range(24):
+        more: dict[str, Any] = {"lifecycle": chance.choice(["lead", "customer", "former"])}
+        for name, values in (
+            ("title", ["Buyer", "buyer", "Ärztin"]),
+            ("source", ["fair", "web"]),
+            ("birth_date", ["1980-02-29", "2001-06-15"]),
+            ("company_id", [companies[0]["id"], companies[1]["id"]]),
+        ):
+            more[name] = chance.choice([*values, None])
+        more["tags"] = chance.choice([[], ["x"], ["x", "y"]])
+        await people(api, f"P{n % 9}", **more)
+    contacts = (await api.read("contacts", limit=200))["data"]
+    ids = [one["id"] for one in contacts]
+    for _ in range(12):
+        body = {"name": "D", "amount": "10", "contact_id": chance.choice([*ids[:8], None])}
+        await api.made("deals", body | {"company_id": chance.choice(companies)["id"]})
+    await track(api, *(_event(chance, ids) for _ in range(120)))
+    for _ in range(40):
+        await api.made("consents", _consent(chance, ids[:12]))
+    static = await api.made("segments", {"name": "Static", "kind": "static"})
+    chosen = chance.sample(ids, 9)
+    await api.post(f"/v1/segments/{static['id']}/members", json={"add": chosen})
+    return Here(database, org, await _known(api, static["id"], set(chosen)))
+
+
+def _event(chance, ids):
+    return {
+        "name": chance.choice(NAMES),
+        "contact_id": chance.choice(ids[:18]),
+        # Never near the edges of what is asked for.
+        "occurred_at": (NOW - timedelta(hours=1 + 6 * chance.randrange(300))).isoformat(),
+        "properties": {"plan": chance.choice(PLANS)} if chance.random() < 0.8 else {},
+    }
+
+
+def _consent(chance, ids):
+    return {
+        "record_id": chance.choice(ids),
+        "channel": chance.choice(CHANNELS),
+        "purpose": "newsletter",
+        "state": chance.choice(["granted", "denied", "withdrawn"]),
+        "basis": "consent",
+        "evidence": {"source": "web form"},
+    }
+
+
+async def _known(api, static, chosen):
+    rows: dict[str, list[Any]] = defaultdict(list)
+    for entity, path in (("contact", "contacts"), ("company", "companies"), ("deal", "deals")):
+        rows[entity] = (await api.read(path, limit=200))["data"]
+    for entity, path in (("pipeline", "pipelines"), ("stage", "stages")):
+        rows[entity] = (await api.read(path, limit=200))["data"]
+    rows["user"] = (await api.read("users", limit=200))["data"]
+    events: dict[str, list[Any]] = defaultdict(list)
+    cursor: dict[str, str] = {}
+    while True:
+        page = await api.read("behaviour-events", limit=200, **cursor)
+        for event in page["data"]:
+            events[event["contact_id"]].append(event)
+        if page["next_cursor"] is None:
+            break
+        cursor = {"cursor": page["next_cursor"]}
+    said: dict[Any, str] = {}
+    consents = (await api.read("consents", limit=200, sort="created_at"))["data"]
+    for one in sorted(consents, key=lambda one: (one["at"], one["id"])):
+        said[one["record_id"], one["channel"]] = one["state"]
+    terms = {
+        "behaviour": lambda row, asked: did(events[row["id"]], asked),
+        "consent": lambda row, asked: agreed(said.get((row["id"], asked["channel"])), asked),
+        "segment": lambda row, asked: belongs(row["id"] in chosen, asked),
+    }
+    return Known(rows, terms, {"contact": asked_of(static)})
+
+
+# Making
+
+properties = st.one_of(
+    st.sampled_from(["eq", "ne"]).flatmap(lambda o: st.sampled_from(PLANS).map(lambda v: {o: v})),
+    st.sampled_from(["gt", "gte", "lt", "lte"]).flatmap(
+        lambda o: st.sampled_from([2, 2.5, 10, "10", "free"]).map(lambda v: {o: v})
+    ),
+    st.sampled_from(["in", "nin"]).flatmap(
+        lambda o: st.lists(st.sampled_from([p for p in PLANS if p is not None]), min_size=1).map(
+            lambda v: {o: v}
+        )
+    ),
+    st.booleans().map(lambda v: {"is_null": v}),
+).map(lambda test: {"plan": test})
+
+
+@st.composite
+def behaviour(draw):
+    how = draw(st.sampled_from(["did", "did_not"]))
+    asked: dict[str, Any] = {how: draw(st.sampled_from([*NAMES, "never.heard"]))}
+    if draw(st.booleans()):
+        asked["where"] = draw(properties)
+    if draw(st.booleans()):
+        asked["within"] = draw(st.sampled_from(list(SPANS)))
+    if draw(st.booleans()):
+        then = draw(st.sampled_from(["did", "did_not"]))
+        asked["then"] = {then: draw(st.sampled_from(NAMES))}
+        if draw(st.booleans()):
+            asked["then"]["within"] = draw(st.sampled_from(list(SPANS)))
+        if draw(st.booleans()):
+            asked["then"]["where"] = draw(properties)
+    if how == "did" and draw(st.booleans()):
+        operator = draw(st.sampled_from(["eq", "ne", "gt", "gte", "lt", "lte", "between"]))
+        bound = st.integers(0, 4)
+        asked["count"] = {operator: draw(st.tuples(bound, bound).map(list) if operator == "between" else bound)}  # fmt: skip
+    return {"behaviour": asked}
+
+
+def asked_of(static):
+    states = st.sampled_from(["granted", "denied", "withdrawn", "expired", "unknown"])
+    consents = st.tuples(st.sampled_from(CHANNELS), st.lists(states, min_size=1)).map(
+        lambda c: {"consent": {"channel": c[0], "purpose": "newsletter", "state": c[1]}}
+    )
+    segments = st.sampled_from(["in", "nin"]).map(lambda o: {"segment": {o: [static]}})
+    return st.one_of(behaviour(), behaviour(), consents, segments)
+
+
+# Meaning
+
+
+def did(events, asked):
+    fits = [event for event in events if _fits(event, asked, events)]
+    if "count" in asked:
+        ((operator, bound),) = asked["count"].items()
+        return _compared(len(fits), operator, bound)
+    return bool(fits) if "did" in asked else not fits
+
+
+def _fits(event, asked, events):
+    if event["name"] != asked.get("did", asked.get("did_not")):
+        return False
+    if not all(_has(event["properties"], n, t) for n, t in asked.get("where", {}).items()):
+        return False
+    if "within" in asked and _at(event) < NOW - SPANS[asked["within"]]:
+        return False
+    return "then" not in asked or _followed(event, asked["then"], events)
+
+
+def _followed(event, then, events):
+    after = [other for other in events if _at(other) > _at(event)]
+    if "within" in then:
+        after = [other for other in after if _at(other) - _at(event) <= SPANS[then["within"]]]
+    rest = {name: value for name, value in then.items() if name != "within"}
+    return did(after, rest)
+
+
+def _at(event):
+    return datetime.fromisoformat(event["occurred_at"])
+
+
+def _kind(value):
+    return bool if isinstance(value, bool) else str if isinstance(value, str) else float
+
+
+def _same(one, other):
+    return _kind(one) is _kind(other) and one == other
+
+
+def _has(held, name, test):
+    ((operator, operand),) = test.items()
+    value = held.get(name)
+    if operator in {"eq", "ne"} and operand is None:
+        return (value is None) is (operator == "eq")
+    if operator == "is_null":
+        return (value is None) is operand
+    if operator in {"in", "nin"}:
+        found = value is not None and any(_same(value, one) for one in operand)
+        return found is (operator == "in")
+    if operator == "ne":
+        return value is None or not _same(value, operand)
+    if value is None or _kind(value) is not _kind(operand):
+        return False
+    return _compared(value, operator, operand)
+
+
+def _compared(value, operator, operand):
+    return {
+        "eq": lambda: value == operand,
+        "ne": lambda: value != operand,
+        "gt": lambda: value > operand,
+        "gte": lambda: value >= operand,
+        "lt": lambda: value < operand,
+        "lte": lambda: value <= operand,
+        "between": lambda: operand[0] <= value <= operand[1],
+    }[operator]()
+
+
+def agreed(state, asked):
+    return (state or "unknown") in asked["state"]
+
+
+def belongs(is_member, asked):
+    return is_member is ("in" in asked)
+
+
+async def by_sql(here, node, some=None):
+    """Who would belong to a segment with this filter; nothing of it stays."""
+    row = {"id": uuid4(), "name": "S", "kind": "dynamic", "target": "contact", "filter": node}
+    row |= {"is_active": True, "time_zone": "UTC", "country": "DE"}
+    async with unit_of_work(tx_of(here.database, here.org, dry_run=True)) as tx:
+        await Membership(tx).refresh(Stored(tx, row), some)
+        rows = await tx.fetch(MEMBERS, tx.organization_id, row["id"])
+    return {str(found["record_id"]) for found in rows}
+
+
+@given(data=st.data())
+@settings(max_examples=EXAMPLES)
+async def test_sql_finds_whom_the_filter_means(here, data):
+    node = data.draw(filters(CONTACTS, here.known))
+    assume(quantifiers(node) <= 5)
+    rows = here.known.of(CONTACTS)
+    wanted = {row["id"] for row in rows if holds(row, node, CONTACTS, here.known)}
+    assert await by_sql(here, node) == wanted
+    # Whoever does not belong to it belongs to its opposite, nulls or not.
+    assert await by_sql(here, {"not": node}) == {row["id"] for row in rows} - wanted
+    some = [row["id"] for row in rows[::3]]
+    assert await by_sql(here, node, [UUID(id) for id in some]) == wanted & set(some)
