@@ -25,6 +25,8 @@ from crm_api.domains.promotions.module import MODULE as PROMOTIONS
 from crm_api.domains.quote_links.module import MODULE as QUOTE_LINKS
 from crm_api.domains.quotes.module import MODULE as QUOTES
 from crm_api.domains.recipes.module import MODULE as RECIPES
+from crm_api.domains.reports.module import MODULE as REPORTS
+from crm_api.domains.reports.module import report_on
 from crm_api.domains.scheduling.module import MODULE as SCHEDULING
 from crm_api.domains.sequences.module import MODULE as SEQUENCES
 from crm_api.domains.taxes.module import MODULE as TAXES
@@ -105,6 +107,7 @@ DOMAINS: tuple[Module, ...] = (
     CASE_LINKS,
     CONVERSATIONS,
     SEQUENCES,
+    REPORTS,
     CUSTOMERS,
 )
 ACCESS = access_module(
@@ -238,6 +241,7 @@ MODULES: tuple[Module, ...] = governed(
 cover(MODULES)
 _BY_ENTITY = {service.repository.listing.entity: service for service in TOLD}
 tell_parts(MODULES, _BY_ENTITY)
+report_on(MODULES, SERVICES)
 EVENT_TYPES = announce(MODULES, _BY_ENTITY, restored)
 equip(MODULES, _BY_ENTITY, EVENT_TYPES.knows, restored)
 

@@ -16,6 +16,7 @@ READS = {
     "calculate",
     "check",
     "convert",
+    "drilldown",
     "evaluate",
     "preview",
     "resolve",
