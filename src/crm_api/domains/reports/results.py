@@ -22,7 +22,12 @@ Row = dict[str, Any]
 def hash_of(query: ReportQuery) -> str:
     """What tells a report from others: of the same definition it is the same."""
     told = query.model_dump(mode="json", exclude_defaults=True)
-    return hashlib.sha256(encode(_ordered(told))).hexdigest()
+    return digest(told)
+
+
+def digest(value: Any) -> str:
+    """SHA-256 of plain values, whatever the order of their keys."""
+    return hashlib.sha256(encode(_ordered(value))).hexdigest()
 
 
 def _ordered(value: Any) -> Any:

@@ -75,12 +75,16 @@ class Reports:
 
     async def plan(self, query: ReportQuery) -> Plan:
         """A report checked; raises `Invalid`, and `Forbidden` for what is hidden."""
+        plan = self.planned(query, await self.calendar())
+        return replace(plan, sight=await narrowed(self.tx, plan.listing, plan.sight))
+
+    def planned(self, query: ReportQuery, calendar: Calendar) -> Plan:
+        """The same by a calendar that is known."""
         service = self.source(query.source)
         _need_shape(query)
-        listing = service.records.listing
-        sight = await narrowed(self.tx, listing, service.records.sight)
         asked = _of_steps(query) if query.kind == "funnel" else query
-        plan = planned(self.tx, asked, listing, sight, await self.calendar())
+        records = service.records
+        plan = planned(self.tx, asked, records.listing, records.sight, calendar)
         return replace(plan, query=query)
 
     async def run(self, query: ReportQuery, span: tuple[date, date] | None = None) -> Row:
@@ -150,6 +154,7 @@ class Reports:
             "path": service.path,
             "filter": filter,
             "count": number,
+            "is_current": True,
         }
 
     async def _bound(self, tx: Tx) -> None:

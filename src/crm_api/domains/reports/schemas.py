@@ -205,6 +205,7 @@ class ReportRowsBehind(BaseModel):
     path: str = Field(description="`POST {path}/query` with the filter lists them.")
     filter: dict[str, Any]
     count: int
+    is_current: bool = Field(description="Whether nothing has changed since the cell was made.")
 
 
 class ReportSourceField(BaseModel):
