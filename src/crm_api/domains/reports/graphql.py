@@ -79,7 +79,8 @@ class ReportRun:
         self, info: GraphInfo, root: strawberry.Parent[Any]
     ) -> strawberry.scalars.JSON | None:
         """What there is of the result beside its rows: columns, totals and the like."""
-        return cast("Any", await ReportRunService(info.context.tx).answers([root.id]))[root.id]
+        found = await ReportRunService(info.context.tx).answers([root.id])
+        return cast("Any", found[root.id])
 
 
 @type_from(saved_schemas.ReportRunRows)

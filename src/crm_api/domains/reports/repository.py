@@ -9,7 +9,7 @@ from sqlalchemy import or_
 from crm_api.domains.reports.models import Report, ReportRun
 from crm_api.domains.reports.saved_schemas import ReportOut, ReportRunRecord
 from crm_api.kit.crud.repository import Repository
-from crm_api.kit.db.json import encode
+from crm_api.kit.db.json import decode, encode
 from crm_api.kit.query.listing import Listing, Relation
 
 # Reports are no news for reports, nor is who has read what.
@@ -43,6 +43,10 @@ _OVER = """
     WHERE w.organization_id = $1 AND w.run_id = r.id RETURNING 1
 """
 _JOBS = "SELECT id, status, error FROM jobs WHERE organization_id = $1 AND id = ANY($2)"
+
+_KEPT = """
+    SELECT id, answer, sight_hash FROM report_runs WHERE organization_id = $1 AND id = ANY($2)
+"""
 
 REPORTS: Listing = Listing(
     model=Report,
@@ -95,7 +99,7 @@ class ReportRuns(Repository[ReportRun]):
     async def rows_after(self, id: UUID, place: int, limit: int) -> list[tuple[int, Any]]:
         """Rows of a result with their places."""
         found = await self.tx.fetch(_READ, self.tx.organization_id, id, place, limit)
-        return [(row["place"], row["row"]) for row in found]
+        return [(row["place"], decode(row["row"])) for row in found]
 
     async def forget_rows(self, ids: Sequence[UUID]) -> int:
         """Remove the rows of some runs; how many there were."""
@@ -104,6 +108,11 @@ class ReportRuns(Repository[ReportRun]):
     async def forget_expired(self) -> None:
         """Remove rows that are kept no longer."""
         await self.tx.write(_OVER, self.tx.organization_id)
+
+    async def kept(self, ids: Sequence[UUID]) -> dict[UUID, tuple[Any, str]]:
+        """What is kept of some runs that are seen: the result but for its rows, and for whom."""
+        rows = await self.tx.fetch(_KEPT, self.tx.organization_id, list(ids))
+        return {row["id"]: (row["answer"], row["sight_hash"]) for row in rows}
 
     async def all(self) -> list[ReportRun]:
         """Every one, whoever's it is, in the bin too, locked."""

@@ -116,9 +116,10 @@ class ReportRunService(CrudService[ReportRun]):
             ("columns", "totals", "truncated", "time_zone", "currency", "as_of")
         )
         found = dict.fromkeys(ids, none)
-        for run in await self.records.some(ids):
-            if run.answer is not None and run.sight_hash == sight_of(self.tx):
-                found[run.id] = {name: run.answer[name] for name in none}
+        for id, (answer, sight_hash) in (await self.records.kept(ids)).items():
+            if answer is not None and sight_hash == sight_of(self.tx):
+                told = decode(answer)
+                found[id] = {name: told[name] for name in none}
         return found
 
     async def rows(self, id: UUID, cursor: str | None, limit: int) -> dict[str, Any]:
@@ -132,15 +133,15 @@ class ReportRunService(CrudService[ReportRun]):
         last = seal(key, context, [rows[limit - 1][0]]) if more else None
         return {"data": [row for _, row in rows[:limit]], "next_cursor": last}
 
-    async def finished(self, id: UUID) -> ReportRun:
+    async def finished(self, id: UUID) -> Any:
         """A run with a result that its reader may still see."""
-        self.need("read")
-        run = await self.records.get(id)
+        run = await self.get(id)
         if run.finished_at is None or run.expires_at is None:
             raise WrongState("The run has no result yet.", code="run_not_finished")
         if run.expires_at <= self.tx.now:
             raise Ended("The rows of the run are kept no longer; run the report again.")
-        if run.sight_hash != sight_of(self.tx):
+        _, sight_hash = (await self.records.kept([id]))[id]
+        if sight_hash != sight_of(self.tx):
             message = "You may see something else than when it was run; run the report again."
             raise Forbidden(message, code="rights_changed")
         return run
@@ -148,7 +149,7 @@ class ReportRunService(CrudService[ReportRun]):
     async def drill(self, id: UUID, cell: str, measure: str | None) -> dict[str, Any]:
         """The rows behind a cell of a result, as they are now."""
         run = await self.finished(id)
-        asked = {"report": query_of(run.definition), "cell": cell, "measure": measure}
+        asked = {"report": query_of(decode(run.definition)), "cell": cell, "measure": measure}
         found = await Reports(self.tx).drill(ReportCellInput.model_validate(asked))
         mark, _ = await self.records.watermark()
         return {**found, "is_current": mark == run.watermark}
