@@ -227,9 +227,7 @@ async def test_a_run_is_cancelled_in_the_middle_of_its_statement(client, compani
         await client.ended(begun["job_id"], "cancelled")
     found = await client.read(f"report-runs/{begun['run']['id']}")
     assert found["status"] == "cancelled"
-    problem(
-        await client.get(f"/v1/report-runs/{begun['run']['id']}/rows"), 409, "run_not_finished"
-    )
+    problem(await client.get(f"/v1/report-runs/{begun['run']['id']}/rows"), 409, "run_not_finished")
 
 
 async def test_a_worker_that_dies_leaves_nothing_half(client, companies, owner, worker_process):
@@ -244,8 +242,12 @@ async def test_a_worker_that_dies_leaves_nothing_half(client, companies, owner, 
                 break
         first.kill()
         first.wait()
-    assert await owner.fetchval("SELECT count(*) FROM report_run_rows WHERE run_id = $1",
-                                begun["run"]["id"]) == 0
+    assert (
+        await owner.fetchval(
+            "SELECT count(*) FROM report_run_rows WHERE run_id = $1", begun["run"]["id"]
+        )
+        == 0
+    )
     assert (await client.read(f"report-runs/{begun['run']['id']}"))["row_count"] is None
     # What the dead one held is free when its lease is over.
     await owner.execute(
@@ -259,14 +261,19 @@ async def test_a_worker_that_dies_leaves_nothing_half(client, companies, owner, 
 
 async def test_results_that_may_hold_a_person_end_with_them(client, worker):
     person = await client.made("contacts", {"last_name": "Sampleperson"})
-    definition = {"source": "contact", "filter": {"last_name": "Sampleperson"},
-                  "groupings": [by("last_name")]}
+    definition = {
+        "source": "contact",
+        "filter": {"last_name": "Sampleperson"},
+        "groupings": [by("last_name")],
+    }
     begun = (await client.post("/v1/report-runs", json={"definition": definition})).json()
     await client.ended(begun["job_id"])
     body = {"record_id": person["id"], "kind": "erasure"}
     made = await client.made("subject-requests", body)
-    answer = await client.post(f"/v1/subject-requests/{made['id']}/start")
-    assert answer.status_code < 300, answer.text
+    path = f"/v1/subject-requests/{made['id']}"
+    await client.post(f"{path}/verify", json={"verification": "Saw a passport"})
+    answer = await client.post(f"{path}/start")
+    assert answer.status_code == 202, answer.text
     async for _ in patiently():
         found = await client.read(f"report-runs/{begun['run']['id']}")
         if found["status"] == "expired":

@@ -7,6 +7,7 @@ from uuid import UUID
 import strawberry
 
 from crm_api.domains.reports import saved_schemas, schemas
+from crm_api.domains.reports.charts import specification
 from crm_api.domains.reports.metrics import Metrics, metrics_of
 from crm_api.domains.reports.running import Reports, sources_of
 from crm_api.domains.reports.runs import ReportRunService
@@ -167,6 +168,12 @@ class ReportQueries:
         """A metric between two days, with the definition it was computed by."""
         shape_given(_Days, {"start": start, "to": to})
         return cast("Any", await Metrics(info.context.tx).of(name, by, start, to))
+
+    @strawberry.field
+    async def report_run_chart(self, info: GraphInfo, id: UUID) -> strawberry.scalars.JSON:
+        """The result of a run as a specification of Vega-Lite, with its data."""
+        answer, rows = await ReportRunService(info.context.tx).whole(id)
+        return cast("Any", specification(answer["kind"], answer["columns"], rows))
 
     @strawberry.field
     async def report_run_rows(

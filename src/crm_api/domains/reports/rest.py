@@ -1,10 +1,13 @@
 """Reports and metrics over REST."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Query, Request, Response
 
+from crm_api.domains.reports.charts import ChartFormat, Drawn, drawn, specification
+from crm_api.domains.reports.files import TYPES, FileFormat, written
 from crm_api.domains.reports.metrics import Metrics, metrics_of
 from crm_api.domains.reports.running import Reports, sources_of
 from crm_api.domains.reports.runs import ReportRunService
@@ -48,6 +51,24 @@ metrics = new_router("metrics", "metrics")
 _STARTED: Responses = {200: {"model": ReportRunStarted}, 202: {"model": ReportRunStarted}}
 _RUN: Responses = {200: {"model": ReportRunOut}}
 _RUNS: Responses = {200: {"model": page_shape(ReportRunOut)}}
+
+_PICTURES: Mapping[Drawn, str] = {"svg": "image/svg+xml", "png": "image/png"}
+_BYTES = {"schema": {"type": "string", "format": "binary"}}
+_FILE: Responses = {
+    200: {
+        "description": "The file.",
+        "content": {kind.partition(";")[0]: _BYTES for kind in TYPES.values()},
+    }
+}
+_CHART: Responses = {
+    200: {
+        "description": "The specification, or the picture.",
+        "content": {
+            "application/json": {"schema": {"type": "object"}},
+            **dict.fromkeys(_PICTURES.values(), _BYTES),
+        },
+    }
+}
 
 By = Annotated[
     str | None,
@@ -254,6 +275,35 @@ async def drill_run(
 ) -> Response:
     """As a filter of their collection; `is_current` says whether they still come to the cell."""
     return answers.plain(await ReportRunService(tx).drill(id, cell, measure))
+
+
+@runs.get(
+    "/{id}/file",
+    operation_id="downloadReportRun",
+    summary="The result of a run as a file",
+    responses=_FILE | problems(403, 404, 409, 410, 422),
+)
+async def run_file(id: Id, tx: Reading, format: FileFormat = "csv") -> Response:
+    """CSV without formulas, NDJSON, or a sheet of typed cells with its totals."""
+    answer, rows = await ReportRunService(tx).whole(id)
+    made = await written(format, answer["columns"], rows, answer["totals"])
+    headers = {**answers.UNKEPT, "Content-Disposition": f'attachment; filename="report.{format}"'}
+    return Response(made, 200, headers, TYPES[format])
+
+
+@runs.get(
+    "/{id}/chart",
+    operation_id="drawReportRun",
+    summary="The result of a run as a chart",
+    responses=_CHART | problems(403, 404, 409, 410, 422),
+)
+async def run_chart(id: Id, tx: Reading, format: ChartFormat = "vega-lite") -> Response:
+    """A specification of Vega-Lite with its data, or the picture that it is."""
+    answer, rows = await ReportRunService(tx).whole(id)
+    spec = specification(answer["kind"], answer["columns"], rows)
+    if format == "vega-lite":
+        return answers.plain(spec)
+    return Response(await drawn(spec, format), 200, answers.UNKEPT, _PICTURES[format])
 
 
 ROUTERS = (sources, pure, saved, runs, metrics)

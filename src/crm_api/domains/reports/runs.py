@@ -11,7 +11,7 @@ from crm_api.domains.reports.parameters import filled, query_of
 from crm_api.domains.reports.repository import ReportRuns
 from crm_api.domains.reports.results import digest, hash_of
 from crm_api.domains.reports.running import AREA, Bounds, Reports
-from crm_api.domains.reports.schemas import ReportCellInput, ReportQuery
+from crm_api.domains.reports.schemas import MAX_GROUPS, ReportCellInput, ReportQuery
 from crm_api.domains.reports.service import ReportService
 from crm_api.kit.crud.personal import Gone, Impersonal
 from crm_api.kit.crud.purges import empty_events
@@ -145,6 +145,13 @@ class ReportRunService(CrudService[ReportRun]):
             message = "You may see something else than when it was run; run the report again."
             raise Forbidden(message, code="rights_changed")
         return run
+
+    async def whole(self, id: UUID) -> tuple[dict[str, Any], list[Any]]:
+        """A result with all its rows, for a file or a chart."""
+        run = await self.finished(id)
+        answer, _ = (await self.records.kept([id]))[id]
+        rows = await self.records.rows_after(run.id, 0, MAX_GROUPS)
+        return decode(answer), [row for _, row in rows]
 
     async def drill(self, id: UUID, cell: str, measure: str | None) -> dict[str, Any]:
         """The rows behind a cell of a result, as they are now."""
