@@ -2,6 +2,7 @@
 
 from support.clients import pointers, problem
 from support.members import custom_role, member
+from support.reporting import behind, by, measure, values
 from support.selling import act, deal, pipeline, reason
 
 SPAN = {"from": "2026-01-01", "to": "2026-12-31"}
@@ -126,3 +127,34 @@ async def test_what_is_wrong_is_said(client):
     outsider = (await member(client, none)).api
     problem(await outsider.get("/v1/metrics/new_deals"), 403)
     assert "new_deals" not in {one["name"] for one in (await outsider.read("metrics"))["data"]}
+
+
+async def test_amounts_of_a_currency_of_before_are_none(client, owner):
+    where = await pipeline(client)
+    made = [
+        await deal(client, where, name="D", amount=amount, currency="EUR")
+        for amount in ("10.00", "20.00")
+    ]
+    await owner.execute("UPDATE deals SET base_currency = 'XXX' WHERE id = $1", made[0]["id"])
+    body = {"source": "deal", "measures": [measure("sum", "base_amount"), measure("count")]}
+    answer = (await client.post("/v1/reports/run", json=body)).json()
+    assert values(answer) == [{"sum": "20.00", "count": 2}]
+    (column, _) = answer["columns"]
+    assert column["currency"] == answer["currency"] == "EUR"
+
+
+async def test_records_of_an_organizations_own_kind(client):
+    await client.made(
+        "custom-objects", {"key": "vehicle", "label": "Vehicle", "plural_label": "Vehicles"}
+    )
+    await client.made("custom-fields", {"target": "vehicle", "name": "colour", "type": "text"})
+    for colour in ("red", "red", "blue"):
+        await client.made("objects/vehicle", {"name": "V", "custom": {"colour": colour}})
+    report = {"source": "vehicle", "groupings": [by("custom.colour")]}
+    answer = (await client.post("/v1/reports/run", json=report)).json()
+    assert values(answer) == [
+        {"custom.colour": "blue", "count": 1},
+        {"custom.colour": "red", "count": 2},
+    ]
+    assert len(await behind(client, report, answer["rows"][1]["cell"])) == 2
+    assert "vehicle" in {one["source"] for one in (await client.read("report-sources"))["data"]}

@@ -12,8 +12,11 @@ from sqlalchemy import (
     Float,
     Integer,
     Numeric,
+    Text,
+    case,
     cast,
     func,
+    literal,
     literal_column,
     type_coerce,
 )
@@ -26,6 +29,7 @@ from crm_api.kit.query.listing import Listing
 
 NUMERIC = frozenset({"integer", "number", "amount"})
 AFTERWARDS = frozenset({"running", "change"})
+_BASE = "base_currency"
 _FUNCTIONS: Mapping[str, frozenset[str]] = {
     "count_distinct": frozenset({"text", "uuid", "integer", "boolean", *DATED}),
     "sum": NUMERIC,
@@ -92,7 +96,7 @@ def known_measure(
     if asked.since is not None:
         value, kind = _elapsed(asked, main, others, calendar, at), "number"
     else:
-        value, kind = main.expression, main.kind
+        value, kind = _value_of(main, calendar), main.kind
         if asked.otherwise is not None:
             raise unfit(f"{at}/otherwise", "unfit_field", "It goes with `since`.")
     kinds = _FUNCTIONS[asked.function]
@@ -106,6 +110,14 @@ def known_measure(
         value = cast(value, Numeric()) * weight.expression / literal_column("100")
         others.append(weight)
     return Known(asked, place, _kind(asked, kind), value, (main, *others))
+
+
+def _value_of(operand: Operand, calendar: Calendar) -> ColumnElement[Any]:
+    """A field's value; an amount that was reckoned in a currency of before is none."""
+    if not operand.base or _BASE not in operand.place.listing.fields:
+        return operand.expression
+    is_own = getattr(operand.place.row, _BASE) == literal(calendar.currency, Text())
+    return case((is_own, operand.expression))
 
 
 def _kind(asked: ReportMeasure, kind: str) -> str:
