@@ -62,10 +62,9 @@ def specification(
 def _marks(kind: str, groups: Sequence[Mapping[str, Any]], y: dict[str, Any]) -> dict[str, Any]:
     axes = [_axis(group, f"g{n}") for n, group in enumerate(groups)]
     x = axes[0]
+    # Each day has a place of its own: along a time, bars would be lines.
+    plain = [{"field": axis["field"], "title": axis["title"], "type": "ordinal"} for axis in axes]
     if kind in {"matrix", "cohort"} and len(groups) > 1:
-        plain: Sequence[dict[str, Any]] = [{**axis, "type": "ordinal"} for axis in axes]
-        for axis in plain:
-            axis.pop("timeUnit", None)
         colour = {"field": "value", "type": "quantitative", "title": y["title"]}
         return {"mark": "rect", "encoding": {"x": plain[1], "y": plain[0], "color": colour}}
     encoding: dict[str, Any] = {"x": x, "y": y}
@@ -76,7 +75,7 @@ def _marks(kind: str, groups: Sequence[Mapping[str, Any]], y: dict[str, Any]) ->
         return {"mark": "bar", "encoding": bars}
     if kind == "time_series":
         return {"mark": {"type": "line", "point": True}, "encoding": encoding}
-    return {"mark": "bar", "encoding": {**encoding, "x": {**x, "sort": None}}}
+    return {"mark": "bar", "encoding": {**encoding, "x": {**plain[0], "sort": None}}}
 
 
 def _axis(group: Mapping[str, Any], name: str) -> dict[str, Any]:
