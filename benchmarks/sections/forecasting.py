@@ -49,7 +49,7 @@ def run(setting: Setting) -> Outcome:
     deals, snapshots = setting.size(DEALS), setting.size(SNAPSHOTS)
     shown = table("forecasting", "way", "ms", "of the target")
     with setting.stage(0) as stage, serving(stage, "ours") as server:
-        pipeline, open_stage = _pipeline(stage, server)
+        pipeline, open_stage = pipeline_of(stage, server)
         stage.query(_DEALS, stage.organization_id, pipeline, open_stage, deals)
         stage.query("ANALYZE deals")
         begun = time.perf_counter()
@@ -61,7 +61,7 @@ def run(setting: Setting) -> Outcome:
         figures = [at_most(f"snapshots of {deals:,} deals, s", taken_s, TAKEN_S, "{:.2f}")]
         details: dict[str, Any] = {"taken_s": taken_s}
         for days in (10, 2):
-            own, at = _pipeline(stage, server)
+            own, at = pipeline_of(stage, server)
             _fill(stage, (own, at), days, snapshots // days)
             times = [_waterfall(stage, server, own, days) for _ in range(QUESTIONS)]
             ms = median(times[1:]) * 1000
@@ -72,7 +72,7 @@ def run(setting: Setting) -> Outcome:
     return Outcome(figures, shown, details)
 
 
-def _pipeline(stage: Stage, server: Server) -> tuple[str, str]:
+def pipeline_of(stage: Stage, server: Server) -> tuple[str, str]:
     made = asked(stage, server, "POST", "/v1/pipelines", json.dumps({"name": "Sales"}).encode())
     path = f"/v1/stages?filter[pipeline_id]={made['id']}&filter[kind]=open"
     return made["id"], asked(stage, server, "GET", path)["data"][0]["id"]

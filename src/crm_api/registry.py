@@ -28,6 +28,8 @@ from crm_api.domains.prospects.module import MODULE as PROSPECTS
 from crm_api.domains.quote_links.module import MODULE as QUOTE_LINKS
 from crm_api.domains.quotes.module import MODULE as QUOTES
 from crm_api.domains.recipes.module import MODULE as RECIPES
+from crm_api.domains.reports.module import MODULE as REPORTS
+from crm_api.domains.reports.module import report_on
 from crm_api.domains.scheduling.module import MODULE as SCHEDULING
 from crm_api.domains.segments.keeping import move_behaviour
 from crm_api.domains.segments.module import MODULE as SEGMENTS
@@ -115,6 +117,7 @@ DOMAINS: tuple[Module, ...] = (
     PROSPECTS,
     ATTENDEES,
     SEQUENCES,
+    REPORTS,
     CUSTOMERS,
 )
 ACCESS = access_module(
@@ -251,6 +254,7 @@ MODULES: tuple[Module, ...] = governed(
 cover(MODULES)
 _BY_ENTITY = {service.repository.listing.entity: service for service in TOLD}
 tell_parts(MODULES, _BY_ENTITY)
+report_on(MODULES, SERVICES)
 EVENT_TYPES = announce(MODULES, _BY_ENTITY, restored)
 equip(MODULES, _BY_ENTITY, EVENT_TYPES.knows, restored)
 

@@ -18,6 +18,7 @@ READS = {
     "compare",
     "convert",
     "discover",
+    "drilldown",
     "evaluate",
     "preview",
     "resolve",

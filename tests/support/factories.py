@@ -706,6 +706,30 @@ async def _varied_views(api: Api) -> list[Body]:
     ]
 
 
+async def _least_report(api: Api) -> Body:
+    # Shared, so that the keys of the tests see each other's.
+    return {"name": "Example", "definition": {"source": "company"}, "sharing": "organization"}
+
+
+async def _varied_reports(api: Api) -> list[Body]:
+    least = await _least_report(api)
+    whole: Body = {
+        "source": "contact",
+        "filter": {"created_at": {"gte": {"$param": "since"}}},
+        "groupings": [{"field": "created_at", "bucket": "month"}],
+        "measures": [{"name": "number", "function": "count"}],
+    }
+    asked = [{"name": "since", "type": "instant", "default": "@start_of_year"}]
+    return [
+        {**least, "definition": whole, "parameters": asked, "description": "An example."},
+        {**least, "name": "example"},
+        {**least, "name": "Отчёт", "description": "An example."},
+        {**least, "name": "Ämter", "definition": whole, "parameters": asked},
+        {**least, "name": "Zebra"},
+        {**least, "name": "Zebra", "owner_id": "01990000-0000-7000-8000-00000000beef"},
+    ]
+
+
 async def _least_text(api: Api) -> Body:
     return {"name": "Newsletter", "purpose": "newsletter", "body": "Yes, once a month."}
 
@@ -2935,6 +2959,14 @@ FACTORIES: dict[str, Factory] = {
         "title",
         "is_primary",
         {"is_primary": "perhaps"},
+    ),
+    "reports": Factory(
+        _least_report,
+        _varied_reports,
+        {"name": "Changed", "description": "Changed"},
+        "description",
+        "name",
+        {"sharing": 5},
     ),
     "views": Factory(
         _least_view,

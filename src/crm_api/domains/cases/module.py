@@ -8,6 +8,7 @@ from crm_api.domains.cases.importer import CaseImporter
 from crm_api.domains.cases.jobs import close_cases
 from crm_api.domains.cases.keeping import keep_clocks
 from crm_api.domains.cases.merger import CaseMerger
+from crm_api.domains.cases.metrics import METRICS
 from crm_api.domains.cases.pictured import SECTIONS, SIGNALS, TOUCHPOINTS
 from crm_api.domains.cases.policies import SlaPolicyService
 from crm_api.domains.cases.service import CaseService
@@ -83,4 +84,5 @@ MODULE = Module(
     touchpoints=TOUCHPOINTS,
     sections=SECTIONS,
     signals=SIGNALS,
+    metrics=METRICS,
 )

@@ -2,6 +2,7 @@
 
 from crm_api.domains.deals.service import DealService
 from crm_api.domains.forecasting.jobs import take_snapshots, tell_milestones
+from crm_api.domains.forecasting.metrics import METRICS
 from crm_api.domains.forecasting.service import GoalService
 from crm_api.domains.forecasting.snapshots import AREA, forget
 from crm_api.kit.jobs import Chore
@@ -43,4 +44,5 @@ MODULE = Module(
         "goal.milestone",
     ],
     services=[GoalService],
+    metrics=METRICS,
 )

@@ -13,6 +13,7 @@ from crm_api.domains.quotes.jobs import (
     remind,
     remove_files,
 )
+from crm_api.domains.quotes.metrics import METRICS
 from crm_api.domains.quotes.pictured import SECTIONS, TOUCHPOINTS
 from crm_api.domains.quotes.reminding import EXPIRING, UNVIEWED
 from crm_api.domains.quotes.repository import Quotes
@@ -108,5 +109,6 @@ MODULE = Module(
     work=WORK,
     touchpoints=TOUCHPOINTS,
     sections=SECTIONS,
+    metrics=METRICS,
     services=[QuoteService, QuoteVersionService, ClauseService],
 )

@@ -133,9 +133,18 @@ def _rollup_column(place: Place, path: str, field: CustomField, tx: Tx) -> Colum
 
 
 async def table_rows(
-    tx: Tx, listing: Listing, columns: Sequence[Column], query: PageQuery, *, text: bool
+    tx: Tx,
+    listing: Listing,
+    columns: Sequence[Column],
+    query: PageQuery,
+    *,
+    text: bool,
+    limit: int | None = None,
 ) -> AsyncIterator[list[Any]]:
-    """All rows in stretches, of one moment: it is one statement, so it sees one snapshot."""
+    """All rows in stretches, of one moment: it is one statement, so it sees one snapshot.
+
+    Or the first ones, up to a `limit`.
+    """
     sorts = sorts_of(listing, query.sort, tx)
     chosen = [
         (column.as_text if text else column.expression).label(f"c{n}")
@@ -144,7 +153,7 @@ async def table_rows(
     joins = [join for part in (*columns, *sorts) for join in part.joins]
     selected: Select[Any] = joined(select(*chosen), listing, joins)
     selected = matching(listing, selected, query)
-    statement = compiled(selected.order_by(*map(order_of, sorts)))
+    statement = compiled(selected.order_by(*map(order_of, sorts)).limit(limit))
     values = bound(tx)
     values.update(zip(value_names(query.filter), query.filter.values, strict=True))
     for column in (*columns, *sorts):

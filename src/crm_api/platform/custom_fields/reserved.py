@@ -3,6 +3,9 @@
 RESERVED = frozenset(
     [
         "account",
+        "metric",
+        "report_source",
+        "report_run",
         "activity",
         "address",
         "approval",

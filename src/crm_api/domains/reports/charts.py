@@ -1,0 +1,125 @@
+"""Pictures of results: as a specification of Vega-Lite, and drawn by it."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any, Literal
+
+import vl_convert
+
+from crm_api.domains.reports.operands import unfit
+from crm_api.kit.documents.typefaces import FAMILIES, FOLDER
+
+ChartFormat = Literal["vega-lite", "svg", "png"]
+Drawn = Literal["svg", "png"]
+_SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
+_VERSION = "5.20"
+_MOST = 2_000
+"""So many marks are drawn; more tell nobody anything."""
+_NUMBERS = frozenset({"integer", "number", "amount", "ratio"})
+_FORMATS: Mapping[str, str] = {"ratio": ".0%", "integer": ",d"}
+_drawing = asyncio.Semaphore(1)
+
+
+def specification(
+    kind: str, columns: Sequence[Mapping[str, Any]], rows: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """A chart of a result; raises `Invalid` where it has no groups, or too many.
+
+    The first grouping lies on the x axis, the second one has a colour each, and the first measure
+    is drawn: as lines over time, a matrix as a heat map, else as bars. Data is within it; nothing
+    is loaded from elsewhere.
+    """
+    groups = [column for column in columns if column["role"] == "grouping"]
+    numbers = [c for c in columns if c["role"] == "measure" and c["kind"] in _NUMBERS]
+    if not groups or not numbers:
+        raise unfit("/format", "no_chart", "A chart is of groups and a measure.")
+    if len(rows) > _MOST:
+        raise unfit("/format", "too_many_rows", f"A chart has {_MOST:,} rows at most.")
+    own = [group["name"] for group in groups]
+    value = numbers[0]
+    # By places and not by names, which may have dots, that mean something there.
+    data = [
+        {
+            **{f"g{n}": _label(row["values"].get(name)) for n, name in enumerate(own)},
+            "value": _number(row["values"].get(value["name"])),
+        }
+        for row in rows
+    ]
+    y: dict[str, Any] = {"field": "value", "type": "quantitative", "title": _titled(value)}
+    y["axis"] = {"format": _FORMATS.get(value["kind"], ",.2~f")}
+    return {
+        "$schema": _SCHEMA,
+        "width": 640,
+        "height": 360,
+        "background": "white",
+        "config": {"font": FAMILIES[0]},
+        "data": {"values": data},
+        **_marks(kind, groups, y),
+    }
+
+
+def _marks(kind: str, groups: Sequence[Mapping[str, Any]], y: dict[str, Any]) -> dict[str, Any]:
+    axes = [_axis(group, f"g{n}") for n, group in enumerate(groups)]
+    x = axes[0]
+    # Each day has a place of its own: along a time, bars would be lines.
+    plain = [{"field": axis["field"], "title": axis["title"], "type": "ordinal"} for axis in axes]
+    if kind in {"matrix", "cohort"} and len(groups) > 1:
+        colour = {"field": "value", "type": "quantitative", "title": y["title"]}
+        return {"mark": "rect", "encoding": {"x": plain[1], "y": plain[0], "color": colour}}
+    encoding: dict[str, Any] = {"x": x, "y": y}
+    if len(groups) > 1:
+        encoding["color"] = axes[1]
+    if kind == "funnel":
+        bars = {"y": {**x, "sort": None}, "x": y}
+        return {"mark": "bar", "encoding": bars}
+    if kind == "time_series":
+        return {"mark": {"type": "line", "point": True}, "encoding": encoding}
+    return {"mark": "bar", "encoding": {**encoding, "x": {**plain[0], "sort": None}}}
+
+
+def _axis(group: Mapping[str, Any], name: str) -> dict[str, Any]:
+    is_day = group["kind"] == "day"
+    found: dict[str, Any] = {"field": name, "title": _titled(group)}
+    # Days are local ones already: they are drawn as they are written.
+    return (
+        {**found, "type": "temporal", "timeUnit": "utcyearmonthdate"}
+        if is_day
+        else {
+            **found,
+            "type": "nominal",
+        }
+    )
+
+
+def _titled(column: Mapping[str, Any]) -> str:
+    extra = column.get("currency") or column.get("unit")
+    return f"{column['name']} ({extra})" if extra else str(column["name"])
+
+
+def _label(value: Any) -> Any:
+    return "–" if value is None else value
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value)
+
+
+@cache
+def _prepared() -> bool:
+    vl_convert.register_font_directory(str(FOLDER))
+    return True
+
+
+async def drawn(spec: Mapping[str, Any], format: Drawn) -> bytes:
+    """The picture of a chart; one is drawn at a time, for each takes a processor."""
+    async with _drawing:
+        return await asyncio.to_thread(_draw, dict(spec), format)
+
+
+def _draw(spec: dict[str, Any], format: Drawn) -> bytes:
+    _prepared()
+    if format == "svg":
+        made = vl_convert.vegalite_to_svg(spec, vl_version=_VERSION, allowed_base_urls=[])
+        return made.encode()
+    return vl_convert.vegalite_to_png(spec, vl_version=_VERSION, scale=2, allowed_base_urls=[])

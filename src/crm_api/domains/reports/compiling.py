@@ -1,0 +1,319 @@
+"""A report as one statement: an inner one of the records, and their groups around it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from itertools import combinations
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, Subquery, and_, func, literal_column, or_, select
+from sqlalchemy import tuple_ as sql_tuple
+
+from crm_api.domains.reports.buckets import Calendar
+from crm_api.domains.reports.measuring import (
+    AFTERWARDS,
+    Known,
+    aggregate,
+    known_measure,
+    local_day,
+)
+from crm_api.domains.reports.operands import DATED, Operand, operand_of, pointed, unfit
+from crm_api.domains.reports.schemas import (
+    MAX_GROUPS,
+    Bucket,
+    ReportGrouping,
+    ReportMeasure,
+    ReportQuery,
+)
+from crm_api.kit.db.tx import Tx
+from crm_api.kit.query.compile import Binds, condition
+from crm_api.kit.query.filters import Filter, parse
+from crm_api.kit.query.listing import Listing
+from crm_api.kit.query.page import matching, value_names
+from crm_api.kit.query.places import joined
+from crm_api.kit.query.selection import PageQuery, Selection
+from crm_api.kit.query.statements import Statement, compiled
+from crm_api.kit.query.visibility import Sight, bound
+
+_COMPARED = ("eq", "ne", "gt", "gte", "lt", "lte")
+_ALL = Filter().shape
+
+
+@dataclass(frozen=True)
+class Group:
+    """A grouping that fits."""
+
+    asked: ReportGrouping
+    operand: Operand
+    since: Operand | None = None
+
+    @property
+    def name(self) -> str:
+        """That of its column."""
+        return self.asked.label
+
+    @property
+    def bucket(self) -> Bucket | None:
+        """The stretch of the calendar that it is by."""
+        return self.asked.bucket
+
+    @property
+    def kind(self) -> str:
+        """That of its values."""
+        if self.since is not None:
+            return "integer"
+        return "day" if self.bucket is not None else self.operand.kind
+
+    def expression(self, calendar: Calendar) -> ColumnElement[Any]:
+        """Its value for a record."""
+        if self.bucket is None:
+            return self.operand.expression
+        begins = calendar.start(local_day(self.operand, calendar), self.bucket)
+        if self.since is None:
+            return begins
+        since = calendar.start(local_day(self.since, calendar), self.bucket)
+        return calendar.distance(since, begins, self.bucket)
+
+
+@dataclass
+class Plan:
+    """A report that fits: what it is of, and what it is made of."""
+
+    query: ReportQuery
+    listing: Listing
+    sight: Sight
+    calendar: Calendar
+    filter: Filter
+    groups: list[Group] = field(default_factory=list[Group])
+    measures: list[Known] = field(default_factory=list[Known])
+
+    @property
+    def limit(self) -> int:
+        """How many groups are answered."""
+        return self.query.limit or MAX_GROUPS
+
+    @property
+    def visible(self) -> list[Known]:
+        """The measures that are answered."""
+        return [known for known in self.measures if not known.asked.hidden]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether whoever asks sees all there is, so that statistics tell nothing new."""
+        joins = [join for group in self.groups for join in group.operand.place.sights]
+        return self.sight == Sight() and not joins
+
+
+def planned(tx: Tx, query: ReportQuery, listing: Listing, sight: Sight, calendar: Calendar) -> Plan:
+    """A report checked; raises `Invalid`, and `Forbidden` for what is hidden."""
+    plan = Plan(query, listing, sight, calendar, parse(query.filter, listing, tx))
+    for place, asked in enumerate(query.groupings):
+        plan.groups.append(_group(tx, listing, asked, f"/groupings/{place}"))
+    _need_kind(plan)
+    measures = query.measures or [
+        ReportMeasure.model_validate({"name": "count", "function": "count"})
+    ]
+    for place, asked in enumerate(measures):
+        known = known_measure(tx, listing, asked, place, plan.measures, calendar)
+        with pointed(f"/measures/{place}/filter"):
+            own = parse(asked.filter, listing, tx) if asked.filter else None
+        known = Known(known.asked, place, known.kind, known.value, known.operands, own)
+        _need_currency(plan, known)
+        plan.measures.append(known)
+    names = [group.name for group in plan.groups] + [known.asked.name for known in plan.measures]
+    for place, name in enumerate(names):
+        if name in names[:place]:
+            own = place - len(plan.groups)
+            at = f"/groupings/{place}/name" if own < 0 else f"/measures/{own}/name"
+            raise unfit(at, "repeated_name", f"{name} stands twice.")
+    return plan
+
+
+def _group(tx: Tx, listing: Listing, asked: ReportGrouping, at: str) -> Group:
+    operand = operand_of(tx, listing, asked.field, f"{at}/field")
+    if not operand.groups:
+        message = f"{asked.field} is {operand.kind}: nothing is grouped by that."
+        raise unfit(f"{at}/field", "unfit_field", message)
+    is_dated = operand.kind in DATED
+    if is_dated != (asked.bucket is not None):
+        message = "Days and times take a bucket, such as month." if is_dated else "It has no days."
+        raise unfit(f"{at}/bucket", "bucket", message)
+    if asked.since is None:
+        return Group(asked, operand)
+    since = operand_of(tx, listing, asked.since, f"{at}/since")
+    if since.kind not in DATED:
+        raise unfit(f"{at}/since", "unfit_field", "Buckets lie between days or times.")
+    return Group(asked, operand, since)
+
+
+def _need_kind(plan: Plan) -> None:
+    """Raise `Invalid` where the groupings are not those of its kind."""
+    kind, groups = plan.query.kind, plan.groups
+    if kind == "time_series" and (not groups or groups[0].bucket is None or groups[0].since):
+        raise unfit("/groupings", "needs_bucket", "A time series is by a bucket first.")
+    if kind == "matrix" and len(groups) < 2:
+        raise unfit("/groupings", "needs_groupings", "A matrix has two groupings at least.")
+    if kind == "cohort":
+        later = [group for group in groups if group.since is not None]
+        if len(later) != 1 or groups[0].bucket is None or groups[0].since is not None:
+            message = "A cohort is by a bucket first, and by one with `since`."
+            raise unfit("/groupings", "needs_cohort", message)
+    if kind != "time_series" and any(m.function in AFTERWARDS for m in plan.query.measures):
+        raise unfit("/kind", "needs_time_series", "Running totals and changes are of time series.")
+
+
+def _need_currency(plan: Plan, known: Known) -> None:
+    """Raise `Invalid` where amounts of several currencies would be one."""
+    adds = known.asked.function not in {"count", "count_distinct", "ratio", *AFTERWARDS}
+    for operand in known.operands if adds else ():
+        if operand.kind != "amount" or operand.base:
+            continue
+        if "currency" not in operand.place.listing.fields:
+            continue
+        way = [*operand.relations, "currency"]
+        if not any(group.asked.field == ".".join(way) for group in plan.groups):
+            message = (
+                f"{operand.path} is in the currency of each record: group by {'.'.join(way)}, or "
+                "take an amount in the organization's currency."
+            )
+            raise unfit(f"/measures/{known.place}/field", "mixed_currencies", message)
+
+
+class Compiler:
+    """Makes the statement of a plan, with all it takes."""
+
+    def __init__(self, tx: Tx, plan: Plan) -> None:
+        self.plan = plan
+        self.values: dict[str, Any] = bound(tx)
+        self.values.update(zip(value_names(plan.filter), plan.filter.values, strict=True))
+
+    def statement(self, *, limit: int) -> tuple[Statement, dict[str, Any]]:
+        """Groups with their measures, `limit` at most; totals come first, if there are any."""
+        plan, inner = self.plan, self._inner()
+        groups = [inner.c[f"g{n}"] for n in range(len(plan.groups))]
+        made = self._measures(inner)
+        chosen = [
+            *groups,
+            *(
+                made[k.asked.name].label(f"m{k.place}")
+                for k in plan.measures
+                if k.asked.function not in AFTERWARDS
+            ),
+        ]
+        level: ColumnElement[Any] = literal_column("0")
+        query: Select[Any] = select(*chosen).select_from(inner)
+        sets = self._sets(groups)
+        if sets is not None:
+            level = func.grouping(*groups)
+            query = query.group_by(func.grouping_sets(*sets))
+        elif groups:
+            query = query.group_by(*groups)
+        query = query.add_columns(level.label("level"))
+        query = self._having(query, made, level if sets else None)
+        order = self._order(groups, made)
+        if sets is not None:
+            order = [level.desc(), *order]
+        return compiled(query.order_by(*order).limit(limit)), self.values
+
+    def _inner(self) -> Subquery:
+        plan, model = self.plan, self.plan.listing.model
+        columns: list[ColumnElement[Any]] = [
+            group.expression(plan.calendar).label(f"g{n}") for n, group in enumerate(plan.groups)
+        ]
+        for known in plan.measures:
+            if known.value is not None:
+                columns.append(known.value.label(f"x{known.place}"))
+            if known.filter is not None and known.filter.shape != _ALL:
+                binds = Binds(f"m{known.place}_")
+                columns.append(
+                    condition(known.filter.shape, plan.listing, model, binds).label(
+                        f"f{known.place}"
+                    )
+                )
+                given = known.filter.values
+                self.values |= {f"m{known.place}_{n}": value for n, value in enumerate(given)}
+        columns = columns or [literal_column("1").label("one")]
+        operands = [
+            *(o for g in plan.groups for o in (g.operand, g.since) if o is not None),
+            *(o for known in plan.measures for o in known.operands),
+        ]
+        joins = [join for operand in operands for join in operand.joins]
+        query = joined(select(*columns).select_from(model), plan.listing, joins)
+        asked = PageQuery(Selection(()), plan.filter, sight=plan.sight)
+        return matching(plan.listing, query, asked).subquery("q")
+
+    def _measures(self, inner: Subquery) -> dict[str, Any]:
+        made: dict[str, Any] = {}
+        for known in self.plan.measures:
+            if known.asked.function in AFTERWARDS:
+                continue
+            value = inner.c.get(f"x{known.place}")
+            made[known.asked.name] = aggregate(known, value, inner.c.get(f"f{known.place}"), made)
+        return made
+
+    def _sets(self, groups: Sequence[Any]) -> list[Any] | None:
+        """What totals are by: those in front, or of a matrix any of the groupings."""
+        if not self.plan.query.totals or not groups:
+            return None
+        if self.plan.query.kind == "matrix":
+            kept = [c for size in range(len(groups) + 1) for c in combinations(groups, size)]
+        else:
+            kept = [tuple(groups[:size]) for size in range(len(groups) + 1)]
+        return [sql_tuple(*one) if one else func.row() for one in kept]
+
+    def _having(
+        self, query: Select[Any], made: Mapping[str, Any], level: ColumnElement[Any] | None
+    ) -> Select[Any]:
+        parts: list[ColumnElement[bool]] = []
+        for name, tests in self.plan.query.having.items():
+            if name not in made:
+                raise unfit(f"/having/{name}", "unknown_measure", f"There is no measure {name!r}.")
+            parts += [
+                _test(made[name], self._kind(name), op, value, f"/having/{name}/{op}")
+                for op, value in tests.items()
+            ]
+        if not parts:
+            return query
+        wanted = and_(*parts)
+        return query.having(wanted if level is None else or_(level != literal_column("0"), wanted))
+
+    def _kind(self, name: str) -> str:
+        return next(known.kind for known in self.plan.measures if known.asked.name == name)
+
+    def _order(self, groups: Sequence[Any], made: Mapping[str, Any]) -> list[Any]:
+        named = {group.name: groups[n] for n, group in enumerate(self.plan.groups)} | dict(made)
+        order: list[Any] = []
+        for place, sort in enumerate(self.plan.query.sort):
+            name = sort.removeprefix("-")
+            if name not in named:
+                raise unfit(
+                    f"/sort/{place}", "unknown_column", f"There is no column {name[:60]!r}."
+                )
+            column = named[name]
+            order.append((column.desc() if sort.startswith("-") else column.asc()).nulls_last())
+        return [*order, *(column.asc().nulls_last() for column in groups)]
+
+
+def _test(found: Any, kind: str, operator: str, value: Any, at: str) -> ColumnElement[bool]:
+    if operator == "is_null" and isinstance(value, bool):
+        return found.is_(None) if value else found.is_not(None)
+    if operator not in _COMPARED:
+        message = f"Allowed here: {', '.join((*_COMPARED, 'is_null'))}."
+        raise unfit(at, "unknown_operator", message)
+    if kind in DATED or isinstance(value, bool) or not isinstance(value, int | str | float):
+        raise unfit(at, "invalid_value", "Groups are compared with numbers.")
+    try:
+        number = Decimal(repr(value) if isinstance(value, float) else value)
+    except InvalidOperation:
+        raise unfit(at, "invalid_value", "Not a decimal.") from None
+    if not number.is_finite() or abs(number) >= Decimal(10) ** 24:
+        raise unfit(at, "invalid_value", "A number has 24 digits at most.")
+    compare = {
+        "eq": found.__eq__,
+        "ne": found.is_distinct_from,
+        "gt": found.__gt__,
+        "gte": found.__ge__,
+        "lt": found.__lt__,
+        "lte": found.__le__,
+    }
+    return compare[operator](literal_column(f"{number:f}"))

@@ -1,0 +1,39 @@
+"""What reports are of, and the metrics that parts declare; the registry tells it once."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
+
+from crm_api.kit.crud.collections import service_of
+from crm_api.kit.crud.service import CrudService
+from crm_api.kit.db.tx import Tx
+from crm_api.kit.errors import NotFound
+from crm_api.kit.parts import Part
+from crm_api.kit.reporting import Metric
+
+
+class Declared:
+    """The collections that can be reported on, and every metric."""
+
+    services: ClassVar[Mapping[str, type[CrudService[Any]]]] = {}
+    """By the word for a record."""
+    metrics: ClassVar[Mapping[str, Metric]] = {}
+
+    @classmethod
+    def tell(cls, parts: Iterable[Part], services: Iterable[type[CrudService[Any]]]) -> None:
+        """Take up what these parts declare; raises ValueError where it is of no collection."""
+        cls.services = {s.repository.listing.entity: s for s in services if s.plain}
+        found = [metric for part in parts for metric in part.metrics]
+        cls.metrics = {metric.name: metric for metric in found}
+        unknown = [metric.name for metric in found if metric.source not in cls.services]
+        if unknown or len(cls.metrics) < len(found):
+            raise ValueError(f"Declared twice, or of no collection: {unknown}.")
+
+
+def source_of(tx: Tx, entity: str) -> CrudService[Any] | None:
+    """What is in charge of a source, also of a custom object; None of what is no source."""
+    if entity in Declared.services:
+        return Declared.services[entity](tx)
+    try:
+        return service_of(tx, entity) if entity in tx.catalogue.objects else None
+    except NotFound:
+        return None

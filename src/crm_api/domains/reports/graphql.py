@@ -1,0 +1,243 @@
+"""Reports and metrics over GraphQL."""
+
+from datetime import date
+from typing import Annotated, Any, cast
+from uuid import UUID
+
+import strawberry
+
+from crm_api.domains.reports import saved_schemas, schemas
+from crm_api.domains.reports.charts import specification
+from crm_api.domains.reports.metrics import Metrics, metrics_of
+from crm_api.domains.reports.running import Reports, sources_of
+from crm_api.domains.reports.runs import ReportRunService
+from crm_api.domains.reports.service import ReportService
+from crm_api.kit.graphql.context import GraphInfo
+from crm_api.kit.graphql.fields import Collection
+from crm_api.kit.graphql.mutations import mutation, shape_given
+from crm_api.kit.graphql.relations import related
+from crm_api.kit.graphql.types import input_from, type_from
+from crm_api.kit.schema import Day, Schema
+
+
+@type_from(schemas.ReportAnswer)
+class ReportAnswer:
+    """What a report comes to at this moment."""
+
+
+@type_from(schemas.ReportCheck)
+class ReportCheck:
+    """What a report would be."""
+
+
+@type_from(schemas.ReportRowsBehind)
+class ReportRowsBehind:
+    """The records behind a cell, as a filter of their collection."""
+
+
+@type_from(schemas.ReportMetricOut)
+class ReportMetric:
+    """A number and its definition."""
+
+
+@type_from(schemas.ReportSourceOut)
+class ReportSource:
+    """What reports are of."""
+
+
+@type_from(schemas.MetricAnswer)
+class MetricAnswer:
+    """A metric, by groups if any are asked for."""
+
+
+@type_from(saved_schemas.ReportOut)
+class Report:
+    """A report that somebody has saved."""
+
+
+@type_from(saved_schemas.ReportRunRecord)
+class ReportRun:
+    """A run of a report, for whoever asked for it alone."""
+
+    report = related(ReportRunService, "report", Report)
+
+    @strawberry.field
+    async def status(self, info: GraphInfo, root: strawberry.Parent[Any]) -> str:
+        """How it stands: as its job does, then `succeeded` till it is `expired`."""
+        found = await ReportRunService(info.context.tx).standing([root])
+        return found[root.id]["status"]
+
+    @strawberry.field
+    async def error(
+        self, info: GraphInfo, root: strawberry.Parent[Any]
+    ) -> strawberry.scalars.JSON | None:
+        """Why it failed."""
+        found = await ReportRunService(info.context.tx).standing([root])
+        return found[root.id]["error"]
+
+    @strawberry.field
+    async def answer(
+        self, info: GraphInfo, root: strawberry.Parent[Any]
+    ) -> strawberry.scalars.JSON | None:
+        """What there is of the result beside its rows: columns, totals and the like."""
+        found = await ReportRunService(info.context.tx).answers([root.id])
+        return cast("Any", found[root.id])
+
+
+@type_from(saved_schemas.ReportRunRows)
+class ReportRunRows:
+    """Some rows of a run."""
+
+
+@strawberry.type
+class ReportRunStarted:
+    """The job that was asked for, or the run that there is already."""
+
+    job_id: UUID
+    is_cached: bool
+    run: ReportRun
+
+
+_REPORTS = Collection(ReportService, Report)
+_RUNS = Collection(ReportRunService, ReportRun)
+_Query = input_from(schemas.ReportQuery)
+_Cell = input_from(schemas.ReportCellInput)
+_FromOrNone = Annotated[date | None, strawberry.argument(name="from")]
+
+
+class _Days(Schema):
+    """Days as REST takes them."""
+
+    start: Day | None = None
+    to: Day | None = None
+
+
+@strawberry.type
+class ReportQueries:
+    """Reports of whatever may be read."""
+
+    @strawberry.field
+    async def report_sources(self, info: GraphInfo) -> list[ReportSource]:
+        """What reports are of: the collections that may be read."""
+        return cast("Any", sources_of(info.context.tx))
+
+    @strawberry.field
+    async def report_answer(
+        self,
+        info: GraphInfo,
+        input: _Query,  # pyright: ignore[reportInvalidTypeForm, reportUnknownParameterType]
+    ) -> ReportAnswer:
+        """A report, run at once."""
+        data = shape_given(schemas.ReportQuery, input)
+        return cast("Any", await Reports(info.context.tx).run(data))
+
+    @strawberry.field
+    async def report_check(
+        self,
+        info: GraphInfo,
+        input: _Query,  # pyright: ignore[reportInvalidTypeForm, reportUnknownParameterType]
+    ) -> ReportCheck:
+        """Its columns, what it costs, and its first rows."""
+        data = shape_given(schemas.ReportQuery, input)
+        return cast("Any", await Reports(info.context.tx).check(data))
+
+    @strawberry.field
+    async def report_rows_behind(
+        self,
+        info: GraphInfo,
+        input: _Cell,  # pyright: ignore[reportInvalidTypeForm, reportUnknownParameterType]
+    ) -> ReportRowsBehind:
+        """The records behind a cell of a report."""
+        data = shape_given(schemas.ReportCellInput, input)
+        return cast("Any", await Reports(info.context.tx).drill(data))
+
+    @strawberry.field
+    async def metrics(self, info: GraphInfo) -> list[ReportMetric]:
+        """The metrics of records that may be read, with their definitions."""
+        return cast("Any", metrics_of(Reports(info.context.tx)))
+
+    @strawberry.field
+    async def metric(
+        self,
+        info: GraphInfo,
+        name: str,
+        by: str | None = None,
+        start: _FromOrNone = None,
+        to: date | None = None,
+    ) -> MetricAnswer:
+        """A metric between two days, with the definition it was computed by."""
+        shape_given(_Days, {"start": start, "to": to})
+        return cast("Any", await Metrics(info.context.tx).of(name, by, start, to))
+
+    @strawberry.field
+    async def report_run_chart(self, info: GraphInfo, id: UUID) -> strawberry.scalars.JSON:
+        """The result of a run as a specification of Vega-Lite, with its data."""
+        answer, rows = await ReportRunService(info.context.tx).whole(id)
+        return cast("Any", specification(answer["kind"], answer["columns"], rows))
+
+    @strawberry.field
+    async def report_run_rows(
+        self, info: GraphInfo, id: UUID, first: int = 50, after: str | None = None
+    ) -> ReportRunRows:
+        """The rows of a run, in the order of the report."""
+        limit = min(max(first, 1), 200)
+        return cast("Any", await ReportRunService(info.context.tx).rows(id, after, limit))
+
+    @strawberry.field
+    async def report_run_rows_behind(
+        self, info: GraphInfo, id: UUID, cell: str, measure: str | None = None
+    ) -> ReportRowsBehind:
+        """The records behind a cell of a run, as they are now."""
+        return cast("Any", await ReportRunService(info.context.tx).drill(id, cell, measure))
+
+
+@strawberry.type
+class ReportMutations:
+    """What is done with reports."""
+
+    @mutation
+    async def certify_report(
+        self, info: GraphInfo, id: UUID, expected_version: int | None = None
+    ) -> Report:
+        """Vouch for a report; takes the permission `certify_reports`."""
+        service = ReportService(info.context.tx)
+        return await service.certify(id, expected_version, certified=True)
+
+    @mutation
+    async def uncertify_report(
+        self, info: GraphInfo, id: UUID, expected_version: int | None = None
+    ) -> Report:
+        """Vouch for a report no longer; takes the permission `certify_reports`."""
+        service = ReportService(info.context.tx)
+        return await service.certify(id, expected_version, certified=False)
+
+    @mutation
+    async def run_report(
+        self, info: GraphInfo, id: UUID, parameters: strawberry.scalars.JSON | None = None
+    ) -> ReportRunStarted:
+        """Have a saved report run as a job, unless nothing has changed since an earlier run."""
+        given = shape_given(saved_schemas.ReportRunInput, {"parameters": parameters or {}})
+        service = ReportRunService(info.context.tx)
+        return cast("Any", await service.begin_saved(id, given.parameters))
+
+    @mutation
+    async def create_report_run(
+        self,
+        info: GraphInfo,
+        input: _Query,  # pyright: ignore[reportInvalidTypeForm, reportUnknownParameterType]
+    ) -> ReportRunStarted:
+        """Have a report run as a job that is not saved."""
+        data = shape_given(schemas.ReportQuery, input)
+        return cast("Any", await ReportRunService(info.context.tx).begin(data))
+
+    @mutation
+    async def delete_report_run(
+        self, info: GraphInfo, id: UUID, expected_version: int | None = None
+    ) -> UUID:
+        """Put a run in the bin; its rows are removed."""
+        await ReportRunService(info.context.tx).delete(id, expected_version=expected_version)
+        return id
+
+
+QUERIES = (_REPORTS.query(), _RUNS.query(), ReportQueries)
+MUTATIONS = (_REPORTS.mutation(), ReportMutations)

@@ -1,0 +1,37 @@
+"""Reports as a part of the product."""
+
+from crm_api.domains.reports.declared import Declared
+from crm_api.domains.reports.jobs import run_report
+from crm_api.domains.reports.running import AREA
+from crm_api.domains.reports.runs import ReportRunService, erase_from_runs
+from crm_api.domains.reports.service import CERTIFY, ReportService
+from crm_api.kit.crud.personal import Trace
+from crm_api.kit.module import Faces, Module
+
+report_on = Declared.tell
+
+
+def _faces() -> Faces:
+    from crm_api.domains.reports.graphql import MUTATIONS, QUERIES
+    from crm_api.domains.reports.rest import ROUTERS
+
+    return Faces(routers=ROUTERS, queries=QUERIES, mutations=MUTATIONS)
+
+
+MODULE = Module(
+    key="reports",
+    title="Reports",
+    description="Numbers of all records, as far as whoever asks sees them; metrics with a name.",
+    acts={CERTIFY: AREA},
+    faces=_faces,
+    tags={
+        "report_sources": "What reports are of.",
+    },
+    jobs=[run_report],
+    events=[
+        *(f"report.{verb}" for verb in ("certified", "uncertified")),
+        *(f"report_run.{verb}" for verb in ("completed", "emptied")),
+    ],
+    traces=[Trace("report_runs", ("report_runs", "report_run_rows"), erase_from_runs)],
+    services=[ReportService, ReportRunService],
+)

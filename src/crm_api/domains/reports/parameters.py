@@ -1,0 +1,116 @@
+"""Values that are filled into a report when it is run."""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any, cast
+from uuid import UUID
+
+from pydantic import ValidationError
+
+from crm_api.domains.reports.operands import unfit
+from crm_api.domains.reports.schemas import ReportParameter, ReportQuery
+from crm_api.kit.faults import invalid_body
+
+MARK = "$param"
+_RELATIVE = re.compile(r"@[a-z_]+([+-]\d{1,6}[dhm])?")
+_SAMPLES: Mapping[str, Any] = {
+    "text": "",
+    "integer": 0,
+    "decimal": "0",
+    "boolean": False,
+    "day": "@today",
+    "instant": "@now",
+    "uuid": str(UUID(int=0)),
+}
+
+
+def filled(
+    definition: Mapping[str, Any],
+    declared: Sequence[Mapping[str, Any]],
+    given: Mapping[str, Any],
+) -> ReportQuery:
+    """A report with its parameters; raises `Invalid` where a value is missing, or no such."""
+    known = {one["name"]: one for one in declared}
+    for name in given:
+        if name not in known:
+            raise unfit(f"/parameters/{name}", "unknown_parameter", f"It takes no {name[:60]!r}.")
+    values: dict[str, Any] = {}
+    for name, one in known.items():
+        value = given.get(name, one.get("default"))
+        if value is None:
+            raise unfit(f"/parameters/{name}", "required", f"Say the parameter {name}.")
+        values[name] = _typed(one["type"], value, f"/parameters/{name}")
+    return query_of(_put(definition, values))
+
+
+def query_of(definition: Mapping[str, Any]) -> ReportQuery:
+    """A stored definition, read again."""
+    try:
+        return ReportQuery.model_validate(definition)
+    except ValidationError as error:
+        raise invalid_body(error.errors(include_url=False)).under("/definition") from None
+
+
+def sampled(definition: Mapping[str, Any], declared: Sequence[ReportParameter]) -> ReportQuery:
+    """A report with values of the right types, to see whether it fits; raises `Invalid`."""
+    values: dict[str, Any] = {}
+    for place, one in enumerate(declared):
+        if one.name in values:
+            at = f"/parameters/{place}/name"
+            raise unfit(at, "repeated_name", f"{one.name} stands twice.")
+        if one.default is not None:
+            _typed(one.type, one.default, f"/parameters/{place}/default")
+        values[one.name] = _SAMPLES[one.type] if one.default is None else one.default
+    return query_of(_put(definition, values))
+
+
+def _put(value: Any, values: Mapping[str, Any], at: str = "/definition") -> Any:
+    if isinstance(value, list):
+        return [_put(v, values, f"{at}/{n}") for n, v in enumerate(cast("list[Any]", value))]
+    if not isinstance(value, Mapping):
+        return value
+    found = cast("Mapping[str, Any]", value)
+    if set(found) == {MARK}:
+        name = found[MARK]
+        if not isinstance(name, str) or name not in values:
+            raise unfit(at, "unknown_parameter", "There is no parameter of this name.")
+        return values[name]
+    return {key: _put(inner, values, f"{at}/{key}") for key, inner in found.items()}
+
+
+def _typed(kind: str, value: Any, at: str) -> Any:
+    fits = _fits(kind, value)
+    if not fits:
+        raise unfit(at, "wrong_type", f"Not of the type {kind}.")
+    return value
+
+
+def _fits(kind: str, value: Any) -> bool:
+    if kind == "boolean":
+        return isinstance(value, bool)
+    if kind == "integer":
+        return isinstance(value, int) and not isinstance(value, bool)
+    if kind == "decimal":
+        return (
+            not isinstance(value, bool) and isinstance(value, int | str) and _reads(Decimal, value)
+        )
+    if not isinstance(value, str):
+        return False
+    if kind in {"day", "instant"} and _RELATIVE.fullmatch(value):
+        return True
+    readers: Mapping[str, Any] = {
+        "day": date.fromisoformat,
+        "instant": datetime.fromisoformat,
+        "uuid": UUID,
+    }
+    return kind == "text" or _reads(readers[kind], value)
+
+
+def _reads(reader: Any, value: Any) -> bool:
+    try:
+        reader(value)
+    except (ValueError, InvalidOperation):
+        return False
+    return True

@@ -1,0 +1,309 @@
+"""Reports and metrics over REST."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import Query, Request, Response
+
+from crm_api.domains.reports.charts import ChartFormat, Drawn, drawn, specification
+from crm_api.domains.reports.files import TYPES, FileFormat, written
+from crm_api.domains.reports.metrics import Metrics, metrics_of
+from crm_api.domains.reports.running import Reports, sources_of
+from crm_api.domains.reports.runs import ReportRunService
+from crm_api.domains.reports.saved_schemas import (
+    ReportOut,
+    ReportRunCreate,
+    ReportRunInput,
+    ReportRunOut,
+    ReportRunRows,
+    ReportRunStarted,
+)
+from crm_api.domains.reports.schemas import (
+    MetricAnswer,
+    ReportAnswer,
+    ReportCellInput,
+    ReportCheck,
+    ReportMetricList,
+    ReportQuery,
+    ReportRowsBehind,
+    ReportSourceList,
+)
+from crm_api.domains.reports.service import ReportService
+from crm_api.kit.db.tx import Tx
+from crm_api.kit.query.page import PageQuery
+from crm_api.kit.query.selection import Selection
+from crm_api.kit.rest import answers, params
+from crm_api.kit.rest.actions import add_action
+from crm_api.kit.rest.problems import problems
+from crm_api.kit.rest.records import Id, IfMatch
+from crm_api.kit.rest.requests import Reading, Writing
+from crm_api.kit.rest.router import crud_router, new_router, page_shape
+from crm_api.kit.schema import Day
+
+Responses = dict[int | str, dict[str, Any]]
+sources = new_router("report_sources", "report-sources")
+pure = new_router("reports", "reports")
+saved = crud_router(ReportService)
+runs = new_router("report_runs", "report-runs")
+metrics = new_router("metrics", "metrics")
+
+_STARTED: Responses = {200: {"model": ReportRunStarted}, 202: {"model": ReportRunStarted}}
+_RUN: Responses = {200: {"model": ReportRunOut}}
+_RUNS: Responses = {200: {"model": page_shape(ReportRunOut)}}
+
+_PICTURES: Mapping[Drawn, str] = {"svg": "image/svg+xml", "png": "image/png"}
+_BYTES = {"schema": {"type": "string", "format": "binary"}}
+_FILE: Responses = {
+    200: {
+        "description": "The file.",
+        "content": {kind.partition(";")[0]: _BYTES for kind in TYPES.values()},
+    }
+}
+_CHART: Responses = {
+    200: {
+        "description": "The specification, or the picture.",
+        "content": {
+            "application/json": {"schema": {"type": "object"}},
+            **dict.fromkeys(_PICTURES.values(), _BYTES),
+        },
+    }
+}
+
+By = Annotated[
+    str | None,
+    Query(max_length=400, description="Groupings: `owner_id,closes_on:month`, three at most."),
+]
+First = Annotated[Day | None, Query(alias="from", description="The first day.")]
+Last = Annotated[Day | None, Query(alias="to", description="The last day.")]
+
+
+@sources.get(
+    "",
+    operation_id="listReportSources",
+    summary="What reports are of",
+    responses={200: {"model": ReportSourceList}} | problems(403),
+)
+async def list_sources(tx: Reading) -> Response:
+    """The collections that may be read, with their fields, and what may be asked of each."""
+    return answers.plain({"data": sources_of(tx)})
+
+
+@pure.post(
+    "/run",
+    operation_id="runReportQuery",
+    summary="Run a report at once",
+    responses={200: {"model": ReportAnswer}} | problems(400, 403, 409, 415, 422),
+)
+async def run(tx: Writing, body: ReportQuery) -> Response:
+    """As far as the records are seen: a hidden field is 403 `hidden_field`, and what would take
+    too long is 422 `too_slow` or `too_expensive`.
+    """
+    return answers.plain(await Reports(tx).run(body))
+
+
+@pure.post(
+    "/validate",
+    operation_id="validateReport",
+    summary="Check a report",
+    responses={200: {"model": ReportCheck}} | problems(400, 403, 409, 415, 422),
+)
+async def validate(tx: Writing, body: ReportQuery) -> Response:
+    """Its columns, what it costs, and its first rows."""
+    return answers.plain(await Reports(tx).check(body))
+
+
+@pure.post(
+    "/drilldown",
+    operation_id="drillReport",
+    summary="The records behind a cell of a report",
+    responses={200: {"model": ReportRowsBehind}} | problems(400, 403, 409, 415, 422),
+)
+async def drilldown(tx: Reading, body: ReportCellInput) -> Response:
+    """As a filter of their collection; `cell` stands beside each row and total."""
+    return answers.plain(await Reports(tx).drill(body))
+
+
+@metrics.get(
+    "",
+    operation_id="listMetrics",
+    summary="List metrics with their definitions",
+    responses={200: {"model": ReportMetricList}} | problems(403),
+)
+async def list_metrics(tx: Reading) -> Response:
+    """Of the records that may be read."""
+    return answers.plain({"data": metrics_of(Reports(tx))})
+
+
+@metrics.get(
+    "/{name}",
+    operation_id="getMetric",
+    summary="A metric between two days",
+    responses={200: {"model": MetricAnswer}} | problems(403, 404, 422),
+)
+async def metric(
+    name: str, tx: Reading, by: By = None, first: First = None, last: Last = None
+) -> Response:
+    """With the definition it was computed by."""
+    return answers.plain(await Metrics(tx).of(name, by, first, last))
+
+
+async def _certify(tx: Tx, id: UUID, _: Any, expected: int | None) -> Any:
+    return await ReportService(tx).certify(id, expected, certified=True)
+
+
+async def _uncertify(tx: Tx, id: UUID, _: Any, expected: int | None) -> Any:
+    return await ReportService(tx).certify(id, expected, certified=False)
+
+
+add_action(
+    saved,
+    "certify",
+    _certify,
+    ReportOut,
+    ("Vouch for a report", "Takes the permission `certify_reports`."),
+)
+add_action(
+    saved,
+    "uncertify",
+    _uncertify,
+    ReportOut,
+    ("Vouch for a report no longer", "Takes the permission `certify_reports`."),
+)
+
+
+@saved.post(
+    "/{id}/run",
+    status_code=202,
+    operation_id="runReport",
+    summary="Have a saved report run",
+    responses=_STARTED | problems(400, 403, 404, 409, 415, 422),
+)
+async def run_saved(id: Id, tx: Writing, body: ReportRunInput | None = None) -> Response:
+    """As a job; where nothing has changed since an earlier run, that one is answered with 200."""
+    given = {} if body is None else body.parameters
+    return _begun(await ReportRunService(tx).begin_saved(id, given))
+
+
+@runs.post(
+    "",
+    status_code=202,
+    operation_id="createReportRun",
+    summary="Have a report run as a job",
+    responses=_STARTED | problems(400, 403, 409, 415, 422),
+)
+async def create_run(tx: Writing, body: ReportRunCreate) -> Response:
+    """That is not saved: for what takes too long to be answered at once."""
+    return _begun(await ReportRunService(tx).begin(body.definition))
+
+
+def _begun(started: dict[str, Any]) -> Response:
+    if started["is_cached"]:
+        return answers.plain(started)
+    headers = {"Location": f"/v1/jobs/{started['job_id']}"}
+    return answers.plain(started, status=202, headers=headers)
+
+
+@runs.get(
+    "",
+    operation_id="listReportRuns",
+    summary="List runs of reports",
+    responses=_RUNS | problems(403, 422),
+)
+async def list_runs(
+    request: Request, tx: Reading, limit: params.Limit = 50, cursor: params.Cursor = None
+) -> Response:
+    """One's own, newest first."""
+    service = ReportRunService(tx)
+    shown = Selection(service.records.listing.shown)
+    page = await service.page(PageQuery(selection=shown, limit=limit, cursor=cursor))
+    page.data[:] = await service.completed(page.data)
+    return answers.page(request, page)
+
+
+@runs.get(
+    "/{id}",
+    operation_id="getReportRun",
+    summary="Read a run of a report",
+    responses=_RUN | problems(403, 404, 422),
+)
+async def read_run(id: Id, tx: Reading) -> Response:
+    """How it stands, and what there is of its result beside the rows."""
+    service = ReportRunService(tx)
+    return answers.plain((await service.completed([await service.get(id)]))[0])
+
+
+@runs.delete(
+    "/{id}",
+    status_code=204,
+    operation_id="deleteReportRun",
+    summary="Put a run of a report in the bin",
+    responses=problems(403, 404, 412, 422),
+)
+async def delete_run(id: Id, tx: Writing, if_match: IfMatch = None) -> Response:
+    """Its rows are removed."""
+    await ReportRunService(tx).delete(id, expected_version=answers.version_of(if_match))
+    return Response(status_code=204)
+
+
+@runs.get(
+    "/{id}/rows",
+    operation_id="listReportRunRows",
+    summary="The rows of a run",
+    responses={200: {"model": ReportRunRows}} | problems(403, 404, 409, 410, 422),
+)
+async def read_rows(
+    id: Id, tx: Reading, limit: params.Limit = 50, cursor: params.Cursor = None
+) -> Response:
+    """In the order of the report."""
+    return answers.plain(await ReportRunService(tx).rows(id, cursor, limit))
+
+
+@runs.get(
+    "/{id}/drilldown",
+    operation_id="drillReportRun",
+    summary="The records behind a cell of a run",
+    responses={200: {"model": ReportRowsBehind}} | problems(403, 404, 409, 410, 422),
+)
+async def drill_run(
+    id: Id,
+    tx: Reading,
+    cell: Annotated[str, Query(max_length=4_000, description="That of a row or a total.")],
+    measure: Annotated[
+        str | None, Query(max_length=100, description="Whose own filter holds, too.")
+    ] = None,
+) -> Response:
+    """As a filter of their collection; `is_current` says whether they still come to the cell."""
+    return answers.plain(await ReportRunService(tx).drill(id, cell, measure))
+
+
+@runs.get(
+    "/{id}/file",
+    operation_id="downloadReportRun",
+    summary="The result of a run as a file",
+    responses=_FILE | problems(403, 404, 409, 410, 422),
+)
+async def run_file(id: Id, tx: Reading, format: FileFormat = "csv") -> Response:
+    """CSV without formulas, NDJSON, or a sheet of typed cells with its totals."""
+    answer, rows = await ReportRunService(tx).whole(id)
+    made = await written(format, answer["columns"], rows, answer["totals"])
+    headers = {**answers.UNKEPT, "Content-Disposition": f'attachment; filename="report.{format}"'}
+    return Response(made, 200, headers, TYPES[format])
+
+
+@runs.get(
+    "/{id}/chart",
+    operation_id="drawReportRun",
+    summary="The result of a run as a chart",
+    responses=_CHART | problems(403, 404, 409, 410, 422),
+)
+async def run_chart(id: Id, tx: Reading, format: ChartFormat = "vega-lite") -> Response:
+    """A specification of Vega-Lite with its data, or the picture that it is."""
+    answer, rows = await ReportRunService(tx).whole(id)
+    spec = specification(answer["kind"], answer["columns"], rows)
+    if format == "vega-lite":
+        return answers.plain(spec)
+    return Response(await drawn(spec, format), 200, answers.UNKEPT, _PICTURES[format])
+
+
+ROUTERS = (sources, pure, saved, runs, metrics)

@@ -1,0 +1,361 @@
+"""Reports, run: one statement that reads, bounded in time and cost."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
+
+from sqlalchemy import text
+
+from crm_api.domains.reports.buckets import Calendar
+from crm_api.domains.reports.compiling import Compiler, Plan, planned
+from crm_api.domains.reports.declared import Declared, source_of
+from crm_api.domains.reports.drilling import STEP, behind
+from crm_api.domains.reports.measuring import functions_of
+from crm_api.domains.reports.operands import DATED, operand_of, pointed, unfit
+from crm_api.domains.reports.results import (
+    Row,
+    Shaped,
+    cell_of,
+    columns_of,
+    groups_of,
+    hash_of,
+    shown,
+)
+from crm_api.domains.reports.schemas import MAX_GROUPS, ReportCellInput, ReportMeasure, ReportQuery
+from crm_api.domains.reports.series import complete
+from crm_api.kit.crud.service import CrudService
+from crm_api.kit.db.json import decode
+from crm_api.kit.db.tx import Tx, at_one_moment
+from crm_api.kit.errors import CrmError, Invalid, Unavailable
+from crm_api.kit.query.columns import table_columns, table_rows
+from crm_api.kit.query.filters import parse
+from crm_api.kit.query.page import count, sorts_of
+from crm_api.kit.query.selection import PageQuery, Selection
+from crm_api.kit.query.visibility import narrowed
+from crm_api.kit.query.watching import exported
+
+AREA = "reports"
+_ORGANIZATION = "SELECT time_zone, currency, fiscal_year_starts_in FROM organizations WHERE id = $1"
+_TABLE_ROWS = 1_000
+_PREVIEW = 5
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """How much a report may take."""
+
+    seconds: int
+    cost: int
+    """What the planner of PostgreSQL may expect: about a page read from the disk each."""
+
+
+AT_ONCE = Bounds(4, 2_000_000)
+
+
+class Reports:
+    """Reports of whatever whoever asks may read."""
+
+    def __init__(self, tx: Tx, bounds: Bounds = AT_ONCE) -> None:
+        self.tx, self.bounds = tx, bounds
+
+    async def calendar(self) -> Calendar:
+        """By what the organization counts."""
+        (row,) = await self.tx.fetch(_ORGANIZATION, self.tx.organization_id)
+        return Calendar(row["time_zone"], row["currency"], row["fiscal_year_starts_in"])
+
+    def source(self, entity: str) -> CrudService[Any]:
+        """Whose records they are; raises `Invalid`, `Forbidden`."""
+        self.tx.actor.require(f"{AREA}:read")
+        service = source_of(self.tx, entity)
+        if service is None:
+            raise unfit("/source", "unknown_source", f"There are no reports of {entity[:60]!r}.")
+        service.need("read")
+        return service
+
+    async def plan(self, query: ReportQuery) -> Plan:
+        """A report checked; raises `Invalid`, and `Forbidden` for what is hidden."""
+        plan = self.planned(query, await self.calendar())
+        return replace(plan, sight=await narrowed(self.tx, plan.listing, plan.sight))
+
+    def planned(self, query: ReportQuery, calendar: Calendar) -> Plan:
+        """The same by a calendar that is known."""
+        service = self.source(query.source)
+        _need_shape(query)
+        asked = _of_steps(query) if query.kind == "funnel" else query
+        records = service.records
+        plan = planned(self.tx, asked, records.listing, records.sight, calendar)
+        return replace(plan, query=query)
+
+    async def run(self, query: ReportQuery, span: tuple[date, date] | None = None) -> Row:
+        """What a report comes to now, as whoever asks sees it."""
+        plan = await self.plan(query)
+        async with at_one_moment(self.tx) as tx:
+            await self._bound(tx)
+            return await self.answer(tx, plan, span)
+
+    async def answer(self, tx: Tx, plan: Plan, span: tuple[date, date] | None = None) -> Row:
+        """The same within a transaction that sees one moment."""
+        query, calendar = plan.query, plan.calendar
+        answer: Row = {
+            "source": query.source,
+            "kind": query.kind,
+            "definition_hash": hash_of(query),
+            "time_zone": calendar.zone,
+            "currency": calendar.currency,
+            "as_of": tx.now,
+        }
+        found = await (_table(tx, plan) if query.kind == "table" else self._grouped(tx, plan, span))
+        if query.kind != "table":
+            exported(tx, plan.listing, _watched(plan), len(found["rows"]))
+        return {**answer, **found}
+
+    async def check(self, query: ReportQuery) -> Row:
+        """What a report would be and cost, with its first rows."""
+        plan = await self.plan(query)
+        async with at_one_moment(self.tx) as tx:
+            await self._bound(tx)
+            cost = None if query.kind == "table" else await self._cost(tx, plan)
+            first = replace(plan, query=query.model_copy(update={"limit": _PREVIEW}))
+            found = await self._preview(tx, first)
+        return {
+            "definition_hash": hash_of(query),
+            "columns": found["columns"],
+            "cost": cost if plan.is_whole else None,
+            "cost_limit": self.bounds.cost,
+            "preview": found["rows"][:_PREVIEW],
+        }
+
+    async def _preview(self, tx: Tx, plan: Plan) -> Row:
+        if plan.query.kind == "table":
+            return await _table(tx, plan)
+        if plan.query.kind == "time_series":
+            shaped = Shaped(plan, await self._fetch(tx, plan, _PREVIEW))
+            return {"columns": columns_of(plan), "rows": shaped.rows()}
+        return await self._grouped(tx, plan, None)
+
+    async def drill(self, asked: ReportCellInput) -> Row:
+        """The rows behind a cell."""
+        plan = await self.plan(asked.report)
+        if plan.query.kind == "table":
+            raise unfit("/report/kind", "no_cells", "The rows of a table are the records.")
+        filter = behind(plan, groups_of(asked.cell), asked.measure)
+        with pointed("/cell"):
+            wanted = parse(filter, plan.listing, self.tx)
+        service = self.source(plan.query.source)
+        number = await count(
+            self.tx,
+            plan.listing,
+            PageQuery(Selection(()), wanted, count="exact", sight=plan.sight),
+            None,
+        )
+        return {
+            "source": plan.query.source,
+            "path": service.path,
+            "filter": filter,
+            "count": number,
+            "is_current": True,
+        }
+
+    async def _bound(self, tx: Tx) -> None:
+        await tx.run(text(f"SET LOCAL statement_timeout = '{self.bounds.seconds}s'"))
+
+    async def _cost(self, tx: Tx, plan: Plan) -> int:
+        statement, values = Compiler(tx, plan).statement(limit=plan.limit + 1)
+        told = await tx.fetch(f"EXPLAIN (FORMAT JSON) {statement.sql}", *statement.args(values))
+        found = told[0][0]
+        root: Any = decode(found) if isinstance(found, str | bytes) else found
+        return int(root[0]["Plan"]["Total Cost"])
+
+    async def _fetch(self, tx: Tx, plan: Plan, limit: int) -> list[Any]:
+        cost = await self._cost(tx, plan)
+        if cost > self.bounds.cost:
+            message = "The report would take too much: narrow its filter."
+            raise Invalid(message, code="too_expensive")
+        statement, values = Compiler(tx, plan).statement(limit=limit + 1)
+        try:
+            return await tx.fetch(statement.sql, *statement.args(values))
+        except Unavailable as error:
+            if error.own_code != "timeout":
+                raise
+            message = (
+                f"The report takes longer than {self.bounds.seconds} seconds: narrow its filter, "
+                "or have it run as a job."
+            )
+            raise Invalid(message, code="too_slow") from None
+
+    async def _grouped(self, tx: Tx, plan: Plan, span: tuple[date, date] | None) -> Row:
+        query = plan.query
+        # Totals come with the groups, of which all are needed then.
+        most = MAX_GROUPS if query.totals else plan.limit
+        rows = await self._fetch(tx, plan, most)
+        if len(rows) > most and (query.totals or query.limit is None):
+            message = f"There are more than {MAX_GROUPS:,} groups: say a limit, or longer buckets."
+            raise unfit("/groupings", "too_many_groups", message)
+        if query.kind == "funnel":
+            return _funnel(plan, rows)
+        shaped = Shaped(plan, rows)
+        if query.kind == "time_series":
+            complete(plan, shaped, span)
+        return {
+            "columns": columns_of(plan),
+            "rows": shaped.rows(),
+            "totals": shaped.totals,
+            "truncated": shaped.truncated,
+        }
+
+
+def _watched(plan: Plan) -> list[str]:
+    return [group.operand.path for group in plan.groups] + [
+        operand.path for known in plan.measures for operand in known.operands
+    ]
+
+
+def _need_shape(query: ReportQuery) -> None:
+    """Raise `Invalid` for parts that reports of another kind have."""
+    kind = query.kind
+    if query.columns and kind != "table":
+        raise unfit("/columns", "needs_table", "Columns are of tables.")
+    if (kind == "funnel") != bool(query.steps):
+        raise unfit("/steps", "needs_funnel", "A funnel has steps, and nothing else has.")
+    bare: dict[str, tuple[str, ...]] = {"table": ("groupings", "measures", "having", "totals")}
+    bare["funnel"] = ("groupings", "measures", "having", "totals", "sort")
+    bare["time_series"] = ("sort", "having", "totals")
+    for name in bare.get(kind, ()):
+        if getattr(query, name):
+            raise unfit(f"/{name}", "unfit_kind", f"A {kind} has no {name}.")
+
+
+def _of_steps(query: ReportQuery) -> ReportQuery:
+    """A funnel as measures: whoever passed a step passed those before."""
+    measures = [
+        ReportMeasure.model_validate(
+            {
+                "name": f"step_{place}",
+                "function": "count",
+                "filter": {"and": [step.filter for step in query.steps[: place + 1]]},
+            }
+        )
+        for place in range(len(query.steps))
+    ]
+    plain = query.model_dump(exclude={"steps", "kind"})
+    return ReportQuery.model_validate({**plain, "kind": "summary"}).model_copy(
+        update={"measures": measures}
+    )
+
+
+def _funnel(plan: Plan, rows: list[Any]) -> Row:
+    (row,) = rows
+    counts: list[int] = [row[place] for place in range(len(plan.query.steps))]
+    told: list[Row] = []
+    for place, step in enumerate(plan.query.steps):
+        before = counts[max(place - 1, 0)]
+        values: Mapping[str, Any] = {
+            STEP: step.name,
+            "count": counts[place],
+            "of_previous": shown(_share(counts[place], before), "ratio"),
+            "of_first": shown(_share(counts[place], counts[0]), "ratio"),
+        }
+        told.append({"cell": cell_of({STEP: step.name}), "values": dict(values)})
+    kinds = {STEP: "text", "count": "integer", "of_previous": "ratio", "of_first": "ratio"}
+    columns = [_column(n, "grouping" if n == STEP else "measure", k) for n, k in kinds.items()]
+    return {"columns": columns, "rows": told, "totals": [], "truncated": False}
+
+
+def _share(part: int, whole: int) -> float | None:
+    return None if whole == 0 else part / whole
+
+
+def _column(name: str, role: str, kind: str) -> Row:
+    none = dict.fromkeys(("bucket", "unit", "currency"))
+    return {"name": name, "role": role, "kind": kind, **none}
+
+
+async def _table(tx: Tx, plan: Plan) -> Row:
+    """The first records, as an export has them."""
+    query, listing = plan.query, plan.listing
+    with pointed("/columns"):
+        columns = table_columns(listing, query.columns, tx)
+    sort = ",".join(query.sort) or None
+    with pointed("/sort"):
+        sorts_of(listing, sort, tx)
+    asked = PageQuery(Selection(()), plan.filter, sort=sort, sight=plan.sight)
+    most = query.limit or _TABLE_ROWS
+    found: list[Any] = []
+    stretches = table_rows(tx, listing, columns, asked, text=False, limit=most + 1)
+    async for rows in stretches:
+        found += rows
+    names = [column.name for column in columns]
+    exported(tx, listing, names, len(found))
+    return {
+        "columns": [_column(c.name, "column", c.kind) for c in columns],
+        "rows": [
+            {"cell": None, "values": dict(zip(names, row, strict=True))} for row in found[:most]
+        ],
+        "totals": [],
+        "truncated": len(found) > most,
+    }
+
+
+def sources_of(tx: Tx) -> list[Row]:
+    """What whoever asks may report on, and how."""
+    tx.actor.require(f"{AREA}:read")
+    known = [service(tx) for service in Declared.services.values()]
+    known += [found for key in tx.catalogue.objects if (found := source_of(tx, key)) is not None]
+    return [_described(tx, s) for s in known if tx.actor.covers(f"{s.area}:read")]
+
+
+def _described(tx: Tx, service: CrudService[Any]) -> Row:
+    listing = service.records.listing
+    custom = [f"custom.{field.name}" for field in tx.catalogue.of(listing.entity).seen_by(tx.actor)]
+    fields: list[Row] = []
+    for path in (*listing.shown, *custom):
+        try:
+            operand = operand_of(tx, listing, path, "/")
+        except CrmError:
+            # Hidden, or nothing that reports know.
+            continue
+        fields.append(
+            {
+                "path": path,
+                "kind": operand.kind,
+                "groups": operand.groups,
+                "buckets": operand.kind in DATED,
+                "functions": functions_of(operand),
+                "choices": list(operand.choices),
+                "base_currency": operand.base,
+            }
+        )
+    relations = [
+        {"name": relation.name, "source": relation.target().entity}
+        for relation in listing.relations
+        if not relation.many and tx.actor.covers(f"{relation.target().area}:read")
+    ]
+    return {
+        "source": listing.entity,
+        "path": service.path,
+        "text": (service.__doc__ or "").strip().partition("\n")[0],
+        "fields": fields,
+        "relations": relations,
+        "metrics": [
+            metric_row(metric)
+            for metric in Declared.metrics.values()
+            if metric.source == listing.entity
+        ],
+    }
+
+
+def metric_row(metric: Any) -> Row:
+    """A metric's definition as it is shown."""
+    return {
+        "id": metric.id,
+        "name": metric.name,
+        "version": metric.version,
+        "title": metric.title,
+        "unit": metric.unit,
+        "text": metric.text,
+        "source": metric.source,
+        "dated_by": list(metric.dated_by),
+        "filter": dict(metric.filter),
+        "measures": [dict(measure) for measure in metric.measures],
+    }

@@ -1,0 +1,224 @@
+"""Runs of reports by jobs: begun, kept, read, and the rows behind their cells."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from crm_api.domains.reports.messages import RunReport
+from crm_api.domains.reports.models import ReportRun
+from crm_api.domains.reports.parameters import filled, query_of
+from crm_api.domains.reports.repository import ReportRuns
+from crm_api.domains.reports.results import digest, hash_of
+from crm_api.domains.reports.running import AREA, Bounds, Reports
+from crm_api.domains.reports.schemas import MAX_GROUPS, ReportCellInput, ReportQuery
+from crm_api.domains.reports.service import ReportService
+from crm_api.kit.crud.personal import Gone, Impersonal
+from crm_api.kit.crud.purges import empty_events
+from crm_api.kit.crud.service import CrudService
+from crm_api.kit.db.json import decode, encode
+from crm_api.kit.db.tx import Tx
+from crm_api.kit.errors import Ended, Forbidden, WrongState
+from crm_api.kit.ids import new_id
+from crm_api.kit.query.cursor import context_of, seal, unseal
+
+KEPT = timedelta(days=7)
+BY_JOB = Bounds(120, 200_000_000)
+
+
+class ReportRunService(CrudService[ReportRun]):
+    """Runs of reports, each for whoever asked for it alone."""
+
+    repository = ReportRuns
+    area = AREA
+    plural = "report_runs"
+    personal = Impersonal("Results of reports (the trace `report_runs`).")
+    plain = False
+    records: ReportRuns
+
+    async def begin_saved(self, id: UUID, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """Have a saved report run; what is wrong with the parameters is said now."""
+        self.need("read")
+        report = await ReportService(self.tx).records.get(id)
+        query = filled(report.definition, report.parameters, parameters)
+        return await self._begin(query, id, parameters)
+
+    async def begin(self, query: ReportQuery) -> dict[str, Any]:
+        """Have a report run that is not saved."""
+        self.need("read")
+        return await self._begin(query, None, {})
+
+    async def _begin(
+        self, query: ReportQuery, report_id: UUID | None, parameters: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        plan = await Reports(self.tx, BY_JOB).plan(query)
+        sight_hash = sight_of(self.tx)
+        # What `@now` means is among the values.
+        values = [plan.filter.values, *(m.filter.values for m in plan.measures if m.filter)]
+        asked_hash = digest([hash_of(query), repr(values), sight_hash])
+        cached = await self.records.cached(asked_hash)
+        if cached is not None:
+            found = await self.get(cached)
+            return {"job_id": found.job_id, "run": found, "is_cached": True}
+        id = new_id()
+        job_id = self.tx.enqueue(RunReport(id))
+        await self.records.forget_expired()
+        shown = self.add(
+            {
+                "id": id,
+                "report_id": report_id,
+                "definition": query.model_dump(mode="json", exclude_defaults=True),
+                "parameters": dict(parameters),
+                "definition_hash": hash_of(query),
+                "asked_hash": asked_hash,
+                "sight_hash": sight_hash,
+                "job_id": job_id,
+                "owner_id": self.tx.actor.me,
+                "custom": {},
+                "external_ids": {},
+            }
+        )
+        return {"job_id": job_id, "run": shown, "is_cached": False}
+
+    async def completed(self, rows: Sequence[Any]) -> list[dict[str, Any]]:
+        """Representations with what changes by itself: how they stand."""
+        rows = list(rows)
+        standing = await self.standing(rows)
+        answers = await self.answers([row.id for row in rows])
+        return [
+            {
+                **{name: getattr(row, name) for name in self.records.listing.shown},
+                **standing[row.id],
+                **answers[row.id],
+            }
+            for row in rows
+        ]
+
+    async def standing(self, rows: Iterable[Any]) -> dict[UUID, dict[str, Any]]:
+        """The status of some runs, and why they failed."""
+        rows = list(rows)
+        at_work = [row.job_id for row in rows if row.finished_at is None]
+        jobs = await self.records.jobs(at_work) if at_work else {}
+        return {row.id: self._standing(row, jobs.get(row.job_id)) for row in rows}
+
+    def _standing(self, row: Any, job: Any) -> dict[str, Any]:
+        if row.finished_at is not None:
+            over = row.expires_at <= self.tx.now
+            return {"status": "expired" if over else "succeeded", "error": None}
+        status = "failed" if job is None else job["status"]
+        status = "running" if status == "succeeded" else status
+        error = decode(job["error"]) if status == "failed" and job and job["error"] else None
+        return {"status": status, "error": error}
+
+    async def answers(self, ids: Sequence[UUID]) -> dict[UUID, dict[str, Any]]:
+        """What there is of some results beside rows."""
+        none: dict[str, Any] = dict.fromkeys(
+            ("columns", "totals", "truncated", "time_zone", "currency", "as_of")
+        )
+        found = dict.fromkeys(ids, none)
+        for id, (answer, sight_hash) in (await self.records.kept(ids)).items():
+            if answer is not None and sight_hash == sight_of(self.tx):
+                told = decode(answer)
+                found[id] = {name: told[name] for name in none}
+        return found
+
+    async def rows(self, id: UUID, cursor: str | None, limit: int) -> dict[str, Any]:
+        """Some rows of a result, in its order; raises `WrongState` before there is one."""
+        run = await self.finished(id)
+        key = self.tx.database.signing_key
+        context = context_of(self.tx.organization_id, "report_run", str(run.id))
+        after = unseal(key, context, cursor)[0] if cursor else 0
+        rows = await self.records.rows_after(id, after, limit + 1)
+        more = len(rows) > limit
+        last = seal(key, context, [rows[limit - 1][0]]) if more else None
+        return {"data": [row for _, row in rows[:limit]], "next_cursor": last}
+
+    async def finished(self, id: UUID) -> Any:
+        """A run with a result that its reader may still see."""
+        run = await self.get(id)
+        if run.finished_at is None or run.expires_at is None:
+            raise WrongState("The run has no result yet.", code="run_not_finished")
+        if run.expires_at <= self.tx.now:
+            raise Ended("The rows of the run are kept no longer; run the report again.")
+        _, sight_hash = (await self.records.kept([id]))[id]
+        if sight_hash != sight_of(self.tx):
+            message = "You may see something else than when it was run; run the report again."
+            raise Forbidden(message, code="rights_changed")
+        return run
+
+    async def whole(self, id: UUID) -> tuple[dict[str, Any], list[Any]]:
+        """A result with all its rows, for a file or a chart."""
+        run = await self.finished(id)
+        answer, _ = (await self.records.kept([id]))[id]
+        rows = await self.records.rows_after(run.id, 0, MAX_GROUPS)
+        return decode(answer), [row for _, row in rows]
+
+    async def drill(self, id: UUID, cell: str, measure: str | None) -> dict[str, Any]:
+        """The rows behind a cell of a result, as they are now."""
+        run = await self.finished(id)
+        asked = {"report": query_of(decode(run.definition)), "cell": cell, "measure": measure}
+        found = await Reports(self.tx).drill(ReportCellInput.model_validate(asked))
+        mark, _ = await self.records.watermark()
+        return {**found, "is_current": mark == run.watermark}
+
+    async def keep(self, run: ReportRun, answer: Mapping[str, Any], mark: tuple[str, bool]) -> None:
+        """Store a result, whole."""
+        rows = answer["rows"]
+        await self.records.keep(run.id, rows)
+        kept = {name: value for name, value in answer.items() if name != "rows"}
+        done = {
+            "answer": decode(encode(kept)),
+            "row_count": len(rows),
+            "watermark": mark[0],
+            "is_settled": mark[1],
+            "finished_at": self.tx.now,
+            "expires_at": self.tx.now + KEPT,
+        }
+        await self.change(run, done, verb="completed")
+
+    async def delete(self, id: UUID, *, expected_version: int | None = None) -> None:
+        """Put a run in the bin; its rows are removed."""
+        self.need("read")
+        current = await self.locked(id, expected_version, action="read")
+        await self.records.forget_rows([id])
+        await self.remove([current])
+
+    async def forget(self, gone: Gone) -> int:
+        """End every result that may hold a person, and wipe out definitions that name them."""
+        ended: list[UUID] = []
+        named: list[UUID] = []
+        for run in await self.records.all():
+            ends: dict[str, Any] = {}
+            if run.expires_at is not None and run.expires_at > self.tx.now:
+                ends = {"expires_at": self.tx.now, "answer": None}
+            told = encode([run.definition, run.parameters]).decode().lower()
+            if any(text.lower() in told for text in gone.marks):
+                ends |= {"definition": {}, "parameters": {}}
+                named.append(run.id)
+            if ends:
+                await self.change(run, ends, verb="emptied")
+                ended.append(run.id)
+        await self.records.forget_rows(ended)
+        if named:
+            await self.tx.flush()
+            await empty_events(self.tx, named)
+        return len(ended)
+
+
+def sight_of(tx: Tx) -> str:
+    """A digest of what somebody may see: a result is for who sees the same alone."""
+    actor, access = tx.actor, tx.actor.access
+    rights: list[Any] = [str(actor), str(actor.me), sorted(actor.scopes), sorted(actor.closed)]
+    if access is not None:
+        levels = sorted((area, sorted(own.items())) for area, own in access.levels.items())
+        hidden = sorted((entity, sorted(names)) for entity, names in access.hidden.items())
+        people = [
+            sorted(map(str, ids)) for ids in (access.principals, access.peers, access.subtree)
+        ]
+        rights += [levels, hidden, people, sorted(access.permissions)]
+    return digest(repr(rights))
+
+
+async def erase_from_runs(tx: Tx, gone: Gone) -> int:
+    """End the results that may hold a person."""
+    return await ReportRunService(tx).forget(gone)

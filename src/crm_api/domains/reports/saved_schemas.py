@@ -1,0 +1,111 @@
+"""What saved reports and their runs look like from outside."""
+
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+from crm_api.domains.reports.models import Sharing
+from crm_api.domains.reports.schemas import (
+    ReportColumn,
+    ReportParameter,
+    ReportQuery,
+    ReportRow,
+    ReportTotal,
+)
+from crm_api.kit.problems import Problem
+from crm_api.kit.schema import Create, Name, Out, Prose, Schema, patch_of
+
+RunStatus = Literal["queued", "running", "succeeded", "failed", "cancelled", "expired"]
+
+
+class ReportCreate(Create):
+    """A new report."""
+
+    name: Name = Field(examples=["New contacts by month"])
+    description: Prose | None = None
+    definition: ReportQuery = Field(
+        description='Values of its filters may be `{"$param": name}`, of one of `parameters`.',
+        examples=[{"source": "contact"}],
+    )
+    parameters: list[ReportParameter] = Field(
+        default_factory=list, max_length=20, description="What is asked for when it is run."
+    )
+    sharing: Sharing = Field("private", description="Whether only its owner sees it.")
+
+
+ReportUpdate = patch_of("ReportUpdate", ReportCreate, required=("sharing",))
+
+
+class ReportOut(Out):
+    """A report that somebody has saved."""
+
+    name: str
+    description: str | None
+    definition: dict[str, Any]
+    parameters: list[dict[str, Any]]
+    definition_hash: str = Field(description="SHA-256 of the definition and its parameters.")
+    sharing: Sharing
+    is_certified: bool = Field(
+        description="Whether somebody with the permission `certify_reports` vouches for it; "
+        "another definition does away with that."
+    )
+    certified_by: UUID | None
+    certified_at: datetime | None
+
+
+class ReportRunInput(Schema):
+    """With what a report is run."""
+
+    parameters: dict[str, Any] = Field(
+        default_factory=dict, max_length=20, description="Values of its parameters by name."
+    )
+
+
+class ReportRunCreate(Schema):
+    """A report that is run as a job without being saved."""
+
+    definition: ReportQuery
+
+
+class ReportRunRecord(Out):
+    """A run of a report, as it was asked for and as it ended."""
+
+    report_id: UUID | None
+    definition: dict[str, Any] = Field(description="With its parameters filled in.")
+    parameters: dict[str, Any]
+    definition_hash: str
+    job_id: UUID
+    watermark: str | None = Field(description="The last event that the result knows of.")
+    row_count: int | None
+    finished_at: datetime | None
+    expires_at: datetime | None = Field(description="When its rows are removed.")
+
+
+class ReportRunOut(ReportRunRecord):
+    """A run with how it stands."""
+
+    status: RunStatus
+    error: Problem | None = Field(description="Why it failed.")
+    columns: list[ReportColumn] | None
+    totals: list[ReportTotal] | None
+    truncated: bool | None
+    time_zone: str | None
+    currency: str | None
+    as_of: datetime | None
+
+
+class ReportRunStarted(BaseModel):
+    """The job that was asked for, or the run that there is already."""
+
+    job_id: UUID
+    run: ReportRunRecord
+    is_cached: bool = Field(description="Whether nothing has changed since an earlier run.")
+
+
+class ReportRunRows(BaseModel):
+    """Some rows of a run."""
+
+    data: list[ReportRow]
+    next_cursor: str | None

@@ -1,0 +1,278 @@
+"""What is asked of a report, and what it answers."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field, StringConstraints
+
+from crm_api.kit.schema import Name, Schema
+
+MAX_GROUPS = 10_000
+"""So many rows a report has at most."""
+Kind = Literal["table", "summary", "matrix", "time_series", "funnel", "cohort"]
+Bucket = Literal["day", "week", "month", "quarter", "year", "fiscal_quarter", "fiscal_year"]
+Function = Literal[
+    "count",
+    "count_distinct",
+    "sum",
+    "avg",
+    "min",
+    "max",
+    "median",
+    "percentile",
+    "ratio",
+    "running",
+    "change",
+]
+Path = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}(\.[a-z][a-z0-9_]{0,62}){0,3}$"),
+    Field(description="A field, `company.industry` by way of one record, or `custom.tier`."),
+]
+Label = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_.]{0,99}$")]
+Percent = Annotated[Decimal, Field(gt=0, lt=100, max_digits=6, decimal_places=3)]
+Filtering = dict[str, Any]
+_FILTER = "The one filter language."
+
+
+class ReportGrouping(Schema):
+    """By what rows are grouped."""
+
+    field: Path
+    bucket: Bucket | None = Field(
+        None,
+        description="Of days and times, in the organization's time zone; weeks begin on Monday, "
+        "fiscal years when the organization says.",
+    )
+    since: Path | None = Field(
+        None, description="Of a cohort: how many buckets later it is than that of this field."
+    )
+    name: Label | None = Field(None, description="Of its column; that of the field without one.")
+
+    @property
+    def label(self) -> str:
+        """The name of its column."""
+        later = "" if self.since is None else "_later"
+        return self.name or f"{self.field}{later}"
+
+
+class ReportMeasure(Schema):
+    """A number of each group."""
+
+    name: Label
+    function: Function
+    field: Path | None = Field(None, description="Of what; `count` takes none.")
+    since: Path | None = Field(
+        None, description="Then it is the time from this field to the other, in `unit`."
+    )
+    otherwise: Path | None = Field(None, description="What stands in where `field` is empty.")
+    unit: Literal["days", "hours"] = "days"
+    weighted_by: Path | None = Field(None, description="A percentage by which each value counts.")
+    percentile: Percent | None = Field(None, description="Between 0 and 100.")
+    filter: Filtering = Field(default_factory=dict, description=f"{_FILTER} Only of these records.")
+    of: list[Label] = Field(
+        default_factory=list,
+        max_length=2,
+        description="Other measures by name: the two of a ratio, the one that is running or "
+        "changes.",
+    )
+    over: Literal["previous", "year"] = Field(
+        "previous", description="Of a change: against the bucket before, or that of a year before."
+    )
+    hidden: bool = Field(False, description="Whether it only serves others.")
+
+
+class ReportStep(Schema):
+    """A step of a funnel: whoever passed it passed all before it."""
+
+    name: Name
+    filter: Filtering = Field(description=_FILTER)
+
+
+class ReportQuery(Schema):
+    """A report: of what, grouped by what, with which numbers."""
+
+    source: Annotated[str, Field(max_length=63)] = Field(
+        description="Whose records: a `source` of `/v1/report-sources`.", examples=["contact"]
+    )
+    kind: Kind = "summary"
+    filter: Filtering = Field(default_factory=dict, description=_FILTER)
+    groupings: list[ReportGrouping] = Field(default_factory=list, max_length=3)
+    measures: list[ReportMeasure] = Field(
+        default_factory=list,
+        max_length=20,
+        description="Without any, how many there are.",
+        examples=[[{"name": "count", "function": "count"}]],
+    )
+    columns: list[Path] = Field(
+        default_factory=list, max_length=50, description="Of a table; all fields without any."
+    )
+    steps: list[ReportStep] = Field(default_factory=list, max_length=12, description="Of a funnel.")
+    having: dict[Label, dict[str, Any]] = Field(
+        default_factory=dict,
+        description="Only groups whose measures are so.",
+        examples=[{"count": {"gte": 2}}],
+    )
+    sort: list[Annotated[str, Field(max_length=101)]] = Field(
+        default_factory=list, max_length=4, description="Columns; `-amount` begins with the most."
+    )
+    totals: bool = Field(
+        False,
+        description="Also the totals: of all, and of the groupings in front (of a matrix: any).",
+    )
+    limit: Annotated[int, Field(ge=1, le=MAX_GROUPS)] | None = Field(
+        None,
+        description=f"So many rows at most; without it more than {MAX_GROUPS:,} are refused, and "
+        "a table has 1,000.",
+    )
+
+
+class ReportParameter(Schema):
+    """What is asked for when a report is run: `{"$param": name}` in its filters."""
+
+    name: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+    type: Literal["text", "integer", "decimal", "boolean", "day", "instant", "uuid"]
+    default: Any = None
+    description: Name | None = None
+
+
+class ReportColumn(BaseModel):
+    """A column of an answer."""
+
+    name: str
+    role: Literal["grouping", "measure", "column"]
+    kind: str = Field(description="Such as `text`, `amount`, `integer`, `day`, `ratio`.")
+    bucket: str | None = None
+    unit: str | None = None
+    currency: str | None = Field(None, description="Of amounts in the organization's currency.")
+
+
+class ReportRow(BaseModel):
+    """A group with its numbers, or a record of a table."""
+
+    cell: str | None = Field(description="Asks for the rows behind it.")
+    values: dict[str, Any]
+
+
+class ReportTotal(BaseModel):
+    """What several groups come to."""
+
+    cell: str
+    by: list[str] = Field(description="The groupings that are left.")
+    values: dict[str, Any]
+
+
+class ReportAnswer(BaseModel):
+    """What a report comes to at this moment."""
+
+    source: str
+    kind: str
+    definition_hash: str = Field(description="SHA-256 of what was asked.")
+    time_zone: str
+    currency: str
+    as_of: datetime
+    columns: list[ReportColumn]
+    rows: list[ReportRow]
+    totals: list[ReportTotal]
+    truncated: bool = Field(description="Whether there are more rows than the limit.")
+
+
+class ReportCheck(BaseModel):
+    """What a report would be."""
+
+    definition_hash: str
+    columns: list[ReportColumn]
+    cost: int | None = Field(
+        description="What the planner of the database expects; null for who sees but a part."
+    )
+    cost_limit: int
+    preview: list[ReportRow]
+
+
+class ReportCellInput(Schema):
+    """A report, and a cell of its answer."""
+
+    report: ReportQuery
+    cell: Annotated[str, Field(max_length=4_000)]
+    measure: Label | None = Field(None, description="Whose own filter holds, too.")
+
+
+class ReportRowsBehind(BaseModel):
+    """The records behind a cell, as a filter of their collection."""
+
+    source: str
+    path: str = Field(description="`POST {path}/query` with the filter lists them.")
+    filter: dict[str, Any]
+    count: int
+    is_current: bool = Field(description="Whether nothing has changed since the cell was made.")
+
+
+class ReportSourceField(BaseModel):
+    """A field of a source."""
+
+    path: str
+    kind: str
+    groups: bool = Field(description="Whether rows are grouped by it.")
+    buckets: bool = Field(description="Whether that takes a bucket.")
+    functions: list[str] = Field(description="What measures take it.")
+    choices: list[str]
+    base_currency: bool = Field(description="Whether it is in the organization's currency.")
+
+
+class ReportSourceRelation(BaseModel):
+    """A way to the fields of one other record."""
+
+    name: str
+    source: str
+
+
+class ReportMetricOut(BaseModel):
+    """A number and its definition."""
+
+    id: str
+    name: str
+    version: int
+    title: str
+    unit: str
+    text: str
+    source: str
+    dated_by: list[str]
+    filter: dict[str, Any]
+    measures: list[dict[str, Any]]
+
+
+class ReportSourceOut(BaseModel):
+    """What reports are of."""
+
+    source: str
+    path: str
+    text: str
+    fields: list[ReportSourceField]
+    relations: list[ReportSourceRelation]
+    metrics: list[ReportMetricOut]
+
+
+class ReportSourceList(BaseModel):
+    """The sources that may be read."""
+
+    data: list[ReportSourceOut]
+
+
+class MetricAnswer(BaseModel):
+    """A metric, by groups if any are asked for."""
+
+    metric: ReportMetricOut
+    time_zone: str
+    currency: str
+    as_of: datetime
+    value: Any
+    columns: list[ReportColumn]
+    rows: list[ReportRow]
+    truncated: bool
+
+
+class ReportMetricList(BaseModel):
+    """The metrics whose records may be read."""
+
+    data: list[ReportMetricOut]

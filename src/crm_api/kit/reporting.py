@@ -1,0 +1,40 @@
+"""What a part of the product declares of its numbers: named, versioned, with their definition."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Unit = Literal["amount", "count", "days", "hours", "ratio", "percent", "number", "score"]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A number that means the same wherever it is asked for, in the words of a report."""
+
+    name: str
+    """Such as `win_rate_count`, which no other part uses."""
+    version: int
+    """Grows with what changes its meaning."""
+    title: str
+    unit: Unit
+    text: str
+    """Its definition, as people read it."""
+    source: str
+    """The kind of record that it is counted of."""
+    measures: Sequence[Mapping[str, Any]]
+    """Those of a report; the last one is the number."""
+    filter: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """Which records count at all."""
+    dated_by: Sequence[str] = ()
+    """The fields of which the first that has a value says on which day a record counts; without
+    one it is a number of this moment."""
+
+    @property
+    def id(self) -> str:
+        """What stands beside the number, such as `win_rate_count.v1`."""
+        return f"{self.name}.v{self.version}"
+
+    @property
+    def answer(self) -> str:
+        """The measure that is the number."""
+        return str(self.measures[-1]["name"])

@@ -1,0 +1,109 @@
+"""Results as files and as charts."""
+
+import csv
+import io
+import json
+from datetime import datetime
+
+import openpyxl
+import pytest
+
+from support.clients import problem
+from support.reporting import by, measure
+
+REPORT = {
+    "source": "company",
+    "groupings": [by("founded_on", "month"), by("source")],
+    "measures": [
+        measure("count"),
+        measure("avg", "employees"),
+        {"name": "big", "function": "count", "filter": {"employees": {"gte": 20}}},
+        {"name": "share", "function": "ratio", "of": ["big", "count"]},
+    ],
+    "totals": True,
+}
+
+
+COMPANIES = (
+    ("=1+1", "2026-01-05", 10),
+    ("=1+1", "2026-01-25", 25),
+    ("Банк", "2026-02-05", None),
+)
+
+
+@pytest.fixture
+async def companies(client, worker):
+    for source, founded, size in COMPANIES:
+        body = {"name": "A", "source": source, "founded_on": founded, "employees": size}
+        await client.made("companies", body)
+
+
+async def run_of(client, definition):
+    begun = (await client.post("/v1/report-runs", json={"definition": definition})).json()
+    await client.ended(begun["job_id"])
+    return f"/v1/report-runs/{begun['run']['id']}"
+
+
+async def test_csv_has_no_formulas(client, companies):
+    path = await run_of(client, REPORT)
+    answer = await client.get(f"{path}/file")
+    assert answer.status_code == 200
+    assert answer.headers["content-disposition"] == 'attachment; filename="report.csv"'
+    assert list(csv.reader(io.StringIO(answer.text))) == [
+        ["founded_on", "source", "count", "avg", "big", "share"],
+        ["2026-01-01", "'=1+1", "2", "17.5", "1", "0.5"],
+        ["2026-02-01", "Банк", "1", "", "0", "0"],
+    ]
+    lines = (await client.get(f"{path}/file", params={"format": "ndjson"})).text.splitlines()
+    assert json.loads(lines[0])["source"] == "=1+1"
+    assert json.loads(lines[1])["avg"] is None
+
+
+async def test_a_sheet_has_typed_cells_and_totals(client, companies):
+    path = await run_of(client, REPORT)
+    answer = await client.get(f"{path}/file", params={"format": "xlsx"})
+    sheet = openpyxl.load_workbook(io.BytesIO(answer.content)).active
+    rows = [tuple(cell.value for cell in row) for row in sheet.iter_rows()]
+    assert rows[1] == (datetime(2026, 1, 1), "=1+1", 2, 17.5, 1, 0.5)
+    assert {cell.data_type for cell in list(sheet.iter_rows())[1][:2]} == {"d", "s"}
+    assert rows[3] == ("Total", None, 3, 17.5, 1, 0.333333)
+    assert rows[4] == (datetime(2026, 1, 1), None, 2, 17.5, 1, 0.5)
+    problem(await client.get(f"{path}/file", params={"format": "pdf"}), 422)
+
+
+async def test_a_table_as_a_file(client, companies):
+    table = {"source": "company", "kind": "table", "columns": ["name", "tags", "created_at"]}
+    path = await run_of(client, table)
+    for format in ("csv", "xlsx", "ndjson"):
+        answer = await client.get(f"{path}/file", params={"format": format})
+        assert answer.status_code == 200, answer.text
+    problem(await client.get(f"{path}/chart"), 422)
+
+
+async def test_charts(client, companies):
+    series = {**REPORT, "kind": "time_series", "totals": False}
+    path = await run_of(client, series)
+    spec = (await client.get(f"{path}/chart")).json()
+    assert spec["mark"]["type"] == "line"
+    assert [(row["g0"], row["g1"], row["value"]) for row in spec["data"]["values"]] == [
+        ("2026-01-01", "=1+1", 2),
+        ("2026-01-01", "Банк", 0),
+        ("2026-02-01", "=1+1", 0),
+        ("2026-02-01", "Банк", 1),
+    ]
+    assert "url" not in json.dumps(spec["data"])
+    drawn = await client.get(f"{path}/chart", params={"format": "svg"})
+    assert drawn.headers["content-type"] == "image/svg+xml"
+    assert "Банк" in drawn.text
+    assert drawn.text.startswith("<svg")
+    picture = await client.get(f"{path}/chart", params={"format": "png"})
+    assert picture.content.startswith(b"\x89PNG")
+    told = await client.data(
+        "query($id: UUID!) { reportRunChart(id: $id) }", id=path.rpartition("/")[2]
+    )
+    assert told["reportRunChart"] == spec
+    for kind, mark in (("summary", "bar"), ("matrix", "rect")):
+        other = await run_of(client, {**REPORT, "kind": kind, "totals": False})
+        assert (await client.get(f"{other}/chart")).json()["mark"] == mark
+        shown = await client.get(f"{other}/chart", params={"format": "png"})
+        assert shown.status_code == 200
