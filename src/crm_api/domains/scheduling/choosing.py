@@ -166,7 +166,20 @@ def _named(type: BookingType, given: Sequence[Mapping[str, Any]] | None) -> dict
     """The resources that the booking names, and how much of each."""
     if type.assignment == "specific" and not given:
         raise Invalid.at("/resources", "required", f"Whoever books {type.name} says what of.")
+    need_once(given or ())
     return {UUID(str(one["resource_id"])): one["quantity"] for one in given or ()}
+
+
+def need_once(booked: Sequence[Mapping[str, Any]]) -> None:
+    """Raise `Invalid` where a resource is named again."""
+    ids = [one["resource_id"] for one in booked]
+    faults = [
+        Fault("named_twice", "Each resource is named once.", f"/resources/{n}/resource_id")
+        for n, id in enumerate(ids)
+        if id in ids[:n]
+    ]
+    if faults:
+        raise Invalid(faults[0].message, faults=faults)
 
 
 def need_candidates(candidates: Candidates, named: Sequence[UUID]) -> None:
