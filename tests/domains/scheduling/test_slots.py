@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from support.clients import pointers, problem
+from support.members import custom_role, member
 
 ZONE = "Europe/Berlin"
 
@@ -283,6 +284,18 @@ async def test_the_owner_of_a_contact_and_users_are_heeded(client):
         input["requirements"] = [{"kind": "person"}]
     data = await client.data(document, input=input)
     assert len(data["availabilitySlots"]["slots"]) == 2
+
+
+async def test_a_type_offers_the_same_to_who_does_not_see_all_of_it(client):
+    (hall,) = await made(client, 1)
+    more = {"durations": [45], "minimum_notice": 60, "most_per_day": 3}
+    kind = await kind_of(client, {"resource_ids": [hall]}, **more)
+    reach = {"*": dict.fromkeys(("read", "create", "update", "delete"), "all")}
+    hidden = ["durations", "requirements", "most_per_day"]
+    masks = {"booking_type": {"hidden": hidden, "read_only": []}}
+    reader = await member(client, await custom_role(client, levels=reach, masks=masks))
+    asked = {"booking_type_id": kind["id"], **window(ahead(2), 1)}
+    assert await slots(reader.api, **asked) == await slots(client, **asked)
 
 
 async def test_bad_questions_are_pointed_at(client, other):

@@ -102,8 +102,8 @@ class SlotService:
         await need_there(
             self.tx, service.records.listing, {"/booking_type_id": data.booking_type_id}
         )
-        type = await service.records.row(data.booking_type_id)
-        durations = decode(type.durations)
+        type = await service.records.offered(data.booking_type_id)
+        durations = type.durations
         if type.status != "active":
             message = f"{type.name} is not booked."
             raise Invalid.at("/booking_type_id", "booking_type_inactive", message)
@@ -122,7 +122,7 @@ class SlotService:
             last,
             type.most_per_day,
             type.assignment,
-            decode(type.requirements),
+            type.requirements,
         )
 
     async def _ad_hoc(self, data: SlotSearch) -> Offer:
