@@ -204,16 +204,20 @@ def _answered(
     limit: int,
 ) -> dict[str, Any]:
     """The slots up to a limit, and the days before that which have none."""
-    possible = found.every
+    possible = found.together
     for stage in stages:
         possible &= stage.left
     slots: list[dict[str, Any]] = []
     empty: list[dict[str, Any]] = []
     orders = found.orders(order, grid.days, _months(grid.days))
     for day, asked in zip(grid.days, orders, strict=True):
-        begun = len(slots)
+        begun, before = len(slots), -1
+        chosen: list[list[UUID]] | None = None
         for place in places(possible & day.mask):
-            chosen = found.chosen(place, asked, named)
+            # Of one day the same are chosen for as long as the same are free.
+            if before < 0 or found.changed & run(before + 1, place + 1):
+                chosen = found.chosen(place, asked, named)
+            before = place
             if chosen is None:
                 continue
             if len(slots) == limit:
