@@ -9,7 +9,6 @@ import pytest
 
 from support.clients import pointers, problem
 
-
 LETTERS = f"{ascii_uppercase}{ascii_lowercase}{digits}-_"
 
 

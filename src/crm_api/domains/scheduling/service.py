@@ -8,7 +8,7 @@ from uuid import UUID
 from crm_api.domains.scheduling.allocating import Allocations, Place, hold_expired, place_of
 from crm_api.domains.scheduling.busy import need_not_busy
 from crm_api.domains.scheduling.candidates import seen_resources
-from crm_api.domains.scheduling.choosing import Chooser, need_day, need_once
+from crm_api.domains.scheduling.choosing import Chooser, lock_types_of, need_day, need_once
 from crm_api.domains.scheduling.models import Booking
 from crm_api.domains.scheduling.repository import BOOKINGS, Bookings
 from crm_api.domains.scheduling.schemas import BookingCreate, BookingUpdate
@@ -213,9 +213,10 @@ class BookingService(CrudService[Booking]):
     # Several at once
 
     async def ready(self, ids: Sequence[UUID]) -> None:
-        """All resources of them are locked in one order, after all bookings."""
+        """All resources of them are locked in one order, after all bookings and their types."""
         await super().ready(ids)
         if ids:
+            await lock_types_of(self.tx, ids)
             await Allocations(self.tx).lock_of(ids)
 
     async def remove(self, records: Sequence[Booking]) -> None:
