@@ -2,11 +2,14 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from string import ascii_lowercase, ascii_uppercase, digits
 from uuid import uuid4
 
 import pytest
 
 from support.clients import pointers, problem
+
+LETTERS = f"{ascii_uppercase}{ascii_lowercase}{digits}-_"
 
 
 def day_ahead(number):
@@ -112,6 +115,9 @@ async def test_only_slots_are_booked(client, anonymous):
     assert pointers(problem(answer, 422)) == ["/email"]
     answer = await anonymous.post(f"{path}/book", json=guest(slot, duration=77))
     problem(answer, 422)
+    # As late as a time may be at all.
+    last = guest({"start": "2199-12-31T23:59:30Z"})
+    problem(await anonymous.post(f"{path}/book", json=last), 409, "slot_taken")
     wrong = {"start": slot["start"], "end": slot["start"]}
     problem(await anonymous.post(f"{path}/slots", json=wrong), 422)
     assert (await client.read("bookings"))["data"] == []
@@ -177,6 +183,42 @@ async def test_pages_and_links_end(client, anonymous):
     (given,) = (await client.read("booking-links"))["data"]
     assert (await client.post(f"/v1/booking-links/{given['id']}/revoke")).status_code == 200
     problem(await anonymous.post(f"{link}/cancel", json={}), 410)
+
+
+async def test_a_booking_stays_open_where_its_type_asks_for_others(client, anonymous):
+    type, path, (room,) = await page_of(client)
+    slot, later, *_ = await slots(anonymous, path)
+    link = f"/public/bookings/{(await booked(anonymous, path, slot))['token']}"
+    await client.changed(f"resources/{room}", {"status": "inactive"})
+    shown = await anonymous.get(link)
+    assert (shown.json()["can_cancel"], shown.json()["can_reschedule"]) == (True, False)
+    problem(await anonymous.post(f"{link}/slots", json=window()), 409, "too_late_to_change")
+    move = {"starts_at": later["start"]}
+    answer = await anonymous.post(f"{link}/reschedule", json=move)
+    problem(answer, 409, "too_late_to_change")
+    page = await anonymous.get(f"{link}/page")
+    assert (page.status_code, 'value="cancel"' in page.text) == (200, True)
+    refused = await anonymous.post(f"{link}/page", data={"do": "reschedule", **move})
+    assert (refused.status_code, 'role="alert"' in refused.text) == (409, True)
+    assert (await anonymous.post(f"{link}/page", data={"do": "cancel"})).status_code == 303
+    # Who books by a page names nothing.
+    await client.changed(f"booking-types/{type['id']}", {"assignment": "specific"})
+    problem(await anonymous.get(path), 410, "link_ended")
+    answer = await client.post("/v1/booking-pages", json={"booking_type_id": type["id"]})
+    assert pointers(problem(answer, 422)) == ["/booking_type_id"]
+
+
+async def test_tries_count_however_a_token_is_spelled(client, anonymous):
+    _, path, _ = await page_of(client)
+    head, kind, ids, secret = path.rsplit("_", 3)[0], *path.split("_", 1)[1].rsplit("_", 2)
+    place = LETTERS.index(ids[-1])
+    spelled = [f"{ids[:-1]}{LETTERS[place + more]}" for more in range(4)]
+    nobody = {"starts_at": "2031-03-03T09:00:00Z"}
+    statuses = [
+        (await anonymous.post(f"{head}_{kind}_{one}_{secret}/book", json=nobody)).status_code
+        for one in spelled * 6
+    ]
+    assert (statuses[0], statuses[-1]) == (409, 429)
 
 
 async def test_a_repeated_request_books_once(client, anonymous):

@@ -128,6 +128,8 @@ async def test_an_expired_hold_takes_nothing_and_is_not_confirmed(client):
     assert (await act(client, held, "confirm", 409))["code"] == "hold_expired"
     blockers = (await client.read(f"bookings/{held['id']}/transitions"))["allowed"]
     assert [one["code"] for one in blockers[0]["blockers"]] == ["hold_expired"]
+    times = {"starts_at": f"{DAY}T15:00:00Z", "ends_at": f"{DAY}T16:00:00Z"}
+    assert (await act(client, held, "reschedule", 409, **times))["code"] == "hold_expired"
     await act(client, held, "cancel")
     assert (await refused(client, wanted(hall)))["code"] == "resource_taken"
 

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from json import dumps
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -201,12 +202,18 @@ async def test_broken_files_change_nothing(client):
     assert (await client.read(path[4:]))["spans"] == 1
     missing = {"id": "018f0000-0000-7000-8000-000000000000"}
     problem(await put(client, missing, file(busy(0, 1))), 404)
-    data = await client.data(
+    document = (
         "mutation ($id: UUID!, $content: String!) {"
-        " setBusyCalendar(resourceId: $id, content: $content) { events spans } }",
-        id=hall["id"],
-        content=file(busy(0, 1), busy(2, 3)).decode(),
+        " setBusyCalendar(resourceId: $id, content: $content) { events spans } }"
     )
+    # Half of a character, which JSON can hold and UTF-8 cannot.
+    whole = {"query": document, "variables": {"id": hall["id"], "content": "\ud800"}}
+    json = {"Content-Type": "application/json"}
+    answer = await client.post("/graphql", content=dumps(whole).encode(), headers=json)
+    (error,) = answer.json()["errors"]
+    assert error["extensions"]["code"] == "validation", error
+    content = file(busy(0, 1), busy(2, 3)).decode()
+    data = await client.data(document, id=hall["id"], content=content)
     assert data["setBusyCalendar"] == {"events": 2, "spans": 2}
 
 

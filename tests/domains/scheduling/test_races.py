@@ -5,7 +5,7 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from random import Random
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from crm_api.domains.scheduling.jobs import expire_holds
 from crm_api.domains.scheduling.schemas import BookingCreate
@@ -188,6 +188,28 @@ async def test_bookings_that_move_and_end_at_once_keep_to_the_capacity(client, o
     known = {(409, "resource_taken"), (409, "illegal_transition")}
     assert codes <= {(200, None), (201, None), *known}, codes
     await need_fitting(owner, org, dict.fromkeys(ids, 2))
+
+
+async def test_those_restored_together_lock_their_resources_in_one_order(client, owner):
+    first, last = sorted(await made(client, 2))
+    ids = [
+        (await client.made("bookings", body([id], start=60 * n)))["id"]
+        for n, id in enumerate((last, first))
+    ]
+    for id in ids:
+        await client.delete(f"/v1/bookings/{id}")
+    locked = "SELECT id FROM resources WHERE id = $1 FOR NO KEY UPDATE"
+    items = {"op": "restore", "items": [{"id": id} for id in ids]}
+    async with owner.acquire() as other, other.transaction():
+        await other.fetch(locked, UUID(first))
+        restoring = asyncio.create_task(client.post("/v1/bookings/bulk", json=items))
+        async for _ in patiently():
+            if await other.fetch("SELECT FROM pg_locks WHERE NOT granted"):
+                break
+        # Whoever waits for the first has not got the last.
+        assert await owner.fetch(f"{locked} SKIP LOCKED", UUID(last))
+    answer = await restoring
+    assert answer.status_code == 200, answer.text
 
 
 async def test_who_dies_while_booking_has_nothing_and_holds_up_nobody(client, database, owner, org):

@@ -167,6 +167,11 @@ async def test_occurrences_that_overlap_each_other_are_counted(client):
         ({"starts_local": "2031-02-30T09:00"}, "/starts_local", "invalid"),
         ({"starts_local": "2031-03-03T09:00Z"}, "/starts_local", None),
         ({"duration_minutes": 0}, "/duration_minutes", None),
+        (
+            {"rule": "FREQ=DAILY;COUNT=730", "duration_minutes": 527_040},
+            "/duration_minutes",
+            "too_long",
+        ),
         ({"time_zone": "Europe/Nowhere"}, "/time_zone", None),
         ({"resources": []}, "/resources", None),
     ],

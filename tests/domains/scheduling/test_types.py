@@ -96,6 +96,17 @@ async def test_a_booking_without_a_type_says_it_all(client):
     assert (made["buffer_before"], made["buffer_after"]) == (0, 0)
 
 
+async def test_a_resource_is_named_once_with_a_type_and_without(client):
+    (hall,) = await resources(client, 1)
+    kind = await kind_of(client, {"resource_ids": [hall]})
+    again = [{"resource_id": hall, "quantity": 5}, {"resource_id": hall}]
+    for more in ({"booking_type_id": kind["id"]}, {"title": "Visit", "duration": 30}):
+        body = {"starts_at": at(), "resources": again, **more}
+        found = problem(await client.post("/v1/bookings", json=body), 422)
+        assert found["errors"][0]["code"] == "named_twice"
+        assert pointers(found) == ["/resources/1/resource_id"]
+
+
 async def test_turns_are_taken_by_weight_and_given_back(client):
     ids = await resources(client, 3)
     rooms = await pool(client, ids, **{ids[2]: 2})

@@ -5,7 +5,7 @@ slots offer is booked, and it is booked as by anybody: under the locks of its re
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 from uuid import UUID
@@ -33,6 +33,7 @@ from crm_api.domains.contacts.repository import with_point
 from crm_api.domains.contacts.schemas import ContactCreate
 from crm_api.domains.contacts.service import ContactService
 from crm_api.domains.scheduling.actions import BookingActions
+from crm_api.domains.scheduling.candidates import found_for, required_of
 from crm_api.domains.scheduling.models import Booking
 from crm_api.domains.scheduling.schemas import BookingCreate, BookingReschedule
 from crm_api.domains.scheduling.service import BookingService
@@ -40,6 +41,7 @@ from crm_api.domains.scheduling.slot_schemas import SlotSearch
 from crm_api.domains.scheduling.slots import SlotService
 from crm_api.domains.scheduling.type_models import BookingType
 from crm_api.domains.scheduling.type_repository import BookingTypes
+from crm_api.domains.scheduling.type_schemas import MOST_DAYS_AHEAD
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Conflict, CrmError, Fault, Invalid
 from crm_api.kit.links.opening import LinkDoor, Opened, ended
@@ -50,6 +52,7 @@ _BOOKED = ("bookings", "resources", "booking_types")
 _MOVABLE = frozenset({"held", "confirmed"})
 _AFTER = timedelta(days=30)
 """So long after its end the link of a booking still shows it."""
+_FARTHEST = timedelta(days=MOST_DAYS_AHEAD + 1)
 _SHOWN = ("name", "description", "durations", "time_zone", "price", "currency")
 PAGE_OPENED = Opened(
     PAGE_TOKENS,
@@ -147,7 +150,7 @@ class PageDoor(LinkDoor):
         self.require("read")
         page = await self.link(lock=False)
         offered = await BookingTypes(self.tx).find(page.booking_type_id)
-        if offered is None or offered.status != "active":
+        if offered is None or offered.status != "active" or offered.assignment == "specific":
             raise ended("Nothing is to be booked here any more.")
         return page, offered
 
@@ -184,6 +187,8 @@ class Booked:
     type: BookingType | None
     supplier: str
     now: datetime
+    is_offered: bool = True
+    """Whether its type still asks for what it is of."""
 
     @property
     def until(self) -> datetime:
@@ -207,7 +212,7 @@ class Booked:
     @property
     def can_move(self) -> bool:
         """Of a type that is not offered any more there are no other slots."""
-        if self.type is None or self.type.status != "active":
+        if self.type is None or self.type.status != "active" or not self.is_offered:
             return False
         return self.can_cancel and self.minutes in self.type.durations
 
@@ -298,7 +303,20 @@ class BookingDoor(LinkDoor):
             raise ended("The booking is not there any more.")
         type_id = booking.booking_type_id
         type = None if type_id is None else await BookingTypes(self.tx).find(type_id)
-        return link, Booked(booking, type, await supplier_of(self.tx), self.tx.now)
+        booked = Booked(booking, type, await supplier_of(self.tx), self.tx.now)
+        if type is not None and booked.can_move:
+            booked = replace(booked, is_offered=await _asks_for(self.tx, type, booked.resources))
+        return link, booked
+
+
+async def _asks_for(tx: Tx, type: BookingType, resources: Sequence[UUID]) -> bool:
+    """Whether a type could be booked with these resources as it is now."""
+    required = await required_of(tx, type.requirements)
+    try:
+        could = await found_for(tx, required, alone=type.assignment != "collective")
+    except Conflict:
+        return False
+    return could.rows.keys() >= set(resources)
 
 
 async def _slots(
@@ -323,10 +341,13 @@ async def _need_slot(
     duration: int | None,
     resources: Sequence[UUID] = (),
 ) -> None:
+    taken = Conflict("It is not free at that time.", code="slot_taken")
+    if starts_at - tx.now > _FARTHEST:
+        raise taken
     end = starts_at + timedelta(minutes=1)
     window = SlotWindow(start=starts_at, end=end, duration=duration, limit=1)
     if not (await _slots(tx, type_id, window, resources))["slots"]:
-        raise Conflict("It is not free at that time.", code="slot_taken")
+        raise taken
 
 
 def _unchangeable() -> CrmError:

@@ -58,9 +58,13 @@ _KEEP = """
     UPDATE booking_allocations SET hold_expires_at = $3
     WHERE organization_id = $1 AND booking_id = $2 AND is_active RETURNING id
 """
+# Those in the bin have no time of any, and want it back when they are restored.
 _RESOURCES_OF = """
-    SELECT DISTINCT resource_id FROM booking_allocations
+    SELECT resource_id FROM booking_allocations
     WHERE organization_id = $1 AND booking_id = ANY($2)
+    UNION
+    SELECT (r ->> 'resource_id')::uuid FROM bookings b, jsonb_array_elements(b.resources) r
+    WHERE b.organization_id = $1 AND b.id = ANY($2) AND b.deleted_at IS NOT NULL
 """
 _ANY_OF = """
     SELECT 1 AS one FROM booking_allocations

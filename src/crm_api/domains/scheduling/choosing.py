@@ -36,6 +36,12 @@ _LOCK = """
     SELECT time_zone, most_per_day FROM booking_types
     WHERE organization_id = $1 AND id = $2 FOR NO KEY UPDATE
 """
+_LOCK_BINNED = """
+    SELECT id FROM booking_types WHERE organization_id = $1 AND id IN (
+        SELECT booking_type_id FROM bookings
+        WHERE organization_id = $1 AND id = ANY($2) AND deleted_at IS NOT NULL)
+    ORDER BY id FOR NO KEY UPDATE
+"""
 _STARTED = """
     SELECT count(*) AS number FROM bookings
     WHERE organization_id = $1 AND booking_type_id = $2 AND starts_at >= $3 AND starts_at < $4
@@ -167,7 +173,20 @@ def _named(type: BookingType, given: Sequence[Mapping[str, Any]] | None) -> dict
     """The resources that the booking names, and how much of each."""
     if type.assignment == "specific" and not given:
         raise Invalid.at("/resources", "required", f"Whoever books {type.name} says what of.")
+    need_once(given or ())
     return {UUID(str(one["resource_id"])): one["quantity"] for one in given or ()}
+
+
+def need_once(booked: Sequence[Mapping[str, Any]]) -> None:
+    """Raise `Invalid` where a resource is named again."""
+    ids = [one["resource_id"] for one in booked]
+    faults = [
+        Fault("named_twice", "Each resource is named once.", f"/resources/{n}/resource_id")
+        for n, id in enumerate(ids)
+        if id in ids[:n]
+    ]
+    if faults:
+        raise Invalid(faults[0].message, faults=faults)
 
 
 def need_candidates(candidates: Candidates, named: Sequence[UUID]) -> None:
@@ -245,6 +264,11 @@ async def need_day(tx: Tx, type_id: UUID, starts_at: datetime, but: UUID | None)
     if found["number"] >= row["most_per_day"]:
         message = f"On {day} there are as many as there may be."
         raise Conflict(message, code="day_full", details={"day": day})
+
+
+async def lock_types_of(tx: Tx, booking_ids: Sequence[UUID]) -> None:
+    """Lock the types of those of some bookings that are in the bin: restored they count again."""
+    await tx.write(_LOCK_BINNED, tx.organization_id, list(booking_ids))
 
 
 async def started_on(tx: Tx, type_id: UUID, days: Sequence[Day]) -> list[int]:

@@ -12,6 +12,8 @@ from crm_api.kit.errors import Fault, Invalid
 from crm_api.kit.recurrence import BadRule, Rule, instant, read
 
 HORIZON = timedelta(days=3653)
+LONGEST = HORIZON + timedelta(days=366)
+"""All occurrences together, of which none overlap: within the horizon, but for the end of the last."""
 FORMAT = "%Y-%m-%dT%H:%M"
 
 
@@ -72,6 +74,10 @@ def expand(values: Mapping[str, Any]) -> Expansion:
         raise Invalid.at("/rule", "no_occurrences", "It never comes.")
     if rule.count is not None and len(times) < rule.count:
         raise _too_long()
+    if len(times) * timedelta(minutes=values["duration_minutes"]) > LONGEST:
+        # So much that they overlap, each of them many others: what no calendar holds.
+        message = "All of its occurrences together last longer than a series does."
+        raise Invalid.at("/duration_minutes", "too_long", message)
     known = {key_of(at) for at in times}
     faults = [
         Fault("not_an_occurrence", "The rule has none at that time.", f"/exceptions/{place}")

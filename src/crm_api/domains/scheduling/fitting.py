@@ -1,10 +1,11 @@
 """When resources are free long enough for the first time: needs no database."""
 
-from collections.abc import Collection, Sequence
+from bisect import bisect_left
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from crm_api.domains.scheduling.sweeping import Taken, in_the_way
+from crm_api.domains.scheduling.sweeping import Taken, levels
 
 Span = tuple[datetime, datetime]
 
@@ -25,23 +26,53 @@ def earliest_fit(
 ) -> datetime | None:
     """The first instant from which all are free for so long, within a window; None without one.
 
-    Something becomes free only at the beginning of the window, where something that is taken ends,
-    and where working time begins: no other instant can be the first.
+    Each says the first instant from one on that would do for it, until all say the same one. What
+    is passed over meanwhile would not have done for whoever passed it over.
     """
-    starts = {start}
-    for one in wanted:
-        starts |= {taken.ends_at for taken in one.taken}
-        starts |= {opens for opens, _ in one.opens or ()}
-    for at in sorted(starts):
-        if start <= at and at + length <= end and _fits(wanted, at, at + length):
-            return at
-    return None
+    free = [[span for span in _free(one, start, end) if _lasts(span, length)] for one in wanted]
+    at: datetime = start
+    while True:
+        before = at
+        for spans in free:
+            place = bisect_left(spans, at + length, key=_end)
+            if place == len(spans):
+                return None
+            at = max(at, spans[place][0])
+        if at == before:
+            return at if at + length <= end else None
 
 
-def _fits(wanted: Collection[Wanted], start: datetime, end: datetime) -> bool:
-    for one in wanted:
-        if one.room < 0 or in_the_way(one.taken, start, end, one.room):
-            return False
-        if one.opens is not None and not any(a <= start and end <= b for a, b in one.opens):
-            return False
-    return True
+def _free(one: Wanted, start: datetime, end: datetime) -> Iterator[Span]:
+    """When it is open and there is room, in order."""
+    opens = iter([(start, end)] if one.opens is None else one.opens)
+    current = next(opens, None)
+    for begins, ends in _roomy(one, start, end):
+        while current is not None and current[0] < ends:
+            first, last = max(begins, current[0]), min(ends, current[1])
+            if first < last:
+                yield first, last
+            if current[1] > ends:
+                break
+            current = next(opens, None)
+
+
+def _roomy(one: Wanted, start: datetime, end: datetime) -> Iterator[Span]:
+    """When no more is taken than may be, in order; what touches is one."""
+    pending: Span | None = None
+    for level in levels(one.taken, start, end):
+        if level.quantity > one.room:
+            if pending is not None:
+                yield pending
+            pending = None
+        else:
+            pending = (pending or level)[0], level.ends_at
+    if pending is not None:
+        yield pending
+
+
+def _lasts(span: Span, length: timedelta) -> bool:
+    return span[1] - span[0] >= length
+
+
+def _end(span: Span) -> datetime:
+    return span[1]

@@ -45,9 +45,10 @@ class _Matching(Generic[T]):
     """Places, which are as many for each requirement as it needs, and who has them."""
 
     def __init__(self, wanted: Sequence[tuple[int, Iterable[T]]]) -> None:
-        self.wanted = wanted
+        # Gone through again and again, so it is asked once who could be.
+        self.wanted = [(quantity, list(candidates)) for quantity, candidates in wanted]
         self.places = [n for n, (quantity, _) in enumerate(wanted) for _ in range(quantity)]
-        self.fits = [set(candidates) for _, candidates in wanted]
+        self.fits = [set(candidates) for _, candidates in self.wanted]
         self.holder: dict[int, T] = {}
         self.place_of: dict[T, int] = {}
 

@@ -68,6 +68,10 @@ class Openings:
     """Of each requirement, the starts at which enough candidates are at work."""
     enough: Sequence[int]
     """The same, where they are free as well; of all requirements together it may be too few."""
+    together: int
+    """The starts at which as many are free as all requirements need, whichever they are for."""
+    changed: int
+    """The starts at which not the same are free as at the start before."""
     free: Sequence[Mapping[UUID, int]]
     """Of each requirement, by candidate."""
     busy: Mapping[UUID, Sequence[Span]]
@@ -168,11 +172,19 @@ def opened(
         for one, ids in zip(candidates.required, candidates.of, strict=True)
     ]
     needed = list(zip(candidates.of, free, candidates.quantities, strict=True))
+    any_of: dict[UUID, int] = {}
+    changed = 0
+    for own in free:
+        for id, found in own.items():
+            any_of[id] = any_of.get(id, 0) | found
+            changed |= found ^ (found << 1)
     return Openings(
         every,
         candidates,
         [at_least([hours[id] for id in ids], quantity, every) for ids, _, quantity in needed],
         [at_least(own.values(), quantity, every) for _, own, quantity in needed],
+        at_least(any_of.values(), sum(candidates.quantities), every),
+        changed & every,
         free,
         {id: list(zip(row["starts"], row["ends"], strict=True)) for id, row in taken.items()},
         taken,

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from crm_api.domains.scheduling.allocating import Allocations
+from crm_api.domains.scheduling.choosing import need_once
 from crm_api.domains.scheduling.expanding import Expansion, Occurrence, expand
 from crm_api.domains.scheduling.models import Booking
 from crm_api.domains.scheduling.series_models import RecurringBooking
@@ -20,7 +21,7 @@ from crm_api.kit.crud.personal import About
 from crm_api.kit.crud.plain import values_of
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.db.json import decode, encode
-from crm_api.kit.errors import Conflict, Fault, Invalid
+from crm_api.kit.errors import Conflict
 from crm_api.kit.ids import new_id
 
 _COPIED = (
@@ -118,14 +119,7 @@ class SeriesService(CrudService[RecurringBooking]):
     def settled(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """What is derived without a look-up; raises `Invalid`."""
         booked: list[dict[str, Any]] = decode(encode(values["resources"]))
-        ids = [one["resource_id"] for one in booked]
-        faults = [
-            Fault("named_twice", "Each resource is named once.", f"/resources/{n}/resource_id")
-            for n, id in enumerate(ids)
-            if id in ids[:n]
-        ]
-        if faults:
-            raise Invalid(faults[0].message, faults=faults)
+        need_once(booked)
         zone = values["time_zone"] or self.tx.actor.time_zone
         return {"time_zone": zone, "resources": booked, "exceptions": sorted(values["exceptions"])}
 

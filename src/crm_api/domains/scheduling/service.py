@@ -8,7 +8,7 @@ from uuid import UUID
 from crm_api.domains.scheduling.allocating import Allocations, Place, hold_expired, place_of
 from crm_api.domains.scheduling.busy import need_not_busy
 from crm_api.domains.scheduling.candidates import seen_resources
-from crm_api.domains.scheduling.choosing import Chooser, need_day
+from crm_api.domains.scheduling.choosing import Chooser, lock_types_of, need_day, need_once
 from crm_api.domains.scheduling.models import Booking
 from crm_api.domains.scheduling.repository import BOOKINGS, Bookings, resource_key
 from crm_api.domains.scheduling.schemas import BookingCreate, BookingUpdate
@@ -108,12 +108,7 @@ class BookingService(CrudService[Booking]):
         if values["ends_at"] - values["starts_at"] > timedelta(days=MOST_DAYS):
             raise Invalid.at("/ends_at", "too_long", f"It has {MOST_DAYS} days at the most.")
         booked: list[dict[str, Any]] = decode(encode(values["resources"]))
-        known: set[str] = set()
-        for place, one in enumerate(booked):
-            if one["resource_id"] in known:
-                at = f"/resources/{place}/resource_id"
-                raise Invalid.at(at, "named_twice", "Each resource is named once.")
-            known.add(one["resource_id"])
+        need_once(booked)
         return {"resources": booked}
 
     def need_right(self, *, ignores: bool) -> None:
@@ -178,6 +173,8 @@ class BookingService(CrudService[Booking]):
         self, id: UUID, before: Place | None, after: Place | None, whole: Mapping[str, Any]
     ) -> None:
         if after is not None and before != after and self._is_over(after):
+            if before is not None:
+                raise hold_expired()
             # A restored hold that has ended in the bin takes nothing.
             after = None
         if before == after:
@@ -252,9 +249,10 @@ class BookingService(CrudService[Booking]):
     # Several at once
 
     async def ready(self, ids: Sequence[UUID]) -> None:
-        """All resources of them are locked in one order, after all bookings."""
+        """All resources of them are locked in one order, after all bookings and their types."""
         await super().ready(ids)
         if ids:
+            await lock_types_of(self.tx, ids)
             await Allocations(self.tx).lock_of(ids)
 
     async def remove(self, records: Sequence[Booking]) -> None:

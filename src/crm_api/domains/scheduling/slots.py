@@ -107,8 +107,8 @@ class SlotService:
         await need_there(
             self.tx, service.records.listing, {"/booking_type_id": data.booking_type_id}
         )
-        type = await service.records.row(data.booking_type_id)
-        durations = decode(type.durations)
+        type = await service.records.offered(data.booking_type_id)
+        durations = type.durations
         if type.status != "active":
             message = f"{type.name} is not booked."
             raise Invalid.at("/booking_type_id", "booking_type_inactive", message)
@@ -127,7 +127,7 @@ class SlotService:
             last,
             type.most_per_day,
             type.assignment,
-            decode(type.requirements),
+            type.requirements,
         )
 
     async def _ad_hoc(self, data: SlotSearch) -> Offer:
@@ -209,16 +209,20 @@ def _answered(
     limit: int,
 ) -> dict[str, Any]:
     """The slots up to a limit, and the days before that which have none."""
-    possible = found.every
+    possible = found.together
     for stage in stages:
         possible &= stage.left
     slots: list[dict[str, Any]] = []
     empty: list[dict[str, Any]] = []
     orders = found.orders(order, grid.days, _months(grid.days))
     for day, asked in zip(grid.days, orders, strict=True):
-        begun = len(slots)
+        begun, before = len(slots), -1
+        chosen: list[list[UUID]] | None = None
         for place in places(possible & day.mask):
-            chosen = found.chosen(place, asked, named)
+            # Of one day the same are chosen for as long as the same are free.
+            if before < 0 or found.changed & run(before + 1, place + 1):
+                chosen = found.chosen(place, asked, named)
+            before = place
             if chosen is None:
                 continue
             if len(slots) == limit:

@@ -5,6 +5,7 @@ instants are all there are. Interchangeable units are counted, never numbered: b
 free one after the other would look taken.
 """
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -55,8 +56,7 @@ def peak(taken: Sequence[Taken], start: datetime, end: datetime) -> int:
 def in_the_way(taken: Sequence[Taken], start: datetime, end: datetime, room: int) -> list[Taken]:
     """What takes part where more than `room` is taken; nothing, where that is nowhere so."""
     full = [level for level in levels(taken, start, end) if level.quantity > room]
-    return [
-        one
-        for one in taken
-        if any(one.starts_at < level.ends_at and one.ends_at > level.starts_at for level in full)
-    ]
+    ends = [level.ends_at for level in full]
+    # Of each the first level that ends after it begins: levels are in order, and apart.
+    nearest = ((one, bisect_right(ends, one.starts_at)) for one in taken)
+    return [one for one, n in nearest if n < len(full) and full[n].starts_at < one.ends_at]

@@ -112,8 +112,9 @@ class TimesMutation:
         self, info: GraphInfo, resource_id: UUID, content: str
     ) -> BusyCalendar:
         """Have a resource be busy as an iCalendar document says."""
-        calendars = BusyCalendars(info.context.tx)
-        return cast("Any", await calendars.replace(resource_id, content.encode()))
+        # Halves of characters, which JSON may hold, are for the reader of files to refuse.
+        told = content.encode(errors="surrogatepass")
+        return cast("Any", await BusyCalendars(info.context.tx).replace(resource_id, told))
 
     @mutation
     async def delete_busy_calendar(self, info: GraphInfo, resource_id: UUID) -> bool:

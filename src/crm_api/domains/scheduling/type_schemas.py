@@ -22,6 +22,7 @@ from crm_api.kit.schema import (
 )
 
 MOST_CANDIDATES = 500
+MOST_DAYS_AHEAD = 3660
 YEAR = 366 * 24 * 60
 
 
@@ -145,7 +146,7 @@ class BookingTypeCreate(Create):
     time_zone: TimeZone | None = Field(None, description=_ZONE)
     calendar_id: UUID | None = Field(None, description=_CALENDAR)
     minimum_notice: Annotated[int, Field(ge=0, le=YEAR)] = Field(0, description=_NOTICE)
-    horizon_days: Annotated[int, Field(ge=1, le=3660)] = Field(366, description=_HORIZON)
+    horizon_days: Annotated[int, Field(ge=1, le=MOST_DAYS_AHEAD)] = Field(366, description=_HORIZON)
     most_per_day: Annotated[int, Field(ge=1, le=10_000)] | None = Field(None, description=_MOST)
     requirements: Requirements = Field(description=_REQUIREMENTS)
     assignment: Assignment = Field("round_robin", description=_ASSIGNMENT)

@@ -43,9 +43,12 @@ class Opened:
 
     async def throttle(self, database: Database, token: str, address: str | None) -> None:
         """Before anything is made by a token; raises `TooMany`."""
-        if self.is_throttled:
+        known = self.tokens.read(token)
+        if self.is_throttled and known is not None:
+            # By what it opens: the ids in it can be spelled in more than one way.
+            _, id, secret = known
             attempts = Attempts(database)
-            await attempts.count(attempts.guests(token, address))
+            await attempts.count(attempts.guests(f"{id} {secret}", address))
 
     async def actor_of(self, database: Database, token: str, address: str | None) -> Actor:
         """The link that a token opens, as an actor; raises `NotFound`.

@@ -62,10 +62,7 @@ class LinkPage:
 
     async def show(self, request: Request, token: Token) -> Response:
         """The page; one that says why there is none."""
-        try:
-            return await self._shown(request, token)
-        except CrmError as error:
-            return self._failed(request, error)
+        return await self._shown(request, token)
 
     async def answer(self, request: Request, token: Token) -> Response:
         """What a form says is done; its browser is led back to the page."""
@@ -93,9 +90,12 @@ class LinkPage:
         form: SentForm | None = None,
         error: CrmError | None = None,
     ) -> Response:
-        tx = await begun(request, token, self.opened)
-        async with unit_of_work(tx, services_of(request).ring):
-            html = await self.html(self.door(tx, caller_of(request)), request, form, error)
+        try:
+            tx = await begun(request, token, self.opened)
+            async with unit_of_work(tx, services_of(request).ring):
+                html = await self.html(self.door(tx, caller_of(request)), request, form, error)
+        except CrmError as failure:
+            return self._failed(request, failure)
         return html_of(html, error)
 
     def _failed(self, request: Request, error: CrmError) -> Response:
