@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy import Column
 
 revision = "20270131_holds"
-down_revision = "20270126_booking_links"
+down_revision = "20270130_attendees"
 branch_labels = None
 depends_on = None
 

@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 from crm_api.kit.db import ddl
 
 revision = "20270201_segments"
-down_revision = "20270126_booking_links"
+down_revision = "20270131_holds"
 branch_labels = None
 depends_on = None
 

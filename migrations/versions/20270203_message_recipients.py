@@ -6,7 +6,7 @@ from alembic import op
 from crm_api.kit.db import ddl
 
 revision = "20270203_message_recipients"
-down_revision = "20270126_booking_links"
+down_revision = "20270202_reports"
 branch_labels = None
 depends_on = None
 
