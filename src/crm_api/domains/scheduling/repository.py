@@ -1,7 +1,5 @@
 """How resources and bookings are listed and found."""
 
-from uuid import UUID
-
 from crm_api.domains.companies.repository import LISTING as COMPANIES
 from crm_api.domains.contacts.repository import CONTACTS
 from crm_api.domains.deals.repository import DEALS
@@ -30,11 +28,8 @@ RESOURCES: Listing = Listing(
 
 
 def resource_key(value: str, _country: str | None = None) -> str:
-    """The id of a resource as bookings are found by it; raises `ValueError`."""
-    try:
-        return str(UUID(value))
-    except ValueError:
-        raise ValueError("Not a UUID.") from None
+    """The id of a resource as bookings are found by it; by what is none, nothing is found."""
+    return value.lower()
 
 
 BOOKINGS: Listing = Listing(
