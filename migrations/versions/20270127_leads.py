@@ -308,9 +308,7 @@ def make_plans() -> None:
             [f"{PLANS}.organization_id", f"{PLANS}.id"],
             name=op.f(f"fk_{SLICES}_organization_id_plan_id"),
         ),
-        sa.PrimaryKeyConstraint(
-            "organization_id", "plan_id", "place", name=op.f(f"pk_{SLICES}")
-        ),
+        sa.PrimaryKeyConstraint("organization_id", "plan_id", "place", name=op.f(f"pk_{SLICES}")),
     )
     ddl.protect(SLICES)
 
