@@ -256,6 +256,6 @@ async def test_what_a_lead_became_is_followed_through_a_merge(client):
     await act(client, lead, "convert", company_id=loser["id"])
     body = {"winner_id": winner["id"], "loser_ids": [loser["id"]]}
     merged = await client.post("/v1/companies/merge", json=body)
-    assert merged.status_code == 200, merged.text
+    assert merged.status_code == 201, merged.text
     lead = await client.read(f"leads/{lead['id']}")
     assert (lead["company_id"], lead["matched_company_id"]) == (winner["id"], winner["id"])

@@ -1,8 +1,10 @@
 """Who is next: the arithmetic of sharing out, which needs no database.
 
 Smooth weighted round robin is that of nginx (its commit of 2012-05-14): each who could have it
-gains their weight, the highest credit wins and loses the weights of all who could. Counts stay
-within one of the ideal share at every prefix, and the credits add up to nothing.
+gains their weight, the highest credit wins and loses the weights of all who could. The credits add
+up to nothing. At every moment nobody is a whole lead above their ideal share, or more than
+1/2 + 1/3 + … + 1/n below it (the fullest of n cups is emptied, of which all together are filled by
+as much: Dietz and Sleator, 1987); after each round of all weights everybody has theirs exactly.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,7 @@
 """Which leads of the past nobody of a pool is for, and which several are for."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -50,13 +50,20 @@ def _told(members: list[dict[str, Any]], leads: list[Sharable]) -> dict[str, Any
         kind = (lead.country, lead.region, lead.industry, lead.language, *sorted(lead.skills))
         kinds[*kind, *own] += 1
         found[*kind, *own] = {**_said(lead), "members": own}
-    most = [{**found[key], "leads": count} for key, count in kinds.most_common()]
+    most = [(found[key], count) for key, count in kinds.most_common()]
     return {
         "lead_count": len(leads),
         **{f"fit_{name}": covered[name] for name in ("none", "one", "several")},
-        "gaps": [one for one in most if not one["members"]][:_SHOWN],
-        "overlaps": [one for one in most if len(one["members"]) > 1][:_SHOWN],
+        "gaps": _those(most, lambda members: not members),
+        "overlaps": _those(most, lambda members: len(members) > 1),
     }
+
+
+def _those(
+    most: Sequence[tuple[Mapping[str, Any], int]], wanted: Callable[[Sequence[str]], bool]
+) -> list[dict[str, Any]]:
+    found = [{**kind, "leads": count} for kind, count in most if wanted(kind["members"])]
+    return found[:_SHOWN]
 
 
 def _said(lead: Sharable) -> Mapping[str, Any]:
