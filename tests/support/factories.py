@@ -2160,6 +2160,22 @@ async def _least_prospect_list(api: Api) -> Body:
     return {"name": "Trade fair"}
 
 
+async def _then_prospect_lists(api: Api, lists: list[Body]) -> list[Body]:
+    """Two are shared out over a pool, and one goes on in its parts."""
+    pool = await api.made("lead-pools", await _least_lead_pool(api))
+    leads = [await api.made("leads", await _least_lead(api)) for _ in range(2)]
+    paths = [f"/v1/prospect-lists/{one['id']}" for one in lists]
+    for path in paths[:2]:
+        answer = await api.post(f"{path}/distribute", json={"pool_id": pool["id"]})
+        assert answer.status_code == 202, answer.text
+    body = {"lead_ids": [lead["id"] for lead in leads]}
+    assert (await api.post(f"{paths[2]}/members", json=body)).status_code == 200
+    answer = await api.post(f"{paths[2]}/split", json={"by": "count", "count": 1})
+    assert answer.status_code == 201, answer.text
+    changed = [await api.read(path.removeprefix("/v1/")) for path in paths[:3]]
+    return [*changed, *lists[3:], *answer.json()["data"]]
+
+
 async def _varied_prospect_lists(api: Api) -> list[Body]:
     del api
     return [
@@ -2237,6 +2253,7 @@ FACTORIES: dict[str, Factory] = {
         "description",
         "name",
         {"cost": "much"},
+        then=_then_prospect_lists,
     ),
     "lead_pools": Factory(
         _least_lead_pool,
