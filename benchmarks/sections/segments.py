@@ -120,9 +120,7 @@ async def _measured(stage: Stage, segment: UUID) -> tuple[dict[str, float], int]
     if not seen == size > 0:
         raise WrongAnswer(f"{seen} were previewed, {size} are members")
     times["filled again"], _ = await _timed(database, actor, fill)
-    taken: list[float] = []
-    for _ in range(ROUNDS):
-        taken.append(await _changed(stage, database, actor, segment))
+    taken = [await _changed(stage, database, actor, segment) for _ in range(ROUNDS)]
     times["some"] = sorted(taken)[ROUNDS // 2]
     await database.close()
     return times, size
