@@ -51,6 +51,11 @@ class SegmentService(NamedService[Segment]):
     update_shape = SegmentUpdate
     records: Segments
 
+    def __init__(self, tx: Tx) -> None:
+        super().__init__(tx)
+        self._living: list[Any] | None = None
+        self._gone: set[UUID] = set()
+
     @classmethod
     def normalise(
         cls, values: dict[str, Any], current: Segment | None, country: str | None
@@ -85,11 +90,6 @@ class SegmentService(NamedService[Segment]):
             if segments_in(values["filter"]):
                 await self._need_acyclic(values, current)
         return values
-
-    def __init__(self, tx: Tx) -> None:
-        super().__init__(tx)
-        self._living: list[Any] | None = None
-        self._gone: set[UUID] = set()
 
     async def _need_acyclic(self, values: Mapping[str, Any], current: Segment | None) -> None:
         # Of two that begin to speak of one another the second one is to see the first.
