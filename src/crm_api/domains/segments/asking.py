@@ -1,5 +1,6 @@
-"""What passes a filter, as a part of a larger statement: compiled as lists are, its parameters
-behind those of what surrounds it.
+"""What passes a filter, as a part of a larger statement.
+
+It is compiled as lists are, its parameters behind those of what surrounds it.
 """
 
 import re

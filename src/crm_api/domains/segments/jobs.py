@@ -26,6 +26,7 @@ async def refresh_segment(context: JobContext, message: RefreshSegment) -> dict[
 
     Done again it finds nothing to move, so another try may begin anew.
     """
+    await context.database.catalogues.of(context.actor.organization_id, is_fresh=True)
     async with unit_of_work(context.tx()) as tx:
         # Whatever happens from here on is heard of.
         await FeedPlace(tx).begin()

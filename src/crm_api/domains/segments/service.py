@@ -18,6 +18,7 @@ from crm_api.kit.crud.collections import service_of
 from crm_api.kit.crud.named import NamedService
 from crm_api.kit.crud.personal import About, Impersonal
 from crm_api.kit.crud.service import CrudService
+from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Blocked, Invalid, WrongState
 from crm_api.kit.query.conditions import check
 
@@ -49,6 +50,11 @@ class SegmentService(NamedService[Segment]):
     create_shape = SegmentCreate
     update_shape = SegmentUpdate
     records: Segments
+
+    def __init__(self, tx: Tx) -> None:
+        super().__init__(tx)
+        self._living: list[Any] | None = None
+        self._gone: set[UUID] = set()
 
     @classmethod
     def normalise(
@@ -95,10 +101,12 @@ class SegmentService(NamedService[Segment]):
 
     async def remove(self, records: Sequence[Segment]) -> None:
         """One that others speak of stays; raises `Blocked`."""
+        if self._living is None:
+            # Of many that go one after the other, once; nobody writes another one meanwhile.
+            await self.tx.write(_LOCK, str(self.tx.organization_id))
+            self._living = await self.tx.fetch(_FILTERS, self.tx.organization_id)
         gone = {record.id for record in records}
-        await self.tx.write(_LOCK, str(self.tx.organization_id))
-        rows = await self.tx.fetch(_FILTERS, self.tx.organization_id)
-        users = using(rows, gone)
+        users = using([row for row in self._living if row["id"] not in self._gone], gone)
         if users:
             named = ", ".join(sorted(users.values()))
             raise Blocked(
@@ -107,6 +115,7 @@ class SegmentService(NamedService[Segment]):
                 details={"segments": sorted(map(str, users))},
             )
         await super().remove(records)
+        self._gone |= gone
 
     def add(self, values: dict[str, Any]) -> Any:
         """A new segment; who belongs to it is found by a job."""

@@ -1,5 +1,4 @@
-"""What filters may ask beside fields and relations: what people did, what they agreed to, and to
-which segments they belong.
+"""What filters may ask beside fields and relations: deeds, consents, segments.
 
 The compiler of filters carries these out (`kit/query/terms.py`), so they may stand wherever filters
 do. Each is an EXISTS or a bounded count, never a join, so no row is there twice.
