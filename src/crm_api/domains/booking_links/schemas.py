@@ -9,30 +9,18 @@ from pydantic import BaseModel, Field, model_validator
 from crm_api.domains.scheduling.models import BookingStatus
 from crm_api.domains.scheduling.slot_schemas import MOST_DAYS, Reason
 from crm_api.domains.scheduling.type_schemas import Duration
-from crm_api.kit import clock
-from crm_api.kit.schema import AmountOut, Create, Instant, Line, Name, Out, Prose, Schema, patch_of
+from crm_api.kit.links.schemas import LinkFields, LinkMade, ending
+from crm_api.kit.schema import AmountOut, Instant, Line, Name, Out, Prose, Schema, patch_of
 
 PAGE_DAYS, LINK_DAYS = 365, 90
 """How long a page and a link last, unless it is said."""
 
 
-def _in_a_year() -> datetime:
-    return clock.now() + timedelta(days=PAGE_DAYS)
-
-
-def _in_a_while() -> datetime:
-    return clock.now() + timedelta(days=LINK_DAYS)
-
-
-class _PageFields(Create):
+class _PageFields(LinkFields):
     contact_id: UUID | None = Field(
         None, description="Who books by it; without one whoever says who they are."
     )
-    label: Name | None = Field(None, description="Whom or what it is for, in one's own words.")
-    expires_at: Instant = Field(
-        default_factory=_in_a_year,
-        description=f"From when on it opens nothing; {PAGE_DAYS} days from now without it.",
-    )
+    expires_at: Instant = ending(PAGE_DAYS)
 
 
 class BookingPageCreate(_PageFields):
@@ -55,20 +43,14 @@ class BookingPageOut(Out):
     first_viewed_at: datetime | None
 
 
-class BookingPageMade(BookingPageOut):
+class BookingPageMade(LinkMade, BookingPageOut):
     """A new page with its token."""
 
-    token: str = Field(description="What opens it; shown this once.")
     path: str = Field(description="Where it is, below the address of this service.")
 
 
-class _LinkFields(Create):
-    contact_id: UUID | None = Field(None, description="Whom it is given to.")
-    label: Name | None = Field(None, description="Whom or what it is for, in one's own words.")
-    expires_at: Instant = Field(
-        default_factory=_in_a_while,
-        description=f"From when on it opens nothing; {LINK_DAYS} days from now without it.",
-    )
+class _LinkFields(LinkFields):
+    expires_at: Instant = ending(LINK_DAYS)
 
 
 class BookingLinkCreate(_LinkFields):
@@ -91,11 +73,8 @@ class BookingLinkOut(Out):
     first_viewed_at: datetime | None
 
 
-class BookingLinkMade(BookingLinkOut):
+class BookingLinkMade(LinkMade, BookingLinkOut):
     """A new link with its token."""
-
-    token: str = Field(description="What opens it; shown this once.")
-    path: str = Field(description="Where its page is, below the address of this service.")
 
 
 # To those who have a page or a link
@@ -200,8 +179,5 @@ class BookedTime(BaseModel):
     expires_at: datetime = Field(description="When the link ends.")
 
 
-class BookedByGuest(BookedTime):
+class BookedByGuest(LinkMade, BookedTime):
     """A new booking with the link by which it is changed."""
-
-    token: str = Field(description="What opens it; shown this once.")
-    path: str = Field(description="Where its page is, below the address of this service.")

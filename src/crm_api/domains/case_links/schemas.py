@@ -1,28 +1,19 @@
 """What links of cases look like from inside, and cases to those who have a link."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from crm_api.kit import clock
-from crm_api.kit.schema import Create, Instant, Name, Out, patch_of
+from crm_api.kit.links.schemas import LinkFields, LinkMade, ending
+from crm_api.kit.schema import Instant, Out, patch_of
 
 DAYS = 30
 """How long a link lasts, unless it is said."""
 
 
-def _in_a_while() -> datetime:
-    return clock.now() + timedelta(days=DAYS)
-
-
-class _LinkFields(Create):
-    contact_id: UUID | None = Field(None, description="Whom it is given to.")
-    label: Name | None = Field(None, description="Whom or what it is for, in one's own words.")
-    expires_at: Instant = Field(
-        default_factory=_in_a_while,
-        description=f"From when on it opens nothing; {DAYS} days from now without it.",
-    )
+class _LinkFields(LinkFields):
+    expires_at: Instant = ending(DAYS)
 
 
 class CaseLinkCreate(_LinkFields):
@@ -46,11 +37,8 @@ class CaseLinkOut(Out):
     rated_at: datetime | None = Field(description="When the customer rated by it.")
 
 
-class CaseLinkMade(CaseLinkOut):
+class CaseLinkMade(LinkMade, CaseLinkOut):
     """A new link with its token."""
-
-    token: str = Field(description="What opens it; shown this once.")
-    path: str = Field(description="Where its page is, below the address of this service.")
 
 
 # To those who have a link

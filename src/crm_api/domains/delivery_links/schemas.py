@@ -1,30 +1,21 @@
 """What links of projects look like from inside, and deliverables to those who have a link."""
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from uuid import UUID
 
 from pydantic import BaseModel, Field
 
 from crm_api.domains.delivery_links.models import Did
 from crm_api.domains.projects.models import DeliverableStatus
-from crm_api.kit import clock
-from crm_api.kit.schema import Create, Instant, Line, Name, Out, QuantityOut, Schema, patch_of
+from crm_api.kit.links.schemas import LinkFields, LinkMade, ending
+from crm_api.kit.schema import Instant, Line, Name, Out, QuantityOut, Schema, patch_of
 
 DAYS = 90
 """How long a link lasts, unless it is said."""
 
 
-def _in_a_while() -> datetime:
-    return clock.now() + timedelta(days=DAYS)
-
-
-class _LinkFields(Create):
-    contact_id: UUID | None = Field(None, description="Whom it is given to.")
-    label: Name | None = Field(None, description="Whom or what it is for, in one's own words.")
-    expires_at: Instant = Field(
-        default_factory=_in_a_while,
-        description=f"From when on it opens nothing; {DAYS} days from now without it.",
-    )
+class _LinkFields(LinkFields):
+    expires_at: Instant = ending(DAYS)
 
 
 class DeliveryLinkCreate(_LinkFields):
@@ -47,11 +38,8 @@ class DeliveryLinkOut(Out):
     first_viewed_at: datetime | None
 
 
-class DeliveryLinkMade(DeliveryLinkOut):
+class DeliveryLinkMade(LinkMade, DeliveryLinkOut):
     """A new link with its token."""
-
-    token: str = Field(description="What opens it; shown this once.")
-    path: str = Field(description="Where its page is, below the address of this service.")
 
 
 class DeliveryVisitOut(BaseModel):

@@ -32,6 +32,7 @@ from crm_api.domains.quote_links.schemas import (
     OfferRefusal,
 )
 from crm_api.domains.quote_links.service import (
+    TOKENS,
     QuoteDecisionService,
     QuoteLinkService,
     QuoteQuestionService,
@@ -46,11 +47,10 @@ from crm_api.domains.quotes.versions import hash_of as hash_of_content
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Conflict, Ended, WrongState
 from crm_api.kit.links.opening import Caller, Opened
-from crm_api.kit.links.tokens import QUOTES
 from crm_api.kit.pricing.documents import Arithmetic
 
 _AREAS = ("quotes", "quote_links")
-OPENED = Opened(QUOTES, OPENING, frozenset(f"{area}:write" for area in _AREAS))
+OPENED = Opened(TOKENS, OPENING, frozenset(f"{area}:write" for area in _AREAS))
 _MOST_QUESTIONS = 100
 
 

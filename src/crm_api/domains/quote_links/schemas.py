@@ -1,7 +1,7 @@
 """What links of quotes look like from inside, and quotes to those who have a link."""
 
 from datetime import date as Day  # noqa: N812 - a field is called `date`
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -16,11 +16,10 @@ from crm_api.domains.quotes.lines import (
     QuoteTotalsOut,
 )
 from crm_api.domains.quotes.models import QuoteStatus
-from crm_api.kit import clock
+from crm_api.kit.links.schemas import LinkFields, LinkMade, ending
 from crm_api.kit.schema import (
     AmountOut,
     Cleaned,
-    Create,
     Instant,
     Name,
     Out,
@@ -44,17 +43,8 @@ Revision = Annotated[int, Field(ge=1, le=2_000_000_000)]
 _REVISION = "Which version was read: where there is a newer one, nothing is done. Without it: any."
 
 
-def _in_a_while() -> datetime:
-    return clock.now() + timedelta(days=DAYS)
-
-
-class _LinkFields(Create):
-    contact_id: UUID | None = Field(None, description="Whom it is given to.")
-    label: Name | None = Field(None, description="Whom or what it is for, in one's own words.")
-    expires_at: Instant = Field(
-        default_factory=_in_a_while,
-        description=f"From when on it opens nothing; {DAYS} days from now without it.",
-    )
+class _LinkFields(LinkFields):
+    expires_at: Instant = ending(DAYS)
 
 
 class QuoteLinkCreate(_LinkFields):
@@ -77,11 +67,8 @@ class QuoteLinkOut(Out):
     first_viewed_at: datetime | None
 
 
-class QuoteLinkMade(QuoteLinkOut):
+class QuoteLinkMade(LinkMade, QuoteLinkOut):
     """A new link with its token."""
-
-    token: str = Field(description="What opens it; shown this once.")
-    path: str = Field(description="Where its page is, below the address of this service.")
 
 
 class QuoteQuestionOut(Out):

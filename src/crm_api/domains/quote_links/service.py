@@ -21,10 +21,13 @@ from crm_api.kit.crud.purges import empty_events
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.links.linking import LinkService
-from crm_api.kit.links.tokens import QUOTES
+from crm_api.kit.links.tokens import LinkTokens
 from crm_api.kit.query.selection import Selection
 
 _KEPT = "Says when a quote was open to whom; the label and what was seen are emptied."
+
+
+TOKENS = LinkTokens("quote", "quote link")
 
 
 class QuoteLinkService(LinkService[QuoteLink]):
@@ -36,7 +39,7 @@ class QuoteLinkService(LinkService[QuoteLink]):
     personal = About(("contact_id",), end="kept", reason=_KEPT)
     create_shape = QuoteLinkCreate
     update_shape = QuoteLinkUpdate
-    tokens = QUOTES
+    tokens = TOKENS
     page_path = "/public/quotes/{token}/page"
     records: QuoteLinks
 

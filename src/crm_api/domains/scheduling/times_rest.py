@@ -21,14 +21,15 @@ from crm_api.domains.scheduling.times_schemas import (
     UtilisationAsked,
 )
 from crm_api.domains.scheduling.utilisation import asked_for, utilisation_of
-from crm_api.kit.db.tx import Tx, unit_of_work
+from crm_api.kit.db.tx import unit_of_work
 from crm_api.kit.errors import Unsupported
 from crm_api.kit.ics import MEDIA_TYPE
+from crm_api.kit.links.visiting import caller_of
 from crm_api.kit.query.page import PageQuery
 from crm_api.kit.rest import answers, params
 from crm_api.kit.rest.problems import problems
 from crm_api.kit.rest.records import Id, IfNoneMatch
-from crm_api.kit.rest.requests import Reading, StrictRoute, Writing, services_of
+from crm_api.kit.rest.requests import Reading, StrictRoute, Writing, let_in, services_of
 from crm_api.kit.rest.router import FILTER_PARAMETER, new_router
 from crm_api.kit.schema import Day
 
@@ -184,14 +185,9 @@ async def read_calendar(
 ) -> Response:
     """From 31 days ago to a year ahead, without what is cancelled."""
     services = services_of(request)
-    client = request.client
-    address = None if client is None else client.host
+    address = caller_of(request).address
     actor, id, resource_id = await feed_actor(services.database, token, address)
-    request.scope["account"] = await services.admit(actor)
-    tx = Tx(services.database, actor, request_id=request.scope.get("request_id"))
-    await tx.learned.learn()
-    tx.catalogue.switches.need_route(request.scope["route"].path_format)
-    async with unit_of_work(tx, services.ring):
+    async with unit_of_work(await let_in(request, actor), services.ring) as tx:
         document, etag = await feed_of(tx, id, resource_id)
     return _calendar(document, etag, if_none_match)
 

@@ -8,12 +8,13 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from crm_api.domains.work.feeds import CalendarFeeds, feed_actor, feed_of
 from crm_api.domains.work.schemas import Agenda, CalendarFeedMade, CalendarFeedOut, Queue
 from crm_api.domains.work.service import WorkService
-from crm_api.kit.db.tx import Tx, unit_of_work
+from crm_api.kit.db.tx import unit_of_work
 from crm_api.kit.ics import MEDIA_TYPE
+from crm_api.kit.links.visiting import caller_of
 from crm_api.kit.rest import answers
 from crm_api.kit.rest.problems import problems
 from crm_api.kit.rest.records import IfNoneMatch
-from crm_api.kit.rest.requests import Reading, StrictRoute, Writing, services_of
+from crm_api.kit.rest.requests import Reading, StrictRoute, Writing, let_in, services_of
 from crm_api.kit.rest.router import new_router
 from crm_api.kit.schema import Day
 
@@ -132,14 +133,9 @@ async def read_calendar(
 ) -> Response:
     """From 31 days ago to a year ahead, with the rights that the user has at this moment."""
     services = services_of(request)
-    client = request.client
-    address = None if client is None else client.host
+    address = caller_of(request).address
     actor, id = await feed_actor(services.database, token, address)
-    request.scope["account"] = await services.admit(actor)
-    tx = Tx(services.database, actor, request_id=request.scope.get("request_id"))
-    await tx.learned.learn()
-    tx.catalogue.switches.need_route(request.scope["route"].path_format)
-    async with unit_of_work(tx, services.ring):
+    async with unit_of_work(await let_in(request, actor), services.ring) as tx:
         document, etag = await feed_of(tx, id)
     if answers.matches(if_none_match, etag):
         return answers.unchanged(etag)

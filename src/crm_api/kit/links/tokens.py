@@ -26,6 +26,3 @@ class LinkTokens:
     def hash_of(self, key: bytes, secret: str) -> str:
         """What is stored of a token."""
         return keyed_hash(key, self.purpose, secret)
-
-
-QUOTES = LinkTokens("quote", "quote link")

@@ -13,7 +13,7 @@ from crm_api.kit.links.looks import HEADERS
 from crm_api.kit.links.opening import Caller, Opened
 from crm_api.kit.rest.problems import problems
 from crm_api.kit.rest.repeats import IdempotencyKey, RequestTx, answered, manner_of
-from crm_api.kit.rest.requests import services_of
+from crm_api.kit.rest.requests import let_in, services_of
 
 LONGEST_FORM = 200_000
 PUBLIC: dict[str, Any] = {"security": []}
@@ -42,13 +42,8 @@ def caller_of(request: Request) -> Caller:
 
 async def begun(request: Request, token: str, opened: Opened) -> RequestTx:
     """The transaction of a link, let in and where the path is there for its organization."""
-    services = services_of(request)
-    actor = await opened.actor_of(services.database, token, caller_of(request).address)
-    request.scope["account"] = await services.admit(actor)
-    tx = RequestTx(services.database, actor, request_id=request.scope.get("request_id"))
-    await tx.learned.learn()
-    tx.catalogue.switches.need_route(request.scope["route"].path_format)
-    return tx
+    database = services_of(request).database
+    return await let_in(request, await opened.actor_of(database, token, caller_of(request).address))
 
 
 async def throttled(request: Request, token: str, opened: Opened) -> None:

@@ -134,6 +134,16 @@ async def _tx_of(
     return tx
 
 
+async def let_in(request: Request, actor: Actor) -> RequestTx:
+    """The transaction of whoever a secret address stands for; raises where they find no path."""
+    services = services_of(request)
+    request.scope["account"] = await services.admit(actor)
+    tx = RequestTx(services.database, actor, request_id=request.scope.get("request_id"))
+    await tx.learned.learn()
+    tx.catalogue.switches.need_route(request.scope["route"].path_format)
+    return tx
+
+
 async def _admitted(request: Request) -> Actor:
     """Who asks, let in once per request."""
     scope, services = request.scope, services_of(request)
