@@ -1,11 +1,12 @@
 """Reading a collection: the use cases that change nothing."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
 from crm_api.kit.access import Action
+from crm_api.kit.crud.plain import columns_of
 from crm_api.kit.crud.repository import Repository
 from crm_api.kit.crud.rights import Guard
 from crm_api.kit.crud.upserts import External, none_such
@@ -78,3 +79,20 @@ class Reads:
         """A page of a to-many relation for each of these records, read together."""
         self.need("read")
         return await self.records.related(name, list(ids), query)
+
+    def shown_of(self, record: Any) -> Any:
+        """The representation of a loaded record."""
+        return self.shown(columns_of(record))
+
+    def shown(self, record: Mapping[str, Any]) -> Any:
+        """The representation of column values."""
+        listing = self.records.listing
+        return listing.row_shape(listing.shown)(*self._shown_values(record))
+
+    def _shown_values(self, record: Mapping[str, Any]) -> list[Any]:
+        listing = self.records.listing
+        values: list[Any] = list(map(record.get, listing.shown))
+        for place, shown in listing.decimal_places:
+            if values[place] is not None:
+                values[place] = shown(values[place])
+        return values

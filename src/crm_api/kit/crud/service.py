@@ -376,23 +376,6 @@ class CrudService(Reads, Guarded, Generic[E]):
         )
         return before
 
-    def shown_of(self, record: E) -> Any:
-        """The representation of a loaded record."""
-        return self.shown(columns_of(record))
-
-    def shown(self, record: Mapping[str, Any]) -> Any:
-        """The representation of column values."""
-        listing = self.records.listing
-        return listing.row_shape(listing.shown)(*self._shown_values(record))
-
-    def _shown_values(self, record: Mapping[str, Any]) -> list[Any]:
-        listing = self.records.listing
-        values: list[Any] = list(map(record.get, listing.shown))
-        for place, shown in listing.decimal_places:
-            if values[place] is not None:
-                values[place] = shown(values[place])
-        return values
-
     def _told_value(self, name: str, value: Any) -> Any:
         """A column value as an event holds it."""
         return self.records.listing.decimals[name](value) if isinstance(value, Decimal) else value
