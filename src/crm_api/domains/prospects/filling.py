@@ -15,7 +15,7 @@ from crm_api.domains.prospects.list_schemas import (
     ProspectAddition,
     ProspectRemoval,
 )
-from crm_api.domains.prospects.lists import (
+from crm_api.domains.prospects.service import (
     ProspectListService,
     ProspectMemberService,
     split_before,

@@ -10,7 +10,7 @@ from crm_api.domains.prospects import form_schemas, list_schemas
 from crm_api.domains.prospects.admitting import admit_submission
 from crm_api.domains.prospects.filling import Filling
 from crm_api.domains.prospects.forms import LeadFormService, LeadSubmissionService
-from crm_api.domains.prospects.lists import ProspectListService, ProspectMemberService
+from crm_api.domains.prospects.service import ProspectListService, ProspectMemberService
 from crm_api.domains.prospects.sharing import Sharing
 from crm_api.domains.prospects.splitting import Splitting
 from crm_api.kit.graphql.context import GraphInfo

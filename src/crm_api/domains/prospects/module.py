@@ -7,7 +7,7 @@ from crm_api.domains.prospects.forms import (
     wipe_submissions,
 )
 from crm_api.domains.prospects.jobs import distribute_list, recall_list, send_confirmation
-from crm_api.domains.prospects.lists import ProspectListService, ProspectMemberService
+from crm_api.domains.prospects.service import ProspectListService, ProspectMemberService
 from crm_api.kit.crud.guards import Guarded
 from crm_api.kit.crud.personal import Trace
 from crm_api.kit.module import Faces, Module

@@ -20,7 +20,7 @@ from crm_api.domains.prospects.list_schemas import (
     ProspectsChanged,
     ProspectSplit,
 )
-from crm_api.domains.prospects.lists import ProspectListService, ProspectMemberService
+from crm_api.domains.prospects.service import ProspectListService, ProspectMemberService
 from crm_api.domains.prospects.sharing import Sharing
 from crm_api.domains.prospects.splitting import Splitting
 from crm_api.kit.rest import answers

@@ -15,7 +15,7 @@ from crm_api.domains.leads.repository import Pools
 from crm_api.domains.leads.service import Given, LeadService
 from crm_api.domains.prospects.events import DistributeList, RecallList
 from crm_api.domains.prospects.list_schemas import ProspectDistribution, ProspectRecall
-from crm_api.domains.prospects.lists import (
+from crm_api.domains.prospects.service import (
     ProspectListService,
     ProspectMemberService,
     split_before,

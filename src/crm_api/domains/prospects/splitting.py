@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from crm_api.domains.prospects.list_schemas import MOST_PARTS, ProspectSplit
-from crm_api.domains.prospects.lists import (
+from crm_api.domains.prospects.service import (
     ProspectListService,
     ProspectMemberService,
     split_before,
