@@ -15,13 +15,13 @@ from crm_api.domains.prospects.list_schemas import (
     ProspectAddition,
     ProspectRemoval,
 )
+from crm_api.domains.prospects.models import ProspectList
+from crm_api.domains.prospects.repository import MEMBERS
 from crm_api.domains.prospects.service import (
     ProspectListService,
     ProspectMemberService,
     split_before,
 )
-from crm_api.domains.prospects.models import ProspectList
-from crm_api.domains.prospects.repository import MEMBERS
 from crm_api.kit.automation import condition_of
 from crm_api.kit.crud.purges import destroy
 from crm_api.kit.db.tx import Tx

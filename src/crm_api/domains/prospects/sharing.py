@@ -15,12 +15,12 @@ from crm_api.domains.leads.repository import Pools
 from crm_api.domains.leads.service import Given, LeadService
 from crm_api.domains.prospects.events import DistributeList, RecallList
 from crm_api.domains.prospects.list_schemas import ProspectDistribution, ProspectRecall
+from crm_api.domains.prospects.models import ProspectList, ProspectMember
 from crm_api.domains.prospects.service import (
     ProspectListService,
     ProspectMemberService,
     split_before,
 )
-from crm_api.domains.prospects.models import ProspectList, ProspectMember
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Invalid, WrongState
 

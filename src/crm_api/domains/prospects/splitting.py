@@ -4,11 +4,6 @@ from typing import Any
 from uuid import UUID
 
 from crm_api.domains.prospects.list_schemas import MOST_PARTS, ProspectSplit
-from crm_api.domains.prospects.service import (
-    ProspectListService,
-    ProspectMemberService,
-    split_before,
-)
 from crm_api.domains.prospects.models import ProspectList
 from crm_api.domains.prospects.parting import (
     by_lot,
@@ -17,6 +12,11 @@ from crm_api.domains.prospects.parting import (
     in_counts,
     in_shares,
     in_turn,
+)
+from crm_api.domains.prospects.service import (
+    ProspectListService,
+    ProspectMemberService,
+    split_before,
 )
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Conflict, WrongState
