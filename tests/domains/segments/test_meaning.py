@@ -257,6 +257,17 @@ async def by_sql(here, node, some=None):
 
 
 @given(data=st.data())
+@settings(max_examples=EXAMPLES // 2)
+async def test_sql_finds_who_did_and_said_what_is_asked(here, data):
+    """The terms alone, of which filters at large have few."""
+    node = data.draw(here.known.asked["contact"])
+    rows = here.known.of(CONTACTS)
+    wanted = {row["id"] for row in rows if holds(row, node, CONTACTS, here.known)}
+    assert await by_sql(here, node) == wanted
+    assert await by_sql(here, {"not": node}) == {row["id"] for row in rows} - wanted
+
+
+@given(data=st.data())
 @settings(max_examples=EXAMPLES)
 async def test_sql_finds_whom_the_filter_means(here, data):
     node = data.draw(filters(CONTACTS, here.known))

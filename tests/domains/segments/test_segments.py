@@ -301,6 +301,10 @@ async def test_behaviour_in_order_and_in_number(client):
     assert await found(did="never.heard", count={"lt": 1}) == ["A", "B", "C"]
     assert await found(did="order.placed", where={"n": {"is_null": True}}) == ["C"]
     assert await found(did="order.placed", where={"n": {"in": ["5", 6]}}) == ["B"]
+    await track(client, {"name": "order.placed", "contact_id": a})
+    assert await found(did="order.placed", count={"gte": 2}) == ["A"]
+    assert await found(did="order.placed", count={"lte": 1}) == ["B", "C"]
+    assert await found(did="order.placed", count={"between": [1, 1]}) == ["B", "C"]
 
 
 async def test_consents_are_the_last_word(client):

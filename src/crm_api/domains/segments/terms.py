@@ -175,7 +175,9 @@ class Behaviour:
             found = exists(query)
             return not_(found) if how == "did_not" else found
         most = binds.next(_INTEGER)
-        number = select(func.count()).select_from(query.limit(most).subquery()).scalar_subquery()
+        # Said outright: what stands in a FROM is of no row around it by itself.
+        some = query.limit(most).correlate(row).subquery()
+        number = select(func.count()).select_from(some).scalar_subquery()
         if operator == "between":
             return number.between(binds.next(_INTEGER), binds.next(_INTEGER))
         return _COMPARED[operator](number, binds.next(_INTEGER))
