@@ -1,7 +1,5 @@
 """The rules of pages and links of bookings, for those who hand them out."""
 
-from typing import Any
-
 from crm_api.domains.booking_links.models import BookingLink, BookingPage
 from crm_api.domains.booking_links.repository import (
     LINKS_AREA,
@@ -15,9 +13,7 @@ from crm_api.domains.booking_links.schemas import (
     BookingPageCreate,
     BookingPageUpdate,
 )
-from crm_api.domains.scheduling.type_repository import BookingTypes
 from crm_api.kit.crud.personal import About
-from crm_api.kit.errors import Invalid
 from crm_api.kit.links.linking import LinkService
 from crm_api.kit.links.tokens import LinkTokens
 
@@ -38,16 +34,6 @@ class BookingPageService(LinkService[BookingPage]):
     tokens = PAGE_TOKENS
     page_path = "/public/booking-pages/{token}/page"
     records: BookingPages
-
-    async def prepare(self, values: dict[str, Any], current: BookingPage | None) -> dict[str, Any]:
-        """What is booked by it leaves the choice of resources to the service."""
-        values = await super().prepare(values, current)
-        if current is None:
-            offered = await BookingTypes(self.tx).find(values["booking_type_id"])
-            if offered is not None and offered.assignment == "specific":
-                message = f"Whoever books {offered.name} says what of, which a page does not ask."
-                raise Invalid.at("/booking_type_id", "names_resources", message)
-        return values
 
 
 class BookingLinkService(LinkService[BookingLink]):
