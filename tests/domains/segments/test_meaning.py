@@ -23,7 +23,7 @@ PLANS: tuple[Any, ...] = ("pro", "free", "10", 10, 2.5, True, None)
 SPANS = {"2h": timedelta(hours=2), "3d": timedelta(days=3), "40d": timedelta(days=40)}
 CHANNELS = ("email", "phone")
 MEMBERS = "SELECT record_id FROM segment_members WHERE organization_id = $1 AND segment_id = $2"
-# A month of nights; the whole count where there is time for it.
+# Fewer of a day; more where there is time for them.
 EXAMPLES = int(os.environ.get("CRM_TEST_FILTERS", "300"))
 
 
@@ -97,7 +97,8 @@ async def _known(api, static, chosen):
     rows: dict[str, list[Any]] = defaultdict(list)
     for entity, path in (("contact", "contacts"), ("company", "companies"), ("deal", "deals")):
         rows[entity] = (await api.read(path, limit=200))["data"]
-    for entity, path in (("pipeline", "pipelines"), ("stage", "stages")):
+    more = (("employment", "employments"), ("pipeline", "pipelines"), ("stage", "stages"))
+    for entity, path in more:
         rows[entity] = (await api.read(path, limit=200))["data"]
     rows["user"] = (await api.read("users", limit=200))["data"]
     events: dict[str, list[Any]] = defaultdict(list)
