@@ -2980,7 +2980,7 @@ FACTORIES: dict[str, Factory] = {
     "reports": Factory(
         _least_report,
         _varied_reports,
-        {"name": "Changed", "description": "Changed"},
+        {"description": "Changed"},
         "description",
         "name",
         {"sharing": 5},
