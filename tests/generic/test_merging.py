@@ -66,8 +66,7 @@ async def children(client, kind, record) -> list[tuple[Kind, str, dict[str, Any]
             )
             continue
         child = kinds[reference.entity]
-        # What a record becomes, or is matched with, nobody says.
-        if reference.column not in child.service.create_shape.model_fields:
+        if not child.says(reference.column):
             continue
         given = await child.factory.refer(client, reference.column, record)
         body = await child.factory.least(client) | given

@@ -364,8 +364,7 @@ async def _related(client: Api, kind: Kind, one: Member) -> list[tuple[str, dict
             continue
         if relation.many:
             continue
-        # What a record becomes, or is matched with, nobody says.
-        if relation.local.key not in kind.service.create_shape.model_fields:
+        if not kind.says(relation.local.key):
             continue
         target = next(k for k in KINDS if k.entity == relation.target().entity)
         hidden = await target.make(client)
@@ -405,6 +404,8 @@ async def test_quantifiers_count_what_is_seen(client, owned):
         if not relation.many or target.within is not None:
             continue
         kind = next(k for k in KINDS if k.entity == target.entity)
+        if not kind.says(relation.remote.key):
+            continue
         record = await owned.make(client)
         await give(client, owned, record, one.id)
         await kind.make(client, **await kind.factory.refer(client, relation.remote.key, record))

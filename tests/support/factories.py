@@ -122,6 +122,10 @@ class Kind:
     def factory(self) -> Factory:
         return FACTORIES[self.name]
 
+    def says(self, column: str) -> bool:
+        """Whether its bodies set it: what a record becomes, or is matched with, nobody says."""
+        return column in self.service.create_shape.model_fields
+
     @property
     def hands_out_secrets(self) -> bool:
         """Whether making one of its records answers with a secret, this once."""
@@ -1902,13 +1906,14 @@ async def _varied_bookings(api: Api) -> list[Body]:
     contact = await api.made("contacts", {"last_name": "Person"})
     deal = await api.made("deals", await _least_deal(api))
     project = await api.made("projects", {"name": "New office"})
+    case = await api.made("cases", await _least_case(api))
     return [
         {**least, "company_id": company["id"], "hold_expires_at": "2031-01-31T12:00:00Z"},
         {**least, "title": "site visit", "contact_id": contact["id"], "buffer_before": 15},
         {**least, "title": "Показ", "deal_id": deal["id"], "description": "An example."},
-        {**least, "title": "Ämtertermin", "ends_at": "2031-03-03T12:00:00Z"},
+        {**least, "title": "Ämtertermin", "ends_at": "2031-03-03T12:00:00Z", "case_id": case["id"]},
         {**least, "title": "Zebra", "project_id": project["id"], "buffer_after": 15},
-        {**least, "title": "Zebra", "starts_at": "2031-03-03T08:00:00Z"},
+        {**least, "title": "Zebra", "starts_at": "2031-03-03T08:00:00Z", "case_id": case["id"]},
         {**least, "booking_type_id": kind["id"]},
         {**least, "booking_type_id": kind["id"], "description": "An example."},
     ]
