@@ -2250,6 +2250,7 @@ FACTORIES: dict[str, Factory] = {
         "description",
         "title",
         {"confirm_hours": "many"},
+        needed=frozenset({"fields"}),
     ),
     "prospect_lists": Factory(
         _least_prospect_list,
@@ -2989,6 +2990,7 @@ FACTORIES: dict[str, Factory] = {
         "description",
         "name",
         {"sharing": 5},
+        needed=frozenset({"parameters"}),
     ),
     "views": Factory(
         _least_view,

@@ -119,7 +119,7 @@ LeadFormUpdate = patch_of(
     "LeadFormUpdate",
     LeadFormFields,
     required=(
-        *("name", "title", "status", "fields", "consents", "double_opt_in"),
+        *("name", "title", "status", "fields", "double_opt_in"),
         *("confirm_hours", "spam_threshold"),
     ),
 )
