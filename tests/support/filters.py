@@ -226,8 +226,12 @@ _READ: dict[str, Any] = {
 }
 
 
-def _points(value: Iterable[Any]) -> list[str]:
-    return [point["value"] if isinstance(point, dict) else point for point in value]
+def _points(value: Iterable[Any]) -> list[Any]:
+    # An address or a number stands under `value`, a resource of a booking under its id.
+    return [
+        point.get("value", point.get("resource_id")) if isinstance(point, dict) else point
+        for point in value
+    ]
 
 
 def _compared(value: Any, operator: str, operand: Any) -> bool:
