@@ -13,6 +13,7 @@ PLACES = {
     "{external_id}": "151",
     "{token}": "token",
     "{key}": "contacts",
+    "{name}": "win_rate",
     "{object}": "vehicle",
     "{user_id}": "01990000-0000-7000-8000-0000000000fe",
 }
