@@ -5,15 +5,21 @@ import asyncio
 import pytest
 
 from crm_api.platform.duplicates.service import DuplicateService
+from crm_api.platform.merging.service import MergeService
+from crm_api.platform.transfer.service import ImportService
 from support.clients import problem
 from support.factories import KINDS, Kind
 
 MATCHED = [kind for kind in KINDS if kind.entity in DuplicateService.matchers]
+MERGED = [kind for kind in MATCHED if kind.entity in MergeService.mergers]
+IMPORTED = [kind for kind in MATCHED if kind.entity in ImportService.importers]
 SAME = {
+    "leads": {"first_name": "Ann", "last_name": "Person", "email": "ann@example.com"},
     "contacts": {"first_name": "Ann", "last_name": "Person", "email": "ann@example.com"},
     "companies": {"name": "Example Works Ltd", "tax_id": "EX 123", "domains": ["example.com"]},
 }
 OTHER = {
+    "leads": {"first_name": "Somebody", "last_name": "Else", "email": "else@example.org"},
     "contacts": {"first_name": "Somebody", "last_name": "Else", "email": "else@example.org"},
     "companies": {"name": "Something Else", "tax_id": "OT 9", "domains": ["example.org"]},
 }
@@ -274,7 +280,8 @@ async def test_changes_by_filter_meet_the_policy(client, worker):
     assert (await client.read(f"contacts/{other['id']}"))["version"] == 1
 
 
-async def test_graphql_warns_and_blocks_alike(client, kind):
+async def blocked_over_graphql(client, kind):
+    """The ids of the first of two equal records and of the second, which was let in."""
     single = kind.type
     create = (
         f"mutation($input: {single}CreateInput!, $all: Boolean!) "
@@ -315,6 +322,18 @@ async def test_graphql_warns_and_blocks_alike(client, kind):
     assert (candidate["id"], candidate["duplicateId"]) == (first["id"], pair["id"])
     assert {c["id"] for c in near[f"check{single}"]} == {first["id"], id}
     assert near["duplicatePolicy"] == {"action": "block", "scanEveryHours": None}
+    wrong = await client.gql('{ duplicatePolicy(target: "planet") { action } }')
+    assert wrong["errors"][0]["extensions"]["code"] == "validation"
+    return pair["id"], first["id"], id
+
+
+async def test_graphql_warns_and_blocks_alike(client, kind):
+    await blocked_over_graphql(client, kind)
+
+
+@pytest.mark.parametrize("kind", MERGED, ids=str)
+async def test_graphql_decides_alike(client, kind):
+    pair, first, id = await blocked_over_graphql(client, kind)
     decide = (
         "mutation($id: UUID!, $target: String!, $a: UUID!, $b: UUID!) {"
         " dismissDuplicate(id: $id) { status } reopenDuplicate(id: $id) { status }"
@@ -323,15 +342,13 @@ async def test_graphql_warns_and_blocks_alike(client, kind):
         " mergeDuplicate(id: $id, input: {winnerId: $a})"
         " { mergeId duplicate { status mergeId } } }"
     )
-    done = await client.data(decide, id=pair["id"], target=kind.entity, a=id, b=first["id"])
+    done = await client.data(decide, id=pair, target=kind.entity, a=id, b=first)
     assert done["dismissDuplicate"] == {"status": "not_duplicate"}
     assert done["reopenDuplicate"] == {"status": "open"}
     assert done["dismissPair"] == {"status": "not_duplicate"}
     merged = done["mergeDuplicate"]
     assert merged["duplicate"] == {"status": "merged", "mergeId": merged["mergeId"]}
     assert (await client.read(f"jobs/{done['scanDuplicates']['jobId']}"))["status"] == "queued"
-    wrong = await client.gql('{ duplicatePolicy(target: "planet") { action } }')
-    assert wrong["errors"][0]["extensions"]["code"] == "validation"
 
 
 def _camel(name: str) -> str:
@@ -339,6 +356,7 @@ def _camel(name: str) -> str:
     return head + "".join(part.capitalize() for part in tail)
 
 
+@pytest.mark.parametrize("kind", IMPORTED, ids=str)
 async def test_imports_meet_the_policy(client, worker, kind):
     await policy(client, kind, action="block")
     # Not by the keys that an import matches by: other e-mail address, same everything else.
