@@ -82,6 +82,9 @@ def upgrade() -> None:
             postgresql_where=sa.text(f"{name} IS NOT NULL"),
         )
     ddl.protect(ATTENDEES)
+    ddl.see_all(
+        ATTENDEES, ddl.ROTATOR, "SELECT (organization_id, id, sealed_link), UPDATE (sealed_link)"
+    )
     ddl.count_records(ATTENDEES)
     _invitations()
 

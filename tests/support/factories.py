@@ -2170,15 +2170,15 @@ async def _then_prospect_lists(api: Api, lists: list[Body]) -> list[Body]:
     pool = await api.made("lead-pools", await _least_lead_pool(api))
     leads = [await api.made("leads", await _least_lead(api)) for _ in range(2)]
     paths = [f"/v1/prospect-lists/{one['id']}" for one in lists]
-    for path in paths[:2]:
+    for path in paths[3:5]:
         answer = await api.post(f"{path}/distribute", json={"pool_id": pool["id"]})
         assert answer.status_code == 202, answer.text
     body = {"lead_ids": [lead["id"] for lead in leads]}
     assert (await api.post(f"{paths[2]}/members", json=body)).status_code == 200
     answer = await api.post(f"{paths[2]}/split", json={"by": "count", "count": 1})
     assert answer.status_code == 201, answer.text
-    changed = [await api.read(path.removeprefix("/v1/")) for path in paths[:3]]
-    return [*changed, *lists[3:], *answer.json()["data"]]
+    changed = [await api.read(path.removeprefix("/v1/")) for path in paths[2:5]]
+    return [*lists[:2], *changed, *lists[5:], *answer.json()["data"]]
 
 
 async def _varied_prospect_lists(api: Api) -> list[Body]:

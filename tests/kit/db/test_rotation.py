@@ -1,6 +1,7 @@
 """Secrets at rest move to the newest key, wherever the product keeps any."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -51,7 +52,24 @@ async def filled(own_database):
     for path in (f"webhooks/{hook['id']}", f"channels/{channel['id']}"):
         answer = await api.post(f"/v1/{path}/rotate-secret", json={})
         assert answer.status_code == 200, answer.text
+    await _booked_by_a_guest(api)
     return world, org, ids, before
+
+
+async def _booked_by_a_guest(api):
+    """On a page, so that there is a link to be sent to them."""
+    room = await api.made("resources", {"name": "Meeting room", "kind": "room"})
+    body = {"name": "Site visit", "key": "visit", "time_zone": "UTC"}
+    offered = {**body, "requirements": [{"resource_ids": [room["id"]]}]}
+    type = await api.made("booking-types", offered)
+    page = await api.made("booking-pages", {"booking_type_id": type["id"]})
+    path = f"/public/booking-pages/{page['token']}"
+    first = (datetime.now(UTC) + timedelta(days=7)).date()
+    window = {"start": f"{first}T00:00:00Z", "end": f"{first + timedelta(days=1)}T00:00:00Z"}
+    slot = (await api.post(f"{path}/slots", json=window)).json()["slots"][0]
+    guest = {"last_name": "Person", "email": "guest@example.com", "starts_at": slot["start"]}
+    answer = await api.post(f"{path}/book", json=guest)
+    assert answer.status_code == 201, answer.text
 
 
 _TOTP = ("accounts", "totp_secret")
