@@ -2205,8 +2205,8 @@ async def _varied_booking_attendees(api: Api) -> list[Body]:
     user = await api.made("users", {"name": "Sample Member", "email": email})
     other = {"booking_id": first["booking_id"]}
     return [
-        {**other, "user_id": user["id"]},
         {**first, "name": "Sample Person"},
+        {**other, "user_id": user["id"]},
         {**second, "name": "sample person", "role": "optional"},
         {**other, "contact_id": contact["id"], "name": "Ämter"},
         {**other, "email": f"{uuid4().hex}@example.org", "name": "Гость"},
