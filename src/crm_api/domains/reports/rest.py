@@ -31,8 +31,6 @@ from crm_api.domains.reports.schemas import (
 )
 from crm_api.domains.reports.service import ReportService
 from crm_api.kit.db.tx import Tx
-from crm_api.kit.query.page import PageQuery
-from crm_api.kit.query.selection import Selection
 from crm_api.kit.rest import answers, params
 from crm_api.kit.rest.actions import add_action
 from crm_api.kit.rest.problems import problems
@@ -215,8 +213,7 @@ async def list_runs(
 ) -> Response:
     """One's own, newest first."""
     service = ReportRunService(tx)
-    shown = Selection(service.records.listing.shown)
-    page = await service.page(PageQuery(selection=shown, limit=limit, cursor=cursor))
+    page = await params.newest(service, limit, cursor)
     page.data[:] = await service.completed(page.data)
     return answers.page(request, page)
 

@@ -103,6 +103,12 @@ async def queried(service: CrudService[Any], body: QueryBody) -> Page:
         raise error.in_body() from None
 
 
+async def newest(service: CrudService[Any], limit: int, cursor: str | None) -> Page:
+    """A page of all that may be read, the newest first: for collections that take no filters."""
+    shown = Selection(service.records.listing.shown)
+    return await service.page(PageQuery(selection=shown, limit=limit, cursor=cursor))
+
+
 def _query_of(body: QueryBody, listing: Listing, tx: Tx) -> PageQuery:
     return PageQuery(
         selection=Selection.of(listing, ",".join(body.fields or ()), ",".join(body.include or ())),

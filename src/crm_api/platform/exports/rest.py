@@ -11,8 +11,6 @@ from crm_api.kit.actor import Actor
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.db.tx import Tx, unit_of_work
 from crm_api.kit.files.store import Place
-from crm_api.kit.query.page import PageQuery
-from crm_api.kit.query.selection import Selection
 from crm_api.kit.rest import answers, params
 from crm_api.kit.rest.downloads import Download, sent
 from crm_api.kit.rest.problems import problems
@@ -137,8 +135,7 @@ async def list_exports(
 ) -> Response:
     """Exports, newest first."""
     service = ExportService(tx)
-    shown = Selection(service.records.listing.shown)
-    page = await service.page(PageQuery(selection=shown, limit=limit, cursor=cursor))
+    page = await params.newest(service, limit, cursor)
     page.data[:] = await service.completed(page.data)
     return answers.page(request, page)
 

@@ -5,8 +5,6 @@ from uuid import UUID
 
 from fastapi import Path, Query, Request, Response
 
-from crm_api.kit.query.page import PageQuery
-from crm_api.kit.query.selection import Selection
 from crm_api.kit.rest import answers, params
 from crm_api.kit.rest.problems import problems
 from crm_api.kit.rest.requests import Reading, Writing
@@ -73,10 +71,7 @@ async def list_applications(
     request: Request, tx: Reading, limit: params.Limit = 50, cursor: params.Cursor = None
 ) -> Response:
     """Newest first, those that were taken back too."""
-    service = PackService(tx)
-    shown = Selection(service.records.listing.shown)
-    page = await service.page(PageQuery(selection=shown, limit=limit, cursor=cursor))
-    return answers.page(request, page)
+    return answers.page(request, await params.newest(PackService(tx), limit, cursor))
 
 
 @applications.get(

@@ -15,8 +15,6 @@ from fastapi.responses import StreamingResponse
 from crm_api.kit.db.json import parsed
 from crm_api.kit.errors import TooLarge
 from crm_api.kit.files.store import new_place
-from crm_api.kit.query.page import PageQuery
-from crm_api.kit.query.selection import Selection
 from crm_api.kit.rest import answers, params
 from crm_api.kit.rest.problems import problems
 from crm_api.kit.rest.records import IfMatch, IfNoneMatch
@@ -104,12 +102,7 @@ async def list_imports(
     request: Request, tx: Reading, limit: params.Limit = 50, cursor: params.Cursor = None
 ) -> Response:
     """Imports, newest first."""
-    query = PageQuery(selection=Selection(_shown()), limit=limit, cursor=cursor)
-    return answers.page(request, await ImportService(tx).page(query))
-
-
-def _shown() -> tuple[str, ...]:
-    return ImportService.repository.listing.shown
+    return answers.page(request, await params.newest(ImportService(tx), limit, cursor))
 
 
 @router.get(
