@@ -6,6 +6,7 @@ from crm_api.domains.activities.module import MODULE as ACTIVITIES
 from crm_api.domains.activities.module import move_links
 from crm_api.domains.attendees.module import MODULE as ATTENDEES
 from crm_api.domains.booking_links.module import MODULE as BOOKING_LINKS
+from crm_api.domains.campaigns.module import MODULE as CAMPAIGNS
 from crm_api.domains.case_links.module import MODULE as CASE_LINKS
 from crm_api.domains.cases.module import MODULE as CASES
 from crm_api.domains.catalogue.module import MODULE as CATALOGUE
@@ -116,6 +117,7 @@ DOMAINS: tuple[Module, ...] = (
     LEADS,
     PROSPECTS,
     ATTENDEES,
+    CAMPAIGNS,
     SEQUENCES,
     REPORTS,
     CUSTOMERS,

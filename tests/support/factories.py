@@ -2193,6 +2193,27 @@ async def _varied_prospect_lists(api: Api) -> list[Body]:
     ]
 
 
+async def _least_campaign(api: Api) -> Body:
+    del api
+    return {"name": "Spring offers"}
+
+
+async def _varied_campaigns(api: Api) -> list[Body]:
+    own = {"level": "programme"}
+    parents = [await api.made("campaigns", {"name": one, **own}) for one in ("Year", "Years")]
+    segment = await api.made("segments", await _least_segment(api))
+    to = {"channel": "email", "purpose": "newsletter"}
+    split = [{"key": "A", "weight": 1}, {"key": "B", "weight": 3}]
+    return [
+        {"name": "Spring offers", "description": "An example.", "parent_id": parents[0]["id"]},
+        {"name": "spring offers", **to, "include_segment_ids": [segment["id"]]},
+        {"name": "Ämter", "kind": "event", "starts_on": "2027-03-01", "ends_on": "2027-03-02"},
+        {"name": "Щука", "parent_id": parents[1]["id"], "holdout_percent": 10, "variants": split},
+        {"name": "Zebra", **to, "exclude_segment_ids": [segment["id"]], "currency": "EUR"},
+        {"name": "Zebra", **own, "objective": "Sales", "hypothesis": "Spring sells."},
+    ]
+
+
 async def _least_booking_attendee(api: Api) -> Body:
     booking = await api.made("bookings", await _least_booking(api))
     return {"booking_id": booking["id"], "email": f"{uuid4().hex}@example.com"}
@@ -2251,6 +2272,15 @@ FACTORIES: dict[str, Factory] = {
         "title",
         {"confirm_hours": "many"},
         needed=frozenset({"fields"}),
+    ),
+    "campaigns": Factory(
+        _least_campaign,
+        _varied_campaigns,
+        {"description": "Changed"},
+        "description",
+        "name",
+        {"holdout_percent": "many"},
+        beside={"parent_id": {"level": "tactic"}},
     ),
     "prospect_lists": Factory(
         _least_prospect_list,

@@ -1,0 +1,1 @@
+"""Campaigns: a tree of what is done to reach people, and who is in each."""
