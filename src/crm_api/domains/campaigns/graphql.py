@@ -1,14 +1,19 @@
 """Campaigns over GraphQL."""
 
-from typing import Annotated
+from typing import Annotated, Any, cast
+from uuid import UUID
 
 import strawberry
 
 from crm_api.domains.campaigns import schemas
+from crm_api.domains.campaigns.actions import CampaignActions, Verb
+from crm_api.domains.campaigns.evaluating import evaluate
 from crm_api.domains.campaigns.service import CampaignService
+from crm_api.kit.graphql.context import GraphInfo
 from crm_api.kit.graphql.fields import Collection
+from crm_api.kit.graphql.mutations import mutation, shape_given
 from crm_api.kit.graphql.relations import related
-from crm_api.kit.graphql.types import type_from
+from crm_api.kit.graphql.types import input_from, type_from
 
 
 @type_from(schemas.CampaignOut)
@@ -18,7 +23,89 @@ class Campaign:
     parent = related(CampaignService, "parent", Annotated["Campaign", strawberry.lazy(__name__)])
 
 
+@type_from(schemas.CampaignAudience)
+class CampaignAudience:
+    """Who would be reached, of those whom the actor sees."""
+
+
+@type_from(schemas.CampaignMemberPage)
+class CampaignMemberPage:
+    """Some of a frozen audience."""
+
+
+@type_from(schemas.CampaignEvaluation)
+class CampaignEvaluation:
+    """What an experiment shows."""
+
+
 _CAMPAIGNS = Collection(CampaignService, Campaign)
 
-QUERIES = (_CAMPAIGNS.query(),)
-MUTATIONS = (_CAMPAIGNS.mutation(),)
+
+@strawberry.type
+class CampaignActionQuery:
+    """What is asked of campaigns beyond their records."""
+
+    @strawberry.field
+    async def campaign_audience(self, info: GraphInfo, id: UUID) -> CampaignAudience:
+        """Who would be reached, and what stands against the others."""
+        return cast("Any", await CampaignActions(info.context.tx).preview(id))
+
+    @strawberry.field
+    async def campaign_members(
+        self,
+        info: GraphInfo,
+        id: UUID,
+        input: input_from(schemas.CampaignMembersAsked) | None = None,  # pyright: ignore[reportInvalidTypeForm, reportUnknownParameterType]
+        first: int = 50,
+        after: str | None = None,
+    ) -> CampaignMemberPage:
+        """Who is in the frozen audience, also who is held out or excluded, and why."""
+        asked = (
+            schemas.CampaignMembersAsked()
+            if input is None
+            else shape_given(schemas.CampaignMembersAsked, input)
+        )
+        found = await CampaignActions(info.context.tx).members(
+            id, asked, min(max(first, 1), 200), after
+        )
+        return cast("Any", found)
+
+    @strawberry.field
+    async def campaign_evaluation(
+        self,
+        info: GraphInfo,
+        id: UUID,
+        input: input_from(schemas.EvaluationInput),  # pyright: ignore[reportInvalidTypeForm, reportUnknownParameterType]
+    ) -> CampaignEvaluation:
+        """What an experiment shows, by variant and against those who were held out."""
+        data = shape_given(schemas.EvaluationInput, input)
+        return cast("Any", await evaluate(info.context.tx, id, data))
+
+
+def _step(verb: Verb, description: str) -> Any:
+    async def resolver(info: GraphInfo, id: UUID, expected_version: int | None = None) -> Campaign:
+        return await CampaignActions(info.context.tx).go(id, verb, expected_version)
+
+    return mutation(resolver, description=description)
+
+
+@strawberry.type
+class CampaignActionMutation:
+    """What is done with campaigns."""
+
+    launch_campaign = _step("launch", "Launch it: its audience is frozen.")
+    pause_campaign = _step("pause", "Send nothing more meanwhile.")
+    resume_campaign = _step("resume", "Go on with the audience that it has.")
+    complete_campaign = _step("complete", "It has done what it was to do.")
+    cancel_campaign = _step("cancel", "End it, also while it runs.")
+    archive_campaign = _step("archive", "Put away one that is completed or cancelled.")
+
+    @mutation
+    async def clone_campaign(self, info: GraphInfo, id: UUID, name: str) -> Campaign:
+        """A draft like it, without its audience and its dates."""
+        data = shape_given(schemas.CloneInput, {"name": name})
+        return await CampaignActions(info.context.tx).clone(id, data)
+
+
+QUERIES = (_CAMPAIGNS.query(), CampaignActionQuery)
+MUTATIONS = (_CAMPAIGNS.mutation(), CampaignActionMutation)

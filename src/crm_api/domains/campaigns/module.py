@@ -1,5 +1,6 @@
 """Campaigns as a part of the product."""
 
+from crm_api.domains.campaigns.actions import WAYS
 from crm_api.domains.campaigns.keeping import forget_person, forget_purged
 from crm_api.domains.campaigns.service import CampaignService
 from crm_api.kit.crud.guards import Guarded
@@ -22,6 +23,7 @@ MODULE = Module(
     description="What is done to reach people: programmes, their campaigns, and tactics of these.",
     depends_on=["contacts", "segments"],
     faces=_faces,
+    events=[f"campaign.{one.event}" for one in WAYS.values()],
     services=[CampaignService],
     traces=[Trace("campaigns", ("campaign_members",), forget_person)],
 )

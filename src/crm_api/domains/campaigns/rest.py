@@ -1,8 +1,113 @@
 """Campaigns over REST."""
 
+from typing import Annotated, Any
+
+from fastapi import Query, Response
+
+from crm_api.domains.campaigns.actions import WAYS, CampaignActions, Verb
+from crm_api.domains.campaigns.evaluating import evaluate
+from crm_api.domains.campaigns.schemas import (
+    CampaignAudience,
+    CampaignEvaluation,
+    CampaignMemberPage,
+    CampaignMembersAsked,
+    CampaignOut,
+    CloneInput,
+    EvaluationInput,
+)
 from crm_api.domains.campaigns.service import CampaignService
+from crm_api.kit.rest import answers, params
+from crm_api.kit.rest.actions import Act, add_action
+from crm_api.kit.rest.problems import problems
+from crm_api.kit.rest.records import Id
+from crm_api.kit.rest.requests import Reading, Writing
 from crm_api.kit.rest.router import crud_router
+from crm_api.kit.schema import Code
 
 campaigns = crud_router(CampaignService)
+TEXTS: dict[Verb, tuple[str, str]] = {
+    "launch": (
+        "Launch a campaign",
+        "Its audience is frozen: segments, variants and the hold-out stay as they are.",
+    ),
+    "pause": ("Pause a campaign", "Nothing more is sent meanwhile."),
+    "resume": ("Resume a paused campaign", "With the audience that it has."),
+    "complete": ("Complete a campaign", "It has done what it was to do."),
+    "cancel": ("Cancel a campaign", "Also one that runs."),
+    "archive": ("Archive a campaign", "One that is completed or cancelled."),
+}
+
+
+def _act(verb: Verb) -> Act:
+    async def act(tx: Any, id: Any, data: Any, expected: int | None) -> Any:
+        del data
+        return await CampaignActions(tx).go(id, verb, expected)
+
+    return act
+
+
+for _verb in WAYS:
+    add_action(campaigns, _verb, _act(_verb), CampaignOut, TEXTS[_verb])
+
+
+@campaigns.post(
+    "/{id}/clone",
+    status_code=201,
+    operation_id="cloneCampaign",
+    summary="Copy a campaign",
+    responses={201: {"model": CampaignOut}} | problems(400, 403, 404, 409, 415, 422),
+)
+async def clone(id: Id, tx: Writing, body: CloneInput) -> Response:
+    """A draft like it, without its audience and its dates."""
+    return answers.made("campaigns", await CampaignActions(tx).clone(id, body))
+
+
+@campaigns.post(
+    "/{id}/audience/preview",
+    operation_id="previewCampaignAudience",
+    summary="Who would be reached",
+    responses={200: {"model": CampaignAudience}} | problems(403, 404, 409, 422),
+)
+async def preview(id: Id, tx: Reading) -> Response:
+    """And what stands against the others, each counted once."""
+    return answers.plain(await CampaignActions(tx).preview(id))
+
+
+@campaigns.post(
+    "/{id}/evaluate",
+    operation_id="evaluateCampaign",
+    summary="What an experiment shows",
+    responses={200: {"model": CampaignEvaluation}} | problems(400, 403, 404, 409, 415, 422),
+)
+async def evaluation(id: Id, tx: Reading, body: EvaluationInput) -> Response:
+    """By variant, against the first one and against those who were held out."""
+    return answers.plain(await evaluate(tx, id, body))
+
+
+@campaigns.get(
+    "/{id}/members",
+    operation_id="listCampaignMembers",
+    summary="Who is in the frozen audience",
+    responses={200: {"model": CampaignMemberPage}} | problems(403, 404, 422),
+)
+async def members(
+    id: Id,
+    tx: Reading,
+    variant: Annotated[Code | None, Query()] = None,
+    is_holdout: Annotated[bool | None, Query()] = None,
+    is_excluded: Annotated[bool | None, Query()] = None,
+    excluded_reason: Annotated[Code | None, Query()] = None,
+    limit: params.Limit = 50,
+    cursor: params.Cursor = None,
+) -> Response:
+    """Of those whom the actor sees, also who is held out or excluded, and why."""
+    asked = CampaignMembersAsked(
+        variant=variant,
+        is_holdout=is_holdout,
+        is_excluded=is_excluded,
+        excluded_reason=excluded_reason,
+    )
+    return answers.plain(await CampaignActions(tx).members(id, asked, limit, cursor))
+
 
 ROUTERS = (campaigns,)

@@ -1,13 +1,25 @@
 """What campaigns look like from outside."""
 
 from datetime import date, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from crm_api.domains.campaigns.models import Kind, Level, Status
-from crm_api.kit.schema import Code, Create, Currency, Day, Name, Out, Prose, Schema, patch_of
+from crm_api.domains.segments.schemas import EventName
+from crm_api.kit.schema import (
+    Code,
+    Create,
+    Currency,
+    Day,
+    Instant,
+    Name,
+    Out,
+    Prose,
+    Schema,
+    patch_of,
+)
 from crm_api.platform.outreach.models import Channel
 
 MOST_SEGMENTS = 20
@@ -89,3 +101,114 @@ class CampaignOut(Out):
     member_count: int = Field(description="Of the frozen audience those who are to be reached.")
     holdout_count: int
     excluded_count: int
+
+
+class CloneInput(Schema):
+    """What a copy is called."""
+
+    name: Name = Field(examples=["Summer offers"])
+
+
+class ReasonCount(BaseModel):
+    """How many are not reached for a reason."""
+
+    reason: str
+    count: int
+
+
+class CampaignAudience(BaseModel):
+    """Who would be reached, of those whom the actor sees."""
+
+    reached: int
+    holdout: int = Field(description="Left out on purpose, to compare with.")
+    excluded: int
+    reasons: list[ReasonCount] = Field(
+        description="Each person once: `suppressed` (in a suppression), `excluded_segment`, "
+        "`no_address`, `address_unusable`, `no_consent`. Suppressed addresses, guards and quiet "
+        "hours are heeded as each is sent."
+    )
+
+
+class CampaignMembersAsked(Schema):
+    """Which members are asked for."""
+
+    variant: Code | None = None
+    is_holdout: bool | None = None
+    is_excluded: bool | None = None
+    excluded_reason: Code | None = None
+
+
+class CampaignMemberOut(BaseModel):
+    """Somebody of a frozen audience."""
+
+    contact_id: UUID
+    variant: str | None
+    is_holdout: bool
+    excluded_reason: str | None
+    frozen_at: datetime
+
+
+class CampaignMemberPage(BaseModel):
+    """Some of a frozen audience."""
+
+    data: list[CampaignMemberOut]
+    next_cursor: str | None
+
+
+class EvaluationInput(Schema):
+    """What is counted as a conversion."""
+
+    event: EventName = Field(description="What they did since the launch.", examples=["signed_up"])
+    until: Instant | None = Field(None, description="Up to when; now if not said.")
+    lift: float = Field(
+        0.01, gt=0, lt=1, description="The difference that is to be found, as a share."
+    )
+
+
+class CampaignArm(BaseModel):
+    """Those who got a variant."""
+
+    key: str = Field(description="The variant; `all` where there are none.")
+    number: int
+    conversions: int
+    rate: float | None
+    low: float = Field(description="Wilson's interval at 95 %.")
+    high: float
+
+
+class ArmComparison(BaseModel):
+    """A variant against the first one."""
+
+    key: str
+    against: str
+    z: float
+    p: float = Field(description="Two-sided, of the pooled test of two shares.")
+    adjusted_p: float = Field(description="For how many are compared, after Holm.")
+
+
+class HoldoutComparison(CampaignArm):
+    """All who were reached against those who were held out."""
+
+    uplift: float | None
+    z: float
+    p: float
+
+
+class CampaignEvaluation(BaseModel):
+    """What an experiment shows."""
+
+    event: str
+    arms: list[CampaignArm]
+    comparisons: list[ArmComparison]
+    holdout: HoldoutComparison | None
+    sample_ratio_p: float = Field(description="Of the chi-square test of the shares.")
+    needed_per_arm: int | None = Field(
+        description="At 5 % and a power of 80 %; null where there is no room for the lift."
+    )
+    verdict: Literal[
+        "no_experiment",
+        "sample_ratio_mismatch",
+        "insufficient_data",
+        "different",
+        "no_difference",
+    ]

@@ -1,0 +1,161 @@
+"""Who is in the audience of a campaign: found, split and frozen by one statement.
+
+What consents say is compiled as a filter is. Suppressed addresses are hashes and guards count what
+was sent, so the gate of outreach alone can tell these: it is asked again by whoever sends.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import select
+
+from crm_api.domains.campaigns.repository import Plan
+from crm_api.domains.contacts.repository import CONTACTS
+from crm_api.domains.segments.asking import asked
+from crm_api.kit.db.tx import Tx
+from crm_api.kit.errors import WrongState
+from crm_api.kit.query.filters import parse
+
+_OWN = 8
+"""How many parameters come before those of the filters."""
+_POINTS = {
+    "email": "emails",
+    "sms": "phones",
+    "phone": "phones",
+    "messenger": "phones",
+    "post": "addresses",
+}
+_NO_POINT = "jsonb_array_length(c.{column}) = 0"
+_NO_PRIMARY = "NOT jsonb_path_exists(c.{column}, '$[*] ? (@.primary == true)')"
+_UNUSABLE = "jsonb_path_exists(c.{column}, '$[*] ? (@.primary == true && @.status != \"ok\")')"
+# The order of the reasons is that in which they count: each person is counted once.
+_JUDGED = """
+    WITH seen AS MATERIALIZED ({seen}),
+    agreed AS MATERIALIZED ({agreed}),
+    barred AS MATERIALIZED (
+        SELECT m.record_id, bool_or(s.kind = 'suppression') AS is_suppressed
+        FROM segment_members m
+        JOIN segments s ON s.organization_id = $1 AND s.id = m.segment_id
+            AND s.deleted_at IS NULL AND s.target = 'contact'
+        WHERE m.organization_id = $1 AND m.left_at IS NULL
+            AND (m.segment_id = ANY($3) OR (s.kind = 'suppression' AND s.is_active))
+        GROUP BY m.record_id),
+    judged AS MATERIALIZED (
+        SELECT c.id, CASE
+            WHEN b.is_suppressed THEN 'suppressed'
+            WHEN b.record_id IS NOT NULL THEN 'excluded_segment'
+            WHEN {absent} THEN 'no_address'
+            WHEN {unusable} THEN 'address_unusable'
+            WHEN a.id IS NULL THEN 'no_consent' END AS reason
+        FROM seen JOIN contacts c ON c.organization_id = $1 AND c.id = seen.id
+        LEFT JOIN agreed a ON a.id = c.id
+        LEFT JOIN barred b ON b.record_id = c.id
+        WHERE EXISTS (SELECT FROM segment_members m WHERE m.organization_id = $1
+            AND m.record_id = c.id AND m.segment_id = ANY($2) AND m.left_at IS NULL))
+"""
+# Ranks of hashes: by chance and always the same, and the shares are exact. Those held out come
+# first, the others by the cumulated weights of the variants.
+_FREEZE = """,
+    ranked AS (
+        SELECT id, row_number() OVER (ORDER BY md5($4::text || ':' || id::text)) - 1 AS place,
+            count(*) OVER () AS number
+        FROM judged WHERE reason IS NULL),
+    held AS (
+        SELECT id, place, number * $5::int / 100 AS first, number FROM ranked),
+    placed AS (
+        SELECT id, place < first AS is_holdout,
+            (place - first) * ($7::bigint[])[cardinality($7::bigint[])]
+                / greatest(number - first, 1) AS mark
+        FROM held),
+    frozen AS (
+        INSERT INTO campaign_members
+            (organization_id, campaign_id, contact_id, variant, is_holdout, excluded_reason,
+            frozen_at)
+        SELECT $1, $4::uuid, id, CASE WHEN NOT is_holdout THEN ($6::text[])[
+                1 + (SELECT count(*) FROM unnest($7::bigint[]) AS upper WHERE upper <= mark)] END,
+            is_holdout, NULL, $8::timestamptz FROM placed
+        UNION ALL SELECT $1, $4::uuid, id, NULL, false, reason, $8 FROM judged
+            WHERE reason IS NOT NULL
+        RETURNING is_holdout, excluded_reason)
+    SELECT coalesce(excluded_reason, CASE WHEN is_holdout THEN 'holdout' ELSE 'reached' END)
+        AS what, count(*)::int AS number FROM frozen GROUP BY 1
+"""
+_COUNT = """
+    SELECT coalesce(reason, 'reached') AS what, count(*)::int AS number, $4::text, $5::int,
+        $6::text[], $7::bigint[], $8::timestamptz FROM judged GROUP BY 1
+"""
+
+
+class Audience:
+    """The audience of a campaign, of those contacts whom the actor sees."""
+
+    def __init__(self, tx: Tx) -> None:
+        self.tx = tx
+
+    async def preview(self, current: Plan) -> dict[str, Any]:
+        """How many would be reached now, and what stands against the others."""
+        sql, values = self._asked(current, _COUNT)
+        counts = _counts(await self.tx.fetch(sql, *values))
+        reached = counts.pop("reached", 0)
+        held = reached * current.holdout_percent // 100
+        return {
+            "reached": reached - held,
+            "holdout": held,
+            "excluded": sum(counts.values()),
+            "reasons": [{"reason": one, "count": counts[one]} for one in sorted(counts)],
+        }
+
+    async def freeze(self, current: Plan) -> dict[str, int]:
+        """Write down who is in it, of a campaign that is locked; what the record says of it."""
+        sql, values = self._asked(current, _FREEZE)
+        counts = _counts(await self.tx.write(sql, *values))
+        reached, held = counts.pop("reached", 0), counts.pop("holdout", 0)
+        if not reached:
+            raise WrongState(
+                "Nobody of the audience may be reached.", code="nobody_to_reach", details=counts
+            )
+        return {
+            "member_count": reached,
+            "holdout_count": held,
+            "excluded_count": sum(counts.values()),
+        }
+
+    def _asked(self, current: Plan, then: str) -> tuple[str, list[Any]]:
+        if current.channel is None or current.purpose is None:
+            message = "Say by what channel and for what purpose: consents are given for these."
+            raise WrongState(message, code="no_consent_basis")
+        tx, everybody = self.tx, select(CONTACTS.model.id)
+        tx.actor.require(f"{CONTACTS.area}:read")
+        seen, values = asked(
+            tx, CONTACTS, everybody, parse({}, CONTACTS, tx), behind=_OWN, named="ids"
+        )
+        consent = {"consent": {"channel": current.channel, "purpose": current.purpose}}
+        granted = parse(consent, CONTACTS, tx)
+        behind = _OWN + len(values)
+        agreed, more = asked(tx, CONTACTS, everybody, granted, behind=behind, named="ids")
+        column = _POINTS[current.channel]
+        is_post = current.channel == "post"
+        parts = {
+            "{seen}": seen,
+            "{agreed}": agreed,
+            "{absent}": (_NO_POINT if is_post else _NO_PRIMARY).replace("{column}", column),
+            "{unusable}": "false" if is_post else _UNUSABLE.replace("{column}", column),
+        }
+        statement = _JUDGED
+        for name, sql in parts.items():
+            statement = statement.replace(name, sql)
+        return statement + then, [*_given(tx, current), *values, *more]
+
+
+def _counts(rows: Sequence[Any]) -> dict[str, int]:
+    return {row["what"]: row["number"] for row in rows}
+
+
+def _given(tx: Tx, current: Plan) -> list[Any]:
+    keys = [one["key"] for one in current.variants]
+    uppers: list[int] = []
+    for one in current.variants:
+        uppers.append(one["weight"] + (uppers[-1] if uppers else 0))
+    ids = [list(current.include_segment_ids), list(current.exclude_segment_ids)]
+    own = [tx.organization_id, *ids, str(current.id), current.holdout_percent]
+    return [*own, keys or None, uppers or None, tx.now]

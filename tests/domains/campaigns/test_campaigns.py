@@ -1,0 +1,188 @@
+"""Campaigns: their tree, their audience as it is frozen, and what experiments show."""
+
+import asyncio
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+from support.clients import pointers, problem
+from support.segments import track
+
+TO = {"channel": "email", "purpose": "newsletter"}
+
+
+async def person(client, agreed=True, **more):
+    emails = [{"value": f"{uuid4().hex}@example.com", "primary": True}]
+    made = await client.made("contacts", {"last_name": "Person", "emails": emails, **more})
+    if agreed:
+        body = {"target": "contact", "record_id": made["id"], "state": "granted", **TO}
+        await client.made("consents", {**body, "basis": "consent", "evidence": {"source": "form"}})
+    return made["id"]
+
+
+async def segment(client, *ids, kind="static"):
+    made = await client.made("segments", {"name": uuid4().hex, "kind": kind})
+    answer = await client.post(f"/v1/segments/{made['id']}/members", json={"add": list(ids)})
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["added"] == len(ids), answer.text
+    return made["id"]
+
+
+async def campaign(client, *segments, **more):
+    body = {"name": "Spring offers", **TO, "include_segment_ids": list(segments), **more}
+    return (await client.made("campaigns", body))["id"]
+
+
+async def done(client, id, verb, status=200, **body):
+    answer = await client.post(f"/v1/campaigns/{id}/{verb}", json=body or None)
+    assert answer.status_code == status, answer.text
+    return answer.json()
+
+
+async def members(client, id, **asked):
+    return (await client.read(f"campaigns/{id}/members", limit=200, **asked))["data"]
+
+
+async def test_the_tree_has_three_levels(client):
+    top = await client.made("campaigns", {"name": "Year", "level": "programme"})
+    middle = await client.made("campaigns", {"name": "Spring", "parent_id": top["id"]})
+    body = {"name": "Mail", "level": "tactic", "parent_id": middle["id"]}
+    assert (await client.made("campaigns", body))["parent_id"] == middle["id"]
+    for level, parent in (("tactic", top), ("campaign", middle), ("programme", top)):
+        body = {"name": "Wrong", "level": level, "parent_id": parent["id"]}
+        answer = await client.post("/v1/campaigns", json=body)
+        assert list(pointers(problem(answer, 422))) == ["/parent_id"]
+
+
+async def test_bad_plans_are_refused_where_they_are_wrong(client):
+    bad = (
+        ({"starts_on": "2027-03-02", "ends_on": "2027-03-01"}, "/ends_on"),
+        ({"channel": "email"}, "/purpose"),
+        ({"variants": [{"key": "A"}]}, "/variants"),
+        ({"variants": [{"key": "A"}, {"key": "A"}]}, "/variants/1/key"),
+        ({"include_segment_ids": [str(uuid4())]}, "/include_segment_ids/0"),
+    )
+    for body, pointer in bad:
+        answer = await client.post("/v1/campaigns", json={"name": "Wrong", **body})
+        assert list(pointers(problem(answer, 422))) == [pointer]
+
+
+async def test_everybody_is_reached_or_excluded_for_a_reason(client):
+    good, excluded, suppressed = [await person(client) for _ in range(3)]
+    silent = await person(client, agreed=False)
+    nowhere = await person(client, emails=[])
+    listed = await segment(client, good, excluded, suppressed, silent, nowhere)
+    await segment(client, suppressed, kind="suppression")
+    out = await segment(client, excluded)
+    id = await campaign(client, listed, exclude_segment_ids=[out])
+    told = await done(client, id, "audience/preview")
+    assert told["reached"] == 1
+    assert {one["reason"]: one["count"] for one in told["reasons"]} == {
+        "excluded_segment": 1,
+        "no_address": 1,
+        "no_consent": 1,
+        "suppressed": 1,
+    }
+    launched = await done(client, id, "launch")
+    assert (launched["status"], launched["member_count"], launched["excluded_count"]) == (
+        "running",
+        1,
+        4,
+    )
+    assert {one["contact_id"]: one["excluded_reason"] for one in await members(client, id)} == {
+        good: None,
+        excluded: "excluded_segment",
+        suppressed: "suppressed",
+        silent: "no_consent",
+        nowhere: "no_address",
+    }
+    assert [m["contact_id"] for m in await members(client, id, is_excluded=False)] == [good]
+    query = "query($id: UUID!) { campaignMembers(id: $id) { data { contactId } } }"
+    data = await client.data(query, id=id)
+    assert len(data["campaignMembers"]["data"]) == 5
+
+
+async def test_without_a_basis_or_anybody_there_is_no_launch(client):
+    listed = await segment(client, await person(client, agreed=False))
+    bare = await campaign(client, listed, channel=None, purpose=None)
+    assert (await done(client, bare, "launch", 409))["code"] == "no_consent_basis"
+    none = await campaign(client, listed)
+    assert (await done(client, none, "launch", 409))["code"] == "nobody_to_reach"
+    assert (await client.read(f"campaigns/{none}"))["status"] == "draft"
+    assert await members(client, none) == []
+
+
+async def test_a_launched_audience_stays_as_it_is(client):
+    one, other = await person(client), await person(client)
+    listed = await segment(client, one)
+    id = await campaign(client, listed)
+    await done(client, id, "launch")
+    for change in ({"include_segment_ids": []}, {"holdout_percent": 5}, {"purpose": "offers"}):
+        answer = await client.patch(f"/v1/campaigns/{id}", json=change)
+        assert problem(answer, 409)["code"] == "audience_frozen"
+    assert (await client.changed(f"campaigns/{id}", {"name": "New"}))["name"] == "New"
+    body = {"add": [other], "remove": [one]}
+    assert (await client.post(f"/v1/segments/{listed}/members", json=body)).status_code == 200
+    assert [m["contact_id"] for m in await members(client, id)] == [one]
+
+
+async def test_of_many_who_launch_one_does(client):
+    listed = await segment(client, *[await person(client) for _ in range(5)])
+    id = await campaign(client, listed)
+    answers = await asyncio.gather(*(client.post(f"/v1/campaigns/{id}/launch") for _ in range(6)))
+    assert sorted(one.status_code for one in answers) == [200] + [409] * 5
+    assert len(await members(client, id)) == 5
+
+
+async def test_shares_are_exact_and_a_holdout_gets_nothing(client):
+    listed = await segment(client, *[await person(client) for _ in range(20)])
+    split = [{"key": "A", "weight": 1}, {"key": "B", "weight": 3}]
+    id = await campaign(client, listed, holdout_percent=20, variants=split)
+    launched = await done(client, id, "launch")
+    assert (launched["member_count"], launched["holdout_count"]) == (16, 4)
+    found = await members(client, id)
+    assert Counter(one["variant"] for one in found) == {"A": 4, "B": 12, None: 4}
+    assert all(one["is_holdout"] == (one["variant"] is None) for one in found)
+
+
+async def test_it_goes_from_draft_to_archive(client):
+    id = (await client.made("campaigns", {"name": "Ads", "kind": "ads"}))["id"]
+    assert (await done(client, id, "pause", 409))["code"] == "illegal_transition"
+    for verb, status in (
+        ("launch", "running"),
+        ("pause", "paused"),
+        ("resume", "running"),
+        ("complete", "completed"),
+        ("archive", "archived"),
+    ):
+        assert (await done(client, id, verb))["status"] == status
+    copy = await done(client, id, "clone", 201, name="Ads again")
+    assert (copy["status"], copy["kind"], copy["launched_at"]) == ("draft", "ads", None)
+
+
+async def test_conversions_are_counted_by_variant_and_of_the_holdout(client):
+    listed = await segment(client, *[await person(client) for _ in range(20)])
+    split = [{"key": "A"}, {"key": "B"}]
+    id = await campaign(client, listed, holdout_percent=20, variants=split)
+    answer = await client.post(f"/v1/campaigns/{id}/evaluate", json={"event": "bought"})
+    assert problem(answer, 409)["code"] == "not_launched"
+    await done(client, id, "launch")
+    arms = {"A": [], "B": [], None: []}
+    for one in await members(client, id):
+        arms[one["variant"]].append(one["contact_id"])
+    now = datetime.now(UTC)
+    at = {"name": "bought", "occurred_at": now.isoformat()}
+    before = {"name": "bought", "occurred_at": (now - timedelta(days=1)).isoformat()}
+    who = [*arms["A"][:2], *arms["B"][:6], arms[None][0]]
+    await track(client, *({**at, "contact_id": one} for one in who))
+    await track(client, {**before, "contact_id": arms["A"][7]})
+    told = await done(client, id, "evaluate", event="bought", lift=0.2)
+    assert [(a["key"], a["conversions"], a["number"]) for a in told["arms"]] == [
+        ("A", 2, 8),
+        ("B", 6, 8),
+    ]
+    (compared,) = told["comparisons"]
+    # z = 0.5 / sqrt(0.5 * 0.5 * 2 / 8) = 2; its two-sided p is 0.0455.
+    assert (round(compared["z"], 6), round(compared["p"], 4)) == (2.0, 0.0455)
+    assert (told["holdout"]["conversions"], told["holdout"]["uplift"]) == (1, 0.25)
+    assert (told["sample_ratio_p"], told["verdict"]) == (1.0, "insufficient_data")
