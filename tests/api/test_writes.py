@@ -21,6 +21,7 @@ READS = {
     "drilldown",
     "evaluate",
     "preview",
+    "simulate",
     "resolve",
     "simulate",
     "slots",
