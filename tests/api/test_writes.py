@@ -21,7 +21,6 @@ READS = {
     "drilldown",
     "evaluate",
     "preview",
-    "simulate",
     "resolve",
     "simulate",
     "slots",

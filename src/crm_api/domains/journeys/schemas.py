@@ -113,14 +113,14 @@ class JourneyExitsOut(BaseModel):
 class _JourneyFields(Create):
     name: Name = Field(examples=["Welcome"])
     description: Prose | None = None
-    entry: JourneyEntry = Field(default_factory=JourneyEntry)
-    re_entry: ReEntry = Field(default_factory=ReEntry)
+    entry: JourneyEntry = Field(default_factory=lambda: JourneyEntry.model_validate({}))
+    re_entry: ReEntry = Field(default_factory=lambda: ReEntry.model_validate({}))
     goal: _Filter = Field(
         default_factory=dict,
         description="A filter over contacts: whoever passes it leaves as a success.",
         examples=[{"lifecycle": {"eq": "customer"}}],
     )
-    exits: JourneyExits = Field(default_factory=JourneyExits)
+    exits: JourneyExits = Field(default_factory=lambda: JourneyExits.model_validate({}))
     nodes: Annotated[list[dict[str, Any]], Field(max_length=MOST_NODES), Storable] = Field(
         default_factory=list,
         description="Each with an `id` and by its `type`: `wait`, `condition`, `split`, `action`, "

@@ -32,7 +32,7 @@ class Stepping(Rounds):
 
     async def acting(self, row: Any) -> Actor:
         """Whoever published the journey, with the rights of now."""
-        stored = decode(row["actor"]) if row["actor"] is not None else {}
+        stored: dict[str, Any] = decode(row["actor"]) if row["actor"] is not None else {}
         try:
             return await AutomationService.restored(self.database, stored)
         except Unauthenticated:
