@@ -102,7 +102,7 @@ async def check(tx: Tx, definition: Definition) -> Graph:
     names = frozenset(
         step["name"]
         for node in graph.nodes.values()
-        if isinstance(node, ActionNode) and isinstance(step := node.step, dict) and "name" in step
+        if isinstance(node, ActionNode) and "name" in (step := node.step)
     )
     for place, node in enumerate(graph.nodes.values()):
         faults += await _node(tx, node, names, f"/nodes/{place}")

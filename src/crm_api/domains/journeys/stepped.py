@@ -12,7 +12,7 @@ from crm_api.domains.journeys.service import JourneyService, RunService
 from crm_api.domains.journeys.stepping import Walker
 from crm_api.kit.actor import Actor
 from crm_api.kit.crud.feed import Feed
-from crm_api.kit.db.json import decode
+from crm_api.kit.db.json import decode, encode
 from crm_api.kit.db.tx import Tx, unit_of_work
 from crm_api.kit.errors import CrmError, Unauthenticated, Unavailable
 from crm_api.kit.rounds import Rounds
@@ -104,7 +104,8 @@ class Listening(Rounds):
 
 def _data(row: Any) -> dict[str, Any]:
     data = row["data"]
-    return (decode(data) if isinstance(data, str | bytes) else data) or {}
+    plain = data if isinstance(data, str | bytes) else encode(data)
+    return decode(plain) or {}
 
 
 async def step_once(tx: Tx, id: UUID) -> bool:
