@@ -42,6 +42,10 @@ _VERSIONS = """
     WHERE organization_id = $1 AND journey_id = $2 AND ($3::int IS NULL OR number = $3)
     ORDER BY number DESC
 """
+_DRAFT = """
+    SELECT entry, re_entry, goal, exits, nodes FROM journeys
+    WHERE organization_id = $1 AND id = $2
+"""
 _FORGET = (
     "DELETE FROM journey_steps WHERE organization_id = $1 AND journey_id = ANY($2)",
     "DELETE FROM journey_versions WHERE organization_id = $1 AND journey_id = ANY($2)",
@@ -117,6 +121,11 @@ class Journeys(Repository[Journey]):
         """What was published, the newest first."""
         rows = await self.tx.fetch(_VERSIONS, self.tx.organization_id, id, number)
         return [{**row, "definition": decode(row["definition"])} for row in rows]
+
+    async def draft(self, id: UUID) -> dict[str, Any]:
+        """What would be published of one that is there, whoever asks: no mask hides a part of it."""
+        (row,) = await self.tx.fetch(_DRAFT, self.tx.organization_id, id)
+        return {part: decode(value) for part, value in row.items()}
 
     async def definition(self, id: UUID, number: int) -> dict[str, Any]:
         """A version; raises `NotFound`."""

@@ -17,7 +17,6 @@ from crm_api.domains.journeys.nodes import (
     SplitNode,
     WaitNode,
 )
-from crm_api.domains.journeys.repository import Journeys
 from crm_api.domains.journeys.schemas import JourneySimulation
 from crm_api.domains.journeys.service import JourneyService
 from crm_api.domains.journeys.stepping import JourneyTurn, wait_until
@@ -110,9 +109,9 @@ async def simulate(tx: Tx, id: UUID, data: JourneySimulation) -> dict[str, Any]:
     """The path of a contact, or those of a sample."""
     journeys = JourneyService(tx)
     await journeys.get(id)
-    current = await Journeys(tx).get(id)
-    definition = Definition.of(current)
-    if data.number is not None:
+    if data.number is None:
+        definition = Definition(await journeys.records.draft(id))
+    else:
         try:
             definition = Definition(await journeys.records.definition(id, data.number))
         except NotFound:
