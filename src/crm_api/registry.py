@@ -20,6 +20,7 @@ from crm_api.domains.customers.module import tell_parts
 from crm_api.domains.deals.module import MODULE as DEALS
 from crm_api.domains.delivery_links.module import MODULE as DELIVERY_LINKS
 from crm_api.domains.forecasting.module import MODULE as FORECASTING
+from crm_api.domains.journeys.module import MODULE as JOURNEYS
 from crm_api.domains.leads.module import MODULE as LEADS
 from crm_api.domains.orders.module import MODULE as ORDERS
 from crm_api.domains.prices.module import MODULE as PRICES
@@ -119,6 +120,7 @@ DOMAINS: tuple[Module, ...] = (
     ATTENDEES,
     CAMPAIGNS,
     SEQUENCES,
+    JOURNEYS,
     REPORTS,
     CUSTOMERS,
 )

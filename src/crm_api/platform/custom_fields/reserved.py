@@ -69,6 +69,8 @@ RESERVED = frozenset(
         "invitation",
         "invoice",
         "job",
+        "journey",
+        "journey_run",
         "lead",
         "lead_assignment",
         "lead_form",
