@@ -148,7 +148,7 @@ def _part(part: Part, words: Language, currency: str, picture: str | None) -> Ro
     return {
         "title": part.title,
         "text": part.text,
-        "value": part.value,
+        "value": None if part.value is None else _cell(part.value, "number", words),
         "picture": picture,
         "alt": part.title or "",
         "columns": columns,
