@@ -1,6 +1,6 @@
 """Dashboards over REST."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from fastapi import Query, Response
 
@@ -37,13 +37,13 @@ Given = Annotated[
 def _given(text: str | None) -> dict[str, Any]:
     """The parameters; raises `Invalid`."""
     try:
-        found = decode(text) if text else {}
+        found: Any = decode(text) if text else {}
     except ValueError:
         found = None
     if not isinstance(found, dict):
         message = 'Write a JSON object: {"since": "2027-01-01"}.'
         raise Invalid.parameter("parameters", "invalid_json", message)
-    return found
+    return cast("dict[str, Any]", found)
 
 
 @dashboards.get(

@@ -1,7 +1,7 @@
 """The rules of dashboards."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from pydantic import TypeAdapter
 
@@ -112,9 +112,10 @@ def _need_known(tile: DashboardTile, known: set[str]) -> None:
 def named_in(value: Any) -> set[str]:
     """The parameters that some JSON names."""
     if isinstance(value, Mapping):
-        if set(value) == {MARK}:
-            return {str(value[MARK])}
-        return {name for inner in value.values() for name in named_in(inner)}
+        found = cast("Mapping[str, Any]", value)
+        if set(found) == {MARK}:
+            return {str(found[MARK])}
+        return {name for inner in found.values() for name in named_in(inner)}
     if isinstance(value, list):
-        return {name for inner in value for name in named_in(inner)}
+        return {name for inner in cast("list[Any]", value) for name in named_in(inner)}
     return set()

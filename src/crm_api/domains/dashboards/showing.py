@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from pydantic import ValidationError
@@ -129,7 +129,7 @@ def _context(tx: Tx, id: UUID) -> bytes:
 
 def _read(value: Any) -> Any:
     """JSON of a row, which passes through unread till somebody needs it."""
-    return value if isinstance(value, list | dict) else decode(value)
+    return cast("Any", value) if isinstance(value, list | dict) else decode(value)
 
 
 async def _saved(tx: Tx, tiles: Sequence[DashboardTile]) -> Mapping[UUID, Any]:
@@ -212,8 +212,9 @@ def depends_on(tile: DashboardTile, reports: Mapping[UUID, Any]) -> list[str]:
 def _words(value: Any) -> set[str]:
     """The first parts of all paths that some JSON may name, and its keys."""
     if isinstance(value, Mapping):
-        inner = {word for one in value.values() for word in _words(one)}
-        return inner | {str(key).partition(".")[0] for key in value} - _NAMED
+        found = cast("Mapping[str, Any]", value)
+        inner = {word for one in found.values() for word in _words(one)}
+        return inner | {str(key).partition(".")[0] for key in found} - _NAMED
     if isinstance(value, list):
-        return {word for one in value for word in _words(one)}
+        return {word for one in cast("list[Any]", value) for word in _words(one)}
     return {value.partition(".")[0]} if isinstance(value, str) else set()

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from pydantic import TypeAdapter
@@ -122,7 +122,7 @@ def timing_of(whole: Mapping[str, Any]) -> Timing:
 
 def read(value: Any) -> Any:
     """JSON of a row, which passes through unread till somebody needs it."""
-    return value if isinstance(value, list | dict) else decode(value)
+    return cast("Any", value) if isinstance(value, list | dict) else decode(value)
 
 
 class AlertService(NamedService[Alert]):

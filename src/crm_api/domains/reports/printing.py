@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Literal, cast
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_datetime
@@ -212,5 +212,5 @@ def _drawable(node: Any) -> Any:
             node = node.replace(bad, "\u25a1" if not undrawable("\u25a1") else "?")
         return node
     if isinstance(node, dict):
-        return {key: _drawable(inner) for key, inner in node.items()}
-    return [_drawable(inner) for inner in node] if isinstance(node, list) else node
+        return {k: _drawable(v) for k, v in cast("Row", node).items()}
+    return [_drawable(v) for v in cast("list[Any]", node)] if isinstance(node, list) else node
