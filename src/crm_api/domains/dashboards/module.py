@@ -1,7 +1,6 @@
 """Dashboards as a part of the product."""
 
 from crm_api.domains.dashboards.service import DashboardService
-from crm_api.domains.reports.module import MODULE as REPORTS
 from crm_api.kit.module import Faces, Module
 
 
@@ -16,7 +15,7 @@ MODULE = Module(
     key="dashboards",
     title="Dashboards",
     description="Pages of reports and metrics, each as far as its reader sees the records.",
-    depends_on=[REPORTS.key],
+    switchable=False,
     faces=_faces,
     services=[DashboardService],
 )

@@ -3,7 +3,6 @@
 from crm_api.domains.report_watch.due import AlertsDue, SchedulesDue
 from crm_api.domains.report_watch.jobs import check_alert, deliver_report
 from crm_api.domains.report_watch.service import OUTSIDE, AlertService, ReportScheduleService
-from crm_api.domains.reports.module import MODULE as REPORTS
 from crm_api.domains.reports.running import AREA
 from crm_api.kit.jobs import Watch
 from crm_api.kit.module import Faces, Module
@@ -20,7 +19,7 @@ MODULE = Module(
     key="report_watch",
     title="Schedules and alerts",
     description="Reports that are told from time to time, and metrics that are looked at.",
-    depends_on=[REPORTS.key],
+    switchable=False,
     acts={OUTSIDE: AREA},
     faces=_faces,
     jobs=[deliver_report, check_alert],
