@@ -192,7 +192,7 @@ async def _of_metric(at: _Within, tile: DashboardTile, values: Mapping[str, Any]
 def depends_on(tile: DashboardTile, reports: Mapping[UUID, Any]) -> list[str]:
     """The kinds of records that a tile is of, with those on the way to what it names."""
     if tile.kind == "metric" and tile.metric in Declared.metrics:
-        return [Declared.metrics[tile.metric].source]
+        return [Declared.metrics[tile.metric or ""].source]
     report = reports.get(tile.report_id) if tile.report_id else None
     if report is None:
         return []
