@@ -17,6 +17,7 @@ from crm_api.domains.conversations.module import MODULE as CONVERSATIONS
 from crm_api.domains.customers.keeping import move_touchpoints
 from crm_api.domains.customers.module import MODULE as CUSTOMERS
 from crm_api.domains.customers.module import tell_parts
+from crm_api.domains.dashboards.module import MODULE as DASHBOARDS
 from crm_api.domains.deals.module import MODULE as DEALS
 from crm_api.domains.delivery_links.module import MODULE as DELIVERY_LINKS
 from crm_api.domains.forecasting.module import MODULE as FORECASTING
@@ -122,6 +123,7 @@ DOMAINS: tuple[Module, ...] = (
     SEQUENCES,
     JOURNEYS,
     REPORTS,
+    DASHBOARDS,
     CUSTOMERS,
 )
 ACCESS = access_module(

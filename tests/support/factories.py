@@ -735,6 +735,30 @@ async def _varied_reports(api: Api) -> list[Body]:
     ]
 
 
+async def _least_dashboard(api: Api) -> Body:
+    # Shared, so that the keys of the tests see each other's.
+    return {"name": "Example", "sharing": "organization"}
+
+
+async def _varied_dashboards(api: Api) -> list[Body]:
+    least = await _least_dashboard(api)
+    report = await api.made("reports", await _least_report(api))
+    tiles = [
+        {"key": "note", "kind": "text", "text": "An example.", "height": 1},
+        {"key": "all", "kind": "report", "report_id": report["id"], "y": 1, "width": 6},
+        {"key": "new", "kind": "metric", "metric": "new_deals", "x": 6, "y": 1, "width": 6},
+    ]
+    asked = [{"name": "since", "type": "day", "default": "@today"}]
+    return [
+        {**least, "tiles": tiles, "parameters": asked, "description": "An example."},
+        {**least, "name": "example"},
+        {**least, "name": "Сводка", "description": "An example."},
+        {**least, "name": "Ämter", "parameters": asked},
+        {**least, "name": "Zebra"},
+        {**least, "name": "Zebra", "owner_id": "01990000-0000-7000-8000-00000000beef"},
+    ]
+
+
 async def _least_text(api: Api) -> Body:
     return {"name": "Newsletter", "purpose": "newsletter", "body": "Yes, once a month."}
 
@@ -3069,6 +3093,16 @@ FACTORIES: dict[str, Factory] = {
         "title",
         "is_primary",
         {"is_primary": "perhaps"},
+    ),
+    "dashboards": Factory(
+        _least_dashboard,
+        _varied_dashboards,
+        {"description": "Changed"},
+        "description",
+        "name",
+        {"sharing": 5},
+        needed=frozenset({"parameters", "tiles"}),
+        further=2,
     ),
     "reports": Factory(
         _least_report,

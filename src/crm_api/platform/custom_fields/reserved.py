@@ -45,6 +45,7 @@ RESERVED = frozenset(
         "custom_field",
         "custom_object",
         "custom_record",
+        "dashboard",
         "deal",
         "deal_contact",
         "deal_move",
