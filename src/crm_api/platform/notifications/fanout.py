@@ -39,7 +39,7 @@ class FanOut(Rounds):
         """Take up what is new; whoever looks at their inbox is shown it at once."""
         more = await super().look()
         for id in self._told:
-            self._database.news(id)
+            self.database.news(id)
         self._told.clear()
         return more
 
