@@ -36,8 +36,8 @@ from crm_api.kit.errors import KeyTaken, Unavailable
 from crm_api.kit.ids import new_id
 from crm_api.kit.messages import Message
 
+_ONE_MOMENT = text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
 # Who it is, too: what the database itself writes down names them (`crm_erase`).
-_STILL = text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
 _BIND = text(
     "SELECT set_config('app.organization_id', :organization, true), "
     "set_config('app.actor', :actor, true)"
@@ -80,7 +80,6 @@ class Tx:
         self._session: AsyncSession | None = None
         self._kept, self._lock = Kept(), asyncio.Lock()
         self.bounded = self._broken = False
-        self.still = False  # whether all it reads is of the moment of its first statement
         self.readings = Readings()
 
     @property
@@ -195,10 +194,8 @@ class Tx:
             try:
                 self._connection = await self.database.connect()
                 await self._connection.begin()
-                if self.still:
-                    await self._connection.execute(_STILL)
-                elif self.read_only:
-                    await self._connection.execute(text("SET TRANSACTION READ ONLY"))
+                if self.read_only:
+                    await self._connection.execute(_ONE_MOMENT)
                 bound = {"organization": str(self.organization_id), "actor": str(self.actor)}
                 await self._connection.execute(_BIND, bound)
             except Exception as error:
@@ -398,6 +395,4 @@ async def unit_of_work(tx: T, ring: Ring | None = None) -> AsyncIterator[T]:
 
 def at_one_moment(tx: Tx) -> AbstractAsyncContextManager[Tx]:
     """For reads that have to see the same; those of a request are each of its own moment."""
-    one = Tx(tx.database, tx.actor, read_only=True)
-    one.still = True
-    return unit_of_work(one)
+    return unit_of_work(Tx(tx.database, tx.actor, read_only=True))
