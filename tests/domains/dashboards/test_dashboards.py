@@ -137,7 +137,8 @@ async def calm(api, id, mark):
         found = await api.read(f"dashboards/{id}/stale", after=mark)
         mark = found["cursor"]
         if not found["tiles"]:
-            return mark
+            break
+    return mark
 
 
 async def test_tiles_become_stale_by_events(client):
