@@ -1,11 +1,10 @@
-"""What people went through, and how far the feed has been read for it."""
+"""What people went through."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 from crm_api.domains.journeys.models import JourneyRun, JourneyStep
-from crm_api.kit.crud.feed import Position
 from crm_api.kit.db.json import decode, encode
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.ids import new_id
@@ -19,15 +18,6 @@ _LOG = """
     FROM journey_steps WHERE organization_id = $1 AND run_id = $2 ORDER BY round
 """
 _FORGET = "DELETE FROM journey_steps WHERE organization_id = $1 AND run_id = ANY($2)"
-_BEGIN_FEED = """
-    INSERT INTO journey_states (organization_id) VALUES ($1)
-    ON CONFLICT (organization_id) DO NOTHING
-"""
-_LOCK_FEED = """
-    SELECT tx, seq FROM journey_states WHERE organization_id = $1
-    FOR NO KEY UPDATE SKIP LOCKED
-"""
-_MOVE_FEED = "UPDATE journey_states SET tx = $2, seq = $3 WHERE organization_id = $1"
 
 
 class Steps:
@@ -79,23 +69,3 @@ class Steps:
     async def forget(self, ids: Sequence[UUID]) -> None:
         """Remove what was kept of runs."""
         await self.tx.write(_FORGET, self.tx.organization_id, list(ids))
-
-
-class FeedPlace:
-    """How far the feed has been read for the journeys of an organization."""
-
-    def __init__(self, tx: Tx) -> None:
-        self.tx = tx
-
-    async def begin(self) -> None:
-        """Read what happens from now on, unless it is read already."""
-        await self.tx.write(_BEGIN_FEED, self.tx.organization_id)
-
-    async def lock(self) -> Position | None:
-        """How far it has been read; None while another is at it."""
-        rows = await self.tx.write(_LOCK_FEED, self.tx.organization_id)
-        return Position(rows[0]["tx"], rows[0]["seq"]) if rows else None
-
-    async def move(self, to: Position) -> None:
-        """Have it been read up to there."""
-        await self.tx.write(_MOVE_FEED, self.tx.organization_id, to.tx, to.seq)

@@ -6,8 +6,8 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from crm_api.domains.journeys.definitions import Definition, check
-from crm_api.domains.journeys.keeping import FeedPlace, Steps
-from crm_api.domains.journeys.models import Journey, JourneyRun
+from crm_api.domains.journeys.keeping import Steps
+from crm_api.domains.journeys.models import Journey, JourneyRun, JourneyState
 from crm_api.domains.journeys.repository import AREA, RUNS_AREA, JourneyRuns, Journeys
 from crm_api.domains.journeys.schemas import (
     JourneyCreate,
@@ -17,6 +17,7 @@ from crm_api.domains.journeys.schemas import (
 )
 from crm_api.kit.crud.named import NamedService
 from crm_api.kit.crud.personal import About, Impersonal
+from crm_api.kit.crud.places import FeedPlace
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.crud.transitions import Way, need_way, way
 from crm_api.kit.db.json import decode, encode
@@ -84,7 +85,7 @@ class JourneyService(NamedService[Journey]):
             values["published_version"] = number
             if current.status == "paused":
                 values["status"] = "paused"
-            await FeedPlace(self.tx).begin()
+            await FeedPlace(self.tx, JourneyState.__tablename__).begin()
         if verb in {"publish", "resume"}:
             values["actor"] = decode(encode(self.tx.actor.stored()))
         shown = await self.change(current, values, verb=one.event)

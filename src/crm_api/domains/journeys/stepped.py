@@ -6,12 +6,14 @@ from uuid import UUID
 
 from crm_api.domains.journeys.definitions import Definition
 from crm_api.domains.journeys.entering import among, contact_of, fits, let_in
-from crm_api.domains.journeys.keeping import FeedPlace, Steps
+from crm_api.domains.journeys.keeping import Steps
+from crm_api.domains.journeys.models import JourneyState
 from crm_api.domains.journeys.repository import AREA, JourneyRuns, Journeys
 from crm_api.domains.journeys.service import JourneyService, RunService
 from crm_api.domains.journeys.stepping import Walker
 from crm_api.kit.actor import Actor
 from crm_api.kit.crud.feed import Feed
+from crm_api.kit.crud.places import FeedPlace
 from crm_api.kit.db.json import decode, encode
 from crm_api.kit.db.tx import Tx, unit_of_work
 from crm_api.kit.errors import CrmError, Unauthenticated, Unavailable
@@ -62,7 +64,7 @@ class Listening(Rounds):
         del id
         await tx.learned.learn()
         tx.actor.require(f"{AREA}:write")
-        place = FeedPlace(tx)
+        place = FeedPlace(tx, JourneyState.__tablename__)
         start = await place.lock()
         if start is None:
             return False
