@@ -3103,6 +3103,7 @@ FACTORIES: dict[str, Factory] = {
         {"sharing": 5},
         needed=frozenset({"parameters", "tiles"}),
         further=2,
+        scopes=("reports:read",),
     ),
     "reports": Factory(
         _least_report,

@@ -15,7 +15,7 @@ MODULE = Module(
     key="dashboards",
     title="Dashboards",
     description="Pages of reports and metrics, each as far as its reader sees the records.",
-    switchable=False,
+    depends_on=["reports"],
     faces=_faces,
     services=[DashboardService],
 )

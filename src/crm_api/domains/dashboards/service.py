@@ -6,7 +6,7 @@ from typing import Any, cast
 from pydantic import TypeAdapter
 
 from crm_api.domains.dashboards.models import Dashboard
-from crm_api.domains.dashboards.repository import Dashboards
+from crm_api.domains.dashboards.repository import AREA, Dashboards
 from crm_api.domains.dashboards.schemas import (
     COLUMNS,
     DashboardCreate,
@@ -16,7 +16,6 @@ from crm_api.domains.dashboards.schemas import (
 from crm_api.domains.reports.declared import Declared
 from crm_api.domains.reports.operands import pointed, unfit
 from crm_api.domains.reports.parameters import MARK, typed
-from crm_api.domains.reports.running import AREA
 from crm_api.domains.reports.schemas import ReportParameter
 from crm_api.domains.reports.service import ReportService
 from crm_api.kit.crud.named import NamedService
