@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any, Literal, cast
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_datetime
@@ -16,7 +16,7 @@ from crm_api.kit.db.tx import Tx
 from crm_api.kit.documents.engine import Template, render
 from crm_api.kit.documents.languages import Language, language
 from crm_api.kit.documents.pictures import Picture
-from crm_api.kit.documents.typefaces import undrawable
+from crm_api.kit.documents.typefaces import drawable
 from crm_api.kit.errors import Invalid
 
 Paper = Literal["a4", "us-letter"]
@@ -98,7 +98,7 @@ async def _pdf(tx: Tx, title: str, as_of: Any, parts: Sequence[Part], paper: Pap
         chart = await _chart(part)
         if chart is not None:
             pictures[name] = Picture("png", chart)
-        shown.append(_part(part, words, own["currency"], name if chart else None))
+        shown.append(_part(part, words, name if chart else None))
     when = format_datetime(local, "long", locale=words.locale)
     known = paper or ("us-letter" if own["currency"] in _LETTER else "a4")
     data: Row = {
@@ -112,7 +112,7 @@ async def _pdf(tx: Tx, title: str, as_of: Any, parts: Sequence[Part], paper: Pap
         "parts": shown,
     }
     made = await render(
-        _REPORT, _drawable(data), dated=local.astimezone(UTC).date(), pictures=pictures
+        _REPORT, drawable(data), dated=local.astimezone(UTC).date(), pictures=pictures
     )
     return made.content
 
@@ -127,7 +127,7 @@ async def _chart(part: Part) -> bytes | None:
         return None
 
 
-def _part(part: Part, words: Language, currency: str, picture: str | None) -> Row:
+def _part(part: Part, words: Language, picture: str | None) -> Row:
     columns = [
         {
             "name": _heading(column),
@@ -152,8 +152,8 @@ def _part(part: Part, words: Language, currency: str, picture: str | None) -> Ro
         "picture": picture,
         "alt": part.title or "",
         "columns": columns,
-        "rows": [_cells(row["values"], part, words, currency) for row in part.rows[:MOST_ROWS]],
-        "totals": [_cells(one, part, words, currency) for one in totals],
+        "rows": [_cells(row["values"], part, words) for row in part.rows[:MOST_ROWS]],
+        "totals": [_cells(one, part, words) for one in totals],
         "note": note,
     }
 
@@ -168,8 +168,7 @@ def _heading(column: Mapping[str, Any]) -> str:
     return f"{name} ({extra})" if extra else name
 
 
-def _cells(values: Mapping[str, Any], part: Part, words: Language, currency: str) -> list[str]:
-    del currency
+def _cells(values: Mapping[str, Any], part: Part, words: Language) -> list[str]:
     return [_cell(values.get(c["name"]), c["kind"], words) for c in part.columns]
 
 
@@ -203,14 +202,3 @@ def _is_day(value: Any) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _drawable(node: Any) -> Any:
-    """The same without characters that no font has: what people typed is never a reason to fail."""
-    if isinstance(node, str):
-        for bad in undrawable(node):
-            node = node.replace(bad, "\u25a1" if not undrawable("\u25a1") else "?")
-        return node
-    if isinstance(node, dict):
-        return {k: _drawable(v) for k, v in cast("Row", node).items()}
-    return [_drawable(v) for v in cast("list[Any]", node)] if isinstance(node, list) else node
