@@ -52,7 +52,7 @@ class Campaign(Named, Entity):
     kind: Mapped[str] = mapped_column(KeyText)
     status: Mapped[str] = mapped_column(KeyText)
     parent_id: Mapped[UUID | None]
-    objective: Mapped[str | None]
+    objective: Mapped[str | None] = mapped_column(KeyText)
     hypothesis: Mapped[str | None]
     description: Mapped[str | None]
     starts_on: Mapped[date | None]
