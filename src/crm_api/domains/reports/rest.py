@@ -8,6 +8,7 @@ from fastapi import Query, Request, Response
 
 from crm_api.domains.reports.charts import ChartFormat, Drawn, drawn, specification
 from crm_api.domains.reports.files import TYPES, FileFormat, written
+from crm_api.domains.reports.library_rest import library
 from crm_api.domains.reports.metrics import Metrics, metrics_of
 from crm_api.domains.reports.running import Reports, sources_of
 from crm_api.domains.reports.runs import ReportRunService
@@ -303,4 +304,4 @@ async def run_chart(id: Id, tx: Reading, format: ChartFormat = "vega-lite") -> R
     return Response(await drawn(spec, format), 200, answers.UNKEPT, _PICTURES[format])
 
 
-ROUTERS = (sources, pure, saved, runs, metrics)
+ROUTERS = (sources, pure, saved, runs, metrics, library)
