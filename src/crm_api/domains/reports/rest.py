@@ -8,6 +8,7 @@ from fastapi import Query, Request, Response
 
 from crm_api.domains.reports.charts import ChartFormat, Drawn, drawn, specification
 from crm_api.domains.reports.files import TYPES, FileFormat, written
+from crm_api.domains.reports.library_rest import library
 from crm_api.domains.reports.metrics import Metrics, metrics_of
 from crm_api.domains.reports.printing import Paper, report_pdf
 from crm_api.domains.reports.running import Reports, sources_of
@@ -328,4 +329,4 @@ async def run_document(id: Id, tx: Reading, paper: Paper | None = None) -> Respo
     return Response(made, 200, headers, "application/pdf")
 
 
-ROUTERS = (sources, pure, saved, runs, metrics)
+ROUTERS = (sources, pure, saved, runs, metrics, library)
