@@ -21,7 +21,8 @@ STORED = """
 async def learned(api, **more):
     """A model that has been trained."""
     model = await api.made("lead-score-models", {"name": "Leads of two years", **more})
-    assert model["status"] == "training"
+    assert model["status"] == "draft"
+    assert (await act(api, model, "train"))["status"] == "training"
     await api.idle()
     return await api.read(f"lead-score-models/{model['id']}")
 
@@ -30,6 +31,16 @@ async def act(api, model, verb):
     answer = await api.post(f"/v1/lead-score-models/{model['id']}/{verb}")
     assert answer.status_code == 200, answer.text
     return answer.json()
+
+
+async def test_a_model_that_has_not_learned_is_not_used(client):
+    model = await client.made("lead-score-models", {"name": "Leads"})
+    for verb in ("shadow", "activate"):
+        found = problem(await client.post(f"/v1/lead-score-models/{model['id']}/{verb}"), 409)
+        assert found["errors"][0]["code"] == "untrained"
+    body = {"window_days": 90, "kind": "naive_bayes"}
+    changed = await client.changed(f"lead-score-models/{model['id']}", body)
+    assert changed["window_days"] == 90
 
 
 async def lead_of(api, source, **more):

@@ -20,7 +20,6 @@ from crm_api.kit.crud.transitions import Way, blocked, need_way, way
 from crm_api.kit.db.states import have_derived
 from crm_api.kit.db.tx import Tx, at_one_moment
 from crm_api.kit.errors import Conflict, Fault
-from crm_api.kit.ids import new_id
 
 ModelVerb = Literal["train", "shadow", "activate", "retire"]
 WAYS: Mapping[ModelVerb, Way[ModelStatus]] = {
@@ -49,8 +48,8 @@ class LeadScoreModelService(NamedService[LeadScoreModel]):
     update_shape = LeadScoreModelUpdate
     begins_with: ClassVar[Mapping[str, Any]] = {
         **_FRESH,
-        "status": "training",
-        "activated_at": None,
+        "status": "draft",
+        **dict.fromkeys(("job_id", "activated_at")),
     }
     upserts = False
     records: ScoreModels
@@ -60,7 +59,7 @@ class LeadScoreModelService(NamedService[LeadScoreModel]):
     ) -> dict[str, Any]:
         """What a model has learned from stays as it was; only before that may it be another."""
         values = await super().prepare(values, current)
-        if current is not None and current.status not in {"training", "insufficient_data"}:
+        if current is not None and current.metrics:
             other = [n for n in _LEARNED if n in values and values[n] != getattr(current, n)]
             if other:
                 raise Conflict(
@@ -69,12 +68,6 @@ class LeadScoreModelService(NamedService[LeadScoreModel]):
                     faults=[Fault("model_trained", "It stays as it is.", f"/{n}") for n in other],
                 )
         return values
-
-    def add(self, values: dict[str, Any]) -> Any:
-        """A job begins to train it."""
-        id = values.get("id") or new_id()
-        job_id = self.tx.enqueue(TrainLeadScores(id))
-        return super().add({**values, "id": id, "job_id": job_id})
 
     async def remove(self, records: Sequence[LeadScoreModel]) -> None:
         """What is in use cannot be put in the bin; raises `Conflict`."""
@@ -89,7 +82,7 @@ class LeadScoreModelService(NamedService[LeadScoreModel]):
         await self.records.lock_use()
         current = await self.locked(id, expected)
         found = need_way("model", WAYS, current.status, verb)
-        if verb == "activate" and (faults := _in_the_way(current)):
+        if found.after in IN_USE and (faults := _in_the_way(current, found.after)):
             raise blocked(faults)
         values: dict[str, Any] = {"status": found.after}
         if verb == "train":
@@ -124,10 +117,12 @@ class LeadScoreModelService(NamedService[LeadScoreModel]):
         await self.change(current, values, verb="trained")
 
 
-def _in_the_way(model: LeadScoreModel) -> list[Fault]:
-    """What keeps a model from being active: that it says no more than the share of all."""
+def _in_the_way(model: LeadScoreModel, after: str) -> list[Fault]:
+    """What keeps a model from use: that it has not learned, or, to be active, nothing that helps."""
     metrics = model.metrics
-    if metrics["log_loss"] < metrics["log_loss_baseline"]:
+    if not metrics:
+        return [Fault("untrained", "It has not learned yet.", "/status")]
+    if after != "active" or metrics["log_loss"] < metrics["log_loss_baseline"]:
         return []
     message = "Saying the same of every lead is as good: it has learned nothing that helps."
     return [Fault("no_gain", message, "/metrics")]

@@ -1,6 +1,4 @@
-"""Keeping scores up to date with what is not said of leads themselves: tracked events, related
-records, time.
-"""
+"""Keeping scores up to date with what is told elsewhere than in leads, and with time."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any

@@ -78,7 +78,7 @@ def _action(verb: ModelVerb, description: str) -> Any:
 class LeadScoreMutation:
     """What is done with models and settings."""
 
-    train_lead_score_model = _action("train", "Have a model learn anew, by a job.")
+    train_lead_score_model = _action("train", "Have a model learn, by a job.")
     shadow_lead_score_model = _action("shadow", "Try a model beside the active one.")
     activate_lead_score_model = _action("activate", "Have a model be the active one.")
     retire_lead_score_model = _action("retire", "Have a model say no more.")

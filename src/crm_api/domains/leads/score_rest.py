@@ -22,7 +22,10 @@ from crm_api.kit.rest.router import crud_router, new_router
 from crm_api.kit.rest.settings import add_settings
 
 _VERBS: dict[ModelVerb, tuple[str, str]] = {
-    "train": ("Have a model learn anew", "By a job; what it learned before is gone."),
+    "train": (
+        "Have a model learn",
+        "By a job, from the leads there are; what it learned before is gone.",
+    ),
     "shadow": (
         "Try a model",
         "What it says is kept to be compared, and not shown. Another one on trial is retired.",

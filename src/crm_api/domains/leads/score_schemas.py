@@ -168,7 +168,7 @@ class LeadBandChange(BaseModel):
 
 
 class LeadScoreModelCreate(Create):
-    """What is to be learned from past leads; a job begins with it at once."""
+    """What is to be learned from past leads; `…/train` has a job do it."""
 
     name: Name = Field(examples=["Leads of two years"])
     kind: ModelKind = Field(
@@ -226,8 +226,8 @@ class LeadScoreModelOut(Out):
     stale_days: int | None
     description: str | None
     status: ModelStatus = Field(
-        description="`insufficient_data`: too few leads were converted, or not. `shadow`: what it "
-        "says is kept to be compared, and not shown."
+        description="`draft`: to be trained, or trained and not used yet. `insufficient_data`: too "
+        "few leads were converted, or not. `shadow`: what it says is kept, and not shown."
     )
     trained_from: datetime | None
     trained_to: datetime | None
