@@ -260,6 +260,20 @@ async def test_parts_that_do_not_go_together_are_refused(client, more, pointer):
     assert pointers(found) == [pointer]
 
 
+@pytest.mark.parametrize(
+    "filter",
+    [
+        {"score": {"gte": 50}},
+        {"not": {"or": [{"band": {"eq": "hot"}}, {"industry": {"eq": "bank"}}]}},
+        {"matched_contact": {"matched_leads": {"some": {"probability": {"gte": 50}}}}},
+    ],
+)
+async def test_scores_do_not_go_by_scores(client, filter):
+    body = {"name": "Rule", "category": "fit", "points": 5, "filter": filter}
+    found = problem(await client.post("/v1/lead-score-rules", json=body), 422)
+    assert found["errors"][0]["code"] == "score_cycle"
+
+
 async def test_segments_of_contacts_speak_of_the_scores_of_leads(client):
     await rule_of(client, 80, filter={"industry": {"eq": "bank"}})
     _, wanted = await known_lead(client, 1, industry="bank")

@@ -5,17 +5,18 @@ from typing import Any
 from uuid import UUID
 
 from crm_api.domains.leads.repository import LEADS
-from crm_api.domains.leads.score_repository import Scores
+from crm_api.domains.leads.score_repository import SCORED, Scores
 from crm_api.domains.leads.scoring import Scoring
 from crm_api.domains.leads.service import LeadService
 from crm_api.domains.leads.states import ENDED
-from crm_api.domains.segments.ways import Ways
+from crm_api.domains.segments.ways import RELATED, Ways
 from crm_api.kit.actor import Actor
 from crm_api.kit.crud.feed import Feed
 from crm_api.kit.db.json import decode
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import CrmError
-from crm_api.kit.query.filters import parse
+from crm_api.kit.query.filters import Shape, parse
+from crm_api.kit.query.listing import Listing
 from crm_api.kit.rounds import Rounds
 
 STRETCH = 500
@@ -93,6 +94,24 @@ def ways_of(tx: Tx, rule: Mapping[str, Any]) -> Ways | None:
     if own:
         found.records[LEADS.entity] = own
     return found
+
+
+def asks_for_scores(tx: Tx, source: Mapping[str, Any]) -> bool:
+    """Whether a filter, which fits, goes by the scores of leads, by whatever way."""
+    return bool(source) and _scored(parse(source, LEADS, tx).shape, LEADS)
+
+
+def _scored(shape: Shape, listing: Listing) -> bool:
+    kind = shape[0]
+    if kind in {"and", "or"}:
+        return any(_scored(part, listing) for part in shape[1])
+    if kind == "not":
+        return _scored(shape[1], listing)
+    if kind == "test":
+        return listing.entity == LEADS.entity and shape[1] in SCORED
+    if kind in RELATED and shape[3] is not None:
+        return _scored(shape[3], listing.related[shape[1]].target())
+    return False
 
 
 def wanders(tx: Tx, rule: Mapping[str, Any]) -> bool:

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from crm_api.domains.leads.events import ask_for_scores
 from crm_api.domains.leads.repository import LEADS
-from crm_api.domains.leads.score_following import ages, wanders
+from crm_api.domains.leads.score_following import ages, asks_for_scores, wanders
 from crm_api.domains.leads.score_models import LeadScoreRule
 from crm_api.domains.leads.score_repository import INSTANTS, ScoreRules, Scores
 from crm_api.domains.leads.score_schemas import LeadScoreRuleCreate, LeadScoreRuleUpdate
@@ -52,6 +52,9 @@ class LeadScoreRuleService(NamedService[LeadScoreRule]):
             raise Invalid(faults[0].message, faults=faults)
         if "filter" in values:
             check(self.tx, LEADS, values["filter"])
+            if asks_for_scores(self.tx, values["filter"]):
+                message = "What scores are made of cannot go by scores."
+                raise Invalid.at("/filter", "score_cycle", message)
         if current is None:
             await have_derived(self.tx, frozenset({"lead"}))
         if wanders(self.tx, whole) or ages(self.tx, whole):
