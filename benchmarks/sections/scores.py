@@ -13,7 +13,7 @@ from benchmarks.stage import Stage
 
 LEADS = 100_000
 EVENTS_EACH = 3
-RESCORE_S, UNMOVED_S, TRAIN_S, CHANGE_MS, MEMORY_MB = 60, 30, 20, 40, 400
+RESCORE_S, UNMOVED_S, TRAIN_S, ADDED_MS, MEMORY_MB = 60, 30, 20, 20, 500
 ALONE = 60
 _GIVE_UP_S = 600.0
 # Half of them have ended, by what their source says; the others are to be scored.
@@ -73,34 +73,36 @@ _SCORED = """
 
 def run(setting: Setting) -> Outcome:
     """One server and one worker."""
-    leads = setting.size(LEADS)
+    leads, seen = setting.size(LEADS), set[str]()
     with setting.stage(leads) as stage, serving(stage, "ours") as server:
         for is_open in (True, False):
             stage.query(_LEADS, stage.organization_id, leads, is_open)
         stage.query(_DEEDS, stage.organization_id, EVENTS_EACH)
         stage.query("ANALYZE leads, behaviour_events, events")
+        bare, open_ = _captured(stage, server), leads + ALONE
         for rule in _RULES:
             body = json.dumps({"name": "Rule", "filter": {}, **rule}).encode()
             asked(stage, server, "POST", "/v1/lead-score-rules", body)
         with working(stage) as worker:
-            first = _awaited(stage, server, leads, changed=leads)
+            first = _awaited(stage, server, open_, seen, changed=open_)
             training, model = _trained(stage, server)
             asked(stage, server, "POST", f"/v1/lead-score-models/{model['id']}/activate")
-            learned = _awaited(stage, server, leads, changed=leads)
+            learned = _awaited(stage, server, open_, seen, changed=open_)
             # A cap that nothing reaches.
             body = json.dumps({"negative_cap": 90}).encode()
             asked(stage, server, "PUT", "/v1/lead-scores/settings", body)
-            again = _awaited(stage, server, leads, changed=0)
+            again = _awaited(stage, server, open_, seen, changed=0)
             memory = cpu.peak_memory_mb(worker)
             change = _captured(stage, server)
         scored = stage.query(_SCORED, stage.organization_id)[0]
-        if (scored["n"], scored["learned"]) != (leads + ALONE, leads + ALONE):
+        if (scored["n"], scored["learned"]) != (open_ + ALONE, open_ + ALONE):
             raise WrongAnswer(f"{scored['n']} leads are scored, {scored['learned']} by the model")
     times = {
         f"model of {leads:,} leads, s": training,
         f"{leads:,} leads by {len(_RULES)} rules, s": first,
         "the same by a model as well, s": learned,
         "where nothing differs, s": again,
+        "a lead that is captured, median ms": bare,
         "a lead that is captured and scored, median ms": change,
         "worker, MB at the most": memory,
     }
@@ -112,7 +114,7 @@ def run(setting: Setting) -> Outcome:
         at_most(f"{leads:,} leads scored by rules, s", first, RESCORE_S, "{:.1f}"),
         at_most(f"{leads:,} leads scored by a model, s", learned, RESCORE_S, "{:.1f}"),
         at_most("the same where nothing differs, s", again, UNMOVED_S, "{:.1f}"),
-        at_most("capture with scores, median ms", change, CHANGE_MS),
+        at_most("what scores add to a capture, median ms", change - bare, ADDED_MS),
         at_most("memory of the worker, MB", memory, MEMORY_MB),
     ]
     return Outcome(figures, shown, times)
@@ -131,24 +133,26 @@ def _trained(stage: Stage, server: Server) -> tuple[float, dict[str, Any]]:
     return taken, found
 
 
-def _awaited(stage: Stage, server: Server, leads: int, *, changed: int) -> float:
-    """Seconds of work of the last job that scored all leads, once there is no other one."""
+def _awaited(stage: Stage, server: Server, leads: int, seen: set[str], *, changed: int) -> float:
+    """Seconds of work of a new job that scored all leads, once there is no other one."""
     end = time.monotonic() + _GIVE_UP_S
     while True:
         jobs = asked(stage, server, "GET", "/v1/jobs?limit=50")["data"]
-        jobs = [job for job in jobs if job["kind"] == "leads.score"]
-        if jobs and all(job["status"] == "succeeded" for job in jobs):
-            done = [job for job in jobs if "leads" in job["result"]]
-            last = max(done, key=lambda job: job["finished_at"])
-            if last["result"] != {"leads": leads, "changed": changed}:
-                raise WrongAnswer(f"{last['result']}, not {changed} of {leads}")
-            begun, ended = (
-                datetime.fromisoformat(last[name]) for name in ("started_at", "finished_at")
-            )
-            return (ended - begun).total_seconds()
-        if time.monotonic() > end or any(job["status"] == "failed" for job in jobs):
+        new = [job for job in jobs if job["kind"] == "leads.score" and job["id"] not in seen]
+        if new and all(job["status"] == "succeeded" for job in new):
+            break
+        if time.monotonic() > end or any(job["status"] == "failed" for job in new):
             raise NotMeasured(f"leads are not scored: {jobs}")
         time.sleep(0.1)
+    seen |= {job["id"] for job in new}
+    # The day's first look at what has aged may have come behind it, and found nothing.
+    found = max(
+        (job for job in new if "leads" in job["result"]), key=lambda job: job["result"]["changed"]
+    )
+    if found["result"] != {"leads": leads, "changed": changed}:
+        raise WrongAnswer(f"{found['result']}, not {changed} of {leads}")
+    begun, ended = (datetime.fromisoformat(found[name]) for name in ("started_at", "finished_at"))
+    return (ended - begun).total_seconds()
 
 
 def _captured(stage: Stage, server: Server) -> float:

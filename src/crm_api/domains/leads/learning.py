@@ -24,7 +24,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse as _sparse  # pyright: ignore[reportMissingTypeStubs]
 from scipy import special as _special  # pyright: ignore[reportMissingTypeStubs]
-from scipy import stats as _stats  # pyright: ignore[reportMissingTypeStubs]
 
 from crm_api.domains.deals.scoring import Bin, Counted, binned, brier, evidence, prior
 
@@ -32,7 +31,6 @@ Kind = Literal["logistic", "naive_bayes"]
 Floats = NDArray[np.float64]
 sparse: Any = _sparse
 expit: Callable[[Floats], Floats] = _special.expit
-rankdata: Callable[[Floats], Floats] = cast("Any", _stats).rankdata
 Facts = Sequence[str | None]
 """The values of the facts of one lead, in their order."""
 LEAST: Mapping[Kind, int] = {"logistic": 50, "naive_bayes": 20}
@@ -110,7 +108,7 @@ class Sample:
         self.names = names
         self.outcomes = np.array(outcomes, np.float64)
         self.values: list[list[str]] = []
-        columns: list[NDArray[np.int64]] = []
+        columns: list[NDArray[np.int32]] = []
         for place in range(len(names)):
             values, codes = _coded([row[place] for row in rows])
             self.values.append(values)
@@ -137,19 +135,18 @@ def trained(
 def logistic(sample: Sample) -> Weights:
     """By logistic regression."""
     count = len(sample.outcomes)
-    sizes = [len(values) for values in sample.values]
-    starts = np.concatenate(([0], np.cumsum(sizes)[:-1]))
-    places = (sample.codes + starts).ravel()
-    pointers = np.arange(count + 1) * len(sizes)
-    ones = np.ones(len(places))
-    dummies: Any = sparse.csr_array((ones, places, pointers), shape=(count, int(sum(sizes))))
-    intercept = sparse.csr_array(np.ones((count, 1)))
-    columns = sparse.hstack([intercept, dummies], format="csr")
+    sizes = [1, *(len(values) for values in sample.values)]
+    starts = np.cumsum([0, *sizes[:-1]], dtype=np.int32)
+    places = np.zeros((count, len(sizes)), np.int32)
+    places[:, 1:] = sample.codes + starts[1:]
+    pointers = np.arange(count + 1, dtype=np.int32) * len(sizes)
+    ones = np.ones(places.size)
+    columns: Any = sparse.csr_array((ones, places.ravel(), pointers), shape=(count, sum(sizes)))
     coefficients = regression(columns, sample.outcomes, RIDGE)
     base, adds = float(coefficients[0]), dict[str, dict[str, float]]()
-    shares: Floats = np.asarray(dummies.sum(axis=0)).ravel() / count
-    for name, values, start in zip(sample.names, sample.values, starts, strict=True):
-        own = coefficients[1 + start : 1 + start + len(values)]
+    shares = np.bincount(places.ravel(), minlength=sum(sizes)) / count
+    for name, values, start in zip(sample.names, sample.values, starts[1:], strict=True):
+        own = coefficients[start : start + len(values)]
         mean = float(own @ shares[start : start + len(values)])
         base += mean
         adds[name] = {value: float(one) - mean for value, one in zip(values, own, strict=True)}
@@ -195,7 +192,8 @@ def _curve(columns: Any, weights: Floats) -> Floats:
     if isinstance(columns, np.ndarray):
         plain = cast("Floats", columns)
         return (plain.T * weights) @ plain
-    weighted = columns.multiply(weights[:, None]).tocsr()
+    each = np.repeat(weights, np.diff(columns.indptr))
+    weighted = sparse.csr_array((each, columns.indices, columns.indptr), shape=columns.shape)
     return (columns.T @ weighted).toarray()
 
 
@@ -245,7 +243,8 @@ def auc(said: Floats, outcomes: Floats) -> float | None:
     positive, negative = int(won.sum()), int((~won).sum())
     if not positive or not negative:
         return None
-    ranks = rankdata(said)
+    _, places, counts = np.unique(said, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(counts) - (counts - 1) / 2)[places]
     return float((ranks[won].sum() - positive * (positive + 1) / 2) / (positive * negative))
 
 
@@ -255,7 +254,7 @@ def log_loss(said: Floats, outcomes: Floats) -> float:
     return float(-np.mean(outcomes * np.log(sure) + (1 - outcomes) * np.log1p(-sure)))
 
 
-def _coded(column: Sequence[str | None]) -> tuple[list[str], NDArray[np.int64]]:
+def _coded(column: Sequence[str | None]) -> tuple[list[str], NDArray[np.int32]]:
     """The values of a fact, and which of them each lead has."""
     plain = [UNKNOWN if value is None else value for value in column]
     counts = Counter(plain)
@@ -266,4 +265,4 @@ def _coded(column: Sequence[str | None]) -> tuple[list[str], NDArray[np.int64]]:
     if len(kept) < len(counts):
         values.append(OTHER)
     last = len(values) - 1
-    return values, np.array([places.get(value, last) for value in plain], np.int64)
+    return values, np.array([places.get(value, last) for value in plain], np.int32)

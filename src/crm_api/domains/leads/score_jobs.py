@@ -24,7 +24,7 @@ from crm_api.kit.files.store import Files
 from crm_api.kit.jobs import JobContext, runs
 
 SLICE = 2_000
-PAGE = 10_000
+PAGE = 5_000
 _BATCH = 500
 _NOBODY = UUID(int=0)
 _DUE = "SELECT id FROM crm_lead_scores_due($1, $2) AS id"
@@ -72,13 +72,17 @@ async def train(context: JobContext, message: TrainLeadScores) -> dict[str, Any]
         now, (since, stale) = tx.now, window(model, tx.now)
     rows: list[tuple[str | None, ...]] = []
     outcomes: list[bool] = []
+    # The same few values make the same facts, which are kept once.
+    known: dict[Any, Any] = {}
     place = (since, _NOBODY)
     while True:
         async with unit_of_work(Tx(context.database, actor)) as tx:
             page = await Scores(tx).past(since, place, stale, PAGE)
             await context.job.advance(tx, len(rows) + len(page))
         for row in page:
-            rows.append(facts_of(decode(row["data"]), row["deeds"]))
+            plain = facts_of(decode(row["data"]), row["deeds"])
+            facts = tuple(known.setdefault(one, one) for one in plain)
+            rows.append(known.setdefault(facts, facts))
             outcomes.append(row["converted"])
         if len(page) < PAGE:
             break
