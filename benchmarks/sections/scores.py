@@ -93,7 +93,8 @@ def run(setting: Setting) -> Outcome:
             asked(stage, server, "PUT", "/v1/lead-scores/settings", body)
             again = _awaited(stage, server, open_, seen, changed=0)
             memory = cpu.peak_memory_mb(worker)
-            change = _captured(stage, server)
+        # The worker would want the cores, too: each capture asks for a distribution.
+        change = _captured(stage, server)
         scored = stage.query(_SCORED, stage.organization_id)[0]
         if (scored["n"], scored["learned"]) != (open_ + ALONE, open_ + ALONE):
             raise WrongAnswer(f"{scored['n']} leads are scored, {scored['learned']} by the model")
