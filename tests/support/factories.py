@@ -185,6 +185,7 @@ class Kind:
             "journey_run",
             "lead",
             "lead_rule",
+            "lead_score_model",
             "lead_score_rule",
             "legal_hold",
             "sla_policy",
@@ -2203,6 +2204,23 @@ async def _varied_lead_score_rules(api: Api) -> list[Body]:
     ]
 
 
+async def _least_lead_score_model(api: Api) -> Body:
+    del api
+    return {"name": "Leads of two years", "kind": "logistic"}
+
+
+async def _varied_lead_score_models(api: Api) -> list[Body]:
+    least = await _least_lead_score_model(api)
+    return [
+        {**least, "description": "An example."},
+        {**least, "name": "leads of a year", "window_days": 365},
+        {**least, "name": "Модель", "kind": "naive_bayes"},
+        {**least, "name": "Ämter", "stale_days": None, "description": "An example."},
+        {**least, "name": "Zebra", "window_days": 365},
+        {**least, "name": "Zebra"},
+    ]
+
+
 async def _least_lead_form(api: Api) -> Body:
     del api
     return {"name": "Contact us", "title": "Ask for an offer"}
@@ -2316,6 +2334,14 @@ FACTORIES: dict[str, Factory] = {
         "description",
         "name",
         {"points": "many"},
+    ),
+    "lead_score_models": Factory(
+        _least_lead_score_model,
+        _varied_lead_score_models,
+        {"description": "Changed"},
+        "description",
+        "name",
+        {"window_days": "many"},
     ),
     "leads": Factory(
         _least_lead,

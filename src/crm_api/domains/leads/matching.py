@@ -14,7 +14,7 @@ from crm_api.kit.values.names import sort_key
 MATCHED = frozenset({"emails", "phones", "company_name", "website"})
 _MOST = 20
 # Of whoever writes from there nothing is known by the domain.
-_FREE = frozenset(
+FREE_DOMAINS = frozenset(
     (
         *("gmail.com", "googlemail.com", "outlook.com", "hotmail.com", "live.com", "yahoo.com"),
         *("icloud.com", "me.com", "aol.com", "gmx.de", "gmx.net", "web.de", "proton.me"),
@@ -94,4 +94,4 @@ def _domains(values: Mapping[str, Any], mails: Sequence[str]) -> list[str]:
     if (site := values.get("website")) is not None:
         host = site.partition("://")[2].partition("/")[0].partition(":")[0]
         domains.append(host.removeprefix("www."))
-    return [domain for domain in dict.fromkeys(domains) if domain and domain not in _FREE]
+    return [domain for domain in dict.fromkeys(domains) if domain and domain not in FREE_DOMAINS]

@@ -17,12 +17,10 @@ from crm_api.domains.leads.models import (
     LeadPlan,
     LeadPool,
     LeadRule,
-    LeadScoreRule,
 )
 from crm_api.domains.leads.plan_schemas import LeadPlanOut
 from crm_api.domains.leads.pool_schemas import LeadPoolOut, LeadRuleOut
 from crm_api.domains.leads.schemas import LeadAssignmentOut, LeadOut
-from crm_api.domains.leads.score_schemas import LeadScoreRuleOut
 from crm_api.domains.leads.sharing import Sharable
 from crm_api.kit.crud.repository import Repository
 from crm_api.kit.db.json import encode, parsed
@@ -40,7 +38,13 @@ LEADS: Listing = Listing(
     area="leads",
     sorts={"name": Lead.sort_name},
     relations=(
-        Relation("matched_contact", lambda: CONTACTS, Lead.matched_contact_id, CONTACTS.model.id),
+        Relation(
+            "matched_contact",
+            lambda: CONTACTS,
+            Lead.matched_contact_id,
+            CONTACTS.model.id,
+            back="matched_leads",
+        ),
         Relation("matched_company", lambda: COMPANIES, Lead.matched_company_id, COMPANIES.model.id),
         Relation("contact", lambda: CONTACTS, Lead.contact_id, CONTACTS.model.id, back="leads"),
         Relation("company", lambda: COMPANIES, Lead.company_id, COMPANIES.model.id, back="leads"),
@@ -91,12 +95,6 @@ PLANS: Listing = Listing(
     area="leads",
     relations=(Relation("pool", lambda: POOLS, LeadPlan.pool_id, LeadPool.id),),
 )
-SCORE_RULES: Listing = Listing(
-    model=LeadScoreRule,
-    out=LeadScoreRuleOut,
-    area="lead_rules",
-    sorts={"name": LeadScoreRule.sort_name},
-)
 _OUTCOMES = """
     SELECT a.user_id, l.industry, count(*) FILTER (WHERE l.status = 'converted') AS won,
         count(*) AS ended
@@ -105,10 +103,6 @@ _OUTCOMES = """
     WHERE a.organization_id = $1 AND a.user_id = ANY($2) AND a.ended_as = 'closed'
         AND l.status IN ('converted', 'disqualified') AND a.deleted_at IS NULL
     GROUP BY 1, 2
-"""
-_SCORE_RULES = """
-    SELECT id, name, category, points, filter FROM lead_score_rules
-    WHERE organization_id = $1 AND is_active AND deleted_at IS NULL ORDER BY id
 """
 _LOADS = """
     SELECT pool_id, user_id, count(*) FILTER (WHERE ended_at IS NULL) AS open,
@@ -381,14 +375,3 @@ class Assignments(Repository[LeadAssignment]):
         """Leads with those who gave them back or did not respond."""
         rows = await self.tx.fetch(_HAD, self.tx.organization_id, list(ids))
         return {(row["lead_id"], row["user_id"]) for row in rows}
-
-
-class ScoreRules(Repository[LeadScoreRule]):
-    """The rules for scores of an organization."""
-
-    model = LeadScoreRule
-    listing = SCORE_RULES
-
-    async def active(self) -> Sequence[Any]:
-        """Those that count."""
-        return await self.tx.fetch(_SCORE_RULES, self.tx.organization_id)

@@ -22,8 +22,6 @@ from crm_api.domains.leads.schemas import (
     PlainVerb,
     ReasonedVerb,
 )
-from crm_api.domains.leads.score_schemas import LeadScore
-from crm_api.domains.leads.scoring import LeadScoreRuleService, Scoring
 from crm_api.domains.leads.service import LeadAssignmentService, LeadService
 from crm_api.domains.leads.simulating import Simulator
 from crm_api.domains.leads.simulation_schemas import LeadSimulation, LeadSimulationInput
@@ -55,7 +53,6 @@ _REASONED: dict[ReasonedVerb, tuple[str, str]] = {
 leads = crud_router(LeadService)
 pools = crud_router(LeadPoolService)
 rules = crud_router(LeadRuleService)
-score_rules = crud_router(LeadScoreRuleService)
 plans = new_router("leads", "lead-plans")
 
 
@@ -79,17 +76,6 @@ async def transitions(id: Id, tx: Reading) -> Response:
 async def explain(id: Id, tx: Reading) -> Response:
     """The rules that were asked, who could have had it, and what spoke against the others."""
     return answers.plain(await LeadActions(tx).explain(id))
-
-
-@leads.get(
-    "/{id}/score",
-    operation_id="getLeadScore",
-    summary="What the scores of a lead are made of",
-    responses={200: {"model": LeadScore}} | problems(403, 404, 422),
-)
-async def score(id: Id, tx: Reading) -> Response:
-    """Every active rule, and whether the lead passes it now."""
-    return answers.plain(await Scoring(tx).of(id))
 
 
 add_below(
@@ -250,4 +236,4 @@ add_action(
     body=LeadReversal,
 )
 
-ROUTERS = (leads, pools, rules, score_rules, plans)
+ROUTERS = (leads, pools, rules, plans)
