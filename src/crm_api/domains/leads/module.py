@@ -1,5 +1,6 @@
 """Leads as a part of the product."""
 
+from crm_api.domains.leads.importer import LeadImporter
 from crm_api.domains.leads.jobs import (
     commit_plan,
     distribute,
@@ -8,9 +9,10 @@ from crm_api.domains.leads.jobs import (
     plan_leads,
 )
 from crm_api.domains.leads.matcher import LeadMatcher
+from crm_api.domains.leads.merger import LeadMerger
 from crm_api.domains.leads.modelling import WAYS as MODEL_WAYS
 from crm_api.domains.leads.modelling import LeadScoreModelService
-from crm_api.domains.leads.pictured import TOUCHPOINTS
+from crm_api.domains.leads.pictured import SECTIONS, TOUCHPOINTS
 from crm_api.domains.leads.planning import LeadPlanService
 from crm_api.domains.leads.pools import LeadPoolService, LeadRuleService
 from crm_api.domains.leads.score_following import FollowScores
@@ -63,7 +65,9 @@ MODULE = Module(
     ],
     watches=[Watch("leads.follow_scores", FollowScores)],
     jobs=[distribute, plan_leads, commit_plan, score, train],
+    importers=[LeadImporter()],
     matchers=[LeadMatcher()],
+    mergers=[LeadMerger()],
     managed={
         LeadPoolService.area: Managed("manage_settings"),
         LeadRuleService.area: Managed("manage_settings"),
@@ -90,4 +94,5 @@ MODULE = Module(
     traces=[Trace("lead_predictions", ("lead_predictions",), forget_person)],
     work=WORK,
     touchpoints=TOUCHPOINTS,
+    sections=SECTIONS,
 )

@@ -166,6 +166,10 @@ _LEADS_OF = """
     SELECT items -> 'leads' AS leads FROM lead_plan_slices
     WHERE organization_id = $1 AND plan_id = $2 ORDER BY place
 """
+_OF_CONTACTS = """
+    SELECT id FROM leads WHERE organization_id = $1
+        AND (matched_contact_id = ANY($2) OR contact_id = ANY($2)) ORDER BY id
+"""
 _TIME_ZONE = "SELECT time_zone FROM organizations WHERE id = $1"
 _WHOLE_DAY = """
     SELECT date_trunc('day', now() AT TIME ZONE time_zone) AT TIME ZONE time_zone AS begins,
@@ -257,6 +261,11 @@ class Leads(Repository[Lead]):
         columns = [list(column) for column in zip(*given, strict=True)]
         tx = self.tx
         await tx.write(_HAND, tx.organization_id, *columns, tx.now, tx.actor.id)
+
+    async def of_contacts(self, contacts: Sequence[UUID]) -> list[UUID]:
+        """The leads that some contacts are, or may be."""
+        rows = await self.tx.fetch(_OF_CONTACTS, self.tx.organization_id, list(contacts))
+        return [row["id"] for row in rows]
 
     async def owners(self, ids: Sequence[UUID]) -> dict[UUID, Any]:
         """By lead, who has what it is matched with."""
