@@ -62,6 +62,12 @@ async def test_whoever_has_the_lead_that_is_left_goes_on(client, users):
     await undone(client, merge)
     assert [await read(client, lead) for lead in (winner, loser)] == before
     assert await trail(client, winner, loser) == [mine, [(users[1], None, None)]]
+    (had,) = (await client.read("lead-assignments", **{"filter[lead_id]": loser["id"]}))["data"]
+    told = await client.read(f"lead-assignments/{had['id']}/explain")
+    assert (told["lead_id"], told["user_id"]) == (loser["id"], users[1])
+    query = "query($id: UUID!) { leadAssignmentExplanation(id: $id) { userId kind } }"
+    shown = (await client.data(query, id=had["id"]))["leadAssignmentExplanation"]
+    assert shown == {"userId": users[1], "kind": "manual"}
 
 
 async def test_a_lead_of_nobody_goes_to_whoever_has_the_other(client, database, org, users):
@@ -158,8 +164,14 @@ async def listed(api, of):
     return {one["lead_id"]: (one["status"], one["outcome"]) for one in rows}
 
 
-async def test_lists_activities_and_submissions_follow(client, users):
-    winner, loser = await captured(client, 2)
+async def test_lists_activities_and_submissions_follow(client, anonymous):
+    form = await client.made("lead-forms", {"name": "Contact us", "title": "Ask us"})
+    path = form["path"].removesuffix("/page")
+    answers = {"last_name": "Person", "email": "sent@example.com"}
+    answer = await anonymous.post(f"{path}/submit", json={"answers": answers, "consents": []})
+    assert answer.status_code == 201, answer.text
+    (loser,) = (await client.read("leads"))["data"]
+    (winner,) = await captured(client, 1)
     lists = [await client.made("prospect-lists", {"name": name}) for name in ("One", "Both")]
     for of, leads in zip(lists, ([loser], [loser, winner]), strict=True):
         ids = {"lead_ids": [lead["id"] for lead in leads]}
@@ -167,19 +179,20 @@ async def test_lists_activities_and_submissions_follow(client, users):
         assert answer.status_code == 200, answer.text
     link = [{"target": "lead", "record_id": loser["id"]}]
     call = await client.made("activities", {"kind": "call", "subject": "Call", "links": link})
-    form = await client.made("lead-forms", {"name": "Form", "title": "Form",
-                             "fields": [{"name": "email"}, {"name": "last_name"}]})  # fmt: skip
+
+    async def about():
+        (sent,) = (await client.read(f"lead-forms/{form['id']}/submissions"))["data"]
+        (linked,) = (await client.read(f"activities/{call['id']}"))["links"]
+        return sent["lead_id"], linked["record_id"]
+
     before = [await listed(client, of) for of in lists]
     merge = await merged(client, winner, loser)
     assert await listed(client, lists[0]) == {winner["id"]: ("listed", None)}
     assert (await listed(client, lists[1]))[winner["id"]] == ("listed", None)
-    (about,) = (await client.read(f"activities/{call['id']}"))["links"]
-    assert about["record_id"] == winner["id"]
-    assert form["id"]
+    assert await about() == (winner["id"],) * 2
     await undone(client, merge)
     assert [await listed(client, of) for of in lists] == before
-    (about,) = (await client.read(f"activities/{call['id']}"))["links"]
-    assert about["record_id"] == loser["id"]
+    assert await about() == (loser["id"],) * 2
 
 
 async def test_what_is_claimed_while_leads_become_one_is_had_once(client, users):

@@ -4,6 +4,7 @@ import pytest
 
 from support.clients import pointers, problem
 from support.leads import pool_of, rule_of, users_of
+from support.waiting import patiently
 
 pytestmark = pytest.mark.usefixtures("worker")
 COLUMNS = ["Lead ID", "Name", "Firma", "E-Mail", "Website", "Branche", "PLZ", "Campaign",
@@ -70,9 +71,10 @@ async def test_leads_of_files_are_shared_out_and_then_stay(files, client, csv_of
     kept = await files.imported(
         csv_of(["Lead ID", "Name"], ["3", "Three Person"], ["4", "Four Person"]), entity="lead"
     )
-    (job, *_) = (await client.read("jobs", **{"filter[kind]": "leads.distribute"}))["data"]
-    await client.ended(job["id"])
-    assert {one["owner_id"] for one in (await client.read("leads"))["data"]} == {user}
+    async for _ in patiently():
+        found = (await client.read("leads"))["data"]
+        if {one["owner_id"] for one in found} == {user}:
+            break
     # Somebody works with them: their work counts more than the file.
     assert (await files.done(kept["id"], "revert"))["kept"] == 2
     assert len((await client.read("leads"))["data"]) == 2

@@ -130,6 +130,11 @@ class LeadQuery:
         return cast("Any", await LeadActions(info.context.tx).explain(id))
 
     @strawberry.field
+    async def lead_assignment_explanation(self, info: GraphInfo, id: UUID) -> LeadExplanation:
+        """Why somebody got a lead, as it was decided then."""
+        return cast("Any", await LeadActions(info.context.tx).explain_assignment(id))
+
+    @strawberry.field
     async def lead_pool_coverage(
         self, info: GraphInfo, id: UUID, days: int = 90
     ) -> LeadPoolCoverage:

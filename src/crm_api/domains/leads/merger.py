@@ -21,6 +21,8 @@ _COURSE = (
     *("responded_at", "waits_since", "unassigned_reason", "hops"),
 )
 
+# The first of the points are repeated beside them.
+_GIVEN = frozenset(LeadCreate.model_fields) - {"email", "phone"}
 _CONTACTS = ("matched_contact_id", "contact_id")
 
 
@@ -37,7 +39,7 @@ class LeadMerger(Merger):
         ("source", "campaign", "medium", "referrer"),
         ("country", "region", "postal_code"),
     )
-    derived = frozenset(LeadService.repository.listing.shown) - frozenset(LeadCreate.model_fields)
+    derived = frozenset(LeadService.repository.listing.shown) - _GIVEN
 
     async def settle(self, service: Any, fold: Fold) -> None:
         """End what several had of it but one, and find anew who it may be."""

@@ -31,7 +31,7 @@ from crm_api.kit.rest.below import add_below
 from crm_api.kit.rest.problems import problems
 from crm_api.kit.rest.records import Id
 from crm_api.kit.rest.requests import Reading, Writing
-from crm_api.kit.rest.router import crud_router, new_router
+from crm_api.kit.rest.router import crud_router, new_router, read_router
 
 _PLAIN: dict[PlainVerb, tuple[str, str]] = {
     "accept": ("Accept a lead", "Whoever has it takes care of it; that ends `respond_by`."),
@@ -54,6 +54,7 @@ leads = crud_router(LeadService)
 pools = crud_router(LeadPoolService)
 rules = crud_router(LeadRuleService)
 plans = new_router("leads", "lead-plans")
+assignments = read_router(LeadAssignmentService)
 
 
 @leads.get(
@@ -84,10 +85,21 @@ add_below(
     LeadService,
     LeadAssignmentService,
     by="lead_id",
-    operation_id="listLeadAssignments",
+    operation_id="listAssignmentsOfLead",
     summary="Who has, or had, a lead",
     description="By which rule and from which pool, until when and why not longer; the last first.",
 )
+
+
+@assignments.get(
+    "/{id}/explain",
+    operation_id="explainLeadAssignment",
+    summary="Why somebody got a lead",
+    responses={200: {"model": LeadExplanation}} | problems(403, 404, 422),
+)
+async def explain_assignment(id: Id, tx: Reading) -> Response:
+    """As it was decided then, whoever has the lead now."""
+    return answers.plain(await LeadActions(tx).explain_assignment(id))
 
 
 @rules.post(
@@ -236,4 +248,4 @@ add_action(
     body=LeadReversal,
 )
 
-ROUTERS = (leads, pools, rules, plans)
+ROUTERS = (leads, pools, rules, plans, assignments)
