@@ -15,6 +15,7 @@ from crm_api.domains.leads.modelling import LeadScoreModelService
 from crm_api.domains.leads.pictured import SECTIONS, TOUCHPOINTS
 from crm_api.domains.leads.planning import LeadPlanService
 from crm_api.domains.leads.pools import LeadPoolService, LeadRuleService
+from crm_api.domains.leads.responding import respond_by_activities
 from crm_api.domains.leads.score_following import FollowScores
 from crm_api.domains.leads.score_jobs import (
     age_scores,
@@ -38,6 +39,7 @@ from crm_api.kit.module import Faces, Module
 from crm_api.kit.parts import Told
 
 derive_by("lead", keep_leads)
+derive_by("activity", respond_by_activities)
 Guarded.purged.append(forget_predictions)
 
 

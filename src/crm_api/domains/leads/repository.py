@@ -118,6 +118,13 @@ _HAD = """
     SELECT lead_id, user_id FROM lead_assignments
     WHERE organization_id = $1 AND lead_id = ANY($2) AND ended_as IN ('returned', 'recalled')
 """
+_COURSES = """
+    SELECT lead_id, user_id, ended_as, ended_at - created_at AS after,
+        responded_at IS NOT NULL AS responded
+    FROM lead_assignments
+    WHERE organization_id = $1 AND lead_id = ANY($2) AND deleted_at IS NULL
+    ORDER BY created_at, id
+"""
 _RULES = """
     SELECT id, name, filter, target, pool_id, user_id FROM lead_rules
     WHERE organization_id = $1 AND is_active AND deleted_at IS NULL ORDER BY position, id
@@ -379,6 +386,10 @@ class Assignments(Repository[LeadAssignment]):
         """By user and industry, how many leads they converted, and how many ended with them."""
         rows = await self.tx.fetch(_OUTCOMES, self.tx.organization_id, list(users))
         return {(row["user_id"], row["industry"]): (row["won"], row["ended"]) for row in rows}
+
+    async def courses(self, ids: Sequence[UUID]) -> Sequence[Any]:
+        """Who had which of some leads, in this order, and how that ended after what time."""
+        return await self.tx.fetch(_COURSES, self.tx.organization_id, list(ids))
 
     async def had(self, ids: Sequence[UUID]) -> set[tuple[UUID, UUID]]:
         """Leads with those who gave them back or did not respond."""
