@@ -101,8 +101,11 @@ async def test_what_was_not_responded_to_goes_the_same_way_again(client, databas
     assert [by_id[lead["id"]]["hops"] for lead in leads] == [0, 0, 1, 0, 2, 0, 0]
     assert len(by_id[leads[4]["id"]]["gone_by"]) == 2
     assert found["responses"] == {
-        **{"responded": 1, "unknown": 6, "returned": 1},
-        **{"recalled": 3, "escalated": 1},
+        "responded": 1,
+        "unknown": 6,
+        "returned": 1,
+        "recalled": 3,
+        "escalated": 1,
     }
     # Without a manager nobody has it; whom nobody asks to respond lets nothing go.
     await client.changed(f"lead-pools/{pool['id']}", {"response_minutes": None})
