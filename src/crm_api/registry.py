@@ -22,12 +22,14 @@ from crm_api.domains.deals.module import MODULE as DEALS
 from crm_api.domains.delivery_links.module import MODULE as DELIVERY_LINKS
 from crm_api.domains.forecasting.module import MODULE as FORECASTING
 from crm_api.domains.journeys.module import MODULE as JOURNEYS
+from crm_api.domains.leads.merger import move_leads
 from crm_api.domains.leads.module import MODULE as LEADS
 from crm_api.domains.orders.module import MODULE as ORDERS
 from crm_api.domains.prices.module import MODULE as PRICES
 from crm_api.domains.projects.module import MODULE as PROJECTS
 from crm_api.domains.promotions.module import MODULE as PROMOTIONS
 from crm_api.domains.prospects.module import MODULE as PROSPECTS
+from crm_api.domains.prospects.moving import move_prospects
 from crm_api.domains.quote_links.module import MODULE as QUOTE_LINKS
 from crm_api.domains.quotes.module import MODULE as QUOTES
 from crm_api.domains.recipes.module import MODULE as RECIPES
@@ -167,6 +169,8 @@ MERGING = merging_module(
         follow_merge,
         move_touchpoints,
         move_behaviour,
+        move_leads,
+        move_prospects,
     ],
 )
 ATTACHMENTS = attachments_module(

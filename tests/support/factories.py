@@ -10,6 +10,7 @@ from uuid import uuid4
 from pydantic import BaseModel
 
 from crm_api.domains.conversations.service import MessageService
+from crm_api.domains.leads.service import LeadAssignmentService
 from crm_api.domains.promotions.service import CouponRedemptionService
 from crm_api.domains.quote_links.service import QuoteDecisionService, QuoteQuestionService
 from crm_api.domains.segments.service import BehaviourEventService
@@ -185,6 +186,7 @@ class Kind:
             "journey_run",
             "lead",
             "lead_rule",
+            "lead_score_model",
             "lead_score_rule",
             "legal_hold",
             "sla_policy",
@@ -2203,6 +2205,23 @@ async def _varied_lead_score_rules(api: Api) -> list[Body]:
     ]
 
 
+async def _least_lead_score_model(api: Api) -> Body:
+    del api
+    return {"name": "Leads of two years", "kind": "logistic"}
+
+
+async def _varied_lead_score_models(api: Api) -> list[Body]:
+    least = await _least_lead_score_model(api)
+    return [
+        {**least, "description": "An example."},
+        {**least, "name": "leads of a year", "window_days": 365},
+        {**least, "name": "Модель", "kind": "naive_bayes"},
+        {**least, "name": "Ämter", "stale_days": None, "description": "An example."},
+        {**least, "name": "Zebra", "window_days": 365},
+        {**least, "name": "Zebra"},
+    ]
+
+
 async def _least_lead_form(api: Api) -> Body:
     del api
     return {"name": "Contact us", "title": "Ask for an offer"}
@@ -2316,6 +2335,14 @@ FACTORIES: dict[str, Factory] = {
         "description",
         "name",
         {"points": "many"},
+    ),
+    "lead_score_models": Factory(
+        _least_lead_score_model,
+        _varied_lead_score_models,
+        {"description": "Changed"},
+        "description",
+        "name",
+        {"window_days": "many"},
     ),
     "leads": Factory(
         _least_lead,
@@ -3135,6 +3162,15 @@ async def _redemption(api: Api, given: Body) -> Body:
     return answer.json()
 
 
+async def _assignment(api: Api, given: Body) -> Body:
+    user = await api.made("users", await _least_user(api))
+    path = f"/v1/leads/{given['lead_id']}/assign"
+    answer = await api.post(path, json={"user_id": user["id"]})
+    assert answer.status_code == 200, answer.text
+    of = {"filter[user_id]": user["id"], "filter[lead_id]": given["lead_id"]}
+    return (await api.read("lead-assignments", **of))["data"][0]
+
+
 async def _answer_by_link(api: Api, given: Body, verb: str, body: Body, plural: str) -> Body:
     made = await quote(api)
     await act(api, made["id"], "send")
@@ -3163,6 +3199,7 @@ async def _tracked(api: Api, given: Body) -> Body:
 BY_ACTION: dict[str, tuple[Kind, Callable[[Api, Body], Awaitable[Body]]]] = {
     "behaviour_event": (Kind(BehaviourEventService), _tracked),
     "coupon_redemption": (Kind(CouponRedemptionService), _redemption),
+    "lead_assignment": (Kind(LeadAssignmentService), _assignment),
     "message": (Kind(MessageService), _message),
     "quote_decision": (Kind(QuoteDecisionService), _decision),
     "quote_question": (Kind(QuoteQuestionService), _question),

@@ -1,9 +1,10 @@
 """What other rules and pools would have done with leads of the past."""
 
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 from support.clients import pointers, problem
-from support.leads import captured, give_all, owner_of, pool_of, rule_of, users_of
+from support.leads import captured, follow, give_all, owner_of, pool_of, rule_of, users_of
 
 
 def around():
@@ -47,6 +48,69 @@ async def test_a_simulation_and_the_real_thing_agree(client, database, org):
     given = {one["user_id"]: one["given"] for one in found["fairness"]["members"]}
     assert (given[users[3]], given[users[0]] + given[users[1]]) == (2, 8)
     assert {one["rule"] for one in found["leads"]} == {"Known", "Banks", "Farms", None}
+
+
+SAME_MOMENT = """
+    UPDATE leads SET created_at = (SELECT min(created_at) FROM leads WHERE organization_id = $1)
+    WHERE organization_id = $1
+"""
+SILENT = (
+    "UPDATE leads SET due_at = now() - interval '1 minute' WHERE organization_id = $1 AND id = $2"
+)
+
+
+async def test_what_was_not_responded_to_goes_the_same_way_again(client, database, org, owner):
+    users = await users_of(client, 4)
+    *members, manager = users
+    pool = await pool_of(
+        client,
+        dict(zip(members, (3, 2, 1), strict=True)),
+        response_minutes=60,
+        max_hops=1,
+        manager_id=manager,
+    )
+    await rule_of(client, pool)
+    leads = await captured(client, 7)
+    await give_all(database, org)
+
+    async def lets_go(lead):
+        await owner.execute(SILENT, org.id, UUID(lead["id"]))
+        await follow(database)
+        await give_all(database, org)
+
+    async def gives_back(lead):
+        answer = await client.post(f"/v1/leads/{lead['id']}/return", json={"reason": "Too far"})
+        assert answer.status_code == 200, answer.text
+        await give_all(database, org)
+
+    await gives_back(leads[0])
+    await lets_go(leads[2])
+    await lets_go(leads[4])
+    await lets_go(leads[4])
+    accepted = await client.post(f"/v1/leads/{leads[1]['id']}/accept")
+    assert accepted.status_code == 200, accepted.text
+    # As if all had come at once, so that it is the same what came first.
+    await owner.execute(SAME_MOMENT, org.id)
+    now = datetime.now(UTC)
+    since = (now - timedelta(days=2)).isoformat()
+    found = await simulated(client, since=since, until=(now + timedelta(hours=1)).isoformat())
+    real = {lead["id"]: await owner_of(client, lead) for lead in leads}
+    assert {one["lead_id"]: one["user_id"] for one in found["leads"]} == real
+    assert real[leads[4]["id"]] == manager
+    by_id = {one["lead_id"]: one for one in found["leads"]}
+    assert [by_id[lead["id"]]["hops"] for lead in leads] == [0, 0, 1, 0, 2, 0, 0]
+    assert len(by_id[leads[4]["id"]]["gone_by"]) == 2
+    assert found["responses"] == {
+        "responded": 1,
+        "unknown": 6,
+        "returned": 1,
+        "recalled": 3,
+        "escalated": 1,
+    }
+    # Without a manager nobody has it; whom nobody asks to respond lets nothing go.
+    await client.changed(f"lead-pools/{pool['id']}", {"response_minutes": None})
+    calm = await simulated(client, since=since, until=(now + timedelta(hours=1)).isoformat())
+    assert (calm["responses"]["recalled"], calm["responses"]["returned"]) == (0, 1)
 
 
 async def test_drafts_are_tried_and_nothing_changes(client):

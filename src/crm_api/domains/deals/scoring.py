@@ -200,7 +200,8 @@ def brier(said: Sequence[tuple[float, bool]]) -> float:
 
 def binned(said: Sequence[tuple[float, bool]]) -> list[Bin]:
     """Up to ten groups of as many deals each, from the least probable on."""
-    ordered, count = sorted(said), min(BINS, len(said))
+    # By the probability alone: of those with the same one, none may come first for what it became.
+    ordered, count = sorted(said, key=lambda one: one[0]), min(BINS, len(said))
     found: list[Bin] = []
     for n in range(count):
         part = ordered[len(ordered) * n // count : len(ordered) * (n + 1) // count]

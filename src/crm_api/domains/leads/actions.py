@@ -41,10 +41,14 @@ class LeadActions:
             decision: Mapping[str, Any] = lead.decision
             if lead.owner_id is not None:
                 decision = await Assignments(reader).decision_of(id) or {}
-            decision = await whole(reader, decision)
-        empty = ("decided_at", "user_id", "pool_id", "rule_id", "kind", "strategy", "reason")
-        known: dict[str, Any] = {"rules": [], "candidates": []}
-        return {"lead_id": lead.id, **dict.fromkeys(empty), **known, **decision}
+            return _explained(lead.id, await whole(reader, decision))
+
+    async def explain_assignment(self, id: UUID) -> dict[str, Any]:
+        """How it was decided that somebody has, or had, a lead."""
+        self.leads.need("read")
+        async with at_one_moment(self.tx) as reader:
+            found = await Assignments(reader).get(id)
+            return _explained(found.lead_id, await whole(reader, found.decision))
 
     async def go(self, id: UUID, verb: PlainVerb, expected: int | None = None) -> Any:
         """Have a lead be accepted, claimed, qualified, or given to whom the rules say."""
@@ -115,3 +119,9 @@ class LeadActions:
         if access is None:
             raise Invalid("Only users claim leads.", code="not_a_user")
         return access.user_id
+
+
+def _explained(lead_id: UUID, decision: Mapping[str, Any]) -> dict[str, Any]:
+    empty = ("decided_at", "user_id", "pool_id", "rule_id", "kind", "strategy", "reason")
+    known: dict[str, Any] = {"rules": [], "candidates": []}
+    return {"lead_id": lead_id, **dict.fromkeys(empty), **known, **decision}

@@ -60,6 +60,21 @@ class ScoreLeads(Message):
         return "lead_scores"
 
 
+@dataclass(frozen=True)
+class TrainLeadScores(Message):
+    """Have a model learn from past leads."""
+
+    kind = "leads.train"
+    lane = "bulk"
+    max_attempts = 20
+
+    model_id: UUID
+
+    def order(self) -> str | None:
+        """One after the other."""
+        return "lead_score_models"
+
+
 def ask_for_scores(tx: Tx) -> None:
     """Have them reckoned after the commit, once for all that this transaction changes."""
     if all(job["kind"] != ScoreLeads.kind for job in tx.kept(JobRow)):

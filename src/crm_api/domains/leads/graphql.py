@@ -12,7 +12,6 @@ from crm_api.domains.leads import (
     plan_schemas,
     pool_schemas,
     schemas,
-    score_schemas,
     simulation_schemas,
 )
 from crm_api.domains.leads.actions import LeadActions
@@ -21,7 +20,6 @@ from crm_api.domains.leads.covering import Coverage
 from crm_api.domains.leads.planning import LeadPlanService, Planner
 from crm_api.domains.leads.pools import LeadPoolService, LeadRuleService
 from crm_api.domains.leads.schemas import PlainVerb, ReasonedVerb
-from crm_api.domains.leads.scoring import LeadScoreRuleService, Scoring
 from crm_api.domains.leads.service import LeadAssignmentService, LeadService
 from crm_api.domains.leads.simulating import Simulator
 from crm_api.kit.errors import Invalid
@@ -90,16 +88,6 @@ class PlannedLeads:
     """Every lead of a plan, in the order of the choices."""
 
 
-@type_from(score_schemas.LeadScoreRuleOut)
-class LeadScoreRule:
-    """Points for certain leads."""
-
-
-@type_from(score_schemas.LeadScore)
-class LeadScore:
-    """What the scores of a lead are made of."""
-
-
 @type_from(schemas.LeadTransitions)
 class LeadTransitions:
     """Where a lead stands, and what may be done with it."""
@@ -124,7 +112,6 @@ _LEADS = Collection(LeadService, Lead)
 _POOLS = Collection(LeadPoolService, LeadPool)
 _RULES = Collection(LeadRuleService, LeadRule)
 _ASSIGNMENTS = Collection(LeadAssignmentService, LeadAssignment)
-_SCORE_RULES = Collection(LeadScoreRuleService, LeadScoreRule)
 _PLANS = Collection(LeadPlanService, LeadPlan)
 
 
@@ -143,9 +130,9 @@ class LeadQuery:
         return cast("Any", await LeadActions(info.context.tx).explain(id))
 
     @strawberry.field
-    async def lead_score(self, info: GraphInfo, id: UUID) -> LeadScore:
-        """What the scores of a lead are made of."""
-        return cast("Any", await Scoring(info.context.tx).of(id))
+    async def lead_assignment_explanation(self, info: GraphInfo, id: UUID) -> LeadExplanation:
+        """Why somebody got a lead, as it was decided then."""
+        return cast("Any", await LeadActions(info.context.tx).explain_assignment(id))
 
     @strawberry.field
     async def lead_pool_coverage(
@@ -263,13 +250,11 @@ QUERIES = (
     _RULES.query(),
     _ASSIGNMENTS.query(),
     _PLANS.query(),
-    _SCORE_RULES.query(),
     LeadQuery,
 )
 MUTATIONS = (
     _LEADS.mutation(),
     _POOLS.mutation(),
     _RULES.mutation(),
-    _SCORE_RULES.mutation(),
     LeadActionMutation,
 )

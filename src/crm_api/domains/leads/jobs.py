@@ -10,15 +10,12 @@ from crm_api.domains.leads.events import (
     CommitPlan,
     DistributeLeads,
     PlanLeads,
-    ScoreLeads,
     ask_for_distribution,
 )
 from crm_api.domains.leads.models import Lead
 from crm_api.domains.leads.planning import Planner
-from crm_api.domains.leads.repository import ScoreRules
 from crm_api.domains.leads.scoring import Scoring
 from crm_api.domains.leads.service import LeadService
-from crm_api.domains.leads.states import ENDED
 from crm_api.kit.actor import Actor
 from crm_api.kit.crud.due import moving
 from crm_api.kit.db.queued import absorb
@@ -123,30 +120,9 @@ follow_leads = moving("crm_leads_due", LeadService, follow_up)
 
 async def keep_leads(tx: Tx, ids: Collection[UUID]) -> None:
     """Score leads that a transaction has changed; what began to wait is given after the commit."""
-    if rules := await ScoreRules(tx).active():
-        service = LeadService(tx)
-        await Scoring(tx).keep(await service.records.locked(sorted(ids), everywhere=True), rules)
+    scoring = await Scoring.of(tx)
+    if scoring.has_any:
+        await scoring.keep(await LeadService(tx).records.locked(sorted(ids), everywhere=True))
     (row,) = await tx.fetch(_WAITING, tx.organization_id, list(ids))
     if row["there"]:
         ask_for_distribution(tx)
-
-
-@runs(ScoreLeads)
-async def score(context: JobContext, _message: ScoreLeads) -> dict[str, Any]:
-    """Go through the leads that have not ended, a slice at a time."""
-    async with unit_of_work(context.tx(read_only=True)) as tx:
-        await await_knowledge(tx)
-    after: str | None = context.job.state.get("after")
-    done = int(context.job.state.get("done", 0))
-    actor = Actor(context.actor.organization_id, "system", scopes=frozenset({"*"}))
-    while True:
-        async with unit_of_work(Tx(context.database, actor)) as tx:
-            service = LeadService(tx)
-            service.need("update")
-            leads = await service.records.batch(UUID(after) if after else None, SLICE)
-            await Scoring(tx).keep([one for one in leads if one.status not in ENDED])
-            done += len(leads)
-            after = str(leads[-1].id) if leads else after
-            await context.job.advance(tx, done, state={"after": after, "done": done})
-        if len(leads) < SLICE:
-            return {"leads": done}

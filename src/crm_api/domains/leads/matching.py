@@ -14,7 +14,7 @@ from crm_api.kit.values.names import sort_key
 MATCHED = frozenset({"emails", "phones", "company_name", "website"})
 _MOST = 20
 # Of whoever writes from there nothing is known by the domain.
-_FREE = frozenset(
+FREE_DOMAINS = frozenset(
     (
         *("gmail.com", "googlemail.com", "outlook.com", "hotmail.com", "live.com", "yahoo.com"),
         *("icloud.com", "me.com", "aol.com", "gmx.de", "gmx.net", "web.de", "proton.me"),
@@ -23,70 +23,98 @@ _FREE = frozenset(
 )
 
 
+Asked = Mapping[str, Sequence[str]]
+"""Look-up values by kind of key."""
+
+
 class Matching:
     """Finds the records, as far as whoever asks sees them."""
 
     def __init__(self, tx: Tx) -> None:
         self.tx = tx
-        self._candidates: dict[UUID, dict[str, str]] = {}
 
     async def of(self, values: Mapping[str, Any], id: UUID | None) -> dict[str, Any]:
         """What a lead of these values is matched with, and who else it may be."""
-        mails = [email_key(point["value"]) for point in values["emails"]]
-        phones = [point["value"] for point in values["phones"]]
-        keys = {"email": mails, "phone": phones}
-        contact = await self._contact(keys)
-        company = None if contact is None else contact.company_id
-        by_domain = await self._companies(values, mails, keys)
-        if company is None and len(by_domain) == 1:
-            company = by_domain[0]
-        others = await self._holders(Leads(self.tx), keys)
-        self._note("lead", {one: by for one, by in others.items() if one != id})
-        contact_id = None if contact is None else contact.id
-        for taken in (contact_id, company):
-            if taken is not None:
-                self._candidates.pop(taken, None)
-        return {
-            "matched_contact_id": contact_id,
-            "matched_company_id": company,
-            "candidates": list(self._candidates.values())[:_MOST],
-        }
+        return (await self.of_many([(id, values)]))[0]
 
-    async def _contact(self, keys: Mapping[str, Sequence[str]]) -> Any:
+    async def of_many(
+        self, wanted: Sequence[tuple[UUID | None, Mapping[str, Any]]]
+    ) -> list[dict[str, Any]]:
+        """The same for many leads, by as many statements as for one."""
+        asked = [_keys(values) for _, values in wanted]
+        points = [{kind: keys[kind] for kind in ("email", "phone")} for keys in asked]
         contacts = Contacts(self.tx)
-        found = await self._holders(contacts, keys)
-        self._note("contact", found)
-        if len(found) != 1:
-            return None
-        (one,) = await contacts.some(list(found)) or (None,)
-        return one
+        people = await _holders(contacts, points)
+        alone = [next(iter(found)) for found in people if len(found) == 1]
+        known = {one.id: one for one in await contacts.some(alone)} if alone else {}
+        firms = await _holders(Companies(self.tx), asked, but=("name",))
+        named = await _holders(Companies(self.tx), [{"name": keys["name"]} for keys in asked])
+        leads = await _holders(Leads(self.tx), points)
+        return [
+            _told(id, known, person, firm, by_name, others)
+            for (id, _), person, firm, by_name, others in zip(
+                wanted, people, firms, named, leads, strict=True
+            )
+        ]
 
-    async def _companies(
-        self, values: Mapping[str, Any], mails: Sequence[str], keys: Mapping[str, Sequence[str]]
-    ) -> list[UUID]:
-        """Those that are surely its company, if it is one; the others are noted."""
-        companies = Companies(self.tx)
-        found = await self._holders(companies, {"domain": _domains(values, mails), **keys})
-        self._note("company", found)
-        if (name := values.get("company_name")) is not None:
-            named = await self._holders(companies, {"name": [sort_key(name).partition("\x01")[0]]})
-            self._note("company", {one: by for one, by in named.items() if one not in found})
-        return list(found)
 
-    async def _holders(self, records: Any, keys: Mapping[str, Sequence[str]]) -> dict[UUID, str]:
-        """By record, which of its keys is among these."""
-        found: dict[UUID, str] = {}
-        for kind, wanted in keys.items():
-            if wanted:
-                by_value = await records.by_keys(kind, wanted)
-                for ids in by_value.values():
-                    for one in ids:
-                        found.setdefault(one, kind)
-        return found
+def _told(
+    id: UUID | None,
+    known: Mapping[UUID, Any],
+    people: Mapping[UUID, str],
+    firms: Mapping[UUID, str],
+    named: Mapping[UUID, str],
+    leads: Mapping[UUID, str],
+) -> dict[str, Any]:
+    """What records with the same keys, each with the kind of key, come to for one lead."""
+    contact = known.get(next(iter(people))) if len(people) == 1 else None
+    company = None if contact is None else contact.company_id
+    if company is None and len(firms) == 1:
+        company = next(iter(firms))
+    taken = {None if contact is None else contact.id, company, id}
+    candidates = [
+        {"entity": entity, "id": str(one), "by": by}
+        for entity, found in (
+            ("contact", people),
+            ("company", {**named, **firms}),
+            ("lead", leads),
+        )
+        for one, by in found.items()
+        if one not in taken
+    ]
+    return {
+        "matched_contact_id": None if contact is None else contact.id,
+        "matched_company_id": company,
+        "candidates": candidates[:_MOST],
+    }
 
-    def _note(self, entity: str, found: Mapping[UUID, str]) -> None:
-        for one, by in found.items():
-            self._candidates[one] = {"entity": entity, "id": str(one), "by": by}
+
+async def _holders(
+    records: Any, asked: Sequence[Asked], *, but: Sequence[str] = ()
+) -> list[dict[UUID, str]]:
+    """For each that asks, by record which of its keys it has."""
+    found: list[dict[UUID, str]] = [{} for _ in asked]
+    for kind in dict.fromkeys(kind for keys in asked for kind in keys):
+        values = list(dict.fromkeys(value for keys in asked for value in keys.get(kind, ())))
+        if not values or kind in but:
+            continue
+        by_value = await records.by_keys(kind, values)
+        for own, keys in zip(found, asked, strict=True):
+            for value in keys.get(kind, ()):
+                for id in by_value.get(value, ()):
+                    own.setdefault(id, kind)
+    return found
+
+
+def _keys(values: Mapping[str, Any]) -> dict[str, list[str]]:
+    mails = [email_key(point["value"]) for point in values["emails"]]
+    name = values.get("company_name")
+    return {
+        "domain": _domains(values, mails),
+        "email": mails,
+        "phone": [point["value"] for point in values["phones"]],
+        "name": [] if name is None else [sort_key(name).partition("\x01")[0]],
+    }
 
 
 def _domains(values: Mapping[str, Any], mails: Sequence[str]) -> list[str]:
@@ -94,4 +122,4 @@ def _domains(values: Mapping[str, Any], mails: Sequence[str]) -> list[str]:
     if (site := values.get("website")) is not None:
         host = site.partition("://")[2].partition("/")[0].partition(":")[0]
         domains.append(host.removeprefix("www."))
-    return [domain for domain in dict.fromkeys(domains) if domain and domain not in _FREE]
+    return [domain for domain in dict.fromkeys(domains) if domain and domain not in FREE_DOMAINS]

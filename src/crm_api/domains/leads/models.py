@@ -17,7 +17,8 @@ LeadStatus = Literal[
 Strategy = Literal["round_robin", "least_loaded"]
 RuleTarget = Literal["pool", "user", "existing_owner"]
 AssignmentKind = Literal["rule", "owner", "claim", "manual", "plan", "escalation"]
-ScoreCategory = Literal["fit", "engagement"]
+ScoreCategory = Literal["fit", "engagement", "negative"]
+Band = Literal["hot", "warm", "cool", "cold"]
 PlanStatus = Literal["planning", "planned", "committed", "done"]
 PlanStrategy = Literal["pool", "optimal"]
 AssignmentEnd = Literal["returned", "recalled", "reassigned", "closed"]
@@ -44,7 +45,9 @@ class Lead(Named, Reachable, Described, Entity):
         ),
         CheckConstraint("(status = 'converted') = (converted_at IS NOT NULL)", name="converted"),
         CheckConstraint("waits_since IS NULL OR owner_id IS NULL", name="waits_since"),
-        *ordered("leads", "created_at", "updated_at", "sort_name", "score"),
+        one_of("band", Band),
+        CheckConstraint("probability BETWEEN 0 AND 100", name="probability"),
+        *ordered("leads", "created_at", "updated_at", "sort_name", "score", "probability"),
         *(
             referring("leads", name, optional=True)
             for name in (
@@ -85,7 +88,11 @@ class Lead(Named, Reachable, Described, Entity):
     status_reason: Mapped[str | None] = mapped_column(KeyText)
     fit_score: Mapped[int | None]
     engagement_score: Mapped[int | None]
+    negative_score: Mapped[int | None]
     score: Mapped[int | None]
+    band: Mapped[str | None] = mapped_column(KeyText)
+    grade: Mapped[str | None] = mapped_column(KeyText)
+    probability: Mapped[int | None]
     matched_contact_id: Mapped[UUID | None]
     matched_company_id: Mapped[UUID | None]
     candidates: Mapped[list[dict[str, Any]]]
@@ -255,22 +262,3 @@ class LeadPlanSlice(Base):
     plan_id: Mapped[UUID] = mapped_column(primary_key=True)
     place: Mapped[int] = mapped_column(primary_key=True)
     items: Mapped[dict[str, Any]]
-
-
-class LeadScoreRule(Named, Entity):
-    """How many points leads get that pass a filter."""
-
-    __tablename__ = "lead_score_rules"
-    __table_args__ = (
-        one_of("category", ScoreCategory),
-        CheckConstraint("points BETWEEN -100 AND 100", name="points"),
-        *ordered("lead_score_rules", "created_at", "updated_at", "sort_name"),
-        referring("lead_score_rules", "owner_id", optional=True),
-    )
-    entity = "lead_score_rule"
-
-    category: Mapped[str] = mapped_column(KeyText)
-    points: Mapped[int]
-    is_active: Mapped[bool]
-    filter: Mapped[dict[str, Any]]
-    description: Mapped[str | None]

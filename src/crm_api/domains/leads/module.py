@@ -1,34 +1,56 @@
 """Leads as a part of the product."""
 
+from crm_api.domains.leads.importer import LeadImporter
 from crm_api.domains.leads.jobs import (
     commit_plan,
     distribute,
     follow_leads,
     keep_leads,
     plan_leads,
-    score,
 )
 from crm_api.domains.leads.matcher import LeadMatcher
-from crm_api.domains.leads.pictured import TOUCHPOINTS
+from crm_api.domains.leads.merger import LeadMerger
+from crm_api.domains.leads.modelling import WAYS as MODEL_WAYS
+from crm_api.domains.leads.modelling import LeadScoreModelService
+from crm_api.domains.leads.pictured import SECTIONS, TOUCHPOINTS
 from crm_api.domains.leads.planning import LeadPlanService
 from crm_api.domains.leads.pools import LeadPoolService, LeadRuleService
-from crm_api.domains.leads.scoring import LeadScoreRuleService
-from crm_api.domains.leads.service import LeadAssignmentService, LeadService
+from crm_api.domains.leads.responding import respond_by_activities
+from crm_api.domains.leads.score_following import FollowScores
+from crm_api.domains.leads.score_jobs import (
+    age_scores,
+    forget_person,
+    forget_predictions,
+    score,
+    train,
+)
+from crm_api.domains.leads.score_rules import LeadScoreRuleService
+from crm_api.domains.leads.score_schemas import LeadBandChange
+from crm_api.domains.leads.score_settings import CONFIGURED, SETTINGS_AREA
+from crm_api.domains.leads.service import BAND_CHANGED, LeadAssignmentService, LeadService
 from crm_api.domains.leads.states import WAYS
 from crm_api.domains.leads.working import WORK
 from crm_api.kit.access import Managed
+from crm_api.kit.crud.guards import Guarded
+from crm_api.kit.crud.personal import Trace
 from crm_api.kit.db.settling import derive_by
-from crm_api.kit.jobs import Chore
+from crm_api.kit.jobs import Chore, Watch
 from crm_api.kit.module import Faces, Module
+from crm_api.kit.parts import Told
 
 derive_by("lead", keep_leads)
+derive_by("activity", respond_by_activities)
+Guarded.purged.append(forget_predictions)
 
 
 def _faces() -> Faces:
-    from crm_api.domains.leads.graphql import MUTATIONS, QUERIES
-    from crm_api.domains.leads.rest import ROUTERS
+    from crm_api.domains.leads import graphql, rest, score_graphql, score_rest
 
-    return Faces(routers=ROUTERS, queries=QUERIES, mutations=MUTATIONS)
+    return Faces(
+        routers=[*rest.ROUTERS, *score_rest.ROUTERS],
+        queries=[*graphql.QUERIES, *score_graphql.QUERIES],
+        mutations=[*graphql.MUTATIONS, *score_graphql.MUTATIONS],
+    )
 
 
 MODULE = Module(
@@ -37,16 +59,27 @@ MODULE = Module(
     description="Who may become a customer, and who takes care of each of them.",
     depends_on=["catalogue", "companies", "contacts", "deals", "prices"],
     faces=_faces,
-    chores=[Chore("leads.follow_up", follow_leads, every_s=30)],
-    jobs=[distribute, plan_leads, commit_plan, score],
+    tags={"lead-scores": "How far the scores of leads go."},
+    areas=[SETTINGS_AREA],
+    chores=[
+        Chore("leads.follow_up", follow_leads, every_s=30),
+        Chore("leads.age_scores", age_scores),
+    ],
+    watches=[Watch("leads.follow_scores", FollowScores)],
+    jobs=[distribute, plan_leads, commit_plan, score, train],
+    importers=[LeadImporter()],
     matchers=[LeadMatcher()],
+    mergers=[LeadMerger()],
     managed={
         LeadPoolService.area: Managed("manage_settings"),
         LeadRuleService.area: Managed("manage_settings"),
+        SETTINGS_AREA: Managed("manage_settings"),
     },
     events=[
         *(f"lead.{way.event}" for way in WAYS.values()),
-        *("lead.recalled", "lead.unassignable", "lead.scored"),
+        *("lead.recalled", "lead.unassignable", "lead.scored", BAND_CHANGED),
+        *(f"lead_score_model.{way.event}" for way in MODEL_WAYS.values()),
+        *("lead_score_model.trained", CONFIGURED),
         *("lead_assignment.ended", "lead_assignment.accepted"),
         *("lead_plan.planned", "lead_plan.committed", "lead_plan.done"),
     ],
@@ -57,7 +90,11 @@ MODULE = Module(
         LeadAssignmentService,
         LeadPlanService,
         LeadScoreRuleService,
+        LeadScoreModelService,
     ],
+    told={BAND_CHANGED: Told("lead", LeadBandChange)},
+    traces=[Trace("lead_predictions", ("lead_predictions",), forget_person)],
     work=WORK,
     touchpoints=TOUCHPOINTS,
+    sections=SECTIONS,
 )

@@ -50,6 +50,9 @@ class LeadPoolService(NamedService[LeadPool]):
             await self._need_members(values["members"])
         if values.get("fallback_pool_id") is not None and current is not None:
             await self._need_end(current.id, values["fallback_pool_id"])
+        if values.get("response_minutes") is not None:
+            # Who reaches a lead by an activity has responded.
+            await have_derived(self.tx, frozenset({"activity", "lead"}))
         return values
 
     async def _need_members(self, members: list[dict[str, Any]]) -> None:

@@ -17,12 +17,10 @@ from crm_api.domains.leads.models import (
     LeadPlan,
     LeadPool,
     LeadRule,
-    LeadScoreRule,
 )
 from crm_api.domains.leads.plan_schemas import LeadPlanOut
 from crm_api.domains.leads.pool_schemas import LeadPoolOut, LeadRuleOut
 from crm_api.domains.leads.schemas import LeadAssignmentOut, LeadOut
-from crm_api.domains.leads.score_schemas import LeadScoreRuleOut
 from crm_api.domains.leads.sharing import Sharable
 from crm_api.kit.crud.repository import Repository
 from crm_api.kit.db.json import encode, parsed
@@ -40,7 +38,13 @@ LEADS: Listing = Listing(
     area="leads",
     sorts={"name": Lead.sort_name},
     relations=(
-        Relation("matched_contact", lambda: CONTACTS, Lead.matched_contact_id, CONTACTS.model.id),
+        Relation(
+            "matched_contact",
+            lambda: CONTACTS,
+            Lead.matched_contact_id,
+            CONTACTS.model.id,
+            back="matched_leads",
+        ),
         Relation("matched_company", lambda: COMPANIES, Lead.matched_company_id, COMPANIES.model.id),
         Relation("contact", lambda: CONTACTS, Lead.contact_id, CONTACTS.model.id, back="leads"),
         Relation("company", lambda: COMPANIES, Lead.company_id, COMPANIES.model.id, back="leads"),
@@ -91,12 +95,6 @@ PLANS: Listing = Listing(
     area="leads",
     relations=(Relation("pool", lambda: POOLS, LeadPlan.pool_id, LeadPool.id),),
 )
-SCORE_RULES: Listing = Listing(
-    model=LeadScoreRule,
-    out=LeadScoreRuleOut,
-    area="lead_rules",
-    sorts={"name": LeadScoreRule.sort_name},
-)
 _OUTCOMES = """
     SELECT a.user_id, l.industry, count(*) FILTER (WHERE l.status = 'converted') AS won,
         count(*) AS ended
@@ -105,10 +103,6 @@ _OUTCOMES = """
     WHERE a.organization_id = $1 AND a.user_id = ANY($2) AND a.ended_as = 'closed'
         AND l.status IN ('converted', 'disqualified') AND a.deleted_at IS NULL
     GROUP BY 1, 2
-"""
-_SCORE_RULES = """
-    SELECT id, name, category, points, filter FROM lead_score_rules
-    WHERE organization_id = $1 AND is_active AND deleted_at IS NULL ORDER BY id
 """
 _LOADS = """
     SELECT pool_id, user_id, count(*) FILTER (WHERE ended_at IS NULL) AS open,
@@ -123,6 +117,13 @@ _LOADS = """
 _HAD = """
     SELECT lead_id, user_id FROM lead_assignments
     WHERE organization_id = $1 AND lead_id = ANY($2) AND ended_as IN ('returned', 'recalled')
+"""
+_COURSES = """
+    SELECT lead_id, user_id, ended_as, ended_at - created_at AS after,
+        responded_at IS NOT NULL AS responded
+    FROM lead_assignments
+    WHERE organization_id = $1 AND lead_id = ANY($2) AND deleted_at IS NULL
+    ORDER BY created_at, id
 """
 _RULES = """
     SELECT id, name, filter, target, pool_id, user_id FROM lead_rules
@@ -171,6 +172,10 @@ _GROUNDS = "SELECT grounds FROM lead_plans WHERE organization_id = $1 AND id = $
 _LEADS_OF = """
     SELECT items -> 'leads' AS leads FROM lead_plan_slices
     WHERE organization_id = $1 AND plan_id = $2 ORDER BY place
+"""
+_OF_CONTACTS = """
+    SELECT id FROM leads WHERE organization_id = $1
+        AND (matched_contact_id = ANY($2) OR contact_id = ANY($2)) ORDER BY id
 """
 _TIME_ZONE = "SELECT time_zone FROM organizations WHERE id = $1"
 _WHOLE_DAY = """
@@ -263,6 +268,11 @@ class Leads(Repository[Lead]):
         columns = [list(column) for column in zip(*given, strict=True)]
         tx = self.tx
         await tx.write(_HAND, tx.organization_id, *columns, tx.now, tx.actor.id)
+
+    async def of_contacts(self, contacts: Sequence[UUID]) -> list[UUID]:
+        """The leads that some contacts are, or may be."""
+        rows = await self.tx.fetch(_OF_CONTACTS, self.tx.organization_id, list(contacts))
+        return [row["id"] for row in rows]
 
     async def owners(self, ids: Sequence[UUID]) -> dict[UUID, Any]:
         """By lead, who has what it is matched with."""
@@ -377,18 +387,11 @@ class Assignments(Repository[LeadAssignment]):
         rows = await self.tx.fetch(_OUTCOMES, self.tx.organization_id, list(users))
         return {(row["user_id"], row["industry"]): (row["won"], row["ended"]) for row in rows}
 
+    async def courses(self, ids: Sequence[UUID]) -> Sequence[Any]:
+        """Who had which of some leads, in this order, and how that ended after what time."""
+        return await self.tx.fetch(_COURSES, self.tx.organization_id, list(ids))
+
     async def had(self, ids: Sequence[UUID]) -> set[tuple[UUID, UUID]]:
         """Leads with those who gave them back or did not respond."""
         rows = await self.tx.fetch(_HAD, self.tx.organization_id, list(ids))
         return {(row["lead_id"], row["user_id"]) for row in rows}
-
-
-class ScoreRules(Repository[LeadScoreRule]):
-    """The rules for scores of an organization."""
-
-    model = LeadScoreRule
-    listing = SCORE_RULES
-
-    async def active(self) -> Sequence[Any]:
-        """Those that count."""
-        return await self.tx.fetch(_SCORE_RULES, self.tx.organization_id)

@@ -22,8 +22,6 @@ from crm_api.domains.leads.schemas import (
     PlainVerb,
     ReasonedVerb,
 )
-from crm_api.domains.leads.score_schemas import LeadScore
-from crm_api.domains.leads.scoring import LeadScoreRuleService, Scoring
 from crm_api.domains.leads.service import LeadAssignmentService, LeadService
 from crm_api.domains.leads.simulating import Simulator
 from crm_api.domains.leads.simulation_schemas import LeadSimulation, LeadSimulationInput
@@ -33,7 +31,7 @@ from crm_api.kit.rest.below import add_below
 from crm_api.kit.rest.problems import problems
 from crm_api.kit.rest.records import Id
 from crm_api.kit.rest.requests import Reading, Writing
-from crm_api.kit.rest.router import crud_router, new_router
+from crm_api.kit.rest.router import crud_router, new_router, read_router
 
 _PLAIN: dict[PlainVerb, tuple[str, str]] = {
     "accept": ("Accept a lead", "Whoever has it takes care of it; that ends `respond_by`."),
@@ -55,8 +53,8 @@ _REASONED: dict[ReasonedVerb, tuple[str, str]] = {
 leads = crud_router(LeadService)
 pools = crud_router(LeadPoolService)
 rules = crud_router(LeadRuleService)
-score_rules = crud_router(LeadScoreRuleService)
 plans = new_router("leads", "lead-plans")
+assignments = read_router(LeadAssignmentService)
 
 
 @leads.get(
@@ -81,27 +79,27 @@ async def explain(id: Id, tx: Reading) -> Response:
     return answers.plain(await LeadActions(tx).explain(id))
 
 
-@leads.get(
-    "/{id}/score",
-    operation_id="getLeadScore",
-    summary="What the scores of a lead are made of",
-    responses={200: {"model": LeadScore}} | problems(403, 404, 422),
-)
-async def score(id: Id, tx: Reading) -> Response:
-    """Every active rule, and whether the lead passes it now."""
-    return answers.plain(await Scoring(tx).of(id))
-
-
 add_below(
     leads,
     "assignments",
     LeadService,
     LeadAssignmentService,
     by="lead_id",
-    operation_id="listLeadAssignments",
+    operation_id="listAssignmentsOfLead",
     summary="Who has, or had, a lead",
     description="By which rule and from which pool, until when and why not longer; the last first.",
 )
+
+
+@assignments.get(
+    "/{id}/explain",
+    operation_id="explainLeadAssignment",
+    summary="Why somebody got a lead",
+    responses={200: {"model": LeadExplanation}} | problems(403, 404, 422),
+)
+async def explain_assignment(id: Id, tx: Reading) -> Response:
+    """As it was decided then, whoever has the lead now."""
+    return answers.plain(await LeadActions(tx).explain_assignment(id))
 
 
 @rules.post(
@@ -250,4 +248,4 @@ add_action(
     body=LeadReversal,
 )
 
-ROUTERS = (leads, pools, rules, score_rules, plans)
+ROUTERS = (leads, pools, rules, plans, assignments)

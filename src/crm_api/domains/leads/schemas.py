@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field, StringConstraints, model_validator
 
-from crm_api.domains.leads.models import AssignmentEnd, AssignmentKind, LeadStatus
+from crm_api.domains.leads.models import AssignmentEnd, AssignmentKind, Band, LeadStatus
 from crm_api.kit.crud.transitions import Blocker
 from crm_api.kit.points import ReachableFields, ReachableOut
 from crm_api.kit.schema import (
@@ -61,6 +61,9 @@ class LeadFields(ReachableFields, DescribedFields, Create):
     )
     fit_score: Score | None = Field(None, description=f"How well it fits. {_SCORE}")
     engagement_score: Score | None = Field(None, description=f"How interested it is. {_SCORE}")
+    negative_score: Annotated[int, Field(ge=-100, le=0)] | None = Field(
+        None, description="What speaks against it, from -100 to 0."
+    )
 
 
 class LeadCreate(LeadFields):
@@ -109,7 +112,19 @@ class LeadOut(ReachableOut, DescribedOut, Out):
     status_reason: str | None = Field(description="Why it was disqualified or recycled.")
     fit_score: int | None
     engagement_score: int | None
-    score: int | None = Field(description="The mean of both that are known.")
+    negative_score: int | None
+    score: int | None = Field(
+        description="The mean of fit and engagement, as far as they are known, and `negative_score`."
+    )
+    band: Band | None = Field(description="`hot` from a score of 75 on, `warm` 50, `cool` 25.")
+    grade: str | None = Field(
+        description="Fit from A to D and engagement from 1 to 4, by the same bounds; null unless "
+        "both are known.",
+        examples=["A1"],
+    )
+    probability: int | None = Field(
+        description="By the active model, in percent; of what has ended, what was said last."
+    )
     matched_contact_id: UUID | None = Field(
         description="The one contact that has one of its e-mail addresses or phone numbers."
     )

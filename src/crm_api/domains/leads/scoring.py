@@ -1,113 +1,185 @@
-"""Scores by rules: how well leads fit, and how interested they are, each on its own."""
+"""Scores of leads as they are reckoned: points by the active rules, probabilities by the models."""
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
-from crm_api.domains.leads.events import ask_for_scores
-from crm_api.domains.leads.models import Lead, LeadScoreRule
-from crm_api.domains.leads.repository import LEADS, ScoreRules
-from crm_api.domains.leads.score_schemas import LeadScoreRuleCreate, LeadScoreRuleUpdate
+from crm_api.domains.leads.models import Lead
+from crm_api.domains.leads.predicting import Predictions
+from crm_api.domains.leads.repository import LEADS
+from crm_api.domains.leads.score_repository import SCORED, ScoreRules, Scores
+from crm_api.domains.leads.score_settings import caps_of
+from crm_api.domains.leads.scorecard import COLUMNS, capped, derived, total, weight
 from crm_api.domains.leads.service import LeadService
-from crm_api.kit.crud.named import NamedService
-from crm_api.kit.crud.personal import Impersonal
-from crm_api.kit.db.json import parsed
-from crm_api.kit.db.states import have_derived
+from crm_api.kit.crud.plain import columns_of
 from crm_api.kit.db.tx import Tx, at_one_moment
-from crm_api.kit.query.conditions import check, passing_of
+from crm_api.kit.query.conditions import passing_of
 
-_MATTERS = frozenset(("category", "points", "is_active", "filter", "deleted_at"))
-_CATEGORIES = ("fit", "engagement")
-
-
-class LeadScoreRuleService(NamedService[LeadScoreRule]):
-    """How many points certain leads get."""
-
-    repository = ScoreRules
-    area = "lead_rules"
-    plural = "lead_score_rules"
-    personal = Impersonal("How the organization works.")
-    create_shape = LeadScoreRuleCreate
-    update_shape = LeadScoreRuleUpdate
-    begins_with: ClassVar[Mapping[str, Any]] = {}
-    records: ScoreRules
-
-    async def prepare(
-        self, values: dict[str, Any], current: LeadScoreRule | None
-    ) -> dict[str, Any]:
-        """A rule fits leads."""
-        values = await super().prepare(values, current)
-        if "filter" in values:
-            check(self.tx, LEADS, values["filter"])
-        if current is None:
-            await have_derived(self.tx, frozenset({"lead"}))
-        return values
-
-    def add(self, values: dict[str, Any]) -> Any:
-        """Leads go by it soon."""
-        ask_for_scores(self.tx)
-        return super().add(values)
-
-    async def change(
-        self,
-        current: LeadScoreRule,
-        values: Mapping[str, Any],
-        *,
-        verb: str = "updated",
-        told: Mapping[str, Any] | None = None,
-    ) -> Any:
-        """Leads go by it soon."""
-        if any(getattr(current, name) != values[name] for name in _MATTERS & values.keys()):
-            ask_for_scores(self.tx)
-        return await super().change(current, values, verb=verb, told=told)
+Subject = Mapping[str, Any]
+"""The columns of a lead that scores are reckoned from."""
+_DAY = 86_400
+_BY_DEFAULT = "created_at"
 
 
 class Scoring:
-    """Reckons the scores of leads by the rules that are active."""
+    """Reckons the scores of leads by the rules that are active and the models in use."""
 
-    def __init__(self, tx: Tx) -> None:
-        self.tx = tx
+    def __init__(self, tx: Tx, rules: Sequence[Subject], predictions: Predictions) -> None:
+        self.tx, self.rules, self.predictions = tx, rules, predictions
 
-    async def of(self, id: UUID) -> dict[str, Any]:
+    @classmethod
+    async def of(cls, tx: Tx) -> "Scoring":
+        """By what holds now."""
+        return cls(tx, await ScoreRules(tx).active(), await Predictions.of(tx))
+
+    @property
+    def has_any(self) -> bool:
+        """Whether there is anything to reckon by."""
+        return bool(self.rules or self.predictions.models)
+
+    async def explain(self, id: UUID) -> dict[str, Any]:
         """What the scores of a lead are made of, as things are now."""
-        LeadService(self.tx).need("read")
-        async with at_one_moment(self.tx) as reader:
-            lead = await LeadService(reader).records.get(id)
-            rules = await ScoreRules(reader).active()
-            passed = await Scoring(reader).passed(rules, [id])
+        lead = columns_of(await LeadService(self.tx).records.get(id))
+        counted = await self._counted([lead])
         told = [
             {
                 "rule_id": rule["id"],
                 **{name: rule[name] for name in ("name", "category", "points")},
-                "passed": id in passed[rule["id"]],
+                "passed": id in counted[rule["id"]],
+                "counted": round(counted[rule["id"]].get(id, 0.0), 6),
+                "given": round(_given(rule, counted[rule["id"]].get(id, 0.0)), 6),
             }
-            for rule in rules
+            for rule in self.rules
         ]
-        scores = {name: getattr(lead, name) for name in ("fit_score", "engagement_score", "score")}
-        return {"lead_id": id, **scores, "rules": told}
+        hidden = self.tx.actor.hidden(Lead.entity)
+        scores = {name: None if name in hidden else lead[name] for name in SCORED}
+        learned = None if "probability" in hidden else await self.predictions.explained(lead)
+        return {"lead_id": id, **scores, "rules": told, "learned": learned}
 
-    async def passed(
-        self, rules: Sequence[Any], ids: Sequence[UUID]
-    ) -> dict[UUID, Collection[UUID]]:
-        """By rule, those of some leads that pass it."""
-        return {
-            rule["id"]: await passing_of(self.tx, LEADS, ids, parsed(rule["filter"]), unfit=False)
-            for rule in rules
-        }
-
-    async def keep(self, leads: Sequence[Lead], rules: Sequence[Any] | None = None) -> None:
-        """Have leads, which are locked, say what the rules come to."""
-        rules = await ScoreRules(self.tx).active() if rules is None else rules
-        if not (rules and leads):
+    async def keep(self, leads: Sequence[Lead]) -> None:
+        """Have leads, which are locked, say what the rules and models come to."""
+        if not leads:
             return
-        passed = await self.passed(rules, [lead.id for lead in leads])
+        subjects = {lead.id: columns_of(lead) for lead in leads}
+        found = await self._reckoned(subjects)
         service = LeadService(self.tx)
         for lead in leads:
-            values: dict[str, Any] = {}
-            for category in _CATEGORIES:
-                own = [rule for rule in rules if rule["category"] == category]
+            await service.change(lead, service.derive(found[lead.id], lead), verb="scored")
+        self._are_kept(subjects)
+
+    async def keep_many(self, subjects: Sequence[Subject]) -> int:
+        """As `keep`, for rows of leads, which are locked: by a few statements; how many differ."""
+        service = LeadService(self.tx)
+        if service.fields.formulas:
+            # What formulas of the organization's make of a score takes all of the lead.
+            ids = [one["id"] for one in subjects]
+            await self.keep(await service.records.locked(ids, everywhere=True))
+            return len(ids)
+        by_id = {one["id"]: one for one in subjects}
+        found = await self._reckoned(by_id)
+        changed: dict[UUID, dict[str, Any]] = {}
+        for id, values in found.items():
+            before = {name: by_id[id][name] for name in SCORED}
+            after = {**before, **values}
+            after |= derived(after)
+            if after != before:
+                changed[id] = after
+                self._tell(service, by_id[id], after)
+        if changed:
+            await Scores(self.tx).rescore(changed)
+        self._are_kept(by_id)
+        return len(changed)
+
+    def _are_kept(self, ids: Iterable[UUID]) -> None:
+        """Nothing has to look at them once more before the commit."""
+        self.tx.learned.awaiting.get(Lead.entity, set[UUID]()).difference_update(ids)
+
+    def _tell(self, service: LeadService, before: Subject, after: Mapping[str, Any]) -> None:
+        id, version = before["id"], before["version"] + 1
+        names = [name for name in SCORED if after[name] != before[name]]
+        self.tx.record(
+            "lead.scored",
+            entity=Lead.entity,
+            record_id=id,
+            version=version,
+            data={name: after[name] for name in names},
+            previous={name: before[name] for name in names},
+        )
+        service.tell_band(id, version, before["band"], after)
+
+    async def _reckoned(self, subjects: Mapping[UUID, Subject]) -> dict[UUID, dict[str, Any]]:
+        """By lead, the scores that rules or models say; the others stay as they are."""
+        leads, caps = list(subjects.values()), caps_of(self.tx)
+        counted = await self._counted(leads)
+        facts = await self.predictions.facts(leads)
+        said = await self.predictions.keep(facts)
+        found: dict[UUID, dict[str, Any]] = {}
+        for id, lead in subjects.items():
+            found[id] = values = dict[str, Any]()
+            for category, column in COLUMNS.items():
+                own = [rule for rule in self.rules if rule["category"] == category]
                 if own:
-                    points = sum(rule["points"] for rule in own if lead.id in passed[rule["id"]])
-                    values[f"{category}_score"] = max(0, min(100, points))
-            values = service.derive(values, lead)
-            await service.change(lead, values, verb="scored")
+                    points = sum(_given(one, counted[one["id"]].get(id, 0.0)) for one in own)
+                    values[column] = total(category, points, caps[category])
+            if id in said:
+                values["probability"] = said[id]
+            elif self.predictions.active is None and lead["probability"] is not None:
+                values["probability"] = None
+        return found
+
+    async def _counted(self, leads: Sequence[Subject]) -> dict[UUID, dict[UUID, float]]:
+        """By rule, for the leads that pass it, how many times its points count."""
+        ids = [lead["id"] for lead in leads]
+        found: dict[UUID, dict[UUID, float]] = {}
+        for rule in self.rules:
+            passed = await passing_of(self.tx, LEADS, ids, rule["filter"], unfit=False)
+            found[rule["id"]] = await self._of_rule(rule, leads, passed)
+        return found
+
+    async def _of_rule(
+        self, rule: Subject, leads: Sequence[Subject], passed: Collection[UUID]
+    ) -> dict[UUID, float]:
+        if rule["event"] is not None:
+            # In the order of the ids, so that the same leads make the same statement.
+            ids = [lead["id"] for lead in leads if lead["id"] in passed]
+            return await Scores(self.tx).counted(ids, rule, self.tx.now) if ids else {}
+        if rule["half_life_days"] is None:
+            return dict.fromkeys(passed, 1.0)
+        field = rule["decays_by"] or _BY_DEFAULT
+        return {
+            lead["id"]: weight(age, rule["half_life_days"])
+            for lead in leads
+            if lead["id"] in passed and (age := _age(lead, field, self.tx.now)) is not None
+        }
+
+
+def _given(rule: Subject, times: float) -> float:
+    return capped(rule["points"] * times, rule["cap"])
+
+
+def _age(lead: Subject, field: str, now: datetime) -> float | None:
+    """How many days ago a field of a lead says it was; None where it says nothing."""
+    if field.startswith("custom."):
+        custom: Mapping[str, Any] = lead["custom"] or {}
+        text = custom.get(field.removeprefix("custom."))
+        at = None if text is None else _moment(text)
+    else:
+        at = lead[field]
+    return None if at is None else (now - at).total_seconds() / _DAY
+
+
+def _moment(text: str) -> datetime | None:
+    """A time as custom fields keep it; a day begins at midnight in UTC."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+
+
+async def explained(tx: Tx, id: UUID) -> dict[str, Any]:
+    """What the scores of a lead are made of, at one moment."""
+    LeadService(tx).need("read")
+    async with at_one_moment(tx) as reader:
+        return await (await Scoring.of(reader)).explain(id)

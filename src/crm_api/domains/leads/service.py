@@ -11,6 +11,7 @@ from crm_api.domains.leads.matching import MATCHED, Matching
 from crm_api.domains.leads.models import AssignmentEnd, AssignmentKind, Lead, LeadAssignment
 from crm_api.domains.leads.repository import Assignments, Leads, ToGive
 from crm_api.domains.leads.schemas import LeadCreate, LeadUpdate
+from crm_api.domains.leads.scorecard import COLUMNS, derived
 from crm_api.kit.crud.personal import About, Person
 from crm_api.kit.crud.plain import columns_of
 from crm_api.kit.crud.purges import destroy, empty_events
@@ -22,7 +23,8 @@ from crm_api.kit.points import keys_of, normalise_points
 from crm_api.kit.values.names import sort_key
 
 _NAMING = {"first_name", "last_name", "company_name", "email", "phone"}
-_SCORES = ("fit_score", "engagement_score")
+_SCORES = frozenset(COLUMNS.values())
+BAND_CHANGED = "lead.band_changed"
 _COURSE = frozenset(
     {
         *("status", "status_reason", "owner_id", "contact_id", "company_id", "deal_id"),
@@ -71,6 +73,7 @@ class LeadService(CrudService[Lead]):
     begins_with: ClassVar[Mapping[str, Any]] = {
         **dict.fromkeys(("status_reason", "contact_id", "company_id", "deal_id", "converted_at")),
         **dict.fromkeys(("pool_id", "respond_by", "responded_at", "unassigned_reason", "due_at")),
+        "probability": None,
         "hops": 0,
         "decision": {},
         "made": {},
@@ -92,13 +95,12 @@ class LeadService(CrudService[Lead]):
 
     @classmethod
     def derive(cls, values: dict[str, Any], current: Lead | None) -> dict[str, Any]:
-        """The shown name follows the names, the score the two it is made of."""
+        """The shown name follows the names, the score what it is made of."""
         if current is None or not values.keys().isdisjoint(_NAMING):
             values |= _naming(values, current)
         if current is None or not values.keys().isdisjoint(_SCORES):
             known = {**({} if current is None else columns_of(current)), **values}
-            scores = [known[name] for name in _SCORES if known.get(name) is not None]
-            values["score"] = round(sum(scores) / len(scores)) if scores else None
+            values |= derived(known)
         return values
 
     @classmethod
@@ -167,7 +169,30 @@ class LeadService(CrudService[Lead]):
             if owner is not None:
                 hops = values.get("hops", current.hops)
                 self.assignments.begin(current.id, owner, hops, given)
-        return await super().change(current, values, verb=verb, told=told)
+        return await self.rewrite(current, values, verb=verb, told=told)
+
+    async def rewrite(
+        self,
+        current: Lead,
+        values: Mapping[str, Any],
+        *,
+        verb: str = "updated",
+        told: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """As `change`, for whoever sees to the trail of who had it."""
+        before = current.band
+        shown = await super().change(current, values, verb=verb, told=told)
+        self.tell_band(current.id, current.version, before, columns_of(current))
+        return shown
+
+    def tell_band(
+        self, id: UUID, version: int, before: str | None, after: Mapping[str, Any]
+    ) -> None:
+        """Write down that a lead is in another band, if it is."""
+        if after["band"] != before:
+            said = {"before": before, "band": after["band"], "score": after["score"]}
+            entity = self.model.entity
+            self.tx.record(BAND_CHANGED, entity=entity, record_id=id, version=version, data=said)
 
     async def hand(self, given: Sequence[tuple[ToGive, Given, UUID]]) -> None:
         """Have many leads of nobody, which are locked, be somebody's: as `change`, by statements.

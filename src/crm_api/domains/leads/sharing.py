@@ -6,6 +6,7 @@ cap; it is worked out once for all of them, and is a ground of their decisions.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -145,6 +146,21 @@ class Table:
             self._full[place] = True
             self._epoch += 1
 
+    def take_back(self, place: int, ground: int, *, is_today: bool) -> None:
+        """Have all stand as if a member had not been given one by a choice on this ground."""
+        if self.seats.strategy == "round_robin":
+            marks = next(islice(self.grounds, ground, None))
+            able = np.array([n for n, mark in enumerate(marks) if mark == "."], np.int64)
+            self.credit[able] -= self.weight[able]
+            self.credit[place] += int(self.weight[able].sum())
+        for counts in (self.open, self.given, *([self.today] if is_today else [])):
+            counts[place] -= 1
+        user_id = self.seats.candidates[place].user_id
+        stands = Candidate(user_id, 1, open=int(self.open[place]), today=int(self.today[place]))
+        self.room[place] = room_of(self.seats.members[place], stands)
+        self._full[place] = self.room[place] <= 0
+        self._epoch += 1
+
     def profile(self, lead: Sharable, had: Sequence[UUID]) -> _Profile:
         """What speaks against whom for a lead, apart from caps."""
         key = (self._fitting.key(lead), *sorted(had)) if had else self._fitting.key(lead)
@@ -170,7 +186,7 @@ class Table:
         """The places of those who could have a lead of a profile now."""
         if profile.places is None or profile.epoch != self._epoch:
             places = profile.open_to[~self._full[profile.open_to]]
-            if profile.places is None or len(places) != len(profile.places):
+            if profile.places is None or not np.array_equal(places, profile.places):
                 profile.places = places
                 profile.total = int(self.weight[places].sum())
                 profile.ground = self.ground(profile)

@@ -2,15 +2,15 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import date
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from crm_api.domains.leads.choosing import Candidate
-from crm_api.domains.leads.distributing import Distributor, Route
+from crm_api.domains.leads.distributing import Distributor
 from crm_api.domains.leads.drawing import fairness_of
 from crm_api.domains.leads.pools import LeadPoolService, LeadRuleService
+from crm_api.domains.leads.replaying import Replay
 from crm_api.domains.leads.repository import LEADS, Pools, Rules
 from crm_api.domains.leads.service import LeadService
 from crm_api.domains.leads.sharing import Choice, Seats, Sharable, Sharing, Table
@@ -27,7 +27,8 @@ class Simulator:
     """Shares leads out in the order in which they came, by the choices of the real thing.
 
     Everybody begins with nothing and is at work; no lead is ever done with, so that caps of open
-    leads hold for the whole time, and those of a day anew each day.
+    leads hold for the whole time, and those of a day anew each day. Whoever would get a lead that
+    they had gives it back, or lets it go, if they did so then, and after as long.
     """
 
     def __init__(self, tx: Tx) -> None:
@@ -41,16 +42,18 @@ class Simulator:
         for place, draft in enumerate(data.rules or ()):
             check(self.tx, LEADS, draft.filter, f"/rules/{place}/filter")
         async with at_one_moment(self.tx) as reader:
-            return await _Run(reader, data).told()
+            return await Run(reader, data).told()
 
 
-class _Run:
+class Run:
+    """One simulation: the leads, the rules and the pools, as they are or might be."""
+
     def __init__(self, tx: Tx, data: LeadSimulationInput) -> None:
         self.tx, self.data = tx, data
         self.leads = LeadService(tx)
         self.tables: dict[UUID, Table] = {}
-        self.chains: dict[UUID, Sharing] = {}
-        self._day: date | None = None
+        self.chains: dict[UUID, Sequence[Table]] = {}
+        self.pools: dict[UUID, Any] = {}
 
     async def told(self) -> dict[str, Any]:
         data = self.data
@@ -60,10 +63,8 @@ class _Run:
         routes = await distributor.routes([lead.id for lead, _ in found], rules)
         await self._seat({route.pool_id for route in routes.values()} - {None})
         zone = ZoneInfo(await Pools(self.tx).time_zone())
-        leads = [
-            self._shared(lead, routes[lead.id], distributor, at.astimezone(zone).date())
-            for lead, at in found
-        ]
+        replay = Replay(self, distributor, await self._courses([lead.id for lead, _ in found]))
+        leads = replay.all([(lead, at, routes[lead.id]) for lead, at in found], zone)
         left = Counter(one["reason"] for one in leads if one["user_id"] is None)
         used = Counter(route.rule_id for route in routes.values())
         return {
@@ -78,6 +79,7 @@ class _Run:
                 }
                 for rule in rules
             ],
+            "responses": replay.responses(),
             "fairness": self._fairness([lead for lead, _ in found], leads),
             "leads": leads,
         }
@@ -107,44 +109,21 @@ class _Run:
             for member in _members(pool, drafts.get(pool.id))
         ]
         active = await records.active(list(dict.fromkeys(named)))
+        self.pools = {pool.id: pool for pool in pools}
         for pool in pools:
             seats = _seats(pool, drafts.get(pool.id), active)
             self.tables[pool.id] = Table(seats)
         self.chains = {
-            id: Sharing([self.tables[one] for one in chain if one in self.tables])
+            id: [self.tables[one] for one in chain if one in self.tables]
             for id, chain in chains.items()
         }
 
-    def _shared(
-        self, lead: Sharable, route: Route, distributor: Distributor, day: date
-    ) -> dict[str, Any]:
-        """Whom a lead would have gone to; the state of the pools moves on."""
-        self._begin(day)
-        user_id, pool_id, reason = route.user_id, None, route.reason
-        if route.kind == "rule" and user_id is not None and not distributor.is_active(user_id):
-            user_id, reason = None, "user_inactive"
-        elif route.pool_id is not None:
-            sharing = self.chains.get(route.pool_id)
-            choice = Choice(0, None, 0) if sharing is None else _picked(sharing, lead)
-            reason = "nobody_available" if sharing and sharing.tables else "pool_inactive"
-            if choice.place is not None and sharing is not None:
-                seats = sharing.tables[choice.pool].seats
-                user_id, pool_id = seats.candidates[choice.place].user_id, seats.pool_id
-                is_by_turns = seats.strategy == "round_robin"
-                reason = "highest_credit" if is_by_turns else "least_loaded"
-        return {
-            "lead_id": lead.id,
-            "user_id": user_id,
-            "pool_id": pool_id,
-            "rule": route.rules[-1]["name"] if route.rule_id is not None else None,
-            "reason": reason,
-        }
-
-    def _begin(self, day: date) -> None:
-        if day != self._day:
-            self._day = day
-            for table in self.tables.values():
-                table.begin_day()
+    async def _courses(self, ids: Sequence[UUID]) -> dict[tuple[UUID, UUID], list[Any]]:
+        """By lead and user, how it ended each time, the first first."""
+        found: dict[tuple[UUID, UUID], list[Any]] = {}
+        for row in await self.leads.assignments.records.courses(ids):
+            found.setdefault((row["lead_id"], row["user_id"]), []).append(row)
+        return found
 
     def _fairness(
         self, leads: Sequence[Sharable], told: Sequence[Mapping[str, Any]]
@@ -164,10 +143,6 @@ class _Run:
             Choice(*places.get((one["pool_id"], one["user_id"]), (0, None)), 0) for one in told
         ]
         return fairness_of(before, sharing, leads, choices)
-
-
-def _picked(sharing: Sharing, lead: Sharable) -> Choice:
-    return sharing.pick(lead) if sharing.tables else Choice(0, None, 0)
 
 
 def _chain(id: UUID, ways: Mapping[UUID, UUID | None]) -> list[UUID]:

@@ -83,6 +83,20 @@ class SimulatedLead(BaseModel):
     pool_id: UUID | None
     rule: str | None = Field(description="The name of the rule.")
     reason: str
+    gone_by: list[UUID] = Field(
+        description="Who had it before and gave it back, or did not respond, as they did then."
+    )
+    hops: int = Field(description="How often it went back for want of a response.")
+
+
+class SimulatedResponses(BaseModel):
+    """What those did who would have got leads: the same as they did with them in the past."""
+
+    responded: int = Field(description="Of those who have a lead in the end: they accepted it.")
+    unknown: int = Field(description="They never had it, or had not responded yet.")
+    returned: int = Field(description="How often a lead was given back.")
+    recalled: int = Field(description="How often it went back for want of a response.")
+    escalated: int = Field(description="How many went to the manager of the pool.")
 
 
 class LeadSimulation(BaseModel):
@@ -92,5 +106,6 @@ class LeadSimulation(BaseModel):
     given_count: int
     left: dict[str, int] = Field(description="How many would be nobody's, by the reason.")
     rules: list[SimulatedRule]
+    responses: SimulatedResponses
     fairness: PlanFairness = Field(description="Of what the pools would have given.")
     leads: list[SimulatedLead]

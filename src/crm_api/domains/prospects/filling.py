@@ -30,6 +30,7 @@ from crm_api.kit.links.paging import filled
 from crm_api.kit.query.kinds import kinds_of
 from crm_api.kit.query.page import PageQuery
 from crm_api.kit.query.selection import Selection
+from crm_api.platform.transfer.service import ImportService
 
 _COMPANIES = "SELECT id, name FROM companies WHERE organization_id = $1 AND id = ANY($2)"
 _KEPT = (
@@ -55,6 +56,9 @@ class Filling:
             wanted = await self._named(data.lead_ids)
         elif data.filter is not None:
             wanted, more = await self._passing(id, data.filter)
+        elif data.import_id is not None:
+            await self._need_import(data.import_id)
+            wanted, more = await self._passing(id, {}, data.import_id)
         else:
             wanted, cursor = await self._contacts(data)
         listed = await self.members.records.listed(id, wanted)
@@ -100,10 +104,25 @@ class Filling:
             raise Invalid(faults[0].message, faults=faults[:100])
         return ids
 
-    async def _passing(self, id: UUID, source: Mapping[str, Any]) -> tuple[Sequence[UUID], bool]:
+    async def _need_import(self, id: UUID) -> None:
+        """Raise `Invalid` unless it is an import of leads that is seen."""
+        imports = ImportService(self.tx)
+        imports.need("read")
+        found = await imports.records.find(id)
+        if found is None:
+            raise Invalid.at("/import_id", "unknown_reference", "There is no such import.")
+        if found.target != LEADS.entity:
+            message = f"It is an import of another kind: {found.target}."
+            raise Invalid.at("/import_id", "other_target", message)
+
+    async def _passing(
+        self, id: UUID, source: Mapping[str, Any], import_id: UUID | None = None
+    ) -> tuple[Sequence[UUID], bool]:
         filter = condition_of(self.tx, "lead", source)
         sight = self.leads.records.sight
-        found = await self.members.records.unlisted(id, filter, sight, MOST_AT_ONCE + 1)
+        found = await self.members.records.unlisted(
+            id, filter, sight, MOST_AT_ONCE + 1, import_id=import_id
+        )
         return found[:MOST_AT_ONCE], len(found) > MOST_AT_ONCE
 
     async def _contacts(self, data: ProspectAddition) -> tuple[list[UUID], str | None]:

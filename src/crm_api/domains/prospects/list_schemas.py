@@ -94,15 +94,19 @@ class ProspectAddition(Schema):
         description=f"Of contacts, {MOST_CONTACTS:,} at a time: each becomes a lead, or is the "
         "open lead that has its address.",
     )
+    import_id: UUID | None = Field(
+        None,
+        description="An import of leads: those that it made or changed and that are not on it yet.",
+    )
     cursor: Annotated[str, Field(max_length=2_000)] | None = Field(
         None, description="Of contacts, `next_cursor` of the answer before."
     )
 
     @model_validator(mode="after")
     def _one(self) -> Self:
-        given = (self.lead_ids, self.filter, self.contact_filter)
+        given = (self.lead_ids, self.filter, self.contact_filter, self.import_id)
         if sum(one is not None for one in given) != 1:
-            raise ValueError("one of lead_ids, filter and contact_filter is given")
+            raise ValueError("one of lead_ids, filter, contact_filter and import_id is given")
         if self.cursor is not None and self.contact_filter is None:
             raise ValueError("a cursor goes with contact_filter")
         return self

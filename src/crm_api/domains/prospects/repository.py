@@ -18,6 +18,7 @@ from crm_api.domains.prospects.models import (
     ProspectMember,
 )
 from crm_api.kit.crud.repository import Repository
+from crm_api.kit.db.tables import EventRow
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.links.owning import LinkRepository
 from crm_api.kit.query.filters import Filter
@@ -119,6 +120,12 @@ class LeadSubmissions(LinkRepository[LeadSubmission]):
         rows = await self.tx.fetch(_OF_PERSON, own, list(lead_ids), list(emails))
         return [row["id"] for row in rows]
 
+    async def of_leads(self, lead_ids: Sequence[UUID]) -> list[LeadSubmission]:
+        """What certain leads have sent, locked, whoever asks."""
+        query = self.select_all().where(LeadSubmission.lead_id.in_(lead_ids))
+        query = query.order_by(LeadSubmission.id).with_for_update(key_share=True)
+        return list((await self.tx.run(query)).scalars())
+
 
 class ProspectLists(Repository[ProspectList]):
     """The lists of an organization."""
@@ -145,9 +152,15 @@ class ProspectMembers(Repository[ProspectMember]):
         return await self.tx.fetch(_ALL_OF.format(value=value), self.tx.organization_id, list_id)
 
     async def unlisted(
-        self, list_id: UUID, filter: Filter, sight: Sight, limit: int
+        self,
+        list_id: UUID,
+        filter: Filter,
+        sight: Sight,
+        limit: int,
+        *,
+        import_id: UUID | None = None,
     ) -> Sequence[UUID]:
-        """Leads that match, are seen and are not on a list."""
+        """Leads that match, are seen and are not on a list; `import_id`: only those of an import."""
         asked = PageQuery(Selection(()), filter, sight=sight)
         on_it = (
             select(ProspectMember.id)
@@ -159,6 +172,8 @@ class ProspectMembers(Repository[ProspectMember]):
             .exists()
         )
         query = matching(LEADS, select(Lead.id), asked).where(~on_it).order_by(Lead.id)
+        if import_id is not None:
+            query = query.where(Lead.id.in_(_caused(self.tx.organization_id, import_id)))
         rows = await self.tx.run(query.limit(limit).params(**values_of(self.tx, asked, None)))
         return rows.scalars().all()
 
@@ -168,6 +183,12 @@ class ProspectMembers(Repository[ProspectMember]):
             ProspectMember.list_id == list_id, ProspectMember.lead_id.in_(lead_ids)
         )
         return list((await self.tx.run(query.order_by(ProspectMember.id))).scalars())
+
+    async def everywhere(self, lead_ids: Sequence[UUID]) -> list[ProspectMember]:
+        """The places of certain leads on all lists, locked, whoever asks."""
+        query = self.select_all().where(ProspectMember.lead_id.in_(lead_ids))
+        query = query.order_by(ProspectMember.id).with_for_update(key_share=True)
+        return list((await self.tx.run(query)).scalars())
 
     async def order(self, list_id: UUID) -> None:
         """Have the best leads of a list, which is locked, come first."""
@@ -185,6 +206,16 @@ class ProspectMembers(Repository[ProspectMember]):
         )
         query = query.order_by(ProspectMember.place, ProspectMember.id).limit(limit)
         return list((await self.tx.run(query)).scalars())
+
+
+def _caused(organization_id: UUID, import_id: UUID) -> Any:
+    """The leads that an import has made or changed."""
+    return select(EventRow.record_id).where(
+        EventRow.organization_id == organization_id,
+        EventRow.cause_id == import_id,
+        EventRow.entity == LEADS.entity,
+        EventRow.type.in_(("lead.created", "lead.updated")),
+    )
 
 
 async def is_at_work(tx: Tx, job_id: UUID | None) -> bool:

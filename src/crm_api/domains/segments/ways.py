@@ -10,7 +10,8 @@ from crm_api.kit.db.tx import Tx
 from crm_api.kit.query.filters import Filter, Shape
 from crm_api.kit.query.listing import Listing, Relation
 
-_INNER = frozenset({"one", "some", "none", "every", "count"})
+RELATED = frozenset({"one", "some", "none", "every", "count"})
+"""The kinds of shapes that ask for related records."""
 # Of what these ask, nothing leads back to the records; such a segment waits for the night.
 _BLIND = frozenset({"refer", "rollup", "about"})
 SOURCES: Mapping[str, tuple[tuple[str, ...], str | None]] = {
@@ -63,7 +64,7 @@ class Ways:
             self.terms.setdefault(shape[1], set()).add(path)
         elif kind in _BLIND:
             self.is_blind = True
-        elif kind in _INNER:
+        elif kind in RELATED:
             relation = listing.related[shape[1]]
             target = relation.target()
             further = (*path, relation)

@@ -337,8 +337,8 @@ class Snapshot(msgspec.Struct, frozen=True):
     approved: dict[str, int] = {}
     """The kinds of record that are approved, and since when, in milliseconds of the epoch."""
     clocked: tuple[str, ...] = ()  # the kinds of which something is derived after a change
-    rounding: dict[str, Any] = {}
-    """How amounts, taxes and cash are rounded; empty for the usual way."""
+    rounding: dict[str, Any] = {}  # of amounts, taxes and cash; empty for the usual way
+    scoring: dict[str, Any] = {}  # how far scores of leads go; empty for the usual
     quoting: dict[str, Any] = {}  # what is told of quotes by themselves; empty for the usual
     ordering: dict[str, Any] = {}
     """How orders are handed over and contracts renewed; empty for the usual, as of cases and promises."""
@@ -367,7 +367,7 @@ class Catalogue:
         self.watched = {kind: frozenset(names) for kind, names in known.watched.items()}
         self.barred, self.clocked = frozenset(known.barred), frozenset(known.clocked)
         self.approved, self.rounding = known.approved, known.rounding
-        self.inviting = known.inviting
+        self.inviting, self.scoring = known.inviting, known.scoring
         self.quoting, self.ordering, self.timing = known.quoting, known.ordering, known.timing
         self.casework, self.promising = known.casework, known.promising
         self.switches = Switches(known.modules) if known.modules else ALL_ON

@@ -9,7 +9,7 @@ Settle = Callable[[Any, str, Collection[UUID]], Awaitable[None]]
 _known: list[Settle] = []
 Derive = Callable[[Any, Collection[UUID]], Awaitable[None]]
 """Gets the transaction and the ids of records of its kind that were changed."""
-_derived: dict[str, Derive] = {}
+_derived: dict[str, list[Derive]] = {}
 
 
 def settle_by(work: Settle) -> None:
@@ -20,7 +20,9 @@ def settle_by(work: Settle) -> None:
 
 def derive_by(entity: str, work: Derive) -> None:
     """Have this bring changed records of a kind in line, where the catalogue says `clocked`."""
-    _derived[entity] = work
+    works = _derived.setdefault(entity, [])
+    if work not in works:
+        works.append(work)
 
 
 async def derive(tx: Any, entity: str) -> bool:
@@ -31,7 +33,8 @@ async def derive(tx: Any, entity: str) -> bool:
     ids = tx.learned.awaiting.pop(entity, None)
     if not ids:
         return False
-    await _derived[entity](tx, ids)
+    for work in _derived[entity]:
+        await work(tx, ids)
     tx.learned.awaiting.pop(entity, None)
     return True
 

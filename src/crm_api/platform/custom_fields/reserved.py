@@ -78,6 +78,7 @@ RESERVED = frozenset(
         "lead_plan",
         "lead_pool",
         "lead_rule",
+        "lead_score_model",
         "lead_score_rule",
         "lead_submission",
         "legal_hold",

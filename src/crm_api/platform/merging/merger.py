@@ -1,6 +1,6 @@
 """What a domain says about merging its records; the service does the rest."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 from uuid import UUID
@@ -46,6 +46,10 @@ class Merger:
     async def settle(self, service: Any, fold: Fold) -> None:
         """Clear the way: change what could not stand beside what is about to be moved."""
         del service, fold
+
+    async def store(self, service: Any, record: Any, values: Mapping[str, Any]) -> Any:
+        """Change a record of the merge, here or back; its representation."""
+        return await service.change(record, values)
 
     async def check(self, service: Any, ids: Sequence[UUID]) -> None:
         """Refuse an undoing after which records would not fit what was changed since."""

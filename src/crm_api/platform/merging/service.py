@@ -60,7 +60,7 @@ class MergeService(CrudService[Merge]):
         with self.tx.caused_by(id):
             await merger.settle(service, fold)
             await self._bin(service, fold)
-            record = await self._fill(service, fold)
+            record = await self._fill(merger, service, fold)
             moved = await self._move(service, fold)
             for follow in self.followers:
                 await follow(self.tx, entity, data.winner_id, data.loser_ids, id)
@@ -131,12 +131,12 @@ class MergeService(CrudService[Merge]):
         # The winner may take over what must be unique.
         await tx.flush()
 
-    async def _fill(self, service: Any, fold: Fold) -> Any:
+    async def _fill(self, merger: Merger, service: Any, fold: Fold) -> Any:
         winner = fold.winner
         given = dict(fold.survivors.values)
         given["custom"] = _without_each_other(service, fold)
         values = service.normalise(given, winner, None)
-        record = await service.change(winner, values)
+        record = await merger.store(service, winner, values)
         for value in sorted(_external(*fold.losers) - _external(winner)):
             self.records.hold_key(winner, value)
         await self.tx.flush()
@@ -267,7 +267,10 @@ class _Undoing:
         if any(now[name] != after for name, after in step.data.items()):
             # Not what it was before: what is derived follows from what it is now.
             typed = service.normalise(typed, record, None)
-        await service.change(record, typed)
+        if step.entity == self.merger.entity:
+            await self.merger.store(service, record, typed)
+        else:
+            await service.change(record, typed)
 
 
 def _check(merger: Merger, data: MergeInput) -> None:

@@ -32,6 +32,8 @@ class Survivors:
         self.values[name] = value
         if value not in (None, [], {}):
             self.sources[name] = source
+        else:
+            self.sources.pop(name, None)
 
 
 def survive(

@@ -1,0 +1,140 @@
+"""Leads of the past in the order of time: they come, are given, go back, and are given again."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from heapq import heapify, heappop, heappush
+from typing import Any, Protocol
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from crm_api.domains.leads.distributing import Distributor, Route
+from crm_api.domains.leads.sharing import Sharable, Table
+
+Courses = Mapping[tuple[UUID, UUID], list[Any]]
+"""By lead and user, what was with each time that they had it, the first first."""
+_BACK = frozenset({"returned", "recalled"})
+
+
+class Pools(Protocol):
+    """What leads are given from."""
+
+    tables: dict[UUID, Table]
+    chains: dict[UUID, Sequence[Table]]
+    pools: dict[UUID, Any]
+
+
+@dataclass
+class _Lead:
+    lead: Sharable
+    route: Route
+    user_id: UUID | None = None
+    pool_id: UUID | None = None
+    reason: str = ""
+    had: list[UUID] = field(default_factory=list[UUID])
+    hops: int = 0
+    taken: tuple[Table, int, int, date] | None = None
+    """The pool, the place, the ground and the day of the choice that it is given by."""
+    course: Any = None
+
+
+class Replay:
+    """Goes by the clock of the past; ties are in the order of the leads."""
+
+    def __init__(self, pools: Pools, distributor: Distributor, courses: Courses) -> None:
+        self._pools, self._distributor = pools, distributor
+        self._courses = {key: list(rows) for key, rows in courses.items()}
+        self._day: date | None = None
+        self._counts: Counter[str] = Counter()
+        self._leads: list[_Lead] = []
+
+    def all(
+        self, leads: Sequence[tuple[Sharable, datetime, Route]], zone: ZoneInfo
+    ) -> list[dict[str, Any]]:
+        """What became of each lead in the end."""
+        self._leads = [_Lead(lead, route) for lead, _, route in leads]
+        due = [(at, number) for number, (_, at, _) in enumerate(leads)]
+        heapify(due)
+        while due:
+            at, number = heappop(due)
+            one, day = self._leads[number], at.astimezone(zone).date()
+            self._begin(day)
+            if one.user_id is not None:
+                self._go_back(one, day)
+            self._give(one, day)
+            if one.user_id is not None and self._goes_back(one):
+                heappush(due, (at + one.course["after"], number))
+        return [_told(one) for one in self._leads]
+
+    def responses(self) -> dict[str, int]:
+        """What those did who got leads."""
+        owned = [one for one in self._leads if one.user_id is not None]
+        responded = sum(one.course is not None and one.course["responded"] for one in owned)
+        counts = {name: self._counts[name] for name in ("returned", "recalled", "escalated")}
+        return {"responded": responded, "unknown": len(owned) - responded, **counts}
+
+    def _begin(self, day: date) -> None:
+        if day != self._day:
+            self._day = day
+            for table in self._pools.tables.values():
+                table.begin_day()
+
+    def _go_back(self, one: _Lead, day: date) -> None:
+        assert one.user_id is not None
+        ended = one.course["ended_as"]
+        self._counts[ended] += 1
+        one.hops += ended == "recalled"
+        one.had.append(one.user_id)
+        if one.taken is not None:
+            table, place, ground, then = one.taken
+            table.take_back(place, ground, is_today=then == day)
+        one.user_id = one.pool_id = one.taken = one.course = None
+
+    def _give(self, one: _Lead, day: date) -> None:
+        route = one.route
+        one.user_id, one.reason = route.user_id, route.reason
+        is_fixed = route.kind == "rule" and route.user_id is not None
+        if is_fixed and not self._distributor.is_active(one.user_id or UUID(int=0)):
+            one.user_id, one.reason = None, "user_inactive"
+        elif route.pool_id is not None:
+            self._share(one, route.pool_id, day)
+        own = None if one.user_id is None else self._courses.get((one.lead.id, one.user_id))
+        one.course = own.pop(0) if own else None
+
+    def _share(self, one: _Lead, pool_id: UUID, day: date) -> None:
+        pool, chain = self._pools.pools.get(pool_id), self._pools.chains.get(pool_id, ())
+        if pool is not None and one.hops > pool.max_hops:
+            one.user_id, one.reason = pool.manager_id, "hops_exhausted"
+            self._counts["escalated"] += one.user_id is not None
+            return
+        one.reason = "nobody_available" if chain else "pool_inactive"
+        for table in chain:
+            place, ground = table.pick(one.lead, one.had)
+            if place is not None:
+                one.taken = (table, place, ground, day)
+                one.user_id = table.seats.candidates[place].user_id
+                one.pool_id = table.seats.pool_id
+                is_by_turns = table.seats.strategy == "round_robin"
+                one.reason = "highest_credit" if is_by_turns else "least_loaded"
+                return
+
+    def _goes_back(self, one: _Lead) -> bool:
+        """Whether they gave it back then, or would be asked to respond and did not."""
+        if one.course is None or one.course["ended_as"] not in _BACK:
+            return False
+        pool = None if one.pool_id is None else self._pools.pools[one.pool_id]
+        is_late = pool is not None and pool.response_minutes is not None
+        return one.course["ended_as"] == "returned" or is_late
+
+
+def _told(one: _Lead) -> dict[str, Any]:
+    return {
+        "lead_id": one.lead.id,
+        "user_id": one.user_id,
+        "pool_id": one.pool_id,
+        "rule": one.route.rules[-1]["name"] if one.route.rule_id is not None else None,
+        "reason": one.reason,
+        "gone_by": one.had,
+        "hops": one.hops,
+    }
