@@ -21,6 +21,7 @@ from crm_api.domains.deals.module import MODULE as DEALS
 from crm_api.domains.delivery_links.module import MODULE as DELIVERY_LINKS
 from crm_api.domains.forecasting.module import MODULE as FORECASTING
 from crm_api.domains.leads.module import MODULE as LEADS
+from crm_api.domains.mailings.module import MODULE as MAILINGS
 from crm_api.domains.orders.module import MODULE as ORDERS
 from crm_api.domains.prices.module import MODULE as PRICES
 from crm_api.domains.projects.module import MODULE as PROJECTS
@@ -119,6 +120,7 @@ DOMAINS: tuple[Module, ...] = (
     ATTENDEES,
     CAMPAIGNS,
     SEQUENCES,
+    MAILINGS,
     REPORTS,
     CUSTOMERS,
 )

@@ -1,7 +1,7 @@
 """What is done with campaigns: launched, paused, ended, copied; and who is in their audience."""
 
-from collections.abc import Mapping
-from typing import Any, Literal
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, ClassVar, Literal
 from uuid import UUID
 
 from crm_api.domains.campaigns.audience import Audience
@@ -39,6 +39,9 @@ _READ_ON = 20
 class CampaignActions:
     """Campaigns, from draft to archive."""
 
+    launched: ClassVar[list[Callable[[Tx, UUID], Awaitable[None]]]] = []
+    """What else begins with a campaign, in the same transaction; what raises stops the launch."""
+
     def __init__(self, tx: Tx) -> None:
         self.tx, self.service = tx, CampaignService(tx)
 
@@ -52,7 +55,11 @@ class CampaignActions:
             values |= await self._launched(current)
         if one.after in _ENDS:
             values["ended_at"] = self.tx.now
-        return await self.service.told(await self.service.change(current, values, verb=one.event))
+        shown = await self.service.told(await self.service.change(current, values, verb=one.event))
+        if verb == "launch":
+            for begin in self.launched:
+                await begin(self.tx, id)
+        return shown
 
     async def _launched(self, current: Campaign) -> dict[str, Any]:
         now = self.tx.now
