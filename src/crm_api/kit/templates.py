@@ -69,15 +69,16 @@ class _Blank(ChainableUndefined):
     """What has no value is empty, and so is whatever it would lead to."""
 
 
+def _shown(value: Any) -> Any:
+    return "" if value is None or callable(value) else value
+
+
 def _sandboxed(*, html: bool) -> ImmutableSandboxedEnvironment:
-    made = ImmutableSandboxedEnvironment(
-        undefined=_Blank,
-        autoescape=html,
-        finalize=lambda value: "" if value is None or callable(value) else value,
-    )
+    made: Any = ImmutableSandboxedEnvironment(undefined=_Blank, autoescape=html, finalize=_shown)
     made.globals.clear()
-    made.filters = {name: one for name, one in made.filters.items() if name in _FILTERS}
-    made.tests = {name: one for name, one in made.tests.items() if name in _TESTS}
+    for known, allowed in ((made.filters, _FILTERS), (made.tests, _TESTS)):
+        for name in known.keys() - allowed:
+            del known[name]
     return made
 
 

@@ -123,7 +123,8 @@ def _learn(found: Bounce, group: Message) -> None:
 def _learn_complaint(found: Bounce, part: Message) -> None:
     """Its fields: a message in it to the library, or text, as it was declared."""
     inner: Any = or_else(part.get_payload, None)
-    text = str(inner[0]) if isinstance(inner, list) and inner else text_in(bytes_of(part), None)
+    is_message = part.is_multipart() and bool(inner)
+    text = str(inner[0]) if is_message else text_in(bytes_of(part), None)
     said = dict(re.findall(r"^([A-Za-z-]+):[ \t]*(\S.*?)\s*$", text, re.MULTILINE))
     told = {name.lower(): one_line(value, 500) for name, value in said.items()}
     found.complaint = told.get("feedback-type", "abuse").lower()

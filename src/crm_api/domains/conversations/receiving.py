@@ -88,8 +88,7 @@ class Inbox:
 
     heeders: ClassVar[list[Heeder]] = []
     """Of parts that calendars answer by mail."""
-    reporters: ClassVar[list[Reporter]] = []
-    """Of parts that send mail which is no message of a conversation."""
+    reporters: ClassVar[list[Reporter]] = []  # of parts that send mail of their own
 
     def __init__(self, tx: Tx) -> None:
         self.tx = tx
@@ -245,16 +244,14 @@ class Inbox:
 
     async def _report(self, coming: Coming) -> None:
         """Tell parts what is said of mail of theirs."""
-        if coming.kind_of_channel != "email":
-            return
         ids = [one for one in (coming.in_reply_to, *reversed(coming.references)) if one]
         report = report_of(coming.kind, coming.bounce, ids)
-        for heed in self.reporters if report is not None else ():
-            await heed(self.tx, report)
+        if report is not None and coming.kind_of_channel == "email":
+            for heed in self.reporters:
+                await heed(self.tx, report)
 
     async def _bounced(self, coming: Coming) -> UUID | None:
-        bounce = coming.bounce
-        if bounce is None:
+        if (bounce := coming.bounce) is None:
             return None
         coming.note(bounce.code, said_by(bounce))
         if bounce.original_id is None or bounce.code != "bounced":

@@ -15,6 +15,7 @@ from crm_api.domains.mailings.schemas import RenderInput, SendInput, TestSendInp
 from crm_api.domains.mailings.service import MailingService, need_mail
 from crm_api.domains.mailings.wording import with_footer
 from crm_api.kit.crud.transitions import Way, blocked, need_way, way
+from crm_api.kit.db.json import decode, encode
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Fault, Invalid, WrongState
 
@@ -126,8 +127,7 @@ class MailingActions:
 
     async def render(self, id: UUID, data: RenderInput) -> dict[str, Any]:
         """What a contact would get, as far as the actor sees them; raises `Invalid`."""
-        await self.service.get(id)
-        current = await self.service.records.get(id)
+        current = await self._shown(id)
         fields = Fields(self.tx)
         await fields.read([data.contact_id])
         try:
@@ -136,12 +136,15 @@ class MailingActions:
             raise Invalid.at("/contact_id", "unknown_reference", error.message) from None
         language = data.language or fields.language(data.contact_id)
         try:
-            made = filled(current.contents, values, data.variant, language, EXAMPLE_LINK)
+            made = filled(current["contents"], values, data.variant, language, EXAMPLE_LINK)
         except NotFilled as error:
             raise Invalid.at(error.at or "/contents", error.code, error.message) from None
         texts = with_footer(made.texts, made.language, EXAMPLE_LINK)
         said = {"subject": texts.subject, "text": texts.text, "html": texts.html}
         return {**said, "variant": made.variant, "language": made.language}
+
+    async def _shown(self, id: UUID) -> dict[str, Any]:
+        return {"contents": [], "channel_id": None, **decode(encode(await self.service.get(id)))}
 
     async def test_send(self, id: UUID, data: TestSendInput) -> dict[str, Any]:
         """Send it to a user of the organization, as a contact would get it; counts for nobody."""
@@ -154,8 +157,7 @@ class MailingActions:
         if not rows:
             message = "Tests go to users of the organization alone."
             raise Invalid.at("/to", "not_a_member", message)
-        current = await self.service.records.get(id)
-        if current.channel_id is None:
+        if (await self._shown(id))["channel_id"] is None:
             raise blocked([Fault("required", "It has no channel to leave by.", "/channel_id")])
         asked = (data.contact_id, data.variant, data.language)
         job = self.tx.enqueue(SendTest(id, *asked, rows[0]["email"]))

@@ -30,9 +30,8 @@ async def suppress(
     rows = await Suppressions(tx).of([hashed])
     if any(_covers(row, purpose) for row in rows):
         return
-    data = SuppressionCreate(
-        kind="email", value=address, reason=reason, purpose=purpose, channel=CHANNEL
-    )
+    given = {"value": address, "reason": reason, "purpose": purpose, "channel": CHANNEL}
+    data = SuppressionCreate.model_validate(given)
     try:
         async with tx.atomic():
             await SuppressionService(tx).create(data)
