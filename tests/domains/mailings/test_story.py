@@ -23,10 +23,10 @@ async def sent_to(client, settings, *people, **more):
     return made, letters
 
 
-async def aged(owner, mailing):
-    """Have its mails have left a while ago, so that who looks is no scanner."""
-    sql = "UPDATE mailing_sends SET handed_at = handed_at - $2::interval WHERE mailing_id = $1"
-    await owner.execute(sql, mailing["id"], timedelta(minutes=1))
+async def aged(owner, mailing, age):
+    """Have its mails have left so long ago."""
+    sql = "UPDATE mailing_sends SET handed_at = now() - $2::interval WHERE mailing_id = $1"
+    await owner.execute(sql, mailing["id"], age)
 
 
 def path_of(url):
@@ -99,8 +99,9 @@ async def test_opens_and_clicks_are_of_people(client, anonymous, worker, setting
     pixel = path_of(re.search(r'<img src="([^"]+)"', html)[1])
     link = path_of(re.search(r'<a href="([^"]+)">see', html)[1])
     # At once after it left it is a scanner; a program says so itself; HEAD is nobody.
+    await aged(owner, made, timedelta(minutes=-1))
     assert (await anonymous.get(link, headers=BROWSER)).status_code == 302
-    await aged(owner, made)
+    await aged(owner, made, timedelta(minutes=1))
     await anonymous.get(pixel, headers={"User-Agent": "Barracuda scan/1.0"})
     await anonymous.request("HEAD", link, headers=BROWSER)
     (one,) = await sends_of(client, made)
@@ -180,7 +181,7 @@ async def test_reports_are_heeded(client, worker, settings):
     await take(client, report(soft, "4.2.2", "failed"))
     await take(client, report(arrived_, "2.0.0", "delivered"))
     receipt = await take(client, complaint(angry))
-    assert [one["code"] for one in receipt["notes"]] == ["complaint"]
+    assert "complaint" in [one["code"] for one in receipt["notes"]]
     own = {"In_Reply_To": kind["Message-ID"]}
     await take(client, mail(sender=people[4]["address"], id=f"{uuid4()}@x", **own))
     by = {one["contact_id"]: one for one in await sends_of(client, made)}
@@ -252,7 +253,7 @@ async def test_an_automation_sends_to_one(client, worker, settings):
         "automations",
         {
             "name": "Welcome",
-            "trigger": {"type": "event", "on": ["contact.updated"]},
+            "trigger": {"type": "event", "events": ["contact.updated"]},
             "steps": [{"action": "send_mailing", "mailing_id": made["id"]}],
         },
     )
@@ -271,7 +272,7 @@ async def test_it_is_on_the_timeline(client, worker, settings):
     person = await reader(client)
     await sent_to(client, settings, person)
     async for _ in patiently():
-        found = await client.read(f"customers/{person['id']}/timeline")
+        found = await client.read(f"contacts/{person['id']}/timeline")
         if any(one["topic"] == "mailing.sent" for one in found["data"]):
             break
 
@@ -287,9 +288,7 @@ async def test_a_story_over_graphql(client, worker, settings):
     await settled(client, made)
     asked = f'{{ mailingSends(id: "{id}") {{ data {{ status }} }} mailingResults(id: "{id}") {{ sent }} }}'
     found = (await client.gql(asked))["data"]
-    assert found["mailingSends"] == {"data": [{"status": "SENT"}]} or found["mailingSends"] == {
-        "data": [{"status": "sent"}]
-    }
+    assert found["mailingSends"] == {"data": [{"status": "sent"}]}
     assert found["mailingResults"] == {"sent": 1}
     own = f'input: {{ contactId: "{person["id"]}" }}'
     shown = await client.gql(f'{{ renderedMailing(id: "{id}", {own}) {{ subject }} }}')
