@@ -83,6 +83,7 @@ RESERVED = frozenset(
         "loyalty",
         "member",
         "merge",
+        "mailing",
         "message",
         "milestone",
         "module",
