@@ -77,7 +77,7 @@ def run(setting: Setting) -> Outcome:
     """Mails a second, rendered, tracked, each through the gate and written down before and after."""
     count = setting.size(MAILS)
     rates = {workers: _rate(setting, count, workers) for workers in (1, 2)}
-    shown = table(f"{count:,} mails to a sink on this machine", "workers", "mails/s")
+    shown = table(f"{count:,} mails to a sink on this machine, by workers", "mails/s")
     for workers, rate in rates.items():
         shown.add_row(str(workers), f"{rate:,.0f}")
     figures = [at_least("mails/s of two workers to a sink", max(rates.values()), RATE)]

@@ -108,8 +108,12 @@ async def test_it_is_not_started_without_a_way_or_words(client):
 
 async def test_only_mail_is_a_way(client):
     sms = await client.made("channels", {"name": "Short", "kind": "sms"})
-    body = {"name": "News", "purpose": "news", "channel_id": sms["id"]}
-    assert pointers(problem(await client.post("/v1/mailings", json=body), 422)) == ["/channel_id"]
+    made = await mailing(client, channel_id=sms["id"])
+    answer = await client.post(f"/v1/mailings/{made['id']}/start")
+    found = problem(answer, 409, "blocked_transition")
+    assert [(one["pointer"], one["code"]) for one in found["errors"]] == [
+        ("/channel_id", "no_mail")
+    ]
 
 
 async def test_tests_go_to_users_alone(client):

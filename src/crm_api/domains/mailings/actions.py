@@ -12,7 +12,7 @@ from crm_api.domains.mailings.models import Mailing, MailingStatus
 from crm_api.domains.mailings.queueing import AUDIENCE, Queue
 from crm_api.domains.mailings.rendering import Fields, NotFilled, filled
 from crm_api.domains.mailings.schemas import RenderInput, SendInput, TestSendInput
-from crm_api.domains.mailings.service import MailingService, need_mail
+from crm_api.domains.mailings.service import MailingService, is_mail
 from crm_api.domains.mailings.wording import with_footer
 from crm_api.kit.crud.transitions import Way, blocked, need_way, way
 from crm_api.kit.db.json import decode, encode
@@ -93,8 +93,8 @@ class MailingActions:
         faults: list[Fault] = []
         if current.channel_id is None:
             faults.append(Fault("required", "It has no channel to leave by.", "/channel_id"))
-        else:
-            await need_mail(self.tx, current.channel_id)
+        elif not await is_mail(self.tx, current.channel_id):
+            faults.append(Fault("no_mail", "No mail leaves by its channel.", "/channel_id"))
         if not current.contents:
             faults.append(Fault("required", "It says nothing.", "/contents"))
         if campaign is not None and campaign.channel not in (None, "email"):

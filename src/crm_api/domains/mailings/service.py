@@ -12,7 +12,7 @@ from crm_api.kit.crud.named import NamedService
 from crm_api.kit.crud.personal import Impersonal
 from crm_api.kit.crud.plain import columns_of
 from crm_api.kit.db.tx import Tx
-from crm_api.kit.errors import Invalid, WrongState
+from crm_api.kit.errors import WrongState
 
 _COURSE = frozenset({"status", "pause_reason", "started_at", "ended_at"})
 FIXED = frozenset(
@@ -56,8 +56,6 @@ class MailingService(NamedService[Mailing]):
             )
         if "contents" in changed:
             check(self.tx, values["contents"])
-        if "channel_id" in changed and values["channel_id"] is not None:
-            await need_mail(self.tx, values["channel_id"])
         return values
 
     async def put_back(self, record: Mailing, values: dict[str, Any]) -> Any:
@@ -72,9 +70,7 @@ class MailingService(NamedService[Mailing]):
             raise WrongState("It is being sent: cancel it first.", code="mailing_running")
 
 
-async def need_mail(tx: Tx, channel_id: Any) -> None:
-    """Raise `Invalid` unless mail leaves by a channel."""
+async def is_mail(tx: Tx, channel_id: Any) -> bool:
+    """Whether mail leaves by a channel."""
     found = await Channels(tx).usable(channel_id)
-    if found is None or found.kind != "email" or not found.addresses:
-        message = "There is no such channel of mail."
-        raise Invalid.at("/channel_id", "unknown_reference", message)
+    return found is not None and found.kind == "email" and bool(found.addresses)
