@@ -187,7 +187,8 @@ def upgrade() -> None:
         ddl.see_all(table, ddl.DEFINER, f"SELECT ({columns})")
     # Handing over is one statement for the mails of all organizations.
     ddl.see_all(SENDS, ddl.WORKER, "SELECT, UPDATE")
-    ddl.see_all(MAILINGS, ddl.WORKER, "SELECT")
+    for table in (MAILINGS, "campaigns"):
+        ddl.see_all(table, ddl.WORKER, "SELECT")
     for name, returns, body in FUNCTIONS:
         ddl.definer_function(f"{name}(most integer)", returns, body)
 
@@ -195,7 +196,9 @@ def upgrade() -> None:
 def downgrade() -> None:
     for name, _, _ in reversed(FUNCTIONS):
         op.execute(f"DROP FUNCTION {name}")
-    op.execute(f"DROP POLICY {ddl.DEFINER} ON campaigns")
+    for role in (ddl.DEFINER, ddl.WORKER):
+        op.execute(f"DROP POLICY {role} ON campaigns")
     op.execute(f"REVOKE ALL (organization_id, id, status) ON campaigns FROM {ddl.DEFINER}")
+    op.execute(f"REVOKE ALL ON campaigns FROM {ddl.WORKER}")
     for table in (DOMAINS, HITS, SENDS, MAILINGS):
         op.drop_table(table)

@@ -81,6 +81,8 @@ class Sink:
         """By the beginning of an address what is said to it."""
         self.after_s = 0.0
         """How long it thinks before it says that it took a mail."""
+        self.hangs_up = False
+        """Whether it ends the connection once it has a mail, without a word."""
         self.url = ""
 
     @property
@@ -117,6 +119,8 @@ class Sink:
                 # Only with its end it is a mail: whoever dies before has sent none.
                 body = await reader.readuntil(b"\r\n.\r\n")
                 self.taken.append(body.decode())
+                if self.hangs_up:
+                    return
                 await asyncio.sleep(self.after_s)
                 say("250 taken")
             elif verb == b"QUIT":

@@ -92,6 +92,16 @@ async def test_one_click_unsubscribes_at_once(client, anonymous, worker, setting
     assert (await settled(client, second))[0]["status"] == "suppressed"
 
 
+async def test_who_was_merged_unsubscribes_as_what_they_became(client, anonymous, worker, settings):
+    loser, winner = await reader(client), await reader(client)
+    _, (letter,) = await sent_to(client, settings, loser)
+    body = {"winner_id": winner["id"], "loser_ids": [loser["id"]]}
+    await client.made("contacts/merge", body)
+    path = path_of(letter["List-Unsubscribe"].strip("<>"))
+    assert (await anonymous.post(path)).status_code == 200
+    assert "withdrawn" in await why(client, winner)
+
+
 async def test_opens_and_clicks_are_of_people(client, anonymous, worker, settings, owner):
     person = await reader(client)
     made, (letter,) = await sent_to(client, settings, person)

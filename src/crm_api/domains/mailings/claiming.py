@@ -13,7 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from crm_api.domains.mailings.progress import FARTHER, TELL
-from crm_api.domains.mailings.throttling import slots
+from crm_api.domains.mailings.throttling import BURST, slots
 from crm_api.kit.db.database import Database
 from crm_api.kit.db.json import encode
 from crm_api.kit.db.tx import Tx
@@ -75,6 +75,9 @@ _HAND_OVER = f"""
     WHERE s.organization_id = r.organization_id AND s.id = r.id AND s.lease_token = r.token
         AND s.status = 'sending' AND s.lease_until > now()
         AND m.organization_id = s.organization_id AND m.id = s.mailing_id AND m.status = 'running'
+        AND (m.campaign_id IS NULL OR EXISTS (SELECT FROM campaigns c
+            WHERE c.organization_id = m.organization_id AND c.id = m.campaign_id
+                AND c.status = 'running'))
     RETURNING s.id
 """  # noqa: S608
 _FINISH = f"""
@@ -190,7 +193,7 @@ class Claims:
         if per_minute is None or not new:
             return found
         domains = sorted({one.domain for one in new})
-        await self.tx.write(_KNOW_DOMAINS, own, domains, now)
+        await self.tx.write(_KNOW_DOMAINS, own, domains, now - BURST)
         free = {
             r["domain"]: r["free_from"] for r in await self.tx.write(_LOCK_DOMAINS, own, domains)
         }

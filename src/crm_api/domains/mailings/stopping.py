@@ -15,6 +15,13 @@ from crm_api.platform.outreach.schemas import Evidence, SuppressionCreate, Withd
 from crm_api.platform.outreach.service import ConsentService, SuppressionService
 
 CHANNEL = "email"
+_LEADS_TO = """
+    WITH RECURSIVE path AS (
+        SELECT $2::uuid AS id, 0 AS step
+        UNION ALL SELECT r.target_id, step + 1 FROM path JOIN record_redirects r
+        ON r.organization_id = $1 AND r.record_id = path.id AND step < 1000)
+    SELECT id FROM path ORDER BY step DESC LIMIT 1
+"""
 
 
 async def suppress(
@@ -48,16 +55,17 @@ def _covers(row: Any, purpose: str | None) -> bool:
 async def unsubscribe(
     tx: Tx, contact_id: UUID, address: str | None, purpose: str, source: str
 ) -> None:
-    """Have a person and their address be reached no more for a purpose."""
+    """Have a person, whatever they were merged into, and their address be reached no more for it."""
+    ((whom,),) = await tx.fetch(_LEADS_TO, tx.organization_id, contact_id)
     evidence = Evidence(source=source, ip=None, user_agent=None, note=None)
     data = WithdrawalInput(
         target="contact",
-        record_id=contact_id,
+        record_id=whom,
         purpose=purpose,
         channel=CHANNEL,
         evidence=evidence,
     )
-    # Those who are in the bin, merged or gone have said nothing more: the address is what is left.
+    # Those who are in the bin or gone have said nothing more: the address is what is left.
     with contextlib.suppress(Invalid):
         async with tx.atomic():
             await ConsentService(tx).withdraw(data)
