@@ -8,7 +8,7 @@ import pytest
 from crm_api.kit.composing import composed
 from crm_api.kit.errors import Unavailable
 from crm_api.kit.mail import Letter
-from crm_api.kit.relaying import FileRelay, LetterRefused, NoRelay, SmtpRelay, new_relay
+from crm_api.kit.relaying import FileRelay, LetterRefused, NoRelay, NotEnded, SmtpRelay, new_relay
 from support.mailings import sink
 
 LETTER = Letter("one", "member@example.com", "Hello", "Some text\n.dot\n", message_id="one@x")
@@ -16,6 +16,12 @@ LETTER = Letter("one", "member@example.com", "Hello", "Some text\n.dot\n", messa
 
 def read(raw):
     return message_from_bytes(raw, policy=policy.default)
+
+
+async def leave(relay, letter):
+    begun = await relay.begin(letter)
+    begun.end()
+    await begun.taken()
 
 
 def test_a_composed_letter_reads_as_it_was_written():
@@ -57,7 +63,7 @@ async def test_connections_are_kept_and_letters_come_whole():
             letter = Letter(
                 str(number), "a@example.com", "Hi", "One\n.two\n", message_id=f"{number}@x"
             )
-            await (await relay.begin(letter)).finish()
+            await leave(relay, letter)
 
         await asyncio.gather(*(send(n) for n in range(20)))
         assert len(server.ids) == 20
@@ -70,7 +76,7 @@ async def test_what_is_dropped_was_never_sent():
     async with sink() as server:
         relay = SmtpRelay(server.url, "crm@example.org", 1)
         await (await relay.begin(LETTER)).drop()
-        await (await relay.begin(LETTER)).finish()
+        await leave(relay, LETTER)
         assert server.ids == {"one@x": 1}
         await relay.close()
 
@@ -84,7 +90,7 @@ async def test_a_refusal_keeps_the_connection():
                 await relay.begin(Letter("a", to, "Hi", "text"))
             assert raised.value.is_unknown_address == is_unknown
             assert raised.value.is_lasting
-        await (await relay.begin(LETTER)).finish()
+        await leave(relay, LETTER)
         assert len(server.taken) == 1
         await relay.close()
 
@@ -103,6 +109,34 @@ async def test_files_are_written_at_the_end_alone(tmp_path):
     assert isinstance(relay, FileRelay)
     begun = await relay.begin(LETTER)
     assert list(tmp_path.iterdir()) == []
-    await begun.finish()
+    begun.end()
+    await begun.taken()
     assert [one.name for one in tmp_path.iterdir()] == ["one.eml"]
     assert isinstance(new_relay(None, None, "x@y", 1), NoRelay)
+
+
+async def test_an_end_that_could_not_be_sent_is_told_from_one_that_nobody_answered():
+    async with sink() as server:
+        relay = SmtpRelay(server.url, "crm@example.org", 1)
+        begun = await relay.begin(LETTER)
+        begun.line._client.close()
+        await asyncio.sleep(0.05)
+        begun.end()
+        with pytest.raises(NotEnded):
+            await begun.taken()
+        server.hangs_up = True
+        begun = await relay.begin(LETTER)
+        begun.end()
+        with pytest.raises(Unavailable) as raised:
+            await begun.taken()
+        assert not isinstance(raised.value, NotEnded)
+        assert server.ids == {"one@x": 1}
+        await relay.close()
+
+
+async def test_long_letters_have_left_before_their_end():
+    async with sink() as server:
+        relay = SmtpRelay(server.url, "crm@example.org", 1)
+        await leave(relay, Letter("a", "a@example.com", "Hi", "A line of text.\n" * 200_000))
+        assert len(server.taken[0]) > 3_000_000
+        await relay.close()

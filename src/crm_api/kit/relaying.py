@@ -1,8 +1,8 @@
 """How many letters leave: over connections that are kept, each up to its last moment and back.
 
-A letter is begun (everything but the end of its data is sent), and then finished or dropped. Until
-the end of its data a server has taken nothing (RFC 5321, 4.1.1.4), so whoever keeps account of what
-left writes that down in between.
+A letter is begun (everything but the end of its data is sent), and then ended or dropped. Until the
+end of its data a server has taken nothing (RFC 5321, 4.1.1.4), so whoever keeps account of what left
+writes that down together with it.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from email.utils import parseaddr
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, cast
 from urllib.parse import unquote, urlsplit
 
 import aiosmtplib
@@ -21,6 +21,9 @@ from crm_api.kit.mail import PORTS, Letter
 from crm_api.kit.outbox import put
 
 _TIMEOUT_S = 15.0
+_WRITTEN_WITHIN_S = 60.0
+_ANSWERED_WITHIN_S = 120.0
+_TAKEN = 250
 _KEPT_LETTERS = 500
 """After so many a connection is made anew: servers end those that go on for ever."""
 _DOT = re.compile(rb"^\.", re.MULTILINE)
@@ -49,11 +52,21 @@ class LetterRefused(WrongState):
         return found[1].startswith("5.1.") if found else self.reply in {550, 551, 553}
 
 
+class NotEnded(Unavailable):
+    """The end of a letter was not sent, so the server has not taken it."""
+
+
 class Handover(Protocol):
     """A letter of which all but the end was sent."""
 
-    async def finish(self) -> None:
-        """Send its end; raises `LetterRefused`, or `Unavailable` where no answer came."""
+    def end(self) -> None:
+        """Send its end, at once."""
+        ...
+
+    async def taken(self) -> None:
+        """Wait for what the server says; raises `LetterRefused`, `NotEnded`, or `Unavailable` where
+        no answer came.
+        """
         ...
 
     async def drop(self) -> None:
@@ -91,7 +104,10 @@ class _File:
     name: str
     data: bytes
 
-    async def finish(self) -> None:
+    def end(self) -> None:
+        pass
+
+    async def taken(self) -> None:
         await put(self.directory, self.name, self.data)
 
     async def drop(self) -> None:
@@ -176,6 +192,8 @@ class _Line:
 
     def __init__(self, client: aiosmtplib.SMTP) -> None:
         self._client, self.used = client, 0
+        self._answer: asyncio.Future[aiosmtplib.SMTPResponse] | None = None
+        self._is_ended = False
 
     @classmethod
     async def open(cls, url: str) -> "_Line":
@@ -204,19 +222,50 @@ class _Line:
             await self._say(b"MAIL FROM:<%b>" % sender.encode(), 250)
             await self._say(b"RCPT TO:<%b>" % to.encode(), 250, 251, is_of_recipient=True)
             await self._say(b"DATA", 354)
-            assert self._client.protocol is not None
-            self._client.protocol.write(data)
+            await self._write(data)
         except LetterRefused:
             await self._reset()
             raise
         except (aiosmtplib.SMTPException, OSError, ValueError) as error:
             raise _away(error) from None
 
-    async def finish(self) -> None:
+    async def _write(self, data: bytes) -> None:
+        """Until the system has all of it: what this process keeps would die with it."""
+        protocol = self._client.protocol
+        if protocol is None:
+            raise aiosmtplib.SMTPServerDisconnected("The connection was lost.")
+        protocol.write(data)
+        async with asyncio.timeout(_WRITTEN_WITHIN_S):
+            while _is_kept(self._client.transport):  # noqa: ASYNC110 - the transport tells no end
+                await asyncio.sleep(0.005)
+        # Listening from here on, since an answer that nobody waits for is thrown away.
+        self._answer = asyncio.ensure_future(protocol.read_response(timeout=_ANSWERED_WITHIN_S))
+        self._answer.add_done_callback(_heard)
+        await asyncio.sleep(0)
+
+    def finish(self) -> None:
+        """Send the end of the data."""
+        assert self._answer is not None
         try:
-            await self._say(b".", 250)
+            if self._answer.done() or self._client.protocol is None:
+                raise aiosmtplib.SMTPServerDisconnected("It was lost before.")
+            self._client.protocol.write(b".\r\n")
+        except aiosmtplib.SMTPException:
+            self._is_ended = False
+        else:
+            self._is_ended = True
+
+    async def taken(self) -> None:
+        """Wait for what the server says of it."""
+        assert self._answer is not None
+        if not self._is_ended:
+            raise NotEnded("The connection was lost before its end.", code="mail_unavailable")
+        try:
+            answer = await self._answer
         except (aiosmtplib.SMTPException, OSError) as error:
             raise _away(error) from None
+        if answer.code != _TAKEN:
+            raise LetterRefused(answer.code, answer.message, is_of_recipient=False)
 
     async def _say(self, command: bytes, *good: int, is_of_recipient: bool = False) -> None:
         answer = await self._client.execute_command(command, timeout=_TIMEOUT_S)
@@ -232,6 +281,8 @@ class _Line:
             raise _away(error) from None
 
     def end(self) -> None:
+        if self._answer is not None:
+            self._answer.cancel()
         self._client.close()
 
 
@@ -240,10 +291,13 @@ class _OnLine:
     relay: SmtpRelay
     line: _Line
 
-    async def finish(self) -> None:
+    def end(self) -> None:
+        self.line.finish()
+
+    async def taken(self) -> None:
         is_good = False
         try:
-            await self.line.finish()
+            await self.line.taken()
             is_good = True
         except LetterRefused:
             is_good = True
@@ -254,6 +308,17 @@ class _OnLine:
     async def drop(self) -> None:
         # There is no command that takes back data that was begun: only the end of the connection.
         self.relay.give_back(self.line, is_good=False)
+
+
+def _is_kept(transport: asyncio.BaseTransport | None) -> bool:
+    # Those of uvloop are no subclasses of the library's.
+    return transport is not None and bool(cast("Any", transport).get_write_buffer_size())
+
+
+def _heard(answer: "asyncio.Future[aiosmtplib.SMTPResponse]") -> None:
+    # Whoever drops a letter asks for no answer.
+    if not answer.cancelled():
+        answer.exception()
 
 
 def _away(error: Exception) -> Unavailable:

@@ -5,7 +5,7 @@ import random
 import signal
 from collections import Counter
 
-from crm_api.domains.mailings.claiming import Claims, Held, Result, finish, hand_over
+from crm_api.domains.mailings.claiming import Claims, Held, Result, finish, hand_over, still_held
 from crm_api.kit.actor import Actor
 from crm_api.kit.db.tx import Tx, unit_of_work
 from crm_api.kit.ids import new_id
@@ -112,18 +112,23 @@ async def test_who_lost_the_lease_hands_nothing_over(client, database, org, owne
     shared = await shared_of(settings)
     try:
         await drop_leases(owner, made)
-        assert await hand_over(shared, [held]) == set()
+        assert await still_held(shared, [held]) == set()
         stranger = Held(org.id, held.id, new_id())
-        assert await hand_over(shared, [stranger]) == set()
+        assert await still_held(shared, [stranger]) == set()
         await owner.execute(
             "UPDATE mailing_sends SET lease_until = now() + interval '1 hour' WHERE id = $1",
             held.id,
         )
         # Nor who was stopped meanwhile.
         await did(client, made, "pause")
-        assert await hand_over(shared, [held]) == set()
+        assert await still_held(shared, [held]) == set()
         await did(client, made, "resume")
-        assert await hand_over(shared, [held]) == {held.id}
+        assert await still_held(shared, [held]) == {held.id}
+        ends = []
+        await hand_over(shared, [held, stranger], lambda: ends.append("."))
+        assert ends == ["."]
+        # Once it is handed over, nobody hands it over.
+        assert await still_held(shared, [held]) == set()
     finally:
         await shared.close()
     async with unit_of_work(system(database, org.id)) as tx:

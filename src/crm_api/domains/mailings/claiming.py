@@ -1,12 +1,12 @@
 """Mails on their way out, as the database sees them: claimed, handed over, and what came of it.
 
-From its claim on a mail has a lease and a token that tells its holder from others. Just before the
-end of its data is sent, `hand_over` writes that down, which only the holder of a running lease can.
-What a dead worker has not handed over is queued again: without the end of its data no mail server
-has it. What it has handed over counts as sent, unconfirmed, and is never sent again.
+From its claim on a mail has a lease and a token that tells its holder from others. Before the end of
+its data is sent, `still_held` asks whether it may be, and `hand_over` writes it down at the moment at
+which it is. What a dead worker has not handed over is queued again: without the end of its data no
+mail server has it. What it has handed over counts as sent, unconfirmed, and is never sent again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -20,6 +20,9 @@ from crm_api.kit.db.tx import Tx
 from crm_api.kit.ids import new_id
 
 LEASE_S = 60
+HANDING_S = 600
+"""How long what is about to be handed over is left to its holder: who lost the database in that very
+moment has till then to note what has left."""
 _PICK = """
     SELECT id, contact_id, step, variant, domain, has_slot, tries, queued_at FROM mailing_sends
     WHERE organization_id = $1 AND mailing_id = $2 AND status = 'queued' AND run_at <= now()
@@ -67,19 +70,25 @@ _SAME_ADDRESS = """
     WHERE organization_id = $1 AND mailing_id = $2 AND address = ANY($3) AND NOT id = ANY($4)
         AND status NOT IN ('queued', 'suppressed', 'failed', 'cancelled')
 """
-_HAND_OVER = f"""
-    UPDATE mailing_sends s SET handed_at = now(),
-        lease_until = now() + interval '{LEASE_S} seconds'
+_STILL_HELD = f"""
+    UPDATE mailing_sends s SET lease_until = now() + interval '{HANDING_S} seconds'
     FROM unnest($1::uuid[], $2::uuid[], $3::uuid[]) AS r (organization_id, id, token),
         mailings m
     WHERE s.organization_id = r.organization_id AND s.id = r.id AND s.lease_token = r.token
-        AND s.status = 'sending' AND s.lease_until > now()
+        AND s.status = 'sending' AND s.lease_until > now() AND s.handed_at IS NULL
         AND m.organization_id = s.organization_id AND m.id = s.mailing_id AND m.status = 'running'
         AND (m.campaign_id IS NULL OR EXISTS (SELECT FROM campaigns c
             WHERE c.organization_id = m.organization_id AND c.id = m.campaign_id
                 AND c.status = 'running'))
     RETURNING s.id
 """  # noqa: S608
+_HAND_OVER = """
+    UPDATE mailing_sends s SET handed_at = now()
+    FROM unnest($1::uuid[], $2::uuid[], $3::uuid[]) AS r (organization_id, id, token)
+    WHERE s.organization_id = r.organization_id AND s.id = r.id AND s.lease_token = r.token
+        AND s.status = 'sending'
+    RETURNING s.id
+"""
 _FINISH = f"""
     WITH r AS (SELECT * FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[],
             $7::float8[], $8::text[]) AS r (id, token, outcome, reasons, detail, delay_s, bounce)),
@@ -91,7 +100,7 @@ _FINISH = f"""
         ORDER BY s.id FOR NO KEY UPDATE OF s),
     left_ AS (
         UPDATE mailing_sends s SET sent_at = coalesce(s.sent_at, now()), lease_until = NULL,
-            is_confirmed = h.outcome = 'sent', status = {FARTHER.format(status="sent")}
+            handed_at = coalesce(s.handed_at, now()), is_confirmed = h.outcome = 'sent', status = {FARTHER.format(status="sent")}
         FROM held h WHERE s.organization_id = $1 AND s.id = h.id
             AND h.outcome IN ('sent', 'unconfirmed')
         RETURNING s.id, s.mailing_id, s.contact_id, s.variant, NULL::text AS detail, s.sent_at AS at,
@@ -241,11 +250,22 @@ class Claims:
             )
 
 
-async def hand_over(shared: Database, those: Sequence[Held]) -> set[UUID]:
-    """Write down that the ends of these are sent now; those of which it may be. The worker's role."""
-    columns = ([one.organization_id for one in those], [one.id for one in those])
-    rows = await shared.ask(_HAND_OVER, *columns, [one.token for one in those])
-    return {row["id"] for row in rows}
+async def still_held(shared: Database, those: Sequence[Held]) -> set[UUID]:
+    """Which of these may be handed over: nobody has taken or stopped them. The worker's role."""
+    return {row["id"] for row in await shared.ask(_STILL_HELD, *_columns(those))}
+
+
+async def hand_over(shared: Database, those: Sequence[Held], end: Callable[[], None]) -> None:
+    """Write down that these are handed over, and `end` them as the statement leaves."""
+    await shared.ask_as(end, _HAND_OVER, *_columns(those))
+
+
+def _columns(those: Sequence[Held]) -> tuple[list[UUID], list[UUID], list[UUID]]:
+    return (
+        [one.organization_id for one in those],
+        [one.id for one in those],
+        [one.token for one in those],
+    )
 
 
 async def finish(tx: Tx, results: Sequence[Result]) -> list[Any]:

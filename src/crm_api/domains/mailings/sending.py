@@ -10,11 +10,13 @@ import structlog
 
 from crm_api.domains.conversations.matching import mark_bounced
 from crm_api.domains.mailings.claiming import (
+    HANDING_S,
     Held,
     Result,
     finish,
     hand_over,
     settle_left_behind,
+    still_held,
 )
 from crm_api.domains.mailings.preparing import Preparing, Ready
 from crm_api.domains.mailings.stopping import suppress
@@ -22,7 +24,7 @@ from crm_api.kit.actor import Actor
 from crm_api.kit.db.tx import Tx, unit_of_work
 from crm_api.kit.errors import CrmError, ModuleClosed, Unavailable
 from crm_api.kit.jobs import Workplace
-from crm_api.kit.relaying import Handover, LetterRefused
+from crm_api.kit.relaying import Handover, LetterRefused, NotEnded
 from crm_api.platform.outreach.gate import take_back
 
 log = structlog.get_logger("crm_api.mailings")
@@ -37,6 +39,7 @@ _SWEEP_S = 1.0
 _DUE = "SELECT organization_id, id FROM crm_mailings_due($1)"
 _LEFT = "SELECT id FROM crm_organizations_with_left_sends($1) AS id"
 T = TypeVar("T")
+_Handing = tuple[Held, Handover]
 
 
 class Gathered(Generic[T]):
@@ -78,7 +81,7 @@ class Sender:
         self._database, self._shared, self._wake = place.database, place.shared, place.wake
         self._relay, self._public_url = place.relay, place.public_url
         self._sending: set[asyncio.Task[None]] = set()
-        self._handing = Gathered[Held](self._hand_over)
+        self._handing = Gathered[_Handing](self._hand_over)
         self._noting = Gathered[Result](self._note)
         self._swept = 0.0
 
@@ -138,11 +141,11 @@ class Sender:
         except (CrmError, ValueError) as error:
             await self._noting.do(_failed(one, error))
             return
-        if not await self._is_ours(one, handover):
+        if not await self._is_ended(one, handover):
             return
         try:
-            await handover.finish()
-        except LetterRefused as error:
+            await handover.taken()
+        except (LetterRefused, NotEnded) as error:
             result = _failed(one, error)
         except (Unavailable, OSError):
             # It has the mail, or has not: it is not sent again.
@@ -151,23 +154,43 @@ class Sender:
             result = Result(one.held, "sent")
         await self._noting.do(result)
 
-    async def _is_ours(self, one: Ready, handover: Handover) -> bool:
-        """Whether its end may be sent: the lease runs, and nobody has stopped the mailing."""
+    async def _is_ended(self, one: Ready, handover: Handover) -> bool:
+        """Whether its end was sent: the lease runs, and nobody has stopped the mailing."""
         try:
-            is_ours = await self._handing.do(one.held)
+            is_ended = await self._handing.do((one.held, handover))
         except BaseException:
             await handover.drop()
             raise
-        if not is_ours:
+        if not is_ended:
             await handover.drop()
             await self._noting.do(Result(one.held, "queued", ["stopped"]))
-        return is_ours
+        return is_ended
 
-    async def _hand_over(self, those: list[tuple[Held, asyncio.Future[bool]]]) -> None:
-        found = await hand_over(self._shared, [held for held, _ in those])
-        for held, waiting in those:
+    async def _hand_over(self, those: list[tuple[_Handing, asyncio.Future[bool]]]) -> None:
+        """Ask which of them may still leave, write down that these do, and end them, at once."""
+        begun = asyncio.get_running_loop().time()
+        found = await still_held(self._shared, [held for (held, _), _ in those])
+        ours = [one for one in those if one[0][0].id in found]
+        ended = False
+
+        def end() -> None:
+            nonlocal ended
+            # A process that stood still meanwhile has lost them.
+            if asyncio.get_running_loop().time() - begun < HANDING_S / 2:
+                ended = True
+                for (_, handover), _ in ours:
+                    handover.end()
+
+        try:
+            if ours:
+                await hand_over(self._shared, [held for (held, _), _ in ours], end)
+        except (CrmError, OSError):
+            # What has left is noted with what the server says of it.
+            if not ended:
+                raise
+        for (held, _), waiting in those:
             if not waiting.done():
-                waiting.set_result(held.id in found)
+                waiting.set_result(ended and held.id in found)
 
     async def _note(self, those: list[tuple[Result, asyncio.Future[bool]]]) -> None:
         def own(one: tuple[Result, Any]) -> UUID:
