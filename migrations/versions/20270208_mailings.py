@@ -19,7 +19,7 @@ ID = sa.Uuid()
 OWN = "organization_id"
 MAILINGS, SENDS, HITS, DOMAINS = "mailings", "mailing_sends", "mailing_hits", "mailing_domains"
 STATUSES = (
-    "'queued', 'sending', 'sent', 'delivered', 'opened', 'clicked', 'replied', 'bounced', "
+    "'queued', 'sending', 'uncertain', 'sent', 'delivered', 'opened', 'clicked', 'replied', 'bounced', "
     "'unsubscribed', 'complained', 'suppressed', 'failed', 'cancelled'"
 )
 # Whose turn it is, and what workers that died have left: the only looks across organizations.
@@ -116,11 +116,11 @@ def sends() -> None:
         *some(KEY, "step", "status", "domain", nullable=False),
         *some(KEY, "variant", "detail", "bounce", "address"),
         *some(JSON, "reasons", nullable=False),
-        *some(sa.Boolean(), "has_slot", "is_confirmed", nullable=False),
+        *some(sa.Boolean(), "has_slot", nullable=False),
         *some(sa.SmallInteger(), "tries", nullable=False),
         *some(INSTANT, "run_at", "queued_at", nullable=False),
         *some(ID, "lease_token"),
-        *some(INSTANT, "lease_until", "handed_at"),
+        *some(INSTANT, "lease_until", "handing_at", "handed_at"),
         *some(INSTANT, *(f"{one}_at" for one in (*happened, "complained"))),
         check(SENDS, "status", f"status IN ({STATUSES})"),
         check(SENDS, "bounce", "bounce IN ('hard', 'soft')"),

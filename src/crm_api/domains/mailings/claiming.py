@@ -3,7 +3,8 @@
 From its claim on a mail has a lease and a token that tells its holder from others. Before the end of
 its data is sent, `still_held` asks whether it may be, and `hand_over` writes it down at the moment at
 which it is. What a dead worker has not handed over is queued again: without the end of its data no
-mail server has it. What it has handed over counts as sent, unconfirmed, and is never sent again.
+mail server has it. What it has handed over is uncertain, and never sent again; so is what it was
+about to hand over when the database itself went down, whose last statement may be lost.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,7 +13,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from crm_api.domains.mailings.progress import FARTHER, TELL
+from crm_api.domains.mailings.progress import TELL
 from crm_api.domains.mailings.throttling import BURST, slots
 from crm_api.kit.db.database import Database
 from crm_api.kit.db.json import encode
@@ -48,7 +49,7 @@ _PUT_OFF = """
 """
 _TAKE = f"""
     UPDATE mailing_sends s SET status = 'sending', lease_token = $2, address = r.address,
-        lease_until = now() + interval '{LEASE_S} seconds', handed_at = NULL
+        lease_until = now() + interval '{LEASE_S} seconds', handing_at = NULL, handed_at = NULL
     FROM unnest($3::uuid[], $4::text[]) AS r (id, address)
     WHERE s.organization_id = $1 AND s.id = r.id AND s.status = 'queued'
 """  # noqa: S608
@@ -71,7 +72,8 @@ _SAME_ADDRESS = """
         AND status NOT IN ('queued', 'suppressed', 'failed', 'cancelled')
 """
 _STILL_HELD = f"""
-    UPDATE mailing_sends s SET lease_until = now() + interval '{HANDING_S} seconds'
+    UPDATE mailing_sends s SET lease_until = now() + interval '{HANDING_S} seconds',
+        handing_at = now()
     FROM unnest($1::uuid[], $2::uuid[], $3::uuid[]) AS r (organization_id, id, token),
         mailings m
     WHERE s.organization_id = r.organization_id AND s.id = r.id AND s.lease_token = r.token
@@ -93,52 +95,50 @@ _FINISH = f"""
     WITH r AS (SELECT * FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[],
             $7::float8[], $8::text[]) AS r (id, token, outcome, reasons, detail, delay_s, bounce)),
     held AS (
-        SELECT s.id, s.sent_at AS was, s.status AS stood, r.outcome, r.reasons, r.detail,
-            r.delay_s, r.bounce
+        SELECT s.id, r.outcome, r.reasons, r.detail, r.delay_s, r.bounce
         FROM mailing_sends s JOIN r ON r.id = s.id AND r.token = s.lease_token
-        WHERE s.organization_id = $1 AND (s.status = 'sending' OR NOT s.is_confirmed)
+        WHERE s.organization_id = $1 AND s.status IN ('sending', 'uncertain')
         ORDER BY s.id FOR NO KEY UPDATE OF s),
     left_ AS (
-        UPDATE mailing_sends s SET sent_at = coalesce(s.sent_at, now()), lease_until = NULL,
-            handed_at = coalesce(s.handed_at, now()), is_confirmed = h.outcome = 'sent', status = {FARTHER.format(status="sent")}
+        UPDATE mailing_sends s SET status = h.outcome, lease_until = NULL,
+            handed_at = coalesce(s.handed_at, now()),
+            sent_at = CASE WHEN h.outcome = 'sent' THEN now() END
         FROM held h WHERE s.organization_id = $1 AND s.id = h.id
-            AND h.outcome IN ('sent', 'unconfirmed')
-        RETURNING s.id, s.mailing_id, s.contact_id, s.variant, NULL::text AS detail, s.sent_at AS at,
-            h.was),
+            AND h.outcome IN ('sent', 'uncertain')
+        RETURNING s.id, s.mailing_id, s.contact_id, s.variant, NULL::text AS detail, s.sent_at AS at),
     stayed AS (
         UPDATE mailing_sends s SET status = h.outcome, lease_until = NULL, handed_at = NULL,
             lease_token = NULL, reasons = h.reasons::jsonb, detail = h.detail, bounce = h.bounce,
-            sent_at = NULL, tries = s.tries + CASE WHEN h.detail IS NOT NULL THEN 1 ELSE 0 END,
+            handing_at = NULL, tries = s.tries + CASE WHEN h.detail IS NOT NULL THEN 1 ELSE 0 END,
             run_at = now() + make_interval(secs => h.delay_s),
             bounced_at = CASE WHEN h.outcome = 'bounced' THEN now() END
         FROM held h WHERE s.organization_id = $1 AND s.id = h.id
-            AND h.outcome NOT IN ('sent', 'unconfirmed')
+            AND h.outcome NOT IN ('sent', 'uncertain')
         RETURNING s.id, s.mailing_id, s.contact_id, s.variant, s.detail, s.bounced_at AS at,
             s.address, s.bounce, s.status),
-    news AS (SELECT * FROM left_ WHERE was IS NULL),
+    news AS (SELECT * FROM left_ WHERE at IS NOT NULL),
     bounces AS (SELECT * FROM stayed WHERE status = 'bounced'),
     told AS ({TELL.format(what="sent", moved="news")}),
     told_bounces AS ({TELL.format(what="bounced", moved="bounces")})
     SELECT id, contact_id, address, bounce, status FROM stayed
 """  # noqa: S608
-_LEFT_BEHIND = f"""
+_LEFT_BEHIND = """
     WITH dropped AS (
-        SELECT s.id, s.handed_at FROM mailing_sends s
+        SELECT s.id, coalesce(s.handed_at, CASE WHEN s.handing_at < pg_postmaster_start_time()
+            THEN s.handing_at END) AS handed_at
+        FROM mailing_sends s
         WHERE s.organization_id = $1 AND s.status = 'sending' AND s.lease_until < now()
         ORDER BY s.id LIMIT 500 FOR NO KEY UPDATE SKIP LOCKED),
     again AS (
         UPDATE mailing_sends s SET status = 'queued', lease_token = NULL, lease_until = NULL,
-            run_at = now()
+            handing_at = NULL, run_at = now()
         FROM dropped d WHERE s.organization_id = $1 AND s.id = d.id AND d.handed_at IS NULL),
     left_ AS (
-        UPDATE mailing_sends s SET status = {FARTHER.format(status="sent")}, lease_until = NULL,
-            sent_at = coalesce(s.sent_at, s.handed_at)
-        FROM dropped d WHERE s.organization_id = $1 AND s.id = d.id AND d.handed_at IS NOT NULL
-        RETURNING s.id, s.mailing_id, s.contact_id, s.variant, NULL::text AS detail,
-            s.sent_at AS at),
-    told AS ({TELL.format(what="sent", moved="left_")})
+        UPDATE mailing_sends s SET status = 'uncertain', lease_until = NULL,
+            handed_at = d.handed_at
+        FROM dropped d WHERE s.organization_id = $1 AND s.id = d.id AND d.handed_at IS NOT NULL)
     SELECT count(*)::int AS number FROM dropped
-"""  # noqa: S608
+"""
 
 
 @dataclass(frozen=True)
@@ -177,7 +177,7 @@ class Held:
 
 @dataclass(frozen=True)
 class Result:
-    """What came of a mail: `sent`, `unconfirmed`, or its next status."""
+    """What came of a mail: `sent`, `uncertain`, or its next status."""
 
     held: Held
     outcome: str
@@ -284,6 +284,6 @@ async def finish(tx: Tx, results: Sequence[Result]) -> list[Any]:
 
 
 async def settle_left_behind(tx: Tx) -> int:
-    """Queue again what dead workers have not handed over; what they have counts as sent."""
+    """Queue again what dead workers have not handed over; what they have is uncertain."""
     rows = await tx.write(_LEFT_BEHIND, tx.organization_id)
     return rows[0]["number"]

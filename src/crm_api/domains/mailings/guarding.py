@@ -9,7 +9,7 @@ from crm_api.domains.mailings.settings import settings_of
 from crm_api.kit.db.tx import Tx
 
 _COUNT = """
-    SELECT count(*) FILTER (WHERE handed_at IS NOT NULL OR bounced_at IS NOT NULL)::int AS sent,
+    SELECT count(*) FILTER (WHERE sent_at IS NOT NULL OR bounced_at IS NOT NULL)::int AS sent,
         count(*) FILTER (WHERE bounce = 'hard')::int AS bounced,
         count(complained_at)::int AS complained
     FROM mailing_sends WHERE organization_id = $1 AND mailing_id = $2

@@ -15,6 +15,7 @@ PauseReason = Literal["by_hand", "bounces", "complaints"]
 SendStatus = Literal[
     "queued",
     "sending",
+    "uncertain",
     "sent",
     "delivered",
     "opened",
@@ -119,10 +120,10 @@ class MailingSend(TenantRow):
     run_at: Mapped[datetime]
     lease_token: Mapped[UUID | None]
     lease_until: Mapped[datetime | None]
+    handing_at: Mapped[datetime | None]
+    """When its holder was last told that it may hand it over."""
     handed_at: Mapped[datetime | None]
-    """Just before the end of its data was sent: from then on it is never sent again."""
-    is_confirmed: Mapped[bool]
-    """Whether the mail server has said that it took it."""
+    """With the end of its data: once this stands, it is not sent again."""
     queued_at: Mapped[datetime]
     sent_at: Mapped[datetime | None]
     delivered_at: Mapped[datetime | None]

@@ -20,7 +20,8 @@ TOPICS = tuple(
 )
 # How far a mail is: nothing that happens earlier takes it back.
 _RANKS = (
-    *("queued", "sending", "cancelled", "failed", "suppressed", "sent", "delivered", "opened"),
+    *("queued", "sending", "cancelled", "failed", "suppressed", "uncertain", "sent"),
+    *("delivered", "opened"),
     *("clicked", "replied", "bounced", "unsubscribed", "complained"),
 )
 _ORDER = f"ARRAY[{', '.join(map(repr, _RANKS))}]"
@@ -41,16 +42,24 @@ TELL = f"""
     JOIN contacts c ON c.organization_id = $1 AND c.id = x.contact_id
 """  # noqa: S608
 """Tells of rows with `id, mailing_id, contact_id, variant, detail, at`."""
-# What proves that it arrived proves that the mail server took it; a mail that is being sent is
-# confirmed by whoever sends it.
+# What happens to a mail proves that it was sent, whether or not anybody knew.
 _HAPPEN = """
-    WITH moved AS (
-        UPDATE mailing_sends s SET {what}_at = $3, {also} status = {farther},
-            detail = coalesce($4, s.detail), bounce = coalesce($5, s.bounce), lease_until = NULL,
-            is_confirmed = CASE WHEN s.status = 'sending' THEN s.is_confirmed ELSE true END
+    WITH before AS (
+        SELECT s.id, s.sent_at FROM mailing_sends s
         WHERE s.organization_id = $1 AND s.id = ANY($2) AND s.{what}_at IS NULL
             AND s.handed_at IS NOT NULL
-        RETURNING s.id, s.mailing_id, s.contact_id, s.variant, $4::text AS detail, s.{what}_at AS at),
+        ORDER BY s.id FOR NO KEY UPDATE),
+    moved AS (
+        UPDATE mailing_sends s SET {what}_at = $3, {also} status = {farther},
+            sent_at = coalesce(s.sent_at, s.handed_at), lease_until = NULL,
+            detail = coalesce($4, s.detail), bounce = coalesce($5, s.bounce)
+        FROM before b WHERE s.organization_id = $1 AND s.id = b.id
+        RETURNING s.id, s.mailing_id, s.contact_id, s.variant, $4::text AS detail, s.{what}_at AS at,
+            b.sent_at AS was, s.sent_at),
+    proven AS (
+        SELECT id, mailing_id, contact_id, variant, NULL::text AS detail, sent_at AS at
+        FROM moved WHERE was IS NULL),
+    told_sent AS ({tell_sent}),
     told AS ({tell})
     SELECT id FROM moved
 """
@@ -61,6 +70,7 @@ _STATEMENTS = {
         also=_ALSO.get(what, ""),
         farther=FARTHER.format(status=what),
         tell=TELL.format(what=what, moved="moved"),
+        tell_sent=TELL.format(what="sent", moved="proven"),
     )
     for topic in TOPICS[1:]
 }

@@ -25,10 +25,10 @@ _QUEUE = f"""
     WITH wanted AS ({{wanted}}),
     queued AS (
         INSERT INTO mailing_sends (organization_id, id, mailing_id, contact_id, step, variant,
-            status, reasons, domain, has_slot, is_confirmed, tries, run_at, queued_at)
+            status, reasons, domain, has_slot, tries, run_at, queued_at)
         SELECT $1, {NEW_ID}, $2, c.id, $4, m.variant, 'queued', '[]', lower(split_part(coalesce(
             jsonb_path_query_first(c.emails, '$[*] ? (@.primary == true).value') #>> '{{}}', ''),
-            '@', 2)), false, false, 0, now(), now()
+            '@', 2)), false, 0, now(), now()
         FROM wanted w JOIN contacts c ON c.organization_id = $1 AND c.id = w.id
         LEFT JOIN campaign_members m ON m.organization_id = $1 AND m.campaign_id = $3
             AND m.contact_id = c.id

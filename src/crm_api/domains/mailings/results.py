@@ -14,7 +14,7 @@ from crm_api.kit.query.visibility import among, sight_of
 _COUNTS = """
     SELECT variant, count(*)::int AS total,
         count(*) FILTER (WHERE status IN ('queued', 'sending'))::int AS queued,
-        count(*) FILTER (WHERE handed_at IS NOT NULL AND status <> 'sending')::int AS sent,
+        count(*) FILTER (WHERE status = 'uncertain')::int AS uncertain, count(sent_at)::int AS sent,
         count(delivered_at)::int AS delivered, count(opened_at)::int AS opened,
         count(clicked_at)::int AS clicked, count(replied_at)::int AS replied,
         count(*) FILTER (WHERE bounce = 'hard')::int AS bounced_hard,
@@ -22,9 +22,7 @@ _COUNTS = """
         count(unsubscribed_at)::int AS unsubscribed, count(complained_at)::int AS complained,
         count(*) FILTER (WHERE status = 'suppressed')::int AS suppressed,
         count(*) FILTER (WHERE status = 'failed')::int AS failed,
-        count(*) FILTER (WHERE status = 'cancelled')::int AS cancelled,
-        count(*) FILTER (WHERE handed_at IS NOT NULL AND status <> 'sending' AND NOT is_confirmed)
-            ::int AS unconfirmed
+        count(*) FILTER (WHERE status = 'cancelled')::int AS cancelled
     FROM mailing_sends WHERE organization_id = $1 AND mailing_id = $2
     GROUP BY variant ORDER BY variant NULLS FIRST
 """
@@ -45,8 +43,7 @@ _PROGRAMS = """
     WHERE organization_id = $1 AND mailing_id = $2 AND is_bot
 """
 _SENDS = """
-    SELECT id, contact_id, step, variant, status, reasons, detail, bounce, address, is_confirmed,
-        queued_at, sent_at, delivered_at, opened_at, clicked_at, replied_at, bounced_at,
+    SELECT id, contact_id, step, variant, status, reasons, detail, bounce, address, queued_at, sent_at, delivered_at, opened_at, clicked_at, replied_at, bounced_at,
         unsubscribed_at, complained_at
     FROM mailing_sends
     WHERE organization_id = $1 AND mailing_id = $2 AND ($3::uuid IS NULL OR id > $3)

@@ -183,15 +183,15 @@ class MailingSendOut(BaseModel):
     contact_id: UUID
     step: str
     variant: str | None
-    status: SendStatus
+    status: SendStatus = Field(
+        description="`uncertain`: it was handed over, and nobody has heard what the mail server "
+        "said. It is not sent again, and is sent once a report, an open, a click or an answer "
+        "tells so."
+    )
     reasons: list[str] = Field(description="What stood against it, or why it failed.")
     detail: str | None = Field(description="What the mail server or a report said.")
     bounce: BounceKind | None
     address: str | None
-    is_confirmed: bool = Field(
-        description="Whether the mail server has said that it took it. A mail that was handed over "
-        "when its worker died is `sent` without that, and never sent again."
-    )
     queued_at: datetime
     sent_at: datetime | None
     delivered_at: datetime | None
@@ -215,7 +215,11 @@ class MailingCounts(BaseModel):
 
     total: int
     queued: int = Field(description="Also those that are being sent.")
-    sent: int
+    uncertain: int = Field(
+        description="Handed over by a worker that died, or to a mail server that said nothing: not "
+        "among those sent, and not sent again."
+    )
+    sent: int = Field(description="Whatever has become of them since.")
     delivered: int = Field(description="As reports of delivery say, which few servers send.")
     opened: int
     clicked: int
@@ -227,7 +231,6 @@ class MailingCounts(BaseModel):
     suppressed: int
     failed: int
     cancelled: int
-    unconfirmed: int = Field(description="Of those sent: by a worker that died on the way.")
 
 
 class VariantCounts(MailingCounts):

@@ -36,6 +36,7 @@ GATHER_S = 0.005
 MOST_TRIES = 5
 FIRST_WAIT_S = 300.0
 _SWEEP_S = 1.0
+_NOTED_AGAIN_S = 1.0
 _DUE = "SELECT organization_id, id FROM crm_mailings_due($1)"
 _LEFT = "SELECT id FROM crm_organizations_with_left_sends($1) AS id"
 T = TypeVar("T")
@@ -139,7 +140,7 @@ class Sender:
         try:
             handover = await self._relay.begin(one.letter)
         except (CrmError, ValueError) as error:
-            await self._noting.do(_failed(one, error))
+            await self._noted(_failed(one, error))
             return
         if not await self._is_ended(one, handover):
             return
@@ -149,10 +150,10 @@ class Sender:
             result = _failed(one, error)
         except (Unavailable, OSError):
             # It has the mail, or has not: it is not sent again.
-            result = Result(one.held, "unconfirmed")
+            result = Result(one.held, "uncertain")
         else:
             result = Result(one.held, "sent")
-        await self._noting.do(result)
+        await self._noted(result)
 
     async def _is_ended(self, one: Ready, handover: Handover) -> bool:
         """Whether its end was sent: the lease runs, and nobody has stopped the mailing."""
@@ -163,7 +164,7 @@ class Sender:
             raise
         if not is_ended:
             await handover.drop()
-            await self._noting.do(Result(one.held, "queued", ["stopped"]))
+            await self._noted(Result(one.held, "queued", ["stopped"]))
         return is_ended
 
     async def _hand_over(self, those: list[tuple[_Handing, asyncio.Future[bool]]]) -> None:
@@ -192,18 +193,40 @@ class Sender:
             if not waiting.done():
                 waiting.set_result(ended and held.id in found)
 
+    async def _noted(self, result: Result) -> None:
+        """Note it, however long the database is away: who gave up would have it sent again."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + HANDING_S
+        while True:
+            try:
+                await self._noting.do(result)
+            except (CrmError, OSError):
+                if loop.time() > end:
+                    raise
+                await asyncio.sleep(_NOTED_AGAIN_S)
+            else:
+                return
+
     async def _note(self, those: list[tuple[Result, asyncio.Future[bool]]]) -> None:
         def own(one: tuple[Result, Any]) -> UUID:
             return one[0].held.organization_id
 
         for organization_id, group in groupby(sorted(those, key=own), key=own):
             found = list(group)
-            async with unit_of_work(self._tx(organization_id)) as tx:
-                stayed = await finish(tx, [result for result, _ in found])
-                await _heed(tx, stayed)
+            error: Exception | None = None
+            try:
+                async with unit_of_work(self._tx(organization_id)) as tx:
+                    stayed = await finish(tx, [result for result, _ in found])
+                    await _heed(tx, stayed)
+            except Exception as raised:  # noqa: BLE001 - whoever waits for these raises it
+                error = raised
             for _, waiting in found:
-                if not waiting.done():
+                if waiting.done():
+                    continue
+                if error is None:
                     waiting.set_result(True)
+                else:
+                    waiting.set_exception(error)
 
     def _tx(self, organization_id: UUID) -> Tx:
         return Tx(self._database, Actor(organization_id, "system", scopes=frozenset({"*"})))

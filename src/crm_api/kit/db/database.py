@@ -151,8 +151,8 @@ class Database:
     async def ask_as(self, sent: Callable[[], None], sql: str, *args: Any) -> list[Any]:
         """As `ask`, calling `sent` once the statement has left and before its answer comes.
 
-        Whoever dies in between has both, or neither, but for the time of two writes. Behind a
-        pooler `sent` is called after the answer.
+        Whoever dies before has done neither, and the server finishes a statement whose sender has
+        died. Behind a pooler `sent` is called after the answer.
         """
         return await self._rows(None, sql, args, sent)
 
@@ -227,6 +227,9 @@ async def _sending(
     statement = await driver.prepare(sql)
     asking: asyncio.Future[list[Any]] = asyncio.ensure_future(statement.fetch(*args))
     await asyncio.sleep(0)
+    transport = driver._transport  # noqa: SLF001 - nobody else knows what has not left yet
+    while not asking.done() and transport.get_write_buffer_size():  # noqa: ASYNC110 - no event
+        await asyncio.sleep(0)
     if not asking.done():
         sent()
     return await asking
