@@ -17,9 +17,11 @@ from crm_api.domains.conversations.module import MODULE as CONVERSATIONS
 from crm_api.domains.customers.keeping import move_touchpoints
 from crm_api.domains.customers.module import MODULE as CUSTOMERS
 from crm_api.domains.customers.module import tell_parts
+from crm_api.domains.dashboards.module import MODULE as DASHBOARDS
 from crm_api.domains.deals.module import MODULE as DEALS
 from crm_api.domains.delivery_links.module import MODULE as DELIVERY_LINKS
 from crm_api.domains.forecasting.module import MODULE as FORECASTING
+from crm_api.domains.journeys.module import MODULE as JOURNEYS
 from crm_api.domains.leads.module import MODULE as LEADS
 from crm_api.domains.mailings.module import MODULE as MAILINGS
 from crm_api.domains.orders.module import MODULE as ORDERS
@@ -120,8 +122,10 @@ DOMAINS: tuple[Module, ...] = (
     ATTENDEES,
     CAMPAIGNS,
     SEQUENCES,
+    JOURNEYS,
     MAILINGS,
     REPORTS,
+    DASHBOARDS,
     CUSTOMERS,
 )
 ACCESS = access_module(

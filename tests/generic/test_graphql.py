@@ -267,12 +267,15 @@ async def test_errors_are_the_same_problems(client, kind):
         f"{{ update{kind.type}(id: $id, input: $input) {{ id }} }}"
     )
     made = await kind.make(client)
-    for id, body in (
+    bodies = [
         (missing, kind.factory.change),
-        (made["id"], {kind.factory.required: None}),
         (made["id"], {"custom": {"Not a key": 1}}),
         (made["id"], {"external_ids": {"a": "x" * 300}}),
-    ):
+    ]
+    # What no update takes GraphQL's own types refuse.
+    if kind.factory.required in kind.service.update_shape.model_fields:
+        bodies.append((made["id"], {kind.factory.required: None}))
+    for id, body in bodies:
         rest = (await client.patch(f"/v1/{kind.path}/{id}", json=body)).json()
         answer = await client.gql(update, id=id, input=body_as_graph(body))
         problem = answer["errors"][0]["extensions"]["problem"]

@@ -28,6 +28,7 @@ JSON = "application/json"
 ABOUT_CONTACTS = {
     "comment": "record_id",
     "share": "record_id",
+    "journey_run": "contact_id",
     "sequence_enrolment": "contact_id",
 }
 """What is seen with the contact that it is about, with the field that names them."""

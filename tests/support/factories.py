@@ -182,6 +182,7 @@ class Kind:
             "case",
             "deal",
             "identity_provider",
+            "journey_run",
             "lead",
             "lead_rule",
             "lead_score_rule",
@@ -729,6 +730,30 @@ async def _varied_reports(api: Api) -> list[Body]:
         {**least, "name": "example"},
         {**least, "name": "Отчёт", "description": "An example."},
         {**least, "name": "Ämter", "definition": whole, "parameters": asked},
+        {**least, "name": "Zebra"},
+        {**least, "name": "Zebra", "owner_id": "01990000-0000-7000-8000-00000000beef"},
+    ]
+
+
+async def _least_dashboard(api: Api) -> Body:
+    # Shared, so that the keys of the tests see each other's.
+    return {"name": "Example", "sharing": "organization"}
+
+
+async def _varied_dashboards(api: Api) -> list[Body]:
+    least = await _least_dashboard(api)
+    report = await api.made("reports", await _least_report(api))
+    tiles = [
+        {"key": "note", "kind": "text", "text": "An example.", "height": 1},
+        {"key": "all", "kind": "report", "report_id": report["id"], "y": 1, "width": 6},
+        {"key": "new", "kind": "metric", "metric": "new_deals", "x": 6, "y": 1, "width": 6},
+    ]
+    asked = [{"name": "since", "type": "day", "default": "@today"}]
+    return [
+        {**least, "tiles": tiles, "parameters": asked, "description": "An example."},
+        {**least, "name": "example"},
+        {**least, "name": "Сводка", "description": "An example."},
+        {**least, "name": "Ämter", "parameters": asked},
         {**least, "name": "Zebra"},
         {**least, "name": "Zebra", "owner_id": "01990000-0000-7000-8000-00000000beef"},
     ]
@@ -1605,6 +1630,44 @@ async def _varied_steps(api: Api) -> list[Body]:
     ]
 
 
+async def _least_journey(api: Api) -> Body:
+    del api
+    return {"name": "Welcome"}
+
+
+async def _varied_journeys(api: Api) -> list[Body]:
+    least = await _least_journey(api)
+    end = {"id": "end", "type": "exit"}
+    return [
+        {**least, "description": "An example.", "nodes": [end], "tags": ["a"]},
+        {**least, "name": "welcome", "re_entry": {"mode": "after", "days": 30}},
+        {**least, "name": "Добро", "entry": {"type": "event", "event": "signed_up"}},
+        {**least, "name": "Ämter", "goal": {"lifecycle": {"eq": "customer"}}},
+        {**least, "name": "Zebra", "exits": {"unsubscribed_from": "news"}},
+        {**least, "name": "Zebra", "nodes": [end]},
+    ]
+
+
+async def _least_journey_run(api: Api) -> Body:
+    # Of a draft: no worker goes on with it meanwhile.
+    journey = await api.made("journeys", await _least_journey(api))
+    contact = await api.made("contacts", {"last_name": "Person"})
+    return {"journey_id": journey["id"], "contact_id": contact["id"]}
+
+
+async def _varied_journey_runs(api: Api) -> list[Body]:
+    least = await _least_journey_run(api)
+    contact = await api.made("contacts", {"last_name": "Example"})
+    return [
+        {**least, "note": "Zebra"},
+        {**least, "note": "Zebra", "contact_id": contact["id"]},
+        {**await _least_journey_run(api), "note": "Met at the fair."},
+        {**await _least_journey_run(api), "note": "met at the fair."},
+        {**await _least_journey_run(api), "note": "Ярмарка"},
+        await _least_journey_run(api),
+    ]
+
+
 async def _least_enrolment(api: Api) -> Body:
     sequence = await api.made("sequences", await _least_steps(api))
     contact = await api.made("contacts", {"last_name": "Person"})
@@ -2461,6 +2524,24 @@ FACTORIES: dict[str, Factory] = {
         "purpose",
         {"daily_limit": "many"},
     ),
+    "journeys": Factory(
+        _least_journey,
+        _varied_journeys,
+        {"description": "Changed"},
+        "description",
+        "name",
+        {"nodes": "many"},
+    ),
+    "journey_runs": Factory(
+        _least_journey_run,
+        _varied_journey_runs,
+        {"note": "Changed"},
+        "note",
+        "journey_id",
+        {"note": 7},
+        further=2,
+        scopes=("contacts:read", "journeys:read"),
+    ),
     "sequence_enrolments": Factory(
         _least_enrolment,
         _varied_enrolments,
@@ -3041,6 +3122,17 @@ FACTORIES: dict[str, Factory] = {
         "title",
         "is_primary",
         {"is_primary": "perhaps"},
+    ),
+    "dashboards": Factory(
+        _least_dashboard,
+        _varied_dashboards,
+        {"description": "Changed"},
+        "description",
+        "name",
+        {"sharing": 5},
+        needed=frozenset({"parameters", "tiles"}),
+        further=2,
+        scopes=("reports:read",),
     ),
     "reports": Factory(
         _least_report,

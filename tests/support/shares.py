@@ -6,8 +6,8 @@ is asked for, those of the domains. They are chosen by their names:
 - `CRM_TEST_SHARE=3` runs every third of them, `CRM_TEST_SHARE=-3` all the others, and all of the
   domains: two runs, on two versions of PostgreSQL, are the whole suite. It is the statements that
   may differ between versions, each of which many tests come by.
-- `CRM_TEST_REST=3` lets a third of the pairs rest, another third with every hundred commits, but
-  none of a collection whose package got new modules with the last hundred.
+- `CRM_TEST_REST=3` runs a third of the pairs, another third with every hundred commits, and all
+  of a collection whose package got new modules with the last hundred.
 """
 
 import os
@@ -48,7 +48,7 @@ def rests(hashed: int, name: str) -> bool:
     if turn is None or package is None or package in fresh:
         return False
     # Not by the remainder that shares go by, so that of each share as many rest.
-    return hashed // abs(SHARE) % REST == turn % REST
+    return hashed // abs(SHARE) % REST != turn % REST
 
 
 @cache

@@ -13,7 +13,7 @@ from crm_api.kit.crud.personal import Person, Trace
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.customer360 import Section, Signal
 from crm_api.kit.jobs import Chore, Runner, Watch
-from crm_api.kit.reporting import Metric
+from crm_api.kit.reporting import Metric, StandardReport
 from crm_api.kit.secrets import SealedColumn
 from crm_api.kit.standing import Standing
 from crm_api.kit.touchpoints import Touchpoint
@@ -100,6 +100,8 @@ class Part:
     """What it adds to the health of a customer."""
     metrics: Sequence[Metric] = ()
     """Its numbers that have a name and one definition (`domains/reports`)."""
+    standard_reports: Sequence[StandardReport] = ()
+    """Reports of its records that every organization has (`domains/reports`)."""
 
     @property
     def entities(self) -> list[str]:

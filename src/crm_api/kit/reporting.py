@@ -38,3 +38,28 @@ class Metric:
     def answer(self) -> str:
         """The measure that is the number."""
         return str(self.measures[-1]["name"])
+
+
+@dataclass(frozen=True)
+class StandardReport:
+    """A report that every organization has, in the words of saved reports."""
+
+    name: str
+    version: int
+    title: str
+    text: str
+    """Its definition, as people read it."""
+    formula: str
+    definition: Mapping[str, Any]
+    """That of a report; values of its filters may be `{"$param": name}`."""
+    parameters: Sequence[Mapping[str, Any]] = ()
+
+    @property
+    def id(self) -> str:
+        """What stands beside its numbers, such as `deal_outcomes.v1`."""
+        return f"{self.name}.v{self.version}"
+
+    @property
+    def source(self) -> str:
+        """The kind of record that it is of."""
+        return str(self.definition["source"])

@@ -1,7 +1,7 @@
 """Going from one consumer to the next, whoever they belong to."""
 
 import asyncio
-from typing import ClassVar
+from typing import Any, ClassVar
 from uuid import UUID
 
 import structlog
@@ -26,16 +26,16 @@ class Rounds:
     for one of them, another one goes on. Each has to take what the others leave."""
 
     def __init__(self, place: Workplace) -> None:
-        self._database, self._wake = place.database, place.wake
+        self.database, self._wake = place.database, place.wake
         self._more: set[UUID] = set()
 
     async def look(self) -> bool:
         """Do what there is; whether there may be more at once."""
         before, self._more = self._more, set()
         acted = False
-        for row in await self._database.ask(self.sql, BATCH):
-            own, id = row["organization_id"], row["id"]
-            works = (self._work(own, id) for _ in range(self.abreast if id in before else 1))
+        for row in await self.database.ask(self.sql, BATCH):
+            id = row["id"]
+            works = (self._work(row) for _ in range(self.abreast if id in before else 1))
             # All of them end before anything is raised: none goes on by itself.
             done = await asyncio.gather(*works, return_exceptions=True)
             for one in done:
@@ -49,11 +49,16 @@ class Rounds:
             self._wake()
         return bool(self._more)
 
-    async def _work(self, organization_id: UUID, id: UUID) -> bool | None:
-        actor = Actor(organization_id, "system", scopes=frozenset({"*"}))
+    async def acting(self, row: Any) -> Actor:
+        """Who attends to one of them: the system, unless somebody else is said; raises `CrmError`."""
+        return Actor(row["organization_id"], "system", scopes=frozenset({"*"}))
+
+    async def _work(self, row: Any) -> bool | None:
+        id: UUID = row["id"]
         try:
-            await self._database.catalogues.of(actor.organization_id, is_fresh=True)
-            async with unit_of_work(Tx(self._database, actor)) as tx:
+            actor = await self.acting(row)
+            await self.database.catalogues.of(actor.organization_id, is_fresh=True)
+            async with unit_of_work(Tx(self.database, actor)) as tx:
                 return await self.attend(tx, id)
         except ModuleClosed:
             # It goes on where it stands once its organization opens the module again.

@@ -52,8 +52,8 @@ class Campaign(Named, Entity):
     kind: Mapped[str] = mapped_column(KeyText)
     status: Mapped[str] = mapped_column(KeyText)
     parent_id: Mapped[UUID | None]
-    objective: Mapped[str | None]
-    hypothesis: Mapped[str | None]
+    objective: Mapped[str | None] = mapped_column(KeyText)
+    hypothesis: Mapped[str | None] = mapped_column(KeyText)
     description: Mapped[str | None]
     starts_on: Mapped[date | None]
     ends_on: Mapped[date | None]

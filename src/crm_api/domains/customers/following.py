@@ -7,7 +7,9 @@ from uuid import UUID
 
 from crm_api.domains.customers.declared import Declared
 from crm_api.domains.customers.keeping import PARTIES, Standing, Touchpoints
+from crm_api.domains.customers.models import TouchpointState
 from crm_api.kit.crud.feed import Feed
+from crm_api.kit.crud.places import FeedPlace
 from crm_api.kit.db.json import decode
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.rounds import Rounds
@@ -46,19 +48,21 @@ class Follower:
 
     def __init__(self, tx: Tx) -> None:
         self.tx, self.kept = tx, Touchpoints(tx)
+        self.place = FeedPlace(tx, TouchpointState.__tablename__)
 
     async def take_up(self) -> bool:
         """Keep the next points of contact; whether there may be more at once."""
         await self.tx.learned.learn()
         self.tx.actor.require(f"{AREA}:write")
-        place = await self.kept.place()
-        if place is None:
+        await self.place.begin_whole()
+        start = await self.place.lock()
+        if start is None:
             return False
         topics = [*Declared.touchpoints, *_UNMERGED, *_MOVED]
-        stretch = await Feed(self.tx, Declared.services).stretch(place, STRETCH, types=topics)
+        stretch = await Feed(self.tx, Declared.services).stretch(start, STRETCH, types=topics)
         await self._settle(stretch.rows)
         await self._keep(stretch.rows)
-        await self.kept.move(stretch.end)
+        await self.place.move(stretch.end)
         return not stretch.whole
 
     async def _settle(self, rows: Sequence[Any]) -> None:

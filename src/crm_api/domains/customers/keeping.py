@@ -4,20 +4,10 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
-from crm_api.kit.crud.feed import Position
 from crm_api.kit.crud.personal import Gone
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.touchpoints import PartyKind
 
-_BEGIN = """
-    INSERT INTO touchpoint_states (organization_id, tx, seq) VALUES ($1, 0, 0)
-    ON CONFLICT (organization_id) DO NOTHING
-"""
-_LOCK = """
-    SELECT tx, seq FROM touchpoint_states WHERE organization_id = $1
-    FOR NO KEY UPDATE SKIP LOCKED
-"""
-_MOVE = "UPDATE touchpoint_states SET tx = $2, seq = $3 WHERE organization_id = $1"
 _ADD = """
     INSERT INTO touchpoints (organization_id, id, at, topic, kind, department, direction, entity,
         record_id, actor_kind, actor_id)
@@ -73,16 +63,6 @@ class Touchpoints:
 
     def __init__(self, tx: Tx) -> None:
         self.tx = tx
-
-    async def place(self) -> Position | None:
-        """How far the feed has been read, locked; None while another is at it."""
-        await self.tx.write(_BEGIN, self.tx.organization_id)
-        rows = await self.tx.write(_LOCK, self.tx.organization_id)
-        return Position(rows[0]["tx"], rows[0]["seq"]) if rows else None
-
-    async def move(self, to: Position) -> None:
-        """Have the feed been read up to there."""
-        await self.tx.write(_MOVE, self.tx.organization_id, to.tx, to.seq)
 
     async def add(self, rows: Sequence[Sequence[Any]], parties: Iterable[Standing]) -> None:
         """Keep points of contact; what is there already stays as it is."""

@@ -5,6 +5,7 @@ from crm_api.domains.forecasting.jobs import take_snapshots, tell_milestones
 from crm_api.domains.forecasting.metrics import METRICS
 from crm_api.domains.forecasting.service import GoalService
 from crm_api.domains.forecasting.snapshots import AREA, forget
+from crm_api.domains.forecasting.standard import STANDARD_REPORTS
 from crm_api.kit.jobs import Chore
 from crm_api.kit.module import Faces, Module
 
@@ -45,4 +46,5 @@ MODULE = Module(
     ],
     services=[GoalService],
     metrics=METRICS,
+    standard_reports=STANDARD_REPORTS,
 )

@@ -48,6 +48,9 @@ def specification(
     ]
     y: dict[str, Any] = {"field": "value", "type": "quantitative", "title": _titled(value)}
     y["axis"] = {"format": _FORMATS.get(value["kind"], ",.2~f")}
+    if value["kind"] == "integer":
+        # Marks between small counts would be told as the same number.
+        y["axis"]["labelExpr"] = "datum.value % 1 ? '' : datum.label"
     return {
         "$schema": _SCHEMA,
         "width": 640,

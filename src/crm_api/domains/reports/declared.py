@@ -8,7 +8,7 @@ from crm_api.kit.crud.service import CrudService
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import NotFound
 from crm_api.kit.parts import Part
-from crm_api.kit.reporting import Metric
+from crm_api.kit.reporting import Metric, StandardReport
 
 
 class Declared:
@@ -17,6 +17,7 @@ class Declared:
     services: ClassVar[Mapping[str, type[CrudService[Any]]]] = {}
     """By the word for a record."""
     metrics: ClassVar[Mapping[str, Metric]] = {}
+    standard: ClassVar[Mapping[str, StandardReport]] = {}
 
     @classmethod
     def tell(cls, parts: Iterable[Part], services: Iterable[type[CrudService[Any]]]) -> None:
@@ -24,8 +25,11 @@ class Declared:
         cls.services = {s.repository.listing.entity: s for s in services if s.plain}
         found = [metric for part in parts for metric in part.metrics]
         cls.metrics = {metric.name: metric for metric in found}
-        unknown = [metric.name for metric in found if metric.source not in cls.services]
-        if unknown or len(cls.metrics) < len(found):
+        library = [report for part in parts for report in part.standard_reports]
+        cls.standard = {report.name: report for report in library}
+        unknown = [one.name for one in (*found, *library) if one.source not in cls.services]
+        known = len(cls.metrics) + len(cls.standard)
+        if unknown or known < len(found) + len(library):
             raise ValueError(f"Declared twice, or of no collection: {unknown}.")
 
 

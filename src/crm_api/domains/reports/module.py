@@ -26,6 +26,7 @@ MODULE = Module(
     faces=_faces,
     tags={
         "report_sources": "What reports are of.",
+        "standard_reports": "Reports that every organization has.",
     },
     jobs=[run_report],
     events=[

@@ -41,8 +41,8 @@ def filled(
         value = given.get(name, one.get("default"))
         if value is None:
             raise unfit(f"/parameters/{name}", "required", f"Say the parameter {name}.")
-        values[name] = _typed(one["type"], value, f"/parameters/{name}")
-    return query_of(_put(definition, values))
+        values[name] = typed(one["type"], value, f"/parameters/{name}")
+    return query_of(put(definition, values))
 
 
 def query_of(definition: Mapping[str, Any]) -> ReportQuery:
@@ -61,14 +61,15 @@ def sampled(definition: Mapping[str, Any], declared: Sequence[ReportParameter]) 
             at = f"/parameters/{place}/name"
             raise unfit(at, "repeated_name", f"{one.name} stands twice.")
         if one.default is not None:
-            _typed(one.type, one.default, f"/parameters/{place}/default")
+            typed(one.type, one.default, f"/parameters/{place}/default")
         values[one.name] = _SAMPLES[one.type] if one.default is None else one.default
-    return query_of(_put(definition, values))
+    return query_of(put(definition, values))
 
 
-def _put(value: Any, values: Mapping[str, Any], at: str = "/definition") -> Any:
+def put(value: Any, values: Mapping[str, Any], at: str = "/definition") -> Any:
+    """JSON with values for parameters; raises `Invalid` for one of another name."""
     if isinstance(value, list):
-        return [_put(v, values, f"{at}/{n}") for n, v in enumerate(cast("list[Any]", value))]
+        return [put(v, values, f"{at}/{n}") for n, v in enumerate(cast("list[Any]", value))]
     if not isinstance(value, Mapping):
         return value
     found = cast("Mapping[str, Any]", value)
@@ -77,10 +78,11 @@ def _put(value: Any, values: Mapping[str, Any], at: str = "/definition") -> Any:
         if not isinstance(name, str) or name not in values:
             raise unfit(at, "unknown_parameter", "There is no parameter of this name.")
         return values[name]
-    return {key: _put(inner, values, f"{at}/{key}") for key, inner in found.items()}
+    return {key: put(inner, values, f"{at}/{key}") for key, inner in found.items()}
 
 
-def _typed(kind: str, value: Any, at: str) -> Any:
+def typed(kind: str, value: Any, at: str) -> Any:
+    """A value of a parameter; raises `Invalid` where it is of another type."""
     fits = _fits(kind, value)
     if not fits:
         raise unfit(at, "wrong_type", f"Not of the type {kind}.")

@@ -8,7 +8,9 @@ from fastapi import Query, Request, Response
 
 from crm_api.domains.reports.charts import ChartFormat, Drawn, drawn, specification
 from crm_api.domains.reports.files import TYPES, FileFormat, written
+from crm_api.domains.reports.library_rest import library
 from crm_api.domains.reports.metrics import Metrics, metrics_of
+from crm_api.domains.reports.printing import Paper, report_pdf
 from crm_api.domains.reports.running import Reports, sources_of
 from crm_api.domains.reports.runs import ReportRunService
 from crm_api.domains.reports.saved_schemas import (
@@ -67,6 +69,8 @@ _CHART: Responses = {
         },
     }
 }
+
+_PDF: Responses = {200: {"description": "The document.", "content": {"application/pdf": _BYTES}}}
 
 By = Annotated[
     str | None,
@@ -303,4 +307,26 @@ async def run_chart(id: Id, tx: Reading, format: ChartFormat = "vega-lite") -> R
     return Response(await drawn(spec, format), 200, answers.UNKEPT, _PICTURES[format])
 
 
-ROUTERS = (sources, pure, saved, runs, metrics)
+@runs.get(
+    "/{id}/document",
+    operation_id="printReportRun",
+    summary="The result of a run as a PDF",
+    responses=_PDF | problems(403, 404, 409, 410, 422),
+)
+async def run_document(id: Id, tx: Reading, paper: Paper | None = None) -> Response:
+    """With its chart and table, in the organization's language and, if none is said, on its
+    paper.
+    """
+    service = ReportRunService(tx)
+    run = await service.get(id)
+    answer, rows = await service.whole(id)
+    title = answer["source"]
+    if run.report_id is not None:
+        found = await ReportService(tx).records.rows([run.report_id])
+        title = found[run.report_id].name if run.report_id in found else title
+    made = await report_pdf(tx, title, answer, rows, paper)
+    headers = {**answers.UNKEPT, "Content-Disposition": 'attachment; filename="report.pdf"'}
+    return Response(made, 200, headers, "application/pdf")
+
+
+ROUTERS = (sources, pure, saved, runs, metrics, library)

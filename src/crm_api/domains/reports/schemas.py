@@ -272,6 +272,34 @@ class MetricAnswer(BaseModel):
     truncated: bool
 
 
+class StandardReportOut(BaseModel):
+    """A report that every organization has, with its definition."""
+
+    id: str
+    name: str
+    version: int
+    title: str
+    text: str
+    formula: str
+    source: str
+    definition: dict[str, Any]
+    parameters: list[ReportParameter]
+
+
+class StandardReportList(BaseModel):
+    """The standard reports whose records may be read."""
+
+    data: list[StandardReportOut]
+
+
+class StandardReportAnswer(BaseModel):
+    """What a standard report comes to at this moment."""
+
+    standard: StandardReportOut
+    report: dict[str, Any] = Field(description="For `POST /v1/reports/drilldown`.")
+    answer: ReportAnswer
+
+
 class ReportMetricList(BaseModel):
     """The metrics whose records may be read."""
 

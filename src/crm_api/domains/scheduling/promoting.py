@@ -17,9 +17,9 @@ from crm_api.domains.scheduling.schemas import BookedFields, BookingCreate
 from crm_api.domains.scheduling.service import BookingService
 from crm_api.domains.scheduling.sweeping import Taken
 from crm_api.domains.scheduling.waitlist import WaitlistService
-from crm_api.domains.scheduling.waitlist_models import WaitlistEntry
-from crm_api.domains.scheduling.waitlist_repository import WaitlistPlace
+from crm_api.domains.scheduling.waitlist_models import WaitlistEntry, WaitlistState
 from crm_api.kit.crud.feed import Feed
+from crm_api.kit.crud.places import FeedPlace
 from crm_api.kit.db.json import decode
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import CrmError, Unavailable
@@ -66,7 +66,7 @@ class Promoter:
     """Reads a stretch of the feed, and offers what it tells to be free."""
 
     def __init__(self, tx: Tx) -> None:
-        self.tx, self.place = tx, WaitlistPlace(tx)
+        self.tx, self.place = tx, FeedPlace(tx, WaitlistState.__tablename__)
         self.entries, self.bookings = WaitlistService(tx), BookingService(tx)
         self.allocations = Allocations(tx)
 

@@ -7,8 +7,8 @@ from uuid import UUID
 
 from crm_api.domains.scheduling.actions import BookingActions
 from crm_api.domains.scheduling.repository import RESOURCES
-from crm_api.domains.scheduling.waitlist_models import WaitlistEntry, WaitlistStatus
-from crm_api.domains.scheduling.waitlist_repository import Waitlist, WaitlistPlace
+from crm_api.domains.scheduling.waitlist_models import WaitlistEntry, WaitlistState, WaitlistStatus
+from crm_api.domains.scheduling.waitlist_repository import Waitlist
 from crm_api.domains.scheduling.waitlist_schemas import (
     MOST_DAYS,
     WaitlistEntryCreate,
@@ -16,6 +16,7 @@ from crm_api.domains.scheduling.waitlist_schemas import (
     WaitlistVerb,
 )
 from crm_api.kit.crud.personal import About
+from crm_api.kit.crud.places import FeedPlace
 from crm_api.kit.crud.plain import columns_of
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.crud.transitions import Way, need_way, not_for, told, way, ways_from
@@ -76,7 +77,7 @@ class WaitlistService(CrudService[WaitlistEntry]):
         if "resources" in changed:
             await self._need_resources(whole["resources"])
         if current is None:
-            await WaitlistPlace(self.tx).begin()
+            await FeedPlace(self.tx, WaitlistState.__tablename__).begin()
         return values
 
     async def _need_resources(self, wanted: list[dict[str, Any]]) -> None:

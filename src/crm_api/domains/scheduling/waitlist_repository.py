@@ -8,9 +8,7 @@ from crm_api.domains.contacts.repository import CONTACTS
 from crm_api.domains.deals.repository import DEALS
 from crm_api.domains.scheduling.waitlist_models import WaitlistEntry
 from crm_api.domains.scheduling.waitlist_schemas import WaitlistEntryOut
-from crm_api.kit.crud.feed import Position
 from crm_api.kit.crud.repository import Repository
-from crm_api.kit.db.tx import Tx
 from crm_api.kit.query.listing import Listing, Relation, Searched
 
 _BACK = "waitlist_entries"
@@ -31,15 +29,6 @@ _OFFERED = """
     WHERE e.organization_id = $1 AND e.status = 'offered' AND e.booking_id = ANY($2)
     ORDER BY e.id
 """
-_BEGIN = """
-    INSERT INTO waitlist_states (organization_id) VALUES ($1)
-    ON CONFLICT (organization_id) DO NOTHING
-"""
-_LOCK = """
-    SELECT tx, seq FROM waitlist_states WHERE organization_id = $1
-    FOR NO KEY UPDATE SKIP LOCKED
-"""
-_MOVE = "UPDATE waitlist_states SET tx = $2, seq = $3 WHERE organization_id = $1"
 WAITLIST: Listing = Listing(
     model=WaitlistEntry,
     out=WaitlistEntryOut,
@@ -86,23 +75,3 @@ class Waitlist(Repository[WaitlistEntry]):
             row["id"]: "deleted" if row["booking_deleted_at"] else row["booking_status"]
             for row in rows
         }
-
-
-class WaitlistPlace:
-    """How far the feed has been read for those of an organization who wait."""
-
-    def __init__(self, tx: Tx) -> None:
-        self.tx = tx
-
-    async def begin(self) -> None:
-        """Read what happens from now on, unless it is read already."""
-        await self.tx.write(_BEGIN, self.tx.organization_id)
-
-    async def lock(self) -> Position | None:
-        """How far it has been read; None while another is at it."""
-        rows = await self.tx.write(_LOCK, self.tx.organization_id)
-        return Position(rows[0]["tx"], rows[0]["seq"]) if rows else None
-
-    async def move(self, to: Position) -> None:
-        """Have it been read up to there."""
-        await self.tx.write(_MOVE, self.tx.organization_id, to.tx, to.seq)

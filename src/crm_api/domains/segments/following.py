@@ -5,10 +5,12 @@ from typing import Any
 from uuid import UUID
 
 from crm_api.domains.segments.graph import in_order, segments_in
-from crm_api.domains.segments.keeping import FeedPlace, give_back
+from crm_api.domains.segments.keeping import give_back
 from crm_api.domains.segments.membership import Membership, Stored, stored
+from crm_api.domains.segments.models import SegmentState
 from crm_api.domains.segments.repository import AREA
 from crm_api.kit.crud.feed import Feed
+from crm_api.kit.crud.places import FeedPlace
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import CrmError
 from crm_api.kit.rounds import Rounds
@@ -31,7 +33,7 @@ class Follow(Rounds):
         del id
         await tx.learned.learn()
         tx.actor.require(f"{AREA}:write")
-        place = FeedPlace(tx)
+        place = FeedPlace(tx, SegmentState.__tablename__)
         start = await place.lock()
         if start is None:
             return False

@@ -5,11 +5,12 @@ from uuid import UUID
 
 from crm_api.domains.segments.events import RefreshSegment
 from crm_api.domains.segments.graph import in_order, segments_in
-from crm_api.domains.segments.keeping import FeedPlace
 from crm_api.domains.segments.membership import Membership, Moved, Stored, stored
+from crm_api.domains.segments.models import SegmentState
 from crm_api.domains.segments.repository import AREA
 from crm_api.kit.actor import Actor
 from crm_api.kit.apart import Apart
+from crm_api.kit.crud.places import FeedPlace
 from crm_api.kit.db.database import Database
 from crm_api.kit.db.tx import Tx, unit_of_work
 from crm_api.kit.files.store import Files
@@ -29,7 +30,7 @@ async def refresh_segment(context: JobContext, message: RefreshSegment) -> dict[
     await context.database.catalogues.of(context.actor.organization_id, is_fresh=True)
     async with unit_of_work(context.tx()) as tx:
         # Whatever happens from here on is heard of.
-        await FeedPlace(tx).begin()
+        await FeedPlace(tx, SegmentState.__tablename__).begin()
         chain = _chain(await stored(tx), message.segment_id)
         await context.job.advance(tx, 0, len(chain))
     moved = Moved()

@@ -4,20 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from crm_api.kit.crud.feed import Position
 from crm_api.kit.crud.personal import Gone
 from crm_api.kit.crud.purges import empty_events
 from crm_api.kit.db.tx import Tx
 
-_BEGIN = """
-    INSERT INTO segment_states (organization_id) VALUES ($1)
-    ON CONFLICT (organization_id) DO NOTHING
-"""
-_LOCK = """
-    SELECT tx, seq FROM segment_states WHERE organization_id = $1
-    FOR NO KEY UPDATE SKIP LOCKED
-"""
-_MOVE = "UPDATE segment_states SET tx = $2, seq = $3 WHERE organization_id = $1"
 _MERGE = """
     UPDATE behaviour_events SET contact_id = $2, moved_from = coalesce(moved_from, contact_id)
     WHERE organization_id = $1 AND contact_id = ANY($3)
@@ -56,26 +46,6 @@ _FORGET_BEHAVIOUR = """
     DELETE FROM behaviour_events WHERE organization_id = $1
         AND (contact_id = ANY($2) OR moved_from = ANY($2)) RETURNING id
 """
-
-
-class FeedPlace:
-    """How far the feed has been read for the segments of an organization."""
-
-    def __init__(self, tx: Tx) -> None:
-        self.tx = tx
-
-    async def begin(self) -> None:
-        """Follow from here on, unless that was begun before."""
-        await self.tx.write(_BEGIN, self.tx.organization_id)
-
-    async def lock(self) -> Position | None:
-        """Where it stands; None while another is at it."""
-        rows = await self.tx.write(_LOCK, self.tx.organization_id)
-        return Position(rows[0]["tx"], rows[0]["seq"]) if rows else None
-
-    async def move(self, to: Position) -> None:
-        """Have it stand elsewhere."""
-        await self.tx.write(_MOVE, self.tx.organization_id, to.tx, to.seq)
 
 
 async def move_behaviour(

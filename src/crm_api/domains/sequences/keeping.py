@@ -1,4 +1,4 @@
-"""What was done with whoever is enrolled, and how far the feed has been read for it."""
+"""What was done with whoever is enrolled."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -8,7 +8,6 @@ from uuid import UUID
 from crm_api.domains.conversations.sending import kept_back
 from crm_api.domains.conversations.service import MessageService
 from crm_api.domains.sequences.models import SequenceEnrolment, SequenceStepRun
-from crm_api.kit.crud.feed import Position
 from crm_api.kit.db.json import decode, encode
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.ids import new_id
@@ -51,15 +50,6 @@ _LOG = """
     FROM sequence_step_runs WHERE organization_id = $1 AND enrolment_id = $2
     ORDER BY taken_at, id
 """
-_BEGIN_FEED = """
-    INSERT INTO sequence_states (organization_id) VALUES ($1)
-    ON CONFLICT (organization_id) DO NOTHING
-"""
-_LOCK_FEED = """
-    SELECT tx, seq FROM sequence_states WHERE organization_id = $1
-    FOR NO KEY UPDATE SKIP LOCKED
-"""
-_MOVE_FEED = "UPDATE sequence_states SET tx = $2, seq = $3 WHERE organization_id = $1"
 _FORGET_RUNS = """
     DELETE FROM sequence_step_runs WHERE organization_id = $1 AND enrolment_id = ANY($2)
 """
@@ -156,23 +146,3 @@ async def withdraw(tx: Tx, one: SequenceEnrolment) -> bool:
         return False
     await StepRuns(tx).settle(one, WITHDRAWN)
     return True
-
-
-class FeedPlace:
-    """How far the feed has been read for the sequences of an organization."""
-
-    def __init__(self, tx: Tx) -> None:
-        self.tx = tx
-
-    async def begin(self) -> None:
-        """Read what happens from now on, unless it is read already."""
-        await self.tx.write(_BEGIN_FEED, self.tx.organization_id)
-
-    async def lock(self) -> Position | None:
-        """How far it has been read; None while another is at it."""
-        rows = await self.tx.write(_LOCK_FEED, self.tx.organization_id)
-        return Position(rows[0]["tx"], rows[0]["seq"]) if rows else None
-
-    async def move(self, to: Position) -> None:
-        """Have it been read up to there."""
-        await self.tx.write(_MOVE_FEED, self.tx.organization_id, to.tx, to.seq)

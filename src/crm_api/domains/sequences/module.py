@@ -2,6 +2,7 @@
 
 from crm_api.domains.activities.module import MODULE as ACTIVITIES
 from crm_api.domains.conversations.module import MODULE as CONVERSATIONS
+from crm_api.domains.sequences.joining import ACTIONS
 from crm_api.domains.sequences.pictured import SECTIONS
 from crm_api.domains.sequences.service import (
     SEQUENCE_WAYS,
@@ -41,4 +42,5 @@ MODULE = Module(
     ],
     services=[SequenceService, EnrolmentService],
     sections=SECTIONS,
+    actions=ACTIONS,
 )

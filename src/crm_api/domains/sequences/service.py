@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 from uuid import UUID
 
-from crm_api.domains.sequences.keeping import FeedPlace, StepRuns, withdraw
+from crm_api.domains.sequences.keeping import StepRuns, withdraw
 from crm_api.domains.sequences.models import Sequence as SequenceRow
-from crm_api.domains.sequences.models import SequenceEnrolment
+from crm_api.domains.sequences.models import SequenceEnrolment, SequenceState
 from crm_api.domains.sequences.repository import (
     AREA,
     ENROLMENTS_AREA,
@@ -22,6 +22,7 @@ from crm_api.domains.sequences.schemas import (
 from crm_api.domains.sequences.steps import check
 from crm_api.kit.crud.named import NamedService
 from crm_api.kit.crud.personal import About, Impersonal
+from crm_api.kit.crud.places import FeedPlace
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.crud.transitions import Way, need_way, way
 from crm_api.kit.db.tx import Tx
@@ -85,7 +86,7 @@ class SequenceService(NamedService[SequenceRow]):
             values["published_version"] = number
             if current.status == "paused":
                 values["status"] = "paused"
-            await FeedPlace(self.tx).begin()
+            await FeedPlace(self.tx, SequenceState.__tablename__).begin()
         shown = await self.change(current, values, verb=one.event)
         if values["status"] == "active":
             await self.records.wake(id)

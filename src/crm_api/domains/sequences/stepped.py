@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from crm_api.domains.sequences.keeping import FeedPlace, StepRuns
-from crm_api.domains.sequences.models import SequenceEnrolment
+from crm_api.domains.sequences.keeping import StepRuns
+from crm_api.domains.sequences.models import SequenceEnrolment, SequenceState
 from crm_api.domains.sequences.repository import AREA, Enrolments, Sequences
 from crm_api.domains.sequences.stepping import Stepper
 from crm_api.kit.crud.feed import Feed
+from crm_api.kit.crud.places import FeedPlace
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import CrmError, Unavailable
 from crm_api.kit.rounds import Rounds
@@ -47,7 +48,7 @@ class Listening(Rounds):
         del id
         await tx.learned.learn()
         tx.actor.require(f"{AREA}:write")
-        place = FeedPlace(tx)
+        place = FeedPlace(tx, SequenceState.__tablename__)
         start = await place.lock()
         if start is None:
             return False

@@ -43,6 +43,36 @@ class Places:
         await self._tx.write(self._move, self._tx.organization_id, id, to.tx, to.seq)
 
 
+class FeedPlace:
+    """How far the feed has been read for an organization, in a table with a row for each."""
+
+    def __init__(self, tx: Tx, table: str) -> None:
+        self._tx = tx
+        made = f"INSERT INTO {table} (organization_id"
+        self._begin = f"{made}) VALUES ($1) ON CONFLICT DO NOTHING"
+        self._begin_whole = f"{made}, tx, seq) VALUES ($1, 0, 0) ON CONFLICT DO NOTHING"
+        mine = "WHERE organization_id = $1"
+        self._lock = f"SELECT tx, seq FROM {table} {mine} FOR NO KEY UPDATE SKIP LOCKED"  # noqa: S608
+        self._move = f"UPDATE {table} SET tx = $2, seq = $3 {mine}"  # noqa: S608
+
+    async def begin(self) -> None:
+        """Read what happens from now on, unless it is read already."""
+        await self._tx.write(self._begin, self._tx.organization_id)
+
+    async def begin_whole(self) -> None:
+        """Read all that has ever happened, unless it is read already."""
+        await self._tx.write(self._begin_whole, self._tx.organization_id)
+
+    async def lock(self) -> Position | None:
+        """How far it has been read; None while another is at it."""
+        rows = await self._tx.write(self._lock, self._tx.organization_id)
+        return Position(rows[0]["tx"], rows[0]["seq"]) if rows else None
+
+    async def move(self, to: Position) -> None:
+        """Have it been read up to there."""
+        await self._tx.write(self._move, self._tx.organization_id, to.tx, to.seq)
+
+
 def began_after(begun: str, row: Any) -> bool:
     """Whether an event was not there yet in a snapshot, as PostgreSQL writes it."""
     oldest, next_, running = begun.split(":")

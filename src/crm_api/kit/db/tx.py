@@ -78,7 +78,7 @@ class Tx:
         self._connection: AsyncConnection | None = None
         self._session: AsyncSession | None = None
         self._kept, self._lock = Kept(), asyncio.Lock()
-        self.bounded = self._broken = False
+        self.bounded = self._broken = self.still = False
         self.readings = Readings()
 
     @property
@@ -194,7 +194,8 @@ class Tx:
                 self._connection = await self.database.connect()
                 await self._connection.begin()
                 if self.read_only:
-                    await self._connection.execute(text("SET TRANSACTION READ ONLY"))
+                    level = ", ISOLATION LEVEL REPEATABLE READ" if self.still else ""
+                    await self._connection.execute(text(f"SET TRANSACTION READ ONLY{level}"))
                 bound = {"organization": str(self.organization_id), "actor": str(self.actor)}
                 await self._connection.execute(_BIND, bound)
             except Exception as error:
@@ -394,4 +395,6 @@ async def unit_of_work(tx: T, ring: Ring | None = None) -> AsyncIterator[T]:
 
 def at_one_moment(tx: Tx) -> AbstractAsyncContextManager[Tx]:
     """For reads that have to see the same; those of a request are each of its own moment."""
-    return unit_of_work(Tx(tx.database, tx.actor, read_only=True))
+    one = Tx(tx.database, tx.actor, read_only=True)
+    one.still = True
+    return unit_of_work(one)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import typst
 
@@ -39,6 +39,17 @@ def need_drawable(data: object) -> None:
     found = {pointer: bad for pointer, text in _texts(data, "") if (bad := undrawable(text))}
     if found:
         raise Undrawable(found)
+
+
+def drawable(node: Any) -> Any:
+    """Some JSON with a box for each character that no font has, where a text is no reason to fail."""
+    if isinstance(node, str):
+        return _pattern().sub("\u25a1", node) if undrawable(node) else node
+    if isinstance(node, Mapping):
+        return {key: drawable(inner) for key, inner in cast("Mapping[str, Any]", node).items()}
+    if isinstance(node, list | tuple):
+        return [drawable(inner) for inner in cast("list[Any]", node)]
+    return node
 
 
 def _texts(node: object, pointer: str) -> Iterator[tuple[str, str]]:

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from crm_api.kit.crud.feed import Feed
+from crm_api.kit.crud.places import FeedPlace
 from crm_api.kit.crud.sight import EventSight
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.ids import new_id
@@ -13,6 +14,7 @@ from crm_api.kit.jobs import Workplace
 from crm_api.kit.rounds import Rounds
 from crm_api.platform.notifications.following import Followers
 from crm_api.platform.notifications.kinds import OUTWARD
+from crm_api.platform.notifications.models import NotificationState
 from crm_api.platform.notifications.preferences import Preferences as Wishes
 from crm_api.platform.notifications.preferences import combined
 from crm_api.platform.notifications.reading import Audience
@@ -39,7 +41,7 @@ class FanOut(Rounds):
         """Take up what is new; whoever looks at their inbox is shown it at once."""
         more = await super().look()
         for id in self._told:
-            self._database.news(id)
+            self.database.news(id)
         self._told.clear()
         return more
 
@@ -52,15 +54,16 @@ class FanOut(Rounds):
 
 
 async def _take_up(tx: Tx) -> tuple[int, bool]:
-    telling = Telling(tx)
-    place = await telling.place()
-    if place is None:
+    place = FeedPlace(tx, NotificationState.__tablename__)
+    await place.begin_whole()
+    start = await place.lock()
+    if start is None:
         return 0, False
     topics = [*FIXED, *(f"{entity}.*" for entity in [*Audience.followed, *tx.catalogue.objects])]
-    stretch = await Feed(tx, Audience.services).stretch(place, STRETCH, types=topics)
+    stretch = await Feed(tx, Audience.services).stretch(start, STRETCH, types=topics)
     told = await Recipients(tx).of(stretch.rows)
     made = await _store(tx, told) if told else 0
-    await telling.move(stretch.end)
+    await place.move(stretch.end)
     return made, not stretch.whole
 
 

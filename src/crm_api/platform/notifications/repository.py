@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
 
-from crm_api.kit.crud.feed import Position
 from crm_api.kit.crud.repository import Repository
 from crm_api.kit.db.json import decode, encode
 from crm_api.kit.db.tx import Tx
@@ -31,15 +30,6 @@ NOTIFICATIONS: Listing = Listing(
         "target", ("record_id",), lambda: TOLD_OF, lambda: OTHERS[0], tells=False, optional=True
     ),
 )
-_BEGIN = """
-    INSERT INTO notification_states (organization_id, tx, seq) VALUES ($1, 0, 0)
-    ON CONFLICT (organization_id) DO NOTHING
-"""
-_LOCK = """
-    SELECT tx, seq FROM notification_states WHERE organization_id = $1
-    FOR NO KEY UPDATE SKIP LOCKED
-"""
-_MOVE = "UPDATE notification_states SET tx = $2, seq = $3 WHERE organization_id = $1"
 _ADD = """
     INSERT INTO notifications (organization_id, id, owner_id, kind, type, event_id, target,
         record_id, comment_id, job_id, actor_kind, actor_id, count, group_key, in_app, last_at,
@@ -272,16 +262,6 @@ class Telling:
 
     def __init__(self, tx: Tx) -> None:
         self.tx = tx
-
-    async def place(self) -> Position | None:
-        """How far the feed has been read, locked; None while another is at it."""
-        await self.tx.write(_BEGIN, self.tx.organization_id)
-        rows = await self.tx.write(_LOCK, self.tx.organization_id)
-        return Position(rows[0]["tx"], rows[0]["seq"]) if rows else None
-
-    async def move(self, to: Position) -> None:
-        """Have the feed been read up to there."""
-        await self.tx.write(_MOVE, self.tx.organization_id, to.tx, to.seq)
 
     async def add(self, rows: Sequence[Sequence[Any]]) -> dict[tuple[UUID, str], UUID]:
         """Store notifications, or count on those that are unread; their ids by user and group."""

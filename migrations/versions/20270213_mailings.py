@@ -7,8 +7,8 @@ from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 
 from crm_api.kit.db import ddl
 
-revision = "20270208_mailings"
-down_revision = "20270206_campaigns"
+revision = "20270213_mailings"
+down_revision = "20270212_dashboards"
 branch_labels = None
 depends_on = None
 

@@ -1,0 +1,53 @@
+"""Dashboards over GraphQL."""
+
+from typing import Any, cast
+from uuid import UUID
+
+import strawberry
+
+from crm_api.domains.dashboards import schemas
+from crm_api.domains.dashboards.service import DashboardService
+from crm_api.domains.dashboards.showing import Showing
+from crm_api.kit.graphql.context import GraphInfo
+from crm_api.kit.graphql.fields import Collection
+from crm_api.kit.graphql.types import type_from
+
+
+@type_from(schemas.DashboardOut)
+class Dashboard:
+    """Several reports and metrics on one page."""
+
+
+@type_from(schemas.DashboardData)
+class DashboardData:
+    """What all tiles show, as of one moment."""
+
+
+@type_from(schemas.DashboardStale)
+class DashboardStale:
+    """Which tiles have become stale since a moment."""
+
+
+_DASHBOARDS = Collection(DashboardService, Dashboard)
+
+
+@strawberry.type
+class DashboardQueries:
+    """What dashboards show."""
+
+    @strawberry.field
+    async def dashboard_data(
+        self, info: GraphInfo, id: UUID, parameters: strawberry.scalars.JSON | None = None
+    ) -> DashboardData:
+        """What all tiles show to whoever asks; a tile that fails tells why."""
+        given = cast("dict[str, Any]", parameters or {})
+        return cast("Any", await Showing(info.context.tx).data(id, given))
+
+    @strawberry.field
+    async def dashboard_stale(self, info: GraphInfo, id: UUID, after: str) -> DashboardStale:
+        """Which tiles something has happened to since the cursor of their data."""
+        return cast("Any", await Showing(info.context.tx).stale(id, after))
+
+
+QUERIES = (_DASHBOARDS.query(), DashboardQueries)
+MUTATIONS = (_DASHBOARDS.mutation(),)

@@ -1,0 +1,123 @@
+"""What dashboards look like from outside."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, Field, StringConstraints
+
+from crm_api.domains.reports.models import Sharing
+from crm_api.domains.reports.schemas import (
+    Filtering,
+    ReportColumn,
+    ReportMetricOut,
+    ReportParameter,
+    ReportRow,
+    ReportTotal,
+)
+from crm_api.kit.problems import Problem
+from crm_api.kit.schema import Create, Name, Out, Prose, Schema, patch_of
+
+MAX_TILES = 40
+COLUMNS = 12
+Key = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+Place = Annotated[int, Field(ge=0, le=1_000)]
+Size = Annotated[int, Field(ge=1, le=100)]
+
+
+class DashboardTile(Schema):
+    """A part of a dashboard, on a grid of twelve columns."""
+
+    key: Key = Field(description="By which its data is told from that of others.")
+    kind: Literal["report", "metric", "text"]
+    title: Name | None = None
+    x: Annotated[int, Field(ge=0, lt=COLUMNS)] = 0
+    y: Place = 0
+    width: Annotated[int, Field(ge=1, le=COLUMNS)] = COLUMNS
+    height: Size = 4
+    report_id: UUID | None = Field(None, description="A saved report.")
+    metric: Annotated[str, Field(max_length=100)] | None = Field(
+        None, description="The name of a metric."
+    )
+    by: Annotated[str, Field(max_length=400)] | None = Field(
+        None, description="Groupings of a metric: `owner_id,closes_on:month`."
+    )
+    text: Prose | None = None
+    parameters: dict[Key, Any] = Field(
+        default_factory=dict,
+        max_length=20,
+        description="Of a report by name; of a metric `from` and `to`. Values may be "
+        '`{"$param": name}`, of a parameter of the dashboard; without a value of it they are left '
+        "out.",
+    )
+    filter: Filtering = Field(
+        default_factory=dict,
+        description="Further conditions, in the one filter language. Those that name a parameter "
+        "of the dashboard that has no value are left out.",
+    )
+
+
+class DashboardCreate(Create):
+    """A new dashboard."""
+
+    name: Name = Field(examples=["Sales"])
+    description: Prose | None = None
+    tiles: list[DashboardTile] = Field(default_factory=list, max_length=MAX_TILES)
+    parameters: list[ReportParameter] = Field(
+        default_factory=list,
+        max_length=20,
+        description="What tiles may be narrowed by, such as a period or an owner.",
+    )
+    sharing: Sharing = Field("private", description="Whether only its owner sees it.")
+
+
+DashboardUpdate = patch_of("DashboardUpdate", DashboardCreate, required=("sharing",))
+
+
+class DashboardOut(Out):
+    """Several reports and metrics on one page."""
+
+    name: str
+    description: str | None
+    tiles: list[dict[str, Any]]
+    parameters: list[dict[str, Any]]
+    sharing: Sharing
+
+
+class DashboardTileData(BaseModel):
+    """What a tile shows to whoever asks."""
+
+    key: str
+    kind: Literal["report", "metric", "text"]
+    error: Problem | None = Field(description="Why it shows nothing; other tiles do.")
+    depends_on: list[str] = Field(
+        description="Kinds of records whose events make it stale, as far as it is known."
+    )
+    report_kind: str | None = None
+    metric: ReportMetricOut | None = None
+    value: Any = None
+    text: str | None = None
+    columns: list[ReportColumn] = Field(default_factory=list)
+    rows: list[ReportRow] = Field(default_factory=list)
+    totals: list[ReportTotal] = Field(default_factory=list)
+    truncated: bool = False
+
+
+class DashboardData(BaseModel):
+    """What all tiles show, as of one moment."""
+
+    dashboard_id: UUID
+    version: int
+    as_of: datetime
+    time_zone: str
+    currency: str
+    parameters: dict[str, Any]
+    cursor: str = Field(description="Of `…/stale`: what was there by then is in the data.")
+    tiles: list[DashboardTileData]
+
+
+class DashboardStale(BaseModel):
+    """Which tiles have become stale since a moment."""
+
+    tiles: list[str]
+    cursor: str

@@ -1,0 +1,220 @@
+"""What the tiles of a dashboard show: one transaction of one moment, and a savepoint for each."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any, cast
+from uuid import UUID
+
+from pydantic import ValidationError
+
+from crm_api.domains.dashboards.schemas import DashboardTile
+from crm_api.domains.dashboards.service import DashboardService, named_in
+from crm_api.domains.reports.declared import Declared
+from crm_api.domains.reports.metrics import Metrics
+from crm_api.domains.reports.operands import unfit
+from crm_api.domains.reports.parameters import filled, put, typed
+from crm_api.domains.reports.results import Row
+from crm_api.domains.reports.running import Bounds
+from crm_api.domains.reports.schemas import ReportQuery
+from crm_api.domains.reports.service import ReportService
+from crm_api.kit.crud.feed import Feed, Position
+from crm_api.kit.db.json import decode
+from crm_api.kit.db.tx import Tx, at_one_moment
+from crm_api.kit.errors import CrmError, NotFound
+from crm_api.kit.faults import invalid_body
+from crm_api.kit.problems import problem_of
+from crm_api.kit.query.cursor import context_of, seal, unseal
+from crm_api.kit.schema import Day, Schema
+
+EACH = Bounds(4, 2_000_000)
+_STRETCH = 1_000
+_STRETCHES = 10
+_NAMED = frozenset({"and", "or", "not"})
+
+
+class _Days(Schema):
+    """The days of a metric."""
+
+    start: Day | None = None
+    to: Day | None = None
+
+
+class _Within(Metrics):
+    """Reports and metrics in the transaction that there is, each undone by itself if it fails."""
+
+    async def run(self, query: ReportQuery, span: tuple[date, date] | None = None) -> Row:
+        """What it comes to at the moment of the transaction."""
+        async with self.tx.atomic():
+            plan = await self.plan(query)
+            await self._bound(self.tx)
+            return await self.answer(self.tx, plan, span)
+
+
+class Showing:
+    """The data of dashboards, as whoever asks sees it."""
+
+    def __init__(self, tx: Tx) -> None:
+        self.tx = tx
+
+    async def data(self, id: UUID, given: Mapping[str, Any]) -> Row:
+        """What all tiles show; raises `Invalid` for parameters that it does not take."""
+        dashboard = await DashboardService(self.tx).get(id)
+        declared = _read(dashboard.parameters)
+        values = valued(declared, given)
+        tiles = [DashboardTile.model_validate(one) for one in _read(dashboard.tiles)]
+        # Before the data: what happens between them is told again rather than never.
+        place = await Feed(self.tx, {}).end()
+        async with at_one_moment(self.tx) as tx:
+            await tx.session()
+            reports = await _saved(tx, tiles)
+            one = _Within(tx, EACH)
+            calendar = await one.calendar()
+            shown = [await self._shown(one, tile, reports, values) for tile in tiles]
+            return {
+                "dashboard_id": dashboard.id,
+                "version": dashboard.version,
+                "as_of": tx.now,
+                "time_zone": calendar.zone,
+                "currency": calendar.currency,
+                "parameters": values,
+                "cursor": self._cursor(id, place),
+                "tiles": shown,
+            }
+
+    async def _shown(
+        self,
+        at: _Within,
+        tile: DashboardTile,
+        reports: Mapping[UUID, Any],
+        values: Mapping[str, Any],
+    ) -> Row:
+        told: Row = {"key": tile.key, "kind": tile.kind, "error": None, "text": tile.text}
+        told |= {"depends_on": depends_on(tile, reports), "columns": [], "rows": [], "totals": []}
+        told |= {"report_kind": None, "metric": None, "value": None, "truncated": False}
+        try:
+            if tile.kind == "report":
+                told |= await _of_report(at, tile, reports, values)
+            elif tile.kind == "metric":
+                told |= await _of_metric(at, tile, values)
+        except CrmError as error:
+            told["error"] = problem_of(error, None)
+        return told
+
+    async def stale(self, id: UUID, cursor: str) -> Row:
+        """The tiles whose records something has happened to since."""
+        dashboard = await DashboardService(self.tx).get(id)
+        tiles = [DashboardTile.model_validate(one) for one in _read(dashboard.tiles)]
+        reports = await _saved(self.tx, tiles)
+        key, context = self.tx.database.signing_key, _context(self.tx, id)
+        place = Position(*unseal(key, context, cursor, parameter="after"))
+        happened: set[str] = set()
+        for _ in range(_STRETCHES):
+            found = await Feed(self.tx, {}).stretch(place, _STRETCH)
+            happened |= {row["entity"] for row in found.rows}
+            place = found.end
+            if found.whole:
+                break
+        return {
+            "tiles": [t.key for t in tiles if happened & set(depends_on(t, reports))],
+            "cursor": self._cursor(id, place),
+        }
+
+    def _cursor(self, id: UUID, place: Position) -> str:
+        return seal(self.tx.database.signing_key, _context(self.tx, id), [place.tx, place.seq])
+
+
+def _context(tx: Tx, id: UUID) -> bytes:
+    return context_of(tx.organization_id, "dashboard", str(id))
+
+
+def _read(value: Any) -> Any:
+    """JSON of a row, which passes through unread till somebody needs it."""
+    return cast("Any", value) if isinstance(value, list | dict) else decode(value)
+
+
+async def _saved(tx: Tx, tiles: Sequence[DashboardTile]) -> Mapping[UUID, Any]:
+    """The reports of the tiles that the reader sees, read at once."""
+    ids = [tile.report_id for tile in tiles if tile.report_id is not None]
+    return await ReportService(tx).records.rows(ids) if ids else {}
+
+
+def valued(declared: Sequence[Mapping[str, Any]], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of a dashboard that have a value; raises `Invalid`."""
+    known = {one["name"]: one for one in declared}
+    values = {n: one["default"] for n, one in known.items() if one.get("default") is not None}
+    for name, value in given.items():
+        if name not in known:
+            raise unfit(f"/parameters/{name}", "unknown_parameter", f"It takes no {name[:60]!r}.")
+        if value is None:
+            values.pop(name, None)
+        else:
+            values[name] = typed(known[name]["type"], value, f"/parameters/{name}")
+    return values
+
+
+def _kept(part: Mapping[str, Any], values: Mapping[str, Any]) -> Row:
+    """Without what names a parameter that has no value."""
+    kept = {k: v for k, v in part.items() if named_in(v) <= values.keys()}
+    return put(kept, values)
+
+
+async def _of_report(
+    at: _Within,
+    tile: DashboardTile,
+    reports: Mapping[UUID, Any],
+    values: Mapping[str, Any],
+) -> Row:
+    report = reports.get(tile.report_id) if tile.report_id else None
+    if report is None:
+        raise NotFound("There is no such report, or you do not see it.")
+    definition, own = _read(report.definition), _read(report.parameters)
+    query = filled(definition, own, _kept(tile.parameters, values))
+    further = _kept(tile.filter, values)
+    if further:
+        both = [part for part in (query.filter, further) if part]
+        query = query.model_copy(update={"filter": both[0] if len(both) == 1 else {"and": both}})
+    found = await at.run(query)
+    names = ("columns", "rows", "totals", "truncated")
+    return {"report_kind": found["kind"], **{name: found[name] for name in names}}
+
+
+async def _of_metric(at: _Within, tile: DashboardTile, values: Mapping[str, Any]) -> Row:
+    given = _kept(tile.parameters, values)
+    try:
+        days = _Days.model_validate({"start": given.get("from"), "to": given.get("to")})
+    except ValidationError as error:
+        raise invalid_body(error.errors(include_url=False)).under("/parameters") from None
+    found = await at.of(tile.metric or "", tile.by, days.start, days.to, _kept(tile.filter, values))
+    names = ("metric", "value", "columns", "rows", "truncated")
+    return {name: found[name] for name in names}
+
+
+def depends_on(tile: DashboardTile, reports: Mapping[UUID, Any]) -> list[str]:
+    """The kinds of records that a tile is of, with those on the way to what it names."""
+    if tile.kind == "metric" and tile.metric in Declared.metrics:
+        return [Declared.metrics[tile.metric or ""].source]
+    report = reports.get(tile.report_id) if tile.report_id else None
+    if report is None:
+        return []
+    definition = _read(report.definition)
+    found = [definition["source"], "report"]
+    service = Declared.services.get(definition["source"])
+    if service is not None:
+        words = _words(definition)
+        found += [
+            relation.target().entity
+            for relation in service.repository.listing.relations
+            if relation.name in words
+        ]
+    return sorted(set(found))
+
+
+def _words(value: Any) -> set[str]:
+    """The first parts of all paths that some JSON may name, and its keys."""
+    if isinstance(value, Mapping):
+        found = cast("Mapping[str, Any]", value)
+        inner = {word for one in found.values() for word in _words(one)}
+        return inner | {str(key).partition(".")[0] for key in found} - _NAMED
+    if isinstance(value, list):
+        return {word for one in cast("list[Any]", value) for word in _words(one)}
+    return {value.partition(".")[0]} if isinstance(value, str) else set()

@@ -1,0 +1,1 @@
+"""Journeys: graphs of waits, conditions, splits and steps that people go through."""

@@ -1,0 +1,204 @@
+"""Results as PDF: a chart and a table each, in the organization's language."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_datetime
+
+from crm_api.domains.reports.charts import drawn, specification
+from crm_api.domains.reports.results import Row
+from crm_api.kit.db.json import encode
+from crm_api.kit.db.tx import Tx
+from crm_api.kit.documents.engine import Template, render
+from crm_api.kit.documents.languages import Language, language
+from crm_api.kit.documents.pictures import Picture
+from crm_api.kit.documents.typefaces import drawable
+from crm_api.kit.errors import Invalid
+
+Paper = Literal["a4", "us-letter"]
+PACKAGE = "crm_api.domains.reports"
+MOST_ROWS = 500
+"""So many rows of a result are printed; files have all."""
+_REPORT = Template(PACKAGE, "report")
+_LETTER = frozenset({"USD", "CAD", "MXN", "CLP", "COP", "CRC", "GTQ", "PAB", "PHP", "VES"})
+"""Of whose countries the paper is Letter (CLDR, measurementData/paperSize)."""
+_ORGANIZATION = "SELECT name, language, currency, time_zone FROM organizations WHERE id = $1"
+_NUMBERS = frozenset({"integer", "number", "amount", "ratio", "decimal"})
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A result with its title, or what stands in its place."""
+
+    title: str | None
+    kind: str | None = None
+    columns: Sequence[Mapping[str, Any]] = ()
+    rows: Sequence[Mapping[str, Any]] = ()
+    totals: Sequence[Mapping[str, Any]] = ()
+    text: str | None = None
+    value: str | None = None
+    error: str | None = None
+
+
+async def report_pdf(
+    tx: Tx, title: str, answer: Mapping[str, Any], rows: Sequence[Any], paper: Paper | None
+) -> bytes:
+    """The PDF of one result."""
+    part = Part(None, answer["kind"], answer["columns"], rows, answer["totals"])
+    return await _pdf(tx, title, answer["as_of"], [part], paper)
+
+
+async def dashboard_pdf(
+    tx: Tx,
+    title: str,
+    told: Mapping[str, Any],
+    titles: Mapping[str, str | None],
+    paper: Paper | None,
+) -> bytes:
+    """The PDF of the data of a dashboard."""
+    parts: list[Part] = []
+    for tile in told["tiles"]:
+        metric = tile["metric"]
+        name = titles.get(tile["key"]) or (metric["title"] if metric else None)
+        error = tile["error"]["detail"] if tile["error"] else None
+        value = None if tile["value"] is None else str(tile["value"])
+        kind = tile["report_kind"] or ("time_series" if _is_series(tile) else "summary")
+        parts.append(
+            Part(
+                name,
+                kind,
+                tile["columns"],
+                tile["rows"],
+                tile["totals"],
+                tile["text"],
+                value,
+                error,
+            )
+        )
+    return await _pdf(tx, title, told["as_of"], parts, paper)
+
+
+def _is_series(tile: Mapping[str, Any]) -> bool:
+    return any(column.get("bucket") for column in tile["columns"])
+
+
+async def _pdf(tx: Tx, title: str, as_of: Any, parts: Sequence[Part], paper: Paper | None) -> bytes:
+    (own,) = await tx.fetch(_ORGANIZATION, tx.organization_id)
+    words = language(PACKAGE, own["language"])
+    moment = datetime.fromisoformat(as_of) if isinstance(as_of, str) else as_of
+    local = moment.astimezone(ZoneInfo(own["time_zone"]))
+    pictures: dict[str, Picture] = {}
+    shown: list[Row] = []
+    for place, part in enumerate(parts):
+        name = f"chart_{place}"
+        chart = await _chart(part)
+        if chart is not None:
+            pictures[name] = Picture("png", chart)
+        shown.append(_part(part, words, name if chart else None))
+    when = format_datetime(local, "long", locale=words.locale)
+    known = paper or ("us-letter" if own["currency"] in _LETTER else "a4")
+    data: Row = {
+        "title": title,
+        "description": None,
+        "organization": own["name"],
+        "as_of": words.label("as_of", moment=when, zone=own["time_zone"]),
+        "paper": known,
+        "language": own["language"].partition("-")[0].lower(),
+        "region": None,
+        "parts": shown,
+    }
+    made = await render(
+        _REPORT, drawable(data), dated=local.astimezone(UTC).date(), pictures=pictures
+    )
+    return made.content
+
+
+async def _chart(part: Part) -> bytes | None:
+    """The chart of a result; None of what has none."""
+    if part.kind in {None, "table"} or not part.rows:
+        return None
+    try:
+        return await drawn(specification(part.kind or "", part.columns, part.rows), "png")
+    except Invalid:
+        return None
+
+
+def _part(part: Part, words: Language, picture: str | None) -> Row:
+    columns = [
+        {
+            "name": _heading(column),
+            "right": column["kind"] in _NUMBERS,
+            "wide": column["kind"] == "text",
+        }
+        for column in part.columns
+    ]
+    note: str | None = None
+    if part.error:
+        note = words.label("failed", reason=part.error)
+    elif len(part.rows) > MOST_ROWS:
+        note = words.label("more", count=str(MOST_ROWS))
+    elif part.columns and not part.rows:
+        note = words.label("none")
+    first = part.columns[0]["name"] if part.columns else ""
+    totals = [{first: words.label("total"), **_present(one["values"])} for one in part.totals]
+    return {
+        "title": part.title,
+        "text": part.text,
+        "value": None if part.value is None else _cell(part.value, "number", words),
+        "picture": picture,
+        "alt": part.title or "",
+        "columns": columns,
+        "rows": [_cells(row["values"], part, words) for row in part.rows[:MOST_ROWS]],
+        "totals": [_cells(one, part, words) for one in totals],
+        "note": note,
+    }
+
+
+def _present(values: Mapping[str, Any]) -> Row:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _heading(column: Mapping[str, Any]) -> str:
+    extra = column.get("currency") or column.get("unit")
+    name = str(column["name"]).replace("_", " ")
+    return f"{name} ({extra})" if extra else name
+
+
+def _cells(values: Mapping[str, Any], part: Part, words: Language) -> list[str]:
+    return [_cell(values.get(c["name"]), c["kind"], words) for c in part.columns]
+
+
+def _cell(value: Any, kind: str, words: Language) -> str:
+    """A value as people of the language write it."""
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return words.label("yes" if value else "no")
+    if kind in _NUMBERS and not _is_word(value):
+        number = Decimal(str(value))
+        if kind == "ratio":
+            return words.percent(round(number * 100, 1))
+        return words.quantity(round(number, 2) if kind != "integer" else number)
+    if kind == "day":
+        return words.day(date.fromisoformat(str(value)[:10])) if _is_day(value) else str(value)
+    return str(value) if not isinstance(value, dict | list) else encode(value).decode()
+
+
+def _is_word(value: Any) -> bool:
+    try:
+        Decimal(str(value))
+    except ArithmeticError:
+        return True
+    return False
+
+
+def _is_day(value: Any) -> bool:
+    try:
+        date.fromisoformat(str(value)[:10])
+    except ValueError:
+        return False
+    return True
