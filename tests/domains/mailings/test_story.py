@@ -1,12 +1,11 @@
 """A mailing goes out, is opened, clicked, answered, bounced, complained about, and unsubscribed."""
 
 import re
-from collections import Counter
 from datetime import timedelta
 from uuid import uuid4
 
 from support.letters import arrived, letters_to
-from support.mailings import CONTENT, TO, did, mailing, reader, sends_of, settled
+from support.mailings import TO, did, mailing, reader, sends_of, settled
 from support.mails import mail, take
 from support.waiting import patiently
 
@@ -219,41 +218,6 @@ async def test_too_much_that_comes_back_stops_it(client, worker, settings):
     assert (stopped["status"], stopped["pause_reason"]) == ("paused", "bounces")
     assert len((await client.read("events", types="mailing.auto_paused"))["data"]) == 1
     assert (await did(client, made, "resume"))["pause_reason"] is None
-
-
-async def test_a_campaign_sends_to_its_audience_by_variants(client, worker, settings):
-    people = [await reader(client) for _ in range(8)]
-    left_out = await reader(client, agreed=False)
-    made = await client.made("segments", {"name": uuid4().hex, "kind": "static"})
-    ids = [one["id"] for one in (*people, left_out)]
-    await client.post(f"/v1/segments/{made['id']}/members", json={"add": ids})
-    split = [{"key": "A"}, {"key": "B"}]
-    own = {"name": "Spring", "include_segment_ids": [made["id"]], "holdout_percent": 25, **TO}
-    campaign = await client.made("campaigns", {**own, "variants": split})
-    contents = [{**CONTENT, "variant": key, "subject": f"This is {key}"} for key in ("A", "B")]
-    half = await mailing(client, contents[0], campaign_id=campaign["id"])
-    answer = await client.post(f"/v1/campaigns/{campaign['id']}/launch")
-    assert answer.status_code == 409, answer.text
-    await client.patch(f"/v1/mailings/{half['id']}", json={"contents": contents})
-    answer = await client.post(f"/v1/campaigns/{campaign['id']}/launch")
-    assert answer.status_code == 200, answer.text
-    path = f"campaigns/{campaign['id']}/members"
-    members = {one["contact_id"]: one for one in (await client.read(path, limit=50))["data"]}
-    sends = await settled(client, half)
-    wanted = {id: m["variant"] for id, m in members.items() if m["variant"]}
-    assert {one["contact_id"]: one["variant"] for one in sends} == wanted
-    assert Counter(wanted.values()) == {"A": 3, "B": 3}
-    held = [id for id, m in members.items() if m["is_holdout"]]
-    assert len(held) == 2
-    # Who is held out gets nothing of it, whoever asks.
-    if (await client.read(f"mailings/{half['id']}"))["status"] == "running":
-        assert (await did(client, half, "send", contact_ids=held, step="more"))["queued"] == 0
-    for person in people:
-        letters = arrived(settings.mail_outbox, person["address"])
-        said = [f"This is {wanted[person['id']]}"] if person["id"] in wanted else []
-        assert [one["Subject"] for one in letters] == said
-    found = await client.read(f"mailings/{half['id']}/results")
-    assert {one["variant"]: one["sent"] for one in found["variants"]} == {"A": 3, "B": 3}
 
 
 async def test_an_automation_sends_to_one(client, worker, settings):

@@ -31,8 +31,10 @@ AUTO_PAUSED = "mailing.auto_paused"
 ENDS = frozenset({"completed", "cancelled"})
 EXAMPLE_LINK = "https://example.com/unsubscribe"
 """What stands for the link to unsubscribe where nothing is sent."""
-_DRAFTS = """
-    SELECT id FROM mailings WHERE organization_id = $1 AND campaign_id = $2 AND status = 'draft'
+_FOLLOWING: Mapping[str, Verb] = {"launch": "start", "complete": "complete", "cancel": "cancel"}
+"""What mailings do as their campaign does; while it is paused nothing of them leaves anyway."""
+_OF_CAMPAIGN = """
+    SELECT id FROM mailings WHERE organization_id = $1 AND campaign_id = $2 AND status = ANY($3)
         AND deleted_at IS NULL ORDER BY id
 """
 _CALL_OFF = """
@@ -171,13 +173,19 @@ def need_running(current: Mailing) -> None:
         raise WrongState(message, code="mailing_not_running")
 
 
-async def start_of_campaign(tx: Tx, campaign_id: UUID) -> None:
-    """Start the mailings of a campaign that is being launched; raises where one cannot be."""
-    actions = MailingActions(tx)
-    rows = await tx.fetch(_DRAFTS, tx.organization_id, campaign_id)
+async def follow_campaign(tx: Tx, campaign_id: UUID, moved: str) -> None:
+    """Start the mailings of a campaign that is launched, end those of one that ends; raises where
+    one cannot be.
+    """
+    verb = _FOLLOWING.get(moved)
+    if verb is None:
+        return
+    actions, one = MailingActions(tx), WAYS[verb]
+    rows = await tx.fetch(_OF_CAMPAIGN, tx.organization_id, campaign_id, sorted(one.before))
     if not rows:
         return
     actions.service.need("update")
     campaign = await Campaigns(tx).find(campaign_id)
     for current in await actions.service.records.locked([row["id"] for row in rows]):
-        await actions.go_on(current, "start", WAYS["start"], campaign)
+        if current.status in one.before:
+            await actions.go_on(current, verb, one, campaign)

@@ -2,11 +2,12 @@
 
 from crm_api.domains.campaigns.actions import CampaignActions
 from crm_api.domains.conversations.receiving import Inbox
-from crm_api.domains.mailings.actions import AUTO_PAUSED, WAYS, start_of_campaign
+from crm_api.domains.mailings.actions import AUTO_PAUSED, WAYS, follow_campaign
 from crm_api.domains.mailings.jobs import complete, send_test
 from crm_api.domains.mailings.keeping import forget_person, forget_purged
 from crm_api.domains.mailings.progress import TOPICS
 from crm_api.domains.mailings.reporting import heed_report
+from crm_api.domains.mailings.results import of_members
 from crm_api.domains.mailings.schemas import MailingHappened
 from crm_api.domains.mailings.sending import Sender
 from crm_api.domains.mailings.service import MailingService
@@ -22,7 +23,8 @@ from crm_api.kit.touchpoints import Party, Touchpoint
 
 Guarded.purged.append(forget_purged)
 Inbox.reporters.append(heed_report)
-CampaignActions.launched.append(start_of_campaign)
+CampaignActions.followed.append(follow_campaign)
+CampaignActions.reached.append(of_members)
 _CONTACT = (Party("id", "contact"),)
 _BY_THEM = ("mailing.clicked", "mailing.unsubscribed", "mailing.complained")
 

@@ -25,9 +25,10 @@ _RANKS = (
     *("clicked", "replied", "bounced", "unsubscribed", "complained"),
 )
 _ORDER = f"ARRAY[{', '.join(map(repr, _RANKS))}]"
+FAR = f"array_position({_ORDER}, s.status)"
+"""How far a send `s` is, as a number."""
 FARTHER = (
-    f"CASE WHEN array_position({_ORDER}, s.status) < array_position({_ORDER}, '{{status}}') "
-    "THEN '{status}' ELSE s.status END"
+    f"CASE WHEN {FAR} < array_position({_ORDER}, '{{status}}') THEN '{{status}}' ELSE s.status END"
 )
 """The status after something has happened."""
 TELL = f"""

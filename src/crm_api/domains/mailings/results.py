@@ -1,9 +1,13 @@
 """How a mailing fares: counts of people by status and variant, reasons, and links."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from crm_api.domains.campaigns.schemas import HAPPENINGS
 from crm_api.domains.contacts.repository import CONTACTS
+from crm_api.domains.mailings.progress import FAR
+from crm_api.domains.mailings.repository import AREA
 from crm_api.domains.mailings.schemas import MailingCounts, SendsAsked
 from crm_api.domains.mailings.service import MailingService
 from crm_api.kit.db.json import decode
@@ -51,6 +55,17 @@ _SENDS = """
         AND ($6::uuid IS NULL OR contact_id = $6)
     ORDER BY id LIMIT $7
 """
+_OF_MEMBERS = f"""
+    SELECT s.contact_id,
+        (array_agg(s.status ORDER BY {FAR} DESC, s.id))[1] AS status,
+        (array_agg(s.reasons ORDER BY {FAR} DESC, s.id))[1] AS reasons,
+        {", ".join(f"min(s.{one}_at) AS {one}_at" for one in HAPPENINGS)}
+    FROM mailing_sends s
+    JOIN mailings m ON m.organization_id = s.organization_id AND m.id = s.mailing_id
+    WHERE s.organization_id = $1 AND m.campaign_id = $2 AND m.deleted_at IS NULL
+        AND s.contact_id = ANY($3)
+    GROUP BY s.contact_id
+"""  # noqa: S608
 _READ_ON = 20
 
 
@@ -97,6 +112,16 @@ async def sends(
         if len(found) == limit:
             break
     return {"data": found, "next_cursor": seal(key, context, [str(after)])}
+
+
+async def of_members(
+    tx: Tx, campaign_id: UUID, ids: Sequence[UUID]
+) -> Mapping[UUID, dict[str, Any]]:
+    """What has become of the mails of a campaign to these contacts."""
+    if not tx.actor.covers(f"{AREA}:read"):
+        return {}
+    rows = await tx.fetch(_OF_MEMBERS, tx.organization_id, campaign_id, list(ids))
+    return {row["contact_id"]: {**row, "reasons": decode(row["reasons"])} for row in rows}
 
 
 def _shown(row: Any, *, hidden: bool) -> dict[str, Any]:
