@@ -142,7 +142,7 @@ async def test_a_journey_mails_a_person_once_or_once_in_each_run(client, worker,
         node("second", "action", step={**step, "again": True}, next="third"),
         node("third", "action", step={**step, "again": True}, next="end"),
     )
-    journey = await running(client, *twice, END, re_entry={"policy": "always"})
+    journey = await running(client, *twice, END, re_entry={"mode": "always"})
     for count in (2, 3):
         run = await entered(client, journey, person)
         await comes_to(client, run, status="finished")

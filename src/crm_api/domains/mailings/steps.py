@@ -13,7 +13,7 @@ from crm_api.kit.errors import NotFound
 
 
 class SendMailing(Step):
-    """Send a mailing that runs to the contact, once by each rule or once in each run of it."""
+    """Send a mailing that runs to the contact, once by each rule or journey, or once in each run of it."""
 
     action: Literal["send_mailing"]
     mailing_id: UUID
