@@ -87,6 +87,7 @@ RESERVED = frozenset(
         "loyalty",
         "member",
         "merge",
+        "mailing",
         "message",
         "milestone",
         "module",
