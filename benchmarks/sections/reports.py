@@ -56,8 +56,7 @@ def run(setting: Setting) -> Outcome:
     details: dict[str, Any] = {}
     with setting.stage(0) as stage, serving(stage, "ours") as server:
         pipeline, open_stage = pipeline_of(stage, server)
-        stage.query(_DEALS, stage.organization_id, pipeline, open_stage, deals)
-        stage.query("VACUUM ANALYZE deals")
+        _fill(stage, pipeline, open_stage, deals)
         for name, report in _REPORTS.items():
             times = [_asked(stage, server, report, deals) for _ in range(QUESTIONS)]
             ms = median(times[1:]) * 1000
@@ -65,6 +64,22 @@ def run(setting: Setting) -> Outcome:
             figures.append(at_most(f"{name}, ms", ms, SUMMARY_MS))
             details[name] = times
     return Outcome(figures, shown, details)
+
+
+def _fill(stage: Stage, pipeline: Any, open_stage: Any, deals: int) -> None:
+    """Deals first, their indexes after."""
+    indexes = stage.query(
+        "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' "
+        "AND tablename = 'deals' AND indexname NOT LIKE 'pk_%' AND indexname NOT LIKE 'uq_%'"
+    )
+    stage.query("ALTER TABLE deals DISABLE TRIGGER ALL")
+    for name, _ in indexes:
+        stage.query(f'DROP INDEX "{name}"')
+    stage.query(_DEALS, stage.organization_id, pipeline, open_stage, deals)
+    for _, definition in indexes:
+        stage.query(definition)
+    stage.query("ALTER TABLE deals ENABLE TRIGGER ALL")
+    stage.query("VACUUM ANALYZE deals")
 
 
 def _asked(stage: Stage, server: Server, report: dict[str, Any], deals: int) -> float:
@@ -78,4 +93,4 @@ def _asked(stage: Stage, server: Server, report: dict[str, Any], deals: int) -> 
     return taken
 
 
-SECTION = Section("Reports over many deals", run, within_s=300)
+SECTION = Section("Reports over many deals", run, within_s=600)

@@ -1,7 +1,7 @@
 """A report as one statement: an inner one of the records, and their groups around it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal, InvalidOperation
 from itertools import combinations
 from typing import Any
@@ -18,6 +18,7 @@ from crm_api.domains.reports.measuring import (
     local_day,
 )
 from crm_api.domains.reports.operands import DATED, Operand, operand_of, pointed, unfit
+from crm_api.domains.reports.partials import add_up, grouped, of_groups
 from crm_api.domains.reports.schemas import (
     MAX_GROUPS,
     Bucket,
@@ -117,7 +118,7 @@ def planned(tx: Tx, query: ReportQuery, listing: Listing, sight: Sight, calendar
         known = known_measure(tx, listing, asked, place, plan.measures, calendar)
         with pointed(f"/measures/{place}/filter"):
             own = parse(asked.filter, listing, tx) if asked.filter else None
-        known = Known(known.asked, place, known.kind, known.value, known.operands, own)
+        known = replace(known, filter=own)
         _need_currency(plan, known)
         plan.measures.append(known)
     names = [group.name for group in plan.groups] + [known.asked.name for known in plan.measures]
@@ -190,8 +191,10 @@ class Compiler:
     def statement(self, *, limit: int) -> tuple[Statement, dict[str, Any]]:
         """Groups with their measures, `limit` at most; totals come first, if there are any."""
         plan, inner = self.plan, self._inner()
-        groups = [inner.c[f"g{n}"] for n in range(len(plan.groups))]
-        made = self._measures(inner)
+        partial = self._has_sets and add_up(plan.measures)
+        rows = grouped(inner, len(plan.groups), plan.measures) if partial else inner
+        groups = [rows.c[f"g{n}"] for n in range(len(plan.groups))]
+        made = self._measures(rows, partial=partial)
         chosen = [
             *groups,
             *(
@@ -201,7 +204,7 @@ class Compiler:
             ),
         ]
         level: ColumnElement[Any] = literal_column("0")
-        query: Select[Any] = select(*chosen).select_from(inner)
+        query: Select[Any] = select(*chosen).select_from(rows)
         sets = self._sets(groups)
         if sets is not None:
             level = func.grouping(*groups)
@@ -242,18 +245,25 @@ class Compiler:
         asked = PageQuery(Selection(()), plan.filter, sight=plan.sight)
         return matching(plan.listing, query, asked).subquery("q")
 
-    def _measures(self, inner: Subquery) -> dict[str, Any]:
+    def _measures(self, rows: Subquery, *, partial: bool) -> dict[str, Any]:
         made: dict[str, Any] = {}
         for known in self.plan.measures:
             if known.asked.function in AFTERWARDS:
                 continue
-            value = inner.c.get(f"x{known.place}")
-            made[known.asked.name] = aggregate(known, value, inner.c.get(f"f{known.place}"), made)
+            if partial:
+                made[known.asked.name] = of_groups(known, rows, made)
+                continue
+            value, wanted = rows.c.get(f"x{known.place}"), rows.c.get(f"f{known.place}")
+            made[known.asked.name] = aggregate(known, value, wanted, made)
         return made
+
+    @property
+    def _has_sets(self) -> bool:
+        return self.plan.query.totals and bool(self.plan.groups)
 
     def _sets(self, groups: Sequence[Any]) -> list[Any] | None:
         """What totals are by: those in front, or of a matrix any of the groupings."""
-        if not self.plan.query.totals or not groups:
+        if not self._has_sets:
             return None
         if self.plan.query.kind == "matrix":
             kept = [c for size in range(len(groups) + 1) for c in combinations(groups, size)]

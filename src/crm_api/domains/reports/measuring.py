@@ -53,11 +53,18 @@ class Known:
     operands: tuple[Operand, ...]
     filter: Any = None
     """A `Filter`, if it has one of its own."""
+    decimals: int = 0
+    """So many of its value are left out of it: whole numbers are added up faster."""
 
     @property
     def base(self) -> bool:
         """Whether it is an amount in the organization's currency."""
         return self.kind == "amount" and bool(self.operands) and self.operands[0].base
+
+    @property
+    def is_combined(self) -> bool:
+        """Whether it is made of other aggregates."""
+        return self.asked.function == "ratio"
 
     @property
     def unit(self) -> str | None:
@@ -93,10 +100,13 @@ def known_measure(
         for name, path in (("since", asked.since), ("otherwise", asked.otherwise))
         if path is not None
     ]
+    decimals = 0
     if asked.since is not None:
         value, kind = _elapsed(asked, main, others, calendar, at), "number"
     else:
-        value, kind = _value_of(main, calendar), main.kind
+        is_whole = main.whole is not None and asked.weighted_by is None
+        decimals = main.whole[1] if main.whole is not None and is_whole else 0
+        value, kind = _value_of(main, calendar, whole=is_whole), main.kind
         if asked.otherwise is not None:
             raise unfit(f"{at}/otherwise", "unfit_field", "It goes with `since`.")
     kinds = _FUNCTIONS[asked.function]
@@ -109,15 +119,16 @@ def known_measure(
             raise unfit(f"{at}/weighted_by", "unfit_field", "A whole percentage of a number.")
         value = cast(value, Numeric()) * weight.expression / literal_column("100")
         others.append(weight)
-    return Known(asked, place, _kind(asked, kind), value, (main, *others))
+    return Known(asked, place, _kind(asked, kind), value, (main, *others), decimals=decimals)
 
 
-def _value_of(operand: Operand, calendar: Calendar) -> ColumnElement[Any]:
+def _value_of(operand: Operand, calendar: Calendar, *, whole: bool) -> ColumnElement[Any]:
     """A field's value; an amount that was reckoned in a currency of before is none."""
+    found = operand.whole[0] if whole and operand.whole is not None else operand.expression
     if not operand.base or _BASE not in operand.place.listing.fields:
-        return operand.expression
+        return found
     is_own = getattr(operand.place.row, _BASE) == literal(calendar.currency, Text())
-    return case((is_own, operand.expression))
+    return case((is_own, found))
 
 
 def _kind(asked: ReportMeasure, kind: str) -> str:
@@ -185,16 +196,31 @@ def local_day(operand: Operand, calendar: Calendar) -> ColumnElement[Any]:
 
 
 def aggregate(known: Known, value: Any, filter: Any, made: Mapping[str, Any]) -> Any:
-    """The aggregate of a measure over the columns of the inner statement.
+    """The aggregate of a measure over the columns of the inner statement."""
+    if known.is_combined:
+        return combined(known, made)
+    return scaled(known, filtered(_plain(known.asked, value), filter))
 
-    A ratio is of aggregates that are `made` already; one by zero is null.
-    """
-    asked = known.asked
-    if asked.function == "ratio":
-        above, below = (made[name] for name in asked.of)
-        return cast(above, Numeric()) / func.nullif(cast(below, Numeric()), literal_column("0"))
-    found = _plain(asked, value)
+
+def combined(known: Known, made: Mapping[str, Any]) -> Any:
+    """A ratio is of aggregates that are `made` already; one by zero is null."""
+    above, below = (made[name] for name in known.asked.of)
+    return cast(above, Numeric()) / func.nullif(cast(below, Numeric()), literal_column("0"))
+
+
+def filtered(found: Any, filter: Any) -> Any:
+    """An aggregate of the records that fit alone."""
     return found if filter is None else found.filter(filter)
+
+
+def scaled(known: Known, found: Any) -> Any:
+    """An aggregate of whole parts as the number that they are of."""
+    if not known.decimals:
+        return found
+    if known.asked.function in {"median", "percentile"}:
+        return found / literal_column(f"{10**known.decimals}.0", Double())
+    # A division would leave out decimals of what has many digits.
+    return cast(found, Numeric()) * literal_column(f"1e-{known.decimals}", Numeric())
 
 
 def _plain(asked: ReportMeasure, value: Any) -> Any:
