@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from decimal import Decimal, InvalidOperation
 from itertools import combinations
 from typing import Any
 
@@ -10,8 +9,10 @@ from sqlalchemy import ColumnElement, Select, Subquery, and_, func, literal_colu
 from sqlalchemy import tuple_ as sql_tuple
 
 from crm_api.domains.reports.buckets import Calendar
+from crm_api.domains.reports.finishing import Finish, finish_of, tested, unknown_column
 from crm_api.domains.reports.measuring import (
     AFTERWARDS,
+    ALONG_TIME,
     Known,
     aggregate,
     known_measure,
@@ -36,7 +37,6 @@ from crm_api.kit.query.selection import PageQuery, Selection
 from crm_api.kit.query.statements import Statement, compiled
 from crm_api.kit.query.visibility import Sight, bound
 
-_COMPARED = ("eq", "ne", "gt", "gte", "lt", "lte")
 _ALL = Filter().shape
 
 
@@ -87,6 +87,7 @@ class Plan:
     filter: Filter
     groups: list[Group] = field(default_factory=list[Group])
     measures: list[Known] = field(default_factory=list[Known])
+    finish: Finish = field(default_factory=Finish)
 
     @property
     def limit(self) -> int:
@@ -114,8 +115,9 @@ def planned(tx: Tx, query: ReportQuery, listing: Listing, sight: Sight, calendar
     measures = query.measures or [
         ReportMeasure.model_validate({"name": "count", "function": "count"})
     ]
+    kinds = {group.name: group.kind for group in plan.groups}
     for place, asked in enumerate(measures):
-        known = known_measure(tx, listing, asked, place, plan.measures, calendar)
+        known = known_measure(tx, listing, asked, place, plan.measures, calendar, kinds)
         with pointed(f"/measures/{place}/filter"):
             own = parse(asked.filter, listing, tx) if asked.filter else None
         known = replace(known, filter=own)
@@ -127,6 +129,7 @@ def planned(tx: Tx, query: ReportQuery, listing: Listing, sight: Sight, calendar
             own = place - len(plan.groups)
             at = f"/groupings/{place}/name" if own < 0 else f"/measures/{own}/name"
             raise unfit(at, "repeated_name", f"{name} stands twice.")
+    plan.finish = finish_of(query, list(kinds), plan.measures)
     return plan
 
 
@@ -159,7 +162,7 @@ def _need_kind(plan: Plan) -> None:
         if len(later) != 1 or groups[0].bucket is None or groups[0].since is not None:
             message = "A cohort is by a bucket first, and by one with `since`."
             raise unfit("/groupings", "needs_cohort", message)
-    if kind != "time_series" and any(m.function in AFTERWARDS for m in plan.query.measures):
+    if kind != "time_series" and any(m.function in ALONG_TIME for m in plan.query.measures):
         raise unfit("/kind", "needs_time_series", "Running totals and changes are of time series.")
 
 
@@ -275,7 +278,10 @@ class Compiler:
         self, query: Select[Any], made: Mapping[str, Any], level: ColumnElement[Any] | None
     ) -> Select[Any]:
         parts: list[ColumnElement[bool]] = []
+        later = {name for name, *_ in self.plan.finish.tests}
         for name, tests in self.plan.query.having.items():
+            if name in later:
+                continue
             if name not in made:
                 raise unfit(f"/having/{name}", "unknown_measure", f"There is no measure {name!r}.")
             parts += [
@@ -293,31 +299,20 @@ class Compiler:
     def _order(self, groups: Sequence[Any], made: Mapping[str, Any]) -> list[Any]:
         named = {group.name: groups[n] for n, group in enumerate(self.plan.groups)} | dict(made)
         order: list[Any] = []
-        for place, sort in enumerate(self.plan.query.sort):
+        sorts = [] if self.plan.finish.sorts else self.plan.query.sort
+        for place, sort in enumerate(sorts):
             name = sort.removeprefix("-")
             if name not in named:
-                raise unfit(
-                    f"/sort/{place}", "unknown_column", f"There is no column {name[:60]!r}."
-                )
+                raise unknown_column(place, name)
             column = named[name]
             order.append((column.desc() if sort.startswith("-") else column.asc()).nulls_last())
         return [*order, *(column.asc().nulls_last() for column in groups)]
 
 
 def _test(found: Any, kind: str, operator: str, value: Any, at: str) -> ColumnElement[bool]:
-    if operator == "is_null" and isinstance(value, bool):
-        return found.is_(None) if value else found.is_not(None)
-    if operator not in _COMPARED:
-        message = f"Allowed here: {', '.join((*_COMPARED, 'is_null'))}."
-        raise unfit(at, "unknown_operator", message)
-    if kind in DATED or isinstance(value, bool) or not isinstance(value, int | str | float):
-        raise unfit(at, "invalid_value", "Groups are compared with numbers.")
-    try:
-        number = Decimal(repr(value) if isinstance(value, float) else value)
-    except InvalidOperation:
-        raise unfit(at, "invalid_value", "Not a decimal.") from None
-    if not number.is_finite() or abs(number) >= Decimal(10) ** 24:
-        raise unfit(at, "invalid_value", "A number has 24 digits at most.")
+    number = tested(kind, operator, value, at)
+    if operator == "is_null":
+        return found.is_(None) if number else found.is_not(None)
     compare = {
         "eq": found.__eq__,
         "ne": found.is_distinct_from,

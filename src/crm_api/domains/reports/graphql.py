@@ -98,6 +98,14 @@ class ReportRunStarted:
     run: ReportRun
 
 
+@strawberry.type
+class ReportOutcome:
+    """What a report comes to, or the job that it has become because it takes too much."""
+
+    answer: ReportAnswer | None
+    started: ReportRunStarted | None
+
+
 _REPORTS = Collection(ReportService, Report)
 _RUNS = Collection(ReportRunService, ReportRun)
 _Query = input_from(schemas.ReportQuery)
@@ -219,6 +227,17 @@ class ReportMutations:
         given = shape_given(saved_schemas.ReportRunInput, {"parameters": parameters or {}})
         service = ReportRunService(info.context.tx)
         return cast("Any", await service.begin_saved(id, given.parameters))
+
+    @mutation
+    async def run_report_query(
+        self,
+        info: GraphInfo,
+        input: _Query,  # pyright: ignore[reportInvalidTypeForm, reportUnknownParameterType]
+    ) -> ReportOutcome:
+        """A report, run at once; what takes more than two seconds becomes a run by a job."""
+        data = shape_given(schemas.ReportQuery, input)
+        answer, started = await ReportRunService(info.context.tx).at_once(data)
+        return ReportOutcome(answer=answer, started=started)
 
     @mutation
     async def create_report_run(

@@ -22,13 +22,17 @@ from sqlalchemy import (
 )
 
 from crm_api.domains.reports.buckets import Calendar
+from crm_api.domains.reports.calculating import OthersKinds, formula_of
 from crm_api.domains.reports.operands import DATED, Operand, operand_of, unfit
 from crm_api.domains.reports.schemas import ReportMeasure
+from crm_api.kit.custom.formulas import Formula
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.query.listing import Listing
 
 NUMERIC = frozenset({"integer", "number", "amount"})
-AFTERWARDS = frozenset({"running", "change"})
+ALONG_TIME = frozenset({"running", "change"})
+AFTERWARDS = ALONG_TIME | {"calculated"}
+"""What is made of the rows of the database."""
 _BASE = "base_currency"
 _FUNCTIONS: Mapping[str, frozenset[str]] = {
     "count_distinct": frozenset({"text", "uuid", "integer", "boolean", *DATED}),
@@ -53,6 +57,8 @@ class Known:
     operands: tuple[Operand, ...]
     filter: Any = None
     """A `Filter`, if it has one of its own."""
+    formula: Formula | None = None
+    """Of a calculated one."""
     decimals: int = 0
     """So many of its value are left out of it: whole numbers are added up faster."""
 
@@ -84,11 +90,19 @@ def known_measure(
     place: int,
     before: Sequence[Known],
     calendar: Calendar,
+    groups: Mapping[str, str],
 ) -> Known:
-    """A measure checked; raises `Invalid` with a pointer into the report."""
+    """A measure checked; raises `Invalid` with a pointer into the report.
+
+    `groups` are the kinds of the groupings by name.
+    """
     at = f"/measures/{place}"
     _need_only(asked, at)
-    if asked.function in {"ratio", *AFTERWARDS}:
+    if asked.function == "calculated":
+        kinds: OthersKinds = {**groups, **{known.asked.name: known.kind for known in before}}
+        formula, kind = formula_of(asked, kinds, at)
+        return Known(asked, place, kind, None, (), formula=formula)
+    if asked.function in {"ratio", *ALONG_TIME}:
         return _of_others(asked, place, before)
     if asked.function == "count":
         return Known(asked, place, "integer", None, ())
@@ -142,10 +156,16 @@ def _need_only(asked: ReportMeasure, at: str) -> None:
     """Raise `Invalid` for what a function has no use for, or lacks."""
     if (asked.percentile is None) == (asked.function == "percentile"):
         raise unfit(f"{at}/percentile", "percentile", "It goes with the function `percentile`.")
+    if (asked.expression is None) == (asked.function == "calculated"):
+        raise unfit(f"{at}/expression", "expression", "It goes with the function `calculated`.")
+    if asked.shown_as != "number" and asked.function != "calculated":
+        raise unfit(f"{at}/shown_as", "unfit_field", "It goes with the function `calculated`.")
     takes = {"ratio": 2, "running": 1, "change": 1}.get(asked.function, 0)
     if len(asked.of) != takes:
         raise unfit(f"{at}/of", "of_others", f"{asked.function} is of {takes} other measures.")
-    if takes and (asked.field or asked.filter or asked.since or asked.weighted_by):
+    if (takes or asked.expression) and (
+        asked.field or asked.filter or asked.since or asked.weighted_by
+    ):
         raise unfit(f"{at}/field", "unfit_field", f"{asked.function} is of other measures.")
     if asked.function == "count" and (asked.field or asked.since or asked.weighted_by):
         raise unfit(f"{at}/field", "unfit_field", "count takes no field; count_distinct does.")

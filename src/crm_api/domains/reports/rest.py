@@ -95,13 +95,15 @@ async def list_sources(tx: Reading) -> Response:
     "/run",
     operation_id="runReportQuery",
     summary="Run a report at once",
-    responses={200: {"model": ReportAnswer}} | problems(400, 403, 409, 415, 422),
+    responses={200: {"model": ReportAnswer}, 202: {"model": ReportRunStarted}}
+    | problems(400, 403, 409, 415, 422),
 )
 async def run(tx: Writing, body: ReportQuery) -> Response:
-    """As far as the records are seen: a hidden field is 403 `hidden_field`, and what would take
-    too long is 422 `too_slow` or `too_expensive`.
+    """As far as the records are seen: a hidden field is 403 `hidden_field`. What takes more than
+    two seconds, or is expected to, becomes a run by a job (202).
     """
-    return answers.plain(await Reports(tx).run(body))
+    answer, started = await ReportRunService(tx).at_once(body)
+    return answers.plain(answer) if started is None else _begun(started, at_once=True)
 
 
 @pure.post(
@@ -199,10 +201,12 @@ async def create_run(tx: Writing, body: ReportRunCreate) -> Response:
     return _begun(await ReportRunService(tx).begin(body.definition))
 
 
-def _begun(started: dict[str, Any]) -> Response:
-    if started["is_cached"]:
+def _begun(started: dict[str, Any], *, at_once: bool = False) -> Response:
+    if started["is_cached"] and not at_once:
         return answers.plain(started)
-    headers = {"Location": f"/v1/jobs/{started['job_id']}"}
+    is_there = started["is_cached"]
+    place = f"report-runs/{started['run'].id}" if is_there else f"jobs/{started['job_id']}"
+    headers = {"Location": f"/v1/{place}"}
     return answers.plain(started, status=202, headers=headers)
 
 

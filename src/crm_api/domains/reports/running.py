@@ -1,6 +1,7 @@
 """Reports, run: one statement that reads, bounded in time and cost."""
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -51,6 +52,9 @@ class Bounds:
 
 
 AT_ONCE = Bounds(4, 2_000_000)
+WHILE_ASKED = Bounds(2, 2_000_000)
+"""Of a report that becomes a job where that is not enough."""
+TOO_MUCH = frozenset({"too_slow", "too_expensive"})
 
 
 class Reports:
@@ -105,7 +109,10 @@ class Reports:
             "currency": calendar.currency,
             "as_of": tx.now,
         }
-        found = await (_table(tx, plan) if query.kind == "table" else self._grouped(tx, plan, span))
+        with self._in_time():
+            found = await (
+                _table(tx, plan) if query.kind == "table" else self._grouped(tx, plan, span)
+            )
         if query.kind != "table":
             exported(tx, plan.listing, _watched(plan), len(found["rows"]))
         return {**answer, **found}
@@ -115,9 +122,10 @@ class Reports:
         plan = await self.plan(query)
         async with at_one_moment(self.tx) as tx:
             await self._bound(tx)
-            cost = None if query.kind == "table" else await self._cost(tx, plan)
             first = replace(plan, query=query.model_copy(update={"limit": _PREVIEW}))
-            found = await self._preview(tx, first)
+            with self._in_time():
+                cost = None if query.kind == "table" else await self._cost(tx, plan)
+                found = await self._preview(tx, first)
         return {
             "definition_hash": hash_of(query),
             "columns": found["columns"],
@@ -131,6 +139,7 @@ class Reports:
             return await _table(tx, plan)
         if plan.query.kind == "time_series":
             shaped = Shaped(plan, await self._fetch(tx, plan, _PREVIEW))
+            shaped.finish()
             return {"columns": columns_of(plan), "rows": shaped.rows()}
         return await self._grouped(tx, plan, None)
 
@@ -160,6 +169,20 @@ class Reports:
     async def _bound(self, tx: Tx) -> None:
         await tx.run(text(f"SET LOCAL statement_timeout = '{self.bounds.seconds}s'"))
 
+    @contextmanager
+    def _in_time(self) -> Generator[None]:
+        """Have a statement that takes too long be a mistake of the report."""
+        try:
+            yield
+        except Unavailable as error:
+            if error.own_code != "timeout":
+                raise
+            message = (
+                f"The report takes longer than {self.bounds.seconds} seconds: narrow its filter, "
+                "or have it run as a job."
+            )
+            raise Invalid(message, code="too_slow") from None
+
     async def _cost(self, tx: Tx, plan: Plan) -> int:
         statement, values = Compiler(tx, plan).statement(limit=plan.limit + 1)
         told = await tx.fetch(f"EXPLAIN (FORMAT JSON) {statement.sql}", *statement.args(values))
@@ -173,23 +196,15 @@ class Reports:
             message = "The report would take too much: narrow its filter."
             raise Invalid(message, code="too_expensive")
         statement, values = Compiler(tx, plan).statement(limit=limit + 1)
-        try:
-            return await tx.fetch(statement.sql, *statement.args(values))
-        except Unavailable as error:
-            if error.own_code != "timeout":
-                raise
-            message = (
-                f"The report takes longer than {self.bounds.seconds} seconds: narrow its filter, "
-                "or have it run as a job."
-            )
-            raise Invalid(message, code="too_slow") from None
+        return await tx.fetch(statement.sql, *statement.args(values))
 
     async def _grouped(self, tx: Tx, plan: Plan, span: tuple[date, date] | None) -> Row:
         query = plan.query
         # Totals come with the groups, of which all are needed then.
-        most = MAX_GROUPS if query.totals else plan.limit
+        is_whole = query.totals or bool(plan.finish)
+        most = MAX_GROUPS if is_whole else plan.limit
         rows = await self._fetch(tx, plan, most)
-        if len(rows) > most and (query.totals or query.limit is None):
+        if len(rows) > most and (is_whole or query.limit is None):
             message = f"There are more than {MAX_GROUPS:,} groups: say a limit, or longer buckets."
             raise unfit("/groupings", "too_many_groups", message)
         if query.kind == "funnel":
@@ -197,6 +212,7 @@ class Reports:
         shaped = Shaped(plan, rows)
         if query.kind == "time_series":
             complete(plan, shaped, span)
+        shaped.finish()
         return {
             "columns": columns_of(plan),
             "rows": shaped.rows(),

@@ -24,6 +24,7 @@ Function = Literal[
     "ratio",
     "running",
     "change",
+    "calculated",
 ]
 Path = Annotated[
     str,
@@ -79,6 +80,15 @@ class ReportMeasure(Schema):
     )
     over: Literal["previous", "year"] = Field(
         "previous", description="Of a change: against the bucket before, or that of a year before."
+    )
+    expression: Annotated[str, StringConstraints(min_length=1, max_length=1_000)] | None = Field(
+        None,
+        description="Of `calculated`: a formula of measures and groupings before it, in the "
+        "language of formula fields; what is divided by zero has no value.",
+        examples=["round(won / count * 100, 1)"],
+    )
+    shown_as: Literal["number", "amount", "ratio"] = Field(
+        "number", description="Of `calculated`: how its numbers are written."
     )
     hidden: bool = Field(False, description="Whether it only serves others.")
 
