@@ -4,16 +4,29 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Select, Subquery, and_, func, literal_column, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Subquery,
+    and_,
+    func,
+    literal_column,
+    or_,
+    select,
+    union,
+)
 from sqlalchemy import tuple_ as sql_tuple
 
 from crm_api.domains.reports.buckets import Calendar
+from crm_api.domains.reports.converting import RATES, Money, currency_of
 from crm_api.domains.reports.finishing import Finish, finish_of, tested, unknown_column
 from crm_api.domains.reports.measuring import (
     AFTERWARDS,
     ALONG_TIME,
     Known,
+    Setting,
     aggregate,
     known_measure,
     local_day,
@@ -27,6 +40,7 @@ from crm_api.domains.reports.schemas import (
     ReportMeasure,
     ReportQuery,
 )
+from crm_api.kit.db.json import encode
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.query.compile import Binds, condition
 from crm_api.kit.query.filters import Filter, parse
@@ -88,6 +102,11 @@ class Plan:
     groups: list[Group] = field(default_factory=list[Group])
     measures: list[Known] = field(default_factory=list[Known])
     finish: Finish = field(default_factory=Finish)
+    money: Money | None = None
+    rates: Mapping[str, str] | None = None
+    """By currency, when they are known."""
+    asked: ReportQuery | None = None
+    """What was asked, if it was made into another report."""
 
     @property
     def limit(self) -> int:
@@ -116,8 +135,13 @@ def planned(tx: Tx, query: ReportQuery, listing: Listing, sight: Sight, calendar
         ReportMeasure.model_validate({"name": "count", "function": "count"})
     ]
     kinds = {group.name: group.kind for group in plan.groups}
+    today = tx.now.astimezone(ZoneInfo(calendar.zone)).date()
+    plan.money = Money(query.currency, query.currency_day or today)
+    if query.currency_day is not None and query.currency != "at_date":
+        raise unfit("/currency_day", "unfit_kind", "A day goes with `at_date`.")
+    setting = Setting(calendar, plan.money, kinds)
     for place, asked in enumerate(measures):
-        known = known_measure(tx, listing, asked, place, plan.measures, calendar, kinds)
+        known = known_measure(tx, listing, asked, place, plan.measures, setting)
         with pointed(f"/measures/{place}/filter"):
             own = parse(asked.filter, listing, tx) if asked.filter else None
         known = replace(known, filter=own)
@@ -170,7 +194,7 @@ def _need_currency(plan: Plan, known: Known) -> None:
     """Raise `Invalid` where amounts of several currencies would be one."""
     adds = known.asked.function not in {"count", "count_distinct", "ratio", *AFTERWARDS}
     for operand in known.operands if adds else ():
-        if operand.kind != "amount" or operand.base:
+        if operand.kind != "amount" or operand.base or operand.is_converted:
             continue
         if "currency" not in operand.place.listing.fields:
             continue
@@ -190,6 +214,20 @@ class Compiler:
         self.plan = plan
         self.values: dict[str, Any] = bound(tx)
         self.values.update(zip(value_names(plan.filter), plan.filter.values, strict=True))
+        if plan.rates is not None:
+            self.values[RATES] = encode(plan.rates).decode()
+
+    def currencies(self) -> Statement | None:
+        """The currencies of what is converted, if anything is."""
+        plan, model = self.plan, self.plan.listing.model
+        found: list[Any] = []
+        for operand in {o.path: o for known in plan.measures for o in known.operands}.values():
+            if operand.is_converted:
+                query = select(currency_of(operand)).select_from(model)
+                query = joined(query, plan.listing, operand.joins)
+                asked = PageQuery(Selection(()), plan.filter, sight=plan.sight)
+                found.append(matching(plan.listing, query, asked))
+        return compiled(union(*found)) if found else None
 
     def statement(self, *, limit: int) -> tuple[Statement, dict[str, Any]]:
         """Groups with their measures, `limit` at most; totals come first, if there are any."""

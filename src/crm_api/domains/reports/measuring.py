@@ -23,6 +23,7 @@ from sqlalchemy import (
 
 from crm_api.domains.reports.buckets import Calendar
 from crm_api.domains.reports.calculating import OthersKinds, formula_of
+from crm_api.domains.reports.converting import Money
 from crm_api.domains.reports.operands import DATED, Operand, operand_of, unfit
 from crm_api.domains.reports.schemas import ReportMeasure
 from crm_api.kit.custom.formulas import Formula
@@ -65,7 +66,12 @@ class Known:
     @property
     def base(self) -> bool:
         """Whether it is an amount in the organization's currency."""
-        return self.kind == "amount" and bool(self.operands) and self.operands[0].base
+        if self.kind != "amount" or not self.operands:
+            return False
+        of = self.operands if self.formula is not None else self.operands[:1]
+        return all(
+            operand.base or operand.is_converted for operand in of if operand.kind == "amount"
+        )
 
     @property
     def is_combined(self) -> bool:
@@ -76,6 +82,16 @@ class Known:
     def unit(self) -> str | None:
         """What its values are of."""
         return self.asked.unit if self.asked.since is not None else None
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What the measures of a report have in common."""
+
+    calendar: Calendar
+    money: Money
+    groups: Mapping[str, str]
+    """The kinds of the groupings by name."""
 
 
 def functions_of(operand: Operand) -> list[str]:
@@ -89,19 +105,21 @@ def known_measure(
     asked: ReportMeasure,
     place: int,
     before: Sequence[Known],
-    calendar: Calendar,
-    groups: Mapping[str, str],
+    setting: Setting,
 ) -> Known:
-    """A measure checked; raises `Invalid` with a pointer into the report.
-
-    `groups` are the kinds of the groupings by name.
-    """
+    """A measure checked; raises `Invalid` with a pointer into the report."""
+    calendar = setting.calendar
     at = f"/measures/{place}"
     _need_only(asked, at)
     if asked.function == "calculated":
-        kinds: OthersKinds = {**groups, **{known.asked.name: known.kind for known in before}}
+        kinds: OthersKinds = {
+            **setting.groups,
+            **{known.asked.name: known.kind for known in before},
+        }
         formula, kind = formula_of(asked, kinds, at)
-        return Known(asked, place, kind, None, (), formula=formula)
+        of = [known for known in before if known.asked.name in formula.uses]
+        uses = tuple(operand for known in of for operand in known.operands)
+        return Known(asked, place, kind, None, uses, formula=formula)
     if asked.function in {"ratio", *ALONG_TIME}:
         return _of_others(asked, place, before)
     if asked.function == "count":
@@ -109,6 +127,7 @@ def known_measure(
     if asked.field is None:
         raise unfit(f"{at}/field", "required", f"{asked.function} takes a field.")
     main = operand_of(tx, listing, asked.field, f"{at}/field")
+    main = setting.money.operand(tx, listing, main, f"{at}/field")
     others = [
         operand_of(tx, listing, path, f"{at}/{name}")
         for name, path in (("since", asked.since), ("otherwise", asked.otherwise))

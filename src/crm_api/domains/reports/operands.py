@@ -50,6 +50,8 @@ class Operand:
     base: bool = False
     """Whether it is an amount in the organization's currency."""
     is_custom: bool = False
+    is_converted: bool = False
+    """Whether it is an amount that was converted into it."""
     whole: tuple[ColumnElement[int], int] | None = None
     """What an exact number is stored as: whole parts of it, and how many decimals they are."""
 

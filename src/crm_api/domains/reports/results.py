@@ -89,6 +89,12 @@ def columns_of(plan: Plan) -> list[Row]:
     return groups + [measure_column(plan, known) for known in plan.visible]
 
 
+def column_row(name: str, role: str, kind: str) -> Row:
+    """A column that is of no currency."""
+    none = dict.fromkeys(("bucket", "unit", "currency"))
+    return {"name": name, "role": role, "kind": kind, **none}
+
+
 def measure_column(plan: Plan, known: Known) -> Row:
     """The column of a measure."""
     return {

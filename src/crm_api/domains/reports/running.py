@@ -1,6 +1,6 @@
 """Reports, run: one statement that reads, bounded in time and cost."""
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
@@ -10,20 +10,21 @@ from sqlalchemy import text
 
 from crm_api.domains.reports.buckets import Calendar
 from crm_api.domains.reports.compiling import Compiler, Plan, planned
+from crm_api.domains.reports.converting import rates_of
 from crm_api.domains.reports.declared import Declared, source_of
-from crm_api.domains.reports.drilling import STEP, behind
+from crm_api.domains.reports.drilling import behind
+from crm_api.domains.reports.expanding import bridge, funnel, need_shape, of_sides, of_steps
 from crm_api.domains.reports.measuring import functions_of
 from crm_api.domains.reports.operands import DATED, operand_of, pointed, unfit
 from crm_api.domains.reports.results import (
     Row,
     Shaped,
-    cell_of,
+    column_row,
     columns_of,
     groups_of,
     hash_of,
-    shown,
 )
-from crm_api.domains.reports.schemas import MAX_GROUPS, ReportCellInput, ReportMeasure, ReportQuery
+from crm_api.domains.reports.schemas import MAX_GROUPS, ReportCellInput, ReportQuery
 from crm_api.domains.reports.series import complete
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.db.json import decode
@@ -85,11 +86,20 @@ class Reports:
     def planned(self, query: ReportQuery, calendar: Calendar) -> Plan:
         """The same by a calendar that is known."""
         service = self.source(query.source)
-        _need_shape(query)
-        asked = _of_steps(query) if query.kind == "funnel" else query
+        need_shape(query)
         records = service.records
-        plan = planned(self.tx, asked, records.listing, records.sight, calendar)
-        return replace(plan, query=query)
+        place = (records.listing, records.sight, calendar)
+        if query.kind == "funnel":
+            return replace(planned(self.tx, of_steps(query), *place), query=query)
+        if not query.sides:
+            return planned(self.tx, query, *place)
+        for turn, side in enumerate(query.sides):
+            with pointed(f"/sides/{turn}/filter"):
+                parse(side.filter, records.listing, self.tx)
+        # What is wrong is said of what was asked, not of what it becomes.
+        bare = query.model_copy(update={"sides": [], "having": {}, "sort": []})
+        known = planned(self.tx, bare, *place).measures
+        return replace(planned(self.tx, of_sides(query, known), *place), asked=query)
 
     async def run(self, query: ReportQuery, span: tuple[date, date] | None = None) -> Row:
         """What a report comes to now, as whoever asks sees it."""
@@ -104,7 +114,7 @@ class Reports:
         answer: Row = {
             "source": query.source,
             "kind": query.kind,
-            "definition_hash": hash_of(query),
+            "definition_hash": hash_of(plan.asked or query),
             "time_zone": calendar.zone,
             "currency": calendar.currency,
             "as_of": tx.now,
@@ -183,7 +193,18 @@ class Reports:
             )
             raise Invalid(message, code="too_slow") from None
 
+    async def _convert(self, tx: Tx, plan: Plan) -> None:
+        """Find the rates that a report takes; raises `Conflict` where there is none."""
+        compiler = Compiler(tx, plan)
+        asked = compiler.currencies() if plan.rates is None else None
+        if asked is None or plan.money is None:
+            return
+        rows = await tx.fetch(asked.sql, *asked.args(compiler.values))
+        known = sorted(row[0] for row in rows if row[0] is not None)
+        plan.rates = await rates_of(tx, known, plan.calendar.currency, plan.money.day)
+
     async def _cost(self, tx: Tx, plan: Plan) -> int:
+        await self._convert(tx, plan)
         statement, values = Compiler(tx, plan).statement(limit=plan.limit + 1)
         told = await tx.fetch(f"EXPLAIN (FORMAT JSON) {statement.sql}", *statement.args(values))
         found = told[0][0]
@@ -208,11 +229,13 @@ class Reports:
             message = f"There are more than {MAX_GROUPS:,} groups: say a limit, or longer buckets."
             raise unfit("/groupings", "too_many_groups", message)
         if query.kind == "funnel":
-            return _funnel(plan, rows)
+            return funnel(plan, rows)
         shaped = Shaped(plan, rows)
         if query.kind == "time_series":
             complete(plan, shaped, span)
         shaped.finish()
+        if query.kind == "waterfall":
+            return bridge(plan, shaped)
         return {
             "columns": columns_of(plan),
             "rows": shaped.rows(),
@@ -225,66 +248,6 @@ def _watched(plan: Plan) -> list[str]:
     return [group.operand.path for group in plan.groups] + [
         operand.path for known in plan.measures for operand in known.operands
     ]
-
-
-def _need_shape(query: ReportQuery) -> None:
-    """Raise `Invalid` for parts that reports of another kind have."""
-    kind = query.kind
-    if query.columns and kind != "table":
-        raise unfit("/columns", "needs_table", "Columns are of tables.")
-    if (kind == "funnel") != bool(query.steps):
-        raise unfit("/steps", "needs_funnel", "A funnel has steps, and nothing else has.")
-    bare: dict[str, tuple[str, ...]] = {"table": ("groupings", "measures", "having", "totals")}
-    bare["funnel"] = ("groupings", "measures", "having", "totals", "sort")
-    bare["time_series"] = ("sort", "having", "totals")
-    for name in bare.get(kind, ()):
-        if getattr(query, name):
-            raise unfit(f"/{name}", "unfit_kind", f"A {kind} has no {name}.")
-
-
-def _of_steps(query: ReportQuery) -> ReportQuery:
-    """A funnel as measures: whoever passed a step passed those before."""
-    measures = [
-        ReportMeasure.model_validate(
-            {
-                "name": f"step_{place}",
-                "function": "count",
-                "filter": {"and": [step.filter for step in query.steps[: place + 1]]},
-            }
-        )
-        for place in range(len(query.steps))
-    ]
-    plain = query.model_dump(exclude={"steps", "kind"})
-    return ReportQuery.model_validate({**plain, "kind": "summary"}).model_copy(
-        update={"measures": measures}
-    )
-
-
-def _funnel(plan: Plan, rows: list[Any]) -> Row:
-    (row,) = rows
-    counts: list[int] = [row[place] for place in range(len(plan.query.steps))]
-    told: list[Row] = []
-    for place, step in enumerate(plan.query.steps):
-        before = counts[max(place - 1, 0)]
-        values: Mapping[str, Any] = {
-            STEP: step.name,
-            "count": counts[place],
-            "of_previous": shown(_share(counts[place], before), "ratio"),
-            "of_first": shown(_share(counts[place], counts[0]), "ratio"),
-        }
-        told.append({"cell": cell_of({STEP: step.name}), "values": dict(values)})
-    kinds = {STEP: "text", "count": "integer", "of_previous": "ratio", "of_first": "ratio"}
-    columns = [_column(n, "grouping" if n == STEP else "measure", k) for n, k in kinds.items()]
-    return {"columns": columns, "rows": told, "totals": [], "truncated": False}
-
-
-def _share(part: int, whole: int) -> float | None:
-    return None if whole == 0 else part / whole
-
-
-def _column(name: str, role: str, kind: str) -> Row:
-    none = dict.fromkeys(("bucket", "unit", "currency"))
-    return {"name": name, "role": role, "kind": kind, **none}
 
 
 async def _table(tx: Tx, plan: Plan) -> Row:
@@ -304,7 +267,7 @@ async def _table(tx: Tx, plan: Plan) -> Row:
     names = [column.name for column in columns]
     exported(tx, listing, names, len(found))
     return {
-        "columns": [_column(c.name, "column", c.kind) for c in columns],
+        "columns": [column_row(c.name, "column", c.kind) for c in columns],
         "rows": [
             {"cell": None, "values": dict(zip(names, row, strict=True))} for row in found[:most]
         ],

@@ -63,7 +63,8 @@ class ReportRunService(CrudService[ReportRun]):
         plan = await Reports(self.tx, BY_JOB).plan(query)
         sight_hash = sight_of(self.tx)
         # What `@now` means is among the values.
-        values = [plan.filter.values, *(m.filter.values for m in plan.measures if m.filter)]
+        day = plan.money.day if plan.money and query.currency == "at_date" else None
+        values = [day, plan.filter.values, *(m.filter.values for m in plan.measures if m.filter)]
         asked_hash = digest([hash_of(query), repr(values), sight_hash])
         cached = await self.records.cached(asked_hash)
         if cached is not None:

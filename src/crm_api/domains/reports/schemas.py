@@ -6,11 +6,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, StringConstraints
 
-from crm_api.kit.schema import Name, Schema
+from crm_api.kit.schema import Day, Name, Schema
 
 MAX_GROUPS = 10_000
 """So many rows a report has at most."""
-Kind = Literal["table", "summary", "matrix", "time_series", "funnel", "cohort"]
+Kind = Literal[
+    "table", "summary", "matrix", "time_series", "funnel", "cohort", "comparison", "waterfall"
+]
 Bucket = Literal["day", "week", "month", "quarter", "year", "fiscal_quarter", "fiscal_year"]
 Function = Literal[
     "count",
@@ -33,6 +35,7 @@ Path = Annotated[
 ]
 Label = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_.]{0,99}$")]
 Percent = Annotated[Decimal, Field(gt=0, lt=100, max_digits=6, decimal_places=3)]
+CurrencyMode = Literal["recorded", "at_close", "at_date"]
 Filtering = dict[str, Any]
 _FILTER = "The one filter language."
 
@@ -100,6 +103,15 @@ class ReportStep(Schema):
     filter: Filtering = Field(description=_FILTER)
 
 
+class ReportSide(Schema):
+    """One of two sets of records that are compared."""
+
+    name: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,19}$")] = Field(
+        examples=["now"]
+    )
+    filter: Filtering = Field(description=_FILTER)
+
+
 class ReportQuery(Schema):
     """A report: of what, grouped by what, with which numbers."""
 
@@ -119,6 +131,12 @@ class ReportQuery(Schema):
         default_factory=list, max_length=50, description="Of a table; all fields without any."
     )
     steps: list[ReportStep] = Field(default_factory=list, max_length=12, description="Of a funnel.")
+    sides: list[ReportSide] = Field(
+        default_factory=list,
+        max_length=2,
+        description="Of a comparison, and of a waterfall that leads from the second to the first: "
+        "what is compared with what.",
+    )
     having: dict[Label, dict[str, Any]] = Field(
         default_factory=dict,
         description="Only groups whose measures are so.",
@@ -127,6 +145,13 @@ class ReportQuery(Schema):
     sort: list[Annotated[str, Field(max_length=101)]] = Field(
         default_factory=list, max_length=4, description="Columns; `-amount` begins with the most."
     )
+    currency: CurrencyMode = Field(
+        "recorded",
+        description="Of amounts that have a currency each: `recorded` asks for a grouping by it; "
+        "`at_close` takes what was stored in the organization's currency, `at_date` converts "
+        "by the rates of a day.",
+    )
+    currency_day: Day | None = Field(None, description="Of `at_date`; today without one.")
     totals: bool = Field(
         False,
         description="Also the totals: of all, and of the groupings in front (of a matrix: any).",
