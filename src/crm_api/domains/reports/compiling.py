@@ -121,8 +121,11 @@ class Plan:
     @property
     def is_whole(self) -> bool:
         """Whether whoever asks sees all there is, so that statistics tell nothing new."""
-        joins = [join for group in self.groups for join in group.operand.place.sights]
-        return self.sight == Sight() and not joins
+        ways = [group.operand for group in self.groups]
+        ways += [operand for known in self.measures for operand in known.operands]
+        sights = [self.sight, *(known.sight for known in self.measures)]
+        sights += [sight for way in ways for sight in way.place.sights]
+        return all(sight == Sight() for sight in sights)
 
 
 def planned(tx: Tx, query: ReportQuery, listing: Listing, sight: Sight, calendar: Calendar) -> Plan:
@@ -267,6 +270,7 @@ class Compiler:
         for known in plan.measures:
             if known.value is not None:
                 columns.append(known.value.label(f"x{known.place}"))
+                self.values |= known.values
             if known.filter is not None and known.filter.shape != _ALL:
                 binds = Binds(f"m{known.place}_")
                 columns.append(

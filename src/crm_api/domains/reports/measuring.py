@@ -1,7 +1,7 @@
 """Measures as aggregates: what each takes, and what it is in SQL."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
@@ -26,9 +26,11 @@ from crm_api.domains.reports.calculating import OthersKinds, formula_of
 from crm_api.domains.reports.converting import Money
 from crm_api.domains.reports.operands import DATED, Operand, operand_of, unfit
 from crm_api.domains.reports.schemas import ReportMeasure
+from crm_api.domains.reports.through import through
 from crm_api.kit.custom.formulas import Formula
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.query.listing import Listing
+from crm_api.kit.query.visibility import Sight
 
 NUMERIC = frozenset({"integer", "number", "amount"})
 ALONG_TIME = frozenset({"running", "change"})
@@ -58,6 +60,10 @@ class Known:
     operands: tuple[Operand, ...]
     filter: Any = None
     """A `Filter`, if it has one of its own."""
+    values: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """Of the parameters that are in its value."""
+    sight: Sight = field(default_factory=Sight)
+    """How far whoever asks sees of the many records that it is of."""
     formula: Formula | None = None
     """Of a calculated one."""
     decimals: int = 0
@@ -108,22 +114,33 @@ def known_measure(
     setting: Setting,
 ) -> Known:
     """A measure checked; raises `Invalid` with a pointer into the report."""
-    calendar = setting.calendar
     at = f"/measures/{place}"
     _need_only(asked, at)
     if asked.function == "calculated":
-        kinds: OthersKinds = {
-            **setting.groups,
-            **{known.asked.name: known.kind for known in before},
-        }
-        formula, kind = formula_of(asked, kinds, at)
-        of = [known for known in before if known.asked.name in formula.uses]
-        uses = tuple(operand for known in of for operand in known.operands)
-        return Known(asked, place, kind, None, uses, formula=formula)
+        return _calculated(asked, place, before, setting)
     if asked.function in {"ratio", *ALONG_TIME}:
         return _of_others(asked, place, before)
     if asked.function == "count":
         return Known(asked, place, "integer", None, ())
+    if asked.through is not None:
+        return _of_many(tx, listing, asked, place, setting)
+    return _of_field(tx, listing, asked, place, setting)
+
+
+def _calculated(
+    asked: ReportMeasure, place: int, before: Sequence[Known], setting: Setting
+) -> Known:
+    kinds: OthersKinds = {**setting.groups, **{known.asked.name: known.kind for known in before}}
+    formula, kind = formula_of(asked, kinds, f"/measures/{place}")
+    of = [known for known in before if known.asked.name in formula.uses]
+    uses = tuple(operand for known in of for operand in known.operands)
+    return Known(asked, place, kind, None, uses, formula=formula)
+
+
+def _of_field(
+    tx: Tx, listing: Listing, asked: ReportMeasure, place: int, setting: Setting
+) -> Known:
+    calendar, at = setting.calendar, f"/measures/{place}"
     if asked.field is None:
         raise unfit(f"{at}/field", "required", f"{asked.function} takes a field.")
     main = operand_of(tx, listing, asked.field, f"{at}/field")
@@ -155,6 +172,23 @@ def known_measure(
     return Known(asked, place, _kind(asked, kind), value, (main, *others), decimals=decimals)
 
 
+def _of_many(tx: Tx, listing: Listing, asked: ReportMeasure, place: int, setting: Setting) -> Known:
+    """One value for each record, of the many that it leads to."""
+    at = f"/measures/{place}"
+    if asked.function == "count_distinct":
+        raise unfit(f"{at}/function", "unfit_field", "count_distinct has no `through`.")
+    if asked.since or asked.otherwise or asked.weighted_by:
+        raise unfit(f"{at}/through", "unfit_field", "`through` takes a field alone.")
+    if (asked.field is None) != (asked.each == "count"):
+        message = "count takes no field; all else does."
+        raise unfit(f"{at}/field", "required", message)
+    found = through(tx, listing, asked, place, setting.calendar, setting.money.mode)
+    kind = _kind(asked, found.kind)
+    return Known(
+        asked, place, kind, found.value, found.operands, values=found.values, sight=found.sight
+    )
+
+
 def _value_of(operand: Operand, calendar: Calendar, *, whole: bool) -> ColumnElement[Any]:
     """A field's value; an amount that was reckoned in a currency of before is none."""
     found = operand.whole[0] if whole and operand.whole is not None else operand.expression
@@ -179,6 +213,8 @@ def _need_only(asked: ReportMeasure, at: str) -> None:
         raise unfit(f"{at}/expression", "expression", "It goes with the function `calculated`.")
     if asked.shown_as != "number" and asked.function != "calculated":
         raise unfit(f"{at}/shown_as", "unfit_field", "It goes with the function `calculated`.")
+    if asked.through is None and (asked.each != "sum" or asked.through_filter):
+        raise unfit(f"{at}/each", "unfit_field", "It goes with `through`.")
     takes = {"ratio": 2, "running": 1, "change": 1}.get(asked.function, 0)
     if len(asked.of) != takes:
         raise unfit(f"{at}/of", "of_others", f"{asked.function} is of {takes} other measures.")
@@ -186,7 +222,9 @@ def _need_only(asked: ReportMeasure, at: str) -> None:
         asked.field or asked.filter or asked.since or asked.weighted_by
     ):
         raise unfit(f"{at}/field", "unfit_field", f"{asked.function} is of other measures.")
-    if asked.function == "count" and (asked.field or asked.since or asked.weighted_by):
+    if asked.function == "count" and (
+        asked.field or asked.since or asked.weighted_by or asked.through
+    ):
         raise unfit(f"{at}/field", "unfit_field", "count takes no field; count_distinct does.")
 
 

@@ -73,6 +73,18 @@ class ReportMeasure(Schema):
     otherwise: Path | None = Field(None, description="What stands in where `field` is empty.")
     unit: Literal["days", "hours"] = "days"
     weighted_by: Path | None = Field(None, description="A percentage by which each value counts.")
+    through: Label | None = Field(
+        None,
+        description="A relation to many records: the value of each record is what `each` makes of "
+        "`field` of those of them that are seen.",
+        examples=["children"],
+    )
+    each: Literal["count", "sum", "avg", "min", "max"] = Field(
+        "sum", description="Of `through`; `count` takes no field."
+    )
+    through_filter: Filtering = Field(
+        default_factory=dict, description=f"{_FILTER} Only of these related records."
+    )
     percentile: Percent | None = Field(None, description="Between 0 and 100.")
     filter: Filtering = Field(default_factory=dict, description=f"{_FILTER} Only of these records.")
     of: list[Label] = Field(
