@@ -8,6 +8,7 @@ import pytest
 from support.clients import pointers, problem
 from support.members import custom_role, member
 from support.reporting import behind, by, measure, values
+from support.selling import deal, pipeline
 
 CONTACTED = {"through": "children", "each": "count"}
 REPORT = {
@@ -176,3 +177,18 @@ async def test_what_is_hidden_is_refused(client, world):
         body = {"source": "company", "measures": [one]}
         answer = await reader.post("/v1/reports/run", json=body)
         assert pointers(problem(answer, 403, "hidden_field")) == [at]
+
+
+async def test_amounts_of_them_are_in_the_organizations_currency(client):
+    where = await pipeline(client)
+    for amount in ("100.50", "20.25"):
+        await deal(client, where, name="D", amount=amount, currency="EUR", closes_on="2026-03-31")
+    report = {
+        "source": "stage",
+        "measures": [measure("sum", "amount", name="worth", through="deals")],
+    }
+    answer = await client.post("/v1/reports/run", json=report)
+    assert pointers(problem(answer, 422)) == ["/measures/0/field"]
+    answer = (await client.post("/v1/reports/run", json={**report, "currency": "at_close"})).json()
+    assert values(answer) == [{"worth": "120.75"}]
+    assert answer["columns"][0]["currency"] == "EUR"

@@ -8,6 +8,7 @@ import strawberry
 
 from crm_api.domains.reports import saved_schemas, schemas
 from crm_api.domains.reports.charts import specification
+from crm_api.domains.reports.exporting import begin_export
 from crm_api.domains.reports.metrics import Metrics, metrics_of
 from crm_api.domains.reports.running import Reports, sources_of
 from crm_api.domains.reports.runs import ReportRunService
@@ -18,6 +19,7 @@ from crm_api.kit.graphql.mutations import mutation, shape_given
 from crm_api.kit.graphql.relations import related
 from crm_api.kit.graphql.types import input_from, type_from
 from crm_api.kit.schema import Day, Schema
+from crm_api.platform.exports.graphql import ExportStarted
 
 
 @type_from(schemas.ReportAnswer)
@@ -109,6 +111,7 @@ class ReportOutcome:
 _REPORTS = Collection(ReportService, Report)
 _RUNS = Collection(ReportRunService, ReportRun)
 _Query = input_from(schemas.ReportQuery)
+_Export = input_from(saved_schemas.ReportExportInput)
 _Cell = input_from(schemas.ReportCellInput)
 _FromOrNone = Annotated[date | None, strawberry.argument(name="from")]
 
@@ -248,6 +251,16 @@ class ReportMutations:
         """Have a report run as a job that is not saved."""
         data = shape_given(schemas.ReportQuery, input)
         return cast("Any", await ReportRunService(info.context.tx).begin(data))
+
+    @mutation
+    async def create_report_export(
+        self,
+        info: GraphInfo,
+        input: _Export,  # pyright: ignore[reportInvalidTypeForm, reportUnknownParameterType]
+    ) -> ExportStarted:
+        """Have the rows of a table written to a file; takes the scope `export` of the source."""
+        data = shape_given(saved_schemas.ReportExportInput, input)
+        return cast("Any", await begin_export(info.context.tx, data))
 
     @mutation
     async def delete_report_run(

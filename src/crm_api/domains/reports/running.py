@@ -30,8 +30,9 @@ from crm_api.kit.crud.service import CrudService
 from crm_api.kit.db.json import decode
 from crm_api.kit.db.tx import Tx, at_one_moment
 from crm_api.kit.errors import CrmError, Invalid, Unavailable
-from crm_api.kit.query.columns import table_columns, table_rows
+from crm_api.kit.query.columns import Column, table_columns, table_rows
 from crm_api.kit.query.filters import parse
+from crm_api.kit.query.listing import Listing
 from crm_api.kit.query.page import count, sorts_of
 from crm_api.kit.query.selection import PageQuery, Selection
 from crm_api.kit.query.visibility import narrowed
@@ -250,14 +251,20 @@ def _watched(plan: Plan) -> list[str]:
     ]
 
 
+def columns_of_table(tx: Tx, query: ReportQuery, listing: Listing) -> list[Column]:
+    """The columns of a table; raises `Invalid` for those, and for sorts, that there are not."""
+    with pointed("/columns"):
+        columns = table_columns(listing, query.columns, tx)
+    with pointed("/sort"):
+        sorts_of(listing, ",".join(query.sort) or None, tx)
+    return columns
+
+
 async def _table(tx: Tx, plan: Plan) -> Row:
     """The first records, as an export has them."""
     query, listing = plan.query, plan.listing
-    with pointed("/columns"):
-        columns = table_columns(listing, query.columns, tx)
+    columns = columns_of_table(tx, query, listing)
     sort = ",".join(query.sort) or None
-    with pointed("/sort"):
-        sorts_of(listing, sort, tx)
     asked = PageQuery(Selection(()), plan.filter, sort=sort, sight=plan.sight)
     most = query.limit or _TABLE_ROWS
     found: list[Any] = []
