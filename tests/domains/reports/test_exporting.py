@@ -81,7 +81,7 @@ async def test_of_a_saved_report_as_whoever_asks(client, companies, worker):
 async def test_over_graphql(client, companies, worker):
     document = """mutation($input: ReportExportInput!) {
         createReportExport(input: $input) { jobId export { id format status } } }"""
-    begun = (await client.data(document, input={"definition": TABLE, "format": "NDJSON"}))[
+    begun = (await client.data(document, input={"definition": TABLE, "format": "ndjson"}))[
         "createReportExport"
     ]
     _, content = await downloaded(client, begun)

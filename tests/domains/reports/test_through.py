@@ -111,9 +111,7 @@ async def test_they_agree_with_python_for_all_and_for_some(world, totals):
 
 
 async def test_fields_of_them_custom_ones_too(client, world):
-    await client.made(
-        "custom-fields", {"entity": "company", "name": "score", "label": "Score", "type": "integer"}
-    )
+    await client.made("custom-fields", {"target": "company", "name": "score", "type": "integer"})
     parents = (await client.read("companies", limit=2))["data"]
     numbers = {parents[0]["id"]: [3, 5], parents[1]["id"]: [10]}
     for parent, given in numbers.items():

@@ -226,7 +226,7 @@ class Compiler:
         found: list[Any] = []
         for operand in {o.path: o for known in plan.measures for o in known.operands}.values():
             if operand.is_converted:
-                query = select(currency_of(operand)).select_from(model)
+                query = select(currency_of(operand)).distinct().select_from(model)
                 query = joined(query, plan.listing, operand.joins)
                 asked = PageQuery(Selection(()), plan.filter, sight=plan.sight)
                 found.append(matching(plan.listing, query, asked))
@@ -235,17 +235,14 @@ class Compiler:
     def statement(self, *, limit: int) -> tuple[Statement, dict[str, Any]]:
         """Groups with their measures, `limit` at most; totals come first, if there are any."""
         plan, inner = self.plan, self._inner()
-        partial = self._has_sets and add_up(plan.measures)
-        rows = grouped(inner, len(plan.groups), plan.measures) if partial else inner
+        asked = [known for known in plan.measures if known.asked.function not in AFTERWARDS]
+        partial = self._has_sets and add_up(asked)
+        rows = grouped(inner, len(plan.groups), asked) if partial else inner
         groups = [rows.c[f"g{n}"] for n in range(len(plan.groups))]
         made = self._measures(rows, partial=partial)
         chosen = [
             *groups,
-            *(
-                made[k.asked.name].label(f"m{k.place}")
-                for k in plan.measures
-                if k.asked.function not in AFTERWARDS
-            ),
+            *(made[known.asked.name].label(f"m{known.place}") for known in asked),
         ]
         level: ColumnElement[Any] = literal_column("0")
         query: Select[Any] = select(*chosen).select_from(rows)

@@ -132,7 +132,7 @@ def _calculated(
         "shown_as": shown_as or known.kind,
         "hidden": known.asked.hidden,
     }
-    least = ReportMeasure(name="x", function="calculated")
+    least = ReportMeasure.model_validate({"name": "x", "function": "calculated"})
     return least.model_copy(update=changed)
 
 
@@ -154,7 +154,8 @@ def bridge(plan: Plan, shaped: Shaped) -> Row:
     total = {one: shown(value, known.kind) for one, value in whole.items()}
     columns = columns_of(plan)
     columns += [{**columns[-1], "name": one} for one in (BEGINS, ENDS)]
-    totals = [{"cell": cell_of({}), "by": [], "values": total}]
+    by: list[str] = []
+    totals: list[Row] = [{"cell": cell_of({}), "by": by, "values": total}]
     return {"columns": columns, "rows": rows, "totals": totals, "truncated": False}
 
 

@@ -28,15 +28,13 @@ async def begin_export(tx: Tx, asked: ReportExportInput) -> dict[str, Any]:
     with pointed("/definition", ""):
         plan = await Reports(tx).plan(query)
         columns_of_table(tx, query, plan.listing)
-    wanted = ExportInput(
-        format=asked.format,
-        filter=query.filter,
-        sort=query.sort,
-        fields=query.columns,
-        delimiter=asked.delimiter,
-        bom=asked.bom,
-    )
-    return await ExportService(tx).begin(query.source, wanted)
+    wanted = {
+        "filter": query.filter,
+        "sort": query.sort,
+        "fields": query.columns,
+        **asked.model_dump(include={"format", "delimiter", "bom"}),
+    }
+    return await ExportService(tx).begin(query.source, ExportInput.model_validate(wanted))
 
 
 async def _query(tx: Tx, asked: ReportExportInput) -> ReportQuery:

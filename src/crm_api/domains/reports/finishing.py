@@ -29,7 +29,11 @@ class Finish:
 
     def __call__(self, rows: list[Keyed]) -> list[Keyed]:
         """The groups that pass, sorted."""
-        kept = [row for row in rows if all(_holds(row[1].get(n), *t) for n, *t in self.tests)]
+        kept = [
+            row
+            for row in rows
+            if all(_holds(row[1].get(n), op, value) for n, op, value in self.tests)
+        ]
         for column, falls in reversed(self.sorts):
             some = [row for row in kept if _value(row, column) is not None]
             none = [row for row in kept if _value(row, column) is None]

@@ -295,7 +295,7 @@ def scaled(known: Known, found: Any) -> Any:
     if not known.decimals:
         return found
     if known.asked.function in {"median", "percentile"}:
-        return found / literal_column(f"{10**known.decimals}.0", Double())
+        return found / literal_column(f"{10**known.decimals}.0", Float())
     # A division would leave out decimals of what has many digits.
     return cast(found, Numeric()) * literal_column(f"1e-{known.decimals}", Numeric())
 
