@@ -18,6 +18,7 @@ _MOST = 2_000
 """So many marks are drawn; more tell nobody anything."""
 _NUMBERS = frozenset({"integer", "number", "amount", "ratio"})
 _FORMATS: Mapping[str, str] = {"ratio": ".0%", "integer": ",d"}
+_FALLS, _FLOATING = "waterfall", ("begins", "ends")
 _drawing = asyncio.Semaphore(1)
 
 
@@ -27,7 +28,8 @@ def specification(
     """A chart of a result; raises `Invalid` where it has no groups, or too many.
 
     The first grouping lies on the x axis, the second one has a colour each, and the first measure
-    is drawn: as lines over time, a matrix as a heat map, else as bars. Data is within it; nothing
+    is drawn: as lines over time, a matrix as a heat map, else as bars, which float in a waterfall.
+    Data is within it; nothing
     is loaded from elsewhere.
     """
     groups = [column for column in columns if column["role"] == "grouping"]
@@ -43,6 +45,7 @@ def specification(
         {
             **{f"g{n}": _label(row["values"].get(name)) for n, name in enumerate(own)},
             "value": _number(row["values"].get(value["name"])),
+            **({one: _number(row["values"][one]) for one in _FLOATING} if kind == _FALLS else {}),
         }
         for row in rows
     ]
@@ -73,6 +76,12 @@ def _marks(kind: str, groups: Sequence[Mapping[str, Any]], y: dict[str, Any]) ->
     encoding: dict[str, Any] = {"x": x, "y": y}
     if len(groups) > 1:
         encoding["color"] = axes[1]
+    if kind == _FALLS:
+        # Each bar floats from where the one before it ends.
+        begins, ends = _FLOATING
+        lasting = {"condition": {"test": "datum.value < 0", "value": "#b3261e"}, "value": "#2e7d32"}
+        bar = {"x": {**plain[0], "sort": None}, "y": {**y, "field": begins}, "y2": {"field": ends}}
+        return {"mark": "bar", "encoding": {**bar, "color": lasting}}
     if kind == "funnel":
         bars = {"y": {**x, "sort": None}, "x": y}
         return {"mark": "bar", "encoding": bars}

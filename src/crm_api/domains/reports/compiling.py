@@ -1,23 +1,38 @@
 """A report as one statement: an inner one of the records, and their groups around it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Select, Subquery, and_, func, literal_column, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Subquery,
+    and_,
+    func,
+    literal_column,
+    or_,
+    select,
+    union,
+)
 from sqlalchemy import tuple_ as sql_tuple
 
 from crm_api.domains.reports.buckets import Calendar
+from crm_api.domains.reports.converting import RATES, Money, currency_of
+from crm_api.domains.reports.finishing import Finish, finish_of, tested, unknown_column
 from crm_api.domains.reports.measuring import (
     AFTERWARDS,
+    ALONG_TIME,
     Known,
+    Setting,
     aggregate,
     known_measure,
     local_day,
 )
 from crm_api.domains.reports.operands import DATED, Operand, operand_of, pointed, unfit
+from crm_api.domains.reports.partials import add_up, grouped, of_groups
 from crm_api.domains.reports.schemas import (
     MAX_GROUPS,
     Bucket,
@@ -25,6 +40,7 @@ from crm_api.domains.reports.schemas import (
     ReportMeasure,
     ReportQuery,
 )
+from crm_api.kit.db.json import encode
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.query.compile import Binds, condition
 from crm_api.kit.query.filters import Filter, parse
@@ -35,7 +51,6 @@ from crm_api.kit.query.selection import PageQuery, Selection
 from crm_api.kit.query.statements import Statement, compiled
 from crm_api.kit.query.visibility import Sight, bound
 
-_COMPARED = ("eq", "ne", "gt", "gte", "lt", "lte")
 _ALL = Filter().shape
 
 
@@ -86,6 +101,12 @@ class Plan:
     filter: Filter
     groups: list[Group] = field(default_factory=list[Group])
     measures: list[Known] = field(default_factory=list[Known])
+    finish: Finish = field(default_factory=Finish)
+    money: Money | None = None
+    rates: Mapping[str, str] | None = None
+    """By currency, when they are known."""
+    asked: ReportQuery | None = None
+    """What was asked, if it was made into another report."""
 
     @property
     def limit(self) -> int:
@@ -100,8 +121,11 @@ class Plan:
     @property
     def is_whole(self) -> bool:
         """Whether whoever asks sees all there is, so that statistics tell nothing new."""
-        joins = [join for group in self.groups for join in group.operand.place.sights]
-        return self.sight == Sight() and not joins
+        ways = [group.operand for group in self.groups]
+        ways += [operand for known in self.measures for operand in known.operands]
+        sights = [self.sight, *(known.sight for known in self.measures)]
+        sights += [sight for way in ways for sight in way.place.sights]
+        return all(sight == Sight() for sight in sights)
 
 
 def planned(tx: Tx, query: ReportQuery, listing: Listing, sight: Sight, calendar: Calendar) -> Plan:
@@ -113,11 +137,17 @@ def planned(tx: Tx, query: ReportQuery, listing: Listing, sight: Sight, calendar
     measures = query.measures or [
         ReportMeasure.model_validate({"name": "count", "function": "count"})
     ]
+    kinds = {group.name: group.kind for group in plan.groups}
+    today = tx.now.astimezone(ZoneInfo(calendar.zone)).date()
+    plan.money = Money(query.currency, query.currency_day or today)
+    if query.currency_day is not None and query.currency != "at_date":
+        raise unfit("/currency_day", "unfit_kind", "A day goes with `at_date`.")
+    setting = Setting(calendar, plan.money, kinds)
     for place, asked in enumerate(measures):
-        known = known_measure(tx, listing, asked, place, plan.measures, calendar)
+        known = known_measure(tx, listing, asked, place, plan.measures, setting)
         with pointed(f"/measures/{place}/filter"):
             own = parse(asked.filter, listing, tx) if asked.filter else None
-        known = Known(known.asked, place, known.kind, known.value, known.operands, own)
+        known = replace(known, filter=own)
         _need_currency(plan, known)
         plan.measures.append(known)
     names = [group.name for group in plan.groups] + [known.asked.name for known in plan.measures]
@@ -126,6 +156,7 @@ def planned(tx: Tx, query: ReportQuery, listing: Listing, sight: Sight, calendar
             own = place - len(plan.groups)
             at = f"/groupings/{place}/name" if own < 0 else f"/measures/{own}/name"
             raise unfit(at, "repeated_name", f"{name} stands twice.")
+    plan.finish = finish_of(query, list(kinds), plan.measures)
     return plan
 
 
@@ -158,7 +189,7 @@ def _need_kind(plan: Plan) -> None:
         if len(later) != 1 or groups[0].bucket is None or groups[0].since is not None:
             message = "A cohort is by a bucket first, and by one with `since`."
             raise unfit("/groupings", "needs_cohort", message)
-    if kind != "time_series" and any(m.function in AFTERWARDS for m in plan.query.measures):
+    if kind != "time_series" and any(m.function in ALONG_TIME for m in plan.query.measures):
         raise unfit("/kind", "needs_time_series", "Running totals and changes are of time series.")
 
 
@@ -166,7 +197,7 @@ def _need_currency(plan: Plan, known: Known) -> None:
     """Raise `Invalid` where amounts of several currencies would be one."""
     adds = known.asked.function not in {"count", "count_distinct", "ratio", *AFTERWARDS}
     for operand in known.operands if adds else ():
-        if operand.kind != "amount" or operand.base:
+        if operand.kind != "amount" or operand.base or operand.is_converted:
             continue
         if "currency" not in operand.place.listing.fields:
             continue
@@ -186,22 +217,35 @@ class Compiler:
         self.plan = plan
         self.values: dict[str, Any] = bound(tx)
         self.values.update(zip(value_names(plan.filter), plan.filter.values, strict=True))
+        if plan.rates is not None:
+            self.values[RATES] = encode(plan.rates).decode()
+
+    def currencies(self) -> Statement | None:
+        """The currencies of what is converted, if anything is."""
+        plan, model = self.plan, self.plan.listing.model
+        found: list[Any] = []
+        for operand in {o.path: o for known in plan.measures for o in known.operands}.values():
+            if operand.is_converted:
+                query = select(currency_of(operand)).distinct().select_from(model)
+                query = joined(query, plan.listing, operand.joins)
+                asked = PageQuery(Selection(()), plan.filter, sight=plan.sight)
+                found.append(matching(plan.listing, query, asked))
+        return compiled(union(*found)) if found else None
 
     def statement(self, *, limit: int) -> tuple[Statement, dict[str, Any]]:
         """Groups with their measures, `limit` at most; totals come first, if there are any."""
         plan, inner = self.plan, self._inner()
-        groups = [inner.c[f"g{n}"] for n in range(len(plan.groups))]
-        made = self._measures(inner)
+        asked = [known for known in plan.measures if known.asked.function not in AFTERWARDS]
+        partial = self._has_sets and add_up(asked)
+        rows = grouped(inner, len(plan.groups), asked) if partial else inner
+        groups = [rows.c[f"g{n}"] for n in range(len(plan.groups))]
+        made = self._measures(rows, partial=partial)
         chosen = [
             *groups,
-            *(
-                made[k.asked.name].label(f"m{k.place}")
-                for k in plan.measures
-                if k.asked.function not in AFTERWARDS
-            ),
+            *(made[known.asked.name].label(f"m{known.place}") for known in asked),
         ]
         level: ColumnElement[Any] = literal_column("0")
-        query: Select[Any] = select(*chosen).select_from(inner)
+        query: Select[Any] = select(*chosen).select_from(rows)
         sets = self._sets(groups)
         if sets is not None:
             level = func.grouping(*groups)
@@ -223,6 +267,7 @@ class Compiler:
         for known in plan.measures:
             if known.value is not None:
                 columns.append(known.value.label(f"x{known.place}"))
+                self.values |= known.values
             if known.filter is not None and known.filter.shape != _ALL:
                 binds = Binds(f"m{known.place}_")
                 columns.append(
@@ -242,18 +287,25 @@ class Compiler:
         asked = PageQuery(Selection(()), plan.filter, sight=plan.sight)
         return matching(plan.listing, query, asked).subquery("q")
 
-    def _measures(self, inner: Subquery) -> dict[str, Any]:
+    def _measures(self, rows: Subquery, *, partial: bool) -> dict[str, Any]:
         made: dict[str, Any] = {}
         for known in self.plan.measures:
             if known.asked.function in AFTERWARDS:
                 continue
-            value = inner.c.get(f"x{known.place}")
-            made[known.asked.name] = aggregate(known, value, inner.c.get(f"f{known.place}"), made)
+            if partial:
+                made[known.asked.name] = of_groups(known, rows, made)
+                continue
+            value, wanted = rows.c.get(f"x{known.place}"), rows.c.get(f"f{known.place}")
+            made[known.asked.name] = aggregate(known, value, wanted, made)
         return made
+
+    @property
+    def _has_sets(self) -> bool:
+        return self.plan.query.totals and bool(self.plan.groups)
 
     def _sets(self, groups: Sequence[Any]) -> list[Any] | None:
         """What totals are by: those in front, or of a matrix any of the groupings."""
-        if not self.plan.query.totals or not groups:
+        if not self._has_sets:
             return None
         if self.plan.query.kind == "matrix":
             kept = [c for size in range(len(groups) + 1) for c in combinations(groups, size)]
@@ -265,7 +317,10 @@ class Compiler:
         self, query: Select[Any], made: Mapping[str, Any], level: ColumnElement[Any] | None
     ) -> Select[Any]:
         parts: list[ColumnElement[bool]] = []
+        later = {name for name, *_ in self.plan.finish.tests}
         for name, tests in self.plan.query.having.items():
+            if name in later:
+                continue
             if name not in made:
                 raise unfit(f"/having/{name}", "unknown_measure", f"There is no measure {name!r}.")
             parts += [
@@ -283,31 +338,20 @@ class Compiler:
     def _order(self, groups: Sequence[Any], made: Mapping[str, Any]) -> list[Any]:
         named = {group.name: groups[n] for n, group in enumerate(self.plan.groups)} | dict(made)
         order: list[Any] = []
-        for place, sort in enumerate(self.plan.query.sort):
+        sorts = [] if self.plan.finish.sorts else self.plan.query.sort
+        for place, sort in enumerate(sorts):
             name = sort.removeprefix("-")
             if name not in named:
-                raise unfit(
-                    f"/sort/{place}", "unknown_column", f"There is no column {name[:60]!r}."
-                )
+                raise unknown_column(place, name)
             column = named[name]
             order.append((column.desc() if sort.startswith("-") else column.asc()).nulls_last())
         return [*order, *(column.asc().nulls_last() for column in groups)]
 
 
 def _test(found: Any, kind: str, operator: str, value: Any, at: str) -> ColumnElement[bool]:
-    if operator == "is_null" and isinstance(value, bool):
-        return found.is_(None) if value else found.is_not(None)
-    if operator not in _COMPARED:
-        message = f"Allowed here: {', '.join((*_COMPARED, 'is_null'))}."
-        raise unfit(at, "unknown_operator", message)
-    if kind in DATED or isinstance(value, bool) or not isinstance(value, int | str | float):
-        raise unfit(at, "invalid_value", "Groups are compared with numbers.")
-    try:
-        number = Decimal(repr(value) if isinstance(value, float) else value)
-    except InvalidOperation:
-        raise unfit(at, "invalid_value", "Not a decimal.") from None
-    if not number.is_finite() or abs(number) >= Decimal(10) ** 24:
-        raise unfit(at, "invalid_value", "A number has 24 digits at most.")
+    number = tested(kind, operator, value, at)
+    if operator == "is_null":
+        return found.is_(None) if number else found.is_not(None)
     compare = {
         "eq": found.__eq__,
         "ne": found.is_distinct_from,

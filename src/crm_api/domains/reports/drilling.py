@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any
 
 from crm_api.domains.reports.compiling import Group, Plan
-from crm_api.domains.reports.measuring import AFTERWARDS
+from crm_api.domains.reports.measuring import ALONG_TIME
 from crm_api.domains.reports.operands import Operand, unfit
 
 STEP = "step"
@@ -41,7 +41,7 @@ def _of_measure(plan: Plan, measure: str | None) -> list[dict[str, Any]]:
     if measure not in by_name:
         raise unfit("/measure", "unknown_measure", f"There is no measure {measure[:60]!r}.")
     asked = by_name[measure]
-    while asked.function in {"ratio", *AFTERWARDS}:
+    while asked.function in {"ratio", *ALONG_TIME}:
         asked = by_name[asked.of[-1]]
     return [asked.filter] if asked.filter else []
 

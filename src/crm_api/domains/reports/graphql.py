@@ -8,6 +8,7 @@ import strawberry
 
 from crm_api.domains.reports import saved_schemas, schemas
 from crm_api.domains.reports.charts import specification
+from crm_api.domains.reports.exporting import begin_export
 from crm_api.domains.reports.metrics import Metrics, metrics_of
 from crm_api.domains.reports.running import Reports, sources_of
 from crm_api.domains.reports.runs import ReportRunService
@@ -18,6 +19,7 @@ from crm_api.kit.graphql.mutations import mutation, shape_given
 from crm_api.kit.graphql.relations import related
 from crm_api.kit.graphql.types import input_from, type_from
 from crm_api.kit.schema import Day, Schema
+from crm_api.platform.exports.graphql import ExportStarted
 
 
 @type_from(schemas.ReportAnswer)
@@ -98,9 +100,18 @@ class ReportRunStarted:
     run: ReportRun
 
 
+@strawberry.type
+class ReportOutcome:
+    """What a report comes to, or the job that it has become because it takes too much."""
+
+    answer: ReportAnswer | None
+    started: ReportRunStarted | None
+
+
 _REPORTS = Collection(ReportService, Report)
 _RUNS = Collection(ReportRunService, ReportRun)
 _Query = input_from(schemas.ReportQuery)
+_Export = input_from(saved_schemas.ReportExportInput)
 _Cell = input_from(schemas.ReportCellInput)
 _FromOrNone = Annotated[date | None, strawberry.argument(name="from")]
 
@@ -221,6 +232,17 @@ class ReportMutations:
         return cast("Any", await service.begin_saved(id, given.parameters))
 
     @mutation
+    async def run_report_query(
+        self,
+        info: GraphInfo,
+        input: _Query,  # pyright: ignore[reportInvalidTypeForm, reportUnknownParameterType]
+    ) -> ReportOutcome:
+        """A report, run at once; what takes more than two seconds becomes a run by a job."""
+        data = shape_given(schemas.ReportQuery, input)
+        answer, started = await ReportRunService(info.context.tx).at_once(data)
+        return ReportOutcome(answer=answer, started=started)
+
+    @mutation
     async def create_report_run(
         self,
         info: GraphInfo,
@@ -229,6 +251,16 @@ class ReportMutations:
         """Have a report run as a job that is not saved."""
         data = shape_given(schemas.ReportQuery, input)
         return cast("Any", await ReportRunService(info.context.tx).begin(data))
+
+    @mutation
+    async def create_report_export(
+        self,
+        info: GraphInfo,
+        input: _Export,  # pyright: ignore[reportInvalidTypeForm, reportUnknownParameterType]
+    ) -> ExportStarted:
+        """Have the rows of a table written to a file; takes the scope `export` of the source."""
+        data = shape_given(saved_schemas.ReportExportInput, input)
+        return cast("Any", await begin_export(info.context.tx, data))
 
     @mutation
     async def delete_report_run(

@@ -1,7 +1,7 @@
 """Measures as aggregates: what each takes, and what it is in SQL."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
@@ -22,13 +22,20 @@ from sqlalchemy import (
 )
 
 from crm_api.domains.reports.buckets import Calendar
+from crm_api.domains.reports.calculating import OthersKinds, formula_of
+from crm_api.domains.reports.converting import Money
 from crm_api.domains.reports.operands import DATED, Operand, operand_of, unfit
 from crm_api.domains.reports.schemas import ReportMeasure
+from crm_api.domains.reports.through import through
+from crm_api.kit.custom.formulas import Formula
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.query.listing import Listing
+from crm_api.kit.query.visibility import Sight
 
 NUMERIC = frozenset({"integer", "number", "amount"})
-AFTERWARDS = frozenset({"running", "change"})
+ALONG_TIME = frozenset({"running", "change"})
+AFTERWARDS = ALONG_TIME | {"calculated"}
+"""What is made of the rows of the database."""
 _BASE = "base_currency"
 _FUNCTIONS: Mapping[str, frozenset[str]] = {
     "count_distinct": frozenset({"text", "uuid", "integer", "boolean", *DATED}),
@@ -53,16 +60,44 @@ class Known:
     operands: tuple[Operand, ...]
     filter: Any = None
     """A `Filter`, if it has one of its own."""
+    values: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """Of the parameters that are in its value."""
+    sight: Sight = field(default_factory=Sight)
+    """How far whoever asks sees of the many records that it is of."""
+    formula: Formula | None = None
+    """Of a calculated one."""
+    decimals: int = 0
+    """So many of its value are left out of it: whole numbers are added up faster."""
 
     @property
     def base(self) -> bool:
         """Whether it is an amount in the organization's currency."""
-        return self.kind == "amount" and bool(self.operands) and self.operands[0].base
+        if self.kind != "amount" or not self.operands:
+            return False
+        of = self.operands if self.formula is not None else self.operands[:1]
+        return all(
+            operand.base or operand.is_converted for operand in of if operand.kind == "amount"
+        )
+
+    @property
+    def is_combined(self) -> bool:
+        """Whether it is made of other aggregates."""
+        return self.asked.function == "ratio"
 
     @property
     def unit(self) -> str | None:
         """What its values are of."""
         return self.asked.unit if self.asked.since is not None else None
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What the measures of a report have in common."""
+
+    calendar: Calendar
+    money: Money
+    groups: Mapping[str, str]
+    """The kinds of the groupings by name."""
 
 
 def functions_of(operand: Operand) -> list[str]:
@@ -76,27 +111,52 @@ def known_measure(
     asked: ReportMeasure,
     place: int,
     before: Sequence[Known],
-    calendar: Calendar,
+    setting: Setting,
 ) -> Known:
     """A measure checked; raises `Invalid` with a pointer into the report."""
     at = f"/measures/{place}"
     _need_only(asked, at)
-    if asked.function in {"ratio", *AFTERWARDS}:
+    if asked.function == "calculated":
+        return _calculated(asked, place, before, setting)
+    if asked.function in {"ratio", *ALONG_TIME}:
         return _of_others(asked, place, before)
     if asked.function == "count":
         return Known(asked, place, "integer", None, ())
+    if asked.through is not None:
+        return _of_many(tx, listing, asked, place, setting)
+    return _of_field(tx, listing, asked, place, setting)
+
+
+def _calculated(
+    asked: ReportMeasure, place: int, before: Sequence[Known], setting: Setting
+) -> Known:
+    kinds: OthersKinds = {**setting.groups, **{known.asked.name: known.kind for known in before}}
+    formula, kind = formula_of(asked, kinds, f"/measures/{place}")
+    of = [known for known in before if known.asked.name in formula.uses]
+    uses = tuple(operand for known in of for operand in known.operands)
+    return Known(asked, place, kind, None, uses, formula=formula)
+
+
+def _of_field(
+    tx: Tx, listing: Listing, asked: ReportMeasure, place: int, setting: Setting
+) -> Known:
+    calendar, at = setting.calendar, f"/measures/{place}"
     if asked.field is None:
         raise unfit(f"{at}/field", "required", f"{asked.function} takes a field.")
     main = operand_of(tx, listing, asked.field, f"{at}/field")
+    main = setting.money.operand(tx, listing, main, f"{at}/field")
     others = [
         operand_of(tx, listing, path, f"{at}/{name}")
         for name, path in (("since", asked.since), ("otherwise", asked.otherwise))
         if path is not None
     ]
+    decimals = 0
     if asked.since is not None:
         value, kind = _elapsed(asked, main, others, calendar, at), "number"
     else:
-        value, kind = _value_of(main, calendar), main.kind
+        is_whole = main.whole is not None and asked.weighted_by is None
+        decimals = main.whole[1] if main.whole is not None and is_whole else 0
+        value, kind = _value_of(main, calendar, whole=is_whole), main.kind
         if asked.otherwise is not None:
             raise unfit(f"{at}/otherwise", "unfit_field", "It goes with `since`.")
     kinds = _FUNCTIONS[asked.function]
@@ -109,15 +169,33 @@ def known_measure(
             raise unfit(f"{at}/weighted_by", "unfit_field", "A whole percentage of a number.")
         value = cast(value, Numeric()) * weight.expression / literal_column("100")
         others.append(weight)
-    return Known(asked, place, _kind(asked, kind), value, (main, *others))
+    return Known(asked, place, _kind(asked, kind), value, (main, *others), decimals=decimals)
 
 
-def _value_of(operand: Operand, calendar: Calendar) -> ColumnElement[Any]:
+def _of_many(tx: Tx, listing: Listing, asked: ReportMeasure, place: int, setting: Setting) -> Known:
+    """One value for each record, of the many that it leads to."""
+    at = f"/measures/{place}"
+    if asked.function == "count_distinct":
+        raise unfit(f"{at}/function", "unfit_field", "count_distinct has no `through`.")
+    if asked.since or asked.otherwise or asked.weighted_by:
+        raise unfit(f"{at}/through", "unfit_field", "`through` takes a field alone.")
+    if (asked.field is None) != (asked.each == "count"):
+        message = "count takes no field; all else does."
+        raise unfit(f"{at}/field", "required", message)
+    found = through(tx, listing, asked, place, setting.calendar, setting.money.mode)
+    kind = _kind(asked, found.kind)
+    return Known(
+        asked, place, kind, found.value, found.operands, values=found.values, sight=found.sight
+    )
+
+
+def _value_of(operand: Operand, calendar: Calendar, *, whole: bool) -> ColumnElement[Any]:
     """A field's value; an amount that was reckoned in a currency of before is none."""
+    found = operand.whole[0] if whole and operand.whole is not None else operand.expression
     if not operand.base or _BASE not in operand.place.listing.fields:
-        return operand.expression
+        return found
     is_own = getattr(operand.place.row, _BASE) == literal(calendar.currency, Text())
-    return case((is_own, operand.expression))
+    return case((is_own, found))
 
 
 def _kind(asked: ReportMeasure, kind: str) -> str:
@@ -131,12 +209,22 @@ def _need_only(asked: ReportMeasure, at: str) -> None:
     """Raise `Invalid` for what a function has no use for, or lacks."""
     if (asked.percentile is None) == (asked.function == "percentile"):
         raise unfit(f"{at}/percentile", "percentile", "It goes with the function `percentile`.")
+    if (asked.expression is None) == (asked.function == "calculated"):
+        raise unfit(f"{at}/expression", "expression", "It goes with the function `calculated`.")
+    if asked.shown_as != "number" and asked.function != "calculated":
+        raise unfit(f"{at}/shown_as", "unfit_field", "It goes with the function `calculated`.")
+    if asked.through is None and (asked.each != "sum" or asked.through_filter):
+        raise unfit(f"{at}/each", "unfit_field", "It goes with `through`.")
     takes = {"ratio": 2, "running": 1, "change": 1}.get(asked.function, 0)
     if len(asked.of) != takes:
         raise unfit(f"{at}/of", "of_others", f"{asked.function} is of {takes} other measures.")
-    if takes and (asked.field or asked.filter or asked.since or asked.weighted_by):
+    if (takes or asked.expression) and (
+        asked.field or asked.filter or asked.since or asked.weighted_by
+    ):
         raise unfit(f"{at}/field", "unfit_field", f"{asked.function} is of other measures.")
-    if asked.function == "count" and (asked.field or asked.since or asked.weighted_by):
+    if asked.function == "count" and (
+        asked.field or asked.since or asked.weighted_by or asked.through
+    ):
         raise unfit(f"{at}/field", "unfit_field", "count takes no field; count_distinct does.")
 
 
@@ -185,16 +273,31 @@ def local_day(operand: Operand, calendar: Calendar) -> ColumnElement[Any]:
 
 
 def aggregate(known: Known, value: Any, filter: Any, made: Mapping[str, Any]) -> Any:
-    """The aggregate of a measure over the columns of the inner statement.
+    """The aggregate of a measure over the columns of the inner statement."""
+    if known.is_combined:
+        return combined(known, made)
+    return scaled(known, filtered(_plain(known.asked, value), filter))
 
-    A ratio is of aggregates that are `made` already; one by zero is null.
-    """
-    asked = known.asked
-    if asked.function == "ratio":
-        above, below = (made[name] for name in asked.of)
-        return cast(above, Numeric()) / func.nullif(cast(below, Numeric()), literal_column("0"))
-    found = _plain(asked, value)
+
+def combined(known: Known, made: Mapping[str, Any]) -> Any:
+    """A ratio is of aggregates that are `made` already; one by zero is null."""
+    above, below = (made[name] for name in known.asked.of)
+    return cast(above, Numeric()) / func.nullif(cast(below, Numeric()), literal_column("0"))
+
+
+def filtered(found: Any, filter: Any) -> Any:
+    """An aggregate of the records that fit alone."""
     return found if filter is None else found.filter(filter)
+
+
+def scaled(known: Known, found: Any) -> Any:
+    """An aggregate of whole parts as the number that they are of."""
+    if not known.decimals:
+        return found
+    if known.asked.function in {"median", "percentile"}:
+        return found / literal_column(f"{10**known.decimals}.0", Float())
+    # A division would leave out decimals of what has many digits.
+    return cast(found, Numeric()) * literal_column(f"1e-{known.decimals}", Numeric())
 
 
 def _plain(asked: ReportMeasure, value: Any) -> Any:

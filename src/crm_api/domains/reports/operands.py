@@ -5,7 +5,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, Date, Numeric, Text, cast, func, literal
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    ColumnElement,
+    Date,
+    Numeric,
+    Text,
+    cast,
+    func,
+    literal,
+    type_coerce,
+)
 from sqlalchemy import case as sql_case
 from sqlalchemy.dialects.postgresql import TIMESTAMP
 
@@ -39,6 +50,10 @@ class Operand:
     base: bool = False
     """Whether it is an amount in the organization's currency."""
     is_custom: bool = False
+    is_converted: bool = False
+    """Whether it is an amount that was converted into it."""
+    whole: tuple[ColumnElement[int], int] | None = None
+    """What an exact number is stored as: whole parts of it, and how many decimals they are."""
 
     @property
     def joins(self) -> tuple[Join, ...]:
@@ -100,11 +115,13 @@ def _own(place: Place, path: str, known: Field) -> Operand:
     assert known.column is not None
     column = getattr(place.row, known.name)
     kind: str = known.kind
+    whole = None
     if isinstance(known.column.type, ExactType):
+        whole = type_coerce(column, BigInteger()), known.column.type.places
         column = known.column.type.exact(column)
     groups = kind in _GROUPED and (kind != "text" or _is_short(known))
     base = kind == "amount" and known.name.startswith("base_")
-    return Operand(path, place, known.name, kind, column, groups, known.choices, base)
+    return Operand(path, place, known.name, kind, column, groups, known.choices, base, whole=whole)
 
 
 def _is_short(known: Field) -> bool:

@@ -7,6 +7,7 @@ from uuid import UUID
 from fastapi import Query, Request, Response
 
 from crm_api.domains.reports.charts import ChartFormat, Drawn, drawn, specification
+from crm_api.domains.reports.exporting import begin_export
 from crm_api.domains.reports.files import TYPES, FileFormat, written
 from crm_api.domains.reports.library_rest import library
 from crm_api.domains.reports.metrics import Metrics, metrics_of
@@ -14,6 +15,7 @@ from crm_api.domains.reports.printing import Paper, report_pdf
 from crm_api.domains.reports.running import Reports, sources_of
 from crm_api.domains.reports.runs import ReportRunService
 from crm_api.domains.reports.saved_schemas import (
+    ReportExportInput,
     ReportOut,
     ReportRunCreate,
     ReportRunInput,
@@ -40,12 +42,14 @@ from crm_api.kit.rest.records import Id, IfMatch
 from crm_api.kit.rest.requests import Reading, Writing
 from crm_api.kit.rest.router import crud_router, new_router, page_shape
 from crm_api.kit.schema import Day
+from crm_api.platform.exports.schemas import ExportStarted
 
 Responses = dict[int | str, dict[str, Any]]
 sources = new_router("report_sources", "report-sources")
 pure = new_router("reports", "reports")
 saved = crud_router(ReportService)
 runs = new_router("report_runs", "report-runs")
+exports = new_router("report_runs", "report-exports")
 metrics = new_router("metrics", "metrics")
 
 _STARTED: Responses = {200: {"model": ReportRunStarted}, 202: {"model": ReportRunStarted}}
@@ -95,13 +99,15 @@ async def list_sources(tx: Reading) -> Response:
     "/run",
     operation_id="runReportQuery",
     summary="Run a report at once",
-    responses={200: {"model": ReportAnswer}} | problems(400, 403, 409, 415, 422),
+    responses={200: {"model": ReportAnswer}, 202: {"model": ReportRunStarted}}
+    | problems(400, 403, 409, 415, 422),
 )
 async def run(tx: Writing, body: ReportQuery) -> Response:
-    """As far as the records are seen: a hidden field is 403 `hidden_field`, and what would take
-    too long is 422 `too_slow` or `too_expensive`.
+    """As far as the records are seen: a hidden field is 403 `hidden_field`. What takes more than
+    two seconds, or is expected to, becomes a run by a job (202).
     """
-    return answers.plain(await Reports(tx).run(body))
+    answer, started = await ReportRunService(tx).at_once(body)
+    return answers.plain(answer) if started is None else _begun(started, at_once=True)
 
 
 @pure.post(
@@ -199,9 +205,25 @@ async def create_run(tx: Writing, body: ReportRunCreate) -> Response:
     return _begun(await ReportRunService(tx).begin(body.definition))
 
 
-def _begun(started: dict[str, Any]) -> Response:
-    if started["is_cached"]:
+def _begun(started: dict[str, Any], *, at_once: bool = False) -> Response:
+    if started["is_cached"] and not at_once:
         return answers.plain(started)
+    is_there = started["is_cached"]
+    place = f"report-runs/{started['run'].id}" if is_there else f"jobs/{started['job_id']}"
+    headers = {"Location": f"/v1/{place}"}
+    return answers.plain(started, status=202, headers=headers)
+
+
+@exports.post(
+    "",
+    status_code=202,
+    operation_id="createReportExport",
+    summary="Have the rows of a table written to a file",
+    responses={202: {"model": ExportStarted}} | problems(400, 403, 404, 409, 415, 422),
+)
+async def create_export(tx: Writing, body: ReportExportInput) -> Response:
+    """As an export, by a job and without a limit. Takes the scope `export` of the source."""
+    started = await begin_export(tx, body)
     headers = {"Location": f"/v1/jobs/{started['job_id']}"}
     return answers.plain(started, status=202, headers=headers)
 
@@ -329,4 +351,4 @@ async def run_document(id: Id, tx: Reading, paper: Paper | None = None) -> Respo
     return Response(made, 200, headers, "application/pdf")
 
 
-ROUTERS = (sources, pure, saved, runs, metrics, library)
+ROUTERS = (sources, pure, saved, runs, exports, metrics, library)

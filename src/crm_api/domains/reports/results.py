@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, cast
 
+from crm_api.domains.reports.calculating import calculate
 from crm_api.domains.reports.compiling import Plan
 from crm_api.domains.reports.measuring import AFTERWARDS, Known
 from crm_api.domains.reports.operands import unfit
@@ -88,6 +89,12 @@ def columns_of(plan: Plan) -> list[Row]:
     return groups + [measure_column(plan, known) for known in plan.visible]
 
 
+def column_row(name: str, role: str, kind: str) -> Row:
+    """A column that is of no currency."""
+    none = dict.fromkeys(("bucket", "unit", "currency"))
+    return {"name": name, "role": role, "kind": kind, **none}
+
+
 def measure_column(plan: Plan, known: Known) -> Row:
     """The column of a measure."""
     return {
@@ -117,7 +124,23 @@ class Shaped:
             else:
                 self.raw.append((keys, found))
         self.truncated = len(self.raw) > plan.limit
-        del self.raw[plan.limit :]
+        if not plan.finish:
+            del self.raw[plan.limit :]
+
+    def finish(self) -> None:
+        """Fill in calculated columns, and leave out and sort what hangs on them."""
+        for keys, found in self.raw:
+            self._calculate(keys, found)
+        if self.plan.finish:
+            self.raw = self.plan.finish(self.raw)
+            self.truncated = len(self.raw) > self.plan.limit
+            del self.raw[self.plan.limit :]
+
+    def _calculate(self, keys: Sequence[Any], found: Row) -> None:
+        values = {group.name: key for group, key in zip(self.plan.groups, keys, strict=True)}
+        for known in self.plan.measures:
+            if known.formula is not None:
+                found[known.asked.name] = calculate(known.formula, values | found)
 
     def rows(self) -> list[Row]:
         """Each group with its measures."""
@@ -142,6 +165,7 @@ class Shaped:
         last = len(keys) - 1
         left = [n for n in range(len(keys)) if not level >> (last - n) & 1]
         groups = self._groups(keys, left)
+        self._calculate([key if n in left else None for n, key in enumerate(keys)], found)
         return {
             "cell": cell_of(groups),
             "by": list(groups),

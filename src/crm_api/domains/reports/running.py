@@ -1,6 +1,7 @@
 """Reports, run: one statement that reads, bounded in time and cost."""
 
-from collections.abc import Mapping
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -9,27 +10,29 @@ from sqlalchemy import text
 
 from crm_api.domains.reports.buckets import Calendar
 from crm_api.domains.reports.compiling import Compiler, Plan, planned
+from crm_api.domains.reports.converting import rates_of
 from crm_api.domains.reports.declared import Declared, source_of
-from crm_api.domains.reports.drilling import STEP, behind
+from crm_api.domains.reports.drilling import behind
+from crm_api.domains.reports.expanding import bridge, funnel, need_shape, of_sides, of_steps
 from crm_api.domains.reports.measuring import functions_of
 from crm_api.domains.reports.operands import DATED, operand_of, pointed, unfit
 from crm_api.domains.reports.results import (
     Row,
     Shaped,
-    cell_of,
+    column_row,
     columns_of,
     groups_of,
     hash_of,
-    shown,
 )
-from crm_api.domains.reports.schemas import MAX_GROUPS, ReportCellInput, ReportMeasure, ReportQuery
+from crm_api.domains.reports.schemas import MAX_GROUPS, ReportCellInput, ReportQuery
 from crm_api.domains.reports.series import complete
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.db.json import decode
 from crm_api.kit.db.tx import Tx, at_one_moment
 from crm_api.kit.errors import CrmError, Invalid, Unavailable
-from crm_api.kit.query.columns import table_columns, table_rows
+from crm_api.kit.query.columns import Column, table_columns, table_rows
 from crm_api.kit.query.filters import parse
+from crm_api.kit.query.listing import Listing
 from crm_api.kit.query.page import count, sorts_of
 from crm_api.kit.query.selection import PageQuery, Selection
 from crm_api.kit.query.visibility import narrowed
@@ -51,6 +54,9 @@ class Bounds:
 
 
 AT_ONCE = Bounds(4, 2_000_000)
+WHILE_ASKED = Bounds(2, 2_000_000)
+"""Of a report that becomes a job where that is not enough."""
+TOO_MUCH = frozenset({"too_slow", "too_expensive"})
 
 
 class Reports:
@@ -81,11 +87,20 @@ class Reports:
     def planned(self, query: ReportQuery, calendar: Calendar) -> Plan:
         """The same by a calendar that is known."""
         service = self.source(query.source)
-        _need_shape(query)
-        asked = _of_steps(query) if query.kind == "funnel" else query
+        need_shape(query)
         records = service.records
-        plan = planned(self.tx, asked, records.listing, records.sight, calendar)
-        return replace(plan, query=query)
+        place = (records.listing, records.sight, calendar)
+        if query.kind == "funnel":
+            return replace(planned(self.tx, of_steps(query), *place), query=query)
+        if not query.sides:
+            return planned(self.tx, query, *place)
+        for turn, side in enumerate(query.sides):
+            with pointed(f"/sides/{turn}/filter"):
+                parse(side.filter, records.listing, self.tx)
+        # What is wrong is said of what was asked, not of what it becomes.
+        bare = query.model_copy(update={"sides": [], "having": {}, "sort": []})
+        known = planned(self.tx, bare, *place).measures
+        return replace(planned(self.tx, of_sides(query, known), *place), asked=query)
 
     async def run(self, query: ReportQuery, span: tuple[date, date] | None = None) -> Row:
         """What a report comes to now, as whoever asks sees it."""
@@ -100,12 +115,15 @@ class Reports:
         answer: Row = {
             "source": query.source,
             "kind": query.kind,
-            "definition_hash": hash_of(query),
+            "definition_hash": hash_of(plan.asked or query),
             "time_zone": calendar.zone,
             "currency": calendar.currency,
             "as_of": tx.now,
         }
-        found = await (_table(tx, plan) if query.kind == "table" else self._grouped(tx, plan, span))
+        with self._in_time():
+            found = await (
+                _table(tx, plan) if query.kind == "table" else self._grouped(tx, plan, span)
+            )
         if query.kind != "table":
             exported(tx, plan.listing, _watched(plan), len(found["rows"]))
         return {**answer, **found}
@@ -115,9 +133,10 @@ class Reports:
         plan = await self.plan(query)
         async with at_one_moment(self.tx) as tx:
             await self._bound(tx)
-            cost = None if query.kind == "table" else await self._cost(tx, plan)
             first = replace(plan, query=query.model_copy(update={"limit": _PREVIEW}))
-            found = await self._preview(tx, first)
+            with self._in_time():
+                cost = None if query.kind == "table" else await self._cost(tx, plan)
+                found = await self._preview(tx, first)
         return {
             "definition_hash": hash_of(query),
             "columns": found["columns"],
@@ -131,6 +150,7 @@ class Reports:
             return await _table(tx, plan)
         if plan.query.kind == "time_series":
             shaped = Shaped(plan, await self._fetch(tx, plan, _PREVIEW))
+            shaped.finish()
             return {"columns": columns_of(plan), "rows": shaped.rows()}
         return await self._grouped(tx, plan, None)
 
@@ -160,7 +180,32 @@ class Reports:
     async def _bound(self, tx: Tx) -> None:
         await tx.run(text(f"SET LOCAL statement_timeout = '{self.bounds.seconds}s'"))
 
+    @contextmanager
+    def _in_time(self) -> Generator[None]:
+        """Have a statement that takes too long be a mistake of the report."""
+        try:
+            yield
+        except Unavailable as error:
+            if error.own_code != "timeout":
+                raise
+            message = (
+                f"The report takes longer than {self.bounds.seconds} seconds: narrow its filter, "
+                "or have it run as a job."
+            )
+            raise Invalid(message, code="too_slow") from None
+
+    async def _convert(self, tx: Tx, plan: Plan) -> None:
+        """Find the rates that a report takes; raises `Conflict` where there is none."""
+        compiler = Compiler(tx, plan)
+        asked = compiler.currencies() if plan.rates is None else None
+        if asked is None or plan.money is None:
+            return
+        rows = await tx.fetch(asked.sql, *asked.args(compiler.values))
+        known = sorted(row[0] for row in rows if row[0] is not None)
+        plan.rates = await rates_of(tx, known, plan.calendar.currency, plan.money.day)
+
     async def _cost(self, tx: Tx, plan: Plan) -> int:
+        await self._convert(tx, plan)
         statement, values = Compiler(tx, plan).statement(limit=plan.limit + 1)
         told = await tx.fetch(f"EXPLAIN (FORMAT JSON) {statement.sql}", *statement.args(values))
         found = told[0][0]
@@ -173,30 +218,25 @@ class Reports:
             message = "The report would take too much: narrow its filter."
             raise Invalid(message, code="too_expensive")
         statement, values = Compiler(tx, plan).statement(limit=limit + 1)
-        try:
-            return await tx.fetch(statement.sql, *statement.args(values))
-        except Unavailable as error:
-            if error.own_code != "timeout":
-                raise
-            message = (
-                f"The report takes longer than {self.bounds.seconds} seconds: narrow its filter, "
-                "or have it run as a job."
-            )
-            raise Invalid(message, code="too_slow") from None
+        return await tx.fetch(statement.sql, *statement.args(values))
 
     async def _grouped(self, tx: Tx, plan: Plan, span: tuple[date, date] | None) -> Row:
         query = plan.query
         # Totals come with the groups, of which all are needed then.
-        most = MAX_GROUPS if query.totals else plan.limit
+        is_whole = query.totals or bool(plan.finish)
+        most = MAX_GROUPS if is_whole else plan.limit
         rows = await self._fetch(tx, plan, most)
-        if len(rows) > most and (query.totals or query.limit is None):
+        if len(rows) > most and (is_whole or query.limit is None):
             message = f"There are more than {MAX_GROUPS:,} groups: say a limit, or longer buckets."
             raise unfit("/groupings", "too_many_groups", message)
         if query.kind == "funnel":
-            return _funnel(plan, rows)
+            return funnel(plan, rows)
         shaped = Shaped(plan, rows)
         if query.kind == "time_series":
             complete(plan, shaped, span)
+        shaped.finish()
+        if query.kind == "waterfall":
+            return bridge(plan, shaped)
         return {
             "columns": columns_of(plan),
             "rows": shaped.rows(),
@@ -211,74 +251,20 @@ def _watched(plan: Plan) -> list[str]:
     ]
 
 
-def _need_shape(query: ReportQuery) -> None:
-    """Raise `Invalid` for parts that reports of another kind have."""
-    kind = query.kind
-    if query.columns and kind != "table":
-        raise unfit("/columns", "needs_table", "Columns are of tables.")
-    if (kind == "funnel") != bool(query.steps):
-        raise unfit("/steps", "needs_funnel", "A funnel has steps, and nothing else has.")
-    bare: dict[str, tuple[str, ...]] = {"table": ("groupings", "measures", "having", "totals")}
-    bare["funnel"] = ("groupings", "measures", "having", "totals", "sort")
-    bare["time_series"] = ("sort", "having", "totals")
-    for name in bare.get(kind, ()):
-        if getattr(query, name):
-            raise unfit(f"/{name}", "unfit_kind", f"A {kind} has no {name}.")
-
-
-def _of_steps(query: ReportQuery) -> ReportQuery:
-    """A funnel as measures: whoever passed a step passed those before."""
-    measures = [
-        ReportMeasure.model_validate(
-            {
-                "name": f"step_{place}",
-                "function": "count",
-                "filter": {"and": [step.filter for step in query.steps[: place + 1]]},
-            }
-        )
-        for place in range(len(query.steps))
-    ]
-    plain = query.model_dump(exclude={"steps", "kind"})
-    return ReportQuery.model_validate({**plain, "kind": "summary"}).model_copy(
-        update={"measures": measures}
-    )
-
-
-def _funnel(plan: Plan, rows: list[Any]) -> Row:
-    (row,) = rows
-    counts: list[int] = [row[place] for place in range(len(plan.query.steps))]
-    told: list[Row] = []
-    for place, step in enumerate(plan.query.steps):
-        before = counts[max(place - 1, 0)]
-        values: Mapping[str, Any] = {
-            STEP: step.name,
-            "count": counts[place],
-            "of_previous": shown(_share(counts[place], before), "ratio"),
-            "of_first": shown(_share(counts[place], counts[0]), "ratio"),
-        }
-        told.append({"cell": cell_of({STEP: step.name}), "values": dict(values)})
-    kinds = {STEP: "text", "count": "integer", "of_previous": "ratio", "of_first": "ratio"}
-    columns = [_column(n, "grouping" if n == STEP else "measure", k) for n, k in kinds.items()]
-    return {"columns": columns, "rows": told, "totals": [], "truncated": False}
-
-
-def _share(part: int, whole: int) -> float | None:
-    return None if whole == 0 else part / whole
-
-
-def _column(name: str, role: str, kind: str) -> Row:
-    none = dict.fromkeys(("bucket", "unit", "currency"))
-    return {"name": name, "role": role, "kind": kind, **none}
+def columns_of_table(tx: Tx, query: ReportQuery, listing: Listing) -> list[Column]:
+    """The columns of a table; raises `Invalid` for those, and for sorts, that there are not."""
+    with pointed("/columns"):
+        columns = table_columns(listing, query.columns, tx)
+    with pointed("/sort"):
+        sorts_of(listing, ",".join(query.sort) or None, tx)
+    return columns
 
 
 async def _table(tx: Tx, plan: Plan) -> Row:
     """The first records, as an export has them."""
     query, listing = plan.query, plan.listing
-    with pointed("/columns"):
-        columns = table_columns(listing, query.columns, tx)
+    columns = columns_of_table(tx, query, listing)
     sort = ",".join(query.sort) or None
-    with pointed("/sort"):
-        sorts_of(listing, sort, tx)
     asked = PageQuery(Selection(()), plan.filter, sort=sort, sight=plan.sight)
     most = query.limit or _TABLE_ROWS
     found: list[Any] = []
@@ -288,7 +274,7 @@ async def _table(tx: Tx, plan: Plan) -> Row:
     names = [column.name for column in columns]
     exported(tx, listing, names, len(found))
     return {
-        "columns": [_column(c.name, "column", c.kind) for c in columns],
+        "columns": [column_row(c.name, "column", c.kind) for c in columns],
         "rows": [
             {"cell": None, "values": dict(zip(names, row, strict=True))} for row in found[:most]
         ],

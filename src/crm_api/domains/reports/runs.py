@@ -10,7 +10,7 @@ from crm_api.domains.reports.models import ReportRun
 from crm_api.domains.reports.parameters import filled, query_of
 from crm_api.domains.reports.repository import ReportRuns
 from crm_api.domains.reports.results import digest, hash_of
-from crm_api.domains.reports.running import AREA, Bounds, Reports
+from crm_api.domains.reports.running import AREA, TOO_MUCH, WHILE_ASKED, Bounds, Reports
 from crm_api.domains.reports.schemas import MAX_GROUPS, ReportCellInput, ReportQuery
 from crm_api.domains.reports.service import ReportService
 from crm_api.kit.crud.personal import Gone, Impersonal
@@ -18,7 +18,7 @@ from crm_api.kit.crud.purges import empty_events
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.db.json import decode, encode
 from crm_api.kit.db.tx import Tx
-from crm_api.kit.errors import Ended, Forbidden, WrongState
+from crm_api.kit.errors import Ended, Forbidden, Invalid, WrongState
 from crm_api.kit.ids import new_id
 from crm_api.kit.query.cursor import context_of, seal, unseal
 
@@ -48,13 +48,23 @@ class ReportRunService(CrudService[ReportRun]):
         self.need("read")
         return await self._begin(query, None, {})
 
+    async def at_once(self, query: ReportQuery) -> tuple[Any, Any]:
+        """What a report comes to, or the job that it has become because it takes too much."""
+        try:
+            return await Reports(self.tx, WHILE_ASKED).run(query), None
+        except Invalid as error:
+            if error.own_code not in TOO_MUCH:
+                raise
+        return None, await self.begin(query)
+
     async def _begin(
         self, query: ReportQuery, report_id: UUID | None, parameters: Mapping[str, Any]
     ) -> dict[str, Any]:
         plan = await Reports(self.tx, BY_JOB).plan(query)
         sight_hash = sight_of(self.tx)
         # What `@now` means is among the values.
-        values = [plan.filter.values, *(m.filter.values for m in plan.measures if m.filter)]
+        day = plan.money.day if plan.money and query.currency == "at_date" else None
+        values = [day, plan.filter.values, *(m.filter.values for m in plan.measures if m.filter)]
         asked_hash = digest([hash_of(query), repr(values), sight_hash])
         cached = await self.records.cached(asked_hash)
         if cached is not None:

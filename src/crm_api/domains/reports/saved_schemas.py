@@ -16,6 +16,8 @@ from crm_api.domains.reports.schemas import (
 )
 from crm_api.kit.problems import Problem
 from crm_api.kit.schema import Create, Name, Out, Prose, Schema, patch_of
+from crm_api.platform.exports.models import Format
+from crm_api.platform.exports.schemas import Delimiter
 
 RunStatus = Literal["queued", "running", "succeeded", "failed", "cancelled", "expired"]
 
@@ -67,6 +69,21 @@ class ReportRunCreate(Schema):
     """A report that is run as a job without being saved."""
 
     definition: ReportQuery
+
+
+class ReportExportInput(Schema):
+    """A table whose rows are written to a file."""
+
+    definition: ReportQuery | None = Field(None, description="That of a table.")
+    report_id: UUID | None = Field(None, description="The saved report that is one.")
+    parameters: dict[str, Any] = Field(
+        default_factory=dict, max_length=20, description="Of the saved report, by name."
+    )
+    format: Format = "csv"
+    delimiter: Delimiter = Field(",", description="Of a CSV file.")
+    bom: bool = Field(
+        False, description="Whether a CSV file begins with a byte order mark, as Excel likes it."
+    )
 
 
 class ReportRunRecord(Out):

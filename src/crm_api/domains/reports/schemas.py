@@ -6,11 +6,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, StringConstraints
 
-from crm_api.kit.schema import Name, Schema
+from crm_api.kit.schema import Day, Name, Schema
 
 MAX_GROUPS = 10_000
 """So many rows a report has at most."""
-Kind = Literal["table", "summary", "matrix", "time_series", "funnel", "cohort"]
+Kind = Literal[
+    "table", "summary", "matrix", "time_series", "funnel", "cohort", "comparison", "waterfall"
+]
 Bucket = Literal["day", "week", "month", "quarter", "year", "fiscal_quarter", "fiscal_year"]
 Function = Literal[
     "count",
@@ -24,6 +26,7 @@ Function = Literal[
     "ratio",
     "running",
     "change",
+    "calculated",
 ]
 Path = Annotated[
     str,
@@ -32,6 +35,7 @@ Path = Annotated[
 ]
 Label = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_.]{0,99}$")]
 Percent = Annotated[Decimal, Field(gt=0, lt=100, max_digits=6, decimal_places=3)]
+CurrencyMode = Literal["recorded", "at_close", "at_date"]
 Filtering = dict[str, Any]
 _FILTER = "The one filter language."
 
@@ -69,6 +73,18 @@ class ReportMeasure(Schema):
     otherwise: Path | None = Field(None, description="What stands in where `field` is empty.")
     unit: Literal["days", "hours"] = "days"
     weighted_by: Path | None = Field(None, description="A percentage by which each value counts.")
+    through: Label | None = Field(
+        None,
+        description="A relation to many records: the value of each record is what `each` makes of "
+        "`field` of those of them that are seen.",
+        examples=["children"],
+    )
+    each: Literal["count", "sum", "avg", "min", "max"] = Field(
+        "sum", description="Of `through`; `count` takes no field."
+    )
+    through_filter: Filtering = Field(
+        default_factory=dict, description=f"{_FILTER} Only of these related records."
+    )
     percentile: Percent | None = Field(None, description="Between 0 and 100.")
     filter: Filtering = Field(default_factory=dict, description=f"{_FILTER} Only of these records.")
     of: list[Label] = Field(
@@ -80,6 +96,15 @@ class ReportMeasure(Schema):
     over: Literal["previous", "year"] = Field(
         "previous", description="Of a change: against the bucket before, or that of a year before."
     )
+    expression: Annotated[str, StringConstraints(min_length=1, max_length=1_000)] | None = Field(
+        None,
+        description="Of `calculated`: a formula of measures and groupings before it, in the "
+        "language of formula fields; what is divided by zero has no value.",
+        examples=["round(won / count * 100, 1)"],
+    )
+    shown_as: Literal["number", "amount", "ratio"] = Field(
+        "number", description="Of `calculated`: how its numbers are written."
+    )
     hidden: bool = Field(False, description="Whether it only serves others.")
 
 
@@ -87,6 +112,15 @@ class ReportStep(Schema):
     """A step of a funnel: whoever passed it passed all before it."""
 
     name: Name
+    filter: Filtering = Field(description=_FILTER)
+
+
+class ReportSide(Schema):
+    """One of two sets of records that are compared."""
+
+    name: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,19}$")] = Field(
+        examples=["now"]
+    )
     filter: Filtering = Field(description=_FILTER)
 
 
@@ -109,6 +143,12 @@ class ReportQuery(Schema):
         default_factory=list, max_length=50, description="Of a table; all fields without any."
     )
     steps: list[ReportStep] = Field(default_factory=list, max_length=12, description="Of a funnel.")
+    sides: list[ReportSide] = Field(
+        default_factory=list,
+        max_length=2,
+        description="Of a comparison, and of a waterfall that leads from the second to the first: "
+        "what is compared with what.",
+    )
     having: dict[Label, dict[str, Any]] = Field(
         default_factory=dict,
         description="Only groups whose measures are so.",
@@ -117,6 +157,13 @@ class ReportQuery(Schema):
     sort: list[Annotated[str, Field(max_length=101)]] = Field(
         default_factory=list, max_length=4, description="Columns; `-amount` begins with the most."
     )
+    currency: CurrencyMode = Field(
+        "recorded",
+        description="Of amounts that have a currency each: `recorded` asks for a grouping by it; "
+        "`at_close` takes what was stored in the organization's currency, `at_date` converts "
+        "by the rates of a day.",
+    )
+    currency_day: Day | None = Field(None, description="Of `at_date`; today without one.")
     totals: bool = Field(
         False,
         description="Also the totals: of all, and of the groupings in front (of a matrix: any).",

@@ -1,0 +1,61 @@
+"""Groups made first, and totals of them: what adds up is read from the records once, in parallel.
+
+PostgreSQL runs grouping sets in one process; a plain grouping it shares out. So groups are an inner
+statement, and the sets are over its few rows. Distinct values, medians and percentiles do not add
+up and stay on the plain way.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import BigInteger, Numeric, Subquery, cast, func, literal_column, select
+
+from crm_api.domains.reports.measuring import Known, combined, filtered, scaled
+
+_ADD_UP = frozenset({"count", "sum", "min", "max", "avg"})
+
+
+def add_up(measures: Sequence[Known]) -> bool:
+    """Whether totals come of groups alone."""
+    return all(known.is_combined or known.asked.function in _ADD_UP for known in measures)
+
+
+def grouped(inner: Subquery, depth: int, measures: Sequence[Known]) -> Subquery:
+    """The groups of a statement, with what their measures add up from."""
+    groups = [inner.c[f"g{n}"] for n in range(depth)]
+    parts: list[Any] = []
+    for known in measures:
+        if known.is_combined:
+            continue
+        value, wanted = inner.c.get(f"x{known.place}"), inner.c.get(f"f{known.place}")
+        for name, found in _parts(known, value):
+            parts.append(filtered(found, wanted).label(f"{name}{known.place}"))
+    return select(*groups, *parts).group_by(*groups).subquery("p")
+
+
+def _parts(known: Known, value: Any) -> list[tuple[str, Any]]:
+    function = known.asked.function
+    if function == "count":
+        return [("c", func.count())]
+    if function == "avg":
+        return [("x", func.sum(value)), ("c", func.count(value))]
+    return [("x", getattr(func, function)(value))]
+
+
+def of_groups(known: Known, groups: Subquery, made: Mapping[str, Any]) -> Any:
+    """The aggregate of a measure over groups."""
+    if known.is_combined:
+        return combined(known, made)
+    return scaled(known, _again(known, groups))
+
+
+def _again(known: Known, groups: Subquery) -> Any:
+    part = groups.c.get(f"x{known.place}")
+    function = known.asked.function
+    if function not in {"count", "avg"}:
+        return getattr(func, function)(part)
+    # Of no group at all there is one total.
+    counted = func.coalesce(func.sum(groups.c[f"c{known.place}"]), literal_column("0"))
+    if function == "count":
+        return cast(counted, BigInteger())
+    return cast(func.sum(part), Numeric()) / func.nullif(counted, literal_column("0"))

@@ -1,0 +1,130 @@
+"""Amounts of several currencies as one, as plain Python adds them up."""
+
+import random
+from decimal import ROUND_HALF_UP, Decimal
+
+import pytest
+
+from support.clients import pointers, problem
+from support.members import custom_role, member
+from support.reporting import behind, by, measure, reported, values
+from support.selling import deal, pipeline
+
+RATES = {"EUR": Decimal(1), "USD": Decimal("0.8"), "GBP": Decimal("1.25")}
+DAY = "2026-03-31"
+BY_INDUSTRY = {
+    "source": "company",
+    "currency": "at_date",
+    "currency_day": DAY,
+    "groupings": [by("industry")],
+    "measures": [measure("sum", "annual_revenue"), measure("max", "annual_revenue")],
+    "totals": True,
+}
+
+
+@pytest.fixture
+async def companies(client):
+    rates = [
+        {"base": code, "quote": "EUR", "day": "2026-03-20", "rate": str(rate)}
+        for code, rate in RATES.items()
+        if code != "EUR"
+    ]
+    # A later one says nothing about that day.
+    rates.append({"base": "USD", "quote": "EUR", "day": "2026-04-01", "rate": "100"})
+    assert (await client.put("/v1/exchange-rates", json={"rates": rates})).status_code < 300
+    rng = random.Random(2)
+    reader = await member(client, await custom_role(client, levels={"*": {"read": "own"}}))
+    rows = [
+        {
+            "name": f"C{turn}",
+            "industry": rng.choice(["bank", "steel", None]),
+            "annual_revenue": f"{rng.randrange(10**6) / 100:.2f}",
+            "currency": rng.choice(list(RATES)),
+            "owner_id": reader.id if rng.random() < 0.5 else None,
+        }
+        for turn in range(30)
+    ]
+    for row in rows:
+        await client.made("companies", row)
+    return [(client, rows), (reader.api, [row for row in rows if row["owner_id"]])]
+
+
+def worth(rows):
+    found = [Decimal(row["annual_revenue"]) * RATES[row["currency"]] for row in rows]
+    exact = Decimal("0.0001")
+    return [value.quantize(exact, ROUND_HALF_UP) for value in (sum(found), max(found))]
+
+
+async def test_by_the_rates_of_a_day(client, companies):
+    for api, rows in companies:
+        answer = (await api.post("/v1/reports/run", json=BY_INDUSTRY)).json()
+        kept = {row["industry"] for row in rows}
+        assert {row["industry"] for row in values(answer)} == kept
+        for row in answer["rows"]:
+            told = row["values"]
+            own = [one for one in rows if one["industry"] == told["industry"]]
+            assert [Decimal(told["sum"]), Decimal(told["max"])] == worth(own)
+            found = await behind(api, BY_INDUSTRY, row["cell"])
+            assert worth(found)[0] == Decimal(told["sum"])
+        (total,) = answer["totals"]
+        assert Decimal(total["values"]["sum"]) == worth(rows)[0]
+        currencies = {column["name"]: column["currency"] for column in answer["columns"]}
+        assert currencies == {"industry": None, "sum": "EUR", "max": "EUR"}
+
+
+async def test_without_a_rate_there_is_no_sum(client, companies):
+    found = problem(
+        await client.post("/v1/reports/run", json={**BY_INDUSTRY, "currency_day": "2026-03-01"}),
+        409,
+        "no_rate",
+    )
+    assert pointers(found) == ["/currency_day"]
+    # What is left out needs no rate.
+    answer = await reported(
+        client,
+        **{k: v for k, v in BY_INDUSTRY.items() if k not in {"source", "currency_day"}},
+        currency_day="2026-03-01",
+        filter={"currency": "EUR"},
+    )
+    assert answer["rows"]
+
+
+async def test_a_hidden_currency_hides_what_amounts_are_worth(client, companies):
+    role = await custom_role(
+        client,
+        levels={"*": {"read": "all"}},
+        masks={"company": {"hidden": ["currency"]}},
+    )
+    reader = (await member(client, role)).api
+    problem(await reader.post("/v1/reports/run", json=BY_INDUSTRY), 403, "hidden_field")
+
+
+async def test_as_it_was_stored(client):
+    rate = {"base": "USD", "quote": "EUR", "day": "2026-03-20", "rate": "0.5"}
+    await client.put("/v1/exchange-rates", json={"rates": [rate]})
+    where = await pipeline(client)
+    for amount, currency in (("100.00", "EUR"), ("300.00", "EUR")):
+        await deal(
+            client, where, name="D", amount=amount, currency=currency, closes_on="2026-03-31"
+        )
+    wanted = [measure("sum", "amount")]
+    plain = await reported(client, "deal", measures=[measure("sum", "base_amount")])
+    found = await reported(client, "deal", measures=wanted, currency="at_close")
+    assert values(found) == values(plain) == [{"sum": "400.00"}]
+    assert found["columns"][0]["currency"] == "EUR"
+
+
+WRONG = [
+    ("/measures/0/field", {"currency": "at_close"}),
+    ("/measures/0/field", {}),
+    ("/currency_day", {"currency": "recorded", "currency_day": DAY}),
+    ("/currency_day", {"currency": "at_date", "currency_day": "soon"}),
+    ("/currency", {"currency": "sometimes"}),
+]
+
+
+@pytest.mark.parametrize(("at", "body"), WRONG)
+async def test_mistakes_are_pointed_at(client, at, body):
+    least = {"source": "company", "measures": [measure("sum", "annual_revenue")]}
+    answer = await client.post("/v1/reports/run", json={**least, **body})
+    assert pointers(problem(answer, 422)) == [at]
