@@ -7,13 +7,15 @@ from uuid import UUID
 import strawberry
 
 from crm_api.domains.campaigns.graphql import Campaign
-from crm_api.domains.marketing_plans import schemas
+from crm_api.domains.marketing_plans import calendar_schemas, schemas
 from crm_api.domains.marketing_plans.budgets import budget_of
+from crm_api.domains.marketing_plans.calendar import calendar_of
 from crm_api.domains.marketing_plans.entries import (
     BudgetLineService,
     CampaignCostService,
     MarketingCommitmentService,
 )
+from crm_api.domains.marketing_plans.pressure import pressure_of
 from crm_api.domains.marketing_plans.service import MarketingPlanService
 from crm_api.kit.graphql.context import GraphInfo
 from crm_api.kit.graphql.fields import Collection
@@ -57,6 +59,16 @@ class MarketingBudget:
     """What is planned, committed and spent of a plan."""
 
 
+@type_from(calendar_schemas.MarketingCalendar)
+class MarketingCalendar:
+    """What goes on between two days."""
+
+
+@type_from(calendar_schemas.MarketingPressure)
+class MarketingPressure:
+    """How often the audiences of campaigns are reached."""
+
+
 _PLANS = Collection(MarketingPlanService, MarketingPlan)
 _LINES = Collection(BudgetLineService, BudgetLine)
 _COMMITMENTS = Collection(MarketingCommitmentService, MarketingCommitment)
@@ -71,6 +83,20 @@ class MarketingBudgetQuery:
     async def marketing_plan_budget(self, info: GraphInfo, id: UUID) -> MarketingBudget:
         """By channel, month and campaign, rolled up the tree of campaigns, with variances."""
         return cast("Any", await budget_of(info.context.tx, id))
+
+    @strawberry.field
+    async def marketing_calendar(
+        self, info: GraphInfo, since: date, until: date
+    ) -> MarketingCalendar:
+        """Campaigns with their tactics, and journeys, by day."""
+        return cast("Any", await calendar_of(info.context.tx, since, until))
+
+    @strawberry.field
+    async def marketing_pressure(
+        self, info: GraphInfo, since: date, until: date
+    ) -> MarketingPressure:
+        """By week, by two campaigns with the same people, and against the guards of outreach."""
+        return cast("Any", await pressure_of(info.context.tx, since, until))
 
 
 @strawberry.type

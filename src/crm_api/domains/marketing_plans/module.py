@@ -23,6 +23,7 @@ MODULE = Module(
     description="What is to be spent for marketing, what was ordered, and what was spent.",
     depends_on=[*CAMPAIGNS.depends_on, CAMPAIGNS.key],
     faces=_faces,
+    tags={"marketing_calendar": "What goes on for marketing, and how often people are reached."},
     events=[
         f"marketing_plan.{CLOSED}",
         f"marketing_plan.{REOPENED}",

@@ -1,16 +1,20 @@
 """Marketing plans, budgets, commitments and costs over REST."""
 
-from typing import Any
+from datetime import date
+from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import Response
+from fastapi import Query, Response
 
 from crm_api.domains.marketing_plans.budgets import budget_of
+from crm_api.domains.marketing_plans.calendar import LONGEST, calendar_of
+from crm_api.domains.marketing_plans.calendar_schemas import MarketingCalendar, MarketingPressure
 from crm_api.domains.marketing_plans.entries import (
     BudgetLineService,
     CampaignCostService,
     MarketingCommitmentService,
 )
+from crm_api.domains.marketing_plans.pressure import pressure_of
 from crm_api.domains.marketing_plans.schemas import (
     CloseMonths,
     MarketingBudget,
@@ -25,12 +29,37 @@ from crm_api.kit.rest.actions import add_action
 from crm_api.kit.rest.problems import problems
 from crm_api.kit.rest.records import Id
 from crm_api.kit.rest.requests import Reading
-from crm_api.kit.rest.router import crud_router
+from crm_api.kit.rest.router import crud_router, new_router
 
 plans = crud_router(MarketingPlanService)
 lines = crud_router(BudgetLineService)
 commitments = crud_router(MarketingCommitmentService)
 costs = crud_router(CampaignCostService)
+calendar = new_router("marketing_calendar", "marketing-calendar")
+From = Annotated[date, Query(alias="from")]
+To = Annotated[date, Query(alias="to", description=f"Of at most {LONGEST} days the last.")]
+
+
+@calendar.get(
+    "",
+    operation_id="getMarketingCalendar",
+    summary="What goes on between two days",
+    responses={200: {"model": MarketingCalendar}} | problems(403, 422),
+)
+async def days(tx: Reading, since: From, until: To) -> Response:
+    """Campaigns with their tactics, and journeys, by day."""
+    return answers.plain(await calendar_of(tx, since, until))
+
+
+@calendar.get(
+    "/pressure",
+    operation_id="getMarketingPressure",
+    summary="How often people are reached between two days",
+    responses={200: {"model": MarketingPressure}} | problems(403, 422),
+)
+async def pressure(tx: Reading, since: From, until: To) -> Response:
+    """By week, by two campaigns with the same people, and against the guards of outreach."""
+    return answers.plain(await pressure_of(tx, since, until))
 
 
 @plans.get(
@@ -81,4 +110,4 @@ add_action(
     ("Reopen a commitment", "What is not spent of it is expected again."),
 )
 
-ROUTERS = (plans, lines, commitments, costs)
+ROUTERS = (plans, lines, commitments, costs, calendar)
