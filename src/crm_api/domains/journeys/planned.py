@@ -21,7 +21,7 @@ _JOURNEYS = """
 
 async def journeys_between(tx: Tx, since: date, until: date) -> list[Item]:
     """The journeys that the actor sees, from their first version to their end."""
-    if JOURNEYS.area in tx.actor.closed:
+    if JOURNEYS.area in tx.actor.closed or not tx.actor.holds(f"{JOURNEYS.area}:read"):
         return []
     zone = tx.actor.time_zone
     rows = await tx.fetch(_JOURNEYS, tx.organization_id, since, until, zone)
