@@ -5,42 +5,9 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
+from support.campaigns import campaign, done, members, person, segment
 from support.clients import pointers, problem
 from support.segments import track
-
-TO = {"channel": "email", "purpose": "newsletter"}
-
-
-async def person(client, agreed=True, **more):
-    emails = [{"value": f"{uuid4().hex}@example.com", "primary": True}]
-    made = await client.made("contacts", {"last_name": "Person", "emails": emails, **more})
-    if agreed:
-        body = {"target": "contact", "record_id": made["id"], "state": "granted", **TO}
-        await client.made("consents", {**body, "basis": "consent", "evidence": {"source": "form"}})
-    return made["id"]
-
-
-async def segment(client, *ids, kind="static"):
-    made = await client.made("segments", {"name": uuid4().hex, "kind": kind})
-    answer = await client.post(f"/v1/segments/{made['id']}/members", json={"add": list(ids)})
-    assert answer.status_code == 200, answer.text
-    assert answer.json()["added"] == len(ids), answer.text
-    return made["id"]
-
-
-async def campaign(client, *segments, **more):
-    body = {"name": "Spring offers", **TO, "include_segment_ids": list(segments), **more}
-    return (await client.made("campaigns", body))["id"]
-
-
-async def done(client, id, verb, status=200, **body):
-    answer = await client.post(f"/v1/campaigns/{id}/{verb}", json=body or None)
-    assert answer.status_code == status, answer.text
-    return answer.json()
-
-
-async def members(client, id, **asked):
-    return (await client.read(f"campaigns/{id}/members", limit=200, **asked))["data"]
 
 
 async def test_the_tree_has_three_levels(client):
@@ -105,7 +72,8 @@ async def test_everybody_is_reached_or_excluded_for_a_reason(client):
 async def test_without_a_basis_or_anybody_there_is_no_launch(client):
     listed = await segment(client, await person(client, agreed=False))
     bare = await campaign(client, listed, channel=None, purpose=None)
-    assert (await done(client, bare, "launch", 409))["code"] == "no_consent_basis"
+    told = await done(client, bare, "launch", 409)
+    assert [one["code"] for one in told["errors"]] == ["no_consent_basis"]
     none = await campaign(client, listed)
     assert (await done(client, none, "launch", 409))["code"] == "nobody_to_reach"
     assert (await client.read(f"campaigns/{none}"))["status"] == "draft"

@@ -5,42 +5,13 @@ from typing import Any
 from uuid import UUID
 
 from crm_api.domains.campaigns.arithmetic import MISMATCH, needed, sample_ratio
+from crm_api.domains.campaigns.converting import ALL, HOLDOUT, conversions, need_conversions
 from crm_api.domains.campaigns.repository import Plan
 from crm_api.domains.campaigns.schemas import EvaluationInput
 from crm_api.domains.campaigns.service import CampaignService
-from crm_api.domains.segments.repository import BEHAVIOUR_AREA
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import WrongState
 from crm_api.kit.proportions import holm, two_proportions, wilson
-
-HOLDOUT, ALL = "holdout", "all"
-# Somebody who was merged since is still counted: by who they were when it was frozen.
-_CONVERSIONS = """
-    WITH did AS MATERIALIZED (
-        SELECT contact_id AS id FROM behaviour_events WHERE organization_id = $1 AND name = $3
-            AND occurred_at >= $4 AND occurred_at < $5 AND deleted_at IS NULL
-        UNION SELECT moved_from FROM behaviour_events WHERE organization_id = $1 AND name = $3
-            AND occurred_at >= $4 AND occurred_at < $5 AND deleted_at IS NULL
-            AND moved_from IS NOT NULL)
-    SELECT m.is_holdout, m.variant, count(*)::int AS number, count(did.id)::int AS conversions
-    FROM campaign_members m LEFT JOIN did ON did.id = m.contact_id
-    WHERE m.organization_id = $1 AND m.campaign_id = $2 AND m.excluded_reason IS NULL
-    GROUP BY 1, 2
-"""
-
-
-async def conversions(tx: Tx, current: Plan, event: str, until: Any) -> dict[str, Any]:
-    """How many did something since the launch, by variant; `all` where there are none."""
-    rows = await tx.fetch(
-        _CONVERSIONS, tx.organization_id, current.id, event, current.launched_at, until
-    )
-    return {
-        HOLDOUT if row["is_holdout"] else row["variant"] or ALL: (
-            row["conversions"],
-            row["number"],
-        )
-        for row in rows
-    }
 
 
 async def evaluate(tx: Tx, id: UUID, data: EvaluationInput) -> dict[str, Any]:
@@ -48,21 +19,28 @@ async def evaluate(tx: Tx, id: UUID, data: EvaluationInput) -> dict[str, Any]:
     service = CampaignService(tx)
     service.need("read")
     await service.get(id)
-    tx.actor.require(f"{BEHAVIOUR_AREA}:read")
+    need_conversions(tx, data)
     current = await service.records.plan(id)
     if current.launched_at is None:
         raise WrongState("It was not launched.", code="not_launched")
-    found = await conversions(tx, current, data.event, data.until or tx.now)
+    return weighed(current, data, await conversions(tx, current, data, data.until or tx.now))
+
+
+def weighed(
+    current: Plan, data: EvaluationInput, found: Mapping[str, tuple[int, int]]
+) -> dict[str, Any]:
+    """What the numbers of an experiment mean."""
     weights = {one["key"]: one["weight"] for one in current.variants} or {ALL: 1}
     arms = {key: found.get(key, (0, 0)) for key in weights}
     ratio = sample_ratio([arms[key][1] for key in arms], list(weights.values()))
     first, *others = arms
-    tests = _tests(arms, first, others)
+    tests = compared(arms, first, others)
     base = arms[first][0] / max(arms[first][1], 1)
     # A share cannot be more than all: without room for the lift nothing can be told.
     fits = 0 < base + data.lift < 1
     least = needed(base, data.lift) if fits else None
     return {
+        "conversion": data.conversion,
         "event": data.event,
         "arms": [_arm(key, arms[key]) for key in arms],
         "comparisons": tests,
@@ -86,9 +64,10 @@ def _arm(key: str, had: tuple[int, int]) -> dict[str, Any]:
     }
 
 
-def _tests(
+def compared(
     arms: Mapping[str, tuple[int, int]], first: str, others: Sequence[str]
 ) -> list[dict[str, Any]]:
+    """Each of the others against the first, adjusted for how many these are."""
     raw = [two_proportions(arms[key], arms[first]) for key in others]
     adjusted = holm([p for _, p in raw])
     return [

@@ -7,7 +7,9 @@ import strawberry
 
 from crm_api.domains.campaigns import schemas
 from crm_api.domains.campaigns.actions import CampaignActions, Verb
+from crm_api.domains.campaigns.deciding import decide
 from crm_api.domains.campaigns.evaluating import evaluate
+from crm_api.domains.campaigns.membership import CampaignMembership
 from crm_api.domains.campaigns.service import CampaignService
 from crm_api.kit.graphql.context import GraphInfo
 from crm_api.kit.graphql.fields import Collection
@@ -38,12 +40,22 @@ class CampaignEvaluation:
     """What an experiment shows."""
 
 
+@type_from(schemas.CampaignTransitions)
+class CampaignTransitions:
+    """Where a campaign stands, and what may be done with it."""
+
+
 _CAMPAIGNS = Collection(CampaignService, Campaign)
 
 
 @strawberry.type
 class CampaignActionQuery:
     """What is asked of campaigns beyond their records."""
+
+    @strawberry.field
+    async def campaign_transitions(self, info: GraphInfo, id: UUID) -> CampaignTransitions:
+        """The actions that are for its state, and what stands in the way of each."""
+        return cast("Any", await CampaignActions(info.context.tx).transitions(id))
 
     @strawberry.field
     async def campaign_audience(self, info: GraphInfo, id: UUID) -> CampaignAudience:
@@ -65,7 +77,7 @@ class CampaignActionQuery:
             if input is None
             else shape_given(schemas.CampaignMembersAsked, input)
         )
-        found = await CampaignActions(info.context.tx).members(
+        found = await CampaignMembership(info.context.tx).of(
             id, asked, min(max(first, 1), 200), after
         )
         return cast("Any", found)
@@ -99,6 +111,51 @@ class CampaignActionMutation:
     complete_campaign = _step("complete", "It has done what it was to do.")
     cancel_campaign = _step("cancel", "End it, also while it runs.")
     archive_campaign = _step("archive", "Put away one that is completed or cancelled.")
+
+    unschedule_campaign = _step("unschedule", "Take the launch back: it is a draft again.")
+
+    @mutation
+    async def submit_campaign(
+        self,
+        info: GraphInfo,
+        id: UUID,
+        comment: str | None = None,
+        expected_version: int | None = None,
+    ) -> Campaign:
+        """Ask for the approvals that a campaign needs; where none does, it is approved."""
+        data = shape_given(schemas.CampaignSubmission, {"comment": comment})
+        return await CampaignActions(info.context.tx).submit(id, data, expected_version)
+
+    @mutation
+    async def recall_campaign(
+        self, info: GraphInfo, id: UUID, expected_version: int | None = None
+    ) -> Campaign:
+        """Take it back, with what was asked for and not decided."""
+        return await CampaignActions(info.context.tx).recall(id, expected_version)
+
+    @mutation
+    async def schedule_campaign(
+        self,
+        info: GraphInfo,
+        id: UUID,
+        input: input_from(schemas.ScheduleInput),  # pyright: ignore[reportInvalidTypeForm, reportUnknownParameterType]
+        expected_version: int | None = None,
+    ) -> Campaign:
+        """Have it launched at a time, by the rights of whoever schedules it; once."""
+        data = shape_given(schemas.ScheduleInput, input)
+        return await CampaignActions(info.context.tx).schedule(id, data, expected_version)
+
+    @mutation
+    async def decide_campaign(
+        self,
+        info: GraphInfo,
+        id: UUID,
+        input: input_from(schemas.DecisionInput),  # pyright: ignore[reportInvalidTypeForm, reportUnknownParameterType]
+        expected_version: int | None = None,
+    ) -> Campaign:
+        """Decide the experiment of a campaign, for good."""
+        data = shape_given(schemas.DecisionInput, input)
+        return await decide(info.context.tx, id, data, expected_version)
 
     @mutation
     async def clone_campaign(self, info: GraphInfo, id: UUID, name: str) -> Campaign:

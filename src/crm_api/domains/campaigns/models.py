@@ -25,7 +25,17 @@ Kind = Literal[
     "partner",
     "other",
 ]
-Status = Literal["draft", "scheduled", "running", "paused", "completed", "archived", "cancelled"]
+Status = Literal[
+    "draft",
+    "in_approval",
+    "approved",
+    "scheduled",
+    "running",
+    "paused",
+    "completed",
+    "archived",
+    "cancelled",
+]
 
 
 class Campaign(Named, Entity):
@@ -41,6 +51,7 @@ class Campaign(Named, Entity):
         CheckConstraint("ends_on >= starts_on", name="ends_on"),
         CheckConstraint("level <> 'programme' OR parent_id IS NULL", name="parent"),
         CheckConstraint("holdout_percent BETWEEN 0 AND 90", name="holdout_percent"),
+        CheckConstraint("status <> 'scheduled' OR launch_at IS NOT NULL", name="launch_at"),
         CheckConstraint("(channel IS NULL) = (purpose IS NULL)", name="purpose"),
         *ordered("campaigns", "created_at", "updated_at", "sort_name"),
         referring("campaigns", "parent_id", optional=True),
@@ -64,6 +75,10 @@ class Campaign(Named, Entity):
     exclude_segment_ids: Mapped[list[str]]
     holdout_percent: Mapped[int]
     variants: Mapped[list[dict[str, Any]]]
+    stop_rule: Mapped[dict[str, Any] | None]
+    decision: Mapped[dict[str, Any] | None]
+    segment_pins: Mapped[list[dict[str, Any]]] = mapped_column(server_default=text("'[]'"))
+    launch_at: Mapped[datetime | None]
     frozen_at: Mapped[datetime | None]
     launched_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]

@@ -1,5 +1,6 @@
 """How campaigns are listed and found."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Self
@@ -15,7 +16,7 @@ from crm_api.kit.query.listing import Listing, Relation, Searched
 AREA = "campaigns"
 _PLAN = """
     SELECT id, channel, purpose, include_segment_ids, exclude_segment_ids, holdout_percent,
-        variants, launched_at
+        variants, stop_rule, launched_at
     FROM campaigns WHERE organization_id = $1 AND id = $2 AND deleted_at IS NULL
 """
 CAMPAIGNS: Listing = Listing(
@@ -39,12 +40,27 @@ class Plan:
     exclude_segment_ids: list[str]
     holdout_percent: int
     variants: list[dict[str, Any]]
+    stop_rule: dict[str, Any] | None
     launched_at: datetime | None
 
     @classmethod
     def of(cls, record: Campaign) -> Self:
         """That of a loaded campaign."""
         return cls(**{one.name: getattr(record, one.name) for one in fields(cls)})
+
+
+_PINS = """
+    SELECT s.id::text AS segment_id, s.version, s.id = ANY($2::uuid[]) AS is_included,
+        (SELECT count(*)::int FROM segment_members m WHERE m.organization_id = $1
+            AND m.segment_id = s.id AND m.left_at IS NULL) AS members
+    FROM segments s WHERE s.organization_id = $1 AND s.id = ANY($2::uuid[] || $3::uuid[])
+    ORDER BY s.id
+"""
+_GONE = """
+    SELECT one.id::text AS id FROM unnest($2::uuid[]) AS one (id) WHERE NOT EXISTS (
+        SELECT FROM segments s WHERE s.organization_id = $1 AND s.id = one.id
+        AND s.deleted_at IS NULL AND s.is_active)
+"""
 
 
 class Campaigns(Repository[Campaign]):
@@ -59,6 +75,17 @@ class Campaigns(Repository[Campaign]):
         if not rows:
             raise NotFound("There is no such campaign.")
         row = dict(rows[0])
-        for name in ("include_segment_ids", "exclude_segment_ids", "variants"):
-            row[name] = decode(row[name])
+        for name in ("include_segment_ids", "exclude_segment_ids", "variants", "stop_rule"):
+            row[name] = None if row[name] is None else decode(row[name])
         return Plan(**row)
+
+    async def pins(self, current: Plan) -> list[dict[str, Any]]:
+        """Which versions of segments an audience is made of, and how many are in each now."""
+        ids = (list(current.include_segment_ids), list(current.exclude_segment_ids))
+        rows = await self.tx.fetch(_PINS, self.tx.organization_id, *ids)
+        return [dict(row) for row in rows]
+
+    async def gone(self, ids: Sequence[str]) -> set[str]:
+        """Of some segments those that are in the bin, or not kept up."""
+        rows = await self.tx.fetch(_GONE, self.tx.organization_id, list(ids))
+        return {row["id"] for row in rows}

@@ -1,21 +1,29 @@
 """Campaigns over REST."""
 
 from typing import Annotated, Any
+from uuid import UUID
 
 from fastapi import Query, Response
 
-from crm_api.domains.campaigns.actions import WAYS, CampaignActions, Verb
+from crm_api.domains.campaigns.actions import CampaignActions, Verb
+from crm_api.domains.campaigns.deciding import decide
 from crm_api.domains.campaigns.evaluating import evaluate
+from crm_api.domains.campaigns.membership import CampaignMembership
 from crm_api.domains.campaigns.schemas import (
     CampaignAudience,
     CampaignEvaluation,
     CampaignMemberPage,
     CampaignMembersAsked,
     CampaignOut,
+    CampaignSubmission,
+    CampaignTransitions,
     CloneInput,
+    DecisionInput,
     EvaluationInput,
+    ScheduleInput,
 )
 from crm_api.domains.campaigns.service import CampaignService
+from crm_api.kit.db.tx import Tx
 from crm_api.kit.rest import answers, params
 from crm_api.kit.rest.actions import Act, add_action
 from crm_api.kit.rest.problems import problems
@@ -26,6 +34,7 @@ from crm_api.kit.schema import Code
 
 campaigns = crud_router(CampaignService)
 TEXTS: dict[Verb, tuple[str, str]] = {
+    "unschedule": ("Take a launch back", "It is a draft again."),
     "launch": (
         "Launch a campaign",
         "Its audience is frozen: segments, variants and the hold-out stay as they are.",
@@ -46,8 +55,53 @@ def _act(verb: Verb) -> Act:
     return act
 
 
-for _verb in WAYS:
-    add_action(campaigns, _verb, _act(_verb), CampaignOut, TEXTS[_verb])
+for _verb, _texts in TEXTS.items():
+    add_action(campaigns, _verb, _act(_verb), CampaignOut, _texts)
+
+
+async def _submit(tx: Tx, id: UUID, data: Any, expected: int | None) -> Any:
+    return await CampaignActions(tx).submit(id, data, expected)
+
+
+async def _recall(tx: Tx, id: UUID, data: Any, expected: int | None) -> Any:
+    del data
+    return await CampaignActions(tx).recall(id, expected)
+
+
+async def _schedule(tx: Tx, id: UUID, data: Any, expected: int | None) -> Any:
+    return await CampaignActions(tx).schedule(id, data, expected)
+
+
+add_action(
+    *(campaigns, "submit", _submit, CampaignOut),
+    ("Ask for the approvals that a campaign needs", "Where no policy wants any it is approved."),
+    body=CampaignSubmission,
+)
+add_action(
+    *(campaigns, "recall", _recall, CampaignOut),
+    ("Take a submitted campaign back", "With what was asked for and not decided."),
+)
+add_action(
+    *(campaigns, "schedule", _schedule, CampaignOut),
+    ("Have a campaign launched at a time", "By the rights of whoever schedules it; once."),
+    body=ScheduleInput,
+)
+add_action(
+    *(campaigns, "decide", decide, CampaignOut),
+    ("Decide the experiment of a campaign", "For good; its rule looks no more."),
+    body=DecisionInput,
+)
+
+
+@campaigns.get(
+    "/{id}/transitions",
+    operation_id="getCampaignTransitions",
+    summary="What may be done with a campaign",
+    responses={200: {"model": CampaignTransitions}} | problems(403, 404, 422),
+)
+async def transitions(id: Id, tx: Reading) -> Response:
+    """The actions that are for its state, and what stands in the way of each."""
+    return answers.plain(await CampaignActions(tx).transitions(id))
 
 
 @campaigns.post(
@@ -107,7 +161,7 @@ async def members(
         is_excluded=is_excluded,
         excluded_reason=excluded_reason,
     )
-    return answers.plain(await CampaignActions(tx).members(id, asked, limit, cursor))
+    return answers.plain(await CampaignMembership(tx).of(id, asked, limit, cursor))
 
 
 ROUTERS = (campaigns,)

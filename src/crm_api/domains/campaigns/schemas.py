@@ -1,13 +1,14 @@
 """What campaigns look like from outside."""
 
 from datetime import date, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
 from crm_api.domains.campaigns.models import Kind, Level, Status
 from crm_api.domains.segments.schemas import EventName
+from crm_api.kit.crud.transitions import Blocker
 from crm_api.kit.schema import (
     Code,
     Create,
@@ -32,6 +33,47 @@ class Variant(Schema):
 
     key: Code = Field(examples=["A"])
     weight: int = Field(1, ge=1, le=1_000, description="Its part, against those of the others.")
+
+
+Conversion = Literal["event", "deal_won", "meeting_held"]
+
+
+class Converted(Schema):
+    """What is counted as a conversion of a member."""
+
+    conversion: Conversion = Field(
+        "event",
+        description="A tracked event, a deal of theirs that was won, a meeting with them that was "
+        "held.",
+    )
+    event: EventName | None = Field(
+        None, description="Of `event`: what they did since the launch.", examples=["signed_up"]
+    )
+
+    @model_validator(mode="after")
+    def _named(self) -> Self:
+        if (self.conversion == "event") != (self.event is not None):
+            raise ValueError("`event` is named for the conversion `event`, and for no other")
+        return self
+
+
+class StopRule(Converted):
+    """When an experiment ends by itself: looked at once a day, from `min_days` to `max_days`."""
+
+    min_per_arm: int = Field(
+        100, ge=1, le=10_000_000, description="Nothing is decided with less in any variant."
+    )
+    min_days: int = Field(7, ge=1, le=365)
+    max_days: int = Field(14, ge=1, le=365, description="Then the first variant is kept.")
+    alpha: float = Field(
+        0.05, gt=0, lt=0.5, description="Of all looks together: each has its part of it."
+    )
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.max_days < self.min_days:
+            raise ValueError("`max_days` is not before `min_days`")
+        return self
 
 
 class _CampaignFields(Create):
@@ -61,6 +103,9 @@ class _CampaignFields(Create):
     )
     variants: Annotated[list[Variant], Field(max_length=MOST_VARIANTS)] = Field(
         default_factory=list, description="What the others are split over; none or two at least."
+    )
+    stop_rule: StopRule | None = Field(
+        None, description="When the experiment decides itself; without it somebody does."
     )
 
 
@@ -95,12 +140,57 @@ class CampaignOut(Out):
     exclude_segment_ids: list[UUID]
     holdout_percent: int
     variants: list[dict[str, Any]] = Field(description="Each with `key` and `weight`.")
+    stop_rule: dict[str, Any] | None = Field(description="As it was given.")
+    decision: dict[str, Any] | None = Field(
+        description="What became of the experiment: `variant`, `reason` (`significant`, "
+        "`futility`, `manual`), `statistics`, `decided_at`, `decided_by`."
+    )
+    segment_pins: list[dict[str, Any]] = Field(
+        description="Of the segments as the audience was frozen: `segment_id`, `version`, "
+        "`is_included`, `members`."
+    )
+    launch_at: datetime | None = Field(description="When it is launched, of a scheduled one.")
     frozen_at: datetime | None = Field(description="Since when the audience is what it is.")
     launched_at: datetime | None
     ended_at: datetime | None
     member_count: int = Field(description="Of the frozen audience those who are to be reached.")
     holdout_count: int
     excluded_count: int
+
+
+class CampaignSubmission(Schema):
+    """What is said to those who approve."""
+
+    comment: Prose | None = None
+
+
+class ScheduleInput(Schema):
+    """When a campaign is to be launched, by the clocks of the organization."""
+
+    day: Day = Field(examples=["2027-03-01"])
+    time: str = Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$", examples=["09:00"])
+
+
+class DecisionInput(Schema):
+    """What somebody decided of an experiment."""
+
+    variant: Code = Field(examples=["B"])
+    note: Prose | None = None
+
+
+class CampaignTransition(BaseModel):
+    """What may be done with a campaign where it stands."""
+
+    verb: str
+    status: Status
+    blockers: list[Blocker] = Field(description="What stands in the way of it.")
+
+
+class CampaignTransitions(BaseModel):
+    """Where a campaign stands, and what may be done with it."""
+
+    status: Status
+    allowed: list[CampaignTransition]
 
 
 class CloneInput(Schema):
@@ -173,10 +263,9 @@ class CampaignMemberPage(BaseModel):
     next_cursor: str | None
 
 
-class EvaluationInput(Schema):
-    """What is counted as a conversion."""
+class EvaluationInput(Converted):
+    """What is counted, and up to when."""
 
-    event: EventName = Field(description="What they did since the launch.", examples=["signed_up"])
     until: Instant | None = Field(None, description="Up to when; now if not said.")
     lift: float = Field(
         0.01, gt=0, lt=1, description="The difference that is to be found, as a share."
@@ -215,7 +304,8 @@ class HoldoutComparison(CampaignArm):
 class CampaignEvaluation(BaseModel):
     """What an experiment shows."""
 
-    event: str
+    conversion: Conversion
+    event: str | None
     arms: list[CampaignArm]
     comparisons: list[ArmComparison]
     holdout: HoldoutComparison | None

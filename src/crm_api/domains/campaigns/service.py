@@ -16,14 +16,14 @@ from crm_api.kit.query.selection import Selection
 
 _COURSE = frozenset(
     {
-        *("status", "frozen_at", "launched_at", "ended_at"),
-        *("member_count", "holdout_count", "excluded_count"),
+        *("status", "frozen_at", "launched_at", "ended_at", "launch_at", "segment_pins"),
+        *("decision", "member_count", "holdout_count", "excluded_count"),
     }
 )
 AUDIENCE = frozenset(
     {
         *("channel", "purpose", "include_segment_ids", "exclude_segment_ids"),
-        *("holdout_percent", "variants"),
+        *("holdout_percent", "variants", "stop_rule"),
     }
 )
 """What decides who is reached with what."""
@@ -41,7 +41,8 @@ class CampaignService(NamedService[Campaign]):
     update_shape = CampaignUpdate
     begins_with: ClassVar[Mapping[str, Any]] = {
         "status": "draft",
-        **dict.fromkeys(("frozen_at", "launched_at", "ended_at")),
+        **dict.fromkeys(("frozen_at", "launched_at", "ended_at", "launch_at", "decision")),
+        "segment_pins": [],
         **dict.fromkeys(("member_count", "holdout_count", "excluded_count"), 0),
     }
     records: Campaigns
@@ -104,6 +105,8 @@ def _need_fit(whole: Mapping[str, Any]) -> None:
         name = "channel" if whole["channel"] is None else "purpose"
         raise Invalid.at(f"/{name}", "required", "A channel and a purpose go together.")
     keys = [one["key"] for one in whole["variants"]]
+    if whole["stop_rule"] is not None and not keys:
+        raise Invalid.at("/stop_rule", "no_experiment", "There are no variants to decide between.")
     if len(keys) == 1:
         raise Invalid.at("/variants", "one_variant", "There are two variants at least, or none.")
     for place, key in enumerate(keys):

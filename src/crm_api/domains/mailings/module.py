@@ -1,6 +1,7 @@
 """Mailings as a part of the product."""
 
 from crm_api.domains.campaigns.actions import CampaignActions
+from crm_api.domains.campaigns.membership import CampaignMembership
 from crm_api.domains.conversations.receiving import Inbox
 from crm_api.domains.mailings.actions import AUTO_PAUSED, WAYS, follow_campaign
 from crm_api.domains.mailings.jobs import complete, send_test
@@ -24,7 +25,7 @@ from crm_api.kit.touchpoints import Party, Touchpoint
 Guarded.purged.append(forget_purged)
 Inbox.reporters.append(heed_report)
 CampaignActions.followed.append(follow_campaign)
-CampaignActions.reached.append(of_members)
+CampaignMembership.reached.append(of_members)
 _CONTACT = (Party("id", "contact"),)
 _BY_THEM = ("mailing.clicked", "mailing.unsubscribed", "mailing.complained")
 
