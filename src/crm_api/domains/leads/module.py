@@ -15,6 +15,7 @@ from crm_api.domains.leads.pools import LeadPoolService, LeadRuleService
 from crm_api.domains.leads.scoring import LeadScoreRuleService
 from crm_api.domains.leads.service import LeadAssignmentService, LeadService
 from crm_api.domains.leads.states import WAYS
+from crm_api.domains.leads.touching import TOUCHES
 from crm_api.domains.leads.working import WORK
 from crm_api.kit.access import Managed
 from crm_api.kit.db.settling import derive_by
@@ -60,4 +61,5 @@ MODULE = Module(
     ],
     work=WORK,
     touchpoints=TOUCHPOINTS,
+    touches=TOUCHES,
 )
