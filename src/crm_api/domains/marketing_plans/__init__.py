@@ -1,0 +1,1 @@
+"""Marketing plans, their budgets, and what was spent."""
