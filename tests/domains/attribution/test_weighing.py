@@ -4,7 +4,7 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
-from itertools import permutations
+from itertools import pairwise, permutations
 from typing import get_args
 
 import pytest
@@ -76,7 +76,7 @@ def _converts(paths, without=None):
     moves: dict[str, Counter[str]] = {}
     for path, (converted, lost) in paths.items():
         way = ["(start)", *path]
-        for here, there in zip(way, way[1:], strict=False):
+        for here, there in pairwise(way):
             moves.setdefault(here, Counter())[there] += converted + lost
         moves.setdefault(way[-1], Counter())["(won)"] += converted
         moves[way[-1]]["(lost)"] += lost

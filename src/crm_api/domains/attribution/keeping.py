@@ -21,7 +21,7 @@ _ADD = """
     ON CONFLICT (organization_id, source, source_id, kind, person_id) DO NOTHING
 """
 _CAMPAIGNS = """
-    SELECT id, name, external_ids FROM campaigns WHERE organization_id = $1 AND deleted_at IS NULL
+    SELECT id, name, kind, external_ids FROM campaigns WHERE organization_id = $1 AND deleted_at IS NULL
 """
 _FORGET_PEOPLE = """
     WITH gone AS (
@@ -46,9 +46,16 @@ class Names:
 
     def __init__(self, rows: Iterable[Any]) -> None:
         self._ids: dict[str, UUID | None] = {}
+        self.kinds: dict[UUID, str] = {}
+        """What each of them is, such as `email`."""
         for row in rows:
+            self.kinds[row["id"]] = row["kind"]
             elsewhere: Collection[Any] = row["external_ids"].values()
-            called = {str(row["id"]), campaign_key(row["name"]), *map(campaign_key, map(str, elsewhere))}
+            called = {
+                str(row["id"]),
+                campaign_key(row["name"]),
+                *map(campaign_key, map(str, elsewhere)),
+            }
             for one in called - {""}:
                 self._ids[one] = None if one in self._ids else row["id"]
 
@@ -56,9 +63,9 @@ class Names:
         """Which campaign it is, if exactly one is called so."""
         return None if said is None else self._ids.get(said)
 
-    def of(self, ids: Collection[UUID]) -> list[str]:
+    def called(self, ids: Collection[UUID]) -> list[tuple[str, UUID]]:
         """What some campaigns are called, and no others."""
-        return [said for said, id in self._ids.items() if id in ids]
+        return [(said, id) for said, id in self._ids.items() if id in ids]
 
 
 async def names_of(tx: Tx) -> Names:
