@@ -210,12 +210,13 @@ def key_of(by: By, ground: Ground) -> Callable[[Found], str]:
     def variant(one: Found) -> str:
         return f"{campaign(one)}/{one.variant or NONE}"
 
-    return {
-        "campaign": campaign,
-        "channel": lambda one: one.channel,
-        "variant": variant,
-        "kind": lambda one: one.kind,
-    }[by]
+    def channel(one: Found) -> str:
+        return one.channel
+
+    def kind(one: Found) -> str:
+        return one.kind
+
+    return {"campaign": campaign, "channel": channel, "variant": variant, "kind": kind}[by]
 
 
 def named(by: By, key: str, ground: Ground) -> dict[str, Any]:

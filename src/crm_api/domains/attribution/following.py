@@ -58,7 +58,7 @@ async def take_up(tx: Tx, rows: Sequence[Any]) -> None:
     for topic, those in grouped.items():
         declared = Declared.touches[topic]
         living = [one for one in those if one.row["deleted_at"] is None]
-        touched = await declared.find(tx, living) if living else {}
+        touched = await declared.find(tx, living)
         for one in those:
             sources[declared.source, one.record_id] = None
             for touch in touched.get(one.id, ()):

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import BigInteger, null, select, type_coerce
 
+from crm_api.domains.attribution.following import AREA
 from crm_api.domains.attribution.keeping import Names, names_of
 from crm_api.domains.attribution.settings import AttributionSettings, settings_of
 from crm_api.domains.campaigns.repository import CAMPAIGNS
@@ -149,9 +150,18 @@ class Ground:
         """A touch as it is stored, with the campaign and the channel that it means now."""
         id = row["campaign_id"] or self.names.id(row["campaign"])
         channel = row["channel"] or (self.kinds.get(id) if id is not None else None) or OTHER
-        own = ("source", "source_id", "kind", "person_id", "person_kind", "occurred_at")
-        told = row["campaign"] or (None if id is None else str(id))
-        return Found(*(row[name] for name in own), id, told, channel, row["variant"])
+        return Found(
+            source=row["source"],
+            source_id=row["source_id"],
+            kind=row["kind"],
+            person_id=row["person_id"],
+            person_kind=row["person_kind"],
+            at=row["occurred_at"],
+            campaign_id=id,
+            campaign=row["campaign"] or (None if id is None else str(id)),
+            channel=channel,
+            variant=row["variant"],
+        )
 
 
 class Gathering:
@@ -163,7 +173,8 @@ class Gathering:
     async def ground(self) -> Ground:
         """What all of it is counted by; raises `Forbidden`."""
         tx = self.tx
-        tx.actor.require(f"{CAMPAIGNS.area}:read")
+        for area in (AREA, CAMPAIGNS.area):
+            tx.actor.require(f"{area}:read")
         tx.actor.require(f"{CONTACTS.area}:read")
         (own,) = await tx.fetch(_ORGANIZATION, tx.organization_id)
         calendar = Calendar(own["time_zone"], own["currency"], own["fiscal_year_starts_in"])

@@ -65,7 +65,8 @@ class Names:
 
     def called(self, ids: Collection[UUID]) -> list[tuple[str, UUID]]:
         """What some campaigns are called, and no others."""
-        return [(said, id) for said, id in self._ids.items() if id in ids]
+        found = self._ids.items()
+        return [(said, id) for said, id in found if id is not None and id in ids]
 
 
 async def names_of(tx: Tx) -> Names:

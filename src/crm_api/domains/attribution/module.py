@@ -3,6 +3,7 @@
 from crm_api.domains.attribution.declared import Declared
 from crm_api.domains.attribution.following import AREA, Follow
 from crm_api.domains.attribution.keeping import forget_person, forget_purged
+from crm_api.domains.attribution.metrics import METRICS
 from crm_api.domains.attribution.settings import AREA as SETTINGS_AREA
 from crm_api.domains.attribution.settings import CONFIGURED
 from crm_api.kit.access import Managed
@@ -33,5 +34,6 @@ MODULE = Module(
     tags={"attribution": "By which touches what was won came about."},
     watches=[Watch("attribution.follow", Follow)],
     events=[CONFIGURED],
+    metrics=METRICS,
     traces=[Trace("campaign_touches", ("campaign_touches",), forget_person)],
 )

@@ -59,19 +59,8 @@ class Results:
         service = CampaignService(self.tx)
         service.need("read")
         await service.get(id)
-        ground = await Gathering(self.tx).ground()
-        tree = _tree(id, ground.campaigns)
-        counting = Counting(self.tx, tree, ground, _span(days, ground, self.tx.now))
-        found = Gathered(
-            ground,
-            tree,
-            await counting.members(),
-            await counting.did(),
-            await counting.leads(),
-            await self._credits(model, "opportunity", days, tree),
-            await self._credits(model, "won", days, tree),
-            await costs(self.tx, tree, days),
-        )
+        found, counting = await self._gathered(id, model, days)
+        ground, tree = found.ground, found.tree
         plan = await service.records.plan(id)
         arms = [] if plan.launched_at is None else await counting.arms(id, plan.launched_at)
         total = figures(found, None)
@@ -91,6 +80,30 @@ class Results:
             "uplift": _uplift(arms),
             "funnel": _funnel(total),
         }
+
+    async def whole(self, model: Model, days: Days) -> dict[str, Any]:
+        """What all campaigns come to together; raises `Forbidden`."""
+        CampaignService(self.tx).need("read")
+        found, _ = await self._gathered(None, model, days)
+        return figures(found, None)
+
+    async def _gathered(
+        self, id: UUID | None, model: Model, days: Days
+    ) -> tuple[Gathered, Counting]:
+        ground = await Gathering(self.tx).ground()
+        tree = ground.campaigns if id is None else _tree(id, ground.campaigns)
+        counting = Counting(self.tx, tree, ground, _span(days, ground, self.tx.now))
+        found = Gathered(
+            ground,
+            tree,
+            await counting.members(),
+            await counting.did(),
+            await counting.leads(),
+            await self._credits(model, "opportunity", days, tree),
+            await self._credits(model, "won", days, tree),
+            await costs(self.tx, tree, days),
+        )
+        return found, counting
 
     async def _credits(
         self, model: Model, goal: Goal, days: Days, tree: Mapping[UUID, Any]
