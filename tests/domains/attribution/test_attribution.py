@@ -269,8 +269,8 @@ async def test_nobody_sees_sums_of_what_they_do_not_see(client, sold):
     blind = await member(client, await custom_role(client, levels={**read, "deals": NONE}))
     for path in ("attribution", f"campaigns/{mail}/results", f"attribution/conversions/{deal}"):
         problem(await blind.api.get(f"/v1/{path}"), 403)
-    hidden = {"deal": {"amount": "hidden"}}
-    masked = await member(client, await custom_role(client, levels=read, fields=hidden))
+    masks = {"deal": {"hidden": ["amount"]}}
+    masked = await member(client, await custom_role(client, levels=read, masks=masks))
     answer = await masked.api.get("/v1/attribution")
     assert problem(answer, 403)["code"] == "hidden_field"
     own = await member(client, await custom_role(client, levels={**read, "deals": OWN}))

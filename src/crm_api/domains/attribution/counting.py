@@ -1,6 +1,6 @@
 """Who was reached by campaigns, what they did, and what came of those who were held out."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -27,26 +27,31 @@ _TOUCHED = """
     WHERE t.organization_id = $1 AND t.occurred_at >= $5 AND t.occurred_at < $6
         AND (t.campaign_id = ANY($2) OR (t.campaign_id IS NULL AND t.campaign = ANY($3)))
 """
+# Each campaign counts for those above it as well.
 _MEMBERS = """
     WITH m AS MATERIALIZED (
-        SELECT campaign_id, contact_id, is_holdout, excluded_reason FROM campaign_members m
-        WHERE organization_id = $1 AND campaign_id = ANY($2) AND {seen})
-    SELECT campaign_id,
+        SELECT u.above, m.contact_id, m.is_holdout, m.excluded_reason FROM campaign_members m
+        JOIN unnest($2::uuid[], $3::uuid[]) AS u (id, above) ON u.id = m.campaign_id
+        WHERE m.organization_id = $1 AND {seen})
+    SELECT above,
         count(DISTINCT contact_id) FILTER (WHERE excluded_reason IS NULL AND NOT is_holdout)
             ::int AS members,
         count(DISTINCT contact_id) FILTER (WHERE is_holdout)::int AS holdout,
         count(DISTINCT contact_id) FILTER (WHERE excluded_reason IS NOT NULL)::int AS excluded
-    FROM m GROUP BY GROUPING SETS ((campaign_id), ())
+    FROM m GROUP BY GROUPING SETS ((above), ())
 """
 _DID = f"""
-    WITH t AS MATERIALIZED ({_TOUCHED}), m AS MATERIALIZED (SELECT * FROM t AS m WHERE {{seen}})
-    SELECT campaign_id,
+    WITH t AS MATERIALIZED ({_TOUCHED}), m AS MATERIALIZED (
+        SELECT u.above, m.person_id, m.kind FROM t AS m
+        JOIN unnest($7::uuid[], $8::uuid[]) AS u (id, above) ON u.id = m.campaign_id
+        WHERE {{seen}})
+    SELECT above,
         count(DISTINCT person_id) FILTER (WHERE kind = 'sent')::int AS sent,
         count(DISTINCT person_id) FILTER (WHERE kind = 'opened')::int AS opened,
         count(DISTINCT person_id) FILTER (WHERE kind = 'clicked')::int AS clicked,
         count(DISTINCT person_id) FILTER (WHERE kind IN ('responded', 'submitted', 'met'))::int
             AS responded
-    FROM m GROUP BY GROUPING SETS ((campaign_id), ())
+    FROM m GROUP BY GROUPING SETS ((above), ())
 """  # noqa: S608
 _LEADS = f"""
     WITH t AS MATERIALIZED ({_TOUCHED})
@@ -82,27 +87,44 @@ _ARMS = f"""
 """  # noqa: S608
 
 
+Parents = Mapping[UUID, UUID | None]
+"""Campaigns, and which of them each is below."""
+
+
+def _above(parents: Parents) -> list[tuple[UUID, UUID]]:
+    """Each with itself and all above it."""
+    found: list[tuple[UUID, UUID]] = []
+    for id in parents:
+        above: UUID | None = id
+        while above is not None and above in parents:
+            found.append((id, above))
+            above = parents[above]
+    return found
+
+
 class Counting:
     """Counts over the members and touches of some campaigns, of the people who are seen."""
 
     def __init__(
-        self, tx: Tx, ids: Collection[UUID], ground: Ground, span: tuple[datetime, datetime]
+        self, tx: Tx, parents: Parents, ground: Ground, span: tuple[datetime, datetime]
     ) -> None:
-        self.tx, self.ids, self.span = tx, list(ids), span
+        self.tx, self.ids, self.span = tx, list(parents), span
         self._said = ground.names.called(set(self.ids))
+        self._above = list(zip(*_above(parents), strict=True)) or [(), ()]
 
     async def members(self) -> dict[UUID | None, Mapping[str, int]]:
-        """Who is in their audiences, by the campaign; None for all of them, each person once."""
-        seen, values = self._seen("m.contact_id", 2)
-        own = (self.tx.organization_id, self.ids)
+        """Who is in their audiences and those below; None for all of them, each person once."""
+        seen, values = self._seen("m.contact_id", 3)
+        own = (self.tx.organization_id, *map(list, self._above))
         rows = await self.tx.fetch(_MEMBERS.format(seen=seen), *own, *values)
-        return {row["campaign_id"]: dict(row) for row in rows}
+        return {row["above"]: dict(row) for row in rows}
 
     async def did(self) -> dict[UUID | None, Mapping[str, int]]:
-        """How many people were touched how, by the campaign; None for all of them."""
-        seen, values = self._seen("m.person_id", 6, "OR m.person_kind = 'lead'")
-        rows = await self.tx.fetch(_DID.format(seen=seen), *self._given(), *values)
-        return {row["campaign_id"]: dict(row) for row in rows}
+        """How many people were touched how by them and those below; None for all of them."""
+        seen, values = self._seen("m.person_id", 8, "OR m.person_kind = 'lead'")
+        own = (*self._given(), *map(list, self._above))
+        rows = await self.tx.fetch(_DID.format(seen=seen), *own, *values)
+        return {row["above"]: dict(row) for row in rows}
 
     async def leads(self) -> list[Any]:
         """The leads that they brought: `campaign_id, person_id, occurred_at`."""

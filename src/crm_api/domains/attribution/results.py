@@ -92,7 +92,8 @@ class Results:
     ) -> tuple[Gathered, Counting]:
         ground = await Gathering(self.tx).ground()
         tree = ground.campaigns if id is None else _tree(id, ground.campaigns)
-        counting = Counting(self.tx, tree, ground, _span(days, ground, self.tx.now))
+        parents = {one: row["parent_id"] for one, row in tree.items()}
+        counting = Counting(self.tx, parents, ground, _span(days, ground, self.tx.now))
         found = Gathered(
             ground,
             tree,
