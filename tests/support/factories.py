@@ -160,6 +160,9 @@ class Kind:
             "deliverable",
             "time_entry",
             "expense",
+            "budget_line",
+            "campaign_cost",
+            "marketing_commitment",
             "quote",
             "share",
             "tax_rate",
@@ -2277,6 +2280,90 @@ async def _varied_campaigns(api: Api) -> list[Body]:
     ]
 
 
+async def _least_marketing_plan(api: Api) -> Body:
+    del api
+    return {"name": "Year 2027", "starts_on": "2027-01-01", "ends_on": "2027-12-31"}
+
+
+async def _varied_marketing_plans(api: Api) -> list[Body]:
+    least = await _least_marketing_plan(api)
+    return [
+        {**least, "goal": "Sales", "description": "An example."},
+        {**least, "name": "year 2027", "currency": "USD"},
+        {**least, "name": "Ämter", "ends_on": "2027-06-30"},
+        {**least, "name": "Щука", "starts_on": "2027-02-01", "goal": "sales"},
+        {**least, "name": "Zebra"},
+        {**least, "name": "Zebra", "description": "Another example."},
+    ]
+
+
+async def _least_budget_line(api: Api) -> Body:
+    plan = await api.made("marketing-plans", await _least_marketing_plan(api))
+    own = {"campaign_id": (await api.made("campaigns", await _least_campaign(api)))["id"]}
+    return {
+        "plan_id": plan["id"],
+        **own,
+        "channel": "ads",
+        "month": "2027-03-01",
+        "planned": "90.00",
+    }
+
+
+async def _varied_budget_lines(api: Api) -> list[Body]:
+    least, other = await _least_budget_line(api), await _least_budget_line(api)
+    own = {"plan_id": least["plan_id"]}
+    return [
+        {**least, "note": "An example."},
+        {**least, "month": "2027-04-01", "planned": "12.50"},
+        {**other, "note": "an example."},
+        {**other, "channel": "email", "note": "Пример"},
+        {**own, "channel": "print", "month": "2027-03-01", "planned": "12.50"},
+        {**own, "channel": "web", "month": "2027-04-01", "planned": "0.00", "note": "Ämter"},
+    ]
+
+
+async def _least_marketing_commitment(api: Api) -> Body:
+    plan = await api.made("marketing-plans", await _least_marketing_plan(api))
+    own = {"vendor": "Example Ads", "amount": "90.00"}
+    return {"plan_id": plan["id"], "channel": "ads", "due_on": "2027-03-15", **own}
+
+
+async def _varied_marketing_commitments(api: Api) -> list[Body]:
+    least, other = await _least_marketing_commitment(api), await _least_marketing_commitment(api)
+    first, second = [await api.made("campaigns", await _least_campaign(api)) for _ in range(2)]
+    return [
+        {**least, "note": "An example.", "campaign_id": first["id"], "document": "A-1"},
+        {**least, "vendor": "example ads", "amount": "12.50", "campaign_id": second["id"]},
+        {**least, "vendor": "Ämter", "due_on": "2027-04-15"},
+        {**other, "vendor": "Щука", "channel": "email", "document": "a-1"},
+        {**other, "vendor": "Zebra"},
+        {**other, "vendor": "Zebra", "note": "an example."},
+    ]
+
+
+async def _least_campaign_cost(api: Api) -> Body:
+    campaign = await api.made("campaigns", await _least_campaign(api))
+    own = {"spent_on": "2026-03-20", "amount": "90.00"}
+    return {"campaign_id": campaign["id"], "channel": "ads", **own}
+
+
+async def _varied_campaign_costs(api: Api) -> list[Body]:
+    least, other = await _least_campaign_cost(api), await _least_campaign_cost(api)
+    ordered = [
+        await api.made("marketing-commitments", await _least_marketing_commitment(api))
+        for _ in range(2)
+    ]
+    of = [{"plan_id": one["plan_id"], "commitment_id": one["id"]} for one in ordered]
+    return [
+        {**least, "note": "An example.", "document": "A-1"},
+        {**least, **of[0], "vendor": "Example Ads", "amount": "12.50"},
+        {**least, **of[1], "vendor": "example ads", "amount": "-12.50"},
+        {**other, "vendor": "Щука", "channel": "email", "document": "a-1"},
+        {**other, "vendor": "Ämter", "spent_on": "2026-03-21"},
+        {**other, "vendor": "Zebra", "note": "an example."},
+    ]
+
+
 async def _least_booking_attendee(api: Api) -> Body:
     booking = await api.made("bookings", await _least_booking(api))
     return {"booking_id": booking["id"], "email": f"{uuid4().hex}@example.com"}
@@ -2344,6 +2431,43 @@ FACTORIES: dict[str, Factory] = {
         "name",
         {"holdout_percent": "many"},
         beside={"parent_id": {"level": "tactic"}},
+    ),
+    "marketing_plans": Factory(
+        _least_marketing_plan,
+        _varied_marketing_plans,
+        {"description": "Changed"},
+        "description",
+        "name",
+        {"starts_on": "soon"},
+        further=1,
+    ),
+    "budget_lines": Factory(
+        _least_budget_line,
+        _varied_budget_lines,
+        {"note": "Changed"},
+        "note",
+        "planned",
+        {"planned": "much"},
+        further=2,
+    ),
+    "marketing_commitments": Factory(
+        _least_marketing_commitment,
+        _varied_marketing_commitments,
+        {"note": "Changed"},
+        "note",
+        "amount",
+        {"amount": "much"},
+        further=2,
+    ),
+    "campaign_costs": Factory(
+        _least_campaign_cost,
+        _varied_campaign_costs,
+        {"note": "Changed"},
+        "note",
+        "amount",
+        {"amount": "much"},
+        further=3,
+        alike={"commitment_id": {"plan_id": "plan_id"}},
     ),
     "prospect_lists": Factory(
         _least_prospect_list,

@@ -1,7 +1,7 @@
 """The rules of time entries, of expenses, and of which time is closed."""
 
 from datetime import date
-from decimal import ROUND_HALF_UP, Decimal, localcontext
+from decimal import Decimal
 from typing import Any
 
 from crm_api.domains.projects.cost_schemas import ExpenseCreate, ExpenseUpdate
@@ -16,13 +16,10 @@ from crm_api.domains.projects.work_schemas import (
 from crm_api.kit.crud.personal import Impersonal
 from crm_api.kit.crud.settings import SettingsService
 from crm_api.kit.db.tx import Tx
-from crm_api.kit.values.codes import minor_digits
 from crm_api.platform.exchange.service import ExchangeService
 
 SETTINGS_AREA = "time_settings"
 CONFIGURED = "times.configured"
-_OLDEST_RATE = 30
-_PRECISION = 34
 
 
 class TimeSettingsService(SettingsService):
@@ -84,17 +81,8 @@ class ExpenseService(EntryService[Expense]):
 
     async def _at_home(self, cost: dict[str, Any], own: str) -> Decimal:
         """Raises `Conflict` where there is no rate for that day."""
-        amount: Decimal = cost["amount"]
-        if cost["currency"] == own:
-            return amount
-        legs = await ExchangeService(self.tx).way(
-            cost["currency"], own, cost["day"], max_age_days=_OLDEST_RATE
-        )
-        with localcontext() as context:
-            context.prec = _PRECISION
-            for leg in legs:
-                amount *= leg.factor
-            return amount.quantize(Decimal(1).scaleb(-minor_digits(own)), ROUND_HALF_UP)
+        rates = ExchangeService(self.tx)
+        return await rates.worth(cost["amount"], cost["currency"], own, cost["day"])
 
 
 def locked_until(tx: Tx) -> date | None:

@@ -19,6 +19,7 @@ from crm_api.platform.exchange.schemas import ConvertInput, RatesInput
 _HUBS = ("EUR", "USD")
 _PRECISION = 34
 _RATE_PLACES = Decimal("1e-12")
+_OLDEST_RATE = 30
 
 
 class Leg(NamedTuple):
@@ -162,6 +163,19 @@ class ExchangeService:
             "rate": plain(exact),
             "rates": [{**leg._asdict(), "rate": plain(leg.rate)} for leg in legs],
         }
+
+    async def worth(self, amount: Decimal, currency: str, to: str, on: date) -> Decimal:
+        """What an amount was worth on a day, in whole units of the other currency's smallest part.
+
+        Raises `Conflict` where there is no rate, or none of the month before that day.
+        """
+        if currency == to:
+            return amount
+        legs = await self.way(currency, to, on, max_age_days=_OLDEST_RATE)
+        with localcontext() as context:
+            context.prec = _PRECISION
+            unit = Decimal(1).scaleb(-minor_digits(to))
+            return (amount * _product(legs)).quantize(unit, ROUND_HALF_UP)
 
     async def way(self, currency: str, to: str, on: date, *, max_age_days: int) -> Sequence[Leg]:
         """The rates that lead from a currency to another: one if there is one, else two.
