@@ -237,6 +237,40 @@ async def test_results_roll_up_and_divide_by_nothing(client, worker):
     assert all(step["of_previous"] is None for step in empty["funnel"])
 
 
+async def test_costs_stand_against_what_was_brought(client, worker):
+    top = await campaign(client, "Year", level="programme")
+    id = await campaign(client, "Spring", parent_id=top, kind="ads")
+    currency = (await client.read(f"campaigns/{id}/results"))["currency"]
+    cost = {"campaign_id": id, "channel": "ads", "currency": currency, "spent_on": "2026-03-20"}
+    for amount in ("50.00", "-10.00"):
+        await client.made("campaign-costs", {**cost, "amount": amount})
+    # For another one, which is not below.
+    other = await campaign(client)
+    await client.made("campaign-costs", {**cost, "campaign_id": other, "amount": "60.00"})
+    buyer = await person(client)
+    await came(client, buyer, id)
+    await client.made("leads", {"last_name": "Person", "company_name": "Example", "campaign": id})
+    await won(client, buyer, "100.00")
+    await kept(client, 1)
+    async for _ in patiently():
+        total = (await client.read(f"campaigns/{top}/results"))["total"]
+        if total["leads"] == 1:
+            break
+    assert (total["cost"], total["profit"], total["revenue"]) == ("40.00", "60.00", "100.00")
+    assert (total["roi"], total["roas"]) == ("1.5", "2.5")
+    assert (total["cost_per_lead"], total["cost_per_sale"]) == ("40.00", "40.00")
+    days = {"from": "2026-03-21", "to": "2026-03-31"}
+    assert (await client.read(f"campaigns/{top}/results", **days))["total"]["cost"] == "0.00"
+    roi = await client.read("metrics/campaign_roi")
+    assert (roi["value"], roi["metric"]["unit"]) == ("0", "ratio")
+    assert (await client.read("metrics/cost_per_lead"))["value"] == "100.00"
+    assert (await client.read("metrics/cost_per_opportunity"))["value"] == "100.00"
+    problem(await client.get("/v1/metrics/campaign_roi?by=campaign_id"), 422)
+    blind = {"*": {"read": "all"}, "campaign_costs": NONE}
+    one = await member(client, await custom_role(client, levels=blind))
+    problem(await one.api.get(f"/v1/campaigns/{top}/results"), 403)
+
+
 async def test_a_holdout_shows_what_was_brought(client, worker):
     from domains.campaigns.test_campaigns import done, members, segment
     from domains.campaigns.test_campaigns import person as agreed
