@@ -5,6 +5,8 @@ from functools import cache
 from crm_api.domains.activities.module import MODULE as ACTIVITIES
 from crm_api.domains.activities.module import move_links
 from crm_api.domains.attendees.module import MODULE as ATTENDEES
+from crm_api.domains.attribution.module import MODULE as ATTRIBUTION
+from crm_api.domains.attribution.module import tell_touches
 from crm_api.domains.booking_links.module import MODULE as BOOKING_LINKS
 from crm_api.domains.campaigns.module import MODULE as CAMPAIGNS
 from crm_api.domains.case_links.module import MODULE as CASE_LINKS
@@ -130,6 +132,7 @@ DOMAINS: tuple[Module, ...] = (
     MAILINGS,
     REPORTS,
     DASHBOARDS,
+    ATTRIBUTION,
     CUSTOMERS,
 )
 ACCESS = access_module(
@@ -268,6 +271,7 @@ MODULES: tuple[Module, ...] = governed(
 cover(MODULES)
 _BY_ENTITY = {service.repository.listing.entity: service for service in TOLD}
 tell_parts(MODULES, _BY_ENTITY)
+tell_touches(MODULES, _BY_ENTITY)
 report_on(MODULES, SERVICES)
 EVENT_TYPES = announce(MODULES, _BY_ENTITY, restored)
 equip(MODULES, _BY_ENTITY, EVENT_TYPES.knows, restored)

@@ -64,6 +64,7 @@ OF_NOBODY = {
     "journey_versions": "Journeys as they were published.",
     "segment_standings": "Counts and times alone.",
     "segment_states": "How far the feed has been read.",
+    "campaign_touch_states": "How far the feed has been read.",
     "sequence_states": "How far the feed has been read.",
     "sequence_step_runs": "Ids alone: what was done is counted also after an erasure.",
     "sequence_versions": "Sequences as they were published.",

@@ -16,6 +16,7 @@ from crm_api.kit.jobs import Chore, Runner, Watch
 from crm_api.kit.reporting import Metric, StandardReport
 from crm_api.kit.secrets import SealedColumn
 from crm_api.kit.standing import Standing
+from crm_api.kit.touches import Touch
 from crm_api.kit.touchpoints import Touchpoint
 from crm_api.kit.work import Workload
 
@@ -94,6 +95,8 @@ class Part:
     """What users have to do by it, for their agendas and the ranked queue."""
     touchpoints: Sequence[Touchpoint] = ()
     """Which of its events are points of contact with a client (`domains/customers`)."""
+    touches: Sequence[Touch] = ()
+    """Which of its events may have brought what was won (`domains/attribution`)."""
     sections: Sequence[Section] = ()
     """What it shows of a customer in the picture of all departments."""
     signals: Sequence[Signal] = ()

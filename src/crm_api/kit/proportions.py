@@ -50,3 +50,22 @@ def holm(values: Sequence[float]) -> list[float]:
         least = max(least, min(1.0, (len(values) - place) * values[index]))
         adjusted[index] = least
     return adjusted
+
+
+def newcombe(
+    first: tuple[int, int], second: tuple[int, int], z: float = Z95
+) -> tuple[float, float]:
+    """The interval of the first share less the second one, each as successes of trials.
+
+    From the two score intervals (R. G. Newcombe, Interval estimation for the difference between
+    independent proportions, Statistics in Medicine 17, 1998, 873-890, method 10). Of no trials
+    nothing is known: from -1 to 1.
+    """
+    if not first[1] or not second[1]:
+        return -1.0, 1.0
+    (one, other) = (had / of for had, of in (first, second))
+    (low, high), (below, above) = wilson(*first, z), wilson(*second, z)
+    return (
+        one - other - sqrt((one - low) ** 2 + (above - other) ** 2),
+        one - other + sqrt((high - one) ** 2 + (other - below) ** 2),
+    )

@@ -1,10 +1,16 @@
 """What a part of the product declares of its numbers: named, versioned, with their definition."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
 from typing import Any, Literal
 
 Unit = Literal["amount", "count", "days", "hours", "ratio", "percent", "number", "score"]
+
+
+Compute = Callable[[Any, date | None, date | None], Awaitable[Decimal | None]]
+"""What a number comes to in a transaction between two days, for whoever asks in it."""
 
 
 @dataclass(frozen=True)
@@ -21,13 +27,15 @@ class Metric:
     """Its definition, as people read it."""
     source: str
     """The kind of record that it is counted of."""
-    measures: Sequence[Mapping[str, Any]]
+    measures: Sequence[Mapping[str, Any]] = ()
     """Those of a report; the last one is the number."""
     filter: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Which records count at all."""
     dated_by: Sequence[str] = ()
     """The fields of which the first that has a value says on which day a record counts; without
     one it is a number of this moment."""
+    compute: Compute | None = None
+    """What computes it where no report of one kind of record does; it has no groups then."""
 
     @property
     def id(self) -> str:

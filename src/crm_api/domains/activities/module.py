@@ -15,6 +15,7 @@ from crm_api.domains.activities.reminding import BEGINS, OVERDUE, REMINDED
 from crm_api.domains.activities.service import LOGGED, ActivityService
 from crm_api.domains.activities.states import ACTIVITY_WAYS, TASK_WAYS
 from crm_api.domains.activities.tasks import TaskService
+from crm_api.domains.activities.touching import TOUCHES
 from crm_api.domains.activities.working import WORK
 from crm_api.kit.crud.personal import Trace
 from crm_api.kit.jobs import Chore
@@ -76,6 +77,7 @@ MODULE = Module(
     actions=[CreateTask, LogActivity],
     work=WORK,
     touchpoints=TOUCHPOINTS,
+    touches=TOUCHES,
     sections=SECTIONS,
     services=[ActivityService, TaskService],
 )

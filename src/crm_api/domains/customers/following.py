@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +10,7 @@ from crm_api.domains.customers.declared import Declared
 from crm_api.domains.customers.keeping import PARTIES, Standing, Touchpoints
 from crm_api.domains.customers.models import TouchpointState
 from crm_api.kit.crud.feed import Feed
+from crm_api.kit.crud.happenings import happened, records_of
 from crm_api.kit.crud.places import FeedPlace
 from crm_api.kit.db.json import decode
 from crm_api.kit.db.tx import Tx
@@ -91,33 +93,14 @@ class Follower:
         await self.kept.add([_row(one, event) for one, event in kept], parties)
 
     async def _happened(self, rows: Iterable[Any]) -> list[tuple[Happened, Any]]:
-        """The events that count, with their records; those of destroyed ones are left out."""
-        rows = list(rows)
-        wanted: dict[str, set[UUID]] = defaultdict(set)
-        for row in rows:
-            wanted[row["entity"]].add(row["record_id"])
-        records = {entity: await self._records(entity, ids) for entity, ids in wanted.items()}
-        found: list[tuple[Happened, Any]] = []
-        for row in rows:
-            record = records[row["entity"]].get(row["record_id"])
-            if record is None:
-                continue
-            data, previous = decode(row["data"]), decode(row["previous"] or b"{}")
-            declared = Declared.touchpoints[row["type"]]
-            at = (declared.at and record[declared.at]) or row["occurred_at"]
-            one = Happened(row["id"], row["type"], at, row["record_id"], record, data, previous)
-            if declared.when is None or declared.when(one):
-                found.append((one, row))
-        return found
-
-    async def _records(self, entity: str, ids: Iterable[UUID]) -> dict[UUID, dict[str, Any]]:
-        service = Declared.service(entity)
-        if service is None:
-            return {}
-        table = service.repository.model.__tablename__
-        sql = f"SELECT * FROM {table} WHERE organization_id = $1 AND id = ANY($2)"  # noqa: S608
-        rows = await self.tx.fetch(sql, self.tx.organization_id, list(ids))
-        return {row["id"]: dict(row) for row in rows}
+        """The events that count, with their records."""
+        found = await happened(self.tx, Declared.services, rows, _when)
+        declared = Declared.touchpoints
+        return [
+            (one, row)
+            for one, row in found
+            if (counts := declared[one.topic].when) is None or counts(one)
+        ]
 
     async def _parties(self, found: Sequence[Happened]) -> dict[UUID, list[Reference]]:
         """Who some events are with, by the events' ids."""
@@ -146,7 +129,7 @@ class Follower:
         reached = {party: {party} for party in above}
         for kind, columns in _ABOVE.items():
             ids = {id for found in reached.values() for of, id in found if of == kind}
-            records = await self._records(kind, ids) if ids else {}
+            records = await records_of(self.tx, Declared.services, kind, ids) if ids else {}
             for party, found in reached.items():
                 for id in [id for of, id in found if of == kind]:
                     record = records.get(id, {})
@@ -163,6 +146,11 @@ def _found_somebody(row: Any) -> bool:
     data, previous = decode(row["data"]), decode(row["previous"] or b"{}")
     columns = [column for column, _ in _ABOVE[row["entity"]]]
     return any(data.get(c) is not None and previous.get(c) is None for c in columns)
+
+
+def _when(topic: str, record: Mapping[str, Any]) -> datetime | None:
+    column = Declared.touchpoints[topic].at
+    return None if column is None else record[column]
 
 
 def _row(one: Happened, event: Any) -> tuple[Any, ...]:

@@ -29,6 +29,7 @@ from crm_api.domains.leads.score_schemas import LeadBandChange
 from crm_api.domains.leads.score_settings import CONFIGURED, SETTINGS_AREA
 from crm_api.domains.leads.service import BAND_CHANGED, LeadAssignmentService, LeadService
 from crm_api.domains.leads.states import WAYS
+from crm_api.domains.leads.touching import TOUCHES
 from crm_api.domains.leads.working import WORK
 from crm_api.kit.access import Managed
 from crm_api.kit.crud.guards import Guarded
@@ -97,4 +98,5 @@ MODULE = Module(
     work=WORK,
     touchpoints=TOUCHPOINTS,
     sections=SECTIONS,
+    touches=TOUCHES,
 )

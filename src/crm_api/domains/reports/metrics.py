@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from crm_api.domains.reports.buckets import Calendar
 from crm_api.domains.reports.declared import Declared
-from crm_api.domains.reports.results import Row
+from crm_api.domains.reports.results import Row, shown
 from crm_api.domains.reports.running import Reports, metric_row
 from crm_api.domains.reports.schemas import Bucket, ReportGrouping, ReportQuery
 from crm_api.kit.errors import CrmError, Invalid, NotFound
@@ -39,6 +39,8 @@ class Metrics(Reports):
         need_days(**{"from": first, "to": last})
         if first is not None and last is not None and last < first:
             raise Invalid.parameter("to", "before_start", "The last day is before the first one.")
+        if metric.compute is not None:
+            return await self._computed(metric, by, first, last, filter)
         if (first or last) and not metric.dated_by:
             message = f"{name} is a number of this moment."
             raise Invalid.parameter("from", "undated_metric", message)
@@ -66,6 +68,34 @@ class Metrics(Reports):
             "as_of": whole["as_of"],
             "value": row["values"][metric.answer],
             **{name: answer[name] for name in ("columns", "rows", "truncated")},
+        }
+
+    async def _computed(
+        self,
+        metric: Metric,
+        by: str | None,
+        first: date | None,
+        last: date | None,
+        filter: Mapping[str, Any] | None,
+    ) -> Row:
+        """The same of one that no report comes to."""
+        self.source(metric.source)
+        if by or filter:
+            message = f"{metric.name} has no groups and no filters."
+            raise Invalid.parameter("by", "computed_metric", message)
+        assert metric.compute is not None
+        calendar = await self.calendar()
+        value = await metric.compute(self.tx, first, last)
+        kind = "amount" if metric.unit == "amount" else "ratio"
+        return {
+            "metric": metric_row(metric),
+            "time_zone": calendar.zone,
+            "currency": calendar.currency,
+            "as_of": self.tx.now,
+            "value": shown(value, kind),
+            "columns": [],
+            "rows": [],
+            "truncated": False,
         }
 
 

@@ -1,16 +1,16 @@
 """Reports and metrics over REST."""
 
-from collections.abc import Mapping
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Query, Request, Response
 
-from crm_api.domains.reports.charts import ChartFormat, Drawn, drawn, specification
+from crm_api.domains.reports.charts import ChartFormat, specification
 from crm_api.domains.reports.exporting import begin_export
 from crm_api.domains.reports.files import TYPES, FileFormat, written
 from crm_api.domains.reports.library_rest import library
 from crm_api.domains.reports.metrics import Metrics, metrics_of
+from crm_api.domains.reports.pictures import CHART, picture
 from crm_api.domains.reports.printing import Paper, report_pdf
 from crm_api.domains.reports.running import Reports, sources_of
 from crm_api.domains.reports.runs import ReportRunService
@@ -56,7 +56,6 @@ _STARTED: Responses = {200: {"model": ReportRunStarted}, 202: {"model": ReportRu
 _RUN: Responses = {200: {"model": ReportRunOut}}
 _RUNS: Responses = {200: {"model": page_shape(ReportRunOut)}}
 
-_PICTURES: Mapping[Drawn, str] = {"svg": "image/svg+xml", "png": "image/png"}
 _BYTES = {"schema": {"type": "string", "format": "binary"}}
 _FILE: Responses = {
     200: {
@@ -64,16 +63,6 @@ _FILE: Responses = {
         "content": {kind.partition(";")[0]: _BYTES for kind in TYPES.values()},
     }
 }
-_CHART: Responses = {
-    200: {
-        "description": "The specification, or the picture.",
-        "content": {
-            "application/json": {"schema": {"type": "object"}},
-            **dict.fromkeys(_PICTURES.values(), _BYTES),
-        },
-    }
-}
-
 _PDF: Responses = {200: {"description": "The document.", "content": {"application/pdf": _BYTES}}}
 
 By = Annotated[
@@ -318,15 +307,13 @@ async def run_file(id: Id, tx: Reading, format: FileFormat = "csv") -> Response:
     "/{id}/chart",
     operation_id="drawReportRun",
     summary="The result of a run as a chart",
-    responses=_CHART | problems(403, 404, 409, 410, 422),
+    responses=CHART | problems(403, 404, 409, 410, 422),
 )
 async def run_chart(id: Id, tx: Reading, format: ChartFormat = "vega-lite") -> Response:
     """A specification of Vega-Lite with its data, or the picture that it is."""
     answer, rows = await ReportRunService(tx).whole(id)
     spec = specification(answer["kind"], answer["columns"], rows)
-    if format == "vega-lite":
-        return answers.plain(spec)
-    return Response(await drawn(spec, format), 200, answers.UNKEPT, _PICTURES[format])
+    return await picture(spec, format)
 
 
 @runs.get(

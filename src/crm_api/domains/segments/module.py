@@ -16,6 +16,7 @@ from crm_api.domains.segments.pictured import TOUCHPOINTS
 from crm_api.domains.segments.schemas import MembershipMoved
 from crm_api.domains.segments.service import BehaviourEventService, SegmentService
 from crm_api.domains.segments.terms import Agreed, Behaviour, Belongs
+from crm_api.domains.segments.touching import TOUCHES
 from crm_api.kit.crud.guards import Guarded
 from crm_api.kit.crud.personal import Trace
 from crm_api.kit.jobs import Chore, Watch
@@ -54,4 +55,5 @@ MODULE = Module(
     traces=[Trace("segments", ("segment_members", "segment_overrides"), forget_person)],
     services=[BehaviourEventService, SegmentService],
     touchpoints=TOUCHPOINTS,
+    touches=TOUCHES,
 )

@@ -342,6 +342,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     quoting: dict[str, Any] = {}  # what is told of quotes by themselves; empty for the usual
     ordering: dict[str, Any] = {}  # how orders are handed over; empty for the usual, as below
     casework: dict[str, Any] = {}
+    attribution: dict[str, Any] = {}  # how touches are weighed; empty for the usual
     promising: dict[str, Any] = {}
     timing: dict[str, Any] = {}  # which time is closed; empty for none
     inviting: dict[str, Any] = {}  # by which channel attendees are invited; empty for none
@@ -370,6 +371,7 @@ class Catalogue:
         self.inviting, self.scoring, self.mailing = known.inviting, known.scoring, known.mailing
         self.quoting, self.ordering, self.timing = known.quoting, known.ordering, known.timing
         self.casework, self.promising = known.casework, known.promising
+        self.attribution = known.attribution
         self.switches = Switches(known.modules) if known.modules else ALL_ON
         self.objects = {found.key: found for found in known.objects}
         grouped: dict[str, list[CustomField]] = {target: [] for target in known.gone}

@@ -1,0 +1,1 @@
+"""Which touches brought what was won, and what campaigns come to."""

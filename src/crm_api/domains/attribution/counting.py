@@ -1,0 +1,160 @@
+"""Who was reached by campaigns, what they did, and what came of those who were held out."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+
+from crm_api.domains.attribution.gathering import Ground
+from crm_api.domains.contacts.repository import CONTACTS
+from crm_api.domains.deals.repository import DEALS
+from crm_api.domains.leads.repository import LEADS
+from crm_api.domains.segments.asking import asked
+from crm_api.kit.db.tx import Tx
+from crm_api.kit.query.filters import Filter, parse
+from crm_api.kit.query.listing import Listing
+from crm_api.kit.query.visibility import ALL, sight_of
+
+# What a campaign was called where a touch came from counts as soon as one is called so.
+_TOUCHED = """
+    SELECT coalesce(t.campaign_id, a.id) AS campaign_id, t.person_id, t.person_kind, t.kind,
+        t.occurred_at
+    FROM campaign_touches t
+    LEFT JOIN unnest($3::text[], $4::uuid[]) AS a (said, id)
+        ON t.campaign_id IS NULL AND t.campaign = a.said
+    WHERE t.organization_id = $1 AND t.occurred_at >= $5 AND t.occurred_at < $6
+        AND (t.campaign_id = ANY($2) OR (t.campaign_id IS NULL AND t.campaign = ANY($3)))
+"""
+# Each campaign counts for those above it as well.
+_MEMBERS = """
+    WITH m AS MATERIALIZED (
+        SELECT u.above, m.contact_id, m.is_holdout, m.excluded_reason FROM campaign_members m
+        JOIN unnest($2::uuid[], $3::uuid[]) AS u (id, above) ON u.id = m.campaign_id
+        WHERE m.organization_id = $1 AND {seen})
+    SELECT above,
+        count(DISTINCT contact_id) FILTER (WHERE excluded_reason IS NULL AND NOT is_holdout)
+            ::int AS members,
+        count(DISTINCT contact_id) FILTER (WHERE is_holdout)::int AS holdout,
+        count(DISTINCT contact_id) FILTER (WHERE excluded_reason IS NOT NULL)::int AS excluded
+    FROM m GROUP BY GROUPING SETS ((above), ())
+"""
+_DID = f"""
+    WITH t AS MATERIALIZED ({_TOUCHED}), m AS MATERIALIZED (
+        SELECT u.above, m.person_id, m.kind FROM t AS m
+        JOIN unnest($7::uuid[], $8::uuid[]) AS u (id, above) ON u.id = m.campaign_id
+        WHERE {{seen}})
+    SELECT above,
+        count(DISTINCT person_id) FILTER (WHERE kind = 'sent')::int AS sent,
+        count(DISTINCT person_id) FILTER (WHERE kind = 'opened')::int AS opened,
+        count(DISTINCT person_id) FILTER (WHERE kind = 'clicked')::int AS clicked,
+        count(DISTINCT person_id) FILTER (WHERE kind IN ('responded', 'submitted', 'met'))::int
+            AS responded
+    FROM m GROUP BY GROUPING SETS ((above), ())
+"""  # noqa: S608
+_LEADS = f"""
+    WITH t AS MATERIALIZED ({_TOUCHED})
+    SELECT DISTINCT campaign_id, person_id, occurred_at FROM t AS m
+    WHERE kind = 'lead' AND {{seen}}
+"""  # noqa: S608
+# Whoever was merged since counts as who they were when the audience was frozen.
+_ARMS = f"""
+    WITH RECURSIVE d AS MATERIALIZED ({{deals}}), named AS (
+        SELECT d.contact_id AS person FROM d WHERE d.contact_id IS NOT NULL
+        UNION SELECT p.contact_id FROM deal_contacts p JOIN d ON p.deal_id = d.id
+        WHERE p.organization_id = $1 AND p.deleted_at IS NULL),
+    whole (person) AS (
+        SELECT person FROM named
+        UNION SELECT r.record_id FROM whole w
+        JOIN record_redirects r ON r.organization_id = $1 AND r.target_id = w.person),
+    t AS MATERIALIZED ({_TOUCHED}),
+    did AS (
+        SELECT person_id, bool_or(kind = 'sent') AS sent, bool_or(kind = 'opened') AS opened,
+            bool_or(kind = 'clicked') AS clicked,
+            bool_or(kind IN ('responded', 'submitted', 'met')) AS responded
+        FROM t GROUP BY person_id)
+    SELECT m.variant AS key, m.is_holdout, count(*)::int AS members,
+        count(*) FILTER (WHERE did.sent)::int AS sent,
+        count(*) FILTER (WHERE did.opened)::int AS opened,
+        count(*) FILTER (WHERE did.clicked)::int AS clicked,
+        count(*) FILTER (WHERE did.responded)::int AS responded,
+        count(w.person)::int AS converted
+    FROM campaign_members m LEFT JOIN did ON did.person_id = m.contact_id
+    LEFT JOIN whole w ON w.person = m.contact_id
+    WHERE m.organization_id = $1 AND m.campaign_id = $7 AND m.excluded_reason IS NULL AND {{seen}}
+    GROUP BY 1, 2 ORDER BY 1 NULLS FIRST
+"""  # noqa: S608
+
+
+Parents = Mapping[UUID, UUID | None]
+"""Campaigns, and which of them each is below."""
+
+
+def _above(parents: Parents) -> list[tuple[UUID, UUID]]:
+    """Each with itself and all above it."""
+    found: list[tuple[UUID, UUID]] = []
+    for id in parents:
+        above: UUID | None = id
+        while above is not None and above in parents:
+            found.append((id, above))
+            above = parents[above]
+    return found
+
+
+class Counting:
+    """Counts over the members and touches of some campaigns, of the people who are seen."""
+
+    def __init__(
+        self, tx: Tx, parents: Parents, ground: Ground, span: tuple[datetime, datetime]
+    ) -> None:
+        self.tx, self.ids, self.span = tx, list(parents), span
+        self._said = ground.names.called(set(self.ids))
+        self._above = list(zip(*_above(parents), strict=True)) or [(), ()]
+
+    async def members(self) -> dict[UUID | None, Mapping[str, int]]:
+        """Who is in their audiences and those below; None for all of them, each person once."""
+        seen, values = self._seen("m.contact_id", 3)
+        own = (self.tx.organization_id, *map(list, self._above))
+        rows = await self.tx.fetch(_MEMBERS.format(seen=seen), *own, *values)
+        return {row["above"]: dict(row) for row in rows}
+
+    async def did(self) -> dict[UUID | None, Mapping[str, int]]:
+        """How many people were touched how by them and those below; None for all of them."""
+        seen, values = self._seen("m.person_id", 8, "OR m.person_kind = 'lead'")
+        own = (*self._given(), *map(list, self._above))
+        rows = await self.tx.fetch(_DID.format(seen=seen), *own, *values)
+        return {row["above"]: dict(row) for row in rows}
+
+    async def leads(self) -> list[Any]:
+        """The leads that they brought: `campaign_id, person_id, occurred_at`."""
+        self.tx.actor.require(f"{LEADS.area}:read")
+        seen, values = self._seen("m.person_id", 6, of=LEADS)
+        return await self.tx.fetch(_LEADS.format(seen=seen), *self._given(), *values)
+
+    async def arms(self, id: UUID, since: datetime) -> list[Any]:
+        """How the members of one fared since its launch, by variant, and those held out."""
+        tx = self.tx
+        source = {"status": "won", "closed_at": {"gte": since.isoformat()}}
+        filter = parse(source, DEALS, tx)
+        model: Any = DEALS.model
+        chosen = select(model.id, model.contact_id)
+        deals, more = asked(tx, DEALS, chosen, filter, behind=7, named="arms")
+        seen, values = self._seen("m.contact_id", 7 + len(more))
+        statement = _ARMS.format(deals=deals, seen=seen)
+        return await tx.fetch(statement, *self._given(), id, *more, *values)
+
+    def _given(self) -> list[Any]:
+        said: Sequence[tuple[str, UUID]] = self._said
+        names, ids = [one for one, _ in said], [id for _, id in said]
+        return [self.tx.organization_id, self.ids, names, ids, *self.span]
+
+    def _seen(
+        self, column: str, behind: int, more: str = "", of: Listing = CONTACTS
+    ) -> tuple[str, list[Any]]:
+        """The condition that people are seen, and its values."""
+        if sight_of(self.tx.actor, of) == ALL:
+            return "true", []
+        model: Any = of.model
+        sql, values = asked(self.tx, of, select(model.id), Filter(), behind=behind, named="people")
+        return f"({column} IN ({sql}) {more})", values

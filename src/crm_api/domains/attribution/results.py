@@ -1,0 +1,297 @@
+"""What a campaign and all below it come to: people, leads, deals, revenue, against its cost."""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from crm_api.domains.attribution.attributing import (
+    Asked,
+    Attribution,
+    Credit,
+    Tally,
+    key_of,
+    named,
+)
+from crm_api.domains.attribution.costing import Cost, costs
+from crm_api.domains.attribution.counting import Counting
+from crm_api.domains.attribution.gathering import Days, Gathering, Goal, Ground
+from crm_api.domains.attribution.weighing import Model
+from crm_api.domains.campaigns.service import CampaignService
+from crm_api.kit.db.tx import Tx
+from crm_api.kit.money import shown_amount, shown_quantity
+from crm_api.kit.proportions import newcombe, two_proportions, wilson
+
+_DID = ("sent", "opened", "clicked", "responded")
+_AUDIENCE = ("members", "holdout", "excluded")
+_NOBODY = dict.fromkeys((*_AUDIENCE, *_DID), 0)
+_SIXTH = Decimal("0.000001")
+_FOURTH = Decimal("0.0001")
+
+
+@dataclass
+class Gathered:
+    """All that results are made of."""
+
+    ground: Ground
+    tree: Mapping[UUID, Any]
+    members: Mapping[UUID | None, Mapping[str, int]]
+    did: Mapping[UUID | None, Mapping[str, int]]
+    leads: Sequence[Any]
+    begun: Sequence[Credit]
+    won: Sequence[Credit]
+    costs: Sequence[Cost] | None
+
+
+class Results:
+    """The results of campaigns, of what the actor sees."""
+
+    def __init__(self, tx: Tx) -> None:
+        self.tx = tx
+
+    async def of(self, id: UUID, model: Model, days: Days) -> dict[str, Any]:
+        """What a campaign comes to; raises `NotFound`, `Forbidden`."""
+        days.check()
+        service = CampaignService(self.tx)
+        service.need("read")
+        await service.get(id)
+        found, counting = await self._gathered(id, model, days)
+        ground, tree = found.ground, found.tree
+        plan = await service.records.plan(id)
+        arms = [] if plan.launched_at is None else await counting.arms(id, plan.launched_at)
+        total = figures(found, None)
+        return {
+            "campaign_id": id,
+            "model": model,
+            "first_day": days.first,
+            "last_day": days.last,
+            "time_zone": ground.calendar.zone,
+            "currency": ground.calendar.currency,
+            "lookback_days": ground.settings.lookback_days,
+            "total": total,
+            "campaigns": [_row(found, one, row) for one, row in tree.items()],
+            "channels": _channels(found),
+            "periods": _periods(found),
+            "variants": [_variant(row) for row in arms if not row["is_holdout"]],
+            "uplift": _uplift(arms),
+            "funnel": _funnel(total),
+        }
+
+    async def whole(self, model: Model, days: Days) -> dict[str, Any]:
+        """What all campaigns come to together; raises `Forbidden`."""
+        CampaignService(self.tx).need("read")
+        found, _ = await self._gathered(None, model, days)
+        return figures(found, None)
+
+    async def _gathered(
+        self, id: UUID | None, model: Model, days: Days
+    ) -> tuple[Gathered, Counting]:
+        ground = await Gathering(self.tx).ground()
+        tree = ground.campaigns if id is None else _tree(id, ground.campaigns)
+        parents = {one: row["parent_id"] for one, row in tree.items()}
+        counting = Counting(self.tx, parents, ground, _span(days, ground, self.tx.now))
+        found = Gathered(
+            ground,
+            tree,
+            await counting.members(),
+            await counting.did(),
+            await counting.leads(),
+            await self._credits(model, "opportunity", days, tree),
+            await self._credits(model, "won", days, tree),
+            await costs(self.tx, tree, days),
+        )
+        return found, counting
+
+    async def _credits(
+        self, model: Model, goal: Goal, days: Days, tree: Mapping[UUID, Any]
+    ) -> list[Credit]:
+        found = await Attribution(self.tx).attributed(Asked(model, "campaign", goal, days))
+        return [one for one in found.credits if one.touch.campaign_id in tree]
+
+
+def _tree(id: UUID, campaigns: Mapping[UUID, Any]) -> dict[UUID, Any]:
+    """A campaign and all below it that are seen, each behind the one above."""
+    below: dict[UUID | None, list[UUID]] = defaultdict(list)
+    for one, row in campaigns.items():
+        below[row["parent_id"]].append(one)
+    found: dict[UUID, Any] = {}
+    waiting = [id]
+    while waiting:
+        one = waiting.pop(0)
+        if one in campaigns:
+            found[one] = campaigns[one]
+        waiting[:0] = sorted(below[one])
+    return found
+
+
+def _span(days: Days, ground: Ground, now: datetime) -> tuple[datetime, datetime]:
+    zone = ZoneInfo(ground.calendar.zone)
+    first = days.first or date(1900, 1, 1)
+    after = None if days.last is None else days.last + timedelta(days=1)
+    begin = datetime.combine(first, time(), zone).astimezone(UTC)
+    end = now if after is None else datetime.combine(after, time(), zone).astimezone(UTC)
+    return begin, end + timedelta(seconds=0 if after else 1)
+
+
+def figures(found: Gathered, of: UUID | None) -> dict[str, Any]:
+    """What a campaign of the tree comes to with all below it; of None, all of it."""
+    ids = found.tree.keys() if of is None else _tree(of, found.tree).keys()
+    whole = {**_NOBODY, **found.members.get(of, {}), **found.did.get(of, {})}
+    leads = len({row["person_id"] for row in found.leads if row["campaign_id"] in ids})
+    begun, touched_begun, _ = _credited(found.begun, ids)
+    won, touched_won, revenue = _credited(found.won, ids)
+    spent = _spent(found.costs, lambda one: one.campaign_id in ids)
+    return {
+        **{name: whole[name] for name in (*_AUDIENCE, *_DID)},
+        "leads": leads,
+        "opportunities": shown_quantity(begun),
+        "won": shown_quantity(won),
+        "touched_opportunities": touched_begun,
+        "touched_won": touched_won,
+        **money(revenue, spent, leads, begun, won),
+    }
+
+
+def money(
+    revenue: Decimal, spent: Decimal | None, leads: int, begun: Decimal, won: Decimal
+) -> dict[str, Any]:
+    """Revenue against cost; null wherever it would be by nothing."""
+    profit = None if spent is None else revenue - spent
+    return {
+        "revenue": shown_amount(revenue),
+        "cost": None if spent is None else shown_amount(spent),
+        "profit": None if profit is None else shown_amount(profit),
+        "roi": _ratio(profit, spent),
+        "roas": _ratio(revenue, spent),
+        "cost_per_lead": _each(spent, Decimal(leads)),
+        "cost_per_opportunity": _each(spent, begun),
+        "cost_per_sale": _each(spent, won),
+    }
+
+
+def _ratio(above: Decimal | None, below: Decimal | None) -> str | None:
+    if above is None or not below:
+        return None
+    return shown_quantity((above / below).quantize(_SIXTH, ROUND_HALF_UP))
+
+
+def _each(spent: Decimal | None, number: Decimal) -> str | None:
+    if spent is None or not number:
+        return None
+    return shown_amount((spent / number).quantize(_FOURTH, ROUND_HALF_UP))
+
+
+def _credited(credits: Sequence[Credit], ids: Collection[UUID]) -> tuple[Decimal, int, Decimal]:
+    those = [one for one in credits if one.touch.campaign_id in ids]
+    weight = sum((one.weight for one in those), Decimal(0))
+    value = sum((one.value for one in those if one.value is not None), Decimal(0))
+    return weight, len({one.conversion.id for one in those}), value
+
+
+def _spent(spent: Sequence[Cost] | None, counts: Callable[[Cost], bool]) -> Decimal | None:
+    if spent is None:
+        return None
+    return sum((one.amount for one in spent if counts(one)), Decimal(0))
+
+
+def _row(found: Gathered, id: UUID, row: Mapping[str, Any]) -> dict[str, Any]:
+    told = {name: row[name] for name in ("parent_id", "name", "level")}
+    return {"campaign_id": id, **told, **figures(found, id)}
+
+
+def _channels(found: Gathered) -> list[dict[str, Any]]:
+    tally, channel = Tally(), key_of("channel", found.ground)
+    for one in found.won:
+        tally.add((None, channel(one.touch)), one)
+    return [
+        {
+            "period": None,
+            **named("channel", key[1], found.ground),
+            **tally.shown(key, "won"),
+            "removal_effect": None,
+        }
+        for key in tally.order()
+    ]
+
+
+def _periods(found: Gathered) -> list[dict[str, Any]]:
+    calendar = found.ground.calendar
+    zone = ZoneInfo(calendar.zone)
+
+    def month(at: datetime) -> date:
+        return calendar.first(at.astimezone(zone).date(), "month")
+
+    won: dict[date, list[Credit]] = defaultdict(list)
+    for one in found.won:
+        won[month(one.conversion.at)].append(one)
+    leads: dict[date, set[UUID]] = defaultdict(set)
+    for row in found.leads:
+        leads[month(row["occurred_at"])].add(row["person_id"])
+    spent = {calendar.first(one.spent_on, "month") for one in found.costs or ()}
+    told: list[dict[str, Any]] = []
+    for first in sorted({*won, *leads, *spent}):
+        weight, _, value = _credited(won[first], found.tree)
+        cost = _spent(found.costs, lambda o, f=first: calendar.first(o.spent_on, "month") == f)
+        row = {"period": first, "leads": len(leads[first]), "won": shown_quantity(weight)}
+        shown = None if cost is None else shown_amount(cost)
+        told.append({**row, "revenue": shown_amount(value), "cost": shown})
+    return told
+
+
+def _variant(row: Mapping[str, Any]) -> dict[str, Any]:
+    low, high = wilson(row["converted"], row["members"])
+    rate = row["converted"] / row["members"] if row["members"] else None
+    names = ("key", "members", *_DID, "converted")
+    return {**{name: row[name] for name in names}, "rate": rate, "low": low, "high": high}
+
+
+def _uplift(arms: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """Those who were reached against those who were held out, if anybody was."""
+    held = [row for row in arms if row["is_holdout"]]
+    if not held:
+        return None
+    reached = [row for row in arms if not row["is_holdout"]]
+    had, of = (sum(row[name] for row in reached) for name in ("converted", "members"))
+    other, of_other = (sum(row[name] for row in held) for name in ("converted", "members"))
+    low, high = newcombe((had, of), (other, of_other))
+    z, p = two_proportions((had, of), (other, of_other))
+    rate, base = (had / of if of else None), other / of_other
+    uplift = None if rate is None else rate - base
+    return {
+        "members": of,
+        "converted": had,
+        "rate": rate,
+        "holdout": of_other,
+        "holdout_converted": other,
+        "holdout_rate": base,
+        "uplift": uplift,
+        "low": low,
+        "high": high,
+        "z": z,
+        "p": p,
+        "incremental": None if uplift is None else uplift * of,
+    }
+
+
+def _funnel(total: Mapping[str, Any]) -> list[dict[str, Any]]:
+    counts = {name: total[name] for name in ("members", *_DID, "leads")}
+    counts["opportunities"] = total["touched_opportunities"]
+    counts["won"] = total["touched_won"]
+    numbers = list(counts.values())
+    return [
+        {
+            "step": name,
+            "count": number,
+            "of_previous": _share(number, numbers[max(place - 1, 0)]),
+            "of_first": _share(number, numbers[0]),
+        }
+        for place, (name, number) in enumerate(counts.items())
+    ]
+
+
+def _share(number: int, of: int) -> float | None:
+    return number / of if of else None
