@@ -7,12 +7,12 @@ from typing import Any
 from crm_api.domains.attribution.gathering import Days
 from crm_api.domains.attribution.results import Results
 from crm_api.kit.db.tx import Tx
-from crm_api.kit.reporting import Compute, Metric, Unit
+from crm_api.kit.reporting import Measure, Metric, Unit
 
 _OF_ALL = "Of all campaigns that are seen, by the linear model; null where it would be by nothing."
 
 
-def _figure(name: str) -> Compute:
+def _figure(name: str) -> Measure:
     async def compute(tx: Tx, first: date | None, last: date | None) -> Decimal | None:
         days = Days(first, last)
         days.check()

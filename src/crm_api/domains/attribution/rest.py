@@ -20,7 +20,7 @@ from crm_api.domains.attribution.settings import (
 )
 from crm_api.domains.attribution.weighing import Model
 from crm_api.domains.reports.charts import ChartFormat
-from crm_api.domains.reports.pictures import CHART, picture
+from crm_api.domains.reports.outputs import CHART, picture
 from crm_api.domains.reports.schemas import Bucket
 from crm_api.kit.rest import answers
 from crm_api.kit.rest.problems import problems
