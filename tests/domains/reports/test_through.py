@@ -162,14 +162,14 @@ async def test_what_is_hidden_is_refused(client, tree):
     role = await custom_role(
         client,
         levels={"*": {"read": "all"}},
-        masks={"company": {"hidden": ["employees", "lifecycle"]}},
+        masks={"company": {"hidden": ["employees", "industry"]}},
     )
     reader = (await member(client, role)).api
     for one, at in (
         (measure("sum", "employees", through="children"), "/measures/0/field"),
         (
-            measure("sum", **CONTACTED, through_filter={"lifecycle": "customer"}),
-            "/measures/0/through_filter/lifecycle",
+            measure("sum", **CONTACTED, through_filter={"industry": "bank"}),
+            "/measures/0/through_filter/industry",
         ),
     ):
         body = {"source": "company", "measures": [one]}
