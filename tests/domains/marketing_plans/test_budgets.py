@@ -131,7 +131,7 @@ async def test_costs_count_in_the_currencies_of_the_plan_and_the_organization(cl
 async def test_a_cost_sent_again_is_the_same(client):
     campaign = await client.made("campaigns", {"name": "Spring"})
     body = {"campaign_id": campaign["id"], "amount": "5.00", "spent_on": "2026-03-20"}
-    path = "/v1/campaign-costs/by-external-id/ads/inv-1"
+    path = "/v1/campaign-costs/by-external/ads/inv-1"
     answers = [await client.put(path, json={**body, "channel": "ads"}) for _ in range(2)]
     assert [one.status_code for one in answers] == [201, 200], answers[0].text
     assert answers[0].json()["id"] == answers[1].json()["id"]

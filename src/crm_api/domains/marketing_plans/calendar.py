@@ -17,17 +17,16 @@ SOURCES: list[Source] = []
 LONGEST = 366
 # Without days of its own a campaign is where it was launched, or is to be.
 _CAMPAIGNS = """
-    SELECT * FROM (
-        SELECT id, level AS kind, name, status, channel, purpose, starts_on,
-            greatest(starts_on, coalesce((ended_at AT TIME ZONE $4)::date, ends_on, starts_on))
-                AS ends_on
-        FROM (SELECT c.*, coalesce(c.starts_on,
-                (coalesce(c.launched_at, c.launch_at) AT TIME ZONE $4)::date) AS begins
-            FROM campaigns c WHERE organization_id = $1 AND deleted_at IS NULL) c
-        CROSS JOIN LATERAL (SELECT begins AS starts_on) d
-    ) shown
-    WHERE starts_on <= $3 AND ends_on >= $2
-    ORDER BY starts_on, id
+    SELECT id, kind, name, status, channel, purpose, begins AS starts_on, ends AS ends_on FROM (
+        SELECT c.id, c.level AS kind, c.name, c.status, c.channel, c.purpose, d.begins,
+            greatest(d.begins, coalesce(
+                (c.ended_at AT TIME ZONE $4)::date, c.ends_on, d.begins)) AS ends
+        FROM campaigns c CROSS JOIN LATERAL (
+            SELECT coalesce(c.starts_on, (coalesce(c.launched_at, c.launch_at)
+                AT TIME ZONE $4)::date) AS begins) d
+        WHERE c.organization_id = $1 AND c.deleted_at IS NULL) shown
+    WHERE begins <= $3 AND ends >= $2
+    ORDER BY begins, id
 """
 _TOLD = frozenset(
     {"level", "name", "status", "channel", "starts_on", "ends_on", "launch_at", "launched_at"}
