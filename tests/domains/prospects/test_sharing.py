@@ -184,7 +184,9 @@ async def test_slices_of_many_transactions_at_once_give_each_lead_once(
 
     async def slice_of(one):
         async with unit_of_work(tx_of(database, org)) as tx:
-            return (await Sharing(tx).give(UUID(one["id"]), 1, is_first=True)).done
+            sharing, id = Sharing(tx), UUID(one["id"])
+            due = await sharing.due(id, 1, given=False)
+            return (await sharing.give(id, 1, due)).done
 
     given = await asyncio.gather(*(slice_of(one) for one in lists * 3))
     assert sum(given) == 36

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from crm_api.domains.leads.distributing import Distributor, whole
+from crm_api.domains.leads.dealing import whole
+from crm_api.domains.leads.distributing import Distributor
 from crm_api.domains.leads.models import Lead
 from crm_api.domains.leads.repository import Assignments, Pools
 from crm_api.domains.leads.schemas import LeadAssign, LeadVerb, PlainVerb, ReasonedVerb
@@ -41,7 +42,7 @@ class LeadActions:
             decision: Mapping[str, Any] = lead.decision
             if lead.owner_id is not None:
                 decision = await Assignments(reader).decision_of(id) or {}
-            decision = await whole(reader, decision)
+            (decision,) = await whole(reader, [decision])
         empty = ("decided_at", "user_id", "pool_id", "rule_id", "kind", "strategy", "reason")
         known: dict[str, Any] = {"rules": [], "candidates": []}
         return {"lead_id": lead.id, **dict.fromkeys(empty), **known, **decision}

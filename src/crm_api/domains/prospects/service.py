@@ -117,7 +117,7 @@ class ProspectMemberService(CrudService[ProspectMember]):
                 "lead_id": lead_id,
                 "status": "listed",
                 **nothing,
-                **dict.fromkeys(("run", "place"), 0),
+                "run": 0,
                 "custom": {},
                 "external_ids": {},
             }
