@@ -99,7 +99,8 @@ _DUE = """
     ORDER BY l.score DESC NULLS LAST, m.lead_id
 """
 _TO_SHARE = """
-    SELECT id, lead_id, version, status, user_id, outcome, given_at, run FROM prospect_members
+    SELECT id, lead_id, version, status, user_id, outcome, given_at, run, deleted_at
+    FROM prospect_members
     WHERE organization_id = $1 AND list_id = $2 AND id = ANY($3) AND run < $4
     ORDER BY id FOR NO KEY UPDATE
 """

@@ -25,7 +25,7 @@ from crm_api.domains.prospects.service import (
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Invalid, WrongState
 
-SLICE: Mapping[str, int] = {"given": 5_000, "recalled": 200}
+SLICE: Mapping[str, int] = {"given": 2_000, "recalled": 200}
 """How many a transaction gives, or takes back."""
 
 
