@@ -7,6 +7,7 @@ from uuid import UUID
 from crm_api.domains.companies.repository import Companies
 from crm_api.domains.contacts.repository import Contacts
 from crm_api.domains.leads.repository import Leads
+from crm_api.kit.crud.holders import holders_of
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.points import email_key
 from crm_api.kit.values.names import sort_key
@@ -40,7 +41,7 @@ class Matching:
         by_domain = await self._companies(values, mails, keys)
         if company is None and len(by_domain) == 1:
             company = by_domain[0]
-        others = await self._holders(Leads(self.tx), keys)
+        others = await holders_of(Leads(self.tx), keys)
         self._note("lead", {one: by for one, by in others.items() if one != id})
         contact_id = None if contact is None else contact.id
         for taken in (contact_id, company):
@@ -54,7 +55,7 @@ class Matching:
 
     async def _contact(self, keys: Mapping[str, Sequence[str]]) -> Any:
         contacts = Contacts(self.tx)
-        found = await self._holders(contacts, keys)
+        found = await holders_of(contacts, keys)
         self._note("contact", found)
         if len(found) != 1:
             return None
@@ -65,24 +66,14 @@ class Matching:
         self, values: Mapping[str, Any], mails: Sequence[str], keys: Mapping[str, Sequence[str]]
     ) -> list[UUID]:
         """Those that are surely its company, if it is one; the others are noted."""
-        companies = Companies(self.tx)
-        found = await self._holders(companies, {"domain": _domains(values, mails), **keys})
+        name = values.get("company_name")
+        names = [] if name is None else [sort_key(name).partition("\x01")[0]]
+        wanted = {"domain": _domains(values, mails), **keys, "name": names}
+        held = await holders_of(Companies(self.tx), wanted)
+        found = {one: by for one, by in held.items() if by != "name"}
         self._note("company", found)
-        if (name := values.get("company_name")) is not None:
-            named = await self._holders(companies, {"name": [sort_key(name).partition("\x01")[0]]})
-            self._note("company", {one: by for one, by in named.items() if one not in found})
+        self._note("company", {one: by for one, by in held.items() if by == "name"})
         return list(found)
-
-    async def _holders(self, records: Any, keys: Mapping[str, Sequence[str]]) -> dict[UUID, str]:
-        """By record, which of its keys is among these."""
-        found: dict[UUID, str] = {}
-        for kind, wanted in keys.items():
-            if wanted:
-                by_value = await records.by_keys(kind, wanted)
-                for ids in by_value.values():
-                    for one in ids:
-                        found.setdefault(one, kind)
-        return found
 
     def _note(self, entity: str, found: Mapping[UUID, str]) -> None:
         for one, by in found.items():
