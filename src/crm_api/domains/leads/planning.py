@@ -208,7 +208,7 @@ def _shown(
     found: list[dict[str, Any]] = []
     columns = (items[name] for name in ("leads", "pools", "places", "outcomes"))
     for lead, number, place, outcome in zip(*columns, strict=True):
-        pool = None if place is None else pools[number]
+        pool: Any = None if place is None else pools[number]
         reason = "nobody_available" if pools else "pool_inactive"
         found.append(
             {

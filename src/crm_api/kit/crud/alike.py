@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Column, Table
+from sqlalchemy import Column
 
 from crm_api.kit.db.base import Entity, Json
 from crm_api.kit.db.events import event_row
@@ -70,7 +70,7 @@ async def _add(service: Any, common: Mapping[str, Any], own: Mapping[str, Sequen
         encoded(model, [record], tx.organization_id),
         encoded(EventRow, [event], tx.organization_id),
         [new_id() for _ in ids],
-        *(_sent(_table_of(model).c[name], values) for name, values in own.items()),
+        *(_sent(_column(model, name), values) for name, values in own.items()),
     )
     tx.told += len(ids)
     tx.stale |= service.stale
@@ -81,11 +81,11 @@ async def _add(service: Any, common: Mapping[str, Any], own: Mapping[str, Sequen
 @lru_cache(maxsize=64)
 def _sql(model: type[Entity], own: tuple[str, ...], told: tuple[str, ...]) -> str:
     """Both tables by one statement; `told` are those of the own columns that events show."""
-    columns = [_table_of(model).c[name] for name in own]
+    columns = [_column(model, name) for name in own]
     arrays = ", ".join(f"${n}::{_element(c)}[]" for n, c in enumerate(columns, 4))
     names = ", ".join(f'"{name}"' for name in own)
-    changed = ", ".join(f"'{name}', r.\"{name}\"" for name in told)
     picks = {c.name: f'r."{c.name}"{"::jsonb" if _is_json(c) else ""}' for c in columns}
+    changed = ", ".join(f"'{name}', {picks[name]}" for name in told)
     events = {
         "id": 'r."event_id"',
         "record_id": 'r."id"',
@@ -110,10 +110,8 @@ def _insert(model: type[Any], common: str, picks: Mapping[str, str]) -> str:
     )
 
 
-def _table_of(model: type[Entity]) -> Table:
-    table = model.__table__
-    assert isinstance(table, Table)
-    return table
+def _column(model: type[Entity], name: str) -> Column[Any]:
+    return model.__table__.c[name]
 
 
 def _sent(column: Column[Any], values: Sequence[Any]) -> list[Any]:
