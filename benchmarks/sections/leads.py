@@ -23,6 +23,7 @@ ALONE = 60
 PER_SECOND, P50_MS, BATCH_S, MEMORY_MB = 200, 40, 3, 300
 OPTIMAL, OPTIMAL_MEMBERS, OPTIMAL_S = 5_000, 50, 2
 _GIVE_UP_S = 400.0
+_LISTS = "/v1/prospect-lists"
 _USERS = """
     INSERT INTO users (organization_id, id, name, sort_name, email, status, version, created_at,
         updated_at)
@@ -58,6 +59,7 @@ def run(setting: Setting) -> Outcome:
     alone, rate = _captured(setting)
     leads = setting.size(LEADS)
     planning, giving, memory = _shared_out(setting, leads)
+    listing, splitting, listed_memory = _listed(setting, leads)
     optimal = setting.size(OPTIMAL)
     solving = _assigned_best(setting, optimal)
     times = {
@@ -66,6 +68,9 @@ def run(setting: Setting) -> Outcome:
         f"plan of {leads:,} leads over {MEMBERS}, s": planning,
         "carried out, s": giving,
         "worker, MB at the most": memory,
+        f"list of {leads:,} leads over {MEMBERS}, s": listing,
+        f"list of {leads:,} split by score, s": splitting,
+        "worker of lists, MB at the most": listed_memory,
         f"optimal plan of {optimal:,} x {OPTIMAL_MEMBERS}, s": solving,
     }
     shown = table("leads", "value")
@@ -75,7 +80,8 @@ def run(setting: Setting) -> Outcome:
         at_most("capture to assignment, median ms", alone, P50_MS),
         at_least("captured and assigned, leads/s", rate, PER_SECOND),
         at_most(f"{leads:,} leads over {MEMBERS}, s", planning + giving, BATCH_S, "{:.1f}"),
-        at_most("memory of the worker, MB", memory, MEMORY_MB),
+        at_most(f"list of {leads:,} over {MEMBERS}, s", listing, BATCH_S, "{:.1f}"),
+        at_most("memory of the worker, MB", max(memory, listed_memory), MEMORY_MB),
         at_most(f"optimal, {optimal:,} x {OPTIMAL_MEMBERS}, s", solving, OPTIMAL_S, "{:.1f}"),
     ]
     return Outcome(figures, shown, times)
@@ -112,7 +118,7 @@ def _shared_out(setting: Setting, leads: int) -> tuple[float, float, float]:
     with _filled(setting, leads, MEMBERS) as (stage, server, pool):
         body = {"limit": leads, "preview": True}
         with working(stage) as worker:
-            time.sleep(2)
+            _begun(stage, server, pool)
             planning, plan = _planned(stage, server, pool, body)
             begun = time.monotonic()
             job = asked(stage, server, "POST", f"/v1/lead-plans/{plan['id']}/commit")["job_id"]
@@ -126,9 +132,54 @@ def _shared_out(setting: Setting, leads: int) -> tuple[float, float, float]:
         return planning, giving, memory
 
 
+def _listed(setting: Setting, leads: int) -> tuple[float, float, float]:
+    """Seconds for a list that is shared out, and for a split, and what a worker takes of memory."""
+    with _filled(setting, leads, MEMBERS) as (stage, server, pool):
+        own, whole = (_list(stage, server, leads) for _ in range(2))
+        with working(stage) as worker:
+            _begun(stage, server, pool)
+            begun = time.monotonic()
+            told = asked(stage, server, "POST", f"{_LISTS}/{own}/distribute", _over(pool))
+            _until_ended(stage, server, told["job_id"])
+            taken, memory = time.monotonic() - begun, cpu.peak_memory_mb(worker)
+        shares = [row["n"] for row in stage.query(_SHARES, stage.organization_id)]
+        told = stage.query(_TOLD, stage.organization_id)[0]["n"]
+        if sum(shares) != leads or shares[-1] - shares[0] > 1 or told != 2 * leads:
+            raise WrongAnswer(f"{sum(shares)} were given, {shares[0]} to {shares[-1]}, {told} told")
+        begun = time.monotonic()
+        body = json.dumps({"by": "score", "shares": [3, 2, 1]}).encode()
+        parts = asked(stage, server, "POST", f"{_LISTS}/{whole}/split", body)["data"]
+        splitting = time.monotonic() - begun
+        if sum(part["member_count"] for part in parts) != leads:
+            raise WrongAnswer(f"the parts are {parts}")
+        return taken, splitting, memory
+
+
+def _list(stage: Stage, server: Server, leads: int) -> str:
+    """A list of all leads."""
+    made = asked(stage, server, "POST", _LISTS, b'{"name": "Bought"}')["id"]
+    told = {"member_count": 0}
+    while told["member_count"] < leads:
+        told = asked(stage, server, "POST", f"{_LISTS}/{made}/members", b'{"filter": {}}')
+    stage.query("ANALYZE prospect_members")
+    return made
+
+
+def _over(pool: str) -> bytes:
+    return json.dumps({"pool_id": pool}).encode()
+
+
+def _begun(stage: Stage, server: Server, pool: str) -> None:
+    """Come back when the worker works: it has done an empty list."""
+    empty = asked(stage, server, "POST", _LISTS, b'{"name": "Nobody"}')["id"]
+    told = asked(stage, server, "POST", f"{_LISTS}/{empty}/distribute", _over(pool))
+    _until_ended(stage, server, told["job_id"])
+
+
 def _assigned_best(setting: Setting, leads: int) -> float:
     """Seconds for a plan that is an assignment of the highest value."""
     with _filled(setting, leads, OPTIMAL_MEMBERS) as (stage, server, pool), working(stage):
+        _begun(stage, server, pool)
         body = {"limit": leads, "preview": True, "strategy": "optimal"}
         return _planned(stage, server, pool, body)[0]
 

@@ -319,7 +319,7 @@ class JobWorker:
                 handle_signals=False,
                 max_jobs=self._settings.worker_jobs,
                 queue_read_limit=1_000,
-                poll_delay=0.1,
+                poll_delay=0.02,
                 health_check_interval=10,
                 job_serializer=serialize,
                 job_deserializer=deserialize,

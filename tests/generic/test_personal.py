@@ -37,6 +37,7 @@ OF_NOBODY = {
     "forecast_entries": "What members say of their figures.",
     "forecasts": "Figures of members and teams.",
     "hash_keys": "A sealed key.",
+    "lead_grounds": "Ids alone: of pools, and of the members who could have had leads.",
     "lead_score_states": "How far the feed has been read.",
     "lead_plan_slices": "Ids alone: of leads, and of the members who would get them.",
     "login_attempts": "Logins of members.",

@@ -138,7 +138,11 @@ class OneByOne:
                 chosen = highest(candidates)
             else:
                 chosen = next_by_load(candidates)
-            looked_at += [(c.user_id, c.excluded) for c in candidates]
+            by_credit = seats.strategy == "round_robin"
+            looked_at += [
+                (c.user_id, c.excluded, c.credit if by_credit else 0, c.open, c.today)
+                for c in candidates
+            ]
             if chosen is not None:
                 self.turns[number] += 1
                 self.known[number] = spent(candidates, chosen, self.turns[number])
@@ -170,10 +174,18 @@ def test_arrays_choose_as_one_at_a_time_does_and_know_why(strategy, seed):
             else (seats.pool_id, seats.candidates[choice.place].user_id)
         )
         assert chosen == expected
-    kept = sharing.told()
-    for choice, looked_at in found:
-        told = candidates_of(kept, choice.ground)
-        assert [(UUID(one["user_id"]), one["excluded"]) for one in told] == looked_at
+    kept = sharing.told([choice for choice, _ in found])
+    names = ("credit", "open", "today")
+    for nth, (choice, looked_at) in enumerate(found):
+        told = candidates_of(kept, choice.ground, nth)
+        assert [
+            (UUID(one["user_id"]), one["excluded"], *(one[name] for name in names)) for one in told
+        ] == looked_at
+        told = candidates_of(sharing.told(), choice.ground)
+        assert [(UUID(one["user_id"]), one["excluded"]) for one in told] == [
+            one[:2] for one in looked_at
+        ]
+        assert {one[name] for one in told for name in names} == {None}
 
 
 def test_equal_weights_are_within_one_of_each_other_at_every_moment():

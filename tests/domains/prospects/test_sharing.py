@@ -184,7 +184,9 @@ async def test_slices_of_many_transactions_at_once_give_each_lead_once(
 
     async def slice_of(one):
         async with unit_of_work(tx_of(database, org)) as tx:
-            return (await Sharing(tx).give(UUID(one["id"]), 1, is_first=True)).done
+            sharing, id = Sharing(tx), UUID(one["id"])
+            due = await sharing.due(id, 1, given=False)
+            return (await sharing.give(id, 1, due)).done
 
     given = await asyncio.gather(*(slice_of(one) for one in lists * 3))
     assert sum(given) == 36
@@ -244,7 +246,7 @@ async def test_what_was_given_is_recalled_and_shared_anew(client, worker, owner,
 async def test_a_list_is_cancelled_and_goes_on(client, owner, org, worker_process):
     users = await users_of(client, 3)
     pool = await pool_of(client, dict.fromkeys(users, 1))
-    one = await many(client, owner, org, 900)
+    one = await many(client, owner, org, 4_500)
     told = await begun(client, one, pool_id=pool["id"])
     process = worker_process()
     async for _ in patiently():
@@ -259,14 +261,14 @@ async def test_a_list_is_cancelled_and_goes_on(client, owner, org, worker_proces
     first = sum((await shares(owner, org)).values())
     assert (await client.read(f"prospect-lists/{one['id']}"))["given_count"] == first
     if job["status"] == "cancelled":
-        assert first % 200 == 0
-        assert first < 900
+        assert first % 2_000 == 0
+        assert first < 4_500
     again = await begun(client, one, pool_id=pool["id"])
-    assert again["members"] == 900 - first
+    assert again["members"] == 4_500 - first
     result = (await client.ended(again["job_id"]))["result"]
-    assert result == {"given": 900 - first, "left": 0}
-    await need_one_each(owner, org, 900)
-    assert await shares(owner, org) == dict.fromkeys(users, 300)
+    assert result == {"given": 4_500 - first, "left": 0}
+    await need_one_each(owner, org, 4_500)
+    assert await shares(owner, org) == dict.fromkeys(users, 1_500)
     assert process.poll() is None
 
 
@@ -276,7 +278,7 @@ async def test_a_worker_that_is_killed_loses_and_doubles_nothing(
 ):
     users = await users_of(client, 3)
     pool = await pool_of(client, dict.fromkeys(users, 1))
-    one = await many(client, owner, org, 1200)
+    one = await many(client, owner, org, 4_500)
     told = await begun(client, one, pool_id=pool["id"])
     first = worker_process(CRM_JOB_LEASE_S="2")
     async for _ in patiently():
@@ -286,9 +288,9 @@ async def test_a_worker_that_is_killed_loses_and_doubles_nothing(
     first.wait()
     worker_process(CRM_JOB_LEASE_S="2")
     job = await client.ended(told["job_id"])
-    assert job["result"] == {"given": 1200, "left": 0}
-    await need_one_each(owner, org, 1200)
-    assert await shares(owner, org) == dict.fromkeys(users, 400)
+    assert job["result"] == {"given": 4_500, "left": 0}
+    await need_one_each(owner, org, 4_500)
+    assert await shares(owner, org) == dict.fromkeys(users, 1_500)
 
 
 async def test_lists_are_shared_over_graphql(client, worker):

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from crm_api.domains.leads.distributing import Distributor, whole
+from crm_api.domains.leads.dealing import whole
+from crm_api.domains.leads.distributing import Distributor
 from crm_api.domains.leads.models import Lead
 from crm_api.domains.leads.repository import Assignments, Pools
 from crm_api.domains.leads.schemas import LeadAssign, LeadVerb, PlainVerb, ReasonedVerb
@@ -41,14 +42,14 @@ class LeadActions:
             decision: Mapping[str, Any] = lead.decision
             if lead.owner_id is not None:
                 decision = await Assignments(reader).decision_of(id) or {}
-            return _explained(lead.id, await whole(reader, decision))
+            return _explained(lead.id, (await whole(reader, [decision]))[0])
 
     async def explain_assignment(self, id: UUID) -> dict[str, Any]:
         """How it was decided that somebody has, or had, a lead."""
         self.leads.need("read")
         async with at_one_moment(self.tx) as reader:
             found = await Assignments(reader).get(id)
-            return _explained(found.lead_id, await whole(reader, found.decision))
+            return _explained(found.lead_id, (await whole(reader, [found.decision]))[0])
 
     async def go(self, id: UUID, verb: PlainVerb, expected: int | None = None) -> Any:
         """Have a lead be accepted, claimed, qualified, or given to whom the rules say."""

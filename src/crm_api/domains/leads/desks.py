@@ -17,7 +17,7 @@ from crm_api.domains.leads.choosing import (
 )
 from crm_api.domains.leads.models import LeadPool
 from crm_api.domains.leads.repository import Assignments, Pools
-from crm_api.domains.leads.sharing import Seats
+from crm_api.domains.leads.sharing import Seats, Sharing
 from crm_api.kit.calendar import Calendar
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Conflict
@@ -184,6 +184,12 @@ class Desk:
         """Have members stand as they do after many choices."""
         self._members[pool_id], self._turns[pool_id] = list(candidates), turn
         self._changed.add(pool_id)
+
+    def settle(self, sharing: Sharing) -> None:
+        """Have members stand as they do after the choices of arrays (`chain`)."""
+        for table in sharing.tables:
+            if table.has_moved:
+                self.put(table.seats.pool_id, table.standing(), table.turns)
 
     def had(self) -> dict[UUID, list[UUID]]:
         """By lead, who gave it back or did not respond."""

@@ -5,13 +5,12 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from crm_api.domains.leads.dealing import whole
 from crm_api.domains.leads.desks import RETRY, Desk
 from crm_api.domains.leads.models import AssignmentEnd, AssignmentKind, Lead
-from crm_api.domains.leads.repository import LEADS, Plans, Pools, Rules
+from crm_api.domains.leads.repository import LEADS, Pools, Rules
 from crm_api.domains.leads.service import Given, LeadService
-from crm_api.domains.leads.sharing import candidates_of
 from crm_api.kit.db.json import parsed
-from crm_api.kit.db.tx import Tx
 from crm_api.kit.query.conditions import passing_of
 
 
@@ -209,7 +208,7 @@ class Distributor:
         had = found.get(lead.id)
         if had is not None and had.pool_id is not None:
             desk = await Desk.open(self.tx, [had.pool_id], [lead.id])
-            decision = await whole(self.tx, had.decision)
+            (decision,) = await whole(self.tx, [had.decision])
             desk.refund(had.pool_id, had.user_id, decision)
             desk.keep()
         values: dict[str, Any] = {
@@ -220,16 +219,6 @@ class Distributor:
         }
         given = Given(reason=reason, ended_as=ended_as)
         return await self.leads.change(lead, values, verb=verb, given=given)
-
-
-async def whole(tx: Tx, decision: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A decision with everybody who was looked at; of one by a plan, that has them."""
-    if "plan_id" not in decision:
-        return decision
-    grounds = await Plans(tx).grounds(UUID(decision["plan_id"]))
-    candidates = [] if grounds is None else candidates_of(grounds, decision["ground"])
-    shown = {n: v for n, v in decision.items() if n not in {"plan_id", "pool", "ground"}}
-    return {**shown, "rules": [], "candidates": candidates}
 
 
 def _lead_on(route: Route, rule: Mapping[str, Any], owner: tuple[UUID, str] | None) -> bool:

@@ -17,10 +17,11 @@ SLICE = 5_000
 
 @dataclass(frozen=True)
 class Drawn:
-    """A plan that is made: its columns, and its leads in slices (`LeadPlanSlice.items`)."""
+    """A plan that is made: its columns, its leads in slices (`LeadPlanSlice.items`), its grounds."""
 
     values: dict[str, Any]
     slices: Sequence[Mapping[str, Any]]
+    grounds: Mapping[str, Any]
 
 
 async def drawn(

@@ -11,9 +11,8 @@ from crm_api.domains.leads.desks import Desk
 from crm_api.domains.leads.models import LeadPlan
 from crm_api.domains.leads.repository import ToGive
 from crm_api.domains.leads.service import Given, LeadService
-from crm_api.domains.leads.sharing import Seats, room_of
-
-_FREE = frozenset(("new", "recycled"))
+from crm_api.domains.leads.sharing import Seats, credits_of, room_of
+from crm_api.domains.leads.states import FREE
 
 
 class Handing:
@@ -23,9 +22,12 @@ class Handing:
     members is added up: of everybody who could have had a lead, by the grounds of the plan.
     """
 
-    def __init__(self, leads: LeadService, plan: LeadPlan, desk: Desk) -> None:
+    def __init__(
+        self, leads: LeadService, plan: LeadPlan, grounds: Mapping[str, Any], desk: Desk
+    ) -> None:
         self.leads, self.tx, self.plan, self.desk = leads, leads.tx, plan, desk
-        self._pools: list[_Giving] = [_Giving(desk, pool) for pool in plan.grounds["pools"]]
+        self.grounds: Sequence[Sequence[str]] = grounds["grounds"]
+        self._pools: list[_Giving] = [_Giving(desk, pool) for pool in grounds["pools"]]
         self._had = desk.had()
 
     async def give(self, items: Mapping[str, Any], rows: Mapping[UUID, ToGive]) -> list[str]:
@@ -41,12 +43,12 @@ class Handing:
             pool = self._pool(number)
             outcome = self._against(row, version, pool, place)
             if outcome is None and row is not None:
-                given = self._given(pool, place, number, ground)
+                given = self._given(pool, place, ground)
                 to_give.append((row, given, pool.take(place, ground)))
             outcomes.append(outcome or "given")
         await self.leads.hand(to_give)
         for number, pool in enumerate(self._pools):
-            pool.settle(self.plan.grounds["grounds"], number)
+            pool.settle(self.grounds, number)
         self.desk.keep()
         return outcomes
 
@@ -56,13 +58,13 @@ class Handing:
     def _against(self, row: ToGive | None, version: int, pool: "_Giving", place: int) -> str | None:
         if row is None:
             return "gone"
-        if row.owner_id is not None or row.status not in _FREE:
+        if row.owner_id is not None or row.status not in FREE:
             return "not_free"
         if pool.users[place] in self._had.get(row.id, ()):
             return "had_it"
         return pool.against(place, None if row.version == version else row)
 
-    def _given(self, pool: "_Giving", place: int, number: int, ground: int) -> Given:
+    def _given(self, pool: "_Giving", place: int, ground: int) -> Given:
         known = pool.given.get(place)
         if known is None:
             one = self.desk.pools[pool.id]
@@ -76,8 +78,7 @@ class Handing:
             "pool_id": str(pool.id),
             "rule_id": None,
             "strategy": self.plan.strategy if self.plan.strategy == "optimal" else pool.strategy,
-            "plan_id": str(self.plan.id),
-            "pool": number,
+            "grounds_id": str(self.plan.id),
             "ground": ground,
         }
         return replace(known, decision=decision)
@@ -100,10 +101,8 @@ class _Giving:
         )
         self._now = [at.get(user) for user in self.users]
         self._counts: Counter[int] = Counter()
-        self._grounds: Counter[int] = Counter()
-        self._paid_by: Counter[tuple[int, int]] = Counter()
+        self._taken: list[tuple[int, int]] = []
         self._last: dict[int, int] = {}
-        self._given = 0
 
     def against(self, place: int, changed: Any) -> str | None:
         """Why a member cannot have one more lead now; `changed` is one that is not what it was."""
@@ -125,18 +124,17 @@ class _Giving:
     def take(self, place: int, ground: int) -> UUID:
         """A member has one more; who that is."""
         self._counts[place] += 1
-        self._grounds[ground] += 1
-        self._paid_by[place, ground] += 1
-        self._given += 1
-        self._last[place] = self._given
+        self._taken.append((place, ground))
+        self._last[place] = len(self._taken)
         return self.users[place]
 
     def settle(self, grounds: Sequence[Sequence[str]], number: int) -> None:
         """Have the members stand as they do after all of these choices."""
         seats = self._seats
-        if seats is None or not self._given:
+        if seats is None or not self._taken:
             return
-        credits = self._credits(grounds, number)
+        marks = [ground[number] if number < len(ground) else "" for ground in grounds]
+        credits = credits_of(self._weights, marks, self._taken)
         after: list[Candidate] = list(seats.candidates)
         for place, now in enumerate(self._now):
             if now is None:
@@ -149,17 +147,4 @@ class _Giving:
                 open=c.open + count,
                 today=c.today + count,
             )
-        self._desk.put(self.id, after, seats.turn + self._given)
-
-    def _credits(self, grounds: Sequence[Sequence[str]], number: int) -> list[int]:
-        """By place, what the choices come to: weights of all who could, paid by who was chosen."""
-        found = [0] * len(self.users)
-        totals: dict[int, int] = {}
-        for ground, count in self._grounds.items():
-            able = [place for place, mark in enumerate(grounds[ground][number]) if mark == "."]
-            totals[ground] = sum(self._weights[place] for place in able)
-            for place in able:
-                found[place] += count * self._weights[place]
-        for (place, ground), count in self._paid_by.items():
-            found[place] -= count * totals[ground]
-        return found
+        self._desk.put(self.id, after, seats.turn + len(self._taken))

@@ -42,11 +42,6 @@ async def distribute(context: JobContext, message: DistributeLeads) -> dict[str,
     done = int(state.get("done", 0))
     # Not in the name of who captured them, who may not see whom they go to.
     actor = Actor(context.actor.organization_id, "system", scopes=frozenset({"*"}))
-    if after is None:
-        # Each capture asks for one; a stream of them would wait for a job after the other.
-        async with unit_of_work(Tx(context.database, actor)) as tx:
-            await absorb(tx, DistributeLeads.kind, context.job.id, {"anew": False})
-            await context.job.hold(tx)
     if message.anew:
         # Who still captures leads without knowing that they are given to somebody has ended then.
         async with unit_of_work(context.tx(read_only=True)) as tx:
@@ -55,6 +50,9 @@ async def distribute(context: JobContext, message: DistributeLeads) -> dict[str,
         async with unit_of_work(Tx(context.database, actor)) as tx:
             service = LeadService(tx)
             service.need("update")
+            if after is None:
+                # Each capture asks for one; a stream of them would wait for a job after the other.
+                await absorb(tx, DistributeLeads.kind, context.job.id, {"anew": False})
             place = None if after is None else UUID(str(after))
             leads = await service.records.waiting(place, SLICE, anew=message.anew)
             given += await Distributor(service).give(leads)

@@ -7,6 +7,7 @@ from uuid import UUID
 from crm_api.domains.companies.repository import Companies
 from crm_api.domains.contacts.repository import Contacts
 from crm_api.domains.leads.repository import Leads
+from crm_api.kit.crud.holders import holders_of
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.points import email_key
 from crm_api.kit.values.names import sort_key
@@ -44,17 +45,14 @@ class Matching:
         asked = [_keys(values) for _, values in wanted]
         points = [{kind: keys[kind] for kind in ("email", "phone")} for keys in asked]
         contacts = Contacts(self.tx)
-        people = await _holders(contacts, points)
+        people = await holders_of(contacts, points)
         alone = [next(iter(found)) for found in people if len(found) == 1]
         known = {one.id: one for one in await contacts.some(alone)} if alone else {}
-        firms = await _holders(Companies(self.tx), asked, but=("name",))
-        named = await _holders(Companies(self.tx), [{"name": keys["name"]} for keys in asked])
-        leads = await _holders(Leads(self.tx), points)
+        firms = await holders_of(Companies(self.tx), asked)
+        leads = await holders_of(Leads(self.tx), points)
         return [
-            _told(id, known, person, firm, by_name, others)
-            for (id, _), person, firm, by_name, others in zip(
-                wanted, people, firms, named, leads, strict=True
-            )
+            _told(id, known, person, firm, others)
+            for (id, _), person, firm, others in zip(wanted, people, firms, leads, strict=True)
         ]
 
 
@@ -63,20 +61,21 @@ def _told(
     known: Mapping[UUID, Any],
     people: Mapping[UUID, str],
     firms: Mapping[UUID, str],
-    named: Mapping[UUID, str],
     leads: Mapping[UUID, str],
 ) -> dict[str, Any]:
     """What records with the same keys, each with the kind of key, come to for one lead."""
     contact = known.get(next(iter(people))) if len(people) == 1 else None
     company = None if contact is None else contact.company_id
-    if company is None and len(firms) == 1:
-        company = next(iter(firms))
+    # Whose name alone is the same may be another one.
+    sure = {one: by for one, by in firms.items() if by != "name"}
+    if company is None and len(sure) == 1:
+        company = next(iter(sure))
     taken = {None if contact is None else contact.id, company, id}
     candidates = [
         {"entity": entity, "id": str(one), "by": by}
         for entity, found in (
             ("contact", people),
-            ("company", {**named, **firms}),
+            ("company", {**sure, **firms}),
             ("lead", leads),
         )
         for one, by in found.items()
@@ -87,23 +86,6 @@ def _told(
         "matched_company_id": company,
         "candidates": candidates[:_MOST],
     }
-
-
-async def _holders(
-    records: Any, asked: Sequence[Asked], *, but: Sequence[str] = ()
-) -> list[dict[UUID, str]]:
-    """For each that asks, by record which of its keys it has."""
-    found: list[dict[UUID, str]] = [{} for _ in asked]
-    for kind in dict.fromkeys(kind for keys in asked for kind in keys):
-        values = list(dict.fromkeys(value for keys in asked for value in keys.get(kind, ())))
-        if not values or kind in but:
-            continue
-        by_value = await records.by_keys(kind, values)
-        for own, keys in zip(found, asked, strict=True):
-            for value in keys.get(kind, ()):
-                for id in by_value.get(value, ()):
-                    own.setdefault(id, kind)
-    return found
 
 
 def _keys(values: Mapping[str, Any]) -> dict[str, list[str]]:

@@ -243,8 +243,7 @@ class LeadPlan(Entity):
     left: Mapped[dict[str, Any]]
     job_id: Mapped[UUID | None]
     committed_at: Mapped[datetime | None]
-    # Not shown: the members, and what spoke against whom; and what all of it was reckoned from.
-    grounds: Mapped[dict[str, Any]]
+    # Not shown: what all of it was reckoned from. What spoke against whom is in its grounds.
     input_hash: Mapped[str] = mapped_column(KeyText)
 
 
@@ -262,3 +261,16 @@ class LeadPlanSlice(Base):
     plan_id: Mapped[UUID] = mapped_column(primary_key=True)
     place: Mapped[int] = mapped_column(primary_key=True)
     items: Mapped[dict[str, Any]]
+
+
+class LeadGrounds(Base):
+    """What many decisions have in common: the members of pools, and what spoke against whom.
+
+    `told` is as `Sharing.told` has it; the grounds of a plan have its id.
+    """
+
+    __tablename__ = "lead_grounds"
+
+    organization_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    told: Mapped[dict[str, Any]]

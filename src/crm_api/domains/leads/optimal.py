@@ -14,8 +14,6 @@ from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize as _optimize  # pyright: ignore[reportMissingTypeStubs]
-from scipy import sparse as _sparse  # pyright: ignore[reportMissingTypeStubs]
 
 from crm_api.domains.leads.sharing import Choice, Ints, Sharable, Sharing, Table
 from crm_api.domains.leads.values import Values
@@ -25,9 +23,7 @@ _TIMES = (1, 2, 4)
 _WHOLE = 1e-6
 _MOST_AT_ONCE = 500_000
 """Of more pairs of a lead and a member parts are solved one after the other."""
-# scipy says nothing of its types.
-optimize: Any = _optimize
-sparse: Any = _sparse
+
 Floats = NDArray[np.float64]
 
 
@@ -117,6 +113,16 @@ def solved(kinds: Sequence[_Kind], table: Table, count: int) -> list[Ints]:
     return transported(kinds, supplies, room)
 
 
+def _solver() -> tuple[Any, Any]:
+    """`optimize` and `sparse` of scipy, which says nothing of its types.
+
+    They take 40 MB: of those who never solve anything too, if they were imported above.
+    """
+    from scipy import optimize, sparse  # pyright: ignore[reportMissingTypeStubs]
+
+    return optimize, sparse
+
+
 def transported(kinds: Sequence[_Kind], supplies: Ints, demands: Ints) -> list[Ints]:
     """The most that can be given, in the way of the highest value; by kind, who gets how many."""
     counts = np.array([len(kind.places) for kind in kinds], np.int64)
@@ -127,6 +133,7 @@ def transported(kinds: Sequence[_Kind], supplies: Ints, demands: Ints) -> list[I
     columns = np.concatenate([kind.places for kind in kinds])
     worth = np.concatenate([kind.values for kind in kinds])
     each, ones = np.arange(number), np.ones(number)
+    _, sparse = _solver()
     limits = sparse.vstack(
         [
             sparse.csr_array((ones, (rows, each)), shape=(len(kinds), number)),
@@ -155,6 +162,7 @@ def _solve(costs: Floats, limits: Any, most: Floats, **more: Any) -> Any:
     The interior point method takes a tenth of the time of the simplex, and crosses over to a
     vertex at the end; where that fails the simplex does it.
     """
+    optimize, _ = _solver()
     for method in ("highs-ipm", "highs-ds"):
         found = optimize.linprog(
             costs, A_ub=limits, b_ub=most, bounds=(0, None), method=method, **more

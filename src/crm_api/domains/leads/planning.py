@@ -10,11 +10,11 @@ from crm_api.domains.leads.desks import Desk
 from crm_api.domains.leads.drawing import SLICE, Drawn, drawn, fairness_of, items_of, left_of
 from crm_api.domains.leads.events import CommitPlan, PlanLeads
 from crm_api.domains.leads.handing import Handing
-from crm_api.domains.leads.models import LeadPlan, LeadPlanSlice
+from crm_api.domains.leads.models import LeadGrounds, LeadPlan, LeadPlanSlice
 from crm_api.domains.leads.optimal import assigned
 from crm_api.domains.leads.plan_schemas import LeadDistribution
 from crm_api.domains.leads.pools import LeadPoolService
-from crm_api.domains.leads.repository import LEADS, Plans
+from crm_api.domains.leads.repository import LEADS, Plans, grounds_of
 from crm_api.domains.leads.service import LeadService
 from crm_api.domains.leads.sharing import Sharing
 from crm_api.domains.leads.values import Values
@@ -28,6 +28,7 @@ from crm_api.kit.query.filters import parse
 
 AT_ONCE: Mapping[str, int] = {"pool": 10_000, "optimal": 1_000}
 """How many leads are planned while whoever asks waits; of more a job does it."""
+_NO_GROUNDS: Mapping[str, Any] = {"pools": []}
 
 
 class LeadPlanService(CrudService[LeadPlan]):
@@ -101,13 +102,14 @@ class Planner:
                 "planned_count": len(leads) - sum(left.values()),
                 "left": left,
                 "fairness": fairness_of(before, sharing, leads, choices),
-                "grounds": sharing.told(),
                 "input_hash": _hashed(desk, [(lead.id, lead.version) for lead in leads]),
             },
             items_of(leads, choices),
+            sharing.told(),
         )
 
     def _keep(self, id: UUID, found: Drawn) -> None:
+        self.tx.insert(LeadGrounds, {"id": id, "told": found.grounds})
         for place, items in enumerate(found.slices):
             self.tx.insert(LeadPlanSlice, {"plan_id": id, "place": place, "items": items})
 
@@ -120,9 +122,10 @@ class Planner:
         async with at_one_moment(self.tx) as reader:
             plan = await LeadPlanService(reader).records.get(id)
             items = await Plans(reader).slice(id, place)
+            pools = (await grounds_of(reader, [id])).get(id, _NO_GROUNDS)["pools"]
         more = (place + 1) * SLICE < plan.lead_count
         return {
-            "data": [] if items is None else _shown(plan, items),
+            "data": [] if items is None else _shown(plan, pools, items),
             "next_cursor": str(place + 1) if more else None,
         }
 
@@ -160,7 +163,8 @@ class Planner:
             ids = [UUID(id) for id in items["leads"]]
             rows = await self.leads.records.to_give(ids)
             desk = await Desk.open(self.tx, [plan.pool_id], ids)
-            outcomes = await Handing(self.leads, plan, desk).give(items, rows)
+            grounds = (await grounds_of(self.tx, [plan.id]))[plan.id]
+            outcomes = await Handing(self.leads, plan, grounds, desk).give(items, rows)
             await self.plans.records.keep_slice(plan.id, place, {**items, "outcomes": outcomes})
             given = sum(one == "given" for one in outcomes)
             chosen = sum(one is not None for one in items["places"])
@@ -185,7 +189,6 @@ def _begun(pool_id: UUID, data: LeadDistribution) -> dict[str, Any]:
         "fairness": fairness_of({}, Sharing([]), [], []),
         "left": {},
         **dict.fromkeys(("job_id", "committed_at", "owner_id")),
-        "grounds": {},
         "input_hash": "",
         "custom": {},
         "external_ids": {},
@@ -198,13 +201,14 @@ def _hashed(desk: Desk, seen: Sequence[tuple[UUID, int]]) -> str:
     return sha256(versions.encode() + encode(desk.told())).hexdigest()
 
 
-def _shown(plan: LeadPlan, items: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _shown(
+    plan: LeadPlan, pools: Sequence[Mapping[str, Any]], items: Mapping[str, Any]
+) -> list[dict[str, Any]]:
     """Leads of a plan, each with whom it goes to."""
-    pools = plan.grounds["pools"]
     found: list[dict[str, Any]] = []
     columns = (items[name] for name in ("leads", "pools", "places", "outcomes"))
     for lead, number, place, outcome in zip(*columns, strict=True):
-        pool = None if place is None else pools[number]
+        pool: Any = None if place is None else pools[number]
         reason = "nobody_available" if pools else "pool_inactive"
         found.append(
             {

@@ -24,6 +24,7 @@ from crm_api.domains.leads.schemas import LeadAssignmentOut, LeadOut
 from crm_api.domains.leads.sharing import Sharable
 from crm_api.kit.crud.repository import Repository
 from crm_api.kit.db.json import encode, parsed
+from crm_api.kit.db.tx import Tx
 from crm_api.kit.points import POINT_KEYS
 from crm_api.kit.query.filters import Filter
 from crm_api.kit.query.listing import Listing, Relation, Searched
@@ -168,7 +169,7 @@ _KEEP_SLICE = """
     UPDATE lead_plan_slices SET items = $4::text::jsonb
     WHERE organization_id = $1 AND plan_id = $2 AND place = $3
 """
-_GROUNDS = "SELECT grounds FROM lead_plans WHERE organization_id = $1 AND id = $2"
+_GROUNDS = "SELECT id, told FROM lead_grounds WHERE organization_id = $1 AND id = ANY($2)"
 _LEADS_OF = """
     SELECT items -> 'leads' AS leads FROM lead_plan_slices
     WHERE organization_id = $1 AND plan_id = $2 ORDER BY place
@@ -328,15 +329,16 @@ class Plans(Repository[LeadPlan]):
         text = encode(items).decode()
         await self.tx.write(_KEEP_SLICE, self.tx.organization_id, id, place, text)
 
-    async def grounds(self, id: UUID) -> dict[str, Any] | None:
-        """The members of a plan, and what spoke against whom; None of one that is gone."""
-        rows = await self.tx.fetch(_GROUNDS, self.tx.organization_id, id)
-        return parsed(rows[0]["grounds"]) if rows else None
-
     async def leads_of(self, id: UUID) -> list[UUID]:
         """All leads of a plan."""
         rows = await self.tx.fetch(_LEADS_OF, self.tx.organization_id, id)
         return [UUID(one) for row in rows for one in parsed(row["leads"])]
+
+
+async def grounds_of(tx: Tx, ids: Sequence[UUID]) -> dict[UUID, dict[str, Any]]:
+    """By id, grounds that decisions share."""
+    rows = await tx.fetch(_GROUNDS, tx.organization_id, list(ids)) if ids else []
+    return {row["id"]: parsed(row["told"]) for row in rows}
 
 
 class Rules(Repository[LeadRule]):

@@ -12,6 +12,7 @@ from crm_api.domains.leads.models import AssignmentEnd, AssignmentKind, Lead, Le
 from crm_api.domains.leads.repository import Assignments, Leads, ToGive
 from crm_api.domains.leads.schemas import LeadCreate, LeadUpdate
 from crm_api.domains.leads.scorecard import COLUMNS, derived
+from crm_api.kit.crud.alike import add_alike
 from crm_api.kit.crud.personal import About, Person
 from crm_api.kit.crud.plain import columns_of
 from crm_api.kit.crud.purges import destroy, empty_events
@@ -45,7 +46,7 @@ class Given:
     respond_by: datetime | None = None
     is_accepted: bool = False
     ended_as: AssignmentEnd = "reassigned"
-    decision: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    decision: Mapping[str, Any] = field(default_factory=dict[str, Any], hash=False, compare=False)
 
 
 _BY_HAND = Given()
@@ -204,8 +205,8 @@ class LeadService(CrudService[Lead]):
         if self.fields.formulas:
             await self._hand_each(given)
             return
+        await self.assignments.begin_all(given)
         for lead, how, user_id in given:
-            self.assignments.begin(lead.id, user_id, lead.hops, how)
             self._tell_handed(lead, how, user_id)
         await self.records.hand([(one.id, who, g.pool_id, g.respond_by) for one, g, who in given])
 
@@ -270,30 +271,46 @@ class LeadAssignmentService(CrudService[LeadAssignment]):
 
     def begin(self, lead_id: UUID, user_id: UUID, hop: int, given: Given) -> None:
         """Write down who has a lead from now on."""
-        self.add(
-            {
-                "lead_id": lead_id,
-                "user_id": user_id,
-                "pool_id": given.pool_id,
-                "rule_id": given.rule_id,
-                "kind": given.kind,
-                "reason": given.reason,
-                "respond_by": given.respond_by,
-                "responded_at": self.tx.now if given.is_accepted else None,
-                **dict.fromkeys(("ended_at", "ended_as", "end_reason")),
-                "hop": hop,
-                "decision": {
-                    "decided_at": self.tx.now.isoformat(),
-                    "user_id": str(user_id),
-                    "kind": given.kind,
-                    "reason": given.reason,
-                    **given.decision,
-                },
-                "owner_id": user_id,
-                "custom": {},
-                "external_ids": {},
+        own = {"lead_id": lead_id, "user_id": user_id, "owner_id": user_id, "hop": hop}
+        self.add({**self._begun(given), **own, "decision": self._decided(given, user_id)})
+
+    async def begin_all(self, given: Sequence[tuple[ToGive, Given, UUID]]) -> None:
+        """The same for many leads: a statement for those that are given in the same way."""
+        alike: dict[Given, list[tuple[ToGive, Given, UUID]]] = {}
+        for one in given:
+            alike.setdefault(one[1], []).append(one)
+        for common, some in alike.items():
+            users = [user_id for _, _, user_id in some]
+            own = {
+                "lead_id": [lead.id for lead, _, _ in some],
+                "user_id": users,
+                "owner_id": users,
+                "hop": [lead.hops for lead, _, _ in some],
+                "decision": [self._decided(how, user_id) for _, how, user_id in some],
             }
-        )
+            await add_alike(self, self._begun(common), own)
+
+    def _begun(self, given: Given) -> dict[str, Any]:
+        return {
+            "pool_id": given.pool_id,
+            "rule_id": given.rule_id,
+            "kind": given.kind,
+            "reason": given.reason,
+            "respond_by": given.respond_by,
+            "responded_at": self.tx.now if given.is_accepted else None,
+            **dict.fromkeys(("ended_at", "ended_as", "end_reason")),
+            "custom": {},
+            "external_ids": {},
+        }
+
+    def _decided(self, given: Given, user_id: UUID) -> dict[str, Any]:
+        return {
+            "decided_at": self.tx.now.isoformat(),
+            "user_id": str(user_id),
+            "kind": given.kind,
+            "reason": given.reason,
+            **given.decision,
+        }
 
     async def end(self, lead_id: UUID, ended_as: AssignmentEnd, reason: str | None) -> None:
         """Write down that whoever has a lead, which is locked, has it no more."""

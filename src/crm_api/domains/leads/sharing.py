@@ -4,10 +4,11 @@ What speaks against a member is the same for all leads of one profile, as long a
 cap; it is worked out once for all of them, and is a ground of their decisions.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 import numpy as np
@@ -46,6 +47,40 @@ class Sharable(NamedTuple):
     region: str | None
     industry: str | None
     postal_code: str | None
+
+
+class Profiled(Protocol):
+    """A lead, as far as it matters to the members of a pool."""
+
+    @property
+    def skills(self) -> Sequence[str]:
+        """What it asks for."""
+        ...
+
+    @property
+    def language(self) -> str | None:
+        """Its language."""
+        ...
+
+    @property
+    def country(self) -> str | None:
+        """Its country."""
+        ...
+
+    @property
+    def region(self) -> str | None:
+        """Its region."""
+        ...
+
+    @property
+    def industry(self) -> str | None:
+        """Its industry."""
+        ...
+
+    @property
+    def postal_code(self) -> str | None:
+        """Its postal code."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -114,7 +149,7 @@ class Table:
         self._full = self.room <= 0
         self._profiles.clear()
 
-    def pick(self, lead: Sharable, had: Sequence[UUID]) -> tuple[int | None, int]:
+    def pick(self, lead: Profiled, had: Sequence[UUID]) -> tuple[int | None, int]:
         """The place of the next for a lead, whose state moves on, and the ground of the choice."""
         profile = self.profile(lead, had)
         places = self.stand(profile)
@@ -161,7 +196,23 @@ class Table:
         self._full[place] = self.room[place] <= 0
         self._epoch += 1
 
-    def profile(self, lead: Sharable, had: Sequence[UUID]) -> _Profile:
+    @property
+    def has_moved(self) -> bool:
+        """Whether anybody was chosen."""
+        return self.turns != self.seats.turn
+
+    def standing(self) -> list[Candidate]:
+        """The members after the choices."""
+        columns = (self.credit, self.turn, self.open, self.today)
+        by_credit = self.seats.strategy == "round_robin"
+        return [
+            replace(c, credit=credit if by_credit else 0, turn=turn, open=open, today=today)
+            for c, credit, turn, open, today in zip(
+                self.seats.candidates, *(column.tolist() for column in columns), strict=True
+            )
+        ]
+
+    def profile(self, lead: Profiled, had: Sequence[UUID]) -> _Profile:
         """What speaks against whom for a lead, apart from caps."""
         key = (self._fitting.key(lead), *sorted(had)) if had else self._fitting.key(lead)
         found = self._profiles.get(key)
@@ -169,7 +220,7 @@ class Table:
             found = self._profiles[key] = self._new_profile(lead, had)
         return found
 
-    def _new_profile(self, lead: Sharable, had: Sequence[UUID]) -> _Profile:
+    def _new_profile(self, lead: Profiled, had: Sequence[UUID]) -> _Profile:
         seats, words = self.seats, list[str | None]()
         gone = set(had)
         for place, member in enumerate(seats.members):
@@ -224,7 +275,7 @@ class Sharing:
         self.tables = [one if isinstance(one, Table) else Table(one) for one in chain]
         self._grounds: dict[tuple[int, ...], int] = {}
 
-    def pick(self, lead: Sharable, had: Sequence[UUID] = ()) -> Choice:
+    def pick(self, lead: Profiled, had: Sequence[UUID] = ()) -> Choice:
         """Who is next for a lead; their state moves on."""
         asked: tuple[int, ...] = ()
         for number, table in enumerate(self.tables):
@@ -238,34 +289,97 @@ class Sharing:
         """The number of what spoke against whom in the pools that were asked."""
         return self._grounds.setdefault(asked, len(self._grounds))
 
-    def told(self) -> dict[str, Any]:
-        """The pools with their members, and the grounds, as a plan keeps them."""
+    def told(self, choices: Sequence[Choice] | None = None) -> dict[str, Any]:
+        """The pools with their members, and the grounds, as they are kept (`LeadGrounds`).
+
+        With the choices, by which it can be told what each of them went by.
+        """
         marks = [list(table.grounds) for table in self.tables]
-        return {
-            "pools": [
-                {
-                    "id": str(table.seats.pool_id),
-                    "strategy": table.seats.strategy,
-                    "members": [[str(c.user_id), c.weight] for c in table.seats.candidates],
-                }
-                for table in self.tables
-            ],
+        found: dict[str, Any] = {
+            "pools": [_pool_told(table.seats) for table in self.tables],
             "grounds": [
                 [marks[pool][one] for pool, one in enumerate(asked)] for asked in self._grounds
             ],
         }
+        if choices is not None:
+            found["choices"] = list(zip(*choices, strict=True))
+        return found
 
 
-def candidates_of(kept: Mapping[str, Any], ground: int) -> list[dict[str, Any]]:
-    """Everybody who was looked at, from what a plan keeps, in the order of the pools."""
+def _pool_told(seats: Seats) -> dict[str, Any]:
+    return {
+        "id": str(seats.pool_id),
+        "strategy": seats.strategy,
+        "members": [[str(c.user_id), c.weight] for c in seats.candidates],
+        "stood": [[c.credit, c.open, c.today] for c in seats.candidates],
+    }
+
+
+def credits_of(
+    weights: Sequence[int], marks: Sequence[str], choices: Iterable[tuple[int, int]]
+) -> list[int]:
+    """By place, what choices come to: weights of all who could, paid by who was chosen.
+
+    `choices` are places with the numbers of their grounds, of which `marks` are those of the pool.
+    """
+    paid_by = Counter(choices)
+    grounds = Counter[int]()
+    for (_, ground), count in paid_by.items():
+        grounds[ground] += count
+    found, totals = [0] * len(weights), dict[int, int]()
+    for ground, count in grounds.items():
+        able = [place for place, mark in enumerate(marks[ground]) if mark == "."]
+        totals[ground] = sum(weights[place] for place in able)
+        for place in able:
+            found[place] += count * weights[place]
+    for (place, ground), count in paid_by.items():
+        found[place] -= count * totals[ground]
+    return found
+
+
+def candidates_of(
+    kept: Mapping[str, Any], ground: int, nth: int | None = None
+) -> list[dict[str, Any]]:
+    """Everybody who was looked at, from what is kept, in the order of the pools.
+
+    Of the `nth` of the choices that are kept also what they had then.
+    """
+    found: list[dict[str, Any]] = []
+    pools = zip(kept["pools"], kept["grounds"][ground], strict=False)
+    for number, (pool, marks) in enumerate(pools):
+        stood = _stood(kept, number, marks, nth)
+        for (user_id, weight), mark, standing in zip(pool["members"], marks, stood, strict=True):
+            found.append(
+                {
+                    "user_id": user_id,
+                    "pool_id": pool["id"],
+                    "excluded": MEANINGS.get(mark),
+                    "weight": weight,
+                    **dict(zip(("credit", "open", "today"), standing, strict=True)),
+                }
+            )
+    return found
+
+
+def _stood(
+    kept: Mapping[str, Any], number: int, marks: str, nth: int | None
+) -> Sequence[Sequence[int | None]]:
+    """What each member of a pool had when a choice was made; nothing where it is not known."""
+    pool = kept["pools"][number]
+    weights = [weight for _, weight in pool["members"]]
+    if nth is None or "choices" not in kept:
+        return [(None, None, None)] * len(weights)
+    before = zip(*(column[:nth] for column in kept["choices"]), strict=True)
+    own = [(place, ground) for of, place, ground in before if of == number and place is not None]
+    counts = Counter(place for place, _ in own)
+    by_pool = [ground[number] if number < len(ground) else "" for ground in kept["grounds"]]
+    by_credit = pool["strategy"] == "round_robin"
+    moved = credits_of(weights, by_pool, own) if by_credit else [0] * len(weights)
     return [
-        {
-            "user_id": user_id,
-            "pool_id": pool["id"],
-            "excluded": MEANINGS.get(mark),
-            "weight": weight,
-            **dict.fromkeys(("credit", "open", "today")),
-        }
-        for pool, marks in zip(kept["pools"], kept["grounds"][ground], strict=False)
-        for (user_id, weight), mark in zip(pool["members"], marks, strict=True)
+        (
+            credit + moved[place] + (weights[place] if by_credit and marks[place] == "." else 0),
+            open + counts[place],
+            today + counts[place],
+        )
+        for place, (credit, open, today) in enumerate(pool["stood"])
     ]

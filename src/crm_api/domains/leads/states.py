@@ -25,6 +25,8 @@ WAYS: Mapping[LeadVerb, Way[LeadStatus]] = {
 }
 REVERSIBLE = timedelta(days=30)
 """How long a conversion can be taken back."""
+FREE = frozenset(("new", "recycled"))
+"""Leads of nobody that may be given."""
 ENDED = frozenset({"converted", "disqualified"})
 
 

@@ -63,7 +63,7 @@ class Filling:
             wanted, cursor = await self._contacts(data)
         listed = await self.members.records.listed(id, wanted)
         new = [one for one in dict.fromkeys(wanted) if one not in listed]
-        self.members.join(id, new)
+        await self.members.join([id] * len(new), new)
         return await self._told(current, len(new), more=more or cursor is not None, cursor=cursor)
 
     async def remove(self, id: UUID, data: ProspectRemoval) -> dict[str, Any]:

@@ -1,12 +1,13 @@
 """What becomes of forms and lists in the background."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
+from uuid import UUID
 
 from crm_api.domains.prospects.events import DistributeList, RecallList, SendConfirmation
 from crm_api.domains.prospects.forms import LeadFormService, LeadSubmissionService, confirm_token
 from crm_api.domains.prospects.repository import supplier_of
-from crm_api.domains.prospects.sharing import Sharing, Step
+from crm_api.domains.prospects.sharing import SLICE, Sharing, Step
 from crm_api.domains.prospects.words import PACKAGE
 from crm_api.kit.actor import Actor
 from crm_api.kit.db.tx import Tx, unit_of_work
@@ -49,14 +50,14 @@ async def send_confirmation(context: JobContext, message: SendConfirmation) -> d
 async def distribute_list(context: JobContext, message: DistributeList) -> dict[str, Any]:
     """Share a list out, a slice in each transaction, which proves the lease of the job.
 
-    Where it stands is in the list: another try, or after it was cancelled another run, goes on
+    Where it stands is in the members: another try, or after it was cancelled another run, goes on
     with whom nobody has.
     """
 
-    async def give(sharing: Sharing, looked_at: int) -> Step:
-        return await sharing.give(message.list_id, message.run, is_first=looked_at == 0)
+    async def give(sharing: Sharing, ids: Sequence[UUID]) -> Step:
+        return await sharing.give(message.list_id, message.run, ids)
 
-    done, given = await _in_slices(context, give)
+    done, given = await _in_slices(context, message, give, verb="given")
     return {"given": given, "left": done - given}
 
 
@@ -64,31 +65,40 @@ async def distribute_list(context: JobContext, message: DistributeList) -> dict[
 async def recall_list(context: JobContext, message: RecallList) -> dict[str, Any]:
     """Take back what was given by a list, a slice in each transaction."""
 
-    async def take(sharing: Sharing, _looked_at: int) -> Step:
+    async def take(sharing: Sharing, ids: Sequence[UUID]) -> Step:
         return await sharing.take_back(
             message.list_id,
             message.run,
+            ids,
             message.reason,
             includes_accepted=message.includes_accepted,
         )
 
-    done, taken = await _in_slices(context, take)
+    done, taken = await _in_slices(context, message, take, verb="recalled")
     return {"recalled": taken, "kept": done - taken}
 
 
 async def _in_slices(
-    context: JobContext, work: Callable[[Sharing, int], Awaitable[Step]]
+    context: JobContext,
+    message: DistributeList | RecallList,
+    work: Callable[[Sharing, Sequence[UUID]], Awaitable[Step]],
+    *,
+    verb: str,
 ) -> tuple[int, int]:
-    """Go on till nothing is left; how many were looked at, and of how many something became."""
+    """Go through whom the run has not looked at; how many there were, and how many were done."""
     state = context.job.state
     looked_at, done = int(state.get("looked_at", 0)), int(state.get("done", 0))
     # Not in the name of who asked for it, who may not see whom the leads go to.
     actor = Actor(context.actor.organization_id, "system", scopes=frozenset({"*"}))
-    while True:
+    async with unit_of_work(Tx(context.database, actor)) as tx:
+        due = await Sharing(tx).due(message.list_id, message.run, given=verb == "recalled")
+        total = looked_at + len(due)
+        await context.job.advance(tx, looked_at, total)
+    for start in range(0, len(due), SLICE[verb]):
+        ids = due[start : start + SLICE[verb]]
         async with unit_of_work(Tx(context.database, actor)) as tx:
-            step = await work(Sharing(tx), looked_at)
+            step = await work(Sharing(tx), ids)
             looked_at, done = looked_at + step.looked_at, done + step.done
             stands = {"looked_at": looked_at, "done": done}
-            await context.job.advance(tx, looked_at, state=stands)
-        if step.is_last:
-            return looked_at, done
+            await context.job.advance(tx, looked_at, total, state=stands)
+    return looked_at, done

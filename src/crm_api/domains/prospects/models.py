@@ -135,7 +135,6 @@ class ProspectMember(Entity):
         *ordered("prospect_members", "created_at"),
         referring("prospect_members", "lead_id"),
         Index("uq_prospect_members_lead", "organization_id", "list_id", "lead_id", unique=True),
-        Index("ix_prospect_members_place", "organization_id", "list_id", "run", "place"),
     )
     entity = "prospect_member"
 
@@ -145,6 +144,5 @@ class ProspectMember(Entity):
     user_id: Mapped[UUID | None]
     outcome: Mapped[str | None] = mapped_column(KeyText)
     given_at: Mapped[datetime | None]
-    # Not shown: the last run that looked at it, and where it stood in that.
+    # Not shown: the last run that looked at it.
     run: Mapped[int]
-    place: Mapped[int]

@@ -6,7 +6,7 @@ from hashlib import sha256
 from typing import Any, TypeVar
 from uuid import UUID
 
-from crm_api.domains.leads.choosing import Candidate, next_by_credit, spent
+import numpy as np
 
 T = TypeVar("T")
 _CENT = Decimal("0.01")
@@ -41,12 +41,13 @@ def in_shares(items: Sequence[T], shares: Sequence[int]) -> list[list[T]]:
 def in_turn(items: Sequence[T], shares: Sequence[int]) -> list[list[T]]:
     """Parts in proportions, dealt smoothly: of each run of items each has its share within one."""
     parts: list[list[T]] = [[] for _ in shares]
-    candidates: Sequence[Candidate] = [Candidate(UUID(int=n), s) for n, s in enumerate(shares)]
+    credits, weights = np.zeros(len(shares), np.int64), np.array(shares, np.int64)
+    total = sum(shares)
     for item in items:
-        chosen, after = next_by_credit(candidates)
-        assert chosen is not None
-        parts[chosen.user_id.int].append(item)
-        candidates = spent(after, chosen, 0)
+        credits += weights
+        place = int(credits.argmax())
+        credits[place] -= total
+        parts[place].append(item)
     return parts
 
 

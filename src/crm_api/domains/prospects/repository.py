@@ -19,6 +19,7 @@ from crm_api.domains.prospects.models import (
 )
 from crm_api.kit.crud.repository import Repository
 from crm_api.kit.db.tables import EventRow
+from crm_api.kit.db.taken import taken
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.links.owning import LinkRepository
 from crm_api.kit.query.filters import Filter
@@ -90,14 +91,19 @@ _ALL_OF = """
 _AT_WORK = """
     SELECT FROM jobs WHERE organization_id = $1 AND id = $2 AND status IN ('queued', 'running')
 """
+_GIVEN, _OTHERS = "m.status = 'given'", "m.status <> 'given'"
 # The best first; whom nothing is known of last.
-_ORDER = """
-    UPDATE prospect_members m SET place = r.place FROM (
-        SELECT m.id, row_number() OVER (ORDER BY l.score DESC NULLS LAST, m.lead_id) AS place
-        FROM prospect_members m
-        LEFT JOIN leads l ON l.organization_id = $1 AND l.id = m.lead_id
-        WHERE m.organization_id = $1 AND m.list_id = $2) r
-    WHERE m.organization_id = $1 AND m.id = r.id
+_DUE = """
+    SELECT m.id FROM prospect_members m
+    LEFT JOIN leads l ON l.organization_id = $1 AND l.id = m.lead_id
+    WHERE m.organization_id = $1 AND m.list_id = $2 AND m.run < $3 AND {which}
+    ORDER BY l.score DESC NULLS LAST, m.lead_id
+"""
+_TO_SHARE = """
+    SELECT id, lead_id, version, status, user_id, outcome, given_at, run, deleted_at
+    FROM prospect_members
+    WHERE organization_id = $1 AND list_id = $2 AND id = ANY($3) AND run < $4
+    ORDER BY id FOR NO KEY UPDATE
 """
 
 
@@ -190,22 +196,18 @@ class ProspectMembers(Repository[ProspectMember]):
         query = query.order_by(ProspectMember.id).with_for_update(key_share=True)
         return list((await self.tx.run(query)).scalars())
 
-    async def order(self, list_id: UUID) -> None:
-        """Have the best leads of a list, which is locked, come first."""
-        await self.tx.write(_ORDER, self.tx.organization_id, list_id)
+    async def due(self, list_id: UUID, run: int, *, given: bool) -> list[UUID]:
+        """Whom of a list a run has not looked at, the best leads first."""
+        asked = _DUE.format(which=_GIVEN if given else _OTHERS)
+        rows = await self.tx.fetch(asked, self.tx.organization_id, list_id, run)
+        return [row["id"] for row in rows]
 
-    async def due(
-        self, list_id: UUID, run: int, limit: int, *, given: bool
-    ) -> list[ProspectMember]:
-        """The next members of a list, which is locked, that a run has not looked at."""
-        is_given = ProspectMember.status == "given"
-        query = self.select_all().where(
-            ProspectMember.list_id == list_id,
-            ProspectMember.run < run,
-            is_given if given else ~is_given,
-        )
-        query = query.order_by(ProspectMember.place, ProspectMember.id).limit(limit)
-        return list((await self.tx.run(query)).scalars())
+    async def to_share(self, list_id: UUID, run: int, ids: Sequence[UUID]) -> list[ProspectMember]:
+        """Stand-ins for members, locked, in this order, that the run still has not looked at."""
+        own = self.tx.organization_id
+        rows = await self.tx.write(_TO_SHARE, own, list_id, list(ids), run)
+        found = {row["id"]: taken(ProspectMember, row) for row in rows}
+        return [found[id] for id in ids if id in found]
 
 
 def _caused(organization_id: UUID, import_id: UUID) -> Any:

@@ -13,6 +13,7 @@ from crm_api.domains.prospects.repository import (
     ProspectMembers,
     is_at_work,
 )
+from crm_api.kit.crud.alike import add_alike
 from crm_api.kit.crud.named import NamedService
 from crm_api.kit.crud.personal import About, Impersonal
 from crm_api.kit.crud.plain import columns_of
@@ -108,20 +109,18 @@ class ProspectMemberService(CrudService[ProspectMember]):
     upserts = False
     records: ProspectMembers
 
-    def join(self, list_id: UUID, lead_ids: Sequence[UUID]) -> None:
-        """Put leads that are not on a list, which is locked, on it."""
-        nothing = dict.fromkeys(("user_id", "outcome", "given_at", "owner_id"))
-        for lead_id in lead_ids:
-            own: dict[str, Any] = {
-                "list_id": list_id,
-                "lead_id": lead_id,
-                "status": "listed",
-                **nothing,
-                **dict.fromkeys(("run", "place"), 0),
-                "custom": {},
-                "external_ids": {},
-            }
-            self.add(own)
+    async def join(self, list_ids: Sequence[UUID], lead_ids: Sequence[UUID]) -> None:
+        """Put leads on lists, which are locked, that they are not on: pairs of a list and a lead."""
+        if not lead_ids:
+            return
+        common: dict[str, Any] = {
+            "status": "listed",
+            **dict.fromkeys(("user_id", "outcome", "given_at", "owner_id")),
+            "run": 0,
+            "custom": {},
+            "external_ids": {},
+        }
+        await add_alike(self, common, {"list_id": list_ids, "lead_id": lead_ids})
 
 
 def split_before() -> WrongState:

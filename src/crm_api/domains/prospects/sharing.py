@@ -4,13 +4,14 @@ A slice is given as a whole or not at all. Locks are taken in one order: the lis
 ids, then pools by theirs; so lists that overlap give each lead once, whoever comes first.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from crm_api.domains.leads.dealing import Dealing, whole
 from crm_api.domains.leads.desks import Desk
-from crm_api.domains.leads.models import Lead, LeadAssignment
+from crm_api.domains.leads.models import Lead
 from crm_api.domains.leads.repository import Pools
 from crm_api.domains.leads.service import Given, LeadService
 from crm_api.domains.prospects.events import DistributeList, RecallList
@@ -24,8 +25,8 @@ from crm_api.domains.prospects.service import (
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Invalid, WrongState
 
-SLICE = 200
-_FREE = frozenset({"new", "recycled"})
+SLICE: Mapping[str, int] = {"given": 2_000, "recalled": 200}
+"""How many a transaction gives, or takes back."""
 
 
 @dataclass(frozen=True)
@@ -34,11 +35,6 @@ class Step:
 
     looked_at: int = 0
     done: int = 0
-
-    @property
-    def is_last(self) -> bool:
-        """Whether nothing is left."""
-        return self.looked_at < SLICE
 
 
 class Sharing:
@@ -88,19 +84,22 @@ class Sharing:
 
     # In the background
 
-    async def give(self, list_id: UUID, run: int, *, is_first: bool) -> Step:
-        """Give the next leads of a list; why nobody got one is written down with it."""
+    async def due(self, list_id: UUID, run: int, *, given: bool) -> list[UUID]:
+        """The members that a run has not looked at, in their order; none of a run that is over."""
+        if await self._current(list_id, run) is None:
+            return []
+        return await self.members.records.due(list_id, run, given=given)
+
+    async def give(self, list_id: UUID, run: int, ids: Sequence[UUID]) -> Step:
+        """Give the leads of some members; why nobody got one is written down with it."""
         current = await self._current(list_id, run)
         if current is None or current.pool_id is None:
             return Step()
-        if is_first:
-            await self.members.records.order(list_id)
-        members = await self.members.records.due(list_id, run, SLICE, given=False)
-        leads = await self._leads(members)
-        desk = await Desk.open(self.tx, [current.pool_id], list(leads))
+        members = await self.members.records.to_share(list_id, run, ids)
+        dealing = Dealing(self.leads, _because(list_id))
+        dealt = await dealing.give(current.pool_id, [member.lead_id for member in members])
         given = 0
-        for member in members:
-            user_id, reason = await self._give(current, leads.get(member.lead_id), desk)
+        for member, (user_id, reason) in zip(members, dealt, strict=True):
             is_given = user_id is not None
             values = {
                 "status": "given" if is_given else "left",
@@ -109,63 +108,43 @@ class Sharing:
                 "given_at": self.tx.now if is_given else None,
                 "run": run,
             }
-            await self.members.change(member, values, verb="given" if is_given else "left")
+            await self.members.amend(member, values, verb="given" if is_given else "left")
             given += is_given
-        desk.keep()
         if given:
             count = {"given_count": current.given_count + given}
             await self.lists.change(current, count, verb="progressed")
         return Step(len(members), given)
 
-    async def _give(
-        self, current: ProspectList, lead: Lead | None, desk: Desk
-    ) -> tuple[UUID | None, str | None]:
-        """Whom a lead was given to, or why to nobody."""
-        if lead is None:
-            return None, "gone"
-        if lead.owner_id is not None or lead.status not in _FREE:
-            return None, "not_free"
-        assert current.pool_id is not None
-        pick = desk.pick(current.pool_id, lead)
-        if pick.user_id is None or pick.pool is None:
-            return None, pick.reason
-        decision = {
-            "pool_id": str(pick.pool.id),
-            "rule_id": None,
-            "strategy": pick.pool.strategy,
-            "rules": [],
-            "candidates": [dict(one) for one in pick.looked_at],
-        }
-        given = Given(
-            "plan",
-            pick.pool.id,
-            reason=_because(current.id),
-            respond_by=pick.respond_by,
-            decision=decision,
-        )
-        await self.leads.change(lead, {"owner_id": pick.user_id}, verb="assigned", given=given)
-        return pick.user_id, None
-
     async def take_back(
-        self, list_id: UUID, run: int, reason: str, *, includes_accepted: bool
+        self,
+        list_id: UUID,
+        run: int,
+        ids: Sequence[UUID],
+        reason: str,
+        *,
+        includes_accepted: bool,
     ) -> Step:
-        """Take the next leads back that a list has given, and that are still whose they were."""
+        """Take leads of members back that a list has given, and that are still whose they were."""
         current = await self._current(list_id, run)
         if current is None:
             return Step()
-        members = await self.members.records.due(list_id, run, SLICE, given=True)
+        members = await self.members.records.to_share(list_id, run, ids)
         leads = await self._leads(members)
         held = await self.leads.assignments.records.open_of(list(leads))
         ours = {id: one for id, one in held.items() if one.reason == _because(list_id)}
         pools = {one.pool_id for one in ours.values() if one.pool_id is not None}
         desk = await Desk.open(self.tx, pools, list(leads))
+        told = await whole(self.tx, [one.decision for one in ours.values()])
+        decisions = dict(zip(ours, told, strict=True))
         stands = {"assigned", "working"} if includes_accepted else {"assigned"}
         taken = 0
         for member in members:
             lead, had = leads.get(member.lead_id), ours.get(member.lead_id)
             is_taken = lead is not None and had is not None and lead.status in stands
             if lead is not None and had is not None and is_taken:
-                await self._take(lead, had, desk, reason)
+                if had.pool_id is not None:
+                    desk.refund(had.pool_id, had.user_id, decisions[lead.id])
+                await self._take(lead, reason)
             taken += is_taken
             await self._note(member, run, is_taken=is_taken)
         desk.keep()
@@ -174,10 +153,8 @@ class Sharing:
             await self.lists.change(current, count, verb="progressed")
         return Step(len(members), taken)
 
-    async def _take(self, lead: Lead, had: LeadAssignment, desk: Desk, reason: str) -> None:
+    async def _take(self, lead: Lead, reason: str) -> None:
         # It waits for nobody but the list: rules would have it be somebody else's at once.
-        if had.pool_id is not None:
-            desk.refund(had.pool_id, had.user_id, had.decision)
         given = Given(reason=reason, ended_as="reassigned")
         values = {"owner_id": None, "status": "new"}
         await self.leads.change(lead, values, verb="recalled", given=given)
@@ -186,7 +163,7 @@ class Sharing:
         if is_taken:
             gone: dict[str, Any] = dict.fromkeys(("user_id", "outcome", "given_at"))
             values = {**gone, "status": "recalled", "run": run}
-            await self.members.change(member, values, verb="recalled")
+            await self.members.amend(member, values, verb="recalled")
         else:
             self.tx.change(member, {"run": run})
 

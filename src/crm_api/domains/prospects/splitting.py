@@ -20,7 +20,6 @@ from crm_api.domains.prospects.service import (
 )
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Conflict, WrongState
-from crm_api.kit.ids import new_id
 
 _SAME = ("consent_basis", "origin", "currency", "description", "owner_id")
 _LONGEST = 200
@@ -49,9 +48,11 @@ class Splitting:
             raise Conflict(message, code="too_many_parts")
         paid = costs(current.cost, [len(ids) for _, ids in parts])
         made = [
-            self._part(current, label, ids, cost)
+            self._part(current, label, len(ids), cost)
             for (label, ids), cost in zip(parts, paid, strict=True)
         ]
+        places = [(one.id, id) for one, (_, ids) in zip(made, parts, strict=True) for id in ids]
+        await self.members.join([one for one, _ in places], [id for _, id in places])
         gone = {"status": "split", "frozen_at": current.frozen_at or self.tx.now}
         await self.lists.change(current, gone, verb="split")
         return {"data": [await self.lists.told(one, new=True) for one in made]}
@@ -73,27 +74,23 @@ class Splitting:
         best = sorted(drawn, key=lambda one: -1 if scores[one] is None else scores[one])
         return _numbered(in_turn(best[::-1], data.shares or [1]))
 
-    def _part(self, whole: ProspectList, label: str, ids: list[UUID], cost: Any) -> Any:
-        id = new_id()
+    def _part(self, whole: ProspectList, label: str, count: int, cost: Any) -> Any:
         suffix = f" · {label}"
         name = f"{whole.name[: _LONGEST - len(suffix)]}{suffix}"[:_LONGEST]
         values: dict[str, Any] = {
             **self.lists.begins_with,
             **{field: getattr(whole, field) for field in _SAME},
-            "id": id,
             "name": name,
             "status": "frozen",
             "frozen_at": self.tx.now,
             "cost": cost,
             "parent_id": whole.id,
             "part": label[:_LONGEST],
-            "member_count": len(ids),
+            "member_count": count,
             "custom": self.lists.custom_of(whole),
             "external_ids": {},
         }
-        made = self.lists.add(self.lists.derive(values, None))
-        self.members.join(id, ids)
-        return made
+        return self.lists.add(self.lists.derive(values, None))
 
 
 def _numbered(parts: list[list[UUID]]) -> list[tuple[str, list[UUID]]]:

@@ -56,7 +56,8 @@ class CrudService(Reads, Guarded, Generic[E]):
     def __init__(self, tx: Tx) -> None:
         super().__init__(tx)
         self.model: type[E] = self.repository.model
-        self.index = IndexRows(self, is_keyed=_is_keyed(type(self)))
+        self.is_keyed = _is_keyed(type(self))
+        self.index = IndexRows(self, is_keyed=self.is_keyed)
 
     @property
     def path(self) -> str:

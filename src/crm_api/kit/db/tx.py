@@ -373,8 +373,9 @@ async def unit_of_work(tx: T, ring: Ring | None = None) -> AsyncIterator[T]:
     await tx.begin()
     try:
         yield tx
-        jobs = list(tx.jobs)
         await tx.finish()
+        # Also those that were asked for by what follows from the changes.
+        jobs = list(tx.jobs)
     except BaseException as error:
         await asyncio.shield(tx.abandon())
         if tx.readings:

@@ -1,0 +1,128 @@
+"""Many new records that are alike: what they have in common is sent once."""
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Column
+
+from crm_api.kit.db.base import Entity, Json
+from crm_api.kit.db.events import event_row
+from crm_api.kit.db.inserts import encoded, plan_of, sent_as
+from crm_api.kit.db.json import encode
+from crm_api.kit.db.tables import EventRow
+from crm_api.kit.ids import new_id
+
+AT_ONCE = 5_000
+"""How many a statement stores."""
+
+
+async def add_alike(
+    service: Any, common: Mapping[str, Any], each: Mapping[str, Sequence[Any]]
+) -> list[UUID]:
+    """Store new records, as `CrudService.add` does: prepared values, and their own by column.
+
+    Own values are ids, numbers, texts or JSON. Collections of which records are found by more
+    than their columns are added to one by one.
+    """
+    count = len(next(iter(each.values())))
+    ids = [new_id() for _ in range(count)]
+    own = {"id": ids, **each}
+    if not _are_plain(service, common):
+        for row in zip(*own.values(), strict=True):
+            service.add({**common, **dict(zip(own, row, strict=True))})
+        return ids
+    for start in range(0, count, AT_ONCE):
+        piece = {name: values[start : start + AT_ONCE] for name, values in own.items()}
+        await _add(service, common, piece)
+    return ids
+
+
+def _are_plain(service: Any, common: Mapping[str, Any]) -> bool:
+    listing = service.records.listing
+    return not (
+        service.fields.formulas
+        or listing.search is not None
+        or listing.decimal_places
+        or service.is_keyed
+        or common.get("custom")
+        or common.get("external_ids")
+    )
+
+
+async def _add(service: Any, common: Mapping[str, Any], own: Mapping[str, Sequence[Any]]) -> None:
+    tx, listing, model = service.tx, service.records.listing, service.model
+    record: dict[str, Any] = {
+        "version": 1,
+        "created_at": tx.now,
+        "updated_at": tx.now,
+        "created_by": tx.actor.id,
+        **common,
+    }
+    service.guard.own(record)
+    data = listing.event_shape(*map(record.get, listing.shown))
+    ids = own["id"]
+    event = event_row(tx, f"{listing.entity}.{service.begins}", listing.entity, ids[0], 1, data)
+    told = tuple(name for name in own if name in listing.shown)
+    await tx.write(
+        _sql(model, tuple(own), told),
+        encoded(model, [record], tx.organization_id),
+        encoded(EventRow, [event], tx.organization_id),
+        [new_id() for _ in ids],
+        *(_sent(_column(model, name), values) for name, values in own.items()),
+    )
+    tx.told += len(ids)
+    tx.stale |= service.stale
+    for id in ids:
+        tx.learned.touch(listing.entity, id, is_new=True)
+
+
+@lru_cache(maxsize=64)
+def _sql(model: type[Entity], own: tuple[str, ...], told: tuple[str, ...]) -> str:
+    """Both tables by one statement; `told` are those of the own columns that events show."""
+    columns = [_column(model, name) for name in own]
+    arrays = ", ".join(f"${n}::{_element(c)}[]" for n, c in enumerate(columns, 4))
+    names = ", ".join(f'"{name}"' for name in own)
+    picks = {c.name: f'r."{c.name}"{"::jsonb" if _is_json(c) else ""}' for c in columns}
+    changed = ", ".join(f"'{name}', {picks[name]}" for name in told)
+    events = {
+        "id": 'r."event_id"',
+        "record_id": 'r."id"',
+        "data": f'c."data" || jsonb_strip_nulls(jsonb_build_object({changed}))',
+    }
+    return (
+        "WITH r AS MATERIALIZED ("  # noqa: S608
+        f'SELECT * FROM unnest($3::uuid[], {arrays}) AS r("event_id", {names})), '
+        f"made AS ({_insert(model, '$1', picks)}), told AS ({_insert(EventRow, '$2', events)}) "
+        "SELECT 1"
+    )
+
+
+def _insert(model: type[Any], common: str, picks: Mapping[str, str]) -> str:
+    plan = plan_of(model)
+    names = ", ".join(f'"{c.name}"' for c in plan.columns)
+    values = ", ".join(picks.get(c.name, f'c."{c.name}"') for c in plan.columns)
+    kinds = ", ".join(f'"{c.name}" {sent_as(c)}' for c in plan.columns)
+    return (
+        f'INSERT INTO "{plan.table}" ({names}) SELECT {values} '  # noqa: S608
+        f"FROM json_to_recordset({common}::text::json) AS c({kinds}) CROSS JOIN r"
+    )
+
+
+def _column(model: type[Entity], name: str) -> Column[Any]:
+    return model.__table__.c[name]
+
+
+def _sent(column: Column[Any], values: Sequence[Any]) -> list[Any]:
+    if not _is_json(column):
+        return list(values)
+    return [None if value is None else encode(value).decode() for value in values]
+
+
+def _is_json(column: Column[Any]) -> bool:
+    return isinstance(column.type, Json)
+
+
+def _element(column: Column[Any]) -> str:
+    return "text" if _is_json(column) else sent_as(column)
