@@ -36,7 +36,7 @@ _REFERRING = f"""
 """  # noqa: S608
 _CAUSED = """
     SELECT type, entity, data, previous, array_agg(record_id ORDER BY seq DESC) AS ids
-    FROM events WHERE organization_id = $1 AND cause_id = $2
+    FROM events WHERE organization_id = $1 AND cause_id = $2 AND previous IS NOT NULL
     GROUP BY type, entity, data, previous ORDER BY max(seq) DESC
 """
 MERGED: list[Listing] = []
@@ -158,7 +158,7 @@ class Merges(Repository[Merge]):
         )
 
     async def caused(self, merge_id: UUID) -> list[Caused]:
-        """What a merge changed, the last thing first."""
+        """What a merge changed, the last thing first; what was only told is no change."""
         rows = await self.tx.fetch(_CAUSED, self.tx.organization_id, merge_id)
         return [
             Caused(

@@ -81,7 +81,9 @@ async def _put_back(
         if caused[record.id][-1]["previous"] is not None:
             before: dict[str, Any] = {}
             for event in caused[record.id]:
-                before |= decode(event["previous"])
+                # What was only told changed nothing.
+                if event["previous"] is not None:
+                    before |= decode(event["previous"])
             # One by one: what takes a unique place must see it free.
             await tx.flush()
             await service.put_back(record, service.unshown(before, record))
