@@ -51,13 +51,13 @@ async def test_all_rows_are_in_the_file(client, companies, worker):
     rows = list(csv.reader(io.StringIO(content.decode())))
     assert rows == [
         ["name", "employees", "parent.name"],
+        ["'=C", "50", ""],
         ["B", "30", ""],
         ["A", "10", ""],
-        ["'=C", "50", ""],
     ]
     _, content = await file_of(client, {"definition": TABLE, "format": "xlsx"})
     (sheet,) = load_workbook(io.BytesIO(content)).worksheets
-    assert [cell.value for cell in list(sheet.rows)[1]] == ["B", 30, None]
+    assert [cell.value for cell in list(sheet.rows)[1]] == ["=C", 50, None]
 
 
 async def test_of_a_saved_report_as_whoever_asks(client, companies, worker):

@@ -35,7 +35,7 @@ REPORT = {
 
 
 @pytest.fixture
-async def world(client):
+async def tree(client):
     rng = random.Random(5)
     reader = await member(client, await custom_role(client, levels={"*": {"read": "own"}}))
     companies = []
@@ -92,13 +92,13 @@ def agree(found, wanted):
 
 
 @pytest.mark.parametrize("totals", [True, False])
-async def test_they_agree_with_python_for_all_and_for_some(world, totals):
+async def test_they_agree_with_python_for_all_and_for_some(tree, totals):
     report = {**REPORT, "totals": totals}
     if totals:
         # Without a median they add up from groups.
         report["measures"] = [m for m in REPORT["measures"] if m["name"] != "middle"]
     names = [m["name"] for m in report["measures"]]
-    for api, rows in world:
+    for api, rows in tree:
         answer = (await api.post("/v1/reports/run", json=report)).json()
         assert {row["industry"] for row in values(answer)} == {row["industry"] for row in rows}
         for row in answer["rows"]:
@@ -110,7 +110,7 @@ async def test_they_agree_with_python_for_all_and_for_some(world, totals):
             agree(total["values"], {name: expected(rows)[name] for name in names})
 
 
-async def test_fields_of_them_custom_ones_too(client, world):
+async def test_fields_of_them_custom_ones_too(client, tree):
     await client.made("custom-fields", {"target": "company", "name": "score", "type": "integer"})
     parents = (await client.read("companies", limit=2))["data"]
     numbers = {parents[0]["id"]: [3, 5], parents[1]["id"]: [10]}
@@ -158,18 +158,18 @@ async def test_mistakes_are_pointed_at(client, at, one):
     assert pointers(problem(answer, 422)) == [at]
 
 
-async def test_what_is_hidden_is_refused(client, world):
+async def test_what_is_hidden_is_refused(client, tree):
     role = await custom_role(
         client,
         levels={"*": {"read": "all"}},
-        masks={"company": {"hidden": ["employees", "lifecycle"]}},
+        masks={"company": {"hidden": ["employees", "industry"]}},
     )
     reader = (await member(client, role)).api
     for one, at in (
         (measure("sum", "employees", through="children"), "/measures/0/field"),
         (
-            measure("sum", **CONTACTED, through_filter={"lifecycle": "customer"}),
-            "/measures/0/through_filter/lifecycle",
+            measure("sum", **CONTACTED, through_filter={"industry": "bank"}),
+            "/measures/0/through_filter/industry",
         ),
     ):
         body = {"source": "company", "measures": [one]}

@@ -79,9 +79,9 @@ def _marks(kind: str, groups: Sequence[Mapping[str, Any]], y: dict[str, Any]) ->
     if kind == _FALLS:
         # Each bar floats from where the one before it ends.
         begins, ends = _FLOATING
-        lasting = {"condition": {"test": "datum.value < 0", "value": "#b3261e"}, "value": "#2e7d32"}
+        signed = {"condition": {"test": "datum.value < 0", "value": "#b3261e"}, "value": "#2e7d32"}
         bar = {"x": {**plain[0], "sort": None}, "y": {**y, "field": begins}, "y2": {"field": ends}}
-        return {"mark": "bar", "encoding": {**bar, "color": lasting}}
+        return {"mark": "bar", "encoding": {**bar, "color": signed}}
     if kind == "funnel":
         bars = {"y": {**x, "sort": None}, "x": y}
         return {"mark": "bar", "encoding": bars}
