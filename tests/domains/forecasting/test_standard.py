@@ -181,7 +181,7 @@ async def test_velocity_and_quotas_are_those_of_the_deals(client, seed):
     year = TODAY.year
     month = f"{year}-{TODAY.month:02}"
     ends = calendar.monthrange(year, TODAY.month)[1]
-    goal = {"metric": "won_amount", "starts_on": f"{month}-01", "ends_on": f"{month}-{ends}"}
+    goal = {"name": "Sales", "metric": "won_amount", "starts_on": f"{month}-01", "ends_on": f"{month}-{ends}"}
     await client.made("goals", {**goal, "user_id": reader.id, "target": "1000"})
     for _ in range(14):
         amount = rng.choice([None, "100", "250.50", "1000"])
