@@ -54,9 +54,9 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
     "quota_attainment": _by("node", {"attainment": [0.92, 1.08, 0.61]}, *_PEOPLE),
     "pipeline_coverage": _by("node", {"coverage": [3.1, 1.4, 2.2]}, *_PEOPLE),
     "forecast_against_actual": [
-        {"period": period, "days_before_end": days, "actual": actual}
-        for period, actual in (("2026-Q1", 310), ("2026-Q2", 355), ("2026-Q3", 298))
-        for days in (30,)
+        {"period": period, "days_before_end": days, "computed": computed}
+        for period, known in (("2026-Q1", (240, 330, 315)), ("2026-Q2", (390, 340, 352)))
+        for days, computed in zip((60, 30, 7), known, strict=True)
     ],
     "forecast_accuracy": [
         {"days_before_end": days, "source": source, "wape": wape}

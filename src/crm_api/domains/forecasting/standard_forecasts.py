@@ -194,6 +194,8 @@ AGAINST_ACTUAL = ComputedReport(
     source="deal",
     areas=(AREA,),
     parameters=_BACK,
+    kind="comparison",
+    chart="computed",
     columns=(
         ReportField("period", "grouping", "text", "Such as `2026-Q4`."),
         _HORIZON,
@@ -216,6 +218,7 @@ ACCURACY = ComputedReport(
     source="deal",
     areas=(AREA,),
     parameters=_BACK,
+    kind="comparison",
     chart="wape",
     columns=(
         _HORIZON,

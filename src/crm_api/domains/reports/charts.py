@@ -31,7 +31,7 @@ def specification(
 
     The first grouping lies on the x axis, the second one has a colour each, and the first measure
     is drawn, or the one that is named: as lines over time, a matrix as a heat map, a waterfall as
-    bars that float, else as bars. Data is within it; nothing is loaded from elsewhere.
+    bars that float, a comparison as bars side by side, else as bars. Data is within it; nothing is loaded from elsewhere.
     """
     groups = [column for column in columns if column["role"] == "grouping"]
     numbers = [c for c in columns if c["role"] == "measure" and c["kind"] in _NUMBERS]
@@ -85,6 +85,9 @@ def _marks(kind: str, groups: Sequence[Mapping[str, Any]], y: dict[str, Any]) ->
         return {"mark": "bar", "encoding": bars}
     if kind == "time_series":
         return {"mark": {"type": "line", "point": True}, "encoding": encoding}
+    if kind == "comparison" and len(groups) > 1:
+        # What is no part of a whole stands side by side.
+        encoding["xOffset"] = {"field": axes[1]["field"]}
     return {"mark": "bar", "encoding": {**encoding, "x": {**plain[0], "sort": None}}}
 
 
