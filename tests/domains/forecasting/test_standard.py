@@ -289,3 +289,27 @@ async def test_waterfalls_add_up_and_open_to_their_deals(client, owner, org, see
             assert parts[name]["values"]["deals"] == len(ids)
             found = await behind_standard(api, "pipeline_waterfall", parts[name]["cell"], **asked)
             assert {d["id"] for d in found} == ids
+
+
+async def test_who_reaches_no_more_looks_back_on_their_own(client):
+    where = await pipeline(client)
+    everybody, reader = await people(client)
+    over = TODAY.replace(day=1) - timedelta(days=1)
+    for owner_id in (reader.id, None):
+        more = {"amount": "100", "currency": "EUR", "closes_on": str(over)}
+        one = await deal(client, where, owner_id=owner_id, **more)
+        await act(client, one["id"], "win")
+        await client.changed(f"deals/{one['id']}", {"closes_on": str(over)})
+    asked = {"periods": "month", "from": str(over.replace(day=1)), "to": str(over)}
+    for api, wanted in ((everybody, 200), (reader.api, 100)):
+        rows = (await standard(api, "forecast_against_actual", **asked))["answer"]["rows"]
+        assert rows
+        for row in rows:
+            assert Decimal(row["values"]["actual"]) == wanted
+            name = "forecast_against_actual"
+            found = await behind_standard(api, name, row["cell"], "actual", **asked)
+            assert sum(Decimal(d["base_amount"]) for d in found) == wanted
+        rows = (await standard(api, "forecast_accuracy", **asked))["answer"]["rows"]
+        for row in rows:
+            found = await behind_standard(api, "forecast_accuracy", row["cell"], **asked)
+            assert sum(Decimal(d["base_amount"]) for d in found) == wanted

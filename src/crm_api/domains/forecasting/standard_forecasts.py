@@ -63,7 +63,8 @@ async def _quotas(tx: Tx, given: Mapping[str, Any]) -> Computed:
             "open_pipeline": plain(node["cumulative"]["open_pipeline"]),
             "coverage": plain(node["coverage"]),
         }
-        own = dict.fromkeys(("open_pipeline", "coverage"), Records({"and": [*whose, ahead, due]}))
+        open_deals = Records({"and": [*whose, ahead, due]})
+        own = {"open_pipeline": open_deals, "coverage": open_deals}
         lines.append(Line(values, won, own))
     return Computed(lines)
 
@@ -82,9 +83,10 @@ def _owned(tree: Tree, kind: str, id: UUID) -> list[Filter]:
 
 async def _looked_back(tx: Tx, given: Mapping[str, Any]) -> tuple[dict[str, Any], list[Filter]]:
     """How forecasts came true, and whose deals they are of: one's own where no more is in reach."""
-    user_id, team_id = given["user_id"], given["team_id"]
+    user_id: UUID | None = given["user_id"]
+    team_id: UUID | None = given["team_id"]
     if user_id is None and team_id is None and reach_of(tx.actor) is not None:
-        user_id = tx.actor.user_id
+        user_id = tx.actor.me
     kind: PeriodKind = given["periods"]
     try:
         found = await Hindsight(tx).of(

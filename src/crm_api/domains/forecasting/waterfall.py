@@ -198,7 +198,7 @@ class Waterfall:
         """The deals of a part or of a level by their ids, so many at most."""
         values = await self._begin(pipeline_id, span)
         sight = await self.snapshots.sight()
-        which, _ = (_OF_PART | _LEVELS)[part]
+        which, _ = _OF_ANY[part]
         listed = (
             f"SELECT deal_id FROM ({_WAYS}) ways WHERE {which} "  # noqa: S608 - made of constants
             "ORDER BY deal_id LIMIT CAST(:most AS bigint)"
