@@ -96,7 +96,8 @@ _OF_PART: Mapping[Part, tuple[str, str]] = {
     "decreased": ("grown < 0", "-grown"),
     "fx_effect": (f"{_FX} <> 0", _FX),
 }
-_LEVELS: Mapping[Level, tuple[str, str]] = {
+_OF_ANY: Mapping[Part | Level, tuple[str, str]] = {
+    **_OF_PART,
     "start": ("was_in", "before"),
     "end": ("is_in", "after"),
 }
