@@ -1,12 +1,11 @@
-"""What an alert's owner sees of its metric."""
+"""What whoever wrote an alert last sees of its metric."""
 
 from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
-from uuid import UUID
 
-from crm_api.domains.report_watch.reader import reader_of
+from crm_api.domains.report_watch.reader import maker_of
 from crm_api.domains.report_watch.timing import today
 from crm_api.domains.reports.metrics import Metrics
 from crm_api.domains.reports.runs import BY_JOB
@@ -16,13 +15,13 @@ from crm_api.kit.jobs import JobContext
 
 async def value_of(
     context: JobContext,
-    owner: UUID | None,
+    actor: Mapping[str, Any],
     metric: str,
     days: int | None,
     filter: Mapping[str, Any],
 ) -> Decimal | None:
     """The value at this moment, or of the last so many days; raises `CrmError`."""
-    reader = await reader_of(context, owner)
+    reader = await maker_of(context, actor)
     last = None
     if days is not None:
         last = today(reader.now, str(await zone_of(reader)))

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from crm_api.domains.report_watch.notices import notify
-from crm_api.domains.report_watch.reader import reader_of
+from crm_api.domains.report_watch.reader import maker_of, user_of
 from crm_api.domains.report_watch.service import Delivery, ReportScheduleService, read
 from crm_api.domains.reports.files import TYPES, written
 from crm_api.domains.reports.parameters import filled
@@ -35,14 +35,17 @@ class Found:
 
 async def found_for(context: JobContext, asked: Delivery) -> Found:
     """What the recipient sees; a letter has been sent by then. Raises `CrmError`."""
-    reader = await reader_of(context, asked.reader)
+    is_user = asked.kind == "user"
+    reader = await (
+        user_of(context, UUID(asked.whom)) if is_user else maker_of(context, asked.actor)
+    )
     report, answer = await _result(reader, asked)
     if asked.condition is not None and not meets(answer, asked.condition):
         return Found("skipped", "condition_not_met")
     text = text_of(answer)
-    if asked.kind == "webhook" or (asked.kind == "user" and asked.format is None):
+    if asked.kind == "webhook" or (is_user and asked.format is None):
         return Found("sent", None, text)
-    address = asked.whom if asked.kind == "email" else await _address(reader, asked.reader)
+    address = asked.whom if asked.kind == "email" else await _address(reader, UUID(asked.whom))
     files = [] if asked.format is None else [await _file(reader, report, asked.format, answer)]
     letter = Letter(str(asked.id), address, asked.name, f"{text}\n", files=files)
     is_sent = await context.mailer.send(letter)
@@ -58,7 +61,7 @@ async def _result(reader: Tx, asked: Delivery) -> tuple[Any, Mapping[str, Any]]:
     return report, await Reports(reader, BY_JOB).run(query)
 
 
-async def _address(reader: Tx, user: UUID | None) -> str:
+async def _address(reader: Tx, user: UUID) -> str:
     rows = await reader.fetch(_EMAIL, reader.organization_id, user)
     return rows[0]["email"]
 

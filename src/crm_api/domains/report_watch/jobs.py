@@ -42,15 +42,15 @@ async def deliver_report(context: JobContext, message: DeliverReport) -> dict[st
 
 @runs(CheckAlert)
 async def check_alert(context: JobContext, message: CheckAlert) -> dict[str, Any]:
-    """Look at a metric as the alert's owner sees it, and raise or clear the alert."""
+    """Look at a metric as whoever wrote the alert sees it, and raise or clear the alert."""
     async with unit_of_work(context.tx()) as tx:
         alert = await AlertService(tx).active(message.alert_id)
         if alert is None:
             return {"state": None}
-        asked, owner = (alert.metric, alert.days, alert.filter), alert.owner_id
+        asked = alert.actor, alert.metric, alert.days, alert.filter
     value, error = None, None
     try:
-        value = await value_of(context, owner, *asked)
+        value = await value_of(context, *asked)
     except CrmError as found:
         if found.status >= _LATER:
             raise

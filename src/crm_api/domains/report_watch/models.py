@@ -46,6 +46,8 @@ class ReportSchedule(Named, Entity):
     at: Mapped[str | None] = mapped_column(KeyText)
     recipients: Mapped[list[dict[str, Any]]]
     condition: Mapped[dict[str, Any] | None]
+    actor: Mapped[dict[str, Any]]
+    """Whoever wrote it last, with whose rights it is read for those who have none."""
     format: Mapped[str | None] = mapped_column(KeyText)
     is_active: Mapped[bool]
     next_at: Mapped[datetime | None]
@@ -80,6 +82,8 @@ class Alert(Named, Entity):
     is_active: Mapped[bool]
     state: Mapped[str] = mapped_column(KeyText)
     last_value: Mapped[Decimal | None]
+    actor: Mapped[dict[str, Any]]
+    """Whoever wrote it last, with whose rights the metric is read."""
     last_error: Mapped[str | None] = mapped_column(KeyText)
     checked_at: Mapped[datetime | None]
     raised_at: Mapped[datetime | None]

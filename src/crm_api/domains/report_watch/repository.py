@@ -82,7 +82,7 @@ ALERTS: Listing = Listing(
     out=AlertOut,
     area=AREA,
     sorts={"name": Alert.sort_name},
-    # Its value is what its owner sees.
+    # What it saw is for its owner.
     open_to=lambda row, me: row.owner_id == me,
 )
 

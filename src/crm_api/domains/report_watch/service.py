@@ -28,7 +28,7 @@ from crm_api.domains.reports.service import ReportService
 from crm_api.kit.crud.named import NamedService
 from crm_api.kit.crud.personal import Impersonal
 from crm_api.kit.crud.plain import columns_of
-from crm_api.kit.db.json import decode
+from crm_api.kit.db.json import decode, encode
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Invalid
 from crm_api.kit.recurrence import BadRule
@@ -79,8 +79,8 @@ class Delivery:
     kind: str
     whom: str
     """The id of a user, or an address."""
-    reader: UUID | None
-    """Who sees it: the user who is told, and the owner for whoever is outside."""
+    actor: Mapping[str, Any]
+    """Who sees it for whoever is outside."""
 
 
 class ReportScheduleService(NamedService[ReportSchedule]):
@@ -112,6 +112,7 @@ class ReportScheduleService(NamedService[ReportSchedule]):
                 whole["starts_on"] = today(self.tx.now, whole["time_zone"])
                 values["starts_on"] = whole["starts_on"]
             values["next_at"] = self._next(whole)
+        values["actor"] = maker(self.tx)
         return values
 
     async def _need_report(self, whole: Mapping[str, Any]) -> None:
@@ -143,7 +144,7 @@ class ReportScheduleService(NamedService[ReportSchedule]):
             noted["occurrence_at"],
             kind,
             whom,
-            UUID(whom) if kind == "user" else row.owner_id,
+            row.actor,
         )
 
     async def tell(self, asked: Delivery) -> None:
@@ -175,6 +176,11 @@ class ReportScheduleService(NamedService[ReportSchedule]):
         return found if whole["is_active"] else None
 
 
+def maker(tx: Tx) -> dict[str, Any]:
+    """Whoever writes, as it is kept."""
+    return decode(encode(tx.actor.stored()))
+
+
 def timing_of(whole: Mapping[str, Any]) -> Timing:
     """The times of a schedule."""
     names = ("time_zone", "cron", "rule", "starts_on", "at")
@@ -187,7 +193,7 @@ def read(value: Any) -> Any:
 
 
 class AlertService(NamedService[Alert]):
-    """Metrics that are looked at as their owner sees them."""
+    """Metrics that are looked at as whoever wrote them last sees them."""
 
     repository = Alerts
     area = AREA
@@ -218,6 +224,7 @@ class AlertService(NamedService[Alert]):
             values["next_at"] = self.tx.now + (timedelta() if current is None else pause)
             if not whole["is_active"]:
                 values["next_at"] = None
+        values["actor"] = maker(self.tx)
         return values
 
     async def active(self, id: UUID) -> Alert | None:
