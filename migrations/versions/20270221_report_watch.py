@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 from crm_api.kit.db import ddl
 
 revision = "20270221_report_watch"
-down_revision = "20270212_dashboards"
+down_revision = "20270215_lead_scores"
 branch_labels = None
 depends_on = None
 
