@@ -123,7 +123,7 @@ class Measures:
         """Those of its stages alone."""
         values = await self._begin(pipeline_id, days)
         found = await self._ask(await self.snapshots.sight(), "stages", STAGES, values)
-        return [_stage(row) for row in found]
+        return [{**_stage(row), "timed": row["timed"]} for row in found]
 
     async def funnel(self, pipeline_id: UUID, days: Days) -> list[dict[str, Any]]:
         """How many of the deals that were created within the days came how far."""
