@@ -1,6 +1,4 @@
-"""The library of standard reports: those that parts declare, run by the one engine or computed by
-the analytics that their domain has.
-"""
+"""The library of standard reports: run by the one engine, or computed by their domain."""
 
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
