@@ -37,6 +37,7 @@ from crm_api.domains.prospects.moving import move_prospects
 from crm_api.domains.quote_links.module import MODULE as QUOTE_LINKS
 from crm_api.domains.quotes.module import MODULE as QUOTES
 from crm_api.domains.recipes.module import MODULE as RECIPES
+from crm_api.domains.report_watch.module import MODULE as REPORT_WATCH
 from crm_api.domains.reports.module import MODULE as REPORTS
 from crm_api.domains.reports.module import report_on
 from crm_api.domains.scheduling.module import MODULE as SCHEDULING
@@ -133,6 +134,7 @@ DOMAINS: tuple[Module, ...] = (
     REPORTS,
     DASHBOARDS,
     ATTRIBUTION,
+    REPORT_WATCH,
     CUSTOMERS,
 )
 ACCESS = access_module(

@@ -740,6 +740,45 @@ async def _varied_reports(api: Api) -> list[Body]:
     ]
 
 
+async def _least_schedule(api: Api) -> Body:
+    report = await api.made("reports", await _least_report(api))
+    people = [{"kind": "email", "address": "reader@example.com"}]
+    timed = {"cron": "0 8 * * 1", "recipients": people}
+    return {"name": "Example", "report_id": report["id"], **timed}
+
+
+async def _varied_schedules(api: Api) -> list[Body]:
+    least, other = await _least_schedule(api), await _least_schedule(api)
+    ruled = {"cron": None, "rule": "FREQ=DAILY", "at": "08:30", "time_zone": "Europe/Moscow"}
+    only = {"measure": "count", "comparison": "gt", "value": "1"}
+    return [
+        {**least, **ruled, "condition": only, "format": "pdf", "starts_on": "2030-01-01"},
+        {**least, "name": "example", "condition": only},
+        {**other, "name": "Рассылка"},
+        {**other, "name": "Ämter", "is_active": False},
+        {**least, "name": "Zebra"},
+        {**least, "name": "Zebra", "is_active": False},
+    ]
+
+
+async def _least_alert(api: Api) -> Body:
+    team = await api.made("teams", {"name": "Example Team"})
+    bound = {"metric": "new_deals", "comparison": "lt", "threshold": "0"}
+    return {"name": "Example", **bound, "recipients": [{"kind": "team", "id": team["id"]}]}
+
+
+async def _varied_alerts(api: Api) -> list[Body]:
+    least = await _least_alert(api)
+    return [
+        {**least, "days": 7, "clear_at": "2", "every_minutes": 15},
+        {**least, "name": "example", "days": 30},
+        {**least, "name": "Тревога", "method": "anomaly", "season": "weekday"},
+        {**least, "name": "Ämter", "is_active": False},
+        {**least, "name": "Zebra"},
+        {**least, "name": "Zebra", "is_active": False},
+    ]
+
+
 async def _least_dashboard(api: Api) -> Body:
     # Shared, so that the keys of the tests see each other's.
     return {"name": "Example", "sharing": "organization"}
@@ -3273,6 +3312,26 @@ FACTORIES: dict[str, Factory] = {
         "title",
         "is_primary",
         {"is_primary": "perhaps"},
+    ),
+    "report_schedules": Factory(
+        _least_schedule,
+        _varied_schedules,
+        {"name": "Changed"},
+        "condition",
+        "name",
+        {"report_id": 5},
+        needed=frozenset({"recipients"}),
+        further=4,
+    ),
+    "alerts": Factory(
+        _least_alert,
+        _varied_alerts,
+        {"name": "Changed"},
+        "days",
+        "name",
+        {"metric": 5},
+        needed=frozenset({"recipients"}),
+        further=4,
     ),
     "dashboards": Factory(
         _least_dashboard,

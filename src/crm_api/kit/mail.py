@@ -1,6 +1,6 @@
 """How letters leave: by SMTP, into a directory in development, or not at all."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.policy import SMTP, default
@@ -23,6 +23,15 @@ PORTS = {"smtp": 587, "smtps": 465}
 
 
 @dataclass(frozen=True)
+class Enclosed:
+    """A file that goes with a letter."""
+
+    name: str
+    media_type: str
+    data: bytes
+
+
+@dataclass(frozen=True)
 class Letter:
     """A text for one person."""
 
@@ -42,6 +51,8 @@ class Letter:
     """False for what a person has written."""
     calendar: tuple[str, bytes] | None = None
     """What calendars read of it (RFC 6047): the method and the iCalendar document."""
+    files: Sequence[Enclosed] = ()
+    """What goes with it."""
 
 
 class Mailer(Protocol):
@@ -140,6 +151,9 @@ def message_of(letter: Letter, sender: str) -> EmailMessage:
         method, document = letter.calendar
         told = {"charset": "utf-8", "method": method, "component": "VEVENT"}
         made.add_alternative(document, maintype="text", subtype="calendar", params=told)
+    for file in letter.files:
+        main, _, sub = file.media_type.partition(";")[0].partition("/")
+        made.add_attachment(file.data, maintype=main, subtype=sub, filename=file.name)
     return made
 
 

@@ -166,8 +166,11 @@ class ComputedReport(StandardReport):
     reads: Sequence[str] = ()
     """The fields of the source that its numbers are of. Whoever does not see one of them does not
     get the report (403 `hidden_field`)."""
-    kind: Literal["summary", "matrix", "time_series", "funnel", "cohort", "waterfall"] = "summary"
-    """How it is drawn. A waterfall has levels first and last, and signed changes in between."""
+    kind: Literal[
+        "summary", "matrix", "time_series", "funnel", "cohort", "waterfall", "comparison"
+    ] = "summary"
+    """How it is drawn. A waterfall has levels first and last, and signed changes in between;
+    a comparison has bars side by side by its second grouping."""
 
 
 _SO_MANY = 500

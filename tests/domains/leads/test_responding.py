@@ -62,13 +62,14 @@ async def test_a_mail_to_whom_it_may_be_is_a_response(client, given):
 async def test_what_does_not_reach_it_is_none(client, given):
     lead, user, other, _ = given
     await done(client, lead, other)
+    stranger = await client.made("contacts", {"last_name": "Somebody else"})
     for more in (
         {"kind": "note"},
         {"direction": "inbound"},
         {"is_internal": True},
         {"status": "planned"},
         {"starts_at": HOUR_AGO},
-        {"links": []},
+        {"links": [], "contact_id": stranger["id"]},
     ):
         await done(client, lead, user, **more)
         assert (await client.read(f"leads/{lead['id']}"))["status"] == "assigned", more

@@ -2,18 +2,23 @@
 
 import asyncio
 import random
-import signal
 from collections import Counter
+
+import pytest
 
 from crm_api.domains.mailings.claiming import Claims, Held, Result, finish, hand_over, still_held
 from crm_api.kit.actor import Actor
 from crm_api.kit.db.tx import Tx, unit_of_work
 from crm_api.kit.ids import new_id
+from support.forking import forked_worker
 from support.mailings import did, mailing, reader, sends_of, settled, sink
+from support.servers import environment_of
 from support.waiting import patiently
 
 KILLS = 8
-PEOPLE = 120
+PEOPLE = 240
+LEAST_LEFT = 30
+"""Of the mails, before each worker: else there would be too few to wait for."""
 SEED = 7
 
 
@@ -31,8 +36,25 @@ async def drop_leases(owner, mailing):
     await owner.execute(sql, mailing["id"])
 
 
-async def test_workers_that_are_killed_send_each_mail_once(client, worker_process, owner):
-    people = await asyncio.gather(*(reader(client) for _ in range(PEOPLE)))
+@pytest.fixture
+def forked(worker_settings):
+    """Workers that begin at once, and are killed at last."""
+    started = []
+
+    def start(**given):
+        started.append(forked_worker({**environment_of(worker_settings), **given}))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.join()
+
+
+async def test_workers_that_are_killed_send_each_mail_once(client, forked, owner):
+    people = []
+    for _ in range(0, PEOPLE, 10):
+        people += await asyncio.gather(*(reader(client) for _ in range(10)))
     made = await mailing(client, is_ongoing=True)
     await client.put("/v1/mailings/settings", json={"per_minute_of_domain": None})
     await did(client, made, "start")
@@ -40,18 +62,19 @@ async def test_workers_that_are_killed_send_each_mail_once(client, worker_proces
     chance = random.Random(SEED)
     async with sink() as server:
         # Long enough to die between the end of a mail and the answer to it.
-        server.after_s = 0.03
+        server.after_s = 0.1
         for _ in range(KILLS):
+            assert len(server.taken) <= PEOPLE - LEAST_LEFT
             wanted = len(server.taken) + chance.randint(1, 14)
-            process = worker_process(CRM_SMTP_URL=server.url)
+            process = forked(CRM_SMTP_URL=server.url)
             await has(lambda wanted=wanted: len(server.taken) >= wanted)
             await asyncio.sleep(chance.random() * 0.06)
-            process.send_signal(signal.SIGKILL)
-            process.wait()
+            process.kill()
+            process.join()
             await drop_leases(owner, made)
         server.after_s = 0.0
         for _ in range(2):
-            worker_process(CRM_SMTP_URL=server.url)
+            forked(CRM_SMTP_URL=server.url)
         sends = await settled(client, made)
         ids = server.ids
     taken = Counter({id.partition("@")[0]: number for id, number in ids.items()})

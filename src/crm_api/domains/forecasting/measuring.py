@@ -16,7 +16,7 @@ from crm_api.domains.forecasting.arithmetic import coverage, ratio, velocity
 from crm_api.domains.forecasting.definitions import number
 from crm_api.domains.forecasting.rows import PIPELINE, deals, over, snapshots
 from crm_api.domains.forecasting.snapshots import AREA, SUMMED, WEIGHED, Snapshots, amount_of
-from crm_api.domains.forecasting.staying import DEALS_OF, STAGES, StagePart
+from crm_api.domains.forecasting.staying import DEALS_OF, FUNNEL, STAGES, StagePart
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Invalid
 from crm_api.kit.money import SCALE
@@ -123,7 +123,23 @@ class Measures:
         """Those of its stages alone."""
         values = await self._begin(pipeline_id, days)
         found = await self._ask(await self.snapshots.sight(), "stages", STAGES, values)
-        return [_stage(row) for row in found]
+        return [{**_stage(row), "timed": row["timed"]} for row in found]
+
+    async def funnel(self, pipeline_id: UUID, days: Days) -> list[dict[str, Any]]:
+        """How many of the deals that were created within the days came how far."""
+        values = await self._begin(pipeline_id, days)
+        found = await self._ask(await self.snapshots.sight(), "funnel", FUNNEL, values)
+        numbers = [row["reached"] for row in found]
+        return [
+            {
+                "stage_id": row["id"],
+                "stage_name": row["name"],
+                "reached": reached,
+                "of_previous": ratio(reached, numbers[max(place - 1, 0)]),
+                "of_first": ratio(reached, numbers[0]),
+            }
+            for place, (row, reached) in enumerate(zip(found, numbers, strict=True))
+        ]
 
     async def deals_of(
         self, pipeline_id: UUID, days: Days, stage_id: UUID, part: StagePart, most: int

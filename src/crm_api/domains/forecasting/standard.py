@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from crm_api.domains.forecasting.metrics import CLOSED, DECIDED
+from crm_api.domains.forecasting.standard_forecasts import FORECAST_REPORTS
+from crm_api.domains.forecasting.standard_pipelines import PIPELINE_REPORTS
 from crm_api.domains.forecasting.standard_stages import STAGE_REPORTS
 from crm_api.kit.reporting import SPAN, DefinedReport, StandardReport
 
@@ -11,6 +13,7 @@ _BY = {
     "reason": ("loss_reason.name", "reason of loss"),
     "competitor": ("competitor.name", "competitor"),
     "owner": ("owner_id", "owner"),
+    "industry": ("company.industry", "industry of the company"),
 }
 
 
@@ -43,5 +46,7 @@ def _outcomes(key: str, field: str, title: str) -> StandardReport:
 
 STANDARD_REPORTS: tuple[StandardReport, ...] = (
     *STAGE_REPORTS,
+    *PIPELINE_REPORTS,
+    *FORECAST_REPORTS,
     *(_outcomes(key, *one) for key, one in _BY.items()),
 )

@@ -4,7 +4,15 @@ from collections.abc import Mapping
 from typing import Literal, get_args
 
 StagePart = Literal[
-    "entered", "passed", "lost", "undecided", "timed", "open_deals", "stalled", "rotting"
+    "entered",
+    "passed",
+    "lost",
+    "undecided",
+    "timed",
+    "open_deals",
+    "stalled",
+    "rotting",
+    "reached",
 ]
 STAGE_PARTS: tuple[StagePart, ...] = get_args(StagePart)
 _STAYS = """
@@ -63,6 +71,18 @@ STAGES = f"""
     FROM places p LEFT JOIN conversion c ON c.stage_id = p.id LEFT JOIN times t ON t.stage_id = p.id
     LEFT JOIN ages a ON a.stage_id = p.id WHERE p.kind = 'open' ORDER BY p.position, p.id
 """  # noqa: S608 - made of constants
+# How far each deal came at any time; stages of won deals are beyond all others.
+_FURTHEST = """
+    SELECT r.id AS deal_id, max(k.place) AS place FROM rows r JOIN ranked k ON k.deal_id = r.id
+    WHERE r.created_at >= :since AND r.created_at < :until GROUP BY 1
+"""
+FUNNEL = f"""
+    {_STAYS}
+    SELECT p.id, p.name, count(f.deal_id) AS reached
+    FROM places p LEFT JOIN ({_FURTHEST}) AS f ON f.place >= p.place
+    WHERE p.kind IN ('open', 'won') GROUP BY p.id, p.name, p.place, p.position
+    ORDER BY p.place, p.position, p.id
+"""  # noqa: S608 - made of constants
 _OF_STAGE = "FROM passing g JOIN rows r ON r.id = g.deal_id WHERE g.stage_id = :stage"
 _OF_TIMED = "FROM timed t WHERE t.stage_id = :stage AND t.within"
 _OF_OPEN = """
@@ -80,6 +100,8 @@ _DEALS: Mapping[StagePart, str] = {
     "stalled": f"SELECT r.id AS deal_id {_OF_OPEN} AND t.seconds > times.won_p75",
     "rotting": f"""SELECT r.id AS deal_id {_OF_OPEN} AND t.begun < CAST(:now AS timestamptz)
         - make_interval(days => p.rotting_days)""",
+    "reached": f"""SELECT f.deal_id FROM ({_FURTHEST}) AS f
+        JOIN places p ON p.id = :stage AND f.place >= p.place""",  # noqa: S608 - made of constants
 }
 DEALS_OF: Mapping[StagePart, str] = {
     part: f"{_STAYS} {sql} ORDER BY deal_id LIMIT CAST(:most AS bigint)"

@@ -31,7 +31,8 @@ def specification(
 
     The first grouping lies on the x axis, the second one has a colour each, and the first measure
     is drawn, or the one that is named: as lines over time, a matrix as a heat map, a waterfall as
-    bars that float, else as bars. Data is within it; nothing is loaded from elsewhere.
+    bars that float, a comparison as bars side by side, else as bars. Data is within it;
+    nothing is loaded from elsewhere.
     """
     groups = [column for column in columns if column["role"] == "grouping"]
     numbers = [c for c in columns if c["role"] == "measure" and c["kind"] in _NUMBERS]
@@ -85,22 +86,23 @@ def _marks(kind: str, groups: Sequence[Mapping[str, Any]], y: dict[str, Any]) ->
         return {"mark": "bar", "encoding": bars}
     if kind == "time_series":
         return {"mark": {"type": "line", "point": True}, "encoding": encoding}
+    if kind == "comparison" and len(groups) > 1:
+        # What is no part of a whole stands side by side.
+        encoding["xOffset"] = {"field": axes[1]["field"]}
     return {"mark": "bar", "encoding": {**encoding, "x": {**plain[0], "sort": None}}}
 
 
 def _float(data: list[dict[str, Any]], rows: Sequence[Mapping[str, Any]]) -> None:
-    """Where the bars of a waterfall begin and end: levels at zero, changes where the one before
-    ended. Rows that tell where they begin are changes all of them, others have a level at each
-    end.
+    """Where the bars of a waterfall begin and end: changes where the one before ended, levels at
+    zero. Rows that say where they begin are changes all of them; others have a level at each end.
     """
     level = 0.0
     for place, (one, row) in enumerate(zip(data, rows, strict=True)):
-        is_level = "begins" not in row and place in {0, len(data) - 1}
-        value = one["value"] or 0.0
         begins = _number(row.get("begins"))
-        level = level if begins is None else begins
-        one["from"] = 0.0 if is_level else level
-        level = one["to"] = value if is_level else level + value
+        is_level = begins is None and place in {0, len(data) - 1}
+        value = one["value"] or 0.0
+        one["begins"] = 0.0 if is_level else level if begins is None else begins
+        level = one["ends"] = one["begins"] + value
         one["way"] = "level" if is_level else "more" if value >= 0 else "less"
 
 
@@ -108,8 +110,8 @@ def _floating(x: Mapping[str, Any], y: Mapping[str, Any]) -> dict[str, Any]:
     ways = {"domain": ["level", "more", "less"], "range": ["#4c78a8", "#54a24b", "#e45756"]}
     encoding = {
         "x": {**x, "sort": None},
-        "y": {**y, "field": "from"},
-        "y2": {"field": "to"},
+        "y": {**y, "field": "begins"},
+        "y2": {"field": "ends"},
         "color": {"field": "way", "type": "nominal", "scale": ways, "legend": None},
     }
     return {"mark": "bar", "encoding": encoding}

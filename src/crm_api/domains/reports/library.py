@@ -1,6 +1,4 @@
-"""The library of standard reports: those that parts declare, run by the one engine or computed by
-the analytics that their domain has.
-"""
+"""The library of standard reports: run by the one engine, or computed by their domain."""
 
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
@@ -24,6 +22,7 @@ from crm_api.kit.reporting import (
     ComputedReport,
     DefinedReport,
     Line,
+    Records,
     ReportField,
     StandardReport,
 )
@@ -69,20 +68,33 @@ class Library(Reports):
             query = _query(report, values, await self.calendar())
             return await self.drill(ReportCellInput(report=query, cell=cell, measure=measure))
         own = _of_domain(report)
-        found = await self._lines(self.tx, own, values)
-        groups = groups_of(cell)
-        line = next((o for o in (*found.lines, *found.totals) if _groups(own, o) == groups), None)
-        if line is None:
-            raise unfit("/cell", "invalid_cell", "Not a cell of this report.")
         if measure is not None and measure not in {c.name for c in own.columns}:
             raise unfit("/measure", "unknown_measure", f"There is no measure {measure[:60]!r}.")
+        async with at_one_moment(self.tx) as tx:
+            await self.bound(tx)
+            records, wanted = await self._behind(tx, own, values, groups_of(cell), measure)
+        return await self.counted(records.source or own.source, wanted)
+
+    async def _behind(
+        self,
+        tx: Tx,
+        report: ComputedReport,
+        values: Mapping[str, Any],
+        groups: Row,
+        measure: str | None,
+    ) -> tuple[Records, Row]:
+        """The records of a cell, and the filter that says which they are."""
+        found = await self._lines(tx, report, values)
+        lines = (*found.lines, *found.totals)
+        line = next((one for one in lines if _groups(report, one) == groups), None)
+        if line is None:
+            raise unfit("/cell", "invalid_cell", "Not a cell of this report.")
         records = line.own.get(measure or "", line.records)
         if records is None:
             raise unfit("/measure", "no_records", "No records of their own are behind it.")
         filter = records.filter
         with _said():
-            wanted = dict(await filter() if callable(filter) else filter)
-        return await self.counted(records.source or own.source, wanted)
+            return records, dict(await filter() if callable(filter) else filter)
 
     def _known(self, name: str) -> StandardReport:
         self.tx.actor.require("reports:read")

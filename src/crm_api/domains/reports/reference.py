@@ -37,7 +37,7 @@ def _page(report: StandardReport) -> str:
         "",
         report.text,
         "",
-        f"![{report.title}, of made-up records]({report.name}.svg)",
+        f"![{report.title}, of made-up numbers]({report.name}.svg)",
         "",
         "## Formula",
         "",

@@ -1,0 +1,112 @@
+"""One occurrence of a schedule for one recipient: read as the recipient, and told."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from crm_api.domains.report_watch.notices import notify
+from crm_api.domains.report_watch.reader import maker_of, user_of
+from crm_api.domains.report_watch.service import Delivery, ReportScheduleService, read
+from crm_api.domains.reports.files import TYPES, written
+from crm_api.domains.reports.parameters import filled
+from crm_api.domains.reports.printing import report_pdf
+from crm_api.domains.reports.running import Reports
+from crm_api.domains.reports.runs import BY_JOB
+from crm_api.domains.reports.service import ReportService
+from crm_api.kit.db.tx import Tx
+from crm_api.kit.errors import NotFound
+from crm_api.kit.jobs import JobContext
+from crm_api.kit.mail import Enclosed, Letter
+
+_ROWS = 20
+"""So many rows stand in a notice or letter itself."""
+_EMAIL = "SELECT email FROM users WHERE organization_id = $1 AND id = $2"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What became of a delivery, and what is told."""
+
+    status: str
+    reason: str | None = None
+    text: str = ""
+
+
+async def found_for(context: JobContext, asked: Delivery) -> Found:
+    """What the recipient sees; a letter has been sent by then. Raises `CrmError`."""
+    is_user = asked.kind == "user"
+    reader = await (
+        user_of(context, UUID(asked.whom)) if is_user else maker_of(context, asked.actor)
+    )
+    report, answer = await _result(reader, asked)
+    if asked.condition is not None and not meets(answer, asked.condition):
+        return Found("skipped", "condition_not_met")
+    text = text_of(answer)
+    if asked.kind == "webhook" or (is_user and asked.format is None):
+        return Found("sent", None, text)
+    address = asked.whom if asked.kind == "email" else await _address(reader, UUID(asked.whom))
+    files = [] if asked.format is None else [await _file(reader, report, asked.format, answer)]
+    letter = Letter(str(asked.id), address, asked.name, f"{text}\n", files=files)
+    is_sent = await context.mailer.send(letter)
+    return Found("sent", None, text) if is_sent else Found("failed", "no_mail_server")
+
+
+async def _result(reader: Tx, asked: Delivery) -> tuple[Any, Mapping[str, Any]]:
+    rows = await ReportService(reader).records.rows([asked.report_id])
+    report = rows.get(asked.report_id)
+    if report is None:
+        raise NotFound("The report is not seen.")
+    query = filled(read(report.definition), read(report.parameters), asked.parameters)
+    return report, await Reports(reader, BY_JOB).run(query)
+
+
+async def _address(reader: Tx, user: UUID) -> str:
+    rows = await reader.fetch(_EMAIL, reader.organization_id, user)
+    return rows[0]["email"]
+
+
+async def _file(reader: Tx, report: Any, format: str, answer: Mapping[str, Any]) -> Enclosed:
+    name = f"report.{format}"
+    if format == "pdf":
+        made = await report_pdf(reader, report.name, answer, answer["rows"], None)
+        return Enclosed(name, "application/pdf", made)
+    kind = "csv" if format == "csv" else "xlsx"
+    data = await written(kind, answer["columns"], answer["rows"], answer["totals"])
+    return Enclosed(name, TYPES[kind], data)
+
+
+async def carry_out(tx: Tx, asked: Delivery, found: Found) -> None:
+    """What belongs into the transaction that notes it: the notice, or the event of endpoints."""
+    if found.status != "sent":
+        return
+    if asked.kind == "webhook":
+        await ReportScheduleService(tx).tell(asked)
+    elif asked.kind == "user" and asked.format is None:
+        about = ("report_schedule", asked.schedule_id, asked.version)
+        notify(tx, about, [UUID(asked.whom)], asked.name, found.text)
+
+
+def meets(answer: Mapping[str, Any], condition: Mapping[str, Any]) -> bool:
+    """Whether a value of a row is as the condition says."""
+    bound = float(condition["value"])
+    values = [row["values"].get(condition["measure"]) for row in answer["rows"]]
+    numbers = [float(value) for value in values if value is not None]
+    more = condition["comparison"] == "gt"
+    return any(one > bound if more else one < bound for one in numbers)
+
+
+def text_of(answer: Mapping[str, Any]) -> str:
+    """The first rows as text, a line each."""
+    names = [column["name"] for column in answer["columns"]]
+    lines = [
+        " · ".join(f"{name}: {_plain(row['values'].get(name))}" for name in names)
+        for row in answer["rows"][:_ROWS]
+    ]
+    if len(answer["rows"]) > _ROWS:
+        lines.append("…")
+    return "\n".join(lines) or "–"
+
+
+def _plain(value: Any) -> str:
+    return "–" if value is None else str(value)

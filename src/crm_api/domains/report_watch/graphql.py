@@ -1,0 +1,50 @@
+"""Schedules and alerts over GraphQL."""
+
+from typing import Any, cast
+from uuid import UUID
+
+import strawberry
+
+from crm_api.domains.report_watch import schemas
+from crm_api.domains.report_watch.service import AlertService, ReportScheduleService
+from crm_api.kit.graphql.context import GraphInfo
+from crm_api.kit.graphql.fields import Collection
+from crm_api.kit.graphql.types import type_from
+
+
+@type_from(schemas.ReportScheduleOut)
+class ReportSchedule:
+    """When a saved report is told to whom."""
+
+
+@type_from(schemas.AlertOut)
+class Alert:
+    """A metric that is looked at, and how it stands."""
+
+
+@type_from(schemas.ReportDelivery)
+class ReportDelivery:
+    """What became of one occurrence for one recipient."""
+
+
+_SCHEDULES = Collection(ReportScheduleService, ReportSchedule)
+_ALERTS = Collection(AlertService, Alert)
+
+
+@strawberry.type
+class ReportWatchQueries:
+    """What became of schedules."""
+
+    @strawberry.field
+    async def report_deliveries(
+        self, info: GraphInfo, schedule_id: UUID, first: int = 50
+    ) -> list[ReportDelivery]:
+        """The last deliveries of a schedule, for each recipient."""
+        service = ReportScheduleService(info.context.tx)
+        await service.get(schedule_id)
+        found = await service.records.last(schedule_id, min(max(first, 1), 200))
+        return cast("Any", found)
+
+
+QUERIES = (_SCHEDULES.query(), _ALERTS.query(), ReportWatchQueries)
+MUTATIONS = (_SCHEDULES.mutation(), _ALERTS.mutation())

@@ -1,0 +1,91 @@
+"""The tables of schedules and alerts."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Literal
+from uuid import UUID
+
+from sqlalchemy import Index, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from crm_api.kit.db.base import Entity, KeyText
+from crm_api.kit.db.columns import Named, foreign_key, one_of, ordered, referring
+
+Method = Literal["threshold", "anomaly"]
+Season = Literal["none", "weekday"]
+State = Literal["clear", "raised"]
+Format = Literal["csv", "xlsx", "pdf"]
+
+
+def due(table: str) -> Index:
+    """What is due next, of all organizations."""
+    where = text("next_at IS NOT NULL AND deleted_at IS NULL")
+    return Index(f"ix_{table}_due", "next_at", postgresql_where=where)
+
+
+class ReportSchedule(Named, Entity):
+    """When a saved report is told to whom."""
+
+    __tablename__ = "report_schedules"
+    __table_args__ = (
+        one_of("format", Format),
+        foreign_key("report_id", "reports"),
+        *ordered("report_schedules", "created_at", "updated_at", "sort_name"),
+        referring("report_schedules", "report_id"),
+        referring("report_schedules", "owner_id", optional=True),
+        due("report_schedules"),
+    )
+    entity = "report_schedule"
+
+    report_id: Mapped[UUID]
+    parameters: Mapped[dict[str, Any]]
+    time_zone: Mapped[str] = mapped_column(KeyText)
+    cron: Mapped[str | None] = mapped_column(KeyText)
+    rule: Mapped[str | None] = mapped_column(KeyText)
+    starts_on: Mapped[date]
+    at: Mapped[str | None] = mapped_column(KeyText)
+    recipients: Mapped[list[dict[str, Any]]]
+    condition: Mapped[dict[str, Any] | None]
+    actor: Mapped[dict[str, Any]]
+    """Whoever wrote it last, with whose rights it is read for those who have none."""
+    format: Mapped[str | None] = mapped_column(KeyText)
+    is_active: Mapped[bool]
+    next_at: Mapped[datetime | None]
+
+
+class Alert(Named, Entity):
+    """A metric that is looked at, and when it is one to tell of."""
+
+    __tablename__ = "alerts"
+    __table_args__ = (
+        one_of("method", Method),
+        one_of("season", Season),
+        one_of("state", State),
+        *ordered("alerts", "created_at", "updated_at", "sort_name"),
+        referring("alerts", "owner_id", optional=True),
+        due("alerts"),
+    )
+    entity = "alert"
+
+    metric: Mapped[str] = mapped_column(KeyText)
+    filter: Mapped[dict[str, Any]]
+    days: Mapped[int | None]
+    method: Mapped[str] = mapped_column(KeyText)
+    comparison: Mapped[str | None] = mapped_column(KeyText)
+    threshold: Mapped[Decimal | None]
+    clear_at: Mapped[Decimal | None]
+    sensitivity: Mapped[Decimal]
+    season: Mapped[str] = mapped_column(KeyText)
+    every_minutes: Mapped[int]
+    cooldown_minutes: Mapped[int]
+    recipients: Mapped[list[dict[str, Any]]]
+    is_active: Mapped[bool]
+    state: Mapped[str] = mapped_column(KeyText)
+    last_value: Mapped[Decimal | None]
+    actor: Mapped[dict[str, Any]]
+    """Whoever wrote it last, with whose rights the metric is read."""
+    last_error: Mapped[str | None] = mapped_column(KeyText)
+    checked_at: Mapped[datetime | None]
+    raised_at: Mapped[datetime | None]
+    told_at: Mapped[datetime | None]
+    next_at: Mapped[datetime | None]

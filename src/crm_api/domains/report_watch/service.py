@@ -1,0 +1,299 @@
+"""The rules of schedules and alerts."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, cast
+from uuid import UUID
+
+from pydantic import TypeAdapter
+
+from crm_api.domains.report_watch.judging import Bound, robust_z
+from crm_api.domains.report_watch.models import Alert, ReportSchedule
+from crm_api.domains.report_watch.notices import notify
+from crm_api.domains.report_watch.repository import AREA, Alerts, Schedules, known, members
+from crm_api.domains.report_watch.schemas import (
+    AlertCreate,
+    AlertUpdate,
+    ReportRecipient,
+    ReportScheduleCreate,
+    ReportScheduleUpdate,
+)
+from crm_api.domains.report_watch.timing import Timing, today
+from crm_api.domains.reports.declared import Declared
+from crm_api.domains.reports.operands import unfit
+from crm_api.domains.reports.parameters import filled
+from crm_api.domains.reports.service import ReportService
+from crm_api.kit.crud.named import NamedService
+from crm_api.kit.crud.personal import Impersonal
+from crm_api.kit.crud.plain import columns_of
+from crm_api.kit.db.json import decode, encode
+from crm_api.kit.db.tx import Tx
+from crm_api.kit.errors import Invalid
+from crm_api.kit.recurrence import BadRule
+
+OUTSIDE = "send_reports_outside"
+_RECIPIENTS = TypeAdapter(list[ReportRecipient])
+_TIMES = frozenset({"cron", "rule", "starts_on", "at", "time_zone", "is_active"})
+_MEASURED = frozenset({"metric", "filter", "days"})
+_BOUNDS = frozenset({"method", "comparison", "threshold", "clear_at"})
+
+
+async def checked(tx: Tx, given: Sequence[Any]) -> list[dict[str, Any]]:
+    """Recipients as they are stored; raises `Invalid`, and `Forbidden` for addresses outside."""
+    found = _RECIPIENTS.validate_python(given)
+    by_kind = {k: [r.id for r in found if r.kind == k and r.id] for k in ("user", "team")}
+    there = await known(tx, by_kind["user"], by_kind["team"])
+    for place, one in enumerate(found):
+        at = f"/recipients/{place}"
+        if (one.address is None) == (one.kind == "email"):
+            raise Invalid.at(f"{at}/address", "unfit_kind", "It goes with the kind email.")
+        if (one.id is None) == (one.kind in ("user", "team")):
+            raise Invalid.at(f"{at}/id", "unfit_kind", "It goes with users and teams.")
+        if one.id is not None and one.id not in there:
+            raise Invalid.at(f"{at}/id", "unknown_reference", f"There is no such {one.kind}.")
+    if any(one.kind == "email" for one in found):
+        tx.actor.permitted(OUTSIDE)
+    return [one.model_dump(mode="json", exclude_none=True) for one in found]
+
+
+def ids_of(recipients: Sequence[Mapping[str, Any]], kind: str) -> list[UUID]:
+    """The ids of the users or teams among recipients."""
+    return [UUID(one["id"]) for one in recipients if one["kind"] == kind]
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One occurrence of a schedule for one recipient, as it is asked for."""
+
+    id: UUID
+    schedule_id: UUID
+    version: int
+    name: str
+    report_id: UUID
+    parameters: Mapping[str, Any]
+    condition: Mapping[str, Any] | None
+    format: str | None
+    occurrence_at: datetime
+    kind: str
+    whom: str
+    """The id of a user, or an address."""
+    actor: Mapping[str, Any]
+    """Who sees it for whoever is outside."""
+
+
+class ReportScheduleService(NamedService[ReportSchedule]):
+    """Reports that are told from time to time, each recipient what that recipient sees."""
+
+    repository = Schedules
+    area = AREA
+    plural = "report_schedules"
+    personal = Impersonal("Which report is told when; recipients are users and addresses of work.")
+    create_shape = ReportScheduleCreate
+    update_shape = ReportScheduleUpdate
+    begins_with = {"next_at": None}  # noqa: RUF012 - as everywhere
+    records: Schedules
+
+    async def prepare(
+        self, values: dict[str, Any], current: ReportSchedule | None
+    ) -> dict[str, Any]:
+        """Its report is seen and takes the parameters; it is due not too often."""
+        values = await super().prepare(values, current)
+        whole = {**(columns_of(current) if current else {}), **values}
+        if whole["owner_id"] is None:
+            values["owner_id"] = self.tx.actor.me
+        if "recipients" in values:
+            values["recipients"] = await checked(self.tx, values["recipients"])
+        if not {"report_id", "parameters"}.isdisjoint(values):
+            await self._need_report(whole)
+        if not _TIMES.isdisjoint(values):
+            if whole.get("starts_on") is None:
+                whole["starts_on"] = today(self.tx.now, whole["time_zone"])
+                values["starts_on"] = whole["starts_on"]
+            values["next_at"] = self._next(whole)
+        values["actor"] = maker(self.tx)
+        return values
+
+    async def _need_report(self, whole: Mapping[str, Any]) -> None:
+        found = await ReportService(self.tx).records.rows([whole["report_id"]])
+        report = found.get(whole["report_id"])
+        if report is None:
+            raise Invalid.at("/report_id", "unknown_reference", "There is no such report.")
+        filled(read(report.definition), read(report.parameters), whole["parameters"])
+
+    async def delivery(self, id: UUID) -> Delivery | None:
+        """A delivery that is to be made, whoever asks; None once something has become of it."""
+        noted = await self.records.delivery(id)
+        if noted is None or noted["status"] != "pending":
+            return None
+        rows = await self.records.locked([noted["schedule_id"]], everywhere=True)
+        if not rows:
+            return None
+        kind, _, whom = noted["recipient"].partition(":")
+        (row,) = rows
+        return Delivery(
+            id,
+            row.id,
+            row.version,
+            row.name,
+            row.report_id,
+            row.parameters,
+            row.condition,
+            row.format,
+            noted["occurrence_at"],
+            kind,
+            whom,
+            row.actor,
+        )
+
+    async def tell(self, asked: Delivery) -> None:
+        """The event that endpoints of the owner get: which report to ask for, and of when."""
+        self.tx.record(
+            "report_schedule.occurred",
+            entity="report_schedule",
+            record_id=asked.schedule_id,
+            version=asked.version,
+            data={
+                "report_id": asked.report_id,
+                "parameters": dict(asked.parameters),
+                "occurrence_at": asked.occurrence_at,
+            },
+        )
+
+    def _next(self, whole: Mapping[str, Any]) -> Any:
+        if (whole["cron"] is None) == (whole["rule"] is None):
+            raise Invalid.at("/cron", "one_of", "Say cron or a rule, and not both.")
+        if (whole["rule"] is None) != (whole["at"] is None):
+            raise Invalid.at("/at", "one_of", "A rule has a time of day, and cron has none.")
+        which = "cron" if whole["cron"] is not None else "rule"
+        try:
+            found = timing_of(whole).after(self.tx.now)
+        except BadRule as error:
+            raise Invalid.at(f"/{which}", "bad_schedule", str(error)) from None
+        if found is None:
+            raise Invalid.at(f"/{which}", "never_due", "It is never due.")
+        return found if whole["is_active"] else None
+
+
+def maker(tx: Tx) -> dict[str, Any]:
+    """Whoever writes, as it is kept."""
+    return decode(encode(tx.actor.stored()))
+
+
+def timing_of(whole: Mapping[str, Any]) -> Timing:
+    """The times of a schedule."""
+    names = ("time_zone", "cron", "rule", "starts_on", "at")
+    return Timing(**{name: whole[name] for name in names})
+
+
+def read(value: Any) -> Any:
+    """JSON of a row, which passes through unread till somebody needs it."""
+    return cast("Any", value) if isinstance(value, list | dict) else decode(value)
+
+
+class AlertService(NamedService[Alert]):
+    """Metrics that are looked at as whoever wrote them last sees them."""
+
+    repository = Alerts
+    area = AREA
+    plural = "alerts"
+    personal = Impersonal("Thresholds of metrics.")
+    create_shape = AlertCreate
+    update_shape = AlertUpdate
+    begins_with = {"state": "clear"}  # noqa: RUF012 - as everywhere
+    records: Alerts
+
+    async def prepare(self, values: dict[str, Any], current: Alert | None) -> dict[str, Any]:
+        """Its metric is there and its bounds fit; what it measures anew it has no history of."""
+        values = await super().prepare(values, current)
+        whole = {**(columns_of(current) if current else {}), **values}
+        if whole["owner_id"] is None:
+            values["owner_id"] = self.tx.actor.me
+        if "recipients" in values:
+            values["recipients"] = await checked(self.tx, values["recipients"])
+            if any(one["kind"] not in ("user", "team") for one in values["recipients"]):
+                text = "Users and teams are told; endpoints subscribe to alert.raised."
+                raise Invalid.at("/recipients", "unfit_kind", text)
+        if not _MEASURED.isdisjoint(values):
+            _need_metric(whole)
+        if not _BOUNDS.isdisjoint(values):
+            _need_bounds(whole)
+        if current is None or "is_active" in values or "every_minutes" in values:
+            pause = timedelta(minutes=whole["every_minutes"])
+            values["next_at"] = self.tx.now + (timedelta() if current is None else pause)
+            if not whole["is_active"]:
+                values["next_at"] = None
+        values["actor"] = maker(self.tx)
+        return values
+
+    async def active(self, id: UUID) -> Alert | None:
+        """An alert to work on, whoever asks; None of one that is looked at no more."""
+        rows = await self.records.locked([id], everywhere=True)
+        return rows[0] if rows and rows[0].is_active else None
+
+    async def judge(self, row: Alert, value: Decimal | None, error: str | None) -> str:
+        """Note a value, raise or clear by it, and tell; of no value it stays as it is."""
+        before = row.state == "raised"
+        now = before if value is None else await self._is_bad(row, value, raised=before)
+        if value is not None:
+            await self.records.keep(row.id, self.tx.now, value)
+        await self.records.note(row.id, self.tx.now, value, error)
+        if now != before:
+            state: dict[str, Any] = {"state": "raised" if now else "clear"}
+            if now:
+                state["raised_at"] = self.tx.now
+            await self.change(row, state, verb="raised" if now else "cleared")
+        await self._tell(row, value, before=before, now=now)
+        return "raised" if now else "clear"
+
+    async def _is_bad(self, row: Alert, value: Decimal, *, raised: bool) -> bool:
+        if row.method == "threshold":
+            threshold = float(row.threshold or 0)
+            clear = threshold if row.clear_at is None else float(row.clear_at)
+            more = "gt" if row.comparison == "gt" else "lt"
+            return Bound(more, threshold, clear).judge(float(value), raised=raised)
+        same_day = row.season == "weekday"
+        history = await self.records.history(row.id, self.tx.now, same_day=same_day)
+        z = robust_z(float(value), history)
+        return z is not None and abs(z) >= float(row.sensitivity)
+
+    async def _tell(self, row: Alert, value: Decimal | None, *, before: bool, now: bool) -> None:
+        # What is raised again within the cool-down is told when that is over, if it still stands.
+        pause = timedelta(minutes=row.cooldown_minutes)
+        told, raised = row.told_at, row.raised_at
+        is_told = told is not None and raised is not None and told >= raised
+        if now and not is_told and (told is None or self.tx.now - told >= pause):
+            await self.records.told(row.id, self.tx.now)
+        elif not (before and not now and is_told):
+            return
+        whom = ids_of(row.recipients, "user"), ids_of(row.recipients, "team")
+        users = await members(self.tx, *whom)
+        if users:
+            subject = f"{'⚠' if now else '✓'} {row.name}"
+            about = ("alert", row.id, row.version)
+            notify(self.tx, about, users, subject, f"{row.metric}: {value}")
+
+
+def _need_metric(whole: Mapping[str, Any]) -> None:
+    metric = Declared.metrics.get(whole["metric"])
+    if metric is None:
+        raise unfit("/metric", "unknown_metric", "There is no metric of this name.")
+    if whole["days"] is not None and not metric.dated_by:
+        raise Invalid.at("/days", "undated_metric", "It is a number of this moment.")
+
+
+def _need_bounds(whole: Mapping[str, Any]) -> None:
+    is_bound = whole["method"] == "threshold"
+    for name in ("comparison", "threshold"):
+        if is_bound and whole[name] is None:
+            raise Invalid.at(f"/{name}", "required", "A threshold has both.")
+    clear: Decimal | None = whole["clear_at"]
+    if clear is None:
+        return
+    if not is_bound:
+        raise Invalid.at("/clear_at", "unfit_method", "It goes with the method threshold.")
+    above = whole["comparison"] == "gt"
+    if (clear > whole["threshold"]) if above else (clear < whole["threshold"]):
+        message = "It is cleared on the other side of the threshold."
+        raise Invalid.at("/clear_at", "wrong_side", message)
