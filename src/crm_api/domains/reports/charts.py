@@ -27,8 +27,8 @@ def specification(
     """A chart of a result; raises `Invalid` where it has no groups, or too many.
 
     The first grouping lies on the x axis, the second one has a colour each, and the first measure
-    is drawn: as lines over time, a matrix as a heat map, else as bars. Data is within it; nothing
-    is loaded from elsewhere.
+    is drawn: as lines over time, a matrix as a heat map, else as bars, stacked or `beside` each
+    other. Data is within it; nothing is loaded from elsewhere.
     """
     groups = [column for column in columns if column["role"] == "grouping"]
     numbers = [c for c in columns if c["role"] == "measure" and c["kind"] in _NUMBERS]
@@ -78,6 +78,9 @@ def _marks(kind: str, groups: Sequence[Mapping[str, Any]], y: dict[str, Any]) ->
         return {"mark": "bar", "encoding": bars}
     if kind == "time_series":
         return {"mark": {"type": "line", "point": True}, "encoding": encoding}
+    if kind == "beside" and len(groups) > 1:
+        # What does not add up stands side by side.
+        encoding["xOffset"] = {**plain[1], "sort": None}
     return {"mark": "bar", "encoding": {**encoding, "x": {**plain[0], "sort": None}}}
 
 
