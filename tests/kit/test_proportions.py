@@ -2,7 +2,7 @@
 
 import pytest
 
-from crm_api.kit.proportions import holm, two_proportions, wilson
+from crm_api.kit.proportions import holm, newcombe, two_proportions, wilson
 
 
 @pytest.mark.parametrize(
@@ -39,3 +39,20 @@ def test_holm_agrees_with_r():
     # R: p.adjust(c(0.01, 0.04, 0.03, 0.005), "holm").
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert holm([]) == []
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "low", "high"),
+    [
+        # R. G. Newcombe, Statistics in Medicine 17, 1998, 873-890, table II, method 10.
+        ((56, 70), (48, 80), 0.0524, 0.3339),
+        ((9, 10), (3, 10), 0.1705, 0.8090),
+        ((10, 10), (0, 10), 0.6075, 1.0000),
+    ],
+)
+def test_the_difference_of_two_shares_agrees_with_newcombe(first, second, low, high):
+    assert newcombe(first, second) == pytest.approx((low, high), abs=5e-5)
+
+
+def test_of_no_trials_no_difference_is_known():
+    assert newcombe((0, 0), (1, 2)) == (-1.0, 1.0)

@@ -30,20 +30,20 @@ def _channels(results: Mapping[str, Any]) -> dict[str, Any]:
 
 def _campaigns(results: Mapping[str, Any]) -> dict[str, Any]:
     value = _column("amount", "measure", "amount", results["currency"])
-    columns = [_column("name", "grouping", "text"), _column("of", "grouping", "text"), value]
+    columns = [_column("name", "grouping", "text"), _column("figure", "grouping", "text"), value]
     rows = [
-        {"values": {"name": one["name"], "of": of, "amount": one[of]}}
+        {"values": {"name": one["name"], "figure": of, "amount": one[of]}}
         for one in results["campaigns"]
         for of in ("revenue", "cost")
     ]
-    return specification("summary", columns, rows)
+    return specification("comparison", columns, rows)
 
 
 def _periods(results: Mapping[str, Any]) -> dict[str, Any]:
     value = _column("amount", "measure", "amount", results["currency"])
-    columns = [_column("period", "grouping", "day"), _column("of", "grouping", "text"), value]
+    columns = [_column("period", "grouping", "day"), _column("figure", "grouping", "text"), value]
     rows = [
-        {"values": {"period": one["period"].isoformat(), "of": of, "amount": one[of]}}
+        {"values": {"period": one["period"].isoformat(), "figure": of, "amount": one[of]}}
         for one in results["periods"]
         for of in ("revenue", "cost")
     ]

@@ -88,7 +88,7 @@ def _marks(kind: str, groups: Sequence[Mapping[str, Any]], y: dict[str, Any]) ->
         return {"mark": {"type": "line", "point": True}, "encoding": encoding}
     if kind == "comparison" and len(groups) > 1:
         # What is no part of a whole stands side by side.
-        encoding["xOffset"] = {"field": axes[1]["field"]}
+        encoding["xOffset"] = {**plain[1], "sort": None}
     return {"mark": "bar", "encoding": {**encoding, "x": {**plain[0], "sort": None}}}
 
 
