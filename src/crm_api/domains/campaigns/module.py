@@ -3,6 +3,7 @@
 from crm_api.domains.campaigns.actions import WAYS
 from crm_api.domains.campaigns.keeping import forget_person, forget_purged
 from crm_api.domains.campaigns.service import CampaignService
+from crm_api.domains.campaigns.standard import STANDARD_REPORTS
 from crm_api.kit.crud.guards import Guarded
 from crm_api.kit.crud.personal import Trace
 from crm_api.kit.module import Faces, Module
@@ -26,4 +27,5 @@ MODULE = Module(
     events=[f"campaign.{one.event}" for one in WAYS.values()],
     services=[CampaignService],
     traces=[Trace("campaigns", ("campaign_members",), forget_person)],
+    standard_reports=STANDARD_REPORTS,
 )

@@ -9,11 +9,13 @@ from crm_api.domains.leads.jobs import (
     score,
 )
 from crm_api.domains.leads.matcher import LeadMatcher
+from crm_api.domains.leads.metrics import METRICS
 from crm_api.domains.leads.pictured import TOUCHPOINTS
 from crm_api.domains.leads.planning import LeadPlanService
 from crm_api.domains.leads.pools import LeadPoolService, LeadRuleService
 from crm_api.domains.leads.scoring import LeadScoreRuleService
 from crm_api.domains.leads.service import LeadAssignmentService, LeadService
+from crm_api.domains.leads.standard import STANDARD_REPORTS
 from crm_api.domains.leads.states import WAYS
 from crm_api.domains.leads.working import WORK
 from crm_api.kit.access import Managed
@@ -60,4 +62,6 @@ MODULE = Module(
     ],
     work=WORK,
     touchpoints=TOUCHPOINTS,
+    metrics=METRICS,
+    standard_reports=STANDARD_REPORTS,
 )

@@ -15,6 +15,7 @@ from crm_api.domains.segments.membership import (
 from crm_api.domains.segments.pictured import TOUCHPOINTS
 from crm_api.domains.segments.schemas import MembershipMoved
 from crm_api.domains.segments.service import BehaviourEventService, SegmentService
+from crm_api.domains.segments.standard import STANDARD_REPORTS
 from crm_api.domains.segments.terms import Agreed, Behaviour, Belongs
 from crm_api.kit.crud.guards import Guarded
 from crm_api.kit.crud.personal import Trace
@@ -54,4 +55,5 @@ MODULE = Module(
     traces=[Trace("segments", ("segment_members", "segment_overrides"), forget_person)],
     services=[BehaviourEventService, SegmentService],
     touchpoints=TOUCHPOINTS,
+    standard_reports=STANDARD_REPORTS,
 )
