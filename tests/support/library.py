@@ -7,12 +7,11 @@ from decimal import Decimal
 from typing import Any
 
 from support.clients import Api
-from support.reporting import behind
+from support.reporting import behind_standard, standard
 
 Row = dict[str, Any]
 Measures = Mapping[str, Callable[[list[Row]], Any]]
-SPAN = {"from": "2000-01-01", "before": "2100-01-01"}
-DAYS = {"from": "2000-01-01", "to": "2100-01-01"}
+SPAN = {"from": "2000-01-01", "to": "2100-01-01"}
 
 
 @dataclass(frozen=True)
@@ -48,17 +47,14 @@ async def compared(api: Api, wanted: Expected, rows: Sequence[Row]) -> int:
     for row in rows:
         if wanted.of(row):
             groups.setdefault(wanted.key(row), []).append(row)
-    body = {"parameters": dict(wanted.parameters)}
-    answer = await api.post(f"/v1/standard-reports/{wanted.name}/run", json=body)
-    assert answer.status_code == 200, answer.text
-    told = answer.json()
+    told = await standard(api, wanted.name, **wanted.parameters)
     names = [c["name"] for c in told["answer"]["columns"] if c["role"] == "grouping"]
     found = {tuple(r["values"][n] for n in names): r for r in told["answer"]["rows"]}
     assert found.keys() == groups.keys(), wanted.name
     by_id = {row["id"]: row for row in rows}
     for key, inside in groups.items():
         agree(found[key]["values"], inside, wanted)
-        there = await behind(api, told["report"], found[key]["cell"])
+        there = await behind_standard(api, wanted.name, found[key]["cell"], **wanted.parameters)
         assert {row["id"] for row in there} == {row["id"] for row in inside}
         agree(found[key]["values"], [by_id[row["id"]] for row in there], wanted)
     for total in told["answer"]["totals"]:

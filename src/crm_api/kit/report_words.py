@@ -1,41 +1,29 @@
 """The words of definitions of reports, for the parts that declare metrics and standard reports."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
-from crm_api.kit.reporting import StandardReport
+from crm_api.kit.errors import Fault, Invalid
+from crm_api.kit.reporting import DefinedReport, Filter, of_ids
+from crm_api.kit.schema import LATEST
 
 Words = Mapping[str, Any]
-DAYS: tuple[Words, ...] = (
-    {"name": "from", "type": "day", "default": "@today-365d", "description": "The first day."},
-    {"name": "to", "type": "day", "default": "@today", "description": "The last day."},
-)
-"""Days by which something is counted that has a day, both included."""
-SPAN: tuple[Words, ...] = (
-    {"name": "from", "type": "day", "default": "@today-365d", "description": "The first day."},
-    {
-        "name": "before",
-        "type": "day",
-        "default": "@today+1d",
-        "description": "The day after the last one.",
-    },
-)
-"""Days by which something is counted that has an instant: a local day ends where the next begins."""
-
-
-def within(field: str) -> Words:
-    """That an instant lies within `SPAN`."""
-    return {field: {"gte": {"$param": "from"}, "lt": {"$param": "before"}}}
-
-
-def on_days(field: str) -> Words:
-    """That a day lies within `DAYS`."""
-    return {field: {"gte": {"$param": "from"}, "lte": {"$param": "to"}}}
+MOST_BEHIND = 20_000
+"""So many records are told one by one."""
 
 
 def known(field: str) -> Words:
     """That a field has a value."""
     return {field: {"is_null": False}}
+
+
+def spanned(field: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """That an instant lies within the days `from` and `to`, both included."""
+    after = given["to"] + timedelta(days=1)
+    until = {"lt": after.isoformat()} if after < LATEST.date() else {}
+    return {field: {"gte": given["from"].isoformat(), **until}}
 
 
 def counted(name: str, filter: Words | None = None) -> Words:
@@ -72,16 +60,15 @@ def elapsed(
     }
 
 
-def completeness(source: str, title: str, *fields: str) -> StandardReport:
+def completeness(source: str, title: str, *fields: str) -> DefinedReport:
     """How many records of a kind lack which of their fields, by owner."""
-    return StandardReport(
-        f"{source}_completeness",
-        1,
-        title,
-        f"By owner, of how many these are known: {', '.join(fields)}.",
-        "share = records in which the field has a value / records",
-        {
-            "source": source,
+    return DefinedReport(
+        name=f"{source}_completeness",
+        title=title,
+        text=f"By owner, of how many these are known: {', '.join(fields)}.",
+        formula="share = records in which the field has a value / records",
+        source=source,
+        definition={
             "groupings": [{"field": "owner_id"}],
             "measures": [
                 counted("records"),
@@ -91,3 +78,12 @@ def completeness(source: str, title: str, *fields: str) -> StandardReport:
             "totals": True,
         },
     )
+
+
+def few(ids: Sequence[UUID]) -> Filter:
+    """The filter of some records; raises `Invalid` where they are too many to be told."""
+    if len(ids) > MOST_BEHIND:
+        message = f"There are more than {MOST_BEHIND:,} of them: choose fewer days."
+        fault = Fault("too_many_records", message, pointer="/cell")
+        raise Invalid(message, code="invalid_report", faults=[fault])
+    return of_ids(ids)

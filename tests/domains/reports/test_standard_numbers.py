@@ -8,7 +8,6 @@ import pytest
 
 from support.clients import problem
 from support.library import (
-    DAYS,
     SPAN,
     Expected,
     all_of,
@@ -312,7 +311,7 @@ async def test_time_of_projects(client, seed):
             "billable_minutes": billable,
             "utilisation": ratio(billable, sums("minutes")),
         },
-        DAYS,
+        SPAN,
     )
     await both(client, reader, wanted)
     rows = [r for r in await all_of(client, "time-entries") if r["status"] == "approved"]

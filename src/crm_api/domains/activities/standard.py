@@ -1,20 +1,21 @@
 """The standard reports of activities."""
 
-from crm_api.kit.report_words import SPAN, counted, distinct, known, share, total, within
-from crm_api.kit.reporting import StandardReport
+from crm_api.kit.report_words import counted, distinct, known, share, total
+from crm_api.kit.reporting import SPAN, DefinedReport
 
-_DONE = {"and": [{"status": "completed"}, within("completed_at")]}
+_DONE = {"status": "completed"}
 
 STANDARD_REPORTS = (
-    StandardReport(
-        "activity_volume",
-        1,
-        "Activities by owner and kind",
-        "Activities that were completed within the days: how many, with how many companies and "
+    DefinedReport(
+        name="activity_volume",
+        title="Activities by owner and kind",
+        text="Activities that were completed within the days: how many, with how many companies and "
         "contacts, and how long they took where that is known.",
-        "seconds = Σ duration",
-        {
-            "source": "activity",
+        formula="seconds = Σ duration",
+        source="activity",
+        parameters=SPAN,
+        dated_by=("completed_at",),
+        definition={
             "filter": _DONE,
             "groupings": [{"field": "owner_id"}, {"field": "kind"}],
             "measures": [
@@ -27,17 +28,17 @@ STANDARD_REPORTS = (
             ],
             "totals": True,
         },
-        SPAN,
     ),
-    StandardReport(
-        "activity_outcomes",
-        1,
-        "Outcomes of activities",
-        "Activities that were completed within the days by kind and outcome; those of which no "
+    DefinedReport(
+        name="activity_outcomes",
+        title="Outcomes of activities",
+        text="Activities that were completed within the days by kind and outcome; those of which no "
         "outcome was told come last. How many of them are of a deal, and how they were felt.",
-        "positive_share = positive / felt, where felt = positive + neutral + negative",
-        {
-            "source": "activity",
+        formula="positive_share = positive / felt, where felt = positive + neutral + negative",
+        source="activity",
+        parameters=SPAN,
+        dated_by=("completed_at",),
+        definition={
             "filter": _DONE,
             "groupings": [{"field": "kind"}, {"field": "outcome"}],
             "measures": [
@@ -49,6 +50,5 @@ STANDARD_REPORTS = (
             ],
             "totals": True,
         },
-        SPAN,
     ),
 )

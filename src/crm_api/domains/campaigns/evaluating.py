@@ -1,18 +1,24 @@
 """What an experiment shows: conversions by variant and of whom nobody reached."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
+
+from sqlalchemy import select
 
 from crm_api.domains.campaigns.arithmetic import MISMATCH, needed, sample_ratio
 from crm_api.domains.campaigns.repository import Plan
 from crm_api.domains.campaigns.schemas import EvaluationInput
 from crm_api.domains.campaigns.service import CampaignService
+from crm_api.domains.contacts.repository import CONTACTS
+from crm_api.domains.segments.asking import asked
 from crm_api.domains.segments.repository import BEHAVIOUR_AREA
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import WrongState
 from crm_api.kit.proportions import holm, two_proportions, wilson
+from crm_api.kit.query.filters import parse
 
+Part = Literal["members", "responded", "converted"]
 HOLDOUT, ALL = "holdout", "all"
 # Somebody who was merged since is still counted: by who they were when it was frozen.
 _CONVERSIONS = """
@@ -27,6 +33,57 @@ _CONVERSIONS = """
     WHERE m.organization_id = $1 AND m.campaign_id = $2 AND m.excluded_reason IS NULL
     GROUP BY 1, 2
 """
+# Those whom the actor sees, so that lists reconcile; by deeds since the launch of each campaign.
+_RESULTS = """
+    WITH seen AS MATERIALIZED ({seen}),
+    who AS MATERIALIZED (
+        SELECT m.campaign_id, m.contact_id, c.launched_at FROM campaign_members m
+        JOIN campaigns c ON c.organization_id = $1 AND c.id = m.campaign_id
+        JOIN seen ON seen.id = m.contact_id
+        WHERE m.organization_id = $1 AND m.campaign_id = ANY($2) AND m.excluded_reason IS NULL
+            AND NOT m.is_holdout)
+    SELECT w.campaign_id, w.contact_id,
+        EXISTS (SELECT FROM behaviour_events v WHERE v.organization_id = $1
+            AND v.contact_id = w.contact_id AND v.occurred_at >= w.launched_at
+            AND v.deleted_at IS NULL) AS responded,
+        EXISTS (SELECT FROM behaviour_events v WHERE v.organization_id = $1
+            AND v.contact_id = w.contact_id AND v.occurred_at >= w.launched_at AND v.name = $3
+            AND v.deleted_at IS NULL) AS converted
+    FROM who w
+"""
+_COUNTED = """
+    SELECT campaign_id, count(*)::int AS members,
+        (count(*) FILTER (WHERE responded))::int AS responded,
+        (count(*) FILTER (WHERE converted))::int AS converted
+    FROM ({results}) r GROUP BY campaign_id
+"""
+_THOSE = """
+    SELECT contact_id FROM ({results}) r WHERE ($4 = 'members' OR ($4 = 'responded' AND responded)
+        OR ($4 = 'converted' AND converted)) ORDER BY contact_id LIMIT $5
+"""
+
+
+def _seen(tx: Tx, sql: str, behind: int) -> tuple[str, list[Any]]:
+    tx.actor.require(f"{CONTACTS.area}:read")
+    tx.actor.require(f"{BEHAVIOUR_AREA}:read")
+    everybody = select(CONTACTS.model.id)
+    seen, values = asked(
+        tx, CONTACTS, everybody, parse({}, CONTACTS, tx), behind=behind, named="ids"
+    )
+    return sql.replace("{results}", _RESULTS).replace("{seen}", seen), values
+
+
+async def results_of(tx: Tx, ids: Sequence[UUID], event: str) -> Sequence[Mapping[str, Any]]:
+    """By campaign its members who are seen, who did anything, and who did something."""
+    sql, values = _seen(tx, _COUNTED, 3)
+    return await tx.fetch(sql, tx.organization_id, list(ids), event, *values)
+
+
+async def members_who(tx: Tx, id: UUID, event: str, part: Part, most: int) -> list[UUID]:
+    """Those whom one of these numbers counts."""
+    sql, values = _seen(tx, _THOSE, 5)
+    rows = await tx.fetch(sql, tx.organization_id, [id], event, part, most, *values)
+    return [row["contact_id"] for row in rows]
 
 
 async def conversions(tx: Tx, current: Plan, event: str, until: Any) -> dict[str, Any]:

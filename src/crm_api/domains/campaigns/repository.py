@@ -1,16 +1,22 @@
 """How campaigns are listed and found."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Self
 from uuid import UUID
+
+from sqlalchemy import select
 
 from crm_api.domains.campaigns.models import Campaign
 from crm_api.domains.campaigns.schemas import CampaignOut
 from crm_api.kit.crud.repository import Repository
 from crm_api.kit.db.json import decode
 from crm_api.kit.errors import NotFound
+from crm_api.kit.query.filters import Filter
 from crm_api.kit.query.listing import Listing, Relation, Searched
+from crm_api.kit.query.page import matching, values_of
+from crm_api.kit.query.selection import PageQuery, Selection
 
 AREA = "campaigns"
 _PLAN = """
@@ -52,6 +58,13 @@ class Campaigns(Repository[Campaign]):
 
     model = Campaign
     listing = CAMPAIGNS
+
+    async def launched(self, filter: Filter, limit: int) -> Sequence[Any]:
+        """So many that match and are seen, the latest first: their ids and names."""
+        asked = PageQuery(Selection(()), filter, sight=self.sight)
+        columns: Any = select(Campaign.id, Campaign.name)
+        query = matching(self.listing, columns, asked).order_by(Campaign.id.desc()).limit(limit)
+        return (await self.tx.run(query.params(**values_of(self.tx, asked, None)))).all()
 
     async def plan(self, id: UUID) -> Plan:
         """That of a campaign which the actor sees, as it was asked before."""

@@ -1,19 +1,22 @@
 """The standard reports of campaigns."""
 
-from crm_api.kit.report_words import SPAN, counted, total, within
-from crm_api.kit.reporting import StandardReport
+from crm_api.domains.campaigns.standard_results import RESULTS
+from crm_api.kit.report_words import counted, known, total
+from crm_api.kit.reporting import SPAN, DefinedReport
 
 STANDARD_REPORTS = (
-    StandardReport(
-        "campaign_audiences",
-        1,
-        "Audiences of campaigns",
-        "Campaigns that were launched within the days, by kind and channel: how many members "
+    RESULTS,
+    DefinedReport(
+        name="campaign_audiences",
+        title="Audiences of campaigns",
+        text="Campaigns that were launched within the days, by kind and channel: how many members "
         "their audiences were frozen with, held out on purpose, or excluded.",
-        "members = Σ those to be reached; a person is counted in each campaign they are in",
-        {
-            "source": "campaign",
-            "filter": within("launched_at"),
+        formula="members = Σ those to be reached; a person is counted in each campaign they are in",
+        source="campaign",
+        parameters=SPAN,
+        dated_by=("launched_at",),
+        definition={
+            "filter": known("launched_at"),
             "groupings": [{"field": "kind"}, {"field": "channel"}],
             "measures": [
                 counted("campaigns"),
@@ -23,6 +26,5 @@ STANDARD_REPORTS = (
             ],
             "totals": True,
         },
-        SPAN,
     ),
 )

@@ -1,47 +1,47 @@
 """The standard reports of cases."""
 
-from crm_api.kit.report_words import SPAN, counted, elapsed, share, within
-from crm_api.kit.reporting import StandardReport
+from crm_api.kit.report_words import counted, elapsed, known, share
+from crm_api.kit.reporting import SPAN, DefinedReport
 
 _ENDED = {"sla_state": {"in": ["met", "breached"]}}
 
 STANDARD_REPORTS = (
-    StandardReport(
-        "case_response_times",
-        1,
-        "Response times of cases",
-        "Cases that were opened within the days, by priority: how long it took to the first "
+    DefinedReport(
+        name="case_response_times",
+        title="Response times of cases",
+        text="Cases that were opened within the days, by priority: how long it took to the first "
         "response and to the last resolution, around the clock. What is not answered or resolved "
         "yet has no time.",
-        "first response = first_responded_at − created_at; resolution = resolved_at − created_at; "
+        formula="first response = first_responded_at − created_at; resolution = resolved_at − created_at; "
         "half, and nine of ten, took no longer",
-        {
-            "source": "case",
-            "filter": within("created_at"),
+        source="case",
+        parameters=SPAN,
+        dated_by=("created_at",),
+        definition={
             "groupings": [{"field": "priority"}],
             "measures": [
                 counted("opened"),
-                counted("responded", {"first_responded_at": {"is_null": False}}),
+                counted("responded", known("first_responded_at")),
                 elapsed("first_response_median", "first_responded_at", "created_at"),
                 elapsed("first_response_p90", "first_responded_at", "created_at", 90),
-                counted("resolved", {"resolved_at": {"is_null": False}}),
+                counted("resolved", known("resolved_at")),
                 elapsed("resolution_median", "resolved_at", "created_at"),
                 elapsed("resolution_p90", "resolved_at", "created_at", 90),
             ],
             "totals": True,
         },
-        SPAN,
     ),
-    StandardReport(
-        "case_sla",
-        1,
-        "SLA of cases",
-        "Cases that were opened within the days and have a policy, by policy and priority: those "
+    DefinedReport(
+        name="case_sla",
+        title="SLA of cases",
+        text="Cases that were opened within the days and have a policy, by policy and priority: those "
         "all of whose clocks ended in time, and those of which one is breached.",
-        "share = met / (met + breached); null without any",
-        {
-            "source": "case",
-            "filter": {"and": [{"sla_policy_id": {"is_null": False}}, within("created_at")]},
+        formula="share = met / (met + breached); null without any",
+        source="case",
+        parameters=SPAN,
+        dated_by=("created_at",),
+        definition={
+            "filter": known("sla_policy_id"),
             "groupings": [{"field": "sla_policy_id"}, {"field": "priority"}],
             "measures": [
                 counted("opened"),
@@ -53,6 +53,5 @@ STANDARD_REPORTS = (
             ],
             "totals": True,
         },
-        SPAN,
     ),
 )

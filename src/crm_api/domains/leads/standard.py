@@ -1,16 +1,15 @@
 """The standard reports of leads."""
 
+from crm_api.domains.leads.standard_fairness import FAIRNESS
 from crm_api.kit.report_words import (
-    SPAN,
     completeness,
     counted,
     elapsed,
     known,
     share,
     total,
-    within,
 )
-from crm_api.kit.reporting import StandardReport
+from crm_api.kit.reporting import SPAN, DefinedReport
 
 _OPEN = {"status": {"nin": ["converted", "disqualified"]}}
 _WON = {"deal": {"status": "won"}}
@@ -29,17 +28,17 @@ def _aged(name: str, least: str | None, most: str | None) -> dict[str, object]:
 
 
 STANDARD_REPORTS = (
-    StandardReport(
-        "lead_source_revenue",
-        1,
-        "Sources of leads and what they brought",
-        "Leads that came within the days by source and medium: how many were converted, how many "
+    DefinedReport(
+        name="lead_source_revenue",
+        title="Sources of leads and what they brought",
+        text="Leads that came within the days by source and medium: how many were converted, how many "
         "of their deals were won, and for how much, in the organization's currency.",
-        "conversion = converted / leads; win_rate = won / leads; "
+        formula="conversion = converted / leads; win_rate = won / leads; "
         "revenue = Σ amount of the deals won that leads became",
-        {
-            "source": "lead",
-            "filter": within("created_at"),
+        source="lead",
+        parameters=SPAN,
+        dated_by=("created_at",),
+        definition={
             "groupings": [{"field": "source"}, {"field": "medium"}],
             "measures": [
                 counted("leads"),
@@ -51,17 +50,15 @@ STANDARD_REPORTS = (
             ],
             "totals": True,
         },
-        SPAN,
     ),
-    StandardReport(
-        "lead_ageing",
-        1,
-        "Ages of open leads",
-        "Leads that are neither converted nor disqualified, by status: for how many days they "
+    DefinedReport(
+        name="lead_ageing",
+        title="Ages of open leads",
+        text="Leads that are neither converted nor disqualified, by status: for how many days they "
         "have been there, and how many of them nobody has.",
-        "age = now − created_at; each in one stretch, its end not included",
-        {
-            "source": "lead",
+        formula="age = now − created_at; each in one stretch, its end not included",
+        source="lead",
+        definition={
             "filter": _OPEN,
             "groupings": [{"field": "status"}],
             "measures": [
@@ -72,16 +69,17 @@ STANDARD_REPORTS = (
             "totals": True,
         },
     ),
-    StandardReport(
-        "lead_response_times",
-        1,
-        "Response times of leads",
-        "Leads that were assigned within the days, by owner: how many were responded to, and how "
+    DefinedReport(
+        name="lead_response_times",
+        title="Response times of leads",
+        text="Leads that were assigned within the days, by owner: how many were responded to, and how "
         "long that took from the assignment, around the clock.",
-        "half, and nine of ten, of those responded to took no longer",
-        {
-            "source": "lead",
-            "filter": within("assigned_at"),
+        formula="half, and nine of ten, of those responded to took no longer",
+        source="lead",
+        parameters=SPAN,
+        dated_by=("assigned_at",),
+        definition={
+            "filter": known("assigned_at"),
             "groupings": [{"field": "owner_id"}],
             "measures": [
                 counted("assigned"),
@@ -92,8 +90,8 @@ STANDARD_REPORTS = (
             ],
             "totals": True,
         },
-        SPAN,
     ),
+    FAIRNESS,
     completeness(
         "lead",
         "Completeness of leads",

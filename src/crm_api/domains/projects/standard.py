@@ -1,19 +1,22 @@
 """The standard reports of projects."""
 
-from crm_api.kit.report_words import DAYS, counted, distinct, on_days, share, total
-from crm_api.kit.reporting import StandardReport
+from crm_api.domains.projects.standard_results import RESULTS
+from crm_api.kit.report_words import counted, distinct, share, total
+from crm_api.kit.reporting import SPAN, DefinedReport
 
 STANDARD_REPORTS = (
-    StandardReport(
-        "project_time",
-        1,
-        "Time of projects",
-        "Minutes that were worked within the days and approved, by owner: in how many projects, "
+    RESULTS,
+    DefinedReport(
+        name="project_time",
+        title="Time of projects",
+        text="Minutes that were worked within the days and approved, by owner: in how many projects, "
         "and what share of them is billed to customers.",
-        "utilisation = billable minutes / minutes",
-        {
-            "source": "time_entry",
-            "filter": {"and": [{"status": "approved"}, on_days("day")]},
+        formula="utilisation = billable minutes / minutes",
+        source="time_entry",
+        parameters=SPAN,
+        dated_by=("day",),
+        definition={
+            "filter": {"status": "approved"},
             "groupings": [{"field": "owner_id"}],
             "measures": [
                 counted("entries"),
@@ -24,6 +27,5 @@ STANDARD_REPORTS = (
             ],
             "totals": True,
         },
-        DAYS,
     ),
 )

@@ -1,21 +1,25 @@
 """The standard reports of who buys again."""
 
-from crm_api.kit.report_words import SPAN, counted, distinct, total, within
-from crm_api.kit.reporting import StandardReport
+from crm_api.domains.segments.standard_customers import RETENTION, RFM
+from crm_api.kit.report_words import counted, distinct, known, total
+from crm_api.kit.reporting import SPAN, DefinedReport
 
-_BOUGHT = {"and": [{"status": "won", "company_id": {"is_null": False}}, within("closed_at")]}
+_BOUGHT = {"status": "won", **known("company_id"), **known("closed_at")}
 
 STANDARD_REPORTS = (
-    StandardReport(
-        "cohort_revenue",
-        1,
-        "Revenue of cohorts of companies",
-        "Deals that were won within the days, by the month in which their company became known "
+    RETENTION,
+    RFM,
+    DefinedReport(
+        name="cohort_revenue",
+        title="Revenue of cohorts of companies",
+        text="Deals that were won within the days, by the month in which their company became known "
         "and by how many months later they were won, in the organization's currency.",
-        "months later = month of closed_at − month of the company's created_at; "
+        formula="months later = month of closed_at − month of the company's created_at; "
         "revenue = Σ amount; companies = how many of them bought",
-        {
-            "source": "deal",
+        source="deal",
+        parameters=SPAN,
+        dated_by=("closed_at",),
+        definition={
             "kind": "cohort",
             "filter": _BOUGHT,
             "groupings": [
@@ -28,6 +32,5 @@ STANDARD_REPORTS = (
                 total("revenue", "base_amount"),
             ],
         },
-        SPAN,
     ),
 )
