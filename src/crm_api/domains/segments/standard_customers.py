@@ -10,10 +10,12 @@ from crm_api.domains.segments.analysing import Analysis
 from crm_api.domains.segments.discovering import Discovery
 from crm_api.domains.segments.figures import DiscoverInput
 from crm_api.domains.segments.repository import AREA, BEHAVIOUR_AREA
+from crm_api.domains.segments.service import SegmentService
 from crm_api.kit.actor import hidden_field
 from crm_api.kit.db.tx import Tx
-from crm_api.kit.errors import Invalid
+from crm_api.kit.errors import Invalid, NotFound
 from crm_api.kit.query.moments import instant_of
+from crm_api.kit.query.selection import Selection
 from crm_api.kit.report_words import MOST_BEHIND, few
 from crm_api.kit.reporting import (
     Computed,
@@ -30,12 +32,24 @@ _MOST_MONTHS = 60
 Given = Mapping[str, Any]
 
 
+async def _need_segment(tx: Tx, given: Given) -> None:
+    """Raise `Invalid` where a segment is named that there is not."""
+    if given["segment_id"] is None:
+        return
+    try:
+        await SegmentService(tx).get(given["segment_id"], Selection(("id",)))
+    except NotFound:
+        message = "There is no such segment."
+        raise Invalid.parameter("segment_id", "unknown_segment", message) from None
+
+
 async def _retained(tx: Tx, given: Given) -> Computed:
     """Each month in which contacts came, by how many months later they did something."""
     months: int = given["months"]
     if not 1 <= months <= _MOST_MONTHS:
         message = f"Between 1 and {_MOST_MONTHS} months."
         raise Invalid.parameter("months", "out_of_range", message)
+    await _need_segment(tx, given)
     told = await Analysis(tx).cohorts(
         segment_id=given["segment_id"], name=given["event"], months=months
     )
@@ -92,6 +106,7 @@ async def _grid(tx: Tx, given: Given) -> Computed:
     discovery = Discovery(tx)
     for name in discovery.hidden_of(asked.source):
         raise hidden_field(name)
+    await _need_segment(tx, given)
     found = await discovery.of(asked)
     lines = [
         Line(
