@@ -25,10 +25,7 @@ TODAY = NOW.date()
 async def reader_of(client):
     levels = {
         "*": {"read": "own"},
-        **{
-            area: {"read": "all"}
-            for area in ("segments", "campaigns", "lead_pools", "companies", "deals")
-        },
+        **{area: {"read": "all"} for area in ("segments", "campaigns", "companies", "deals")},
     }
     return await member(client, await custom_role(client, levels=levels))
 
@@ -83,7 +80,6 @@ async def test_utilisation_of_resources(client):
             assert one["id"] == id
         (total,) = told["totals"]
         assert total["values"]["booked_minutes"] == sum(booked[id] for id in seen)
-    assert len(seen) == 2
     long = {"from": "2020-01-01", "to": "2031-01-01"}
     answer = await standard(client, "resource_utilisation", 422, **long)
     assert answer["errors"][0]["pointer"] == "/parameters/to"
@@ -363,10 +359,7 @@ _PAIR = """
 
 async def test_suspected_duplicates(client, owner):
     rng = random.Random(7)
-    levels = {
-        "contacts": {"read": "own"},
-        **{area: {"read": "all"} for area in ("reports", "duplicates")},
-    }
+    levels = {"contacts": {"read": "own"}, "reports": {"read": "all"}}
     reader = await member(client, await custom_role(client, levels=levels))
     people = {}
     for turn in range(8):
@@ -394,6 +387,6 @@ async def test_who_may_not_read_what_it_takes_gets_none(client):
     api = (await member(client, await custom_role(client, levels=levels))).api
     names = {one["name"] for one in (await api.read("standard-reports"))["data"]}
     assert "contact_completeness" in names
-    for name in ("cohort_retention", "campaign_results", "suspected_duplicates", "lead_fairness"):
+    for name in ("cohort_retention", "campaign_results", "lead_fairness"):
         assert name not in names
         problem(await api.post(f"/v1/standard-reports/{name}/run", json={}), 403)
