@@ -18,7 +18,7 @@ LATELY = {"from": str(TODAY - timedelta(days=2)), "to": str(TODAY + timedelta(da
 
 async def people(client):
     """Everybody, and somebody who sees their own records alone."""
-    role = await custom_role(client, levels={"*": {"read": "own"}, "pipelines": {"read": "all"}})
+    role = await custom_role(client, levels={"*": {"read": "own"}})
     return client, await member(client, role)
 
 

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-import crm_api.registry  # noqa: F401 - tells which reports there are
 import pytest
+
+import crm_api.registry  # noqa: F401 - tells which reports there are
 from crm_api.domains.reports.declared import Declared
 from crm_api.domains.reports.reference import pages
 from crm_api.kit.reporting import ComputedReport
-
 from support.clients import pointers, problem
 from support.members import custom_role, member
 from support.reporting import behind_standard, standard

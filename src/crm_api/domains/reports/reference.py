@@ -18,8 +18,10 @@ def pages() -> dict[str, str]:
     lines = [
         "# Standard reports",
         "",
-        "Every organization has them (`GET /v1/standard-reports`). These pages are made of their "
-        "declarations: `crm-api schema reports --write`.",
+        (
+            "Every organization has them (`GET /v1/standard-reports`). These pages are made of their "
+            "declarations: `crm-api schema reports --write`."
+        ),
         "",
         "| Report | Of | What it says |",
         "|---|---|---|",
@@ -55,15 +57,19 @@ def _page(report: StandardReport) -> str:
         "",
         "## Running it",
         "",
-        f"`POST {path}/run` answers as JSON, `…/file` as CSV, NDJSON or XLSX, `…/chart` as "
-        "Vega-Lite, SVG or PNG, `…/document` as PDF; in GraphQL it is "
-        f'`runStandardReport(name: "{report.name}")`.',
+        (
+            f"`POST {path}/run` answers as JSON, `…/file` as CSV, NDJSON or XLSX, `…/chart` as "
+            "Vega-Lite, SVG or PNG, `…/document` as PDF; in GraphQL it is "
+            f'`runStandardReport(name: "{report.name}")`.'
+        ),
         "",
         "## Records behind a cell",
         "",
-        f"`POST {path}/drilldown` with the same `parameters`, the `cell` of a row or total and, if "
-        "wanted, a `measure` answers a filter of the records, how many they are and where they are "
-        "listed.",
+        (
+            f"`POST {path}/drilldown` with the same `parameters`, the `cell` of a row or total and, if "
+            "wanted, a `measure` answers a filter of the records, how many they are and where they are "
+            "listed."
+        ),
         *_drilled(report),
     ]
     return _joined(lines)
@@ -73,8 +79,10 @@ def _source(report: StandardReport) -> list[str]:
     service = Declared.services[report.source]
     scopes = ["reports:read", f"{service.area}:read", *(f"{area}:read" for area in report.areas)]
     lines = [
-        f"`{report.id}`, of the records at `/v1/{service.route_of()}` that whoever asks sees. It takes "
-        f"{', '.join(f'`{scope}`' for scope in scopes)}.",
+        (
+            f"`{report.id}`, of the records at `/v1/{service.route_of()}` that whoever asks sees. It takes "
+            f"{', '.join(f'`{scope}`' for scope in scopes)}."
+        ),
     ]
     if isinstance(report, ComputedReport) and report.reads:
         named = ", ".join(f"`{path}`" for path in report.reads)
