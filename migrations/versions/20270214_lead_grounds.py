@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from crm_api.kit.db import ddl
 
 revision = "20270214_lead_grounds"
-down_revision = "20270212_dashboards"
+down_revision = "20270213_mailings"
 branch_labels = None
 depends_on = None
 

@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 from crm_api.kit.db import ddl
 
 revision = "20270215_lead_scores"
-down_revision = "20270213_mailings"
+down_revision = "20270214_lead_grounds"
 branch_labels = None
 depends_on = None
 

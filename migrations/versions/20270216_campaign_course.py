@@ -7,7 +7,7 @@ from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 from crm_api.kit.db import ddl
 
 revision = "20270216_campaign_course"
-down_revision = "20270216_marketing_plans"
+down_revision = "20270215_lead_scores"
 branch_labels = None
 depends_on = None
 

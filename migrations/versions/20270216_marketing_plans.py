@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 from crm_api.kit.db import ddl
 
 revision = "20270216_marketing_plans"
-down_revision = "20270212_dashboards"
+down_revision = "20270216_campaign_course"
 branch_labels = None
 depends_on = None
 

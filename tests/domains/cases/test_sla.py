@@ -50,6 +50,7 @@ async def test_without_a_policy_no_clock_runs(client):
     assert (case["clocks"], case["sla_state"], case["sla_policy_id"]) == ([], None, None)
     raised = await client.changed(f"cases/{case['id']}", {"priority": "high"})
     assert raised["sla_state"] == "running"
+    assert raised["first_responded_at"] is None
     lowered = await client.changed(f"cases/{case['id']}", {"priority": "low"})
     assert (lowered["clocks"], lowered["sla_state"], lowered["next_due_at"]) == ([], None, None)
 
@@ -81,6 +82,7 @@ async def test_waiting_pauses_and_resolving_meets(client):
     assert (resumed["sla_state"], clock(resumed)["paused_at"]) == ("running", None)
     resolved = await act(client, case, "resolve", resolution="Another cable")
     assert (resolved["sla_state"], resolved["next_due_at"]) == ("met", None)
+    assert resolved["first_responded_at"] == resolved["resolved_at"]
     assert {c["state"] for c in resolved["clocks"]} == {"met"}
     again = await act(client, case, "reopen")
     assert [(c["target"], c["state"]) for c in again["clocks"]] == [
@@ -108,12 +110,15 @@ async def test_an_answer_meets_and_the_next_question_asks_anew(client, org, data
     answered = await said("respond", 0)
     assert clock(answered, "first_response")["state"] == "met"
     assert answered["status"] == "in_progress"
+    assert answered["first_responded_at"] == clock(answered, "first_response")["met_at"]
     asked = await said("customer_replied", 0)
     assert clock(asked, "next_response")["state"] == "running"
     # It is no answer to what was asked later.
     early = await said("respond", 5)
     assert clock(early, "next_response")["state"] == "running"
-    assert clock(await said("respond", 0), "next_response")["state"] == "met"
+    again = await said("respond", 0)
+    assert clock(again, "next_response")["state"] == "met"
+    assert again["first_responded_at"] == answered["first_responded_at"]
 
 
 @pytest.mark.usefixtures("worker")

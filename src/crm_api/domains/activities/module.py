@@ -13,6 +13,7 @@ from crm_api.domains.activities.linking import erasing, forgetting, moving
 from crm_api.domains.activities.pictured import SECTIONS, TOUCHPOINTS
 from crm_api.domains.activities.reminding import BEGINS, OVERDUE, REMINDED
 from crm_api.domains.activities.service import LOGGED, ActivityService
+from crm_api.domains.activities.standard import STANDARD_REPORTS
 from crm_api.domains.activities.states import ACTIVITY_WAYS, TASK_WAYS
 from crm_api.domains.activities.tasks import TaskService
 from crm_api.domains.activities.touching import TOUCHES
@@ -80,4 +81,5 @@ MODULE = Module(
     touches=TOUCHES,
     sections=SECTIONS,
     services=[ActivityService, TaskService],
+    standard_reports=STANDARD_REPORTS,
 )

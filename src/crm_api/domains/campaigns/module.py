@@ -11,6 +11,7 @@ from crm_api.domains.campaigns.deciding import DECIDED
 from crm_api.domains.campaigns.jobs import decide_experiment, launch_due
 from crm_api.domains.campaigns.keeping import forget_person, forget_purged
 from crm_api.domains.campaigns.service import CampaignService
+from crm_api.domains.campaigns.standard import STANDARD_REPORTS
 from crm_api.kit.crud.guards import Guarded
 from crm_api.kit.crud.personal import Trace
 from crm_api.kit.module import Faces, Module
@@ -44,4 +45,5 @@ MODULE = Module(
     ],
     services=[CampaignService],
     traces=[Trace("campaigns", ("campaign_members",), forget_person)],
+    standard_reports=STANDARD_REPORTS,
 )

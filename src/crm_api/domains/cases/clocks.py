@@ -175,6 +175,11 @@ class Track:
         if answered is None and (at >= asked or number == 1):
             self.asks[-1] = number, asked, max(at, asked)
 
+    @property
+    def first_response(self) -> datetime | None:
+        """When whoever opened it was answered."""
+        return self.asks[0][2]
+
     def waits(self) -> Iterator[tuple[Key, datetime, datetime | None]]:
         """What there is to do: its clock's key, since when, and until when it was done."""
         for number, asked, answered in self.asks:

@@ -160,6 +160,7 @@ class Keeper:
             "sla_policy_id": None if policy is None else policy["id"],
             "sla_state": said.state,
             "next_due_at": said.next_due_at,
+            "first_responded_at": standing.track.first_response,
             "clocks": stored_clocks(said.clocks),
         }
         for step in said.steps:

@@ -33,6 +33,25 @@ METRICS = (
         dated_by=("created_at",),
     ),
     Metric(
+        "first_response_time_median",
+        1,
+        "Time to the first response, median",
+        "hours",
+        "From the opening of the cases that were first answered within the days to that answer, "
+        "around the clock; half of them took no longer. To be resolved is to be answered.",
+        "case",
+        [
+            {
+                "name": "hours",
+                "function": "median",
+                "field": "first_responded_at",
+                "since": "created_at",
+                "unit": "hours",
+            }
+        ],
+        dated_by=("first_responded_at",),
+    ),
+    Metric(
         "resolution_time_median",
         1,
         "Time to resolution, median",

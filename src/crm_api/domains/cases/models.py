@@ -106,6 +106,7 @@ class Case(Entity):
     follows_id: Mapped[UUID | None]
     root_cause: Mapped[str | None] = mapped_column(KeyText)
     resolution: Mapped[str | None] = mapped_column(KeyText)
+    first_responded_at: Mapped[datetime | None]
     resolved_at: Mapped[datetime | None]
     closed_at: Mapped[datetime | None]
     reopened: Mapped[int]

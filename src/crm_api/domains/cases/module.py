@@ -13,6 +13,7 @@ from crm_api.domains.cases.pictured import SECTIONS, SIGNALS, TOUCHPOINTS
 from crm_api.domains.cases.policies import SlaPolicyService
 from crm_api.domains.cases.service import CaseService
 from crm_api.domains.cases.settings import AREA, CONFIGURED
+from crm_api.domains.cases.standard import STANDARD_REPORTS
 from crm_api.domains.cases.states import WAYS
 from crm_api.domains.cases.ticking import Tick, recompute
 from crm_api.domains.cases.working import WORK
@@ -85,4 +86,5 @@ MODULE = Module(
     sections=SECTIONS,
     signals=SIGNALS,
     metrics=METRICS,
+    standard_reports=STANDARD_REPORTS,
 )

@@ -77,7 +77,7 @@ _CLOCKED = frozenset(
         *("id", "version", "number", "subject", "status", "priority", "owner_id", "team_id"),
         *("sla_policy_id", "sla_state", "sla_track", "sla_next_at", "clocks", "next_due_at"),
         *("escalation_level", "is_escalated", "created_at", "updated_at", "updated_by"),
-        *("resolved_at", "closed_at", "deleted_at"),
+        *("first_responded_at", "resolved_at", "closed_at", "deleted_at"),
     }
 )
 """What the clocks of a case go by, and what they change."""

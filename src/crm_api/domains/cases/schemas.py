@@ -101,6 +101,9 @@ class CaseOut(Out):
     follows_id: UUID | None = Field(description="The closed case that it follows up.")
     root_cause: str | None
     resolution: str | None
+    first_responded_at: datetime | None = Field(
+        description="When its customer was first answered; to be resolved is to be answered."
+    )
     resolved_at: datetime | None
     closed_at: datetime | None
     reopened: int = Field(description="How often it was reopened.")

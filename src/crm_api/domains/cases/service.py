@@ -34,7 +34,12 @@ _COPIED = (
     *("team_id", "owner_id", "tags"),
 )
 _CLOCKED = ("clocks", "sla_policy_id", "sla_state", "next_due_at", "sla_track", "sla_next_at")
-_HELD = frozenset({"status", "resolution", "resolved_at", "closed_at", "number", *_CLOCKED})
+_HELD = frozenset(
+    {
+        *("status", "resolution", "first_responded_at", "resolved_at", "closed_at", "number"),
+        *_CLOCKED,
+    }
+)
 
 
 class CaseService(TreeService[Case]):
@@ -49,7 +54,9 @@ class CaseService(TreeService[Case]):
     create_shape = CaseCreate
     update_shape = CaseUpdate
     begins_with: ClassVar[Mapping[str, Any]] = {
-        **dict.fromkeys(("resolution", "resolved_at", "closed_at", "next_due_at")),
+        **dict.fromkeys(
+            ("resolution", "first_responded_at", "resolved_at", "closed_at", "next_due_at")
+        ),
         **dict.fromkeys(("score", "score_comment", "scored_at")),
         **dict.fromkeys(("sla_policy_id", "sla_state", "sla_next_at")),
         "sla_track": {},
@@ -121,7 +128,11 @@ class CaseService(TreeService[Case]):
         if status != current.status:
             track = Track.of(columns_of(current))
             track.enter(status, self.tx.now)
-            values = {**values, "sla_track": track.stored()}
+            values = {
+                **values,
+                "sla_track": track.stored(),
+                "first_responded_at": track.first_response,
+            }
         await super().amend(current, values, verb=verb, told=told)
 
     async def told(self, shown: Any, *, new: bool = False) -> Any:

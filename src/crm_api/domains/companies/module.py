@@ -4,6 +4,7 @@ from crm_api.domains.companies.importer import CompanyImporter
 from crm_api.domains.companies.matcher import CompanyMatcher
 from crm_api.domains.companies.merger import CompanyMerger
 from crm_api.domains.companies.service import CompanyService
+from crm_api.domains.companies.standard import STANDARD_REPORTS
 from crm_api.kit.module import Faces, Module
 
 
@@ -27,4 +28,5 @@ MODULE = Module(
     matchers=[CompanyMatcher()],
     mergers=[CompanyMerger()],
     services=[CompanyService],
+    standard_reports=STANDARD_REPORTS,
 )

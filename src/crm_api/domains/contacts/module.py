@@ -4,6 +4,7 @@ from crm_api.domains.contacts.importer import ContactImporter
 from crm_api.domains.contacts.matcher import ContactMatcher
 from crm_api.domains.contacts.merger import ContactMerger
 from crm_api.domains.contacts.service import ContactService, EmploymentService
+from crm_api.domains.contacts.standard import STANDARD_REPORTS
 from crm_api.kit.module import Faces, Module
 
 
@@ -28,4 +29,5 @@ MODULE = Module(
     matchers=[ContactMatcher()],
     mergers=[ContactMerger()],
     services=[ContactService, EmploymentService],
+    standard_reports=STANDARD_REPORTS,
 )

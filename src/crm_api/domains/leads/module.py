@@ -10,6 +10,7 @@ from crm_api.domains.leads.jobs import (
 )
 from crm_api.domains.leads.matcher import LeadMatcher
 from crm_api.domains.leads.merger import LeadMerger
+from crm_api.domains.leads.metrics import METRICS
 from crm_api.domains.leads.modelling import WAYS as MODEL_WAYS
 from crm_api.domains.leads.modelling import LeadScoreModelService
 from crm_api.domains.leads.pictured import SECTIONS, TOUCHPOINTS
@@ -28,6 +29,7 @@ from crm_api.domains.leads.score_rules import LeadScoreRuleService
 from crm_api.domains.leads.score_schemas import LeadBandChange
 from crm_api.domains.leads.score_settings import CONFIGURED, SETTINGS_AREA
 from crm_api.domains.leads.service import BAND_CHANGED, LeadAssignmentService, LeadService
+from crm_api.domains.leads.standard import STANDARD_REPORTS
 from crm_api.domains.leads.states import WAYS
 from crm_api.domains.leads.touching import TOUCHES
 from crm_api.domains.leads.working import WORK
@@ -99,4 +101,6 @@ MODULE = Module(
     touchpoints=TOUCHPOINTS,
     sections=SECTIONS,
     touches=TOUCHES,
+    metrics=METRICS,
+    standard_reports=STANDARD_REPORTS,
 )

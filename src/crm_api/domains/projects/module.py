@@ -6,10 +6,12 @@ from crm_api.domains.orders.service import OrderService
 from crm_api.domains.projects.actions import BILLING_DUE
 from crm_api.domains.projects.delivering import DeliverableService
 from crm_api.domains.projects.importer import ProjectImporter
+from crm_api.domains.projects.metrics import METRICS
 from crm_api.domains.projects.ordering import ProjectOfOrder, keep_delivered, keep_lines
 from crm_api.domains.projects.pictured import SECTIONS, SIGNALS, TOUCHPOINTS
 from crm_api.domains.projects.reporting import StatusReportService
 from crm_api.domains.projects.service import ProjectService, ProjectTemplateService
+from crm_api.domains.projects.standard import STANDARD_REPORTS
 from crm_api.domains.projects.states import WAYS
 from crm_api.domains.projects.tasks import ProjectTaskService
 from crm_api.domains.projects.time_importer import TimeEntryImporter
@@ -85,4 +87,6 @@ MODULE = Module(
         ExpenseService,
         StatusReportService,
     ],
+    metrics=METRICS,
+    standard_reports=STANDARD_REPORTS,
 )

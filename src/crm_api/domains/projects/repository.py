@@ -15,6 +15,8 @@ from crm_api.kit.crud.repository import Repository
 from crm_api.kit.db.json import decode
 from crm_api.kit.query.filters import Filter
 from crm_api.kit.query.listing import Listing, Relation, Searched
+from crm_api.kit.query.page import matching, values_of
+from crm_api.kit.query.selection import PageQuery, Selection
 from crm_api.platform.calendars.repository import CALENDARS
 
 P = TypeVar("P", ProjectTask, Deliverable)
@@ -63,13 +65,13 @@ TASKS: Listing = Listing(
 )
 _OPEN = ("planned", "active", "on_hold")
 _PLANNED = """
-    SELECT id, parent_id, kind, key, name, position, minutes, calendar_id, constraint_kind,
+    SELECT project_id, id, parent_id, kind, key, name, position, minutes, calendar_id, constraint_kind,
         constraint_at, dependencies, percent, starts_at, finishes_at, total_float, is_critical,
         baseline_starts_at, baseline_finishes_at, estimate_minutes, accepted_at, billed_at,
         billing_percent, billing_due_at, billing_amount
     FROM project_tasks
-    WHERE organization_id = $1 AND project_id = $2 AND deleted_at IS NULL
-    ORDER BY position, id
+    WHERE organization_id = $1 AND project_id = ANY($2) AND deleted_at IS NULL
+    ORDER BY project_id, position, id
 """
 
 
@@ -131,6 +133,13 @@ class Projects(Repository[Project]):
             "SELECT currency FROM organizations WHERE id = $1", self.tx.organization_id
         )
         return rows[0]["currency"]
+
+    async def next_of(self, filter: Filter, limit: int) -> list[Project]:
+        """So many that match and are seen, in the order of their ids."""
+        asked = PageQuery(Selection(()), filter, sight=self.sight)
+        query = matching(self.listing, self.select_all(), asked)
+        query = query.order_by(Project.id).limit(limit)
+        return list((await self.tx.run(query.params(**values_of(self.tx, asked, None)))).scalars())
 
     async def of_order(self, order_id: UUID) -> Project | None:
         """The living project of an order, whoever asks."""
@@ -263,13 +272,17 @@ class ProjectTasks(ProjectParts[ProjectTask]):
 
     async def planned(self, project_id: UUID) -> list[dict[str, Any]]:
         """What the plan of a project is made of: its living tasks, whoever asks."""
-        rows = await self.tx.fetch(_PLANNED, self.tx.organization_id, project_id)
-        return [
-            {
+        return (await self.planned_of([project_id])).get(project_id, [])
+
+    async def planned_of(self, projects: Sequence[UUID]) -> dict[UUID, list[dict[str, Any]]]:
+        """The same of several projects."""
+        found: dict[UUID, list[dict[str, Any]]] = {}
+        for row in await self.tx.fetch(_PLANNED, self.tx.organization_id, list(projects)):
+            values: dict[str, Any] = {
                 **row,
                 "dependencies": decode(row["dependencies"]),
                 "billing_percent": _exact(row["billing_percent"], 6),
                 "billing_amount": _exact(row["billing_amount"], 4),
             }
-            for row in rows
-        ]
+            found.setdefault(values.pop("project_id"), []).append(values)
+        return found

@@ -1,6 +1,6 @@
 """How deliverables and times are listed and found."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -94,7 +94,7 @@ _BY_LINE = """
     GROUP BY d.line_id
 """
 _WORKED = """
-    SELECT
+    SELECT p.id,
         coalesce(sum(minutes) FILTER (WHERE done), 0)::bigint AS worked,
         coalesce(sum(minutes) FILTER (WHERE done AND is_billable), 0)::bigint AS billable,
         coalesce(sum(minutes) FILTER (WHERE done AND cost_rate IS NULL), 0)::bigint AS unpriced,
@@ -102,19 +102,23 @@ _WORKED = """
         coalesce(sum(minutes::numeric * cost_rate) FILTER (WHERE NOT done), 0)::text AS pending,
         coalesce(sum(minutes::numeric * rate) FILTER (WHERE done AND is_billable), 0)::text
             AS charged
-    FROM (SELECT *, status = 'approved' AS done FROM time_entries
-        WHERE organization_id = $1 AND project_id = $2 AND deleted_at IS NULL
-        AND status <> 'rejected') t
+    FROM unnest($2::uuid[]) AS p (id)
+    LEFT JOIN (SELECT *, status = 'approved' AS done FROM time_entries
+        WHERE organization_id = $1 AND project_id = ANY($2) AND deleted_at IS NULL
+        AND status <> 'rejected') t ON t.project_id = p.id
+    GROUP BY p.id
 """
 
 _SPENT = """
-    SELECT
+    SELECT p.id,
         coalesce(sum(project_amount) FILTER (WHERE status = 'approved'), 0)::text AS cost,
         coalesce(sum(project_amount) FILTER (WHERE status <> 'approved'), 0)::text AS pending,
         coalesce(sum(project_amount) FILTER (WHERE status = 'approved' AND is_billable), 0)::text
             AS charged
-    FROM expenses WHERE organization_id = $1 AND project_id = $2 AND deleted_at IS NULL
-        AND status <> 'rejected'
+    FROM unnest($2::uuid[]) AS p (id)
+    LEFT JOIN expenses e ON e.organization_id = $1 AND e.project_id = p.id
+        AND e.deleted_at IS NULL AND e.status <> 'rejected'
+    GROUP BY p.id
 """
 _BURNT = """
     SELECT (date_trunc('week', day))::date AS week, sum(minutes)::bigint AS minutes
@@ -230,7 +234,12 @@ class TimeEntries(Entries[TimeEntry]):
 
     async def worked(self, project_id: UUID) -> Mapping[str, Any]:
         """Sums of the time of a project, whoever asks; money is in minutes by hourly rates."""
-        return (await self.tx.fetch(_WORKED, self.tx.organization_id, project_id))[0]
+        return (await self.worked_of([project_id]))[project_id]
+
+    async def worked_of(self, projects: Sequence[UUID]) -> dict[UUID, Mapping[str, Any]]:
+        """The same of several projects."""
+        rows = await self.tx.fetch(_WORKED, self.tx.organization_id, list(projects))
+        return {row["id"]: row for row in rows}
 
     async def burnt(self, project_id: UUID) -> list[Mapping[str, Any]]:
         """Approved minutes of a project by week, from its Monday, whoever asks."""
@@ -254,8 +263,13 @@ class Expenses(Entries[Expense]):
 
     async def spent(self, project_id: UUID) -> Mapping[str, Decimal]:
         """Sums of what was spent for a project, in its currency, whoever asks."""
-        (row,) = await self.tx.fetch(_SPENT, self.tx.organization_id, project_id)
-        return {name: Decimal(row[name]).scaleb(-4) for name in ("cost", "pending", "charged")}
+        return (await self.spent_of([project_id]))[project_id]
+
+    async def spent_of(self, projects: Sequence[UUID]) -> dict[UUID, Mapping[str, Decimal]]:
+        """The same of several projects, each in its currency."""
+        rows = await self.tx.fetch(_SPENT, self.tx.organization_id, list(projects))
+        names = ("cost", "pending", "charged")
+        return {row["id"]: {n: Decimal(row[n]).scaleb(-4) for n in names} for row in rows}
 
 
 class StatusReports(Repository[StatusReport]):

@@ -18,6 +18,7 @@ from crm_api.domains.scheduling.resources import ResourceService
 from crm_api.domains.scheduling.series import SeriesService
 from crm_api.domains.scheduling.series_changes import SERIES_EVENTS
 from crm_api.domains.scheduling.service import OUTSIDE, BookingService
+from crm_api.domains.scheduling.standard import STANDARD_REPORTS
 from crm_api.domains.scheduling.types import BookingTypeService, ResourcePoolService
 from crm_api.domains.scheduling.waitlist import WAITLIST_VERBS, WaitlistService
 from crm_api.kit.access import Managed
@@ -91,4 +92,5 @@ MODULE = Module(
     tags={"availability": "When something could be booked, and by whom."},
     touchpoints=TOUCHPOINTS,
     sections=SECTIONS,
+    standard_reports=STANDARD_REPORTS,
 )

@@ -134,16 +134,21 @@ async def utilisation_of(tx: Tx, asked: UtilisationAsked, query: PageQuery) -> d
     Days are those of the organization's time zone. Raises `Invalid` for days out of order or too
     many of them.
     """
+    async with at_one_moment(tx) as reader:
+        return await utilisation_in(reader, asked, query)
+
+
+async def utilisation_in(tx: Tx, asked: UtilisationAsked, query: PageQuery) -> dict[str, Any]:
+    """The same as this transaction sees it."""
     service = ResourceService(tx)
     service.need("read")
     zone = ZoneInfo(tx.actor.time_zone)
     periods = _periods(asked, zone)
-    async with at_one_moment(tx) as reader:
-        page = await ResourceService(reader).page(query)
-        ids = {row.calendar_id for row in page.data} - {None}
-        known = await calendars_at(reader, ids, periods.edges[0])
-        used = await _used(reader, page.data, known, periods)
-        (own,) = await reader.fetch(_CURRENCY, tx.organization_id)
+    page = await service.page(query)
+    ids = {row.calendar_id for row in page.data} - {None}
+    known = await calendars_at(tx, ids, periods.edges[0])
+    used = await _used(tx, page.data, known, periods)
+    (own,) = await tx.fetch(_CURRENCY, tx.organization_id)
     return {
         "time_zone": zone.key,
         "currency": own["currency"],

@@ -1,8 +1,8 @@
 """How segments differ: what they have in common, what tells them apart, who stays active."""
 
 from collections import defaultdict
-from collections.abc import Sequence
-from datetime import date
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
 from itertools import combinations
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -73,6 +73,13 @@ _ACTIVE = """
                 AND v.occurred_at <= $3) e ON e.at >= b.month)
     SELECT month, -1 AS later, count(*) AS number FROM begun GROUP BY month
     UNION ALL SELECT month, later, count(*) FROM active GROUP BY month, later
+"""
+_ACTIVE_THEN = """
+    WITH q AS MATERIALIZED ({inner})
+    SELECT DISTINCT q.id FROM q JOIN behaviour_events v ON v.organization_id = $1
+        AND v.contact_id = q.id AND v.deleted_at IS NULL AND ($2::text IS NULL OR v.name = $2)
+        AND v.occurred_at >= $3 AND v.occurred_at < $4 AND v.occurred_at <= $5
+    ORDER BY q.id LIMIT $6
 """
 
 
@@ -199,6 +206,24 @@ class Analysis:
             counts[row["month"]][row["later"]] = row["number"]
         today = tx.now.astimezone(ZoneInfo(zone)).date()
         return {"data": [_cohort(month, counts[month], today) for month in sorted(counts)]}
+
+    async def active_in(
+        self,
+        made: Mapping[str, Any],
+        span: tuple[datetime, datetime],
+        *,
+        name: str | None,
+        most: int,
+    ) -> list[UUID]:
+        """Those contacts who pass a filter and did something in a stretch of time."""
+        tx = self.tx
+        tx.actor.require(f"{BEHAVIOUR_AREA}:read")
+        model: Any = CONTACTS.model
+        filter = parse(made, CONTACTS, tx)
+        inner, values = asked(tx, CONTACTS, select(model.id), filter, behind=6, named="ids")
+        sql = _ACTIVE_THEN.replace("{inner}", inner)
+        rows = await tx.fetch(sql, tx.organization_id, name, *span, tx.now, most, *values)
+        return [row["id"] for row in rows]
 
 
 def _held(masks: dict[int, int], wanted: int) -> int:

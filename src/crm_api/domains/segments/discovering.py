@@ -4,7 +4,8 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
+from uuid import UUID
 
 import numpy as np
 from sqlalchemy import select
@@ -68,12 +69,25 @@ class Discovery:
             **dict.fromkeys(("silhouette", "stability", "seed")),
         }
         if data.method == "rfm":
-            return {**shown, **_grid(rows)}
+            return {**shown, **_grid(_scored(rows))}
         features = self._features(rows)
         if len(np.unique(features, axis=0)) < data.clusters:
             message = "There are fewer customers that differ than clusters to make."
             raise Invalid.at("/clusters", "too_few_customers", message)
         return {**shown, **self._clusters(data, features)}
+
+    async def customers_of(self, data: DiscoverInput, r: int, f: int) -> list[UUID]:
+        """The customers of a cell of the RFM grid."""
+        SegmentService(self.tx).need("read")
+        currency = (await self.tx.fetch(_CURRENCY, self.tx.organization_id))[0]["currency"]
+        scored = _scored(await self._customers(data, currency))
+        return [one.row["party"] for one in scored if (one.r, one.f) == (r, f)]
+
+    def hidden_of(self, source: BoughtIn) -> list[str]:
+        """What it would need of purchases and is hidden."""
+        listing, at, amount, of, _ = _BOUGHT[source]
+        hidden = {at, amount, of} & self.tx.actor.hidden(listing.entity)
+        return [f"{listing.entity}.{name}" for name in sorted(hidden)]
 
     async def _customers(self, data: DiscoverInput, currency: str) -> list[Any]:
         tx = self.tx
@@ -142,14 +156,27 @@ class Discovery:
         }
 
 
-def _grid(rows: Sequence[Any]) -> dict[str, Any]:
-    def scored(name: str) -> list[int]:
+class _Scored(NamedTuple):
+    """A customer with three scores."""
+
+    r: int
+    f: int
+    m: int
+    row: Any
+
+
+def _scored(rows: Sequence[Any]) -> list[_Scored]:
+    def by(name: str) -> list[int]:
         values = [row["last"].timestamp() if name == "last" else row[name] for row in rows]
         return arithmetic.scores(np.array(values, dtype=np.float64)).tolist()
 
+    scores = zip(by("last"), by("number"), by("amount"), rows, strict=True)
+    return [_Scored(*one) for one in scores]
+
+
+def _grid(scores: Sequence[_Scored]) -> dict[str, Any]:
     cells, sums = Counter[tuple[int, int]](), defaultdict[tuple[int, int], Decimal](Decimal)
     groups, of_groups = Counter[str](), defaultdict[str, Decimal](Decimal)
-    scores = zip(scored("last"), scored("number"), scored("amount"), rows, strict=True)
     for r, f, m, row in scores:
         name = arithmetic.group_of(r, f, m)
         cells[r, f] += 1

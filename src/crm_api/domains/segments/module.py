@@ -15,6 +15,7 @@ from crm_api.domains.segments.membership import (
 from crm_api.domains.segments.pictured import TOUCHPOINTS
 from crm_api.domains.segments.schemas import MembershipMoved
 from crm_api.domains.segments.service import BehaviourEventService, SegmentService
+from crm_api.domains.segments.standard import STANDARD_REPORTS
 from crm_api.domains.segments.terms import Agreed, Behaviour, Belongs
 from crm_api.domains.segments.touching import TOUCHES
 from crm_api.kit.crud.guards import Guarded
@@ -56,4 +57,5 @@ MODULE = Module(
     services=[BehaviourEventService, SegmentService],
     touchpoints=TOUCHPOINTS,
     touches=TOUCHES,
+    standard_reports=STANDARD_REPORTS,
 )

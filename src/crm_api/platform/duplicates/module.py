@@ -16,6 +16,7 @@ from crm_api.platform.duplicates.service import (
     PolicyService,
     forget_values,
 )
+from crm_api.platform.duplicates.standard import STANDARD_REPORTS
 
 
 def duplicates_module(matchers: Iterable[Matcher], fold: Merge) -> Module:
@@ -52,5 +53,6 @@ def duplicates_module(matchers: Iterable[Matcher], fold: Merge) -> Module:
         jobs=[scan_duplicates],
         services=[DuplicateService, PolicyService],
         traces=[Trace("duplicates.knowledge", ("duplicate_knowledge",), forget_values)],
+        standard_reports=STANDARD_REPORTS,
         events=[f"duplicate.{verb}" for verb in ("found", "dismissed", "reopened", "merged")],
     )
