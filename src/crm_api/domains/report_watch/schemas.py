@@ -24,7 +24,9 @@ class ReportRecipient(Schema):
     )
     id: UUID | None = Field(None, description="Of the user or team.")
     address: Annotated[str, StringConstraints(pattern=r"^[^@\s]{1,64}@[^@\s]{3,190}$")] | None = (
-        Field(None, description="Gets what whoever wrote it last sees; takes `send_reports_outside`.")
+        Field(
+            None, description="Gets what whoever wrote it last sees; takes `send_reports_outside`."
+        )
     )
 
 
