@@ -63,8 +63,6 @@ OF_NOBODY = {
     "journey_states": "How far the feed has been read.",
     "journey_steps": "Ids alone: what was gone through is counted also after an erasure.",
     "journey_versions": "Journeys as they were published.",
-    "alert_values": "Numbers of metrics.",
-    "report_deliveries": "Whom schedules have told, with which they are purged.",
     "segment_standings": "Counts and times alone.",
     "segment_states": "How far the feed has been read.",
     "campaign_touch_states": "How far the feed has been read.",

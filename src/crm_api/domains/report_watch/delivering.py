@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from crm_api.domains.report_watch.notices import notify
+from crm_api.domains.report_watch.notices import About, notify
 from crm_api.domains.report_watch.reader import maker_of, user_of
 from crm_api.domains.report_watch.service import Delivery, ReportScheduleService, read
 from crm_api.domains.reports.files import TYPES, written
@@ -31,6 +31,7 @@ class Found:
     status: str
     reason: str | None = None
     text: str = ""
+    about: About | None = None
 
 
 async def found_for(context: JobContext, asked: Delivery) -> Found:
@@ -44,7 +45,7 @@ async def found_for(context: JobContext, asked: Delivery) -> Found:
         return Found("skipped", "condition_not_met")
     text = text_of(answer)
     if asked.kind == "webhook" or (is_user and asked.format is None):
-        return Found("sent", None, text)
+        return Found("sent", None, text, ("report", report.id, report.version))
     address = asked.whom if asked.kind == "email" else await _address(reader, UUID(asked.whom))
     files = [] if asked.format is None else [await _file(reader, report, asked.format, answer)]
     letter = Letter(str(asked.id), address, asked.name, f"{text}\n", files=files)
@@ -83,8 +84,7 @@ async def carry_out(tx: Tx, asked: Delivery, found: Found) -> None:
     if asked.kind == "webhook":
         await ReportScheduleService(tx).tell(asked)
     elif asked.kind == "user" and asked.format is None:
-        about = ("report_schedule", asked.schedule_id, asked.version)
-        notify(tx, about, [UUID(asked.whom)], asked.name, found.text)
+        notify(tx, [UUID(asked.whom)], asked.name, found.text, found.about)
 
 
 def meets(answer: Mapping[str, Any], condition: Mapping[str, Any]) -> bool:

@@ -271,8 +271,8 @@ class AlertService(NamedService[Alert]):
         users = await members(self.tx, *whom)
         if users:
             subject = f"{'⚠' if now else '✓'} {row.name}"
-            about = ("alert", row.id, row.version)
-            notify(self.tx, about, users, subject, f"{row.metric}: {value}")
+            # About no record: the alert is its owner's, and others are told of it all the same.
+            notify(self.tx, users, subject, f"{row.metric}: {value}")
 
 
 def _need_metric(whole: Mapping[str, Any]) -> None:
