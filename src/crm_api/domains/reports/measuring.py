@@ -169,12 +169,18 @@ def _elapsed(
         days = [local_day(operand, calendar) for operand in ends]
         end = func.coalesce(*days) if len(days) > 1 else days[0]
         passed = type_coerce(end - local_day(others[0], calendar), Integer)
-        return cast(func.greatest(passed, literal_column("0")), Numeric())
+        return cast(_never_below_zero(passed), Numeric())
     end = func.coalesce(*[o.expression for o in ends]) if len(ends) > 1 else main.expression
     seconds = func.date_part(literal_column("'epoch'"), end - others[0].expression)
     parts: ColumnElement[Any] = literal_column("86400" if asked.unit == "days" else "3600")
     exact = cast(cast(seconds, Double()), Numeric()) / parts
-    return func.greatest(exact, literal_column("0"), type_=Numeric())
+    return _never_below_zero(exact)
+
+
+def _never_below_zero(passed: ColumnElement[Any]) -> ColumnElement[Any]:
+    # `greatest` ignores nulls: what is not over yet would have taken no time.
+    nothing: ColumnElement[Any] = literal_column("0")
+    return case((passed < nothing, nothing), else_=passed)
 
 
 def local_day(operand: Operand, calendar: Calendar) -> ColumnElement[Any]:
