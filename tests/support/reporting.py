@@ -33,7 +33,11 @@ async def behind(api: Api, report: dict[str, Any], cell: str, **more: Any) -> li
     body = {"report": report, "cell": cell, **more}
     answer = await api.post("/v1/reports/drilldown", json=body)
     assert answer.status_code == 200, answer.text
-    found = answer.json()
+    return await listed(api, answer.json())
+
+
+async def listed(api: Api, found: dict[str, Any]) -> list[dict[str, Any]]:
+    """The records that a drill-down says are behind a cell."""
     rows: list[dict[str, Any]] = []
     cursor = None
     while True:
@@ -45,3 +49,21 @@ async def behind(api: Api, report: dict[str, Any], cell: str, **more: Any) -> li
             break
     assert found["count"] == len(rows)
     return rows
+
+
+async def standard(api: Api, name: str, status: int = 200, **parameters: Any) -> dict[str, Any]:
+    """The answer to a standard report, or the problem that it is."""
+    body = {"parameters": parameters}
+    answer = await api.post(f"/v1/standard-reports/{name}/run", json=body)
+    assert answer.status_code == status, answer.text
+    return answer.json()
+
+
+async def behind_standard(
+    api: Api, name: str, cell: str, measure: str | None = None, **parameters: Any
+) -> list[dict[str, Any]]:
+    """The records behind a cell of a standard report, read by its filter."""
+    body = {"parameters": parameters, "cell": cell, "measure": measure}
+    answer = await api.post(f"/v1/standard-reports/{name}/drilldown", json=body)
+    assert answer.status_code == 200, answer.text
+    return await listed(api, answer.json())

@@ -21,12 +21,13 @@ class Which(StrEnum):
     openapi = "openapi"
     graphql = "graphql"
     events = "events"
+    reports = "reports"
     settings = "settings"
     all = "all"
 
 
 def schema(
-    which: Annotated[Which, typer.Argument(help="`all` is the first three.")],
+    which: Annotated[Which, typer.Argument(help="`all` is the first four.")],
     *,
     check: Annotated[
         bool, typer.Option("--check", help="Compare with the committed file; 1 if it differs.")
@@ -38,7 +39,7 @@ def schema(
 ) -> None:
     """Print a contract, compare it with the committed file, or write that file.
 
-    `settings` is the table in README.md, which --write leaves alone.
+    `reports` are the pages of reference in docs/reports. `settings` is the table in README.md, which --write leaves alone.
     """
     if check and write:
         raise Failed("--check or --write, not both", code=2)
@@ -82,6 +83,15 @@ def events() -> str:
     return _json({"topics": topics, "$defs": EVENT_TYPES.values()})
 
 
+def reports() -> dict[str, str]:
+    """The pages of reference of the standard reports, by their paths."""
+    from crm_api import registry
+    from crm_api.domains.reports.reference import pages
+
+    assert registry.MODULES
+    return pages()
+
+
 def settings() -> str:
     """Every setting as a row of a Markdown table."""
     lines = ["| Variable | Default | Meaning |", "|---|---|---|"]
@@ -97,25 +107,40 @@ def settings() -> str:
 
 
 _NO_CHOICE = (type(None), str, Ellipsis)
-MAKERS: dict[Which, Callable[[], str]] = {
+MAKERS: dict[Which, Callable[[], str | dict[str, str]]] = {
     Which.openapi: openapi,
     Which.graphql: graphql,
     Which.events: events,
+    Which.reports: reports,
     Which.settings: settings,
 }
 FILES = {
     Which.openapi: "openapi/openapi.json",
     Which.graphql: "openapi/schema.graphql",
     Which.events: "openapi/events.json",
+    Which.reports: "docs/reports",
 }
 
 
 def _handle(name: Which, root: Path, *, check: bool, write: bool) -> bool:
     made = MAKERS[name]()
+    if isinstance(made, str):
+        return _one(name, root / FILES.get(name, "README.md"), made, check=check, write=write)
+    # Pages of what is no longer there go, too.
+    left = {str(path.relative_to(root)) for path in (root / FILES[name]).glob("*.md")}
+    for gone in sorted(left - made.keys()) if check or write else ():
+        if write:
+            (root / gone).unlink()
+        else:
+            _show([f"{gone} is of nothing"])
+    done = [_one(name, root / p, text, check=check, write=write) for p, text in made.items()]
+    return all(done) and (write or not check or left <= made.keys())
+
+
+def _one(name: Which, path: Path, made: str, *, check: bool, write: bool) -> bool:
     if not (check or write):
         typer.echo(made, nl=False)
         return True
-    path = root / FILES.get(name, "README.md")
     if write:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(made, encoding="utf-8")

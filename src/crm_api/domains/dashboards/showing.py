@@ -46,7 +46,7 @@ class _Within(Metrics):
         """What it comes to at the moment of the transaction."""
         async with self.tx.atomic():
             plan = await self.plan(query)
-            await self._bound(self.tx)
+            await self.bound(self.tx)
             return await self.answer(self.tx, plan, span)
 
 

@@ -16,6 +16,7 @@ from crm_api.domains.forecasting.arithmetic import coverage, ratio, velocity
 from crm_api.domains.forecasting.definitions import number
 from crm_api.domains.forecasting.rows import PIPELINE, deals, over, snapshots
 from crm_api.domains.forecasting.snapshots import AREA, SUMMED, WEIGHED, Snapshots, amount_of
+from crm_api.domains.forecasting.staying import DEALS_OF, FUNNEL, STAGES, StagePart
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Invalid
 from crm_api.kit.money import SCALE
@@ -31,60 +32,6 @@ _DEAL = (
     *("probability", "forecast_category"),
 )
 _SNAPSHOT = ("deal_id", "day", "status", "closes_on")
-# Stays of deals in open stages: those that have ended, and those that go on.
-_STAGES = """
-    WITH places AS (
-        SELECT id, name, kind, position, rotting_days,
-            CASE kind WHEN 'open' THEN position WHEN 'won' THEN 2147483647 ELSE -1 END AS place
-        FROM stages WHERE organization_id = :organization AND pipeline_id = :pipeline
-            AND (deleted_at IS NULL OR kind = 'open')),
-    stays AS (
-        SELECT m.deal_id, m.from_stage_id AS stage_id, m.entered_at, m.created_at AS left_at
-        FROM deal_moves m JOIN rows r ON r.id = m.deal_id
-        WHERE m.organization_id = :organization AND m.deleted_at IS NULL AND m.verb <> 'split'
-        UNION ALL SELECT id, stage_id, stage_entered_at, NULL FROM rows),
-    ranked AS (
-        SELECT s.*, p.place, p.kind FROM stays s JOIN places p ON p.id = s.stage_id),
-    cohort AS (
-        SELECT deal_id, stage_id, place, min(entered_at) AS first_at FROM ranked
-        WHERE kind = 'open' AND entered_at >= :since AND entered_at < :until GROUP BY 1, 2, 3),
-    passing AS (
-        SELECT c.stage_id, c.deal_id, bool_or(t.place > c.place AND t.entered_at >= c.first_at)
-            AS passed
-        FROM cohort c JOIN ranked t ON t.deal_id = c.deal_id GROUP BY 1, 2),
-    conversion AS (
-        SELECT p.stage_id, count(*) AS entered, count(*) FILTER (WHERE passed) AS passed,
-            count(*) FILTER (WHERE NOT passed AND r.status = 'lost') AS lost
-        FROM passing p JOIN rows r ON r.id = p.deal_id GROUP BY 1),
-    timed AS (
-        SELECT deal_id, stage_id, bool_or(entered_at < :until AND coalesce(left_at, :now) >= :since)
-                AS within, max(entered_at) FILTER (WHERE left_at IS NULL) AS begun,
-            sum(extract(epoch FROM greatest(coalesce(left_at, :now) - entered_at, '0'))) AS seconds
-        FROM ranked WHERE kind = 'open' GROUP BY 1, 2),
-    times AS (
-        SELECT t.stage_id, count(*) FILTER (WHERE within) AS timed,
-            percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds) FILTER (WHERE within) AS median,
-            percentile_cont(0.9) WITHIN GROUP (ORDER BY seconds) FILTER (WHERE within) AS p90,
-            percentile_cont(0.75) WITHIN GROUP (ORDER BY seconds) FILTER (WHERE r.status = 'won')
-                AS won_p75
-        FROM timed t JOIN rows r ON r.id = t.deal_id GROUP BY 1),
-    ages AS (
-        SELECT r.stage_id, count(*) AS open_deals,
-            percentile_cont(0.5) WITHIN GROUP
-                (ORDER BY extract(epoch FROM CAST(:now AS timestamptz) - r.created_at)) AS age,
-            count(*) FILTER (WHERE t.seconds > times.won_p75) AS stalled,
-            count(*) FILTER (WHERE t.begun < CAST(:now AS timestamptz)
-                - make_interval(days => p.rotting_days)) AS rotting
-        FROM rows r JOIN timed t ON t.deal_id = r.id AND t.stage_id = r.stage_id
-        JOIN times ON times.stage_id = r.stage_id JOIN places p ON p.id = r.stage_id
-        WHERE r.status = 'open' GROUP BY 1)
-    SELECT p.id, p.name, coalesce(c.entered, 0) AS entered, coalesce(c.passed, 0) AS passed,
-        coalesce(c.lost, 0) AS lost, coalesce(t.timed, 0) AS timed, t.median, t.p90, t.won_p75,
-        coalesce(a.open_deals, 0) AS open_deals, a.age, coalesce(a.stalled, 0) AS stalled,
-        coalesce(a.rotting, 0) AS rotting
-    FROM places p LEFT JOIN conversion c ON c.stage_id = p.id LEFT JOIN times t ON t.stage_id = p.id
-    LEFT JOIN ages a ON a.stage_id = p.id WHERE p.kind = 'open' ORDER BY p.position, p.id
-"""
 _TOTALS = """
     SELECT count(*) FILTER (WHERE won) AS won, count(*) FILTER (WHERE lost) AS lost,
         sum(value) FILTER (WHERE won) AS won_value, sum(value) FILTER (WHERE lost) AS lost_value,
@@ -152,41 +99,75 @@ class Measures:
         self, pipeline_id: UUID, days: Days, target: Decimal | None = None
     ) -> dict[str, Any]:
         """All of them; `target` is the quota that coverage is of. Raises `NotFound`."""
-        tx = self.tx
-        tx.actor.need_open(f"{AREA}:read")
-        self.snapshots.need_days()
-        days.check()
-        hidden = tx.actor.hidden(DEALS.entity)
-        await PipelineService(tx).get(pipeline_id, Selection(("id",)))
-        currency = await self.snapshots.deals.records.own_currency()
-        since, until = days.instants(tx.actor.time_zone)
-        values = {
-            **bound(tx),
-            "pipeline": pipeline_id,
-            "own": currency,
-            "first": days.first,
-            "last": days.last,
-            "since": since,
-            "until": until,
-            "now": tx.now,
-            "zone": tx.actor.time_zone,
-        }
+        values = await self._begin(pipeline_id, days)
         sight = await self.snapshots.sight()
-        stages = await self._ask(sight, "stages", _STAGES, values)
+        stages = await self._ask(sight, "stages", STAGES, values)
         totals = (await self._ask(sight, "totals", _TOTALS, values))[0]
         past = await self._past(sight, values)
+        hidden = self.tx.actor.hidden(DEALS.entity)
         is_hidden = not SUMMED.isdisjoint(hidden)
         figures = _figures(totals, past, target, is_hidden=is_hidden)
         if not WEIGHED.isdisjoint(hidden):
             figures["weighted_pipeline"] = number("weighted_pipeline", None)
         return {
             "pipeline_id": pipeline_id,
-            "currency": currency,
+            "currency": values["own"],
             "first_day": days.first,
             "last_day": days.last,
             "stages": [_stage(row) for row in stages],
             **{name: totals[name] for name in ("won", "lost", "created")},
             **figures,
+        }
+
+    async def stages(self, pipeline_id: UUID, days: Days) -> list[dict[str, Any]]:
+        """Those of its stages alone."""
+        values = await self._begin(pipeline_id, days)
+        found = await self._ask(await self.snapshots.sight(), "stages", STAGES, values)
+        return [{**_stage(row), "timed": row["timed"]} for row in found]
+
+    async def funnel(self, pipeline_id: UUID, days: Days) -> list[dict[str, Any]]:
+        """How many of the deals that were created within the days came how far."""
+        values = await self._begin(pipeline_id, days)
+        found = await self._ask(await self.snapshots.sight(), "funnel", FUNNEL, values)
+        numbers = [row["reached"] for row in found]
+        return [
+            {
+                "stage_id": row["id"],
+                "stage_name": row["name"],
+                "reached": reached,
+                "of_previous": ratio(reached, numbers[max(place - 1, 0)]),
+                "of_first": ratio(reached, numbers[0]),
+            }
+            for place, (row, reached) in enumerate(zip(found, numbers, strict=True))
+        ]
+
+    async def deals_of(
+        self, pipeline_id: UUID, days: Days, stage_id: UUID, part: StagePart, most: int
+    ) -> list[UUID]:
+        """The deals that a figure of a stage is of, by their ids; so many at most."""
+        values = await self._begin(pipeline_id, days) | {"stage": stage_id, "most": most}
+        sight = await self.snapshots.sight()
+        found = await self._ask(sight, f"stages {part}", DEALS_OF[part], values)
+        return [row["deal_id"] for row in found]
+
+    async def _begin(self, pipeline_id: UUID, days: Days) -> dict[str, Any]:
+        """The values of its statements, once all is well with what is asked."""
+        tx = self.tx
+        tx.actor.need_open(f"{AREA}:read")
+        self.snapshots.need_days()
+        days.check()
+        await PipelineService(tx).get(pipeline_id, Selection(("id",)))
+        since, until = days.instants(tx.actor.time_zone)
+        return {
+            **bound(tx),
+            "pipeline": pipeline_id,
+            "own": await self.snapshots.deals.records.own_currency(),
+            "first": days.first,
+            "last": days.last,
+            "since": since,
+            "until": until,
+            "now": tx.now,
+            "zone": tx.actor.time_zone,
         }
 
     async def _past(self, sight: Sight, values: dict[str, Any]) -> Mapping[str, Any]:

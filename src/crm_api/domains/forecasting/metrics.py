@@ -6,9 +6,9 @@ from typing import Any
 from crm_api.domains.forecasting.definitions import DEFINITIONS
 from crm_api.kit.reporting import Metric
 
-_CLOSED = ("closes_on", "closed_at")
+CLOSED = ("closes_on", "closed_at")
 _WON: Mapping[str, Any] = {"status": "won"}
-_DECIDED: Mapping[str, Any] = {"status": {"in": ["won", "lost"]}}
+DECIDED: Mapping[str, Any] = {"status": {"in": ["won", "lost"]}}
 _QUALIFIED: Mapping[str, Any] = {"status": "open", "forecast_category": {"ne": "omitted"}}
 _CYCLE: Mapping[str, Any] = {
     "name": "cycle",
@@ -47,14 +47,14 @@ METRICS = (
     _of_glossary(
         "win_rate_count",
         "ratio",
-        [_count("won", _WON), _count("decided", _DECIDED), _ratio("won", "decided")],
-        dated_by=_CLOSED,
+        [_count("won", _WON), _count("decided", DECIDED), _ratio("won", "decided")],
+        dated_by=CLOSED,
     ),
     _of_glossary(
         "win_rate_value",
         "ratio",
-        [_sum("won", _WON), _sum("decided", _DECIDED), _ratio("won", "decided")],
-        dated_by=_CLOSED,
+        [_sum("won", _WON), _sum("decided", DECIDED), _ratio("won", "decided")],
+        dated_by=CLOSED,
     ),
     _of_glossary(
         "conversion_rate",
@@ -67,21 +67,21 @@ METRICS = (
         "days",
         [{**_CYCLE, "function": "avg"}],
         filter=_WON,
-        dated_by=_CLOSED,
+        dated_by=CLOSED,
     ),
     _of_glossary(
         "sales_cycle_median",
         "days",
         [{**_CYCLE, "function": "median"}],
         filter=_WON,
-        dated_by=_CLOSED,
+        dated_by=CLOSED,
     ),
     _of_glossary(
         "average_won_amount",
         "amount",
         [{"name": "amount", "function": "avg", "field": "base_amount"}],
         filter=_WON,
-        dated_by=_CLOSED,
+        dated_by=CLOSED,
     ),
     _of_glossary(
         "weighted_pipeline",
@@ -105,7 +105,7 @@ METRICS = (
         "deal",
         [{"name": "amount", "function": "sum", "field": "base_amount"}],
         _WON,
-        _CLOSED,
+        CLOSED,
     ),
     Metric(
         "new_deals",

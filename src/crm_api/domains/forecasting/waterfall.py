@@ -35,6 +35,7 @@ Part = Literal[
     "lost",
     "removed",
 ]
+Level = Literal["start", "end"]
 PARTS: tuple[Part, ...] = get_args(Part)
 LESS: frozenset[Part] = frozenset({"decreased", "pushed_out", "won", "lost", "removed"})
 """What is taken away from the sum; all else is added."""
@@ -94,6 +95,11 @@ _OF_PART: Mapping[Part, tuple[str, str]] = {
     "increased": ("grown > 0", "grown"),
     "decreased": ("grown < 0", "-grown"),
     "fx_effect": (f"{_FX} <> 0", _FX),
+}
+_OF_ANY: Mapping[Part | Level, tuple[str, str]] = {
+    **_OF_PART,
+    "start": ("was_in", "before"),
+    "end": ("is_in", "after"),
 }
 
 
@@ -188,6 +194,19 @@ class Waterfall:
             "data": data,
             "next_cursor": seal(key, context, [data[-1]["deal_id"]]) if more else None,
         }
+
+    async def ids(self, pipeline_id: UUID, span: Span, part: Part | Level, most: int) -> list[UUID]:
+        """The deals of a part or of a level by their ids, so many at most."""
+        values = await self._begin(pipeline_id, span)
+        sight = await self.snapshots.sight()
+        which, _ = _OF_ANY[part]
+        listed = (
+            f"SELECT deal_id FROM ({_WAYS}) ways WHERE {which} "  # noqa: S608 - made of constants
+            "ORDER BY deal_id LIMIT CAST(:most AS bigint)"
+        )
+        statement = prepared(DEALS, ("waterfall ids", sight, part), lambda: _select(sight, listed))
+        rows = await self.tx.fetch(statement.sql, *statement.args({**values, "most": most}))
+        return [row["deal_id"] for row in rows]
 
     def _deal(self, row: Any, *, is_hidden: bool) -> dict[str, Any]:
         without_days = "closes_on" in self.tx.actor.hidden(DEALS.entity)

@@ -19,6 +19,7 @@ from crm_api.domains.quotes.reminding import EXPIRING, UNVIEWED
 from crm_api.domains.quotes.repository import Quotes
 from crm_api.domains.quotes.service import ClauseService, QuoteService, QuoteVersionService
 from crm_api.domains.quotes.settings import AREA, CONFIGURED
+from crm_api.domains.quotes.standard import STANDARD_REPORTS
 from crm_api.domains.quotes.states import WAYS
 from crm_api.domains.quotes.working import WORK
 from crm_api.kit.access import Managed
@@ -110,5 +111,6 @@ MODULE = Module(
     touchpoints=TOUCHPOINTS,
     sections=SECTIONS,
     metrics=METRICS,
+    standard_reports=STANDARD_REPORTS,
     services=[QuoteService, QuoteVersionService, ClauseService],
 )

@@ -22,13 +22,16 @@ _drawing = asyncio.Semaphore(1)
 
 
 def specification(
-    kind: str, columns: Sequence[Mapping[str, Any]], rows: Sequence[Mapping[str, Any]]
+    kind: str,
+    columns: Sequence[Mapping[str, Any]],
+    rows: Sequence[Mapping[str, Any]],
+    measure: str | None = None,
 ) -> dict[str, Any]:
     """A chart of a result; raises `Invalid` where it has no groups, or too many.
 
     The first grouping lies on the x axis, the second one has a colour each, and the first measure
-    is drawn: as lines over time, a matrix as a heat map, else as bars. Data is within it; nothing
-    is loaded from elsewhere.
+    is drawn, or the one that is named: as lines over time, a matrix as a heat map, a waterfall as
+    bars that float, a comparison as bars side by side, else as bars. Data is within it; nothing is loaded from elsewhere.
     """
     groups = [column for column in columns if column["role"] == "grouping"]
     numbers = [c for c in columns if c["role"] == "measure" and c["kind"] in _NUMBERS]
@@ -36,8 +39,8 @@ def specification(
         raise unfit("/format", "no_chart", "A chart is of groups and a measure.")
     if len(rows) > _MOST:
         raise unfit("/format", "too_many_rows", f"A chart has {_MOST:,} rows at most.")
-    own = [group["name"] for group in groups]
-    value = numbers[0]
+    own = [group.get("label") or group["name"] for group in groups]
+    value = next((c for c in numbers if c["name"] == measure), numbers[0])
     # By places and not by names, which may have dots, that mean something there.
     data = [
         {
@@ -46,6 +49,8 @@ def specification(
         }
         for row in rows
     ]
+    if kind == "waterfall":
+        _float(data)
     y: dict[str, Any] = {"field": "value", "type": "quantitative", "title": _titled(value)}
     y["axis"] = {"format": _FORMATS.get(value["kind"], ",.2~f")}
     if value["kind"] == "integer":
@@ -73,12 +78,39 @@ def _marks(kind: str, groups: Sequence[Mapping[str, Any]], y: dict[str, Any]) ->
     encoding: dict[str, Any] = {"x": x, "y": y}
     if len(groups) > 1:
         encoding["color"] = axes[1]
+    if kind == "waterfall":
+        return _floating(plain[0], y)
     if kind == "funnel":
         bars = {"y": {**x, "sort": None}, "x": y}
         return {"mark": "bar", "encoding": bars}
     if kind == "time_series":
         return {"mark": {"type": "line", "point": True}, "encoding": encoding}
+    if kind == "comparison" and len(groups) > 1:
+        # What is no part of a whole stands side by side.
+        encoding["xOffset"] = {"field": axes[1]["field"]}
     return {"mark": "bar", "encoding": {**encoding, "x": {**plain[0], "sort": None}}}
+
+
+def _float(data: list[dict[str, Any]]) -> None:
+    """Where the bars of a waterfall begin and end: its levels at zero, changes where they are."""
+    level = 0.0
+    for place, one in enumerate(data):
+        is_level = place in {0, len(data) - 1}
+        value = one["value"] or 0.0
+        one["from"] = 0.0 if is_level else level
+        level = one["to"] = value if is_level else level + value
+        one["way"] = "level" if is_level else "more" if value >= 0 else "less"
+
+
+def _floating(x: Mapping[str, Any], y: Mapping[str, Any]) -> dict[str, Any]:
+    ways = {"domain": ["level", "more", "less"], "range": ["#4c78a8", "#54a24b", "#e45756"]}
+    encoding = {
+        "x": {**x, "sort": None},
+        "y": {**y, "field": "from"},
+        "y2": {"field": "to"},
+        "color": {"field": "way", "type": "nominal", "scale": ways, "legend": None},
+    }
+    return {"mark": "bar", "encoding": encoding}
 
 
 def _axis(group: Mapping[str, Any], name: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import strawberry
 
 from crm_api.domains.reports import saved_schemas, schemas
 from crm_api.domains.reports.charts import specification
+from crm_api.domains.reports.library import Library
 from crm_api.domains.reports.metrics import Metrics, metrics_of
 from crm_api.domains.reports.running import Reports, sources_of
 from crm_api.domains.reports.runs import ReportRunService
@@ -48,6 +49,16 @@ class ReportSource:
 @type_from(schemas.MetricAnswer)
 class MetricAnswer:
     """A metric, by groups if any are asked for."""
+
+
+@type_from(schemas.StandardReportOut)
+class StandardReport:
+    """A report that every organization has, with its definition."""
+
+
+@type_from(schemas.StandardReportAnswer)
+class StandardReportAnswer:
+    """What a standard report comes to at this moment."""
 
 
 @type_from(saved_schemas.ReportOut)
@@ -102,6 +113,7 @@ _REPORTS = Collection(ReportService, Report)
 _RUNS = Collection(ReportRunService, ReportRun)
 _Query = input_from(schemas.ReportQuery)
 _Cell = input_from(schemas.ReportCellInput)
+_StandardCell = input_from(saved_schemas.ReportRunCellInput)
 _FromOrNone = Annotated[date | None, strawberry.argument(name="from")]
 
 
@@ -192,6 +204,52 @@ class ReportQueries:
 
 
 @strawberry.type
+class StandardReportQueries:
+    """Reports that every organization has."""
+
+    @strawberry.field
+    async def standard_reports(self, info: GraphInfo) -> list[StandardReport]:
+        """Those whose records may be read, with their definitions."""
+        return cast("Any", Library(info.context.tx).all())
+
+    @strawberry.field
+    async def standard_report(self, info: GraphInfo, name: str) -> StandardReport:
+        """With its formula and parameters."""
+        return cast("Any", Library(info.context.tx).named(name))
+
+    @strawberry.field
+    async def run_standard_report(
+        self, info: GraphInfo, name: str, parameters: strawberry.scalars.JSON | None = None
+    ) -> StandardReportAnswer:
+        """At once, as far as the records are seen: a field that is hidden is `hidden_field`."""
+        given = shape_given(saved_schemas.ReportRunInput, {"parameters": parameters or {}})
+        return cast("Any", await Library(info.context.tx).result(name, given.parameters))
+
+    @strawberry.field
+    async def standard_report_rows_behind(
+        self,
+        info: GraphInfo,
+        name: str,
+        input: _StandardCell,  # pyright: ignore[reportInvalidTypeForm, reportUnknownParameterType]
+    ) -> ReportRowsBehind:
+        """The records behind a cell of it."""
+        data = shape_given(saved_schemas.ReportRunCellInput, input)
+        found = Library(info.context.tx).drilled(name, data.parameters, data.cell, data.measure)
+        return cast("Any", await found)
+
+    @strawberry.field
+    async def standard_report_chart(
+        self, info: GraphInfo, name: str, parameters: strawberry.scalars.JSON | None = None
+    ) -> strawberry.scalars.JSON:
+        """As a specification of Vega-Lite, with its data."""
+        given = shape_given(saved_schemas.ReportRunInput, {"parameters": parameters or {}})
+        found = await Library(info.context.tx).result(name, given.parameters)
+        answer, own = found["answer"], found["standard"]
+        told = answer["kind"], answer["columns"], answer["rows"], own["chart"]
+        return cast("Any", specification(*told))
+
+
+@strawberry.type
 class ReportMutations:
     """What is done with reports."""
 
@@ -239,5 +297,5 @@ class ReportMutations:
         return id
 
 
-QUERIES = (_REPORTS.query(), _RUNS.query(), ReportQueries)
+QUERIES = (_REPORTS.query(), _RUNS.query(), ReportQueries, StandardReportQueries)
 MUTATIONS = (_REPORTS.mutation(), ReportMutations)

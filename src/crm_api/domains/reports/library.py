@@ -1,14 +1,31 @@
-"""The library of standard reports: those that parts declare, run by the one engine."""
+"""The library of standard reports: run by the one engine, or computed by their domain."""
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from datetime import date
 from typing import Any
 
+from crm_api.domains.reports.buckets import Calendar
+from crm_api.domains.reports.dating import within_days
 from crm_api.domains.reports.declared import Declared
-from crm_api.domains.reports.parameters import filled
-from crm_api.domains.reports.results import Row
+from crm_api.domains.reports.operands import operand_of, unfit
+from crm_api.domains.reports.parameters import put, query_of, read
+from crm_api.domains.reports.results import Row, cell_of, digest, groups_of, shown
 from crm_api.domains.reports.running import Reports
-from crm_api.kit.errors import NotFound
-from crm_api.kit.reporting import StandardReport
+from crm_api.domains.reports.schemas import ReportCellInput, ReportQuery
+from crm_api.kit.db.tx import Tx, at_one_moment
+from crm_api.kit.errors import CrmError, NotFound
+from crm_api.kit.query.watching import exported
+from crm_api.kit.reporting import (
+    Computed,
+    ComputedReport,
+    DefinedReport,
+    Line,
+    Records,
+    ReportField,
+    StandardReport,
+)
 
 
 class Library(Reports):
@@ -19,32 +36,178 @@ class Library(Reports):
         actor = self.tx.actor
         actor.require("reports:read")
         areas = {entity: service.area for entity, service in Declared.services.items()}
-        found = Declared.standard.values()
-        return [_row(one) for one in found if actor.covers(f"{areas[one.source]}:read")]
+        return [
+            _row(one)
+            for one in Declared.standard.values()
+            if all(actor.covers(f"{area}:read") for area in (areas[one.source], *one.areas))
+        ]
 
     def named(self, name: str) -> Row:
         """The definition of one; raises `NotFound`, `Forbidden`."""
-        report = self._known(name)
-        self.source(report.source)
-        return _row(report)
+        return _row(self._known(name))
 
     async def result(self, name: str, given: Mapping[str, Any]) -> Row:
-        """What one comes to now, and the report it is, for the records behind its cells."""
+        """What one comes to now, as whoever asks sees it; raises `Invalid`, `Forbidden`."""
         report = self._known(name)
-        query = filled(report.definition, report.parameters, given)
-        answer = await self.run(query)
-        asked = query.model_dump(mode="json", exclude_defaults=True)
-        return {"standard": _row(report), "report": asked, "answer": answer}
+        calendar = await self.calendar()
+        values = read(report.parameters, given, self.tx)
+        if isinstance(report, DefinedReport):
+            answer = await self.run(_query(report, values, calendar))
+        else:
+            answer = await self._computed(_of_domain(report), values, calendar)
+        said = {name: shown(value, "") for name, value in values.items()}
+        return {"standard": _row(report), "parameters": said, "answer": answer}
+
+    async def drilled(
+        self, name: str, given: Mapping[str, Any], cell: str, measure: str | None
+    ) -> Row:
+        """The records behind a cell of one, as they are now."""
+        report = self._known(name)
+        values = read(report.parameters, given, self.tx)
+        if isinstance(report, DefinedReport):
+            query = _query(report, values, await self.calendar())
+            return await self.drill(ReportCellInput(report=query, cell=cell, measure=measure))
+        own = _of_domain(report)
+        if measure is not None and measure not in {c.name for c in own.columns}:
+            raise unfit("/measure", "unknown_measure", f"There is no measure {measure[:60]!r}.")
+        async with at_one_moment(self.tx) as tx:
+            await self.bound(tx)
+            records, wanted = await self._behind(tx, own, values, groups_of(cell), measure)
+        return await self.counted(records.source or own.source, wanted)
+
+    async def _behind(
+        self,
+        tx: Tx,
+        report: ComputedReport,
+        values: Mapping[str, Any],
+        groups: Row,
+        measure: str | None,
+    ) -> tuple[Records, Row]:
+        """The records of a cell, and the filter that says which they are."""
+        found = await self._lines(tx, report, values)
+        lines = (*found.lines, *found.totals)
+        line = next((one for one in lines if _groups(report, one) == groups), None)
+        if line is None:
+            raise unfit("/cell", "invalid_cell", "Not a cell of this report.")
+        records = line.own.get(measure or "", line.records)
+        if records is None:
+            raise unfit("/measure", "no_records", "No records of their own are behind it.")
+        filter = records.filter
+        with _said():
+            return records, dict(await filter() if callable(filter) else filter)
 
     def _known(self, name: str) -> StandardReport:
         self.tx.actor.require("reports:read")
         report = Declared.standard.get(name)
         if report is None:
             raise NotFound(f"There is no standard report {name[:60]!r}.")
+        self.source(report.source)
+        for area in report.areas:
+            self.tx.actor.require(f"{area}:read")
         return report
+
+    async def _computed(
+        self, report: ComputedReport, values: Mapping[str, Any], calendar: Calendar
+    ) -> Row:
+        async with at_one_moment(self.tx) as tx:
+            await self.bound(tx)
+            found = await self._lines(tx, report, values)
+            exported(tx, self.source(report.source).records.listing, report.reads, len(found.lines))
+        return {
+            "source": report.source,
+            "kind": report.kind,
+            "definition_hash": digest([report.id, {k: shown(v, "") for k, v in values.items()}]),
+            "time_zone": calendar.zone,
+            "currency": calendar.currency,
+            "as_of": tx.now,
+            "columns": [_column(report, column, calendar) for column in report.columns],
+            "rows": [
+                {"cell": cell_of(_groups(report, line)), "values": _shown(report, line)}
+                for line in found.lines
+            ],
+            "totals": [_total(report, line) for line in found.totals],
+            "truncated": False,
+        }
+
+    async def _lines(self, tx: Tx, report: ComputedReport, values: Mapping[str, Any]) -> Computed:
+        listing = self.source(report.source).records.listing
+        for path in report.reads:
+            operand_of(tx, listing, path, "")
+        with _said():
+            return await report.compute(tx, values)
+
+
+@contextmanager
+def _said() -> Generator[None]:
+    """Have mistakes of a query be told of where the body says the same."""
+    try:
+        yield
+    except CrmError as error:
+        error.faults = tuple(
+            replace(fault, pointer=f"/parameters/{fault.parameter}", parameter=None)
+            if fault.parameter
+            else fault
+            for fault in error.faults
+        )
+        raise
+
+
+def _of_domain(report: StandardReport) -> ComputedReport:
+    assert isinstance(report, ComputedReport)
+    return report
+
+
+def _query(report: DefinedReport, values: Mapping[str, Any], calendar: Calendar) -> ReportQuery:
+    """The report that it is with its parameters."""
+    said = {name: shown(value, "") for name, value in values.items()}
+    plain: Row = put({**report.definition, "source": report.source}, said)
+    within: Row = {}
+    if report.dated_by:
+        first: date = values["from"]
+        last: date = values["to"]
+        within = within_days(report.source, report.dated_by, first, last, calendar)
+    parts = [part for part in (plain.get("filter"), within) if part]
+    plain["filter"] = parts[0] if len(parts) == 1 else {"and": parts} if parts else {}
+    return query_of(plain)
+
+
+def _groups(report: ComputedReport, line: Line) -> Row:
+    return {
+        column.name: shown(line.values[column.name], column.kind)
+        for column in report.columns
+        if column.role == "grouping" and column.name in line.values
+    }
+
+
+def _shown(report: ComputedReport, line: Line) -> Row:
+    return {
+        column.name: shown(line.values.get(column.name), column.kind) for column in report.columns
+    }
+
+
+def _total(report: ComputedReport, line: Line) -> Row:
+    groups = _groups(report, line)
+    told = _shown(report, line)
+    values = {c.name: told[c.name] for c in report.columns if c.name in line.values}
+    return {"cell": cell_of(groups), "by": list(groups), "values": values}
+
+
+def _column(report: ComputedReport, column: ReportField, calendar: Calendar) -> Row:
+    is_mixed = any(c.name == "currency" for c in report.columns)
+    is_own = column.kind == "amount" and not is_mixed
+    return {
+        "name": column.name,
+        "role": column.role,
+        "kind": column.kind,
+        "bucket": None,
+        "unit": column.unit,
+        "currency": calendar.currency if is_own else None,
+        "label": column.label,
+    }
 
 
 def _row(report: StandardReport) -> Row:
+    is_defined = isinstance(report, DefinedReport)
     return {
         "id": report.id,
         "name": report.name,
@@ -53,6 +216,12 @@ def _row(report: StandardReport) -> Row:
         "text": report.text,
         "formula": report.formula,
         "source": report.source,
-        "definition": dict(report.definition),
-        "parameters": [dict(one) for one in report.parameters],
+        "areas": list(report.areas),
+        "definition": dict(report.definition) if is_defined else None,
+        "dated_by": list(report.dated_by) if is_defined else [],
+        "columns": [asdict(c) for c in report.columns]
+        if isinstance(report, ComputedReport)
+        else [],
+        "chart": report.chart,
+        "parameters": [{**asdict(one), "choices": list(one.choices)} for one in report.parameters],
     }

@@ -2,9 +2,14 @@
 
 from fastapi import Response
 
+from crm_api.domains.reports.charts import ChartFormat
+from crm_api.domains.reports.files import FileFormat
 from crm_api.domains.reports.library import Library
-from crm_api.domains.reports.saved_schemas import ReportRunInput
+from crm_api.domains.reports.outputs import CHART, FILE, PDF, charted, filed, printed
+from crm_api.domains.reports.printing import Paper
+from crm_api.domains.reports.saved_schemas import ReportRunCellInput, ReportRunInput
 from crm_api.domains.reports.schemas import (
+    ReportRowsBehind,
     StandardReportAnswer,
     StandardReportList,
     StandardReportOut,
@@ -15,6 +20,8 @@ from crm_api.kit.rest.requests import Reading
 from crm_api.kit.rest.router import new_router
 
 library = new_router("standard_reports", "standard-reports")
+_REFUSED = problems(400, 403, 404, 409, 415, 422)
+_AS_IT_IS = ReportRunInput()
 
 
 @library.get(
@@ -43,9 +50,66 @@ async def read_standard(name: str, tx: Reading) -> Response:
     "/{name}/run",
     operation_id="runStandardReport",
     summary="Run a standard report at once",
-    responses={200: {"model": StandardReportAnswer}} | problems(400, 403, 404, 409, 415, 422),
+    responses={200: {"model": StandardReportAnswer}} | _REFUSED,
 )
-async def run_standard(name: str, tx: Reading, body: ReportRunInput | None = None) -> Response:
-    """As far as the records are seen; `report` and a cell ask for the records behind it."""
-    given = {} if body is None else body.parameters
-    return answers.plain(await Library(tx).result(name, given))
+async def run_standard(name: str, tx: Reading, body: ReportRunInput = _AS_IT_IS) -> Response:
+    """As far as the records are seen: a field that is hidden is 403 `hidden_field`."""
+    return answers.plain(await Library(tx).result(name, body.parameters))
+
+
+@library.post(
+    "/{name}/drilldown",
+    operation_id="drillStandardReport",
+    summary="The records behind a cell of a standard report",
+    responses={200: {"model": ReportRowsBehind}} | _REFUSED,
+)
+async def drill_standard(name: str, tx: Reading, body: ReportRunCellInput) -> Response:
+    """As a filter of their collection; `cell` stands beside each row and total."""
+    found = await Library(tx).drilled(name, body.parameters, body.cell, body.measure)
+    return answers.plain(found)
+
+
+@library.post(
+    "/{name}/file",
+    operation_id="downloadStandardReport",
+    summary="A standard report as a file",
+    responses=FILE | _REFUSED,
+)
+async def file_standard(
+    name: str, tx: Reading, body: ReportRunInput = _AS_IT_IS, format: FileFormat = "csv"
+) -> Response:
+    """CSV without formulas, NDJSON, or a sheet of typed cells with its totals."""
+    answer = (await Library(tx).result(name, body.parameters))["answer"]
+    return await filed(answer, answer["rows"], format, name)
+
+
+@library.post(
+    "/{name}/chart",
+    operation_id="drawStandardReport",
+    summary="A standard report as a chart",
+    responses=CHART | _REFUSED,
+)
+async def chart_standard(
+    name: str, tx: Reading, body: ReportRunInput = _AS_IT_IS, format: ChartFormat = "vega-lite"
+) -> Response:
+    """A specification of Vega-Lite with its data, or the picture that it is."""
+    found = await Library(tx).result(name, body.parameters)
+    answer = found["answer"]
+    return await charted(answer, answer["rows"], format, found["standard"]["chart"])
+
+
+@library.post(
+    "/{name}/document",
+    operation_id="printStandardReport",
+    summary="A standard report as a PDF",
+    responses=PDF | _REFUSED,
+)
+async def print_standard(
+    name: str, tx: Reading, body: ReportRunInput = _AS_IT_IS, paper: Paper | None = None
+) -> Response:
+    """With its chart and table, in the organization's language and, if none is said, on its
+    paper.
+    """
+    found = await Library(tx).result(name, body.parameters)
+    own, answer = found["standard"], found["answer"]
+    return await printed(tx, own["title"], answer, answer["rows"], paper, own["chart"], name)

@@ -1,12 +1,12 @@
 """Metrics: numbers that parts declare, asked for by groups and days."""
 
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import date
 from typing import Any, get_args
 
 from pydantic import ValidationError
 
-from crm_api.domains.reports.buckets import Calendar
+from crm_api.domains.reports.dating import within_days
 from crm_api.domains.reports.declared import Declared
 from crm_api.domains.reports.results import Row
 from crm_api.domains.reports.running import Reports, metric_row
@@ -15,7 +15,6 @@ from crm_api.kit.errors import CrmError, Invalid, NotFound
 from crm_api.kit.query.moments import need_days
 from crm_api.kit.query.selection import names_of
 from crm_api.kit.reporting import Metric
-from crm_api.kit.schema import LATEST
 
 
 class Metrics(Reports):
@@ -43,7 +42,7 @@ class Metrics(Reports):
             message = f"{name} is a number of this moment."
             raise Invalid.parameter("from", "undated_metric", message)
         groupings = _groupings(by)
-        within = within_days(metric, first, last, await self.calendar())
+        within = within_days(metric.source, metric.dated_by, first, last, await self.calendar())
         parts = [dict(part) for part in (metric.filter, within, filter) if part]
         query: Row = {"source": metric.source, "measures": _measures(metric)}
         query["filter"] = parts[0] if len(parts) == 1 else {"and": parts} if parts else {}
@@ -96,27 +95,6 @@ def _of_parameter(error: CrmError) -> CrmError:
         fault = error.faults[0]
         return Invalid.parameter("by", fault.code, fault.message)
     return error
-
-
-def within_days(metric: Metric, first: date | None, last: date | None, calendar: Calendar) -> Row:
-    """A filter: that the first of some dates that there is lies between two days."""
-    if first is None and last is None:
-        return {}
-    kinds = Declared.services[metric.source].repository.listing.fields
-    ways: list[Row] = []
-    empty: list[Row] = []
-    for name in metric.dated_by:
-        test: Row = {}
-        is_day = kinds[name].kind == "day"
-        if first is not None:
-            test["gte"] = first.isoformat() if is_day else calendar.midnight(first)
-        if last is not None and is_day:
-            test["lte"] = last.isoformat()
-        elif last is not None and last < LATEST.date() - timedelta(days=1):
-            test["lt"] = calendar.midnight(last + timedelta(days=1))
-        ways.append({"and": [*empty, {name: test}]})
-        empty.append({name: {"is_null": True}})
-    return ways[0] if len(ways) == 1 else {"or": ways}
 
 
 def metrics_of(reports: Reports) -> list[Row]:

@@ -11,7 +11,11 @@ from pydantic import ValidationError
 
 from crm_api.domains.reports.operands import unfit
 from crm_api.domains.reports.schemas import ReportParameter, ReportQuery
+from crm_api.kit.db.tx import Tx
 from crm_api.kit.faults import invalid_body
+from crm_api.kit.query.moments import day_of
+from crm_api.kit.reporting import Parameter
+from crm_api.kit.schema import EARLIEST, LATEST
 
 MARK = "$param"
 _RELATIVE = re.compile(r"@[a-z_]+([+-]\d{1,6}[dhm])?")
@@ -43,6 +47,42 @@ def filled(
             raise unfit(f"/parameters/{name}", "required", f"Say the parameter {name}.")
         values[name] = typed(one["type"], value, f"/parameters/{name}")
     return query_of(put(definition, values))
+
+
+def read(declared: Sequence[Parameter], given: Mapping[str, Any], tx: Tx) -> dict[str, Any]:
+    """Values of the parameters of a standard report, as Python has them; raises `Invalid`."""
+    known = {one.name: one for one in declared}
+    for name in given:
+        if name not in known:
+            raise unfit(f"/parameters/{name}", "unknown_parameter", f"It takes no {name[:60]!r}.")
+    values: dict[str, Any] = {}
+    for name, one in known.items():
+        value = given.get(name)
+        value = one.default if value is None else value
+        if value is None and not one.is_optional:
+            raise unfit(f"/parameters/{name}", "required", f"Say the parameter {name}.")
+        values[name] = None if value is None else _read(one, value, tx)
+    if {"from", "to"} <= values.keys() and values["to"] < values["from"]:
+        message = "The last day is before the first one."
+        raise unfit("/parameters/to", "before_start", message)
+    return values
+
+
+def _read(one: Parameter, value: Any, tx: Tx) -> Any:
+    at = f"/parameters/{one.name}"
+    typed(one.type, value, at)
+    if one.choices and value not in one.choices:
+        raise unfit(at, "unknown_choice", f"One of {', '.join(one.choices)}.")
+    if one.type == "day":
+        try:
+            found = day_of(value, tx.now, tx.actor.time_zone)
+        except (ValueError, ArithmeticError) as error:
+            raise unfit(at, "invalid_value", str(error)) from None
+        if not EARLIEST.date() <= found < LATEST.date():
+            raise unfit(at, "out_of_range", "A date lies between the years 1900 and 2200.")
+        return found
+    readers: Mapping[str, Any] = {"uuid": UUID, "decimal": Decimal}
+    return readers[one.type](value) if one.type in readers else value
 
 
 def query_of(definition: Mapping[str, Any]) -> ReportQuery:

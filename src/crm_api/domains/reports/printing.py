@@ -42,13 +42,20 @@ class Part:
     text: str | None = None
     value: str | None = None
     error: str | None = None
+    measure: str | None = None
 
 
 async def report_pdf(
-    tx: Tx, title: str, answer: Mapping[str, Any], rows: Sequence[Any], paper: Paper | None
+    tx: Tx,
+    title: str,
+    answer: Mapping[str, Any],
+    rows: Sequence[Any],
+    paper: Paper | None,
+    measure: str | None = None,
 ) -> bytes:
-    """The PDF of one result."""
-    part = Part(None, answer["kind"], answer["columns"], rows, answer["totals"])
+    """The PDF of one result; `measure` is the one that its chart draws."""
+    own = answer["kind"], answer["columns"], rows, answer["totals"]
+    part = Part(None, *own, measure=measure)
     return await _pdf(tx, title, answer["as_of"], [part], paper)
 
 
@@ -122,19 +129,21 @@ async def _chart(part: Part) -> bytes | None:
     if part.kind in {None, "table"} or not part.rows:
         return None
     try:
-        return await drawn(specification(part.kind or "", part.columns, part.rows), "png")
+        spec = specification(part.kind or "", part.columns, part.rows, part.measure)
+        return await drawn(spec, "png")
     except Invalid:
         return None
 
 
 def _part(part: Part, words: Language, picture: str | None) -> Row:
+    seen = [column for column in part.columns if not column.get("label")]
     columns = [
         {
             "name": _heading(column),
             "right": column["kind"] in _NUMBERS,
             "wide": column["kind"] == "text",
         }
-        for column in part.columns
+        for column in seen
     ]
     note: str | None = None
     if part.error:
@@ -143,7 +152,7 @@ def _part(part: Part, words: Language, picture: str | None) -> Row:
         note = words.label("more", count=str(MOST_ROWS))
     elif part.columns and not part.rows:
         note = words.label("none")
-    first = part.columns[0]["name"] if part.columns else ""
+    first = seen[0]["name"] if seen else ""
     totals = [{first: words.label("total"), **_present(one["values"])} for one in part.totals]
     return {
         "title": part.title,
@@ -152,8 +161,8 @@ def _part(part: Part, words: Language, picture: str | None) -> Row:
         "picture": picture,
         "alt": part.title or "",
         "columns": columns,
-        "rows": [_cells(row["values"], part, words) for row in part.rows[:MOST_ROWS]],
-        "totals": [_cells(one, part, words) for one in totals],
+        "rows": [_cells(row["values"], seen, words) for row in part.rows[:MOST_ROWS]],
+        "totals": [_cells(one, seen, words) for one in totals],
         "note": note,
     }
 
@@ -168,8 +177,10 @@ def _heading(column: Mapping[str, Any]) -> str:
     return f"{name} ({extra})" if extra else name
 
 
-def _cells(values: Mapping[str, Any], part: Part, words: Language) -> list[str]:
-    return [_cell(values.get(c["name"]), c["kind"], words) for c in part.columns]
+def _cells(
+    values: Mapping[str, Any], columns: Sequence[Mapping[str, Any]], words: Language
+) -> list[str]:
+    return [_cell(values.get(c["name"]), c["kind"], words) for c in columns]
 
 
 def _cell(value: Any, kind: str, words: Language) -> str:

@@ -1,16 +1,16 @@
 """Reports and metrics over REST."""
 
-from collections.abc import Mapping
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Query, Request, Response
 
-from crm_api.domains.reports.charts import ChartFormat, Drawn, drawn, specification
-from crm_api.domains.reports.files import TYPES, FileFormat, written
+from crm_api.domains.reports.charts import ChartFormat
+from crm_api.domains.reports.files import FileFormat
 from crm_api.domains.reports.library_rest import library
 from crm_api.domains.reports.metrics import Metrics, metrics_of
-from crm_api.domains.reports.printing import Paper, report_pdf
+from crm_api.domains.reports.outputs import CHART, FILE, PDF, Responses, charted, filed, printed
+from crm_api.domains.reports.printing import Paper
 from crm_api.domains.reports.running import Reports, sources_of
 from crm_api.domains.reports.runs import ReportRunService
 from crm_api.domains.reports.saved_schemas import (
@@ -41,7 +41,6 @@ from crm_api.kit.rest.requests import Reading, Writing
 from crm_api.kit.rest.router import crud_router, new_router, page_shape
 from crm_api.kit.schema import Day
 
-Responses = dict[int | str, dict[str, Any]]
 sources = new_router("report_sources", "report-sources")
 pure = new_router("reports", "reports")
 saved = crud_router(ReportService)
@@ -51,26 +50,6 @@ metrics = new_router("metrics", "metrics")
 _STARTED: Responses = {200: {"model": ReportRunStarted}, 202: {"model": ReportRunStarted}}
 _RUN: Responses = {200: {"model": ReportRunOut}}
 _RUNS: Responses = {200: {"model": page_shape(ReportRunOut)}}
-
-_PICTURES: Mapping[Drawn, str] = {"svg": "image/svg+xml", "png": "image/png"}
-_BYTES = {"schema": {"type": "string", "format": "binary"}}
-_FILE: Responses = {
-    200: {
-        "description": "The file.",
-        "content": {kind.partition(";")[0]: _BYTES for kind in TYPES.values()},
-    }
-}
-_CHART: Responses = {
-    200: {
-        "description": "The specification, or the picture.",
-        "content": {
-            "application/json": {"schema": {"type": "object"}},
-            **dict.fromkeys(_PICTURES.values(), _BYTES),
-        },
-    }
-}
-
-_PDF: Responses = {200: {"description": "The document.", "content": {"application/pdf": _BYTES}}}
 
 By = Annotated[
     str | None,
@@ -282,36 +261,31 @@ async def drill_run(
     "/{id}/file",
     operation_id="downloadReportRun",
     summary="The result of a run as a file",
-    responses=_FILE | problems(403, 404, 409, 410, 422),
+    responses=FILE | problems(403, 404, 409, 410, 422),
 )
 async def run_file(id: Id, tx: Reading, format: FileFormat = "csv") -> Response:
     """CSV without formulas, NDJSON, or a sheet of typed cells with its totals."""
     answer, rows = await ReportRunService(tx).whole(id)
-    made = await written(format, answer["columns"], rows, answer["totals"])
-    headers = {**answers.UNKEPT, "Content-Disposition": f'attachment; filename="report.{format}"'}
-    return Response(made, 200, headers, TYPES[format])
+    return await filed(answer, rows, format)
 
 
 @runs.get(
     "/{id}/chart",
     operation_id="drawReportRun",
     summary="The result of a run as a chart",
-    responses=_CHART | problems(403, 404, 409, 410, 422),
+    responses=CHART | problems(403, 404, 409, 410, 422),
 )
 async def run_chart(id: Id, tx: Reading, format: ChartFormat = "vega-lite") -> Response:
     """A specification of Vega-Lite with its data, or the picture that it is."""
     answer, rows = await ReportRunService(tx).whole(id)
-    spec = specification(answer["kind"], answer["columns"], rows)
-    if format == "vega-lite":
-        return answers.plain(spec)
-    return Response(await drawn(spec, format), 200, answers.UNKEPT, _PICTURES[format])
+    return await charted(answer, rows, format)
 
 
 @runs.get(
     "/{id}/document",
     operation_id="printReportRun",
     summary="The result of a run as a PDF",
-    responses=_PDF | problems(403, 404, 409, 410, 422),
+    responses=PDF | problems(403, 404, 409, 410, 422),
 )
 async def run_document(id: Id, tx: Reading, paper: Paper | None = None) -> Response:
     """With its chart and table, in the organization's language and, if none is said, on its
@@ -324,9 +298,7 @@ async def run_document(id: Id, tx: Reading, paper: Paper | None = None) -> Respo
     if run.report_id is not None:
         found = await ReportService(tx).records.rows([run.report_id])
         title = found[run.report_id].name if run.report_id in found else title
-    made = await report_pdf(tx, title, answer, rows, paper)
-    headers = {**answers.UNKEPT, "Content-Disposition": 'attachment; filename="report.pdf"'}
-    return Response(made, 200, headers, "application/pdf")
+    return await printed(tx, title, answer, rows, paper)
 
 
 ROUTERS = (sources, pure, saved, runs, metrics, library)

@@ -91,7 +91,7 @@ class Reports:
         """What a report comes to now, as whoever asks sees it."""
         plan = await self.plan(query)
         async with at_one_moment(self.tx) as tx:
-            await self._bound(tx)
+            await self.bound(tx)
             return await self.answer(tx, plan, span)
 
     async def answer(self, tx: Tx, plan: Plan, span: tuple[date, date] | None = None) -> Row:
@@ -114,7 +114,7 @@ class Reports:
         """What a report would be and cost, with its first rows."""
         plan = await self.plan(query)
         async with at_one_moment(self.tx) as tx:
-            await self._bound(tx)
+            await self.bound(tx)
             cost = None if query.kind == "table" else await self._cost(tx, plan)
             first = replace(plan, query=query.model_copy(update={"limit": _PREVIEW}))
             found = await self._preview(tx, first)
@@ -140,24 +140,32 @@ class Reports:
         if plan.query.kind == "table":
             raise unfit("/report/kind", "no_cells", "The rows of a table are the records.")
         filter = behind(plan, groups_of(asked.cell), asked.measure)
+        return await self.counted(plan.query.source, filter)
+
+    async def counted(self, source: str, filter: dict[str, Any]) -> Row:
+        """The records of a filter, and how many they are."""
+        service = self.source(source)
+        listing, sight = service.records.listing, service.records.sight
         with pointed("/cell"):
-            wanted = parse(filter, plan.listing, self.tx)
-        service = self.source(plan.query.source)
+            wanted = parse(filter, listing, self.tx)
         number = await count(
             self.tx,
-            plan.listing,
-            PageQuery(Selection(()), wanted, count="exact", sight=plan.sight),
+            listing,
+            PageQuery(
+                Selection(()), wanted, count="exact", sight=await narrowed(self.tx, listing, sight)
+            ),
             None,
         )
         return {
-            "source": plan.query.source,
+            "source": source,
             "path": service.path,
             "filter": filter,
             "count": number,
             "is_current": True,
         }
 
-    async def _bound(self, tx: Tx) -> None:
+    async def bound(self, tx: Tx) -> None:
+        """Let nothing of a transaction take longer than it may."""
         await tx.run(text(f"SET LOCAL statement_timeout = '{self.bounds.seconds}s'"))
 
     async def _cost(self, tx: Tx, plan: Plan) -> int:

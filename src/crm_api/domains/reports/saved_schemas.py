@@ -1,13 +1,14 @@
 """What saved reports and their runs look like from outside."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, Field
 
 from crm_api.domains.reports.models import Sharing
 from crm_api.domains.reports.schemas import (
+    Label,
     ReportColumn,
     ReportParameter,
     ReportQuery,
@@ -61,6 +62,13 @@ class ReportRunInput(Schema):
     parameters: dict[str, Any] = Field(
         default_factory=dict, max_length=20, description="Values of its parameters by name."
     )
+
+
+class ReportRunCellInput(ReportRunInput):
+    """With what a standard report was run, and a cell of its answer."""
+
+    cell: Annotated[str, Field(max_length=4_000)]
+    measure: Label | None = Field(None, description="Whose own records are wanted.")
 
 
 class ReportRunCreate(Schema):

@@ -146,6 +146,7 @@ class ReportColumn(BaseModel):
     bucket: str | None = None
     unit: str | None = None
     currency: str | None = Field(None, description="Of amounts in the organization's currency.")
+    label: str | None = Field(None, description="The column that says what its ids mean.")
 
 
 class ReportRow(BaseModel):
@@ -272,6 +273,28 @@ class MetricAnswer(BaseModel):
     truncated: bool
 
 
+class StandardReportParameter(BaseModel):
+    """What is said when a standard report is run."""
+
+    name: str
+    type: str
+    text: str
+    default: Any
+    choices: list[str] = Field(description="The values it may have; any without them.")
+    is_optional: bool
+
+
+class StandardReportColumn(BaseModel):
+    """A column of a report that its domain computes."""
+
+    name: str
+    role: str
+    kind: str
+    text: str
+    unit: str | None
+    label: str | None
+
+
 class StandardReportOut(BaseModel):
     """A report that every organization has, with its definition."""
 
@@ -282,8 +305,17 @@ class StandardReportOut(BaseModel):
     text: str
     formula: str
     source: str
-    definition: dict[str, Any]
-    parameters: list[ReportParameter]
+    areas: list[str] = Field(description="What else may be read by whoever gets it.")
+    definition: dict[str, Any] | None = Field(
+        description="In the words of reports; null where its domain computes it."
+    )
+    dated_by: list[str] = Field(
+        description="The fields of which the first that has a value says on which day a record "
+        "counts; they are between the parameters `from` and `to`."
+    )
+    columns: list[StandardReportColumn] = Field(description="Of what its domain computes.")
+    chart: str | None = Field(description="The measure that charts draw; the first if null.")
+    parameters: list[StandardReportParameter]
 
 
 class StandardReportList(BaseModel):
@@ -296,7 +328,7 @@ class StandardReportAnswer(BaseModel):
     """What a standard report comes to at this moment."""
 
     standard: StandardReportOut
-    report: dict[str, Any] = Field(description="For `POST /v1/reports/drilldown`.")
+    parameters: dict[str, Any] = Field(description="With what it was run; days are absolute.")
     answer: ReportAnswer
 
 
