@@ -64,11 +64,11 @@ class Run:
 
 
 @contextmanager
-def working(stage: Stage) -> Iterator[int]:
-    """A worker as a process of its own; its id."""
+def working(stage: Stage, **given: str) -> Iterator[int]:
+    """A worker as a process of its own, with settings as `CRM_…="…"`; its id."""
     command = [sys.executable, "-c", "from crm_api.cli import main; main()", "worker"]
     nowhere = subprocess.DEVNULL
-    environment = stage.environment
+    environment = {**stage.environment, **given}
     worker = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=nowhere, stderr=nowhere)
     try:
         yield worker.pid

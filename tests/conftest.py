@@ -382,8 +382,8 @@ def worker_process(worker_settings: Settings) -> Iterator[Callable[..., subproce
     """Workers of their own, which a test may kill; with settings as `CRM_…="…"`."""
     started: list[subprocess.Popen[bytes]] = []
     code = (
-        "import asyncio; from crm_api.worker import run; from crm_api.settings import Settings; "
-        "asyncio.run(run(Settings(_env_file=None)))"
+        "import uvloop; from crm_api.worker import run; from crm_api.settings import Settings; "
+        "uvloop.run(run(Settings(_env_file=None)))"
     )
 
     def start(**given: str) -> subprocess.Popen[bytes]:

@@ -23,6 +23,7 @@ from crm_api.domains.delivery_links.module import MODULE as DELIVERY_LINKS
 from crm_api.domains.forecasting.module import MODULE as FORECASTING
 from crm_api.domains.journeys.module import MODULE as JOURNEYS
 from crm_api.domains.leads.module import MODULE as LEADS
+from crm_api.domains.mailings.module import MODULE as MAILINGS
 from crm_api.domains.orders.module import MODULE as ORDERS
 from crm_api.domains.prices.module import MODULE as PRICES
 from crm_api.domains.projects.module import MODULE as PROJECTS
@@ -122,6 +123,7 @@ DOMAINS: tuple[Module, ...] = (
     CAMPAIGNS,
     SEQUENCES,
     JOURNEYS,
+    MAILINGS,
     REPORTS,
     DASHBOARDS,
     CUSTOMERS,

@@ -36,6 +36,7 @@ from crm_api.kit.messages import Lane
 from crm_api.kit.meters import JOB_TIME, JOBS, MISSED_RINGS
 from crm_api.kit.outbound.client import Outbound
 from crm_api.kit.problems import problem_of
+from crm_api.kit.relaying import new_relay
 from crm_api.kit.texters import new_texter
 from crm_api.platform.access.rights import Rights
 from crm_api.platform.exchange.sources import publish_from
@@ -48,6 +49,7 @@ log = structlog.get_logger("crm_api.worker")
 
 SWEEP_S = 0.3
 CHORES_S = 5.0
+SMTP_CONNECTIONS = 16
 # arq kills what runs longer; the lease, which each job renews, is what really decides.
 LONGEST_S = 86_400
 
@@ -89,6 +91,9 @@ class JobWorker:
         self._files = open_files(settings)
         self._doorbell = Doorbell(settings.redis_url)
         self._mailer = new_mailer(settings.smtp_url, settings.mail_outbox, settings.mail_from)
+        self._relay = new_relay(
+            settings.smtp_url, settings.mail_outbox, settings.mail_from, SMTP_CONNECTIONS
+        )
         self._outbound = Outbound(self._database.reach)
         self._texters = {
             channel: new_texter(channel, url, token, settings.mail_outbox, self._outbound)
@@ -254,7 +259,10 @@ class JobWorker:
         """Look after one thing: whenever something happened, and from time to time."""
         bell = asyncio.Event()
         self._bells.append(bell)
-        watcher = watch.begin(Workplace(self._database, self._shared, self.wake))
+        place = Workplace(
+            self._database, self._shared, self.wake, self._relay, self._settings.issuer
+        )
+        watcher = watch.begin(place)
         try:
             while True:
                 bell.clear()
@@ -333,6 +341,7 @@ class JobWorker:
         await self._broadcast.close()
         await self._doorbell.close()
         await self._outbound.close()
+        await self._relay.close()
         await self._database.close()
         await self._shared.close()
 

@@ -21,6 +21,7 @@ READS = {
     "drilldown",
     "evaluate",
     "preview",
+    "render",
     "resolve",
     "simulate",
     "slots",

@@ -39,6 +39,7 @@ OF_NOBODY = {
     "hash_keys": "A sealed key.",
     "lead_plan_slices": "Ids alone: of leads, and of the members who would get them.",
     "login_attempts": "Logins of members.",
+    "mailing_domains": "From when on there is room for mail to a domain.",
     "module_switches": "What is switched off.",
     "notification_digests": "Ids alone: of members, and of what they are told.",
     "notification_dues": "Ids alone.",

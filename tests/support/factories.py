@@ -2277,6 +2277,27 @@ async def _varied_campaigns(api: Api) -> list[Body]:
     ]
 
 
+async def _least_mailing(api: Api) -> Body:
+    del api
+    return {"name": "News", "purpose": "newsletter"}
+
+
+async def _varied_mailings(api: Api) -> list[Body]:
+    own = [f"{uuid4().hex}@example.com" for _ in range(2)]
+    channels = [await api.made("channels", {"name": "News", "addresses": [one]}) for one in own]
+    above = [await api.made("campaigns", {"name": one}) for one in ("Spring", "Summer")]
+    said = {"subject": "Hello {{ contact.first_name }}", "text": "See {{ organization.name }}."}
+    least = {"purpose": "newsletter"}
+    return [
+        {**least, "name": "News", "description": "An example.", "contents": [said]},
+        {**least, "name": "news", "channel_id": channels[0]["id"], "campaign_id": above[0]["id"]},
+        {"name": "Ämter", "purpose": "offers", "is_ongoing": True},
+        {**least, "name": "Щука", "channel_id": channels[1]["id"], "tracks_opens": False},
+        {**least, "name": "Zebra", "campaign_id": above[1]["id"], "tracks_clicks": False},
+        {**least, "name": "Zebra", "contents": [{**said, "language": "de", "html": "<p>Hi</p>"}]},
+    ]
+
+
 async def _least_booking_attendee(api: Api) -> Body:
     booking = await api.made("bookings", await _least_booking(api))
     return {"booking_id": booking["id"], "email": f"{uuid4().hex}@example.com"}
@@ -2344,6 +2365,14 @@ FACTORIES: dict[str, Factory] = {
         "name",
         {"holdout_percent": "many"},
         beside={"parent_id": {"level": "tactic"}},
+    ),
+    "mailings": Factory(
+        _least_mailing,
+        _varied_mailings,
+        {"description": "Changed"},
+        "description",
+        "name",
+        {"is_ongoing": "perhaps"},
     ),
     "prospect_lists": Factory(
         _least_prospect_list,

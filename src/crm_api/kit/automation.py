@@ -211,19 +211,20 @@ class Checking:
             if len(value) > 1 or not isinstance(value["$ref"], str):
                 self.fault(at + pointer, "invalid_ref", 'A reference is {"$ref": "record.name"}.')
             else:
-                self._path(value["$ref"], at + pointer)
+                self.path(value["$ref"], at + pointer)
 
     def text(self, template: str, at: str) -> None:
         """That every placeholder of a text names something."""
         for found in _PLACEHOLDER.finditer(template):
-            self._path(found[1], at)
+            self.path(found[1], at)
         rest = _PLACEHOLDER.sub("", template)
         if "{{" in rest or "}}" in rest:
             first = min(self.others, default="record")
             message = f'A placeholder is {{{{ {first}.name }}}} or {{{{ {first}.name or "…" }}}}.'
             self.fault(at, "invalid_placeholder", message)
 
-    def _path(self, path: str, at: str) -> None:
+    def path(self, path: str, at: str) -> None:
+        """That a path names something."""
         root, _, rest = path.partition(".")
         if root in self.others:
             self._field(self.others[root], rest or "id", at)

@@ -11,6 +11,7 @@ from crm_api.kit.db.tx import Tx
 from crm_api.kit.files.store import Files
 from crm_api.kit.mail import Mailer, NoMailer
 from crm_api.kit.messages import Message
+from crm_api.kit.relaying import NoRelay, Relay
 from crm_api.kit.texters import Texter
 
 
@@ -145,6 +146,10 @@ class Workplace:
     """The same with the worker's role, which sees the queues of every organization."""
     wake: Callable[[], None]
     """Have everybody of this worker look again at once."""
+    relay: Relay = field(default_factory=NoRelay)
+    """How many letters leave."""
+    public_url: str = ""
+    """Where others find the service."""
 
 
 @dataclass(frozen=True, slots=True)

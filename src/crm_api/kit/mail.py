@@ -19,7 +19,7 @@ _TIMEOUT_S = 20.0
 # As long as RFC 5322 lets lines be: what is encoded to be folded, programs do not read as a link.
 _POLICY = default.clone(max_line_length=998)
 _WIRE = SMTP.clone(max_line_length=998, cte_type="7bit")
-_PORTS = {"smtp": 587, "smtps": 465}
+PORTS = {"smtp": 587, "smtps": 465}
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class SmtpMailer:
                 sender=parseaddr(letter.sender or self.sender)[1],
                 recipients=[letter.to],
                 hostname=parts.hostname,
-                port=parts.port or _PORTS[parts.scheme],
+                port=parts.port or PORTS[parts.scheme],
                 username=None if parts.username is None else unquote(parts.username),
                 password=None if parts.password is None else unquote(parts.password),
                 use_tls=parts.scheme == "smtps",

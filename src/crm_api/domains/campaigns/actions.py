@@ -1,13 +1,18 @@
 """What is done with campaigns: launched, paused, ended, copied; and who is in their audience."""
 
-from collections.abc import Mapping
-from typing import Any, Literal
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, ClassVar, Literal
 from uuid import UUID
 
 from crm_api.domains.campaigns.audience import Audience
 from crm_api.domains.campaigns.models import Campaign, Status
 from crm_api.domains.campaigns.repository import Plan
-from crm_api.domains.campaigns.schemas import CampaignCreate, CampaignMembersAsked, CloneInput
+from crm_api.domains.campaigns.schemas import (
+    HAPPENINGS,
+    CampaignCreate,
+    CampaignMembersAsked,
+    CloneInput,
+)
 from crm_api.domains.campaigns.service import CampaignService
 from crm_api.domains.contacts.repository import CONTACTS
 from crm_api.kit.crud.transitions import Way, need_way, way
@@ -34,10 +39,21 @@ _MEMBERS = """
     ORDER BY contact_id LIMIT $8
 """
 _READ_ON = 20
+Reached = Callable[[Tx, UUID, Sequence[UUID]], Awaitable[Mapping[UUID, Mapping[str, Any]]]]
+"""What has become of what members were sent, as `CampaignMemberOut` tells it."""
+_NOT_SENT: Mapping[str, Any] = {
+    "status": None,
+    "reasons": [],
+    **dict.fromkeys(f"{one}_at" for one in HAPPENINGS),
+}
 
 
 class CampaignActions:
     """Campaigns, from draft to archive."""
+
+    followed: ClassVar[list[Callable[[Tx, UUID, Verb], Awaitable[None]]]] = []
+    """What else begins and ends with a campaign, in the same transaction: what raises stops it."""
+    reached: ClassVar[list[Reached]] = []
 
     def __init__(self, tx: Tx) -> None:
         self.tx, self.service = tx, CampaignService(tx)
@@ -52,7 +68,10 @@ class CampaignActions:
             values |= await self._launched(current)
         if one.after in _ENDS:
             values["ended_at"] = self.tx.now
-        return await self.service.told(await self.service.change(current, values, verb=one.event))
+        shown = await self.service.told(await self.service.change(current, values, verb=one.event))
+        for follow in self.followed:
+            await follow(self.tx, id, verb)
+        return shown
 
     async def _launched(self, current: Campaign) -> dict[str, Any]:
         now = self.tx.now
@@ -103,7 +122,16 @@ class CampaignActions:
                     if after in seen:
                         found.append(dict(row))
             if len(rows) <= limit and (not ids or after == ids[-1]):
-                return {"data": found, "next_cursor": None}
+                return {"data": await self._told(id, found), "next_cursor": None}
             if len(found) == limit:
                 break
-        return {"data": found, "next_cursor": seal(key, context, [str(after)])}
+        sealed = seal(key, context, [str(after)])
+        return {"data": await self._told(id, found), "next_cursor": sealed}
+
+    async def _told(self, id: UUID, found: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """Members with what has become of what they were sent."""
+        ids = [one["contact_id"] for one in found]
+        known: dict[UUID, Mapping[str, Any]] = {}
+        for ask in self.reached if ids else ():
+            known.update(await ask(self.tx, id, ids))
+        return [{**_NOT_SENT, **one, **known.get(one["contact_id"], {})} for one in found]

@@ -129,6 +129,10 @@ class CampaignAudience(BaseModel):
     )
 
 
+HAPPENINGS = ("sent", "opened", "clicked", "bounced", "unsubscribed")
+"""What of the sends to a member is told with them."""
+
+
 class CampaignMembersAsked(Schema):
     """Which members are asked for."""
 
@@ -146,6 +150,20 @@ class CampaignMemberOut(BaseModel):
     is_holdout: bool
     excluded_reason: str | None
     frozen_at: datetime
+    status: str | None = Field(
+        description="How far what they were sent is, as its sends say it (`queued`, `suppressed`, "
+        "`sent`, `clicked` …), the farthest of several; null where nothing is sent, and for whoever "
+        "may not read mailings.",
+        examples=["opened"],
+    )
+    reasons: list[str] = Field(
+        description="What stood against sending it, or why it failed.", examples=[["suppressed"]]
+    )
+    sent_at: datetime | None
+    opened_at: datetime | None
+    clicked_at: datetime | None
+    bounced_at: datetime | None
+    unsubscribed_at: datetime | None
 
 
 class CampaignMemberPage(BaseModel):

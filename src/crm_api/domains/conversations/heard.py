@@ -1,7 +1,8 @@
-"""What other parts make of the calendar files that come with mail."""
+"""What other parts make of mail that comes in: of calendar files, reports and answers."""
 
-from collections.abc import Awaitable, Callable
-from typing import NamedTuple
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
 from crm_api.kit.db.tx import Tx
 
@@ -17,3 +18,19 @@ class Heard(NamedTuple):
 
 Heeder = Callable[[Tx, bytes, str | None], Awaitable[Heard | None]]
 """Gets the file and the address of the sender; None where it is nothing to it."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a mail that came in says of one that was sent."""
+
+    kind: Literal["bounce", "delivered", "complaint", "reply"]
+    about: Sequence[str]
+    """The Message-IDs that it names, the likeliest first."""
+    is_lasting: bool = False
+    """Of a bounce: whether another try would come to nothing."""
+    detail: str | None = None
+
+
+Reporter = Callable[[Tx, Report], Awaitable[bool]]
+"""Heeds what is said of mail that it has sent; whether it has sent such."""

@@ -19,6 +19,15 @@ class Bounce:
     """As RFC 3463 has it, such as `5.1.1`."""
     diagnostic: str | None = None
     original_id: str | None = None
+    complaint: str | None = None
+    """Of a complaint (RFC 5965) what is complained about, such as `abuse`."""
+
+    @property
+    def code(self) -> str:
+        """What it tells: `complaint`, `delivered` or `bounced`."""
+        if self.complaint is not None:
+            return "complaint"
+        return "delivered" if (self.status or "").startswith("2") else "bounced"
 
     @property
     def is_permanent(self) -> bool:
@@ -73,6 +82,16 @@ def is_report(message: Message) -> bool:
     return "message/delivery-status" in kinds
 
 
+def is_complaint(message: Message) -> bool:
+    """Whether somebody complains about a mail by their mailbox provider (RFC 5965)."""
+    if message.get_content_type() != "multipart/report":
+        return False
+    return any(part.get_content_type() == _FEEDBACK for part in message.walk())
+
+
+_FEEDBACK = "message/feedback-report"
+
+
 def bounce_of(message: Message) -> Bounce:
     """What such a report says."""
     found = Bounce()
@@ -81,6 +100,8 @@ def bounce_of(message: Message) -> Bounce:
         if kind == "message/delivery-status":
             for group in part.walk():
                 _learn(found, group)
+        elif kind == _FEEDBACK:
+            _learn_complaint(found, part)
         elif kind in {"message/rfc822", "text/rfc822-headers"} and found.original_id is None:
             found.original_id = _original(part)
     return found
@@ -97,6 +118,17 @@ def _learn(found: Bounce, group: Message) -> None:
                 found.status = found.status or (code[1] if code else None)
             case _:
                 found.diagnostic = found.diagnostic or said
+
+
+def _learn_complaint(found: Bounce, part: Message) -> None:
+    """Its fields: a message in it to the library, or text, as it was declared."""
+    inner: Any = or_else(part.get_payload, None)
+    is_message = part.is_multipart() and bool(inner)
+    text = str(inner[0]) if is_message else text_in(bytes_of(part), None)
+    said = dict(re.findall(r"^([A-Za-z-]+):[ \t]*(\S.*?)\s*$", text, re.MULTILINE))
+    told = {name.lower(): one_line(value, 500) for name, value in said.items()}
+    found.complaint = told.get("feedback-type", "abuse").lower()
+    found.recipient = found.recipient or told.get("original-rcpt-to", "").strip("<>") or None
 
 
 _REPORTED = ("final-recipient", "original-recipient", "status", "diagnostic-code")

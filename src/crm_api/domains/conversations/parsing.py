@@ -21,7 +21,7 @@ from crm_api.domains.conversations.headers import (
     raw_of,
     text_in,
 )
-from crm_api.domains.conversations.kinds import Bounce, bounce_of, is_report, kind_of
+from crm_api.domains.conversations.kinds import Bounce, bounce_of, is_complaint, is_report, kind_of
 from crm_api.domains.conversations.texts import LONGEST_SUBJECT, one_line, storable, text_of
 from crm_api.domains.conversations.thinning import Span, Thin, thinned
 
@@ -254,6 +254,9 @@ def _kinds(mail: Mail, thin: Thin) -> None:
     mail.loop = one_line(loops[0], 200) if loops else None
     if is_report(message):
         mail.kind, mail.bounce = "bounce", bounce_of(message)
+        return
+    if is_complaint(message):
+        mail.kind, mail.bounce = "auto_reply", bounce_of(message)
         return
     found = kind_of(message, has_sender=mail.from_address is not None)
     if found is not None:

@@ -8,11 +8,12 @@ from uuid import UUID
 
 from crm_api.domains.cases.models import CaseChannel
 from crm_api.domains.cases.service import CaseService
-from crm_api.domains.conversations.heard import Heeder
+from crm_api.domains.conversations.heard import Heeder, Reporter
 from crm_api.domains.conversations.kinds import Bounce
 from crm_api.domains.conversations.matching import Sender, mark_bounced, sender_of
 from crm_api.domains.conversations.models import Channel, Conversation, Message
 from crm_api.domains.conversations.parsing import Mail, Note
+from crm_api.domains.conversations.reports import report_of, said_by
 from crm_api.domains.conversations.repository import INBOX_AREA, THREAD, Channels
 from crm_api.domains.conversations.schemas import SERVICE, InboxMessage
 from crm_api.domains.conversations.sending import loop_mark
@@ -87,6 +88,7 @@ class Inbox:
 
     heeders: ClassVar[list[Heeder]] = []
     """Of parts that calendars answer by mail."""
+    reporters: ClassVar[list[Reporter]] = []  # of parts that send mail of their own
 
     def __init__(self, tx: Tx) -> None:
         self.tx = tx
@@ -176,6 +178,7 @@ class Inbox:
         thread, is_new = await self._thread(coming, sender)
         is_quiet = coming.kind != "message" or await self._is_too_much(coming)
         bounced = await self._bounced(coming)
+        await self._report(coming)
         made = self.messages.add(self._values(coming, sender, thread, bounced))
         case_id = None if is_quiet else await self._case(coming, sender, thread)
         await self.threads.change(thread, self._after(coming, thread, case_id))
@@ -239,12 +242,19 @@ class Inbox:
         coming.note("too_many", message)
         return True
 
+    async def _report(self, coming: Coming) -> None:
+        """Tell parts what is said of mail of theirs."""
+        ids = [one for one in (coming.in_reply_to, *reversed(coming.references)) if one]
+        report = report_of(coming.kind, coming.bounce, ids)
+        if report is not None and coming.kind_of_channel == "email":
+            for heed in self.reporters:
+                await heed(self.tx, report)
+
     async def _bounced(self, coming: Coming) -> UUID | None:
-        bounce = coming.bounce
-        if bounce is None:
+        if (bounce := coming.bounce) is None:
             return None
-        coming.note("bounced", _said_by(bounce))
-        if bounce.original_id is None:
+        coming.note(bounce.code, said_by(bounce))
+        if bounce.original_id is None or bounce.code != "bounced":
             return None
         sent = await self.messages.records.sent_as(f"mail:{short(bounce.original_id)}")
         if sent is None:
@@ -387,9 +397,3 @@ def _recipients(mail: Mail) -> list[dict[str, Any]]:
         for kind, found in (("to", mail.to), ("cc", mail.cc))
         for name, address in found
     ]
-
-
-def _said_by(bounce: Bounce) -> str:
-    said = " ".join(filter(None, (bounce.status, bounce.diagnostic)))[:400]
-    to = f" to {bounce.recipient}" if bounce.recipient else ""
-    return f"It tells that a mail{to} did not arrive: {said or 'no reason is told'}."

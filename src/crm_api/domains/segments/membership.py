@@ -19,6 +19,7 @@ from crm_api.domains.segments.models import Reason
 from crm_api.domains.segments.ways import Ways
 from crm_api.kit.actor import Actor
 from crm_api.kit.crud.collections import service_of
+from crm_api.kit.db.events import NEW_ID
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import CrmError
 from crm_api.kit.query.filters import Filter, parse
@@ -35,10 +36,6 @@ _SEGMENTS = """
         AND ($2::uuid[] IS NULL OR s.id = ANY($2))
     ORDER BY s.id
 """
-# Version 7 of RFC 9562, as all ids are: milliseconds first, the rest by chance.
-_NEW_ID = """encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid())
-    placing substring(int8send((extract(epoch FROM clock_timestamp()) * 1000)::bigint) FROM 3)
-    FROM 1 FOR 6), 52, 1), 53, 1), 'hex')::uuid"""
 _MOVE = """
     gone AS (
         UPDATE segment_members m SET left_at = greatest($6, m.entered_at), left_by = $7
@@ -231,5 +228,5 @@ def _completed(sql: str, table: str, place: int | None) -> str:
         .replace("{among_overrides}", among and f"AND o.{among}")
         .replace("{of}", "company_" if table == COMPANIES else "")
         .replace("{table}", table)
-        .replace("{new_id}", _NEW_ID)
+        .replace("{new_id}", NEW_ID)
     )

@@ -340,12 +340,12 @@ class Snapshot(msgspec.Struct, frozen=True):
     rounding: dict[str, Any] = {}
     """How amounts, taxes and cash are rounded; empty for the usual way."""
     quoting: dict[str, Any] = {}  # what is told of quotes by themselves; empty for the usual
-    ordering: dict[str, Any] = {}
-    """How orders are handed over and contracts renewed; empty for the usual, as of cases and promises."""
+    ordering: dict[str, Any] = {}  # how orders are handed over; empty for the usual, as below
     casework: dict[str, Any] = {}
     promising: dict[str, Any] = {}
     timing: dict[str, Any] = {}  # which time is closed; empty for none
     inviting: dict[str, Any] = {}  # by which channel attendees are invited; empty for none
+    mailing: dict[str, Any] = {}  # how many are mailed; empty for the usual way
 
 
 _NO_FIELDS = CustomFields()
@@ -367,7 +367,7 @@ class Catalogue:
         self.watched = {kind: frozenset(names) for kind, names in known.watched.items()}
         self.barred, self.clocked = frozenset(known.barred), frozenset(known.clocked)
         self.approved, self.rounding = known.approved, known.rounding
-        self.inviting = known.inviting
+        self.inviting, self.mailing = known.inviting, known.mailing
         self.quoting, self.ordering, self.timing = known.quoting, known.ordering, known.timing
         self.casework, self.promising = known.casework, known.promising
         self.switches = Switches(known.modules) if known.modules else ALL_ON

@@ -1,5 +1,6 @@
 """The connection pool, and the organization that each connection is bound to."""
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -147,6 +148,14 @@ class Database:
         """Rows of one statement with no organization of its own: credentials, queues, health."""
         return await self._rows(None, sql, args)
 
+    async def ask_as(self, sent: Callable[[], None], sql: str, *args: Any) -> list[Any]:
+        """As `ask`, calling `sent` once the statement has left and before its answer comes.
+
+        Whoever dies before has done neither, and the server finishes a statement whose sender has
+        died. Behind a pooler `sent` is called after the answer.
+        """
+        return await self._rows(None, sql, args, sent)
+
     async def fetch(self, organization_id: UUID, sql: str, args: Sequence[Any]) -> list[Any]:
         """Rows of one statement in autocommit, bound to an organization."""
         return await self._rows(organization_id, sql, args)
@@ -177,7 +186,13 @@ class Database:
         finally:
             await connection.close()
 
-    async def _rows(self, organization_id: UUID | None, sql: str, args: Sequence[Any]) -> list[Any]:
+    async def _rows(
+        self,
+        organization_id: UUID | None,
+        sql: str,
+        args: Sequence[Any],
+        sent: Callable[[], None] | None = None,
+    ) -> list[Any]:
         pooled = await self.checkout()
         driver = _driver(pooled)
         try:
@@ -187,7 +202,12 @@ class Database:
                     return await driver.fetch(sql, *args)
             if organization_id is not None:
                 await _bind(pooled, organization_id)
-            return await driver.fetch(sql, *args)
+            if sent is not None and not self.pooler:
+                return await _sending(driver, sql, args, sent)
+            rows = await driver.fetch(sql, *args)
+            if sent is not None:
+                sent()
+            return rows
         except Exception as error:
             if is_lost(error):
                 pooled.invalidate()
@@ -198,6 +218,21 @@ class Database:
             raise
         finally:
             self.keep(pooled)
+
+
+async def _sending(
+    driver: Any, sql: str, args: Sequence[Any], sent: Callable[[], None]
+) -> list[Any]:
+    # To prepare is a question of its own; what is left is written by the first step of the task.
+    statement = await driver.prepare(sql)
+    asking: asyncio.Future[list[Any]] = asyncio.ensure_future(statement.fetch(*args))
+    await asyncio.sleep(0)
+    transport = driver._transport  # noqa: SLF001 - nobody else knows what has not left yet
+    while not asking.done() and transport.get_write_buffer_size():  # noqa: ASYNC110 - no event
+        await asyncio.sleep(0)
+    if not asking.done():
+        sent()
+    return await asking
 
 
 def _connect_args(role: str | None, timeout_s: float, *, pooler: bool) -> dict[str, Any]:

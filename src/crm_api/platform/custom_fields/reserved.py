@@ -86,6 +86,7 @@ RESERVED = frozenset(
         "loyalty",
         "member",
         "merge",
+        "mailing",
         "message",
         "milestone",
         "module",

@@ -1,0 +1,103 @@
+"""Who gets a mailing: queued by one statement, each once in a step, whoever asks how often."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import select
+
+from crm_api.domains.contacts.repository import CONTACTS
+from crm_api.domains.contacts.service import ContactService
+from crm_api.domains.mailings.models import Mailing
+from crm_api.domains.segments.asking import asked
+from crm_api.domains.segments.service import SegmentService
+from crm_api.kit.db.events import NEW_ID
+from crm_api.kit.db.tx import Tx
+from crm_api.kit.errors import Fault, Invalid
+from crm_api.kit.query.filters import parse
+from crm_api.kit.query.selection import Selection
+
+_OWN = 5
+"""How many parameters come before those of a filter."""
+AUDIENCE = ""
+"""The step of a frozen audience."""
+# Whoever of a campaign is held out or excluded gets nothing of it, whoever asks.
+_QUEUE = f"""
+    WITH wanted AS ({{wanted}}),
+    queued AS (
+        INSERT INTO mailing_sends (organization_id, id, mailing_id, contact_id, step, variant,
+            status, reasons, domain, has_slot, tries, run_at, queued_at)
+        SELECT $1, {NEW_ID}, $2, c.id, $4, m.variant, 'queued', '[]', lower(split_part(coalesce(
+            jsonb_path_query_first(c.emails, '$[*] ? (@.primary == true).value') #>> '{{}}', ''),
+            '@', 2)), false, 0, now(), now()
+        FROM wanted w JOIN contacts c ON c.organization_id = $1 AND c.id = w.id
+        LEFT JOIN campaign_members m ON m.organization_id = $1 AND m.campaign_id = $3
+            AND m.contact_id = c.id
+        WHERE NOT coalesce(m.is_holdout OR m.excluded_reason IS NOT NULL, false)
+        ON CONFLICT (organization_id, mailing_id, contact_id, step) DO NOTHING
+        RETURNING id)
+    SELECT count(*)::int AS number FROM queued
+"""  # noqa: S608
+_MEMBERS = """
+    SELECT contact_id AS id FROM campaign_members
+    WHERE organization_id = $1 AND campaign_id = $3 AND excluded_reason IS NULL AND NOT is_holdout
+"""
+_NAMED = "SELECT unnest($5::uuid[]) AS id"
+_OF_SEGMENT = """
+    SELECT m.record_id AS id FROM segment_members m JOIN ({seen}) seen ON seen.id = m.record_id
+    WHERE m.organization_id = $1 AND m.segment_id = $5 AND m.left_at IS NULL
+"""
+_ONE = """
+    SELECT id FROM mailing_sends WHERE organization_id = $1 AND mailing_id = $2
+        AND contact_id = $3 AND step = $4
+"""
+
+
+class Queue:
+    """The queue of one mailing."""
+
+    def __init__(self, tx: Tx, mailing: Mailing) -> None:
+        self.tx, self.mailing = tx, mailing
+
+    async def members(self) -> int:
+        """Queue the frozen audience of its campaign, by variants; how many are new."""
+        return await self._queue(_QUEUE.replace("{wanted}", _MEMBERS), AUDIENCE)
+
+    async def contacts(self, ids: Sequence[UUID], step: str) -> int:
+        """Queue these contacts, whom the caller has made sure of; how many are new."""
+        return await self._queue(_QUEUE.replace("{wanted}", _NAMED), step, sorted(set(ids)))
+
+    async def seen(self, ids: Sequence[UUID], step: str) -> int:
+        """Queue contacts whom the actor sees; raises `Invalid` for others."""
+        found = await ContactService(self.tx).many(dict.fromkeys(ids), Selection(("id",)))
+        faults = [
+            Fault("unknown_reference", "There is no such contact.", f"/contact_ids/{place}")
+            for place, id in enumerate(ids)
+            if id not in found
+        ]
+        if faults:
+            raise Invalid(faults[0].message, faults=faults[:100])
+        return await self.contacts(ids, step)
+
+    async def segment(self, id: UUID, step: str) -> int:
+        """Queue whoever belongs to a segment of contacts, of those whom the actor sees."""
+        tx = self.tx
+        found = await SegmentService(tx).many([id], Selection(("id", "target")))
+        if id not in found or found[id].target != "contact":
+            message = "There is no such segment of contacts."
+            raise Invalid.at("/segment_id", "unknown_segment", message)
+        tx.actor.require(f"{CONTACTS.area}:read")
+        everybody, filter = select(CONTACTS.model.id), parse({}, CONTACTS, tx)
+        seen, values = asked(tx, CONTACTS, everybody, filter, behind=_OWN, named="ids")
+        wanted = _OF_SEGMENT.replace("{seen}", seen)
+        return await self._queue(_QUEUE.replace("{wanted}", wanted), step, id, *values)
+
+    async def find(self, contact_id: UUID, step: str) -> UUID | None:
+        """The mail to a contact in a step."""
+        own = self.tx.organization_id
+        rows = await self.tx.fetch(_ONE, own, self.mailing.id, contact_id, step)
+        return rows[0]["id"] if rows else None
+
+    async def _queue(self, sql: str, step: str, *args: object) -> int:
+        about = (self.mailing.id, self.mailing.campaign_id, step)
+        rows = await self.tx.write(sql, self.tx.organization_id, *about, *args)
+        return rows[0]["number"]
