@@ -137,10 +137,10 @@ async def test_of_many_workers_one_holds_each(client, database, org):
     assert len(ids) == len(set(ids)) == 6
 
 
-async def test_who_lost_the_lease_hands_nothing_over(client, database, org, owner, settings):
+async def test_who_lost_the_lease_hands_nothing_over(client, database, org, owner, worker_settings):
     made = await queued(client, 1)
     (held,) = await claimed(database, org, made)
-    shared = await shared_of(settings)
+    shared = await shared_of(worker_settings)
     try:
         await drop_leases(owner, made)
         assert await still_held(shared, [held]) == set()
