@@ -2353,7 +2353,13 @@ async def _varied_mailings(api: Api) -> list[Body]:
         {**least, "name": "News", "description": "An example.", "contents": [said]},
         {**least, "name": "news", "channel_id": channels[0]["id"], "campaign_id": above[0]["id"]},
         {"name": "Ämter", "purpose": "offers", "is_ongoing": True},
-        {**least, "name": "Щука", "channel_id": channels[1]["id"], "tracks_opens": False},
+        {
+            **least,
+            "name": "Щука",
+            "channel_id": channels[1]["id"],
+            "campaign_id": above[0]["id"],
+            "tracks_opens": False,
+        },
         {**least, "name": "Zebra", "campaign_id": above[1]["id"], "tracks_clicks": False},
         {**least, "name": "Zebra", "contents": [{**said, "language": "de", "html": "<p>Hi</p>"}]},
     ]

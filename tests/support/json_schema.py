@@ -1,7 +1,8 @@
 """Checks a value against the part of JSON Schema that the OpenAPI document uses."""
 
+import operator
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 _TYPES: dict[str, Any] = {
@@ -18,10 +19,16 @@ _FORMATS = {
     "date-time": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z",
     "date": r"\d{4}-\d\d-\d\d",
 }
+_BOUNDS: dict[str, Callable[[Any, Any], bool]] = {
+    "minimum": operator.ge,
+    "maximum": operator.le,
+    "exclusiveMinimum": operator.gt,
+    "exclusiveMaximum": operator.lt,
+}
 _KNOWN = {
     "$ref", "anyOf", "type", "enum", "const", "pattern", "format", "properties", "required",
     "additionalProperties", "items", "title", "description", "examples", "default", "maximum",
-    "minimum", "maxLength", "minLength", "maxItems", "minItems", "maxProperties",
+    "minimum", "exclusiveMinimum", "exclusiveMaximum", "maxLength", "minLength", "maxItems", "minItems", "maxProperties",
     "propertyNames", "patternProperties",
 }  # fmt: skip
 
@@ -63,6 +70,10 @@ def _scalar(value: Any, schema: Mapping[str, Any], at: str) -> list[str]:
         form = _FORMATS.get(schema.get("format", ""))
         if form is not None and not re.fullmatch(form, value):
             return [f"{at}: {value!r} is not a {schema['format']}"]
+    if isinstance(value, int | float):
+        for name, fits in _BOUNDS.items():
+            if name in schema and not fits(value, schema[name]):
+                return [f"{at}: {value!r} is beyond {name} {schema[name]}"]
     return []
 
 

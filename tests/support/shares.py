@@ -7,7 +7,7 @@ is asked for, those of the domains. They are chosen by their names:
   domains: two runs, on two versions of PostgreSQL, are the whole suite. It is the statements that
   may differ between versions, each of which many tests come by.
 - `CRM_TEST_REST=3` runs a third of the pairs, another third with every hundred commits, and all
-  of a collection whose package got new modules with the last hundred.
+  of a collection whose service is in a module that came with the last hundred.
 """
 
 import os
@@ -44,31 +44,28 @@ def rests(hashed: int, name: str) -> bool:
         return False
     turn, fresh = _commits()
     collection = name.partition("[")[2].rstrip("]").partition("-")[0]
-    package = _packages().get(collection)
-    if turn is None or package is None or package in fresh:
+    module = _modules().get(collection)
+    if turn is None or module is None or module in fresh:
         return False
     # Not by the remainder that shares go by, so that of each share as many rest.
     return hashed // abs(SHARE) % REST != turn % REST
 
 
 @cache
-def _packages() -> dict[str, str]:
-    """The package that holds each collection, such as `domains/deals`."""
-    return {service.plural: "/".join(service.__module__.split(".")[1:3]) for service in SERVICES}
+def _modules() -> dict[str, str]:
+    """The module of each collection's service, such as `src/crm_api/domains/deals/service.py`."""
+    return {s.plural: f"src/{s.__module__.replace('.', '/')}.py" for s in SERVICES}
 
 
 @cache
 def _commits() -> tuple[int | None, frozenset[str]]:
-    """Whose turn it is to rest, and the packages that have new modules."""
+    """Whose turn it is to rest, and the modules that are new."""
     count = _git("rev-list", "--count", "HEAD")
     before = _git("rev-list", "--max-count=1", f"--skip={RECENT}", "HEAD")
     if count is None or before is None:
         return None, frozenset()
-    added = (
-        _git("diff", "--name-only", "--diff-filter=A", before, "HEAD", "--", "src/crm_api") or ""
-    )
-    paths = (line.split("/")[2:4] for line in added.split())
-    return int(count) // RECENT, frozenset("/".join(path) for path in paths)
+    changed = ("diff", "--name-only", "--diff-filter=A", before, "HEAD", "--", "src/crm_api")
+    return int(count) // RECENT, frozenset((_git(*changed) or "").split())
 
 
 def _git(*words: str) -> str | None:

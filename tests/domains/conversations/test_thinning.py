@@ -173,6 +173,8 @@ def test_files_end_where_they_end(name):
 
 
 @example([b"--e", b"\r"])
+@example([b"--e", b"\r", b"\r\n"])
+@example([b"--e", b"\r\n", b"a: b", b"\r", b"\r\n"])
 @given(
     st.lists(st.sampled_from([b"--e", b"--e--", b"\r\n", b"a: b", b" x", b"text", b"\n", b"\r"]))
 )

@@ -191,6 +191,27 @@ async def test_a_series_misses_no_bucket_and_knows_what_was_before(client, owner
     assert [found[f"2026-0{n}-01"]["so_far"] for n in (1, 2, 3)] == [40, 40, 45]
 
 
+async def test_what_has_not_come_yet_has_taken_no_time(client, owner):
+    where, because = await pipeline(client), await reason(client)
+    lost, _ = [await deal(client, where, name=name) for name in ("Lost", "Open")]
+    await act(client, lost["id"], "lose", loss_reason_id=because)
+    await owner.execute(
+        "UPDATE deals SET created_at = closed_at - interval '48 hours' WHERE id = $1", lost["id"]
+    )
+    elapsed = {"field": "closed_at", "since": "created_at"}
+    report = {
+        "source": "deal",
+        "measures": [
+            {"name": "days", "function": "avg", **elapsed},
+            {"name": "hours", "function": "median", "unit": "hours", **elapsed},
+            {"name": "deals", "function": "count"},
+        ],
+    }
+    answer = (await client.post("/v1/reports/run", json=report)).json()
+    (row,) = values(answer)
+    assert [float(row[one]) for one in ("days", "hours", "deals")] == [2, 48, 2]
+
+
 async def test_a_funnel_and_a_cohort(client, owner):
     for turn, (life, size) in enumerate(
         (("customer", 50), ("customer", 5), ("prospect", 50), ("target", None))

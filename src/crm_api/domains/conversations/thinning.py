@@ -29,6 +29,7 @@ _LONGEST_OF_PART = 4_096
 _HEADER = re.compile(rb"[\x21-\x39\x3b-\x7e]*:|[\t ]|From ")
 _TYPE = re.compile(rb"^content-type:\s*([^\s;]+)", re.IGNORECASE | re.MULTILINE)
 _EDGE = re.compile(rb"\bboundary\s*=\s*(?:\"([^\"]*)\"|([^\s;\"]+))", re.IGNORECASE)
+_BARE_CR = re.compile(rb"\r(?!\n)")
 _FOLD = re.compile(rb"\r?\n[\t ]")
 _READ = (b"text/", b"multipart/", b"message/delivery-status", b"message/disposition-notification")
 """The types of parts of which the parser gets the bodies."""
@@ -164,7 +165,15 @@ class _Reader:
 
     def take(self, line: bytes) -> None:
         """The next line, or the next piece of an endless one."""
-        if self.starts_line and line[:2] == b"--" and self._is_edge(line):
+        is_edge = self.starts_line and line[:2] == b"--" and self._is_edge(line)
+        if is_edge or self.headers is not None:
+            # The parser takes a bare CR for the end of a line as well.
+            end = _BARE_CR.search(line)
+            if end is not None and end.end() < len(line):
+                self.take(line[: end.end()])
+                self.take(line[end.end() :])
+                return
+        if is_edge:
             self._edge(line)
         elif self.headers is None:
             self._body(line)
@@ -173,7 +182,7 @@ class _Reader:
         else:
             self._begin(line)
         self.at += len(line)
-        self.starts_line = line.endswith(b"\n")
+        self.starts_line = line.endswith((b"\n", b"\r"))
         self.newline = 2 if line.endswith(b"\r\n") else int(self.starts_line)
 
     def ended(self) -> Thin:
