@@ -16,9 +16,9 @@ from crm_api.domains.journeys.schemas import (
     JourneyUpdate,
 )
 from crm_api.kit.crud.named import NamedService
+from crm_api.kit.crud.partaking import Partaking
 from crm_api.kit.crud.personal import About, Impersonal
 from crm_api.kit.crud.places import FeedPlace
-from crm_api.kit.crud.service import CrudService
 from crm_api.kit.crud.transitions import Way, need_way, way
 from crm_api.kit.db.json import decode, encode
 from crm_api.kit.db.tx import Tx
@@ -106,7 +106,7 @@ class JourneyService(NamedService[Journey]):
         return await super().put_back(record, {n: v for n, v in values.items() if n not in kept})
 
 
-class RunService(CrudService[JourneyRun]):
+class RunService(Partaking[JourneyRun]):
     """Those who go through journeys, and where they stand."""
 
     repository = JourneyRuns
@@ -117,6 +117,8 @@ class RunService(CrudService[JourneyRun]):
     update_shape = JourneyRunUpdate
     upserts = False
     begins_with: ClassVar[Mapping[str, Any]] = _ENGINE
+    of = "journey_id"
+    moved = _MOVED
     records: JourneyRuns
     begun_by: str = "manual"
     """What those who are made now have entered by."""
@@ -166,23 +168,13 @@ class RunService(CrudService[JourneyRun]):
             raise WrongState(message, code="journey_stopped", faults=faults)
         return found
 
-    async def put_back(self, record: JourneyRun, values: dict[str, Any]) -> Any:
-        """What an undo takes back is nothing that was done."""
-        return await super().put_back(record, {n: v for n, v in values.items() if n not in _MOVED})
+    async def under_way(self, contact_ids: Sequence[UUID]) -> list[UUID]:
+        """What some people are under way in."""
+        return await self.records.of_contacts(contact_ids)
 
-    async def make_way(self, column: str, merged: Sequence[UUID]) -> None:
-        """People who are one now go through a journey once: the first of them stays in it."""
-        if column != "contact_id":
-            return
-        places = {id: place for place, id in enumerate(merged)}
-        found = await self.records.locked(await self.records.of_contacts(merged), everywhere=True)
-        taken: set[UUID] = set()
-        for one in sorted(found, key=lambda one: places[one.contact_id]):
-            if one.journey_id in taken:
-                await self.end(one, "exited", "removed", "They were merged.")
-            taken.add(one.journey_id)
-        # The unique index must see them go before the others are moved.
-        await self.tx.flush()
+    async def leave(self, one: JourneyRun, detail: str) -> None:
+        """Take somebody out; the record is locked."""
+        await self.end(one, "exited", "removed", detail)
 
     async def end(
         self, one: JourneyRun, status: str, reason: str | None = None, detail: str | None = None

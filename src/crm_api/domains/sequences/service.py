@@ -21,9 +21,9 @@ from crm_api.domains.sequences.schemas import (
 )
 from crm_api.domains.sequences.steps import check
 from crm_api.kit.crud.named import NamedService
+from crm_api.kit.crud.partaking import Partaking
 from crm_api.kit.crud.personal import About, Impersonal
 from crm_api.kit.crud.places import FeedPlace
-from crm_api.kit.crud.service import CrudService
 from crm_api.kit.crud.transitions import Way, need_way, way
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Conflict, Fault, Invalid, WrongState
@@ -105,7 +105,7 @@ class SequenceService(NamedService[SequenceRow]):
         return await super().put_back(record, {n: v for n, v in values.items() if n not in kept})
 
 
-class EnrolmentService(CrudService[SequenceEnrolment]):
+class EnrolmentService(Partaking[SequenceEnrolment]):
     """Those who go through sequences, and where they stand."""
 
     repository = Enrolments
@@ -116,6 +116,8 @@ class EnrolmentService(CrudService[SequenceEnrolment]):
     update_shape = SequenceEnrolmentUpdate
     upserts = False
     begins_with: ClassVar[Mapping[str, Any]] = _ENGINE
+    of = "sequence_id"
+    moved = _MOVED
     records: Enrolments
 
     async def prepare(
@@ -157,29 +159,19 @@ class EnrolmentService(CrudService[SequenceEnrolment]):
             raise WrongState(message, code="sequence_archived", faults=faults)
         return found
 
-    async def put_back(self, record: SequenceEnrolment, values: dict[str, Any]) -> Any:
-        """What an undo takes back is nothing that was done."""
-        return await super().put_back(record, {n: v for n, v in values.items() if n not in _MOVED})
-
     async def remove(self, records: Sequence[SequenceEnrolment]) -> None:
         """Put some in the bin; their mail leaves no more, and does once they are restored."""
         for one in records:
             await withdraw(self.tx, one)
         await super().remove(records)
 
-    async def make_way(self, column: str, merged: Sequence[UUID]) -> None:
-        """People who are one now go through a sequence once: the first of them stays in it."""
-        if column != "contact_id":
-            return
-        places = {id: place for place, id in enumerate(merged)}
-        found = await self.records.locked(await self.records.of_contacts(merged), everywhere=True)
-        taken: set[UUID] = set()
-        for one in sorted(found, key=lambda one: places[one.contact_id]):
-            if one.sequence_id in taken:
-                await self.end(one, "exited", "removed", "They were merged.")
-            taken.add(one.sequence_id)
-        # The unique index must see them go before the others are moved.
-        await self.tx.flush()
+    async def under_way(self, contact_ids: Sequence[UUID]) -> list[UUID]:
+        """What some people are under way in."""
+        return await self.records.of_contacts(contact_ids)
+
+    async def leave(self, one: SequenceEnrolment, detail: str) -> None:
+        """Take somebody out; the record is locked."""
+        await self.end(one, "exited", "removed", detail)
 
     async def end(
         self, one: SequenceEnrolment, status: str, reason: str | None, detail: str | None = None
