@@ -206,9 +206,10 @@ def _shown(
 ) -> list[dict[str, Any]]:
     """Leads of a plan, each with whom it goes to."""
     found: list[dict[str, Any]] = []
-    columns = (items[name] for name in ("leads", "pools", "places", "outcomes"))
+    names = ("leads", "pools", "places", "outcomes")
+    columns: list[Sequence[Any]] = [items[name] for name in names]
     for lead, number, place, outcome in zip(*columns, strict=True):
-        pool: Any = None if place is None else pools[number]
+        pool = None if place is None else pools[int(number)]
         reason = "nobody_available" if pools else "pool_inactive"
         found.append(
             {

@@ -9,7 +9,6 @@ from crm_api.kit.ids import new_id
 from crm_api.platform.notifications.events import NOTICE, RUN
 from crm_api.platform.notifications.repository import add_notice
 
-
 About = tuple[str, UUID, int]
 """The kind of a record, its id and version."""
 

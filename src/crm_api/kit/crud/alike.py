@@ -111,7 +111,7 @@ def _insert(model: type[Any], common: str, picks: Mapping[str, str]) -> str:
 
 
 def _column(model: type[Entity], name: str) -> Column[Any]:
-    return model.__table__.c[name]
+    return next(column for column in plan_of(model).columns if column.name == name)
 
 
 def _sent(column: Column[Any], values: Sequence[Any]) -> list[Any]:

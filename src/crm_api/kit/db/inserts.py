@@ -28,13 +28,13 @@ class InsertPlan:
     def __init__(self, model: type[Base]) -> None:
         table = model.__table__
         assert isinstance(table, Table)
-        self.columns = [c for c in table.columns if _is_written(c)]
+        self.columns: list[Column[Any]] = [c for c in table.columns if _is_written(c)]
         self.table = table.name
         self.describes = "record_id" in table.primary_key.columns
         """Whether its rows hang on a record that they help to find."""
-        defaults = [c for c in self.columns if c.default is not None]
-        self.constants = {c.key: c.default.arg for c in defaults if not c.default.is_callable}  # pyright: ignore[reportOptionalMemberAccess]
-        self.makers = {c.key: c.default.arg for c in defaults if c.default.is_callable}  # pyright: ignore[reportOptionalMemberAccess]
+        defaults: dict[str, Any] = {c.key: c.default for c in self.columns if c.default is not None}
+        self.constants = {k: d.arg for k, d in defaults.items() if not d.is_callable}
+        self.makers = {k: d.arg for k, d in defaults.items() if d.is_callable}
         self._converters = {
             c.key: convert
             for c in self.columns
