@@ -15,6 +15,7 @@ from crm_api.api.graphql_socket import socket_router
 from crm_api.api.middleware import Outermost
 from crm_api.api.services import AppServices, spare_garbage_collector
 from crm_api.kit.rest.requests import StrictRoute
+from crm_api.kit.rest.routes import joined, shelved
 from crm_api.registry import shown
 from crm_api.settings import Settings
 
@@ -65,15 +66,15 @@ def create_app(settings: Settings) -> FastAPI:
                 patience_s=settings.request_timeout_s,
             ),
             *_cors(settings),
-            Middleware(Direct, routes=[route for r in routers for route in r.routes]),
+            Middleware(Direct, routes=joined(routers).routes),
         ],
     )
     app.router.route_class = StrictRoute
     errors.install(app)
     openapi.install(app, modules)
     app.include_router(health.router)
-    for router in routers:
-        app.include_router(router)
+    for shelf in shelved(routers):
+        app.include_router(shelf)
     app.include_router(socket_router(endpoint))
     return app
 

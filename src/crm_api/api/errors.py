@@ -3,10 +3,10 @@
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.routing import iter_route_contexts
+from fastapi.routing import RouteContext, iter_route_contexts
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException as RoutingError
-from starlette.routing import Match
+from starlette.routing import BaseRoute, Match
 
 from crm_api.kit.db.failures import translate
 from crm_api.kit.db.json import encode
@@ -102,12 +102,17 @@ async def _routing(request: Request, error: Exception) -> Response:
 def _allowed(request: Request) -> set[str]:
     # The framework names the methods of the first route that matches, not of all.
     found: dict[str, set[str]] = {}
-    for route in iter_route_contexts(request.app.routes):
-        if route.path and route.methods and route.matches(request.scope)[0] is not Match.NONE:
+    near = [route for route in request.app.routes if _may_be(route, request)]
+    for route in iter_route_contexts(near):
+        if route.path and route.methods and _may_be(route, request):
             found.setdefault(route.path, set()).update(route.methods)
     # `/contacts/query` before `/contacts/{id}`.
     fixed = min(found, key=lambda path: [part[:1] == "{" for part in path.split("/")])
     return found[fixed]
+
+
+def _may_be(route: BaseRoute | RouteContext, request: Request) -> bool:
+    return route.matches(request.scope)[0] is not Match.NONE
 
 
 async def _database(request: Request, error: Exception) -> Response:

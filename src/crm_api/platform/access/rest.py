@@ -11,6 +11,7 @@ from crm_api.kit.rest import answers
 from crm_api.kit.rest.problems import problems
 from crm_api.kit.rest.requests import Reading, Writing
 from crm_api.kit.rest.router import crud_router, new_router
+from crm_api.kit.rest.routes import joined
 from crm_api.platform.access.explaining import explain
 from crm_api.platform.access.rules import SharingRuleService
 from crm_api.platform.access.schemas import (
@@ -35,12 +36,7 @@ def record_routes(
     services: Iterable[type[CrudService[Any]]], shared: Iterable[type[CrudService[Any]]]
 ) -> APIRouter:
     """`GET /{id}/access` for every collection in which levels count, and who works on records."""
-    routes = APIRouter()
-    for service in services:
-        routes.include_router(_explanation(service))
-    for service in shared:
-        routes.include_router(_collaborators(service))
-    return routes
+    return joined([*map(_explanation, services), *map(_collaborators, shared)])
 
 
 def _explanation(service: type[CrudService[Any]]) -> APIRouter:

@@ -18,6 +18,7 @@ from crm_api.kit.rest.records import Id
 from crm_api.kit.rest.repeats import DIGEST
 from crm_api.kit.rest.requests import Reading, StrictRoute, Writing, reading, services_of
 from crm_api.kit.rest.router import crud_router, new_router, page_shape
+from crm_api.kit.rest.routes import joined
 from crm_api.kit.rest.uploads import Incoming
 from crm_api.platform.attachments.kinds import SHOWN
 from crm_api.platform.attachments.receiving import Limits, Received, received
@@ -201,10 +202,7 @@ async def _content(
 
 def record_routes(services: Iterable[type[CrudService[Any]]]) -> APIRouter:
     """`GET` and `POST /{id}/attachments` for every collection."""
-    routes = APIRouter()
-    for service in services:
-        routes.include_router(_of(service))
-    return routes
+    return joined(map(_of, services))
 
 
 def _of(service: type[CrudService[Any]]) -> APIRouter:

@@ -14,6 +14,7 @@ from crm_api.kit.rest.bulk import ITEMS_PER_POINT, refusal
 from crm_api.kit.rest.problems import problems
 from crm_api.kit.rest.requests import Insisting, Writing
 from crm_api.kit.rest.router import new_router
+from crm_api.kit.rest.routes import joined
 from crm_api.platform.batching.schemas import BatchInput, MatchingInput, MatchingOut, Operation
 from crm_api.platform.batching.service import BatchService, MatchingService
 
@@ -60,10 +61,7 @@ async def run_batch(tx: Insisting, body: BatchInput) -> Response:
 
 def matching_routes(services: Iterable[type[CrudService[Any]]]) -> APIRouter:
     """`POST /v1/{collection}/bulk/by-filter` for each collection."""
-    routes = APIRouter()
-    for service in services:
-        routes.include_router(_matching_of(service))
-    return routes
+    return joined(map(_matching_of, services))
 
 
 def _matching_of(service: type[CrudService[Any]]) -> APIRouter:

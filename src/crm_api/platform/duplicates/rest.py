@@ -15,6 +15,7 @@ from crm_api.kit.rest import answers, params
 from crm_api.kit.rest.problems import problems
 from crm_api.kit.rest.requests import Reading, Writing
 from crm_api.kit.rest.router import Id, new_router, page_shape
+from crm_api.kit.rest.routes import joined
 from crm_api.platform.duplicates.matcher import Matcher
 from crm_api.platform.duplicates.repository import LISTING
 from crm_api.platform.duplicates.schemas import (
@@ -42,11 +43,8 @@ Record = Annotated[UUID | None, Query(description="Only pairs with this record."
 
 def duplicate_routes(matchers: Iterable[Matcher]) -> APIRouter:
     """`/v1/{collection}/duplicates` for each kind of record."""
-    routes = APIRouter()
-    for matcher in matchers:
-        for made in (_pair_routes(matcher), _search_routes(matcher), _policy_routes(matcher)):
-            routes.include_router(made)
-    return routes
+    makers = (_pair_routes, _search_routes, _policy_routes)
+    return joined(make(matcher) for matcher in matchers for make in makers)
 
 
 def _router_of(service: type[CrudService[Any]]) -> APIRouter:

@@ -17,6 +17,7 @@ from crm_api.kit.rest.problems import problems
 from crm_api.kit.rest.records import IfMatch
 from crm_api.kit.rest.requests import Reading, StrictRoute, Writing, services_of
 from crm_api.kit.rest.router import new_router, page_shape
+from crm_api.kit.rest.routes import joined
 from crm_api.platform.exports.downloads import SHELF
 from crm_api.platform.exports.schemas import (
     ExportInput,
@@ -68,10 +69,7 @@ async def export_module(key: str, tx: Writing, body: ModuleExportInput) -> Respo
 
 def export_routes(services: Iterable[type[CrudService[Any]]]) -> APIRouter:
     """`POST /export` for every collection."""
-    routes = APIRouter()
-    for service in services:
-        routes.include_router(_export_of(service))
-    return routes
+    return joined(map(_export_of, services))
 
 
 def _export_of(service: type[CrudService[Any]]) -> APIRouter:
@@ -98,10 +96,7 @@ def _export_of(service: type[CrudService[Any]]) -> APIRouter:
 
 def source_routes(sources: Iterable[Source]) -> APIRouter:
     """`POST /export` for what is no collection."""
-    routes = APIRouter()
-    for source in sources:
-        routes.include_router(_lines_of(source))
-    return routes
+    return joined(map(_lines_of, sources))
 
 
 def _lines_of(source: Source) -> APIRouter:

@@ -15,6 +15,7 @@ from crm_api.kit.rest.params import Cursor, Limit, filter_source
 from crm_api.kit.rest.problems import problems
 from crm_api.kit.rest.requests import Reading, authenticated, services_of
 from crm_api.kit.rest.router import FILTER_PARAMETER, new_router
+from crm_api.kit.rest.routes import joined
 from crm_api.kit.rest.streams import EventStream
 from crm_api.platform.history.following import Ended, Follower, Told
 from crm_api.platform.history.schemas import EventPage, HistoryPage
@@ -118,10 +119,7 @@ async def _written(events: AsyncIterator[Told]) -> AsyncIterator[bytes]:
 
 def history_routes(services: Services) -> APIRouter:
     """`GET /{id}/history` for every collection."""
-    histories = APIRouter()
-    for service in services.values():
-        histories.include_router(_history_of(service, services))
-    return histories
+    return joined(_history_of(service, services) for service in services.values())
 
 
 def _history_of(service: type[CrudService[Any]], services: Services) -> APIRouter:

@@ -14,6 +14,7 @@ from crm_api.kit.rest import answers, params
 from crm_api.kit.rest.problems import problems
 from crm_api.kit.rest.requests import Reading, Writing
 from crm_api.kit.rest.router import FILTER_PARAMETER, new_router, page_shape
+from crm_api.kit.rest.routes import joined
 from crm_api.platform.merging.merger import Merger
 from crm_api.platform.merging.repository import LISTING
 from crm_api.platform.merging.schemas import MergeInput, MergeOut
@@ -74,10 +75,7 @@ async def undo_merge(id: UUID, tx: Writing) -> Response:
 
 def merge_routes(mergers: Iterable[Merger]) -> APIRouter:
     """`POST /v1/{collection}/merge` for each kind of record."""
-    routes = APIRouter()
-    for merger in mergers:
-        routes.include_router(_merge_of(merger))
-    return routes
+    return joined(map(_merge_of, mergers))
 
 
 def _merge_of(merger: Merger) -> APIRouter:

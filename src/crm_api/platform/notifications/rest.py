@@ -19,6 +19,7 @@ from crm_api.kit.rest.problems import problems
 from crm_api.kit.rest.records import Id
 from crm_api.kit.rest.requests import Reading, Writing, authenticated, services_of
 from crm_api.kit.rest.router import FILTER_PARAMETER, new_router, page_shape
+from crm_api.kit.rest.routes import joined
 from crm_api.platform.notifications.live import Ended, UnreadFollower
 from crm_api.platform.notifications.rendering import page_of
 from crm_api.platform.notifications.repository import NOTIFICATIONS, Preferences
@@ -212,10 +213,7 @@ async def update_defaults(tx: Writing, body: DefaultsPatch) -> Response:
 
 def following_routes(services: Iterable[type[CrudService[Any]]]) -> APIRouter:
     """`/{id}/following` and `/{id}/followers` for every collection that can be followed."""
-    routes = APIRouter()
-    for service in services:
-        routes.include_router(_following(service))
-    return routes
+    return joined(map(_following, services))
 
 
 def _following(service: type[CrudService[Any]]) -> APIRouter:
