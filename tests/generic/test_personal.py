@@ -19,6 +19,7 @@ GONE_WITH_THEIR_RECORD = {
     "events",
 }
 OF_NOBODY = {
+    "alert_values": "Figures.",
     "accounts": "Logins of members.",
     "audit_anchors": "Digests.",
     "audit_chains": "Digests.",
@@ -51,6 +52,7 @@ OF_NOBODY = {
     "touchpoint_states": "How far the feed has been read.",
     "company_health": "How companies fare, with which their figures are purged.",
     "booking_allocations": "Ids and times alone.",
+    "report_deliveries": "When whom a schedule names was told; they go with it.",
     "resource_feeds": "Secret addresses of the calendars of resources.",
     "busy_calendars": "Counts and times alone.",
     "busy_spans": "Ids and times alone.",

@@ -5,16 +5,17 @@ from decimal import Decimal
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import Index, text
+from sqlalchemy import Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from crm_api.kit.db.base import Entity, KeyText
+from crm_api.kit.db.base import Base, Entity, KeyText
 from crm_api.kit.db.columns import Named, foreign_key, one_of, ordered, referring
 
 Method = Literal["threshold", "anomaly"]
 Season = Literal["none", "weekday"]
 State = Literal["clear", "raised"]
 Format = Literal["csv", "xlsx", "pdf"]
+Status = Literal["pending", "sent", "skipped", "failed"]
 
 
 def due(table: str) -> Index:
@@ -89,3 +90,41 @@ class Alert(Named, Entity):
     raised_at: Mapped[datetime | None]
     told_at: Mapped[datetime | None]
     next_at: Mapped[datetime | None]
+
+
+class ReportDelivery(Base):
+    """What became of one occurrence for one recipient, who is told once of it."""
+
+    __tablename__ = "report_deliveries"
+    __table_args__ = (
+        one_of("status", Status),
+        foreign_key("schedule_id", "report_schedules", goes_with=True),
+        UniqueConstraint(
+            "organization_id",
+            "schedule_id",
+            "occurrence_at",
+            "recipient",
+            name="uq_report_deliveries_recipient",
+        ),
+    )
+
+    organization_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    schedule_id: Mapped[UUID]
+    occurrence_at: Mapped[datetime]
+    recipient: Mapped[str] = mapped_column(KeyText)
+    status: Mapped[str] = mapped_column(KeyText)
+    reason: Mapped[str | None]
+    finished_at: Mapped[datetime | None]
+
+
+class AlertValue(Base):
+    """What a metric was when an alert looked, which anomalies are told from."""
+
+    __tablename__ = "alert_values"
+    __table_args__ = (foreign_key("alert_id", "alerts", goes_with=True),)
+
+    organization_id: Mapped[UUID] = mapped_column(primary_key=True)
+    alert_id: Mapped[UUID] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(primary_key=True)
+    value: Mapped[Decimal]

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKeyConstraint, Index
+from sqlalchemy import BigInteger, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from crm_api.kit.db.base import Base, Entity, KeyText
@@ -71,13 +71,7 @@ class ReportRunRow(Base):
     """A row of a result."""
 
     __tablename__ = "report_run_rows"
-    __table_args__ = (
-        ForeignKeyConstraint(
-            ["organization_id", "run_id"],
-            ["report_runs.organization_id", "report_runs.id"],
-            ondelete="CASCADE",
-        ),
-    )
+    __table_args__ = (foreign_key("run_id", "report_runs", goes_with=True),)
 
     organization_id: Mapped[UUID] = mapped_column(primary_key=True)
     run_id: Mapped[UUID] = mapped_column(primary_key=True)

@@ -36,10 +36,12 @@ def one_of(column: str, literal: Any) -> CheckConstraint:
     return CheckConstraint(f"{column} IN ({listed})", name=column)
 
 
-def foreign_key(column: str, table: str) -> ForeignKeyConstraint:
-    """A reference to a record of the same organization."""
+def foreign_key(column: str, table: str, *, goes_with: bool = False) -> ForeignKeyConstraint:
+    """A reference to a record of the same organization, with which the row may go."""
     return ForeignKeyConstraint(
-        ["organization_id", column], [f"{table}.organization_id", f"{table}.id"]
+        ["organization_id", column],
+        [f"{table}.organization_id", f"{table}.id"],
+        ondelete="CASCADE" if goes_with else None,
     )
 
 
