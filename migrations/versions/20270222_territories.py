@@ -25,7 +25,7 @@ CHECKS = {
     "not_its_own_parent": "parent_id <> id",
     "pool_or_user": "pool_id IS NULL OR user_id IS NULL",
 }
-TARGET = op.f(f"ck_{RULES}_target")
+TARGET = f"ck_{RULES}_target"
 BEFORE = "target IN ('pool', 'user', 'existing_owner')"
 AFTER = "target IN ('pool', 'user', 'existing_owner', 'territory')"
 
@@ -84,8 +84,8 @@ def make_territories() -> None:
 
 def upgrade() -> None:
     make_territories()
-    op.drop_constraint(TARGET, RULES)
-    op.create_check_constraint(TARGET, RULES, AFTER)
+    op.drop_constraint(op.f(TARGET), RULES)
+    op.create_check_constraint(op.f(TARGET), RULES, AFTER)
 
 
 def downgrade() -> None:
@@ -96,6 +96,6 @@ def downgrade() -> None:
         "WHERE target = 'territory'"
     )
     op.execute(f"ALTER TABLE {RULES} FORCE ROW LEVEL SECURITY")
-    op.drop_constraint(TARGET, RULES)
-    op.create_check_constraint(TARGET, RULES, BEFORE)
+    op.drop_constraint(op.f(TARGET), RULES)
+    op.create_check_constraint(op.f(TARGET), RULES, BEFORE)
     op.drop_table(TERRITORIES)
