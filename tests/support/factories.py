@@ -2223,6 +2223,28 @@ async def _varied_lead_rules(api: Api) -> list[Body]:
     ]
 
 
+async def _least_territory(api: Api) -> Body:
+    del api
+    return {"name": "Bavaria"}
+
+
+async def _varied_territories(api: Api) -> list[Body]:
+    pool = await api.made("lead-pools", await _least_lead_pool(api))
+    user = await api.made("users", await _least_user(api))
+    parent = await api.made("territories", {"name": "Germany", "countries": ["DE"]})
+    company = await api.made("companies", {"name": "Example Industries"})
+    codes = {"postal_ranges": [{"first": "80", "last": "85"}], "postal_prefixes": ["97"]}
+    below = {"parent_id": parent["id"]}
+    return [
+        {"name": "Bavaria", "description": "An example.", **below, **codes, "position": 2},
+        {"name": "bavaria", **below, "pool_id": pool["id"], "regions": ["Bayern"]},
+        {"name": "Бавария", "pool_id": pool["id"], "industries": ["bank"], "position": 2},
+        {"name": "Ämter", "user_id": user["id"], "company_ids": [company["id"]]},
+        {"name": "Zebra", "user_id": user["id"], "is_active": False},
+        {"name": "Zebra"},
+    ]
+
+
 async def _least_lead_score_rule(api: Api) -> Body:
     del api
     # Not active, as those above.
@@ -2586,6 +2608,15 @@ FACTORIES: dict[str, Factory] = {
         "description",
         "name",
         {"max_hops": "many"},
+    ),
+    "territories": Factory(
+        _least_territory,
+        _varied_territories,
+        {"description": "Changed"},
+        "description",
+        "name",
+        {"position": "first"},
+        beside={"pool_id": {"user_id": None}, "user_id": {"pool_id": None}},
     ),
     "lead_rules": Factory(
         _least_lead_rule,

@@ -3,8 +3,11 @@
 import asyncio
 from collections import Counter
 
+import pytest
+
 from support.clients import problem
 from support.leads import captured, pool_of, rule_of, users_of
+from support.waiting import patiently
 
 SHARES = """
     SELECT lead_id, count(*) AS number FROM lead_assignments
@@ -113,6 +116,29 @@ async def test_what_is_taken_meanwhile_is_skipped(client, owner, org, worker_pro
     assert job["result"] == {"given": 3, "skipped": 1}
     outcomes = {item["lead_id"]: item["outcome"] for item in await items_of(client, plan)}
     assert outcomes[leads[0]["id"]] == "not_free"
+
+
+@pytest.mark.timeout(240)
+async def test_a_plan_that_a_killed_worker_left_is_carried_out_once(
+    client, owner, org, worker_process
+):
+    users = await users_of(client, 3)
+    pool = await pool_of(client, dict.fromkeys(users, 1))
+    await owner.execute(MANY, org.id, 6_000)
+    plan = await planned(client, pool, preview=False, limit=6_000)
+    first = worker_process(CRM_JOB_LEASE_S="2")
+    async for _ in patiently():
+        if await owner.fetch(SHARES, org.id):
+            break
+    first.kill()
+    first.wait()
+    worker_process(CRM_JOB_LEASE_S="2")
+    job = await client.ended(plan["job_id"])
+    assert job["result"] == {"given": 6_000, "skipped": 0}
+    rows = await owner.fetch(SHARES, org.id)
+    assert [row["number"] for row in rows] == [1] * 6_000
+    told = {row["type"]: row["number"] for row in await owner.fetch(TOLD, org.id)}
+    assert told == dict.fromkeys(("lead.assigned", "lead_assignment.created"), 6_000)
 
 
 async def test_of_many_who_commit_a_plan_one_does_and_overlapping_plans_give_once(

@@ -7,7 +7,7 @@ import pytest
 from crm_api.domains.leads.desks import Desk
 from crm_api.domains.leads.service import LeadService
 from crm_api.domains.prospects.service import ProspectListService, ProspectMemberService
-from crm_api.kit.db.json import parsed
+from crm_api.kit.db.json import decode
 from crm_api.kit.db.tx import unit_of_work
 from support.clients import problem, tx_of
 from support.leads import captured, pool_of, users_of
@@ -181,7 +181,7 @@ async def test_members_that_come_many_at_a_time_are_told_as_single_ones(
         await members.join([made[1]], [UUID(second["id"])])
     (by_itself,) = await owner.fetch(MADE, org.id, made[0])
     (by_many,) = await owner.fetch(MADE, org.id, made[1])
-    one, other = parsed(by_itself["data"]), parsed(by_many["data"])
+    one, other = decode(by_itself["data"]), decode(by_many["data"])
     assert other.pop("id") == str(by_many["id"])
     assert (other.pop("list_id"), other.pop("lead_id")) == (str(made[1]), second["id"])
     for name in ("id", "list_id", "lead_id"):
@@ -200,4 +200,4 @@ async def test_a_long_list_is_split_by_statements(client, owner, org):
     assert [part["member_count"] for part in parts] == [6_000, 4_000]
     found = await owner.fetch(MADE, org.id, UUID(parts[0]["id"]))
     assert len(found) == 6_000
-    assert {parsed(row["data"])["list_id"] for row in found} == {parts[0]["id"]}
+    assert {decode(row["data"])["list_id"] for row in found} == {parts[0]["id"]}

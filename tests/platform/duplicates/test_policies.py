@@ -356,21 +356,47 @@ def _camel(name: str) -> str:
     return head + "".join(part.capitalize() for part in tail)
 
 
-@pytest.mark.parametrize("kind", IMPORTED, ids=str)
-async def test_imports_meet_the_policy(client, worker, kind):
-    await policy(client, kind, action="block")
-    # Not by the keys that an import matches by: other e-mail address, same everything else.
-    if kind.path == "contacts":
-        first = {"first_name": "Ann", "last_name": "Person", "birth_date": "1980-02-28"}
-        made = {**first, "phone": "+4930901820", "email": "ann@example.com"}
-        rows = (
+# Not by the keys that an import matches by: other e-mail address, same everything else.
+OF_FILES = {
+    "contacts": (
+        {
+            "first_name": "Ann",
+            "last_name": "Person",
+            "birth_date": "1980-02-28",
+            "phone": "+4930901820",
+            "email": "ann@example.com",
+        },
+        (
             "first name,last name,birth date,phone,email\n"
             "Ann,Person,1980-02-28,+4930901820,ann@example.org\n"
             "Somebody,Else,1970-01-01,+4930901821,else@example.org\n"
-        )
-    else:
-        made = SAME[kind.path]
-        rows = "name,tax id\nExample Works,EX-123\nSomething Else,OT-9\n"
+        ),
+    ),
+    "companies": (
+        SAME["companies"],
+        "name,tax id\nExample Works,EX-123\nSomething Else,OT-9\n",
+    ),
+    "leads": (
+        {
+            "first_name": "Ann",
+            "last_name": "Person",
+            "company_name": "Example Works",
+            "email": "ann.person@example.com",
+            "addresses": [{"street": "Sample Street 1", "city": "Berlin", "postal_code": "10115"}],
+        },
+        (
+            "first name,last name,company,email,street,city,postal code\n"
+            "Ann,Person,Example Works,ann.person@example.org,Sample Street 1,Berlin,10115\n"
+            "Somebody,Else,Something Else,else@example.org,Other Road 9,Hamburg,20095\n"
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", IMPORTED, ids=str)
+async def test_imports_meet_the_policy(client, worker, kind):
+    await policy(client, kind, action="block")
+    made, rows = OF_FILES[kind.path]
     await client.made(kind.path, made)
     upload = await client.post(
         "/v1/imports",

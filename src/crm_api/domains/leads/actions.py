@@ -123,6 +123,10 @@ class LeadActions:
 
 
 def _explained(lead_id: UUID, decision: Mapping[str, Any]) -> dict[str, Any]:
-    empty = ("decided_at", "user_id", "pool_id", "rule_id", "kind", "strategy", "reason")
-    known: dict[str, Any] = {"rules": [], "candidates": []}
-    return {"lead_id": lead_id, **dict.fromkeys(empty), **known, **decision}
+    empty = (
+        *("decided_at", "user_id", "pool_id", "rule_id", "territory_id", "kind", "strategy"),
+        "reason",
+    )
+    known: dict[str, Any] = {**dict.fromkeys(empty), "candidates": [], **decision}
+    rules = [{"territory_id": None, **rule} for rule in known.get("rules", ())]
+    return {"lead_id": lead_id, **known, "rules": rules}

@@ -13,7 +13,7 @@ from fractions import Fraction
 from typing import Any
 from uuid import UUID
 
-_LISTED = (("country", "countries"), ("region", "regions"), ("industry", "industries"))
+from crm_api.domains.leads.areas import LISTED, Area, compact
 
 
 @dataclass(frozen=True)
@@ -102,13 +102,7 @@ def misfit(member: Mapping[str, Any], lead: Any) -> str | None:
         return "skills"
     if member["languages"] and not _speaks(member["languages"], lead.language):
         return "language"
-    for field, listed in _LISTED:
-        if member[listed] and not _among(getattr(lead, field), member[listed]):
-            return "territory" if field != "industry" else "industry"
-    prefixes = tuple(_code(prefix) for prefix in member["postal_prefixes"])
-    if prefixes and not _code(lead.postal_code or "").startswith(prefixes):
-        return "territory"
-    return None
+    return Area.of(member).outside(lead)
 
 
 @dataclass(frozen=True)
@@ -126,9 +120,11 @@ class Fitting:
         """That of some members."""
         listed = {
             field: frozenset(one.casefold() for member in members for one in member[among])
-            for field, among in _LISTED
+            for field, among in LISTED
         }
-        prefixes = frozenset(_code(one) for member in members for one in member["postal_prefixes"])
+        prefixes = frozenset(
+            compact(one) for member in members for one in member["postal_prefixes"]
+        )
         return cls(
             any(member["skills"] for member in members),
             any(member["languages"] for member in members),
@@ -151,7 +147,7 @@ class Fitting:
             value = value and value.casefold()
             found.append((field, value if value in among else None))
         if self.prefixes:
-            code = _code(lead.postal_code or "")
+            code = compact(lead.postal_code or "")
             found.append(tuple(code[:n] for n in self.lengths if code[:n] in self.prefixes))
         return tuple(found)
 
@@ -161,14 +157,6 @@ def _speaks(languages: Sequence[str], wanted: str | None) -> bool:
     if wanted is None:
         return True
     return any(wanted == one or wanted.startswith(f"{one}-") for one in languages)
-
-
-def _among(value: str | None, listed: Sequence[str]) -> bool:
-    return value is not None and value.casefold() in {one.casefold() for one in listed}
-
-
-def _code(text: str) -> str:
-    return "".join(text.split()).casefold()
 
 
 def jain(shares: Sequence[Fraction]) -> Fraction:

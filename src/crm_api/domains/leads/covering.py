@@ -1,4 +1,4 @@
-"""Which leads of the past nobody of a pool is for, and which several are for."""
+"""Which leads of the past nobody of a pool, or no territory, is for, and which several are for."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -11,6 +11,8 @@ from crm_api.domains.leads.pools import LeadPoolService
 from crm_api.domains.leads.repository import LEADS, Leads, Pools
 from crm_api.domains.leads.service import LeadService
 from crm_api.domains.leads.sharing import Sharable
+from crm_api.domains.leads.territories import TerritoryService
+from crm_api.domains.leads.territory_repository import Territories
 from crm_api.kit.db.tx import Tx, at_one_moment
 from crm_api.kit.query.filters import parse
 
@@ -20,49 +22,78 @@ _SAID = ("country", "region", "industry", "language", "skills")
 
 
 class Coverage:
-    """Tells gaps and overlaps of a pool by the leads that came, not by all that could."""
+    """Tells gaps and overlaps by the leads that came, not by all that could."""
 
     def __init__(self, tx: Tx) -> None:
         self.tx = tx
 
     async def of(self, id: UUID, days: int) -> dict[str, Any]:
-        """By kind of lead, who of the members fits, whatever their caps and shifts."""
+        """By kind of lead, who of the members of a pool fits, whatever their caps and shifts."""
         LeadService(self.tx).need("read")
         LeadPoolService(self.tx).need("read")
         async with at_one_moment(self.tx) as reader:
-            pool = await Pools(reader).get(id)
-            since, filter = reader.now - timedelta(days=days), parse({}, LEADS, reader)
-            rows = await Leads(reader).captured(filter, since, reader.now, MOST)
-        return _told(pool.members, [lead for lead, _ in rows])
+            members = (await Pools(reader).get(id)).members
+            leads = await _captured(reader, days)
+        return _told("fit", "members", leads, _fits(members, leads))
+
+    async def of_territories(self, days: int) -> dict[str, Any]:
+        """By kind of lead, the territories that are the most specific for it."""
+        LeadService(self.tx).need("read")
+        TerritoryService(self.tx).need("read")
+        async with at_one_moment(self.tx) as reader:
+            leads = await _captured(reader, days)
+            tree, placed = await Territories(reader).placed([lead.id for lead in leads])
+        tied = {lead.id: [str(one.id) for one in tree.tied(lead)] for lead in placed}
+        counts = Counter(ids[0] for ids in tied.values() if ids)
+        order = [str(one.id) for one in tree.territories]
+        return {
+            **_told("in", "territories", leads, [tied[lead.id] for lead in leads]),
+            "shares": [{"territory_id": id, "leads": counts[id]} for id in order],
+        }
 
 
-def _told(members: list[dict[str, Any]], leads: list[Sharable]) -> dict[str, Any]:
+async def _captured(reader: Tx, days: int) -> list[Sharable]:
+    since, filter = reader.now - timedelta(days=days), parse({}, LEADS, reader)
+    rows = await Leads(reader).captured(filter, since, reader.now, MOST)
+    return [lead for lead, _ in rows]
+
+
+def _fits(members: list[dict[str, Any]], leads: Sequence[Sharable]) -> list[list[str]]:
+    """By lead, the members who are for it."""
     fitting, fits = Fitting.of(members), dict[Any, list[str]]()
-    kinds: Counter[tuple[Any, ...]] = Counter()
-    found: dict[tuple[Any, ...], dict[str, Any]] = {}
-    covered = Counter[str]()
+    found: list[list[str]] = []
     for lead in leads:
         key = fitting.key(lead)
         if key not in fits:
             fits[key] = [one["user_id"] for one in members if misfit(one, lead) is None]
-        own = fits[key]
+        found.append(fits[key])
+    return found
+
+
+def _told(
+    verb: str, by: str, leads: Sequence[Sharable], fits: Sequence[Sequence[str]]
+) -> dict[str, Any]:
+    kinds: Counter[tuple[Any, ...]] = Counter()
+    found: dict[tuple[Any, ...], dict[str, Any]] = {}
+    covered = Counter[str]()
+    for lead, own in zip(leads, fits, strict=True):
         covered["none" if not own else "one" if len(own) == 1 else "several"] += 1
         kind = (lead.country, lead.region, lead.industry, lead.language, *sorted(lead.skills))
         kinds[*kind, *own] += 1
-        found[*kind, *own] = {**_said(lead), "members": own}
+        found[*kind, *own] = {**_said(lead), by: own}
     most = [(found[key], count) for key, count in kinds.most_common()]
     return {
         "lead_count": len(leads),
-        **{f"fit_{name}": covered[name] for name in ("none", "one", "several")},
-        "gaps": _those(most, lambda members: not members),
-        "overlaps": _those(most, lambda members: len(members) > 1),
+        **{f"{verb}_{name}": covered[name] for name in ("none", "one", "several")},
+        "gaps": _those(most, lambda kind: not kind[by]),
+        "overlaps": _those(most, lambda kind: len(kind[by]) > 1),
     }
 
 
 def _those(
-    most: Sequence[tuple[Mapping[str, Any], int]], wanted: Callable[[Sequence[str]], bool]
+    most: Sequence[tuple[Mapping[str, Any], int]], wanted: Callable[[Mapping[str, Any]], bool]
 ) -> list[dict[str, Any]]:
-    found = [{**kind, "leads": count} for kind, count in most if wanted(kind["members"])]
+    found = [{**kind, "leads": count} for kind, count in most if wanted(kind)]
     return found[:_SHOWN]
 
 

@@ -5,13 +5,17 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from crm_api.domains.leads.areas import Territory
 from crm_api.domains.leads.dealing import whole
 from crm_api.domains.leads.desks import RETRY, Desk
 from crm_api.domains.leads.models import AssignmentEnd, AssignmentKind, Lead
 from crm_api.domains.leads.repository import LEADS, Pools, Rules
 from crm_api.domains.leads.service import Given, LeadService
+from crm_api.domains.leads.territory_repository import Territories
 from crm_api.kit.db.json import parsed
 from crm_api.kit.query.conditions import passing_of
+
+_OWNED = (("contact_owner", "owner_of_contact"), ("company_owner", "owner_of_company"))
 
 
 @dataclass
@@ -22,10 +26,19 @@ class Route:
     rule_id: UUID | None = None
     user_id: UUID | None = None
     pool_id: UUID | None = None
+    territory_id: UUID | None = None
+    """Of a rule that goes by territories, the one that the lead is in."""
     kind: AssignmentKind = "rule"
     reason: str = "no_rule"
 
-    def looked_at(self, rule: Mapping[str, Any], *, passed: bool, outcome: str | None) -> None:
+    def looked_at(
+        self,
+        rule: Mapping[str, Any],
+        *,
+        passed: bool,
+        outcome: str | None,
+        territory_id: UUID | None = None,
+    ) -> None:
         """One more rule was asked."""
         self.rules.append(
             {
@@ -33,6 +46,7 @@ class Route:
                 "name": rule["name"],
                 "passed": passed,
                 "outcome": outcome,
+                "territory_id": None if territory_id is None else str(territory_id),
             }
         )
 
@@ -68,7 +82,7 @@ class Distributor:
         """By lead the first rule that it passes; `existing_owner` leads on where there is none."""
         routes = {id: Route() for id in ids}
         open_ones = list(routes)
-        owners = await self._owners(open_ones, rules)
+        known = await self._known(open_ones, rules)
         for rule in rules:
             if not open_ones:
                 break
@@ -79,7 +93,7 @@ class Distributor:
                 if id not in passed:
                     routes[id].looked_at(rule, passed=False, outcome=None)
                     rest.append(id)
-                elif not _lead_on(routes[id], rule, owners.get(id)):
+                elif not _lead_on(routes[id], rule, known, id):
                     rest.append(id)
             open_ones = rest
         return routes
@@ -88,26 +102,25 @@ class Distributor:
         """Whether somebody whom a rule names can have leads, once `routes` are known."""
         return user_id in self._active
 
-    async def _owners(
-        self, ids: Sequence[UUID], rules: Sequence[Any]
-    ) -> dict[UUID, tuple[UUID, str]]:
-        """By lead, the active owner of what it is matched with; the contact's goes first."""
-        if all(rule["target"] == "pool" for rule in rules):
-            return {}
+    async def _known(self, ids: Sequence[UUID], rules: Sequence[Any]) -> "_Known":
+        """What the targets of some rules go by; of the users whom they name who is active."""
+        targets = {rule["target"] for rule in rules}
+        known = _Known()
+        if "territory" in targets:
+            known.territories = await Territories(self.tx).of_leads(ids)
+        if targets <= {"pool"}:
+            return known
         found = await self.leads.records.owners(ids)
-        named = [row[name] for row in found.values() for name in ("contact_owner", "company_owner")]
-        fixed = [rule["user_id"] for rule in rules]
-        active = await Pools(self.tx).active([id for id in (*named, *fixed) if id is not None])
-        self._active = active
-        owners: dict[UUID, tuple[UUID, str]] = {}
+        named = [row[name] for row in found.values() for name, _ in _OWNED]
+        named += [rule["user_id"] for rule in rules]
+        named += [one.user_id for one in known.territories.values()]
+        users = list({id for id in named if id is not None})
+        self._active = active = await Pools(self.tx).active(users)
         for id, row in found.items():
-            for name, reason in (
-                ("contact_owner", "owner_of_contact"),
-                ("company_owner", "owner_of_company"),
-            ):
-                if id not in owners and row[name] in active:
-                    owners[id] = row[name], reason
-        return owners
+            for name, reason in _OWNED:
+                if id not in known.owners and row[name] in active:
+                    known.owners[id] = row[name], reason
+        return known
 
     async def _give(self, lead: Lead, route: Route, desk: Desk) -> bool:
         """Give one lead to whom its route leads; whether there is somebody."""
@@ -193,6 +206,7 @@ class Distributor:
             "user_id": shown(route.user_id),
             "pool_id": shown(pool_id),
             "rule_id": shown(route.rule_id),
+            "territory_id": shown(route.territory_id),
             "kind": route.kind if route.user_id is not None else None,
             "strategy": strategy,
             "reason": route.reason,
@@ -221,18 +235,49 @@ class Distributor:
         return await self.leads.change(lead, values, verb=verb, given=given)
 
 
-def _lead_on(route: Route, rule: Mapping[str, Any], owner: tuple[UUID, str] | None) -> bool:
+@dataclass
+class _Known:
+    """What the targets of rules go by, by lead."""
+
+    owners: dict[UUID, tuple[UUID, str]] = field(default_factory=dict[UUID, tuple[UUID, str]])
+    """The active owner of what it is matched with; the contact's goes first."""
+    territories: Mapping[UUID, Territory] = field(default_factory=dict[UUID, Territory])
+
+
+def _lead_on(route: Route, rule: Mapping[str, Any], known: _Known, lead_id: UUID) -> bool:
     """Have a route go where a rule leads; False where it leads to nobody."""
+    outcome: str | None = None
+    territory_id: UUID | None = None
     if rule["target"] == "existing_owner":
+        owner = known.owners.get(lead_id)
         if owner is None:
-            route.looked_at(rule, passed=True, outcome="no_owner")
-            return False
-        route.user_id, route.reason = owner
-        route.kind = "owner"
+            outcome = "no_owner"
+        else:
+            route.user_id, route.reason = owner
+            route.kind = "owner"
+    elif rule["target"] == "territory":
+        territory = known.territories.get(lead_id)
+        if territory is None:
+            outcome = "no_territory"
+        else:
+            territory_id = territory.id
+            outcome = _lead_by(route, territory)
     elif rule["target"] == "user":
         route.user_id, route.reason = rule["user_id"], "fixed"
     else:
         route.pool_id = rule["pool_id"]
-    route.rule_id = rule["id"]
-    route.looked_at(rule, passed=True, outcome=None)
+    route.looked_at(rule, passed=True, outcome=outcome, territory_id=territory_id)
+    if outcome is not None:
+        return False
+    route.rule_id, route.territory_id = rule["id"], territory_id
     return True
+
+
+def _lead_by(route: Route, territory: Territory) -> str | None:
+    """Have a route go where a territory leads; why it leads nowhere."""
+    if territory.pool_id is None and territory.user_id is None:
+        return "leads_nowhere"
+    route.pool_id, route.user_id = territory.pool_id, territory.user_id
+    if territory.user_id is not None:
+        route.reason = "fixed"
+    return None

@@ -13,6 +13,7 @@ from crm_api.domains.leads import (
     pool_schemas,
     schemas,
     simulation_schemas,
+    territory_schemas,
 )
 from crm_api.domains.leads.actions import LeadActions
 from crm_api.domains.leads.converting import LeadConverter
@@ -22,11 +23,12 @@ from crm_api.domains.leads.pools import LeadPoolService, LeadRuleService
 from crm_api.domains.leads.schemas import PlainVerb, ReasonedVerb
 from crm_api.domains.leads.service import LeadAssignmentService, LeadService
 from crm_api.domains.leads.simulating import Simulator
+from crm_api.domains.leads.territories import TerritoryService
 from crm_api.kit.errors import Invalid
 from crm_api.kit.graphql.context import GraphInfo
 from crm_api.kit.graphql.fields import Collection
 from crm_api.kit.graphql.mutations import mutation, shape_given
-from crm_api.kit.graphql.relations import related
+from crm_api.kit.graphql.relations import related, related_many
 from crm_api.kit.graphql.types import input_from, type_from
 from crm_api.platform.calendars.graphql import WorkingCalendar
 from crm_api.platform.identity.graphql import User
@@ -67,6 +69,16 @@ class LeadRule:
     user = related(LeadRuleService, "user", User)
 
 
+@type_from(territory_schemas.TerritoryOut)
+class Territory:
+    """A part of the market, and where its leads go."""
+
+    parent = related(TerritoryService, "parent", _later("Territory"))
+    children = related_many(TerritoryService, "children", _later("TerritoryConnection"))
+    pool = related(TerritoryService, "pool", LeadPool)
+    user = related(TerritoryService, "user", User)
+
+
 @type_from(schemas.LeadAssignmentOut)
 class LeadAssignment:
     """A time that somebody has, or had, a lead."""
@@ -103,6 +115,11 @@ class LeadPoolCoverage:
     """How the members of a pool cover the leads that came."""
 
 
+@type_from(territory_schemas.TerritoryCoverage)
+class TerritoryCoverage:
+    """How the territories cover the leads that came."""
+
+
 @type_from(simulation_schemas.LeadSimulation)
 class LeadSimulation:
     """Who would have got which leads."""
@@ -111,6 +128,8 @@ class LeadSimulation:
 _LEADS = Collection(LeadService, Lead)
 _POOLS = Collection(LeadPoolService, LeadPool)
 _RULES = Collection(LeadRuleService, LeadRule)
+_TERRITORIES = Collection(TerritoryService, Territory)
+TerritoryConnection = _TERRITORIES.connection
 _ASSIGNMENTS = Collection(LeadAssignmentService, LeadAssignment)
 _PLANS = Collection(LeadPlanService, LeadPlan)
 
@@ -139,9 +158,12 @@ class LeadQuery:
         self, info: GraphInfo, id: UUID, days: int = 90
     ) -> LeadPoolCoverage:
         """Which leads of the last days nobody of a pool is for, and which several are for."""
-        if not 1 <= days <= _DAYS:
-            raise Invalid.at("days", "out_of_range", f"1 to {_DAYS} days.")
-        return cast("Any", await Coverage(info.context.tx).of(id, days))
+        return cast("Any", await Coverage(info.context.tx).of(id, _days(days)))
+
+    @strawberry.field
+    async def territory_coverage(self, info: GraphInfo, days: int = 90) -> TerritoryCoverage:
+        """Which leads of the last days are in no territory, and for which several are as fit."""
+        return cast("Any", await Coverage(info.context.tx).of_territories(_days(days)))
 
     @strawberry.field
     async def simulate_lead_rules(
@@ -159,6 +181,12 @@ class LeadQuery:
     ) -> PlannedLeads:
         """Who gets which lead by a plan, up to 5,000 at a time."""
         return cast("Any", await Planner(info.context.tx).items(id, cursor))
+
+
+def _days(days: int) -> int:
+    if not 1 <= days <= _DAYS:
+        raise Invalid.at("days", "out_of_range", f"1 to {_DAYS} days.")
+    return days
 
 
 def _plain(verb: PlainVerb, description: str) -> Any:
@@ -248,6 +276,7 @@ QUERIES = (
     _LEADS.query(),
     _POOLS.query(),
     _RULES.query(),
+    _TERRITORIES.query(),
     _ASSIGNMENTS.query(),
     _PLANS.query(),
     LeadQuery,
@@ -256,5 +285,6 @@ MUTATIONS = (
     _LEADS.mutation(),
     _POOLS.mutation(),
     _RULES.mutation(),
+    _TERRITORIES.mutation(),
     LeadActionMutation,
 )

@@ -9,6 +9,7 @@ from crm_api.domains.leads.models import Lead
 from crm_api.domains.leads.schemas import LeadCreate
 from crm_api.domains.leads.service import Given, LeadService
 from crm_api.domains.leads.states import ENDED
+from crm_api.domains.leads.territories import move_accounts
 from crm_api.kit.crud.plain import columns_of
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Blocked
@@ -101,8 +102,13 @@ class LeadMerger(Merger):
 async def move_leads(
     tx: Tx, entity: str, winner: UUID, losers: Sequence[UUID], merge: UUID
 ) -> None:
-    """Have leads of merged contacts be of the one that is left; a part of the merge."""
+    """Have leads of merged contacts be of the one that is left, and named accounts that company.
+
+    A part of the merge.
+    """
     del merge
+    if entity == "company":
+        await move_accounts(tx, winner, losers)
     if entity != "contact":
         return
     gone, service = set(losers), LeadService(tx)

@@ -15,7 +15,7 @@ LeadStatus = Literal[
     "new", "assigned", "working", "qualified", "converted", "disqualified", "recycled"
 ]
 Strategy = Literal["round_robin", "least_loaded"]
-RuleTarget = Literal["pool", "user", "existing_owner"]
+RuleTarget = Literal["pool", "user", "existing_owner", "territory"]
 AssignmentKind = Literal["rule", "owner", "claim", "manual", "plan", "escalation"]
 ScoreCategory = Literal["fit", "engagement", "negative"]
 Band = Literal["hot", "warm", "cool", "cold"]
@@ -169,6 +169,39 @@ class LeadRule(Named, Entity):
     is_active: Mapped[bool]
     filter: Mapped[dict[str, Any]]
     target: Mapped[str] = mapped_column(KeyText)
+    pool_id: Mapped[UUID | None]
+    user_id: Mapped[UUID | None]
+    description: Mapped[str | None]
+
+
+class Territory(Named, Entity):
+    """A part of the market, below others, and where its leads go."""
+
+    __tablename__ = "territories"
+    __table_args__ = (
+        foreign_key("parent_id", "territories"),
+        foreign_key("pool_id", "lead_pools"),
+        foreign_key("user_id", "users"),
+        CheckConstraint("parent_id <> id", name="not_its_own_parent"),
+        CheckConstraint("pool_id IS NULL OR user_id IS NULL", name="pool_or_user"),
+        *ordered("territories", "created_at", "updated_at", "sort_name", "position"),
+        *(
+            referring("territories", name, optional=True)
+            for name in ("parent_id", "pool_id", "user_id", "owner_id")
+        ),
+    )
+    entity = "territory"
+
+    parent_id: Mapped[UUID | None]
+    position: Mapped[int]
+    is_active: Mapped[bool]
+    countries: Mapped[list[str]]
+    regions: Mapped[list[str]]
+    postal_prefixes: Mapped[list[str]]
+    postal_ranges: Mapped[list[dict[str, Any]]]
+    industries: Mapped[list[str]]
+    # Ids without foreign keys: what is destroyed fits no lead any more.
+    company_ids: Mapped[list[str]]
     pool_id: Mapped[UUID | None]
     user_id: Mapped[UUID | None]
     description: Mapped[str | None]

@@ -31,6 +31,7 @@ from crm_api.domains.leads.score_settings import CONFIGURED, SETTINGS_AREA
 from crm_api.domains.leads.service import BAND_CHANGED, LeadAssignmentService, LeadService
 from crm_api.domains.leads.standard import STANDARD_REPORTS
 from crm_api.domains.leads.states import WAYS
+from crm_api.domains.leads.territories import TerritoryService
 from crm_api.domains.leads.touching import TOUCHES
 from crm_api.domains.leads.working import WORK
 from crm_api.kit.access import Managed
@@ -76,6 +77,7 @@ MODULE = Module(
     managed={
         LeadPoolService.area: Managed("manage_settings"),
         LeadRuleService.area: Managed("manage_settings"),
+        TerritoryService.area: Managed("manage_settings"),
         SETTINGS_AREA: Managed("manage_settings"),
     },
     events=[
@@ -90,6 +92,7 @@ MODULE = Module(
         LeadService,
         LeadPoolService,
         LeadRuleService,
+        TerritoryService,
         LeadAssignmentService,
         LeadPlanService,
         LeadScoreRuleService,

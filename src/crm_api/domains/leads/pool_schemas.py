@@ -43,7 +43,18 @@ class AbsenceFields(Schema):
         return self
 
 
-class LeadPoolMemberFields(Schema):
+class AreaFields(Schema):
+    """Where leads are from; a list that is empty takes all."""
+
+    countries: Annotated[list[Country], Field(max_length=250), Unique] = Field(default_factory=list)
+    regions: Annotated[list[Name], Field(max_length=250), Unique] = Field(default_factory=list)
+    postal_prefixes: Annotated[list[PostalCode], Field(max_length=500), Unique] = Field(
+        default_factory=list, description="Beginnings of postal codes."
+    )
+    industries: Annotated[list[Code], Field(max_length=100), Unique] = Field(default_factory=list)
+
+
+class LeadPoolMemberFields(AreaFields):
     """Somebody who gets leads of a pool; a list that is empty takes all."""
 
     user_id: UUID
@@ -60,12 +71,6 @@ class LeadPoolMemberFields(Schema):
     absences: Annotated[list[AbsenceFields], Field(max_length=100)] = Field(default_factory=list)
     skills: Annotated[list[Tag], Field(max_length=50), Unique] = Field(default_factory=list)
     languages: Annotated[list[Language], Field(max_length=50), Unique] = Field(default_factory=list)
-    countries: Annotated[list[Country], Field(max_length=250), Unique] = Field(default_factory=list)
-    regions: Annotated[list[Name], Field(max_length=250), Unique] = Field(default_factory=list)
-    postal_prefixes: Annotated[list[PostalCode], Field(max_length=500), Unique] = Field(
-        default_factory=list, description="Beginnings of postal codes."
-    )
-    industries: Annotated[list[Code], Field(max_length=100), Unique] = Field(default_factory=list)
 
 
 def once(members: list[LeadPoolMemberFields]) -> list[LeadPoolMemberFields]:
@@ -147,16 +152,21 @@ class LeadPoolOut(Out):
     description: str | None
 
 
-class CoveredLeads(BaseModel):
-    """Leads of one kind, and the members who are for such."""
+class LeadKind(BaseModel):
+    """Leads that have this in common."""
 
     country: str | None
     region: str | None
     industry: str | None
     language: str | None
     skills: list[str]
-    members: list[UUID]
     leads: int
+
+
+class CoveredLeads(LeadKind):
+    """Leads of one kind, and the members who are for such."""
+
+    members: list[UUID]
 
 
 class LeadPoolCoverage(BaseModel):
@@ -184,7 +194,8 @@ class LeadRuleCreate(Create):
     target: RuleTarget = Field(
         "pool",
         description="`existing_owner`: whoever has the matched contact, else the matched company; "
-        "where nobody has, the next rule is asked.",
+        "where nobody has, the next rule is asked. `territory`: wherever the leads of their "
+        "territory go; where none has it, or it leads nowhere, the next rule is asked.",
     )
     pool_id: UUID | None = Field(None, description="Of a rule with the target `pool`.")
     user_id: UUID | None = Field(None, description="Of a rule with the target `user`.")

@@ -25,6 +25,8 @@ from crm_api.domains.leads.schemas import (
 from crm_api.domains.leads.service import LeadAssignmentService, LeadService
 from crm_api.domains.leads.simulating import Simulator
 from crm_api.domains.leads.simulation_schemas import LeadSimulation, LeadSimulationInput
+from crm_api.domains.leads.territories import TerritoryService
+from crm_api.domains.leads.territory_schemas import TerritoryCoverage
 from crm_api.kit.rest import answers, params
 from crm_api.kit.rest.actions import add_action
 from crm_api.kit.rest.below import add_below
@@ -50,9 +52,12 @@ _REASONED: dict[ReasonedVerb, tuple[str, str]] = {
     "disqualify": ("Disqualify a lead", "It is not worth it."),
     "recycle": ("Recycle a lead", "Nobody has it, till somebody claims it or it is given again."),
 }
+Days = Annotated[int, Query(ge=1, le=3_650, description="Of how many last days.")]
 leads = crud_router(LeadService)
 pools = crud_router(LeadPoolService)
 rules = crud_router(LeadRuleService)
+territories = crud_router(TerritoryService)
+mapped = new_router("leads", "territories")
 plans = new_router("leads", "lead-plans")
 assignments = read_router(LeadAssignmentService)
 
@@ -138,10 +143,21 @@ async def distribute(id: Id, tx: Writing, body: LeadDistribution) -> Response:
 async def coverage(
     id: Id,
     tx: Reading,
-    days: Annotated[int, Query(ge=1, le=3_650, description="Of how many last days.")] = 90,
+    days: Days = 90,
 ) -> Response:
     """By the first 10,000 leads of these days: gaps and overlaps of territories and skills."""
     return answers.plain(await Coverage(tx).of(id, days))
+
+
+@mapped.get(
+    "/coverage",
+    operation_id="getTerritoryCoverage",
+    summary="Which leads are in no territory, and for which several are as specific",
+    responses={200: {"model": TerritoryCoverage}} | problems(403, 422),
+)
+async def territory_coverage(tx: Reading, days: Days = 90) -> Response:
+    """By the first 10,000 leads of these days: gaps and overlaps, and what each territory has."""
+    return answers.plain(await Coverage(tx).of_territories(days))
 
 
 add_below(
@@ -248,4 +264,4 @@ add_action(
     body=LeadReversal,
 )
 
-ROUTERS = (leads, pools, rules, plans, assignments)
+ROUTERS = (leads, pools, rules, mapped, territories, plans, assignments)

@@ -239,6 +239,9 @@ class LookedAtRule(BaseModel):
     name: str
     passed: bool
     outcome: str | None = Field(description="Why it led to nobody.")
+    territory_id: UUID | None = Field(
+        None, description="Of a rule that goes by territories, the one that the lead was in."
+    )
 
 
 class LookedAtMember(BaseModel):
@@ -263,6 +266,7 @@ class LeadExplanation(BaseModel):
     user_id: UUID | None
     pool_id: UUID | None
     rule_id: UUID | None
+    territory_id: UUID | None = Field(description="The territory by which it was given.")
     kind: AssignmentKind | None
     strategy: str | None
     reason: str | None = Field(

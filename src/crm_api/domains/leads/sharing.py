@@ -14,6 +14,7 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
+from crm_api.domains.leads.areas import Located
 from crm_api.domains.leads.choosing import Candidate, Fitting, misfit
 
 Ints = NDArray[np.int64]
@@ -49,7 +50,7 @@ class Sharable(NamedTuple):
     postal_code: str | None
 
 
-class Profiled(Protocol):
+class Profiled(Located, Protocol):
     """A lead, as far as it matters to the members of a pool."""
 
     @property
@@ -60,26 +61,6 @@ class Profiled(Protocol):
     @property
     def language(self) -> str | None:
         """Its language."""
-        ...
-
-    @property
-    def country(self) -> str | None:
-        """Its country."""
-        ...
-
-    @property
-    def region(self) -> str | None:
-        """Its region."""
-        ...
-
-    @property
-    def industry(self) -> str | None:
-        """Its industry."""
-        ...
-
-    @property
-    def postal_code(self) -> str | None:
-        """Its postal code."""
         ...
 
 

@@ -130,9 +130,10 @@ class ProspectsChanged(BaseModel):
 class ProspectSplit(Schema):
     """How a list is parted; every member is in one part."""
 
-    by: Literal["share", "count", "field", "score"] = Field(
+    by: Literal["share", "count", "field", "score", "territory"] = Field(
         description="`share`: by lot, in these proportions; `score`: the same, and each part has "
-        "as many good ones; `count`: so many in each; `field`: by a value."
+        "as many good ones; `count`: so many in each; `field`: by a value; `territory`: by the "
+        "territories that leads are in."
     )
     shares: Annotated[list[Part], Field(min_length=2, max_length=MOST_PARTS)] | None = Field(
         None, description="For `share` and `score`.", examples=[[2, 1]]
@@ -146,11 +147,14 @@ class ProspectSplit(Schema):
     @model_validator(mode="after")
     def _fit(self) -> Self:
         needed = {"share": "shares", "score": "shares", "count": "count", "field": "field"}
-        if getattr(self, needed[self.by]) is None:
-            raise ValueError(f"`{needed[self.by]}` is needed")
-        others = {"shares", "count", "field"} - {needed[self.by]}
+        own = needed.get(self.by)
+        if own is not None and getattr(self, own) is None:
+            raise ValueError(f"`{own}` is needed")
+        others = {"shares", "count", "field"} - {own}
         if any(getattr(self, name) is not None for name in others):
-            raise ValueError(f"`{self.by}` goes by `{needed[self.by]}` alone")
+            raise ValueError(
+                f"`{self.by}` goes by {'nothing else' if own is None else f'`{own}` alone'}"
+            )
         return self
 
 

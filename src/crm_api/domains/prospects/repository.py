@@ -83,21 +83,19 @@ _LISTED = """
     SELECT lead_id FROM prospect_members
     WHERE organization_id = $1 AND list_id = $2 AND lead_id = ANY($3)
 """
-_ALL_OF = """
-    SELECT m.lead_id, l.score, {value} AS value FROM prospect_members m
-    LEFT JOIN leads l ON l.organization_id = $1 AND l.id = m.lead_id
-    WHERE m.organization_id = $1 AND m.list_id = $2
+_ALL_OF = "SELECT lead_id FROM prospect_members WHERE organization_id = $1 AND list_id = $2"
+# By their ids, not by a join: right after many leads came, their number is taken for a few, and a
+# join would compare each member with each lead.
+_KNOWN_OF = """
+    SELECT id, score, {value} AS value FROM leads WHERE organization_id = $1 AND id = ANY($2)
 """
 _AT_WORK = """
     SELECT FROM jobs WHERE organization_id = $1 AND id = $2 AND status IN ('queued', 'running')
 """
-_GIVEN, _OTHERS = "m.status = 'given'", "m.status <> 'given'"
-# The best first; whom nothing is known of last.
+_GIVEN, _OTHERS = "status = 'given'", "status <> 'given'"
 _DUE = """
-    SELECT m.id FROM prospect_members m
-    LEFT JOIN leads l ON l.organization_id = $1 AND l.id = m.lead_id
-    WHERE m.organization_id = $1 AND m.list_id = $2 AND m.run < $3 AND {which}
-    ORDER BY l.score DESC NULLS LAST, m.lead_id
+    SELECT id, lead_id FROM prospect_members
+    WHERE organization_id = $1 AND list_id = $2 AND run < $3 AND {which}
 """
 _TO_SHARE = """
     SELECT id, lead_id, version, status, user_id, outcome, given_at, run, deleted_at
@@ -152,10 +150,21 @@ class ProspectMembers(Repository[ProspectMember]):
         rows = await self.tx.fetch(_LISTED, own, list_id, list(lead_ids))
         return {row["lead_id"] for row in rows}
 
-    async def all_of(self, list_id: UUID, field: str | None) -> Sequence[Any]:
+    async def all_of(self, list_id: UUID, field: str | None) -> list[dict[str, Any]]:
         """Every lead of a list with its score and the value of a field."""
-        value = "NULL" if field is None else f"l.{field}"
-        return await self.tx.fetch(_ALL_OF.format(value=value), self.tx.organization_id, list_id)
+        rows = await self.tx.fetch(_ALL_OF, self.tx.organization_id, list_id)
+        ids = [row["lead_id"] for row in rows]
+        known = await self._known(ids, field or "NULL")
+        return [
+            dict(zip(("lead_id", "score", "value"), (id, *known[id]), strict=True)) for id in ids
+        ]
+
+    async def _known(self, lead_ids: Sequence[UUID], value: str) -> dict[UUID, tuple[Any, Any]]:
+        """By lead its score and another value; nothing of those that are gone."""
+        asked, own = _KNOWN_OF.format(value=value), self.tx.organization_id
+        rows = await self.tx.fetch(asked, own, list(lead_ids))
+        found = {row["id"]: (row["score"], row["value"]) for row in rows}
+        return {id: found.get(id, (None, None)) for id in lead_ids}
 
     async def unlisted(
         self,
@@ -200,7 +209,14 @@ class ProspectMembers(Repository[ProspectMember]):
         """Whom of a list a run has not looked at, the best leads first."""
         asked = _DUE.format(which=_GIVEN if given else _OTHERS)
         rows = await self.tx.fetch(asked, self.tx.organization_id, list_id, run)
-        return [row["id"] for row in rows]
+        known = await self._known([row["lead_id"] for row in rows], "NULL")
+
+        def rank(row: Any) -> tuple[bool, int, UUID]:
+            # Whom nothing is known of comes last.
+            score: int | None = known[row["lead_id"]][0]
+            return score is None, -(score or 0), row["lead_id"]
+
+        return [row["id"] for row in sorted(rows, key=rank)]
 
     async def to_share(self, list_id: UUID, run: int, ids: Sequence[UUID]) -> list[ProspectMember]:
         """Stand-ins for members, locked, in this order, that the run still has not looked at."""

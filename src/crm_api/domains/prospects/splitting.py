@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID
 
+from crm_api.domains.leads.territories import TerritoryService
 from crm_api.domains.prospects.list_schemas import MOST_PARTS, ProspectSplit
 from crm_api.domains.prospects.models import ProspectList
 from crm_api.domains.prospects.parting import (
@@ -63,6 +64,8 @@ class Splitting:
         rows = await self.members.records.all_of(current.id, data.field)
         if not rows:
             return []
+        if data.by == "territory":
+            return await self._by_territory([row["lead_id"] for row in rows])
         if data.by == "field":
             return [(value or "-", ids) for value, ids in by_value(rows, data.prefix).items()]
         drawn = by_lot(current.id, [row["lead_id"] for row in rows])
@@ -73,6 +76,19 @@ class Splitting:
         scores = {row["lead_id"]: row["score"] for row in rows}
         best = sorted(drawn, key=lambda one: -1 if scores[one] is None else scores[one])
         return _numbered(in_turn(best[::-1], data.shares or [1]))
+
+    async def _by_territory(self, lead_ids: list[UUID]) -> list[tuple[str, list[UUID]]]:
+        """A part for each territory, in the order of the tree, and one for what is in none."""
+        territories = TerritoryService(self.tx)
+        territories.need("read")
+        places = await territories.records.of_leads(lead_ids)
+        found: dict[UUID | None, list[UUID]] = {}
+        for id in lead_ids:
+            place = places.get(id)
+            found.setdefault(None if place is None else place.id, []).append(id)
+        order = sorted({one.place: one for one in places.values()}.items())
+        parts = [(one.name, found[one.id]) for _, one in order]
+        return [*parts, *([("-", found[None])] if None in found else [])]
 
     def _part(self, whole: ProspectList, label: str, count: int, cost: Any) -> Any:
         suffix = f" · {label}"

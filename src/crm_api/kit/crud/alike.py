@@ -14,8 +14,8 @@ from crm_api.kit.db.json import encode
 from crm_api.kit.db.tables import EventRow
 from crm_api.kit.ids import new_id
 
-AT_ONCE = 5_000
-"""How many a statement stores."""
+AT_ONCE = 1_000
+"""How many a statement stores: few enough to end well before the timeout of statements."""
 
 
 async def add_alike(
