@@ -53,7 +53,7 @@ def path_of(journey, until):
     return found
 
 
-def chance(paths, without=None):
+def chance(paths, without="nothing"):
     """The chance of a conversion from the start of a chain, by walking it until it has ended."""
     moves = defaultdict(Counter)
     for path, won, number in paths:

@@ -111,7 +111,7 @@ async def test_it_is_of_what_is_seen(client, year):
         levels = {**read, area: NONE}
         blind = await member(client, await custom_role(client, levels=levels))
         await standard(blind.api, "campaign_results", 403, **YEAR)
-    masks = {"campaign": {"hidden": ["name"]}}
+    masks = {"deal": {"hidden": ["amount"]}}
     masked = await member(client, await custom_role(client, levels=read, masks=masks))
     assert (await standard(masked.api, "campaign_results", 403, **YEAR))["code"] == "hidden_field"
 

@@ -3,7 +3,9 @@
 import re
 from datetime import timedelta
 
-from domains.mailings.test_story import BROWSER, aged, parts, path_of, sent_to
+from domains.mailings.test_story import BROWSER, aged, parts, path_of
+from support import campaigns
+from support.letters import letters_to
 from support.mailings import did, mailing, reader, settled
 from support.mails import mail, take
 from support.waiting import patiently
@@ -29,11 +31,16 @@ async def touches(client, deal, number):
 
 
 async def test_a_click_leads_to_a_deal(client, anonymous, worker, settings, owner):
-    campaign = await client.made("campaigns", {"name": "Spring"})
     person, other = await reader(client), await reader(client)
-    made, (letter, answered) = await sent_to(
-        client, settings, person, other, campaign_id=campaign["id"]
+    campaign = await campaigns.campaign(
+        client, await campaigns.segment(client, person["id"], other["id"])
     )
+    made = await mailing(client, campaign_id=campaign)
+    await campaigns.done(client, campaign, "launch")
+    await settled(client, made)
+    letter, answered = [
+        (await letters_to(settings.mail_outbox, one["address"], 1))[0] for one in (person, other)
+    ]
     await aged(owner, made, timedelta(minutes=1))
     link = path_of(re.search(r'<a href="([^"]+)">see', parts(letter)[1])[1])
     for _ in range(2):
@@ -43,11 +50,11 @@ async def test_a_click_leads_to_a_deal(client, anonymous, worker, settings, owne
     for one, kind in ((person, "clicked"), (other, "responded")):
         (touch,) = await touches(client, await sold(client, one), 1)
         assert (touch["kind"], touch["channel"], touch["source"]) == (kind, "email", "mailing")
-        assert (touch["campaign_id"], touch["person_id"]) == (campaign["id"], one["id"])
+        assert (touch["campaign_id"], touch["person_id"]) == (campaign, one["id"])
         assert (touch["weight"], touch["value"]) == ("1", "100.00")
     found = {}
     async for _ in patiently():
-        found = (await client.read(f"campaigns/{campaign['id']}/results"))["total"]
+        found = (await client.read(f"campaigns/{campaign}/results"))["total"]
         if found["sent"] == 2:
             break
     assert {name: found[name] for name in ("sent", "clicked", "responded")} == {
