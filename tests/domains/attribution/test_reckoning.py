@@ -19,6 +19,7 @@ KINDS = ("email", "ads", "event", "social")
 BUYERS, LOST = 24, 8
 LOOKBACK, HALF_LIFE = timedelta(days=90), timedelta(days=7)
 SESSION = timedelta(minutes=30)
+EVER = timedelta(days=10_000)
 NOW = datetime.now(UTC).replace(microsecond=0)
 
 
@@ -40,12 +41,12 @@ class Journey:
     deals: list[tuple[str, datetime, Decimal]] = field(default_factory=list)
 
 
-def path_of(journey, until):
+def path_of(journey, until, reach=LOOKBACK):
     """The touches that count before a conversion: within reach, once in a session."""
     last: dict[Any, datetime] = {}
     found = []
     for one in sorted(journey.touches, key=lambda t: t.at):
-        if until - LOOKBACK < one.at <= until:
+        if until - reach < one.at <= until:
             key = (one.campaign, one.channel)
             if key not in last or one.at - last[key] > SESSION:
                 found.append(one)
@@ -125,8 +126,9 @@ def reckoned(model, journeys, key_of):
         for _, at, amount in journey.deals
     ]
     chain = [([key_of(one) for one in path], True, 1) for path, *_ in paths]
+    # Those of whom nothing came are told of as long as is asked for: ever.
     chain += [
-        ([key_of(one) for one in path_of(journey, NOW + timedelta(days=1))], False, 1)
+        ([key_of(one) for one in path_of(journey, NOW + timedelta(days=1), EVER)], False, 1)
         for journey in journeys
         if not journey.deals
     ]
