@@ -177,10 +177,10 @@ _SO_MANY = 500
 """So many values the filter language takes at once (`kit/query`)."""
 
 
-def of_ids(ids: Sequence[Any]) -> Filter:
-    """A filter that says which records they are one by one."""
+def of_ids(ids: Sequence[Any], field: str = "id") -> Filter:
+    """A filter that says one by one which records they are, or which ones a field of them names."""
     parts = [
-        {"id": {"in": [str(id) for id in ids[n : n + _SO_MANY]]}}
+        {field: {"in": [str(id) for id in ids[n : n + _SO_MANY]]}}
         for n in range(0, max(len(ids), 1), _SO_MANY)
     ]
     return parts[0] if len(parts) == 1 else {"or": parts}

@@ -237,8 +237,10 @@ async def test_results_roll_up_and_divide_by_nothing(client, worker):
     assert whole["total"]["revenue"] == "250.00"
     assert (whole["total"]["opened"], whole["total"]["clicked"]) == (1, 1)
     assert (whole["total"]["won"], whole["total"]["touched_won"]) == ("1", 1)
-    names = ("roi", "roas", "cost_per_lead", "cost_per_opportunity", "cost_per_sale")
-    assert {whole["total"][name] for name in names} == {None}
+    # Nothing was spent, and no leads came.
+    assert (whole["total"]["cost"], whole["total"]["cost_per_sale"]) == ("0.00", "0.00")
+    assert whole["total"]["cost_per_opportunity"] == "0.00"
+    assert {whole["total"][name] for name in ("roi", "roas", "cost_per_lead")} == {None}
     assert whole["uplift"] is None
     empty = await client.read(f"campaigns/{await campaign(client)}/results")
     assert (empty["total"]["revenue"], empty["total"]["won"]) == ("0.00", "0")

@@ -17,6 +17,7 @@ from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import ModuleClosed, NotFound
 from crm_api.kit.money import SCALE
 from crm_api.kit.query.filters import parse
+from crm_api.kit.reporting import of_ids
 
 ENTITY = "campaign_cost"
 
@@ -43,14 +44,18 @@ async def costs(tx: Tx, ids: Collection[UUID], days: Days) -> list[Cost] | None:
     listing = service.records.listing
     for name in sorted({"base_amount", "spent_on", "campaign_id"} & tx.actor.hidden(ENTITY)):
         raise hidden_field(f"{ENTITY}.{name}").elsewhere(parameter="id")
-    span = {op: day.isoformat() for op, day in (("gte", days.first), ("lte", days.last)) if day}
-    source: list[Any] = [{"campaign_id": {"in": [str(id) for id in ids]}}]
-    source += [{"spent_on": span}] if span else []
     model: Any = listing.model
     chosen = select(
         model.campaign_id, model.spent_on, type_coerce(model.base_amount, BigInteger()).label("n")
     )
-    filter = parse({"and": [*source, {"base_amount": {"is_null": False}}]}, listing, tx)
+    filter = parse(counted(ids, days), listing, tx)
     sql, values = asked(tx, listing, chosen, filter, behind=0, named="costs")
     rows = await tx.fetch(sql, *values)
     return [Cost(row["campaign_id"], row["spent_on"], Decimal(row["n"]) / SCALE) for row in rows]
+
+
+def counted(ids: Collection[UUID], days: Days) -> dict[str, Any]:
+    """The filter of the costs that count, of some campaigns in some days."""
+    span = {op: day.isoformat() for op, day in (("gte", days.first), ("lte", days.last)) if day}
+    parts: list[Any] = [of_ids(list(ids), "campaign_id"), {"base_amount": {"is_null": False}}]
+    return {"and": [*parts, *([{"spent_on": span}] if span else [])]}

@@ -53,10 +53,16 @@ _DID = f"""
             AS responded
     FROM m GROUP BY GROUPING SETS ((above), ())
 """  # noqa: S608
+# Those that were merged into others are these: of a path but its end is not in the bin.
 _LEADS = f"""
-    WITH t AS MATERIALIZED ({_TOUCHED})
-    SELECT DISTINCT campaign_id, person_id, occurred_at FROM t AS m
-    WHERE kind = 'lead' AND {{seen}}
+    WITH RECURSIVE t AS MATERIALIZED (SELECT * FROM ({_TOUCHED}) AS t WHERE kind = 'lead'),
+    path (lead, person_id) AS (
+        SELECT person_id, person_id FROM t
+        UNION SELECT p.lead, r.target_id FROM path p
+        JOIN record_redirects r ON r.organization_id = $1 AND r.record_id = p.person_id)
+    SELECT t.campaign_id, m.person_id, min(t.occurred_at) AS occurred_at
+    FROM t JOIN path m ON m.lead = t.person_id
+    WHERE {{seen}} GROUP BY 1, 2
 """  # noqa: S608
 # Whoever was merged since counts as who they were when the audience was frozen.
 _ARMS = f"""
@@ -129,7 +135,7 @@ class Counting:
     async def leads(self) -> list[Any]:
         """The leads that they brought: `campaign_id, person_id, occurred_at`."""
         self.tx.actor.require(f"{LEADS.area}:read")
-        seen, values = self._seen("m.person_id", 6, of=LEADS)
+        seen, values = self._among("m.person_id", 6, LEADS)
         return await self.tx.fetch(_LEADS.format(seen=seen), *self._given(), *values)
 
     async def arms(self, id: UUID, since: datetime) -> list[Any]:
@@ -149,12 +155,15 @@ class Counting:
         names, ids = [one for one, _ in said], [id for _, id in said]
         return [self.tx.organization_id, self.ids, names, ids, *self.span]
 
-    def _seen(
-        self, column: str, behind: int, more: str = "", of: Listing = CONTACTS
-    ) -> tuple[str, list[Any]]:
-        """The condition that people are seen, and its values."""
-        if sight_of(self.tx.actor, of) == ALL:
+    def _seen(self, column: str, behind: int, more: str = "") -> tuple[str, list[Any]]:
+        """The condition that contacts are seen, and its values; those in the bin count as well."""
+        if sight_of(self.tx.actor, CONTACTS) == ALL:
             return "true", []
+        return self._among(column, behind, CONTACTS, more)
+
+    def _among(
+        self, column: str, behind: int, of: Listing, more: str = ""
+    ) -> tuple[str, list[Any]]:
         model: Any = of.model
         sql, values = asked(self.tx, of, select(model.id), Filter(), behind=behind, named="people")
         return f"({column} IN ({sql}) {more})", values

@@ -6,6 +6,7 @@ from crm_api.domains.attribution.keeping import forget_person, forget_purged
 from crm_api.domains.attribution.metrics import METRICS
 from crm_api.domains.attribution.settings import AREA as SETTINGS_AREA
 from crm_api.domains.attribution.settings import CONFIGURED
+from crm_api.domains.attribution.standard import STANDARD_REPORTS
 from crm_api.kit.access import Managed
 from crm_api.kit.crud.guards import Guarded
 from crm_api.kit.crud.personal import Trace
@@ -35,5 +36,6 @@ MODULE = Module(
     watches=[Watch("attribution.follow", Follow)],
     events=[CONFIGURED],
     metrics=METRICS,
+    standard_reports=STANDARD_REPORTS,
     traces=[Trace("campaign_touches", ("campaign_touches",), forget_person)],
 )

@@ -1,11 +1,12 @@
 """What a campaign and all below it come to: people, leads, deals, revenue, against its cost."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Any
+from functools import cached_property
+from typing import Any, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -26,6 +27,8 @@ from crm_api.kit.db.tx import Tx
 from crm_api.kit.money import shown_amount, shown_quantity
 from crm_api.kit.proportions import newcombe, two_proportions, wilson
 
+K = TypeVar("K")
+V = TypeVar("V")
 _DID = ("sent", "opened", "clicked", "responded")
 _AUDIENCE = ("members", "holdout", "excluded")
 _NOBODY = dict.fromkeys((*_AUDIENCE, *_DID), 0)
@@ -33,18 +36,41 @@ _SIXTH = Decimal("0.000001")
 _FOURTH = Decimal("0.0001")
 
 
-@dataclass
+@dataclass(frozen=True)
 class Gathered:
-    """All that results are made of."""
+    """All that results are made of, by the campaigns that it is of."""
 
     ground: Ground
     tree: Mapping[UUID, Any]
     members: Mapping[UUID | None, Mapping[str, int]]
     did: Mapping[UUID | None, Mapping[str, int]]
-    leads: Sequence[Any]
-    begun: Sequence[Credit]
-    won: Sequence[Credit]
-    costs: Sequence[Cost] | None
+    leads: Mapping[UUID, Sequence[Any]]
+    begun: Mapping[UUID | None, Sequence[Credit]]
+    won: Mapping[UUID | None, Sequence[Credit]]
+    costs: Mapping[UUID, Sequence[Cost]] | None
+
+    @cached_property
+    def within(self) -> Mapping[UUID | None, Sequence[UUID]]:
+        """Each campaign with all below it; of None, all of them."""
+        found: dict[UUID | None, list[UUID]] = {None: list(self.tree)}
+        for id in self.tree:
+            above: UUID | None = id
+            while above is not None and above in self.tree:
+                found.setdefault(above, []).append(id)
+                above = self.tree[above]["parent_id"]
+        return found
+
+
+def some(grouped: Mapping[K, Sequence[V]], ids: Iterable[K]) -> list[V]:
+    """What there is of some campaigns."""
+    return [one for id in ids for one in grouped.get(id, ())]
+
+
+def _grouped(those: Iterable[V], key: Callable[[V], K]) -> dict[K, list[V]]:
+    found: dict[K, list[V]] = defaultdict(list)
+    for one in those:
+        found[key(one)].append(one)
+    return found
 
 
 class Results:
@@ -84,8 +110,12 @@ class Results:
     async def whole(self, model: Model, days: Days) -> dict[str, Any]:
         """What all campaigns come to together; raises `Forbidden`."""
         CampaignService(self.tx).need("read")
-        found, _ = await self._gathered(None, model, days)
-        return figures(found, None)
+        return figures(await self.gathered(None, model, days), None)
+
+    async def gathered(self, id: UUID | None, model: Model, days: Days) -> Gathered:
+        """What figures are made of, of a campaign and all below it, or of all; of what is seen."""
+        found, _ = await self._gathered(id, model, days)
+        return found
 
     async def _gathered(
         self, id: UUID | None, model: Model, days: Days
@@ -94,23 +124,24 @@ class Results:
         tree = ground.campaigns if id is None else _tree(id, ground.campaigns)
         parents = {one: row["parent_id"] for one, row in tree.items()}
         counting = Counting(self.tx, parents, ground, _span(days, ground, self.tx.now))
+        spent = await costs(self.tx, tree, days)
         found = Gathered(
             ground,
             tree,
             await counting.members(),
             await counting.did(),
-            await counting.leads(),
-            await self._credits(model, "opportunity", days, tree),
-            await self._credits(model, "won", days, tree),
-            await costs(self.tx, tree, days),
+            _grouped(await counting.leads(), lambda row: row["campaign_id"]),
+            await self._credits(model, "opportunity", days),
+            await self._credits(model, "won", days),
+            None if spent is None else _grouped(spent, lambda one: one.campaign_id),
         )
         return found, counting
 
     async def _credits(
-        self, model: Model, goal: Goal, days: Days, tree: Mapping[UUID, Any]
-    ) -> list[Credit]:
+        self, model: Model, goal: Goal, days: Days
+    ) -> Mapping[UUID | None, Sequence[Credit]]:
         found = await Attribution(self.tx).attributed(Asked(model, "campaign", goal, days))
-        return [one for one in found.credits if one.touch.campaign_id in tree]
+        return _grouped(found.credits, lambda one: one.touch.campaign_id)
 
 
 def _tree(id: UUID, campaigns: Mapping[UUID, Any]) -> dict[UUID, Any]:
@@ -139,12 +170,12 @@ def _span(days: Days, ground: Ground, now: datetime) -> tuple[datetime, datetime
 
 def figures(found: Gathered, of: UUID | None) -> dict[str, Any]:
     """What a campaign of the tree comes to with all below it; of None, all of it."""
-    ids = found.tree.keys() if of is None else _tree(of, found.tree).keys()
+    ids = found.within[of]
     whole = {**_NOBODY, **found.members.get(of, {}), **found.did.get(of, {})}
-    leads = len({row["person_id"] for row in found.leads if row["campaign_id"] in ids})
-    begun, touched_begun, _ = _credited(found.begun, ids)
-    won, touched_won, revenue = _credited(found.won, ids)
-    spent = _spent(found.costs, lambda one: one.campaign_id in ids)
+    leads = len({row["person_id"] for row in some(found.leads, ids)})
+    begun, touched_begun, _ = _credited(some(found.begun, ids))
+    won, touched_won, revenue = _credited(some(found.won, ids))
+    spent = None if found.costs is None else _spent(some(found.costs, ids))
     return {
         **{name: whole[name] for name in (*_AUDIENCE, *_DID)},
         "leads": leads,
@@ -185,17 +216,14 @@ def _each(spent: Decimal | None, number: Decimal) -> str | None:
     return shown_amount((spent / number).quantize(_FOURTH, ROUND_HALF_UP))
 
 
-def _credited(credits: Sequence[Credit], ids: Collection[UUID]) -> tuple[Decimal, int, Decimal]:
-    those = [one for one in credits if one.touch.campaign_id in ids]
+def _credited(those: Sequence[Credit]) -> tuple[Decimal, int, Decimal]:
     weight = sum((one.weight for one in those), Decimal(0))
     value = sum((one.value for one in those if one.value is not None), Decimal(0))
     return weight, len({one.conversion.id for one in those}), value
 
 
-def _spent(spent: Sequence[Cost] | None, counts: Callable[[Cost], bool]) -> Decimal | None:
-    if spent is None:
-        return None
-    return sum((one.amount for one in spent if counts(one)), Decimal(0))
+def _spent(those: Iterable[Cost]) -> Decimal:
+    return sum((one.amount for one in those), Decimal(0))
 
 
 def _row(found: Gathered, id: UUID, row: Mapping[str, Any]) -> dict[str, Any]:
@@ -205,7 +233,7 @@ def _row(found: Gathered, id: UUID, row: Mapping[str, Any]) -> dict[str, Any]:
 
 def _channels(found: Gathered) -> list[dict[str, Any]]:
     tally, channel = Tally(), key_of("channel", found.ground)
-    for one in found.won:
+    for one in some(found.won, found.tree):
         tally.add((None, channel(one.touch)), one)
     return [
         {
@@ -225,20 +253,18 @@ def _periods(found: Gathered) -> list[dict[str, Any]]:
     def month(at: datetime) -> date:
         return calendar.first(at.astimezone(zone).date(), "month")
 
-    won: dict[date, list[Credit]] = defaultdict(list)
-    for one in found.won:
-        won[month(one.conversion.at)].append(one)
-    leads: dict[date, set[UUID]] = defaultdict(set)
-    for row in found.leads:
-        leads[month(row["occurred_at"])].add(row["person_id"])
-    spent = {calendar.first(one.spent_on, "month") for one in found.costs or ()}
+    tree = found.tree
+    won = _grouped(some(found.won, tree), lambda one: month(one.conversion.at))
+    leads = _grouped(some(found.leads, tree), lambda row: month(row["occurred_at"]))
+    costs = some(found.costs or {}, tree)
+    spent = _grouped(costs, lambda one: calendar.first(one.spent_on, "month"))
     told: list[dict[str, Any]] = []
     for first in sorted({*won, *leads, *spent}):
-        weight, _, value = _credited(won[first], found.tree)
-        cost = _spent(found.costs, lambda o, f=first: calendar.first(o.spent_on, "month") == f)
-        row = {"period": first, "leads": len(leads[first]), "won": shown_quantity(weight)}
-        shown = None if cost is None else shown_amount(cost)
-        told.append({**row, "revenue": shown_amount(value), "cost": shown})
+        weight, _, value = _credited(won.get(first, ()))
+        people = {row["person_id"] for row in leads.get(first, ())}
+        row = {"period": first, "leads": len(people), "won": shown_quantity(weight)}
+        cost = None if found.costs is None else shown_amount(_spent(spent.get(first, ())))
+        told.append({**row, "revenue": shown_amount(value), "cost": cost})
     return told
 
 

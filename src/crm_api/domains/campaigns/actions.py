@@ -154,7 +154,9 @@ class CampaignActions:
                 {"code": error.code, "message": error.detail, "pointer": None}
             ]
             back = {"status": "draft", "launch_at": None}
-            await service.change(current, back, verb=BLOCKED, told={"blockers": why})
+            # What was read before has ended with the savepoint.
+            again = await service.records.get(id)
+            await service.change(again, back, verb=BLOCKED, told={"blockers": why})
             return False
         return True
 

@@ -14,6 +14,7 @@ from crm_api.domains.mailings.sending import Sender
 from crm_api.domains.mailings.service import MailingService
 from crm_api.domains.mailings.settings import CONFIGURED, SETTINGS_AREA
 from crm_api.domains.mailings.steps import SendMailing
+from crm_api.domains.mailings.touching import TOUCHES
 from crm_api.kit.access import Managed
 from crm_api.kit.crud.guards import Guarded
 from crm_api.kit.crud.personal import Trace
@@ -62,5 +63,6 @@ MODULE = Module(
         Touchpoint("mailing.sent", "advertising", _CONTACT, "out", kind="email"),
         *(Touchpoint(one, "advertising", _CONTACT, "in", kind="email") for one in _BY_THEM),
     ],
+    touches=TOUCHES,
     traces=[Trace("mailings", ("mailing_sends", "mailing_hits"), forget_person)],
 )

@@ -1,0 +1,284 @@
+"""Credits of random journeys are those of plain Python, for every model, and add up to the cent."""
+
+import random
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from itertools import combinations, pairwise
+from math import factorial
+from typing import Any, get_args
+
+import pytest
+
+from crm_api.domains.attribution.weighing import Model
+from support.clients import Api
+from support.waiting import patiently
+
+KINDS = ("email", "ads", "event", "social")
+BUYERS, LOST = 24, 8
+LOOKBACK, HALF_LIFE = timedelta(days=90), timedelta(days=7)
+SESSION = timedelta(minutes=30)
+EVER = timedelta(days=10_000)
+NOW = datetime.now(UTC).replace(microsecond=0)
+
+
+@dataclass
+class Touch:
+    """A touch as the test has sent it."""
+
+    campaign: str | None
+    channel: str
+    at: datetime
+    variant: str | None
+
+
+@dataclass
+class Journey:
+    """Somebody, by what they came, and what they bought: when, and for how much."""
+
+    touches: list[Touch]
+    deals: list[tuple[str, datetime, Decimal]] = field(default_factory=list)
+
+
+def path_of(journey, until, reach=LOOKBACK):
+    """The touches that count before a conversion: within reach, once in a session."""
+    last: dict[Any, datetime] = {}
+    found = []
+    for one in sorted(journey.touches, key=lambda t: t.at):
+        if until - reach < one.at <= until:
+            key = (one.campaign, one.channel)
+            if key not in last or one.at - last[key] > SESSION:
+                found.append(one)
+            last[key] = one.at
+    return found
+
+
+def chance(paths, without="nothing"):
+    """The chance of a conversion from the start of a chain, by walking it until it has ended."""
+    moves = defaultdict(Counter)
+    for path, won, number in paths:
+        for here, there in pairwise(["start", *path, "won" if won else "lost"]):
+            moves[here][there] += number
+    at, won = {"start": 1.0}, 0.0
+    for _ in range(400):
+        after = Counter()
+        for here, share in at.items():
+            whole = sum(moves[here].values())
+            for there, number in moves[here].items():
+                if there == "won":
+                    won += share * number / whole
+                elif there not in {"lost", without}:
+                    after[there] += share * number / whole
+        at = after
+    return won
+
+
+def removal(paths):
+    """What share of the conversions is lost without each key."""
+    whole = chance(paths)
+    return {
+        key: 1 - chance(paths, key) / whole for key in {key for path, *_ in paths for key in path}
+    }
+
+
+def shapley(keys):
+    """Of a single conversion: what each key adds to coalitions, by the definition."""
+    players = sorted(set(keys), key=str)
+    found = {}
+    for one in players:
+        others = [other for other in players if other != one]
+        found[one] = 0.0
+        for size in range(len(others) + 1):
+            for coalition in combinations(others, size):
+                ways = factorial(size) * factorial(len(others) - size) / factorial(len(players))
+                before, after = set(coalition), {*coalition, one}
+                found[one] += ways * ((set(keys) <= after) - (set(keys) <= before))
+    return found
+
+
+def weights(model, path, keys, until, effects):
+    """What each touch is worth, as the documentation of each model says."""
+    number = len(path)
+    if model in {"markov", "shapley"}:
+        worth = shapley(keys) if model == "shapley" else effects
+        raw = [worth[key] / keys.count(key) for key in keys]
+    elif model == "time_decay":
+        raw = [0.5 ** ((until - one.at) / HALF_LIFE) for one in path]
+    elif model == "position" and number > 2:
+        raw = [0.4, *[0.2 / (number - 2)] * (number - 2), 0.4]
+    elif model in {"position", "linear"}:
+        raw = [1.0] * number
+    else:
+        told = [n for n, one in enumerate(path) if one.channel != "direct"]
+        place = {"first": 0, "last": number - 1}.get(model, told[-1] if told else number - 1)
+        raw = [float(n == place) for n in range(number)]
+    if not sum(raw):
+        raw = [1.0] * number
+    return [one / sum(raw) for one in raw]
+
+
+def reckoned(model, journeys, key_of):
+    """By key the credited conversions, their value, and how many it touched."""
+    paths = [
+        (path_of(journey, at), at, amount)
+        for journey in journeys
+        for _, at, amount in journey.deals
+    ]
+    chain = [([key_of(one) for one in path], True, 1) for path, *_ in paths]
+    # Those of whom nothing came are told of as long as is asked for: ever.
+    chain += [
+        ([key_of(one) for one in path_of(journey, NOW + timedelta(days=1), EVER)], False, 1)
+        for journey in journeys
+        if not journey.deals
+    ]
+    effects = removal(chain) if model == "markov" else {}
+    found = defaultdict(lambda: [0.0, 0.0, 0])
+    for path, at, amount in paths:
+        keys = [key_of(one) for one in path]
+        for key, weight in zip(keys, weights(model, path, keys, at, effects), strict=True):
+            found[key][0] += weight
+            found[key][1] += weight * float(amount)
+        for key in set(keys):
+            found[key][2] += 1
+    return found
+
+
+async def sold(api: Api, contact: str, amount: Decimal):
+    """A deal that was won, with its moment and its amount."""
+    body = {"name": "Office", "contact_id": contact, "amount": str(amount)}
+    deal = await api.made("deals", body)
+    answer = await api.post(f"/v1/deals/{deal['id']}/win", json={})
+    assert answer.status_code == 200, answer.text
+    return deal["id"], datetime.fromisoformat(answer.json()["closed_at"]), amount
+
+
+def touches_of(rng, campaigns):
+    """By what somebody came, some of it long ago, or twice within a session."""
+    found = []
+    for _ in range(rng.randrange(1, 7)):
+        id, channel = rng.choice(campaigns)
+        variant = rng.choice(["A", "B", None]) if id else None
+        at = NOW - timedelta(minutes=rng.randrange(10, 80 * 24 * 60))
+        found.append(Touch(id, channel, at, variant))
+        if rng.random() < 0.2:
+            found.append(Touch(id, channel, at + timedelta(minutes=5), variant))
+    if rng.random() < 0.3:
+        id, channel = rng.choice(campaigns)
+        found.append(Touch(id, channel, NOW - timedelta(days=200), None))
+    return found
+
+
+async def send(api: Api, contact: str, touches):
+    """Tell of what somebody came by."""
+    events = [
+        {
+            "name": "page.viewed",
+            "contact_id": contact,
+            "occurred_at": one.at.isoformat(),
+            "properties": {
+                **({"campaign_id": one.campaign} if one.campaign else {"channel": one.channel}),
+                **({"variant": one.variant} if one.variant else {}),
+            },
+        }
+        for one in touches
+    ]
+    answer = await api.post("/v1/events/track", json={"events": events})
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["refused"] == 0, answer.text
+
+
+@pytest.fixture
+async def journeys(client, worker):
+    """What random people came by and bought, once all of it is known."""
+    rng = random.Random(36)
+    campaigns: list[tuple[str | None, str]] = [(None, "direct")]
+    for kind in KINDS:
+        made = await client.made("campaigns", {"name": f"By {kind}", "kind": kind})
+        campaigns.append((made["id"], kind))
+    found = []
+    for turn in range(BUYERS + LOST):
+        contact = (await client.made("contacts", {"last_name": f"P{turn}"}))["id"]
+        journey = Journey(touches_of(rng, campaigns))
+        await send(client, contact, journey.touches)
+        for _ in range(rng.choice([1, 1, 2]) if turn < BUYERS else 0):
+            amount = Decimal(rng.randrange(1, 1_000_000)) / 100
+            journey.deals.append(await sold(client, contact, amount))
+        found.append(journey)
+    number = sum(len(path_of(one, at)) for one in found for _, at, _ in one.deals)
+    async for _ in patiently(0.5):
+        told = [
+            len((await client.read(f"attribution/conversions/{id}"))["touches"])
+            for one in found
+            for id, *_ in one.deals
+        ]
+        lost = await client.read("attribution", model="markov")
+        if sum(told) == number and lost["attributed_conversions"] == len(told):
+            break
+    return found
+
+
+def by_campaign(one):
+    return one.campaign
+
+
+def by_channel(one):
+    return one.channel
+
+
+def by_variant(one):
+    return one.campaign, one.variant
+
+
+KEYS = {
+    "campaign": (by_campaign, lambda row: row["campaign_id"]),
+    "channel": (by_channel, lambda row: row["channel"]),
+    "variant": (by_variant, lambda row: (row["campaign_id"], row["variant"])),
+}
+
+
+async def test_every_model_is_that_of_plain_python(client, journeys):
+    deals = [deal for one in journeys for deal in one.deals]
+    value = sum((amount for *_, amount in deals), Decimal(0))
+    for model in get_args(Model):
+        for by, (of_touch, of_row) in KEYS.items():
+            told = await client.read("attribution", model=model, by=by)
+            assert (told["conversions"], Decimal(told["value"])) == (len(deals), value)
+            assert sum(Decimal(row["conversions"]) for row in told["data"]) == len(deals)
+            assert sum(Decimal(row["value"]) for row in told["data"]) == value
+            wanted = reckoned(model, journeys, of_touch)
+            assert {of_row(row) for row in told["data"]} == wanted.keys()
+            for row in told["data"]:
+                weight, amount, touched = wanted[of_row(row)]
+                assert float(row["conversions"]) == pytest.approx(weight, abs=1e-4), (model, by)
+                # Shared out by weights of six decimals, and rounded to a cent at each conversion.
+                margin = 0.02 * len(deals)
+                assert float(row["value"]) == pytest.approx(amount, abs=margin), (model, by)
+                assert row["touched"] == touched
+    await adds_up(client, deals)
+
+
+async def adds_up(client, deals):
+    """Each conversion is shared out whole; so are those of each month, and what was begun."""
+    for model in get_args(Model):
+        for id, _, amount in deals[:4]:
+            one = await client.read(f"attribution/conversions/{id}", model=model)
+            assert sum(Decimal(touch["value"]) for touch in one["touches"]) == amount
+            assert sum(Decimal(touch["weight"]) for touch in one["touches"]) == 1
+    value = sum((amount for *_, amount in deals), Decimal(0))
+    for goal in ("won", "opportunity"):
+        told = await client.read("attribution", goal=goal, period="week", model="position")
+        assert sum(Decimal(row["value"]) for row in told["data"]) == value
+    kinds = await client.read("attribution", by="kind")
+    assert [row["kind"] for row in kinds["data"]] == ["visited"]
+
+
+async def test_results_are_what_campaigns_are_credited_with(client, journeys):
+    for model in get_args(Model):
+        told = await client.read("attribution", model=model)
+        for row in told["data"]:
+            if row["campaign_id"] is not None:
+                path = f"campaigns/{row['campaign_id']}/results"
+                total = (await client.read(path, model=model))["total"]
+                assert (total["won"], total["revenue"]) == (row["conversions"], row["value"])
+                assert total["touched_won"] == row["touched"]
