@@ -9,7 +9,7 @@ import random
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import date
-from itertools import product
+from itertools import permutations, product
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ Column = Mapping[str, Any]
 FOLDER = Path(__file__).parents[1] / "docs" / "reports"
 MONTHS = tuple(date(2026, month, 1).isoformat() for month in range(1, 7))
 PEOPLE = ("Sample Seller", "Test Closer", "Example Hunter")
+GOODS = ("Chair", "Desk", "Lamp", "Assembly")
 STAGES = ("New", "Qualified", "Offer", "Terms")
 WORDS: Mapping[str, Sequence[Any]] = {
     "activity_volume.kind": ("call", "email", "meeting"),
@@ -40,6 +41,8 @@ WORDS: Mapping[str, Sequence[Any]] = {
     "pool": ("Inside sales", "Partners"),
     "project": ("Office", "Warehouse", "Branch"),
     "currency": ("EUR",),
+    "product": GOODS,
+    "segment": ("Large customers", "New customers", "At risk"),
     "recency": (1, 2, 3, 4, 5),
     "frequency": (1, 2, 3, 4, 5),
 }
@@ -88,6 +91,14 @@ EXAMPLES: Mapping[str, list[dict[str, Any]]] = {
         {"days_before_end": days, "source": source, "wape": wape}
         for days, errors in ((60, (0.31, 0.26)), (30, (0.19, 0.17)), (7, (0.06, 0.08)))
         for source, wape in zip(("computed", "weighted"), errors, strict=True)
+    ],
+    "attach_rate": [
+        {"product": one, "other": other, "rate": rate}
+        for (one, other), rate in zip(
+            permutations(GOODS, 2),
+            (0.62, 0.31, 0.44, 0.71, 0.38, 0.57, 0.22, 0.35, 0.12, 0.81, 0.93, 0.18),
+            strict=True,
+        )
     ],
     "quote_turnaround": _by("sent_at", {"median": [31, 27.5, 22, 19, 20, 16.5]}, *MONTHS),
     "quote_acceptance": _by("owner_id", {"acceptance": [0.48, 0.37, 0.55]}, *PEOPLE),

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from crm_api.domains.leads.choosing import gini, jain
 from crm_api.domains.leads.models import Lead, LeadAssignment
@@ -52,7 +53,7 @@ async def _given(tx: Tx, given: Mapping[str, Any]) -> list[tuple[UUID, UUID, UUI
     filter = parse(within, ASSIGNMENTS, tx)
     asked = PageQuery(Selection(()), filter, sight=sight_of(tx.actor, ASSIGNMENTS))
     own = LeadAssignment
-    chosen: Any = select(own.pool_id, own.user_id, own.lead_id).distinct(own.lead_id)
+    chosen: Any = select(own.pool_id, own.user_id, own.lead_id).ext(distinct_on(own.lead_id))
     query = matching(ASSIGNMENTS, chosen, asked)
     # Leads in the bin are in no list.
     query = query.join(
@@ -109,8 +110,8 @@ FAIRNESS = ComputedReport(
     name="lead_fairness",
     title="Fairness of assignments of leads",
     text="By pool and member, how many leads they were the last to be given within the days, those "
-    "left out that they gave back or lost for want of a response; the totals tell how equal that is by the weights "
-    "that members have now. Who is no member any more has no weight, and does not count there.",
+    "left out that they gave back or lost for want of a response; the totals tell how equal that is "
+    "by the weights that members have now. Who is no member any more has no weight, and does not count there.",
     formula="per_weight = assigned / weight; gini = Gini coefficient of per_weight, 0 is equal; "
     "jain = (Σ x)² / (n Σ x²) of per_weight, 1 is equal",
     source="lead",
