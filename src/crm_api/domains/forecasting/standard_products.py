@@ -15,6 +15,7 @@ from crm_api.domains.deals.repository import DEALS
 from crm_api.domains.forecasting.asking import MOST_BEHIND, closed_within, need_few
 from crm_api.domains.forecasting.measuring import Days
 from crm_api.domains.forecasting.metrics import DECIDED
+from crm_api.kit.actor import hidden_field
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.query.filters import parse
 from crm_api.kit.query.page import matching, values_of
@@ -31,6 +32,8 @@ class _Decided:
 
     def __init__(self, tx: Tx, given: Given) -> None:
         self._tx = tx
+        if "lines" in tx.actor.hidden(DEALS.entity):
+            raise hidden_field("lines")
         within = closed_within(Days(given["from"], given["to"]), tx.actor.time_zone)
         filter = parse({"and": [DECIDED, within]}, DEALS, tx)
         self._asked = PageQuery(Selection(()), filter, sight=sight_of(tx.actor, DEALS))
@@ -100,7 +103,7 @@ BY_PRODUCT = ComputedReport(
     areas=("products",),
     parameters=SPAN,
     chart="decided",
-    reads=("status", "closes_on", "closed_at", "lines"),
+    reads=("status", "closes_on", "closed_at"),
     columns=(
         ReportField("product_id", "grouping", "uuid", "The product.", label="product"),
         ReportField("product", "column", "text", "Its name; empty where it is in the bin."),

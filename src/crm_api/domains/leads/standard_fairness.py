@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from sqlalchemy import select
@@ -14,6 +14,7 @@ from crm_api.domains.leads.models import Lead, LeadAssignment
 from crm_api.domains.leads.pools import LeadPoolService
 from crm_api.domains.leads.repository import ASSIGNMENTS
 from crm_api.kit.actor import hidden_field
+from crm_api.kit.db.json import decode
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Invalid
 from crm_api.kit.query.filters import parse
@@ -85,8 +86,9 @@ def _members(pool: Any, had: Mapping[UUID, Sequence[UUID]]) -> Iterable[Line]:
         )
 
 
-def _plain(members: Sequence[Any]) -> list[Mapping[str, Any]]:
-    return [one if isinstance(one, Mapping) else one.model_dump() for one in members]
+def _plain(members: Any) -> list[Mapping[str, Any]]:
+    """JSON of a row, which passes through unread till somebody needs it."""
+    return cast("Any", members) if isinstance(members, list) else decode(members)
 
 
 def _pool(pool: Any, lines: Sequence[Line], had: Mapping[UUID, Sequence[UUID]]) -> Line:

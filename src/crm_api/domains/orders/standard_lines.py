@@ -22,6 +22,7 @@ from sqlalchemy import (
 from crm_api.domains.catalogue.lined import lined
 from crm_api.domains.orders.models import Order
 from crm_api.domains.orders.repository import ORDERS
+from crm_api.kit.actor import hidden_field
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.pricing.recurring import MONTHS
 from crm_api.kit.query.filters import parse
@@ -32,7 +33,7 @@ from crm_api.kit.report_words import MOST_BEHIND, few, spanned
 from crm_api.kit.reporting import Filter
 
 BOUGHT: Mapping[str, Any] = {"status": {"nin": ["draft", "cancelled"]}}
-READS = ("status", "confirmed_at", "currency", "owner_id", "lines")
+READS = ("status", "confirmed_at", "currency", "owner_id")
 _ONE, _ZERO = literal(1, Numeric()), literal(0, Numeric())
 
 
@@ -67,6 +68,8 @@ class OrderLines:
 
     def __init__(self, tx: Tx, given: Mapping[str, Any]) -> None:
         self._tx = tx
+        if "lines" in tx.actor.hidden(ORDERS.entity):
+            raise hidden_field("lines")
         filter = parse({"and": [BOUGHT, spanned("confirmed_at", given)]}, ORDERS, tx)
         self._asked = PageQuery(Selection(()), filter, sight=sight_of(tx.actor, ORDERS))
         own = Order
