@@ -61,7 +61,8 @@ async def orders_of(client, owner, reader, seed):
             cut = [{**line, "discounts": [{"percent": rng.choice(percents)}]} for line in lines]
             made = await order_of(client, (await accepted(client, lines=cut))["id"])
         else:
-            made = await order(client, lines=lines, currency=rng.choice(["EUR", "USD"]))
+            own = [{"unit_price": "19.99", **line} for line in lines]
+            made = await order(client, lines=own, currency=rng.choice(["EUR", "USD"]))
         await client.changed(f"orders/{made['id']}", {"owner_id": rng.choice([reader.id, None])})
         if turn < 9:
             await act(client, made["id"], "confirm")
@@ -270,7 +271,7 @@ HIDDEN = (
         ("deal_outcomes_by_product", "deal", "lines"),
         ("deal_outcomes_by_product", "deal", "amount"),
     ),
-    ("deal_outcomes_by_segment", "deal", "company_id"),
+    ("deal_outcomes_by_segment", "deal", "closes_on"),
 )
 
 

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, tuple_
 
 from crm_api.domains.catalogue.lined import lined
 from crm_api.domains.catalogue.sold import sold
@@ -48,7 +48,7 @@ class _Decided:
         own = self._items
         number = func.count(own.id.distinct())
         counts = (number.filter(own.status == status) for status in ("won", "lost"))
-        sets = func.grouping_sets(func.row(own.product), func.row())
+        sets = func.grouping_sets(tuple_(own.product), tuple_())
         query = select(own.product, number, *counts).group_by(sets).having(number > 0)
         return await self._read(query.order_by(number.desc(), own.product))
 

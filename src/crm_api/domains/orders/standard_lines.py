@@ -17,6 +17,7 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    tuple_,
 )
 
 from crm_api.domains.catalogue.lined import lined
@@ -94,7 +95,7 @@ class OrderLines:
         own = self.items
         group = own[key]
         orders = func.count(own.id.distinct())
-        sets = func.grouping_sets(func.row(own.currency, group), func.row(own.currency))
+        sets = func.grouping_sets(tuple_(own.currency, group), tuple_(own.currency))
         net = func.sum(own.net)
         query = (
             select(
