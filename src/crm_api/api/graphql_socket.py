@@ -18,8 +18,9 @@ from crm_api.api.graphql_requests import Asked
 from crm_api.kit.db.json import encode
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import CrmError, TooMany, Unauthenticated, Unavailable
-from crm_api.kit.graphql.context import Context, Live
+from crm_api.kit.graphql.context import Context
 from crm_api.kit.graphql.documents import Refused
+from crm_api.kit.live import Live
 from crm_api.kit.rest.requests import Services, authorization_of
 
 # Its types are partly unknown.

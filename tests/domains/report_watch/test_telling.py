@@ -110,8 +110,14 @@ async def test_only_if(client, owner, worker):
         assert one["status"] == status
 
 
+async def leaver(client):
+    """Somebody who can go, for another one stays who may do everything."""
+    await member(client, "admin")
+    return await member(client, "admin")
+
+
 async def test_whoever_is_gone_is_told_nothing(client, owner, worker):
-    gone = await member(client, "admin")
+    gone = await leaver(client)
     made = await scheduled(client, [{"kind": "user", "id": gone.id}])
     hidden = await scheduled(gone.api, [{"kind": "webhook"}])
     problem(await client.get(f"/v1/report-schedules/{hidden['id']}"), 404)
@@ -216,7 +222,7 @@ async def test_anomalies_are_those_of_its_own_history(client, owner, worker):
 
 
 async def test_an_alert_whose_owner_is_gone_says_so(client, owner, worker):
-    gone = await member(client, "admin")
+    gone = await leaver(client)
     made = (await alert(gone.api, [{"kind": "user", "id": gone.id}], method="anomaly"))["id"]
     assert (await client.delete(f"/v1/users/{gone.id}")).status_code == 204
     await owner.execute(_LOOK, made)

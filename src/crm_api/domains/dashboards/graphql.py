@@ -1,5 +1,6 @@
 """Dashboards over GraphQL."""
 
+from collections.abc import AsyncGenerator
 from typing import Any, cast
 from uuid import UUID
 
@@ -8,9 +9,11 @@ import strawberry
 from crm_api.domains.dashboards import schemas
 from crm_api.domains.dashboards.service import DashboardService
 from crm_api.domains.dashboards.showing import Showing
+from crm_api.kit.errors import Unauthenticated
 from crm_api.kit.graphql.context import GraphInfo
 from crm_api.kit.graphql.fields import Collection
 from crm_api.kit.graphql.types import type_from
+from crm_api.kit.live import Ended
 
 
 @type_from(schemas.DashboardOut)
@@ -49,5 +52,27 @@ class DashboardQueries:
         return cast("Any", await Showing(info.context.tx).stale(id, after))
 
 
+@strawberry.type
+class DashboardSubscription:
+    """Which tiles something happens to."""
+
+    @strawberry.subscription
+    async def stale_dashboard_tiles(
+        self, info: GraphInfo, id: UUID, after: str
+    ) -> AsyncGenerator[DashboardStale, None]:
+        """Tiles whenever they become stale after the cursor of their data, and the next cursor."""
+        live, tx = info.context.live, info.context.tx
+        assert live is not None
+        await Showing(tx).stale(id, after)
+        look = Showing.becoming_stale(id, after)
+        try:
+            async for seen in live.follow(tx.organization_id, look):
+                if seen is not None:
+                    yield cast("Any", seen)
+        except Ended as end:
+            raise Unauthenticated(str(end), code=end.code) from None
+
+
+SUBSCRIPTIONS = (DashboardSubscription,)
 QUERIES = (_DASHBOARDS.query(), DashboardQueries)
 MUTATIONS = (_DASHBOARDS.mutation(),)

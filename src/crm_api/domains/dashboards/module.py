@@ -5,10 +5,10 @@ from crm_api.kit.module import Faces, Module
 
 
 def _faces() -> Faces:
-    from crm_api.domains.dashboards.graphql import MUTATIONS, QUERIES
+    from crm_api.domains.dashboards.graphql import MUTATIONS, QUERIES, SUBSCRIPTIONS
     from crm_api.domains.dashboards.rest import ROUTERS
 
-    return Faces(routers=ROUTERS, queries=QUERIES, mutations=MUTATIONS)
+    return Faces(routers=ROUTERS, queries=QUERIES, mutations=MUTATIONS, subscriptions=SUBSCRIPTIONS)
 
 
 MODULE = Module(

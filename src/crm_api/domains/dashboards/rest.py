@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, cast
 
-from fastapi import Query, Response
+from fastapi import Header, Query, Request, Response
 
 from crm_api.domains.dashboards.schemas import DashboardData, DashboardStale
 from crm_api.domains.dashboards.service import DashboardService
@@ -15,6 +15,7 @@ from crm_api.kit.rest.problems import problems
 from crm_api.kit.rest.records import Id
 from crm_api.kit.rest.requests import Reading
 from crm_api.kit.rest.router import crud_router
+from crm_api.kit.rest.streams import EventStream, live_of, spoken
 
 dashboards = crud_router(DashboardService)
 
@@ -24,6 +25,9 @@ _PDF: Responses = {
         "description": "The document.",
         "content": {"application/pdf": {"schema": {"type": "string", "format": "binary"}}},
     }
+}
+_STREAM: Responses = {
+    200: {"description": "Tiles that are stale.", "content": {"text/event-stream": {}}}
 }
 Given = Annotated[
     str | None,
@@ -70,6 +74,32 @@ async def stale(
 ) -> Response:
     """Since a cursor: asked when `/v1/events/stream` tells of a kind of record in `depends_on`."""
     return answers.plain(await Showing(tx).stale(id, after))
+
+
+@dashboards.get(
+    "/{id}/stream",
+    operation_id="streamStaleDashboardTiles",
+    summary="Follow which tiles something happens to",
+    responses=_STREAM | problems(403, 404, 422),
+)
+async def stream(
+    id: Id,
+    request: Request,
+    tx: Reading,
+    after: Annotated[str, Query(max_length=500, description="The `cursor` of the data.")],
+    last_event_id: Annotated[
+        str | None, Header(max_length=500, description="The `id` of the last event received.")
+    ] = None,
+) -> Response:
+    """Server-sent events `stale`, as `…/stale` answers, whenever there are such tiles.
+
+    Whoever comes back with `Last-Event-ID` misses nothing. It ends with an event `end`: after an
+    hour, or when the credential does.
+    """
+    begin = last_event_id or after
+    await Showing(tx).stale(id, begin)
+    seen = live_of(request).follow(tx.organization_id, Showing.becoming_stale(id, begin))
+    return EventStream(request, tx.organization_id, spoken("stale", seen))
 
 
 @dashboards.get(

@@ -1,6 +1,6 @@
 """What the tiles of a dashboard show: one transaction of one moment, and a savepoint for each."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import date
 from typing import Any, cast
 from uuid import UUID
@@ -118,6 +118,18 @@ class Showing:
             "tiles": [t.key for t in tiles if happened & set(depends_on(t, reports))],
             "cursor": self._cursor(id, place),
         }
+
+    @staticmethod
+    def becoming_stale(id: UUID, cursor: str) -> Callable[[Tx], Awaitable[Row | None]]:
+        """Sees the tiles that have become stale since it looked last."""
+
+        async def look(tx: Tx) -> Row | None:
+            nonlocal cursor
+            found = await Showing(tx).stale(id, cursor)
+            cursor = found["cursor"]
+            return found if found["tiles"] else None
+
+        return look
 
     def _cursor(self, id: UUID, place: Position) -> str:
         return seal(self.tx.database.signing_key, _context(self.tx, id), [place.tx, place.seq])

@@ -6,6 +6,7 @@ from typing import Any
 from crm_api.domains.forecasting.metrics import CLOSED, DECIDED
 from crm_api.domains.forecasting.standard_forecasts import FORECAST_REPORTS
 from crm_api.domains.forecasting.standard_pipelines import PIPELINE_REPORTS
+from crm_api.domains.forecasting.standard_products import BY_PRODUCT
 from crm_api.domains.forecasting.standard_stages import STAGE_REPORTS
 from crm_api.kit.reporting import SPAN, DefinedReport, StandardReport
 
@@ -49,4 +50,5 @@ STANDARD_REPORTS: tuple[StandardReport, ...] = (
     *PIPELINE_REPORTS,
     *FORECAST_REPORTS,
     *(_outcomes(key, *one) for key, one in _BY.items()),
+    BY_PRODUCT,
 )

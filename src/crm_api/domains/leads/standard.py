@@ -96,6 +96,6 @@ STANDARD_REPORTS = (
         "lead",
         "Completeness of leads",
         *("last_name", "company_name", "email", "phone", "country", "industry", "employees"),
-        *("source", "owner_id"),
+        "source",
     ),
 )

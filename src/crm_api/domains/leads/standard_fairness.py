@@ -3,16 +3,18 @@
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from crm_api.domains.leads.choosing import gini, jain
 from crm_api.domains.leads.models import Lead, LeadAssignment
 from crm_api.domains.leads.pools import LeadPoolService
 from crm_api.domains.leads.repository import ASSIGNMENTS
 from crm_api.kit.actor import hidden_field
+from crm_api.kit.db.json import decode
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Invalid
 from crm_api.kit.query.filters import parse
@@ -52,7 +54,7 @@ async def _given(tx: Tx, given: Mapping[str, Any]) -> list[tuple[UUID, UUID, UUI
     filter = parse(within, ASSIGNMENTS, tx)
     asked = PageQuery(Selection(()), filter, sight=sight_of(tx.actor, ASSIGNMENTS))
     own = LeadAssignment
-    chosen: Any = select(own.pool_id, own.user_id, own.lead_id).distinct(own.lead_id)
+    chosen: Any = select(own.pool_id, own.user_id, own.lead_id).ext(distinct_on(own.lead_id))
     query = matching(ASSIGNMENTS, chosen, asked)
     # Leads in the bin are in no list.
     query = query.join(
@@ -84,8 +86,9 @@ def _members(pool: Any, had: Mapping[UUID, Sequence[UUID]]) -> Iterable[Line]:
         )
 
 
-def _plain(members: Sequence[Any]) -> list[Mapping[str, Any]]:
-    return [one if isinstance(one, Mapping) else one.model_dump() for one in members]
+def _plain(members: Any) -> list[Mapping[str, Any]]:
+    """JSON of a row, which passes through unread till somebody needs it."""
+    return cast("Any", members) if isinstance(members, list) else decode(members)
 
 
 def _pool(pool: Any, lines: Sequence[Line], had: Mapping[UUID, Sequence[UUID]]) -> Line:
@@ -109,8 +112,8 @@ FAIRNESS = ComputedReport(
     name="lead_fairness",
     title="Fairness of assignments of leads",
     text="By pool and member, how many leads they were the last to be given within the days, those "
-    "left out that they gave back or lost for want of a response; the totals tell how equal that is by the weights "
-    "that members have now. Who is no member any more has no weight, and does not count there.",
+    "left out that they gave back or lost for want of a response; the totals tell how equal that is "
+    "by the weights that members have now. Who is no member any more has no weight, and does not count there.",
     formula="per_weight = assigned / weight; gini = Gini coefficient of per_weight, 0 is equal; "
     "jain = (Σ x)² / (n Σ x²) of per_weight, 1 is equal",
     source="lead",

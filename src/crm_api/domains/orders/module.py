@@ -14,6 +14,7 @@ from crm_api.domains.orders.pictured import SECTIONS, TOUCHPOINTS
 from crm_api.domains.orders.renewing import RenewalOfContract
 from crm_api.domains.orders.service import OrderService
 from crm_api.domains.orders.settings import AREA, CONFIGURED
+from crm_api.domains.orders.standard import STANDARD_REPORTS
 from crm_api.domains.orders.states import WAYS, Blockers
 from crm_api.domains.orders.winning import OrderOfDeal
 from crm_api.domains.orders.working import WORK
@@ -64,6 +65,7 @@ MODULE = Module(
         *(f"contract.{verb}" for verb in _CONTRACTS),
     ],
     work=WORK,
+    standard_reports=STANDARD_REPORTS,
     touchpoints=TOUCHPOINTS,
     sections=SECTIONS,
     services=[OrderService, ChangeRequestService, ContractService],

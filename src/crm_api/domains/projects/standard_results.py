@@ -101,9 +101,9 @@ RESULTS = ComputedReport(
     chart="margin",
     reads=("status", "closed_at", "baseline_finishes_at", "currency", "revenue", "name"),
     columns=(
-        ReportField("currency", "grouping", "text", "That of the project."),
         ReportField("project_id", "grouping", "uuid", "The project.", label="project"),
         ReportField("project", "column", "text", "Its name."),
+        ReportField("currency", "grouping", "text", "That of the project."),
         ReportField("projects", "measure", "integer", "How many there are."),
         ReportField("revenue", "measure", "amount", "What it brings."),
         ReportField("cost", "measure", "amount", "What it has cost."),

@@ -1,7 +1,7 @@
 """Pictures of results: as a specification of Vega-Lite, and drawn by it."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from typing import Any, Literal
 
@@ -16,6 +16,9 @@ _SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
 _VERSION = "5.20"
 _MOST = 2_000
 """So many marks are drawn; more tell nobody anything."""
+_WIDTH = 640
+_LETTER, _GAP = 7, 12
+"""So wide are letters of labels, and what is left between these."""
 _NUMBERS = frozenset({"integer", "number", "amount", "ratio"})
 _FORMATS: Mapping[str, str] = {"ratio": ".0%", "integer": ",d"}
 _drawing = asyncio.Semaphore(1)
@@ -57,15 +60,25 @@ def specification(
     if value["kind"] == "integer":
         # Marks between small counts would be told as the same number.
         y["axis"]["labelExpr"] = "datum.value % 1 ? '' : datum.label"
+    marks = _marks(kind, groups, y)
+    x = marks["encoding"]["x"]
+    if x["type"] == "ordinal" and _fits({str(one[x["field"]]) for one in data}):
+        x["axis"] = {"labelAngle": 0}
     return {
         "$schema": _SCHEMA,
-        "width": 640,
+        "width": _WIDTH,
         "height": 360,
         "background": "white",
         "config": {"font": FAMILIES[0]},
         "data": {"values": data},
-        **_marks(kind, groups, y),
+        **marks,
     }
+
+
+def _fits(labels: Collection[str]) -> bool:
+    """Whether labels stand beside each other, each in its part of the width."""
+    longest = max(map(len, labels), default=0)
+    return len(labels) * (longest * _LETTER + _GAP) <= _WIDTH
 
 
 def _marks(kind: str, groups: Sequence[Mapping[str, Any]], y: dict[str, Any]) -> dict[str, Any]:
@@ -132,8 +145,9 @@ def _axis(group: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 
 def _titled(column: Mapping[str, Any]) -> str:
+    name = column.get("label") or column["name"]
     extra = column.get("currency") or column.get("unit")
-    return f"{column['name']} ({extra})" if extra else str(column["name"])
+    return f"{name} ({extra})" if extra else str(name)
 
 
 def _label(value: Any) -> Any:

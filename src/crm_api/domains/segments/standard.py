@@ -1,6 +1,7 @@
 """The standard reports of who buys again."""
 
 from crm_api.domains.segments.standard_customers import RETENTION, RFM
+from crm_api.domains.segments.standard_deals import OUTCOMES
 from crm_api.kit.report_words import counted, distinct, known, total
 from crm_api.kit.reporting import SPAN, DefinedReport
 
@@ -9,6 +10,7 @@ _BOUGHT = {"status": "won", **known("company_id"), **known("closed_at")}
 STANDARD_REPORTS = (
     RETENTION,
     RFM,
+    OUTCOMES,
     DefinedReport(
         name="cohort_revenue",
         title="Revenue of cohorts of companies",

@@ -1,9 +1,6 @@
 """What every resolver gets: the transaction, and loaders that batch."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -13,16 +10,8 @@ from strawberry.types import Info
 
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.db.tx import Tx
+from crm_api.kit.live import Live
 from crm_api.kit.query.selection import PageQuery
-
-
-@dataclass(frozen=True, slots=True)
-class Live:
-    """The credential of a socket as it is at any moment, and a bell for what happens."""
-
-    tx: Callable[[], Awaitable[Tx]]
-    """A new transaction; raises `Unauthenticated` when the credential has ended."""
-    listening: Callable[[UUID], AbstractContextManager[asyncio.Event]]
 
 
 class Context:

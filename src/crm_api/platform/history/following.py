@@ -11,6 +11,7 @@ from crm_api.kit.crud.feed import Feed, Position
 from crm_api.kit.crud.sight import Services
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import CrmError, Unauthenticated
+from crm_api.kit.live import Ended
 from crm_api.kit.query.cursor import context_of, seal, unseal
 
 STRETCH = 100
@@ -25,14 +26,6 @@ class Told:
 
     event: dict[str, Any] | None
     cursor: str
-
-
-class Ended(Exception):
-    """The end of it, and why; whoever has the last cursor can go on from there."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ from crm_api.kit.crud.sight import Services
 from crm_api.kit.errors import Unauthenticated
 from crm_api.kit.graphql.context import GraphInfo
 from crm_api.kit.graphql.types import type_from
-from crm_api.platform.history.following import Ended, Follower
+from crm_api.kit.live import Ended
+from crm_api.platform.history.following import Follower
 from crm_api.platform.history.schemas import EventOut
 from crm_api.platform.history.schemas import EventPage as EventPageShape
 from crm_api.platform.history.schemas import HistoryPage as HistoryPageShape

@@ -9,15 +9,15 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.crud.sight import Services
 from crm_api.kit.db.json import encode
-from crm_api.kit.db.tx import Tx
+from crm_api.kit.live import Ended
 from crm_api.kit.rest import answers
 from crm_api.kit.rest.params import Cursor, Limit, filter_source
 from crm_api.kit.rest.problems import problems
-from crm_api.kit.rest.requests import Reading, authenticated, services_of
+from crm_api.kit.rest.requests import Reading
 from crm_api.kit.rest.router import FILTER_PARAMETER, new_router
 from crm_api.kit.rest.routes import joined
-from crm_api.kit.rest.streams import EventStream
-from crm_api.platform.history.following import Ended, Follower, Told
+from crm_api.kit.rest.streams import EventStream, live_of
+from crm_api.platform.history.following import Follower, Told
 from crm_api.platform.history.schemas import EventPage, HistoryPage
 from crm_api.platform.history.service import HistoryService, types_of
 
@@ -85,15 +85,9 @@ def feed_routes(services: Services) -> APIRouter:
         Without a cursor it begins now. Whoever comes back with `Last-Event-ID` misses nothing. It
         ends with an event `end`: after an hour, or when the credential does.
         """
-        own = services_of(request)
-
-        async def current() -> Tx:
-            found = Tx(own.database, await authenticated(own, request.scope), read_only=True)
-            await found.learned.learn()
-            return found
-
+        live = live_of(request)
         wanted, source = types_of(types), filter_source(request)
-        follower = Follower(services, current, own.listening, wanted, source)
+        follower = Follower(services, live.tx, live.listening, wanted, source)
         place = await follower.begin(tx, last_event_id or after)
         told = _written(follower.follow(tx.organization_id, place))
         return EventStream(request, tx.organization_id, told)

@@ -12,7 +12,8 @@ from crm_api.kit.graphql.filters import where_of
 from crm_api.kit.graphql.mutations import mutation, shape_given
 from crm_api.kit.graphql.relations import asked, asks_total, connected, connection_of
 from crm_api.kit.graphql.types import input_from, type_from
-from crm_api.platform.notifications.live import Ended, UnreadFollower
+from crm_api.kit.live import Ended
+from crm_api.platform.notifications.live import unread
 from crm_api.platform.notifications.repository import NOTIFICATIONS
 from crm_api.platform.notifications.schemas import (
     DefaultsOut,
@@ -173,7 +174,7 @@ class NotificationSubscription:
         assert live is not None
         await InboxService(tx).unread()
         try:
-            async for number in UnreadFollower(live.tx, live.listening).follow(tx.organization_id):
+            async for number in live.follow(tx.organization_id, unread()):
                 if number is not None:
                     yield number
         except Ended as end:

@@ -1,15 +1,14 @@
 """Notifications, preferences and followings over REST."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
-from fastapi.responses import HTMLResponse, StreamingResponse
+from fastapi.responses import HTMLResponse
 
 from crm_api.kit.actor import Actor
 from crm_api.kit.crud.service import CrudService
-from crm_api.kit.db.json import encode
 from crm_api.kit.db.tx import Tx, unit_of_work
 from crm_api.kit.errors import NotFound
 from crm_api.kit.query.page import PageQuery
@@ -17,10 +16,11 @@ from crm_api.kit.query.selection import Selection
 from crm_api.kit.rest import answers, params
 from crm_api.kit.rest.problems import problems
 from crm_api.kit.rest.records import Id
-from crm_api.kit.rest.requests import Reading, Writing, authenticated, services_of
+from crm_api.kit.rest.requests import Reading, Writing, services_of
 from crm_api.kit.rest.router import FILTER_PARAMETER, new_router, page_shape
 from crm_api.kit.rest.routes import joined
-from crm_api.platform.notifications.live import Ended, UnreadFollower
+from crm_api.kit.rest.streams import EventStream, live_of, spoken
+from crm_api.platform.notifications.live import unread
 from crm_api.platform.notifications.rendering import page_of
 from crm_api.platform.notifications.repository import NOTIFICATIONS, Preferences
 from crm_api.platform.notifications.schemas import (
@@ -117,32 +117,10 @@ async def stream_unread(request: Request, tx: Reading) -> Response:
 
     It ends with an event `end`: after an hour, or when the credential does.
     """
-    own = services_of(request)
     await InboxService(tx).unread()
-
-    async def current() -> Tx:
-        found = Tx(own.database, await authenticated(own, request.scope), read_only=True)
-        await found.learned.learn()
-        return found
-
-    follower = UnreadFollower(current, own.listening)
-    return StreamingResponse(
-        _written(follower.follow(tx.organization_id)),
-        media_type="text/event-stream",
-        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
-    )
-
-
-async def _written(numbers: AsyncIterator[int | None]) -> AsyncIterator[bytes]:
-    try:
-        async for number in numbers:
-            if number is None:
-                yield b": still here\n\n"
-            else:
-                yield b"event: unread\ndata: " + encode({"unread": number}) + b"\n\n"
-    except Ended as end:
-        said = encode({"code": end.code, "detail": str(end)})
-        yield b"event: end\ndata: " + said + b"\n\n"
+    numbers = live_of(request).follow(tx.organization_id, unread())
+    seen = ({"unread": number} if number is not None else None async for number in numbers)
+    return EventStream(request, tx.organization_id, spoken("unread", seen))
 
 
 @notifications.post(

@@ -1,0 +1,154 @@
+"""The lines of the orders that were confirmed within some days, as standard reports add them up."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Integer,
+    Numeric,
+    and_,
+    case,
+    cast,
+    func,
+    literal,
+    or_,
+    select,
+    tuple_,
+)
+
+from crm_api.domains.catalogue.lined import lined
+from crm_api.domains.orders.models import Order
+from crm_api.domains.orders.repository import ORDERS
+from crm_api.kit.actor import hidden_field
+from crm_api.kit.db.tx import Tx
+from crm_api.kit.pricing.recurring import MONTHS
+from crm_api.kit.query.filters import parse
+from crm_api.kit.query.page import matching, values_of
+from crm_api.kit.query.selection import PageQuery, Selection
+from crm_api.kit.query.visibility import sight_of
+from crm_api.kit.report_words import MOST_BEHIND, few, spanned
+from crm_api.kit.reporting import Filter
+
+BOUGHT: Mapping[str, Any] = {"status": {"nin": ["draft", "cancelled"]}}
+READS = ("status", "confirmed_at", "currency", "owner_id")
+_ONE, _ZERO = literal(1, Numeric()), literal(0, Numeric())
+
+
+def _number(line: Any, name: str) -> ColumnElement[Decimal]:
+    return cast(line[name].astext, Numeric())
+
+
+def _times(line: Any) -> ColumnElement[Any]:
+    """As `kit/pricing/recurring.times` has it: without an end, for a year."""
+    interval = line["interval"].astext
+    year = case({name: 12 // months for name, months in MONTHS.items() if name}, value=interval)
+    return case(
+        (interval.is_(None), 1), else_=func.coalesce(cast(line["term"].astext, Integer()), year)
+    )
+
+
+def _before(line: Any) -> ColumnElement[Any]:
+    """What would be due each time without discounts, less the taxes that are in the price.
+
+    Where all is given away nothing tells these, so they stay in it.
+    """
+    amount, net = _number(line, "amount"), _number(line, "net")
+    has_taxes = and_(cast(line["tax_included"].astext, Boolean()), amount != _ZERO)
+    less = case((has_taxes, net / func.nullif(amount, _ZERO)), else_=_ONE)
+    whole = _number(line, "price") * _number(line, "quantity") * less
+    # What has no discount is what was rounded.
+    return case((_number(line, "discount_percent") == _ZERO, net), else_=whole)
+
+
+class OrderLines:
+    """What was agreed in the orders that are seen; drafts and cancelled ones are left out."""
+
+    def __init__(self, tx: Tx, given: Mapping[str, Any]) -> None:
+        self._tx = tx
+        if "lines" in tx.actor.hidden(ORDERS.entity):
+            raise hidden_field("lines")
+        filter = parse({"and": [BOUGHT, spanned("confirmed_at", given)]}, ORDERS, tx)
+        self._asked = PageQuery(Selection(()), filter, sight=sight_of(tx.actor, ORDERS))
+        own = Order
+        chosen: Any = select(own.organization_id, own.id, own.currency, own.owner_id, own.lines)
+        rows = lined(matching(ORDERS, chosen, self._asked).cte("bought")).subquery().c
+        times = _times(rows.line)
+        items = select(
+            rows.id,
+            rows.currency,
+            rows.owner_id,
+            rows.product,
+            _number(rows.line, "quantity").label("quantity"),
+            (_number(rows.line, "net") * times).label("net"),
+            (_before(rows.line) * times).label("list_value"),
+            (_number(rows.line, "discount_percent") != _ZERO).label("is_discounted"),
+        )
+        # What only tells something to people has no price.
+        self.items = items.where(rows.line["kind"].astext != "text").cte("items").c
+
+    async def sums(self, key: str) -> list[Any]:
+        """By currency and a column, and by currency alone, where `whole` is 1."""
+        own = self.items
+        group = own[key]
+        orders = func.count(own.id.distinct())
+        sets = func.grouping_sets(tuple_(own.currency, group), tuple_(own.currency))
+        net = func.sum(own.net)
+        query = (
+            select(
+                func.grouping(group).label("whole"),
+                own.currency,
+                group.label("key"),
+                orders.label("orders"),
+                orders.filter(own.is_discounted).label("discounted"),
+                func.sum(own.quantity).label("quantity"),
+                net.label("net"),
+                func.sum(own.list_value).label("list_value"),
+            )
+            .group_by(sets)
+            .order_by(own.currency, net.desc(), group)
+        )
+        return await self.read(query)
+
+    async def orders(self, *tests: ColumnElement[bool]) -> Filter:
+        """The orders of which a line passes; raises `Invalid` where they are too many."""
+        query = select(self.items.id).where(*tests).distinct().limit(MOST_BEHIND + 1)
+        return few([row[0] for row in await self.read(query)])
+
+    async def with_all(self, *products: UUID) -> Filter:
+        """The orders that have all of these products."""
+        own = self.items
+        has = [own.product == product for product in products]
+        query = select(own.id).where(or_(*has)).group_by(own.id)
+        query = query.having(func.count(own.product.distinct()) == len(products))
+        return few([row[0] for row in await self.read(query.limit(MOST_BEHIND + 1))])
+
+    async def read(self, query: Any) -> list[Any]:
+        """The rows of a statement over `items`."""
+        found = await self._tx.run(query.params(**values_of(self._tx, self._asked, None)))
+        return list(found)
+
+    async def together(self, product: UUID | None, mains: int, most: int) -> list[Any]:
+        """In how many orders products are, and others with them: of one, or the most bought."""
+        own = self.items
+        baskets = select(own.id, own.product).where(own.product.is_not(None)).distinct()
+        items = baskets.cte("baskets")
+        orders = func.count()
+        single = select(items.c.product, orders.label("orders")).group_by(items.c.product)
+        if product is not None:
+            single = single.where(items.c.product == product)
+        single = single.order_by(orders.desc(), items.c.product).limit(mains)
+        main, one, other = single.cte("main"), items.alias("one"), items.alias("other")
+        attached = func.count()
+        query = (
+            select(main.c.product, other.c.product, main.c.orders, attached)
+            .join_from(main, one, one.c.product == main.c.product)
+            .join(other, and_(other.c.id == one.c.id, other.c.product != one.c.product))
+            .group_by(main.c.product, other.c.product, main.c.orders)
+            .order_by(main.c.orders.desc(), main.c.product, attached.desc(), other.c.product)
+            .limit(most)
+        )
+        return await self.read(query)
