@@ -3413,10 +3413,14 @@ async def _redemption(api: Api, given: Body) -> Body:
 
 async def _assignment(api: Api, given: Body) -> Body:
     user = await api.made("users", await _least_user(api))
-    path = f"/v1/leads/{given['lead_id']}/assign"
-    answer = await api.post(path, json={"user_id": user["id"]})
+    lead_id, body = given["lead_id"], {"user_id": user["id"]}
+    answer = await api.post(f"/v1/leads/{lead_id}/assign", json=body)
+    if answer.status_code == 409 and answer.json()["code"] == "merged":
+        # It was merged meanwhile: whoever is told so goes on with the one that is left.
+        lead_id = answer.json()["merged_into"]
+        answer = await api.post(f"/v1/leads/{lead_id}/assign", json=body)
     assert answer.status_code == 200, answer.text
-    of = {"filter[user_id]": user["id"], "filter[lead_id]": given["lead_id"]}
+    of = {"filter[user_id]": user["id"], "filter[lead_id]": lead_id}
     return (await api.read("lead-assignments", **of))["data"][0]
 
 
