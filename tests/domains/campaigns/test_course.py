@@ -7,7 +7,9 @@ from uuid import UUID
 import asyncpg
 import pytest
 
+from crm_api.api.services import open_database
 from crm_api.domains.campaigns.actions import CampaignActions
+from crm_api.domains.campaigns.audience import Audience
 from crm_api.domains.campaigns.deciding import look
 from crm_api.kit.actor import Actor
 from crm_api.kit.db.tx import Tx, unit_of_work
@@ -232,3 +234,21 @@ async def test_deals_won_and_meetings_held_are_conversions(client):
         assert [(a["key"], a["conversions"]) for a in told["arms"]] == [("A", 1), ("B", 0)]
     answer = await client.post(f"/v1/campaigns/{id}/evaluate", json={"conversion": "event"})
     problem(answer, 422)
+
+
+@pytest.mark.parametrize(("usual_s", "allowed"), [(5.0, "25s"), (60.0, "1min")])
+async def test_an_audience_may_take_longer_than_other_statements(
+    client, settings, org, usual_s, allowed
+):
+    id, _ = await reaching(client, 2)
+    database = open_database(settings.model_copy(update={"database_timeout_s": usual_s}))
+    actor = Actor(org.id, "system", scopes=frozenset({"*"}))
+    try:
+        async with unit_of_work(Tx(database, actor)) as tx:
+            plan = await CampaignActions(tx).service.records.plan(UUID(id))
+            assert (await Audience(tx).freeze(plan))["member_count"] == 2
+            (row,) = await tx.fetch("SELECT current_setting('statement_timeout') AS longest")
+            assert row["longest"] == allowed
+    finally:
+        await database.close()
+    assert (await done(client, id, "audience/preview"))["reached"] == 2

@@ -7,12 +7,12 @@ was sent, so the gate of outreach alone can tell these: it is asked again by who
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from crm_api.domains.campaigns.repository import Plan
 from crm_api.domains.contacts.repository import CONTACTS
 from crm_api.domains.segments.asking import asked
-from crm_api.kit.db.tx import Tx
+from crm_api.kit.db.tx import Tx, at_one_moment
 from crm_api.kit.errors import WrongState
 from crm_api.kit.query.filters import parse
 
@@ -84,6 +84,12 @@ _COUNT = """
     SELECT coalesce(reason, 'reached') AS what, count(*)::int AS number, $4::text, $5::int,
         $6::text[], $7::bigint[], $8::timestamptz FROM judged GROUP BY 1
 """
+# Longer than other statements of a request may take, and within the time of a request; what is
+# longer already, as in a worker, stays.
+_PATIENT = text(
+    "SELECT set_config('statement_timeout', '25s', true) "
+    "WHERE CAST(current_setting('statement_timeout') AS interval) BETWEEN '1 ms' AND '25s'"
+)
 
 
 class Audience:
@@ -95,7 +101,9 @@ class Audience:
     async def preview(self, current: Plan) -> dict[str, Any]:
         """How many would be reached now, and what stands against the others."""
         sql, values = self._asked(current, _COUNT)
-        counts = _counts(await self.tx.fetch(sql, *values))
+        async with at_one_moment(self.tx) as tx:
+            await tx.run(_PATIENT)
+            counts = _counts(await tx.fetch(sql, *values))
         reached = counts.pop("reached", 0)
         held = reached * current.holdout_percent // 100
         return {
@@ -108,6 +116,7 @@ class Audience:
     async def freeze(self, current: Plan) -> dict[str, int]:
         """Write down who is in it, of a campaign that is locked; what the record says of it."""
         sql, values = self._asked(current, _FREEZE)
+        await self.tx.run(_PATIENT)
         counts = _counts(await self.tx.write(sql, *values))
         reached, held = counts.pop("reached", 0), counts.pop("holdout", 0)
         if not reached:
