@@ -179,6 +179,7 @@ class Kind:
     def singly(self) -> bool:
         """Whether each of its records takes statements of its own, such as a lock on another."""
         return self.serial or self.entity in {
+            "alert",
             "approval_policy",
             "attachment",
             "booking",
@@ -198,6 +199,7 @@ class Kind:
             "project",
             "project_template",
             "recurring_booking",
+            "report_schedule",
             "sequence_enrolment",
             "service_specification",
             "retention_policy",
