@@ -176,6 +176,13 @@ class Kind:
         return self.listing.about is not None and self.listing.about.rules
 
     @property
+    def apart(self) -> Body:
+        """What a filter finds some of its records by: an owner, unless nobody else sees them then."""
+        if self.entity in {"alert", "report_schedule"}:
+            return {"is_active": False}
+        return {"owner_id": "01900000-0000-7000-8000-000000000001"}
+
+    @property
     def singly(self) -> bool:
         """Whether each of its records takes statements of its own, such as a lock on another."""
         return self.serial or self.entity in {

@@ -105,6 +105,9 @@ class ReportScheduleService(NamedService[ReportSchedule]):
             values["owner_id"] = self.tx.actor.me
         if "recipients" in values:
             values["recipients"] = await checked(self.tx, values["recipients"])
+        if values.get("condition") is not None:
+            # As it is stored, so that the same again is no change.
+            values["condition"] = decode(encode(values["condition"]))
         if not {"report_id", "parameters"}.isdisjoint(values):
             await self._need_report(whole)
         if not _TIMES.isdisjoint(values):
