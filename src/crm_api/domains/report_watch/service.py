@@ -92,7 +92,6 @@ class ReportScheduleService(NamedService[ReportSchedule]):
     personal = Impersonal("Which report is told when; recipients are users and addresses of work.")
     create_shape = ReportScheduleCreate
     update_shape = ReportScheduleUpdate
-    begins_with = {"next_at": None}  # noqa: RUF012 - as everywhere
     records: Schedules
 
     async def prepare(
