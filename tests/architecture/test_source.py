@@ -179,7 +179,7 @@ def test_domain_packages_have_only_known_files():
     """What is more than one collection has files of its own words: a contract places each."""
     known = {
         "errors", "events", "models", "schemas", "repository", "service", "handlers", "jobs",
-        "rest", "graphql", "module", "importer", "merger", "matcher",
+        "rest", "graphql", "module", "importer", "merger", "matcher", "standard",
     }  # fmt: skip
     configured = tomllib.loads((SOURCE.parent.parent / "pyproject.toml").read_text())
     placed = {

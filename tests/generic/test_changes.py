@@ -105,7 +105,7 @@ async def test_a_late_commit_is_not_missed(client, kind, org, database):
     await follower.settled()
     async with unit_of_work(tx_of(database, org)) as tx:
         service = kind.service(tx)
-        record = await service.records.get(late["id"], lock=True)
+        (record,) = await service.records.locked([late["id"]], everywhere=True)
         await service.change(record, {"custom": {"late": 1}})
         await tx.flush()
         other = await client.patch(f"/v1/{kind.path}/{quick['id']}", json={"custom": {"quick": 1}})

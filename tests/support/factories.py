@@ -176,9 +176,17 @@ class Kind:
         return self.listing.about is not None and self.listing.about.rules
 
     @property
+    def apart(self) -> Body:
+        """What a filter finds some of its records by: an owner, unless nobody else sees them then."""
+        if self.entity in {"alert", "report_schedule"}:
+            return {"is_active": False}
+        return {"owner_id": "01900000-0000-7000-8000-000000000001"}
+
+    @property
     def singly(self) -> bool:
         """Whether each of its records takes statements of its own, such as a lock on another."""
         return self.serial or self.entity in {
+            "alert",
             "approval_policy",
             "attachment",
             "booking",
@@ -198,6 +206,7 @@ class Kind:
             "project",
             "project_template",
             "recurring_booking",
+            "report_schedule",
             "sequence_enrolment",
             "service_specification",
             "retention_policy",

@@ -59,6 +59,15 @@ async def told(one, count):
     return found
 
 
+async def test_what_is_made_or_changed_is_due_by_itself(client):
+    made = await scheduled(client, [{"kind": "webhook"}])
+    assert made["next_at"].endswith("-01-01T08:00:00Z")
+    path = f"report-schedules/{made['id']}"
+    assert (await client.changed(path, {"cron": "30 9 1 1 *"}))["next_at"].endswith("T09:30:00Z")
+    assert (await client.changed(path, {"is_active": False}))["next_at"] is None
+    assert (await client.changed(path, {"is_active": True}))["next_at"].endswith("T09:30:00Z")
+
+
 async def test_each_is_told_what_each_sees(client, owner, worker):
     role = await custom_role(client, levels={"*": {"read": "own"}})
     part, whole = await member(client, role), await member(client, "admin")

@@ -144,7 +144,12 @@ class OrderLines:
         main, one, other = single.cte("main"), items.alias("one"), items.alias("other")
         attached = func.count()
         query = (
-            select(main.c.product, other.c.product, main.c.orders, attached)
+            select(
+                main.c.product,
+                other.c.product.label("other"),
+                main.c.orders,
+                attached.label("attached"),
+            )
             .join_from(main, one, one.c.product == main.c.product)
             .join(other, and_(other.c.id == one.c.id, other.c.product != one.c.product))
             .group_by(main.c.product, other.c.product, main.c.orders)

@@ -92,7 +92,6 @@ class ReportScheduleService(NamedService[ReportSchedule]):
     personal = Impersonal("Which report is told when; recipients are users and addresses of work.")
     create_shape = ReportScheduleCreate
     update_shape = ReportScheduleUpdate
-    begins_with = {"next_at": None}  # noqa: RUF012 - as everywhere
     records: Schedules
 
     async def prepare(
@@ -105,6 +104,9 @@ class ReportScheduleService(NamedService[ReportSchedule]):
             values["owner_id"] = self.tx.actor.me
         if "recipients" in values:
             values["recipients"] = await checked(self.tx, values["recipients"])
+        if values.get("condition") is not None:
+            # As it is stored, so that the same again is no change.
+            values["condition"] = decode(encode(values["condition"]))
         if not {"report_id", "parameters"}.isdisjoint(values):
             await self._need_report(whole)
         if not _TIMES.isdisjoint(values):
