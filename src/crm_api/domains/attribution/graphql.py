@@ -7,10 +7,10 @@ from uuid import UUID
 import strawberry
 
 from crm_api.domains.attribution import schemas, settings
-from crm_api.domains.attribution.attributing import Asked, Attribution, By
 from crm_api.domains.attribution.charting import ResultChart, chart_of_results
 from crm_api.domains.attribution.gathering import Days, Goal
 from crm_api.domains.attribution.results import Results
+from crm_api.domains.attribution.service import Asked, AttributionService, By
 from crm_api.domains.attribution.weighing import Model
 from crm_api.domains.reports.schemas import Bucket
 from crm_api.kit.graphql.context import GraphInfo
@@ -84,7 +84,7 @@ class AttributionQuery:
     ) -> AttributionAnswer:
         """Each conversion is shared out over the touches before it."""
         given = _given(by=by, model=model, goal=goal, period=period, start=first_day, to=to)
-        return cast("Any", await Attribution(info.context.tx).answer(given.asked))
+        return cast("Any", await AttributionService(info.context.tx).answer(given.asked))
 
     @strawberry.field
     async def attributed_conversion(
@@ -99,7 +99,7 @@ class AttributionQuery:
     ) -> AttributedConversion:
         """Of a deal, or of a lead where that is the goal."""
         given = _given(by=by, model=model, goal=goal, start=first_day, to=to)
-        found = await Attribution(info.context.tx).of_conversion(id, given.asked)
+        found = await AttributionService(info.context.tx).of_conversion(id, given.asked)
         return cast("Any", found)
 
     @strawberry.field

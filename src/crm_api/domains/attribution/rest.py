@@ -4,7 +4,6 @@ from typing import Annotated
 
 from fastapi import Query, Response
 
-from crm_api.domains.attribution.attributing import Asked, Attribution, By
 from crm_api.domains.attribution.charting import ResultChart, chart_of_results
 from crm_api.domains.attribution.gathering import Days, Goal
 from crm_api.domains.attribution.results import Results
@@ -13,6 +12,7 @@ from crm_api.domains.attribution.schemas import (
     AttributionAnswer,
     CampaignResults,
 )
+from crm_api.domains.attribution.service import Asked, AttributionService, By
 from crm_api.domains.attribution.settings import (
     AttributionSettings,
     AttributionSettingsOut,
@@ -69,7 +69,7 @@ async def get_attribution(
 ) -> Response:
     """Of the records that are seen: each conversion is shared out over the touches before it."""
     asked = Asked(model, by, goal, Days(first, last), period)
-    return answers.plain(await Attribution(tx).answer(asked))
+    return answers.plain(await AttributionService(tx).answer(asked))
 
 
 @attribution.get(
@@ -89,7 +89,7 @@ async def get_conversion(
 ) -> Response:
     """Of a deal, or of a lead where that is the goal; days say among what Markov chains weigh."""
     asked = Asked(model, by, goal, Days(first, last))
-    return answers.plain(await Attribution(tx).of_conversion(id, asked))
+    return answers.plain(await AttributionService(tx).of_conversion(id, asked))
 
 
 @campaigns.get(

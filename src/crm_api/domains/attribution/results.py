@@ -10,17 +10,17 @@ from typing import Any, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from crm_api.domains.attribution.attributing import (
+from crm_api.domains.attribution.costing import Cost, costs
+from crm_api.domains.attribution.counting import Counting
+from crm_api.domains.attribution.gathering import Days, Gathering, Goal, Ground
+from crm_api.domains.attribution.service import (
     Asked,
-    Attribution,
+    AttributionService,
     Credit,
     Tally,
     key_of,
     named,
 )
-from crm_api.domains.attribution.costing import Cost, costs
-from crm_api.domains.attribution.counting import Counting
-from crm_api.domains.attribution.gathering import Days, Gathering, Goal, Ground
 from crm_api.domains.attribution.weighing import Model
 from crm_api.domains.campaigns.service import CampaignService
 from crm_api.kit.db.tx import Tx
@@ -140,7 +140,7 @@ class Results:
     async def _credits(
         self, model: Model, goal: Goal, days: Days
     ) -> Mapping[UUID | None, Sequence[Credit]]:
-        found = await Attribution(self.tx).attributed(Asked(model, "campaign", goal, days))
+        found = await AttributionService(self.tx).attributed(Asked(model, "campaign", goal, days))
         return _grouped(found.credits, lambda one: one.touch.campaign_id)
 
 

@@ -5,11 +5,11 @@ from decimal import Decimal
 from typing import Any, get_args
 from uuid import UUID
 
-from crm_api.domains.attribution.attributing import Credit
 from crm_api.domains.attribution.costing import ENTITY as COST
 from crm_api.domains.attribution.costing import counted
 from crm_api.domains.attribution.gathering import Days
 from crm_api.domains.attribution.results import Gathered, Results, figures, some
+from crm_api.domains.attribution.service import Credit
 from crm_api.domains.attribution.weighing import Model
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Invalid

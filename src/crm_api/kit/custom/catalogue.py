@@ -327,13 +327,11 @@ class Snapshot(msgspec.Struct, frozen=True):
     gone: dict[str, list[str]] = {}
     objects: tuple[CustomObject, ...] = ()
     modules: dict[str, State] = {}
-    guarded: dict[str, str] = {}
-    """What is done about duplicates, by kind of record."""
+    guarded: dict[str, str] = {}  # what is done about duplicates, by kind of record
     rules: tuple[SharingRule, ...] = ()
     watched: dict[str, list[str]] = {}
     """The fields whose readings are written down, by kind of record."""
-    barred: tuple[str, ...] = ()
-    """The kinds of record of which somebody was erased, who is kept out."""
+    barred: tuple[str, ...] = ()  # the kinds of which somebody was erased, who is kept out
     approved: dict[str, int] = {}
     """The kinds of record that are approved, and since when, in milliseconds of the epoch."""
     clocked: tuple[str, ...] = ()  # the kinds of which something is derived after a change
@@ -342,8 +340,8 @@ class Snapshot(msgspec.Struct, frozen=True):
     quoting: dict[str, Any] = {}  # what is told of quotes by themselves; empty for the usual
     ordering: dict[str, Any] = {}  # how orders are handed over; empty for the usual, as below
     casework: dict[str, Any] = {}
-    attribution: dict[str, Any] = {}  # how touches are weighed; empty for the usual
     promising: dict[str, Any] = {}
+    attribution: dict[str, Any] = {}  # how touches are weighed; empty for the usual
     timing: dict[str, Any] = {}  # which time is closed; empty for none
     inviting: dict[str, Any] = {}  # by which channel attendees are invited; empty for none
     mailing: dict[str, Any] = {}  # how many are mailed; empty for the usual way

@@ -374,8 +374,7 @@ async def unit_of_work(tx: T, ring: Ring | None = None) -> AsyncIterator[T]:
     try:
         yield tx
         await tx.finish()
-        # Also those that were asked for by what follows from the changes.
-        jobs = list(tx.jobs)
+        jobs = list(tx.jobs)  # also those that what follows from the changes has asked for
     except BaseException as error:
         await asyncio.shield(tx.abandon())
         if tx.readings:

@@ -67,7 +67,7 @@ class Attributed:
     credits: list[Credit] = field(default_factory=list[Credit])
 
 
-class Attribution:
+class AttributionService:
     """What touches are worth, of the conversions that the actor sees."""
 
     def __init__(self, tx: Tx) -> None:
