@@ -31,6 +31,10 @@ def _entity(table: str, *own: sa.schema.SchemaItem) -> None:
         Column("name", KEY, nullable=False),
         Column("sort_name", KEY, nullable=False),
         *own,
+        Column("sharing", KEY, nullable=False),
+        sa.CheckConstraint(
+            "sharing IN ('private', 'organization')", name=op.f(f"ck_{table}_sharing")
+        ),
         Column("version", sa.Integer(), nullable=False),
         Column("created_at", INSTANT, nullable=False),
         Column("updated_at", INSTANT, nullable=False),

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from crm_api.kit.db.base import Base, Entity, KeyText
 from crm_api.kit.db.columns import Named, foreign_key, one_of, ordered, referring
 
+Sharing = Literal["private", "organization"]
 Method = Literal["threshold", "anomaly"]
 Season = Literal["none", "weekday"]
 State = Literal["clear", "raised"]
@@ -30,6 +31,7 @@ class ReportSchedule(Named, Entity):
     __tablename__ = "report_schedules"
     __table_args__ = (
         one_of("format", Format),
+        one_of("sharing", Sharing),
         foreign_key("report_id", "reports"),
         *ordered("report_schedules", "created_at", "updated_at", "sort_name"),
         referring("report_schedules", "report_id"),
@@ -51,6 +53,7 @@ class ReportSchedule(Named, Entity):
     """Whoever wrote it last, with whose rights it is read for those who have none."""
     format: Mapped[str | None] = mapped_column(KeyText)
     is_active: Mapped[bool]
+    sharing: Mapped[str] = mapped_column(KeyText)
     next_at: Mapped[datetime | None]
 
 
@@ -62,6 +65,7 @@ class Alert(Named, Entity):
         one_of("method", Method),
         one_of("season", Season),
         one_of("state", State),
+        one_of("sharing", Sharing),
         *ordered("alerts", "created_at", "updated_at", "sort_name"),
         referring("alerts", "owner_id", optional=True),
         due("alerts"),
@@ -81,6 +85,7 @@ class Alert(Named, Entity):
     cooldown_minutes: Mapped[int]
     recipients: Mapped[list[dict[str, Any]]]
     is_active: Mapped[bool]
+    sharing: Mapped[str] = mapped_column(KeyText)
     state: Mapped[str] = mapped_column(KeyText)
     last_value: Mapped[Decimal | None]
     actor: Mapped[dict[str, Any]]

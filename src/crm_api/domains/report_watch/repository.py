@@ -5,6 +5,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import or_
+
 from crm_api.domains.report_watch.models import Alert, ReportSchedule
 from crm_api.domains.report_watch.schemas import AlertOut, ReportScheduleOut
 from crm_api.domains.reports.repository import REPORTS
@@ -74,16 +76,16 @@ SCHEDULES: Listing = Listing(
     area=AREA,
     sorts={"name": ReportSchedule.sort_name},
     relations=(Relation("report", lambda: REPORTS, ReportSchedule.report_id, REPORTS.model.id),),
-    # What is sent, to whom and with which parameters is between its owner and them.
-    open_to=lambda row, me: row.owner_id == me,
+    # What is sent, to whom and with which parameters is between its owner and them, unless shared.
+    open_to=lambda row, me: or_(row.sharing == "organization", row.owner_id == me),
 )
 ALERTS: Listing = Listing(
     model=Alert,
     out=AlertOut,
     area=AREA,
     sorts={"name": Alert.sort_name},
-    # What it saw is for its owner.
-    open_to=lambda row, me: row.owner_id == me,
+    # What it saw is for its owner, unless shared.
+    open_to=lambda row, me: or_(row.sharing == "organization", row.owner_id == me),
 )
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field, StringConstraints
 
 from crm_api.domains.report_watch.judging import Comparison
-from crm_api.domains.report_watch.models import Format, Method, Season, State
+from crm_api.domains.report_watch.models import Format, Method, Season, Sharing, State
 from crm_api.domains.reports.schemas import Filtering
 from crm_api.kit.schema import Create, Day, Name, Out, Schema, TimeZone, patch_of
 
@@ -20,7 +20,7 @@ class ReportRecipient(Schema):
     """Who is told: a user, the members of a team, an address outside, or endpoints."""
 
     kind: Literal["user", "team", "email", "webhook"] = Field(
-        description="`webhook` has the event told that endpoints of the owner subscribe to."
+        description="`webhook` has the event told to the endpoints of whoever sees it."
     )
     id: UUID | None = Field(None, description="Of the user or team.")
     address: Annotated[str, StringConstraints(pattern=r"^[^@\s]{1,64}@[^@\s]{3,190}$")] | None = (
@@ -68,10 +68,13 @@ class ReportScheduleCreate(Create):
         None, description="Members and addresses get the result by mail, as this file."
     )
     is_active: bool = True
+    sharing: Sharing = Field("private", description="Whether only its owner sees it.")
 
 
 ReportScheduleUpdate = patch_of(
-    "ReportScheduleUpdate", ReportScheduleCreate, required=("report_id", "recipients", "time_zone")
+    "ReportScheduleUpdate",
+    ReportScheduleCreate,
+    required=("report_id", "recipients", "time_zone", "sharing"),
 )
 
 
@@ -90,6 +93,7 @@ class ReportScheduleOut(Out):
     condition: dict[str, Any] | None
     format: Format | None
     is_active: bool
+    sharing: Sharing
     next_at: datetime | None
 
 
@@ -139,12 +143,13 @@ class AlertCreate(Create):
         examples=[[{"kind": "team", "id": "01990000-0000-7000-8000-0000000000ff"}]]
     )
     is_active: bool = True
+    sharing: Sharing = Field("private", description="Whether only its owner sees it.")
 
 
 AlertUpdate = patch_of(
     "AlertUpdate",
     AlertCreate,
-    required=("metric", "recipients", "method", "season", "sensitivity"),
+    required=("metric", "recipients", "method", "season", "sensitivity", "sharing"),
 )
 
 
@@ -165,6 +170,7 @@ class AlertOut(Out):
     cooldown_minutes: int
     recipients: list[dict[str, Any]]
     is_active: bool
+    sharing: Sharing
     state: State
     last_value: Decimal | None
     last_error: str | None

@@ -100,7 +100,7 @@ class ReportScheduleService(NamedService[ReportSchedule]):
         """Its report is seen and takes the parameters; it is due not too often."""
         values = await super().prepare(values, current)
         whole = {**(columns_of(current) if current else {}), **values}
-        if whole["owner_id"] is None:
+        if whole["owner_id"] is None and (current is None or whole["sharing"] == "private"):
             values["owner_id"] = self.tx.actor.me
         if "recipients" in values:
             values["recipients"] = await checked(self.tx, values["recipients"])
@@ -210,7 +210,7 @@ class AlertService(NamedService[Alert]):
         """Its metric is there and its bounds fit; what it measures anew it has no history of."""
         values = await super().prepare(values, current)
         whole = {**(columns_of(current) if current else {}), **values}
-        if whole["owner_id"] is None:
+        if whole["owner_id"] is None and (current is None or whole["sharing"] == "private"):
             values["owner_id"] = self.tx.actor.me
         if "recipients" in values:
             values["recipients"] = await checked(self.tx, values["recipients"])
