@@ -2472,7 +2472,7 @@ async def _varied_campaign_costs(api: Api) -> list[Body]:
         {**least, **of[1], "vendor": "example ads", "amount": "-12.50"},
         {**other, "vendor": "Щука", "channel": "email", "document": "a-1"},
         {**other, "vendor": "Ämter", "spent_on": "2026-03-21"},
-        {**other, "vendor": "Zebra", "note": "an example."},
+        {**other, **of[0], "vendor": "Zebra", "note": "an example.", "amount": "10.00"},
     ]
 
 

@@ -28,7 +28,10 @@ class NotARecord(Exception):
 
 @lru_cache(maxsize=64)
 def references_to(model: type[Entity]) -> tuple[Reference, ...]:
-    """Every column that refers to a kind of record; raises `NotARecord`."""
+    """Every column that refers to a kind of record; raises `NotARecord`.
+
+    Rows that the database removes with a record are a part of it, and no references.
+    """
     found: list[Reference] = []
     for mapper in Base.registry.mappers:
         table = mapper.local_table
@@ -46,6 +49,7 @@ def _columns(table: Table, model: type[Entity]) -> list[str]:
         for constraint in table.constraints
         if isinstance(constraint, ForeignKeyConstraint)
         and constraint.referred_table is model.__table__
+        and constraint.ondelete is None
         for element in constraint.elements
         if element.column.name == "id"
     ]
