@@ -89,9 +89,6 @@ _ALL_OF = "SELECT lead_id FROM prospect_members WHERE organization_id = $1 AND l
 _KNOWN_OF = """
     SELECT id, score, {value} AS value FROM leads WHERE organization_id = $1 AND id = ANY($2)
 """
-_AT_WORK = """
-    SELECT FROM jobs WHERE organization_id = $1 AND id = $2 AND status IN ('queued', 'running')
-"""
 _GIVEN, _OTHERS = "status = 'given'", "status <> 'given'"
 _DUE = """
     SELECT id, lead_id FROM prospect_members
@@ -258,11 +255,6 @@ def _caused(organization_id: UUID, import_id: UUID) -> Any:
         EventRow.entity == LEADS.entity,
         EventRow.type.in_(("lead.created", "lead.updated")),
     )
-
-
-async def is_at_work(tx: Tx, job_id: UUID | None) -> bool:
-    """Whether a job waits or runs."""
-    return job_id is not None and bool(await tx.fetch(_AT_WORK, tx.organization_id, job_id))
 
 
 async def supplier_of(tx: Tx) -> Any:
