@@ -34,6 +34,11 @@ DUE = """
         AND (s.aged_on IS NULL OR s.aged_on < (now() AT TIME ZONE o.time_zone)::date)
     ORDER BY s.organization_id LIMIT most
 """
+# Rules that are there may go by what is told elsewhere than in leads, or by the clock.
+FOLLOWED = f"""
+    INSERT INTO {STATES} (organization_id)
+    SELECT DISTINCT organization_id FROM {RULES} WHERE filter <> '{{}}' AND deleted_at IS NULL
+"""
 BANDS = """
     UPDATE leads SET
         band = CASE WHEN score >= 75 THEN 'hot' WHEN score >= 50 THEN 'warm'
@@ -181,6 +186,7 @@ def make_states() -> None:
         ),
         sa.PrimaryKeyConstraint("organization_id", name=op.f(f"pk_{STATES}")),
     )
+    change(RULES, FOLLOWED)
     ddl.protect(STATES)
     ddl.see_all(STATES, ddl.DEFINER, "SELECT")
     ddl.definer_function("crm_organizations_with_score_news(most integer)", "SETOF uuid", NEWS)
