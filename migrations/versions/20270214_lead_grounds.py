@@ -15,6 +15,7 @@ branch_labels = None
 depends_on = None
 
 PLANS, GROUNDS, ASSIGNMENTS = "lead_plans", "lead_grounds", "lead_assignments"
+POOLS, STATES = "lead_pools", "organization_states"
 MEMBERS, PLACE = "prospect_members", "ix_prospect_members_place"
 TAKEN = f"""
     INSERT INTO {GROUNDS} (organization_id, id, told) SELECT organization_id, id, grounds
@@ -23,6 +24,18 @@ TAKEN = f"""
 GIVEN_BACK = f"""
     UPDATE {PLANS} p SET grounds = g.told FROM {GROUNDS} g
     WHERE g.organization_id = p.organization_id AND g.id = p.id
+"""
+
+# Activities are responses where a pool wants any: whoever writes them is to heed it (ADR-0096).
+KNOWN = f"""
+    INSERT INTO {STATES} AS s (organization_id, version, snapshot)
+    SELECT DISTINCT organization_id, 1, '{{"clocked": ["activity", "lead"]}}'::jsonb
+    FROM {POOLS} WHERE response_minutes IS NOT NULL
+    ON CONFLICT (organization_id) DO UPDATE SET version = s.version + 1,
+        snapshot = s.snapshot || jsonb_build_object('clocked', (
+            SELECT jsonb_agg(DISTINCT kind) FROM jsonb_array_elements_text(
+                coalesce(s.snapshot -> 'clocked', '[]') || (excluded.snapshot -> 'clocked')
+            ) AS kind))
 """
 
 
@@ -51,6 +64,11 @@ def upgrade() -> None:
     rename("plan_id", "grounds_id")
     op.drop_index(PLACE, MEMBERS)
     op.drop_column(MEMBERS, "place")
+    for table in (POOLS, STATES):
+        op.execute(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY")
+    op.execute(KNOWN)
+    for table in (POOLS, STATES):
+        op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
 
 
 def downgrade() -> None:

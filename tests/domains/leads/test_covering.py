@@ -2,6 +2,7 @@
 
 from support.clients import problem
 from support.leads import captured, pool_of, users_of
+from support.members import custom_role, member
 
 
 async def test_gaps_and_overlaps_are_told_by_the_leads_that_came(client, owner, org):
@@ -33,6 +34,20 @@ async def test_gaps_and_overlaps_are_told_by_the_leads_that_came(client, owner, 
         problem(await client.get(f"/v1/lead-pools/{pool['id']}/coverage?days={days}"), 422)
         assert "errors" in await client.gql(asked, i=pool["id"], d=days)
     problem(await client.get(f"/v1/lead-pools/{one}/coverage"), 404)
+
+
+async def test_coverage_does_not_tell_hidden_fields(client):
+    pool = await pool_of(client, {})
+    for country, industry in (("DE", "bank"), ("AT", "bank"), ("AT", "shop")):
+        await captured(client, 1, country=country, industry=industry, skills=["law"])
+    masks = {"lead": {"hidden": ["country", "skills"], "read_only": []}}
+    one = await member(
+        client, await custom_role(client, levels={"*": {"read": "all"}}, masks=masks)
+    )
+    for path in (f"lead-pools/{pool['id']}/coverage", "territories/coverage"):
+        gaps = (await one.api.read(path))["gaps"]
+        assert {(gap["country"], *gap["skills"]) for gap in gaps} == {(None,)}
+        assert {gap["industry"]: gap["leads"] for gap in gaps} == {"bank": 2, "shop": 1}
 
 
 async def test_an_empty_pool_covers_nothing(client):

@@ -43,6 +43,17 @@ async def test_a_model_that_has_not_learned_is_not_used(client):
     assert changed["window_days"] == 90
 
 
+async def test_a_model_whose_training_was_cancelled_is_trained_anew(client):
+    model = await client.made("lead-score-models", {"name": "Leads"})
+    job_id = (await act(client, model, "train"))["job_id"]
+    answer = await client.post(f"/v1/lead-score-models/{model['id']}/train")
+    assert problem(answer, 409)["code"] == "illegal_transition"
+    assert (await client.post(f"/v1/jobs/{job_id}/cancel")).status_code == 200
+    again = await act(client, model, "train")
+    assert again["status"] == "training"
+    assert again["job_id"] != job_id
+
+
 async def lead_of(api, source, **more):
     return await api.made("leads", {"last_name": "Person", "source": source, **more})
 

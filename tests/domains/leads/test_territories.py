@@ -257,6 +257,19 @@ async def test_named_accounts_follow_merges_of_companies(client):
     assert (await client.read(f"territories/{made['id']}"))["company_ids"] == ids
 
 
+async def test_named_accounts_come_back_though_others_came_since(client):
+    one, other, third = [await client.made("companies", {"name": f"Company {n}"}) for n in range(3)]
+    made = await territory_of(client, "Key", company_ids=[one["id"]])
+    body = {"winner_id": other["id"], "loser_ids": [one["id"]]}
+    answer = await client.post("/v1/companies/merge", json=body)
+    ids = [other["id"], third["id"]]
+    await client.changed(f"territories/{made['id']}", {"company_ids": ids})
+    undone = await client.post(f"/v1/merges/{answer.json()['id']}/undo")
+    assert undone.status_code == 200, undone.text
+    found = await client.read(f"territories/{made['id']}")
+    assert found["company_ids"] == [third["id"], one["id"]]
+
+
 async def test_lists_are_split_by_territory(client):
     germany = await territory_of(client, "Germany", countries=["DE"], position=2)
     await territory_of(client, "South", parent_id=germany["id"], postal_prefixes=["8"])

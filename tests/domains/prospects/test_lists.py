@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from support.clients import pointers, problem
 from support.leads import captured
+from support.members import custom_role, member
 
 
 async def list_of(client, leads=(), **more):
@@ -174,6 +175,18 @@ async def test_parts_by_number_and_by_value(client):
     how = {"by": "field", "field": "postal_code", "prefix": 2}
     parts = await parts_of(client, await list_of(client, leads), **how)
     assert [(part["part"], len(ids)) for part, ids in parts] == [("-", 2), ("10", 2), ("80", 3)]
+
+
+async def test_no_list_is_split_by_a_hidden_field(client):
+    whole = await list_of(client, await captured(client, 2, country="DE"))
+    levels = {"*": dict.fromkeys(("read", "create", "update"), "all")}
+    masks = {"lead": {"hidden": ["country", "score"], "read_only": []}}
+    one = await member(client, await custom_role(client, levels=levels, masks=masks))
+    url = f"/v1/prospect-lists/{whole['id']}/split"
+    for how in ({"by": "field", "field": "country"}, {"by": "score", "shares": [1, 1]}):
+        problem(await one.api.post(url, json=how), 403, "hidden_field")
+    answer = await one.api.post(url, json={"by": "field", "field": "industry"})
+    assert answer.status_code == 201, answer.text
 
 
 async def test_what_cannot_be_split(client):

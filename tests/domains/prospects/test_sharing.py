@@ -6,8 +6,10 @@ from uuid import UUID
 
 import pytest
 
-from crm_api.domains.prospects.sharing import Sharing
+from crm_api.domains.leads.service import LeadService
+from crm_api.domains.prospects.sharing import Sharing, Step
 from crm_api.kit.db.tx import unit_of_work
+from crm_api.platform.merging.service import folded
 from support.clients import pointers, problem, tx_of
 from support.leads import captured, owner_of, pool_of, rule_of, users_of
 from support.waiting import patiently
@@ -25,6 +27,16 @@ COPIED = """
         'id', gen_random_uuid(), 'score', n))).* FROM leads l, generate_series(1, $3) n
     WHERE l.organization_id = $1 AND l.id = $2
 """
+
+WAITING = """
+    SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+"""
+
+
+async def waits(owner):
+    async for _ in patiently():
+        if await owner.fetch(WAITING):
+            break
 
 
 async def list_of(client, leads):
@@ -192,6 +204,55 @@ async def test_slices_of_many_transactions_at_once_give_each_lead_once(
     assert sum(given) == 36
     await need_one_each(owner, org, 36)
     assert await shares(owner, org) == dict.fromkeys(users, 9)
+
+
+async def test_whoever_shares_a_list_and_whoever_merges_its_leads_wait_in_one_order(
+    client, database, owner, org
+):
+    (user,) = await users_of(client, 1)
+    pool = await pool_of(client, {user: 1})
+    winner, loser = await captured(client, 2)
+    one = await list_of(client, [loser])
+    await begun(client, one, pool_id=pool["id"])
+    id, (kept, gone) = UUID(one["id"]), (UUID(lead["id"]) for lead in (winner, loser))
+
+    async def slice_of():
+        async with unit_of_work(tx_of(database, org)) as tx:
+            sharing = Sharing(tx)
+            return await sharing.give(id, 1, await sharing.due(id, 1, given=False))
+
+    async with unit_of_work(tx_of(database, org)) as merging:
+        await LeadService(merging).records.sealed([kept, gone])
+        giving = asyncio.create_task(slice_of())
+        await waits(owner)
+        assert not giving.done()
+        await folded(merging, "lead", kept, [gone], {})
+    # It is of another lead by now, which nobody has locked: next time.
+    assert await giving == Step()
+    assert await slice_of() == Step(1, 1)
+    assert await owner_of(client, winner) == user
+    (found,) = (await members(client, one)).values()
+    assert (found["lead_id"], found["status"]) == (winner["id"], "given")
+
+
+async def test_a_job_goes_through_what_was_merged_meanwhile(client, database, owner, org, worker):
+    users = await users_of(client, 2)
+    pool = await pool_of(client, dict.fromkeys(users, 1))
+    winner, loser, third = await captured(client, 3)
+    one = await list_of(client, [loser, third])
+    await client.idle()
+    async with unit_of_work(tx_of(database, org)) as merging:
+        kept, gone = (UUID(lead["id"]) for lead in (winner, loser))
+        await LeadService(merging).records.sealed([kept, gone])
+        told = await begun(client, one, pool_id=pool["id"])
+        await waits(owner)
+        await folded(merging, "lead", kept, [gone], {})
+    job = await client.ended(told["job_id"])
+    assert job["result"] == {"given": 2, "left": 0}
+    assert (job["progress"]["done"], job["progress"]["total"]) == (2, 2)
+    assert await shares(owner, org) == dict.fromkeys(users, 1)
+    assert {await owner_of(client, lead) for lead in (winner, third)} == set(users)
+    assert (await client.read(f"prospect-lists/{one['id']}"))["given_count"] == 2
 
 
 async def test_rules_and_lists_do_not_both_give_a_lead(client, worker, owner, org):

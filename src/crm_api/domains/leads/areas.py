@@ -140,6 +140,13 @@ class Tree:
             row, above = waiting.pop()
             waiting += [(one, len(self.territories)) for one in reversed(below.get(row["id"], ()))]
             self.territories.append(self._placed(row, above))
+        self._ends = list(range(1, len(self.territories) + 1))
+        self._named: dict[UUID, list[int]] = {}
+        for one in reversed(self.territories):
+            if one.above is not None:
+                self._ends[one.above] = max(self._ends[one.above], self._ends[one.place])
+            for account in one.accounts:
+                self._named.setdefault(account, []).append(one.place)
         self._known: dict[Any, Territory | None] = {}
 
     def _placed(self, row: Mapping[str, Any], above: int | None) -> Territory:
@@ -173,21 +180,30 @@ class Tree:
         return [one for rank, one in found if rank[:3] == best]
 
     def _those(self, lead: Placed) -> Iterable[tuple[_Rank, Territory]]:
-        """Those that a lead is in, in their order."""
+        """Those that a lead is in, in their order.
+
+        What is below one that it is not in is passed over, unless its company is named there.
+        """
         companies = frozenset(lead.companies)
-        named: list[bool | None] = []
-        for place, one in enumerate(self.territories):
-            is_named = self._takes(one, lead, companies, named)
-            named.append(is_named)
+        accounts = [place for id in companies for place in self._named.get(id, ())]
+        named: dict[int, bool | None] = {}
+        place = 0
+        while place < len(self.territories):
+            one, end = self.territories[place], self._ends[place]
+            is_named = named[place] = self._takes(one, lead, companies, named)
             if is_named is not None:
                 yield _Rank(is_named, one.depth, one.area.reach(lead), -place), one
+            elif not any(place < account < end for account in accounts):
+                place = end
+                continue
+            place += 1
 
     def _takes(
         self,
         one: Territory,
         lead: Placed,
         companies: frozenset[UUID],
-        named: Sequence[bool | None],
+        named: Mapping[int, bool | None],
     ) -> bool | None:
         """Whether a lead is in a territory by name, else by its area; None: it is not in it."""
         if not companies.isdisjoint(one.accounts):

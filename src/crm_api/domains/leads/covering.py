@@ -34,7 +34,7 @@ class Coverage:
         async with at_one_moment(self.tx) as reader:
             members = (await Pools(reader).get(id)).members
             leads = await _captured(reader, days)
-        return _told("fit", "members", leads, _fits(members, leads))
+        return _told("fit", "members", self._shown(leads), _fits(members, leads))
 
     async def of_territories(self, days: int) -> dict[str, Any]:
         """By kind of lead, the territories that are the most specific for it."""
@@ -47,9 +47,17 @@ class Coverage:
         counts = Counter(ids[0] for ids in tied.values() if ids)
         order = [str(one.id) for one in tree.territories]
         return {
-            **_told("in", "territories", leads, [tied[lead.id] for lead in leads]),
+            **_told("in", "territories", self._shown(leads), [tied[lead.id] for lead in leads]),
             "shares": [{"territory_id": id, "leads": counts[id]} for id in order],
         }
+
+    def _shown(self, leads: Sequence[Sharable]) -> list[Sharable]:
+        """Leads without what is hidden of them from whoever asks."""
+        hidden = self.tx.actor.hidden(LEADS.entity) & frozenset(_SAID)
+        if not hidden:
+            return list(leads)
+        nothing: dict[str, Any] = {name: [] if name == "skills" else None for name in hidden}
+        return [lead._replace(**nothing) for lead in leads]
 
 
 async def _captured(reader: Tx, days: int) -> list[Sharable]:

@@ -36,16 +36,17 @@ class _Told:
 class Dealing:
     """Gives leads out of a pool, and those that it falls back on, for one reason.
 
-    Locks are taken in one order: leads by their ids, then pools by theirs.
+    The leads are locked, and the pools after them.
     """
 
     def __init__(self, leads: LeadService, reason: str) -> None:
         self.leads, self.tx, self.reason = leads, leads.tx, reason
         self._told: dict[tuple[int, int], _Told] = {}
 
-    async def give(self, pool_id: UUID, ids: Sequence[UUID]) -> list[Dealt]:
-        """What became of each of some leads, in the order of the choices."""
-        rows = await self.leads.records.to_give(ids)
+    async def give(
+        self, pool_id: UUID, ids: Sequence[UUID], rows: Mapping[UUID, ToGive]
+    ) -> list[Dealt]:
+        """What became of each of some leads, in the order of the choices; `rows` are locked."""
         desk = await Desk.open(self.tx, [pool_id], ids)
         sharing, grounds_id = Sharing(desk.chain(pool_id)), new_id()
         had, choices = desk.had(), list[Choice]()

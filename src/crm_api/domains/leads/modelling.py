@@ -17,6 +17,7 @@ from crm_api.domains.leads.score_schemas import LeadScoreModelCreate, LeadScoreM
 from crm_api.kit.crud.named import NamedService
 from crm_api.kit.crud.personal import Impersonal
 from crm_api.kit.crud.transitions import Way, blocked, need_way, way
+from crm_api.kit.db.queued import is_at_work
 from crm_api.kit.db.states import have_derived
 from crm_api.kit.db.tx import Tx, at_one_moment
 from crm_api.kit.errors import Conflict, Fault
@@ -81,7 +82,10 @@ class LeadScoreModelService(NamedService[LeadScoreModel]):
         # Whoever else puts a model to use waits here, so that one is.
         await self.records.lock_use()
         current = await self.locked(id, expected)
-        found = need_way("model", WAYS, current.status, verb)
+        if verb == "train" and await self._is_given_up(current):
+            found = WAYS[verb]
+        else:
+            found = need_way("model", WAYS, current.status, verb)
         if found.after in IN_USE and (faults := _in_the_way(current, found.after)):
             raise blocked(faults)
         values: dict[str, Any] = {"status": found.after}
@@ -99,6 +103,10 @@ class LeadScoreModelService(NamedService[LeadScoreModel]):
         if found.after in IN_USE or verb == "retire":
             ask_for_scores(self.tx)
         return await self.told(await self.change(current, values, verb=found.event))
+
+    async def _is_given_up(self, current: LeadScoreModel) -> bool:
+        """Whether a model is to learn and the job that was to see to it ended without."""
+        return current.status == "training" and not await is_at_work(self.tx, current.job_id)
 
     async def learned(
         self, current: LeadScoreModel, found: Trained | None, grounds: Mapping[str, Any]

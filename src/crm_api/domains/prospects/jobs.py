@@ -85,20 +85,25 @@ async def _in_slices(
     *,
     verb: str,
 ) -> tuple[int, int]:
-    """Go through whom the run has not looked at; how many there were, and how many were done."""
+    """Go through whom the run has not looked at; how many there were, and how many were done.
+
+    Members whose lead was merged while it was waited for are gone through after the others.
+    """
     state = context.job.state
     looked_at, done = int(state.get("looked_at", 0)), int(state.get("done", 0))
     # Not in the name of who asked for it, who may not see whom the leads go to.
     actor = Actor(context.actor.organization_id, "system", scopes=frozenset({"*"}))
-    async with unit_of_work(Tx(context.database, actor)) as tx:
-        due = await Sharing(tx).due(message.list_id, message.run, given=verb == "recalled")
-        total = looked_at + len(due)
-        await context.job.advance(tx, looked_at, total)
-    for start in range(0, len(due), SLICE[verb]):
-        ids = due[start : start + SLICE[verb]]
+    while True:
         async with unit_of_work(Tx(context.database, actor)) as tx:
-            step = await work(Sharing(tx), ids)
-            looked_at, done = looked_at + step.looked_at, done + step.done
-            stands = {"looked_at": looked_at, "done": done}
-            await context.job.advance(tx, looked_at, total, state=stands)
-    return looked_at, done
+            due = await Sharing(tx).due(message.list_id, message.run, given=verb == "recalled")
+            total = looked_at + len(due)
+            await context.job.advance(tx, looked_at, total)
+        for start in range(0, len(due), SLICE[verb]):
+            ids = due[start : start + SLICE[verb]]
+            async with unit_of_work(Tx(context.database, actor)) as tx:
+                step = await work(Sharing(tx), ids)
+                looked_at, done = looked_at + step.looked_at, done + step.done
+                stands = {"looked_at": looked_at, "done": done}
+                await context.job.advance(tx, looked_at, total, state=stands)
+        if looked_at == total:
+            return looked_at, done

@@ -89,18 +89,20 @@ _ALL_OF = "SELECT lead_id FROM prospect_members WHERE organization_id = $1 AND l
 _KNOWN_OF = """
     SELECT id, score, {value} AS value FROM leads WHERE organization_id = $1 AND id = ANY($2)
 """
-_AT_WORK = """
-    SELECT FROM jobs WHERE organization_id = $1 AND id = $2 AND status IN ('queued', 'running')
-"""
 _GIVEN, _OTHERS = "status = 'given'", "status <> 'given'"
 _DUE = """
     SELECT id, lead_id FROM prospect_members
     WHERE organization_id = $1 AND list_id = $2 AND run < $3 AND {which}
 """
+_LEADS_TO_SHARE = """
+    SELECT lead_id FROM prospect_members
+    WHERE organization_id = $1 AND list_id = $2 AND id = ANY($3) AND run < $4
+"""
 _TO_SHARE = """
     SELECT id, lead_id, version, status, user_id, outcome, given_at, run, deleted_at
     FROM prospect_members
     WHERE organization_id = $1 AND list_id = $2 AND id = ANY($3) AND run < $4
+        AND lead_id = ANY($5) AND {which}
     ORDER BY id FOR NO KEY UPDATE
 """
 
@@ -218,10 +220,29 @@ class ProspectMembers(Repository[ProspectMember]):
 
         return [row["id"] for row in sorted(rows, key=rank)]
 
-    async def to_share(self, list_id: UUID, run: int, ids: Sequence[UUID]) -> list[ProspectMember]:
-        """Stand-ins for members, locked, in this order, that the run still has not looked at."""
+    async def leads_to_share(self, list_id: UUID, run: int, ids: Sequence[UUID]) -> list[UUID]:
+        """The leads of members that a run has not looked at; they are locked before these."""
         own = self.tx.organization_id
-        rows = await self.tx.write(_TO_SHARE, own, list_id, list(ids), run)
+        rows = await self.tx.fetch(_LEADS_TO_SHARE, own, list_id, list(ids), run)
+        return [row["lead_id"] for row in rows]
+
+    async def to_share(
+        self,
+        list_id: UUID,
+        run: int,
+        ids: Sequence[UUID],
+        lead_ids: Sequence[UUID],
+        *,
+        given: bool,
+    ) -> list[ProspectMember]:
+        """Stand-ins for members, locked, in this order, that are still due to the run.
+
+        `lead_ids` are locked. A merge that these were waited for has had places be of another
+        lead, which are left out, and has had others be given.
+        """
+        asked = _TO_SHARE.format(which=_GIVEN if given else _OTHERS)
+        own = self.tx.organization_id
+        rows = await self.tx.write(asked, own, list_id, list(ids), run, list(lead_ids))
         found = {row["id"]: taken(ProspectMember, row) for row in rows}
         return [found[id] for id in ids if id in found]
 
@@ -234,11 +255,6 @@ def _caused(organization_id: UUID, import_id: UUID) -> Any:
         EventRow.entity == LEADS.entity,
         EventRow.type.in_(("lead.created", "lead.updated")),
     )
-
-
-async def is_at_work(tx: Tx, job_id: UUID | None) -> bool:
-    """Whether a job waits or runs."""
-    return job_id is not None and bool(await tx.fetch(_AT_WORK, tx.organization_id, job_id))
 
 
 async def supplier_of(tx: Tx) -> Any:

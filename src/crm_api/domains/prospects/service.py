@@ -11,7 +11,6 @@ from crm_api.domains.prospects.repository import (
     MEMBERS,
     ProspectLists,
     ProspectMembers,
-    is_at_work,
 )
 from crm_api.kit.crud.alike import add_alike
 from crm_api.kit.crud.named import NamedService
@@ -19,6 +18,7 @@ from crm_api.kit.crud.personal import About, Impersonal
 from crm_api.kit.crud.plain import columns_of
 from crm_api.kit.crud.purges import destroy, empty_events
 from crm_api.kit.crud.service import CrudService
+from crm_api.kit.db.queued import is_at_work
 from crm_api.kit.errors import Conflict, Invalid, WrongState
 
 _COURSE = frozenset(

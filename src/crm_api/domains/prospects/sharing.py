@@ -1,7 +1,8 @@
 """Lists that are shared out over a pool, and what was given by them taken back.
 
 A slice is given as a whole or not at all. Locks are taken in one order: the list, leads by their
-ids, then pools by theirs; so lists that overlap give each lead once, whoever comes first.
+ids, members by theirs, then pools; so lists that overlap give each lead once, whoever comes first,
+and nobody waits in a ring with a merge, which locks leads and then their places on lists.
 """
 
 from collections.abc import Mapping, Sequence
@@ -86,18 +87,24 @@ class Sharing:
 
     async def due(self, list_id: UUID, run: int, *, given: bool) -> list[UUID]:
         """The members that a run has not looked at, in their order; none of a run that is over."""
-        if await self._current(list_id, run) is None:
+        current = await self._current(list_id, run)
+        if current is None or (current.pool_id is None and not given):
             return []
         return await self.members.records.due(list_id, run, given=given)
 
     async def give(self, list_id: UUID, run: int, ids: Sequence[UUID]) -> Step:
-        """Give the leads of some members; why nobody got one is written down with it."""
+        """Give the leads of some members; why nobody got one is written down with it.
+
+        Members whose lead was merged meanwhile are not looked at: they are due once more.
+        """
         current = await self._current(list_id, run)
         if current is None or current.pool_id is None:
             return Step()
-        members = await self.members.records.to_share(list_id, run, ids)
+        lead_ids = await self.members.records.leads_to_share(list_id, run, ids)
+        rows = await self.leads.records.to_give(lead_ids)
+        members = await self.members.records.to_share(list_id, run, ids, lead_ids, given=False)
         dealing = Dealing(self.leads, _because(list_id))
-        dealt = await dealing.give(current.pool_id, [member.lead_id for member in members])
+        dealt = await dealing.give(current.pool_id, [one.lead_id for one in members], rows)
         given = 0
         for member, (user_id, reason) in zip(members, dealt, strict=True):
             is_given = user_id is not None
@@ -128,8 +135,10 @@ class Sharing:
         current = await self._current(list_id, run)
         if current is None:
             return Step()
-        members = await self.members.records.to_share(list_id, run, ids)
-        leads = await self._leads(members)
+        lead_ids = await self.members.records.leads_to_share(list_id, run, ids)
+        locked = await self.leads.records.locked(lead_ids, everywhere=True)
+        leads = {one.id: one for one in locked}
+        members = await self.members.records.to_share(list_id, run, ids, lead_ids, given=True)
         held = await self.leads.assignments.records.open_of(list(leads))
         ours = {id: one for id, one in held.items() if one.reason == _because(list_id)}
         pools = {one.pool_id for one in ours.values() if one.pool_id is not None}
@@ -171,10 +180,6 @@ class Sharing:
         """The list, locked, unless it is gone or another run has begun."""
         found = await self.lists.records.locked([list_id], everywhere=True)
         return found[0] if found and found[0].runs == run else None
-
-    async def _leads(self, members: Sequence[ProspectMember]) -> dict[UUID, Lead]:
-        ids = [member.lead_id for member in members]
-        return {one.id: one for one in await self.leads.records.locked(ids, everywhere=True)}
 
 
 def _because(list_id: UUID) -> str:

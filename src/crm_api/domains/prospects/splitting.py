@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID
 
+from crm_api.domains.leads.repository import LEADS
 from crm_api.domains.leads.territories import TerritoryService
 from crm_api.domains.prospects.list_schemas import MOST_PARTS, ProspectSplit
 from crm_api.domains.prospects.models import ProspectList
@@ -19,6 +20,7 @@ from crm_api.domains.prospects.service import (
     ProspectMemberService,
     split_before,
 )
+from crm_api.kit.actor import hidden_field
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Conflict, WrongState
 
@@ -36,6 +38,9 @@ class Splitting:
     async def split(self, id: UUID, data: ProspectSplit, expected: int | None = None) -> Any:
         """The parts, which are frozen; raises `WrongState`, `Conflict`."""
         self.lists.need("create")
+        asked = "score" if data.by == "score" else data.field
+        if asked is not None and asked in self.tx.actor.hidden(LEADS.entity):
+            raise hidden_field(f"{LEADS.entity}.{asked}", "/by" if asked == "score" else "/field")
         current = await self.lists.idle(id, expected)
         if current.status == "split":
             raise split_before()

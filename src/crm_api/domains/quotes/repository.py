@@ -13,6 +13,7 @@ from crm_api.domains.quotes.schemas import ClauseOut, QuoteContent, QuoteOut, Qu
 from crm_api.kit.crud.marks import marked
 from crm_api.kit.crud.repository import Repository
 from crm_api.kit.db.json import decode
+from crm_api.kit.db.queued import is_at_work
 from crm_api.kit.query.listing import Listing, Relation, Searched
 
 AREA = "quotes"
@@ -78,9 +79,6 @@ _PARTIES = """
             FROM contacts WHERE organization_id = $1 AND id = $3) p) AS contact,
         (SELECT to_jsonb(u) FROM (SELECT name, email FROM users
             WHERE organization_id = $1 AND id = $4) u) AS owner
-"""
-_AT_WORK = """
-    SELECT FROM jobs WHERE organization_id = $1 AND id = $2 AND status IN ('queued', 'running')
 """
 
 
@@ -177,8 +175,7 @@ class QuoteVersions(Repository[QuoteVersion]):
 
     async def is_given_up(self, version: QuoteVersion) -> bool:
         """Whether nobody is about to make the document of a version."""
-        rows = await self.tx.fetch(_AT_WORK, self.tx.organization_id, version.job_id)
-        return not rows
+        return not await is_at_work(self.tx, version.job_id)
 
 
 class Clauses(Repository[Clause]):

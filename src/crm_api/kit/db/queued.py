@@ -49,3 +49,13 @@ async def absorb(tx: Any, kind: str, job_id: UUID, args: Mapping[str, Any]) -> i
     """
     now, asked = tx.now, encode(args).decode()
     return len(await tx.write(_ABSORB, tx.organization_id, job_id, kind, asked, now))
+
+
+_AT_WORK = """
+    SELECT FROM jobs WHERE organization_id = $1 AND id = $2 AND status IN ('queued', 'running')
+"""
+
+
+async def is_at_work(tx: Any, job_id: UUID | None) -> bool:
+    """Whether a job waits or runs."""
+    return job_id is not None and bool(await tx.fetch(_AT_WORK, tx.organization_id, job_id))

@@ -126,14 +126,19 @@ def returned(current: Any, before: Any, after: Any) -> Any:
     """A value without what a merge made of it, keeping what was changed since.
 
     Untouched, it is exactly what it was before the merge; a list or dictionary that grew since
-    loses what the merge added; any other later change stays.
+    loses what the merge added; where that is still there, a list regains at its end what it took
+    the place of; any other later change stays.
     """
     if current == after:
         return before
     if isinstance(current, list) and isinstance(after, list):
         old = {_identity(item) for item in before or ()}
-        added = {_identity(item) for item in after} - old
-        return [item for item in current if _identity(item) not in added]
+        new = {_identity(item) for item in after}
+        here, added = {_identity(item) for item in current}, new - old
+        kept = [item for item in current if _identity(item) not in added]
+        if here.isdisjoint(added or new):
+            return kept
+        return [*kept, *(item for item in before or () if _identity(item) not in new | here)]
     if isinstance(current, dict) and isinstance(after, dict):
         was: Values = before or {}
         return {

@@ -49,16 +49,6 @@ class SubjectRequests(Repository[SubjectRequest]):
         query = self.select().where(SubjectRequest.record_id.in_(ids)).order_by(SubjectRequest.id)
         return list((await self.tx.run(query.with_for_update(key_share=True))).scalars())
 
-    async def is_at_work(self, job_id: UUID | None) -> bool:
-        """Whether a job waits or runs."""
-        rows = await self.tx.fetch(
-            "SELECT FROM jobs WHERE organization_id = $1 AND id = $2 "
-            "AND status IN ('queued', 'running')",
-            self.tx.organization_id,
-            job_id,
-        )
-        return bool(rows)
-
     async def archive(self, id: UUID, now: datetime) -> str | None:
         """The file of an archive that can still be had."""
         rows = await self.tx.fetch(

@@ -10,6 +10,7 @@ from crm_api.kit.crud.collections import service_of
 from crm_api.kit.crud.personal import About, Impersonal
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.db.hashes import find_hasher
+from crm_api.kit.db.queued import is_at_work
 from crm_api.kit.db.rehearsal import rehearsal
 from crm_api.kit.errors import Blocked, Invalid, NotFound, WrongState
 from crm_api.kit.points import email_key, phone_key
@@ -199,7 +200,7 @@ class SubjectRequestService(CrudService[SubjectRequest]):
 
     async def _need_halted(self, current: SubjectRequest) -> None:
         """Raise `WrongState` unless the job of a request ended without having done it."""
-        if await self.records.is_at_work(current.job_id):
+        if await is_at_work(self.tx, current.job_id):
             message = "The request is being carried out; cancel its job first."
             raise WrongState(message, details={"job_id": str(current.job_id)})
 
