@@ -17,6 +17,7 @@ from crm_api.kit.errors import CrmError
 from support.approving import Approving, by
 from support.campaigns import campaign, done, members, person, segment
 from support.clients import pointers, problem
+from support.members import custom_role, member
 from support.segments import track
 
 TOMORROW = {"day": (datetime.now(UTC) + timedelta(days=2)).date().isoformat(), "time": "09:00"}
@@ -234,6 +235,33 @@ async def test_deals_won_and_meetings_held_are_conversions(client):
         assert [(a["key"], a["conversions"]) for a in told["arms"]] == [("A", 1), ("B", 0)]
     answer = await client.post(f"/v1/campaigns/{id}/evaluate", json={"conversion": "event"})
     problem(answer, 422)
+
+
+async def test_conversions_are_of_whoever_was_merged_since_and_of_what_is_seen(client):
+    id, _ = await reaching(client, 4, variants=SPLIT)
+    await done(client, id, "launch")
+    first, other = await members(client, id, variant="A")
+    winner = await client.made("contacts", {"last_name": "Winner"})
+    merged = {"winner_id": winner["id"], "loser_ids": [first["contact_id"]]}
+    answer = await client.post("/v1/contacts/merge", json=merged)
+    assert answer.is_success, answer.text
+    for contact in (winner["id"], other["contact_id"]):
+        deal = await client.made("deals", {"name": "Office", "contact_id": contact})
+        won = await client.post(f"/v1/deals/{deal['id']}/win", json={})
+        assert won.status_code == 200, won.text
+    now = datetime.now(UTC)
+    held = {"kind": "meeting", "subject": "Visit", "status": "completed"}
+    at = {"starts_at": now.isoformat(), "contact_id": winner["id"]}
+    await client.made("activities", {**held, **at})
+    until = (now + timedelta(minutes=5)).isoformat()
+    for conversion, number in (("deal_won", 2), ("meeting_held", 1)):
+        told = await done(client, id, "evaluate", conversion=conversion, until=until)
+        assert [(a["key"], a["conversions"]) for a in told["arms"]] == [("A", number), ("B", 0)]
+    own = dict.fromkeys(("read", "create", "update", "delete"), "own")
+    levels = {"*": {"read": "all"}, "deals": own}
+    one = await member(client, await custom_role(client, levels=levels))
+    told = await done(one.api, id, "evaluate", conversion="deal_won", until=until)
+    assert [(a["key"], a["conversions"]) for a in told["arms"]] == [("A", 0), ("B", 0)]
 
 
 @pytest.mark.parametrize(("usual_s", "allowed"), [(5.0, "25s"), (60.0, "1min")])
