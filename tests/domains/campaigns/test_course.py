@@ -13,7 +13,7 @@ from crm_api.domains.campaigns.audience import Audience
 from crm_api.domains.campaigns.deciding import look
 from crm_api.kit.actor import Actor
 from crm_api.kit.db.tx import Tx, unit_of_work
-from crm_api.kit.errors import CrmError
+from crm_api.kit.errors import CrmError, Forbidden
 from support.approving import Approving, by
 from support.campaigns import campaign, done, members, person, segment
 from support.clients import pointers, problem
@@ -215,6 +215,26 @@ async def test_rules_are_fixed_at_launch_and_need_variants(client):
     await done(client, id, "launch")
     answer = await client.patch(f"/v1/campaigns/{id}", json={"stop_rule": None})
     assert problem(answer, 409)["code"] == "audience_frozen"
+
+
+async def test_a_rule_counts_nothing_that_whoever_sets_it_may_not_read(client, app, org):
+    none = dict.fromkeys(("read", "create", "update", "delete"), "none")
+    levels = {"*": dict.fromkeys(none, "all"), "deals": none}
+    one = await member(client, await custom_role(client, levels=levels))
+    rule = {"conversion": "deal_won", "min_days": 1, "max_days": 1}
+    body = {"name": "Spring", "variants": SPLIT, "stop_rule": rule}
+    problem(await one.api.post("/v1/campaigns", json=body), 403)
+    made = await one.api.made("campaigns", {**body, "stop_rule": None})
+    answer = await one.api.patch(f"/v1/campaigns/{made['id']}", json={"stop_rule": rule})
+    problem(answer, 403)
+    # Nor does it decide where that may not be read any more.
+    id, _ = await reaching(client, 2, variants=SPLIT, stop_rule=rule)
+    await done(client, id, "launch")
+    actor = Actor(org.id, "system", scopes=frozenset({"campaigns:write"}))
+    with pytest.raises(Forbidden):
+        async with unit_of_work(Tx(app.state.services.database, actor)) as tx:
+            await look(tx, UUID(id), 0)
+    assert (await client.read(f"campaigns/{id}"))["decision"] is None
 
 
 async def test_deals_won_and_meetings_held_are_conversions(client):
