@@ -148,6 +148,18 @@ async def test_one_that_cannot_be_launched_is_a_draft_again_and_says_why(client,
     assert await members(client, id) == []
 
 
+async def test_one_of_somebody_who_may_launch_no_more_is_a_draft_again(client, app, org):
+    id, _ = await reaching(client)
+    at = (await done(client, id, "schedule", **TOMORROW))["launch_at"]
+    actor = Actor(org.id, "system", scopes=frozenset({"campaigns:read", "contacts:read"}))
+    async with unit_of_work(Tx(app.state.services.database, actor)) as tx:
+        assert not await CampaignActions(tx).launch_due(UUID(id), at)
+    shown = await client.read(f"campaigns/{id}")
+    assert (shown["status"], shown["launch_at"], shown["member_count"]) == ("draft", None, 0)
+    (event,) = await client.told(id, 1, types="campaign.launch_blocked")
+    assert [one["code"] for one in event["data"]["blockers"]] == ["insufficient_scope"]
+
+
 async def test_the_database_keeps_a_frozen_audience(client, app, org):
     id, _ = await reaching(client)
     other = await person(client)
