@@ -93,6 +93,11 @@ async def test_bad_times_are_refused(client):
     ):
         answer = await client.post(f"/v1/campaigns/{id}/schedule", json=body)
         assert list(pointers(problem(answer, 422))) == [pointer]
+    await client.changed(f"campaigns/{id}", {"ends_on": TOMORROW["day"]})
+    late = {**TOMORROW, "day": (datetime.now(UTC) + timedelta(days=3)).date().isoformat()}
+    answer = await client.post(f"/v1/campaigns/{id}/schedule", json=late)
+    assert list(pointers(problem(answer, 422))) == ["/day"]
+    assert (await done(client, id, "schedule", **TOMORROW))["status"] == "scheduled"
 
 
 async def test_a_due_campaign_is_launched_by_a_worker(client, worker, owner):

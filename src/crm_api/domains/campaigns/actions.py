@@ -128,6 +128,8 @@ class CampaignActions:
         if at <= self.tx.now:
             raise Invalid.at("/day", "not_ahead", "That is over.")
         current = await self._begun(id, "schedule", expected)
+        if current.ends_on is not None and data.day > current.ends_on:
+            raise Invalid.at("/day", "after_end", f"It is to end on {current.ends_on}.")
         self.tx.actor.require(f"{CONTACTS.area}:read")
         self.tx.enqueue(LaunchDue(id, at.isoformat()), run_at=at)
         return await self._moved(current, "schedule", {"status": "scheduled", "launch_at": at})
