@@ -13,10 +13,11 @@ from crm_api.domains.campaigns.audience import Audience
 from crm_api.domains.campaigns.deciding import look
 from crm_api.kit.actor import Actor
 from crm_api.kit.db.tx import Tx, unit_of_work
-from crm_api.kit.errors import CrmError
+from crm_api.kit.errors import CrmError, Forbidden
 from support.approving import Approving, by
 from support.campaigns import campaign, done, members, person, segment
 from support.clients import pointers, problem
+from support.members import custom_role, member
 from support.segments import track
 
 TOMORROW = {"day": (datetime.now(UTC) + timedelta(days=2)).date().isoformat(), "time": "09:00"}
@@ -92,6 +93,11 @@ async def test_bad_times_are_refused(client):
     ):
         answer = await client.post(f"/v1/campaigns/{id}/schedule", json=body)
         assert list(pointers(problem(answer, 422))) == [pointer]
+    await client.changed(f"campaigns/{id}", {"ends_on": TOMORROW["day"]})
+    late = {**TOMORROW, "day": (datetime.now(UTC) + timedelta(days=3)).date().isoformat()}
+    answer = await client.post(f"/v1/campaigns/{id}/schedule", json=late)
+    assert list(pointers(problem(answer, 422))) == ["/day"]
+    assert (await done(client, id, "schedule", **TOMORROW))["status"] == "scheduled"
 
 
 async def test_a_due_campaign_is_launched_by_a_worker(client, worker, owner):
@@ -145,6 +151,18 @@ async def test_one_that_cannot_be_launched_is_a_draft_again_and_says_why(client,
     (event,) = await client.told(id, 1, types="campaign.launch_blocked")
     assert [one["code"] for one in event["data"]["blockers"]] == ["segment_gone"]
     assert await members(client, id) == []
+
+
+async def test_one_of_somebody_who_may_launch_no_more_is_a_draft_again(client, app, org):
+    id, _ = await reaching(client)
+    at = (await done(client, id, "schedule", **TOMORROW))["launch_at"]
+    actor = Actor(org.id, "system", scopes=frozenset({"campaigns:read", "contacts:read"}))
+    async with unit_of_work(Tx(app.state.services.database, actor)) as tx:
+        assert not await CampaignActions(tx).launch_due(UUID(id), at)
+    shown = await client.read(f"campaigns/{id}")
+    assert (shown["status"], shown["launch_at"], shown["member_count"]) == ("draft", None, 0)
+    (event,) = await client.told(id, 1, types="campaign.launch_blocked")
+    assert [one["code"] for one in event["data"]["blockers"]] == ["insufficient_scope"]
 
 
 async def test_the_database_keeps_a_frozen_audience(client, app, org):
@@ -216,6 +234,26 @@ async def test_rules_are_fixed_at_launch_and_need_variants(client):
     assert problem(answer, 409)["code"] == "audience_frozen"
 
 
+async def test_a_rule_counts_nothing_that_whoever_sets_it_may_not_read(client, app, org):
+    none = dict.fromkeys(("read", "create", "update", "delete"), "none")
+    levels = {"*": dict.fromkeys(none, "all"), "deals": none}
+    one = await member(client, await custom_role(client, levels=levels))
+    rule = {"conversion": "deal_won", "min_days": 1, "max_days": 1}
+    body = {"name": "Spring", "variants": SPLIT, "stop_rule": rule}
+    problem(await one.api.post("/v1/campaigns", json=body), 403)
+    made = await one.api.made("campaigns", {**body, "stop_rule": None})
+    answer = await one.api.patch(f"/v1/campaigns/{made['id']}", json={"stop_rule": rule})
+    problem(answer, 403)
+    # Nor does it decide where that may not be read any more.
+    id, _ = await reaching(client, 2, variants=SPLIT, stop_rule=rule)
+    await done(client, id, "launch")
+    actor = Actor(org.id, "system", scopes=frozenset({"campaigns:write"}))
+    with pytest.raises(Forbidden):
+        async with unit_of_work(Tx(app.state.services.database, actor)) as tx:
+            await look(tx, UUID(id), 0)
+    assert (await client.read(f"campaigns/{id}"))["decision"] is None
+
+
 async def test_deals_won_and_meetings_held_are_conversions(client):
     id, _ = await reaching(client, 4, variants=SPLIT)
     await done(client, id, "launch")
@@ -234,6 +272,33 @@ async def test_deals_won_and_meetings_held_are_conversions(client):
         assert [(a["key"], a["conversions"]) for a in told["arms"]] == [("A", 1), ("B", 0)]
     answer = await client.post(f"/v1/campaigns/{id}/evaluate", json={"conversion": "event"})
     problem(answer, 422)
+
+
+async def test_conversions_are_of_whoever_was_merged_since_and_of_what_is_seen(client):
+    id, _ = await reaching(client, 4, variants=SPLIT)
+    await done(client, id, "launch")
+    first, other = await members(client, id, variant="A")
+    winner = await client.made("contacts", {"last_name": "Winner"})
+    merged = {"winner_id": winner["id"], "loser_ids": [first["contact_id"]]}
+    answer = await client.post("/v1/contacts/merge", json=merged)
+    assert answer.is_success, answer.text
+    for contact in (winner["id"], other["contact_id"]):
+        deal = await client.made("deals", {"name": "Office", "contact_id": contact})
+        won = await client.post(f"/v1/deals/{deal['id']}/win", json={})
+        assert won.status_code == 200, won.text
+    now = datetime.now(UTC)
+    held = {"kind": "meeting", "subject": "Visit", "status": "completed"}
+    at = {"starts_at": now.isoformat(), "contact_id": winner["id"]}
+    await client.made("activities", {**held, **at})
+    until = (now + timedelta(minutes=5)).isoformat()
+    for conversion, number in (("deal_won", 2), ("meeting_held", 1)):
+        told = await done(client, id, "evaluate", conversion=conversion, until=until)
+        assert [(a["key"], a["conversions"]) for a in told["arms"]] == [("A", number), ("B", 0)]
+    own = dict.fromkeys(("read", "create", "update", "delete"), "own")
+    levels = {"*": {"read": "all"}, "deals": own}
+    one = await member(client, await custom_role(client, levels=levels))
+    told = await done(one.api, id, "evaluate", conversion="deal_won", until=until)
+    assert [(a["key"], a["conversions"]) for a in told["arms"]] == [("A", 0), ("B", 0)]
 
 
 @pytest.mark.parametrize(("usual_s", "allowed"), [(5.0, "25s"), (60.0, "1min")])

@@ -84,3 +84,38 @@ async def test_each_mail_is_a_touch_and_what_was_only_sent_counts_by_settings(
     assert len({one["source_id"] for one in found}) == 2
     assert (await client.put("/v1/attribution/settings", json=told)).status_code == 200
     assert (await client.read(f"attribution/conversions/{deal}"))["touches"] == []
+
+
+async def test_what_was_before_is_taken_up_of_merged_and_of_erased_people(
+    client, worker, owner, org
+):
+    one, other, gone, last = [await reader(client) for _ in range(4)]
+    made = await mailing(client)
+    await did(client, made, "start")
+    await did(client, made, "send", contact_ids=[one["id"], gone["id"]])
+    await settled(client, made)
+    for loser, winner in ((one, other), (gone, last)):
+        merged = {"winner_id": winner["id"], "loser_ids": [loser["id"]]}
+        answer = await client.post("/v1/contacts/merge", json=merged)
+        assert answer.is_success, answer.text
+    request = await client.made("subject-requests", {"kind": "erasure", "record_id": last["id"]})
+    path = f"/v1/subject-requests/{request['id']}"
+    answer = await client.post(f"{path}/verify", json={"verification": "Saw the passport"})
+    assert answer.status_code == 200, answer.text
+    answer = await client.post(f"{path}/start")
+    assert answer.status_code == 202, answer.text
+    await client.ended(answer.json()["job_id"])
+    # As in an organization that is new to attribution: it begins with all there is.
+    await owner.execute(
+        "WITH gone AS (DELETE FROM campaign_touches WHERE organization_id = $1) "
+        "DELETE FROM campaign_touch_states WHERE organization_id = $1",
+        org.id,
+    )
+    told = await client.read("attribution/settings")
+    body = {**told, "counted_kinds": ["sent"]}
+    answer = await client.put("/v1/attribution/settings", json=body)
+    assert answer.status_code == 200, answer.text
+    (touch,) = await touches(client, await sold(client, other), 1)
+    assert (touch["kind"], touch["person_id"]) == ("sent", one["id"])
+    left = "SELECT person_id FROM campaign_touches WHERE organization_id = $1"
+    assert {str(row["person_id"]) for row in await owner.fetch(left, org.id)} == {one["id"]}

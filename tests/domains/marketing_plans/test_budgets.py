@@ -128,6 +128,17 @@ async def test_costs_count_in_the_currencies_of_the_plan_and_the_organization(cl
     assert (cost["plan_amount"], cost["base_amount"]) == (None, None)
 
 
+async def test_an_order_too_small_for_the_currency_of_the_plan_is_nothing_of_it(client):
+    rates = {"rates": [{"base": "EUR", "quote": "VND", "day": "2026-03-01", "rate": "26000"}]}
+    answer = await client.put("/v1/exchange-rates", json=rates)
+    assert answer.status_code == 200, answer.text
+    id = await plan(client, starts_on="2026-01-01")
+    await ordered(client, id, "1", "2026-03-15", currency="VND")
+    await ordered(client, id, "26000", "2026-03-15", currency="VND")
+    total = (await budget(client, id))["total"]
+    assert (total["committed"], total["base_committed"]) == ("1.00", "1.00")
+
+
 async def test_a_cost_sent_again_is_the_same(client):
     campaign = await client.made("campaigns", {"name": "Spring"})
     body = {"campaign_id": campaign["id"], "amount": "5.00", "spent_on": "2026-03-20"}

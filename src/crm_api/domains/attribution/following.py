@@ -17,6 +17,9 @@ from crm_api.kit.touchpoints import Happened
 
 STRETCH = 500
 AREA = "attribution"
+_MERGED = """
+    SELECT record_id FROM record_redirects WHERE organization_id = $1 AND record_id = ANY($2)
+"""
 
 
 class Follow(Rounds):
@@ -50,6 +53,10 @@ async def take_up(tx: Tx, rows: Sequence[Any]) -> None:
     # Of several events of one record the last one says it all.
     last = {(row["type"], row["record_id"], _told(row)): row for row in rows}
     found = [one for one, _ in await happened(tx, Declared.services, last.values())]
+    # Whoever was merged into others before it was their turn was touched all the same.
+    binned = sorted({one.record_id for one in found if one.row["deleted_at"] is not None})
+    rows = await tx.fetch(_MERGED, tx.organization_id, binned) if binned else []
+    merged = {row["record_id"] for row in rows}
     grouped: dict[str, list[Happened]] = defaultdict(list)
     for one in found:
         grouped[one.topic].append(one)
@@ -57,7 +64,12 @@ async def take_up(tx: Tx, rows: Sequence[Any]) -> None:
     kept: dict[tuple[Any, ...], Kept] = {}
     for topic, those in grouped.items():
         declared = Declared.touches[topic]
-        living = [one for one in those if one.row["deleted_at"] is None]
+        # Events of those who were erased say nothing.
+        living = [
+            one
+            for one in those
+            if one.row["deleted_at"] is None or (one.record_id in merged and one.data)
+        ]
         touched = await declared.find(tx, living)
         for one in those:
             sources[declared.source, one.record_id] = None

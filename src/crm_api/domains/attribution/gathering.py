@@ -77,13 +77,15 @@ _TOUCHES = """
     JOIN campaign_touches t ON t.organization_id = $1 AND t.person_id = p.person
         AND t.kind = ANY($4) AND t.occurred_at <= c.at AND t.occurred_at > c.at - $5::interval
 """
-# Those who were touched, and of whom nothing came in these days.
+# Those who were touched, and of whom nothing came in these days. They are joined, since a list that
+# is a parameter is walked through for each touch.
 _LOST = """
     SELECT t.person_id, t.person_kind, t.campaign_id, t.campaign, t.channel, t.variant, t.occurred_at, t.kind,
         t.source, t.source_id
     FROM campaign_touches t
     WHERE t.organization_id = $1 AND t.kind = ANY($2) AND t.occurred_at >= $3
-        AND t.occurred_at < $4 AND t.person_id <> ALL($5::uuid[])
+        AND t.occurred_at < $4
+        AND NOT EXISTS (SELECT FROM unnest($5::uuid[]) AS p (id) WHERE p.id = t.person_id)
     LIMIT $6
 """
 _MOST_TOUCHES = 2_000_000

@@ -128,6 +128,8 @@ class CampaignActions:
         if at <= self.tx.now:
             raise Invalid.at("/day", "not_ahead", "That is over.")
         current = await self._begun(id, "schedule", expected)
+        if current.ends_on is not None and data.day > current.ends_on:
+            raise Invalid.at("/day", "after_end", f"It is to end on {current.ends_on}.")
         self.tx.actor.require(f"{CONTACTS.area}:read")
         self.tx.enqueue(LaunchDue(id, at.isoformat()), run_at=at)
         return await self._moved(current, "schedule", {"status": "scheduled", "launch_at": at})
@@ -138,14 +140,15 @@ class CampaignActions:
         One that something stands in the way of is a draft again, and its event says why.
         """
         service = self.service
-        service.need("update")
-        current = await service.records.find(id, lock=True)
+        current = await self._scheduled(id)
         if current is None or current.status != "scheduled" or current.launch_at is None:
             return False
         if current.launch_at != datetime.fromisoformat(launch_at):
             return False
         try:
             async with self.tx.atomic():
+                service.need("update")
+                await service.guard.permit([id], "update")
                 if faults := await blockers(self.tx, current, "launch"):
                     raise blocked(faults)
                 await self._launch(current)
@@ -155,10 +158,15 @@ class CampaignActions:
             ]
             back = {"status": "draft", "launch_at": None}
             # What was read before has ended with the savepoint.
-            again = await service.records.get(id)
+            again = await self._scheduled(id)
+            assert again is not None
             await service.change(again, back, verb=BLOCKED, told={"blockers": why})
             return False
         return True
+
+    async def _scheduled(self, id: UUID) -> Campaign | None:
+        """A campaign, locked, whether or not whoever scheduled it sees it still."""
+        return next(iter(await self.service.records.locked([id], everywhere=True)), None)
 
     async def _begun(self, id: UUID, verb: Verb, expected: int | None) -> Campaign:
         self.service.need("update")

@@ -1,18 +1,26 @@
 """What counts as a conversion of a member: a tracked event, a deal won, a meeting held."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
+
+from sqlalchemy import select
 
 from crm_api.domains.activities.repository import ACTIVITIES
 from crm_api.domains.campaigns.repository import Plan
 from crm_api.domains.campaigns.schemas import Conversion, Converted
 from crm_api.domains.deals.repository import DEALS
+from crm_api.domains.segments.asking import asked
 from crm_api.domains.segments.repository import BEHAVIOUR_AREA
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Forbidden
+from crm_api.kit.query.filters import parse
+from crm_api.kit.query.listing import Listing
 
 HOLDOUT, ALL = "holdout", "all"
+_OWN = 2
+"""How many parameters come before those of what counts."""
 # Somebody who was merged since is still counted: by who they were when it was frozen.
 _EVENT = """
     SELECT contact_id AS id FROM behaviour_events WHERE organization_id = $1 AND name = $5
@@ -22,17 +30,22 @@ _EVENT = """
         AND moved_from IS NOT NULL
 """
 _WON = """
-    SELECT contact_id AS id FROM deals WHERE organization_id = $1 AND status = 'won'
-        AND closed_at >= $3 AND closed_at < $4 AND deleted_at IS NULL AND contact_id IS NOT NULL
-    UNION SELECT p.contact_id FROM deals d
-    JOIN deal_contacts p ON p.organization_id = $1 AND p.deal_id = d.id AND p.deleted_at IS NULL
-    WHERE d.organization_id = $1 AND d.status = 'won' AND d.closed_at >= $3 AND d.closed_at < $4
-        AND d.deleted_at IS NULL
+    WITH RECURSIVE d AS MATERIALIZED ({seen}), whole (id) AS (
+        SELECT contact_id FROM (
+            SELECT contact_id FROM d WHERE contact_id IS NOT NULL
+            UNION SELECT p.contact_id FROM d
+            JOIN deal_contacts p ON p.organization_id = $1 AND p.deal_id = d.id
+                AND p.deleted_at IS NULL) AS named
+        UNION SELECT r.record_id FROM whole w
+        JOIN record_redirects r ON r.organization_id = $1 AND r.target_id = w.id)
+    SELECT id FROM whole
 """
 _MET = """
-    SELECT DISTINCT contact_id AS id FROM activities
-    WHERE organization_id = $1 AND kind = 'meeting' AND status = 'completed'
-        AND starts_at >= $3 AND starts_at < $4 AND deleted_at IS NULL AND contact_id IS NOT NULL
+    WITH RECURSIVE d AS MATERIALIZED ({seen}), whole (id) AS (
+        SELECT contact_id FROM d
+        UNION SELECT r.record_id FROM whole w
+        JOIN record_redirects r ON r.organization_id = $1 AND r.target_id = w.id)
+    SELECT id FROM whole
 """
 _CONVERSIONS = """
     WITH did AS MATERIALIZED ({did})
@@ -48,19 +61,22 @@ class Kind:
     """How those who converted are found."""
 
     did: str
-    """The ids of contacts between `$3` and `$4`; `$5` is the name of an event, where it has one."""
+    """The ids of contacts: of events between `$3` and `$4`, by their name `$5`; of records by
+    `{seen}`, which are those that count."""
     area: str
-    entity: str | None = None
-    told: Sequence[str] = ()
-    """The fields that it tells something of."""
+    listing: Listing | None = None
+    at: str = ""
+    """When a record counts."""
+    source: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """The filter of those that count."""
 
 
 KINDS: Mapping[Conversion, Kind] = {
     "event": Kind(_EVENT, BEHAVIOUR_AREA),
-    "deal_won": Kind(_WON, DEALS.area, DEALS.entity, ("status", "closed_at", "contact_id")),
+    "deal_won": Kind(_WON, DEALS.area, DEALS, "closed_at", {"status": "won"}),
     "meeting_held": Kind(
-        *(_MET, ACTIVITIES.area, ACTIVITIES.entity),
-        ("kind", "status", "starts_at", "contact_id"),
+        *(_MET, ACTIVITIES.area, ACTIVITIES, "starts_at"),
+        {"kind": "meeting", "status": "completed", "contact_id": {"is_null": False}},
     ),
 }
 
@@ -69,19 +85,31 @@ def need_conversions(tx: Tx, what: Converted) -> None:
     """Raise `Forbidden` where what counts may not be read, or is hidden."""
     kind = KINDS[what.conversion]
     tx.actor.require(f"{kind.area}:read")
-    if kind.entity is not None and not tx.actor.hidden(kind.entity).isdisjoint(kind.told):
-        raise Forbidden("What counts as a conversion is hidden from you.", code="hidden_field")
+    if kind.listing is not None:
+        told = {kind.at, "contact_id", *kind.source}
+        if not tx.actor.hidden(kind.listing.entity).isdisjoint(told):
+            raise Forbidden("What counts as a conversion is hidden from you.", code="hidden_field")
 
 
 async def conversions(
-    tx: Tx, current: Plan, what: Converted, until: Any
+    tx: Tx, current: Plan, what: Converted, until: datetime
 ) -> dict[str, tuple[int, int]]:
-    """How many converted since the launch, by variant; `all` where there are none."""
-    statement = _CONVERSIONS.replace("{did}", KINDS[what.conversion].did)
-    named = () if what.event is None else (what.event,)
-    rows = await tx.fetch(
-        statement, tx.organization_id, current.id, current.launched_at, until, *named
-    )
+    """How many converted since the launch, by variant; `all` where there are none.
+
+    Of the deals and meetings that the actor sees.
+    """
+    kind = KINDS[what.conversion]
+    did, values = kind.did, [current.launched_at, until, what.event]
+    if kind.listing is not None:
+        model: Any = kind.listing.model
+        assert current.launched_at is not None
+        span = {"gte": current.launched_at.isoformat(), "lt": until.isoformat()}
+        filter = parse({**kind.source, kind.at: span}, kind.listing, tx)
+        chosen = select(model.id, model.contact_id)
+        seen, values = asked(*(tx, kind.listing, chosen, filter), behind=_OWN, named="conversions")
+        did = did.replace("{seen}", seen)
+    statement = _CONVERSIONS.replace("{did}", did)
+    rows = await tx.fetch(statement, tx.organization_id, current.id, *values)
     return {
         HOLDOUT if row["is_holdout"] else row["variant"] or ALL: (
             row["conversions"],

@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from crm_api.domains.campaigns.arithmetic import MISMATCH, sample_ratio
-from crm_api.domains.campaigns.converting import conversions
+from crm_api.domains.campaigns.converting import conversions, need_conversions
 from crm_api.domains.campaigns.evaluating import compared
 from crm_api.domains.campaigns.events import DecideExperiment
 from crm_api.domains.campaigns.models import Campaign
@@ -82,6 +82,8 @@ async def look(tx: Tx, id: UUID, number: int) -> bool:
     if current.stop_rule is None:
         return False
     rule, plan = StopRule.model_validate(current.stop_rule), Plan.of(current)
+    # Where nothing is seen any more, nothing is decided: there seem to be no conversions.
+    need_conversions(tx, rule)
     weights = {one["key"]: one["weight"] for one in plan.variants}
     found = await conversions(tx, plan, rule, tx.now)
     arms = {key: found.get(key, (0, 0)) for key in weights}

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 from uuid import UUID
 
+from crm_api.domains.campaigns.converting import need_conversions
 from crm_api.domains.campaigns.models import Campaign
 from crm_api.domains.campaigns.repository import AREA, Campaigns
-from crm_api.domains.campaigns.schemas import CampaignCreate, CampaignUpdate
+from crm_api.domains.campaigns.schemas import CampaignCreate, CampaignUpdate, StopRule
 from crm_api.domains.segments.service import SegmentService
 from crm_api.kit.crud.named import NamedService
 from crm_api.kit.crud.personal import Impersonal
@@ -63,6 +64,9 @@ class CampaignService(NamedService[Campaign]):
                 code="audience_frozen",
                 details={"fields": sorted(changed & AUDIENCE)},
             )
+        if "stop_rule" in changed and whole["stop_rule"] is not None:
+            # What it decides by is told with the decision.
+            need_conversions(self.tx, StopRule.model_validate(whole["stop_rule"]))
         if "parent_id" in changed:
             await self._need_parent(whole)
         for name in sorted(changed & {"include_segment_ids", "exclude_segment_ids"}):

@@ -82,10 +82,11 @@ _OUTSIDE = """
         AND deleted_at IS NULL AND NOT month BETWEEN date_trunc('month', $3::date) AND $4
     ORDER BY month LIMIT 1
 """
-# What of commitments is left is at their place, what was spent at its own.
+# What of commitments is left is at their place, what was spent at its own. One may be too small for
+# the currency of the plan: then there is nothing of it, and nothing to divide by.
 _FIGURES = """
     WITH drawn AS (
-        SELECT commitment_id AS id, sum(plan_amount)::bigint AS amount FROM campaign_costs
+        SELECT commitment_id AS id, sum(plan_amount) AS amount FROM campaign_costs
         WHERE organization_id = $1 AND plan_id = $2 AND commitment_id IS NOT NULL
             AND deleted_at IS NULL
         GROUP BY 1),
@@ -95,7 +96,7 @@ _FIGURES = """
         FROM budget_lines WHERE organization_id = $1 AND plan_id = $2 AND deleted_at IS NULL
         UNION ALL
         SELECT channel, campaign_id, date_trunc('month', due_on)::date, 0, 0, left_over,
-            round(base_amount * left_over / plan_amount), 0, 0
+            round(base_amount * left_over / greatest(plan_amount, 1)), 0, 0
         FROM marketing_commitments c LEFT JOIN drawn d ON d.id = c.id
         CROSS JOIN LATERAL (
             SELECT greatest(c.plan_amount - coalesce(d.amount, 0), 0)::numeric AS left_over) l
