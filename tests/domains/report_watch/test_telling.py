@@ -143,6 +143,22 @@ async def test_whoever_is_gone_is_told_nothing(client, owner, worker):
     assert await settled(client, made, 0) == []
 
 
+async def test_nothing_goes_outside_for_whoever_may_send_nothing_there_any_more(
+    client, owner, worker
+):
+    levels = {"*": {"read": "all", "create": "all"}}
+    body = {"levels": levels, "permissions": ["send_reports_outside"]}
+    role = await custom_role(client, **body)
+    maker = await member(client, role)
+    made = await scheduled(
+        maker.api, [{"kind": "email", "address": "far@example.com"}], sharing="organization"
+    )
+    await client.changed(f"roles/{role}", {"permissions": []})
+    await owner.execute(_DUE, made["id"])
+    (one,) = await settled(client, made)
+    assert (one["status"], one["reason"]) == ("failed", "missing_right")
+
+
 async def test_killed_workers_tell_once(client, owner, worker_process):
     people = [await member(client, "admin") for _ in range(6)]
     recipients = [{"kind": "user", "id": one.id} for one in people]

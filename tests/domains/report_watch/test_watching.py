@@ -86,6 +86,22 @@ async def test_addresses_outside_take_a_permission(client):
     await one.api.made("report-schedules", {**given, "recipients": inside})
 
 
+async def test_whoever_may_not_tell_outside_changes_nothing_that_is_told_there(client):
+    levels = {"*": {"read": "all", "create": "all", "update": "all"}}
+    one = await member(client, await custom_role(client, levels=levels))
+    given = {"name": "X", "report_id": await report(client), "cron": "0 8 * * *"}
+    outside = [{"kind": "email", "address": "reader@example.com"}]
+    more = {"recipients": outside, "sharing": "organization"}
+    path = (
+        f"/v1/report-schedules/{(await client.made('report-schedules', {**given, **more}))['id']}"
+    )
+    other = {"report_id": await report(one.api)}
+    problem(await one.api.patch(path, json=other), 403, "missing_right")
+    inside = [{"kind": "user", "id": one.id}]
+    answer = await one.api.patch(path, json={**other, "recipients": inside})
+    assert answer.status_code == 200, answer.text
+
+
 async def test_bad_alerts_are_named(client):
     people = [{"kind": "team", "id": await team(client)}]
     fit = {"name": "X", "metric": "new_deals", "recipients": people}

@@ -7,7 +7,12 @@ from uuid import UUID
 
 from crm_api.domains.report_watch.notices import About, notify
 from crm_api.domains.report_watch.reader import maker_of, user_of
-from crm_api.domains.report_watch.service import Delivery, ReportScheduleService, read
+from crm_api.domains.report_watch.service import (
+    OUTSIDE,
+    Delivery,
+    ReportScheduleService,
+    read,
+)
 from crm_api.domains.reports.files import TYPES, written
 from crm_api.domains.reports.parameters import filled
 from crm_api.domains.reports.printing import report_pdf
@@ -40,6 +45,9 @@ async def found_for(context: JobContext, asked: Delivery) -> Found:
     reader = await (
         user_of(context, UUID(asked.whom)) if is_user else maker_of(context, asked.actor)
     )
+    if asked.kind == "email":
+        # As of now, like all other rights.
+        reader.actor.permitted(OUTSIDE)
     report, answer = await _result(reader, asked)
     if asked.condition is not None and not meets(answer, asked.condition):
         return Found("skipped", "condition_not_met")

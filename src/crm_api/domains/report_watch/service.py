@@ -41,7 +41,7 @@ _BOUNDS = frozenset({"method", "comparison", "threshold", "clear_at"})
 
 
 async def checked(tx: Tx, given: Sequence[Any]) -> list[dict[str, Any]]:
-    """Recipients as they are stored; raises `Invalid`, and `Forbidden` for addresses outside."""
+    """Recipients as they are stored; raises `Invalid`."""
     found = _RECIPIENTS.validate_python(given)
     by_kind = {k: [r.id for r in found if r.kind == k and r.id] for k in ("user", "team")}
     there = await known(tx, by_kind["user"], by_kind["team"])
@@ -53,8 +53,6 @@ async def checked(tx: Tx, given: Sequence[Any]) -> list[dict[str, Any]]:
             raise Invalid.at(f"{at}/id", "unfit_kind", "It goes with users and teams.")
         if one.id is not None and one.id not in there:
             raise Invalid.at(f"{at}/id", "unknown_reference", f"There is no such {one.kind}.")
-    if any(one.kind == "email" for one in found):
-        tx.actor.permitted(OUTSIDE)
     return [one.model_dump(mode="json", exclude_none=True) for one in found]
 
 
@@ -104,6 +102,9 @@ class ReportScheduleService(NamedService[ReportSchedule]):
             values["owner_id"] = self.tx.actor.me
         if "recipients" in values:
             values["recipients"] = await checked(self.tx, values["recipients"])
+        if any(one["kind"] == "email" for one in whole["recipients"]):
+            # Whatever is changed of it: they get what whoever changes it sees.
+            self.tx.actor.permitted(OUTSIDE)
         if values.get("condition") is not None:
             # As it is stored, so that the same again is no change.
             values["condition"] = decode(encode(values["condition"]))
