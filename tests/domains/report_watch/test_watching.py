@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from crm_api.domains.report_watch.delivering import meets
 from crm_api.domains.report_watch.judging import Bound, robust_z
 from crm_api.domains.report_watch.timing import Timing
 from crm_api.kit.recurrence import BadRule
@@ -49,6 +50,22 @@ def test_bounds_do_not_flutter_and_outliers_are_robust():
     assert abs(robust_z(10, history)) < 1
     assert robust_z(40, history) > 3.5
     assert robust_z(40, history[:3]) is None
+
+
+def test_conditions_are_of_numbers():
+    """Exact ones; days, texts and what is missing meet none."""
+    rows = [{"last": "2027-01-01", "industry": "NaN", "sum": "0.30", "none": None}]
+    answer = {"rows": [{"values": row} for row in rows]}
+
+    def met(measure, comparison, value):
+        return meets(answer, {"measure": measure, "comparison": comparison, "value": value})
+
+    assert met("sum", "gt", "0.2999999")
+    assert not met("sum", "gt", "0.3")
+    assert met("sum", "lt", "1")
+    for name in ("last", "industry", "none", "unknown"):
+        assert not met(name, "gt", "0")
+        assert not met(name, "lt", "0")
 
 
 async def report(api):

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from typing import Any
 from uuid import UUID
 
@@ -96,12 +97,22 @@ async def carry_out(tx: Tx, asked: Delivery, found: Found) -> None:
 
 
 def meets(answer: Mapping[str, Any], condition: Mapping[str, Any]) -> bool:
-    """Whether a value of a row is as the condition says."""
-    bound = float(condition["value"])
+    """Whether a value of a row is as the condition says; what is no number never is."""
+    bound = Decimal(str(condition["value"]))
     values = [row["values"].get(condition["measure"]) for row in answer["rows"]]
-    numbers = [float(value) for value in values if value is not None]
+    numbers = [number for value in values if (number := _number(value)) is not None]
     more = condition["comparison"] == "gt"
     return any(one > bound if more else one < bound for one in numbers)
+
+
+def _number(value: Any) -> Decimal | None:
+    if value is None or isinstance(value, bool):
+        return None
+    try:
+        found = Decimal(str(value))
+    except InvalidOperation:
+        return None
+    return found if found.is_finite() else None
 
 
 def text_of(answer: Mapping[str, Any]) -> str:
