@@ -246,6 +246,19 @@ async def test_anomalies_are_those_of_its_own_history(client, owner, worker):
     await looked_at(client, owner, odd, state="raised")
 
 
+async def test_what_is_measured_anew_has_no_history(client, owner, worker):
+    people = [{"kind": "team", "id": await team(client)}]
+    made = (await alert(client, people, method="anomaly"))["id"]
+    await owner.execute(_PAST, made, [31, 30, 32, 31, 30, 30, 31, 32, 31, 30])
+    counted = "SELECT count(*) FROM alert_values WHERE alert_id = $1"
+    await client.changed(f"alerts/{made}", {"name": "Deals", "metric": "new_deals"})
+    # It looks by itself, too.
+    assert await owner.fetchval(counted, made) >= 10
+    await client.changed(f"alerts/{made}", {"days": 7})
+    assert await owner.fetchval(counted, made) < 3
+    await looked_at(client, owner, made, state="clear")
+
+
 async def test_an_alert_whose_owner_is_gone_says_so(client, owner, worker):
     gone = await leaver(client)
     made = (await alert(gone.api, [{"kind": "user", "id": gone.id}], method="anomaly"))["id"]

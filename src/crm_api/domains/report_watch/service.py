@@ -36,7 +36,7 @@ from crm_api.kit.recurrence import BadRule
 OUTSIDE = "send_reports_outside"
 _RECIPIENTS = TypeAdapter(list[ReportRecipient])
 _TIMES = frozenset({"cron", "rule", "starts_on", "at", "time_zone", "is_active"})
-_MEASURED = frozenset({"metric", "filter", "days"})
+_MEASURED = ("metric", "filter", "days")
 _BOUNDS = frozenset({"method", "comparison", "threshold", "clear_at"})
 
 
@@ -218,8 +218,10 @@ class AlertService(NamedService[Alert]):
             if any(one["kind"] not in ("user", "team") for one in values["recipients"]):
                 text = "Users and teams are told; endpoints subscribe to alert.raised."
                 raise Invalid.at("/recipients", "unfit_kind", text)
-        if not _MEASURED.isdisjoint(values):
+        if any(name in values for name in _MEASURED):
             _need_metric(whole)
+            if current is not None and measured(current) != tuple(whole[n] for n in _MEASURED):
+                await self.records.forget(current.id)
         if not _BOUNDS.isdisjoint(values):
             _need_bounds(whole)
         if current is None or "is_active" in values or "every_minutes" in values:
@@ -276,6 +278,11 @@ class AlertService(NamedService[Alert]):
             subject = f"{'⚠' if now else '✓'} {row.name}"
             # About no record: the alert is its owner's, and others are told of it all the same.
             notify(self.tx, users, subject, f"{row.metric}: {value}")
+
+
+def measured(alert: Alert) -> tuple[Any, ...]:
+    """What an alert looks at, but for whose eyes it has."""
+    return tuple(getattr(alert, name) for name in _MEASURED)
 
 
 def _need_metric(whole: Mapping[str, Any]) -> None:
