@@ -125,6 +125,8 @@ async def test_bad_alerts_are_named(client):
     fit |= {"comparison": "lt", "threshold": "5"}
     for body, at in (
         ({"metric": "nothing"}, "/metric"),
+        ({"filter": {"nothing": 1}}, "/filter/nothing"),
+        ({"metric": "campaign_roi", "filter": {"status": "open"}}, "/filter"),
         ({"threshold": None}, "/threshold"),
         ({"comparison": None}, "/comparison"),
         ({"clear_at": "4"}, "/clear_at"),
@@ -134,3 +136,17 @@ async def test_bad_alerts_are_named(client):
     ):
         answer = await client.post("/v1/alerts", json={**fit, **body})
         assert pointers(problem(answer, 422)) == [at]
+
+
+async def test_what_it_needs_cannot_be_cleared(client):
+    people = [{"kind": "team", "id": await team(client)}]
+    body = {"name": "X", "metric": "new_deals", "comparison": "lt", "threshold": "5"}
+    alert = f"/v1/alerts/{(await client.made('alerts', {**body, 'recipients': people}))['id']}"
+    for name in ("every_minutes", "cooldown_minutes", "is_active"):
+        answer = await client.patch(alert, json={name: None})
+        assert pointers(problem(answer, 422)) == [f"/{name}"]
+    assert (await client.patch(alert, json={"filter": None})).json()["filter"] == {}
+    given = {"name": "X", "report_id": await report(client), "cron": "0 8 * * *"}
+    made = await client.made("report-schedules", {**given, "recipients": people})
+    answer = await client.patch(f"/v1/report-schedules/{made['id']}", json={"parameters": None})
+    assert answer.json()["parameters"] == {}

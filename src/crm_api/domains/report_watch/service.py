@@ -31,6 +31,7 @@ from crm_api.kit.crud.plain import columns_of
 from crm_api.kit.db.json import decode, encode
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Invalid
+from crm_api.kit.query.filters import parse
 from crm_api.kit.recurrence import BadRule
 
 OUTSIDE = "send_reports_outside"
@@ -97,6 +98,8 @@ class ReportScheduleService(NamedService[ReportSchedule]):
     ) -> dict[str, Any]:
         """Its report is seen and takes the parameters; it is due not too often."""
         values = await super().prepare(values, current)
+        if values.get("parameters", ...) is None:
+            values["parameters"] = {}
         whole = {**(columns_of(current) if current else {}), **values}
         if whole["owner_id"] is None and (current is None or whole["sharing"] == "private"):
             values["owner_id"] = self.tx.actor.me
@@ -210,6 +213,7 @@ class AlertService(NamedService[Alert]):
     async def prepare(self, values: dict[str, Any], current: Alert | None) -> dict[str, Any]:
         """Its metric is there and its bounds fit; what it measures anew it has no history of."""
         values = await super().prepare(values, current)
+        _clear(values)
         whole = {**(columns_of(current) if current else {}), **values}
         if whole["owner_id"] is None and (current is None or whole["sharing"] == "private"):
             values["owner_id"] = self.tx.actor.me
@@ -219,7 +223,7 @@ class AlertService(NamedService[Alert]):
                 text = "Users and teams are told; endpoints subscribe to alert.raised."
                 raise Invalid.at("/recipients", "unfit_kind", text)
         if any(name in values for name in _MEASURED):
-            _need_metric(whole)
+            self._need_metric(whole)
             if current is not None and measured(current) != tuple(whole[n] for n in _MEASURED):
                 await self.records.forget(current.id)
         if not _BOUNDS.isdisjoint(values):
@@ -231,6 +235,16 @@ class AlertService(NamedService[Alert]):
                 values["next_at"] = None
         values["actor"] = maker(self.tx)
         return values
+
+    def _need_metric(self, whole: Mapping[str, Any]) -> None:
+        metric = Declared.metrics.get(whole["metric"])
+        if metric is None:
+            raise unfit("/metric", "unknown_metric", "There is no metric of this name.")
+        if whole["days"] is not None and metric.compute is None and not metric.dated_by:
+            raise Invalid.at("/days", "undated_metric", "It is a number of this moment.")
+        if whole["filter"] and metric.compute is not None:
+            raise Invalid.at("/filter", "computed_metric", f"{metric.name} has no filters.")
+        parse(whole["filter"], Declared.services[metric.source].repository.listing, self.tx)
 
     async def active(self, id: UUID) -> Alert | None:
         """An alert to work on, whoever asks; None of one that is looked at no more."""
@@ -280,17 +294,18 @@ class AlertService(NamedService[Alert]):
             notify(self.tx, users, subject, f"{row.metric}: {value}")
 
 
+def _clear(values: dict[str, Any]) -> None:
+    """Have no filter be an empty one; raises `Invalid` for nulls where there is no nothing."""
+    if values.get("filter", ...) is None:
+        values["filter"] = {}
+    for name in ("every_minutes", "cooldown_minutes", "is_active"):
+        if values.get(name, ...) is None:
+            raise Invalid.at(f"/{name}", "required", "It cannot be cleared.")
+
+
 def measured(alert: Alert) -> tuple[Any, ...]:
     """What an alert looks at, but for whose eyes it has."""
     return tuple(getattr(alert, name) for name in _MEASURED)
-
-
-def _need_metric(whole: Mapping[str, Any]) -> None:
-    metric = Declared.metrics.get(whole["metric"])
-    if metric is None:
-        raise unfit("/metric", "unknown_metric", "There is no metric of this name.")
-    if whole["days"] is not None and not metric.dated_by:
-        raise Invalid.at("/days", "undated_metric", "It is a number of this moment.")
 
 
 def _need_bounds(whole: Mapping[str, Any]) -> None:
