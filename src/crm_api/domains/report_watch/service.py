@@ -263,7 +263,8 @@ class AlertService(NamedService[Alert]):
             if now:
                 state["raised_at"] = self.tx.now
             await self.change(row, state, verb="raised" if now else "cleared")
-        await self._tell(row, value, before=before, now=now)
+        if value is not None:
+            await self._tell(row, value, before=before, now=now)
         return "raised" if now else "clear"
 
     async def _is_bad(self, row: Alert, value: Decimal, *, raised: bool) -> bool:
@@ -277,7 +278,7 @@ class AlertService(NamedService[Alert]):
         z = robust_z(float(value), history)
         return z is not None and abs(z) >= float(row.sensitivity)
 
-    async def _tell(self, row: Alert, value: Decimal | None, *, before: bool, now: bool) -> None:
+    async def _tell(self, row: Alert, value: Decimal, *, before: bool, now: bool) -> None:
         # What is raised again within the cool-down is told when that is over, if it still stands.
         pause = timedelta(minutes=row.cooldown_minutes)
         told, raised = row.told_at, row.raised_at
