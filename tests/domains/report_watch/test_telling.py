@@ -143,6 +143,22 @@ async def test_whoever_is_gone_is_told_nothing(client, owner, worker):
     assert await settled(client, made, 0) == []
 
 
+async def test_nothing_goes_outside_for_whoever_may_send_nothing_there_any_more(
+    client, owner, worker
+):
+    levels = {"*": {"read": "all", "create": "all"}}
+    body = {"levels": levels, "permissions": ["send_reports_outside"]}
+    role = await custom_role(client, **body)
+    maker = await member(client, role)
+    made = await scheduled(
+        maker.api, [{"kind": "email", "address": "far@example.com"}], sharing="organization"
+    )
+    await client.changed(f"roles/{role}", {"permissions": []})
+    await owner.execute(_DUE, made["id"])
+    (one,) = await settled(client, made)
+    assert (one["status"], one["reason"]) == ("failed", "missing_right")
+
+
 async def test_killed_workers_tell_once(client, owner, worker_process):
     people = [await member(client, "admin") for _ in range(6)]
     recipients = [{"kind": "user", "id": one.id} for one in people]
@@ -228,6 +244,19 @@ async def test_anomalies_are_those_of_its_own_history(client, owner, worker):
     await owner.execute(_PAST, odd, [31, 30, 32, 31, 30, 30, 31, 32, 31, 30])
     await looked_at(client, owner, usual, state="clear")
     await looked_at(client, owner, odd, state="raised")
+
+
+async def test_what_is_measured_anew_has_no_history(client, owner, worker):
+    people = [{"kind": "team", "id": await team(client)}]
+    made = (await alert(client, people, method="anomaly"))["id"]
+    await owner.execute(_PAST, made, [31, 30, 32, 31, 30, 30, 31, 32, 31, 30])
+    counted = "SELECT count(*) FROM alert_values WHERE alert_id = $1"
+    await client.changed(f"alerts/{made}", {"name": "Deals", "metric": "new_deals"})
+    # It looks by itself, too.
+    assert await owner.fetchval(counted, made) >= 10
+    await client.changed(f"alerts/{made}", {"days": 7})
+    assert await owner.fetchval(counted, made) < 3
+    await looked_at(client, owner, made, state="clear")
 
 
 async def test_an_alert_whose_owner_is_gone_says_so(client, owner, worker):

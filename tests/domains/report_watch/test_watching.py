@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from crm_api.domains.report_watch.delivering import meets
 from crm_api.domains.report_watch.judging import Bound, robust_z
 from crm_api.domains.report_watch.timing import Timing
 from crm_api.kit.recurrence import BadRule
@@ -51,6 +52,22 @@ def test_bounds_do_not_flutter_and_outliers_are_robust():
     assert robust_z(40, history[:3]) is None
 
 
+def test_conditions_are_of_numbers():
+    """Exact ones; days, texts and what is missing meet none."""
+    rows = [{"last": "2027-01-01", "industry": "NaN", "sum": "0.30", "none": None}]
+    answer = {"rows": [{"values": row} for row in rows]}
+
+    def met(measure, comparison, value):
+        return meets(answer, {"measure": measure, "comparison": comparison, "value": value})
+
+    assert met("sum", "gt", "0.2999999")
+    assert not met("sum", "gt", "0.3")
+    assert met("sum", "lt", "1")
+    for name in ("last", "industry", "none", "unknown"):
+        assert not met(name, "gt", "0")
+        assert not met(name, "lt", "0")
+
+
 async def report(api):
     body = {"name": "Count", "definition": COUNT, "sharing": "organization"}
     return (await api.made("reports", body))["id"]
@@ -86,12 +103,30 @@ async def test_addresses_outside_take_a_permission(client):
     await one.api.made("report-schedules", {**given, "recipients": inside})
 
 
+async def test_whoever_may_not_tell_outside_changes_nothing_that_is_told_there(client):
+    levels = {"*": {"read": "all", "create": "all", "update": "all"}}
+    one = await member(client, await custom_role(client, levels=levels))
+    given = {"name": "X", "report_id": await report(client), "cron": "0 8 * * *"}
+    outside = [{"kind": "email", "address": "reader@example.com"}]
+    more = {"recipients": outside, "sharing": "organization"}
+    path = (
+        f"/v1/report-schedules/{(await client.made('report-schedules', {**given, **more}))['id']}"
+    )
+    other = {"report_id": await report(one.api)}
+    problem(await one.api.patch(path, json=other), 403, "missing_right")
+    inside = [{"kind": "user", "id": one.id}]
+    answer = await one.api.patch(path, json={**other, "recipients": inside})
+    assert answer.status_code == 200, answer.text
+
+
 async def test_bad_alerts_are_named(client):
     people = [{"kind": "team", "id": await team(client)}]
     fit = {"name": "X", "metric": "new_deals", "recipients": people}
     fit |= {"comparison": "lt", "threshold": "5"}
     for body, at in (
         ({"metric": "nothing"}, "/metric"),
+        ({"filter": {"nothing": 1}}, "/filter/nothing"),
+        ({"metric": "campaign_roi", "filter": {"status": "open"}}, "/filter"),
         ({"threshold": None}, "/threshold"),
         ({"comparison": None}, "/comparison"),
         ({"clear_at": "4"}, "/clear_at"),
@@ -101,3 +136,17 @@ async def test_bad_alerts_are_named(client):
     ):
         answer = await client.post("/v1/alerts", json={**fit, **body})
         assert pointers(problem(answer, 422)) == [at]
+
+
+async def test_what_it_needs_cannot_be_cleared(client):
+    people = [{"kind": "team", "id": await team(client)}]
+    body = {"name": "X", "metric": "new_deals", "comparison": "lt", "threshold": "5"}
+    alert = f"/v1/alerts/{(await client.made('alerts', {**body, 'recipients': people}))['id']}"
+    for name in ("every_minutes", "cooldown_minutes", "is_active"):
+        answer = await client.patch(alert, json={name: None})
+        assert pointers(problem(answer, 422)) == [f"/{name}"]
+    assert (await client.patch(alert, json={"filter": None})).json()["filter"] == {}
+    given = {"name": "X", "report_id": await report(client), "cron": "0 8 * * *"}
+    made = await client.made("report-schedules", {**given, "recipients": people})
+    answer = await client.patch(f"/v1/report-schedules/{made['id']}", json={"parameters": None})
+    assert answer.json()["parameters"] == {}

@@ -222,3 +222,35 @@ async def test_changes_of_amounts_are_amounts(client):
     (row,) = values(answer)
     assert row["revenue_change"] == "60.15"
     assert Decimal(row["revenue_percent"]) == Decimal("1.5")
+
+
+async def test_totals_of_several_currencies_have_no_amounts(client):
+    for amount, currency in (("100.25", "EUR"), ("40.10", "EUR"), ("7.00", "USD")):
+        body = {"name": "X", "lifecycle": "customer", "annual_revenue": amount}
+        await client.made("companies", {**body, "currency": currency})
+    asked = {
+        "kind": "comparison",
+        "sides": SIDES,
+        "groupings": [by("lifecycle"), by("currency")],
+        "measures": [measure("sum", "annual_revenue"), measure("count")],
+        "totals": True,
+    }
+    answer = await reported(client, **asked)
+    assert {row["currency"]: row["sum_change"] for row in values(answer)} == {
+        "EUR": "140.35",
+        "USD": "7.00",
+    }
+    assert len(answer["totals"]) == 2
+    for total in answer["totals"]:
+        assert total["values"]["count_change"] == 3
+        for name in ("sum_now", "sum_before", "sum_change", "sum_percent"):
+            assert total["values"][name] is None
+    answer = await reported(client, **asked, filter={"currency": "EUR"})
+    assert {total["values"]["sum_change"] for total in answer["totals"]} == {"140.35"}
+
+
+async def test_no_waterfall_leads_from_currency_to_currency(client):
+    body = {"kind": "waterfall", "groupings": [by("currency")], "source": "company"}
+    body |= {"measures": [measure("sum", "annual_revenue")]}
+    answer = await client.post("/v1/reports/run", json=body)
+    assert pointers(problem(answer, 422)) == ["/measures/0/field"]

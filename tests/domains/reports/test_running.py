@@ -2,6 +2,7 @@
 
 import pytest
 
+from crm_api.domains.reports.results import cell_of
 from support.clients import pointers, problem
 from support.members import custom_role, member
 from support.reporting import behind, by, measure, reported, values
@@ -262,6 +263,13 @@ async def test_a_funnel_and_a_cohort(client, owner):
     ]
     for row in answer["rows"]:
         assert len(await behind(client, cohort, row["cell"])) == row["values"]["count"]
+    for distance in (100_000, -100_000):
+        body = {
+            "report": cohort,
+            "cell": cell_of({"created_at": "2026-01-01", "closed_at": distance}),
+        }
+        answer = await client.post("/v1/reports/drilldown", json=body)
+        assert pointers(problem(answer, 422)) == ["/cell"]
 
 
 async def test_fields_of_one_other_record_and_custom_ones(client, companies):

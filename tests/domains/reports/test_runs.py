@@ -72,6 +72,16 @@ async def test_a_report_runs_as_a_job_and_is_kept(client, companies, worker):
     assert await client.read(f"report-runs/{begun['run']['id']}/rows") == rows
 
 
+async def test_what_was_now_is_kept_for_no_other_now(client, companies, worker):
+    younger = {"created_at": {"lte": "@now"}}
+    children = {"through": "children", "each": "count", "through_filter": younger}
+    definition = {"source": "company", "measures": [measure("sum", **children)]}
+    report = await saved(client, definition=definition, parameters=[])
+    begun = await run(client, report["id"])
+    await client.ended(begun["job_id"])
+    assert not (await run(client, report["id"]))["is_cached"]
+
+
 async def test_rows_by_a_cursor_till_they_expire(client, worker):
     for turn in range(5):
         await client.made("companies", {"name": f"C{turn}"})

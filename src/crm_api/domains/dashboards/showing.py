@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import date
+from decimal import Decimal
 from typing import Any, cast
 from uuid import UUID
 
@@ -24,6 +25,7 @@ from crm_api.kit.errors import CrmError, NotFound
 from crm_api.kit.faults import invalid_body
 from crm_api.kit.problems import problem_of
 from crm_api.kit.query.cursor import context_of, seal, unseal
+from crm_api.kit.reporting import Measure
 from crm_api.kit.schema import Day, Schema
 
 EACH = Bounds(4, 2_000_000)
@@ -48,6 +50,15 @@ class _Within(Metrics):
             plan = await self.plan(query)
             await self.bound(self.tx)
             return await self.answer(self.tx, plan, span)
+
+    async def value(
+        self, compute: Measure, first: date | None, last: date | None
+    ) -> Decimal | None:
+        """The same of one that no report comes to."""
+        async with self.tx.atomic():
+            await self.bound(self.tx)
+            with self.in_time():
+                return await compute(self.tx, first, last)
 
 
 class Showing:

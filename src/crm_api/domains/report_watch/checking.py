@@ -17,8 +17,8 @@ async def value_of(
     context: JobContext,
     actor: Mapping[str, Any],
     metric: str,
-    days: int | None,
     filter: Mapping[str, Any],
+    days: int | None,
 ) -> Decimal | None:
     """The value at this moment, or of the last so many days; raises `CrmError`."""
     reader = await maker_of(context, actor)

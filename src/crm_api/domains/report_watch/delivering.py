@@ -2,12 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from typing import Any
 from uuid import UUID
 
 from crm_api.domains.report_watch.notices import About, notify
 from crm_api.domains.report_watch.reader import maker_of, user_of
-from crm_api.domains.report_watch.service import Delivery, ReportScheduleService, read
+from crm_api.domains.report_watch.service import (
+    OUTSIDE,
+    Delivery,
+    ReportScheduleService,
+    read,
+)
 from crm_api.domains.reports.files import TYPES, written
 from crm_api.domains.reports.parameters import filled
 from crm_api.domains.reports.printing import report_pdf
@@ -40,6 +46,9 @@ async def found_for(context: JobContext, asked: Delivery) -> Found:
     reader = await (
         user_of(context, UUID(asked.whom)) if is_user else maker_of(context, asked.actor)
     )
+    if asked.kind == "email":
+        # As of now, like all other rights.
+        reader.actor.permitted(OUTSIDE)
     report, answer = await _result(reader, asked)
     if asked.condition is not None and not meets(answer, asked.condition):
         return Found("skipped", "condition_not_met")
@@ -88,12 +97,22 @@ async def carry_out(tx: Tx, asked: Delivery, found: Found) -> None:
 
 
 def meets(answer: Mapping[str, Any], condition: Mapping[str, Any]) -> bool:
-    """Whether a value of a row is as the condition says."""
-    bound = float(condition["value"])
+    """Whether a value of a row is as the condition says; what is no number never is."""
+    bound = Decimal(str(condition["value"]))
     values = [row["values"].get(condition["measure"]) for row in answer["rows"]]
-    numbers = [float(value) for value in values if value is not None]
+    numbers = [number for value in values if (number := _number(value)) is not None]
     more = condition["comparison"] == "gt"
     return any(one > bound if more else one < bound for one in numbers)
+
+
+def _number(value: Any) -> Decimal | None:
+    if value is None or isinstance(value, bool):
+        return None
+    try:
+        found = Decimal(str(value))
+    except InvalidOperation:
+        return None
+    return found if found.is_finite() else None
 
 
 def text_of(answer: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 from crm_api.domains.report_watch.checking import value_of
 from crm_api.domains.report_watch.delivering import Found, carry_out, found_for
 from crm_api.domains.report_watch.messages import CheckAlert, DeliverReport
-from crm_api.domains.report_watch.service import AlertService, ReportScheduleService
+from crm_api.domains.report_watch.service import AlertService, ReportScheduleService, measured
 from crm_api.kit.db.tx import unit_of_work
 from crm_api.kit.errors import CrmError
 from crm_api.kit.jobs import JobContext, runs
@@ -47,10 +47,10 @@ async def check_alert(context: JobContext, message: CheckAlert) -> dict[str, Any
         alert = await AlertService(tx).active(message.alert_id)
         if alert is None:
             return {"state": None}
-        asked = alert.actor, alert.metric, alert.days, alert.filter
+        asked, actor = measured(alert), alert.actor
     value, error = None, None
     try:
-        value = await value_of(context, *asked)
+        value = await value_of(context, actor, *asked)
     except CrmError as found:
         if found.status >= _LATER:
             raise
@@ -59,4 +59,7 @@ async def check_alert(context: JobContext, message: CheckAlert) -> dict[str, Any
         await context.job.advance(tx, 1, 1)
         service = AlertService(tx)
         alert = await service.active(message.alert_id)
-        return {"state": None if alert is None else await service.judge(alert, value, error)}
+        if alert is None or (measured(alert), alert.actor) != (asked, actor):
+            # It was changed meanwhile: what was seen is no value of what it looks at now.
+            return {"state": None}
+        return {"state": await service.judge(alert, value, error)}

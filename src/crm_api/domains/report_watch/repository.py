@@ -57,6 +57,9 @@ _FORGET = """
     DELETE FROM alert_values WHERE organization_id = $1 AND alert_id = $2
         AND at < $3::timestamptz - interval '400 days' RETURNING 1
 """
+_FORGET_ALL = """
+    DELETE FROM alert_values WHERE organization_id = $1 AND alert_id = $2 RETURNING 1
+"""
 _NOTE = """
     UPDATE alerts SET checked_at = $3, last_value = $4, last_error = $5
     WHERE organization_id = $1 AND id = $2 RETURNING 1
@@ -128,6 +131,10 @@ class Alerts(Repository[Alert]):
         """Add to the history of a metric; what is too old goes."""
         await self.tx.write(_KEEP, self.tx.organization_id, id, at, value)
         await self.tx.write(_FORGET, self.tx.organization_id, id, at)
+
+    async def forget(self, id: UUID) -> None:
+        """Remove the whole history: it is one of something else."""
+        await self.tx.write(_FORGET_ALL, self.tx.organization_id, id)
 
     async def note(self, id: UUID, at: datetime, value: Any, error: str | None) -> None:
         """What was seen; no change that anybody has to hear of."""

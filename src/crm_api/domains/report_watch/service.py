@@ -31,17 +31,18 @@ from crm_api.kit.crud.plain import columns_of
 from crm_api.kit.db.json import decode, encode
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Invalid
+from crm_api.kit.query.filters import parse
 from crm_api.kit.recurrence import BadRule
 
 OUTSIDE = "send_reports_outside"
 _RECIPIENTS = TypeAdapter(list[ReportRecipient])
 _TIMES = frozenset({"cron", "rule", "starts_on", "at", "time_zone", "is_active"})
-_MEASURED = frozenset({"metric", "filter", "days"})
+_MEASURED = ("metric", "filter", "days")
 _BOUNDS = frozenset({"method", "comparison", "threshold", "clear_at"})
 
 
 async def checked(tx: Tx, given: Sequence[Any]) -> list[dict[str, Any]]:
-    """Recipients as they are stored; raises `Invalid`, and `Forbidden` for addresses outside."""
+    """Recipients as they are stored; raises `Invalid`."""
     found = _RECIPIENTS.validate_python(given)
     by_kind = {k: [r.id for r in found if r.kind == k and r.id] for k in ("user", "team")}
     there = await known(tx, by_kind["user"], by_kind["team"])
@@ -53,8 +54,6 @@ async def checked(tx: Tx, given: Sequence[Any]) -> list[dict[str, Any]]:
             raise Invalid.at(f"{at}/id", "unfit_kind", "It goes with users and teams.")
         if one.id is not None and one.id not in there:
             raise Invalid.at(f"{at}/id", "unknown_reference", f"There is no such {one.kind}.")
-    if any(one.kind == "email" for one in found):
-        tx.actor.permitted(OUTSIDE)
     return [one.model_dump(mode="json", exclude_none=True) for one in found]
 
 
@@ -99,11 +98,16 @@ class ReportScheduleService(NamedService[ReportSchedule]):
     ) -> dict[str, Any]:
         """Its report is seen and takes the parameters; it is due not too often."""
         values = await super().prepare(values, current)
+        if values.get("parameters", ...) is None:
+            values["parameters"] = {}
         whole = {**(columns_of(current) if current else {}), **values}
         if whole["owner_id"] is None and (current is None or whole["sharing"] == "private"):
             values["owner_id"] = self.tx.actor.me
         if "recipients" in values:
             values["recipients"] = await checked(self.tx, values["recipients"])
+        if any(one["kind"] == "email" for one in whole["recipients"]):
+            # Whatever is changed of it: they get what whoever changes it sees.
+            self.tx.actor.permitted(OUTSIDE)
         if values.get("condition") is not None:
             # As it is stored, so that the same again is no change.
             values["condition"] = decode(encode(values["condition"]))
@@ -209,6 +213,7 @@ class AlertService(NamedService[Alert]):
     async def prepare(self, values: dict[str, Any], current: Alert | None) -> dict[str, Any]:
         """Its metric is there and its bounds fit; what it measures anew it has no history of."""
         values = await super().prepare(values, current)
+        _clear(values)
         whole = {**(columns_of(current) if current else {}), **values}
         if whole["owner_id"] is None and (current is None or whole["sharing"] == "private"):
             values["owner_id"] = self.tx.actor.me
@@ -217,8 +222,10 @@ class AlertService(NamedService[Alert]):
             if any(one["kind"] not in ("user", "team") for one in values["recipients"]):
                 text = "Users and teams are told; endpoints subscribe to alert.raised."
                 raise Invalid.at("/recipients", "unfit_kind", text)
-        if not _MEASURED.isdisjoint(values):
-            _need_metric(whole)
+        if any(name in values for name in _MEASURED):
+            self._need_metric(whole)
+            if current is not None and measured(current) != tuple(whole[n] for n in _MEASURED):
+                await self.records.forget(current.id)
         if not _BOUNDS.isdisjoint(values):
             _need_bounds(whole)
         if current is None or "is_active" in values or "every_minutes" in values:
@@ -228,6 +235,16 @@ class AlertService(NamedService[Alert]):
                 values["next_at"] = None
         values["actor"] = maker(self.tx)
         return values
+
+    def _need_metric(self, whole: Mapping[str, Any]) -> None:
+        metric = Declared.metrics.get(whole["metric"])
+        if metric is None:
+            raise unfit("/metric", "unknown_metric", "There is no metric of this name.")
+        if whole["days"] is not None and metric.compute is None and not metric.dated_by:
+            raise Invalid.at("/days", "undated_metric", "It is a number of this moment.")
+        if whole["filter"] and metric.compute is not None:
+            raise Invalid.at("/filter", "computed_metric", f"{metric.name} has no filters.")
+        parse(whole["filter"], Declared.services[metric.source].repository.listing, self.tx)
 
     async def active(self, id: UUID) -> Alert | None:
         """An alert to work on, whoever asks; None of one that is looked at no more."""
@@ -246,7 +263,8 @@ class AlertService(NamedService[Alert]):
             if now:
                 state["raised_at"] = self.tx.now
             await self.change(row, state, verb="raised" if now else "cleared")
-        await self._tell(row, value, before=before, now=now)
+        if value is not None:
+            await self._tell(row, value, before=before, now=now)
         return "raised" if now else "clear"
 
     async def _is_bad(self, row: Alert, value: Decimal, *, raised: bool) -> bool:
@@ -260,7 +278,7 @@ class AlertService(NamedService[Alert]):
         z = robust_z(float(value), history)
         return z is not None and abs(z) >= float(row.sensitivity)
 
-    async def _tell(self, row: Alert, value: Decimal | None, *, before: bool, now: bool) -> None:
+    async def _tell(self, row: Alert, value: Decimal, *, before: bool, now: bool) -> None:
         # What is raised again within the cool-down is told when that is over, if it still stands.
         pause = timedelta(minutes=row.cooldown_minutes)
         told, raised = row.told_at, row.raised_at
@@ -277,12 +295,18 @@ class AlertService(NamedService[Alert]):
             notify(self.tx, users, subject, f"{row.metric}: {value}")
 
 
-def _need_metric(whole: Mapping[str, Any]) -> None:
-    metric = Declared.metrics.get(whole["metric"])
-    if metric is None:
-        raise unfit("/metric", "unknown_metric", "There is no metric of this name.")
-    if whole["days"] is not None and not metric.dated_by:
-        raise Invalid.at("/days", "undated_metric", "It is a number of this moment.")
+def _clear(values: dict[str, Any]) -> None:
+    """Have no filter be an empty one; raises `Invalid` for nulls where there is no nothing."""
+    if values.get("filter", ...) is None:
+        values["filter"] = {}
+    for name in ("every_minutes", "cooldown_minutes", "is_active"):
+        if values.get(name, ...) is None:
+            raise Invalid.at(f"/{name}", "required", "It cannot be cleared.")
+
+
+def measured(alert: Alert) -> tuple[Any, ...]:
+    """What an alert looks at, but for whose eyes it has."""
+    return tuple(getattr(alert, name) for name in _MEASURED)
 
 
 def _need_bounds(whole: Mapping[str, Any]) -> None:

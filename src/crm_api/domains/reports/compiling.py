@@ -149,6 +149,7 @@ def planned(tx: Tx, query: ReportQuery, listing: Listing, sight: Sight, calendar
             own = parse(asked.filter, listing, tx) if asked.filter else None
         known = replace(known, filter=own)
         _need_currency(plan, known)
+        known = replace(known, currencies=_currencies(plan, known))
         plan.measures.append(known)
     names = [group.name for group in plan.groups] + [known.asked.name for known in plan.measures]
     for place, name in enumerate(names):
@@ -197,17 +198,31 @@ def _need_currency(plan: Plan, known: Known) -> None:
     """Raise `Invalid` where amounts of several currencies would be one."""
     adds = known.asked.function not in {"count", "count_distinct", "ratio", *AFTERWARDS}
     for operand in known.operands if adds else ():
-        if operand.kind != "amount" or operand.base or operand.is_converted:
+        way = _own_currency(operand)
+        if way is None:
             continue
-        if "currency" not in operand.place.listing.fields:
-            continue
-        way = [*operand.relations, "currency"]
-        if not any(group.asked.field == ".".join(way) for group in plan.groups):
-            message = (
-                f"{operand.path} is in the currency of each record: group by {'.'.join(way)}, or "
-                "take an amount in the organization's currency."
-            )
+        # A waterfall leads from group to group: those of one currency and another are no way.
+        is_one = plan.query.kind != "waterfall"
+        if not is_one or not any(group.asked.field == way for group in plan.groups):
+            message = f"{operand.path} is in the currency of each record: "
+            message += f"group by {way}, or t" if is_one else "t"
+            message += "ake an amount in the organization's currency."
             raise unfit(f"/measures/{known.place}/field", "mixed_currencies", message)
+
+
+def _own_currency(operand: Operand) -> str | None:
+    """The field with the currency of an amount that is in that of its record."""
+    if operand.kind != "amount" or operand.base or operand.is_converted:
+        return None
+    if "currency" not in operand.place.listing.fields:
+        return None
+    return ".".join([*operand.relations, "currency"])
+
+
+def _currencies(plan: Plan, known: Known) -> frozenset[int]:
+    """The places of the groupings by the currencies that a measure is in."""
+    ways = {_own_currency(operand) for operand in known.operands}
+    return frozenset(n for n, group in enumerate(plan.groups) if group.asked.field in ways)
 
 
 class Compiler:
@@ -253,6 +268,11 @@ class Compiler:
         elif groups:
             query = query.group_by(*groups)
         query = query.add_columns(level.label("level"))
+        for n in sorted({n for known in plan.measures for n in known.currencies} if sets else ()):
+            # Aggregates still see the values by which a total is not grouped.
+            several = func.min(groups[n]).is_distinct_from(func.max(groups[n]))
+            unknown = func.count(groups[n]) != func.count()
+            query = query.add_columns(or_(several, unknown).label(f"mixed{n}"))
         query = self._having(query, made, level if sets else None)
         order = self._order(groups, made)
         if sets is not None:

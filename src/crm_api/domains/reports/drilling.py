@@ -85,8 +85,11 @@ def _later(plan: Plan, group: Group, value: Any, groups: Mapping[str, Any]) -> d
         raise unfit("/cell", "invalid_cell", message)
     if isinstance(value, bool) or not isinstance(value, int) or abs(value) > 100_000:
         raise unfit("/cell", "invalid_cell", "Not a distance.")
-    begins = plan.calendar.after(_day(first), group.bucket, value)
-    return _within(plan, group, group.operand, begins)
+    try:
+        begins = plan.calendar.after(_day(first), group.bucket, value)
+        return _within(plan, group, group.operand, begins)
+    except (ValueError, OverflowError):
+        raise unfit("/cell", "invalid_cell", "Not a distance.") from None
 
 
 def _day(value: Any) -> date:

@@ -68,6 +68,8 @@ class Known:
     """Of a calculated one."""
     decimals: int = 0
     """So many of its value are left out of it: whole numbers are added up faster."""
+    currencies: frozenset[int] = frozenset()
+    """The places of the groupings by the currencies of its amounts, where these are several."""
 
     @property
     def base(self) -> bool:

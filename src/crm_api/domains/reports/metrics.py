@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import date
+from decimal import Decimal
 from typing import Any, get_args
 
 from pydantic import ValidationError
@@ -11,10 +12,11 @@ from crm_api.domains.reports.declared import Declared
 from crm_api.domains.reports.results import Row, shown
 from crm_api.domains.reports.running import Reports, metric_row
 from crm_api.domains.reports.schemas import Bucket, ReportGrouping, ReportQuery
+from crm_api.kit.db.tx import at_one_moment
 from crm_api.kit.errors import CrmError, Invalid, NotFound
 from crm_api.kit.query.moments import need_days
 from crm_api.kit.query.selection import names_of
-from crm_api.kit.reporting import Metric
+from crm_api.kit.reporting import Measure, Metric
 
 
 class Metrics(Reports):
@@ -84,7 +86,7 @@ class Metrics(Reports):
             raise Invalid.parameter("by", "computed_metric", message)
         assert metric.compute is not None
         calendar = await self.calendar()
-        value = await metric.compute(self.tx, first, last)
+        value = await self.value(metric.compute, first, last)
         kind = "amount" if metric.unit == "amount" else "ratio"
         return {
             "metric": metric_row(metric),
@@ -96,6 +98,15 @@ class Metrics(Reports):
             "rows": [],
             "truncated": False,
         }
+
+    async def value(
+        self, compute: Measure, first: date | None, last: date | None
+    ) -> Decimal | None:
+        """What one that no report comes to is at one moment, bounded as reports are."""
+        async with at_one_moment(self.tx) as tx:
+            await self.bound(tx)
+            with self.in_time():
+                return await compute(tx, first, last)
 
 
 def _measures(metric: Metric) -> list[Row]:

@@ -120,7 +120,7 @@ class Shaped:
             keys = tuple(row[:depth])
             found = {k.asked.name: row[depth + n] for n, k in enumerate(stored)}
             if row["level"]:
-                self.totals.append(self._total(keys, found, row["level"]))
+                self.totals.append(self._total(keys, found, row))
             else:
                 self.raw.append((keys, found))
         self.truncated = len(self.raw) > plan.limit
@@ -160,12 +160,16 @@ class Shaped:
             for known in self.plan.visible
         }
 
-    def _total(self, keys: Sequence[Any], found: Row, level: int) -> Row:
+    def _total(self, keys: Sequence[Any], found: Row, row: Any) -> Row:
         # The last grouping is the lowest bit; it is set where rows are not by it.
-        last = len(keys) - 1
+        last, level = len(keys) - 1, row["level"]
         left = [n for n in range(len(keys)) if not level >> (last - n) & 1]
         groups = self._groups(keys, left)
         self._calculate([key if n in left else None for n, key in enumerate(keys)], found)
+        for known in self.plan.measures:
+            # Amounts of several currencies are no amount.
+            if any(n not in left and row[f"mixed{n}"] for n in known.currencies):
+                found[known.asked.name] = None
         return {
             "cell": cell_of(groups),
             "by": list(groups),

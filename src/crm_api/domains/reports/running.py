@@ -120,7 +120,7 @@ class Reports:
             "currency": calendar.currency,
             "as_of": tx.now,
         }
-        with self._in_time():
+        with self.in_time():
             found = await (
                 _table(tx, plan) if query.kind == "table" else self._grouped(tx, plan, span)
             )
@@ -134,7 +134,7 @@ class Reports:
         async with at_one_moment(self.tx) as tx:
             await self.bound(tx)
             first = replace(plan, query=query.model_copy(update={"limit": _PREVIEW}))
-            with self._in_time():
+            with self.in_time():
                 cost = None if query.kind == "table" else await self._cost(tx, plan)
                 found = await self._preview(tx, first)
         return {
@@ -189,7 +189,7 @@ class Reports:
         await tx.run(text(f"SET LOCAL statement_timeout = '{self.bounds.seconds}s'"))
 
     @contextmanager
-    def _in_time(self) -> Generator[None]:
+    def in_time(self) -> Generator[None]:
         """Have a statement that takes too long be a mistake of the report."""
         try:
             yield

@@ -65,6 +65,7 @@ class ReportRunService(CrudService[ReportRun]):
         # What `@now` means is among the values.
         day = plan.money.day if plan.money and query.currency == "at_date" else None
         values = [day, plan.filter.values, *(m.filter.values for m in plan.measures if m.filter)]
+        values += [sorted(m.values.items()) for m in plan.measures if m.values]
         asked_hash = digest([hash_of(query), repr(values), sight_hash])
         cached = await self.records.cached(asked_hash)
         if cached is not None:
