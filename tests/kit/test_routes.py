@@ -38,6 +38,9 @@ def test_other_paths_are_not_looked_for():
     including.include_router(shelf)
     matches = [including.routes[0].matches(asked(path))[0] for path in ("/v1/a/1", "/v1/b/1")]
     assert matches == [Match.FULL, Match.NONE]
+    for root, path in (("/crm", "/crm/v1/a/1"), ("/crm", "/v1/a/1"), ("/v", "/v1/a/1")):
+        behind = {**asked(path), "root_path": root}
+        assert including.routes[0].matches(behind)[0] is Match.FULL
 
 
 def test_short_paths_have_beginnings():

@@ -131,6 +131,22 @@ async def test_parameters_narrow_all_tiles(client):
     problem(await client.get(path, params={"parameters": "[1]"}), 422)
 
 
+async def test_a_tile_hangs_on_what_its_groups_and_filter_are_of(client):
+    metric = {"kind": "metric", "metric": "new_deals"}
+    tiles = [
+        {**metric, "key": "plain"},
+        {**metric, "key": "by", "by": "status,company.industry"},
+        {**metric, "key": "only", "filter": {"company": {"industry": "bank"}}},
+    ]
+    found = await shown(client, await dashboard(client, tiles))
+    assert {key: one["depends_on"] for key, one in found.items()} == {
+        "plain": ["deal"],
+        "by": ["company", "deal"],
+        "only": ["company", "deal"],
+    }
+    assert all(one["error"] is None for one in found.values())
+
+
 async def calm(api, id, mark):
     """The cursor from which on no tile is stale."""
     async for _ in patiently():

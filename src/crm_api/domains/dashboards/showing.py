@@ -215,21 +215,28 @@ async def _of_metric(at: _Within, tile: DashboardTile, values: Mapping[str, Any]
 def depends_on(tile: DashboardTile, reports: Mapping[UUID, Any]) -> list[str]:
     """The kinds of records that a tile is of, with those on the way to what it names."""
     if tile.kind == "metric" and tile.metric in Declared.metrics:
-        return [Declared.metrics[tile.metric or ""].source]
+        metric = Declared.metrics[tile.metric or ""]
+        by = (tile.by or "").split(",")
+        named = [dict(metric.filter), [dict(one) for one in metric.measures], tile.filter, by]
+        return sorted(_on_the_way(metric.source, named))
     report = reports.get(tile.report_id) if tile.report_id else None
     if report is None:
         return []
     definition = _read(report.definition)
-    found = [definition["source"], "report"]
-    service = Declared.services.get(definition["source"])
+    return sorted({"report", *_on_the_way(definition["source"], [definition, tile.filter])})
+
+
+def _on_the_way(source: str, named: Any) -> set[str]:
+    """A kind of record, and those that its relations lead to, of what some JSON names."""
+    found, service = {source}, Declared.services.get(source)
     if service is not None:
-        words = _words(definition)
-        found += [
+        words = _words(named)
+        found |= {
             relation.target().entity
             for relation in service.repository.listing.relations
             if relation.name in words
-        ]
-    return sorted(set(found))
+        }
+    return found
 
 
 def _words(value: Any) -> set[str]:

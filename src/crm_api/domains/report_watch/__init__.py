@@ -1,1 +1,1 @@
-"""Reports over any collection: one statement, as far as whoever asks may see."""
+"""Schedules that tell reports, and alerts of metrics."""
