@@ -193,6 +193,7 @@ class Kind:
             "lead_score_model",
             "lead_score_rule",
             "legal_hold",
+            "marketing_plan",
             "sla_policy",
             "pipeline",
             "product_variant",

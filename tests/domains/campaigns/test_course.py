@@ -162,7 +162,7 @@ async def test_one_of_somebody_who_may_launch_no_more_is_a_draft_again(client, a
     shown = await client.read(f"campaigns/{id}")
     assert (shown["status"], shown["launch_at"], shown["member_count"]) == ("draft", None, 0)
     (event,) = await client.told(id, 1, types="campaign.launch_blocked")
-    assert [one["code"] for one in event["data"]["blockers"]] == ["insufficient_scope"]
+    assert [one["code"] for one in event["data"]["blockers"]] == ["forbidden"]
 
 
 async def test_the_database_keeps_a_frozen_audience(client, app, org):

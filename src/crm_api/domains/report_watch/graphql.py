@@ -7,14 +7,18 @@ import strawberry
 
 from crm_api.domains.report_watch import schemas
 from crm_api.domains.report_watch.service import AlertService, ReportScheduleService
+from crm_api.domains.reports.graphql import Report
 from crm_api.kit.graphql.context import GraphInfo
 from crm_api.kit.graphql.fields import Collection
+from crm_api.kit.graphql.relations import related
 from crm_api.kit.graphql.types import type_from
 
 
 @type_from(schemas.ReportScheduleOut)
 class ReportSchedule:
     """When a saved report is told to whom."""
+
+    report = related(ReportScheduleService, "report", Report)
 
 
 @type_from(schemas.AlertOut)
