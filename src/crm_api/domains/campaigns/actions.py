@@ -23,9 +23,7 @@ from crm_api.kit.calendar import today_of
 from crm_api.kit.crud.transitions import Way, blocked, need_way, told, way, ways_from
 from crm_api.kit.db.tx import Tx, at_one_moment
 from crm_api.kit.errors import Fault, Forbidden, Invalid, WrongState
-from crm_api.platform.approvals.repository import Approvals
-from crm_api.platform.approvals.schemas import ApprovalCreate
-from crm_api.platform.approvals.service import ApprovalService
+from crm_api.platform.approvals.asking import ask_all, take_back_all
 from crm_api.platform.approvals.standing import standing
 
 Verb = Literal[
@@ -97,29 +95,15 @@ class CampaignActions:
     async def submit(self, id: UUID, data: CampaignSubmission, expected: int | None) -> Any:
         """Ask for every approval that policies want; without any it is approved."""
         current = await self._begun(id, "submit", expected)
-        approvals = ApprovalService(self.tx)
-        for need in (await standing(self.tx, TARGET, id)).policies:
-            if need.status in {"wanted", "rejected"}:
-                asked = ApprovalCreate(
-                    target=TARGET,
-                    record_id=id,
-                    policy_id=need.policy_id,
-                    purpose=None,
-                    comment=data.comment,
-                )
-                await approvals.submit(asked)
-        found = await standing(self.tx, TARGET, id)
-        status = "approved" if found.is_approved else "in_approval"
+        is_approved = await ask_all(self.tx, TARGET, id, data.comment)
+        status = "approved" if is_approved else "in_approval"
         return await self._moved(current, "submit", {"status": status})
 
     async def recall(self, id: UUID, expected: int | None) -> Any:
         """Take it back to work on it, and with it what was asked for and not decided."""
         current = await self._begun(id, "recall", expected)
-        approvals = ApprovalService(self.tx)
         shown = await self.service.change(current, {"status": "draft"}, verb=WAYS["recall"].event)
-        for one in await Approvals(self.tx).live(TARGET, [id]):
-            if one.status == "pending":
-                await approvals.take_back(one)
+        await take_back_all(self.tx, TARGET, id)
         return await self.service.told(shown)
 
     async def schedule(self, id: UUID, data: ScheduleInput, expected: int | None) -> Any:

@@ -10,7 +10,7 @@ from crm_api.domains.cases.models import Case, Priority
 from crm_api.kit.db.tables import EventRow
 from crm_api.kit.db.tx import Tx
 from crm_api.platform.notifications.events import NOTICE
-from crm_api.platform.notifications.repository import add_notice
+from crm_api.platform.notifications.repository import add_notice, members_of
 
 BREACHED, ESCALATED = "sla_breached", "escalated"
 # The key of the table decides who does it: of two workers the second finds it done.
@@ -28,14 +28,6 @@ _LIVING = """
     SELECT id FROM teams WHERE organization_id = $1 AND id = ANY($2) AND deleted_at IS NULL
 """
 _FORGET = "DELETE FROM sla_escalations WHERE organization_id = $1 AND case_id = ANY($2)"
-_MEMBERS = """
-    SELECT u.id FROM users u
-    WHERE u.organization_id = $1 AND u.deleted_at IS NULL AND u.status <> 'suspended'
-        AND (u.id = ANY($2) OR EXISTS (SELECT FROM team_members m
-            WHERE m.organization_id = $1 AND m.user_id = u.id AND m.team_id = ANY($3)
-                AND m.deleted_at IS NULL))
-    ORDER BY u.id
-"""
 Known = dict[tuple[Sequence[UUID], Sequence[UUID]], Sequence[UUID]]
 """Who some users and the members of some teams are, found out once for many cases."""
 _HIGHER: Mapping[str, str] = dict(zip(get_args(Priority), get_args(Priority)[1:], strict=False))
@@ -127,8 +119,7 @@ class Escalation:
         if not (users or teams):
             return
         if (users, teams) not in known:
-            found = await tx.fetch(_MEMBERS, tx.organization_id, list(users), list(teams))
-            known[users, teams] = [member["id"] for member in found]
+            known[users, teams] = [one["id"] for one in await members_of(tx, users, teams)]
         told = [id for id in known[users, teams] if id != case.owner_id]
         if not told:
             return

@@ -20,6 +20,7 @@ from crm_api.kit.query.page import MAX_LIMIT, matching, values_of
 from crm_api.kit.query.selection import PageQuery, Selection
 from crm_api.kit.query.statements import prepared
 from crm_api.kit.query.visibility import narrowed, sight_of
+from crm_api.platform.exchange.repository import ExchangeRates
 
 _SUMMED = frozenset({"amount", "base_amount", "currency", "base_currency"})
 _WEIGHED = _SUMMED | {"expected_amount", "probability"}
@@ -52,7 +53,7 @@ class DealBoard:
         query = PageQuery(
             selection or Selection(DEALS.shown), filter=filter, sort="rank", limit=limit
         )
-        currency = await self.deals.records.own_currency()
+        currency = await ExchangeRates(self.tx).own_currency()
         sums = await self._sums(list(stages), query, currency)
         pages = await self.stages.related("deals", stages, query)
         hidden = self.tx.actor.hidden(DEALS.entity)

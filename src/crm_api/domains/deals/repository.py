@@ -291,13 +291,6 @@ class Deals(Repository[Deal]):
         query = query.order_by(Deal.id).limit(limit).with_for_update(key_share=True)
         return list((await self.tx.run(query)).scalars())
 
-    async def own_currency(self) -> str:
-        """The currency of the organization."""
-        rows = await self.tx.fetch(
-            "SELECT currency FROM organizations WHERE id = $1", self.tx.organization_id
-        )
-        return rows[0]["currency"]
-
     async def stage_of(self, id: UUID) -> UUID | None:
         """Where a deal stands, whoever asks."""
         rows = await self.tx.fetch(

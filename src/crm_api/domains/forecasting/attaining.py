@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import ARRAY, Boolean, Uuid, and_, bindparam, func, or_
 
-from crm_api.domains.deals.repository import DEALS, Deals
+from crm_api.domains.deals.repository import DEALS
 from crm_api.domains.forecasting.models import Goal
 from crm_api.domains.forecasting.repository import Aim
 from crm_api.domains.forecasting.rows import deals, over
@@ -15,6 +15,7 @@ from crm_api.kit.db.tx import Tx
 from crm_api.kit.money import SCALE
 from crm_api.kit.query.statements import prepared
 from crm_api.kit.query.visibility import Sight, bound
+from crm_api.platform.exchange.repository import ExchangeRates
 
 _COLUMNS = ("status", "closes_on", "closed_at", "created_at")
 _REACHED = """
@@ -44,7 +45,7 @@ async def attained(tx: Tx, goal: Goal | Aim, sight: Sight) -> Decimal:
     zone = (await tx.fetch(_ZONE, tx.organization_id))[0]["time_zone"]
     values = {
         **bound(tx),
-        "own": await Deals(tx).own_currency(),
+        "own": await ExchangeRates(tx).own_currency(),
         "zone": zone,
         "first": goal.starts_on,
         "last": goal.ends_on,

@@ -23,6 +23,7 @@ from crm_api.kit.money import SCALE
 from crm_api.kit.query.selection import Selection
 from crm_api.kit.query.statements import prepared
 from crm_api.kit.query.visibility import Sight, bound
+from crm_api.platform.exchange.repository import ExchangeRates
 
 _LONGEST = timedelta(days=3660)
 _DAY = 86_400
@@ -161,7 +162,7 @@ class Measures:
         return {
             **bound(tx),
             "pipeline": pipeline_id,
-            "own": await self.snapshots.deals.records.own_currency(),
+            "own": await ExchangeRates(self.snapshots.tx).own_currency(),
             "first": days.first,
             "last": days.last,
             "since": since,

@@ -25,6 +25,7 @@ from crm_api.kit.query.cursor import context_of, seal, unseal
 from crm_api.kit.query.statements import prepared
 from crm_api.kit.query.visibility import ORGANIZATION, Sight, bound, narrowed, sight_of
 from crm_api.kit.values.codes import minor_digits
+from crm_api.platform.exchange.repository import ExchangeRates
 
 AREA = "forecasts"
 SUMMED = frozenset({"amount", "base_amount", "currency", "base_currency"})
@@ -93,7 +94,7 @@ class Snapshots:
         tx = self.tx
         tx.actor.need(AREA, "create")
         await lock_graph(tx, "deal_snapshots")
-        currency = await self.deals.records.own_currency()
+        currency = await ExchangeRates(self.tx).own_currency()
         rows = await tx.fetch(_CURRENCIES, tx.organization_id, currency)
         rates: dict[str, Decimal] = {}
         today = today_of(tx)

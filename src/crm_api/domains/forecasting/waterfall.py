@@ -22,6 +22,7 @@ from crm_api.kit.query.cursor import context_of, seal, unseal
 from crm_api.kit.query.selection import Selection
 from crm_api.kit.query.statements import prepared
 from crm_api.kit.query.visibility import Sight, bound
+from crm_api.platform.exchange.repository import ExchangeRates
 
 Part = Literal[
     "new",
@@ -232,7 +233,7 @@ class Waterfall:
         if span.due_from or span.due_to:
             self.snapshots.need_days()
         await PipelineService(tx).get(pipeline_id, Selection(("id",)))
-        currency = await self.snapshots.deals.records.own_currency()
+        currency = await ExchangeRates(self.snapshots.tx).own_currency()
         first, last = await self.snapshots.days(span.start, span.end)
         return {
             **bound(tx),

@@ -14,9 +14,7 @@ from crm_api.kit.crud.plain import columns_of
 from crm_api.kit.crud.transitions import Way, blocked, need_way, told, way, ways_from
 from crm_api.kit.db.tx import Tx, at_one_moment
 from crm_api.kit.errors import Fault
-from crm_api.platform.approvals.repository import Approvals
-from crm_api.platform.approvals.schemas import ApprovalCreate
-from crm_api.platform.approvals.service import ApprovalService
+from crm_api.platform.approvals.asking import ask_all, take_back_all
 from crm_api.platform.approvals.standing import standing
 
 ChangeVerb = Literal["submit", "apply", "reject", "withdraw"]
@@ -67,18 +65,7 @@ class ChangeActions:
         compared = self.requests.compared(order, columns_of(current))[1]
         at = {"status": "submitted", "submitted_at": self.tx.now}
         shown = await self.requests.change(current, {**compared, **at}, verb="submitted")
-        approvals = ApprovalService(self.tx)
-        for need in (await standing(self.tx, TARGET, id)).policies:
-            if need.status in {"wanted", "rejected"}:
-                asked = ApprovalCreate(
-                    target=TARGET,
-                    record_id=id,
-                    policy_id=need.policy_id,
-                    purpose=None,
-                    comment=data.comment,
-                )
-                await approvals.submit(asked)
-        if (await standing(self.tx, TARGET, id)).is_approved:
+        if await ask_all(self.tx, TARGET, id, data.comment):
             values = {"status": "approved", "decided_at": self.tx.now}
             shown = await self.requests.change(current, values, verb="approved")
         return await self.requests.told(shown)
@@ -110,10 +97,7 @@ class ChangeActions:
         shown = await self.requests.change(
             current, {**values, **comment}, verb=CHANGE_WAYS[verb].event
         )
-        approvals = ApprovalService(self.tx)
-        for one in await Approvals(self.tx).live(TARGET, [id]):
-            if one.status == "pending":
-                await approvals.take_back(one)
+        await take_back_all(self.tx, TARGET, id)
         return await self.requests.told(shown)
 
     async def _begun(

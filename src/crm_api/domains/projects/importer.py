@@ -8,6 +8,7 @@ from crm_api.domains.companies.service import CompanyService
 from crm_api.domains.projects.service import ProjectService
 from crm_api.kit.calendar import today_of
 from crm_api.kit.db.tx import Tx
+from crm_api.platform.exchange.repository import ExchangeRates
 from crm_api.platform.transfer.importer import Draft, Importer, LookUp, data_of
 from crm_api.platform.transfer.reading.aliases import (
     DESCRIPTION,
@@ -56,7 +57,7 @@ class ProjectImporter(Importer):
     async def relate(self, tx: Tx, drafts: Sequence[Draft]) -> None:
         """Find companies by domain or name; unknown ones are made."""
         service = ProjectService(tx)
-        own, today = await service.records.own_currency(), today_of(tx)
+        own, today = await ExchangeRates(tx).own_currency(), today_of(tx)
         for draft in drafts:
             values = draft.values
             del values["template_ids"]

@@ -127,13 +127,6 @@ class Projects(Repository[Project]):
     model = Project
     listing = PROJECTS
 
-    async def own_currency(self) -> str:
-        """The currency of the organization."""
-        rows = await self.tx.fetch(
-            "SELECT currency FROM organizations WHERE id = $1", self.tx.organization_id
-        )
-        return rows[0]["currency"]
-
     async def next_of(self, filter: Filter, limit: int) -> list[Project]:
         """So many that match and are seen, in the order of their ids."""
         asked = PageQuery(Selection(()), filter, sight=self.sight)

@@ -30,6 +30,7 @@ from crm_api.kit.errors import Fault, Invalid, WrongState
 from crm_api.kit.ids import new_id
 from crm_api.kit.working_time import WorkingTime
 from crm_api.platform.calendars.service import calendars_at
+from crm_api.platform.exchange.repository import ExchangeRates
 
 _NOTHING = ("finishes_at", "baseline_at", "baseline_finishes_at", "closed_at", "close_comment")
 
@@ -143,7 +144,7 @@ class ProjectService(ProjectKeeping):
             **self.planned,
             "id": new_id(),
             "starts_on": values["starts_on"] or today_of(self.tx),
-            "currency": values["currency"] or await self.records.own_currency(),
+            "currency": values["currency"] or await ExchangeRates(self.tx).own_currency(),
         }
         templates = await ProjectTemplates(self.tx).active(wanted)
         if missing := set(wanted) - {one.id for one in templates}:

@@ -25,8 +25,7 @@ from crm_api.kit.documents.typefaces import undrawable
 from crm_api.kit.errors import Invalid, WrongState
 from crm_api.kit.ids import new_id
 from crm_api.kit.query.kinds import kinds_of
-from crm_api.platform.approvals.repository import Approvals
-from crm_api.platform.approvals.schemas import ApprovalCreate
+from crm_api.platform.approvals.asking import ask_all, take_back_all
 from crm_api.platform.approvals.service import ApprovalService
 from crm_api.platform.approvals.standing import standing
 from crm_api.platform.numbering.service import NumberSequenceService
@@ -92,31 +91,17 @@ class QuoteActions:
     async def submit(self, id: UUID, data: QuoteSubmission, expected: int | None = None) -> Any:
         """Ask for every approval that policies want; without any it is approved."""
         current, _ = await self._begun(id, "submit", expected)
-        approvals = ApprovalService(self.tx)
-        for need in (await standing(self.tx, "quote", id)).policies:
-            if need.status in {"wanted", "rejected"}:
-                asked = ApprovalCreate(
-                    target="quote",
-                    record_id=id,
-                    policy_id=need.policy_id,
-                    purpose=None,
-                    comment=data.comment,
-                )
-                await approvals.submit(asked)
-        found = await standing(self.tx, "quote", id)
-        status = "approved" if found.is_approved else "in_approval"
+        is_approved = await ask_all(self.tx, "quote", id, data.comment)
+        status = "approved" if is_approved else "in_approval"
         return await self._moved(current, "submit", {"status": status})
 
     async def recall(self, id: UUID, expected: int | None = None) -> Any:
         """Take it back to work on it, and with it what was asked for and not decided."""
         current, _ = await self._begun(id, "recall", expected)
-        approvals = ApprovalService(self.tx)
-        approvals.need("update")
+        ApprovalService(self.tx).need("update")
         shown = await self.quotes.change(current, {"status": "draft"}, verb=WAYS["recall"].event)
         # Whoever changed what is offered would void them, too, whoever had asked for them.
-        for one in await Approvals(self.tx).live("quote", [id]):
-            if one.status == "pending":
-                await approvals.take_back(one)
+        await take_back_all(self.tx, "quote", id)
         return await self.quotes.told(shown)
 
     # The customer

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from crm_api.domains.report_watch.messages import CheckAlert, DeliverReport
-from crm_api.domains.report_watch.repository import AREA, members
+from crm_api.domains.report_watch.repository import AREA
 from crm_api.domains.report_watch.service import (
     AlertService,
     ReportScheduleService,
@@ -16,6 +16,7 @@ from crm_api.kit.crud.plain import columns_of
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.ids import new_id
 from crm_api.kit.rounds import Rounds
+from crm_api.platform.notifications.repository import members_of
 
 _MOVE = "UPDATE {} SET next_at = $3 WHERE organization_id = $1 AND id = $2 RETURNING id"
 
@@ -42,7 +43,8 @@ class SchedulesDue(Rounds):
         return False
 
     async def _begin(self, tx: Tx, row: Any, occurrence: Any) -> None:
-        users = await members(tx, ids_of(row.recipients, "user"), ids_of(row.recipients, "team"))
+        whom = ids_of(row.recipients, "user"), ids_of(row.recipients, "team")
+        users = [member["id"] for member in await members_of(tx, *whom)]
         told = [f"user:{user}" for user in users]
         told += sorted({f"email:{r['address']}" for r in row.recipients if r["kind"] == "email"})
         told += ["webhook:"] if any(r["kind"] == "webhook" for r in row.recipients) else []

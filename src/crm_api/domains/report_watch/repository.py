@@ -36,14 +36,6 @@ _LAST = """
     WHERE organization_id = $1 AND schedule_id = $2
     ORDER BY occurrence_at DESC, recipient LIMIT $3
 """
-_MEMBERS = """
-    SELECT u.id FROM users u
-    WHERE u.organization_id = $1 AND u.deleted_at IS NULL AND u.status <> 'suspended'
-        AND (u.id = ANY($2) OR EXISTS (SELECT FROM team_members m
-            WHERE m.organization_id = $1 AND m.user_id = u.id AND m.team_id = ANY($3)
-                AND m.deleted_at IS NULL))
-    ORDER BY u.id
-"""
 _KNOWN = """
     SELECT id FROM users WHERE organization_id = $1 AND id = ANY($2) AND deleted_at IS NULL
     UNION ALL
@@ -148,12 +140,6 @@ class Alerts(Repository[Alert]):
         """The values before, the latest first; `same_day` asks for the same weekday."""
         own = self.tx.organization_id
         return [float(r["value"]) for r in await self.tx.fetch(_HISTORY, own, id, before, same_day)]
-
-
-async def members(tx: Tx, users: Sequence[UUID], teams: Sequence[UUID]) -> list[UUID]:
-    """The users who are let in among these and the members of these teams, each once."""
-    rows = await tx.fetch(_MEMBERS, tx.organization_id, list(users), list(teams))
-    return [row["id"] for row in rows]
 
 
 async def known(tx: Tx, users: Sequence[UUID], teams: Sequence[UUID]) -> set[UUID]:

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from crm_api.domains.report_watch.judging import Bound, robust_z
 from crm_api.domains.report_watch.models import Alert, ReportSchedule
 from crm_api.domains.report_watch.notices import notify
-from crm_api.domains.report_watch.repository import AREA, Alerts, Schedules, known, members
+from crm_api.domains.report_watch.repository import AREA, Alerts, Schedules, known
 from crm_api.domains.report_watch.schemas import (
     AlertCreate,
     AlertUpdate,
@@ -33,6 +33,7 @@ from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Invalid
 from crm_api.kit.query.filters import parse
 from crm_api.kit.recurrence import BadRule
+from crm_api.platform.notifications.repository import members_of
 
 OUTSIDE = "send_reports_outside"
 _RECIPIENTS = TypeAdapter(list[ReportRecipient])
@@ -288,7 +289,7 @@ class AlertService(NamedService[Alert]):
         elif not (before and not now and is_told):
             return
         whom = ids_of(row.recipients, "user"), ids_of(row.recipients, "team")
-        users = await members(self.tx, *whom)
+        users = [member["id"] for member in await members_of(self.tx, *whom)]
         if users:
             subject = f"{'⚠' if now else '✓'} {row.name}"
             # About no record: the alert is its owner's, and others are told of it all the same.

@@ -24,10 +24,10 @@ from crm_api.kit.money import shown_amount, shown_quantity
 from crm_api.kit.query.page import PageQuery
 from crm_api.kit.query.selection import Selection
 from crm_api.platform.calendars.service import calendars_at
+from crm_api.platform.exchange.repository import ExchangeRates
 
 MOST_DAYS: Mapping[By, int] = {"day": 62, "week": 371, "month": 732}
 FIELDS = ("id", "name", "capacity", "calendar_id", "cost_per_hour")
-_CURRENCY = "SELECT currency FROM organizations WHERE id = $1"
 _USED = """
     WITH period AS (
         SELECT n, starts, ends FROM unnest($3::timestamptz[], $4::timestamptz[])
@@ -148,10 +148,9 @@ async def utilisation_in(tx: Tx, asked: UtilisationAsked, query: PageQuery) -> d
     ids = {row.calendar_id for row in page.data} - {None}
     known = await calendars_at(tx, ids, periods.edges[0])
     used = await _used(tx, page.data, known, periods)
-    (own,) = await tx.fetch(_CURRENCY, tx.organization_id)
     return {
         "time_zone": zone.key,
-        "currency": own["currency"],
+        "currency": await ExchangeRates(tx).own_currency(),
         "data": [_shown(row, used[row.id], periods) for row in page.data],
         "next_cursor": page.next_cursor,
     }

@@ -23,9 +23,9 @@ from crm_api.kit.errors import Invalid
 from crm_api.kit.money import shown_amount
 from crm_api.kit.query.filters import Filter, parse
 from crm_api.kit.query.listing import Listing
+from crm_api.platform.exchange.repository import ExchangeRates
 
 MOST = 200_000
-_CURRENCY = "SELECT currency FROM organizations WHERE id = $1"
 _BOUGHT: Mapping[BoughtIn, tuple[Listing, str, str, str, dict[str, Any]]] = {
     "deals": (DEALS, "closed_at", "base_amount", "base_currency", {"status": "won"}),
     "orders": (
@@ -57,7 +57,7 @@ class Discovery:
     async def of(self, data: DiscoverInput) -> dict[str, Any]:
         """An RFM grid, or clusters with the rules that tell them."""
         SegmentService(self.tx).need("read")
-        currency = (await self.tx.fetch(_CURRENCY, self.tx.organization_id))[0]["currency"]
+        currency = await ExchangeRates(self.tx).own_currency()
         rows = await self._customers(data, currency)
         shown: dict[str, Any] = {
             "customers": len(rows),
@@ -79,7 +79,7 @@ class Discovery:
     async def customers_of(self, data: DiscoverInput, r: int, f: int) -> list[UUID]:
         """The customers of a cell of the RFM grid."""
         SegmentService(self.tx).need("read")
-        currency = (await self.tx.fetch(_CURRENCY, self.tx.organization_id))[0]["currency"]
+        currency = await ExchangeRates(self.tx).own_currency()
         scored = _scored(await self._customers(data, currency))
         return [one.row["party"] for one in scored if (one.r, one.f) == (r, f)]
 

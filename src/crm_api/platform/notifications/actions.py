@@ -11,16 +11,8 @@ from crm_api.kit.db.tables import EventRow
 from crm_api.kit.errors import NotFound
 from crm_api.kit.schema import Line, Prose
 from crm_api.platform.notifications.events import NOTICE, RUN
-from crm_api.platform.notifications.repository import add_notice
+from crm_api.platform.notifications.repository import add_notice, members_of
 
-_MEMBERS = """
-    SELECT u.id, u.email FROM users u
-    WHERE u.organization_id = $1 AND u.deleted_at IS NULL AND u.status <> 'suspended'
-        AND (u.id = ANY($2) OR EXISTS (SELECT FROM team_members m
-            WHERE m.organization_id = $1 AND m.user_id = u.id AND m.team_id = $3
-                AND m.deleted_at IS NULL))
-    ORDER BY u.id
-"""
 _KNOWN = """
     SELECT (SELECT coalesce(array_agg(id), '{}') FROM users
             WHERE organization_id = $1 AND id = ANY($2) AND deleted_at IS NULL) AS users,
@@ -63,8 +55,7 @@ class Notify(Step):
         users = list(self.users)
         if self.owner and (owner := (await at.record())["owner_id"]) is not None:
             users.append(UUID(owner))
-        own = at.tx.organization_id
-        members = await at.tx.fetch(_MEMBERS, own, users, self.team_id)
+        members = await members_of(at.tx, users, [self.team_id] if self.team_id else [])
         if not members:
             return Outcome({"reason": "nobody_there"}, skipped=True)
         subject, text = await at.text(self.subject, "/subject"), await at.text(self.text, "/text")

@@ -115,6 +115,14 @@ _SET_PREFERENCE = """
         version = version + 1
     WHERE organization_id = $1 AND subject_id = $2
 """
+_MEMBERS = """
+    SELECT u.id, u.email FROM users u
+    WHERE u.organization_id = $1 AND u.deleted_at IS NULL AND u.status <> 'suspended'
+        AND (u.id = ANY($2) OR EXISTS (SELECT FROM team_members m
+            WHERE m.organization_id = $1 AND m.user_id = u.id AND m.team_id = ANY($3)
+                AND m.deleted_at IS NULL))
+    ORDER BY u.id
+"""
 _READERS = """
     SELECT u.id, u.email, u.created_at, coalesce(u.time_zone, o.time_zone) AS time_zone,
         coalesce(u.language, o.language) AS language, o.name AS organization,
@@ -233,6 +241,11 @@ def add_notice(tx: Tx, event_id: UUID, record_id: UUID, *, subject: str, text: s
     """Keep what an event tells some users, so that they alone read it."""
     values = {"id": event_id, "record_id": record_id, "subject": subject, "text": text}
     tx.insert(Notice, {**values, "created_at": tx.now})
+
+
+async def members_of(tx: Tx, users: Sequence[UUID], teams: Sequence[UUID]) -> list[Any]:
+    """The `id` and `email` of those among users, and the members of teams, who are let in."""
+    return await tx.fetch(_MEMBERS, tx.organization_id, list(users), list(teams))
 
 
 class Names:
