@@ -15,7 +15,12 @@ from support.waiting import patiently
 
 Body = dict[str, Any]
 _MOVE = "UPDATE leads SET created_at = $3 WHERE organization_id = $1 AND id = $2"
-_WAITING = "SELECT count(*) AS n FROM crm_organizations_with_score_news(1000) AS id WHERE id = $1"
+# Also what is told and not to be taken up yet, since a transaction before it still runs, be it one
+# of another database.
+_WAITING = """
+    SELECT count(*) AS n FROM lead_score_states s JOIN events e USING (organization_id)
+    WHERE s.organization_id = $1 AND (e.tx, e.seq) > (s.tx, s.seq)
+"""
 _YESTERDAY = """
     UPDATE lead_score_states SET aged_on = CURRENT_DATE - 2 WHERE organization_id = $1
 """
