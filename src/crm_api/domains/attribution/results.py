@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from crm_api.domains.attribution.costing import Cost, costs
 from crm_api.domains.attribution.counting import Counting
-from crm_api.domains.attribution.gathering import Days, Gathering, Goal, Ground
+from crm_api.domains.attribution.gathering import Days, Gathering, Ground
 from crm_api.domains.attribution.service import (
     Asked,
     AttributionService,
@@ -131,16 +131,16 @@ class Results:
             await counting.members(),
             await counting.did(),
             _grouped(await counting.leads(), lambda row: row["campaign_id"]),
-            await self._credits(model, "opportunity", days),
-            await self._credits(model, "won", days),
+            await self._credits(Asked(model, "campaign", "opportunity", days), ground),
+            await self._credits(Asked(model, "campaign", "won", days), ground),
             None if spent is None else _grouped(spent, lambda one: one.campaign_id),
         )
         return found, counting
 
     async def _credits(
-        self, model: Model, goal: Goal, days: Days
+        self, asked: Asked, ground: Ground
     ) -> Mapping[UUID | None, Sequence[Credit]]:
-        found = await AttributionService(self.tx).attributed(Asked(model, "campaign", goal, days))
+        found = await AttributionService(self.tx).attributed(asked, ground)
         return _grouped(found.credits, lambda one: one.touch.campaign_id)
 
 

@@ -73,10 +73,9 @@ class AttributionService:
     def __init__(self, tx: Tx) -> None:
         self.tx, self.gathering = tx, Gathering(tx)
 
-    async def attributed(self, asked: Asked, id: UUID | None = None) -> Attributed:
+    async def attributed(self, asked: Asked, ground: Ground, id: UUID | None = None) -> Attributed:
         """The credits of each touch; `id` tells of one conversion alone, weighed among all."""
         asked.days.check()
-        ground = await self.gathering.ground()
         reached = await self.gathering.conversions(asked.goal, asked.days, ground)
         paths = await self.gathering.paths(asked.goal, reached, ground)
         effects: Mapping[str, float] = {}
@@ -107,8 +106,8 @@ class AttributionService:
 
     async def answer(self, asked: Asked) -> dict[str, Any]:
         """What was reached, by campaign, channel or variant."""
-        found = await self.attributed(asked)
-        ground, tally = found.ground, Tally()
+        ground, tally = await self.gathering.ground(), Tally()
+        found = await self.attributed(asked, ground)
         zone = ZoneInfo(ground.calendar.zone)
 
         def period(at: Any) -> date | None:
@@ -168,7 +167,7 @@ class AttributionService:
 
     async def _of_one(self, asked: Asked, one: Conversion, ground: Ground) -> Attributed:
         if asked.model == "markov":
-            found = await self.attributed(asked, one.id)
+            found = await self.attributed(asked, ground, one.id)
             if any(other.id == one.id for other in found.reached):
                 return found
             raise Invalid.parameter("from", "outside", "It was not reached in these days.")
