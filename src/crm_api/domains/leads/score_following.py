@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from crm_api.domains.leads.repository import LEADS
+from crm_api.domains.leads.repository import LEADS, Leads
 from crm_api.domains.leads.score_repository import SCORED, Scores
 from crm_api.domains.leads.scoring import Scoring
 from crm_api.domains.leads.service import LeadService
@@ -67,7 +67,7 @@ async def _touched(
         found |= await one.touched(tx, rows)
     if scoring.predictions.models or any(rule["event"] for rule in scoring.rules):
         contacts = set(_contacts(rows))
-        found |= await Scores(tx).of_contacts(sorted(contacts)) if contacts else set()
+        found.update(await Leads(tx).of_contacts(sorted(contacts)) if contacts else ())
     return found
 
 

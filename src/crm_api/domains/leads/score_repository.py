@@ -70,10 +70,6 @@ _DEEDS = f"""
         AND e.occurred_at <= $3
     GROUP BY l.id
 """  # noqa: S608 - a constant
-_OF_CONTACTS = """
-    SELECT id FROM leads WHERE organization_id = $1 AND deleted_at IS NULL
-        AND (contact_id = ANY($2) OR matched_contact_id = ANY($2))
-"""
 _STORE = """
     INSERT INTO lead_predictions (organization_id, lead_id, model_id, probability, factors,
         input_hash, predicted_at)
@@ -223,11 +219,6 @@ class Scores:
         """By lead, how many events its contact had in the last time."""
         rows = await self.tx.fetch(_DEEDS, self._own, list(ids), now)
         return {row["id"]: row["number"] for row in rows}
-
-    async def of_contacts(self, contacts: Sequence[UUID]) -> set[UUID]:
-        """The leads of some contacts."""
-        rows = await self.tx.fetch(_OF_CONTACTS, self._own, list(contacts))
-        return {row["id"] for row in rows}
 
     async def rescore(self, found: Mapping[UUID, Mapping[str, Any]]) -> None:
         """Have leads, which are locked, have these scores."""

@@ -45,11 +45,11 @@ class TerritoryService(TreeService[Territory], NamedService[Territory]):
             values["postal_ranges"] = decode(encode(values["postal_ranges"] or []))
         if "company_ids" in values:
             values["company_ids"] = [str(id) for id in values["company_ids"] or ()]
-            known = () if current is None else current.company_ids
+            known = frozenset(() if current is None else current.company_ids)
             await self._need_companies(values["company_ids"], known)
         return values
 
-    async def _need_companies(self, ids: Sequence[str], known: Sequence[str]) -> None:
+    async def _need_companies(self, ids: Sequence[str], known: frozenset[str]) -> None:
         new = [UUID(id) for id in ids if id not in known]
         seen = await kinds_of(self.tx, [COMPANIES], sorted(new), lock=not self.tx.read_only)
         faults = [
