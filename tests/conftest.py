@@ -10,12 +10,12 @@ import os
 import shutil
 import signal
 import socket
-import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -39,6 +39,7 @@ from support import pooler as test_pooler
 from support import servers as test_servers
 from support.clients import Api, Org
 from support.clients import tx_of as new_tx
+from support.processes import Forked, work
 from support.servers import Servers, environment_of
 from support.shares import is_left_out
 from support.statements import Recorder
@@ -194,10 +195,21 @@ class World:
         return await self.stack.enter_async_context(api)
 
 
+_DESCRIPTIONS: list[dict[str, Any]] = []
+
+
+def _described(describe: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """What is the same for every application, and takes seconds to make."""
+    if not _DESCRIPTIONS:
+        _DESCRIPTIONS.append(describe())
+    return _DESCRIPTIONS[0]
+
+
 async def _worlds(settings: Settings, url: str) -> AsyncIterator[World]:
     # Tests compare whole tables; when keys were used last is noted when they say so.
     services.NOTED_EVERY_S = 86_400.0
     app = create_app(settings)
+    app.openapi = partial(_described, app.openapi)
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(app.router.lifespan_context(app))
         database = app.state.services.database
@@ -332,16 +344,30 @@ async def own_database(
         yield made
 
 
+_FOLLOWERS = {
+    "notification_states": "crm_organizations_with_news",
+    "touchpoint_states": "crm_organizations_with_touchpoints",
+    "campaign_touch_states": "crm_organizations_with_touches",
+    "segment_states": "crm_organizations_with_segment_news",
+    "lead_score_states": "crm_organizations_with_score_news",
+    "waitlist_states": "crm_organizations_with_waitlist_news",
+    "sequence_states": "crm_organizations_with_sequence_news",
+    "journey_states": "crm_organizations_with_journey_news",
+}
+"""How far each follower of the feed has read, and what tells whom it has something to read of."""
 LEFT_OVER = (
     "DELETE FROM jobs WHERE status IN ('queued', 'running') AND organization_id <> $1",
     "DELETE FROM webhook_deliveries WHERE organization_id <> $1",
     "DELETE FROM webhook_states WHERE organization_id <> $1",
     "DELETE FROM automation_states WHERE organization_id <> $1",
     "DELETE FROM notification_dues WHERE organization_id <> $1",
-    (
-        "INSERT INTO notification_states (organization_id, tx, seq) "
-        f"SELECT id, {HORIZON}, {LAST} FROM organizations WHERE id <> $1 "
+    "UPDATE alerts SET next_at = NULL WHERE next_at IS NOT NULL AND organization_id <> $1",
+    "UPDATE report_schedules SET next_at = NULL WHERE next_at IS NOT NULL AND organization_id <> $1",
+    *(
+        f"INSERT INTO {states} (organization_id, tx, seq) "
+        f"SELECT id, {HORIZON}, {LAST} FROM {news}(1000000) AS id WHERE id <> $1 "
         "ON CONFLICT (organization_id) DO UPDATE SET tx = excluded.tx, seq = excluded.seq"
+        for states, news in _FOLLOWERS.items()
     ),
 )
 """What workers would find of organizations that other tests have left."""
@@ -378,22 +404,15 @@ async def worker(worker_settings: Settings, app: Any) -> AsyncIterator[None]:
 
 
 @pytest.fixture
-def worker_process(worker_settings: Settings) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
+def worker_process(worker_settings: Settings) -> Iterator[Callable[..., Forked]]:
     """Workers of their own, which a test may kill; with settings as `CRM_…="…"`."""
-    started: list[subprocess.Popen[bytes]] = []
-    code = (
-        "import uvloop; from crm_api.worker import run; from crm_api.settings import Settings; "
-        "uvloop.run(run(Settings(_env_file=None)))"
-    )
+    started: list[Forked] = []
 
-    def start(**given: str) -> subprocess.Popen[bytes]:
-        environment = {**environment_of(worker_settings), **given}
-        process = subprocess.Popen([sys.executable, "-c", code], env=environment)
-        started.append(process)
-        return process
+    def start(**given: str) -> Forked:
+        started.append(Forked(work, {**environment_of(worker_settings), **given}))
+        return started[-1]
 
     yield start
     for process in started:
-        if process.poll() is None:
-            process.kill()
+        process.kill()
         process.wait()

@@ -47,6 +47,7 @@ def create_app(settings: Settings) -> FastAPI:
     endpoint = Endpoint(modules, settings)
     graphql = graphql_router(endpoint, settings)
     routers = [*(router for module in modules for router in module.shown.routers), graphql]
+    routes = joined(routers).routes
     app = FastAPI(
         title="crm-api",
         version="1.0.0",
@@ -66,14 +67,14 @@ def create_app(settings: Settings) -> FastAPI:
                 patience_s=settings.request_timeout_s,
             ),
             *_cors(settings),
-            Middleware(Direct, routes=joined(routers).routes),
+            Middleware(Direct, routes=routes),
         ],
     )
     app.router.route_class = StrictRoute
     errors.install(app)
-    openapi.install(app, modules)
+    openapi.install(app, modules, [*health.router.routes, *routes])
     app.include_router(health.router)
-    for shelf in shelved(routers):
+    for shelf in shelved(routes):
         app.include_router(shelf)
     app.include_router(socket_router(endpoint))
     return app

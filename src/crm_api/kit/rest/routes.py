@@ -39,11 +39,11 @@ class Shelf(APIRouter):
         return super().matches(scope)
 
 
-def shelved(routers: Iterable[APIRouter]) -> Iterator[APIRouter]:
-    """The routes of all routers by their beginnings; what begins by a parameter comes last."""
+def shelved(routes: Iterable[BaseRoute]) -> Iterator[APIRouter]:
+    """Routes by their beginnings; what begins by a parameter comes last."""
     shelves: dict[_Beginning, list[BaseRoute]] = {}
     others: list[BaseRoute] = []
-    for route in joined(routers).routes:
+    for route in routes:
         path = route.path if isinstance(route, Route) else "{"
         beginning = beginning_of(path)
         kept = others if "{" in "".join(beginning) else shelves.setdefault(beginning, [])
