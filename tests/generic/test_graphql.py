@@ -100,10 +100,18 @@ async def test_what_a_change_answers_leads_to_its_relations(client, kind):
         assert [found[name] and found[name]["id"] for name in names] == [now[at] for at in locals]
 
 
-async def test_collections_of_a_record_are_their_lists(client, kind, statements):
+@pytest.fixture(scope="module")
+async def full(world):
+    """A client of an organization with several records of each kind, which tests only read."""
+    client = await world.client(await world.org())
+    for kind in KINDS:
+        await kind.several(client)
+    return client
+
+
+async def test_collections_of_a_record_are_their_lists(full, kind, statements):
     """Under every kind of argument, and with cursors that fit the target's own list."""
-    for target in KINDS:
-        await target.several(client)
+    client = full
     for relation in kind.listing.relations:
         if not relation.many:
             continue
@@ -143,9 +151,8 @@ async def test_collections_of_a_record_are_their_lists(client, kind, statements)
             assert error["extensions"]["code"] == "cursor_mismatch"
 
 
-async def test_collections_of_a_record_are_walked(client, kind):
-    for target in KINDS:
-        await target.several(client)
+async def test_collections_of_a_record_are_walked(full, kind):
+    client = full
     many = [relation for relation in kind.listing.relations if relation.many]
     lengths = []
     for relation in many:

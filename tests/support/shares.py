@@ -1,13 +1,13 @@
 """Which of the tests that come in numbers a run leaves to another one (ADR-0074).
 
-Those are the pairs of a generic test and a collection, the tests of the platform and, where a share
+Those are the pairs of a generic test and a collection or module, the tests of the platform and, where a share
 is asked for, those of the domains. They are chosen by their names:
 
 - `CRM_TEST_SHARE=3` runs every third of them, `CRM_TEST_SHARE=-3` all the others, and all of the
   domains: two runs, on two versions of PostgreSQL, are the whole suite. It is the statements that
   may differ between versions, each of which many tests come by.
 - `CRM_TEST_REST=3` runs a third of the pairs, another third with every hundred commits, and all
-  of a collection whose service is in a module that came with the last hundred.
+  of a collection whose service, or a module whose faces, came with the last hundred.
 """
 
 import os
@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from crm_api.registry import SERVICES
+from crm_api.registry import MODULES, SERVICES
 
 SHARE = int(os.environ.get("CRM_TEST_SHARE", "1"))
 REST = int(os.environ.get("CRM_TEST_REST", "0"))
@@ -53,8 +53,11 @@ def rests(hashed: int, name: str) -> bool:
 
 @cache
 def _modules() -> dict[str, str]:
-    """The module of each collection's service, such as `src/crm_api/domains/deals/service.py`."""
-    return {s.plural: f"src/{s.__module__.replace('.', '/')}.py" for s in SERVICES}
+    """Where each module and collection is declared: `src/crm_api/domains/deals/service.py`."""
+    of_modules = {m.key: m.faces.__module__ for m in MODULES}
+    of_collections = {s.plural: s.__module__ for s in SERVICES}
+    declared = {**of_modules, **of_collections}
+    return {name: f"src/{module.replace('.', '/')}.py" for name, module in declared.items()}
 
 
 @cache
