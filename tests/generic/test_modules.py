@@ -129,11 +129,11 @@ async def test_its_fields_are_refused(client, module):
 
 
 async def test_it_is_absent_from_the_document(client, other, module):
-    before = await document_of(client)
+    before = await sent_document(client)
     whole = json.loads(before)
     gone = await disable(client, module.key)
     keys = {change["key"] for change in gone["changes"]}
-    text = await document_of(client)
+    text = await sent_document(client)
     own = json.loads(text)
     absent = [kind for m in SWITCHABLE if m.key in keys for kind in kinds_of(m)]
     expected = {p for p in whole["paths"] if keys.isdisjoint(TERRITORY.routes.get(p, ()))}
@@ -146,14 +146,14 @@ async def test_it_is_absent_from_the_document(client, other, module):
     referred = set(re.findall(rb'"#/components/schemas/([^"]+)"', text))
     assert referred >= {name.encode() for name in own["components"]["schemas"]}
     # Somebody else's is what it was.
-    assert await document_of(other) == before
+    assert await sent_document(other) == before
     await switch(client, module.key, "enable", cascade=True)
     for key in keys:
         await switch(client, key, "enable", cascade=True)
-    assert await document_of(client) == before
+    assert await sent_document(client) == before
 
 
-async def document_of(api):
+async def sent_document(api):
     """The document as it is sent; not compressed, which takes longer than all else."""
     answer = await api.get("/v1/openapi.json", headers={"Accept-Encoding": "identity"})
     assert answer.status_code == 200
