@@ -4,15 +4,11 @@ import asyncio
 import random
 from collections import Counter
 
-import pytest
-
 from crm_api.domains.mailings.claiming import Claims, Held, Result, finish, hand_over, still_held
 from crm_api.kit.actor import Actor
 from crm_api.kit.db.tx import Tx, unit_of_work
 from crm_api.kit.ids import new_id
-from support.forking import forked_worker
 from support.mailings import did, mailing, reader, sends_of, settled, sink
-from support.servers import environment_of
 from support.waiting import patiently
 
 KILLS = 8
@@ -36,22 +32,7 @@ async def drop_leases(owner, mailing):
     await owner.execute(sql, mailing["id"])
 
 
-@pytest.fixture
-def forked(worker_settings):
-    """Workers that begin at once, and are killed at last."""
-    started = []
-
-    def start(**given):
-        started.append(forked_worker({**environment_of(worker_settings), **given}))
-        return started[-1]
-
-    yield start
-    for process in started:
-        process.kill()
-        process.join()
-
-
-async def test_workers_that_are_killed_send_each_mail_once(client, forked, owner):
+async def test_workers_that_are_killed_send_each_mail_once(client, worker_process, owner):
     people = []
     for _ in range(0, PEOPLE, 10):
         people += await asyncio.gather(*(reader(client) for _ in range(10)))
@@ -66,15 +47,15 @@ async def test_workers_that_are_killed_send_each_mail_once(client, forked, owner
         for _ in range(KILLS):
             assert len(server.taken) <= PEOPLE - LEAST_LEFT
             wanted = len(server.taken) + chance.randint(1, 14)
-            process = forked(CRM_SMTP_URL=server.url)
+            process = worker_process(CRM_SMTP_URL=server.url)
             await has(lambda wanted=wanted: len(server.taken) >= wanted)
             await asyncio.sleep(chance.random() * 0.06)
             process.kill()
-            process.join()
+            process.wait()
             await drop_leases(owner, made)
         server.after_s = 0.0
         for _ in range(2):
-            forked(CRM_SMTP_URL=server.url)
+            worker_process(CRM_SMTP_URL=server.url)
         sends = await settled(client, made)
         ids = server.ids
     taken = Counter({id.partition("@")[0]: number for id, number in ids.items()})

@@ -91,6 +91,8 @@ class DealMove:
     """A step of a deal from one stage to another."""
 
     deal = related(DealMoveService, "deal", Deal)
+    from_stage = related(DealMoveService, "from_stage", Stage)
+    to_stage = related(DealMoveService, "to_stage", Stage)
 
 
 _PIPELINES = Collection(PipelineService, Pipeline)

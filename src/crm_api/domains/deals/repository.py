@@ -106,7 +106,11 @@ MOVES: Listing = Listing(
     model=DealMove,
     out=DealMoveOut,
     area="deals",
-    relations=(Relation("deal", lambda: DEALS, DealMove.deal_id, Deal.id),),
+    relations=(
+        Relation("deal", lambda: DEALS, DealMove.deal_id, Deal.id, back="moves"),
+        Relation("from_stage", lambda: STAGES, DealMove.from_stage_id, Stage.id),
+        Relation("to_stage", lambda: STAGES, DealMove.to_stage_id, Stage.id),
+    ),
     within="deal",
 )
 _BESIDE = {
