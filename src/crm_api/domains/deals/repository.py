@@ -107,7 +107,7 @@ MOVES: Listing = Listing(
     out=DealMoveOut,
     area="deals",
     relations=(
-        Relation("deal", lambda: DEALS, DealMove.deal_id, Deal.id, back="moves"),
+        Relation("deal", lambda: DEALS, DealMove.deal_id, Deal.id),
         Relation("from_stage", lambda: STAGES, DealMove.from_stage_id, Stage.id),
         Relation("to_stage", lambda: STAGES, DealMove.to_stage_id, Stage.id),
     ),
