@@ -3,6 +3,7 @@
 import re
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from functools import cache
 from pathlib import Path
 from typing import cast
 
@@ -12,8 +13,15 @@ from support.waiting import patiently
 def arrived(outbox: Path, address: str) -> list[EmailMessage]:
     """What has come to an address till now."""
     files = sorted(outbox.glob("*.eml")) if outbox.exists() else []
-    read = [message_from_bytes(file.read_bytes(), policy=policy.default) for file in files]
-    return [cast("EmailMessage", letter) for letter in read if letter["to"] == address]
+    read = [_letter(file) for file in files]
+    return [letter for to, letter in read if to == address]
+
+
+@cache
+def _letter(file: Path) -> tuple[str, EmailMessage]:
+    """To whom a letter goes, and itself; a file is whole from its beginning, and never another."""
+    letter = cast("EmailMessage", message_from_bytes(file.read_bytes(), policy=policy.default))
+    return letter["to"], letter
 
 
 async def letters_to(outbox: Path, address: str, count: int) -> list[EmailMessage]:

@@ -475,7 +475,7 @@ async def test_policies_can_ask_for_scans(client, scan, owner, org):
 
 
 @pytest.mark.parametrize(("through", "found"), [(False, 1), (True, 0)])
-async def test_a_scan_goes_on_where_it_ended(client, owner, org, settings, through, found):
+async def test_a_scan_goes_on_where_it_ended(client, owner, org, worker_settings, through, found):
     """Another worker takes the job over, with what was learnt and the rules that are done."""
     await two(client)
     answer = await client.post("/v1/contacts/duplicates/scan", json={"full": True})
@@ -489,7 +489,7 @@ async def test_a_scan_goes_on_where_it_ended(client, owner, org, settings, throu
         rules if through else 0,
     )
     stop = asyncio.Event()
-    running = asyncio.create_task(job_worker.run(settings, stop=stop))
+    running = asyncio.create_task(job_worker.run(worker_settings, stop=stop))
     job = await client.ended(id)
     stop.set()
     await running

@@ -147,7 +147,7 @@ async def test_failed_jobs_can_be_tried_again(client, read_only, other, database
 
 
 async def test_a_crowd_of_bulk_jobs_delays_nobody(
-    monkeypatch, settings, client, world, database, org
+    monkeypatch, worker_settings, client, world, database, org
 ):
     """While one organization's thousand jobs are carried out, another is served at once."""
     done = []
@@ -165,7 +165,7 @@ async def test_a_crowd_of_bulk_jobs_delays_nobody(
         for number in range(1000):
             tx.enqueue(Long(number))
     stop = asyncio.Event()
-    running = asyncio.create_task(job_worker.run(settings, stop=stop))
+    running = asyncio.create_task(job_worker.run(worker_settings, stop=stop))
     try:
         async with receiving() as receiver:
             await client.made("webhooks", {"url": receiver.url, "topics": ["contact.*"]})

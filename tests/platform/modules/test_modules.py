@@ -209,11 +209,11 @@ async def test_custom_fields_and_switches_are_kept_side_by_side(client):
     assert made["custom"] == {"tier": "gold"}
 
 
-async def test_waiting_jobs_are_skipped_and_told(client, settings):
+async def test_waiting_jobs_are_skipped_and_told(client, worker_settings):
     id = await uploaded(client)
     job_id = await started(client, id)
     await switch(client, "imports", "disable")
-    async with at_work(settings):
+    async with at_work(worker_settings):
         job = await client.ended(job_id, "cancelled")
         assert job["error"]["code"] == "module_disabled"
         assert job["error"]["module"] == "imports"
@@ -224,12 +224,12 @@ async def test_waiting_jobs_are_skipped_and_told(client, settings):
 
 
 @pytest.mark.parametrize("state", ["disable", "read-only"])
-async def test_an_import_stops_where_its_records_are_switched_off(client, settings, state):
+async def test_an_import_stops_where_its_records_are_switched_off(client, worker_settings, state):
     id = await uploaded(client)
     job_id = await started(client, id)
     await switch(client, "contacts", state, cascade=True)
     code = "module_disabled" if state == "disable" else "module_read_only"
-    async with at_work(settings):
+    async with at_work(worker_settings):
         job = await client.ended(job_id, "cancelled")
         assert job["error"]["code"] == code
         record = await client.read(f"imports/{id}")
@@ -241,13 +241,13 @@ async def test_an_import_stops_where_its_records_are_switched_off(client, settin
     assert (await client.read("contacts", count="exact"))["total"] == 5
 
 
-async def test_a_change_by_filter_stops(client, settings):
+async def test_a_change_by_filter_stops(client, worker_settings):
     await client.made("contacts", {"last_name": "Person"})
     asked = {"filter": {}, "action": "tag", "tags": ["x"], "expected_count": 1}
     answer = await client.post("/v1/contacts/bulk/by-filter", json=asked)
     assert answer.status_code == 202, answer.text
     await switch(client, "contacts", "read-only")
-    async with at_work(settings):
+    async with at_work(worker_settings):
         job = await client.ended(answer.json()["job_id"], "cancelled")
     assert job["error"]["code"] == "module_read_only"
     assert (await client.read("contacts"))["data"][0]["tags"] == []
