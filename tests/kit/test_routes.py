@@ -20,7 +20,7 @@ def asked(path):
 
 
 def test_each_route_is_on_one_shelf():
-    shelves = list(shelved([router_of(*PATHS[:3]), router_of(*PATHS[3:])]))
+    shelves = list(shelved(joined([router_of(*PATHS[:3]), router_of(*PATHS[3:])]).routes))
     found = [[route.path for route in shelf.routes] for shelf in shelves]
     assert found == [
         ["/v1/a", "/v1/a/{id}", "/v1/a/{id}/history"],
@@ -32,7 +32,7 @@ def test_each_route_is_on_one_shelf():
 
 
 def test_other_paths_are_not_looked_for():
-    shelf = next(shelved([router_of(*PATHS[:2])]))
+    shelf = next(shelved(router_of(*PATHS[:2]).routes))
     assert shelf.matches(asked("/v1/b/1")) == (Match.NONE, {})
     including = APIRouter()
     including.include_router(shelf)
