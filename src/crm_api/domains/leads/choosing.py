@@ -15,6 +15,20 @@ from uuid import UUID
 
 from crm_api.domains.leads.areas import LISTED, Area, compact
 
+EARNED = "performance"
+"""The strategy by which members have the weights that they earn (`earning.py`)."""
+_BY_CREDIT = frozenset({"round_robin", EARNED})
+
+
+def goes_by_credit(strategy: str) -> bool:
+    """Whether whose turn it is goes by credits, and not by how many leads members have."""
+    return strategy in _BY_CREDIT
+
+
+def reason_of(strategy: str) -> str:
+    """Why whoever is chosen by a strategy is."""
+    return "highest_credit" if goes_by_credit(strategy) else "least_loaded"
+
 
 @dataclass(frozen=True)
 class Candidate:

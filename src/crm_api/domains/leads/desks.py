@@ -8,13 +8,16 @@ from uuid import UUID
 
 from crm_api.domains.leads.choosing import (
     Candidate,
+    goes_by_credit,
     highest,
     misfit,
     next_by_load,
     raised,
+    reason_of,
     refunded,
     spent,
 )
+from crm_api.domains.leads.earning import earned_in
 from crm_api.domains.leads.models import LeadPool
 from crm_api.domains.leads.repository import Assignments, Pools
 from crm_api.domains.leads.sharing import Seats, Sharing
@@ -51,6 +54,7 @@ class Desk:
         self.pools: dict[UUID, LeadPool] = {}
         self._members: dict[UUID, list[Candidate]] = {}
         self._turns: dict[UUID, int] = {}
+        self._earned: dict[UUID, dict[str, Any] | None] = {}
         self._times: dict[UUID | None, Calendar] = {}
         self._had: set[tuple[UUID, UUID]] = set()
         self._active: set[UUID] = set()
@@ -90,8 +94,17 @@ class Desk:
         for pool in self.pools.values():
             turns = pool.turns.get("members", {})
             self._turns[pool.id] = pool.turns.get("turn", 0)
+            users = [member["user_id"] for member in pool.members]
+            earned = await earned_in(self.tx, pool, users, pool.strategy, pool.exploration)
+            self._earned[pool.id] = earned
+            weights = {} if earned is None else earned["weights"]
             self._members[pool.id] = [
-                _candidate(member, turns.get(member["user_id"], (0, 0)), loads.get(key))
+                _candidate(
+                    member,
+                    weights.get(member["user_id"], member["weight"]),
+                    turns.get(member["user_id"], (0, 0)),
+                    loads.get(key),
+                )
                 for member in pool.members
                 for key in [(pool.id, UUID(member["user_id"]))]
             ]
@@ -107,9 +120,8 @@ class Desk:
             chosen, candidates = self._choose(pool, lead)
             looked_at += [_told(pool, candidate) for candidate in candidates]
             if chosen is not None:
-                reason = "highest_credit" if pool.strategy == "round_robin" else "least_loaded"
                 respond_by = self.respond_by(pool, chosen.user_id)
-                return Pick(looked_at, pool, chosen.user_id, respond_by, reason)
+                return Pick(looked_at, pool, chosen.user_id, respond_by, reason_of(pool.strategy))
             retry = min([retry, *self._openings(pool, candidates)])
             step = pool.fallback_pool_id
         reason = "nobody_available" if seen else "pool_inactive"
@@ -117,7 +129,7 @@ class Desk:
 
     def _choose(self, pool: LeadPool, lead: Any) -> tuple[Candidate | None, list[Candidate]]:
         candidates = self._weighed(pool, lead)
-        chosen = highest(candidates) if pool.strategy == "round_robin" else next_by_load(candidates)
+        chosen = (highest if goes_by_credit(pool.strategy) else next_by_load)(candidates)
         if chosen is not None:
             self._move(pool, chosen, candidates)
         return chosen, candidates
@@ -126,12 +138,12 @@ class Desk:
         """The members with what speaks against them, and their credits before a choice."""
         known = zip(pool.members, self._members[pool.id], strict=True)
         candidates = [replace(c, excluded=self._against(pool, m, c, lead)) for m, c in known]
-        return raised(candidates) if pool.strategy == "round_robin" else candidates
+        return raised(candidates) if goes_by_credit(pool.strategy) else candidates
 
     def _move(self, pool: LeadPool, chosen: Candidate, candidates: Sequence[Candidate]) -> None:
         turn = self._turns[pool.id] = self._turns[pool.id] + 1
         after = spent(candidates, chosen, turn)
-        if pool.strategy != "round_robin":
+        if not goes_by_credit(pool.strategy):
             after = [replace(c, credit=0) for c in after]
         self._members[pool.id] = after
         self._changed.add(pool.id)
@@ -150,7 +162,7 @@ class Desk:
             [
                 str(id),
                 self.pools[id].version,
-                [[str(c.user_id), c.credit, c.turn, c.open, c.today] for c in known],
+                [[str(c.user_id), c.weight, c.credit, c.turn, c.open, c.today] for c in known],
                 [str(c.user_id) for c in known if c.user_id in self._active],
             ]
             for id, known in sorted(self._members.items())
@@ -259,7 +271,7 @@ class Desk:
     def refund(self, pool_id: UUID, user_id: UUID, decision: Mapping[str, Any]) -> None:
         """Have a choice by credit not have been."""
         pool = self.pools.get(pool_id)
-        if pool is None or pool.strategy != "round_robin":
+        if pool is None or not goes_by_credit(pool.strategy):
             return
         weights = {
             one["user_id"]: one["weight"]
@@ -284,7 +296,8 @@ class Desk:
                 str(c.user_id): [max(-most, min(most, c.credit)), c.turn]
                 for c in members
             }
-            self.tx.change(pool, {"turns": {"turn": self._turns[id], "members": turns}})
+            after = {"turn": self._turns[id], "members": turns, "learned": self._earned[id]}
+            self.tx.change(pool, {"turns": after})
         self._changed.clear()
 
 
@@ -292,10 +305,12 @@ def _calendars(pool: LeadPool) -> list[str | None]:
     return [member["calendar_id"] for member in pool.members]
 
 
-def _candidate(member: Mapping[str, Any], turns: Sequence[int], load: Any) -> Candidate:
+def _candidate(
+    member: Mapping[str, Any], weight: int, turns: Sequence[int], load: Any
+) -> Candidate:
     return Candidate(
         UUID(member["user_id"]),
-        member["weight"],
+        weight,
         turns[0],
         turns[1],
         0 if load is None else load["open"],

@@ -14,7 +14,7 @@ from crm_api.kit.points import Reachable
 LeadStatus = Literal[
     "new", "assigned", "working", "qualified", "converted", "disqualified", "recycled"
 ]
-Strategy = Literal["round_robin", "least_loaded"]
+Strategy = Literal["round_robin", "least_loaded", "performance"]
 RuleTarget = Literal["pool", "user", "existing_owner", "territory"]
 AssignmentKind = Literal["rule", "owner", "claim", "manual", "plan", "escalation"]
 ScoreCategory = Literal["fit", "engagement", "negative"]
@@ -127,6 +127,7 @@ class LeadPool(Named, Entity):
         CheckConstraint("fallback_pool_id <> id", name="not_its_own_fallback"),
         CheckConstraint("response_minutes > 0", name="response_minutes"),
         CheckConstraint("max_hops >= 0", name="max_hops"),
+        CheckConstraint("exploration BETWEEN 1 AND 100", name="exploration"),
         *ordered("lead_pools", "created_at", "updated_at", "sort_name"),
         referring("lead_pools", "calendar_id", optional=True),
         referring("lead_pools", "fallback_pool_id", optional=True),
@@ -137,6 +138,7 @@ class LeadPool(Named, Entity):
 
     is_active: Mapped[bool]
     strategy: Mapped[str] = mapped_column(KeyText)
+    exploration: Mapped[int]
     members: Mapped[list[dict[str, Any]]]
     calendar_id: Mapped[UUID | None]
     response_minutes: Mapped[int | None]
@@ -144,7 +146,8 @@ class LeadPool(Named, Entity):
     manager_id: Mapped[UUID | None]
     fallback_pool_id: Mapped[UUID | None]
     description: Mapped[str | None]
-    # Whose turn it is: the credit of each member, changed under the lock of this row.
+    # Whose turn it is: the credit of each member, changed under the lock of this row; and what
+    # weights they have earned.
     turns: Mapped[dict[str, Any]]
 
 

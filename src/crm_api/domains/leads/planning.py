@@ -6,6 +6,7 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
+from crm_api.domains.leads.choosing import reason_of
 from crm_api.domains.leads.desks import Desk
 from crm_api.domains.leads.drawing import SLICE, Drawn, drawn, fairness_of, items_of, left_of
 from crm_api.domains.leads.events import CommitPlan, PlanLeads
@@ -226,4 +227,4 @@ def _shown(
 def _reason(planned_by: str, strategy: str) -> str:
     if planned_by == "optimal":
         return "highest_value"
-    return "highest_credit" if strategy == "round_robin" else "least_loaded"
+    return reason_of(strategy)

@@ -79,6 +79,8 @@ def once(members: list[LeadPoolMemberFields]) -> list[LeadPoolMemberFields]:
     return members
 
 
+Exploration = Annotated[int, Field(ge=1, le=100)]
+_EXPLORATION = "Percent of the leads that `performance` shares out evenly, so that all are tried."
 _MINUTES = "Working time of the member in which a lead is to be accepted."
 _HOPS = "After going back so often a lead is the manager's; without one it waits for a hand."
 _FALLBACK = "Where leads go that nobody of this one can take now."
@@ -92,8 +94,10 @@ class LeadPoolCreate(Create):
     strategy: Strategy = Field(
         "round_robin",
         description="`round_robin`: smooth, by weights. `least_loaded`: who has fewest open leads "
-        "for their weight.",
+        "for their weight. `performance`: as `round_robin`, with weights that members earn by the "
+        "leads that they converted, learned anew each day (Thompson sampling).",
     )
+    exploration: Exploration = Field(10, description=_EXPLORATION)
     members: Annotated[
         list[LeadPoolMemberFields], Field(max_length=MOST_MEMBERS), AfterValidator(once)
     ] = Field(default_factory=list)
@@ -108,7 +112,7 @@ class LeadPoolCreate(Create):
 
 
 LeadPoolUpdate = patch_of(
-    "LeadPoolUpdate", LeadPoolCreate, required=("is_active", "strategy", "max_hops")
+    "LeadPoolUpdate", LeadPoolCreate, required=("is_active", "strategy", "exploration", "max_hops")
 )
 
 
@@ -143,6 +147,7 @@ class LeadPoolOut(Out):
     name: str
     is_active: bool
     strategy: Strategy
+    exploration: int = Field(description=_EXPLORATION)
     members: list[LeadPoolMember]
     calendar_id: UUID | None
     response_minutes: int | None = Field(description=_MINUTES)

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from crm_api.domains.leads.choosing import reason_of
 from crm_api.domains.leads.distributing import Distributor, Route
 from crm_api.domains.leads.sharing import Sharable, Table
 
@@ -115,8 +116,7 @@ class Replay:
                 one.taken = (table, place, ground, day)
                 one.user_id = table.seats.candidates[place].user_id
                 one.pool_id = table.seats.pool_id
-                is_by_turns = table.seats.strategy == "round_robin"
-                one.reason = "highest_credit" if is_by_turns else "least_loaded"
+                one.reason = reason_of(table.seats.strategy)
                 return
 
     def _goes_back(self, one: _Lead) -> bool:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crm_api.domains.leads.areas import Located
-from crm_api.domains.leads.choosing import Candidate, Fitting, misfit
+from crm_api.domains.leads.choosing import Candidate, Fitting, goes_by_credit, misfit
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -136,7 +136,7 @@ class Table:
         places = self.stand(profile)
         if not len(places):
             return None, profile.ground
-        if self.seats.strategy == "round_robin":
+        if goes_by_credit(self.seats.strategy):
             self.credit[places] += self.weight[places]
             place = int(places[self.credit[places].argmax()])
             self.credit[place] -= profile.total
@@ -164,7 +164,7 @@ class Table:
 
     def take_back(self, place: int, ground: int, *, is_today: bool) -> None:
         """Have all stand as if a member had not been given one by a choice on this ground."""
-        if self.seats.strategy == "round_robin":
+        if goes_by_credit(self.seats.strategy):
             marks = next(islice(self.grounds, ground, None))
             able = np.array([n for n, mark in enumerate(marks) if mark == "."], np.int64)
             self.credit[able] -= self.weight[able]
@@ -185,7 +185,7 @@ class Table:
     def standing(self) -> list[Candidate]:
         """The members after the choices."""
         columns = (self.credit, self.turn, self.open, self.today)
-        by_credit = self.seats.strategy == "round_robin"
+        by_credit = goes_by_credit(self.seats.strategy)
         return [
             replace(c, credit=credit if by_credit else 0, turn=turn, open=open, today=today)
             for c, credit, turn, open, today in zip(
@@ -354,7 +354,7 @@ def _stood(
     own = [(place, ground) for of, place, ground in before if of == number and place is not None]
     counts = Counter(place for place, _ in own)
     by_pool = [ground[number] if number < len(ground) else "" for ground in kept["grounds"]]
-    by_credit = pool["strategy"] == "round_robin"
+    by_credit = goes_by_credit(pool["strategy"])
     moved = credits_of(weights, by_pool, own) if by_credit else [0] * len(weights)
     return [
         (

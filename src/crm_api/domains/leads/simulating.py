@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from crm_api.domains.leads.choosing import Candidate
 from crm_api.domains.leads.distributing import Distributor
 from crm_api.domains.leads.drawing import fairness_of
+from crm_api.domains.leads.earning import earned_in
 from crm_api.domains.leads.pools import LeadPoolService, LeadRuleService
 from crm_api.domains.leads.replaying import Replay
 from crm_api.domains.leads.repository import LEADS, Pools, Rules
@@ -111,12 +112,32 @@ class Run:
         active = await records.active(list(dict.fromkeys(named)))
         self.pools = {pool.id: pool for pool in pools}
         for pool in pools:
-            seats = _seats(pool, drafts.get(pool.id), active)
-            self.tables[pool.id] = Table(seats)
+            self.tables[pool.id] = Table(await self._seats(pool, drafts.get(pool.id), active))
         self.chains = {
             id: [self.tables[one] for one in chain if one in self.tables]
             for id, chain in chains.items()
         }
+
+    async def _seats(self, pool: Any, draft: LeadDraftPool | None, active: set[UUID]) -> Seats:
+        members = _members(pool, draft)
+        strategy = (draft and draft.strategy) or pool.strategy
+        exploration = (draft and draft.exploration) or pool.exploration
+        users = [one["user_id"] for one in members]
+        earned = await earned_in(self.tx, pool, users, strategy, exploration)
+        weights = {} if earned is None else earned["weights"]
+        candidates = [
+            Candidate(UUID(one["user_id"]), weights.get(one["user_id"], one["weight"]))
+            for one in members
+        ]
+        return Seats(
+            pool.id,
+            strategy,
+            members,
+            candidates,
+            0,
+            before=[None if c.user_id in active else "inactive" for c in candidates],
+            after=[None] * len(candidates),
+        )
 
     async def _courses(self, ids: Sequence[UUID]) -> dict[tuple[UUID, UUID], list[Any]]:
         """By lead and user, how it ended each time, the first first."""
@@ -158,18 +179,3 @@ def _members(pool: Any, draft: LeadDraftPool | None) -> Sequence[Mapping[str, An
     if draft is None or draft.members is None:
         return pool.members
     return decode(encode([member.model_dump() for member in draft.members]))
-
-
-def _seats(pool: Any, draft: LeadDraftPool | None, active: set[UUID]) -> Seats:
-    members = _members(pool, draft)
-    strategy = None if draft is None else draft.strategy
-    candidates = [Candidate(UUID(one["user_id"]), one["weight"]) for one in members]
-    return Seats(
-        pool.id,
-        strategy or pool.strategy,
-        members,
-        candidates,
-        0,
-        before=[None if c.user_id in active else "inactive" for c in candidates],
-        after=[None] * len(candidates),
-    )

@@ -7,7 +7,12 @@ from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from crm_api.domains.leads.models import RuleTarget, Strategy
 from crm_api.domains.leads.plan_schemas import PlanFairness
-from crm_api.domains.leads.pool_schemas import MOST_MEMBERS, LeadPoolMemberFields, once
+from crm_api.domains.leads.pool_schemas import (
+    MOST_MEMBERS,
+    Exploration,
+    LeadPoolMemberFields,
+    once,
+)
 from crm_api.kit.schema import Instant, Name, Schema
 
 MOST_SIMULATED = 10_000
@@ -36,6 +41,7 @@ class LeadDraftPool(Schema):
 
     pool_id: UUID
     strategy: Strategy | None = None
+    exploration: Exploration | None = None
     members: (
         Annotated[list[LeadPoolMemberFields], Field(max_length=MOST_MEMBERS), AfterValidator(once)]
         | None
