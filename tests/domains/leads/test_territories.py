@@ -59,6 +59,11 @@ def test_the_most_specific_territory_has_a_lead():
     assert name_of(tree, country="DE", companies=[other, company]) == "Key accounts"
     assert name_of(tree, industry="bank", companies=[company]) == "Key banks"
     assert name_of(tree, industry="bank", companies=[other]) == "World"
+    group = uuid4()
+    held = Tree([row("Group", company_ids=[str(group)]), row("Own", company_ids=[str(company)])])
+    assert name_of(held, companies=[company, group]) == "Own"
+    assert name_of(held, companies=[other, group]) == "Group"
+    assert [one.name for one in held.tied(lead(companies=[company, group]))] == ["Own"]
     tied = tree.tied(lead(country="DE", postal_code="80331"))
     assert [one.name for one in tied] == ["South", "Munich"]
     assert Tree([]).of(lead()) is None
@@ -163,6 +168,27 @@ async def test_leads_go_by_their_territory_and_its_decision_tells_which(client, 
         "territoryId": bavaria["id"],
         "rules": [{"territoryId": bavaria["id"]}],
     }
+
+
+async def test_named_accounts_have_what_belongs_to_them(client, database, org):
+    group, nearer = await users_of(client, 2)
+    above = await client.made("companies", {"name": "Holding"})
+    middle = await client.made("companies", {"name": "Division", "parent_id": above["id"]})
+    site = {"name": "Site", "parent_id": middle["id"], "domains": ["works.example"]}
+    await client.made("companies", site)
+    await territory_of(client, "Group", company_ids=[above["id"]], user_id=group)
+    await by_territory(client)
+
+    async def given():
+        (lead,) = await captured(client, 1, email=f"p{uuid4().hex}@works.example", country="FR")
+        await give_all(database, org, [lead["id"]])
+        return await owner_of(client, lead)
+
+    assert await given() == group
+    await territory_of(client, "Division", company_ids=[middle["id"]], user_id=nearer)
+    assert await given() == nearer
+    await client.changed(f"companies/{middle['id']}", {"parent_id": None})
+    assert await given() == nearer
 
 
 async def test_a_simulation_by_territories_and_the_real_thing_agree(client, database, org):

@@ -34,11 +34,11 @@ class Located(Protocol):
 
 
 class Placed(Located, Protocol):
-    """A lead, with the companies that it is of, or may be."""
+    """A lead, with the companies that it is of, or may be, and those that these belong to."""
 
     @property
     def companies(self) -> Sequence[UUID]:
-        """Their ids."""
+        """Their ids, the nearest first."""
         ...
 
 
@@ -112,7 +112,8 @@ class Territory:
 
 
 class _Rank(NamedTuple):
-    is_named: bool
+    nearness: int
+    """Of the company by which a lead is in it; 0: it is by its area."""
     depth: int
     reach: int
     place: int
@@ -122,10 +123,11 @@ class _Rank(NamedTuple):
 class Tree:
     """Territories below one another, in their order.
 
-    A lead is in a territory if it is in those above and in its own area, or if its company is one
-    of the named accounts of this territory or of one above, wherever it is from. Of several the
-    most specific has it: named accounts go before areas, the deeper before the higher, more
-    characters of a postal code before fewer, and then the first in their order.
+    A lead is in a territory if it is in those above and in its own area, or if its company, or one
+    that this belongs to, is one of the named accounts of this territory or of one above, wherever
+    it is from. Of several the most specific has it: named accounts go before areas, the company
+    before those that it belongs to, the deeper before the higher, more characters of a postal code
+    before fewer, and then the first in their order.
     """
 
     def __init__(self, rows: Iterable[Mapping[str, Any]]) -> None:
@@ -184,15 +186,15 @@ class Tree:
 
         What is below one that it is not in is passed over, unless its company is named there.
         """
-        companies = frozenset(lead.companies)
-        accounts = [place for id in companies for place in self._named.get(id, ())]
-        named: dict[int, bool | None] = {}
+        nearness = {id: step for step, id in enumerate(reversed(lead.companies), 1)}
+        accounts = [place for id in nearness for place in self._named.get(id, ())]
+        named: dict[int, int | None] = {}
         place = 0
         while place < len(self.territories):
             one, end = self.territories[place], self._ends[place]
-            is_named = named[place] = self._takes(one, lead, companies, named)
-            if is_named is not None:
-                yield _Rank(is_named, one.depth, one.area.reach(lead), -place), one
+            near = named[place] = self._takes(one, lead, nearness, named)
+            if near is not None:
+                yield _Rank(near, one.depth, one.area.reach(lead), -place), one
             elif not any(place < account < end for account in accounts):
                 place = end
                 continue
@@ -202,13 +204,13 @@ class Tree:
         self,
         one: Territory,
         lead: Placed,
-        companies: frozenset[UUID],
-        named: Mapping[int, bool | None],
-    ) -> bool | None:
-        """Whether a lead is in a territory by name, else by its area; None: it is not in it."""
-        if not companies.isdisjoint(one.accounts):
-            return True
-        above = False if one.above is None else named[one.above]
+        nearness: Mapping[UUID, int],
+        named: Mapping[int, int | None],
+    ) -> int | None:
+        """How near the company is by which a lead is in a territory, 0 by its area; None: it is not."""
+        above = 0 if one.above is None else named[one.above]
+        if own := max((nearness[id] for id in nearness.keys() & one.accounts), default=0):
+            return max(own, above or 0)
         is_for_accounts = bool(one.accounts) and not one.area.is_limited
         if above is None or is_for_accounts or one.area.outside(lead) is not None:
             return None

@@ -26,17 +26,31 @@ TERRITORIES: Listing = Listing(
         Relation("user", lambda: USERS, Territory.user_id, USERS.model.id),
     ),
 )
+_MOST_ABOVE = 20
+"""So far up what a company belongs to is looked at."""
 _ACTIVE = """
     SELECT id, parent_id, name, countries, regions, postal_prefixes, postal_ranges, industries,
         company_ids, pool_id, user_id
     FROM territories WHERE organization_id = $1 AND is_active AND deleted_at IS NULL
     ORDER BY position, id
 """
-_PLACED = """
-    SELECT id, country, region, industry, postal_code,
-        array_remove(ARRAY[company_id, matched_company_id], NULL) AS companies
-    FROM leads WHERE organization_id = $1 AND id = ANY($2)
-"""
+_PLACED = f"""
+    WITH RECURSIVE up AS (
+        SELECT l.id AS lead, c.id, c.parent_id, 0 AS step,
+            c.id <> coalesce(l.company_id, c.id) AS is_matched
+        FROM leads l JOIN companies c ON c.organization_id = l.organization_id
+            AND c.id IN (l.company_id, l.matched_company_id)
+        WHERE l.organization_id = $1 AND l.id = ANY($2)
+        UNION ALL
+        SELECT up.lead, c.id, c.parent_id, step + 1, is_matched
+        FROM up JOIN companies c ON c.id = up.parent_id
+        WHERE c.organization_id = $1 AND step < {_MOST_ABOVE})
+    SELECT id, country, region, industry, postal_code, coalesce(companies, '{{}}') AS companies
+    FROM leads LEFT JOIN (
+        SELECT lead, array_agg(id ORDER BY step, is_matched) AS companies FROM up GROUP BY lead) AS own
+        ON own.lead = id
+    WHERE organization_id = $1 AND id = ANY($2)
+"""  # noqa: S608 - made of constants
 _OF_COMPANIES = """
     SELECT id FROM territories WHERE organization_id = $1 AND company_ids ?| $2::text[] ORDER BY id
 """

@@ -30,7 +30,8 @@ class PostalRangeFields(Schema):
 _PARENT = "Its leads are in the parent as well; it has those that are in its own area besides."
 _POSITION = "Of two that are as specific for a lead the first has it."
 _ACCOUNTS = (
-    "Named accounts: leads of these companies are in it wherever they are from. "
+    "Named accounts: leads of these companies, and of those that belong to them, are in it wherever "
+    "they are from. "
     "One that lists nothing else has no other leads."
 )
 _POOL = "Who shares its leads out; without one, and without a user, as its parent says."
