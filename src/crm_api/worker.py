@@ -48,6 +48,8 @@ from crm_api.settings import MissingSetting, Settings
 log = structlog.get_logger("crm_api.worker")
 
 SWEEP_S = 0.3
+# Between two looks of somebody who finds nothing; the longest is what it may add to an answer.
+SHORTEST_S, LONGEST_PAUSE_S = 0.005, 0.05
 CHORES_S = 5.0
 SMTP_CONNECTIONS = 16
 # arq kills what runs longer; the lease, which each job renews, is what really decides.
@@ -262,17 +264,22 @@ class JobWorker:
         place = Workplace(
             self._database, self._shared, self.wake, self._relay, self._settings.issuer
         )
-        watcher = watch.begin(place)
+        watcher, clock = watch.begin(place), asyncio.get_running_loop().time
+        pause = 0.0
         try:
             while True:
                 bell.clear()
-                if not await self._looked(watch, watcher):
-                    with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(bell.wait(), SWEEP_S)
+                more = await self._looked(watch, watcher)
+                if more:
+                    continue
+                pause, looked_at = _longer(pause) if more is None else 0.0, clock()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(bell.wait(), SWEEP_S)
+                await asyncio.sleep(max(0.0, looked_at + pause - clock()))
         finally:
             await asyncio.shield(watcher.close())
 
-    async def _looked(self, watch: Watch, watcher: Watcher) -> bool:
+    async def _looked(self, watch: Watch, watcher: Watcher) -> bool | None:
         try:
             return await watcher.look()
         except (CrmError, OSError) as error:
@@ -344,6 +351,14 @@ class JobWorker:
         await self._relay.close()
         await self._database.close()
         await self._shared.close()
+
+
+def _longer(pause: float) -> float:
+    """How long whoever found nothing looks away, whatever happens meanwhile.
+
+    What happens rings for everybody who watches, and most of it is for one of them.
+    """
+    return min(max(pause * 2, SHORTEST_S), LONGEST_PAUSE_S)
 
 
 async def _stop(worker: Worker) -> None:

@@ -128,8 +128,8 @@ def forgetting(*statements: str) -> Callable[[Database, Files], Awaitable[None]]
 class Watcher(Protocol):
     """Looks whether there is something to do, and does it."""
 
-    async def look(self) -> bool:
-        """Do what there is; whether there may be more at once."""
+    async def look(self) -> bool | None:
+        """Do what there is; whether there may be more at once, None where there was nothing."""
         ...
 
     async def close(self) -> None:

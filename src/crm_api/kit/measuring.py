@@ -25,7 +25,7 @@ class Measuring:
         self._measure, self._shared = measure, place.shared
         self._taken = float("-inf")
 
-    async def look(self) -> bool:
+    async def look(self) -> bool | None:
         """Measure, if it is time."""
         gauges = self._measure.gauges
         is_time = time.monotonic() - self._taken > EVERY_S
@@ -34,7 +34,7 @@ class Measuring:
             found = await self._measure.take(self._shared)
             for name, gauge in gauges.items():
                 gauge.set(found[name])
-        return False
+        return None
 
     async def close(self) -> None:
         """Nothing is kept."""

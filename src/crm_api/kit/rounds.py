@@ -29,8 +29,8 @@ class Rounds:
         self.database, self._wake = place.database, place.wake
         self._more: set[UUID] = set()
 
-    async def look(self) -> bool:
-        """Do what there is; whether there may be more at once."""
+    async def look(self) -> bool | None:
+        """Do what there is; whether there may be more at once, None where nothing was done."""
         before, self._more = self._more, set()
         acted = False
         for row in await self.database.ask(self.sql, BATCH):
@@ -45,8 +45,9 @@ class Rounds:
             if any(done):
                 self._more.add(id)
         # Where nothing could be done nobody has to look: waking oneself would go on for ever.
-        if acted:
-            self._wake()
+        if not acted:
+            return None
+        self._wake()
         return bool(self._more)
 
     async def acting(self, row: Any) -> Actor:

@@ -31,9 +31,9 @@ async def test_whoever_can_do_nothing_wakes_nobody(client, org, owner, database)
     own = tick_of(org, database, lambda: woken.append(True))
     async with owner.acquire() as holding, holding.transaction():
         await holding.execute("SELECT FROM cases WHERE id = $1 FOR UPDATE", UUID(case["id"]))
-        assert (await own.look(), woken) == (False, [])
+        assert (await own.look(), woken) == (None, [])
     assert (await client.post("/v1/modules/cases/disable?cascade=true")).is_success
-    assert (await own.look(), woken) == (False, [])
+    assert (await own.look(), woken) == (None, [])
     assert (await client.post("/v1/modules/cases/enable?cascade=true")).is_success
     assert (await own.look(), woken) == (False, [True])
     assert (await client.read(f"cases/{case['id']}"))["is_escalated"] is True

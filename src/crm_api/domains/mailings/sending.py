@@ -86,14 +86,16 @@ class Sender:
         self._noting = Gathered[Result](self._note)
         self._swept = 0.0
 
-    async def look(self) -> bool:
-        """Begin what is due; whether there may be more at once."""
+    async def look(self) -> bool | None:
+        """Begin what is due; whether there may be more at once, None where nothing is due."""
         await self._sweep()
         room = AT_ONCE - len(self._sending)
         if room < BATCH:
             return False
-        is_more = False
-        for row in await self._shared.ask(_DUE, MAILINGS_AT_ONCE):
+        is_more, due = False, await self._shared.ask(_DUE, MAILINGS_AT_ONCE)
+        if not due:
+            return None
+        for row in due:
             most = min(BATCH, AT_ONCE - len(self._sending))
             if most <= 0:
                 break

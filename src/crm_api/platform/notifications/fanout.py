@@ -37,7 +37,7 @@ class FanOut(Rounds):
         super().__init__(place)
         self._told: set[UUID] = set()
 
-    async def look(self) -> bool:
+    async def look(self) -> bool | None:
         """Take up what is new; whoever looks at their inbox is shown it at once."""
         more = await super().look()
         for id in self._told:

@@ -62,8 +62,8 @@ class Sender:
         self._noting: asyncio.Task[None] | None = None
         self._swept = 0.0
 
-    async def look(self) -> bool:
-        """Begin what is due; whether there may be more at once."""
+    async def look(self) -> bool | None:
+        """Begin what is due; whether there may be more at once, None where nothing is due."""
         if time.monotonic() - self._swept > 1:
             self._swept = time.monotonic()
             await self._queue.sweep()
@@ -79,7 +79,7 @@ class Sender:
                 task = asyncio.create_task(self._send(one, bodies.get(one.id), error))
                 self._sending[task] = one
                 task.add_done_callback(self._ended)
-        return bool(claimed)
+        return True if claimed else None
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._sending.pop(task, None)
