@@ -1,6 +1,6 @@
 """What the validation library found, as faults with pointers."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
 from typing import Any
 
 from crm_api.kit.errors import CrmError, Fault, Invalid, Malformed
@@ -41,6 +41,18 @@ def invalid_request(errors: Iterable[Mapping[str, Any]]) -> CrmError:
         else:
             found.append(_fault(error, rest, _PLACES.get(str(place), "parameter")))
     return _all(found)
+
+
+async def together(*checks: Awaitable[object]) -> None:
+    """Make all checks, one after the other; raise `Invalid` with what any of them finds."""
+    found: list[Fault] = []
+    for check in checks:
+        try:
+            await check
+        except Invalid as wrong:
+            found += wrong.faults or [Fault(wrong.own_code, wrong.detail)]
+    if found:
+        raise _all(found)
 
 
 def _all(found: list[Fault]) -> CrmError:

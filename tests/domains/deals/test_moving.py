@@ -125,6 +125,22 @@ async def test_a_deal_is_lost_for_a_reason(client):
     assert lost["forecast_category"] == "omitted"
 
 
+async def test_all_that_is_wrong_with_a_loss_is_told_at_once(client):
+    where = await pipeline(client, Lost={"required_fields": ["competitor_id"]})
+    asks = await client.made("loss-reasons", {"name": "Rival", "asks_competitor": True})
+    made = await deal(client, where)
+    idle = {"name": "Other", "is_active": False, "asks_competitor": True}
+    gone = await client.made("loss-reasons", idle)
+    found = await act(client, made["id"], "lose", 422, loss_reason_id=gone["id"])
+    assert pointers(found) == ["/loss_reason_id", "/competitor_id"]
+    found = await act(client, made["id"], "lose", 422, loss_reason_id=asks["id"])
+    assert pointers(found) == ["/competitor_id"]
+    rival = await client.made("companies", {"name": "Rival"})
+    # What is said now is there when the stage asks for it.
+    body = {"loss_reason_id": asks["id"], "competitor_id": rival["id"]}
+    assert (await act(client, made["id"], "lose", **body))["competitor_id"] == rival["id"]
+
+
 async def test_a_closed_deal_takes_no_steps_but_back(client):
     where, why = await pipeline(client), await reason(client)
     made = await deal(client, where, "Offer", amount="10", probability_override=90)

@@ -31,6 +31,7 @@ from crm_api.kit.crud.plain import columns_of
 from crm_api.kit.crud.transitions import blocked, told
 from crm_api.kit.db.tx import Tx, at_one_moment
 from crm_api.kit.errors import Fault, Invalid, WrongState
+from crm_api.kit.faults import together
 
 REOPEN = "reopen_deals"
 _COPIED = (
@@ -134,11 +135,13 @@ class DealActions:
         """Close a deal that was lost, for a reason."""
         self.deals.need("update")
         current = await self._begun(id, "lose", expected)
-        await self.deals.choose(data.loss_reason_id)
         winner = data.competitor_id or current.competitor_id
-        await self.deals.need_competitor(data.loss_reason_id, winner)
-        await self.deals.guard.refer({"competitor_id": data.competitor_id})
-        blockers = await self._blockers(current)
+        await together(
+            self.deals.choose(data.loss_reason_id),
+            self.deals.need_competitor(data.loss_reason_id, winner),
+            self.deals.guard.refer({"competitor_id": data.competitor_id}),
+        )
+        blockers = await self._blockers(current, competitor_id=winner)
         stages = await self.deals.stages.grounds(current.pipeline_id)
         target = await self._target(data.stage_id or _of_kind(stages, "lost")["id"])
         if target["kind"] != "lost" or target["pipeline_id"] != current.pipeline_id:
@@ -203,9 +206,10 @@ class DealActions:
         need_status(current, verb)
         return current
 
-    async def _blockers(self, deal: Deal) -> Blockers:
+    async def _blockers(self, deal: Deal, **said: Any) -> Blockers:
+        """Of a deal with what is said of it now."""
         stages = await self.deals.stages.grounds(deal.pipeline_id)
-        return Blockers(self.tx, columns_of(deal), _need(stages))
+        return Blockers(self.tx, {**columns_of(deal), **said}, _need(stages))
 
     async def _target(self, stage_id: UUID) -> Ground:
         """Where it goes; it stays there until the commit."""
