@@ -97,7 +97,7 @@ class Desk:
             users = [member["user_id"] for member in pool.members]
             earned = await earned_in(self.tx, pool, users, pool.strategy, pool.exploration)
             self._earned[pool.id] = earned
-            weights = {} if earned is None else earned["weights"]
+            weights: dict[str, int] = {} if earned is None else earned["weights"]
             self._members[pool.id] = [
                 _candidate(
                     member,

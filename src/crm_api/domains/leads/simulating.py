@@ -124,7 +124,7 @@ class Run:
         exploration = (draft and draft.exploration) or pool.exploration
         users = [one["user_id"] for one in members]
         earned = await earned_in(self.tx, pool, users, strategy, exploration)
-        weights = {} if earned is None else earned["weights"]
+        weights: dict[str, int] = {} if earned is None else earned["weights"]
         candidates = [
             Candidate(UUID(one["user_id"]), weights.get(one["user_id"], one["weight"]))
             for one in members
