@@ -17,7 +17,7 @@ from crm_api.domains.leads.choosing import (
     refunded,
     spent,
 )
-from crm_api.domains.leads.earning import earned_in
+from crm_api.domains.leads.earning import earned_in, weights_of
 from crm_api.domains.leads.models import LeadPool
 from crm_api.domains.leads.repository import Assignments, Pools
 from crm_api.domains.leads.sharing import Seats, Sharing
@@ -97,15 +97,11 @@ class Desk:
             users = [member["user_id"] for member in pool.members]
             earned = await earned_in(self.tx, pool, users, pool.strategy, pool.exploration)
             self._earned[pool.id] = earned
-            weights: dict[str, int] = {} if earned is None else earned["weights"]
             self._members[pool.id] = [
-                _candidate(
-                    member,
-                    weights.get(member["user_id"], member["weight"]),
-                    turns.get(member["user_id"], (0, 0)),
-                    loads.get(key),
+                _candidate(member, weight, turns.get(member["user_id"], (0, 0)), loads.get(key))
+                for member, weight in zip(
+                    pool.members, weights_of(pool.members, earned), strict=True
                 )
-                for member in pool.members
                 for key in [(pool.id, UUID(member["user_id"]))]
             ]
 

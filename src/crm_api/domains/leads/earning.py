@@ -76,6 +76,11 @@ async def earned_in(
     }
 
 
+def weights_of(members: Sequence[Mapping[str, Any]], earned: Mapping[str, Any] | None) -> list[int]:
+    """The weight of each member: what they earned, or else what is said of them."""
+    return [m["weight"] if earned is None else earned["weights"][m["user_id"]] for m in members]
+
+
 def _is_fresh(tx: Tx, learned: Mapping[str, Any], users: Sequence[str], exploration: int) -> bool:
     return (
         learned["exploration"] == exploration

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from crm_api.domains.leads.choosing import Candidate
 from crm_api.domains.leads.distributing import Distributor
 from crm_api.domains.leads.drawing import fairness_of
-from crm_api.domains.leads.earning import earned_in
+from crm_api.domains.leads.earning import earned_in, weights_of
 from crm_api.domains.leads.pools import LeadPoolService, LeadRuleService
 from crm_api.domains.leads.replaying import Replay
 from crm_api.domains.leads.repository import LEADS, Pools, Rules
@@ -124,10 +124,9 @@ class Run:
         exploration = (draft and draft.exploration) or pool.exploration
         users = [one["user_id"] for one in members]
         earned = await earned_in(self.tx, pool, users, strategy, exploration)
-        weights: dict[str, int] = {} if earned is None else earned["weights"]
         candidates = [
-            Candidate(UUID(one["user_id"]), weights.get(one["user_id"], one["weight"]))
-            for one in members
+            Candidate(UUID(one["user_id"]), weight)
+            for one, weight in zip(members, weights_of(members, earned), strict=True)
         ]
         return Seats(
             pool.id,
