@@ -3,13 +3,14 @@
 import csv
 import io
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 
 import openpyxl
 
 from support.clients import pointers, problem
 from support.exports import begun, ended, exported
 from support.graph import pascal
+from support.waiting import patiently
 
 
 def table(answer, delimiter=","):
@@ -21,8 +22,17 @@ async def rows_of(client, kind):
     await kind.several(client)
     # Some are changed once more by jobs of their own.
     await client.idle()
-    rows = (await client.read(kind.path, limit=200))["data"]
+    async for _ in patiently():
+        rows = (await client.read(kind.path, limit=200))["data"]
+        # What is due is looked at, and has another time to be looked at then.
+        if not any(_is_due(row) for row in rows):
+            break
     return [{name: value for name, value in row.items() if name != "custom"} for row in rows]
+
+
+def _is_due(row):
+    next_at = row.get("next_at")
+    return next_at is not None and datetime.fromisoformat(next_at) <= datetime.now(UTC)
 
 
 def columns(kind):
