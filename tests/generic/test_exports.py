@@ -20,13 +20,13 @@ def table(answer, delimiter=","):
 async def rows_of(client, kind):
     """What a file of all fields shows; custom fields, of which there are none, are columns."""
     await kind.several(client)
+    async for _ in patiently():
+        # What is due is taken up, and has another time then.
+        if not any(map(_is_due, (await client.read(kind.path, limit=200))["data"])):
+            break
     # Some are changed once more by jobs of their own.
     await client.idle()
-    async for _ in patiently():
-        rows = (await client.read(kind.path, limit=200))["data"]
-        # What is due is looked at, and has another time to be looked at then.
-        if not any(_is_due(row) for row in rows):
-            break
+    rows = (await client.read(kind.path, limit=200))["data"]
     return [{name: value for name, value in row.items() if name != "custom"} for row in rows]
 
 
