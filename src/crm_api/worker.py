@@ -28,7 +28,6 @@ from crm_api.kit.jobs import (
     LeaseLost,
     Runner,
     Watch,
-    Watcher,
     Workplace,
 )
 from crm_api.kit.mail import new_mailer
@@ -38,6 +37,7 @@ from crm_api.kit.outbound.client import Outbound
 from crm_api.kit.problems import problem_of
 from crm_api.kit.relaying import new_relay
 from crm_api.kit.texters import new_texter
+from crm_api.kit.watching import SWEEP_S, watch_forever
 from crm_api.platform.access.rights import Rights
 from crm_api.platform.exchange.sources import publish_from
 from crm_api.platform.jobs.queue import LEASE_S, Claimed, JobQueue
@@ -47,9 +47,6 @@ from crm_api.settings import MissingSetting, Settings
 
 log = structlog.get_logger("crm_api.worker")
 
-SWEEP_S = 0.3
-# Between two looks of somebody who finds nothing; the longest is what it may add to an answer.
-SHORTEST_S, LONGEST_PAUSE_S = 0.005, 0.05
 CHORES_S = 5.0
 SMTP_CONNECTIONS = 16
 # arq kills what runs longer; the lease, which each job renews, is what really decides.
@@ -257,38 +254,14 @@ class JobWorker:
         for bell in self._bells:
             bell.set()
 
-    async def watch_forever(self, watch: Watch) -> None:
-        """Look after one thing: whenever something happened, and from time to time."""
+    async def watch(self, watch: Watch) -> None:
+        """Look after one thing."""
         bell = asyncio.Event()
         self._bells.append(bell)
         place = Workplace(
             self._database, self._shared, self.wake, self._relay, self._settings.issuer
         )
-        watcher, clock = watch.begin(place), asyncio.get_running_loop().time
-        pause = 0.0
-        try:
-            while True:
-                bell.clear()
-                more = await self._looked(watch, watcher)
-                if more:
-                    continue
-                pause, looked_at = _longer(pause) if more is None else 0.0, clock()
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(bell.wait(), SWEEP_S)
-                await asyncio.sleep(max(0.0, looked_at + pause - clock()))
-        finally:
-            await asyncio.shield(watcher.close())
-
-    async def _looked(self, watch: Watch, watcher: Watcher) -> bool | None:
-        try:
-            return await watcher.look()
-        except (CrmError, OSError) as error:
-            log.warning("cannot look", watch=watch.name, error=str(error)[:200])
-        except Exception:
-            # What is wrong with one thing must not end the work at all others.
-            log.exception("cannot look", watch=watch.name)
-        await asyncio.sleep(1)
-        return False
+        await watch_forever(watch, place, bell)
 
     async def keep_leases(self) -> None:
         """Renew what is held; stop whatever another worker has taken over."""
@@ -353,14 +326,6 @@ class JobWorker:
         await self._shared.close()
 
 
-def _longer(pause: float) -> float:
-    """How long whoever found nothing looks away, whatever happens meanwhile.
-
-    What happens rings for everybody who watches, and most of it is for one of them.
-    """
-    return min(max(pause * 2, SHORTEST_S), LONGEST_PAUSE_S)
-
-
 async def _stop(worker: Worker) -> None:
     """Cancel what arq runs; each job gives itself back, unless it goes on by itself."""
     await _end(set(worker.tasks.values()))
@@ -399,7 +364,7 @@ async def run(settings: Settings, *, stop: asyncio.Event | None = None) -> None:
             worker.sweep_forever(),
             worker.keep_leases(),
             worker.do_chores(),
-            *(worker.watch_forever(watch) for module in MODULES for watch in module.watches),
+            *(worker.watch(watch) for module in MODULES for watch in module.watches),
         )
     ]
     log.info("worker started", kinds=sorted(runners()))
