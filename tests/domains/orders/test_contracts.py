@@ -10,6 +10,7 @@ from hypothesis import strategies as some
 from crm_api.domains.orders.jobs import watch_contracts
 from crm_api.domains.orders.revenue import Running, revenue
 from support.clients import pointers, problem
+from support.members import custom_role, member
 from support.ordering import accepted, act, order, win
 
 LINES = [
@@ -96,6 +97,24 @@ async def test_a_renewal_that_is_won_begins_the_next_term(client):
     document = "query($day: Date!) { recurringRevenue(asOf: $day) { data { mrr churn } } }"
     same = (await client.data(document, day="2027-06-01"))["recurringRevenue"]["data"]
     assert same == [{"mrr": "110.00", "churn": None}]
+
+
+async def test_a_renewal_that_somebody_does_not_see_is_no_reason_for_another(client):
+    made = await contract(client, term_months=12)
+    levels = {"contracts": {"read": "all", "update": "all"}}
+    levels["deals"] = {"read": "own", "create": "all"}
+    other = (await member(client, await custom_role(client, levels=levels))).api
+    first = await do(client, made["id"], "renew")
+    answer = await other.get(f"/v1/deals/{first['renewal_deal_id']}")
+    assert answer.status_code == 404
+    assert (await do(other, made["id"], "renew"))["version"] == first["version"]
+    found = await client.read(f"contracts/{made['id']}")
+    assert found["renewal_deal_id"] == first["renewal_deal_id"]
+    assert len((await client.read("deals"))["data"]) == 1
+    # One in the bin counts no more.
+    await client.delete(f"/v1/deals/{first['renewal_deal_id']}")
+    again = await do(client, made["id"], "renew")
+    assert again["renewal_deal_id"] != first["renewal_deal_id"]
 
 
 async def test_a_contract_is_cancelled_by_a_day(client):

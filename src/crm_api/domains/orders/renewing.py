@@ -5,7 +5,6 @@ from datetime import date, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
-from crm_api.domains.deals.repository import DEALS
 from crm_api.domains.deals.schemas import DealCreate
 from crm_api.domains.deals.service import DealService
 from crm_api.domains.deals.winning import Win
@@ -22,7 +21,6 @@ from crm_api.kit.crud.transitions import Way, blocked, need_way, told, way, ways
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Fault, Invalid, WrongState
 from crm_api.kit.pricing.recurring import MONTHS
-from crm_api.kit.query.kinds import kinds_of
 
 ContractVerb = Literal["activate", "renew", "cancel"]
 CONTRACT_WAYS: Mapping[ContractVerb, Way[ContractStatus]] = {
@@ -108,7 +106,8 @@ class ContractActions:
     async def with_deal(self, current: Contract) -> Any:
         """The same for one that is locked; a deal that is in the bin by now counts no more."""
         deal_id = current.renewal_deal_id
-        if deal_id is not None and await kinds_of(self.tx, [DEALS], [deal_id]):
+        # Also one that the actor does not see: a second one would take its place.
+        if deal_id is not None and await self.contracts.records.deal_status(deal_id):
             return self.contracts.shown_of(current)
         amount = current.mrr * (current.term_months or _YEAR)
         closes_on = current.ends_on or today_of(self.tx)
