@@ -169,9 +169,9 @@ class ContractActions:
             **{name: known[name] for name in _TERMS},
             "custom": self.contracts.custom_of(current),
             "lines": current.lines,
+            "renewal_deal_id": None,
             **agreed,
             "previous_id": current.id,
-            "renewal_deal_id": None,
             "external_ids": {},
             "starts_on": last + timedelta(days=1),
             "status": "active",
@@ -245,7 +245,11 @@ async def move_on(service: ContractService, contract: Contract, today: date) -> 
     actions, left = ContractActions(service.tx), (contract.ends_on - today).days
     if left < 0:
         if contract.auto_renew:
-            await actions.succeed(contract, {})
+            # Waiting for a deal that is open would tell of churn meanwhile, although the contract
+            # goes on as it was agreed; what is won later follows the term that has begun.
+            deal_id = contract.renewal_deal_id
+            is_open = deal_id and await service.records.deal_status(deal_id) == "open"
+            await actions.succeed(contract, {"renewal_deal_id": deal_id if is_open else None})
         else:
             values = {"status": "ended", "ended_at": service.tx.now}
             await service.change(contract, values, verb="ended")
