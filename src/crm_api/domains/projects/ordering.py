@@ -12,11 +12,12 @@ from crm_api.domains.projects.delivering import DeliverableService
 from crm_api.domains.projects.repository import ProjectTemplates
 from crm_api.domains.projects.schemas import OrderProject, ProjectCreate
 from crm_api.domains.projects.service import ProjectService
+from crm_api.domains.projects.states import need_ordered
 from crm_api.domains.projects.work_repository import Deliverables
 from crm_api.domains.projects.work_schemas import DeliverableCreate
 from crm_api.kit.crud.plain import values_of
 from crm_api.kit.db.tx import Tx
-from crm_api.kit.errors import Fault, NotFound, WrongState
+from crm_api.kit.errors import Fault, NotFound
 
 _NAMELESS = "Order"
 
@@ -43,10 +44,7 @@ class OrderProjects:
         self.orders.need("read")
         await self.orders.records.get(order_id)
         (order,) = await self.orders.records.locked([order_id], everywhere=True)
-        if order.status == "cancelled":
-            message = "The order is cancelled."
-            details = {"order_status": order.status}
-            raise WrongState(message, code="order_cancelled", details=details)
+        need_ordered(order.status)
         if (found := await self._found(order_id)) is not None:
             return found, False
         templates = data.template_ids
@@ -57,6 +55,7 @@ class OrderProjects:
     async def follow(self, order_id: UUID) -> UUID | None:
         """The project of an order that has just been made, where its products have templates."""
         (order,) = await self.orders.records.locked([order_id], everywhere=True)
+        need_ordered(order.status)
         if (found := await self._found(order_id)) is not None:
             return found.id
         templates = await self.templates_of(order)
