@@ -97,6 +97,30 @@ async def test_nothing_is_delivered_of_an_order_that_is_cancelled(client):
     assert (await client.post(f"/v1/deliverables/{one['id']}/reject", json=body)).is_success
 
 
+async def test_an_order_is_not_closed_while_something_is_due(client):
+    chair = await product(client)
+    share = {"key": "done", "name": "Handover", "kind": "milestone", "billing_percent": "100"}
+    body = {"name": "Installation", "product_ids": [chair["id"]], "tasks": [share]}
+    await client.made("project-templates", body)
+    lines = [{"product_id": chair["id"], "quantity": "1"}]
+    won = await win(client, (await accepted(client, lines=lines))["deal_id"])
+    (mark,) = (await client.read("project-tasks"))["data"]
+    assert (await client.post(f"/v1/projects/{won['project_id']}/start")).is_success
+    for verb in ("confirm", "start", "fulfil"):
+        await act(client, won["order_id"], verb)
+    answer = await client.post(f"/v1/project-tasks/{mark['id']}/accept")
+    assert answer.is_success, answer.text
+    found = await act(client, won["order_id"], "close", 409)
+    assert [(one["code"], one["message"]) for one in found["errors"]] == [
+        ("open_billing", "Handover: due, and not billed.")
+    ]
+    (way,) = (await client.read(f"orders/{won['order_id']}/transitions"))["allowed"]
+    assert [one["code"] for one in way["blockers"]] == ["open_billing"]
+    answer = await client.post(f"/v1/project-tasks/{mark['id']}/bill", json={"reference": "1"})
+    assert answer.is_success, answer.text
+    assert (await act(client, won["order_id"], "close"))["status"] == "closed"
+
+
 async def test_two_templates_share_their_tasks(client):
     chair, desk = await product(client), await product(client, name="Desk")
     tasks = (

@@ -8,8 +8,9 @@ from uuid import UUID
 from crm_api.domains.deals.winning import Win
 from crm_api.domains.orders.models import Order
 from crm_api.domains.orders.service import OrderService
+from crm_api.domains.orders.states import Verb
 from crm_api.domains.projects.delivering import DeliverableService
-from crm_api.domains.projects.repository import ProjectTemplates
+from crm_api.domains.projects.repository import Projects, ProjectTemplates
 from crm_api.domains.projects.schemas import OrderProject, ProjectCreate
 from crm_api.domains.projects.service import ProjectService
 from crm_api.domains.projects.states import need_ordered
@@ -137,6 +138,19 @@ class ProjectOfOrder:
         made = await OrderProjects(win.tx).follow(order_id)
         if made is not None:
             win.made["project_id"] = made
+
+
+async def no_open_billing(tx: Tx, order: Order, verb: Verb) -> Sequence[Fault]:
+    """What keeps an order from being closed: milestones whose shares are due and not billed.
+
+    A cancelled order leaves what fell due before as it is, and that is still billed.
+    """
+    if verb != "close" or ProjectService.area in tx.actor.closed:
+        return ()
+    return [
+        Fault("open_billing", f"{name}: due, and not billed.", "/status")
+        for name in await Projects(tx).unbilled_of(order.id)
+    ]
 
 
 async def keep_lines(tx: Tx, order: Order, lines: Sequence[Mapping[str, Any]]) -> Sequence[Fault]:
