@@ -133,6 +133,58 @@ async def test_an_approval_policy_decides(client):
     assert (shown["status"], bool(shown["decided_at"])) == ("approved", True)
 
 
+async def test_what_comes_to_more_by_now_is_asked_for_again(client):
+    _, head = await sellers(client)
+    await approval_policy(
+        client, head, target="change_request", filter={"net_change": {"gt": "100"}}
+    )
+
+    async def approve():
+        (request,) = (await head.api.read("approvals/to-decide"))["data"]
+        answer = await head.api.post(f"/v1/approvals/{request['id']}/approve")
+        assert answer.status_code == 200, answer.text
+
+    made = await confirmed(client)
+    of_line = {"action": "change", "line_id": made["lines"][0]["id"]}
+    more = await change(client, made, {**of_line, "quantity": "3"})
+    dear = await change(client, made, {**of_line, "unit_price": "1800"})
+    assert (await do(client, more["id"], "submit"))["status"] == "approved"
+    assert (await do(client, dear["id"], "submit"))["status"] == "submitted"
+    await approve()
+    assert (await do(client, dear["id"], "apply"))["net_change"] == "3420.00"
+    refused = await do(client, more["id"], "apply", 409)
+    assert [one["code"] for one in refused["errors"]] == ["order_changed"]
+    allowed = (await client.read(f"change-requests/{more['id']}/transitions"))["allowed"]
+    blockers = {one["verb"]: [b["code"] for b in one["blockers"]] for one in allowed}
+    assert (blockers["apply"], blockers["submit"]) == (["order_changed"], [])
+    assert (await client.read(f"orders/{made['id']}"))["net"] == "3600.00"
+    again = await do(client, more["id"], "submit")
+    assert (again["status"], again["net_change"]) == ("submitted", "1800.00")
+    await approve()
+    assert (await do(client, more["id"], "apply"))["after"]["net"] == "5400.00"
+
+
+async def test_what_was_approved_of_less_is_not_approved_of_more(client):
+    _, head = await sellers(client)
+    made = await confirmed(client)
+    of_line = {"action": "change", "line_id": made["lines"][0]["id"]}
+    dear = await change(client, made, {**of_line, "unit_price": "1800"})
+    assert (await do(client, dear["id"], "submit"))["status"] == "approved"
+    await approval_policy(client, head, target="change_request")
+    refused = await do(client, dear["id"], "apply", 409)
+    assert [one["code"] for one in refused["errors"]] == ["approval_needed"]
+    more = await change(client, made, {**of_line, "quantity": "3"})
+    for one in (dear, more):
+        assert (await do(client, one["id"], "submit"))["status"] == "submitted"
+    for request in (await head.api.read("approvals/to-decide"))["data"]:
+        answer = await head.api.post(f"/v1/approvals/{request['id']}/approve")
+        assert answer.status_code == 200, answer.text
+    await do(client, dear["id"], "apply")
+    refused = await do(client, more["id"], "apply", 409)
+    assert [one["code"] for one in refused["errors"]] == ["order_changed"]
+    assert (await do(client, more["id"], "submit"))["status"] == "submitted"
+
+
 async def test_parallel_requests_are_applied_one_after_the_other(client):
     made = await confirmed(client)
     added = {"action": "add", "line": {"name": "Delivery", "unit_price": "1"}}

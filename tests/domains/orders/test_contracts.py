@@ -10,6 +10,7 @@ from hypothesis import strategies as some
 from crm_api.domains.orders.jobs import watch_contracts
 from crm_api.domains.orders.revenue import Running, revenue
 from support.clients import pointers, problem
+from support.members import custom_role, member
 from support.ordering import accepted, act, order, win
 
 LINES = [
@@ -98,6 +99,24 @@ async def test_a_renewal_that_is_won_begins_the_next_term(client):
     assert same == [{"mrr": "110.00", "churn": None}]
 
 
+async def test_a_renewal_that_somebody_does_not_see_is_no_reason_for_another(client):
+    made = await contract(client, term_months=12)
+    levels = {"contracts": {"read": "all", "update": "all"}}
+    levels["deals"] = {"read": "own", "create": "all"}
+    other = (await member(client, await custom_role(client, levels=levels))).api
+    first = await do(client, made["id"], "renew")
+    answer = await other.get(f"/v1/deals/{first['renewal_deal_id']}")
+    assert answer.status_code == 404
+    assert (await do(other, made["id"], "renew"))["version"] == first["version"]
+    found = await client.read(f"contracts/{made['id']}")
+    assert found["renewal_deal_id"] == first["renewal_deal_id"]
+    assert len((await client.read("deals"))["data"]) == 1
+    # One in the bin counts no more.
+    await client.delete(f"/v1/deals/{first['renewal_deal_id']}")
+    again = await do(client, made["id"], "renew")
+    assert again["renewal_deal_id"] != first["renewal_deal_id"]
+
+
 async def test_a_contract_is_cancelled_by_a_day(client):
     made = await contract(client, term_months=24)
     found = await do(client, made["id"], "cancel", 422, ends_on="2028-06-30")
@@ -136,6 +155,30 @@ async def test_renewals_are_told_ahead_and_terms_end_by_themselves(client, datab
     assert events.count("contract.renewal_due") == 1
     deals = await client.read("deals", **{"filter[source]": "renewal"})
     assert [one["id"] for one in deals["data"]] == [first["renewal_deal_id"]]
+
+
+async def test_a_deal_that_is_open_renews_the_term_that_follows_by_itself(client, database):
+    """Revenue goes on without a gap, and what is agreed anew follows."""
+    over = (date.today() - timedelta(days=400)).isoformat()
+    of = {"term_months": 12, "starts_on": over, "auto_renew": True}
+    one, lost = await contract(client, **of), await contract(client, **of)
+    deal_id = (await do(client, one["id"], "renew"))["renewal_deal_id"]
+    other_id = (await do(client, lost["id"], "renew"))["renewal_deal_id"]
+    await client.delete(f"/v1/deals/{other_id}")
+    await watch_contracts(database, None)
+    running = (await client.read("contracts", **{"filter[status]": "active"}))["data"]
+    found = {each["previous_id"]: each for each in running}
+    assert found[lost["id"]]["renewal_deal_id"] is None
+    follows = found[one["id"]]
+    assert (follows["renewal_deal_id"], follows["mrr"]) == (deal_id, "100.00")
+    line = {"name": "Support", "unit_price": "110", "interval": "month", "term": 12}
+    deal = {"company_id": one["company_id"], "deal_id": deal_id}
+    won = await win(client, (await accepted(client, **deal, lines=[line]))["deal_id"])
+    (after,) = (await client.read("contracts", **{"filter[order_id]": won["order_id"]}))["data"]
+    assert (after["previous_id"], after["mrr"]) == (follows["id"], "110.00")
+    for which, mrr in ((one, "200.00"), (follows, "200.00"), (after, "110.00")):
+        (told,) = (await client.read("contracts/mrr", as_of=which["ends_on"]))["data"]
+        assert told["mrr"] == mrr
 
 
 async def test_what_one_contract_alone_may_have_is_not_handed_to_its_next_term(client, database):

@@ -14,6 +14,9 @@ TASKS = [
 ]
 
 
+SUPPORT = {"name": "Support", "interval": "month", "term": 12}
+
+
 async def prepared(api):
     """A company, and a chair that is installed once it is sold."""
     chair = await product(api)
@@ -31,12 +34,16 @@ async def test_the_chain_through_rest(client):
         return answer.json()
 
     deal = await client.made("deals", {"name": "Chairs", "company_id": company["id"]})
-    lines = [{"product_id": chair["id"], "quantity": "3"}]
-    body = {"company_id": company["id"], "deal_id": deal["id"], "currency": "EUR", "lines": lines}
-    quote = await client.made("quotes", body)
-    await done(f"quotes/{quote['id']}/send")
-    await done(f"quotes/{quote['id']}/accept", by="An example")
-    won = await done(f"deals/{deal['id']}/win")
+
+    async def sold(deal_id, *lines):
+        body = {"company_id": company["id"], "deal_id": deal_id, "currency": "EUR"}
+        quote = await client.made("quotes", {**body, "lines": lines})
+        await done(f"quotes/{quote['id']}/send")
+        await done(f"quotes/{quote['id']}/accept", by="An example")
+        return await done(f"deals/{deal_id}/win")
+
+    chairs = {"product_id": chair["id"], "quantity": "3"}
+    won = await sold(deal["id"], chairs, {**SUPPORT, "unit_price": "10"})
     project = f"projects/{won['project_id']}"
     await done(f"orders/{won['order_id']}/confirm")
     await done(f"{project}/start")
@@ -60,6 +67,14 @@ async def test_the_chain_through_rest(client):
     figures = await client.read(f"{project}/figures")
     assert (figures["billed"], figures["actual_margin"]) == ("300.00", "250.00")
     assert (figures["percent"], figures["health"]) == (100, "green")
+    first = await done(f"orders/{won['order_id']}/contract")
+    assert (await done(f"contracts/{first['id']}/activate"))["mrr"] == "10.00"
+    renewal = (await done(f"contracts/{first['id']}/renew"))["renewal_deal_id"]
+    again = await sold(renewal, {**SUPPORT, "unit_price": "12"})
+    assert (await client.read(f"contracts/{first['id']}"))["status"] == "renewed"
+    (after,) = (await client.read("contracts", **{"filter[status]": "active"}))["data"]
+    assert (after["previous_id"], after["order_id"]) == (first["id"], again["order_id"])
+    assert after["mrr"] == "12.00"
 
 
 async def test_the_chain_through_graphql(client):
@@ -80,11 +95,16 @@ async def test_the_chain_through_graphql(client):
         return (await done(f"create{kind}", types, "id", input=values))["id"]
 
     deal = await create("Deal", name="Chairs", companyId=company["id"])
-    lines = [{"productId": chair["id"], "quantity": "3"}]
-    quote = await create("Quote", companyId=company["id"], dealId=deal, currency="EUR", lines=lines)
-    await act("sendQuote", quote)
-    await act("acceptQuote", quote, by="An example")
-    won = await act("winDeal", deal, "orderId projectId")
+
+    async def sold(deal_id, *lines):
+        of = {"companyId": company["id"], "dealId": deal_id, "currency": "EUR"}
+        quote = await create("Quote", **of, lines=lines)
+        await act("sendQuote", quote)
+        await act("acceptQuote", quote, by="An example")
+        return await act("winDeal", deal_id, "orderId projectId")
+
+    chairs = {"productId": chair["id"], "quantity": "3"}
+    won = await sold(deal, chairs, {**SUPPORT, "unitPrice": "10"})
     await act("confirmOrder", won["orderId"])
     await act("startProject", won["projectId"])
     plan = await act("setProjectBaseline", won["projectId"], "slip criticalPath")
@@ -107,3 +127,16 @@ async def test_the_chain_through_graphql(client):
     assert (ended["status"], ended["deal"]["status"]) == ("accepted", "won")
     assert ended["order"]["id"] == won["orderId"]
     assert {one["percent"] for one in ended["tasks"]["nodes"]} == {100}
+    types = {"orderId": "UUID!", "input": "ContractOfOrderInput!"}
+    of = {"orderId": won["orderId"], "input": {}}
+    first = (await done("makeContractOfOrder", types, "id", **of))["id"]
+    assert await act("activateContract", first, "mrr") == {"mrr": "10.00"}
+    renewal = (await act("renewContract", first, "renewalDeal { id }"))["renewalDeal"]["id"]
+    again = await sold(renewal, {**SUPPORT, "unitPrice": "12"})
+    document = "{ contracts { nodes { id status mrr previousId order { id } } } }"
+    nodes = (await client.data(document))["contracts"]["nodes"]
+    found = {node.pop("id"): node for node in nodes}
+    assert found.pop(first)["status"] == "renewed"
+    (after,) = found.values()
+    assert (after["status"], after["previousId"], after["mrr"]) == ("active", first, "12.00")
+    assert after["order"]["id"] == again["orderId"]

@@ -4,7 +4,7 @@ import asyncio
 from uuid import UUID
 
 from support.clients import problem
-from support.ordering import accepted, act, order, win
+from support.ordering import accepted, act, order, order_of, win
 from support.quoting import product
 from support.waiting import patiently
 
@@ -56,6 +56,69 @@ async def test_a_deal_is_won_with_its_project(client):
         "order": {"id": won["order_id"]},
         "tasks": {"nodes": [{"name": "Install"}]},
     }
+
+
+async def test_a_cancelled_order_is_neither_won_again_nor_delivered(client):
+    quote = await sold(client)
+    made = await order_of(client, quote["id"])
+    await act(client, made["id"], "cancel")
+    deal = f"deals/{quote['deal_id']}"
+    for _ in range(2):
+        allowed = (await client.read(f"{deal}/transitions"))["allowed"]
+        (way,) = [one for one in allowed if one["verb"] == "win"]
+        (blocker,) = way["blockers"]
+        assert blocker["code"] == "order_cancelled"
+        assert made["id"] in blocker["message"]
+        found = await win(client, quote["deal_id"], 409)
+        assert [one["code"] for one in found["errors"]] == ["order_cancelled"]
+        assert (await client.read("projects"))["data"] == []
+        # The ways out are those that are told.
+        won = await win(client, quote["deal_id"], create_order=False)
+        assert (won["order_id"], won["project_id"]) == (None, None)
+        answer = await client.post(f"/v1/{deal}/reopen")
+        assert answer.is_success, answer.text
+    of = {"company_id": quote["company_id"], "deal_id": quote["deal_id"]}
+    other = await accepted(client, **of, lines=[{"name": "Desk", "unit_price": "90"}])
+    won = await win(client, quote["deal_id"], quote_id=other["id"])
+    assert won["order_id"] != made["id"]
+
+
+async def test_nothing_is_delivered_of_an_order_that_is_cancelled(client):
+    won = await win(client, (await sold(client))["deal_id"])
+    (one,) = (await client.read("deliverables"))["data"]
+    body = {"name": "More", "project_id": won["project_id"]}
+    other = await client.made("deliverables", body)
+    assert (await client.post(f"/v1/deliverables/{one['id']}/submit")).status_code == 200
+    await act(client, won["order_id"], "cancel")
+    for id, verb in ((one["id"], "accept"), (other["id"], "submit")):
+        answer = await client.post(f"/v1/deliverables/{id}/{verb}")
+        assert problem(answer, 409, "order_cancelled")["order_status"] == "cancelled"
+    body = {"reasons": ["Not wanted"]}
+    assert (await client.post(f"/v1/deliverables/{one['id']}/reject", json=body)).is_success
+
+
+async def test_an_order_is_not_closed_while_something_is_due(client):
+    chair = await product(client)
+    share = {"key": "done", "name": "Handover", "kind": "milestone", "billing_percent": "100"}
+    body = {"name": "Installation", "product_ids": [chair["id"]], "tasks": [share]}
+    await client.made("project-templates", body)
+    lines = [{"product_id": chair["id"], "quantity": "1"}]
+    won = await win(client, (await accepted(client, lines=lines))["deal_id"])
+    (mark,) = (await client.read("project-tasks"))["data"]
+    assert (await client.post(f"/v1/projects/{won['project_id']}/start")).is_success
+    for verb in ("confirm", "start", "fulfil"):
+        await act(client, won["order_id"], verb)
+    answer = await client.post(f"/v1/project-tasks/{mark['id']}/accept")
+    assert answer.is_success, answer.text
+    found = await act(client, won["order_id"], "close", 409)
+    assert [(one["code"], one["message"]) for one in found["errors"]] == [
+        ("open_billing", "Handover: due, and not billed.")
+    ]
+    (way,) = (await client.read(f"orders/{won['order_id']}/transitions"))["allowed"]
+    assert [one["code"] for one in way["blockers"]] == ["open_billing"]
+    answer = await client.post(f"/v1/project-tasks/{mark['id']}/bill", json={"reference": "1"})
+    assert answer.is_success, answer.text
+    assert (await act(client, won["order_id"], "close"))["status"] == "closed"
 
 
 async def test_two_templates_share_their_tasks(client):

@@ -29,6 +29,8 @@ class ChangeRequestService(NamedService[ChangeRequest]):
     personal = Impersonal("What is to be delivered; the order says to whom.")
     create_shape = ChangeRequestCreate
     update_shape = ChangeRequestUpdate
+    # The same changes of another order are not what was approved.
+    among = frozenset({"net_change"})
     begins_with: ClassVar[Mapping[str, Any]] = {
         "status": "draft",
         "revision": None,

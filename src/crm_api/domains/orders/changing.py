@@ -14,8 +14,10 @@ from crm_api.kit.crud.plain import columns_of
 from crm_api.kit.crud.transitions import Way, blocked, need_way, told, way, ways_from
 from crm_api.kit.db.tx import Tx, at_one_moment
 from crm_api.kit.errors import Fault
+from crm_api.kit.money import shown_amount
 from crm_api.platform.approvals.asking import ask_all, take_back_all
 from crm_api.platform.approvals.standing import standing
+from crm_api.platform.approvals.voiding import void_changed
 
 ChangeVerb = Literal["submit", "apply", "reject", "withdraw"]
 TARGET = "change_request"
@@ -24,7 +26,8 @@ ChangeCheck = Callable[[Tx, Order, Sequence[Mapping[str, Any]]], Awaitable[Seque
 
 
 CHANGE_WAYS: Mapping[ChangeVerb, Way[ChangeStatus]] = {
-    "submit": way("draft", "submitted", "submitted"),
+    # Also anew: what it comes to may be another thing by now than what was approved.
+    "submit": way("draft approved", "submitted", "submitted"),
     "apply": way("approved", "applied", "applied"),
     "reject": way("submitted approved", "rejected", "rejected"),
     "withdraw": way("draft submitted approved", "withdrawn", "withdrawn"),
@@ -59,12 +62,18 @@ class ChangeActions:
         return {"status": request.status, "allowed": allowed}
 
     async def submit(self, id: UUID, data: ChangeDecision, expected: int | None = None) -> Any:
-        """Ask for every approval that policies want; without any it is approved."""
+        """Ask for every approval that policies want; without any it is approved.
+
+        One that is approved is asked for anew, by what the order comes to by now.
+        """
         order, current = await self._begun(id, "submit", expected)
         # By the order as it is now, which is what is approved.
         compared = self.requests.compared(order, columns_of(current))[1]
-        at = {"status": "submitted", "submitted_at": self.tx.now}
+        at = {"status": "submitted", "submitted_at": self.tx.now, "decided_at": None}
         shown = await self.requests.change(current, {**compared, **at}, verb="submitted")
+        # What was approved of it as it was would be in the way of asking anew.
+        await self.tx.flush()
+        await void_changed(self.tx, TARGET, [id])
         if await ask_all(self.tx, TARGET, id, data.comment):
             values = {"status": "approved", "decided_at": self.tx.now}
             shown = await self.requests.change(current, values, verb="approved")
@@ -132,7 +141,27 @@ async def _faults(
     found = list(unfit(order, columns_of(request)))
     for ask in ChangeActions.checks:
         found += await ask(tx, order, request.changes)
+    if verb == "apply" and not found:
+        found += await _not_approved(tx, order, request)
     return found
+
+
+async def _not_approved(tx: Tx, order: Order, request: ChangeRequest) -> list[Fault]:
+    """What was approved is what it came to then: other changes may have been applied since."""
+    net = ChangeRequestService(tx).compared(order, columns_of(request))[1]["net_change"]
+    if net != request.net_change:
+        was, now = shown_amount(request.net_change), shown_amount(net)
+        message = f"The order has changed: {now} instead of {was} net; submit the request again."
+        return [Fault("order_changed", message, "/net_change")]
+    missing = [
+        need.policy_name
+        for need in (await standing(tx, TARGET, request.id)).policies
+        if need.status != "approved"
+    ]
+    if not missing:
+        return []
+    message = f"It is not approved as things are: {', '.join(missing)}; submit it again."
+    return [Fault("approval_needed", message, "/status")]
 
 
 async def follow_change(tx: Tx, id: UUID) -> None:

@@ -5,7 +5,6 @@ from datetime import date, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
-from crm_api.domains.deals.repository import DEALS
 from crm_api.domains.deals.schemas import DealCreate
 from crm_api.domains.deals.service import DealService
 from crm_api.domains.deals.winning import Win
@@ -22,7 +21,6 @@ from crm_api.kit.crud.transitions import Way, blocked, need_way, told, way, ways
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Fault, Invalid, WrongState
 from crm_api.kit.pricing.recurring import MONTHS
-from crm_api.kit.query.kinds import kinds_of
 
 ContractVerb = Literal["activate", "renew", "cancel"]
 CONTRACT_WAYS: Mapping[ContractVerb, Way[ContractStatus]] = {
@@ -108,7 +106,8 @@ class ContractActions:
     async def with_deal(self, current: Contract) -> Any:
         """The same for one that is locked; a deal that is in the bin by now counts no more."""
         deal_id = current.renewal_deal_id
-        if deal_id is not None and await kinds_of(self.tx, [DEALS], [deal_id]):
+        # Also one that the actor does not see: a second one would take its place.
+        if deal_id is not None and await self.contracts.records.deal_status(deal_id):
             return self.contracts.shown_of(current)
         amount = current.mrr * (current.term_months or _YEAR)
         closes_on = current.ends_on or today_of(self.tx)
@@ -170,9 +169,9 @@ class ContractActions:
             **{name: known[name] for name in _TERMS},
             "custom": self.contracts.custom_of(current),
             "lines": current.lines,
+            "renewal_deal_id": None,
             **agreed,
             "previous_id": current.id,
-            "renewal_deal_id": None,
             "external_ids": {},
             "starts_on": last + timedelta(days=1),
             "status": "active",
@@ -246,7 +245,11 @@ async def move_on(service: ContractService, contract: Contract, today: date) -> 
     actions, left = ContractActions(service.tx), (contract.ends_on - today).days
     if left < 0:
         if contract.auto_renew:
-            await actions.succeed(contract, {})
+            # Waiting for a deal that is open would tell of churn meanwhile, although the contract
+            # goes on as it was agreed; what is won later follows the term that has begun.
+            deal_id = contract.renewal_deal_id
+            is_open = deal_id and await service.records.deal_status(deal_id) == "open"
+            await actions.succeed(contract, {"renewal_deal_id": deal_id if is_open else None})
         else:
             values = {"status": "ended", "ended_at": service.tx.now}
             await service.change(contract, values, verb="ended")

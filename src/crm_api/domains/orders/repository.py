@@ -211,6 +211,16 @@ class Contracts(Repository[Contract]):
         )
         return [row["id"] for row in rows]
 
+    async def deal_status(self, deal_id: UUID) -> str | None:
+        """Where a living deal stands, whoever asks; None where there is none."""
+        rows = await self.tx.fetch(
+            "SELECT status FROM deals "
+            "WHERE organization_id = $1 AND id = $2 AND deleted_at IS NULL",
+            self.tx.organization_id,
+            deal_id,
+        )
+        return rows[0]["status"] if rows else None
+
     async def of_order(self, order_id: UUID) -> Contract | None:
         """The first living contract of an order that was not cancelled, whoever asks."""
         query = self.select_all().where(

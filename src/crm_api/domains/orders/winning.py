@@ -33,6 +33,22 @@ class OrderOfDeal:
         win.made["order_id"] = shown.id
 
     async def _choice(self, win: Win) -> tuple[UUID | None, list[Fault]]:
+        """The quote that is to be ordered, and what stands in the way of ordering it."""
+        found, faults = await self._named(win)
+        if found is None:
+            return None, faults
+        order = await OrderActions(win.tx).orders.records.of_quote(found)
+        if order is None or order.status != "cancelled":
+            return found, faults
+        # Nothing is to follow from what was called off, and a quote is not ordered again.
+        which = "The order" if order.number is None else f"The order {order.number}"
+        message = (
+            f"{which} of the quote is cancelled ({order.id}): have another quote accepted and "
+            "name it by `quote_id`, or win without an order by `create_order`: false."
+        )
+        return found, [Fault("order_cancelled", message, "/quote_id")]
+
+    async def _named(self, win: Win) -> tuple[UUID | None, list[Fault]]:
         accepted = await OrderActions(win.tx).orders.records.accepted_of(win.deal.id)
         named = win.data.quote_id
         if named is not None:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from crm_api.domains.projects.models import Deliverable, Project
 from crm_api.domains.projects.repository import Projects
-from crm_api.domains.projects.states import need_open
+from crm_api.domains.projects.states import need_open, need_ordered
 from crm_api.domains.projects.work_repository import Deliverables
 from crm_api.domains.projects.work_schemas import (
     Acceptance,
@@ -156,6 +156,8 @@ class DeliverableService(NamedService[Deliverable]):
         if verb not in _VERBS[current.status]:
             raise not_for("deliverable", current.status, verb, _VERBS[current.status])
         await self.project(current.project_id)
+        if verb != "reject":
+            need_ordered(await self.records.order_status(current.project_id))
         return current
 
     async def _check_ordered(

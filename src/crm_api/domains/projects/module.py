@@ -3,11 +3,17 @@
 from crm_api.domains.deals.winning import Consequences
 from crm_api.domains.orders.changing import ChangeActions
 from crm_api.domains.orders.service import OrderService
+from crm_api.domains.orders.states import Blockers
 from crm_api.domains.projects.actions import BILLING_DUE
 from crm_api.domains.projects.delivering import DeliverableService
 from crm_api.domains.projects.importer import ProjectImporter
 from crm_api.domains.projects.metrics import METRICS
-from crm_api.domains.projects.ordering import ProjectOfOrder, keep_delivered, keep_lines
+from crm_api.domains.projects.ordering import (
+    ProjectOfOrder,
+    keep_delivered,
+    keep_lines,
+    no_open_billing,
+)
 from crm_api.domains.projects.pictured import SECTIONS, SIGNALS, TOUCHPOINTS
 from crm_api.domains.projects.reporting import StatusReportService
 from crm_api.domains.projects.service import ProjectService, ProjectTemplateService
@@ -29,6 +35,7 @@ from crm_api.kit.module import Faces, Module
 from crm_api.kit.parts import Told
 
 Consequences.steps.append(ProjectOfOrder())
+Blockers.checks.append(no_open_billing)
 ChangeActions.checks.append(keep_delivered)
 OrderService.cuts.append(keep_lines)
 _TEMPLATES = ProjectTemplateService.area

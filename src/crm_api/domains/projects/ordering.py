@@ -8,15 +8,17 @@ from uuid import UUID
 from crm_api.domains.deals.winning import Win
 from crm_api.domains.orders.models import Order
 from crm_api.domains.orders.service import OrderService
+from crm_api.domains.orders.states import Verb
 from crm_api.domains.projects.delivering import DeliverableService
-from crm_api.domains.projects.repository import ProjectTemplates
+from crm_api.domains.projects.repository import Projects, ProjectTemplates
 from crm_api.domains.projects.schemas import OrderProject, ProjectCreate
 from crm_api.domains.projects.service import ProjectService
+from crm_api.domains.projects.states import need_ordered
 from crm_api.domains.projects.work_repository import Deliverables
 from crm_api.domains.projects.work_schemas import DeliverableCreate
 from crm_api.kit.crud.plain import values_of
 from crm_api.kit.db.tx import Tx
-from crm_api.kit.errors import Fault, NotFound, WrongState
+from crm_api.kit.errors import Fault, NotFound
 
 _NAMELESS = "Order"
 
@@ -43,10 +45,7 @@ class OrderProjects:
         self.orders.need("read")
         await self.orders.records.get(order_id)
         (order,) = await self.orders.records.locked([order_id], everywhere=True)
-        if order.status == "cancelled":
-            message = "The order is cancelled."
-            details = {"order_status": order.status}
-            raise WrongState(message, code="order_cancelled", details=details)
+        need_ordered(order.status)
         if (found := await self._found(order_id)) is not None:
             return found, False
         templates = data.template_ids
@@ -57,6 +56,7 @@ class OrderProjects:
     async def follow(self, order_id: UUID) -> UUID | None:
         """The project of an order that has just been made, where its products have templates."""
         (order,) = await self.orders.records.locked([order_id], everywhere=True)
+        need_ordered(order.status)
         if (found := await self._found(order_id)) is not None:
             return found.id
         templates = await self.templates_of(order)
@@ -138,6 +138,19 @@ class ProjectOfOrder:
         made = await OrderProjects(win.tx).follow(order_id)
         if made is not None:
             win.made["project_id"] = made
+
+
+async def no_open_billing(tx: Tx, order: Order, verb: Verb) -> Sequence[Fault]:
+    """What keeps an order from being closed: milestones whose shares are due and not billed.
+
+    A cancelled order leaves what fell due before as it is, and that is still billed.
+    """
+    if verb != "close" or ProjectService.area in tx.actor.closed:
+        return ()
+    return [
+        Fault("open_billing", f"{name}: due, and not billed.", "/status")
+        for name in await Projects(tx).unbilled_of(order.id)
+    ]
 
 
 async def keep_lines(tx: Tx, order: Order, lines: Sequence[Mapping[str, Any]]) -> Sequence[Fault]:

@@ -33,6 +33,14 @@ def need_open(project: Project) -> None:
         )
 
 
+def need_ordered(order_status: str | None) -> None:
+    """Raise `WrongState` where an order was called off; without one nothing was."""
+    if order_status == "cancelled":
+        message = "The order is cancelled."
+        details = {"order_status": order_status}
+        raise WrongState(message, code="order_cancelled", details=details)
+
+
 def in_the_way(
     verb: ProjectVerb, tasks: Sequence[Mapping[str, Any]], promised: Sequence[Mapping[str, Any]]
 ) -> list[Fault]:

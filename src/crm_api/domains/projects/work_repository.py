@@ -69,7 +69,7 @@ _LOCKED = """
     WHERE organization_id = $1 FOR SHARE
 """
 _KEPT = """
-    SELECT o.id FROM projects p
+    SELECT o.id, o.status FROM projects p
     JOIN orders o ON o.organization_id = p.organization_id AND o.id = p.order_id
     WHERE p.organization_id = $1 AND p.id = $2
     FOR SHARE OF o
@@ -198,6 +198,11 @@ class Deliverables(ProjectParts[Deliverable]):
             return None
         rows = await self.tx.fetch(_ORDERED, organization_id, kept[0]["id"], str(line_id))
         return Decimal(rows[0]["quantity"]) if rows else None
+
+    async def order_status(self, project_id: UUID) -> str | None:
+        """Where the order of a project stands, up to the commit; None without one."""
+        kept = await self.tx.write(_KEPT, self.tx.organization_id, project_id)
+        return kept[0]["status"] if kept else None
 
     async def delivered_of(self, order_id: UUID) -> dict[UUID, Decimal]:
         """How much of each line of an order was delivered, whoever asks."""
