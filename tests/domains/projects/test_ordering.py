@@ -228,3 +228,23 @@ async def test_changes_of_several_projects_do_not_wait_in_a_ring(client):
         *(client.post("/v1/deliverables/bulk", json=body) for body in bodies)
     )
     assert [answer.status_code for answer in answers] == [200] * 8, answers[0].text
+
+
+async def test_a_project_comes_back_within_its_order(client):
+    """In the bin it counts no more, and the order may become less than it has delivered."""
+    won = await win(client, (await sold(client))["deal_id"])
+    (whole,) = (await client.read("deliverables"))["data"]
+    await act(client, won["order_id"], "confirm")
+    assert (await delivered(client, whole["id"], "4")).status_code == 200
+    path = f"/v1/projects/{won['project_id']}"
+    assert (await client.delete(path)).status_code == 204
+    less = {"action": "change", "quantity": "2", "line_id": whole["line_id"]}
+    id, _ = await changing(client, won["order_id"], less)
+    assert (await client.post(f"/v1/change-requests/{id}/apply")).status_code == 200
+    found = problem(await client.post(f"{path}/restore"), 409, "more_than_ordered")
+    assert found["lines"] == [whole["line_id"]]
+    assert found["errors"][0]["message"] == "Chair: 4 are delivered, 2 are ordered."
+    more = {**less, "quantity": "4"}
+    id, _ = await changing(client, won["order_id"], more)
+    assert (await client.post(f"/v1/change-requests/{id}/apply")).status_code == 200
+    assert (await client.post(f"{path}/restore")).status_code == 200
