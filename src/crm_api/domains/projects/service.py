@@ -122,6 +122,11 @@ class ProjectService(ProjectKeeping):
             values["risks"] = [scored(Risk.model_validate(one)) for one in values["risks"] or ()]
         if current is None:
             return await self._begin(values)
+        await self._need_free(values, current)
+        return values
+
+    async def _need_free(self, values: Mapping[str, Any], current: Project) -> None:
+        """Raise `WrongState` where what is closed, or written down in a currency, would change."""
         changed = {name for name in values if values[name] != getattr(current, name)}
         if changed & {*BEGUN, "revenue", "currency"}:
             need_open(current)
@@ -129,7 +134,16 @@ class ProjectService(ProjectKeeping):
             message = "Shares that fell due, and rates of time, are in the currency before."
             faults = [Fault("currency_used", message, "/currency")]
             raise WrongState(message, code="currency_used", faults=faults)
-        return values
+
+    async def put_back(self, record: Project, values: dict[str, Any]) -> Any:
+        """What an undo takes back moves its tasks, and stays where nothing of it may change."""
+        kept = self.update_shape.model_fields.keys()
+        values = {name: value for name, value in values.items() if name in kept}
+        try:
+            await self._need_free(values, record)
+        except WrongState:
+            return self.shown_of(record)
+        return await self.apply(record, values)
 
     async def apply(self, current: Project, given: dict[str, Any]) -> Any:
         """Its tasks are planned anew where it begins at another time."""
