@@ -9,6 +9,7 @@ from crm_api.domains.projects.importer import ProjectImporter
 from crm_api.domains.projects.metrics import METRICS
 from crm_api.domains.projects.ordering import ProjectOfOrder, keep_delivered, keep_lines
 from crm_api.domains.projects.pictured import SECTIONS, SIGNALS, TOUCHPOINTS
+from crm_api.domains.projects.promising import hold_project, promise_more
 from crm_api.domains.projects.reporting import StatusReportService
 from crm_api.domains.projects.service import ProjectService, ProjectTemplateService
 from crm_api.domains.projects.standard import STANDARD_REPORTS
@@ -30,6 +31,8 @@ from crm_api.kit.parts import Told
 
 Consequences.steps.append(ProjectOfOrder())
 ChangeActions.checks.append(keep_delivered)
+ChangeActions.holds.append(hold_project)
+ChangeActions.steps.append(promise_more)
 OrderService.cuts.append(keep_lines)
 _TEMPLATES = ProjectTemplateService.area
 

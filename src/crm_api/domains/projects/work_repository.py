@@ -215,6 +215,17 @@ class Deliverables(ProjectParts[Deliverable]):
         )
         return Decimal(rows[0]["whole"]).scaleb(-6)
 
+    async def promised(self, project_id: UUID) -> dict[UUID, Decimal]:
+        """How much of each line of its order a project promises, whoever asks."""
+        rows = await self.tx.fetch(
+            "SELECT line_id, sum(quantity)::text AS whole FROM deliverables "
+            "WHERE organization_id = $1 AND project_id = $2 AND line_id IS NOT NULL "
+            "AND deleted_at IS NULL GROUP BY line_id",
+            self.tx.organization_id,
+            project_id,
+        )
+        return {row["line_id"]: Decimal(row["whole"]).scaleb(-6) for row in rows}
+
     async def ordered(self, project_id: UUID, line_id: UUID) -> Decimal | None:
         """How much of a line of its order was ordered, by all changes; None without such.
 
