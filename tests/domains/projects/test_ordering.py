@@ -291,3 +291,81 @@ async def test_changes_of_several_projects_do_not_wait_in_a_ring(client):
         *(client.post("/v1/deliverables/bulk", json=body) for body in bodies)
     )
     assert [answer.status_code for answer in answers] == [200] * 8, answers[0].text
+
+
+async def test_a_project_comes_back_within_its_order(client):
+    """In the bin it counts no more, and the order may become less than it has delivered."""
+    won = await win(client, (await sold(client))["deal_id"])
+    (whole,) = (await client.read("deliverables"))["data"]
+    await act(client, won["order_id"], "confirm")
+    assert (await delivered(client, whole["id"], "4")).status_code == 200
+    path = f"/v1/projects/{won['project_id']}"
+    assert (await client.delete(path)).status_code == 204
+    less = {"action": "change", "quantity": "2", "line_id": whole["line_id"]}
+    id, _ = await changing(client, won["order_id"], less)
+    assert (await client.post(f"/v1/change-requests/{id}/apply")).status_code == 200
+    found = problem(await client.post(f"{path}/restore"), 409, "more_than_ordered")
+    assert found["lines"] == [whole["line_id"]]
+    assert found["errors"][0]["message"] == "Chair: 4 are delivered, 2 are ordered."
+    more = {**less, "quantity": "4"}
+    id, _ = await changing(client, won["order_id"], more)
+    assert (await client.post(f"/v1/change-requests/{id}/apply")).status_code == 200
+    assert (await client.post(f"{path}/restore")).status_code == 200
+
+
+async def test_what_a_change_adds_is_delivered_as_well(client):
+    won = await win(client, (await sold(client))["deal_id"])
+    (whole,) = (await client.read("deliverables"))["data"]
+    await act(client, won["order_id"], "confirm")
+    of_line = {"action": "change", "line_id": whole["line_id"]}
+    desk = {"name": "Desk", "unit_price": "50", "quantity": "3"}
+    care = {"name": "Care", "unit_price": "5", "interval": "month", "term": 12}
+
+    async def applied(*changes):
+        id, _ = await changing(client, won["order_id"], *changes)
+        answer = await client.post(f"/v1/change-requests/{id}/apply")
+        assert answer.status_code == 200, answer.text
+        found = (await client.read("deliverables", sort="id"))["data"]
+        return [(one["name"], one["quantity"]) for one in found]
+
+    added = [{"action": "add", "line": line} for line in (desk, care)]
+    found = await applied({**of_line, "quantity": "6"}, *added)
+    assert found == [("Chair", "4"), ("Chair", "2"), ("Desk", "3")]
+    path = f"projects/{won['project_id']}"
+    assert (await client.post(f"/v1/{path}/start")).status_code == 200
+    allowed = (await client.read(f"{path}/transitions"))["allowed"]
+    (closing,) = [one for one in allowed if one["verb"] == "complete"]
+    open_ones = [one["message"] for one in closing["blockers"] if one["code"] == "not_accepted"]
+    assert open_ones == ["Chair: draft.", "Chair: draft.", "Desk: draft."]
+    # What is promised already, and what became less, is not promised again.
+    assert await applied({**of_line, "quantity": "5"}) == found
+    assert await applied({**of_line, "quantity": "6"}) == found
+    # Of what is closed nothing is promised any more.
+    assert (await client.post(f"/v1/{path}/cancel")).status_code == 200
+    assert await applied({**of_line, "quantity": "9"}) == found
+
+
+async def test_a_delivery_and_a_bigger_order_do_not_wait_in_a_ring(client, owner):
+    for comes_first in (0, 1):
+        won = await win(client, (await sold(client))["deal_id"])
+        filter = {"filter[project_id]": won["project_id"]}
+        (whole,) = (await client.read("deliverables", **filter))["data"]
+        await act(client, won["order_id"], "confirm")
+        more = {"action": "change", "quantity": "5", "line_id": whole["line_id"]}
+        id, _ = await changing(client, won["order_id"], more)
+        both = [
+            client.post(f"/v1/change-requests/{id}/apply"),
+            delivered(client, whole["id"], "4"),
+        ]
+        waiting = []
+        async with owner.acquire() as held, held.transaction():
+            await held.fetch("SELECT FROM orders WHERE id = $1 FOR UPDATE", UUID(won["order_id"]))
+            for one in (both[comes_first], both[1 - comes_first]):
+                waiting.append(asyncio.create_task(one))
+                async for _ in patiently():
+                    if await owner.fetchval(WAITING) == len(waiting):
+                        break
+        answers = [await one for one in waiting]
+        assert [one.status_code for one in answers] == [200, 200], answers
+        found = (await client.read("deliverables", sort="id", **filter))["data"]
+        assert [one["quantity"] for one in found] == ["4", "1"]

@@ -1,11 +1,14 @@
 """Projects as they are planned, moved, held on to and closed."""
 
 import asyncio
+from datetime import date
+from decimal import Decimal
 from uuid import UUID
 
 import pytest
 
 from crm_api.domains.projects.repository import Projects, ProjectTasks
+from crm_api.domains.projects.service import ProjectService
 from crm_api.domains.projects.tasks import ProjectTaskService
 from crm_api.kit.db.tx import unit_of_work
 from crm_api.kit.query.filters import parse
@@ -354,3 +357,44 @@ async def test_what_an_undo_takes_back_is_planned_anew(client, database, org):
     after = await client.read(f"project-tasks/{two['id']}")
     assert after["finishes_at"] == plan["finishes_at"] == "2026-11-24T15:00:00Z"
     assert (await client.read(f"projects/{made['id']}"))["finishes_at"] == plan["finishes_at"]
+
+
+async def test_an_undo_moves_the_tasks_of_a_project_along(client, database, org):
+    made = await project(client)
+    one = await task(client, made, "One", 3)
+    path = f"projects/{made['id']}"
+    before = await client.read(path)
+    await client.changed(path, {"starts_on": "2026-12-07", "name": "Later"})
+    async with unit_of_work(tx_of(database, org)) as tx:
+        service = ProjectService(tx)
+        (record,) = await service.records.locked([UUID(made["id"])])
+        back = {"starts_on": date.fromisoformat(MONDAY), "name": "Office", "status": "accepted"}
+        await service.put_back(record, {**back, "finishes_at": None})
+    after = await client.read(path)
+    names = ("starts_on", "name", "status", "finishes_at")
+    assert [after[name] for name in names] == [before[name] for name in names]
+    assert await client.read(f"project-tasks/{one['id']}") == {
+        **one,
+        "version": 3,
+        "updated_at": after["updated_at"],
+    }
+    assert (await client.read(f"{path}/schedule"))["finishes_at"] == after["finishes_at"]
+
+
+async def test_an_undo_leaves_what_may_not_change(client, database, org):
+    """What is closed, and the currency in which amounts were written down since."""
+    closed = await client.made("projects", {"name": "Closed", "currency": "EUR"})
+    await act(client, f"projects/{closed['id']}/cancel")
+    used = await client.made("projects", {"name": "Used", "currency": "EUR", "revenue": "100.00"})
+    mark = await task(client, used, "Handover", 0, billing_percent="50")
+    await act(client, f"project-tasks/{mark['id']}/accept")
+    ids = [UUID(one["id"]) for one in (closed, used)]
+    async with unit_of_work(tx_of(database, org)) as tx:
+        service = ProjectService(tx)
+        for record in await service.records.locked(ids):
+            await service.put_back(record, {"currency": "USD", "revenue": Decimal("7.00")})
+    found = [await client.read(f"projects/{id}") for id in ids]
+    assert [(one["currency"], one["revenue"]) for one in found] == [
+        ("EUR", None),
+        ("EUR", "100.00"),
+    ]

@@ -23,6 +23,10 @@ ChangeVerb = Literal["submit", "apply", "reject", "withdraw"]
 TARGET = "change_request"
 ChangeCheck = Callable[[Tx, Order, Sequence[Mapping[str, Any]]], Awaitable[Sequence[Fault]]]
 """Takes the order, whose lock is held where it is to change, and the changes of a request."""
+ChangeHold = Callable[[Tx, UUID], Awaitable[object]]
+"""Takes the id of an order that is about to be locked, and to change."""
+ChangeStep = Callable[[Tx, Order, Sequence[Mapping[str, Any]]], Awaitable[None]]
+"""Takes the order as a request has made it, and the lines that it had."""
 
 
 CHANGE_WAYS: Mapping[ChangeVerb, Way[ChangeStatus]] = {
@@ -39,6 +43,10 @@ class ChangeActions:
 
     checks: ClassVar[list[ChangeCheck]] = []
     """What those above have against changes, such as deliveries; pointers lead into the request."""
+    holds: ClassVar[list[ChangeHold]] = []
+    """What those above lock before an order, such as its project, so that none wait in a ring."""
+    steps: ClassVar[list[ChangeStep]] = []
+    """What those above do in the same transaction once a request is applied."""
 
     def __init__(self, tx: Tx) -> None:
         self.tx = tx
@@ -92,7 +100,10 @@ class ChangeActions:
             "revision": revision,
         }
         of = {"change_request_id": str(id)}
+        before = order.lines
         await self.orders.change(order, values, verb="changed", told=of)
+        for follow in self.steps:
+            await follow(self.tx, order, before)
         applied = {"status": "applied", "revision": revision, **compared}
         return await self._moved(current, "apply", applied)
 
@@ -116,6 +127,9 @@ class ChangeActions:
         self.requests.need("update")
         order_id = await self.requests.records.order_of(id)
         found = [] if order_id is None else [order_id]
+        if order_id is not None and verb == "apply":
+            for hold in self.holds:
+                await hold(self.tx, order_id)
         (order,) = await self.orders.records.locked(found, everywhere=True) or [None]
         current = await self.requests.locked(id, expected)
         need_way("change_request", CHANGE_WAYS, current.status, verb)

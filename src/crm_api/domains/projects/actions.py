@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -10,6 +10,7 @@ from crm_api.domains.projects.models import Project, ProjectTask
 from crm_api.domains.projects.planning import Planning, Row, Schedule
 from crm_api.domains.projects.schemas import MilestoneBilling, ProjectStep, ProjectVerb
 from crm_api.domains.projects.service import ProjectService
+from crm_api.domains.projects.sharing import share_due
 from crm_api.domains.projects.states import CLOSED, WAYS, in_the_way, need_open
 from crm_api.domains.projects.tasks import ProjectTaskService
 from crm_api.domains.projects.work_repository import Deliverables
@@ -18,7 +19,6 @@ from crm_api.kit.crud.transitions import blocked, need_way, not_for, told, ways_
 from crm_api.kit.db.tx import Tx, at_one_moment
 from crm_api.kit.errors import Fault
 from crm_api.kit.money import shown_amount
-from crm_api.kit.values.codes import minor_digits
 
 BILLING_DUE = "billing.due"
 Check = Callable[[Tx, Project, ProjectVerb], Awaitable[Sequence[Fault]]]
@@ -160,12 +160,9 @@ class MilestoneActions:
             for row in promised
             if row["milestone_id"] == id and row["is_mandatory"] and row["status"] != "accepted"
         ]
-        if current.billing_percent is not None and project.revenue is None:
-            message = "The project says no revenue that a share could be of."
-            faults.append(Fault("no_revenue", message, "/billing_percent"))
-        if faults:
+        due, more = await self._due(current, project)
+        if faults := [*faults, *more]:
             raise blocked(faults)
-        due = self._due(current, project, await self.tasks.planning.rows(project.id))
         values = {"accepted_at": self.tx.now, "percent": 100, **due}
         shown = await self.tasks.change(current, values, verb="accepted")
         if due:
@@ -191,22 +188,25 @@ class MilestoneActions:
             raise not_for("project_task", current.kind, verb, ())
         return current
 
-    def _due(self, task: ProjectTask, project: Project, rows: Sequence[Row]) -> dict[str, Any]:
-        """Its amount: what all shares that fell due come to, rounded, less that without its own.
-
-        So all of them add up to the revenue, to the smallest part of the currency.
-        """
-        revenue = project.revenue
-        if task.billing_percent is None or revenue is None:
-            return {}
-        unit = Decimal(1).scaleb(-minor_digits(project.currency))
-        shares = (row["billing_percent"] for row in rows if row["billing_due_at"] is not None)
-        before = sum(shares, Decimal(0))
-        first, last = (
-            (revenue * percent / 100).quantize(unit, ROUND_HALF_UP)
-            for percent in (before, before + task.billing_percent)
-        )
-        return {"billing_due_at": self.tx.now, "billing_amount": last - first}
+    async def _due(
+        self, task: ProjectTask, project: Project
+    ) -> tuple[dict[str, Any], Sequence[Fault]]:
+        """What falls due with it, where it is for a share, and what is in the way of that."""
+        percent, revenue, at = task.billing_percent, project.revenue, "/billing_percent"
+        if percent is None:
+            return {}, ()
+        if revenue is None:
+            message = "The project says no revenue that a share could be of."
+            return {}, [Fault("no_revenue", message, at)]
+        rows = await self.tasks.planning.rows(project.id)
+        amount = share_due(revenue, project.currency, percent, rows)
+        if amount < 0:
+            message = (
+                f"{shown_amount(-amount)} {project.currency} more fell due already than its share "
+                f"and those before come to: the revenue is {shown_amount(revenue)}."
+            )
+            return {}, [Fault("more_than_revenue", message, at)]
+        return {"billing_due_at": self.tx.now, "billing_amount": amount}, ()
 
     def _tell(self, task: ProjectTask, project: Project) -> None:
         """Say that it is due, with the commit and so exactly once.

@@ -2,10 +2,14 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 from crm_api.domains.companies.importer import companies_named, company_of, relate_companies
 from crm_api.domains.companies.service import CompanyService
+from crm_api.domains.projects.models import Project
+from crm_api.domains.projects.repository import ProjectTasks
 from crm_api.domains.projects.service import ProjectService
+from crm_api.domains.projects.states import unbilled
 from crm_api.kit.calendar import today_of
 from crm_api.kit.db.tx import Tx
 from crm_api.platform.exchange.repository import ExchangeRates
@@ -65,6 +69,13 @@ class ProjectImporter(Importer):
             values["currency"] = values["currency"] or own
             values["starts_on"] = values["starts_on"] or today
         await relate_companies(tx, drafts)
+
+    async def in_use(self, tx: Tx, entity: str, ids: Sequence[UUID]) -> set[UUID]:
+        """Those of which a share fell due that nobody has billed, for these stay."""
+        if entity != Project.entity:
+            return set()
+        planned = await ProjectTasks(tx).planned_of(ids)
+        return {id for id, rows in planned.items() if unbilled(rows)}
 
     def look_ups(self, drafts: Iterable[Draft]) -> set[LookUp]:
         """Also the companies that rows name."""

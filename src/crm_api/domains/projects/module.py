@@ -15,6 +15,7 @@ from crm_api.domains.projects.ordering import (
     no_open_billing,
 )
 from crm_api.domains.projects.pictured import SECTIONS, SIGNALS, TOUCHPOINTS
+from crm_api.domains.projects.promising import hold_project, promise_more
 from crm_api.domains.projects.reporting import StatusReportService
 from crm_api.domains.projects.service import ProjectService, ProjectTemplateService
 from crm_api.domains.projects.standard import STANDARD_REPORTS
@@ -37,6 +38,8 @@ from crm_api.kit.parts import Told
 Consequences.steps.append(ProjectOfOrder())
 Blockers.checks.append(no_open_billing)
 ChangeActions.checks.append(keep_delivered)
+ChangeActions.holds.append(hold_project)
+ChangeActions.steps.append(promise_more)
 OrderService.cuts.append(keep_lines)
 _TEMPLATES = ProjectTemplateService.area
 

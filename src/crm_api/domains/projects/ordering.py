@@ -9,13 +9,12 @@ from crm_api.domains.deals.winning import Win
 from crm_api.domains.orders.models import Order
 from crm_api.domains.orders.service import OrderService
 from crm_api.domains.orders.states import Verb
-from crm_api.domains.projects.delivering import DeliverableService
+from crm_api.domains.projects.promising import promise, quantities
 from crm_api.domains.projects.repository import Projects, ProjectTemplates
 from crm_api.domains.projects.schemas import OrderProject, ProjectCreate
 from crm_api.domains.projects.service import ProjectService
 from crm_api.domains.projects.states import need_ordered
 from crm_api.domains.projects.work_repository import Deliverables
-from crm_api.domains.projects.work_schemas import DeliverableCreate
 from crm_api.kit.crud.plain import values_of
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Fault, NotFound
@@ -96,29 +95,8 @@ class OrderProjects:
         begun["custom"] = self.projects.fields.with_defaults({})
         values = await self.projects.prepare(begun, None)
         shown = await self.projects.told(self.projects.add(values), new=True)
-        self._promise(order, shown.id)
+        promise(self.tx, order, shown.id, quantities(order.lines))
         return shown
-
-    def _promise(self, order: Order, project_id: UUID) -> None:
-        """What was ordered once is to be delivered, line by line."""
-        service = DeliverableService(self.tx)
-        for line in order.lines:
-            quantity = Decimal(line["quantity"])
-            if line["kind"] == "text" or line["interval"] is not None or not quantity:
-                continue
-            values = values_of(DeliverableCreate.model_validate(_promised(line, project_id)))
-            values["due_on"] = order.due_on
-            values["custom"] = service.fields.with_defaults({})
-            service.add({**service.normalise(values, None, None), **service.begins_with})
-
-
-def _promised(line: Mapping[str, Any], project_id: UUID) -> dict[str, Any]:
-    return {
-        "name": line["name"][:200],
-        "project_id": project_id,
-        "line_id": line["id"],
-        "quantity": line["quantity"],
-    }
 
 
 class ProjectOfOrder:

@@ -152,6 +152,12 @@ class Projects(Repository[Project]):
         )
         return [row["name"] for row in rows]
 
+    async def locked_of_order(self, order_id: UUID) -> Project | None:
+        """The same, locked."""
+        query = self.select_all().where(Project.order_id == order_id, Project.deleted_at.is_(None))
+        query = query.with_for_update(key_share=True)
+        return (await self.tx.run(query)).scalar_one_or_none()
+
     async def id_of_order(self, order_id: UUID) -> UUID | None:
         """The id of the same, if the actor sees it."""
         rows = await self.tx.fetch(

@@ -10,7 +10,7 @@ from crm_api.domains.projects.beginning import check_items, items_of, tasks_of
 from crm_api.domains.projects.keeping import ProjectKeeping
 from crm_api.domains.projects.models import Project, ProjectTemplate
 from crm_api.domains.projects.planning import BEGUN, no_calendar
-from crm_api.domains.projects.repository import ProjectTemplates
+from crm_api.domains.projects.repository import ProjectTasks, ProjectTemplates
 from crm_api.domains.projects.risks import Risk, scored
 from crm_api.domains.projects.scheduling import Cycle, Link, Task, ordered
 from crm_api.domains.projects.schemas import (
@@ -19,15 +19,17 @@ from crm_api.domains.projects.schemas import (
     ProjectTemplateUpdate,
     TemplateTask,
 )
-from crm_api.domains.projects.states import need_open
+from crm_api.domains.projects.states import need_open, unbilled
 from crm_api.domains.projects.tasks import ProjectTaskService, too_many
+from crm_api.domains.projects.work_repository import Deliverables
 from crm_api.kit.calendar import today_of
 from crm_api.kit.crud.named import NamedService
 from crm_api.kit.crud.personal import Impersonal
 from crm_api.kit.db.json import decode, encode
 from crm_api.kit.db.tx import Tx
-from crm_api.kit.errors import Fault, Invalid, WrongState
+from crm_api.kit.errors import Blocked, Conflict, Fault, Invalid, WrongState
 from crm_api.kit.ids import new_id
+from crm_api.kit.money import shown_quantity
 from crm_api.kit.working_time import WorkingTime
 from crm_api.platform.calendars.service import calendars_at
 from crm_api.platform.exchange.repository import ExchangeRates
@@ -120,6 +122,11 @@ class ProjectService(ProjectKeeping):
             values["risks"] = [scored(Risk.model_validate(one)) for one in values["risks"] or ()]
         if current is None:
             return await self._begin(values)
+        await self._need_free(values, current)
+        return values
+
+    async def _need_free(self, values: Mapping[str, Any], current: Project) -> None:
+        """Raise `WrongState` where what is closed, or written down in a currency, would change."""
         changed = {name for name in values if values[name] != getattr(current, name)}
         if changed & {*BEGUN, "revenue", "currency"}:
             need_open(current)
@@ -127,7 +134,16 @@ class ProjectService(ProjectKeeping):
             message = "Shares that fell due, and rates of time, are in the currency before."
             faults = [Fault("currency_used", message, "/currency")]
             raise WrongState(message, code="currency_used", faults=faults)
-        return values
+
+    async def put_back(self, record: Project, values: dict[str, Any]) -> Any:
+        """What an undo takes back moves its tasks, and stays where nothing of it may change."""
+        kept = self.update_shape.model_fields.keys()
+        values = {name: value for name, value in values.items() if name in kept}
+        try:
+            await self._need_free(values, record)
+        except WrongState:
+            return self.shown_of(record)
+        return await self.apply(record, values)
 
     async def apply(self, current: Project, given: dict[str, Any]) -> Any:
         """Its tasks are planned anew where it begins at another time."""
@@ -137,6 +153,50 @@ class ProjectService(ProjectKeeping):
             await ProjectTaskService(self.tx).reschedule(current)
             shown = self.shown_of(current)
         return shown
+
+    async def remove(self, records: Sequence[Project]) -> None:
+        """What fell due is billed before it goes: the accounts would never hear of it again."""
+        await self._need_billed([record.id for record in records])
+        await super().remove(records)
+
+    async def check_purge(self, current: Project) -> None:
+        """The same, from the bin or past it."""
+        await self._need_billed([current.id])
+        await super().check_purge(current)
+
+    async def restore(self, id: UUID) -> Any:
+        """Take one out of the bin, where what was delivered of it is still within the order."""
+        self.need("delete")
+        current = await self.records.get(id, lock=True, deleted=True)
+        if current.deleted_at is not None:
+            await self._check_ordered(current)
+        return await super().restore(id)
+
+    async def _need_billed(self, ids: Sequence[UUID]) -> None:
+        await self.tx.flush()
+        planned = await ProjectTasks(self.tx).planned_of(ids)
+        faults = [fault for rows in planned.values() for fault in unbilled(rows)]
+        if faults:
+            message = " ".join(fault.message for fault in faults[:5])
+            raise Blocked(message, code="open_billing", faults=faults)
+
+    async def _check_ordered(self, current: Project) -> None:
+        """Raise `Conflict` where the order became less than it has delivered."""
+        over = await Deliverables(self.tx).beyond(current.id)
+        if not over:
+            return
+        faults = [
+            Fault(
+                "more_than_ordered",
+                f"{one.name}: {shown_quantity(one.whole)} are delivered, "
+                f"{shown_quantity(one.ordered)} are ordered.",
+                "/order_id",
+            )
+            for one in over
+        ]
+        message = " ".join(fault.message for fault in faults[:5])
+        lines = [str(one.line_id) for one in over]
+        raise Conflict(message, code="more_than_ordered", faults=faults, details={"lines": lines})
 
     async def _begin(self, values: dict[str, Any]) -> dict[str, Any]:
         wanted = values.pop("template_ids")

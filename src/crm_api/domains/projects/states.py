@@ -41,6 +41,15 @@ def need_ordered(order_status: str | None) -> None:
         raise WrongState(message, code="order_cancelled", details=details)
 
 
+def unbilled(tasks: Sequence[Mapping[str, Any]]) -> list[Fault]:
+    """The shares of a project that fell due, and that nobody has billed."""
+    return [
+        Fault("open_billing", f"{row['name']}: due, and not billed.", "/billing")
+        for row in tasks
+        if row["billing_due_at"] is not None and row["billed_at"] is None
+    ]
+
+
 def in_the_way(
     verb: ProjectVerb, tasks: Sequence[Mapping[str, Any]], promised: Sequence[Mapping[str, Any]]
 ) -> list[Fault]:

@@ -1,6 +1,7 @@
 """How deliverables and times are listed and found."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -93,6 +94,22 @@ _BY_LINE = """
         AND d.line_id IS NOT NULL AND d.status <> 'rejected' AND d.deleted_at IS NULL
     GROUP BY d.line_id
 """
+_OVER = """
+    SELECT d.line_id, d.name, d.whole, l.quantity AS ordered
+    FROM (
+        SELECT line_id, (array_agg(name ORDER BY id))[1] AS name,
+            sum(delivered_quantity)::text AS whole
+        FROM deliverables WHERE organization_id = $1 AND project_id = $3
+            AND line_id IS NOT NULL AND status <> 'rejected' AND deleted_at IS NULL
+        GROUP BY line_id
+        HAVING sum(delivered_quantity) > 0
+    ) d LEFT JOIN (
+        SELECT line ->> 'id' AS id, line ->> 'quantity' AS quantity
+        FROM orders o CROSS JOIN LATERAL jsonb_array_elements(o.lines) line
+        WHERE o.organization_id = $1 AND o.id = $2
+    ) l ON l.id = d.line_id::text
+    ORDER BY d.name, d.line_id
+"""
 _WORKED = """
     SELECT p.id,
         coalesce(sum(minutes) FILTER (WHERE done), 0)::bigint AS worked,
@@ -126,6 +143,17 @@ _BURNT = """
         AND status = 'approved'
     GROUP BY 1 ORDER BY 1
 """
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """How much of a line was delivered, by the name of what was promised of it first."""
+
+    line_id: UUID
+    name: str
+    whole: Decimal
+    ordered: Decimal
+    """Nothing where the order has no such line any more."""
 
 
 class Deliverables(ProjectParts[Deliverable]):
@@ -187,6 +215,17 @@ class Deliverables(ProjectParts[Deliverable]):
         )
         return Decimal(rows[0]["whole"]).scaleb(-6)
 
+    async def promised(self, project_id: UUID) -> dict[UUID, Decimal]:
+        """How much of each line of its order a project promises, whoever asks."""
+        rows = await self.tx.fetch(
+            "SELECT line_id, sum(quantity)::text AS whole FROM deliverables "
+            "WHERE organization_id = $1 AND project_id = $2 AND line_id IS NOT NULL "
+            "AND deleted_at IS NULL GROUP BY line_id",
+            self.tx.organization_id,
+            project_id,
+        )
+        return {row["line_id"]: Decimal(row["whole"]).scaleb(-6) for row in rows}
+
     async def ordered(self, project_id: UUID, line_id: UUID) -> Decimal | None:
         """How much of a line of its order was ordered, by all changes; None without such.
 
@@ -203,6 +242,27 @@ class Deliverables(ProjectParts[Deliverable]):
         """Where the order of a project stands, up to the commit; None without one."""
         kept = await self.tx.write(_KEPT, self.tx.organization_id, project_id)
         return kept[0]["status"] if kept else None
+
+    async def beyond(self, project_id: UUID) -> list[Delivered]:
+        """The lines of which a project, in the bin or not, has delivered more than is ordered.
+
+        The order stays as it is until the commit.
+        """
+        organization_id = self.tx.organization_id
+        kept = await self.tx.write(_KEPT, organization_id, project_id)
+        if not kept:
+            return []
+        rows = await self.tx.fetch(_OVER, organization_id, kept[0]["id"], project_id)
+        found = (
+            Delivered(
+                row["line_id"],
+                row["name"],
+                Decimal(row["whole"]).scaleb(-6),
+                Decimal(row["ordered"] or 0),
+            )
+            for row in rows
+        )
+        return [one for one in found if one.whole > one.ordered]
 
     async def delivered_of(self, order_id: UUID) -> dict[UUID, Decimal]:
         """How much of each line of an order was delivered, whoever asks."""
