@@ -1,6 +1,6 @@
-"""What the validation library found, as faults with pointers."""
+"""What is wrong with what was sent, as faults with pointers."""
 
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from typing import Any
 
 from crm_api.kit.errors import CrmError, Fault, Invalid, Malformed
@@ -43,14 +43,19 @@ def invalid_request(errors: Iterable[Mapping[str, Any]]) -> CrmError:
     return _all(found)
 
 
-async def together(*checks: Awaitable[object]) -> None:
+async def together(*checks: Coroutine[Any, Any, object]) -> None:
     """Make all checks, one after the other; raise `Invalid` with what any of them finds."""
     found: list[Fault] = []
-    for check in checks:
-        try:
-            await check
-        except Invalid as wrong:
-            found += wrong.faults or [Fault(wrong.own_code, wrong.detail)]
+    try:
+        for check in checks:
+            try:
+                await check
+            except Invalid as wrong:
+                found += wrong.faults or [Fault(wrong.own_code, wrong.detail)]
+    finally:
+        # Those behind one that ends it all are not made any more.
+        for check in checks:
+            check.close()
     if found:
         raise _all(found)
 

@@ -212,6 +212,19 @@ async def test_an_order_keeps_what_is_delivered(client):
     assert (await delivered(client, whole["id"], "4")).status_code == 409
 
 
+async def queued(owner, order_id, *requests):
+    """The answers to requests that wait for an order, the first one first."""
+    waiting = []
+    async with owner.acquire() as held, held.transaction():
+        await held.fetch("SELECT FROM orders WHERE id = $1 FOR UPDATE", UUID(order_id))
+        for one in requests:
+            waiting.append(asyncio.create_task(one))
+            async for _ in patiently():
+                if await owner.fetchval(WAITING) == len(waiting):
+                    break
+    return [await one for one in waiting]
+
+
 async def test_of_a_delivery_and_a_smaller_order_one_happens(client, owner):
     """Whoever comes second sees what the first has done, although it has waited for it."""
     for comes_first in (0, 1):
@@ -225,15 +238,8 @@ async def test_of_a_delivery_and_a_smaller_order_one_happens(client, owner):
             client.post(f"/v1/change-requests/{id}/apply"),
             delivered(client, whole["id"], "4"),
         ]
-        waiting = []
-        async with owner.acquire() as held, held.transaction():
-            await held.fetch("SELECT FROM orders WHERE id = $1 FOR UPDATE", UUID(won["order_id"]))
-            for one in (both[comes_first], both[1 - comes_first]):
-                waiting.append(asyncio.create_task(one))
-                async for _ in patiently():
-                    if await owner.fetchval(WAITING) == len(waiting):
-                        break
-        answers = [await one for one in waiting]
+        turns = (both[comes_first], both[1 - comes_first])
+        answers = await queued(owner, won["order_id"], *turns)
         assert [one.status_code for one in answers] == [200, 409], answers[1].text
 
 
@@ -357,15 +363,8 @@ async def test_a_delivery_and_a_bigger_order_do_not_wait_in_a_ring(client, owner
             client.post(f"/v1/change-requests/{id}/apply"),
             delivered(client, whole["id"], "4"),
         ]
-        waiting = []
-        async with owner.acquire() as held, held.transaction():
-            await held.fetch("SELECT FROM orders WHERE id = $1 FOR UPDATE", UUID(won["order_id"]))
-            for one in (both[comes_first], both[1 - comes_first]):
-                waiting.append(asyncio.create_task(one))
-                async for _ in patiently():
-                    if await owner.fetchval(WAITING) == len(waiting):
-                        break
-        answers = [await one for one in waiting]
+        turns = (both[comes_first], both[1 - comes_first])
+        answers = await queued(owner, won["order_id"], *turns)
         assert [one.status_code for one in answers] == [200, 200], answers
         found = (await client.read("deliverables", sort="id", **filter))["data"]
         assert [one["quantity"] for one in found] == ["4", "1"]

@@ -1,6 +1,7 @@
 """Projects of orders: by hand, and by themselves with the win of a deal."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -10,10 +11,10 @@ from crm_api.domains.orders.models import Order
 from crm_api.domains.orders.service import OrderService
 from crm_api.domains.orders.states import Verb
 from crm_api.domains.projects.promising import promise, quantities
-from crm_api.domains.projects.repository import Projects, ProjectTemplates
+from crm_api.domains.projects.repository import Projects, ProjectTasks, ProjectTemplates
 from crm_api.domains.projects.schemas import OrderProject, ProjectCreate
 from crm_api.domains.projects.service import ProjectService
-from crm_api.domains.projects.states import need_ordered
+from crm_api.domains.projects.states import need_ordered, unbilled
 from crm_api.domains.projects.work_repository import Deliverables
 from crm_api.kit.crud.plain import values_of
 from crm_api.kit.db.tx import Tx
@@ -125,10 +126,9 @@ async def no_open_billing(tx: Tx, order: Order, verb: Verb) -> Sequence[Fault]:
     """
     if verb != "close" or ProjectService.area in tx.actor.closed:
         return ()
-    return [
-        Fault("open_billing", f"{name}: due, and not billed.", "/status")
-        for name in await Projects(tx).unbilled_of(order.id)
-    ]
+    project = await Projects(tx).of_order(order.id)
+    tasks = [] if project is None else await ProjectTasks(tx).planned(project.id)
+    return [replace(fault, pointer="/status") for fault in unbilled(tasks)]
 
 
 async def keep_lines(tx: Tx, order: Order, lines: Sequence[Mapping[str, Any]]) -> Sequence[Fault]:

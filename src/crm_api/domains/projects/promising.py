@@ -48,7 +48,7 @@ def promise(tx: Tx, order: Order, project_id: UUID, wanted: Mapping[UUID, Decima
 
 async def hold_project(tx: Tx, order_id: UUID) -> None:
     """Lock the project of an order, as whoever delivers does before the order."""
-    await Projects(tx).locked_of_order(order_id)
+    await Projects(tx).of_order(order_id, lock=True)
 
 
 async def promise_more(tx: Tx, order: Order, before: Sequence[Mapping[str, Any]]) -> None:
@@ -59,7 +59,7 @@ async def promise_more(tx: Tx, order: Order, before: Sequence[Mapping[str, Any]]
     """
     if DeliverableService.area in tx.actor.closed:
         return
-    project = await Projects(tx).locked_of_order(order.id)
+    project = await Projects(tx).of_order(order.id, lock=True)
     if project is None or project.status in CLOSED:
         return
     had, promised = quantities(before), await Deliverables(tx).promised(project.id)

@@ -134,28 +134,11 @@ class Projects(Repository[Project]):
         query = query.order_by(Project.id).limit(limit)
         return list((await self.tx.run(query.params(**values_of(self.tx, asked, None)))).scalars())
 
-    async def of_order(self, order_id: UUID) -> Project | None:
+    async def of_order(self, order_id: UUID, *, lock: bool = False) -> Project | None:
         """The living project of an order, whoever asks."""
         query = self.select_all().where(Project.order_id == order_id, Project.deleted_at.is_(None))
-        return (await self.tx.run(query)).scalar_one_or_none()
-
-    async def unbilled_of(self, order_id: UUID) -> list[str]:
-        """The milestones of an order that are due and not billed, by name, whoever asks."""
-        rows = await self.tx.fetch(
-            "SELECT t.name FROM projects p JOIN project_tasks t "
-            "ON t.organization_id = p.organization_id AND t.project_id = p.id "
-            "WHERE p.organization_id = $1 AND p.order_id = $2 AND p.deleted_at IS NULL "
-            "AND t.deleted_at IS NULL AND t.billing_due_at IS NOT NULL AND t.billed_at IS NULL "
-            "ORDER BY t.name, t.id",
-            self.tx.organization_id,
-            order_id,
-        )
-        return [row["name"] for row in rows]
-
-    async def locked_of_order(self, order_id: UUID) -> Project | None:
-        """The same, locked."""
-        query = self.select_all().where(Project.order_id == order_id, Project.deleted_at.is_(None))
-        query = query.with_for_update(key_share=True)
+        if lock:
+            query = query.with_for_update(key_share=True)
         return (await self.tx.run(query)).scalar_one_or_none()
 
     async def id_of_order(self, order_id: UUID) -> UUID | None:
