@@ -1,8 +1,11 @@
 """Where the service's own lines go."""
 
+import asyncio
 import contextlib
 import io
 import json
+import subprocess
+import sys
 
 import pytest
 import structlog
@@ -55,3 +58,38 @@ def test_an_application_sets_up_no_logs(settings, log):
         create_app(settings.model_copy(update={"log_level": "critical"}))
         log.info("still here")
     assert [line["event"] for line in captured.lines] == ["still here"]
+
+
+async def test_lines_of_a_loop_are_written_together_and_in_order(log):
+    with contextlib.redirect_stderr(Captured()) as captured:
+        for number in range(3):
+            log.info("one", number=number)
+        assert not captured.lines
+        await asyncio.sleep(0.1)
+        log.info("one", number=3)
+        await asyncio.sleep(0.1)
+    assert [line["number"] for line in captured.lines] == [0, 1, 2, 3]
+
+
+def test_what_a_loop_left_is_not_lost(log):
+    async def leave(name):
+        log.info(name)
+
+    with contextlib.redirect_stderr(Captured()) as captured:
+        asyncio.run(leave("first"))
+        asyncio.run(leave("second"))
+        log.info("third")
+    assert [line["event"] for line in captured.lines] == ["first", "second", "third"]
+
+
+def test_the_end_of_a_process_writes_what_is_left():
+    code = (
+        "import asyncio, structlog\n"
+        "from crm_api.api import logs\n"
+        "from crm_api.settings import Settings\n"
+        "logs.configure(Settings(log_format='json', log_level='info'))\n"
+        "async def leave(): structlog.get_logger('tests').info('last')\n"
+        "asyncio.run(leave())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, timeout=60)
+    assert json.loads(done.stderr)["event"] == "last"

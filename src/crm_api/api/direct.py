@@ -70,11 +70,14 @@ class Direct:
             if not isinstance(known, CrmError):
                 raise
             response = response_of(known, scope.get("request_id"))
-        if type(response) is Response and len(response.body) < _FROM:
-            await response(scope, receive, send)
-        else:
+        is_long = type(response) is not Response or len(response.body) >= _FROM
+        if is_long and _is_encoded(scope):
             scope["response"] = response
             await self._compressed(scope, receive, send)
+            return
+        if is_long:
+            response.headers.add_vary_header("Accept-Encoding")
+        await response(scope, receive, send)
 
     def _find(self, scope: Scope) -> Plan | None:
         path = scope["path"]
@@ -96,6 +99,11 @@ def _is_stored(scope: Scope) -> bool:
     return path.startswith("/public/attachments/") or (
         path.startswith("/v1/attachments/") and path.endswith("/content")
     )
+
+
+def _is_encoded(scope: Scope) -> bool:
+    """Whether the client says in which encodings it takes an answer."""
+    return any(name == b"accept-encoding" for name, _ in scope["headers"])
 
 
 async def _respond(scope: Scope, receive: Receive, send: Send) -> None:

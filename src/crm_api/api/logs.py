@@ -1,11 +1,13 @@
 """Structured logs: one line per request, secrets kept out."""
 
+import asyncio
+import atexit
 import logging
 import re
 import sys
 from collections.abc import MutableMapping
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any, Self
 
 import msgspec
 import structlog
@@ -17,18 +19,24 @@ _SECRET = re.compile(
     r"|eyJ[A-Za-z0-9_\-]+\.eyJ[A-Za-z0-9_\-]+\.[A-Za-z0-9_\-]+"
 )
 _HIDDEN = "********"
+_MOMENT_S = 0.02
+_format_exception = structlog.processors.format_exc_info
 _encoder = msgspec.json.Encoder(enc_hook=repr)
+
+
+Line = MutableMapping[str, Any]
 
 
 def configure(settings: Settings) -> None:
     """Send the service's own lines to standard error as JSON, or coloured for people."""
-    last: list[Any] = [_json]
-    factory: Any = structlog.BytesLoggerFactory(file=cast("Any", _StandardError()))
+    processors: list[Any] = [_bytes]
+    factory: Any = _StandardError()
     if settings.log_format == "console":
-        last = [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()), _hide]
+        console = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        processors = [_stamp, _format_exception, console, _hide]
         factory = structlog.WriteLoggerFactory(file=sys.stderr)
     structlog.configure(
-        processors=[_stamp, structlog.processors.format_exc_info, *last],
+        processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(settings.log_level),
         logger_factory=factory,
         cache_logger_on_first_use=True,
@@ -37,16 +45,40 @@ def configure(settings: Settings) -> None:
 
 
 class _StandardError:
-    """Whatever standard error is at the moment: a program around this one may redirect it."""
+    """Whatever standard error is at the moment: a program around this one may redirect it.
 
-    def write(self, line: bytes) -> None:
-        sys.stderr.buffer.write(line)
+    While an event loop runs, lines are written together a moment later: under load a system call
+    for each request is a twentieth of what it takes. A process that is killed loses that moment.
+    """
 
-    def flush(self) -> None:
+    def __init__(self) -> None:
+        self._lines: list[bytes] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+        """That which will write them."""
+        atexit.register(self._write)
+
+    def __call__(self, *_names: Any) -> Self:
+        """One for all loggers."""
+        return self
+
+    def msg(self, line: bytes) -> None:
+        """One line, without its end."""
+        self._lines.append(line)
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            self._write()
+            return
+        if loop is not self._loop:
+            self._loop = loop
+            loop.call_later(_MOMENT_S, self._write)
+
+    debug = info = warning = error = critical = exception = msg
+
+    def _write(self) -> None:
+        lines, self._lines, self._loop = self._lines, [], None
+        sys.stderr.buffer.write(b"".join(b"%b\n" % line for line in lines))
         sys.stderr.buffer.flush()
-
-
-Line = MutableMapping[str, Any]
 
 
 def _stamp(_logger: Any, level: str, line: Line) -> Line:
@@ -55,9 +87,15 @@ def _stamp(_logger: Any, level: str, line: Line) -> Line:
     return line
 
 
-def _json(_logger: Any, _level: str, line: Line) -> bytes:
-    return _hide(_logger, _level, _encoder.encode(line).decode()).encode()
+def _bytes(logger: Any, level: str, line: Line) -> bytes:
+    """All steps in one: each costs half a microsecond of every request."""
+    if "exc_info" in line:
+        line = _format_exception(logger, level, line)
+    rendered = _encoder.encode(_stamp(logger, level, line))
+    if b"crm_" in rendered or b"eyJ" in rendered:
+        return _SECRET.sub(_HIDDEN, rendered.decode()).encode()
+    return rendered
 
 
 def _hide(_logger: Any, _level: str, rendered: str) -> str:
-    return _SECRET.sub(_HIDDEN, rendered) if "crm_" in rendered or "eyJ" in rendered else rendered
+    return _SECRET.sub(_HIDDEN, rendered)

@@ -1,15 +1,18 @@
 """One pure ASGI layer: request id, sizes, the longest wait, headers, last resort, access log."""
 
 import asyncio
+import random
 import re
 import time
-from secrets import token_hex
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from crm_api.api.errors import Internal, response_of
+from crm_api.api.patience import Patience, Wait
 from crm_api.api.telemetry import trace_of
 from crm_api.kit import traces
 from crm_api.kit.errors import CrmError, TooLarge, Unavailable
@@ -41,7 +44,7 @@ class Outermost:
         self, app: ASGIApp, *, max_body: int, max_bulk: int, max_upload: int, patience_s: float
     ) -> None:
         self._app = app
-        self.patience_s = patience_s
+        self.patience = Patience(patience_s)
         """How long an answer may take to begin."""
         self._max_body = max_body
         self._max_bulk = max_bulk
@@ -63,21 +66,35 @@ class Outermost:
         return self._max_bulk if many else self._max_body
 
 
-def headers_of(scope: Scope, content_type: bytes) -> list[tuple[bytes, bytes]]:
-    """What every answer says beside its own headers."""
+_Headers = Sequence[tuple[bytes, bytes]]
+
+
+@lru_cache(maxsize=8)
+def _common(*, is_page: bool, is_secure: bool, is_public: bool) -> _Headers:
     found = [*_ALWAYS]
-    if not content_type.startswith(b"text/html"):
+    if not is_page:
         # The pages for people load scripts; nothing else is to be shown by a browser.
         found.append(_NO_CONTENT)
-    if scope["scheme"] == "https":
+    if is_secure:
         found.append(_ONLY_HTTPS)
-    if scope["path"].startswith(_PUBLIC):
+    if is_public:
         # Unless the answer says otherwise; errors never do.
         found.append(_UNKEPT)
+    return tuple(found)
+
+
+def _headers_of(scope: Scope, own: _Headers) -> _Headers:
+    """What every answer says beside its own headers."""
+    told = dict(own)
+    found = _common(
+        is_page=told.get(b"content-type", b"").startswith(b"text/html"),
+        is_secure=scope["scheme"] == "https",
+        is_public=scope["path"].startswith(_PUBLIC),
+    )
     account = scope.get("account")
     if account is not None:
-        found += ((n.lower().encode(), v.encode()) for n, v in account.headers.items())
-    return found
+        found = (*found, *((n.lower().encode(), v.encode()) for n, v in account.headers.items()))
+    return [header for header in found if header[0] not in told]
 
 
 def route_of(scope: Scope) -> str:
@@ -91,8 +108,8 @@ class _Exchange:
     def __init__(self, layer: Outermost, scope: Scope, receive: Receive, send: Send) -> None:
         self.scope, self._receive, self._send = scope, receive, send
         self._layer = layer
-        self.clock: asyncio.Timeout | None = None
-        """Runs until the answer begins."""
+        self.wait: Wait | None = None
+        """Until the answer begins."""
         self.limit = layer.limit_of(scope)
         self.received = 0
         self.status = 0
@@ -109,12 +126,11 @@ class _Exchange:
             length = self.headers.get(b"content-length", b"0")
             if not length.isdigit() or int(length) > self.limit:
                 raise self._too_large()
-            async with asyncio.timeout(self._layer.patience_s) as self.clock:
-                await app(self.scope, self.receive, self.send)
+            await self._served(app)
         except Exception as error:
             if self.status:
                 raise
-            known, self.clock = self._known(error), None
+            known = self._known(error)
             if known is not error:
                 log.exception("unhandled", request_id=self.request_id)
             await response_of(known, self.request_id)(self.scope, self.receive, self.send)
@@ -122,20 +138,28 @@ class _Exchange:
             traces.CURRENT.reset(former)
             self._write_log((time.perf_counter() - begun) * 1000)
 
+    async def _served(self, app: ASGIApp) -> None:
+        patience = self._layer.patience
+        self.wait = wait = patience.begin()
+        try:
+            await app(self.scope, self.receive, self.send)
+        except asyncio.CancelledError:
+            if not wait.absorb():
+                raise
+            message = f"No answer within {patience.most_s:g} s; nothing may have been done."
+            raise Unavailable(message, code="timeout", retry_after_s=5) from None
+        finally:
+            patience.end(wait)
+
     def _known(self, error: Exception) -> CrmError:
-        if isinstance(error, CrmError):
-            return error
-        if isinstance(error, TimeoutError) and self.clock is not None and self.clock.expired():
-            message = f"No answer within {self._layer.patience_s:g} s; nothing may have been done."
-            return Unavailable(message, code="timeout", retry_after_s=5)
-        return Internal("Something went wrong here.")
+        return error if isinstance(error, CrmError) else Internal("Something went wrong here.")
 
     async def receive(self) -> Message:
         message = await self._receive()
         if message["type"] == "http.request":
-            if self.clock is not None and self.limit == self._layer.max_upload:
+            if self.wait is not None and self.limit == self._layer.max_upload:
                 # A large file may take its time, as long as it keeps coming.
-                self.clock.reschedule(asyncio.get_running_loop().time() + self._layer.patience_s)
+                self.wait.renew()
             self.received += len(message.get("body", b""))
             if self.received > self.limit:
                 raise self._too_large()
@@ -144,16 +168,13 @@ class _Exchange:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            if self.clock is not None:
-                self.clock.reschedule(None)
-                self.clock = None
+            if self.wait is not None:
+                self._layer.patience.end(self.wait)
             own = message.get("headers", ())
-            kind = next((value for name, value in own if name == b"content-type"), b"")
-            told = {name for name, _ in own}
             message["headers"] = [
                 *own,
                 (b"x-request-id", self.request_id.encode()),
-                *(header for header in headers_of(self.scope, kind) if header[0] not in told),
+                *_headers_of(self.scope, own),
             ]
         elif message["type"] == "http.response.body":
             self.bytes += len(message.get("body", b""))
@@ -166,7 +187,10 @@ class _Exchange:
 
     def _request_id(self) -> str:
         given = self.headers.get(b"x-request-id", b"")
-        return given.decode() if _CLEAN_ID.fullmatch(given) else token_hex(16)
+        if _CLEAN_ID.fullmatch(given):
+            return given.decode()
+        # It tells requests apart and guards nothing, so the system is not asked for each.
+        return f"{random.getrandbits(128):032x}"
 
     def _write_log(self, ms: float) -> None:
         actor, tx = (self.scope.get(key) for key in ("actor", "tx"))

@@ -169,6 +169,8 @@ class Account:
     """What a process has taken for one credential, and how its buckets stand."""
 
     buckets: tuple[Bucket, ...] = ()
+    policy: str = ""
+    """The quotas of the buckets, as a header has them."""
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     left: int = 0
     size: int = 0
@@ -193,10 +195,7 @@ class Account:
         if not self.full_ms:
             return {}
         states = [f'"{quota.name}";r={left};t={t}' for quota, left, t in self.standing]
-        policies = [
-            f'"{b.quota.name}";q={b.quota.points};w={b.quota.window_s}' for b in self.buckets
-        ]
-        return {"RateLimit-Policy": ", ".join(policies), "RateLimit": ", ".join(states)}
+        return {"RateLimit-Policy": self.policy, "RateLimit": ", ".join(states)}
 
     @property
     def standing(self) -> list[tuple[Quota, int, int]]:
@@ -227,6 +226,11 @@ class Account:
         )
 
 
+def _policy_of(buckets: Sequence[Bucket]) -> str:
+    quotas = [bucket.quota for bucket in buckets]
+    return ", ".join(f'"{q.name}";q={q.points};w={q.window_s}' for q in quotas)
+
+
 QuotasOf = Callable[[UUID], Awaitable[Sequence[Quota]]]
 """The quotas of an organization; none where it is not limited."""
 
@@ -254,6 +258,7 @@ class Rates:
             if points >= account.needed and time.monotonic() < account.closed_until:
                 raise account.refusal(points)
             account.buckets = await self._buckets_of(organization_id, credential_id)
+            account.policy = _policy_of(account.buckets)
             if not account.buckets:
                 account.left, account.until = _UNLIMITED, time.monotonic() + _UNLIMITED_S
                 return

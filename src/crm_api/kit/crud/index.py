@@ -18,8 +18,8 @@ _ALWAYS = frozenset({"custom", "external_ids", "deleted_at"})
 class IndexRows:
     """The keys, words and indexed values of the records of one collection."""
 
-    def __init__(self, service: Any, *, is_keyed: bool) -> None:
-        self._service, self._is_keyed = service, is_keyed
+    def __init__(self, service: Any) -> None:
+        self._service = service
         self._tx = service.tx
         self._entity: str = service.records.listing.entity
 
@@ -32,7 +32,7 @@ class IndexRows:
 
         What a service's own `keys` go by is not known here, nor what is left of one in the bin.
         """
-        if self._is_keyed or record.deleted_at is not None:
+        if self._service.is_keyed or record.deleted_at is not None:
             return True
         searched = self._service.records.listing.search
         names = () if searched is None else searched.fields

@@ -29,7 +29,7 @@ class Reads:
     def __init__(self, tx: Tx) -> None:
         self.tx = tx
         self.records = self.found_in(tx)
-        self.guard = Guard(self)
+        self.guard = Guard(self.area, self.records)
 
     def found_in(self, tx: Tx) -> Any:
         """Its records, as a transaction sees them."""

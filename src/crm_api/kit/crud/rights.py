@@ -14,10 +14,10 @@ from crm_api.kit.query.visibility import ALL, among, sight_of
 class Guard:
     """Asked by every use case that writes; whoever may do everything costs nothing."""
 
-    def __init__(self, service: Any) -> None:
-        self._service = service
-        self._tx, self._actor = service.tx, service.tx.actor
-        self._listing = service.records.listing
+    def __init__(self, area: str, records: Any) -> None:
+        self._area, self._records = area, records
+        self._tx, self._actor = records.tx, records.tx.actor
+        self._listing = records.listing
         self._permitted: dict[Action, set[UUID]] = {}
 
     @property
@@ -27,7 +27,7 @@ class Guard:
 
     def need(self, action: Action) -> None:
         """Raise `Forbidden` unless an action is allowed with some records at least."""
-        self._actor.need(self._service.area, action)
+        self._actor.need(self._area, action)
 
     async def permit(self, ids: Sequence[UUID], action: Action) -> None:
         """Raise `Forbidden` unless an action reaches all of these records, which are seen."""
@@ -38,7 +38,7 @@ class Guard:
         if unknown:
             known |= await self._reached(unknown, action)
         if not known.issuperset(ids):
-            raise missing_right(f"{self._service.area}:{action}")
+            raise missing_right(f"{self._area}:{action}")
 
     async def prepare(self, ids: Sequence[UUID]) -> None:
         """Know for many records at once which of them may be changed."""
@@ -59,7 +59,7 @@ class Guard:
         Nor is one taken from such an owner `before` by those with whom it is merely shared.
         """
         access = self._actor.access
-        level = self._actor.level(self._service.area, action)
+        level = self._actor.level(self._area, action)
         if access is None or level == "all" or "owner_id" not in given:
             return
         owner = given["owner_id"]
@@ -75,7 +75,7 @@ class Guard:
         """Have a new record be that of the user who makes it, unless it is somebody's."""
         access = self._actor.access
         if access is not None and record.get("owner_id") is None:
-            record["owner_id"] = None if is_managed(self._service.area) else access.user_id
+            record["owner_id"] = None if is_managed(self._area) else access.user_id
 
     async def refer(self, given: Mapping[str, Any]) -> None:
         """Refuse references to records that are not seen, as if they were not there.

@@ -56,8 +56,18 @@ class CrudService(Reads, Guarded, Generic[E]):
     def __init__(self, tx: Tx) -> None:
         super().__init__(tx)
         self.model: type[E] = self.repository.model
-        self.is_keyed = _is_keyed(type(self))
-        self.index = IndexRows(self, is_keyed=self.is_keyed)
+
+    @property
+    def is_keyed(self) -> bool:
+        """Whether its records have look-up keys of their own kind."""
+        return self.keys.__func__ is not CrudService[Any].keys.__func__
+
+    @property
+    def index(self) -> IndexRows:
+        """What its records are found by."""
+        # Not kept: each would hold the other, and all of the request with it, until the
+        # collector of garbage comes.
+        return IndexRows(self)
 
     @property
     def path(self) -> str:
@@ -393,8 +403,3 @@ class CrudService(Reads, Guarded, Generic[E]):
         kind = getattr(self.model, name).type
         plain = UUID if isinstance(kind, Uuid) else kind.python_type
         return Any if isinstance(kind, Json) else plain | None
-
-
-def _is_keyed(service: type[CrudService[Any]]) -> bool:
-    """Whether its records have look-up keys of their own kind."""
-    return service.keys.__func__ is not CrudService[Any].keys.__func__

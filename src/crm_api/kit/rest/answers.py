@@ -111,7 +111,7 @@ def page(request: Request, found: Page, *, link: bool = True) -> Response:
     if link and found.next_cursor is not None:
         kept = [(k, v) for k, v in request.query_params.multi_items() if k != "cursor"]
         query = urlencode([*kept, ("cursor", found.next_cursor)])
-        headers["Link"] = f'<{request.url.path}?{query}>; rel="next"'
+        headers["Link"] = f'<{request.scope["path"]}?{query}>; rel="next"'
     return Response(encode(body), 200, headers, JSON)
 
 

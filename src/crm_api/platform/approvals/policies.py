@@ -88,7 +88,7 @@ class OwnOrManaged(Guard):
     def need(self, action: Action) -> None:
         """Raise `Forbidden` unless the credential has the scope; whose it is counts later."""
         verb = "read" if action == "read" else "write"
-        self._actor.need_scope(f"{self._service.area}:{verb}")
+        self._actor.need_scope(f"{self._area}:{verb}")
 
     async def permit(self, ids: Sequence[UUID], action: Action) -> None:
         """Raise `Forbidden` unless all of these are the user's own, or managed by them."""
@@ -96,7 +96,7 @@ class OwnOrManaged(Guard):
         access = self._actor.access
         if access is None or access.holds(MANAGE):
             return
-        users = await self._service.records.users_of(ids)
+        users = await self._records.users_of(ids)
         if any(user != access.user_id for user in users):
             raise missing_right(MANAGE)
 
@@ -119,7 +119,7 @@ class ApprovalDelegationService(CrudService[ApprovalDelegation]):
 
     def __init__(self, tx: Tx) -> None:
         super().__init__(tx)
-        self.guard = OwnOrManaged(self)
+        self.guard = OwnOrManaged(self.area, self.records)
 
     async def prepare(
         self, values: dict[str, Any], current: ApprovalDelegation | None
