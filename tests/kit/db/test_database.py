@@ -142,6 +142,44 @@ async def test_a_connection_is_replaced_when_its_time_is_up(single):
     pooled.close()
 
 
+async def test_statements_that_wait_are_handed_the_connection_in_their_order(single):
+    held, order = await single.checkout(), []
+
+    async def take(number):
+        taken = await single.checkout()
+        order.append((number, taken))
+        single.keep(taken)
+
+    waiting = [asyncio.create_task(take(number)) for number in range(3)]
+    await asyncio.sleep(0.02)
+    single.keep(held)
+    await asyncio.gather(*waiting)
+    assert order == [(number, held) for number in range(3)]
+    held.close()
+
+
+async def test_a_connection_that_is_handed_to_who_is_cancelled_is_not_lost(single):
+    held = await single.checkout()
+    waiting = asyncio.create_task(single.checkout())
+    await asyncio.sleep(0.02)
+    single.keep(held)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert await single.checkout() is held
+    held.close()
+
+
+@pytest.mark.parametrize("end", ["close", "invalidate"])
+async def test_a_statement_that_waits_has_what_comes_back_to_the_pool(single, end):
+    held = await single.checkout()
+    waiting = asyncio.create_task(single.ask("SELECT 1"))
+    await asyncio.sleep(0.02)
+    assert not waiting.done()
+    getattr(held, end)()
+    assert (await waiting)[0][0] == 1
+
+
 async def test_transactions_and_statements_share_the_connections(database_url, org):
     """Whichever of them come and go, and whoever waits, none starves and none is lost."""
     database = database_of(database_url, pool_size=2)

@@ -2,9 +2,10 @@
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from uuid import UUID
 
 import msgspec
@@ -14,7 +15,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import PoolProxiedConnection
+from sqlalchemy.pool import PoolProxiedConnection, QueuePool
 
 from crm_api.kit.db.catalogues import Catalogues
 from crm_api.kit.db.failures import is_lost, translate
@@ -28,6 +29,7 @@ APP_ROLE = "crm_app"
 WORKER_ROLE = "crm_worker"
 LIFETIME_S = 1800
 """How long a connection is used before another takes its place."""
+_PATIENCE_S = 0.1
 T = TypeVar("T")
 Tell = Callable[[str, UUID], Awaitable[None]]
 _SET = "SELECT set_config($1, $2, true)"
@@ -47,8 +49,9 @@ class Database:
     organization is then a session setting, written only when a connection changes hands; behind a
     transaction pooler it is set inside a transaction each time (ADR-0004).
 
-    A connection that a statement has used stays at hand for the next one: the pool takes longer to
-    hand one out than PostgreSQL to answer a read. Whoever waits for the pool comes first.
+    A connection that a statement has used stays at hand for the next one, or is handed to whoever
+    waits with one: the pool takes longer to hand one out than PostgreSQL to answer a read. Whoever
+    waits for the pool comes first.
     """
 
     def __init__(
@@ -83,6 +86,7 @@ class Database:
         )
         event.listen(self.engine.sync_engine, "connect", _raw_json)
         event.listen(self.engine.sync_engine, "checkout", _refuse_closed)
+        event.listen(self.engine.sync_engine, "checkin", self._returned)
         self.tell: Tell = _tell_nobody
         """Tells every process that what it remembers of an organization has changed.
 
@@ -90,7 +94,10 @@ class Database:
         """
         self.news: Callable[[UUID], None] = _no_news
         """Tells every process that something happened in an organization; at best effort."""
+        self._size = pool_size
         self._at_hand: list[PoolProxiedConnection] = []
+        self._queue: deque[_Turn] = deque()
+        """Statements that wait for a connection, until it is their turn."""
         self._is_closed = False
         self._waiting = 0
         self.catalogues = Catalogues(self.fetch)
@@ -111,10 +118,15 @@ class Database:
     async def checkout(self) -> PoolProxiedConnection:
         """A connection for a statement, to be handed to `keep` or closed."""
         while self._at_hand:
-            pooled = self._at_hand.pop()
-            if not _driver(pooled).is_closed() and time.monotonic() < pooled.info["until"]:
+            if _is_good(pooled := self._at_hand.pop()):
                 return pooled
             pooled.invalidate()
+        if cast("QueuePool", self.engine.sync_engine.pool).checkedout() >= self._size:
+            handed = await self._turn()
+            if handed is not None and _is_good(handed):
+                return handed
+            if handed is not None:
+                handed.invalidate()
         pooled = await self._from_pool(self.engine.raw_connection())
         pooled.info.setdefault("until", time.monotonic() + LIFETIME_S)
         return pooled
@@ -126,8 +138,40 @@ class Database:
             pooled.invalidate()
         elif self._waiting or not pooled.is_valid:
             pooled.close()
+        elif (turn := self._next()) is not None:
+            turn.set_result(pooled)
         else:
             self._at_hand.append(pooled)
+
+    async def _turn(self) -> PoolProxiedConnection | None:
+        """A connection that a statement is done with; None where the pool is to be asked.
+
+        That it has one again is not always told, so it is asked in any case before long.
+        """
+        loop = asyncio.get_running_loop()
+        turn: _Turn = loop.create_future()
+        self._queue.append(turn)
+        end = loop.call_later(_PATIENCE_S, _skip, turn)
+        try:
+            return await turn
+        except asyncio.CancelledError:
+            if not turn.cancelled() and (handed := turn.result()) is not None:
+                self.keep(handed)
+            raise
+        finally:
+            end.cancel()
+
+    def _next(self) -> "_Turn | None":
+        while self._queue:
+            turn = self._queue.popleft()
+            if not turn.done():
+                return turn
+        return None
+
+    def _returned(self, _connection: DBAPIConnection | None, _record: object) -> None:
+        """The pool has a connection again, unless somebody waits there for it."""
+        if not self._waiting and (turn := self._next()) is not None:
+            turn.set_result(None)
 
     async def _from_pool(self, taking: Awaitable[T]) -> T:
         self._waiting += 1
@@ -266,6 +310,19 @@ async def _tell_nobody(_topic: str, _organization_id: UUID) -> None:
 
 def _json(value: Any) -> str:
     return encode(value).decode()
+
+
+_Turn = asyncio.Future[PoolProxiedConnection | None]
+
+
+def _skip(turn: _Turn) -> None:
+    if not turn.done():
+        turn.set_result(None)
+
+
+def _is_good(pooled: PoolProxiedConnection) -> bool:
+    """Whether a connection is open, and not too old."""
+    return not _driver(pooled).is_closed() and time.monotonic() < pooled.info["until"]
 
 
 def _driver(pooled: PoolProxiedConnection) -> Any:
