@@ -31,6 +31,8 @@ class Managed(NamedTuple):
 
 
 _records: dict[str, str] = {}
+_recorded: set[str] = set()
+"""The areas of those."""
 _managed: dict[str, Managed] = {}
 _following: set[str] = set()
 _acts: dict[str, str] = {}
@@ -57,13 +59,14 @@ def govern(
             _telling.setdefault((entity, field_name), {})[teller] = fields
     _acts.update(acts or {})
     _records.update(entities)
+    _recorded.update(entities.values())
     _managed.update(managed)
     _following.update(following)
 
 
 def record_areas() -> frozenset[str]:
     """The areas in which levels count."""
-    return frozenset(_records.values()) - _managed.keys() - _following
+    return frozenset(_recorded - _managed.keys() - _following)
 
 
 def is_managed(area: str) -> bool:
@@ -131,7 +134,7 @@ class Access:
         if managed is not None:
             is_open = action == "read" and not managed.secret
             return "all" if is_open or managed.permission in self.permissions else "none"
-        if area not in _records.values():
+        if area not in _recorded:
             return "none"
         return self.levels.get(area, self.levels.get(EVERY, {})).get(action, "none")
 

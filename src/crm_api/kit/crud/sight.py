@@ -35,12 +35,17 @@ class EventSight:
 
     def readable(self) -> list[str] | None:
         """The collections whose records the actor may read; None for everything there is."""
+        if self.tx.actor.holds("*:read"):
+            return None
+        return [one for one in (*self.services, *self.tx.catalogue.objects) if self.reads(one)]
+
+    def reads(self, entity: str) -> bool:
+        """Whether the actor may read records of a kind."""
         # Whatever is switched off: a feed with holes would not be one to rely on.
         holds = self.tx.actor.holds
-        if holds("*:read"):
-            return None
-        found = [entity for entity, s in self.services.items() if holds(f"{s.area}:read")]
-        return [*found, *self.tx.catalogue.objects] if holds(f"{OBJECTS}:read") else found
+        if entity in self.services:
+            return holds(f"{self.services[entity].area}:read") or holds("*:read")
+        return holds("*:read") or (entity in self.tx.catalogue.objects and holds(f"{OBJECTS}:read"))
 
     async def unseen(self, records: Iterable[tuple[str, UUID]]) -> set[UUID]:
         """Those of some records that the actor does not see now, whatever became of them since."""

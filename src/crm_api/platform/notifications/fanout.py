@@ -103,24 +103,23 @@ async def _store(tx: Tx, told: Sequence[Told]) -> int:
 async def _seen(tx: Tx, told: Sequence[Told], readers: dict[UUID, Any]) -> list[Told]:
     """What the users may see at this moment of what they would be told."""
     found, there = list[Told](), await _there(tx, told)
-    for id in readers:
-        own = [
-            one
-            for one in told
-            if one.user_id == id and (one.target is None or one.record_id in there)
-        ]
+    by_user: dict[UUID, list[Told]] = {id: [] for id in readers}
+    for one in told:
+        if one.user_id in by_user and (one.target is None or one.record_id in there):
+            by_user[one.user_id].append(one)
+    for id, own in by_user.items():
+        if not own:
+            continue
         reader = await Audience.reader(tx.database, tx.organization_id, id)
         if reader is None:
             continue
         sight = EventSight(reader, Audience.services)
-        readable = sight.readable()
         about = {(one.target, one.record_id) for one in own if one.target and one.record_id}
         unseen = await sight.unseen(about)
         found += [
             one
             for one in own
-            if one.target is None
-            or (one.record_id not in unseen and (readable is None or one.target in readable))
+            if one.target is None or (one.record_id not in unseen and sight.reads(one.target))
         ]
     return found
 
