@@ -3,12 +3,20 @@
 import asyncio
 from datetime import date, timedelta
 from decimal import Decimal
+from uuid import UUID
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
+from crm_api.domains.deals.actions import DealActions
+from crm_api.domains.deals.schemas import DealWin
+from crm_api.domains.orders.contracts import ContractService
 from crm_api.domains.orders.jobs import watch_contracts
+from crm_api.domains.orders.renewing import move_on
 from crm_api.domains.orders.revenue import Running, revenue
+from crm_api.kit.actor import Actor
+from crm_api.kit.db.tx import Tx, unit_of_work
 from support.clients import pointers, problem
 from support.members import custom_role, member
 from support.ordering import accepted, act, order, win
@@ -179,6 +187,46 @@ async def test_a_deal_that_is_open_renews_the_term_that_follows_by_itself(client
     for which, mrr in ((one, "200.00"), (follows, "200.00"), (after, "110.00")):
         (told,) = (await client.read("contracts/mrr", as_of=which["ends_on"]))["data"]
         assert told["mrr"] == mrr
+
+
+@pytest.mark.parametrize("first", ["watcher", "win"])
+async def test_a_win_and_the_next_term_at_once_are_one_chain(client, database, first):
+    over = (date.today() - timedelta(days=400)).isoformat()
+    one = await contract(client, term_months=12, starts_on=over, auto_renew=True)
+    deal_id = (await do(client, one["id"], "renew"))["renewal_deal_id"]
+    organization_id = UUID((await client.read("organization"))["id"])
+    actor = Actor(organization_id, "system", scopes=frozenset({"*"}))
+
+    async def renew():
+        async with unit_of_work(Tx(database, actor)) as tx:
+            contracts = ContractService(tx)
+            found = await contracts.records.find(UUID(one["id"]), lock=True)
+            await move_on(contracts, found, date.today())
+            yield tx
+
+    async def won():
+        async with unit_of_work(Tx(database, actor)) as tx:
+            await DealActions(tx).win(UUID(deal_id), DealWin())
+            yield tx
+
+    async def whole(steps):
+        async for _ in steps:
+            pass
+
+    before, after = (renew(), won()) if first == "watcher" else (won(), renew())
+    tx = await anext(before)
+    await tx.flush()
+    other = asyncio.create_task(whole(after))
+    await asyncio.sleep(0.5)
+    assert not other.done()
+    await whole(before)
+    await other
+    chain = (await client.read("contracts", sort="starts_on"))["data"]
+    assert [each["previous_id"] for each in chain] == [None, *(each["id"] for each in chain[:-1])]
+    assert [each["status"] for each in chain[:-1]] == ["renewed"] * (len(chain) - 1)
+    assert len(chain) == (3 if first == "watcher" else 2)
+    assert chain[-1]["status"] == "active"
+    assert chain[-1]["renewal_deal_id"] is None
 
 
 async def test_what_one_contract_alone_may_have_is_not_handed_to_its_next_term(client, database):

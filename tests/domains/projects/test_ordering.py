@@ -88,11 +88,16 @@ async def test_nothing_is_delivered_of_an_order_that_is_cancelled(client):
     (one,) = (await client.read("deliverables"))["data"]
     body = {"name": "More", "project_id": won["project_id"]}
     other = await client.made("deliverables", body)
+    share = {"kind": "milestone", "billing_percent": "50", **body}
+    milestone = await client.made("project-tasks", share)
     assert (await client.post(f"/v1/deliverables/{one['id']}/submit")).status_code == 200
     await act(client, won["order_id"], "cancel")
     for id, verb in ((one["id"], "accept"), (other["id"], "submit")):
         answer = await client.post(f"/v1/deliverables/{id}/{verb}")
         assert problem(answer, 409, "order_cancelled")["order_status"] == "cancelled"
+    answer = await client.post(f"/v1/project-tasks/{milestone['id']}/accept")
+    problem(answer, 409, "order_cancelled")
+    assert (await client.read(f"project-tasks/{milestone['id']}"))["billing_due_at"] is None
     body = {"reasons": ["Not wanted"]}
     assert (await client.post(f"/v1/deliverables/{one['id']}/reject", json=body)).is_success
 

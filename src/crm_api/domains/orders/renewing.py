@@ -204,13 +204,8 @@ class RenewalOfContract:
         if CONTRACTS_AREA in win.tx.actor.closed:
             return
         actions = ContractActions(win.tx)
-        ids = await actions.contracts.records.renewed_by(win.deal.id)
         order = await _made(win)
-        found = [
-            one
-            for one in await actions.contracts.records.locked(ids, everywhere=True)
-            if one.status in {"active", "ended"}
-        ]
+        found = await _renewed(actions.contracts, win.deal.id)
         agreed = {} if order is None else _agreed(order)
         if "lines" in agreed:
             found.sort(key=lambda one: (one.ends_on or date.max, one.id))
@@ -219,6 +214,20 @@ class RenewalOfContract:
                 await actions.end(current)
             else:
                 await actions.succeed(current, agreed)
+
+
+async def _renewed(contracts: ContractService, deal_id: UUID) -> list[Contract]:
+    """The contracts that a deal is to renew, locked.
+
+    Asked again once they are: meanwhile the term of one may have been followed by the next one,
+    which that deal renews then.
+    """
+    ids: set[UUID] = set()
+    while more := set(await contracts.records.renewed_by(deal_id)) - ids:
+        ids |= more
+        await contracts.records.locked(sorted(more), everywhere=True)
+    found = await contracts.records.locked(sorted(ids), everywhere=True)
+    return [one for one in found if one.status in {"active", "ended"}]
 
 
 def _agreed(order: Order) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from crm_api.domains.projects.planning import Planning, Row, Schedule
 from crm_api.domains.projects.schemas import MilestoneBilling, ProjectStep, ProjectVerb
 from crm_api.domains.projects.service import ProjectService
 from crm_api.domains.projects.sharing import share_due
-from crm_api.domains.projects.states import CLOSED, WAYS, in_the_way, need_open
+from crm_api.domains.projects.states import CLOSED, WAYS, in_the_way, need_open, need_ordered
 from crm_api.domains.projects.tasks import ProjectTaskService
 from crm_api.domains.projects.work_repository import Deliverables
 from crm_api.kit.actor import hidden_field
@@ -154,7 +154,10 @@ class MilestoneActions:
         project = await self.tasks.open_project(current.project_id)
         if current.accepted_at is not None:
             raise not_for("milestone", "accepted", "accept", ())
-        promised = await Deliverables(self.tx).of_project(project.id)
+        deliverables = Deliverables(self.tx)
+        # Nothing falls due any more of what was called off.
+        need_ordered(await deliverables.order_status(project.id))
+        promised = await deliverables.of_project(project.id)
         faults = [
             Fault("not_accepted", f"{row['name']}: {row['status']}.", "/deliverables")
             for row in promised
