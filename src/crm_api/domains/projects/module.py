@@ -20,6 +20,7 @@ from crm_api.domains.projects.reporting import StatusReportService
 from crm_api.domains.projects.service import ProjectService, ProjectTemplateService
 from crm_api.domains.projects.standard import STANDARD_REPORTS
 from crm_api.domains.projects.states import WAYS
+from crm_api.domains.projects.task_importer import ProjectTaskImporter
 from crm_api.domains.projects.tasks import ProjectTaskService
 from crm_api.domains.projects.time_importer import TimeEntryImporter
 from crm_api.domains.projects.timing import (
@@ -63,7 +64,7 @@ MODULE = Module(
     depends_on=["catalogue", "companies", "contacts", "deals", "prices", "quotes", "orders"],
     faces=_faces,
     appliers=[CollectionApplier(ProjectTemplateService, by=["key"])],
-    importers=[ProjectImporter(), TimeEntryImporter()],
+    importers=[ProjectImporter(), ProjectTaskImporter(), TimeEntryImporter()],
     areas=[SETTINGS_AREA],
     managed={
         _TEMPLATES: Managed("manage_settings"),

@@ -140,6 +140,27 @@ class ProjectTaskService(NamedService[ProjectTask]):
         values = schedule.values()
         return [{**task, **values[task["id"]]} for task in begun], schedule.finish
 
+    async def begin_more(
+        self, project: Project, tasks: Sequence[dict[str, Any]]
+    ) -> list[dict[str, Any]]:
+        """New tasks of a locked project, ready to be stored: planned at once with all others.
+
+        Each has its `id`, and stands behind the phases and tasks that it names.
+        """
+        rows: list[Row] = list(await self.planning.rows(project.id))
+        if len(rows) + len(tasks) > MOST_TASKS:
+            raise too_many()
+        begun = [{**self.begins_with, **_begun(_bodies(task))} for task in tasks]
+        for task in begun:
+            _check(task, rows)
+            rows.append(task)
+        schedule = await self.planning.of(project, rows)
+        values = schedule.values()
+        planned = [{**task, **values.pop(task["id"])} for task in begun]
+        await self._store(rows, values)
+        await self._finish(project, schedule)
+        return planned
+
     async def _finish(self, project: Project, schedule: Schedule) -> None:
         """A project ends when its last task does."""
         values = {"finishes_at": schedule.finish}

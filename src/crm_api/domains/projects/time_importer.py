@@ -8,25 +8,23 @@ from uuid import UUID
 
 from crm_api.domains.projects.entering import need_open_day
 from crm_api.domains.projects.repository import Projects
+from crm_api.domains.projects.rows import (
+    NOT_YET,
+    PROJECT,
+    refer_to_owners,
+    refer_to_projects,
+)
 from crm_api.domains.projects.states import need_open
 from crm_api.domains.projects.timing import TimeEntryService, locked_until
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Forbidden, Invalid
-from crm_api.kit.points import email_key
-from crm_api.kit.values.errors import BadValue
-from crm_api.platform.identity.repository import Users
 from crm_api.platform.transfer.importer import Draft, Importer, Plan, data_of, need_same
-from crm_api.platform.transfer.naming import called, refer_to
 from crm_api.platform.transfer.reading.aliases import DESCRIPTION, EXTERNAL_ID, hint
 
-_NOT_YET = UUID(int=0)
-"""What a row refers to before that is looked up."""
 _PLAIN = ("day", "minutes", "note", "is_billable", "rate", "cost_rate")
 _HOUR, _DAY = 60, 24
 FIELDS = {
-    "project": hint(
-        "Project", "Project | Project Name | Project ID | Projekt | Projet | Proyecto | Проект"
-    ),
+    "project": PROJECT,
     "user": hint(
         "User's e-mail",
         "User Email | User | Employee Email | Employee | Email | Mitarbeiter | Сотрудник",
@@ -59,20 +57,14 @@ class TimeEntryImporter(Importer):
         if texts.get("hours") and "minutes" not in data:
             data["minutes"] = _minutes(texts["hours"][0])
         owner = next(iter(texts.get("user", ())), None)
-        return data | {"project_id": _NOT_YET}, {"project": texts["project"][0], "owner": owner}
+        return data | {"project_id": NOT_YET}, {"project": texts["project"][0], "owner": owner}
 
     async def refer(self, tx: Tx, drafts: Sequence[Draft], plan: Plan) -> None:
         """Find projects by external id or name, users by address; closed days take no time."""
-        projects = await called(Projects(tx), (d.related["project"] for d in drafts), plan)
-        emails = {t: key for d in drafts if (t := d.related["owner"]) and (key := _address(t))}
-        users = await Users(tx).by_keys("email", list(emails.values()))
+        await refer_to_projects(tx, self, drafts, plan)
+        await refer_to_owners(tx, self, drafts, plan)
         last = locked_until(tx)
         for draft in drafts:
-            named = draft.related["project"]
-            refer_to(self, draft, plan, "project", projects.get(named, ()), "project_id")
-            if owner := draft.related["owner"]:
-                ids = users.get(emails.get(owner, ""), ())
-                refer_to(self, draft, plan, "user", ids, "owner_id")
             try:
                 need_open_day(draft.values["day"], last)
                 self._reach(tx, draft)
@@ -140,10 +132,3 @@ def _minutes(hours: Decimal) -> int:
     if not 0 < hours <= _DAY:
         raise Invalid.at("/hours", "out_of_range", "It is some of the 24 hours of a day.")
     return max(1, int((hours * _HOUR).quantize(Decimal(1), ROUND_HALF_UP)))
-
-
-def _address(text: str) -> str | None:
-    try:
-        return email_key(text)
-    except BadValue:
-        return None

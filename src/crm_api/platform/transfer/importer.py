@@ -269,6 +269,11 @@ class Importer(ABC):
         del tx, entity, ids
         return set()
 
+    async def leant_on(self, tx: Tx, entity: str, ids: Sequence[UUID]) -> set[UUID]:
+        """Those of the records that an undo would remove that what stays cannot be without."""
+        del tx, entity, ids
+        return set()
+
     def adds_to(self, current: Any, draft: Draft, country: str | None) -> bool:
         """Whether a row, related already, would change a record."""
         try:

@@ -76,6 +76,9 @@ async def _put_back(
     needed = await importer.in_use(tx, service.model.entity, [record.id for record in found])
     ours = [r for r in found if r.id not in needed and r.version == caused[r.id][0]["version"]]
     made = [record for record in ours if caused[record.id][-1]["previous"] is None]
+    staying = await importer.leant_on(tx, service.model.entity, [record.id for record in made])
+    made = [record for record in made if record.id not in staying]
+    ours = [record for record in ours if record.id not in staying]
     await service.remove(made)
     for record in ours:
         if caused[record.id][-1]["previous"] is not None:
