@@ -15,7 +15,7 @@ from crm_api.domains.quotes.schemas import QuoteCreate
 from crm_api.domains.quotes.service import QuoteService
 from crm_api.domains.recipes.affinity import Baskets, rules_of
 from crm_api.domains.recipes.asking import AskedProduct, ProposalRequest
-from crm_api.domains.recipes.availability import ASK
+from crm_api.domains.recipes.availability import check, window_of
 from crm_api.domains.recipes.drafting import Draft, Drafting, Withheld
 from crm_api.domains.recipes.gathering import Gathering
 from crm_api.domains.recipes.goods import Key
@@ -90,7 +90,7 @@ class ProposalService:
         whose = next(iter(customer.ids.items())) if kind == "deal" else (kind, id)
         past = await self._past(*whose, asked)
         recipes = fitting(await self._fitting(customer, asked), asked.needs)
-        ground, baskets = await self._ground(asked, customer, past, recipes)
+        ground, baskets, is_checked = await self._ground(asked, customer, past, recipes)
         letter = Letter(asked, customer, recipes, await self._clauses(recipes), today_of(self.tx))
         drafting = Drafting(self.tx, ground, letter)
         wanted = asked.labels or TIERS
@@ -105,7 +105,7 @@ class ProposalService:
                 "since": self.past.since,
                 "is_enough": is_enough(baskets),
             },
-            "availability_checked": ASK.answer is not None,
+            "availability_checked": is_checked,
         }
         return told, [draft for draft, _ in order]
 
@@ -177,7 +177,7 @@ class ProposalService:
         customer: Customer,
         past: Sequence[PastLine],
         recipes: Sequence[ProposalRecipe],
-    ) -> tuple[Ground, Baskets]:
+    ) -> tuple[Ground, Baskets, bool]:
         gathering = Gathering(self.tx, asked, customer.company_id)
         items = [item for one in recipes for tier in one.tiers for item in tier["items"]]
         needs = {*asked.needs, *(item["need"] for item in items if item["need"] is not None)}
@@ -199,16 +199,14 @@ class ProposalService:
         await gathering.add(rule.then for rule in rules)
         goods = gathering.goods
         _need_known(asked, gathering)
-        if ASK.answer is not None:
-            busy = await ASK.answer(self.tx, sorted(goods.products))
-            goods.failed |= {(id, None): ("not_available", why) for id, why in busy.items()}
+        is_checked = await check(self.tx, goods, window_of(self.tx, asked))
         by_units = {
             (line.product_id, line.variant_id)
             for line in past
             if line.product_id is not None and line.unit_id is not None
         }
         await gathering.price(_quantities(gathering, asked, past, items), by_units)
-        return Ground(asked, past, recipes, goods, rules), baskets
+        return Ground(asked, past, recipes, goods, rules), baskets, is_checked
 
     async def _clauses(self, recipes: Iterable[ProposalRecipe]) -> frozenset[UUID]:
         named = [
