@@ -29,6 +29,7 @@ from crm_api.kit.schema import (
 
 ReasonKind = Literal[
     "asked_for",
+    "past_order",
     "past_quote",
     "recipe",
     "need",
@@ -83,8 +84,11 @@ class ProposalRequest(Schema):
         default_factory=list[AskedProduct], description="What every draft is to have."
     )
     past_quote_id: UUID | None = Field(None, description="Its products, by today's prices.")
+    past_order_id: UUID | None = Field(None, description="Its products, likewise.")
     repeat_last: bool = Field(
-        False, description="The products of what the customer accepted last, likewise."
+        False,
+        description="The products of the last order of the customer that was confirmed, likewise; "
+        "of the quote that they accepted last where there is none, or orders are off.",
     )
     budget: Annotated[Amount, Field(gt=0)] | None = Field(
         None, description="No draft is above it; what there is no room for is left out."
@@ -144,6 +148,7 @@ class ProposalReason(BaseModel):
         None, description="That requires it, suggests it, or that it takes the place of."
     )
     quote_id: UUID | None = Field(None, description="The past quote that it is of.")
+    order_id: UUID | None = Field(None, description="The past order that it is of.")
     together: int | None = Field(None, description="In so many past quotes both were offered.")
     confidence: QuantityOut | None = Field(
         None, description="The share of the quotes with that product that had this one as well."

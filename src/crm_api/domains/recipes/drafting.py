@@ -240,7 +240,16 @@ def _without_least(options: Mapping[Key, Option], kept: Collection[Key]) -> froz
 def _line(place: int, key: Key, line: Mapping[str, Any], why: Told) -> Told:
     product, variant = key
     reason: Told = dict.fromkeys(
-        ("recipe_id", "need", "product_id", "quote_id", "together", "earliest", *_NUMBERS)
+        (
+            "recipe_id",
+            "need",
+            "product_id",
+            "quote_id",
+            "order_id",
+            "together",
+            "earliest",
+            *_NUMBERS,
+        )
     )
     reason |= why
     reason |= {name: shown_quantity(why[name]) for name in _NUMBERS if why.get(name) is not None}

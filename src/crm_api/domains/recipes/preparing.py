@@ -20,7 +20,7 @@ from crm_api.domains.recipes.drafting import Draft, Drafting, Withheld
 from crm_api.domains.recipes.gathering import Gathering
 from crm_api.domains.recipes.goods import Key
 from crm_api.domains.recipes.models import TIERS, ProposalRecipe
-from crm_api.domains.recipes.past import PastQuotes, is_enough
+from crm_api.domains.recipes.past import PastOrders, PastQuotes, is_enough
 from crm_api.domains.recipes.ranking import ranked
 from crm_api.domains.recipes.repository import AREA, Recipes
 from crm_api.domains.recipes.service import TARGETS
@@ -49,7 +49,7 @@ class ProposalService:
 
     def __init__(self, tx: Tx) -> None:
         self.tx = tx
-        self.past = PastQuotes(tx)
+        self.past, self.orders = PastQuotes(tx), PastOrders(tx)
 
     async def prepare(self, kind: Kind, id: UUID, asked: ProposalRequest) -> Told:
         """Up to three drafts for a company, a contact or whose deal it is; nothing is written.
@@ -116,6 +116,10 @@ class ProposalService:
         if self.past.hides_lines and (asked.past_quote_id is not None or asked.repeat_last):
             at = "/repeat_last" if asked.past_quote_id is None else "/past_quote_id"
             raise hidden_field("quote.lines", at)
+        if asked.past_order_id is not None:
+            self.tx.actor.require("orders:read")
+            if self.orders.hides_lines:
+                raise hidden_field("order.lines", "/past_order_id")
 
     async def _customer(self, kind: Kind, id: UUID) -> Customer:
         if kind == "company":
@@ -149,9 +153,11 @@ class ProposalService:
         found: list[PastLine] = []
         if asked.past_quote_id is not None:
             found += await self.past.lines_of(asked.past_quote_id)
+        if asked.past_order_id is not None:
+            found += _besides(found, await self.orders.lines_of(asked.past_order_id))
         if asked.repeat_last:
-            last = await self.past.last(kind, id)
-            found += last if not found or last[:1] != found[:1] else []
+            last = await self.orders.last(kind, id) or await self.past.last(kind, id)
+            found += _besides(found, last)
         return found
 
     async def _fitting(self, customer: Customer, asked: ProposalRequest) -> list[ProposalRecipe]:
@@ -228,6 +234,12 @@ class ProposalService:
             )
             for rank, place in enumerate(ranked(merits), start=1)
         ]
+
+
+def _besides(known: Iterable[PastLine], more: list[PastLine]) -> list[PastLine]:
+    """Lines of something else than is there: an order and the quote that it goes back to are one."""
+    there = {id for line in known for id in (line.quote_id, line.order_id)} - {None}
+    return [line for line in more if there.isdisjoint((line.quote_id, line.order_id))]
 
 
 def _named(items: Iterable[Told], name: str) -> set[UUID]:
