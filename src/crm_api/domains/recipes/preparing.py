@@ -22,7 +22,7 @@ from crm_api.domains.recipes.goods import Key
 from crm_api.domains.recipes.models import TIERS, ProposalRecipe
 from crm_api.domains.recipes.past import PastOrders, PastQuotes, is_enough
 from crm_api.domains.recipes.ranking import ranked
-from crm_api.domains.recipes.repository import AREA, Recipes
+from crm_api.domains.recipes.repository import AREA, Recipes, quote_with
 from crm_api.domains.recipes.service import TARGETS
 from crm_api.domains.recipes.wishing import Ground, PastLine, fitting, quantity_of
 from crm_api.domains.recipes.writing import Customer, Letter
@@ -42,6 +42,8 @@ _READ = ("quotes", "products", "prices")
 _AREAS = {"company": "companies", "contact": "contacts", "deal": "deals"}
 _SOURCE = "proposal"
 _NIL = UUID(int=0)
+MADE_BY = "proposals"
+"""The system whose ids say which quotes were made, where each is made once."""
 
 
 class ProposalService:
@@ -62,10 +64,18 @@ class ProposalService:
     async def make(self, kind: Kind, id: UUID, asked: ProposalRequest) -> Told:
         """The same, with a quote made of each draft; raises `WrongState` where there is none."""
         self.tx.actor.require("quotes:write")
-        told, drafts = await self._prepared(kind, id, asked)
-        if not drafts:
+        told = await self.make_once(kind, id, asked, None)
+        if not told["drafts"]:
             faults = [Fault(one["code"], one["text"], "/labels") for one in told["withheld"]]
             raise WrongState("There is nothing to propose.", code="nothing_proposed", faults=faults)
+        return told
+
+    async def make_once(
+        self, kind: Kind, id: UUID, asked: ProposalRequest, key: str | None
+    ) -> Told:
+        """The same, where no draft is no mistake; of a key each draft becomes a quote once."""
+        self.tx.actor.require("quotes:write")
+        told, drafts = await self._prepared(kind, id, asked)
         quotes = QuoteService(self.tx)
         # They did not name it, so it is no reason to refuse them.
         closed = self.tx.actor.read_only("quote")
@@ -73,7 +83,14 @@ class ProposalService:
         if kind == "deal" and "deal_id" not in closed:
             beside["deal_id"] = id
         for one, draft in zip(told["drafts"], drafts, strict=True):
+            own = None if key is None else f"{key}:{draft.label}"
+            known = None if own is None else await quote_with(self.tx, MADE_BY, own)
+            if known is not None:
+                one["quote_id"] = known
+                continue
             values = draft.content.model_dump(exclude_unset=True)
+            if own is not None:
+                values["external_ids"] = {MADE_BY: own}
             made = await quotes.create(QuoteCreate.model_validate({**values, **beside}))
             one["quote_id"] = made.id
         return told
@@ -184,7 +201,7 @@ class ProposalService:
         past: Sequence[PastLine],
         recipes: Sequence[ProposalRecipe],
     ) -> tuple[Ground, Baskets, bool]:
-        gathering = Gathering(self.tx, asked, customer.company_id)
+        gathering = Gathering(self.tx, asked, customer)
         items = [item for one in recipes for tier in one.tiers for item in tier["items"]]
         needs = {*asked.needs, *(item["need"] for item in items if item["need"] is not None)}
         variants = {
