@@ -69,6 +69,8 @@ async def test_what_was_offered_together_is_suggested(client, owner):
         "need": None,
         "product_id": desk["id"],
         "quote_id": None,
+        "order_id": None,
+        "earliest": None,
         "together": 6,
         "confidence": "0.6",
         "lift": "1.5",

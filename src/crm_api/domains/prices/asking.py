@@ -54,7 +54,8 @@ class PriceQuestion(Schema):
     company_id: UUID | None = Field(None, description="Whose contract prices and lists count.")
     date: Day | None = Field(None, description="Whose prices count: today's without it.")
     segments: Annotated[list[Code], Field(max_length=100)] = Field(
-        default_factory=list, description="The segments that the customer belongs to."
+        default_factory=list,
+        description="The segments that the customer belongs to, besides those that are known.",
     )
     price_list_id: UUID | None = Field(
         None, description="Asked before the other lists that are for this customer."

@@ -12,6 +12,7 @@ from crm_api.domains.catalogue.repository import LISTING as PRODUCTS
 from crm_api.domains.companies.repository import LISTING as COMPANIES
 from crm_api.domains.prices.answering import answer_of, hides_costs, trace_of
 from crm_api.domains.prices.asking import PriceLineInput, PriceQuestion
+from crm_api.domains.prices.belonging import segments_of
 from crm_api.domains.prices.choosing import Chooser, NoPrice, RateNeeded
 from crm_api.domains.prices.discounting import best_of, offers_of
 from crm_api.domains.prices.gathering import Facts, Question, Row, gather, quantity
@@ -96,7 +97,9 @@ class PriceService:
         day = asked.date or today_of(self.tx)
         proposal = self.proposal
         begun = () if proposal is None else proposal.change.begin
-        facts = await gather(self.tx, replace(_question(asked, day), begun=begun))
+        question = _question(asked, day)
+        segments = [*question.segments, *await segments_of(self.tx, asked.company_id)]
+        facts = await gather(self.tx, replace(question, segments=segments, begun=begun))
         if proposal is not None:
             proposal.apply(facts)
         await self._need_known(asked, facts, kept)

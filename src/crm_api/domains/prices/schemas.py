@@ -73,7 +73,9 @@ class PriceListCreate(Valid, Create):
     audience: Audience = Field("default", description="Whose prices these are.")
     company_id: UUID | None = Field(None, description="Of the audience `account`.")
     audience_key: Code | None = Field(
-        None, description="Of the audiences `segment`, `channel` and `region`: which one."
+        None,
+        description="Of the audiences `segment`, `channel` and `region`: which one. The id of a "
+        "segment has it count for its members; other names where they are said.",
     )
     parent_id: UUID | None = Field(None, description="The list that says what this one does not.")
     factor: Factor = Field(

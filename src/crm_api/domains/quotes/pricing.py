@@ -11,6 +11,7 @@ from uuid import UUID
 from crm_api.domains.catalogue.sold import sold
 from crm_api.domains.contacts.repository import CONTACTS
 from crm_api.domains.prices.asking import PriceLineInput, PriceQuestion
+from crm_api.domains.prices.belonging import segments_of
 from crm_api.domains.prices.proposing import Proposal
 from crm_api.domains.prices.resolving import Kept, PriceService, at_places
 from crm_api.domains.prices.settings import arithmetic_of
@@ -61,6 +62,9 @@ class QuotePricing:
         named = await self._named(content, before)
         country = await self._country(content)
         question = _question(content, places, country)
+        # Those of the company are added where prices are looked up.
+        own = await segments_of(self.tx, content.contact_id)
+        question = question.model_copy(update={"segments": [*content.segments, *own]})
         kept = Kept(
             {n for n, place in enumerate(places) if before.has(content.lines[place])},
             content.company_id == before.company_id,
@@ -68,8 +72,8 @@ class QuotePricing:
         try:
             found = await PriceService(self.tx, self.proposal).find(question, kept)
             # Of what is paid in coins a quote says nothing yet.
-            own = arithmetic_of(self.tx, question)
-            rules = replace(own, tax_rounding=content.tax_rounding, cash_step=None)
+            rules = arithmetic_of(self.tx, question)
+            rules = replace(rules, tax_rounding=content.tax_rounding, cash_step=None)
             calculator = Calculator(content, found, places, rules)
             ids = [line.id or new_id() for line in content.lines]
             shown = shown_of(calculator, calculator.calculate(ids, named))

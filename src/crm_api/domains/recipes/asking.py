@@ -1,6 +1,6 @@
 """What is asked of automatic proposals, and what is answered."""
 
-from datetime import date
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
@@ -17,6 +17,7 @@ from crm_api.kit.schema import (
     Country,
     Currency,
     Day,
+    Instant,
     Language,
     Name,
     Quantity,
@@ -28,6 +29,7 @@ from crm_api.kit.schema import (
 
 ReasonKind = Literal[
     "asked_for",
+    "past_order",
     "past_quote",
     "recipe",
     "need",
@@ -53,6 +55,8 @@ LeftOutCode = Literal[
     "repeated",
     "too_many",
 ]
+MOST_DAYS = 62
+"""So long is the window in which services begin, at the most."""
 _PER = "For the quantities of recipes: by `seats`, say, an item is multiplied."
 
 
@@ -80,8 +84,11 @@ class ProposalRequest(Schema):
         default_factory=list[AskedProduct], description="What every draft is to have."
     )
     past_quote_id: UUID | None = Field(None, description="Its products, by today's prices.")
+    past_order_id: UUID | None = Field(None, description="Its products, likewise.")
     repeat_last: bool = Field(
-        False, description="The products of what the customer accepted last, likewise."
+        False,
+        description="The products of the last order of the customer that was confirmed, likewise; "
+        "of the quote that they accepted last where there is none, or orders are off.",
     )
     budget: Annotated[Amount, Field(gt=0)] | None = Field(
         None, description="No draft is above it; what there is no room for is left out."
@@ -110,6 +117,24 @@ class ProposalRequest(Schema):
     region: Code | None = None
     channel: Code | None = None
     segments: Annotated[list[Code], Field(max_length=100)] = Field(default_factory=list)
+    services_from: Instant | None = Field(
+        None, description="Services are to begin then or later; without it, now."
+    )
+    services_until: Instant | None = Field(
+        None,
+        description="They are to begin before it: 30 days later without it, "
+        f"{MOST_DAYS} at the most. What cannot be rendered by then is left out.",
+    )
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        start, end = self.services_from, self.services_until
+        if start is not None and end is not None:
+            if not start < end:
+                raise ValueError("services_until is after services_from")
+            if end - start > timedelta(days=MOST_DAYS):
+                raise ValueError(f"a window has {MOST_DAYS} days at the most")
+        return self
 
 
 class ProposalReason(BaseModel):
@@ -123,12 +148,18 @@ class ProposalReason(BaseModel):
         None, description="That requires it, suggests it, or that it takes the place of."
     )
     quote_id: UUID | None = Field(None, description="The past quote that it is of.")
+    order_id: UUID | None = Field(None, description="The past order that it is of.")
     together: int | None = Field(None, description="In so many past quotes both were offered.")
     confidence: QuantityOut | None = Field(
         None, description="The share of the quotes with that product that had this one as well."
     )
     lift: QuantityOut | None = Field(
         None, description="How much more often than this one is offered at all."
+    )
+    earliest: datetime | None = Field(
+        None,
+        description="Of a service: when those whom it takes, and what, are free first; of a bundle "
+        "that of the last service in it. Null where it takes none, or it was not checked.",
     )
 
 
@@ -207,5 +238,6 @@ class Proposals(BaseModel):
     withheld: list[ProposalWithheld]
     learned_from: ProposalLearning
     availability_checked: bool = Field(
-        description="Whether people and resources are known to be free; nothing says so yet."
+        description="Whether it was asked when people and resources are free: not where scheduling "
+        "is off, or resources are hidden from whoever asks."
     )

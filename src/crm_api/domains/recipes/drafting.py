@@ -5,7 +5,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
-from uuid import UUID
 
 from crm_api.domains.quotes.pricing import QuotePricing
 from crm_api.domains.quotes.schemas import QuoteContent
@@ -171,7 +170,6 @@ class Drafting:
         """A draft as it is answered, but for its rank."""
         budget = self._asked.budget
         over = ZERO if budget is None else max(ZERO, draft.amount - budget)
-        tells_needs = "needs" not in self._tx.actor.hidden("product")
         return {
             "label": draft.label,
             "over_budget": over > ZERO,
@@ -180,7 +178,7 @@ class Drafting:
             "content": draft.content.model_dump(mode="json", exclude_unset=True),
             "calculation": draft.shown,
             "lines": [
-                _line(place, key, line, _told(draft.made.lines[key].reason, needs=tells_needs))
+                _line(place, key, line, self._why(key, draft.made.lines[key].reason))
                 for place, (key, line) in enumerate(
                     zip(draft.made.lines, draft.shown["lines"], strict=True)
                 )
@@ -188,6 +186,15 @@ class Drafting:
             "left_out": draft.made.left_out,
             "quote_id": None,
         }
+
+    def _why(self, key: Key, why: Told) -> Told:
+        """A reason with when it could be, and without what it is good for where that is hidden."""
+        if "needs" in self._tx.actor.hidden("product"):
+            why = {**why, "need": None}
+        if key[0] not in self._goods.openings:
+            return why
+        text, earliest = self._goods.openings[key[0]]
+        return {**why, "text": f"{why['text']} {text}", "earliest": earliest}
 
 
 def _note_unpriced(goods: Goods, made: Composed, shown: Told) -> bool:
@@ -230,15 +237,19 @@ def _without_least(options: Mapping[Key, Option], kept: Collection[Key]) -> froz
     return frozenset[Key]().union(*left)
 
 
-def _told(why: Told, *, needs: bool) -> Told:
-    """A reason, without what it is good for where that is hidden."""
-    return why if needs else {**why, "need": None}
-
-
 def _line(place: int, key: Key, line: Mapping[str, Any], why: Told) -> Told:
     product, variant = key
-    reason: dict[str, UUID | str | int | None] = dict.fromkeys(
-        ("recipe_id", "need", "product_id", "quote_id", "together", *_NUMBERS)
+    reason: Told = dict.fromkeys(
+        (
+            "recipe_id",
+            "need",
+            "product_id",
+            "quote_id",
+            "order_id",
+            "together",
+            "earliest",
+            *_NUMBERS,
+        )
     )
     reason |= why
     reason |= {name: shown_quantity(why[name]) for name in _NUMBERS if why.get(name) is not None}

@@ -7,10 +7,12 @@ from uuid import UUID
 
 from crm_api.domains.catalogue.repository import LISTING as PRODUCTS
 from crm_api.domains.prices.asking import PriceLineInput, PriceQuestion
+from crm_api.domains.prices.belonging import segments_of
 from crm_api.domains.prices.items import Priced
 from crm_api.domains.prices.resolving import PriceService
 from crm_api.domains.recipes.asking import ProposalRequest
 from crm_api.domains.recipes.goods import Good, Goods, Key, Relation, Variant
+from crm_api.domains.recipes.writing import Customer
 from crm_api.kit.db.json import decode
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Invalid
@@ -71,8 +73,9 @@ Row = dict[str, Any]
 class Gathering:
     """What comes into question for one customer."""
 
-    def __init__(self, tx: Tx, asked: ProposalRequest, company_id: UUID | None) -> None:
-        self._tx, self._asked, self._company_id = tx, asked, company_id
+    def __init__(self, tx: Tx, asked: ProposalRequest, customer: Customer) -> None:
+        self._tx, self._asked, self._customer = tx, asked, customer
+        self._segments: list[str] = []
         self.goods = Goods()
         self._relations: dict[UUID, Relation] = {}
         self._rows: dict[UUID, Row] = {}
@@ -172,6 +175,7 @@ class Gathering:
         Of what is wished for by another unit it shows later whether it has a price by that.
         """
         goods = self.goods
+        self._segments = await segments_of(self._tx, self._customer.contact_id)
         keys: list[Key] = [
             *quantities,
             *((v.product_id, v.id) for v in goods.variants.values()),
@@ -209,9 +213,9 @@ class Gathering:
                 for product, variant in keys
             ],
             currency=asked.currency,
-            company_id=self._company_id,
+            company_id=self._customer.company_id,
             date=asked.priced_on,
-            segments=asked.segments,
+            segments=[*asked.segments, *self._segments],
             channel=asked.channel,
             region=asked.region,
             country=asked.country,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
 from typing import Any
@@ -56,7 +57,11 @@ class Goods:
     """Of each bundle what is always in it."""
     prices: dict[Key, Decimal] = field(default_factory=dict[Key, Decimal])
     failed: dict[Key, tuple[str, str]] = field(default_factory=dict[Key, tuple[str, str]])
-    """Why something has no price: a code and a text."""
+    """Why something has no price, or no time: a code and a text."""
+    openings: dict[UUID, tuple[str, datetime | None]] = field(
+        default_factory=dict[UUID, tuple[str, datetime | None]]
+    )
+    """Of what takes people or resources a sentence about when, and that moment if it is known."""
 
     def problem(self, key: Key) -> tuple[str, str] | None:
         """Why something cannot be offered, or None."""

@@ -1,5 +1,6 @@
-"""What was quoted before: to this customer, and to all of them together."""
+"""What was ordered and quoted before: by this customer, and what to all of them together."""
 
+from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -8,6 +9,8 @@ from uuid import UUID
 from sqlalchemy import Text, Uuid, cast, column, func, literal_column, null, select, true, union_all
 from sqlalchemy.dialects.postgresql import JSONB
 
+from crm_api.domains.orders.models import Order
+from crm_api.domains.orders.repository import Orders
 from crm_api.domains.quotes.models import Quote
 from crm_api.domains.quotes.repository import Quotes
 from crm_api.domains.recipes.affinity import (
@@ -22,6 +25,39 @@ from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Invalid
 
 _OFFERED = ("sent", "viewed", "accepted")
+_AGREED = ("confirmed", "in_fulfilment", "fulfilled", "closed")
+
+
+class PastOrders:
+    """The orders that whoever asks sees, where orders are on."""
+
+    def __init__(self, tx: Tx) -> None:
+        self._tx, self._records = tx, Orders(tx)
+
+    @property
+    def hides_lines(self) -> bool:
+        """Whether what was ordered is kept from whoever asks."""
+        return "lines" in self._tx.actor.hidden(Order.entity)
+
+    async def lines_of(self, id: UUID) -> list[PastLine]:
+        """What an order is of; raises `Invalid` where it is not there."""
+        found = await self._records.find(id)
+        if found is None:
+            message = "There is no such order."
+            raise Invalid.at("/past_order_id", "unknown_reference", message)
+        return _lines(found.lines, found.quote_id, found.id)
+
+    async def last(self, kind: str, id: UUID) -> list[PastLine]:
+        """What a customer ordered last, and that was confirmed; nothing where there is no such order."""
+        if self.hides_lines or not self._tx.actor.covers("orders:read"):
+            return []
+        mine = Order.company_id if kind == "company" else Order.contact_id
+        query = self._records.select().where(
+            mine == id, Order.status.in_(_AGREED), Order.deleted_at.is_(None)
+        )
+        query = query.order_by(Order.confirmed_at.desc().nulls_last(), Order.id.desc()).limit(1)
+        found = (await self._tx.run(query)).scalar_one_or_none()
+        return [] if found is None else _lines(found.lines, found.quote_id, found.id)
 
 
 class PastQuotes:
@@ -41,7 +77,7 @@ class PastQuotes:
         if found is None:
             message = "There is no such quote."
             raise Invalid.at("/past_quote_id", "unknown_reference", message)
-        return _lines(found)
+        return _lines(found.lines, found.id)
 
     async def last(self, kind: str, id: UUID) -> list[PastLine]:
         """What a customer accepted last; nothing where there is no such quote."""
@@ -51,7 +87,7 @@ class PastQuotes:
         )
         query = query.order_by(Quote.decided_at.desc().nulls_last(), Quote.id.desc()).limit(1)
         found = (await self._tx.run(query)).scalar_one_or_none()
-        return [] if found is None else _lines(found)
+        return [] if found is None else _lines(found.lines, found.id)
 
     @property
     def since(self) -> date:
@@ -126,10 +162,13 @@ def is_enough(baskets: Baskets) -> bool:
     return baskets.total >= LEAST_QUOTES
 
 
-def _lines(quote: Quote) -> list[PastLine]:
+def _lines(
+    lines: Iterable[Mapping[str, Any]], quote_id: UUID | None, order_id: UUID | None = None
+) -> list[PastLine]:
     return [
         PastLine(
-            quote.id,
+            quote_id,
+            order_id,
             _id(line["product_id"]),
             _id(line["variant_id"]),
             line["name"],
@@ -138,8 +177,9 @@ def _lines(quote: Quote) -> list[PastLine]:
             line["interval"],
             line["term"],
         )
-        for line in quote.lines
-        if line["kind"] != "text" and line["counts"] and Decimal(line["quantity"]) > 0
+        for line in lines
+        # What is in an order counts; of a quote, what was chosen.
+        if line["kind"] != "text" and line.get("counts", True) and Decimal(line["quantity"]) > 0
     ]
 
 

@@ -15,14 +15,14 @@ from crm_api.domains.quotes.schemas import QuoteCreate
 from crm_api.domains.quotes.service import QuoteService
 from crm_api.domains.recipes.affinity import Baskets, rules_of
 from crm_api.domains.recipes.asking import AskedProduct, ProposalRequest
-from crm_api.domains.recipes.availability import ASK
+from crm_api.domains.recipes.availability import check, window_of
 from crm_api.domains.recipes.drafting import Draft, Drafting, Withheld
 from crm_api.domains.recipes.gathering import Gathering
 from crm_api.domains.recipes.goods import Key
 from crm_api.domains.recipes.models import TIERS, ProposalRecipe
-from crm_api.domains.recipes.past import PastQuotes, is_enough
+from crm_api.domains.recipes.past import PastOrders, PastQuotes, is_enough
 from crm_api.domains.recipes.ranking import ranked
-from crm_api.domains.recipes.repository import AREA, Recipes
+from crm_api.domains.recipes.repository import AREA, Recipes, quote_with
 from crm_api.domains.recipes.service import TARGETS
 from crm_api.domains.recipes.wishing import Ground, PastLine, fitting, quantity_of
 from crm_api.domains.recipes.writing import Customer, Letter
@@ -42,6 +42,8 @@ _READ = ("quotes", "products", "prices")
 _AREAS = {"company": "companies", "contact": "contacts", "deal": "deals"}
 _SOURCE = "proposal"
 _NIL = UUID(int=0)
+MADE_BY = "proposals"
+"""The system whose ids say which quotes were made, where each is made once."""
 
 
 class ProposalService:
@@ -49,7 +51,7 @@ class ProposalService:
 
     def __init__(self, tx: Tx) -> None:
         self.tx = tx
-        self.past = PastQuotes(tx)
+        self.past, self.orders = PastQuotes(tx), PastOrders(tx)
 
     async def prepare(self, kind: Kind, id: UUID, asked: ProposalRequest) -> Told:
         """Up to three drafts for a company, a contact or whose deal it is; nothing is written.
@@ -62,10 +64,18 @@ class ProposalService:
     async def make(self, kind: Kind, id: UUID, asked: ProposalRequest) -> Told:
         """The same, with a quote made of each draft; raises `WrongState` where there is none."""
         self.tx.actor.require("quotes:write")
-        told, drafts = await self._prepared(kind, id, asked)
-        if not drafts:
+        told = await self.make_once(kind, id, asked, None)
+        if not told["drafts"]:
             faults = [Fault(one["code"], one["text"], "/labels") for one in told["withheld"]]
             raise WrongState("There is nothing to propose.", code="nothing_proposed", faults=faults)
+        return told
+
+    async def make_once(
+        self, kind: Kind, id: UUID, asked: ProposalRequest, key: str | None
+    ) -> Told:
+        """The same, where no draft is no mistake; of a key each draft becomes a quote once."""
+        self.tx.actor.require("quotes:write")
+        told, drafts = await self._prepared(kind, id, asked)
         quotes = QuoteService(self.tx)
         # They did not name it, so it is no reason to refuse them.
         closed = self.tx.actor.read_only("quote")
@@ -73,7 +83,14 @@ class ProposalService:
         if kind == "deal" and "deal_id" not in closed:
             beside["deal_id"] = id
         for one, draft in zip(told["drafts"], drafts, strict=True):
+            own = None if key is None else f"{key}:{draft.label}"
+            known = None if own is None else await quote_with(self.tx, MADE_BY, own)
+            if known is not None:
+                one["quote_id"] = known
+                continue
             values = draft.content.model_dump(exclude_unset=True)
+            if own is not None:
+                values["external_ids"] = {MADE_BY: own}
             made = await quotes.create(QuoteCreate.model_validate({**values, **beside}))
             one["quote_id"] = made.id
         return told
@@ -90,7 +107,7 @@ class ProposalService:
         whose = next(iter(customer.ids.items())) if kind == "deal" else (kind, id)
         past = await self._past(*whose, asked)
         recipes = fitting(await self._fitting(customer, asked), asked.needs)
-        ground, baskets = await self._ground(asked, customer, past, recipes)
+        ground, baskets, is_checked = await self._ground(asked, customer, past, recipes)
         letter = Letter(asked, customer, recipes, await self._clauses(recipes), today_of(self.tx))
         drafting = Drafting(self.tx, ground, letter)
         wanted = asked.labels or TIERS
@@ -105,7 +122,7 @@ class ProposalService:
                 "since": self.past.since,
                 "is_enough": is_enough(baskets),
             },
-            "availability_checked": ASK.answer is not None,
+            "availability_checked": is_checked,
         }
         return told, [draft for draft, _ in order]
 
@@ -116,6 +133,10 @@ class ProposalService:
         if self.past.hides_lines and (asked.past_quote_id is not None or asked.repeat_last):
             at = "/repeat_last" if asked.past_quote_id is None else "/past_quote_id"
             raise hidden_field("quote.lines", at)
+        if asked.past_order_id is not None:
+            self.tx.actor.require("orders:read")
+            if self.orders.hides_lines:
+                raise hidden_field("order.lines", "/past_order_id")
 
     async def _customer(self, kind: Kind, id: UUID) -> Customer:
         if kind == "company":
@@ -149,9 +170,11 @@ class ProposalService:
         found: list[PastLine] = []
         if asked.past_quote_id is not None:
             found += await self.past.lines_of(asked.past_quote_id)
+        if asked.past_order_id is not None:
+            found += _besides(found, await self.orders.lines_of(asked.past_order_id))
         if asked.repeat_last:
-            last = await self.past.last(kind, id)
-            found += last if not found or last[:1] != found[:1] else []
+            last = await self.orders.last(kind, id) or await self.past.last(kind, id)
+            found += _besides(found, last)
         return found
 
     async def _fitting(self, customer: Customer, asked: ProposalRequest) -> list[ProposalRecipe]:
@@ -177,8 +200,8 @@ class ProposalService:
         customer: Customer,
         past: Sequence[PastLine],
         recipes: Sequence[ProposalRecipe],
-    ) -> tuple[Ground, Baskets]:
-        gathering = Gathering(self.tx, asked, customer.company_id)
+    ) -> tuple[Ground, Baskets, bool]:
+        gathering = Gathering(self.tx, asked, customer)
         items = [item for one in recipes for tier in one.tiers for item in tier["items"]]
         needs = {*asked.needs, *(item["need"] for item in items if item["need"] is not None)}
         variants = {
@@ -199,16 +222,14 @@ class ProposalService:
         await gathering.add(rule.then for rule in rules)
         goods = gathering.goods
         _need_known(asked, gathering)
-        if ASK.answer is not None:
-            busy = await ASK.answer(self.tx, sorted(goods.products))
-            goods.failed |= {(id, None): ("not_available", why) for id, why in busy.items()}
+        is_checked = await check(self.tx, goods, window_of(self.tx, asked))
         by_units = {
             (line.product_id, line.variant_id)
             for line in past
             if line.product_id is not None and line.unit_id is not None
         }
         await gathering.price(_quantities(gathering, asked, past, items), by_units)
-        return Ground(asked, past, recipes, goods, rules), baskets
+        return Ground(asked, past, recipes, goods, rules), baskets, is_checked
 
     async def _clauses(self, recipes: Iterable[ProposalRecipe]) -> frozenset[UUID]:
         named = [
@@ -230,6 +251,12 @@ class ProposalService:
             )
             for rank, place in enumerate(ranked(merits), start=1)
         ]
+
+
+def _besides(known: Iterable[PastLine], more: list[PastLine]) -> list[PastLine]:
+    """Lines of something else than is there: an order and the quote that it goes back to are one."""
+    there = {id for line in known for id in (line.quote_id, line.order_id)} - {None}
+    return [line for line in more if there.isdisjoint((line.quote_id, line.order_id))]
 
 
 def _named(items: Iterable[Told], name: str) -> set[UUID]:

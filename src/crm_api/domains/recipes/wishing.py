@@ -39,9 +39,11 @@ _STEP = Decimal("0.000001")
 
 @dataclass(frozen=True)
 class PastLine:
-    """What was offered once."""
+    """What was offered or ordered once."""
 
-    quote_id: UUID
+    quote_id: UUID | None
+    """The quote; of an order the one that it goes back to."""
+    order_id: UUID | None
     product_id: UUID | None
     variant_id: UUID | None
     name: str
@@ -135,7 +137,11 @@ class Wishing:
                 why = ("no_product", "It is of no product, so nothing says what it costs today.")
                 self.left_out.append({**left_out(self._goods, None, why), "name": line.name})
                 continue
-            told = reason("past_quote", "Offered before.", quote_id=line.quote_id)
+            told = (
+                reason("past_quote", "Offered before.", quote_id=line.quote_id)
+                if line.order_id is None
+                else reason("past_order", "Ordered before.", order_id=line.order_id)
+            )
             yield Wish(
                 (line.product_id, line.variant_id),
                 line.quantity,

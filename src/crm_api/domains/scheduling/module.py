@@ -3,6 +3,7 @@
 from crm_api.domains.deals.service import DealService
 from crm_api.domains.deals.winning import Consequences
 from crm_api.domains.projects.service import ProjectService
+from crm_api.domains.recipes.availability import ASK
 from crm_api.domains.scheduling.actions import EXPIRED, RESCHEDULED, WAYS
 from crm_api.domains.scheduling.allocating import forget_allocations
 from crm_api.domains.scheduling.automating import Reserve
@@ -12,6 +13,7 @@ from crm_api.domains.scheduling.jobs import expire_holds, lapse_waiting
 from crm_api.domains.scheduling.messages import find_conflicts_later
 from crm_api.domains.scheduling.pictured import SECTIONS, TOUCHPOINTS
 from crm_api.domains.scheduling.promoting import Promotions
+from crm_api.domains.scheduling.rendering import when_rendered
 from crm_api.domains.scheduling.reserving import BookingsOfDeal, follow_deal, follow_project
 from crm_api.domains.scheduling.resource_feeds import forget_resource_feeds
 from crm_api.domains.scheduling.resources import ResourceService
@@ -30,6 +32,7 @@ from crm_api.platform.calendars.service import CountedBy
 DealService.followers.append(follow_deal)
 ProjectService.followers.append(follow_project)
 Consequences.steps.append(BookingsOfDeal())
+ASK.answer = when_rendered
 Guarded.purged.append(forget_allocations)
 Guarded.purged.append(forget_resource_feeds)
 Guarded.purged.append(forget_busy_calendars)

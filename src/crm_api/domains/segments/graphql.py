@@ -7,11 +7,16 @@ import strawberry
 from pydantic import Field
 
 from crm_api.domains.contacts.graphql import Contact
+
+# What is proposed is shown as proposals are.
+from crm_api.domains.recipes import graphql as recipes
+from crm_api.domains.recipes.asking import ProposalRequest
 from crm_api.domains.segments import figures, schemas
 from crm_api.domains.segments.actions import SegmentActions
 from crm_api.domains.segments.analysing import Analysis
 from crm_api.domains.segments.discovering import Discovery
 from crm_api.domains.segments.previewing import Preview
+from crm_api.domains.segments.proposing import MOST_PROPOSED, SegmentProposals
 from crm_api.domains.segments.schemas import EventName
 from crm_api.domains.segments.service import BehaviourEventService, SegmentService
 from crm_api.domains.segments.tracking import Tracking
@@ -53,6 +58,11 @@ class SegmentPreview:
 @type_from(schemas.SegmentMembersAnswer)
 class SegmentMembersAnswer:
     """What became of each."""
+
+
+@type_from(schemas.SegmentProposalPage)
+class SegmentProposalPage:
+    """What is proposed to some members of a segment."""
 
 
 @type_from(schemas.SegmentStayPage)
@@ -126,6 +136,22 @@ class SegmentQuery:
         return cast("Any", found)
 
     @strawberry.field
+    async def segment_proposals(
+        self,
+        info: GraphInfo,
+        id: UUID,
+        input: input_from(ProposalRequest),  # pyright: ignore[reportInvalidTypeForm, reportUnknownParameterType]
+        first: int = 10,
+        after: str | None = None,
+    ) -> SegmentProposalPage:
+        """Up to three drafts of quotes for each of up to 20 members; nothing is stored."""
+        asked = shape_given(ProposalRequest, input)
+        found = await SegmentProposals(info.context.tx).prepare(
+            id, asked, limit=min(max(first, 1), MOST_PROPOSED), cursor=after
+        )
+        return cast("Any", found)
+
+    @strawberry.field
     async def segment_overlap(self, info: GraphInfo, ids: list[UUID]) -> SegmentOverlap:
         """How much 2 to 16 segments have in common: sizes, Jaccard's index, mixes."""
         return cast("Any", await Analysis(info.context.tx).overlap(ids))
@@ -181,6 +207,22 @@ class SegmentMutation:
         return cast("Any", await Tracking(info.context.tx).track(data))
 
     @mutation
+    async def commit_segment_proposals(
+        self,
+        info: GraphInfo,
+        id: UUID,
+        input: input_from(ProposalRequest),  # pyright: ignore[reportInvalidTypeForm, reportUnknownParameterType]
+        first: int = 10,
+        after: str | None = None,
+    ) -> SegmentProposalPage:
+        """Make a quote of each draft for up to 20 members, once of one request."""
+        asked = shape_given(ProposalRequest, input)
+        found = await SegmentProposals(info.context.tx).make(
+            id, asked, limit=min(max(first, 1), MOST_PROPOSED), cursor=after
+        )
+        return cast("Any", found)
+
+    @mutation
     async def refresh_segment(self, info: GraphInfo, id: UUID) -> UUID:
         """Have all of a segment looked at again; the id of the job."""
         return await SegmentActions(info.context.tx).refresh(id)
@@ -202,6 +244,8 @@ class SegmentMutation:
         data = shape_given(schemas.MembersInput, input)
         return cast("Any", await SegmentActions(info.context.tx).decide(id, data))
 
+
+__all__ = ["MUTATIONS", "QUERIES", "recipes"]
 
 QUERIES = (_BEHAVIOUR.query(), _SEGMENTS.query(), SegmentQuery)
 MUTATIONS = (_SEGMENTS.mutation(), SegmentMutation)

@@ -2,6 +2,7 @@
 
 from crm_api.domains.companies.repository import LISTING as COMPANIES
 from crm_api.domains.contacts.repository import CONTACTS
+from crm_api.domains.prices.belonging import BELONGING
 from crm_api.domains.segments.following import Follow
 from crm_api.domains.segments.graph import KEY
 from crm_api.domains.segments.jobs import reconcile, refresh_segment
@@ -13,6 +14,7 @@ from crm_api.domains.segments.membership import (
     LEFT,
 )
 from crm_api.domains.segments.pictured import TOUCHPOINTS
+from crm_api.domains.segments.pricing import segments_for_prices
 from crm_api.domains.segments.schemas import MembershipMoved
 from crm_api.domains.segments.service import BehaviourEventService, SegmentService
 from crm_api.domains.segments.standard import STANDARD_REPORTS
@@ -25,6 +27,7 @@ from crm_api.kit.module import Faces, Module
 from crm_api.kit.parts import Told
 
 Guarded.purged.append(forget_purged)
+BELONGING.answer = segments_for_prices
 CONTACTS.know("behaviour", Behaviour())
 CONTACTS.know("consent", Agreed())
 CONTACTS.know(KEY, Belongs())

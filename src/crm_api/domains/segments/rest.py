@@ -5,6 +5,7 @@ from uuid import UUID
 
 from fastapi import Query, Request, Response
 
+from crm_api.domains.recipes.asking import ProposalRequest
 from crm_api.domains.segments.actions import SegmentActions
 from crm_api.domains.segments.analysing import Analysis, ids_of
 from crm_api.domains.segments.discovering import Discovery
@@ -17,6 +18,7 @@ from crm_api.domains.segments.figures import (
     SegmentOverlapOut,
 )
 from crm_api.domains.segments.previewing import Preview
+from crm_api.domains.segments.proposing import MOST_PROPOSED, SegmentProposals
 from crm_api.domains.segments.schemas import (
     EventName,
     MembersInput,
@@ -25,6 +27,7 @@ from crm_api.domains.segments.schemas import (
     SegmentMembersAnswer,
     SegmentOut,
     SegmentPreview,
+    SegmentProposalPage,
     SegmentStandingOut,
     SegmentStayPage,
     SnapshotInput,
@@ -56,6 +59,9 @@ Ids = Annotated[str, Query(max_length=700, description="The segments: `ID,ID`.")
 Of = Annotated[UUID | None, Query(description="Only members of this segment.")]
 Done = Annotated[EventName | None, Query(description="Only this, such as `page.viewed`.")]
 Months = Annotated[int, Query(ge=1, le=36, description="So many months, with this one.")]
+
+Few = Annotated[int, Query(ge=1, le=MOST_PROPOSED, description="So many members at a time.")]
+Commit = Annotated[bool, Query(description="Make a quote of each draft; else nothing is stored.")]
 
 tracking = new_router("events", "events")
 pure = new_router("segments", "segments")
@@ -229,6 +235,40 @@ async def decide(id: Id, tx: Writing, body: MembersInput) -> Response:
     Whoever is in a suppression is refused.
     """
     return answers.plain(await SegmentActions(tx).decide(id, body))
+
+
+@segments.post(
+    "/{id}/proposals",
+    operation_id="proposeToSegment",
+    summary="Prepare quotes for the members of a segment",
+    responses={
+        200: {"model": SegmentProposalPage},
+        201: {"model": SegmentProposalPage, "description": "The drafts, and their quotes."},
+    }
+    | _CHANGES,
+)
+async def propose(
+    id: Id,
+    tx: Writing,
+    body: ProposalRequest,
+    *,
+    commit: Commit = False,
+    limit: Few = 10,
+    cursor: params.Cursor = None,
+) -> Response:
+    """Up to three drafts for each, by their own prices, as `…/proposals` of a contact or a company.
+
+    With `commit` each draft becomes a quote, all of a page or none; `labels` says which. Whoever
+    asks the same again gets the quotes that are there. `withheld` says of a member without drafts
+    why. `next_cursor` leads to the members after these.
+    """
+    proposals = SegmentProposals(tx)
+    if commit:
+        made = await proposals.make(id, body, limit=limit, cursor=cursor)
+        return answers.plain(made, status=201)
+    # Nothing was done that must not be done twice.
+    tx.answer_matters = False
+    return answers.plain(await proposals.prepare(id, body, limit=limit, cursor=cursor))
 
 
 @segments.get(

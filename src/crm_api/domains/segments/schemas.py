@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field, StringConstraints, model_validator
 
+from crm_api.domains.recipes.asking import Proposals
 from crm_api.domains.segments.models import SegmentKind, SegmentTarget
 from crm_api.kit.db.json import encode
 from crm_api.kit.schema import (
@@ -261,6 +262,21 @@ class PreviewInput(Schema):
     overlap: Annotated[list[UUID], Field(max_length=16)] = Field(
         default_factory=list[UUID], description="Segments with which it is compared."
     )
+
+
+class MemberProposals(BaseModel):
+    """What is proposed to a member of a segment."""
+
+    record_id: UUID
+    kind: SegmentTarget
+    proposals: Proposals
+
+
+class SegmentProposalPage(BaseModel):
+    """What is proposed to some members of a segment."""
+
+    data: list[MemberProposals]
+    next_cursor: str | None = Field(description="For the members after these; null for the last.")
 
 
 class ValueCount(BaseModel):
