@@ -214,3 +214,10 @@ def keys_of(record: Any) -> list[tuple[str, str]]:
     boxes = [("mailbox", box) for key in keys if (box := email.mailbox(key)) != key]
     phones = [("phone", point["value"]) for point in record.get("phones") or ()]
     return [*(("email", key) for key in keys), *boxes, *phones]
+
+
+def grown(have: Sequence[dict[str, Any]], more: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Contact points with those added that are not there yet; the primary one stays."""
+    known = {point["value"].lower() for point in have}
+    fresh = [p for p in more if p["value"].lower() not in known]
+    return [*have, *({**p, "primary": p["primary"] and not have} for p in fresh)]

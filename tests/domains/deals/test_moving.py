@@ -2,6 +2,8 @@
 
 import asyncio
 from collections import Counter
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from support.clients import pointers, problem
 from support.graph import camel
@@ -139,6 +141,26 @@ async def test_all_that_is_wrong_with_a_loss_is_told_at_once(client):
     # What is said now is there when the stage asks for it.
     body = {"loss_reason_id": asks["id"], "competitor_id": rival["id"]}
     assert (await act(client, made["id"], "lose", **body))["competitor_id"] == rival["id"]
+
+
+async def test_nothing_was_decided_on_a_day_that_is_yet_to_come(client):
+    where, why = await pipeline(client), await reason(client)
+    made = await deal(client, where)
+    zone = "Pacific/Kiritimati"
+    assert (await client.patch("/v1/organization", json={"time_zone": zone})).status_code == 200
+    today = datetime.now(ZoneInfo(zone)).date()
+    late = str(today + timedelta(days=1))
+    for verb, body in (("win", {}), ("lose", {"loss_reason_id": why})):
+        found = await act(client, made["id"], verb, 422, closed_on=late, **body)
+        assert pointers(found) == ["/closed_on"]
+    await act(client, made["id"], "win", closed_on=str(today))
+    path, closed = f"/v1/deals/{made['id']}", {"name": "Old", "stage_id": where["Won"]}
+    for answer in (
+        await client.patch(path, json={"closes_on": late}),
+        await client.post("/v1/deals", json={**closed, "closes_on": late}),
+    ):
+        assert pointers(problem(answer, 422)) == ["/closes_on"]
+    assert (await client.made("deals", {**closed, "closes_on": str(today)}))["status"] == "won"
 
 
 async def test_a_closed_deal_takes_no_steps_but_back(client):

@@ -13,7 +13,23 @@ from support.selling import act, deal, pipeline
 
 ALL = {"*": dict.fromkeys(("read", "create", "update"), "all")}
 OWN = {"*": {"read": "all"}, "forecasts": dict.fromkeys(("read", "update"), "subtree")}
-PERIOD = "2031-Q2"
+TODAY = datetime.now(UTC).date()
+
+
+def quarter(number):
+    """The first day of the quarter that begins so many after the present one."""
+    months = TODAY.year * 12 + (TODAY.month - 1) // 3 * 3 + 3 * number
+    return date(months // 12, months % 12 + 1, 1)
+
+
+def period_of(first):
+    """What a quarter is called."""
+    return f"{first.year}-Q{(first.month + 2) // 3}"
+
+
+START, AFTER = quarter(0), quarter(1)
+END = AFTER - timedelta(days=1)
+PERIOD = period_of(START)
 
 
 async def said(api, verb, status=200, headers=None, **body):
@@ -54,7 +70,7 @@ async def company(client):
 async def test_categories_roll_up_the_teams(client, org, company):
     where = await pipeline(client)
     one, two = company.sellers
-    more = {"closes_on": "2031-05-05"}
+    more = {"closes_on": str(END)}
     for seller, amount, category in (
         (one, "1", "pipeline"),
         (one, "10", "best_case"),
@@ -64,9 +80,9 @@ async def test_categories_roll_up_the_teams(client, org, company):
         await deal(
             client, where, amount=amount, owner_id=seller.id, forecast_override=category, **more
         )
-    await deal(client, where, amount="5", closes_on="2031-07-01", owner_id=one.id)
+    await deal(client, where, amount="5", closes_on=str(AFTER), owner_id=one.id)
     won = await deal(client, where, amount="1000", owner_id=one.id)
-    await act(client, won["id"], "win", closed_on="2031-04-01")
+    await act(client, won["id"], "win", closed_on=str(START))
     await deal(client, where, amount="3", **more)
     found = await nodes(client)
 
@@ -152,7 +168,7 @@ async def test_who_may_say_what(client, company):
     await said(company.lead.api, "submit", team_id=company.team, commit="1")
     await said(client, "submit", 422, user_id=one.id, team_id=company.team, commit="1")
     await said(client, "submit", 422, user_id=company.team, commit="1")
-    await said(client, "submit", 422, period="2031-Q5", commit="1")
+    await said(client, "submit", 422, period=f"{START.year}-Q5", commit="1")
     await said(client, "submit", 422, commit="-1")
 
 
@@ -169,7 +185,7 @@ async def test_what_is_locked_stays(client, company):
         assert found["node_id"] == company.team
     node = (await nodes(client))[one.id]
     assert (node["status"], node["is_locked"], node["submitted"]) == ("submitted", True, "100.00")
-    await said(client, "submit", period="2031-Q3", user_id=one.id, commit="1")
+    await said(client, "submit", period=period_of(AFTER), user_id=one.id, commit="1")
     await said(client, "unlock", 409, user_id=one.id)
     assert (await said(company.head.api, "unlock", team_id=company.team))["status"] == "draft"
     await said(one.api, "submit", user_id=one.id, commit="2")
@@ -226,12 +242,12 @@ async def test_what_was_said_cannot_be_changed(client, database, org, company):
 async def test_quotas_and_coverage(client, org, company):
     where = await pipeline(client)
     one, two = company.sellers
-    days = {"starts_on": "2031-04-01", "ends_on": "2031-06-30", "metric": "won_amount"}
+    days = {"starts_on": str(START), "ends_on": str(END), "metric": "won_amount"}
     for seller, target in ((one, "1000"), (two, "500")):
         await client.made("goals", {"name": "Q", "user_id": seller.id, "target": target, **days})
     won = await deal(client, where, amount="400", owner_id=one.id)
-    await act(client, won["id"], "win", closed_on="2031-04-01")
-    await deal(client, where, amount="1200", owner_id=one.id, closes_on="2031-05-05")
+    await act(client, won["id"], "win", closed_on=str(START))
+    await deal(client, where, amount="1200", owner_id=one.id, closes_on=str(END))
     found = await nodes(client)
     names = ("quota", "gap")
     assert [found[one.id][n] for n in names] == ["1000.00", "600.00"]
@@ -273,7 +289,7 @@ async def test_the_same_over_graphql(client):
         forecasts(period: $period) { period { key startsOn } nodes { kind submitted } }
         forecastAccuracy(kind: "month") { data { source } } }"""
     found = (await client.data(document, period=PERIOD))["forecasts"]
-    assert found["period"] == {"key": PERIOD, "startsOn": str(date(2031, 4, 1))}
+    assert found["period"] == {"key": PERIOD, "startsOn": str(START)}
     assert found["nodes"][0] == {"kind": "organization", "submitted": "12.00"}
     for verb in ("override", "lock", "unlock"):
         kind = "ForecastInput" if verb == "override" else "NodeInput"
@@ -286,9 +302,9 @@ async def test_the_word_of_who_is_gone_counts_no_more(client, org, company):
     """Their deals are somebody else's by then, and would count twice."""
     where = await pipeline(client)
     one, two = company.sellers
-    more = {"closes_on": "2031-05-05", "forecast_override": "commit"}
+    more = {"closes_on": str(END), "forecast_override": "commit"}
     made = await deal(client, where, amount="100", owner_id=one.id, **more)
-    days = {"starts_on": "2031-04-01", "ends_on": "2031-06-30", "metric": "won_amount"}
+    days = {"starts_on": str(START), "ends_on": str(END), "metric": "won_amount"}
     await client.made("goals", {"name": "Q", "user_id": one.id, "target": "500", **days})
     await said(one.api, "submit", user_id=one.id, commit="90")
     await said(company.head.api, "override", team_id=company.team, commit="70")

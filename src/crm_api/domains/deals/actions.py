@@ -12,7 +12,7 @@ from crm_api.domains.deals.models import Deal
 from crm_api.domains.deals.pipeline_schemas import StageRemoval
 from crm_api.domains.deals.pipelines import StageService
 from crm_api.domains.deals.placing import Placing
-from crm_api.domains.deals.policies import STEP, full
+from crm_api.domains.deals.policies import STEP, full, need_decided
 from crm_api.domains.deals.reckoning import given_of
 from crm_api.domains.deals.repository import Ground
 from crm_api.domains.deals.schemas import (
@@ -241,6 +241,7 @@ class DealActions:
 
     def _closing(self, data: DealClosing) -> dict[str, Any]:
         closed_on = data.closed_on or today_of(self.tx)
+        need_decided(self.tx, closed_on, "/closed_on")
         return {"closed_at": self.tx.now, "closes_on": closed_on, "close_comment": data.comment}
 
     async def _stage_before(self, deal: Deal, stages: Sequence[Ground]) -> Ground:

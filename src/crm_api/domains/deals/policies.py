@@ -1,11 +1,13 @@
 """What pipelines and stages ask of deals beyond fields, criteria and checklists."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from typing import Any
 from uuid import UUID
 
 from crm_api.domains.deals.artefacts import ARTEFACTS
 from crm_api.domains.deals.repository import Deals, Ground
+from crm_api.kit.calendar import today_of
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Blocked, Fault, Invalid
 from crm_api.platform.approvals.standing import standing
@@ -46,6 +48,12 @@ def need_step(values: Mapping[str, Any], deal: Mapping[str, Any], stage: Ground)
         return
     if faults := missing_step(deal):
         raise Invalid(faults[0].message, faults=faults)
+
+
+def need_decided(tx: Tx, closes_on: date | None, at: str = "/closes_on") -> None:
+    """Raise `Invalid` where the day of a decision is yet to come, as the organization counts days."""
+    if closes_on is not None and closes_on > today_of(tx):
+        raise Invalid.at(at, "in_future", "What is decided was decided today or before.")
 
 
 async def need_room(tx: Tx, stage: Ground) -> None:

@@ -67,7 +67,10 @@ class _DealFields(DescribedFields, Create):
         "manual", description="`lines`: the amount is what the lines come to, their `tcv`."
     )
     lines: Lines = Field(default_factory=list, description="What may be sold, in their order.")
-    closes_on: Day | None = Field(None, description="When it is expected to be decided, or was.")
+    closes_on: Day | None = Field(
+        None,
+        description="When it is expected to be decided, or was: of a decided deal no day that is yet to come.",
+    )
     next_step: Line | None = None
     next_step_on: Day | None = None
     probability_override: Percent | None = Field(
@@ -215,7 +218,9 @@ class DealMoveInput(Schema):
 class DealClosing(Schema):
     """What is said of a deal that is decided."""
 
-    closed_on: Day | None = Field(None, description="Its `closes_on`; without it today.")
+    closed_on: Day | None = Field(
+        None, description="Its `closes_on`, no day that is yet to come; without it today."
+    )
     comment: Prose | None = None
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from crm_api.domains.deals.models import Deal, DealMove
 from crm_api.domains.deals.partied import Partied
 from crm_api.domains.deals.pipelines import PipelineService
-from crm_api.domains.deals.policies import need_room, need_step
+from crm_api.domains.deals.policies import need_decided, need_room, need_step
 from crm_api.domains.deals.ranks import newest
 from crm_api.domains.deals.reckoning import reckoned
 from crm_api.domains.deals.repository import DealMoves, Deals, Ground, LossReasons, Stages
@@ -79,6 +79,8 @@ class DealService(Partied):
             await need_room(self.tx, stage)
             return {**values, **await self._worth(values, None, stage)}
         await self._check_reason(values, current)
+        if current.status != "open":
+            need_decided(self.tx, values.get("closes_on"))
         values = pushed(await reckoned(self.tx, values, current), current)
         if not (_STEPS | WEIGHED) & values.keys():
             return values
@@ -128,6 +130,7 @@ class DealService(Partied):
         """What a new deal has of the stage in which it begins; raises `Invalid`."""
         closed_at = values["closed_at"]
         if stage["kind"] != "open":
+            need_decided(self.tx, values["closes_on"])
             closed_at = min(closed_at or self.tx.now, self.tx.now)
         elif closed_at is not None:
             raise Invalid.at("/closed_at", "not_closed", "A deal in an open stage is not decided.")

@@ -25,11 +25,23 @@ class Reads:
     records: Any
     area: ClassVar[str]
     """The first half of its scopes, such as `contacts`."""
+    plural: ClassVar[str]
+    """The collection's name on the wire, such as `contacts`."""
 
     def __init__(self, tx: Tx) -> None:
         self.tx = tx
         self.records = self.found_in(tx)
         self.guard = Guard(self.area, self.records)
+
+    @property
+    def path(self) -> str:
+        """Where its records are on the wire, such as `/v1/contacts`."""
+        return f"/v1/{self.route_of()}"
+
+    @classmethod
+    def route_of(cls) -> str:
+        """The path of its routes below the version."""
+        return cls.plural.replace("_", "-")
 
     def found_in(self, tx: Tx) -> Any:
         """Its records, as a transaction sees them."""

@@ -31,8 +31,6 @@ _ANY = Expected()
 class CrudService(Reads, Guarded, Generic[E]):
     """The use cases of a plain collection; a domain overrides `prepare` and `keys`."""
 
-    plural: ClassVar[str]
-    """The collection's name on the wire, such as `contacts`."""
     create_shape: ClassVar[type[Create]]
     update_shape: ClassVar[type[Update]]
     upserts: ClassVar[bool] = True
@@ -68,16 +66,6 @@ class CrudService(Reads, Guarded, Generic[E]):
         # Not kept: each would hold the other, and all of the request with it, until the
         # collector of garbage comes.
         return IndexRows(self)
-
-    @property
-    def path(self) -> str:
-        """Where its records are on the wire, such as `/v1/contacts`."""
-        return f"/v1/{self.route_of()}"
-
-    @classmethod
-    def route_of(cls) -> str:
-        """The path of its routes below the version."""
-        return cls.plural.replace("_", "-")
 
     # What a domain adds
 

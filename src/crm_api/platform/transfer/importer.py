@@ -18,6 +18,7 @@ from crm_api.kit.custom.fields import CustomField
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Fault, Invalid
 from crm_api.kit.faults import faults_of
+from crm_api.kit.points import grown
 from crm_api.kit.values import codes, dates
 from crm_api.kit.values.errors import BadValue
 from crm_api.platform.transfer.ledger import Ledger, RecordId
@@ -310,13 +311,6 @@ def need_same(current: Any, draft: Draft, *names: str) -> None:
         if getattr(current, name) != draft.values[name]:
             message = "The row means a record that is for something else."
             raise Invalid.at(f"/{name}", "other_target", message)
-
-
-def grown(have: Sequence[dict[str, Any]], more: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Contact points with those added that are not there yet; the primary one stays."""
-    known = {point["value"].lower() for point in have}
-    fresh = [p for p in more if p["value"].lower() not in known]
-    return [*have, *({**p, "primary": p["primary"] and not have} for p in fresh)]
 
 
 def _has(have: Sequence[Any], item: Any) -> bool:
