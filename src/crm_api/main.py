@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
-from crm_api.api import errors, health, openapi, telemetry
+from crm_api.api import errors, health, logs, openapi, telemetry
 from crm_api.api.direct import Direct
 from crm_api.api.graphql import Endpoint, graphql_router
 from crm_api.api.graphql_socket import socket_router
@@ -42,6 +42,7 @@ def create_app(settings: Settings) -> FastAPI:
         spare_garbage_collector()
         yield
         await app.state.services.close()
+        logs.flush()
 
     modules = shown()
     endpoint = Endpoint(modules, settings)

@@ -71,6 +71,16 @@ async def test_lines_of_a_loop_are_written_together_and_in_order(log):
     assert [line["number"] for line in captured.lines] == [0, 1, 2, 3]
 
 
+async def test_errors_are_written_at_once_with_all_before_them(log):
+    with contextlib.redirect_stderr(Captured()) as captured:
+        log.info("first")
+        log.error("second")
+        log.warning("third")
+        assert [line["event"] for line in captured.lines] == ["first", "second"]
+        logs.flush()
+        assert [line["event"] for line in captured.lines] == ["first", "second", "third"]
+
+
 def test_what_a_loop_left_is_not_lost(log):
     async def leave(name):
         log.info(name)

@@ -27,10 +27,15 @@ _encoder = msgspec.json.Encoder(enc_hook=repr)
 Line = MutableMapping[str, Any]
 
 
+def flush() -> None:
+    """Write what waits: a signal that ends the process leaves no time for it."""
+    _standard_error.write()
+
+
 def configure(settings: Settings) -> None:
     """Send the service's own lines to standard error as JSON, or coloured for people."""
     processors: list[Any] = [_bytes]
-    factory: Any = _StandardError()
+    factory: Any = _standard_error
     if settings.log_format == "console":
         console = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
         processors = [_stamp, _format_exception, console, _hide]
@@ -48,14 +53,15 @@ class _StandardError:
     """Whatever standard error is at the moment: a program around this one may redirect it.
 
     While an event loop runs, lines are written together a moment later: under load a system call
-    for each request is a twentieth of what it takes. A process that is killed loses that moment.
+    for each request is a twentieth of what it takes. Errors are written at once; a process that is
+    killed loses that moment.
     """
 
     def __init__(self) -> None:
         self._lines: list[bytes] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         """That which will write them."""
-        atexit.register(self._write)
+        atexit.register(self.write)
 
     def __call__(self, *_names: Any) -> Self:
         """One for all loggers."""
@@ -67,18 +73,28 @@ class _StandardError:
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
-            self._write()
+            self.write()
             return
         if loop is not self._loop:
             self._loop = loop
-            loop.call_later(_MOMENT_S, self._write)
+            loop.call_later(_MOMENT_S, self.write)
 
-    debug = info = warning = error = critical = exception = msg
+    def urgent(self, line: bytes) -> None:
+        """One line, and all before it, at once."""
+        self._lines.append(line)
+        self.write()
 
-    def _write(self) -> None:
+    debug = info = warning = msg
+    error = critical = exception = urgent
+
+    def write(self) -> None:
+        """Write what waits."""
         lines, self._lines, self._loop = self._lines, [], None
         sys.stderr.buffer.write(b"".join(b"%b\n" % line for line in lines))
         sys.stderr.buffer.flush()
+
+
+_standard_error = _StandardError()
 
 
 def _stamp(_logger: Any, level: str, line: Line) -> Line:

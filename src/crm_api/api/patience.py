@@ -12,11 +12,12 @@ _LOOKS = 20
 class Wait:
     """A request that waits for its answer to begin."""
 
-    __slots__ = ("_room", "_task", "has_ended", "until")
+    __slots__ = ("_before", "_room", "_task", "has_ended", "until")
 
     def __init__(self, room: "Patience") -> None:
         self._room = room
         self._task: asyncio.Task[object] | None = asyncio.current_task()
+        self._before = 0 if self._task is None else self._task.cancelling()
         self.has_ended = False
         """Whether it took too long, so that its task was cancelled."""
         self.until = 0.0
@@ -35,7 +36,8 @@ class Wait:
 
     def absorb(self) -> bool:
         """Whether that its task was cancelled is told by this, and by nobody else."""
-        return self.has_ended and self._task is not None and self._task.uncancel() == 0
+        ended, task = self.has_ended, self._task
+        return ended and task is not None and task.uncancel() <= self._before
 
 
 class Patience:
@@ -64,9 +66,7 @@ class Patience:
         loop.call_later(self.most_s / _LOOKS, self._look, loop)
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
-        now = time.monotonic()
+        self._loop, now = None, time.monotonic()
         self._waiting = {wait for wait in self._waiting if not wait.is_over(now)}
         if self._waiting:
             self._arm(loop)
-        else:
-            self._loop = None

@@ -3,6 +3,7 @@
 import asyncio
 
 from support.clients import pointers, problem
+from support.members import custom_role, member
 from support.proposing import company, sold
 
 PRICED = {"currency": "EUR"}
@@ -147,3 +148,16 @@ async def test_both_faces_propose_to_a_segment(client):
         made = (await client.data(change, id=id, input=given))["commitSegmentProposals"]
         (quote,) = await quotes(client)
         assert made["data"][0]["proposals"]["drafts"] == [{"quoteId": quote["id"]}]
+
+
+async def test_whoever_prices_for_a_segment_reads_segments(client):
+    """What its members pay tells who they are."""
+    id = await segment(client, (await company(client))["id"])
+    prices = dict.fromkeys(("read", "create"), "all")
+    levels = {"*": {"read": "all"}, "prices": prices, "segments": {"read": "none"}}
+    user = await member(client, await custom_role(client, levels=levels))
+    body = {"name": "Partners", "currency": "EUR", "audience": "segment"}
+    answer = await user.api.post("/v1/price-lists", json={**body, "audience_key": id})
+    assert problem(answer, 403)["right"] == "segments:read"
+    await user.api.made("price-lists", {**body, "audience_key": "gold"})
+    await client.made("price-lists", {**body, "audience_key": id})

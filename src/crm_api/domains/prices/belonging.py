@@ -24,6 +24,15 @@ class Belonging:
 BELONGING = Belonging()
 
 
+def is_of_segment(audience: str, key: str | None) -> bool:
+    """Whether a list is for the members of a segment, and not for whom a price is asked as such."""
+    try:
+        UUID(key or "")
+    except ValueError:
+        return False
+    return audience == "segment"
+
+
 async def segments_of(tx: Tx, *ids: UUID | None) -> list[str]:
     """The segments that a company or a contact belongs to; none where segments are off."""
     given = [id for id in ids if id is not None]

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 from uuid import UUID
 
+from crm_api.domains.prices.belonging import is_of_segment
 from crm_api.domains.prices.choosing import DEEPEST
 from crm_api.domains.prices.models import ContractPrice, PriceList, PriceRule
 from crm_api.domains.prices.repository import ContractPrices, PriceLists, PriceRules
@@ -79,6 +80,11 @@ class PriceListService(TreeService[PriceList], NamedService[PriceList]):
     async def prepare(self, values: dict[str, Any], current: PriceList | None) -> dict[str, Any]:
         """The currency of a list with rules stays: their prices would be other ones."""
         values = await super().prepare(values, current)
+        names = ("audience", "audience_key")
+        audience, key = (after(values, current, name) for name in names)
+        if not values.keys().isdisjoint(names) and is_of_segment(audience, key):
+            # What its members pay tells who they are.
+            self.tx.actor.require("segments:read")
         parent = values.get("parent_id")
         if parent is not None and len(await self.records.ancestors(parent)) >= DEEPEST:
             message = f"No more than {DEEPEST} lists stand above one another."

@@ -7,6 +7,7 @@ is off for instance, nothing is checked.
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from crm_api.domains.recipes.asking import MOST_DAYS, ProposalRequest
@@ -30,7 +31,9 @@ class Opening:
 
 
 Openings = Mapping[UUID, Opening]
-Answer = Callable[[Tx, Sequence[UUID], Window], Awaitable[Openings | None]]
+Known = dict[Any, Opening]
+"""What was found out for a window before, by whoever is asked, in its own words."""
+Answer = Callable[[Tx, Sequence[UUID], Window, Known], Awaitable[Openings | None]]
 
 
 @dataclass
@@ -56,11 +59,11 @@ def window_of(tx: Tx, asked: ProposalRequest) -> Window:
     return start, end
 
 
-async def check(tx: Tx, goods: Goods, window: Window) -> bool:
+async def check(tx: Tx, goods: Goods, window: Window, known: Known) -> bool:
     """Note of goods when they could be had, and that some cannot; false where nobody knows."""
     if ASK.answer is None:
         return False
-    found = await ASK.answer(tx, sorted(goods.products), window)
+    found = await ASK.answer(tx, sorted(goods.products), window, known)
     if found is None:
         return False
     forms: dict[UUID, list[UUID]] = {}
@@ -80,9 +83,11 @@ async def check(tx: Tx, goods: Goods, window: Window) -> bool:
 def _of_all(goods: Goods, id: UUID, found: Openings) -> Opening | None:
     """Of a bundle that of what is in it and comes last, or never."""
     inner = [one for one in sorted(goods.contents(id)) if one in found]
-    if id in found or not inner:
-        return found.get(id)
+    if not inner:
+        return None
     last = max(inner, key=lambda one: _order(found[one]))
+    if last == id:
+        return found[id]
     opening, name = found[last], goods.name_of(last) or "What is in it"
     return Opening(f"{name}: {opening.text}", opening.starts_at, opening.never)
 

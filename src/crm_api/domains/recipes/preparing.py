@@ -15,7 +15,7 @@ from crm_api.domains.quotes.schemas import QuoteCreate
 from crm_api.domains.quotes.service import QuoteService
 from crm_api.domains.recipes.affinity import Baskets, rules_of
 from crm_api.domains.recipes.asking import AskedProduct, ProposalRequest
-from crm_api.domains.recipes.availability import check, window_of
+from crm_api.domains.recipes.availability import Opening, check, window_of
 from crm_api.domains.recipes.drafting import Draft, Drafting, Withheld
 from crm_api.domains.recipes.gathering import Gathering
 from crm_api.domains.recipes.goods import Key
@@ -52,6 +52,7 @@ class ProposalService:
     def __init__(self, tx: Tx) -> None:
         self.tx = tx
         self.past, self.orders = PastQuotes(tx), PastOrders(tx)
+        self._openings: dict[Any, Opening] = {}
 
     async def prepare(self, kind: Kind, id: UUID, asked: ProposalRequest) -> Told:
         """Up to three drafts for a company, a contact or whose deal it is; nothing is written.
@@ -86,7 +87,7 @@ class ProposalService:
             own = None if key is None else f"{key}:{draft.label}"
             known = None if own is None else await quote_with(self.tx, MADE_BY, own)
             if known is not None:
-                one["quote_id"] = known
+                one["quote_id"] = known if await quotes.records.sees(known) else None
                 continue
             values = draft.content.model_dump(exclude_unset=True)
             if own is not None:
@@ -222,7 +223,7 @@ class ProposalService:
         await gathering.add(rule.then for rule in rules)
         goods = gathering.goods
         _need_known(asked, gathering)
-        is_checked = await check(self.tx, goods, window_of(self.tx, asked))
+        is_checked = await check(self.tx, goods, window_of(self.tx, asked), self._openings)
         by_units = {
             (line.product_id, line.variant_id)
             for line in past

@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from crm_api.domains.recipes.availability import Opening, Window
+from crm_api.domains.recipes.availability import Known, Opening, Window
 from crm_api.domains.scheduling.candidates import Order, Required, found_for, seen_resources
 from crm_api.domains.scheduling.grid import Grid, grid_of, places, run
 from crm_api.domains.scheduling.openings import Lasting, openings
@@ -28,6 +28,7 @@ _STEP = 30
 _SECRET = frozenset(
     {"duration_minutes", "buffer_before_minutes", "buffer_after_minutes", "skills", "resources"}
 )
+_ASKED = frozenset({"kind", "attributes", "skills"})
 _SPECIFICATIONS = """
     SELECT product_id, duration_minutes, buffer_before_minutes, buffer_after_minutes, skills,
         resources
@@ -42,19 +43,20 @@ _KEPT = """
 """
 _ANYTIME = Opening("It takes nobody and nothing that is booked.")
 _UNCHECKED = "Whether there is time for it was not checked"
+_NO_START = Opening(f"{_UNCHECKED}: no service begins within the window, only by the half hour.")
 _TOO_MANY = Opening(f"{_UNCHECKED}: too many people or resources come into question.")
 
 
 async def when_rendered(
-    tx: Tx, products: Sequence[UUID], window: Window
+    tx: Tx, products: Sequence[UUID], window: Window, known: Known
 ) -> dict[UUID, Opening] | None:
     """When services could begin first; None where that is not for whoever asks, or off."""
     actor = tx.actor
-    if not actor.covers("resources:read") or actor.hidden("service_specification") & _SECRET:
+    is_closed = actor.hidden("service_specification") & _SECRET or actor.hidden("resource") & _ASKED
+    if is_closed or not actor.covers("resources:read"):
         return None
     rows = await tx.fetch(_SPECIFICATIONS, tx.organization_id, list(products))
     found: dict[UUID, Opening] = {}
-    known: dict[tuple[str, ...], Opening] = {}
     grid = grid_of(ZoneInfo(actor.time_zone), _STEP, *window)
     for row in rows:
         same = tuple(str(row[name]) for name in sorted(_SECRET))
@@ -72,8 +74,10 @@ async def _opening(tx: Tx, row: Mapping[str, Any], grid: Grid) -> Opening:
         needs = [*needs, {"kind": "person", "quantity": 1, "attributes": {}}]
     if not needs:
         return _ANYTIME
-    if not grid.starts or sum(one["quantity"] for one in needs) > MOST_RESOURCES:
-        return _TOO_MANY if grid.starts else _never(grid)
+    if not grid.starts:
+        return _NO_START
+    if sum(one["quantity"] for one in needs) > MOST_RESOURCES:
+        return _TOO_MANY
     rows = await _kept(tx, {one["kind"] for one in needs})
     if rows is None:
         return _TOO_MANY

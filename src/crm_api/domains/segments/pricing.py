@@ -8,7 +8,7 @@ from crm_api.kit.db.tx import Tx
 _OF_RECORDS = """
     SELECT DISTINCT m.segment_id FROM segment_members m
     JOIN segments s ON s.organization_id = $1 AND s.id = m.segment_id AND s.is_active
-        AND s.deleted_at IS NULL
+        AND s.deleted_at IS NULL AND s.kind <> 'suppression'
     WHERE m.organization_id = $1 AND m.record_id = ANY($2) AND m.left_at IS NULL
 """
 

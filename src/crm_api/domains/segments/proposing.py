@@ -8,6 +8,7 @@ from crm_api.domains.recipes.asking import ProposalRequest
 from crm_api.domains.recipes.preparing import Kind, ProposalService
 from crm_api.domains.recipes.repository import AREA
 from crm_api.domains.segments.actions import SegmentActions
+from crm_api.kit.calendar import today_of
 from crm_api.kit.crud.collections import service_of
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.query.selection import PageQuery, Selection
@@ -36,15 +37,18 @@ class SegmentProposals:
     async def make(
         self, id: UUID, asked: ProposalRequest, *, limit: int, cursor: str | None
     ) -> dict[str, Any]:
-        """The same with a quote of each draft; of one request each member has each quote once."""
+        """The same with a quote of each draft; of one request and day each member has each once."""
         self.tx.actor.require("quotes:write")
         kind, ids, further = await self._page(id, limit, cursor)
+        # Another day it is another offer: prices, and what is free, are not what they were.
+        asked_on = f"{today_of(self.tx)} {asked.model_dump_json()}"
+        same = sha256(asked_on.encode()).hexdigest()[:16]
+        keys = {one: f"{id}:{one}:{same}" for one in ids}
         # Of two who ask the same at once one makes the quotes, the other finds them.
-        await self.actions.service.records.lock_keys("proposals", [str(id)])
-        same = sha256(asked.model_dump_json().encode()).hexdigest()[:16]
+        await self.actions.service.records.lock_keys("proposals", sorted(keys.values()))
         found = [
-            (one, await self.proposals.make_once(kind, one, asked, f"{id}:{one}:{same}"))
-            for one in ids
+            (one, await self.proposals.make_once(kind, one, asked, key))
+            for one, key in keys.items()
         ]
         return _told(kind, found, further)
 
@@ -52,6 +56,7 @@ class SegmentProposals:
         self, id: UUID, limit: int, cursor: str | None
     ) -> tuple[Kind, list[UUID], str | None]:
         self.tx.actor.need_open(f"{AREA}:read")
+        await self.tx.spend(limit)
         shown = await self.actions.service.get(id, Selection(("target",)))
         listing = service_of(self.tx, shown.target).records.listing
         query = PageQuery(Selection.of(listing, "id"), limit=limit, cursor=cursor)

@@ -155,8 +155,9 @@ class Database:
         try:
             return await turn
         except asyncio.CancelledError:
-            if not turn.cancelled() and (handed := turn.result()) is not None:
-                self.keep(handed)
+            if not turn.cancelled():
+                handed = turn.result()
+                self._returned() if handed is None else self.keep(handed)
             raise
         finally:
             end.cancel()
@@ -168,9 +169,9 @@ class Database:
                 return turn
         return None
 
-    def _returned(self, _connection: DBAPIConnection | None, _record: object) -> None:
-        """The pool has a connection again, unless somebody waits there for it."""
-        if not self._waiting and (turn := self._next()) is not None:
+    def _returned(self, *_what: object) -> None:
+        """The pool has a connection again; whoever waits there has it first."""
+        if (turn := self._next()) is not None:
             turn.set_result(None)
 
     async def _from_pool(self, taking: Awaitable[T]) -> T:

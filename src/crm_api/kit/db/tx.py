@@ -131,8 +131,7 @@ class Tx:
         """
         self.told += 1
         self.learned.touch(entity, record_id, is_new=version == 1)
-        row = event_row(self, type, entity, record_id, version, data, previous)
-        self.insert(EventRow, row)
+        self.insert(EventRow, event_row(self, type, entity, record_id, version, data, previous))
 
     def enqueue(
         self,
@@ -173,6 +172,9 @@ class Tx:
             for record in list(self._session.identity_map.values()):
                 if vars(record).get("id") in ids:  # what has expired has no value there
                     self._session.expire(record)
+
+    async def spend(self, points: int) -> None:
+        """Have more be counted than one thing to do, where that is counted; raises `RateLimited`."""
 
     @property
     def has_begun(self) -> bool:
@@ -222,10 +224,7 @@ class Tx:
                 raise translate(error) from error
 
     async def fetch(self, sql: str, *args: Any) -> list[Any]:
-        """Rows of one reading statement straight from the driver.
-
-        Inside the transaction if one has begun, else in autocommit.
-        """
+        """Rows of one reading statement: in the transaction if one has begun, else in autocommit."""
         async with self._lock:
             await self._send_all()
             self.statements += 1
@@ -315,9 +314,8 @@ class Tx:
         await settle(self)
         alone = self._kept.alone(self.organization_id) if self._connection is None else None
         if alone is not None:
-            sql, args = alone
             self.statements += 1
-            await self.database.fetch(self.organization_id, sql, args)
+            await self.database.fetch(self.organization_id, *alone)
             return
         await self.flush()
         if self._connection is not None:
