@@ -1,10 +1,13 @@
 """What rows of files about projects have in common: whose project and user they name."""
 
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 from crm_api.domains.projects.repository import Projects
+from crm_api.kit.crud.rights import Guard
 from crm_api.kit.db.tx import Tx
+from crm_api.kit.errors import Forbidden, Invalid
 from crm_api.kit.points import email_key
 from crm_api.kit.values.errors import BadValue
 from crm_api.platform.identity.repository import Users
@@ -37,6 +40,17 @@ async def refer_to_owners(tx: Tx, importer: Importer, drafts: Sequence[Draft], p
         if owner := draft.related["owner"]:
             ids = users.get(emails.get(owner, ""), ())
             refer_to(importer, draft, plan, "user", ids, "owner_id")
+
+
+def need_handing(guard: Guard, current: Any, draft: Draft) -> None:
+    """Raise `Invalid` where a row hands a record on that its importer may not hand on."""
+    owner = draft.values["owner_id"] if "owner_id" in draft.given else current.owner_id
+    if owner == current.owner_id:
+        return
+    try:
+        guard.owner_of({"owner_id": owner}, "update", current.owner_id)
+    except Forbidden as error:
+        raise Invalid(error.detail, faults=error.faults) from None
 
 
 def _address(text: str) -> str | None:

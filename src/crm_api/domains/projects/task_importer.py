@@ -3,14 +3,20 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, time
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from crm_api.domains.projects.models import Project
 from crm_api.domains.projects.repository import Projects, ProjectTasks
-from crm_api.domains.projects.rows import NOT_YET, PROJECT, refer_to_owners, refer_to_projects
+from crm_api.domains.projects.rows import (
+    NOT_YET,
+    PROJECT,
+    need_handing,
+    refer_to_owners,
+    refer_to_projects,
+)
 from crm_api.domains.projects.states import CLOSED, need_open
 from crm_api.domains.projects.tasks import ProjectTaskService
 from crm_api.kit.crud.index import external_key
@@ -68,7 +74,8 @@ class ProjectTaskImporter(Importer):
         if not texts.get("project"):
             raise Invalid.at("/project_id", "required", "A row names its project.")
         if texts.get("hours") and "minutes" not in data:
-            data["minutes"] = int(texts["hours"][0] * _HOUR)
+            minutes = texts["hours"][0] * _HOUR
+            data["minutes"] = int(minutes.quantize(Decimal(1), ROUND_HALF_UP))
         if texts.get("kind"):
             data["kind"] = texts["kind"][0].strip().lower()
         elif texts.get("is_milestone") and texts["is_milestone"][0]:
@@ -158,6 +165,7 @@ class ProjectTaskImporter(Importer):
         if "kind" in draft.given:
             need_same(current, draft, "kind")
         if self.adds_to(current, draft, tx.actor.country):
+            need_handing(ProjectTaskService(tx).guard, current, draft)
             await super().absorb(tx, current, draft)
 
     async def in_use(self, tx: Tx, entity: str, ids: Sequence[UUID]) -> set[UUID]:

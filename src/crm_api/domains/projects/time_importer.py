@@ -11,6 +11,7 @@ from crm_api.domains.projects.repository import Projects
 from crm_api.domains.projects.rows import (
     NOT_YET,
     PROJECT,
+    need_handing,
     refer_to_owners,
     refer_to_projects,
 )
@@ -103,13 +104,7 @@ class TimeEntryImporter(Importer):
         need_same(current, draft, "project_id")
         if not self.adds_to(current, draft, tx.actor.country):
             return
-        owner = draft.values["owner_id"] if "owner_id" in draft.given else current.owner_id
-        if owner != current.owner_id:
-            try:
-                guard = TimeEntryService(tx).guard
-                guard.owner_of({"owner_id": owner}, "update", current.owner_id)
-            except Forbidden as error:
-                raise Invalid(error.detail, faults=error.faults) from None
+        need_handing(TimeEntryService(tx).guard, current, draft)
         await super().absorb(tx, current, draft)
 
     async def in_use(self, tx: Tx, entity: str, ids: Sequence[UUID]) -> set[UUID]:
