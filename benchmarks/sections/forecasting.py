@@ -18,7 +18,7 @@ DEALS = 100_000
 SNAPSHOTS = 1_000_000
 TAKEN_S, WATERFALL_MS = 10, 1_000
 QUESTIONS = 7
-_DEALS = """
+OPEN_DEALS = """
     INSERT INTO deals (organization_id, id, name, sort_name, pipeline_id, stage_id, status, amount,
         currency, expected_amount, base_amount, base_currency, closes_on, probability,
         forecast_category, checked, tags, stage_entered_at, rank, version, created_at, updated_at,
@@ -50,7 +50,7 @@ def run(setting: Setting) -> Outcome:
     shown = table("forecasting", "way", "ms", "of the target")
     with setting.stage(0) as stage, serving(stage, "ours") as server:
         pipeline, open_stage = pipeline_of(stage, server)
-        stage.query(_DEALS, stage.organization_id, pipeline, open_stage, deals)
+        stage.query(OPEN_DEALS, stage.organization_id, pipeline, open_stage, deals)
         stage.query("ANALYZE deals")
         begun = time.perf_counter()
         taken = asked(stage, server, "POST", "/v1/deal-snapshots", b"")
