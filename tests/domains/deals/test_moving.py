@@ -33,6 +33,36 @@ async def test_a_strict_pipeline_goes_step_by_step(client):
     assert (await act(client, made["id"], "win"))["status"] == "won"
 
 
+async def test_a_deal_begins_in_a_later_stage_with_what_that_stage_wants(client):
+    strict = await pipeline(client, "strict")
+    body = {"name": "Late", "stage_id": strict["Terms"]}
+    found = problem(await client.post("/v1/deals", json=body), 409, "blocked_transition")
+    assert (codes(found), pointers(found)) == (["skips_stages"], ["/stage_id"])
+    assert await client.made("deals", {**body, "stage_id": strict["New"]})
+    wants = {
+        "required_fields": ["amount"],
+        "entry_criteria": {"closes_on": {"is_null": False}},
+        "required_artefacts": ["accepted_quote"],
+    }
+    free = await pipeline(client, Offer=wants)
+    body = {"name": "Late", "stage_id": free["Offer"]}
+    found = problem(await client.post("/v1/deals", json=body), 409, "blocked_transition")
+    assert codes(found) == ["required_field", "entry_criteria", "artefact_needed"]
+    document = """mutation($input: DealCreateInput!) { createDeal(input: $input) { id } }"""
+    answer = await client.post(
+        "/graphql",
+        json={
+            "query": document,
+            "variables": {"input": {"name": "Late", "stageId": free["Offer"]}},
+        },
+    )
+    (error,) = answer.json()["errors"]
+    assert error["extensions"]["code"] == "blocked_transition"
+    assert not (
+        await client.read("deals", **{"filter[name]": "Late", "filter[stage_id]": free["Offer"]})
+    )["data"]
+
+
 async def test_some_pipelines_only_go_forward(client):
     where = await pipeline(client, "forward_only")
     made = await deal(client, where)

@@ -14,13 +14,16 @@ from crm_api.domains.deals.ranks import newest
 from crm_api.domains.deals.reckoning import reckoned
 from crm_api.domains.deals.repository import DealMoves, Deals, Ground, LossReasons, Stages
 from crm_api.domains.deals.schemas import DealCreate, DealUpdate
+from crm_api.domains.deals.states import Blockers
 from crm_api.domains.deals.valuing import PRICED, WEIGHED, at_home, pushed, rots_at, weighed
 from crm_api.kit.crud.personal import About, Impersonal
 from crm_api.kit.crud.plain import columns_of, values_of
 from crm_api.kit.crud.purges import destroy, empty_events
 from crm_api.kit.crud.service import CrudService
+from crm_api.kit.crud.transitions import blocked
 from crm_api.kit.errors import Blocked, Invalid, WrongState
 from crm_api.kit.ids import new_id
+from crm_api.kit.schema import Create
 
 _BATCH = 500
 # What a deal has by where it stands.
@@ -89,6 +92,18 @@ class DealService(Partied):
             raise WrongState("Its pipeline is in the bin.", code="pipeline_in_bin")
         need_step(values, {**columns_of(current), **values}, stage)
         return {**values, **await self._worth(values, current, stage)}
+
+    async def create(self, data: Create) -> Any:
+        """A new deal; one for a later stage has what that stage wants, or `Blocked` is raised."""
+        shown = await super().create(data)
+        if "stage_id" not in data.model_fields_set:
+            return shown
+        stages = await self.stages.grounds(shown.pipeline_id)
+        await self.tx.flush()
+        (deal,) = await self.records.some([shown.id])
+        if faults := await Blockers(self.tx, columns_of(deal), stages).of_beginning():
+            raise blocked(faults)
+        return shown
 
     async def copied(self, data: DealCreate, custom: Mapping[str, Any]) -> Any:
         """A new deal of what another one says, whether or not who copies it may see or set it."""

@@ -66,6 +66,14 @@ class Blockers:
         """Empty where it may be lost, from wherever it is."""
         return await self._of_entering(target)
 
+    async def of_beginning(self) -> list[Fault]:
+        """Empty where a deal may begin where it stands: in the first stage it always may."""
+        before = self._open[: self._place(self._here)] if self._here["kind"] == "open" else []
+        if not before:
+            return []
+        faults = [_skips(before)] if self._here["graph"] == "strict" else []
+        return [*faults, *await self._of_standing(self._here)]
+
     def _of_way(self, target: Ground) -> list[Fault]:
         """What the graph of the pipelines says of a step."""
         if target["pipeline_id"] != self._here["pipeline_id"]:
@@ -94,6 +102,9 @@ class Blockers:
         return self._leaving
 
     async def _of_entering(self, target: Ground) -> list[Fault]:
+        return [*await self._of_standing(target), *await full(self._tx, target)]
+
+    async def _of_standing(self, target: Ground) -> list[Fault]:
         asked = [name for name in target["required_fields"] if name not in _SET[target["kind"]]]
         missing = missing_fields(self._deal, asked)
         if target["required_roles"]:
@@ -106,7 +117,6 @@ class Blockers:
             *await self._unmet(target["entry_criteria"], "entry_criteria"),
             *await missing_artefacts(self._tx, own, target),
             *await missing_approvals(self._tx, own, target),
-            *await full(self._tx, target),
         ]
 
     async def _unmet(self, criteria: Mapping[str, Any], code: str) -> list[Fault]:
