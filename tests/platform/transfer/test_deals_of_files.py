@@ -49,15 +49,15 @@ async def test_rows_become_deals_in_their_stages(files, client, csv_of):
 
 
 async def test_a_row_moves_the_deal_of_its_id(files, client, csv_of):
-    where = await pipeline(client, "strict", Terms={"required_fields": ["next_step"]})
-    body = {"name": "Old", "stage_id": where["Offer"], "external_ids": {"import": "1"}}
+    where = await pipeline(client, "strict", Offer={"required_fields": ["next_step"]})
+    body = {"name": "Old", "stage_id": where["New"], "external_ids": {"import": "1"}}
     made = await client.made("deals", body)
     other = await client.made("deals", {**body, "external_ids": {"import": "2"}})
     columns = ["Deal ID", "Deal Name", "Pipeline", "Deal Stage", "Next Step"]
-    rows = [["1", "New", "Partners", "Terms", "Call"], ["2", "New", "Partners", "Terms", ""]]
+    rows = [["1", "New", "Partners", "Offer", "Call"], ["2", "New", "Partners", "Offer", ""]]
     record = await files.imported(csv_of(columns, *rows), entity="deal")
     after = await client.read(f"deals/{made['id']}")
-    assert (after["name"], after["stage_id"]) == ("New", where["Terms"])
+    assert (after["name"], after["stage_id"]) == ("New", where["Offer"])
     assert len((await client.read(f"deals/{made['id']}/moves"))["data"]) == 1
     errors = await files.errors(record["id"])
     assert [(error["row"], error["code"]) for error in errors] == [("2", "required_field")]
