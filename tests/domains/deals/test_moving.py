@@ -63,6 +63,17 @@ async def test_a_deal_begins_in_a_later_stage_with_what_that_stage_wants(client)
     )["data"]
 
 
+async def test_who_sees_only_their_own_begins_deals_of_others_in_later_stages(client):
+    free = await pipeline(client, Offer={"required_fields": ["amount"]})
+    levels = {"*": {"read": "all"}, "deals": {"read": "own", "create": "all"}}
+    user = await member(client, await custom_role(client, levels=levels))
+    other = await member(client, await custom_role(client, levels=levels))
+    body = {"name": "Theirs", "stage_id": free["Offer"], "owner_id": other.id}
+    found = problem(await user.api.post("/v1/deals", json=body), 409, "blocked_transition")
+    assert codes(found) == ["required_field"]
+    assert await user.api.made("deals", {**body, "amount": "10", "currency": "EUR"})
+
+
 async def test_some_pipelines_only_go_forward(client):
     where = await pipeline(client, "forward_only")
     made = await deal(client, where)

@@ -64,6 +64,26 @@ async def test_a_row_moves_the_deal_of_its_id(files, client, csv_of):
     assert (await client.read(f"deals/{other['id']}"))["name"] == "Old"
 
 
+async def test_a_row_tells_that_its_deal_cannot_be_decided_yet(files, client, csv_of):
+    where = await pipeline(client)
+    body = {"name": "Known", "stage_id": where["New"], "external_ids": {"import": "1"}}
+    made = await client.made("deals", body)
+    columns = ["Deal ID", "Deal Name", "Pipeline", "Deal Stage", "Close Date"]
+    rows = [[id, "Late", "Partners", "Won", "2099-01-01"] for id in ("1", "2")]
+    rows.append(["3", "Fine", "Partners", "Won", "2020-01-01"])
+    record = await files.made(csv_of(columns, *rows), entity="deal")
+    rehearsed = await files.done(record["id"], "validate")
+    counts = await files.done(record["id"], "start")
+    for found in (rehearsed, counts):
+        assert (found["create"], found["update"], found["error"]) == (1, 0, 2)
+    errors = await files.errors(record["id"])
+    assert [(error["row"], error["code"]) for error in errors] == [
+        ("1", "in_future"),
+        ("2", "in_future"),
+    ]
+    assert (await client.read(f"deals/{made['id']}"))["status"] == "open"
+
+
 async def test_a_rehearsal_counts_moves(files, client, csv_of):
     where = await pipeline(client)
     body = {"name": "Same", "stage_id": where["New"], "external_ids": {"import": "1"}}

@@ -25,7 +25,7 @@ from crm_api.domains.deals.actions import DealActions
 from crm_api.domains.deals.competing import listed
 from crm_api.domains.deals.lines import DealLine
 from crm_api.domains.deals.models import Deal
-from crm_api.domains.deals.policies import need_step
+from crm_api.domains.deals.policies import need_decided, need_step
 from crm_api.domains.deals.reckoning import given_of, reckoned
 from crm_api.domains.deals.repository import Ground, LossReasons, Stages
 from crm_api.domains.deals.schemas import DealLoss, DealMoveInput, DealWin
@@ -132,6 +132,7 @@ class DealImporter(LineImporter):
                 _take(draft, "loss_reason", lambda name: reasons.get(name_key(name))),
                 _take(draft, "contact", contacts.get),
                 _lack(draft),
+                _await(tx, draft),
             ):
                 if fault is not None:
                     draft.faults.append(self.located(fault, draft, plan))
@@ -293,6 +294,17 @@ def _lack(draft: Draft) -> Fault | None:
         draft.values["loss_reason_id"] = None
     # An action takes it, and not a patch.
     draft.given -= {"loss_reason_id"}
+    return None
+
+
+def _await(tx: Tx, draft: Draft) -> Fault | None:
+    """What is decided was not decided on a day that is yet to come."""
+    ground = draft.related["ground"]
+    if ground is not None and ground["kind"] != "open":
+        try:
+            need_decided(tx, draft.values["closes_on"])
+        except Invalid as error:
+            return error.faults[0]
     return None
 
 

@@ -109,7 +109,8 @@ class DealCreate(_DealFields):
         None,
         description="Without it the first open one of the pipeline; with a reason why it is "
         "lost the first one for that. A later open one is to be had with all that it wants; "
-        "strict pipelines begin with the first. Files may have deals stand anywhere.",
+        "strict pipelines begin with the first. A deal that was decided before, and those of files, "
+        "stand anywhere.",
     )
     closed_at: Instant | None = Field(
         None, description="When it was decided, in a closed stage; without it now."

@@ -99,8 +99,11 @@ class DealService(Partied):
         if "stage_id" not in data.model_fields_set:
             return shown
         stages = await self.stages.grounds(shown.pipeline_id)
+        later = [stage["id"] for stage in stages if stage["kind"] == "open"][1:]
+        if shown.stage_id not in later:
+            return shown
         await self.tx.flush()
-        (deal,) = await self.records.some([shown.id])
+        (deal,) = await self.records.locked([shown.id], everywhere=True)
         if faults := await Blockers(self.tx, columns_of(deal), stages).of_beginning():
             raise blocked(faults)
         return shown
