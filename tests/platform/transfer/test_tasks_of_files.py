@@ -2,7 +2,7 @@
 
 import pytest
 
-from support.members import member
+from support.members import custom_role, member
 
 pytestmark = pytest.mark.usefixtures("worker")
 COLUMNS = ["Task ID", "Project", "Task Name", "Kind", "Phase", "Hours", "Predecessors", "Assignee"]
@@ -91,3 +91,24 @@ async def test_closed_projects_take_no_tasks_and_keep_theirs(client, files, csv_
     _, (_, run) = await tried(files, csv_of, ["2", "Office", "Clean", "", "", "4", "", ""])
     assert run[0] == {"1": ("project_closed", "Project")}
     assert (await files.done(made["id"], "revert"))["kept"] == 1
+
+
+async def test_what_a_role_keeps_closed_of_tasks_is_not_filled(client, files, csv_of):
+    await client.made("projects", {"name": "Office"})
+    all_ = dict.fromkeys(("read", "create", "update", "delete"), "all")
+    masks = {"project_task": {"hidden": [], "read_only": ["dependencies", "parent_id"]}}
+    role = await custom_role(client, levels={"*": all_}, permissions=["import"], masks=masks)
+    files.client = (await member(client, role)).api
+    rows = [
+        ["1", "Office", "Building", "phase", "", "", "", ""],
+        ["2", "Office", "Paint", "", "", "4", "", ""],
+        ["3", "Office", "Clean", "", "Building", "1", "", ""],
+        ["4", "Office", "Lay cables", "", "", "1", "2", ""],
+    ]
+    _, told = await tried(files, csv_of, *rows)
+    for faults, counts in told:
+        assert faults == {
+            "3": ("read_only_field", "Phase"),
+            "4": ("read_only_field", "Predecessors"),
+        }
+        assert counts["create"] == 2

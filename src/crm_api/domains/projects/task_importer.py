@@ -67,6 +67,11 @@ class ProjectTaskImporter(Importer):
     match = ("external_id",)
     service = ProjectTaskService
     touched = (ProjectTaskService,)
+    filled: Mapping[str, str] = {
+        "phase": "parent_id",
+        "predecessors": "dependencies",
+        "starts_on": "constraint_at",
+    }
 
     def arrange(self, texts: Mapping[str, list[Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
         """The task of a row, and what it calls its project, phase and user; raises `Invalid`."""

@@ -123,6 +123,8 @@ class Importer(ABC):
     service: type[CrudService[Any]]
     touched: tuple[type[CrudService[Any]], ...]
     """Whose records an import may make or change, in the order in which they are put back."""
+    filled: Mapping[str, str] = {}
+    """The columns of what rows refer to, where they are not called `…_id`."""
 
     def read(self, draft: Draft, plan: Plan) -> None:
         """Fill a draft from its cells; mistakes go to `faults`. Needs no database."""
@@ -159,7 +161,7 @@ class Importer(ABC):
     def _refuse_closed(self, draft: Draft, plan: Plan) -> None:
         if not (closed := plan.closed(self.service.repository.listing.entity)):
             return
-        related = {f"{name}_id" for name, value in draft.related.items() if value}
+        related = {self.filled.get(n, f"{n}_id") for n, value in draft.related.items() if value}
         custom = {f"custom.{name}" for name in draft.values["custom"]}
         message = "No role of yours lets it be set."
         draft.faults += [
