@@ -49,6 +49,15 @@ class Files:
         job = await self.wait(await self.begin(id, verb))
         return job["result"].get("counts", job["result"])
 
+    async def tried(self, content: str, entity: str) -> Any:
+        """An import, and the faults by row and the counts of its dry run and of its run."""
+        made, told = await self.made(content, entity=entity), list[Any]()
+        for verb in ("validate", "start"):
+            counts = await self.done(made["id"], verb)
+            errors = await self.errors(made["id"])
+            told.append(({e["row"]: (e["code"], e["column"]) for e in errors}, counts))
+        return made, told
+
     async def imported(self, content: bytes | str | Path, **options: Any) -> dict[str, Any]:
         record = await self.made(content, **options)
         await self.done(record["id"], "start")

@@ -9,14 +9,7 @@ COLUMNS = ["Task ID", "Project", "Task Name", "Kind", "Phase", "Hours", "Predece
 
 
 async def tried(files, csv_of, *rows):
-    """The faults of an import by row, as the dry run and the run tell them, and the import."""
-    made = await files.made(csv_of(COLUMNS, *rows), entity="project_task")
-    told = []
-    for verb in ("validate", "start"):
-        counts = await files.done(made["id"], verb)
-        errors = await files.errors(made["id"])
-        told.append(({e["row"]: (e["code"], e["column"]) for e in errors}, counts))
-    return made, told
+    return await files.tried(csv_of(COLUMNS, *rows), "project_task")
 
 
 async def tasks(client):
@@ -112,3 +105,27 @@ async def test_what_a_role_keeps_closed_of_tasks_is_not_filled(client, files, cs
             "4": ("read_only_field", "Predecessors"),
         }
         assert counts["create"] == 2
+
+
+async def test_lags_have_the_units_of_working_time(client, files, csv_of):
+    await client.made("projects", {"name": "Office"})
+    lags = {"A": "1FS+1.5h", "B": "1FS+2days", "C": "1SS-30min", "D": "1FS+1wk"}
+    rows = [
+        ["1", "Office", "Paint", "", "", "0.33", "", ""],
+        *([name, "Office", name, "", "", "1", text, ""] for name, text in lags.items()),
+        ["E", "Office", "E", "", "", "1", "1FS+1mo", ""],
+    ]
+    _, (_, run) = await tried(files, csv_of, *rows)
+    assert run[0] == {"6": ("unknown_predecessor", "Predecessors")}
+    found = await tasks(client)
+    assert found["Paint"]["minutes"] == 20
+    told = {name: found[name]["dependencies"][0]["lag"] for name in lags}
+    assert told == {"A": 90, "B": 960, "C": -30, "D": 2400}
+
+
+async def test_an_undo_leaves_tasks_of_a_project_in_the_bin(client, files, csv_of):
+    project = await client.made("projects", {"name": "Office"})
+    made, _ = await tried(files, csv_of, ["1", "Office", "Paint", "", "", "4", "", ""])
+    assert (await client.delete(f"/v1/projects/{project['id']}")).status_code == 204
+    undone = await files.done(made["id"], "revert")
+    assert (undone["removed"], undone["kept"]) == (0, 1)

@@ -10,14 +10,7 @@ ALL = dict.fromkeys(("read", "create", "update", "delete"), "all")
 
 
 async def tried(files, csv_of, *rows):
-    """The faults of an import by row, as the dry run and the run tell them, and the import."""
-    made = await files.made(csv_of(COLUMNS, *rows), entity="time_entry")
-    told = []
-    for verb in ("validate", "start"):
-        counts = await files.done(made["id"], verb)
-        errors = await files.errors(made["id"])
-        told.append(({e["row"]: (e["code"], e["column"]) for e in errors}, counts))
-    return made, told
+    return await files.tried(csv_of(COLUMNS, *rows), "time_entry")
 
 
 async def test_rows_become_drafts_of_time_and_an_undo_takes_them_back(client, files, csv_of):

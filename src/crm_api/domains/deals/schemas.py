@@ -69,7 +69,8 @@ class _DealFields(DescribedFields, Create):
     lines: Lines = Field(default_factory=list, description="What may be sold, in their order.")
     closes_on: Day | None = Field(
         None,
-        description="When it is expected to be decided, or was: of a decided deal no day that is yet to come.",
+        description="When it is expected to be decided, or was: of a decided deal no day that is "
+        "yet to come.",
     )
     next_step: Line | None = None
     next_step_on: Day | None = None

@@ -67,10 +67,8 @@ class Blockers:
         return await self._of_entering(target)
 
     async def of_beginning(self) -> list[Fault]:
-        """Empty where a deal may begin where it stands: in the first stage it always may."""
-        before = self._open[: self._place(self._here)] if self._here["kind"] == "open" else []
-        if not before:
-            return []
+        """Empty where it may begin in the open stage where it stands, which is not the first one."""
+        before = self._open[: self._place(self._here)]
         faults = [_skips(before)] if self._here["graph"] == "strict" else []
         return [*faults, *await self._of_standing(self._here)]
 

@@ -30,7 +30,7 @@ _HOUR, _DAY = 60, 480
 _UNITS: Final[Mapping[str, int]] = {"m": 1, "h": _HOUR, "d": _DAY, "w": 5 * _DAY}
 _LINK = re.compile(
     r"(?P<task>.+?)\s*(?P<kind>FS|SS|FF|SF)?"
-    r"\s*(?:(?P<sign>[+-])\s*(?P<lag>\d+(?:[.,]\d+)?)\s*(?P<unit>[mhdw])[a-z]*)?",
+    r"\s*(?:(?P<sign>[+-])\s*(?P<lag>\d+(?:[.,]\d+)?)\s*(?P<unit>m(?:in(?:ute)?s?)?|h(?:(?:ou)?rs?)?|d(?:ays?)?|w(?:(?:ee)?ks?)?))?",
     re.IGNORECASE,
 )
 FIELDS = {
@@ -79,8 +79,7 @@ class ProjectTaskImporter(Importer):
         if not texts.get("project"):
             raise Invalid.at("/project_id", "required", "A row names its project.")
         if texts.get("hours") and "minutes" not in data:
-            minutes = texts["hours"][0] * _HOUR
-            data["minutes"] = int(minutes.quantize(Decimal(1), ROUND_HALF_UP))
+            data["minutes"] = _minutes(texts["hours"][0] * _HOUR)
         if texts.get("kind"):
             data["kind"] = texts["kind"][0].strip().lower()
         elif texts.get("is_milestone") and texts["is_milestone"][0]:
@@ -174,12 +173,12 @@ class ProjectTaskImporter(Importer):
             await super().absorb(tx, current, draft)
 
     async def in_use(self, tx: Tx, entity: str, ids: Sequence[UUID]) -> set[UUID]:
-        """Tasks of projects that are closed by now: an undo leaves them."""
+        """Tasks of projects that are closed by now, or in the bin: an undo leaves them."""
         del entity
         tasks = await ProjectTasks(tx).some(ids)
         of = {task.project_id for task in tasks}
-        closed = {one.id for one in await Projects(tx).some(list(of)) if one.status in CLOSED}
-        return {task.id for task in tasks if task.project_id in closed}
+        still = {one.id for one in await Projects(tx).some(list(of)) if one.status not in CLOSED}
+        return {task.id for task in tasks if task.project_id not in still}
 
     async def leant_on(self, tx: Tx, entity: str, ids: Sequence[UUID]) -> set[UUID]:
         """Phases of tasks that stay, and what these wait for, and so on."""
@@ -295,11 +294,15 @@ def _said(draft: Draft) -> Iterable[str]:
             yield parts["task"]
 
 
+def _minutes(amount: Decimal) -> int:
+    return int(amount.quantize(Decimal(1), ROUND_HALF_UP))
+
+
 def _lag(parts: re.Match[str]) -> int:
     if parts["lag"] is None:
         return 0
-    amount = Decimal(parts["lag"].replace(",", ".")) * _UNITS[parts["unit"].lower()]
-    return int(amount) * (-1 if parts["sign"] == "-" else 1)
+    amount = Decimal(parts["lag"].replace(",", ".")) * _UNITS[parts["unit"][0].lower()]
+    return _minutes(amount) * (-1 if parts["sign"] == "-" else 1)
 
 
 def _settle(draft: Draft) -> None:

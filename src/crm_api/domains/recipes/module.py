@@ -20,7 +20,8 @@ def _faces() -> Faces:
 MODULE = Module(
     key="proposals",
     title="Automatic proposals",
-    description="Drafts of quotes for customers, by recipes, needs, past orders and quotes, and a budget.",
+    description="Drafts of quotes for customers, by recipes, needs, past orders and quotes, "
+    "and a budget.",
     depends_on=["catalogue", "companies", "contacts", "deals", "prices", "quotes"],
     faces=_faces,
     tags={"proposals": "Drafts of quotes that are prepared for a customer."},

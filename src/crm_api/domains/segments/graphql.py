@@ -146,10 +146,8 @@ class SegmentQuery:
     ) -> SegmentProposalPage:
         """Up to three drafts of quotes for each of up to 20 members; nothing is stored."""
         asked = shape_given(ProposalRequest, input)
-        limit = min(max(first, 1), MOST_PROPOSED)
-        await info.context.tx.spend(limit)
         found = await SegmentProposals(info.context.tx).prepare(
-            id, asked, limit=limit, cursor=after
+            id, asked, limit=min(max(first, 1), MOST_PROPOSED), cursor=after
         )
         return cast("Any", found)
 

@@ -259,8 +259,8 @@ async def propose(
     """Up to three drafts for each, by their own prices, as `…/proposals` of a contact or a company.
 
     With `commit` each draft becomes a quote, all of a page or none; `labels` says which. Whoever
-    asks the same again that day gets the quotes that are there. `withheld` says of a member without drafts
-    why. `next_cursor` leads to the members after these.
+    asks the same again that day gets the quotes that are there. `withheld` says of a member
+    without drafts why. `next_cursor` leads to the members after these.
     """
     proposals = SegmentProposals(tx)
     if commit:
