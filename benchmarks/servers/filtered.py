@@ -15,9 +15,11 @@ from benchmarks.sections.filters import FILTER
 from benchmarks.servers.limit import OWN, dump, lifespan
 from crm_api.domains.contacts.repository import CONTACTS
 from crm_api.kit.actor import Actor
+from crm_api.kit.custom.catalogue import Catalogue
 from crm_api.kit.query.filters import parse
 from crm_api.kit.query.page import PageQuery, read_page
 from crm_api.kit.query.selection import Selection
+from crm_api.kit.query.visibility import ALL
 
 # Relations need the collections that they lead to.
 assert crm_api.registry.MODULES
@@ -28,6 +30,7 @@ class _Recorder:
 
     organization_id = OWN
     actor = Actor(OWN, "system", scopes=frozenset({"*"}))
+    catalogue = Catalogue()
     database = SimpleNamespace(signing_key=b"")
     now = datetime.now(UTC)
     asked: tuple[str, tuple[Any, ...]]
@@ -39,8 +42,8 @@ class _Recorder:
 
 def _statement() -> tuple[str, tuple[Any, ...]]:
     tx: Any = _Recorder()
-    filter = parse(FILTER, CONTACTS, tx.actor, tx.now)
-    asyncio.run(read_page(tx, CONTACTS, PageQuery(Selection(CONTACTS.shown), filter)))
+    filter = parse(FILTER, CONTACTS, tx)
+    asyncio.run(read_page(tx, CONTACTS, PageQuery(Selection(CONTACTS.shown), filter, sight=ALL)))
     return tx.asked
 
 

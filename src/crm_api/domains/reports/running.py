@@ -33,8 +33,9 @@ from crm_api.kit.errors import CrmError, Invalid, Unavailable
 from crm_api.kit.query.columns import Column, table_columns, table_rows
 from crm_api.kit.query.filters import parse
 from crm_api.kit.query.listing import Listing
-from crm_api.kit.query.page import count, sorts_of
+from crm_api.kit.query.page import count
 from crm_api.kit.query.selection import PageQuery, Selection
+from crm_api.kit.query.sorting import sorts_of
 from crm_api.kit.query.visibility import narrowed
 from crm_api.kit.query.watching import exported
 

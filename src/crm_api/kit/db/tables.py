@@ -189,6 +189,7 @@ class SearchDocument(Base):
 
     __tablename__ = "search_documents"
     __table_args__ = (
+        Index("ix_search_documents_kinds", "organization_id", "entity"),
         Index(
             "ix_search_documents_words",
             "words",
@@ -283,6 +284,8 @@ class RecordAccess(Base):
     """The share or the rule that says so."""
     writes: Mapped[bool]
     expires_at: Mapped[datetime | None]
+    record_created_at: Mapped[datetime]
+    """The record's own, by which lists are sorted unless they are asked otherwise."""
 
 
 class RecordRedirect(Base):

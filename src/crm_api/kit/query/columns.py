@@ -27,10 +27,11 @@ from crm_api.kit.query import custom
 from crm_api.kit.query.compile import Binds, rollup
 from crm_api.kit.query.filters import rolled_for
 from crm_api.kit.query.listing import Listing
-from crm_api.kit.query.page import matching, order_of, sorts_of, value_names
+from crm_api.kit.query.page import matching, value_names
 from crm_api.kit.query.places import Join, Place, joined, place_of
 from crm_api.kit.query.selection import PageQuery
 from crm_api.kit.query.shown import readable_rollups
+from crm_api.kit.query.sorting import order_of, sorts_of
 from crm_api.kit.query.statements import compiled
 from crm_api.kit.query.visibility import bound
 

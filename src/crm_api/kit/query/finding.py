@@ -71,7 +71,8 @@ async def find(tx: Tx, listing: Listing, query: PageQuery) -> Found | None:
     known = await within_sight(tx, sights, await any_hits(tx, listing, question))
     if known.complete and len(known.found) < FEW:
         # Now it matters what kind of hits they are.
-        known = await within_sight(tx, sights, await hits(tx, [listing], question))
+        found = await hits(tx, [listing], question, known.exact)
+        known = await within_sight(tx, sights, found)
         meant = await with_mistakes(tx, question, known) if doubtful(known) else None
         known = known if meant is None else await near_hits(tx, [listing], meant, known)
     if known.complete:

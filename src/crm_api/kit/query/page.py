@@ -1,45 +1,43 @@
 """Reading a collection: one statement, compiled once per shape, no object per row but its struct."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date, datetime
-from decimal import Decimal
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 from uuid import UUID
 
-import msgspec
 from sqlalchemy import (
     ARRAY,
     ColumnElement,
     Select,
-    Text,
-    and_,
+    Subquery,
     bindparam,
     func,
     literal_column,
-    or_,
     select,
-    tuple_,
 )
 
-from crm_api.kit.actor import hidden_field
-from crm_api.kit.custom.catalogue import need_sight
 from crm_api.kit.db.tx import Tx
-from crm_api.kit.errors import Forbidden, Invalid
-from crm_api.kit.query import custom
-from crm_api.kit.query.compile import Binds, condition, rollup
+from crm_api.kit.query.compile import Binds, condition
 from crm_api.kit.query.cursor import context_of, seal, unseal
-from crm_api.kit.query.filters import Filter, rolled_for
+from crm_api.kit.query.filters import Filter
 from crm_api.kit.query.finding import Found, How, find, is_hit
 from crm_api.kit.query.listing import Listing
-from crm_api.kit.query.places import Join, Place, joined, place_of
-from crm_api.kit.query.selection import PageQuery, Selection, names_of
+from crm_api.kit.query.places import joined
+from crm_api.kit.query.selection import PageQuery, Selection
 from crm_api.kit.query.shown import show
+from crm_api.kit.query.sorting import Sort, after, cursor_values, order_of, sorts_of
 from crm_api.kit.query.statements import Statement, prepared
-from crm_api.kit.query.visibility import ALL, Sight, bound, living, seen, sight_of
+from crm_api.kit.query.visibility import (
+    ALL,
+    Sight,
+    bound,
+    few_by_age,
+    living,
+    seen,
+    sight_of,
+)
 
 MAX_LIMIT = 200
-MAX_SORTS = 4
 _STEPS = (1, 10, 25, 50, 100, MAX_LIMIT)
 
 
@@ -51,81 +49,6 @@ class Page:
     next_cursor: str | None
     total: int | None = None
     cursors: Sequence[str] = ()
-
-
-@dataclass(frozen=True)
-class Sort:
-    """One sort key."""
-
-    name: str
-    column: Any
-    descending: bool
-    nullable: bool
-    joins: tuple[Join, ...] = ()
-    form: Any = None
-    """What of it stands in the statement, where that is not its name."""
-    values: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    """Parameters of the column."""
-
-    @property
-    def shape(self) -> Any:
-        """What tells its statement from others."""
-        return self.form or self.name, self.descending
-
-
-def sorts_of(listing: Listing, sort: str | None, tx: Tx) -> list[Sort]:
-    """Read `-created_at,company.name,custom.tier`; raises `Invalid`."""
-    found: list[Sort] = []
-    for number, part in enumerate(names_of(sort) or names_of(listing.default_sort)):
-        name, descending = part.removeprefix("-"), part.startswith("-")
-        known = _sort(listing, name, tx, number, descending=descending)
-        if any(known.name == other.name for other in found):
-            raise Invalid.parameter("sort", "repeated_field", f"{known.name} stands twice.")
-        found.append(known)
-    if len(found) > MAX_SORTS:
-        raise Invalid.parameter("sort", "too_many_fields", f"At most {MAX_SORTS} sort keys.")
-    down = found[0].descending
-    return [*found, Sort("id", listing.model.id, down, nullable=False)]
-
-
-def _sort(listing: Listing, name: str, tx: Tx, number: int, *, descending: bool) -> Sort:
-    *path, key = name.split(".")
-    if path and path[-1] == "custom":
-        place = place_of(listing, path[:-1], tx.actor, "sort")
-        return _custom_sort(place, name, key, tx, number, descending=descending)
-    place = place_of(listing, path, tx.actor, "sort")
-    column = place.listing.sort_keys.get(key)
-    if column is None:
-        raise Invalid.parameter("sort", "unknown_field", f"Cannot sort by {name[:60]!r}.")
-    if key in tx.actor.hidden(place.listing.entity):
-        raise hidden_field(key).elsewhere(parameter="sort")
-    # A record that refers to none sorts as one whose value is missing.
-    nullable = bool(path) or bool(column.property.columns[0].nullable)
-    form = (name, place.sights) if place.sights else None
-    return Sort(name, getattr(place.row, column.key), descending, nullable, place.joins, form)
-
-
-def _custom_sort(
-    place: Place, name: str, key: str, tx: Tx, number: int, *, descending: bool
-) -> Sort:
-    known = tx.catalogue.of(place.listing.entity).get(key)
-    if known is None or known.kind == "tags":
-        raise Invalid.parameter("sort", "unknown_field", f"Cannot sort by {name[:60]!r}.")
-    try:
-        need_sight(known, tx.actor)
-    except Forbidden as error:
-        raise error.elsewhere(parameter="sort") from None
-    binds = Binds(f"s{number}_")
-    path = name.rpartition(".")[0]
-    if known.rollup is not None:
-        core, values = rolled_for("sort", known, place.listing, tx)
-        column = rollup(core, place.listing, place.row, binds)
-        form = ("rollup", number, path, core, place.sights)
-    else:
-        column = custom.value(place.row, binds.next(Text()), known.kind)
-        form, values = ("custom", number, path, known.kind, place.sights), [known.name]
-    named = {f"s{number}_{n}": value for n, value in enumerate(values)}
-    return Sort(name, column, descending, True, place.joins, form, named)
 
 
 async def read_page(tx: Tx, listing: Listing, query: PageQuery) -> Page:
@@ -142,13 +65,13 @@ async def read_page(tx: Tx, listing: Listing, query: PageQuery) -> Page:
         query.deleted,
     )
     key = tx.database.signing_key
-    after = None if query.cursor is None else unseal(key, context, query.cursor)
+    begin = None if query.cursor is None else unseal(key, context, query.cursor)
     values = values_of(tx, query, found) | {"limit": query.limit + 1}
     for sort in sorts:
         values |= sort.values
-    if after is not None:
-        values.update(cursor_values(sorts, after))
-    statement = _page_statement(listing, query, sorts, found, after)
+    if begin is not None:
+        values.update(cursor_values(sorts, begin))
+    statement = _page_statement(listing, query, sorts, found, begin)
     rows = await tx.fetch(statement.sql, *statement.args(values))
     more = len(rows) > query.limit
     rows = rows[: query.limit]
@@ -172,10 +95,10 @@ def _page_statement(
     query: PageQuery,
     sorts: list[Sort],
     found: Found | None,
-    after: list[Any] | None,
+    begin: list[Any] | None,
 ) -> Statement:
     fields = query.selection.columns
-    nulls = None if after is None else tuple(value is None for value in after)
+    nulls = None if begin is None else tuple(value is None for value in begin)
     how = found and found.how
     # Of few rows all are looked up, whatever their number turns out to be.
     few = query.sight is not None and query.sight.few and query.filter.shape == Filter().shape
@@ -259,56 +182,32 @@ def select_page(
     nulls: tuple[bool, ...] | None,
     reach: int | None,
 ) -> Select[Any]:
+    few = None if reach is None else _few_by_age(listing, asked, sorts)
+    if few is not None:
+        sorts = [replace(sort, column=few.c[sort.name]) for sort in sorts]
     keys = [sort.column.label(f"sort_{n}") for n, sort in enumerate(sorts)]
     chosen: list[ColumnElement[Any]] = [*listing.expressions(fields), *keys]
     query: Any = select(*chosen)
     query = joined(query, listing, [join for sort in sorts for join in sort.joins])
-    query = matching(listing, query, asked, how)
+    if few is None:
+        query = matching(listing, query, asked, how)
+    else:
+        query = base(listing, query, asked.deleted).where(listing.model.id == few.c.id)
     if nulls is not None:
-        query = query.where(_after(sorts, nulls))
+        query = query.where(after(sorts, nulls))
     limit = bindparam("limit") if reach is None else literal_column(str(reach))
     return query.order_by(*[order_of(sort) for sort in sorts]).limit(limit)
 
 
-def order_of(sort: Sort) -> ColumnElement[Any]:
-    """What sorts by a key, nulls last."""
-    ordered = sort.column.desc() if sort.descending else sort.column.asc()
-    return ordered.nulls_last() if sort.nullable and sort.descending else ordered
-
-
-def _after(sorts: list[Sort], nulls: tuple[bool, ...]) -> ColumnElement[bool]:
-    binds = [bindparam(f"k{n}", type_=sort.column.type) for n, sort in enumerate(sorts)]
-    down = sorts[0].descending
-    if not any(sort.nullable or sort.descending != down for sort in sorts):
-        # A row comparison is one index condition, however many keys there are.
-        row, bound = tuple_(*[s.column for s in sorts]), tuple_(*binds)
-        return row < bound if down else row > bound
-    ways: list[ColumnElement[bool]] = []
-    equal: list[ColumnElement[bool]] = []
-    for sort, bind, null in zip(sorts, binds, nulls, strict=True):
-        if not null:
-            beyond = sort.column < bind if sort.descending else sort.column > bind
-            if sort.nullable:
-                beyond = or_(beyond, sort.column.is_(None))
-            ways.append(and_(*equal, beyond))
-        equal.append(sort.column.is_(None) if null else sort.column == bind)
-    return or_(*ways)
-
-
-def cursor_values(sorts: list[Sort], after: list[Any]) -> dict[str, Any]:
-    """The parameters of a page that begins after these sort values."""
-    if len(after) != len(sorts):
-        raise Invalid.parameter("cursor", "invalid_cursor", "Not a cursor of this list.")
-    return {
-        f"k{n}": _typed(value, sort.column.type.python_type)
-        for n, (sort, value) in enumerate(zip(sorts, after, strict=True))
-    }
-
-
-def _typed(value: Any, kind: type) -> Any:
-    if value is None or kind not in {datetime, date, UUID, Decimal}:
-        return value
-    return msgspec.convert(value, kind)
+def _few_by_age(listing: Listing, asked: PageQuery, sorts: list[Sort]) -> Subquery | None:
+    """The records that are seen in the order of the page, where they are few and that is by age."""
+    sight = asked.sight
+    by_age = [sort.name for sort in sorts] == ["created_at", "id"]
+    if sight is None or not sight.few or listing.within is not None or not by_age:
+        return None
+    found = few_by_age(listing, sight)
+    ordered = [order_of(replace(sort, column=found.c[sort.name])) for sort in sorts]
+    return select(found).order_by(*ordered).subquery("few")
 
 
 def value_names(filter: Filter) -> list[str]:

@@ -14,18 +14,16 @@ from crm_api.kit.query.listing import Listing, Relation
 from crm_api.kit.query.page import (
     Cursors,
     Page,
-    Sort,
-    cursor_values,
     made,
     matching,
     reach_of,
     read_rows,
     select_page,
-    sorts_of,
     value_names,
 )
 from crm_api.kit.query.selection import Included, PageQuery, Selection
 from crm_api.kit.query.shown import show
+from crm_api.kit.query.sorting import Sort, cursor_values, sorts_of
 from crm_api.kit.query.statements import Statement, prepared
 from crm_api.kit.query.visibility import bound, sight_of
 

@@ -30,9 +30,11 @@ from crm_api.kit.query.search import (
     Hits,
     Question,
     doubtful,
+    exact_hits,
     hits,
     near_hits,
     with_mistakes,
+    worded,
 )
 from crm_api.kit.query.selection import PageQuery
 from crm_api.kit.query.shown import show
@@ -97,8 +99,11 @@ async def relevant(
 
     sights = [(each.listing, each.query.sight) for each in collections]
 
+    some = await worded(tx, listings)
+    exact = await exact_hits(tx, listings, some, question)
+
     async def first(question: Question, after: Hit | None) -> Hits:
-        found = await hits(tx, listings, question, after=after, most=many)
+        found = await hits(tx, some, question, exact, after=after, most=many)
         return await within_sight(tx, sights, found)
 
     known = await first(question, after)
@@ -108,7 +113,7 @@ async def relevant(
     meant = await with_mistakes(tx, question, whole) if doubtful(whole, few) else None
     if meant is not None:
         question = meant
-        known = await near_hits(tx, listings, meant, known, after=after, most=many)
+        known = await near_hits(tx, some, meant, known, after=after, most=many)
     return question, await _rows(collections, question, known, most)
 
 

@@ -4,11 +4,12 @@ A rule is about the fields of the record itself, so what it opens changes with t
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import ARRAY, Uuid, bindparam, func, literal_column, select, union_all
+from sqlalchemy import ARRAY, Uuid, bindparam, func, null, select, union_all
 
 from crm_api.kit.actor import Actor
 from crm_api.kit.custom.catalogue import SharingRule
@@ -74,9 +75,9 @@ async def share_by_rules(tx: Tx, entity: str, ids: Collection[UUID]) -> None:
     live = [(rule, found) for rule in rules if (found := _filter(tx, rule, listing)) is not None]
     by_id = {rule.id: rule for rule in rules}
     had, fit = await _compared(tx, listing, live, list(by_id), list(ids))
-    for record_id, rule_id in had - fit:
+    for record_id, rule_id in had - fit.keys():
         tx.remove(RecordAccess, record_id=record_id, source_id=rule_id)
-    for record_id, rule_id in fit - had:
+    for record_id, rule_id in fit.keys() - had:
         rule = by_id[rule_id]
         tx.insert(
             RecordAccess,
@@ -87,6 +88,7 @@ async def share_by_rules(tx: Tx, entity: str, ids: Collection[UUID]) -> None:
                 "source_id": rule_id,
                 "writes": rule.writes,
                 "expires_at": None,
+                "record_created_at": fit[record_id, rule_id],
             },
         )
 
@@ -109,7 +111,7 @@ def _filter(tx: Tx, rule: SharingRule, listing: Listing) -> Filter | None:
         return None
 
 
-Pairs = set[tuple[UUID, UUID]]
+Pair = tuple[UUID, UUID]
 
 
 async def _compared(
@@ -118,8 +120,11 @@ async def _compared(
     live: Sequence[tuple[SharingRule, Filter]],
     rules: list[UUID],
     ids: list[UUID],
-) -> tuple[Pairs, Pairs]:
-    """The pairs of a record and a rule that there are and that there should be, at one moment."""
+) -> tuple[set[Pair], dict[Pair, datetime]]:
+    """The pairs of a record and a rule that there are and that there should be, at one moment.
+
+    Those that there should be with the time at which the record was made.
+    """
     filters = [found for _, found in live]
     statement = prepared(
         listing, ("rules", *(f.shape for f in filters)), lambda: _select(listing, filters)
@@ -129,14 +134,14 @@ async def _compared(
     values |= {f"rule{n}": rule.id for n, (rule, _) in enumerate(live)}
     values |= {"organization": tx.organization_id, "rules": rules, "ids": ids}
     rows = await tx.fetch(statement.sql, *statement.args(values))
-    had: Pairs = {(row[1], row[2]) for row in rows if not row[0]}
-    return had, {(row[1], row[2]) for row in rows if row[0]}
+    had = {(row[0], row[1]) for row in rows if row[2] is None}
+    return had, {(row[0], row[1]): row[2] for row in rows if row[2] is not None}
 
 
 def _select(listing: Listing, filters: Sequence[Filter]) -> Any:
     model, binds = listing.model, Binds()
     parts: list[Any] = [
-        select(literal_column("false"), RecordAccess.record_id, RecordAccess.source_id).where(
+        select(RecordAccess.record_id, RecordAccess.source_id, null()).where(
             RecordAccess.organization_id == ORGANIZATION,
             RecordAccess.record_id == func.any(_IDS),
             RecordAccess.source_id == func.any(_RULES),
@@ -144,7 +149,7 @@ def _select(listing: Listing, filters: Sequence[Filter]) -> Any:
     ]
     for n, found in enumerate(filters):
         rule: Any = bindparam(f"rule{n}", type_=Uuid())
-        query = select(literal_column("true"), model.id, rule).where(
+        query = select(model.id, rule, model.created_at).where(
             *living(listing, model, binned=True), model.id == func.any(_IDS)
         )
         if found.shape != ("and", ()):

@@ -14,7 +14,7 @@ to the order, and a page begins where the one before has ended:
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import lru_cache
 from itertools import chain
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -37,27 +37,38 @@ MANY = 2_000
 """Hits that are looked up by id; of more, the records are walked instead."""
 FEW = 3
 """With fewer hits than that, none of them by whole words, typing mistakes are thought of."""
-_MOST_EXACT = 100
 _MOST_ALIKE = 50
 _MOST_MISTAKEN = 20
 # A word of this length may hold two mistakes.
 _LONG = 7
+_MOST_EXACT = 100
 
-# The limits keep each look-up one of its index, whatever the planner thinks of ranges.
-_EXACT_KEYS = """
-    UNION SELECT '{entity}', found.record_id FROM unnest(${kinds}::text[], ${values}::text[])
-    asked (kind, value), LATERAL (
+# The limits keep each look-up one of its index, whatever the planner thinks of ranges. All
+# parameters are in the first part, since not all the others are there.
+_EXACT_KEYS = f"""
+    SELECT asked.entity, found.record_id AS id
+    FROM unnest($4::text[], $5::text[], $6::text[]) asked (entity, kind, value), LATERAL (
       SELECT k.record_id FROM record_keys k
-      WHERE k.organization_id = $1 AND k.entity = '{entity}'
+      WHERE k.organization_id = $1 AND k.entity = asked.entity
         AND k.kind = asked.kind AND k.value = asked.value
-      ORDER BY k.record_id DESC LIMIT {most}) found
-    UNION SELECT '{entity}', id FROM {table} WHERE organization_id = $1 AND id = $2
-"""
+      ORDER BY k.record_id DESC LIMIT {_MOST_EXACT}) found
+    UNION SELECT NULL, NULL FROM unnest($2::text[], $3::text[]) WHERE false
+"""  # noqa: S608
+_EXACT_IDS = "UNION SELECT '{entity}', id FROM {table} WHERE organization_id = $1 AND id = $7"
 _EXACT_NAMES = """
-    UNION SELECT '{entity}', found.id FROM unnest($3::text[], $4::text[]) asked (low, high), LATERAL (
+    UNION SELECT '{entity}', found.id FROM unnest($2::text[], $3::text[]) asked (low, high), LATERAL (
       SELECT r.id FROM {table} r WHERE r.organization_id = $1 AND r.deleted_at IS NULL
         AND r.{sort} >= asked.low AND r.{sort} < asked.high
       ORDER BY r.{sort} DESC, r.id DESC LIMIT {most}) found
+"""
+# From one kind to the next along the index, instead of past all documents.
+_WORDED = """
+    WITH RECURSIVE kinds AS (
+      (SELECT entity FROM search_documents WHERE organization_id = $1 ORDER BY entity LIMIT 1)
+      UNION ALL
+      SELECT (SELECT d.entity FROM search_documents d WHERE d.organization_id = $1
+        AND d.entity > k.entity ORDER BY d.entity LIMIT 1) FROM kinds k WHERE k.entity IS NOT NULL)
+    SELECT entity FROM kinds WHERE entity IS NOT NULL
 """
 _HITS = (
     "SELECT tier, record_id, entity FROM crm_search($1, $2::text[]::tsquery[], "
@@ -193,20 +204,31 @@ def doubtful(known: Hits, few: int = FEW) -> bool:
     return known.complete and not whole and len(known.found) < few
 
 
+async def worded(tx: Tx, listings: Sequence[Listing]) -> list[Listing]:
+    """Those of several collections of which there are records with words.
+
+    Of most kinds an organization has none, and each costs a query for every tier.
+    """
+    if len(listings) == 1:
+        return list(listings)
+    there = {row[0] for row in await tx.fetch(_WORDED, tx.organization_id)}
+    return [listing for listing in listings if listing.entity in there]
+
+
 async def hits(
     tx: Tx,
     listings: Sequence[Listing],
     question: Question,
+    exact: list[Hit],
     *,
     after: Hit | None = None,
     most: int | None = None,
-    exact: list[Hit] | None = None,
 ) -> Hits:
-    """The first hits after one, `MANY` unless fewer are wanted; the exact ones come on top."""
-    if exact is None:
-        exact = await _exact(tx, listings, question)
+    """The exact hits, and the first ones by words after one, `MANY` unless fewer are wanted."""
     most = (most or MANY) + len(exact)
     found = [hit for hit in exact if after is None or hit.order > after.order]
+    if not listings:
+        return Hits(found, True, exact)
     scopes = [scope_of(tx.organization_id, listing.entity) for listing in listings]
     queries = [question.queries(scope) for scope in scopes]
     begin = NAME if after is None else max(after.tier, NAME)
@@ -239,13 +261,13 @@ async def near_hits(
     """Known hits, which are all, and those by words that may have been meant."""
     if after is None or after.tier < NEAR:
         after = Hit(START, UUID(int=0))
-    more = await hits(tx, listings, question, after=after, most=most, exact=known.exact)
+    more = await hits(tx, listings, question, known.exact, after=after, most=most)
     return Hits([*known.found, *more.found], more.complete, known.exact)
 
 
 async def any_hits(tx: Tx, listing: Listing, question: Question) -> Hits:
     """All hits without an order, unless there are more than `MANY`; mistakes are not thought of."""
-    exact = await _exact(tx, [listing], question)
+    exact = await exact_hits(tx, [listing], [listing], question)
     scope = scope_of(tx.organization_id, listing.entity)
     # Whole words first: what is frequent is so in them, and they are found sooner.
     queries = [question.words(scope), f"{question.any(scope)} & !({question.words(scope)})"]
@@ -258,29 +280,32 @@ async def any_hits(tx: Tx, listing: Listing, question: Question) -> Hits:
     return Hits(found, len(rows) <= MANY, exact)
 
 
-async def _exact(tx: Tx, listings: Sequence[Listing], question: Question) -> list[Hit]:
-    names = _names_of(question.text)
+async def exact_hits(
+    tx: Tx, listings: Sequence[Listing], worded: Sequence[Listing], question: Question
+) -> list[Hit]:
+    """The records that a text names by an id or key; by a whole name, those of `worded` kinds."""
+    names, id = _names_of(question.text), _id_of(question.text)
+    keys = [key for each in listings for key in _keys_of(each, question.text, tx.actor.country)]
     # U+0001 begins what a sort key adds to tell equal names apart.
-    args: list[Any] = [_id_of(question.text), names, [f"{name}\x02" for name in names]]
-    for listing in listings:
-        args += _keys_of(listing, question.text, tx.actor.country)
+    args: list[Any] = [names, [f"{name}\x02" for name in names], *zip(*keys, strict=True)]
     sql = _exact_of(
-        tuple((each.entity, each.model.__tablename__, _name_of(each)) for each in listings)
+        tuple((each.entity, each.model.__tablename__) for each in listings if id is not None),
+        tuple((each.entity, each.model.__tablename__, _name_of(each)) for each in worded),
     )
-    rows = await tx.fetch(sql, tx.organization_id, *args)
+    rows = await tx.fetch(sql, tx.organization_id, *args, *([] if id is None else [id]))
     return [Hit(EXACT, row["id"], row["entity"]) for row in rows]
 
 
-@cache
-def _exact_of(collections: tuple[tuple[str, str, str | None], ...]) -> str:
-    # So that the parameters are used, whatever the collections.
-    sql = "SELECT NULL AS entity, NULL::uuid AS id FROM unnest($3::text[], $4::text[]) WHERE false"
-    for place, (entity, table, sort) in enumerate(collections):
-        places = {"kinds": 5 + 2 * place, "values": 6 + 2 * place}
-        names = {**places, "entity": entity, "table": table, "most": _MOST_EXACT}
-        sql += _EXACT_KEYS.format(**names)
+@lru_cache(maxsize=256)
+def _exact_of(
+    by_id: tuple[tuple[str, str], ...], by_name: tuple[tuple[str, str, str | None], ...]
+) -> str:
+    sql = _EXACT_KEYS
+    for entity, table in by_id:
+        sql += _EXACT_IDS.format(entity=entity, table=table)
+    for entity, table, sort in by_name:
         if sort is not None:
-            sql += _EXACT_NAMES.format(**names, sort=sort)
+            sql += _EXACT_NAMES.format(entity=entity, table=table, sort=sort, most=_MOST_EXACT)
     return f"SELECT * FROM ({sql}) e ORDER BY id DESC LIMIT {_MOST_EXACT}"  # noqa: S608
 
 
@@ -289,14 +314,14 @@ def _name_of(listing: Listing) -> str | None:
     return None if column is None else column.key
 
 
-def _keys_of(listing: Listing, text: str, country: str | None) -> list[list[str]]:
-    found = {("external", text.strip())}
+def _keys_of(listing: Listing, text: str, country: str | None) -> list[tuple[str, str, str]]:
+    found = {(listing.entity, "external", text.strip())}
     for key in listing.keys.values():
         try:
-            found.add((key.kind, key.normalise(text, country)))
+            found.add((listing.entity, key.kind, key.normalise(text, country)))
         except BadValue:
             continue
-    return [list(part) for part in zip(*sorted(found), strict=True)]
+    return sorted(found)
 
 
 def _names_of(text: str) -> list[str]:

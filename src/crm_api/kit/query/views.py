@@ -10,8 +10,8 @@ from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Conflict, CrmError, Invalid
 from crm_api.kit.query.filters import Filter, parse
 from crm_api.kit.query.listing import Listing
-from crm_api.kit.query.page import sorts_of
 from crm_api.kit.query.selection import PageQuery, Selection
+from crm_api.kit.query.sorting import sorts_of
 
 _VIEW = (
     "SELECT name, filter, sort, fields, include FROM views WHERE organization_id = $1 AND id = $2 "

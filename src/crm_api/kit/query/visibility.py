@@ -12,6 +12,7 @@ from sqlalchemy import (
     ARRAY,
     ColumnElement,
     Select,
+    Subquery,
     Uuid,
     and_,
     bindparam,
@@ -22,6 +23,7 @@ from sqlalchemy import (
     or_,
     select,
     true,
+    union,
     union_all,
 )
 from sqlalchemy.orm import aliased
@@ -198,16 +200,33 @@ def _ids(listing: Listing, sight: Sight) -> ColumnElement[Any]:
 
 
 def _every_id(listing: Listing, sight: Sight) -> Any:
+    shared, owned = _ways(listing, sight)
+    found = [query.with_only_columns(query.selected_columns.id) for query in (shared, *owned)]
+    return union_all(*found) if owned else found[0]
+
+
+def _ways(listing: Listing, sight: Sight) -> tuple[Select[Any], list[Select[Any]]]:
+    """What is shared, and what is owned if that counts: ids, and when the records were made."""
     access, own = aliased(RecordAccess), aliased(listing.model)
-    shared = select(access.record_id.label("id")).where(
-        *_shared(access, sight), access.entity == literal_column(f"'{listing.entity}'")
-    )
+    shared: Any = select(
+        access.record_created_at.label("created_at"), access.record_id.label("id")
+    ).where(*_shared(access, sight), access.entity == literal_column(f"'{listing.entity}'"))
     if sight.level == "none":
-        return shared
-    owned = select(own.id).where(
+        return shared, []
+    owned: Any = select(own.created_at, own.id).where(
         *living(listing, own, binned=True), own.owner_id == func.any(_owners(sight))
     )
-    return union_all(shared, owned)
+    return shared, [owned]
+
+
+def few_by_age(listing: Listing, sight: Sight) -> Subquery:
+    """The ids of few records that are seen, each once, and when they were made.
+
+    A page by age looks up as many of them as it has rows, instead of all; and what is sorted for
+    it are times and ids instead of rows.
+    """
+    shared, owned = _ways(listing, sight)
+    return (union(shared, *owned) if owned else shared.distinct()).subquery()
 
 
 async def narrowed(tx: Tx, listing: Listing, sight: Sight) -> Sight:

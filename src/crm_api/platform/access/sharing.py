@@ -91,9 +91,7 @@ class ShareService(CrudService[Share]):
     async def create(self, data: Any) -> Any:
         """Share a record; it is told as something that happened to the record."""
         shown = await super().create(data)
-        share = {name: getattr(shown, name) for name in self.records.listing.shown}
-        self._open(share)
-        await self._tell(share, "shared")
+        await self._open({name: getattr(shown, name) for name in self.records.listing.shown})
         return shown
 
     async def change(
@@ -111,10 +109,10 @@ class ShareService(CrudService[Share]):
             return shown
         self.tx.remove(RecordAccess, source_id=current.id)
         await self.tx.flush()
-        share = columns_of(current)
         if current.deleted_at is None:
-            self._open(share)
-        await self._tell(share, "unshared" if current.deleted_at else "shared")
+            await self._open(columns_of(current))
+        else:
+            await self._tell(columns_of(current), "unshared")
         return shown
 
     async def restore(self, id: UUID) -> Any:
@@ -169,7 +167,11 @@ class ShareService(CrudService[Share]):
             await of_target.guard.permit([id], "update")
         return await self.records.of_user(target, id, user_id)
 
-    def _open(self, share: Mapping[str, Any]) -> None:
+    async def _open(self, share: Mapping[str, Any]) -> None:
+        """Have lists show a record to whom it is shared with; nothing is to be shown if it's gone."""
+        record = await self._tell(share, "shared")
+        if record is None:
+            return
         self.tx.insert(
             RecordAccess,
             {
@@ -179,10 +181,12 @@ class ShareService(CrudService[Share]):
                 "source_id": share["id"],
                 "writes": share["access"] == "write",
                 "expires_at": share["expires_at"],
+                "record_created_at": record.created_at,
             },
         )
 
-    async def _tell(self, share: Mapping[str, Any], verb: str) -> None:
+    async def _tell(self, share: Mapping[str, Any], verb: str) -> Any | None:
+        """Say what happened to a record; None where it is gone for good."""
         of_target = self.of_target(share["target"])
         record = await of_target.records.find(share["record_id"], deleted=True)
         if record is not None:
@@ -194,6 +198,7 @@ class ShareService(CrudService[Share]):
                 version=record.version,
                 data={"share": {"id": share["id"], "access": share["access"], **with_whom}},
             )
+        return record
 
 
 def _collaborator(share: Any) -> dict[str, Any]:

@@ -20,8 +20,8 @@ from crm_api.kit.query.columns import Column, table_columns
 from crm_api.kit.query.cursor import context_of, seal, unseal
 from crm_api.kit.query.filters import Filter, parse
 from crm_api.kit.query.listing import Listing
-from crm_api.kit.query.page import sorts_of
 from crm_api.kit.query.selection import PageQuery, Selection
+from crm_api.kit.query.sorting import sorts_of
 from crm_api.kit.query.views import find_view
 from crm_api.kit.switches import TERRITORY
 from crm_api.platform.exports.events import RemoveExport, RunExport

@@ -8,6 +8,7 @@ import msgspec
 
 from crm_api.kit.actor import hidden_field
 from crm_api.kit.crud.collections import area_of, service_of
+from crm_api.kit.crud.repository import Repository
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.db.json import decode
 from crm_api.kit.db.tx import Tx
@@ -51,7 +52,7 @@ class SearchService:
         """
         if mode not in get_args(Mode):
             raise Invalid.parameter("mode", "unknown_mode", "The modes are full and typeahead.")
-        collections = [self._collection(type) for type in self._readable(types)]
+        collections = [_collection(records) for records in self._readable(types)]
         listings = [each.listing for each in collections]
         question = question_of(listings, text, self.tx.actor.country)
         entities = [listing.entity for listing in listings]
@@ -71,25 +72,29 @@ class SearchService:
             cursors=[seal(key, context, end) for end in ends],
         )
 
-    def _readable(self, types: Sequence[str]) -> list[str]:
+    def _readable(self, types: Sequence[str]) -> list[Repository[Any]]:
         covers = self.tx.actor.covers
         if not types:
-            found = [
-                type
+            records = (
+                service_of(self.tx, type).records
                 for type in self._known()
-                if covers(f"{area_of(type)}:read") and self._hidden_of(type) is None
-            ]
+                if covers(f"{area_of(type)}:read")
+            )
+            found = [each for each in records if hides(self.tx, each.listing) is None]
             if not found:
                 raise Forbidden("The credential may read nothing that is searched.")
             return found
-        for type in types:
-            if type not in self._known():
-                message = f"No type {type[:60]!r}; there are {', '.join(self._known())}."
-                raise Invalid.parameter("types", "unknown_type", message)
-            self.tx.actor.require(f"{area_of(type)}:read")
-            if (name := self._hidden_of(type)) is not None:
-                raise hidden_field(name).elsewhere(parameter="types")
-        return list(dict.fromkeys(types))
+        return [self._named(type) for type in dict.fromkeys(types)]
+
+    def _named(self, type: str) -> Repository[Any]:
+        if type not in self._known():
+            message = f"No type {type[:60]!r}; there are {', '.join(self._known())}."
+            raise Invalid.parameter("types", "unknown_type", message)
+        self.tx.actor.require(f"{area_of(type)}:read")
+        records = service_of(self.tx, type).records
+        if (name := hides(self.tx, records.listing)) is not None:
+            raise hidden_field(name).elsewhere(parameter="types")
+        return records
 
     async def _note(self, rows: Sequence[tuple[Relevance, Any]]) -> None:
         """What is watched of the results was read."""
@@ -115,13 +120,9 @@ class SearchService:
     def _known(self) -> list[str]:
         return [*self.services, *self.tx.catalogue.objects]
 
-    def _hidden_of(self, type: str) -> str | None:
-        return hides(self.tx, service_of(self.tx, type).records.listing)
 
-    def _collection(self, type: str) -> Relevance:
-        records = service_of(self.tx, type).records
-        searched = _searched(records.listing)
-        return records.relevance(Selection(_places(searched)))
+def _collection(records: Repository[Any]) -> Relevance:
+    return records.relevance(Selection(_places(_searched(records.listing))))
 
 
 def _highlights(
