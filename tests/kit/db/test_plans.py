@@ -52,8 +52,10 @@ FILL_EVENTS = f"""
 """
 SHARER = "('01990000-0000-7000-9000-' || lpad(to_hex({}), 12, '0'))::uuid"
 FILL_SHARES = f"""
-    INSERT INTO record_access (organization_id, principal_id, entity, record_id, source_id, writes)
-    SELECT $1, {SHARER.format("who")}, 'contact', {ID.format("g")}, {ID.format("g")}, false
+    INSERT INTO record_access (organization_id, principal_id, entity, record_id, source_id, writes,
+        record_created_at)
+    SELECT $1, {SHARER.format("who")}, 'contact', {ID.format("g")}, {ID.format("g")}, false,
+        now() - g * interval '1 second'
     FROM generate_series(1, $2) g, generate_series(1, 20) who WHERE (g + who) % ($2 / 200) = 0
 """
 
@@ -175,15 +177,19 @@ async def test_what_is_shared_is_looked_up(big, monkeypatch, client, org, path, 
     """Somebody who has 200 of 50,000 records by shares reads these and no more."""
     connection, tenant = big
     rep = await member(client, "sales_rep")
-    sql, args = await statement_of(monkeypatch, rep.api, path, of="SELECT c", **params)
+    of = "count_1 \nFROM contacts" if "count" in params else "SELECT contacts."
+    sql, args = await statement_of(monkeypatch, rep.api, path, of=of, **params)
     sharer = await connection.fetchval("SELECT " + SHARER.format("1"))
     given = [
-        [sharer] if isinstance(arg, list) else tenant if arg == org.id else arg for arg in args
+        [sharer] if isinstance(arg, list | tuple) else tenant if arg == org.id else arg for arg in args
     ]
     plan = await plan_of(connection, tenant, sql, given)
     for node in nodes(plan):
         assert node.get("Relation Name") != "contacts" or node["Node Type"] != "Seq Scan", plan
         assert node["Actual Rows"] + node.get("Rows Removed by Filter", 0) <= 300, node
+    if "-created_at" in params.values():
+        records = [node for node in nodes(plan) if node.get("Index Name") == "pk_contacts"]
+        assert [node["Actual Loops"] for node in records] == [51], plan
     conditions = [node["Index Cond"] for node in nodes(plan) if "Index Cond" in node]
     assert any("principal_id" in c or "record_id" in c for c in conditions), conditions
 

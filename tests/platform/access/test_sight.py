@@ -254,3 +254,27 @@ async def test_a_key_for_a_user_is_held_to_the_roles_as_a_login_is(client):
     await client.made("contacts", {"last_name": "A"})
     assert len((await api.read("contacts"))["data"]) == 1
     problem(await api.post("/v1/contacts", json={"last_name": "B"}), 403)
+
+
+async def test_a_list_by_age_is_of_what_is_owned_and_shared_each_once(client):
+    role = await custom_role(client, levels={"*": OWN})
+    rep = await member(client, role)
+    made = [await client.made("contacts", {"last_name": f"N{n}"}) for n in range(9)]
+    await client.changed(f"contacts/{made[1]['id']}", {"owner_id": rep.id})
+    for n, record in enumerate(made):
+        for whom in ({"user_id": rep.id}, {"role_id": role}) if n % 2 else ():
+            share = {"target": "contact", "record_id": record["id"], "access": "read", **whom}
+            await client.made("shares", share)
+    assert (await client.delete(f"/v1/contacts/{made[5]['id']}")).status_code == 204
+    seen = [made[n]["id"] for n in (1, 3, 7)]
+    for sort, expected in (("created_at", seen), ("-created_at", seen[::-1])):
+        found: list[str] = []
+        asked: dict[str, Any] = {"sort": sort, "limit": 2}
+        while True:
+            page = await rep.api.read("contacts", **asked)
+            found += ids_of(page)
+            if page["next_cursor"] is None:
+                break
+            asked["cursor"] = page["next_cursor"]
+        assert found == expected
+    assert ids_of(await rep.api.read("contacts", deleted="only")) == [made[5]["id"]]

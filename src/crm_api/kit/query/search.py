@@ -54,7 +54,7 @@ _EXACT_KEYS = f"""
       ORDER BY k.record_id DESC LIMIT {_MOST_EXACT}) found
     UNION SELECT NULL, NULL FROM unnest($2::text[], $3::text[]) WHERE false
 """  # noqa: S608
-_EXACT_IDS = "UNION SELECT '{entity}', id FROM {table} WHERE organization_id = $1 AND id = $7"
+_EXACT_IDS = "UNION SELECT '{entity}', id FROM {table} WHERE organization_id = $1 AND id = $7 "
 _EXACT_NAMES = """
     UNION SELECT '{entity}', found.id FROM unnest($2::text[], $3::text[]) asked (low, high), LATERAL (
       SELECT r.id FROM {table} r WHERE r.organization_id = $1 AND r.deleted_at IS NULL
