@@ -44,6 +44,7 @@ def plan_of(*fields):
         match=("external_id", "email", "phone"),
         source="import",
         country="DE",
+        currency="EUR",
         day_first=None,
         tags=(),
         on_duplicate="update",

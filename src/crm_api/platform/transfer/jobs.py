@@ -105,7 +105,7 @@ class _Attempt:
             service = ImportService(tx)
             record = await service.records.get(self.id)
             service.need_scopes(service.importer_of(record.target))
-            importer, plan = service.importer_of(record.target), plan_of(record, service)
+            importer, plan = service.importer_of(record.target), await plan_of(record, service)
         if record.job_id != self.context.job.id or record.status != self.doing:
             raise LeaseLost
         return record, importer, plan

@@ -207,7 +207,7 @@ class ImportService(CrudService[Import]):
             yield found
 
 
-def plan_of(record: Import, service: ImportService) -> Plan:
+async def plan_of(record: Import, service: ImportService) -> Plan:
     """An import's mapping and options, ready to read rows."""
     options, importer = record.options, service.importer_of(record.target)
     fields = service.hints_of(importer)
@@ -223,6 +223,7 @@ def plan_of(record: Import, service: ImportService) -> Plan:
         match=tuple(options["match"]) or (*importer.match[:1], *unique, *importer.match[1:]),
         source=options["source"],
         country=options["country"] or service.tx.actor.country,
+        currency=await service.records.own_currency(),
         day_first=options["day_first"],
         tags=tuple(options["tags"]),
         on_duplicate=options["on_duplicate"],
