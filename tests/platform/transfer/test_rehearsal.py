@@ -42,6 +42,7 @@ def plan_of(*fields):
     return Plan(
         columns=columns,
         match=("external_id", "email", "phone"),
+        chosen=False,
         source="import",
         country="DE",
         currency="EUR",

@@ -215,7 +215,7 @@ async def refuse_unmakeable(
     naming = {
         draft.number: faults
         for draft in drafts
-        if draft.related["company"] and (faults := _against(service, draft.related["company"]))
+        if (company := draft.related.get("company")) and (faults := _against(service, company))
     }
     if not naming:
         return

@@ -71,15 +71,15 @@ class Matches:
         """The records that a row means: by the first kind of key that finds any.
 
         A phone number alone says little, because people share them: it only counts for a row
-        that has nothing better.
+        that has nothing better, unless whoever imports says by what to match.
         """
         if plan.on_duplicate == "create":
             taken = (self.found.get(key, set[Any]()) for key in draft.keys if key[0] == "external")
             return set[Any]().union(*taken)
-        has_better = any(kind in {"external", "email"} for kind, _ in draft.keys)
+        better = not plan.chosen and any(kind in {"external", "email"} for kind, _ in draft.keys)
         for wanted in plan.match:
             kind = "external" if wanted == "external_id" else wanted
-            if kind == "phone" and has_better:
+            if kind == "phone" and better:
                 continue
             hits = [self.found[key] for key in draft.keys if key[0] == kind and key in self.found]
             if hits:
@@ -309,11 +309,19 @@ class Storing:
         return True
 
     async def _change(self, drafts: Mapping[UUID, Draft]) -> None:
+        gone = set(drafts)
         for record in await self._importer.service(self._tx).records.locked(list(drafts)):
+            gone.discard(record.id)
             version = record.version
             await self._importer.absorb(self._tx, record, drafts[record.id])
             if record.version == version:
                 self.counts.update({"update": -1, "unchanged": 1})
+        for draft in (drafts[id] for id in gone):
+            # Between the look and the lock somebody has put it in the bin.
+            message = "The record that the row means was removed meanwhile."
+            draft.faults.append(RowFault("record_gone", message))
+            self.counts.update({"update": -1, "error": 1})
+            self.bad.append(draft)
 
 
 def _independent(drafts: list[Draft]) -> tuple[list[Draft], list[Draft]]:

@@ -76,6 +76,8 @@ class Plan:
 
     columns: tuple[Column, ...]
     match: tuple[str, ...]
+    chosen: bool
+    """Whether `match` was said, and is not the usual order."""
     source: str
     country: str | None
     currency: str
@@ -107,9 +109,8 @@ _SINGLES = {
     "external_ids": "external_id",
     "annual_revenue": "revenue",
 }
-_ADDRESS = {
-    name: f"address.{name}" for name in ("street", "city", "region", "postal_code", "country")
-}
+_LINES = ("street", "city", "region", "postal_code", "country")
+_ADDRESS = {name: f"address.{name}" for name in _LINES}
 _UNREAD = {"owner_email", "created_at"}
 
 

@@ -139,7 +139,10 @@ def _object(line: str, places: dict[str, int]) -> Record:
         return Record([], ("invalid_json", "The line is not valid JSON."))
     if not isinstance(value, dict):
         return Record([], ("invalid_json", "The line is not one JSON object."))
-    return _placed(cast("dict[str, object]", value), places)
+    try:
+        return _placed(cast("dict[str, object]", value), places)
+    except RecursionError:
+        return Record([], ("invalid_json", "The line is nested too deeply."))
 
 
 def _placed(value: dict[str, object], places: dict[str, int]) -> Record:
