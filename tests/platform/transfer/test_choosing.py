@@ -5,6 +5,7 @@ import json
 import pytest
 
 from crm_api.platform.transfer import engine
+from crm_api.platform.transfer.reading import limits
 from support.clients import problem
 
 
@@ -134,3 +135,39 @@ async def test_a_record_that_goes_meanwhile_is_a_mistake(files, client, csv_of, 
     counts = await files.done(record["id"], "start")
     assert (counts["update"], counts["error"]) == (0, 1)
     assert [e["code"] for e in await files.errors(record["id"])] == ["record_gone"]
+
+
+@pytest.mark.usefixtures("worker")
+@pytest.mark.parametrize("exact", [0, 1 << 20])
+async def test_sheets_become_records(files, client, write_xlsx, monkeypatch, exact):
+    monkeypatch.setattr(limits, "EXACT_SHEET_BYTES", exact)
+
+    def row(*cells):
+        texts = (
+            c if c.startswith("<") else f'<c t="inlineStr"><is><t>{c}</t></is></c>' for c in cells
+        )
+        return f"<row>{''.join(texts)}</row>"
+
+    nothing, broken = "<c><f>A1</f></c>", '<c t="e"><f>B1</f><v>#REF!</v></c>'
+    path = write_xlsx(
+        row("Last Name", "Title", "Elsewhere")
+        + row("A", "Chief", "x")
+        + row("B", nothing, "x")
+        + "<row></row>"
+        + row("C", broken, "x")
+        + row("D", '<c t="str"><f>A1</f><v></v></c>', broken)
+    )
+    made = await files.made(path, name="people.xlsx")
+    assert made["format"]["kind"] == "xlsx"
+    assert made["rows"] == (4 if exact else 5)
+    for verb in ("validate", "start"):
+        counts = await files.done(made["id"], verb)
+        assert (counts["create"], counts["error"]) == (2, 2)
+        errors = await files.errors(made["id"])
+        assert [(e["row"], e["column"], e["code"], e["value"]) for e in errors] == [
+            ("2", "Title", "formula_without_value", ""),
+            ("3", "Title", "cell_error", "#REF!"),
+        ]
+    assert (await client.read(f"imports/{made['id']}"))["rows"] == 4
+    found = {c["last_name"]: c["title"] for c in await files.all("contacts")}
+    assert found == {"A": "Chief", "D": None}

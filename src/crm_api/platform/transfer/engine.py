@@ -25,6 +25,7 @@ from crm_api.platform.transfer.importer import Draft, Importer, Plan, RowFault
 from crm_api.platform.transfer.ledger import Ledger
 from crm_api.platform.transfer.reading.detect import FileFormat
 from crm_api.platform.transfer.reading.rows import Row, read_rows
+from crm_api.platform.transfer.reading.workbook import Unread
 
 CHUNK = 1_000
 BLOCKING_CHUNK = 100
@@ -202,11 +203,30 @@ def _next_rows(rows: Iterator[Row], size: int) -> list[Row]:
 
 def _draft(row: Row, source: Source) -> Draft:
     draft = Draft(row.number, row.values)
+    if source.format.kind == "xlsx":
+        _note_unread(draft, source.plan)
     if row.error is not None:
         draft.faults.append(RowFault(*row.error))
-    else:
+    elif not draft.faults:
         source.importer.read(draft, source.plan)
     return draft
+
+
+def _note_unread(draft: Draft, plan: Plan) -> None:
+    """Cells of a sheet that have no value are mistakes where their columns are mapped."""
+    unread = {n: str(cell) for n, cell in enumerate(draft.cells) if isinstance(cell, Unread)}
+    for place, text in unread.items():
+        draft.cells[place] = text
+    for column in plan.columns if unread else ():
+        if (text := unread.get(column.index)) is not None:
+            draft.faults.append(_unread(column.name, text))
+
+
+def _unread(column: str, text: str) -> RowFault:
+    if text == "=":
+        message = "The formula of the cell was never worked out; save the file once more."
+        return RowFault("formula_without_value", message, column)
+    return RowFault("cell_error", "The cell shows an error.", column, text[:500])
 
 
 class Storing:

@@ -52,7 +52,10 @@ def read_rows(path: Path, fmt: FileFormat, *, start_row: int = 1) -> Iterator[Ro
 
 
 def count_rows(path: Path, fmt: FileFormat) -> int:
-    """How many rows `read_rows` yields."""
+    """How many rows `read_rows` yields; of a large sheet its blank rows count, too."""
+    if fmt.kind == "xlsx" and path.stat().st_size > limits.EXACT_SHEET_BYTES:
+        with Workbook(path) as workbook:
+            return workbook.rows_at_most(fmt.sheet or "") - fmt.header
     if fmt.kind == "csv":
         counted = _count_unquoted(path, fmt)
         if counted is not None:
