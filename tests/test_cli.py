@@ -240,6 +240,17 @@ def test_import_takes_a_mapping_and_options(dev, crm, tmp_path):
     assert first.json["counts"]["create"] == 1
     assert first.json["errors_file"] is None
     assert crm("import", people, *options, **here).json["counts"]["skip"] == 1
+    again = ("--match", "email", "--tags", "one", "--tags", "two", "--country", "DE", "--day-first")
+    more = ("--on-duplicate", "update", "--source", "shop")
+    told = crm("import", people, *options, *again, *more, **here)
+    assert told.code == 0, told.err
+    (found,) = get(dev, "/v1/contacts?filter[email]=mapped@example.com").json()["data"]
+    assert found["tags"] == ["one", "two"]
+    wrong = crm("import", people, *options, "--match", "domain", **here)
+    assert (wrong.code, wrong.err.startswith("crm-api: 422 ")) == (1, True)
+    tasks = tmp_path / "tasks.csv"
+    tasks.write_text("Subject\nCall\n")
+    assert crm("import", tasks, "--entity", "task", "--yes", **here).code == 0
 
 
 def test_import_says_what_is_wrong(dev, crm, tmp_path):

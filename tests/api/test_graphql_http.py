@@ -136,7 +136,7 @@ async def test_queries_by_get_need_a_credential(anonymous):
         ("{ contacts { nodes { id name } } }", {}, 1 + 50),
         ("{ contacts(first: 10) { nodes { id emails { value } company { id } } } }", {}, 31),
         ("{ contacts(first: 10) { edges { node { id } } pageInfo { endCursor } } }", {}, 22),
-        ("{ contacts(first: 0) { totalCount } }", {}, 11),
+        ("{ contacts(first: 1) { totalCount } }", {}, 11),
         ("{ contacts(first: 999) { nodes { id } } }", {}, 201),
         (COST + MORE, {"n": 10}, 1 + 10 * 3),
         (COST + MORE, {"n": 20, "all": False}, 1 + 20 * 2),

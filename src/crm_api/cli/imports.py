@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from io import BufferedReader, FileIO
 from pathlib import Path
@@ -19,21 +19,6 @@ from crm_api.cli.service import Service, address_of, follow, progress_bar
 EPILOG = "Exit codes: 0 done, even when rows were rejected; 1 failed; 2 wrong usage."
 
 
-class Entity(StrEnum):
-    """What the rows become."""
-
-    contact = "contact"
-    company = "company"
-    unit = "unit"
-    product_category = "product_category"
-    product = "product"
-    product_variant = "product_variant"
-    tax_rate = "tax_rate"
-    coupon = "coupon"
-    price_rule = "price_rule"
-    contract_price = "contract_price"
-
-
 class OnDuplicate(StrEnum):
     """What a row does to the record that it matches."""
 
@@ -42,9 +27,24 @@ class OnDuplicate(StrEnum):
     create = "create"
 
 
+Entity = Annotated[
+    str, typer.Option(help="What the rows become: a kind of record, or a custom object.")
+]
+Match = Annotated[
+    list[str] | None,
+    typer.Option(help="By what records are matched, such as email; the first ones first."),
+]
+Source = Annotated[str | None, typer.Option(help="The system that external ids come from.")]
+Country = Annotated[str | None, typer.Option(help="Of phone numbers without a prefix, as DE.")]
+DayFirst = Annotated[
+    bool | None, typer.Option("--day-first/--month-first", help="How 3/2/1954 is read.")
+]
+Tags = Annotated[list[str] | None, typer.Option(help="For all records of the file.")]
+
+
 def import_file(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True)],
-    entity: Annotated[Entity, typer.Option(help="What the rows become.")] = Entity.contact,
+    entity: Entity = "contact",
     url: Annotated[str | None, typer.Option(envvar="CRM_URL", help="The service.")] = None,
     key: Annotated[
         str | None, typer.Option(envvar="CRM_API_KEY", help="Without it: the demo key of here.")
@@ -56,6 +56,11 @@ def import_file(
     on_duplicate: Annotated[
         OnDuplicate | None, typer.Option(help="When a record matches; update by default.")
     ] = None,
+    match: Match = None,
+    source: Source = None,
+    country: Country = None,
+    day_first: DayFirst = None,
+    tags: Tags = None,
     encoding: Annotated[str | None, typer.Option(help="When the detected one is wrong.")] = None,
     delimiter: Annotated[str | None, typer.Option(help="When the detected one is wrong.")] = None,
     *,
@@ -70,18 +75,30 @@ def import_file(
     """
     if not (yes or dry_run) and (as_json or not sys.stdin.isatty()):
         raise Failed("nobody can be asked here; say --yes or --dry-run", code=2)
-    fields = _read_mapping(mapping)
-    url, key = address_of(url, key)
-    form = {"entity": entity.value, "encoding": encoding, "delimiter": delimiter}
-    made, errors = _imported(
-        Service(url, key),
-        file,
-        form,
-        (fields, on_duplicate),
-        ask=not yes,
-        run=not dry_run,
-        tell=not as_json,
-    )
+    own = {"on_duplicate": on_duplicate and on_duplicate.value, "match": match, "tags": tags}
+    own |= {"source": source, "country": country, "day_first": day_first}
+    changes = {"mapping": _read_mapping(mapping), "options": _said(own) or None}
+    service = Service(*address_of(url, key))
+    form = {"entity": entity, "encoding": encoding, "delimiter": delimiter}
+    wishes = _said(form), _said(changes)
+    _import(service, file, wishes, dry_run=dry_run, ask=not yes, as_json=as_json)
+
+
+def _said(given: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in given.items() if value not in (None, [])}
+
+
+def _import(
+    service: Service,
+    file: Path,
+    wishes: tuple[dict[str, Any], dict[str, Any]],
+    *,
+    dry_run: bool,
+    ask: bool,
+    as_json: bool,
+) -> None:
+    """Do it, and show what came of it."""
+    made, errors = _imported(service, file, wishes, ask=ask, run=not dry_run, tell=not as_json)
     if as_json:
         _print_result(made, errors, dry_run=dry_run)
         return
@@ -89,22 +106,23 @@ def import_file(
     if errors:
         say(f"Rows with mistakes: {errors}", "yellow")
     if not dry_run:
-        say(f"To undo it: POST {url}/v1/imports/{made['id']}/revert", "dim")
+        say(f"To undo it: POST {service.url}/v1/imports/{made['id']}/revert", "dim")
 
 
 def _imported(
-    opened: "Service",
+    opened: Service,
     file: Path,
-    form: dict[str, str | None],
-    wishes: tuple[dict[str, str | None] | None, OnDuplicate | None],
+    wishes: tuple[dict[str, Any], dict[str, Any]],
     *,
     ask: bool,
     run: bool,
     tell: bool,
 ) -> tuple[dict[str, Any], Path | None]:
+    form, changes = wishes
     with opened as service, progress_bar() as progress:
-        made = _upload(service, progress, file, {k: v for k, v in form.items() if v})
-        made = _adjust(service, made, *wishes)
+        made = _upload(service, progress, file, form)
+        if changes:
+            made = service.ask("PATCH", f"/v1/imports/{made['id']}", json=changes)
         if tell:
             progress.stop()
             _show_mapping(made)
@@ -157,20 +175,6 @@ def _upload(service: Service, progress: Progress, file: Path, form: dict[str, st
         made = service.ask("POST", "/v1/imports", data=form, files={"file": (file.name, content)})
     progress.remove_task(bar)
     return made
-
-
-def _adjust(
-    service: Service,
-    made: Any,
-    fields: dict[str, str | None] | None,
-    on_duplicate: OnDuplicate | None,
-) -> Any:
-    changes: dict[str, Any] = {}
-    if fields is not None:
-        changes["mapping"] = fields
-    if on_duplicate is not None:
-        changes["options"] = made["options"] | {"on_duplicate": on_duplicate.value}
-    return service.ask("PATCH", f"/v1/imports/{made['id']}", json=changes) if changes else made
 
 
 def _run(service: Service, progress: Progress, made: Any, verb: str, label: str) -> Any:

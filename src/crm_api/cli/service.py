@@ -19,7 +19,7 @@ class Service:
     """The REST API as a client sees it; a problem document becomes `Failed`."""
 
     def __init__(self, url: str, key: str) -> None:
-        self._url = url
+        self.url = url
         self._client = httpx.Client(
             base_url=url,
             headers={"Authorization": f"Bearer {key}"},
@@ -55,7 +55,7 @@ class Service:
                 answer = self._client.get(path)
             except httpx.TransportError as error:
                 if time.monotonic() > deadline:
-                    raise Failed(f"{self._url} does not answer: {error}") from None
+                    raise Failed(f"{self.url} does not answer: {error}") from None
             else:
                 if answer.status_code != UNAVAILABLE:
                     return self._checked(answer).json()
@@ -67,7 +67,7 @@ class Service:
         try:
             return self._client.request(method, path, **options)
         except httpx.TransportError as error:
-            raise Failed(f"{self._url} does not answer: {error}") from None
+            raise Failed(f"{self.url} does not answer: {error}") from None
 
     def _checked(self, answer: httpx.Response) -> httpx.Response:
         if not answer.is_error:

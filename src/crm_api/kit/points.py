@@ -221,3 +221,18 @@ def grown(have: Sequence[dict[str, Any]], more: Sequence[dict[str, Any]]) -> lis
     known = {point["value"].lower() for point in have}
     fresh = [p for p in more if p["value"].lower() not in known]
     return [*have, *({**p, "primary": p["primary"] and not have} for p in fresh)]
+
+
+def with_address(
+    have: Sequence[dict[str, Any]], more: Sequence[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Addresses with those added that say more than any that is there; the primary one stays.
+
+    One of which some other has every line says nothing new.
+    """
+    found = list(have)
+    for address in more:
+        lines = {k: v for k, v in address.items() if k not in {"primary", "kind"} and v is not None}
+        if not any(lines.items() <= other.items() for other in found):
+            found.append({**address, "primary": address["primary"] and not have})
+    return found

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,10 @@ from typing import Any
 import pytest
 
 from support.clients import Api
+
+MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+RELATIONS = "http://schemas.openxmlformats.org/package/2006/relationships"
+OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 
 
 @dataclass
@@ -102,3 +107,39 @@ def table(columns: Sequence[str], *rows: Sequence[str | None]) -> str:
 @pytest.fixture
 def csv_of() -> Callable[..., str]:
     return table
+
+
+@pytest.fixture
+def write_xlsx(tmp_path: Path) -> Callable[..., Path]:
+    """A workbook from raw sheet XML, so that a test can say what no library would write."""
+
+    def make(
+        sheet_data: str,
+        *,
+        strings: str = "",
+        styles: str = "",
+        doctype: str = "",
+        properties: str = "",
+        extra: dict[str, bytes] | None = None,
+    ) -> Path:
+        path = tmp_path / "example.xlsx"
+        parts = {
+            "_rels/.rels": f'<Relationships xmlns="{RELATIONS}"><Relationship Id="r1" '
+            f'Type="{OFFICE}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
+            "xl/workbook.xml": f'<workbook xmlns="{MAIN}" xmlns:r="{OFFICE}">{properties}<sheets>'
+            '<sheet name="Example" sheetId="1" r:id="r1"/></sheets></workbook>',
+            "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{RELATIONS}"><Relationship '
+            f'Id="r1" Type="{OFFICE}/worksheet" Target="worksheets/s.xml"/></Relationships>',
+            "xl/worksheets/s.xml": f'{doctype}<worksheet xmlns="{MAIN}"><sheetData>{sheet_data}'
+            "</sheetData></worksheet>",
+        }
+        if strings:
+            parts["xl/sharedStrings.xml"] = f'<sst xmlns="{MAIN}">{strings}</sst>'
+        if styles:
+            parts["xl/styles.xml"] = f'<styleSheet xmlns="{MAIN}">{styles}</styleSheet>'
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, content in {**parts, **(extra or {})}.items():
+                archive.writestr(name, content)
+        return path
+
+    return make

@@ -104,8 +104,8 @@ async def test_rows_of_a_contract_are_its_lines(client, files, csv_of):
     dearer = ["1", *head, "1", "Hotline", "2", "60", "monthly"]
     _, _, _, errors = await ran(files, csv_of, "contract", CONTRACT, dearer)
     assert codes(errors)["1"][0] == "contract_active"
-    # The company that it made goes, what was agreed stays.
-    assert (await files.done(id, "revert"))["kept"] == 1
+    # What was agreed stays, with the company that it was agreed with.
+    assert (await files.done(id, "revert"))["kept"] == 2
     assert (await client.read(f"contracts/{one['id']}"))["mrr"] == "200.00"
 
 

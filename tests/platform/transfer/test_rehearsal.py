@@ -42,8 +42,10 @@ def plan_of(*fields):
     return Plan(
         columns=columns,
         match=("external_id", "email", "phone"),
+        chosen=False,
         source="import",
         country="DE",
+        currency="EUR",
         day_first=None,
         tags=(),
         on_duplicate="update",

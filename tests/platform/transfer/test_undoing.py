@@ -127,3 +127,59 @@ async def test_who_lost_the_lease_does_not_end_the_import(
         JobContext(database, taken.actor, taken, LocalFiles(settings.files_dir)), message
     )
     assert (await client.read(f"imports/{record['id']}"))["status"] == "completed"
+
+
+async def test_what_others_have_come_to_need_stays(files, client, worker, csv_of):
+    rows = [[name] for name in ("Employer", "Buyer", "Top", "Free")]
+    record = await files.imported(csv_of(["Company Name"], *rows), entity="company")
+    made = {c["name"]: c["id"] for c in await files.all("companies")}
+    await client.made("contacts", {"last_name": "A", "company_id": made["Employer"]})
+    await client.made("deals", {"name": "D", "company_id": made["Buyer"]})
+    await client.made("companies", {"name": "Below", "parent_id": made["Top"]})
+    result = await files.done(record["id"], "revert")
+    assert result == {"removed": 1, "restored": 0, "kept": 3}
+    assert {c["name"] for c in await files.all("companies")} == {
+        *("Employer", "Buyer", "Top", "Below")
+    }
+
+
+async def test_people_with_deals_stay_with_their_companies(files, client, worker, csv_of):
+    rows = [["Sold", "Works"], ["Called", ""], ["Alone", "Else"]]
+    record = await files.imported(csv_of(["Last Name", "Company Name"], *rows))
+    made = {c["last_name"]: c["id"] for c in await files.all("contacts")}
+    await client.made("deals", {"name": "D", "contact_id": made["Sold"]})
+    await client.made("tasks", {"subject": "Call", "contact_id": made["Called"]})
+    result = await files.done(record["id"], "revert")
+    assert result["kept"] >= 3
+    assert {c["last_name"] for c in await files.all("contacts")} == {"Sold", "Called"}
+    assert [c["name"] for c in await files.all("companies")] == ["Works"]
+
+
+@pytest.mark.parametrize("page", [1, 500])
+async def test_a_hierarchy_of_a_file_goes_as_a_whole_or_from_what_stays_upwards(
+    files, client, worker, csv_of, monkeypatch, page
+):
+    monkeypatch.setattr(revert, "PAGE", page)
+    columns = ["Company Name", "Parent Company"]
+    for needed, left in ((None, set[str]()), ("Child", {"Child", "Middle", "Top"})):
+        rows = [["Top", ""], ["Middle", "Top"], ["Child", "Middle"], ["Other", "Top"]]
+        record = await files.imported(csv_of(columns, *rows), entity="company")
+        made = {c["name"]: c["id"] for c in await files.all("companies")}
+        if needed is not None:
+            await client.made("contacts", {"last_name": "A", "company_id": made[needed]})
+        await files.done(record["id"], "revert")
+        assert {c["name"] for c in await files.all("companies")} == left
+
+
+async def test_putting_back_makes_no_circle(files, client, worker, csv_of):
+    old = await client.made("companies", {"name": "P"})
+    moved = await client.made("companies", {"name": "X", "parent_id": old["id"]})
+    record = await files.imported(
+        csv_of(["Company Name", "Parent Company"], ["X", "Q"]), entity="company"
+    )
+    await client.changed(f"companies/{old['id']}", {"parent_id": moved["id"]})
+    result = await files.done(record["id"], "revert")
+    assert result == {"removed": 0, "restored": 0, "kept": 2}
+    parents = {c["name"]: c["parent_id"] for c in await files.all("companies")}
+    assert parents["P"] == moved["id"]
+    assert parents["X"] not in {None, old["id"]}

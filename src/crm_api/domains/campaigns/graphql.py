@@ -14,6 +14,7 @@ from crm_api.domains.campaigns.service import CampaignService
 from crm_api.kit.graphql.context import GraphInfo
 from crm_api.kit.graphql.fields import Collection
 from crm_api.kit.graphql.mutations import mutation, shape_given
+from crm_api.kit.graphql.paging import page_size
 from crm_api.kit.graphql.relations import related
 from crm_api.kit.graphql.types import input_from, type_from
 
@@ -77,9 +78,7 @@ class CampaignActionQuery:
             if input is None
             else shape_given(schemas.CampaignMembersAsked, input)
         )
-        found = await CampaignMembership(info.context.tx).of(
-            id, asked, min(max(first, 1), 200), after
-        )
+        found = await CampaignMembership(info.context.tx).of(id, asked, page_size(first), after)
         return cast("Any", found)
 
     @strawberry.field

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from crm_api.domains.commitments.service import CommitmentService, overdue_at
-from crm_api.domains.companies.importer import companies_named, company_of, relate_companies
+from crm_api.domains.companies.cells import company_of
+from crm_api.domains.companies.importer import companies_named, refuse_unmakeable, relate_companies
 from crm_api.domains.companies.service import CompanyService
 from crm_api.domains.contacts.importer import contacts_by_email
 from crm_api.kit.db.tx import Tx
@@ -57,6 +58,7 @@ class CommitmentImporter(Importer):
 
     async def refer(self, tx: Tx, drafts: Sequence[Draft], plan: Plan) -> None:
         """Find contacts by their e-mail addresses; of several the oldest is meant."""
+        await refuse_unmakeable(tx, self, drafts, plan)
         named = [draft for draft in drafts if draft.related["contact"]]
         found = await contacts_by_email(tx, {draft.related["contact"] for draft in named})
         for draft in named:

@@ -1,23 +1,21 @@
 """How rows of a file become companies."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from crm_api.domains.companies.cells import company_of
 from crm_api.domains.companies.repository import name_key
 from crm_api.domains.companies.schemas import CompanyCreate
 from crm_api.domains.companies.service import CompanyService
 from crm_api.kit.crud.plain import values_of
 from crm_api.kit.crud.tree import circle
 from crm_api.kit.db.tx import Tx
-from crm_api.kit.errors import Invalid
-from crm_api.kit.values import codes
-from crm_api.kit.values.errors import BadValue
-from crm_api.platform.transfer.importer import Draft, Importer, LookUp, Plan, data_of, readable
+from crm_api.kit.errors import Fault, Invalid
+from crm_api.platform.exchange.repository import ExchangeRates
+from crm_api.platform.transfer.importer import Draft, Importer, LookUp, Plan, readable
 from crm_api.platform.transfer.naming import refer_to
 from crm_api.platform.transfer.reading.aliases import COMPANY_FIELDS
-
-_PLAIN = ("name", "legal_name", "industry", "employees", "tax_id", "description", "source")
 
 
 class CompanyImporter(Importer):
@@ -32,6 +30,13 @@ class CompanyImporter(Importer):
     def arrange(self, texts: Mapping[str, list[Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
         """The company of a row, and the name of its parent."""
         return company_of(texts), {"parent": next(iter(texts.get("parent", ())), None)}
+
+    def _data(self, draft: Draft, texts: Mapping[str, list[Any]], plan: Plan) -> dict[str, Any]:
+        data = super()._data(draft, texts, plan)
+        if "annual_revenue" in data and "currency" not in data:
+            draft.assumed = frozenset({"currency"})
+            data["currency"] = plan.currency
+        return data
 
     async def relate(self, tx: Tx, drafts: Sequence[Draft]) -> None:
         """Find parents by their exact names; unknown ones are made."""
@@ -80,48 +85,6 @@ def _need_tree(parents: Mapping[UUID | None, UUID]) -> None:
         good |= path
 
 
-def company_of(texts: Mapping[str, list[Any]]) -> dict[str, Any]:
-    """The creation shape of a company from cells by field; raises `Invalid`."""
-    data = data_of(texts, _PLAIN)
-    if "industry" in data:
-        data["industry"] = _read(code_of, data["industry"], "industry")
-    if texts.get("lifecycle"):
-        data["lifecycle"] = texts["lifecycle"][0].strip().lower()
-    data |= _web(texts)
-    if texts.get("revenue"):
-        data |= {"annual_revenue": texts["revenue"][0], "currency": "EUR"}
-    if "name" not in data and data.get("domains"):
-        data["name"] = data["domains"][0]
-    return data
-
-
-def _web(texts: Mapping[str, list[Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    sites = texts.get("website", ())
-    known, field = (texts["domain"], "domain") if texts.get("domain") else (sites[:1], "website")
-    if domains := [_read(codes.domain, value, field) for value in known]:
-        found["domains"] = domains
-    if sites:
-        found["website"] = _read(codes.url, sites[0], "website")
-    return found
-
-
-def _read(convert: Callable[[str], str], text: str, field: str) -> str:
-    try:
-        return convert(text)
-    except BadValue as error:
-        raise Invalid.at(f"/{field}", error.code, str(error)) from None
-
-
-def code_of(text: str) -> str:
-    """Free text as a code: `Banking & Finance` is `banking_finance`; raises `BadValue`."""
-    words = "".join(c if c.isascii() and c.isalnum() else " " for c in text.lower()).split()
-    code = "_".join(words)[:64].rstrip("_")
-    if not code:
-        raise BadValue("invalid_code", "A code has Latin letters or digits.")
-    return code
-
-
 def _keys_named(company: Mapping[str, Any]) -> list[tuple[str, str]]:
     """How a company is looked up that a row names: the best key first."""
     own = [("domain", domain) for domain in company.get("domains", ())[:1]]
@@ -148,12 +111,8 @@ async def refer_to_companies(
 ) -> None:
     """The same without making any: a company that is not there is a mistake of the row."""
     naming = [draft for draft in drafts if draft.related["company"]]
-    found: dict[tuple[str, str], UUID] = {}
     wanted = {key for draft in naming for key in _keys_named(draft.related["company"])}
-    for kind in {kind for kind, _ in wanted}:
-        values = [value for of, value in wanted if of == kind]
-        for value, ids in (await CompanyService(tx).records.by_keys(kind, values)).items():
-            found[kind, value] = min(ids)
+    found = await _found(CompanyService(tx), wanted)
     for draft in naming:
         keys = _keys_named(draft.related["company"])
         ids = [found[key] for key in keys if key in found][:1]
@@ -183,16 +142,14 @@ async def _found_or_made(
     one that a domain nobody has means, if the name is the same.
     """
     service = CompanyService(tx)
-    ids: dict[tuple[str, str], UUID] = {}
-    for kind in {kind for kind, _ in wanted}:
-        values = [value for k, value in wanted if k == kind]
-        for value, found in (await service.records.by_keys(kind, values)).items():
-            ids[kind, value] = min(found)
-    ids |= await _found_without_domain(service, {k: v for k, v in wanted.items() if k not in ids})
+    ids = await _all_found(service, wanted)
+    missing = [data for key, data in wanted.items() if key not in ids]
+    paid = any("annual_revenue" in data and "currency" not in data for data in missing)
+    own = await ExchangeRates(tx).own_currency() if paid else None
     # Those with a domain first: a row with the name alone may mean one of them.
     for key, data in sorted(wanted.items(), key=lambda item: item[0][0] != "domain"):
         if key not in ids:
-            made = _made(service, data)
+            made = _made(service, data, own)
             for other in service.keys(made):
                 ids.setdefault(other, made["id"])
     return ids
@@ -207,7 +164,63 @@ async def _found_without_domain(
     return {key: found[name] for key, name in names.items() if name in found}
 
 
-def _made(service: CompanyService, data: Mapping[str, Any]) -> dict[str, Any]:
+async def _all_found(
+    service: CompanyService, wanted: Mapping[tuple[str, str], Mapping[str, Any]]
+) -> dict[tuple[str, str], UUID]:
+    ids = await _found(service, wanted)
+    left = {key: data for key, data in wanted.items() if key not in ids}
+    return ids | await _found_without_domain(service, left)
+
+
+async def _found(
+    service: CompanyService, keys: Iterable[tuple[str, str]]
+) -> dict[tuple[str, str], UUID]:
+    ids: dict[tuple[str, str], UUID] = {}
+    keys = list(keys)
+    for kind in {kind for kind, _ in keys}:
+        values = [value for of, value in keys if of == kind]
+        for value, found in (await service.records.by_keys(kind, values)).items():
+            ids[kind, value] = min(found)
+    return ids
+
+
+def _made(service: CompanyService, data: Mapping[str, Any], own: str | None) -> dict[str, Any]:
+    if faults := _against(service, data):
+        raise Invalid("The company cannot be made.", faults=faults)
+    if "annual_revenue" in data and "currency" not in data:
+        data = {**data, "currency": own}
     values = values_of(CompanyCreate.model_validate(data))
     values = service.normalise(values, None, service.tx.actor.country)
-    return {**values, "id": service.add(values).id}
+    values["custom"] = service.fields.with_defaults(values["custom"])
+    return {**values, "id": service.add({**values, **service.begins_with}).id}
+
+
+def _against(service: CompanyService, data: Mapping[str, Any]) -> list[Fault]:
+    """What keeps whoever imports from making a company of these values."""
+    actor = service.tx.actor
+    closed = (actor.read_only("company") | actor.hidden("company")) & data.keys()
+    own = [
+        Fault("read_only_field", "No role of yours lets it be set.", f"/company/{name}")
+        for name in sorted(closed)
+    ]
+    lacking = service.fields.lacking(service.fields.with_defaults({}), actor)
+    return [*own, *(Fault(f.code, f"{f.pointer}: {f.message}", "/company/name") for f in lacking)]
+
+
+async def refuse_unmakeable(
+    tx: Tx, importer: Importer, drafts: Sequence[Draft], plan: Plan
+) -> None:
+    """Companies that are not there and cannot be made are mistakes of the rows that name them."""
+    service = CompanyService(tx)
+    naming = {
+        draft.number: faults
+        for draft in drafts
+        if (company := draft.related.get("company")) and (faults := _against(service, company))
+    }
+    if not naming:
+        return
+    wanted = {_key(draft): draft.related["company"] for draft in drafts if draft.number in naming}
+    ids = await _all_found(service, wanted)
+    for draft in drafts:
+        if draft.number in naming and _key(draft) not in ids:
+            draft.faults += [importer.located(f, draft, plan) for f in naming[draft.number]]

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from crm_api.domains.companies.service import CompanyService, tax_key
 from crm_api.kit.values.companies import core_name
+from crm_api.kit.values.hosts import is_shared
 from crm_api.platform.duplicates.matcher import Matcher, Record, Words, points
 from crm_api.platform.duplicates.model.blocking import rule
 from crm_api.platform.duplicates.model.records import Field, Profile
@@ -60,7 +61,7 @@ class CompanyMatcher(Matcher):
             **points(record, offices=True),
             "name": distinct,
             "words_sorted": tuple(" ".join(sorted(name.split())) for name in distinct),
-            "domain": tuple(record["domains"]),
+            "domain": tuple(one for one in record["domains"] if not is_shared(one)),
             "tax_id": (taxed,) if taxed else (),
             "country": (country,) if country else (),
         }

@@ -7,9 +7,10 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
+from crm_api.domains.companies.cells import company_of, stage_of
 from crm_api.domains.companies.importer import (
     companies_named,
-    company_of,
+    refuse_unmakeable,
     relate_companies,
 )
 from crm_api.domains.companies.schemas import CompanyCreate
@@ -47,13 +48,16 @@ PARTY_FIELDS = {
         "Contact's e-mail", "Contact Email | Requester Email | Email | E-Mail", "email"
     ),
 }
-# What other systems call the stages of a relationship.
+# What HubSpot, Salesforce and other systems call the stages of people.
 _LIFECYCLES = {
-    "marketingqualifiedlead": "lead",
-    "salesqualifiedlead": "prospect",
-    "opportunity": "prospect",
-    "evangelist": "customer",
-    "client": "customer",
+    **dict.fromkeys(("marketingqualifiedlead", "target", "new", "open", "inprogress"), "lead"),
+    **dict.fromkeys(("opennotcontacted", "workingcontacted", "attemptedtocontact"), "lead"),
+    **dict.fromkeys(("connected", "badtiming"), "lead"),
+    **dict.fromkeys(("salesqualifiedlead", "opportunity", "opendeal"), "prospect"),
+    **dict.fromkeys(("closedconverted", "qualified"), "prospect"),
+    **dict.fromkeys(("customerdirect", "customerchannel", "evangelist", "client"), "customer"),
+    **dict.fromkeys(("kunde", "cliente", "клиент"), "customer"),
+    **dict.fromkeys(("closednotconverted", "unqualified"), "other"),
 }
 
 
@@ -72,9 +76,12 @@ class ContactImporter(Importer):
         if texts.get("name") and "last_name" not in data:
             data |= name_parts(texts["name"][0], data.get("first_name"))
         if texts.get("lifecycle"):
-            stage = "".join(texts["lifecycle"][0].lower().split()).replace("_", "")
-            data["lifecycle"] = _LIFECYCLES.get(stage, stage)
+            data["lifecycle"] = stage_of(texts["lifecycle"][0], _LIFECYCLES)
         return data, {"company": _company(texts)}
+
+    async def refer(self, tx: Tx, drafts: Sequence[Draft], plan: Plan) -> None:
+        """Companies that would have to be made can be."""
+        await refuse_unmakeable(tx, self, drafts, plan)
 
     async def relate(self, tx: Tx, drafts: Sequence[Draft]) -> None:
         """Find companies by domain or name; unknown ones are made."""
@@ -84,18 +91,6 @@ class ContactImporter(Importer):
         """Also the companies that rows name."""
         drafts = list(drafts)
         return super().look_ups(drafts) | companies_named(drafts)
-
-    async def in_use(self, tx: Tx, entity: str, ids: Sequence[UUID]) -> set[UUID]:
-        """Companies that other contacts work for by now."""
-        if entity != "company" or not ids:
-            return set()
-        rows = await tx.fetch(
-            "SELECT DISTINCT company_id FROM contacts WHERE organization_id = $1 "
-            "AND company_id = ANY($2) AND deleted_at IS NULL",
-            tx.organization_id,
-            list(ids),
-        )
-        return {row["company_id"] for row in rows}
 
 
 class PartyImporter(Importer):
@@ -118,6 +113,7 @@ class PartyImporter(Importer):
 
     async def refer(self, tx: Tx, drafts: Sequence[Draft], plan: Plan) -> None:
         """Find contacts by their e-mail addresses; what a row says has to fit together."""
+        await refuse_unmakeable(tx, self, drafts, plan)
         named = {d.related["contact"] for d in drafts if d.related["contact"]}
         found = await contacts_by_email(tx, named)
         for draft in drafts:

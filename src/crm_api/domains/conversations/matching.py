@@ -9,6 +9,7 @@ from crm_api.domains.conversations.repository import Messages
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.points import email_key
 from crm_api.kit.values.errors import BadValue
+from crm_api.kit.values.hosts import is_shared
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,8 @@ async def sender_of(tx: Tx, channel: str, key: str | None) -> Sender:
         shared = companies.pop() if len(companies) == 1 else None
         return Sender(None, shared, candidates=[str(row["id"]) for row in found])
     domain = key.rpartition("@")[2] if channel == "email" else ""
-    return Sender(None, await messages.company_of(domain) if domain else None)
+    known = domain and not is_shared(domain)
+    return Sender(None, await messages.company_of(domain) if known else None)
 
 
 async def mark_bounced(tx: Tx, contact_id: UUID, address: str) -> bool:

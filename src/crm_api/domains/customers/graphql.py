@@ -18,6 +18,7 @@ from crm_api.domains.customers.timeline import Asked, Timeline
 from crm_api.kit.graphql.context import GraphInfo
 from crm_api.kit.graphql.fields import Collection
 from crm_api.kit.graphql.mutations import mutation, shape_given
+from crm_api.kit.graphql.paging import page_size
 from crm_api.kit.graphql.relations import related
 from crm_api.kit.graphql.types import type_from
 from crm_api.kit.schema import Instant, Language, Schema
@@ -97,7 +98,7 @@ _For = Annotated[str, strawberry.argument(name="for")]
 
 
 def _bounded(first: int) -> int:
-    return min(max(first, 1), 200)
+    return page_size(first)
 
 
 @strawberry.type

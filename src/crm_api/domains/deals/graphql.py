@@ -22,6 +22,7 @@ from crm_api.kit.graphql.context import GraphInfo
 from crm_api.kit.graphql.fields import Collection
 from crm_api.kit.graphql.filters import filter_of, where_of
 from crm_api.kit.graphql.mutations import mutation, shape_given
+from crm_api.kit.graphql.paging import page_size
 from crm_api.kit.graphql.relations import connected, related, related_many
 from crm_api.kit.graphql.types import input_from, type_from, values_of
 from crm_api.kit.query.filters import Filter, parse
@@ -162,7 +163,7 @@ def _board_field() -> Any:
         wanted = filter_of(where) if where else None
         filter = parse(wanted, DEALS, tx) if wanted else Filter()
         found = await DealBoard(tx).of(
-            pipeline_id, filter, min(max(first, 1), _PER_COLUMN), closed=include_closed
+            pipeline_id, filter, page_size(first, _PER_COLUMN), closed=include_closed
         )
         for column in found["columns"]:
             column["deals"] = connected(column["deals"])

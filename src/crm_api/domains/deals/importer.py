@@ -12,10 +12,11 @@ from crm_api.domains.catalogue.line_importer import (
     refer_to_sold,
     with_line,
 )
+from crm_api.domains.companies.cells import company_of
 from crm_api.domains.companies.importer import (
     companies_named,
-    company_of,
     refer_to_companies,
+    refuse_unmakeable,
     relate_companies,
 )
 from crm_api.domains.companies.repository import name_key
@@ -123,6 +124,8 @@ class DealImporter(LineImporter):
 
     async def refer(self, tx: Tx, drafts: Sequence[Draft], plan: Plan) -> None:
         """Find stages and reasons by their names, contacts by their e-mail addresses."""
+        bare = [draft for draft in drafts if not draft.related["line"]]
+        await refuse_unmakeable(tx, self, bare, plan)
         stages = await Stages(tx).named()
         reasons = {name_key(name): id for name, id in await LossReasons(tx).named()}
         contacts = await self._contacts(tx, drafts)

@@ -19,6 +19,7 @@ from crm_api.domains.forecasting.waterfall import Span, Waterfall
 from crm_api.kit.graphql.context import GraphInfo
 from crm_api.kit.graphql.fields import Collection
 from crm_api.kit.graphql.mutations import mutation, shape_given
+from crm_api.kit.graphql.paging import page_size
 from crm_api.kit.graphql.relations import related
 from crm_api.kit.graphql.types import input_from, type_from
 from crm_api.kit.schema import Amount, Day, Schema
@@ -110,7 +111,7 @@ class _Options(Schema):
 
 
 def _bounded(first: int) -> int:
-    return min(max(first, 1), 200)
+    return page_size(first)
 
 
 def _span(start: date, end: date, closes_from: date | None, closes_to: date | None) -> Span:

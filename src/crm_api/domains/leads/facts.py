@@ -8,9 +8,9 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from typing import Any, cast
 
-from crm_api.domains.leads.matching import FREE_DOMAINS
 from crm_api.kit.points import email_key
 from crm_api.kit.values.errors import BadValue
+from crm_api.kit.values.hosts import FREE_MAIL
 
 ACTIVE_DAYS = 90
 """What the matched contact did in so many days before counts as activity."""
@@ -79,7 +79,7 @@ def _address(value: str | None) -> str:
         domain = email_key(value).rpartition("@")[2]
     except BadValue:
         return "none"
-    return "free" if domain in FREE_DOMAINS else "own"
+    return "free" if domain in FREE_MAIL else "own"
 
 
 def _whether(value: Any) -> str:

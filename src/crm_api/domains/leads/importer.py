@@ -4,14 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from crm_api.domains.companies.importer import code_of
+from crm_api.domains.companies.cells import code_of, read_as
 from crm_api.domains.contacts.importer import name_parts
 from crm_api.domains.leads.matching import Matching
 from crm_api.domains.leads.service import LeadService
 from crm_api.kit.db.tx import Tx
-from crm_api.kit.errors import Invalid
 from crm_api.kit.values import codes
-from crm_api.kit.values.errors import BadValue
 from crm_api.platform.transfer.importer import Draft, Importer, data_of
 from crm_api.platform.transfer.reading.aliases import CONTACT_FIELDS, hint
 from crm_api.platform.transfer.reading.mapping import FieldHint
@@ -66,9 +64,9 @@ class LeadImporter(Importer):
                 data[name] = texts[field][0]
         for name in ("industry", "medium"):
             if texts.get(name):
-                data[name] = _read(code_of, texts[name][0], name)
+                data[name] = read_as(code_of, texts[name][0], name)
         if texts.get("website"):
-            data["website"] = _read(codes.url, texts["website"][0], "website")
+            data["website"] = read_as(codes.url, texts["website"][0], "website")
         if skills := [skill for listed in texts.get("skills", ()) for skill in listed]:
             data["skills"] = skills
         if utm := {name: found[0] for name in _UTM if (found := texts.get(f"utm.{name}"))}:
@@ -102,10 +100,3 @@ class LeadImporter(Importer):
         if path[0] == "utm" and len(path) > 1:
             return f"utm.{path[1]}"
         return super().pointed(path)
-
-
-def _read(convert: Any, text: str, field: str) -> str:
-    try:
-        return convert(text)
-    except BadValue as error:
-        raise Invalid.at(f"/{field}", error.code, str(error)) from None

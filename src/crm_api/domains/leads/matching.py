@@ -10,18 +10,11 @@ from crm_api.domains.leads.repository import Leads
 from crm_api.kit.crud.holders import holders_of
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.points import email_key
+from crm_api.kit.values.hosts import is_shared
 from crm_api.kit.values.names import sort_key
 
 MATCHED = frozenset({"emails", "phones", "company_name", "website"})
 _MOST = 20
-# Of whoever writes from there nothing is known by the domain.
-FREE_DOMAINS = frozenset(
-    (
-        *("gmail.com", "googlemail.com", "outlook.com", "hotmail.com", "live.com", "yahoo.com"),
-        *("icloud.com", "me.com", "aol.com", "gmx.de", "gmx.net", "web.de", "proton.me"),
-        *("protonmail.com", "mail.ru", "yandex.ru", "yandex.com", "bk.ru", "inbox.ru", "list.ru"),
-    )
-)
 
 
 Asked = Mapping[str, Sequence[str]]
@@ -104,4 +97,4 @@ def _domains(values: Mapping[str, Any], mails: Sequence[str]) -> list[str]:
     if (site := values.get("website")) is not None:
         host = site.partition("://")[2].partition("/")[0].partition(":")[0]
         domains.append(host.removeprefix("www."))
-    return [domain for domain in dict.fromkeys(domains) if domain and domain not in FREE_DOMAINS]
+    return [domain for domain in dict.fromkeys(domains) if domain and not is_shared(domain)]

@@ -15,6 +15,7 @@ from crm_api.domains.mailings.settings import MailingSettingsService
 from crm_api.kit.graphql.context import GraphInfo
 from crm_api.kit.graphql.fields import Collection
 from crm_api.kit.graphql.mutations import mutation, shape_given
+from crm_api.kit.graphql.paging import page_size
 from crm_api.kit.graphql.relations import related
 from crm_api.kit.graphql.types import input_from, type_from
 
@@ -106,7 +107,7 @@ class MailingActionQuery:
     ) -> MailingSendPage:
         """To whom a mailing went, and what became of each."""
         asked = schemas.SendsAsked() if input is None else shape_given(schemas.SendsAsked, input)
-        found = await sends(info.context.tx, id, asked, min(max(first, 1), 200), after)
+        found = await sends(info.context.tx, id, asked, page_size(first), after)
         return cast("Any", found)
 
     @strawberry.field

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from crm_api.domains.companies.importer import companies_named, company_of, relate_companies
+from crm_api.domains.companies.cells import company_of
+from crm_api.domains.companies.importer import companies_named, refuse_unmakeable, relate_companies
 from crm_api.domains.companies.service import CompanyService
 from crm_api.domains.projects.models import Project
 from crm_api.domains.projects.repository import ProjectTasks
@@ -13,7 +14,7 @@ from crm_api.domains.projects.states import unbilled
 from crm_api.kit.calendar import today_of
 from crm_api.kit.db.tx import Tx
 from crm_api.platform.exchange.repository import ExchangeRates
-from crm_api.platform.transfer.importer import Draft, Importer, LookUp, data_of
+from crm_api.platform.transfer.importer import Draft, Importer, LookUp, Plan, data_of
 from crm_api.platform.transfer.reading.aliases import (
     DESCRIPTION,
     EXTERNAL_ID,
@@ -57,6 +58,10 @@ class ProjectImporter(Importer):
         own = {n.removeprefix("company."): v for n, v in texts.items() if n.startswith("company.")}
         company = company_of(own) if own else {}
         return data, {"company": company if "name" in company else None}
+
+    async def refer(self, tx: Tx, drafts: Sequence[Draft], plan: Plan) -> None:
+        """Companies that would have to be made can be."""
+        await refuse_unmakeable(tx, self, drafts, plan)
 
     async def relate(self, tx: Tx, drafts: Sequence[Draft]) -> None:
         """Find companies by domain or name; unknown ones are made."""

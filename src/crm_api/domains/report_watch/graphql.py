@@ -10,6 +10,7 @@ from crm_api.domains.report_watch.service import AlertService, ReportScheduleSer
 from crm_api.domains.reports.graphql import Report
 from crm_api.kit.graphql.context import GraphInfo
 from crm_api.kit.graphql.fields import Collection
+from crm_api.kit.graphql.paging import page_size
 from crm_api.kit.graphql.relations import related
 from crm_api.kit.graphql.types import type_from
 
@@ -46,7 +47,7 @@ class ReportWatchQueries:
         """The last deliveries of a schedule, for each recipient."""
         service = ReportScheduleService(info.context.tx)
         await service.get(schedule_id)
-        found = await service.records.last(schedule_id, min(max(first, 1), 200))
+        found = await service.records.last(schedule_id, page_size(first))
         return cast("Any", found)
 
 

@@ -17,6 +17,7 @@ from crm_api.domains.reports.service import ReportService
 from crm_api.kit.graphql.context import GraphInfo
 from crm_api.kit.graphql.fields import Collection
 from crm_api.kit.graphql.mutations import mutation, shape_given
+from crm_api.kit.graphql.paging import page_size
 from crm_api.kit.graphql.relations import related
 from crm_api.kit.graphql.types import input_from, type_from
 from crm_api.kit.schema import Day, Schema
@@ -203,7 +204,7 @@ class ReportQueries:
         self, info: GraphInfo, id: UUID, first: int = 50, after: str | None = None
     ) -> ReportRunRows:
         """The rows of a run, in the order of the report."""
-        limit = min(max(first, 1), 200)
+        limit = page_size(first)
         return cast("Any", await ReportRunService(info.context.tx).rows(id, after, limit))
 
     @strawberry.field

@@ -23,6 +23,7 @@ from crm_api.domains.segments.tracking import Tracking
 from crm_api.kit.graphql.context import GraphInfo
 from crm_api.kit.graphql.fields import Collection
 from crm_api.kit.graphql.mutations import mutation, shape_given
+from crm_api.kit.graphql.paging import page_size
 from crm_api.kit.graphql.relations import related
 from crm_api.kit.graphql.types import input_from, type_from
 from crm_api.kit.schema import Schema
@@ -131,7 +132,7 @@ class SegmentQuery:
     ) -> SegmentStayPage:
         """Who came to a segment and left it, when and why, the latest first."""
         found = await SegmentActions(info.context.tx).stays(
-            id, record_id=record_id, limit=min(max(first, 1), 200), cursor=after
+            id, record_id=record_id, limit=page_size(first), cursor=after
         )
         return cast("Any", found)
 
@@ -147,7 +148,7 @@ class SegmentQuery:
         """Up to three drafts of quotes for each of up to 20 members; nothing is stored."""
         asked = shape_given(ProposalRequest, input)
         found = await SegmentProposals(info.context.tx).prepare(
-            id, asked, limit=min(max(first, 1), MOST_PROPOSED), cursor=after
+            id, asked, limit=page_size(first, MOST_PROPOSED), cursor=after
         )
         return cast("Any", found)
 
@@ -218,7 +219,7 @@ class SegmentMutation:
         """Make a quote of each draft for up to 20 members, once of one request."""
         asked = shape_given(ProposalRequest, input)
         found = await SegmentProposals(info.context.tx).make(
-            id, asked, limit=min(max(first, 1), MOST_PROPOSED), cursor=after
+            id, asked, limit=page_size(first, MOST_PROPOSED), cursor=after
         )
         return cast("Any", found)
 

@@ -11,6 +11,7 @@ from crm_api.domains.work.feeds import CalendarFeeds
 from crm_api.domains.work.service import WorkService
 from crm_api.kit.graphql.context import GraphInfo
 from crm_api.kit.graphql.mutations import mutation
+from crm_api.kit.graphql.paging import page_size
 from crm_api.kit.graphql.types import type_from
 
 
@@ -55,7 +56,7 @@ class WorkQuery:
         self, info: GraphInfo, first: int = 20, user_id: UUID | None = None
     ) -> WorkQueue:
         """What to do next, with the reasons; 100 at the most."""
-        limit = min(max(first, 1), 100)
+        limit = page_size(first, 100)
         return cast("Any", await WorkService(info.context.tx).next(limit, user_id))
 
     @strawberry.field

@@ -1,5 +1,6 @@
 """Collections whose records stand below one another, by their `parent_id`."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -43,14 +44,23 @@ class TreeService(CrudService[E]):
     async def prepare(self, values: dict[str, Any], current: E | None) -> dict[str, Any]:
         """Refuse to put a record below itself."""
         values = await super().prepare(values, current)
+        # What is new stands above nothing.
+        if current is not None:
+            await self._need_tree(current, values)
+        return values
+
+    async def put_back(self, record: E, values: dict[str, Any]) -> Any:
+        """Refuse it where somebody has put below the record what it stood below before."""
+        await self._need_tree(record, values)
+        return await super().put_back(record, values)
+
+    async def _need_tree(self, current: E, values: Mapping[str, Any]) -> None:
         above: str = self.records.above
         parent: UUID | None = values.get(above)
-        # What is new stands above nothing.
-        if current is not None and parent not in {None, getattr(current, above)}:
+        if parent not in {None, getattr(current, above)}:
             await self.records.lock_hierarchy()
             if current.id in await self.records.ancestors(parent):
                 raise circle(self.model.entity, above)
-        return values
 
 
 def circle(entity: str, column: str = "parent_id") -> Conflict:

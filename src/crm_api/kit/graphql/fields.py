@@ -15,6 +15,7 @@ from crm_api.kit.graphql.bulk import bulk_fields
 from crm_api.kit.graphql.context import GraphInfo
 from crm_api.kit.graphql.filters import where_of
 from crm_api.kit.graphql.mutations import Insistent, mutation, shape_given
+from crm_api.kit.graphql.paging import page_size
 from crm_api.kit.graphql.reads import READS, Many, One
 from crm_api.kit.graphql.relations import (
     asked,
@@ -26,7 +27,6 @@ from crm_api.kit.graphql.relations import (
 from crm_api.kit.graphql.types import input_from
 from crm_api.kit.query.changes import Changes
 from crm_api.kit.query.moments import moment_of
-from crm_api.kit.query.page import MAX_LIMIT
 from crm_api.kit.schema import Create, Name, Schema, Source, Update, pascal
 
 T = TypeVar("T")
@@ -159,7 +159,7 @@ class Collection:
         service = self.service
 
         async def resolver(info: GraphInfo, first: int = 50, after: str | None = None) -> Any:
-            found = await service(info.context.tx).changes(after, min(max(first, 1), MAX_LIMIT))
+            found = await service(info.context.tx).changes(after, page_size(first))
             return followed(found)
 
         resolver.__annotations__["return"] = changes_of(self.single, self.node)

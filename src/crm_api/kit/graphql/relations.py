@@ -12,11 +12,12 @@ from crm_api.kit.crud.service import CrudService
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.graphql.context import GraphInfo
 from crm_api.kit.graphql.filters import filter_of, where_of
+from crm_api.kit.graphql.paging import page_size
 from crm_api.kit.graphql.reads import READS, Related
 from crm_api.kit.graphql.types import output_type
 from crm_api.kit.query.filters import Filter, parse
 from crm_api.kit.query.listing import Listing
-from crm_api.kit.query.page import MAX_LIMIT, Page
+from crm_api.kit.query.page import Page
 from crm_api.kit.query.selection import PageQuery, Selection
 from crm_api.kit.schema import TombstoneOut, pascal
 
@@ -81,7 +82,7 @@ def asked(
         selection=selection or Selection(listing.shown),
         filter=parse(wanted, listing, tx) if wanted else Filter(),
         sort=",".join(snake(key) for key in order_by or ()) or None,
-        limit=min(max(first, 1), MAX_LIMIT),
+        limit=page_size(first),
         cursor=after,
         search=search,
         count="exact" if total else None,

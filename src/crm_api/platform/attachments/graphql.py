@@ -8,9 +8,9 @@ import strawberry
 from crm_api.kit.graphql.context import GraphInfo
 from crm_api.kit.graphql.fields import Collection
 from crm_api.kit.graphql.mutations import mutation, shape_given
+from crm_api.kit.graphql.paging import page_size
 from crm_api.kit.graphql.relations import asks_total, connected
 from crm_api.kit.graphql.types import type_from
-from crm_api.kit.query.page import MAX_LIMIT
 from crm_api.platform.attachments.schemas import AttachmentOut, LinkInput, LinkOut
 from crm_api.platform.attachments.service import AttachmentService
 
@@ -39,7 +39,7 @@ class RecordAttachmentQuery:
     ) -> AttachmentConnection:  # pyright: ignore[reportInvalidTypeForm]
         """What is attached to a record, newest first; also while it is in the bin."""
         service = AttachmentService(info.context.tx)
-        limit = min(max(first, 1), MAX_LIMIT)
+        limit = page_size(first)
         query = service.asked_of(entity, id, limit=limit, cursor=after, total=asks_total(info))
         page = await service.of_record(entity, id, query)
         return cast("Any", connected(page, after))

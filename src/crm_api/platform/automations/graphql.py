@@ -10,8 +10,8 @@ from crm_api.kit.errors import NotFound
 from crm_api.kit.graphql.context import GraphInfo
 from crm_api.kit.graphql.fields import Collection
 from crm_api.kit.graphql.mutations import mutation, shape_given
+from crm_api.kit.graphql.paging import page_size
 from crm_api.kit.graphql.types import type_from
-from crm_api.kit.query.page import MAX_LIMIT
 from crm_api.platform.automations.definitions import described
 from crm_api.platform.automations.schemas import (
     AutomationCall,
@@ -98,7 +98,7 @@ class AutomationLogQuery:
         record_id: UUID | None = None,
     ) -> AutomationRunPage:
         """The runs of a rule, newest first."""
-        limit = min(max(first, 1), MAX_LIMIT)
+        limit = page_size(first)
         found = await RunService(info.context.tx).page(
             automation_id, cursor=after, limit=limit, status=status, record_id=record_id
         )

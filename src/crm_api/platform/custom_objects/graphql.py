@@ -10,10 +10,10 @@ from crm_api.kit.graphql.context import GraphInfo
 from crm_api.kit.graphql.fields import external_of, followed, found_or_none
 from crm_api.kit.graphql.filters import where_of
 from crm_api.kit.graphql.mutations import mutation, shape_given
+from crm_api.kit.graphql.paging import page_size
 from crm_api.kit.graphql.relations import asked, asks_total, changes_of, connected, connection_of
 from crm_api.kit.graphql.types import input_from, type_from
 from crm_api.kit.query.moments import moment_of
-from crm_api.kit.query.page import MAX_LIMIT
 from crm_api.kit.schema import upsert_of
 from crm_api.platform.custom_objects.repository import LISTING
 from crm_api.platform.custom_objects.schemas import (
@@ -111,7 +111,7 @@ class CustomRecordQuery:
         self, info: GraphInfo, object: str, first: int = 50, after: str | None = None
     ) -> CustomRecordChanges:  # pyright: ignore[reportInvalidTypeForm]
         """The sync feed of an object: without `after` all there is, then what has changed."""
-        found = await _service(info, object).changes(after, min(max(first, 1), MAX_LIMIT))
+        found = await _service(info, object).changes(after, page_size(first))
         return followed(found)
 
 

@@ -6,6 +6,7 @@ import strawberry
 
 from crm_api.kit.graphql.context import GraphInfo
 from crm_api.kit.graphql.mutations import mutation, shape_given
+from crm_api.kit.graphql.paging import page_size
 from crm_api.kit.graphql.types import input_from, type_from
 from crm_api.platform.exchange.schemas import Converted as ConvertedShape
 from crm_api.platform.exchange.schemas import (
@@ -48,7 +49,7 @@ class ExchangeQuery:
     ) -> ExchangeRatePage:
         """The latest day first."""
         return await ExchangeService(info.context.tx).page(  # pyright: ignore[reportReturnType]
-            base=base, quote=quote, cursor=after, limit=min(max(first, 1), 200)
+            base=base, quote=quote, cursor=after, limit=page_size(first)
         )
 
     @strawberry.field

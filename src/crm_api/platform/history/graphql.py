@@ -10,6 +10,7 @@ from strawberry.scalars import JSON
 from crm_api.kit.crud.sight import Services
 from crm_api.kit.errors import Unauthenticated
 from crm_api.kit.graphql.context import GraphInfo
+from crm_api.kit.graphql.paging import page_size
 from crm_api.kit.graphql.types import type_from
 from crm_api.kit.live import Ended
 from crm_api.platform.history.following import Follower
@@ -96,7 +97,7 @@ def history_query(services: Services) -> type:
             service = HistoryService(info.context.tx, services)
             return await service.feed(  # pyright: ignore[reportReturnType]
                 after=after,
-                limit=min(max(first, 1), 200),
+                limit=page_size(first),
                 types=types_of(",".join(types or ())),
                 filter=filter,
             )
@@ -108,7 +109,7 @@ def history_query(services: Services) -> type:
             """The changes of a record."""
             service = HistoryService(info.context.tx, services)
             return await service.of_record(  # pyright: ignore[reportReturnType]
-                entity, id, cursor=after, limit=min(max(first, 1), 200)
+                entity, id, cursor=after, limit=page_size(first)
             )
 
     return HistoryQuery

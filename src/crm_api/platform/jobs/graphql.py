@@ -7,6 +7,7 @@ import strawberry
 from crm_api.kit.errors import NotFound
 from crm_api.kit.graphql.context import GraphInfo
 from crm_api.kit.graphql.mutations import mutation
+from crm_api.kit.graphql.paging import page_size
 from crm_api.kit.graphql.types import type_from
 from crm_api.platform.jobs.schemas import JobOut
 from crm_api.platform.jobs.schemas import JobPage as JobPageShape
@@ -45,7 +46,7 @@ class JobQuery:
     ) -> JobPage:
         """Jobs, newest first."""
         return await JobService(info.context.tx).page(  # pyright: ignore[reportReturnType]
-            cursor=after, limit=min(max(first, 1), 200), status=status
+            cursor=after, limit=page_size(first), status=status
         )
 
 

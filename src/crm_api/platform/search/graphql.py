@@ -7,6 +7,7 @@ import strawberry
 
 from crm_api.kit.graphql.context import GraphInfo
 from crm_api.kit.graphql.nodes import Node
+from crm_api.kit.graphql.paging import page_size
 from crm_api.kit.graphql.relations import connected, connection_of
 from crm_api.kit.graphql.types import type_from
 from crm_api.platform.search.schemas import SearchResultOut
@@ -45,7 +46,7 @@ def search_query(services: Services) -> type:
             q,
             types=types or (),
             mode=mode,
-            limit=min(max(first, 1), MAX_RESULTS),
+            limit=page_size(first, MAX_RESULTS),
             cursor=after,
         )
         return connected(page, after)

@@ -25,6 +25,7 @@ from crm_api.platform.transfer.importer import Draft, Importer, Plan, RowFault
 from crm_api.platform.transfer.ledger import Ledger
 from crm_api.platform.transfer.reading.detect import FileFormat
 from crm_api.platform.transfer.reading.rows import Row, read_rows
+from crm_api.platform.transfer.reading.workbook import Unread
 
 CHUNK = 1_000
 BLOCKING_CHUNK = 100
@@ -71,15 +72,15 @@ class Matches:
         """The records that a row means: by the first kind of key that finds any.
 
         A phone number alone says little, because people share them: it only counts for a row
-        that has nothing better.
+        that has nothing better, unless whoever imports says by what to match.
         """
         if plan.on_duplicate == "create":
             taken = (self.found.get(key, set[Any]()) for key in draft.keys if key[0] == "external")
             return set[Any]().union(*taken)
-        has_better = any(kind in {"external", "email"} for kind, _ in draft.keys)
+        better = not plan.chosen and any(kind in {"external", "email"} for kind, _ in draft.keys)
         for wanted in plan.match:
             kind = "external" if wanted == "external_id" else wanted
-            if kind == "phone" and has_better:
+            if kind == "phone" and better:
                 continue
             hits = [self.found[key] for key in draft.keys if key[0] == kind and key in self.found]
             if hits:
@@ -202,11 +203,30 @@ def _next_rows(rows: Iterator[Row], size: int) -> list[Row]:
 
 def _draft(row: Row, source: Source) -> Draft:
     draft = Draft(row.number, row.values)
+    if source.format.kind == "xlsx":
+        _note_unread(draft, source.plan)
     if row.error is not None:
         draft.faults.append(RowFault(*row.error))
-    else:
+    elif not draft.faults:
         source.importer.read(draft, source.plan)
     return draft
+
+
+def _note_unread(draft: Draft, plan: Plan) -> None:
+    """Cells of a sheet that have no value are mistakes where their columns are mapped."""
+    unread = {n: str(cell) for n, cell in enumerate(draft.cells) if isinstance(cell, Unread)}
+    for place, text in unread.items():
+        draft.cells[place] = text
+    for column in plan.columns if unread else ():
+        if (text := unread.get(column.index)) is not None:
+            draft.faults.append(_unread(column.name, text))
+
+
+def _unread(column: str, text: str) -> RowFault:
+    if text == "=":
+        message = "The formula of the cell was never worked out; save the file once more."
+        return RowFault("formula_without_value", message, column)
+    return RowFault("cell_error", "The cell shows an error.", column, text[:500])
 
 
 class Storing:
@@ -309,11 +329,19 @@ class Storing:
         return True
 
     async def _change(self, drafts: Mapping[UUID, Draft]) -> None:
+        gone = set(drafts)
         for record in await self._importer.service(self._tx).records.locked(list(drafts)):
+            gone.discard(record.id)
             version = record.version
             await self._importer.absorb(self._tx, record, drafts[record.id])
             if record.version == version:
                 self.counts.update({"update": -1, "unchanged": 1})
+        for draft in (drafts[id] for id in gone):
+            # Between the look and the lock somebody has put it in the bin.
+            message = "The record that the row means was removed meanwhile."
+            draft.faults.append(RowFault("record_gone", message))
+            self.counts.update({"update": -1, "error": 1})
+            self.bad.append(draft)
 
 
 def _independent(drafts: list[Draft]) -> tuple[list[Draft], list[Draft]]:

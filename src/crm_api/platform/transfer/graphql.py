@@ -6,12 +6,14 @@ from uuid import UUID
 import strawberry
 from strawberry.scalars import JSON
 
+from crm_api.kit.db.json import parsed
 from crm_api.kit.graphql.context import GraphInfo
 from crm_api.kit.graphql.fields import Collection
 from crm_api.kit.graphql.mutations import mutation, shape_given
+from crm_api.kit.graphql.paging import page_size
 from crm_api.kit.graphql.types import type_from
 from crm_api.platform.transfer.schemas import ImportOut, ImportUpdate
-from crm_api.platform.transfer.service import ImportService
+from crm_api.platform.transfer.service import ImportService, target_fields
 
 
 @type_from(ImportOut)
@@ -35,7 +37,67 @@ class ImportInput:
     options: JSON | None = strawberry.UNSET
 
 
+@strawberry.type
+class ImportField:
+    """What a column may be mapped to."""
+
+    field: str
+    label: str
+    kind: str
+    multiple: bool
+
+
+@strawberry.type
+class ImportFault:
+    """A mistake of a row."""
+
+    row: int
+    column: str | None
+    code: str
+    message: str
+    value: str | None
+    cells: list[str | None] | None = strawberry.field(
+        description="The row itself, with its first mistake."
+    )
+
+
+@strawberry.type
+class ImportFaults:
+    """Mistakes in the order of the rows."""
+
+    nodes: list[ImportFault]
+    after: int | None = strawberry.field(description="For the next ones; null at the end.")
+
+
 ImportQuery = Collection(ImportService, Import).query()
+
+
+@strawberry.type
+class ImportReading:
+    """What imports read, and what was wrong with it."""
+
+    @strawberry.field
+    async def import_fields(self, info: GraphInfo, entity: str) -> list[ImportField]:
+        """The fields of a target, custom ones among them."""
+        service = ImportService(info.context.tx)
+        fields = target_fields(service.hints_of(service.importer_of(entity)))["data"]
+        return [ImportField(**field) for field in fields]
+
+    @strawberry.field
+    async def import_errors(
+        self, info: GraphInfo, id: UUID, first: int = 50, after: int = 0
+    ) -> ImportFaults:
+        """The mistakes of the rows after one; those of a row come together."""
+        service = ImportService(info.context.tx)
+        found = await service.faults_after(id, after, page_size(first))
+        nodes = [
+            ImportFault(
+                **{name: row[name] for name in ("row", "column", "code", "message", "value")},
+                cells=None if row["cells"] is None else parsed(row["cells"]),
+            )
+            for row in found
+        ]
+        return ImportFaults(nodes=nodes, after=nodes[-1].row if nodes else None)
 
 
 def _started(found: dict[str, Any]) -> Any:

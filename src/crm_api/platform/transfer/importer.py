@@ -18,7 +18,7 @@ from crm_api.kit.custom.fields import CustomField
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Fault, Invalid
 from crm_api.kit.faults import faults_of
-from crm_api.kit.points import grown
+from crm_api.kit.points import grown, with_address
 from crm_api.kit.values import codes, dates
 from crm_api.kit.values.errors import BadValue
 from crm_api.platform.transfer.ledger import Ledger, RecordId
@@ -44,6 +44,8 @@ class Draft:
     values: dict[str, Any] = field(default_factory=dict[str, Any])
     given: frozenset[str] = frozenset()
     """The column values that the file really has; the others are defaults."""
+    assumed: frozenset[str] = frozenset()
+    """What a row goes by that it does not say; a record that has something of its own keeps it."""
     related: dict[str, Any] = field(default_factory=dict[str, Any])
     keys: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     queue: str | None = None
@@ -74,8 +76,12 @@ class Plan:
 
     columns: tuple[Column, ...]
     match: tuple[str, ...]
+    chosen: bool
+    """Whether `match` was said, and is not the usual order."""
     source: str
     country: str | None
+    currency: str
+    """The organization's own: amounts without any are in it."""
     day_first: bool | None
     tags: tuple[str, ...]
     on_duplicate: str
@@ -103,9 +109,8 @@ _SINGLES = {
     "external_ids": "external_id",
     "annual_revenue": "revenue",
 }
-_ADDRESS = {
-    name: f"address.{name}" for name in ("street", "city", "region", "postal_code", "country")
-}
+_LINES = ("street", "city", "region", "postal_code", "country")
+_ADDRESS = {name: f"address.{name}" for name in _LINES}
 _UNREAD = {"owner_email", "created_at"}
 
 
@@ -154,7 +159,7 @@ class Importer(ABC):
                 self._located(f.code, f.message, f.pointer, draft, plan) for f in error.faults
             ]
         else:
-            draft.given = frozenset(data)
+            draft.given = frozenset(data) - draft.assumed
             self._refuse_closed(draft, plan)
             draft.keys = [*self.keys(draft.values), *plan.custom.keys(draft.values["custom"])]
 
@@ -292,9 +297,11 @@ class Importer(ABC):
             value = draft.values.get(name)
             if name in {"emails", "phones"}:
                 found[name] = grown(getattr(current, name), value or [])
-            elif name in {"tags", "domains", "addresses"}:
+            elif name == "addresses":
+                found[name] = with_address(current.addresses, value or [])
+            elif name in {"tags", "domains"}:
                 have = getattr(current, name)
-                found[name] = [*have, *(item for item in value or [] if not _has(have, item))]
+                found[name] = [*have, *(item for item in value or [] if item not in have)]
             elif name == "custom":
                 found[name] = {**current.custom, **(value or {})}
             elif name == "external_ids":
@@ -304,7 +311,8 @@ class Importer(ABC):
                 found[name] = {**getattr(current, name), **(value or {})}
             elif value is not None:
                 found[name] = value
-        return found
+        taken = (name for name in draft.assumed if getattr(current, name) is None)
+        return found | {name: draft.values[name] for name in taken}
 
 
 def need_same(current: Any, draft: Draft, *names: str) -> None:
@@ -313,14 +321,6 @@ def need_same(current: Any, draft: Draft, *names: str) -> None:
         if getattr(current, name) != draft.values[name]:
             message = "The row means a record that is for something else."
             raise Invalid.at(f"/{name}", "other_target", message)
-
-
-def _has(have: Sequence[Any], item: Any) -> bool:
-    if not isinstance(item, dict):
-        return item in have
-    # Which address is the primary one is the record's to say.
-    plain = {k: v for k, v in item.items() if k != "primary"}
-    return any({k: v for k, v in other.items() if k != "primary"} == plain for other in have)
 
 
 def _whole(cell: str) -> int:

@@ -105,7 +105,7 @@ class _Attempt:
             service = ImportService(tx)
             record = await service.records.get(self.id)
             service.need_scopes(service.importer_of(record.target))
-            importer, plan = service.importer_of(record.target), plan_of(record, service)
+            importer, plan = service.importer_of(record.target), await plan_of(record, service)
         if record.job_id != self.context.job.id or record.status != self.doing:
             raise LeaseLost
         return record, importer, plan
@@ -122,7 +122,9 @@ async def _validate(attempt: _Attempt) -> dict[str, Any]:
         Rehearsal(importer, plan, notes) as rehearsal,
         aclosing(engine.chunks(source, start_row=1)) as chunks,
     ):
+        rows = 0
         async for drafts in chunks:
+            rows = drafts[-1].number
             async with unit_of_work(context.tx(read_only=True)) as tx:
                 ImportService(tx).need_scopes(importer)
                 bad = await rehearsal.take(tx, drafts)
@@ -130,7 +132,8 @@ async def _validate(attempt: _Attempt) -> dict[str, Any]:
                 ImportService(tx).records.add_faults(record.id, bad)
                 await context.job.advance(tx, drafts[-1].number, record.rows)
     counts = counted(rehearsal.counts)
-    await attempt.end("validated", counts=counts, finished_at=None, validated_at=clock.now())
+    ended = {"counts": counts, "rows": rows, "finished_at": None, "validated_at": clock.now()}
+    await attempt.end("validated", **ended)
     return {"counts": counts}
 
 

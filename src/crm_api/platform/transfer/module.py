@@ -31,12 +31,12 @@ def transfer_module(importers: Iterable[Importer]) -> Module:
     ImportService.importers = {importer.target: importer for importer in importers}
 
     def faces() -> Faces:
-        from crm_api.platform.transfer.graphql import ImportMutation, ImportQuery
+        from crm_api.platform.transfer.graphql import ImportMutation, ImportQuery, ImportReading
         from crm_api.platform.transfer.rest import router
 
         return Faces(
             routers=[router],
-            queries=[ImportQuery],
+            queries=[ImportQuery, ImportReading],
             mutations=[ImportMutation],
         )
 

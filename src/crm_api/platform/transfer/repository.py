@@ -21,6 +21,11 @@ class Imports(Repository[Import]):
     model = Import
     listing = Listing(model=Import, out=ImportOut, area="imports")
 
+    async def own_currency(self) -> str:
+        """The currency of the organization."""
+        sql = "SELECT currency FROM organizations WHERE id = $1"
+        return (await self.tx.fetch(sql, self.tx.organization_id))[0]["currency"]
+
     async def forget_faults(self, import_id: UUID) -> None:
         """Begin a new list of mistakes."""
         await self.tx.write(

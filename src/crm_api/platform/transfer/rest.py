@@ -13,7 +13,7 @@ from fastapi import File, Form, Request, Response, UploadFile
 from fastapi.responses import StreamingResponse
 
 from crm_api.kit.db.json import parsed
-from crm_api.kit.errors import TooLarge
+from crm_api.kit.errors import Invalid, TooLarge
 from crm_api.kit.files.store import new_place
 from crm_api.kit.rest import answers, params
 from crm_api.kit.rest.problems import problems
@@ -36,6 +36,7 @@ _MADE: dict[int | str, dict[str, Any]] = {201: {"model": ImportOut}}
 _MANY: dict[int | str, dict[str, Any]] = {200: {"model": page_shape(ImportOut)}}
 _FIELDS: dict[int | str, dict[str, Any]] = {200: {"model": TargetFields}}
 _STARTED: dict[int | str, dict[str, Any]] = {202: {"model": ImportStarted}}
+_FORM = ("file", "entity", "encoding", "delimiter")
 _CSV: dict[int | str, dict[str, Any]] = {
     200: {"description": "A CSV file.", "content": {"text/csv": {"schema": {"type": "string"}}}}
 }
@@ -63,6 +64,10 @@ async def create_import(
     ] = None,
 ) -> Response:
     """Nothing is imported yet: the answer shows how the file was read and a mapping to correct."""
+    for name in await request.form():
+        if name not in _FORM:
+            message = f"A form has the fields {', '.join(_FORM)}."
+            raise Invalid.at(f"/{name[:60]}", "unknown_field", message)
     settings = request.app.state.services.settings
     if (file.size or 0) > settings.max_upload_bytes:
         raise TooLarge(f"The file has more than {settings.max_upload_bytes} bytes.")

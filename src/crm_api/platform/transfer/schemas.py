@@ -103,7 +103,10 @@ class ImportOut(Out):
     format: FormatOut
     mapping: list[MappedColumn]
     options: Options
-    rows: int = Field(description="Rows of data in the file.")
+    rows: int = Field(
+        description="Rows of data in the file; of a large XLSX file blank ones count, too, until it is "
+        "validated."
+    )
     position: int = Field(description="The last row that is committed.")
     counts: Counts
     job_id: UUID | None = Field(description="The job at work, or the last one.")

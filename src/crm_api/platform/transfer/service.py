@@ -1,7 +1,7 @@
 """The use cases of imports."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -116,8 +116,22 @@ class ImportService(CrudService[Import]):
             values["mapping"] = _remapped(current.mapping, data.mapping, fields)
         if data.options is not None:
             given = data.options.model_dump(exclude_unset=True)
+            self._check_match(current.target, given.get("match", ()))
             values["options"] = {**current.options, **given}
         return await self.change(current, {**values, "status": "uploaded", "counts": {}})
+
+    def _check_match(self, target: str, match: Sequence[str]) -> None:
+        """Raise `Invalid` unless records of a kind can be told by all of these."""
+        importer = self.importer_of(target)
+        service = importer.service(self.tx)
+        listing = service.repository.listing
+        keys = (*listing.keys.values(), *listing.matched_by.values())
+        unique = (f.key for f in service.fields.seen_by(self.tx.actor) if f.unique)
+        known = {"external_id", *importer.match, *(key.kind for key in keys), *unique}
+        for place, kind in enumerate(match):
+            if kind not in known:
+                message = f"Rows of this kind are matched by: {', '.join(sorted(known))}."
+                raise Invalid.at(f"/options/match/{place}", "not_a_choice", message)
 
     async def validate(self, id: UUID) -> dict[str, Any]:
         """Have the whole file read, and counted what a run would do."""
@@ -198,6 +212,11 @@ class ImportService(CrudService[Import]):
         )
         return {"job_id": job_id, "import": shown}
 
+    async def faults_after(self, id: UUID, row: int, limit: int) -> list[Any]:
+        """The mistakes found in so many rows after one."""
+        await self.get(id)
+        return await self.records.faults(id, after_row=row, limit=limit)
+
     async def faults(self, id: UUID) -> AsyncIterator[list[Any]]:
         """The mistakes found, in stretches."""
         self.tx.actor.require("imports:read")
@@ -207,7 +226,7 @@ class ImportService(CrudService[Import]):
             yield found
 
 
-def plan_of(record: Import, service: ImportService) -> Plan:
+async def plan_of(record: Import, service: ImportService) -> Plan:
     """An import's mapping and options, ready to read rows."""
     options, importer = record.options, service.importer_of(record.target)
     fields = service.hints_of(importer)
@@ -221,8 +240,10 @@ def plan_of(record: Import, service: ImportService) -> Plan:
     return Plan(
         columns=columns,
         match=tuple(options["match"]) or (*importer.match[:1], *unique, *importer.match[1:]),
+        chosen=bool(options["match"]),
         source=options["source"],
         country=options["country"] or service.tx.actor.country,
+        currency=await service.records.own_currency(),
         day_first=options["day_first"],
         tags=tuple(options["tags"]),
         on_duplicate=options["on_duplicate"],

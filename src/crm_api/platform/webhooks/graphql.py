@@ -11,8 +11,8 @@ from crm_api.kit.errors import NotFound
 from crm_api.kit.graphql.context import GraphInfo
 from crm_api.kit.graphql.fields import Collection
 from crm_api.kit.graphql.mutations import mutation, shape_given
+from crm_api.kit.graphql.paging import page_size
 from crm_api.kit.graphql.types import type_from
-from crm_api.kit.query.page import MAX_LIMIT
 from crm_api.platform.webhooks.schemas import (
     Replay,
     SecretRotation,
@@ -86,7 +86,7 @@ class WebhookLogQuery:
     ) -> WebhookDeliveryPage:
         """What was sent to a webhook, newest first."""
         service = DeliveryService(info.context.tx)
-        limit = min(max(first, 1), MAX_LIMIT)
+        limit = page_size(first)
         found = await service.page(webhook_id, cursor=after, limit=limit, status=status, type=type)
         return cast("Any", found)
 

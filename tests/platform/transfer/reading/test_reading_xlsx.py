@@ -70,7 +70,7 @@ def test_cells_become_text(workbook):
         "0.3",
         "true",
         "00123",
-        None,
+        "=",
         "30:00:00",
     ]
     assert rows[1].values[:1] == ["Bob\nExample"]

@@ -92,6 +92,10 @@ _REVENUE: Final = """
     Annual Revenue | Revenue | Turnover | AnnualRevenue | Umsatz | Jahresumsatz
     Chiffre d'affaires | Facturación | Ingresos anuales | Выручка | Годовая выручка | Оборот
 """
+_CURRENCY: Final = """
+    Annual Revenue Currency | Account Currency | Company Currency | Currency ISO Code
+    Währung (Umsatz)
+"""
 _WEBSITE: Final = """
     Website URL | Website | Web Site | Web | URL | Homepage | Company Website | Webseite
     Internetseite | Site web | Site Internet | Sitio web | Página web | Сайт | Веб-сайт
@@ -206,6 +210,7 @@ CONTACT_FIELDS: Final[Mapping[str, FieldHint]] = MappingProxyType(
         "company.industry": hint("Industry", _INDUSTRY),
         "company.employees": hint("Employees", _EMPLOYEES, "integer"),
         "company.revenue": hint("Annual revenue", _REVENUE, "money"),
+        "company.currency": hint("Currency of the annual revenue", _CURRENCY),
         **_address(),
         "external_id": hint("External ID", f"Contact ID | Lead ID | {EXTERNAL_ID}"),
         "tags": hint("Tags", TAGS, "tags"),
@@ -242,12 +247,13 @@ COMPANY_FIELDS: Final[Mapping[str, FieldHint]] = MappingProxyType(
         "industry": hint("Industry", _INDUSTRY),
         "employees": hint("Employees", _EMPLOYEES, "integer"),
         "revenue": hint("Annual revenue", _REVENUE, "money"),
+        "currency": hint("Currency", f"Currency | {_CURRENCY} | Währung | Devise | Валюта"),
         **_address(),
         "external_id": hint("External ID", f"Company ID | Account ID | {EXTERNAL_ID}"),
         "parent": hint(
             "Parent company",
             """Parent Company | Parent Account | Parent Name | Parent | Parent Account Name
-        Parent Account ID | Muttergesellschaft | Konzern | Société mère | Empresa matriz
+        Muttergesellschaft | Konzern | Société mère | Empresa matriz
         Головная компания""",
         ),
         "tax_id": hint(

@@ -16,7 +16,13 @@ from crm_api.platform.transfer.reading.limits import (
     MAX_FILE_BYTES,
     MAX_ROW_CHARS,
 )
-from crm_api.platform.transfer.reading.records import Cells, Record, csv_records, sheet_records
+from crm_api.platform.transfer.reading.records import (
+    NOT_TEXT,
+    Cells,
+    Record,
+    csv_records,
+    sheet_records,
+)
 from crm_api.platform.transfer.reading.workbook import Workbook
 
 _SAMPLE_CHARS: Final = 256 * 1024
@@ -170,6 +176,8 @@ def _detect_ndjson(path: Path, encoding: str) -> FileFormat:
         lines = (text.readline(MAX_ROW_CHARS) for _ in range(_SAMPLE_OBJECTS))
         for line in lines:
             columns.update(dict.fromkeys(key for key in _keys(line) if key.strip()))
+    if any(NOT_TEXT.search(name) or "\0" in name for name in columns):
+        raise UnreadableFile("invalid_column", "The name of a column is not text.")
     if not columns:
         raise UnreadableFile(
             "not_a_table", "The file looks like JSON, but no line holds one whole object."

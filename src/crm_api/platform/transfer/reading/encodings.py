@@ -100,7 +100,7 @@ def _first_beyond_ascii(file: IO[bytes]) -> bytes:
 def _checked(samples: list[bytes], wished: str) -> str:
     try:
         name = codecs.lookup(wished).name
-    except LookupError:
+    except (LookupError, ValueError):
         name = ""
     head = samples[0]
     marked = _by_mark(head)

@@ -8,6 +8,7 @@ FileMistake = Literal[
     "encoding_mismatch",
     "encrypted_file",
     "file_too_large",
+    "invalid_column",
     "no_rows",
     "not_a_table",
     "too_many_columns",

@@ -16,4 +16,6 @@ MAX_UNZIPPED_BYTES: Final = 1 << 30
 MAX_ZIP_RATIO: Final = 200
 ZIP_RATIO_FLOOR_BYTES: Final = 10_000_000
 MAX_SHEET_BYTES: Final = 256 << 20
+# The rows of larger workbooks are not told from blank ones while the upload waits.
+EXACT_SHEET_BYTES: Final = 1 << 20
 MAX_SHARED_STRINGS: Final = 5_000_000

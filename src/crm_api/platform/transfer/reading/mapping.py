@@ -124,6 +124,10 @@ def _candidates(
             yield _Candidate(1 - _LIKE_VALUES, 0, place, order, field, reason)
 
 
+_TELLING = {"id", "parent"}
+"""Words that make a column another one, however alike it is otherwise."""
+
+
 def _by_name(column: str, field: str, hint: FieldHint) -> tuple[float, int, str]:
     name = folded(column)
     if not name or _UNNAMED.fullmatch(column):
@@ -143,6 +147,8 @@ def _likeness(column: str, alias: str, *, multiple: bool) -> float:
     if folded(column) == folded(alias):
         return _SAME_ALIAS
     own, other = words(column), words(alias)
+    if _TELLING & {*own} != _TELLING & {*other}:
+        return 0
     bare = [word for word in own if not _NUMBER.fullmatch(word)]
     if multiple and len(bare) < len(own) and "".join(bare) == folded(alias):
         return _NUMBERED

@@ -52,7 +52,10 @@ def read_rows(path: Path, fmt: FileFormat, *, start_row: int = 1) -> Iterator[Ro
 
 
 def count_rows(path: Path, fmt: FileFormat) -> int:
-    """How many rows `read_rows` yields."""
+    """How many rows `read_rows` yields; of a large sheet its blank rows count, too."""
+    if fmt.kind == "xlsx" and path.stat().st_size > limits.EXACT_SHEET_BYTES:
+        with Workbook(path) as workbook:
+            return workbook.rows_at_most(fmt.sheet or "") - fmt.header
     if fmt.kind == "csv":
         counted = _count_unquoted(path, fmt)
         if counted is not None:
@@ -139,7 +142,10 @@ def _object(line: str, places: dict[str, int]) -> Record:
         return Record([], ("invalid_json", "The line is not valid JSON."))
     if not isinstance(value, dict):
         return Record([], ("invalid_json", "The line is not one JSON object."))
-    return _placed(cast("dict[str, object]", value), places)
+    try:
+        return _placed(cast("dict[str, object]", value), places)
+    except RecursionError:
+        return Record([], ("invalid_json", "The line is nested too deeply."))
 
 
 def _placed(value: dict[str, object], places: dict[str, int]) -> Record:

@@ -5,6 +5,7 @@ a file of a few kilobytes with two cells in far corners makes them abort the pro
 lives only until it is yielded.
 """
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple, Self
@@ -22,6 +23,14 @@ from crm_api.platform.transfer.reading.parts import (
 )
 
 _DIGITS: Final = "0123456789"
+_ROW: Final = re.compile(rb"<(?:[\w.-]+:)?row[\s/>]")
+_LONGEST_TAG: Final = 40
+
+
+class Unread(str):
+    """A cell without a value: the error that it shows, or `=` of a formula never worked out."""
+
+    __slots__ = ()
 
 
 class SheetRow(NamedTuple):
@@ -71,6 +80,16 @@ class Workbook:
             for cells in handlers.ready:
                 yield _resolved(cells, self._shared)
             handlers.ready.clear()
+
+    def rows_at_most(self, sheet: str) -> int:
+        """How many rows a sheet has, blank ones too, without reading what they hold."""
+        found, before = 0, b""
+        for chunk in self._archive.chunks(self._sheets[sheet], most=limits.MAX_SHEET_BYTES):
+            # A tag may stand across two chunks; it is counted once, where it is whole.
+            text = before + chunk
+            found += sum(1 for hit in _ROW.finditer(text) if hit.end() > len(before))
+            before = text[-_LONGEST_TAG:]
+        return found
 
     def _main_part(self) -> str:
         relations = _relations(self._archive, "", "_rels/.rels")
@@ -130,7 +149,8 @@ def _resolved(stored: "list[str | int | None]", shared: SharedStrings) -> SheetR
     chars = 0
     for item in stored:
         value = shared.text(item) if isinstance(item, int) else item
-        value = value.strip() if value else None
+        if value and not isinstance(value, Unread):
+            value = value.strip()
         chars += len(value) if value else 0
         if chars > limits.MAX_ROW_CHARS:
             return SheetRow([], is_too_large=True)
@@ -177,12 +197,17 @@ class _SheetHandlers(Handlers):
         self._length = 0
         self._listening = False
         self._in_phonetic = False
+        self._is_unworked = False
 
     def _start(self, tag: str, attributes: Attributes) -> None:
         if tag == "c":
             self._start_cell(attributes)
         elif tag in ("v", "t"):
             self._listening = not self._in_phonetic
+            # An empty text is what some formulas come to.
+            self._is_unworked = self._is_unworked and self._kind != "str"
+        elif tag == "f":
+            self._is_unworked = True
         elif tag == "rPh":
             self._in_phonetic = True
         elif tag == "row":
@@ -193,6 +218,7 @@ class _SheetHandlers(Handlers):
         reference = attributes.get("r")
         self._column = self._column_of(reference) if reference else self._column + 1
         self._kind = attributes.get("t", "n")
+        self._is_unworked = False
         style = attributes.get("s")
         self._style = Style.NUMBER
         if style and self._styles:
@@ -222,6 +248,8 @@ class _SheetHandlers(Handlers):
         elif tag == "c":
             if self._texts:
                 self._put(self._value("".join(self._texts)))
+            elif self._is_unworked:
+                self._put(Unread("="))
         elif tag == "rPh":
             self._in_phonetic = False
         elif tag == "row" and self._cells:
@@ -237,7 +265,7 @@ class _SheetHandlers(Handlers):
             case "b":
                 return "true" if text.strip() in ("1", "true") else "false"
             case "e":
-                return None
+                return Unread(text)
             case _:
                 return unescape(text)
 
