@@ -68,6 +68,10 @@ async def test_filter_limits(client):
         assert answer.status_code == status, depth
     many = {"and": [{"last_name": "x"}] * 50}
     assert (await client.post("/v1/contacts/query", json={"filter": many})).status_code == 200
+    for nothing in ({}, {"company": {}}, {"company": {"parent": {}}}, {"not": {}}):
+        answer = await client.post("/v1/contacts/query", json={"filter": {"or": [nothing] * 51}})
+        found = problem(answer, 422, "invalid_filter")
+        assert found["errors"][0]["code"] == "too_many_conditions"
     quantifiers = {"and": [{"employments": {"some": {}}}] * 6}
     answer = await client.post("/v1/contacts/query", json={"filter": quantifiers})
     found = problem(answer, 422, "invalid_filter")

@@ -154,6 +154,16 @@ async def test_cost_follows_its_formula(client, document, variables, cost):
     assert answer["extensions"] == {"cost": {"requested": cost, "limit": 20_000}}
 
 
+async def test_records_by_their_ids_cost_as_many(client):
+    made = await client.made("contacts", {"last_name": "Person"})
+    document = "query ($ids: [ID!]!) { nodes(ids: $ids) { ... on Contact { company { id } } } }"
+    answer = await client.gql(document, ids=[made["id"]] * 7)
+    assert answer["extensions"]["cost"]["requested"] == 7 * (1 + 1)
+    literal = ", ".join([f'"{made["id"]}"'] * 3)
+    answer = await client.gql(f"{{ nodes(ids: [{literal}]) {{ id }} }}")
+    assert answer["extensions"]["cost"]["requested"] == 3
+
+
 async def test_changes_cost_more(client):
     answer = await client.gql('mutation { createContact(input: {lastName: "Person"}) { id } }')
     assert answer["extensions"]["cost"]["requested"] == 11

@@ -139,7 +139,7 @@ def normalise_points(
     """
     country = values.get("country") or (current and current.country) or country
     for field, short in (("emails", "email"), ("phones", "phone")):
-        first = short in values and _expand(values, field, short, current)
+        first = short in values and _expand(values, field, short, current, country)
         if field in values:
             found = normalised(values[field], field, country, first=short if first else None)
             values[field] = found
@@ -148,17 +148,39 @@ def normalise_points(
         values["addresses"] = with_primary(values["addresses"], "addresses")
 
 
-def _expand(values: dict[str, Any], field: str, short: str, current: Reachable | None) -> bool:
-    """Turn `email` into the first and primary one of `emails`, keeping the others."""
+def _expand(
+    values: dict[str, Any],
+    field: str,
+    short: str,
+    current: Reachable | None,
+    country: str | None,
+) -> bool:
+    """Turn `email` into the first and primary one of `emails`, keeping the others.
+
+    One that is there already stays what it is: who opted out has not opted in by being named again.
+    """
     value = values.pop(short)
     if values.get(field):
         if value is not None:
             raise Invalid.at(f"/{short}", "given_twice", f"Give {short} or {field}, not both.")
         return False
-    own = [] if value is None else [{"value": value, **_PRIMARY}]
-    kept = getattr(current, field) if current is not None else ()
+    kept: Sequence[dict[str, Any]] = getattr(current, field) if current is not None else ()
+    own: list[dict[str, Any]] = []
+    if value is not None:
+        same = _found(kept, value, POINT_KEYS[field], country)
+        own = [{**_PRIMARY, **(same or {}), "value": value, "primary": True}]
     values[field] = [*own, *(point for point in kept if not point["primary"])]
     return value is not None
+
+
+def _found(
+    points: Sequence[dict[str, Any]], value: Any, key: Key, country: str | None
+) -> dict[str, Any] | None:
+    try:
+        wanted = key.normalise(value, country)
+        return next((p for p in points if key.normalise(p["value"], country) == wanted), None)
+    except BadValue:
+        return None
 
 
 _PRIMARY: dict[str, Any] = {"kind": "work", "primary": True, "status": "ok"}

@@ -131,3 +131,25 @@ async def test_search_finds_by_points_and_needs_every_word(client):
     assert (await client.read("contacts", q="sample other"))["data"] == []
     found = await client.read("contacts", q="person", **{"filter[lifecycle]": "customer"})
     assert found["data"] == []
+
+
+@pytest.mark.parametrize(
+    ("field", "short", "value", "again"),
+    [
+        ("emails", "email", "opted@example.com", "Opted@EXAMPLE.com"),
+        ("phones", "phone", "+4930901820", "+49 30 901820"),
+    ],
+)
+async def test_naming_a_point_again_leaves_it_what_it_is(client, field, short, value, again):
+    points = [{"value": value, "kind": "home", "status": "opted_out", "primary": True}]
+    made = await client.made("contacts", {"last_name": "Person", field: points})
+    changed = await client.changed(f"contacts/{made['id']}", {short: again, "title": "Buyer"})
+    assert [(p["kind"], p["status"]) for p in changed[field]] == [("home", "opted_out")]
+    # The same of one that was not the primary one.
+    other = {"email": "new@example.com", "phone": "+4930901821"}[short]
+    both = [*changed[field], {"value": other, "status": "bounced", "primary": False}]
+    await client.changed(f"contacts/{made['id']}", {field: both})
+    changed = await client.changed(f"contacts/{made['id']}", {short: other})
+    assert [(p["value"], p["status"], p["primary"]) for p in changed[field]] == [
+        (other, "bounced", True)
+    ]

@@ -181,7 +181,8 @@ async def test_what_is_shared_is_looked_up(big, monkeypatch, client, org, path, 
     sql, args = await statement_of(monkeypatch, rep.api, path, of=of, **params)
     sharer = await connection.fetchval("SELECT " + SHARER.format("1"))
     given = [
-        [sharer] if isinstance(arg, list | tuple) else tenant if arg == org.id else arg for arg in args
+        [sharer] if isinstance(arg, list | tuple) else tenant if arg == org.id else arg
+        for arg in args
     ]
     plan = await plan_of(connection, tenant, sql, given)
     for node in nodes(plan):

@@ -99,8 +99,14 @@ async def test_an_organization_does_not_reset_what_it_shares(client, other, pers
     await anonymous.post(
         "/v1/auth/accept-invitation", json={"token": token, "password": person.password}
     )
-    answer = await client.post(f"/v1/users/{person.user_id}/reset-password")
-    problem(answer, 409, "shared_account")
+    reset = f"/v1/users/{person.user_id}/reset-password"
+    problem(await client.post(reset), 409, "shared_account")
+    # Who is kept out there for now still has there what the account opens.
+    (there,) = (await other.read("users", **{"filter[email]": person.email}))["data"]
+    await other.changed(f"users/{there['id']}", {"status": "suspended"})
+    problem(await client.post(reset), 409, "shared_account")
+    assert (await other.delete(f"/v1/users/{there['id']}")).status_code == 204
+    problem(await client.post(reset), 409, "shared_account")
 
 
 async def test_a_reset_expires_and_is_refused_when_weak(client, person, anonymous, owner):

@@ -42,6 +42,15 @@ async def test_logging_in_takes_a_code(anonymous, person, secret, client, app):
     assert events[0]["data"]["methods"] == ["pwd", "otp", "mfa"]
 
 
+async def test_the_half_of_a_login_is_no_failure_of_its_network(anonymous, person, secret, owner):
+    counted = "SELECT coalesce(sum(failures), 0) FROM login_attempts WHERE subject LIKE 'address:%'"
+    before = await owner.fetchval(counted)
+    problem(await login(anonymous, person), 401, "second_factor_needed")
+    assert await owner.fetchval(counted) == before
+    problem(await login(anonymous, person, "000000"), 401, "wrong_code")
+    assert await owner.fetchval(counted) == before + 1
+
+
 async def test_a_wrong_password_is_told_first(anonymous, person, secret):
     answer = await login(anonymous, person, code_of(secret), password="not the one it is")
     problem(answer, 401, "wrong_credentials")

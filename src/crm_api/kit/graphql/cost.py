@@ -38,7 +38,7 @@ from crm_api.kit.query.page import MAX_LIMIT
 
 TOTAL = 10
 MUTATION = 10
-SIZES = ("first", "inputs", "operations")
+SIZES = ("first", "ids", "inputs", "operations")
 """The arguments that say how many records there may be."""
 _Parent = GraphQLObjectType | GraphQLInterfaceType
 
@@ -93,14 +93,17 @@ class _Counter:
         found = self.schema.get_field(parent, node.name.value)
         assert found is not None
         inner = cast("_Parent", get_named_type(found.type))
-        times = rows if is_list_type(get_nullable_type(found.type)) else 1
-        return times * (1 + self.of(node.selection_set, inner, self._page(found, node)))
+        is_list, size = is_list_type(get_nullable_type(found.type)), self._size(found, node)
+        if is_list:
+            # A list that says itself how many it has is not the page of a connection.
+            return (size or rows) * (1 + self.of(node.selection_set, inner, 1))
+        return 1 + self.of(node.selection_set, inner, size or 1)
 
-    def _page(self, found: GraphQLField, node: FieldNode) -> int:
-        """How many records each list directly below may have."""
+    def _size(self, found: GraphQLField, node: FieldNode) -> int | None:
+        """How many records a list, or each list directly below, may have; None if it isn't said."""
         name = next((name for name in SIZES if name in found.args), None)
         if name is None:
-            return 1
+            return None
         asked = found.args[name].default_value
         for argument in node.arguments or ():
             if argument.name.value == name:

@@ -122,6 +122,9 @@ class _Reader:
             raise fault(at, "too_deep", f"A filter is at most {MAX_DEPTH} levels deep.")
         if not isinstance(source, Mapping):
             raise fault(at, "invalid_filter", "A filter is an object.")
+        if not source:
+            # Of itself it asks nothing, but what it stands in is a part of the statement.
+            self.tested(at)
         parts = [self.member(k, v, listing, f"{at}/{escape(k)}", depth) for k, v in source.items()]
         return parts[0] if len(parts) == 1 else ("and", tuple(parts))
 

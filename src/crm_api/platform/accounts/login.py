@@ -138,6 +138,9 @@ class Logins:
                 raise Unauthenticated(message, code="wrong_credentials")
             methods = await self._second_factor(account, claim.code)
         except Unauthenticated as error:
+            if error.own_code == "second_factor_needed":
+                # The half of a login that goes on; others behind the address must not wait for it.
+                await self._attempts.take_back(by_address)
             self._failed(account, by_account.name, failures, error.own_code, origin)
             raise
         await self._attempts.succeeded(by_account, by_address)

@@ -288,8 +288,7 @@ class MemberAccountService:
             message = "Only who may do everything resets what members log in with."
             raise Forbidden(message, code="exceeds_maker")
         account_id = await repository.account_of(self.tx, user_id)
-        known = await store.memberships(self.tx.database, account_id)
-        if any(m["organization_id"] != self.tx.organization_id for m in known):
+        if await store.is_elsewhere(self.tx.database, account_id, self.tx.organization_id):
             raise Conflict("The person belongs to other organizations too.", code="shared_account")
         return account_id
 

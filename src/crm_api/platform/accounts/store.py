@@ -22,6 +22,7 @@ _INSERT = """
     VALUES ($1, $2, $3::text, CASE WHEN $3::text IS NOT NULL THEN $4::timestamptz END, $4::timestamptz)
     ON CONFLICT (email) DO NOTHING RETURNING id
 """
+_IS_ELSEWHERE = "SELECT crm_account_is_elsewhere($1, $2)"
 _MEMBERSHIPS = "SELECT organization_id, name, user_id FROM crm_memberships($1)"
 _BIND = "SELECT set_config('app.account', $1, true)"
 NO_RESET: Mapping[str, Any] = {"reset_hash": None, "reset_until": None}
@@ -85,6 +86,11 @@ async def inserted(tx: Tx, id: UUID, email: str) -> bool:
     """Make an account without a password within an organization's transaction."""
     await tx.write(_BIND, email)
     return bool(await tx.write(_INSERT, id, email, None, tx.now))
+
+
+async def is_elsewhere(database: Database, account_id: UUID, own: UUID) -> bool:
+    """Whether an account belongs to other organizations too, be it suspended or in the bin there."""
+    return (await database.ask(_IS_ELSEWHERE, account_id, own))[0][0]
 
 
 async def memberships(database: Database, id: UUID) -> list[Any]:
