@@ -1,6 +1,7 @@
 """Beginning runs: for events that have happened, and for records whose time has come."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -71,10 +72,21 @@ async def _whose_time_came(
 
 
 def told(sight: EventSight, row: Any) -> dict[str, Any]:
-    """An event as triggers look at it, without what its reader may not see."""
+    """An event as triggers look at it, without what its reader may not see.
+
+    `is_new` of the one by which its record began.
+    """
     values = {name: sight.values(row["entity"], row[name]) for name in ("data", "previous")}
     plain = {name: decode(encode(value)) or {} for name, value in values.items()}
-    return {"type": row["type"], **plain}
+    begins = f"{row['entity']}.{_first_verb(sight.tx, row['entity'])}"
+    return {"type": row["type"], "is_new": row["type"] == begins, **plain}
+
+
+def _first_verb(tx: Tx, entity: str) -> str | None:
+    """What the first event of each record of a kind says; None of what is no collection."""
+    with suppress(NotFound):
+        return service_of(tx, entity).begins
+    return None
 
 
 async def begin_for_events(
