@@ -217,7 +217,7 @@ class WebhookService(CrudService[Webhook]):
         return await Deliveries(self.tx).health(id)
 
     async def _enabled(self, id: UUID) -> Webhook:
-        current = await self.records.get(id)
+        current = await self.records.get(id, lock=True)
         if current.status != "enabled":
             raise WrongState("The webhook is disabled.", code="webhook_disabled")
         return current
@@ -262,7 +262,7 @@ class DeliveryService:
         """Have a delivery be sent anew, whatever came of it; raises `WrongState`."""
         self.tx.actor.require("webhooks:write")
         found = await self.get(id)
-        webhook = await Webhooks(self.tx).get(found["webhook_id"])
+        webhook = await Webhooks(self.tx).get(found["webhook_id"], lock=True)
         if webhook.status != "enabled":
             raise WrongState("The webhook is disabled.", code="webhook_disabled")
         row = await self.deliveries.begin_anew(id)
