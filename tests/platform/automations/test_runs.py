@@ -6,6 +6,10 @@ from uuid import UUID
 import pytest
 
 from crm_api.domains.deals.jobs import tell_of_rotting
+from crm_api.kit.crud.collections import service_of
+from crm_api.kit.db.tx import unit_of_work
+from crm_api.kit.ids import new_id
+from crm_api.platform.automations.service import MOST_ROUNDS
 from support.clients import problem
 from support.inboxes import inbox
 from support.letters import arrived
@@ -325,6 +329,28 @@ async def test_they_do_not_cause_each_other_without_end(client, rules):
     assert runs[-1]["error"]["code"] == "too_deep"
     (told,) = await client.told(runs[-1]["automation_id"], 1, types="automation.run_stopped")
     assert told["data"]["run_id"] == runs[-1]["id"]
+
+
+async def test_what_journeys_cause_ends_as_well(client, rules, tx_of, org):
+    """Whatever changes a record between two runs of a rule, these have an end."""
+    change = {"type": "field_changed", "entity": "contact", "fields": ["source"]}
+    id = await rules.active({"action": "stop"}, trigger=change)
+    person, other = [await client.made("contacts", PERSON) for _ in range(2)]
+    for number in range(MOST_ROUNDS + 2):
+        async with unit_of_work(tx_of(org)) as tx:
+            contacts = service_of(tx, "contact")
+            current = await contacts.locked(UUID(person["id"]))
+            with tx.caused_by(new_id()):
+                await contacts.change(current, {"source": f"Round {number}"})
+    await client.changed(f"contacts/{other['id']}", {"source": "Elsewhere"})
+    async for _ in patiently():
+        runs = await rules.runs(id, limit=200)
+        if len(runs) == MOST_ROUNDS + 3 and all(run["finished_at"] for run in runs):
+            break
+    stopped = [run for run in runs if run["status"] == "stopped"]
+    assert [run["record_id"] for run in stopped] == [person["id"]] * 2
+    assert {run["error"]["code"] for run in stopped} == {"too_deep"}
+    assert {run["status"] for run in runs if run["record_id"] == other["id"]} == {"succeeded"}
 
 
 async def test_in_the_bin_nothing_runs(client, rules):

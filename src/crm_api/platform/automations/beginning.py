@@ -1,5 +1,6 @@
 """Beginning runs: for events that have happened, and for records whose time has come."""
 
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -18,7 +19,7 @@ from crm_api.platform.automations.definitions import Definition
 from crm_api.platform.automations.events import RUN_STOPPED
 from crm_api.platform.automations.models import Automation
 from crm_api.platform.automations.repository import Beginning, Runs
-from crm_api.platform.automations.service import DEEPEST, RECURSION, AutomationService
+from crm_api.platform.automations.service import DEEPEST, MOST_ROUNDS, RECURSION, AutomationService
 from crm_api.platform.automations.triggers import TimedTrigger
 
 CHUNK = 200
@@ -95,17 +96,16 @@ async def begin_for_events(
     """A run for each event, each once; too deep among those that cause each other it is stopped."""
     runs = Runs(tx)
     depths = await runs.depths(row["cause_id"] for row in rows)
-    beginnings = [
-        Beginning(
-            f"event:{row['id']}",
-            row["record_id"],
-            row["id"],
-            depth,
-            RECURSION if depth > DEEPEST else None,
-        )
-        for row in rows
-        for depth in [depths.get(row["cause_id"], -1) + 1]
-    ]
+    # What a journey or an import does has no depth, so that is counted which comes of it.
+    elsewhere = {r["record_id"] for r in rows if r["cause_id"] and r["cause_id"] not in depths}
+    rounds = Counter(await runs.rounds(rule.id, elsewhere))
+    beginnings: list[Beginning] = []
+    for row in rows:
+        cause, about = row["cause_id"], row["record_id"]
+        depth = depths.get(cause, -1) + 1
+        rounds[about] += cause is not None and cause not in depths
+        error = RECURSION if depth > DEEPEST or rounds[about] > MOST_ROUNDS else None
+        beginnings.append(Beginning(f"event:{row['id']}", about, row["id"], depth, error))
     number = rule.published_version or 0
     made = await runs.begin(rule.id, number, definition, beginnings, entity=rule.target)
     stopped = {one.event_id for one in beginnings if one.error is not None}
