@@ -198,6 +198,12 @@ class Settings(BaseSettings):
         "Takes the extra `observability`.",
     )
     worker_jobs: int = Field(4, ge=1, le=64, description="Jobs one worker runs at a time.")
+    jobs_kept_days: int = Field(
+        30, ge=1, le=3_650, description="Days after which jobs are removed that succeeded or ended."
+    )
+    jobs_failed_kept_days: int = Field(
+        90, ge=1, le=3_650, description="Days after which jobs are removed that failed; no fewer."
+    )
 
     @field_validator(
         "cors_origins", "encryption_keys", "files_types", "outbound_networks", mode="before"

@@ -19,6 +19,7 @@ from crm_api.api.telemetry import serve_metrics
 from crm_api.kit import traces
 from crm_api.kit.broadcast import NEWS, Broadcast
 from crm_api.kit.db.database import WORKER_ROLE
+from crm_api.kit.db.timekeeping import keep_time
 from crm_api.kit.doorbell import FUNCTION, QUEUE, Doorbell, connect, deserialize, serialize
 from crm_api.kit.errors import CrmError, ModuleClosed, Unavailable
 from crm_api.kit.jobs import (
@@ -40,6 +41,7 @@ from crm_api.kit.texters import new_texter
 from crm_api.kit.watching import SWEEP_S, watch_forever
 from crm_api.platform.access.rights import Rights
 from crm_api.platform.exchange.sources import publish_from
+from crm_api.platform.jobs.forgetting import keep_jobs
 from crm_api.platform.jobs.queue import LEASE_S, Claimed, JobQueue
 from crm_api.platform.jobs.schedules import KEPT_S, Schedules
 from crm_api.registry import MODULES
@@ -103,6 +105,7 @@ class JobWorker:
         }
         self._runners = runners()
         publish_from(settings.fx_file)
+        keep_jobs(settings.jobs_kept_days, settings.jobs_failed_kept_days)
         self._held: dict[UUID, asyncio.Task[Any]] = {}
         self._busy: Counter[Lane] = Counter()
         self._turn = asyncio.Lock()
@@ -209,6 +212,10 @@ class JobWorker:
                 log.warning("cannot sweep", error=str(error))
                 await asyncio.sleep(1)
             await asyncio.sleep(SWEEP_S)
+
+    async def keep_time(self) -> None:
+        """Go by PostgreSQL's clock."""
+        await keep_time(self._shared)
 
     async def do_chores(self) -> None:
         """Do what nobody asks for, each thing when its time has come."""
@@ -363,6 +370,7 @@ async def run(settings: Settings, *, stop: asyncio.Event | None = None) -> None:
             worker.serve_forever(),
             worker.sweep_forever(),
             worker.keep_leases(),
+            worker.keep_time(),
             worker.do_chores(),
             *(worker.watch(watch) for module in MODULES for watch in module.watches),
         )

@@ -56,6 +56,9 @@ def _referred(reference: str, document: Mapping[str, Any]) -> Any:
 
 def _scalar(value: Any, schema: Mapping[str, Any], at: str) -> list[str]:
     kind = schema.get("type")
+    if isinstance(kind, list):
+        tried = [_scalar(value, {**schema, "type": one}, at) for one in kind]
+        return [] if any(not found for found in tried) else tried[0]
     if kind is not None:
         wanted = _TYPES[kind]
         if not isinstance(value, wanted) or (isinstance(value, bool) and kind != "boolean"):

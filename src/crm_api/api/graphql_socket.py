@@ -145,7 +145,12 @@ class _Connection:
             raise _Closed(_TOO_MANY, f"At most {MOST} subscriptions")
         task = asyncio.create_task(self._run(id, cast("dict[str, Any]", payload)))
         self.running[id] = task
-        task.add_done_callback(lambda _: self.running.pop(id, None))
+        task.add_done_callback(lambda _: self._ended(id, task))
+
+    def _ended(self, id: str, task: asyncio.Task[None]) -> None:
+        # Another one may have its id since it was told to end.
+        if self.running.get(id) is task:
+            del self.running[id]
 
     async def _run(self, id: str, payload: dict[str, Any]) -> None:
         with suppress(WebSocketDisconnect, RuntimeError):

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from crm_api.cli.output import Failed, print_json, say
-from crm_api.cli.service import Service, address_of
+from crm_api.cli.service import Refused, Service, address_of
 
 EPILOG = "Exit codes: 0 done; 1 failed; 2 wrong usage."
 Url = Annotated[str | None, typer.Option(envvar="CRM_URL", help="The service.")]
@@ -64,11 +64,25 @@ def retry(
         raise Failed("name jobs, or say --all", code=2)
     with Service(*address_of(url, key)) as service:
         wanted = _failed(service) if every else ids or []
-        tried = [service.ask("POST", f"/v1/jobs/{id}/retry") for id in wanted]
+        tried, left = _tried(service, wanted, skips=every)
     if as_json:
-        print_json({"data": tried})
+        print_json({"data": tried, "left": left})
     else:
-        say(f"{len(tried)} queued")
+        say(f"{len(tried)} queued" + (f", {len(left)} left as they are" if left else ""))
+
+
+def _tried(service: Service, ids: list[str], *, skips: bool) -> tuple[list[Any], list[str]]:
+    """The jobs that are tried again, and those of which another does the same or has done it."""
+    tried: list[Any] = []
+    left: list[str] = []
+    for id in ids:
+        try:
+            tried.append(service.ask("POST", f"/v1/jobs/{id}/retry"))
+        except Refused as refused:
+            if not skips or refused.status not in {404, 409}:
+                raise
+            left.append(id)
+    return tried, left
 
 
 def _failed(service: Service) -> list[str]:

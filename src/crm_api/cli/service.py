@@ -15,6 +15,14 @@ AWAY_S = 60.0
 UNAVAILABLE = 503
 
 
+class Refused(Failed):
+    """The service has answered that it does not do that."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(f"{status} {message}")
+        self.status = status
+
+
 class Service:
     """The REST API as a client sees it; a problem document becomes `Failed`."""
 
@@ -77,7 +85,7 @@ class Service:
             lines = [problem["detail"], *(e["message"] for e in problem.get("errors", ()))]
         except (ValueError, KeyError, TypeError):
             lines = [answer.text[:200] or answer.reason_phrase]
-        raise Failed(f"{answer.status_code} {' '.join(dict.fromkeys(lines))}")
+        raise Refused(answer.status_code, " ".join(dict.fromkeys(lines)))
 
 
 def address_of(url: str | None, key: str | None) -> tuple[str, str]:

@@ -330,6 +330,12 @@ class Invalid(CrmError):
         return cls(message, code=code, faults=[Fault(code, message, parameter=name)])
 
 
+def need_choice(parameter: str, value: str | None, choices: Sequence[str]) -> None:
+    """Raise `Invalid` where a parameter that may be left out is none of these."""
+    if value is not None and value not in choices:
+        raise Invalid.parameter(parameter, "not_a_choice", f"There are: {', '.join(choices)}.")
+
+
 class TooMany(CrmError):
     """Over a limit; `Retry-After` says when."""
 

@@ -16,7 +16,6 @@ class SendLetter(Message):
     """Send what a template makes of values, which may be secret and are sealed until then."""
 
     kind = "mail.send"
-    max_attempts = 8
     letter_id: UUID
     template: str
     to: str

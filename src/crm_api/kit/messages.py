@@ -13,8 +13,8 @@ class Message:
 
     kind: ClassVar[str]
     """The name on the wire, such as `imports.run`."""
-    max_attempts: ClassVar[int] = 5
-    """How often it is begun before it is given up."""
+    max_attempts: ClassVar[int] = 12
+    """How often it is begun before it is given up: over two hours and more, at most one apart."""
     lane: ClassVar[Lane] = "default"
 
     def args(self) -> dict[str, Any]:

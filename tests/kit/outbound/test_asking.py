@@ -1,6 +1,7 @@
 """Requests to places that organizations name: what is asked, and what never is."""
 
 import asyncio
+import socket
 from contextlib import asynccontextmanager
 
 import pytest
@@ -77,11 +78,11 @@ async def test_urls_that_are_asked():
 async def test_nothing_is_sent_to_the_world_unencrypted(monkeypatch):
     asked = []
 
-    async def resolve(host, port, **_):
+    def resolve(host, port, **_):
         asked.append(host)
         return [(2, 1, 6, "", ("93.184.216.34", port))]
 
-    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", resolve)
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
     async with encrypted(*HERE) as client:
         with pytest.raises(NotSent, match="blocked_address"):
             await client.ask("GET", "http://example.com/")

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import threading
 from contextlib import asynccontextmanager
 
 import pytest
@@ -162,12 +163,12 @@ async def test_every_answer_of_the_name_server_counts(monkeypatch):
         asked = []
         answers = [["127.0.0.1"], ["10.0.0.1"], ["127.0.0.1", "169.254.169.254"]]
 
-        async def resolve(host, port, **_):
+        def resolve(host, port, **_):
             asked.append(host)
             found = answers[min(len(asked), len(answers)) - 1]
             return [(socket.AF_INET, 1, 6, "", (address, port)) for address in found]
 
-        monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", resolve)
+        monkeypatch.setattr(socket, "getaddrinfo", resolve)
         url = f"http://rebinding.example:{port}/"
         receiver.answer = lambda _: (200, {"Connection": "close"}, b"")
         assert (await sent(client, url)).status == 200
@@ -176,6 +177,30 @@ async def test_every_answer_of_the_name_server_counts(monkeypatch):
         # Asked once for each connection: what is looked at is what is connected to.
         assert asked == ["rebinding.example"] * 3
         assert len(receiver.got) == 1
+
+
+async def test_slow_name_servers_hold_up_nothing_else(monkeypatch):
+    """More names whose servers do not answer than the event loop has threads of its own."""
+    answered = threading.Event()
+    real = socket.getaddrinfo
+
+    def resolve(host, port, **more):
+        if host.startswith("slow"):
+            answered.wait(30)
+            raise socket.gaierror("no answer")
+        return real(host, port, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    async with receiving() as receiver, outbound("127.0.0.0/8") as client:
+        waiting = [
+            asyncio.create_task(refused(client, f"http://slow{n}.example/", "dns_failed"))
+            for n in range(20)
+        ]
+        await asyncio.sleep(0.1)
+        assert (await asyncio.wait_for(sent(client, receiver.url), 5)).status == 204
+        assert await asyncio.wait_for(asyncio.to_thread(lambda: 1), 5) == 1
+        answered.set()
+        await asyncio.gather(*waiting)
 
 
 async def test_redirects_are_answers():

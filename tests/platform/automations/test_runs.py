@@ -1,15 +1,22 @@
 """Runs: what begins them, what their steps do, and what the log says of it."""
 
 import asyncio
+from uuid import UUID
 
 import pytest
 
+from crm_api.domains.deals.jobs import tell_of_rotting
+from crm_api.kit.crud.collections import service_of
+from crm_api.kit.db.tx import unit_of_work
+from crm_api.kit.ids import new_id
+from crm_api.platform.automations.service import MOST_ROUNDS
 from support.clients import problem
 from support.inboxes import inbox
 from support.letters import arrived
 from support.members import member, team
 from support.receivers import receiving
 from support.rules import TAG
+from support.selling import deal, pipeline
 from support.waiting import patiently
 
 pytestmark = pytest.mark.usefixtures("worker")
@@ -62,6 +69,38 @@ async def test_changes_of_fields(client, rules):
     assert [run["record_id"] for run in runs] == [fresh["id"], person["id"]]
     (run,) = await rules.ended(left)
     assert run["record_id"] == person["id"]
+
+
+async def test_events_that_name_a_field_are_no_changes_of_it(client, rules, owner, database):
+    where = await pipeline(client, New={"rotting_days": 7}, Offer={})
+    stage = {"type": "field_changed", "entity": "deal", "fields": ["stage_id"]}
+    entered = await rules.active(
+        {"action": "stop"}, trigger={**stage, "after": [where["New"]], "on_create": True}
+    )
+    stood = await deal(client, where)
+    await owner.execute(
+        "UPDATE deals SET rots_at = now() - interval '1 day' WHERE id = $1", UUID(stood["id"])
+    )
+    await tell_of_rotting(database, None)
+    told = [event["type"] for event in await client.told(stood["id"], 2)]
+    assert told == ["deal.created", "deal.rotting"]
+    later = await deal(client, where)
+    runs = await rules.ended(entered, 2)
+    assert [run["record_id"] for run in runs] == [stood["id"], later["id"]]
+
+
+async def test_a_band_is_changed_once(client, rules):
+    rule = {"name": "Bank", "category": "fit", "points": 80}
+    await client.made("lead-score-rules", {**rule, "filter": {"industry": {"eq": "bank"}}})
+    band = {"type": "field_changed", "entity": "lead", "fields": ["band"], "after": ["hot"]}
+    hot = await rules.active({"action": "stop"}, trigger=band)
+    leads = [await client.made("leads", PERSON) for _ in range(2)]
+    for lead in leads:
+        await client.changed(f"leads/{lead['id']}", {"industry": "bank"})
+    told = [event["type"] for event in await client.told(leads[0]["id"], 4)]
+    assert "lead.band_changed" in told
+    runs = await rules.ended(hot, 2)
+    assert [run["record_id"] for run in runs] == [lead["id"] for lead in leads]
 
 
 async def test_branches_and_ends(client, rules):
@@ -290,6 +329,28 @@ async def test_they_do_not_cause_each_other_without_end(client, rules):
     assert runs[-1]["error"]["code"] == "too_deep"
     (told,) = await client.told(runs[-1]["automation_id"], 1, types="automation.run_stopped")
     assert told["data"]["run_id"] == runs[-1]["id"]
+
+
+async def test_what_journeys_cause_ends_as_well(client, rules, tx_of, org):
+    """Whatever changes a record between two runs of a rule, these have an end."""
+    change = {"type": "field_changed", "entity": "contact", "fields": ["source"]}
+    id = await rules.active({"action": "stop"}, trigger=change)
+    person, other = [await client.made("contacts", PERSON) for _ in range(2)]
+    for number in range(MOST_ROUNDS + 2):
+        async with unit_of_work(tx_of(org)) as tx:
+            contacts = service_of(tx, "contact")
+            current = await contacts.locked(UUID(person["id"]))
+            with tx.caused_by(new_id()):
+                await contacts.change(current, {"source": f"Round {number}"})
+    await client.changed(f"contacts/{other['id']}", {"source": "Elsewhere"})
+    async for _ in patiently():
+        runs = await rules.runs(id, limit=200)
+        if len(runs) == MOST_ROUNDS + 3 and all(run["finished_at"] for run in runs):
+            break
+    stopped = [run for run in runs if run["status"] == "stopped"]
+    assert [run["record_id"] for run in stopped] == [person["id"]] * 2
+    assert {run["error"]["code"] for run in stopped} == {"too_deep"}
+    assert {run["status"] for run in runs if run["record_id"] == other["id"]} == {"succeeded"}
 
 
 async def test_in_the_bin_nothing_runs(client, rules):

@@ -4,9 +4,17 @@ import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import ClassVar
+from uuid import UUID
+
+import pytest
 
 from crm_api.kit.db.tx import unit_of_work
+from crm_api.kit.files.local import LocalFiles
+from crm_api.kit.letters import SendLetter
 from crm_api.kit.messages import Message
+from crm_api.platform.jobs.forgetting import forget_jobs
+from crm_api.platform.jobs.queue import pause_after
+from crm_api.platform.notifications.events import SendDigest
 from support.clients import problem
 
 
@@ -105,3 +113,70 @@ async def test_a_job_of_later_is_not_rung_for(tx_of, org, client):
         id = tx.enqueue(Wait(1), run_at=datetime(2100, 1, 1, tzinfo=UTC))
         assert tx.jobs == []
     assert (await client.read(f"jobs/{id}"))["status"] == "queued"
+
+
+async def ended(owner, id, status, days_ago):
+    """Have a job have ended so long ago."""
+    await owner.execute(
+        "UPDATE jobs SET status = $2, finished_at = now() - make_interval(days => $3) WHERE id = $1",
+        UUID(str(id)),
+        status,
+        days_ago,
+    )
+
+
+async def test_ended_jobs_are_removed_after_a_while(client, tx_of, org, owner, database, tmp_path):
+    """Those that failed later, and none that something which is not through stands by."""
+    old = {}
+    for status, days in (("succeeded", 31), ("cancelled", 31), ("failed", 91)):
+        old[status] = await job_of(tx_of, org)
+        await ended(owner, old[status], status, days)
+    kept = [await job_of(tx_of, org)]
+    for status, days in (("succeeded", 29), ("failed", 31)):
+        kept.append(await job_of(tx_of, org))
+        await ended(owner, kept[-1], status, days)
+    answer = await client.post("/v1/contacts/export", json={})
+    assert answer.status_code == 202, answer.text
+    export = answer.json()["export"]
+    job = await owner.fetchval("SELECT job_id FROM exports WHERE id = $1", UUID(export["id"]))
+    await ended(owner, job, "cancelled", 400)
+    await forget_jobs(database, LocalFiles(tmp_path))
+    for id in old.values():
+        problem(await client.get(f"/v1/jobs/{id}"), 404)
+    for id in (*kept, job):
+        assert (await client.get(f"/v1/jobs/{id}")).status_code == 200
+    assert (await client.read(f"exports/{export['id']}"))["status"] == "cancelled"
+
+
+async def test_a_stream_ends_with_its_credential(client, keyed, tx_of, org):
+    reader = await keyed("jobs:read")
+    id = await job_of(tx_of, org)
+    key = (await client.read("api-keys", limit=200))["data"]
+    mine = next(one for one in key if one["scopes"] == ["jobs:read"])
+
+    async def revoke():
+        await asyncio.sleep(0.5)
+        assert (await client.delete(f"/v1/api-keys/{mine['id']}")).status_code == 204
+
+    revoking = asyncio.create_task(revoke())
+    stream = await asyncio.wait_for(reader.get(f"/v1/jobs/{id}/events"), 20)
+    await revoking
+    assert '"code":"invalid_key"' in stream.text.rpartition("event: end")[2]
+
+
+@pytest.mark.parametrize(
+    "field",
+    ["jobs(", 'webhookDeliveries(webhookId: "{0}", ', 'automationRuns(automationId: "{0}", '],
+)
+async def test_a_status_that_there_is_not_is_a_mistake(client, field):
+    graph = await client.gql(f'{{ {field.format(UUID(int=1))}status: "gone") {{ nextCursor }} }}')
+    (error,) = graph["errors"]
+    assert error["extensions"]["code"] == "not_a_choice"
+
+
+def test_jobs_are_tried_for_hours():
+    """A mail server that is away for an hour costs no letter."""
+    waits = [pause_after(attempt) for attempt in range(1, SendLetter.max_attempts)]
+    assert (len(waits), max(waits)) == (11, 3600.0)
+    assert sum(waits) > 2 * 3600
+    assert SendDigest.max_attempts == SendLetter.max_attempts

@@ -318,3 +318,22 @@ async def test_long_bodies_go_without_their_values(worker, client):
         await person(client, description="ä" * 20_000, custom={}, tags=["x" * 50 for _ in range(1)])
         (got,) = await receiver.have(1)
         assert json.loads(got.body)["data"]["description"] == "ä" * 20_000
+
+
+async def test_bodies_above_64_kib_have_no_values(worker, client):
+    async with receiving() as receiver:
+        made = await hook(client, receiver)
+        contact = await person(client, description="ä" * 20_000)
+        notes = {"description": "é" * 20_000}
+        await client.changed(f"contacts/{contact['id']}", notes)
+        got = await receiver.have(2)
+        for one in got:
+            event = Webhook(made["secret"]).verify(one.body, one.headers)
+            known = "data" in event
+            assert len(one.body) <= 65_536
+            assert known == (event["version"] == 1)
+            assert event.get("truncated", False) != known
+        second = next(one.event for one in got if one.event["version"] == 2)
+        # What it was about is read by its id.
+        assert "previous" not in second
+        assert second["record_id"] == contact["id"]

@@ -271,8 +271,15 @@ class CrudService(Reads, Guarded, Generic[E]):
         """
         current = await self.records.get(id, lock=True, deleted=deleted)
         await self.guard.permit([id], action)
+        await self.need_version(current, expected_version, wanted)
+        return current
+
+    async def need_version(
+        self, current: E, expected_version: int | None, wanted: Collection[str] | None = None
+    ) -> None:
+        """Raise `Stale` where a record is not at the version that the client has seen."""
         if expected_version is not None and current.version != expected_version:
-            changed = await self.records.changed_since(id, expected_version)
+            changed = await self.records.changed_since(current.id, expected_version)
             seen = (n for n in changed if n not in self.guard.hidden)
             conflicts = [n for n in seen if wanted is None or n in wanted]
             raise Stale(
@@ -287,7 +294,6 @@ class CrudService(Reads, Guarded, Generic[E]):
                 },
                 headers={"ETag": f'"{current.version}"'},
             )
-        return current
 
     async def change(
         self,

@@ -82,6 +82,7 @@ class JobRow(TenantRow):
             postgresql_where=text("status = 'failed'"),
         ),
         Index("ix_jobs_lease", "lease_until", postgresql_where=text("status = 'running'")),
+        Index("ix_jobs_age", "finished_at"),
         Index("ix_jobs_listing", "organization_id", "created_at", "id"),
         Index(
             "uq_jobs_dedupe",

@@ -9,8 +9,9 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any, Literal
 
 import httpcore
@@ -191,10 +192,16 @@ class _Vetted(httpcore.AsyncNetworkBackend):
         await asyncio.sleep(seconds)
 
 
+_NAMES = ThreadPoolExecutor(32, "names")
+"""Name servers that take their time hold up neither other work in threads nor, but for very many of
+them, each other. Threads are begun as they are needed."""
+
+
 async def _resolved(host: str, port: int) -> list[str]:
     loop = asyncio.get_running_loop()
+    asked = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
     try:
-        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        found = await loop.run_in_executor(_NAMES, asked)
     except (OSError, UnicodeError):
         raise NotSent("dns_failed") from None
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))

@@ -138,28 +138,40 @@ class ApprovalMutation:
         id: UUID,
         comment: str | None = None,
         on_behalf_of: UUID | None = None,
+        step: int | None = None,
+        expected_version: int | None = None,
     ) -> Approval:
         """Agree to the step under way; with the last one the record is approved."""
-        given = {"comment": comment, "on_behalf_of": on_behalf_of}
+        given = {"comment": comment, "on_behalf_of": on_behalf_of, "step": step}
         data = shape_given(ApprovalDecision, given)
-        return await ApprovalService(info.context.tx).approve(id, data)
+        return await ApprovalService(info.context.tx).approve(id, data, expected_version)
 
     @mutation
     async def reject(
-        self, info: GraphInfo, id: UUID, comment: str, on_behalf_of: UUID | None = None
+        self,
+        info: GraphInfo,
+        id: UUID,
+        comment: str,
+        on_behalf_of: UUID | None = None,
+        step: int | None = None,
+        expected_version: int | None = None,
     ) -> Approval:
         """Refuse a request, with a reason; it is over."""
-        given = {"comment": comment, "on_behalf_of": on_behalf_of}
+        given = {"comment": comment, "on_behalf_of": on_behalf_of, "step": step}
         data = shape_given(ApprovalRejection, given)
-        return await ApprovalService(info.context.tx).reject(id, data)
+        return await ApprovalService(info.context.tx).reject(id, data, expected_version)
 
     @mutation
     async def recall_approval(
-        self, info: GraphInfo, id: UUID, comment: str | None = None
+        self,
+        info: GraphInfo,
+        id: UUID,
+        comment: str | None = None,
+        expected_version: int | None = None,
     ) -> Approval:
         """Take a request back."""
         data = shape_given(ApprovalRecall, {"comment": comment})
-        return await ApprovalService(info.context.tx).recall(id, data.comment)
+        return await ApprovalService(info.context.tx).recall(id, data.comment, expected_version)
 
     @mutation
     async def reassign_approval(
@@ -167,10 +179,11 @@ class ApprovalMutation:
         info: GraphInfo,
         id: UUID,
         input: _Reassignment,  # pyright: ignore[reportInvalidTypeForm, reportUnknownParameterType]
+        expected_version: int | None = None,
     ) -> Approval:
         """Have somebody else be asked."""
         data = shape_given(ApprovalReassignment, input)
-        return await ApprovalService(info.context.tx).reassign(id, data)
+        return await ApprovalService(info.context.tx).reassign(id, data, expected_version)
 
 
 QUERIES = (

@@ -9,7 +9,7 @@ from crm_api.kit.query.page import PageQuery
 from crm_api.kit.query.selection import Selection
 from crm_api.kit.rest import answers, params
 from crm_api.kit.rest.problems import problems
-from crm_api.kit.rest.records import Id, IfNoneMatch, one
+from crm_api.kit.rest.records import Id, IfMatch, IfNoneMatch, one
 from crm_api.kit.rest.requests import Reading, Writing
 from crm_api.kit.rest.router import FILTER_PARAMETER, crud_router, new_router, page_shape
 from crm_api.platform.approvals.policies import (
@@ -36,7 +36,7 @@ Responses = dict[int | str, dict[str, Any]]
 _ONE: Responses = {200: {"model": ApprovalOut}}
 _MANY: Responses = {200: {"model": page_shape(ApprovalOut)}}
 _FILTERED: dict[str, Any] = {"x-filter": APPROVALS.entity, "parameters": [FILTER_PARAMETER]}
-_DECIDED = _ONE | problems(400, 403, 404, 409, 415, 422)
+_DECIDED = _ONE | problems(400, 403, 404, 409, 412, 415, 422)
 
 
 def _asked(
@@ -166,18 +166,22 @@ async def read_approval(
 @approvals.post(
     "/{id}/approve", operation_id="approve", summary="Agree to a request", responses=_DECIDED
 )
-async def approve(id: Id, tx: Writing, body: ApprovalDecision | None = None) -> Response:
+async def approve(
+    id: Id, tx: Writing, body: ApprovalDecision | None = None, if_match: IfMatch = None
+) -> Response:
     """For oneself or for whom one stands in; with the last step the record is approved."""
     data = body or ApprovalDecision()  # pyright: ignore[reportCallIssue]
-    return answers.record(await ApprovalService(tx).approve(id, data))
+    return answers.record(await ApprovalService(tx).approve(id, data, answers.version_of(if_match)))
 
 
 @approvals.post(
     "/{id}/reject", operation_id="reject", summary="Refuse a request", responses=_DECIDED
 )
-async def reject(id: Id, tx: Writing, body: ApprovalRejection) -> Response:
+async def reject(
+    id: Id, tx: Writing, body: ApprovalRejection, if_match: IfMatch = None
+) -> Response:
     """With a reason; one refusal is enough, whatever the others say."""
-    return answers.record(await ApprovalService(tx).reject(id, body))
+    return answers.record(await ApprovalService(tx).reject(id, body, answers.version_of(if_match)))
 
 
 @approvals.post(
@@ -186,10 +190,14 @@ async def reject(id: Id, tx: Writing, body: ApprovalRejection) -> Response:
     summary="Take a request back",
     responses=_DECIDED,
 )
-async def recall(id: Id, tx: Writing, body: ApprovalRecall | None = None) -> Response:
+async def recall(
+    id: Id, tx: Writing, body: ApprovalRecall | None = None, if_match: IfMatch = None
+) -> Response:
     """By whoever made it, or manages the settings."""
     comment = None if body is None else body.comment
-    return answers.record(await ApprovalService(tx).recall(id, comment))
+    return answers.record(
+        await ApprovalService(tx).recall(id, comment, answers.version_of(if_match))
+    )
 
 
 @approvals.post(
@@ -198,6 +206,10 @@ async def recall(id: Id, tx: Writing, body: ApprovalRecall | None = None) -> Res
     summary="Have somebody else be asked",
     responses=_DECIDED,
 )
-async def reassign(id: Id, tx: Writing, body: ApprovalReassignment) -> Response:
+async def reassign(
+    id: Id, tx: Writing, body: ApprovalReassignment, if_match: IfMatch = None
+) -> Response:
     """One's own decision; that of others takes the right to manage settings."""
-    return answers.record(await ApprovalService(tx).reassign(id, body))
+    return answers.record(
+        await ApprovalService(tx).reassign(id, body, answers.version_of(if_match))
+    )

@@ -154,6 +154,13 @@ class ApprovalDecision(Schema):
     on_behalf_of: UUID | None = Field(
         None, description="Whom the user stands in for, where that may be several."
     )
+    step: int | None = Field(
+        None,
+        ge=0,
+        le=100,
+        description="The place of the step that was seen, counted from 0: what is sent twice then "
+        "decides once (409 `other_step`). `If-Match` does so, too.",
+    )
 
 
 class ApprovalRejection(ApprovalDecision):

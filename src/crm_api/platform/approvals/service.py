@@ -149,9 +149,11 @@ class ApprovalService(CrudService[Approval]):
 
     # Deciding
 
-    async def approve(self, id: UUID, data: ApprovalDecision) -> Any:
+    async def approve(
+        self, id: UUID, data: ApprovalDecision, expected_version: int | None = None
+    ) -> Any:
         """Agree to the step under way; with the last one the record is approved."""
-        current, course, user, principal = await self._asked(id, data)
+        current, course, user, principal = await self._asked(id, data, expected_version)
         place = self._place(current)
         if current.steps[place]["rule"] == "count" and has_agreed(place, current.decisions, user):
             raise WrongState("Nobody agrees twice.", code="already_decided")
@@ -167,19 +169,23 @@ class ApprovalService(CrudService[Approval]):
             values |= await course.onwards(steps, place + 1, but)
         return await self._decided(current, values, values.get("status", "progressed"))
 
-    async def reject(self, id: UUID, data: ApprovalDecision) -> Any:
+    async def reject(
+        self, id: UUID, data: ApprovalDecision, expected_version: int | None = None
+    ) -> Any:
         """Refuse a request; it is over."""
-        current, _, user, principal = await self._asked(id, data)
+        current, _, user, principal = await self._asked(id, data, expected_version)
         place, now = self._place(current), await self.records.now()
         made = decision(place, "rejected", user, now, principal=principal, comment=data.comment)
         steps = with_step(current.steps, place, status="rejected", ended_at=made["decided_at"])
         values = {"decisions": [*current.decisions, made], "steps": steps, "ended_at": now}
         return await self._decided(current, {**_ENDED, **values, "status": "rejected"}, "rejected")
 
-    async def recall(self, id: UUID, comment: str | None) -> Any:
+    async def recall(
+        self, id: UUID, comment: str | None, expected_version: int | None = None
+    ) -> Any:
         """Take a request back, by whoever made it or manages the settings."""
         self.need("update")
-        current, _ = await self.held(id)
+        current, _ = await self.held(id, expected_version)
         if current.owner_id is None or current.owner_id != user_of(self.tx):
             need_manager(self.tx)
         return await self.take_back(current, comment)
@@ -191,10 +197,12 @@ class ApprovalService(CrudService[Approval]):
         values = {"decisions": [*current.decisions, made], "status": "recalled", "ended_at": now}
         return await self._decided(current, {**_ENDED, **values}, "recalled")
 
-    async def reassign(self, id: UUID, data: ApprovalReassignment) -> Any:
+    async def reassign(
+        self, id: UUID, data: ApprovalReassignment, expected_version: int | None = None
+    ) -> Any:
         """Have somebody else be asked."""
         self.need("update")
-        current, course = await self.held(id)
+        current, course = await self.held(id, expected_version)
         place, before = self._place(current), await self._handing_on(current, data.from_user_id)
         step, to = current.steps[place], str(data.to_user_id)
         if to in step["user_ids"] or to in step["escalated_to"]:
@@ -242,14 +250,20 @@ class ApprovalService(CrudService[Approval]):
             need_manager(self.tx)
         return of
 
-    async def _asked(self, id: UUID, data: ApprovalDecision) -> tuple[Approval, Course, UUID, UUID]:
+    async def _asked(
+        self, id: UUID, data: ApprovalDecision, expected_version: int | None
+    ) -> tuple[Approval, Course, UUID, UUID]:
         """A request to decide on, its course, who decides and for whom; raises `Forbidden`."""
         self.need("update")
         user = user_of(self.tx)
         if user is None:
             raise Forbidden("Users decide, not programs.", code="no_user")
-        current, course = await self.held(id)
-        self._place(current)
+        current, course = await self.held(id, expected_version)
+        place = self._place(current)
+        if data.step is not None and data.step != place:
+            raise WrongState(
+                f"The step under way is {place}.", code="other_step", details={"step": place}
+            )
         if user == current.owner_id and not current.submitter_may_approve:
             raise Forbidden("Somebody else decides on it.", code="own_request")
         if not await self.is_unchanged(current):
@@ -271,13 +285,14 @@ class ApprovalService(CrudService[Approval]):
             raise Forbidden("You are not asked about it.", code="not_asked")
         return others[0]
 
-    async def held(self, id: UUID) -> tuple[Approval, Course]:
-        """A request and its record, both locked, in this order everywhere."""
+    async def held(self, id: UUID, expected_version: int | None = None) -> tuple[Approval, Course]:
+        """A request and its record, both locked, in this order everywhere; raises `Stale`."""
         row = await self.records.row(id, _KEY)
         service = service_of(self.tx, row.target)
         table = service.repository.model.__tablename__
         owner = await self.records.hold_record(table, row.record_id)
         current = await self.records.get(id, lock=True)
+        await self.need_version(current, expected_version)
         return current, Course(self.tx, service, row.record_id, owner)
 
     def _place(self, current: Approval) -> int:

@@ -1,6 +1,8 @@
 """Beginning runs: for events that have happened, and for records whose time has come."""
 
+from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -17,7 +19,7 @@ from crm_api.platform.automations.definitions import Definition
 from crm_api.platform.automations.events import RUN_STOPPED
 from crm_api.platform.automations.models import Automation
 from crm_api.platform.automations.repository import Beginning, Runs
-from crm_api.platform.automations.service import DEEPEST, RECURSION, AutomationService
+from crm_api.platform.automations.service import DEEPEST, MOST_ROUNDS, RECURSION, AutomationService
 from crm_api.platform.automations.triggers import TimedTrigger
 
 CHUNK = 200
@@ -71,10 +73,21 @@ async def _whose_time_came(
 
 
 def told(sight: EventSight, row: Any) -> dict[str, Any]:
-    """An event as triggers look at it, without what its reader may not see."""
+    """An event as triggers look at it, without what its reader may not see.
+
+    `is_new` of the one by which its record began.
+    """
     values = {name: sight.values(row["entity"], row[name]) for name in ("data", "previous")}
     plain = {name: decode(encode(value)) or {} for name, value in values.items()}
-    return {"type": row["type"], **plain}
+    begins = f"{row['entity']}.{_first_verb(sight.tx, row['entity'])}"
+    return {"type": row["type"], "is_new": row["type"] == begins, **plain}
+
+
+def _first_verb(tx: Tx, entity: str) -> str | None:
+    """What the first event of each record of a kind says; None of what is no collection."""
+    with suppress(NotFound):
+        return service_of(tx, entity).begins
+    return None
 
 
 async def begin_for_events(
@@ -83,17 +96,16 @@ async def begin_for_events(
     """A run for each event, each once; too deep among those that cause each other it is stopped."""
     runs = Runs(tx)
     depths = await runs.depths(row["cause_id"] for row in rows)
-    beginnings = [
-        Beginning(
-            f"event:{row['id']}",
-            row["record_id"],
-            row["id"],
-            depth,
-            RECURSION if depth > DEEPEST else None,
-        )
-        for row in rows
-        for depth in [depths.get(row["cause_id"], -1) + 1]
-    ]
+    # What a journey or an import does has no depth, so that is counted which comes of it.
+    elsewhere = {r["record_id"] for r in rows if r["cause_id"] and r["cause_id"] not in depths}
+    rounds = Counter(await runs.rounds(rule.id, elsewhere))
+    beginnings: list[Beginning] = []
+    for row in rows:
+        cause, about = row["cause_id"], row["record_id"]
+        depth = depths.get(cause, -1) + 1
+        rounds[about] += cause is not None and cause not in depths
+        error = RECURSION if depth > DEEPEST or rounds[about] > MOST_ROUNDS else None
+        beginnings.append(Beginning(f"event:{row['id']}", about, row["id"], depth, error))
     number = rule.published_version or 0
     made = await runs.begin(rule.id, number, definition, beginnings, entity=rule.target)
     stopped = {one.event_id for one in beginnings if one.error is not None}

@@ -1,6 +1,6 @@
 """How rules, their versions and their runs are found and kept."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -74,6 +74,13 @@ _BY_KEY = """
     SELECT id FROM automation_runs WHERE organization_id = $1 AND automation_id = $2 AND key = $3
 """
 _DEPTHS = "SELECT id, depth FROM automation_runs WHERE organization_id = $1 AND id = ANY($2)"
+_ROUNDS = """
+    SELECT r.record_id, count(*) AS number FROM automation_runs r
+    JOIN events e ON e.organization_id = r.organization_id AND e.id = r.event_id
+    WHERE r.organization_id = $1 AND r.automation_id = $2 AND r.record_id = ANY($3)
+        AND r.created_at > now() - interval '1 hour' AND e.cause_id IS NOT NULL
+    GROUP BY r.record_id
+"""
 _COLUMNS = (
     "id, automation_id, version, entity, record_id, event_id, depth, status, steps_taken, "
     "wake_at, error, created_at, finished_at"
@@ -284,6 +291,12 @@ class Runs:
         ids = [id for id in set(causes) if id is not None]
         rows = await self.tx.fetch(_DEPTHS, self.tx.organization_id, ids) if ids else []
         return {row["id"]: row["depth"] for row in rows}
+
+    async def rounds(self, automation_id: UUID, records: Collection[UUID]) -> dict[UUID, int]:
+        """How often a rule ran about these within an hour for what something else had caused."""
+        own = self.tx.organization_id
+        rows = await self.tx.fetch(_ROUNDS, own, automation_id, list(records)) if records else []
+        return {row["record_id"]: row["number"] for row in rows}
 
     async def page(
         self,

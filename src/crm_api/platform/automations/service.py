@@ -1,7 +1,7 @@
 """The rules of rules: drafts, versions, and what may be asked of them."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 from uuid import UUID
 
 from crm_api.kit.actor import Actor
@@ -13,12 +13,12 @@ from crm_api.kit.crud.purges import empty_events
 from crm_api.kit.db.database import Database
 from crm_api.kit.db.json import decode, encode
 from crm_api.kit.db.tx import Tx
-from crm_api.kit.errors import Invalid, NotFound, WrongState
+from crm_api.kit.errors import Invalid, NotFound, WrongState, need_choice
 from crm_api.kit.ids import new_id
 from crm_api.kit.query.cursor import context_of, seal, unseal
 from crm_api.kit.query.page import passing
 from crm_api.platform.automations.definitions import Definition, check
-from crm_api.platform.automations.models import UNDER_WAY, Automation
+from crm_api.platform.automations.models import UNDER_WAY, Automation, RunStatus
 from crm_api.platform.automations.repository import Automations, Beginning, Runs
 from crm_api.platform.automations.schemas import (
     AutomationCall,
@@ -29,9 +29,12 @@ from crm_api.platform.automations.triggers import HookTrigger, TimedTrigger
 
 DEEPEST = 5
 """So many runs cause each other; one more is begun and stopped."""
+MOST_ROUNDS = 20
+"""So often within an hour a rule runs about one record for what journeys and the like have done."""
 RECURSION = {
     "code": "too_deep",
-    "detail": f"More than {DEEPEST} runs would have caused each other.",
+    "detail": f"More than {DEEPEST} runs would have caused each other, or more than {MOST_ROUNDS} "
+    "within an hour about this record, by way of journeys or jobs.",
 }
 HOOK = context_of("automation-hook")
 Restored = Callable[[Database, Mapping[str, Any]], Awaitable[Actor]]
@@ -252,6 +255,7 @@ class RunService:
     ) -> dict[str, Any]:
         """The runs of a rule, newest first; raises `NotFound`."""
         self.tx.actor.require("automations:read")
+        need_choice("status", status, get_args(RunStatus))
         await Automations(self.tx).row(automation_id, deleted="include")
         key = self.tx.database.signing_key
         own = self.tx.organization_id

@@ -111,13 +111,15 @@ class FieldTrigger(FeedTrigger):
 
     def fits(self, event: Mapping[str, Any]) -> bool:
         """Whether one of the fields has changed, from and to what is asked for."""
-        if event["type"].endswith(".created") and not self.on_create:
+        if event["is_new"] and not self.on_create:
             return False
         return any(self._changed(path, event) for path in self.fields)
 
     def _changed(self, path: str, event: Mapping[str, Any]) -> bool:
+        # Many events name a field without changing it, such as the stage in which a deal rots:
+        # those of changes say what was before.
         name = path.partition(".")[0]
-        if name not in event["data"]:
+        if name not in event["data"] or not (event["is_new"] or name in event["previous"]):
             return False
         new, old = _value(event["data"], path), _value(event["previous"], path)
         wanted = (not self.before or old in self.before) and (not self.after or new in self.after)

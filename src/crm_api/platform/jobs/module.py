@@ -3,11 +3,12 @@
 from functools import partial
 
 from crm_api.kit.crud.personal import Trace
-from crm_api.kit.jobs import Watch
+from crm_api.kit.jobs import Chore, Watch
 from crm_api.kit.measuring import Measure, Measuring
 from crm_api.kit.meters import JOBS_DEPTH, JOBS_LAG
 from crm_api.kit.module import Faces, Module
 from crm_api.kit.standing import Standing
+from crm_api.platform.jobs.forgetting import forget_jobs
 from crm_api.platform.jobs.schemas import JobsStanding
 from crm_api.platform.jobs.service import wipe_jobs
 from crm_api.platform.jobs.standing import jobs_standing, measured_jobs
@@ -34,6 +35,7 @@ MODULE = Module(
     areas=["jobs"],
     faces=_faces,
     tags={"jobs": "Work in the background, and how far it is."},
+    chores=[Chore("forget jobs", forget_jobs)],
     watches=[Watch("gauges of jobs", partial(Measuring, MEASURE))],
     traces=[Trace("jobs", ("jobs",), wipe_jobs)],
     standings=[Standing("jobs", JobsStanding, jobs_standing)],

@@ -138,6 +138,11 @@ class Claimed:
             raise JobCancelled
 
 
+def pause_after(attempts: int) -> float:
+    """Seconds until a job is tried again that has failed so many times."""
+    return min(2.0**attempts * 2, 3_600.0)
+
+
 class JobQueue:
     """The jobs of every organization; needs the worker's role."""
 
@@ -196,8 +201,8 @@ class JobQueue:
     async def fail(self, job: Claimed, error: Mapping[str, Any], *, retry: bool) -> bool:
         """Store the error; try again later, twice as late each time, unless it is the last try."""
         if retry and job.attempts < job.max_attempts:
-            delay = min(2.0**job.attempts * 2, 3600.0)
-            return await self._finish(job, "queued", error=error, delay_s=delay)
+            delay_s = pause_after(job.attempts)
+            return await self._finish(job, "queued", error=error, delay_s=delay_s)
         return await self._finish(job, "failed", error=error)
 
     async def release(self, job: Claimed) -> bool:

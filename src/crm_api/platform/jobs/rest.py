@@ -8,13 +8,14 @@ from uuid import UUID
 from fastapi import Query, Request, Response
 
 from crm_api.kit.db.json import encode
-from crm_api.kit.db.tx import Tx
+from crm_api.kit.errors import CrmError
+from crm_api.kit.live import Live
 from crm_api.kit.rest import answers
 from crm_api.kit.rest.params import Cursor, Limit
 from crm_api.kit.rest.problems import problems
 from crm_api.kit.rest.requests import Reading, Writing
 from crm_api.kit.rest.router import new_router
-from crm_api.kit.rest.streams import EventStream
+from crm_api.kit.rest.streams import EventStream, live_of
 from crm_api.platform.jobs.schemas import JobOut, JobPage, JobStatus
 from crm_api.platform.jobs.service import ENDED, JobService
 
@@ -79,13 +80,16 @@ async def retry_job(id: UUID, tx: Writing) -> Response:
     responses=_STREAM | problems(403, 404, 422),
 )
 async def stream_job(id: UUID, request: Request, tx: Reading) -> Response:
-    """Server-sent events: `progress` when something changes, `end` with the last state."""
+    """Server-sent events: `progress` when something changes, `end` with the last state.
+
+    Where whoever listens may not see the job any more, `end` has a `code` and a `detail`.
+    """
     first = await JobService(tx).get(id)
-    return EventStream(request, tx.organization_id, _follow(id, tx, request, first))
+    return EventStream(request, tx.organization_id, _follow(id, live_of(request), request, first))
 
 
 async def _follow(
-    id: UUID, tx: Tx, request: Request, shown: dict[str, Any]
+    id: UUID, live: Live, request: Request, shown: dict[str, Any]
 ) -> AsyncIterator[bytes]:
     yield _message("progress", shown)
     waited = quiet = 0.0
@@ -94,7 +98,11 @@ async def _follow(
         waited, quiet = waited + _LOOK_S, quiet + _LOOK_S
         if await request.is_disconnected():
             return
-        now = await JobService(tx).get(id)
+        try:
+            now = await JobService(await live.tx()).get(id)
+        except CrmError as error:
+            yield _message("end", {"code": error.own_code, "detail": error.detail})
+            return
         if now != shown:
             shown, quiet = now, 0.0
             yield _message("progress", shown)

@@ -1,14 +1,15 @@
 """What users see of jobs, and may do to them."""
 
-from typing import Any
+from typing import Any, get_args
 from uuid import UUID
 
 from crm_api.kit.access import Action
 from crm_api.kit.crud.personal import Gone
 from crm_api.kit.db.json import encode
 from crm_api.kit.db.tx import Tx
-from crm_api.kit.errors import NotFound, WrongState
+from crm_api.kit.errors import NotFound, WrongState, need_choice
 from crm_api.kit.query.cursor import context_of, seal, unseal
+from crm_api.platform.jobs.schemas import JobStatus
 
 _COLUMNS = (
     "id, kind, lane, status, progress_done, progress_total, attempts, cancel_requested, result, error, "
@@ -63,6 +64,7 @@ class JobService:
     ) -> dict[str, Any]:
         """Jobs, newest first."""
         self.tx.actor.require("jobs:read")
+        need_choice("status", status, get_args(JobStatus))
         key = self.tx.database.signing_key
         context = context_of(self.tx.organization_id, "jobs", status)
         before = UUID(unseal(key, context, cursor)[0]) if cursor else UUID(int=2**128 - 1)

@@ -16,5 +16,4 @@ class SendDigest(Message):
     """Send what was collected for a user; tried again it is the same message."""
 
     kind = "notifications.send"
-    max_attempts = 8
     digest_id: UUID

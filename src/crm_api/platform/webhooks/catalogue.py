@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
-from uuid import UUID
 
 from pydantic import BaseModel
 
@@ -12,6 +11,7 @@ from crm_api.kit.custom.catalogue import Catalogue
 from crm_api.kit.ids import new_id
 from crm_api.kit.parts import Told
 from crm_api.platform.webhooks.events import CALLED
+from crm_api.platform.webhooks.examples import examples_of
 
 VERBS = {
     "created": "A {} was created; `data` holds all its values that are not null.",
@@ -41,6 +41,11 @@ _EVENT: dict[str, Any] = {
         "const": True,
         "description": "Set where `data` and `previous` would be too long to send; ask for them.",
     },
+}
+_IN_BIN = ("deleted_at", "deleted_by")
+_OF_ALL = {
+    *("id", "version", "created_at", "created_by", "updated_at", "updated_by", "owner_id"),
+    *("custom", "external_ids", "tags", *_IN_BIN),
 }
 _REQUIRED = [name for name in _EVENT if name not in {"test", "truncated"}]
 
@@ -120,22 +125,48 @@ class EventTypes:
         }
 
     def example(self, topic: str, occurred_at: Any) -> dict[str, Any]:
-        """An event of a topic that never happened."""
+        """An event of a topic that never happened; valid by the topic's schema."""
         entity, _, verb = topic.partition(".")
-        if topic in self._told:
-            entity = self._told[topic].entity
-        given = {"id": new_id(), "type": topic, "occurred_at": occurred_at, "entity": entity}
-        changed = {} if verb in {"purged", "*"} else {"owner_id": None}
+        told, id = self.schema(topic)["properties"], new_id()
+        named: Mapping[str, Any] = told["data"].get("properties", {})
+        is_whole = topic in self._told or verb == "created"
+        if not is_whole:
+            # Of a change some values are told, before and after.
+            in_bin = [name for name in _IN_BIN if name in named]
+            known = in_bin if verb in {"deleted", "restored"} else _telling(named)
+            named = {name: named[name] for name in known if verb != "purged"}
+        data = examples_of(
+            {n: one for n, one in named.items() if verb != "created" or n not in _IN_BIN}
+        )
+        before = {n: None if _may_be_null(named[n]) else value for n, value in data.items()}
+        if "id" in data:
+            data["id"] = id
+        after, previous = (before, data) if verb == "restored" else (data, before)
         return {
-            **given,
-            "record_id": UUID(int=0),
+            "id": new_id(),
+            "type": topic,
+            "occurred_at": occurred_at,
+            "entity": told["entity"].get("const", entity),
+            "record_id": id,
             "version": 1 if verb == "created" else 2,
-            "data": changed,
-            "previous": None if verb == "created" else changed,
+            "data": after,
+            "previous": None if is_whole or verb == "purged" else previous,
             "actor": {"kind": "system", "id": None},
             "request_id": None,
             "cause_id": None,
         }
+
+
+def _telling(named: Mapping[str, Any]) -> list[str]:
+    """Some of what is a record's own, not of all records."""
+    own = [name for name in named if name not in _OF_ALL]
+    return (own or list(named))[:3]
+
+
+def _may_be_null(schema: Mapping[str, Any]) -> bool:
+    kind = schema.get("type")
+    nullable = isinstance(kind, list) and "null" in kind
+    return nullable or any(one.get("type") == "null" for one in schema.get("anyOf", ()))
 
 
 @cache

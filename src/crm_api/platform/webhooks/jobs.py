@@ -49,7 +49,7 @@ async def _chunk(
     tx: Tx, message: ReplayEvents, place: Position, time: tuple[datetime, datetime]
 ) -> tuple[int, Position, bool]:
     service = WebhookService(tx)
-    webhook = await service.records.get(UUID(message.webhook_id))
+    webhook = await service.records.get(UUID(message.webhook_id), lock=True)
     if webhook.status != "enabled":
         raise WrongState("The webhook is disabled.", code="webhook_disabled")
     topics = chosen(message.types, webhook.topics)

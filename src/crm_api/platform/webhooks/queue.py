@@ -20,22 +20,32 @@ STUMBLES = 5
 """After so many attempts that nobody answered, an endpoint is tried one by one, with rests."""
 FREE = 5
 """So many deaths of workers do not count as tries."""
+UNSENT = ("event_gone", "not_made", "unreadable_secret")
+"""Why nothing was sent, through no fault of the endpoint: it is not counted against it."""
 _BATCH = 50
 FORGET = "SELECT crm_forget_deliveries($1) AS number"
 _FORGET_TALLIES = f"DELETE FROM webhook_tallies WHERE at < now() - interval '{KEPT}'"  # noqa: S608
 
-# Whose turn it is: each endpoint is locked, so that what is counted next cannot change.
+# Whose turn it is: of each organization the endpoint that waits longest, then its second, so that
+# those of one which cannot go on stand before nobody else's. Each is locked, so that what is
+# counted next cannot change.
 _OPEN = """
-    SELECT s.organization_id, s.webhook_id FROM webhook_states s
-    JOIN webhooks w ON w.organization_id = s.organization_id AND w.id = s.webhook_id
-    WHERE w.status = 'enabled' AND w.deleted_at IS NULL AND s.rests_until <= now()
-        AND EXISTS (SELECT FROM webhook_deliveries d
-            WHERE d.organization_id = s.organization_id AND d.webhook_id = s.webhook_id
-                AND d.status = 'pending' AND d.run_at <= now())
-    ORDER BY s.served_at LIMIT $1 FOR NO KEY UPDATE OF s SKIP LOCKED
+    WITH waiting AS (
+        SELECT s.organization_id, s.webhook_id, s.served_at, row_number() OVER (
+            PARTITION BY s.organization_id ORDER BY s.served_at) AS place
+        FROM webhook_states s
+        JOIN webhooks w ON w.organization_id = s.organization_id AND w.id = s.webhook_id
+        WHERE w.status = 'enabled' AND w.deleted_at IS NULL AND s.rests_until <= now()
+            AND EXISTS (SELECT FROM webhook_deliveries d
+                WHERE d.organization_id = s.organization_id AND d.webhook_id = s.webhook_id
+                    AND d.status = 'pending' AND d.run_at <= now()))
+    SELECT s.organization_id, s.webhook_id FROM waiting
+    JOIN webhook_states s USING (organization_id, webhook_id)
+    ORDER BY waiting.place, waiting.served_at LIMIT $1 FOR NO KEY UPDATE OF s SKIP LOCKED
 """
 # The room of an endpoint is counted from the leases, never kept: a number drifts when a worker
-# dies. Its rate is a bucket of one second, `free_from` the moment at which it was empty.
+# dies. Its rate is a bucket of one second, `free_from` the moment at which it was empty. Where there
+# may be more turns than were taken ($5), whoever can take nothing makes room for the next.
 _CLAIM = f"""
     WITH open AS (
         SELECT s.organization_id, s.webhook_id, w.in_order, w.rate, s.free_from,
@@ -79,16 +89,19 @@ _CLAIM = f"""
     ), served AS (
         UPDATE webhook_states s SET served_at = clock_timestamp(),
             free_from = greatest(s.free_from, now() - interval '1 second')
-                + make_interval(secs => n.number::float8 / o.rate)
-        FROM (SELECT organization_id, webhook_id, count(*) AS number FROM chosen GROUP BY 1, 2) n
-        JOIN open o USING (organization_id, webhook_id)
+                + make_interval(secs => n.number::float8 / n.rate)
+        FROM (SELECT organization_id, webhook_id, o.rate, count(c.id) AS number
+            FROM open o LEFT JOIN chosen c USING (organization_id, webhook_id)
+            WHERE c.id IS NOT NULL OR $5 AND NOT EXISTS (SELECT FROM due
+                WHERE due.organization_id = o.organization_id AND due.webhook_id = o.webhook_id)
+            GROUP BY 1, 2, 3) n
         WHERE s.organization_id = n.organization_id AND s.webhook_id = n.webhook_id
     )
     SELECT t.*, w.url, w.fields, w.payload, w.sealed_headers, w.secrets, w.actor, now() AS at
     FROM taken t
     JOIN webhooks w ON w.organization_id = t.organization_id AND w.id = t.webhook_id
 """  # noqa: S608
-# In the order of their keys, so that two workers never wait for one another crosswise. An attempt
+# What was given up meanwhile is tried no more. In the order of their keys, so that two workers never wait for one another crosswise. An attempt
 # that is noted twice is tallied once.
 _FINISH = f"""
     WITH r AS (
@@ -103,17 +116,22 @@ _FINISH = f"""
         ON CONFLICT (organization_id, delivery_id, number) DO NOTHING
         RETURNING organization_id, delivery_id, number
     ), ended AS (
-        UPDATE webhook_deliveries d SET status = r.outcome, lease_token = NULL, lease_until = NULL,
+        UPDATE webhook_deliveries d SET lease_token = NULL, lease_until = NULL,
+            status = CASE WHEN r.outcome = 'pending' AND d.status = 'cancelled'
+                THEN 'cancelled' ELSE r.outcome END,
             run_at = now() + make_interval(secs => r.delay_s), last_status = r.status,
-            last_error = r.error, finished_at = CASE WHEN r.outcome <> 'pending' THEN now() END
+            last_error = r.error, finished_at = CASE
+                WHEN r.outcome <> 'pending' OR d.status = 'cancelled' THEN now() END
         FROM r WHERE d.organization_id = r.organization_id AND d.id = r.id
-            AND d.lease_token = r.token AND d.status = 'sending'
+            AND d.lease_token = r.token AND d.status IN ('sending', 'cancelled')
+    ), asked AS (
+        SELECT * FROM r WHERE error IS NULL OR error <> ALL ($15::text[])
     ), fared AS (
         SELECT organization_id, webhook_id,
             bool_or(error IS NULL) AS reached, count(*) FILTER (WHERE error IS NOT NULL) AS failed,
             count(*) FILTER (WHERE status IS NULL) AS silent,
             bool_or(status IS NOT NULL) AS answered
-        FROM r GROUP BY 1, 2
+        FROM asked GROUP BY 1, 2
     ), held AS (
         SELECT s.organization_id, s.webhook_id FROM webhook_states s
         JOIN fared USING (organization_id, webhook_id) ORDER BY 1, 2 FOR NO KEY UPDATE OF s
@@ -124,7 +142,7 @@ _FINISH = f"""
             width_bucket(r.latency_ms, ARRAY{list(BOUNDS)}),
             count(*) FILTER (WHERE r.error IS NULL),
             count(*) FILTER (WHERE r.error IS NOT NULL)
-        FROM r JOIN held USING (organization_id, webhook_id)
+        FROM asked r JOIN held USING (organization_id, webhook_id)
         JOIN logged l ON l.organization_id = r.organization_id AND l.delivery_id = r.id
             AND l.number = r.number
         GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
@@ -241,6 +259,7 @@ class DeliveryQueue:
                 [row["webhook_id"] for row in turns],
                 token,
                 most,
+                len(turns) == _BATCH,
             )
         return [_claimed(row, token) for row in rows]
 
@@ -265,6 +284,7 @@ class DeliveryQueue:
             [a.latency_ms for a in attempts],
             STUMBLES,
             REST_S,
+            UNSENT,
         )
         return [Trouble(*row) for row in rows if row["failing_for"] is not None]
 

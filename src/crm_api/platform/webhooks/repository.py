@@ -18,9 +18,14 @@ _BEGIN_ANEW = """
         failing_since = NULL, failures = DEFAULT, stumbles = DEFAULT, notices = DEFAULT
     WHERE organization_id = $1 AND webhook_id = $2
 """
+# Whoever takes up events for it or claims its deliveries is waited for.
+_HOLD = """
+    SELECT FROM webhook_states WHERE organization_id = $1 AND webhook_id = $2 FOR NO KEY UPDATE
+"""
+# What is being sent keeps its token: it may still succeed, but is not tried again.
 _CANCEL = """
     UPDATE webhook_deliveries SET status = 'cancelled', finished_at = now()
-    WHERE organization_id = $1 AND webhook_id = $2 AND status = 'pending'
+    WHERE organization_id = $1 AND webhook_id = $2 AND status IN ('pending', 'sending')
 """
 _FORGET = (
     (
@@ -112,7 +117,8 @@ class Webhooks(Repository[Webhook]):
         await self.tx.write(_BEGIN_ANEW, self.tx.organization_id, id)
 
     async def cancel_waiting(self, id: UUID) -> None:
-        """Give up what waits to be sent."""
+        """Give up what waits to be sent, and all further tries of what is being sent."""
+        await self.tx.write(_HOLD, self.tx.organization_id, id)
         await self.tx.write(_CANCEL, self.tx.organization_id, id)
 
     async def forget(self, id: UUID) -> None:

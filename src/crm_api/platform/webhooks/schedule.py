@@ -53,7 +53,7 @@ def _seconds(retry_after: str | None, now: datetime) -> float | None:
         return float(retry_after.strip()[:9])
     try:
         moment = parsedate_to_datetime(retry_after)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None
     moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
     return max((moment - now).total_seconds(), 0.0)

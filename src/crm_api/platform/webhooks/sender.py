@@ -187,21 +187,36 @@ class Sender:
 
     async def _note(self) -> None:
         """Note what came back, all that comes within a moment by one statement."""
+        follows: list[tuple[list[Attempt], list[Trouble]]] = []
         while True:
             await asyncio.sleep(GATHER_S)
             done, self._done = self._done, []
-            if not done:
+            if not done and not follows:
                 return
             try:
-                troubles = await self._queue.finish(done)
+                if done:
+                    follows.append((done, await self._queue.finish(done)))
+                    self._wake()  # there is room for the next ones
             except (CrmError, OSError) as error:
                 # If it takes too long, their leases run out: they are sent again as the same.
                 log.warning("cannot note deliveries", error=str(error)[:200])
                 self._done = [*done, *self._done]
                 await asyncio.sleep(1)
                 continue
-            self._wake()  # there is room for the next ones
+            follows = [one for one in follows if not await self._followed(*one)]
+            if follows:
+                await asyncio.sleep(1)
+
+    async def _followed(self, done: Iterable[Attempt], troubles: Iterable[Trouble]) -> bool:
+        """Do what follows from attempts; whether that is over, if only because it is broken."""
+        try:
             await self._follow(done, troubles)
+        except (CrmError, OSError) as error:
+            log.warning("cannot follow deliveries", error=str(error)[:200])
+            return False
+        except Exception:
+            log.exception("cannot follow deliveries")
+        return True
 
     async def _follow(self, done: Iterable[Attempt], troubles: Iterable[Trouble]) -> None:
         for attempt in done:

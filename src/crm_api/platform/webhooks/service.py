@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 from uuid import UUID
 
 from crm_api.kit.actor import Actor
@@ -13,13 +13,13 @@ from crm_api.kit.crud.service import CrudService
 from crm_api.kit.db.database import Database
 from crm_api.kit.db.json import decode, encode
 from crm_api.kit.db.tx import Tx
-from crm_api.kit.errors import Fault, Invalid, NotFound, WrongState
+from crm_api.kit.errors import Fault, Invalid, NotFound, WrongState, need_choice
 from crm_api.kit.ids import new_id
 from crm_api.kit.query.cursor import context_of, seal, unseal
 from crm_api.kit.schema import Create
 from crm_api.platform.webhooks.catalogue import EventTypes
 from crm_api.platform.webhooks.events import ReplayEvents
-from crm_api.platform.webhooks.models import Webhook
+from crm_api.platform.webhooks.models import DeliveryStatus, Webhook
 from crm_api.platform.webhooks.repository import Deliveries, Webhooks
 from crm_api.platform.webhooks.schemas import Replay, WebhookCreate, WebhookUpdate
 from crm_api.platform.webhooks.signing import Safe, new_secret
@@ -217,7 +217,7 @@ class WebhookService(CrudService[Webhook]):
         return await Deliveries(self.tx).health(id)
 
     async def _enabled(self, id: UUID) -> Webhook:
-        current = await self.records.get(id)
+        current = await self.records.get(id, lock=True)
         if current.status != "enabled":
             raise WrongState("The webhook is disabled.", code="webhook_disabled")
         return current
@@ -241,6 +241,7 @@ class DeliveryService:
     ) -> dict[str, Any]:
         """The deliveries of an endpoint, newest first; raises `NotFound`."""
         self.tx.actor.require("webhooks:read")
+        need_choice("status", status, get_args(DeliveryStatus))
         await Webhooks(self.tx).row(webhook_id, deleted="include")
         key = self.tx.database.signing_key
         context = context_of(self.tx.organization_id, "deliveries", webhook_id, status, type)
@@ -262,7 +263,7 @@ class DeliveryService:
         """Have a delivery be sent anew, whatever came of it; raises `WrongState`."""
         self.tx.actor.require("webhooks:write")
         found = await self.get(id)
-        webhook = await Webhooks(self.tx).get(found["webhook_id"])
+        webhook = await Webhooks(self.tx).get(found["webhook_id"], lock=True)
         if webhook.status != "enabled":
             raise WrongState("The webhook is disabled.", code="webhook_disabled")
         row = await self.deliveries.begin_anew(id)
