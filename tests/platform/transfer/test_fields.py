@@ -49,7 +49,7 @@ async def test_a_company_without_a_name_has_that_of_its_domain(files, client, wo
 @pytest.mark.parametrize(
     ("column", "value"),
     [
-        ("Industry", "银行"),
+        ("Industry", "…"),
         ("Company Domain Name", "no domain!"),
         ("Website URL", "no address!"),
         ("Lifecycle Stage", "unheard of"),
