@@ -12,7 +12,6 @@ import structlog
 from crm_api.kit.actor import CREDENTIALS, Actor
 from crm_api.kit.broadcast import Broadcast
 from crm_api.kit.db.database import APP_ROLE, Database
-from crm_api.kit.db.timekeeping import keep_time
 from crm_api.kit.doorbell import Doorbell
 from crm_api.kit.errors import CrmError
 from crm_api.kit.files.local import LocalFiles
@@ -57,13 +56,12 @@ class AppServices:
         self.broadcast.on(CREDENTIALS, self.authenticator.forget)
         self.database.tell = self.broadcast.tell
         self.database.news = self.broadcast.news
-        self._tasks: list[asyncio.Task[None]] = []
+        self._noting: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Listen to what other processes announce, keep time, and note now and then what was used."""
+        """Listen to what other processes announce, and note now and then what was used."""
         self.broadcast.start()
-        works = (keep_time(self.database), self._note_use())
-        self._tasks = [asyncio.create_task(work) for work in works]
+        self._noting = asyncio.create_task(self._note_use())
 
     async def _note_use(self) -> None:
         while True:
@@ -92,9 +90,8 @@ class AppServices:
 
     async def close(self) -> None:
         """Let go of every connection."""
-        for task in self._tasks:
-            task.cancel()
-        if self._tasks:
+        if self._noting is not None:
+            self._noting.cancel()
             with suppress(CrmError):
                 await self.authenticator.note_use()
         await self.accounts.logins.told()

@@ -6,7 +6,6 @@ from uuid import UUID
 
 import pytest
 
-from crm_api import worker as job_worker
 from crm_api.api.services import open_database
 from crm_api.kit.db.database import WORKER_ROLE
 from crm_api.kit.db.tx import unit_of_work
@@ -16,8 +15,6 @@ from crm_api.platform.webhooks.repository import Deliveries
 from crm_api.platform.webhooks.schedule import delay_of
 from crm_api.platform.webhooks.service import WebhookService
 from support.clients import tx_of
-from support.receivers import receiving
-from support.waiting import patiently
 
 MANY = 120
 """More than twice what has its turn at once."""
@@ -28,11 +25,6 @@ _COPIES = """
 _STATES = """
     INSERT INTO webhook_states (organization_id, webhook_id)
     SELECT organization_id, id FROM webhooks WHERE id = ANY($1)
-"""
-_FAIL = """
-    CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS
-        $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = 'disk_full'; END $$;
-    CREATE TRIGGER fail BEFORE UPDATE ON webhooks FOR EACH ROW EXECUTE FUNCTION fail();
 """
 _DELIVERY = """
     INSERT INTO webhook_deliveries (organization_id, id, webhook_id, event_id, type, record_id,
@@ -192,29 +184,3 @@ async def test_what_was_never_sent_is_not_counted_against_an_endpoint(own_databa
 def test_a_time_that_there_is_not_is_nobodys_wish(said):
     now = datetime.now(UTC)
     assert 4 <= delay_of(1, retry_after=said, now=now) <= 6
-
-
-async def test_what_follows_from_an_answer_is_done_though_the_database_failed(
-    own_database,
-):
-    """A receiver says that it is gone just as the database refuses to write that down."""
-    settings = own_database.app.state.services.settings
-    client = await own_database.client(await own_database.org())
-    await own_database.owner.execute(_FAIL)
-    stop = asyncio.Event()
-    running = asyncio.create_task(job_worker.run(settings, stop=stop))
-    async with receiving(answer=lambda _: 410) as receiver:
-        body = {"url": receiver.url, "topics": ["contact.created"]}
-        made = await client.made("webhooks", body)
-        await client.made("contacts", {"last_name": "Person"})
-        await receiver.have(1)
-        await asyncio.sleep(0.5)
-        assert (await client.read(f"webhooks/{made['id']}"))["status"] == "enabled"
-        await own_database.owner.execute("DROP TRIGGER fail ON webhooks")
-        async for _ in patiently():
-            found = await client.read(f"webhooks/{made['id']}")
-            if found["status"] == "disabled":
-                break
-        assert found["disabled_reason"] == "gone"
-    stop.set()
-    await running
