@@ -19,7 +19,6 @@ from crm_api.api.telemetry import serve_metrics
 from crm_api.kit import traces
 from crm_api.kit.broadcast import NEWS, Broadcast
 from crm_api.kit.db.database import WORKER_ROLE
-from crm_api.kit.db.timekeeping import keep_time
 from crm_api.kit.doorbell import FUNCTION, QUEUE, Doorbell, connect, deserialize, serialize
 from crm_api.kit.errors import CrmError, ModuleClosed, Unavailable
 from crm_api.kit.jobs import (
@@ -213,10 +212,6 @@ class JobWorker:
                 await asyncio.sleep(1)
             await asyncio.sleep(SWEEP_S)
 
-    async def keep_time(self) -> None:
-        """Go by PostgreSQL's clock."""
-        await keep_time(self._shared)
-
     async def do_chores(self) -> None:
         """Do what nobody asks for, each thing when its time has come."""
         await asyncio.gather(*(self._repeat(c) for module in MODULES for c in module.chores))
@@ -370,7 +365,6 @@ async def run(settings: Settings, *, stop: asyncio.Event | None = None) -> None:
             worker.serve_forever(),
             worker.sweep_forever(),
             worker.keep_leases(),
-            worker.keep_time(),
             worker.do_chores(),
             *(worker.watch(watch) for module in MODULES for watch in module.watches),
         )

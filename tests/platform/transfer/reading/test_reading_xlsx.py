@@ -74,7 +74,7 @@ def test_cells_become_text(workbook):
         "30:00:00",
     ]
     assert rows[1].values[:1] == ["Bob\nExample"]
-    assert rows[1].values[4:9] == ["4915112345678", "1000000000000000", "false", None, None]
+    assert rows[1].values[4:9] == ["4915112345678", "1000000000000000", "false", None, "#N/A"]
     assert count_rows(workbook, fmt) == 2
     assert list(read_rows(workbook, fmt, start_row=2)) == rows[1:]
 
