@@ -122,8 +122,7 @@ class _Reader:
             raise fault(at, "too_deep", f"A filter is at most {MAX_DEPTH} levels deep.")
         if not isinstance(source, Mapping):
             raise fault(at, "invalid_filter", "A filter is an object.")
-        if not source:
-            # Of itself it asks nothing, but what it stands in is a part of the statement.
+        if not source:  # what it stands in is a part of the statement nevertheless
             self.tested(at)
         parts = [self.member(k, v, listing, f"{at}/{escape(k)}", depth) for k, v in source.items()]
         return parts[0] if len(parts) == 1 else ("and", tuple(parts))
@@ -288,9 +287,7 @@ class _Reader:
             return ("custom", "", own.kind)
         known = target.fields.get(name)
         if known is None or known.kind not in wanted:
-            message = (
-                f"{rollup.function} takes a field of {target.entity} that has numbers or dates."
-            )
+            message = f"{rollup.function} takes numbers or dates of {target.entity}."
             raise fault(f"{at}/field", "unknown_field", message)
         if name in self.actor.hidden(target.entity):
             raise hidden_field(name, f"{at}/field")
@@ -364,8 +361,7 @@ class _Reader:
 
     def several(self, known: Field, items: list[Any], at: str) -> tuple[list[Any], list[Any]]:
         """The values of a list, in which the actor's teams are as many as they are."""
-        found: list[Any] = []
-        said: list[Any] = []
+        found, said = list[Any](), list[Any]()
         for place, item in enumerate(items):
             if item == MY_TEAMS and known.kind == "uuid":
                 found += sorted(self.actor.teams)
