@@ -70,23 +70,6 @@ async def test_an_option_beyond_the_policy_is_not_sent_either(client):
     assert (await ways(seller.api, made["id"]))["send"] == ["discount_over_policy"]
 
 
-@pytest.mark.parametrize(
-    "shared", [{"percent": "90"}, {"amount": "900"}, {"percent": "90", "section": "x"}]
-)
-async def test_what_is_off_all_is_off_options_too(client, shared):
-    # 900 off an option of 1000 that nobody has chosen yet: 90 %, also beside another one.
-    seller, _ = await sellers(client, "10")
-    lines = [
-        {"name": "Base", "unit_price": "0.01"},
-        {"name": "More", "unit_price": "1000", "is_optional": True, "section": "x"},
-        {"name": "Most", "unit_price": "9000", "is_optional": True, "section": "x"},
-    ]
-    more = {"sections": [{"key": "x", "title": "X"}], "discounts": [shared]}
-    made = await quote(seller.api, lines=lines, **more)
-    assert "discount_over_policy" in (await ways(seller.api, made["id"]))["send"]
-    assert float(made["manual_percent"]) >= 89
-
-
 async def test_a_floor_that_costs_bound_is_not_told(client):
     """A margin of 20 % over a cost of 40 is a floor of 50."""
     sold = await product(client)

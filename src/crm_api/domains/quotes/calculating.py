@@ -81,7 +81,6 @@ class Work:
     def by_hand(self) -> Decimal:
         """What is off by another price or by discounts, in percent of the list price.
 
-        Of an option it is what would be off if it were chosen, since it is sent as one that may be.
         Of what is not known all of it may be, so that it is approved as such.
         """
         return HUNDRED if self.is_unlisted else _by_hand(self)
@@ -278,7 +277,7 @@ def _by_hand(work: Work) -> Decimal:
     # What each took of what the ones before had left: a promotion is not given by hand, and a higher
     # price does not make up for what is taken off it.
     price, left = done.list_amount, done.list_amount
-    for one in done.if_chosen:
+    for one in done.discounts:
         if left > ZERO and (one.source or "").startswith(_BY_HAND):
             price = price * (left - one.amount) / left
         left -= one.amount

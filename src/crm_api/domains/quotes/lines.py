@@ -1,6 +1,5 @@
 """The shapes of what a quote is made of: sections, lines, discounts, clauses."""
 
-from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
@@ -16,7 +15,6 @@ from pydantic import (
 
 from crm_api.domains.prices.asking import Percent, PriceTrace
 from crm_api.kit.pricing.recurring import Interval
-from crm_api.kit.pricing.taxes import Tax
 from crm_api.kit.schema import (
     Amount,
     AmountOut,
@@ -207,13 +205,7 @@ class QuoteLineTaxOut(BaseModel):
     tax_rate_id: UUID
     name: str
     rate: QuantityOut
-    compound: bool = Field(False, description="Whether it is also due on the taxes before it.")
     amount: AmountOut
-
-
-def tax_of(stored: Mapping[str, Any]) -> Tax:
-    """A tax of a line as it was stored, to be calculated anew."""
-    return Tax(stored["tax_rate_id"], Decimal(stored["rate"]), stored.get("compound", False))
 
 
 class QuoteLineOut(BaseModel):
@@ -292,7 +284,6 @@ class QuoteTaxOut(BaseModel):
     tax_rate_id: UUID
     name: str
     rate: QuantityOut
-    compound: bool = Field(False, description="Whether it is also due on the taxes before it.")
     taxable: AmountOut
     amount: AmountOut
 

@@ -93,9 +93,6 @@ class CalculatedLine:
     """What is left of the net amount over the cost."""
     margin_percent: Decimal | None
     below_floor: bool
-    """Of an option, whether it would be if it were chosen."""
-    if_chosen: list[Taken]
-    """The discounts; of an option those that it would have if it alone were chosen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +128,6 @@ class _Working:
     listed: Decimal
     left: Decimal
     taken: list[Taken] = field(default_factory=list[Taken])
-    chosen: tuple[Decimal, list[Taken]] | None = None
-    """Of an option what would be left, and what would be off, if it alone were chosen."""
 
 
 @exactly
@@ -142,8 +137,8 @@ def calculate(document: Document) -> Calculated:
     rules = document.arithmetic
     works = [_begun(line, rules) for line in document.lines]
     counting = [work for work in works if work.line.counts]
-    options = [work for work in works if not work.line.counts]
     _share_out(document, works)
+    options = [work for work in works if not work.line.counts]
     of_work = _taxed(counting, rules)
     totals = totals_of(of_work.values())
     # An option alone is what it would be alone: no part of the rounding of the document's taxes.
@@ -191,25 +186,10 @@ def _begun(line: Line, rules: Arithmetic) -> _Working:
 
 
 def _share_out(document: Document, works: Sequence[_Working]) -> None:
-    counting = [place for place, work in enumerate(works) if work.line.counts]
-    # What is off an option by itself holds before anything is shared out, as for all others.
-    for option, work in enumerate(works):
-        if not work.line.counts:
-            left, taken = _shared_out(document, works, [*counting, option])
-            work.chosen = left[-1], [*work.taken, *taken[-1]]
-    left, taken = _shared_out(document, works, counting)
-    for place, rest, shares in zip(counting, left, taken, strict=True):
-        works[place].left = rest
-        works[place].taken += shares
-
-
-def _shared_out(
-    document: Document, works: Sequence[_Working], places: Sequence[int]
-) -> tuple[list[Decimal], list[list[Taken]]]:
-    """What is left of these lines, and what is off them, by what is off several."""
+    places = [place for place, work in enumerate(works) if work.line.counts]
     where = {place: index for index, place in enumerate(places)}
     lines = [works[place].line for place in places]
-    return off_lines(
+    left, taken = off_lines(
         [works[place].left for place in places],
         [(line.taxes, line.tax_included) for line in lines],
         [line.section for line in lines],
@@ -217,6 +197,9 @@ def _shared_out(
         document.arithmetic.currency,
         document.arithmetic.rounding,
     )
+    for place, rest, shares in zip(places, left, taken, strict=True):
+        works[place].left = rest
+        works[place].taken += shares
 
 
 def _among(discount: SharedDiscount, where: dict[int, int]) -> SharedDiscount:
@@ -257,7 +240,6 @@ def _finished(work: _Working, after: Taxed, rules: Arithmetic) -> CalculatedLine
         margin=None if cost is None else after.net - cost,
         margin_percent=None if cost is None else margin_of(after.net, cost),
         below_floor=_is_below_floor(work, rules),
-        if_chosen=work.taken if work.chosen is None else work.chosen[1],
     )
 
 
@@ -272,8 +254,7 @@ def _is_below_floor(work: _Working, rules: Arithmetic) -> bool:
         return False
     # As amounts, lest the rounding of a unit price makes a difference that nobody pays.
     least = work.line.quantity * work.line.unit_floor
-    left = work.left if work.chosen is None else work.chosen[0]
-    return left < rounded(least, rules.currency, rules.rounding)
+    return work.left < rounded(least, rules.currency, rules.rounding)
 
 
 def _totals(lines: Sequence[CalculatedLine], rules: Arithmetic) -> Totals:
