@@ -58,6 +58,7 @@ def _web(texts: Mapping[str, list[Any]]) -> dict[str, Any]:
 
 
 def read_as(convert: Callable[[str], str], text: str, field: str) -> str:
+    """A cell as what it stands for; raises `Invalid` at the field where it is none."""
     try:
         return convert(text)
     except BadValue as error:

@@ -100,7 +100,7 @@ def _page_statement(
     fields = query.selection.columns
     nulls = None if begin is None else tuple(value is None for value in begin)
     how = found and found.how
-    # Of few rows all are looked up, whatever their number turns out to be.
+    # Few rows are looked up, whatever their number turns out to be.
     few = query.sight is not None and query.sight.few and query.filter.shape == Filter().shape
     plain = (query.plain or few) and how is None
     reach = reach_of(query.limit) if plain else None

@@ -101,8 +101,8 @@ _CLAIM = f"""
     FROM taken t
     JOIN webhooks w ON w.organization_id = t.organization_id AND w.id = t.webhook_id
 """  # noqa: S608
-# What was given up meanwhile is tried no more. In the order of their keys, so that two workers never wait for one another crosswise. An attempt
-# that is noted twice is tallied once.
+# What was given up meanwhile is tried no more. In the order of their keys, so that two workers never
+# wait for one another crosswise. An attempt that is noted twice is tallied once.
 _FINISH = f"""
     WITH r AS (
         SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::int[],
