@@ -29,7 +29,7 @@ _STATES = """
 _DELIVERY = """
     INSERT INTO webhook_deliveries (organization_id, id, webhook_id, event_id, type, record_id,
         is_test, status, attempts, tries, run_at, lease_until, created_at)
-    SELECT organization_id, uuidv7(), id, uuidv7(), 'contact.created', $2, false, $3, 0, 0,
+    SELECT organization_id, gen_random_uuid(), id, gen_random_uuid(), 'contact.created', $2, false, $3, 0, 0,
         now() + make_interval(secs => $4), now() + interval '1 hour', now()
     FROM webhooks WHERE id = ANY($1)
 """
