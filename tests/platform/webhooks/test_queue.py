@@ -29,9 +29,10 @@ _STATES = """
 _DELIVERY = """
     INSERT INTO webhook_deliveries (organization_id, id, webhook_id, event_id, type, record_id,
         is_test, status, attempts, tries, run_at, lease_until, created_at)
-    SELECT organization_id, gen_random_uuid(), id, gen_random_uuid(), 'contact.created', $2, false, $3, 0, 0,
-        now() + make_interval(secs => $4), now() + interval '1 hour', now()
-    FROM webhooks WHERE id = ANY($1)
+    SELECT w.organization_id, given.id, w.id, gen_random_uuid(), 'contact.created', $2, false, $3, 0,
+        0, now() + make_interval(secs => $4), now() + interval '1 hour', now()
+    FROM unnest($1::uuid[], $5::uuid[]) given (webhook_id, id) JOIN webhooks w
+        ON w.id = given.webhook_id
 """
 
 
@@ -56,7 +57,8 @@ async def endpoints(world, org, count, **more):
 
 async def deliver(world, ids, record, status="pending", in_s=-1.0):
     """A delivery about a record for each of these endpoints."""
-    await world.owner.execute(_DELIVERY, ids, record, status, in_s)
+    own = [new_id() for _ in ids]
+    await world.owner.execute(_DELIVERY, ids, record, status, in_s, own)
 
 
 async def behind_a_head(world, ids):
