@@ -10,12 +10,15 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from crm_api.kit.calendar import today_of
 from crm_api.kit.db.tx import Tx
 
 _COUNTS = "deleted_at IS NULL AND (valid_from IS NULL OR valid_from <= {day}) AND (valid_to IS NULL OR valid_to >= {day})"
 _DAY = _COUNTS.format(day="$6")
-# Those that count on the day, or that are asked as if they did.
+# Those that count on the day, or that are asked as if they did. One that has expired does for days
+# that are over alone, whatever its last day is by now: to count again it is activated.
 _LISTED = """{l}deleted_at IS NULL AND ({l}id = ANY($13) OR {l}status <> 'draft'
+                AND ({l}status <> 'expired' OR $6::date < $14::date)
                 AND ({l}valid_from IS NULL OR {l}valid_from <= $6)
                 AND ({l}valid_to IS NULL OR {l}valid_to >= $6))"""
 _LIST = "id, name, currency, priority, audience, valid_from, parent_id, factor, tax_included"
@@ -188,6 +191,7 @@ async def _add_prices(tx: Tx, asked: Question, facts: Facts) -> None:
         [UUID(id) for id in facts.lists],
         asked.day,
         asked.company_id,
+        today_of(tx),
         asked.currency,
     )
     for rule in sorted(_rows(row["rules"]), key=_best_first):
