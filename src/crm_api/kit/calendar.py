@@ -142,5 +142,8 @@ def no_working_time() -> Conflict:
 
 
 def today_of(tx: Tx) -> date:
-    """The day that it is in the organization's time zone."""
-    return tx.now.astimezone(ZoneInfo(tx.actor.time_zone)).date()
+    """The day that it is for the organization, whoever asks: that of its numbers and documents.
+
+    What is for a user alone, such as an agenda or `@today` in a filter, goes by `Actor.time_zone`.
+    """
+    return tx.now.astimezone(ZoneInfo(tx.catalogue.time_zone)).date()

@@ -173,3 +173,34 @@ async def test_a_part_comes_back_only_to_a_product_that_has_such_parts(client, t
     assert pointers(problem(answer, 422)) == ["/product_id"]
     await client.changed(f"products/{owner}", {"type": type})
     assert (await client.post(f"/v1/{path}/{part['id']}/restore")).status_code == 200
+
+
+async def full(client, parts=2):
+    """An active bundle, and its components."""
+    whole = await bundle(client)
+    made = [(await put(client, await product(client), whole)).json()["id"] for _ in range(parts)]
+    answer = await client.patch(f"/v1/products/{whole}", json={"status": "active"})
+    assert answer.status_code == 200, answer.text
+    return whole, made
+
+
+async def test_an_active_bundle_keeps_a_component(client):
+    whole, (first, last) = await full(client)
+    assert (await client.delete(f"/v1/bundle-components/{first}")).status_code == 204
+    path = f"/v1/bundle-components/{last}"
+    assert pointers(problem(await client.delete(path), 409, "last_component")) == ["/product_id"]
+    problem(await client.delete(path, params={"purge": "true"}), 409, "last_component")
+    answer = await client.gql("mutation($id: UUID!) { deleteBundleComponent(id: $id) }", id=last)
+    assert answer["errors"]
+    await client.patch(f"/v1/products/{whole}", json={"status": "discontinued"})
+    assert (await client.delete(path)).status_code == 204
+
+
+async def test_two_who_take_one_component_each_leave_one(client):
+    whole, parts = await full(client)
+    answers = await asyncio.gather(
+        *(client.delete(f"/v1/bundle-components/{one}") for one in parts)
+    )
+    assert sorted(answer.status_code for answer in answers) == [204, 409]
+    left = await client.read("bundle-components", **{"filter[product_id]": whole})
+    assert len(left["data"]) == 1

@@ -152,6 +152,22 @@ async def test_a_list_is_scheduled_activated_and_expired(client):
     assert data["activatePriceList"]["status"] == "active"
 
 
+@pytest.mark.parametrize("verb", ["schedule", "activate", "expire"])
+async def test_actions_over_graphql_take_the_version_that_was_seen(client, verb):
+    made = await price_list(client, valid_from="2099-01-01" if verb == "schedule" else None)
+    if verb == "expire":
+        await client.post(f"/v1/price-lists/{made['id']}/activate", json={})
+    version = (await client.read(f"price-lists/{made['id']}"))["version"]
+    document = (
+        f"mutation($id: UUID!, $v: Int) {{ {verb}PriceList(id: $id, expectedVersion: $v) "
+        "{ version } }"
+    )
+    answer = await client.gql(document, id=made["id"], v=version + 1)
+    assert answer["errors"][0]["extensions"]["code"] == "stale"
+    data = await client.data(document, id=made["id"], v=version)
+    assert data[f"{verb}PriceList"]["version"] == version + 1
+
+
 async def test_what_one_list_or_rule_alone_may_have_is_not_copied(client):
     for target in ("price_list", "price_rule"):
         body = {"target": target, "name": "number", "type": "text", "unique": True}

@@ -7,7 +7,12 @@ import pytest
 from support.clients import pointers, problem
 from support.members import custom_role, member
 
-USUAL = {"rounding": "half_up", "tax_rounding": "document", "cash_steps": []}
+USUAL = {
+    "rounding": "half_up",
+    "rounding_by_currency": [],
+    "tax_rounding": "document",
+    "cash_steps": [],
+}
 
 
 async def sold(client):
@@ -45,6 +50,21 @@ async def test_a_question_goes_by_the_settings_and_may_say_otherwise(client):
     found = await totals(client, question, cash_step=None)
     assert (found["net"], found["payable"]) == ("2.02", "2.02")
     assert await configure(client) == USUAL
+
+
+async def test_currencies_are_rounded_in_their_own_way(client):
+    question = await sold(client)
+    own = [{"currency": "CHF", "rounding": "half_even"}]
+    made = await configure(client, rounding_by_currency=own)
+    assert made == {**USUAL, "rounding_by_currency": own}
+    assert (await totals(client, question))["net"] == "2.02"
+    assert (await totals(client, question, rounding="half_up"))["net"] == "2.03"
+    await configure(
+        client, rounding="half_even", rounding_by_currency=[{**own[0], "rounding": "half_up"}]
+    )
+    assert (await totals(client, question))["net"] == "2.03"
+    answer = await client.put("/v1/pricing/settings", json={"rounding_by_currency": own * 2})
+    assert pointers(problem(answer, 422)) == ["/rounding_by_currency/1/currency"]
 
 
 async def test_taxes_are_rounded_as_the_organization_has_it(client):

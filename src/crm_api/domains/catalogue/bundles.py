@@ -1,6 +1,6 @@
 """The rules of what bundles are made of."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 from uuid import UUID
@@ -72,6 +72,18 @@ class BundleComponentService(CrudService[BundleComponent]):
                 raise Invalid.at("/variant_id", "unknown_reference", message)
         return values
 
+    async def remove(self, records: Sequence[BundleComponent]) -> None:
+        """Put components in the bin; an active bundle keeps one, else raises `Conflict`."""
+        for bundle in sorted({one.product_id for one in records}):
+            await self._need_left(bundle, [one.id for one in records])
+        await super().remove(records)
+
+    async def check_purge(self, current: BundleComponent) -> None:
+        """The last component of an active bundle stays."""
+        if current.deleted_at is None:
+            await self._need_left(current.product_id, [current.id])
+        await super().check_purge(current)
+
     async def restore(self, id: UUID) -> Any:
         """Take a component out of the bin, unless that closes a circle by now."""
         self.need("delete")
@@ -81,6 +93,16 @@ class BundleComponentService(CrudService[BundleComponent]):
             await self._need_bundle(current.product_id)
             await self._need_no_circle(current.product_id, current.component_id)
         return await super().restore(id)
+
+    async def _need_left(self, bundle: UUID, gone: Sequence[UUID]) -> None:
+        # Locked first: of two who take one each, the second finds what the first has left.
+        product = await self.products.records.find(bundle, lock=True)
+        if product is None or product.status != "active":
+            return
+        if not await self.records.any_but(bundle, gone):
+            message = "An active bundle keeps a component: add another one, or discontinue it."
+            fault = Fault("last_component", message, "/product_id")
+            raise Conflict(message, code="last_component", faults=[fault])
 
     async def _need_bundle(self, id: UUID) -> None:
         if (await product_of(self.products, id)).type != "bundle":

@@ -23,8 +23,8 @@ from crm_api.kit.schema import (
 )
 
 _MODE = (
-    "`sum`: its own price adds to that of the bundle; `fixed`: it costs `price` there; "
-    "`percent`: it costs `percent` of its own price."
+    "What it adds to the price of the bundle. `sum`: its own price; `fixed`: `price`, which is 0 for "
+    "what is included; `percent`: `percent` of its own price. Optional ones add nothing."
 )
 
 

@@ -284,6 +284,17 @@ class BundleComponents(Repository[BundleComponent]):
     model = BundleComponent
     listing = COMPONENTS
 
+    async def any_but(self, bundle: UUID, ids: Sequence[UUID]) -> bool:
+        """Whether a bundle has living components besides these, whoever asks."""
+        rows = await self.tx.fetch(
+            "SELECT 1 FROM bundle_components WHERE organization_id = $1 AND product_id = $2 "
+            "AND deleted_at IS NULL AND id <> ALL($3) LIMIT 1",
+            self.tx.organization_id,
+            bundle,
+            list(ids),
+        )
+        return bool(rows)
+
     async def reaches(self, start: UUID, end: UUID) -> bool:
         """Whether one product is in another, however deep."""
         rows = await self.tx.fetch(

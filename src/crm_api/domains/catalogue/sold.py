@@ -1,10 +1,12 @@
 """What products, variants and units are called: for whatever has lines of them."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from crm_api.kit.db.tx import Tx
+from crm_api.kit.errors import Invalid
 
 _SOLD = """
     SELECT p.id, p.sku, p.name, p.names, p.type, p.status, p.description, p.descriptions, p.unit_id
@@ -17,7 +19,7 @@ _VARIANTS = """
     WHERE organization_id = $1 AND id = ANY($2) AND deleted_at IS NULL
 """
 _UNITS = """
-    SELECT id, name, symbol FROM units WHERE organization_id = $1 AND id = ANY($2)
+    SELECT id, name, symbol, decimals FROM units WHERE organization_id = $1 AND id = ANY($2)
 """
 
 
@@ -38,3 +40,17 @@ async def sold(
     found["variants"] = {row["id"]: row for row in forms}
     found["units"] = {row["id"]: row for row in named}
     return found
+
+
+TOO_FINE = "too_many_decimals"
+
+
+def is_countable(quantity: Decimal, decimals: int) -> bool:
+    """Whether there can be so much of a unit of so many decimals."""
+    return quantity == round(quantity, decimals)
+
+
+def too_many_decimals(pointer: str, decimals: int) -> Invalid:
+    """The error for a quantity that its unit does not have."""
+    words = "no decimals" if decimals == 0 else f"at most {decimals} decimals"
+    return Invalid.at(pointer, TOO_FINE, f"A quantity of this unit has {words}.")

@@ -160,10 +160,9 @@ class Reckoning:
     ) -> Sequence[Priced | Invalid | Conflict]:
         if not lines:
             return ()
-        kept = Kept(
-            {n for n, line in enumerate(lines) if _key(line.model_dump()) in self._known},
-            self._before is not None and self._before.company_id == question.company_id,
-        )
+        known = {n for n, line in enumerate(lines) if _key(line.model_dump()) in self._known}
+        same = self._before is not None and self._before.company_id == question.company_id
+        kept = Kept(known, same, known)
         return (await PriceService(self._tx).find(question, kept)).lines
 
     async def _names(self, lines: Sequence[DealLine]) -> dict[UUID | None, str]:

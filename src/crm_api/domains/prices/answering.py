@@ -119,6 +119,17 @@ def trace_of(chosen: Chosen, *, hidden: bool) -> Shown:
         "contract_price_id": chosen.contract_price_id,
         "scope": chosen.scope,
         "min_quantity": None if least is None else shown_quantity(least),
+        "components": None
+        if chosen.components is None
+        else [
+            {
+                **one,
+                "quantity": shown_quantity(one["quantity"]),
+                "unit_price": _money(one["unit_price"]),
+                "amount": _money(one["amount"]),
+            }
+            for one in chosen.components
+        ],
         "steps": [_step(step, hidden=hidden) for step in chosen.steps],
         "lost": chosen.lost,
     }

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field, StringConstraints, model_validator
 
+from crm_api.domains.catalogue.models import PriceMode
 from crm_api.kit.pricing.rounding import RoundingMode
 from crm_api.kit.pricing.taxes import TaxRounding
 from crm_api.kit.schema import (
@@ -22,7 +23,7 @@ from crm_api.kit.schema import (
 )
 
 MOST_LINES = 500
-Way = Literal["contract", "rule", "parent", "list_price"]
+Way = Literal["contract", "rule", "parent", "list_price", "components"]
 LossReason = Literal[
     "less_specific", "quantity_not_reached", "lower_quantity", "list_asked_later", "no_base"
 ]
@@ -71,7 +72,8 @@ class PriceQuestion(Schema):
         list[Annotated[str, StringConstraints(min_length=3, max_length=40)]], Field(max_length=10)
     ] = Field(default_factory=list)
     rounding: RoundingMode | None = Field(
-        None, description="Of what is half-way; as the organization has it, without it."
+        None,
+        description="Of what is half-way; as the organization has it for the currency, without it.",
     )
     tax_rounding: TaxRounding | None = Field(
         None, description="How taxes are rounded; as the organization has it, without it."
@@ -91,10 +93,21 @@ class CashStep(Schema):
     step: Step = Field(examples=["0.05"])
 
 
+class CurrencyRounding(Schema):
+    """How amounts of a currency are rounded."""
+
+    currency: Currency
+    rounding: RoundingMode = Field(description="Of what is half-way.")
+
+
 class PricingSettings(Schema):
     """How an organization rounds, where a question about prices says nothing."""
 
     rounding: RoundingMode = Field("half_up", description="Of what is half-way.")
+    rounding_by_currency: Annotated[list[CurrencyRounding], Field(max_length=50)] = Field(
+        default_factory=list[CurrencyRounding],
+        description="Currencies whose amounts are rounded in another way than `rounding`.",
+    )
     tax_rounding: TaxRounding = Field(
         "document", description="Whether each tax is rounded once (EN 16931), or on every line."
     )
@@ -111,10 +124,18 @@ class CashStepOut(BaseModel):
     step: AmountOut
 
 
+class CurrencyRoundingOut(BaseModel):
+    """How amounts of a currency are rounded."""
+
+    currency: str
+    rounding: RoundingMode
+
+
 class PricingSettingsOut(BaseModel):
     """How an organization rounds, where a question about prices says nothing."""
 
     rounding: RoundingMode
+    rounding_by_currency: list[CurrencyRoundingOut]
     tax_rounding: TaxRounding
     cash_steps: list[CashStepOut]
 
@@ -138,15 +159,37 @@ class PriceLoss(BaseModel):
     reason: LossReason
 
 
+class ComponentPrice(BaseModel):
+    """What a component costs in its bundle."""
+
+    bundle_component_id: UUID
+    product_id: UUID = Field(description="The component.")
+    variant_id: UUID | None
+    quantity: QuantityOut = Field(description="In one bundle.")
+    price_mode: PriceMode
+    unit_price: AmountOut = Field(
+        description="Of one, as `price_mode` has it, taxed as the bundle."
+    )
+    amount: AmountOut = Field(description="What it adds to the price of one bundle.")
+    price_list_id: UUID | None
+    price_rule_id: UUID | None
+    contract_price_id: UUID | None
+
+
 class PriceTrace(BaseModel):
     """Why it costs what it costs."""
 
-    way: Way
+    way: Way = Field(
+        description="Where its price comes from; `components` for a bundle that has none of its own."
+    )
     price_list_id: UUID | None
     price_rule_id: UUID | None
     contract_price_id: UUID | None
     scope: str | None = Field(description="`variant`, `product`, `category` or `all`.")
     min_quantity: QuantityOut | None
+    components: list[ComponentPrice] | None = Field(
+        None, description="Of a bundle: those that it cannot do without. Null for what is none."
+    )
     steps: list[PriceStep]
     lost: list[PriceLoss] = Field(description="The first twenty.")
 

@@ -27,7 +27,7 @@ Rates = Mapping[tuple[str, str], Decimal | Conflict]
 
 DEEPEST = 10
 """So many lists may stand above one another."""
-_HIGHEST = Decimal(10) ** 14
+HIGHEST = Decimal(10) ** 14
 """No unit price is as high (`AmountType`)."""
 
 
@@ -40,7 +40,7 @@ class RateNeeded(Exception):
 
 
 class NoPrice(Exception):
-    """Nothing says what something costs."""
+    """Nothing says what something costs: itself, or what is named."""
 
 
 class Chooser:
@@ -94,11 +94,11 @@ class Chooser:
         if found is None:
             return None
         if found.tax_included != of_list["tax_included"]:
-            gross = self._gross(item)
+            gross = self.gross(item)
             found.multiply(gross if of_list["tax_included"] else ONE / gross, "taxes")
         found.multiply(quantity(of_list["factor"]) or ONE, "parent", of_list["id"])
         found.way, found.tax_included = "parent", of_list["tax_included"]
-        return None if found.unit >= _HIGHEST else found
+        return None if found.unit >= HIGHEST else found
 
     def taxes(self, item: Item) -> tuple[Tax, ...]:
         """The taxes that are due: of each the rate that is most specific."""
@@ -107,7 +107,7 @@ class Chooser:
             self._taxes[category] = taxes_of(category, self.facts.taxes)
         return self._taxes[category]
 
-    def _gross(self, item: Item) -> Decimal:
+    def gross(self, item: Item) -> Decimal:
         """How much an amount is with its taxes, of one without."""
         return ONE + sum(shares(self.taxes(item)), ZERO)
 
@@ -165,7 +165,7 @@ class Chooser:
             for one in made.steps:
                 found.step(one.step, one.before, one.after, rule=rule, list_id=of_list["id"])
             found.cheaper = self._more(of_list, item, rule, made.unit, depth)
-        if found.unit >= _HIGHEST:
+        if found.unit >= HIGHEST:
             raise NoBase("range")
         return found
 
@@ -189,7 +189,7 @@ class Chooser:
             found = self.exchanged(item.own(name), item.product["currency"], to)
         except Conflict:
             raise NoBase(name) from None
-        return found if found is None or not of_list["tax_included"] else found * self._gross(item)
+        return found if found is None or not of_list["tax_included"] else found * self.gross(item)
 
     @exactly
     def own_price(self, item: Item) -> Chosen:

@@ -17,6 +17,19 @@ class CheckPriceList(Message):
 
 
 @dataclass(frozen=True)
+class WatchPriceList(Message):
+    """Find the prices of a list that look wrong, and tell its owner of what is new."""
+
+    kind = "prices.watch"
+    lane = "bulk"
+    price_list_id: UUID
+
+    def order(self) -> str | None:
+        """What is done with one list waits for one another."""
+        return str(self.price_list_id)
+
+
+@dataclass(frozen=True)
 class CopyRules(Message):
     """Copy the rules of a list into another one, up to the one that was the last when asked."""
 

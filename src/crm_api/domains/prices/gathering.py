@@ -10,24 +10,41 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from crm_api.kit.calendar import today_of
 from crm_api.kit.db.tx import Tx
 
 _COUNTS = "deleted_at IS NULL AND (valid_from IS NULL OR valid_from <= {day}) AND (valid_to IS NULL OR valid_to >= {day})"
 _DAY = _COUNTS.format(day="$6")
-# Those that count on the day, or that are asked as if they did.
+# Those that count on the day, or that are asked as if they did. One that has expired does for days
+# that are over alone, whatever its last day is by now: to count again it is activated.
 _LISTED = """{l}deleted_at IS NULL AND ({l}id = ANY($13) OR {l}status <> 'draft'
+                AND ({l}status <> 'expired' OR $6::date < $14::date)
                 AND ({l}valid_from IS NULL OR {l}valid_from <= $6)
                 AND ({l}valid_to IS NULL OR {l}valid_to >= $6))"""
+# What a bundle cannot do without.
+_PART = (
+    "c.id, c.product_id, c.component_id, c.variant_id, c.quantity, c.price_mode, c.price, "
+    "c.percent, c.position"
+)
+_INSIDE = "c.organization_id = $1 AND c.deleted_at IS NULL AND NOT c.is_optional AND c.quantity > 0"
 _LIST = "id, name, currency, priority, audience, valid_from, parent_id, factor, tax_included"
 # Of what varies there is nothing that anybody gives.
 _FACTS = f"""
-    WITH RECURSIVE sold_variants AS (
+    WITH RECURSIVE parts AS (
+        SELECT {_PART} FROM bundle_components c WHERE {_INSIDE} AND c.product_id = ANY(
+            $2::uuid[] || ARRAY(SELECT product_id FROM product_variants
+                WHERE organization_id = $1 AND id = ANY($3) AND deleted_at IS NULL))
+        UNION SELECT {_PART} FROM bundle_components c
+        JOIN parts outer_one ON c.product_id = outer_one.component_id WHERE {_INSIDE}),
+    sold_variants AS (
         SELECT id, product_id, list_price, list_price_delta, cost, cost_delta FROM product_variants
-        WHERE organization_id = $1 AND id = ANY($3) AND deleted_at IS NULL),
+        WHERE organization_id = $1 AND deleted_at IS NULL
+            AND id = ANY($3::uuid[] || ARRAY(SELECT variant_id FROM parts))),
     sold AS (
         SELECT p.id, currency, list_price, cost, tax_category, unit_id, category_id FROM products p
         WHERE organization_id = $1 AND deleted_at IS NULL
-            AND id = ANY($2::uuid[] || ARRAY(SELECT product_id FROM sold_variants))),
+            AND id = ANY($2::uuid[] || ARRAY(SELECT product_id FROM sold_variants)
+                || ARRAY(SELECT component_id FROM parts))),
     above AS (
         SELECT id, parent_id FROM product_categories WHERE organization_id = $1
             AND deleted_at IS NULL AND id = ANY(ARRAY(SELECT category_id FROM sold))
@@ -49,11 +66,12 @@ _FACTS = f"""
     SELECT
         (SELECT json_agg(v) FROM sold_variants v) AS variants,
         (SELECT json_agg(p) FROM sold p) AS products,
+        (SELECT json_agg(c ORDER BY c.position, c.id) FROM parts c) AS parts,
         (SELECT json_agg(c) FROM above c) AS categories,
         (SELECT json_agg(l) FROM chain l) AS lists,
         (SELECT json_agg(id) FROM asked) AS asked,
         (SELECT json_agg(u) FROM (
-            SELECT id, dimension, ratio FROM units WHERE organization_id = $1
+            SELECT id, dimension, ratio, decimals FROM units WHERE organization_id = $1
             AND id = ANY($12::uuid[] || ARRAY(SELECT unit_id FROM sold))) u) AS units,
         (SELECT json_agg(t) FROM (
             SELECT id, name, code, region, tax_category, rate, compound, position FROM tax_rates
@@ -132,6 +150,8 @@ class Facts:
     coupons: dict[str, Row]
     policies: list[Row]
     knows_company: bool
+    parts: dict[str, list[Row]] = field(default_factory=dict[str, list[Row]])
+    """By bundle the components that it cannot do without, also of bundles in bundles."""
     rules: dict[tuple[str, str], list[Row]] = field(
         default_factory=dict[tuple[str, str], list[Row]]
     )
@@ -171,6 +191,7 @@ async def gather(tx: Tx, asked: Question) -> Facts:
         list(asked.codes),
         list(asked.units),
         list(asked.begun),
+        today_of(tx),
     )
     facts = _facts(row)
     await _add_prices(tx, asked, facts)
@@ -218,6 +239,7 @@ def _facts(row: Any) -> Facts:
         coupons={one["code"]: one for one in _rows(row["coupons"])},
         policies=_rows(row["policies"]),
         knows_company=bool(row["companies"]),
+        parts=_by_bundle(row["parts"]),
     )
 
 
@@ -227,6 +249,13 @@ def _rows(found: Any) -> list[Any]:
 
 def _by_id(found: Any) -> dict[str, Row]:
     return {row["id"]: row for row in _rows(found)}
+
+
+def _by_bundle(found: Any) -> dict[str, list[Row]]:
+    parts: dict[str, list[Row]] = {}
+    for row in _rows(found):
+        parts.setdefault(row["product_id"], []).append(row)
+    return parts
 
 
 def _asked_first(one: Row) -> tuple[Any, ...]:

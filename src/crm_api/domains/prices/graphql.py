@@ -141,24 +141,34 @@ class PriceMutation:
 
     @mutation
     async def schedule_price_list(
-        self, info: GraphInfo, id: UUID, valid_from: date | None = None
+        self,
+        info: GraphInfo,
+        id: UUID,
+        valid_from: date | None = None,
+        expected_version: int | None = None,
     ) -> PriceList:
         """Have a price list count from a day to come on."""
         data = shape_given(schemas.Activation, {"valid_from": valid_from})
-        return await ListActions(info.context.tx).schedule(id, data)
+        return await ListActions(info.context.tx).schedule(id, data, expected_version)
 
     @mutation
     async def activate_price_list(
-        self, info: GraphInfo, id: UUID, valid_from: date | None = None
+        self,
+        info: GraphInfo,
+        id: UUID,
+        valid_from: date | None = None,
+        expected_version: int | None = None,
     ) -> PriceList:
         """Have a price list count."""
         data = shape_given(schemas.Activation, {"valid_from": valid_from})
-        return await ListActions(info.context.tx).activate(id, data)
+        return await ListActions(info.context.tx).activate(id, data, expected_version)
 
     @mutation
-    async def expire_price_list(self, info: GraphInfo, id: UUID) -> PriceList:
+    async def expire_price_list(
+        self, info: GraphInfo, id: UUID, expected_version: int | None = None
+    ) -> PriceList:
         """Have a price list count no more."""
-        return await ListActions(info.context.tx).expire(id)
+        return await ListActions(info.context.tx).expire(id, expected_version)
 
     @mutation
     async def check_price_list(self, info: GraphInfo, id: UUID) -> UUID:

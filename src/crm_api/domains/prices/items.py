@@ -68,6 +68,8 @@ class Chosen:
     contract_price_id: str | None = None
     scope: str | None = None
     min_quantity: Decimal | None = None
+    components: list[dict[str, Any]] | None = None
+    """What those of a bundle cost in it, of one bundle; None for what is no bundle."""
     steps: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     lost: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
 

@@ -6,11 +6,12 @@ from typing import Any
 from uuid import UUID
 
 from crm_api.domains.prices.actions import ListActions
-from crm_api.domains.prices.events import AdjustRules, CheckPriceList, CopyRules
+from crm_api.domains.prices.events import AdjustRules, CheckPriceList, CopyRules, WatchPriceList
 from crm_api.domains.prices.models import PriceList
 from crm_api.domains.prices.scanning import STRETCH, PriceScan
 from crm_api.domains.prices.schemas import AdjustInput
 from crm_api.domains.prices.service import PriceListService
+from crm_api.domains.prices.watching import tell
 from crm_api.kit.crud.due import moving
 from crm_api.kit.db.tx import Tx, unit_of_work
 from crm_api.kit.jobs import JobContext, runs
@@ -31,7 +32,27 @@ follow_days = moving("crm_price_lists_due", PriceListService, _follow)
 @runs(CheckPriceList)
 async def check_price_list(context: JobContext, message: CheckPriceList) -> dict[str, Any]:
     """Look at all rules of a list; the result tells what looks wrong."""
-    scan = PriceScan(message.price_list_id)
+    return await _scanned(context, message.price_list_id)
+
+
+async def _watch(service: PriceListService, found: PriceList, _today: date) -> None:
+    service.tx.enqueue(WatchPriceList(found.id))
+
+
+watch_lists = moving("crm_price_lists_active", PriceListService, _watch)
+
+
+@runs(WatchPriceList)
+async def watch_price_list(context: JobContext, message: WatchPriceList) -> dict[str, Any]:
+    """Look at all rules of a list, and tell its owner of what looks wrong since the last time."""
+    found = await _scanned(context, message.price_list_id)
+    async with unit_of_work(context.tx()) as tx:
+        is_new = await tell(tx, message.price_list_id, found)
+    return {"price_list_id": found["price_list_id"], "counts": found["counts"], "is_new": is_new}
+
+
+async def _scanned(context: JobContext, id: UUID) -> dict[str, Any]:
+    scan = PriceScan(id)
     async with unit_of_work(context.tx()) as tx:
         await scan.begin(tx)
         await context.job.advance(tx, 0, len(scan.targets))

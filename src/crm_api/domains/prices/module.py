@@ -1,13 +1,21 @@
 """Prices as a part of the product."""
 
 from crm_api.domains.prices.importer import ContractPriceImporter, PriceRuleImporter
-from crm_api.domains.prices.jobs import adjust_rules, check_price_list, copy_rules, follow_days
+from crm_api.domains.prices.jobs import (
+    adjust_rules,
+    check_price_list,
+    copy_rules,
+    follow_days,
+    watch_lists,
+    watch_price_list,
+)
 from crm_api.domains.prices.service import (
     ContractPriceService,
     PriceListService,
     PriceRuleService,
 )
 from crm_api.domains.prices.settings import AREA, CONFIGURED
+from crm_api.domains.prices.watching import CLEARED, FOUND, REMINDERS
 from crm_api.kit.access import Managed
 from crm_api.kit.jobs import Chore
 from crm_api.kit.module import Faces, Module
@@ -32,12 +40,18 @@ MODULE = Module(
     faces=_faces,
     tags={"pricing": "What lines cost, and why."},
     importers=[PriceRuleImporter(), ContractPriceImporter()],
-    jobs=[check_price_list, copy_rules, adjust_rules],
-    chores=[Chore("prices.follow_days", follow_days, every_s=600)],
+    jobs=[check_price_list, watch_price_list, copy_rules, adjust_rules],
+    chores=[
+        Chore("prices.follow_days", follow_days, every_s=600),
+        Chore("prices.watch_lists", watch_lists, every_s=86_400),
+    ],
+    reminders=REMINDERS,
     areas=[AREA],
     managed={AREA: Managed("manage_catalogue")},
     events=[
         CONFIGURED,
+        FOUND,
+        CLEARED,
         *(f"price_list.{verb}" for verb in ("scheduled", "activated", "expired")),
     ],
     services=[PriceListService, PriceRuleService, ContractPriceService],

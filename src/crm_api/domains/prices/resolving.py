@@ -4,28 +4,29 @@ from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
-from itertools import pairwise
 from typing import Any, TypeVar
 from uuid import UUID
 
 from crm_api.domains.catalogue.repository import LISTING as PRODUCTS
+from crm_api.domains.catalogue.sold import is_countable, too_many_decimals
 from crm_api.domains.companies.repository import LISTING as COMPANIES
 from crm_api.domains.prices.answering import answer_of, hides_costs, trace_of
 from crm_api.domains.prices.asking import PriceLineInput, PriceQuestion
 from crm_api.domains.prices.belonging import segments_of
+from crm_api.domains.prices.bundling import cost_of, price_of
 from crm_api.domains.prices.choosing import Chooser, NoPrice, RateNeeded
 from crm_api.domains.prices.discounting import best_of, offers_of
-from crm_api.domains.prices.gathering import Facts, Question, Row, gather, quantity
-from crm_api.domains.prices.items import UNIT, Chosen, Item, Priced, in_units, item_of
+from crm_api.domains.prices.gathering import Facts, Question, Row, gather
+from crm_api.domains.prices.items import Chosen, Item, Priced, in_units, item_of
+from crm_api.domains.prices.per_list import in_list, own_price
 from crm_api.domains.prices.proposing import Proposal
 from crm_api.domains.prices.settings import arithmetic_of
 from crm_api.kit.calendar import today_of
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Conflict, Fault, Invalid, NotFound
-from crm_api.kit.money import shown_amount, shown_quantity
 from crm_api.kit.pricing.discounts import Discount
 from crm_api.kit.pricing.documents import Line
-from crm_api.kit.pricing.rounding import ONE, ZERO, exactly, rounded_unit
+from crm_api.kit.pricing.rounding import ONE, exactly, rounded_unit
 from crm_api.kit.query.visibility import among, sight_of
 from crm_api.platform.exchange.service import ExchangeService
 
@@ -42,6 +43,8 @@ class Kept:
 
     lines: Container[int] = ()
     company: bool = False
+    counted: Container[int] = ()
+    """Lines whose quantity was so before, too: their units may have had more decimals then."""
 
 
 NOTHING = Kept()
@@ -108,6 +111,9 @@ class PriceService:
             _kept_item(place, line, facts) if place in kept.lines else _item(place, line, facts)
             for place, line in enumerate(asked.lines)
         ]
+        for place, line in enumerate(asked.lines):
+            if place not in kept.counted and (mistake := _too_fine(place, line, facts)) is not None:
+                items[place] = mistake
 
         def priced(chooser: Chooser) -> list[Priced | Invalid | Conflict]:
             return [
@@ -131,16 +137,16 @@ class PriceService:
         lists = [one for one in facts.asked if currency in {None, one["currency"]}]
 
         def priced(chooser: Chooser) -> list[dict[str, Any]]:
-            return [found for one in lists for found in _in_list(chooser, facts, one, product)]
+            return [found for one in lists for found in in_list(chooser, facts, one, product)]
 
         # Lists are in currencies of their own, so there is none that all is exchanged into.
         found = await self._with_rates(facts, product["currency"] or "", day, priced)
         hidden = hides_costs(self.tx.actor)
-        own = _own_price(facts, product, hidden=hidden)
-        shown = own if own and currency in {None, own[0]["currency"]} else []
+        own = own_price(facts, product)
+        found += own if own and currency in {None, own[0]["currency"]} else []
         for one in found:
             one["trace"] = trace_of(one["trace"], hidden=hidden)
-        return {"date": day, "data": [*found, *shown]}
+        return {"date": day, "data": found}
 
     async def _with_rates(
         self,
@@ -256,6 +262,16 @@ def _kept_item(place: int, line: PriceLineInput, facts: Facts) -> tuple[Item, De
         return mistake
 
 
+def _too_fine(place: int, line: PriceLineInput, facts: Facts) -> Invalid | None:
+    """Why there can be no such quantity of the unit that it is in."""
+    product = facts.products.get(_product_of(line, facts) or "")
+    own = None if product is None else product["unit_id"]
+    unit = facts.units.get(str(line.unit_id or own))
+    if unit is None or is_countable(line.quantity, unit["decimals"]):
+        return None
+    return too_many_decimals(f"/lines/{place}/quantity", unit["decimals"])
+
+
 @exactly
 def _factor(place: int, line: PriceLineInput, product: Row, facts: Facts) -> Decimal:
     own = product["unit_id"]
@@ -291,10 +307,11 @@ def _priced(
     place: int, asked: PriceLineInput, item: Item, factor: Decimal, chooser: Chooser
 ) -> Priced | Invalid | Conflict:
     try:
-        chosen = chooser.choose(item)
-    except NoPrice:
+        chosen = price_of(chooser, item)
+    except NoPrice as missing:
         name = "variant_id" if asked.variant_id is not None else "product_id"
-        message = f"Nothing says what it costs in {chooser.currency}."
+        what = missing.args[0] if missing.args else "it"
+        message = f"Nothing says what {what} costs in {chooser.currency}."
         return Invalid.at(f"/lines/{place}/{name}", "no_price", message)
     except Conflict as missing:
         return missing
@@ -306,7 +323,7 @@ def _line(
     asked: PriceLineInput, item: Item, factor: Decimal, chosen: Chosen, chooser: Chooser
 ) -> Line:
     manual = asked.discount_percent
-    cost, whole = chooser.cost(item), chosen.amount
+    cost, whole = cost_of(chooser, item), chosen.amount
     if whole is None and factor != ONE:
         whole = asked.quantity * factor * chosen.unit
     return Line(
@@ -327,60 +344,3 @@ def _product(factors: Sequence[Decimal]) -> Decimal:
     for factor in factors:
         found *= factor
     return found
-
-
-def _in_list(chooser: Chooser, facts: Facts, of_list: Row, product: Row) -> list[dict[str, Any]]:
-    """The prices of a product in a list, from each quantity on."""
-    chain: list[Row] = [of_list]
-    while (above := facts.lists.get(chain[-1]["parent_id"])) is not None and above not in chain:
-        chain.append(above)
-    targets = [product["id"], *facts.categories_of(product)]
-    rules = [
-        rule
-        for one in chain
-        for target in (*targets, one["id"])
-        for rule in facts.rules.get((one["id"], target), ())
-    ]
-    breaks = sorted({quantity(rule["min_quantity"]) or ZERO for rule in rules})
-    found: list[dict[str, Any]] = []
-    for least, beyond in pairwise([*breaks, None]):
-        assert least is not None
-        # What counts from nothing on is told of one unit, or of as little as does not reach more.
-        few = ONE if beyond is None or beyond > ONE else UNIT
-        item = item_of(facts, product, None, least or few)
-        try:
-            chosen = chooser.in_list(of_list, item)
-        except Conflict:
-            # What this list says is not known without a rate; others say what they say.
-            return []
-        if chosen is not None and (not found or found[-1]["trace"] != chosen):
-            found.append(
-                {
-                    "price_list_id": of_list["id"],
-                    "price_list": of_list["name"],
-                    "currency": of_list["currency"],
-                    "tax_included": chosen.tax_included,
-                    "min_quantity": shown_quantity(least),
-                    "unit_price": shown_amount(chosen.unit),
-                    "trace": chosen,
-                }
-            )
-    return found
-
-
-def _own_price(facts: Facts, product: Row, *, hidden: bool) -> list[dict[str, Any]]:
-    try:
-        item = item_of(facts, product, None, ONE)
-        found = Chooser(facts, product["currency"] or "", {}).own_price(item)
-    except NoPrice:
-        return []
-    own: Mapping[str, Any] = {
-        "price_list_id": None,
-        "price_list": None,
-        "currency": product["currency"],
-        "tax_included": False,
-        "min_quantity": "0",
-        "unit_price": shown_amount(found.unit),
-        "trace": trace_of(found, hidden=hidden),
-    }
-    return [dict(own)]

@@ -46,7 +46,11 @@ _KEYED = frozenset({"segment", "channel", "region"})
 
 
 class PriceListService(TreeService[PriceList], NamedService[PriceList]):
-    """Prices in one currency, for some customers, for some time."""
+    """Prices in one currency, for some customers, for some time.
+
+    A list counts on its days unless it is a draft. An expired one does for days that are over
+    alone: a patch of its last day does not have it count again, activating it does.
+    """
 
     repository = PriceLists
     area = "prices"
@@ -85,16 +89,28 @@ class PriceListService(TreeService[PriceList], NamedService[PriceList]):
         if not values.keys().isdisjoint(names) and is_of_segment(audience, key):
             # What its members pay tells who they are.
             self.tx.actor.require("segments:read")
-        parent = values.get("parent_id")
-        if parent is not None and len(await self.records.ancestors(parent)) >= DEEPEST:
-            message = f"No more than {DEEPEST} lists stand above one another."
-            raise Invalid.at("/parent_id", "too_deep", message)
+        await self._need_depth(values, current)
         moves = current is not None and values.get("currency", current.currency) != current.currency
         if current is not None and moves and await PriceRules(self.tx).any_of_list(current.id):
             message = "A list that has rules keeps its currency; clone it into another one."
             fault = Fault("has_rules", message, pointer="/currency")
             raise Conflict(message, code="has_rules", faults=[fault])
         return values
+
+    async def put_back(self, record: PriceList, values: dict[str, Any]) -> Any:
+        """Refuse it where too many lists would stand above one another by now."""
+        await self._need_depth(values, record)
+        return await super().put_back(record, values)
+
+    async def _need_depth(self, values: Mapping[str, Any], current: PriceList | None) -> None:
+        parent = values.get("parent_id")
+        if parent is None or (current is not None and parent == current.parent_id):
+            return
+        # What is moved takes along the lists below it.
+        below = 1 if current is None else await self.records.height(current.id)
+        if len(await self.records.ancestors(parent)) + below > DEEPEST:
+            message = f"No more than {DEEPEST} lists stand above one another."
+            raise Invalid.at("/parent_id", "too_deep", message)
 
 
 class PriceRuleService(SpanService[PriceRule]):

@@ -1,5 +1,6 @@
 """How an organization rounds, where a question about prices says nothing."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -9,6 +10,7 @@ from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Fault, Invalid
 from crm_api.kit.money import shown_amount
 from crm_api.kit.pricing.documents import Arithmetic
+from crm_api.kit.pricing.rounding import RoundingMode
 
 AREA = "pricing"
 CONFIGURED = "pricing.configured"
@@ -24,14 +26,13 @@ class PricingSettingsService(SettingsService):
     async def replace(self, data: PricingSettings) -> dict[str, Any]:
         """Have this hold; every process goes by it within a second."""
         self.tx.actor.require(f"{AREA}:write")
-        currencies = [one.currency for one in data.cash_steps]
         faults = [
-            Fault("repeated_currency", "It stands twice.", f"/cash_steps/{place}/currency")
-            for place, currency in enumerate(currencies)
-            if currency in currencies[:place]
+            Fault("repeated_currency", "It stands twice.", f"/{name}/{place}/currency")
+            for name in ("cash_steps", "rounding_by_currency")
+            for place in _repeated([one.currency for one in getattr(data, name)])
         ]
         if faults:
-            raise Invalid("A currency has one smallest coin.", faults=faults)
+            raise Invalid("A currency has one smallest coin, and one rounding.", faults=faults)
         return await self.hold(_stored(data))
 
     def shown(self) -> dict[str, Any]:
@@ -45,12 +46,19 @@ def arithmetic_of(tx: Tx, asked: PriceQuestion) -> Arithmetic:
     step = asked.cash_step
     if "cash_step" not in asked.model_fields_set:
         step = next((one.step for one in own.cash_steps if one.currency == asked.currency), None)
+    by_currency: dict[str, RoundingMode] = {
+        one.currency: one.rounding for one in own.rounding_by_currency
+    }
     return Arithmetic(
         asked.currency,
-        asked.rounding or own.rounding,
+        asked.rounding or by_currency.get(asked.currency, own.rounding),
         asked.tax_rounding or own.tax_rounding,
         step,
     )
+
+
+def _repeated(currencies: Sequence[str]) -> list[int]:
+    return [n for n, one in enumerate(currencies) if one in currencies[:n]]
 
 
 def _settings_of(tx: Tx) -> PricingSettings:
@@ -60,6 +68,10 @@ def _settings_of(tx: Tx) -> PricingSettings:
 def _stored(data: PricingSettings) -> dict[str, Any]:
     return {
         "rounding": data.rounding,
+        "rounding_by_currency": [
+            {"currency": one.currency, "rounding": one.rounding}
+            for one in data.rounding_by_currency
+        ],
         "tax_rounding": data.tax_rounding,
         "cash_steps": [
             {"currency": one.currency, "step": shown_amount(Decimal(one.step))}

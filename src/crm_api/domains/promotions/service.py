@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any, ClassVar
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from crm_api.domains.promotions.models import Coupon, CouponRedemption, DiscountPolicy, Promotion
 from crm_api.domains.promotions.repository import (
@@ -23,6 +22,7 @@ from crm_api.domains.promotions.schemas import (
     PromotionCreate,
     PromotionUpdate,
 )
+from crm_api.kit.calendar import today_of
 from crm_api.kit.crud.named import NamedService
 from crm_api.kit.crud.personal import Impersonal
 from crm_api.kit.crud.plain import columns_of
@@ -129,7 +129,7 @@ class CouponService(CrudService[Coupon]):
 
     async def _need_usable(self, coupon: Coupon, company_id: UUID) -> None:
         promotion = await Promotions(self.tx).find(coupon.promotion_id)
-        today = self.tx.now.astimezone(ZoneInfo(self.tx.actor.time_zone)).date()
+        today = today_of(self.tx)
         used = (coupon, promotion)
         if not all(one is not None and one.is_active and counts(one, today) for one in used):
             raise refused("coupon_not_valid", "The coupon is not valid today.")

@@ -1,7 +1,8 @@
 """What stood in a quote before: what it may go on referring to, and which texts it looked up."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -25,6 +26,8 @@ class Before:
     company_id: UUID | None = None
     coupon_codes: Sequence[str] = ()
     lines: Mapping[Key, Mapping[str, Any]] = field(default_factory=dict[Key, Mapping[str, Any]])
+    counted: Collection[tuple[Key, Decimal]] = ()
+    """Of each line how much of it there was."""
 
     @classmethod
     def of(cls, quote: Quote | None) -> "Before":
@@ -32,11 +35,18 @@ class Before:
         if quote is None:
             return cls()
         lines = {(_of(line), _text(line["unit_id"])): line for line in quote.lines}
-        return cls(quote.contact_id, quote.company_id, quote.coupon_codes, lines)
+        counted = {
+            ((_of(line), _text(line["unit_id"])), Decimal(line["quantity"])) for line in quote.lines
+        }
+        return cls(quote.contact_id, quote.company_id, quote.coupon_codes, lines, counted)
 
     def has(self, line: QuoteLine) -> bool:
         """Whether there was a line of the same, by the same unit."""
         return _key(line) in self.lines
+
+    def counts(self, line: QuoteLine) -> bool:
+        """Whether there was as much of the same."""
+        return (_key(line), line.quantity) in self.counted
 
     def named(self, line: QuoteLine) -> Named | None:
         """What a line said of its product, now that nothing else does."""

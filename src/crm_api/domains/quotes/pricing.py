@@ -8,12 +8,12 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from crm_api.domains.catalogue.sold import sold
+from crm_api.domains.catalogue.sold import TOO_FINE, is_countable, sold, too_many_decimals
 from crm_api.domains.contacts.repository import CONTACTS
 from crm_api.domains.prices.asking import PriceLineInput, PriceQuestion
 from crm_api.domains.prices.belonging import segments_of
 from crm_api.domains.prices.proposing import Proposal
-from crm_api.domains.prices.resolving import Kept, PriceService, at_places
+from crm_api.domains.prices.resolving import Found, Kept, PriceService, at_places
 from crm_api.domains.prices.settings import arithmetic_of
 from crm_api.domains.quotes.before import Before
 from crm_api.domains.quotes.calculating import Calculator, Named
@@ -68,9 +68,11 @@ class QuotePricing:
         kept = Kept(
             {n for n, place in enumerate(places) if before.has(content.lines[place])},
             content.company_id == before.company_id,
+            {n for n, place in enumerate(places) if before.counts(content.lines[place])},
         )
         try:
             found = await PriceService(self.tx, self.proposal).find(question, kept)
+            _need_countable(found)
             # Of what is paid in coins a quote says nothing yet.
             rules = arithmetic_of(self.tx, question)
             rules = replace(rules, tax_rounding=content.tax_rounding, cash_step=None)
@@ -186,6 +188,18 @@ def _need_units(content: QuoteContent, known: Mapping[UUID, Any], before: Before
     ]
     if faults:
         raise Invalid("A unit is not there.", faults=faults)
+    for place, line in enumerate(content.lines):
+        unit = None if line.is_of_product or line.unit_id is None else known.get(line.unit_id)
+        if unit is None or before.counts(line) or is_countable(line.quantity, unit["decimals"]):
+            continue
+        raise too_many_decimals(f"/lines/{place}/quantity", unit["decimals"])
+
+
+def _need_countable(found: Found) -> None:
+    """Raises `Invalid` for a quantity that the unit of a product does not have."""
+    for one in found.lines:
+        if isinstance(one, Invalid) and one.faults[0].code == TOO_FINE:
+            raise one
 
 
 def _name(known: Mapping[str, Any], line: QuoteLine, language: str | None) -> Named | None:

@@ -54,6 +54,7 @@ LeftOutCode = Literal[
     "nothing_found",
     "repeated",
     "too_many",
+    "too_many_decimals",
 ]
 MOST_DAYS = 62
 """So long is the window in which services begin, at the most."""

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from crm_api.domains.catalogue.repository import LISTING as PRODUCTS
+from crm_api.domains.catalogue.sold import TOO_FINE
 from crm_api.domains.prices.asking import PriceLineInput, PriceQuestion
 from crm_api.domains.prices.belonging import segments_of
 from crm_api.domains.prices.items import Priced
@@ -225,5 +226,9 @@ class Gathering:
 
 
 def code_of(code: str) -> str:
-    """Why there is no price: a rate of exchange is missing, or nothing says what it costs."""
+    """Why there is no price: a rate of exchange is missing, nothing says what it costs, or such a
+    quantity of it is not sold.
+    """
+    if code == TOO_FINE:
+        return code
     return "no_price" if code in {"no_price", "unknown_reference"} else "no_rate"

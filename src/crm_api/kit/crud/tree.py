@@ -31,6 +31,20 @@ class TreeRepository(Repository[E]):
         )
         return [row[0] for row in rows]
 
+    async def height(self, id: UUID) -> int:
+        """How many records stand above one another from a record down, itself included."""
+        table = self.model.__tablename__
+        rows = await self.tx.fetch(  # the only part that varies is the name of a table
+            "WITH RECURSIVE down AS ("  # noqa: S608
+            f"SELECT id, 1 AS step FROM {table} WHERE organization_id = $1 AND id = $2 "
+            f"UNION SELECT c.id, step + 1 FROM {table} c "
+            f"JOIN down ON c.{self.above} = down.id WHERE c.organization_id = $1) "
+            "CYCLE id SET is_cycle USING path SELECT max(step) FROM down WHERE NOT is_cycle",
+            self.tx.organization_id,
+            id,
+        )
+        return rows[0][0] or 1
+
     async def lock_hierarchy(self) -> None:
         """Let one change of the hierarchy happen at a time in an organization."""
         await lock_graph(self.tx, f"{self.model.__tablename__}.{self.above}")

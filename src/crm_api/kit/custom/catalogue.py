@@ -1,8 +1,9 @@
 """The custom fields of an organization, and what they say of a record's values."""
 
 from collections.abc import Iterable, Mapping
+from copy import copy
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
 import msgspec
@@ -356,9 +357,13 @@ class Catalogue:
     As they were at some moment.
     """
 
-    def __init__(self, version: int = 0, snapshot: Snapshot | None = None) -> None:
+    def __init__(
+        self, version: int = 0, snapshot: Snapshot | None = None, time_zone: str = "UTC"
+    ) -> None:
         known = snapshot or Snapshot()
         self.version, self.guarded = version, known.guarded
+        self.time_zone = time_zone
+        """The organization's, whoever asks: what day it is for documents (`today_of`)."""
         self.rules: dict[str, list[SharingRule]] = {}
         """What shares records of itself, by their kinds."""
         for rule in known.rules:
@@ -379,6 +384,12 @@ class Catalogue:
             target: CustomFields(fields, known.gone.get(target, ()))
             for target, fields in grouped.items()
         }
+
+    def in_zone(self, time_zone: str) -> Self:
+        """The same of an organization that has moved to another time zone."""
+        moved = copy(self)
+        moved.time_zone = time_zone
+        return moved
 
     def object(self, key: str) -> CustomObject:
         """The object of this key; raises `NotFound`."""

@@ -17,10 +17,12 @@ REMEMBERED_S = 0.8
 """How long a change of a definition or a switch may go unnoticed by another process."""
 _MOST = 10_000
 # The snapshot itself only comes when it is another one than is known.
-FIND = (
-    "SELECT version, CASE WHEN version <> $2 THEN snapshot END AS snapshot FROM organization_states "
-    "WHERE organization_id = $1"
-)
+FIND = """
+    SELECT coalesce(o.time_zone, 'UTC') AS time_zone, coalesce(s.version, 0) AS version,
+        CASE WHEN s.version <> $2 THEN s.snapshot END AS snapshot
+    FROM (SELECT $1::uuid AS id) own LEFT JOIN organizations o ON o.id = own.id
+    LEFT JOIN organization_states s ON s.organization_id = own.id
+"""
 Fetch = Callable[[UUID, str, list[Any]], Awaitable[list[Any]]]
 
 
@@ -54,12 +56,11 @@ class Catalogues:
 
     async def _ask(self, organization_id: UUID, known: Catalogue) -> Catalogue:
         rows = await self._fetch(organization_id, FIND, [organization_id, known.version])
-        if not rows:
-            return known if known.version == 0 else Catalogue()
-        snapshot = rows[0]["snapshot"]
-        if snapshot is None:
-            return known
-        return Catalogue(rows[0]["version"], msgspec.json.decode(snapshot, type=Snapshot))
+        version, zone, snapshot = (rows[0][n] for n in ("version", "time_zone", "snapshot"))
+        if version != known.version:
+            found = None if snapshot is None else msgspec.json.decode(snapshot, type=Snapshot)
+            return Catalogue(version, found, zone)
+        return known if zone == known.time_zone else known.in_zone(zone)
 
     def put(self, organization_id: UUID, catalogue: Catalogue) -> None:
         """Know what was just committed or read."""

@@ -44,7 +44,8 @@ async def have_derived(tx: Tx, kinds: AbstractSet[str]) -> None:
 
 
 def _know(tx: Tx, row: Any) -> Catalogue:
-    catalogue = Catalogue(row["version"], msgspec.json.decode(row["snapshot"], type=Snapshot))
+    snapshot = msgspec.json.decode(row["snapshot"], type=Snapshot)
+    catalogue = Catalogue(row["version"], snapshot, tx.catalogue.time_zone)
     tx.learned.redefine(catalogue)
     return catalogue
 

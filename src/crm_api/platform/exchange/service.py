@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 from typing import Any, NamedTuple
-from zoneinfo import ZoneInfo
 
+from crm_api.kit.calendar import today_of
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Conflict, Fault, Invalid
 from crm_api.kit.money import shown_amount
@@ -148,8 +148,7 @@ class ExchangeService:
         Raises `Conflict` where there is no rate, or none that is recent enough.
         """
         self.tx.actor.require(f"{self.area}:read")
-        zone = ZoneInfo(self.tx.actor.time_zone)
-        on = data.on or self.tx.now.astimezone(zone).date()
+        on = data.on or today_of(self.tx)
         legs = await self.way(data.currency, data.to, on, max_age_days=data.max_age_days)
         with localcontext() as context:
             context.prec = _PRECISION

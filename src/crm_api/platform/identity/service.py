@@ -338,8 +338,10 @@ class OrganizationService:
                 data={name: after[name] for name in changed},
                 previous={name: before[name] for name in changed},
             )
-        for follow in self.followers if "time_zone" in changed else ():
-            follow(self.tx)
+        if "time_zone" in changed:
+            self.tx.learned.redefine(self.tx.catalogue.in_zone(after["time_zone"]))
+            for follow in self.followers:
+                follow(self.tx)
         return after
 
 
@@ -367,5 +369,6 @@ async def found_organization(
                 "created_at": tx.now,
             },
         )
+        tx.learned.redefine(tx.catalogue.in_zone(time_zone))
         made = ApiKeyService(tx).issue(key_name, ["*"])
     return id, made["token"]

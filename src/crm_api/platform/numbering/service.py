@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any, ClassVar
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
+from crm_api.kit.calendar import today_of
 from crm_api.kit.crud.named import NamedService
 from crm_api.kit.crud.personal import Impersonal
 from crm_api.kit.errors import Blocked, Conflict
@@ -38,7 +38,7 @@ class NumberSequenceService(NamedService[NumberSequence]):
         return await self._take(await self.locked(id), on)
 
     async def _take(self, current: NumberSequence, on: date | None) -> dict[str, Any]:
-        day = on or self.tx.now.astimezone(ZoneInfo(self.tx.actor.time_zone)).date()
+        day = on or today_of(self.tx)
         period = _period(current.restarts, day)
         if current.period is not None and period is not None and period < current.period:
             raise Conflict(f"The sequence is in {current.period} already.", code="period_closed")
