@@ -1,5 +1,6 @@
 """The shapes of what a quote is made of: sections, lines, discounts, clauses."""
 
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
@@ -15,6 +16,7 @@ from pydantic import (
 
 from crm_api.domains.prices.asking import Percent, PriceTrace
 from crm_api.kit.pricing.recurring import Interval
+from crm_api.kit.pricing.taxes import Tax
 from crm_api.kit.schema import (
     Amount,
     AmountOut,
@@ -205,7 +207,22 @@ class QuoteLineTaxOut(BaseModel):
     tax_rate_id: UUID
     name: str
     rate: QuantityOut
+    compound: bool = Field(False, description="Whether it is also due on the taxes before it.")
     amount: AmountOut
+
+
+def tax_of(stored: Mapping[str, Any]) -> Tax:
+    """A tax of a line as it was stored, to be calculated anew."""
+    return Tax(stored["tax_rate_id"], Decimal(stored["rate"]), stored.get("compound", False))
+
+
+def taxes_named(lines: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """What lines as they were stored say of their taxes besides amounts, by the rates' ids."""
+    return {
+        tax["tax_rate_id"]: {name: value for name, value in tax.items() if name != "amount"}
+        for line in lines
+        for tax in line["taxes"]
+    }
 
 
 class QuoteLineOut(BaseModel):
@@ -284,6 +301,7 @@ class QuoteTaxOut(BaseModel):
     tax_rate_id: UUID
     name: str
     rate: QuantityOut
+    compound: bool = Field(False, description="Whether it is also due on the taxes before it.")
     taxable: AmountOut
     amount: AmountOut
 

@@ -41,9 +41,9 @@ def _of_line(work: Work, at: str) -> Iterable[Warned]:
         yield warning(code, work.failed.detail, at, blocks=True)
     if work.named is not None and not work.named.is_sold and code != "product_gone":
         yield warning("not_sold", "The product is not sold (any more).", at, blocks=True)
-    if work.counts and work.result.below_floor:
+    if work.result.below_floor:
         yield warning("below_floor", "The price is below the lowest one.", at, blocks=False)
-    if work.counts and work.by_hand > 0 and not work.is_unlisted:
+    if work.by_hand > 0 and not work.is_unlisted:
         message = f"{shown_quantity(work.by_hand)} % are off by hand."
         yield warning("discount_by_hand", message, at, blocks=False)
 
