@@ -9,6 +9,7 @@ from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Fault, Invalid
 from crm_api.kit.money import shown_amount
 from crm_api.kit.pricing.documents import Arithmetic
+from crm_api.kit.pricing.taxes import TaxRounding
 
 AREA = "pricing"
 CONFIGURED = "pricing.configured"
@@ -51,6 +52,11 @@ def arithmetic_of(tx: Tx, asked: PriceQuestion) -> Arithmetic:
         asked.tax_rounding or own.tax_rounding,
         step,
     )
+
+
+def tax_rounding_of(tx: Tx) -> TaxRounding:
+    """How the organization rounds taxes."""
+    return _settings_of(tx).tax_rounding
 
 
 def _settings_of(tx: Tx) -> PricingSettings:

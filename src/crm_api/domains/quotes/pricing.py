@@ -73,7 +73,8 @@ class QuotePricing:
             found = await PriceService(self.tx, self.proposal).find(question, kept)
             # Of what is paid in coins a quote says nothing yet.
             rules = arithmetic_of(self.tx, question)
-            rules = replace(rules, tax_rounding=content.tax_rounding, cash_step=None)
+            rounding = content.tax_rounding or rules.tax_rounding
+            rules = replace(rules, tax_rounding=rounding, cash_step=None)
             calculator = Calculator(content, found, places, rules)
             ids = [line.id or new_id() for line in content.lines]
             shown = shown_of(calculator, calculator.calculate(ids, named))

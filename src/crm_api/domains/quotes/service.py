@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 from uuid import UUID
 
+from crm_api.domains.prices.settings import tax_rounding_of
 from crm_api.domains.quotes.before import Before, as_looked_up
 from crm_api.domains.quotes.lines import QuoteClause, QuoteLine
 from crm_api.domains.quotes.models import Clause, Quote, QuoteVersion
@@ -75,6 +76,9 @@ class QuoteService(CrudService[Quote]):
         given = {name: value for name, value in values.items() if name not in CONTENT}
         before = None if current is None else content_of(columns_of(current))
         after = self._after(values, current, before)
+        if after.tax_rounding is None:
+            # Kept, so that what was offered comes to the same whatever the organization does later.
+            after = after.model_copy(update={"tax_rounding": tax_rounding_of(self.tx)})
         if before is not None and before == after:
             return given
         if current is not None and current.status not in EDITABLE:
