@@ -193,7 +193,8 @@ class QuoteDoor:
         quote = await Quotes(self.tx).find(link.quote_id, lock=True)
         if quote is None:
             raise _ended("The quote is not there any more.")
-        version = await self.versions.of(quote.id)
+        # With its document, or before that: which then says so of what was decided.
+        version = await self.versions.of(quote.id, lock=True)
         if version is None:
             raise WrongState("The quote has not been sent yet.", code="not_sent")
         _need_revision(version, revision)

@@ -1,6 +1,6 @@
 """The rules of quotes, and of the library of clauses."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -24,9 +24,11 @@ from crm_api.kit.crud.personal import About, Impersonal
 from crm_api.kit.crud.plain import columns_of
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.db.settling import settle
+from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Blocked, Fault, Invalid, WrongState
 from crm_api.kit.values.names import sort_key
 
+Printed = Callable[[Tx, QuoteVersion], Awaitable[None]]
 _ASKED_FOR = frozenset({"in_approval", "approved"})
 EDITABLE = _ASKED_FOR | {"draft"}
 _LAW = "A letter of business, which the law wants kept; erased people are not named by it anew."
@@ -207,6 +209,8 @@ class QuoteVersionService(CrudService[QuoteVersion]):
     plain = False
     upserts = False
     begins = "sent"
+    printed: ClassVar[list[Printed]] = []
+    """What those above do, in the same transaction, once the document of a version is there."""
     records: QuoteVersions
 
 
