@@ -90,7 +90,8 @@ class QuoteDoor:
             agreed = agreed_in(version.content, self._choice(version, selected, rules))
         # Of a next version that is being worked on nothing is told.
         last = quote.valid_until if is_newest else version.valid_until
-        blockers = await Blockers(self.tx, {"valid_until": last}).of("accept")
+        terms = {**version.content, "valid_until": last}
+        blockers = await Blockers(self.tx, terms).of("accept")
         asked = await QuoteQuestions(self.tx).by_link(link.id)
         found = {
             **offered(version, agreed),
