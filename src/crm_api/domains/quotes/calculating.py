@@ -46,6 +46,9 @@ class Named:
     description: str | None
     unit: str | None
     is_sold: bool
+    product_id: UUID | None = None
+    contents: Sequence[Mapping[str, Any]] = ()
+    """Of a bundle, as they are stored."""
 
 
 @dataclass

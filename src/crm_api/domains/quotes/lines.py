@@ -36,6 +36,7 @@ LineKind = Literal["product", "service", "bundle", "text"]
 SectionKind = Literal["standard", "optional", "alternatives"]
 Passage = Annotated[str, StringConstraints(min_length=1, max_length=6_000), Cleaned]
 UnitName = Annotated[str, StringConstraints(min_length=1, max_length=20), Cleaned]
+_COMPOUND = "Whether it is also due on the taxes before it; null where that was not kept."
 _INTERVAL = "How often it falls due; empty: once."
 TEXTS = ("code", "name", "description", "unit")
 """What a line says of its product, unless it says something of its own."""
@@ -207,13 +208,13 @@ class QuoteLineTaxOut(BaseModel):
     tax_rate_id: UUID
     name: str
     rate: QuantityOut
-    compound: bool = Field(False, description="Whether it is also due on the taxes before it.")
+    compound: bool | None = Field(None, description=_COMPOUND)
     amount: AmountOut
 
 
 def tax_of(stored: Mapping[str, Any]) -> Tax:
     """A tax of a line as it was stored, to be calculated anew."""
-    return Tax(stored["tax_rate_id"], Decimal(stored["rate"]), stored.get("compound", False))
+    return Tax(stored["tax_rate_id"], Decimal(stored["rate"]), bool(stored.get("compound")))
 
 
 def taxes_named(lines: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -223,6 +224,15 @@ def taxes_named(lines: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]
         for line in lines
         for tax in line["taxes"]
     }
+
+
+class QuoteLineContentOut(BaseModel):
+    """What one unit of a bundle holds of one product."""
+
+    product_id: UUID
+    variant_id: UUID | None
+    name: str
+    quantity: QuantityOut
 
 
 class QuoteLineOut(BaseModel):
@@ -243,6 +253,9 @@ class QuoteLineOut(BaseModel):
     looked_up: list[Literal["code", "name", "description", "unit"]] = Field(
         description="Which of these were not given: they follow the product, in the language of "
         "the quote, whenever what is offered changes."
+    )
+    contents: list[QuoteLineContentOut] | None = Field(
+        None, description="Of a bundle, what one of it holds without being chosen; it is printed."
     )
     price_reason: str | None
     tax_category: str | None
@@ -301,7 +314,7 @@ class QuoteTaxOut(BaseModel):
     tax_rate_id: UUID
     name: str
     rate: QuantityOut
-    compound: bool = Field(False, description="Whether it is also due on the taxes before it.")
+    compound: bool | None = Field(None, description=_COMPOUND)
     taxable: AmountOut
     amount: AmountOut
 

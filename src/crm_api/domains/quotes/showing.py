@@ -94,6 +94,7 @@ class _Showing:
             "name": given.name or "",
             **looked_up,
             "looked_up": list(looked_up),
+            "contents": [] if named is None else list(named.contents),
             "quantity": shown_quantity(given.quantity),
             "unit_id": _id(given.unit_id),
             "unit_price": None if given.unit_price is None else _money(given.unit_price),

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from typing import Any
+from uuid import UUID
 
 from crm_api.domains.quotes.calculating import Work
 from crm_api.domains.quotes.lines import QuoteSharedDiscount
@@ -25,6 +26,33 @@ def warnings_of(content: QuoteContent, works: Sequence[Work]) -> Iterable[Warned
             yield warning("none_selected", message, f"/sections/{place}", blocks=False)
     for place, given in enumerate(content.discounts):
         yield from _of_discount(place, given, works)
+
+
+def warnings_between(works: Sequence[Work], relations: Sequence[Any]) -> Iterable[Warned]:
+    """What products want beside them, and what they do not go with."""
+    counting, offered = set(_held([work for work in works if work.counts])), set(_held(works))
+    of_product: dict[UUID, list[Any]] = {}
+    for one in relations:
+        of_product.setdefault(one["product_id"], []).append(one)
+    for place, work in enumerate(works):
+        id, at = None if work.named is None else work.named.product_id, f"/lines/{place}"
+        for one in () if id is None else of_product.get(id, ()):
+            is_there = one["related_id"] in (counting if work.counts else offered)
+            if one["kind"] == "requires" and not is_there:
+                message = f"It requires {one['name']}, which is not there."
+                yield warning("required_missing", message, at, blocks=False)
+            # Of options that exclude each other one may be chosen.
+            elif one["kind"] == "excludes" and is_there and work.counts:
+                message = f"It does not go with {one['name']}."
+                yield warning("excluded_there", message, at, blocks=False)
+
+
+def _held(works: Sequence[Work]) -> Iterable[UUID]:
+    """The products of lines, and those in their bundles."""
+    for work in works:
+        if work.named is not None and work.named.product_id is not None:
+            yield work.named.product_id
+            yield from (UUID(one["product_id"]) for one in work.named.contents)
 
 
 def warning(code: str, message: str, pointer: str, *, blocks: bool) -> Warned:
