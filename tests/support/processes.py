@@ -19,6 +19,7 @@ from typing import cast
 
 import httpx
 
+import crm_api
 from crm_api.settings import Settings
 from support.clients import Org
 from support.servers import environment_of
@@ -30,7 +31,9 @@ def _loaded() -> ForkServerContext:
     made = multiprocessing.get_context("forkserver")
     made.set_forkserver_preload(["support.loaded"])
     given = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = str(Path(__file__).parent.parent)
+    # What is tested is served, not another copy of it that is installed.
+    sources = (Path(__file__).parent.parent, Path(crm_api.__file__).parent.parent)
+    os.environ["PYTHONPATH"] = os.pathsep.join(map(str, sources))
     try:
         forkserver.ensure_running()
     finally:

@@ -75,6 +75,31 @@ async def test_what_was_promised_and_the_checklist_go_along(client):
     assert (await act(client, found["id"], "start"))["status"] == "in_fulfilment"
 
 
+async def test_taxes_are_rounded_as_the_organization_has_it(client):
+    """Ten times 0.49 at 19 %: 0.93 together, 0.09 on each line."""
+    rate = {"name": "VAT", "country": "DE", "rate": "19", "valid_from": "2020-01-01"}
+    await client.made("tax-rates", rate)
+    body = {"currency": "EUR", "lines": [{"name": "Part", "unit_price": "0.49"}] * 10}
+    before = await client.made("quotes", body | {"country": "DE"})
+    assert (before["tax_rounding"], before["tax"]) == ("document", "0.93")
+    answer = await client.put("/v1/pricing/settings", json={"tax_rounding": "line"})
+    assert answer.status_code == 200, answer.text
+    asked = await client.post("/v1/quotes/calculate", json=body | {"country": "DE"})
+    assert asked.json()["tax"] == "0.90"
+    made = await client.made("quotes", body | {"country": "DE"})
+    assert (made["tax_rounding"], made["tax"]) == ("line", "0.90")
+    said = {"tax_rounding": "document", "country": "DE"}
+    assert (await client.made("quotes", body | said))["tax"] == "0.93"
+    # What there was stays as it was.
+    kept = await client.changed(f"quotes/{before['id']}", {"lines": [*body["lines"][:9]]})
+    assert (kept["tax_rounding"], kept["tax"]) == ("document", "0.84")
+    company = await client.made("companies", {"name": "Buyer", "addresses": [{"country": "DE"}]})
+    ordered = await client.made("orders", body | {"company_id": company["id"]})
+    assert (ordered["tax_rounding"], ordered["tax"]) == ("line", "0.90")
+    said = {"tax_rounding": "document", "company_id": company["id"]}
+    assert (await client.made("orders", body | said))["tax"] == "0.93"
+
+
 async def test_an_order_is_confirmed_once_and_then_stays(client):
     """All that is in the way is told at once; numbers have no gaps, and drafts have none."""
     empty = await client.made("orders", {"currency": "EUR"})

@@ -1,8 +1,10 @@
 """Accepting, declining and asking by a link: what is written down, and what is refused."""
 
+import asyncio
 from datetime import date, timedelta
 from uuid import uuid4
 
+from crm_api.worker import run
 from support.clients import pointers, problem
 from support.quoting import OPTIONS, act, approval_policy, approved, link, offered, quote, sellers
 
@@ -225,3 +227,33 @@ async def test_others_see_nothing_of_it(client, other):
     assert (await other.read("quote-links"))["data"] == []
     problem(await other.get(f"/v1/quotes/{made['id']}/engagement"), 404)
     problem(await other.post("/v1/quote-links", json={"quote_id": made["id"]}), 422)
+
+
+async def test_what_was_accepted_before_it_was_printed_names_its_document(
+    client, anonymous, worker_settings
+):
+    made, path = await offered(client)
+    said = await anonymous.post(f"{path}/accept", json={"name": "Sample"})
+    assert (said.status_code, said.json()["document_sha256"]) == (200, None)
+    stop = asyncio.Event()
+    running = asyncio.create_task(run(worker_settings, stop=stop))
+    await client.idle()
+    stop.set()
+    await running
+    (version,) = (await client.read(f"quotes/{made['id']}/versions"))["data"]
+    assert version["document_sha256"] is not None
+    (decided,) = (await client.read("quote-decisions"))["data"]
+    assert decided["document_sha256"] == version["document_sha256"]
+    assert [e["type"] for e in await client.told(decided["id"], 2)] == [
+        "quote_decision.made",
+        "quote_decision.documented",
+    ]
+
+
+async def test_what_is_accepted_after_it_was_printed_names_its_document(client, anonymous, worker):
+    made, path = await offered(client)
+    await client.idle()
+    said = await anonymous.post(f"{path}/accept", json={"name": "Sample"})
+    (version,) = (await client.read(f"quotes/{made['id']}/versions"))["data"]
+    assert version["document_sha256"] is not None
+    assert said.json()["document_sha256"] == version["document_sha256"]

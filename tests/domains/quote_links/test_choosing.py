@@ -90,6 +90,21 @@ async def test_taxes_discounts_and_prices_of_units_are_kept(client):
     assert found.values["cost"] == (None if other["cost"] is None else Decimal(other["cost"]))
 
 
+async def test_taxes_of_which_too_little_was_kept_are_not_guessed(client):
+    """A version that was sent before it was kept which taxes are on the others."""
+    rate = {"country": "CA", "valid_from": "2020-01-01"}
+    await client.made("tax-rates", rate | {"name": "GST", "code": "gst", "rate": "5"})
+    more = {"name": "QST", "code": "qst", "rate": "9.5", "compound": True, "position": 1}
+    await client.made("tax-rates", rate | more)
+    version = await version_of(client, **OPTIONS, country="CA")
+    content = version["content"]
+    assert is_choosable(content, RULES)
+    for of in (content["lines"], content["totals"]):
+        for tax in (tax for one in of for tax in one["taxes"]):
+            del tax["compound"]
+    assert not is_choosable(content, RULES)
+
+
 async def test_later_prices_change_nothing(client, anonymous):
     sold = await product(client)
     lines = [

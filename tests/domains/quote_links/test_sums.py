@@ -62,6 +62,9 @@ async def test_it_comes_to_what_the_seller_would_get(client, anonymous, seed):
     chance = Random(seed)
     rate = {"name": "VAT", "country": "DE", "rate": "19", "valid_from": "2020-01-01"}
     await client.made("tax-rates", rate)
+    if seed % 2:
+        more = {"name": "Duty", "code": "duty", "rate": "9.5", "compound": True, "position": 1}
+        await client.made("tax-rates", rate | more)
     sold = [(await product(client, list_price=price))["id"] for price in ("9.9999", "17.05")]
     base = {"unit_price": "11.11", "quantity": "3", "section": "a", "is_optional": False}
     lines = [{"kind": "text", "name": "Remark", "is_optional": False}]
@@ -88,3 +91,28 @@ async def test_it_comes_to_what_the_seller_would_get(client, anonymous, seed):
     for one, its in zip(now["lines"], should["lines"], strict=True):
         apart = {"id", "manual_percent"}
         assert {n: one[n] for n in one.keys() - apart} == {n: its[n] for n in its.keys() - apart}
+
+
+async def test_a_tax_on_a_tax_is_due_on_what_is_chosen(client, anonymous):
+    # GST of 5 % is 6.50 of 130.00, QST of 9.5 % on both 12.97 of 136.50: 149.47 with 19.47 of taxes.
+    rate = {"country": "CA", "region": "QC", "valid_from": "2020-01-01"}
+    await client.made(
+        "tax-rates", rate | {"name": "GST", "code": "gst", "rate": "5", "position": 1}
+    )
+    compound = {"name": "QST", "code": "qst", "rate": "9.5", "compound": True, "position": 2}
+    await client.made("tax-rates", rate | compound)
+    lines = [{"name": "Base", "unit_price": "100"}]
+    lines += [{"name": "Part", "unit_price": "1", "is_optional": True} for _ in range(30)]
+    made, path = await offered(client, lines=lines, currency="CAD", country="CA", region="QC")
+    options = [line["id"] for line in (await anonymous.get(path)).json()["lines"][1:]]
+    body = {"name": "Sample", "selected": options}
+    done = await anonymous.post(f"{path}/accept", json=body)
+    assert done.status_code == 200, done.text
+    now = await client.read(f"quotes/{made['id']}")
+    assert (now["net"], now["tax"], now["gross"]) == ("130.00", "19.47", "149.47")
+    assert [tax["compound"] for tax in now["lines"][0]["taxes"]] == [False, True]
+    # So does its order, which is calculated by what was agreed.
+    order = await client.post(f"/v1/quotes/{made['id']}/order")
+    assert order.status_code == 201, order.text
+    assert order.json()["tax"] == "19.47"
+    assert [tax["compound"] for tax in order.json()["totals"][0]["taxes"]] == [False, True]

@@ -56,14 +56,16 @@ async def test_an_amount_that_was_agreed_is_not_lost(client):
         {"name": "As agreed.", "kind": "text", "section": "b"},
         {"name": "Tray", "unit_price": "15", "section": "c"},
     ]
-    # Of 20 only 15 are there; a remark costs nothing; what is off an option waits for it.
+    # Of 20 only 15 are there; a remark costs nothing; what is off an option is told beforehand.
     off = [{"amount": "20", "section": key} for key in "abc"]
     found = await calculated(client, *lines, sections=sections, discounts=off)
-    assert told(found)[1:] == [
+    assert told(found) == [
+        ("discount_by_hand", "/lines/0", False),
+        ("discount_by_hand", "/lines/2", False),
         ("discount_unused", "/discounts/0", False),
         ("discount_unused", "/discounts/1", True),
     ]
-    assert "15.00" in found["warnings"][1]["message"]
+    assert "15.00" in found["warnings"][2]["message"]
 
 
 async def test_a_percentage_is_off_all_intervals(client):

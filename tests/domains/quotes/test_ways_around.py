@@ -70,6 +70,47 @@ async def test_an_option_beyond_the_policy_is_not_sent_either(client):
     assert (await ways(seller.api, made["id"]))["send"] == ["discount_over_policy"]
 
 
+@pytest.mark.parametrize(
+    "shared", [{"percent": "90"}, {"amount": "900"}, {"percent": "90", "section": "x"}]
+)
+async def test_what_is_off_all_is_off_options_too(client, shared):
+    # 900 off an option of 1000 that nobody has chosen yet: 90 %, also beside another one.
+    seller, _ = await sellers(client, "10")
+    lines = [
+        {"name": "Base", "unit_price": "0.01"},
+        {"name": "More", "unit_price": "1000", "is_optional": True, "section": "x"},
+        {"name": "Most", "unit_price": "9000", "is_optional": True, "section": "x"},
+    ]
+    more = {"sections": [{"key": "x", "title": "X"}], "discounts": [shared]}
+    made = await quote(seller.api, lines=lines, **more)
+    assert "discount_over_policy" in (await ways(seller.api, made["id"]))["send"]
+    assert float(made["manual_percent"]) >= 89
+
+
+async def test_an_amount_is_not_all_off_the_little_that_is_kept(client):
+    """An amount that is 5 % of everything is half of what is left without the option."""
+    seller, _ = await sellers(client, "10")
+    option = {"name": "More", "unit_price": "9000", "is_optional": True, "is_selected": True}
+    lines = [{"name": "Base", "unit_price": "1000"}, option]
+    made = await quote(seller.api, lines=lines, discounts=[{"amount": "500"}])
+    assert made["net"] == "9500.00"
+    assert [line["manual_percent"] for line in made["lines"]] == ["50", "5"]
+    assert "discount_over_policy" in (await ways(seller.api, made["id"]))["send"]
+
+
+async def test_options_stay_above_their_floor_also_by_what_is_off_all(client):
+    """A margin of 20 % over a cost of 40 is a floor of 50, and 54.00 less 8 % is 49.68."""
+    sold = await product(client)
+    prices = await price_list(client)
+    await rule(client, prices, "54", product_id=sold["id"], min_margin="20")
+    lines = [{"name": "Base", "unit_price": "100"}]
+    lines += [{"product_id": sold["id"], "is_optional": True}]
+    more = {"discounts": [{"percent": "8"}], "price_list_id": prices["id"]}
+    made = await quote(client, lines=lines, **more)
+    assert [line["below_floor"] for line in made["lines"]] == [False, True]
+    assert (await ways(client, made["id"]))["send"] == ["below_floor"]
+
+
 async def test_a_floor_that_costs_bound_is_not_told(client):
     """A margin of 20 % over a cost of 40 is a floor of 50."""
     sold = await product(client)

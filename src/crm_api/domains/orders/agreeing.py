@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from crm_api.domains.quotes.calculating import INTERVALS
-from crm_api.domains.quotes.lines import MOST_LINES
+from crm_api.domains.quotes.lines import MOST_LINES, tax_of, taxes_named
 from crm_api.domains.quotes.showing import storable, sums_of
 from crm_api.kit.errors import Fault
 from crm_api.kit.money import shown_amount, shown_quantity
@@ -24,7 +24,6 @@ from crm_api.kit.pricing.documents import (
     calculate,
 )
 from crm_api.kit.pricing.rounding import ZERO, exactly, rounded
-from crm_api.kit.pricing.taxes import Tax
 
 Content = Mapping[str, Any]
 _VALUES = ("net", "tax", "gross", "one_time", "mrr", "arr", "acv", "tcv")
@@ -152,7 +151,7 @@ def _line(line: Content) -> Line:
         quantity=ZERO if line["kind"] == "text" else Decimal(line["quantity"]),
         unit_price=ZERO,
         amount=Decimal(line["amount"]),
-        taxes=tuple(Tax(tax["tax_rate_id"], Decimal(tax["rate"])) for tax in line["taxes"]),
+        taxes=tuple(map(tax_of, line["taxes"])),
         tax_included=line["tax_included"],
     )
 
@@ -168,11 +167,7 @@ def _shown(part: _Part) -> dict[str, Any]:
 
 
 def _totals(interval: str | None, found: Calculated, own: Sequence[_Part]) -> dict[str, Any]:
-    named = {
-        tax["tax_rate_id"]: {name: tax[name] for name in ("tax_rate_id", "name", "rate")}
-        for part in own
-        for tax in part.stored["taxes"]
-    }
+    named = taxes_named(part.stored for part in own)
     sums = found.totals
     return {
         "interval": interval,

@@ -124,8 +124,10 @@ class OrderCreate(DescribedFields, Create):
         "ordered by `POST /v1/quotes/{id}/order`.",
     )
     currency: Currency
-    tax_rounding: TaxRounding = Field(
-        "document", description="Whether each tax is rounded once (EN 16931), or on every line."
+    tax_rounding: TaxRounding | None = Field(
+        None,
+        description="Whether each tax is rounded once (EN 16931), or on every line; as the "
+        "organization has it, without it.",
     )
     due_on: Day | None = Field(None, description="By when it is to be delivered.")
     lines: OrderLines = Field(default_factory=list, description="In the order in which they stand.")
@@ -135,7 +137,7 @@ class OrderCreate(DescribedFields, Create):
     )
 
 
-OrderUpdate = patch_of("OrderUpdate", OrderCreate, required=("tax_rounding",))
+OrderUpdate = patch_of("OrderUpdate", OrderCreate)
 
 
 class OrderOut(DescribedOut, Out):

@@ -10,7 +10,7 @@ from crm_api.domains.orders.repository import AREA, VALUES, Orders
 from crm_api.domains.orders.schemas import LINE, OrderCreate, OrderUpdate
 from crm_api.domains.orders.settings import settings_of
 from crm_api.domains.prices.asking import PriceQuestion
-from crm_api.domains.prices.settings import arithmetic_of
+from crm_api.domains.prices.settings import arithmetic_of, tax_rounding_of
 from crm_api.domains.quotes.lines import SoldLine
 from crm_api.domains.quotes.pricing import QuotePricing
 from crm_api.domains.quotes.schemas import QuoteContent
@@ -75,6 +75,8 @@ class OrderService(CrudService[Order]):
         before = {} if current is None else columns_of(current)
         await QuoteService(self.tx).check_deal(values, before)
         await self._check_quote(values, before)
+        if "tax_rounding" in values and values["tax_rounding"] is None:
+            values["tax_rounding"] = tax_rounding_of(self.tx)
         if current is None:
             if values["handover"] is None:
                 template = settings_of(self.tx).model_dump()["handover"]

@@ -11,6 +11,7 @@ from crm_api.kit.errors import Fault, Invalid
 from crm_api.kit.money import shown_amount
 from crm_api.kit.pricing.documents import Arithmetic
 from crm_api.kit.pricing.rounding import RoundingMode
+from crm_api.kit.pricing.taxes import TaxRounding
 
 AREA = "pricing"
 CONFIGURED = "pricing.configured"
@@ -59,6 +60,11 @@ def arithmetic_of(tx: Tx, asked: PriceQuestion) -> Arithmetic:
 
 def _repeated(currencies: Sequence[str]) -> list[int]:
     return [n for n, one in enumerate(currencies) if one in currencies[:n]]
+
+
+def tax_rounding_of(tx: Tx) -> TaxRounding:
+    """How the organization rounds taxes."""
+    return _settings_of(tx).tax_rounding
 
 
 def _settings_of(tx: Tx) -> PricingSettings:

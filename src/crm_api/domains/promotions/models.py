@@ -80,14 +80,14 @@ class Coupon(Entity):
 
 
 class CouponRedemption(Entity):
-    """That a company used a coupon; taken back, it is in the bin."""
+    """That somebody used a coupon; taken back, it is in the bin."""
 
     __tablename__ = "coupon_redemptions"
     __table_args__ = (
         foreign_key("coupon_id", "coupons"),
         foreign_key("company_id", "companies"),
         *ordered("coupon_redemptions", "created_at", "updated_at"),
-        referring("coupon_redemptions", "company_id"),
+        referring("coupon_redemptions", "company_id", optional=True),
         Index(
             "uq_coupon_redemptions_organization_id_reference",
             "organization_id",
@@ -100,7 +100,7 @@ class CouponRedemption(Entity):
     entity = "coupon_redemption"
 
     coupon_id: Mapped[UUID]
-    company_id: Mapped[UUID]
+    company_id: Mapped[UUID | None]
     reference: Mapped[str] = mapped_column(KeyText)
 
 

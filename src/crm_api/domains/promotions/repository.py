@@ -86,6 +86,13 @@ class Promotions(Repository[Promotion]):
             list(ids),
         )
 
+    async def opened_by(self, coupon: Coupon) -> Promotion | None:
+        """The living promotion of a coupon, whoever sees it."""
+        query = self.select_all().where(
+            Promotion.id == coupon.promotion_id, Promotion.deleted_at.is_(None)
+        )
+        return (await self.tx.run(query)).scalar_one_or_none()
+
 
 class Coupons(Repository[Coupon]):
     """The coupons of an organization."""
@@ -101,6 +108,14 @@ class Coupons(Repository[Coupon]):
             self.tx.organization_id,
             list(codes),
         )
+
+    async def of_codes(self, codes: Sequence[str], *, lock: bool = False) -> list[Coupon]:
+        """The living coupons of these codes, whoever sees them, in the order of their ids."""
+        query = self.select_all().where(Coupon.code.in_(codes), Coupon.deleted_at.is_(None))
+        query = query.order_by(Coupon.id)
+        if lock:
+            query = query.with_for_update(key_share=True)
+        return list((await self.tx.run(query)).scalars())
 
 
 class CouponRedemptions(Repository[CouponRedemption]):

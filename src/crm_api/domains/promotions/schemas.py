@@ -125,10 +125,12 @@ class CouponRelease(Schema):
 
 
 class CouponRedemptionOut(Out):
-    """That a company used a coupon; taken back, it is in the bin."""
+    """That somebody used a coupon; taken back, it is in the bin."""
 
     coupon_id: UUID
-    company_id: UUID
+    company_id: UUID | None = Field(
+        description="Who used it; null where the quote was for a contact of no company."
+    )
     reference: str
 
 

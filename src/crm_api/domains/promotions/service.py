@@ -101,10 +101,32 @@ class CouponService(CrudService[Coupon]):
             return await redemptions.told(redemptions.shown_of(_same(known, data)))
         await redemptions.guard.refer({"company_id": data.company_id})
         await self._need_usable(coupon, data.company_id)
-        made = {"coupon_id": id, "company_id": data.company_id, "reference": data.reference}
+        made = await self.use(coupon, data.company_id, data.reference)
+        return await redemptions.told(made, new=True)
+
+    async def use(self, coupon: Coupon, company_id: UUID | None, reference: str) -> Any:
+        """Count a coupon, which is locked and holds, as used, whatever the actor may do."""
+        made = {"coupon_id": coupon.id, "company_id": company_id, "reference": reference}
         await self._count(coupon, 1, "redeemed", made)
         own: dict[str, Any] = {"owner_id": None, "custom": {}, "external_ids": {}}
-        return await redemptions.told(redemptions.add({**made, **own}), new=True)
+        return CouponRedemptionService(self.tx).add({**made, **own})
+
+    async def use_once(self, coupon: Coupon, company_id: UUID | None, reference: str) -> None:
+        """The same, unless it was used for the reference already."""
+        if await CouponRedemptions(self.tx).of(coupon.id, reference) is None:
+            await self.use(coupon, company_id, reference)
+
+    async def refusal(
+        self, coupon: Coupon, company_id: UUID | None, reference: str
+    ) -> Conflict | None:
+        """Why a coupon cannot be used for a reference today; None where it can, or is already."""
+        if await CouponRedemptions(self.tx).of(coupon.id, reference) is not None:
+            return None
+        try:
+            await self._need_usable(coupon, company_id)
+        except Conflict as error:
+            return error
+        return None
 
     async def release(self, id: UUID, data: CouponRelease) -> Any:
         """Take back that a coupon was used for a reference; raises `NotFound`."""
@@ -121,14 +143,15 @@ class CouponService(CrudService[Coupon]):
     async def _count(
         self, coupon: Coupon, more: int, verb: str, redemption: Mapping[str, Any]
     ) -> None:
+        company_id = redemption["company_id"]
         told = {
-            "company_id": str(redemption["company_id"]),
+            "company_id": None if company_id is None else str(company_id),
             "reference": redemption["reference"],
         }
         await self.change(coupon, {"redeemed": coupon.redeemed + more}, verb=verb, told=told)
 
-    async def _need_usable(self, coupon: Coupon, company_id: UUID) -> None:
-        promotion = await Promotions(self.tx).find(coupon.promotion_id)
+    async def _need_usable(self, coupon: Coupon, company_id: UUID | None) -> None:
+        promotion = await Promotions(self.tx).opened_by(coupon)
         today = today_of(self.tx)
         used = (coupon, promotion)
         if not all(one is not None and one.is_active and counts(one, today) for one in used):
@@ -137,7 +160,9 @@ class CouponService(CrudService[Coupon]):
             raise refused("coupon_used_up", "The coupon was used as often as it may be.")
         most = coupon.max_per_customer
         redemptions = CouponRedemptions(self.tx)
-        if most is not None and await redemptions.used(coupon.id, company_id) >= most:
+        if company_id is None or most is None:
+            return
+        if await redemptions.used(coupon.id, company_id) >= most:
             raise refused("coupon_used_up", "The company used the coupon as often as it may.")
 
 

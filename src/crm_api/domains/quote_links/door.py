@@ -90,7 +90,8 @@ class QuoteDoor:
             agreed = agreed_in(version.content, self._choice(version, selected, rules))
         # Of a next version that is being worked on nothing is told.
         last = quote.valid_until if is_newest else version.valid_until
-        blockers = await Blockers(self.tx, {"valid_until": last}).of("accept")
+        terms = {**version.content, "valid_until": last}
+        blockers = await Blockers(self.tx, terms).of("accept")
         asked = await QuoteQuestions(self.tx).by_link(link.id)
         found = {
             **offered(version, agreed),
@@ -193,7 +194,8 @@ class QuoteDoor:
         quote = await Quotes(self.tx).find(link.quote_id, lock=True)
         if quote is None:
             raise _ended("The quote is not there any more.")
-        version = await self.versions.of(quote.id)
+        # With its document, or before that: which then says so of what was decided.
+        version = await self.versions.of(quote.id, lock=True)
         if version is None:
             raise WrongState("The quote has not been sent yet.", code="not_sent")
         _need_revision(version, revision)

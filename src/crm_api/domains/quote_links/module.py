@@ -5,8 +5,10 @@ from crm_api.domains.quote_links.service import (
     QuoteDecisionService,
     QuoteLinkService,
     QuoteQuestionService,
+    keep_hash,
     wipe,
 )
+from crm_api.domains.quotes.service import QuoteVersionService
 from crm_api.kit.crud.personal import Trace
 from crm_api.kit.module import Faces, Module
 
@@ -23,6 +25,8 @@ def _faces() -> Faces:
     )
 
 
+QuoteVersionService.printed.append(keep_hash)
+
 MODULE = Module(
     key="quote_links",
     title="Links of quotes",
@@ -36,6 +40,7 @@ MODULE = Module(
         "quote_question.asked",
         "quote_question.answered",
         "quote_decision.made",
+        "quote_decision.documented",
     ],
     touchpoints=TOUCHPOINTS,
     services=[QuoteLinkService, QuoteQuestionService, QuoteDecisionService],

@@ -177,7 +177,9 @@ class QuoteDecisions(Repository[QuoteDecision]):
     model = QuoteDecision
     listing = DECISIONS
 
-    async def of(self, version_id: UUID) -> QuoteDecision | None:
-        """What was decided of a version."""
+    async def of(self, version_id: UUID, *, lock: bool = False) -> QuoteDecision | None:
+        """What was decided of a version; locked to change it."""
         query = self.select_all().where(QuoteDecision.quote_version_id == version_id)
+        if lock:
+            query = query.with_for_update(key_share=True)
         return (await self.tx.run(query)).scalar_one_or_none()

@@ -116,7 +116,9 @@ class QuoteDecisionOut(Out):
         description="SHA-256 of that content with the options that were chosen; the same, where "
         "these are those that were sent."
     )
-    document_sha256: str | None = Field(description="Of the document, where it was there already.")
+    document_sha256: str | None = Field(
+        description="Of the document; null until it is made, where it was decided before that."
+    )
     address: str | None = Field(description="The network address that it came from.")
     user_agent: str | None
 

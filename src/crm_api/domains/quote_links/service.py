@@ -15,6 +15,7 @@ from crm_api.domains.quote_links.schemas import (
     QuoteLinkCreate,
     QuoteLinkUpdate,
 )
+from crm_api.domains.quotes.models import QuoteVersion
 from crm_api.domains.quotes.service import QuoteService
 from crm_api.kit.crud.personal import About, Gone
 from crm_api.kit.crud.purges import empty_events
@@ -105,6 +106,14 @@ class QuoteDecisionService(CrudService[QuoteDecision]):
     upserts = False
     begins = "made"
     records: QuoteDecisions
+
+
+async def keep_hash(tx: Tx, version: QuoteVersion) -> None:
+    """Say of what was decided before there was a document which one it was about."""
+    found = await QuoteDecisions(tx).of(version.id, lock=True)
+    if found is not None and found.document_sha256 is None:
+        values = {"document_sha256": version.document_sha256}
+        await QuoteDecisionService(tx).change(found, values, verb="documented")
 
 
 async def wipe(tx: Tx, gone: Gone) -> int:

@@ -166,7 +166,9 @@ class QuoteActions:
 
         `agreed` are values of a quote that are others than those that were sent: with other options.
         """
-        current, _ = await self._begun(id, verb, expected)
+        current, blockers = await self._begun(id, verb, expected)
+        if verb == "accept" and blockers.coupons is not None:
+            await blockers.coupons.redeem()
         values = {
             "status": WAYS[verb].after,
             "decided_at": self.tx.now,
@@ -242,6 +244,9 @@ class QuoteActions:
         current = await self.quotes.locked(id, expected)
         need_way("quote", WAYS, current.status, verb)
         blockers = Blockers(self.tx, self._shown(current))
+        if verb == "accept" and blockers.coupons is not None:
+            # After the quote, as whoever else accepts one: the last use goes to one of them.
+            await blockers.coupons.lock()
         if faults := await blockers.of(verb):
             raise blocked(faults)
         return current, blockers

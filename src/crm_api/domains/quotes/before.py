@@ -53,7 +53,9 @@ class Before:
         known = self.lines.get(_key(line))
         if known is None:
             return None
-        return Named(known["kind"], *(known[name] for name in TEXTS), is_sold=False)
+        contents = known.get("contents") or ()
+        texts = (known[name] for name in TEXTS)
+        return Named(known["kind"], *texts, is_sold=False, contents=contents)
 
 
 def as_looked_up(

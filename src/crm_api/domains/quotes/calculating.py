@@ -46,6 +46,9 @@ class Named:
     description: str | None
     unit: str | None
     is_sold: bool
+    product_id: UUID | None = None
+    contents: Sequence[Mapping[str, Any]] = ()
+    """Of a bundle, as they are stored."""
 
 
 @dataclass
@@ -81,6 +84,7 @@ class Work:
     def by_hand(self) -> Decimal:
         """What is off by another price or by discounts, in percent of the list price.
 
+        It is the most that may be off, whichever options are chosen: they are sent to be.
         Of what is not known all of it may be, so that it is approved as such.
         """
         return HUNDRED if self.is_unlisted else _by_hand(self)
@@ -141,18 +145,20 @@ class Calculator:
         failed = priced if isinstance(priced, Invalid | Conflict) else None
         chosen = priced if isinstance(priced, Priced) else None
         is_priced = chosen is not None or given.unit_price is not None
-        counts = is_priced and given.kind != "text" and self._is_chosen(given)
-        line = self._line(given, chosen, counts=counts)
+        is_offered, is_firm = is_priced and given.kind != "text", self._is_firm(given)
+        counts = is_offered and (is_firm or given.is_selected)
+        line = replace(
+            self._line(given, chosen, counts=counts), is_optional=is_offered and not is_firm
+        )
         return Work(given, id, named, chosen, failed, line, counts)
 
     @cached_property
     def _kinds(self) -> dict[str, str]:
         return {section.key: section.kind for section in self.content.sections}
 
-    def _is_chosen(self, given: QuoteLine) -> bool:
-        if self._kinds.get(given.section or "", "standard") == "standard" and not given.is_optional:
-            return True
-        return given.is_selected
+    def _is_firm(self, given: QuoteLine) -> bool:
+        kind = self._kinds.get(given.section or "", "standard")
+        return kind == "standard" and not given.is_optional
 
     def _line(self, given: QuoteLine, priced: Priced | None, *, counts: bool) -> Line:
         by_hand = tuple(
@@ -277,7 +283,7 @@ def _by_hand(work: Work) -> Decimal:
     # What each took of what the ones before had left: a promotion is not given by hand, and a higher
     # price does not make up for what is taken off it.
     price, left = done.list_amount, done.list_amount
-    for one in done.discounts:
+    for one in done.most_taken:
         if left > ZERO and (one.source or "").startswith(_BY_HAND):
             price = price * (left - one.amount) / left
         left -= one.amount

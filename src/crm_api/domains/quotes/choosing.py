@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from crm_api.domains.quotes.calculating import INTERVALS
+from crm_api.domains.quotes.lines import tax_of, taxes_named
 from crm_api.domains.quotes.showing import storable, sums_of
 from crm_api.kit.errors import Fault, Invalid, WrongState
 from crm_api.kit.money import shown_amount, shown_quantity
@@ -25,7 +26,6 @@ from crm_api.kit.pricing.documents import (
     calculate,
 )
 from crm_api.kit.pricing.rounding import ZERO, exactly, rounded
-from crm_api.kit.pricing.taxes import Tax
 
 Content = Mapping[str, Any]
 _SHARED = frozenset({"section", "document", "coupon"})
@@ -140,7 +140,11 @@ def _comes_out(content: Content, rules: Arithmetic) -> bool:
         for line in content["lines"]
         for one in line["deductions"]
     )
-    if shared or content["coupon_codes"]:
+    # Of versions from before it was kept, nobody knows whether one tax is due on another.
+    unclear = any(
+        len(line["taxes"]) > 1 and "compound" not in line["taxes"][0] for line in content["lines"]
+    )
+    if shared or unclear or content["coupon_codes"]:
         return False
     again = _choice(content, (), selected_in(content), rules)
     names = (*_AMOUNTS, "counts", "taxes", "deductions")
@@ -169,11 +173,7 @@ def _choice(
             )
             for part, done in zip(own, found.lines, strict=True):
                 part.done = done
-    taxes = {
-        tax["tax_rate_id"]: {name: tax[name] for name in ("tax_rate_id", "name", "rate")}
-        for line in content["lines"]
-        for tax in line["taxes"]
-    }
+    taxes = taxes_named(content["lines"])
     return Choice(
         [
             _shown(part, content, taxes)
@@ -202,7 +202,7 @@ def _line(part: _Part, unit_cost: str | None, rules: Arithmetic) -> Line:
         # Slices and packages do not cost so many times the unit price.
         amount=None if plain else listed,
         discounts=tuple(_own(line)),
-        taxes=tuple(Tax(tax["tax_rate_id"], Decimal(tax["rate"])) for tax in line["taxes"]),
+        taxes=tuple(map(tax_of, line["taxes"])),
         tax_included=line["tax_included"],
         section=line["section"],
         counts=part.counts,

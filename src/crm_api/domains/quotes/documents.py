@@ -112,3 +112,5 @@ async def _keep(
             "stored_as": place.name,
         }
         await service.change(version, values, verb="printed")
+        for follow in service.printed:
+            await follow(tx, version)

@@ -1,5 +1,6 @@
 """The shapes of what a quote is made of: sections, lines, discounts, clauses."""
 
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
@@ -15,6 +16,7 @@ from pydantic import (
 
 from crm_api.domains.prices.asking import Percent, PriceTrace
 from crm_api.kit.pricing.recurring import Interval
+from crm_api.kit.pricing.taxes import Tax
 from crm_api.kit.schema import (
     Amount,
     AmountOut,
@@ -34,6 +36,7 @@ LineKind = Literal["product", "service", "bundle", "text"]
 SectionKind = Literal["standard", "optional", "alternatives"]
 Passage = Annotated[str, StringConstraints(min_length=1, max_length=6_000), Cleaned]
 UnitName = Annotated[str, StringConstraints(min_length=1, max_length=20), Cleaned]
+_COMPOUND = "Whether it is also due on the taxes before it; null where that was not kept."
 _INTERVAL = "How often it falls due; empty: once."
 TEXTS = ("code", "name", "description", "unit")
 """What a line says of its product, unless it says something of its own."""
@@ -205,7 +208,31 @@ class QuoteLineTaxOut(BaseModel):
     tax_rate_id: UUID
     name: str
     rate: QuantityOut
+    compound: bool | None = Field(None, description=_COMPOUND)
     amount: AmountOut
+
+
+def tax_of(stored: Mapping[str, Any]) -> Tax:
+    """A tax of a line as it was stored, to be calculated anew."""
+    return Tax(stored["tax_rate_id"], Decimal(stored["rate"]), bool(stored.get("compound")))
+
+
+def taxes_named(lines: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """What lines as they were stored say of their taxes besides amounts, by the rates' ids."""
+    return {
+        tax["tax_rate_id"]: {name: value for name, value in tax.items() if name != "amount"}
+        for line in lines
+        for tax in line["taxes"]
+    }
+
+
+class QuoteLineContentOut(BaseModel):
+    """What one unit of a bundle holds of one product."""
+
+    product_id: UUID
+    variant_id: UUID | None
+    name: str
+    quantity: QuantityOut
 
 
 class QuoteLineOut(BaseModel):
@@ -226,6 +253,9 @@ class QuoteLineOut(BaseModel):
     looked_up: list[Literal["code", "name", "description", "unit"]] = Field(
         description="Which of these were not given: they follow the product, in the language of "
         "the quote, whenever what is offered changes."
+    )
+    contents: list[QuoteLineContentOut] | None = Field(
+        None, description="Of a bundle, what one of it holds without being chosen; it is printed."
     )
     price_reason: str | None
     tax_category: str | None
@@ -284,6 +314,7 @@ class QuoteTaxOut(BaseModel):
     tax_rate_id: UUID
     name: str
     rate: QuantityOut
+    compound: bool | None = Field(None, description=_COMPOUND)
     taxable: AmountOut
     amount: AmountOut
 

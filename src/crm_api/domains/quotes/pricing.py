@@ -21,7 +21,7 @@ from crm_api.domains.quotes.lines import QuoteLine
 from crm_api.domains.quotes.repository import Quotes
 from crm_api.domains.quotes.schemas import QuoteContent
 from crm_api.domains.quotes.showing import Shown, shown_of
-from crm_api.domains.quotes.warning import warning, warnings_of
+from crm_api.domains.quotes.warning import warning, warnings_between, warnings_of
 from crm_api.kit.actor import Actor
 from crm_api.kit.db.json import decode
 from crm_api.kit.db.tx import Tx
@@ -75,13 +75,16 @@ class QuotePricing:
             _need_countable(found)
             # Of what is paid in coins a quote says nothing yet.
             rules = arithmetic_of(self.tx, question)
-            rules = replace(rules, tax_rounding=content.tax_rounding, cash_step=None)
+            rounding = content.tax_rounding or rules.tax_rounding
+            rules = replace(rules, tax_rounding=rounding, cash_step=None)
             calculator = Calculator(content, found, places, rules)
             ids = [line.id or new_id() for line in content.lines]
             shown = shown_of(calculator, calculator.calculate(ids, named))
         except Invalid as error:
             raise at_places(error, places) from None
         warnings = list(warnings_of(content, calculator.works))
+        ids = {id for one in named if one is not None and (id := one.product_id) is not None}
+        warnings += warnings_between(calculator.works, await self.records.between(ids))
         warnings += _of_coupons(content, calculator.refused, before)
         if not found.knows_list:
             message = "The list is not for this customer, day and currency."
@@ -109,7 +112,20 @@ class QuotePricing:
         known = await sold(self.tx, products, variants, units)
         _need_units(content, known["units"], before)
         language = await self.records.language_of(content)
+        bundles = [id for id, row in known["products"].items() if row["type"] == "bundle"]
+        known["contents"] = await self._contents(bundles, language) if bundles else {}
         return [_name(known, line, language) or before.named(line) for line in content.lines]
+
+    async def _contents(self, bundles: Sequence[UUID], language: str | None) -> dict[UUID, Any]:
+        found: dict[UUID, list[Shown]] = {}
+        for row in await self.records.contents(bundles):
+            named = {
+                **{name: _shown_id(row[name]) for name in ("product_id", "variant_id")},
+                "name": _in(language, decode(row["names"]), row["name"]),
+                "quantity": shown_quantity(row["quantity"]),
+            }
+            found.setdefault(row["bundle_id"], []).append(named)
+        return found
 
 
 def secret_of(actor: Actor) -> frozenset[str]:
@@ -216,6 +232,8 @@ def _name(known: Mapping[str, Any], line: QuoteLine, language: str | None) -> Na
         description=about[:_LONGEST] if about else None,
         unit=_unit(known, line.unit_id or product["unit_id"]),
         is_sold={product["status"], row["status"]} == {"active"},
+        product_id=product["id"],
+        contents=known["contents"].get(product["id"], ()),
     )
 
 
@@ -227,6 +245,10 @@ def _of_no_product(line: QuoteLine, known: Mapping[str, Any]) -> Named:
 def _unit(known: Mapping[str, Any], id: UUID | None) -> str | None:
     unit = known["units"].get(id)
     return None if unit is None else (unit["symbol"] or unit["name"])[:20]
+
+
+def _shown_id(id: UUID | None) -> str | None:
+    return None if id is None else str(id)
 
 
 def _in(language: str | None, texts: Mapping[str, str], own: Any) -> Any:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from crm_api.kit.documents.engine import data_of
 from crm_api.kit.documents.errors import Undrawable
-from crm_api.kit.documents.languages import language
+from crm_api.kit.documents.languages import Language, language
 from crm_api.kit.documents.typefaces import need_drawable
 from crm_api.kit.errors import Fault, TooLarge
 from crm_api.kit.faults import faults_of
@@ -33,6 +33,7 @@ from crm_api.platform.proposals.schemas import (
 
 Content = Mapping[str, Any]
 _MOST_DISCOUNTS, _MOST_DEDUCTIONS = 5, 10
+_MOST_CONTENTS, _LONGEST_CONTENT = 50, 300
 _SHARED = frozenset({"section", "document", "coupon"})
 _ZERO = Decimal(0)
 
@@ -88,12 +89,12 @@ def _texts(content: Content, customer: Content) -> Content:
     """What is printed of texts, each where the quote has it."""
 
     def some(of: str, *names: str) -> list[Content]:
-        return [{name: one[name] for name in names} for one in content[of]]
+        return [{name: one.get(name) for name in names} for one in content[of]]
 
     return {
         **{name: content[name] for name in ("name", "introduction", "closing")},
         "sections": some("sections", "title", "text"),
-        "lines": some("lines", "name", "code", "description", "unit", "discounts"),
+        "lines": some("lines", "name", "code", "description", "unit", "discounts", "contents"),
         "discounts": some("discounts", "reason"),
         "clauses": some("clauses", "title", "text"),
         "totals": some("totals", "taxes"),
@@ -171,6 +172,7 @@ def _country(code: str | None, language: str) -> str | None:
 
 
 def _sections(content: Content, mode: str) -> Iterable[Section]:
+    words = language(PACKAGE, content["language"])
     groups: dict[str | None, list[Content]] = {}
     for line in content["lines"]:
         groups.setdefault(line["section"], []).append(line)
@@ -184,13 +186,15 @@ def _sections(content: Content, mode: str) -> Iterable[Section]:
         yield Section(
             title=section.get("title"),
             text=section.get("text"),
-            items=[_item(line, kind, mode) for line in lines],
+            items=[_item(line, kind, mode, words) for line in lines],
         )
 
 
-def _item(line: Content, kind: str, mode: str) -> Item:
+def _item(line: Content, kind: str, mode: str, words: Language) -> Item:
     if line["kind"] == "text":
         return Item.model_validate({name: line[name] for name in ("name", "description")})
+    # Versions from before it was kept have none.
+    contents = [_content(one, words) for one in line.get("contents") or ()][:_MOST_CONTENTS]
     choice = "included"
     if not line["counts"]:
         choice = "alternative" if kind == "alternatives" else "optional"
@@ -203,6 +207,7 @@ def _item(line: Content, kind: str, mode: str) -> Item:
             "name": line["name"],
             "code": line["code"],
             "description": line["description"],
+            "contents": contents,
             "quantity": Decimal(line["quantity"]),
             "unit": line["unit"],
             "unit_price": Decimal(price),
@@ -212,6 +217,10 @@ def _item(line: Content, kind: str, mode: str) -> Item:
             "choice": choice,
         }
     )
+
+
+def _content(one: Content, words: Language) -> str:
+    return f"{words.quantity(Decimal(one['quantity']))} × {one['name']}"[:_LONGEST_CONTENT]
 
 
 def _net(line: Content, mode: str) -> Decimal:

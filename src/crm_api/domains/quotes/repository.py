@@ -81,6 +81,25 @@ _PARTIES = """
             WHERE organization_id = $1 AND id = $4) u) AS owner
 """
 
+_CONTENTS = """
+    SELECT c.product_id AS bundle_id, c.component_id AS product_id, c.variant_id, c.quantity,
+        coalesce(v.name, p.name) AS name,
+        CASE WHEN v.name IS NULL THEN p.names ELSE v.names END AS names
+    FROM bundle_components c
+    JOIN products p ON p.organization_id = $1 AND p.id = c.component_id
+    LEFT JOIN product_variants v ON v.organization_id = $1 AND v.id = c.variant_id
+    WHERE c.organization_id = $1 AND c.product_id = ANY($2) AND c.deleted_at IS NULL
+        AND NOT c.is_optional AND p.deleted_at IS NULL
+    ORDER BY c.position, c.id
+"""
+_BETWEEN = """
+    SELECT r.product_id, r.related_id, r.kind, p.name FROM product_relations r
+    JOIN products p ON p.organization_id = $1 AND p.id = r.related_id
+    WHERE r.organization_id = $1 AND r.product_id = ANY($2) AND r.deleted_at IS NULL
+        AND r.kind IN ('requires', 'excludes') AND p.deleted_at IS NULL
+    ORDER BY r.position, r.id
+"""
+
 
 class Quotes(Repository[Quote]):
     """The quotes of an organization."""
@@ -96,6 +115,18 @@ class Quotes(Repository[Quote]):
             _PARTIES, self.tx.organization_id, company_id, contact_id, owner_id
         )
         return {name: None if one is None else decode(one) for name, one in rows[0].items()}
+
+    async def contents(self, bundles: Sequence[UUID]) -> list[Any]:
+        """What bundles hold in any case: `bundle_id`, `product_id`, `variant_id`, `name`, `names`,
+        `quantity`, in their order.
+        """
+        return await self.tx.fetch(_CONTENTS, self.tx.organization_id, list(bundles))
+
+    async def between(self, products: Collection[UUID]) -> list[Any]:
+        """What products require or exclude: `product_id`, `related_id`, `kind`, `name`."""
+        if not products:
+            return []
+        return await self.tx.fetch(_BETWEEN, self.tx.organization_id, list(products))
 
     async def language_of(self, content: QuoteContent) -> str | None:
         """The language that a quote is written in."""

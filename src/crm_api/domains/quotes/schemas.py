@@ -72,8 +72,10 @@ class QuoteContent(Schema):
     channel: Code | None = Field(None, description="By which channel it is sold.")
     segments: Annotated[list[Code], Field(max_length=100)] = Field(default_factory=list)
     coupon_codes: Coupons = Field(default_factory=list)
-    tax_rounding: TaxRounding = Field(
-        "document", description="Whether each tax is rounded once (EN 16931), or on every line."
+    tax_rounding: TaxRounding | None = Field(
+        None,
+        description="Whether each tax is rounded once (EN 16931), or on every line; as the "
+        "organization has it, without it.",
     )
     introduction: Prose | None = None
     closing: Prose | None = None
@@ -107,7 +109,7 @@ class QuoteCreate(QuoteContent, DescribedFields, Create):
     )
 
 
-QuoteUpdate = patch_of("QuoteUpdate", QuoteCreate, required=("tax_rounding",))
+QuoteUpdate = patch_of("QuoteUpdate", QuoteCreate)
 
 
 class QuoteValues(BaseModel):

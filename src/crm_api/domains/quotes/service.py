@@ -1,9 +1,10 @@
 """The rules of quotes, and of the library of clauses."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 from uuid import UUID
 
+from crm_api.domains.prices.settings import tax_rounding_of
 from crm_api.domains.quotes.before import Before, as_looked_up
 from crm_api.domains.quotes.lines import QuoteClause, QuoteLine
 from crm_api.domains.quotes.models import Clause, Quote, QuoteVersion
@@ -23,9 +24,11 @@ from crm_api.kit.crud.personal import About, Impersonal
 from crm_api.kit.crud.plain import columns_of
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.db.settling import settle
+from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Blocked, Fault, Invalid, WrongState
 from crm_api.kit.values.names import sort_key
 
+Printed = Callable[[Tx, QuoteVersion], Awaitable[None]]
 _ASKED_FOR = frozenset({"in_approval", "approved"})
 EDITABLE = _ASKED_FOR | {"draft"}
 _LAW = "A letter of business, which the law wants kept; erased people are not named by it anew."
@@ -75,6 +78,9 @@ class QuoteService(CrudService[Quote]):
         given = {name: value for name, value in values.items() if name not in CONTENT}
         before = None if current is None else content_of(columns_of(current))
         after = self._after(values, current, before)
+        if after.tax_rounding is None:
+            # Kept, so that what was offered comes to the same whatever the organization does later.
+            after = after.model_copy(update={"tax_rounding": tax_rounding_of(self.tx)})
         if before is not None and before == after:
             return given
         if current is not None and current.status not in EDITABLE:
@@ -203,6 +209,8 @@ class QuoteVersionService(CrudService[QuoteVersion]):
     plain = False
     upserts = False
     begins = "sent"
+    printed: ClassVar[list[Printed]] = []
+    """What those above do, in the same transaction, once the document of a version is there."""
     records: QuoteVersions
 
 

@@ -67,7 +67,7 @@ class _Showing:
 
     def _values(self) -> dict[str, Decimal | None]:
         works = self._calculator.works
-        by_hand = max((work.by_hand for work in works if work.counts), default=ZERO)
+        by_hand = max((work.by_hand for work in works), default=ZERO)
         return {
             **sums_of(works, self._calculator.content.currency),
             "manual_percent": by_hand,
@@ -94,6 +94,7 @@ class _Showing:
             "name": given.name or "",
             **looked_up,
             "looked_up": list(looked_up),
+            "contents": [] if named is None else list(named.contents),
             "quantity": shown_quantity(given.quantity),
             "unit_id": _id(given.unit_id),
             "unit_price": None if given.unit_price is None else _money(given.unit_price),
@@ -162,7 +163,8 @@ class _Showing:
     def _tax_shown(self, id: str) -> Shown:
         rate = next(one for one in self._calculator.found.facts.taxes if one["id"] == id)
         shown = shown_quantity(quantity(rate["rate"]) or ZERO)
-        return {"tax_rate_id": id, "name": rate["name"], "rate": shown}
+        named = {"tax_rate_id": id, "name": rate["name"], "rate": shown}
+        return {**named, "compound": rate["compound"]}
 
 
 def storable(values: dict[str, Decimal | None], pointer: str) -> dict[str, Decimal | None]:

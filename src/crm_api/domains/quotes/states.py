@@ -9,6 +9,7 @@ from uuid import UUID
 
 from crm_api.domains.catalogue.sold import sold
 from crm_api.domains.prices.answering import most_percent
+from crm_api.domains.promotions.redeeming import Redeeming, Sale
 from crm_api.domains.quotes.models import QuoteStatus
 from crm_api.domains.quotes.printing import unprintable
 from crm_api.domains.quotes.repository import Quotes
@@ -37,6 +38,7 @@ WAYS: Mapping[Verb, Way[QuoteStatus]] = {
     "revise": way("sent viewed declined expired withdrawn", "draft", "revised"),
 }
 _LEAVING = frozenset({"submit", "send"})
+_COUNTING = _LEAVING | {"accept"}
 _NOT_SOLD = "not_sold"
 _LONGEST = "0" * 60
 
@@ -49,10 +51,14 @@ class Blockers:
         self._records = Quotes(tx)
         self._leaving: list[Fault] | None = None
         self._letter: Letter | None = None
+        self.coupons = Redeeming(tx, _sale(quote)) if quote.get("coupon_codes") else None
+        """Those that it is offered by."""
 
     async def of(self, verb: Verb) -> list[Fault]:
         """Empty where it may be done."""
         found = list(_of_days(self._quote, today_of(self._tx), verb))
+        if verb in _COUNTING and self.coupons is not None:
+            found += await self._of_coupons(self.coupons)
         if verb in _LEAVING:
             if self._leaving is None:
                 self._leaving = await self._of_offer()
@@ -74,6 +80,11 @@ class Blockers:
         faults = [*_of_content(self._quote), *sold, *gone]
         # In a thread, since so many lines take their time.
         return faults or await asyncio.to_thread(unprintable, letter.content, letter.customer)
+
+    async def _of_coupons(self, coupons: Redeeming) -> list[Fault]:
+        """Whether they may be used still; what a draft has told already is told once."""
+        known = {one["pointer"] for one in self._quote.get("warnings", ())}
+        return [fault for fault in await coupons.faults() if fault.pointer not in known]
 
     async def _of_products(self) -> list[Fault]:
         lines = self._quote["lines"]
@@ -121,6 +132,23 @@ class Blockers:
                 )
                 faults.append(Fault("discount_over_policy", message, at))
         return faults
+
+
+def _sale(quote: Mapping[str, Any]) -> Sale:
+    company_id = quote["company_id"]
+    return Sale(
+        quote["coupon_codes"],
+        {
+            UUID(one["promotion_id"])
+            for line in quote["lines"]
+            if line["counts"]
+            for one in line["deductions"]
+            if one["promotion_id"] is not None
+        },
+        UUID(company_id) if isinstance(company_id, str) else company_id,
+        # Of a draft that has none yet nothing was counted.
+        quote["number"] or _LONGEST,
+    )
 
 
 def _of_days(quote: Mapping[str, Any], today: date, verb: Verb) -> Iterable[Fault]:

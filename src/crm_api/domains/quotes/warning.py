@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from typing import Any
+from uuid import UUID
 
 from crm_api.domains.quotes.calculating import Work
 from crm_api.domains.quotes.lines import QuoteSharedDiscount
@@ -27,6 +28,33 @@ def warnings_of(content: QuoteContent, works: Sequence[Work]) -> Iterable[Warned
         yield from _of_discount(place, given, works)
 
 
+def warnings_between(works: Sequence[Work], relations: Sequence[Any]) -> Iterable[Warned]:
+    """What products want beside them, and what they do not go with."""
+    counting, offered = set(_held([work for work in works if work.counts])), set(_held(works))
+    of_product: dict[UUID, list[Any]] = {}
+    for one in relations:
+        of_product.setdefault(one["product_id"], []).append(one)
+    for place, work in enumerate(works):
+        id, at = None if work.named is None else work.named.product_id, f"/lines/{place}"
+        for one in () if id is None else of_product.get(id, ()):
+            is_there = one["related_id"] in (counting if work.counts else offered)
+            if one["kind"] == "requires" and not is_there:
+                message = f"It requires {one['name']}, which is not there."
+                yield warning("required_missing", message, at, blocks=False)
+            # Of options that exclude each other one may be chosen.
+            elif one["kind"] == "excludes" and is_there and work.counts:
+                message = f"It does not go with {one['name']}."
+                yield warning("excluded_there", message, at, blocks=False)
+
+
+def _held(works: Sequence[Work]) -> Iterable[UUID]:
+    """The products of lines, and those in their bundles."""
+    for work in works:
+        if work.named is not None and work.named.product_id is not None:
+            yield work.named.product_id
+            yield from (UUID(one["product_id"]) for one in work.named.contents)
+
+
 def warning(code: str, message: str, pointer: str, *, blocks: bool) -> Warned:
     """One of them; what blocks has to be mended before it is sent."""
     return {"code": code, "message": message, "pointer": pointer, "blocks": blocks}
@@ -41,9 +69,9 @@ def _of_line(work: Work, at: str) -> Iterable[Warned]:
         yield warning(code, work.failed.detail, at, blocks=True)
     if work.named is not None and not work.named.is_sold and code != "product_gone":
         yield warning("not_sold", "The product is not sold (any more).", at, blocks=True)
-    if work.counts and work.result.below_floor:
+    if work.result.below_floor:
         yield warning("below_floor", "The price is below the lowest one.", at, blocks=False)
-    if work.counts and work.by_hand > 0 and not work.is_unlisted:
+    if work.by_hand > 0 and not work.is_unlisted:
         message = f"{shown_quantity(work.by_hand)} % are off by hand."
         yield warning("discount_by_hand", message, at, blocks=False)
 

@@ -57,6 +57,16 @@ class Taken:
     amount: Decimal
 
 
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """What shared discounts make of lines."""
+
+    left: list[Decimal]
+    taken: list[list[Taken]]
+    wholes: list[Decimal]
+    """What the lines that each discount is for came to before it, by the order of the stages."""
+
+
 def check_discount(discount: Discount | SharedDiscount) -> None:
     """Raises `ValueError` unless it is so many percent, or an amount, that is not negative."""
     if (discount.percent is None) == (discount.amount is None):
@@ -94,21 +104,48 @@ def off_lines(
     discounts: Iterable[SharedDiscount],
     currency: str,
     mode: RoundingMode,
-) -> tuple[list[Decimal], list[list[Taken]]]:
+) -> Shares:
     """What is left of rounded line amounts, and what each shared discount took of each line.
 
     `groups` says which lines are taxed alike: a discount is shared out over them first, and then
     over the lines of each, so that no tax is of an amount that is off by more than its rounding.
     """
-    left, taken = list(amounts), [list[Taken]() for _ in amounts]
-    for discount in sorted(discounts, key=lambda one: _SHARED_ORDER.index(one.stage)):
+    left, taken, wholes = list(amounts), [list[Taken]() for _ in amounts], list[Decimal]()
+    for discount in _in_order(discounts):
         places = [place for place in range(len(left)) if _meant(discount, place, sections[place])]
         whole = sum((left[place] for place in places), ZERO)
+        wholes.append(whole)
         total = min(whole, rounded(_off(whole, discount), currency, mode))
         for place, share in _shares(total, places, left, groups, smallest(currency)):
             left[place] -= share
             one = Taken(discount.stage, discount.source, discount.percent, share)
             taken[place].append(one)
+    return Shares(left, taken, wholes)
+
+
+@exactly
+def off_one_more(
+    amount: Decimal,
+    place: int,
+    section: str | None,
+    discounts: Iterable[SharedDiscount],
+    wholes: Sequence[Decimal],
+    currency: str,
+    mode: RoundingMode,
+) -> tuple[Decimal, list[Taken]]:
+    """The same of one line beside others that come to `wholes`, without sharing out anew.
+
+    What it takes of an amount the others keep, which makes its share a little larger; its own
+    rounding may be another by the smallest coin.
+    """
+    left, taken = amount, list[Taken]()
+    for discount, others in zip(_in_order(discounts), wholes, strict=True):
+        if left == ZERO or not _meant(discount, place, section):
+            continue
+        whole = others + left
+        share = min(left, rounded(_off(whole, discount) * left / whole, currency, mode))
+        left -= share
+        taken.append(Taken(discount.stage, discount.source, discount.percent, share))
     return left, taken
 
 
@@ -118,6 +155,10 @@ def effective_percent(before: Decimal, after: Decimal) -> Decimal:
     if before == ZERO:
         return ZERO
     return as_percent((before - after) * HUNDRED / before)
+
+
+def _in_order(discounts: Iterable[SharedDiscount]) -> list[SharedDiscount]:
+    return sorted(discounts, key=lambda one: _SHARED_ORDER.index(one.stage))
 
 
 def _off(amount: Decimal, discount: Discount | SharedDiscount) -> Decimal:

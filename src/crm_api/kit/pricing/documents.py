@@ -13,11 +13,13 @@ from typing import Any
 from crm_api.kit.pricing.discounts import (
     Discount,
     SharedDiscount,
+    Shares,
     Taken,
     check_discount,
     effective_percent,
     off_line,
     off_lines,
+    off_one_more,
 )
 from crm_api.kit.pricing.methods import margin_of
 from crm_api.kit.pricing.rounding import (
@@ -57,6 +59,8 @@ class Line:
     section: str | None = None
     counts: bool = True
     """False for an option that was not chosen: priced, and not part of any sum."""
+    is_optional: bool = False
+    """Whether it may be chosen and left out, so that others share with it what is off all."""
     unit_cost: Decimal | None = None
     unit_floor: Decimal | None = None
     """The lowest price of a unit that is allowed without approval, taxed as the price is."""
@@ -93,6 +97,9 @@ class CalculatedLine:
     """What is left of the net amount over the cost."""
     margin_percent: Decimal | None
     below_floor: bool
+    """Whether it is, or would be with other options."""
+    most_taken: list[Taken]
+    """The discounts at their most: with no options beside what has to be there, and it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +135,8 @@ class _Working:
     listed: Decimal
     left: Decimal
     taken: list[Taken] = field(default_factory=list[Taken])
+    at_most: tuple[Decimal, list[Taken]] | None = None
+    """What is left, and what is off, with the fewest lines to share out with."""
 
 
 @exactly
@@ -186,10 +195,36 @@ def _begun(line: Line, rules: Arithmetic) -> _Working:
 
 
 def _share_out(document: Document, works: Sequence[_Working]) -> None:
-    places = [place for place, work in enumerate(works) if work.line.counts]
+    # What is off lines by themselves holds before anything is shared out, with any options.
+    if document.discounts and any(work.line.is_optional for work in works):
+        _share_out_most(document, works)
+    counting = [place for place, work in enumerate(works) if work.line.counts]
+    found = _shared_out(document, works, counting)
+    for place, rest, shares in zip(counting, found.left, found.taken, strict=True):
+        works[place].left = rest
+        works[place].taken += shares
+
+
+def _share_out_most(document: Document, works: Sequence[_Working]) -> None:
+    rules = document.arithmetic
+    firm = [n for n, work in enumerate(works) if work.line.counts and not work.line.is_optional]
+    found = _shared_out(document, works, firm)
+    for place, rest, shares in zip(firm, found.left, found.taken, strict=True):
+        works[place].at_most = rest, [*works[place].taken, *shares]
+    for place, work in enumerate(works):
+        if work.line.is_optional:
+            of_it = (work.left, place, work.line.section)
+            rest, shares = off_one_more(
+                *of_it, document.discounts, found.wholes, rules.currency, rules.rounding
+            )
+            work.at_most = rest, [*work.taken, *shares]
+
+
+def _shared_out(document: Document, works: Sequence[_Working], places: Sequence[int]) -> Shares:
+    """What is left of these lines, and what is off them, by what is off several."""
     where = {place: index for index, place in enumerate(places)}
     lines = [works[place].line for place in places]
-    left, taken = off_lines(
+    return off_lines(
         [works[place].left for place in places],
         [(line.taxes, line.tax_included) for line in lines],
         [line.section for line in lines],
@@ -197,9 +232,6 @@ def _share_out(document: Document, works: Sequence[_Working]) -> None:
         document.arithmetic.currency,
         document.arithmetic.rounding,
     )
-    for place, rest, shares in zip(places, left, taken, strict=True):
-        works[place].left = rest
-        works[place].taken += shares
 
 
 def _among(discount: SharedDiscount, where: dict[int, int]) -> SharedDiscount:
@@ -240,6 +272,7 @@ def _finished(work: _Working, after: Taxed, rules: Arithmetic) -> CalculatedLine
         margin=None if cost is None else after.net - cost,
         margin_percent=None if cost is None else margin_of(after.net, cost),
         below_floor=_is_below_floor(work, rules),
+        most_taken=work.taken if work.at_most is None else work.at_most[1],
     )
 
 
@@ -254,7 +287,8 @@ def _is_below_floor(work: _Working, rules: Arithmetic) -> bool:
         return False
     # As amounts, lest the rounding of a unit price makes a difference that nobody pays.
     least = work.line.quantity * work.line.unit_floor
-    return work.left < rounded(least, rules.currency, rules.rounding)
+    left = work.left if work.at_most is None else work.at_most[0]
+    return left < rounded(least, rules.currency, rules.rounding)
 
 
 def _totals(lines: Sequence[CalculatedLine], rules: Arithmetic) -> Totals:

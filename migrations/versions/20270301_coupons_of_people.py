@@ -1,0 +1,30 @@
+"""Coupons are used by whoever accepts a quote, also where that is no company."""
+
+from alembic import op
+from sqlalchemy import text
+
+revision = "20270301_coupons_of_people"
+down_revision = "20270301_hashes_of_decisions"
+branch_labels = None
+depends_on = None
+
+TABLE, INDEX, COLUMNS = (
+    "coupon_redemptions",
+    "ix_coupon_redemptions_company",
+    ["organization_id", "company_id"],
+)
+
+
+def upgrade() -> None:
+    op.alter_column(TABLE, "company_id", nullable=True)
+    op.drop_index(INDEX, TABLE)
+    op.create_index(INDEX, TABLE, COLUMNS, postgresql_where=text("company_id IS NOT NULL"))
+
+
+def downgrade() -> None:
+    op.execute(f"ALTER TABLE {TABLE} NO FORCE ROW LEVEL SECURITY")
+    op.execute(f"DELETE FROM {TABLE} WHERE company_id IS NULL")
+    op.execute(f"ALTER TABLE {TABLE} FORCE ROW LEVEL SECURITY")
+    op.drop_index(INDEX, TABLE)
+    op.create_index(INDEX, TABLE, COLUMNS)
+    op.alter_column(TABLE, "company_id", nullable=False)
