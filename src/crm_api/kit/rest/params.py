@@ -26,18 +26,23 @@ Include = Annotated[
     Query(
         max_length=500,
         description="Related records to bring along, two relations deep: `company.parent`. "
-        "Of a collection its first records, with a cursor to the others.",
+        "Of a collection its first 50 records, with a cursor to the others. A page brings at most "
+        "20,000 related records along, counted by what is asked for (422 `include_too_large`).",
     ),
 ]
 Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="Records per page.")]
+LONGEST_CURSOR = 3_000
+"""Four sort keys of texts at their longest come to less."""
 Cursor = Annotated[
-    str | None, Query(max_length=2000, description="`next_cursor` of the page before.")
+    str | None,
+    Query(max_length=LONGEST_CURSOR, description="`next_cursor` of the page before."),
 ]
 Sort = Annotated[
     str | None,
     Query(
         max_length=200,
-        description="`-created_at,company.name`: a minus sorts downwards; nulls come last.",
+        description="`-created_at,company.name`: a minus sorts downwards; nulls come last. Of long "
+        "texts the first 100 characters count.",
     ),
 ]
 Search = Annotated[
@@ -54,7 +59,7 @@ Deleted = Annotated[
     Literal["include", "only"] | None, Query(description="Show records in the bin, too or only.")
 ]
 After = Annotated[
-    str | None, Query(max_length=3000, description="`next_cursor` of the stretch before.")
+    str | None, Query(max_length=LONGEST_CURSOR, description="`next_cursor` of the stretch before.")
 ]
 ViewId = Annotated[
     UUID | None,
@@ -86,7 +91,7 @@ class QueryBody(Schema):
         default_factory=list, max_length=4, examples=[["-created_at"]]
     )
     limit: int = Field(50, ge=1, le=MAX_LIMIT)
-    cursor: Annotated[str, Field(max_length=2000)] | None = None
+    cursor: Annotated[str, Field(max_length=LONGEST_CURSOR)] | None = None
     fields: list[Annotated[str, Field(max_length=100)]] | None = Field(None, max_length=100)
     include: list[Annotated[str, Field(max_length=100)]] | None = Field(None, max_length=20)
     count: Literal["exact", "estimate"] | None = None
