@@ -197,6 +197,7 @@ class Repository(Generic[E]):
 
     async def page(self, query: PageQuery) -> Page:
         """A page of representations."""
+        query.need_bounds()
         query = replace(query, sight=await narrowed(self.tx, self.listing, self.sight))
         relevant = query.search is not None and query.sort is None
         read = read_hits if relevant else read_page

@@ -13,6 +13,8 @@ from crm_api.kit.query.listing import Listing, Relation
 from crm_api.kit.query.visibility import ALL, Sight
 
 MAX_INCLUDE_DEPTH = 2
+MAX_INCLUDED = 20_000
+"""So many related records a page may bring along, counted by the pages that are asked for."""
 INCLUDED_ROWS = 50
 """How many records of a to-many relation come along; its cursor leads to the others."""
 
@@ -104,6 +106,13 @@ class PageQuery:
         """What of its conditions tells its statement from others."""
         return self.filter.shape, self.sight, self.deleted
 
+    def need_bounds(self) -> None:
+        """Raise `Invalid` where it may bring along more records than any page may."""
+        found = _brought(self.selection, self.limit)
+        if found > MAX_INCLUDED:
+            message = f"Up to {found:,} records would come along; at most {MAX_INCLUDED:,} may."
+            raise Invalid.parameter("include", "include_too_large", message)
+
     @property
     def plain(self) -> bool:
         """Whether every row passes."""
@@ -117,6 +126,16 @@ class Included:
     relation: Relation
     query: PageQuery
     show: Callable[[Any], Any]
+
+
+def _brought(selection: Selection, rows: int) -> int:
+    """How many related records may come with so many rows."""
+    found = 0
+    for included in selection.included.values():
+        query = included.query
+        beyond = rows * query.limit if included.relation.many else rows
+        found += beyond + _brought(query.selection, beyond)
+    return found
 
 
 class _Wanted:
