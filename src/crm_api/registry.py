@@ -51,6 +51,7 @@ from crm_api.kit.module import Module, governed, lay_out_routes
 from crm_api.platform.access.module import access_module
 from crm_api.platform.access.rights import Rights, restored
 from crm_api.platform.access.service import assign_roles, forget_roles
+from crm_api.platform.access.sharing import move_shares
 from crm_api.platform.accounts.module import accounts_module
 from crm_api.platform.approvals.module import approvals_module
 from crm_api.platform.approvals.standing import approved_among
@@ -174,6 +175,7 @@ MERGING = merging_module(
         DuplicateService.after_merge,
         move_comments,
         move_attachments,
+        move_shares,
         move_links,
         follow_merge,
         move_touchpoints,
