@@ -72,7 +72,7 @@ class BundleComponentService(CrudService[BundleComponent]):
                 raise Invalid.at("/variant_id", "unknown_reference", message)
         return values
 
-    async def restore(self, id: UUID) -> Any:
+    async def restore(self, id: UUID, *, expected_version: int | None = None) -> Any:
         """Take a component out of the bin, unless that closes a circle by now."""
         self.need("delete")
         await lock_graph(self.tx, "bundle_components")
@@ -80,7 +80,7 @@ class BundleComponentService(CrudService[BundleComponent]):
         if current.deleted_at is not None:
             await self._need_bundle(current.product_id)
             await self._need_no_circle(current.product_id, current.component_id)
-        return await super().restore(id)
+        return await super().restore(id, expected_version=expected_version)
 
     async def _need_bundle(self, id: UUID) -> None:
         if (await product_of(self.products, id)).type != "bundle":

@@ -222,8 +222,14 @@ def crud_router(service: type[CrudService[Any]], *, made: type[Out] | None = Non
         await destroy(id, expected_version=answers.version_of(if_match))
         return Response(status_code=204)
 
-    async def restore_record(id: Id, tx: unit) -> Response:  # pyright: ignore[reportInvalidTypeForm]
-        return answers.linked(answers.record(await service(tx).restore(id)), tx)
+    async def restore_record(
+        id: Id,
+        tx: unit,  # pyright: ignore[reportInvalidTypeForm]
+        if_match: IfMatch = None,
+    ) -> Response:
+        expected = answers.version_of(if_match)
+        row = await service(tx).restore(id, expected_version=expected)
+        return answers.linked(answers.record(row), tx)
 
     if service.upserts:
         add_upserts(router, service)
@@ -261,7 +267,7 @@ def crud_router(service: type[CrudService[Any]], *, made: type[Out] | None = Non
         methods=["POST"],
         operation_id=f"restore{single}",
         summary=f"Take a {word} out of the bin",
-        responses=found | problems(403, 404, 409, 422),
+        responses=found | problems(403, 404, 409, 412, 422),
     )
     return router
 
