@@ -149,7 +149,22 @@ def filter_source(request: Request) -> dict[str, Any]:
     for name, value in request.query_params.multi_items():
         if name.startswith("filter["):
             _put(source, name, value)
-    return source
+    return _with_lists(source)
+
+
+def _with_lists(node: Any, left: int = 40) -> Any:
+    """The JSON in which what `and` and `or` number from 0 on are lists.
+
+    What is nested deeper than any filter may be stays as it is, and is refused where it is read.
+    """
+    if not isinstance(node, dict) or not left:
+        return node
+    inner = {name: _with_lists(value, left - 1) for name, value in node.items()}
+    for name in ("and", "or"):
+        parts = inner.get(name)
+        if isinstance(parts, dict) and parts.keys() == {str(n) for n in range(len(parts))}:
+            inner[name] = [parts[str(n)] for n in range(len(parts))]
+    return inner
 
 
 def _put(source: dict[str, Any], name: str, value: str) -> None:
