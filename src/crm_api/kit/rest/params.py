@@ -19,7 +19,7 @@ from crm_api.kit.schema import Schema
 
 Fields = Annotated[
     str | None,
-    Query(max_length=2000, description="Only these fields: `id,name,company.name`."),
+    Query(max_length=2000, description="Only these fields: `id,name,company.name,custom.tier`."),
 ]
 Include = Annotated[
     str | None,
@@ -116,7 +116,9 @@ async def newest(service: CrudService[Any], limit: int, cursor: str | None) -> P
 
 def _query_of(body: QueryBody, listing: Listing, tx: Tx) -> PageQuery:
     return PageQuery(
-        selection=Selection.of(listing, ",".join(body.fields or ()), ",".join(body.include or ())),
+        selection=Selection.of(
+            listing, tx, ",".join(body.fields or ()), ",".join(body.include or ())
+        ),
         filter=parse(body.filter, listing, tx) if body.filter else Filter(),
         sort=",".join(body.sort) or None,
         limit=body.limit,

@@ -104,7 +104,7 @@ def read_router(service: type[CrudService[Any]]) -> APIRouter:
         own = service(tx)
         page = await own.page(
             PageQuery(
-                selection=Selection.of(listing, fields, include),
+                selection=Selection.of(own.records.listing, tx, fields, include),
                 filter=params.filter_of(request, own.records.listing, tx),
                 sort=sort,
                 limit=limit,
@@ -130,8 +130,9 @@ def read_router(service: type[CrudService[Any]]) -> APIRouter:
         whoever applies each stretch in turn has what the collection holds. A record comes as it
         is now, and those in `removed` are in the bin, merged into another one, or gone.
         """
-        selection = Selection.of(listing, fields)
-        return answers.plain(await service(tx).changes(after, limit, selection))
+        own = service(tx)
+        selection = Selection.of(own.records.listing, tx, fields)
+        return answers.plain(await own.changes(after, limit, selection))
 
     async def query_records(request: Request, tx: Reading, body: params.QueryBody) -> Response:
         return answers.page(request, await params.queried(service(tx), body), link=False)
@@ -145,8 +146,9 @@ def read_router(service: type[CrudService[Any]]) -> APIRouter:
         as_of: params.AsOf = None,
         if_none_match: IfNoneMatch = None,
     ) -> Response:
-        selection = Selection.of(listing, fields, include)
-        return await one(service(tx), request, id, selection, if_none_match, as_of)
+        own = service(tx)
+        selection = Selection.of(own.records.listing, tx, fields, include)
+        return await one(own, request, id, selection, if_none_match, as_of)
 
     add = router.add_api_route
     add(
