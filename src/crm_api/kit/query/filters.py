@@ -26,7 +26,7 @@ MAX_VALUES = 500
 
 COMPARED = ("eq", "ne", "gt", "gte", "lt", "lte", "in", "nin", "between", "is_null")
 OPERATORS: dict[str, tuple[str, ...]] = {
-    "text": (*COMPARED, "contains", "icontains", "starts_with", "ends_with"),
+    "text": (*COMPARED, "contains", "icontains", "starts_with", "ends_with", "search"),
     "uuid": ("eq", "ne", "in", "nin", "is_null"),
     "integer": COMPARED,
     "number": COMPARED,
