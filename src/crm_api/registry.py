@@ -46,11 +46,12 @@ from crm_api.domains.segments.module import MODULE as SEGMENTS
 from crm_api.domains.sequences.module import MODULE as SEQUENCES
 from crm_api.domains.taxes.module import MODULE as TAXES
 from crm_api.domains.work.module import work_module
-from crm_api.kit.crud.collections import lead_back, serve
+from crm_api.kit.crud.collections import lead_back, lead_to_users, serve
 from crm_api.kit.module import Module, governed, lay_out_routes
 from crm_api.platform.access.module import access_module
 from crm_api.platform.access.rights import Rights, restored
 from crm_api.platform.access.service import assign_roles, forget_roles
+from crm_api.platform.access.sharing import move_shares
 from crm_api.platform.accounts.module import accounts_module
 from crm_api.platform.approvals.module import approvals_module
 from crm_api.platform.approvals.standing import approved_among
@@ -174,6 +175,7 @@ MERGING = merging_module(
         DuplicateService.after_merge,
         move_comments,
         move_attachments,
+        move_shares,
         move_links,
         follow_merge,
         move_touchpoints,
@@ -245,6 +247,7 @@ WORK = work_module(load for module in (*SETTINGS, *DOMAINS) for load in module.w
 
 serve(SERVICES)
 lead_back(SERVICES)
+lead_to_users(TOLD, UserService.repository.listing)
 comment_on(SERVICES, CustomRecordService)
 
 MODULES: tuple[Module, ...] = governed(
@@ -285,10 +288,12 @@ def shown() -> tuple[Module, ...]:
 
     Those of the domains are made first: types of the others are made of theirs.
     """
-    from crm_api.kit.graphql.edges import show_ways_back
+    from crm_api.kit.graphql.edges import show_users, show_ways_back
+    from crm_api.platform.identity.graphql import User
 
     for module in (*DOMAINS, *MODULES):
         _ = module.shown
     show_ways_back(SERVICES)
+    show_users(TOLD, User)
     lay_out_routes(MODULES)
     return MODULES

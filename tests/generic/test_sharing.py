@@ -257,3 +257,21 @@ async def test_a_share_is_seen_with_its_record(client, shared):
     page = await one.api.read("shares", count="exact")
     assert ([row["id"] for row in page["data"]], page["total"]) == ([made["id"]], 1)
     problem(await one.api.get(f"/v1/shares/{other['id']}"), 404)
+
+
+async def test_shares_of_merged_records_move_to_the_one_that_is_left(client, shared):
+    one, other = [await member(client, await custom_role(client, levels={"*": OWN})) for _ in "ab"]
+    winner, loser = await shared.make(client), await shared.make(client)
+    await share(client, shared, winner, user_id=one.id)
+    moved = await share(client, shared, loser, user_id=other.id, access="write")
+    body = {"winner_id": winner["id"], "loser_ids": [loser["id"]]}
+    merge = await client.post(f"/v1/{shared.path}/merge", json=body)
+    assert merge.status_code == 201, merge.text
+    assert await sees(one, shared) == await sees(other, shared) == [winner["id"]]
+    path = f"/v1/{shared.path}/{winner['id']}"
+    assert (await other.api.patch(path, json=shared.factory.change)).status_code == 200
+    assert (await client.read(f"shares/{moved['id']}"))["record_id"] == winner["id"]
+    undone = await client.post(f"/v1/merges/{merge.json()['id']}/undo")
+    assert undone.status_code == 200, undone.text
+    assert await sees(one, shared) == [winner["id"]]
+    assert await sees(other, shared) == [loser["id"]]

@@ -109,7 +109,7 @@ def _quantified(draw: Any, inner: Any) -> Row:
 @st.composite
 def tests(draw: Any, known: Field, rows: list[Row]) -> Row:
     """One or two operators of a field, with values that some rows have and some that none has."""
-    operators = [o for o in OPERATORS[known.kind] if not _unordered(known, o)]
+    operators = [o for o in OPERATORS[known.kind] if o != "search" and not _unordered(known, o)]
     found: Row = {}
     for operator in draw(st.lists(st.sampled_from(operators), min_size=1, max_size=2)):
         listed = operator in {"eq", "ne", "in", "nin", "between"}
@@ -257,17 +257,19 @@ def _compared(value: Any, operator: str, operand: Any) -> bool:
 
 
 def brackets(node: Any, prefix: str = "filter") -> dict[str, Any] | None:
-    """The query string of a filter; None where a list stands in the way."""
+    """The query string of a filter; None where a list or an empty filter stands in the way."""
     found: dict[str, Any] = {}
     for key, value in node.items():
         name = f"{prefix}[{key}]"
         if key in {"and", "or"}:
-            return None
+            value = {str(n): inner for n, inner in enumerate(value)}
         if isinstance(value, dict):
             inner = brackets(value, name)
             if inner is None:
                 return None
             found |= inner
+            if not inner:
+                return None
         elif isinstance(value, list):
             texts = [str(v).lower() if isinstance(v, bool) else str(v) for v in value]
             if any("," in text for text in texts):

@@ -143,3 +143,29 @@ async def test_without_the_scope_nobody_learns_which_there_are(keyed):
     blind = await keyed("events:read")
     path = "/v1/employments/01990000-0000-7000-8000-00000000dead/restore"
     problem(await blind.post(path), 403, "insufficient_scope")
+
+
+async def test_companies_lead_to_their_people(client):
+    acme, other = [await client.made("companies", {"name": name}) for name in ("Acme", "Other")]
+    person = await client.made("contacts", {"last_name": "Person", "company_id": acme["id"]})
+    for quantifier, wanted in (("some", acme), ("none", other)):
+        for way in ({"contacts": {"last_name": "Person"}}, {"employments": {"is_primary": True}}):
+            ((name, condition),) = way.items()
+            answer = await client.post(
+                "/v1/companies/query", json={"filter": {name: {quantifier: condition}}}
+            )
+            assert [row["id"] for row in answer.json()["data"]] == [wanted["id"]], answer.text
+    page = await client.read("companies", include="contacts,employments", sort="name")
+    first, second = page["data"]
+    assert [row["id"] for row in first["contacts"]["data"]] == [person["id"]]
+    assert [row["contact_id"] for row in first["employments"]["data"]] == [person["id"]]
+    assert second["contacts"]["data"] == second["employments"]["data"] == []
+    found = await client.data(
+        "query($id: UUID!) { company(id: $id) { contacts(where: {lastName: {eq: "
+        '"Person"}}) { totalCount nodes { id } } employments { nodes { contactId } } } }',
+        id=acme["id"],
+    )
+    assert found["company"] == {
+        "contacts": {"totalCount": 1, "nodes": [{"id": person["id"]}]},
+        "employments": {"nodes": [{"contactId": person["id"]}]},
+    }

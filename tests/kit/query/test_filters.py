@@ -203,12 +203,14 @@ def brackets(node, prefix="filter"):
     for key, value in node.items():
         name = f"{prefix}[{key}]"
         if key in {"and", "or"}:
-            return None
+            value = {str(n): inner for n, inner in enumerate(value)}
         if isinstance(value, dict):
             inner = brackets(value, name)
             if inner is None:
                 return None
             found |= inner
+            if not inner:
+                return None
         elif isinstance(value, list):
             found[name] = ",".join(map(str, value))
         else:

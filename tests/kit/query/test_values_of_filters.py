@@ -20,6 +20,7 @@ LISTINGS = {kind.name: kind.listing for kind in KINDS}
         ("companies", {"annual_revenue": {"gt": 1.5}}, "/filter/annual_revenue/gt"),
         ("companies", {"annual_revenue": {"gt": "much"}}, "/filter/annual_revenue/gt"),
         ("companies", {"annual_revenue": {"gt": []}}, "/filter/annual_revenue/gt"),
+        ("companies", {"annual_revenue": {"gt": [0, [1, 2], 0]}}, "/filter/annual_revenue/gt"),
         ("companies", {"annual_revenue": {"gt": "NaN"}}, "/filter/annual_revenue/gt"),
         ("companies", {"annual_revenue": {"gt": "0.00001"}}, "/filter/annual_revenue/gt"),
         ("companies", {"employees": {"gt": "many"}}, "/filter/employees/gt"),

@@ -86,6 +86,58 @@ async def test_consents_of_merged_people_count_together(client, person):
     assert await _effective(client, other) == {("events", "email"): "granted"}
 
 
+async def _states(client, *ids):
+    """What filters see of the newsletter by e-mail."""
+    found = {}
+    for state in ("granted", "denied", "withdrawn", "unknown"):
+        asked = {"purpose": "newsletter", "channel": "email", "state": state}
+        answer = await client.post("/v1/contacts/query", json={"filter": {"consent": asked}})
+        found |= {row["id"]: state for row in answer.json()["data"]}
+    return [found[id] for id in ids]
+
+
+async def test_a_refusal_of_either_of_merged_people_holds(client, person):
+    """Until whoever they are now decides anew; taken apart, each has said what each had said."""
+    other = (await client.made("contacts", {"email": "other@example.com"}))["id"]
+    third = (await client.made("contacts", {"email": "third@example.com"}))["id"]
+    key = ("newsletter", "email")
+    await _said(client, person)
+    await client.post("/v1/consents/withdraw", json={"record_id": person})
+    await _said(client, other)
+    await _said(client, third)
+
+    async def merged(winner, loser):
+        body = {"winner_id": winner, "loser_ids": [loser]}
+        answer = await client.post("/v1/contacts/merge", json=body)
+        assert answer.status_code == 201, answer.text
+        return f"/v1/merges/{answer.json()['id']}/undo"
+
+    await merged(other, person)
+    assert (await _effective(client, other))[key] == "withdrawn"
+    assert await _states(client, other) == ["withdrawn"]
+    second = await merged(third, other)
+    assert (await _effective(client, third))[key] == "withdrawn"
+    assert await _states(client, third) == ["withdrawn"]
+    await client.post(second)
+    await _said(client, other)
+    assert (await _effective(client, other))[key] == "granted"
+    await merged(third, other)
+    assert (await _effective(client, third))[key] == "granted"
+    assert await _states(client, third) == ["granted"]
+
+
+async def test_people_who_are_taken_apart_have_said_what_each_had_said(client, person):
+    other = (await client.made("contacts", {"email": "other@example.com"}))["id"]
+    await _said(client, other)
+    await _said(client, person)
+    await client.post("/v1/consents/withdraw", json={"record_id": person})
+    body = {"winner_id": person, "loser_ids": [other]}
+    merge = (await client.post("/v1/contacts/merge", json=body)).json()
+    assert await _states(client, person) == ["withdrawn"]
+    await client.post(f"/v1/merges/{merge['id']}/undo")
+    assert await _states(client, person, other) == ["withdrawn", "granted"]
+
+
 @pytest.mark.parametrize(
     ("more", "pointer"),
     [

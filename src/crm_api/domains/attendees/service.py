@@ -91,14 +91,14 @@ class AttendeeService(CrudService[BookingAttendee]):
         if await self.records.same(values) is not None:
             raise Conflict("They are invited already.", code="already_invited")
 
-    async def restore(self, id: UUID) -> Any:
+    async def restore(self, id: UUID, *, expected_version: int | None = None) -> Any:
         """Take one out of the bin, who was not invited again meanwhile."""
         self.need("delete")
         current = await self.records.get(id, lock=True, deleted=True)
         if current.deleted_at is not None:
             names = ("booking_id", "contact_id", "user_id", "email_key")
             await self._need_new({name: getattr(current, name) for name in names})
-        return await super().restore(id)
+        return await super().restore(id, expected_version=expected_version)
 
     async def put_back(self, record: BookingAttendee, values: dict[str, Any]) -> Any:
         """What an undo takes back is not what they have replied."""

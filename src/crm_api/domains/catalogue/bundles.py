@@ -84,7 +84,7 @@ class BundleComponentService(CrudService[BundleComponent]):
             await self._need_left(current.product_id, [current.id])
         await super().check_purge(current)
 
-    async def restore(self, id: UUID) -> Any:
+    async def restore(self, id: UUID, *, expected_version: int | None = None) -> Any:
         """Take a component out of the bin, unless that closes a circle by now."""
         self.need("delete")
         await lock_graph(self.tx, "bundle_components")
@@ -92,7 +92,7 @@ class BundleComponentService(CrudService[BundleComponent]):
         if current.deleted_at is not None:
             await self._need_bundle(current.product_id)
             await self._need_no_circle(current.product_id, current.component_id)
-        return await super().restore(id)
+        return await super().restore(id, expected_version=expected_version)
 
     async def _need_left(self, bundle: UUID, gone: Sequence[UUID]) -> None:
         # Locked first: of two who take one each, the second finds what the first has left.

@@ -61,14 +61,14 @@ class ProductRelationService(CrudService[ProductRelation]):
         await self._need_consistent(shown.kind, shown.product_id, shown.related_id)
         return shown
 
-    async def restore(self, id: UUID) -> Any:
+    async def restore(self, id: UUID, *, expected_version: int | None = None) -> Any:
         """Take a relation out of the bin, unless others contradict it by now."""
         self.need("delete")
         await lock_graph(self.tx, "product_relations")
         current = await self.records.get(id, lock=True, deleted=True)
         if current.deleted_at is not None:
             await self._need_room(current.kind, current.product_id, current.related_id)
-        shown = await super().restore(id)
+        shown = await super().restore(id, expected_version=expected_version)
         await self._need_consistent(shown.kind, shown.product_id, shown.related_id)
         return shown
 

@@ -193,13 +193,13 @@ class ProductVariantService(LifecycleService[ProductVariant], NamedService[Produ
                 values = self.derive(values, current)
         return values
 
-    async def restore(self, id: UUID) -> Any:
+    async def restore(self, id: UUID, *, expected_version: int | None = None) -> Any:
         """Take a variant out of the bin, if it still has the options of its product."""
         self.need("delete")
         current = await self.records.get(id, lock=True, deleted=True)
         if current.deleted_at is not None:
             await self._fitting(current.product_id, current.options)
-        return await super().restore(id)
+        return await super().restore(id, expected_version=expected_version)
 
     async def _fitting(self, product_id: UUID, options: Mapping[str, str]) -> Product:
         """The product, whose options these are; raises `Invalid`."""

@@ -47,13 +47,13 @@ class ServiceSpecificationService(CrudService[ServiceSpecification]):
             await self._need_service(values["product_id"])
         return values
 
-    async def restore(self, id: UUID) -> Any:
+    async def restore(self, id: UUID, *, expected_version: int | None = None) -> Any:
         """Take a specification out of the bin, if its product is still a service."""
         self.need("delete")
         current = await self.records.get(id, lock=True, deleted=True)
         if current.deleted_at is not None:
             await self._need_service(current.product_id)
-        return await super().restore(id)
+        return await super().restore(id, expected_version=expected_version)
 
     async def _need_service(self, id: UUID) -> None:
         if (await product_of(self.products, id)).type != "service":

@@ -26,7 +26,9 @@ CONTACTS: Listing = Listing(
     area="contacts",
     sorts={"name": Contact.sort_name},
     relations=(
-        Relation("company", lambda: COMPANIES, Contact.company_id, COMPANIES.model.id),
+        Relation(
+            "company", lambda: COMPANIES, Contact.company_id, COMPANIES.model.id, back="contacts"
+        ),
         Relation(
             "employments",
             lambda: EMPLOYMENTS,
@@ -50,7 +52,13 @@ EMPLOYMENTS: Listing = Listing(
     area="contacts",
     relations=(
         Relation("contact", lambda: CONTACTS, Employment.contact_id, Contact.id),
-        Relation("company", lambda: COMPANIES, Employment.company_id, COMPANIES.model.id),
+        Relation(
+            "company",
+            lambda: COMPANIES,
+            Employment.company_id,
+            COMPANIES.model.id,
+            back="employments",
+        ),
     ),
     within="contact",
 )

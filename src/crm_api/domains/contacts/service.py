@@ -167,14 +167,14 @@ class EmploymentService(CrudService[Employment]):
             await self.contacts.reflect(current.contact_id, None)
         await super().delete(id)
 
-    async def restore(self, id: UUID) -> Any:
+    async def restore(self, id: UUID, *, expected_version: int | None = None) -> Any:
         """Take an employment out of the bin, as a past or secondary one."""
         self.need("delete")
         current = await self.records.get(id, lock=True, deleted=True)
         await self.guard.permit([id], "delete")
         if current.deleted_at is not None and current.is_primary:
             await self.change(current, {"is_primary": False})
-        return await super().restore(id)
+        return await super().restore(id, expected_version=expected_version)
 
     def mirror(self, contact: Any) -> None:
         """Store the employment that a contact's company, title and department mean."""

@@ -69,14 +69,14 @@ class ChannelService(NamedService[Channel]):
         if record["kind"] == "email":
             yield from ((ADDRESS, address) for address in record["addresses"])
 
-    async def restore(self, id: UUID) -> Any:
+    async def restore(self, id: UUID, *, expected_version: int | None = None) -> Any:
         """Take it out of the bin, where nobody has its addresses meanwhile."""
         self.need("delete")
         current = await self.records.get(id, lock=True, deleted=True)
         if current.deleted_at is not None and current.kind == "email":
             await self.records.lock_keys(ADDRESS, current.addresses)
             await self._need_free(current.addresses, current)
-        return await super().restore(id)
+        return await super().restore(id, expected_version=expected_version)
 
     async def rotate_secret(self, id: UUID, grace: timedelta) -> dict[str, str]:
         """Another secret, or the first one; what the former one signs is taken for a while."""

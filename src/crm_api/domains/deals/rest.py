@@ -64,7 +64,7 @@ async def board(
 ) -> Response:
     """The open stages: how many deals, their sums, and the first ones; a filter is of deals."""
     wanted = params.filter_of(request, DEALS, tx)
-    selection = Selection.of(DEALS, fields)
+    selection = Selection.of(DEALS, tx, fields)
     found = await DealBoard(tx).of(id, wanted, limit, selection, closed=include_closed)
     for column in found["columns"]:
         page = column["deals"]

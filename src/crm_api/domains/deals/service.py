@@ -257,7 +257,7 @@ class DealService(Partied):
             after, count = found[-1].id, count + len(found)
         return count
 
-    async def restore(self, id: UUID) -> Any:
+    async def restore(self, id: UUID, *, expected_version: int | None = None) -> Any:
         """Take a deal out of the bin, while there is a pipeline for it."""
         self.need("delete")
         # The column before the deal, as for moves.
@@ -268,7 +268,7 @@ class DealService(Partied):
         current = await self.records.get(id, lock=True, deleted=True)
         if current.deleted_at is not None and stage is None:
             raise Blocked("Its pipeline is in the bin.", code="pipeline_in_bin")
-        return await super().restore(id)
+        return await super().restore(id, expected_version=expected_version)
 
     async def check_purge(self, current: Deal) -> None:
         """How it moved goes with it."""

@@ -104,14 +104,14 @@ class PartService(CrudService[Part]):
             self.need_open(one, plans)
         await super().remove(records)
 
-    async def restore(self, id: UUID) -> Any:
+    async def restore(self, id: UUID, *, expected_version: int | None = None) -> Any:
         """Take it out of the bin, unless its month is closed."""
         self.need("delete")
         current = await self.records.get(id, lock=True, deleted=True)
         if current.deleted_at is not None:
             one = columns_of(current)
             self.need_open(one, await held_plans(self.tx, _plans_of(one)))
-        return await super().restore(id)
+        return await super().restore(id, expected_version=expected_version)
 
     async def put_back(self, record: Part, values: dict[str, Any]) -> Any:
         """What an undo takes back goes by the same rules; what is closed stays."""

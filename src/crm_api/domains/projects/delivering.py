@@ -74,7 +74,7 @@ class DeliverableService(NamedService[Deliverable]):
                 raise Invalid.at("/milestone_id", "unknown_reference", message)
         return values
 
-    async def restore(self, id: UUID) -> Any:
+    async def restore(self, id: UUID, *, expected_version: int | None = None) -> Any:
         """Take one out of the bin, where what was delivered of it is still within the order."""
         self.need("delete")
         current = await self.records.get(id, lock=True, deleted=True)
@@ -83,7 +83,7 @@ class DeliverableService(NamedService[Deliverable]):
             if current.line_id is not None:
                 counted = _counted(current)
                 await self._check_ordered(current.project_id, current.line_id, id, counted)
-        return await super().restore(id)
+        return await super().restore(id, expected_version=expected_version)
 
     async def put_back(self, record: Deliverable, values: dict[str, Any]) -> Any:
         """What an undo takes back goes by the same rules, and nothing that was done is undone."""

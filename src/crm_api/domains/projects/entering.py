@@ -58,13 +58,13 @@ class EntryService(CrudService[Entry]):
             await self._need_open_day(record.day)
         await super().remove(records)
 
-    async def restore(self, id: UUID) -> Any:
+    async def restore(self, id: UUID, *, expected_version: int | None = None) -> Any:
         """Take it out of the bin, unless its day is closed."""
         self.need("delete")
         current = await self.records.get(id, lock=True, deleted=True)
         if current.deleted_at is not None:
             await self._need_open_day(current.day)
-        return await super().restore(id)
+        return await super().restore(id, expected_version=expected_version)
 
     async def put_back(self, record: Entry, values: dict[str, Any]) -> Any:
         """What an undo takes back goes by the same rules; what is closed stays."""

@@ -87,7 +87,7 @@ async def _billing(tx: Tx, customer: Customer) -> list[dict[str, Any]] | None:
         return []
     service = ProjectTaskService(tx)
     listing = service.records.listing
-    selection = Selection.of(listing, "id,billing_amount,project.currency")
+    selection = Selection.of(listing, tx, "id,billing_amount,project.currency")
     source = parse({"and": [about, pictured.now]}, listing, tx)
     page = await service.page(PageQuery(selection, source, limit=_MOST))
     if page.next_cursor is not None or "billing_amount" in tx.actor.hidden(listing.entity):

@@ -164,13 +164,13 @@ class ProjectService(ProjectKeeping):
         await self._need_billed([current.id])
         await super().check_purge(current)
 
-    async def restore(self, id: UUID) -> Any:
+    async def restore(self, id: UUID, *, expected_version: int | None = None) -> Any:
         """Take one out of the bin, where what was delivered of it is still within the order."""
         self.need("delete")
         current = await self.records.get(id, lock=True, deleted=True)
         if current.deleted_at is not None:
             await self._check_ordered(current)
-        return await super().restore(id)
+        return await super().restore(id, expected_version=expected_version)
 
     async def _need_billed(self, ids: Sequence[UUID]) -> None:
         await self.tx.flush()

@@ -46,12 +46,12 @@ class ProjectTaskService(NamedService[ProjectTask]):
         """How plans are made."""
         return Planning(self.tx)
 
-    async def restore(self, id: UUID) -> Any:
+    async def restore(self, id: UUID, *, expected_version: int | None = None) -> Any:
         """Take a task out of the bin, while all that it refers to is there."""
         self.need("delete")
         current = await self.records.get(id, lock=True, deleted=True)
         if current.deleted_at is None:
-            return await super().restore(id)
+            return await super().restore(id, expected_version=expected_version)
         project = await self.open_project(current.project_id)
         rows = await self.planning.rows(project.id)
         if len(rows) >= MOST_TASKS:
@@ -60,7 +60,7 @@ class ProjectTaskService(NamedService[ProjectTask]):
         if faults := [*_misplaced(before, rows), *_overshared(before, rows)]:
             message = " ".join(fault.message for fault in faults[:5])
             raise Blocked(message, code="in_bin", faults=faults)
-        await super().restore(id)
+        await super().restore(id, expected_version=expected_version)
         await self.reschedule(project)
         return await self.told(self.shown_of(current))
 

@@ -53,7 +53,7 @@ class FreeBusies:
             service = ResourceService(reader)
             wanted = {"id": {"in": [str(id) for id in ids]}}
             query = PageQuery(
-                Selection.of(RESOURCES, "id,name,capacity"),
+                Selection.of(RESOURCES, reader, "id,name,capacity"),
                 filter=parse(wanted, RESOURCES, reader),
                 limit=len(ids),
             )

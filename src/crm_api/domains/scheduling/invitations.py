@@ -32,7 +32,7 @@ async def calendar_of(tx: Tx, id: UUID) -> tuple[bytes, str]:
     sees_contacts = tx.actor.holds("contacts:read")
     include = "contact" if sees_contacts else None
     async with at_one_moment(tx) as reader:
-        row = await BookingService(reader).get(id, Selection.of(BOOKINGS, None, include))
+        row = await BookingService(reader).get(id, Selection.of(BOOKINGS, reader, None, include))
         attendees = await _booked(reader, row) if tx.actor.holds("resources:read") else []
         organizer = await _organizer(reader, row)
     contact = _contact(row.contact) if sees_contacts and row.contact is not None else []

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from crm_api.domains.scheduling.repository import RESOURCES
 from crm_api.domains.scheduling.times_schemas import UtilisationAsked
 from crm_api.domains.scheduling.utilisation import FIELDS, asked_for, utilisation_in
 from crm_api.kit.db.tx import Tx
@@ -26,7 +25,7 @@ async def _utilised(tx: Tx, given: Mapping[str, Any]) -> Computed:
     lines: list[Line] = []
     cursor: str | None = None
     while True:
-        query = PageQuery(asked_for(RESOURCES), limit=_PAGE, cursor=cursor)
+        query = PageQuery(asked_for(), limit=_PAGE, cursor=cursor)
         found = await utilisation_in(tx, asked, query)
         lines += [_line(one) for one in found["data"]]
         cursor = found["next_cursor"]

@@ -60,7 +60,7 @@ async def _utilisation(
     given = {"since": first_day, "until": last_day, "by": by}
     days = shape_given(times_schemas.UtilisationAsked, given)
     query = asked(RESOURCES, tx, where=where, order_by=order_by, first=first, after=after)
-    return await utilisation_of(tx, days, replace(query, selection=asked_for(RESOURCES)))
+    return await utilisation_of(tx, days, replace(query, selection=asked_for()))
 
 
 _utilisation.__annotations__["where"] = Optional[where_of(RESOURCES)]  # noqa: UP045

@@ -156,9 +156,9 @@ async def utilisation_in(tx: Tx, asked: UtilisationAsked, query: PageQuery) -> d
     }
 
 
-def asked_for(listing: Any) -> Selection:
+def asked_for() -> Selection:
     """What has to be known of each resource."""
-    return Selection.of(listing, ",".join(FIELDS))
+    return Selection(FIELDS)
 
 
 def _periods(asked: UtilisationAsked, zone: ZoneInfo) -> _Periods:

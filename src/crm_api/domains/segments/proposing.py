@@ -9,7 +9,6 @@ from crm_api.domains.recipes.preparing import Kind, ProposalService
 from crm_api.domains.recipes.repository import AREA
 from crm_api.domains.segments.actions import SegmentActions
 from crm_api.kit.calendar import today_of
-from crm_api.kit.crud.collections import service_of
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.query.selection import PageQuery, Selection
 
@@ -58,8 +57,7 @@ class SegmentProposals:
         self.tx.actor.need_open(f"{AREA}:read")
         await self.tx.spend(limit)
         shown = await self.actions.service.get(id, Selection(("target",)))
-        listing = service_of(self.tx, shown.target).records.listing
-        query = PageQuery(Selection.of(listing, "id"), limit=limit, cursor=cursor)
+        query = PageQuery(Selection(("id",)), limit=limit, cursor=cursor)
         page = await self.actions.members(id, query)
         return cast("Kind", shown.target), [one.id for one in page.data], page.next_cursor
 

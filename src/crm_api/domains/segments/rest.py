@@ -216,7 +216,11 @@ async def members(
     shown = await actions.service.get(id, Selection(("target",)))
     listing = service_of(tx, shown.target).records.listing
     query = PageQuery(
-        Selection.of(listing, fields, include), sort=sort, limit=limit, cursor=cursor, count=count
+        Selection.of(listing, tx, fields, include),
+        sort=sort,
+        limit=limit,
+        cursor=cursor,
+        count=count,
     )
     moment = moment_of("as_of", as_of, tx.now, tx.actor.time_zone)
     own = params.filter_of(request, listing, tx)

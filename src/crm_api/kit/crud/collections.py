@@ -6,7 +6,7 @@ from typing import Any
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.custom.catalogue import OBJECTS
 from crm_api.kit.db.tx import Tx
-from crm_api.kit.query.listing import Relation
+from crm_api.kit.query.listing import Listing, Relation
 
 Service = type[CrudService[Any]]
 _known: dict[str, Service] = {}
@@ -35,6 +35,12 @@ def lead_back(services: Iterable[Service]) -> None:
     """
     for below, _, relation in list(ways_back(services)):
         below.repository.listing.lead(relation)
+
+
+def lead_to_users(services: Iterable[Service], users: Listing) -> None:
+    """Lead from every record to its owner and to who made it; once, as `lead_back`."""
+    for service in services:
+        service.repository.listing.lead_to(users)
 
 
 def serve_objects(of: Callable[[str], Service]) -> None:

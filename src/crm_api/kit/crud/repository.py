@@ -197,6 +197,7 @@ class Repository(Generic[E]):
 
     async def page(self, query: PageQuery) -> Page:
         """A page of representations."""
+        query.need_bounds()
         query = replace(query, sight=await narrowed(self.tx, self.listing, self.sight))
         relevant = query.search is not None and query.sort is None
         read = read_hits if relevant else read_page
@@ -252,7 +253,7 @@ class Repository(Generic[E]):
         if values is None:
             raise NotFound(f"There was no {self.listing.entity} with the id {id} then.")
         row = selection.shape(self.listing)(*[values[name] for name in selection.columns])
-        await saw(self.tx, self.listing.entity, selection.columns, [id])
+        await saw(self.tx, self.listing.entity, selection.read, [id])
         await ready(self.tx, self.listing, selection, [row], None)
         await include(self.tx, selection, [row])
         return row

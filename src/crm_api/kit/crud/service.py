@@ -241,11 +241,10 @@ class CrudService(Reads, Guarded, Generic[E]):
     async def check_purge(self, current: E) -> None:
         """What a collection has against the end of a record beside references; raises `Blocked`."""
 
-    async def restore(self, id: UUID) -> Any:
+    async def restore(self, id: UUID, *, expected_version: int | None = None) -> Any:
         """Take a record out of the bin; one that is not there stays as it is."""
         self.need("delete")
-        current = await self.records.get(id, lock=True, deleted=True)
-        await self.guard.permit([id], "delete")
+        current = await self.locked(id, expected_version, deleted=True, action="delete")
         if current.deleted_at is None:
             return await self.told(self.shown_of(current))
         absence = await self.records.absence(id)

@@ -74,11 +74,8 @@ class Formula:
 
     def value(self, record: Mapping[str, Any]) -> Value:
         """Its value for some fields; None where there is none."""
-        try:
-            with localcontext(_ARITHMETIC):
-                found = self.run(record)
-        except (DecimalException, OverflowError, ValueError):
-            return None
+        with localcontext(_ARITHMETIC):
+            found = self.run(record)
         if isinstance(found, Decimal):
             return found if abs(found) < _LARGEST else None
         return found if not isinstance(found, str) or len(found) <= 5_000 else None
@@ -261,11 +258,14 @@ _NODES: dict[type[ast.expr], Callable[[_Compiler, Any, int], _Typed]] = {
 
 
 def _whole(operate: Callable[..., Any], *parts: Run) -> Run:
-    """An operation that has no value where one of its parts has none."""
+    """An operation that has no value where one of its parts has none, or where it comes to none."""
 
     def run(record: Mapping[str, Any]) -> Value:
         values = [part(record) for part in parts]
-        return None if None in values else operate(*values)
+        try:
+            return None if None in values else operate(*values)
+        except (DecimalException, OverflowError, ValueError):
+            return None
 
     return run
 

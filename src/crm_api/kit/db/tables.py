@@ -299,6 +299,7 @@ class RecordRedirect(Base):
     record_id: Mapped[UUID] = mapped_column(primary_key=True)
     entity: Mapped[str] = mapped_column(KeyText)
     target_id: Mapped[UUID]
+    merged_at: Mapped[datetime]
 
 
 class OrganizationState(Base):

@@ -1,6 +1,7 @@
 """What a document costs, counted before anything is read.
 
-A field without fields of its own costs nothing, `totalCount` costs 10, every other field costs one
+A field without fields of its own costs nothing, `totalCount` and
+`estimatedCount` cost 10, every other field costs one
 and what its fields cost. What a connection lists counts once per record of the page that is asked
 for (`first`), whether so many are found or not; what a change of many lists, once per item that it
 is given. A change costs 10 more. Fragments count each time
@@ -37,6 +38,7 @@ from crm_api.kit.graphql.selecting import chosen
 from crm_api.kit.query.page import MAX_LIMIT
 
 TOTAL = 10
+COUNTS = ("totalCount", "estimatedCount")
 MUTATION = 10
 SIZES = ("first", "ids", "inputs", "operations")
 """The arguments that say how many records there may be."""
@@ -89,7 +91,7 @@ class _Counter:
 
     def _of_field(self, node: FieldNode, parent: _Parent, rows: int) -> int:
         if node.selection_set is None:
-            return TOTAL if node.name.value == "totalCount" else 0
+            return TOTAL if node.name.value in COUNTS else 0
         found = self.schema.get_field(parent, node.name.value)
         assert found is not None
         inner = cast("_Parent", get_named_type(found.type))

@@ -13,7 +13,7 @@ import strawberry
 
 from crm_api.kit.crud.collections import ways_back
 from crm_api.kit.crud.service import CrudService
-from crm_api.kit.graphql.relations import connections, related_many
+from crm_api.kit.graphql.relations import connections, related, related_many
 from crm_api.kit.graphql.types import output_type
 
 
@@ -23,6 +23,14 @@ def show_ways_back(services: Iterable[type[CrudService[Any]]]) -> None:
         connection = connections[above.repository.listing.entity]
         field = related_many(below, relation.name, connection)
         _add(output_type(below.repository.listing.out), relation.name, field)
+
+
+def show_users(services: Iterable[type[CrudService[Any]]], user: Any) -> None:
+    """Give the types of all records what leads to users; once, before the schema is made."""
+    for service in services:
+        listing = service.repository.listing
+        for relation in listing.people:
+            _add(output_type(listing.out), relation.name, related(service, relation.name, user))
 
 
 def _add(node: Any, name: str, field: Any) -> None:

@@ -10,7 +10,7 @@ import strawberry
 
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.crud.upserts import EXTERNAL, Expected, External, Upserted
-from crm_api.kit.errors import Merged, NotFound
+from crm_api.kit.errors import Invalid, Merged, NotFound
 from crm_api.kit.graphql.bulk import bulk_fields
 from crm_api.kit.graphql.context import GraphInfo
 from crm_api.kit.graphql.filters import where_of
@@ -19,7 +19,7 @@ from crm_api.kit.graphql.paging import page_size
 from crm_api.kit.graphql.reads import READS, Many, One
 from crm_api.kit.graphql.relations import (
     asked,
-    asks_total,
+    asks_count,
     changes_of,
     connected,
     connection_of,
@@ -30,6 +30,7 @@ from crm_api.kit.query.moments import moment_of
 from crm_api.kit.schema import Create, Name, Schema, Source, Update, pascal
 
 T = TypeVar("T")
+_ONLY_NEW = "with `onlyNew` it is refused where there is such a record."
 
 
 @dataclass(frozen=True)
@@ -133,6 +134,7 @@ class Collection:
             after: str | None = None,
             search: str | None = None,
             view: UUID | None = None,
+            deleted: str | None = None,
         ) -> Any:
             tx = info.context.tx
             query = asked(
@@ -144,13 +146,17 @@ class Collection:
                 after=after,
                 search=search,
                 view=view,
-                total=asks_total(info),
+                deleted=deleted,
+                count=asks_count(info),
             )
             return connected(await service(tx).page(query), after)
 
         resolver.__annotations__["where"] = Optional[where_of(listing)]  # noqa: UP045
         resolver.__annotations__["return"] = self.connection
-        description = f"A page of {self.plural}, through a saved view if one is named."
+        description = (
+            f"A page of {self.plural}, through a saved view if one is named; with those in the bin "
+            'too (`deleted: "include"`) or alone (`"only"`).'
+        )
         return strawberry.field(
             resolver=resolver, description=description, metadata={READS: Many(service)}
         )
@@ -220,8 +226,8 @@ class Collection:
     def _restore(self) -> Any:
         service = self.service
 
-        async def resolver(info: GraphInfo, id: UUID) -> Any:
-            return await service(info.context.tx).restore(id)
+        async def resolver(info: GraphInfo, id: UUID, expected_version: int | None = None) -> Any:
+            return await service(info.context.tx).restore(id, expected_version=expected_version)
 
         resolver.__annotations__["return"] = self.node
         return self._writing(resolver, f"Take a {self.single} out of the bin.")
@@ -230,15 +236,21 @@ class Collection:
         service, shape = self.service, self.service.upsert_shape()
 
         async def resolver(
-            info: GraphInfo, match: str, input: Any, expected_version: int | None = None
+            info: GraphInfo,
+            match: str,
+            input: Any,
+            expected_version: int | None = None,
+            only_new: bool = False,  # noqa: FBT001, FBT002 - an argument of the mutation
         ) -> Any:
-            expected = Expected(expected_version)
+            expected = _expected(expected_version, only_new=only_new)
             data = shape_given(shape, input)
             return self._upserted(await service(info.context.tx).upsert(match, data, expected))
 
         kinds = ", ".join(sorted([EXTERNAL, *service.repository.listing.lookups]))
         resolver.__annotations__.update(input=input_from(shape), **{"return": self._upserted_type})
-        description = f"Create a {self.single}, or change the one of the same {kinds} (`match`)."
+        description = (
+            f"Create a {self.single}, or change the one of the same {kinds} (`match`); {_ONLY_NEW}"
+        )
         return self._writing(resolver, description)
 
     def _upsert_external(self) -> Any:
@@ -250,14 +262,18 @@ class Collection:
             external_id: str,
             input: Any,
             expected_version: int | None = None,
+            only_new: bool = False,  # noqa: FBT001, FBT002 - an argument of the mutation
         ) -> Any:
-            external, expected = external_of(source, external_id), Expected(expected_version)
+            external = external_of(source, external_id)
+            expected = _expected(expected_version, only_new=only_new)
             data = shape_given(shape, input)
             done = await service(info.context.tx).upsert_external(external, data, expected)
             return self._upserted(done)
 
         resolver.__annotations__.update(input=input_from(shape), **{"return": self._upserted_type})
-        description = f"Create a {self.single}, or change the one with this id in another system."
+        description = (
+            f"Create a {self.single}, or change the one with this id in another system; {_ONLY_NEW}"
+        )
         return self._writing(resolver, description)
 
     @cached_property
@@ -274,6 +290,14 @@ class Collection:
 class _Named(Schema):
     source: Source
     external_id: Name
+
+
+def _expected(version: int | None, *, only_new: bool) -> Expected:
+    if not only_new:
+        return Expected(version)
+    if version is not None:
+        raise Invalid.at("/onlyNew", "contradiction", "What is new has no version yet.")
+    return Expected(exists=False)
 
 
 def external_of(source: str, id: str) -> External:

@@ -94,7 +94,7 @@ def _made(name: str, listing: Listing) -> type:
         fields[key] = strawberry.field(default=strawberry.UNSET, description=_TERM)
     annotations["custom"] = Optional[JSON]  # noqa: UP045
     fields["custom"] = strawberry.field(default=strawberry.UNSET, description=_CUSTOM)
-    for relation in listing.relations:
+    for relation in listing.related.values():
         target = where_of(relation.target())
         kind = _later(_quantified(relation.target()).__name__) if relation.many else target
         annotations[relation.name] = Optional[kind]  # noqa: UP045

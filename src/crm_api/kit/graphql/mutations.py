@@ -78,8 +78,12 @@ class Insistent(FieldExtension):
         **kwargs: Any,
     ) -> Any:
         """The resolver's answer."""
-        info.context.tx.allow_duplicates = allow_duplicates
-        return await next_(source, info, **kwargs)
+        tx = info.context.tx
+        before, tx.allow_duplicates = tx.allow_duplicates, allow_duplicates
+        try:
+            return await next_(source, info, **kwargs)
+        finally:
+            tx.allow_duplicates = before
 
 
 def _part(tx: Tx, info: GraphInfo, *, dry_run: bool) -> AbstractAsyncContextManager[None]:

@@ -226,7 +226,10 @@ class _Planner:
             if found is None:
                 made.add(key, lambda _page, _after: kind.name)
             elif (name := same[0].name.value) == "totalCount":
-                made.total = True
+                made.count = "exact"
+                made.add(key, lambda page, _after: page.total)
+            elif name == "estimatedCount":
+                made.count = made.count or "estimate"
                 made.add(key, lambda page, _after: page.total)
             elif name == "pageInfo":
                 made.add(key, self.page_info(_object(found), same))

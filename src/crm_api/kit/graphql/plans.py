@@ -11,7 +11,7 @@ from graphql import VariableValues
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import NotFound
-from crm_api.kit.graphql.relations import asked
+from crm_api.kit.graphql.relations import Count, asked
 from crm_api.kit.query.listing import Listing, Relation
 from crm_api.kit.query.page import Page
 from crm_api.kit.query.selection import Form, Included, PageQuery, Selection
@@ -75,7 +75,7 @@ class Connection:
     """How a page becomes a connection."""
 
     listing: Listing
-    total: bool = False
+    count: Count = None
     rows: NodePlan | None = None
     parts: list[tuple[str, Show]] = field(default_factory=list[tuple[str, Show]])
 
@@ -94,7 +94,7 @@ class Connection:
         rows = self.rows
         selection = Selection(("id",)) if rows is None else rows.selection(tx, variables)
         given = arguments(variables)
-        return asked(self.listing, tx, **given, total=self.total, selection=selection)
+        return asked(self.listing, tx, **given, count=self.count, selection=selection)
 
     def show(self, page: Page, after: str | None) -> dict[str, Any]:
         """The page as a connection."""

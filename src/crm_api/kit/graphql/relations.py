@@ -1,7 +1,7 @@
 """Pages and relations as fields: Relay connections, loaded for all rows of a level at once."""
 
 import re
-from typing import Any, Optional
+from typing import Any, Literal, Optional
 from uuid import UUID
 
 import strawberry
@@ -10,6 +10,7 @@ from graphql import FieldNode, FragmentSpreadNode, InlineFragmentNode
 from crm_api.kit.crud.collections import service_type
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.db.tx import Tx
+from crm_api.kit.errors import Invalid
 from crm_api.kit.graphql.context import GraphInfo
 from crm_api.kit.graphql.filters import filter_of, where_of
 from crm_api.kit.graphql.paging import page_size
@@ -21,6 +22,7 @@ from crm_api.kit.query.page import Page
 from crm_api.kit.query.selection import PageQuery, Selection
 from crm_api.kit.schema import TombstoneOut, pascal
 
+Count = Literal["exact", "estimate"] | None
 connections: dict[str, type] = {}
 """The connection types that were made, by the records' words."""
 
@@ -46,6 +48,7 @@ def connection_of(entity: str, node: type) -> type:
         "nodes": list[node],
         "page_info": PageInfo,
         "total_count": Optional[int],  # noqa: UP045 - built at run time
+        "estimated_count": Optional[int],  # noqa: UP045
     }
     made = strawberry.type(type(f"{name}Connection", (), {"__annotations__": annotations}))
     connections[entity] = made
@@ -73,7 +76,8 @@ def asked(
     after: str | None = None,
     search: str | None = None,
     view: UUID | None = None,
-    total: bool = False,
+    deleted: str | None = None,
+    count: Count = None,
     selection: Selection | None = None,
 ) -> PageQuery:
     """The page that a connection's arguments mean."""
@@ -85,7 +89,8 @@ def asked(
         limit=page_size(first),
         cursor=after,
         search=search,
-        count="exact" if total else None,
+        count=count,
+        deleted=_deleted(deleted),
         view=view,
     )
 
@@ -103,11 +108,19 @@ def connected(page: Page, after: str | None = None) -> dict[str, Any]:
             "end_cursor": cursors[-1] if page.data else None,
         },
         "total_count": page.total,
+        "estimated_count": page.total,
     }
 
 
-def asks_total(info: GraphInfo) -> bool:
-    """Whether a connection's total is asked for."""
+def _deleted(given: str | None) -> Literal["include", "only"] | None:
+    if given is None or given in ("include", "only"):
+        return given
+    raise Invalid.parameter("deleted", "not_a_choice", "Say include or only.")
+
+
+def asks_count(info: GraphInfo) -> Count:
+    """How a connection is to be counted: exactly where both counts are asked for."""
+    found: Count = None
     # `selected_fields` copies the tree below, and fragments once for each time they are spread.
     raw = info._raw_info  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
     left = [node.selection_set for node in raw.field_nodes]
@@ -117,13 +130,15 @@ def asks_total(info: GraphInfo) -> bool:
         for node in selected.selections if selected is not None else ():
             if isinstance(node, FieldNode):
                 if node.name.value == "totalCount":
-                    return True
+                    return "exact"
+                if node.name.value == "estimatedCount":
+                    found = "estimate"
             elif isinstance(node, InlineFragmentNode):
                 left.append(node.selection_set)
             elif isinstance(node, FragmentSpreadNode) and node.name.value not in spread:
                 spread.add(node.name.value)
                 left.append(raw.fragments[node.name.value].selection_set)
-    return False
+    return found
 
 
 def related(service: type[CrudService[Any]], name: str, node: Any) -> Any:
@@ -161,7 +176,7 @@ def related_many(service: type[CrudService[Any]], name: str, connection: Any) ->
             order_by=order_by,
             first=first,
             after=after,
-            total=asks_total(info),
+            count=asks_count(info),
         )
         pages = info.context.pages(service, name, query)
         return connected(await pages.load(getattr(root, local)), after)

@@ -17,6 +17,7 @@ from sqlalchemy import (
     cast,
     exists,
     func,
+    literal_column,
     not_,
     or_,
     select,
@@ -312,6 +313,13 @@ def _folded(column: Any, value: Any) -> ColumnElement[bool]:
     return func.lower(column.collate("default")).like(value.collate("default"))
 
 
+def _searched(column: Any, value: Any) -> ColumnElement[bool]:
+    # In no language: the words of names and notes are in any, and all of them count.
+    language = literal_column("'simple'::regconfig")
+    words, asked = func.to_tsvector(language, column), func.websearch_to_tsquery(language, value)
+    return words.op("@@", is_comparison=True)(asked)
+
+
 _SIMPLE: dict[str, Callable[[Any, Any], ColumnElement[bool]]] = {
     "eq": lambda column, value: column == value,
     "ne": lambda column, value: column.is_distinct_from(value),
@@ -323,4 +331,5 @@ _SIMPLE: dict[str, Callable[[Any, Any], ColumnElement[bool]]] = {
     "icontains": _folded,
     "starts_with": func.starts_with,
     "ends_with": lambda column, value: column.like(value),
+    "search": _searched,
 }

@@ -26,7 +26,7 @@ MAX_VALUES = 500
 
 COMPARED = ("eq", "ne", "gt", "gte", "lt", "lte", "in", "nin", "between", "is_null")
 OPERATORS: dict[str, tuple[str, ...]] = {
-    "text": (*COMPARED, "contains", "icontains", "starts_with", "ends_with"),
+    "text": (*COMPARED, "contains", "icontains", "starts_with", "ends_with", "search"),
     "uuid": ("eq", "ne", "in", "nin", "is_null"),
     "integer": COMPARED,
     "number": COMPARED,
@@ -130,7 +130,8 @@ class _Reader:
     def member(self, key: str, value: Any, listing: Listing, at: str, depth: int) -> Shape:
         if key in {"and", "or"}:
             if not isinstance(value, Sequence) or isinstance(value, str) or not value:
-                raise fault(at, "invalid_filter", f"`{key}` takes a list of filters.")
+                message = f"`{key}` takes a list of filters; in brackets they are numbered from 0."
+                raise fault(at, "invalid_filter", message)
             nodes = (self.node(v, listing, f"{at}/{i}", depth + 1) for i, v in enumerate(value))
             return (key, tuple(nodes))
         if key == "not":

@@ -154,6 +154,8 @@ class Listing:
     """By a field of another kind of record, such as `product.cost`, its own fields that tell it:
     from whom that is hidden these are, too."""
 
+    people: tuple[Relation, ...] = ()
+    """What leads to users whatever a record is: its `owner`, and the `creator` who made it."""
     terms: Mapping[str, Term] = field(default_factory=dict[str, Term])
     """Further keys of its filters, by what lies above it: what people did, what they agreed to."""
 
@@ -245,14 +247,23 @@ class Listing:
 
     @cached_property
     def related(self) -> dict[str, Relation]:
-        """The relations by name."""
-        return {relation.name: relation for relation in self.relations}
+        """The relations by name, those to users too."""
+        return {relation.name: relation for relation in (*self.relations, *self.people)}
 
     def lead(self, relation: Relation) -> None:
         """Have its records lead to those of another collection; before anything reads it."""
         if relation.name in self.related or relation.name in self.shown:
             raise ValueError(f"{self.entity} has something of the name {relation.name}.")
         object.__setattr__(self, "relations", (*self.relations, relation))
+        del self.__dict__["related"]
+
+    def lead_to(self, users: "Listing") -> None:
+        """Have its records lead to their owners and makers; before anything reads it."""
+        ends = {"owner": self.model.owner_id, "creator": self.model.created_by}
+        found = [Relation(n, lambda: users, end, users.model.id) for n, end in ends.items()]
+        if clash := ends.keys() & {*self.related, *self.shown}:
+            raise ValueError(f"{self.entity} has something of the name {min(clash)}.")
+        object.__setattr__(self, "people", tuple(found))
         del self.__dict__["related"]
 
     def know(self, name: str, term: Term) -> None:

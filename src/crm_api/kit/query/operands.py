@@ -111,11 +111,11 @@ def _number(reader: Reading, known: Field, value: Any, operator: str) -> Decimal
 
 
 def _amount(reader: Reading, known: Field, value: Any, operator: str) -> Decimal:
-    if isinstance(value, float | bool):
+    if isinstance(value, bool) or not isinstance(value, int | str):
         raise ValueError("Money is a decimal string.")  # noqa: TRY004
     try:
         amount = Decimal(value)
-    except (InvalidOperation, TypeError):
+    except InvalidOperation:
         raise ValueError("Not a decimal.") from None
     if not amount.is_finite() or abs(amount) >= 10**14 or amount.as_tuple().exponent < -4:  # pyright: ignore[reportOperatorIssue]
         raise ValueError("An amount has at most 14 digits and four decimals.")

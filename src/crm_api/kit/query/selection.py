@@ -7,12 +7,16 @@ from uuid import UUID
 
 import msgspec
 
-from crm_api.kit.errors import Invalid
+from crm_api.kit.custom.catalogue import need_sight
+from crm_api.kit.db.tx import Tx
+from crm_api.kit.errors import Forbidden, Invalid
 from crm_api.kit.query.filters import Filter
 from crm_api.kit.query.listing import Listing, Relation
 from crm_api.kit.query.visibility import ALL, Sight
 
 MAX_INCLUDE_DEPTH = 2
+MAX_INCLUDED = 20_000
+"""So many related records a page may bring along, counted by the pages that are asked for."""
 INCLUDED_ROWS = 50
 """How many records of a to-many relation come along; its cursor leads to the others."""
 
@@ -37,6 +41,16 @@ class Selection:
     fields: tuple[str, ...]
     included: Mapping[str, "Included"] = field(default_factory=dict)
     form: Form | None = None
+    custom: frozenset[str] | None = None
+    """Which custom fields are shown, if not all of them."""
+
+    @property
+    def read(self) -> tuple[str, ...]:
+        """What is told of a record: its columns, single custom fields as `custom.tier`."""
+        if self.custom is None:
+            return self.columns
+        named = (f"custom.{name}" for name in sorted(self.custom))
+        return (*(name for name in self.columns if name != "custom"), *named)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -53,7 +67,8 @@ class Selection:
     @property
     def view(self) -> Any:
         """What tells this selection from others, in plain values."""
-        return self.fields, sorted((n, i.query.selection.view) for n, i in self.included.items())
+        included = sorted((n, i.query.selection.view) for n, i in self.included.items())
+        return self.fields, included, self.custom and sorted(self.custom)
 
     def shape(self, listing: Listing) -> type[msgspec.Struct]:
         """The struct of a row."""
@@ -63,9 +78,12 @@ class Selection:
 
     @classmethod
     def of(
-        cls, listing: Listing, fields: str | None = None, include: str | None = None
+        cls, listing: Listing, tx: Tx, fields: str | None = None, include: str | None = None
     ) -> "Selection":
-        """Read `fields=id,name,company.name` and `include=company.parent`; raises `Invalid`."""
+        """Read `fields=id,company.name,custom.tier` and `include=company.parent`.
+
+        Raises `Invalid`, and `Forbidden` where a custom field is hidden.
+        """
         if not fields and not include:
             return cls(listing.shown)
         wanted = _Wanted(listing)
@@ -73,6 +91,9 @@ class Selection:
             wanted.at(path.split("."), "include", path)
         for path in names_of(fields):
             *above, name = path.split(".")
+            if above and above[-1] == "custom":
+                wanted.at(above[:-1], "fields", path).choose(name, tx)
+                continue
             place = wanted.at(above, "fields", path)
             if name not in place.listing.shown:
                 raise _unknown("fields", path)
@@ -104,6 +125,13 @@ class PageQuery:
         """What of its conditions tells its statement from others."""
         return self.filter.shape, self.sight, self.deleted
 
+    def need_bounds(self) -> None:
+        """Raise `Invalid` where it may bring along more records than any page may."""
+        found = _brought(self.selection, self.limit)
+        if found > MAX_INCLUDED:
+            message = f"Up to {found:,} records would come along; at most {MAX_INCLUDED:,} may."
+            raise Invalid.parameter("include", "include_too_large", message)
+
     @property
     def plain(self) -> bool:
         """Whether every row passes."""
@@ -119,12 +147,23 @@ class Included:
     show: Callable[[Any], Any]
 
 
+def _brought(selection: Selection, rows: int) -> int:
+    """How many related records may come with so many rows."""
+    found = 0
+    for included in selection.included.values():
+        query = included.query
+        beyond = rows * query.limit if included.relation.many else rows
+        found += beyond + _brought(query.selection, beyond)
+    return found
+
+
 class _Wanted:
     """A selection in the making."""
 
     def __init__(self, listing: Listing) -> None:
         self.listing = listing
         self.fields: list[str] = []
+        self.custom: set[str] = set()
         self.related: dict[str, _Wanted] = {}
 
     def at(self, path: list[str], parameter: str, whole: str) -> "_Wanted":
@@ -140,6 +179,17 @@ class _Wanted:
             here = here.related.setdefault(name, _Wanted(relation.target()))
         return here
 
+    def choose(self, name: str, tx: Tx) -> None:
+        """One custom field, beside whatever else is shown."""
+        known = tx.catalogue.of(self.listing.entity).get(name)
+        if known is None:
+            raise _unknown("fields", f"custom.{name}")
+        try:
+            need_sight(known, tx.actor)
+        except Forbidden as error:
+            raise error.elsewhere(parameter="fields") from None
+        self.custom.add(name)
+
     def selection(self) -> Selection:
         """What was collected; all fields where none was named."""
         included = {
@@ -150,7 +200,10 @@ class _Wanted:
             )
             for name, wanted in self.related.items()
         }
-        return Selection(tuple(dict.fromkeys(self.fields)) or self.listing.shown, included)
+        if not self.custom or "custom" in self.fields:
+            return Selection(tuple(dict.fromkeys(self.fields)) or self.listing.shown, included)
+        fields = tuple(dict.fromkeys((*self.fields, "custom")))
+        return Selection(fields, included, custom=frozenset(self.custom))
 
 
 def shown_page(page: Any) -> dict[str, Any]:

@@ -29,7 +29,7 @@ async def show(
 ) -> None:
     """Make rows ready to be shown, and write down that they are where the organization wants it."""
     if rows and tx.catalogue.watched:
-        await saw(tx, listing.entity, selection.columns, ids)
+        await saw(tx, listing.entity, selection.read, ids)
     await ready(tx, listing, selection, rows, ids)
 
 
@@ -74,9 +74,11 @@ async def _show_custom(
     ids: Sequence[UUID] | None,
 ) -> None:
     fields = tx.catalogue.of(listing.entity)
-    if not fields.rollups and not fields.hidden_from(tx.actor):
+    chosen = selection.custom
+    if chosen is None and not fields.rollups and not fields.hidden_from(tx.actor):
         return
-    totals = await rolled_up(tx, listing, fields.rollups, ids) if ids else {}
+    rollups = [f for f in fields.rollups if chosen is None or f.name in chosen]
+    totals = await rolled_up(tx, listing, rollups, ids) if ids and rollups else {}
     members = selection.shape(listing).__struct_fields__
     places = [
         m for m, column in zip(members, selection.columns, strict=False) if column == "custom"
@@ -86,7 +88,10 @@ async def _show_custom(
         for name in places:
             custom = getattr(row, name)
             values = decode(custom) if isinstance(custom, msgspec.Raw) else custom
-            setattr(row, name, fields.shown(values, tx.actor) | computed)
+            shown = fields.shown(values, tx.actor)
+            if chosen is not None:
+                shown = {name: value for name, value in shown.items() if name in chosen}
+            setattr(row, name, shown | computed)
 
 
 async def rolled_up(

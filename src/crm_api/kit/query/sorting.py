@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ColumnElement, Text, and_, bindparam, or_, tuple_
+from sqlalchemy import ColumnElement, Text, and_, bindparam, func, literal_column, or_, tuple_
 
 from crm_api.kit.actor import hidden_field
 from crm_api.kit.custom.catalogue import need_sight
@@ -22,6 +22,8 @@ from crm_api.kit.query.places import Join, Place, place_of
 from crm_api.kit.query.selection import names_of
 
 MAX_SORTS = 4
+CUT_AT = 100
+"""So many characters of a text sort, unless an index has the whole in order: cursors hold them."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,22 @@ def _sort(listing: Listing, name: str, tx: Tx, number: int, *, descending: bool)
     # A record that refers to none sorts as one whose value is missing.
     nullable = bool(path) or bool(column.property.columns[0].nullable)
     form = (name, place.sights) if place.sights else None
-    return Sort(name, getattr(place.row, column.key), descending, nullable, place.joins, form)
+    whole = getattr(place.row, column.key)
+    own = whole if not path and _is_indexed(column) else _cut(whole)
+    return Sort(name, own, descending, nullable, place.joins, form)
+
+
+def _is_indexed(column: Any) -> bool:
+    """Whether rows are read in its order; such texts are short."""
+    known = column.property.columns[0]
+    return any(known.name in index.columns for index in known.table.indexes)
+
+
+def _cut(column: Any) -> Any:
+    """The beginning of a text, and anything else whole."""
+    if not isinstance(column.type, Text):
+        return column
+    return func.left(column, literal_column(str(CUT_AT)), type_=column.type)
 
 
 def _custom_sort(
@@ -93,7 +110,7 @@ def _custom_sort(
         column = rollup(core, place.listing, place.row, binds)
         form = ("rollup", number, path, core, place.sights)
     else:
-        column = custom.value(place.row, binds.next(Text()), known.kind)
+        column = _cut(custom.value(place.row, binds.next(Text()), known.kind))
         form, values = ("custom", number, path, known.kind, place.sights), [known.name]
     named = {f"s{number}_{n}": value for n, value in enumerate(values)}
     return Sort(name, column, descending, True, place.joins, form, named)

@@ -36,7 +36,7 @@ def read_saved(tx: Tx, listing: Listing, view: Mapping[str, Any]) -> Saved:
         return Saved(
             parse(view["filter"], listing, tx) if view["filter"] else Filter(),
             sort,
-            Selection.of(listing, ",".join(view["fields"]), ",".join(view["include"])),
+            Selection.of(listing, tx, ",".join(view["fields"]), ",".join(view["include"])),
         )
     except CrmError as error:
         raise error.in_body() from None

@@ -43,7 +43,7 @@ def add_below(
     ) -> Response:
         await above(tx).get(id, Selection(("id", "version")))
         query = PageQuery(
-            selection=Selection.of(listing, fields, include),
+            selection=Selection.of(listing, tx, fields, include),
             filter=parse({by: {"eq": str(id)}}, listing, tx),
             limit=limit,
             cursor=cursor,

@@ -19,25 +19,30 @@ from crm_api.kit.schema import Schema
 
 Fields = Annotated[
     str | None,
-    Query(max_length=2000, description="Only these fields: `id,name,company.name`."),
+    Query(max_length=2000, description="Only these fields: `id,name,company.name,custom.tier`."),
 ]
 Include = Annotated[
     str | None,
     Query(
         max_length=500,
         description="Related records to bring along, two relations deep: `company.parent`. "
-        "Of a collection its first records, with a cursor to the others.",
+        "Of a collection its first 50 records, with a cursor to the others. A page brings at most "
+        "20,000 related records along, counted by what is asked for (422 `include_too_large`).",
     ),
 ]
 Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="Records per page.")]
+LONGEST_CURSOR = 3_000
+"""Four sort keys of texts at their longest come to less."""
 Cursor = Annotated[
-    str | None, Query(max_length=2000, description="`next_cursor` of the page before.")
+    str | None,
+    Query(max_length=LONGEST_CURSOR, description="`next_cursor` of the page before."),
 ]
 Sort = Annotated[
     str | None,
     Query(
         max_length=200,
-        description="`-created_at,company.name`: a minus sorts downwards; nulls come last.",
+        description="`-created_at,company.name`: a minus sorts downwards; nulls come last. Of long "
+        "texts the first 100 characters count.",
     ),
 ]
 Search = Annotated[
@@ -54,7 +59,7 @@ Deleted = Annotated[
     Literal["include", "only"] | None, Query(description="Show records in the bin, too or only.")
 ]
 After = Annotated[
-    str | None, Query(max_length=3000, description="`next_cursor` of the stretch before.")
+    str | None, Query(max_length=LONGEST_CURSOR, description="`next_cursor` of the stretch before.")
 ]
 ViewId = Annotated[
     UUID | None,
@@ -86,7 +91,7 @@ class QueryBody(Schema):
         default_factory=list, max_length=4, examples=[["-created_at"]]
     )
     limit: int = Field(50, ge=1, le=MAX_LIMIT)
-    cursor: Annotated[str, Field(max_length=2000)] | None = None
+    cursor: Annotated[str, Field(max_length=LONGEST_CURSOR)] | None = None
     fields: list[Annotated[str, Field(max_length=100)]] | None = Field(None, max_length=100)
     include: list[Annotated[str, Field(max_length=100)]] | None = Field(None, max_length=20)
     count: Literal["exact", "estimate"] | None = None
@@ -111,7 +116,9 @@ async def newest(service: CrudService[Any], limit: int, cursor: str | None) -> P
 
 def _query_of(body: QueryBody, listing: Listing, tx: Tx) -> PageQuery:
     return PageQuery(
-        selection=Selection.of(listing, ",".join(body.fields or ()), ",".join(body.include or ())),
+        selection=Selection.of(
+            listing, tx, ",".join(body.fields or ()), ",".join(body.include or ())
+        ),
         filter=parse(body.filter, listing, tx) if body.filter else Filter(),
         sort=",".join(body.sort) or None,
         limit=body.limit,
@@ -144,7 +151,22 @@ def filter_source(request: Request) -> dict[str, Any]:
     for name, value in request.query_params.multi_items():
         if name.startswith("filter["):
             _put(source, name, value)
-    return source
+    return _with_lists(source)
+
+
+def _with_lists(node: Any, left: int = 40) -> Any:
+    """The JSON in which what `and` and `or` number from 0 on are lists.
+
+    What is nested deeper than any filter may be stays as it is, and is refused where it is read.
+    """
+    if not isinstance(node, dict) or not left:
+        return node
+    inner = {name: _with_lists(value, left - 1) for name, value in node.items()}
+    for name in ("and", "or"):
+        parts = inner.get(name)
+        if isinstance(parts, dict) and parts.keys() == {str(n) for n in range(len(parts))}:
+            inner[name] = [parts[str(n)] for n in range(len(parts))]
+    return inner
 
 
 def _put(source: dict[str, Any], name: str, value: str) -> None:

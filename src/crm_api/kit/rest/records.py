@@ -1,5 +1,6 @@
 """One record over REST: its entity tag, its parts, where it lives on."""
 
+from dataclasses import replace
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -45,7 +46,7 @@ async def one(
     listing = service.records.listing
     asked = selection
     if "version" not in selection.fields:
-        asked = Selection((*selection.fields, "version"), selection.included)
+        asked = replace(selection, fields=(*selection.fields, "version"))
     tx = service.tx
     moment = moment_of("as_of", as_of, tx.now, tx.actor.time_zone)
     try:

@@ -104,7 +104,7 @@ def read_router(service: type[CrudService[Any]]) -> APIRouter:
         own = service(tx)
         page = await own.page(
             PageQuery(
-                selection=Selection.of(listing, fields, include),
+                selection=Selection.of(own.records.listing, tx, fields, include),
                 filter=params.filter_of(request, own.records.listing, tx),
                 sort=sort,
                 limit=limit,
@@ -130,8 +130,9 @@ def read_router(service: type[CrudService[Any]]) -> APIRouter:
         whoever applies each stretch in turn has what the collection holds. A record comes as it
         is now, and those in `removed` are in the bin, merged into another one, or gone.
         """
-        selection = Selection.of(listing, fields)
-        return answers.plain(await service(tx).changes(after, limit, selection))
+        own = service(tx)
+        selection = Selection.of(own.records.listing, tx, fields)
+        return answers.plain(await own.changes(after, limit, selection))
 
     async def query_records(request: Request, tx: Reading, body: params.QueryBody) -> Response:
         return answers.page(request, await params.queried(service(tx), body), link=False)
@@ -145,8 +146,9 @@ def read_router(service: type[CrudService[Any]]) -> APIRouter:
         as_of: params.AsOf = None,
         if_none_match: IfNoneMatch = None,
     ) -> Response:
-        selection = Selection.of(listing, fields, include)
-        return await one(service(tx), request, id, selection, if_none_match, as_of)
+        own = service(tx)
+        selection = Selection.of(own.records.listing, tx, fields, include)
+        return await one(own, request, id, selection, if_none_match, as_of)
 
     add = router.add_api_route
     add(
@@ -222,8 +224,14 @@ def crud_router(service: type[CrudService[Any]], *, made: type[Out] | None = Non
         await destroy(id, expected_version=answers.version_of(if_match))
         return Response(status_code=204)
 
-    async def restore_record(id: Id, tx: unit) -> Response:  # pyright: ignore[reportInvalidTypeForm]
-        return answers.linked(answers.record(await service(tx).restore(id)), tx)
+    async def restore_record(
+        id: Id,
+        tx: unit,  # pyright: ignore[reportInvalidTypeForm]
+        if_match: IfMatch = None,
+    ) -> Response:
+        expected = answers.version_of(if_match)
+        row = await service(tx).restore(id, expected_version=expected)
+        return answers.linked(answers.record(row), tx)
 
     if service.upserts:
         add_upserts(router, service)
@@ -261,7 +269,7 @@ def crud_router(service: type[CrudService[Any]], *, made: type[Out] | None = Non
         methods=["POST"],
         operation_id=f"restore{single}",
         summary=f"Take a {word} out of the bin",
-        responses=found | problems(403, 404, 409, 422),
+        responses=found | problems(403, 404, 409, 412, 422),
     )
     return router
 

@@ -49,9 +49,10 @@ def add_upserts(router: APIRouter, service: type[CrudService[Any]]) -> None:
         include: params.Include = None,
         if_none_match: IfNoneMatch = None,
     ) -> Response:
-        selection = Selection.of(listing, fields, include)
-        id = await service(tx).id_of(External(source, external_id))
-        return await one(service(tx), request, id, selection, if_none_match)
+        own = service(tx)
+        selection = Selection.of(own.records.listing, tx, fields, include)
+        id = await own.id_of(External(source, external_id))
+        return await one(own, request, id, selection, if_none_match)
 
     async def put_by_external(
         source: InSystem,

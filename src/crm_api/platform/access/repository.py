@@ -95,6 +95,14 @@ class Shares(Repository[Share]):
         query = query.order_by(Share.created_at, Share.id).limit(1).with_for_update(key_share=True)
         return (await self.tx.run(query)).scalar_one_or_none()
 
+    async def of_any(self, target: str, record_ids: Sequence[UUID]) -> Sequence[Share]:
+        """The shares of some records, whoever made them, locked."""
+        query = self.select_all().where(
+            Share.record_id.in_(record_ids), Share.target == target, Share.deleted_at.is_(None)
+        )
+        query = query.order_by(Share.id).with_for_update(key_share=True)
+        return (await self.tx.run(query)).scalars().all()
+
     async def roles(self, ids: Sequence[UUID]) -> list[Any]:
         """Some roles as they are."""
         return await self.tx.fetch(_ROLES, self.tx.organization_id, list(ids))

@@ -64,13 +64,13 @@ class SharingRuleService(NamedService[SharingRuleRow]):
         await hold_state(self.tx)
         await super().delete(id, expected_version=expected_version)
 
-    async def restore(self, id: UUID) -> Any:
+    async def restore(self, id: UUID, *, expected_version: int | None = None) -> Any:
         """Have a rule share again; by whoever could have made it."""
         self.need("delete")
         await hold_state(self.tx)
         current = await self.records.get(id, lock=True, deleted=True)
         self._check(columns_of(current))
-        return await super().restore(id)
+        return await super().restore(id, expected_version=expected_version)
 
     async def purge(self, id: UUID, *, expected_version: int | None = None) -> None:
         """Destroy a rule; what it shared is shared no more."""

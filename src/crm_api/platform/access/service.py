@@ -69,12 +69,12 @@ class RoleService(NamedService[RoleRow]):
         """What every organization begins with stays."""
         _need_own(current)
 
-    async def restore(self, id: UUID) -> Any:
+    async def restore(self, id: UUID, *, expected_version: int | None = None) -> Any:
         """Take a role out of the bin; only for those who could have made it."""
         self.need("update")
         current = await self.records.get(id, lock=True, deleted=True)
         need_all_of(self.tx.actor, role_of(columns_of(current)))
-        return await super().restore(id)
+        return await super().restore(id, expected_version=expected_version)
 
     def _unfit(self, masks: Mapping[str, Mapping[str, list[str]]]) -> list[Fault]:
         faults: list[Fault] = []
@@ -118,12 +118,12 @@ class RoleAssignmentService(CrudService[RoleAssignment]):
             await self._need_all_of(role_id)
         return await super().prepare(values, current)
 
-    async def restore(self, id: UUID) -> Any:
+    async def restore(self, id: UUID, *, expected_version: int | None = None) -> Any:
         """Give a role back; only for those who could give it anew."""
         self.need("update")
         current = await self.records.get(id, lock=True, deleted=True)
         await self._need_all_of(current.role_id)
-        return await super().restore(id)
+        return await super().restore(id, expected_version=expected_version)
 
     async def assign(self, user_id: UUID, role_ids: list[UUID]) -> None:
         """Give a new user roles; the pointers of mistakes lead into `/role_ids`."""

@@ -1,6 +1,6 @@
 """Sharing single records."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
@@ -10,6 +10,7 @@ from crm_api.kit.crud.personal import About
 from crm_api.kit.crud.plain import columns_of
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.db.tables import RecordAccess
+from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Invalid, NotFound
 from crm_api.platform.access.granting import (
     PRINCIPALS,
@@ -103,24 +104,27 @@ class ShareService(CrudService[Share]):
         told: Mapping[str, Any] | None = None,
     ) -> Any:
         """Set what differs; whoever lists the record sees it from the commit on."""
-        before = {name: getattr(current, name) for name in _MATTERS}
+        before = {name: getattr(current, name) for name in (*_MATTERS, "record_id")}
         shown = await super().change(current, values, verb=verb, told=told)
         if all(getattr(current, name) == value for name, value in before.items()):
             return shown
         self.tx.remove(RecordAccess, source_id=current.id)
         await self.tx.flush()
-        if current.deleted_at is None:
+        if current.record_id != before["record_id"]:
+            # A merge or its undoing, which is told of the records itself.
+            await self._let_in(columns_of(current))
+        elif current.deleted_at is None:
             await self._open(columns_of(current))
         else:
             await self._tell(columns_of(current), "unshared")
         return shown
 
-    async def restore(self, id: UUID) -> Any:
+    async def restore(self, id: UUID, *, expected_version: int | None = None) -> Any:
         """Share again; by whoever may change the record now."""
         self.need("delete")
         current = await self.records.get(id, lock=True, deleted=True)
         await self._record(columns_of(current))
-        return await super().restore(id)
+        return await super().restore(id, expected_version=expected_version)
 
     async def check_purge(self, current: Share) -> None:
         """Nothing stands in the way."""
@@ -168,8 +172,14 @@ class ShareService(CrudService[Share]):
         return await self.records.of_user(target, id, user_id)
 
     async def _open(self, share: Mapping[str, Any]) -> None:
+        """Have lists show a record to whom it is shared with, and tell it of the record."""
+        if await self._tell(share, "shared") is not None:
+            await self._let_in(share)
+
+    async def _let_in(self, share: Mapping[str, Any]) -> None:
         """Have lists show a record to whom it is shared with; nothing is to be shown if it's gone."""
-        record = await self._tell(share, "shared")
+        of_target = self.of_target(share["target"])
+        record = await of_target.records.find(share["record_id"], deleted=True)
         if record is None:
             return
         self.tx.insert(
@@ -199,6 +209,16 @@ class ShareService(CrudService[Share]):
                 data={"share": {"id": share["id"], "access": share["access"], **with_whom}},
             )
         return record
+
+
+async def move_shares(
+    tx: Tx, entity: str, winner: UUID, losers: Sequence[UUID], merge: UUID
+) -> None:
+    """Have whoever merged records are shared with see the one that is left; a part of the merge."""
+    del merge
+    service = ShareService(tx)
+    for share in await service.records.of_any(entity, losers):
+        await service.change(share, {"record_id": winner})
 
 
 def _collaborator(share: Any) -> dict[str, Any]:

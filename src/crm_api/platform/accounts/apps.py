@@ -81,12 +81,12 @@ class AppService(CrudService[App]):
             await end_sessions_of_app(self.tx, current.id)
         return await super().change(current, values, verb=verb, told=told)
 
-    async def restore(self, id: UUID) -> Any:
+    async def restore(self, id: UUID, *, expected_version: int | None = None) -> Any:
         """Take an app out of the bin; only for those who could have made it."""
         self.need("delete")
         current = await self.records.get(id, lock=True, deleted=True)
         self._need_all(current.scopes, for_itself=current.is_confidential)
-        return await super().restore(id)
+        return await super().restore(id, expected_version=expected_version)
 
     async def rotate_secret(self, id: UUID) -> dict[str, Any]:
         """Another secret; the former one opens nothing any more."""

@@ -79,11 +79,11 @@ class IdentityProviderService(CrudService[IdentityProvider]):
             await end_sessions_of_provider(self.tx, current.id)
         return await super().change(current, values, verb=verb, told=told)
 
-    async def restore(self, id: UUID) -> Any:
+    async def restore(self, id: UUID, *, expected_version: int | None = None) -> Any:
         """Take a provider out of the bin."""
         self.tx.actor.require(f"{self.area}:write")
         self._need_to_hold_all()
-        return await super().restore(id)
+        return await super().restore(id, expected_version=expected_version)
 
     async def check_purge(self, current: IdentityProvider) -> None:
         """Nothing stands in the way; the links of members go with it."""

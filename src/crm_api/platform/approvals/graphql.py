@@ -9,7 +9,7 @@ from crm_api.kit.graphql.context import GraphInfo
 from crm_api.kit.graphql.fields import Collection
 from crm_api.kit.graphql.filters import where_of
 from crm_api.kit.graphql.mutations import mutation, shape_given
-from crm_api.kit.graphql.relations import asked, asks_total, connected, related
+from crm_api.kit.graphql.relations import asked, asks_count, connected, related
 from crm_api.kit.graphql.types import input_from, type_from
 from crm_api.platform.approvals.policies import (
     ApprovalDelegationService,
@@ -86,9 +86,9 @@ async def _to_decide(
     after: str | None = None,
 ) -> Any:
     tx = info.context.tx
-    total = asks_total(info)
+    count = asks_count(info)
     query = asked(
-        APPROVALS, tx, where=where, order_by=order_by, first=first, after=after, total=total
+        APPROVALS, tx, where=where, order_by=order_by, first=first, after=after, count=count
     )
     return connected(await ApprovalService(tx).to_decide(query), after)
 

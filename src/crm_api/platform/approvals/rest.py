@@ -50,7 +50,7 @@ def _asked(
     count: params.Count = None,
 ) -> PageQuery:
     return PageQuery(
-        selection=Selection.of(APPROVALS, fields, include),
+        selection=Selection.of(APPROVALS, tx, fields, include),
         filter=params.filter_of(request, APPROVALS, tx),
         sort=sort,
         limit=limit,
@@ -159,7 +159,7 @@ async def read_approval(
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """Its steps, whom it waits for, and what was decided."""
-    selection = Selection.of(APPROVALS, fields, include)
+    selection = Selection.of(APPROVALS, tx, fields, include)
     return await one(ApprovalService(tx), request, id, selection, if_none_match)
 
 

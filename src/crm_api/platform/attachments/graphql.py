@@ -9,7 +9,7 @@ from crm_api.kit.graphql.context import GraphInfo
 from crm_api.kit.graphql.fields import Collection
 from crm_api.kit.graphql.mutations import mutation, shape_given
 from crm_api.kit.graphql.paging import page_size
-from crm_api.kit.graphql.relations import asks_total, connected
+from crm_api.kit.graphql.relations import asks_count, connected
 from crm_api.kit.graphql.types import type_from
 from crm_api.platform.attachments.schemas import AttachmentOut, LinkInput, LinkOut
 from crm_api.platform.attachments.service import AttachmentService
@@ -40,7 +40,7 @@ class RecordAttachmentQuery:
         """What is attached to a record, newest first; also while it is in the bin."""
         service = AttachmentService(info.context.tx)
         limit = page_size(first)
-        query = service.asked_of(entity, id, limit=limit, cursor=after, total=asks_total(info))
+        query = service.asked_of(entity, id, limit=limit, cursor=after, count=asks_count(info))
         page = await service.of_record(entity, id, query)
         return cast("Any", connected(page, after))
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 from uuid import UUID
 
 from crm_api.kit import clock
@@ -87,7 +87,7 @@ class AttachmentService(CrudService[Attachment]):
             raise Invalid.at("/target", "not_a_choice", message)
         return service_of(self.tx, target)
 
-    async def restore(self, id: UUID) -> Any:
+    async def restore(self, id: UUID, *, expected_version: int | None = None) -> Any:
         """Take it out of the bin; if its record was merged meanwhile, it is of what that became."""
         self.need("delete")
         current = await self.records.get(id, lock=True, deleted=True)
@@ -95,7 +95,7 @@ class AttachmentService(CrudService[Attachment]):
         absence = await self._of(current.target).records.absence(current.record_id)
         if current.deleted_at is not None and isinstance(absence, Merged):
             await self.change(current, {"record_id": absence.target})
-        return await super().restore(id)
+        return await super().restore(id, expected_version=expected_version)
 
     async def of_record(self, target: str, id: UUID, query: PageQuery) -> Page:
         """The attachments of a record, in the bin or not; raises `NotFound`."""
@@ -105,7 +105,13 @@ class AttachmentService(CrudService[Attachment]):
         return await self.page(query)
 
     def asked_of(
-        self, target: str, id: UUID, *, limit: int, cursor: str | None, total: bool = False
+        self,
+        target: str,
+        id: UUID,
+        *,
+        limit: int,
+        cursor: str | None,
+        count: Literal["exact", "estimate"] | None = None,
     ) -> PageQuery:
         """The query for a page of the attachments of a record, newest first."""
         listing = self.records.listing
@@ -115,7 +121,7 @@ class AttachmentService(CrudService[Attachment]):
             filter=parse(wanted, listing, self.tx),
             limit=limit,
             cursor=cursor,
-            count="exact" if total else None,
+            count=count,
         )
 
     async def link(self, id: UUID, data: LinkInput) -> dict[str, Any]:

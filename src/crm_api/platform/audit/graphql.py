@@ -8,7 +8,7 @@ import strawberry
 from crm_api.kit.graphql.context import GraphInfo
 from crm_api.kit.graphql.filters import where_of
 from crm_api.kit.graphql.mutations import mutation, shape_given
-from crm_api.kit.graphql.relations import asked, asks_total, connected, connection_of
+from crm_api.kit.graphql.relations import asked, asks_count, connected, connection_of
 from crm_api.kit.graphql.types import input_from, type_from
 from crm_api.platform.audit.repository import EVENTS
 from crm_api.platform.audit.schemas import AuditEventOut, AuditStatusOut
@@ -58,7 +58,7 @@ class AuditQuery:
             order_by=order_by,
             first=first,
             after=after,
-            total=asks_total(info),
+            count=asks_count(info),
         )
         return connected(await AuditService(tx).page(query), after)
 

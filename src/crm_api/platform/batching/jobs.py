@@ -18,10 +18,12 @@ from crm_api.kit.crud.bulk import (
 from crm_api.kit.crud.collections import service_of
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.db.tx import unit_of_work
+from crm_api.kit.errors import Conflict
 from crm_api.kit.jobs import JobCancelled, JobContext, runs
 from crm_api.kit.problems import problem_of
-from crm_api.kit.query.filters import parse
+from crm_api.kit.query.filters import Filter, parse
 from crm_api.platform.batching.events import WriteMatching
+from crm_api.platform.batching.repository import Deleted, count_of, limit_of
 
 CHUNK = 500
 MOST_ERRORS = 200
@@ -49,6 +51,7 @@ class _Run:
         self.after = UUID(state["after"]) if state else None
         self.counts = Counter[str](state.get("counts", {}))
         self.errors: list[dict[str, Any]] = list(state.get("errors", ()))
+        self.begun = bool(state)
 
     @property
     def result(self) -> dict[str, Any]:
@@ -56,18 +59,25 @@ class _Run:
         return {"counts": dict(self.counts), "errors": self.errors}
 
     async def chunk(self) -> bool:
-        """Change the next records; False when there are none."""
+        """Change the next records; False when there are none, or as many are done as were counted.
+
+        Raises `Conflict` where more match at the beginning.
+        """
         context, message = self.context, self.message
+        left = message.count - self.counts.total()
         async with unit_of_work(context.tx(cause_id=context.job.id)) as tx:
             service = service_of(tx, message.entity)
             tx.actor.require(f"{service.area}:write")
             filter = parse(message.filter, service.records.listing, tx, now=message.asked_at)
+            deleted: Deleted = "only" if message.action == "restore" else None
+            if not self.begun:
+                await self._check(service, filter, deleted)
             found = await service.records.hold_matching(
                 filter,
                 after=self.after,
                 until=message.until,
-                limit=CHUNK,
-                deleted="only" if message.action == "restore" else None,
+                limit=min(CHUNK, left),
+                deleted=deleted,
             )
             if not found:
                 return False
@@ -78,8 +88,21 @@ class _Run:
             state = {"after": after, "counts": counts, "errors": errors}
             total = max(message.count, counts.total())
             await context.job.advance(tx, counts.total(), total, state=state)
-        self.after, self.counts, self.errors = after, counts, errors
+        self.after, self.counts, self.errors, self.begun = after, counts, errors, True
         return True
+
+    async def _check(self, service: CrudService[Any], filter: Filter, deleted: Deleted) -> None:
+        """Ask again what was asked of the request: others may have changed records since."""
+        message, tx = self.message, service.tx
+        found = await count_of(service.records, filter, message.until, deleted)
+        limit = await limit_of(tx)
+        details = {"count": found, "expected_count": message.count, "limit": limit}
+        if found > message.count:
+            text = f"{found:,} records match by now, not {message.count:,}."
+            raise Conflict(text, code="count_differs", details=details)
+        if found > limit:
+            text = f"{found:,} records match; one change may touch {limit:,}."
+            raise Conflict(text, code="too_many_records", details=details)
 
     async def _write(self, service: CrudService[Any], ids: Sequence[UUID]) -> Sequence[Outcome]:
         message = self.message

@@ -74,7 +74,7 @@ class CustomFieldService(CrudService[CustomFieldRow]):
         self._need_no_users(current)
         await super().delete(id, expected_version=expected_version)
 
-    async def restore(self, id: UUID) -> Any:
+    async def restore(self, id: UUID, *, expected_version: int | None = None) -> Any:
         """Take a definition out of the bin, if what it computes from is there."""
         self.tx.actor.require(f"{self.area}:write")
         await Schema(self.tx).lock()
@@ -85,7 +85,7 @@ class CustomFieldService(CrudService[CustomFieldRow]):
             raise Blocked(faults[0].message, code="broken", faults=faults)
         if current.deleted_at is not None:
             self._need_room(current.target)
-        return await super().restore(id)
+        return await super().restore(id, expected_version=expected_version)
 
     async def prepare(
         self, values: dict[str, Any], current: CustomFieldRow | None
@@ -253,13 +253,13 @@ class CustomObjectService(CrudService[CustomObjectRow]):
                 details={"records": n},
             )
 
-    async def restore(self, id: UUID) -> Any:
+    async def restore(self, id: UUID, *, expected_version: int | None = None) -> Any:
         """Take an object out of the bin, and with it its records."""
         self.tx.actor.require(f"{self.area}:write")
         await Schema(self.tx).lock()
         if (await self.records.get(id, deleted=True)).deleted_at is not None:
             self._need_room()
-        return await super().restore(id)
+        return await super().restore(id, expected_version=expected_version)
 
     def _need_room(self) -> None:
         if len(self.tx.catalogue.objects) >= MAX_OBJECTS:

@@ -11,7 +11,7 @@ from crm_api.kit.graphql.fields import external_of, followed, found_or_none
 from crm_api.kit.graphql.filters import where_of
 from crm_api.kit.graphql.mutations import mutation, shape_given
 from crm_api.kit.graphql.paging import page_size
-from crm_api.kit.graphql.relations import asked, asks_total, changes_of, connected, connection_of
+from crm_api.kit.graphql.relations import asked, asks_count, changes_of, connected, connection_of
 from crm_api.kit.graphql.types import input_from, type_from
 from crm_api.kit.query.moments import moment_of
 from crm_api.kit.schema import upsert_of
@@ -90,6 +90,7 @@ class CustomRecordQuery:
         after: str | None = None,
         search: str | None = None,
         view: UUID | None = None,
+        deleted: str | None = None,
     ) -> CustomRecordConnection:  # pyright: ignore[reportInvalidTypeForm]
         """A page of an object's records, through a saved view if one is named."""
         service = _service(info, object)
@@ -102,7 +103,8 @@ class CustomRecordQuery:
             after=after,
             search=search,
             view=view,
-            total=asks_total(info),
+            deleted=deleted,
+            count=asks_count(info),
         )
         return connected(await service.page(query), after)
 
@@ -193,6 +195,8 @@ class CustomRecordMutation:
         return id
 
     @mutation
-    async def restore_custom_record(self, info: GraphInfo, object: str, id: UUID) -> CustomRecord:
+    async def restore_custom_record(
+        self, info: GraphInfo, object: str, id: UUID, expected_version: int | None = None
+    ) -> CustomRecord:
         """Take a record of an object out of the bin."""
-        return await _service(info, object).restore(id)
+        return await _service(info, object).restore(id, expected_version=expected_version)

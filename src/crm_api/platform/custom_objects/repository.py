@@ -28,6 +28,7 @@ def listing_of(key: str) -> Listing:
         area=OBJECTS,
         sorts=LISTING.sorts,
         search=LISTING.search,
+        people=LISTING.people,
         part=(CustomRecord.object, key),
     )
 

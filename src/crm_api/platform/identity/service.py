@@ -78,12 +78,12 @@ class ApiKeyService(CrudService[ApiKey]):
         custom = self.fields.shown(made["custom"], self.tx.actor)
         return {**made, "custom": custom}
 
-    async def restore(self, id: UUID) -> Any:
+    async def restore(self, id: UUID, *, expected_version: int | None = None) -> Any:
         """Let a key open again; only for those who could have made it."""
         self.need("delete")
         current = await self.records.get(id, lock=True, deleted=True)
         self._need_like(current)
-        return await super().restore(id)
+        return await super().restore(id, expected_version=expected_version)
 
     async def rotate(self, id: UUID, grace: timedelta) -> dict[str, Any]:
         """A new key like an old one, which lasts for a while beside it."""
@@ -261,13 +261,13 @@ class UserService(NamedService[User]):
         current = await self.locked(id)
         await self.change(current, {"epoch": current.epoch + 1}, verb="logged_out")
 
-    async def restore(self, id: UUID) -> Any:
+    async def restore(self, id: UUID, *, expected_version: int | None = None) -> Any:
         """Take a user out of the bin; whoever has joined before is let in again."""
         self.tx.actor.require(f"{self.area}:write")
         current = await self.records.get(id, lock=True, deleted=True)
         if current.account_id is not None:
             self._need_to_hold_all("restores")
-        return await super().restore(id)
+        return await super().restore(id, expected_version=expected_version)
 
     async def check_purge(self, current: User) -> None:
         """Nothing stands in the way; roles and sessions go with the user."""

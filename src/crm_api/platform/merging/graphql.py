@@ -28,9 +28,12 @@ class MergeMutation:
     """What may be done to merges."""
 
     @mutation
-    async def undo_merge(self, info: GraphInfo, id: UUID) -> Merge:
+    async def undo_merge(
+        self, info: GraphInfo, id: UUID, expected_version: int | None = None
+    ) -> Merge:
         """Take merged records apart again."""
-        return (await MergeService(info.context.tx).undo(id))[0]
+        service = MergeService(info.context.tx)
+        return (await service.undo(id, expected_version=expected_version))[0]
 
 
 def merge_mutations(mergers: Iterable[Merger]) -> list[type]:
@@ -47,11 +50,13 @@ def _mutation_of(merger: Merger) -> type:
         description="A merge, and the record that it made.",
     )
 
-    async def resolver(info: GraphInfo, input: Any) -> Any:
-        data = shape_given(MergeInput, input)
-        merge, record = await MergeService(info.context.tx).merge(listing.entity, data)
+    async def resolver(info: GraphInfo, input: Any, expected_version: int | None = None) -> Any:
+        data, service = shape_given(MergeInput, input), MergeService(info.context.tx)
+        merge, record = await service.merge(listing.entity, data, expected_version=expected_version)
         return {"merge": merge, listing.entity: record}
 
     resolver.__annotations__.update(input=input_from(MergeInput), **{"return": done})
-    field = mutation(resolver, description=f"Make one of several {plural}.")
+    field = mutation(
+        resolver, description=f"Make one of several {plural}; `expectedVersion` is the winner's."
+    )
     return strawberry.type(type(f"{name}MergeMutation", (), {f"merge_{plural}": field}))

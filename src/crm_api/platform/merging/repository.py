@@ -130,7 +130,12 @@ class Merges(Repository[Merge]):
 
     def redirect(self, record: Entity, target: UUID) -> None:
         """Have an id lead to another record."""
-        values = {"record_id": record.id, "entity": record.entity, "target_id": target}
+        values = {
+            "record_id": record.id,
+            "entity": record.entity,
+            "target_id": target,
+            "merged_at": self.tx.now,
+        }
         self.tx.insert(RecordRedirect, values)
 
     async def end_redirects(self, ids: Sequence[UUID]) -> None:

@@ -12,6 +12,7 @@ from crm_api.kit.query.page import PageQuery
 from crm_api.kit.query.selection import Selection
 from crm_api.kit.rest import answers, params
 from crm_api.kit.rest.problems import problems
+from crm_api.kit.rest.records import IfMatch
 from crm_api.kit.rest.requests import Reading, Writing
 from crm_api.kit.rest.router import FILTER_PARAMETER, new_router, page_shape
 from crm_api.kit.rest.routes import joined
@@ -65,11 +66,11 @@ async def read_merge(id: UUID, tx: Reading) -> Response:
     "/{id}/undo",
     operation_id="undoMerge",
     summary="Take merged records apart again",
-    responses=_UNDONE | problems(403, 404, 409, 422),
+    responses=_UNDONE | problems(403, 404, 409, 412, 422),
 )
-async def undo_merge(id: UUID, tx: Writing) -> Response:
+async def undo_merge(id: UUID, tx: Writing, if_match: IfMatch = None) -> Response:
     """Everything is put back as it was; what was changed or added since stays with the winner."""
-    merge, record = await MergeService(tx).undo(id)
+    merge, record = await MergeService(tx).undo(id, expected_version=answers.version_of(if_match))
     return answers.plain(_with_record(merge, record), headers={"ETag": f'"{merge.version}"'})
 
 
@@ -94,13 +95,15 @@ def _merge_of(merger: Merger) -> APIRouter:
         status_code=201,
         operation_id=f"merge{name}",
         summary=f"Make one of several {service.plural}",
-        responses={201: {"model": made}} | problems(400, 403, 409, 415, 422),
+        responses={201: {"model": made}} | problems(400, 403, 409, 412, 415, 422),
     )
-    async def merge_records(tx: Writing, body: MergeInput) -> Response:
+    async def merge_records(tx: Writing, body: MergeInput, if_match: IfMatch = None) -> Response:
         """The losers go to the bin and their ids lead to the winner; whatever referred to them
         refers to it. `POST /v1/merges/{id}/undo` puts everything back; `dry_run` only shows.
+        `If-Match` is about the winner.
         """
-        merge, record = await MergeService(tx).merge(entity, body)
+        expected = answers.version_of(if_match)
+        merge, record = await MergeService(tx).merge(entity, body, expected_version=expected)
         headers = {"Location": f"/v1/merges/{merge.id}", "ETag": f'"{merge.version}"'}
         return answers.plain(_with_record(merge, record), status=201, headers=headers)
 

@@ -45,8 +45,13 @@ class MergeService(CrudService[Merge]):
     followers: ClassVar[Sequence[Follower]] = ()
     """What else becomes of a merge, as a part of it."""
 
-    async def merge(self, entity: str, data: MergeInput) -> tuple[Any, Any]:
-        """Fold the losers into the winner; returns the merge and the winner as they are now."""
+    async def merge(
+        self, entity: str, data: MergeInput, *, expected_version: int | None = None
+    ) -> tuple[Any, Any]:
+        """Fold the losers into the winner; returns the merge and the winner as they are now.
+
+        Raises `Stale` where the winner is not at the version that the client has seen.
+        """
         merger = self.mergers[entity]
         service = merger.service(self.tx)
         service.need("update")
@@ -56,6 +61,7 @@ class MergeService(CrudService[Merge]):
         service.guard.fields(data.fields, "/fields")
         await self.records.lock()
         fold = await self._fold(merger, service, data)
+        await service.need_version(fold.winner, expected_version)
         id = new_id()
         with self.tx.caused_by(id):
             await merger.settle(service, fold)
@@ -80,8 +86,11 @@ class MergeService(CrudService[Merge]):
         await self.tx.flush()
         return made, await service.told(record)
 
-    async def undo(self, id: UUID) -> tuple[Any, Any]:
-        """Make several records of one again; returns the merge and what is left of the winner."""
+    async def undo(self, id: UUID, *, expected_version: int | None = None) -> tuple[Any, Any]:
+        """Make several records of one again; returns the merge and what is left of the winner.
+
+        Raises `Stale` where the merge is not at the version that the client has seen.
+        """
         current = await self.records.get(id)
         merger = self.mergers[current.target]
         service = merger.service(self.tx)
@@ -90,6 +99,7 @@ class MergeService(CrudService[Merge]):
         self.tx.actor.permitted("merge")
         await self.records.lock()
         current = (await self.records.records(self, [id]))[id]
+        await self.need_version(current, expected_version)
         if current.status != "done":
             raise WrongState("The merge was undone before.", code="already_undone")
         record = await _Undoing(self, merger, service, current).run()

@@ -10,7 +10,7 @@ from crm_api.kit.errors import NotFound, Unauthenticated
 from crm_api.kit.graphql.context import GraphInfo
 from crm_api.kit.graphql.filters import where_of
 from crm_api.kit.graphql.mutations import mutation, shape_given
-from crm_api.kit.graphql.relations import asked, asks_total, connected, connection_of
+from crm_api.kit.graphql.relations import asked, asks_count, connected, connection_of
 from crm_api.kit.graphql.types import input_from, type_from
 from crm_api.kit.live import Ended
 from crm_api.platform.notifications.live import unread
@@ -65,9 +65,9 @@ async def _notifications(
 ) -> Any:
     tx = info.context.tx
     wanted = shape_given(InboxInput, {"state": state}).state
-    total = asks_total(info)
+    count = asks_count(info)
     query = asked(
-        NOTIFICATIONS, tx, where=where, order_by=order_by, first=first, after=after, total=total
+        NOTIFICATIONS, tx, where=where, order_by=order_by, first=first, after=after, count=count
     )
     return connected(await InboxService(tx).page(query, wanted), after)
 

@@ -27,17 +27,30 @@ SUPPRESSIONS: Listing = Listing(model=Suppression, out=SuppressionOut, area="sup
 GUARDS: Listing = Listing(
     model=GuardRule, out=GuardRuleOut, area="guard_rules", sorts={"name": GuardRule.sort_name}
 )
-# What was decided under the id of a record that was merged since counts for what it became.
+# What was decided under the id of a record that was merged since counts for what it became, until
+# that decides anew: of the last words of all who are one now, the most restrictive holds. The same is
+# in `crm_consent_state`, for filters.
 _EFFECTIVE = """
-    WITH RECURSIVE whole(id, person) AS (
-        SELECT p, p FROM unnest($2::uuid[]) AS p
-        UNION SELECT r.record_id, whole.person FROM whole JOIN record_redirects r
-        ON r.organization_id = $1 AND r.target_id = whole.id)
-    SELECT DISTINCT ON (whole.person, c.purpose, c.channel)
-        whole.person, c.id, c.purpose, c.channel, c.state, c.at, c.expires_at
-    FROM whole JOIN consents c ON c.organization_id = $1 AND c.record_id = whole.id
-    WHERE $3::text[] IS NULL OR c.purpose = ANY($3)
-    ORDER BY whole.person, c.purpose, c.channel, c.at DESC, c.seq DESC
+    WITH RECURSIVE whole(id, person, merged_at, above) AS (
+        SELECT p, p, NULL::timestamptz, '{}'::uuid[] FROM unnest($2::uuid[]) AS p
+        UNION SELECT r.record_id, whole.person, r.merged_at, whole.above || whole.id
+        FROM whole JOIN record_redirects r
+        ON r.organization_id = $1 AND r.target_id = whole.id),
+    word AS (
+        SELECT DISTINCT ON (whole.person, whole.id, c.purpose, c.channel)
+            whole.person, whole.id AS said_as, whole.merged_at, whole.above,
+            c.id, c.purpose, c.channel, c.state, c.at, c.expires_at, c.seq, c.created_at
+        FROM whole JOIN consents c ON c.organization_id = $1 AND c.record_id = whole.id
+        WHERE $3::text[] IS NULL OR c.purpose = ANY($3)
+        ORDER BY whole.person, whole.id, c.purpose, c.channel, c.at DESC, c.seq DESC)
+    SELECT DISTINCT ON (person, purpose, channel)
+        person, id, purpose, channel, state, at, expires_at
+    FROM word WHERE NOT EXISTS (
+        SELECT FROM word later WHERE later.person = word.person
+        AND later.purpose = word.purpose AND later.channel = word.channel
+        AND later.said_as = ANY(word.above) AND later.created_at > word.merged_at)
+    ORDER BY person, purpose, channel,
+        array_position(ARRAY['withdrawn', 'denied'], state), at DESC, seq DESC
 """
 _SUPPRESSED = """
     SELECT value_hash, purpose, channel, expires_at FROM suppressions
@@ -65,7 +78,10 @@ class ConsentLedger(Repository[Consent]):
     async def effective(
         self, people: Sequence[UUID], purposes: Sequence[str] | None = None
     ) -> list[Any]:
-        """The last word of some people on each purpose and channel."""
+        """The last word of some people on each purpose and channel.
+
+        Of those who were merged, the most restrictive one, until they decide anew.
+        """
         wanted = None if purposes is None else list(purposes)
         return await self.tx.fetch(_EFFECTIVE, self.tx.organization_id, list(people), wanted)
 

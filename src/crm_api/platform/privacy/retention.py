@@ -71,9 +71,9 @@ class RetentionPolicyService(NamedService[RetentionPolicy]):
             await self.repeat(current.id)
         return shown
 
-    async def restore(self, id: UUID) -> Any:
+    async def restore(self, id: UUID, *, expected_version: int | None = None) -> Any:
         """Take a policy out of the bin; it is carried out again."""
-        shown = await super().restore(id)
+        shown = await super().restore(id, expected_version=expected_version)
         if shown.is_active:
             await self.repeat(id)
         return shown

@@ -126,9 +126,12 @@ class ImportMutation:
         return id
 
     @mutation
-    async def restore_import(self, info: GraphInfo, id: UUID) -> Import:
+    async def restore_import(
+        self, info: GraphInfo, id: UUID, expected_version: int | None = None
+    ) -> Import:
         """Take an import out of the bin, to look at it or to undo it; its file is gone."""
-        return await ImportService(info.context.tx).restore(id)
+        service = ImportService(info.context.tx)
+        return await service.restore(id, expected_version=expected_version)
 
     @mutation
     async def validate_import(self, info: GraphInfo, id: UUID) -> ImportStarted:

@@ -169,11 +169,12 @@ async def delete_import(id: UUID, tx: Writing, if_match: IfMatch = None) -> Resp
     "/{id}/restore",
     operation_id="restoreImport",
     summary="Take an import out of the bin",
-    responses=_ONE | problems(403, 404, 422),
+    responses=_ONE | problems(403, 404, 412, 422),
 )
-async def restore_import(id: UUID, tx: Writing) -> Response:
+async def restore_import(id: UUID, tx: Writing, if_match: IfMatch = None) -> Response:
     """To look at it, or to undo it; its file is gone."""
-    return answers.record(await ImportService(tx).restore(id))
+    expected = answers.version_of(if_match)
+    return answers.record(await ImportService(tx).restore(id, expected_version=expected))
 
 
 def _add_start(verb: str, summary: str, description: str) -> None:

@@ -42,14 +42,14 @@ class ViewService(CrudService[View]):
             await self._take_place(whole, but=current and current.id)
         return values
 
-    async def restore(self, id: UUID) -> Any:
+    async def restore(self, id: UUID, *, expected_version: int | None = None) -> Any:
         """Take a view out of the bin; it is the default no longer."""
         self.need("delete")
         current = await self.records.get(id, lock=True, deleted=True)
         await self.guard.permit([id], "delete")
         if current.deleted_at is not None and current.is_default:
             await self.change(current, {"is_default": False})
-        return await super().restore(id)
+        return await super().restore(id, expected_version=expected_version)
 
     def _check(self, view: Mapping[str, Any]) -> None:
         target, known = view["target"], {*self.targets, *self.tx.catalogue.objects}

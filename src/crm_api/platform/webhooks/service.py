@@ -151,13 +151,13 @@ class WebhookService(CrudService[Webhook]):
             off = {"status": "disabled", "disabled_reason": reason}
             await self.change(current, off, verb="disabled")
 
-    async def restore(self, id: UUID) -> Any:
+    async def restore(self, id: UUID, *, expected_version: int | None = None) -> Any:
         """Take an endpoint out of the bin; only for those who could have made it."""
         self.need("delete")
         current = await self.records.get(id, lock=True, deleted=True)
         self._check({"topics": current.topics, "filter": current.filter})
         self.tx.change(current, {"actor": self._maker()})
-        return await super().restore(id)
+        return await super().restore(id, expected_version=expected_version)
 
     async def check_purge(self, current: Webhook) -> None:
         """Nothing stands in the way; what was kept of it goes too."""

@@ -1,0 +1,57 @@
+"""Every record leads to its owner and to who made it, at both faces."""
+
+import pytest
+
+from support.clients import problem
+from support.factories import KINDS
+from support.graph import camel
+
+
+@pytest.fixture
+async def owned(client, owner, org, kind):
+    """A record and the user whose it is."""
+    user = await client.made("users", {"email": "owner@example.com", "name": "Olive Owner"})
+    made, other = await kind.make(client), await kind.make(client)
+    table = kind.listing.model.__tablename__
+    statement = f"UPDATE {table} SET owner_id = $1, created_by = $1 WHERE id = $2"
+    await owner.execute(statement, user["id"], made["id"])
+    await owner.execute(f"UPDATE {table} SET owner_id = NULL WHERE id = $1", other["id"])
+    return made["id"], other["id"], user
+
+
+async def test_records_lead_to_their_owners(client, kind, owned):
+    id, other, user = owned
+    asked = {"filter[id][in]": f"{id},{other}", "include": "owner,creator", "sort": "owner.email"}
+    first, second = (await client.read(kind.path, **asked))["data"]
+    assert (first["id"], second["id"]) == (id, other)
+    assert first["owner"]["email"] == first["creator"]["email"] == user["email"]
+    assert second["owner"] is None
+    by_owner = {"filter[owner][email]": user["email"], "fields": "id,owner.name"}
+    assert (await client.read(kind.path, **by_owner))["data"] == [
+        {"id": id, "owner": {"name": user["name"]}}
+    ]
+
+
+async def test_records_lead_to_their_owners_over_graphql(client, kind, owned):
+    id, _, user = owned
+    document = (
+        f"query($w: {kind.type}Where) {{ {camel(kind.name)}(where: $w) "
+        "{ nodes { id owner { name } creator { name } } } }"
+    )
+    found = await client.data(document, w={"owner": {"email": {"eq": user["email"]}}})
+    who = {"name": user["name"]}
+    assert found[camel(kind.name)]["nodes"] == [{"id": id, "owner": who, "creator": who}]
+
+
+async def test_owners_take_the_scope_of_users(keyed, kind):
+    few = await keyed(f"{kind.area}:read")
+    if kind.area == "users":
+        return
+    for asked in ({"include": "owner"}, {"filter[owner][name]": "x"}, {"sort": "creator.name"}):
+        answer = await few.get(f"/v1/{kind.path}", params=asked)
+        problem(answer, 403, "insufficient_scope")
+
+
+def test_every_kind_leads_to_users():
+    for kind in KINDS:
+        assert {"owner", "creator"} <= kind.listing.related.keys()
