@@ -6,6 +6,7 @@
 import os
 import shutil
 import subprocess
+import threading
 import time
 from pathlib import Path
 from urllib.parse import quote, urlsplit
@@ -19,6 +20,8 @@ PROGRAM = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin
 IS_WANTED = os.environ.get("CRM_TEST_POOLER") == "1"
 APP, WORKER = "pooled_app", "pooled_worker"
 _PORT = 6432
+# More than that is no accident.
+_MOST_ENDS = 3
 # Fewer connections than the tests use at once, so that they change hands all the time.
 _CONFIGURATION = """
 [databases]
@@ -51,7 +54,11 @@ _LOGINS = """
 
 
 class Pooler:
-    """A running PgBouncer."""
+    """A running PgBouncer, which is begun again where it ends by itself, as a system's services are.
+
+    Debian 12 has 1.18, which may end with `server in bad state` as a query is cancelled while its
+    answer comes (pgbouncer/pgbouncer#822, mended in 1.21).
+    """
 
     def __init__(self, base: Path, host: str, *, size: int = 4) -> None:
         """`base` is the directory of the run, `host` where PostgreSQL's socket is."""
@@ -68,10 +75,11 @@ class Pooler:
         if account is not None:
             account.own(self.directory)
             account.let_in(configuration)
-        self._process = spawn(
-            [PROGRAM, "-q", str(configuration)], self.directory, subprocess.DEVNULL, account
-        )
+        self._account, self._configuration = account, configuration
+        self._is_over = threading.Event()
+        self._process = self._begun()
         self._wait()
+        threading.Thread(target=self._keep_up, daemon=True).start()
 
     def url(self, database_url: str, login: str = APP) -> str:
         """A database by way of the pooler."""
@@ -82,8 +90,20 @@ class Pooler:
 
     def stop(self) -> None:
         """End it."""
+        self._is_over.set()
         self._process.terminate()
         self._process.wait(10)
+
+    def _begun(self) -> subprocess.Popen[bytes]:
+        command = [str(PROGRAM), "-q", str(self._configuration)]
+        return spawn(command, self.directory, subprocess.DEVNULL, self._account)
+
+    def _keep_up(self) -> None:
+        for _ in range(_MOST_ENDS):
+            self._process.wait()
+            if self._is_over.is_set():
+                return
+            self._process = self._begun()
 
     def _wait(self) -> None:
         socket = self.directory / f".s.PGSQL.{_PORT}"
