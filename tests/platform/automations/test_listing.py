@@ -13,14 +13,14 @@ async def test_leads_come_on_a_list_once(client, rules, worker):
     rule = await rules.active(step, {**step, "lead_id": {"$ref": "event.record_id"}}, trigger=CAME)
     lead = await client.made("leads", {"last_name": "Example"})
     (run,) = await rules.ended(rule)
-    assert [done["status"] for done in run["steps"]] == ["succeeded", "skipped"]
-    assert run["steps"][1]["result"]["reason"] == "listed_before"
+    assert [done["outcome"] for done in run["log"]] == ["done", "skipped"]
+    assert run["log"][1]["result"]["reason"] == "listed_before"
     found = await client.read(f"prospect-lists/{one['id']}/members")
     assert [member["lead_id"] for member in found["data"]] == [lead["id"]]
     await client.post(f"/v1/prospect-lists/{one['id']}/freeze")
     await client.made("leads", {"last_name": "Later"})
     last = (await rules.ended(rule, 2))[-1]
-    assert [done["result"]["reason"] for done in last["steps"]] == ["list_frozen"] * 2
+    assert [done["result"]["reason"] for done in last["log"]] == ["list_frozen"] * 2
     assert (await client.read(f"prospect-lists/{one['id']}"))["member_count"] == 1
 
 
@@ -31,14 +31,14 @@ async def test_people_come_into_a_segment_and_leave_it(client, rules, worker):
     rule = await rules.active(into, into)
     contact = await client.made("contacts", {"last_name": "Example"})
     (run,) = await rules.ended(rule)
-    assert [done["result"]["result"] for done in run["steps"]] == ["added", "unchanged"]
+    assert [done["result"]["result"] for done in run["log"]] == ["added", "unchanged"]
     path = f"segments/{segment['id']}/members"
     assert [one["id"] for one in (await client.read(path))["data"]] == [contact["id"]]
     left = {"type": "event", "events": ["contact.updated"]}
     rule = await rules.active(out, trigger=left)
     await client.changed(f"contacts/{contact['id']}", {"title": "Guest"})
     (run,) = await rules.ended(rule)
-    assert run["steps"][0]["result"]["result"] == "removed"
+    assert run["log"][0]["result"]["result"] == "removed"
     assert (await client.read(path))["data"] == []
 
 
