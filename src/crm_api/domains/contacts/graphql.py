@@ -7,12 +7,14 @@ import strawberry
 
 from crm_api.domains.companies.graphql import Company
 from crm_api.domains.contacts import relating
+from crm_api.domains.contacts.actions import ContactActions
 from crm_api.domains.contacts.relationships import DEEPEST, ContactRelationshipService
 from crm_api.domains.contacts.resolving import ContactResolver
 from crm_api.domains.contacts.schemas import (
     ContactIdentifiers,
     ContactOut,
     EmploymentOut,
+    JobChange,
 )
 from crm_api.domains.contacts.schemas import ContactResolution as Resolution
 from crm_api.domains.contacts.schemas import ResolvedContact as Resolved
@@ -20,7 +22,7 @@ from crm_api.domains.contacts.service import ContactService, EmploymentService
 from crm_api.kit.errors import Invalid
 from crm_api.kit.graphql.context import GraphInfo
 from crm_api.kit.graphql.fields import Collection
-from crm_api.kit.graphql.mutations import shape_given
+from crm_api.kit.graphql.mutations import mutation, shape_given
 from crm_api.kit.graphql.relations import related, related_many
 from crm_api.kit.graphql.types import input_from, type_from
 from crm_api.platform.duplicates.graphql import DuplicateReason
@@ -113,6 +115,23 @@ class ContactQuery:
         return cast("Any", await service.around(id, depth=depth, current=current, kinds=kinds))
 
 
+@strawberry.type
+class ContactMutation:
+    """What happens to people."""
+
+    @mutation
+    async def change_contact_job(
+        self,
+        info: GraphInfo,
+        id: UUID,
+        input: input_from(JobChange),  # pyright: ignore[reportInvalidTypeForm, reportUnknownParameterType]
+        expected_version: int | None = None,
+    ) -> Contact:
+        """Somebody works elsewhere from a day on."""
+        data = shape_given(JobChange, input)
+        return await ContactActions(info.context.tx).change_job(id, data, expected_version)
+
+
 _CONTACTS = Collection(ContactService, Contact)
 _EMPLOYMENTS = Collection(EmploymentService, Employment)
 _RELATIONSHIPS = Collection(ContactRelationshipService, ContactRelationship)
@@ -120,4 +139,4 @@ EmploymentConnection = _EMPLOYMENTS.connection
 ContactRelationshipConnection = _RELATIONSHIPS.connection
 _ALL = (_CONTACTS, _EMPLOYMENTS, _RELATIONSHIPS)
 QUERIES = (*(one.query() for one in _ALL), ContactQuery)
-MUTATIONS = tuple(one.mutation() for one in _ALL)
+MUTATIONS = (*(one.mutation() for one in _ALL), ContactMutation)

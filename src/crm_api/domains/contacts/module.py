@@ -4,9 +4,11 @@ from crm_api.domains.contacts.importer import ContactImporter
 from crm_api.domains.contacts.matcher import ContactMatcher
 from crm_api.domains.contacts.merger import ContactMerger
 from crm_api.domains.contacts.relationships import ContactRelationshipService
+from crm_api.domains.contacts.schemas import ContactJobChanged
 from crm_api.domains.contacts.service import ContactService, EmploymentService
 from crm_api.domains.contacts.standard import STANDARD_REPORTS
 from crm_api.kit.module import Faces, Module
+from crm_api.kit.parts import Told
 
 
 def _faces() -> Faces:
@@ -26,6 +28,8 @@ MODULE = Module(
     description="People, how to reach them, where they work, and what they are to each other.",
     depends_on=["companies"],
     faces=_faces,
+    events=["contact.changed_job"],
+    told={"contact.changed_job": Told("contact", ContactJobChanged)},
     importers=[ContactImporter()],
     matchers=[ContactMatcher()],
     mergers=[ContactMerger()],

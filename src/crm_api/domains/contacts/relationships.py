@@ -101,7 +101,7 @@ class ContactRelationshipService(CrudService[ContactRelationship]):
     async def make_way(self, column: str, merged: Sequence[UUID]) -> None:
         """Of people who are one now nobody is anything to themselves, or the same thing twice."""
         del column
-        seen: set[tuple[UUID, UUID, str]] = set()
+        seen: set[tuple[UUID | str, ...]] = set()
         gone: list[ContactRelationship] = []
         found = await self.records.of_merged(merged)
         # What the winner has stays.

@@ -73,7 +73,7 @@ class ContactResolver:
         names = {name: getattr(data, name) for name in ("first_name", "middle_name", "last_name")}
         if data.name is not None:
             names |= name_parts(data.name, None)
-        values = {
+        values: dict[str, Any] = {
             **names,
             "preferred_name": None,
             "birth_date": data.birth_date,

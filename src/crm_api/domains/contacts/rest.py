@@ -4,16 +4,22 @@ from typing import Annotated
 
 from fastapi import Query, Response
 
+from crm_api.domains.contacts.actions import ContactActions
 from crm_api.domains.contacts.models import RelationshipKind
 from crm_api.domains.contacts.relating import RelationshipGraph
 from crm_api.domains.contacts.relationships import DEEPEST, ContactRelationshipService
 from crm_api.domains.contacts.resolving import ContactResolver
-from crm_api.domains.contacts.schemas import ContactIdentifiers, ContactResolution
+from crm_api.domains.contacts.schemas import (
+    ContactIdentifiers,
+    ContactOut,
+    ContactResolution,
+    JobChange,
+)
 from crm_api.domains.contacts.service import ContactService, EmploymentService
 from crm_api.kit.rest import answers
 from crm_api.kit.rest.problems import problems
-from crm_api.kit.rest.records import Id
-from crm_api.kit.rest.requests import Reading
+from crm_api.kit.rest.records import Id, IfMatch
+from crm_api.kit.rest.requests import Reading, Writing
 from crm_api.kit.rest.router import crud_router
 
 contacts = crud_router(ContactService)
@@ -54,3 +60,18 @@ async def relationship_graph(
     """
     service = ContactRelationshipService(tx)
     return answers.plain(await service.around(id, depth=depth, current=current, kinds=kind))
+
+
+@contacts.post(
+    "/{id}/change-job",
+    operation_id="changeContactJob",
+    summary="Somebody works elsewhere",
+    responses={200: {"model": ContactOut}} | problems(400, 403, 404, 409, 412, 415, 422),
+)
+async def change_job(id: Id, tx: Writing, body: JobChange, if_match: IfMatch = None) -> Response:
+    """The main employment ends on the day before, and another one begins; `contact.changed_job` tells.
+
+    422 `same_company` where nothing changes, `ends_before_start` where the one before began later.
+    """
+    expected = answers.version_of(if_match)
+    return answers.record(await ContactActions(tx).change_job(id, body, expected))

@@ -113,6 +113,31 @@ class EmploymentOut(Out):
     ended_on: date | None
 
 
+class JobChange(Schema):
+    """Where somebody works from a day on."""
+
+    company_id: UUID | None = Field(description="Null for nowhere that is known.")
+    title: Name | None = None
+    department: Name | None = None
+    role: Code | None = Field(None, description="Such as `decision_maker` or `user`.")
+    on: Day | None = Field(None, description="The first day there; without it, today.")
+    retires_emails: bool = Field(
+        False,
+        description="Whether e-mail addresses at the domains of the company before become "
+        "`invalid`.",
+    )
+
+
+class ContactJobChanged(BaseModel):
+    """What is told of somebody who changed their job."""
+
+    company_id: UUID | None = None
+    company_before_id: UUID | None
+    title: str | None = None
+    department: str | None = None
+    on: date
+
+
 class ContactIdentifiers(Schema):
     """What is known of a person: any mix of it, with an id, an address, a number or a name."""
 

@@ -10,6 +10,7 @@ from crm_api.domains.prospects.list_schemas import ProspectAddition
 from crm_api.domains.prospects.service import ProspectListService
 from crm_api.kit.automation import Checking, Outcome, Situation, Step
 from crm_api.kit.errors import NotFound, WrongState
+from crm_api.kit.links.paging import filled
 from crm_api.platform.automations.actions import check_one, one_of
 
 
@@ -34,7 +35,7 @@ class AddToList(Step):
         """On the list, unless it is there already or the list takes nobody any more."""
         id = await one_of(at, self.lead_id, "/lead_id")
         try:
-            told = await Filling(at.tx).add(self.list_id, ProspectAddition(lead_ids=[id]))
+            told = await Filling(at.tx).add(self.list_id, filled(ProspectAddition, {"lead_ids": [id]}))
         except WrongState as error:
             return Outcome({"reason": error.own_code}, skipped=True)
         if told["changed"] == 0:
