@@ -44,9 +44,9 @@ class ContactActions:
         day = data.on or today_of(self.tx)
         await self._end(id, day)
         if data.company_id is not None:
-            own = {"contact_id": id, "started_on": day, "owner_id": None, "custom": {}}
-            shape = {**EmploymentService.PRIMARY, **given, "role": data.role, "external_ids": {}}
-            self._employments.add({**shape, **own})
+            own: dict[str, Any] = {"contact_id": id, "role": data.role, "started_on": day}
+            empty: dict[str, Any] = {"owner_id": None, "custom": {}, "external_ids": {}}
+            self._employments.add({**EmploymentService.PRIMARY, **given, **own, **empty})
         values: dict[str, Any] = dict(given)
         if data.retires_emails and before is not None:
             values |= _retired(contact.emails, await self._domains(before))
