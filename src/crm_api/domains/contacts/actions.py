@@ -12,7 +12,6 @@ from crm_api.kit.calendar import today_of
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Invalid
 from crm_api.kit.points import primary_of, with_primary
-from crm_api.kit.query.selection import Selection
 
 
 class ContactActions:
@@ -67,8 +66,8 @@ class ContactActions:
         await self.tx.flush()  # the unique index must see one go before the other comes
 
     async def _domains(self, company_id: UUID) -> Sequence[str]:
-        found = await CompanyService(self.tx).many([company_id], Selection(("id", "domains")))
-        return [] if company_id not in found else found[company_id].domains
+        found = await CompanyService(self.tx).records.some([company_id])
+        return [domain for company in found for domain in company.domains]
 
 
 def _retired(emails: Sequence[dict[str, Any]], domains: Sequence[str]) -> dict[str, Any]:
