@@ -21,6 +21,7 @@ from crm_api.kit.errors import Fault, Invalid
 from crm_api.kit.faults import faults_of
 from crm_api.kit.points import email_key
 from crm_api.kit.values.errors import BadValue
+from crm_api.kit.values.names import name_parts
 from crm_api.platform.transfer.importer import Draft, Importer, LookUp, Plan, data_of, readable
 from crm_api.platform.transfer.reading.aliases import CONTACT_FIELDS, hint
 
@@ -167,22 +168,6 @@ def _email_key(text: str) -> str:
         return email_key(text)
     except BadValue:
         return text
-
-
-def name_parts(full: str, first: str | None) -> dict[str, str]:
-    """A full name as parts: `Last, First`, `First Last`, or the rest beside a first name.
-
-    A patronymic at the end marks the Russian order of last, first, middle name.
-    """
-    last, comma, given = (part.strip() for part in full.partition(","))
-    if comma and last and given:
-        return {"last_name": last, "first_name": first or given}
-    words = full.split()
-    if first is not None or len(words) == 1:
-        return {"last_name": full}
-    if len(words) == 3 and words[-1].lower().endswith(("вич", "вна", "ична")):
-        return {"last_name": words[0], "first_name": words[1], "middle_name": words[2]}
-    return {"first_name": " ".join(words[:-1]), "last_name": words[-1]}
 
 
 def _company(texts: Mapping[str, list[Any]]) -> dict[str, Any] | None:

@@ -11,6 +11,19 @@ from crm_api.kit.db.base import Entity, KeyText
 from crm_api.kit.db.columns import Described, Named, foreign_key, one_of, ordered, referring
 from crm_api.kit.points import Reachable
 
+RelationshipKind = Literal[
+    "reports_to",
+    "assists",
+    "influences",
+    "advises",
+    "referred",
+    "partner",
+    "spouse",
+    "parent",
+    "sibling",
+    "friend",
+    "other",
+]
 Lifecycle = Literal["subscriber", "lead", "prospect", "customer", "former", "partner", "other"]
 
 
@@ -67,5 +80,43 @@ class Employment(Entity):
     department: Mapped[str | None] = mapped_column(KeyText)
     role: Mapped[str | None] = mapped_column(KeyText)
     is_primary: Mapped[bool]
+    started_on: Mapped[date | None]
+    ended_on: Mapped[date | None]
+
+
+class ContactRelationship(Entity):
+    """What one person is to another."""
+
+    __tablename__ = "contact_relationships"
+    __table_args__ = (
+        foreign_key("contact_id", "contacts"),
+        foreign_key("related_contact_id", "contacts"),
+        one_of("kind", RelationshipKind),
+        # People who turn out to be one leave what they were to each other in the bin.
+        CheckConstraint(
+            "related_contact_id <> contact_id OR deleted_at IS NOT NULL", name="not_to_oneself"
+        ),
+        CheckConstraint("strength BETWEEN 1 AND 5", name="strength"),
+        CheckConstraint("ended_on >= started_on", name="ends_after_start"),
+        *ordered("contact_relationships", "created_at"),
+        referring("contact_relationships", "contact_id"),
+        referring("contact_relationships", "related_contact_id"),
+        Index(
+            "uq_contact_relationships_current",
+            "organization_id",
+            "contact_id",
+            "related_contact_id",
+            "kind",
+            unique=True,
+            postgresql_where=text("deleted_at IS NULL AND ended_on IS NULL"),
+        ),
+    )
+    entity = "contact_relationship"
+
+    contact_id: Mapped[UUID]
+    related_contact_id: Mapped[UUID]
+    kind: Mapped[str] = mapped_column(KeyText)
+    strength: Mapped[int | None]
+    note: Mapped[str | None] = mapped_column(KeyText)
     started_on: Mapped[date | None]
     ended_on: Mapped[date | None]

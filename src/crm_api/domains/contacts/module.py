@@ -3,17 +3,20 @@
 from crm_api.domains.contacts.importer import ContactImporter
 from crm_api.domains.contacts.matcher import ContactMatcher
 from crm_api.domains.contacts.merger import ContactMerger
+from crm_api.domains.contacts.relationships import ContactRelationshipService
+from crm_api.domains.contacts.schemas import ContactJobChanged
 from crm_api.domains.contacts.service import ContactService, EmploymentService
 from crm_api.domains.contacts.standard import STANDARD_REPORTS
 from crm_api.kit.module import Faces, Module
+from crm_api.kit.parts import Told
 
 
 def _faces() -> Faces:
     from crm_api.domains.contacts.graphql import MUTATIONS, QUERIES
-    from crm_api.domains.contacts.rest import contacts, employments
+    from crm_api.domains.contacts.rest import contacts, employments, relationships
 
     return Faces(
-        routers=[contacts, employments],
+        routers=[contacts, employments, relationships],
         queries=QUERIES,
         mutations=MUTATIONS,
     )
@@ -22,12 +25,14 @@ def _faces() -> Faces:
 MODULE = Module(
     key="contacts",
     title="Contacts",
-    description="People, how to reach them, and where they work.",
+    description="People, how to reach them, where they work, and what they are to each other.",
     depends_on=["companies"],
     faces=_faces,
+    events=["contact.changed_job"],
+    told={"contact.changed_job": Told("contact", ContactJobChanged)},
     importers=[ContactImporter()],
     matchers=[ContactMatcher()],
     mergers=[ContactMerger()],
-    services=[ContactService, EmploymentService],
+    services=[ContactService, EmploymentService, ContactRelationshipService],
     standard_reports=STANDARD_REPORTS,
 )

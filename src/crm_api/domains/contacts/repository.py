@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, inspect
+from sqlalchemy import Select, inspect, or_
 
 from crm_api.domains.companies.repository import LISTING as COMPANIES
-from crm_api.domains.contacts.models import Contact, Employment
+from crm_api.domains.contacts.models import Contact, ContactRelationship, Employment
+from crm_api.domains.contacts.relating import ContactRelationshipOut
 from crm_api.domains.contacts.schemas import ContactOut, EmploymentOut
 from crm_api.kit.crud.repository import Repository
 from crm_api.kit.db.tx import Tx
@@ -37,6 +38,21 @@ CONTACTS: Listing = Listing(
             many=True,
             part=True,
         ),
+        Relation(
+            "relationships",
+            lambda: RELATIONSHIPS,
+            Contact.id,
+            ContactRelationship.contact_id,
+            many=True,
+            part=True,
+        ),
+        Relation(
+            "related_by",
+            lambda: RELATIONSHIPS,
+            Contact.id,
+            ContactRelationship.related_contact_id,
+            many=True,
+        ),
     ),
     keys=POINT_KEYS,
     search=Searched(
@@ -59,6 +75,17 @@ EMPLOYMENTS: Listing = Listing(
             COMPANIES.model.id,
             back="employments",
         ),
+    ),
+    within="contact",
+)
+
+RELATIONSHIPS: Listing = Listing(
+    model=ContactRelationship,
+    out=ContactRelationshipOut,
+    area="contacts",
+    relations=(
+        Relation("contact", lambda: CONTACTS, ContactRelationship.contact_id, Contact.id),
+        Relation("related", lambda: CONTACTS, ContactRelationship.related_contact_id, Contact.id),
     ),
     within="contact",
 )
@@ -104,6 +131,59 @@ class Employments(Repository[Employment]):
 
     def _primary(self) -> Select[Employment]:
         return self.select().where(Employment.is_primary, Employment.deleted_at.is_(None))
+
+
+class ContactRelationships(Repository[ContactRelationship]):
+    """What people are to each other."""
+
+    model = ContactRelationship
+    listing = RELATIONSHIPS
+
+    async def of(
+        self, ids: Sequence[UUID], *, current: bool = True, kinds: Sequence[str] | None = None
+    ) -> list[Any]:
+        """The living ones that begin or end at some people, whoever asks; in a fixed order."""
+        return await self.tx.fetch(
+            _RELATIONSHIPS, self.tx.organization_id, list(ids), current, kinds, MOST_RELATIONSHIPS
+        )
+
+    async def of_merged(self, ids: Sequence[UUID]) -> list[ContactRelationship]:
+        """All living ones that begin or end at some people, locked, whoever asks."""
+        query = self.select_all().where(
+            or_(
+                ContactRelationship.contact_id.in_(ids),
+                ContactRelationship.related_contact_id.in_(ids),
+            ),
+            ContactRelationship.deleted_at.is_(None),
+        )
+        query = query.order_by(ContactRelationship.id).with_for_update(key_share=True)
+        return list((await self.tx.run(query)).scalars())
+
+    async def above(self, id: UUID) -> set[UUID]:
+        """To whom somebody reports, directly or not, themselves included."""
+        rows = await self.tx.fetch(_ABOVE, self.tx.organization_id, id)
+        return {row["id"] for row in rows}
+
+
+MOST_RELATIONSHIPS = 2_000
+"""So many are read of one circle of people."""
+_RELATIONSHIPS = """
+    SELECT id, contact_id, related_contact_id, kind, strength, started_on, ended_on
+    FROM contact_relationships
+    WHERE organization_id = $1 AND (contact_id = ANY($2) OR related_contact_id = ANY($2))
+        AND deleted_at IS NULL AND NOT ($3 AND ended_on IS NOT NULL)
+        AND ($4::text[] IS NULL OR kind = ANY($4))
+    ORDER BY strength DESC NULLS LAST, id LIMIT $5
+"""
+_ABOVE = """
+    WITH RECURSIVE up AS (
+        SELECT $2::uuid AS id
+        UNION SELECT r.related_contact_id FROM contact_relationships r JOIN up
+            ON r.contact_id = up.id
+        WHERE r.organization_id = $1 AND r.kind = 'reports_to' AND r.deleted_at IS NULL
+            AND r.ended_on IS NULL)
+    SELECT id FROM up
+"""
 
 
 async def with_point(tx: Tx, kind: str, key: str) -> list[Any]:

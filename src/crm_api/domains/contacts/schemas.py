@@ -1,24 +1,30 @@
 """What contacts and employments look like from outside."""
 
 from datetime import date
-from typing import Self
+from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 from crm_api.domains.contacts.models import Lifecycle
 from crm_api.kit.points import ReachableFields, ReachableOut
 from crm_api.kit.schema import (
     BirthDate,
     Code,
+    Country,
     Create,
     Day,
     DescribedFields,
     DescribedOut,
+    Domain,
+    ExternalIds,
     Name,
     Out,
+    Schema,
     patch_of,
 )
+from crm_api.platform.duplicates.models import Band
+from crm_api.platform.duplicates.schemas import Percent, ReasonOut
 
 
 class ContactFields(ReachableFields, DescribedFields, Create):
@@ -105,3 +111,81 @@ class EmploymentOut(Out):
     is_primary: bool
     started_on: date | None
     ended_on: date | None
+
+
+class JobChange(Schema):
+    """Where somebody works from a day on."""
+
+    company_id: UUID | None = Field(description="Null for nowhere that is known.")
+    title: Name | None = None
+    department: Name | None = None
+    role: Code | None = Field(None, description="Such as `decision_maker` or `user`.")
+    on: Day | None = Field(None, description="The first day there; without it, today.")
+    retires_emails: bool = Field(
+        False,
+        description="Whether e-mail addresses at the domains of the company before become "
+        "`invalid`.",
+    )
+
+
+class ContactJobChanged(BaseModel):
+    """What is told of somebody who changed their job."""
+
+    company_id: UUID | None = None
+    company_before_id: UUID | None
+    title: str | None = None
+    department: str | None = None
+    on: date
+
+
+class ContactIdentifiers(Schema):
+    """What is known of a person: any mix of it, with an id, an address, a number or a name."""
+
+    external_ids: ExternalIds = Field(
+        default_factory=dict, description="Ids in other systems; one alone decides."
+    )
+    emails: Annotated[
+        list[Annotated[str, Field(min_length=3, max_length=320)]], Field(max_length=20)
+    ] = Field(default_factory=list, examples=[["sample@example.com"]])
+    phones: Annotated[
+        list[Annotated[str, Field(min_length=3, max_length=100)]], Field(max_length=20)
+    ] = Field(default_factory=list)
+    country: Country | None = Field(
+        None, description="By which phone numbers without a prefix are read."
+    )
+    name: Name | None = Field(
+        None, description="The whole name, in place of its parts: `First Last` or `Last, First`."
+    )
+    first_name: Name | None = None
+    middle_name: Name | None = None
+    last_name: Name | None = None
+    birth_date: BirthDate | None = None
+    company_id: UUID | None = Field(None, description="Where the person works.")
+    company: Name | None = Field(None, description="The exact name of where the person works.")
+    domain: Domain | None = Field(None, description="The domain of where the person works.")
+    min_score: Percent | None = Field(
+        None, description="Not told below this score; without it, as the duplicates' policy says."
+    )
+
+    @model_validator(mode="after")
+    def _named_once(self) -> Self:
+        if self.name is not None and (self.first_name or self.middle_name or self.last_name):
+            raise ValueError("give the whole name or its parts, not both")
+        return self
+
+
+class ResolvedContact(BaseModel):
+    """A contact that is probably the one in question."""
+
+    contact: ContactOut
+    band: Band
+    score: int = Field(description="How likely it is the one, in percent.")
+    weight: int = Field(description="All the evidence, in tenths of a bit.")
+    reasons: list[ReasonOut] = Field(description="What each identifier tells, the most first.")
+
+
+class ContactResolution(BaseModel):
+    """Who is probably meant."""
+
+    match: ResolvedContact | None = Field(description="The likeliest; null where there is none.")
+    alternatives: list[ResolvedContact] = Field(description="The others, the likeliest first.")

@@ -5,11 +5,11 @@ from typing import Any
 from uuid import UUID
 
 from crm_api.domains.companies.cells import code_of, read_as
-from crm_api.domains.contacts.importer import name_parts
 from crm_api.domains.leads.matching import Matching
 from crm_api.domains.leads.service import LeadService
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.values import codes
+from crm_api.kit.values.names import name_parts
 from crm_api.platform.transfer.importer import Draft, Importer, data_of
 from crm_api.platform.transfer.reading.aliases import CONTACT_FIELDS, hint
 from crm_api.platform.transfer.reading.mapping import FieldHint

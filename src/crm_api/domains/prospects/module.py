@@ -8,6 +8,7 @@ from crm_api.domains.prospects.forms import (
 )
 from crm_api.domains.prospects.jobs import distribute_list, recall_list, send_confirmation
 from crm_api.domains.prospects.service import ProspectListService, ProspectMemberService
+from crm_api.domains.prospects.steps import AddToList
 from crm_api.domains.prospects.touching import TOUCHES
 from crm_api.kit.crud.guards import Guarded
 from crm_api.kit.crud.personal import Trace
@@ -44,6 +45,7 @@ MODULE = Module(
         ProspectListService,
         ProspectMemberService,
     ],
+    actions=[AddToList],
     touches=TOUCHES,
     traces=[Trace("lead_submissions", ("lead_submissions",), wipe_submissions)],
 )

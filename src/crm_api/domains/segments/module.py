@@ -18,6 +18,7 @@ from crm_api.domains.segments.pricing import segments_for_prices
 from crm_api.domains.segments.schemas import MembershipMoved
 from crm_api.domains.segments.service import BehaviourEventService, SegmentService
 from crm_api.domains.segments.standard import STANDARD_REPORTS
+from crm_api.domains.segments.steps import ACTIONS
 from crm_api.domains.segments.terms import Agreed, Behaviour, Belongs
 from crm_api.domains.segments.touching import TOUCHES
 from crm_api.kit.crud.guards import Guarded
@@ -50,6 +51,7 @@ MODULE = Module(
     tags={"events": "What people do, told as it happens."},
     jobs=[refresh_segment],
     chores=[Chore("segments.reconcile", reconcile)],
+    actions=ACTIONS,
     watches=[Watch("segments.follow", Follow)],
     events=[ENTERED, LEFT, COMPANY_ENTERED, COMPANY_LEFT],
     told={

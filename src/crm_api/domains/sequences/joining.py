@@ -10,7 +10,7 @@ from crm_api.domains.sequences.service import EnrolmentService, SequenceService
 from crm_api.kit.automation import Checking, Outcome, Situation, Step
 from crm_api.kit.errors import Conflict
 from crm_api.kit.schema import Line
-from crm_api.platform.automations.actions import uuid_of
+from crm_api.platform.automations.actions import check_one, one_of
 
 _IN_IT = frozenset({"already_enrolled", "sequence_archived"})
 
@@ -30,17 +30,11 @@ class EnrolInSequence(Step):
         EnrolmentService(about.tx).need("create")
         if self.sequence_id not in await SequenceService(about.tx).many([self.sequence_id]):
             about.fault("/sequence_id", "unknown_reference", "There is no such sequence.")
-        about.values(self.contact_id, "/contact_id")
-        if self.contact_id is None and about.need_record() and about.entity != "contact":
-            about.fault("/contact_id", "required", f"A {about.entity} is no contact: say whom.")
+        check_one(about, "contact", self.contact_id, "/contact_id")
 
     async def act(self, at: Situation) -> Outcome:
         """Enrolled, unless they are in it already or nobody enters it any more."""
-        given = self.contact_id
-        if given is None:
-            _, id = at.subject
-        else:
-            id = uuid_of(await at.values(given, "/contact_id"), "/contact_id")
+        id = await one_of(at, self.contact_id, "/contact_id")
         asked = {"sequence_id": self.sequence_id, "contact_id": id, "note": self.note}
         shape = SequenceEnrolmentCreate.model_validate(asked)
         try:

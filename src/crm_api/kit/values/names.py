@@ -152,3 +152,19 @@ def forms_of(word: str) -> tuple[str, ...]:
         latin = "".join(filter(str.isalnum, anyascii(word).lower()))[:_LONGEST_WORD]
     merged = _LONG_I.sub("i", _VARIANT.sub(lambda match: _VARIANTS[match[0]], latin))
     return tuple(filter(None, dict.fromkeys((word, latin, merged))))
+
+
+def name_parts(full: str, first: str | None) -> dict[str, str]:
+    """A full name as parts: `Last, First`, `First Last`, or the rest beside a first name.
+
+    A patronymic at the end marks the Russian order of last, first, middle name.
+    """
+    last, comma, given = (part.strip() for part in full.partition(","))
+    if comma and last and given:
+        return {"last_name": last, "first_name": first or given}
+    words = full.split()
+    if first is not None or len(words) == 1:
+        return {"last_name": full}
+    if len(words) == 3 and words[-1].lower().endswith(("вич", "вна", "ична")):
+        return {"last_name": words[0], "first_name": words[1], "middle_name": words[2]}
+    return {"first_name": " ".join(words[:-1]), "last_name": words[-1]}

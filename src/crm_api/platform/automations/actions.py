@@ -270,6 +270,20 @@ async def target_of(at: Situation, entity: str | None, id: Any) -> tuple[CrudSer
     return service_of(at.tx, entity), uuid_of(await at.values(id, "/id"), "/id")
 
 
+def check_one(about: Checking, entity: str, given: Any, at: str) -> None:
+    """That a step has a record of a kind: the one that is given, else the run's."""
+    about.values(given, at)
+    if given is None and about.need_record() and about.entity != entity:
+        about.fault(at, "required", f"A {about.entity} is no {entity}: say which one.")
+
+
+async def one_of(at: Situation, given: Any, pointer: str) -> UUID:
+    """The record that is given, else the run's."""
+    if given is None:
+        return at.subject[1]
+    return uuid_of(await at.values(given, pointer), pointer)
+
+
 async def check_user(about: Checking, given: Any, at: str) -> None:
     """That a user who is named is there."""
     try:

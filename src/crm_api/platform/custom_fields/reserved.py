@@ -43,6 +43,7 @@ RESERVED = frozenset(
         "consent",
         "consent_text",
         "contact",
+        "contact_relationship",
         "contract",
         "conversation",
         "coupon_redemption",

@@ -1,7 +1,7 @@
 """What follows for pairs of records under a policy."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from crm_api.platform.duplicates.matcher import Record
 from crm_api.platform.duplicates.model.comparing import LEVELS
-from crm_api.platform.duplicates.model.records import Places, Table, TableBuilder
+from crm_api.platform.duplicates.model.records import Places, Profile, Table, TableBuilder
 from crm_api.platform.duplicates.model.scoring import Reason, Scored, Scorer
 from crm_api.platform.duplicates.models import Band
 from crm_api.platform.duplicates.policies import Learnt, Policy
@@ -92,19 +92,38 @@ class Judge:
 
 
 def judged(
-    policy: Policy, learnt: Learnt, asked: Record, others: Sequence[Record]
+    policy: Policy, learnt: Learnt, asked: Profile, others: Sequence[Record]
 ) -> list[Verdict]:
     """Which of the other records probably are the one that is asked for; its `left` is None."""
     builder = TableBuilder(policy.columns)
-    builder.add(None, policy.profile(asked))
+    builder.add(None, asked)
     for other in others:
         builder.add(other["id"], policy.profile(other))
     table = builder.built()
     right = np.arange(1, len(table))
     found = Judge(policy, learnt).judge(table, np.zeros_like(right), right)
+    return ranked(found)
+
+
+def ranked(found: Iterable[Verdict]) -> list[Verdict]:
+    """The likeliest first."""
     return sorted(found, key=lambda v: (_RANK[v.band], v.weight), reverse=True)
 
 
+def told_by_id(verdict: Verdict) -> Verdict:
+    """The same of a record that is known by its id in another system, which decides by itself."""
+    reason = Reason("external_ids", "equal", _ID_BITS)
+    return replace(
+        verdict,
+        band="certain",
+        score=100,
+        weight=verdict.weight + round(10 * _ID_BITS),
+        reasons=[reason, *verdict.reasons],
+    )
+
+
+_ID_BITS = 40.0
+"""More than all that may differ between two records of one."""
 _RANK: dict[Band, int] = {"possible": 0, "probable": 1, "certain": 2}
 
 

@@ -1,6 +1,6 @@
 """What a domain says about telling its records apart; the service does the rest."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, cast
 
 from crm_api.kit.crud.service import CrudService
@@ -71,6 +71,23 @@ def points(record: Record, *, offices: bool) -> dict[str, tuple[str, ...]]:
 def _digits(e164: str) -> str:
     """A phone number without the plus and the extension."""
     return e164.partition(";")[0].lstrip("+")
+
+
+def unmasked(record: Record, hidden: Collection[str]) -> Record:
+    """A record without what is hidden of it: nothing is compared with that."""
+    if not hidden:
+        return record
+    closed = {*hidden, *(field for field, short in _SHORT.items() if short in hidden)}
+    custom: Record = record["custom"] or {}
+    left = {name: value for name, value in custom.items() if f"custom.{name}" not in closed}
+    return {
+        name: value if name not in closed else [] if isinstance(value, list) else None
+        for name, value in {**record, "custom": left}.items()
+    }
+
+
+_SHORT = {"emails": "email", "phones": "phone"}
+"""Fields of which the first one shows by itself."""
 
 
 def custom_profile(record: Record, names: Iterable[str]) -> dict[str, tuple[str, ...]]:

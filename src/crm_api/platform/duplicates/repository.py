@@ -159,11 +159,17 @@ class Duplicates(Repository[Duplicate]):
         )
 
     async def like(
-        self, matcher: Matcher, record: Record, profile: Profile, *, but: Sequence[UUID] = ()
+        self,
+        matcher: Matcher,
+        record: Record,
+        profile: Profile,
+        *,
+        but: Sequence[UUID] = (),
+        keys: Sequence[tuple[str, str]] = (),
     ) -> list[dict[str, Any]]:
-        """Records that are worth a comparison with one: by look-up keys and by words."""
+        """Records that are worth a comparison with one: by look-up keys, and more, and by words."""
         unique = self.tx.catalogue.of(matcher.entity).keys(record["custom"])
-        keys = list(dict.fromkeys([*matcher.keys(record), *unique]))
+        keys = list(dict.fromkeys([*matcher.keys(record), *unique, *keys]))
         scope = scope_of(self.tx.organization_id, matcher.entity)
         rows = await self.tx.fetch(
             self._sql(_LIKE, matcher, keyed=MOST_BY_KEYS, worded=MOST_BY_WORDS),

@@ -154,11 +154,11 @@ class DuplicateService(CrudService[Duplicate]):
         """
         policy = policy or await PolicyService(self.tx).of(target)
         matcher = policy.matcher
-        but = () if id is None else (id,)
-        others = await self.records.like(matcher, values, policy.profile(values), but=but)
+        but, profile = () if id is None else (id,), policy.profile(values)
+        others = await self.records.like(matcher, values, profile, but=but)
         if not others:
             return []
-        found = judged(policy, await self.learnt(policy), values, others)
+        found = judged(policy, await self.learnt(policy), profile, others)
         if id is None:
             return found[:MOST_CANDIDATES]
         named = [replace(v, left=id) for v in found]
