@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "20270301_hashes_of_decisions"
-down_revision = "20270227_forget_jobs"
+down_revision = "20270228_price_scans"
 branch_labels = None
 depends_on = None
 

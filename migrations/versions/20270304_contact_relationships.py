@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 from crm_api.kit.db import ddl
 
 revision = "20270304_contact_relationships"
-down_revision = "20270227_forget_jobs"
+down_revision = "20270303_consents_of_merged"
 branch_labels = None
 depends_on = None
 

@@ -69,7 +69,7 @@ class ContactRelationshipService(CrudService[ContactRelationship]):
             await self._need_room(_ends(current))
         return await super().update(id, data)
 
-    async def restore(self, id: UUID) -> Any:
+    async def restore(self, id: UUID, *, expected_version: int | None = None) -> Any:
         """Take a relationship out of the bin, unless something else stands in its place by now."""
         self.need("delete")
         await lock_graph(self.tx, "contact_relationships")
@@ -79,7 +79,7 @@ class ContactRelationshipService(CrudService[ContactRelationship]):
                 raise Conflict("The two are one person by now.", code="itself")
             if current.ended_on is None:
                 await self._need_room(_ends(current))
-        return await super().restore(id)
+        return await super().restore(id, expected_version=expected_version)
 
     async def _need_room(self, values: dict[str, Any]) -> None:
         if values["ended_on"] is not None:

@@ -35,7 +35,9 @@ class AddToList(Step):
         """On the list, unless it is there already or the list takes nobody any more."""
         id = await one_of(at, self.lead_id, "/lead_id")
         try:
-            told = await Filling(at.tx).add(self.list_id, filled(ProspectAddition, {"lead_ids": [id]}))
+            told = await Filling(at.tx).add(
+                self.list_id, filled(ProspectAddition, {"lead_ids": [id]})
+            )
         except WrongState as error:
             return Outcome({"reason": error.own_code}, skipped=True)
         if told["changed"] == 0:
