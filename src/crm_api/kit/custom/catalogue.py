@@ -1,9 +1,8 @@
 """The custom fields of an organization, and what they say of a record's values."""
 
 from collections.abc import Iterable, Mapping
-from copy import copy
 from functools import cached_property
-from typing import Any, Self
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -357,13 +356,9 @@ class Catalogue:
     As they were at some moment.
     """
 
-    def __init__(
-        self, version: int = 0, snapshot: Snapshot | None = None, time_zone: str = "UTC"
-    ) -> None:
+    def __init__(self, version: int = 0, snapshot: Snapshot | None = None) -> None:
         known = snapshot or Snapshot()
         self.version, self.guarded = version, known.guarded
-        self.time_zone = time_zone
-        """The organization's, whoever asks: what day it is for documents (`today_of`)."""
         self.rules: dict[str, list[SharingRule]] = {}
         """What shares records of itself, by their kinds."""
         for rule in known.rules:
@@ -374,7 +369,7 @@ class Catalogue:
         self.inviting, self.scoring, self.mailing = known.inviting, known.scoring, known.mailing
         self.quoting, self.ordering, self.timing = known.quoting, known.ordering, known.timing
         self.casework, self.promising = known.casework, known.promising
-        self.attribution = known.attribution
+        self.attribution, self.time_zone = known.attribution, "UTC"  # the organization's
         self.switches = Switches(known.modules) if known.modules else ALL_ON
         self.objects = {found.key: found for found in known.objects}
         grouped: dict[str, list[CustomField]] = {target: [] for target in known.gone}
@@ -384,12 +379,6 @@ class Catalogue:
             target: CustomFields(fields, known.gone.get(target, ()))
             for target, fields in grouped.items()
         }
-
-    def in_zone(self, time_zone: str) -> Self:
-        """The same of an organization that has moved to another time zone."""
-        moved = copy(self)
-        moved.time_zone = time_zone
-        return moved
 
     def object(self, key: str) -> CustomObject:
         """The object of this key; raises `NotFound`."""

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -59,14 +60,23 @@ class Catalogues:
         version, zone, snapshot = (rows[0][n] for n in ("version", "time_zone", "snapshot"))
         if version != known.version:
             found = None if snapshot is None else msgspec.json.decode(snapshot, type=Snapshot)
-            return Catalogue(version, found, zone)
-        return known if zone == known.time_zone else known.in_zone(zone)
+            return in_zone(Catalogue(version, found), zone)
+        return in_zone(known, zone)
 
     def put(self, organization_id: UUID, catalogue: Catalogue) -> None:
         """Know what was just committed or read."""
         if len(self._known) >= _MOST:
             self._known.clear()
         self._known[organization_id] = time.monotonic() + REMEMBERED_S, catalogue
+
+
+def in_zone(catalogue: Catalogue, time_zone: str) -> Catalogue:
+    """The same of an organization in some time zone."""
+    if catalogue.time_zone == time_zone:
+        return catalogue
+    moved = copy(catalogue)
+    moved.time_zone = time_zone
+    return moved
 
 
 class Learned:
@@ -122,6 +132,10 @@ class Learned:
     def redefine(self, catalogue: Catalogue) -> None:
         """Have another state from here on, and for everybody after the commit."""
         self.state = catalogue, True
+
+    def move(self, time_zone: str) -> None:
+        """Have the organization be in another time zone from here on, and for everybody."""
+        self.redefine(in_zone(self.catalogue, time_zone))
 
     @contextmanager
     def reopened(self) -> Iterator[None]:

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from crm_api.kit.custom.catalogue import Catalogue, Snapshot
-from crm_api.kit.db.catalogues import REMEMBERED_S
+from crm_api.kit.db.catalogues import REMEMBERED_S, in_zone
 from crm_api.kit.db.json import encode
 from crm_api.kit.db.tx import Tx
 
@@ -44,8 +44,8 @@ async def have_derived(tx: Tx, kinds: AbstractSet[str]) -> None:
 
 
 def _know(tx: Tx, row: Any) -> Catalogue:
-    snapshot = msgspec.json.decode(row["snapshot"], type=Snapshot)
-    catalogue = Catalogue(row["version"], snapshot, tx.catalogue.time_zone)
+    found = Catalogue(row["version"], msgspec.json.decode(row["snapshot"], type=Snapshot))
+    catalogue = in_zone(found, tx.catalogue.time_zone)
     tx.learned.redefine(catalogue)
     return catalogue
 

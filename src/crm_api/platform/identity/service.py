@@ -339,7 +339,7 @@ class OrganizationService:
                 previous={name: before[name] for name in changed},
             )
         if "time_zone" in changed:
-            self.tx.learned.redefine(self.tx.catalogue.in_zone(after["time_zone"]))
+            self.tx.learned.move(after["time_zone"])
             for follow in self.followers:
                 follow(self.tx)
         return after
@@ -369,6 +369,6 @@ async def found_organization(
                 "created_at": tx.now,
             },
         )
-        tx.learned.redefine(tx.catalogue.in_zone(time_zone))
+        tx.learned.move(time_zone)
         made = ApiKeyService(tx).issue(key_name, ["*"])
     return id, made["token"]
