@@ -338,6 +338,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     rounding: dict[str, Any] = {}  # of amounts, taxes and cash; empty for the usual way
     scoring: dict[str, Any] = {}  # how far scores of leads go; empty for the usual
     quoting: dict[str, Any] = {}  # what is told of quotes by themselves; empty for the usual
+    letterhead: dict[str, Any] = {}  # what proposals say of the seller; empty for nothing
     ordering: dict[str, Any] = {}  # how orders are handed over; empty for the usual, as below
     casework: dict[str, Any] = {}
     promising: dict[str, Any] = {}
@@ -369,6 +370,7 @@ class Catalogue:
         self.inviting, self.scoring, self.mailing = known.inviting, known.scoring, known.mailing
         self.quoting, self.ordering, self.timing = known.quoting, known.ordering, known.timing
         self.casework, self.promising = known.casework, known.promising
+        self.letterhead = known.letterhead
         self.attribution = known.attribution
         self.switches = Switches(known.modules) if known.modules else ALL_ON
         self.objects = {found.key: found for found in known.objects}
