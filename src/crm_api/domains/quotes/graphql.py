@@ -179,7 +179,7 @@ class QuoteActionMutation:
         data = shape_given(settings.QuoteSettings, input)
         return cast("Any", await settings.QuoteSettingsService(info.context.tx).replace(data))
 
-    @strawberry.mutation
+    @mutation
     async def set_letterhead_settings(
         self,
         info: GraphInfo,

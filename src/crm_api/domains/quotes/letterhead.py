@@ -94,7 +94,7 @@ class LetterheadService(SettingsService):
 
     area = AREA
     event = LETTERED
-    part = "letterhead"
+    part = "paper"
 
     async def replace(self, data: Letterhead) -> dict[str, Any]:
         """Have this be on what is sent from here on; raises `Undrawable`, `BadPicture`."""
@@ -128,7 +128,7 @@ class LetterheadService(SettingsService):
 def letterhead_of(tx: Tx) -> dict[str, Any]:
     """What the paper of the organization says; nothing where it was never said."""
     usual = Letterhead.model_validate({}).model_dump()
-    return {**usual, **tx.catalogue.letterhead}
+    return {**usual, **tx.catalogue.paper}
 
 
 async def logo_of(tx: Tx, content: Mapping[str, Any]) -> Picture | None:
