@@ -5,7 +5,7 @@ from sqlalchemy import Column
 from sqlalchemy.dialects.postgresql import TIMESTAMP
 
 revision = "20270303_consents_of_merged"
-down_revision = "20270301_coupons_of_people"
+down_revision = "20270301_letterheads"
 branch_labels = None
 depends_on = None
 

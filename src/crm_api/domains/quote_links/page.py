@@ -1,5 +1,6 @@
 """The page of a quote: what its document says, and forms that need no scripts."""
 
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -11,8 +12,10 @@ from fastapi import Request
 from crm_api.domains.quote_links.door import QuoteDoor
 from crm_api.domains.quote_links.schemas import OfferAcceptance, OfferQuestion, OfferRefusal
 from crm_api.domains.quotes.choosing import options_of
+from crm_api.domains.quotes.letterhead import content_type_of, logo_of
 from crm_api.domains.quotes.printing import proposal_of
 from crm_api.kit.documents.languages import Language, language, languages
+from crm_api.kit.documents.pictures import Picture
 from crm_api.kit.errors import CrmError, Invalid
 from crm_api.kit.links.looks import style, worded
 from crm_api.kit.links.paging import fields_of, filled
@@ -99,12 +102,14 @@ async def page_of(
     zone = ZoneInfo(door.tx.actor.time_zone)
     sheet = printed(proposal_of(content, customer))
     _with_options(sheet, content)
+    logo = await logo_of(door.tx, content)
     template = templates_of(PACKAGE).get_template("page.html")
     return template.render(
         style=style(),
         tag=_spoken(words),
         say=words.labels,
         sheet=sheet,
+        logo=None if logo is None else _written(logo),
         quote=found,
         state=_state(found, words, zone),
         until=words.day(found["expires_at"].astimezone(zone).date()),
@@ -116,6 +121,11 @@ async def page_of(
         form=form,
         given={} if form is None else form.values,
     )
+
+
+def _written(logo: Picture) -> str:
+    """A picture as an address that holds all of it: nothing else is fetched."""
+    return f"data:{content_type_of(logo)};base64,{b64encode(logo.content).decode()}"
 
 
 async def _again(door: QuoteDoor, form: Form) -> tuple[Options, Any]:

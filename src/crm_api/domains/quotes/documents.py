@@ -4,6 +4,7 @@ import asyncio
 from typing import Any, Literal
 from uuid import UUID
 
+from crm_api.domains.quotes.letterhead import logo_of
 from crm_api.domains.quotes.models import QuoteVersion
 from crm_api.domains.quotes.printing import proposal_of
 from crm_api.domains.quotes.repository import Quotes, QuoteVersions
@@ -85,9 +86,10 @@ async def print_version(context: JobContext, version_id: UUID) -> dict[str, Any]
     """Make the document of a version and keep it; made again it is the same bytes."""
     async with unit_of_work(context.tx(read_only=True)) as tx:
         version = await QuoteVersions(tx).find(version_id)
+        logo = None if version is None else await logo_of(tx, version.content)
     if version is None or version.stored_as is not None:
         return None
-    made = await document_of(proposal_of(version.content, version.customer))
+    made = await document_of(proposal_of(version.content, version.customer), logo)
     place = new_place(SHELF, context.actor.organization_id)
     async with context.files.draft() as path:
         await asyncio.to_thread(path.write_bytes, made.content)

@@ -9,7 +9,7 @@ from crm_api.domains.companies.graphql import Company
 from crm_api.domains.contacts.graphql import Contact
 from crm_api.domains.deals.graphql import Deal
 from crm_api.domains.prices.graphql import PriceList
-from crm_api.domains.quotes import schemas, settings
+from crm_api.domains.quotes import letterhead, schemas, settings
 from crm_api.domains.quotes.actions import QuoteActions
 from crm_api.domains.quotes.documents import QuoteDocuments
 from crm_api.domains.quotes.drifting import PriceDrift
@@ -81,6 +81,11 @@ class QuoteSettings:
     """What owners of quotes are told of by themselves."""
 
 
+@type_from(letterhead.LetterheadOut)
+class Letterhead:
+    """What proposals say of the seller."""
+
+
 _QUOTES = Collection(QuoteService, Quote)
 _VERSIONS = Collection(QuoteVersionService, QuoteVersion)
 _CLAUSES = Collection(ClauseService, Clause)
@@ -114,6 +119,11 @@ class QuoteQuery:
     async def quote_settings(self, info: GraphInfo) -> QuoteSettings:
         """What owners of quotes are told of by themselves."""
         return cast("Any", settings.QuoteSettingsService(info.context.tx).get())
+
+    @strawberry.field
+    async def letterhead_settings(self, info: GraphInfo) -> Letterhead:
+        """What proposals say of the seller."""
+        return cast("Any", letterhead.LetterheadService(info.context.tx).get())
 
     @strawberry.field
     async def quote_price_drift(self, info: GraphInfo, id: UUID) -> QuotePriceDrift:
@@ -168,6 +178,16 @@ class QuoteActionMutation:
         """Say what owners of quotes are told of by themselves."""
         data = shape_given(settings.QuoteSettings, input)
         return cast("Any", await settings.QuoteSettingsService(info.context.tx).replace(data))
+
+    @mutation
+    async def set_letterhead_settings(
+        self,
+        info: GraphInfo,
+        input: input_from(letterhead.Letterhead),  # pyright: ignore[reportInvalidTypeForm, reportUnknownParameterType]
+    ) -> Letterhead:
+        """Say what proposals say of the seller, for versions that are sent from here on."""
+        data = shape_given(letterhead.Letterhead, input)
+        return cast("Any", await letterhead.LetterheadService(info.context.tx).replace(data))
 
     @mutation
     async def submit_quote(

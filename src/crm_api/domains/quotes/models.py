@@ -5,10 +5,10 @@ from decimal import Decimal
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Index, text
+from sqlalchemy import CheckConstraint, Index, LargeBinary, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from crm_api.kit.db.base import Entity, KeyText
+from crm_api.kit.db.base import Entity, KeyText, TenantRow
 from crm_api.kit.db.columns import (
     Described,
     Named,
@@ -20,6 +20,7 @@ from crm_api.kit.db.columns import (
 )
 from crm_api.kit.money import AmountType, QuantityType
 
+PictureKind = Literal["png", "jpg", "svg"]
 QuoteStatus = Literal[
     "draft",
     "in_approval",
@@ -182,3 +183,19 @@ class Clause(Named, Translated, Entity):
     position: Mapped[int]
     is_default: Mapped[bool]
     is_active: Mapped[bool]
+
+
+class LetterheadLogo(TenantRow):
+    """A logo that is, or was, on the paper of an organization."""
+
+    __tablename__ = "letterhead_logos"
+    __table_args__ = (
+        one_of("kind", PictureKind),
+        Index(
+            "uq_letterhead_logos_organization_id_sha256", "organization_id", "sha256", unique=True
+        ),
+    )
+
+    sha256: Mapped[str] = mapped_column(KeyText)
+    kind: Mapped[str] = mapped_column(KeyText)
+    content: Mapped[bytes] = mapped_column(LargeBinary)

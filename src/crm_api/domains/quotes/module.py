@@ -13,6 +13,7 @@ from crm_api.domains.quotes.jobs import (
     remind,
     remove_files,
 )
+from crm_api.domains.quotes.letterhead import LETTERED
 from crm_api.domains.quotes.metrics import METRICS
 from crm_api.domains.quotes.pictured import SECTIONS, TOUCHPOINTS
 from crm_api.domains.quotes.reminding import EXPIRING, UNVIEWED
@@ -100,6 +101,7 @@ MODULE = Module(
     reminders=REMINDERS,
     events=[
         CONFIGURED,
+        LETTERED,
         *REMINDERS,
         *(
             f"quote.{verb}"

@@ -53,6 +53,7 @@ def proposal_of(content: Content, customer: Content, *, is_draft: bool = False) 
             "is_draft": is_draft,
             "subject": content["name"] or party.name,
             "seller": _seller(content),
+            **_brand(content),
             "customer": party,
             "introduction": content["introduction"],
             "prices": "gross" if mode == "gross" else "net",
@@ -142,11 +143,26 @@ def _seller(content: Content) -> Seller:
     owner = seller["person"]
     person = owner and Person(name=owner["name"][:200], email=owner["email"])
     country = _country(seller["organization"]["country"], content["language"])
+    paper = _paper(content)
     return Seller(
         name=seller["organization"]["name"][:200],
-        address=[country] if country else [],
+        address=paper.get("address") or ([country] if country else []),
         person=person,
+        imprint=paper.get("imprint") or [],
+        email=paper.get("email"),
+        phone=paper.get("phone"),
+        website=paper.get("website"),
     )
+
+
+def _paper(content: Content) -> Content:
+    # Versions from before it was kept have none.
+    return content["seller"].get("letterhead") or {}
+
+
+def _brand(content: Content) -> dict[str, Any]:
+    color = _paper(content).get("color")
+    return {"brand": {"color": color}} if color else {}
 
 
 def _address(found: Content | None, language: str) -> Iterable[str]:

@@ -9,6 +9,7 @@ from crm_api.domains.deals.service import DealService
 from crm_api.domains.quotes.actions import QuoteActions
 from crm_api.domains.quotes.documents import QuoteDocuments
 from crm_api.domains.quotes.drifting import PriceDrift
+from crm_api.domains.quotes.letterhead import Letterhead, LetterheadOut, LetterheadService
 from crm_api.domains.quotes.pricing import QuotePricing
 from crm_api.domains.quotes.schemas import (
     PriceSimulation,
@@ -64,6 +65,7 @@ pure = new_router("quotes", "quotes")
 pricing = new_router("pricing", "pricing")
 quotes = crud_router(QuoteService)
 deals = new_router("quotes", "deals")
+letterhead = new_router("quotes", "letterhead")
 
 
 @pure.post(
@@ -89,6 +91,22 @@ add_settings(
     write=(
         "Say what owners of quotes are told of by themselves",
         "Replaces what was said before; takes the permission `manage_settings`.",
+    ),
+)
+
+
+add_settings(
+    letterhead,
+    LetterheadService,
+    (Letterhead, LetterheadOut),
+    "Letterhead",
+    read=(
+        "What proposals say of the seller",
+        "Address, ways to reach it, imprint, color and logo.",
+    ),
+    write=(
+        "Say what proposals say of the seller",
+        "Of versions sent from here on; takes `manage_settings`. A logo stays by its `sha256`.",
     ),
 )
 
@@ -301,4 +319,4 @@ async def of_deal(id: Id, tx: Writing) -> Response:
     return answers.made("quotes", made)
 
 
-ROUTERS = (pure, pricing, quotes, deals, crud_router(ClauseService))
+ROUTERS = (pure, letterhead, pricing, quotes, deals, crud_router(ClauseService))

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import msgspec
 
+from crm_api.domains.quotes.letterhead import letterhead_of
 from crm_api.domains.quotes.repository import Quotes
 from crm_api.domains.quotes.schemas import CONTENT
 from crm_api.kit.db.json import decode, encode
@@ -47,6 +48,7 @@ async def letter_of(records: Quotes, quote: Mapping[str, Any], number: str, day:
         "seller": {
             "organization": {name: organization[name] for name in ("name", "country")},
             "person": found["owner"],
+            "letterhead": letterhead_of(records.tx),
         },
     }
     return Letter(

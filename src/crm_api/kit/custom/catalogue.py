@@ -338,6 +338,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     rounding: dict[str, Any] = {}  # of amounts, taxes and cash; empty for the usual way
     scoring: dict[str, Any] = {}  # how far scores of leads go; empty for the usual
     quoting: dict[str, Any] = {}  # what is told of quotes by themselves; empty for the usual
+    paper: dict[str, Any] = {}  # what proposals say of the seller; empty for nothing
     ordering: dict[str, Any] = {}  # how orders are handed over; empty for the usual, as below
     casework: dict[str, Any] = {}
     promising: dict[str, Any] = {}
@@ -358,18 +359,18 @@ class Catalogue:
 
     def __init__(self, version: int = 0, snapshot: Snapshot | None = None) -> None:
         known = snapshot or Snapshot()
-        self.version, self.guarded = version, known.guarded
+        self.version, self.guarded, self.rounding = version, known.guarded, known.rounding
         self.rules: dict[str, list[SharingRule]] = {}
         """What shares records of itself, by their kinds."""
         for rule in known.rules:
             self.rules.setdefault(rule.target, []).append(rule)
         self.watched = {kind: frozenset(names) for kind, names in known.watched.items()}
         self.barred, self.clocked = frozenset(known.barred), frozenset(known.clocked)
-        self.approved, self.rounding = known.approved, known.rounding
+        self.approved, self.promising, self.paper = known.approved, known.promising, known.paper
         self.inviting, self.scoring, self.mailing = known.inviting, known.scoring, known.mailing
         self.quoting, self.ordering, self.timing = known.quoting, known.ordering, known.timing
-        self.casework, self.promising = known.casework, known.promising
-        self.attribution, self.time_zone = known.attribution, "UTC"  # the organization's
+        self.casework, self.attribution = known.casework, known.attribution
+        self.time_zone = "UTC"  # the organization's
         self.switches = Switches(known.modules) if known.modules else ALL_ON
         self.objects = {found.key: found for found in known.objects}
         grouped: dict[str, list[CustomField]] = {target: [] for target in known.gone}
