@@ -10,7 +10,7 @@ from crm_api.domains.prospects.jobs import distribute_list, recall_list, send_co
 from crm_api.domains.prospects.service import ProspectListService, ProspectMemberService
 from crm_api.domains.prospects.touching import TOUCHES
 from crm_api.kit.crud.guards import Guarded
-from crm_api.kit.crud.personal import Trace
+from crm_api.kit.crud.personal import Trace, rows_of
 from crm_api.kit.module import Faces, Module
 
 Guarded.purged.append(forget_submissions)
@@ -45,5 +45,12 @@ MODULE = Module(
         ProspectMemberService,
     ],
     touches=TOUCHES,
-    traces=[Trace("lead_submissions", ("lead_submissions",), wipe_submissions)],
+    traces=[
+        Trace(
+            "lead_submissions",
+            ("lead_submissions",),
+            wipe_submissions,
+            rows_of(lead_submissions="lead_id = ANY($2) OR email_key = ANY($3)"),
+        )
+    ],
 )
