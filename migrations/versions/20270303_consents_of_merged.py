@@ -5,7 +5,7 @@ from sqlalchemy import Column
 from sqlalchemy.dialects.postgresql import TIMESTAMP
 
 revision = "20270303_consents_of_merged"
-down_revision = "20270301_letterheads"
+down_revision = "20270302_retention_goes_on"
 branch_labels = None
 depends_on = None
 

@@ -53,6 +53,7 @@ from crm_api.platform.access.rights import Rights, restored
 from crm_api.platform.access.service import assign_roles, forget_roles
 from crm_api.platform.access.sharing import move_shares
 from crm_api.platform.accounts.module import accounts_module
+from crm_api.platform.accounts.service import spend_reset
 from crm_api.platform.approvals.module import approvals_module
 from crm_api.platform.approvals.standing import approved_among
 from crm_api.platform.attachments.module import attachments_module
@@ -142,6 +143,7 @@ ACCESS = access_module(
     (service for module in DOMAINS for service in module.services), CustomRecordService
 )
 UserService.assign, UserService.forget = staticmethod(assign_roles), staticmethod(forget_roles)
+UserService.spend = staticmethod(spend_reset)
 ACCOUNTS = accounts_module(UserService)
 OUTREACH = outreach_module(
     (s for module in DOMAINS for s in module.services), open_at, approved_among

@@ -1,5 +1,6 @@
 """How the ASGI server is set up, in production and development alike."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from starlette.types import ASGIApp
@@ -19,8 +20,12 @@ def application() -> ASGIApp:
     return create_app(settings)
 
 
-def uvicorn_options(*, patience_s: int = 25) -> dict[str, Any]:
-    """Options of uvicorn; `patience_s` is how long open requests may take at the end."""
+def uvicorn_options(trusted: Sequence[str], *, patience_s: int = 25) -> dict[str, Any]:
+    """Options of uvicorn.
+
+    `trusted` are the networks of proxies, `patience_s` is how long open requests may take at the
+    end.
+    """
     return {
         "factory": True,
         "loop": "uvloop",
@@ -32,6 +37,9 @@ def uvicorn_options(*, patience_s: int = 25) -> dict[str, Any]:
         "access_log": False,
         "log_config": None,
         "server_header": False,
+        # Who asks, and whether by HTTPS, is what a proxy says; whoever else says so is not heard.
+        "proxy_headers": True,
+        "forwarded_allow_ips": list(trusted),
         # Longer than load balancers keep theirs, so that none sends into a closed connection.
         "timeout_keep_alive": 75,
         "timeout_graceful_shutdown": patience_s,

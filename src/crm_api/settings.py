@@ -123,6 +123,12 @@ class Settings(BaseSettings):
         description="Private networks where webhooks and short messages may be sent and providers of "
         "logins be asked, separated by commas, such as `10.20.0.0/16`. Without it only public addresses are reached.",
     )
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("127.0.0.0/8", "::1/128"),
+        description="Addresses or networks of the proxies in front of the service, separated by "
+        "commas, such as `10.0.3.7`: of these `X-Forwarded-For` and `X-Forwarded-Proto` are "
+        "believed, of nobody else.",
+    )
     fx_file: Path | None = Field(
         None,
         description="A file of exchange rates that workers hand out to all organizations, four times "
@@ -206,13 +212,15 @@ class Settings(BaseSettings):
     )
 
     @field_validator(
-        "cors_origins", "encryption_keys", "files_types", "outbound_networks", mode="before"
+        *("cors_origins", "encryption_keys", "files_types", "outbound_networks"),
+        "trusted_proxies",
+        mode="before",
     )
     @classmethod
     def _split(cls, value: Any) -> Any:
         return _split_by_commas(value) if isinstance(value, str) else value
 
-    @field_validator("outbound_networks")
+    @field_validator("outbound_networks", "trusted_proxies")
     @classmethod
     def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(str(ip_network(network)) for network in value)

@@ -164,3 +164,11 @@ async def test_the_end_of_the_credential_is_the_end(server, client, keyed):
             pass
         assert message["type"] == "error"
         assert message["payload"][0]["extensions"]["code"] == "credential_ended"
+
+
+async def test_a_key_of_other_addresses_is_forbidden(server, client):
+    body = {"name": "Bound", "scopes": ["contacts:read"], "allowed_addresses": ["203.0.113.7"]}
+    token = (await client.made("api-keys", body))["token"]
+    async with opened(server) as socket:
+        await say(socket, type="connection_init", payload={"Authorization": f"Bearer {token}"})
+        assert await closed(socket) == 4403

@@ -9,6 +9,8 @@ import sys
 
 import pytest
 import structlog
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from crm_api.api import logs
 
@@ -103,3 +105,28 @@ def test_the_end_of_a_process_writes_what_is_left():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, timeout=60)
     assert json.loads(done.stderr)["event"] == "last"
+
+
+async def test_what_people_wrote_is_not_logged_with_a_mistake(log, database):
+    """Neither what was bound to a statement, nor what PostgreSQL says of a row that it refused."""
+    async with database.engine.connect() as connection:
+        with contextlib.redirect_stderr(Captured()) as captured:
+            try:
+                await connection.execute(text("SELECT CAST(:name AS integer)"), {"name": "Zwirbel"})
+            except DBAPIError:
+                log.exception("unhandled")
+        await connection.rollback()
+        sql = "INSERT INTO mistakes VALUES (:name)"
+        await connection.execute(text("CREATE TEMPORARY TABLE mistakes (name text UNIQUE)"))
+        await connection.execute(text(sql), {"name": "Huber"})
+        with contextlib.redirect_stderr(captured):
+            try:
+                await connection.execute(text(sql), {"name": "Huber"})
+            except DBAPIError:
+                log.exception("unhandled")
+        await connection.rollback()
+    written = captured.buffer.getvalue().decode()
+    assert len(captured.lines) == 2
+    assert "INSERT INTO mistakes" in written
+    assert "Zwirbel" not in written
+    assert "Huber" not in written

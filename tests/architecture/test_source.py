@@ -200,3 +200,23 @@ def test_no_file_is_named_after_nothing():
     vague = {"utils", "helpers", "common", "misc", "manager", "util", "helper"}
     for path in FILES:
         assert not vague & set(path.relative_to(SOURCE).with_suffix("").parts), path
+
+
+GATE = re.compile(r"^from crm_api\.platform\.outreach\.gate import .*", re.MULTILINE)
+LEAVES = re.compile(r"\bmailer\.send\(|\b_?relay\.begin\(|\.texters\.get\(")
+NOT_ASKED = {
+    "platform/mail": "letters to members about their own login",
+    "platform/notifications": "what members want to be told, by their own preferences",
+    "platform/identity": "invitations of members",
+    "platform/accounts": "letters to members about their own login",
+}
+
+
+def test_whoever_sends_asks_the_gate():
+    """What leaves to others has asked `platform/outreach`, or says why it need not."""
+    senders = {name for name, text, _ in SOURCES if LEAVES.search(text)}
+    senders |= {name for name, text, _ in SOURCES if "kit.letters import post" in text}
+    packages = {name.rpartition("/")[0] for name in senders if not name.startswith("kit/")}
+    asking = {name.rpartition("/")[0] for name, text, _ in SOURCES if GATE.search(text)}
+    assert packages - asking == NOT_ASKED.keys()
+    assert {"domains/prospects", "domains/report_watch", "domains/mailings"} <= packages & asking

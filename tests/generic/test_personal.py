@@ -139,3 +139,20 @@ def test_requests_reach_all_that_is_registered():
     assert list(Erasure.services) == SERVICES
     assert len(Erasure.traces) == sum(len(module.traces) for module in MODULES)
     assert all(service.bar is not None for service in PEOPLE)
+
+
+@pytest.mark.parametrize("service", PEOPLE, ids=lambda service: service.plural)
+def test_people_say_which_other_people_they_are(service):
+    """A reference to people is either to the same ones, or to somebody else."""
+    personal = service.personal
+    kinds = {other.repository.listing.entity for other in PEOPLE}
+    declared = {*personal.same, *personal.others}
+    assert not personal.same.keys() & personal.others
+    assert set(personal.same.values()) <= kinds
+    led = {
+        relation.local.key: relation.target().entity
+        for relation in service.repository.listing.relations
+        if not relation.many and relation.target().entity in kinds
+    }
+    assert led.keys() == declared
+    assert all(led[column] == kind for column, kind in personal.same.items())

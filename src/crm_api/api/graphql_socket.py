@@ -17,7 +17,7 @@ from crm_api.api.graphql import Endpoint, of_known, shown_error
 from crm_api.api.graphql_requests import Asked
 from crm_api.kit.db.json import encode
 from crm_api.kit.db.tx import Tx
-from crm_api.kit.errors import CrmError, TooMany, Unauthenticated, Unavailable
+from crm_api.kit.errors import CrmError, Forbidden, TooMany, Unauthenticated, Unavailable
 from crm_api.kit.graphql.context import Context
 from crm_api.kit.graphql.documents import Refused
 from crm_api.kit.live import Live
@@ -114,7 +114,7 @@ class _Connection:
             actor = (await self._tx()).actor
             await self.services.admit(actor)
             self.places.enter_context(self.services.followers.of(actor.organization_id))
-        except Unauthenticated:
+        except (Unauthenticated, Forbidden):
             raise _Closed(_FORBIDDEN, "Forbidden") from None
         except TooMany as error:
             raise _Closed(_TOO_MANY, error.detail[:120]) from None

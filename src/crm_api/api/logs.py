@@ -18,6 +18,10 @@ _SECRET = re.compile(
     r"crm_[a-z0-9]{8}_[A-Za-z0-9]{40}|crm_[a-z]+_[A-Za-z0-9_\-]{22,}_[A-Za-z0-9]{43}"
     r"|eyJ[A-Za-z0-9_\-]+\.eyJ[A-Za-z0-9_\-]+\.[A-Za-z0-9_\-]+"
 )
+_SAYS = r"(DETAIL:  |invalid input (?:for query argument \$\d+|syntax for type [^:]{1,60}): )"
+"""What the database or its driver says of the values that it refused: one, or a whole row."""
+_IN_JSON = re.compile(_SAYS + r"(?:\\[^n]|[^\\\"])*")
+_IN_TEXT = re.compile(_SAYS + ".*")
 _HIDDEN = "********"
 _MOMENT_S = 0.02
 _format_exception = structlog.processors.format_exc_info
@@ -108,10 +112,19 @@ def _bytes(logger: Any, level: str, line: Line) -> bytes:
     if "exc_info" in line:
         line = _format_exception(logger, level, line)
     rendered = _encoder.encode(_stamp(logger, level, line))
-    if b"crm_" in rendered or b"eyJ" in rendered:
-        return _SECRET.sub(_HIDDEN, rendered.decode()).encode()
+    if (
+        b"crm_" in rendered
+        or b"eyJ" in rendered
+        or b"DETAIL:" in rendered
+        or b"invalid input" in rendered
+    ):
+        return _hidden(rendered.decode(), _IN_JSON).encode()
     return rendered
 
 
 def _hide(_logger: Any, _level: str, rendered: str) -> str:
-    return _SECRET.sub(_HIDDEN, rendered)
+    return _hidden(rendered, _IN_TEXT)
+
+
+def _hidden(rendered: str, said: re.Pattern[str]) -> str:
+    return said.sub(rf"\1{_HIDDEN}", _SECRET.sub(_HIDDEN, rendered))

@@ -88,7 +88,8 @@ def serve(
     # Uvicorn sends itself the signal again when all is done; that is no failure.
     signal.signal(signal.SIGTERM, _leave)
     try:
-        uvicorn.run(APPLICATION, host=host, port=port, workers=workers, **uvicorn_options())
+        options = uvicorn_options(settings.trusted_proxies)
+        uvicorn.run(APPLICATION, host=host, port=port, workers=workers, **options)
     except SystemExit as ended:
         raise SystemExit(1 if ended.code else 0) from None
 

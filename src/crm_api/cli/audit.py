@@ -44,19 +44,30 @@ def verify(
         ),
     ] = None,
     *,
+    signed: Annotated[
+        bool,
+        typer.Option("--signed", help="Of a file: CRM_SECRET_KEY has signed its anchors."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Follow the chain of seals, and name what was changed, taken out, put in or moved.
 
     In the database of CRM_DATABASE_URL, whose CRM_SECRET_KEY has signed the anchors; or in a file
-    of `POST /v1/audit/export`, which shows that it is one chain but not whose.
+    of `POST /v1/audit/export`, which shows that it is one chain, and with --signed that it is the
+    one that was sealed.
     """
     heads = dict(map(_head, head or ()))
     if file is not None and organization:
         raise Failed("--file holds one organization; leave --organization out", code=2)
+    if signed and file is None:
+        raise Failed(
+            "--signed is about a --file; anchors in the database are always checked", code=2
+        )
     if heads and file is None and len(organization or ()) != 1:
         raise Failed("--head takes one --organization", code=2)
-    reports = [_read(file, heads)] if file else asyncio.run(_verify(organization, heads))
+    reports = (
+        [_read(file, heads, signed=signed)] if file else asyncio.run(_verify(organization, heads))
+    )
     whole = all(report.is_whole for report in reports)
     if as_json:
         print_json({"is_whole": whole, "organizations": [report.told() for report in reports]})
@@ -74,13 +85,19 @@ def _head(text: str) -> tuple[int, bytes]:
         raise Failed(f"--head: {text[:80]!r} is not POSITION:HASH", code=2) from None
 
 
-def _read(path: Path, heads: dict[int, bytes]) -> "Report":
+def _read(path: Path, heads: dict[int, bytes], *, signed: bool) -> "Report":
     from crm_api.platform.audit.chain import verify_lines
     from crm_api.platform.audit.verifying import Report
 
+    key = None
+    if signed:
+        settings = Settings()  # pyright: ignore[reportCallIssue]
+        if settings.secret_key is None:
+            raise Failed("--signed needs CRM_SECRET_KEY", code=2)
+        key = settings.signing_key
     with path.open("rb") as lines:
         try:
-            return Report(*verify_lines(lines, heads))
+            return Report(*verify_lines(lines, heads, key))
         except ValueError as error:
             raise Failed(f"{path}: {error}") from None
 

@@ -173,6 +173,8 @@ def _json(value: Any) -> str:
 def _default(value: Any) -> str:
     if value is None or value == ():
         return "-"
+    if isinstance(value, tuple):
+        value = ",".join(map(str, value))  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
     shown = str(value).lower() if isinstance(value, bool) else str(value)
     return f"`{shown}`"
 

@@ -33,8 +33,11 @@ def _serve_api(descriptor: int) -> None:
     import uvicorn
 
     from crm_api.serving import APPLICATION, uvicorn_options
+    from crm_api.settings import Settings
 
-    config = uvicorn.Config(APPLICATION, **uvicorn_options(patience_s=PATIENCE_S))
+    settings = Settings()  # pyright: ignore[reportCallIssue]
+    options = uvicorn_options(settings.trusted_proxies, patience_s=PATIENCE_S)
+    config = uvicorn.Config(APPLICATION, **options)
     with socket.socket(fileno=descriptor) as listener:
         uvicorn.Server(config).run(sockets=[listener])
 

@@ -275,6 +275,21 @@ async def test_what_is_to_be_confirmed_counts_only_then(client, anonymous, worke
     assert [c["purpose"] for c in found["data"]] == ["newsletter"]
 
 
+@pytest.mark.parametrize("purpose", [None, "newsletter", "ads"])
+async def test_an_address_that_wants_no_mail_is_not_asked_to_confirm(
+    client, anonymous, owner, worker, purpose
+):
+    text = await text_of(client)
+    _, path = await form_of(client, double_opt_in=True, consents=[{"text_id": text["id"]}])
+    mail = address()
+    await client.made("suppressions", {"value": mail, "purpose": purpose})
+    answer = await sent(anonymous, path, email=mail.upper(), consents=[text["id"]])
+    assert answer.json()["next"] == "confirm"
+    sql = "SELECT id FROM jobs WHERE kind = 'lead_forms.confirm' ORDER BY id DESC LIMIT 1"
+    done = await client.ended(str(await owner.fetchval(sql)))
+    assert done["result"]["sent"] is (purpose == "ads")
+
+
 async def test_what_is_not_confirmed_in_time_is_over(client, anonymous, owner, worker, settings):
     form, path = await form_of(client, double_opt_in=True)
     mail = address()

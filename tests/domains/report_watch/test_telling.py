@@ -108,6 +108,17 @@ async def test_letters_bring_files(client, owner, worker, settings, format):
         assert files[0].lstrip("\ufeff" if format == "csv" else b"").startswith(begins[format])
 
 
+async def test_addresses_that_want_no_mail_get_no_reports(client, owner, worker, settings):
+    await companies(client, None)
+    address = "suppressed-reader@example.com"
+    await client.made("suppressions", {"value": address.upper()})
+    made = await scheduled(client, [{"kind": "email", "address": address}])
+    await owner.execute(_DUE, made["id"])
+    (one,) = await settled(client, made)
+    assert (one["status"], one["reason"]) == ("skipped", "suppressed")
+    assert arrived(settings.mail_outbox, address) == []
+
+
 async def test_only_if(client, owner, worker):
     await companies(client, None, None)
     for bound, status in (("1", "sent"), ("2", "skipped")):

@@ -6,6 +6,7 @@ from uuid import uuid4
 import pytest
 
 from support.clients import Api, pointers, problem
+from support.members import custom_role, member
 from support.people import PASSWORD, invited, joined, logged_in, new_address
 
 
@@ -208,3 +209,33 @@ async def test_the_hash_is_made_anew_when_its_parameters_change(person, anonymou
     stored = "SELECT password_hash FROM accounts WHERE email = $1"
     assert "m=19456,t=2,p=1" in await owner.fetchval(stored, person.email)
     assert (await login(anonymous, person)).status_code == 200
+
+
+async def test_an_invitation_ends_with_the_address_that_it_was_sent_to(client, anonymous):
+    user, token = await invited(client)
+    await client.changed(f"users/{user['id']}", {"email": new_address()})
+    body = {"token": token, "password": PASSWORD}
+    found = problem(await anonymous.post("/v1/auth/accept-invitation", json=body), 422)
+    assert found["errors"][0]["code"] == "invalid_token"
+
+
+async def test_an_address_is_changed_by_who_may_do_everything_or_its_user(client, person):
+    clerk = await member(client, await custom_role(client, permissions=["manage_users"]))
+    path = f"/v1/users/{person.user_id}"
+    problem(await clerk.api.patch(path, json={"email": new_address()}), 403, "exceeds_maker")
+    document = """mutation ($id: UUID!, $input: UserUpdateInput!) {
+        updateUser(id: $id, input: $input) { email } }"""
+    body = {"query": document, "variables": {"id": person.user_id, "input": {"email": "a@b.de"}}}
+    (error,) = (await clerk.api.post("/graphql", json=body)).json()["errors"]
+    assert error["extensions"]["code"] == "exceeds_maker"
+    await clerk.api.changed(f"users/{person.user_id}", {"name": "Other Name"})
+    own = new_address()
+    assert (await clerk.api.changed(f"users/{clerk.id}", {"email": own}))["email"] == own
+    await client.changed(f"users/{person.user_id}", {"email": new_address()})
+
+
+async def test_a_letter_of_a_password_ends_with_the_address(client, anonymous, person):
+    reset = (await client.post(f"/v1/users/{person.user_id}/reset-password")).json()
+    await client.changed(f"users/{person.user_id}", {"email": new_address()})
+    body = {"token": reset["token"], "new_password": "another plain example of 2026"}
+    problem(await anonymous.post("/v1/auth/reset-password", json=body), 422)

@@ -165,6 +165,35 @@ async def test_who_is_admitted_has_the_providers_role(way, client, app):
     assert (await client.read("role-assignments", **filters))["data"] == []
 
 
+async def test_who_left_and_is_invited_again_comes_back(way, client, member, app):
+    """By an account that opens nothing any more, and that never had a password."""
+    assert (await client.delete(f"/v1/users/{member['id']}")).status_code == 204
+    problem(await way.login(), 403)
+    user, token = await invited(client, way.provider.person["email"])
+    answer = await way.login(invitation=token)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["user_id"] == user["id"]
+    assert (await way.login()).json()["user_id"] == user["id"]
+
+
+async def test_what_opened_an_account_before_opens_it_no_more(way, client, anonymous, owner):
+    email = way.provider.person["email"]
+    former = await joined(client, email)
+    assert (await client.delete(f"/v1/users/{former.user_id}")).status_code == 204
+    _, token = await invited(client, email)
+    assert (await way.login(invitation=token)).status_code == 200
+    body = {"email": email, "password": former.password}
+    problem(await anonymous.post("/v1/auth/login", json=body), 401, "wrong_credentials")
+
+
+async def test_an_account_that_is_used_elsewhere_is_not_begun_anew(way, client, other):
+    email = way.provider.person["email"]
+    there = await joined(other, email)
+    assert (await other.post(f"/v1/users/{there.user_id}/suspend")).status_code == 200
+    _, token = await invited(client, email)
+    problem(await way.login(invitation=token), 409, "link_needed")
+
+
 async def test_who_was_invited_keeps_the_roles_of_the_invitation(way, client):
     role = await role_of(client, "admin")
     domain = {"email_domains": ["example.com"], "admits": True, "default_role_id": role}

@@ -114,15 +114,21 @@ async def test_guessing_codes_is_slowed(anonymous, person, secret):
 
 async def test_the_factor_is_removed_and_codes_are_renewed(as_person, person, secret, anonymous):
     api = await as_person(person, code=code_of(secret))
-    data = await api.data(
-        "mutation ($p: String!) { renewRecoveryCodes(password: $p) }", p=person.password
-    )
-    problem(await login(anonymous, person, person.codes[0]), 401, "wrong_code")
+    renew = "mutation ($p: String!, $c: String) { renewRecoveryCodes(password: $p, code: $c) }"
+    answer = await api.gql(renew, p=person.password)
+    assert answer["errors"][0]["extensions"]["errors"][0]["code"] == "second_factor_needed"
+    data = await api.data(renew, p=person.password, c=person.codes[0])
+    problem(await login(anonymous, person, person.codes[1]), 401, "wrong_code")
     assert (await login(anonymous, person, data["renewRecoveryCodes"][0])).status_code == 200
     wrong = await api.post("/v1/me/totp/remove", json={"password": "not the one it is"})
     assert pointers(problem(wrong, 422)) == ["/password"]
     right = {"password": person.password}
-    assert (await api.post("/v1/me/totp/remove", json=right)).status_code == 204
+    answer = await api.post("/v1/me/totp/remove", json=right)
+    assert problem(answer, 422)["errors"][0]["code"] == "second_factor_needed"
+    answer = await api.post("/v1/me/totp/remove", json={**right, "code": "000000"})
+    assert problem(answer, 422)["errors"][0]["code"] == "wrong_code"
+    code = data["renewRecoveryCodes"][1]
+    assert (await api.post("/v1/me/totp/remove", json={**right, "code": code})).status_code == 204
     assert (await login(anonymous, person)).status_code == 200
     problem(await api.post("/v1/me/totp/remove", json=right), 409, "wrong_state")
     problem(await api.post("/v1/me/recovery-codes", json=right), 409, "wrong_state")

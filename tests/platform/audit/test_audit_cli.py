@@ -82,6 +82,29 @@ async def test_a_file_needs_no_database(client, trail, verify, worker, tmp_path)
     assert "crm-audit-1" in err
 
 
+async def test_a_file_that_was_sealed_anew_lacks_the_signature(
+    client, trail, verify, worker, tmp_path
+):
+    await client.made("companies", {"name": "Example"})
+    await trail.seal()
+    file = tmp_path / "trail.ndjson"
+    file.write_bytes((await exported(client, "audit")).content)
+    code, out, _ = await verify("--file", file, "--signed")
+    assert code == 0, out
+    other = "another key, which is long enough as well"
+    code, out, _ = await verify("--file", file, "--signed", CRM_SECRET_KEY=other)
+    assert code == 3
+    assert "anchor_unsigned" in out
+    lines = file.read_bytes().splitlines(keepends=True)
+    file.write_bytes(b"".join(line for line in lines if b'"anchor"' not in line))
+    assert (await verify("--file", file))[0] == 0
+    code, out, _ = await verify("--file", file, "--signed")
+    assert code == 3
+    assert "anchor_missing" in out
+    code, _, err = await verify("--signed")
+    assert (code, "--file" in err) == (2, True)
+
+
 async def test_wrong_usage_is_told(verify, tmp_path):
     file = tmp_path / "trail.ndjson"
     file.touch()

@@ -142,3 +142,15 @@ async def test_rates_of_others_and_scopes(client, other, read_only):
     body = {"amount": "1", "currency": "EUR", "to": "USD", "on": "2026-03-01"}
     problem(await other.post("/v1/exchange-rates/convert", json=body), 409, "no_rate")
     problem(await put(read_only, ("EUR", "USD", "2026-03-01", "2")), 403, "insufficient_scope")
+
+
+async def test_what_is_too_much_is_told(client):
+    rate = "999999999999"
+    most = ("AUD", "EUR", "2026-03-01", rate), ("EUR", "BRL", "2026-03-01", rate)
+    assert (await put(client, *most)).status_code == 200
+    body = {"amount": "1", "currency": "AUD", "to": "BRL", "on": "2026-03-01"}
+    found = problem(await client.post("/v1/exchange-rates/convert", json=body), 422)
+    assert [(e["pointer"], e["code"]) for e in found["errors"]] == [("/amount", "out_of_range")]
+    body |= {"amount": "99999999999999", "to": "EUR"}
+    problem(await client.post("/v1/exchange-rates/convert", json=body), 422)
+    assert (await convert(client, "1", "AUD", "EUR", "2026-03-01"))["amount"] == f"{rate}.00"

@@ -5,6 +5,7 @@ from datetime import datetime
 import pytest
 
 from support.clients import Api, pointers, problem
+from support.members import custom_role, member
 
 
 async def test_a_key_is_used_from_its_networks_alone(client, app):
@@ -100,3 +101,19 @@ async def test_who_may_less_replaces_no_key(client, other, keyed):
     problem(await other.post(path, json={}), 404, "not_found")
     answer = await client.post(path, json={"grace_period_seconds": -1})
     assert pointers(problem(answer, 422)) == ["/grace_period_seconds"]
+
+
+async def test_a_key_is_changed_by_who_could_have_made_it(client):
+    body = {"name": "A", "scopes": ["*"], "allowed_addresses": ["192.0.2.0/24"]}
+    wide = await client.made("api-keys", body)
+    clerk = await member(client, await custom_role(client, permissions=["manage_keys"]))
+    path = f"/v1/api-keys/{wide['id']}"
+    answer = await clerk.api.patch(path, json={"allowed_addresses": []})
+    problem(answer, 403, "exceeds_maker")
+    document = """mutation ($id: UUID!) {
+        updateApiKey(id: $id, input: {allowedAddresses: []}) { id } }"""
+    found = await clerk.api.gql(document, id=wide["id"])
+    assert found["errors"][0]["extensions"]["code"] == "exceeds_maker"
+    assert (await client.read(f"api-keys/{wide['id']}"))["allowed_addresses"] == ["192.0.2.0/24"]
+    own = await clerk.api.made("api-keys", {"name": "Own", "scopes": ["contacts:read"]})
+    await clerk.api.changed(f"api-keys/{own['id']}", {"name": "Renamed"})

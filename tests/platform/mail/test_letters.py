@@ -74,6 +74,25 @@ async def test_who_forgets_a_password_is_sent_a_token(client, anonymous, worker,
     problem(answer, 422)
 
 
+async def test_who_left_everywhere_is_written_to_by_who_invites_them(
+    client, anonymous, worker, letters
+):
+    former = await joined(client)
+    assert (await client.delete(f"/v1/users/{former.user_id}")).status_code == 204
+    _, token = await invited(client, former.email)
+    ask = partial(anonymous.post, "/v1/auth/forgot-password")
+    for more in ({}, {"invitation": "nonsense"}, {"invitation": (await invited(client))[1]}):
+        assert (await ask(json={"email": former.email, **more})).status_code == 204
+    assert (await ask(json={"email": former.email, "invitation": token})).status_code == 204
+    found = await letters(former.email, 3)
+    (letter,) = [letter for letter in found if "password" in letter["subject"]]
+    new = "another plain example of 2026"
+    body = {"token": token_in(letter), "new_password": new}
+    assert (await anonymous.post("/v1/auth/reset-password", json=body)).status_code == 204
+    body = {"token": token, "password": new}
+    assert (await anonymous.post("/v1/auth/accept-invitation", json=body)).status_code == 200
+
+
 async def test_nobody_learns_whether_an_address_is_known(client, anonymous, owner, app, org):
     person = await joined(client)
     known, unknown = [

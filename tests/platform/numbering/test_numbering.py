@@ -114,3 +114,31 @@ async def test_a_sequence_that_has_given_a_number_is_not_destroyed(client):
     unused = await made(client, key="other")
     answer = await client.delete(f"/v1/number-sequences/{unused['id']}", params={"purge": True})
     assert answer.status_code == 204, answer.text
+
+
+@pytest.mark.parametrize(
+    ("pattern", "restarts"),
+    [("{number:05}", "year"), ("{month}-{number}", "month"), ("{year}-{number}", "month")],
+)
+async def test_numbers_of_another_period_are_other_ones(client, pattern, restarts):
+    body = {"key": "bill", "name": "Bills", "pattern": pattern, "restarts": restarts}
+    found = problem(await client.post("/v1/number-sequences", json=body), 422)
+    (fault,) = found["errors"]
+    assert (fault["pointer"], fault["code"]) == ("/pattern", "repeats_numbers")
+    kept = await made(client, pattern="{year}/{month}/{number}", restarts=restarts)
+    answer = await client.patch(f"/v1/number-sequences/{kept['id']}", json={"pattern": pattern})
+    assert problem(answer, 422)["errors"][0]["code"] == "repeats_numbers"
+
+
+async def test_another_sequence_of_a_key_gives_no_number_again(client):
+    sequence = await made(client)
+    await take(client, sequence)
+    assert (await client.delete(f"/v1/number-sequences/{sequence['id']}")).status_code == 204
+    body = {"key": "invoice", "name": "Invoices"}
+    found = problem(await client.post("/v1/number-sequences", json=body), 409, "sequence_in_bin")
+    assert found["record_id"] == sequence["id"]
+    assert (await client.post(f"/v1/number-sequences/{sequence['id']}/restore")).status_code == 200
+    assert (await take(client, sequence))["number"] == 2
+    unused = await made(client, key="offer")
+    assert (await client.delete(f"/v1/number-sequences/{unused['id']}")).status_code == 204
+    await made(client, key="offer")

@@ -71,6 +71,39 @@ async def test_a_pack_is_applied_once_and_taken_back_whole(client, pack):
     problem(answer, 409, "rolled_back")
 
 
+async def test_a_pack_has_pipelines_with_stages_of_its_trade(client, pack):
+    wanted = read_packs()[pack].contents["pipelines"]
+    done = await apply(client, pack)
+    for one in wanted:
+        (step,) = [
+            s for s in done["steps"] if (s["section"], s["name"]) == ("pipelines", one["key"])
+        ]
+        found = await client.read(
+            "stages", **{"filter[pipeline_id]": step["record_id"], "sort": "position"}
+        )
+        stages = [(row["name"], row["probability"], row["kind"]) for row in found["data"]]
+        assert stages == [
+            *((stage["name"], stage["probability"], "open") for stage in one["stages"]),
+            ("Won", 100, "won"),
+            ("Lost", 0, "lost"),
+        ]
+        pipeline = await client.read(f"pipelines/{step['record_id']}")
+        assert pipeline["is_default"] is False
+
+
+async def test_a_pipeline_of_a_pack_that_is_used_stays(client):
+    done = await apply(client, "solo")
+    (step,) = [s for s in done["steps"] if s["section"] == "pipelines"]
+    deal = await client.made("deals", {"name": "Deal", "pipeline_id": step["record_id"]})
+    at = f"/v1/pack-applications/{done['application']['id']}/rollback"
+    found = problem(await client.post(at), 409, "pack_in_use")
+    assert [o["section"] for o in found["obstacles"]] == ["pipelines"]
+    await client.delete(f"/v1/deals/{deal['id']}", params={"purge": "true"})
+    await client.made("stages", {"pipeline_id": step["record_id"], "name": "Own"})
+    found = problem(await client.post(at), 409, "pack_in_use")
+    assert [o["code"] for o in found["obstacles"]] == ["changed_since"]
+
+
 async def test_what_packs_did_is_told(client):
     done = await apply(client, "solo")
     (told,) = await client.told(done["application"]["id"], 1)

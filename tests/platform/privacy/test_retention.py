@@ -7,6 +7,7 @@ import pytest
 from crm_api.kit.db.tx import unit_of_work
 from crm_api.platform.privacy.events import RunRetention
 from support.clients import pointers, problem, tx_of
+from support.members import custom_role, member
 from support.waiting import patiently
 
 
@@ -114,6 +115,30 @@ async def test_a_policy_is_carried_out_every_day_once(client, owner, worker, org
     async with unit_of_work(tx_of(world.database, org)) as tx:
         job = tx.enqueue(RunRetention(UUID(made["id"]), repeated=True))
     assert (await client.ended(str(job)))["result"] is None
+
+
+async def test_a_policy_goes_on_when_whoever_switched_it_on_has_left(client, owner, worker):
+    old = await people(client, 1)
+    await aged(owner, old)
+    _, boss = await member(client, "admin"), await member(client, "admin")
+    made = await policy(boss.api, is_active=True)
+    assert (await client.delete(f"/v1/users/{boss.id}")).status_code == 204
+    sql = "SELECT id FROM jobs WHERE kind = 'privacy.retain' AND args ->> 'policy_id' = $1"
+    (job,) = await owner.fetch(sql, made["id"])
+    await owner.execute("UPDATE jobs SET run_at = now() WHERE id = $1", job["id"])
+    done = await client.ended(str(job["id"]))
+    assert done["result"] == {"done": 1, "held": 0, "blocked": 0}, done
+    assert len(await owner.fetch(sql, made["id"])) == 2
+
+
+async def test_only_who_reaches_all_has_it_carried_out_for_the_organization(client):
+    levels = {"contacts": {"read": "all", "create": "own", "update": "own", "delete": "own"}}
+    role = await custom_role(client, levels=levels, permissions=["manage_privacy"])
+    some = await member(client, role)
+    body = {"name": "Mine", "target": "contact", "action": "delete", "days": 30}
+    made = await some.api.made("retention-policies", body)
+    answer = await some.api.patch(f"/v1/retention-policies/{made['id']}", json={"is_active": True})
+    problem(answer, 403, "missing_right")
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from crm_api.domains.activities.repository import LINK, linked_to
-from crm_api.kit.crud.personal import Gone
+from crm_api.domains.activities.repository import LINK, ids_linked_to, linked_to
+from crm_api.kit.crud.personal import Gone, Told
 from crm_api.kit.crud.plain import columns_of
 from crm_api.kit.crud.service import CrudService, E
 from crm_api.kit.db.tx import Tx
@@ -138,3 +138,18 @@ def erasing(services: Sequence[type[LinkedService[Any]]]) -> Any:
         return sum([await drop_links(service(tx), gone.entity, gone.ids) for service in services])
 
     return erase
+
+
+def collecting(services: Sequence[type[LinkedService[Any]]]) -> Any:
+    """What has links to a person who asks for their data."""
+
+    async def collect(tx: Tx, gone: Gone) -> Told:
+        found: dict[str, list[Any]] = {}
+        for service in services:
+            records = service(tx).records
+            ids = await ids_linked_to(records, gone.entity, gone.ids)
+            rows = await records.rows(ids, deleted="include")
+            found[f"linked_{service.plural}"] = list(rows.values())
+        return found
+
+    return collect

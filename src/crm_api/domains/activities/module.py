@@ -9,7 +9,7 @@ from crm_api.domains.activities.jobs import (
     remind_of_tasks,
     tell_of_overdue,
 )
-from crm_api.domains.activities.linking import erasing, forgetting, moving
+from crm_api.domains.activities.linking import collecting, erasing, forgetting, moving
 from crm_api.domains.activities.pictured import SECTIONS, TOUCHPOINTS
 from crm_api.domains.activities.reminding import BEGINS, OVERDUE, REMINDED
 from crm_api.domains.activities.service import LOGGED, ActivityService
@@ -59,7 +59,7 @@ MODULE = Module(
     depends_on=["companies", "contacts", "deals"],
     faces=_faces,
     importers=[ActivityImporter(), TaskImporter()],
-    traces=[Trace("links", ("activities", "tasks"), forget_links)],
+    traces=[Trace("links", ("activities", "tasks"), forget_links, collecting(_LINKED))],
     chores=[
         Chore("tasks.tell_of_overdue", tell_of_overdue),
         Chore("tasks.remind", remind_of_tasks),

@@ -134,12 +134,17 @@ class Tasks(Repository[Task]):
         return rows[0]["id"] if rows else None
 
 
-async def linked_to(records: Repository[Any], entity: str, ids: Sequence[UUID]) -> list[Any]:
-    """All that have a link to some records, in the bin or not, whoever asks; locked."""
+async def ids_linked_to(records: Repository[Any], entity: str, ids: Sequence[UUID]) -> list[UUID]:
+    """All that have a link to some records, in the bin or not, whoever asks."""
     sql = _LINKED.format(table=records.model.__tablename__)
     parties = [f"{entity}:{id}" for id in ids]
     own = records.listing.entity
     rows = await records.tx.fetch(sql, records.tx.organization_id, own, parties)
-    found = [row["id"] for row in rows]
+    return [row["id"] for row in rows]
+
+
+async def linked_to(records: Repository[Any], entity: str, ids: Sequence[UUID]) -> list[Any]:
+    """The same records, locked."""
+    found = await ids_linked_to(records, entity, ids)
     query = records.select_all().where(records.model.id.in_(found)).order_by(records.model.id)
     return list((await records.tx.run(query.with_for_update(key_share=True))).scalars())

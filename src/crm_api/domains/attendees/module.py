@@ -13,7 +13,7 @@ from crm_api.domains.conversations.receiving import Inbox
 from crm_api.domains.conversations.sending import Sending
 from crm_api.kit.access import Managed
 from crm_api.kit.crud.guards import Guarded
-from crm_api.kit.crud.personal import Trace
+from crm_api.kit.crud.personal import Trace, rows_of
 from crm_api.kit.db.settling import derive_by
 from crm_api.kit.module import Faces, Module
 
@@ -48,5 +48,12 @@ MODULE = Module(
     events=[f"booking_attendee.{REPLIED}", CONFIGURED],
     services=[AttendeeService],
     secrets=[LINKS],
-    traces=[Trace("attendees_by_address", ("booking_attendees",), wipe)],
+    traces=[
+        Trace(
+            "attendees_by_address",
+            ("booking_attendees",),
+            wipe,
+            rows_of(booking_attendees="contact_id = ANY($2) OR email_key = ANY($3)"),
+        )
+    ],
 )

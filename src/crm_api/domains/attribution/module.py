@@ -9,7 +9,7 @@ from crm_api.domains.attribution.settings import CONFIGURED
 from crm_api.domains.attribution.standard import STANDARD_REPORTS
 from crm_api.kit.access import Managed
 from crm_api.kit.crud.guards import Guarded
-from crm_api.kit.crud.personal import Trace
+from crm_api.kit.crud.personal import Trace, rows_of
 from crm_api.kit.jobs import Watch
 from crm_api.kit.module import Faces, Module
 
@@ -37,5 +37,12 @@ MODULE = Module(
     events=[CONFIGURED],
     metrics=METRICS,
     standard_reports=STANDARD_REPORTS,
-    traces=[Trace("campaign_touches", ("campaign_touches",), forget_person)],
+    traces=[
+        Trace(
+            "campaign_touches",
+            ("campaign_touches",),
+            forget_person,
+            rows_of(campaign_touches="person_id = ANY($2)"),
+        )
+    ],
 )

@@ -13,7 +13,7 @@ from crm_api.domains.campaigns.keeping import forget_person, forget_purged
 from crm_api.domains.campaigns.service import CampaignService
 from crm_api.domains.campaigns.standard import STANDARD_REPORTS
 from crm_api.kit.crud.guards import Guarded
-from crm_api.kit.crud.personal import Trace
+from crm_api.kit.crud.personal import Trace, rows_of
 from crm_api.kit.module import Faces, Module
 from crm_api.platform.approvals.service import ApprovalService
 
@@ -44,6 +44,13 @@ MODULE = Module(
         )
     ],
     services=[CampaignService],
-    traces=[Trace("campaigns", ("campaign_members",), forget_person)],
+    traces=[
+        Trace(
+            "campaigns",
+            ("campaign_members",),
+            forget_person,
+            rows_of(campaign_members="contact_id = ANY($2)"),
+        )
+    ],
     standard_reports=STANDARD_REPORTS,
 )

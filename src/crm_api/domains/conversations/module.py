@@ -12,7 +12,7 @@ from crm_api.domains.conversations.service import (
 from crm_api.domains.conversations.working import WORK
 from crm_api.kit.access import Managed
 from crm_api.kit.crud.applying import CollectionApplier
-from crm_api.kit.crud.personal import Trace
+from crm_api.kit.crud.personal import Trace, rows_of
 from crm_api.kit.module import Faces, Module
 from crm_api.kit.secrets import SealedColumn
 
@@ -46,7 +46,14 @@ MODULE = Module(
     ],
     services=[ChannelService, ConversationService, MessageService],
     secrets=[SealedColumn("channels", "secrets", tenant=True)],
-    traces=[Trace("messages", ("messages",), wipe)],
+    traces=[
+        Trace(
+            "messages",
+            ("messages",),
+            wipe,
+            rows_of(messages="contact_id = ANY($2) OR from_key = ANY($3)"),
+        )
+    ],
     touchpoints=TOUCHPOINTS,
     sections=SECTIONS,
     work=WORK,

@@ -9,7 +9,7 @@ from crm_api.domains.customers.jobs import measure_health, tell_missed
 from crm_api.domains.customers.keeping import forget_person, purge_touchpoints
 from crm_api.domains.customers.service import ExpectationService, PreferenceService
 from crm_api.kit.crud.guards import Guarded
-from crm_api.kit.crud.personal import Trace
+from crm_api.kit.crud.personal import Trace, rows_of
 from crm_api.kit.jobs import Chore, Watch
 from crm_api.kit.module import Faces, Module
 from crm_api.kit.parts import Told
@@ -61,7 +61,15 @@ MODULE = Module(
         },
     },
     traces=[
-        Trace("touchpoints", ("touchpoints", "touchpoint_parties"), forget_person),
+        Trace(
+            "touchpoints",
+            ("touchpoints", "touchpoint_parties"),
+            forget_person,
+            rows_of(
+                touchpoint_parties="party_id = ANY($2)",
+                touchpoints="id IN (SELECT touchpoint_id FROM touchpoint_parties WHERE organization_id = $1 AND party_id = ANY($2))",
+            ),
+        ),
     ],
     services=[PreferenceService, ExpectationService],
 )

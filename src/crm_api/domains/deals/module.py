@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from crm_api.domains.deals.actions import REOPEN
+from crm_api.domains.deals.applying import PipelineApplier
 from crm_api.domains.deals.importer import DealImporter
 from crm_api.domains.deals.jobs import tell_of_overdue, tell_of_rotting
 from crm_api.domains.deals.partied import forget_competitors
@@ -64,7 +65,7 @@ MODULE = Module(
         Chore("deals.tell_of_overdue", tell_of_overdue),
     ],
     appliers=[
-        CollectionApplier(PipelineService, by=["key"]),
+        PipelineApplier(PipelineService, by=["key"]),
         CollectionApplier(LossReasonService, by=["key"]),
     ],
     managed={AREA: Managed("manage_settings")},

@@ -24,8 +24,8 @@ from crm_api.kit.errors import Blocked, Fault, Invalid
 _PERSONAL = Impersonal("How the organization sells.")
 # At the end, however many open stages come before them.
 _WON, _LOST = 900_000, 900_001
-_FIRST: Sequence[Mapping[str, Any]] = (
-    {"name": "New", "kind": "open", "position": 1, "probability": 10},
+_NEW: Mapping[str, Any] = {"name": "New", "probability": 10}
+_LAST: Sequence[Mapping[str, Any]] = (
     {"name": "Won", "kind": "won", "position": _WON, "probability": 100},
     {"name": "Lost", "kind": "lost", "position": _LOST, "probability": 0},
 )
@@ -42,6 +42,8 @@ class PipelineService(NamedService[Pipeline]):
     create_shape = PipelineCreate
     update_shape = PipelineUpdate
     records: Pipelines
+    opens: Sequence[Mapping[str, Any]] = (_NEW,)
+    """The open stages that new pipelines begin with, in their order."""
 
     async def prepare(self, values: dict[str, Any], current: Pipeline | None) -> dict[str, Any]:
         """One pipeline is the default one: the last that was said to be."""
@@ -64,7 +66,11 @@ class PipelineService(NamedService[Pipeline]):
         """A new pipeline with its first stages."""
         shown = super().add(values)
         stages = StageService(self.tx)
-        for first in _FIRST:
+        opens = [
+            {"kind": "open", "position": place, **first}
+            for place, first in enumerate(self.opens, start=1)
+        ]
+        for first in (*opens, *_LAST):
             begun = StageCreate.model_validate({"name": first["name"], "pipeline_id": shown.id})
             stages.add(stages.normalise({**values_of(begun), **first}, None, None))
         return shown

@@ -27,8 +27,8 @@ AssignmentEnd = Literal["returned", "recalled", "reassigned", "closed"]
 class Lead(Named, Reachable, Described, Entity):
     """Somebody who may become a customer.
 
-    What it refers to of people has no foreign keys: it is a person itself, and stays one when the
-    contact is erased.
+    What it refers to of people has no foreign keys: it is a person itself, who is erased with the
+    contact that it became, and stays when a contact that it may be is erased.
     """
 
     __tablename__ = "leads"

@@ -36,7 +36,7 @@ from crm_api.domains.leads.touching import TOUCHES
 from crm_api.domains.leads.working import WORK
 from crm_api.kit.access import Managed
 from crm_api.kit.crud.guards import Guarded
-from crm_api.kit.crud.personal import Trace
+from crm_api.kit.crud.personal import Trace, rows_of
 from crm_api.kit.db.settling import derive_by
 from crm_api.kit.jobs import Chore, Watch
 from crm_api.kit.module import Faces, Module
@@ -99,7 +99,14 @@ MODULE = Module(
         LeadScoreModelService,
     ],
     told={BAND_CHANGED: Told("lead", LeadBandChange)},
-    traces=[Trace("lead_predictions", ("lead_predictions",), forget_person)],
+    traces=[
+        Trace(
+            "lead_predictions",
+            ("lead_predictions",),
+            forget_person,
+            rows_of(lead_predictions="lead_id = ANY($2)"),
+        )
+    ],
     work=WORK,
     touchpoints=TOUCHPOINTS,
     sections=SECTIONS,

@@ -60,13 +60,16 @@ class LeadService(CrudService[Lead]):
     plural = "leads"
     personal = Person(
         points={"email": "emails", "phone": "phones", "post": "addresses"},
-        keeps=frozenset({"status", "hops"}),
+        keeps=frozenset({"status", "hops", "converted_at"}),
+        replaced=frozenset({"status_reason"}),
         common=frozenset(
             (
                 *("country", "language", "source", "tags", "time_zone", "title", "industry"),
                 *("region", "postal_code", "skills", "campaign", "medium", "utm"),
             )
         ),
+        same={"contact_id": "contact"},
+        others=frozenset({"matched_contact_id"}),
     )
     matched = True
     create_shape = LeadCreate

@@ -15,6 +15,7 @@ from crm_api.kit.db.tx import Tx, unit_of_work
 from crm_api.kit.files.store import Files
 from crm_api.kit.jobs import JobContext, runs
 from crm_api.kit.mail import Letter
+from crm_api.platform.outreach.gate import is_suppressed
 
 _RUNNING = "SELECT organization_id, id FROM crm_mailings_running($1)"
 _MOST = 10_000
@@ -31,6 +32,8 @@ async def send_test(context: JobContext, message: SendTest) -> dict[str, Any]:
         made = await actions.render(message.mailing_id, asked)
         mailing = await actions.service.records.get(message.mailing_id)
         channel = await Channels(tx).usable(mailing.channel_id)
+        if await is_suppressed(tx, message.to):
+            return {"sent": False, "failure": "suppressed"}
     if channel is None:
         return {"sent": False, "failure": "no_channel"}
     letter = Letter(

@@ -17,7 +17,7 @@ from crm_api.domains.mailings.steps import SendMailing
 from crm_api.domains.mailings.touching import TOUCHES
 from crm_api.kit.access import Managed
 from crm_api.kit.crud.guards import Guarded
-from crm_api.kit.crud.personal import Trace
+from crm_api.kit.crud.personal import Trace, rows_of
 from crm_api.kit.jobs import Chore, Watch
 from crm_api.kit.module import Faces, Module
 from crm_api.kit.parts import Told
@@ -64,5 +64,15 @@ MODULE = Module(
         *(Touchpoint(one, "advertising", _CONTACT, "in", kind="email") for one in _BY_THEM),
     ],
     touches=TOUCHES,
-    traces=[Trace("mailings", ("mailing_sends", "mailing_hits"), forget_person)],
+    traces=[
+        Trace(
+            "mailings",
+            ("mailing_sends", "mailing_hits"),
+            forget_person,
+            rows_of(
+                mailing_sends="contact_id = ANY($2)",
+                mailing_hits="send_id IN (SELECT id FROM mailing_sends WHERE organization_id = $1 AND contact_id = ANY($2))",
+            ),
+        )
+    ],
 )

@@ -16,6 +16,7 @@ from crm_api.kit.jobs import JobContext, runs
 from crm_api.kit.links.looks import preferred
 from crm_api.kit.mail import Letter
 from crm_api.kit.templates import templates_of
+from crm_api.platform.outreach.gate import is_suppressed
 
 
 @runs(SendConfirmation)
@@ -27,6 +28,10 @@ async def send_confirmation(context: JobContext, message: SendConfirmation) -> d
         form = None if sent is None else await LeadFormService(tx).records.find(sent.form_id)
         if sent is None or form is None or sent.status != "pending":
             return {"sent": False}
+        # Whoever has the address may have been named by somebody else.
+        asked = {one["purpose"] for one in sent.consents}
+        if await is_suppressed(tx, sent.answers["email"], asked):
+            return {"sent": False, "reason": "suppressed"}
         supplier = await supplier_of(tx)
         token = confirm_token(tx, sent.id)
     tag = preferred(sent.language or supplier["language"], PACKAGE)

@@ -11,7 +11,7 @@ from crm_api.domains.prospects.service import ProspectListService, ProspectMembe
 from crm_api.domains.prospects.steps import AddToList
 from crm_api.domains.prospects.touching import TOUCHES
 from crm_api.kit.crud.guards import Guarded
-from crm_api.kit.crud.personal import Trace
+from crm_api.kit.crud.personal import Trace, rows_of
 from crm_api.kit.module import Faces, Module
 
 Guarded.purged.append(forget_submissions)
@@ -47,5 +47,12 @@ MODULE = Module(
     ],
     actions=[AddToList],
     touches=TOUCHES,
-    traces=[Trace("lead_submissions", ("lead_submissions",), wipe_submissions)],
+    traces=[
+        Trace(
+            "lead_submissions",
+            ("lead_submissions",),
+            wipe_submissions,
+            rows_of(lead_submissions="lead_id = ANY($2) OR email_key = ANY($3)"),
+        )
+    ],
 )

@@ -9,7 +9,7 @@ from crm_api.domains.quote_links.service import (
     wipe,
 )
 from crm_api.domains.quotes.service import QuoteVersionService
-from crm_api.kit.crud.personal import Trace
+from crm_api.kit.crud.personal import Trace, rows_of
 from crm_api.kit.module import Faces, Module
 
 
@@ -33,7 +33,16 @@ MODULE = Module(
     description="Customers read quotes, choose, ask, accept and decline by a secret link.",
     depends_on=["companies", "contacts", "quotes"],
     faces=_faces,
-    traces=[Trace("quote_links", ("quote_views",), wipe)],
+    traces=[
+        Trace(
+            "quote_links",
+            ("quote_views",),
+            wipe,
+            rows_of(
+                quote_views="link_id IN (SELECT id FROM quote_links WHERE organization_id = $1 AND contact_id = ANY($2))"
+            ),
+        )
+    ],
     events=[
         "quote_link.revoked",
         "quote_link.viewed",

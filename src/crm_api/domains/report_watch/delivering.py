@@ -24,6 +24,7 @@ from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import NotFound
 from crm_api.kit.jobs import JobContext
 from crm_api.kit.mail import Enclosed, Letter
+from crm_api.platform.outreach.gate import is_suppressed
 
 _ROWS = 20
 """So many rows stand in a notice or letter itself."""
@@ -49,6 +50,8 @@ async def found_for(context: JobContext, asked: Delivery) -> Found:
     if asked.kind == "email":
         # As of now, like all other rights.
         reader.actor.permitted(OUTSIDE)
+        if await is_suppressed(reader, asked.whom):
+            return Found("skipped", "suppressed")
     report, answer = await _result(reader, asked)
     if asked.condition is not None and not meets(answer, asked.condition):
         return Found("skipped", "condition_not_met")

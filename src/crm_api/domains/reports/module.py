@@ -5,7 +5,7 @@ from crm_api.domains.reports.jobs import run_report
 from crm_api.domains.reports.running import AREA
 from crm_api.domains.reports.runs import ReportRunService, erase_from_runs
 from crm_api.domains.reports.service import CERTIFY, ReportService
-from crm_api.kit.crud.personal import Trace
+from crm_api.kit.crud.personal import Copies, Trace
 from crm_api.kit.module import Faces, Module
 
 report_on = Declared.tell
@@ -33,6 +33,13 @@ MODULE = Module(
         *(f"report.{verb}" for verb in ("certified", "uncertified")),
         *(f"report_run.{verb}" for verb in ("completed", "emptied")),
     ],
-    traces=[Trace("report_runs", ("report_runs", "report_run_rows"), erase_from_runs)],
+    traces=[
+        Trace(
+            "report_runs",
+            ("report_runs", "report_run_rows"),
+            erase_from_runs,
+            Copies("Tables of the records, kept for a while."),
+        )
+    ],
     services=[ReportService, ReportRunService],
 )

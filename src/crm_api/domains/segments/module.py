@@ -22,7 +22,7 @@ from crm_api.domains.segments.steps import ACTIONS
 from crm_api.domains.segments.terms import Agreed, Behaviour, Belongs
 from crm_api.domains.segments.touching import TOUCHES
 from crm_api.kit.crud.guards import Guarded
-from crm_api.kit.crud.personal import Trace
+from crm_api.kit.crud.personal import Trace, rows_of
 from crm_api.kit.jobs import Chore, Watch
 from crm_api.kit.module import Faces, Module
 from crm_api.kit.parts import Told
@@ -58,7 +58,14 @@ MODULE = Module(
         **{topic: Told("contact", MembershipMoved) for topic in (ENTERED, LEFT)},
         **{topic: Told("company", MembershipMoved) for topic in (COMPANY_ENTERED, COMPANY_LEFT)},
     },
-    traces=[Trace("segments", ("segment_members", "segment_overrides"), forget_person)],
+    traces=[
+        Trace(
+            "segments",
+            ("segment_members", "segment_overrides"),
+            forget_person,
+            rows_of(segment_members="record_id = ANY($2)", segment_overrides="record_id = ANY($2)"),
+        )
+    ],
     services=[BehaviourEventService, SegmentService],
     touchpoints=TOUCHPOINTS,
     touches=TOUCHES,

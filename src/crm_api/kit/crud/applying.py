@@ -63,8 +63,17 @@ class CollectionApplier:
         """Create what is missing, and take out of the bin what is there."""
         return [await self._one(tx, {**self.fill(tx), **body}) for body in wanted]
 
+    def begun(self, tx: Tx, body: Mapping[str, Any]) -> tuple[CrudService[Any], Mapping[str, Any]]:
+        """What makes a record, and of what: without what a pack says beside its own fields."""
+        return self.service(tx), body
+
+    async def need_unused(self, service: CrudService[Any], current: Any, step: Step) -> None:
+        """Raise `Blocked` or `Conflict` where a record has come to more than it was made with."""
+        del current
+        await _need_no_parts(service, step)
+
     async def _one(self, tx: Tx, body: Mapping[str, Any]) -> Step:
-        service = self.service(tx)
+        service, body = self.begun(tx, body)
         name = ".".join(str(body[part]) for part in self.by)
         current = await self._found(service, body)
         if current is not None and current.deleted_at is None:
@@ -95,10 +104,10 @@ class CollectionApplier:
             await service.delete(step.record_id)
             return
         try:
-            await _need_no_parts(service, step)
+            await self.need_unused(service, current, step)
             async with tx.atomic():
                 await service.purge(step.record_id)
-        except Blocked:
+        except (Blocked, Conflict):
             if not force:
                 raise
             await service.delete(step.record_id)

@@ -79,7 +79,7 @@ class Guarded:
     @property
     def is_barred(self) -> bool:
         """Whether anybody is kept out."""
-        return self.bar is not None and self.model.entity in self.tx.catalogue.barred
+        return self.bar is not None and bool(self.tx.catalogue.barred)
 
     async def barred(
         self, records: Sequence[Mapping[str, Any]], before: Mapping[str, Any] | None = None

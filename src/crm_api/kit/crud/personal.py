@@ -3,11 +3,12 @@
 Access to one's data, erasure and the gate of outreach walk these declarations (ADR-0029).
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
+from crm_api.kit.db.json import decode
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.files.store import Files
 
@@ -20,8 +21,14 @@ class Person:
     """Where they are reached: the list of contact points by its kind, `email`, `phone`, `post`."""
     keeps: frozenset[str] = frozenset()
     """The columns of their own that stay, because they tell nobody from others."""
+    replaced: frozenset[str] = frozenset()
+    """Columns of words that some rule wants to be there: other words take their place."""
     common: frozenset[str] = frozenset()
     """Columns whose values many share, so that copies are not told by them."""
+    same: Mapping[str, str] = field(default_factory=dict[str, str], hash=False)
+    """Columns with the id of another record that is the same person, and the kind of that one."""
+    others: frozenset[str] = frozenset()
+    """Columns with the id of people who need not be the same."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +69,7 @@ Personal = Person | About | Impersonal
 
 @dataclass(frozen=True)
 class Gone:
-    """A person who is being erased, as they were, for whoever keeps copies."""
+    """A person who is being erased, or asks for their data, as they were, for whoever keeps copies."""
 
     entity: str
     ids: tuple[UUID, ...]
@@ -72,7 +79,7 @@ class Gone:
     names: frozenset[str]
     """What they were called."""
     texts: frozenset[str]
-    """Whatever else was ever written of them."""
+    """Whatever else was ever written of them; empty where they only ask."""
     files: Files | None = None
     """Where files are; None while all is only rehearsed."""
     hashes: Mapping[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
@@ -88,6 +95,18 @@ class Gone:
         return sorted({*self.names, *(value for _, value in self.keys), *map(str, self.ids)})
 
 
+Told = Mapping[str, Sequence[Any]]
+"""Rows, by the name of what they are of."""
+Collect = Callable[[Tx, Gone], Awaitable[Told]]
+
+
+@dataclass(frozen=True)
+class Copies:
+    """Nothing is handed out but the records themselves, of which these are copies, or counts."""
+
+    reason: str
+
+
 @dataclass(frozen=True)
 class Trace:
     """What a part of the product keeps of people beside its collections."""
@@ -97,3 +116,34 @@ class Trace:
     tables: tuple[str, ...]
     erase: Callable[[Tx, Gone], Awaitable[int]]
     """Wipes it out within the transaction; returns how much there was."""
+    collect: Collect | Copies
+    """What of it whoever asks for their data gets."""
+
+
+_INNER = frozenset({"organization_id", "lease_token", "lease_until", "actor", "job_id"})
+
+
+def rows_of(**tables: str) -> Collect:
+    """Hands out the rows of tables for which a condition holds, without what is inner to them.
+
+    A condition may use `$1`, the organization, `$2`, the ids of the person, and `$3`, the
+    addresses and numbers by which they were known.
+    """
+
+    async def collect(tx: Tx, gone: Gone) -> Told:
+        args = (tx.organization_id, list(gone.ids), [*gone.values("email"), *gone.values("phone")])
+        found: dict[str, list[dict[str, Any]]] = {}
+        for table, condition in tables.items():
+            sql = (
+                f"SELECT to_jsonb(t) AS row FROM {table} t WHERE organization_id = $1 "  # noqa: S608
+                f"AND $2::uuid[] IS NOT NULL AND $3::text[] IS NOT NULL AND ({condition})"
+            )
+            rows = [decode(row["row"]) for row in await tx.fetch(sql, *args)]
+            found[table] = [{k: v for k, v in row.items() if _is_told(k)} for row in rows]
+        return found
+
+    return collect
+
+
+def _is_told(column: str) -> bool:
+    return not (column in _INNER or column.startswith("sealed_") or column.endswith("_hash"))

@@ -96,6 +96,11 @@ class Repository(Generic[E]):
         query = self.select().where(self.model.id.in_(ids), self.model.deleted_at.is_(None))
         return list((await self.tx.run(query)).scalars())
 
+    async def every(self, ids: Sequence[UUID]) -> list[E]:
+        """Some records as they stand, those in the bin too, whoever asks."""
+        query = self.select_all().where(self.model.id.in_(ids)).order_by(self.model.id)
+        return list((await self.tx.run(query)).scalars())
+
     async def locked(self, ids: Sequence[UUID], *, everywhere: bool = False) -> list[E]:
         """Some records to work on, locked in the order of their ids, so that none wait in a ring.
 

@@ -76,6 +76,8 @@ class Database:
             async_url(url),
             pool_size=pool_size,
             max_overflow=0,
+            # Errors are logged: what people have written does not belong there.
+            hide_parameters=True,
             pool_timeout=2.0,
             pool_recycle=LIFETIME_S,
             # Nothing is left open that a ROLLBACK would have to undo: transactions end in `Tx`.

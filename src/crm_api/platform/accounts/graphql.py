@@ -18,6 +18,7 @@ from crm_api.platform.accounts.schemas import (
     AppOut,
     CodeInput,
     EmailChange,
+    FactorInput,
     MeOut,
     PasswordChange,
     PasswordInput,
@@ -159,17 +160,19 @@ class AccountMutation:
         return await MeService(info.context.tx).confirm_totp(data.code)
 
     @mutation
-    async def remove_totp(self, info: GraphInfo, password: str) -> bool:
-        """Log in by password alone again."""
-        data = shape_given(PasswordInput, {"password": password})
-        await MeService(info.context.tx).end_totp(data.password)
+    async def remove_totp(self, info: GraphInfo, password: str, code: str | None = None) -> bool:
+        """Log in by password alone again; `code` where there is a second factor."""
+        data = shape_given(FactorInput, {"password": password, "code": code})
+        await MeService(info.context.tx).end_totp(data.password, data.code)
         return True
 
     @mutation
-    async def renew_recovery_codes(self, info: GraphInfo, password: str) -> list[str]:
+    async def renew_recovery_codes(
+        self, info: GraphInfo, password: str, code: str | None = None
+    ) -> list[str]:
         """Get other recovery codes; the former ones open nothing any more."""
-        data = shape_given(PasswordInput, {"password": password})
-        return await MeService(info.context.tx).new_recovery_codes(data.password)
+        data = shape_given(FactorInput, {"password": password, "code": code})
+        return await MeService(info.context.tx).new_recovery_codes(data.password, data.code)
 
     @mutation
     async def reset_second_factor(self, info: GraphInfo, user_id: UUID) -> bool:

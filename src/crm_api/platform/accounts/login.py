@@ -96,12 +96,15 @@ class Logins:
             await users.join(await users.invited(user_id, token.secret), account_id)
         return {"organization_id": organization_id, "user_id": user_id, "email": email}
 
-    async def forgot(self, email: str, origin: Origin) -> None:
-        """Have a token sent to an address that sets a password; says and takes the same for all."""
+    async def forgot(self, email: str, origin: Origin, invitation: str | None = None) -> None:
+        """Have a token sent to an address that sets a password; says and takes the same for all.
+
+        Whoever belongs to no organization any more is written to by the one that invites them.
+        """
         await self._attempts.count(self._attempts.address(origin.address))
         await self._attempts.count(self._attempts.letters(email))
         # Not waited for: the answer must not take longer where there is an account.
-        self._apart(self._write_to(email))
+        self._apart(self._write_to(email, invitation))
 
     async def reset(self, text: str, password: str, request_id: str | None = None) -> None:
         """Set a password by a token that was handed out for it; all sessions end."""
@@ -183,16 +186,34 @@ class Logins:
         self._telling.add(task)
         task.add_done_callback(self._telling.discard)
 
-    async def _write_to(self, email: str) -> None:
+    async def _write_to(self, email: str, invitation: str | None) -> None:
         found = await store.find_by_email(self._database, email)
-        known = [] if found is None else await store.memberships(self._database, found.id)
-        if found is None or not known:
+        if found is None:
             return
-        actor = Actor(known[0]["organization_id"], "system")
-        async with unit_of_work(Tx(self._database, actor)) as tx:
+        known = await store.memberships(self._database, found.id)
+        place = (known[0]["organization_id"], known[0]["user_id"]) if known else None
+        if place is None and invitation is not None:
+            place = await self._inviting(email, invitation)
+        if place is None:
+            return
+        async with unit_of_work(Tx(self._database, Actor(place[0], "system"))) as tx:
             account = await store.locked(tx, found.id)
             if account is not None:
-                await begin_reset(tx, account, known[0]["user_id"])
+                await begin_reset(tx, account, place[1])
+
+    async def _inviting(self, email: str, invitation: str) -> tuple[UUID, UUID] | None:
+        """The organization that invites an address, and whom; None without such an invitation."""
+        token = parse(invitation, INVITATION, 2)
+        if token is None:
+            return None
+        organization_id, user_id = token.ids
+        actor = Actor(organization_id, "user", user_id)
+        try:
+            async with unit_of_work(Tx(self._database, actor, dry_run=True)) as tx:
+                invited = await self.users(tx).invited(user_id, token.secret)
+        except Invalid:
+            return None
+        return (organization_id, user_id) if invited.email == email else None
 
     async def _tell_later(
         self, account: Account, told: Mapping[str, Any], request_id: str | None

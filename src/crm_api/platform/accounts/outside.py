@@ -22,7 +22,7 @@ from crm_api.kit.secrets import Place, Unreadable
 from crm_api.kit.tokens import derived_secret, parse, same
 from crm_api.kit.values import email as addresses
 from crm_api.kit.values.errors import BadValue
-from crm_api.platform.accounts import links, repository, store
+from crm_api.platform.accounts import links, repository, second_factor, store
 from crm_api.platform.accounts.apps import with_query
 from crm_api.platform.accounts.links import Identity
 from crm_api.platform.accounts.login import INVITATION, Logins
@@ -48,6 +48,15 @@ class Flow(msgspec.Struct, frozen=True):
     user_id: UUID | None = None
     """The member who links a login to their account."""
     invitation: str | None = None
+
+
+_NOTHING: Mapping[str, Any] = {
+    **dict.fromkeys(("password_hash", "password_changed_at")),
+    **second_factor.NONE,
+    **store.NO_RESET,
+    **store.NO_CHANGE,
+}
+"""The columns of an account that nothing opens."""
 
 
 @dataclass(frozen=True)
@@ -208,15 +217,18 @@ class Outside:
     async def _joined(self, tx: Tx, flow: Flow, seen: Recognised) -> dict[str, Any]:
         """A new member, with an account of their own.
 
-        An account that is there already is opened by nobody who only says what its address is.
+        An account that is there already is opened by nobody who only says what its address is,
+        unless it opens nothing any more: then it begins anew.
         """
         identity = seen.identity
         if identity.email is None:
             message = "The provider does not say that it has verified the address."
             raise Forbidden(message, code="unverified_email")
         user = await self._user(tx, flow, seen, identity.email)
-        account_id = new_id()
-        if not await store.inserted(tx, account_id, identity.email):
+        own = new_id()
+        is_new = await store.inserted(tx, own, identity.email)
+        account_id = own if is_new else await self._begun_anew(tx, identity.email)
+        if account_id is None:
             raise Conflict(
                 "The address has an account. Log in by it, then link this login to it.",
                 code="link_needed",
@@ -227,6 +239,18 @@ class Outside:
             "user_id": user.id,
             "account_id": account_id,
         }
+
+    async def _begun_anew(self, tx: Tx, email: str) -> UUID | None:
+        """An account that nobody belongs to any organization by, without what it was opened by."""
+        found = await store.find_by_email(self._database, email)
+        if found is None or await store.locked(tx, found.id) is None:
+            return None
+        if await store.is_elsewhere(self._database, found.id, tx.organization_id):
+            return None
+        if await repository.is_member(tx, found.id):
+            return None
+        await store.change(tx, found.id, {**_NOTHING, "epoch": found.epoch + 1})
+        return found.id
 
     async def _user(self, tx: Tx, flow: Flow, seen: Recognised, email: str) -> Any:
         users, linked = Logins.users(tx), await links.holder(tx, seen.identity)

@@ -25,6 +25,9 @@ _OPEN = """
 """
 _OWNER = "SELECT user_id FROM sessions WHERE organization_id = $1 AND id = $2 AND ended_at IS NULL"
 _KEEP = "UPDATE sessions SET account_epoch = $3 WHERE organization_id = $1 AND id = $2"
+_IS_MEMBER = """
+    SELECT FROM users WHERE organization_id = $1 AND account_id = $2 AND deleted_at IS NULL
+"""
 _ACCOUNT = """
     SELECT account_id FROM users WHERE organization_id = $1 AND id = $2 AND deleted_at IS NULL
 """
@@ -116,6 +119,11 @@ async def owner_of_session(tx: Tx, id: UUID) -> UUID | None:
 async def keep_session(tx: Tx, id: UUID | None, account_epoch: int) -> None:
     """Let a session go on in the account's new epoch."""
     await tx.write(_KEEP, tx.organization_id, id, account_epoch)
+
+
+async def is_member(tx: Tx, account_id: UUID) -> bool:
+    """Whether an account is that of a user who is not in the bin, let in or not."""
+    return bool(await tx.fetch(_IS_MEMBER, tx.organization_id, account_id))
 
 
 async def account_of(tx: Tx, user_id: UUID) -> UUID:

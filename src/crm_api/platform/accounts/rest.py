@@ -17,6 +17,7 @@ from crm_api.platform.accounts.schemas import (
     CodeInput,
     EmailChange,
     EmailConfirmation,
+    FactorInput,
     ForgottenInput,
     JoinedOut,
     KeySetOut,
@@ -150,7 +151,7 @@ async def accept_invitation(request: Request, body: AcceptInput) -> Response:
 )
 async def forgot_password(request: Request, body: ForgottenInput) -> Response:
     """Says the same whether the address has an account or not; an earlier token sets nothing."""
-    await accounts_of(request).logins.forgot(body.email, origin_of(request))
+    await accounts_of(request).logins.forgot(body.email, origin_of(request), body.invitation)
     return Response(status_code=204)
 
 
@@ -298,9 +299,9 @@ async def confirm_totp(tx: Writing, body: CodeInput) -> Response:
     summary="Log in by password alone again",
     responses=problems(400, 403, 409, 415, 422, 429),
 )
-async def remove_totp(tx: Writing, body: PasswordInput) -> Response:
+async def remove_totp(tx: Writing, body: FactorInput) -> Response:
     """The authenticator and the recovery codes open nothing any more."""
-    await MeService(tx).end_totp(body.password)
+    await MeService(tx).end_totp(body.password, body.code)
     return Response(status_code=204)
 
 
@@ -310,9 +311,9 @@ async def remove_totp(tx: Writing, body: PasswordInput) -> Response:
     summary="Get other recovery codes",
     responses=_CODES | problems(400, 403, 409, 415, 422, 429),
 )
-async def renew_recovery_codes(tx: Writing, body: PasswordInput) -> Response:
+async def renew_recovery_codes(tx: Writing, body: FactorInput) -> Response:
     """The former ones open nothing any more."""
-    return _secret({"codes": await MeService(tx).new_recovery_codes(body.password)})
+    return _secret({"codes": await MeService(tx).new_recovery_codes(body.password, body.code)})
 
 
 @members.post(

@@ -115,6 +115,14 @@ class PasswordInput(Schema):
     password: Password
 
 
+class FactorInput(PasswordInput):
+    """The password, and where there is a second factor, a code of it."""
+
+    code: Code | None = Field(
+        None, description="Of the authenticator, or a recovery code; needed once it is confirmed."
+    )
+
+
 class CodeInput(Schema):
     """A code of an authenticator."""
 
@@ -159,6 +167,11 @@ class ForgottenInput(Schema):
     """Who has forgotten a password."""
 
     email: Email
+    invitation: TokenText | None = Field(
+        None,
+        description="The token of an invitation, for whoever is no member of any organization "
+        "any more and has one to accept.",
+    )
 
 
 class PasswordReset(Schema):

@@ -128,7 +128,8 @@ class MeService:
             raise WrongState("There is a second factor already.")
         self.tx.confidential = True
         secret = second_factor.new_totp_secret()
-        await store.locked(self.tx, account.id)
+        if (await self.locked(account)).has_second_factor:
+            raise WrongState("There is a second factor already.")
         sealed = second_factor.sealed(self.tx.database, account.id, secret)
         await store.change(self.tx, account.id, {"totp_secret": sealed, "totp_step": None})
         return {"secret": secret, "uri": second_factor.uri_of(secret, account.email)}
@@ -151,22 +152,25 @@ class MeService:
         self._told("second_factor_added")
         return codes
 
-    async def new_recovery_codes(self, password: str) -> list[str]:
+    async def new_recovery_codes(self, password: str, code: str | None) -> list[str]:
         """Other recovery codes; the former ones open nothing any more."""
-        account = await self._confirmed(password)
-        if not account.has_second_factor:
+        account = await self.account()
+        await self.recognise(account, password, code)
+        if not (await self.locked(account)).has_second_factor:
             raise WrongState("There is no second factor.")
-        await store.locked(self.tx, account.id)
         codes = await self._new_codes(account, {})
         self._told("recovery_codes_renewed")
         return codes
 
-    async def end_totp(self, password: str) -> None:
-        """Log in by password alone again."""
-        account = await self._confirmed(password)
-        if account.totp_secret is None:
+    async def end_totp(self, password: str, code: str | None) -> None:
+        """Log in by password alone again; by the code of an authenticator or of a recovery."""
+        account = await self.account()
+        await self.recognise(account, password, code)
+        fresh = await self.locked(account)
+        if fresh.totp_secret is None:
             raise WrongState("There is no second factor.")
-        await store.locked(self.tx, account.id)
+        if fresh.has_second_factor and not account.has_second_factor:
+            raise WrongState("A second factor was set up at the same time.")
         await store.change(self.tx, account.id, second_factor.NONE)
         self._told("second_factor_removed")
 
@@ -291,6 +295,12 @@ class MemberAccountService:
         if await store.is_elsewhere(self.tx.database, account_id, self.tx.organization_id):
             raise Conflict("The person belongs to other organizations too.", code="shared_account")
         return account_id
+
+
+async def spend_reset(tx: Tx, account_id: UUID) -> None:
+    """Have what was sent to an account to set its password set nothing."""
+    if await store.locked(tx, account_id) is not None:
+        await store.change(tx, account_id, store.NO_RESET)
 
 
 def _record(tx: Tx, user_id: UUID, verb: str) -> None:

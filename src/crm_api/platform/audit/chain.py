@@ -354,29 +354,31 @@ def anchor_of(organization_id: UUID, line: Mapping[str, Any]) -> Anchor:
 
 
 def verify_lines(
-    lines: Iterator[bytes], heads: Heads | None = None
+    lines: Iterator[bytes], heads: Heads | None = None, key: bytes | None = None
 ) -> tuple[UUID, int, bytes, Findings]:
     """What is found in an exported chain: whose it is, its head, and what is wrong with it.
 
+    With a `key` each event has to stand below an anchor that was signed by it.
     Raises `ValueError` where it is no such export, or one that was cut off.
     """
     first = read_line(next(lines, b'{"kind":null}'))
     if first["kind"] != "chain" or first.get("form") != FORM:
         raise ValueError(f"the file does not begin as an export of the form {FORM}")
     try:
-        return _followed(first, lines, heads)
+        return _followed(first, lines, heads, key)
     except (KeyError, TypeError) as error:
         raise ValueError(f"a line lacks something: {error}") from None
 
 
 def _followed(
-    first: Mapping[str, Any], lines: Iterator[bytes], heads: Heads | None
+    first: Mapping[str, Any], lines: Iterator[bytes], heads: Heads | None, key: bytes | None
 ) -> tuple[UUID, int, bytes, Findings]:
     organization_id = UUID(first["organization_id"])
     begin: int = first["after"]
     start = bytes.fromhex(first["before"]) if begin else None
+    anchors: int | None = first["anchors"]
     verifier = Verifier(
-        organization_id, position=begin, hash=start, anchors=first["anchors"], heads=heads
+        organization_id, position=begin, hash=start, anchors=anchors, key=key, heads=heads
     )
     for text in lines:
         line = read_line(text)
@@ -387,6 +389,9 @@ def _followed(
         elif line["kind"] == "witness":
             verifier.witness(line["data"])
         elif line["kind"] == "end":
+            if key and verifier.anchored != verifier.position:
+                message, last = "No anchor stands behind the last events.", verifier.position
+                verifier.findings.add(Break("anchor_missing", message, last))
             found = verifier.end(line["last"], bytes.fromhex(line["hash"]))
             return organization_id, verifier.position, verifier.hash, found
     raise ValueError("the file ends before its last line")

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from crm_api.kit.access import Managed
-from crm_api.kit.crud.personal import Trace
+from crm_api.kit.crud.personal import Trace, rows_of
 from crm_api.kit.crud.sight import Services
 from crm_api.kit.jobs import Chore, Watch, forgetting
 from crm_api.kit.module import Faces, Module
@@ -50,7 +50,17 @@ MODULE = Module(
     services=[AutomationService],
     managed={"automations": Managed("manage_settings", secret=True)},
     uses=[Use("automations", _ABOUT)],
-    traces=[Trace("automation_runs", ("automation_runs", "automation_steps"), wipe_runs)],
+    traces=[
+        Trace(
+            "automation_runs",
+            ("automation_runs", "automation_steps"),
+            wipe_runs,
+            rows_of(
+                automation_runs="record_id = ANY($2)",
+                automation_steps="run_id IN (SELECT id FROM automation_runs WHERE organization_id = $1 AND record_id = ANY($2))",
+            ),
+        )
+    ],
     triggers=BUILT_IN,
     actions=ACTIONS,
 )

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from crm_api.kit.access import Managed
 from crm_api.kit.crud.guards import AREA
-from crm_api.kit.crud.personal import Trace
+from crm_api.kit.crud.personal import Copies, Trace
 from crm_api.kit.module import Faces, Module
 from crm_api.platform.duplicates.guard import DuplicateGuard
 from crm_api.platform.duplicates.jobs import scan_duplicates
@@ -52,7 +52,14 @@ def duplicates_module(matchers: Iterable[Matcher], fold: Merge) -> Module:
         faces=faces,
         jobs=[scan_duplicates],
         services=[DuplicateService, PolicyService],
-        traces=[Trace("duplicates.knowledge", ("duplicate_knowledge",), forget_values)],
+        traces=[
+            Trace(
+                "duplicates.knowledge",
+                ("duplicate_knowledge",),
+                forget_values,
+                Copies("Counts of words of all."),
+            )
+        ],
         standard_reports=STANDARD_REPORTS,
         events=[f"duplicate.{verb}" for verb in ("found", "dismissed", "reopened", "merged")],
     )

@@ -17,7 +17,9 @@ from crm_api.platform.exchange.schemas import ConvertInput, RatesInput
 
 # Central banks publish against these, so two rates by way of one of them stand in for a missing one.
 _HUBS = ("EUR", "USD")
-_PRECISION = 34
+_PRECISION = 60
+"""Two rates of 12 digits before and behind the point, times an amount, have room in it."""
+_TOO_MUCH = Decimal(10) ** 20
 _RATE_PLACES = Decimal("1e-12")
 _OLDEST_RATE = 30
 
@@ -153,9 +155,10 @@ class ExchangeService:
         with localcontext() as context:
             context.prec = _PRECISION
             rate = _product(legs)
-            unit = Decimal(1).scaleb(-minor_digits(data.to))
-            amount = (data.amount * rate).quantize(unit, ROUND_HALF_UP)
+            amount = _rounded(data.amount * rate, data.to)
             exact = rate.quantize(_RATE_PLACES, ROUND_HALF_UP)
+        if abs(amount) >= _TOO_MUCH:
+            raise Invalid.at("/amount", "out_of_range", "What it comes to is no amount any more.")
         return {
             "amount": shown_amount(amount),
             "currency": data.to,
@@ -173,8 +176,7 @@ class ExchangeService:
         legs = await self.way(currency, to, on, max_age_days=_OLDEST_RATE)
         with localcontext() as context:
             context.prec = _PRECISION
-            unit = Decimal(1).scaleb(-minor_digits(to))
-            return (amount * _product(legs)).quantize(unit, ROUND_HALF_UP)
+            return _rounded(amount * _product(legs), to)
 
     async def way(self, currency: str, to: str, on: date, *, max_age_days: int) -> Sequence[Leg]:
         """The rates that lead from a currency to another: one if there is one, else two.
@@ -215,6 +217,11 @@ def _leg(
     if direct is not None and (turned is None or direct[1] >= turned[1]):
         return Leg(base, quote, *direct, inverse=False)
     return None if turned is None else Leg(quote, base, *turned, inverse=True)
+
+
+def _rounded(amount: Decimal, currency: str) -> Decimal:
+    """In whole units of the currency's smallest part."""
+    return amount.quantize(Decimal(1).scaleb(-minor_digits(currency)), ROUND_HALF_UP)
 
 
 def _product(legs: Sequence[Leg]) -> Decimal:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from crm_api.kit.crud.personal import Trace
+from crm_api.kit.crud.personal import Copies, Trace
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.jobs import Chore
 from crm_api.kit.module import Faces, Module
@@ -55,5 +55,7 @@ def exports_module(
         chores=[Chore("exports.remove_files", remove_files)],
         services=[ExportService],
         events=["export.completed", "export.emptied"],
-        traces=[Trace("exports", ("exports",), erase_from_exports)],
+        traces=[
+            Trace("exports", ("exports",), erase_from_exports, Copies("Files with the records."))
+        ],
     )

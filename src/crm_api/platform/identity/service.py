@@ -78,6 +78,12 @@ class ApiKeyService(CrudService[ApiKey]):
         custom = self.fields.shown(made["custom"], self.tx.actor)
         return {**made, "custom": custom}
 
+    async def prepare(self, values: dict[str, Any], current: ApiKey | None) -> dict[str, Any]:
+        """From where and until when a key opens is said by those who could have made it."""
+        if current is not None:
+            self._need_like(current)
+        return await super().prepare(values, current)
+
     async def restore(self, id: UUID, *, expected_version: int | None = None) -> Any:
         """Let a key open again; only for those who could have made it."""
         self.need("delete")
@@ -154,6 +160,8 @@ class UserService(NamedService[User]):
     """Gives a new user roles; set by the part of the product that knows them."""
     forget: ClassVar[Callable[[Tx, UUID], Awaitable[None]]]
     """Destroys what says that a user had roles; set by the same."""
+    spend: ClassVar[Callable[[Tx, UUID], Awaitable[None]]]
+    """Voids what was sent to an account to set a password; set by what knows accounts."""
 
     async def create(self, data: Create) -> Any:
         """A new user, with the roles that they begin with."""
@@ -164,9 +172,17 @@ class UserService(NamedService[User]):
         return made
 
     async def prepare(self, values: dict[str, Any], current: User | None) -> dict[str, Any]:
-        """Roles are no columns of a user."""
+        """Roles are no columns of a user; what was sent to a former address opens nothing."""
         values.pop("role_ids", None)
-        return await super().prepare(values, current)
+        values = await super().prepare(values, current)
+        if current is not None and values.get("email", current.email) != current.email:
+            if current.id != self.tx.actor.me:
+                # Who they are goes by it, and where what they see is sent.
+                self._need_to_hold_all("changes the address of")
+            values |= {"invitation_hash": None, "invited_until": None}
+            if current.account_id is not None:
+                await type(self).spend(self.tx, current.account_id)
+        return values
 
     @classmethod
     def keys(cls, record: Mapping[str, Any]) -> Iterable[tuple[str, str]]:

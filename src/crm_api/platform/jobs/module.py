@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from crm_api.kit.crud.personal import Trace
+from crm_api.kit.crud.personal import Copies, Trace
 from crm_api.kit.jobs import Chore, Watch
 from crm_api.kit.measuring import Measure, Measuring
 from crm_api.kit.meters import JOBS_DEPTH, JOBS_LAG
@@ -37,6 +37,6 @@ MODULE = Module(
     tags={"jobs": "Work in the background, and how far it is."},
     chores=[Chore("forget jobs", forget_jobs)],
     watches=[Watch("gauges of jobs", partial(Measuring, MEASURE))],
-    traces=[Trace("jobs", ("jobs",), wipe_jobs)],
+    traces=[Trace("jobs", ("jobs",), wipe_jobs, Copies("What was asked of the records."))],
     standings=[Standing("jobs", JobsStanding, jobs_standing)],
 )

@@ -5,7 +5,7 @@ from typing import Any
 
 from crm_api.kit.access import Managed
 from crm_api.kit.crud.guards import Guarded
-from crm_api.kit.crud.personal import Trace
+from crm_api.kit.crud.personal import Trace, rows_of
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.crud.sight import Services
 from crm_api.kit.jobs import Chore, Watch, forgetting
@@ -86,5 +86,12 @@ def notifications_module(
         managed={"notifications": Managed("manage_settings")},
         events=[PREFERENCES_UPDATED, NOTICE, "job.failed"],
         actions=[Notify],
-        traces=[Trace("notifications", ("notifications", "followings", "notices"), forget_person)],
+        traces=[
+            Trace(
+                "notifications",
+                ("notifications", "followings", "notices"),
+                forget_person,
+                rows_of(notifications="record_id = ANY($2)", notices="record_id = ANY($2)"),
+            )
+        ],
     )

@@ -8,10 +8,17 @@ from uuid import UUID
 from crm_api.kit.calendar import today_of
 from crm_api.kit.crud.named import NamedService
 from crm_api.kit.crud.personal import Impersonal
-from crm_api.kit.errors import Blocked, Conflict
+from crm_api.kit.errors import Blocked, Conflict, Invalid
 from crm_api.platform.numbering.models import NumberSequence
 from crm_api.platform.numbering.repository import NumberSequences
 from crm_api.platform.numbering.schemas import NumberSequenceCreate, NumberSequenceUpdate
+
+_APART: Mapping[str, tuple[str, ...]] = {
+    "never": (),
+    "year": ("year",),
+    "month": ("year", "month"),
+}
+"""What a pattern needs so that the periods of a sequence have numbers apart."""
 
 
 class NumberSequenceService(NamedService[NumberSequence]):
@@ -26,6 +33,28 @@ class NumberSequenceService(NamedService[NumberSequence]):
     # Its first period begins with its first number.
     begins_with: ClassVar[Mapping[str, Any]] = {"period": None}
     records: NumberSequences
+
+    async def prepare(
+        self, values: dict[str, Any], current: NumberSequence | None
+    ) -> dict[str, Any]:
+        """Its numbers stay apart: those of its periods, and those of one that had its key before."""
+        values = await super().prepare(values, current)
+        if current is None or not values.keys().isdisjoint({"pattern", "restarts"}):
+            restarts = values.get("restarts") or getattr(current, "restarts", "never")
+            _need_periods(values.get("pattern") or getattr(current, "pattern", ""), restarts)
+        if current is None:
+            await self._need_no_former(values["key"])
+        return values
+
+    async def _need_no_former(self, key: str) -> None:
+        """Raise `Conflict` where the numbers of a sequence in the bin would be given again."""
+        former = await self.records.of_key(key)
+        if former is None or former.deleted_at is None:
+            return
+        if await self.records.has_given(former.id):
+            message = "A sequence of this key in the bin has given numbers; restore it."
+            details = {"record_id": str(former.id)}
+            raise Conflict(message, code="sequence_in_bin", details=details)
 
     async def take(self, id: UUID, on: date | None = None) -> dict[str, Any]:
         """The next number, which nobody else gets and which comes back if this is rolled back.
@@ -91,6 +120,14 @@ class NumberSequenceService(NamedService[NumberSequence]):
         if await self.records.has_given(current.id):
             raise Blocked("It has given numbers, which stay taken.", code="numbers_given")
         await super().check_purge(current)
+
+
+def _need_periods(pattern: str, restarts: str) -> None:
+    """Raise `Invalid` where the numbers of one period would be those of another one again."""
+    for part in _APART[restarts]:
+        if f"{{{part}}}" not in pattern:
+            message = f"Numbers that begin anew each {restarts} have {{{part}}} in them."
+            raise Invalid.at("/pattern", "repeats_numbers", message)
 
 
 def _period(restarts: str, day: date) -> str | None:

@@ -1,6 +1,6 @@
 """The one gate of outreach: every sender asks it, and sends only where it allows."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar
@@ -94,6 +94,25 @@ async def reach(tx: Tx, questions: Sequence[Question]) -> list[Answer]:
     two of them are the last one that a rule lets pass; of a rollback nothing counts.
     """
     return await Gate(tx, questions, claiming=True).answers()
+
+
+async def is_suppressed(tx: Tx, address: str, purposes: Iterable[str] = ()) -> bool:
+    """Whether an e-mail address gets nothing at all, or nothing for one of these purposes.
+
+    For letters that somebody has asked for: they take no consent, and the address may be of nobody.
+    """
+    hasher = await find_hasher(tx)
+    if hasher is None:
+        return False
+    key = email_key(address, tx.actor.country)
+    hashes = [hasher.of("email", key), hasher.of("domain", key.rpartition("@")[2])]
+    wanted = {None, *purposes}
+    return any(
+        row["purpose"] in wanted
+        and row["channel"] in {None, "email"}
+        and (row["expires_at"] is None or row["expires_at"] > tx.now)
+        for row in await Suppressions(tx).of(hashes)
+    )
 
 
 async def take_back(tx: Tx, keys: Sequence[UUID]) -> None:

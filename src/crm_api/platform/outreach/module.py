@@ -5,7 +5,7 @@ from typing import Any
 
 from crm_api.kit.access import Managed
 from crm_api.kit.crud.guards import Guarded
-from crm_api.kit.crud.personal import Person, Trace
+from crm_api.kit.crud.personal import Copies, Person, Trace, rows_of
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.jobs import Chore, forgetting
 from crm_api.kit.module import Faces, Module
@@ -19,11 +19,28 @@ from crm_api.platform.outreach.service import (
     ConsentTextService,
     GuardRuleService,
     SuppressionService,
+    collect_suppressions,
     forget_evidence,
     hide_values,
     wipe_evidence,
 )
 from crm_api.platform.outreach.touches import FORGET, erase_touches, purge_touches
+
+_TRACES = [
+    Trace(
+        "consents.evidence",
+        ("consents",),
+        forget_evidence,
+        Copies("Consents are records, with their evidence."),
+    ),
+    Trace("suppressions", ("suppressions",), hide_values, collect_suppressions),
+    Trace(
+        "outreach_touches",
+        ("outreach_touches",),
+        erase_touches,
+        rows_of(outreach_touches="record_id = ANY($2)"),
+    ),
+]
 
 
 def outreach_module(
@@ -76,10 +93,6 @@ def outreach_module(
         services=[ConsentTextService, ConsentService, SuppressionService, GuardRuleService],
         events=["consent.recorded"],
         actions=[Mail],
-        traces=[
-            Trace("consents.evidence", ("consents",), forget_evidence),
-            Trace("suppressions", ("suppressions",), hide_values),
-            Trace("outreach_touches", ("outreach_touches",), erase_touches),
-        ],
+        traces=_TRACES,
         chores=[Chore("forget touches", forgetting(FORGET))],
     )

@@ -8,7 +8,7 @@ from uuid import UUID
 from crm_api.kit import clock
 from crm_api.kit.crud.collections import service_of
 from crm_api.kit.crud.named import NamedService
-from crm_api.kit.crud.personal import About, Gone, Impersonal, Person
+from crm_api.kit.crud.personal import About, Gone, Impersonal, Person, Told
 from crm_api.kit.crud.plain import columns_of
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.db.hashes import hasher_of
@@ -227,8 +227,15 @@ async def wipe_evidence(tx: Tx, entity: str, ids: Sequence[UUID]) -> None:
 
 async def hide_values(tx: Tx, gone: Gone) -> int:
     """Wipe out the readable addresses of a person that are suppressed; the hashes stay."""
-    hasher = await hasher_of(tx)
-    hashes: Sequence[str] = [
-        hasher.of(kind, value) for kind, value in gone.keys if kind in {"email", "phone"}
-    ]
-    return len(await Suppressions(tx).hide(hashes))
+    return len(await Suppressions(tx).hide(_addresses(gone)))
+
+
+async def collect_suppressions(tx: Tx, gone: Gone) -> Told:
+    """The addresses of a person that are not written to, and why."""
+    rows = await Suppressions(tx).of(_addresses(gone))
+    told = ("purpose", "channel", "expires_at")
+    return {"suppressions": [{name: row[name] for name in told} for row in rows]}
+
+
+def _addresses(gone: Gone) -> Sequence[str]:
+    return [hash for (kind, _), hash in gone.hashes.items() if kind in {"email", "phone"}]

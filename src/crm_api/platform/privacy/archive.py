@@ -4,32 +4,25 @@ import asyncio
 import zipfile
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from crm_api.kit.crud.collections import service_of
-from crm_api.kit.crud.personal import About
+from crm_api.kit.crud.personal import About, Copies, Gone
 from crm_api.kit.db.database import Database
+from crm_api.kit.db.hashes import find_hasher
 from crm_api.kit.db.json import encode
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.files.store import FileGone, Files, Place
 from crm_api.kit.files.sweeping import remove_expired
-from crm_api.platform.privacy.erasing import Erasure, abouts, ids_about, person_type
+from crm_api.kit.switches import NOTHING_CLOSED
+from crm_api.platform.privacy.erasing import Erasure, abouts, ids_about, known_by, states_of
+from crm_api.platform.privacy.guard import hashed
 from crm_api.platform.privacy.models import SubjectRequest
+from crm_api.platform.privacy.persons import by_kind, same_person
 
-_LEADS_TO = """
-    WITH RECURSIVE path AS (SELECT $2::uuid AS id, 0 AS step
-        UNION ALL SELECT r.target_id, step + 1 FROM record_redirects r JOIN path
-        ON r.organization_id = $1 AND r.record_id = path.id AND step < 1000)
-    SELECT id FROM path ORDER BY step DESC LIMIT 1
-"""
-_MERGED_IDS = """
-    WITH RECURSIVE path AS (SELECT $2::uuid AS id
-        UNION SELECT r.record_id FROM record_redirects r JOIN path
-        ON r.organization_id = $1 AND r.target_id = path.id)
-    SELECT id FROM path
-"""
 _REFERRING = """
     SELECT DISTINCT record_id FROM custom_values
     WHERE organization_id = $1 AND field_id = $2 AND reference = ANY($3)
@@ -46,33 +39,67 @@ SHELF = "archives"
 
 
 async def parts_of(tx: Tx, target: str, id: UUID) -> tuple[Parts, dict[str, str]]:
-    """The records of each kind about a person, their history, and why each kind is here."""
-    service = person_type(tx, target)
-    entity = service.records.listing.entity
-    lives_as = (await tx.fetch(_LEADS_TO, tx.organization_id, id))[0]["id"]
-    found = await tx.fetch(_MERGED_IDS, tx.organization_id, lives_as)
-    ids = [row["id"] for row in found]
-    rows = await service.records.rows(ids, deleted="include")
-    parts: Parts = {entity: list(rows.values())}
-    why = {entity: "The person."}
+    """The records of each kind about a person, their history, and why each kind is here.
+
+    As the organization sees them: whole, whatever whoever has it made may see, and whatever is
+    switched off.
+    """
+    whole = replace(tx.actor, access=None, scopes=frozenset({"*"}), closed=NOTHING_CLOSED)
+    with tx.learned.seeing_as(whole):
+        return await _parts_of(tx, target, id)
+
+
+async def _parts_of(tx: Tx, target: str, id: UUID) -> tuple[Parts, dict[str, str]]:
+    persons = by_kind(tx, await same_person(tx, Erasure.services, target, id))
+    parts: Parts = {}
+    why: dict[str, str] = {}
     about: list[UUID] = []
+    for person, ids in persons:
+        entity = person.records.listing.entity
+        about += ids
+        parts[entity] = list((await person.records.rows(ids, deleted="include")).values())
+        why[entity] = "The person."
     for kind, how in abouts(Erasure.services):
         records = kind(tx).records
-        of = await ids_about(tx, kind, how, entity, ids)
+        of = [
+            each
+            for person, ids in persons
+            for each in await ids_about(tx, kind, how, person.records.listing.entity, ids)
+        ]
         parts[records.listing.entity] = list((await records.rows(of, deleted="include")).values())
         why[records.listing.entity] = _reason(how)
         about += of
-    for field in tx.catalogue.relations_to(entity):
-        own = service_of(tx, field.target)
-        rows = await tx.fetch(_REFERRING, tx.organization_id, field.id, ids)
-        of = [row["record_id"] for row in rows]
-        named = f"{field.target}.{field.name}"
-        parts[named] = list((await own.records.rows(of)).values())
-        why[named] = "Names the person in a custom field."
-    events = await tx.fetch(_EVENTS, tx.organization_id, [*ids, *about])
+    for person, ids in persons:
+        for field in tx.catalogue.relations_to(person.records.listing.entity):
+            own = service_of(tx, field.target)
+            rows = await tx.fetch(_REFERRING, tx.organization_id, field.id, ids)
+            of = [row["record_id"] for row in rows]
+            named = f"{field.target}.{field.name}"
+            parts[named] = list((await own.records.rows(of)).values())
+            why[named] = "Names the person in a custom field."
+    for person, ids in persons:
+        gone = await _asking(tx, person, ids)
+        for trace in Erasure.traces:
+            if not isinstance(trace.collect, Copies):
+                for name, told in (await trace.collect(tx, gone)).items():
+                    part = f"{trace.name}.{name}"
+                    parts[part] = [*parts.get(part, ()), *told]
+                    why[part] = "Kept of the person beside their records."
+    events = await tx.fetch(_EVENTS, tx.organization_id, about)
     parts["history"] = [dict(row) for row in events]
     why["history"] = "What happened to these records."
     return parts, why
+
+
+async def _asking(tx: Tx, service: Any, ids: list[UUID]) -> Gone:
+    """Whoever asks for their data, as those who keep something of them know them."""
+    states = await states_of(tx, ids, await service.records.every(ids))
+    keys = known_by(service, states)
+    hasher = await find_hasher(tx)
+    hashes = {} if hasher is None else hashed(hasher, keys)
+    names = frozenset(state["name"] for state in states if state.get("name"))
+    entity = service.records.listing.entity
+    return Gone(entity, tuple(ids), frozenset(keys), names, frozenset(), hashes=hashes)
 
 
 def _reason(how: About) -> str:

@@ -4,19 +4,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 from uuid import UUID
 
-from crm_api.kit.crud.collections import service_of
 from crm_api.kit.crud.personal import About, Gone, Person, Trace
 from crm_api.kit.crud.plain import columns_of
-from crm_api.kit.crud.purges import destroy, empty_events, merged_into, unindex
+from crm_api.kit.crud.purges import destroy, empty_events, unindex
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.db.base import Json
 from crm_api.kit.db.hashes import hasher_of
 from crm_api.kit.db.json import decode
 from crm_api.kit.db.states import hold_state, publish_state
 from crm_api.kit.db.tx import Tx
-from crm_api.kit.errors import Invalid, Merged, NotFound
 from crm_api.kit.files.store import Files
-from crm_api.platform.privacy.guard import hashed, keys_of
+from crm_api.platform.privacy.guard import Key, hashed, keys_of
+from crm_api.platform.privacy.persons import by_kind, people, person_type, same_person, whole
 from crm_api.platform.privacy.repository import ErasedKeys, SubjectRequests
 
 ERASED = "(erased)"
@@ -39,7 +38,7 @@ SHORTEST = 4
 """Shorter texts are found everywhere and tell nothing."""
 _TOLD = "SELECT data, previous FROM events WHERE organization_id = $1 AND record_id = ANY($2)"
 _SAME = """
-    SELECT DISTINCT record_id FROM record_keys WHERE organization_id = $1 AND entity = $2
+    SELECT DISTINCT record_id FROM record_keys WHERE organization_id = $1 AND entity = ANY($2)
     AND kind = ANY($3) AND value = ANY($4) AND NOT record_id = ANY($5) ORDER BY record_id
 """
 _REFERRING = """
@@ -48,38 +47,17 @@ _REFERRING = """
 """
 
 
-def person_type(tx: Tx, target: str) -> CrudService[Any]:
-    """The service of a kind of record that is people; raises `Invalid`."""
-    try:
-        service = service_of(tx, target)
-    except NotFound:
-        service = None
-    if service is None or not isinstance(service.personal, Person):
-        message = f"Records of the kind {target[:60]!r} are no people."
-        raise Invalid.at("/target", "not_a_person", message)
-    return service
-
-
-async def whole(service: Any, id: UUID) -> UUID:
-    """Who a person is by now, after merges, locked; raises `NotFound`."""
-    current = await service.locked(id, deleted=True)
-    if current.deleted_at is not None:
-        absence = await service.records.absence(id)
-        if isinstance(absence, Merged):
-            return await whole(service, absence.target)
-    return id
-
-
 class Erasure:
     """One erasure, within a transaction that may be undone."""
 
     services: ClassVar[Sequence[type[CrudService[Any]]]] = ()
     traces: ClassVar[Sequence[Trace]] = ()
 
-    def __init__(self, tx: Tx, target: str, id: UUID) -> None:
-        self.tx, self.id = tx, id
-        self.service: Any = person_type(tx, target)
-        self.entity: str = self.service.records.listing.entity
+    def __init__(self, tx: Tx, target: str, id: UUID, *, reaches: bool = True) -> None:
+        """Of the record `id`; where it `reaches`, of all that are the same person."""
+        self.tx, self.id, self._reaches = tx, id, reaches
+        self._target: Any = person_type(tx, target)
+        self.entity: str = self._target.records.listing.entity
         self.records: dict[str, int] = {}
         self.kept: dict[str, Any] = {}
         self.same_keys: list[UUID] = []
@@ -88,61 +66,81 @@ class Erasure:
 
     async def bar(self) -> None:
         """Keep the person out from the commit on, whatever is stored of them yet."""
-        ids, rows = await self._locked()
-        gone = await self._gone(ids, rows, None)
-        await ErasedKeys(self.tx).bar(self.entity, self.id, gone.hashes.values())
+        for service, ids, rows in await self._locked():
+            await self._bar(await self._gone(service, ids, rows, None))
         await hold_state(self.tx)
         barred = {*self.tx.catalogue.barred, self.entity}
         await publish_state(self.tx, barred=sorted(barred))
 
     async def run(self, files: Files | None, *, bars: bool = True) -> dict[str, Any]:
         """Erase; returns what was done. Without `bars` the person may come back."""
-        tx = self.tx
-        ids, rows = await self._locked()
-        gone = await self._gone(ids, rows, files)
+        found = await self._locked()
+        goners = [(await self._gone(*each, files), *each) for each in found]
         if bars:
-            await ErasedKeys(tx).bar(self.entity, self.id, gone.hashes.values())
-        self.same_keys = await self._same_keys(gone)
-        await self._release(rows)
-        await self._erase_about(ids)
-        await self._count_referring(ids)
-        await tx.flush()
-        await self._blank(ids, rows)
-        for trace in self.traces:
-            self._count(self.records, trace.name, await trace.erase(tx, gone))
-        await empty_events(tx, [*self.emptied, *ids])
+            for gone, *_ in goners:
+                await self._bar(gone)
+        self.same_keys = await self._same_keys([gone for gone, *_ in goners])
+        for gone, service, ids, rows in goners:
+            await self._erase(gone, service, ids, rows)
+        await empty_events(self.tx, [*self.emptied, *self.ids])
         return self.report
+
+    async def _erase(self, gone: Gone, service: Any, ids: list[UUID], rows: Sequence[Any]) -> None:
+        tx = self.tx
+        await self._release(service, rows)
+        await self._erase_about(gone.entity, ids)
+        await self._count_referring(gone.entity, ids)
+        await tx.flush()
+        await self._blank(service, ids, rows)
+        for trace in self.traces:
+            self._count(trace.name, await trace.erase(tx, gone))
+
+    async def _bar(self, gone: Gone) -> None:
+        """By all that they are known by together; the rows stay as they are also if they return."""
+        erased = ErasedKeys(self.tx)
+        whom = [hash for (kind, _), hash in gone.hashes.items() if kind != "record"]
+        await erased.bar(gone.entity, self.id, whom)
+        for (kind, value), hash in gone.hashes.items():
+            if kind == "record":
+                await erased.bar(gone.entity, UUID(value), [hash])
 
     @property
     def report(self) -> dict[str, Any]:
         """What was done, what stays by what right, and who else has the same addresses."""
         return {"records": self.records, "kept": self.kept, "same_keys": self.same_keys}
 
-    async def _locked(self) -> tuple[list[UUID], list[Any]]:
-        """The person and those that were merged into them; nobody can even begin to refer to them."""
-        tx, service = self.tx, self.service
-        self.id = await whole(service, self.id)
-        ids = [self.id, *await merged_into(tx, self.entity, self.id)]
-        self.ids = ids
-        rows = await service.records.sealed(ids, deleted=True, everywhere=True)
-        for keeper in service.keepers:
-            await keeper.release(tx, self.entity, ids)
-        return ids, rows
-
-    async def _gone(self, ids: list[UUID], rows: Sequence[Any], files: Files | None) -> Gone:
+    async def _locked(self) -> list[tuple[Any, list[UUID], list[Any]]]:
+        """All that is the person, by kind; nobody can even begin to refer to them."""
         tx = self.tx
-        states: list[dict[str, Any]] = [columns_of(row) for row in rows]
-        told = await tx.fetch(_TOLD, tx.organization_id, ids)
-        past = [decode(part) for row in told for part in (row["data"], row["previous"]) if part]
-        keys = {key for state in (*states, *past) for key in keys_of(self.service, _whole(state))}
-        shared = {*STAYS, *self._personal.keeps, *self._personal.common}
-        texts = set(_texts([*states, *past], lambda name: name not in shared))
+        self.id = await whole(self._target, self.id)
+        kinds, members = self.services if self._reaches else (), None
+        found: list[tuple[Any, list[UUID], list[Any]]] = []
+        while members != (now := await same_person(tx, kinds, self.entity, self.id)):
+            members, found = now, []
+            for service, ids in by_kind(tx, now):
+                rows = await service.records.sealed(ids, deleted=True, everywhere=True)
+                found.append((service, ids, rows))
+        self.ids = [id for _, ids, _ in found for id in ids]
+        for service, ids, _ in found:
+            for keeper in service.keepers:
+                await keeper.release(tx, service.records.listing.entity, ids)
+        return found
+
+    async def _gone(
+        self, service: Any, ids: list[UUID], rows: Sequence[Any], files: Files | None
+    ) -> Gone:
+        tx = self.tx
+        states = await states_of(tx, ids, rows)
+        keys = known_by(service, states)
+        personal: Person = service.personal
+        shared = {*STAYS, *personal.keeps, *personal.common}
+        texts = set(_texts(states, lambda name: name not in shared))
         asked = map(columns_of, await SubjectRequests(tx).of_person(ids))
         texts |= set(_texts(asked, _ASKED.__contains__))
-        names = {s["name"] for s in (*states, *past) if s.get("name")}
+        names = {s["name"] for s in states if s.get("name")}
         hasher = await hasher_of(tx)
         return Gone(
-            self.entity,
+            service.records.listing.entity,
             tuple(ids),
             frozenset(keys),
             frozenset(names),
@@ -151,65 +149,64 @@ class Erasure:
             hashed(hasher, keys),
         )
 
-    @property
-    def _personal(self) -> Person:
-        personal = self.service.personal
-        assert isinstance(personal, Person)
-        return personal
-
-    async def _same_keys(self, gone: Gone) -> list[UUID]:
+    async def _same_keys(self, goners: Sequence[Gone]) -> list[UUID]:
         kinds = ["email", "phone"]
-        values = [value for kind, value in gone.keys if kind in kinds]
-        args = (self.tx.organization_id, self.entity, kinds, values, list(gone.ids))
+        values = [value for gone in goners for kind, value in gone.keys if kind in kinds]
+        entities = [kind.repository.model.entity for kind, _ in people(self.services)]
+        args = (self.tx.organization_id, entities, kinds, values, self.ids)
         return [row["record_id"] for row in await self.tx.fetch(_SAME, *args)]
 
-    async def _release(self, rows: Sequence[Any]) -> None:
+    async def _release(self, service: Any, rows: Sequence[Any]) -> None:
         for row in rows:
             if row.deleted_at is None:
                 # By the rules of its collection, for what follows from it.
-                await self.service.remove([row])
+                await service.remove([row])
         await self.tx.flush()
 
-    async def _erase_about(self, ids: Sequence[UUID]) -> None:
+    async def _erase_about(self, entity: str, ids: Sequence[UUID]) -> None:
         for service, about in abouts(self.services):
-            found = await ids_about(self.tx, service, about, self.entity, ids)
+            found = await ids_about(self.tx, service, about, entity, ids)
             listing = service.repository.listing
             if about.end == "removed" and found:
                 await destroy(self.tx, listing, found)
                 self.emptied += found
-                self._count(self.records, listing.entity, len(found))
+                self._count(listing.entity, len(found))
             elif found:
-                self.kept[listing.entity] = {"count": len(found), "reason": about.reason}
+                self._keep(listing.entity, len(found), about.reason)
 
-    async def _count_referring(self, ids: Sequence[UUID]) -> None:
+    async def _count_referring(self, entity: str, ids: Sequence[UUID]) -> None:
         """What names the person by a custom field stays: it is the organization's own."""
-        for field in self.tx.catalogue.relations_to(self.entity):
+        for field in self.tx.catalogue.relations_to(entity):
             args = (self.tx.organization_id, field.id, list(ids))
             count = (await self.tx.fetch(_REFERRING, *args))[0]["n"]
             if count:
                 name = f"{field.target}.custom.{field.name}"
-                self.kept[name] = {"count": count, "reason": "Names the person by an id only."}
+                self._keep(name, count, "Names the person by an id only.")
 
-    async def _blank(self, ids: list[UUID], rows: Sequence[Any]) -> None:
-        tx, model = self.tx, self.service.model
+    async def _blank(self, service: Any, ids: list[UUID], rows: Sequence[Any]) -> None:
+        tx, entity = self.tx, service.records.listing.entity
         for row in rows:
             args = (tx.organization_id, row.id, tx.now, tx.actor.id)
-            await tx.write(_blanking(model, row, self._personal.keeps), *args)
+            await tx.write(_blanking(service.model, row, service.personal), *args)
         await unindex(tx, ids)
         for row in rows:
             tx.record(
-                f"{self.entity}.erased",
-                entity=self.entity,
+                f"{entity}.erased",
+                entity=entity,
                 record_id=row.id,
                 version=row.version + 1,
                 data={},
             )
         tx.forget(set(ids))
-        self._count(self.records, self.entity, len(rows))
+        self._count(entity, len(rows))
 
-    def _count(self, where: dict[str, int], name: str, count: int) -> None:
+    def _count(self, name: str, count: int) -> None:
         if count:
-            where[name] = where.get(name, 0) + count
+            self.records[name] = self.records.get(name, 0) + count
+
+    def _keep(self, name: str, count: int, reason: str) -> None:
+        before = self.kept.get(name, {}).get("count", 0)
+        self.kept[name] = {"count": before + count, "reason": reason}
 
 
 _SHARED_PARTS = frozenset({"kind", "status", "city", "region", "postal_code", "country"})
@@ -237,13 +234,26 @@ async def ids_about(
     return [row["id"] for row in await tx.fetch(sql, *args)]
 
 
-def _blanking(model: Any, row: Any, keeps: frozenset[str]) -> str:
+async def states_of(tx: Tx, ids: Sequence[UUID], rows: Iterable[Any]) -> list[dict[str, Any]]:
+    """What rows hold, and what their events say that they held."""
+    told = await tx.fetch(_TOLD, tx.organization_id, ids)
+    past = [decode(part) for row in told for part in (row["data"], row["previous"]) if part]
+    return [*map(columns_of, rows), *past]
+
+
+def known_by(service: Any, states: Iterable[Mapping[str, Any]]) -> set[Key]:
+    """By what somebody was ever known."""
+    return {key for state in states for key in keys_of(service, _whole(state))}
+
+
+def _blanking(model: Any, row: Any, personal: Person) -> str:
     """The statement that leaves a row of nobody."""
     empty: list[str] = []
     for column in model.__table__.columns:
-        if column.key in STAYS or column.key in keeps:
+        if column.key in STAYS or column.key in personal.keeps:
             continue
-        if column.nullable:
+        has_to_be = column.key in personal.replaced and getattr(row, column.key) is not None
+        if column.nullable and not has_to_be:
             empty.append(f'"{column.key}" = NULL')
         elif isinstance(column.type, Json):
             value = "[]" if isinstance(getattr(row, column.key), list) else "{}"

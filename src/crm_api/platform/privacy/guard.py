@@ -1,6 +1,6 @@
 """Who was erased stays away, and what is held stays."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -35,7 +35,10 @@ def hashed(hasher: Hasher, keys: Iterable[Key]) -> dict[Key, str]:
 
 
 class ErasedBar:
-    """Keeps out who was erased from a collection of people."""
+    """Keeps out who was erased, as whichever kind of person they come."""
+
+    def __init__(self, kinds: Sequence[str]) -> None:
+        self._kinds = list(kinds)
 
     async def barred(
         self,
@@ -51,13 +54,21 @@ class ErasedBar:
         if hasher is None:
             return set()
         old = keys_of(service, before) if before else set[Key]()
-        new = [keys_of(service, record) - old for record in records]
-        known = [set(hashed(hasher, keys).values()) for keys in new]
-        asked = set[str]().union(*known)
+        new = [hashed(hasher, keys_of(service, record) - old) for record in records]
+        asked = {hash for known in new for hash in known.values()}
         if not asked:
             return set()
-        found = await ErasedKeys(service.tx).among(service.records.listing.entity, asked)
-        return {place for place, hashes in enumerate(known) if hashes & found}
+        found = await ErasedKeys(service.tx).among(self._kinds, asked)
+        own = service.records.listing.entity
+        met = {(kind == own, hash) for kind, hash in found}
+        return {place for place, known in enumerate(new) if any(map(_meets(met), known.items()))}
+
+
+def _meets(met: Collection[tuple[bool, str]]) -> Callable[[tuple[Key, str]], bool]:
+    """Whether a key is one of somebody erased; ids elsewhere are told apart by their kind."""
+    return lambda known: (
+        (True, known[1]) in met or (known[0][0] != "external" and (False, known[1]) in met)
+    )
 
 
 class HoldKeeper:

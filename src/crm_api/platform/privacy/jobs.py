@@ -16,7 +16,7 @@ from crm_api.kit.errors import Blocked, Conflict, NotFound
 from crm_api.kit.files.store import Place, new_place
 from crm_api.kit.jobs import JobContext, LeaseLost, runs
 from crm_api.platform.privacy.archive import SHELF, add_files, parts_of, write_archive
-from crm_api.platform.privacy.erasing import ERASED, Erasure, person_type
+from crm_api.platform.privacy.erasing import ERASED, Erasure
 from crm_api.platform.privacy.events import (
     CollectData,
     ErasePerson,
@@ -26,6 +26,7 @@ from crm_api.platform.privacy.events import (
 )
 from crm_api.platform.privacy.guard import hashed, keys_of
 from crm_api.platform.privacy.models import SubjectRequest
+from crm_api.platform.privacy.persons import people
 from crm_api.platform.privacy.repository import ErasedKeys, LegalHolds
 from crm_api.platform.privacy.retention import RetentionPolicyService
 from crm_api.platform.privacy.service import SubjectRequestService
@@ -117,19 +118,20 @@ async def erase_stragglers(context: JobContext, message: EraseStragglers) -> dic
     """Erase who was brought back by those that had not heard yet."""
     erased: list[UUID] = []
     async with unit_of_work(context.tx()) as tx:
-        service = person_type(tx, message.target)
-        sql = _LATE_ROWS.format(table=service.repository.model.__tablename__)
-        since, until = message.since - LATE, message.since + _UNHEARD
-        args = (tx.organization_id, since, until, message.record_id)
-        ids = [row["id"] for row in await tx.fetch(sql, *args)]
         hasher = await find_hasher(tx)
         known = await ErasedKeys(tx).of(message.record_id)
-        for row in await service.records.some(ids) if hasher and known else ():
-            assert hasher is not None
-            if known & set(hashed(hasher, keys_of(service, columns_of(row))).values()):
-                erased.append(row.id)
-        for id in erased:
-            await Erasure(tx, message.target, id).run(context.files)
+        for kind, _ in people(Erasure.services) if hasher and known else ():
+            service = kind(tx)
+            sql = _LATE_ROWS.format(table=service.repository.model.__tablename__)
+            since, until = message.since - LATE, message.since + _UNHEARD
+            args = (tx.organization_id, since, until, message.record_id)
+            ids = [row["id"] for row in await tx.fetch(sql, *args)]
+            for row in await service.records.some(ids):
+                assert hasher is not None
+                if known & set(hashed(hasher, keys_of(service, columns_of(row))).values()):
+                    erased.append(row.id)
+                    straggler = Erasure(tx, service.model.entity, row.id, reaches=False)
+                    await straggler.run(context.files)
         await context.job.hold(tx)
     return {"erased": len(erased)}
 
@@ -208,7 +210,8 @@ class _Retention:
                 elif action == "purge":
                     await service.purge(id)
                 else:
-                    erasure = Erasure(tx, service.records.listing.entity, id)
+                    kind = service.records.listing.entity
+                    erasure = Erasure(tx, kind, id, reaches=False)
                     await erasure.run(self._context.files, bars=False)
         except (Blocked, Conflict, NotFound):
             return "blocked"

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 
 from crm_api.kit.access import Managed
 from crm_api.kit.crud.guards import Guarded
-from crm_api.kit.crud.personal import Person
 from crm_api.kit.jobs import Chore
 from crm_api.kit.module import Faces, Module
 from crm_api.kit.secrets import SealedColumn
@@ -18,6 +17,7 @@ from crm_api.platform.privacy.jobs import (
     remove_archive,
     run_retention,
 )
+from crm_api.platform.privacy.persons import people
 from crm_api.platform.privacy.retention import RetentionPolicyService
 from crm_api.platform.privacy.service import LegalHoldService, SubjectRequestService
 
@@ -65,7 +65,8 @@ def cover(modules: Iterable[Module]) -> Sequence[str]:
     Erasure.services = services
     Erasure.traces = [trace for module in known for trace in module.traces]
     Guarded.keepers[:] = [HoldKeeper()]
-    people = [service for service in services if isinstance(service.personal, Person)]
-    for service in people:
-        service.bar = ErasedBar()
-    return [service.repository.listing.entity for service in people]
+    persons = [service for service, _ in people(services)]
+    kinds = [service.repository.listing.entity for service in persons]
+    for service in persons:
+        service.bar = ErasedBar(kinds)
+    return kinds

@@ -30,11 +30,11 @@ _BAR = """
 """
 _KNOWN_BY = """
     SELECT DISTINCT record_id FROM erased_keys
-    WHERE organization_id = $1 AND entity = $2 AND hash = ANY($3)
+    WHERE organization_id = $1 AND entity = ANY($2) AND hash = ANY($3)
 """
 _READMIT = """
-    DELETE FROM erased_keys WHERE organization_id = $1 AND entity = $2 AND record_id = ANY($3)
-    AND NOT hash = ANY($4)
+    DELETE FROM erased_keys WHERE organization_id = $1 AND record_id = ANY($2)
+    AND NOT hash = ANY($3)
 """
 
 
@@ -114,16 +114,16 @@ class ErasedKeys:
         args = (self._tx.organization_id, entity, sorted(hashes), record_id, self._tx.now)
         await self._tx.write(_BAR, *args)
 
-    async def among(self, entity: str, hashes: Iterable[str]) -> set[str]:
-        """Those of some hashes that keep somebody out."""
+    async def among(self, kinds: Sequence[str], hashes: Iterable[str]) -> set[tuple[str, str]]:
+        """Those of some hashes that keep somebody out, with the kind that they were of."""
         rows = await self._tx.fetch(
-            "SELECT hash FROM erased_keys "
-            "WHERE organization_id = $1 AND entity = $2 AND hash = ANY($3)",
+            "SELECT entity, hash FROM erased_keys "
+            "WHERE organization_id = $1 AND entity = ANY($2) AND hash = ANY($3)",
             self._tx.organization_id,
-            entity,
+            kinds,
             sorted(hashes),
         )
-        return {row["hash"] for row in rows}
+        return {(row["entity"], row["hash"]) for row in rows}
 
     async def of(self, record_id: UUID) -> set[str]:
         """The hashes of one who was erased."""
@@ -134,19 +134,19 @@ class ErasedKeys:
         )
         return {row["hash"] for row in rows}
 
-    async def known_by(self, entity: str, hashes: Iterable[str]) -> list[UUID]:
+    async def known_by(self, kinds: Sequence[str], hashes: Iterable[str]) -> list[UUID]:
         """Who was erased and known by one of these."""
-        args = (self._tx.organization_id, entity, sorted(hashes))
+        args = (self._tx.organization_id, list(kinds), sorted(hashes))
         return sorted(row["record_id"] for row in await self._tx.fetch(_KNOWN_BY, *args))
 
-    async def readmit(self, entity: str, ids: Sequence[UUID], but: Iterable[str]) -> None:
+    async def readmit(self, ids: Sequence[UUID], but: Iterable[str]) -> None:
         """Let those in again, all of their hashes `but` these forgotten."""
-        await self._tx.write(_READMIT, self._tx.organization_id, entity, list(ids), sorted(but))
+        await self._tx.write(_READMIT, self._tx.organization_id, list(ids), sorted(but))
 
-    async def forget(self, record_id: UUID) -> None:
+    async def forget(self, ids: Iterable[UUID]) -> None:
         """Keep somebody out no longer who was not erased after all."""
         await self._tx.write(
-            "DELETE FROM erased_keys WHERE organization_id = $1 AND record_id = $2",
+            "DELETE FROM erased_keys WHERE organization_id = $1 AND record_id = ANY($2)",
             self._tx.organization_id,
-            record_id,
+            list(ids),
         )

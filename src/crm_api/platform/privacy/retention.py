@@ -6,11 +6,13 @@ from datetime import timedelta
 from typing import Any, ClassVar
 from uuid import UUID
 
+from crm_api.kit.actor import missing_right
 from crm_api.kit.crud.collections import service_of
 from crm_api.kit.crud.named import NamedService
 from crm_api.kit.crud.personal import Impersonal, Person
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.db.json import decode
+from crm_api.kit.db.queued import enqueue_own
 from crm_api.kit.errors import Invalid, NotFound
 from crm_api.kit.query.filters import Filter, parse
 from crm_api.kit.query.page import PageQuery, count
@@ -48,6 +50,9 @@ class RetentionPolicyService(NamedService[RetentionPolicy]):
         whole = (*_RULES, "is_active")
         after = {n: values.get(n, getattr(current, n, None)) for n in whole}
         service = self._target(after, "read" if not after["is_active"] else None)
+        if after["is_active"] and self.tx.actor.level(service.area, "delete") != "all":
+            # It is carried out for the organization, with the sight of all.
+            raise missing_right(f"{service.area}:delete")
         if after["action"] == "anonymise" and not isinstance(service.personal, Person):
             raise Invalid.at("/action", "not_people", "Only people are anonymised.")
         if after["action"] == "delete" and after["counted_from"] == "deleted_at":
@@ -84,7 +89,8 @@ class RetentionPolicyService(NamedService[RetentionPolicy]):
             self._in_a_day(id)
 
     def _in_a_day(self, id: UUID) -> None:
-        self.tx.enqueue(RunRetention(id, repeated=True), run_at=self.tx.now + EVERY)
+        """As the organization's own work: it goes on when whoever switched it on has left."""
+        enqueue_own(self.tx, RunRetention(id, repeated=True), self.tx.now + EVERY)
 
     async def begin(self, id: UUID) -> UUID:
         """Have a policy carried out now; the job."""

@@ -6,7 +6,8 @@ from datetime import date, timedelta
 from typing import Any, ClassVar
 from uuid import UUID
 
-from crm_api.kit.crud.collections import service_of
+from crm_api.kit.actor import missing_right
+from crm_api.kit.crud.collections import area_of, service_of
 from crm_api.kit.crud.personal import About, Impersonal
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.db.hashes import find_hasher
@@ -15,9 +16,10 @@ from crm_api.kit.db.rehearsal import rehearsal
 from crm_api.kit.errors import Blocked, Invalid, NotFound, WrongState
 from crm_api.kit.points import email_key, phone_key
 from crm_api.kit.values.errors import BadValue
-from crm_api.platform.privacy.erasing import Erasure, person_type, whole
+from crm_api.platform.privacy.erasing import Erasure
 from crm_api.platform.privacy.events import CollectData, ErasePerson, RemoveArchive
 from crm_api.platform.privacy.models import LegalHold, SubjectRequest
+from crm_api.platform.privacy.persons import people, person_type, same_person, whole
 from crm_api.platform.privacy.repository import ErasedKeys, LegalHolds, SubjectRequests
 from crm_api.platform.privacy.schemas import (
     ExtendInput,
@@ -105,7 +107,8 @@ class SubjectRequestService(CrudService[SubjectRequest]):
         if current.status == "in_progress":
             await self._need_halted(current)
             person = await whole(person_type(self.tx, current.target), current.record_id)
-            await ErasedKeys(self.tx).forget(person)
+            members = await same_person(self.tx, Erasure.services, current.target, person)
+            await ErasedKeys(self.tx).forget(set[UUID]().union(*members.values()))
         values = {"status": "rejected", "completed_at": self.tx.now}
         return await self.change(current, {**values, **data.model_dump()}, verb="rejected")
 
@@ -121,7 +124,7 @@ class SubjectRequestService(CrudService[SubjectRequest]):
             self._need_access(current.target)
             job_id = self.tx.enqueue(CollectData(id))
         else:
-            self._need_erasure(current)
+            await self._need_erasure(current)
             await Erasure(self.tx, current.target, current.record_id).bar()
             due = self.tx.now + timedelta(seconds=HEARD_S)
             job_id = self.tx.enqueue(ErasePerson(id), run_at=due)
@@ -133,7 +136,7 @@ class SubjectRequestService(CrudService[SubjectRequest]):
         current = await self._in(id, "received", "verified")
         if current.kind != "erasure":
             raise WrongState("Only erasures have a preview.", code="not_an_erasure")
-        self._need_erasure(current)
+        await self._need_erasure(current)
         erasure = Erasure(self.tx, current.target, current.record_id)
         async with rehearsal(self.tx):
             await erasure.run(None)
@@ -142,26 +145,28 @@ class SubjectRequestService(CrudService[SubjectRequest]):
     async def readmit(self, data: ReadmitInput) -> dict[str, int]:
         """Let somebody be known again who was erased, because they want to."""
         self.tx.actor.require(f"{self.area}:override")
-        service = person_type(self.tx, data.target)
+        person_type(self.tx, data.target)
         keys = [key for key in (self._email(data), self._phone(data)) if key is not None]
         if not keys:
             raise Invalid.at("", "required", "Give an e-mail address or a phone number.")
         hasher = await find_hasher(self.tx)
         if hasher is None:
             return {"readmitted": 0}
-        entity, erased = service.records.listing.entity, ErasedKeys(self.tx)
-        ids = await erased.known_by(entity, [hasher.of(*key) for key in keys])
-        await erased.readmit(entity, ids, [hasher.of("record", str(id)) for id in ids])
-        for id in ids:
-            row = await service.records.get(id, deleted=True, lock=True)
-            # What they were known by is not told; that and why they come back is.
-            self.tx.record(
-                f"{entity}.readmitted",
-                entity=entity,
-                record_id=id,
-                version=row.version,
-                data={"reason": data.reason},
-            )
+        erased, hashes = ErasedKeys(self.tx), [hasher.of(*key) for key in keys]
+        kinds = [kind.repository.model.entity for kind, _ in people(Erasure.services)]
+        ids = await erased.known_by(kinds, hashes)
+        await erased.readmit(ids, [hasher.of("record", str(id)) for id in ids])
+        for kind in kinds:
+            records = service_of(self.tx, kind).records
+            for row in await records.sealed(ids, deleted=True, everywhere=True):
+                # What they were known by is not told; that and why they come back is.
+                self.tx.record(
+                    f"{kind}.readmitted",
+                    entity=kind,
+                    record_id=row.id,
+                    version=row.version,
+                    data={"reason": data.reason},
+                )
         return {"readmitted": len(ids)}
 
     def _email(self, data: ReadmitInput) -> tuple[str, str] | None:
@@ -209,10 +214,15 @@ class SubjectRequestService(CrudService[SubjectRequest]):
         for scope in (f"{self.area}:export", f"{service.area}:read"):
             self.tx.actor.require(scope)
 
-    def _need_erasure(self, current: SubjectRequest) -> None:
-        service = person_type(self.tx, current.target)
+    async def _need_erasure(self, current: SubjectRequest) -> None:
+        """Whoever may destroy all that the person is, also where its module is switched off."""
+        actor, service = self.tx.actor, person_type(self.tx, current.target)
         for scope in (f"{self.area}:purge", f"{service.area}:purge"):
-            self.tx.actor.require(scope)
+            actor.require(scope)
+        id = current.record_id
+        for kind in await same_person(self.tx, Erasure.services, current.target, id):
+            if not actor.holds(scope := f"{area_of(kind)}:purge"):
+                raise missing_right(scope)
 
     async def _in(self, id: UUID, *statuses: str) -> SubjectRequest:
         self.tx.actor.require(f"{self.area}:write")

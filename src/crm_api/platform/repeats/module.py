@@ -1,6 +1,6 @@
 """Kept answers as a part of the product."""
 
-from crm_api.kit.crud.personal import Gone, Trace
+from crm_api.kit.crud.personal import Copies, Gone, Trace
 from crm_api.kit.db.answers import forget_answers_with, forget_old
 from crm_api.kit.db.database import Database
 from crm_api.kit.db.tx import Tx
@@ -23,5 +23,12 @@ MODULE = Module(
     description="Answers kept for requests that are sent again.",
     switchable=False,
     chores=[Chore("forget kept answers", _forget)],
-    traces=[Trace("kept_answers", ("kept_answers",), _erase)],
+    traces=[
+        Trace(
+            "kept_answers",
+            ("kept_answers",),
+            _erase,
+            Copies("Answers about the records, kept for a day."),
+        )
+    ],
 )

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from crm_api.kit.crud.personal import Trace
+from crm_api.kit.crud.personal import Copies, Trace
 from crm_api.kit.jobs import Chore
 from crm_api.kit.module import Faces, Module
 from crm_api.kit.parts import Use
@@ -49,6 +49,13 @@ def transfer_module(importers: Iterable[Importer]) -> Module:
         jobs=[validate_import, run_import, revert_import, remove_upload],
         chores=[Chore("imports.remove_orphans", remove_orphans)],
         services=[ImportService],
-        traces=[Trace("imports", ("imports", "import_faults"), erase_from_imports)],
+        traces=[
+            Trace(
+                "imports",
+                ("imports", "import_faults"),
+                erase_from_imports,
+                Copies("Files from which the records were made."),
+            )
+        ],
         events=[f"import.{verb}" for verb in (*_VERBS, "cancelled")],
     )

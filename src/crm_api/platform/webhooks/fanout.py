@@ -7,6 +7,7 @@ from crm_api.kit.crud.places import began_after
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Forbidden, Invalid, Unauthenticated
 from crm_api.kit.rounds import Rounds
+from crm_api.platform.webhooks.parking import parked_kinds
 from crm_api.platform.webhooks.repository import Deliveries
 from crm_api.platform.webhooks.service import WebhookService
 
@@ -32,6 +33,7 @@ class FanOut(Rounds):
         webhook = await service.records.find(id)
         if webhook is None or webhook.status != "enabled":
             return False
+        await Deliveries(tx).unpark(webhook.id, parked_kinds(tx, service.types.services))
         try:
             reader = await service.reader(tx.database, webhook.actor)
             feed = Feed(reader, service.types.services)

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from crm_api.kit.access import Managed
-from crm_api.kit.crud.personal import Trace
+from crm_api.kit.crud.personal import Copies, Trace
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.jobs import Chore, Watch, forgetting
 from crm_api.kit.measuring import Measure, Measuring
@@ -62,7 +62,11 @@ MODULE = Module(
         SealedColumn("webhooks", "secrets", tenant=True),
         SealedColumn("webhooks", "sealed_headers", tenant=True),
     ],
-    traces=[Trace("webhooks", ("webhook_attempts",), wipe_answers)],
+    traces=[
+        Trace(
+            "webhooks", ("webhook_attempts",), wipe_answers, Copies("What other systems answered.")
+        )
+    ],
     actions=[CallWebhook],
 )
 

@@ -10,6 +10,7 @@ from crm_api.kit.db.database import Database
 from crm_api.kit.db.json import decode
 from crm_api.kit.files.store import Files
 from crm_api.kit.ids import new_id
+from crm_api.platform.webhooks.parking import PARKED, PARKED_S
 from crm_api.platform.webhooks.tallies import BOUNDS, EVERY, KEPT
 
 LEASE_S = 30
@@ -185,6 +186,18 @@ _RELEASE = """
         run_at = now(), attempts = attempts - 1, tries = greatest(tries - 1, 0)
     WHERE organization_id = $1 AND id = $2 AND lease_token = $3 AND status = 'sending'
 """
+# What waits as well, so that an endpoint with much of it is asked once. `tries` and `attempts` are
+# as before the claim.
+_PARK = f"""
+    UPDATE webhook_deliveries SET
+        attempts = attempts - CASE WHEN status = 'sending' THEN 1 ELSE 0 END,
+        tries = greatest(tries - CASE WHEN status = 'sending' THEN 1 ELSE 0 END, 0),
+        status = 'pending', lease_token = NULL, lease_until = NULL, last_error = '{PARKED}',
+        run_at = now() + make_interval(secs => {PARKED_S})
+    WHERE organization_id = $1 AND webhook_id = $2 AND NOT is_test
+        AND split_part(type, '.', 1) = ANY($4)
+        AND (status = 'pending' OR status = 'sending' AND lease_token = $3)
+"""  # noqa: S608
 _NOTED = """
     UPDATE webhook_states SET notices = $3
     WHERE organization_id = $1 AND webhook_id = $2 AND notices < $3 RETURNING webhook_id
@@ -295,6 +308,11 @@ class DeliveryQueue:
     async def release(self, claimed: Claimed) -> None:
         """Give a delivery back untried, because this worker is stopping."""
         await self._shared.ask(_RELEASE, claimed.organization_id, claimed.id, claimed.token)
+
+    async def park(self, claimed: Claimed, kinds: Sequence[str]) -> None:
+        """Have what an endpoint is told of these kinds wait until their modules are on again."""
+        of = (claimed.organization_id, claimed.webhook_id, claimed.token)
+        await self._shared.ask(_PARK, *of, list(kinds))
 
     async def note(self, trouble: Trouble, number: int) -> bool:
         """Whether this is the first to tell of a trouble for the so-many-eth time."""

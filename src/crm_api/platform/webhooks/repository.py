@@ -11,6 +11,7 @@ from crm_api.kit.db.tx import Tx
 from crm_api.kit.ids import new_id
 from crm_api.kit.query.listing import Listing
 from crm_api.platform.webhooks.models import Webhook, WebhookState
+from crm_api.platform.webhooks.parking import PARKED
 from crm_api.platform.webhooks.schemas import WebhookOut
 
 _BEGIN_ANEW = """
@@ -53,6 +54,11 @@ _AGAIN = """
     WHERE organization_id = $1 AND webhook_id = $2 AND event_id = ANY($3)
         AND status = ANY($4) RETURNING event_id
 """
+_UNPARK = f"""
+    UPDATE webhook_deliveries SET run_at = now(), last_error = NULL
+    WHERE organization_id = $1 AND webhook_id = $2 AND status = 'pending' AND run_at > now()
+        AND last_error = '{PARKED}' AND split_part(type, '.', 1) <> ALL($3)
+"""  # noqa: S608
 _COLUMNS = (
     "id, webhook_id, event_id, type, record_id, is_test, status, attempts, "
     "CASE WHEN status = 'pending' THEN run_at END AS next_attempt_at, "
@@ -160,6 +166,10 @@ class Deliveries:
             _AGAIN, self.tx.organization_id, webhook_id, list(events), list(ended)
         )
         return len(rows)
+
+    async def unpark(self, webhook_id: UUID, but: Sequence[str]) -> None:
+        """Have what waits for modules be sent, except what is about these kinds."""
+        await self.tx.write(_UNPARK, self.tx.organization_id, webhook_id, list(but))
 
     async def find(self, id: UUID) -> Any | None:
         """One delivery."""

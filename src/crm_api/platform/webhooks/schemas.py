@@ -30,6 +30,7 @@ ErrorCode = Literal[
     "interrupted",
     "event_gone",
     "not_made",
+    "module_disabled",
 ]
 
 

@@ -21,6 +21,7 @@ from crm_api.kit.outbound.client import Answer, NotSent, Outbound
 from crm_api.kit.secrets import Unreadable
 from crm_api.platform.webhooks.bodies import body_of
 from crm_api.platform.webhooks.events import FAILING
+from crm_api.platform.webhooks.parking import kind_of, parked_kinds
 from crm_api.platform.webhooks.queue import Attempt, Claimed, DeliveryQueue, Trouble
 from crm_api.platform.webhooks.schedule import (
     DISABLED_AFTER,
@@ -73,13 +74,27 @@ class Sender:
         claimed = await self._queue.claim(room)
         key = _by_endpoint
         for _, group in groupby(sorted(claimed, key=key), key=key):
-            ready = list(group)
+            ready = await self._unparked(list(group))
+            if not ready:
+                continue
             bodies, error = await self._made(ready)
             for one in ready:
                 task = asyncio.create_task(self._send(one, bodies.get(one.id), error))
                 self._sending[task] = one
                 task.add_done_callback(self._ended)
         return True if claimed else None
+
+    async def _unparked(self, claimed: list[Claimed]) -> list[Claimed]:
+        """Those of one endpoint's deliveries whose modules are on; the others wait for them."""
+        first, services = claimed[0], WebhookService.types.services
+        tx = self._tx(first)
+        await tx.learned.learn()
+        if not (kinds := parked_kinds(tx, services)):
+            return claimed
+        parked = [one for one in claimed if kind_of(one.type) in kinds and not one.is_test]
+        if parked:
+            await self._queue.park(first, kinds)
+        return [one for one in claimed if one not in parked]
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._sending.pop(task, None)
