@@ -63,6 +63,20 @@ def test_collections_document_their_parameters(app):
             assert {"If-Match", "dry_run", "id"} <= found
 
 
+def test_collections_document_what_may_be_filtered(app):
+    paths = app.openapi()["paths"]
+    for kind in KINDS:
+        given = paths[f"/v1/{kind.path}"]["get"]["parameters"]
+        (filter,) = [p for p in given if p["name"] == "filter"]
+        told = filter["description"]
+        assert filter["schema"] == {"type": "object", "additionalProperties": True}
+        for name in (*kind.listing.fields, *kind.listing.related, *kind.listing.terms):
+            assert f"`{name}`" in told, (kind, name)
+    (contacts,) = [p for p in paths["/v1/contacts"]["get"]["parameters"] if p["name"] == "filter"]
+    assert "(tags): `has`, `is_null`." in contacts["description"]
+    assert "(records): `some`, `none`, `every`, `count`." in contacts["description"]
+
+
 async def test_document_is_served(anonymous):
     answer = await anonymous.get("/openapi.json")
     assert answer.status_code == 200

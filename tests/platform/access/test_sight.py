@@ -278,3 +278,38 @@ async def test_a_list_by_age_is_of_what_is_owned_and_shared_each_once(client):
             asked["cursor"] = page["next_cursor"]
         assert found == expected
     assert ids_of(await rep.api.read("contacts", deleted="only")) == [made[5]["id"]]
+
+
+async def test_the_sync_feed_tells_no_ids_of_records_that_were_never_seen(client, rep):
+    """What was handed over, no longer shared, binned or destroyed is told to who had it."""
+
+    async def step(after=None):
+        page = await rep.api.read("contacts/changes", **({"after": after} if after else {}))
+        while page["more"]:
+            page = await rep.api.read("contacts/changes", after=page["next_cursor"])
+        return page
+
+    async def mine(name):
+        return await client.made("contacts", {"last_name": name, "owner_id": rep.id})
+
+    given, binned, gone = [await mine(name) for name in ("Given", "Binned", "Gone")]
+    lent = await client.made("contacts", {"last_name": "Lent"})
+    body = {"target": "contact", "record_id": lent["id"], "user_id": rep.id}
+    share = await client.made("shares", body)
+    never = await client.made("contacts", {"last_name": "Never"})
+    after = (await step())["next_cursor"]
+    await client.changed(f"contacts/{never['id']}", {"title": "Example"})
+    await client.made("contacts", {"last_name": "New"})
+    await client.changed(f"contacts/{given['id']}", {"owner_id": None})
+    await client.delete(f"/v1/contacts/{binned['id']}")
+    await client.delete(f"/v1/contacts/{gone['id']}", params={"purge": "true"})
+    await client.delete(f"/v1/shares/{share['id']}")
+    removed: set[str] = set()
+    wanted = {row["id"] for row in (given, binned, gone, lent)}
+    async for _ in patiently():
+        page = await rep.api.read("contacts/changes", after=after)
+        after = page["next_cursor"]
+        removed |= {row["id"] for row in page["removed"]}
+        if removed >= wanted:
+            break
+    assert removed == wanted

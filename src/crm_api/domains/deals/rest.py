@@ -32,7 +32,7 @@ from crm_api.kit.rest.below import add_below
 from crm_api.kit.rest.problems import problems
 from crm_api.kit.rest.records import Id, IfMatch
 from crm_api.kit.rest.requests import Reading, Writing
-from crm_api.kit.rest.router import FILTER_PARAMETER, crud_router
+from crm_api.kit.rest.router import crud_router, filtered
 
 _PER_COLUMN = 50
 Closed = Annotated[bool, Query(description="The stages of won and lost deals, too.")]
@@ -52,7 +52,7 @@ deals = crud_router(DealService)
     operation_id="getPipelineBoard",
     summary="A pipeline at a glance",
     responses={200: {"model": Board}} | problems(403, 404, 409, 422),
-    openapi_extra={"x-filter": DEALS.entity, "parameters": [FILTER_PARAMETER]},
+    openapi_extra=filtered(DEALS),
 )
 async def board(
     request: Request,

@@ -30,13 +30,13 @@ from crm_api.kit.rest import answers, params
 from crm_api.kit.rest.problems import problems
 from crm_api.kit.rest.records import Id, IfNoneMatch
 from crm_api.kit.rest.requests import Reading, StrictRoute, Writing, let_in, services_of
-from crm_api.kit.rest.router import FILTER_PARAMETER, new_router
+from crm_api.kit.rest.router import filtered, new_router
 from crm_api.kit.schema import Day
 
 Responses = dict[int | str, dict[str, Any]]
 _BUSY: Responses = {200: {"model": BusyCalendarOut}}
 _UTILISED: Responses = {200: {"model": Utilisation}}
-_FILTERED: dict[str, Any] = {"x-filter": RESOURCES.entity, "parameters": [FILTER_PARAMETER]}
+_FILTERED: dict[str, Any] = filtered(RESOURCES)
 _ICS_PLAIN: Responses = {
     200: {
         "description": "An iCalendar document.",
@@ -75,7 +75,7 @@ async def utilisation(
     of now.
     """
     query = PageQuery(
-        selection=asked_for(RESOURCES),
+        selection=asked_for(),
         filter=params.filter_of(request, RESOURCES, tx),
         sort=sort,
         limit=limit,

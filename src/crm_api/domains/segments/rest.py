@@ -43,7 +43,7 @@ from crm_api.kit.rest import answers, params
 from crm_api.kit.rest.problems import problems
 from crm_api.kit.rest.records import Id
 from crm_api.kit.rest.requests import Reading, Writing
-from crm_api.kit.rest.router import FILTER_PARAMETER, crud_router, new_router, read_router
+from crm_api.kit.rest.router import crud_router, filtered, new_router, read_router
 
 Responses = dict[int | str, dict[str, Any]]
 _MEMBERS: Responses = {
@@ -194,7 +194,7 @@ async def snapshot(id: Id, tx: Writing, body: SnapshotInput) -> Response:
     operation_id="listSegmentMembers",
     summary="Who belongs to a segment",
     responses=_MEMBERS | _READS,
-    openapi_extra={"x-filter": "contact", "parameters": [FILTER_PARAMETER]},
+    openapi_extra=filtered(),
 )
 async def members(
     request: Request,

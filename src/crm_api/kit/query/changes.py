@@ -37,6 +37,16 @@ _GONE = """
     LEFT JOIN {table} t ON t.organization_id = $1 AND t.id = i.id
     LEFT JOIN record_redirects r ON r.organization_id = $1 AND r.record_id = i.id
 """
+# Of what is destroyed nobody can tell any more whose it was, and shares are moved by merges.
+_SEEN = """
+    SELECT record_id FROM events WHERE organization_id = $1 AND record_id = ANY($2) AND (
+        data->>'owner_id' = ANY($3::text[]) OR previous->>'owner_id' = ANY($3::text[])
+        OR data->'share'->>'user_id' = ANY($4::text[])
+        OR data->'share'->>'team_id' = ANY($4::text[])
+        OR data->'share'->>'role_id' = ANY($4::text[]) OR type = $5)
+    UNION SELECT target_id FROM record_redirects
+    WHERE organization_id = $1 AND target_id = ANY($2)
+"""
 
 
 @dataclass(frozen=True)
@@ -111,7 +121,8 @@ async def changed_after(tx: Tx, listing: Listing, start: Position, limit: int) -
 async def tombstones(
     tx: Tx, listing: Listing, ids: Sequence[UUID], times: Mapping[UUID, datetime]
 ) -> list[Tombstone]:
-    """What is left of records that are not there any more."""
+    """What is left of records that are not there any more, for those who may have seen them."""
+    ids = await _once_seen(tx, listing, ids)
     if not ids:
         return []
     sql = _GONE.format(table=listing.model.__tablename__)
@@ -129,6 +140,35 @@ async def tombstones(
     ]
 
 
+async def _once_seen(tx: Tx, listing: Listing, ids: Sequence[UUID]) -> list[UUID]:
+    """The records that whoever asks may have seen at some time, as far as that can be told.
+
+    It can where levels and shares alone say who sees what: by whom each belonged to, and with whom
+    it was shared.
+    """
+    sight, access = sight_of(tx.actor, listing), tx.actor.access
+    by_others = listing.within or listing.open_to or sight.of is not None
+    if access is None or sight.level == "all" or by_others or _rules_for(tx, listing):
+        return list(ids)
+    rows = await tx.fetch(
+        _SEEN,
+        tx.organization_id,
+        list(ids),
+        [str(id) for id in access.owners(sight.level)],
+        [str(id) for id in access.principals],
+        f"{listing.entity}.purged",
+    )
+    known = {row["record_id"] for row in rows}
+    return [id for id in ids if id in known]
+
+
+def _rules_for(tx: Tx, listing: Listing) -> list[Any]:
+    """What shares records of a kind with whoever asks by itself."""
+    access, rules = tx.actor.access, tx.catalogue.rules.get(listing.entity, ())
+    principals = () if access is None else access.principals
+    return [[rule.id, rule.version] for rule in rules if rule.principal_id in principals]
+
+
 def _context(tx: Tx, listing: Listing) -> bytes:
     return context_of(tx.organization_id, "changes", listing.entity, *_reach(tx, listing))
 
@@ -138,6 +178,5 @@ def _reach(tx: Tx, listing: Listing) -> list[Any]:
     sight, access = sight_of(tx.actor, listing), tx.actor.access
     if access is None or sight.level == "all":
         return []
-    rules = tx.catalogue.rules.get(listing.entity, ())
-    mine = [[rule.id, rule.version] for rule in rules if rule.principal_id in access.principals]
-    return [sight.level, sorted(access.owners(sight.level)), sorted(access.principals), mine]
+    owners = sorted(access.owners(sight.level))
+    return [sight.level, owners, sorted(access.principals), _rules_for(tx, listing)]

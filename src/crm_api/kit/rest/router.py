@@ -1,11 +1,13 @@
 """The routes of a plain collection."""
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, Field, create_model
 
 from crm_api.kit.crud.service import CrudService
+from crm_api.kit.query.filters import OPERATORS, QUANTIFIERS
 from crm_api.kit.query.listing import Listing
 from crm_api.kit.query.page import PageQuery
 from crm_api.kit.query.selection import Selection
@@ -17,17 +19,11 @@ from crm_api.kit.rest.requests import Insisting, Reading, StrictRoute, Writing, 
 from crm_api.kit.rest.upserts import add_upserts
 from crm_api.kit.schema import Out, TombstoneOut, pascal
 
-FILTER_PARAMETER: dict[str, Any] = {
-    "name": "filter",
-    "in": "query",
-    "style": "deepObject",
-    "explode": True,
-    "description": "`filter[lifecycle][in]=lead,customer&filter[company][industry]=bank`: "
-    "the filter language, flattened; a bare value means `eq`.",
-    "schema": {"type": "object", "additionalProperties": True, "maxProperties": 0},
-}
-
-
+_FILTER = (
+    "`filter[lifecycle][in]=lead,customer&filter[company][industry]=bank`: the filter language, "
+    "flattened. A bare value means `eq`, or `has` of a list; `filter[or][0]…` numbers from 0 what "
+    "`and` and `or` take, and `not` takes one filter."
+)
 ABOUT_PARAMETERS: tuple[dict[str, Any], ...] = (
     {
         "name": "about",
@@ -158,7 +154,7 @@ def read_router(service: type[CrudService[Any]]) -> APIRouter:
         operation_id=f"list{many}",
         summary=f"List {plural}",
         responses=listed | problems(403, 409, 422),
-        openapi_extra=_filtered(listing),
+        openapi_extra=filtered(listing),
     )
     add(
         "/changes",
@@ -187,9 +183,39 @@ def read_router(service: type[CrudService[Any]]) -> APIRouter:
     return router
 
 
-def _filtered(listing: Listing) -> dict[str, Any]:
-    about = ABOUT_PARAMETERS if listing.linked else ()
-    return {"x-filter": listing.entity, "parameters": [FILTER_PARAMETER, *about]}
+def filtered(listing: Listing | None = None) -> dict[str, Any]:
+    """What a route says beside its types that takes filters, and `about` where there is such."""
+    told = _FILTER if listing is None else "\n\n".join((_FILTER, *_fields_of(listing)))
+    parameter = {
+        "name": "filter",
+        "in": "query",
+        "style": "deepObject",
+        "explode": True,
+        "description": told,
+        "schema": {"type": "object", "additionalProperties": True},
+    }
+    about = ABOUT_PARAMETERS if listing is not None and listing.linked else ()
+    return {"x-filter": True, "parameters": [parameter, *about]}
+
+
+def _fields_of(listing: Listing) -> Iterator[str]:
+    """What may be filtered, by the kinds of fields with their operators, and what leads where."""
+    for kind, operators in OPERATORS.items():
+        names = [name for name, known in listing.fields.items() if known.kind == kind]
+        if names:
+            yield f"{_listed(names)} ({kind}): {_listed(operators)}."
+    ways = listing.related.items()
+    if one := [name for name, relation in ways if not relation.many]:
+        yield f"{_listed(one)} (a record): its fields."
+    if many := [name for name, relation in ways if relation.many]:
+        yield f"{_listed(many)} (records): {_listed(QUANTIFIERS)}."
+    if listing.terms:
+        yield f"{_listed(listing.terms)}: as in a body."
+    yield "`custom`: fields of the organization's own, by their names."
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
 
 
 def crud_router(service: type[CrudService[Any]], *, made: type[Out] | None = None) -> APIRouter:

@@ -11,7 +11,7 @@ from crm_api.kit.rest import answers, params
 from crm_api.kit.rest.problems import problems
 from crm_api.kit.rest.records import Id, IfMatch, IfNoneMatch, one
 from crm_api.kit.rest.requests import Reading, Writing
-from crm_api.kit.rest.router import FILTER_PARAMETER, crud_router, new_router, page_shape
+from crm_api.kit.rest.router import crud_router, filtered, new_router, page_shape
 from crm_api.platform.approvals.policies import (
     ApprovalDelegationService,
     ApprovalPolicyService,
@@ -35,7 +35,7 @@ approvals = new_router("approvals", "approvals")
 Responses = dict[int | str, dict[str, Any]]
 _ONE: Responses = {200: {"model": ApprovalOut}}
 _MANY: Responses = {200: {"model": page_shape(ApprovalOut)}}
-_FILTERED: dict[str, Any] = {"x-filter": APPROVALS.entity, "parameters": [FILTER_PARAMETER]}
+_FILTERED: dict[str, Any] = filtered(APPROVALS)
 _DECIDED = _ONE | problems(400, 403, 404, 409, 412, 415, 422)
 
 

@@ -11,7 +11,7 @@ from crm_api.kit.query.selection import Selection
 from crm_api.kit.rest import answers, params
 from crm_api.kit.rest.problems import problems
 from crm_api.kit.rest.requests import Reading, Writing
-from crm_api.kit.rest.router import FILTER_PARAMETER, new_router, page_shape
+from crm_api.kit.rest.router import filtered, new_router, page_shape
 from crm_api.platform.audit.repository import EVENTS
 from crm_api.platform.audit.schemas import (
     AuditEventOut,
@@ -34,7 +34,7 @@ _STARTED: dict[int | str, dict[str, Any]] = {202: {"model": JobStarted}}
     operation_id="listAuditEvents",
     summary="What happened, and who did it",
     responses=_MANY | problems(403, 422),
-    openapi_extra={"x-filter": "audit_event", "parameters": [FILTER_PARAMETER]},
+    openapi_extra=filtered(EVENTS),
 )
 async def list_audit_events(
     request: Request,

@@ -14,7 +14,7 @@ from crm_api.kit.rest import answers
 from crm_api.kit.rest.params import Cursor, Limit, filter_source
 from crm_api.kit.rest.problems import problems
 from crm_api.kit.rest.requests import Reading
-from crm_api.kit.rest.router import FILTER_PARAMETER, new_router
+from crm_api.kit.rest.router import filtered, new_router
 from crm_api.kit.rest.routes import joined
 from crm_api.kit.rest.streams import EventStream, live_of
 from crm_api.platform.history.following import Follower, Told
@@ -40,7 +40,7 @@ def feed_routes(services: Services) -> APIRouter:
         operation_id="listEvents",
         summary="Everything that happened, in the order of the commits",
         responses=_FEED | problems(403, 422),
-        openapi_extra={"x-filter": "event", "parameters": [FILTER_PARAMETER]},
+        openapi_extra=filtered(),
     )
     async def list_events(
         request: Request,
@@ -67,7 +67,7 @@ def feed_routes(services: Services) -> APIRouter:
         operation_id="streamEvents",
         summary="Follow what happens",
         responses=_STREAM | problems(403, 422),
-        openapi_extra={"x-filter": "event", "parameters": [FILTER_PARAMETER]},
+        openapi_extra=filtered(),
     )
     async def stream_events(
         request: Request,

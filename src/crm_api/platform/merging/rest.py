@@ -14,7 +14,7 @@ from crm_api.kit.rest import answers, params
 from crm_api.kit.rest.problems import problems
 from crm_api.kit.rest.records import IfMatch
 from crm_api.kit.rest.requests import Reading, Writing
-from crm_api.kit.rest.router import FILTER_PARAMETER, new_router, page_shape
+from crm_api.kit.rest.router import filtered, new_router, page_shape
 from crm_api.kit.rest.routes import joined
 from crm_api.platform.merging.merger import Merger
 from crm_api.platform.merging.repository import LISTING
@@ -40,7 +40,7 @@ _UNDONE: dict[int | str, dict[str, Any]] = {200: {"model": MergeWithRecord}}
     operation_id="listMerges",
     summary="List merges",
     responses=_MANY | problems(403, 422),
-    openapi_extra={"x-filter": LISTING.entity, "parameters": [FILTER_PARAMETER]},
+    openapi_extra=filtered(LISTING),
 )
 async def list_merges(
     request: Request, tx: Reading, limit: params.Limit = 50, cursor: params.Cursor = None

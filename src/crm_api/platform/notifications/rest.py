@@ -17,7 +17,7 @@ from crm_api.kit.rest import answers, params
 from crm_api.kit.rest.problems import problems
 from crm_api.kit.rest.records import Id
 from crm_api.kit.rest.requests import Reading, Writing, services_of
-from crm_api.kit.rest.router import FILTER_PARAMETER, new_router, page_shape
+from crm_api.kit.rest.router import filtered, new_router, page_shape
 from crm_api.kit.rest.routes import joined
 from crm_api.kit.rest.streams import EventStream, live_of, spoken
 from crm_api.platform.notifications.live import unread
@@ -70,7 +70,7 @@ _PUBLIC: dict[str, Any] = {"security": []}
     operation_id="listNotifications",
     summary="The inbox of the user",
     responses=_MANY | problems(403, 422),
-    openapi_extra={"x-filter": NOTIFICATIONS.entity, "parameters": [FILTER_PARAMETER]},
+    openapi_extra=filtered(NOTIFICATIONS),
 )
 async def list_notifications(
     request: Request,

@@ -10,7 +10,7 @@ from crm_api.kit.query.selection import Selection
 from crm_api.kit.rest import answers, params
 from crm_api.kit.rest.problems import problems
 from crm_api.kit.rest.requests import Reading, Writing
-from crm_api.kit.rest.router import FILTER_PARAMETER, crud_router, new_router, page_shape
+from crm_api.kit.rest.router import crud_router, filtered, new_router, page_shape
 from crm_api.platform.outreach.checking import check, evaluate
 from crm_api.platform.outreach.guard_schemas import GuardAnswers
 from crm_api.platform.outreach.repository import CONSENTS
@@ -51,7 +51,7 @@ Target = Annotated[str, Query(max_length=60, description="The kind of record.")]
     operation_id="listConsents",
     summary="List consents",
     responses=_MANY | problems(403, 422),
-    openapi_extra={"x-filter": CONSENTS.entity, "parameters": [FILTER_PARAMETER]},
+    openapi_extra=filtered(CONSENTS),
 )
 async def list_consents(
     request: Request,
