@@ -6,6 +6,11 @@ from crm_api.domains.catalogue.category_importer import CategoryImporter
 from crm_api.domains.catalogue.importer import ProductImporter
 from crm_api.domains.catalogue.jobs import follow_dates
 from crm_api.domains.catalogue.lifecycle import VERBS
+from crm_api.domains.catalogue.part_importers import (
+    BundleComponentImporter,
+    ProductRelationImporter,
+    ServiceSpecificationImporter,
+)
 from crm_api.domains.catalogue.relations import ProductRelationService
 from crm_api.domains.catalogue.repository import CATALOGUE
 from crm_api.domains.catalogue.service import ProductService, ProductVariantService
@@ -33,7 +38,15 @@ MODULE = Module(
     title="Catalogue",
     description="What is sold: products and services, variants, bundles, and what goes together.",
     faces=_faces,
-    importers=[UnitImporter(), CategoryImporter(), ProductImporter(), VariantImporter()],
+    importers=[
+        UnitImporter(),
+        CategoryImporter(),
+        ProductImporter(),
+        VariantImporter(),
+        BundleComponentImporter(),
+        ProductRelationImporter(),
+        ServiceSpecificationImporter(),
+    ],
     chores=[Chore("catalogue.follow_dates", follow_dates)],
     managed={CATALOGUE: Managed("manage_catalogue")},
     events=[

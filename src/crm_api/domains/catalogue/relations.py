@@ -58,7 +58,7 @@ class ProductRelationService(CrudService[ProductRelation]):
     async def create(self, data: Create) -> Any:
         """A new relation; raises `Conflict` where a product would require what it excludes."""
         shown = await super().create(data)
-        await self._need_consistent(shown.kind, shown.product_id, shown.related_id)
+        await self.need_consistent(shown.kind, shown.product_id, shown.related_id)
         return shown
 
     async def restore(self, id: UUID, *, expected_version: int | None = None) -> Any:
@@ -69,7 +69,7 @@ class ProductRelationService(CrudService[ProductRelation]):
         if current.deleted_at is not None:
             await self._need_room(current.kind, current.product_id, current.related_id)
         shown = await super().restore(id, expected_version=expected_version)
-        await self._need_consistent(shown.kind, shown.product_id, shown.related_id)
+        await self.need_consistent(shown.kind, shown.product_id, shown.related_id)
         return shown
 
     async def _need_room(self, kind: str, product: UUID, related: UUID) -> None:
@@ -83,7 +83,7 @@ class ProductRelationService(CrudService[ProductRelation]):
             if _clash(kind, other):
                 raise _contradiction(f"One of them {_WORDS[other]} the other.")
 
-    async def _need_consistent(self, kind: str, product: UUID, related: UUID) -> None:
+    async def need_consistent(self, kind: str, product: UUID, related: UUID) -> None:
         """Refuse what makes some product require, however indirectly, what excludes it."""
         if kind not in {"requires", "excludes"}:
             return

@@ -9,6 +9,7 @@ from crm_api.domains.prices.jobs import (
     watch_lists,
     watch_price_list,
 )
+from crm_api.domains.prices.list_importer import PriceListImporter
 from crm_api.domains.prices.service import (
     ContractPriceService,
     PriceListService,
@@ -39,7 +40,7 @@ MODULE = Module(
     depends_on=["catalogue", "companies", "promotions", "taxes"],
     faces=_faces,
     tags={"pricing": "What lines cost, and why."},
-    importers=[PriceRuleImporter(), ContractPriceImporter()],
+    importers=[PriceListImporter(), PriceRuleImporter(), ContractPriceImporter()],
     jobs=[check_price_list, watch_price_list, copy_rules, adjust_rules],
     chores=[
         Chore("prices.follow_days", follow_days, every_s=600),

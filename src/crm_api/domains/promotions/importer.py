@@ -1,23 +1,30 @@
-"""How rows of a file become coupons."""
+"""How rows of files become promotions, coupons and discount policies."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from crm_api.domains.catalogue.importer import path_key, sold_by
+from crm_api.domains.catalogue.repository import ProductCategories, sku_key
 from crm_api.domains.promotions.repository import PROMOTIONS, Coupons, Promotions
-from crm_api.domains.promotions.service import CouponService
+from crm_api.domains.promotions.service import (
+    CouponService,
+    DiscountPolicyService,
+    PromotionService,
+)
 from crm_api.kit.crud.tree import lock_graph
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Fault, Invalid
 from crm_api.kit.query.visibility import among, sight_of
-from crm_api.kit.values.names import sort_key
+from crm_api.platform.access.repository import Roles
 from crm_api.platform.transfer.importer import Draft, Importer, Plan, data_of, need_same
-from crm_api.platform.transfer.reading.aliases import EXTERNAL_ID, hint
+from crm_api.platform.transfer.naming import by_name, called, name_key, refer_to
+from crm_api.platform.transfer.reading.aliases import DESCRIPTION, EXTERNAL_ID, hint
 
 _NOT_YET = UUID(int=0)
 """What a row refers to before that is looked up."""
-_PLAIN = ("code", "max_redemptions", "max_per_customer", "is_active", "valid_from", "valid_to")
-FIELDS = {
+_COUPON = ("code", "max_redemptions", "max_per_customer", "is_active", "valid_from", "valid_to")
+COUPON_FIELDS = {
     "code": hint(
         "Code",
         """Code | Coupon Code | Coupon | Promo Code | Discount Code | Voucher | Voucher Code
@@ -56,7 +63,7 @@ class CouponImporter(Importer):
     """Rows of coupons; the promotions that they name are there already."""
 
     target = "coupon"
-    fields = FIELDS
+    fields = COUPON_FIELDS
     match = ("external_id", "code")
     service = CouponService
     touched = (CouponService,)
@@ -65,7 +72,7 @@ class CouponImporter(Importer):
         """The coupon of a row, and what it calls its promotion; raises `Invalid`."""
         if not texts.get("promotion"):
             raise Invalid.at("/promotion_id", "required", "A row names its promotion.")
-        data = data_of(texts, _PLAIN)
+        data = data_of(texts, _COUPON)
         return data | {"promotion_id": _NOT_YET}, {"promotion": texts["promotion"][0]}
 
     def keys(self, values: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -74,7 +81,9 @@ class CouponImporter(Importer):
 
     async def refer(self, tx: Tx, drafts: Sequence[Draft], plan: Plan) -> None:
         """Find promotions by name or external id."""
-        names = {draft.related["promotion"]: _key(draft.related["promotion"]) for draft in drafts}
+        names = {
+            draft.related["promotion"]: name_key(draft.related["promotion"]) for draft in drafts
+        }
         rows = await Promotions(tx).named(list(names.values()), plan.source, list(names))
         sight = sight_of(tx.actor, PROMOTIONS, "update")
         ours = await among(tx, PROMOTIONS, sight, [row["id"] for row in rows])
@@ -118,5 +127,127 @@ class CouponImporter(Importer):
         return "promotion" if path[0] == "promotion_id" else super().pointed(path)
 
 
-def _key(name: str) -> str:
-    return sort_key(name).partition("\x01")[0]
+_PROMOTION = (
+    *("name", "percent", "amount", "currency", "needs_coupon", "priority", "is_active"),
+    *("valid_from", "valid_to", "description"),
+)
+PROMOTION_FIELDS = {
+    "name": hint("Name", f"{' | '.join(COUPON_FIELDS['promotion'].aliases)} | Name | Название"),
+    "percent": hint(
+        "Percent", "Percent | Percentage | % | Discount % | Prozent | Скидка %", "money"
+    ),
+    "amount": hint("Amount", "Amount | Amount Off | Betrag | Montant | Сумма", "money"),
+    "currency": hint("Currency", "Currency | Currency Code | Währung | Devise | Валюта"),
+    "product": hint("SKU", "Product SKU | SKU | Product | Artikelnummer | Артикул"),
+    "category": hint("Category", "Category | Product Category | Warengruppe | Категория"),
+    "needs_coupon": hint(
+        "Takes a coupon", "Needs Coupon | Coupon Required | Mit Gutschein", "bool"
+    ),
+    "stacking": hint("Stacking", "Stacking | Combination | Kombinierbar | Сочетание"),
+    "priority": hint("Priority", "Priority | Rank | Priorität | Приоритет", "integer"),
+    "is_active": COUPON_FIELDS["is_active"],
+    "valid_from": COUPON_FIELDS["valid_from"],
+    "valid_to": COUPON_FIELDS["valid_to"],
+    "description": hint("Description", DESCRIPTION),
+    "external_id": hint("External ID", f"Promotion ID | Campaign ID | {EXTERNAL_ID}"),
+}
+POLICY_FIELDS = {
+    "name": hint("Name", "Discount Policy | Policy | Name | Richtlinie | Название"),
+    "role": hint("Role", "Role | Role Name | Rolle | Rôle | Роль"),
+    "max_percent": hint(
+        "Most percent", "Max Percent | Max Discount | Maximum Discount % | Höchstrabatt %", "money"
+    ),
+    "external_id": hint("External ID", f"Policy ID | {EXTERNAL_ID}"),
+}
+
+
+class _NamedImporter(Importer):
+    """Rows of what has a name of its own, which is matched by it."""
+
+    match = ("external_id", "name")
+
+    def keys(self, values: Mapping[str, Any]) -> list[tuple[str, str]]:
+        """Also by its name."""
+        return [*super().keys(values), ("name", name_key(values["name"]))]
+
+    async def hold(self, tx: Tx, drafts: Sequence[Draft]) -> None:
+        """Names are no look-up keys: whoever else imports such waits."""
+        if drafts:
+            await lock_graph(tx, f"{self.service.repository.model.__tablename__}.name")
+
+    async def holders(self, tx: Tx, drafts: Sequence[Draft]) -> list[tuple[str, str, UUID]]:
+        """Those that have these names."""
+        names = [name_key(draft.values["name"]) for draft in drafts]
+        found = await by_name(self.service.repository(tx), names)
+        return [("name", name, id) for name, ids in found.items() for id in ids]
+
+    async def relate(self, tx: Tx, drafts: Sequence[Draft]) -> None:
+        """All that rows refer to is there already."""
+        del tx, drafts
+
+    def pointed(self, path: Sequence[str]) -> str:
+        """What rows refer to is given by names."""
+        head = path[0].removesuffix("_id")
+        return head if head in self.fields else super().pointed(path)
+
+
+class PromotionImporter(_NamedImporter):
+    """Rows of promotions; the products and categories that they are off are there already."""
+
+    target = "promotion"
+    fields = PROMOTION_FIELDS
+    service = PromotionService
+    touched = (PromotionService,)
+
+    def arrange(self, texts: Mapping[str, list[Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The promotion of a row, and what it calls its product or category; raises `Invalid`."""
+        data = data_of(texts, _PROMOTION)
+        if texts.get("stacking"):
+            data["stacking"] = texts["stacking"][0].strip().lower()
+        related = {name: next(iter(texts.get(name, ())), None) for name in ("product", "category")}
+        if all(related.values()):
+            message = "A promotion is off one product or category."
+            raise Invalid.at("/category_id", "not_allowed", message)
+        return data, related
+
+    async def refer(self, tx: Tx, drafts: Sequence[Draft], plan: Plan) -> None:
+        """Find products by SKU, categories by path."""
+        keys = {d.number: sku_key(d.related["product"]) for d in drafts if d.related["product"]}
+        sold = await sold_by(tx, "sku", list(keys.values())) if keys else {}
+        paths = await self._paths(tx) if any(d.related["category"] for d in drafts) else {}
+        for draft in drafts:
+            if draft.number in keys:
+                column, ids = sold[keys[draft.number]]
+                ids = ids if column == "product_id" else ()
+                refer_to(self, draft, plan, "product", ids, "product_id")
+            elif (category := draft.related["category"]) is not None:
+                found = paths.get(path_key(category), ())
+                refer_to(self, draft, plan, "category", found, "category_id")
+
+    async def _paths(self, tx: Tx) -> dict[str, Collection[UUID]]:
+        ids: dict[str, set[UUID]] = {}
+        for id, names in await ProductCategories(tx).named():
+            for key in {path_key(name) for name in names}:
+                ids.setdefault(key, set()).add(id)
+        return {**ids}
+
+
+class DiscountPolicyImporter(_NamedImporter):
+    """Rows of discount policies; the roles that they are for are there already."""
+
+    target = "discount_policy"
+    fields = POLICY_FIELDS
+    service = DiscountPolicyService
+    touched = (DiscountPolicyService,)
+
+    def arrange(self, texts: Mapping[str, list[Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The policy of a row, and what it calls its role."""
+        data = data_of(texts, ("name", "max_percent"))
+        return data, {"role": next(iter(texts.get("role", ())), None)}
+
+    async def refer(self, tx: Tx, drafts: Sequence[Draft], plan: Plan) -> None:
+        """Find roles by external id or name."""
+        those = [draft for draft in drafts if draft.related["role"]]
+        found = await called(Roles(tx), [draft.related["role"] for draft in those], plan)
+        for draft in those:
+            refer_to(self, draft, plan, "role", found.get(draft.related["role"], ()), "role_id")

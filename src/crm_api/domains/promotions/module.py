@@ -1,6 +1,10 @@
 """Promotions as a part of the product."""
 
-from crm_api.domains.promotions.importer import CouponImporter
+from crm_api.domains.promotions.importer import (
+    CouponImporter,
+    DiscountPolicyImporter,
+    PromotionImporter,
+)
 from crm_api.domains.promotions.service import (
     CouponRedemptionService,
     CouponService,
@@ -28,7 +32,7 @@ MODULE = Module(
     description="What is off prices: promotions, coupons, and who may give which discount.",
     depends_on=["catalogue", "companies"],
     faces=_faces,
-    importers=[CouponImporter()],
+    importers=[PromotionImporter(), CouponImporter(), DiscountPolicyImporter()],
     managed={"discount_policies": Managed("manage_settings")},
     services=[
         PromotionService,

@@ -23,6 +23,7 @@ from crm_api.kit.query.kinds import missing, referred
 from crm_api.kit.query.visibility import among, sight_of
 from crm_api.platform.transfer.importer import Draft, Importer, Plan, RowFault
 from crm_api.platform.transfer.ledger import Ledger
+from crm_api.platform.transfer.preparing import PreparedImporter
 from crm_api.platform.transfer.reading.detect import FileFormat
 from crm_api.platform.transfer.reading.rows import Row, read_rows
 from crm_api.platform.transfer.reading.workbook import Unread
@@ -306,12 +307,17 @@ class Storing:
         return {drafts[place].number for place in places}
 
     async def _create(self, drafts: Sequence[Draft]) -> None:
-        if drafts and self._blocks:
+        importer = self._importer
+        if drafts and (self._blocks or isinstance(importer, PreparedImporter)):
             # What is there already includes what the chunk before has stored.
             await self._turn
         for number, draft in enumerate(drafts, 1):
-            if not self._blocks or await self._admits(draft):
-                self._importer.add(self._tx, draft)
+            if self._blocks and not await self._admits(draft):
+                continue
+            if isinstance(importer, PreparedImporter):
+                await importer.make(self._tx, draft)
+            else:
+                importer.add(self._tx, draft)
             if number % BREATH == 0:
                 await asyncio.sleep(0)
 

@@ -31,12 +31,13 @@ async def called(
     ids = {external_key(plan.source, text): text for text in wanted}
     by_id = await records.by_keys("external", list(ids))
     found: dict[str, Collection[UUID]] = {ids[key]: those for key, those in by_id.items()}
-    names = {text: _name_key(text) for text in wanted if text not in found}
-    by_name = await _by_name(records, list(names.values()))
-    return found | {text: by_name[key] for text, key in names.items() if key in by_name}
+    names = {text: name_key(text) for text in wanted if text not in found}
+    named = await by_name(records, list(names.values()))
+    return found | {text: named[key] for text, key in names.items() if key in named}
 
 
-async def _by_name(records: Repository[Any], keys: Sequence[str]) -> dict[str, set[UUID]]:
+async def by_name(records: Repository[Any], keys: Sequence[str]) -> dict[str, set[UUID]]:
+    """The records that the actor sees and that have names of these keys (`name_key`)."""
     if not keys:
         return {}
     model = records.model
@@ -55,7 +56,8 @@ async def _by_name(records: Repository[Any], keys: Sequence[str]) -> dict[str, s
     return found
 
 
-def _name_key(text: str) -> str:
+def name_key(text: str) -> str:
+    """A name as it is compared with others."""
     return sort_key(text).partition(_END)[0]
 
 
