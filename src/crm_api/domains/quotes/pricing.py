@@ -12,6 +12,7 @@ from crm_api.domains.catalogue.sold import TOO_FINE, is_countable, sold, too_man
 from crm_api.domains.contacts.repository import CONTACTS
 from crm_api.domains.prices.asking import PriceLineInput, PriceQuestion
 from crm_api.domains.prices.belonging import segments_of
+from crm_api.domains.prices.gathering import quantity
 from crm_api.domains.prices.proposing import Proposal
 from crm_api.domains.prices.resolving import Found, Kept, PriceService, at_places
 from crm_api.domains.prices.settings import arithmetic_of
@@ -28,6 +29,7 @@ from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Fault, Invalid
 from crm_api.kit.ids import new_id
 from crm_api.kit.money import shown_amount, shown_quantity
+from crm_api.kit.pricing.rounding import ZERO
 from crm_api.kit.query.kinds import kinds_of
 
 _AMOUNTS = ("net", "tax", "gross", "one_time", "mrr", "arr", "acv", "tcv", "cost", "margin")
@@ -122,7 +124,7 @@ class QuotePricing:
             named = {
                 **{name: _shown_id(row[name]) for name in ("product_id", "variant_id")},
                 "name": _in(language, decode(row["names"]), row["name"]),
-                "quantity": shown_quantity(row["quantity"]),
+                "quantity": shown_quantity(quantity(row["quantity"]) or ZERO),
             }
             found.setdefault(row["bundle_id"], []).append(named)
         return found
