@@ -109,19 +109,21 @@ def test_the_end_of_a_process_writes_what_is_left():
 
 async def test_what_people_wrote_is_not_logged_with_a_mistake(log, database):
     """Neither what was bound to a statement, nor what PostgreSQL says of a row that it refused."""
+    # Lines of the source stand in a traceback, so they do not hold the values themselves.
+    first, second = "Zwirbel", "Huber"
     async with database.engine.connect() as connection:
         with contextlib.redirect_stderr(Captured()) as captured:
             try:
-                await connection.execute(text("SELECT CAST(:name AS integer)"), {"name": "Zwirbel"})
+                await connection.execute(text("SELECT CAST(:name AS integer)"), {"name": first})
             except DBAPIError:
                 log.exception("unhandled")
         await connection.rollback()
         sql = "INSERT INTO mistakes VALUES (:name)"
         await connection.execute(text("CREATE TEMPORARY TABLE mistakes (name text UNIQUE)"))
-        await connection.execute(text(sql), {"name": "Huber"})
+        await connection.execute(text(sql), {"name": second})
         with contextlib.redirect_stderr(captured):
             try:
-                await connection.execute(text(sql), {"name": "Huber"})
+                await connection.execute(text(sql), {"name": second})
             except DBAPIError:
                 log.exception("unhandled")
         await connection.rollback()

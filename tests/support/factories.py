@@ -538,6 +538,7 @@ async def _varied_sequences(api: Api) -> list[Body]:
         {
             **await _least_sequence(api),
             "name": name,
+            "pattern": "{year}-{number}" if place % 2 else "{number}",
             "restarts": "year" if place % 2 else "never",
             "next_number": place // 2 + 1,
         }

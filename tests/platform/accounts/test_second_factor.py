@@ -116,7 +116,9 @@ async def test_the_factor_is_removed_and_codes_are_renewed(as_person, person, se
     api = await as_person(person, code=code_of(secret))
     renew = "mutation ($p: String!, $c: String) { renewRecoveryCodes(password: $p, code: $c) }"
     answer = await api.gql(renew, p=person.password)
-    assert answer["errors"][0]["extensions"]["errors"][0]["code"] == "second_factor_needed"
+    assert (
+        answer["errors"][0]["extensions"]["problem"]["errors"][0]["code"] == "second_factor_needed"
+    )
     data = await api.data(renew, p=person.password, c=person.codes[0])
     problem(await login(anonymous, person, person.codes[1]), 401, "wrong_code")
     assert (await login(anonymous, person, data["renewRecoveryCodes"][0])).status_code == 200

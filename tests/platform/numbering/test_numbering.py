@@ -67,7 +67,8 @@ async def test_numbers_begin_anew_with_the_year(client):
 
 
 async def test_the_first_period_begins_where_it_was_set(client):
-    sequence = await made(client, restarts="month", next_number=41)
+    pattern = "{year}/{month}/{number}"
+    sequence = await made(client, pattern=pattern, restarts="month", next_number=41)
     assert (await take(client, sequence, on="2026-05-31"))["number"] == 41
     assert (await take(client, sequence, on="2026-06-01"))["number"] == 1
 
