@@ -152,6 +152,7 @@ class Kind:
         one_by_one = {
             "bundle_component",
             "comment",
+            "contact_relationship",
             "contract_price",
             "price_rule",
             "change_request",
@@ -690,6 +691,23 @@ async def _varied_employments(api: Api) -> list[Body]:
         {**second, "role": "user", "is_primary": True, "started_on": "2020-01-01"},
         {**first, "department": "Sales", "role": "decision_maker"},
         second,
+    ]
+
+
+async def _least_relationship(api: Api) -> Body:
+    one, other = [await api.made("contacts", {"last_name": "Person"}) for _ in range(2)]
+    return {"contact_id": one["id"], "related_contact_id": other["id"], "kind": "friend"}
+
+
+async def _varied_relationships(api: Api) -> list[Body]:
+    first, second, third = [await _least_relationship(api) for _ in range(3)]
+    return [
+        {**first, "note": "An example.", "strength": 3, "started_on": "2020-01-01"},
+        {**first, "kind": "advises", "strength": 5},
+        {**second, "kind": "reports_to", "note": "an example."},
+        {**second, "kind": "partner", "started_on": "2010-01-01", "ended_on": "2019-12-31"},
+        {**third, "kind": "other", "strength": 3},
+        third,
     ]
 
 
@@ -3356,6 +3374,15 @@ FACTORIES: dict[str, Factory] = {
         "title",
         "is_primary",
         {"is_primary": "perhaps"},
+    ),
+    "contact_relationships": Factory(
+        _least_relationship,
+        _varied_relationships,
+        {"note": "Changed"},
+        "note",
+        "kind",
+        {"strength": "close"},
+        further=4,
     ),
     "report_schedules": Factory(
         _least_schedule,

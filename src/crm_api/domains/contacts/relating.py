@@ -18,6 +18,7 @@ _STRENGTH = "How close, of 5."
 
 
 class _RelationshipFields(Create):
+    kind: RelationshipKind = Field(description=_KIND)
     strength: Annotated[int, Field(ge=1, le=5)] | None = Field(None, description=_STRENGTH)
     note: Line | None = None
     started_on: Day | None = None
@@ -35,10 +36,11 @@ class ContactRelationshipCreate(_RelationshipFields):
 
     contact_id: UUID
     related_contact_id: UUID = Field(description="The other one.")
-    kind: RelationshipKind = Field(description=_KIND)
 
 
-ContactRelationshipUpdate = patch_of("ContactRelationshipUpdate", _RelationshipFields)
+ContactRelationshipUpdate = patch_of(
+    "ContactRelationshipUpdate", _RelationshipFields, required=("kind",)
+)
 
 
 class ContactRelationshipOut(Out):

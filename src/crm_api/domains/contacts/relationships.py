@@ -65,8 +65,9 @@ class ContactRelationshipService(CrudService[ContactRelationship]):
         ends = given.get("ended_on", current.ended_on)
         if starts is not None and ends is not None and ends < starts:
             raise Invalid.at("/ended_on", "ends_before_start", "It ends after it starts.")
-        if ends is None and current.ended_on is not None:
-            await self._need_room(_ends(current))
+        kind = given.get("kind", current.kind)
+        if kind != current.kind or (ends is None and current.ended_on is not None):
+            await self._need_room({**_ends(current), "kind": kind, "ended_on": ends})
         return await super().update(id, data)
 
     async def restore(self, id: UUID, *, expected_version: int | None = None) -> Any:

@@ -48,13 +48,10 @@ class NumberSequenceService(NamedService[NumberSequence]):
 
     async def _need_no_former(self, key: str) -> None:
         """Raise `Conflict` where the numbers of a sequence in the bin would be given again."""
-        former = await self.records.of_key(key)
-        if former is None or former.deleted_at is None:
-            return
-        if await self.records.has_given(former.id):
+        former = (await self.records.former()).get(key)
+        if former is not None:
             message = "A sequence of this key in the bin has given numbers; restore it."
-            details = {"record_id": str(former.id)}
-            raise Conflict(message, code="sequence_in_bin", details=details)
+            raise Conflict(message, code="sequence_in_bin", details={"record_id": str(former)})
 
     async def take(self, id: UUID, on: date | None = None) -> dict[str, Any]:
         """The next number, which nobody else gets and which comes back if this is rolled back.
