@@ -22,7 +22,8 @@ from crm_api.embedded import DataDirLock, EmbeddedPostgres, EmbeddedRedis
 from crm_api.migrator import create_database, migrate
 from crm_api.settings import Settings
 
-READY_S = 60.0
+# A slow or busy machine takes a minute for what others do in seconds.
+READY_S = 180.0
 STOP_S = 10.0
 # The API of a run that was killed lets go of the port within this time.
 PORT_S = 3.0

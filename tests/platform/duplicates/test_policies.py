@@ -230,9 +230,10 @@ async def test_an_import_does_not_make_a_record_another_one(client, worker):
     upload = await client.post(
         "/v1/imports",
         files={"file": ("rows.csv", rows.encode())},
-        data={"entity": "contact", "options": '{"on_duplicate": "update"}'},
+        data={"entity": "contact"},
     )
     assert upload.status_code == 201, upload.text
+    await client.changed(f"imports/{upload.json()['id']}", {"options": {"on_duplicate": "update"}})
     started = await client.post(f"/v1/imports/{upload.json()['id']}/start")
     result = (await client.ended(started.json()["job_id"]))["result"]
     counts = {name: result["counts"][name] for name in ("create", "update", "error")}

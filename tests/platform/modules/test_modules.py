@@ -268,7 +268,11 @@ async def test_what_is_switched_off_can_be_taken_away(client, worker, keyed):
     assert "employment" in files
     document = 'mutation { exportModule(key: "contacts") { jobId export { target format } } }'
     begun = (await client.data(document))["exportModule"]
-    assert {b["export"]["target"] for b in begun} == {"contact", "employment", "contact_relationship"}
+    assert {b["export"]["target"] for b in begun} == {
+        "contact",
+        "employment",
+        "contact_relationship",
+    }
     for each in begun:
         await client.ended(each["jobId"])
     # The rest of the organization sees nothing of it, and not everybody may do it.

@@ -369,8 +369,7 @@ class Catalogue:
         self.approved, self.promising, self.paper = known.approved, known.promising, known.paper
         self.inviting, self.scoring, self.mailing = known.inviting, known.scoring, known.mailing
         self.quoting, self.ordering, self.timing = known.quoting, known.ordering, known.timing
-        self.casework, self.attribution = known.casework, known.attribution
-        self.time_zone = "UTC"  # the organization's
+        self.casework, self.attribution, self.time_zone = known.casework, known.attribution, "UTC"
         self.switches = Switches(known.modules) if known.modules else ALL_ON
         self.objects = {found.key: found for found in known.objects}
         grouped: dict[str, list[CustomField]] = {target: [] for target in known.gone}
