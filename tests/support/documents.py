@@ -126,7 +126,7 @@ class _Maker:
             if name in {"after", "search"} and not self.chance(3):
                 continue
             # A past state is never planned, and a view rarely there.
-            if name in {"asOf", "view"} and not self.chance(8):
+            if name in {"asOf", "view", "deleted"} and not self.chance(8):
                 continue
             kind = str(argument.type)
             nullable = not is_non_null_type(argument.type)
@@ -146,6 +146,8 @@ class _Maker:
             return [self.draw(st.sampled_from(self.pool.sorts))]
         if name == "after":
             return self.draw(st.sampled_from([None, None, *self.pool.cursors]))
+        if name == "deleted":
+            return self.one_of("include", "only", "never")
         if name == "asOf":
             return self.one_of("@now", "@now-1d", "soon")
         if name == "view":
