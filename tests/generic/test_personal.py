@@ -41,6 +41,7 @@ OF_NOBODY = {
     "lead_grounds": "Ids alone: of pools, and of the members who could have had leads.",
     "lead_score_states": "How far the feed has been read.",
     "lead_plan_slices": "Ids alone: of leads, and of the members who would get them.",
+    "letterhead_logos": "What organizations print on their paper.",
     "login_attempts": "Logins of members.",
     "mailing_domains": "From when on there is room for mail to a domain.",
     "module_switches": "What is switched off.",
