@@ -308,7 +308,7 @@ def test_jobs_are_listed_and_tried_again(dev, crm):
     assert (missing.code, "404" in missing.err) == (1, True)
 
 
-def test_dev_outlives_a_kill_and_ends_with_its_api(tmp_path):
+def test_dev_outlives_a_kill(tmp_path):
     data_dir, port = tmp_path / "data", free_port()
     with dev_in(data_dir, port) as first:
         key, secret = first.api_key, (data_dir / "secret_key").read_text()
@@ -328,9 +328,12 @@ def test_dev_outlives_a_kill_and_ends_with_its_api(tmp_path):
     for pid in children.values():
         wait_until(lambda pid=pid: not Path(f"/proc/{pid}").exists())
     assert not (data_dir / "postgres" / "postmaster.pid").exists()
-    with dev_in(data_dir, port) as third:
-        os.kill(third.children()["api"], signal.SIGKILL)
-        assert third.process.wait(60) == 1
+
+
+def test_dev_ends_with_its_api(tmp_path):
+    with dev_in(tmp_path / "data", free_port()) as dev:
+        os.kill(dev.children()["api"], signal.SIGKILL)
+        assert dev.process.wait(60) == 1
     assert "the API has ended by itself (SIGKILL)" in (tmp_path / "dev.log").read_text()
 
 

@@ -71,6 +71,7 @@ async def test_the_list_shows_the_graph_and_the_records(client):
     assert contacts["usage"] == [
         {"collection": "contacts", "count": 1, "is_exact": True},
         {"collection": "employments", "count": 0, "is_exact": True},
+        {"collection": "contact_relationships", "count": 0, "is_exact": True},
     ]
     assert modules["identity"]["switchable"] is False
     assert await client.read("modules/contacts") == contacts
