@@ -1,6 +1,6 @@
 """What rules and journeys can do with segments: put people in, and take them out."""
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 from uuid import UUID
 
 from pydantic import Field
@@ -16,6 +16,7 @@ from crm_api.platform.automations.actions import check_one, one_of
 class _Deciding(Step):
     """A decision by hand about who belongs to a segment."""
 
+    decides: ClassVar[Literal["add", "remove"]]
     segment_id: UUID
     record_id: Any = Field(
         None, description='Whom, of the segment\'s target, or `{"$ref": "…"}`; else the record.'
@@ -37,32 +38,26 @@ class _Deciding(Step):
     async def act(self, at: Situation) -> Outcome:
         """Decided, unless it is so already; who is unknown or suppressed is not put in."""
         id = await one_of(at, self.record_id, "/record_id")
-        told = await SegmentActions(at.tx).decide(self.segment_id, self._decision(id))
+        decision = MembersInput.model_validate({self.decides: [id]})
+        told = await SegmentActions(at.tx).decide(self.segment_id, decision)
         (one,) = told["data"]
         result = {"segment_id": self.segment_id, "record_id": id, "result": one["result"]}
         skipped = one["result"] in ("refused", "unchanged")
         return Outcome({**result, "reason": one["reason"]}, skipped=skipped)
-
-    def _decision(self, id: UUID) -> MembersInput:
-        raise NotImplementedError
 
 
 class AddToSegment(_Deciding):
     """Put somebody into a segment, whatever its filter says."""
 
     action: Literal["add_to_segment"]
-
-    def _decision(self, id: UUID) -> MembersInput:
-        return MembersInput(add=[id])
+    decides = "add"
 
 
 class RemoveFromSegment(_Deciding):
     """Take somebody out of a segment, whatever its filter says."""
 
     action: Literal["remove_from_segment"]
-
-    def _decision(self, id: UUID) -> MembersInput:
-        return MembersInput(remove=[id])
+    decides = "remove"
 
 
 ACTIONS = (AddToSegment, RemoveFromSegment)
