@@ -12,8 +12,10 @@ async def owned(client, owner, org, kind):
     """A record and the user whose it is."""
     user = await client.made("users", {"email": "owner@example.com", "name": "Olive Owner"})
     made, other = await kind.make(client), await kind.make(client)
-    table = kind.listing.model.__tablename__
-    statement = f"UPDATE {table} SET owner_id = $1, created_by = $1 WHERE id = $2"
+    table = kind.listing.model.__table__
+    # Leads with an owner do not wait for one.
+    waits = ", waits_since = NULL" if "waits_since" in table.c else ""
+    statement = f"UPDATE {table} SET owner_id = $1, created_by = $1{waits} WHERE id = $2"
     await owner.execute(statement, user["id"], made["id"])
     await owner.execute(f"UPDATE {table} SET owner_id = NULL WHERE id = $1", other["id"])
     return made["id"], other["id"], user

@@ -95,9 +95,9 @@ async def test_rows_become_relations_without_contradictions(files, client, csv_o
         ("8", "not_a_choice"),
     ]
     found = (await client.read("product-relations"))["data"]
-    assert sorted((one["kind"], one["reason"]) for one in found) == [
-        ("cross_sell", None),
-        ("requires", None),
+    assert sorted((one["kind"], one["reason"] or "") for one in found) == [
+        ("cross_sell", ""),
+        ("requires", ""),
         ("requires", "Runs on it"),
         ("substitute", "The same"),
     ]
