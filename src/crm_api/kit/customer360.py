@@ -29,6 +29,40 @@ class Customer:
     """The moment of the picture; None for now."""
 
 
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """What a part counts of a company."""
+
+    count: int = 0
+    amount: Decimal | None = None
+    """In the organization's currency; None where nothing is summed up, or the field is hidden."""
+    is_whole: bool = True
+    """False where records have amounts that could not be converted, which `amount` lacks."""
+
+    def __add__(self, other: "Sum") -> "Sum":
+        """Both together."""
+        amounts = [one for one in (self.amount, other.amount) if one is not None]
+        return Sum(
+            self.count + other.count,
+            sum(amounts, Decimal(0)) if amounts else None,
+            self.is_whole and other.is_whole,
+        )
+
+
+@dataclass(frozen=True)
+class RollUp:
+    """What a part adds up along the hierarchy of companies."""
+
+    name: str
+    """Such as `open_deals`; unique in the product."""
+    area: str
+    """A reader without it gets none."""
+    load: Callable[[Tx, Sequence[UUID], str], Awaitable[Mapping[UUID, Sum]]]
+    """The sums of many companies, each for itself, of the records that the reader sees, in the
+    organization's currency and a constant number of statements; companies without any may be
+    missing."""
+
+
 Load = Callable[[Tx, Customer], Awaitable[Mapping[str, Any] | Sequence[Any] | None]]
 
 

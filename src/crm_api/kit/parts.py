@@ -11,7 +11,7 @@ from crm_api.kit.automation import Step, Trigger
 from crm_api.kit.crud.applying import Applier
 from crm_api.kit.crud.personal import Person, Trace
 from crm_api.kit.crud.service import CrudService
-from crm_api.kit.customer360 import Section, Signal
+from crm_api.kit.customer360 import RollUp, Section, Signal
 from crm_api.kit.jobs import Chore, Runner, Watch
 from crm_api.kit.reporting import Metric, StandardReport
 from crm_api.kit.secrets import SealedColumn
@@ -99,6 +99,8 @@ class Part:
     """Which of its events may have brought what was won (`domains/attribution`)."""
     sections: Sequence[Section] = ()
     """What it shows of a customer in the picture of all departments."""
+    roll_ups: Sequence[RollUp] = ()
+    """What it adds up along the hierarchy of companies."""
     signals: Sequence[Signal] = ()
     """What it adds to the health of a customer."""
     metrics: Sequence[Metric] = ()

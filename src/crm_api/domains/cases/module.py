@@ -9,7 +9,7 @@ from crm_api.domains.cases.jobs import close_cases
 from crm_api.domains.cases.keeping import keep_clocks
 from crm_api.domains.cases.merger import CaseMerger
 from crm_api.domains.cases.metrics import METRICS
-from crm_api.domains.cases.pictured import SECTIONS, SIGNALS, TOUCHPOINTS
+from crm_api.domains.cases.pictured import ROLL_UPS, SECTIONS, SIGNALS, TOUCHPOINTS
 from crm_api.domains.cases.policies import SlaPolicyService
 from crm_api.domains.cases.service import CaseService
 from crm_api.domains.cases.settings import AREA, CONFIGURED
@@ -84,6 +84,7 @@ MODULE = Module(
     work=WORK,
     touchpoints=TOUCHPOINTS,
     sections=SECTIONS,
+    roll_ups=ROLL_UPS,
     signals=SIGNALS,
     metrics=METRICS,
     standard_reports=STANDARD_REPORTS,

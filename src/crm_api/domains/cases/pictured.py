@@ -6,7 +6,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from crm_api.domains.cases.service import CaseService
-from crm_api.kit.crud.picturing import Pictured, listed
+from crm_api.kit.crud.picturing import Pictured, listed, rolled_up
 from crm_api.kit.customer360 import Reading, Signal
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.touchpoints import Party, Touchpoint
@@ -57,3 +57,4 @@ SECTIONS = (
         ),
     ),
 )
+ROLL_UPS = (rolled_up("open_cases", _OPEN),)

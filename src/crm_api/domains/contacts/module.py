@@ -7,6 +7,7 @@ from crm_api.domains.contacts.relationships import ContactRelationshipService
 from crm_api.domains.contacts.schemas import ContactJobChanged
 from crm_api.domains.contacts.service import ContactService, EmploymentService
 from crm_api.domains.contacts.standard import STANDARD_REPORTS
+from crm_api.kit.crud.picturing import Pictured, rolled_up
 from crm_api.kit.module import Faces, Module
 from crm_api.kit.parts import Told
 
@@ -34,5 +35,6 @@ MODULE = Module(
     matchers=[ContactMatcher()],
     mergers=[ContactMerger()],
     services=[ContactService, EmploymentService, ContactRelationshipService],
+    roll_ups=[rolled_up("people", Pictured(ContactService, {}))],
     standard_reports=STANDARD_REPORTS,
 )

@@ -5,19 +5,20 @@ from typing import Any, ClassVar
 
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.crud.sight import Services
-from crm_api.kit.customer360 import Section, Signal
+from crm_api.kit.customer360 import RollUp, Section, Signal
 from crm_api.kit.parts import Part
 from crm_api.kit.touchpoints import Touchpoint
 
 
 class Declared:
-    """The points of contact, sections and signals of all parts."""
+    """The points of contact, sections, roll-ups and signals of all parts."""
 
     services: ClassVar[Services] = {}
     """The collections by the word for a record."""
     touchpoints: ClassVar[Mapping[str, Touchpoint]] = {}
     """By the topic."""
     sections: ClassVar[Sequence[Section]] = ()
+    roll_ups: ClassVar[Sequence[RollUp]] = ()
     signals: ClassVar[Sequence[Signal]] = ()
 
     @classmethod
@@ -28,9 +29,10 @@ class Declared:
         found = [one for part in parts for one in part.touchpoints]
         cls.touchpoints = {one.topic: one for one in found}
         cls.sections = tuple(one for part in parts for one in part.sections)
+        cls.roll_ups = tuple(one for part in parts for one in part.roll_ups)
         cls.signals = tuple(one for part in parts for one in part.signals)
         unknown = [one.topic for one in found if one.entity not in services]
-        names = [section.name for section in cls.sections]
+        names = [(type(one), one.name) for one in (*cls.sections, *cls.roll_ups)]
         if unknown or len(cls.touchpoints) < len(found) or len(set(names)) < len(names):
             raise ValueError(f"Declared twice, or of no collection: {unknown or names}.")
 

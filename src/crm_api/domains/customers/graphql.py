@@ -9,6 +9,7 @@ import strawberry
 from crm_api.domains.companies.graphql import Company
 from crm_api.domains.contacts.graphql import Contact
 from crm_api.domains.customers import schemas, showing
+from crm_api.domains.customers.branches import Branches
 from crm_api.domains.customers.briefs import Brief
 from crm_api.domains.customers.health import Health
 from crm_api.domains.customers.observing import Observations
@@ -59,6 +60,11 @@ class ObservedPreference:
 @type_from(showing.CustomerPicture)
 class CustomerPicture:
     """Everything of a customer, as whoever asks may see it."""
+
+
+@type_from(showing.CompanyTree)
+class CompanyTree:
+    """A hierarchy of companies, with what is added up along it."""
 
 
 @type_from(showing.CustomerBrief)
@@ -146,6 +152,11 @@ class CustomerQuery:
             data.kind, id, sections=sections or (), as_of=data.as_of
         )
         return cast("Any", found)
+
+    @strawberry.field
+    async def company_tree(self, info: GraphInfo, id: UUID, *, whole: bool = False) -> CompanyTree:
+        """A company and those below it, or its `whole` hierarchy, with what they have together."""
+        return cast("Any", await Branches(info.context.tx).of(id, whole=whole))
 
     @strawberry.field
     async def customer_brief(

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
+from crm_api.domains.customers.branches import Branches
 from crm_api.domains.customers.briefs import Brief
 from crm_api.domains.customers.health import Health
 from crm_api.domains.customers.observing import Observations
@@ -19,6 +20,7 @@ from crm_api.domains.customers.schemas import (
 )
 from crm_api.domains.customers.service import ExpectationService, PreferenceService
 from crm_api.domains.customers.showing import (
+    CompanyTree,
     CustomerBrief,
     CustomerPicture,
     HealthPortfolio,
@@ -42,6 +44,7 @@ _READS = problems(403, 404, 409, 422)
 _TIMELINE: Responses = {200: {"model": TimelinePage}, **_READS}
 _PICTURE: Responses = {200: {"model": CustomerPicture}, **_READS}
 _BRIEF: Responses = {200: {"model": CustomerBrief}, **_READS}
+_TREE: Responses = {200: {"model": CompanyTree}, **_READS}
 _EFFECTIVE: Responses = {200: {"model": EffectivePreferences}, **_READS}
 _OBSERVED: Responses = {200: {"model": ObservedPreferences}, **_READS}
 _RISK: Responses = {200: {"model": ExpectationsAtRisk}, **problems(403, 422)}
@@ -64,6 +67,7 @@ In = Annotated[
     Language | None, Query(alias="language", description="`en`, `de` or `ru`; else English.")
 ]
 Within = Annotated[int, Query(ge=0, le=365, description="Due within so many days, or over.")]
+Whole = Annotated[bool, Query(description="The whole hierarchy, from its top down.")]
 Owner = Annotated[UUID | None, Query(description="Only the companies of this user.")]
 
 
@@ -167,6 +171,20 @@ for _router, _kind in _PARTIES:
     _add_timeline(_router, _kind)
 _add_picture(contacts, "contact")
 _add_picture(companies, "company")
+
+
+@companies.get(
+    "/{id}/tree",
+    operation_id="getCompanyTree",
+    summary="A company and those below it, with what they have together",
+    responses=_TREE,
+)
+async def tree(id: Id, tx: Reading, *, whole: Whole = False) -> Response:
+    """People, deals, projects and cases of each company for itself and with all below it, as whoever
+    asks may see them. What is in the bin or not seen is left out with what it has; those below it
+    move up. At most 1,000 companies: more are `tree_too_large`.
+    """
+    return answers.plain({"data": await Branches(tx).of(id, whole=whole)})
 
 
 @health.get(

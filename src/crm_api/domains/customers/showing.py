@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 
 from crm_api.domains.customers.schemas import EffectivePreference, ExpectationOut
 from crm_api.kit.customer360 import Component, Group
+from crm_api.kit.schema import AmountOut
 from crm_api.kit.touchpoints import Department, Direction
 
 ActorKind = Literal["key", "user", "app", "system"]
@@ -151,3 +152,50 @@ class HealthPortfolio(BaseModel):
 
     data: list[HealthListed]
     next_cursor: str | None
+
+
+class CompanySum(BaseModel):
+    """What is added up of a company."""
+
+    name: str = Field(
+        description="Such as `people`, `open_deals`, `won_deals`, `open_projects`, `open_cases`."
+    )
+    count: int
+    amount: AmountOut | None = Field(
+        description="In the organization's currency; null where nothing is summed, or hidden."
+    )
+    is_whole: bool = Field(description="False where amounts without a rate are not in `amount`.")
+
+
+class CompanyAbove(BaseModel):
+    """A company above the one that was asked for."""
+
+    id: UUID
+    name: str | None
+
+
+class CompanyBranch(BaseModel):
+    """A company of a hierarchy."""
+
+    id: UUID
+    name: str | None
+    lifecycle: str | None
+    industry: str | None
+    owner_id: UUID | None
+    parent_id: UUID | None = Field(
+        description="The next company above that is shown; null of the first one."
+    )
+    depth: int = Field(description="0 of the first one.")
+    own: list[CompanySum] = Field(description="What it has itself.")
+    total: list[CompanySum] = Field(description="The same with all companies below it.")
+
+
+class CompanyTree(BaseModel):
+    """A hierarchy of companies, with what is added up along it."""
+
+    root_id: UUID
+    currency: str
+    ancestors: list[CompanyAbove] = Field(
+        description="From the top down to the parent of the first one, as far as they are seen."
+    )
+    companies: list[CompanyBranch] = Field(description="By depth, then by name.")

@@ -9,7 +9,7 @@ from crm_api.domains.deals.importer import DealImporter
 from crm_api.domains.deals.jobs import tell_of_overdue, tell_of_rotting
 from crm_api.domains.deals.partied import forget_competitors
 from crm_api.domains.deals.people import DealContactService
-from crm_api.domains.deals.pictured import SECTIONS, TOUCHPOINTS
+from crm_api.domains.deals.pictured import ROLL_UPS, SECTIONS, TOUCHPOINTS
 from crm_api.domains.deals.pipelines import LossReasonService, PipelineService, StageService
 from crm_api.domains.deals.reminding import OVERDUE, ROTTING
 from crm_api.domains.deals.repository import AREA
@@ -78,6 +78,7 @@ MODULE = Module(
     work=WORK,
     touchpoints=TOUCHPOINTS,
     sections=SECTIONS,
+    roll_ups=ROLL_UPS,
     services=[
         PipelineService,
         StageService,

@@ -1,7 +1,7 @@
 """What deals show of a customer, and which of their events are points of contact."""
 
 from crm_api.domains.deals.service import DealService
-from crm_api.kit.crud.picturing import Figure, Pictured, listed, summed
+from crm_api.kit.crud.picturing import Figure, Pictured, Valued, listed, rolled_up, summed
 from crm_api.kit.touchpoints import Party, Touchpoint
 
 _OPEN = Pictured(DealService, {"status": "open"}, lambda v: v["status"] == "open")
@@ -39,3 +39,5 @@ SECTIONS = (
         by=_CURRENCIES,
     ),
 )
+_VALUED = Valued("amount", "base_amount", "base_currency")
+ROLL_UPS = (rolled_up("open_deals", _OPEN, _VALUED), rolled_up("won_deals", _WON, _VALUED))

@@ -14,7 +14,7 @@ from crm_api.domains.projects.ordering import (
     keep_lines,
     no_open_billing,
 )
-from crm_api.domains.projects.pictured import SECTIONS, SIGNALS, TOUCHPOINTS
+from crm_api.domains.projects.pictured import ROLL_UPS, SECTIONS, SIGNALS, TOUCHPOINTS
 from crm_api.domains.projects.promising import hold_project, promise_more
 from crm_api.domains.projects.reporting import StatusReportService
 from crm_api.domains.projects.service import ProjectService, ProjectTemplateService
@@ -88,6 +88,7 @@ MODULE = Module(
     work=WORK,
     touchpoints=TOUCHPOINTS,
     sections=SECTIONS,
+    roll_ups=ROLL_UPS,
     signals=SIGNALS,
     services=[
         ProjectTemplateService,

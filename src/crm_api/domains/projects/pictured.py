@@ -10,7 +10,7 @@ from crm_api.domains.projects.delivering import DeliverableService
 from crm_api.domains.projects.service import ProjectService
 from crm_api.domains.projects.tasks import ProjectTaskService
 from crm_api.kit.calendar import today_of
-from crm_api.kit.crud.picturing import Pictured, listed
+from crm_api.kit.crud.picturing import Pictured, listed, rolled_up
 from crm_api.kit.customer360 import Customer, Reading, Section, Signal
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.money import shown_amount
@@ -128,3 +128,4 @@ SECTIONS = (
     Section("late_deliverables", "delivery", _late, "work", ("projects",)),
     Section("open_billing", "finance", _billing, "money", ("projects",)),
 )
+ROLL_UPS = (rolled_up("open_projects", _OPEN),)

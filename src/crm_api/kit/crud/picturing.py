@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import BigInteger, Select, func, select, type_coerce
 
 from crm_api.kit.crud.service import CrudService
-from crm_api.kit.customer360 import Customer, Group, Section
+from crm_api.kit.customer360 import Customer, Group, RollUp, Section, Sum
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.money import AmountType, shown_amount
 from crm_api.kit.query.filters import parse
@@ -159,6 +160,39 @@ def summed(
 
     as_of = pictured.then is not None
     return Section(name, department, load, "money", (pictured.service.area,), as_of=as_of)
+
+
+@dataclass(frozen=True)
+class Valued:
+    """The columns of an amount, and of what it comes to in the organization's currency."""
+
+    amount: str
+    converted: str
+    currency: str
+    """The column with the currency into which it was converted."""
+
+
+def rolled_up(name: str, pictured: Pictured, valued: Valued | None = None) -> RollUp:
+    """How many records companies have, and what they come to."""
+    company = pictured.company or ""
+    by = [company, *([valued.currency] if valued else [])]
+    figures = [Figure(n, n) for n in (valued.converted, valued.amount)] if valued else []
+
+    async def load(tx: Tx, company_ids: Sequence[UUID], own: str) -> Mapping[UUID, Sum]:
+        hidden = tx.actor.hidden(pictured.service.repository.listing.entity)
+        told = valued if valued and not hidden & {*by, *(f.name for f in figures)} else None
+        found: dict[UUID, Sum] = defaultdict(Sum)
+        for one in await _sums(tx, pictured, Customer(company_ids, ()), figures, by):
+            if told is None:
+                added = Sum(one["count"])
+            elif one[told.currency] == own:
+                added = Sum(one["count"], Decimal(one[told.converted]))
+            else:
+                added = Sum(one["count"], Decimal(0), is_whole=not Decimal(one[told.amount]))
+            found[one[company]] += added
+        return found
+
+    return RollUp(name, pictured.service.area, load)
 
 
 async def _sums(
