@@ -149,7 +149,7 @@ offs = st.builds(SharedDiscount, st.just("document"), st.decimals(0, 100, places
 
 
 @given(
-    st.lists(lines, min_size=1, max_size=7),
+    st.lists(lines, min_size=1, max_size=5),
     st.lists(offs, max_size=3),
     st.sampled_from(["JPY", "EUR", "KWD"]),
     st.data(),
@@ -177,7 +177,12 @@ def test_options_and_what_is_off_all(given_lines, shared, currency, data):
             replace(one, counts=not one.is_optional or n == place) for n, one in enumerate(chosen)
         ]
         should = calculate(Document(rules, alone, shared)).lines[place]
-        most = found.lines[place].most_taken
-        # Shared out anew it may get another odd coin, of each discount.
-        off_by = abs(sum(one.amount for one in most) - sum(one.amount for one in should.discounts))
-        assert off_by <= 2 * step * len(shared)
+        taken, alone = (
+            sum(one.amount for one in found)
+            for found in (found.lines[place].most_taken, should.discounts)
+        )
+        # Shared out anew it may get another odd coin, of each discount; of amounts it takes more.
+        odd = 2 * step * len(shared)
+        assert taken >= alone - odd
+        if all(off.percent is not None for off in shared):
+            assert taken <= alone + odd

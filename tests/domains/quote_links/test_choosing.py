@@ -151,15 +151,16 @@ async def test_options_that_exclude_each_other_are_not_both_chosen(client, anony
     left, right = [await product(client, name=name) for name in ("Left", "Right")]
     apart = {"product_id": right["id"], "related_id": left["id"], "kind": "excludes"}
     await client.made("product-relations", apart)
-    whole = await product(client, name="Both", type="bundle")
+    whole = await product(client, name="Both", type="bundle", status="draft")
     for inside in (left, right):
         await client.made(
             "bundle-components", {"product_id": whole["id"], "component_id": inside["id"]}
         )
+    await client.changed(f"products/{whole['id']}", {"status": "active"})
     lines = [{"name": "Base", "unit_price": "5"}]
     lines += [{"product_id": one["id"], "is_optional": True} for one in (left, right)]
     made, path = await offered(client, lines=lines)
-    _base, first, second = [line["id"] for line in (await anonymous.get(path)).json()["lines"]]
+    _, first, second = [line["id"] for line in (await anonymous.get(path)).json()["lines"]]
     both = {"selected": [first, second]}
     for verb, more in (("options", {}), ("accept", {"name": "Sample"})):
         found = problem(await anonymous.post(f"{path}/{verb}", json=both | more), 422)
