@@ -147,3 +147,38 @@ async def test_what_is_in_the_bin_is_no_component(client):
     await client.delete(f"/v1/bundle-components/{inside['id']}")
     found = await resolved(client, {"product_id": whole["id"]})
     assert found["lines"][0]["unit_price"] == "100.00"
+
+
+async def test_bundles_that_hold_the_same_by_many_ways_are_not_unpacked_without_end(client):
+    pair = [await product(client, list_price="1", **EUR) for _ in range(2)]
+    for _ in range(16):
+        layer = [await product(client, type="bundle") for _ in range(2)]
+        parts = [
+            {"product_id": whole["id"], "component_id": inside["id"]}
+            for whole in layer
+            for inside in pair
+        ]
+        for part in parts:
+            await client.made("bundle-components", part)
+        pair = layer
+    # 16 levels of two hold 65,536 of what is at the bottom.
+    found = problem(await ask(client, {"product_id": pair[0]["id"]}), 422)
+    assert [(e["code"], e["pointer"]) for e in found["errors"]] == [
+        ("no_price", "/lines/0/product_id")
+    ]
+    quoted = await calculated(client, {"product_id": pair[0]["id"]})
+    assert ("no_price", "/lines/0") in [(w["code"], w["pointer"]) for w in quoted["warnings"]]
+
+
+async def test_bundles_in_one_another_have_an_end(client):
+    fixed = {"price_mode": "fixed", "price": "1"}
+    inner = await product(client, list_price="1", **EUR)
+    chain = [inner]
+    for _ in range(21):
+        outer = await product(client, type="bundle", **EUR)
+        body = {"product_id": outer["id"], "component_id": chain[-1]["id"], **fixed}
+        await client.made("bundle-components", body)
+        chain.append(outer)
+    assert (await one(client, chain[20]["id"]))["unit_price"] == "1.00"
+    # Also by what they cost, which goes on where a price is fixed.
+    problem(await ask(client, {"product_id": chain[21]["id"]}), 422)

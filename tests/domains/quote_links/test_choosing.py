@@ -147,6 +147,47 @@ async def test_what_cannot_be_chosen(client):
     assert chosen(odd["content"], (), option, RULES).values["net"] == Decimal("1.13")
 
 
+async def test_options_that_exclude_each_other_are_not_both_chosen(client, anonymous):
+    left, right = [await product(client, name=name) for name in ("Left", "Right")]
+    apart = {"product_id": right["id"], "related_id": left["id"], "kind": "excludes"}
+    await client.made("product-relations", apart)
+    whole = await product(client, name="Both", type="bundle", status="draft")
+    for inside in (left, right):
+        await client.made(
+            "bundle-components", {"product_id": whole["id"], "component_id": inside["id"]}
+        )
+    await client.changed(f"products/{whole['id']}", {"status": "active"})
+    lines = [{"name": "Base", "unit_price": "5"}]
+    lines += [{"product_id": one["id"], "is_optional": True} for one in (left, right)]
+    made, path = await offered(client, lines=lines)
+    _, first, second = [line["id"] for line in (await anonymous.get(path)).json()["lines"]]
+    both = {"selected": [first, second]}
+    for verb, more in (("options", {}), ("accept", {"name": "Sample"})):
+        found = problem(await anonymous.post(f"{path}/{verb}", json=both | more), 422)
+        assert [(e["code"], e["pointer"]) for e in found["errors"]] == [
+            ("excluded_option", "/selected/0")
+        ]
+    page = await anonymous.get(f"{path}/page?chosen=1&option={first}&option={second}")
+    assert page.status_code == 422
+    assert "Not all that is chosen goes together." in page.text
+    assert (await client.read(f"quotes/{made['id']}"))["status"] == "viewed"
+    one = await anonymous.post(f"{path}/accept", json={"name": "Sample", "selected": [second]})
+    assert one.status_code == 200, one.text
+    # What the seller offers in spite of it may be taken, with whatever else.
+    lines = [{"product_id": one["id"]} for one in (left, right)] + [
+        lines[0] | {"is_optional": True}
+    ]
+    made, path = await offered(client, lines=lines)
+    *_, more = [line["id"] for line in (await anonymous.get(path)).json()["lines"]]
+    answer = await anonymous.post(f"{path}/accept", json={"name": "Sample", "selected": [more]})
+    assert answer.status_code == 200, answer.text
+    # What a bundle holds counts too.
+    lines = [{"product_id": right["id"]}, {"product_id": whole["id"], "is_optional": True}]
+    made, path = await offered(client, lines=lines)
+    *_, more = [line["id"] for line in (await anonymous.get(path)).json()["lines"]]
+    problem(await anonymous.post(f"{path}/options", json={"selected": [more]}), 422)
+
+
 async def test_a_promotion_off_everything_is_not_guessed(client, anonymous):
     sold = await product(client)
     await client.made(

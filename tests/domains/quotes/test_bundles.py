@@ -2,7 +2,17 @@
 
 from crm_api.domains.quotes.printing import proposal_of
 from crm_api.platform.proposals.printing import printed
-from support.quoting import act, approval_policy, calculated, product, quote, sellers, told, ways
+from support.quoting import (
+    act,
+    approval_policy,
+    calculated,
+    link,
+    product,
+    quote,
+    sellers,
+    told,
+    ways,
+)
 
 
 async def bundle(client, *parts):
@@ -21,7 +31,7 @@ async def related(client, one, other, kind):
     await client.made("product-relations", body)
 
 
-async def test_what_a_bundle_holds_is_said_and_printed(client):
+async def test_what_a_bundle_holds_is_said_and_printed(client, anonymous):
     chair = await product(client, name="Chair", names={"de": "Stuhl"})
     rope, lamp = await product(client, name="Rope"), await product(client, name="Lamp")
     sold = await bundle(client, (chair, "2", False), (rope, "1.5", False), (lamp, "1", True))
@@ -34,6 +44,14 @@ async def test_what_a_bundle_holds_is_said_and_printed(client):
     sheet = printed(proposal_of(version["content"], version["customer"]))
     (item,) = sheet["sections"][0]["items"]
     assert item["contents"] == ["2 × Stuhl", "1,5 × Rope"]
+    # Whoever has a link reads it, too.
+    path = await link(client, made["id"])
+    (line,) = (await anonymous.get(path)).json()["lines"]
+    assert line["contents"] == [
+        {"name": "Stuhl", "quantity": "2"},
+        {"name": "Rope", "quantity": "1.5"},
+    ]
+    assert "1,5 × Rope" in (await anonymous.get(f"{path}/page")).text
     # As they were sent, whatever becomes of the bundle; those from before it was kept have none.
     for line in version["content"]["lines"]:
         del line["contents"]

@@ -3,7 +3,7 @@
 Components that a bundle can do without are not counted: a line does not say which were chosen.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -11,6 +11,15 @@ from crm_api.domains.prices.choosing import HIGHEST, Chooser, NoPrice
 from crm_api.domains.prices.gathering import Row, amount, quantity
 from crm_api.domains.prices.items import Chosen, Item, in_units, item_of
 from crm_api.kit.pricing.rounding import HUNDRED, ONE, ZERO, exactly, rounded_unit
+
+DEEPEST_BUNDLES = 20
+"""So many bundles may be in one another."""
+MOST_PARTS = 10_000
+"""In all lines that are priced together, since other requests wait meanwhile."""
+
+
+class TooMuchInside(NoPrice):
+    """A bundle holds more, or deeper, than is priced."""
 
 
 @dataclass(frozen=True)
@@ -24,16 +33,16 @@ class _Part:
 
 
 @exactly
-def price_of(chooser: Chooser, item: Item) -> Chosen:
+def price_of(chooser: Chooser, item: Item, depth: int = 1) -> Chosen:
     """The price of something, with that of its components if it is a bundle.
 
     A bundle without a price of its own costs what they do. Raises `NoPrice`, also where one of them
-    has no price, `RateNeeded`, `Conflict`.
+    has no price, `TooMuchInside`, `RateNeeded`, `Conflict`.
     """
-    rows = chooser.facts.parts.get(item.product["id"], ())
+    rows = _unpacked(chooser, item, depth)
     if not rows:
         return chooser.choose(item)
-    parts = [_part(chooser, item, row) for row in rows]
+    parts = [_part(chooser, item, row, depth) for row in rows]
     try:
         found = chooser.choose(item)
     except NoPrice:
@@ -43,19 +52,30 @@ def price_of(chooser: Chooser, item: Item) -> Chosen:
 
 
 @exactly
-def cost_of(chooser: Chooser, item: Item) -> Decimal | None:
-    """What one costs us; of a bundle without a cost of its own, what its components cost."""
-    own, rows = chooser.cost(item), chooser.facts.parts.get(item.product["id"], ())
-    if own is not None or not rows:
+def cost_of(chooser: Chooser, item: Item, depth: int = 1) -> Decimal | None:
+    """What one costs us; of a bundle without a cost of its own, what its components cost.
+
+    Raises `TooMuchInside`.
+    """
+    if (own := chooser.cost(item)) is not None or not (rows := _unpacked(chooser, item, depth)):
         return own
     whole = ZERO
     for row in rows:
         inside = _inside(chooser, item, row)
-        cost = None if inside is None else cost_of(chooser, inside)
+        cost = None if inside is None else cost_of(chooser, inside, depth + 1)
         if cost is None:
             return None
         whole += (quantity(row["quantity"]) or ZERO) * cost
     return whole
+
+
+def _unpacked(chooser: Chooser, item: Item, depth: int) -> Sequence[Row]:
+    """The components of a bundle; of what holds the same by many ways there is no end otherwise."""
+    rows = chooser.facts.parts.get(item.product["id"], ())
+    chooser.unpacked += len(rows)
+    if rows and (depth > DEEPEST_BUNDLES or chooser.unpacked > MOST_PARTS):
+        raise TooMuchInside("a bundle of so many components")
+    return rows
 
 
 def _inside(chooser: Chooser, item: Item, row: Row) -> Item | None:
@@ -68,14 +88,16 @@ def _inside(chooser: Chooser, item: Item, row: Row) -> Item | None:
     return item_of(facts, product, variant, in_units(item.quantity * count))
 
 
-def _part(chooser: Chooser, item: Item, row: Row) -> _Part:
+def _part(chooser: Chooser, item: Item, row: Row, depth: int) -> _Part:
     count, inside = quantity(row["quantity"]) or ZERO, _inside(chooser, item, row)
     if inside is None:
         raise NoPrice("one of its components")
     if row["price_mode"] == "fixed":
         return _Part(row, count, _fixed(chooser, item, row))
     try:
-        found = price_of(chooser, inside)
+        found = price_of(chooser, inside, depth + 1)
+    except TooMuchInside:
+        raise
     except NoPrice:
         raise NoPrice("one of its components") from None
     if row["price_mode"] == "percent":

@@ -48,6 +48,8 @@ class Chooser:
 
     def __init__(self, facts: Facts, currency: str, rates: Rates) -> None:
         self.facts, self.currency, self.rates = facts, currency, rates
+        self.unpacked = 0
+        """So many components of bundles were looked at."""
         self._taxes: dict[str, tuple[Tax, ...]] = {}
         self._found: dict[tuple[Any, ...], Chosen | None] = {}
 

@@ -308,6 +308,7 @@ def _priced(
 ) -> Priced | Invalid | Conflict:
     try:
         chosen = price_of(chooser, item)
+        return Priced(asked, item, factor, chosen, _line(asked, item, factor, chosen, chooser))
     except NoPrice as missing:
         name = "variant_id" if asked.variant_id is not None else "product_id"
         what = missing.args[0] if missing.args else "it"
@@ -315,7 +316,6 @@ def _priced(
         return Invalid.at(f"/lines/{place}/{name}", "no_price", message)
     except Conflict as missing:
         return missing
-    return Priced(asked, item, factor, chosen, _line(asked, item, factor, chosen, chooser))
 
 
 @exactly

@@ -38,7 +38,14 @@ from crm_api.domains.quote_links.service import (
     QuoteQuestionService,
 )
 from crm_api.domains.quotes.actions import QuoteActions
-from crm_api.domains.quotes.choosing import Choice, chosen, is_choosable, selected_in
+from crm_api.domains.quotes.choosing import (
+    Choice,
+    check_compatible,
+    chosen,
+    is_choosable,
+    products_in,
+    selected_in,
+)
 from crm_api.domains.quotes.models import Quote, QuoteVersion
 from crm_api.domains.quotes.repository import Quotes, QuoteVersions
 from crm_api.domains.quotes.schemas import QuoteDecision
@@ -87,7 +94,7 @@ class QuoteDoor:
         if is_newest and quote.status == "accepted" and selected is None:
             agreed = settled_in(version.content, quote)
         else:
-            agreed = agreed_in(version.content, self._choice(version, selected, rules))
+            agreed = agreed_in(version.content, await self._choice(version, selected, rules))
         # Of a next version that is being worked on nothing is told.
         last = quote.valid_until if is_newest else version.valid_until
         terms = {**version.content, "valid_until": last}
@@ -119,7 +126,7 @@ class QuoteDoor:
         self._require("read")
         _, _, version = await self._found()
         _need_revision(version, data.revision)
-        choice = self._choice(version, data.selected, self._rules(version))
+        choice = await self._choice(version, data.selected, self._rules(version))
         return terms_of(version, agreed_in(version.content, choice))
 
     # Answering
@@ -128,7 +135,7 @@ class QuoteDoor:
         """Accept the version sent last, which happens once; raises `WrongState`, `Conflict`."""
         self._require("write")
         link, quote, version = await self._locked(data.revision)
-        choice = self._choice(version, data.selected, self._rules(version))
+        choice = await self._choice(version, data.selected, self._rules(version))
         said = QuoteDecision(by=data.name, comment=data.comment)
         agreed = None if choice is None else _columns(choice)
         await QuoteActions(self.tx).decide(quote.id, "accept", said, agreed=agreed)
@@ -257,7 +264,7 @@ class QuoteDoor:
         rounding = version.content["tax_rounding"]
         return replace(arithmetic_of(self.tx, asked), tax_rounding=rounding, cash_step=None)
 
-    def _choice(
+    async def _choice(
         self, version: QuoteVersion, selected: Collection[UUID] | None, rules: Arithmetic
     ) -> Choice | None:
         """What is chosen instead of what was sent; None where that is the same."""
@@ -266,7 +273,11 @@ class QuoteDoor:
         wanted = list(dict.fromkeys(map(str, selected)))
         if set(wanted) == set(selected_in(version.content)):
             return None
-        return chosen(version.content, version.costs, wanted, rules)
+        found = chosen(version.content, version.costs, wanted, rules)
+        products = {UUID(id) for id in products_in(found.lines)}
+        relations = await Quotes(self.tx).between(products)
+        check_compatible(version.content, found, wanted, relations)
+        return found
 
     def _own(self, link: QuoteLink, quote: Quote, version: QuoteVersion) -> dict[str, Any]:
         return {

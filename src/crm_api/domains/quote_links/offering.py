@@ -10,9 +10,8 @@ from crm_api.domains.quotes.models import Quote, QuoteVersion
 from crm_api.kit.money import shown_amount, shown_quantity
 
 Content = Mapping[str, Any]
-_PLAIN = [
-    name for name in OfferedLine.model_fields if name not in {"is_option", "deductions", "taxes"}
-]
+_MADE = {"is_option", "contents", "deductions", "taxes"}
+_PLAIN = [name for name in OfferedLine.model_fields if name not in _MADE]
 _SUMS = ("net", "tax", "gross")
 
 
@@ -107,6 +106,8 @@ def _line(line: Content, *, is_option: bool) -> dict[str, Any]:
     return {
         **{name: line[name] for name in _PLAIN},
         "is_option": is_option,
+        # Versions from before it was kept have none.
+        "contents": list(_some(line.get("contents") or (), "name", "quantity")),
         "deductions": list(_some(line["deductions"], "reason", "percent", "amount")),
         "taxes": list(_some(line["taxes"], "name", "rate", "amount")),
     }

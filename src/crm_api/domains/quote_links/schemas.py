@@ -178,6 +178,13 @@ class OfferedDiscount(BaseModel):
     amount: AmountOut
 
 
+class OfferedContent(BaseModel):
+    """What one unit of a bundle holds of one product."""
+
+    name: str
+    quantity: QuantityOut
+
+
 class OfferedLine(BaseModel):
     """What is offered, or a remark among it."""
 
@@ -187,6 +194,9 @@ class OfferedLine(BaseModel):
     code: str | None
     name: str
     description: str | None
+    contents: list[OfferedContent] = Field(
+        description="Of a bundle, what one of it holds without being chosen."
+    )
     quantity: QuantityOut
     unit: str | None
     price: AmountOut | None = Field(description="Of one unit, before discounts.")

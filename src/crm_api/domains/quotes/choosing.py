@@ -108,6 +108,40 @@ def chosen(
     return found
 
 
+def check_compatible(
+    content: Content, found: Choice, selected: Sequence[str], relations: Iterable[Any]
+) -> None:
+    """Raises `Invalid` for options that do not go with what is chosen, unless they were sent so.
+
+    `relations` are those of the products that are there (`Quotes.between`).
+    """
+    apart = {
+        (str(one["product_id"]), str(one["related_id"])): one["name"]
+        for one in relations
+        if one["kind"] == "excludes"
+    }
+    before, after = (products_in(lines) for lines in (content["lines"], found.lines))
+    lines = {line["id"]: line for line in content["lines"]}
+    for (one, other), name in apart.items():
+        if {one, other} <= after and not {one, other} <= before:
+            place = next(n for n, id in enumerate(selected) if {one, other} & _held(lines[id]))
+            message = (
+                f"{lines[selected[place]]['name']} does not go with all that is chosen: {name}."
+            )
+            raise Invalid.at(f"/selected/{place}", "excluded_option", message)
+
+
+def products_in(lines: Iterable[Content]) -> set[str]:
+    """The products of the lines that count, and those in their bundles."""
+    return {id for line in lines if line["counts"] for id in _held(line)}
+
+
+def _held(line: Content) -> set[str]:
+    # Versions from before it was kept say nothing of what is in a bundle.
+    inside = {one["product_id"] for one in line.get("contents") or ()}
+    return inside if line["product_id"] is None else inside | {line["product_id"]}
+
+
 def _check(content: Content, selected: Collection[str]) -> None:
     options, faults = set(options_of(content)), list[Fault]()
     groups = {one["key"] for one in content["sections"] if one["kind"] == "alternatives"}
