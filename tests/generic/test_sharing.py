@@ -275,3 +275,22 @@ async def test_shares_of_merged_records_move_to_the_one_that_is_left(client, sha
     assert undone.status_code == 200, undone.text
     assert await sees(one, shared) == [winner["id"]]
     assert await sees(other, shared) == [loser["id"]]
+
+
+async def test_a_collaborator_of_merged_records_goes_for_good(client, shared):
+    one = await member(client, await custom_role(client, levels={"*": OWN}))
+    winner, loser = await shared.make(client), await shared.make(client)
+    for record in (winner, loser):
+        await share(client, shared, record, user_id=one.id, access="write")
+    body = {"winner_id": winner["id"], "loser_ids": [loser["id"]]}
+    merge = await client.post(f"/v1/{shared.path}/merge", json=body)
+    assert merge.status_code == 201, merge.text
+    path = f"/v1/{shared.path}/{winner['id']}"
+    answer = await client.put(f"{path}/collaborators/{one.id}", json={"access": "read"})
+    assert answer.status_code == 200, answer.text
+    problem(await one.api.patch(path, json=shared.factory.change), 403, "missing_right")
+    assert len((await client.get(f"{path}/collaborators")).json()["data"]) == 1
+    await share(client, shared, winner, user_id=one.id)
+    answer = await client.delete(f"{path}/collaborators/{one.id}")
+    assert answer.status_code == 204, answer.text
+    problem(await one.api.get(path), 404)

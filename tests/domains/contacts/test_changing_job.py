@@ -90,3 +90,13 @@ async def test_at_once_one_job_is_the_main_one(client):
     found = (await client.read("employments"))["data"]
     (primary,) = [one for one in found if one["is_primary"]]
     assert primary["company_id"] == (await client.read(f"contacts/{contact['id']}"))["company_id"]
+
+
+async def test_who_has_no_name_is_called_by_the_address_that_is_left(client):
+    before = await company(client, "Before")
+    emails = [{"value": "a@before.example.com"}, {"value": "a@example.com"}]
+    contact = await client.made("contacts", {"company_id": before, "emails": emails})
+    assert contact["name"] == "a@before.example.com"
+    body = {"company_id": None, "retires_emails": True}
+    answer = await client.post(f"/v1/contacts/{contact['id']}/change-job", json=body)
+    assert answer.json()["name"] == answer.json()["email"] == "a@example.com"

@@ -1,6 +1,7 @@
 """What people are to each other, and who stands around somebody."""
 
 import asyncio
+from itertools import pairwise
 
 import pytest
 
@@ -120,3 +121,48 @@ async def test_through_whom_one_does_not_see_nobody_is_found(client):
     assert await graph(rep.api, mine["id"]) == ({"Mine": 0}, set())
     nodes, _ = await graph(client, mine["id"])
     assert nodes == {"Mine": 0, "Hidden": 1, "Far": 2}
+
+
+async def test_what_is_hidden_of_relationships_is_not_in_the_circle(client):
+    a, b, c = await people(client, "A", "B", "C")
+    await relate(client, a, b, "spouse", strength=4)
+    await relate(client, a, c, "friend", ended_on="2020-01-31")
+    hidden = ["strength", "ended_on", "started_on"]
+    levels = {"contacts": dict.fromkeys(("read", "create", "update", "delete"), "all")}
+    masks = {"contact_relationship": {"hidden": hidden}}
+    less = await member(client, await custom_role(client, levels=levels, masks=masks))
+    found = await less.api.read(f"contacts/{a}/relationship-graph")
+    assert len(found["edges"]) == 2
+    for edge in found["edges"]:
+        assert (edge["strength"], edge["is_current"]) == (None, None)
+        assert "ended_on" not in edge
+    (edge,) = (await client.read(f"contacts/{a}/relationship-graph"))["edges"]
+    assert (edge["strength"], edge["is_current"]) == (4, True)
+    assert edge.keys() == {
+        "id",
+        "contact_id",
+        "related_contact_id",
+        "kind",
+        "strength",
+        "is_current",
+    }
+
+
+@pytest.mark.parametrize("winner", [0, 3])
+async def test_people_who_are_one_do_not_report_to_themselves(client, winner):
+    ids = await people(client, *"ABCD")
+    chain = [await relate(client, one, other, "reports_to") for one, other in pairwise(ids)]
+    body = {"winner_id": ids[winner], "loser_ids": [ids[3 - winner]]}
+    answer = await client.post("/v1/contacts/merge", json=body)
+    assert answer.status_code == 201, answer.text
+    left = {one["id"] for one in (await client.read("contact-relationships"))["data"]}
+    assert left == {one["id"] for one in (chain[:2] if winner == 0 else chain[1:])}
+    answer = await client.post(f"/v1/merges/{answer.json()['id']}/undo")
+    assert answer.status_code == 200, answer.text
+    found = {one["id"]: one for one in (await client.read("contact-relationships"))["data"]}
+    for one in chain:
+        back = found.pop(one["id"])
+        assert [back["contact_id"], back["related_contact_id"]] == [
+            one["contact_id"],
+            one["related_contact_id"],
+        ]

@@ -48,6 +48,10 @@ def value_of(source: str, record: dict[str, Any] | None = None) -> Any:
         ("'much' if n / (m - 2) > 2 else 'little'", "little"),
         ("(n / (m - 2)) is None", True),
         ("n / (m - 2) in (1, 2)", False),
+        ("number('1e99999999999') is None", True),
+        ("text(number('1e99999999999'))", None),
+        ("text(number('1e-99999999999'))", "0"),
+        ("left(t, number('1e99999999999'))", None),
         ("b or n % (m - 2) == 1", True),
         (
             "coalesce(add_months(add_months(add_months(d, 40000), 40000), 40000), d)",

@@ -184,3 +184,17 @@ async def test_every_trace_hands_out_what_it_keeps_or_says_why_not(database, org
             found = await trace.collect(tx, person)
         assert found, trace.name
         assert all(not rows for rows in found.values()), trace.name
+
+
+async def test_followers_who_see_their_own_are_told_of_whoever_was_erased(client, worker):
+    own = dict.fromkeys(("read", "create", "update", "delete"), "own")
+    rep = await member(client, await custom_role(client, levels={"contacts": own}))
+    mine = (await rep.api.made("contacts", PERSON))["id"]
+    page = {"next_cursor": None, "more": True}
+    while page["more"]:
+        after = {"after": page["next_cursor"]} if page["next_cursor"] else {}
+        page = await rep.api.read("contacts/changes", **after)
+    await erased(client, "contact", mine)
+    page = await rep.api.read("contacts/changes", after=page["next_cursor"])
+    assert [one["id"] for one in page["removed"]] == [mine]
+    assert page["data"] == []

@@ -49,6 +49,8 @@ class ContactActions:
         values: dict[str, Any] = dict(given)
         if data.retires_emails and before is not None:
             values |= _retired(contact.emails, await self._domains(before))
+            # Whoever has no name is called by their address.
+            values = contacts.derive(values, contact)
         told = {"company_before_id": before, "on": day}
         return await contacts.told(
             await contacts.change(contact, values, verb="changed_job", told=told)

@@ -73,7 +73,7 @@ class RelationshipEdge(BaseModel):
     related_contact_id: UUID
     kind: RelationshipKind
     strength: int | None
-    is_current: bool
+    is_current: bool | None = Field(description="Null where it is hidden from you.")
 
 
 class RelationshipGraph(BaseModel):

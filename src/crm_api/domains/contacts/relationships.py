@@ -102,6 +102,7 @@ class ContactRelationshipService(CrudService[ContactRelationship]):
     async def make_way(self, column: str, merged: Sequence[UUID]) -> None:
         """Of people who are one now nobody is anything to themselves, or the same thing twice."""
         del column
+        await lock_graph(self.tx, "contact_relationships")
         seen: set[tuple[UUID | str, ...]] = set()
         gone: list[ContactRelationship] = []
         found = await self.records.of_merged(merged)
@@ -119,9 +120,28 @@ class ContactRelationshipService(CrudService[ContactRelationship]):
                 if place in seen:
                     gone.append(one)
                 seen.add(place)
+        left = [one for one in found if one.kind == "reports_to" and one.ended_on is None]
+        gone += await self._circles([one for one in left if one not in gone], merged)
         await self.remove(gone)
         # The unique index must see them go before the others are moved.
         await self.tx.flush()
+
+    async def _circles(
+        self, reports: Sequence[ContactRelationship], merged: Sequence[UUID]
+    ) -> list[ContactRelationship]:
+        """What people who are one report by in a circle; what the winner has stays."""
+        winner, *losers = merged
+        above: set[UUID] = set()
+        gone: list[ContactRelationship] = []
+        for one in reports:
+            if one.contact_id in merged:
+                found = await self.records.above(one.related_contact_id)
+                if one.contact_id == winner:
+                    above |= found
+                elif not found.isdisjoint(merged):
+                    gone.append(one)
+        ways_in = (one for one in reports if one.related_contact_id in losers)
+        return [*gone, *(one for one in ways_in if one.contact_id in above)]
 
     async def around(
         self, id: UUID, *, depth: int, current: bool = True, kinds: Sequence[str] | None = None
@@ -129,8 +149,10 @@ class ContactRelationshipService(CrudService[ContactRelationship]):
         """The people around somebody whom the actor sees, up to `depth` relationships away.
 
         Through people whom the actor does not see nobody is found. Raises `NotFound`, and `Invalid`
-        for a kind that there is not.
+        for a kind that there is not. Nobody is told by what is left out which ones have ended to
+        whom that is hidden: they are given all.
         """
+        current = current and "ended_on" not in self.guard.hidden
         if unknown := sorted({*(kinds or ())} - _KINDS):
             message = f"There is no kind {unknown[0][:60]!r}."
             raise Invalid.parameter("kind", "not_a_choice", message)
@@ -162,11 +184,19 @@ class ContactRelationshipService(CrudService[ContactRelationship]):
                 for one, row in people.items()
             ],
             "edges": [
-                {**row, "is_current": row["ended_on"] is None}
+                self._edge(row)
                 for row in edges.values()
                 if row["contact_id"] in people and row["related_contact_id"] in people
             ],
             "is_truncated": truncated,
+        }
+
+    def _edge(self, row: Any) -> dict[str, Any]:
+        hidden = self.guard.hidden
+        return {
+            **{name: row[name] for name in ("id", "contact_id", "related_contact_id", "kind")},
+            "strength": None if "strength" in hidden else row["strength"],
+            "is_current": None if "ended_on" in hidden else row["ended_on"] is None,
         }
 
     def _shown(self) -> Selection:

@@ -68,7 +68,8 @@ def _number(text: str) -> Decimal | None:
         number = Decimal(text.strip()) if len(text) <= 40 else None
     except InvalidOperation:
         return None
-    return number if number is not None and number.is_finite() else None
+    # Within the bounds of the arithmetic, beyond which digits would be written out without end.
+    return number + 0 if number is not None and number.is_finite() else None
 
 
 def _first(*values: Any) -> Any:

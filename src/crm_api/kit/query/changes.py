@@ -43,7 +43,7 @@ _SEEN = """
         data->>'owner_id' = ANY($3::text[]) OR previous->>'owner_id' = ANY($3::text[])
         OR data->'share'->>'user_id' = ANY($4::text[])
         OR data->'share'->>'team_id' = ANY($4::text[])
-        OR data->'share'->>'role_id' = ANY($4::text[]) OR type = $5)
+        OR data->'share'->>'role_id' = ANY($4::text[]) OR type = ANY($5))
     UNION SELECT target_id FROM record_redirects
     WHERE organization_id = $1 AND target_id = ANY($2)
 """
@@ -156,7 +156,7 @@ async def _once_seen(tx: Tx, listing: Listing, ids: Sequence[UUID]) -> list[UUID
         list(ids),
         [str(id) for id in access.owners(sight.level)],
         [str(id) for id in access.principals],
-        f"{listing.entity}.purged",
+        [f"{listing.entity}.{verb}" for verb in ("purged", "erased")],
     )
     known = {row["record_id"] for row in rows}
     return [id for id in ids if id in known]

@@ -92,7 +92,7 @@ class Selection:
         for path in names_of(fields):
             *above, name = path.split(".")
             if above and above[-1] == "custom":
-                wanted.at(above[:-1], "fields", path).choose(name, tx)
+                wanted.at(above[:-1], "fields", path).choose(name, path, tx)
                 continue
             place = wanted.at(above, "fields", path)
             if name not in place.listing.shown:
@@ -179,11 +179,11 @@ class _Wanted:
             here = here.related.setdefault(name, _Wanted(relation.target()))
         return here
 
-    def choose(self, name: str, tx: Tx) -> None:
+    def choose(self, name: str, whole: str, tx: Tx) -> None:
         """One custom field, beside whatever else is shown."""
         known = tx.catalogue.of(self.listing.entity).get(name)
         if known is None:
-            raise _unknown("fields", f"custom.{name}")
+            raise _unknown("fields", whole)
         try:
             need_sight(known, tx.actor)
         except Forbidden as error:

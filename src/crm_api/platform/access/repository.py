@@ -84,16 +84,16 @@ class Shares(Repository[Share]):
         rows = await self.tx.fetch(_USERS, self.tx.organization_id, target, record_id)
         return [dict(row) for row in rows]
 
-    async def of_user(self, target: str, record_id: UUID, user_id: UUID) -> Share | None:
-        """The oldest share of a record with a user, whoever made it."""
+    async def of_user(self, target: str, record_id: UUID, user_id: UUID) -> Sequence[Share]:
+        """The shares of a record with a user, whoever made them, oldest first, locked."""
         query = self.select_all().where(
             Share.record_id == record_id,
             Share.target == target,
             Share.user_id == user_id,
             Share.deleted_at.is_(None),
         )
-        query = query.order_by(Share.created_at, Share.id).limit(1).with_for_update(key_share=True)
-        return (await self.tx.run(query)).scalar_one_or_none()
+        query = query.order_by(Share.created_at, Share.id).with_for_update(key_share=True)
+        return (await self.tx.run(query)).scalars().all()
 
     async def of_any(self, target: str, record_ids: Sequence[UUID]) -> Sequence[Share]:
         """The shares of some records, whoever made them, locked."""

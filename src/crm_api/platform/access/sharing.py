@@ -143,27 +143,29 @@ class ShareService(CrudService[Share]):
     ) -> dict[str, Any]:
         """Have a user work on a record along with its owner."""
         self.need("create")
-        current = await self._collaborator(target, id, user_id)
-        if current is None:
+        found = await self._collaborator(target, id, user_id)
+        if not found:
             with_whom = {"user_id": user_id, "access": access}
             data = ShareCreate(target=target, record_id=id, **with_whom)
             return _collaborator(await self.create(data))
+        # Several of merged records, say: what is said now holds alone.
+        await self.remove(found[1:])
         given: dict[str, Any] = {"access": access, "expires_at": None}
-        return _collaborator(await self.apply(current, given))
+        return _collaborator(await self.apply(found[0], given))
 
     async def leave(self, target: str, id: UUID, user_id: UUID) -> None:
         """Have a user work on a record no more; by whoever may change it, or by themselves."""
         actor = self.tx.actor
         is_own = actor.access is not None and actor.access.user_id == user_id
-        current = await self._collaborator(target, id, user_id, changeable=not is_own)
-        if current is None:
+        found = await self._collaborator(target, id, user_id, changeable=not is_own)
+        if not found:
             raise NotFound("The user has no share of this record.")
-        await self.remove([current])
+        await self.remove(found)
 
     async def _collaborator(
         self, target: str, id: UUID, user_id: UUID, *, changeable: bool = True
-    ) -> Share | None:
-        """The share by which a user has a record; the record is locked, so there is one at most."""
+    ) -> Sequence[Share]:
+        """The shares by which a user has a record, which is locked, so that no others come."""
         of_target = self.of_target(target)
         of_target.need("update" if changeable else "read")
         await of_target.records.get(id, lock=True)

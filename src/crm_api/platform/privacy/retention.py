@@ -16,6 +16,7 @@ from crm_api.kit.db.queued import enqueue_own
 from crm_api.kit.errors import Invalid, NotFound
 from crm_api.kit.query.filters import Filter, parse
 from crm_api.kit.query.page import PageQuery, count
+from crm_api.kit.query.rules import refuse_readers
 from crm_api.kit.query.selection import Selection
 from crm_api.platform.privacy.events import RunRetention
 from crm_api.platform.privacy.models import RetentionPolicy
@@ -47,12 +48,8 @@ class RetentionPolicyService(NamedService[RetentionPolicy]):
         values = await super().prepare(values, current)
         if current is not None and values.keys().isdisjoint({*_RULES, "is_active"}):
             return values
-        whole = (*_RULES, "is_active")
-        after = {n: values.get(n, getattr(current, n, None)) for n in whole}
-        service = self._target(after, "read" if not after["is_active"] else None)
-        if after["is_active"] and self.tx.actor.level(service.area, "delete") != "all":
-            # It is carried out for the organization, with the sight of all.
-            raise missing_right(f"{service.area}:delete")
+        after = {n: values.get(n, getattr(current, n, None)) for n in _WHOLE}
+        service = self._permitted(after)
         if after["action"] == "anonymise" and not isinstance(service.personal, Person):
             raise Invalid.at("/action", "not_people", "Only people are anonymised.")
         if after["action"] == "delete" and after["counted_from"] == "deleted_at":
@@ -77,7 +74,10 @@ class RetentionPolicyService(NamedService[RetentionPolicy]):
         return shown
 
     async def restore(self, id: UUID, *, expected_version: int | None = None) -> Any:
-        """Take a policy out of the bin; it is carried out again."""
+        """Take a policy out of the bin; it is carried out again, for those who could switch it on."""
+        self.need("delete")
+        current = await self.records.get(id, lock=True, deleted=True)
+        self._permitted({n: getattr(current, n) for n in _WHOLE})
         shown = await super().restore(id, expected_version=expected_version)
         if shown.is_active:
             await self.repeat(id)
@@ -133,6 +133,17 @@ class RetentionPolicyService(NamedService[RetentionPolicy]):
         old = parse({since: {"lt": f"@now-{rules['days']}d"}}, listing, self.tx)
         return wanted.both(old), "only" if since == "deleted_at" else None
 
+    def _permitted(self, rules: Mapping[str, Any]) -> CrudService[Any]:
+        """What a policy is about; raises `Forbidden` and `Invalid` where it may not be active."""
+        if not rules["is_active"]:
+            return self._target(rules, "read")
+        service = self._target(rules)
+        # It is carried out for the organization: with the sight of all, and for nobody who asks.
+        if self.tx.actor.level(service.area, "delete") != "all":
+            raise missing_right(f"{service.area}:delete")
+        refuse_readers(rules["filter"], "/filter")
+        return service
+
     def _target(self, rules: Mapping[str, Any], verb: str | None = None) -> CrudService[Any]:
         """What a policy is about, for those who may do to it what the policy does, or `verb`."""
         try:
@@ -158,4 +169,5 @@ class RetentionPolicyService(NamedService[RetentionPolicy]):
 
 
 _RULES = ("target", "filter", "days", "counted_from", "action")
+_WHOLE = (*_RULES, "is_active")
 _MOST_HOLDS = 500
