@@ -230,10 +230,10 @@ class ProductImporter(Importer):
 _IDS = frozenset({"category_id", "unit_id"})
 
 
-def translated(texts: Mapping[str, list[Any]]) -> dict[str, str]:
-    """What a row calls its record in other languages."""
-    languages = {f"name:{tag}": tag for tag in _LANGUAGES}
-    return {tag: texts[name][0] for name, tag in languages.items() if texts.get(name)}
+def translated(texts: Mapping[str, list[Any]], of: str = "name") -> dict[str, str]:
+    """What a row calls its record, or says `of` it, in other languages."""
+    start = f"{of}:"
+    return {name.removeprefix(start): v[0] for name, v in texts.items() if name.startswith(start)}
 
 
 def path_key(name: str) -> str:

@@ -18,7 +18,7 @@ from crm_api.kit.errors import Fault, Invalid
 from crm_api.kit.query.visibility import among, sight_of
 from crm_api.platform.access.repository import Roles
 from crm_api.platform.transfer.importer import Draft, Importer, Plan, data_of, need_same
-from crm_api.platform.transfer.naming import by_name, called, name_key, refer_to
+from crm_api.platform.transfer.naming import NamedImporter, called, name_key, refer_to
 from crm_api.platform.transfer.reading.aliases import DESCRIPTION, EXTERNAL_ID, hint
 
 _NOT_YET = UUID(int=0)
@@ -161,37 +161,7 @@ POLICY_FIELDS = {
 }
 
 
-class _NamedImporter(Importer):
-    """Rows of what has a name of its own, which is matched by it."""
-
-    match = ("external_id", "name")
-
-    def keys(self, values: Mapping[str, Any]) -> list[tuple[str, str]]:
-        """Also by its name."""
-        return [*super().keys(values), ("name", name_key(values["name"]))]
-
-    async def hold(self, tx: Tx, drafts: Sequence[Draft]) -> None:
-        """Names are no look-up keys: whoever else imports such waits."""
-        if drafts:
-            await lock_graph(tx, f"{self.service.repository.model.__tablename__}.name")
-
-    async def holders(self, tx: Tx, drafts: Sequence[Draft]) -> list[tuple[str, str, UUID]]:
-        """Those that have these names."""
-        names = [name_key(draft.values["name"]) for draft in drafts]
-        found = await by_name(self.service.repository(tx), names)
-        return [("name", name, id) for name, ids in found.items() for id in ids]
-
-    async def relate(self, tx: Tx, drafts: Sequence[Draft]) -> None:
-        """All that rows refer to is there already."""
-        del tx, drafts
-
-    def pointed(self, path: Sequence[str]) -> str:
-        """What rows refer to is given by names."""
-        head = path[0].removesuffix("_id")
-        return head if head in self.fields else super().pointed(path)
-
-
-class PromotionImporter(_NamedImporter):
+class PromotionImporter(NamedImporter):
     """Rows of promotions; the products and categories that they are off are there already."""
 
     target = "promotion"
@@ -232,7 +202,7 @@ class PromotionImporter(_NamedImporter):
         return {**ids}
 
 
-class DiscountPolicyImporter(_NamedImporter):
+class DiscountPolicyImporter(NamedImporter):
     """Rows of discount policies; the roles that they are for are there already."""
 
     target = "discount_policy"
