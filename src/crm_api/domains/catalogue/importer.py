@@ -236,6 +236,15 @@ def translated(texts: Mapping[str, list[Any]], of: str = "name") -> dict[str, st
     return {name.removeprefix(start): v[0] for name, v in texts.items() if name.startswith(start)}
 
 
+async def paths_of(tx: Tx) -> dict[str, set[UUID]]:
+    """Which categories a name or a path means (`path_key`)."""
+    ids: dict[str, set[UUID]] = {}
+    for id, names in await ProductCategories(tx).named():
+        for key in {path_key(name) for name in names}:
+            ids.setdefault(key, set()).add(id)
+    return ids
+
+
 def path_key(name: str) -> str:
     """The form in which names are compared; of a path, each part."""
     return PATH.join(sort_key(part).partition("\x01")[0] for part in name.split(PATH))

@@ -103,9 +103,14 @@ def line_of(texts: Mapping[str, list[Any]]) -> dict[str, Any] | None:
     if not said:
         return None
     if "interval" in said:
-        text = said["interval"].strip().lower()
-        said["interval"] = _INTERVALS.get(text, text.replace(" ", "_").replace("-", "_"))
+        said["interval"] = interval_of(said["interval"])
     return {**said, "place": place}
+
+
+def interval_of(text: str) -> str:
+    """What a cell calls an interval."""
+    text = text.strip().lower()
+    return _INTERVALS.get(text, text.replace(" ", "_").replace("-", "_"))
 
 
 async def refer_to_sold(tx: Tx, importer: Importer, drafts: Sequence[Draft], plan: Plan) -> None:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from crm_api.domains.companies.repository import Companies
 from crm_api.domains.prices.belonging import is_of_segment
-from crm_api.domains.prices.importer import RULE_FIELDS
+from crm_api.domains.prices.columns import RULE_FIELDS
 from crm_api.domains.prices.repository import PriceLists
 from crm_api.domains.prices.service import PriceListService
 from crm_api.kit.db.tx import Tx

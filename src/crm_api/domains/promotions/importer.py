@@ -1,11 +1,11 @@
 """How rows of files become promotions, coupons and discount policies."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from crm_api.domains.catalogue.importer import path_key, sold_by
-from crm_api.domains.catalogue.repository import ProductCategories, sku_key
+from crm_api.domains.catalogue.importer import path_key, paths_of, sold_by
+from crm_api.domains.catalogue.repository import sku_key
 from crm_api.domains.promotions.repository import PROMOTIONS, Coupons, Promotions
 from crm_api.domains.promotions.service import (
     CouponService,
@@ -184,7 +184,7 @@ class PromotionImporter(NamedImporter):
         """Find products by SKU, categories by path."""
         keys = {d.number: sku_key(d.related["product"]) for d in drafts if d.related["product"]}
         sold = await sold_by(tx, "sku", list(keys.values())) if keys else {}
-        paths = await self._paths(tx) if any(d.related["category"] for d in drafts) else {}
+        paths = await paths_of(tx) if any(d.related["category"] for d in drafts) else {}
         for draft in drafts:
             if draft.number in keys:
                 column, ids = sold[keys[draft.number]]
@@ -193,13 +193,6 @@ class PromotionImporter(NamedImporter):
             elif (category := draft.related["category"]) is not None:
                 found = paths.get(path_key(category), ())
                 refer_to(self, draft, plan, "category", found, "category_id")
-
-    async def _paths(self, tx: Tx) -> dict[str, Collection[UUID]]:
-        ids: dict[str, set[UUID]] = {}
-        for id, names in await ProductCategories(tx).named():
-            for key in {path_key(name) for name in names}:
-                ids.setdefault(key, set()).add(id)
-        return {**ids}
 
 
 class DiscountPolicyImporter(NamedImporter):
