@@ -116,7 +116,7 @@ async def test_ids_of_others_are_not_found(client, files, csv_of):
     await client.delete(f"/v1/products/{chair['id']}")
     columns = ["price_list_id", "product_id", "unit_price"]
     gone = "01990000-0000-7000-8000-00000000dead"
-    rows = [[of["id"], chair["id"], "1"], [gone, chair["id"], "1"], [of["id"], "no id", "1"]]
+    rows = [[of["id"], chair["id"], "1"], [gone, "", "1"], [of["id"], "no id", "1"]]
     _, told = await files.tried(csv_of(columns, *rows), "price_rule")
     for errors, _ in told:
         assert errors == {

@@ -66,7 +66,7 @@ RULE_FIELDS = {
     **_COMMON,
     "category": hint(
         "Category",
-        """Category | Product Category | Product Family | Category Path | Warengruppe | Kategorie
+        """Category | Category Name | Product Category | Product Family | Category Path | Warengruppe | Kategorie
     Produktgruppe | Catégorie | Famille | Categoría | Familia | Категория | Группа""",
     ),
     "percent": hint(
