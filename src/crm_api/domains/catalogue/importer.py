@@ -230,10 +230,19 @@ class ProductImporter(Importer):
 _IDS = frozenset({"category_id", "unit_id"})
 
 
-def translated(texts: Mapping[str, list[Any]]) -> dict[str, str]:
-    """What a row calls its record in other languages."""
-    languages = {f"name:{tag}": tag for tag in _LANGUAGES}
-    return {tag: texts[name][0] for name, tag in languages.items() if texts.get(name)}
+def translated(texts: Mapping[str, list[Any]], of: str = "name") -> dict[str, str]:
+    """What a row calls its record, or says `of` it, in other languages."""
+    start = f"{of}:"
+    return {name.removeprefix(start): v[0] for name, v in texts.items() if name.startswith(start)}
+
+
+async def paths_of(tx: Tx) -> dict[str, set[UUID]]:
+    """Which categories a name or a path means (`path_key`)."""
+    ids: dict[str, set[UUID]] = {}
+    for id, names in await ProductCategories(tx).named():
+        for key in {path_key(name) for name in names}:
+            ids.setdefault(key, set()).add(id)
+    return ids
 
 
 def path_key(name: str) -> str:

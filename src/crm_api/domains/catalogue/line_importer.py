@@ -19,7 +19,8 @@ from crm_api.platform.transfer.importer import Draft, Importer, Plan
 from crm_api.platform.transfer.reading.aliases import hint
 
 _OF = ("product_id", "variant_id")
-_FIELDS = ("name", "quantity", "unit_price", "interval", "term")
+_GIVEN_BY = {"product_id": "sku", "variant_id": "sku"}
+"""The columns that fill fields of lines which are not called so."""
 _INTERVALS: Mapping[str, str] = {
     **dict.fromkeys(("monthly", "monatlich", "ежемесячно"), "month"),
     **dict.fromkeys(("quarterly", "vierteljährlich"), "quarter"),
@@ -72,7 +73,10 @@ class LineImporter(Importer):
 
     def pointed(self, path: Sequence[str]) -> str:
         """Lines have columns of their own."""
-        return pointed_line(path) or super().pointed(path)
+        if path[0] != "lines":
+            return super().pointed(path)
+        column = f"line.{_GIVEN_BY.get(path[-1], path[-1])}"
+        return column if column in self.fields else "line.sku"
 
 
 def with_line(
@@ -87,19 +91,26 @@ def with_line(
 
 def line_of(texts: Mapping[str, list[Any]]) -> dict[str, Any] | None:
     """What a row says of its line; raises `Invalid` where it says not at which place."""
-    said = {name: texts[f"line.{name}"][0] for name in _FIELDS if texts.get(f"line.{name}")}
-    if texts.get("line.sku"):
-        said["sku"] = texts["line.sku"][0]
-    place = next(iter(texts.get("line.place", ())), None)
+    said = {
+        name.removeprefix("line."): cells[0]
+        for name, cells in texts.items()
+        if name.startswith("line.")
+    }
+    place = said.pop("place", None)
     if place is None and said:
         message = "A row says at which place its line stands, from 1 on."
         raise Invalid.at("/lines/0/place", "required", message)
     if not said:
         return None
     if "interval" in said:
-        text = said["interval"].strip().lower()
-        said["interval"] = _INTERVALS.get(text, text.replace(" ", "_").replace("-", "_"))
+        said["interval"] = interval_of(said["interval"])
     return {**said, "place": place}
+
+
+def interval_of(text: str) -> str:
+    """What a cell calls an interval."""
+    text = text.strip().lower()
+    return _INTERVALS.get(text, text.replace(" ", "_").replace("-", "_"))
 
 
 async def refer_to_sold(tx: Tx, importer: Importer, drafts: Sequence[Draft], plan: Plan) -> None:
@@ -151,14 +162,6 @@ def _kept(old: dict[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
     if any(name in said and said[name] != old[name] for name in _OF):
         return {name: value for name, value in old.items() if name == "id"}
     return old
-
-
-def pointed_line(path: Sequence[str]) -> str | None:
-    """The mapped field that a pointer into lines means; None where it is no such pointer."""
-    if path[0] != "lines":
-        return None
-    last = {"product_id": "sku", "variant_id": "sku"}.get(path[-1], path[-1])
-    return f"line.{last}" if f"line.{last}" in LINE_FIELDS else "line.sku"
 
 
 def _at(error: ValidationError) -> list[Any]:

@@ -1,23 +1,18 @@
 """How rows of a file become orders and contracts with their lines."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from crm_api.domains.catalogue.line_importer import (
-    LINE_FIELDS,
-    LineImporter,
-    refer_to_sold,
-    with_line,
-)
-from crm_api.domains.companies.importer import refer_to_companies
+from crm_api.domains.catalogue.line_importer import LINE_FIELDS
 from crm_api.domains.companies.service import CompanyService
-from crm_api.domains.contacts.importer import PARTY_FIELDS, PartyImporter
+from crm_api.domains.contacts.importer import PARTY_FIELDS
 from crm_api.domains.orders.contract_schemas import ContractLine
 from crm_api.domains.orders.contracts import ContractService, need_term, stored_lines, worth
 from crm_api.domains.orders.service import OrderService
+from crm_api.domains.quotes.importer import CURRENCY, CalculatedImporter, LinedImporter
 from crm_api.domains.quotes.lines import SoldLine
 from crm_api.kit.db.tx import Tx
-from crm_api.platform.transfer.importer import Draft, Plan
+from crm_api.platform.transfer.importer import Draft
 from crm_api.platform.transfer.reading.aliases import (
     DESCRIPTION,
     EXTERNAL_ID,
@@ -28,7 +23,7 @@ from crm_api.platform.transfer.reading.aliases import (
 
 _COMMON = {
     **PARTY_FIELDS,
-    "currency": hint("Currency", "Currency | Currency ISO Code | Währung | Валюта"),
+    "currency": CURRENCY,
     "tags": hint("Tags", TAGS, "tags"),
     "description": hint("Description", DESCRIPTION),
     "source": hint("Source", SOURCE),
@@ -63,56 +58,15 @@ def _plain(fields: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(name for name in fields if name not in apart)
 
 
-class LinedImporter(LineImporter, PartyImporter):
-    """Rows of records with a line each; rows of the same external id are of the same record."""
-
-    def arrange(self, texts: Mapping[str, list[Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The record of a row, its line, and what it calls the company and the contact."""
-        data, related = super().arrange(texts)
-        if texts.get("currency"):
-            data["currency"] = texts["currency"][0].strip().upper()
-        return with_line((data, related), texts)
-
-    async def refer(self, tx: Tx, drafts: Sequence[Draft], plan: Plan) -> None:
-        """Find contacts by their addresses, and what lines are of by SKU."""
-        await refer_to_sold(tx, self, drafts, plan)
-        await super().refer(tx, drafts, plan)
-
-    def fit(self, tx: Tx, draft: Draft) -> None:
-        """What is left out of a line is found where it is stored."""
-
-
-class OrderImporter(LinedImporter):
-    """Rows of orders, which are drafts; the companies and contacts that they name are there.
-
-    Companies are not made by the way, since what lines cost without a price depends on them.
-    """
+class OrderImporter(CalculatedImporter):
+    """Rows of orders, which are drafts; the companies and contacts that they name are there."""
 
     target = "order"
     fields = ORDER_FIELDS
     service = OrderService
     touched = (OrderService,)
     plain = _plain(ORDER_FIELDS)
-    lowered = ()
     line_shape = SoldLine
-
-    async def refer(self, tx: Tx, drafts: Sequence[Draft], plan: Plan) -> None:
-        """Companies, too, are there already."""
-        await refer_to_companies(tx, self, drafts, plan)
-        await super().refer(tx, drafts, plan)
-
-    async def relate(self, tx: Tx, drafts: Sequence[Draft]) -> None:
-        """New orders are calculated as over the API; raises `Invalid`."""
-        service = OrderService(tx)
-        ids = [draft.record_id for draft in drafts if draft.record_id is not None]
-        known = {order.id for order in await service.records.some(ids)}
-        for draft in drafts:
-            if draft.record_id in known:
-                continue
-            # Where a chunk is stored in halves, the same row comes again.
-            said = draft.related.setdefault("said", dict(draft.values))
-            lines = self.first(draft)
-            draft.values = await service.prepare({**said, "lines": lines}, None)
 
 
 class ContractImporter(LinedImporter):

@@ -1,26 +1,30 @@
 """How rows of a price sheet become rules of price lists, and contract prices."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
-from crm_api.domains.catalogue.importer import path_key, sold_by
+from crm_api.domains.catalogue.importer import path_key, paths_of, sold_by
 from crm_api.domains.catalogue.repository import (
     ProductCategories,
+    Products,
+    ProductVariants,
     barcode_key,
     sku_key,
 )
 from crm_api.domains.companies.repository import Companies, name_key
+from crm_api.domains.prices.columns import CONTRACT_FIELDS, RULE_FIELDS, tiers_of
 from crm_api.domains.prices.repository import LISTS, PriceLists
-from crm_api.domains.prices.service import ContractPriceService, PriceRuleService
+from crm_api.domains.prices.schemas import TierInput
+from crm_api.domains.prices.service import UNTIERED, ContractPriceService, PriceRuleService
 from crm_api.kit.crud.index import external_key
+from crm_api.kit.crud.repository import Repository
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Fault, Invalid
 from crm_api.kit.query.visibility import among, sight_of
 from crm_api.kit.values import codes
 from crm_api.kit.values.errors import BadValue
 from crm_api.platform.transfer.importer import Draft, Plan, data_of
-from crm_api.platform.transfer.reading.aliases import COMPANY_FIELDS, EXTERNAL_ID, hint
 from crm_api.platform.transfer.spanning import COUNTS, SpanImporter
 
 _NOT_YET = UUID(int=0)
@@ -39,95 +43,18 @@ _BASES: Final[Mapping[str, str]] = {
     "parent_list": "parent",
 }
 """What other systems call what a percentage is of."""
-_COMMON = {
-    "sku": hint(
-        "SKU",
-        """SKU | Product SKU | Variant SKU | Item Number | Item No. | Article Number | Part Number
-    Product Code | Stock Code | Code | Product | Item | Artikelnummer | Artikel-Nr. | Art.-Nr.
-    Référence | Référence article | Referencia | Código | Артикул | Код товара""",
-    ),
-    "barcode": hint(
-        "Barcode",
-        "Barcode | GTIN | EAN | UPC | EAN-13 | EAN Code | Strichcode | Штрихкод | Штрих-код",
-    ),
-    "min_quantity": hint(
-        "Minimum quantity",
-        """Minimum Quantity | Min Quantity | Min Qty | Min. Qty | Quantity | Quantity From | Qty
-    From Quantity | Quantity Break | Mindestmenge | Ab Menge | Staffelmenge | Menge
-    Quantité minimale | Quantité | Cantidad mínima | Cantidad | Количество от | Мин. количество
-    Количество""",
-        "money",
-    ),
-    "unit_price": hint(
-        "Unit price",
-        """Unit Price | Price | Fixed Price | Net Price | Sales Price | Amount | Preis | Stückpreis
-    Einzelpreis | Festpreis | Prix | Prix unitaire | Precio | Precio unitario | Цена
-    Цена за единицу""",
-        "money",
-    ),
-    "currency": hint(
-        "Currency",
-        "Currency | Currency Code | Currency ISO Code | Währung | Devise | Moneda | Валюта",
-    ),
-    "valid_from": hint(
-        "Valid from",
-        """Valid From | Starts | Start Date | Effective From | Effective Date | Gültig ab | Gültig von
-    Valable du | Válido desde | Действует с | Дата начала""",
-        "date",
-    ),
-    "valid_to": hint(
-        "Valid to",
-        """Valid To | Valid Until | Ends | End Date | Effective To | Expiry Date | Gültig bis
-    Valable jusqu'au | Válido hasta | Действует до | Дата окончания""",
-        "date",
-    ),
+_METHODS: Final[Mapping[str, str]] = {
+    "list": "percent",
+    "percentage": "percent",
+    "price": "fixed",
+    "fixed_price": "fixed",
+    "markup": "cost_plus",
+    "cost": "cost_plus",
 }
-RULE_FIELDS = {
-    "price_list": hint(
-        "Price list",
-        """Price List | Price Book | Price List Name | Price Book Name | List | Preisliste | Tarif
-    Liste de prix | Lista de precios | Tarifa | Прайс-лист | Прайс | Вид цены""",
-    ),
-    **_COMMON,
-    "category": hint(
-        "Category",
-        """Category | Product Category | Product Family | Category Path | Warengruppe | Kategorie
-    Produktgruppe | Catégorie | Famille | Categoría | Familia | Категория | Группа""",
-    ),
-    "percent": hint(
-        "Percent",
-        "Percent | Percentage | % | Markup % | Prozent | Aufschlag % | Pourcentage | Porcentaje"
-        " | Процент | Наценка %",
-        "money",
-    ),
-    "base": hint("Percent of", "Base | Percent Of | Base Price | Basis | Base de prix | База"),
-    "floor": hint(
-        "Floor",
-        """Floor | Price Floor | Minimum Price | Min Price | Lowest Price | Mindestpreis
-    Prix minimum | Precio mínimo | Минимальная цена""",
-        "money",
-    ),
-    "external_id": hint("External ID", f"Price ID | Rule ID | Price Rule ID | {EXTERNAL_ID}"),
-}
-CONTRACT_FIELDS = {
-    "company": hint("Company", " | ".join(COMPANY_FIELDS["name"].aliases)),
-    "domain": COMPANY_FIELDS["domain"],
-    "company_external_id": hint(
-        "Company external ID",
-        "Company External ID | Company ID | Account ID | Customer Number | Customer ID"
-        " | Kundennummer | Kunden-Nr. | Numéro client | Número de cliente | Номер клиента",
-    ),
-    **_COMMON,
-    "tax_included": hint(
-        "Tax included",
-        "Tax Included | Including Tax | Gross | Inkl. MwSt. | Brutto | TTC | IVA incluido | С НДС",
-        "bool",
-    ),
-    "reference": hint(
-        "Reference", "Reference | Contract | Contract Number | Agreement | Vertrag | Договор"
-    ),
-    "external_id": hint("External ID", f"Price ID | Contract Price ID | {EXTERNAL_ID}"),
-}
+_NUMBERS = (
+    *("min_quantity", "unit_price", "percent", "surcharge", "round_to", "ending", "floor"),
+    *("ceiling", "min_margin", "max_margin"),
+)
 
 
 class _PriceImporter(SpanImporter):
@@ -188,26 +115,28 @@ class PriceRuleImporter(_PriceImporter):
 
     def arrange(self, texts: Mapping[str, list[Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
         """The rule of a row, and what it calls its list and what it is for; raises `Invalid`."""
-        data = data_of(texts, ("min_quantity", "unit_price", "percent", "floor", *_DAYS))
+        data = data_of(texts, (*_NUMBERS, "formula", *_DAYS))
         if not texts.get("price_list"):
             raise Invalid.at("/price_list_id", "required", "A row names its price list.")
-        if "percent" in data:
-            if "unit_price" in data:
-                message = "A price is fixed or by a percentage."
-                raise Invalid.at("/percent", "not_allowed", message)
-            data["method"] = "percent"
-        elif "unit_price" in data:
-            data["method"] = "fixed"
+        if texts.get("tiers"):
+            data["tiers"] = tiers_of(texts["tiers"][0])
+        if method := _method_of(texts, data):
+            data["method"] = method
+        for name in ("direction", "tier_mode"):
+            if texts.get(name):
+                data[name] = texts[name][0].strip().lower()
         if base := _one(texts, "base"):
             data["base"] = _BASES.get(base.strip().lower(), base.strip().lower())
-        names = ("price_list", *_CODES, "category", "currency")
+        names = ("price_list", *_CODES, "category", "currency", *_IDS)
         return data | {"price_list_id": _NOT_YET}, {name: _one(texts, name) for name in names}
 
     async def refer(self, tx: Tx, drafts: Sequence[Draft], plan: Plan) -> None:
-        """Find lists by name or external id, the rest by code or path."""
+        """Find lists by name or id, the rest by code, path or id."""
         await self._find_lists(tx, drafts, plan)
         await self._find_things(tx, drafts, plan)
         await self._find_categories(tx, drafts, plan)
+        for field, records in _IDS.items():
+            await self._find_ids(field, records(tx), drafts, plan)
         good = [draft for draft in drafts if not draft.faults]
         for draft in good:
             PriceRuleService.derive(draft.values, None)
@@ -222,11 +151,12 @@ class PriceRuleImporter(_PriceImporter):
         found: dict[tuple[str, str], set[UUID]] = {}
         for row in rows:
             if row["id"] in ours:
-                for name in ("name", "external"):
+                for name in ("name", "external", "own"):
                     found.setdefault((name, row[name]), set()).add(row["id"])
         for draft in drafts:
             text = draft.related["price_list"]
-            ids = found.get(("name", keys[text]), set()) | found.get(("external", text), set())
+            asked = ("name", keys[text]), ("external", text), ("own", text)
+            ids = {id for key in asked for id in found.get(key, ())}
             self._set(draft, plan, "price_list_id", ids, "price_list_id")
             if not draft.faults:
                 self._check_currency(draft, plan, currencies[draft.values["price_list_id"]])
@@ -236,22 +166,41 @@ class PriceRuleImporter(_PriceImporter):
         if given is not None and given.strip().upper() != own:
             self._fail(draft, plan, "other_currency", f"The list is in {own}.", "currency")
 
+    async def _find_ids(
+        self, field: str, records: Repository[Any], drafts: Sequence[Draft], plan: Plan
+    ) -> None:
+        """Find what rows name by an id: that in the file's system, or its own."""
+        those = [draft for draft in drafts if _first(draft) == field]
+        texts: set[str] = {draft.related[field] for draft in those}
+        own = {text: id for text in texts if (id := _id_of(text)) is not None}
+        seen: set[UUID] = (
+            {one.id for one in await records.some(list(own.values()))} if own else set()
+        )
+        keys = {text: external_key(plan.source, text) for text in texts}
+        found = await records.by_keys("external", list(keys.values())) if keys else {}
+        for draft in those:
+            text = draft.related[field]
+            ids = found.get(keys[text]) or seen & {own.get(text)}
+            self._set(draft, plan, field, ids, f"{field}/id")
+
     async def _find_categories(self, tx: Tx, drafts: Sequence[Draft], plan: Plan) -> None:
         those = [draft for draft in drafts if _first(draft) == "category"]
         if not those:
             return
-        ids: dict[str, set[UUID]] = {}
-        for id, names in await ProductCategories(tx).named():
-            for key in {path_key(name) for name in names}:
-                ids.setdefault(key, set()).add(id)
+        ids = await paths_of(tx)
         for draft in those:
             found = ids.get(path_key(draft.related["category"]), set())
             self._set(draft, plan, "category_id", found, "category_id")
 
     def patch(self, current: Any, draft: Draft) -> dict[str, Any]:
-        """A price takes the place of tiers, which would count before it."""
+        """Tiers and any other price take each other's place: both would count."""
         found = super().patch(current, draft)
-        if "method" in found and current.tiers:
+        if found.get("tiers"):
+            nothing: dict[str, Any] = dict.fromkeys(("unit_price", *UNTIERED))
+            found = {**nothing, **found}
+            tiers = (TierInput.model_validate(tier) for tier in found["tiers"])
+            found["tiers"] = [tier.model_dump() for tier in tiers]
+        elif "method" in found and current.tiers:
             found |= {"tiers": [], "tier_mode": None}
         return found
 
@@ -306,6 +255,11 @@ class ContractPriceImporter(_PriceImporter):
 
 
 _DAYS = ("valid_from", "valid_to")
+_IDS: Final[Mapping[str, Callable[[Tx], Repository[Any]]]] = {
+    "variant_id": ProductVariants,
+    "product_id": Products,
+    "category_id": ProductCategories,
+}
 _COMPANY = ("company_external_id", "domain", "company")
 _GIVEN: Final[Mapping[str, str]] = {
     "price_list_id": "price_list",
@@ -323,8 +277,28 @@ def _one(texts: Mapping[str, list[Any]], name: str) -> Any:
 
 def _first(draft: Draft) -> str | None:
     """By which of its columns a row says what its price is for."""
-    names = (*_CODES, "category")
+    names = (*_CODES, "category", *_IDS)
     return next((name for name in names if draft.related.get(name)), None)
+
+
+def _id_of(text: str) -> UUID | None:
+    try:
+        return UUID(text.strip())
+    except ValueError:
+        return None
+
+
+def _method_of(texts: Mapping[str, list[Any]], data: Mapping[str, Any]) -> str | None:
+    """How a row makes its price, as it says or by what it has; raises `Invalid`."""
+    if method := _one(texts, "method"):
+        method = method.strip().lower().replace("-", "_").replace(" ", "_")
+        return _METHODS.get(method, method)
+    ways = {"unit_price": "fixed", "tiers": "fixed", "percent": "percent", "formula": "formula"}
+    given = [name for name in ways if name in data]
+    if len({ways[name] for name in given}) > 1:
+        message = "A price is fixed, by a percentage or by a formula, unless the method is said."
+        raise Invalid.at(f"/{given[-1]}", "not_allowed", message)
+    return ways[given[0]] if given else None
 
 
 def _company_key(related: Mapping[str, Any], plan: Plan) -> tuple[str, str, str]:

@@ -6,14 +6,13 @@ from uuid import UUID
 
 from crm_api.domains.companies.repository import Companies
 from crm_api.domains.prices.belonging import is_of_segment
-from crm_api.domains.prices.importer import RULE_FIELDS
+from crm_api.domains.prices.columns import RULE_FIELDS
 from crm_api.domains.prices.repository import PriceLists
 from crm_api.domains.prices.service import PriceListService
-from crm_api.kit.crud.tree import lock_graph
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Fault
 from crm_api.platform.transfer.importer import Draft, Plan, data_of
-from crm_api.platform.transfer.naming import by_name, called, name_key, refer_to
+from crm_api.platform.transfer.naming import NamedImporter, called, refer_to
 from crm_api.platform.transfer.preparing import PreparedImporter
 from crm_api.platform.transfer.reading.aliases import COMPANY_FIELDS, DESCRIPTION, EXTERNAL_ID, hint
 
@@ -56,12 +55,11 @@ _AUDIENCES: Final[Mapping[str, str]] = {
 }
 
 
-class PriceListImporter(PreparedImporter):
+class PriceListImporter(NamedImporter, PreparedImporter):
     """Rows of price lists; the lists above them, and companies, are there already."""
 
     target = "price_list"
     fields = FIELDS
-    match = ("external_id", "name")
     service = PriceListService
     touched = (PriceListService,)
 
@@ -78,10 +76,6 @@ class PriceListImporter(PreparedImporter):
             data["company_id"] = _NOT_YET
         return data, related
 
-    def keys(self, values: Mapping[str, Any]) -> list[tuple[str, str]]:
-        """Also by its name."""
-        return [*super().keys(values), ("name", name_key(values["name"]))]
-
     async def refer(self, tx: Tx, drafts: Sequence[Draft], plan: Plan) -> None:
         """Find companies and lists by external id or name."""
         for name, records in (("company", Companies(tx)), ("parent", PriceLists(tx))):
@@ -96,25 +90,3 @@ class PriceListImporter(PreparedImporter):
             ):
                 fault = Fault("missing_right", "It takes segments:read.", "/audience_key")
                 draft.faults.append(self.located(fault, draft, plan))
-
-    async def hold(self, tx: Tx, drafts: Sequence[Draft]) -> None:
-        """Names are no look-up keys: whoever else imports price lists waits."""
-        if drafts:
-            await lock_graph(tx, "price_lists.name")
-
-    async def holders(self, tx: Tx, drafts: Sequence[Draft]) -> list[tuple[str, str, UUID]]:
-        """The lists that have these names."""
-        names = [name_key(draft.values["name"]) for draft in drafts]
-        found = await by_name(PriceLists(tx), names)
-        return [("name", name, id) for name, ids in found.items() for id in ids]
-
-    async def relate(self, tx: Tx, drafts: Sequence[Draft]) -> None:
-        """All that rows refer to is there already."""
-        del tx, drafts
-
-    def pointed(self, path: Sequence[str]) -> str:
-        """What rows refer to is given by names."""
-        return super().pointed(path).removesuffix("_id") if path[0] in _REFERRED else path[0]
-
-
-_REFERRED = ("company_id", "parent_id")

@@ -60,15 +60,16 @@ class PriceLists(TreeRepository[PriceList]):
     listing = LISTS
 
     async def named(self, names: Sequence[str], source: str, ids: Sequence[str]) -> list[Any]:
-        """Living lists of these names, as they sort, or with these ids in another system.
+        """Living lists of these names, as they sort, or with these ids, here or in another system.
 
-        Of each `id`, `currency`, `name` as it sorts, and `external`, its id there.
+        Of each `id`, `own`, the same as a text, `currency`, `name` as it sorts, and `external`, its
+        id there.
         """
         return await self.tx.fetch(
-            "SELECT * FROM (SELECT id, currency, split_part(sort_name, chr(1), 1) AS name, "
+            "SELECT * FROM (SELECT id, id::text AS own, currency, split_part(sort_name, chr(1), 1) AS name, "
             "external_ids ->> $3 AS external FROM price_lists "
             "WHERE organization_id = $1 AND deleted_at IS NULL) lists "
-            "WHERE name = ANY($2) OR external = ANY($4)",
+            "WHERE name = ANY($2) OR external = ANY($4) OR own = ANY($4)",
             self.tx.organization_id,
             list(names),
             source,

@@ -32,7 +32,7 @@ _NEEDS: Mapping[str, str] = {
     "formula": "formula",
 }
 _TARGETS = ("variant_id", "product_id", "category_id")
-_UNTIERED = (
+UNTIERED = (
     "percent",
     "formula",
     "surcharge",
@@ -42,6 +42,7 @@ _UNTIERED = (
     "min_margin",
     "max_margin",
 )
+"""What a rule with tiers has none of."""
 _KEYED = frozenset({"segment", "channel", "region"})
 
 
@@ -188,7 +189,7 @@ def _need_method(values: Mapping[str, Any], current: PriceRule | None) -> None:
         raise Invalid.at("/tier_mode", "required", "Tiers go with how they count.")
     if tiers and method != "fixed":
         raise Invalid.at("/tiers", "not_allowed", "Tiers are of the method fixed.")
-    for name in _UNTIERED if tiers else ():
+    for name in UNTIERED if tiers else ():
         if after(values, current, name) is not None:
             raise Invalid.at(f"/{name}", "not_allowed", "Tiers say all of the price but a floor.")
     needed = _NEEDS[method]

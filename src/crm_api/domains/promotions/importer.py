@@ -1,11 +1,11 @@
 """How rows of files become promotions, coupons and discount policies."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from crm_api.domains.catalogue.importer import path_key, sold_by
-from crm_api.domains.catalogue.repository import ProductCategories, sku_key
+from crm_api.domains.catalogue.importer import path_key, paths_of, sold_by
+from crm_api.domains.catalogue.repository import sku_key
 from crm_api.domains.promotions.repository import PROMOTIONS, Coupons, Promotions
 from crm_api.domains.promotions.service import (
     CouponService,
@@ -18,7 +18,7 @@ from crm_api.kit.errors import Fault, Invalid
 from crm_api.kit.query.visibility import among, sight_of
 from crm_api.platform.access.repository import Roles
 from crm_api.platform.transfer.importer import Draft, Importer, Plan, data_of, need_same
-from crm_api.platform.transfer.naming import by_name, called, name_key, refer_to
+from crm_api.platform.transfer.naming import NamedImporter, called, name_key, refer_to
 from crm_api.platform.transfer.reading.aliases import DESCRIPTION, EXTERNAL_ID, hint
 
 _NOT_YET = UUID(int=0)
@@ -161,37 +161,7 @@ POLICY_FIELDS = {
 }
 
 
-class _NamedImporter(Importer):
-    """Rows of what has a name of its own, which is matched by it."""
-
-    match = ("external_id", "name")
-
-    def keys(self, values: Mapping[str, Any]) -> list[tuple[str, str]]:
-        """Also by its name."""
-        return [*super().keys(values), ("name", name_key(values["name"]))]
-
-    async def hold(self, tx: Tx, drafts: Sequence[Draft]) -> None:
-        """Names are no look-up keys: whoever else imports such waits."""
-        if drafts:
-            await lock_graph(tx, f"{self.service.repository.model.__tablename__}.name")
-
-    async def holders(self, tx: Tx, drafts: Sequence[Draft]) -> list[tuple[str, str, UUID]]:
-        """Those that have these names."""
-        names = [name_key(draft.values["name"]) for draft in drafts]
-        found = await by_name(self.service.repository(tx), names)
-        return [("name", name, id) for name, ids in found.items() for id in ids]
-
-    async def relate(self, tx: Tx, drafts: Sequence[Draft]) -> None:
-        """All that rows refer to is there already."""
-        del tx, drafts
-
-    def pointed(self, path: Sequence[str]) -> str:
-        """What rows refer to is given by names."""
-        head = path[0].removesuffix("_id")
-        return head if head in self.fields else super().pointed(path)
-
-
-class PromotionImporter(_NamedImporter):
+class PromotionImporter(NamedImporter):
     """Rows of promotions; the products and categories that they are off are there already."""
 
     target = "promotion"
@@ -214,7 +184,7 @@ class PromotionImporter(_NamedImporter):
         """Find products by SKU, categories by path."""
         keys = {d.number: sku_key(d.related["product"]) for d in drafts if d.related["product"]}
         sold = await sold_by(tx, "sku", list(keys.values())) if keys else {}
-        paths = await self._paths(tx) if any(d.related["category"] for d in drafts) else {}
+        paths = await paths_of(tx) if any(d.related["category"] for d in drafts) else {}
         for draft in drafts:
             if draft.number in keys:
                 column, ids = sold[keys[draft.number]]
@@ -224,15 +194,8 @@ class PromotionImporter(_NamedImporter):
                 found = paths.get(path_key(category), ())
                 refer_to(self, draft, plan, "category", found, "category_id")
 
-    async def _paths(self, tx: Tx) -> dict[str, Collection[UUID]]:
-        ids: dict[str, set[UUID]] = {}
-        for id, names in await ProductCategories(tx).named():
-            for key in {path_key(name) for name in names}:
-                ids.setdefault(key, set()).add(id)
-        return {**ids}
 
-
-class DiscountPolicyImporter(_NamedImporter):
+class DiscountPolicyImporter(NamedImporter):
     """Rows of discount policies; the roles that they are for are there already."""
 
     target = "discount_policy"

@@ -6,6 +6,7 @@ from uuid import UUID
 from crm_api.domains.deals.artefacts import ARTEFACTS, Artefact
 from crm_api.domains.quotes.actions import accepted_among, follow_approval
 from crm_api.domains.quotes.drifting import DRIFTED
+from crm_api.domains.quotes.importer import ClauseImporter, QuoteImporter
 from crm_api.domains.quotes.jobs import (
     check_prices,
     expire,
@@ -95,6 +96,7 @@ MODULE = Module(
         Chore("quotes.check_prices", check_prices, every_s=86_400),
         Chore("quotes.remove_files", remove_files),
     ],
+    importers=[QuoteImporter(), ClauseImporter()],
     appliers=[CollectionApplier(ClauseService, by=["key"])],
     areas=[AREA],
     managed={AREA: Managed("manage_settings")},

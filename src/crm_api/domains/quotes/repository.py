@@ -173,6 +173,12 @@ class Quotes(Repository[Quote]):
         )
         return {row["deal_id"] for row in rows}
 
+    async def numbered(self, numbers: Collection[str]) -> dict[str, UUID]:
+        """Living quotes that the actor sees, by their numbers."""
+        query = self.select().where(Quote.number.in_(numbers), Quote.deleted_at.is_(None))
+        rows: list[Any] = list(await self.tx.run(query.with_only_columns(Quote.number, Quote.id)))
+        return dict(rows)
+
     async def mark(self, id: UUID, alert: str, mark: str | None) -> bool:
         """Note what is told of a quote by itself, or that nothing is; whether that is new."""
         return await marked(self.tx, Quote, id, alert, mark)
@@ -221,3 +227,9 @@ class Clauses(Repository[Clause]):
             Clause.is_default, Clause.is_active, Clause.deleted_at.is_(None)
         )
         return list((await self.tx.run(query.order_by(Clause.position, Clause.id))).scalars())
+
+    async def keyed(self, keys: Collection[str]) -> dict[str, UUID]:
+        """Living clauses that the actor sees, by their keys."""
+        query = self.select().where(Clause.key.in_(keys), Clause.deleted_at.is_(None))
+        rows: list[Any] = list(await self.tx.run(query.with_only_columns(Clause.key, Clause.id)))
+        return dict(rows)

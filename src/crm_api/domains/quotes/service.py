@@ -143,6 +143,12 @@ class QuoteService(CrudService[Quote]):
         await settle(self.tx)
         return self.shown_of(current)
 
+    async def put_back(self, record: Quote, values: dict[str, Any]) -> Any:
+        """What an undo takes back is nothing that was sent, approved or decided."""
+        return await super().put_back(
+            record, {name: v for name, v in values.items() if name not in self.begins_with}
+        )
+
     async def remove(self, records: Sequence[Quote]) -> None:
         """Approvals end in the bin, so what comes out of it is a draft."""
         for record in records:
@@ -217,14 +223,15 @@ class QuoteVersionService(CrudService[QuoteVersion]):
 def content_of(values: Mapping[str, Any]) -> QuoteContent:
     """What is offered, of a quote that is stored or given."""
     own = {name: values[name] for name in CONTENT if name in values}
-    own["lines"] = [_line_of(line) for line in own.get("lines") or ()]
+    own["lines"] = [given_of(line) for line in own.get("lines") or ()]
     own["clauses"] = None if own.get("clauses") is None else [_plain(c) for c in own["clauses"]]
     if "costs" in values:
         own["lines"] = _with_costs(own["lines"], _costs_of(values["lines"], values["costs"]))
     return QuoteContent.model_validate(own)
 
 
-def _line_of(line: Any) -> Any:
+def given_of(line: Any) -> Any:
+    """What was given of a line, whatever follows from that."""
     if isinstance(line, QuoteLine):
         return line
     looked_up = line.get("looked_up", ())

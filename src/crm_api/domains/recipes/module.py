@@ -1,5 +1,6 @@
 """Automatic proposals as a part of the product."""
 
+from crm_api.domains.recipes.importer import RecipeImporter
 from crm_api.domains.recipes.service import ProposalRecipeService
 from crm_api.kit.access import Managed
 from crm_api.kit.crud.applying import CollectionApplier
@@ -25,6 +26,7 @@ MODULE = Module(
     depends_on=["catalogue", "companies", "contacts", "deals", "prices", "quotes"],
     faces=_faces,
     tags={"proposals": "Drafts of quotes that are prepared for a customer."},
+    importers=[RecipeImporter()],
     appliers=[CollectionApplier(ProposalRecipeService, by=["name"])],
     managed={ProposalRecipeService.area: Managed("manage_catalogue")},
     services=[ProposalRecipeService],

@@ -50,8 +50,7 @@ class ProposalRecipeService(NamedService[ProposalRecipe]):
         values = await super().prepare(values, current)
         for name in ("sections", "tiers", "clauses"):
             if name in values:
-                # As they are stored, so that equal ones are no change.
-                values[name] = decode(encode(_plain(values[name])))
+                values[name] = stored(values[name])
         after = {**(columns_of(current) if current else {}), **values}
         if not {"target", "condition"}.isdisjoint(values):
             check(self.tx, TARGETS[after["target"]], after["condition"], "/condition")
@@ -73,6 +72,11 @@ class ProposalRecipeService(NamedService[ProposalRecipe]):
         ]
         if faults:
             raise Invalid("A record that is named does not exist.", faults=faults)
+
+
+def stored(value: Any) -> Any:
+    """A part as it is stored, so that equal ones are no change."""
+    return decode(encode(_plain(value)))
 
 
 def _plain(value: Any) -> Any:

@@ -1,6 +1,6 @@
 """How rows name records that are there already: by external id, or by their exact name."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -8,6 +8,8 @@ from sqlalchemy import func, select
 
 from crm_api.kit.crud.index import external_key
 from crm_api.kit.crud.repository import Repository
+from crm_api.kit.crud.tree import lock_graph
+from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Fault
 from crm_api.kit.query.visibility import among
 from crm_api.kit.values.names import sort_key
@@ -72,3 +74,33 @@ def refer_to(
     code = f"ambiguous_{named}" if ids else f"unknown_{named}"
     fault = Fault(code, f"{len(ids) or 'No'} {named} of that name is seen.", f"/{column}")
     draft.faults.append(importer.located(fault, draft, plan))
+
+
+class NamedImporter(Importer):
+    """Rows of what has a name of its own, which is matched by it."""
+
+    match = ("external_id", "name")
+
+    def keys(self, values: Mapping[str, Any]) -> list[tuple[str, str]]:
+        """Also by its name."""
+        return [*super().keys(values), ("name", name_key(values["name"]))]
+
+    async def hold(self, tx: Tx, drafts: Sequence[Draft]) -> None:
+        """Names are no look-up keys: whoever else imports such waits."""
+        if drafts:
+            await lock_graph(tx, f"{self.service.repository.model.__tablename__}.name")
+
+    async def holders(self, tx: Tx, drafts: Sequence[Draft]) -> list[tuple[str, str, UUID]]:
+        """Those that have these names."""
+        names = [name_key(draft.values["name"]) for draft in drafts]
+        found = await by_name(self.service.repository(tx), names)
+        return [("name", name, id) for name, ids in found.items() for id in ids]
+
+    async def relate(self, tx: Tx, drafts: Sequence[Draft]) -> None:
+        """All that rows refer to is there already."""
+        del tx, drafts
+
+    def pointed(self, path: Sequence[str]) -> str:
+        """What rows refer to is given by names."""
+        head = path[0].removesuffix("_id")
+        return head if head in self.fields else super().pointed(path)
