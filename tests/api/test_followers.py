@@ -2,9 +2,7 @@
 
 import asyncio
 import json
-import socket
 from contextlib import AsyncExitStack, suppress
-from pathlib import Path
 
 import pytest
 from websockets.asyncio.client import connect
@@ -115,86 +113,3 @@ def test_places_come_back_whatever_ends_them(org):
         with followers.connected(), pytest.raises(Unavailable), followers.connected():
             raise AssertionError
     assert not followers._of
-
-
-BODY = "x" * 20_000
-BATCHES, OF_EACH = 16, 100
-TOLD_MIB = BATCHES * OF_EACH * len(BODY) / 2**20
-FOLLOW = "subscription($after: String) { events(after: $after) { cursor event { data } } }"
-
-
-def resident_mib(server):
-    """The memory of the server's process."""
-    told = Path(f"/proc/{server.process.pid}/status").read_text().splitlines()
-    (line,) = [line for line in told if line.startswith("VmRSS")]
-    return int(line.split()[1]) / 1024
-
-
-async def narrow(server):
-    """A connection on whose side next to nothing is kept."""
-    plain = socket.socket()
-    plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    plain.setblocking(False)
-    await asyncio.get_running_loop().sock_connect(plain, ("127.0.0.1", server.port))
-    return plain
-
-
-async def test_who_reads_nothing_waits_and_costs_others_nothing(server, org, client):
-    """What is told is not kept for a reader who does not take it, but read when it does."""
-    after = (await client.read("events"))["next_cursor"]
-    loop = asyncio.get_running_loop()
-    async with AsyncExitStack() as stack:
-        stream = stack.enter_context(await narrow(server))
-        head = (
-            f"GET {STREAM}?types=activity.*&after={after} HTTP/1.1\r\nHost: crm\r\n"
-            f"Authorization: Bearer {org.token}\r\n\r\n"
-        )
-        await loop.sock_sendall(stream, head.encode())
-        following = await stack.enter_async_context(
-            connect(
-                server.url.replace("http", "ws", 1) + "/graphql",
-                subprotocols=["graphql-transport-ws"], proxy=None, sock=await narrow(server),
-                max_queue=1, compression=None, ping_interval=None, open_timeout=60,
-            )
-        )  # fmt: skip
-        payload = {"Authorization": f"Bearer {org.token}"}
-        await following.send(json.dumps({"type": "connection_init", "payload": payload}))
-        assert await heard(following) == "connection_ack"
-        asked = {"query": FOLLOW, "variables": {"after": after}}
-        await following.send(json.dumps({"id": "1", "type": "subscribe", "payload": asked}))
-        api = await stack.enter_async_context(server.client(org))
-        for path in ("/v1/contacts", "/v1/events"):
-            assert (await api.get(path)).status_code == 200
-        before = resident_mib(server)
-        for batch in range(BATCHES):
-            items = [
-                {"kind": "note", "subject": f"{batch} {n}", "body": BODY} for n in range(OF_EACH)
-            ]
-            answer = await client.post("/v1/activities/bulk", json={"items": items})
-            assert answer.status_code == 200, answer.text
-        # Others are served meanwhile; what is kept for the two is less than one of them is told.
-        for _ in range(10):
-            assert (await api.get("/v1/contacts")).status_code == 200
-            await asyncio.sleep(0.3)
-        assert resident_mib(server) - before < TOLD_MIB
-        # Once they read, all of it comes, in its order.
-        wanted = [f"{batch} {n}" for batch in range(BATCHES) for n in range(OF_EACH)]
-        assert await asyncio.wait_for(streamed(stream, len(wanted)), 120) == wanted
-        told = []
-        while len(told) < len(wanted):
-            message = json.loads(await asyncio.wait_for(following.recv(), 60))
-            if message["type"] == "next":
-                told.append(message["payload"]["data"]["events"]["event"]["data"]["subject"])
-        assert told == wanted
-
-
-async def streamed(stream, count):
-    """The subjects of so many events of a stream."""
-    loop, rest, found = asyncio.get_running_loop(), b"", []
-    while len(found) < count:
-        rest += await loop.sock_recv(stream, 1 << 16)
-        *whole, rest = rest.split(b"\n")
-        found += [
-            json.loads(line[6:])["data"]["subject"] for line in whole if line.startswith(b"data: {")
-        ]
-    return found
