@@ -6,17 +6,13 @@ events and are in trouble: one answers after 30 s, one drops its connections, on
 an hour has passed. That hour, and the waits between attempts, pass by moving the times in the
 database.
 An independent consumer counts at the end: events committed = events in the feed = deliveries
-acknowledged, none missing, and what came twice has the same `webhook-id`.
+acknowledged, none missing, and what came twice has the same `webhook-id`; each event that a rule is
+for and each row that a job had to store has exactly one effect.
 """
 
 import argparse
 import asyncio
-import contextlib
 import itertools
-import os
-import signal
-import socket
-import subprocess
 import sys
 import tempfile
 import time
@@ -28,35 +24,19 @@ from typing import Any
 
 import asyncpg
 import httpx
-import redis.asyncio
-from alembic import command
 
+from chaos_effects import RULED, Effects, make_rule, settled_effects, start_import
 from chaos_receivers import CHANCE, TOLD_OF, TROUBLES, Receiver
-from crm_api.embedded import EmbeddedPostgres, EmbeddedRedis
-from crm_api.kit.db.database import Database
-from crm_api.migrator import config, create_database
-from crm_api.platform.identity.service import found_organization
-from crm_api.settings import Settings
+from chaos_service import SKEW_S, Service
 
-SECRET = "a secret of the chaos that is long enough"  # noqa: S105 - of servers that live a minute
 TOPIC = "contact.created"
 WRITERS = 2
 DRAINED_S = 240.0
 TROUBLED = "Troubled"
 ONE_IN = 10
 """Of so many people one is told to the receivers in trouble."""
-SKEW_S = 600
-# All of its clocks but `datetime.now()` of others; before anything is imported that keeps one.
-SKEWED = """
-import datetime, sys, time
-skew, real = float(sys.argv.pop(1)), time.time
-time.time = lambda: real() + skew
-from crm_api.kit import clock
-now = clock.now
-clock.now = lambda: now() + datetime.timedelta(seconds=skew)
-from crm_api.cli import main
-main()
-"""
+RULED_ONE_IN = 5
+IMPORT_EVERY_S = 3.0
 PASS_TIME = (
     (
         "UPDATE webhook_deliveries SET run_at = run_at - make_interval(secs => $1) "
@@ -71,87 +51,6 @@ SHORT = ("worker", "api", "flushall", "redis", "worker", "worker")
 KINDS = ("worker", "worker", "api", "redis", "flushall", "postgres")
 
 
-class Service:
-    """The service in processes of its own, on servers of its own."""
-
-    def __init__(self, directory: Path) -> None:
-        self.postgres = EmbeddedPostgres(directory / "postgres")
-        self.redis = EmbeddedRedis(directory / "redis")
-        self.directory = directory
-        self.processes: dict[str, subprocess.Popen[bytes]] = {}
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
-
-    async def start(self) -> str:
-        """Everything, and an organization; the token of its key."""
-        await asyncio.to_thread(self.postgres.start)
-        await asyncio.to_thread(self.redis.start)
-        await create_database(self.postgres.dsn(), "chaos")
-        await asyncio.to_thread(command.upgrade, config(self.postgres.dsn("chaos")), "head")
-        database = Database(self.postgres.dsn("chaos"), signing_key=b"", role=None)
-        # The key is hashed with the key of the service.
-        settings = Settings(_env_file=None, secret_key=SECRET)  # pyright: ignore[reportCallIssue]
-        database.signing_key = settings.signing_key
-        _, token = await found_organization(database, "Chaos")
-        await database.close()
-        for name in ("api", "worker 1", "worker 2"):
-            self.launch(name)
-        return token
-
-    def launch(self, name: str) -> None:
-        """Start a process, again."""
-        program = str(Path(sys.executable).with_name("crm-api"))
-        line = [program, "worker"]
-        if name == "worker 2":
-            line = [sys.executable, "-c", SKEWED, str(CHANCE.choice((-1, 1)) * SKEW_S), "worker"]
-        if name == "api":
-            line = [program, "serve", "--host", "127.0.0.1", "--port", str(self.port)]
-        environment = {
-            **os.environ,
-            "CRM_DATABASE_URL": self.postgres.dsn("chaos"),
-            "CRM_REDIS_URL": self.redis.url(),
-            "CRM_SECRET_KEY": SECRET,
-            "CRM_ENCRYPTION_KEYS": "a1" * 32,
-            "CRM_DATA_DIR": str(self.directory / "data"),
-            "CRM_OUTBOUND_NETWORKS": "127.0.0.0/8",
-            "CRM_RATE_LIMIT_KEY": "0",
-            "CRM_RATE_LIMIT_ORGANIZATION": "0",
-            "CRM_LOG_LEVEL": "error",
-        }
-        self.processes[name] = subprocess.Popen(line, env=environment)  # noqa: S603 - our own
-
-    async def kill(self, what: str) -> None:
-        """Have something die without warning, and come back."""
-        if what == "flushall":
-            client = redis.asyncio.Redis.from_url(self.redis.url())
-            with contextlib.suppress(redis.exceptions.RedisError):
-                await client.flushall()
-            await client.aclose()
-        elif what in {"redis", "postgres"}:
-            server = self.redis if what == "redis" else self.postgres
-            assert server.pid is not None
-            os.kill(server.pid, signal.SIGKILL)
-            await asyncio.sleep(CHANCE.uniform(0.2, 1))
-            await asyncio.to_thread(server.stop)
-            await asyncio.to_thread(server.start)
-        else:
-            name = "api" if what == "api" else CHANCE.choice(["worker 1", "worker 2"])
-            self.processes[name].kill()
-            self.processes[name].wait()
-            await asyncio.sleep(CHANCE.uniform(0.1, 0.5))
-            self.launch(name)
-
-    async def stop(self) -> None:
-        """End everything."""
-        for process in self.processes.values():
-            process.terminate()
-        for process in self.processes.values():
-            await asyncio.to_thread(process.wait)
-        await asyncio.to_thread(self.redis.stop)
-        await asyncio.to_thread(self.postgres.stop)
-
-
 @dataclass
 class Run:
     """One run: who writes, who counts, and what was seen."""
@@ -161,6 +60,7 @@ class Run:
     api: httpx.AsyncClient
     written: set[str] = field(default_factory=set[str])
     troubled: set[str] = field(default_factory=set[str])
+    imports: int = 0
     failed: int = 0
     over: bool = False
 
@@ -192,8 +92,9 @@ class Run:
                 return
             key = {"Idempotency-Key": f"chaos-{writer}-{number}"}
             troubled = number % ONE_IN == 0
+            plain = RULED if number % RULED_ONE_IN == 1 else "Plain"
             body = {
-                "first_name": TROUBLED if troubled else "Plain",
+                "first_name": TROUBLED if troubled else plain,
                 "last_name": f"Person {writer} {number}",
             }
             made = await self.once("POST", "/v1/contacts", json=body, headers=key)
@@ -204,6 +105,13 @@ class Run:
             if troubled:
                 self.troubled.add(made["id"])
             await asyncio.sleep(0.02)
+
+    async def have_imported(self) -> None:
+        """An import now and then."""
+        while not self.over:
+            await start_import(self.ask, self.imports)
+            self.imports += 1
+            await asyncio.sleep(IMPORT_EVERY_S)
 
     async def follow(self) -> dict[str, str]:
         """What an independent consumer finds in the feed: the events by id, with their records."""
@@ -283,6 +191,7 @@ class Count:
 
     committed: dict[str, str]
     feed: dict[str, str]
+    effects: dict[str, Effects]
     faults: Counter[str]
     lasted_s: float
     drained_s: float
@@ -312,14 +221,17 @@ async def chaos(directory: Path, faults: list[str], pause_s: tuple[float, float]
         try:
             for one in (receiver, *troubled.values()):
                 await hook(run, servers, one)
+            await make_rule(run.ask)
             begun = time.monotonic()
-            writers += [asyncio.create_task(run.write(n)) for n in range(WRITERS)]
+            works = (*(run.write(n) for n in range(WRITERS)), run.have_imported())
+            writers += [asyncio.create_task(work) for work in works]
             done = await torment(run, faults, pause_s)
             run.over = True
             await asyncio.gather(*writers)
             lasted_s = time.monotonic() - begun
             drained_s = await wait_for(lambda: len(receiver.acknowledged) >= len(run.written))
             outlived_s = await outlive(run, troubled)
+            effects = await settled_effects(service.postgres.dsn("chaos"), run.imports, DRAINED_S)
             feed, committed = await run.follow(), await committed_in(service)
         finally:
             for writer in writers:
@@ -327,7 +239,9 @@ async def chaos(directory: Path, faults: list[str], pause_s: tuple[float, float]
             for server in servers:
                 server.close()
             await service.stop()
-    return judged(run, troubled, Count(committed, feed, done, lasted_s, drained_s, outlived_s))
+    return judged(
+        run, troubled, Count(committed, feed, effects, done, lasted_s, drained_s, outlived_s)
+    )
 
 
 def judged(run: Run, troubled: dict[str, Receiver], count: Count) -> bool:
@@ -364,6 +278,10 @@ def judged(run: Run, troubled: dict[str, Receiver], count: Count) -> bool:
             )
             for trouble, receiver in troubled.items()
         ),
+        *(
+            (name, sum(effects.found.values()), f"of {len(effects.wanted)}, {effects.remark}")
+            for name, effects in count.effects.items()
+        ),
         ("seconds until all of those", round(count.outlived_s), "after their troubles"),
         ("requests at a wrong time", untimely, f"one worker's clock is {SKEW_S} s wrong"),
         ("lost", lost, ""),
@@ -373,7 +291,8 @@ def judged(run: Run, troubled: dict[str, Receiver], count: Count) -> bool:
         print(f"{name:<28}{number:>8}   {remark}".rstrip())
     same = told.keys() == count.feed.keys() == acknowledged.keys()
     whole = all(receiver.acknowledged.keys() == wanted for receiver in troubled.values())
-    right = not contradictions and not untimely
+    once = all(effects.exact for effects in count.effects.values())
+    right = once and not contradictions and not untimely
     return same and whole and right and set(count.feed.values()) == run.written
 
 

@@ -9,6 +9,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from crm_api.api import graphql_socket
+from crm_api.kit.live import rung
 from support.processes import Server
 from support.waiting import patiently
 
@@ -125,6 +126,56 @@ async def test_what_the_protocol_forbids_ends_it(server, org):
         for number in range(graphql_socket.MOST + 1):
             await subscribed(socket, id=str(number))
         assert await closed(socket) == 4429
+
+
+async def test_an_id_is_free_once_its_subscription_is_complete(server, org, client):
+    """What had the id says nothing more, though both are asked for at once."""
+    after = (await client.read("events", types="company.*"))["next_cursor"]
+    made = [(await client.made("companies", {"name": f"C{n}"}))["id"] for n in range(3)]
+    await client.told(made[-1], 1, types="company.*")
+    async with opened(server) as socket:
+        await begun(socket, org.token)
+        await subscribed(socket, types=["contact.*"])
+        for _ in range(5):
+            await say(socket, id="1", type="complete")
+            await subscribed(socket, types=["contact.*"], after=after)
+        await say(socket, id="1", type="complete")
+        await subscribed(socket, types=["company.*"], after=after)
+        told = [await hear(socket) for _ in made]
+        assert [m["payload"]["data"]["events"]["event"]["recordId"] for m in told] == made
+        # The id is taken again, and was free for one that ended by itself.
+        assert await refused(socket, "subscription {") == "graphql_syntax"
+        assert await refused(socket, "subscription {") == "graphql_syntax"
+        # Nobody else tells of what happens now, and nothing was ended by the server.
+        last = (await client.made("companies", {"name": "Last"}))["id"]
+        message = await hear(socket)
+        assert message["type"] == "next"
+        assert message["payload"]["data"]["events"]["event"]["recordId"] == last
+        with pytest.raises(TimeoutError):
+            await hear(socket, 1)
+        await say(socket, id="unknown", type="complete")
+        await subscribed(socket, types=["company.*"])
+        assert await closed(socket) == 4409
+
+
+@pytest.mark.parametrize("later", range(3))
+async def test_who_is_told_to_end_ends_though_the_bell_rings_at_the_same_moment(later):
+    bell = asyncio.Event()
+
+    async def follow():
+        while True:
+            await rung(bell, 60)
+            bell.clear()
+
+    following = asyncio.create_task(follow())
+    await asyncio.sleep(0.01)
+    bell.set()
+    for _ in range(later):
+        await asyncio.sleep(0)
+    following.cancel()
+    done, _ = await asyncio.wait([following], timeout=10)
+    assert done
+    assert following.cancelled()
 
 
 async def refused(socket, query, **variables):

@@ -118,6 +118,8 @@ class _Connection:
             raise _Closed(_FORBIDDEN, "Forbidden") from None
         except TooMany as error:
             raise _Closed(_TOO_MANY, error.detail[:120]) from None
+        except Unavailable as error:
+            raise _Closed(_AGAIN_LATER, error.detail[:120]) from None
         await self._say({"type": "connection_ack"})
 
     async def _take(self, message: dict[str, Any]) -> None:

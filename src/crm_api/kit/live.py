@@ -24,6 +24,19 @@ class Ended(Exception):
         self.code = code
 
 
+async def rung(bell: asyncio.Event, within_s: float) -> bool:
+    """Whether a bell rings so soon.
+
+    `asyncio.wait_for` forgets that it was cancelled where the bell rings at the same moment
+    (before Python 3.12), and its caller would go on for a client that has gone.
+    """
+    try:
+        async with asyncio.timeout(within_s):
+            return await bell.wait()
+    except TimeoutError:
+        return False
+
+
 @dataclass(frozen=True, slots=True)
 class Live:
     """The credential of a client as it is at any moment, and a bell for what happens."""
@@ -48,11 +61,8 @@ class Live:
                 if seen is not None or clock() - spoke > BEAT_S:
                     spoke = clock()
                     yield seen
-                try:
-                    await asyncio.wait_for(bell.wait(), LOOK_S)
+                if await rung(bell, LOOK_S):
                     await asyncio.sleep(TOGETHER_S)
-                except TimeoutError:
-                    continue
         raise Ended("stream_ended", "Ask again.")
 
     async def _look(

@@ -1,12 +1,12 @@
 """Looking after one thing as long as a worker works: whenever something happened, and between."""
 
 import asyncio
-import contextlib
 
 import structlog
 
 from crm_api.kit.errors import CrmError
 from crm_api.kit.jobs import Watch, Watcher, Workplace
+from crm_api.kit.live import rung
 
 log = structlog.get_logger("crm_api.worker")
 
@@ -32,8 +32,7 @@ async def watch_forever(watch: Watch, place: Workplace, bell: asyncio.Event) -> 
                 continue
             pause = min(max(pause * 2, SHORTEST_S), LONGEST_S) if more is None else 0.0
             looked_at = clock()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(bell.wait(), SWEEP_S)
+            await rung(bell, SWEEP_S)
             await asyncio.sleep(max(0.0, looked_at + pause - clock()))
     finally:
         await asyncio.shield(watcher.close())

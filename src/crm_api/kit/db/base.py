@@ -24,6 +24,8 @@ NAMING = {
 # prefix is a range. ADR-0005 tells where the dictionary order comes from.
 KeyText = Text(collation="C")
 Instant = TIMESTAMP(timezone=True)
+UNLESS_GIVEN = "unless_given"
+"""In the `info` of a column: the SQL of what it holds where a new row says nothing."""
 
 
 class Json(TypeDecorator[Any]):

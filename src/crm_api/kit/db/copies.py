@@ -17,7 +17,7 @@ from sqlalchemy.dialects.postgresql import TIMESTAMP, TSVECTOR
 
 from crm_api.kit.db.base import Base, Json
 from crm_api.kit.db.failures import refused_value
-from crm_api.kit.db.inserts import InsertPlan, Rows, converter, plan_of
+from crm_api.kit.db.inserts import InsertPlan, Rows, converter, picked, plan_of
 from crm_api.kit.db.json import encode
 
 ENOUGH = 1_000
@@ -74,7 +74,7 @@ def _making(model: type[Base]) -> str:
 def _taking(model: type[Base]) -> str:
     columns = plan_of(model).columns
     names = ", ".join(f'"{c.name}"' for c in columns)
-    picks = ", ".join(f'"{c.name}"{"::tsvector" if _sent_as(c) else ""}' for c in columns)
+    picks = ", ".join(picked(c, f'"{c.name}"') for c in columns)
     source = f'pg_temp."{_staged(model)}"'
     return f'INSERT INTO "{plan_of(model).table}" ({names}) SELECT {picks} FROM {source}'  # noqa: S608
 

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from crm_api.kit.db.base import Base, Json
+from crm_api.kit.db.base import UNLESS_GIVEN, Base, Json
 from crm_api.kit.db.json import encode
 
 _DIALECT = asyncpg_dialect()
@@ -89,7 +89,7 @@ def statement(models: tuple[type[Base], ...]) -> str:
     for number, model in enumerate(models):
         plan = plan_of(model)
         names = ", ".join(f'"{c.name}"' for c in plan.columns)
-        picks = ", ".join(f'r."{c.name}"{_cast(c)}' for c in plan.columns)
+        picks = ", ".join(picked(c, f'r."{c.name}"') for c in plan.columns)
         kinds = ", ".join(f'"{c.name}" {sent_as(c)}' for c in plan.columns)
         parts.append(
             f'w{number} AS (INSERT INTO "{plan.table}" ({names}) SELECT {picks} '  # noqa: S608
@@ -98,8 +98,11 @@ def statement(models: tuple[type[Base], ...]) -> str:
     return f"WITH {', '.join(parts)} SELECT 1"
 
 
-def _cast(column: Column[Any]) -> str:
-    return "::tsvector" if isinstance(column.type, TSVECTOR) else ""
+def picked(column: Column[Any], sent: str) -> str:
+    """The SQL of what a new row holds in a column, by that of what was sent for it."""
+    value = f"{sent}::tsvector" if isinstance(column.type, TSVECTOR) else sent
+    otherwise = column.info.get(UNLESS_GIVEN)
+    return value if otherwise is None else f"coalesce({value}, {otherwise})"
 
 
 def sent_as(column: Column[Any]) -> str:

@@ -12,6 +12,8 @@ from crm_api.kit.db.tables import JobRow
 from crm_api.kit.ids import new_id
 from crm_api.kit.messages import Message
 
+_NOW = "SELECT clock_timestamp() AS now"
+
 
 def job_row(
     tx: Any, id: UUID, message: Message, run_at: datetime | None, dedupe_key: str | None
@@ -24,7 +26,7 @@ def job_row(
         "max_attempts": message.max_attempts,
         "lane": message.lane,
         "order_key": message.order(),
-        "run_at": run_at or tx.now,
+        "run_at": run_at,
         "dedupe_key": dedupe_key,
         "actor": tx.actor.stored(),
         # What the job does belongs to the request that asked for it.
@@ -32,6 +34,12 @@ def job_row(
         "created_by": tx.actor.id,
         "created_at": tx.now,
     }
+
+
+async def due_now(tx: Any) -> datetime:
+    """The moment by the clock of the database, by which jobs begin; `tx.now` is that of a machine."""
+    moment: datetime = (await tx.fetch(_NOW))[0]["now"]
+    return moment
 
 
 def enqueue_own(tx: Any, message: Message, run_at: datetime) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger, CheckConstraint, Identity, Index, SmallIntege
 from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column
 
-from crm_api.kit.db.base import Base, Entity, KeyText, TenantRow
+from crm_api.kit.db.base import UNLESS_GIVEN, Base, Entity, KeyText, TenantRow
 from crm_api.kit.db.columns import one_of, ordered
 from crm_api.kit.messages import Lane
 
@@ -97,7 +97,8 @@ class JobRow(TenantRow):
     kind: Mapped[str] = mapped_column(KeyText)
     args: Mapped[dict[str, Any]]
     status: Mapped[str] = mapped_column(KeyText, default="queued")
-    run_at: Mapped[datetime]
+    run_at: Mapped[datetime] = mapped_column(info={UNLESS_GIVEN: "now()"})
+    """By the clock of PostgreSQL, as is every decision about it (ADR-0007)."""
     lane: Mapped[str] = mapped_column(KeyText, default="default", server_default=text("'default'"))
     order_key: Mapped[str | None] = mapped_column(KeyText)
     attempts: Mapped[int] = mapped_column(SmallInteger, default=0)

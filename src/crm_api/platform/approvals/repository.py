@@ -1,10 +1,11 @@
 """How policies, requests and delegations are found."""
 
 from collections.abc import Collection, Sequence
-from typing import Any
+from datetime import datetime
 from uuid import UUID
 
 from crm_api.kit.crud.repository import Repository
+from crm_api.kit.db.queued import due_now
 from crm_api.kit.query.listing import About, Listing, Relation
 from crm_api.platform.approvals.models import LIVE, Approval, ApprovalDelegation, ApprovalPolicy
 from crm_api.platform.approvals.schemas import (
@@ -35,7 +36,6 @@ APPROVALS: Listing = Listing(
 DELEGATIONS: Listing = Listing(
     model=ApprovalDelegation, out=ApprovalDelegationOut, area="approval_delegations"
 )
-_NOW = "SELECT clock_timestamp() AS now"
 # Whoever is let in no more decides nothing, nor does anybody for them.
 _STOOD_IN_FOR = """
     SELECT DISTINCT d.user_id FROM approval_delegations d
@@ -80,9 +80,9 @@ class Approvals(Repository[Approval]):
     model = Approval
     listing = APPROVALS
 
-    async def now(self) -> Any:
+    async def now(self) -> datetime:
         """The moment, by the clock of the database."""
-        return (await self.tx.fetch(_NOW))[0]["now"]
+        return await due_now(self.tx)
 
     async def hold_record(self, table: str, id: UUID) -> UUID | None:
         """Have whoever changes the record wait till the commit; its owner.

@@ -12,6 +12,7 @@ from crm_api.kit.automation import Checking, Outcome, Situation, Step
 from crm_api.kit.crud.collections import service_of
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.crud.upserts import check_known
+from crm_api.kit.db.queued import due_now
 from crm_api.kit.errors import Invalid, NotFound
 from crm_api.kit.faults import faults_of, invalid_body
 from crm_api.kit.query.moments import instant_of
@@ -187,14 +188,14 @@ class Wait(Step):
 
     async def act(self, at: Situation) -> Outcome:
         """Nobody sleeps meanwhile: the run is taken up again by a job of that time."""
-        zone = await at.zone()
+        zone, now = await at.zone(), await due_now(at.tx)
         if self.duration is not None:
-            until = later(at.tx.now, self.duration, zone)
+            until = later(now, self.duration, zone)
         else:
             until = _moment(await at.values(self.until, "/until"), at, str(zone))
-        if until > at.tx.now + LONGEST:
+        if until > now + LONGEST:
             raise Invalid.at("/until", "too_late", "Nobody waits for more than ten years.")
-        return Outcome({"until": until}, until=until if until > at.tx.now else None)
+        return Outcome({"until": until}, until=until if until > now else None)
 
 
 class Branch(Step):

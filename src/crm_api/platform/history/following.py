@@ -11,7 +11,7 @@ from crm_api.kit.crud.feed import Feed, Position
 from crm_api.kit.crud.sight import Services
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import CrmError, Unauthenticated
-from crm_api.kit.live import Ended
+from crm_api.kit.live import Ended, rung
 from crm_api.kit.query.cursor import context_of, seal, unseal
 
 STRETCH = 100
@@ -69,11 +69,8 @@ class Follower:
                     yield Told(None, await self._cursor(place))
                 if whole:
                     soon = 0 if events else soon - 1
-                    try:
-                        await asyncio.wait_for(bell.wait(), SOON_S if soon > 0 else LOOK_S)
+                    if await rung(bell, SOON_S if soon > 0 else LOOK_S):
                         soon = SOON
-                    except TimeoutError:
-                        continue
         raise Ended("stream_ended", "Go on from the last event.")
 
     async def _read(
