@@ -238,6 +238,7 @@ NOTIFICATIONS = notifications_module(
     {service.repository.listing.entity: service for service in TOLD},
     lambda database, actor, user: Rights(database).acting(actor, user),
     {topic: texts for module in DOMAINS for topic, texts in module.reminders.items()},
+    {topic: permission for module in DOMAINS for topic, permission in module.guarded.items()},
 )
 SEARCHED = {
     service.repository.listing.entity: service

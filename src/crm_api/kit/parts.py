@@ -71,6 +71,8 @@ class Part:
     reminders: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, Mapping[str, str]])
     """Topics that happen by themselves and that the owner of the record is told of, with what they
     are told in each language, such as `{record} ends soon`."""
+    guarded: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Of some of these topics the permission whose holders are told where a record has no owner."""
     importers: Sequence[Any] = field(default=())
     """How files become records (`platform/transfer`)."""
     matchers: Sequence[Any] = field(default=())

@@ -159,3 +159,30 @@ async def test_an_order_by_hand_has_the_prices_of_its_customer(client):
     body = {"currency": "USD", "lines": [{"product_id": desk["id"]}]}
     answer = await client.post("/v1/orders", json=body)
     assert pointers(problem(answer, 422)) == ["/lines/0"]
+
+
+async def test_a_cancelled_order_gives_its_coupons_back(client):
+    """What the quote used under its number; what was used for something else stays used."""
+    spring = await client.made(
+        "promotions", {"name": "Spring", "percent": "10", "needs_coupon": True}
+    )
+    coupon = await client.made(
+        "coupons", {"code": "SPRING-1", "promotion_id": spring["id"], "max_redemptions": 2}
+    )
+    sold = await product(client)
+    made = await quote(client, lines=[{"product_id": sold["id"]}], coupon_codes=["SPRING-1"])
+    body = {"company_id": made["company_id"], "reference": "By hand"}
+    await client.post(f"/v1/coupons/{coupon['id']}/redeem", json=body)
+    for verb in ("send", "accept"):
+        await act_on_quote(client, made["id"], verb)
+    assert (await client.read(f"coupons/{coupon['id']}"))["redeemed"] == 2
+    found = await order_of(client, made["id"])
+    closed = await accepted(client)
+    await act(client, (await order_of(client, closed["id"]))["id"], "cancel")
+    assert (await client.read(f"coupons/{coupon['id']}"))["redeemed"] == 2
+    await act(client, found["id"], "cancel")
+    assert (await client.read(f"coupons/{coupon['id']}"))["redeemed"] == 1
+    (kept,) = (await client.read("coupon-redemptions"))["data"]
+    assert kept["reference"] == "By hand"
+    events = (await client.read("events", limit=200))["data"]
+    assert "coupon.released" in {one["type"] for one in events}

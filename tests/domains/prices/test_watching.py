@@ -4,8 +4,10 @@ import pytest
 
 from crm_api.domains.prices.jobs import watch_lists
 from support.inboxes import told
-from support.members import member
+from support.members import custom_role, member
 from support.pricing import price_list, product, rule
+
+REACH = dict.fromkeys(("read", "create", "update", "delete"), "all")
 
 pytestmark = pytest.mark.usefixtures("worker")
 
@@ -41,6 +43,26 @@ async def test_owners_are_told_once_of_what_looks_wrong(client, database):
     reminders = [one for one in await told(client, owner) if one["kind"] == "reminder"]
     assert {one["record_id"] for one in reminders} == {made["id"]}
     assert "look wrong" in reminders[0]["title"]
+
+
+async def test_of_a_list_of_nobody_whoever_manages_prices_is_told_once(client, database):
+    manages = {"permissions": ["manage_catalogue"]}
+    own = await custom_role(client, levels={"*": REACH}, **manages)
+    again = await custom_role(client, levels={"*": REACH}, **manages)
+    manager = await member(client, own)
+    await client.made("role-assignments", {"user_id": manager.id, "role_id": again})
+    other = await member(client, await custom_role(client, levels={"*": REACH}))
+    owner = await member(client, await custom_role(client, levels={"*": REACH}))
+    sold = await product(client, list_price="100", cost="40", currency="EUR")
+    made = await price_list(client, owner_id=None)
+    theirs = await price_list(client, owner_id=owner.id)
+    for one in (made, theirs):
+        await rule(client, one, "39", product_id=sold["id"])
+    for _ in range(2):
+        await looked_at(client, database)
+    for user, expected in ((manager, [made]), (other, []), (owner, [theirs])):
+        told_of = [one for one in await told(client, user) if one["kind"] == "reminder"]
+        assert [one["record_id"] for one in told_of] == [one["id"] for one in expected]
 
 
 async def test_only_active_lists_are_looked_at(client, database):

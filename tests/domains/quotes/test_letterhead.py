@@ -1,10 +1,15 @@
 """What proposals say of the seller: address, imprint and logo, on paper and on the page."""
 
+import asyncio
 import hashlib
+import json
 import struct
+import subprocess
+import sys
 import zlib
 from base64 import b64encode
 from io import BytesIO
+from uuid import UUID
 
 import pytest
 from pypdf import PdfReader
@@ -23,6 +28,16 @@ PAPER = {
     "imprint": [["HRB 00000", "Amtsgericht Sample"], ["Board: A. Sample"]],
     "color": "#7a1f4e",
 }
+
+AGAIN = """
+import asyncio, base64, json, sys
+from crm_api.domains.quotes.printing import proposal_of
+from crm_api.kit.documents.pictures import picture
+from crm_api.platform.proposals.printing import document_of
+content, customer, logo = json.load(sys.stdin)
+logo = picture(base64.b64decode(logo))
+print(asyncio.run(document_of(proposal_of(content, customer), logo)).sha256)
+"""
 
 
 def text_of(content):
@@ -83,6 +98,34 @@ async def test_a_quote_is_printed_on_the_paper_of_its_seller(client, anonymous, 
     # What was sent before stays as it was.
     at = await link(client, plain["id"])
     assert "data:image" not in (await anonymous.get(f"{at}/page")).text
+
+
+@pytest.mark.parametrize("logo", [DRAWING, png()], ids=["svg", "png"])
+async def test_the_same_quote_on_the_same_paper_is_the_same_bytes(client, owner, worker, logo):
+    await configure(client, **PAPER, logo=given(logo))
+    made, document = await printed(client, name="Новый офис", language="de")
+    path = f"/v1/quotes/{made['id']}/document"
+    (version,) = (await client.read(f"quotes/{made['id']}/versions"))["data"]
+    sha256 = hashlib.sha256(document).hexdigest()
+    assert version["document_sha256"] == sha256
+    # Printed anew, though the paper is another one by now.
+    await configure(client, address=["Another Street 2"])
+    await owner.execute(
+        "UPDATE quote_versions SET stored_as = NULL, document_sha256 = NULL WHERE quote_id = $1",
+        UUID(made["id"]),
+    )
+    status = await client.read(f"quotes/{made['id']}/document-status")
+    await owner.execute("UPDATE jobs SET status = 'failed' WHERE id = $1", UUID(status["job_id"]))
+    answer = await client.post(f"/v1/jobs/{status['job_id']}/retry")
+    assert answer.status_code == 200, answer.text
+    await client.idle()
+    assert (await client.get(path)).content == document
+    # In another process, where sets and dictionaries are in another order, it is the same.
+    told = json.dumps([version["content"], version["customer"], b64encode(logo).decode()])
+    other = await asyncio.to_thread(
+        subprocess.check_output, [sys.executable, "-c", AGAIN], input=told.encode()
+    )
+    assert other.decode().strip() == sha256
 
 
 async def test_a_logo_stays_by_its_hash_and_goes_by_nothing(client):

@@ -13,6 +13,7 @@ from crm_api.kit.pricing.discounts import Discount, SharedDiscount
 from crm_api.kit.pricing.documents import Arithmetic, Calculated, Document, Line, calculate
 from crm_api.kit.pricing.rounding import smallest
 from crm_api.kit.pricing.taxes import Tax
+from crm_api.kit.pricing.tiers import Tier, amount_of
 
 D = Decimal
 VAT19, VAT7, VAT20 = Tax("VAT", D(19)), Tax("VAT", D(7)), Tax("VAT", D(20))
@@ -89,6 +90,39 @@ def test_taxes_may_be_upon_taxes() -> None:
     assert found.totals.net == D("100.00")
     # 14.98 shared out 5 : 9.975 is 5.0008… and 9.9791…: 5.00 and 9.97, and a cent for the latter.
     assert [one.amount for one in found.taxes] == [D("5.00"), D("9.98")]
+
+
+def test_currencies_without_a_minor_unit_have_whole_amounts() -> None:
+    """ISO 4217: the yen has no decimals, so nothing of a document has any."""
+    # 3 x 33.5 = 100.5, half-way: 101; of it 5 % are 5.05, and 10 % of 106.05 are 10.605.
+    city, state = Tax("CITY", D(5)), Tax("STATE", D(10), compound=True)
+    found = of([line("3", "33.5", city, state)], currency="JPY")
+    assert [one.amount for one in found.taxes] == [D(5), D(11)]
+    assert (found.totals.net, found.totals.tax, found.totals.gross) == (101, 16, 117)
+    # 100 off three lines of 100 is 33.33… each: 34, 33, 33 by largest remainder.
+    off = SharedDiscount("document", amount=D(100))
+    lines = [line("1", "100", Tax("CT", D(10)))] * 3
+    found = of(lines, off, currency="JPY")
+    assert [one.net for one in found.lines] == [66, 67, 67]
+    # 10 % of 200 are 20; of each line 6.6 and 6.7 twice, 7 each, so 21.
+    assert found.totals.tax == D(20)
+    assert of(lines, off, currency="JPY", tax_rounding="line").totals.tax == D(21)
+
+
+def test_currencies_of_three_decimals_have_thousandths() -> None:
+    """ISO 4217: a Kuwaiti dinar has 1,000 fils."""
+    # Five at 1.2345 and two at 1.1115 are 6.1725 + 2.2230 = 8.3955, half-way: 8.396.
+    tiers = [Tier(D("1.2345"), D(5)), Tier(D("1.1115"))]
+    whole = amount_of(D(7), "graduated", tiers)
+    assert whole == D("8.3955")
+    found = of([line("7", "1.1994", Tax("VAT", D(5)), amount=whole)], currency="KWD")
+    # 5 % of 8.396 are 0.4198.
+    assert (found.totals.net, found.totals.tax) == (D("8.396"), D("0.420"))
+    assert found.totals.gross == D("8.816")
+    # 0.100 off three lines of 1.000 is 0.0333… each: 0.034, 0.033, 0.033.
+    off = SharedDiscount("document", amount=D("0.100"))
+    found = of([line("1", "1")] * 3, off, currency="KWD")
+    assert [one.net for one in found.lines] == [D("0.966"), D("0.967"), D("0.967")]
 
 
 def test_discounts_follow_one_another_in_their_order() -> None:

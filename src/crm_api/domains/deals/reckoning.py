@@ -11,6 +11,7 @@ from crm_api.domains.deals.lines import DealLine
 from crm_api.domains.deals.models import Deal
 from crm_api.domains.prices.asking import PriceLineInput, PriceQuestion
 from crm_api.domains.prices.items import Priced
+from crm_api.domains.prices.proposing import Proposal
 from crm_api.domains.prices.resolving import Kept, PriceService, at_places
 from crm_api.domains.prices.settings import arithmetic_of
 from crm_api.kit.db.tx import Tx
@@ -107,8 +108,14 @@ class _Work:
 class Reckoning:
     """What lines come to for the customer of one deal, in its currency, today."""
 
-    def __init__(self, tx: Tx, deal: Mapping[str, Any], before: Deal | None) -> None:
-        self._tx, self._deal, self._before = tx, deal, before
+    def __init__(
+        self,
+        tx: Tx,
+        deal: Mapping[str, Any],
+        before: Deal | None,
+        proposal: Proposal | None = None,
+    ) -> None:
+        self._tx, self._deal, self._before, self._proposal = tx, deal, before, proposal
         self._known = {_key(line): line for line in (before.lines if before else ())}
 
     async def of(self, given: Sequence[DealLine]) -> dict[str, Any]:
@@ -163,7 +170,7 @@ class Reckoning:
         known = {n for n, line in enumerate(lines) if _key(line.model_dump()) in self._known}
         same = self._before is not None and self._before.company_id == question.company_id
         kept = Kept(known, same, known)
-        return (await PriceService(self._tx).find(question, kept)).lines
+        return (await PriceService(self._tx, self._proposal).find(question, kept)).lines
 
     async def _names(self, lines: Sequence[DealLine]) -> dict[UUID | None, str]:
         nameless = [line for line in lines if line.name is None]

@@ -33,16 +33,20 @@ def weighed(deal: Mapping[str, Any], stage: Mapping[str, Any]) -> dict[str, Any]
     probability, category = (
         default if said is None else said for said, default in zip(by_hand, own, strict=True)
     )
-    amount = deal["amount"]
-    expected = None
-    if amount is not None:
-        unit = Decimal(1).scaleb(-max(2, minor_digits(deal["currency"])))
-        expected = (amount * probability / 100).quantize(unit, ROUND_HALF_UP)
+    expected = expected_of(deal["amount"], probability, deal["currency"])
     return {
         "probability": probability,
         "forecast_category": category,
         "expected_amount": expected,
     }
+
+
+def expected_of(amount: Decimal | None, probability: int, currency: str) -> Decimal | None:
+    """An amount times how probable it is, in percent; None without one."""
+    if amount is None:
+        return None
+    unit = Decimal(1).scaleb(-max(2, minor_digits(currency)))
+    return (amount * probability / 100).quantize(unit, ROUND_HALF_UP)
 
 
 def rots_at(entered_at: datetime, stage: Mapping[str, Any]) -> datetime | None:

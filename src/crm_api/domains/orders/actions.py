@@ -12,6 +12,7 @@ from crm_api.domains.orders.schemas import TOTALS, HandoverInput, OrderEnd
 from crm_api.domains.orders.service import OrderService, begun, line_of, not_accepted
 from crm_api.domains.orders.settings import settings_of
 from crm_api.domains.orders.states import WAYS, Blockers, Verb
+from crm_api.domains.promotions.redeeming import give_back
 from crm_api.domains.quotes.models import Quote
 from crm_api.domains.quotes.service import QuoteService, QuoteVersionService
 from crm_api.kit.calendar import today_of
@@ -138,8 +139,10 @@ class OrderActions:
         return await self._moved(await self._begun(id, "fulfil", expected), "fulfil", {})
 
     async def end(self, id: UUID, verb: Verb, data: OrderEnd, expected: int | None = None) -> Any:
-        """Close or cancel it."""
+        """Close or cancel it; the coupons of the quote of a cancelled one were not used after all."""
         current = await self._begun(id, verb, expected)
+        if verb == "cancel":
+            await self._give_back(current)
         return await self._moved(current, verb, {"end_comment": data.comment})
 
     async def hand_over(self, id: UUID, data: HandoverInput, expected: int | None = None) -> Any:
@@ -161,6 +164,12 @@ class OrderActions:
         return await self.orders.told(shown)
 
     # Steps
+
+    async def _give_back(self, order: Order) -> None:
+        if order.quote_id is None or order.quote_version_id is None:
+            return
+        quote = await self.orders.records.quote(order.quote_id)
+        await give_back(self.tx, quote.coupon_codes, str(quote.number))
 
     def _who(self) -> str | None:
         return None if self.tx.actor.id is None else str(self.tx.actor.id)

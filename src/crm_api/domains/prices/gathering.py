@@ -28,6 +28,9 @@ _PART = (
 )
 _INSIDE = "c.organization_id = $1 AND c.deleted_at IS NULL AND NOT c.is_optional AND c.quantity > 0"
 _LIST = "id, name, currency, priority, audience, valid_from, parent_id, factor, tax_included"
+_COUNTRY = """coalesce($10,
+                (SELECT country FROM companies WHERE organization_id = $1 AND id = $4),
+                (SELECT country FROM organizations WHERE id = $1))"""
 # Of what varies there is nothing that anybody gives.
 _FACTS = f"""
     WITH RECURSIVE parts AS (
@@ -76,9 +79,8 @@ _FACTS = f"""
         (SELECT json_agg(t) FROM (
             SELECT id, name, code, region, tax_category, rate, compound, position FROM tax_rates
             WHERE organization_id = $1 AND {_DAY} AND region IN ('', upper(coalesce($9, '')))
-            AND country = coalesce($10,
-                (SELECT country FROM companies WHERE organization_id = $1 AND id = $4),
-                (SELECT country FROM organizations WHERE id = $1))) t) AS taxes,
+            AND country = {_COUNTRY}) t) AS taxes,
+        {_COUNTRY} AS country,
         (SELECT json_agg(m) FROM (
             SELECT id, percent, amount, currency, product_id, category_id, needs_coupon, stacking,
                 priority FROM promotions
@@ -150,6 +152,8 @@ class Facts:
     coupons: dict[str, Row]
     policies: list[Row]
     knows_company: bool
+    country: str | None = None
+    """Whose taxes are due."""
     parts: dict[str, list[Row]] = field(default_factory=dict[str, list[Row]])
     """By bundle the components that it cannot do without, also of bundles in bundles."""
     rules: dict[tuple[str, str], list[Row]] = field(
@@ -224,6 +228,13 @@ def add_rule(facts: Facts, rule: Row) -> None:
     facts.rules[key] = sorted([*kept, rule], key=_best_first)
 
 
+def add_contract(facts: Facts, target: str, min_quantity: int, contract: Row | None) -> None:
+    """Have a price be agreed, or none, in place of one for the same from the same quantity on."""
+    kept = [one for one in facts.contracts.get(target, ()) if one["min_quantity"] != min_quantity]
+    new = [] if contract is None else [contract]
+    facts.contracts[target] = sorted([*kept, *new], key=_best_first)
+
+
 def _facts(row: Any) -> Facts:
     lists = _by_id(row["lists"])
     asked = [lists[id] for id in _rows(row["asked"])]
@@ -239,6 +250,7 @@ def _facts(row: Any) -> Facts:
         coupons={one["code"]: one for one in _rows(row["coupons"])},
         policies=_rows(row["policies"]),
         knows_company=bool(row["companies"]),
+        country=row["country"],
         parts=_by_bundle(row["parts"]),
     )
 

@@ -21,6 +21,8 @@ from crm_api.kit.access import Managed
 from crm_api.kit.jobs import Chore
 from crm_api.kit.module import Faces, Module
 
+_MANAGE = "manage_catalogue"
+
 
 def _faces() -> Faces:
     from crm_api.domains.prices.graphql import MUTATIONS, QUERIES
@@ -47,8 +49,9 @@ MODULE = Module(
         Chore("prices.watch_lists", watch_lists, every_s=86_400),
     ],
     reminders=REMINDERS,
+    guarded={FOUND: _MANAGE},
     areas=[AREA],
-    managed={AREA: Managed("manage_catalogue")},
+    managed={AREA: Managed(_MANAGE)},
     events=[
         CONFIGURED,
         FOUND,

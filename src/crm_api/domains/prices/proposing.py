@@ -2,81 +2,48 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
-from typing import Annotated, Any, Self
+from typing import Any
 from uuid import UUID
 
-from pydantic import Field, model_validator
-
+from crm_api.domains.catalogue.repository import CATEGORIES, VARIANTS
 from crm_api.domains.catalogue.repository import LISTING as PRODUCTS
-from crm_api.domains.catalogue.repository import VARIANTS
+from crm_api.domains.companies.repository import LISTING as COMPANIES
 from crm_api.domains.prices.adjusting import adjusted_price, adjusted_tier
-from crm_api.domains.prices.gathering import Facts, Row, add_rule, amount
+from crm_api.domains.prices.gathering import (
+    Facts,
+    Question,
+    Row,
+    add_contract,
+    add_rule,
+    amount,
+)
+from crm_api.domains.prices.planned import (
+    PriceChange,
+    ProposedAdjustment,
+    ProposedContractPrice,
+    ProposedPrice,
+    ProposedProduct,
+    ProposedPromotion,
+    ProposedTax,
+)
 from crm_api.domains.prices.repository import PriceLists, PriceRules
-from crm_api.domains.prices.schemas import AdjustInput
+from crm_api.domains.promotions.models import Promotion
+from crm_api.domains.promotions.repository import Promotions
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Fault, Invalid
+from crm_api.kit.ids import new_id
 from crm_api.kit.pricing.rounding import exactly
 from crm_api.kit.query.kinds import kinds_of
-from crm_api.kit.schema import Amount, Quantity, Schema
 
-
-class ProposedAdjustment(AdjustInput):
-    """By how much the fixed prices of a list would change."""
-
-    price_list_id: UUID
-
-
-class ProposedPrice(Schema):
-    """A fixed price that a list would have."""
-
-    price_list_id: UUID
-    product_id: UUID | None = None
-    variant_id: UUID | None = None
-    min_quantity: Quantity = Decimal(0)
-    unit_price: Amount
-
-    @model_validator(mode="after")
-    def _one_thing(self) -> Self:
-        if (self.product_id is None) == (self.variant_id is None):
-            raise ValueError("a price is of a product or of a variant")
-        return self
-
-
-class ProposedProduct(Schema):
-    """What a product would cost, in its own currency."""
-
-    product_id: UUID
-    list_price: Amount | None = Field(None, description="As it is, without it.")
-    cost: Amount | None = Field(None, description="As it is, without it.")
-
-
-Lists = Annotated[list[UUID], Field(max_length=10)]
-
-
-class PriceChange(Schema):
-    """What would change, in this order."""
-
-    begin: Lists = Field(
-        default_factory=list, description="Lists that would count: drafts and those to come, too."
-    )
-    end: Lists = Field(default_factory=list, description="Lists that would count no more.")
-    products: Annotated[list[ProposedProduct], Field(max_length=500)] = Field(
-        default_factory=list[ProposedProduct]
-    )
-    adjust: Annotated[list[ProposedAdjustment], Field(max_length=10)] = Field(
-        default_factory=list[ProposedAdjustment], description="As `…/adjust` would."
-    )
-    prices: Annotated[list[ProposedPrice], Field(max_length=500)] = Field(
-        default_factory=list[ProposedPrice],
-        description="Fixed prices, in place of rules for the same from the same quantity on.",
-    )
-
-    @model_validator(mode="after")
-    def _something(self) -> Self:
-        if not (self.begin or self.end or self.products or self.adjust or self.prices):
-            raise ValueError("nothing would change")
-        return self
+_NEW: Row = {
+    **dict.fromkeys(("percent", "amount", "currency", "product_id", "category_id")),
+    "needs_coupon": False,
+    "stacking": "stackable",
+    "priority": 0,
+}
+"""A promotion of which nothing is said."""
 
 
 @dataclass(frozen=True)
@@ -86,20 +53,16 @@ class Proposal:
     change: PriceChange
     targets: Sequence[frozenset[str] | None]
     """Of each adjustment what its rules are for; None for everything."""
+    promotions: Sequence["Planned"]
 
     @exactly
-    def apply(self, facts: Facts) -> None:
+    def apply(self, facts: Facts, asked: Question) -> None:
         """Have prices be as if it were done; raises `Invalid` where one would be too high."""
         ended = {str(id) for id in self.change.end}
         facts.asked = [one for one in facts.asked if one["id"] not in ended]
         facts.lists = {id: one for id, one in facts.lists.items() if id not in ended}
         for product in self.change.products:
-            if (row := facts.products.get(str(product.product_id))) is not None:
-                row |= {
-                    name: _whole(value)
-                    for name in ("list_price", "cost")
-                    if (value := getattr(product, name)) is not None
-                }
+            _reprice(facts, product)
         for place, (one, targets) in enumerate(zip(self.change.adjust, self.targets, strict=True)):
             try:
                 _adjust(facts, one, targets)
@@ -107,11 +70,36 @@ class Proposal:
                 raise mistake.under(f"/adjust/{place}") from None
         for price in self.change.prices:
             add_rule(facts, _rule(price))
+        for price in self.change.contract_prices:
+            if (price.company_id, price.currency) == (asked.company_id, asked.currency):
+                key = (str(price.variant_id or price.product_id), _millionths(price.min_quantity))
+                add_contract(facts, *key, _contract(price))
+        for one in self.promotions:
+            one.apply(facts, asked.day)
+        for tax in self.change.taxes:
+            _have_due(facts, tax, (asked.region or "").upper())
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A promotion as it would be."""
+
+    row: Row
+    is_active: bool
+    last: date | None
+
+    def apply(self, facts: Facts, day: date) -> None:
+        """Have it count, or count no more."""
+        facts.promotions = [row for row in facts.promotions if row["id"] != self.row["id"]]
+        if self.is_active and (self.last is None or day <= self.last):
+            facts.promotions.append(self.row)
 
 
 async def proposal_of(tx: Tx, change: PriceChange) -> Proposal:
     """The change, ready to be applied; raises `Invalid` where it is of what is not there."""
-    for area in ("prices", "products"):
+    beside = {"companies": change.contract_prices, "promotions": change.promotions}
+    beside |= {"tax_rates": change.taxes}
+    for area in ("prices", "products", *(area for area, given in beside.items() if given)):
         tx.actor.require(f"{area}:read")
     rules = PriceRules(tx)
     await _need_known(tx, change)
@@ -126,7 +114,30 @@ async def proposal_of(tx: Tx, change: PriceChange) -> Proposal:
     ]
     if faults:
         raise Invalid("A record that is referred to does not exist.", faults=faults)
-    return Proposal(change, [None if ids is None else frozenset(map(str, ids)) for ids in targets])
+    return Proposal(
+        change,
+        [None if ids is None else frozenset(map(str, ids)) for ids in targets],
+        await _promotions(tx, change.promotions),
+    )
+
+
+async def _promotions(tx: Tx, given: Sequence[ProposedPromotion]) -> list[Planned]:
+    """Promotions as they would be; raises `Invalid` where one is not there."""
+    ids = [one.promotion_id for one in given if one.promotion_id is not None]
+    known = {one.id: one for one in await Promotions(tx).some(ids)} if ids else {}
+    faults = [
+        _unknown(f"/promotions/{n}/promotion_id", "promotion")
+        for n, one in enumerate(given)
+        if one.promotion_id is not None and one.promotion_id not in known
+    ]
+    if faults:
+        raise Invalid("A record that is referred to does not exist.", faults=faults)
+    found: list[Planned] = []
+    for one in given:
+        current = None if one.promotion_id is None else known[one.promotion_id]
+        last = None if current is None else current.valid_to
+        found.append(Planned(_promotion(one, current), one.is_active, last))
+    return found
 
 
 async def _need_known(tx: Tx, change: PriceChange) -> None:
@@ -140,19 +151,47 @@ async def _need_known(tx: Tx, change: PriceChange) -> None:
         f"/products/{n}/product_id": one.product_id for n, one in enumerate(change.products)
     }
     for n, one in enumerate(change.prices):
-        for name in ("product_id", "variant_id"):
-            if (id := getattr(one, name)) is not None:
-                sold[f"/prices/{n}/{name}"] = id
+        sold |= _things(f"/prices/{n}", one)
+    for n, one in enumerate(change.contract_prices):
+        sold |= _things(f"/contract_prices/{n}", one)
+    beside: dict[str, UUID] = {
+        f"/contract_prices/{n}/company_id": one.company_id
+        for n, one in enumerate(change.contract_prices)
+    }
+    for n, one in enumerate(change.promotions):
+        sold |= _things(f"/promotions/{n}", one, ("product_id",))
+        beside |= _things(f"/promotions/{n}", one, ("category_id",))
     known_lists = {one.id for one in await PriceLists(tx).some(list(set(lists.values())))}
     known_sold = await kinds_of(tx, [PRODUCTS, VARIANTS], list(set(sold.values())))
+    known_beside = await kinds_of(tx, [COMPANIES, CATEGORIES], list(set(beside.values())))
     faults = [_unknown(at, "price list") for at, id in lists.items() if id not in known_lists]
     faults += [_unknown(at, "product") for at, id in sold.items() if id not in known_sold]
+    faults += [
+        _unknown(at, "company" if at.endswith("company_id") else "category")
+        for at, id in beside.items()
+        if id not in known_beside
+    ]
     if faults:
         raise Invalid("A record that is referred to does not exist.", faults=faults)
 
 
+def _things(
+    at: str, one: Any, names: Sequence[str] = ("product_id", "variant_id")
+) -> dict[str, UUID]:
+    return {f"{at}/{name}": id for name in names if (id := getattr(one, name)) is not None}
+
+
 def _unknown(pointer: str, what: str) -> Fault:
     return Fault("unknown_reference", f"There is no such {what}.", pointer)
+
+
+def _reprice(facts: Facts, product: ProposedProduct) -> None:
+    if (row := facts.products.get(str(product.product_id))) is not None:
+        row |= {
+            name: _whole(value)
+            for name in ("list_price", "cost")
+            if (value := getattr(product, name)) is not None
+        }
 
 
 def _adjust(facts: Facts, change: ProposedAdjustment, targets: frozenset[str] | None) -> None:
@@ -171,7 +210,7 @@ def _rule(price: ProposedPrice) -> Row:
     values: Mapping[str, Any] = {
         "price_list_id": str(price.price_list_id),
         "target_id": str(price.variant_id or price.product_id),
-        "min_quantity": int(price.min_quantity.scaleb(6)),
+        "min_quantity": _millionths(price.min_quantity),
         "method": "fixed",
         "unit_price": _whole(price.unit_price),
         "base": "list",
@@ -179,6 +218,60 @@ def _rule(price: ProposedPrice) -> Row:
         "tiers": [],
     }
     return {**dict.fromkeys(empty), **values, "id": "proposed"}
+
+
+def _contract(price: ProposedContractPrice) -> Row | None:
+    """What would be agreed; None where nothing is."""
+    if price.unit_price is None:
+        return None
+    return {
+        "id": str(new_id()),
+        "min_quantity": _millionths(price.min_quantity),
+        "unit_price": _whole(price.unit_price),
+        "tax_included": price.tax_included,
+        "valid_from": None,
+    }
+
+
+def _promotion(given: ProposedPromotion, current: Promotion | None) -> Row:
+    row: Row = {**_NEW, "id": str(new_id())}
+    if current is not None:
+        row = {name: getattr(current, name) for name in row}
+    # Each takes the place of the other.
+    for pair in (("percent", "amount"), ("product_id", "category_id")):
+        if any(getattr(given, name) is not None for name in pair):
+            row |= dict.fromkeys(pair)
+    if given.percent is not None:
+        row["currency"] = None
+    said = {name: value for name in row if (value := getattr(given, name, None)) is not None}
+    row |= said
+    ids = {n: row[n] and str(row[n]) for n in ("id", "product_id", "category_id")}
+    off, percent = row["amount"], row["percent"]
+    return {
+        **row,
+        **ids,
+        "amount": None if off is None else _whole(off),
+        "percent": None if percent is None else _millionths(percent),
+    }
+
+
+def _have_due(facts: Facts, tax: ProposedTax, region: str) -> None:
+    """Have a rate be due, if it is for the customer."""
+    if tax.country != facts.country or tax.region not in {"", region}:
+        return
+    same = {name: getattr(tax, name) for name in ("code", "region", "tax_category")}
+    old = [row for row in facts.taxes if same.items() <= row.items()]
+    row = {"compound": False, "position": 0, "name": tax.code, "id": str(new_id())}
+    for one in old:
+        row |= one
+        facts.taxes.remove(one)
+    own = {name: v for name in ("compound", "position") if (v := getattr(tax, name)) is not None}
+    facts.taxes.append({**row, **same, "rate": _millionths(tax.rate), **own})
+
+
+def _millionths(value: Decimal) -> int:
+    """A quantity as facts have it (`QuantityType`)."""
+    return int(value.scaleb(6))
 
 
 def _whole(value: Decimal) -> int:

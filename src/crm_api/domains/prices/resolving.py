@@ -104,7 +104,7 @@ class PriceService:
         segments = [*question.segments, *await segments_of(self.tx, asked.company_id)]
         facts = await gather(self.tx, replace(question, segments=segments, begun=begun))
         if proposal is not None:
-            proposal.apply(facts)
+            proposal.apply(facts, question)
         await self._need_known(asked, facts, kept)
         knows_list = _asked_first(asked.price_list_id, facts)
         items = [

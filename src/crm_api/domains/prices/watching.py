@@ -1,4 +1,7 @@
-"""What the owners of lists are told of prices that look wrong: once, until something changes."""
+"""What the owners of lists are told of prices that look wrong: once, until something changes.
+
+Of a list without an owner whoever may manage prices is told.
+"""
 
 from collections.abc import Mapping
 from hashlib import sha256

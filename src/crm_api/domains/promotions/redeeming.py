@@ -74,3 +74,11 @@ class Redeeming:
             if code in known and known[code].promotion_id in self._sale.promotions:
                 found.setdefault(known[code].promotion_id, place)
         return {place: known[self._codes[place]] for place in found.values()}
+
+
+async def give_back(tx: Tx, codes: Sequence[str], reference: str) -> None:
+    """Count coupons as not used for a reference: those that were, and are not in the bin."""
+    service = CouponService(tx)
+    own = [code.strip().upper() for code in codes]
+    for coupon in await service.records.of_codes(own, lock=True):
+        await service.give_back(coupon, reference)

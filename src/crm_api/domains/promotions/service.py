@@ -132,13 +132,23 @@ class CouponService(CrudService[Coupon]):
         """Take back that a coupon was used for a reference; raises `NotFound`."""
         self.tx.actor.require(f"{self.area}:write")
         coupon = await self.locked(id)
-        redemptions = CouponRedemptionService(self.tx)
-        known = await redemptions.records.of(id, data.reference)
+        known = await self.give_back(coupon, data.reference)
         if known is None:
             raise NotFound(f"The coupon was not used for {data.reference}.")
-        await self._count(coupon, -1, "released", columns_of(known))
-        await redemptions.remove([known])
+        redemptions = CouponRedemptionService(self.tx)
         return await redemptions.told(redemptions.shown_of(known))
+
+    async def give_back(self, coupon: Coupon, reference: str) -> CouponRedemption | None:
+        """Count a coupon, which is locked, as not used for a reference, whatever the actor may do.
+
+        What it was used for, which is in the bin then; None where it was not.
+        """
+        redemptions = CouponRedemptionService(self.tx)
+        known = await redemptions.records.of(coupon.id, reference)
+        if known is not None:
+            await self._count(coupon, -1, "released", columns_of(known))
+            await redemptions.remove([known])
+        return known
 
     async def _count(
         self, coupon: Coupon, more: int, verb: str, redemption: Mapping[str, Any]

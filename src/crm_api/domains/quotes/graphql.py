@@ -9,7 +9,7 @@ from crm_api.domains.companies.graphql import Company
 from crm_api.domains.contacts.graphql import Contact
 from crm_api.domains.deals.graphql import Deal
 from crm_api.domains.prices.graphql import PriceList
-from crm_api.domains.quotes import letterhead, schemas, settings
+from crm_api.domains.quotes import letterhead, schemas, settings, simulated
 from crm_api.domains.quotes.actions import QuoteActions
 from crm_api.domains.quotes.documents import QuoteDocuments
 from crm_api.domains.quotes.drifting import PriceDrift
@@ -66,9 +66,9 @@ class QuoteDocument:
     """The document of a version."""
 
 
-@type_from(schemas.PriceSimulation)
+@type_from(simulated.PriceSimulation)
 class PriceSimulation:
-    """What a change of prices would do to open quotes."""
+    """What a change of prices would do to open quotes and deals."""
 
 
 @type_from(schemas.QuotePriceDrift)
@@ -109,10 +109,10 @@ class QuoteQuery:
     async def simulate_prices(
         self,
         info: GraphInfo,
-        input: input_from(schemas.SimulationInput),  # pyright: ignore[reportInvalidTypeForm, reportUnknownParameterType]
+        input: input_from(simulated.SimulationInput),  # pyright: ignore[reportInvalidTypeForm, reportUnknownParameterType]
     ) -> PriceSimulation:
-        """What a change of prices would do to open quotes; nothing is changed."""
-        asked = shape_given(schemas.SimulationInput, input)
+        """What a change of prices would do to open quotes and deals; nothing is changed."""
+        asked = shape_given(simulated.SimulationInput, input)
         return cast("Any", await PriceSimulator(info.context.tx).simulate(asked))
 
     @strawberry.field

@@ -12,7 +12,6 @@ from crm_api.domains.quotes.drifting import PriceDrift
 from crm_api.domains.quotes.letterhead import Letterhead, LetterheadOut, LetterheadService
 from crm_api.domains.quotes.pricing import QuotePricing
 from crm_api.domains.quotes.schemas import (
-    PriceSimulation,
     QuoteCalculation,
     QuoteContent,
     QuoteDecision,
@@ -22,7 +21,6 @@ from crm_api.domains.quotes.schemas import (
     QuotePriceDrift,
     QuoteSubmission,
     QuoteTransitions,
-    SimulationInput,
 )
 from crm_api.domains.quotes.service import ClauseService, QuoteService, QuoteVersionService
 from crm_api.domains.quotes.settings import (
@@ -30,6 +28,7 @@ from crm_api.domains.quotes.settings import (
     QuoteSettingsOut,
     QuoteSettingsService,
 )
+from crm_api.domains.quotes.simulated import PriceSimulation, SimulationInput
 from crm_api.domains.quotes.simulating import PriceSimulator
 from crm_api.domains.quotes.states import Verb
 from crm_api.kit.rest import answers
@@ -114,13 +113,15 @@ add_settings(
 @pricing.post(
     "/simulate",
     operation_id="simulatePrices",
-    summary="What a change of prices would do to open quotes",
+    summary="What a change of prices would do to open quotes and deals",
     responses={200: {"model": PriceSimulation}} | problems(400, 403, 409, 415, 422),
 )
 async def simulate(tx: Reading, body: SimulationInput) -> Response:
     """Each open quote that is seen is calculated by the prices of its day, without and with it.
 
-    Nothing is changed, neither prices nor quotes. Those that would stay as they are are left out.
+    So is each open deal, by its lines and the prices of today, or by its newest open quote where
+    it has none. A change is one of price lists, products, contract prices, promotions and taxes.
+    Nothing is changed. Quotes and deals that would stay as they are are left out.
     """
     return answers.plain(await PriceSimulator(tx).simulate(body))
 

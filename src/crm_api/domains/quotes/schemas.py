@@ -7,7 +7,6 @@ from uuid import UUID
 from pydantic import BaseModel, Field, StringConstraints
 
 from crm_api.domains.deals.schemas import Promises
-from crm_api.domains.prices.proposing import PriceChange
 from crm_api.domains.quotes.lines import (
     Clauses,
     Lines,
@@ -89,13 +88,6 @@ class QuoteContent(Schema):
 
 CONTENT = frozenset(QuoteContent.model_fields)
 """What a version holds, and what cannot be changed once it was sent."""
-
-
-class SimulationInput(PriceChange):
-    """A change of prices, and which quotes are looked at."""
-
-    after: UUID | None = Field(None, description="The `next` of an answer: it goes on from there.")
-    limit: Annotated[int, Field(ge=1, le=100)] = Field(50, description="How many quotes at most.")
 
 
 class QuoteCreate(QuoteContent, DescribedFields, Create):
@@ -240,50 +232,6 @@ class SimulatedLine(BaseModel):
     price_after: AmountOut | None
     net_before: AmountOut
     net_after: AmountOut
-
-
-class SimulatedQuote(BaseModel):
-    """An open quote that would come to something else."""
-
-    id: UUID
-    number: str | None
-    name: str | None
-    status: QuoteStatus = Field(
-        description="`sent` and `viewed` ones stay as they are until they are revised."
-    )
-    company_id: UUID | None
-    currency: str
-    before: SimulatedValues
-    after: SimulatedValues
-    lines: list[SimulatedLine]
-
-
-class SimulatedTotal(BaseModel):
-    """Sums of the quotes that would change, of one currency."""
-
-    currency: str
-    quotes: int
-    net_before: AmountOut
-    net_after: AmountOut
-    margin_before: AmountOut | None = Field(description="Empty where a cost is not known.")
-    margin_after: AmountOut | None
-
-
-class NotSimulated(BaseModel):
-    """A quote that cannot be calculated."""
-
-    id: UUID
-    message: str
-
-
-class PriceSimulation(BaseModel):
-    """What a change of prices would do to open quotes; nothing is changed."""
-
-    looked_at: int = Field(description="How many open quotes were calculated, twice each.")
-    quotes: list[SimulatedQuote] = Field(description="Those that would change.")
-    totals: list[SimulatedTotal]
-    failed: list[NotSimulated]
-    next: UUID | None = Field(description="Given as `after`, it goes on; empty at the end.")
 
 
 class QuotePriceDrift(BaseModel):

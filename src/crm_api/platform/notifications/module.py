@@ -16,7 +16,7 @@ from crm_api.platform.notifications.events import NOTICE, PREFERENCES_UPDATED
 from crm_api.platform.notifications.fanout import FanOut
 from crm_api.platform.notifications.jobs import send_digest
 from crm_api.platform.notifications.reading import Acting, Audience
-from crm_api.platform.notifications.recipients import REMINDERS
+from crm_api.platform.notifications.recipients import GUARDED, REMINDERS
 from crm_api.platform.notifications.repository import OTHERS, TOLD_OF
 from crm_api.platform.notifications.service import forget_person, forget_records
 from crm_api.platform.notifications.texts import add_titles
@@ -33,17 +33,21 @@ def notifications_module(
     services: Services,
     acting: Acting,
     reminders: Mapping[str, Mapping[str, str]],
+    guarded: Mapping[str, str],
 ) -> Module:
     """What users are told of all of these records, and of some that they may follow.
 
     `acting` gives somebody the rights of a user as they are at that moment; of `reminders` owners
-    of records are told, by these words in each language.
+    of records are told, by these words in each language; of those in `guarded` the holders of that
+    permission, where the record has no owner.
     """
     followed = [service for service in followed if service.plain]
     Audience.followed = [service.repository.listing.entity for service in followed]
     Audience.services = services
     Audience.acting = staticmethod(acting)
     REMINDERS[:] = reminders
+    GUARDED.clear()
+    GUARDED.update(guarded)
     add_titles(reminders)
     TOLD_OF[:] = (
         service.repository.listing for service in services.values() if service is not others

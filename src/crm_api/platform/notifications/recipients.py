@@ -68,6 +68,8 @@ FIXED = (
 """The topics that somebody is told of beside those of the records that can be followed."""
 REMINDERS: list[str] = []
 """The topics that happen by themselves, and that the owner of the record is told of."""
+GUARDED: dict[str, str] = {}
+"""Of some of them the permission whose holders are told where the record has no owner."""
 _NOT_CHANGES = frozenset({"created", "shared", "unshared", "purged", "erased", "readmitted"})
 
 
@@ -178,16 +180,22 @@ class Recipients:
         for sql, column in ((_TEAMS, "team_id"), (_HAVING_ROLES, "role_id")):
             for row in await self._tx.fetch(sql, own, groups) if groups else ():
                 self._groups.setdefault(row[column], []).append(row["user_id"])
-        for permission, wanted in ((MANAGE, "webhook"), ("*", "job")):
-            if any(event.entity == wanted for event in events):
-                rows = await self._tx.fetch(_HOLDERS, own, permission)
-                self._holders[permission] = [row["user_id"] for row in rows]
+        wanted = {MANAGE for event in events if event.entity == "webhook"}
+        wanted |= {"*" for event in events if event.entity == "job"}
+        wanted |= {GUARDED[event.type] for event in events if self._is_of_nobody(event)}
+        for permission in sorted(wanted):
+            rows = await self._tx.fetch(_HOLDERS, own, permission)
+            self._holders[permission] = [row["user_id"] for row in rows]
         keys = [e.row["actor_id"] for e in events if e.row["actor_kind"] == "key"]
         for row in await self._tx.fetch(_KEYS, own, keys) if keys else ():
             self._users_of_keys[row["id"]] = row["user_id"]
         asked = [id for event in events for id in event.asked]
         for row in await self._tx.fetch(_STANDING_IN, own, asked) if asked else ():
             self._standing_in.setdefault(row["user_id"], []).append(row["delegate_id"])
+
+    def _is_of_nobody(self, event: "_Event") -> bool:
+        """Whether holders of a permission stand for the owner that a record does not have."""
+        return event.type in GUARDED and self._owners.get(event.row["record_id"]) is None
 
     def _about(self, event: "_Event") -> tuple[str, UUID] | None:
         """The record that an event is about; None of a comment that is no more."""
@@ -253,8 +261,10 @@ class Recipients:
 
     def _of_reminder(self, event: "_Event") -> _Case:
         id = event.row["record_id"]
-        owner = self._owners.get(id)
-        return _Case("reminder", event.row, [owner], event.entity, id, group=f"{event.type}:{id}")
+        users: Iterable[UUID | None] = [self._owners.get(id)]
+        if self._is_of_nobody(event):
+            users = self._holders[GUARDED[event.type]]
+        return _Case("reminder", event.row, users, event.entity, id, group=f"{event.type}:{id}")
 
     def _of_record(self, event: "_Event") -> Iterable[_Case]:
         row, data, entity, id = event.row, event.data, event.entity, event.row["record_id"]
