@@ -16,6 +16,7 @@ from crm_api.kit.db.queued import enqueue_own
 from crm_api.kit.errors import Invalid, NotFound
 from crm_api.kit.query.filters import Filter, parse
 from crm_api.kit.query.page import PageQuery, count
+from crm_api.kit.query.rules import refuse_readers
 from crm_api.kit.query.selection import Selection
 from crm_api.platform.privacy.events import RunRetention
 from crm_api.platform.privacy.models import RetentionPolicy
@@ -58,6 +59,9 @@ class RetentionPolicyService(NamedService[RetentionPolicy]):
         if after["action"] == "delete" and after["counted_from"] == "deleted_at":
             message = "What is in the bin is deleted already; purge it."
             raise Invalid.at("/counted_from", "already_deleted", message)
+        if "filter" in values or after["is_active"]:
+            # Nobody in particular runs it.
+            refuse_readers(after["filter"], "/filter")
         self.read(after, service)
         return values
 
