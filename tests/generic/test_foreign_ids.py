@@ -187,6 +187,21 @@ async def test_ids_in_batches_change_nothing(client, kind, theirs, owner, their_
     assert await state_of(owner, their_org) == before
 
 
+async def test_a_change_by_filter_refers_to_nothing_of_theirs(client, theirs, worker):
+    made = await client.made("contacts", {"last_name": "Example"})
+    body = {
+        "filter": {"id": {"eq": made["id"]}},
+        "action": "update",
+        "patch": {"company_id": theirs["companies"]["id"]},
+        "expected_count": 1,
+    }
+    answer = await client.post("/v1/contacts/bulk/by-filter", json=body)
+    assert answer.status_code == 202, answer.text
+    done = await client.ended(answer.json()["job_id"])
+    assert [error["problem"]["status"] for error in done["result"]["errors"]] == [422], done
+    assert (await client.read(f"contacts/{made['id']}"))["company_id"] is None
+
+
 async def test_the_database_refuses_references_across_organizations(client, kind, theirs, owner):
     """Whoever writes past the service, even past row-level security, gets no such row."""
     made = await kind.make(client)
