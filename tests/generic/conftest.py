@@ -7,7 +7,6 @@ from typing import Any
 import asyncpg
 import pytest
 
-from conftest import World
 from support.clients import Org
 from support.factories import KINDS, Body, Kind
 
@@ -32,13 +31,13 @@ def openapi() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-async def their_org(world: World) -> Org:
+async def their_org(world: Any) -> Org:
     """Another organization, which no test that asks for it may change."""
     return await world.org()
 
 
 @pytest.fixture(scope="session")
-async def theirs(world: World, their_org: Org) -> dict[str, Body]:
+async def theirs(world: Any, their_org: Org) -> dict[str, Body]:
     """A record of every collection, all of that other organization."""
     other = await world.client(their_org)
     return {kind.name: await kind.make(other) for kind in KINDS}

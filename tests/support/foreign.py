@@ -176,7 +176,7 @@ class Shapes:
             for one in self.holding(items, first, at, depth + 1):
                 yield [one, *others]
         if "properties" in schema:
-            given = body if self._fits(schema, body) else self.least(schema, at)
+            given: Any = body if self._fits(schema, body) else self.least(schema, at)
             for key, inner in schema["properties"].items():
                 for one in self.holding(inner, given.get(key), f"{at}.{key}", depth + 1):
                     yield _said({**given, key: one}, key)
