@@ -178,13 +178,79 @@ async def test_every_route_refuses_bad_tokens(bad, app):
                 problem(answer, 401)
 
 
+def one_of_each(app):
+    """An operation of every kind, by what it takes and what it gives: streams, files, uploads …"""
+    found = {}
+    for method, path in operations(app):
+        told = app.openapi()["paths"][path][method]
+        takes = told.get("requestBody", {}).get("content", {})
+        gives = [one.get("content", {}) for one in told["responses"].values()]
+        found.setdefault((method, *takes, *{t for one in gives for t in one}), (method, path))
+    return [*found.values(), ("head", "/v1/attachments/{id}/content")]
+
+
+async def test_every_kind_of_route_refuses_every_bad_token(bad, app):
+    kinds = one_of_each(app)
+    assert {path for _, path in kinds} >= {"/v1/events/stream", "/v1/attachments/{id}/content"}
+    async with Api(app) as api:
+        for method, path in kinds:
+            url = re.sub(r"\{[^}]*\}", str(uuid4()), path)
+            for name, (token, code) in bad.items():
+                headers = [(b"Authorization", b"Bearer " + token.encode("latin-1"))]
+                answer = await api.request(method, url, headers=headers)
+                assert answer.status_code == 401, (method, path, name)
+                assert method == "head" or answer.json()["code"] == code, (method, path, name)
+
+
 async def test_graphql_refuses_every_bad_token(bad, app):
+    asked = {"query": "{me{id}}"}
     async with Api(app) as api:
         for name, (token, code) in bad.items():
             headers = [(b"Authorization", b"Bearer " + token.encode("latin-1"))]
-            answer = await api.post("/graphql", json={"query": "{me{id}}"}, headers=headers)
-            assert answer.status_code == 401, name
-            assert answer.json()["code"] == code, name
+            for answer in (
+                await api.post("/graphql", json=asked, headers=headers),
+                await api.get("/graphql", params=asked, headers=headers),
+            ):
+                assert answer.status_code == 401, name
+                assert answer.json()["code"] == code, name
+
+
+async def greeted(app, token):
+    """What the socket of GraphQL answers to whoever introduces themselves by a token."""
+    begin = {"type": "connection_init", "payload": {"Authorization": f"Bearer {token}"}}
+    coming = iter(
+        [{"type": "websocket.connect"}, {"type": "websocket.receive", "text": json.dumps(begin)}]
+    )
+    said = []
+
+    async def receive():
+        return next(coming, {"type": "websocket.disconnect", "code": 1000})
+
+    async def send(message):
+        said.append(message)
+
+    scope = {
+        "type": "websocket",
+        "scheme": "ws",
+        "http_version": "1.1",
+        "path": "/graphql",
+        "raw_path": b"/graphql",
+        "root_path": "",
+        "query_string": b"",
+        "headers": [],
+        "client": ("127.0.0.1", 50_000),
+        "server": ("crm.test", 80),
+        "subprotocols": ["graphql-transport-ws"],
+    }
+    await app(scope, receive, send)
+    return said[-1]
+
+
+async def test_the_socket_of_graphql_refuses_every_bad_token(bad, forger, app):
+    assert "connection_ack" in (await greeted(app, forger.signed()))["text"]
+    for name, (token, _) in bad.items():
+        last = await greeted(app, token)
+        assert (last["type"], last.get("code")) == ("websocket.close", 4403), name
 
 
 async def test_only_these_routes_need_no_credential(app):

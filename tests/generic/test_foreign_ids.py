@@ -5,55 +5,13 @@ import re
 
 import asyncpg
 import pytest
-from graphql import (
-    GraphQLNonNull,
-    build_schema,
-    get_named_type,
-    is_leaf_type,
-    is_required_argument,
-)
 
-from crm_api.cli.schema import graphql
 from support.clients import Api, problem
 from support.factories import KINDS
+from support.foreign import ABSENT, Slot, operations, state_of, told
 from support.people import joined, logged_in
 
 HARMLESS = {404, 409, 415, 422}
-METHODS = ("get", "post", "put", "patch", "delete")
-TABLES = """
-    SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
-    WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')
-        AND NOT c.relispartition AND a.attname = 'organization_id'
-        AND c.relname NOT IN ('audit_anchors', 'audit_chains', 'event_seals') ORDER BY 1
-"""
-# What a worker seals meanwhile are events, which are compared themselves.
-NOTHING = (None, [], {}, False, 0)
-
-
-async def state_of(owner, org):
-    """Everything that an organization has, as one text per table."""
-    found = {}
-    for row in await owner.fetch(TABLES):
-        table = row["relname"]
-        found[table] = await owner.fetchval(
-            f"SELECT md5(coalesce(string_agg(t::text, '' ORDER BY t::text), '')) "
-            f'FROM "{table}" t WHERE organization_id = $1',
-            org.id,
-        )
-    return found
-
-
-@pytest.fixture(scope="module")
-async def their_org(world):
-    """Another organization, which no test here may change."""
-    return await world.org()
-
-
-@pytest.fixture(scope="module")
-async def theirs(world, their_org):
-    """A record of every collection, all of another organization."""
-    other = await world.client(their_org)
-    return {kind.name: await kind.make(other) for kind in KINDS}
 
 
 @pytest.fixture
@@ -64,29 +22,91 @@ async def person(app, client):
         yield api
 
 
-def examples(app):
-    """Every operation with an id in its path, and the example of its body."""
-    for path, item in app.openapi()["paths"].items():
-        for method in METHODS:
-            if "{id}" in path and method in item:
-                sent = item[method].get("requestBody", {}).get("content", {})
-                yield method, path, sent.get("application/json", {}).get("example")
+def is_id(schema):
+    """Whether a parameter is an id, or several of them."""
+    parts = (schema, *schema.get("anyOf", ()), schema.get("items", {}))
+    return any(part.get("format") == "uuid" for part in parts)
 
 
-async def test_ids_in_paths_lead_nowhere(app, person, theirs, owner, their_org):
-    before = await state_of(owner, their_org)
-    ids = {kind.path: theirs[kind.name]["id"] for kind in KINDS}
-    others = list(ids.values())
+def routes(openapi, kind=None):
+    """Every operation with ids in its path or parameters: of a collection, or of none.
+
+    Each with the names of both; streams go on for ever where they are found, so their parameters
+    are left out.
+    """
+    for path, method, operation in operations(openapi, kind):
+        told = [one for one in operation.get("parameters", []) if is_id(one.get("schema", {}))]
+        inside = [one["name"] for one in told if one["in"] == "path"]
+        beside = [one["name"] for one in told if one["in"] == "query"]
+        if "event-stream" in json.dumps(operation["responses"]):
+            beside = []
+        if inside or beside:
+            yield method, path, operation, inside, beside
+
+
+def ways(inside, beside, kind):
+    """Which ids are theirs: all in the path; all but the first; each of the parameters in turn."""
+    if inside:
+        yield set(inside)
+    if kind is not None and len(inside) > 1:
+        yield set(inside[1:])
+    for name in beside if kind is not None or not inside else ():
+        yield {name}
+
+
+async def asked(api, route, chosen, ids, about):
+    """What a route answers where the chosen ids are theirs, and where they are of nothing."""
+    method, path, operation, inside, beside = route
+    sent = operation.get("requestBody", {}).get("content", {})
+    body = sent.get("application/json", {}).get("example")
+    answers = []
+    for is_theirs in (True, False):
+        given = {name: (ids[name] if is_theirs else ABSENT) for name in chosen}
+        url = path
+        for name in inside:
+            url = url.replace(f"{{{name}}}", given.get(name, about))
+        url = re.sub(r"\{[a-z_]+\}", "contact", url.replace("{object}", "vehicle"))
+        params = {name: given[name] for name in beside if name in given}
+        answers.append(await api.request(method, url, json=body, params=params))
+    return answers
+
+
+async def attacked(person, route, ids, about, kind):
+    """Have ids of a route be theirs, and the answer be as if they were of nothing."""
     tried = 0
-    for method, path, body in examples(app):
-        own = ids.get(path.split("/")[2])
-        for foreign in [own] if own else others[:3]:
-            url = re.sub(r"\{id\}", foreign, path).replace("{object}", "vehicle")
-            url = re.sub(r"\{[a-z_]+\}", "contact", url)
-            answer = await person.request(method, url, json=body)
-            assert answer.status_code in HARMLESS, (method, path, answer.text)
-            assert foreign not in json.dumps(answer.json().get("current", ""))
-            tried += 1
+    for chosen in ways(route[3], route[4], kind):
+        answers = await asked(person, route, chosen, ids, about)
+        said = [told(answer, set(ids.values())) for answer in answers]
+        assert said[0] == said[1], (route[:2], chosen)
+        # A list may be empty; what is named in the path is not there.
+        is_named = not chosen.isdisjoint(route[3])
+        assert not is_named or answers[0].status_code in HARMLESS, (route[:2], answers[0].text)
+        tried += 1
+    return tried
+
+
+async def test_ids_in_paths_lead_nowhere(openapi, client, person, kind, theirs, owner, their_org):
+    before = await state_of(owner, their_org)
+    for route in routes(openapi, kind):
+        names = [*route[3], *route[4]]
+        ids = {name: theirs[Slot(name).kinds(kind)[0].name]["id"] for name in names}
+        # One of their own stands before a second id alone.
+        own = (await kind.make(client))["id"] if len(names) > 1 else ABSENT
+        await attacked(person, route, ids, own, kind)
+    assert await state_of(owner, their_org) == before
+
+
+async def test_ids_in_other_paths_lead_nowhere(openapi, person, theirs, owner, their_org):
+    before = await state_of(owner, their_org)
+    tried = 0
+    for route in routes(openapi):
+        for number in range(3):
+            names = (*route[3], *route[4])
+            kinds = {name: Slot(name).kinds(None) for name in names}
+            ids = {
+                n: theirs[(k[number:] or [KINDS[number]])[0].name]["id"] for n, k in kinds.items()
+            }
+            tried += await attacked(person, route, ids, ABSENT, None)
     assert tried > 100
     assert await state_of(owner, their_org) == before
 
@@ -168,44 +188,19 @@ async def test_ids_in_batches_change_nothing(client, kind, theirs, owner, their_
     assert await state_of(owner, their_org) == before
 
 
-def graph_calls(schema):
-    """Fields of the roots that take ids and nothing else that they need."""
-    for operation, root in (("query", schema.query_type), ("mutation", schema.mutation_type)):
-        for name, field in root.fields.items():
-            needed = [n for n, a in field.args.items() if is_required_argument(a)]
-            kinds = {get_named_type(field.args[n].type).name for n in needed}
-            if needed and kinds == {"UUID"}:
-                one_level = "" if is_leaf_type(get_named_type(field.type)) else " { __typename }"
-                arguments = ", ".join(f"{n}: $id" for n in needed)
-                listed = any(
-                    isinstance(field.args[n].type, GraphQLNonNull)
-                    and "[" in str(field.args[n].type)
-                    for n in needed
-                )
-                if not listed:
-                    yield name, f"{operation}($id: UUID!) {{ {name}({arguments}){one_level} }}"
-
-
-def ids_for(name, number, theirs):
-    """Ids of what a field is about by its name, and of some others, which change with its number."""
-    own = [k.name for k in KINDS if k.entity.replace("_", "") in name.lower()]
-    others = [KINDS[(number * 3 + n) % len(KINDS)].name for n in range(2 if own else 6)]
-    return {theirs[kind]["id"] for kind in [*own, *others]}
-
-
-async def test_ids_in_graphql_arguments_lead_nowhere(person, theirs, owner, their_org):
-    before = await state_of(owner, their_org)
-    calls = list(graph_calls(build_schema(graphql())))
-    assert len(calls) > 40
-    for number, (name, document) in enumerate(calls):
-        for foreign in ids_for(name, number, theirs):
-            answer = await person.gql(document, id=foreign)
-            if "errors" in answer:
-                assert answer["errors"][0]["extensions"]["problem"]["status"] in HARMLESS, answer
-            else:
-                found = answer["data"][name]
-                assert found in NOTHING or "Connection" in str(found), (document, answer)
-    assert await state_of(owner, their_org) == before
+async def test_a_change_by_filter_refers_to_nothing_of_theirs(client, theirs, worker):
+    made = await client.made("contacts", {"last_name": "Example"})
+    body = {
+        "filter": {"id": {"eq": made["id"]}},
+        "action": "update",
+        "patch": {"company_id": theirs["companies"]["id"]},
+        "expected_count": 1,
+    }
+    answer = await client.post("/v1/contacts/bulk/by-filter", json=body)
+    assert answer.status_code == 202, answer.text
+    done = await client.ended(answer.json()["job_id"])
+    assert [error["problem"]["status"] for error in done["result"]["errors"]] == [422], done
+    assert (await client.read(f"contacts/{made['id']}"))["company_id"] is None
 
 
 async def test_the_database_refuses_references_across_organizations(client, kind, theirs, owner):

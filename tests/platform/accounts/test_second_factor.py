@@ -8,6 +8,7 @@ from pyotp.totp import TOTP
 
 from support.clients import pointers, problem
 from support.people import invited
+from support.waiting import patiently
 
 
 async def login(api, person, code=None, **more):
@@ -156,6 +157,42 @@ async def test_setting_up_over_graphql(as_person, person, anonymous):
 async def test_what_was_not_begun_is_not_confirmed(as_person, person):
     api = await as_person(person)
     problem(await api.post("/v1/me/totp/confirm", json={"code": "123456"}), 409, "wrong_state")
+
+
+WAITING = """
+    SELECT count(*) FROM pg_stat_activity
+    WHERE datname = current_database() AND wait_event_type = 'Lock' AND query ILIKE '%accounts%'
+"""
+
+
+@pytest.mark.parametrize("confirmed_first", [True, False])
+async def test_confirming_meets_another_start(as_person, anonymous, person, owner, confirmed_first):
+    """Whichever of them comes second is refused, and what the first one said counts."""
+    api = await as_person(person)
+    begin = {"password": person.password}
+    first = (await api.post("/v1/me/totp", json=begin)).json()["secret"]
+    code = {"code": code_of(first, -1)}
+    asked = [("/v1/me/totp/confirm", code), ("/v1/me/totp", begin)]
+    running = []
+    async with owner.acquire() as holder, holder.transaction():
+        await holder.execute("SELECT FROM accounts WHERE email = $1 FOR UPDATE", person.email)
+        for path, body in asked if confirmed_first else asked[::-1]:
+            running.append(asyncio.create_task(api.post(path, json=body)))
+            async for _ in patiently():
+                if await owner.fetchval(WAITING) == len(running):
+                    break
+    answers = await asyncio.gather(*running)
+    if confirmed_first:
+        assert answers[0].status_code == 200, answers[0].text
+        problem(answers[1], 409, "wrong_state")
+        problem(await login(anonymous, person), 401, "second_factor_needed")
+        assert (await login(anonymous, person, code_of(first))).status_code == 200
+    else:
+        second = answers[0].json()["secret"]
+        assert pointers(problem(answers[1], 422)) == ["/code"]
+        assert (await login(anonymous, person)).status_code == 200
+        code = {"code": code_of(second)}
+        assert (await api.post("/v1/me/totp/confirm", json=code)).status_code == 200
 
 
 async def test_an_invitation_takes_the_code_of_an_account(other, anonymous, person, secret):

@@ -1,5 +1,6 @@
 """Records are kept as long as policies say, and as long as holds want."""
 
+import json
 from uuid import UUID
 
 import pytest
@@ -166,6 +167,8 @@ async def test_what_is_carried_out_by_itself_is_about_nobody_who_asks(client):
         ({"counted_from": "deleted_at"}, "/counted_from"),
         ({"filter": {"nothing": 1}}, "/filter/nothing"),
         ({"filter": {"lifecycle": {"like": "x"}}}, "/filter/lifecycle/like"),
+        ({"filter": {"owner_id": {"eq": "@me"}}}, "/filter/owner_id/eq"),
+        ({"filter": {"or": [{"owner_id": {"in": ["@my_teams"]}}]}}, "/filter/or/0/owner_id/in/0"),
         ({"days": 0}, "/days"),
         ({"action": "burn"}, "/action"),
     ],
@@ -174,6 +177,26 @@ async def test_what_is_wrong_is_told(client, more, pointer):
     body = {"name": "x", "target": "contact", "action": "delete", "days": 30, **more}
     answer = await client.post("/v1/retention-policies", json=body)
     assert pointers(problem(answer, 422)) == [pointer]
+
+
+async def test_a_policy_is_not_about_who_looks(client, owner):
+    made = await policy(client)
+    change = (
+        "mutation ($id: UUID!, $input: RetentionPolicyUpdateInput!) "
+        "{ updateRetentionPolicy(id: $id, input: $input) { id } }"
+    )
+    mine = {"owner_id": {"eq": "@me"}}
+    answer = await client.gql(change, id=made["id"], input={"filter": mine})
+    (error,) = answer["errors"]
+    (fault,) = error["extensions"]["problem"]["errors"]
+    assert (fault["pointer"], fault["code"]) == ("/filter/owner_id/eq", "not_steady")
+    # One of before this was refused is switched off, and not on again.
+    statement = "UPDATE retention_policies SET filter = $2, is_active = true WHERE id = $1"
+    await owner.execute(statement, made["id"], json.dumps(mine))
+    path = f"retention-policies/{made['id']}"
+    await client.changed(path, {"is_active": False})
+    found = problem(await client.patch(f"/v1/{path}", json={"is_active": True}), 422)
+    assert pointers(found) == ["/filter/owner_id/eq"]
 
 
 async def test_nobody_lets_go_by_a_policy_what_they_may_not_purge(client, keyed):

@@ -5,14 +5,11 @@ from typing import Any
 from uuid import UUID
 
 from crm_api.domains.activities.repository import LINK, ids_linked_to, linked_to
+from crm_api.kit.crud.mentions import need_mentioned
 from crm_api.kit.crud.personal import Gone, Told
 from crm_api.kit.crud.plain import columns_of
 from crm_api.kit.crud.service import CrudService, E
 from crm_api.kit.db.tx import Tx
-from crm_api.kit.errors import Fault, Invalid
-from crm_api.kit.query.kinds import kinds_of
-from crm_api.kit.query.listing import Listing
-from crm_api.kit.query.targets import target_of
 
 TYPED: Mapping[str, str] = {"company_id": "company", "contact_id": "contact", "deal_id": "deal"}
 
@@ -42,40 +39,9 @@ class LinkedService(CrudService[E]):
         values = await super().prepare(values, current)
         if values.get("links"):
             before: Sequence[Any] = () if current is None else columns_of(current)["links"]
-            await self._need(values["links"], before)
+            links = {f"/links/{place}": link for place, link in enumerate(values["links"])}
+            await need_mentioned(self.tx, links, before)
         return values
-
-    async def _need(self, links: Sequence[Any], before: Sequence[Any]) -> None:
-        known = {(link["target"], link["record_id"]) for link in before}
-        new = [
-            (place, link)
-            for place, link in enumerate(links)
-            if (link["target"], link["record_id"]) not in known
-        ]
-        listings: dict[str, Listing] = {}
-        faults: list[Fault] = []
-        for place, link in new:
-            listing = self._listing(link["target"])
-            if listing is None:
-                message = f"There are no records of the kind {link['target'][:60]!r}."
-                faults.append(Fault("not_a_choice", message, f"/links/{place}/target"))
-            else:
-                listings[link["target"]] = listing
-        ids = sorted({UUID(link["record_id"]) for _, link in new if link["target"] in listings})
-        kinds = await kinds_of(self.tx, list(listings.values()), ids, lock=not self.tx.read_only)
-        for place, link in new:
-            target = link["target"]
-            if target in listings and kinds.get(UUID(link["record_id"])) != target:
-                message = f"There is no such {target}."
-                faults.append(Fault("unknown_reference", message, f"/links/{place}/record_id"))
-        if faults:
-            raise Invalid(faults[0].message, faults=faults)
-
-    def _listing(self, entity: str) -> Listing | None:
-        found = target_of(entity)
-        if found is None or (found.part and entity not in self.tx.catalogue.objects):
-            return None
-        return found if self.tx.actor.holds(f"{found.area}:read") else None
 
 
 async def move_links(

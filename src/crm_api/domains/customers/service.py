@@ -16,7 +16,9 @@ from crm_api.domains.customers.schemas import (
     PreferenceUpdate,
 )
 from crm_api.kit.calendar import today_of
+from crm_api.kit.crud.mentions import need_mentioned
 from crm_api.kit.crud.personal import About
+from crm_api.kit.crud.plain import columns_of
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.crud.transitions import Way, need_way, way
 from crm_api.kit.errors import Invalid, WrongState
@@ -54,6 +56,25 @@ class PreferenceService(CrudService[Preference]):
                 message = "Name a contact or a company, not both."
                 raise Invalid.at("/company_id", "one_subject", message)
         return super().normalise(values, current, country)
+
+    @classmethod
+    def derive(cls, values: dict[str, Any], current: Preference | None) -> dict[str, Any]:
+        """Evidence as it is stored, so that what is equal is no change."""
+        values = super().derive(values, current)
+        if "evidence" in values:
+            values["evidence"] = [
+                {**one, "record_id": str(one["record_id"])} for one in values["evidence"] or ()
+            ]
+        return values
+
+    async def prepare(self, values: dict[str, Any], current: Preference | None) -> dict[str, Any]:
+        """What is named as evidence is there, and seen by whoever names it."""
+        values = await super().prepare(values, current)
+        if values.get("evidence"):
+            before: Sequence[Any] = () if current is None else columns_of(current)["evidence"]
+            named = {f"/evidence/{n}": one for n, one in enumerate(values["evidence"])}
+            await need_mentioned(self.tx, named, before)
+        return values
 
     async def effective(
         self,
@@ -148,6 +169,15 @@ class ExpectationService(CrudService[Expectation]):
             raise Invalid.at("/contact_id", "required", "Name a contact, a company or both.")
         return super().normalise(values, current, country)
 
+    @classmethod
+    def derive(cls, values: dict[str, Any], current: Expectation | None) -> dict[str, Any]:
+        """What it is about as it is stored, so that what is equal is no change."""
+        values = super().derive(values, current)
+        if values.get("about"):
+            about = values["about"]
+            values["about"] = {**about, "record_id": str(about["record_id"])}
+        return values
+
     async def prepare(self, values: dict[str, Any], current: Expectation | None) -> dict[str, Any]:
         """Of one that has come out only who is responsible can change."""
         values = await super().prepare(values, current)
@@ -156,6 +186,9 @@ class ExpectationService(CrudService[Expectation]):
             if any(name in values and values[name] != getattr(current, name) for name in said):
                 message = f"The expectation is {current.status}."
                 raise WrongState(message, code="expectation_closed")
+        if values.get("about"):
+            before = () if current is None or current.about is None else (current.about,)
+            await need_mentioned(self.tx, {"/about": values["about"]}, before)
         return values
 
     async def resolve(

@@ -5,7 +5,10 @@ from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar
+from uuid import UUID
 
+from crm_api.domains.catalogue.repository import LISTING as PRODUCTS
+from crm_api.domains.catalogue.repository import VARIANTS
 from crm_api.domains.orders.contract_schemas import ContractCreate, ContractUpdate
 from crm_api.domains.orders.models import Contract
 from crm_api.domains.orders.repository import CONTRACTS_AREA, Contracts
@@ -20,9 +23,11 @@ from crm_api.kit.db.tx import at_one_moment
 from crm_api.kit.errors import Blocked, Fault, Invalid, WrongState
 from crm_api.kit.money import shown_amount, shown_quantity
 from crm_api.kit.pricing.rounding import rounded
+from crm_api.kit.query.kinds import kinds_of
 from crm_api.kit.schema import LATEST
 
 _AGREED = ("lines", "currency", "company_id", "starts_on", "term_months")
+_SOLD = {"product_id": PRODUCTS, "variant_id": VARIANTS}
 _DERIVED = ("ends_on", "notice_by", "mrr", "arr")
 _LAW = "A letter of business, which the law wants kept; erased people are not named by it anew."
 _READ = ("customer", "currency", "mrr", "starts_on", "ends_on")
@@ -53,6 +58,8 @@ class ContractService(NamedService[Contract]):
         values = await super().prepare(values, current)
         before = {} if current is None else columns_of(current)
         values |= _lines_of(values, before)
+        if "lines" in values:
+            await self._need_sold(values["lines"], before.get("lines", ()))
         if current is not None and current.status != "draft":
             changed = [n for n in _AGREED if n in values and values[n] != before[n]]
             if changed:
@@ -76,6 +83,27 @@ class ContractService(NamedService[Contract]):
             rows = await Contracts(reader).running()
         running = [Running(**dict(zip(_READ, row, strict=True))) for row in rows]
         return {"as_of": as_of, "since": since, "data": revenue(running, as_of, since)}
+
+    async def _need_sold(
+        self, lines: Sequence[Mapping[str, Any]], before: Sequence[Mapping[str, Any]]
+    ) -> None:
+        """Products and variants that lines name are there; what was named before may have gone."""
+        known = {line[name] for line in before for name in _SOLD}
+        new = {
+            f"/lines/{place}/{name}": (UUID(line[name]), listing.entity)
+            for place, line in enumerate(lines)
+            for name, listing in _SOLD.items()
+            if line[name] is not None and line[name] not in known
+        }
+        ids = sorted({id for id, _ in new.values()})
+        kinds = await kinds_of(self.tx, list(_SOLD.values()), ids, lock=not self.tx.read_only)
+        faults = [
+            Fault("unknown_reference", f"There is no such {entity}.", at)
+            for at, (id, entity) in new.items()
+            if kinds.get(id) != entity
+        ]
+        if faults:
+            raise Invalid(faults[0].message, faults=faults)
 
     async def put_back(self, record: Contract, values: dict[str, Any]) -> Any:
         """What an undo takes back is nothing that was agreed."""
