@@ -146,18 +146,6 @@ async def test_only_who_reaches_all_has_it_carried_out_for_the_organization(clie
     assert (await client.post(f"{path}/restore")).status_code == 200
 
 
-async def test_what_is_carried_out_by_itself_is_about_nobody_who_asks(client):
-    boss = await member(client, "admin")
-    body = {"name": "Mine", "target": "contact", "action": "delete", "days": 30}
-    body["filter"] = {"owner_id": {"eq": "@me"}}
-    answer = await boss.api.post("/v1/retention-policies", json={**body, "is_active": True})
-    assert pointers(problem(answer, 422)) == ["/filter/owner_id/eq"]
-    made = await boss.api.made("retention-policies", {**body, "is_active": False})
-    path = f"/v1/retention-policies/{made['id']}"
-    answer = await boss.api.patch(path, json={"is_active": True})
-    assert pointers(problem(answer, 422)) == ["/filter/owner_id/eq"]
-
-
 @pytest.mark.parametrize(
     ("more", "pointer"),
     [

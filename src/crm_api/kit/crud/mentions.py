@@ -14,7 +14,9 @@ Mention = Mapping[str, Any]
 """`target`, the kind of a record, and `record_id`, as text."""
 
 
-async def need_mentioned(tx: Tx, mentions: Mapping[str, Mention], before: Sequence[Mention]) -> None:
+async def need_mentioned(
+    tx: Tx, mentions: Mapping[str, Mention], before: Sequence[Mention]
+) -> None:
     """Raise `Invalid` where what is named is not there, or not seen by whoever names it.
 
     `mentions` by where they stand (`/links/0`); what was named `before` may have gone since.

@@ -55,8 +55,8 @@ class RetentionPolicyService(NamedService[RetentionPolicy]):
         if after["action"] == "delete" and after["counted_from"] == "deleted_at":
             message = "What is in the bin is deleted already; purge it."
             raise Invalid.at("/counted_from", "already_deleted", message)
-        if "filter" in values or after["is_active"]:
-            # Nobody in particular runs it.
+        if "filter" in values:
+            # Once it is active, nobody in particular runs it.
             refuse_readers(after["filter"], "/filter")
         self.read(after, service)
         return values
