@@ -16,7 +16,7 @@ from crm_api.platform.notifications.events import NOTICE, PREFERENCES_UPDATED
 from crm_api.platform.notifications.fanout import FanOut
 from crm_api.platform.notifications.jobs import send_digest
 from crm_api.platform.notifications.reading import Acting, Audience
-from crm_api.platform.notifications.recipients import GUARDED, REMINDERS
+from crm_api.platform.notifications.recipients import remind
 from crm_api.platform.notifications.repository import OTHERS, TOLD_OF
 from crm_api.platform.notifications.service import forget_person, forget_records
 from crm_api.platform.notifications.texts import add_titles
@@ -45,9 +45,7 @@ def notifications_module(
     Audience.followed = [service.repository.listing.entity for service in followed]
     Audience.services = services
     Audience.acting = staticmethod(acting)
-    REMINDERS[:] = reminders
-    GUARDED.clear()
-    GUARDED.update(guarded)
+    remind(reminders, guarded)
     add_titles(reminders)
     TOLD_OF[:] = (
         service.repository.listing for service in services.values() if service is not others

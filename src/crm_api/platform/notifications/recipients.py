@@ -73,6 +73,13 @@ GUARDED: dict[str, str] = {}
 _NOT_CHANGES = frozenset({"created", "shared", "unshared", "purged", "erased", "readmitted"})
 
 
+def remind(topics: Iterable[str], guarded: Mapping[str, str]) -> None:
+    """Have owners be told of these topics, or of the guarded ones holders of a permission."""
+    REMINDERS[:] = topics
+    GUARDED.clear()
+    GUARDED.update(guarded)
+
+
 @dataclass(frozen=True)
 class Told:
     """One event that one user is to be told of."""
