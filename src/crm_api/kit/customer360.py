@@ -59,8 +59,7 @@ class RollUp:
     """A reader without it gets none."""
     load: Callable[[Tx, Sequence[UUID], str], Awaitable[Mapping[UUID, Sum]]]
     """The sums of many companies, each for itself, of the records that the reader sees, in the
-    organization's currency and a constant number of statements; companies without any may be
-    missing."""
+    organization's currency and a constant number of statements."""
 
 
 Load = Callable[[Tx, Customer], Awaitable[Mapping[str, Any] | Sequence[Any] | None]]

@@ -122,8 +122,9 @@ def _added(
     tree: Mapping[UUID, tuple[UUID | None, int]], own: Mapping[UUID, Sum]
 ) -> dict[UUID, Sum]:
     """What each company has with all below it."""
-    total = {one: own.get(one, Sum()) for one in tree}
-    for one, (parent, _) in reversed(tree.items()):
+    total = {one: own[one] for one in tree}
+    for one in reversed(list(tree)):
+        parent, _ = tree[one]
         if parent is not None:
             total[parent] += total[one]
     return total
@@ -137,7 +138,7 @@ def _told(sums: Sums, id: UUID) -> list[dict[str, Any]]:
     return [
         {
             "name": name,
-            "count": (one := found.get(id, Sum())).count,
+            "count": (one := found[id]).count,
             "amount": None if one.amount is None else shown_amount(one.amount),
             "is_whole": one.is_whole,
         }

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -171,25 +171,30 @@ class Valued:
     currency: str
     """The column with the currency into which it was converted."""
 
+    def lacking(self, pictured: Pictured, own: str) -> Pictured:
+        """The records whose amount is not in the organization's currency."""
+        ways = [{self.converted: {"is_null": True}}, {self.currency: {"ne": own}}]
+        with_one = {self.amount: {"is_null": False}, "or": ways}
+        return replace(pictured, now={"and": [pictured.now, with_one]})
+
 
 def rolled_up(name: str, pictured: Pictured, valued: Valued | None = None) -> RollUp:
     """How many records companies have, and what they come to."""
     company = pictured.company or ""
     by = [company, *([valued.currency] if valued else [])]
-    figures = [Figure(n, n) for n in (valued.converted, valued.amount)] if valued else []
+    figures = [Figure(valued.converted, valued.converted)] if valued else []
 
     async def load(tx: Tx, company_ids: Sequence[UUID], own: str) -> Mapping[UUID, Sum]:
         hidden = tx.actor.hidden(pictured.service.repository.listing.entity)
-        told = valued if valued and not hidden & {*by, *(f.name for f in figures)} else None
-        found: dict[UUID, Sum] = defaultdict(Sum)
-        for one in await _sums(tx, pictured, Customer(company_ids, ()), figures, by):
-            if told is None:
-                added = Sum(one["count"])
-            elif one[told.currency] == own:
-                added = Sum(one["count"], Decimal(one[told.converted]))
-            else:
-                added = Sum(one["count"], Decimal(0), is_whole=not Decimal(one[told.amount]))
-            found[one[company]] += added
+        told = valued if valued and not hidden & {valued.amount, *by, valued.converted} else None
+        customer = Customer(company_ids, ())
+        found = dict.fromkeys(company_ids, Sum(0, Decimal(0)) if told else Sum())
+        for one in await _sums(tx, pictured, customer, figures, by):
+            amount = one[told.converted] if told and one[told.currency] == own else 0
+            found[one[company]] += Sum(one["count"], None if told is None else Decimal(amount))
+        if told is not None:
+            for one in await _sums(tx, told.lacking(pictured, own), customer, (), (company,)):
+                found[one[company]] += Sum(is_whole=False)
         return found
 
     return RollUp(name, pictured.service.area, load)
