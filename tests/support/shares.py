@@ -1,11 +1,11 @@
 """Which of the tests that come in numbers a run leaves to another one (ADR-0074).
 
-Those are the pairs of a generic test and a collection or module, the tests of the platform and, where a share
-is asked for, those of the domains. They are chosen by their names:
+Those are the pairs of a generic test and a collection or module, and the tests of the platform and
+of the domains. They are chosen by their names:
 
-- `CRM_TEST_SHARE=3` runs every third of them, `CRM_TEST_SHARE=-3` all the others, and all of the
-  domains: two runs, on two versions of PostgreSQL, are the whole suite. It is the statements that
-  may differ between versions, each of which many tests come by.
+- `CRM_TEST_SHARE=3` runs every third of them, `CRM_TEST_SHARE=-3` all the others: two runs, on two
+  versions of PostgreSQL, are the whole suite. It is the statements that may differ between
+  versions, each of which many tests come by.
 - `CRM_TEST_REST=3` runs a third of the pairs, another third with every hundred commits, and all
   of a collection whose service, or a module whose faces, came with the last hundred.
 """
@@ -34,7 +34,7 @@ def is_left_out(item: pytest.Item) -> bool:
     hashed = zlib.crc32(item.nodeid.encode())
     if is_pair and rests(hashed, item.name):
         return True
-    is_shared = is_pair or folder == "platform" or (folder == "domains" and SHARE > 1)
+    is_shared = is_pair or folder in {"platform", "domains"}
     return is_shared and (hashed % abs(SHARE) == 0) == (SHARE < 0)
 
 
