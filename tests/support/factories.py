@@ -172,6 +172,12 @@ class Kind:
         return self.exclusive or self.entity in one_by_one
 
     @property
+    def asks(self) -> int:
+        """How many statements look at what is there before any number of its records is made."""
+        # Sequences in the bin, whose numbers are not given again.
+        return 1 if self.entity == "number_sequence" else 0
+
+    @property
     def follows(self) -> bool:
         """Whether what may be done to its records follows from those that they are about."""
         return self.listing.about is not None and self.listing.about.rules
