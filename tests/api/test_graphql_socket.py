@@ -1,16 +1,15 @@
 """Subscriptions over graphql-transport-ws, against the server as it runs."""
 
 import asyncio
-import json
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 
 import pytest
-from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from crm_api.api import graphql_socket
 from crm_api.kit.live import rung
 from support.processes import Server
+from support.sockets import begun, hear, opened, say
 from support.waiting import patiently
 
 FOLLOW = """subscription($types: [String!], $after: String, $filter: JSON) {
@@ -24,31 +23,6 @@ def server(settings):
     started.wait()
     yield started
     started.kill()
-
-
-@asynccontextmanager
-async def opened(server, protocol="graphql-transport-ws", **options):
-    url = server.url.replace("http", "ws", 1) + "/graphql"
-    async with connect(
-        url, subprotocols=[protocol], proxy=None, open_timeout=60, **options
-    ) as socket:
-        yield socket
-
-
-async def say(socket, **message):
-    await socket.send(json.dumps(message))
-
-
-async def hear(socket, within_s=100.0):
-    async with asyncio.timeout(within_s):
-        while (message := json.loads(await socket.recv())) == {"type": "ping"}:
-            pass
-    return message
-
-
-async def begun(socket, token):
-    await say(socket, type="connection_init", payload={"Authorization": f"Bearer {token}"})
-    assert await hear(socket) == {"type": "connection_ack"}
 
 
 async def subscribed(socket, id="1", **variables):

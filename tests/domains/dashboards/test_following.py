@@ -4,12 +4,12 @@ import asyncio
 import json
 
 import pytest
-from websockets.asyncio.client import connect
 
 from support.clients import Org, problem
 from support.members import custom_role, member
 from support.processes import Server
 from support.reporting import measure
+from support.sockets import begun, hear, opened, say
 
 COUNT = {"source": "company", "measures": [measure("count")]}
 
@@ -79,29 +79,18 @@ async def test_tiles_come_by_server_sent_events(server, client, org):
 
 async def test_tiles_come_as_a_subscription(server, client):
     id, mark = await page_of(client)
-    url = server.url.replace("http", "ws", 1) + "/graphql"
-    protocols = ["graphql-transport-ws"]
-    async with connect(url, subprotocols=protocols, proxy=None, open_timeout=60) as socket:
-
-        async def say(**message):
-            await socket.send(json.dumps(message))
-
-        async def hear():
-            return json.loads(await asyncio.wait_for(socket.recv(), 150))
-
-        payload = {"Authorization": f"Bearer {client.token}"}
-        await say(type="connection_init", payload=payload)
-        assert await hear() == {"type": "connection_ack"}
+    async with opened(server) as socket:
+        await begun(socket, client.token)
         document = (
             "subscription($id: UUID!, $after: String!) "
             "{ staleDashboardTiles(id: $id, after: $after) { tiles cursor } }"
         )
         asked = {"query": document, "variables": {"id": id, "after": mark}}
-        await say(id="1", type="subscribe", payload=asked)
+        await say(socket, id="1", type="subscribe", payload=asked)
         await company(client)
-        told = await hear()
+        told = await hear(socket, 150)
         while "companies" not in told["payload"]["data"]["staleDashboardTiles"]["tiles"]:
-            told = await hear()
+            told = await hear(socket, 150)
         assert told["payload"]["data"]["staleDashboardTiles"]["cursor"]
 
 

@@ -1,14 +1,13 @@
 """How much there is to read, as it changes: by server-sent events and as a subscription."""
 
-import asyncio
 import json
 
 import pytest
-from websockets.asyncio.client import connect
 
 from support.clients import Org
 from support.members import member
 from support.processes import Server
+from support.sockets import begun, hear, opened, say
 
 
 @pytest.fixture(scope="module")
@@ -43,29 +42,14 @@ async def test_numbers_come_by_server_sent_events(server, client, org, worker):
 
 async def test_numbers_come_as_a_subscription(server, client, worker):
     one = await member(client, "sales_rep")
-    url = server.url.replace("http", "ws", 1) + "/graphql"
-    async with connect(
-        url, subprotocols=["graphql-transport-ws"], proxy=None, open_timeout=60
-    ) as socket:
-
-        async def say(**message):
-            await socket.send(json.dumps(message))
-
-        async def hear():
-            while True:
-                message = json.loads(await asyncio.wait_for(socket.recv(), 60))
-                if message["type"] != "ping":
-                    return message
-
-        payload = {"Authorization": f"Bearer {one.api.token}"}
-        await say(type="connection_init", payload=payload)
-        assert await hear() == {"type": "connection_ack"}
+    async with opened(server) as socket:
+        await begun(socket, one.api.token)
         query = {"query": "subscription { unreadNotifications }"}
-        await say(id="1", type="subscribe", payload=query)
-        first = await hear()
+        await say(socket, id="1", type="subscribe", payload=query)
+        first = await hear(socket)
         assert first == {"id": "1", "type": "next", "payload": {"data": {"unreadNotifications": 0}}}
         await assign(client, one)
-        assert (await hear())["payload"]["data"] == {"unreadNotifications": 1}
+        assert (await hear(socket))["payload"]["data"] == {"unreadNotifications": 1}
 
 
 async def test_whoever_has_no_inbox_is_told_so(client):

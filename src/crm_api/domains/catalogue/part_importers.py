@@ -19,10 +19,10 @@ from crm_api.kit.query.visibility import among, sight_of
 from crm_api.platform.transfer.importer import Draft, Plan, data_of
 from crm_api.platform.transfer.preparing import PreparedImporter
 from crm_api.platform.transfer.reading.aliases import EXTERNAL_ID, hint
+from crm_api.platform.transfer.reading.lists import parts_of
 
 _NOT_YET = UUID(int=0)
 """What a row refers to before that is looked up."""
-_PART = re.compile(r"[;|\n]")
 _SKU = "Product SKU | SKU | Product | Artikelnummer | Artikel | Référence | Referencia | Артикул"
 _POSITION = hint("Position", "Position | Sort Order | Order | Reihenfolge | Порядок", "integer")
 _LEANT_ON = """
@@ -288,7 +288,7 @@ _COUNTED: Final[Mapping[str, tuple[str, str]]] = {
 def _counted(text: str, field: str, name: str, count: str) -> list[dict[str, Any]]:
     """What a cell lists, each with a number if it says one; raises `Invalid`."""
     found: list[dict[str, Any]] = []
-    for part in filter(None, map(str.strip, _PART.split(text))):
+    for part in parts_of(text):
         what, _, number = (piece.strip() for piece in part.partition(":"))
         if number and not number.isdecimal():
             raise Invalid.at(f"/{field}", "invalid_number", "Not as in `welding: 3; driving`.")

@@ -1,6 +1,5 @@
 """How rows of a file become variants of products."""
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
@@ -23,12 +22,12 @@ from crm_api.kit.errors import Fault, Invalid
 from crm_api.kit.query.visibility import among, sight_of
 from crm_api.platform.transfer.importer import Draft, Importer, Plan, data_of, need_same
 from crm_api.platform.transfer.reading.aliases import EXTERNAL_ID, hint
+from crm_api.platform.transfer.reading.lists import parts_of
 
 _NOT_YET = UUID(int=0)
 """What a row refers to before that is looked up."""
 _PLAIN = ("sku", "name", "barcode", "cost", "list_price")
 _PLACES = (1, 2, 3)
-_PART = re.compile(r"[;|\n]")
 _OPTIONS = {
     f"option{n}_{what}": hint(
         f"Option {n} {what}", f"Option{n} {what} | Option {n} {what} | Attribute {n} {what}"
@@ -158,12 +157,10 @@ def _options(texts: Mapping[str, list[Any]]) -> Iterable[tuple[str, str]]:
         if value:
             # Shops name an option in its first row alone, and the only one not at all.
             yield (str(name[0]) if name else f"option{place}"), value[0].strip()
-    for part in _PART.split(texts["options"][0]) if texts.get("options") else ():
+    for part in parts_of(texts["options"][0]) if texts.get("options") else ():
         name, sign, value = part.partition(":") if ":" in part else part.partition("=")
         if not sign or not value.strip():
-            if part.strip():
-                raise Invalid.at("/options", "invalid_options", "Not as in `Size: M; Colour: red`.")
-            continue
+            raise Invalid.at("/options", "invalid_options", "Not as in `Size: M; Colour: red`.")
         yield name.strip(), value.strip()
 
 

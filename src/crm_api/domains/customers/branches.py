@@ -79,7 +79,7 @@ class Branches:
         rows = await self.tx.fetch(_BELOW, self.tx.organization_id, root, MOST + 1)
         if len(rows) > MOST:
             message = f"More than {MOST} companies stand below; ask for one further down."
-            raise Invalid.parameter("whole", "tree_too_large", message)
+            raise Invalid(message, code="tree_too_large")
         return {row["id"]: row["parent_id"] for row in rows}
 
     async def _shown(self, ids: list[UUID]) -> dict[UUID, Any]:

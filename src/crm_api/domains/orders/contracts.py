@@ -15,6 +15,7 @@ from crm_api.domains.orders.repository import CONTRACTS_AREA, Contracts
 from crm_api.domains.orders.revenue import Running, monthly, revenue
 from crm_api.domains.quotes.showing import storable
 from crm_api.kit.actor import hidden_field
+from crm_api.kit.crud.mentions import absent
 from crm_api.kit.crud.named import NamedService
 from crm_api.kit.crud.personal import About
 from crm_api.kit.crud.plain import columns_of
@@ -23,7 +24,6 @@ from crm_api.kit.db.tx import at_one_moment
 from crm_api.kit.errors import Blocked, Fault, Invalid, WrongState
 from crm_api.kit.money import shown_amount, shown_quantity
 from crm_api.kit.pricing.rounding import rounded
-from crm_api.kit.query.kinds import kinds_of
 from crm_api.kit.schema import LATEST
 
 _AGREED = ("lines", "currency", "company_id", "starts_on", "term_months")
@@ -90,19 +90,12 @@ class ContractService(NamedService[Contract]):
         """Products and variants that lines name are there; what was named before may have gone."""
         known = {line[name] for line in before for name in _SOLD}
         new = {
-            f"/lines/{place}/{name}": (UUID(line[name]), listing.entity)
+            f"/lines/{place}/{name}": (listing, UUID(line[name]))
             for place, line in enumerate(lines)
             for name, listing in _SOLD.items()
             if line[name] is not None and line[name] not in known
         }
-        ids = sorted({id for id, _ in new.values()})
-        kinds = await kinds_of(self.tx, list(_SOLD.values()), ids, lock=not self.tx.read_only)
-        faults = [
-            Fault("unknown_reference", f"There is no such {entity}.", at)
-            for at, (id, entity) in new.items()
-            if kinds.get(id) != entity
-        ]
-        if faults:
+        if faults := await absent(self.tx, new):
             raise Invalid(faults[0].message, faults=faults)
 
     async def put_back(self, record: Contract, values: dict[str, Any]) -> Any:

@@ -1,7 +1,6 @@
 """The columns of price sheets, and how tiers are written in a cell."""
 
 import json
-import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -9,8 +8,8 @@ from crm_api.kit.errors import Invalid
 from crm_api.kit.values.dates import parse_decimal
 from crm_api.kit.values.errors import BadValue
 from crm_api.platform.transfer.reading.aliases import COMPANY_FIELDS, EXTERNAL_ID, hint
+from crm_api.platform.transfer.reading.lists import parts_of
 
-_PART = re.compile(r"[;|\n]")
 _MOST_TIERS = 50
 _COMMON = {
     "sku": hint(
@@ -139,7 +138,7 @@ def tiers_of(cell: str) -> list[Any]:
     text = cell.strip()
     try:
         if not text.startswith("["):
-            return list(_tiers(filter(None, map(str.strip, _PART.split(text)))))
+            return list(_tiers(parts_of(text)))
         found = json.loads(text)
     except (ValueError, RecursionError, BadValue):
         message = "Tiers are not as in `10: 9.50; 50: 9; 8`."

@@ -1,6 +1,6 @@
 """How rows of a file become quotes with their lines, and clauses of the library."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -204,8 +204,7 @@ class QuoteImporter(CalculatedImporter):
     def patch(self, current: Any, draft: Draft) -> dict[str, Any]:
         """A section that the quote has stays as it is."""
         found = super().patch(current, draft)
-        keys = {section["key"] for section in current.sections}
-        new = [one for one in found.pop("sections", ()) if one["key"] not in keys]
+        new = new_sections(current, found.pop("sections", ()))
         return found | ({"sections": [*current.sections, *new]} if new else {})
 
     def pointed(self, path: Sequence[str]) -> str:
@@ -215,6 +214,12 @@ class QuoteImporter(CalculatedImporter):
         if path[0] == "lines" and "discounts" in path:
             return "line.discount_percent"
         return super().pointed(path)
+
+
+def new_sections(current: Any, given: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The sections of a row that its record does not have."""
+    keys = {section["key"] for section in current.sections}
+    return [one for one in given if one["key"] not in keys]
 
 
 class ClauseImporter(NamedImporter):

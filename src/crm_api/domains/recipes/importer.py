@@ -1,7 +1,6 @@
 """How rows of a file become recipes: each row gives one of its tiers an item."""
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
@@ -11,22 +10,23 @@ from pydantic import ValidationError
 from crm_api.domains.catalogue.importer import path_key, paths_of, sold_by
 from crm_api.domains.catalogue.line_importer import LINE_FIELDS, interval_of
 from crm_api.domains.catalogue.repository import sku_key
+from crm_api.domains.quotes.importer import new_sections
 from crm_api.domains.quotes.repository import Clauses
 from crm_api.domains.recipes.models import TIERS
 from crm_api.domains.recipes.schemas import RecipeItem
 from crm_api.domains.recipes.service import TARGETS, ProposalRecipeService, stored
 from crm_api.kit.db.tx import Tx
-from crm_api.kit.errors import Fault, Invalid
+from crm_api.kit.errors import Invalid
 from crm_api.kit.faults import faults_of
 from crm_api.kit.query.conditions import check
 from crm_api.platform.transfer.importer import Draft, Plan, data_of
-from crm_api.platform.transfer.naming import NamedImporter, called
+from crm_api.platform.transfer.naming import NamedImporter, called, the_one
 from crm_api.platform.transfer.preparing import PreparedImporter
 from crm_api.platform.transfer.reading.aliases import DESCRIPTION, EXTERNAL_ID, hint
+from crm_api.platform.transfer.reading.lists import parts_of
 
 _NOT_YET = UUID(int=0)
 """What a row refers to before that is looked up."""
-_PART = re.compile(r"[;|\n]")
 _OF = ("product_id", "variant_id", "category_id", "need")
 """What an item is of."""
 _PLAIN = ("name", "description", "priority", "language", "valid_days", "introduction", "closing")
@@ -104,8 +104,8 @@ class RecipeImporter(NamedImporter, PreparedImporter):
         tier = {"tier": texts["tier"][0].strip().lower(), "items": [said]}
         if texts.get("tier_name"):
             tier["name"] = texts["tier_name"][0]
-        clauses = _PART.split(next(iter(texts.get("clauses", ())), ""))
-        related |= {"said": frozenset(said), "clauses": [c.strip() for c in clauses if c.strip()]}
+        clauses = parts_of(next(iter(texts.get("clauses", ())), ""))
+        related |= {"said": frozenset(said), "clauses": clauses}
         return data | {"tiers": [tier]}, related
 
     async def refer(self, tx: Tx, drafts: Sequence[Draft], plan: Plan) -> None:
@@ -146,13 +146,8 @@ class RecipeImporter(NamedImporter, PreparedImporter):
     def _set(
         self, draft: Draft, plan: Plan, named: str, ids: set[UUID], of: dict[str, Any], column: str
     ) -> None:
-        if len(ids) == 1:
-            of[column] = next(iter(ids))
-            return
-        code = f"ambiguous_{named}" if ids else f"unknown_{named}"
         at = "/clauses" if named == "clause" else f"/tiers/0/items/0/{column}"
-        fault = Fault(code, f"{len(ids) or 'No'} {named} of that name.", at)
-        draft.faults.append(self.located(fault, draft, plan))
+        of[column] = the_one(self, draft, plan, named, ids, at)
 
     async def make(self, tx: Tx, draft: Draft) -> None:
         """Store a new recipe, whose first item the row gives; raises `Invalid`."""
@@ -162,9 +157,7 @@ class RecipeImporter(NamedImporter, PreparedImporter):
     def patch(self, current: Any, draft: Draft) -> dict[str, Any]:
         """What a row changes: of items, the one at its place; sections that are there stay."""
         found = super().patch(current, draft)
-        keys = {section["key"] for section in current.sections}
-        new = [one for one in found.pop("sections", ()) if one["key"] not in keys]
-        if new:
+        if new := new_sections(current, found.pop("sections", ())):
             found["sections"] = [*current.sections, *stored(new)]
         if "clauses" in found:
             found["clauses"] = stored(found["clauses"])

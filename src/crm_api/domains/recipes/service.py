@@ -13,6 +13,7 @@ from crm_api.domains.quotes.repository import CLAUSES
 from crm_api.domains.recipes.models import ProposalRecipe
 from crm_api.domains.recipes.repository import AREA, Recipes
 from crm_api.domains.recipes.schemas import ProposalRecipeCreate, ProposalRecipeUpdate
+from crm_api.kit.crud.mentions import absent
 from crm_api.kit.crud.named import NamedService
 from crm_api.kit.crud.personal import Impersonal
 from crm_api.kit.crud.plain import columns_of
@@ -20,7 +21,6 @@ from crm_api.kit.db.json import decode, encode
 from crm_api.kit.errors import Fault, Invalid
 from crm_api.kit.money import shown_quantity
 from crm_api.kit.query.conditions import check
-from crm_api.kit.query.kinds import kinds_of
 from crm_api.kit.query.listing import Listing
 
 TARGETS: Mapping[str, Listing] = {"company": COMPANIES, "contact": CONTACTS}
@@ -63,14 +63,8 @@ class ProposalRecipeService(NamedService[ProposalRecipe]):
         """Raises `Invalid` where something is named anew that is not there, or not seen."""
         before = {} if current is None else columns_of(current)
         known = {id for _, _, id in _named(before)}
-        named = [one for one in _named(values) if one[2] not in known]
-        kinds = await kinds_of(self.tx, list(_KINDS.values()), sorted({id for _, _, id in named}))
-        faults = [
-            Fault("unknown_reference", f"There is no such {_KINDS[name].entity}.", at)
-            for at, name, id in named
-            if kinds.get(id) != _KINDS[name].entity
-        ]
-        if faults:
+        new = {at: (_KINDS[name], id) for at, name, id in _named(values) if id not in known}
+        if faults := await absent(self.tx, new):
             raise Invalid("A record that is named does not exist.", faults=faults)
 
 

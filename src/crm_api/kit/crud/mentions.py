@@ -25,24 +25,33 @@ async def need_mentioned(
     new = {
         at: one for at, one in mentions.items() if (one["target"], one["record_id"]) not in known
     }
-    listings: dict[str, Listing] = {}
     faults: list[Fault] = []
+    named: dict[str, tuple[Listing, UUID]] = {}
     for at, one in new.items():
         listing = _listing(tx, one["target"])
         if listing is None:
             message = f"There are no records of the kind {one['target'][:60]!r}."
             faults.append(Fault("not_a_choice", message, f"{at}/target"))
         else:
-            listings[one["target"]] = listing
-    ids = sorted({UUID(one["record_id"]) for one in new.values() if one["target"] in listings})
-    kinds = await kinds_of(tx, list(listings.values()), ids, lock=not tx.read_only)
-    for at, one in new.items():
-        target = one["target"]
-        if target in listings and kinds.get(UUID(one["record_id"])) != target:
-            message = f"There is no such {target}."
-            faults.append(Fault("unknown_reference", message, f"{at}/record_id"))
+            named[f"{at}/record_id"] = (listing, UUID(one["record_id"]))
+    faults += await absent(tx, named)
     if faults:
         raise Invalid(faults[0].message, faults=faults)
+
+
+async def absent(tx: Tx, named: Mapping[str, tuple[Listing, UUID]]) -> list[Fault]:
+    """What is wrong with records that are not there, or not seen, by where they are named.
+
+    None of the others goes before the commit.
+    """
+    listings = {listing.entity: listing for listing, _ in named.values()}
+    ids = sorted({id for _, id in named.values()})
+    kinds = await kinds_of(tx, list(listings.values()), ids, lock=not tx.read_only)
+    return [
+        Fault("unknown_reference", f"There is no such {listing.entity}.", at)
+        for at, (listing, id) in named.items()
+        if kinds.get(id) != listing.entity
+    ]
 
 
 def _listing(tx: Tx, entity: str) -> Listing | None:

@@ -180,7 +180,8 @@ class Valued:
 
 def rolled_up(name: str, pictured: Pictured, valued: Valued | None = None) -> RollUp:
     """How many records companies have, and what they come to."""
-    company = pictured.company or ""
+    company = pictured.company
+    assert company is not None
     by = [company, *([valued.currency] if valued else [])]
     figures = [Figure(valued.converted, valued.converted)] if valued else []
 

@@ -67,13 +67,22 @@ def refer_to(
     importer: Importer, draft: Draft, plan: Plan, named: str, ids: Collection[UUID], column: str
 ) -> None:
     """Have a row's `column` be the one record that it calls `named`; else the row is at fault."""
-    if len(ids) == 1:
-        draft.values[column] = next(iter(ids))
+    found = the_one(importer, draft, plan, named, ids, f"/{column}")
+    if found is not None:
+        draft.values[column] = found
         draft.given |= {column}
-        return
+
+
+def the_one(
+    importer: Importer, draft: Draft, plan: Plan, named: str, ids: Collection[UUID], pointer: str
+) -> UUID | None:
+    """The one record that a row calls `named`; else None, and the row is at fault."""
+    if len(ids) == 1:
+        return next(iter(ids))
     code = f"ambiguous_{named}" if ids else f"unknown_{named}"
-    fault = Fault(code, f"{len(ids) or 'No'} {named} of that name is seen.", f"/{column}")
+    fault = Fault(code, f"{len(ids) or 'No'} {named} of that name is seen.", pointer)
     draft.faults.append(importer.located(fault, draft, plan))
+    return None
 
 
 class NamedImporter(Importer):
