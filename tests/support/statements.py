@@ -11,7 +11,7 @@ from crm_api.kit.db.database import Database
 
 # What a connection needs now and then, whatever the request is.
 _OVERHEAD = re.compile(
-    r"\s*(BEGIN|COMMIT|ROLLBACK|SAVEPOINT|RELEASE|START TRANSACTION|SELECT set_config|"
+    r"\s*(BEGIN|COMMIT|ROLLBACK|SAVEPOINT|RELEASE|START TRANSACTION|SELECT\s+set_config|"
     r"SELECT .* FROM crm_authenticate|SELECT coalesce\(o\.time_zone, .* JOIN organization_states|SELECT requests_per_minute|SET TRANSACTION)|\s*WITH RECURSIVE typeinfo|\s*SELECT\s+current_setting",
     re.IGNORECASE | re.DOTALL,
 )
