@@ -2,9 +2,10 @@
 
 import pytest
 
-from support.clients import problem
+from support.clients import pointers, problem
 from support.factories import KINDS
-from support.graph import camel
+from support.foreign import ABSENT
+from support.graph import body_as_graph, camel
 
 
 @pytest.fixture
@@ -57,3 +58,20 @@ async def test_owners_take_the_scope_of_users(keyed, kind):
 def test_every_kind_leads_to_users():
     for kind in KINDS:
         assert {"owner", "creator"} <= kind.listing.related.keys()
+
+
+async def test_records_are_given_to_users_of_the_organization(client, kind, theirs):
+    least, made = await kind.factory.least(client), await kind.make(client)
+    create = f"mutation($i: {kind.type}CreateInput!) {{ create{kind.type}(input: $i) {{ id }} }}"
+    for id in (theirs["user"]["id"], ABSENT):
+        body = {**least, "owner_id": id}
+        for answer in (
+            await client.post(f"/v1/{kind.path}", json=body),
+            await client.patch(f"/v1/{kind.path}/{made['id']}", json={"owner_id": id}),
+        ):
+            found = problem(answer, 422)
+            assert pointers(found) == ["/owner_id"]
+            assert found["errors"][0]["code"] == "unknown_reference"
+        (error,) = (await client.gql(create, i=body_as_graph(body)))["errors"]
+        (fault,) = error["extensions"]["errors"]
+        assert (fault["pointer"], fault["code"]) == ("/ownerId", "unknown_reference")
