@@ -13,6 +13,15 @@ TABLE, INDEX, COLUMNS = (
     "ix_coupon_redemptions_company",
     ["organization_id", "company_id"],
 )
+# They say how often coupons were used: removed, these could be used once more.
+REFUSE = f"""
+    DO $$ BEGIN
+        IF EXISTS (SELECT FROM {TABLE} WHERE company_id IS NULL) THEN
+            RAISE EXCEPTION 'coupons were redeemed by people without a company'
+                USING HINT = 'Give these rows of {TABLE} a company_id, or delete them.';
+        END IF;
+    END $$
+"""
 
 
 def upgrade() -> None:
@@ -23,7 +32,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute(f"ALTER TABLE {TABLE} NO FORCE ROW LEVEL SECURITY")
-    op.execute(f"DELETE FROM {TABLE} WHERE company_id IS NULL")
+    op.execute(REFUSE)
     op.execute(f"ALTER TABLE {TABLE} FORCE ROW LEVEL SECURITY")
     op.drop_index(INDEX, TABLE)
     op.create_index(INDEX, TABLE, COLUMNS)

@@ -132,3 +132,42 @@ async def test_what_people_wrote_is_not_logged_with_a_mistake(log, database):
     assert "INSERT INTO mistakes" in written
     assert "Zwirbel" not in written
     assert "Huber" not in written
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
+async def test_no_line_of_what_people_wrote_is_logged_with_a_mistake(
+    settings, database, log_format
+):
+    texts = {
+        "name": "Zwirbel\nHuber\n\n[SQL: Anton",
+        # Between quotes and backslashes, and in the row that is told after it.
+        "note": 'a "b\\n" Gruber\r\nMoser',
+    }
+    taken = "INSERT INTO mistakes VALUES (:name, :note)"
+    written = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    with contextlib.redirect_stderr(written):
+        logs.configure(settings.model_copy(update={"log_level": "info", "log_format": log_format}))
+        log = structlog.get_logger("tests")
+        async with database.engine.connect() as connection:
+            table = (
+                "CREATE TEMPORARY TABLE mistakes (name text UNIQUE, note text CHECK (note = ''))"
+            )
+            await connection.execute(text(table))
+            await connection.execute(text(taken), {**texts, "note": ""})
+            for sql, given in (
+                (taken, texts),
+                (taken, {**texts, "note": ""}),
+                ("SELECT CAST(CAST(:name AS text) AS integer)", {"name": texts["name"]}),
+            ):
+                try:
+                    async with connection.begin_nested():
+                        await connection.execute(text(sql), given)
+                except DBAPIError:
+                    log.exception("unhandled")
+            await connection.rollback()
+    logs.configure(settings)
+    written.flush()
+    found = written.buffer.getvalue().decode()
+    assert found.count("INSERT INTO mistakes") >= 2
+    for said in ("Zwirbel", "Huber", "Anton", "Gruber", "Moser"):
+        assert said not in found

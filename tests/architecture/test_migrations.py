@@ -8,6 +8,7 @@ import asyncpg
 import pytest
 from alembic import command
 from alembic.script import ScriptDirectory
+from sqlalchemy.exc import DBAPIError
 
 from support.servers import ROOT, alembic_config, in_thread, migrate, run
 
@@ -77,6 +78,26 @@ def test_each_revision_goes_back_to_the_one_before(empty_database):
     assert beside_version(run(shape(empty_database))) == []
     migrate(empty_database)
     assert run(shape(empty_database)) == whole
+
+
+@pytest.mark.commits
+async def test_coupons_of_people_without_a_company_are_not_forgotten(own_url):
+    connection = await asyncpg.connect(own_url)
+    try:
+        await connection.execute("SET session_replication_role = replica")
+        await connection.execute("""
+            INSERT INTO coupon_redemptions (organization_id, id, version, created_at, updated_at,
+                coupon_id, reference)
+            VALUES (gen_random_uuid(), gen_random_uuid(), 1, now(), now(), gen_random_uuid(), 'x')
+        """)
+        config = alembic_config(own_url)
+        with pytest.raises(DBAPIError, match="without a company"):
+            in_thread(lambda: command.downgrade(config, "20270301_hashes_of_decisions"))
+        await connection.execute("UPDATE coupon_redemptions SET company_id = gen_random_uuid()")
+        in_thread(lambda: command.downgrade(config, "20270301_hashes_of_decisions"))
+        assert await connection.fetchval("SELECT count(*) FROM coupon_redemptions") == 1
+    finally:
+        await connection.close()
 
 
 @pytest.mark.commits

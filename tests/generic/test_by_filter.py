@@ -2,6 +2,7 @@
 
 from crm_api.platform.batching.events import WriteMatching
 from support.clients import pointers, problem
+from support.members import new_user
 
 
 async def asked_of(client):
@@ -19,7 +20,7 @@ async def ask(client, kind, status=200, **body):
 async def rows_of(client, kind, count):
     """So many records that a filter finds, and one that it does not."""
     least, *bodies = await kind.bodies(client, count + 1)
-    owner = {"owner_id": "01900000-0000-7000-8000-000000000001"}
+    owner = {"owner_id": await new_user(client)}
     items = [{**body, **owner} for body in bodies]
     answer = await client.post(f"/v1/{kind.path}/bulk", json={"items": items})
     other = await client.made(kind.path, least)

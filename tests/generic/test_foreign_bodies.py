@@ -15,9 +15,8 @@ from support.foreign import (
     told,
 )
 
-# Whose a record is, is not asked where somebody reaches all of them (docs/known-gaps.md), and
-# lines have the ids that whoever writes them gives them.
-FREE = re.compile(r"(owner_id|lines\.id)$")
+# Lines have the ids that whoever writes them gives them.
+FREE = re.compile(r"lines\.id$")
 READS = {"calculate", "check", "discover", "evaluate", "preview", "query", "resolve", "simulate"}
 
 

@@ -10,7 +10,7 @@ from support.foreign import ABSENT, Own, filled, rows_with, slots_of, state_of, 
 from support.foreign_graphql import Fields
 
 # As in bodies (test_foreign_bodies.py).
-FREE = re.compile(r"(ownerId|lines\.id)$")
+FREE = re.compile(r"lines\.id$")
 
 
 @pytest.fixture(scope="session")

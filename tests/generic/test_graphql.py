@@ -4,6 +4,7 @@ import pytest
 
 from support.factories import KINDS
 from support.graph import as_graph, body_as_graph, camel, selection
+from support.members import new_user
 
 
 def single(kind):
@@ -254,7 +255,7 @@ async def test_update_delete_and_restore(client, kind):
 
 
 async def test_null_clears_and_absence_leaves(client, kind):
-    owner_id = "01990000-0000-7000-8000-000000000001"
+    owner_id = await new_user(client)
     made = await kind.make(client)
     await client.changed(f"{kind.path}/{made['id']}", {"owner_id": owner_id})
     update = (

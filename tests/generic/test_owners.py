@@ -1,10 +1,23 @@
-"""Every record leads to its owner and to who made it, at both faces."""
+"""Every record leads to its owner and to who made it, at both faces, and these are users."""
+
+import re
 
 import pytest
 
-from support.clients import problem
+from support.clients import pointers, problem
 from support.factories import KINDS
-from support.graph import camel
+from support.foreign import ABSENT
+from support.graph import body_as_graph, camel
+
+# Fields that name users, and which no foreign key of a column holds to that. Each is asked about
+# where it is given, and tried by `test_foreign_bodies.py`.
+ASKED = {
+    *("owner_id", "risks.owner_id", "parts.owner_id", "changes.owner_id"),
+    *("next_task.owner_id", "next_activity.owner_id", "splits.user_id", "members.user_id"),
+    *("escalations.notify", "escalations.reassign_to"),
+}
+NAMES = re.compile(r"(user|owner|manager|sender|delegate|member|assignee|approver|author)_ids?$|"
+                   r"(notify|reassign_to)$")  # fmt: skip
 
 
 @pytest.fixture
@@ -57,3 +70,54 @@ async def test_owners_take_the_scope_of_users(keyed, kind):
 def test_every_kind_leads_to_users():
     for kind in KINDS:
         assert {"owner", "creator"} <= kind.listing.related.keys()
+
+
+async def test_records_are_given_to_users_of_the_organization(client, kind, theirs):
+    least, made = await kind.factory.least(client), await kind.make(client)
+    create = f"mutation($i: {kind.type}CreateInput!) {{ create{kind.type}(input: $i) {{ id }} }}"
+    for id in (theirs["users"]["id"], ABSENT):
+        body = {**least, "owner_id": id}
+        for answer in (
+            await client.post(f"/v1/{kind.path}", json=body),
+            await client.patch(f"/v1/{kind.path}/{made['id']}", json={"owner_id": id}),
+        ):
+            found = problem(answer, 422)
+            assert pointers(found) == ["/owner_id"]
+            assert found["errors"][0]["code"] == "unknown_reference"
+        (error,) = (await client.gql(create, i=body_as_graph(body)))["errors"]
+        (fault,) = error["extensions"]["errors"]
+        assert (fault["pointer"], fault["code"]) == ("/ownerId", "unknown_reference")
+
+
+def uuids_in(schema, schemas, at="", seen=()):
+    """Where ids stand in what a schema allows, such as `splits.user_id`."""
+    while "$ref" in schema:
+        name = schema["$ref"].rpartition("/")[2]
+        if name in seen:
+            return
+        schema, seen = schemas[name], (*seen, name)
+    if schema.get("format") == "uuid":
+        yield at
+    items = schema.get("items")
+    for part in (*schema.get("anyOf", ()), *([items] if isinstance(items, dict) else ())):
+        yield from uuids_in(part, schemas, at, seen)
+    for name, part in schema.get("properties", {}).items():
+        yield from uuids_in(part, schemas, f"{at}.{name}".lstrip("."), seen)
+
+
+def test_whatever_names_users_is_held_to_that(openapi, kind):
+    held = {
+        element.parent.name
+        for key in kind.listing.model.__table__.foreign_key_constraints
+        if key.referred_table.name == "users"
+        for element in key.elements
+    }
+    named = set()
+    for path, method in ((f"/v1/{kind.path}", "post"), (f"/v1/{kind.path}/{{id}}", "patch")):
+        sent = openapi["paths"][path][method]["requestBody"]["content"]
+        schema = next(iter(sent.values()))["schema"]
+        named |= {
+            at for at in uuids_in(schema, openapi["components"]["schemas"]) if NAMES.search(at)
+        }
+    assert "owner_id" in named
+    assert named <= held | ASKED

@@ -6,11 +6,11 @@ import pytest
 
 from support import json_schema
 from support.clients import pointers, problem
+from support.members import new_user
 
 COMMON = {
     "custom": {"tier": "gold", "score": 7, "ratio": "0.5", "flag": True},
     "external_ids": {"legacy": "151"},
-    "owner_id": "01990000-0000-7000-8000-000000000001",
 }
 
 
@@ -39,9 +39,10 @@ async def test_created_by_is_the_key_that_made_it(client, kind):
 
 async def test_common_fields_are_stored(client, kind):
     await kind.define(client, tier="text", score="integer", ratio="decimal", flag="bool")
-    made = await kind.make(client, **COMMON)
+    common = {**COMMON, "owner_id": await new_user(client)}
+    made = await kind.make(client, **common)
     shown = await client.read(f"{kind.path}/{made['id']}")
-    assert {name: shown[name] for name in COMMON} == COMMON
+    assert {name: shown[name] for name in common} == common
 
 
 async def test_answers_are_what_the_documentation_says(client, kind, app):
@@ -101,9 +102,10 @@ async def test_patch_without_a_difference_changes_nothing(client, kind):
 
 
 async def test_null_clears_and_absence_leaves(client, kind):
-    made = await kind.make(client, owner_id=COMMON["owner_id"])
+    owner_id = await new_user(client)
+    made = await kind.make(client, owner_id=owner_id)
     path = f"{kind.path}/{made['id']}"
-    assert (await client.changed(path, kind.factory.change))["owner_id"] == COMMON["owner_id"]
+    assert (await client.changed(path, kind.factory.change))["owner_id"] == owner_id
     assert (await client.changed(path, {"owner_id": None}))["owner_id"] is None
 
 
@@ -180,7 +182,8 @@ async def test_stale_change_is_told_which_fields_are_in_conflict(client, kind):
     (name,) = kind.factory.change
     await client.patch(path, json=kind.factory.change)
     await kind.define(client, tier="text", a="integer")
-    await client.patch(path, json={"owner_id": COMMON["owner_id"], "custom": {"tier": "gold"}})
+    owned = {"owner_id": await new_user(client), "custom": {"tier": "gold"}}
+    await client.patch(path, json=owned)
     # There and back again is no change.
     await client.patch(path, json={"external_ids": {"legacy": "7"}})
     await client.patch(path, json={"external_ids": {"legacy": None}})

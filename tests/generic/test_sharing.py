@@ -286,6 +286,7 @@ async def test_a_collaborator_of_merged_records_goes_for_good(client, shared):
     merge = await client.post(f"/v1/{shared.path}/merge", json=body)
     assert merge.status_code == 201, merge.text
     path = f"/v1/{shared.path}/{winner['id']}"
+    assert len((await client.get(f"{path}/collaborators")).json()["data"]) == 1
     answer = await client.put(f"{path}/collaborators/{one.id}", json={"access": "read"})
     assert answer.status_code == 200, answer.text
     problem(await one.api.patch(path, json=shared.factory.change), 403, "missing_right")
@@ -294,3 +295,22 @@ async def test_a_collaborator_of_merged_records_goes_for_good(client, shared):
     answer = await client.delete(f"{path}/collaborators/{one.id}")
     assert answer.status_code == 204, answer.text
     problem(await one.api.get(path), 404)
+
+
+async def test_a_collaborator_of_merged_records_is_told_once_by_what_allows_most(client, shared):
+    first, one, other = [(await member(client)).id for _ in range(3)]
+    winner, loser = await shared.make(client), await shared.make(client)
+    until = "2099-01-01T00:00:00Z"
+    await share(client, shared, winner, user_id=one, access="read")
+    await share(client, shared, winner, user_id=first, access="read")
+    wide = await share(client, shared, loser, user_id=one, access="write", expires_at=until)
+    await share(client, shared, loser, user_id=other, access="read", expires_at=until)
+    long = await share(client, shared, winner, user_id=other, access="read")
+    body = {"winner_id": winner["id"], "loser_ids": [loser["id"]]}
+    merge = await client.post(f"/v1/{shared.path}/merge", json=body)
+    assert merge.status_code == 201, merge.text
+    path = f"/v1/{shared.path}/{winner['id']}/collaborators"
+    found = (await client.get(path)).json()["data"]
+    assert [row["user_id"] for row in found] == [one, first, other]
+    assert (found[0]["share_id"], found[0]["access"]) == (wide["id"], "write")
+    assert (found[2]["share_id"], found[2]["expires_at"]) == (long["id"], None)

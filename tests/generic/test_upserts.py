@@ -8,10 +8,10 @@ import pytest
 from support.clients import pointers, problem
 from support.factories import KINDS
 from support.graph import as_graph, body_as_graph, camel, pascal, selection
+from support.members import new_user
 
 UPSERTED = [kind for kind in KINDS if kind.service.upserts]
 MATCHED = [(kind, match) for kind in UPSERTED for match in kind.listing.lookups]
-OWNER = "01990000-0000-7000-8000-000000000001"
 SAMPLES = {
     "email": ({"email": "Some.One@Example.com"}, {"emails": [{"value": "some.one@example.com"}]}),
     "phone": ({"phone": "030 901820"}, {"phones": [{"value": "+49 30 901820"}]}),
@@ -92,7 +92,12 @@ async def test_body_is_a_merge_patch_of_what_is_there(client, kind):
     await kind.define(client, a="integer", b="integer", c="integer")
     path = by_external(kind)
     least = await kind.factory.least(client)
-    given = {**least, "owner_id": OWNER, "custom": {"a": 1, "b": None}, "external_ids": None}
+    given = {
+        **least,
+        "owner_id": await new_user(client),
+        "custom": {"a": 1, "b": None},
+        "external_ids": None,
+    }
     made = await client.put(path, json=given)
     assert made.status_code == 201, made.text
     assert made.json()["custom"] == {"a": 1}
@@ -236,7 +241,7 @@ async def test_match_needs_a_value(client, matched):
     kind, match = matched
     field = kind.listing.lookups[match]
     path = f"/v1/{kind.path}/upsert?match={match}"
-    answer = await client.post(path, json={"owner_id": OWNER})
+    answer = await client.post(path, json={"owner_id": None})
     assert pointers(problem(answer, 422, "validation")) == [f"/{field}"]
 
 

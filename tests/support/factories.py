@@ -439,6 +439,11 @@ async def _least_comment(api: Api) -> Body:
     return {"target": "contact", "record_id": contact["id"], "body": "Please call back."}
 
 
+async def _owner(api: Api) -> str:
+    """The id of a new user, whose a record may be."""
+    return (await api.made("users", await _least_user(api)))["id"]
+
+
 async def _varied_comments(api: Api) -> list[Body]:
     first, second = await _least_comment(api), await _least_comment(api)
     user = await api.made("users", await _least_user(api))
@@ -738,7 +743,7 @@ async def _varied_views(api: Api) -> list[Body]:
         {**shared, **full},
         {**shared, **full, "name": "example", "is_default": True},
         {**shared, "target": "company", "filter": {"tags": {"has": "vip"}}},
-        {**shared, "sort": ["name"], "owner_id": "01990000-0000-7000-8000-00000000beef"},
+        {**shared, "sort": ["name"], "owner_id": await _owner(api)},
         {"name": "Example", "target": "employment"},
         {"name": "Beispiel", "target": "company", "is_default": True},
     ]
@@ -764,7 +769,7 @@ async def _varied_reports(api: Api) -> list[Body]:
         {**least, "name": "Отчёт", "description": "An example."},
         {**least, "name": "Ämter", "definition": whole, "parameters": asked},
         {**least, "name": "Zebra"},
-        {**least, "name": "Zebra", "owner_id": "01990000-0000-7000-8000-00000000beef"},
+        {**least, "name": "Zebra", "owner_id": await _owner(api)},
     ]
 
 
@@ -830,7 +835,7 @@ async def _varied_dashboards(api: Api) -> list[Body]:
         {**least, "name": "Сводка", "description": "An example."},
         {**least, "name": "Ämter", "parameters": asked},
         {**least, "name": "Zebra"},
-        {**least, "name": "Zebra", "owner_id": "01990000-0000-7000-8000-00000000beef"},
+        {**least, "name": "Zebra", "owner_id": await _owner(api)},
     ]
 
 

@@ -21,6 +21,7 @@ _OTHER_WORDS = {
     "component": "product",
     "line": "quote",
     "manager": "user",
+    "owner": "user",
     "notify": "user",
     "notify_teams": "team",
     "reassign_to": "user",

@@ -20,8 +20,19 @@ _SECRET = re.compile(
 )
 _SAYS = r"(DETAIL:  |invalid input (?:for query argument \$\d+|syntax for type [^:]{1,60}): )"
 """What the database or its driver says of the values that it refused: one, or a whole row."""
-_IN_JSON = re.compile(_SAYS + r"(?:\\[^n]|[^\\\"])*")
-_IN_TEXT = re.compile(_SAYS + ".*")
+_NEXT = "(?:The above exception was|During handling of the above)"
+"""Begins the next error of a traceback; values, which may have lines too, go on until then."""
+
+
+def _values(line: str, one: str) -> re.Pattern[str]:
+    """All that is said of values, up to the statement that SQLAlchemy tells after them."""
+    some = rf"(?:(?!{line}{line}{_NEXT}){one})*"
+    sql = rf"{line}\[SQL: {some}\]{line}[(\[](?:SQL parameters|Background)"
+    return re.compile(rf"{_SAYS}(?:{some}(?={sql})|{some})", re.DOTALL)
+
+
+_IN_JSON = _values(r"\\n", r'(?:\\.|[^\\"])')
+_IN_TEXT = _values(r"\n", ".")
 _HIDDEN = "********"
 _MOMENT_S = 0.02
 _format_exception = structlog.processors.format_exc_info

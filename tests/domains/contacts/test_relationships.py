@@ -110,6 +110,26 @@ async def test_people_who_are_one_are_not_related_to_themselves(client, undone):
         assert found[other["id"]]["related_contact_id"] == b
 
 
+async def test_a_circle_that_was_prepared_since_blocks_taking_people_apart(client):
+    a, b, c, d = await people(client, "A", "B", "C", "D")
+    mine = await relate(client, a, c, "reports_to")
+    # The same of who becomes one with A, so it goes.
+    await relate(client, b, c, "reports_to")
+    below = await relate(client, d, b, "reports_to")
+    merge = await client.post("/v1/contacts/merge", json={"winner_id": a, "loser_ids": [b]})
+    assert merge.status_code == 201, merge.text
+    assert (await client.delete(f"{PATH}/{mine['id']}")).status_code == 204
+    closing = await relate(client, c, d, "reports_to")
+    undo = f"/v1/merges/{merge.json()['id']}/undo"
+    assert problem(await client.post(undo), 409)["code"] == "hierarchy_cycle"
+    assert (await client.read(f"contact-relationships/{below['id']}"))["related_contact_id"] == a
+    assert (await client.delete(f"{PATH}/{closing['id']}")).status_code == 204
+    answer = await client.post(undo)
+    assert answer.status_code == 200, answer.text
+    left = (await client.read("contact-relationships"))["data"]
+    assert {(one["contact_id"], one["related_contact_id"]) for one in left} == {(b, c), (d, b)}
+
+
 async def test_through_whom_one_does_not_see_nobody_is_found(client):
     own = dict.fromkeys(("read", "create", "update", "delete"), "own")
     rep = await member(client, await custom_role(client, levels={"*": own}))

@@ -2,8 +2,9 @@
 
 from decimal import Decimal
 
-from support.clients import problem
-from support.members import custom_role, member
+from support.clients import pointers, problem
+from support.foreign import ABSENT
+from support.members import custom_role, member, new_user
 
 
 async def act(api, collection, id, verb, status=200, **body):
@@ -34,6 +35,22 @@ async def test_an_expense_counts_in_the_currency_of_its_project(client):
     assert problem(refused, 422)["errors"][0]["code"] == "period_closed"
     old = {**body, "day": "2026-05-30"}
     problem(await client.post("/v1/expenses", json=old), 409, "rate_too_old")
+
+
+async def test_users_of_the_organization_see_to_risks(client, owner):
+    user = await new_user(client)
+    risk = {"key": "delay", "title": "Late parts", "probability": 4, "impact": 5}
+    for id in (ABSENT, user):
+        body = {"name": "Office", "risks": [{**risk, "owner_id": id}]}
+        answer = await client.post("/v1/projects", json=body)
+        assert answer.status_code == (201 if id == user else 422), answer.text
+        if id == ABSENT:
+            assert pointers(problem(answer, 422)) == ["/risks/0/owner_id"]
+    path = f"projects/{answer.json()['id']}"
+    await owner.execute("UPDATE users SET status = 'suspended' WHERE id = $1", user)
+    # Who is gone goes on with what they saw to.
+    kept = await client.changed(path, {"risks": [{**risk, "impact": 4, "owner_id": user}]})
+    assert (kept["risks"][0]["owner_id"], kept["risks"][0]["score"]) == (user, 16)
 
 
 async def test_a_report_keeps_what_it_told(client):

@@ -12,6 +12,7 @@ from crm_api.domains.activities.schemas import ActivityCreate, TaskCreate
 from crm_api.domains.activities.service import ActivityService
 from crm_api.domains.activities.tasks import TaskService
 from crm_api.kit.automation import Checking, Outcome, Situation, Step
+from crm_api.kit.crud.owners import hand_down
 from crm_api.kit.references import reference_of
 from crm_api.kit.schema import Line, Prose
 from crm_api.platform.automations.actions import check_user, shaped, uuid_of, writable, written
@@ -40,7 +41,11 @@ class _About(Step):
         record, (service, id) = await at.record(), at.subject
         subject = " ".join((await at.text(self.subject, "/subject")).split())
         given = await at.values(self.owner_id, "/owner_id")
-        owner = record.get("owner_id") if given is None else uuid_of(given, "/owner_id")
+        owner = (
+            hand_down(at.tx, record.get("owner_id"))
+            if given is None
+            else uuid_of(given, "/owner_id")
+        )
         mine = {} if owner is None else {"owner_id": owner}
         parties = parties_of(service.records.listing.entity, id, record)
         return {"subject": subject, **mine, **parties}

@@ -94,13 +94,13 @@ class ActivityService(LinkedService[Activity]):
 
     async def corrected(self, current: Activity, data: Any) -> dict[str, Any]:
         """The values that a correction of a completed activity sets; raises `Invalid`."""
-        self._may_set(data, "update")
+        await self._may_set(data, "update")
         given = {n: v for n, v in data.model_dump().items() if n in data.model_fields_set}
         for name in merged_in(self.create_shape) & given.keys():
             given[name] = patched(getattr(current, name), given[name])
         if "custom" in given:
             given["custom"] = await self._patched(current, given["custom"])
-        self.guard.owner_of(given, "update", current.owner_id)
+        await self.guard.owner_of(given, "update", current.owner_id)
         await self.guard.refer(given)
         values = await super().prepare(given, current)
         return self.checked(values, current)

@@ -80,7 +80,7 @@ class TaskActions:
         if not values:
             raise Invalid.at("/owner_id", "required", "Say who is to do it, a user or a team.")
         self.tasks.guard.fields(values)
-        self.tasks.guard.owner_of(values, "update", current.owner_id)
+        await self.tasks.guard.owner_of(values, "update", current.owner_id)
         await self.tasks.guard.refer(values)
         comment = {} if data.comment is None else {"comment": data.comment}
         shown = await self.tasks.change(current, values, verb="reassigned", told=comment)

@@ -61,7 +61,7 @@ class CaseActions:
         given = {n: v for n, v in data.model_dump().items() if v is not None}
         changed = {n: v for n, v in given.items() if v != getattr(current, n)}
         self.cases.guard.fields(list(changed))
-        self.cases.guard.owner_of(changed, "update", current.owner_id)
+        await self.cases.guard.owner_of(changed, "update", current.owner_id)
         await self.cases.guard.refer(changed)
         return given
 

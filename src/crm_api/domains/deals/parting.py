@@ -11,6 +11,7 @@ from crm_api.domains.deals.people import DealContactService
 from crm_api.domains.deals.repository import Ground
 from crm_api.domains.deals.service import DealService, Step
 from crm_api.domains.deals.states import need_status
+from crm_api.kit.crud.owners import hand_down
 from crm_api.kit.crud.plain import columns_of
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import CrmError, Invalid, WrongState
@@ -79,7 +80,8 @@ class DealSplitting:
         """A new deal that stands where the other one does, for as long."""
         values = {**_begun(columns_of(current)), **part.model_dump(exclude_none=True)}
         values["custom"] = self.deals.custom_of(current)
-        self.deals.guard.owner_of({"owner_id": values["owner_id"]}, "create")
+        hand_down(self.tx, current.owner_id)
+        await self.deals.guard.owner_of({"owner_id": values["owner_id"]}, "create")
         values = await self.deals.prepare(values, None)
         await self.deals.admit(values, None)
         own = {name: getattr(current, name) for name in _KEPT}

@@ -112,7 +112,7 @@ class DealService(Partied):
         """A new deal of what another one says, whether or not who copies it may see or set it."""
         self.need("create")
         values = values_of(data)
-        self.guard.owner_of({"owner_id": values["owner_id"]}, "create")
+        self.guard.reach_owner({"owner_id": values["owner_id"]}, "create")
         whole = self.fields.with_defaults(custom)
         self.fields.refuse(list(self.fields.lacking(whole, self.tx.actor)))
         values["custom"] = {name: value for name, value in whole.items() if value is not None}

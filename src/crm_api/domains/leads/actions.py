@@ -7,10 +7,11 @@ from uuid import UUID
 from crm_api.domains.leads.dealing import whole
 from crm_api.domains.leads.distributing import Distributor
 from crm_api.domains.leads.models import Lead
-from crm_api.domains.leads.repository import Assignments, Pools
+from crm_api.domains.leads.repository import Assignments
 from crm_api.domains.leads.schemas import LeadAssign, LeadVerb, PlainVerb, ReasonedVerb
 from crm_api.domains.leads.service import Given, LeadService
 from crm_api.domains.leads.states import WAYS, in_the_way
+from crm_api.kit.crud.owners import need_owner
 from crm_api.kit.crud.transitions import blocked, need_way, told, ways_from
 from crm_api.kit.db.tx import Tx, at_one_moment
 from crm_api.kit.errors import Conflict, Invalid
@@ -92,10 +93,9 @@ class LeadActions:
         current, after = await self._begin(id, "assign", expected)
         if data.user_id == current.owner_id:
             raise Conflict("They have it already.", code="already_owned")
-        if data.user_id not in await Pools(self.tx).active([data.user_id]):
-            raise Invalid.at("/user_id", "unknown_reference", "There is no such user.")
+        await need_owner(self.tx, data.user_id, "/user_id")
         self.leads.guard.fields(["owner_id"])
-        self.leads.guard.owner_of({"owner_id": data.user_id}, "update", current.owner_id)
+        self.leads.guard.reach_owner({"owner_id": data.user_id}, "update", current.owner_id)
         given = Given("manual", reason=data.reason)
         values = {"owner_id": data.user_id, "status": after}
         return await self._done(current, values, WAYS["assign"].event, given)

@@ -16,6 +16,7 @@ from crm_api.domains.leads.models import Lead
 from crm_api.domains.leads.schemas import LeadConversion, LeadReversal
 from crm_api.domains.leads.service import Given, LeadService
 from crm_api.domains.leads.states import WAYS, in_the_way
+from crm_api.kit.crud.owners import hand_down
 from crm_api.kit.crud.transitions import blocked, need_way
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Conflict, Fault, Invalid
@@ -40,6 +41,7 @@ class LeadConverter:
         contact_id = await self._known(CONTACTS, lead, data, "contact_id")
         company_id = await self._known(COMPANIES, lead, data, "company_id")
         made: dict[str, str] = {}
+        hand_down(self.tx, lead.owner_id)
         if company_id is None and lead.company_name is not None:
             company_id = await self._company(lead)
             made["company_id"] = str(company_id)

@@ -48,7 +48,7 @@ def need_handing(guard: Guard, current: Any, draft: Draft) -> None:
     if owner == current.owner_id:
         return
     try:
-        guard.owner_of({"owner_id": owner}, "update", current.owner_id)
+        guard.reach_owner({"owner_id": owner}, "update", current.owner_id)
     except Forbidden as error:
         raise Invalid(error.detail, faults=error.faults) from None
 

@@ -24,6 +24,7 @@ from crm_api.domains.projects.tasks import ProjectTaskService, too_many
 from crm_api.domains.projects.work_repository import Deliverables
 from crm_api.kit.calendar import today_of
 from crm_api.kit.crud.named import NamedService
+from crm_api.kit.crud.owners import need_owners
 from crm_api.kit.crud.personal import Impersonal
 from crm_api.kit.db.json import decode, encode
 from crm_api.kit.db.tx import Tx
@@ -119,11 +120,22 @@ class ProjectService(ProjectKeeping):
         """A new one begins with its templates; moving one moves what follows."""
         values = await super().prepare(values, current)
         if "risks" in values:
-            values["risks"] = [scored(Risk.model_validate(one)) for one in values["risks"] or ()]
+            risks = [Risk.model_validate(one) for one in values["risks"] or ()]
+            await self._need_keepers(risks, () if current is None else current.risks)
+            values["risks"] = [scored(one) for one in risks]
         if current is None:
             return await self._begin(values)
         await self._need_free(values, current)
         return values
+
+    async def _need_keepers(
+        self, risks: Sequence[Risk], before: Sequence[Mapping[str, Any]]
+    ) -> None:
+        """Raise `Invalid` where a risk would be nobody's; who sees to one already may be gone."""
+        known = {str(one["owner_id"]) for one in before}
+        named = {f"/risks/{place}/owner_id": one.owner_id for place, one in enumerate(risks)}
+        given = {at: id for at, id in named.items() if id is not None and str(id) not in known}
+        await need_owners(self.tx, given)
 
     async def _need_free(self, values: Mapping[str, Any], current: Project) -> None:
         """Raise `WrongState` where what is closed, or written down in a currency, would change."""

@@ -121,7 +121,7 @@ class ProjectTaskImporter(Importer):
                 try:
                     await guard.refer(told)
                     if "owner_id" in told:
-                        guard.owner_of({"owner_id": told["owner_id"]}, "create")
+                        guard.reach_owner({"owner_id": told["owner_id"]}, "create")
                 except (Invalid, Forbidden, NotFound) as error:
                     errors[key] = error.faults or [
                         Fault(error.own_code, error.detail, "/project_id")

@@ -75,7 +75,7 @@ class TimeEntryImporter(Importer):
     def _reach(self, tx: Tx, draft: Draft) -> None:
         if draft.related["owner"]:
             owner = {"owner_id": draft.values["owner_id"]}
-            TimeEntryService(tx).guard.owner_of(owner, "create")
+            TimeEntryService(tx).guard.reach_owner(owner, "create")
 
     async def hold(self, tx: Tx, drafts: Sequence[Draft]) -> None:
         """Have whoever closes days or projects wait; raises `Invalid` for what is closed by now."""

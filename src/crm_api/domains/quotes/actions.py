@@ -17,6 +17,7 @@ from crm_api.domains.quotes.states import WAYS, Blockers, Verb
 from crm_api.domains.quotes.versions import diff_of, hash_of, no_version
 from crm_api.kit.actor import hidden_field
 from crm_api.kit.calendar import today_of
+from crm_api.kit.crud.owners import hand_down
 from crm_api.kit.crud.plain import columns_of
 from crm_api.kit.crud.transitions import blocked, need_way, told, ways_from
 from crm_api.kit.db.json import decode, encode
@@ -208,7 +209,8 @@ class QuoteActions:
         plain = {
             name: values[name] for name in ("tags", "source", "description", "owner_id", "promises")
         }
-        # One that is in the bin by now, or not seen, is no reason to refuse the copy.
+        # What is in the bin by now, or not seen, is no reason to refuse the copy.
+        hand_down(self.tx, source.owner_id)
         if (deal_id := source.deal_id) and await kinds_of(self.tx, [DEALS], [deal_id]):
             plain["deal_id"] = deal_id
         return await self.quotes.create(QuoteCreate.model_validate({**content, **plain}))
@@ -231,7 +233,7 @@ class QuoteActions:
             **{name: getattr(deal, name) for name in ("company_id", "contact_id", "currency")},
             "deal_id": deal.id,
             "name": deal.name[:200],
-            "owner_id": deal.owner_id,
+            "owner_id": hand_down(self.tx, deal.owner_id),
             "lines": [_offered(given_of(line)) for line in deal.lines],
         }
         return await self.quotes.create(QuoteCreate.model_validate(body))

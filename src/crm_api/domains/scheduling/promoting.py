@@ -19,6 +19,7 @@ from crm_api.domains.scheduling.sweeping import Taken
 from crm_api.domains.scheduling.waitlist import WaitlistService
 from crm_api.domains.scheduling.waitlist_models import WaitlistEntry, WaitlistState
 from crm_api.kit.crud.feed import Feed
+from crm_api.kit.crud.owners import hand_down
 from crm_api.kit.crud.places import FeedPlace
 from crm_api.kit.db.json import decode
 from crm_api.kit.db.tx import Tx
@@ -203,7 +204,7 @@ class Promoter:
                 deal_id=entry.deal_id,
                 case_id=None,
                 reserved_for=None,
-                owner_id=entry.owner_id,
+                owner_id=hand_down(self.tx, entry.owner_id),
             )
         )
         values = {"status": "offered", "booking_id": made.id, "offered_at": self.tx.now}

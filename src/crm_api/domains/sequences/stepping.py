@@ -16,6 +16,7 @@ from crm_api.domains.sequences.steps import ENTITY, Call, Chore, Mail, Pause, re
 from crm_api.domains.sequences.turns import Turn, run_of
 from crm_api.kit.automation import Outcome, Step, condition_of, zone_of
 from crm_api.kit.crud.collections import service_of
+from crm_api.kit.crud.owners import hand_down
 from crm_api.kit.db.json import decode
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Blocked, Invalid, WrongState
@@ -289,7 +290,7 @@ class Stepper:
         due = calendar.add_days(self.tx.now, step.due_in_days).astimezone(calendar.zone).date()
         sender = self.one.sender_id
         if sender is not None and not await self.records.is_there(sender):
-            sender = self.one.owner_id
+            sender = hand_down(self.tx, self.one.owner_id)
         contact = await turn.contact()
         asked = {
             "subject": str(subject)[:200],

@@ -10,6 +10,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field, ValidationError, create_model
 
 from crm_api.kit.crud.halving import halved
+from crm_api.kit.crud.owners import hold_owners
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.crud.upserts import EXTERNAL, Expected, Upsert, check_known
 from crm_api.kit.db.ahead import Ahead
@@ -255,6 +256,7 @@ async def bulk_action(
     async def ready(places: Sequence[int]) -> None:
         found = [item for item in (given[p] for p in places) if not isinstance(item, Unfit)]
         await service.ready([item.id for item in found])
+        await hold_owners(service.tx, [getattr(item, "owner_id", None) for item in found])
 
     async def run(place: int, _: Sequence[Outcome]) -> Outcome:
         item = given[place]
@@ -287,6 +289,7 @@ class _Bulk:
             await self.service.ready([item.id for item in items])
         bodies = [item.patch if self.op == "update" else item for item in items]
         await self.service.records.hold_custom([getattr(b, "custom", None) or {} for b in bodies])
+        await hold_owners(self.service.tx, [getattr(body, "owner_id", None) for body in bodies])
 
     async def _matched(self, items: Sequence[Any]) -> list[UUID]:
         values: list[str] = []

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from crm_api.kit.access import Action, is_managed
 from crm_api.kit.actor import missing_right
+from crm_api.kit.crud.owners import need_owner
 from crm_api.kit.errors import Fault, Forbidden, Invalid
 from crm_api.kit.query.kinds import kinds_of
 from crm_api.kit.query.visibility import ALL, among, sight_of
@@ -51,7 +52,19 @@ class Guard:
         sight = sight_of(self._actor, self._listing, action)
         return await among(self._tx, self._listing, sight, list(ids))
 
-    def owner_of(
+    async def owner_of(
+        self, given: Mapping[str, Any], action: Action, before: UUID | None = None
+    ) -> None:
+        """Raise `Forbidden` or `Invalid` where a record is given to whom it may not be given.
+
+        Whose it was `before` may be gone by now.
+        """
+        self.reach_owner(given, action, before)
+        owner = given.get("owner_id")
+        if owner is not None and owner != before:
+            await need_owner(self._tx, owner)
+
+    def reach_owner(
         self, given: Mapping[str, Any], action: Action, before: UUID | None = None
     ) -> None:
         """Raise `Forbidden` where a record would be somebody's whom the level does not reach.

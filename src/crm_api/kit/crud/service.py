@@ -134,7 +134,7 @@ class CrudService(Reads, Guarded, Generic[E]):
 
     async def given(self, data: Create) -> dict[str, Any]:
         """Everything a creation shape holds, as plain values, its custom fields checked."""
-        self._may_set(data, "create")
+        await self._may_set(data, "create")
         values = values_of(data)
         await self.guard.refer(values)
         values["custom"] = self.fields.completed(values["custom"], self.tx.actor)
@@ -180,10 +180,10 @@ class CrudService(Reads, Guarded, Generic[E]):
         """Apply a merge patch; returns the representation after it."""
         self.need("update")
         current = await self.locked(id, expected_version, data.model_fields_set)
-        self._may_set(data, "update")
+        await self._may_set(data, "update")
         given = {n: v for n, v in data.model_dump().items() if n in data.model_fields_set}
         changed = {n: v for n, v in given.items() if v != getattr(current, n, None)}
-        self.guard.owner_of(changed, "update", current.owner_id)
+        await self.guard.owner_of(changed, "update", current.owner_id)
         await self.guard.refer(changed)
         for name in merged_in(self.create_shape) & given.keys():
             given[name] = patched(getattr(current, name), given[name])
@@ -191,11 +191,11 @@ class CrudService(Reads, Guarded, Generic[E]):
             given["custom"] = await self._patched(current, given["custom"])
         return await self.told(await self.apply(current, given))
 
-    def _may_set(self, data: Schema, action: Action) -> None:
+    async def _may_set(self, data: Schema, action: Action) -> None:
         custom: Mapping[str, Any] = getattr(data, "custom", None) or {}
         self.guard.fields([*data.model_fields_set, *(f"custom.{name}" for name in custom)])
         if action == "create":
-            self.guard.owner_of({"owner_id": getattr(data, "owner_id", None)}, action)
+            await self.guard.owner_of({"owner_id": getattr(data, "owner_id", None)}, action)
 
     async def _patched(self, current: E, patch: dict[str, Any] | None) -> dict[str, Any]:
         after = self.fields.patched(current.custom, patch, self.tx.actor)

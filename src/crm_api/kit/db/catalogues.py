@@ -93,6 +93,8 @@ class Learned:
         """Those of which something is to be derived anew before that."""
         self.notes: dict[Any, Any] = {}
         """What was found out for good by who derives, record after record, by whom it is of."""
+        self.owners: set[UUID] = set()
+        """Users who may have records, as far as that was found out (`kit/crud/owners.py`)."""
 
     @property
     def state(self) -> tuple[Catalogue | None, bool]:

@@ -58,9 +58,14 @@ _HAVING = """
     AND (a.expires_at IS NULL OR a.expires_at > now()) ORDER BY a.source_id
 """
 _USERS = """
-    SELECT user_id, access, expires_at, id AS share_id FROM shares
-    WHERE organization_id = $1 AND target = $2 AND record_id = $3 AND user_id IS NOT NULL
-    AND deleted_at IS NULL ORDER BY created_at, id
+    SELECT user_id, access, expires_at, share_id FROM (
+        SELECT DISTINCT ON (user_id) user_id, access, expires_at, id AS share_id,
+            min(created_at) OVER (PARTITION BY user_id) AS since
+        FROM shares WHERE organization_id = $1 AND target = $2 AND record_id = $3
+            AND user_id IS NOT NULL AND deleted_at IS NULL
+        ORDER BY user_id, coalesce(expires_at <= now(), false), access = 'write' DESC,
+            expires_at DESC NULLS FIRST, created_at, id) s
+    ORDER BY since, share_id
 """
 _ROLES = """
     SELECT id, name, levels, masks, permissions FROM roles
@@ -80,7 +85,10 @@ class Shares(Repository[Share]):
         return await self.tx.fetch(_HAVING, own, record_id, list(principals))
 
     async def of_users(self, target: str, record_id: UUID) -> list[dict[str, Any]]:
-        """The users with whom a record is shared, oldest first."""
+        """The users with whom a record is shared, oldest first, each by the share that allows most.
+
+        Records that were merged may each have been shared with the same user.
+        """
         rows = await self.tx.fetch(_USERS, self.tx.organization_id, target, record_id)
         return [dict(row) for row in rows]
 

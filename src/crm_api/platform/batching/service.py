@@ -21,6 +21,7 @@ from crm_api.kit.crud.bulk import (
     write,
 )
 from crm_api.kit.crud.collections import service_of
+from crm_api.kit.crud.owners import hold_owners, need_owner
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Conflict, CrmError, Fault, Invalid
@@ -90,6 +91,7 @@ class _Batch:
             ids = [id for o in here if (id := _id_of(o.id)) is not None]
             if self.tx.actor.covers(f"{service.area}:write"):
                 await service.ready(ids)
+        await hold_owners(self.tx, [_owner_in(self.values[place]) for place in places])
 
     async def _act(self, place: int, before: Sequence[Outcome]) -> Outcome:
         service, op = self._service(place), self.operations[place].op
@@ -163,7 +165,7 @@ class MatchingService:
         self.tx.actor.require(f"{service.area}:write")
         _check(service, data, patch)
         if patch is not None:
-            await _check_custom(service, patch)
+            await _check_values(service, patch)
         listing = service.records.listing
         query = PageQuery(
             Selection(listing.shown),
@@ -211,10 +213,13 @@ def _check(service: CrudService[Any], data: MatchingInput, patch: Update | None)
         raise Invalid.at("/patch", "too_few", "A patch changes something.")
 
 
-async def _check_custom(service: CrudService[Any], patch: Update) -> None:
-    """That the custom values are such as any record may have; raises `Invalid`, `Forbidden`."""
+async def _check_values(service: CrudService[Any], patch: Update) -> None:
+    """That values are such as any record may have; raises `Invalid`, `Forbidden`."""
     given: Mapping[str, Any] | None = getattr(patch, "custom", None)
+    owner: UUID | None = getattr(patch, "owner_id", None)
     try:
+        if owner is not None:
+            await need_owner(service.tx, owner)
         await service.records.check_custom(service.fields.patched({}, given, service.tx.actor))
     except CrmError as error:
         raise error.under("/patch") from None
@@ -237,6 +242,12 @@ def _id_of(given: Any) -> UUID | None:
         return UUID(given) if isinstance(given, str) else None
     except ValueError:
         return None
+
+
+def _owner_in(values: Mapping[str, Any]) -> UUID | None:
+    """Whose an operation says that a record is, if it names them by their id."""
+    whole: Any = values.get("data") or values.get("patch")
+    return _id_of(whole.get("owner_id")) if isinstance(whole, dict) else None
 
 
 _ABOUT = {"op", "entity", "name", "match"}

@@ -309,7 +309,7 @@ def _need_owner(service: Any, winner: Any, owner: UUID | None) -> None:
     """Raise `Forbidden` where the record would get an owner that a change may not give it."""
     if owner != winner.owner_id:
         try:
-            service.guard.owner_of({"owner_id": owner}, "update", winner.owner_id)
+            service.guard.reach_owner({"owner_id": owner}, "update", winner.owner_id)
         except Forbidden as error:
             raise error.under("/fields") from None
 
