@@ -295,6 +295,16 @@ class BundleComponents(Repository[BundleComponent]):
         )
         return bool(rows)
 
+    async def optional(self, bundles: Sequence[UUID]) -> list[UUID]:
+        """The living components that some bundles can do without, whoever asks."""
+        rows = await self.tx.fetch(
+            "SELECT id FROM bundle_components WHERE organization_id = $1 AND product_id = ANY($2) "
+            "AND deleted_at IS NULL AND is_optional",
+            self.tx.organization_id,
+            list(bundles),
+        )
+        return [row["id"] for row in rows]
+
     async def reaches(self, start: UUID, end: UUID) -> bool:
         """Whether one product is in another, however deep."""
         rows = await self.tx.fetch(

@@ -125,7 +125,7 @@ class OrderService(CrudService[Order]):
         self, order: Mapping[str, Any], lines: Sequence[Mapping[str, Any]], at: str = ""
     ) -> list[dict[str, Any]]:
         """Lines with their prices, taxes and texts; raises `Invalid` at a pointer below `at`."""
-        own = [{n: line[n] for n in SoldLine.model_fields} for line in lines]
+        own = [given_of(line) for line in lines]
         names = ("company_id", "contact_id", "currency", "tax_rounding")
         content = QuoteContent.model_validate({**{n: order[n] for n in names}, "lines": own})
         shown = await QuotePricing(self.tx).calculate(content)
@@ -160,7 +160,12 @@ class OrderService(CrudService[Order]):
 
 def line_of(line: Mapping[str, Any]) -> dict[str, Any]:
     """A line of a quote as one that was agreed."""
-    return {**{name: line[name] for name in LINE}, "price": line["price"] or "0.00"}
+    return {**{name: line.get(name) for name in LINE}, "price": line["price"] or "0.00"}
+
+
+def given_of(line: Mapping[str, Any]) -> dict[str, Any]:
+    """What was given of a line; what it had no room for when it was stored is left out."""
+    return {n: value for n in SoldLine.model_fields if (value := line.get(n)) is not None}
 
 
 def begun(
@@ -201,9 +206,9 @@ def _with_lines(values: dict[str, Any], current: Order) -> dict[str, Any]:
 
 def _is_same(line: Mapping[str, Any], old: Mapping[str, Any]) -> bool:
     """Whether a line says nothing that is not so; what it leaves out stays."""
-    known = SoldLine.model_validate({name: old[name] for name in SoldLine.model_fields})
-    said = {name: value for name, value in line.items() if value is not None}
-    return all(said[name] == getattr(known, name) for name in said)
+    known = SoldLine.model_validate(given_of(old)).model_dump()
+    said = {name: value for name, value in line.items() if value not in (None, [])}
+    return all(said[name] == known[name] for name in said)
 
 
 def _need_free(current: Order, changed: Sequence[str]) -> None:
