@@ -208,6 +208,15 @@ class ProductCategories(TreeRepository[ProductCategory]):
     model = ProductCategory
     listing = CATEGORIES
 
+    async def attributes(self) -> list[dict[str, Any]]:
+        """What every living category says that its products have."""
+        rows = await self.tx.fetch(
+            "SELECT attributes FROM product_categories WHERE organization_id = $1 "
+            "AND deleted_at IS NULL AND attributes <> '[]' ORDER BY created_at, id",
+            self.tx.organization_id,
+        )
+        return [told for row in rows for told in decode(row["attributes"])]
+
     async def named(self) -> list[tuple[UUID, list[str]]]:
         """Every living category with its name, and with its path: `Devices > Printers`."""
         rows = await self.tx.fetch(

@@ -6,7 +6,7 @@ from decimal import ROUND_CEILING, Decimal
 from itertools import pairwise
 from typing import Any
 
-from crm_api.domains.prices.bundling import MOST_PARTS, price_of
+from crm_api.domains.prices.bundling import MOST_PARTS, cost_of, price_of
 from crm_api.domains.prices.choosing import Chooser, NoPrice, Rates
 from crm_api.domains.prices.gathering import Facts, Row, quantity
 from crm_api.domains.prices.items import UNIT, Chosen, Item, item_of
@@ -78,6 +78,22 @@ def _held(facts: Facts, product: Row) -> Iterator[tuple[Row, Decimal]]:
             for part in facts.parts.get(one["id"], ())
             if (inside := facts.products.get(part["component_id"])) is not None
         ]
+
+
+def held_in(
+    rates: Rates, facts: Facts, of_list: Row, product: Row
+) -> tuple[Decimal, Decimal | None] | None:
+    """What the components of one bundle add to its price in a list, and what all of it costs us.
+
+    None where nothing says what it costs.
+    """
+    chooser = Chooser(replace(facts, asked=[of_list]), of_list["currency"], rates)
+    item = item_of(facts, product, None, ONE)
+    try:
+        found = price_of(chooser, item)
+        return sum((one["amount"] for one in found.components or ()), ZERO), cost_of(chooser, item)
+    except (Conflict, NoPrice):
+        return None
 
 
 def own_price(rates: Rates, facts: Facts, product: Row) -> list[dict[str, Any]]:

@@ -19,7 +19,7 @@ from crm_api.domains.prices.discounting import best_of, offers_of
 from crm_api.domains.prices.gathering import Facts, Question, Row, gather
 from crm_api.domains.prices.items import Chosen, Item, Priced, in_units, item_of
 from crm_api.domains.prices.opting import options_of
-from crm_api.domains.prices.per_list import in_list, own_price
+from crm_api.domains.prices.per_list import held_in, in_list, own_price
 from crm_api.domains.prices.proposing import Proposal
 from crm_api.domains.prices.settings import arithmetic_of
 from crm_api.kit.calendar import today_of
@@ -150,6 +150,20 @@ class PriceService:
         for one in found:
             one["trace"] = trace_of(one["trace"], hidden=hidden)
         return {"date": day, "data": found}
+
+    async def of_bundles(
+        self, ids: Sequence[UUID], price_list_id: UUID
+    ) -> dict[str, tuple[Decimal, Decimal | None] | None]:
+        """Of each bundle what its components add in a list, and what all of it costs us."""
+        day = today_of(self.tx)
+        facts = await gather(self.tx, Question(ids, [], [], None, day, begun=[price_list_id]))
+        of_list = facts.lists[str(price_list_id)]
+
+        def held(chooser: Chooser) -> dict[str, tuple[Decimal, Decimal | None] | None]:
+            known = [facts.products[str(id)] for id in ids if str(id) in facts.products]
+            return {one["id"]: held_in(chooser.rates, facts, of_list, one) for one in known}
+
+        return await self._with_rates(facts, of_list["currency"], day, held)
 
     async def _with_rates(
         self,

@@ -1,6 +1,6 @@
 """What stood in a quote before: what it may go on referring to, and which texts it looked up."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -35,7 +35,7 @@ class Before:
         if quote is None:
             return cls()
         lines = {_stored_key(line): line for line in quote.lines}
-        counted = {(_stored_key(line), Decimal(line["quantity"])) for line in quote.lines}
+        counted = counted_in(quote.lines)
         return cls(quote.contact_id, quote.company_id, quote.coupon_codes, lines, counted)
 
     def has(self, line: QuoteLine) -> bool:
@@ -54,6 +54,11 @@ class Before:
         contents = known.get("contents") or ()
         texts = (known[name] for name in TEXTS)
         return Named(known["kind"], *texts, is_sold=False, contents=contents)
+
+
+def counted_in(lines: Iterable[Mapping[str, Any]]) -> set[tuple[Key, Decimal]]:
+    """How much there was of each, whose unit may have fewer decimals by now."""
+    return {(_stored_key(line), Decimal(line["quantity"])) for line in lines}
 
 
 def as_looked_up(
