@@ -4,7 +4,8 @@ import asyncio
 
 from support.clients import pointers, problem
 from support.ordering import accepted, act, order, order_of
-from support.quoting import OPTIONS, link, product, quote
+from support.pricing import price_list, rule
+from support.quoting import OPTIONS, approval_policy, link, product, quote, sellers
 from support.quoting import act as act_on_quote
 
 SUMS = ("net", "tax", "gross", "one_time", "mrr", "arr", "acv", "tcv")
@@ -186,3 +187,47 @@ async def test_a_cancelled_order_gives_its_coupons_back(client):
     assert kept["reference"] == "By hand"
     events = (await client.read("events", limit=200))["data"]
     assert "coupon.released" in {one["type"] for one in events}
+
+
+async def test_orders_by_hand_keep_to_discount_policies(client):
+    seller, boss = await sellers(client)
+    sold = await product(client)
+    company = await client.made("companies", {"name": "Example Industries"})
+    line = {"product_id": sold["id"], "unit_price": "80"}
+    body = {"currency": "EUR", "company_id": company["id"], "lines": [line]}
+    made = await seller.api.made("orders", body)
+    assert made["lines"][0]["manual_percent"] == "20"
+    found = await act(seller.api, made["id"], "confirm", 409)
+    assert [(e["code"], e["pointer"]) for e in found["errors"]] == [
+        ("discount_over_policy", "/lines/0")
+    ]
+    (way, _) = (await seller.api.read(f"orders/{made['id']}/transitions"))["allowed"]
+    assert [one["code"] for one in way["blockers"]] == ["discount_over_policy"]
+    # Whoever may give it confirms it, and so does whoever has an approval.
+    assert (await act(client, made["id"], "confirm"))["status"] == "confirmed"
+    other = await seller.api.made("orders", body)
+    await approval_policy(client, boss, target="order")
+    found = await act(seller.api, other["id"], "confirm", 409)
+    assert [e["code"] for e in found["errors"]] == ["approval_needed"]
+    asked = {"target": "order", "record_id": other["id"]}
+    answer = await seller.api.post("/v1/approvals", json=asked)
+    assert answer.status_code < 300, answer.text
+    (request,) = (await boss.api.read("approvals/to-decide"))["data"]
+    answer = await boss.api.post(f"/v1/approvals/{request['id']}/approve")
+    assert answer.status_code == 200, answer.text
+    assert (await act(seller.api, other["id"], "confirm"))["status"] == "confirmed"
+
+
+async def test_orders_by_hand_keep_to_the_lowest_price(client):
+    sold = await product(client)
+    offers = await price_list(client)
+    await rule(client, offers, "90", product_id=sold["id"], floor="70")
+    company = await client.made("companies", {"name": "Example Industries"})
+    line = {"product_id": sold["id"], "unit_price": "60"}
+    body = {"currency": "EUR", "company_id": company["id"], "lines": [line]}
+    made = await client.made("orders", body)
+    assert made["lines"][0]["below_floor"] is True
+    found = await act(client, made["id"], "confirm", 409)
+    assert [e["code"] for e in found["errors"]] == ["below_floor"]
+    await client.changed(f"orders/{made['id']}", {"lines": [line | {"unit_price": "75"}]})
+    assert (await act(client, made["id"], "confirm"))["status"] == "confirmed"

@@ -65,7 +65,7 @@ def facts_of(products):
             parts[id] = [
                 {
                     "id": f"{id}-{one}", "component_id": str(one), "variant_id": None,
-                    "quantity": quantity(count), "price_mode": mode,
+                    "quantity": quantity(count), "price_mode": mode, "is_optional": False,
                     "price": amount(said) if mode == "fixed" else None,
                     "percent": quantity(said) if mode == "percent" else None,
                 }

@@ -212,3 +212,21 @@ def test_the_score_is_that_of_iglewicz_and_hoaglin():
     alike = Spread.of([5, 5, 5, 5, 13])
     assert math.isclose(alike.usual, 1.6 * 1.253314)
     assert Spread.of([5, 5, 5]).score(6) == math.inf
+
+
+async def test_bundles_are_compared_with_what_they_hold(client):
+    """10 and 50 of the part are more than 40; 10 and 20 are less than 45, which the parts cost."""
+    of = await price_list(client)
+    own = {"type": "bundle", "currency": "EUR"}
+    fine, low = await product(client, **own, cost="40"), await product(client, **own)
+    costly = await product(client, list_price="50", currency="EUR")
+    cheap = await product(client, list_price="20", cost="45", currency="EUR")
+    for whole, part in ((fine, costly), (low, cheap)):
+        body = {"product_id": whole["id"], "component_id": part["id"]}
+        await client.made("bundle-components", body)
+    await rule(client, of, "10", product_id=fine["id"])
+    wrong = await rule(client, of, "10", product_id=low["id"])
+    result = await checked(client, of)
+    assert told(result) == [("below_cost", wrong["id"])]
+    (found,) = result["findings"]
+    assert (found["price"], found["against"]) == ("30.00", "45.00")

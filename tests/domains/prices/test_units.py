@@ -69,3 +69,17 @@ async def test_what_was_written_before_may_stay(client):
     assert answer.status_code == 200, answer.text
     answer = await client.patch(path, json={"lines": [{**line, "quantity": "0.5"}]})
     assert pointers(problem(answer, 422)) == ["/lines/0/quantity"]
+
+
+async def test_lines_of_draft_orders_keep_what_their_unit_had(client):
+    piece = await unit(client, 1)
+    chair = await sold(client, unit_id=piece["id"])
+    line = {"product_id": chair["id"], "quantity": "1.5"}
+    made = await client.made("orders", {"currency": "EUR", "lines": [line]})
+    await client.changed(f"units/{piece['id']}", {"decimals": 0})
+    more = {"name": "Travel", "unit_price": "1"}
+    after = await client.changed(f"orders/{made['id']}", {"lines": [line, more]})
+    assert after["net"] == "16.00"
+    other = {**line, "quantity": "2.5"}
+    answer = await client.patch(f"/v1/orders/{made['id']}", json={"lines": [other]})
+    assert pointers(problem(answer, 422)) == ["/lines/0/quantity"]

@@ -188,6 +188,48 @@ async def test_options_that_exclude_each_other_are_not_both_chosen(client, anony
     problem(await anonymous.post(f"{path}/options", json={"selected": [more]}), 422)
 
 
+async def test_an_option_is_not_chosen_without_the_one_that_it_requires(client, anonymous):
+    saw, blade = [await product(client, name=name) for name in ("Saw", "Blade")]
+    wants = {"product_id": saw["id"], "related_id": blade["id"], "kind": "requires"}
+    await client.made("product-relations", wants)
+    base = {"name": "Base", "unit_price": "5"}
+    options = [{"product_id": one["id"], "is_optional": True} for one in (saw, blade)]
+    made, path = await offered(client, lines=[base, *options])
+    _, first, second = [line["id"] for line in (await anonymous.get(path)).json()["lines"]]
+    for verb, more in (("options", {}), ("accept", {"name": "Sample"})):
+        alone = {"selected": [first], **more}
+        found = problem(await anonymous.post(f"{path}/{verb}", json=alone), 422)
+        assert [(e["code"], e["pointer"]) for e in found["errors"]] == [
+            ("required_option", "/selected/0")
+        ]
+        assert "Saw" in found["errors"][0]["message"]
+        assert "Blade" in found["errors"][0]["message"]
+    page = await anonymous.get(f"{path}/page?chosen=1&option={first}")
+    assert page.status_code == 422
+    assert "An option wants another one, which is not chosen." in page.text
+    assert (await client.read(f"quotes/{made['id']}"))["status"] == "viewed"
+    both = {"name": "Sample", "selected": [first, second]}
+    answer = await anonymous.post(f"{path}/accept", json=both)
+    assert answer.status_code == 200, answer.text
+    # Nor is what is there in any case left without it.
+    chosen_blade = options[1] | {"is_selected": True}
+    _, path = await offered(client, lines=[{"product_id": saw["id"]}, chosen_blade])
+    found = problem(await anonymous.post(f"{path}/options", json={"selected": []}), 422)
+    assert [(e["code"], e["pointer"]) for e in found["errors"]] == [
+        ("required_option", "/selected")
+    ]
+    # What is not offered nobody can choose, and what the seller has sent so may be taken so.
+    _, path = await offered(client, lines=[base, options[0]])
+    *_, only = [line["id"] for line in (await anonymous.get(path)).json()["lines"]]
+    answer = await anonymous.post(f"{path}/options", json={"selected": [only]})
+    assert answer.status_code == 200, answer.text
+    more = {"name": "More", "unit_price": "1", "is_optional": True}
+    _, path = await offered(client, lines=[{"product_id": saw["id"]}, options[1], more])
+    *_, only = [line["id"] for line in (await anonymous.get(path)).json()["lines"]]
+    answer = await anonymous.post(f"{path}/options", json={"selected": [only]})
+    assert answer.status_code == 200, answer.text
+
+
 async def test_a_promotion_off_everything_is_not_guessed(client, anonymous):
     sold = await product(client)
     await client.made(

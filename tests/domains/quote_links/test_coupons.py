@@ -123,3 +123,18 @@ async def test_of_coupons_of_one_promotion_the_first_is_used(client):
     await act(client, made["id"], "accept")
     used = [len(await redemptions(client, each["id"])) for each in (one, other)]
     assert used == [1, 0]
+
+
+async def test_a_coupon_that_gives_nothing_is_missed_by_nobody(client):
+    one, other = await coupon(client), await coupon(client, "5")
+    for each in (one, other):
+        alone = {"stacking": "exclusive"}
+        await client.changed(f"promotions/{each['promotion_id']}", alone)
+    made = await discounted(client, one["code"], other["code"])
+    assert made["net"] == "90.00"
+    await client.delete(f"/v1/coupons/{other['id']}")
+    assert (await ways(client, made["id"]))["accept"] == []
+    lost = await discounted(client, one["code"])
+    await act(client, made["id"], "accept")
+    await client.delete(f"/v1/coupons/{one['id']}")
+    assert (await ways(client, lost["id"]))["accept"] == ["coupon_not_valid"]

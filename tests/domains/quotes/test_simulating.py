@@ -1,5 +1,6 @@
 """What a change of prices would do to open quotes, by hand in the comments; nothing is changed."""
 
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 from support.clients import pointers, problem
@@ -182,3 +183,97 @@ async def test_who_sees_less_is_told_less(client):
         }
     ]
     assert found["totals"] == [{"currency": "EUR", "netAfter": "80.00"}]
+
+
+async def test_rates_of_exchange_are_planned(client):
+    """100 USD at 0.5 are 50 EUR, at 0.6 they are 60; of 1.25 USD for a euro 80."""
+    sold = await product(client, currency="USD", cost=None)
+    day = str(datetime.now(UTC).date() - timedelta(days=1))
+    rate = {"base": "USD", "quote": "EUR", "day": day, "rate": "0.5"}
+    answer = await client.put("/v1/exchange-rates", json={"rates": [rate]})
+    assert answer.is_success, answer.text
+    made = await quote(client, lines=[{"product_id": sold["id"]}])
+    assert made["net"] == "50.00"
+    for rate, after in (
+        ({"base": "USD", "quote": "EUR", "rate": "0.6"}, "60.00"),
+        ({"base": "EUR", "quote": "USD", "rate": "1.25"}, "80.00"),
+    ):
+        assert nets(await simulated(client, rates=[rate]))[made["id"]] == ("50.00", after)
+    # By way of another currency, too.
+    pounds = await product(client, currency="GBP", cost=None)
+    rate = {"base": "GBP", "quote": "USD", "day": day, "rate": "2"}
+    await client.put("/v1/exchange-rates", json={"rates": [rate]})
+    third = await quote(client, lines=[{"product_id": pounds["id"]}])
+    assert third["net"] == "100.00"
+    found = await simulated(client, rates=[{"base": "GBP", "quote": "USD", "rate": "3"}])
+    assert nets(found)[third["id"]] == ("100.00", "150.00")
+    assert (await client.read(f"quotes/{third['id']}"))["net"] == "100.00"
+    same = {"rates": [{"base": "EUR", "quote": "EUR", "rate": "1"}]}
+    assert pointers(problem(await client.post("/v1/pricing/simulate", json=same), 422)) == [
+        "/rates/0"
+    ]
+
+
+async def test_what_bundles_hold_is_planned(client):
+    chair, lamp = await product(client), await product(client, list_price="7", cost="1")
+    whole = await product(client, type="bundle", list_price="10", cost=None, status="draft")
+    body = {"product_id": whole["id"], "component_id": chair["id"]}
+    inside = await client.made("bundle-components", body)
+    more = {"component_id": lamp["id"], "is_optional": True}
+    option = await client.made("bundle-components", body | more)
+    await client.changed(f"products/{whole['id']}", {"status": "active"})
+    plain = await quote(client, lines=[{"product_id": whole["id"]}])
+    chosen = [{"bundle_component_id": option["id"]}]
+    full = await quote(client, lines=[{"product_id": whole["id"], "components": chosen}])
+    assert (plain["net"], full["net"]) == ("110.00", "117.00")
+    new = await product(client, list_price="3", cost="1")
+    part = {"product_id": whole["id"]}
+    for given, after in (
+        ({"component_id": chair["id"], "quantity": "2"}, ("210.00", "217.00")),
+        ({"component_id": chair["id"], "price_mode": "fixed", "price": "5"}, ("15.00", "22.00")),
+        (
+            {"component_id": chair["id"], "price_mode": "percent", "percent": "50"},
+            ("60.00", "67.00"),
+        ),
+        ({"component_id": chair["id"], "is_there": False}, ("10.00", "17.00")),
+        ({"component_id": new["id"], "quantity": "3"}, ("119.00", "126.00")),
+    ):
+        found = nets(await simulated(client, components=[part | given]))
+        assert found == {plain["id"]: ("110.00", after[0]), full["id"]: ("117.00", after[1])}
+    # What the bundle can do without changes for whoever has chosen it alone.
+    given = {"component_id": lamp["id"], "price_mode": "fixed", "price": "1"}
+    found = nets(await simulated(client, components=[part | given]))
+    assert found == {full["id"]: ("117.00", "111.00")}
+    given = {"component_id": whole["id"]}
+    for change, at in (
+        (part | given, "/components/0/component_id"),
+        (part | {"component_id": str(uuid4())}, "/components/0/component_id"),
+        (part | {"component_id": new["id"], "price": "1"}, "/components/0"),
+    ):
+        answer = await client.post("/v1/pricing/simulate", json={"components": [change]})
+        assert pointers(problem(answer, 422)) == [at], change
+    assert (await client.read(f"bundle-components/{inside['id']}"))["quantity"] == "1"
+
+
+async def test_coupons_are_planned(client):
+    sold = await product(client)
+    fair = {"name": "Fair", "percent": "10", "needs_coupon": True}
+    fair = await client.made("promotions", fair)
+    code = f"C{uuid4().hex[:10]}".upper()
+    await client.made("coupons", {"promotion_id": fair["id"], "code": code})
+    made = await quote(client, lines=[{"product_id": sold["id"]}], coupon_codes=[code])
+    assert made["net"] == "90.00"
+    found = await simulated(client, coupons=[{"code": code.lower(), "is_active": False}])
+    assert nets(found) == {made["id"]: ("90.00", "100.00")}
+    assert found["quotes"][0]["after"]["warnings"][0]["code"] == "coupon_not_valid"
+    (coupon,) = (await client.read("coupons"))["data"]
+    await client.changed(f"coupons/{coupon['id']}", {"valid_to": "2020-01-01"})
+    found = await simulated(client, coupons=[{"code": code, "is_active": True}])
+    assert nets(found) == {made["id"]: ("100.00", "90.00")}
+    none = {"coupons": [{"code": "NOBODY", "is_active": True}]}
+    answer = await client.post("/v1/pricing/simulate", json=none)
+    assert pointers(problem(answer, 422)) == ["/coupons/0/code"]
+    query = "query($i: SimulationInput!) { simulatePrices(input: $i) { quotes { after { net } } } }"
+    given = {"coupons": [{"code": code, "isActive": True}]}
+    found = (await client.data(query, i=given))["simulatePrices"]
+    assert found["quotes"] == [{"after": {"net": "90.00"}}]

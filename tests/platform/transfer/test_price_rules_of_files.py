@@ -66,6 +66,28 @@ async def test_an_exported_file_comes_back_as_what_it_was_made_of(client, files)
         assert await rules(files) == []
 
 
+async def test_a_file_with_all_columns_comes_back_as_itself(client, files):
+    of, chair, *_ = await stocked(client)
+    for quantity in ("1", "10"):
+        rule = {"product_id": chair["id"], "min_quantity": quantity, "unit_price": "9"}
+        await client.made("price-rules", {"price_list_id": of["id"], **rule})
+    before = await files.all("price-rules")
+    content = (await exported(client, "price-rules", format="csv")).content
+    made = await files.made(content, entity="price_rule", name="rules.csv")
+    assert (await files.done(made["id"], "validate"))["unchanged"] == 2
+    assert (await files.done(made["id"], "start"))["unchanged"] == 2
+    assert await files.all("price-rules") == before
+    # What has changed in the file is a change of the rule that the row has come from.
+    other = content.replace(b"10,fixed,9.00", b"12,fixed,8.50")
+    assert other != content
+    record = await files.imported(other, entity="price_rule")
+    assert record["counts"]["update"] == 1, await files.errors(record["id"])
+    after = await files.all("price-rules")
+    assert {rule["id"] for rule in after} == {rule["id"] for rule in before}
+    assert {rule["unit_price"] for rule in after} == {"9.00", "8.50"}
+    assert all(rule["external_ids"] == {} for rule in after)
+
+
 async def test_tiers_formulas_and_margins_are_written_in_cells(client, files, csv_of):
     _, chair, *_ = await stocked(client)
     columns = ["Price list", "SKU", "Min quantity", "Price", "Tier mode", "Tiers", "Formula"]

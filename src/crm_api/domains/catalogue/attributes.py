@@ -25,7 +25,7 @@ def read_values(schema: Schema, given: Mapping[str, Any], country: str | None) -
             faults.append(Fault("unknown_attribute", message, pointer))
             continue
         try:
-            found[key] = read(_field_of(schema[key]), value, country)
+            found[key] = read(field_of(schema[key]), value, country)
         except BadValue as error:
             faults.append(Fault(error.code, str(error), pointer))
     if faults:
@@ -51,8 +51,8 @@ def combined(levels: Iterable[tuple[UUID, Iterable[Mapping[str, Any]]]]) -> dict
     }
 
 
-def _field_of(told: Mapping[str, Any]) -> CustomField:
-    """The same as a custom field: there is one way to read values that an organization defines."""
+def field_of(told: Mapping[str, Any]) -> CustomField:
+    """A definition as a custom field: there is one way to read values that an organization defines."""
     return CustomField(
         id=_ANY,
         target="product",

@@ -24,7 +24,7 @@ from crm_api.kit.schema import (
 
 _MODE = (
     "What it adds to the price of the bundle. `sum`: its own price; `fixed`: `price`, which is 0 for "
-    "what is included; `percent`: `percent` of its own price. Optional ones add nothing."
+    "what is included; `percent`: `percent` of its own price. Optional ones add it where they are chosen."
 )
 
 

@@ -1,10 +1,20 @@
 """How rows of a file become products."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final
 from uuid import UUID
 
-from crm_api.domains.catalogue.attributes import lacking
+from crm_api.domains.catalogue.attributes import lacking, read_values
+from crm_api.domains.catalogue.featuring import (
+    COLUMN,
+    columns_of,
+    fitting,
+    given_of,
+    keyed,
+    options_of,
+)
+from crm_api.domains.catalogue.featuring import FIELDS as FEATURES
 from crm_api.domains.catalogue.lifecycle import FIRST, not_a_beginning, not_ready
 from crm_api.domains.catalogue.repository import (
     ProductCategories,
@@ -14,7 +24,7 @@ from crm_api.domains.catalogue.repository import (
 )
 from crm_api.domains.catalogue.service import ProductService
 from crm_api.kit.db.tx import Tx
-from crm_api.kit.errors import Fault
+from crm_api.kit.errors import Fault, Invalid
 from crm_api.kit.values.names import sort_key
 from crm_api.platform.transfer.importer import Draft, Importer, Plan, data_of
 from crm_api.platform.transfer.reading.aliases import (
@@ -24,6 +34,7 @@ from crm_api.platform.transfer.reading.aliases import (
     TAGS,
     hint,
 )
+from crm_api.platform.transfer.reading.mapping import FieldHint
 
 _PLAIN = (
     "sku",
@@ -102,7 +113,8 @@ FIELDS = {
     "status": STATUS,
     "category": hint(
         "Category",
-        """Category | Product Category | Product Family | Family | Categories | Warengruppe | Kategorie
+        """Category | Category Name | Product Category | Product Family | Family | Categories
+    Warengruppe | Kategorie
     Produktgruppe | Catégorie | Famille | Categoría | Familia | Категория | Группа""",
     ),
     "unit": hint(
@@ -129,6 +141,7 @@ FIELDS = {
         "Valid To | Valid Until | Available Until | End Date | Gültig bis | Действует до",
         "date",
     ),
+    **FEATURES,
     "needs": hint("Needs", "Needs | Use Cases | Use Case | Applications | Anwendungen", "tags"),
     "external_id": hint("External ID", f"Product ID | Item ID | {EXTERNAL_ID}"),
     "tags": hint("Tags", TAGS, "tags"),
@@ -145,9 +158,17 @@ class ProductImporter(Importer):
     match = ("external_id", "sku", "barcode")
     service = ProductService
     touched = (ProductService,)
+    filled: Mapping[str, str] = {"attributes": "attributes"}
+
+    async def hints(self, tx: Tx) -> Mapping[str, FieldHint]:
+        """The attributes that categories say of their products."""
+        return await columns_of(tx)
 
     def arrange(self, texts: Mapping[str, list[Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The product of a row, and what it calls its category and unit."""
+        """The product of a row, its attributes as it has them, and its category's and unit's names.
+
+        Raises `Invalid`.
+        """
         data = data_of(texts, _PLAIN)
         kind = texts.get("type", ["good"])[0].strip().lower()
         data["type"] = _TYPES.get(kind, kind)
@@ -158,8 +179,10 @@ class ProductImporter(Importer):
             data["needs"] = needs
         if names := translated(texts):
             data["names"] = names
+        if texts.get("options"):
+            data["options"] = options_of(texts["options"][0])
         named = {name: next(iter(texts.get(name, ())), None) for name in ("category", "unit")}
-        return data, named
+        return data, {**named, "attributes": given_of(texts)}
 
     async def refer(self, tx: Tx, drafts: Sequence[Draft], plan: Plan) -> None:
         """Find categories by their names or paths, units by key, symbol or name."""
@@ -178,7 +201,7 @@ class ProductImporter(Importer):
                     message = f"{len(found) or 'No'} {field} of that name."
                     fault = Fault(code, message, f"/{field}_id")
                     draft.faults.append(self.located(fault, draft, plan))
-        await self._look_at_schemas(tx, [draft for draft in drafts if not draft.faults])
+        await self._look_at_schemas(tx, [draft for draft in drafts if not draft.faults], plan)
 
     async def _ids(
         self, tx: Tx, drafts: Sequence[Draft], field: str, kind: Any
@@ -192,26 +215,56 @@ class ProductImporter(Importer):
                 ids.setdefault(key, []).append(id)
         return ids
 
-    async def _look_at_schemas(self, tx: Tx, drafts: Iterable[Draft]) -> None:
-        """Note what the categories of active products require, which files do not fill."""
-        service = ProductService(tx)
+    async def _look_at_schemas(self, tx: Tx, drafts: Iterable[Draft], plan: Plan) -> None:
+        """Read attributes as the categories have them, and note what active products lack."""
         schemas: dict[UUID | None, Any] = {None: {}}
         for draft in drafts:
-            active = draft.values["status"] == "active"
-            id: UUID | None = draft.values.get("category_id") if active else None
-            if id is not None and id not in schemas:
-                schemas[id] = await service.categories.schema(id) or {}
-            draft.related["lacking"] = lacking(schemas[id], {})
+            id: UUID | None = draft.values.get("category_id")
+            given, active = draft.related["attributes"], draft.values["status"] == "active"
+            schema = await _schema(tx, id if given or active else None, schemas)
+            if given:
+                draft.given |= {"attributes"}
+                draft.values["attributes"] = given
+            # Of a row without a category it is that of the product, if there is one.
+            if given and id is not None:
+                try:
+                    draft.values["attributes"] = fitting(schema, given, tx.actor.country)
+                except Invalid as error:
+                    draft.faults += [self.located(one, draft, plan) for one in error.faults]
+            missing = lacking(schema, draft.values["attributes"]) if active else []
+            draft.related["lacking"] = missing
 
     async def relate(self, tx: Tx, drafts: Sequence[Draft]) -> None:
-        """All that rows refer to is there already."""
-        del tx, drafts
+        """Read attributes as the categories of stored products have them, where rows name none."""
+        open_ones = {
+            draft.record_id: draft
+            for draft in drafts
+            if draft.record_id and draft.related["attributes"] and not draft.related["category"]
+        }
+        schemas: dict[UUID | None, Any] = {None: {}}
+        for product in await Products(tx).some(list(open_ones)) if open_ones else ():
+            draft = open_ones[product.id]
+            schema = await _schema(tx, product.category_id, schemas)
+            # What does not fit is told where the row is stored.
+            with suppress(Invalid):
+                given = draft.related["attributes"]
+                draft.values["attributes"] = fitting(schema, given, tx.actor.country)
+
+    def patch(self, current: Any, draft: Draft) -> dict[str, Any]:
+        """Options that are there keep their keys, whatever the file calls them."""
+        found = super().patch(current, draft)
+        if "options" in found:
+            found["options"] = keyed(found["options"], current.options)
+        return found
 
     def add(self, tx: Tx, draft: Draft) -> None:
         """Store a new product, unless its status is not one to begin with; raises `Invalid`."""
         status = draft.values["status"]
         if status not in FIRST:
             raise not_a_beginning()
+        if draft.related["attributes"] and draft.related["category"] is None:
+            # No category has said what they are.
+            draft.values["attributes"] = read_values({}, draft.related["attributes"], None)
         if missing := draft.related["lacking"]:
             raise not_ready(missing)
         if status == "active" and draft.values["type"] == "bundle":
@@ -222,9 +275,18 @@ class ProductImporter(Importer):
         """Units and categories are given by their names."""
         if path[0] == "names":
             return "name"
+        if path[0] == "attributes" and len(path) > 1:
+            return f"{COLUMN}{path[1]}"
         return (
             super().pointed(path).removesuffix("_id") if path[0] in _IDS else super().pointed(path)
         )
+
+
+async def _schema(tx: Tx, id: UUID | None, known: dict[UUID | None, Any]) -> Any:
+    """What counts for a category, looked up once."""
+    if id not in known and id is not None:
+        known[id] = await ProductService(tx).categories.schema(id) or {}
+    return known[id]
 
 
 _IDS = frozenset({"category_id", "unit_id"})

@@ -208,6 +208,15 @@ class ProductCategories(TreeRepository[ProductCategory]):
     model = ProductCategory
     listing = CATEGORIES
 
+    async def attributes(self) -> list[dict[str, Any]]:
+        """What every living category says that its products have."""
+        rows = await self.tx.fetch(
+            "SELECT attributes FROM product_categories WHERE organization_id = $1 "
+            "AND deleted_at IS NULL AND attributes <> '[]' ORDER BY created_at, id",
+            self.tx.organization_id,
+        )
+        return [told for row in rows for told in decode(row["attributes"])]
+
     async def named(self) -> list[tuple[UUID, list[str]]]:
         """Every living category with its name, and with its path: `Devices > Printers`."""
         rows = await self.tx.fetch(
@@ -294,6 +303,16 @@ class BundleComponents(Repository[BundleComponent]):
             list(ids),
         )
         return bool(rows)
+
+    async def optional(self, bundles: Sequence[UUID]) -> list[UUID]:
+        """The living components that some bundles can do without, whoever asks."""
+        rows = await self.tx.fetch(
+            "SELECT id FROM bundle_components WHERE organization_id = $1 AND product_id = ANY($2) "
+            "AND deleted_at IS NULL AND is_optional",
+            self.tx.organization_id,
+            list(bundles),
+        )
+        return [row["id"] for row in rows]
 
     async def reaches(self, start: UUID, end: UUID) -> bool:
         """Whether one product is in another, however deep."""

@@ -136,6 +136,7 @@ def _repriced(line: Content, change: Content, rules: Arithmetic) -> Content:
     else:
         whole = Decimal(change["unit_price"]) * quantity
         same = {"price": change["unit_price"], "discount_percent": "0"}
+        same |= dict.fromkeys(("manual_percent", "below_floor"))
         priced = {**same, "unit_price": change["unit_price"]}
     amount = rounded(whole, rules.currency, rules.rounding)
     return {

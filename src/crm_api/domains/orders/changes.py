@@ -77,7 +77,7 @@ class ChangeRequestService(NamedService[ChangeRequest]):
         orders, known = OrderService(self.tx), columns_of(order)
         lines: dict[int, dict[str, Any]] = {}
         for place, line in added:
-            found = await orders.lines_of(known, [line], f"/changes/{place}/line")
+            found = await orders.lines_of(known, [line], at=f"/changes/{place}/line")
             lines[place] = agreed(found, rules_of(self.tx, known)).lines[0]
         return decode(
             encode(

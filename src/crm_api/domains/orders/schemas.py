@@ -8,10 +8,12 @@ from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from crm_api.domains.deals.schemas import Promises
 from crm_api.domains.orders.models import ChangeStatus, OrderStatus
+from crm_api.domains.prices.asking import ChosenComponentOut
 from crm_api.domains.quotes.lines import (
     MOST_LINES,
     Interval,
     LineKind,
+    QuoteLineContentOut,
     QuoteLineTaxOut,
     QuoteTaxOut,
     SoldLine,
@@ -79,12 +81,26 @@ class OrderLineOut(BaseModel):
     quantity: QuantityOut
     unit_id: UUID | None
     unit: str | None
+    contents: list[QuoteLineContentOut] | None = Field(
+        None, description="Of a bundle, what one of it holds, with what was chosen."
+    )
+    components: list[ChosenComponentOut] | None = Field(
+        None, description="Of a bundle, the optional components that are taken, as given."
+    )
     unit_price: AmountOut | None = Field(description="As it was given, instead of price lists.")
     tax_category: str | None
     interval: Interval | None = Field(description="How often it falls due; empty: once.")
     term: int | None = Field(description="How often in all; empty: without an end.")
     price: AmountOut = Field(description="Of one unit, before discounts.")
     discount_percent: QuantityOut = Field(description="All that is off, as one.")
+    manual_percent: QuantityOut | None = Field(
+        None,
+        description="What of it was given by hand; an order by hand is confirmed up to the discount "
+        "that policies allow, or with an approval.",
+    )
+    below_floor: bool | None = Field(
+        None, description="Whether it is below the lowest price without an approval."
+    )
     tax_included: bool = Field(description="Whether `price` and `amount` include the taxes.")
     unit_net: AmountOut = Field(description="Of one unit, after discounts, without taxes.")
     amount: AmountOut = Field(description="After discounts, taxed as the price is.")

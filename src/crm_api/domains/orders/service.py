@@ -11,8 +11,9 @@ from crm_api.domains.orders.schemas import LINE, OrderCreate, OrderUpdate
 from crm_api.domains.orders.settings import settings_of
 from crm_api.domains.prices.asking import PriceQuestion
 from crm_api.domains.prices.settings import arithmetic_of, tax_rounding_of
+from crm_api.domains.quotes.before import Before, counted_in
 from crm_api.domains.quotes.lines import SoldLine
-from crm_api.domains.quotes.pricing import QuotePricing
+from crm_api.domains.quotes.pricing import NEW, QuotePricing
 from crm_api.domains.quotes.schemas import QuoteContent
 from crm_api.domains.quotes.service import QuoteService, with_ids
 from crm_api.kit.crud.personal import About
@@ -91,7 +92,8 @@ class OrderService(CrudService[Order]):
         lines = values.get("lines", current.lines)
         if "lines" in changed:
             await self._check_cut(current, lines)
-        return {**values, **await self._priced({**before, **values}, lines)}
+        kept = Before(counted=counted_in(current.lines))
+        return {**values, **await self._priced({**before, **values}, lines, kept)}
 
     async def _check_cut(self, current: Order, lines: Sequence[Mapping[str, Any]]) -> None:
         """Raises `WrongState` where something else needs more than would be left."""
@@ -116,19 +118,26 @@ class OrderService(CrudService[Order]):
             raise Invalid.at("/quote_id", "other_company", "The quote is of another company.")
 
     async def _priced(
-        self, order: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]
+        self,
+        order: Mapping[str, Any],
+        lines: Sequence[Mapping[str, Any]],
+        before: Before = NEW,
     ) -> dict[str, Any]:
-        found = agreed(await self.lines_of(order, lines), rules_of(self.tx, order))
+        found = agreed(await self.lines_of(order, lines, before), rules_of(self.tx, order))
         return {"lines": found.lines, "totals": found.totals, **found.values}
 
     async def lines_of(
-        self, order: Mapping[str, Any], lines: Sequence[Mapping[str, Any]], at: str = ""
+        self,
+        order: Mapping[str, Any],
+        lines: Sequence[Mapping[str, Any]],
+        before: Before = NEW,
+        at: str = "",
     ) -> list[dict[str, Any]]:
         """Lines with their prices, taxes and texts; raises `Invalid` at a pointer below `at`."""
-        own = [{n: line[n] for n in SoldLine.model_fields} for line in lines]
+        own = [given_of(line) for line in lines]
         names = ("company_id", "contact_id", "currency", "tax_rounding")
         content = QuoteContent.model_validate({**{n: order[n] for n in names}, "lines": own})
-        shown = await QuotePricing(self.tx).calculate(content)
+        shown = await QuotePricing(self.tx).calculate(content, before)
         wrong = [one for one in shown["warnings"] if one["blocks"]]
         faults = [Fault(one["code"], one["message"], f"{at}{one['pointer']}") for one in wrong]
         if faults:
@@ -160,7 +169,12 @@ class OrderService(CrudService[Order]):
 
 def line_of(line: Mapping[str, Any]) -> dict[str, Any]:
     """A line of a quote as one that was agreed."""
-    return {**{name: line[name] for name in LINE}, "price": line["price"] or "0.00"}
+    return {**{name: line.get(name) for name in LINE}, "price": line["price"] or "0.00"}
+
+
+def given_of(line: Mapping[str, Any]) -> dict[str, Any]:
+    """What was given of a line; what it had no room for when it was stored is left out."""
+    return {n: value for n in SoldLine.model_fields if (value := line.get(n)) is not None}
 
 
 def begun(
@@ -201,9 +215,9 @@ def _with_lines(values: dict[str, Any], current: Order) -> dict[str, Any]:
 
 def _is_same(line: Mapping[str, Any], old: Mapping[str, Any]) -> bool:
     """Whether a line says nothing that is not so; what it leaves out stays."""
-    known = SoldLine.model_validate({name: old[name] for name in SoldLine.model_fields})
-    said = {name: value for name, value in line.items() if value is not None}
-    return all(said[name] == getattr(known, name) for name in said)
+    known = SoldLine.model_validate(given_of(old)).model_dump()
+    said = {name: value for name, value in line.items() if value not in (None, [])}
+    return all(said[name] == known[name] for name in said)
 
 
 def _need_free(current: Order, changed: Sequence[str]) -> None:

@@ -4,9 +4,11 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import ClassVar, Literal
 
 from crm_api.domains.orders.models import Order, OrderStatus
+from crm_api.domains.quotes.permitting import given_away, not_approved
 from crm_api.kit.crud.transitions import Way, way
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Fault
+from crm_api.platform.approvals.standing import standing
 
 Verb = Literal["confirm", "start", "fulfil", "close", "cancel"]
 
@@ -35,9 +37,16 @@ class Blockers:
         found: list[Fault] = []
         if verb == "confirm":
             found += _of_confirming(self._order)
+            if self._order.quote_version_id is None:
+                # What a customer accepted was asked about when it was sent.
+                found += await self._of_approvals()
         elif verb == "start":
             found += _of_handover(self._order)
         return [*found, *[fault for ask in self.checks for fault in await self._of(ask, verb)]]
+
+    async def _of_approvals(self) -> list[Fault]:
+        found = await standing(self._tx, "order", self._order.id)
+        return [*not_approved(found), *await given_away(self._tx, found, self._order.lines)]
 
     async def _of(self, ask: Check, verb: Verb) -> Sequence[Fault]:
         return await ask(self._tx, self._order, verb)

@@ -31,6 +31,27 @@ Percent = Annotated[Quantity, Field(le=100)]
 Step = Annotated[Amount, Field(gt=0)]
 
 
+class ChosenComponent(Schema):
+    """An optional component of a bundle that a line takes."""
+
+    bundle_component_id: UUID
+    quantity: Annotated[Quantity, Field(gt=0)] | None = Field(
+        None,
+        description="In one bundle, within `min_quantity` and `max_quantity`; that of the component "
+        "without it.",
+    )
+
+
+class ChosenComponentOut(BaseModel):
+    """An optional component of a bundle that a line takes."""
+
+    bundle_component_id: UUID
+    quantity: QuantityOut | None = Field(description="As it was given.")
+
+
+Components = Annotated[list[ChosenComponent], Field(max_length=100)]
+
+
 class PriceLineInput(Schema):
     """What is to be priced."""
 
@@ -39,6 +60,10 @@ class PriceLineInput(Schema):
     quantity: Quantity = Decimal(1)
     unit_id: UUID | None = Field(None, description="Of the quantity; the product's without it.")
     discount_percent: Percent | None = Field(None, description="Given by hand, after all others.")
+    components: Components = Field(
+        default_factory=list[ChosenComponent],
+        description="Of a bundle the optional components that are taken.",
+    )
 
     @model_validator(mode="after")
     def _something(self) -> Self:
@@ -166,6 +191,7 @@ class ComponentPrice(BaseModel):
     product_id: UUID = Field(description="The component.")
     variant_id: UUID | None
     quantity: QuantityOut = Field(description="In one bundle.")
+    is_optional: bool = Field(False, description="Whether it was chosen.")
     price_mode: PriceMode
     unit_price: AmountOut = Field(
         description="Of one, as `price_mode` has it, taxed as the bundle."
@@ -188,7 +214,9 @@ class PriceTrace(BaseModel):
     scope: str | None = Field(description="`variant`, `product`, `category` or `all`.")
     min_quantity: QuantityOut | None
     components: list[ComponentPrice] | None = Field(
-        None, description="Of a bundle: those that it cannot do without. Null for what is none."
+        None,
+        description="Of a bundle: those that it cannot do without, and those that were chosen. "
+        "Null for what is none.",
     )
     steps: list[PriceStep]
     lost: list[PriceLoss] = Field(description="The first twenty.")

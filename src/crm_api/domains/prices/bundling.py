@@ -1,6 +1,7 @@
 """What bundles cost: their own price, and what their components add to it. Pure, as choosing is.
 
-Components that a bundle can do without are not counted: a line does not say which were chosen.
+Components that a bundle can do without are counted where a line takes them; of bundles in bundles
+nobody can.
 """
 
 from collections.abc import Iterator, Sequence
@@ -57,9 +58,14 @@ def cost_of(chooser: Chooser, item: Item, depth: int = 1) -> Decimal | None:
 
     Raises `TooMuchInside`.
     """
-    if (own := chooser.cost(item)) is not None or not (rows := _unpacked(chooser, item, depth)):
-        return own
-    whole = ZERO
+    own = chooser.cost(item)
+    rows = _unpacked(chooser, item, depth) if own is None or item.options else ()
+    if own is not None:
+        # It is of the bundle as it is without them.
+        rows = [row for row in rows if row["is_optional"]]
+    elif not rows:
+        return None
+    whole = own or ZERO
     for row in rows:
         inside = _inside(chooser, item, row)
         cost = None if inside is None else cost_of(chooser, inside, depth + 1)
@@ -71,7 +77,11 @@ def cost_of(chooser: Chooser, item: Item, depth: int = 1) -> Decimal | None:
 
 def _unpacked(chooser: Chooser, item: Item, depth: int) -> Sequence[Row]:
     """The components of a bundle; of what holds the same by many ways there is no end otherwise."""
-    rows = chooser.facts.parts.get(item.product["id"], ())
+    rows = [
+        row if count is None else {**row, "quantity": count.scaleb(6)}
+        for row in chooser.facts.parts.get(item.product["id"], ())
+        if (count := item.options.get(row["id"])) is not None or not row["is_optional"]
+    ]
     chooser.unpacked += len(rows)
     if rows and (depth > DEEPEST_BUNDLES or chooser.unpacked > MOST_PARTS):
         raise TooMuchInside("a bundle of so many components")
@@ -154,6 +164,7 @@ def _together(found: Chosen, item: Item, parts: list[_Part]) -> Chosen:
             "product_id": part.row["component_id"],
             "variant_id": part.row["variant_id"],
             "quantity": part.count,
+            "is_optional": part.row["is_optional"],
             "price_mode": part.row["price_mode"],
             "unit_price": part.price.unit,
             "amount": cost,

@@ -83,6 +83,10 @@ class Thing:
     others: dict[int, list[int]] = field(default_factory=dict[int, list[int]])
     """What other lists ask in the same currency, by quantity."""
     is_gone: bool = False
+    added: Decimal | None = ZERO
+    """What the components of a bundle add to its price; None where nobody knows."""
+    cost: Decimal | None = None
+    """What a bundle costs us that has no cost of its own."""
 
 
 def findings(thing: Thing, known: Known) -> Iterator[Finding]:
@@ -157,8 +161,9 @@ def _faults(made: _Made, thing: Thing, known: Known) -> Iterator[Finding]:
     if not made.units:
         return
     lowest, first = min(made.units), made.units[0]
-    if made.cost is not None and lowest < made.cost:
-        yield finding("below_cost", made.rule, lowest, made.cost)
+    cost = thing.cost if made.cost is None and known.sees_costs else made.cost
+    if cost is not None and thing.added is not None and lowest + thing.added < cost:
+        yield finding("below_cost", made.rule, lowest + thing.added, cost)
     if made.list_price and first and known.usual is not None:
         score = known.usual.score(math.log(first / made.list_price))
         if score is not None:

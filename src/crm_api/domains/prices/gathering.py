@@ -21,12 +21,13 @@ _LISTED = """{l}deleted_at IS NULL AND ({l}id = ANY($13) OR {l}status <> 'draft'
                 AND ({l}status <> 'expired' OR $6::date < $14::date)
                 AND ({l}valid_from IS NULL OR {l}valid_from <= $6)
                 AND ({l}valid_to IS NULL OR {l}valid_to >= $6))"""
-# What a bundle cannot do without.
+# What a bundle cannot do without, and what was chosen.
 _PART = (
-    "c.id, c.product_id, c.component_id, c.variant_id, c.quantity, c.price_mode, c.price, "
-    "c.percent, c.position"
+    "c.id, c.product_id, c.component_id, c.variant_id, c.quantity, c.min_quantity, "
+    "c.max_quantity, c.is_optional, c.price_mode, c.price, c.percent, c.position"
 )
-_INSIDE = "c.organization_id = $1 AND c.deleted_at IS NULL AND NOT c.is_optional AND c.quantity > 0"
+_INSIDE = """c.organization_id = $1 AND c.deleted_at IS NULL
+                AND (NOT c.is_optional AND c.quantity > 0 OR c.id = ANY($15))"""
 _LIST = "id, name, currency, priority, audience, valid_from, parent_id, factor, tax_included"
 _COUNTRY = """coalesce($10,
                 (SELECT country FROM companies WHERE organization_id = $1 AND id = $4),
@@ -133,6 +134,8 @@ class Question:
     codes: Sequence[str] = ()
     begun: Sequence[UUID] = ()
     """Lists that are asked as if they counted."""
+    options: Sequence[UUID] = ()
+    """Optional components of bundles that are chosen."""
 
 
 @dataclass
@@ -155,7 +158,8 @@ class Facts:
     country: str | None = None
     """Whose taxes are due."""
     parts: dict[str, list[Row]] = field(default_factory=dict[str, list[Row]])
-    """By bundle the components that it cannot do without, also of bundles in bundles."""
+    """By bundle the components that it cannot do without, also of bundles in bundles, and those
+    that any line has chosen."""
     rules: dict[tuple[str, str], list[Row]] = field(
         default_factory=dict[tuple[str, str], list[Row]]
     )
@@ -196,6 +200,7 @@ async def gather(tx: Tx, asked: Question) -> Facts:
         list(asked.units),
         list(asked.begun),
         today_of(tx),
+        list(asked.options),
     )
     facts = _facts(row)
     await _add_prices(tx, asked, facts)

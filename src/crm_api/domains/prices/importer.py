@@ -140,7 +140,7 @@ class PriceRuleImporter(_PriceImporter):
         good = [draft for draft in drafts if not draft.faults]
         for draft in good:
             PriceRuleService.derive(draft.values, None)
-        self.known(good)
+        await self.known(tx, good, plan)
 
     async def _find_lists(self, tx: Tx, drafts: Sequence[Draft], plan: Plan) -> None:
         keys = {text: name_key(text) for draft in drafts if (text := draft.related["price_list"])}
@@ -236,7 +236,7 @@ class ContractPriceImporter(_PriceImporter):
         good = [draft for draft in drafts if not draft.faults]
         for draft in good:
             ContractPriceService.derive(draft.values, None)
-        self.known(good)
+        await self.known(tx, good, plan)
 
     async def _find_companies(self, tx: Tx, drafts: Sequence[Draft], plan: Plan) -> None:
         wanted: dict[int, tuple[str, str, str]] = {}

@@ -1,5 +1,6 @@
 """What is priced, and the price that was found for it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -23,6 +24,8 @@ class Item:
     quantity: Decimal
     targets: tuple[tuple[str, str], ...]
     """What rules may be for, the most specific first: the scope and the id."""
+    options: Mapping[str, Decimal] = field(default_factory=dict[str, Decimal])
+    """Of a bundle the optional components that are taken, and how many there are in one."""
 
     def own(self, name: str) -> Decimal | None:
         """Its list price or cost, in the product's currency."""
@@ -41,12 +44,18 @@ def in_units(count: Decimal) -> Decimal:
     return count.quantize(UNIT)
 
 
-def item_of(facts: Facts, product: Row, variant: Row | None, count: Decimal) -> Item:
+def item_of(
+    facts: Facts,
+    product: Row,
+    variant: Row | None,
+    count: Decimal,
+    options: Mapping[str, Decimal] | None = None,
+) -> Item:
     """So many of something, with what rules may be for."""
     targets = [] if variant is None else [("variant", variant["id"])]
     targets.append(("product", product["id"]))
     targets += [("category", id) for id in facts.categories_of(product)]
-    return Item(product, variant, count, tuple(targets))
+    return Item(product, variant, count, tuple(targets), options or {})
 
 
 @dataclass

@@ -4,13 +4,15 @@ from decimal import Decimal
 from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import Field, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
+from crm_api.domains.catalogue.models import PriceMode
 from crm_api.domains.prices.schemas import AdjustInput
 from crm_api.domains.promotions.models import Stacking
 from crm_api.domains.promotions.schemas import Percent
 from crm_api.domains.taxes.schemas import Category, Region
 from crm_api.kit.schema import Amount, Code, Country, Currency, Quantity, Schema
+from crm_api.platform.exchange.schemas import Rate
 
 _AS_IT_IS = "As it is, without it."
 
@@ -104,6 +106,50 @@ class ProposedTax(Schema):
     )
 
 
+class ProposedCoupon(Schema):
+    """A coupon that would count, or would not; its promotion has to count for itself."""
+
+    code: Annotated[str, StringConstraints(min_length=3, max_length=40)]
+    is_active: bool = Field(
+        description="True: on any day, and however often it was used; false: no more."
+    )
+
+
+class ProposedRate(Schema):
+    """A rate of exchange of each day, in place of what is known of the two currencies."""
+
+    base: Currency
+    quote: Currency = Field(description="One unit of `base` would cost `rate` of these.")
+    rate: Rate
+
+    @model_validator(mode="after")
+    def _pair(self) -> Self:
+        if self.base == self.quote:
+            raise ValueError("a rate is between two currencies")
+        return self
+
+
+class ProposedComponent(Schema):
+    """A component as a bundle would have it; what is not said of one that is there stays."""
+
+    product_id: UUID = Field(description="The bundle.")
+    component_id: UUID = Field(description="The product that is a part of it.")
+    variant_id: UUID | None = None
+    is_there: bool = Field(True, description="False: the bundle would not hold it any more.")
+    quantity: Annotated[Quantity, Field(gt=0)] | None = Field(None, description="1 of a new one.")
+    price_mode: PriceMode | None = Field(None, description="`sum` for a new one without it.")
+    price: Amount | None = Field(None, description="Of the mode `fixed`, in the bundle's currency.")
+    percent: Quantity | None = Field(None, description="Of the mode `percent`.")
+
+    @model_validator(mode="after")
+    def _of_its_mode(self) -> Self:
+        needs = {"fixed": "price", "percent": "percent"}.get(self.price_mode or "")
+        given = {name for name in ("price", "percent") if getattr(self, name) is not None}
+        if given != ({needs} - {None}):
+            raise ValueError("`price` goes with the mode `fixed`, `percent` with `percent`")
+        return self
+
+
 Lists = Annotated[list[UUID], Field(max_length=10)]
 
 
@@ -133,6 +179,16 @@ class PriceChange(Schema):
     )
     taxes: Annotated[list[ProposedTax], Field(max_length=50)] = Field(
         default_factory=list[ProposedTax]
+    )
+    coupons: Annotated[list[ProposedCoupon], Field(max_length=50)] = Field(
+        default_factory=list[ProposedCoupon]
+    )
+    rates: Annotated[list[ProposedRate], Field(max_length=50)] = Field(
+        default_factory=list[ProposedRate]
+    )
+    components: Annotated[list[ProposedComponent], Field(max_length=100)] = Field(
+        default_factory=list[ProposedComponent],
+        description="Of bundles; those that a bundle can do without stay so.",
     )
 
     @model_validator(mode="after")

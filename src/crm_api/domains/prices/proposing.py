@@ -1,13 +1,13 @@
 """A change of prices that is only thought of: what it would be, and prices as if it were done."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from crm_api.domains.catalogue.repository import CATEGORIES, VARIANTS
+from crm_api.domains.catalogue.repository import CATEGORIES, VARIANTS, BundleComponents
 from crm_api.domains.catalogue.repository import LISTING as PRODUCTS
 from crm_api.domains.companies.repository import LISTING as COMPANIES
 from crm_api.domains.prices.adjusting import adjusted_price, adjusted_tier
@@ -22,7 +22,9 @@ from crm_api.domains.prices.gathering import (
 from crm_api.domains.prices.planned import (
     PriceChange,
     ProposedAdjustment,
+    ProposedComponent,
     ProposedContractPrice,
+    ProposedCoupon,
     ProposedPrice,
     ProposedProduct,
     ProposedPromotion,
@@ -30,7 +32,7 @@ from crm_api.domains.prices.planned import (
 )
 from crm_api.domains.prices.repository import PriceLists, PriceRules
 from crm_api.domains.promotions.models import Promotion
-from crm_api.domains.promotions.repository import Promotions
+from crm_api.domains.promotions.repository import Coupons, Promotions
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Fault, Invalid
 from crm_api.kit.ids import new_id
@@ -44,6 +46,14 @@ _NEW: Row = {
     "priority": 0,
 }
 """A promotion of which nothing is said."""
+_NEW_PART: Row = {
+    **dict.fromkeys(("max_quantity", "price", "percent")),
+    "quantity": 1_000_000,
+    "min_quantity": 0,
+    "is_optional": False,
+    "price_mode": "sum",
+}
+"""A component of which nothing is said."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +64,24 @@ class Proposal:
     targets: Sequence[frozenset[str] | None]
     """Of each adjustment what its rules are for; None for everything."""
     promotions: Sequence["Planned"]
+    options: Sequence[UUID]
+    """The optional ones of the components that would change."""
+
+    @property
+    def rates(self) -> Mapping[tuple[str, str], Decimal]:
+        """By pair what one unit of the first would cost in the second."""
+        return {(one.base, one.quote): one.rate for one in self.change.rates}
+
+    def asking(self, asked: Question) -> Question:
+        """The question, also for what would count and for what would be in bundles."""
+        parts = self.change.components
+        return replace(
+            asked,
+            begun=self.change.begin,
+            products=[*asked.products, *(one.component_id for one in parts)],
+            variants=[*asked.variants, *(id for one in parts if (id := one.variant_id))],
+            options=[*asked.options, *self.options],
+        )
 
     @exactly
     def apply(self, facts: Facts, asked: Question) -> None:
@@ -74,10 +102,18 @@ class Proposal:
             if (price.company_id, price.currency) == (asked.company_id, asked.currency):
                 key = (str(price.variant_id or price.product_id), _millionths(price.min_quantity))
                 add_contract(facts, *key, _contract(price))
+        self._apply_beside(facts, asked)
+
+    def _apply_beside(self, facts: Facts, asked: Question) -> None:
+        """What prices do not say themselves."""
         for one in self.promotions:
             one.apply(facts, asked.day)
         for tax in self.change.taxes:
             _have_due(facts, tax, (asked.region or "").upper())
+        for coupon in self.change.coupons:
+            _have_coupon(facts, coupon)
+        for component in self.change.components:
+            _have_inside(facts, component)
 
 
 @dataclass(frozen=True)
@@ -97,8 +133,11 @@ class Planned:
 
 async def proposal_of(tx: Tx, change: PriceChange) -> Proposal:
     """The change, ready to be applied; raises `Invalid` where it is of what is not there."""
-    beside = {"companies": change.contract_prices, "promotions": change.promotions}
-    beside |= {"tax_rates": change.taxes}
+    beside = {
+        "companies": change.contract_prices,
+        "promotions": [*change.promotions, *change.coupons],
+    }
+    beside |= {"tax_rates": change.taxes, "exchange_rates": change.rates}
     for area in ("prices", "products", *(area for area, given in beside.items() if given)):
         tx.actor.require(f"{area}:read")
     rules = PriceRules(tx)
@@ -118,7 +157,20 @@ async def proposal_of(tx: Tx, change: PriceChange) -> Proposal:
         change,
         [None if ids is None else frozenset(map(str, ids)) for ids in targets],
         await _promotions(tx, change.promotions),
+        await _options(tx, change.components),
     )
+
+
+async def _options(tx: Tx, given: Sequence[ProposedComponent]) -> list[UUID]:
+    """Those that are there and optional; raises `Invalid` where a bundle would hold itself."""
+    components, faults = BundleComponents(tx), list[Fault]()
+    for n, one in enumerate(given):
+        if one.is_there and await components.reaches(one.component_id, one.product_id):
+            message, at = "A bundle cannot be a part of itself.", f"/components/{n}/component_id"
+            faults.append(Fault("bundle_cycle", message, at))
+    if faults:
+        raise Invalid("A bundle would hold itself.", faults=faults)
+    return await components.optional([one.product_id for one in given]) if given else []
 
 
 async def _promotions(tx: Tx, given: Sequence[ProposedPromotion]) -> list[Planned]:
@@ -154,6 +206,9 @@ async def _need_known(tx: Tx, change: PriceChange) -> None:
         sold |= _things(f"/prices/{n}", one)
     for n, one in enumerate(change.contract_prices):
         sold |= _things(f"/contract_prices/{n}", one)
+    parts = ("product_id", "component_id", "variant_id")
+    for n, one in enumerate(change.components):
+        sold |= _things(f"/components/{n}", one, parts)
     beside: dict[str, UUID] = {
         f"/contract_prices/{n}/company_id": one.company_id
         for n, one in enumerate(change.contract_prices)
@@ -171,8 +226,18 @@ async def _need_known(tx: Tx, change: PriceChange) -> None:
         for at, id in beside.items()
         if id not in known_beside
     ]
+    faults += await _unknown_coupons(tx, [one.code.strip().upper() for one in change.coupons])
     if faults:
         raise Invalid("A record that is referred to does not exist.", faults=faults)
+
+
+async def _unknown_coupons(tx: Tx, codes: Sequence[str]) -> list[Fault]:
+    known = {row["code"] for row in await Coupons(tx).by_codes(codes)} if codes else set[str]()
+    return [
+        _unknown(f"/coupons/{n}/code", "coupon")
+        for n, code in enumerate(codes)
+        if code not in known
+    ]
 
 
 def _things(
@@ -267,6 +332,37 @@ def _have_due(facts: Facts, tax: ProposedTax, region: str) -> None:
         facts.taxes.remove(one)
     own = {name: v for name in ("compound", "position") if (v := getattr(tax, name)) is not None}
     facts.taxes.append({**row, **same, "rate": _millionths(tax.rate), **own})
+
+
+def _have_coupon(facts: Facts, coupon: ProposedCoupon) -> None:
+    if (row := facts.coupons.get(coupon.code.strip().upper())) is not None:
+        row["counts"] = coupon.is_active
+        if coupon.is_active:
+            row |= dict.fromkeys(("max_redemptions", "max_per_customer"))
+
+
+def _have_inside(facts: Facts, given: ProposedComponent) -> None:
+    """Have a bundle hold a component, if anybody asks for it."""
+    bundle, part = str(given.product_id), str(given.component_id)
+    if bundle not in facts.products:
+        return
+    variant = None if given.variant_id is None else str(given.variant_id)
+    rows = facts.parts.get(bundle, [])
+    row = next((r for r in rows if (r["component_id"], r["variant_id"]) == (part, variant)), None)
+    if not given.is_there:
+        facts.parts[bundle] = [one for one in rows if one is not row]
+        return
+    if row is None:
+        row = {**_NEW_PART, "id": str(new_id()), "product_id": bundle}
+        row |= {"component_id": part, "variant_id": variant}
+        facts.parts[bundle] = [*rows, row]
+    if given.quantity is not None:
+        row["quantity"] = _millionths(given.quantity)
+    if given.price_mode is not None:
+        price, percent = given.price, given.percent
+        row["price_mode"] = given.price_mode
+        row["price"] = None if price is None else _whole(price)
+        row["percent"] = None if percent is None else _millionths(percent)
 
 
 def _millionths(value: Decimal) -> int:

@@ -18,7 +18,8 @@ from crm_api.domains.prices.choosing import Chooser, NoPrice, RateNeeded
 from crm_api.domains.prices.discounting import best_of, offers_of
 from crm_api.domains.prices.gathering import Facts, Question, Row, gather
 from crm_api.domains.prices.items import Chosen, Item, Priced, in_units, item_of
-from crm_api.domains.prices.per_list import in_list, own_price
+from crm_api.domains.prices.opting import options_of
+from crm_api.domains.prices.per_list import held_in, in_list, own_price
 from crm_api.domains.prices.proposing import Proposal
 from crm_api.domains.prices.settings import arithmetic_of
 from crm_api.kit.calendar import today_of
@@ -98,13 +99,14 @@ class PriceService:
         for area in (self.area, "products", *(("companies",) if given else ())):
             self.tx.actor.require(f"{area}:read")
         day = asked.date or today_of(self.tx)
-        proposal = self.proposal
-        begun = () if proposal is None else proposal.change.begin
         question = _question(asked, day)
         segments = [*question.segments, *await segments_of(self.tx, asked.company_id)]
-        facts = await gather(self.tx, replace(question, segments=segments, begun=begun))
-        if proposal is not None:
-            proposal.apply(facts, question)
+        question = replace(question, segments=segments)
+        if self.proposal is None:
+            facts = await gather(self.tx, question)
+        else:
+            facts = await gather(self.tx, self.proposal.asking(question))
+            self.proposal.apply(facts, question)
         await self._need_known(asked, facts, kept)
         knows_list = _asked_first(asked.price_list_id, facts)
         items = [
@@ -137,16 +139,31 @@ class PriceService:
         lists = [one for one in facts.asked if currency in {None, one["currency"]}]
 
         def priced(chooser: Chooser) -> list[dict[str, Any]]:
-            return [found for one in lists for found in in_list(chooser, facts, one, product)]
+            rates = chooser.rates
+            found = [price for one in lists for price in in_list(rates, facts, one, product)]
+            is_asked = currency in {None, product["currency"]}
+            return [*found, *own_price(rates, facts, product)] if is_asked else found
 
         # Lists are in currencies of their own, so there is none that all is exchanged into.
         found = await self._with_rates(facts, product["currency"] or "", day, priced)
         hidden = hides_costs(self.tx.actor)
-        own = own_price(facts, product)
-        found += own if own and currency in {None, own[0]["currency"]} else []
         for one in found:
             one["trace"] = trace_of(one["trace"], hidden=hidden)
         return {"date": day, "data": found}
+
+    async def of_bundles(
+        self, ids: Sequence[UUID], price_list_id: UUID
+    ) -> dict[str, tuple[Decimal, Decimal | None] | None]:
+        """Of each bundle what its components add in a list, and what all of it costs us."""
+        day = today_of(self.tx)
+        facts = await gather(self.tx, Question(ids, [], [], None, day, begun=[price_list_id]))
+        of_list = facts.lists[str(price_list_id)]
+
+        def held(chooser: Chooser) -> dict[str, tuple[Decimal, Decimal | None] | None]:
+            known = [facts.products[str(id)] for id in ids if str(id) in facts.products]
+            return {one["id"]: held_in(chooser.rates, facts, of_list, one) for one in known}
+
+        return await self._with_rates(facts, of_list["currency"], day, held)
 
     async def _with_rates(
         self,
@@ -168,7 +185,13 @@ class PriceService:
         """The rate of a day, or why there is none."""
         exchange = ExchangeService(self.tx)
         try:
-            legs = await exchange.way(currency, to, day, max_age_days=_OLDEST_RATE)
+            legs = await exchange.way(
+                currency,
+                to,
+                day,
+                max_age_days=_OLDEST_RATE,
+                planned=None if self.proposal is None else self.proposal.rates,
+            )
         except Conflict as missing:
             fault = Fault(missing.own_code, missing.detail, pointer="/currency")
             return Conflict(missing.detail, code=missing.own_code, faults=[fault])
@@ -230,6 +253,7 @@ def _question(asked: PriceQuestion, day: date) -> Question:
         region=asked.region,
         country=asked.country,
         codes=[code.strip().upper() for code in asked.coupon_codes],
+        options=[one.bundle_component_id for line in asked.lines for one in line.components],
     )
 
 
@@ -249,7 +273,8 @@ def _item(place: int, line: PriceLineInput, facts: Facts) -> tuple[Item, Decimal
     product = facts.products[str(_product_of(line, facts))]
     variant = None if line.variant_id is None else facts.variants[str(line.variant_id)]
     factor = _factor(place, line, product, facts)
-    return item_of(facts, product, variant, in_units(line.quantity * factor)), factor
+    options = options_of(place, line, product, facts)
+    return item_of(facts, product, variant, in_units(line.quantity * factor), options), factor
 
 
 def _kept_item(place: int, line: PriceLineInput, facts: Facts) -> tuple[Item, Decimal] | Invalid:

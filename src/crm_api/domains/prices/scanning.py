@@ -49,7 +49,7 @@ _THINGS = f"""
                 AND target_id = ANY($4) AND {_DUE} ORDER BY target_id, min_quantity, id) r) AS rules,
         (SELECT json_agg(v) FROM sold v) AS variants,
         (SELECT json_agg(p) FROM (
-            SELECT id, currency, list_price, cost, deleted_at FROM products
+            SELECT id, type, currency, list_price, cost, deleted_at FROM products
             WHERE organization_id = $1 AND id = ANY(
                 $4::uuid[] || ARRAY(SELECT product_id FROM sold))) p) AS products,
         (SELECT json_agg(c) FROM (
@@ -174,7 +174,11 @@ class PriceScan:
         products = {one["id"]: one for one in row["products"] or ()}
         await self._learn_rates(tx, {one["currency"] for one in products.values()}, today)
         seen = await among(tx, PRODUCTS, sight_of(tx.actor, PRODUCTS), list(map(UUID, products)))
+        bundles = [UUID(one["id"]) for one in products.values() if one["type"] == "bundle"]
+        held = await PriceService(tx).of_bundles(bundles, self._id) if bundles else {}
         for thing in _things(row, products, {str(id) for id in seen}):
+            if thing.item is not None and (id := thing.item.product["id"]) in held:
+                thing.added, thing.cost = held[id] or (None, None)
             self.found.rules += len(thing.rules)
             self.found.add(findings(thing, known))
 

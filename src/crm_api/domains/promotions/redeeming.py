@@ -20,6 +20,8 @@ class Sale:
     """As they were given; of each promotion the first one counts."""
     promotions: Collection[UUID]
     """Those that something is off by; what else the codes would open was not used."""
+    by_coupon: Collection[UUID]
+    """Those of them that are for whoever has a coupon."""
     company_id: UUID | None
     reference: str
     """What it is used for; the same one uses a coupon once."""
@@ -40,10 +42,13 @@ class Redeeming:
     async def faults(self) -> list[Fault]:
         """What is wrong with them by now: `coupon_used_up`, `coupon_not_valid`."""
         known = await self._find()
+        opened = {coupon.promotion_id for coupon in known.values()}
+        # Which promotion a coupon opened that is gone nobody knows any more.
+        is_lost = not opened.issuperset(self._sale.by_coupon)
         found = {
             place: Fault(_GONE, "There is no such coupon any more.", f"/coupon_codes/{place}")
             for place, code in enumerate(self._codes)
-            if code not in known
+            if is_lost and code not in known
         }
         for place, coupon in self._used(known).items():
             sale = self._sale

@@ -1,6 +1,6 @@
 """What stood in a quote before: what it may go on referring to, and which texts it looked up."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -10,8 +10,8 @@ from crm_api.domains.quotes.calculating import Named
 from crm_api.domains.quotes.lines import TEXTS, QuoteLine
 from crm_api.domains.quotes.models import Quote
 
-Key = tuple[str | None, str | None]
-"""What a line is of, and by which unit."""
+Key = tuple[str | None, str | None, frozenset[tuple[str | None, Decimal | None]]]
+"""What a line is of, by which unit, and with which optional components."""
 
 
 @dataclass(frozen=True)
@@ -34,14 +34,12 @@ class Before:
         """What a stored quote refers to; nothing, of one that is new."""
         if quote is None:
             return cls()
-        lines = {(_of(line), _text(line["unit_id"])): line for line in quote.lines}
-        counted = {
-            ((_of(line), _text(line["unit_id"])), Decimal(line["quantity"])) for line in quote.lines
-        }
+        lines = {_stored_key(line): line for line in quote.lines}
+        counted = counted_in(quote.lines)
         return cls(quote.contact_id, quote.company_id, quote.coupon_codes, lines, counted)
 
     def has(self, line: QuoteLine) -> bool:
-        """Whether there was a line of the same, by the same unit."""
+        """Whether there was a line of the same, by the same unit, with the same components."""
         return _key(line) in self.lines
 
     def counts(self, line: QuoteLine) -> bool:
@@ -56,6 +54,11 @@ class Before:
         contents = known.get("contents") or ()
         texts = (known[name] for name in TEXTS)
         return Named(known["kind"], *texts, is_sold=False, contents=contents)
+
+
+def counted_in(lines: Iterable[Mapping[str, Any]]) -> set[tuple[Key, Decimal]]:
+    """How much there was of each, whose unit may have fewer decimals by now."""
+    return {(_stored_key(line), Decimal(line["quantity"])) for line in lines}
 
 
 def as_looked_up(
@@ -74,7 +77,16 @@ def _without_read(line: Mapping[str, Any], old: Mapping[str, Any] | None) -> Map
 
 
 def _key(line: QuoteLine) -> Key:
-    return _text(line.variant_id or line.product_id), _text(line.unit_id)
+    chosen = frozenset((_text(one.bundle_component_id), one.quantity) for one in line.components)
+    return _text(line.variant_id or line.product_id), _text(line.unit_id), chosen
+
+
+def _stored_key(line: Mapping[str, Any]) -> Key:
+    chosen = frozenset(
+        (one["bundle_component_id"], None if (n := one["quantity"]) is None else Decimal(n))
+        for one in line.get("components") or ()
+    )
+    return _of(line), _text(line["unit_id"]), chosen
 
 
 def _of(line: Mapping[str, Any]) -> str | None:

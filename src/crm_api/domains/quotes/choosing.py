@@ -113,22 +113,34 @@ def check_compatible(
 ) -> None:
     """Raises `Invalid` for options that do not go with what is chosen, unless they were sent so.
 
-    `relations` are those of the products that are there (`Quotes.between`).
+    Nor do those that want another one which is offered and not chosen. `relations` are those of the
+    products that are there (`Quotes.between`).
     """
-    apart = {
-        (str(one["product_id"]), str(one["related_id"])): one["name"]
-        for one in relations
-        if one["kind"] == "excludes"
-    }
     before, after = (products_in(lines) for lines in (content["lines"], found.lines))
+    offered = {id for line in content["lines"] for id in _held(line)}
     lines = {line["id"]: line for line in content["lines"]}
-    for (one, other), name in apart.items():
-        if {one, other} <= after and not {one, other} <= before:
-            place = next(n for n, id in enumerate(selected) if {one, other} & _held(lines[id]))
-            message = (
-                f"{lines[selected[place]]['name']} does not go with all that is chosen: {name}."
-            )
-            raise Invalid.at(f"/selected/{place}", "excluded_option", message)
+    for relation in relations:
+        one, other = (str(relation[name]) for name in ("product_id", "related_id"))
+        pair, own = {one, other}, {one}
+        if relation["kind"] == "excludes" and pair <= after and not pair <= before:
+            code, own, wrong = "excluded_option", pair, "does not go with all that is chosen:"
+        elif relation["kind"] == "requires" and _lacks(one, other, before, after, offered):
+            code, wrong = "required_option", "wants another option, which is not chosen:"
+        else:
+            continue
+        places = (n for n, id in enumerate(selected) if own & _held(lines[id]))
+        place = next(places, None)
+        name = next(line["name"] for line in found.lines if line["counts"] and own & _held(line))
+        if place is not None:
+            name = lines[selected[place]]["name"]
+        at = "/selected" if place is None else f"/selected/{place}"
+        raise Invalid.at(at, code, f"{name} {wrong} {relation['name']}.")
+
+
+def _lacks(one: str, other: str, before: set[str], after: set[str], offered: set[str]) -> bool:
+    """Whether a product is there without the one that it requires, which it was not sent without."""
+    was_so = one in before and other not in before
+    return one in after and other in offered - after and not was_so
 
 
 def products_in(lines: Iterable[Content]) -> set[str]:

@@ -14,7 +14,13 @@ from pydantic import (
     model_validator,
 )
 
-from crm_api.domains.prices.asking import Percent, PriceTrace
+from crm_api.domains.prices.asking import (
+    ChosenComponent,
+    ChosenComponentOut,
+    Components,
+    Percent,
+    PriceTrace,
+)
 from crm_api.kit.pricing.recurring import Interval
 from crm_api.kit.pricing.taxes import Tax
 from crm_api.kit.schema import (
@@ -101,6 +107,10 @@ class SoldLine(Schema):
         None, description="Instead of what price lists say; of what is no product it is needed."
     )
     tax_category: Code | None = Field(None, description="Of what is no product.")
+    components: Components = Field(
+        default_factory=list[ChosenComponent],
+        description="Of a bundle the optional components that are taken.",
+    )
     interval: Interval | None = Field(None, description=_INTERVAL)
     term: Annotated[int, Field(ge=1, le=1_200)] | None = Field(
         None, description="How often in all; empty: without an end."
@@ -120,6 +130,8 @@ class SoldLine(Schema):
             raise ValueError("what is no product has a name")
         if not sold and self.kind != "text" and self.unit_price is None:
             raise ValueError("what is no product has a `unit_price`")
+        if self.components and not sold:
+            raise ValueError("components are of a bundle")
         if self.kind == "text" and self.unit_price is not None:
             raise ValueError("a remark has no price")
         if self.term is not None and self.interval is None:
@@ -255,7 +267,11 @@ class QuoteLineOut(BaseModel):
         "the quote, whenever what is offered changes."
     )
     contents: list[QuoteLineContentOut] | None = Field(
-        None, description="Of a bundle, what one of it holds without being chosen; it is printed."
+        None,
+        description="Of a bundle, what one of it holds, with what was chosen; it is printed.",
+    )
+    components: list[ChosenComponentOut] | None = Field(
+        None, description="Of a bundle, the optional components that are taken, as given."
     )
     price_reason: str | None
     tax_category: str | None

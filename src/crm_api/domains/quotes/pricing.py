@@ -29,12 +29,14 @@ from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Fault, Invalid
 from crm_api.kit.ids import new_id
 from crm_api.kit.money import shown_amount, shown_quantity
-from crm_api.kit.pricing.rounding import ZERO
+from crm_api.kit.pricing.rounding import ONE, ZERO
 from crm_api.kit.query.kinds import kinds_of
 
 _AMOUNTS = ("net", "tax", "gross", "one_time", "mrr", "arr", "acv", "tcv", "cost", "margin")
 _LONGEST = 6_000
 NEW = Before()
+_Content = tuple[UUID | None, Shown]
+"""What a bundle holds, with the id of the component where it may be left out."""
 _COSTS = frozenset(["costs", "cost", "margin", "margin_percent"])
 
 
@@ -115,18 +117,22 @@ class QuotePricing:
         _need_units(content, known["units"], before)
         language = await self.records.language_of(content)
         bundles = [id for id, row in known["products"].items() if row["type"] == "bundle"]
-        known["contents"] = await self._contents(bundles, language) if bundles else {}
+        chosen = [one.bundle_component_id for line in content.lines for one in line.components]
+        known["contents"] = await self._contents(bundles, chosen, language) if bundles else {}
         return [_name(known, line, language) or before.named(line) for line in content.lines]
 
-    async def _contents(self, bundles: Sequence[UUID], language: str | None) -> dict[UUID, Any]:
-        found: dict[UUID, list[Shown]] = {}
-        for row in await self.records.contents(bundles):
+    async def _contents(
+        self, bundles: Sequence[UUID], chosen: Sequence[UUID], language: str | None
+    ) -> dict[UUID, list[_Content]]:
+        found: dict[UUID, list[_Content]] = {}
+        for row in await self.records.contents(bundles, chosen):
             named = {
                 **{name: _shown_id(row[name]) for name in ("product_id", "variant_id")},
                 "name": _in(language, decode(row["names"]), row["name"]),
-                "quantity": shown_quantity(quantity(row["quantity"]) or ZERO),
+                "quantity": shown_quantity(quantity(row["quantity"]) or ONE),
             }
-            found.setdefault(row["bundle_id"], []).append(named)
+            option = row["id"] if row["is_optional"] else None
+            found.setdefault(row["bundle_id"], []).append((option, named))
         return found
 
 
@@ -182,6 +188,7 @@ def _question(content: QuoteContent, places: Sequence[int], country: str | None)
                 quantity=line.quantity,
                 unit_id=line.unit_id,
                 discount_percent=None,
+                components=line.components,
             )
             for line in (content.lines[place] for place in places)
         ],
@@ -235,8 +242,18 @@ def _name(known: Mapping[str, Any], line: QuoteLine, language: str | None) -> Na
         unit=_unit(known, line.unit_id or product["unit_id"]),
         is_sold={product["status"], row["status"]} == {"active"},
         product_id=product["id"],
-        contents=known["contents"].get(product["id"], ()),
+        contents=list(_held(known["contents"].get(product["id"], ()), line)),
     )
+
+
+def _held(contents: Iterable[_Content], line: QuoteLine) -> Iterable[Shown]:
+    """What one unit of a bundle holds, with what the line has chosen."""
+    chosen = {one.bundle_component_id: one.quantity for one in line.components}
+    for option, named in contents:
+        if option is None or chosen.get(option, ZERO) is None:
+            yield named
+        elif (count := chosen.get(option)) is not None:
+            yield {**named, "quantity": shown_quantity(count)}
 
 
 def _of_no_product(line: QuoteLine, known: Mapping[str, Any]) -> Named:

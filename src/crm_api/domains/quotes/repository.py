@@ -82,14 +82,14 @@ _PARTIES = """
 """
 
 _CONTENTS = """
-    SELECT c.product_id AS bundle_id, c.component_id AS product_id, c.variant_id, c.quantity,
+    SELECT c.id, c.is_optional, c.product_id AS bundle_id, c.component_id AS product_id, c.variant_id, c.quantity,
         coalesce(v.name, p.name) AS name,
         CASE WHEN v.name IS NULL THEN p.names ELSE v.names END AS names
     FROM bundle_components c
     JOIN products p ON p.organization_id = $1 AND p.id = c.component_id
     LEFT JOIN product_variants v ON v.organization_id = $1 AND v.id = c.variant_id
     WHERE c.organization_id = $1 AND c.product_id = ANY($2) AND c.deleted_at IS NULL
-        AND NOT c.is_optional AND p.deleted_at IS NULL
+        AND (NOT c.is_optional AND c.quantity > 0 OR c.id = ANY($3)) AND p.deleted_at IS NULL
     ORDER BY c.position, c.id
 """
 _BETWEEN = """
@@ -116,11 +116,14 @@ class Quotes(Repository[Quote]):
         )
         return {name: None if one is None else decode(one) for name, one in rows[0].items()}
 
-    async def contents(self, bundles: Sequence[UUID]) -> list[Any]:
-        """What bundles hold in any case: `bundle_id`, `product_id`, `variant_id`, `name`, `names`,
-        `quantity`, in their order.
+    async def contents(self, bundles: Sequence[UUID], chosen: Sequence[UUID]) -> list[Any]:
+        """What bundles hold in any case, and of what they can do without what is chosen.
+
+        `id`, `is_optional`, `bundle_id`, `product_id`, `variant_id`, `name`, `names`, `quantity`, in
+        their order.
         """
-        return await self.tx.fetch(_CONTENTS, self.tx.organization_id, list(bundles))
+        own = self.tx.organization_id
+        return await self.tx.fetch(_CONTENTS, own, list(bundles), list(chosen))
 
     async def between(self, products: Collection[UUID]) -> list[Any]:
         """What products require or exclude: `product_id`, `related_id`, `kind`, `name`."""

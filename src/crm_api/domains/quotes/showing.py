@@ -95,6 +95,13 @@ class _Showing:
             **looked_up,
             "looked_up": list(looked_up),
             "contents": [] if named is None else list(named.contents),
+            "components": [
+                {
+                    "bundle_component_id": str(one.bundle_component_id),
+                    "quantity": None if one.quantity is None else shown_quantity(one.quantity),
+                }
+                for one in given.components
+            ],
             "quantity": shown_quantity(given.quantity),
             "unit_id": _id(given.unit_id),
             "unit_price": None if given.unit_price is None else _money(given.unit_price),

@@ -3,14 +3,13 @@
 import asyncio
 from collections.abc import Iterable, Mapping
 from datetime import date
-from decimal import Decimal
 from typing import Any, Literal
 from uuid import UUID
 
 from crm_api.domains.catalogue.sold import sold
-from crm_api.domains.prices.answering import most_percent
 from crm_api.domains.promotions.redeeming import Redeeming, Sale
 from crm_api.domains.quotes.models import QuoteStatus
+from crm_api.domains.quotes.permitting import given_away, not_approved
 from crm_api.domains.quotes.printing import unprintable
 from crm_api.domains.quotes.repository import Quotes
 from crm_api.domains.quotes.versions import Letter, letter_of
@@ -18,8 +17,7 @@ from crm_api.kit.calendar import today_of
 from crm_api.kit.crud.transitions import Way, way
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Fault
-from crm_api.kit.money import shown_quantity
-from crm_api.platform.approvals.standing import Standing, standing
+from crm_api.platform.approvals.standing import standing
 
 Verb = Literal[
     "submit", "recall", "send", "view", "accept", "decline", "expire", "withdraw", "revise"
@@ -104,47 +102,23 @@ class Blockers:
 
     async def _of_approvals(self, verb: Verb) -> list[Fault]:
         found = await standing(self._tx, "quote", self._quote["id"])
-        faults = [
-            Fault("approval_needed", f"{need.policy_name}: {need.status}.", "/status")
-            for need in found.policies
-            if verb == "send" and need.status != "approved"
-        ]
-        return [*faults, *await self._of_discounts(found)]
-
-    async def _of_discounts(self, found: Standing) -> list[Fault]:
-        """What is given by hand beyond what the role may give.
-
-        An approval lets it pass that is about the lines, and so about what is off them.
-        """
-        if any("lines" in need.material_fields for need in found.policies):
-            return []
-        most = most_percent(self._tx.actor, await self._records.policies())
-        faults: list[Fault] = []
-        for place, line in enumerate(self._quote["lines"]):
-            at, by_hand = f"/lines/{place}", line["manual_percent"]
-            # Also of options that nobody has chosen yet.
-            if line["below_floor"]:
-                message = "The price is below the lowest one, and nobody has approved that."
-                faults.append(Fault("below_floor", message, at))
-            if most is not None and most < Decimal(by_hand):
-                message = (
-                    f"{by_hand} % are off by hand; without approval it is {shown_quantity(most)} %."
-                )
-                faults.append(Fault("discount_over_policy", message, at))
-        return faults
+        faults = list(not_approved(found)) if verb == "send" else []
+        return [*faults, *await given_away(self._tx, found, self._quote["lines"])]
 
 
 def _sale(quote: Mapping[str, Any]) -> Sale:
     company_id = quote["company_id"]
+    off = [
+        (UUID(one["promotion_id"]), one["stage"])
+        for line in quote["lines"]
+        if line["counts"]
+        for one in line["deductions"]
+        if one["promotion_id"] is not None
+    ]
     return Sale(
         quote["coupon_codes"],
-        {
-            UUID(one["promotion_id"])
-            for line in quote["lines"]
-            if line["counts"]
-            for one in line["deductions"]
-            if one["promotion_id"] is not None
-        },
+        {id for id, _ in off},
+        {id for id, stage in off if stage == "coupon"},
         UUID(company_id) if isinstance(company_id, str) else company_id,
         # Of a draft that has none yet nothing was counted.
         quote["number"] or _LONGEST,

@@ -96,8 +96,7 @@ class TaxRateImporter(SpanImporter):
 
     async def refer(self, tx: Tx, drafts: Sequence[Draft], plan: Plan) -> None:
         """It refers to nothing, so what it counts for is known at once."""
-        del tx, plan
-        self.known(drafts)
+        await self.known(tx, drafts, plan)
 
     async def relate(self, tx: Tx, drafts: Sequence[Draft]) -> None:
         """It refers to nothing."""

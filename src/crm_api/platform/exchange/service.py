@@ -178,11 +178,20 @@ class ExchangeService:
             context.prec = _PRECISION
             return _rounded(amount * _product(legs), to)
 
-    async def way(self, currency: str, to: str, on: date, *, max_age_days: int) -> Sequence[Leg]:
+    async def way(
+        self,
+        currency: str,
+        to: str,
+        on: date,
+        *,
+        max_age_days: int,
+        planned: Mapping[tuple[str, str], Decimal] | None = None,
+    ) -> Sequence[Leg]:
         """The rates that lead from a currency to another: one if there is one, else two.
 
         A direct rate goes before its inverse, and either before a way through the organization's
-        currency, euros or dollars, in this order.
+        currency, euros or dollars, in this order. Rates that are planned stand for what is stored
+        of their two currencies.
         """
         if currency == to:
             return []
@@ -190,6 +199,9 @@ class ExchangeService:
         hubs = [hub for hub in dict.fromkeys((own, *_HUBS)) if hub not in {currency, to}]
         ways = [[(currency, to)], *([(currency, hub), (hub, to)] for hub in hubs)]
         stored = await self._stored({pair for way in ways for pair in way}, on)
+        for (base, quote), rate in (planned or {}).items():
+            stored.pop((quote, base), None)
+            stored[base, quote] = rate, on
         oldest = on - timedelta(days=max_age_days)
         known: list[list[Leg]] = []
         for way in ways:

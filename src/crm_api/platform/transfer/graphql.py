@@ -80,7 +80,7 @@ class ImportReading:
     async def import_fields(self, info: GraphInfo, entity: str) -> list[ImportField]:
         """The fields of a target, custom ones among them."""
         service = ImportService(info.context.tx)
-        fields = target_fields(service.hints_of(service.importer_of(entity)))["data"]
+        fields = target_fields(await service.hints_of(service.importer_of(entity)))["data"]
         return [ImportField(**field) for field in fields]
 
     @strawberry.field

@@ -14,7 +14,6 @@ from crm_api.kit.crud.index import external_key
 from crm_api.kit.crud.plain import merged_in, values_of
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.custom.catalogue import CustomFields
-from crm_api.kit.custom.fields import CustomField
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Fault, Invalid
 from crm_api.kit.faults import faults_of
@@ -130,6 +129,11 @@ class Importer(ABC):
     """Whose records an import may make or change, in the order in which they are put back."""
     filled: Mapping[str, str] = {}
     """The columns of what rows refer to, where they are not called `…_id`."""
+
+    async def hints(self, tx: Tx) -> Mapping[str, FieldHint]:
+        """Further fields that an organization has defined for these records."""
+        del tx
+        return {}
 
     def read(self, draft: Draft, plan: Plan) -> None:
         """Fill a draft from its cells; mistakes go to `faults`. Needs no database."""
@@ -348,21 +352,6 @@ _CONVERTERS: dict[FieldKind, Callable[[str, Plan], Any]] = {
 def readable(fields: Mapping[str, FieldHint]) -> Mapping[str, FieldHint]:
     """The known fields without those that exports have and records do not take."""
     return {name: hint for name, hint in fields.items() if name not in _UNREAD}
-
-
-_CUSTOM_KINDS: Mapping[str, FieldKind] = {
-    "integer": "integer",
-    "decimal": "money",
-    "money": "money",
-    "date": "date",
-    "bool": "bool",
-    "multiselect": "tags",
-}
-
-
-def custom_hint(custom: CustomField) -> FieldHint:
-    """A custom field as one that columns may fill."""
-    return FieldHint(custom.label, (custom.name,), _CUSTOM_KINDS.get(custom.type, "text"))
 
 
 def data_of(texts: Mapping[str, list[Any]], names: Sequence[str]) -> dict[str, Any]:

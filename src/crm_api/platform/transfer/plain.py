@@ -1,14 +1,29 @@
-"""How rows of a file become records of a custom object."""
+"""How rows of a file become records of a custom object, and columns custom fields."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.custom.catalogue import CustomObject
+from crm_api.kit.custom.fields import CustomField
 from crm_api.kit.db.tx import Tx
 from crm_api.platform.transfer.importer import Draft, Importer
 from crm_api.platform.transfer.reading.aliases import PLAIN_FIELDS
-from crm_api.platform.transfer.reading.mapping import FieldHint
+from crm_api.platform.transfer.reading.mapping import FieldHint, FieldKind
+
+_CUSTOM_KINDS: Mapping[str, FieldKind] = {
+    "integer": "integer",
+    "decimal": "money",
+    "money": "money",
+    "date": "date",
+    "bool": "bool",
+    "multiselect": "tags",
+}
+
+
+def custom_hint(custom: CustomField) -> FieldHint:
+    """A custom field as one that columns may fill."""
+    return FieldHint(custom.label, (custom.name,), _CUSTOM_KINDS.get(custom.type, "text"))
 
 
 class PlainImporter(Importer):

@@ -119,7 +119,7 @@ async def list_imports(
 async def list_fields(entity: str, tx: Reading) -> Response:
     """The fields of a target, custom ones among them."""
     service = ImportService(tx)
-    return answers.plain(target_fields(service.hints_of(service.importer_of(entity))))
+    return answers.plain(target_fields(await service.hints_of(service.importer_of(entity))))
 
 
 @router.get(

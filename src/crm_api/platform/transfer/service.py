@@ -14,9 +14,9 @@ from crm_api.kit.crud.service import CrudService
 from crm_api.kit.errors import Fault, Invalid, WrongState
 from crm_api.kit.messages import Message
 from crm_api.platform.transfer.events import RemoveUpload, RevertImport, RunImport, ValidateImport
-from crm_api.platform.transfer.importer import Column, Importer, Plan, custom_hint
+from crm_api.platform.transfer.importer import Column, Importer, Plan
 from crm_api.platform.transfer.models import Import
-from crm_api.platform.transfer.plain import PlainImporter
+from crm_api.platform.transfer.plain import PlainImporter, custom_hint
 from crm_api.platform.transfer.reading.detect import FileFormat, detect
 from crm_api.platform.transfer.reading.errors import UnreadableFile
 from crm_api.platform.transfer.reading.mapping import FieldHint, suggest
@@ -63,8 +63,9 @@ class ImportService(CrudService[Import]):
         self.tx.actor.require("imports:write")
         importer = self.importer_of(target)
         self.need_scopes(importer)
+        hints = await self.hints_of(importer)
         fmt, size, rows, mapping = await asyncio.to_thread(
-            _inspect, file.path, file.name, self.hints_of(importer), encoding, delimiter
+            _inspect, file.path, file.name, hints, encoding, delimiter
         )
         return self.add(
             {
@@ -94,12 +95,12 @@ class ImportService(CrudService[Import]):
         known = ", ".join(sorted([*self.importers, *objects]))
         raise Invalid.at("/entity", "not_a_choice", f"Importable are: {known}.")
 
-    def hints_of(self, importer: Importer) -> dict[str, FieldHint]:
+    async def hints_of(self, importer: Importer) -> dict[str, FieldHint]:
         """What columns may be mapped to: the fields of the records, and those of your own."""
         custom = importer.service(self.tx).fields.seen_by(self.tx.actor)
         open_ones = (field for field in custom if not (field.archived or field.is_computed))
         own = {f"custom.{field.name}": custom_hint(field) for field in open_ones}
-        return {**importer.fields, **own}
+        return {**importer.fields, **await importer.hints(self.tx), **own}
 
     async def adjust(
         self, id: UUID, data: ImportUpdate, *, expected_version: int | None = None
@@ -112,7 +113,7 @@ class ImportService(CrudService[Import]):
         values: dict[str, Any] = {}
         if data.mapping is not None:
             importer = self.importer_of(current.target)
-            fields = self.hints_of(importer)
+            fields = await self.hints_of(importer)
             values["mapping"] = _remapped(current.mapping, data.mapping, fields)
         if data.options is not None:
             given = data.options.model_dump(exclude_unset=True)
@@ -229,7 +230,7 @@ class ImportService(CrudService[Import]):
 async def plan_of(record: Import, service: ImportService) -> Plan:
     """An import's mapping and options, ready to read rows."""
     options, importer = record.options, service.importer_of(record.target)
-    fields = service.hints_of(importer)
+    fields = await service.hints_of(importer)
     custom = importer.service(service.tx).fields
     unique = [field.key for field in custom.by_name.values() if field.unique]
     columns = tuple(

@@ -7,17 +7,21 @@ from uuid import UUID
 from crm_api.kit.crud.spans import SpanRepository, overlap
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Fault
+from crm_api.kit.query.kinds import kinds_of
 from crm_api.platform.transfer.importer import Draft, Importer, Plan
 from crm_api.platform.transfer.ledger import Ledger, RecordId, Span
 
 COUNTS = "counts"
 """By what a record is matched that counts for the same from the same day on."""
+_OWN = "own"
+"""The record whose own id stands where other files have ids of another system."""
 
 
 class SpanImporter(Importer):
     """Rows that overlap a stored record, or an earlier row, are at fault alone.
 
     What a row counts for is known once it is found what it refers to: `refer` ends in `known`.
+    A row of a file that was exported here means the record whose own id it has.
     """
 
     @property
@@ -25,12 +29,24 @@ class SpanImporter(Importer):
         found: Any = self.service.repository
         return found
 
-    def known(self, drafts: Iterable[Draft]) -> None:
+    async def known(self, tx: Tx, drafts: Sequence[Draft], plan: Plan) -> None:
         """Note by what drafts are matched, now that all that they refer to is in their values."""
+        await self._know_own(tx, drafts, plan)
         for draft in drafts:
             span = self._span(draft)
             draft.keys = [*draft.keys, (COUNTS, _key(span))]
             draft.queue = ":".join(span.same)
+
+    async def _know_own(self, tx: Tx, drafts: Sequence[Draft], plan: Plan) -> None:
+        """Have records' own ids mean these: they are none of another system, to be kept."""
+        given = ((draft, _own_id(draft, plan)) for draft in drafts)
+        named = [(draft, id) for draft, id in given if id is not None]
+        known = await kinds_of(tx, [self._kind.listing], list({id for _, id in named}))
+        for draft, id in named:
+            if id in known:
+                draft.related[_OWN] = id
+                draft.values["external_ids"] = {}
+                draft.given -= {"external_ids"}
 
     async def hold(self, tx: Tx, drafts: Sequence[Draft]) -> None:
         """Have whoever else writes records for the same wait, always in one order."""
@@ -39,10 +55,17 @@ class SpanImporter(Importer):
             await self._kind(tx).lock_same({name: value})
 
     async def holders(self, tx: Tx, drafts: Sequence[Draft]) -> list[tuple[str, str, UUID]]:
-        """The stored records that count for the same as drafts from the same day on."""
+        """The stored records that drafts name, or that count for the same from the same day on."""
         same = {self._span(draft).same for draft in drafts}
         found = await self._kind(tx).counting(same, ()) if same else []
-        return [(COUNTS, _key(Span.of(same, first, None)), id) for id, same, first, _ in found]
+        counting = [(COUNTS, _key(Span.of(same, first, None)), id) for id, same, first, _ in found]
+        own = [
+            (kind, value, draft.related[_OWN])
+            for draft in drafts
+            for kind, value in draft.keys
+            if _OWN in draft.related and kind == "external"
+        ]
+        return [*counting, *own]
 
     async def ledger(self, tx: Tx, drafts: Sequence[Draft], matched: Iterable[UUID]) -> Ledger:
         """What is stored for the same as these drafts, and of the records that they mean."""
@@ -112,6 +135,13 @@ class SpanImporter(Importer):
         values = draft.values
         same = self._kind.same_of(values)
         return Span.of(same, values["valid_from"], values["valid_to"], draft.number)
+
+
+def _own_id(draft: Draft, plan: Plan) -> UUID | None:
+    try:
+        return UUID(draft.values["external_ids"].get(plan.source, ""))
+    except ValueError:
+        return None
 
 
 def _key(span: Span) -> str:

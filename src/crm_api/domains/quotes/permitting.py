@@ -1,0 +1,43 @@
+"""What of agreed lines nobody may give without an approval, and nobody has approved."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from crm_api.domains.prices.answering import most_percent
+from crm_api.domains.quotes.repository import Quotes
+from crm_api.kit.db.tx import Tx
+from crm_api.kit.errors import Fault
+from crm_api.kit.money import shown_quantity
+from crm_api.platform.approvals.standing import Standing
+
+
+def not_approved(found: Standing) -> Iterable[Fault]:
+    """The policies that want an approval which is not there."""
+    for need in found.policies:
+        if need.status != "approved":
+            yield Fault("approval_needed", f"{need.policy_name}: {need.status}.", "/status")
+
+
+async def given_away(tx: Tx, found: Standing, lines: Sequence[Mapping[str, Any]]) -> list[Fault]:
+    """What is given by hand beyond what the role of whoever acts may give.
+
+    An approval lets it pass that is about the lines, and so about what is off them.
+    """
+    if any("lines" in need.material_fields for need in found.policies):
+        return []
+    most = most_percent(tx.actor, await Quotes(tx).policies())
+    faults: list[Fault] = []
+    for place, line in enumerate(lines):
+        # Of lines from before it was kept nobody knows.
+        at, by_hand = f"/lines/{place}", line.get("manual_percent") or "0"
+        # Also of options that nobody has chosen yet.
+        if line.get("below_floor"):
+            message = "The price is below the lowest one, and nobody has approved that."
+            faults.append(Fault("below_floor", message, at))
+        if most is not None and most < Decimal(by_hand):
+            message = (
+                f"{by_hand} % are off by hand; without approval it is {shown_quantity(most)} %."
+            )
+            faults.append(Fault("discount_over_policy", message, at))
+    return faults
