@@ -11,6 +11,7 @@ from uuid import uuid4
 import httpcore
 import uvloop
 
+from crm_api.kit.outbound.pool import KEPT_S, Pool
 from crm_api.platform.webhooks.signing import new_secret, signature
 
 BODY = b'{"type":"contact.created","data":{"last_name":"' + b"x" * 900 + b'"}}'
@@ -19,23 +20,36 @@ BODY = b'{"type":"contact.created","data":{"last_name":"' + b"x" * 900 + b'"}}'
 async def post(url: str, count: int, at_once: int) -> float:
     """Requests per second."""
     secrets, left = [new_secret()], iter(range(count))
-    async with httpcore.AsyncConnectionPool(max_connections=at_once) as pool:
+    place, pool = httpcore.URL(url), Pool(_connection, at_once)
 
-        async def some() -> None:
-            for _ in left:
-                id, at = str(uuid4()), int(time.time())
-                headers: dict[bytes | str, bytes | str] = {
-                    "webhook-id": id,
-                    "webhook-timestamp": str(at),
-                    "webhook-signature": signature(secrets, id, at, BODY),
-                }
-                answer = await pool.request("POST", url, headers=headers, content=BODY)
-                if answer.status != 204:
-                    raise SystemExit(f"answered {answer.status}")
+    async def some() -> None:
+        for _ in left:
+            id, at = str(uuid4()), int(time.time())
+            headers: dict[bytes | str, bytes | str] = {
+                "Host": place.host.decode(),
+                "Content-Length": str(len(BODY)),
+                "webhook-id": id,
+                "webhook-timestamp": str(at),
+                "webhook-signature": signature(secrets, id, at, BODY),
+            }
+            sent = httpcore.Request("POST", place, headers=headers, content=BODY)
+            async with pool.connected(place.origin) as connection:
+                answer = await connection.handle_async_request(sent)
+                await answer.aread()
+                await answer.aclose()
+            if answer.status != 204:
+                raise SystemExit(f"answered {answer.status}")
 
-        begun = time.monotonic()
+    begun = time.monotonic()
+    try:
         await asyncio.gather(*(some() for _ in range(at_once)))
         return count / (time.monotonic() - begun)
+    finally:
+        await pool.close()
+
+
+def _connection(origin: httpcore.Origin) -> httpcore.AsyncHTTPConnection:
+    return httpcore.AsyncHTTPConnection(origin, keepalive_expiry=KEPT_S)
 
 
 if __name__ == "__main__":

@@ -110,6 +110,12 @@ class Settings(BaseSettings):
     rate_limit_organization: int = Field(
         12_000, ge=0, description="The same for all credentials of an organization together."
     )
+    silence_timeout_s: float = Field(
+        60.0,
+        ge=1,
+        description="Seconds after which a connection ends that takes nothing of what it is sent "
+        "(on Linux), or a socket that answers no ping.",
+    )
     followers: int = Field(
         1_000,
         ge=1,

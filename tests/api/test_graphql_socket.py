@@ -132,6 +132,18 @@ async def test_an_id_is_free_once_its_subscription_is_complete(server, org, clie
         assert await closed(socket) == 4409
 
 
+async def test_who_finds_no_database_is_told_to_come_again(settings, org):
+    started = Server(settings, CRM_DATABASE_URL="postgresql://nobody@127.0.0.1:1/nothing")
+    try:
+        started.wait()
+        async with opened(started) as socket:
+            payload = {"Authorization": f"Bearer {org.token}"}
+            await say(socket, type="connection_init", payload=payload)
+            assert await closed(socket) == 1013
+    finally:
+        started.kill()
+
+
 @pytest.mark.parametrize("later", range(3))
 async def test_who_is_told_to_end_ends_though_the_bell_rings_at_the_same_moment(later):
     bell = asyncio.Event()

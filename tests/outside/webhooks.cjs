@@ -32,11 +32,14 @@ async function main(url, key) {
 
   const hook = await api("POST", "webhooks", { url: to, topics: ["contact.created"] });
   const contact = await api("POST", "contacts", { last_name: "Jäger – 猟師" });
-  const end = Date.now() + PATIENCE_MS;
-  while (!got.length && Date.now() < end) await new Promise((go) => setTimeout(go, 50));
-  assert(got.length, "nothing was sent");
+  const delivered = async (count) => {
+    const end = Date.now() + PATIENCE_MS;
+    while (got.length < count && Date.now() < end) await new Promise((go) => setTimeout(go, 50));
+    assert.equal(got.length, count, `${got.length} of ${count} were sent`);
+    return got[count - 1];
+  };
 
-  const [{ headers, body }] = got;
+  const { headers, body } = await delivered(1);
   const event = new Webhook(hook.secret).verify(body, headers);
   assert.equal(event.type, "contact.created");
   assert.equal(event.record_id, contact.id);
@@ -49,10 +52,25 @@ async function main(url, key) {
   ]) {
     assert.throws(() => new Webhook(secret).verify(sent, signed), WebhookVerificationError);
   }
+
+  // While a secret is replaced, both sign; afterwards the new one alone.
+  const { secret } = await api("POST", `webhooks/${hook.id}/rotate-secret`, {});
+  await api("POST", "contacts", { last_name: "Both" });
+  const both = await delivered(2);
+  assert.equal(both.headers["webhook-signature"].split(" ").length, 2);
+  for (const one of [hook.secret, secret]) new Webhook(one).verify(both.body, both.headers);
+  const last = await api("POST", `webhooks/${hook.id}/rotate-secret`, { grace_period_seconds: 0 });
+  await api("POST", "contacts", { last_name: "Last" });
+  const after = await delivered(3);
+  new Webhook(last.secret).verify(after.body, after.headers);
+  for (const one of [hook.secret, secret]) {
+    assert.throws(() => new Webhook(one).verify(after.body, after.headers), WebhookVerificationError);
+  }
+
   await api("DELETE", `webhooks/${hook.id}`);
   server.close();
   server.closeAllConnections();
-  console.log("Standard Webhooks: verified");
+  console.log("Standard Webhooks: verified, also while a secret is replaced");
 }
 
 main(...process.argv.slice(2)).catch((error) => {

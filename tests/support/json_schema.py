@@ -70,6 +70,8 @@ def _scalar(value: Any, schema: Mapping[str, Any], at: str) -> list[str]:
     if isinstance(value, str):
         if "pattern" in schema and not re.search(schema["pattern"], value):
             return [f"{at}: {value!r} does not match {schema['pattern']}"]
+        if not schema.get("minLength", 0) <= len(value) <= schema.get("maxLength", len(value)):
+            return [f"{at}: {value!r} is too short or too long"]
         form = _FORMATS.get(schema.get("format", ""))
         if form is not None and not re.fullmatch(form, value):
             return [f"{at}: {value!r} is not a {schema['format']}"]

@@ -12,7 +12,7 @@ from pydantic.json_schema import models_json_schema
 from starlette.routing import BaseRoute
 
 from crm_api.api.examples import add_examples, example_of
-from crm_api.api.openapi_narrowed import Documents
+from crm_api.api.openapi_narrowed import Documents, reached
 from crm_api.kit.module import Module
 from crm_api.kit.problems import Problem
 from crm_api.kit.rest import answers
@@ -131,8 +131,6 @@ def build(app: FastAPI, modules: Sequence[Module], routes: Sequence[BaseRoute]) 
         ref_template="#/components/schemas/{model}",
     )
     schemas.update(problem["$defs"])
-    for unused in ("HTTPValidationError", "ValidationError"):
-        schemas.pop(unused, None)
     found["components"]["securitySchemes"] = {
         "key": {
             "type": "http",
@@ -154,6 +152,9 @@ def build(app: FastAPI, modules: Sequence[Module], routes: Sequence[BaseRoute]) 
     found["tags"] = [{"name": tag, "description": subjects[tag]} for tag in sorted(used)]
     found["webhooks"] = _webhooks(modules, found)
     add_examples(found)
+    # What stands where it is used, or is a framework's own, is left over.
+    used_schemas = reached([found["paths"], found["webhooks"]], found["components"]["schemas"])
+    found["components"]["schemas"] = used_schemas
     return found
 
 

@@ -58,7 +58,7 @@ def narrowed(
         for operation in item.values()
         for tag in operation.get("tags", ())
     }
-    schemas = _reached([paths, webhooks], whole["components"]["schemas"])
+    schemas = reached([paths, webhooks], whole["components"]["schemas"])
     return {
         **whole,
         "paths": paths,
@@ -68,7 +68,7 @@ def narrowed(
     }
 
 
-def _reached(roots: Sequence[Any], schemas: dict[str, Any]) -> dict[str, Any]:
+def reached(roots: Sequence[Any], schemas: dict[str, Any]) -> dict[str, Any]:
     """The shapes that something still refers to, by whatever way."""
     found: set[str] = set()
     left = [encode(root) for root in roots]

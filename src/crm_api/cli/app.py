@@ -88,7 +88,7 @@ def serve(
     # Uvicorn sends itself the signal again when all is done; that is no failure.
     signal.signal(signal.SIGTERM, _leave)
     try:
-        options = uvicorn_options(settings.trusted_proxies)
+        options = uvicorn_options(settings)
         uvicorn.run(APPLICATION, host=host, port=port, workers=workers, **options)
     except SystemExit as ended:
         raise SystemExit(1 if ended.code else 0) from None

@@ -36,7 +36,7 @@ def _serve_api(descriptor: int) -> None:
     from crm_api.settings import Settings
 
     settings = Settings()  # pyright: ignore[reportCallIssue]
-    options = uvicorn_options(settings.trusted_proxies, patience_s=PATIENCE_S)
+    options = uvicorn_options(settings, patience_s=PATIENCE_S)
     config = uvicorn.Config(APPLICATION, **options)
     with socket.socket(fileno=descriptor) as listener:
         uvicorn.Server(config).run(sockets=[listener])

@@ -169,7 +169,7 @@ class CampaignActions:
 
     async def _launch(self, current: Campaign) -> Any:
         values = {"status": WAYS["launch"].after, **await self._launched(current)}
-        begin_looking(self.tx, current)
+        await begin_looking(self.tx, current)
         return await self._moved(current, "launch", values)
 
     async def _launched(self, current: Campaign) -> dict[str, Any]:

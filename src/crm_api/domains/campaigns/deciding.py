@@ -18,6 +18,7 @@ from crm_api.domains.campaigns.models import Campaign
 from crm_api.domains.campaigns.repository import Plan
 from crm_api.domains.campaigns.schemas import DecisionInput, StopRule
 from crm_api.domains.campaigns.service import CampaignService
+from crm_api.kit.db.queued import enqueue_later
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Invalid, WrongState
 
@@ -64,12 +65,12 @@ def verdict(
     return {"variant": first, "reason": "futility", "statistics": told} if is_last else None
 
 
-def begin_looking(tx: Tx, current: Campaign) -> None:
+async def begin_looking(tx: Tx, current: Campaign) -> None:
     """Have the rule of an experiment that is launched look for the first time."""
     if current.stop_rule is not None:
         rule = StopRule.model_validate(current.stop_rule)
         message = DecideExperiment(current.id, 0)
-        tx.enqueue(message, run_at=tx.now + rule.min_days * _DAY)
+        await enqueue_later(tx, message, rule.min_days * _DAY)
 
 
 async def look(tx: Tx, id: UUID, number: int) -> bool:
@@ -89,7 +90,7 @@ async def look(tx: Tx, id: UUID, number: int) -> bool:
     arms = {key: found.get(key, (0, 0)) for key in weights}
     decided = verdict(rule, weights, arms, is_last=number + 1 >= looks(rule))
     if decided is None:
-        tx.enqueue(DecideExperiment(id, number + 1), run_at=tx.now + _DAY)
+        await enqueue_later(tx, DecideExperiment(id, number + 1), _DAY)
         return False
     await _decide(service, current, {**decided, "note": None}, by=None)
     return True

@@ -40,7 +40,8 @@ class RunActions:
         elif verb == "migrate":
             shown = await self._migrate(current, one, data)
         else:
-            next_at = None if verb == "pause" or self._has_not_begun(current) else self.tx.now
+            waits = verb == "pause" or self._has_not_begun(current)
+            next_at = None if waits else await self.runs.moment()
             values = {"status": one.after, "next_at": next_at}
             shown = await self.runs.change(current, values, verb=one.event)
         return await self.runs.told(shown)
@@ -79,6 +80,6 @@ class RunActions:
             "round": current.round + 1,
             "waiting_for": None,
             "wakes_at": None,
-            "next_at": self.tx.now,
+            "next_at": await self.runs.moment(),
         }
         return await self.runs.change(current, values, verb=one.event)

@@ -52,17 +52,17 @@ _FORGET = (
 )
 # Those that waited for the journey; and all that are under way, so that they end.
 _WAKE = """
-    UPDATE journey_runs SET next_at = $3
+    UPDATE journey_runs SET next_at = now()
     WHERE organization_id = $1 AND journey_id = $2 AND status = 'active'
         AND next_at IS NULL AND deleted_at IS NULL
 """
 _END = """
-    UPDATE journey_runs SET status = 'active', next_at = $3
+    UPDATE journey_runs SET status = 'active', next_at = now()
     WHERE organization_id = $1 AND journey_id = $2 AND status IN ('active', 'paused')
         AND deleted_at IS NULL
 """
 _DUE = """
-    SELECT id FROM journey_runs
+    SELECT now() AS now FROM journey_runs
     WHERE organization_id = $1 AND id = $2 AND status = 'active' AND deleted_at IS NULL
         AND next_at <= now()
     FOR NO KEY UPDATE SKIP LOCKED
@@ -78,9 +78,9 @@ _MAY_ENTER = """
 """
 # In one order, so that none wait in a ring; whatever waits for the clock is only looked at.
 _NUDGE = """
-    UPDATE journey_runs r SET next_at = $3 FROM (
+    UPDATE journey_runs r SET next_at = now() FROM (
         SELECT id FROM journey_runs WHERE organization_id = $1 AND contact_id = ANY($2)
-            AND status = 'active' AND deleted_at IS NULL AND next_at > $3
+            AND status = 'active' AND deleted_at IS NULL AND next_at > now()
         ORDER BY id FOR NO KEY UPDATE) AS found
     WHERE r.organization_id = $1 AND r.id = found.id
 """
@@ -158,11 +158,11 @@ class Journeys(Repository[Journey]):
 
     async def wake(self, id: UUID) -> None:
         """Have those go on who waited for the journey."""
-        await self.tx.write(_WAKE, self.tx.organization_id, id, self.tx.now)
+        await self.tx.write(_WAKE, self.tx.organization_id, id)
 
     async def end(self, id: UUID) -> None:
         """Have the stepper look at all who are under way."""
-        await self.tx.write(_END, self.tx.organization_id, id, self.tx.now)
+        await self.tx.write(_END, self.tx.organization_id, id)
 
     async def forget(self, ids: Sequence[UUID]) -> None:
         """Remove all that was kept of journeys."""
@@ -181,9 +181,10 @@ class JourneyRuns(Repository[JourneyRun]):
     model = JourneyRun
     listing = RUNS
 
-    async def due(self, id: UUID) -> bool:
-        """Whether one's time has come; it is locked then. False while another is at it."""
-        return bool(await self.tx.write(_DUE, self.tx.organization_id, id))
+    async def due(self, id: UUID) -> datetime | None:
+        """The moment, where one's time has come; it is locked then. None while another is at it."""
+        rows = await self.tx.write(_DUE, self.tx.organization_id, id)
+        return rows[0]["now"] if rows else None
 
     async def taken(self, id: UUID) -> JourneyRun | None:
         """One that is under way, locked, whoever asks."""
@@ -204,7 +205,7 @@ class JourneyRuns(Repository[JourneyRun]):
 
     async def nudge(self, contact_ids: Sequence[UUID]) -> None:
         """Have the stepper look at what some people are under way in."""
-        await self.tx.write(_NUDGE, self.tx.organization_id, list(contact_ids), self.tx.now)
+        await self.tx.write(_NUDGE, self.tx.organization_id, list(contact_ids))
 
     async def of_contacts(self, ids: Sequence[UUID]) -> list[UUID]:
         """What some people are under way in."""

@@ -146,9 +146,13 @@ class RunService(Partaking[JourneyRun]):
             nothing = ("journey_version", "node", "node_since", "next_at")
             return {**dict.fromkeys(nothing), "waiting_for": "journey"}
         definition = Definition(await Journeys(self.tx).definition(journey.id, number))
-        now = self.tx.now
-        first = {"journey_version": number, "node": definition.graph.first}
-        return {**first, "node_since": now, "next_at": now, "waiting_for": None}
+        return {
+            "journey_version": number,
+            "node": definition.graph.first,
+            "node_since": self.tx.now,
+            "next_at": await self.moment(),
+            "waiting_for": None,
+        }
 
     async def policy(self, journey: Journey) -> Mapping[str, Any]:
         """Whether people enter again, as it is published, or else as it is written."""

@@ -1,6 +1,7 @@
 """Going on with runs: by the clock, and by what happens."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -112,16 +113,17 @@ def _data(row: Any) -> dict[str, Any]:
 
 async def step_once(tx: Tx, id: UUID) -> bool:
     """Take the next node of a run whose time has come; whether there was one to take."""
-    if not await JourneyRuns(tx).due(id):
+    now = await JourneyRuns(tx).due(id)
+    if now is None:
         return False
     try:
         async with tx.atomic():
-            await (await walker_of(tx, id)).go()
+            await (await walker_of(tx, id, now)).go()
     except Unavailable:
         raise
     except CrmError as error:
         detail = "; ".join(fault.message for fault in error.faults) or error.detail
-        walker = await walker_of(tx, id)
+        walker = await walker_of(tx, id, now)
         run = walker.run
         if run.node is not None and run.waiting_for not in {"time", "event"}:
             Steps(tx).note(run, _type(walker), "failed", result={"detail": detail[:500]})
@@ -136,18 +138,20 @@ def _type(walker: Walker) -> str:
         return "unknown"
 
 
-async def walker_of(tx: Tx, id: UUID) -> Walker:
-    """Whoever goes on with a run that is locked."""
+async def walker_of(tx: Tx, id: UUID, now: datetime) -> Walker:
+    """Whoever goes on with a run that is locked; `now` is by the clock of the database."""
     run = await JourneyRuns(tx).taken(id)
     assert run is not None
     journeys = Journeys(tx)
     journey = await journeys.found(run.journey_id)
     assert journey is not None
     if run.journey_version is None and journey.published_version is not None:
-        tx.change(run, await RunService(tx).begun(journey))
+        service = RunService(tx)
+        service.now = now
+        tx.change(run, await service.begun(journey))
     number = run.journey_version
     source = None if number is None else await journeys.definition(run.journey_id, number)
-    return Walker(tx, run, journey, None if source is None else Definition(source))
+    return Walker(tx, run, journey, None if source is None else Definition(source), now)
 
 
 async def _pause(tx: Tx, run_id: UUID) -> None:

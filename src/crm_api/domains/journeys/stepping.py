@@ -50,9 +50,16 @@ class Walker:
     """Goes on with one run, which is locked: whoever else wants to waits or passes it by."""
 
     def __init__(
-        self, tx: Tx, run: JourneyRun, journey: Journey, definition: Definition | None
+        self,
+        tx: Tx,
+        run: JourneyRun,
+        journey: Journey,
+        definition: Definition | None,
+        now: datetime,
     ) -> None:
         self.tx, self.run, self.journey, self.definition = tx, run, journey, definition
+        self.now = now
+        """By the clock of the database, as is what is due."""
         self.service = RunService(tx)
         self.steps = Steps(tx)
         self.turn = JourneyTurn(tx, run)
@@ -115,7 +122,7 @@ class Walker:
     async def _waited(self) -> None:
         """Go on where the wait is over; whoever was only looked at waits on."""
         run, node = self.run, self.node
-        is_over = run.wakes_at is None or run.wakes_at <= self.tx.now
+        is_over = run.wakes_at is None or run.wakes_at <= self.now
         arm: str | None = "next" if is_over else None
         if isinstance(node, WaitNode) and node.event is not None:
             since = run.node_since or run.created_at
@@ -162,8 +169,8 @@ class Walker:
         return "then" if await self.turn.passes(node.condition) else "else"
 
     async def _begin_wait(self, node: WaitNode) -> None:
-        until = await wait_until(self.turn, node)
-        if node.event is None and until <= self.tx.now:
+        until = await wait_until(self.turn, node, self.now)
+        if node.event is None and until <= self.now:
             self.steps.note(self.run, node.type, "done", arm="next", result=_said(until))
             await self._move(node, "next")
             return
@@ -175,7 +182,7 @@ class Walker:
         result = decode(encode(dict(outcome.result)))
         if step.name is not None:
             self.tx.change(self.run, {"results": {**self.run.results, step.name: result}})
-        if outcome.until is not None and outcome.until > self.tx.now:
+        if outcome.until is not None and outcome.until > self.now:
             await self._wait("time", outcome.until, node, result)
             return
         how = "skipped" if outcome.skipped else "done"
@@ -191,7 +198,7 @@ class Walker:
             "node": to,
             "node_since": self.tx.now,
             "round": self.run.round + 1,
-            "next_at": self.tx.now,
+            "next_at": self.now,
             "wakes_at": None,
             "waiting_for": None,
         }
@@ -199,10 +206,10 @@ class Walker:
         await self.service.change(self.run, values, verb="moved", told=told)
 
 
-async def wait_until(turn: Turn, node: WaitNode, now: datetime | None = None) -> datetime:
+async def wait_until(turn: Turn, node: WaitNode, now: datetime) -> datetime:
     """When a wait that begins now is over at the latest."""
     if node.event is not None:
-        return later(now or turn.tx.now, node.timeout or "0m", await turn.zone())
+        return later(now, node.timeout or "0m", await turn.zone())
     if node.duration is not None:
         return await turn.after(node.duration, is_working=node.is_working, now=now)
     return (await wait_step(node).act(turn)).result["until"]

@@ -76,7 +76,7 @@ class EnrolmentActions:
         del data
         if current.status == "failed":
             return await self._begin(current, one, {})
-        values = {"status": one.after, "next_at": self.tx.now}
+        values = {"status": one.after, "next_at": await self.enrolments.moment()}
         return await self.enrolments.change(current, values, verb=one.event)
 
     async def _begin(
@@ -89,7 +89,7 @@ class EnrolmentActions:
                 raise in_it_already()
         fresh = {
             **_FRESH,
-            "next_at": self.tx.now,
+            "next_at": await self.enrolments.moment(),
             "round": await StepRuns(self.tx).last_round(current.id) + 1,
             **values,
         }
@@ -130,7 +130,7 @@ class EnrolmentActions:
             done = TaskCompletion.model_validate({"comment": reason})
             await TaskActions(self.tx).complete(current.task_id, done)
             await self.tx.flush()
-        values = {"next_at": self.tx.now}
+        values = {"next_at": await self.enrolments.moment()}
         return await self.enrolments.change(current, values, verb=one.event)
 
     async def _remove(self, current: SequenceEnrolment, one: Way[str], data: Any) -> Any:

@@ -1,6 +1,7 @@
 """How sequences, their versions, enrolments and what was done with these are found and kept."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -70,17 +71,17 @@ _FORGET = (
 )
 # Those that waited for the sequence, or all that are under way so that they end.
 _WAKE = """
-    UPDATE sequence_enrolments SET next_at = $3, waiting_for = NULL
+    UPDATE sequence_enrolments SET next_at = now(), waiting_for = NULL
     WHERE organization_id = $1 AND sequence_id = $2 AND status = 'active'
         AND waiting_for = 'sequence' AND deleted_at IS NULL
 """
 _END = """
-    UPDATE sequence_enrolments SET status = 'active', next_at = $3
+    UPDATE sequence_enrolments SET status = 'active', next_at = now()
     WHERE organization_id = $1 AND sequence_id = $2 AND status IN ('active', 'paused')
         AND deleted_at IS NULL
 """
 _DUE = """
-    SELECT id FROM sequence_enrolments
+    SELECT now() AS now FROM sequence_enrolments
     WHERE organization_id = $1 AND id = $2 AND status = 'active' AND deleted_at IS NULL
         AND next_at <= now()
     FOR NO KEY UPDATE SKIP LOCKED
@@ -189,11 +190,11 @@ class Sequences(Repository[SequenceRow]):
 
     async def wake(self, id: UUID) -> None:
         """Have those go on who waited for the sequence."""
-        await self.tx.write(_WAKE, self.tx.organization_id, id, self.tx.now)
+        await self.tx.write(_WAKE, self.tx.organization_id, id)
 
     async def end(self, id: UUID) -> None:
         """Have the stepper look at all who are under way."""
-        await self.tx.write(_END, self.tx.organization_id, id, self.tx.now)
+        await self.tx.write(_END, self.tx.organization_id, id)
 
     async def forget(self, ids: Sequence[UUID]) -> None:
         """Remove all that was kept of sequences."""
@@ -212,11 +213,10 @@ class Enrolments(Repository[SequenceEnrolment]):
     model = SequenceEnrolment
     listing = ENROLMENTS
 
-    async def due(self, id: UUID) -> SequenceEnrolment | None:
-        """One whose time has come, locked; None while another is at it."""
-        if not await self.tx.write(_DUE, self.tx.organization_id, id):
-            return None
-        return await self.taken(id)
+    async def due(self, id: UUID) -> datetime | None:
+        """The moment, where one's time has come; it is locked then. None while another is at it."""
+        rows = await self.tx.write(_DUE, self.tx.organization_id, id)
+        return rows[0]["now"] if rows else None
 
     async def taken(self, id: UUID) -> SequenceEnrolment | None:
         """One that is under way, locked, whoever asks."""

@@ -133,7 +133,8 @@ class EnrolmentService(Partaking[SequenceEnrolment]):
         if values["sender_id"] is None:
             access = self.tx.actor.access
             values["sender_id"] = access.user_id if access is not None else sequence.owner_id
-        next_at = max(values["next_at"] or self.tx.now, self.tx.now)
+        now = await self.moment()
+        next_at = max(values["next_at"] or now, now)
         return {**values, **await self.begun(sequence), "next_at": next_at}
 
     async def begun(self, sequence: SequenceRow) -> dict[str, Any]:

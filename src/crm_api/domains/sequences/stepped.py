@@ -1,6 +1,7 @@
 """Going on with enrolments: by the clock, and by what happens."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -83,18 +84,19 @@ _ALL = (_MESSAGES, _TASKS, _DEALS)
 
 async def step_once(tx: Tx, id: UUID) -> bool:
     """Take the next step of an enrolment whose time has come; whether there was one to take."""
-    if await Enrolments(tx).due(id) is None:
+    now = await Enrolments(tx).due(id)
+    if now is None:
         return False
     try:
         async with tx.atomic():
-            await (await _stepper(tx, id)).go()
+            await (await _stepper(tx, id, now)).go()
     except Unavailable:
         raise
     except CrmError as error:
         detail = "; ".join(fault.message for fault in error.faults) or error.detail
         is_text = any((fault.pointer or "").endswith(_TEXTS) for fault in error.faults)
         reason = "template" if is_text else "error"
-        await (await _stepper(tx, id)).end("failed", reason, detail)
+        await (await _stepper(tx, id, now)).end("failed", reason, detail)
     return True
 
 
@@ -103,15 +105,18 @@ async def heed_once(tx: Tx, id: UUID) -> None:
     enrolment = await Enrolments(tx).taken(id)
     if enrolment is None:
         return
-    await (await stepper_of(tx, enrolment)).heed()
+    stepper = await stepper_of(tx, enrolment)
+    await stepper.heed()
     if enrolment.status == "active" and enrolment.waiting_for in {"message", "task"}:
-        tx.change(enrolment, {"next_at": tx.now})
+        tx.change(enrolment, {"next_at": await stepper.enrolments.moment()})
 
 
-async def _stepper(tx: Tx, id: UUID) -> Stepper:
+async def _stepper(tx: Tx, id: UUID, now: datetime) -> Stepper:
     enrolment = await Enrolments(tx).taken(id)
     assert enrolment is not None
-    return await stepper_of(tx, enrolment)
+    stepper = await stepper_of(tx, enrolment)
+    stepper.enrolments.now = now
+    return stepper
 
 
 async def stepper_of(tx: Tx, enrolment: SequenceEnrolment) -> Stepper:

@@ -126,7 +126,9 @@ class Stepper:
             return
         if self.sequence.status != "active":
             await self.wait("sequence", None)
-        elif (away := await self._away_until()) is not None and away > self.tx.now:
+        elif (
+            away := await self._away_until()
+        ) is not None and away > await self.enrolments.moment():
             await self.wait("out_of_office", away)
         else:
             await self._take()
@@ -152,7 +154,7 @@ class Stepper:
         if found is None:
             raise _Ends("failed", "not_sent", "Its mail is gone.")
         if found["status"] == "queued":
-            self.tx.change(one, {"next_at": self.tx.now + _LOOK_AGAIN})
+            self.tx.change(one, {"next_at": await self.enrolments.moment() + _LOOK_AGAIN})
             return False
         if found["status"] == "sent":
             await self.runs.settle(one, "sent")
@@ -169,7 +171,7 @@ class Stepper:
 
     async def _has_passed(self) -> bool:
         until = await self.runs.until(self.one)
-        if until is not None and until > self.tx.now:
+        if until is not None and until > await self.enrolments.moment():
             # It was paused meanwhile.
             self.tx.change(self.one, {"next_at": until})
             return False
@@ -182,7 +184,7 @@ class Stepper:
         values = {"round": self.one.round + 1, "message_id": None, "waiting_for": None}
         self.tx.change(self.one, values)
         if reasons:
-            await self.wait("gate", self.tx.now + _LATER, reasons)
+            await self.wait("gate", await self.enrolments.moment() + _LATER, reasons)
 
     async def _is_done(self) -> bool:
         one = self.one
@@ -211,7 +213,9 @@ class Stepper:
             elif isinstance(step, Call | Chore):
                 await self._ask(step)
             elif isinstance(step, Pause):
-                until = await self.turn.after(step.duration, is_working=step.is_working)
+                until = await self.turn.after(
+                    step.duration, is_working=step.is_working, now=await self.enrolments.moment()
+                )
                 self.note(step, "waiting", {"until": until.isoformat()})
                 await self.wait("time", until)
             else:
@@ -220,7 +224,7 @@ class Stepper:
                 await self.move(_next(steps, way, outcome), action=step.action)
 
     async def _mail(self, step: Mail) -> None:
-        turn, now = self.turn, self.tx.now
+        turn, now = self.turn, await self.enrolments.moment()
         window = await turn.window()
         if (opens := window.opening(now)) > now:
             await self.wait("window", opens)
@@ -344,7 +348,7 @@ class Stepper:
             "status": status,
             "place": None if way is None else list(way),
             "step": None if way is None else pointer_of(way),
-            "next_at": self.tx.now if status == "active" else None,
+            "next_at": await self.enrolments.moment() if status == "active" else None,
             "waiting_for": None,
             "reasons": [],
             "task_id": None,

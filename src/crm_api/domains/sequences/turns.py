@@ -92,18 +92,15 @@ class Turn(Situation):
         closed = {day: () for day, open_ in working.exceptions.items() if not open_}
         return Calendar(working.zone, week, closed if said["heeds_holidays"] else {})
 
-    async def after(
-        self, duration: str, *, is_working: bool, now: datetime | None = None
-    ) -> datetime:
-        """When so much time has passed since now, by the clocks of the contact."""
-        since = now or self.tx.now
+    async def after(self, duration: str, *, is_working: bool, now: datetime) -> datetime:
+        """When so much time has passed, by the clocks of the contact."""
         if not is_working:
-            return later(since, duration, await self.zone())
+            return later(now, duration, await self.zone())
         calendar = await self.calendar()
         if duration.endswith("d"):
             days = span_of(duration) // timedelta(days=1)
-            return calendar.opening(calendar.add_days(since, days))
-        return calendar.add(since, span_of(duration))
+            return calendar.opening(calendar.add_days(now, days))
+        return calendar.add(now, span_of(duration))
 
 
 def _minutes(clock: str) -> int:

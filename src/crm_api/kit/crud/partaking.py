@@ -1,10 +1,12 @@
 """Those who go through something that a person is in once at a time, such as a sequence."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
 from crm_api.kit.crud.service import CrudService, E
+from crm_api.kit.db.queued import due_now
 
 
 class Partaking(CrudService[E]):
@@ -14,6 +16,14 @@ class Partaking(CrudService[E]):
     """The column of what they go through."""
     moved: ClassVar[frozenset[str]]
     """The fields that say how far they are."""
+    now: datetime | None = None
+    """The moment by the clock of the database, where it is known already."""
+
+    async def moment(self) -> datetime:
+        """The moment by the clock of the database, by which the time of each one comes."""
+        if self.now is None:
+            self.now = await due_now(self.tx)
+        return self.now
 
     async def under_way(self, contact_ids: Sequence[UUID]) -> list[UUID]:
         """What some people are under way in."""

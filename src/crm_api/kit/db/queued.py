@@ -1,7 +1,7 @@
 """What a row of the jobs table holds at first, and jobs that one does for others."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -42,10 +42,18 @@ async def due_now(tx: Any) -> datetime:
     return moment
 
 
-def enqueue_own(tx: Any, message: Message, run_at: datetime) -> None:
+async def enqueue_later(
+    tx: Any, message: Message, after: timedelta, *, dedupe_key: str | None = None
+) -> UUID:
+    """Have work done when so much time has passed by the clock of the database; the job."""
+    job_id: UUID = tx.enqueue(message, run_at=await due_now(tx) + after, dedupe_key=dedupe_key)
+    return job_id
+
+
+async def enqueue_own(tx: Any, message: Message, after: timedelta) -> None:
     """Have work done later in nobody's name but the organization's, whoever asks for it now."""
     own = Actor(tx.organization_id, "system", scopes=frozenset({"*"}))
-    row = job_row(tx, new_id(), message, run_at, None)
+    row = job_row(tx, new_id(), message, await due_now(tx) + after, None)
     tx.insert(JobRow, {**row, "actor": own.stored(), "created_by": None})
 
 

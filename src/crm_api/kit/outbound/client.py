@@ -17,12 +17,12 @@ from typing import Any, Literal
 import httpcore
 
 from crm_api.kit.outbound.addresses import Reach
+from crm_api.kit.outbound.pool import KEPT_S, Pool
 from crm_api.kit.outbound.urls import web_address
 
 CONNECT_S = 5.0
 TOTAL_S = 15.0
 READ_AT_MOST = 16_384
-KEPT_S = 5.0
 Cause = Literal[
     "dns_failed",
     "blocked_address",
@@ -62,8 +62,8 @@ class Outbound:
         tls = _tls()
         unencrypted = reach.allows if plain else reach.names
         self._pools = {
-            b"https": _pool(reach.allows, connections, tls),
-            b"http": _pool(unencrypted, connections, tls),
+            b"https": Pool(partial(_connection, _Vetted(reach.allows), tls), connections),
+            b"http": Pool(partial(_connection, _Vetted(unencrypted), tls), connections),
         }
 
     def check(self, url: str) -> None:
@@ -107,16 +107,16 @@ class Outbound:
             raise NotSent(cause) from None
 
     async def _answered(self, request: httpcore.Request, most: int, *, whole: bool) -> Answer:
-        pool = self._pools[request.url.scheme]
-        response = await pool.handle_async_request(request)
         body = b""
-        try:
-            async for chunk in _stream_of(response):
-                body += chunk
-                if len(body) > most:
-                    break
-        finally:
-            await response.aclose()
+        async with self._pools[request.url.scheme].connected(request.url.origin) as connection:
+            response = await connection.handle_async_request(request)
+            try:
+                async for chunk in _stream_of(response):
+                    body += chunk
+                    if len(body) > most:
+                        break
+            finally:
+                await response.aclose()
         headers = {
             name.decode("latin-1").lower(): v.decode("latin-1") for name, v in response.headers
         }
@@ -127,7 +127,7 @@ class Outbound:
     async def close(self) -> None:
         """Close the connections."""
         for pool in self._pools.values():
-            await pool.aclose()
+            await pool.close()
 
 
 @cache
@@ -136,15 +136,11 @@ def _tls() -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
-def _pool(allows: Allows, connections: int, tls: ssl.SSLContext) -> httpcore.AsyncConnectionPool:
-    return httpcore.AsyncConnectionPool(
-        ssl_context=tls,
-        max_connections=connections,
-        max_keepalive_connections=connections,
-        keepalive_expiry=KEPT_S,
-        http1=True,
-        http2=False,
-        network_backend=_Vetted(allows),
+def _connection(
+    backend: httpcore.AsyncNetworkBackend, tls: ssl.SSLContext, origin: httpcore.Origin
+) -> httpcore.AsyncHTTPConnection:
+    return httpcore.AsyncHTTPConnection(
+        origin, ssl_context=tls, keepalive_expiry=KEPT_S, network_backend=backend
     )
 
 

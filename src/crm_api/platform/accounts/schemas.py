@@ -277,7 +277,10 @@ def _redirect(value: str) -> str:
 
 
 RedirectUri = Annotated[
-    str, StringConstraints(min_length=8, max_length=500), AfterValidator(_redirect)
+    str,
+    StringConstraints(min_length=8, max_length=500),
+    AfterValidator(_redirect),
+    Field(examples=["https://app.example.com/callback"]),
 ]
 
 

@@ -10,6 +10,7 @@ from crm_api.kit.actor import hidden_field, missing_right
 from crm_api.kit.crud.personal import About, Gone, Impersonal
 from crm_api.kit.crud.plain import columns_of, values_of
 from crm_api.kit.crud.service import CrudService
+from crm_api.kit.db.queued import enqueue_later
 from crm_api.kit.db.states import hold_state, publish_state
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Conflict, Invalid, WrongState
@@ -333,9 +334,10 @@ class DuplicateService(CrudService[Duplicate]):
         policy = await PolicyService(self.tx).of(target)
         if policy.scan_every_hours is None or await self.records.is_due(target):
             return
-        self.tx.enqueue(
+        await enqueue_later(
+            self.tx,
             ScanDuplicates(target, full=False, repeated=True),
-            run_at=self.tx.now + timedelta(hours=policy.scan_every_hours),
+            timedelta(hours=policy.scan_every_hours),
             dedupe_key=f"{target}:{after or 'policy'}",
         )
 

@@ -11,6 +11,7 @@ from uuid import UUID
 from crm_api.kit.crud.plain import columns_of
 from crm_api.kit.crud.purges import empty_events
 from crm_api.kit.db.hashes import find_hasher
+from crm_api.kit.db.queued import enqueue_later
 from crm_api.kit.db.tx import Tx, unit_of_work
 from crm_api.kit.errors import Blocked, Conflict, NotFound
 from crm_api.kit.files.store import Place, new_place
@@ -84,10 +85,8 @@ async def erase_person(context: JobContext, message: ErasePerson) -> dict[str, A
         report = await erasure.run(context.files)
         await _complete(tx, current, erasure.ids, report)
         await context.job.hold(tx)
-        tx.enqueue(
-            EraseStragglers(erasure.id, current.target, current.started_at or tx.now),
-            run_at=tx.now + LATE,
-        )
+        since = current.started_at or tx.now
+        await enqueue_later(tx, EraseStragglers(erasure.id, current.target, since), LATE)
     return report
 
 

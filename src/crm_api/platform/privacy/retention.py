@@ -18,6 +18,7 @@ from crm_api.kit.query.filters import Filter, parse
 from crm_api.kit.query.page import PageQuery, count
 from crm_api.kit.query.rules import refuse_readers
 from crm_api.kit.query.selection import Selection
+from crm_api.kit.schema import Create
 from crm_api.platform.privacy.events import RunRetention
 from crm_api.platform.privacy.models import RetentionPolicy
 from crm_api.platform.privacy.repository import LegalHolds, RetentionPolicies
@@ -61,11 +62,11 @@ class RetentionPolicyService(NamedService[RetentionPolicy]):
         self.read(after, service)
         return values
 
-    def add(self, values: dict[str, Any]) -> Any:
+    async def create(self, data: Create) -> Any:
         """A policy, and its first run in a day."""
-        shown = super().add(values)
+        shown = await super().create(data)
         if shown.is_active:
-            self._in_a_day(shown.id)
+            await self._in_a_day(shown.id)
         return shown
 
     async def apply(self, current: RetentionPolicy, given: dict[str, Any]) -> Any:
@@ -89,11 +90,11 @@ class RetentionPolicyService(NamedService[RetentionPolicy]):
     async def repeat(self, id: UUID, *, but: UUID | None = None) -> None:
         """Have a policy carried out in a day, unless that is due already; `but` is a job that runs."""
         if not await self.records.is_due(id, but or id):
-            self._in_a_day(id)
+            await self._in_a_day(id)
 
-    def _in_a_day(self, id: UUID) -> None:
+    async def _in_a_day(self, id: UUID) -> None:
         """As the organization's own work: it goes on when whoever switched it on has left."""
-        enqueue_own(self.tx, RunRetention(id, repeated=True), self.tx.now + EVERY)
+        await enqueue_own(self.tx, RunRetention(id, repeated=True), EVERY)
 
     async def begin(self, id: UUID) -> UUID:
         """Have a policy carried out now; the job."""

@@ -11,7 +11,7 @@ from crm_api.kit.crud.collections import area_of, service_of
 from crm_api.kit.crud.personal import About, Impersonal
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.db.hashes import find_hasher
-from crm_api.kit.db.queued import is_at_work
+from crm_api.kit.db.queued import enqueue_later, is_at_work
 from crm_api.kit.db.rehearsal import rehearsal
 from crm_api.kit.errors import Blocked, Invalid, NotFound, WrongState
 from crm_api.kit.points import email_key, phone_key
@@ -126,8 +126,8 @@ class SubjectRequestService(CrudService[SubjectRequest]):
         else:
             await self._need_erasure(current)
             await Erasure(self.tx, current.target, current.record_id).bar()
-            due = self.tx.now + timedelta(seconds=HEARD_S)
-            job_id = self.tx.enqueue(ErasePerson(id), run_at=due)
+            heard = timedelta(seconds=HEARD_S)
+            job_id = await enqueue_later(self.tx, ErasePerson(id), heard)
         values = {"status": "in_progress", "started_at": self.tx.now, "job_id": job_id}
         return {"job_id": job_id, "request": await self.change(current, values, verb="started")}
 

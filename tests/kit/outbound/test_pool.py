@@ -1,0 +1,104 @@
+"""Connections that are kept: used again, never two requests at a time, and not for ever."""
+
+import asyncio
+from contextlib import asynccontextmanager
+
+import pytest
+
+from crm_api.kit.outbound import pool
+from crm_api.kit.outbound.addresses import Reach
+from crm_api.kit.outbound.client import NotSent, Outbound
+
+
+class Place:
+    """A server that counts its connections, and how many requests it has at a time."""
+
+    def __init__(self):
+        self.opened = self.open = self.busy = self.busiest = 0
+        self.last = False
+        """Whether it ends each connection after its answer, without saying so."""
+
+    async def serve(self, reader, writer):
+        self.opened, self.open = self.opened + 1, self.open + 1
+        try:
+            while await reader.readuntil(b"\r\n\r\n"):
+                self.busy += 1
+                self.busiest = max(self.busy, self.busiest)
+                await asyncio.sleep(0.02)
+                self.busy -= 1
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+                await writer.drain()
+                if self.last:
+                    break
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            self.open -= 1
+            writer.close()
+
+
+@asynccontextmanager
+async def asking(place, most):
+    """What asks a place: `await ask()` is the status."""
+    server = await asyncio.start_server(place.serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    client = Outbound(Reach(("127.0.0.0/8",)), connections=most)
+
+    async def ask():
+        return (await client.ask("GET", f"http://127.0.0.1:{port}/")).status
+
+    try:
+        yield ask
+    finally:
+        await client.close()
+        server.close()
+
+
+async def test_connections_are_used_again_by_one_request_at_a_time():
+    place = Place()
+    async with asking(place, 3) as ask:
+        for _ in range(5):
+            assert await ask() == 200
+        assert place.opened == 1
+        assert set(await asyncio.gather(*(ask() for _ in range(12)))) == {200}
+        assert (place.opened, place.busiest) == (3, 3)
+    for _ in range(100):
+        if not place.open:
+            break
+        await asyncio.sleep(0.02)
+    assert place.open == 0
+
+
+async def test_what_ended_meanwhile_is_not_used():
+    place = Place()
+    place.last = True
+    async with asking(place, 3) as ask:
+        for number in range(3):
+            assert await ask() == 200
+            assert place.opened == number + 1
+            await asyncio.sleep(0.1)
+
+
+async def test_what_nobody_uses_is_ended(monkeypatch):
+    monkeypatch.setattr(pool, "KEPT_S", 0.2)
+    monkeypatch.setattr("crm_api.kit.outbound.client.KEPT_S", 0.2)
+    place = Place()
+    async with asking(place, 3) as ask:
+        await asyncio.gather(*(ask() for _ in range(3)))
+        await asyncio.sleep(0.3)
+        assert await ask() == 200
+        await asyncio.sleep(0.1)
+        assert (place.opened, place.open) == (4, 1)
+
+
+async def test_whoever_gives_up_makes_room():
+    place = Place()
+    async with asking(place, 1) as ask:
+        for _ in range(3):
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.005):
+                    await ask()
+        with pytest.raises((NotSent, TimeoutError)):
+            async with asyncio.timeout(0):
+                await ask()
+        assert await ask() == 200
