@@ -209,3 +209,30 @@ async def test_the_roles_of_a_user_who_is_there_are_not_set_by_an_upsert(client)
     given = {**body, "role_ids": [await role_of(client, "admin")]}
     answer = await client.post(path, params={"match": "email"}, json=given)
     assert pointers(problem(answer, 422)) == ["/role_ids"]
+
+
+async def test_nobody_finds_by_guessing_where_people_are_reached(client):
+    body = {"last_name": "A", "email": "known@example.com", "phone": "+493023125001"}
+    made = await client.made("contacts", body)
+    one = await masked(client, hidden=["email", "emails", "phone", "phones"])
+
+    lead = {"last_name": "B", "email": "known@example.com", "phone": "+493023125001"}
+    shown = await one.api.made("leads", lead)
+    assert shown["matched_contact_id"] is None
+    assert shown["candidates"] == []
+    assert (await client.made("leads", lead))["matched_contact_id"] == made["id"]
+
+    event = {"events": [{"name": "seen", "email": "known@example.com"}]}
+    answer = await one.api.post("/v1/events/track", json=event)
+    assert answer.json()["data"][0]["faults"][0]["code"] == "unknown_contact"
+
+    asked = {"channel": "email", "purpose": "newsletter"}
+    for path in ("outreach/check", "guards/evaluate"):
+        items = [{**asked, "record_id": made["id"]}, {**asked, "address": "known@example.com"}]
+        answer = await one.api.post(f"/v1/{path}", json={"items": items})
+        assert pointers(problem(answer, 403, "hidden_field")) == ["/items/1/address"]
+        answer = await one.api.post(f"/v1/{path}", json={"items": items[:1]})
+        (told,) = answer.json()["data"]
+        assert (told["record_id"], told["address"]) == (made["id"], None)
+        answer = await client.post(f"/v1/{path}", json={"items": items})
+        assert [row["address"] for row in answer.json()["data"]] == ["known@example.com"] * 2
