@@ -8,7 +8,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette_compress import CompressMiddleware
 
-from crm_api.api.errors import response_of
+from crm_api.api.errors import refusal_of
 from crm_api.api.telemetry import name_route
 from crm_api.kit.db.failures import translate
 from crm_api.kit.errors import CrmError
@@ -69,7 +69,7 @@ class Direct:
             known = translate(error)
             if not isinstance(known, CrmError):
                 raise
-            response = response_of(known, scope.get("request_id"))
+            response = refusal_of(known, scope)
         is_long = type(response) is not Response or len(response.body) >= _FROM
         if is_long and _is_encoded(scope):
             scope["response"] = response

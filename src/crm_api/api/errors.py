@@ -1,5 +1,7 @@
 """Every failure of a request as a problem document."""
 
+from collections.abc import Callable
+
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -7,6 +9,7 @@ from fastapi.routing import RouteContext, iter_route_contexts
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException as RoutingError
 from starlette.routing import BaseRoute, Match
+from starlette.types import Scope
 
 from crm_api.kit.db.failures import translate
 from crm_api.kit.db.json import encode
@@ -50,8 +53,14 @@ def response_of(error: CrmError, request_id: str | None) -> Response:
     return Response(body, error.status, error.headers, PROBLEM_JSON)
 
 
+def refusal_of(error: CrmError, scope: Scope) -> Response:
+    """The answer that an error means, in the words of whom the request was carried out for."""
+    worded: Callable[[CrmError], Response] | None = scope.get("worded")
+    return response_of(error, scope.get("request_id")) if worded is None else worded(error)
+
+
 def _answer(request: Request, error: CrmError) -> Response:
-    return response_of(error, request.scope.get("request_id"))
+    return refusal_of(error, request.scope)
 
 
 async def _crm_error(request: Request, error: Exception) -> Response:

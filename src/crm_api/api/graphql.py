@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any, NoReturn, cast
 
 import strawberry
@@ -272,6 +273,7 @@ def graphql_router(endpoint: Endpoint, settings: Settings) -> APIRouter:
             found = await endpoint.answer(await posted(request), tx)
             # A query can be repeated, and so can what failed or was refused as a whole.
             tx.answer_matters = tx.told > 0 or (found.changes and not found.errors)
+            request.scope["worded"] = partial(_undone, request, form, list(found.data or ()))
             return _answered(found, request, form)
         except CrmError as error:
             return _refused(error, request, form)
@@ -297,6 +299,14 @@ def _invalid(error: Refused, request: Request, form: str) -> Response:
     if error.extensions:
         answer["extensions"] = error.extensions
     return Response(encode(answer), 200 if form == JSON else 400, None, form)
+
+
+def _undone(request: Request, form: str, names: list[str], error: CrmError) -> Response:
+    """What was carried out and not stored: a constraint speaks as late as at the commit."""
+    told = of_known(error, request.scope)
+    if len(names) == 1:
+        told["path"] = names
+    return Response(encode({"data": None, "errors": [told]}), 200, error.headers, form)
 
 
 def _answered(given: Answer, request: Request, form: str) -> Response:

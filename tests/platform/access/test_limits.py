@@ -8,6 +8,7 @@ import pytest
 from support.clients import Api, pointers, problem
 from support.exports import begun, ended
 from support.members import Member, custom_role, member, role_of, team
+from support.people import joined
 
 OWN = {"read": "own", "create": "own", "update": "own", "delete": "own"}
 ALL = dict.fromkeys(OWN, "all")
@@ -209,3 +210,75 @@ async def test_the_roles_of_a_user_who_is_there_are_not_set_by_an_upsert(client)
     given = {**body, "role_ids": [await role_of(client, "admin")]}
     answer = await client.post(path, params={"match": "email"}, json=given)
     assert pointers(problem(answer, 422)) == ["/role_ids"]
+
+
+async def test_nobody_finds_by_guessing_where_people_are_reached(client):
+    body = {"last_name": "A", "email": "known@example.com", "phone": "+493023125001"}
+    made = await client.made("contacts", body)
+    one = await masked(client, hidden=["email", "emails", "phone", "phones"])
+
+    lead = {"last_name": "B", "email": "known@example.com", "phone": "+493023125001"}
+    shown = await one.api.made("leads", lead)
+    assert shown["matched_contact_id"] is None
+    assert shown["candidates"] == []
+    assert (await client.made("leads", lead))["matched_contact_id"] == made["id"]
+
+    event = {"events": [{"name": "seen", "email": "known@example.com"}]}
+    answer = await one.api.post("/v1/events/track", json=event)
+    assert answer.json()["data"][0]["faults"][0]["code"] == "unknown_contact"
+
+    asked = {"channel": "email", "purpose": "newsletter"}
+    for path in ("outreach/check", "guards/evaluate"):
+        items = [{**asked, "record_id": made["id"]}, {**asked, "address": "known@example.com"}]
+        answer = await one.api.post(f"/v1/{path}", json={"items": items})
+        assert pointers(problem(answer, 403, "hidden_field")) == ["/items/1/address"]
+        answer = await one.api.post(f"/v1/{path}", json={"items": items[:1]})
+        (told,) = answer.json()["data"]
+        assert (told["record_id"], told["address"]) == (made["id"], None)
+        answer = await client.post(f"/v1/{path}", json={"items": items})
+        assert [row["address"] for row in answer.json()["data"]] == ["known@example.com"] * 2
+
+
+async def test_nobody_gets_records_of_others_by_putting_people_into_teams(client):
+    levels = dict.fromkeys(OWN, "subtree")
+    role = await custom_role(client, levels={"*": levels}, permissions=["manage_users"])
+    lead, new = await member(client, role), await member(client, role)
+    stranger = (await joined(client)).user_id
+    top, there, was = [await team(client, *who) for who in ((lead,), (), (lead,))]
+    await client.made("team-members", {"team_id": there, "user_id": stranger})
+    below = (await client.made("teams", {"name": "Below", "parent_id": top}))["id"]
+    await client.delete(f"/v1/teams/{was}")
+
+    async def put(user_id: str, where: str) -> Any:
+        body = {"team_id": where, "user_id": user_id}
+        return await lead.api.post("/v1/team-members", json=body)
+
+    for pointer, answer in (
+        ("/team_id", await put(lead.id, there)),
+        ("/user_id", await put(stranger, top)),
+        ("/user_id", await put(stranger, below)),
+        ("/parent_id", await lead.api.patch(f"/v1/teams/{there}", json={"parent_id": top})),
+        ("", await lead.api.post(f"/v1/teams/{was}/restore")),
+    ):
+        assert pointers(problem(answer, 403, "exceeds_grantor")) == [pointer]
+    items = [{"team_id": there, "user_id": lead.id}]
+    answer = await lead.api.post("/v1/team-members/bulk", json={"op": "create", "items": items})
+    assert pointers(problem(answer, 422, "bulk_failed")) == ["/items/0/team_id"]
+
+    # What gives them nothing is theirs to decide, and whoever has not joined yet brings none.
+    assert (await put(stranger, await team(client))).status_code == 201
+    assert (await put(new.id, below)).status_code == 201
+    await lead.api.made("teams", {"name": "Another", "parent_id": top})
+    assert (await client.post(f"/v1/teams/{was}/restore")).status_code == 200
+
+
+async def test_who_left_a_team_is_not_let_in_again_by_themselves(client):
+    role = await custom_role(client, levels={"*": OWN}, permissions=["manage_users"])
+    one = await member(client, role)
+    there = await team(client)
+    body = {"team_id": there, "user_id": one.id}
+    membership = (await client.made("team-members", body))["id"]
+    await client.delete(f"/v1/team-members/{membership}")
+    answer = await one.api.post(f"/v1/team-members/{membership}/restore")
+    problem(answer, 403, "exceeds_grantor")
+    assert (await client.post(f"/v1/team-members/{membership}/restore")).status_code == 200

@@ -143,7 +143,10 @@ class Tracking:
                 one.refuse("unknown_contact", "There is no such contact.", name)
 
     async def _holders(self, events: Sequence[TrackedEvent]) -> dict[tuple[str, str], set[UUID]]:
+        listing, actor = ContactService(self.tx).records.listing, self.tx.actor
         keys = {key for event in events if (key := _key(event)) is not None}
+        # Nobody finds out by guessing what is hidden.
+        keys = {key for key in keys if not listing.hides(key[0], actor)}
         if not keys:
             return {}
         kinds = sorted({kind for kind, _ in keys})

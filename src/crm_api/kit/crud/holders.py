@@ -20,14 +20,20 @@ async def holders_of(
 ) -> list[dict[UUID, str]]:
     """For each that asks, by record of a collection that the actor sees the first kind of its
     values that the record has; one statement for all of them.
+
+    None by what is hidden from the actor, who would find it out by guessing.
     """
+    tx, listing = records.tx, records.listing
     pairs = dict.fromkeys(
-        (kind, value) for keys in asked for kind, values in keys.items() for value in values
+        (kind, value)
+        for keys in asked
+        for kind, values in keys.items()
+        if not listing.hides(kind, tx.actor)
+        for value in values
     )
     found: list[dict[UUID, str]] = [{} for _ in asked]
     if not pairs:
         return found
-    tx, listing = records.tx, records.listing
     kinds, values = map(list, zip(*pairs, strict=True))
     rows = await tx.fetch(_HELD, tx.organization_id, listing.entity, kinds, values)
     visible = await among(tx, listing, records.sight, [row["record_id"] for row in rows])

@@ -299,14 +299,14 @@ class Repository(Generic[E]):
         return found
 
     async def by_keys(self, kind: str, values: Sequence[str]) -> dict[str, list[UUID]]:
-        """The records that the actor sees and that hold each of these look-up values."""
+        """The records that the actor sees and that hold each of these values, unless hidden."""
+        if self.listing.hides(kind, self.tx.actor):
+            return {}
+        own = (self.tx.organization_id, self.listing.entity)
         rows = await self.tx.fetch(
             "SELECT value, record_id FROM record_keys WHERE organization_id = $1 AND entity = $2 "
             "AND kind = $3 AND value = ANY($4) ORDER BY record_id",
-            self.tx.organization_id,
-            self.listing.entity,
-            kind,
-            list(dict.fromkeys(values)),
+            *(*own, kind, list(dict.fromkeys(values))),
         )
         ids = [row["record_id"] for row in rows]
         visible = await among(self.tx, self.listing, self.sight, ids)

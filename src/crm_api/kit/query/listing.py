@@ -13,6 +13,7 @@ import msgspec
 from sqlalchemy import ColumnElement
 from sqlalchemy.orm import InstrumentedAttribute
 
+from crm_api.kit.actor import Actor
 from crm_api.kit.db.base import Entity
 from crm_api.kit.money import AmountType, ExactType
 from crm_api.kit.query.terms import Term
@@ -244,6 +245,10 @@ class Listing:
     def lookups(self) -> dict[str, str]:
         """The field of each kind of look-up key."""
         return {key.kind: name for name, key in self.keyed.items()}
+
+    def hides(self, kind: str, actor: Actor) -> bool:
+        """Whether look-up keys of a kind are made of a field that is hidden from somebody."""
+        return self.lookups.get(kind, kind) in actor.hidden(self.entity)
 
     @cached_property
     def related(self) -> dict[str, Relation]:

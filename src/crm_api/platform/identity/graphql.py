@@ -25,10 +25,9 @@ from crm_api.platform.identity.schemas import (
 from crm_api.platform.identity.service import (
     ApiKeyService,
     OrganizationService,
-    TeamMemberService,
-    TeamService,
     UserService,
 )
+from crm_api.platform.identity.teams import TeamMemberService, TeamService
 
 
 @type_from(OrganizationOut)

@@ -5,10 +5,9 @@ from crm_api.kit.crud.applying import CollectionApplier
 from crm_api.kit.module import Faces, Module
 from crm_api.platform.identity.service import (
     ApiKeyService,
-    TeamMemberService,
-    TeamService,
     UserService,
 )
+from crm_api.platform.identity.teams import TeamMemberService, TeamService
 
 
 def _faces() -> Faces:

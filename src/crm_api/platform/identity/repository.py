@@ -1,6 +1,6 @@
 """How API keys, organizations, users and teams are found."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -78,11 +78,33 @@ class Users(Repository[User]):
         return (await self.tx.run(query)).scalar_one_or_none()
 
 
+# What a circle would repeat, UNION leaves out.
+_BELOW = """
+    WITH RECURSIVE below AS (
+        SELECT id FROM teams WHERE organization_id = $1 AND id = ANY($2) AND deleted_at IS NULL
+        UNION SELECT t.id FROM teams t JOIN below b ON t.parent_id = b.id
+        WHERE t.organization_id = $1 AND t.deleted_at IS NULL)
+    SELECT id FROM below
+"""
+_HAS_MEMBER = """
+    SELECT FROM team_members WHERE organization_id = $1 AND team_id = $2 AND user_id = $3
+    AND deleted_at IS NULL
+"""
+
+
 class Teams(TreeRepository[Team]):
     """The teams of an organization."""
 
     model = Team
     listing = TEAMS
+
+    async def below(self, ids: Sequence[UUID]) -> set[UUID]:
+        """Some teams with all that stand below them."""
+        return {row["id"] for row in await self.tx.fetch(_BELOW, self.tx.organization_id, ids)}
+
+    async def has_member(self, id: UUID, user_id: UUID) -> bool:
+        """Whether somebody belongs to a team itself."""
+        return bool(await self.tx.fetch(_HAS_MEMBER, self.tx.organization_id, id, user_id))
 
 
 class TeamMembers(Repository[TeamMember]):

@@ -21,10 +21,9 @@ from crm_api.platform.identity.schemas import (
 from crm_api.platform.identity.service import (
     ApiKeyService,
     OrganizationService,
-    TeamMemberService,
-    TeamService,
     UserService,
 )
+from crm_api.platform.identity.teams import TeamMemberService, TeamService
 
 api_keys = crud_router(ApiKeyService, made=ApiKeyMade)
 users = crud_router(UserService)

@@ -1,4 +1,4 @@
-"""The rules of organizations, API keys, users and teams."""
+"""The rules of organizations, API keys and users."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
@@ -11,7 +11,6 @@ from crm_api.kit.actor import CREDENTIALS, Actor, exceeds_maker
 from crm_api.kit.crud.named import NamedService
 from crm_api.kit.crud.personal import Impersonal
 from crm_api.kit.crud.service import CrudService
-from crm_api.kit.crud.tree import TreeService
 from crm_api.kit.db.database import Database
 from crm_api.kit.db.tx import Tx, unit_of_work
 from crm_api.kit.errors import Conflict, Fault, Forbidden, Invalid, WrongState
@@ -19,11 +18,9 @@ from crm_api.kit.ids import new_id
 from crm_api.kit.letters import post
 from crm_api.kit.schema import Create
 from crm_api.kit.tokens import Opaque, keyed_hash, new_secret, same
-from crm_api.platform.identity.models import ApiKey, Organization, Team, TeamMember, User
+from crm_api.platform.identity.models import ApiKey, Organization, User
 from crm_api.platform.identity.repository import (
     ApiKeys,
-    TeamMembers,
-    Teams,
     Users,
     change_organization,
     forget_sessions,
@@ -33,10 +30,6 @@ from crm_api.platform.identity.schemas import (
     ApiKeyCreate,
     ApiKeyUpdate,
     OrganizationUpdate,
-    TeamCreate,
-    TeamMemberCreate,
-    TeamMemberUpdate,
-    TeamUpdate,
     UserCreate,
     UserUpdate,
 )
@@ -298,30 +291,6 @@ class UserService(NamedService[User]):
 
     def _hash(self, secret: str) -> str:
         return keyed_hash(self.tx.database.signing_key, INVITATION, secret)
-
-
-class TeamService(TreeService[Team], NamedService[Team]):
-    """Teams and their hierarchy."""
-
-    repository = Teams
-    area = "teams"
-    plural = "teams"
-    personal = Impersonal("Members of the organization.")
-    create_shape = TeamCreate
-    update_shape = TeamUpdate
-    stale = frozenset({CREDENTIALS})
-
-
-class TeamMemberService(CrudService[TeamMember]):
-    """Who belongs to which team, and who leads it."""
-
-    repository = TeamMembers
-    area = "teams"
-    plural = "team_members"
-    personal = Impersonal("Members of the organization.")
-    create_shape = TeamMemberCreate
-    update_shape = TeamMemberUpdate
-    stale = frozenset({CREDENTIALS})
 
 
 class OrganizationService:

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
+from crm_api.kit.actor import hidden_field
+from crm_api.kit.crud.personal import Person
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.query.visibility import among, sight_of
-from crm_api.platform.outreach.gate import Answer, Gate, Question, may_reach
+from crm_api.platform.outreach.gate import POINTS, Answer, Gate, Question, may_reach
 from crm_api.platform.outreach.schemas import OutreachCheck
 
 UNKNOWN = Answer(reasons=["unknown_person"])
@@ -15,7 +17,8 @@ UNKNOWN = Answer(reasons=["unknown_person"])
 async def check(tx: Tx, data: OutreachCheck) -> list[dict[str, Any]]:
     """An answer for each question, for those who may read consents and these people.
 
-    Whoever is not seen is unknown; an address is judged whoever has it.
+    Whoever is not seen is unknown; an address is judged whoever has it. Raises `Forbidden` for
+    addresses where those of people are hidden from the actor, who is told none then.
     """
     return [_shown(answer, seen) for answer, seen in await _answers(tx, data)]
 
@@ -39,12 +42,30 @@ async def _answers(tx: Tx, data: OutreachCheck) -> list[tuple[Answer, frozenset[
         if entity in Gate.people:
             tx.actor.require(f"{Gate.people[entity].area}:read")
     questions = [Question(**item.model_dump()) for item in data.items]
+    hidden = [_hidden_point(tx, question) for question in questions]
+    for place, (question, name) in enumerate(zip(questions, hidden, strict=True)):
+        if name is not None and question.address is not None:
+            # Nobody finds out by guessing whose address it is.
+            raise hidden_field(name, f"/items/{place}/address")
     found = await may_reach(tx, questions)
+    for answer, name in zip(found, hidden, strict=True):
+        answer.address = answer.address if name is None else None
     seen = await _seen(tx, questions, found)
     return [
         (UNKNOWN if question.record_id and answer.record_id not in seen else answer, seen)
         for question, answer in zip(questions, found, strict=True)
     ]
+
+
+def _hidden_point(tx: Tx, question: Question) -> str | None:
+    """The field that a question is about, where it is hidden from the actor."""
+    service = Gate.people.get(question.target)
+    if service is None:
+        return None
+    personal = service.personal
+    assert isinstance(personal, Person)
+    name = personal.points[POINTS[question.channel]]
+    return name if name in tx.actor.hidden(service.repository.model.entity) else None
 
 
 async def _seen(

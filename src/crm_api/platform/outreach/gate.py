@@ -22,7 +22,8 @@ Opening = Callable[[Tx, Sequence[tuple[datetime, str | None]]], Awaitable[list[b
 """Whether each moment is working time, in the time zone beside it."""
 AT_ANY_HOUR = frozenset({"email", "post"})
 _NOT_OF_ANSWERS = frozenset({"unknown_person", "no_consent", "expired", "quiet_hours"})
-_KINDS = {"email": "email", "sms": "phone", "phone": "phone", "messenger": "phone", "post": "post"}
+POINTS = {"email": "email", "sms": "phone", "phone": "phone", "messenger": "phone", "post": "post"}
+"""By channel, by which kind of point somebody is reached."""
 _LEADS_TO = """
     WITH RECURSIVE path AS (
         SELECT p AS id, p AS target_id, 0 AS step FROM unnest($2::uuid[]) AS p
@@ -187,7 +188,7 @@ class Gate:
             raise Invalid.at(f"/items/{place}/target", "not_a_person", message)
         if question.address is None or question.channel == "post":
             return question.address
-        normal = email_key if _KINDS[question.channel] == "email" else phone_key
+        normal = email_key if POINTS[question.channel] == "email" else phone_key
         try:
             return normal(question.address, self._tx.actor.country)
         except BadValue as error:
@@ -211,7 +212,7 @@ class Gate:
             if question.record_id is not None:
                 self._people[place] = [leads[question.record_id]]
             else:
-                key = (question.target, _KINDS[question.channel], self._given[place] or "")
+                key = (question.target, POINTS[question.channel], self._given[place] or "")
                 self._people[place] = holders.get(key, [])
 
     async def _find_rows(self) -> None:
@@ -246,7 +247,7 @@ class Gate:
             return
         if all(row["deleted_at"] is not None for row in rows):
             answer.refuse("in_bin")
-        kind = _KINDS[question.channel]
+        kind = POINTS[question.channel]
         points: list[dict[str, Any]] = decode(rows[0][kind]) or []
         if kind == "post":
             if answer.address is None and not points:
@@ -301,7 +302,7 @@ class Gate:
 
     def _hashes(self, hasher: Hasher, place: int) -> list[str]:
         """Those of the address and, where it has one, of its domain."""
-        kind, address = _KINDS[self._questions[place].channel], self._answers[place].address
+        kind, address = POINTS[self._questions[place].channel], self._answers[place].address
         if address is None or kind == "post":
             return []
         key = self._key(kind, address)
