@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from crm_api.domains.catalogue.attributes import Schema, field_of, read_values
 from crm_api.domains.catalogue.repository import ProductCategories
@@ -49,7 +49,7 @@ def _object(cell: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         message = "Not a JSON object as in exports."
         raise Invalid.at("/attributes", "invalid_attributes", message)
-    values: dict[str, Any] = found
+    values = cast("dict[str, Any]", found)
     return {name: value for name, value in values.items() if value is not None}
 
 
