@@ -76,7 +76,7 @@ class Chooser:
         if key not in self._found:
             self._found[key] = self._in_list(of_list, item, depth)
         found = self._found[key]
-        return None if found is None else replace(found, steps=list(found.steps))
+        return None if found is None else found.again()
 
     def _in_list(self, of_list: Row, item: Item, depth: int) -> Chosen | None:
         for scope, rule in self._candidates(of_list, item):

@@ -1,6 +1,7 @@
 """What is priced, and the price that was found for it."""
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -81,6 +82,12 @@ class Chosen:
     """What those of a bundle cost in it, of one bundle; None for what is no bundle."""
     steps: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     lost: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+
+    def again(self) -> "Chosen":
+        """The same, which can become another price from here on."""
+        found = copy(self)
+        found.steps = list(self.steps)
+        return found
 
     def step(
         self,
