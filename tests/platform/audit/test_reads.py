@@ -145,6 +145,18 @@ async def test_search_shows_what_it_finds(client, person):
     assert [told["ids"] for told in await readings(client)] == [[person["id"]]]
 
 
+async def test_the_gate_of_outreach_shows_where_people_are_reached(client):
+    await watch(client, contact=["emails"])
+    body = {"last_name": "Person", "email": "asked@example.com"}
+    made = await client.made("contacts", body)
+    for item in ({"record_id": made["id"]}, {"address": "asked@example.com"}):
+        items = [{"channel": "email", "purpose": "newsletter", **item}]
+        answer = await client.post("/v1/outreach/check", json={"items": items})
+        assert answer.status_code == 200, answer.text
+    told = {"entity": "contact", "fields": ["emails"], "ids": [made["id"]], "count": 1}
+    assert await readings(client) == [told, told]
+
+
 async def test_an_export_tells_how_many(client, person, worker):
     await watch(client, contact=["birth_date"], company=["industry"])
     await exported(client, "contacts", fields=["id", "last_name"])

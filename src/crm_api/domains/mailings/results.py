@@ -14,6 +14,7 @@ from crm_api.kit.db.json import decode
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.query.cursor import context_of, seal, unseal
 from crm_api.kit.query.visibility import among, sight_of
+from crm_api.kit.query.watching import saw
 
 _COUNTS = """
     SELECT variant, count(*)::int AS total,
@@ -108,10 +109,16 @@ async def sends(
                 if row["contact_id"] in seen:
                     found.append(_shown(row, hidden=hidden))
         if len(rows) <= limit and (not rows or after == rows[-1]["id"]):
-            return {"data": found, "next_cursor": None}
+            after = None
+            break
         if len(found) == limit:
             break
-    return {"data": found, "next_cursor": seal(key, context, [str(after)])}
+    reached = [row["contact_id"] for row in found if row["address"] is not None]
+    await saw(tx, CONTACTS.entity, ("email", "emails"), reached)
+    return {
+        "data": found,
+        "next_cursor": None if after is None else seal(key, context, [str(after)]),
+    }
 
 
 async def of_members(

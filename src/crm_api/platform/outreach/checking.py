@@ -8,6 +8,7 @@ from crm_api.kit.actor import hidden_field
 from crm_api.kit.crud.personal import Person
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.query.visibility import among, sight_of
+from crm_api.kit.query.watching import note, write_down
 from crm_api.platform.outreach.gate import POINTS, Answer, Gate, Question, may_reach
 from crm_api.platform.outreach.schemas import OutreachCheck
 
@@ -51,6 +52,11 @@ async def _answers(tx: Tx, data: OutreachCheck) -> list[tuple[Answer, frozenset[
     for answer, name in zip(found, hidden, strict=True):
         answer.address = answer.address if name is None else None
     seen = await _seen(tx, questions, found)
+    for question, answer in zip(questions, found, strict=True):
+        if answer.address is not None:
+            read = (POINTS[question.channel], _point(question))
+            note(tx, question.target, read, seen & {answer.record_id})
+    await write_down(tx)
     return [
         (UNKNOWN if question.record_id and answer.record_id not in seen else answer, seen)
         for question, answer in zip(questions, found, strict=True)
@@ -59,13 +65,16 @@ async def _answers(tx: Tx, data: OutreachCheck) -> list[tuple[Answer, frozenset[
 
 def _hidden_point(tx: Tx, question: Question) -> str | None:
     """The field that a question is about, where it is hidden from the actor."""
-    service = Gate.people.get(question.target)
-    if service is None:
+    if question.target not in Gate.people:
         return None
-    personal = service.personal
+    name = _point(question)
+    return name if name in tx.actor.hidden(question.target) else None
+
+
+def _point(question: Question) -> str:
+    personal = Gate.people[question.target].personal
     assert isinstance(personal, Person)
-    name = personal.points[POINTS[question.channel]]
-    return name if name in tx.actor.hidden(service.repository.model.entity) else None
+    return personal.points[POINTS[question.channel]]
 
 
 async def _seen(
