@@ -85,8 +85,8 @@ async def test_records_are_given_to_users_of_the_organization(client, kind, thei
             assert pointers(found) == ["/owner_id"]
             assert found["errors"][0]["code"] == "unknown_reference"
         (error,) = (await client.gql(create, i=body_as_graph(body)))["errors"]
-        (fault,) = error["extensions"]["errors"]
-        assert (fault["pointer"], fault["code"]) == ("/ownerId", "unknown_reference")
+        (fault,) = error["extensions"]["problem"]["errors"]
+        assert (fault["pointer"], fault["code"]) == ("/owner_id", "unknown_reference")
 
 
 def uuids_in(schema, schemas, at="", seen=()):
