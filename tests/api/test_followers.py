@@ -2,9 +2,7 @@
 
 import asyncio
 import json
-import socket
 from contextlib import AsyncExitStack, suppress
-from pathlib import Path
 
 import pytest
 from websockets.asyncio.client import connect
@@ -115,96 +113,3 @@ def test_places_come_back_whatever_ends_them(org):
         with followers.connected(), pytest.raises(Unavailable), followers.connected():
             raise AssertionError
     assert not followers._of
-
-
-SILENCE_S = 4
-BODY = "x" * 20_000
-BATCHES, OF_EACH = 8, 100
-TOLD_MIB = BATCHES * OF_EACH * len(BODY) / 2**20
-"""More than the buffers of the system hold for one connection, which are 4 MiB at the most."""
-FOLLOW = "subscription($after: String) { events(after: $after) { cursor event { data } } }"
-
-
-@pytest.fixture
-def impatient(settings):
-    """A server that has room for three, and ends those who take nothing."""
-    started = Server(settings, CRM_FOLLOWERS="3", CRM_SILENCE_TIMEOUT_S=str(SILENCE_S))
-    started.wait()
-    yield started
-    started.kill()
-
-
-def resident_mib(server):
-    """The memory of the server's process."""
-    told = Path(f"/proc/{server.process.pid}/status").read_text().splitlines()
-    (line,) = [line for line in told if line.startswith("VmRSS")]
-    return int(line.split()[1]) / 1024
-
-
-async def narrow(stack, server):
-    """A connection on whose side next to nothing is kept."""
-    plain = stack.enter_context(socket.socket())
-    plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    plain.setblocking(False)
-    await asyncio.get_running_loop().sock_connect(plain, ("127.0.0.1", server.port))
-    return plain
-
-
-async def streamed(stack, server, org, after):
-    """A stream of which nothing is read by itself."""
-    stream = await narrow(stack, server)
-    head = (
-        f"GET {STREAM}?types=activity.*&after={after} HTTP/1.1\r\nHost: crm\r\n"
-        f"Authorization: Bearer {org.token}\r\n\r\n"
-    )
-    await asyncio.get_running_loop().sock_sendall(stream, head.encode())
-    return stream
-
-
-async def subscribed(stack, server, org, after):
-    """A subscription of which nothing is read."""
-    url = server.url.replace("http", "ws", 1) + "/graphql"
-    following = await stack.enter_async_context(
-        connect(
-            url, subprotocols=["graphql-transport-ws"], proxy=None, close_timeout=0, max_queue=1,
-            sock=await narrow(stack, server), compression=None, ping_interval=None,
-        )
-    )  # fmt: skip
-    payload = {"Authorization": f"Bearer {org.token}"}
-    await following.send(json.dumps({"type": "connection_init", "payload": payload}))
-    assert await heard(following) == "connection_ack"
-    asked = {"query": FOLLOW, "variables": {"after": after}}
-    await following.send(json.dumps({"id": "1", "type": "subscribe", "payload": asked}))
-
-
-@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="Linux alone ends them.")
-async def test_who_takes_nothing_is_ended_and_who_takes_little_is_not(impatient, org, client):
-    after = (await client.read("events"))["next_cursor"]
-    item = {"kind": "note", "subject": "Note", "body": BODY, "is_internal": True}
-    for _ in range(BATCHES):
-        answer = await client.post("/v1/activities/bulk", json={"items": [item] * OF_EACH})
-        assert answer.status_code == 200, answer.text[:2000]
-    async with AsyncExitStack() as stack:
-        api = await stack.enter_async_context(impatient.client(org))
-        for path in ("/v1/contacts", "/v1/events"):
-            assert (await api.get(path)).status_code == 200
-        before = resident_mib(impatient)
-        slow = await streamed(stack, impatient, org, after)
-        await streamed(stack, impatient, org, after)
-        await subscribed(stack, impatient, org, after)
-        problem(await api.get(STREAM), 503, "too_many_followers")
-        # Both places come back, and what the slow one was not told yet still comes.
-        loop, taken = asyncio.get_running_loop(), 0
-        async with AsyncExitStack() as inner:
-            for _ in range(2):
-                async for _ in patiently():
-                    taken += len(await loop.sock_recv(slow, 16_384))
-                    with suppress(AssertionError):
-                        await opened(inner, api)
-                        break
-            problem(await api.get(STREAM), 503, "too_many_followers")
-        assert resident_mib(impatient) - before < TOLD_MIB
-        while taken < TOLD_MIB * 2**20:
-            block = await asyncio.wait_for(loop.sock_recv(slow, 1 << 20), 30)
-            assert block
-            taken += len(block)

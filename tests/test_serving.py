@@ -1,0 +1,96 @@
+"""How the server bears clients who take nothing of what they are sent."""
+
+import asyncio
+import socket
+from contextlib import ExitStack, suppress
+
+import pytest
+import uvicorn
+import uvloop
+from starlette.requests import Request
+from starlette.responses import StreamingResponse
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from crm_api.kit.followers import Followers
+from crm_api.serving import uvicorn_options
+from crm_api.settings import Settings
+
+SILENCE_S = 2
+BLOCK = 65_536
+STREAM = b"GET / HTTP/1.1\r\nHost: crm\r\n\r\n"
+SOCKET = (
+    b"GET / HTTP/1.1\r\nHost: crm\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
+
+
+class Telling:
+    """Tells whoever follows as much as they take."""
+
+    def __init__(self):
+        self.followers = Followers(10, 10)
+        self.told = 0
+
+    async def __call__(self, scope, receive, send):
+        with self.followers.connected():
+            if scope["type"] == "http":
+                request = Request(scope, receive)
+                await StreamingResponse(self.blocks())(request.scope, receive, send)
+                return
+            client = WebSocket(scope, receive, send)
+            await client.accept()
+            with suppress(WebSocketDisconnect):
+                async for block in self.blocks():
+                    await client.send_bytes(block)
+
+    async def blocks(self):
+        while True:
+            self.told += BLOCK
+            yield b"x" * BLOCK
+            await asyncio.sleep(0)
+
+
+async def asking(stack, listener, head):
+    """A client on whose side next to nothing is kept."""
+    client = stack.enter_context(socket.socket())
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    client.setblocking(False)
+    loop = asyncio.get_running_loop()
+    await loop.sock_connect(client, listener.getsockname())
+    await loop.sock_sendall(client, head)
+    return client
+
+
+async def story():
+    telling, loop = Telling(), asyncio.get_running_loop()
+    settings = Settings(_env_file=None, silence_timeout_s=SILENCE_S)
+    options = {**uvicorn_options(settings), "factory": False, "lifespan": "off"}
+    server = uvicorn.Server(uvicorn.Config(telling, **options))
+    with ExitStack() as stack:
+        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        serving = asyncio.create_task(server.serve([listener]))
+        slow = await asking(stack, listener, STREAM)
+        for head in (STREAM, SOCKET):
+            await asking(stack, listener, head)
+        taken, ended_at = 0, None
+        begun = loop.time()
+        while ended_at is None or loop.time() < ended_at + 2 * SILENCE_S:
+            taken += len(await asyncio.wait_for(loop.sock_recv(slow, BLOCK), 10 * SILENCE_S))
+            if ended_at is None and loop.time() - begun > SILENCE_S / 2:
+                if telling.followers._open == 1:
+                    ended_at = loop.time()
+                # Who takes nothing waits: only what the buffers of the system hold was told.
+                assert telling.told < 64 * 2**20
+            assert loop.time() < begun + 60
+            await asyncio.sleep(0.05)
+        assert telling.followers._open == 1
+        assert taken > 0
+        slow.close()
+        server.should_exit = True
+        await serving
+    assert telling.followers._open == 0
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="Linux alone ends them.")
+def test_who_takes_nothing_is_ended_and_who_takes_little_is_not():
+    uvloop.run(story())
