@@ -165,6 +165,9 @@ async def test_over_graphql(client, set_of):
     query = "query($id: UUID!) { quote(id: $id) { lines { components { bundleComponentId quantity } } } }"
     (line,) = (await client.data(query, id=made["id"]))["quote"]["lines"]
     assert line["components"] == [{"bundleComponentId": option["id"], "quantity": None}]
+    plain = await quote(client, lines=[{"product_id": whole["id"]}])
+    (line,) = (await client.data(query, id=plain["id"]))["quote"]["lines"]
+    assert line["components"] is None
 
 
 async def test_prices_of_a_bundle_by_list_are_those_that_count(client, set_of):

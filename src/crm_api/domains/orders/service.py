@@ -169,7 +169,8 @@ class OrderService(CrudService[Order]):
 
 def line_of(line: Mapping[str, Any]) -> dict[str, Any]:
     """A line of a quote as one that was agreed."""
-    return {**{name: line.get(name) for name in LINE}, "price": line["price"] or "0.00"}
+    own = {name: line.get(name) for name in LINE}
+    return {**own, "components": own["components"] or [], "price": line["price"] or "0.00"}
 
 
 def given_of(line: Mapping[str, Any]) -> dict[str, Any]:

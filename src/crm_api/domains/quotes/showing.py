@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from crm_api.domains.prices.answering import floor_of, trace_of
 from crm_api.domains.prices.gathering import quantity
 from crm_api.domains.quotes.calculating import MOST, Calculator, Groups, Work
-from crm_api.domains.quotes.lines import TEXTS, QuoteDiscount
+from crm_api.domains.quotes.lines import TEXTS, QuoteDiscount, QuoteLine
 from crm_api.kit.errors import Invalid
 from crm_api.kit.money import shown_amount, shown_quantity
 from crm_api.kit.pricing.discounts import effective_percent
@@ -95,13 +95,8 @@ class _Showing:
             **looked_up,
             "looked_up": list(looked_up),
             "contents": [] if named is None else list(named.contents),
-            "components": [
-                {
-                    "bundle_component_id": str(one.bundle_component_id),
-                    "quantity": None if one.quantity is None else shown_quantity(one.quantity),
-                }
-                for one in given.components
-            ],
+            # Lines that take none are as they were before it was kept: no change of a quote.
+            **({"components": list(_chosen(given))} if given.components else {}),
             "quantity": shown_quantity(given.quantity),
             "unit_id": _id(given.unit_id),
             "unit_price": None if given.unit_price is None else _money(given.unit_price),
@@ -172,6 +167,12 @@ class _Showing:
         shown = shown_quantity(quantity(rate["rate"]) or ZERO)
         named = {"tax_rate_id": id, "name": rate["name"], "rate": shown}
         return {**named, "compound": rate["compound"]}
+
+
+def _chosen(given: QuoteLine) -> Iterable[Shown]:
+    for one in given.components:
+        count = None if one.quantity is None else shown_quantity(one.quantity)
+        yield {"bundle_component_id": str(one.bundle_component_id), "quantity": count}
 
 
 def storable(values: dict[str, Decimal | None], pointer: str) -> dict[str, Decimal | None]:
