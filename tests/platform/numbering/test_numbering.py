@@ -1,6 +1,7 @@
 """Number sequences: no number twice, none left out, whatever happens."""
 
 import asyncio
+from datetime import date, timedelta
 
 import pytest
 
@@ -58,12 +59,27 @@ async def test_what_is_rolled_back_comes_back(client):
 
 async def test_numbers_begin_anew_with_the_year(client):
     sequence = await made(client, restarts="year")
-    days = ("2026-12-30", "2026-12-31", "2027-01-01")
+    days = ("2025-12-30", "2025-12-31", "2026-01-01")
     texts = [(await take(client, sequence, on=day))["text"] for day in days]
-    assert texts == ["INV-2026-00001", "INV-2026-00002", "INV-2027-00001"]
+    assert texts == ["INV-2025-00001", "INV-2025-00002", "INV-2026-00001"]
     path = f"/v1/number-sequences/{sequence['id']}/take"
-    problem(await client.post(path, json={"on": "2026-12-31"}), 409, "period_closed")
-    assert (await take(client, sequence, on="2027-02-01"))["number"] == 2
+    problem(await client.post(path, json={"on": "2025-12-31"}), 409, "period_closed")
+    assert (await take(client, sequence, on="2026-02-01"))["number"] == 2
+
+
+async def test_no_number_of_a_year_to_come_ends_the_present_one(client):
+    sequence = await made(client, restarts="year")
+    path, today = f"/v1/number-sequences/{sequence['id']}/take", date.today()
+    far = {"on": str(today + timedelta(days=33))}
+    found = problem(await client.post(path, json=far), 422, "validation_failed")
+    assert [(one["code"], one["pointer"]) for one in found["errors"]] == [("too_far_ahead", "/on")]
+    answer = await client.gql(
+        "mutation ($id: UUID!, $on: Date) { takeNumber(sequenceId: $id, on: $on) { number } }",
+        id=sequence["id"],
+        on=far["on"],
+    )
+    assert answer["errors"][0]["extensions"]["problem"]["errors"][0]["code"] == "too_far_ahead"
+    assert (await take(client, sequence, on=str(today)))["number"] == 1
 
 
 async def test_the_first_period_begins_where_it_was_set(client):

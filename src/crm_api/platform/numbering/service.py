@@ -1,7 +1,7 @@
 """The rules of number sequences."""
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -19,6 +19,7 @@ _APART: Mapping[str, tuple[str, ...]] = {
     "month": ("year", "month"),
 }
 """What a pattern needs so that the periods of a sequence have numbers apart."""
+_AHEAD = timedelta(days=31)
 
 
 class NumberSequenceService(NamedService[NumberSequence]):
@@ -58,9 +59,12 @@ class NumberSequenceService(NamedService[NumberSequence]):
 
         Others who take from the sequence wait for the commit: take it as the last thing before.
         Raises `Conflict` for a day before the sequence's present year or month, whose numbers
-        are complete.
+        are complete, and `Invalid` for one too far ahead, which would end the present one.
         """
         self.tx.actor.require(f"{self.area}:write")
+        if on is not None and on > today_of(self.tx) + _AHEAD:
+            message = f"A number is taken for a day at most {_AHEAD.days} days ahead."
+            raise Invalid.at("/on", "too_far_ahead", message)
         return await self._take(await self.locked(id), on)
 
     async def _take(self, current: NumberSequence, on: date | None) -> dict[str, Any]:
