@@ -1,5 +1,6 @@
 """The documents that clients are made from."""
 
+import re
 from collections import Counter
 
 from support.factories import KINDS
@@ -17,6 +18,12 @@ def operations(document):
 def test_operation_ids_are_unique(app):
     ids = Counter(operation["operationId"] for _, _, operation in operations(app.openapi()))
     assert [id for id, times in ids.items() if times > 1] == []
+
+
+def test_shapes_have_names_that_clients_can_be_made_of(app):
+    """Two classes of one name would stand there by the paths of their modules."""
+    names = app.openapi()["components"]["schemas"]
+    assert [name for name in names if not re.fullmatch(r"(Body_)?[A-Za-z][A-Za-z0-9]*", name)] == []
 
 
 def test_every_operation_says_what_can_go_wrong(app):

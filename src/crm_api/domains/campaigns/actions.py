@@ -12,9 +12,9 @@ from crm_api.domains.campaigns.events import LaunchDue
 from crm_api.domains.campaigns.models import Campaign, Status
 from crm_api.domains.campaigns.repository import Campaigns, Plan
 from crm_api.domains.campaigns.schemas import (
+    CampaignCloneInput,
     CampaignCreate,
     CampaignSubmission,
-    CloneInput,
     ScheduleInput,
 )
 from crm_api.domains.campaigns.service import CampaignService
@@ -186,7 +186,7 @@ class CampaignActions:
         await self.service.get(id)
         return await Audience(self.tx).preview(await self.service.records.plan(id))
 
-    async def clone(self, id: UUID, data: CloneInput) -> Any:
+    async def clone(self, id: UUID, data: CampaignCloneInput) -> Any:
         """A draft like it, without its audience and its dates."""
         self.service.need("create")
         await self.service.get(id)

@@ -159,7 +159,7 @@ class CampaignActionMutation:
     @mutation
     async def clone_campaign(self, info: GraphInfo, id: UUID, name: str) -> Campaign:
         """A draft like it, without its audience and its dates."""
-        data = shape_given(schemas.CloneInput, {"name": name})
+        data = shape_given(schemas.CampaignCloneInput, {"name": name})
         return await CampaignActions(info.context.tx).clone(id, data)
 
 

@@ -11,13 +11,13 @@ from crm_api.domains.campaigns.evaluating import evaluate
 from crm_api.domains.campaigns.membership import CampaignMembership
 from crm_api.domains.campaigns.schemas import (
     CampaignAudience,
+    CampaignCloneInput,
     CampaignEvaluation,
     CampaignMemberPage,
     CampaignMembersAsked,
     CampaignOut,
     CampaignSubmission,
     CampaignTransitions,
-    CloneInput,
     DecisionInput,
     EvaluationInput,
     ScheduleInput,
@@ -111,7 +111,7 @@ async def transitions(id: Id, tx: Reading) -> Response:
     summary="Copy a campaign",
     responses={201: {"model": CampaignOut}} | problems(400, 403, 404, 409, 415, 422),
 )
-async def clone(id: Id, tx: Writing, body: CloneInput) -> Response:
+async def clone(id: Id, tx: Writing, body: CampaignCloneInput) -> Response:
     """A draft like it, without its audience and its dates."""
     return answers.made("campaigns", await CampaignActions(tx).clone(id, body))
 

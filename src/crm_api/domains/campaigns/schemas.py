@@ -193,7 +193,7 @@ class CampaignTransitions(BaseModel):
     allowed: list[CampaignTransition]
 
 
-class CloneInput(Schema):
+class CampaignCloneInput(Schema):
     """What a copy is called."""
 
     name: Name = Field(examples=["Summer offers"])

@@ -58,7 +58,7 @@ class MailingVariantCounts:
     """How many of one variant."""
 
 
-@type_from(schemas.ReasonCount)
+@type_from(schemas.MailingReasonCount)
 class MailingReasonCount:
     """How many were not reached for a reason."""
 

@@ -239,7 +239,7 @@ class VariantCounts(MailingCounts):
     variant: str | None
 
 
-class ReasonCount(BaseModel):
+class MailingReasonCount(BaseModel):
     """How many were not reached for a reason."""
 
     reason: str
@@ -258,7 +258,7 @@ class MailingResults(MailingCounts):
     """What became of a mailing."""
 
     variants: list[VariantCounts]
-    reasons: list[ReasonCount]
+    reasons: list[MailingReasonCount]
     links: list[LinkCount] = Field(description="The hundred that were followed most.")
     programs: int = Field(description="Opens and clicks of programs, which count for nobody.")
 

@@ -8,7 +8,7 @@ from crm_api.domains.prices.adjusting import adjusted_price, adjusted_tier
 from crm_api.domains.prices.events import AdjustRules, CheckPriceList, CopyRules
 from crm_api.domains.prices.models import PriceList, PriceRule
 from crm_api.domains.prices.repository import PriceRules
-from crm_api.domains.prices.schemas import Activation, AdjustInput, CloneInput
+from crm_api.domains.prices.schemas import Activation, AdjustInput, PriceListCloneInput
 from crm_api.domains.prices.service import PriceListService, PriceRuleService
 from crm_api.kit.calendar import today_of
 from crm_api.kit.crud.plain import columns_of
@@ -86,7 +86,7 @@ class ListActions:
         # One for each who asks: it looks with their eyes.
         return self.tx.enqueue(CheckPriceList(id))
 
-    async def clone(self, id: UUID, data: CloneInput) -> dict[str, Any]:
+    async def clone(self, id: UUID, data: PriceListCloneInput) -> dict[str, Any]:
         """A draft with the same rules."""
         self.lists.need("create")
         source = await self.lists.records.get(id)

@@ -180,7 +180,7 @@ class PriceMutation:
         self, info: GraphInfo, id: UUID, name: str, currency: str | None = None
     ) -> PriceListCopy:
         """Copy a price list with its rules; the copy is a draft."""
-        data = shape_given(schemas.CloneInput, {"name": name, "currency": currency})
+        data = shape_given(schemas.PriceListCloneInput, {"name": name, "currency": currency})
         return cast("Any", await ListActions(info.context.tx).clone(id, data))
 
     @mutation

@@ -18,8 +18,8 @@ from crm_api.domains.prices.schemas import (
     AdjustInput,
     Adjustment,
     CheckStarted,
-    CloneInput,
     ListPriceInput,
+    PriceListCloneInput,
     PriceListCopy,
     PriceListOut,
     PriceRuleOut,
@@ -107,7 +107,7 @@ async def check(id: Id, tx: Writing) -> Response:
     summary="Copy a price list with its rules",
     responses={200: {"model": PriceListCopy}, **problems(400, 403, 404, 409, 415, 422)},
 )
-async def clone(id: Id, tx: Writing, body: CloneInput) -> Response:
+async def clone(id: Id, tx: Writing, body: PriceListCloneInput) -> Response:
     """The copy is a draft; of more than 10,000 rules, a job fills it."""
     return answers.plain(await ListActions(tx).clone(id, body))
 

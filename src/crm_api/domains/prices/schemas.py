@@ -285,7 +285,7 @@ class Activation(Schema):
     )
 
 
-class CloneInput(Schema):
+class PriceListCloneInput(Schema):
     """What a copy of a list is to be called."""
 
     name: Name

@@ -86,7 +86,7 @@ ResourceUpdate = patch_of(
 )
 
 
-class Skill(BaseModel):
+class ResourceSkill(BaseModel):
     """What somebody or something can do, and how well."""
 
     skill: str
@@ -101,7 +101,7 @@ class ResourceOut(Out):
     status: ResourceStatus
     capacity: int = Field(description=_CAPACITY)
     attributes: dict[str, str]
-    skills: list[Skill]
+    skills: list[ResourceSkill]
     location: str | None
     time_zone: str | None
     calendar_id: UUID | None = Field(description=_CALENDAR)

@@ -6,7 +6,13 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints, model_validator
 
 from crm_api.domains.scheduling.models import ResourceKind
-from crm_api.domains.scheduling.schemas import MOST_RESOURCES, Capacity, Minutes, Skill, SkillFields
+from crm_api.domains.scheduling.schemas import (
+    MOST_RESOURCES,
+    Capacity,
+    Minutes,
+    ResourceSkill,
+    SkillFields,
+)
 from crm_api.domains.scheduling.type_models import Assignment, BookingTypeStatus
 from crm_api.kit.schema import (
     Amount,
@@ -176,7 +182,7 @@ class Requirement(BaseModel):
     resource_ids: list[UUID] | None
     quantity: int = Field(description=_QUANTITY)
     units: int = Field(description=_UNITS)
-    skills: list[Skill] = Field(description=_SKILLS)
+    skills: list[ResourceSkill] = Field(description=_SKILLS)
 
 
 class BookingTypeOut(Out):

@@ -16,9 +16,9 @@ from crm_api.platform.accounts.models import App, AuthorizationCode
 from crm_api.platform.accounts.repository import Apps, end_sessions_of_app, own_provider
 from crm_api.platform.accounts.schemas import (
     CODE_FOR,
+    AppConsentInput,
     AppCreate,
     AppUpdate,
-    ConsentInput,
 )
 from crm_api.platform.accounts.service import MeService
 from crm_api.platform.accounts.signing import wanted_scopes
@@ -107,7 +107,7 @@ class AppService(CrudService[App]):
 class ConsentService(MeService):
     """What a user allows an app."""
 
-    async def allow(self, asked: ConsentInput, issuer: str) -> dict[str, Any]:
+    async def allow(self, asked: AppConsentInput, issuer: str) -> dict[str, Any]:
         """A code for the app, as the place where the browser goes next."""
         account = await self.account()
         app = await self._app(asked)
@@ -147,7 +147,7 @@ class ConsentService(MeService):
             "scopes": scopes,
         }
 
-    async def _app(self, asked: ConsentInput) -> App:
+    async def _app(self, asked: AppConsentInput) -> App:
         app = await AppService(self.tx).records.find(asked.client_id)
         if app is None:
             raise NotFound(f"There is no app with the id {asked.client_id}.")

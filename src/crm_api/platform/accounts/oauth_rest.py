@@ -18,9 +18,9 @@ from crm_api.platform.accounts.oauth import OAuthFailed
 from crm_api.platform.accounts.repository import app_known_as
 from crm_api.platform.accounts.rest import PUBLIC, accounts_of, origin_of
 from crm_api.platform.accounts.schemas import (
+    AppConsentInput,
+    AppConsentOut,
     AppMade,
-    ConsentInput,
-    ConsentOut,
     IntrospectionOut,
     OAuthErrorOut,
     OAuthTokensOut,
@@ -68,9 +68,9 @@ async def rotate_app_secret(id: Id, tx: Writing) -> Response:
     "/consents",
     operation_id="allowApp",
     summary="Let an app work in one's name",
-    responses={200: {"model": ConsentOut}, **problems(400, 403, 404, 409, 415, 422)},
+    responses={200: {"model": AppConsentOut}, **problems(400, 403, 404, 409, 415, 422)},
 )
-async def allow_app(request: Request, tx: Writing, body: ConsentInput) -> Response:
+async def allow_app(request: Request, tx: Writing, body: AppConsentInput) -> Response:
     """For the page at `CRM_CONSENT_URL`: a dry run shows what is asked for, the run allows it.
 
     The browser then goes to `redirect_to`, which holds a code for the app.

@@ -329,7 +329,7 @@ class SecretOut(BaseModel):
     client_secret: str = Field(description="Shown this once; the former one opens nothing.")
 
 
-class ConsentInput(Schema):
+class AppConsentInput(Schema):
     """What an app asks a user for, as the app has sent it to the authorization endpoint."""
 
     response_type: Literal["code"]
@@ -346,7 +346,7 @@ class ConsentInput(Schema):
     state: Annotated[str, StringConstraints(max_length=1000)] | None = None
 
 
-class ConsentOut(BaseModel):
+class AppConsentOut(BaseModel):
     """Where the user's browser goes with the code."""
 
     redirect_to: str

@@ -11,7 +11,7 @@ from crm_api.kit.graphql.mutations import mutation, shape_given
 from crm_api.kit.graphql.paging import page_size
 from crm_api.kit.graphql.relations import asks_count, connected
 from crm_api.kit.graphql.types import type_from
-from crm_api.platform.attachments.schemas import AttachmentOut, LinkInput, LinkOut
+from crm_api.platform.attachments.schemas import AttachmentLinkOut, AttachmentOut, LinkInput
 from crm_api.platform.attachments.service import AttachmentService
 
 
@@ -20,7 +20,7 @@ class Attachment:
     """A file of a record."""
 
 
-@type_from(LinkOut)
+@type_from(AttachmentLinkOut)
 class AttachmentLink:
     """Where a file can be had for a while, by whoever has the link."""
 

@@ -24,11 +24,11 @@ from crm_api.platform.attachments.kinds import SHOWN
 from crm_api.platform.attachments.receiving import Limits, Received, received
 from crm_api.platform.attachments.schemas import (
     AttachmentCreate,
+    AttachmentLinkOut,
     AttachmentOut,
     FileName,
     FileOut,
     LinkInput,
-    LinkOut,
 )
 from crm_api.platform.attachments.service import AttachmentService, opened
 
@@ -38,7 +38,7 @@ public = APIRouter(prefix="/public/attachments", tags=["attachments"], route_cla
 _FILE: dict[int | str, dict[str, Any]] = {201: {"model": FileOut}}
 _MADE: dict[int | str, dict[str, Any]] = {201: {"model": AttachmentOut}}
 _MANY: dict[int | str, dict[str, Any]] = {200: {"model": page_shape(AttachmentOut)}}
-_LINK: dict[int | str, dict[str, Any]] = {200: {"model": LinkOut}}
+_LINK: dict[int | str, dict[str, Any]] = {200: {"model": AttachmentLinkOut}}
 _BINARY = {"type": "string", "format": "binary"}
 _ANY = {"*/*": {"schema": _BINARY}}
 _CONTENT: dict[int | str, dict[str, Any]] = {

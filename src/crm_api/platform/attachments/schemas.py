@@ -81,7 +81,7 @@ class LinkInput(Schema):
     )
 
 
-class LinkOut(BaseModel):
+class AttachmentLinkOut(BaseModel):
     """Where a file can be had for a while, by whoever has the link."""
 
     url: str = Field(description="A path of this service; takes no credential.")
