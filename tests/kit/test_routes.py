@@ -43,6 +43,17 @@ def test_other_paths_are_not_looked_for():
         assert including.routes[0].matches(behind)[0] is Match.FULL
 
 
+def test_a_socket_makes_no_shelf_of_other_paths_ready():
+    """All of them together take the framework seconds, in which no request is answered."""
+    including = APIRouter()
+    for shelf in shelved(router_of(*PATHS).routes):
+        including.include_router(shelf)
+    shelves = including.routes[:-1]
+    socket = {"type": "websocket", "path": "/graphql", "headers": []}
+    assert {shelf.matches(socket)[0] for shelf in shelves} == {Match.NONE}
+    assert [shelf._effective_candidates for shelf in shelves] == [[]] * len(shelves)
+
+
 def test_short_paths_have_beginnings():
     assert [beginning_of(path) for path in ("/", "/livez", "/v1/a/b")] == [
         ("", ""),

@@ -30,12 +30,11 @@ class Shelf(APIRouter):
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """As the framework has it, for paths that begin as these do."""
-        if scope["type"] == "http":
-            # A part that a proxy takes away stands in front of what routes know.
-            path: str = scope["path"]
-            rest = path.removeprefix(scope.get("root_path", ""))
-            if beginning_of(rest if rest.startswith("/") else path) != self._beginning:
-                return Match.NONE, {}
+        # A part that a proxy takes away stands in front of what routes know.
+        path: str = scope["path"]
+        rest = path.removeprefix(scope.get("root_path", ""))
+        if beginning_of(rest if rest.startswith("/") else path) != self._beginning:
+            return Match.NONE, {}
         return super().matches(scope)
 
 
