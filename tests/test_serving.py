@@ -1,15 +1,16 @@
-"""How the server bears clients who take nothing of what they are sent."""
+"""How the server bears clients who take nothing of what they are sent, or do not say what they want."""
 
 import asyncio
 import socket
-from contextlib import ExitStack, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import pytest
 import uvicorn
 import uvloop
 from starlette.requests import Request
-from starlette.responses import StreamingResponse
+from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.websockets import WebSocket, WebSocketDisconnect
+from websockets.asyncio.client import connect
 
 from crm_api.kit.followers import Followers
 from crm_api.serving import uvicorn_options
@@ -61,14 +62,22 @@ async def asking(stack, listener, head):
     return client
 
 
-async def story():
-    telling, loop = Telling(), asyncio.get_running_loop()
+@asynccontextmanager
+async def served(application):
+    """Where it listens; all ends with it."""
     settings = Settings(_env_file=None, silence_timeout_s=SILENCE_S)
     options = {**uvicorn_options(settings), "factory": False, "lifespan": "off"}
-    server = uvicorn.Server(uvicorn.Config(telling, **options))
-    with ExitStack() as stack:
-        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+    server = uvicorn.Server(uvicorn.Config(application, **options))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
         serving = asyncio.create_task(server.serve([listener]))
+        yield listener
+        server.should_exit = True
+        await serving
+
+
+async def story():
+    telling, loop = Telling(), asyncio.get_running_loop()
+    async with served(telling) as listener, AsyncExitStack() as stack:
         slow = await asking(stack, listener, STREAM)
         for head in (STREAM, SOCKET):
             await asking(stack, listener, head)
@@ -86,11 +95,68 @@ async def story():
         assert telling.followers._open == 1
         assert taken > 0
         slow.close()
-        server.should_exit = True
-        await serving
     assert telling.followers._open == 0
 
 
 @pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="Linux alone ends them.")
 def test_who_takes_nothing_is_ended_and_who_takes_little_is_not():
     uvloop.run(story())
+
+
+async def echoing(scope, receive, send):
+    """Answers a request once its body is there, and says what a socket says."""
+    if scope["type"] == "http":
+        request = Request(scope, receive)
+        await PlainTextResponse(await request.body())(scope, receive, send)
+        return
+    client = WebSocket(scope, receive, send)
+    await client.accept()
+    with suppress(WebSocketDisconnect):
+        while True:
+            await client.send_text(await client.receive_text())
+
+
+async def everything(client):
+    """What comes until the connection is closed."""
+    loop, found = asyncio.get_running_loop(), b""
+    async with asyncio.timeout(10 * SILENCE_S):
+        while block := await loop.sock_recv(client, BLOCK):
+            found += block
+    return found
+
+
+async def heads():
+    loop, body = (
+        asyncio.get_running_loop(),
+        b"POST / HTTP/1.1\r\nHost: crm\r\nContent-Length: 2\r\n\r\n",
+    )
+    async with served(echoing) as listener, AsyncExitStack() as stack:
+        host, port = listener.getsockname()
+        socket_url = f"ws://{host}:{port}/"
+        talking = await stack.enter_async_context(connect(socket_url, proxy=None))
+        patient = await asking(stack, listener, body)
+        begun = loop.time()
+        half = await asking(stack, listener, STREAM[:-2])
+        assert (await everything(half)).startswith(b"HTTP/1.1 408 ")
+        assert loop.time() - begun > SILENCE_S / 2
+        assert await everything(await asking(stack, listener, b"")) == b""
+        endless = b"GET / HTTP/1.1\r\n" + b"X-Name: %s\r\n" % (b"x" * 8_000) * 9
+        assert (await everything(await asking(stack, listener, endless))).startswith(
+            b"HTTP/1.1 431 "
+        )
+        # Another head on a connection that has served one, and nothing at all before it.
+        again = await asking(stack, listener, body + b"ok" + b"GET / HTTP/1.1\r\nHo")
+        told = await everything(again)
+        assert told.startswith(b"HTTP/1.1 200 ")
+        assert b"HTTP/1.1 408 " in told
+        # What comes after the head is the application's to wait for, and a socket is its own.
+        assert loop.time() - begun > 2 * SILENCE_S
+        await loop.sock_sendall(patient, b"ok")
+        async with asyncio.timeout(10 * SILENCE_S):
+            assert (await loop.sock_recv(patient, BLOCK)).startswith(b"HTTP/1.1 200 ")
+            await talking.send("still there")
+            assert await talking.recv() == "still there"
+
+
+def test_heads_of_requests_come_in_time_and_have_an_end():
+    uvloop.run(heads())

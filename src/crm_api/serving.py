@@ -2,15 +2,18 @@
 
 import asyncio
 import socket
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
 
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 if TYPE_CHECKING:
     from crm_api.settings import Settings
 
 APPLICATION = "crm_api.serving:application"
+MOST_HEAD = 65_536
+"""Bytes of a request line and its headers."""
 
 
 def application() -> ASGIApp:
@@ -26,10 +29,17 @@ def application() -> ASGIApp:
 
 
 class Connection(HttpToolsProtocol):
-    """A connection that ends when its client has taken nothing of what it is sent for too long.
+    """A connection that waits for its client, but not for ever.
 
-    Whoever sends waits for the client, and so would do forever for one that stays and never reads.
+    It ends when the client has taken nothing of what it is sent for too long: whoever sends waits
+    for those who take it. And when the head of a request is not there in time, or has no end; what
+    comes after the head is bounded by the application (`api/middleware.py`).
     """
+
+    _is_in_head = False
+    _is_upgraded = False
+    _head_size = 0
+    _patience: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Have the system watch over it; what becomes of it, such as a WebSocket, stays watched."""
@@ -39,9 +49,66 @@ class Connection(HttpToolsProtocol):
             transport.get_extra_info("socket"),
         )
         if option is not None and found is not None:
-            most_s = cast("float", self.config.ws_ping_timeout)
-            found.setsockopt(socket.IPPROTO_TCP, option, int(most_s * 1000))
+            found.setsockopt(socket.IPPROTO_TCP, option, int(self._most_s * 1000))
         super().connection_made(cast("asyncio.Transport", transport))
+        self._wait()
+
+    def data_received(self, data: bytes) -> None:
+        """Have the head of a request be there in time, and be no larger than any needs."""
+        super().data_received(data)
+        if self._is_upgraded:
+            return
+        if self._is_in_head:
+            self._head_size += len(data)
+            if self._head_size > MOST_HEAD:
+                self._end(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+        # There is none before the first request.
+        cycle: Any = self.cycle
+        if self._is_in_head or cycle is None or cycle.response_complete:
+            self._wait()
+
+    def on_message_begin(self) -> None:
+        """A head begins."""
+        super().on_message_begin()
+        self._is_in_head, self._head_size = True, 0
+
+    def on_headers_complete(self) -> None:
+        """It is there."""
+        self._is_in_head = False
+        self._wait_no_more()
+        super().on_headers_complete()
+
+    def handle_websocket_upgrade(self) -> None:
+        """From here on it is another protocol's."""
+        self._is_upgraded = True
+        super().handle_websocket_upgrade()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Nothing is waited for any more."""
+        self._wait_no_more()
+        super().connection_lost(exc)
+
+    @property
+    def _most_s(self) -> float:
+        return cast("float", self.config.ws_ping_timeout)
+
+    def _wait(self) -> None:
+        if self._patience is None:
+            self._patience = self.loop.call_later(
+                self._most_s, self._end, HTTPStatus.REQUEST_TIMEOUT
+            )
+
+    def _wait_no_more(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
+
+    def _end(self, status: HTTPStatus) -> None:
+        """Close it; whoever has begun to ask is told why."""
+        if self._is_in_head and not self.transport.is_closing():
+            answer = b"content-length: 0\r\nconnection: close\r\n\r\n"
+            self.transport.write(STATUS_LINE[status] + answer)
+        self.transport.close()
 
 
 def uvicorn_options(settings: "Settings", *, patience_s: int = 25) -> dict[str, Any]:
@@ -53,7 +120,7 @@ def uvicorn_options(settings: "Settings", *, patience_s: int = 25) -> dict[str, 
         "ws": "websockets-sansio",
         # What a client sends there is a GraphQL document.
         "ws_max_size": 131_072,
-        # Of a socket that answers no ping, and of any connection that takes nothing.
+        # Of a socket that answers no ping, and of any connection that takes nothing or does not ask.
         "ws_ping_timeout": settings.silence_timeout_s,
         # The service logs requests itself.
         "access_log": False,

@@ -114,7 +114,7 @@ class Settings(BaseSettings):
         60.0,
         ge=1,
         description="Seconds after which a connection ends that takes nothing of what it is sent "
-        "(on Linux), or a socket that answers no ping.",
+        "(on Linux), that has not sent the whole head of a request, or a socket that answers no ping.",
     )
     followers: int = Field(
         1_000,
