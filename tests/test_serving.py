@@ -70,9 +70,11 @@ async def served(application):
     server = uvicorn.Server(uvicorn.Config(application, **options))
     with socket.create_server(("127.0.0.1", 0)) as listener:
         serving = asyncio.create_task(server.serve([listener]))
-        yield listener
-        server.should_exit = True
-        await serving
+        try:
+            yield listener
+        finally:
+            server.should_exit = True
+            await serving
 
 
 async def story():
@@ -140,10 +142,13 @@ async def heads():
         assert (await everything(half)).startswith(b"HTTP/1.1 408 ")
         assert loop.time() - begun > SILENCE_S / 2
         assert await everything(await asking(stack, listener, b"")) == b""
-        endless = b"GET / HTTP/1.1\r\n" + b"X-Name: %s\r\n" % (b"x" * 8_000) * 9
+        endless = b"GET / HTTP/1.1\r\n" + b"X-Name: %s\r\n" % (b"x" * 8_000) * 12
         assert (await everything(await asking(stack, listener, endless))).startswith(
             b"HTTP/1.1 431 "
         )
+        trailed = body.replace(b"Content-Length: 2", b"Transfer-Encoding: chunked") + b"0\r\n"
+        endless = await asking(stack, listener, trailed + b"X-Name: %s\r\n" % (b"x" * 8_000) * 12)
+        assert not (await everything(endless)).startswith(b"HTTP/1.1 200 ")
         # Another head on a connection that has served one, and nothing at all before it.
         again = await asking(stack, listener, body + b"ok" + b"GET / HTTP/1.1\r\nHo")
         told = await everything(again)

@@ -32,13 +32,15 @@ class Connection(HttpToolsProtocol):
     """A connection that waits for its client, but not for ever.
 
     It ends when the client has taken nothing of what it is sent for too long: whoever sends waits
-    for those who take it. And when the head of a request is not there in time, or has no end; what
-    comes after the head is bounded by the application (`api/middleware.py`).
+    for those who take it. And when the head of a request is not there in time, or when it, or what
+    trails the body, has no end; the body is bounded by the application (`api/middleware.py`).
     """
 
     _is_in_head = False
     _is_upgraded = False
-    _head_size = 0
+    _loose = 0
+    """Bytes that were read since anything was seen of what they are."""
+    _headers_size = 0
     _patience: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -54,14 +56,14 @@ class Connection(HttpToolsProtocol):
         self._wait()
 
     def data_received(self, data: bytes) -> None:
-        """Have the head of a request be there in time, and be no larger than any needs."""
+        """Have heads and trailers be there in time, and be no larger than any needs."""
+        # What is read may be of a header that has not ended, until something else is seen of it.
+        self._loose += len(data)
         super().data_received(data)
         if self._is_upgraded:
             return
-        if self._is_in_head:
-            self._head_size += len(data)
-            if self._head_size > MOST_HEAD:
-                self._end(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+        if max(self._loose, self._headers_size) > MOST_HEAD:
+            self._end(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
         # There is none before the first request.
         cycle: Any = self.cycle
         if self._is_in_head or cycle is None or cycle.response_complete:
@@ -70,13 +72,28 @@ class Connection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """A head begins."""
         super().on_message_begin()
-        self._is_in_head, self._head_size = True, 0
+        self._is_in_head, self._loose, self._headers_size = True, 0, 0
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header of a head, or of what trails a body, is there."""
+        super().on_header(name, value)
+        self._loose, self._headers_size = 0, self._headers_size + len(name) + len(value)
 
     def on_headers_complete(self) -> None:
         """It is there."""
-        self._is_in_head = False
+        self._is_in_head, self._loose, self._headers_size = False, 0, 0
         self._wait_no_more()
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """What the application bounds comes."""
+        self._loose = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """A request is there as a whole."""
+        self._loose = 0
+        super().on_message_complete()
 
     def handle_websocket_upgrade(self) -> None:
         """From here on it is another protocol's."""
@@ -104,8 +121,10 @@ class Connection(HttpToolsProtocol):
             self._patience = None
 
     def _end(self, status: HTTPStatus) -> None:
-        """Close it; whoever has begun to ask is told why."""
-        if self._is_in_head and not self.transport.is_closing():
+        """Close it; whoever has begun to ask, and waits for no other answer, is told why."""
+        cycle: Any = self.cycle
+        is_free = cycle is None or cycle.response_complete
+        if self._is_in_head and is_free and not self.transport.is_closing():
             answer = b"content-length: 0\r\nconnection: close\r\n\r\n"
             self.transport.write(STATUS_LINE[status] + answer)
         self.transport.close()

@@ -1,7 +1,6 @@
 """GraphQL subscriptions over WebSockets, by the protocol graphql-transport-ws."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
@@ -21,7 +20,7 @@ from crm_api.kit.errors import CrmError, Forbidden, TooMany, Unauthenticated, Un
 from crm_api.kit.graphql.context import Context
 from crm_api.kit.graphql.documents import Refused
 from crm_api.kit.live import Live
-from crm_api.kit.rest.requests import Services, authorization_of
+from crm_api.kit.rest.requests import Services, authorization_of, loads
 
 # Its types are partly unknown.
 _subscribed: Any = _subscribe  # pyright: ignore[reportUnknownVariableType]
@@ -207,7 +206,7 @@ class _Connection:
 
     async def _message(self) -> dict[str, Any]:
         try:
-            found = json.loads(await self.socket.receive_text())
+            found = loads((await self.socket.receive_text()).encode())
         except (ValueError, KeyError):
             raise _Closed(_MALFORMED, "Not a JSON message") from None
         message = cast("dict[str, Any]", found) if isinstance(found, dict) else {}

@@ -2,6 +2,7 @@
 
 import asyncio
 from decimal import Decimal
+from uuid import uuid4
 
 from hypothesis import given
 from hypothesis import strategies as some
@@ -12,6 +13,7 @@ from crm_api.kit.pricing.documents import Arithmetic
 from support.clients import pointers, problem
 from support.members import custom_role, member
 from support.ordering import act, order
+from support.proposing import sold
 from support.quoting import REACH, approval_policy, sellers
 
 
@@ -197,6 +199,26 @@ async def test_parallel_requests_are_applied_one_after_the_other(client):
     assert {answer.status_code for answer in answers} == {200}
     assert sorted(answer.json()["revision"] for answer in answers) == [2, 3, 4, 5, 6]
     assert (await client.read(f"orders/{made['id']}"))["net"] == "185.00"
+
+
+async def test_what_is_added_is_priced_together(client):
+    """What a promotion takes off once, it takes off once, and mistakes stand where they are."""
+    offer = {"name": "Sale", "amount": "20", "currency": "EUR"}
+    await client.made("promotions", offer)
+    lines = [{"product_id": (await sold(client, name))["id"]} for name in ("Lamp", "Chair")]
+    assert (await order(client, lines=lines))["net"] == "180.00"
+    made = await confirmed(client, lines=[{"name": "Desk", "unit_price": "90"}])
+    added = [{"action": "add", "line": line} for line in lines]
+    request = await change(client, made, *added)
+    assert request["net_change"] == "180.00"
+    due = {"action": "change", "line_id": made["lines"][0]["id"], "quantity": "2"}
+    unknown = {"action": "add", "line": {"product_id": str(uuid4())}}
+    unpriced = await sold(client, "Stool", None)
+    dear = {"action": "add", "line": {"product_id": unpriced["id"]}}
+    for wrong, field in ((unknown, "/product_id"), (dear, "")):
+        body = {"order_id": made["id"], "name": "An example", "changes": [due, added[0], wrong]}
+        found = problem(await client.post("/v1/change-requests", json=body), 422)
+        assert pointers(found) == [f"/changes/2/line{field}"]
 
 
 async def test_a_text_costs_nothing_by_a_change_either(client):

@@ -45,18 +45,26 @@ async def test_it_is_for_the_records_of_its_actor_alone(client, rep):
 @pytest.mark.parametrize("end", ["leave", "lose_the_role"])
 async def test_it_ends_with_the_rights_of_its_actor(client, rep, end):
     rules = Rules(rep.api)
-    id = await rules.active(TAG)
-    await client.made("contacts", {"last_name": "Before", "owner_id": rep.id})
+    id = await rules.active(TAG, trigger={"type": "event", "events": ["contact.restored"]})
+    made = await client.made("contacts", {"last_name": "Mine", "owner_id": rep.id})
+    path = f"/v1/contacts/{made['id']}"
+
+    async def restored():
+        assert (await client.delete(path)).status_code == 204
+        assert (await client.post(f"{path}/restore")).status_code == 200
+
+    await restored()
     await rules.ended(id)
+    await client.changed(path.removeprefix("/v1/"), {"tags": []})
     if end == "leave":
         assert (await client.delete(f"/v1/users/{rep.id}")).status_code == 204
     else:
         found = await client.read("role-assignments", **{"filter[user_id]": rep.id})
         for given in found["data"]:
             await client.delete(f"/v1/role-assignments/{given['id']}")
-    after = await client.made("contacts", {"last_name": "After", "owner_id": rep.id})
+    await restored()
     assert await paused(client, id) == "rights_lost"
-    assert (await client.read(f"contacts/{after['id']}"))["tags"] == []
+    assert (await client.read(f"contacts/{made['id']}"))["tags"] == []
     history = await client.read(f"automations/{id}/history")
     assert history["data"][0]["type"] == "automation.paused"
 

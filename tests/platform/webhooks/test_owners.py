@@ -87,11 +87,11 @@ async def lose_the_role(client, rep):
 @pytest.mark.usefixtures("worker")
 async def test_it_ends_with_the_rights_of_its_owner(client, rep, end):
     async with receiving() as receiver:
-        hook = await rep.api.made("webhooks", {"url": receiver.url, "topics": ["contact.created"]})
-        await people_of(client, rep.id, "Before")
+        hook = await rep.api.made("webhooks", {"url": receiver.url, "topics": ["contact.*"]})
+        made = await client.made("contacts", {"last_name": "Before", "owner_id": rep.id})
         await receiver.have(1)
         await end(client, rep)
-        await people_of(client, rep.id, "After")
+        await client.changed(f"contacts/{made['id']}", {"last_name": "After"})
         assert await state_of(client, hook) == "rights_lost"
     assert names_of(receiver) == ["Before"]
     history = await client.read(f"webhooks/{hook['id']}/history")

@@ -75,10 +75,15 @@ class ChangeRequestService(NamedService[ChangeRequest]):
         del before
         added = [(n, one["line"]) for n, one in enumerate(changes) if one["action"] == "add"]
         orders, known = OrderService(self.tx), columns_of(order)
+        places = [place for place, _ in added]
         lines: dict[int, dict[str, Any]] = {}
-        for place, line in added:
-            found = await orders.lines_of(known, [line], at=f"/changes/{place}/line")
-            lines[place] = agreed(found, rules_of(self.tx, known)).lines[0]
+        if added:
+            try:
+                found = await orders.lines_of(known, [line for _, line in added])
+            except Invalid as error:
+                raise _at_changes(error, places) from None
+            calculated = agreed(found, rules_of(self.tx, known)).lines
+            lines = dict(zip(places, calculated, strict=True))
         return decode(
             encode(
                 [
@@ -119,6 +124,19 @@ class ChangeRequestService(NamedService[ChangeRequest]):
                 message = f"A change request that is {record.status} stays."
                 raise Blocked(message, code="change_submitted")
         await super().remove(records)
+
+
+def _at_changes(error: Invalid, places: Sequence[int]) -> Invalid:
+    """The same mistakes of lines that are added, where the changes that add them stand."""
+    faults: list[Fault] = []
+    for fault in error.faults:
+        _, part, *rest = *(fault.pointer or "").split("/"), ""
+        pointer = fault.pointer
+        if part == "lines" and rest[0].isdigit():
+            place, *below = rest[:-1]
+            pointer = "/".join(["/changes", str(places[int(place)]), "line", *below])
+        faults.append(Fault(fault.code, fault.message, pointer))
+    return Invalid(error.detail, code=error.own_code, faults=faults)
 
 
 def _sums(values: Mapping[str, Any], revision: int, due_on: Any) -> dict[str, Any]:

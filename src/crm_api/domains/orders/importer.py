@@ -8,7 +8,7 @@ from crm_api.domains.companies.service import CompanyService
 from crm_api.domains.contacts.importer import PARTY_FIELDS
 from crm_api.domains.orders.contract_schemas import ContractLine
 from crm_api.domains.orders.contracts import ContractService, need_term, stored_lines, worth
-from crm_api.domains.orders.service import OrderService
+from crm_api.domains.orders.service import OrderService, given_of
 from crm_api.domains.quotes.importer import CURRENCY, CalculatedImporter, LinedImporter
 from crm_api.domains.quotes.lines import SoldLine
 from crm_api.kit.db.tx import Tx
@@ -67,6 +67,10 @@ class OrderImporter(CalculatedImporter):
     touched = (OrderService,)
     plain = _plain(ORDER_FIELDS)
     line_shape = SoldLine
+
+    def given(self, line: Mapping[str, Any]) -> dict[str, Any]:
+        """What was given of a stored line."""
+        return given_of(line)
 
 
 class ContractImporter(LinedImporter):

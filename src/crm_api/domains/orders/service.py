@@ -131,15 +131,14 @@ class OrderService(CrudService[Order]):
         order: Mapping[str, Any],
         lines: Sequence[Mapping[str, Any]],
         before: Before = NEW,
-        at: str = "",
     ) -> list[dict[str, Any]]:
-        """Lines with their prices, taxes and texts; raises `Invalid` at a pointer below `at`."""
+        """Lines with their prices, taxes and texts; raises `Invalid`."""
         own = [given_of(line) for line in lines]
         names = ("company_id", "contact_id", "currency", "tax_rounding")
         content = QuoteContent.model_validate({**{n: order[n] for n in names}, "lines": own})
         shown = await QuotePricing(self.tx).calculate(content, before)
         wrong = [one for one in shown["warnings"] if one["blocks"]]
-        faults = [Fault(one["code"], one["message"], f"{at}{one['pointer']}") for one in wrong]
+        faults = [Fault(one["code"], one["message"], one["pointer"]) for one in wrong]
         if faults:
             raise Invalid("An order has lines whose prices are known.", faults=faults)
         return [line_of(line) for line in shown["lines"]]

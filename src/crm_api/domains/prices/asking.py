@@ -2,10 +2,10 @@
 
 from datetime import date
 from decimal import Decimal
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, Field, StringConstraints, model_validator
+from pydantic import BaseModel, BeforeValidator, Field, StringConstraints, model_validator
 
 from crm_api.domains.catalogue.models import PriceMode
 from crm_api.kit.pricing.rounding import RoundingMode
@@ -49,7 +49,12 @@ class ChosenComponentOut(BaseModel):
     quantity: QuantityOut | None = Field(description="As it was given.")
 
 
-Components = Annotated[list[ChosenComponent], Field(max_length=100)]
+def _some(value: Any) -> Any:
+    return [] if value is None else value
+
+
+Components = Annotated[list[ChosenComponent], Field(max_length=100), BeforeValidator(_some)]
+"""None, which is what lines without such say, is none."""
 
 
 class PriceLineInput(Schema):

@@ -157,7 +157,10 @@ class PriceService:
         """Of each bundle what its components add in a list, and what all of it costs us."""
         day = today_of(self.tx)
         facts = await gather(self.tx, Question(ids, [], [], None, day, begun=[price_list_id]))
-        of_list = facts.lists[str(price_list_id)]
+        of_list = facts.lists.get(str(price_list_id))
+        if of_list is None:
+            # It was put in the bin meanwhile.
+            return {}
 
         def held(chooser: Chooser) -> dict[str, tuple[Decimal, Decimal | None] | None]:
             known = [facts.products[str(id)] for id in ids if str(id) in facts.products]

@@ -195,7 +195,7 @@ class OfferedLine(BaseModel):
     name: str
     description: str | None
     contents: list[OfferedContent] = Field(
-        description="Of a bundle, what one of it holds without being chosen."
+        description="Of a bundle, what one of it holds, with what was chosen."
     )
     quantity: QuantityOut
     unit: str | None

@@ -201,7 +201,8 @@ class Calculator:
         product, variant = self._product(given)
         if product is None:
             return given.unit_cost
-        if product["currency"] != self.content.currency or given.unit_id is not None:
+        is_other = product["currency"] != self.content.currency or given.unit_id is not None
+        if is_other or given.components:
             return None
         return item_of(self.found.facts, product, variant, given.quantity).own("cost")
 

@@ -112,7 +112,7 @@ def diff_of(
 def _changes(
     before: Mapping[str, Any], after: Mapping[str, Any], names: Iterable[str] | None = None
 ) -> Iterable[dict[str, Any]]:
-    for name in names or after:
+    for name in names or {**before, **after}:
         one, other = before.get(name), after.get(name)
         if one != other and name != "trace":
             yield {"field": name, "before": one, "after": other}

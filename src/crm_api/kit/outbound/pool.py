@@ -52,8 +52,8 @@ class Pool:
 
     async def _taken(self, place: _Place) -> httpcore.AsyncHTTPConnection | None:
         """The one that was used last, unless it has ended meanwhile."""
-        kept = self._kept.get(place)
-        while kept:
+        # Looked up again each time: a sweep makes new lists while one that has ended is closed.
+        while kept := self._kept.get(place):
             self._count -= 1
             connection = kept.pop()
             if not connection.has_expired():
