@@ -1,6 +1,7 @@
 """Looking after one thing as long as a worker works: whenever something happened, and between."""
 
 import asyncio
+from contextlib import suppress
 
 import structlog
 
@@ -35,7 +36,17 @@ async def watch_forever(watch: Watch, place: Workplace, bell: asyncio.Event) -> 
             await rung(bell, SWEEP_S)
             await asyncio.sleep(max(0.0, looked_at + pause - clock()))
     finally:
-        await asyncio.shield(watcher.close())
+        await _closed(watch, watcher)
+
+
+async def _closed(watch: Watch, watcher: Watcher) -> None:
+    """Close it to the end: whoever ends the work asks again and again until it is done."""
+    closing = asyncio.ensure_future(watcher.close())
+    while not closing.done():
+        with suppress(asyncio.CancelledError):
+            await asyncio.wait([closing])
+    if (error := closing.exception()) is not None:
+        log.error("cannot close", watch=watch.name, exc_info=error)
 
 
 async def _looked(watch: Watch, watcher: Watcher) -> bool | None:
