@@ -188,3 +188,23 @@ async def test_prices_of_a_bundle_by_list_are_those_that_count(client, set_of):
         asked = (await resolved(client, line))["lines"][0]
         assert asked["unit_price"] == one["unit_price"]
         assert len(one["trace"]["components"]) == 1
+
+
+async def test_prices_of_a_bundle_begin_anew_where_those_of_a_variant_in_it_do(client):
+    options = [{"key": "colour", "label": "Colour", "values": ["red"]}]
+    chair = await product(client, list_price="20", options=options, **EUR)
+    body = {"product_id": chair["id"], "sku": "RED", "options": {"colour": "red"}}
+    red = await client.made("product-variants", body)
+    body = {"type": "bundle", "name": "Set", "list_price": "100", **EUR, "status": "draft"}
+    whole = await product(client, **body)
+    await component(client, whole, chair, variant_id=red["id"], quantity="2")
+    await client.changed(f"products/{whole['id']}", {"status": "active"})
+    offers = await price_list(client)
+    await rule(client, offers, "15", variant_id=red["id"], min_quantity="10")
+    found = (await client.read(f"products/{whole['id']}/prices"))["data"]
+    assert [(one["price_list"], one["min_quantity"], one["unit_price"]) for one in found] == [
+        ("List", "5", "130.00"),
+        (None, "0", "140.00"),
+    ]
+    asked = await resolved(client, {"product_id": whole["id"], "quantity": "5"})
+    assert asked["lines"][0]["unit_price"] == "130.00"

@@ -55,8 +55,9 @@ def _breaks(facts: Facts, of_list: Row, product: Row) -> Iterator[Decimal]:
     chain: list[Row] = [of_list]
     while (above := facts.lists.get(chain[-1]["parent_id"])) is not None and above not in chain:
         chain.append(above)
-    for inside, count in _held(facts, product):
-        targets = [inside["id"], *facts.categories_of(inside)]
+    for inside, variant, count in _held(facts, product):
+        named = [inside["id"]] if variant is None else [variant, inside["id"]]
+        targets = [*named, *facts.categories_of(inside)]
         for one in chain:
             for target in (*targets, one["id"]):
                 for rule in facts.rules.get((one["id"], target), ()):
@@ -64,17 +65,18 @@ def _breaks(facts: Facts, of_list: Row, product: Row) -> Iterator[Decimal]:
                     yield (least / count).quantize(UNIT, ROUND_CEILING)
 
 
-def _held(facts: Facts, product: Row) -> Iterator[tuple[Row, Decimal]]:
-    """A product, and what it cannot do without, with how many of that one of it has."""
-    left, seen = [(product, ONE)], set[tuple[str, Decimal]]()
+def _held(facts: Facts, product: Row) -> Iterator[tuple[Row, str | None, Decimal]]:
+    """A product, and what it cannot do without: of each its variant, and how many one of it has."""
+    left: list[tuple[Row, str | None, Decimal]] = [(product, None, ONE)]
+    seen = set[tuple[str, str | None, Decimal]]()
     while left and len(seen) < MOST_PARTS:
-        one, count = left.pop()
-        if (one["id"], count) in seen:
+        one, variant, count = left.pop()
+        if (one["id"], variant, count) in seen:
             continue
-        seen.add((one["id"], count))
-        yield one, count
+        seen.add((one["id"], variant, count))
+        yield one, variant, count
         left += [
-            (inside, count * (quantity(part["quantity"]) or ONE))
+            (inside, part["variant_id"], count * (quantity(part["quantity"]) or ONE))
             for part in facts.parts.get(one["id"], ())
             if (inside := facts.products.get(part["component_id"])) is not None
         ]
