@@ -276,12 +276,8 @@ def _redirect(value: str) -> str:
     raise ValueError("https, http on this machine, or a scheme such as com.example.app")
 
 
-RedirectUri = Annotated[
-    str,
-    StringConstraints(min_length=8, max_length=500),
-    AfterValidator(_redirect),
-    Field(examples=["https://app.example.com/callback"]),
-]
+_REDIRECT = Field(min_length=8, max_length=500, examples=["https://app.example.com/callback"])
+RedirectUri = Annotated[str, _REDIRECT, AfterValidator(_redirect)]
 
 
 class _AppFields(Create):
