@@ -55,8 +55,8 @@ def response_of(error: CrmError, request_id: str | None) -> Response:
 
 def refusal_of(error: CrmError, scope: Scope) -> Response:
     """The answer that an error means, in the words of whom the request was carried out for."""
-    worded: Callable[[CrmError], Response] | None = scope.get("worded")
-    return response_of(error, scope.get("request_id")) if worded is None else worded(error)
+    worded: Callable[[Scope, CrmError], Response] | None = scope.get("worded")
+    return response_of(error, scope.get("request_id")) if worded is None else worded(scope, error)
 
 
 def _answer(request: Request, error: CrmError) -> Response:

@@ -273,7 +273,8 @@ def graphql_router(endpoint: Endpoint, settings: Settings) -> APIRouter:
             found = await endpoint.answer(await posted(request), tx)
             # A query can be repeated, and so can what failed or was refused as a whole.
             tx.answer_matters = tx.told > 0 or (found.changes and not found.errors)
-            request.scope["worded"] = partial(_undone, request, form, list(found.data or ()))
+            # Without the request, which would hold itself.
+            request.scope["worded"] = partial(_undone, form, list(found.data or ()))
             return _answered(found, request, form)
         except CrmError as error:
             return _refused(error, request, form)
@@ -301,9 +302,9 @@ def _invalid(error: Refused, request: Request, form: str) -> Response:
     return Response(encode(answer), 200 if form == JSON else 400, None, form)
 
 
-def _undone(request: Request, form: str, names: list[str], error: CrmError) -> Response:
+def _undone(form: str, names: list[str], scope: Scope, error: CrmError) -> Response:
     """What was carried out and not stored: a constraint speaks as late as at the commit."""
-    told = of_known(error, request.scope)
+    told = of_known(error, scope)
     if len(names) == 1:
         told["path"] = names
     return Response(encode({"data": None, "errors": [told]}), 200, error.headers, form)
