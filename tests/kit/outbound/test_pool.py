@@ -1,8 +1,9 @@
 """Connections that are kept: used again, never two requests at a time, and not for ever."""
 
 import asyncio
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
+import httpcore
 import pytest
 
 from crm_api.kit.outbound import pool
@@ -102,3 +103,42 @@ async def test_whoever_gives_up_makes_room():
             async with asyncio.timeout(0):
                 await ask()
         assert await ask() == 200
+
+
+class Stream:
+    """What the library has for a connection, which takes its time to end."""
+
+    ended = False
+
+    def is_idle(self):
+        return True
+
+    def has_expired(self):
+        return self.ended
+
+    async def aclose(self):
+        await asyncio.sleep(0.05)
+
+
+async def test_no_two_requests_have_one_connection_while_others_end(monkeypatch):
+    """Somebody finds one that has ended, and meanwhile all that are kept are gone through."""
+    made = []
+
+    def make(_):
+        made.append(Stream())
+        return made[-1]
+
+    kept, origin = pool.Pool(make, 8), httpcore.Origin(b"https", b"example.com", 443)
+    async with AsyncExitStack() as before:
+        for _ in range(4):
+            await before.enter_async_context(kept.connected(origin))
+    async with AsyncExitStack() as now:
+        async with kept.connected(origin):
+            monkeypatch.setattr(pool, "KEPT_S", 0)
+            next(one for one in reversed(kept._kept[b"https", b"example.com", 443])).ended = True
+            first = asyncio.create_task(now.enter_async_context(kept.connected(origin)))
+            await asyncio.sleep(0.01)
+        monkeypatch.setattr(pool, "KEPT_S", 60)
+        taken = [await now.enter_async_context(kept.connected(origin)) for _ in range(3)]
+        taken.append(await first)
+        assert len({id(one) for one in taken}) == 4

@@ -33,6 +33,10 @@ from crm_api.kit.query.watching import saw
 
 E = TypeVar("E", bound=Entity)
 # The target of a merge may have been merged itself.
+_BY_KEY = """
+    SELECT value, record_id FROM record_keys WHERE organization_id = $1 AND entity = $2
+        AND kind = $3 AND value = ANY($4) ORDER BY record_id
+"""
 _LIVE_IN = """
     WITH RECURSIVE path AS (
         SELECT record_id, target_id, 1 AS step FROM record_redirects
@@ -302,12 +306,8 @@ class Repository(Generic[E]):
         """The records that the actor sees and that hold each of these values, unless hidden."""
         if self.listing.hides(kind, self.tx.actor):
             return {}
-        own = (self.tx.organization_id, self.listing.entity)
-        rows = await self.tx.fetch(
-            "SELECT value, record_id FROM record_keys WHERE organization_id = $1 AND entity = $2 "
-            "AND kind = $3 AND value = ANY($4) ORDER BY record_id",
-            *(*own, kind, list(dict.fromkeys(values))),
-        )
+        own, wanted = (self.tx.organization_id, self.listing.entity), list(dict.fromkeys(values))
+        rows = await self.tx.fetch(_BY_KEY, *own, kind, wanted)
         ids = [row["record_id"] for row in rows]
         visible = await among(self.tx, self.listing, self.sight, ids)
         found: dict[str, list[UUID]] = {}

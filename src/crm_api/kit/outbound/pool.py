@@ -26,7 +26,6 @@ class Pool:
         self._make, self._most = make, most
         self._room = asyncio.Semaphore(most)
         self._kept: defaultdict[_Place, list[httpcore.AsyncHTTPConnection]] = defaultdict(list)
-        self._count = 0
         self._swept = time.monotonic()
 
     @asynccontextmanager
@@ -42,8 +41,8 @@ class Pool:
             except BaseException:
                 await connection.aclose()
                 raise
-            if connection.is_idle() and self._count < self._most:
-                self._count += 1
+            kept = sum(map(len, self._kept.values()))
+            if connection.is_idle() and kept < self._most:
                 self._kept[place].append(connection)
             else:
                 await connection.aclose()
@@ -54,7 +53,6 @@ class Pool:
         """The one that was used last, unless it has ended meanwhile."""
         # Looked up again each time: a sweep makes new lists while one that has ended is closed.
         while kept := self._kept.get(place):
-            self._count -= 1
             connection = kept.pop()
             if not connection.has_expired():
                 return connection
@@ -64,20 +62,19 @@ class Pool:
     async def _sweep(self) -> None:
         """End those that nobody has used for a while."""
         self._swept = time.monotonic()
-        before, self._kept, self._count = self._kept, defaultdict(list), 0
+        before, self._kept = self._kept, defaultdict(list)
         ended: list[httpcore.AsyncHTTPConnection] = []
         for place, connections in before.items():
             lasting = [one for one in connections if not one.has_expired()]
             ended += [one for one in connections if one not in lasting]
             if lasting:
                 self._kept[place] = lasting
-                self._count += len(lasting)
         for connection in ended:
             await connection.aclose()
 
     async def close(self) -> None:
         """End those that are kept."""
-        before, self._kept, self._count = self._kept, defaultdict(list), 0
+        before, self._kept = self._kept, defaultdict(list)
         for connections in before.values():
             for connection in connections:
                 await connection.aclose()
