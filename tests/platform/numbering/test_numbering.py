@@ -71,7 +71,7 @@ async def test_no_number_of_a_year_to_come_ends_the_present_one(client):
     sequence = await made(client, restarts="year")
     path, today = f"/v1/number-sequences/{sequence['id']}/take", date.today()
     far = {"on": str(today + timedelta(days=33))}
-    found = problem(await client.post(path, json=far), 422, "validation_failed")
+    found = problem(await client.post(path, json=far), 422, "validation")
     assert [(one["code"], one["pointer"]) for one in found["errors"]] == [("too_far_ahead", "/on")]
     answer = await client.gql(
         "mutation ($id: UUID!, $on: Date) { takeNumber(sequenceId: $id, on: $on) { number } }",
