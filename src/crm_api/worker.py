@@ -261,7 +261,7 @@ class JobWorker:
         bell = asyncio.Event()
         self._bells.append(bell)
         place = Workplace(
-            self._database, self._shared, self.wake, self._relay, self._settings.issuer
+            self._database, self._shared, self.wake, self._relay, self._settings.issuer, bell.set
         )
         await watch_forever(watch, place, bell)
 

@@ -150,6 +150,8 @@ class Workplace:
     """How many letters leave."""
     public_url: str = ""
     """Where others find the service."""
+    again: Callable[[], None] = lambda: None
+    """Have this one look again at once, and nobody else."""
 
 
 @dataclass(frozen=True, slots=True)

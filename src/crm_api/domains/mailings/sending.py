@@ -79,7 +79,7 @@ class Sender:
     """Sends for every organization, up to `AT_ONCE` mails at a time in this process."""
 
     def __init__(self, place: Workplace) -> None:
-        self._database, self._shared, self._wake = place.database, place.shared, place.wake
+        self._database, self._shared, self._again = place.database, place.shared, place.again
         self._relay, self._public_url = place.relay, place.public_url
         self._sending: set[asyncio.Task[None]] = set()
         self._handing = Gathered[_Handing](self._hand_over)
@@ -112,7 +112,7 @@ class Sender:
         if not task.cancelled() and task.exception() is not None:
             log.error("cannot send", exc_info=task.exception())
         if len(self._sending) + BATCH == AT_ONCE or not self._sending:
-            self._wake()  # there is room for the next ones
+            self._again()  # there is room for the next ones
 
     async def _sweep(self) -> None:
         now = asyncio.get_running_loop().time()

@@ -10,6 +10,7 @@ import socket
 import ssl
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any, Literal
@@ -167,9 +168,10 @@ class _Vetted(httpcore.AsyncNetworkBackend):
         last: Exception | None = None
         for address in addresses[:2]:
             try:
-                return await self._plain.connect_tcp(
+                stream = await self._plain.connect_tcp(
                     address, port, timeout, local_address, socket_options
                 )
+                return _Gathering(stream)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 last = error
         raise last or NotSent("dns_failed")
@@ -186,6 +188,53 @@ class _Vetted(httpcore.AsyncNetworkBackend):
     async def sleep(self, seconds: float) -> None:
         """Wait."""
         await asyncio.sleep(seconds)
+
+
+class _Gathering(httpcore.AsyncNetworkStream):
+    """Sends what was written once somebody reads: a call of the system for a whole request."""
+
+    def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
+        self._stream, self._unsent = stream, b""
+        self._timeout: float | None = None
+
+    async def write(
+        self,
+        buffer: bytes,
+        timeout: float | None = None,  # noqa: ASYNC109 - the library's interface
+    ) -> None:
+        """Have it sent with what follows."""
+        self._unsent += buffer
+        self._timeout = timeout
+
+    async def read(
+        self,
+        max_bytes: int,
+        timeout: float | None = None,  # noqa: ASYNC109 - the library's interface
+    ) -> bytes:
+        """Send what was written, and give what comes."""
+        unsent, self._unsent = self._unsent, b""
+        if unsent:
+            # Whoever takes no more may have answered already.
+            with suppress(httpcore.WriteError):
+                await self._stream.write(unsent, self._timeout)
+        return await self._stream.read(max_bytes, timeout)
+
+    async def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - the library's interface
+    ) -> httpcore.AsyncNetworkStream:
+        """The same, encrypted."""
+        return _Gathering(await self._stream.start_tls(ssl_context, server_hostname, timeout))
+
+    def get_extra_info(self, info: str) -> Any:
+        """What the system knows of it."""
+        return self._stream.get_extra_info(info)
+
+    async def aclose(self) -> None:
+        """End it."""
+        await self._stream.aclose()
 
 
 _NAMES = ThreadPoolExecutor(32, "names")

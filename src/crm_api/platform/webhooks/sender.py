@@ -55,7 +55,7 @@ class Sender:
     """Sends for every organization, up to `AT_ONCE` requests at a time in this process."""
 
     def __init__(self, place: Workplace) -> None:
-        self._database, self._wake = place.database, place.wake
+        self._database, self._again = place.database, place.again
         self._queue = DeliveryQueue(place.shared)
         self._outbound = Outbound(place.database.reach, connections=AT_ONCE)
         self._sending: dict[asyncio.Task[None], Claimed] = {}
@@ -211,7 +211,7 @@ class Sender:
             try:
                 if done:
                     follows.append((done, await self._queue.finish(done)))
-                    self._wake()  # there is room for the next ones
+                    self._again()  # there is room for the next ones
             except (CrmError, OSError) as error:
                 # If it takes too long, their leases run out: they are sent again as the same.
                 log.warning("cannot note deliveries", error=str(error)[:200])
