@@ -252,14 +252,15 @@ class JobWorker:
                 await self._schedules.keep(chore.name, token)
 
     def wake(self) -> None:
-        """Have everybody who watches look again."""
+        """Have everybody who hears look again."""
         for bell in self._bells:
             bell.set()
 
     async def watch(self, watch: Watch) -> None:
         """Look after one thing."""
         bell = asyncio.Event()
-        self._bells.append(bell)
+        if watch.hears:
+            self._bells.append(bell)
         place = Workplace(
             self._database, self._shared, self.wake, self._relay, self._settings.issuer, bell.set
         )

@@ -5,7 +5,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from crm_api.kit.watching import watch_forever
+from crm_api.kit.jobs import Watch
+from crm_api.kit.watching import SWEEP_S, watch_forever
+from crm_api.worker import JobWorker
 
 
 class Watcher:
@@ -37,3 +39,48 @@ async def test_it_is_closed_to_the_end_however_often_it_is_told_to(error):
             break
     assert watcher.closed
     assert task.cancelled()
+
+
+class Looking:
+    """Counts how often it looks."""
+
+    def __init__(self, place):
+        self.place, self.looks = place, 0
+
+    async def look(self):
+        self.looks += 1
+        return
+
+    async def close(self):
+        """Nothing is kept."""
+
+
+async def test_what_only_waits_for_its_time_is_left_alone(settings):
+    worker, begun = JobWorker(settings), dict[bool, Looking]()
+
+    def watch(*, hears):
+        def begin(place):
+            begun[hears] = Looking(place)
+            return begun[hears]
+
+        return asyncio.create_task(worker.watch(Watch("An example", begin, hears=hears)))
+
+    tasks = [watch(hears=True), watch(hears=False)]
+    clock = asyncio.get_running_loop().time
+    since = clock()
+    for _ in range(40):
+        worker.wake()
+        await asyncio.sleep(0.01)
+    most = 2 + (clock() - since) / SWEEP_S
+    assert begun[False].looks <= most < begun[True].looks
+
+    before = {hears: one.looks for hears, one in begun.items()}
+    for _ in range(40):
+        begun[False].place.again()
+        await asyncio.sleep(0.01)
+    gained = {hears: one.looks - before[hears] for hears, one in begun.items()}
+    assert gained[False] > gained[True]
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+    await worker.close()

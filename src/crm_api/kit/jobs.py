@@ -145,7 +145,7 @@ class Workplace:
     shared: Database
     """The same with the worker's role, which sees the queues of every organization."""
     wake: Callable[[], None]
-    """Have everybody of this worker look again at once."""
+    """Have everybody of this worker who hears look again at once."""
     relay: Relay = field(default_factory=NoRelay)
     """How many letters leave."""
     public_url: str = ""
@@ -160,6 +160,8 @@ class Watch:
 
     name: str
     begin: Callable[[Workplace], Watcher]
+    hears: bool = True
+    """Whether it looks when something happened; what only waits for its time need not."""
 
 
 def runs(message: type[Message], *, always: bool = False) -> Callable[[Run], Runner]:

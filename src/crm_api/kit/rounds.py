@@ -25,8 +25,12 @@ class Rounds:
     """How many transactions attend to one of whom there is more to do: while the database works
     for one of them, another one goes on. Each has to take what the others leave."""
 
+    leaves: ClassVar[bool] = False
+    """Whether it leaves rows for others to look at without an event, which would ring for them."""
+
     def __init__(self, place: Workplace) -> None:
-        self.database, self._wake = place.database, place.wake
+        self.database = place.database
+        self._wake = place.wake if self.leaves else place.again
         self._more: set[UUID] = set()
 
     async def look(self) -> bool | None:

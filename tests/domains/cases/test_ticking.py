@@ -18,7 +18,7 @@ def tick_of(org, database, wake=lambda: None, at_once=Tick.at_once):
 
     OwnTick.at_once = at_once
 
-    return OwnTick(Workplace(database, database, wake))
+    return OwnTick(Workplace(database, database, lambda: None, again=wake))
 
 
 async def test_whoever_can_do_nothing_wakes_nobody(client, org, owner, database):

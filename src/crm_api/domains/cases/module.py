@@ -63,7 +63,7 @@ MODULE = Module(
     ],
     faces=_faces,
     chores=[Chore("cases.close", close_cases)],
-    watches=[Watch("sla tick", Tick)],
+    watches=[Watch("sla tick", Tick, hears=False)],
     jobs=[recompute],
     importers=[CaseImporter()],
     mergers=[CaseMerger()],

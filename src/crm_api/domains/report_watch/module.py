@@ -23,7 +23,10 @@ MODULE = Module(
     acts={OUTSIDE: AREA},
     faces=_faces,
     jobs=[deliver_report, check_alert],
-    watches=[Watch("report_schedules", SchedulesDue), Watch("alerts", AlertsDue)],
+    watches=[
+        Watch("report_schedules", SchedulesDue, hears=False),
+        Watch("alerts", AlertsDue, hears=False),
+    ],
     events=["report_schedule.occurred", "alert.raised", "alert.cleared"],
     services=[ReportScheduleService, AlertService],
 )

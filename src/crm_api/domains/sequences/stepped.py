@@ -43,6 +43,7 @@ class Listening(Rounds):
     """
 
     sql = "SELECT id AS organization_id, id FROM crm_organizations_with_sequence_news($1) AS id"
+    leaves = True
 
     async def attend(self, tx: Tx, id: UUID) -> bool:
         """Take up what is new to an organization."""

@@ -46,7 +46,7 @@ MODULE = Module(
         Chore("settle runs", settle_stranded, every_s=30),
         Chore("forget runs", forgetting(FORGET)),
     ],
-    watches=[Watch("automation events", FanOut), Watch("automation clock", Clockwork)],
+    watches=[Watch("automation events", FanOut), Watch("automation clock", Clockwork, hears=False)],
     services=[AutomationService],
     managed={"automations": Managed("manage_settings", secret=True)},
     uses=[Use("automations", _ABOUT)],

@@ -36,7 +36,7 @@ MODULE = Module(
     faces=_faces,
     tags={"jobs": "Work in the background, and how far it is."},
     chores=[Chore("forget jobs", forget_jobs)],
-    watches=[Watch("gauges of jobs", partial(Measuring, MEASURE))],
+    watches=[Watch("gauges of jobs", partial(Measuring, MEASURE), hears=False)],
     traces=[Trace("jobs", ("jobs",), wipe_jobs, Copies("What was asked of the records."))],
     standings=[Standing("jobs", JobsStanding, jobs_standing)],
 )

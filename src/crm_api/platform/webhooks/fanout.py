@@ -22,6 +22,7 @@ class FanOut(Rounds):
     """
 
     sql = "SELECT organization_id, webhook_id AS id FROM crm_webhooks_with_news($1)"
+    leaves = True
 
     async def attend(self, tx: Tx, id: UUID) -> bool:
         """Take up what is new for an endpoint."""

@@ -53,7 +53,7 @@ MODULE = Module(
     watches=[
         Watch("fan-out", FanOut),
         Watch("deliveries", Sender),
-        Watch("gauges of webhooks", partial(Measuring, MEASURE)),
+        Watch("gauges of webhooks", partial(Measuring, MEASURE), hears=False),
     ],
     standings=[Standing("webhooks", WebhooksStanding, webhooks_standing)],
     services=[WebhookService],
