@@ -5,7 +5,6 @@ commits are real. A test that changes what belongs to everybody carries the mark
 takes `own_database`.
 """
 
-import asyncio
 import os
 import shutil
 import signal
@@ -25,7 +24,6 @@ import pytest
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
-from crm_api import worker as job_worker
 from crm_api.api import logs, services
 from crm_api.kit.crud.feed import LAST
 from crm_api.kit.crud.places import HORIZON
@@ -43,6 +41,7 @@ from support.processes import Forked, work
 from support.servers import Servers, environment_of
 from support.shares import is_left_out
 from support.statements import Recorder
+from support.working import at_work
 
 BASE = pytest.StashKey[Path]()
 READ_ALL = ["*:read"]
@@ -396,11 +395,8 @@ def worker_settings(
 @pytest.fixture
 async def worker(worker_settings: Settings, app: Any) -> AsyncIterator[None]:
     """Jobs are carried out while the test runs."""
-    stop = asyncio.Event()
-    running = asyncio.create_task(job_worker.run(worker_settings, stop=stop))
-    yield
-    stop.set()
-    await running
+    async with at_work(worker_settings):
+        yield
 
 
 @pytest.fixture

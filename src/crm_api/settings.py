@@ -27,6 +27,11 @@ class Settings(BaseSettings):
     migration_database_url: str | None = Field(
         None, description="The same database for `crm-api migrate`, as the owner of the tables."
     )
+    replica_url: str | None = Field(
+        None,
+        description="A replica of the database (hot standby, same user): reports, metrics and "
+        "dashboards are read there, as late as it is. Unset: from the database itself.",
+    )
     database_pooler: Literal["none", "transaction"] = Field(
         "none", description="`transaction` behind a pooler such as PgBouncer: no session state."
     )

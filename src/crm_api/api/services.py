@@ -4,7 +4,7 @@ import asyncio
 import gc
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, suppress
-from functools import cache
+from functools import cache, partial
 from uuid import UUID
 
 import structlog
@@ -107,8 +107,8 @@ def open_database(settings: Settings, role: str = APP_ROLE) -> Database:
     if settings.database_url is None:
         raise MissingSetting("database_url")
     pooler = settings.database_pooler == "transaction"
-    return Database(
-        settings.database_url,
+    open_at = partial(
+        Database,
         signing_key=settings.signing_key,
         secrets=Keyring([bytes.fromhex(key) for key in settings.encryption_keys]),
         role=None if pooler else role,
@@ -117,6 +117,10 @@ def open_database(settings: Settings, role: str = APP_ROLE) -> Database:
         pooler=pooler,
         reach=Reach(settings.outbound_networks),
     )
+    database = open_at(settings.database_url)
+    if settings.replica_url is not None:
+        database.replica = open_at(settings.replica_url)
+    return database
 
 
 def open_files(settings: Settings) -> Files:

@@ -1,12 +1,11 @@
 """Accepting, declining and asking by a link: what is written down, and what is refused."""
 
-import asyncio
 from datetime import date, timedelta
 from uuid import uuid4
 
-from crm_api.worker import run
 from support.clients import pointers, problem
 from support.quoting import OPTIONS, act, approval_policy, approved, link, offered, quote, sellers
+from support.working import at_work
 
 
 async def test_accepted_with_everything_that_proves_it(client, anonymous):
@@ -235,11 +234,8 @@ async def test_what_was_accepted_before_it_was_printed_names_its_document(
     made, path = await offered(client)
     said = await anonymous.post(f"{path}/accept", json={"name": "Sample"})
     assert (said.status_code, said.json()["document_sha256"]) == (200, None)
-    stop = asyncio.Event()
-    running = asyncio.create_task(run(worker_settings, stop=stop))
-    await client.idle()
-    stop.set()
-    await running
+    async with at_work(worker_settings):
+        await client.idle()
     (version,) = (await client.read(f"quotes/{made['id']}/versions"))["data"]
     assert version["document_sha256"] is not None
     (decided,) = (await client.read("quote-decisions"))["data"]

@@ -4,18 +4,17 @@ import asyncio
 import csv
 import io
 import json
-from contextlib import asynccontextmanager
 
 import pytest
 
 from crm_api.kit.db.catalogues import REMEMBERED_S
 from crm_api.platform.modules.schemas import ModuleOut
-from crm_api.worker import run
 from support.clients import problem
 from support.exports import downloaded, ended
 from support.graph import as_graph, selection
 from support.rules import TAG, Rules
 from support.waiting import patiently
+from support.working import at_work
 
 ROWS = "first_name,last_name\n" + "".join(f"Sample,Person {n}\n" for n in range(5))
 
@@ -24,18 +23,6 @@ async def switch(api, key, state, **params):
     answer = await api.post(f"/v1/modules/{key}/{state}", params=params)
     assert answer.status_code == 200, answer.text
     return answer.json()
-
-
-@asynccontextmanager
-async def at_work(settings):
-    """A worker that begins only now."""
-    stop = asyncio.Event()
-    running = asyncio.create_task(run(settings, stop=stop))
-    try:
-        yield
-    finally:
-        stop.set()
-        await running
 
 
 async def enabled_everywhere():

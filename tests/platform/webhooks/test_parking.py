@@ -1,23 +1,8 @@
 """What is about a module that is switched off waits until it is on again."""
 
-import asyncio
-from contextlib import asynccontextmanager
-
-from crm_api.worker import run
 from support.receivers import receiving
 from support.waiting import patiently
-
-
-@asynccontextmanager
-async def at_work(settings):
-    """A worker that begins only now."""
-    stop = asyncio.Event()
-    running = asyncio.create_task(run(settings, stop=stop))
-    try:
-        yield
-    finally:
-        stop.set()
-        await running
+from support.working import at_work
 
 
 async def switch(client, state):

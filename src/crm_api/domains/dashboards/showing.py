@@ -73,10 +73,10 @@ class Showing:
         declared = _read(dashboard.parameters)
         values = valued(declared, given)
         tiles = [DashboardTile.model_validate(one) for one in _read(dashboard.tiles)]
-        # Before the data: what happens between them is told again rather than never.
-        place = await Feed(self.tx, {}).end()
-        async with at_one_moment(self.tx) as tx:
+        async with at_one_moment(self.tx, late=True) as tx:
             await tx.session()
+            # Of the moment of the data: what happens after it is told.
+            place = await Feed(tx, {}).end()
             reports = await _saved(tx, tiles)
             one = _Within(tx, EACH)
             calendar = await one.calendar()

@@ -5,6 +5,7 @@ from typing import Any
 
 from crm_api.domains.reports.messages import RunReport
 from crm_api.domains.reports.parameters import query_of
+from crm_api.domains.reports.repository import ReportRuns
 from crm_api.domains.reports.running import Reports
 from crm_api.domains.reports.runs import BY_JOB, ReportRunService, sight_of
 from crm_api.kit.db.tx import unit_of_work
@@ -48,6 +49,7 @@ async def _answer(context: JobContext, message: RunReport) -> tuple[dict[str, An
         reports = Reports(tx, BY_JOB)
         query = query_of(run.definition)
         # Read before the data: what happens between them is no reason to keep less.
-        mark = await service.records.watermark()
+        async with reports.reading() as reader:
+            mark = await ReportRuns(reader).watermark()
         with tx.caused_by(run.id):
             return await reports.run(query), mark

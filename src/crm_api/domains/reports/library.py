@@ -14,7 +14,7 @@ from crm_api.domains.reports.parameters import put, query_of, read
 from crm_api.domains.reports.results import Row, cell_of, digest, groups_of, shown
 from crm_api.domains.reports.running import Reports
 from crm_api.domains.reports.schemas import ReportCellInput, ReportQuery
-from crm_api.kit.db.tx import Tx, at_one_moment
+from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import CrmError, NotFound
 from crm_api.kit.query.watching import exported
 from crm_api.kit.reporting import (
@@ -70,8 +70,7 @@ class Library(Reports):
         own = _of_domain(report)
         if measure is not None and measure not in {c.name for c in own.columns}:
             raise unfit("/measure", "unknown_measure", f"There is no measure {measure[:60]!r}.")
-        async with at_one_moment(self.tx) as tx:
-            await self.bound(tx)
+        async with self.reading() as tx:
             records, wanted = await self._behind(tx, own, values, groups_of(cell), measure)
         return await self.counted(records.source or own.source, wanted)
 
@@ -109,8 +108,7 @@ class Library(Reports):
     async def _computed(
         self, report: ComputedReport, values: Mapping[str, Any], calendar: Calendar
     ) -> Row:
-        async with at_one_moment(self.tx) as tx:
-            await self.bound(tx)
+        async with self.reading() as tx:
             found = await self._lines(tx, report, values)
             exported(tx, self.source(report.source).records.listing, report.reads, len(found.lines))
         return {

@@ -12,7 +12,6 @@ from crm_api.domains.reports.declared import Declared
 from crm_api.domains.reports.results import Row, shown
 from crm_api.domains.reports.running import Reports, metric_row
 from crm_api.domains.reports.schemas import Bucket, ReportGrouping, ReportQuery
-from crm_api.kit.db.tx import at_one_moment
 from crm_api.kit.errors import CrmError, Invalid, NotFound
 from crm_api.kit.query.moments import need_days
 from crm_api.kit.query.selection import names_of
@@ -103,8 +102,7 @@ class Metrics(Reports):
         self, compute: Measure, first: date | None, last: date | None
     ) -> Decimal | None:
         """What one that no report comes to is at one moment, bounded as reports are."""
-        async with at_one_moment(self.tx) as tx:
-            await self.bound(tx)
+        async with self.reading() as tx:
             with self.in_time():
                 return await compute(tx, first, last)
 

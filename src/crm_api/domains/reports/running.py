@@ -1,7 +1,7 @@
 """Reports, run: one statement that reads, bounded in time and cost."""
 
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -106,8 +106,7 @@ class Reports:
     async def run(self, query: ReportQuery, span: tuple[date, date] | None = None) -> Row:
         """What a report comes to now, as whoever asks sees it."""
         plan = await self.plan(query)
-        async with at_one_moment(self.tx) as tx:
-            await self.bound(tx)
+        async with self.reading() as tx:
             return await self.answer(tx, plan, span)
 
     async def answer(self, tx: Tx, plan: Plan, span: tuple[date, date] | None = None) -> Row:
@@ -132,8 +131,7 @@ class Reports:
     async def check(self, query: ReportQuery) -> Row:
         """What a report would be and cost, with its first rows."""
         plan = await self.plan(query)
-        async with at_one_moment(self.tx) as tx:
-            await self.bound(tx)
+        async with self.reading() as tx:
             first = replace(plan, query=query.model_copy(update={"limit": _PREVIEW}))
             with self.in_time():
                 cost = None if query.kind == "table" else await self._cost(tx, plan)
@@ -184,6 +182,13 @@ class Reports:
             "count": number,
             "is_current": True,
         }
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncGenerator[Tx]:
+        """One moment, of the replica where there is one, in which nothing takes too long."""
+        async with at_one_moment(self.tx, late=True) as tx:
+            await self.bound(tx)
+            yield tx
 
     async def bound(self, tx: Tx) -> None:
         """Let nothing of a transaction take longer than it may."""

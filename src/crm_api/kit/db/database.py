@@ -103,6 +103,8 @@ class Database:
         self._is_closed = False
         self._waiting = 0
         self.catalogues = Catalogues(self.fetch)
+        self.replica: Database | None = None
+        """Another server that follows this one and is read by what takes long: reports."""
 
     async def close(self) -> None:
         """Close every connection; those in use close when they are kept."""
@@ -110,6 +112,8 @@ class Database:
         while self._at_hand:
             self._at_hand.pop().close()
         await self.engine.dispose()
+        if self.replica is not None:
+            await self.replica.close()
 
     async def connect(self) -> AsyncConnection:
         """A connection for a transaction; `Unavailable` when none is free in time."""

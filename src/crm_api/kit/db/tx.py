@@ -63,6 +63,8 @@ class Tx:
         subject: str | None = None,
     ) -> None:
         self.database, self.learned = database, Learned(database.catalogues, actor)
+        self.source = database
+        """What it asks: the database, or a replica of it for reads that bear to be a little late."""
         self.request_id, self.cause_id, self.subject = request_id, cause_id, subject
         self.read_only, self.dry_run, self.allow_duplicates = read_only, dry_run, allow_duplicates
         self.trace = traces.CURRENT.get()
@@ -193,7 +195,7 @@ class Tx:
             if not self.bounded:
                 raise RuntimeError("This read has no end at which a transaction could be closed.")
             try:
-                self._connection = await self.database.connect()
+                self._connection = await self.source.connect()
                 await self._connection.begin()
                 if self.read_only:
                     level = ", ISOLATION LEVEL REPEATABLE READ" if self.still else ""
@@ -229,7 +231,7 @@ class Tx:
             await self._send_all()
             self.statements += 1
             if self._connection is None:
-                return await self.database.fetch(self.organization_id, sql, args)
+                return await self.source.fetch(self.organization_id, sql, args)
             return await self._driven(lambda driver: driver.fetch(sql, *args))
 
     async def write(self, sql: str, *args: Any) -> list[Any]:
@@ -391,8 +393,13 @@ async def unit_of_work(tx: T, ring: Ring | None = None) -> AsyncIterator[T]:
         await tx.readings.tell(tx)
 
 
-def at_one_moment(tx: Tx) -> AbstractAsyncContextManager[Tx]:
-    """For reads that have to see the same; those of a request are each of its own moment."""
+def at_one_moment(tx: Tx, *, late: bool = False) -> AbstractAsyncContextManager[Tx]:
+    """For reads that have to see the same; those of a request are each of its own moment.
+
+    `late` has them asked of the replica, where there is one.
+    """
     one = Tx(tx.database, tx.actor, read_only=True)
     one.still = True
+    if late and tx.database.replica is not None:
+        one.source = tx.database.replica
     return unit_of_work(one)
