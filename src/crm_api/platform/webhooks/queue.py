@@ -182,9 +182,12 @@ _DROPPED = f"""
     ON CONFLICT (organization_id, delivery_id, number) DO NOTHING
 """  # noqa: S608
 _RELEASE = """
-    UPDATE webhook_deliveries SET status = 'pending', lease_token = NULL, lease_until = NULL,
-        run_at = now(), attempts = attempts - 1, tries = greatest(tries - 1, 0)
-    WHERE organization_id = $1 AND id = $2 AND lease_token = $3 AND status = 'sending'
+    UPDATE webhook_deliveries d SET status = 'pending', lease_token = NULL, lease_until = NULL,
+        run_at = now() + make_interval(secs => $4), attempts = d.attempts - 1,
+        tries = greatest(d.tries - 1, 0)
+    FROM unnest($1::uuid[], $2::uuid[], $3::uuid[]) AS held (organization_id, id, token)
+    WHERE d.organization_id = held.organization_id AND d.id = held.id
+        AND d.lease_token = held.token AND d.status = 'sending'
 """
 # What waits as well, so that an endpoint with much of it is asked once. `tries` and `attempts` are
 # as before the claim.
@@ -305,9 +308,15 @@ class DeliveryQueue:
         """Free what dead workers held."""
         await self._shared.ask(_DROPPED)
 
-    async def release(self, claimed: Claimed) -> None:
-        """Give a delivery back untried, because this worker is stopping."""
-        await self._shared.ask(_RELEASE, claimed.organization_id, claimed.id, claimed.token)
+    async def release(self, claimed: Sequence[Claimed], delay_s: float = 0.0) -> None:
+        """Give deliveries back untried, to be sent after so many seconds."""
+        await self._shared.ask(
+            _RELEASE,
+            [one.organization_id for one in claimed],
+            [one.id for one in claimed],
+            [one.token for one in claimed],
+            delay_s,
+        )
 
     async def park(self, claimed: Claimed, kinds: Sequence[str]) -> None:
         """Have what an endpoint is told of these kinds wait until their modules are on again."""
