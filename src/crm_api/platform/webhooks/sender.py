@@ -172,7 +172,11 @@ class Sender:
             return self._failed(attempt, one, None, error, None)
         try:
             answer = await self._outbound.ask(
-                "POST", one.url, headers=self._headers(one, letter), body=letter.body
+                "POST",
+                one.url,
+                headers=self._headers(one, letter),
+                body=letter.body,
+                repeatable=True,
             )
         except NotSent as reason:
             return self._failed(attempt, one, None, reason.cause, None)
