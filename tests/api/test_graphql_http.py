@@ -139,6 +139,26 @@ async def test_what_a_constraint_refuses_at_the_commit_is_an_error_of_its_field(
             assert error["extensions"]["problem"]["errors"][0]["pointer"] == "/email"
 
 
+@pytest.mark.parametrize(
+    "own_database", [{"database_timeout_s": 1.0}], indirect=True, ids=["hasty"]
+)
+async def test_what_cannot_be_stored_now_is_503_as_over_rest(own_database):
+    client = await own_database.client(await own_database.org())
+    document = {"query": 'mutation { createCompany(input: {name: "A"}) { id } }'}
+    async with own_database.owner.acquire() as holding, holding.transaction():
+        await holding.execute("LOCK TABLE companies IN ACCESS EXCLUSIVE MODE")
+        rest = await client.post("/v1/companies", json={"name": "A"})
+        found = problem(rest, 503)
+        for accept in (JSON, RESPONSE):
+            answer = await post(client, document, accept)
+            assert (answer.status_code, answer.headers["content-type"]) == (503, accept)
+            (error,) = answer.json()["errors"]
+            assert error["extensions"]["code"] == found["code"]
+            assert "data" not in answer.json()
+            assert answer.headers.get("retry-after") == rest.headers.get("retry-after")
+    assert (await post(client, document, JSON)).status_code == 200
+
+
 # Cost
 
 

@@ -2,12 +2,17 @@
 
 import asyncio
 from contextlib import suppress
+from dataclasses import dataclass
+from typing import ClassVar
+from uuid import UUID
 
 import pytest
 from websockets.exceptions import ConnectionClosed
 
 from crm_api.api import graphql_socket
+from crm_api.kit.db.tx import unit_of_work
 from crm_api.kit.live import rung
+from crm_api.kit.messages import Message
 from support.processes import Server
 from support.sockets import begun, hear, opened, say
 from support.waiting import patiently
@@ -209,3 +214,24 @@ async def test_a_key_of_other_addresses_is_forbidden(server, client):
     async with opened(server) as socket:
         await say(socket, type="connection_init", payload={"Authorization": f"Bearer {token}"})
         assert await closed(socket) == 4403
+
+
+@dataclass(frozen=True)
+class Nothing(Message):
+    kind: ClassVar[str] = "tests.nothing"
+
+
+async def test_a_job_is_told_until_it_has_ended(server, org, client, tx_of):
+    async with unit_of_work(tx_of(org)) as tx:
+        id = str(tx.enqueue(Nothing()))
+    query = "subscription($id: UUID!) { jobProgress(id: $id) { id status } }"
+    payload = {"query": query, "variables": {"id": id}}
+    async with opened(server) as socket:
+        await begun(socket, org.token)
+        await say(socket, id="1", type="subscribe", payload=payload)
+        first = await hear(socket)
+        assert first["payload"]["data"]["jobProgress"] == {"id": id, "status": "queued"}
+        assert (await client.post(f"/v1/jobs/{id}/cancel")).status_code == 200
+        assert (await hear(socket))["payload"]["data"]["jobProgress"]["status"] == "cancelled"
+        assert await hear(socket) == {"id": "1", "type": "complete"}
+        assert await refused(socket, query, id=str(UUID(int=1))) == "not_found"

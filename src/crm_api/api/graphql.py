@@ -305,6 +305,9 @@ def _invalid(error: Refused, request: Request, form: str) -> Response:
 def _undone(form: str, names: list[str], scope: Scope, error: CrmError) -> Response:
     """What was carried out and not stored: a constraint speaks as late as at the commit."""
     told = of_known(error, scope)
+    if error.status >= 500:
+        # Nothing was carried out, and nothing is wrong with the request: as for queries.
+        return Response(encode({"errors": [told]}), error.status, error.headers, form)
     if len(names) == 1:
         told["path"] = names
     return Response(encode({"data": None, "errors": [told]}), 200, error.headers, form)

@@ -1,7 +1,7 @@
 """What a client is told for as long as it listens: looked at whenever something happens."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TypeVar
@@ -46,11 +46,15 @@ class Live:
     listening: Callable[[UUID], AbstractContextManager[asyncio.Event]]
 
     async def follow(
-        self, organization_id: UUID, look: Callable[[Tx], Awaitable[Seen | None]]
-    ) -> AsyncIterator[Seen | None]:
+        self,
+        organization_id: UUID,
+        look: Callable[[Tx], Awaitable[Seen | None]],
+        *,
+        every_s: float = LOOK_S,
+    ) -> AsyncGenerator[Seen | None]:
         """What `look` sees at first and whenever something happens; None for a while of nothing.
 
-        Raises `Ended`.
+        It looks so often though nothing is known to have happened. Raises `Ended`.
         """
         clock = asyncio.get_running_loop().time
         begun = spoke = clock()
@@ -61,7 +65,7 @@ class Live:
                 if seen is not None or clock() - spoke > BEAT_S:
                     spoke = clock()
                     yield seen
-                if await rung(bell, LOOK_S):
+                if await rung(bell, every_s):
                     await asyncio.sleep(TOGETHER_S)
         raise Ended("stream_ended", "Ask again.")
 

@@ -1,6 +1,7 @@
 """Going from one consumer to the next, whoever they belong to."""
 
 import asyncio
+import time
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -14,6 +15,8 @@ from crm_api.kit.jobs import Workplace
 log = structlog.get_logger("crm_api.worker")
 
 BATCH = 50
+LEAST_REST_S, LONGEST_REST_S = 1.0, 60.0
+"""So long one at whom something is broken is left alone, twice as long each time."""
 
 
 class Rounds:
@@ -32,13 +35,17 @@ class Rounds:
         self.database = place.database
         self._wake = place.wake if self.leaves else place.again
         self._more: set[UUID] = set()
+        self._resting: dict[UUID, tuple[float, float]] = {}
+        """Since when one is left alone, and for how many seconds."""
 
     async def look(self) -> bool | None:
         """Do what there is; whether there may be more at once, None where nothing was done."""
         before, self._more = self._more, set()
         acted = False
-        for row in await self.database.ask(self.sql, BATCH):
+        for row in await self.database.ask(self.sql, BATCH + len(self._resting)):
             id = row["id"]
+            if self._rests(id):
+                continue
             works = (self._work(row) for _ in range(self.abreast if id in before else 1))
             # All of them end before anything is raised: none goes on by itself.
             done = await asyncio.gather(*works, return_exceptions=True)
@@ -64,7 +71,9 @@ class Rounds:
             actor = await self.acting(row)
             await self.database.catalogues.of(actor.organization_id, is_fresh=True)
             async with unit_of_work(Tx(self.database, actor)) as tx:
-                return await self.attend(tx, id)
+                more = await self.attend(tx, id)
+            self._resting.pop(id, None)
+            return more
         except ModuleClosed:
             # It goes on where it stands once its organization opens the module again.
             return None
@@ -72,6 +81,15 @@ class Rounds:
             # One's trouble is not the others'.
             log.warning("cannot attend", to=str(id), error=error.detail)
             return None
+        except Exception:
+            log.exception("cannot attend", to=str(id))
+            _, rest_s = self._resting.get(id, (0.0, LEAST_REST_S / 2))
+            self._resting[id] = time.monotonic(), min(rest_s * 2, LONGEST_REST_S)
+            return None
+
+    def _rests(self, id: UUID) -> bool:
+        since, rest_s = self._resting.get(id, (0.0, 0.0))
+        return time.monotonic() < since + rest_s
 
     async def attend(self, tx: Tx, id: UUID) -> bool | None:
         """Do what there is for one of them; whether there may be more at once.

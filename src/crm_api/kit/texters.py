@@ -70,7 +70,7 @@ class HttpTexter:
             headers["Authorization"] = f"Bearer {self.token}"
         try:
             answer = await self.outbound.ask(
-                "POST", self.url, headers=headers, body=encode(message)
+                "POST", self.url, headers=headers, body=encode(message), repeatable=True
             )
         except NotSent as error:
             problem = f"The gateway cannot be asked: {error.cause}."

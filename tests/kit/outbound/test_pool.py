@@ -108,7 +108,7 @@ async def test_whoever_gives_up_makes_room():
 class Stream:
     """What the library has for a connection, which takes its time to end."""
 
-    ended = False
+    ended = closed = False
 
     def is_idle(self):
         return True
@@ -118,6 +118,42 @@ class Stream:
 
     async def aclose(self):
         await asyncio.sleep(0.05)
+        self.closed = True
+
+
+async def test_what_comes_back_after_the_end_is_ended():
+    kept, origin = pool.Pool(lambda _: Stream(), 8), httpcore.Origin(b"https", b"a.example", 443)
+    async with kept.connected(origin) as connection:
+        await kept.close()
+        assert not connection.closed
+    assert connection.closed
+    assert not any(kept._kept.values())
+
+
+async def test_what_is_gone_through_is_ended_though_somebody_gives_up(monkeypatch):
+    made = []
+
+    def make(_):
+        made.append(Stream())
+        return made[-1]
+
+    kept, origin = pool.Pool(make, 8), httpcore.Origin(b"https", b"a.example", 443)
+    async with AsyncExitStack() as stack:
+        for _ in range(4):
+            await stack.enter_async_context(kept.connected(origin))
+    monkeypatch.setattr(pool, "KEPT_S", 0)
+
+    async def use():
+        async with kept.connected(origin):
+            for one in made:
+                one.ended = True
+
+    task = asyncio.create_task(use())
+    await asyncio.sleep(0.02)
+    task.cancel()
+    await asyncio.wait([task])
+    await kept.close()
+    assert [one.closed for one in made] == [True] * 4
 
 
 async def test_no_two_requests_have_one_connection_while_others_end(monkeypatch):

@@ -64,6 +64,58 @@ def tx_of(own_database):
     return lambda org, *scopes, **options: new_tx(own_database.database, org, *scopes, **options)
 
 
+async def dies(owner, queue):
+    """Have the worker die that claims the only job; how that stands then."""
+    await owner.execute("UPDATE jobs SET run_at = now()")
+    assert await queue.claim_next(["default"]) is not None
+    await owner.execute("UPDATE jobs SET lease_until = now() - interval '1 second'")
+    await queue.sweep()
+    return await state(owner)
+
+
+async def state(owner):
+    """How the only job stands, how many have died under it, and in how many seconds it is due."""
+    row = await owner.fetchrow(
+        "SELECT status, (error ->> 'deaths')::int AS deaths, error ->> 'code' AS code, "
+        "extract(epoch FROM run_at - now())::float AS in_s FROM jobs"
+    )
+    return row["status"], row["deaths"], row["code"], row["in_s"]
+
+
+async def test_a_job_that_kills_workers_does_so_thrice_unless_it_gets_on(
+    queue, own_database, tx_of
+):
+    owner, org = own_database.owner, await own_database.org()
+    client = await own_database.client(org)
+    (id,) = await asked(tx_of, org, About("one", 1))
+    for _ in range(2):
+        for deaths, pause in ((1, 1.0), (2, 10.0)):
+            status, *told, in_s = await dies(owner, queue)
+            assert (status, told) == ("queued", [deaths, "crashed"])
+            assert 0.6 * pause < in_s <= 1.2 * pause
+            assert await queue.claim_next(["default"]) is None
+        assert (await dies(owner, queue))[:3] == ("failed", 3, "crashed")
+        failed = await client.read(f"jobs/{id}")
+        assert (failed["error"]["code"], failed["attempts"]) == ("crashed", 3)
+        # Whoever asks for it anew knows why.
+        assert (await client.post(f"/v1/jobs/{id}/retry")).status_code == 200
+    for _ in range(4):
+        await owner.execute("UPDATE jobs SET run_at = now()")
+        job = await queue.claim_next(["default"])
+        async with unit_of_work(tx_of(org)) as tx:
+            await job.advance(tx, job.attempts)
+        await owner.execute("UPDATE jobs SET lease_until = now() - interval '1 second'")
+        await queue.sweep()
+        assert (await state(owner))[:2] == ("queued", 1)
+    await dies(owner, queue)
+    # An error of its own ends the succession, too.
+    await owner.execute("UPDATE jobs SET run_at = now()")
+    job = await queue.claim_next(["default"])
+    assert await queue.fail(job, {"code": "internal"}, retry=True)
+    assert (await state(owner))[1:3] == (None, "internal")
+    assert (await dies(owner, queue))[:3] == ("queued", 1, "crashed")
+
+
 @pytest.mark.commits
 async def test_organizations_take_turns(queue, own_database, tx_of):
     """A thousand jobs of one organization do not stand before the first of another."""

@@ -229,11 +229,14 @@ async def test_failed_jobs_are_told_and_in_the_feed(client, owner, org, tx_of, w
     assert await told(client, admin) == []
 
 
-async def test_nobody_is_told_of_what_was_before_them(client, worker):
+async def test_nobody_is_told_of_what_was_before_them(client, owner, worker):
     company = await client.made("companies", {"name": "Example"})
     for number in range(3):
         await client.changed(f"companies/{company['id']}", {"name": f"Example {number}"})
     one = await member(client, "admin")
+    # As a machine has it whose clock is ahead of that of the one that comes next.
+    ahead = "UPDATE users SET created_at = now() + interval '1 hour' WHERE id = $1"
+    await owner.execute(ahead, UUID(one.id))
     await client.changed(f"companies/{company['id']}", {"owner_id": one.id})
     assert [row["kind"] for row in await told(client, one)] == ["assigned"]
 

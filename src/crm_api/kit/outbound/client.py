@@ -11,7 +11,7 @@ import ssl
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import Any, Literal
 
@@ -81,10 +81,12 @@ class Outbound:
         total_s: float = TOTAL_S,
         most: int = READ_AT_MOST,
         whole: bool = False,
+        repeatable: bool = False,
     ) -> Answer:
         """The answer to one request, its body read up to `most` bytes; raises `NotSent`.
 
-        `whole` takes no answer that is longer.
+        `whole` takes no answer that is longer. What is `repeatable`, as GET and HEAD always are, is
+        sent once more, by a new connection, where one that was kept ends without any answer.
         """
         limits = {"connect": CONNECT_S, "read": total_s, "write": total_s}
         try:
@@ -98,7 +100,8 @@ class Outbound:
             )
             # The time limits of the library are for each packet: this one is for all of them.
             async with asyncio.timeout(total_s):
-                return await self._answered(request, most, whole=whole)
+                repeatable = repeatable or method in {"GET", "HEAD"}
+                answer = await self._answered(request, most, repeatable=repeatable)
         except NotSent:
             raise
         except Exception as error:
@@ -106,29 +109,43 @@ class Outbound:
             if cause is None:
                 raise
             raise NotSent(cause) from None
-
-    async def _answered(self, request: httpcore.Request, most: int, *, whole: bool) -> Answer:
-        body = b""
-        async with self._pools[request.url.scheme].connected(request.url.origin) as connection:
-            response = await connection.handle_async_request(request)
-            try:
-                async for chunk in _stream_of(response):
-                    body += chunk
-                    if len(body) > most:
-                        break
-            finally:
-                await response.aclose()
-        headers = {
-            name.decode("latin-1").lower(): v.decode("latin-1") for name, v in response.headers
-        }
-        if whole and len(body) > most:
+        if whole and len(answer.body) > most:
             raise NotSent("too_long")
-        return Answer(response.status, headers, body[:most])
+        return replace(answer, body=answer.body[:most])
+
+    async def _answered(self, request: httpcore.Request, most: int, *, repeatable: bool) -> Answer:
+        pool, origin = self._pools[request.url.scheme], request.url.origin
+        async with pool.connected(origin) as connection:
+            was_kept = connection.is_idle()
+            try:
+                return await _asked(connection, request, most)
+            except _Unheard:
+                if not (was_kept and repeatable):
+                    raise
+        async with pool.connected(origin, new=True) as connection:
+            return await _asked(connection, request, most)
 
     async def close(self) -> None:
         """Close the connections."""
         for pool in self._pools.values():
             await pool.close()
+
+
+async def _asked(
+    connection: httpcore.AsyncHTTPConnection, request: httpcore.Request, most: int
+) -> Answer:
+    """The answer, its body read until it is longer than `most`."""
+    body = b""
+    response = await connection.handle_async_request(request)
+    try:
+        async for chunk in _stream_of(response):
+            body += chunk
+            if len(body) > most:
+                break
+    finally:
+        await response.aclose()
+    headers = {name.decode("latin-1").lower(): v.decode("latin-1") for name, v in response.headers}
+    return Answer(response.status, headers, body)
 
 
 @cache
@@ -190,6 +207,10 @@ class _Vetted(httpcore.AsyncNetworkBackend):
         await asyncio.sleep(seconds)
 
 
+class _Unheard(httpcore.RemoteProtocolError):
+    """A connection ended before anything of an answer came."""
+
+
 class _Gathering(httpcore.AsyncNetworkStream):
     """Sends what was written once somebody reads: a call of the system for a whole request."""
 
@@ -213,11 +234,17 @@ class _Gathering(httpcore.AsyncNetworkStream):
     ) -> bytes:
         """Send what was written, and give what comes."""
         unsent, self._unsent = self._unsent, b""
-        if unsent:
-            # Whoever takes no more may have answered already.
-            with suppress(httpcore.WriteError):
-                await self._stream.write(unsent, self._timeout)
-        return await self._stream.read(max_bytes, timeout)
+        if not unsent:
+            return await self._stream.read(max_bytes, timeout)
+        # Whoever takes no more may have answered already.
+        with suppress(httpcore.WriteError):
+            await self._stream.write(unsent, self._timeout)
+        found = b""
+        with suppress(httpcore.ReadError):
+            found = await self._stream.read(max_bytes, timeout)
+        if not found:
+            raise _Unheard("The connection ended without an answer.")
+        return found
 
     async def start_tls(
         self,
@@ -226,7 +253,13 @@ class _Gathering(httpcore.AsyncNetworkStream):
         timeout: float | None = None,  # noqa: ASYNC109 - the library's interface
     ) -> httpcore.AsyncNetworkStream:
         """The same, encrypted."""
-        return _Gathering(await self._stream.start_tls(ssl_context, server_hostname, timeout))
+        try:
+            stream = await self._stream.start_tls(ssl_context, server_hostname, timeout)
+        except BaseException:
+            # The library does so at an error, and not where somebody gives up.
+            await self._stream.aclose()
+            raise
+        return _Gathering(stream)
 
     def get_extra_info(self, info: str) -> Any:
         """What the system knows of it."""

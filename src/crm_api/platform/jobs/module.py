@@ -17,13 +17,14 @@ MEASURE = Measure({"depth": JOBS_DEPTH, "lag": JOBS_LAG}, measured_jobs)
 
 
 def _faces() -> Faces:
-    from crm_api.platform.jobs.graphql import JobMutation, JobQuery
+    from crm_api.platform.jobs.graphql import JobMutation, JobQuery, JobSubscription
     from crm_api.platform.jobs.rest import router
 
     return Faces(
         routers=[router],
         queries=[JobQuery],
         mutations=[JobMutation],
+        subscriptions=[JobSubscription],
     )
 
 

@@ -17,6 +17,8 @@ LEASE_S = 15
 """A worker that is silent this long has lost its jobs; it speaks up three times as often."""
 HINT_AGAIN_S = 4
 BATCH = 50
+DEATHS = 3
+"""So many workers may die under a job in succession without its getting on."""
 
 # Every decision about time is PostgreSQL's: a worker's clock may be wrong.
 _LEASE = f"now() + interval '{LEASE_S} seconds'"
@@ -60,16 +62,25 @@ _FINISH = """
         finished_at = CASE WHEN $3 = 'queued' THEN NULL ELSE now() END, hinted_at = NULL
     WHERE organization_id = $1 AND lease_token = $2 AND status = 'running' RETURNING id
 """
-_DROPPED = """
-    UPDATE jobs SET lease_token = NULL, lease_until = NULL, hinted_at = NULL, run_at = now(),
-        status = CASE WHEN attempts >= max_attempts THEN 'failed' ELSE 'queued' END,
-        finished_at = CASE WHEN attempts >= max_attempts THEN now() END,
-        error = CASE WHEN attempts >= max_attempts THEN $1::jsonb ELSE error END
-    WHERE (organization_id, id) IN (
-        SELECT organization_id, id FROM jobs WHERE status = 'running' AND lease_until < now()
-        ORDER BY lease_until LIMIT 50 FOR UPDATE SKIP LOCKED)
-    RETURNING id
-"""
+# A job under which workers die may be why they die: between its tries others have their turn, and
+# it ends before it has killed them all. How often in succession is kept in its error.
+_DROPPED = f"""
+    WITH dropped AS (
+        SELECT organization_id, id, coalesce((error ->> 'deaths')::int, 0) + 1 AS deaths FROM jobs
+        WHERE status = 'running' AND lease_until < now()
+        ORDER BY lease_until LIMIT 50 FOR UPDATE SKIP LOCKED
+    ), judged AS (
+        SELECT j.organization_id, j.id, d.deaths,
+            d.deaths >= {DEATHS} OR j.attempts >= j.max_attempts AS is_over
+        FROM dropped d JOIN jobs j USING (organization_id, id))
+    UPDATE jobs j SET lease_token = NULL, lease_until = NULL, hinted_at = NULL,
+        run_at = now() + make_interval(secs => 10.0 ^ (g.deaths - 1) * (0.8 + 0.4 * random())),
+        status = CASE WHEN g.is_over THEN 'failed' ELSE 'queued' END,
+        finished_at = CASE WHEN g.is_over THEN now() END,
+        error = $1::jsonb || jsonb_build_object('deaths', g.deaths)
+    FROM judged g WHERE j.organization_id = g.organization_id AND j.id = g.id
+    RETURNING j.id
+"""  # noqa: S608
 _DUE = """
     UPDATE jobs SET hinted_at = now() WHERE (organization_id, id) IN (
         SELECT organization_id, id FROM jobs WHERE status = 'queued' AND run_at <= now()
@@ -79,7 +90,7 @@ _DUE = """
 """
 _ADVANCE = f"""
     UPDATE jobs SET progress_done = $3, progress_total = coalesce($4, progress_total),
-        state = coalesce($5, state), lease_until = {_LEASE}
+        state = coalesce($5, state), error = error - 'deaths', lease_until = {_LEASE}
     WHERE organization_id = $1 AND lease_token = $2 AND status = 'running'
     RETURNING cancel_requested
 """  # noqa: S608
@@ -92,7 +103,7 @@ _CRASHED = encode(
         "type": "/problems/crashed",
         "title": "The worker died",
         "status": 500,
-        "detail": "The worker died each time it ran this job.",
+        "detail": "The worker died while it ran this job.",
         "code": "crashed",
     }
 )

@@ -1,6 +1,5 @@
 """Jobs over REST, their progress as server-sent events."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 from uuid import UUID
@@ -8,16 +7,16 @@ from uuid import UUID
 from fastapi import Query, Request, Response
 
 from crm_api.kit.db.json import encode
-from crm_api.kit.errors import CrmError
-from crm_api.kit.live import Live
+from crm_api.kit.live import Ended
 from crm_api.kit.rest import answers
 from crm_api.kit.rest.params import Cursor, Limit
 from crm_api.kit.rest.problems import problems
 from crm_api.kit.rest.requests import Reading, Writing
 from crm_api.kit.rest.router import new_router
 from crm_api.kit.rest.streams import EventStream, live_of
+from crm_api.platform.jobs.live import progress
 from crm_api.platform.jobs.schemas import JobOut, JobPage, JobStatus
-from crm_api.platform.jobs.service import ENDED, JobService
+from crm_api.platform.jobs.service import JobService
 
 router = new_router("jobs", "jobs")
 _ONE: dict[int | str, dict[str, Any]] = {200: {"model": JobOut}}
@@ -25,8 +24,6 @@ _MANY: dict[int | str, dict[str, Any]] = {200: {"model": JobPage}}
 _STREAM: dict[int | str, dict[str, Any]] = {
     200: {"description": "Events `progress` and `end`.", "content": {"text/event-stream": {}}}
 }
-# A stream looks this often, says something at least that often, and ends after an hour.
-_LOOK_S, _BEAT_S, _LONGEST_S = 0.4, 15.0, 3600.0
 
 
 @router.get("", operation_id="listJobs", summary="List jobs", responses=_MANY | problems(403, 422))
@@ -82,34 +79,26 @@ async def retry_job(id: UUID, tx: Writing) -> Response:
 async def stream_job(id: UUID, request: Request, tx: Reading) -> Response:
     """Server-sent events: `progress` when something changes, `end` with the last state.
 
-    Where whoever listens may not see the job any more, `end` has a `code` and a `detail`.
+    Where whoever listens may not see the job any more, and after an hour, `end` has a `code` and a
+    `detail`.
     """
-    first = await JobService(tx).get(id)
-    return EventStream(request, tx.organization_id, _follow(id, live_of(request), request, first))
+    await JobService(tx).get(id)
+    own = tx.organization_id
+    return EventStream(request, own, _told(progress(live_of(request), own, id)))
 
 
-async def _follow(
-    id: UUID, live: Live, request: Request, shown: dict[str, Any]
-) -> AsyncIterator[bytes]:
-    yield _message("progress", shown)
-    waited = quiet = 0.0
-    while shown["status"] not in ENDED and waited < _LONGEST_S:
-        await asyncio.sleep(_LOOK_S)
-        waited, quiet = waited + _LOOK_S, quiet + _LOOK_S
-        if await request.is_disconnected():
-            return
-        try:
-            now = await JobService(await live.tx()).get(id)
-        except CrmError as error:
-            yield _message("end", {"code": error.own_code, "detail": error.detail})
-            return
-        if now != shown:
-            shown, quiet = now, 0.0
-            yield _message("progress", shown)
-        elif quiet >= _BEAT_S:
-            quiet = 0.0
-            yield b": still here\n\n"
-    yield _message("end", shown)
+async def _told(states: AsyncIterator[dict[str, Any] | None]) -> AsyncIterator[bytes]:
+    last: dict[str, Any] = {}
+    try:
+        async for state in states:
+            if state is None:
+                yield b": still here\n\n"
+                continue
+            last = state
+            yield _message("progress", state)
+    except Ended as end:
+        last = {"code": end.code, "detail": str(end)}
+    yield _message("end", last)
 
 
 def _message(event: str, shown: dict[str, Any]) -> bytes:

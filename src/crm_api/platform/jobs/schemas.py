@@ -29,7 +29,10 @@ class JobOut(BaseModel):
     attempts: int
     cancel_requested: bool
     result: dict[str, Any] | None
-    error: dict[str, Any] | None = Field(description="A problem document.")
+    error: dict[str, Any] | None = Field(
+        description="A problem document. Where the worker died (`crashed`), `deaths` tells how often "
+        "in succession."
+    )
     created_at: datetime
     created_by: UUID | None
     run_at: datetime = Field(description="It begins then at the earliest.")

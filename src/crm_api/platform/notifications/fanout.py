@@ -71,6 +71,7 @@ async def _store(tx: Tx, told: Sequence[Told]) -> int:
     """Store what those who are let in see and want to know; how many notifications there are."""
     preferences = Preferences(tx)
     readers = await preferences.readers(list({one.user_id for one in told}))
+    begun = await preferences.begun(list(readers))
     common = await preferences.of(tx.organization_id)
     wishes = {
         id: combined(reader["said"], common, reader["time_zone"]) for id, reader in readers.items()
@@ -79,8 +80,9 @@ async def _store(tx: Tx, told: Sequence[Told]) -> int:
         one
         for one in await _seen(tx, told, readers)
         if wishes[one.user_id].wants(one.kind)
-        # Nobody is told of what happened before they were there.
-        and readers[one.user_id]["created_at"] <= one.event["occurred_at"]
+        # Nobody is told of what happened before they were there. Whatever names them comes after
+        # the first event of theirs, whichever machine's clock says what.
+        and begun[one.user_id] <= one.event["seq"]
     ]
     if not wanted:
         return 0

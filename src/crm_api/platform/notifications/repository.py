@@ -124,7 +124,7 @@ _MEMBERS = """
     ORDER BY u.id
 """
 _READERS = """
-    SELECT u.id, u.email, u.created_at, coalesce(u.time_zone, o.time_zone) AS time_zone,
+    SELECT u.id, u.email, coalesce(u.time_zone, o.time_zone) AS time_zone,
         coalesce(u.language, o.language) AS language, o.name AS organization,
         p.choices, p.times, p.addresses
     FROM users u JOIN organizations o ON o.id = u.organization_id
@@ -132,6 +132,11 @@ _READERS = """
         ON p.organization_id = u.organization_id AND p.subject_id = u.id
     WHERE u.organization_id = $1 AND u.id = ANY($2) AND u.deleted_at IS NULL
         AND u.status <> 'suspended'
+"""
+_BEGUN = """
+    SELECT u.id, (SELECT e.seq FROM events e WHERE e.organization_id = $1 AND e.record_id = u.id
+        ORDER BY e.organization_id, e.record_id, e.seq LIMIT 1) AS seq
+    FROM unnest($2::uuid[]) AS u (id)
 """
 _ACTORS = """
     SELECT id, name FROM users WHERE organization_id = $1 AND id = ANY($2)
@@ -235,6 +240,11 @@ class Preferences:
         """Those of some users who are let in, with what they want."""
         rows = await self.tx.fetch(_READERS, self.tx.organization_id, list(ids))
         return {row["id"]: {**dict(row), "said": _preference(row)} for row in rows}
+
+    async def begun(self, ids: Sequence[UUID]) -> dict[UUID, int]:
+        """The place of the first event of each of some users."""
+        rows = await self.tx.fetch(_BEGUN, self.tx.organization_id, list(ids))
+        return {row["id"]: row["seq"] or 0 for row in rows}
 
 
 def add_notice(tx: Tx, event_id: UUID, record_id: UUID, *, subject: str, text: str) -> None:

@@ -27,10 +27,11 @@ _BATCH = 50
 FORGET = "SELECT crm_forget_deliveries($1) AS number"
 _FORGET_TALLIES = f"DELETE FROM webhook_tallies WHERE at < now() - interval '{KEPT}'"  # noqa: S608
 
+_ORGANIZATION = "hashtextextended('webhooks:' || organization_id::text, 0)"
 # Whose turn it is: of each organization the endpoint that waits longest, then its second, so that
-# those of one which cannot go on stand before nobody else's. Each is locked, so that what is
-# counted next cannot change.
-_OPEN = """
+# those of one which cannot go on stand before nobody else's. Each is locked, and so is its
+# organization, so that what is counted next cannot change.
+_OPEN = f"""
     WITH waiting AS (
         SELECT s.organization_id, s.webhook_id, s.served_at, row_number() OVER (
             PARTITION BY s.organization_id ORDER BY s.served_at) AS place
@@ -40,10 +41,14 @@ _OPEN = """
             AND EXISTS (SELECT FROM webhook_deliveries d
                 WHERE d.organization_id = s.organization_id AND d.webhook_id = s.webhook_id
                     AND d.status = 'pending' AND d.run_at <= now()))
-    SELECT s.organization_id, s.webhook_id FROM waiting
-    JOIN webhook_states s USING (organization_id, webhook_id)
-    ORDER BY waiting.place, waiting.served_at LIMIT $1 FOR NO KEY UPDATE OF s SKIP LOCKED
-"""
+    SELECT organization_id, webhook_id, pg_try_advisory_xact_lock({_ORGANIZATION}) AS is_ours FROM (
+        SELECT s.organization_id, s.webhook_id FROM waiting
+        JOIN webhook_states s USING (organization_id, webhook_id)
+        ORDER BY waiting.place, waiting.served_at LIMIT $1 FOR NO KEY UPDATE OF s SKIP LOCKED) turns
+"""  # noqa: S608
+_AWAIT = f"""
+    SELECT pg_advisory_xact_lock({_ORGANIZATION}) FROM (SELECT $1::uuid) AS own (organization_id)
+"""  # noqa: S608
 # The room of an endpoint is counted from the leases, never kept: a number drifts when a worker
 # dies. Its rate is a bucket of one second, `free_from` the moment at which it was empty. Where there
 # may be more turns than were taken ($5), whoever can take nothing makes room for the next.
@@ -182,9 +187,12 @@ _DROPPED = f"""
     ON CONFLICT (organization_id, delivery_id, number) DO NOTHING
 """  # noqa: S608
 _RELEASE = """
-    UPDATE webhook_deliveries SET status = 'pending', lease_token = NULL, lease_until = NULL,
-        run_at = now(), attempts = attempts - 1, tries = greatest(tries - 1, 0)
-    WHERE organization_id = $1 AND id = $2 AND lease_token = $3 AND status = 'sending'
+    UPDATE webhook_deliveries d SET status = 'pending', lease_token = NULL, lease_until = NULL,
+        run_at = now() + make_interval(secs => $4), attempts = d.attempts - 1,
+        tries = greatest(d.tries - 1, 0)
+    FROM unnest($1::uuid[], $2::uuid[], $3::uuid[]) AS held (organization_id, id, token)
+    WHERE d.organization_id = held.organization_id AND d.id = held.id
+        AND d.lease_token = held.token AND d.status = 'sending'
 """
 # What waits as well, so that an endpoint with much of it is asked once. `tries` and `attempts` are
 # as before the claim.
@@ -262,9 +270,16 @@ class DeliveryQueue:
     async def claim(self, most: int) -> list[Claimed]:
         """Take deliveries that are due, no more at a time than their endpoints bear."""
         async with self._shared.transaction() as driver:
-            turns = await driver.fetch(_OPEN, _BATCH)
-            if not turns:
+            found = await driver.fetch(_OPEN, _BATCH)
+            if not found:
                 return []
+            turns = [row for row in found if row["is_ours"]]
+            if not turns:
+                # Another worker claims for all of them just now. Whoever waits for one of them
+                # alone waits in no circle, and for milliseconds.
+                own = found[0]["organization_id"]
+                await driver.execute(_AWAIT, own)
+                turns = [row for row in found if row["organization_id"] == own]
             token = new_id()
             rows = await driver.fetch(
                 _CLAIM,
@@ -272,7 +287,7 @@ class DeliveryQueue:
                 [row["webhook_id"] for row in turns],
                 token,
                 most,
-                len(turns) == _BATCH,
+                len(found) == _BATCH,
             )
         return [_claimed(row, token) for row in rows]
 
@@ -305,9 +320,15 @@ class DeliveryQueue:
         """Free what dead workers held."""
         await self._shared.ask(_DROPPED)
 
-    async def release(self, claimed: Claimed) -> None:
-        """Give a delivery back untried, because this worker is stopping."""
-        await self._shared.ask(_RELEASE, claimed.organization_id, claimed.id, claimed.token)
+    async def release(self, claimed: Sequence[Claimed], delay_s: float = 0.0) -> None:
+        """Give deliveries back untried, to be sent after so many seconds."""
+        await self._shared.ask(
+            _RELEASE,
+            [one.organization_id for one in claimed],
+            [one.id for one in claimed],
+            [one.token for one in claimed],
+            delay_s,
+        )
 
     async def park(self, claimed: Claimed, kinds: Sequence[str]) -> None:
         """Have what an endpoint is told of these kinds wait until their modules are on again."""

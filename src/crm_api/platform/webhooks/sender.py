@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from itertools import groupby
 from typing import Any, NamedTuple
+from uuid import UUID
 
 import structlog
 
@@ -14,7 +15,7 @@ from crm_api.kit import traces
 from crm_api.kit.actor import Actor
 from crm_api.kit.crud.feed import Feed, Traced
 from crm_api.kit.db.tx import Tx, unit_of_work
-from crm_api.kit.errors import CrmError, Forbidden, NotFound, Unauthenticated
+from crm_api.kit.errors import CrmError, Forbidden, NotFound, Unauthenticated, Unavailable
 from crm_api.kit.jobs import Workplace
 from crm_api.kit.meters import WEBHOOK_TIME, WEBHOOKS
 from crm_api.kit.outbound.client import Answer, NotSent, Outbound
@@ -39,6 +40,8 @@ log = structlog.get_logger("crm_api.webhooks")
 AT_ONCE = 100
 ANSWER_KEPT = 1_024
 GATHER_S = 0.01
+AGAIN_S = 1.0
+"""Until what could not be begun is tried again."""
 BLOCKED_TRIES = 3
 USER_AGENT = "CRM-Webhooks/1"
 GONE = 410
@@ -59,6 +62,8 @@ class Sender:
         self._queue = DeliveryQueue(place.shared)
         self._outbound = Outbound(place.database.reach, connections=AT_ONCE)
         self._sending: dict[asyncio.Task[None], Claimed] = {}
+        self._untried: dict[UUID, Claimed] = {}
+        """What is held, and of which nothing is being sent yet."""
         self._done: list[Attempt] = []
         self._noting: asyncio.Task[None] | None = None
         self._swept = 0.0
@@ -68,21 +73,42 @@ class Sender:
         if time.monotonic() - self._swept > 1:
             self._swept = time.monotonic()
             await self._queue.sweep()
+        await self._give_back()
         room = AT_ONCE - len(self._sending)
         if room <= 0:
             return False
         claimed = await self._queue.claim(room)
+        self._untried = {one.id: one for one in claimed}
         key = _by_endpoint
         for _, group in groupby(sorted(claimed, key=key), key=key):
-            ready = await self._unparked(list(group))
-            if not ready:
-                continue
-            bodies, error = await self._made(ready)
-            for one in ready:
-                task = asyncio.create_task(self._send(one, bodies.get(one.id), error))
-                self._sending[task] = one
-                task.add_done_callback(self._ended)
+            await self._begin(list(group))
+        await self._give_back()
         return True if claimed else None
+
+    async def _begin(self, claimed: list[Claimed]) -> None:
+        """Send one endpoint's deliveries; its trouble is no other's, the database's not its own."""
+        ready, bodies, error = claimed, {}, "event_gone"
+        try:
+            ready = await self._unparked(claimed)
+            bodies = await self._bodies(ready) if ready else {}
+        except (Unavailable, OSError) as trouble:
+            log.warning("cannot make bodies", error=str(trouble)[:200])
+            return
+        except Exception:
+            log.exception("cannot make bodies", webhook=str(claimed[0].webhook_id))
+            error = "not_made"
+        for one in claimed:
+            del self._untried[one.id]
+        for one in ready:
+            task = asyncio.create_task(self._send(one, bodies.get(one.id), error))
+            self._sending[task] = one
+            task.add_done_callback(self._ended)
+
+    async def _give_back(self) -> None:
+        """Have what could not be begun be tried in a moment, by whoever comes first."""
+        if self._untried:
+            await self._queue.release(list(self._untried.values()), AGAIN_S)
+            self._untried = {}
 
     async def _unparked(self, claimed: list[Claimed]) -> list[Claimed]:
         """Those of one endpoint's deliveries whose modules are on; the others wait for them."""
@@ -100,14 +126,6 @@ class Sender:
         self._sending.pop(task, None)
         if not task.cancelled() and task.exception() is not None:
             log.error("cannot send", exc_info=task.exception())
-
-    async def _made(self, ready: list[Claimed]) -> tuple[dict[Any, Letter], str]:
-        """What is sent, and what is wrong with what has no body; one endpoint's trouble alone."""
-        try:
-            return await self._bodies(ready), "event_gone"
-        except Exception:
-            log.exception("cannot make bodies", webhook=str(ready[0].webhook_id))
-            return {}, "not_made"
 
     async def _bodies(self, ready: list[Claimed]) -> dict[Any, Letter]:
         """What is sent, by delivery; read now, so that nothing that was erased is sent."""
@@ -154,7 +172,11 @@ class Sender:
             return self._failed(attempt, one, None, error, None)
         try:
             answer = await self._outbound.ask(
-                "POST", one.url, headers=self._headers(one, letter), body=letter.body
+                "POST",
+                one.url,
+                headers=self._headers(one, letter),
+                body=letter.body,
+                repeatable=True,
             )
         except NotSent as reason:
             return self._failed(attempt, one, None, reason.cause, None)
@@ -282,9 +304,8 @@ class Sender:
         noted = self._noting
         if noted is not None and not noted.done():
             await asyncio.wait([noted], timeout=5)
-        for one in pending.values():
-            with contextlib.suppress(CrmError, OSError):
-                await self._queue.release(one)
+        with contextlib.suppress(CrmError, OSError):
+            await self._queue.release([*pending.values(), *self._untried.values()])
         await self._outbound.close()
 
 
