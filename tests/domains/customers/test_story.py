@@ -136,7 +136,7 @@ async def offers(story: Story, ids: Ids, customer: Api) -> None:
     await story.then("offered", ("quote.sent", "sales", "out"), company=sent, contact=sent)
     path = await link(api, quote)
     assert (await customer.get(path)).status_code == 200
-    await done(customer, f"{path}/accept", **BY)
+    await done(customer, f"{path}/accept", revision=1, **BY)
     accepted = {"open_quotes": None}
     await story.then(
         "accepted",

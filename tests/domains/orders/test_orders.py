@@ -18,7 +18,9 @@ async def test_an_order_is_what_was_accepted_by_a_link(client):
     path = await link(client, made["id"])
     ids = {line["name"]: line["id"] for line in made["lines"]}
     chosen = [ids["Cushion"], ids["Full"]]
-    answer = await client.post(f"{path}/accept", json={"name": "An example", "selected": chosen})
+    answer = await client.post(
+        f"{path}/accept", json={"name": "An example", "revision": 1, "selected": chosen}
+    )
     assert answer.is_success, answer.text
     shown = await client.read(f"quotes/{made['id']}")
     found = await order_of(client, made["id"])

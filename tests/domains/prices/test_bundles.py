@@ -170,6 +170,30 @@ async def test_bundles_that_hold_the_same_by_many_ways_are_not_unpacked_without_
     assert ("no_price", "/lines/0") in [(w["code"], w["pointer"]) for w in quoted["warnings"]]
 
 
+async def test_prices_by_list_of_what_holds_too_much_are_not_told(client):
+    """11 levels of two hold 4,094 components, which are priced at each quantity again."""
+    pair = [await product(client, list_price="1", **EUR) for _ in range(2)]
+    for _ in range(11):
+        layer = [await product(client, type="bundle", **EUR) for _ in range(2)]
+        for whole in layer:
+            for inside in pair:
+                part = {"product_id": whole["id"], "component_id": inside["id"]}
+                await client.made("bundle-components", part)
+        pair = layer
+    path, listed = f"/v1/products/{pair[0]['id']}/prices", await price_list(client)
+    await rule(client, listed, "5", product_id=pair[0]["id"], min_quantity="2")
+    found = (await client.get(path)).json()["data"]
+    assert [(one["min_quantity"], one["unit_price"]) for one in found] == [
+        ("2", "2053.00"), ("0", "2048.00")
+    ]  # fmt: skip
+    for least in ("3", "4", "5"):
+        await rule(client, listed, least, product_id=pair[0]["id"], min_quantity=least)
+    problem(await client.get(path), 422, "too_many_components")
+    query = "query($id: UUID!) { productPrices(productId: $id) { date } }"
+    (error,) = (await client.gql(query, id=pair[0]["id"]))["errors"]
+    assert error["extensions"]["code"] == "too_many_components"
+
+
 async def test_bundles_in_one_another_have_an_end(client):
     fixed = {"price_mode": "fixed", "price": "1"}
     inner = await product(client, list_price="1", **EUR)

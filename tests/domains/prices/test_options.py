@@ -151,6 +151,29 @@ async def test_an_option_that_is_gone_blocks_what_offers_it(client, set_of):
     assert without["net"] == "120.00"
 
 
+async def test_a_unit_that_lost_its_decimals_blocks_what_is_new_alone(client):
+    metre = await client.made(
+        "units", {"key": "metre-b", "name": "Metre", "dimension": "length", "decimals": 1}
+    )
+    rope = await product(client, name="Rope", list_price="4", unit_id=metre["id"], **EUR)
+    whole = await product(client, type="bundle", list_price="9", **{**EUR, "status": "draft"})
+    option = await component(client, whole, rope, is_optional=True)
+    await client.changed(f"products/{whole['id']}", {"status": "active"})
+    line = taking(whole, option, "1.5")
+    made = await quote(client, lines=[line])
+    await client.changed(f"units/{metre['id']}", {"decimals": 0})
+    lines = [line, {"name": "Delivery", "unit_price": "1"}]
+    after = await client.changed(f"quotes/{made['id']}", {"lines": lines, "name": "Another"})
+    assert (after["net"], after["warnings"]) == ("16.00", [])
+    # Another number of the same is not another one of its parts.
+    lines = [{**line, "quantity": "2"}]
+    assert (await client.changed(f"quotes/{made['id']}", {"lines": lines}))["net"] == "30.00"
+    answer = await client.patch(
+        f"/v1/quotes/{made['id']}", json={"lines": [taking(whole, option, "2.5")]}
+    )
+    assert pointers(problem(answer, 422)) == ["/lines/0/components/0/quantity"]
+
+
 async def test_over_graphql(client, set_of):
     whole, *_, option = set_of
     query = """

@@ -39,18 +39,23 @@ async def test_accepted_with_everything_that_proves_it(client, anonymous):
 
 async def test_twice_is_once(client, anonymous):
     made, path = await offered(client)
-    body = {"name": "Sample Person"}
+    body = {"name": "Sample Person", "revision": 1}
     key = {"Idempotency-Key": str(uuid4())}
     first = await anonymous.post(f"{path}/accept", json=body, headers=key)
     assert first.status_code == 200, first.text
     again = await anonymous.post(f"{path}/accept", json=body, headers=key)
     assert again.content == first.content
     assert again.headers["idempotency-replayed"] == "true"
-    other = await anonymous.post(f"{path}/accept", json=body)
-    assert problem(other, 409, "already_accepted")["by_this_link"]
+    # Without a key, and by whoever says it.
+    for more in ({}, {"name": "Somebody else"}, {"selected": []}):
+        other = await anonymous.post(f"{path}/accept", json={**body, **more})
+        assert other.status_code == 200, other.text
+        assert other.json() == first.json()
+    stale = await anonymous.post(f"{path}/accept", json={**body, "revision": 2})
+    problem(stale, 409, "superseded_version")
     elsewhere = await anonymous.post(f"{await link(client, made['id'])}/accept", json=body)
     assert not problem(elsewhere, 409, "already_accepted")["by_this_link"]
-    problem(await anonymous.post(f"{path}/decline", json={}), 409, "already_accepted")
+    problem(await anonymous.post(f"{path}/decline", json={"revision": 1}), 409, "already_accepted")
     assert len((await client.read("quote-decisions"))["data"]) == 1
 
 
@@ -59,7 +64,9 @@ async def test_a_key_is_of_the_link_alone(client, anonymous):
     _, first = await offered(client)
     _, second = await offered(client)
     for path in (first, second):
-        answer = await anonymous.post(f"{path}/accept", json={"name": "Sample"}, headers=key)
+        answer = await anonymous.post(
+            f"{path}/accept", json={"name": "Sample", "revision": 1}, headers=key
+        )
         assert answer.status_code == 200, answer.text
 
 
@@ -75,7 +82,9 @@ async def test_with_other_options_the_quote_says_what_was_agreed(client, anonymo
     # 300 + 30.03, and 9 less 10 % each month
     assert (offer["net"], offer["selected"]) == ("338.13", wanted)
     done = (
-        await anonymous.post(f"{path}/accept", json={"name": "Sample", "selected": wanted})
+        await anonymous.post(
+            f"{path}/accept", json={"name": "Sample", "revision": 1, "selected": wanted}
+        )
     ).json()
     assert (done["net"], done["selected"]) == ("338.13", wanted)
     assert done["agreed_hash"] != done["content_hash"]
@@ -97,7 +106,7 @@ async def test_what_was_approved_stays_approved(client, anonymous):
     request = await approved(client, first, made["id"])
     await act(client, made["id"], "send")
     path = await link(client, made["id"])
-    body = {"name": "Sample", "selected": []}
+    body = {"name": "Sample", "revision": 1, "selected": []}
     answer = await anonymous.post(f"{path}/accept", json=body)
     assert answer.status_code == 200, answer.text
     assert (await client.read(f"approvals/{request}"))["status"] == "approved"
@@ -122,10 +131,32 @@ async def test_only_the_newest_version_is_accepted(client, anonymous):
     assert (done.json()["net"], done.json()["revision"]) == ("80.00", 2)
 
 
+async def test_whoever_answers_says_what_they_read(client, anonymous):
+    _, path = await offered(client)
+    for verb, body in (("accept", {"name": "Sample Person"}), ("decline", {})):
+        found = problem(await anonymous.post(f"{path}/{verb}", json=body), 422)
+        assert pointers(found) == ["/revision"]
+    assert (await anonymous.get(path)).json()["status"] == "viewed"
+
+
+async def test_what_is_written_down_is_of_the_version_that_is_named(client):
+    made = await quote(client)
+    await act(client, made["id"], "send")
+    path = f"/v1/quotes/{made['id']}/accept"
+    found = problem(await client.post(path, json={"revision": 2}), 409, "superseded_version")
+    assert found["revision"] == 1
+    text = """mutation ($id: UUID!, $revision: Int) {
+        acceptQuote(id: $id, revision: $revision) { status } }"""
+    refused = await client.gql(text, id=made["id"], revision=2)
+    assert refused["errors"][0]["extensions"]["code"] == "superseded_version"
+    done = await client.gql(text, id=made["id"], revision=1)
+    assert done["data"]["acceptQuote"]["status"] == "accepted"
+
+
 async def test_what_is_over_is_not_accepted(client, anonymous, owner):
     withdrawn, path = await offered(client)
     await act(client, withdrawn["id"], "withdraw")
-    answer = await anonymous.post(f"{path}/accept", json={"name": "Sample"})
+    answer = await anonymous.post(f"{path}/accept", json={"name": "Sample", "revision": 1})
     problem(answer, 409, "illegal_transition")
     late, path = await offered(client, valid_until=str(date.today() + timedelta(days=30)))
     # The day passes before anything has it expire.
@@ -133,25 +164,28 @@ async def test_what_is_over_is_not_accepted(client, anonymous, owner):
     await owner.execute("UPDATE quotes SET valid_until = $2 WHERE id = $1", late["id"], past)
     shown = (await anonymous.get(path)).json()
     assert (shown["can_accept"], [b["code"] for b in shown["blockers"]]) == (False, ["expired"])
-    answer = await anonymous.post(f"{path}/accept", json={"name": "Sample"})
+    answer = await anonymous.post(f"{path}/accept", json={"name": "Sample", "revision": 1})
     assert pointers(problem(answer, 409, "blocked_transition")) == ["/valid_until"]
-    answer = await anonymous.post(f"{path}/decline", json={"reason": "Too late"})
+    answer = await anonymous.post(f"{path}/decline", json={"revision": 1, "reason": "Too late"})
     assert answer.status_code == 200
     assert len((await client.read("quote-decisions"))["data"]) == 1
 
 
 async def test_declined_with_a_reason(client, anonymous):
     made, path = await offered(client)
-    body = {"reason": "Too expensive", "comment": "Next year, perhaps."}
+    body = {"revision": 1, "reason": "Too expensive", "comment": "Next year, perhaps."}
     answer = await anonymous.post(f"{path}/decline", json=body)
     assert answer.json()["decision"] == "declined", answer.text
     now = await client.read(f"quotes/{made['id']}")
     assert (now["status"], now["decision_comment"]) == ("declined", "Next year, perhaps.")
-    problem(await anonymous.post(f"{path}/decline", json=body), 409, "already_declined")
+    again = await anonymous.post(f"{path}/decline", json=body)
+    assert (again.status_code, again.json()) == (200, answer.json())
+    elsewhere = await anonymous.post(f"{await link(client, made['id'])}/decline", json=body)
+    problem(elsewhere, 409, "already_declined")
     # A next version is another offer.
     await act(client, made["id"], "revise")
     await act(client, made["id"], "send")
-    answer = await anonymous.post(f"{path}/accept", json={"name": "Sample"})
+    answer = await anonymous.post(f"{path}/accept", json={"name": "Sample", "revision": 2})
     assert answer.status_code == 200, answer.text
     found = (await client.read("quote-decisions", sort="created_at"))["data"]
     assert [(one["decision"], one["revision"]) for one in found] == [
@@ -191,7 +225,7 @@ async def test_bad_bodies_are_named_and_do_nothing(client, anonymous):
         ("accept", {"name": ""}, "/name"),
         ("accept", {"name": "A", "email": "nonsense"}, "/email"),
         ("accept", {"name": "A", "selected": ["x"]}, "/selected/0"),
-        ("accept", {"name": "A", "selected": [str(uuid4())]}, "/selected/0"),
+        ("accept", {"name": "A", "selected": [str(uuid4())], "revision": 1}, "/selected/0"),
         ("accept", {"name": "A", "revision": 0}, "/revision"),
         ("accept", {"name": "A", "status": "accepted"}, "/status"),
         ("accept", {"name": "A", "organization_id": str(uuid4())}, "/organization_id"),
@@ -232,7 +266,7 @@ async def test_what_was_accepted_before_it_was_printed_names_its_document(
     client, anonymous, worker_settings
 ):
     made, path = await offered(client)
-    said = await anonymous.post(f"{path}/accept", json={"name": "Sample"})
+    said = await anonymous.post(f"{path}/accept", json={"name": "Sample", "revision": 1})
     assert (said.status_code, said.json()["document_sha256"]) == (200, None)
     async with at_work(worker_settings):
         await client.idle()
@@ -249,7 +283,7 @@ async def test_what_was_accepted_before_it_was_printed_names_its_document(
 async def test_what_is_accepted_after_it_was_printed_names_its_document(client, anonymous, worker):
     made, path = await offered(client)
     await client.idle()
-    said = await anonymous.post(f"{path}/accept", json={"name": "Sample"})
+    said = await anonymous.post(f"{path}/accept", json={"name": "Sample", "revision": 1})
     (version,) = (await client.read(f"quotes/{made['id']}/versions"))["data"]
     assert version["document_sha256"] is not None
     assert said.json()["document_sha256"] == version["document_sha256"]

@@ -162,7 +162,7 @@ async def test_options_that_exclude_each_other_are_not_both_chosen(client, anony
     made, path = await offered(client, lines=lines)
     _, first, second = [line["id"] for line in (await anonymous.get(path)).json()["lines"]]
     both = {"selected": [first, second]}
-    for verb, more in (("options", {}), ("accept", {"name": "Sample"})):
+    for verb, more in (("options", {}), ("accept", {"name": "Sample", "revision": 1})):
         found = problem(await anonymous.post(f"{path}/{verb}", json=both | more), 422)
         assert [(e["code"], e["pointer"]) for e in found["errors"]] == [
             ("excluded_option", "/selected/0")
@@ -171,7 +171,9 @@ async def test_options_that_exclude_each_other_are_not_both_chosen(client, anony
     assert page.status_code == 422
     assert "Not all that is chosen goes together." in page.text
     assert (await client.read(f"quotes/{made['id']}"))["status"] == "viewed"
-    one = await anonymous.post(f"{path}/accept", json={"name": "Sample", "selected": [second]})
+    one = await anonymous.post(
+        f"{path}/accept", json={"name": "Sample", "revision": 1, "selected": [second]}
+    )
     assert one.status_code == 200, one.text
     # What the seller offers in spite of it may be taken, with whatever else.
     lines = [{"product_id": one["id"]} for one in (left, right)] + [
@@ -179,7 +181,9 @@ async def test_options_that_exclude_each_other_are_not_both_chosen(client, anony
     ]
     made, path = await offered(client, lines=lines)
     *_, more = [line["id"] for line in (await anonymous.get(path)).json()["lines"]]
-    answer = await anonymous.post(f"{path}/accept", json={"name": "Sample", "selected": [more]})
+    answer = await anonymous.post(
+        f"{path}/accept", json={"name": "Sample", "revision": 1, "selected": [more]}
+    )
     assert answer.status_code == 200, answer.text
     # What a bundle holds counts too.
     lines = [{"product_id": right["id"]}, {"product_id": whole["id"], "is_optional": True}]
@@ -196,7 +200,7 @@ async def test_an_option_is_not_chosen_without_the_one_that_it_requires(client, 
     options = [{"product_id": one["id"], "is_optional": True} for one in (saw, blade)]
     made, path = await offered(client, lines=[base, *options])
     _, first, second = [line["id"] for line in (await anonymous.get(path)).json()["lines"]]
-    for verb, more in (("options", {}), ("accept", {"name": "Sample"})):
+    for verb, more in (("options", {}), ("accept", {"name": "Sample", "revision": 1})):
         alone = {"selected": [first], **more}
         found = problem(await anonymous.post(f"{path}/{verb}", json=alone), 422)
         assert [(e["code"], e["pointer"]) for e in found["errors"]] == [
@@ -208,7 +212,7 @@ async def test_an_option_is_not_chosen_without_the_one_that_it_requires(client, 
     assert page.status_code == 422
     assert "An option wants another one, which is not chosen." in page.text
     assert (await client.read(f"quotes/{made['id']}"))["status"] == "viewed"
-    both = {"name": "Sample", "selected": [first, second]}
+    both = {"name": "Sample", "revision": 1, "selected": [first, second]}
     answer = await anonymous.post(f"{path}/accept", json=both)
     assert answer.status_code == 200, answer.text
     # Nor is what is there in any case left without it.
@@ -243,7 +247,7 @@ async def test_a_promotion_off_everything_is_not_guessed(client, anonymous):
     option = found["lines"][1]["id"]
     answer = await anonymous.post(f"{path}/options", json={"selected": [option]})
     problem(answer, 409, "options_fixed")
-    body = {"name": "Sample Person", "selected": [option]}
+    body = {"name": "Sample Person", "revision": 1, "selected": [option]}
     problem(await anonymous.post(f"{path}/accept", json=body), 409, "options_fixed")
     # As it was sent it is accepted.
     answer = await anonymous.post(f"{path}/accept", json={**body, "selected": []})

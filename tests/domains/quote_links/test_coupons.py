@@ -67,7 +67,7 @@ async def test_of_two_with_one_coupon_one_is_accepted(client, buyers):
         paths = [await link(client, each["id"]) for each in made]
         answers = await asyncio.gather(
             *(
-                buyer.post(f"{path}/accept", json={"name": "Sample"})
+                buyer.post(f"{path}/accept", json={"name": "Sample", "revision": 1})
                 for buyer, path in zip(buyers, paths, strict=True)
             )
         )
@@ -91,7 +91,7 @@ async def test_a_coupon_that_is_over_is_told_by_the_link(client, anonymous):
         False,
         ["coupon_not_valid"],
     )
-    answer = await anonymous.post(f"{path}/accept", json={"name": "Sample"})
+    answer = await anonymous.post(f"{path}/accept", json={"name": "Sample", "revision": 1})
     assert [e["code"] for e in problem(answer, 409)["errors"]] == ["coupon_not_valid"]
 
 

@@ -233,7 +233,7 @@ async def test_more_than_can_be_stored_is_refused(client, anonymous):
     options = [one["id"] for one in (await anonymous.get(path)).json()["lines"][1:]]
     query = urlencode({"chosen": 1, "option": options}, doseq=True)
     assert (await anonymous.get(f"{path}/page?{query}")).status_code == 422
-    body = {"name": "Sample", "selected": options}
+    body = {"name": "Sample", "revision": 1, "selected": options}
     found = problem(await anonymous.post(f"{path}/accept", json=body), 422)
     assert [(e["code"], e["pointer"]) for e in found["errors"]] == [("too_large", "/selected")]
     assert (await client.read(f"quotes/{made['id']}"))["status"] == "viewed"

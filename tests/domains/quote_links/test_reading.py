@@ -105,7 +105,11 @@ async def test_a_made_up_token_opens_nothing(client, org, anonymous):
     for other in others:
         at = f"/public/quotes/{other}"
         problem(await anonymous.get(at), 404, "unknown_link")
-        problem(await anonymous.post(f"{at}/accept", json={"name": "Sample"}), 404, "unknown_link")
+        problem(
+            await anonymous.post(f"{at}/accept", json={"name": "Sample", "revision": 1}),
+            404,
+            "unknown_link",
+        )
         page = await anonymous.get(f"{at}/page", headers={"Accept-Language": "de-DE,en;q=0.5"})
         assert page.status_code == 404
         assert "Hinter diesem Link ist nichts" in page.text
@@ -136,8 +140,8 @@ async def test_an_end_is_an_end(client, anonymous, owner):
             await client.delete(f"/v1/quote-links/{new['id']}")
         problem(await anonymous.get(path), 410, "link_expired")
         for verb, body in (
-            ("accept", {"name": "Sample"}),
-            ("decline", {}),
+            ("accept", {"name": "Sample", "revision": 1}),
+            ("decline", {"revision": 1}),
             ("questions", {"text": "Why?"}),
             ("options", {"selected": []}),
         ):
@@ -170,12 +174,12 @@ async def test_switched_off_there_is_nothing(client, anonymous):
         answer = await client.post(f"/v1/modules/{key}/read-only")
         assert answer.status_code == 200, answer.text
         assert (await anonymous.get(path)).status_code == 200
-        answer = await anonymous.post(f"{path}/accept", json={"name": "Sample"})
+        answer = await anonymous.post(f"{path}/accept", json={"name": "Sample", "revision": 1})
         problem(answer, 409, "module_read_only")
         await client.post(f"/v1/modules/{key}/disable", params={"cascade": True})
         problem(await anonymous.get(path), 404, "module_disabled")
         problem(await anonymous.get(f"{path}/document"), 404, "module_disabled")
-        answer = await anonymous.post(f"{path}/accept", json={"name": "Sample"})
+        answer = await anonymous.post(f"{path}/accept", json={"name": "Sample", "revision": 1})
         problem(answer, 404, "module_disabled")
         page = await anonymous.get(f"{path}/page")
         assert page.status_code == 404
@@ -209,7 +213,7 @@ async def test_erased_with_the_person(client, anonymous, worker, owner):
     (question,) = (await client.read("quote-questions"))["data"]
     reply = {"answer": "Dear Sam Remover, in May."}
     await client.post(f"/v1/quote-questions/{question['id']}/answer", json=reply)
-    answer = await anonymous.post(f"{path}/accept", json={**said, "role": "Buyer"})
+    answer = await anonymous.post(f"{path}/accept", json={**said, "role": "Buyer", "revision": 1})
     assert answer.status_code == 200, answer.text
     await erased(client, contact["id"])
     (decision,) = (await client.read("quote-decisions"))["data"]
@@ -246,7 +250,7 @@ async def test_no_cache_keeps_anything(client, anonymous):
         await anonymous.get(f"{path}/document"),
         await anonymous.get(f"{path}/nothing"),
         await anonymous.get(f"{path[:-1]}-"),
-        await anonymous.post(f"{path}/accept", json={"name": "Sample"}),
+        await anonymous.post(f"{path}/accept", json={"name": "Sample", "revision": 1}),
         await anonymous.post(f"{path}/accept", json={}),
     ]
     assert [answer.status_code for answer in answers] == [200, 409, 404, 404, 200, 422]

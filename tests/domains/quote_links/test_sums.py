@@ -80,7 +80,7 @@ async def test_it_comes_to_what_the_seller_would_get(client, anonymous, seed):
     assert [told[name] for name in ("net", "gross")] == [should[n] for n in ("net", "gross")]
     query = "&".join(["chosen=1", *(f"option={id}" for id in options)])
     assert (await anonymous.get(f"{path}/page?{query}")).status_code == 200
-    body = {"name": "Sample", "selected": options}
+    body = {"name": "Sample", "revision": 1, "selected": options}
     done = (await anonymous.post(f"{path}/accept", json=body)).json()
     now = await client.read(f"quotes/{made['id']}")
     shown = (await anonymous.get(path)).json()
@@ -105,7 +105,7 @@ async def test_a_tax_on_a_tax_is_due_on_what_is_chosen(client, anonymous):
     lines += [{"name": "Part", "unit_price": "1", "is_optional": True} for _ in range(30)]
     made, path = await offered(client, lines=lines, currency="CAD", country="CA", region="QC")
     options = [line["id"] for line in (await anonymous.get(path)).json()["lines"][1:]]
-    body = {"name": "Sample", "selected": options}
+    body = {"name": "Sample", "revision": 1, "selected": options}
     done = await anonymous.post(f"{path}/accept", json=body)
     assert done.status_code == 200, done.text
     now = await client.read(f"quotes/{made['id']}")

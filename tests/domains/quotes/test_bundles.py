@@ -85,11 +85,38 @@ async def test_what_a_product_excludes_is_told(client):
     first, second = {"product_id": one["id"]}, {"product_id": other["id"]}
     assert told(await calculated(client, first)) == []
     found = await calculated(client, second, first)
-    assert told(found) == [("excluded_there", "/lines/1", False)]
-    assert "Right" in found["warnings"][0]["message"]
+    assert told(found) == [("excluded_there", f"/lines/{n}", False) for n in range(2)]
+    messages = [one["message"] for one in found["warnings"]]
+    assert messages == ["It does not go with Left.", "It does not go with Right."]
     # Of two options the customer chooses one.
     lines = [line | {"is_optional": True} for line in (first, second)]
     assert told(await calculated(client, *lines)) == []
+
+
+async def test_what_is_chosen_of_a_bundle_has_relations_too(client):
+    """Whichever of the two has the relation; also what a part requires."""
+    left, right, key = [await product(client, name=name) for name in ("Left", "Right", "Key")]
+    await related(client, left, right, "excludes")
+    await related(client, left, key, "requires")
+    sold = await bundle(client, (right, "1", False), (left, "1", True))
+    (_, option) = (await client.read("bundle-components", sort="position"))["data"]
+    plain = {"product_id": sold["id"]}
+    taken = plain | {"components": [{"bundle_component_id": option["id"]}]}
+    assert told(await calculated(client, plain)) == []
+    at = "/lines/0"
+    assert told(await calculated(client, taken, {"product_id": key["id"]})) == [
+        ("excluded_there", at, False), ("excluded_there", at, False)
+    ]  # fmt: skip
+    found = await calculated(client, {"product_id": left["id"]}, plain)
+    assert told(found) == [
+        ("required_missing", at, False),
+        ("excluded_there", at, False),
+        ("excluded_there", "/lines/1", False),
+    ]
+    lone = await bundle(client, (left, "1", False))
+    assert told(await calculated(client, {"product_id": lone["id"]})) == [
+        ("required_missing", at, False)
+    ]
 
 
 async def test_approvals_see_what_is_off_options(client):

@@ -74,6 +74,26 @@ async def test_orders_that_are_off_are_not_asked(client):
     assert (await ask(client, customer, past_order_id=made["id"])).status_code in {403, 404}
 
 
+async def test_what_was_chosen_of_bundles_is_repeated(client):
+    """And told where a bundle takes it no more."""
+    lamp, customer = await sold(client, "Lamp"), await company(client)
+    whole = await sold(client, "Desk", type="bundle", status="draft")
+    body = {"product_id": whole["id"], "component_id": lamp["id"], "is_optional": True}
+    option = await client.made("bundle-components", body)
+    await client.changed(f"products/{whole['id']}", {"status": "active"})
+    chosen = [{"bundle_component_id": option["id"], "quantity": "2"}]
+    line = {"product_id": whole["id"], "components": chosen}
+    made = await order(client, company_id=customer["id"], lines=[line])
+    await act_on_order(client, made["id"], "confirm")
+    found = draft(await proposed(client, customer, **LAST))
+    assert found["content"]["lines"][0]["components"] == chosen
+    assert (found["calculation"]["net"], missing(found)) == (made["net"], [])
+    await client.changed(f"bundle-components/{option['id']}", {"is_optional": False})
+    found = draft(await proposed(client, customer, **LAST))
+    assert [one["name"] for one in found["lines"]] == ["Desk"]
+    assert missing(found) == [("gone", "Desk")]
+
+
 async def test_an_order_and_its_quote_are_one(client, other):
     """2 of the order, not 2 more of its quote; what is of no product is told."""
     desk, customer = await sold(client, "Desk"), await company(client)

@@ -11,11 +11,12 @@ from crm_api.kit.pricing.rounding import ONE
 
 
 def options_of(
-    place: int, line: PriceLineInput, product: Row, facts: Facts
+    place: int, line: PriceLineInput, product: Row, facts: Facts, *, counted: bool = False
 ) -> Mapping[str, Decimal]:
     """How many there are in one bundle, by the ids of the components that were chosen.
 
-    Raises `Invalid` for what is no optional component of it, and for too few and too many.
+    Raises `Invalid` for what is no optional component of it, for too few and too many, and for what
+    the unit of one does not have, unless it was `counted` so before.
     """
     if not line.components:
         return {}
@@ -34,7 +35,9 @@ def options_of(
             )
         else:
             found[id] = _count(one, row)
-            faults += _out_of_range(found[id], row, facts, f"{at}/quantity")
+            faults += _out_of_range(found[id], row, f"{at}/quantity")
+            if not counted:
+                faults += _too_fine(found[id], row, facts, f"{at}/quantity")
     if faults:
         raise Invalid("The components do not fit the bundle.", faults=faults)
     return found
@@ -44,12 +47,15 @@ def _count(one: ChosenComponent, row: Row) -> Decimal:
     return quantity(row["quantity"]) or ONE if one.quantity is None else one.quantity
 
 
-def _out_of_range(count: Decimal, row: Row, facts: Facts, at: str) -> Iterable[Fault]:
+def _out_of_range(count: Decimal, row: Row, at: str) -> Iterable[Fault]:
     least, most = quantity(row["min_quantity"]), quantity(row["max_quantity"])
     if least is not None and count < least:
         yield Fault("too_few", "Not less than `min_quantity` of the component.", at)
     if most is not None and count > most:
         yield Fault("too_many", "Not more than `max_quantity` of the component.", at)
+
+
+def _too_fine(count: Decimal, row: Row, facts: Facts, at: str) -> Iterable[Fault]:
     inside = facts.products.get(row["component_id"])
     unit = None if inside is None else facts.units.get(inside["unit_id"] or "")
     if unit is not None and not is_countable(count, unit["decimals"]):

@@ -10,17 +10,18 @@ from crm_api.domains.prices.bundling import MOST_PARTS, cost_of, price_of
 from crm_api.domains.prices.choosing import Chooser, NoPrice, Rates
 from crm_api.domains.prices.gathering import Facts, Row, quantity
 from crm_api.domains.prices.items import UNIT, Chosen, Item, item_of
-from crm_api.kit.errors import Conflict
+from crm_api.kit.errors import Conflict, Invalid
 from crm_api.kit.money import shown_amount, shown_quantity
 from crm_api.kit.pricing.rounding import ONE, ZERO
 
 
-def in_list(rates: Rates, facts: Facts, of_list: Row, product: Row) -> list[dict[str, Any]]:
+def in_list(whole: Chooser, facts: Facts, of_list: Row, product: Row) -> list[dict[str, Any]]:
     """The prices of a product in a list, from each quantity on; of a bundle with its components.
 
-    What the list does not say of them they cost as such.
+    What the list does not say of them they cost as such. `whole` counts the components of all
+    lists; raises `Invalid` where these are too many.
     """
-    chooser = Chooser(replace(facts, asked=[of_list]), of_list["currency"], rates)
+    chooser = Chooser(replace(facts, asked=[of_list]), of_list["currency"], whole.rates)
     breaks = sorted({*_breaks(facts, of_list, product)})
     found: list[dict[str, Any]] = []
     for least, beyond in pairwise([*breaks, None]):
@@ -28,6 +29,7 @@ def in_list(rates: Rates, facts: Facts, of_list: Row, product: Row) -> list[dict
         # What counts from nothing on is told of one unit, or of as little as does not reach more.
         few = ONE if beyond is None or beyond > ONE else UNIT
         item = item_of(facts, product, None, least or few)
+        _need_few(whole)
         chooser.unpacked = 0
         try:
             chosen = _in_list(chooser, of_list, item)
@@ -36,9 +38,20 @@ def in_list(rates: Rates, facts: Facts, of_list: Row, product: Row) -> list[dict
         except Conflict:
             # What this list says is not known without a rate; others say what they say.
             return []
+        finally:
+            whole.unpacked += chooser.unpacked
         if chosen is not None and (not found or found[-1]["trace"] != chosen):
             found.append(_shown(of_list, least, chosen))
     return found
+
+
+def _need_few(whole: Chooser) -> None:
+    if whole.unpacked > MOST_PARTS:
+        message = (
+            f"Components of bundles are priced {MOST_PARTS:,} times at most, for all quantities and "
+            "lists together: ask for one currency, or for the lines that are meant."
+        )
+        raise Invalid(message, code="too_many_components")
 
 
 def _in_list(chooser: Chooser, of_list: Row, item: Item) -> Chosen | None:

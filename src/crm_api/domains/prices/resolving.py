@@ -139,10 +139,9 @@ class PriceService:
         lists = [one for one in facts.asked if currency in {None, one["currency"]}]
 
         def priced(chooser: Chooser) -> list[dict[str, Any]]:
-            rates = chooser.rates
-            found = [price for one in lists for price in in_list(rates, facts, one, product)]
+            found = [price for one in lists for price in in_list(chooser, facts, one, product)]
             is_asked = currency in {None, product["currency"]}
-            return [*found, *own_price(rates, facts, product)] if is_asked else found
+            return [*found, *own_price(chooser.rates, facts, product)] if is_asked else found
 
         # Lists are in currencies of their own, so there is none that all is exchanged into.
         found = await self._with_rates(facts, product["currency"] or "", day, priced)
@@ -272,11 +271,13 @@ def _product_of(line: PriceLineInput, facts: Facts) -> str | None:
 
 
 @exactly
-def _item(place: int, line: PriceLineInput, facts: Facts) -> tuple[Item, Decimal]:
+def _item(
+    place: int, line: PriceLineInput, facts: Facts, *, counted: bool = False
+) -> tuple[Item, Decimal]:
     product = facts.products[str(_product_of(line, facts))]
     variant = None if line.variant_id is None else facts.variants[str(line.variant_id)]
     factor = _factor(place, line, product, facts)
-    options = options_of(place, line, product, facts)
+    options = options_of(place, line, product, facts, counted=counted)
     return item_of(facts, product, variant, in_units(line.quantity * factor), options), factor
 
 
@@ -285,7 +286,8 @@ def _kept_item(place: int, line: PriceLineInput, facts: Facts) -> tuple[Item, De
         message = "The product is not there any more."
         return Invalid.at(f"/lines/{place}/product_id", "product_gone", message)
     try:
-        return _item(place, line, facts)
+        # What is kept has the same components, as many of each.
+        return _item(place, line, facts, counted=True)
     except Invalid as mistake:
         return mistake
 

@@ -176,5 +176,8 @@ async def product_prices(
     as_of: Annotated[Day | None, Query(description="On which day: today without it.")] = None,
     currency: Annotated[Currency | None, Query(description="Only in this one.")] = None,
 ) -> Response:
-    """In each list that counts on the day, and its own list price."""
+    """In each list that counts on the day, and its own list price.
+
+    422 `too_many_components` of a bundle of so many that they cannot be priced at each quantity.
+    """
     return answers.plain(await PriceService(tx).of_product(id, as_of, currency))

@@ -12,6 +12,7 @@ from uuid import UUID
 from crm_api.domains.prices.asking import PriceQuestion
 from crm_api.domains.prices.settings import arithmetic_of
 from crm_api.domains.quote_links.models import Decision, QuoteLink, Seen
+from crm_api.domains.quote_links.models import QuoteDecision as QuoteDecided
 from crm_api.domains.quote_links.offering import (
     agreed_in,
     offered,
@@ -51,6 +52,7 @@ from crm_api.domains.quotes.repository import Quotes, QuoteVersions
 from crm_api.domains.quotes.schemas import QuoteDecision
 from crm_api.domains.quotes.states import WAYS, Blockers
 from crm_api.domains.quotes.versions import hash_of as hash_of_content
+from crm_api.domains.quotes.versions import need_revision
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Conflict, Ended, WrongState
 from crm_api.kit.links.opening import Caller, Opened
@@ -125,16 +127,22 @@ class QuoteDoor:
         """What it comes to with other options; nothing is stored."""
         self._require("read")
         _, _, version = await self._found()
-        _need_revision(version, data.revision)
+        need_revision(version.revision, data.revision)
         choice = await self._choice(version, data.selected, self._rules(version))
         return terms_of(version, agreed_in(version.content, choice))
 
     # Answering
 
     async def accept(self, data: OfferAcceptance) -> dict[str, Any]:
-        """Accept the version sent last, which happens once; raises `WrongState`, `Conflict`."""
+        """Accept the version that was read, which happens once; raises `WrongState`, `Conflict`.
+
+        Said again by the same link, of the same options, it is what was written down.
+        """
         self._require("write")
-        link, quote, version = await self._locked(data.revision)
+        link, quote, version, known = await self._locked(data.revision)
+        if known is not None and _is_same(known, link, "accepted", _selected(version, data)):
+            return _told(known, version)
+        _need_open(quote, link, known)
         choice = await self._choice(version, data.selected, self._rules(version))
         said = QuoteDecision(by=data.name, comment=data.comment)
         agreed = None if choice is None else _columns(choice)
@@ -142,9 +150,15 @@ class QuoteDoor:
         return self._decided("accepted", link, quote, version, data, choice)
 
     async def decline(self, data: OfferRefusal) -> dict[str, Any]:
-        """Decline the version sent last; raises `WrongState`, `Conflict`."""
+        """Decline the version that was read; raises `WrongState`, `Conflict`.
+
+        Said again by the same link, it is what was written down.
+        """
         self._require("write")
-        link, quote, version = await self._locked(data.revision)
+        link, quote, version, known = await self._locked(data.revision)
+        if known is not None and _is_same(known, link, "declined", known.selected):
+            return _told(known, version)
+        _need_open(quote, link, known)
         said = QuoteDecision(by=data.name, comment=data.comment or data.reason)
         await QuoteActions(self.tx).decide(quote.id, "decline", said)
         return self._decided("declined", link, quote, version, data, None)
@@ -195,8 +209,10 @@ class QuoteDoor:
             raise _ended("The link has expired.")
         return link
 
-    async def _locked(self, revision: int | None) -> tuple[QuoteLink, Quote, QuoteVersion]:
-        """All of it, locked, the quote at the version that is meant and not decided yet."""
+    async def _locked(
+        self, revision: int
+    ) -> tuple[QuoteLink, Quote, QuoteVersion, QuoteDecided | None]:
+        """All of it, locked, at the version that is meant, and what was decided of it by a link."""
         link = await self._link(lock=True)
         quote = await Quotes(self.tx).find(link.quote_id, lock=True)
         if quote is None:
@@ -205,18 +221,14 @@ class QuoteDoor:
         version = await self.versions.of(quote.id, lock=True)
         if version is None:
             raise WrongState("The quote has not been sent yet.", code="not_sent")
-        _need_revision(version, revision)
+        need_revision(version.revision, revision)
         if version.revision != quote.revision:
             message = "There is to be a newer version, which is being worked on."
             raise WrongState(message, code="superseded_version")
-        if quote.status in {"accepted", "declined"}:
+        known = None
+        if quote.status in _ANSWERED:
             known = await QuoteDecisions(self.tx).of(version.id)
-            raise WrongState(
-                f"The quote was {quote.status} already.",
-                code=f"already_{quote.status}",
-                details={"by_this_link": known is not None and known.link_id == link.id},
-            )
-        return link, quote, version
+        return link, quote, version, known
 
     async def _note(self, link: QuoteLink, quote: Quote, version: QuoteVersion, seen: Seen) -> None:
         """Write down that it was seen, unless nothing is to be changed any more."""
@@ -318,14 +330,10 @@ class QuoteDoor:
                 **self.caller.shown,
             }
         )
-        return {
-            **{name: getattr(made, name) for name in _TOLD},
-            "totals": totals_of(agreed["totals"]),
-            "number": version.number,
-            "at": made.created_at,
-        }
+        return _told(made, version)
 
 
+_ANSWERED = frozenset({"accepted", "declined"})
 _TOLD = (
     "id",
     "decision",
@@ -346,12 +354,33 @@ def _columns(choice: Choice) -> Mapping[str, Any]:
     return {**choice.values, "lines": choice.lines, "totals": choice.totals, "costs": choice.costs}
 
 
-def _need_revision(version: QuoteVersion, revision: int | None) -> None:
-    if revision is not None and revision != version.revision:
+def _told(decision: QuoteDecided, version: QuoteVersion) -> dict[str, Any]:
+    return {
+        **{name: getattr(decision, name) for name in _TOLD},
+        "totals": totals_of(decision.totals),
+        "number": version.number,
+        "at": decision.created_at,
+    }
+
+
+def _selected(version: QuoteVersion, data: OfferAcceptance) -> Collection[Any]:
+    return selected_in(version.content) if data.selected is None else data.selected
+
+
+def _is_same(
+    known: QuoteDecided, link: QuoteLink, decision: Decision, selected: Collection[Any]
+) -> bool:
+    """Whether this was decided by this very link."""
+    same = set(map(str, known.selected)) == set(map(str, selected))
+    return same and (known.link_id, known.decision) == (link.id, decision)
+
+
+def _need_open(quote: Quote, link: QuoteLink, known: QuoteDecided | None) -> None:
+    if quote.status in _ANSWERED:
         raise WrongState(
-            f"It is version {version.revision} that counts, not version {revision}.",
-            code="superseded_version",
-            details={"revision": version.revision},
+            f"The quote was {quote.status} already.",
+            code=f"already_{quote.status}",
+            details={"by_this_link": known is not None and known.link_id == link.id},
         )
 
 

@@ -124,8 +124,9 @@ async def choose(request: Request, tx: Visiting, body: OfferChoice) -> Response:
 )
 @once
 async def accept(request: Request, tx: Answering, body: OfferAcceptance) -> Response:
-    """Once, in time, and the version sent last: 409 `already_accepted`, `superseded_version`.
+    """Once, in time, and the version that was read: 409 `already_accepted`, `superseded_version`.
 
+    Said again by the same link, of the same version and options, it is answered as it was then.
     Kept with it are name, time, network address, what was chosen, and the SHA-256 of what was sent.
     """
     return answers.plain(await QuoteDoor(tx, caller_of(request)).accept(body))
@@ -140,7 +141,7 @@ async def accept(request: Request, tx: Answering, body: OfferAcceptance) -> Resp
 )
 @once
 async def decline(request: Request, tx: Answering, body: OfferRefusal) -> Response:
-    """With a reason, if there is one to tell."""
+    """With a reason, if there is one to tell, and the version that was read."""
     return answers.plain(await QuoteDoor(tx, caller_of(request)).decline(body))
 
 

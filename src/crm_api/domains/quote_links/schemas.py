@@ -16,6 +16,7 @@ from crm_api.domains.quotes.lines import (
     QuoteTotalsOut,
 )
 from crm_api.domains.quotes.models import QuoteStatus
+from crm_api.domains.quotes.schemas import Revision
 from crm_api.kit.links.schemas import LinkFields, LinkMade, ending
 from crm_api.kit.schema import (
     AmountOut,
@@ -39,8 +40,7 @@ Email = Annotated[
 Said = Annotated[str, StringConstraints(min_length=1, max_length=4_000), Cleaned]
 _SELECTED = "The ids of the options that are wanted; left out, those that were chosen when it was "
 Selected = Annotated[list[UUID], Field(max_length=MOST_LINES)]
-Revision = Annotated[int, Field(ge=1, le=2_000_000_000)]
-_REVISION = "Which version was read: where there is a newer one, nothing is done. Without it: any."
+_REVISION = "Which version was read: where there is a newer one, nothing is done."
 
 
 class _LinkFields(LinkFields):
@@ -319,7 +319,7 @@ class OfferChoice(Schema):
     """Which options are wanted."""
 
     selected: Selected = Field(description="The ids of the options; no others count.")
-    revision: Revision | None = Field(None, description=_REVISION)
+    revision: Revision | None = Field(None, description=_REVISION + " Without it: any.")
 
 
 class OfferAcceptance(Schema):
@@ -330,7 +330,7 @@ class OfferAcceptance(Schema):
     role: Name | None = Field(None, examples=["Head of purchasing"])
     comment: Said | None = None
     selected: Selected | None = Field(None, description=_SELECTED + "sent.")
-    revision: Revision | None = Field(None, description=_REVISION)
+    revision: Revision = Field(description=_REVISION)
 
 
 class OfferRefusal(Schema):
@@ -341,7 +341,7 @@ class OfferRefusal(Schema):
     role: Name | None = None
     reason: Name | None = Field(None, description="In a word.", examples=["Too expensive"])
     comment: Said | None = None
-    revision: Revision | None = Field(None, description=_REVISION)
+    revision: Revision = Field(description=_REVISION)
 
 
 class OfferQuestion(Schema):

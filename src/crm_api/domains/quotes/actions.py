@@ -14,7 +14,7 @@ from crm_api.domains.quotes.repository import QuoteVersions
 from crm_api.domains.quotes.schemas import QuoteCreate, QuoteDecision, QuoteSubmission
 from crm_api.domains.quotes.service import QuoteService, QuoteVersionService, content_of
 from crm_api.domains.quotes.states import WAYS, Blockers, Verb
-from crm_api.domains.quotes.versions import diff_of, hash_of, no_version
+from crm_api.domains.quotes.versions import diff_of, hash_of, need_revision, no_version
 from crm_api.kit.actor import hidden_field
 from crm_api.kit.calendar import today_of
 from crm_api.kit.crud.owners import hand_down
@@ -167,7 +167,7 @@ class QuoteActions:
 
         `agreed` are values of a quote that are others than those that were sent: with other options.
         """
-        current, blockers = await self._begun(id, verb, expected)
+        current, blockers = await self._begun(id, verb, expected, data.revision)
         if verb == "accept" and blockers.coupons is not None:
             await blockers.coupons.redeem()
         values = {
@@ -240,10 +240,13 @@ class QuoteActions:
 
     # Steps
 
-    async def _begun(self, id: UUID, verb: Verb, expected: int | None) -> tuple[Quote, Blockers]:
+    async def _begun(
+        self, id: UUID, verb: Verb, expected: int | None, revision: int | None = None
+    ) -> tuple[Quote, Blockers]:
         """The quote, locked, at a state that the action is for, and with nothing in its way."""
         self.quotes.need("update")
         current = await self.quotes.locked(id, expected)
+        need_revision(current.revision, revision)
         need_way("quote", WAYS, current.status, verb)
         blockers = Blockers(self.tx, self._shown(current))
         if verb == "accept" and blockers.coupons is not None:

@@ -158,8 +158,10 @@ def _decision(verb: Verb, description: str) -> Any:
         by: str | None = None,
         comment: str | None = None,
         expected_version: int | None = None,
+        revision: int | None = None,
     ) -> Quote:
-        data = shape_given(schemas.QuoteDecision, {"by": by, "comment": comment})
+        said = {"by": by, "comment": comment, "revision": revision}
+        data = shape_given(schemas.QuoteDecision, said)
         return await QuoteActions(info.context.tx).decide(id, verb, data, expected_version)
 
     return mutation(resolver, description=description)

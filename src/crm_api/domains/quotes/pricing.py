@@ -22,7 +22,7 @@ from crm_api.domains.quotes.lines import QuoteLine
 from crm_api.domains.quotes.repository import Quotes
 from crm_api.domains.quotes.schemas import QuoteContent
 from crm_api.domains.quotes.showing import Shown, shown_of
-from crm_api.domains.quotes.warning import warning, warnings_between, warnings_of
+from crm_api.domains.quotes.warning import products_in, warning, warnings_between, warnings_of
 from crm_api.kit.actor import Actor
 from crm_api.kit.db.json import decode
 from crm_api.kit.db.tx import Tx
@@ -87,8 +87,8 @@ class QuotePricing:
         except Invalid as error:
             raise at_places(error, places) from None
         warnings = list(warnings_of(content, calculator.works))
-        ids = {id for one in named if one is not None and (id := one.product_id) is not None}
-        warnings += warnings_between(calculator.works, await self.records.between(ids))
+        relations = await self.records.between(set(products_in(calculator.works)))
+        warnings += warnings_between(calculator.works, relations)
         warnings += _of_coupons(content, calculator.refused, before)
         if not found.knows_list:
             message = "The list is not for this customer, day and currency."

@@ -93,8 +93,10 @@ _CONTENTS = """
     ORDER BY c.position, c.id
 """
 _BETWEEN = """
-    SELECT r.product_id, r.related_id, r.kind, p.name FROM product_relations r
+    SELECT r.product_id, r.related_id, r.kind, p.name, o.name AS own_name
+    FROM product_relations r
     JOIN products p ON p.organization_id = $1 AND p.id = r.related_id
+    JOIN products o ON o.organization_id = $1 AND o.id = r.product_id
     WHERE r.organization_id = $1 AND r.product_id = ANY($2) AND r.deleted_at IS NULL
         AND r.kind IN ('requires', 'excludes') AND p.deleted_at IS NULL
     ORDER BY r.position, r.id
@@ -126,7 +128,10 @@ class Quotes(Repository[Quote]):
         return await self.tx.fetch(_CONTENTS, own, list(bundles), list(chosen))
 
     async def between(self, products: Collection[UUID]) -> list[Any]:
-        """What products require or exclude: `product_id`, `related_id`, `kind`, `name`."""
+        """What products require or exclude: `product_id`, `own_name`, `related_id`, `name`, `kind`.
+
+        Exclusions hold both ways, whichever of the two has the relation.
+        """
         if not products:
             return []
         return await self.tx.fetch(_BETWEEN, self.tx.organization_id, list(products))

@@ -252,11 +252,21 @@ class QuotePriceDrift(BaseModel):
     lines: list[SimulatedLine]
 
 
+Revision = Annotated[int, Field(ge=1, le=2_000_000_000)]
+
+
 class QuoteDecision(Schema):
     """What the customer said, or why."""
 
     by: Name | None = Field(None, description="Who said so.", examples=["Sample Person"])
     comment: Prose | None = None
+    revision: Annotated[
+        Revision | None,
+        Field(
+            description="Which version it is about: 409 `superseded_version` where another one "
+            "counts. Without it: the one that was sent last."
+        ),
+    ] = None
 
 
 class QuoteSubmission(Schema):

@@ -13,7 +13,7 @@ from crm_api.domains.quotes.letterhead import letterhead_of
 from crm_api.domains.quotes.repository import Quotes
 from crm_api.domains.quotes.schemas import CONTENT
 from crm_api.kit.db.json import decode, encode
-from crm_api.kit.errors import NotFound
+from crm_api.kit.errors import NotFound, WrongState
 
 _encoder = msgspec.json.Encoder(decimal_format="string", order="deterministic")
 _SUMS = ("net", "tax", "gross", "one_time", "mrr", "arr", "acv", "tcv", "discount_percent")
@@ -122,3 +122,13 @@ def no_version(id: UUID, revision: int | None) -> NotFound:
     """The error for a version that is not there."""
     which = "was never sent" if revision is None else f"has no version {revision}"
     return NotFound(f"The quote {id} {which}.", code="no_version")
+
+
+def need_revision(current: int, revision: int | None) -> None:
+    """Raises `WrongState` where another version is meant than the one that counts."""
+    if revision is not None and revision != current:
+        raise WrongState(
+            f"It is version {current} that counts, not version {revision}.",
+            code="superseded_version",
+            details={"revision": current},
+        )

@@ -1,6 +1,6 @@
 """What is wrong with a quote, or wants an approval: told with it, and never a reason to fail."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -29,26 +29,44 @@ def warnings_of(content: QuoteContent, works: Sequence[Work]) -> Iterable[Warned
 
 
 def warnings_between(works: Sequence[Work], relations: Sequence[Any]) -> Iterable[Warned]:
-    """What products want beside them, and what they do not go with."""
-    counting, offered = set(_held([work for work in works if work.counts])), set(_held(works))
-    of_product: dict[UUID, list[Any]] = {}
+    """What products want beside them, and what they do not go with; also those in bundles.
+
+    Of an exclusion each line is told that has one side of it, whichever side has the relation.
+    """
+    counting = set(products_in([work for work in works if work.counts]))
+    offered = set(products_in(works))
+    wanted: dict[UUID, dict[UUID, str]] = {}
+    excluded: dict[UUID, dict[UUID, str]] = {}
     for one in relations:
-        of_product.setdefault(one["product_id"], []).append(one)
+        own, other = one["product_id"], one["related_id"]
+        if one["kind"] == "requires":
+            wanted.setdefault(own, {})[other] = one["name"]
+        else:
+            excluded.setdefault(own, {})[other] = one["name"]
+            excluded.setdefault(other, {})[own] = one["own_name"]
     for place, work in enumerate(works):
-        id, at = None if work.named is None else work.named.product_id, f"/lines/{place}"
-        for one in () if id is None else of_product.get(id, ()):
-            is_there = one["related_id"] in (counting if work.counts else offered)
-            if one["kind"] == "requires" and not is_there:
-                message = f"It requires {one['name']}, which is not there."
+        held, at = list(products_in([work])), f"/lines/{place}"
+        there = counting if work.counts else offered
+        for id, name in _related(wanted, held):
+            if id not in there:
+                message = f"It requires {name}, which is not there."
                 yield warning("required_missing", message, at, blocks=False)
+        for id, name in _related(excluded, held):
             # Of options that exclude each other one may be chosen.
-            elif one["kind"] == "excludes" and is_there and work.counts:
-                message = f"It does not go with {one['name']}."
+            if work.counts and id in counting:
+                message = f"It does not go with {name}."
                 yield warning("excluded_there", message, at, blocks=False)
 
 
-def _held(works: Sequence[Work]) -> Iterable[UUID]:
-    """The products of lines, and those in their bundles."""
+def _related(
+    known: Mapping[UUID, Mapping[UUID, str]], held: Iterable[UUID]
+) -> Iterable[tuple[UUID, str]]:
+    """What some products are related to, each once, with its name."""
+    return {id: name for one in held for id, name in known.get(one, {}).items()}.items()
+
+
+def products_in(works: Sequence[Work]) -> Iterable[UUID]:
+    """The products of lines, and those in their bundles, with what was chosen."""
     for work in works:
         if work.named is not None and work.named.product_id is not None:
             yield work.named.product_id

@@ -20,6 +20,10 @@ ASKED, PAST, RECIPE, NEED, OPTION, SUGGESTION = range(6)
 """How strong wishes are, the strongest first."""
 
 
+Components = tuple[tuple[UUID, Decimal | None], ...]
+"""The optional components of a bundle that are taken, and how many, as it was said."""
+
+
 @dataclass(frozen=True)
 class Wish:
     """Something that is to be in a draft, and why."""
@@ -35,6 +39,7 @@ class Wish:
     interval: str | None = None
     term: int | None = None
     unit_id: UUID | None = None
+    components: Components = ()
 
 
 @dataclass
@@ -148,7 +153,7 @@ class _Composer:
         name = self._goods.name_of(wish.key[0])
         text = f"Instead of {name}: {why[1]}" if name else f"Instead of another one: {why[1]}"
         told = {**wish.reason, **reason("substitute", text, product_id=wish.key[0])}
-        return replace(wish, key=other, reason=told, unit_id=None)
+        return replace(wish, key=other, reason=told, unit_id=None, components=())
 
     def _with_required(self, root: Wish) -> tuple[list[Wish], Mapping[Key, frozenset[Key]]]:
         """The line with those that it requires and that are not there yet."""

@@ -47,7 +47,7 @@ class Draft:
     def signature(self) -> tuple[Any, ...]:
         """What tells it from others."""
         return tuple(
-            (wish.key, wish.quantity, wish.is_optional, wish.interval, wish.term)
+            (wish.key, wish.quantity, wish.is_optional, wish.interval, wish.term, wish.components)
             for wish in sorted(self.made.lines.values(), key=lambda wish: str(wish.key))
         )
 

@@ -176,11 +176,19 @@ def _lines(
             _id(line["unit_id"]),
             line["interval"],
             line["term"],
+            tuple(_chosen(line)),
         )
         for line in lines
         # What is in an order counts; of a quote, what was chosen.
         if line["kind"] != "text" and line.get("counts", True) and Decimal(line["quantity"]) > 0
     ]
+
+
+def _chosen(line: Mapping[str, Any]) -> Iterable[tuple[UUID, Decimal | None]]:
+    # Lines from before they could take some have none.
+    for one in line.get("components") or ():
+        count = one["quantity"]
+        yield UUID(one["bundle_component_id"]), None if count is None else Decimal(count)
 
 
 def _id(value: str | None) -> UUID | None:

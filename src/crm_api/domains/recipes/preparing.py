@@ -1,10 +1,12 @@
 """Prepares proposals for a customer, and makes quotes of them where that is asked for."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Literal
 from uuid import UUID
 
+from crm_api.domains.catalogue.repository import BundleComponents
 from crm_api.domains.companies.repository import LISTING as COMPANIES
 from crm_api.domains.companies.service import CompanyService
 from crm_api.domains.contacts.repository import CONTACTS
@@ -176,7 +178,19 @@ class ProposalService:
         if asked.repeat_last:
             last = await self.orders.last(kind, id) or await self.past.last(kind, id)
             found += _besides(found, last)
-        return found
+        return await self._as_is(found)
+
+    async def _as_is(self, lines: list[PastLine]) -> list[PastLine]:
+        """The same without components that their bundles cannot take any more."""
+        bundles = [line.product_id for line in lines if line.components and line.product_id]
+        if not bundles:
+            return lines
+        known = set(await BundleComponents(self.tx).optional(bundles))
+        fit = [tuple(one for one in line.components if one[0] in known) for line in lines]
+        return [
+            replace(line, components=mine, lost=mine != line.components)
+            for line, mine in zip(lines, fit, strict=True)
+        ]
 
     async def _fitting(self, customer: Customer, asked: ProposalRequest) -> list[ProposalRecipe]:
         """The active recipes for a customer that answer something, or everything."""

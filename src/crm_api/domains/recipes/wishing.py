@@ -19,6 +19,7 @@ from crm_api.domains.recipes.composing import (
     PAST,
     RECIPE,
     SUGGESTION,
+    Components,
     Told,
     Wish,
     left_out,
@@ -51,6 +52,10 @@ class PastLine:
     unit_id: UUID | None
     interval: str | None
     term: int | None
+    components: Components = ()
+    """The optional ones that it took and that a bundle can still take."""
+    lost: bool = False
+    """Whether it took others."""
 
 
 @dataclass(frozen=True)
@@ -142,14 +147,19 @@ class Wishing:
                 if line.order_id is None
                 else reason("past_order", "Ordered before.", order_id=line.order_id)
             )
+            key = (line.product_id, line.variant_id)
+            if line.lost:
+                why = ("gone", "It is offered without a component that it does not take any more.")
+                self.left_out.append({**left_out(self._goods, key, why), "name": line.name})
             yield Wish(
-                (line.product_id, line.variant_id),
+                key,
                 line.quantity,
                 told,
                 PAST,
                 interval=line.interval,
                 term=line.term,
                 unit_id=line.unit_id,
+                components=line.components,
             )
 
     def _add_item(self, recipe: ProposalRecipe, item: Mapping[str, Any]) -> None:
@@ -225,7 +235,9 @@ class Wishing:
             if one.related_id not in there and self._goods.goes_with(one.related_id, there):
                 text = one.reason or f"More than {self._goods.name_of(one.product_id)} can do."
                 told = {**wish.reason, **reason("up_sell", text, product_id=one.product_id)}
-                return replace(wish, key=(one.related_id, None), reason=told, unit_id=None)
+                return replace(
+                    wish, key=(one.related_id, None), reason=told, unit_id=None, components=()
+                )
         return wish
 
     def _suggested(self) -> list[Wish]:
@@ -289,7 +301,7 @@ def _summed(wishes: Iterable[Wish]) -> list[Wish]:
     """Wishes for the same by the same unit as one."""
     found: dict[tuple[Any, ...], Wish] = {}
     for wish in wishes:
-        same = (wish.key, wish.unit_id, wish.interval, wish.term)
+        same = (wish.key, wish.unit_id, wish.interval, wish.term, wish.components)
         known = found.get(same)
         found[same] = (
             wish if known is None else replace(known, quantity=known.quantity + wish.quantity)

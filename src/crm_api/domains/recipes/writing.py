@@ -126,6 +126,10 @@ def _lines(made: Composed, kinds: Mapping[str, str]) -> Iterable[dict[str, Any]]
             "quantity": wish.quantity,
             "section": section,
             "unit_id": wish.unit_id,
+            "components": [
+                {"bundle_component_id": id, "quantity": count} for id, count in wish.components
+            ]
+            or None,
             "interval": wish.interval,
             "term": wish.term,
             "is_optional": wish.is_optional or None,
