@@ -129,8 +129,7 @@ def _unordered(known: Field, operator: str) -> bool:
     """Long texts are in the order of the database's language, which Python does not know."""
     if operator not in {"gt", "gte", "lt", "lte", "between"} or known.kind != "text":
         return False
-    assert known.column is not None
-    return getattr(known.column.type, "collation", None) != "C"
+    return known.column is not None and getattr(known.column.type, "collation", None) != "C"
 
 
 def _values(known: Field, rows: list[Row]) -> list[Any]:
@@ -185,7 +184,7 @@ def _member(row: Row, key: str, value: Any, listing: Listing, known: Known) -> b
         return known.terms[key](row, value)
     relation = listing.related.get(key)
     if relation is None:
-        return all(_test(listing.fields[key], row[key], o, v) for o, v in value.items())
+        return all(passes(listing.fields[key], row[key], o, v) for o, v in value.items())
     target, others = relation.target(), known.related(relation, row)
     if not relation.many:
         return any(holds(other, value, target, known) for other in others)
@@ -202,7 +201,8 @@ def _counted(quantifier: str, inner: Row, rows: list[Row], target: Listing, know
     return {"some": any(found), "none": not any(found), "every": all(found)}[quantifier]
 
 
-def _test(known: Field, value: Any, operator: str, operand: Any) -> bool:
+def passes(known: Field, value: Any, operator: str, operand: Any) -> bool:
+    """Whether a value passes one operator."""
     if known.kind in {"tags", "keys"}:
         if operator == "is_null":
             return (not value) is operand

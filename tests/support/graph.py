@@ -48,10 +48,17 @@ def nested(annotation: Any) -> type[BaseModel] | None:
 
 
 def body_as_graph(value: Any, *, deep: bool = True) -> Any:
-    """A REST body as a GraphQL input; `custom`, `external_ids` and a saved filter keep their keys."""
+    """A REST body as a GraphQL input; `custom`, `external_ids` and a saved filter keep their keys.
+
+    A list of `custom` is what a filter asks of such fields, which is typed.
+    """
     if isinstance(value, dict) and deep:
-        kept = {"custom", "external_ids", "filter"}
+        kept = {"external_ids", "filter"} | ({"custom"} if not _typed(value) else set())
         return {camel(k): body_as_graph(v, deep=k not in kept) for k, v in value.items()}
     if isinstance(value, list):
         return [body_as_graph(item, deep=deep) for item in value]
     return value
+
+
+def _typed(value: dict[str, Any]) -> bool:
+    return isinstance(value.get("custom"), list)

@@ -2,6 +2,7 @@
 
 import os
 from collections import defaultdict
+from copy import deepcopy
 from datetime import datetime, timedelta
 from random import Random
 from typing import Any, NamedTuple
@@ -14,8 +15,9 @@ from hypothesis import strategies as st
 from crm_api.domains.contacts.repository import CONTACTS
 from crm_api.domains.segments.membership import Membership, Stored
 from crm_api.kit.db.tx import unit_of_work
-from support.clients import Org, tx_of
+from support.clients import Api, Org, pointers, problem, tx_of
 from support.filters import Known, filters, holds, quantifiers
+from support.graph import body_as_graph
 from support.segments import NOW, people, track
 
 NAMES = ("page.viewed", "cart.filled", "order.placed")
@@ -31,6 +33,7 @@ class Here(NamedTuple):
     """Short to print, because hypothesis prints it with every example."""
 
     database: Any
+    api: Api
     org: Org
     known: Known
 
@@ -69,7 +72,7 @@ async def here(world, database):
     static = await api.made("segments", {"name": "Static", "kind": "static"})
     chosen = chance.sample(ids, 9)
     await api.post(f"/v1/segments/{static['id']}/members", json={"add": chosen})
-    return Here(database, org, await _known(api, static["id"], set(chosen)))
+    return Here(database, api, org, await _known(api, static["id"], set(chosen)))
 
 
 def _event(chance, ids):
@@ -280,3 +283,63 @@ async def test_sql_finds_whom_the_filter_means(here, data):
     assert await by_sql(here, {"not": node}) == {row["id"] for row in rows} - wanted
     some = [row["id"] for row in rows[::3]]
     assert await by_sql(here, node, [UUID(id) for id in some]) == wanted & set(some)
+
+
+def typed(node):
+    """A filter as GraphQL takes it; None where a list mixes types, which typed inputs do not."""
+    term = node.get("behaviour")
+    if term is None:
+        return node
+    term = dict(term)
+    for holder in filter(None, (term, term.get("then"))):
+        if "where" in holder:
+            found = [_typed_property(*one) for one in holder["where"].items()]
+            if None in found:
+                return None
+            holder["where"] = found
+    return {"behaviour": term}
+
+
+def _typed_property(name, test):
+    ((operator, operand),) = test.items()
+    kinds = {_kind(value) for value in (operand if isinstance(operand, list) else [operand])}
+    if operator == "is_null" or operand is None:
+        return {"property": name, "is_null": operand if operator == "is_null" else operator == "eq"}
+    if len(kinds) > 1 or (kinds == {bool} and operator in {"in", "nin"}):
+        return None
+    return {"property": name, {str: "text", bool: "boolean"}.get(kinds.pop(), "number"): test}
+
+
+@given(data=st.data())
+@settings(max_examples=EXAMPLES // 6)
+async def test_graphql_finds_who_did_and_said_what_is_asked(here, data):
+    asked = data.draw(here.known.asked["contact"])
+    node = typed(deepcopy(asked))
+    assume(node is not None)
+    rows = here.known.of(CONTACTS)
+    wanted = {row["id"] for row in rows if holds(row, asked, CONTACTS, here.known)}
+    document = "query($w: ContactWhere) { contacts(where: $w, first: 200) { nodes { id } } }"
+    shown = await here.api.data(document, w=body_as_graph(node))
+    assert {row["id"] for row in shown["contacts"]["nodes"]} == wanted
+    posted = await here.api.post("/v1/contacts/query", json={"filter": node, "limit": 200})
+    assert {row["id"] for row in posted.json()["data"]} == wanted
+
+
+async def test_typed_properties_say_where_they_are_wrong(here):
+    document = "query($w: ContactWhere) { contacts(where: $w) { nodes { id } } }"
+    for where, pointer in (
+        ({"property": "x"}, "/filter/behaviour/where/0"),
+        ({"property": "x", "text": {"eq": "a"}, "number": {"eq": 1}}, "/filter/behaviour/where/0"),
+        ({"property": "", "text": {"eq": "a"}}, "/filter/behaviour/where/0/property"),
+        ({"property": "x", "text": {"eq": "a" * 501}}, "/filter/behaviour/where/0/text/eq"),
+    ):
+        node = {"behaviour": {"did": "page.viewed", "where": [where]}}
+        posted = await here.api.post("/v1/contacts/query", json={"filter": node})
+        told = problem(posted, 422, "invalid_filter")
+        answer = await here.api.gql(document, w=body_as_graph(node))
+        shown = answer["errors"][0]["extensions"]["problem"]
+        assert pointers(told) == pointers(shown) == [pointer]
+    where = [{"property": "x", "text": {"eq": 5}}]
+    node = {"behaviour": {"did": "page.viewed", "where": where}}
+    told = problem(await here.api.post("/v1/contacts/query", json={"filter": node}), 422)
+    assert pointers(told) == ["/filter/behaviour/where/0/text/eq"]

@@ -15,6 +15,8 @@ from crm_api.domains.segments import figures, schemas
 from crm_api.domains.segments.actions import SegmentActions
 from crm_api.domains.segments.analysing import Analysis
 from crm_api.domains.segments.discovering import Discovery
+from crm_api.domains.segments.filter_graphql import BehaviourFilter, ConsentFilter, SegmentFilter
+from crm_api.domains.segments.graph import KEY
 from crm_api.domains.segments.previewing import Preview
 from crm_api.domains.segments.proposing import MOST_PROPOSED, SegmentProposals
 from crm_api.domains.segments.schemas import EventName
@@ -22,11 +24,16 @@ from crm_api.domains.segments.service import BehaviourEventService, SegmentServi
 from crm_api.domains.segments.tracking import Tracking
 from crm_api.kit.graphql.context import GraphInfo
 from crm_api.kit.graphql.fields import Collection
+from crm_api.kit.graphql.filters import asked_as
 from crm_api.kit.graphql.mutations import mutation, shape_given
 from crm_api.kit.graphql.paging import page_size
 from crm_api.kit.graphql.relations import related
 from crm_api.kit.graphql.types import input_from, type_from
 from crm_api.kit.schema import Schema
+
+asked_as("behaviour", BehaviourFilter)
+asked_as("consent", ConsentFilter)
+asked_as(KEY, SegmentFilter)
 
 
 @type_from(schemas.BehaviourEventOut)
@@ -38,7 +45,7 @@ class BehaviourEvent:
 
 @type_from(schemas.SegmentOut)
 class Segment:
-    """A part of the audience; `contacts(where: {segment: …})` has its members."""
+    """A part of the audience; `contacts(where: {segment: {eq: …}})` has its members."""
 
 
 @type_from(schemas.TrackAnswer)

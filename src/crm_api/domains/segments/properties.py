@@ -2,7 +2,8 @@
 
 import json
 import operator as operators
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, cast
 
@@ -14,33 +15,90 @@ from crm_api.kit.query.mistakes import allowed, escape, fault
 from crm_api.kit.query.terms import TermBinds, TermReader
 
 OPERATORS = ("eq", "ne", "gt", "gte", "lt", "lte", "in", "nin", "is_null")
+TYPES: dict[str, Any] = {"text": str, "number": int | float, "boolean": bool}
+_KEYS = frozenset({"property", "is_null", *TYPES})
 _ORDERED = frozenset({"gt", "gte", "lt", "lte"})
 _MOST = 10
 Property = tuple[str, str]
 """How a property is compared: the operator, and `json`, `number` or `text`."""
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """What is asked of a property, and where its name and its tests stand."""
+
+    name: str
+    tests: Mapping[str, Any]
+    name_at: str
+    at: str
+
+
 def properties_of(reader: TermReader, value: Any, at: str) -> tuple[Property, ...]:
-    """Read `{"plan": "pro", "price": {"gte": 10}}`; values are kept with the names before them."""
+    """Read `{"plan": "pro", "price": {"gte": 10}}`, or as a list, which says types too.
+
+    `[{"property": "price", "number": {"gte": 10}}]`: values are kept with the names before them.
+    """
     if value is None:
         return ()
-    if not isinstance(value, Mapping) or not value:
+    if not isinstance(value, Mapping | list) or not value:
         raise fault(at, "invalid_filter", "Say properties, each with a value or an operator.")
     found: list[Property] = []
-    for name, asked in cast("Mapping[str, Any]", value).items():
-        here = f"{at}/{escape(name)}"
-        if not 0 < len(name) <= 60 or not _storable(name):
-            raise fault(here, "invalid_value", "Not the name of a property.")
-        tests = cast("Mapping[str, Any]", asked) if isinstance(asked, Mapping) else {"eq": asked}
-        if not tests:
-            raise fault(here, "invalid_filter", "Say an operator, such as eq.")
-        for operator, operand in tests.items():
-            reader.tested(here)
-            reader.keep(name, name)
-            found.append(_read(reader, operator, operand, f"{here}/{escape(operator)}"))
+    for asked in _asked_of(cast("Mapping[str, Any] | list[Any]", value), at):
+        if not 0 < len(asked.name) <= 60 or not _storable(asked.name):
+            raise fault(asked.name_at, "invalid_value", "Not the name of a property.")
+        if not asked.tests:
+            raise fault(asked.at, "invalid_filter", "Say an operator, such as eq.")
+        for operator, operand in asked.tests.items():
+            reader.tested(asked.at)
+            reader.keep(asked.name, asked.name)
+            found.append(_read(reader, operator, operand, f"{asked.at}/{escape(operator)}"))
     if len(found) > _MOST:
         raise fault(at, "too_many_conditions", f"At most {_MOST} conditions on properties.")
     return tuple(found)
+
+
+def _asked_of(value: Mapping[str, Any] | list[Any], at: str) -> Iterator[_Asked]:
+    if isinstance(value, list):
+        for place, one in enumerate(value):
+            yield _typed(one, f"{at}/{place}")
+        return
+    for name, asked in value.items():
+        here = f"{at}/{escape(name)}"
+        yield _Asked(name, _tests(asked), here, here)
+
+
+def _tests(asked: Any) -> Mapping[str, Any]:
+    return cast("Mapping[str, Any]", asked) if isinstance(asked, Mapping) else {"eq": asked}
+
+
+def _typed(one: Any, at: str) -> _Asked:
+    if not isinstance(one, Mapping):
+        raise fault(at, "invalid_filter", "Say a property, its type and an operator.")
+    # Clients with types write null for what they leave out.
+    said = {k: v for k, v in cast("Mapping[str, Any]", one).items() if v is not None}
+    for key in said:
+        if key not in _KEYS:
+            raise fault(f"{at}/{escape(key)}", "unknown_key", f"Say {', '.join(sorted(_KEYS))}.")
+    name = said.pop("property", None)
+    if not isinstance(name, str):
+        raise fault(f"{at}/property", "required", "Say which property.")
+    if len(said) != 1:
+        raise fault(at, "invalid_filter", f"Say one of {', '.join(TYPES)}, is_null.")
+    ((key, asked),) = said.items()
+    if key == "is_null":
+        return _Asked(name, {key: asked}, f"{at}/property", at)
+    tests = _tests(asked)
+    for operator, operand in tests.items():
+        operands = cast("list[Any]", operand) if isinstance(operand, list) else [operand]
+        if operator != "is_null" and not all(_is(key, value) for value in operands):
+            raise fault(f"{at}/{key}/{escape(operator)}", "wrong_type", f"Not a {key}.")
+    return _Asked(name, tests, f"{at}/property", f"{at}/{key}")
+
+
+def _is(key: str, value: Any) -> bool:
+    if isinstance(value, bool):
+        return key == "boolean"
+    return value is None or isinstance(value, TYPES[key])
 
 
 def _read(reader: TermReader, operator: str, operand: Any, at: str) -> Property:

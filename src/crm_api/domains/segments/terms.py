@@ -64,7 +64,8 @@ def _object(value: Any, at: str, known: frozenset[str], *, wanted: str) -> dict[
     for key in source:
         if key not in known:
             raise fault(f"{at}/{escape(key)}", "unknown_key", f"Say {', '.join(sorted(known))}.")
-    return source
+    # Clients with types write null for what they leave out.
+    return {key: inner for key, inner in source.items() if inner is not None}
 
 
 def _did(source: Mapping[str, Any], at: str) -> tuple[str, str]:

@@ -3,10 +3,11 @@
 from typing import Annotated, Any, Optional, cast
 
 import strawberry
-from strawberry.scalars import JSON
 
 from crm_api.kit.query.filters import OPERATORS, QUANTIFIERS
 from crm_api.kit.query.listing import Kind, Listing
+from crm_api.kit.query.targets import targets
+from crm_api.kit.query.typed import TYPES
 from crm_api.kit.schema import pascal
 
 _VALUES: dict[Kind, Any] = {
@@ -22,11 +23,15 @@ _VALUES: dict[Kind, Any] = {
     "keys": str,
 }
 # One schema serves every organization, whose custom fields differ.
-_CUSTOM = 'Custom fields by name, each with its operators: `{tier: {eq: "gold"}}`.'
-_TERM = "As over REST: what it takes depends on its first key."
+_CUSTOM = 'Custom fields, all of which hold: `[{field: "tier", text: {eq: "gold"}}]`.'
+_FIELD = """What is asked of a custom field, by its type: one of these, and `currency` with `money`.
+
+Selects, addresses, numbers and links are `text`, formulas and rollups what they come to."""
+_RELATED = "What is asked of the record that a custom field refers to, by the kind of that: one."
 _operators: dict[str, type] = {}
 _wanted: dict[str, Listing] = {}
 _where: dict[str, type] = {}
+_terms: dict[str, type] = {}
 
 
 def operators_of(kind: Kind) -> type:
@@ -55,6 +60,11 @@ class AboutFilter:
     rollup: bool = False
 
 
+def asked_as(term: str, kind: type) -> None:
+    """Tell the input of a term that collections know (`Listing.know`), made by its domain."""
+    _terms[term] = kind
+
+
 def where_of(listing: Listing) -> Any:
     """The input type of a collection's filter; `make_filters` makes it."""
     name = f"{pascal(listing.entity)}Where"
@@ -64,17 +74,35 @@ def where_of(listing: Listing) -> Any:
 
 def make_filters() -> None:
     """Make the input types that were asked for: what leads where has to be known by now."""
+    if "CustomFieldFilter" not in _where:
+        _make_custom()
     while left := _wanted.keys() - _where.keys():
         for name in sorted(left):
-            _where[name] = globals()[name] = _made(name, _wanted[name])
+            _keep(name, _fields_of(_wanted[name]))
+
+
+def _make_custom() -> None:
+    related = {kind: Optional[where_of(listing)] for kind, listing in targets().items()}  # noqa: UP045
+    _keep("RelatedWhere", _unset(related), _RELATED)
+    tests: dict[str, Any] = {n: Optional[operators_of(kind)] for n, kind in TYPES.items()}  # noqa: UP045
+    tests["currency"] = Optional[operators_of("text")]  # noqa: UP045
+    tests["related"] = Optional[_later("RelatedWhere")]  # noqa: UP045
+    fields = _unset(tests)
+    fields["__annotations__"] = {"field": str, **tests}
+    _keep("CustomFieldFilter", fields, _FIELD)
+
+
+def _keep(name: str, fields: dict[str, Any], description: str | None = None) -> None:
+    made = strawberry.input(type(name, (), fields), name=name, description=description)
+    _where[name] = globals()[name] = made
 
 
 def _later(name: str) -> Any:
     return Annotated[name, strawberry.lazy(__name__)]
 
 
-def _made(name: str, listing: Listing) -> type:
-    itself = _later(name)
+def _fields_of(listing: Listing) -> dict[str, Any]:
+    itself = where_of(listing)
     annotations: dict[str, Any] = {
         "and_": Optional[list[itself]],  # noqa: UP045
         "or_": Optional[list[itself]],  # noqa: UP045
@@ -90,16 +118,16 @@ def _made(name: str, listing: Listing) -> type:
         annotations["about"] = Optional[AboutFilter]  # noqa: UP045
         fields["about"] = strawberry.field(default=strawberry.UNSET)
     for key in listing.terms:
-        annotations[key] = Optional[JSON]  # noqa: UP045
-        fields[key] = strawberry.field(default=strawberry.UNSET, description=_TERM)
-    annotations["custom"] = Optional[JSON]  # noqa: UP045
+        annotations[key] = Optional[_terms[key]]  # noqa: UP045
+        fields[key] = strawberry.field(default=strawberry.UNSET)
+    annotations["custom"] = Optional[list[_later("CustomFieldFilter")]]  # noqa: UP045
     fields["custom"] = strawberry.field(default=strawberry.UNSET, description=_CUSTOM)
     for relation in listing.related.values():
         target = where_of(relation.target())
         kind = _later(_quantified(relation.target()).__name__) if relation.many else target
         annotations[relation.name] = Optional[kind]  # noqa: UP045
         fields[relation.name] = strawberry.field(default=strawberry.UNSET)
-    return strawberry.input(type(name, (), fields), name=name)
+    return fields
 
 
 def _quantified(listing: Listing) -> type:
@@ -113,8 +141,7 @@ def _quantified(listing: Listing) -> type:
         counted["between"] = Optional[list[int]]  # noqa: UP045
         made = strawberry.input(type(count, (), _unset(counted)), name=count)
         kinds = {q: Optional[made if q == "count" else target] for q in QUANTIFIERS}  # noqa: UP045
-        _where[name] = strawberry.input(type(name, (), _unset(kinds)), name=name)
-        globals()[name] = _where[name]
+        _keep(name, _unset(kinds))
     return _where[name]
 
 

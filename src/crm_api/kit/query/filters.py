@@ -16,6 +16,7 @@ from crm_api.kit.query.listing import Field, Linked, Listing, Relation
 from crm_api.kit.query.mistakes import allowed, escape, fault, short
 from crm_api.kit.query.operands import READERS, CustomTest, compared, said_again
 from crm_api.kit.query.targets import target_of
+from crm_api.kit.query.typed import asked_fields
 from crm_api.kit.query.visibility import sight_of
 from crm_api.kit.values.errors import BadValue
 
@@ -205,21 +206,8 @@ class _Reader:
         return ("count", relation.name, sight, inner, operator)
 
     def custom(self, value: Any, listing: Listing, at: str, depth: int) -> Shape:
-        if not isinstance(value, Mapping) or not value:
-            raise fault(at, "invalid_filter", "Say a custom field, with an operator.")
-        fields = self.tx.catalogue.of(listing.entity)
-        parts: list[Shape] = []
-        for name, inner in value.items():
-            here = f"{at}/{escape(name)}"
-            field = fields.get(name)
-            if field is None:
-                message = f"{listing.entity} has no custom field {short(name)!r}."
-                raise fault(here, "unknown_field", message)
-            try:
-                need_sight(field, self.actor)
-            except Forbidden as error:
-                raise error.elsewhere(pointer=here) from None
-            parts.append(self.custom_field(field, inner, here, listing, depth))
+        asked = asked_fields(value, listing, self.tx, at)
+        parts = [self.custom_field(one.field, one.value, one.at, listing, depth) for one in asked]
         return parts[0] if len(parts) == 1 else ("and", tuple(parts))
 
     def custom_field(

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from crm_api.kit.query.listing import Listing
 
 _known: dict[str, Listing] = {}
-_objects: list[Callable[[str], Listing]] = []
+_objects: list[tuple[Callable[[str], Listing], Listing]] = []
 
 
 def refer_to(listings: Iterable[Listing]) -> None:
@@ -13,9 +13,19 @@ def refer_to(listings: Iterable[Listing]) -> None:
     _known.update((listing.entity, listing) for listing in listings)
 
 
-def refer_to_objects(of: Callable[[str], Listing]) -> None:
-    """And to those of custom objects; `of` takes the key of one."""
-    _objects[:] = [of]
+def refer_to_objects(of: Callable[[str], Listing], every: Listing) -> None:
+    """And to those of custom objects; `of` takes the key of one, `every` has those of all."""
+    _objects[:] = [(of, every)]
+
+
+def targets() -> dict[str, Listing]:
+    """What fields may refer to, by its kind; the records of all custom objects are one kind."""
+    return {kind_of(listing): listing for listing in (*_known.values(), *(e for _, e in _objects))}
+
+
+def kind_of(listing: Listing) -> str:
+    """The kind of the records of a collection, which custom objects have in common."""
+    return _objects[0][1].entity if listing.part else listing.entity
 
 
 def target_of(entity: str) -> Listing | None:
@@ -24,4 +34,4 @@ def target_of(entity: str) -> Listing | None:
     Whether the organization has such an object is for its catalogue to say.
     """
     found = _known.get(entity)
-    return _objects[0](entity) if found is None and entity and _objects else found
+    return _objects[0][0](entity) if found is None and entity and _objects else found

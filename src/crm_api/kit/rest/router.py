@@ -211,7 +211,7 @@ def _fields_of(listing: Listing) -> Iterator[str]:
         yield f"{_listed(many)} (records): {_listed(QUANTIFIERS)}."
     if listing.terms:
         yield f"{_listed(listing.terms)}: as in a body."
-    yield "`custom`: fields of the organization's own, by their names."
+    yield "`custom`: fields of the organization's own, by their names (in a body as a list, too)."
 
 
 def _listed(names: Iterable[str]) -> str:

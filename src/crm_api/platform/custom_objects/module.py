@@ -4,11 +4,11 @@ from crm_api.kit.crud.collections import serve_objects
 from crm_api.kit.custom.catalogue import OBJECTS
 from crm_api.kit.module import Faces, Module
 from crm_api.kit.query.targets import refer_to_objects
-from crm_api.platform.custom_objects.repository import listing_of
+from crm_api.platform.custom_objects.repository import LISTING, listing_of
 from crm_api.platform.custom_objects.service import service_of_object
 
 serve_objects(service_of_object)
-refer_to_objects(listing_of)
+refer_to_objects(listing_of, LISTING)
 
 
 def _faces() -> Faces:
