@@ -135,6 +135,48 @@ async def test_an_approval_policy_decides(client):
     assert (shown["status"], bool(shown["decided_at"])) == ("approved", True)
 
 
+async def test_requests_keep_to_discount_policies(client):
+    """As quotes and orders by hand do: what they add, and what they have cost less."""
+    seller, boss = await sellers(client)
+    desk, chair = await sold(client, "Desk"), await sold(client, "Chair")
+    fee = {"name": "Delivery", "unit_price": "30"}
+    lines = [{"product_id": desk["id"], "quantity": "2"}, fee]
+    company = await client.made("companies", {"name": "Example Industries"})
+    made = await confirmed(client, lines=lines, company_id=company["id"])
+    first, second = (line["id"] for line in made["lines"])
+    cheap = {"product_id": chair["id"], "unit_price": "70"}
+    beyond = [
+        {"action": "change", "line_id": first, "unit_price": "80"},
+        {"action": "add", "line": cheap},
+    ]
+    # What is no product costs what is said, as by hand.
+    plain = {"action": "change", "line_id": second, "unit_price": "5"}
+    request = await change(seller.api, made, *beyond, plain)
+    given = [one["manual_percent"] for one in request["changes"]]
+    assert (given, request["changes"][1]["line"]["manual_percent"]) == (["20", None, None], "30")
+    found = await do(seller.api, request["id"], "submit", 409)
+    told = [("discount_over_policy", "/changes/0"), ("discount_over_policy", "/changes/1")]
+    assert [(one["code"], one["pointer"]) for one in found["errors"]] == told
+    path = f"change-requests/{request['id']}/transitions"
+    (way, *_) = (await seller.api.read(path))["allowed"]
+    assert [(one["code"], one["pointer"]) for one in way["blockers"]] == told
+    within = {"action": "change", "line_id": first, "unit_price": "90"}
+    few = await change(seller.api, made, within, plain)
+    assert (await do(seller.api, few["id"], "submit"))["status"] == "approved"
+    # Whoever may give it submits it, and so does whoever asks for an approval of it.
+    other = await change(client, made, *beyond)
+    assert (await do(client, other["id"], "submit"))["status"] == "approved"
+    await approval_policy(client, boss, target="change_request")
+    assert (await do(seller.api, request["id"], "submit"))["status"] == "submitted"
+    (asked,) = (await boss.api.read("approvals/to-decide"))["data"]
+    answer = await boss.api.post(f"/v1/approvals/{asked['id']}/approve")
+    assert answer.status_code == 200, answer.text
+    answer = await seller.api.post(f"/v1/change-requests/{request['id']}/apply")
+    assert answer.status_code == 200, answer.text
+    after = (await client.read(f"orders/{made['id']}"))["lines"]
+    assert [line["manual_percent"] for line in after] == ["20", None, "30"]
+
+
 async def test_what_comes_to_more_by_now_is_asked_for_again(client):
     _, head = await sellers(client)
     await approval_policy(

@@ -5,10 +5,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from support.clients import Api, problem
+from crm_api.domains.quotes.jobs import expire
+from support.clients import Api, pointers, problem
 from support.people import joined, logged_in
 from support.pricing import ask, price_list, product
-from support.quoting import quote, ways
+from support.quoting import offered, quote, ways
 
 # Nowhere is it the same day in both: 26 hours lie between them.
 EAST, WEST = "Pacific/Kiritimati", "Etc/GMT+12"
@@ -55,6 +56,28 @@ async def test_lists_and_coupons_count_by_the_organizations_day(abroad):
 async def test_quotes_end_with_the_organizations_day(abroad):
     made = await quote(abroad, valid_until=day_in(WEST))
     assert "expired" in (await ways(abroad, made["id"]))["send"]
+
+
+async def test_sent_quotes_end_with_the_organizations_day(app, client, anonymous, database):
+    """At every place: for whoever accepts, by link or not, and by themselves."""
+    await client.patch("/v1/organization", json={"time_zone": WEST})
+    made, path = await offered(client, valid_until=day_in(WEST))
+    files = app.state.services.files
+    for zone, ended in ((WEST, False), (EAST, True)):
+        await client.patch("/v1/organization", json={"time_zone": zone})
+        shown = (await anonymous.get(path)).json()
+        assert shown["can_accept"] is not ended
+        assert [one["code"] for one in shown["blockers"]] == ["expired"] * ended
+        told = await ways(client, made["id"])
+        assert ("expired" in told["accept"], "not_expired" in told["expire"]) == (ended, not ended)
+        if ended:
+            said = {"name": "Sample", "revision": 1}
+            answer = await anonymous.post(f"{path}/accept", json=said)
+            assert pointers(problem(answer, 409)) == ["/valid_until"]
+            assert (await client.post(f"/v1/quotes/{made['id']}/accept")).status_code == 409
+        await expire(database, files)
+        status = (await client.read(f"quotes/{made['id']}"))["status"]
+        assert (status == "expired") is ended
 
 
 async def test_what_is_a_users_own_goes_by_their_day(abroad):

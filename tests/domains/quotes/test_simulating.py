@@ -255,6 +255,39 @@ async def test_what_bundles_hold_is_planned(client):
     assert (await client.read(f"bundle-components/{inside['id']}"))["quantity"] == "1"
 
 
+async def test_no_component_is_planned_that_the_catalogue_would_refuse(client):
+    options = [{"key": "colour", "label": "Colour", "values": ["red"]}]
+    chair, lamp = await product(client, options=options), await product(client)
+    body = {"product_id": chair["id"], "sku": uuid4().hex, "options": {"colour": "red"}}
+    red = await client.made("product-variants", body)
+    first, second = [await product(client, type="bundle", status="draft") for _ in range(2)]
+    body = {"product_id": first["id"], "component_id": chair["id"], "quantity": "2"}
+    await client.made("bundle-components", body | {"min_quantity": "2", "max_quantity": "4"})
+    in_first, in_second = {"product_id": first["id"]}, {"product_id": second["id"]}
+    of_chair, of_lamp = {"component_id": chair["id"]}, {"component_id": lamp["id"]}
+    for changes, told in (
+        ([{"product_id": lamp["id"], **of_chair}], ("not_a_bundle", "/components/0/product_id")),
+        (
+            [in_first | of_lamp | {"variant_id": red["id"]}],
+            ("unknown_reference", "/components/0/variant_id"),
+        ),
+        ([in_first | of_chair | {"quantity": "1"}], ("too_few", "/components/0/quantity")),
+        ([in_first | of_chair | {"quantity": "5"}], ("too_many", "/components/0/quantity")),
+        ([in_first | of_lamp, in_first | of_lamp], ("repeated", "/components/1/component_id")),
+        (
+            [in_first | {"component_id": second["id"]}, in_second | {"component_id": first["id"]}],
+            ("bundle_cycle", "/components/0/component_id"),
+        ),
+    ):
+        answer = await client.post("/v1/pricing/simulate", json={"components": changes})
+        found = problem(answer, 422)["errors"]
+        assert (found[0]["code"], found[0]["pointer"]) == told, changes
+    # What would go stands in the way of nothing.
+    await client.made("bundle-components", in_first | {"component_id": second["id"]})
+    gone = in_first | {"component_id": second["id"], "is_there": False}
+    await simulated(client, components=[gone, in_second | {"component_id": first["id"]}])
+
+
 async def test_coupons_are_planned(client):
     sold = await product(client)
     fair = {"name": "Fair", "percent": "10", "needs_coupon": True}

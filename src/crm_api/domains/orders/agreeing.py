@@ -136,7 +136,8 @@ def _repriced(line: Content, change: Content, rules: Arithmetic) -> Content:
     else:
         whole = Decimal(change["unit_price"]) * quantity
         same = {"price": change["unit_price"], "discount_percent": "0"}
-        same |= dict.fromkeys(("manual_percent", "below_floor"))
+        # What costs no less than was agreed, and what is no product, gives nothing.
+        same |= {name: change.get(name) for name in ("manual_percent", "below_floor")}
         priced = {**same, "unit_price": change["unit_price"]}
     amount = rounded(whole, rules.currency, rules.rounding)
     return {

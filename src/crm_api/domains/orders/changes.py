@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from crm_api.domains.orders.agreeing import Agreed, agreed, changed, misfits
+from crm_api.domains.orders.granting import granted
 from crm_api.domains.orders.models import ChangeRequest, Order
 from crm_api.domains.orders.repository import AREA, ChangeRequests
 from crm_api.domains.orders.schemas import ChangeRequestCreate, ChangeRequestUpdate
@@ -71,7 +72,7 @@ class ChangeRequestService(NamedService[ChangeRequest]):
     async def _stored(
         self, order: Order, changes: Sequence[Mapping[str, Any]], before: Mapping[str, Any]
     ) -> list[dict[str, Any]]:
-        """Changes with what is added calculated, as they are stored."""
+        """Changes with what is added calculated, and what is given by hand, as they are stored."""
         del before
         added = [(n, one["line"]) for n, one in enumerate(changes) if one["action"] == "add"]
         orders, known = OrderService(self.tx), columns_of(order)
@@ -84,11 +85,15 @@ class ChangeRequestService(NamedService[ChangeRequest]):
                 raise _at_changes(error, places) from None
             calculated = agreed(found, rules_of(self.tx, known)).lines
             lines = dict(zip(places, calculated, strict=True))
+        given = await granted(self.tx, order, changes)
         return decode(
             encode(
                 [
                     {
                         **one,
+                        "manual_percent": None,
+                        "below_floor": None,
+                        **given.get(place, {}),
                         "quantity": one["quantity"] and shown_quantity(one["quantity"]),
                         "unit_price": _money(one["unit_price"]),
                         "line": lines.get(place),

@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Literal
 from uuid import UUID
 
 from crm_api.domains.orders.changes import ChangeRequestService, unfit
+from crm_api.domains.orders.granting import TARGET, not_granted
 from crm_api.domains.orders.models import ChangeRequest, ChangeStatus, Order
 from crm_api.domains.orders.repository import ChangeRequests
 from crm_api.domains.orders.schemas import ChangeDecision
@@ -20,7 +21,6 @@ from crm_api.platform.approvals.standing import standing
 from crm_api.platform.approvals.voiding import void_changed
 
 ChangeVerb = Literal["submit", "apply", "reject", "withdraw"]
-TARGET = "change_request"
 ChangeCheck = Callable[[Tx, Order, Sequence[Mapping[str, Any]]], Awaitable[Sequence[Fault]]]
 """Takes the order, whose lock is held where it is to change, and the changes of a request."""
 ChangeHold = Callable[[Tx, UUID], Awaitable[object]]
@@ -82,6 +82,9 @@ class ChangeActions:
         # What was approved of it as it was would be in the way of asking anew.
         await self.tx.flush()
         await void_changed(self.tx, TARGET, [id])
+        # Asked again: by what it comes to now, other policies may want an approval.
+        if faults := await not_granted(self.tx, current):
+            raise blocked(faults)
         if await ask_all(self.tx, TARGET, id, data.comment):
             values = {"status": "approved", "decided_at": self.tx.now}
             shown = await self.requests.change(current, values, verb="approved")
@@ -157,6 +160,8 @@ async def _faults(
         found += await ask(tx, order, request.changes)
     if verb == "apply" and not found:
         found += await _not_approved(tx, order, request)
+    elif verb == "submit":
+        found += await not_granted(tx, request)
     return found
 
 

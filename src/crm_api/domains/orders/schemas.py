@@ -262,6 +262,14 @@ class LineChangeOut(BaseModel):
     quantity: QuantityOut | None
     unit_price: AmountOut | None
     line: OrderLineOut | None = Field(description="What is added, and what it comes to.")
+    manual_percent: QuantityOut | None = Field(
+        None,
+        description="What the new price of a product gives by hand; a request is submitted up to the "
+        "discount that policies allow, or for an approval. Empty where it is no lower than before.",
+    )
+    below_floor: bool | None = Field(
+        None, description="Whether that price is below the lowest one, which takes an approval."
+    )
 
 
 class OrderSumsOut(BaseModel):

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import ClassVar, Literal
 
 from crm_api.domains.orders.models import Order, OrderStatus
-from crm_api.domains.quotes.permitting import given_away, not_approved
+from crm_api.domains.quotes.permitting import by_pointer, given_away, not_approved
 from crm_api.kit.crud.transitions import Way, way
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Fault
@@ -46,7 +46,8 @@ class Blockers:
 
     async def _of_approvals(self) -> list[Fault]:
         found = await standing(self._tx, "order", self._order.id)
-        return [*not_approved(found), *await given_away(self._tx, found, self._order.lines)]
+        given = await given_away(self._tx, found, by_pointer(self._order.lines))
+        return [*not_approved(found), *given]
 
     async def _of(self, ask: Check, verb: Verb) -> Sequence[Fault]:
         return await ask(self._tx, self._order, verb)

@@ -1,6 +1,6 @@
 """What was found out about prices, as it is told."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -28,17 +28,18 @@ def answer_of(
     """The answer to a question about prices, without what is hidden from who asks."""
     hidden = hides_costs(actor)
     most = most_percent(actor, facts.policies)
+    taxes = {one["id"]: _tax(one) for one in facts.taxes}
     totals = found.totals
     return {
         "currency": rules.currency,
         "date": day,
         "lines": [
-            _line(facts, line, one, most, hidden=hidden)
+            _line(taxes, line, one, most, hidden=hidden)
             for line, one in zip(lines, found.lines, strict=True)
         ],
         "taxes": [
             {
-                **_tax(facts, due.tax.name),
+                **taxes[due.tax.name],
                 "taxable": _money(due.taxable),
                 "amount": _money(due.amount),
             }
@@ -61,7 +62,12 @@ _SUMS = ("list_amount", "discount", "net", "tax", "gross", "cash_rounding", "pay
 
 
 def _line(
-    facts: Facts, line: Priced, found: CalculatedLine, most: Decimal | None, *, hidden: bool
+    taxes: Mapping[str, Shown],
+    line: Priced,
+    found: CalculatedLine,
+    most: Decimal | None,
+    *,
+    hidden: bool,
 ) -> Shown:
     product, variant, chosen = line.item.product, line.item.variant, line.chosen
     more = chosen.cheaper
@@ -86,7 +92,7 @@ def _line(
             for one in found.discounts
         ],
         "discount_percent": shown_quantity(found.discount_percent),
-        "taxes": [{**_tax(facts, tax.name), "amount": _money(due)} for tax, due in found.taxes],
+        "taxes": [{**taxes[tax.name], "amount": _money(due)} for tax, due in found.taxes],
         "floor": floor_of(line, hidden=hidden),
         **_margins(found, hidden=hidden),
         "needs_approval": _approvals(line, found, most),
@@ -176,10 +182,9 @@ def most_percent(actor: Actor, policies: Sequence[Row]) -> Decimal | None:
     return max((found for found in own or common if found is not None), default=HUNDRED)
 
 
-def _tax(facts: Facts, id: str) -> Shown:
-    rate = next(one for one in facts.taxes if one["id"] == id)
+def _tax(rate: Row) -> Shown:
     return {
-        "tax_rate_id": id,
+        "tax_rate_id": rate["id"],
         "name": rate["name"],
         "rate": shown_quantity(quantity(rate["rate"]) or Decimal(0)),
     }

@@ -1,7 +1,6 @@
 """What is priced, and the price that was found for it."""
 
 from collections.abc import Mapping
-from copy import copy
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -85,9 +84,8 @@ class Chosen:
 
     def again(self) -> "Chosen":
         """The same, which can become another price from here on."""
-        found = copy(self)
-        found.steps = list(self.steps)
-        return found
+        values: dict[str, Any] = {**vars(self), "steps": list(self.steps)}
+        return Chosen(**values)
 
     def step(
         self,

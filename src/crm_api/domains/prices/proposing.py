@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from crm_api.domains.catalogue.repository import CATEGORIES, VARIANTS, BundleComponents
+from crm_api.domains.catalogue.repository import CATEGORIES, VARIANTS
 from crm_api.domains.catalogue.repository import LISTING as PRODUCTS
 from crm_api.domains.companies.repository import LISTING as COMPANIES
 from crm_api.domains.prices.adjusting import adjusted_price, adjusted_tier
@@ -19,6 +19,7 @@ from crm_api.domains.prices.gathering import (
     add_rule,
     amount,
 )
+from crm_api.domains.prices.holding import optional_ones
 from crm_api.domains.prices.planned import (
     PriceChange,
     ProposedAdjustment,
@@ -157,20 +158,8 @@ async def proposal_of(tx: Tx, change: PriceChange) -> Proposal:
         change,
         [None if ids is None else frozenset(map(str, ids)) for ids in targets],
         await _promotions(tx, change.promotions),
-        await _options(tx, change.components),
+        await optional_ones(tx, change.components),
     )
-
-
-async def _options(tx: Tx, given: Sequence[ProposedComponent]) -> list[UUID]:
-    """Those that are there and optional; raises `Invalid` where a bundle would hold itself."""
-    components, faults = BundleComponents(tx), list[Fault]()
-    for n, one in enumerate(given):
-        if one.is_there and await components.reaches(one.component_id, one.product_id):
-            message, at = "A bundle cannot be a part of itself.", f"/components/{n}/component_id"
-            faults.append(Fault("bundle_cycle", message, at))
-    if faults:
-        raise Invalid("A bundle would hold itself.", faults=faults)
-    return await components.optional([one.product_id for one in given]) if given else []
 
 
 async def _promotions(tx: Tx, given: Sequence[ProposedPromotion]) -> list[Planned]:

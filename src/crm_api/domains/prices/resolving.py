@@ -107,16 +107,13 @@ class PriceService:
         else:
             facts = await gather(self.tx, self.proposal.asking(question))
             self.proposal.apply(facts, question)
-        await self._need_known(asked, facts, kept)
+        products = [_product_of(line, facts) for line in asked.lines]
+        await self._need_known(asked, facts, products, kept)
         knows_list = _asked_first(asked.price_list_id, facts)
-        items = [
-            _kept_item(place, line, facts) if place in kept.lines else _item(place, line, facts)
-            for place, line in enumerate(asked.lines)
-        ]
-        for place, line in enumerate(asked.lines):
-            if place not in kept.counted and (mistake := _too_fine(place, line, facts)) is not None:
-                items[place] = mistake
+        items = _items(asked.lines, products, facts, kept)
 
+        # Once for all lines: to enter a context for each costs more than what is done in it.
+        @exactly
         def priced(chooser: Chooser) -> list[Priced | Invalid | Conflict]:
             return [
                 item if isinstance(item, Invalid) else _priced(place, line, *item, chooser)
@@ -199,14 +196,16 @@ class PriceService:
             return Conflict(missing.detail, code=missing.own_code, faults=[fault])
         return _product([leg.factor for leg in legs])
 
-    async def _need_known(self, asked: PriceQuestion, facts: Facts, kept: Kept) -> None:
+    async def _need_known(
+        self, asked: PriceQuestion, facts: Facts, products: Sequence[Row | None], kept: Kept
+    ) -> None:
         """Raises `Invalid` where what is asked about is not there, or not seen."""
-        known = {UUID(id) for id in facts.products}
-        seen = await self._sees(PRODUCTS, list(known))
+        seen = facts.products.keys()
+        if self._is_narrowed:
+            seen = {str(id) for id in await self._sees(PRODUCTS, [UUID(id) for id in seen])}
         faults: list[Fault] = []
-        for place, line in enumerate(asked.lines):
-            product = _product_of(line, facts)
-            if place not in kept.lines and (product is None or UUID(product) not in seen):
+        for place, (line, product) in enumerate(zip(asked.lines, products, strict=True)):
+            if place not in kept.lines and (product is None or product["id"] not in seen):
                 name = "variant_id" if line.variant_id is not None else "product_id"
                 pointer = f"/lines/{place}/{name}"
                 faults.append(Fault("unknown_reference", "there is no such record", pointer))
@@ -218,9 +217,14 @@ class PriceService:
         if faults:
             raise Invalid("A record that is referred to does not exist.", faults=faults)
 
-    async def _sees(self, listing: Any, ids: list[UUID]) -> set[UUID]:
+    @property
+    def _is_narrowed(self) -> bool:
+        """Whether there may be something that whoever asks does not see."""
         access = self.tx.actor.access
-        if access is None or access.full:
+        return access is not None and not access.full
+
+    async def _sees(self, listing: Any, ids: list[UUID]) -> set[UUID]:
+        if not self._is_narrowed:
             return set(ids)
         return set(await among(self.tx, listing, sight_of(self.tx.actor, listing), ids))
 
@@ -259,50 +263,68 @@ def _question(asked: PriceQuestion, day: date) -> Question:
     )
 
 
-def _product_of(line: PriceLineInput, facts: Facts) -> str | None:
-    """The id of the product that a line is of, if there is such."""
+@exactly
+def _items(
+    lines: Sequence[PriceLineInput], products: Sequence[Row | None], facts: Facts, kept: Kept
+) -> list[tuple[Item, Decimal] | Invalid]:
+    """What each line is of, and how many of the product's units one of its own is."""
+    found: list[tuple[Item, Decimal] | Invalid] = []
+    for place, (line, product) in enumerate(zip(lines, products, strict=True)):
+        known = place in kept.counted
+        mistake = None if known else _too_fine(place, line, product, facts)
+        if place in kept.lines:
+            item = _kept_item(place, line, product, facts)
+        else:
+            assert product is not None
+            item = _item(place, line, product, facts)
+        found.append(mistake or item)
+    return found
+
+
+def _product_of(line: PriceLineInput, facts: Facts) -> Row | None:
+    """The product that a line is of, if there is such."""
     named = None if line.product_id is None else str(line.product_id)
     if line.variant_id is not None:
         variant = facts.variants.get(str(line.variant_id))
         if variant is None or named not in {None, variant["product_id"]}:
             return None
         named = variant["product_id"]
-    return named if named in facts.products else None
+    return facts.products.get(named or "")
 
 
-@exactly
 def _item(
-    place: int, line: PriceLineInput, facts: Facts, *, counted: bool = False
+    place: int, line: PriceLineInput, product: Row, facts: Facts, *, counted: bool = False
 ) -> tuple[Item, Decimal]:
-    product = facts.products[str(_product_of(line, facts))]
     variant = None if line.variant_id is None else facts.variants[str(line.variant_id)]
     factor = _factor(place, line, product, facts)
     options = options_of(place, line, product, facts, counted=counted)
     return item_of(facts, product, variant, in_units(line.quantity * factor), options), factor
 
 
-def _kept_item(place: int, line: PriceLineInput, facts: Facts) -> tuple[Item, Decimal] | Invalid:
-    if _product_of(line, facts) is None:
+def _kept_item(
+    place: int, line: PriceLineInput, product: Row | None, facts: Facts
+) -> tuple[Item, Decimal] | Invalid:
+    if product is None:
         message = "The product is not there any more."
         return Invalid.at(f"/lines/{place}/product_id", "product_gone", message)
     try:
         # What is kept has the same components, as many of each.
-        return _item(place, line, facts, counted=True)
+        return _item(place, line, product, facts, counted=True)
     except Invalid as mistake:
         return mistake
 
 
-def _too_fine(place: int, line: PriceLineInput, facts: Facts) -> Invalid | None:
+def _too_fine(
+    place: int, line: PriceLineInput, product: Row | None, facts: Facts
+) -> Invalid | None:
     """Why there can be no such quantity of the unit that it is in."""
-    product = facts.products.get(_product_of(line, facts) or "")
-    own = None if product is None else product["unit_id"]
-    unit = facts.units.get(str(line.unit_id or own))
+    own = line.unit_id or (None if product is None else product["unit_id"])
+    unit = None if own is None else facts.units.get(str(own))
     if unit is None or is_countable(line.quantity, unit["decimals"]):
         return None
     return too_many_decimals(f"/lines/{place}/quantity", unit["decimals"])
 
 
-@exactly
 def _factor(place: int, line: PriceLineInput, product: Row, facts: Facts) -> Decimal:
     own = product["unit_id"]
     if line.unit_id is None or str(line.unit_id) == own:
@@ -348,7 +370,6 @@ def _priced(
         return missing
 
 
-@exactly
 def _line(
     asked: PriceLineInput, item: Item, factor: Decimal, chosen: Chosen, chooser: Chooser
 ) -> Line:

@@ -34,9 +34,19 @@ class Before:
         """What a stored quote refers to; nothing, of one that is new."""
         if quote is None:
             return cls()
-        lines = {_stored_key(line): line for line in quote.lines}
-        counted = counted_in(quote.lines)
-        return cls(quote.contact_id, quote.company_id, quote.coupon_codes, lines, counted)
+        return cls.kept(quote.lines, quote.contact_id, quote.company_id, quote.coupon_codes)
+
+    @classmethod
+    def kept(
+        cls,
+        lines: Sequence[Mapping[str, Any]],
+        contact_id: UUID | None,
+        company_id: UUID | None,
+        coupon_codes: Sequence[str] = (),
+    ) -> "Before":
+        """What stored lines of a customer refer to."""
+        known = {_stored_key(line): line for line in lines}
+        return cls(contact_id, company_id, coupon_codes, known, counted_in(lines))
 
     def has(self, line: QuoteLine) -> bool:
         """Whether there was a line of the same, by the same unit, with the same components."""

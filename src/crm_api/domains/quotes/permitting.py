@@ -1,6 +1,6 @@
 """What of agreed lines nobody may give without an approval, and nobody has approved."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -12,6 +12,11 @@ from crm_api.kit.money import shown_quantity
 from crm_api.platform.approvals.standing import Standing
 
 
+def by_pointer(lines: Iterable[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """The lines of a record, by where they stand in it."""
+    return {f"/lines/{place}": line for place, line in enumerate(lines)}
+
+
 def not_approved(found: Standing) -> Iterable[Fault]:
     """The policies that want an approval which is not there."""
     for need in found.policies:
@@ -19,18 +24,20 @@ def not_approved(found: Standing) -> Iterable[Fault]:
             yield Fault("approval_needed", f"{need.policy_name}: {need.status}.", "/status")
 
 
-async def given_away(tx: Tx, found: Standing, lines: Sequence[Mapping[str, Any]]) -> list[Fault]:
-    """What is given by hand beyond what the role of whoever acts may give.
+async def given_away(
+    tx: Tx, found: Standing, lines: Mapping[str, Mapping[str, Any]], about: str = "lines"
+) -> list[Fault]:
+    """What is given by hand beyond what the role of whoever acts may give, by pointers.
 
-    An approval lets it pass that is about the lines, and so about what is off them.
+    An approval lets it pass that is about the field of the lines, and so about what is off them.
     """
-    if any("lines" in need.material_fields for need in found.policies):
+    if any(about in need.material_fields for need in found.policies):
         return []
     most = most_percent(tx.actor, await Quotes(tx).policies())
     faults: list[Fault] = []
-    for place, line in enumerate(lines):
+    for at, line in lines.items():
         # Of lines from before it was kept nobody knows.
-        at, by_hand = f"/lines/{place}", line.get("manual_percent") or "0"
+        by_hand = line.get("manual_percent") or "0"
         # Also of options that nobody has chosen yet.
         if line.get("below_floor"):
             message = "The price is below the lowest one, and nobody has approved that."

@@ -7,6 +7,7 @@ from typing import Any
 from crm_api.domains.quotes.models import Quote
 from crm_api.domains.quotes.service import QuoteService
 from crm_api.domains.quotes.settings import settings_of
+from crm_api.domains.quotes.states import is_over
 
 EXPIRING, UNVIEWED = "quote.expiring", "quote.unviewed"
 
@@ -27,9 +28,8 @@ async def remind_of_silence(service: QuoteService, quote: Quote, today: date) ->
     days = settings_of(service.tx).unviewed_days
     if days is None or quote.status != "sent" or quote.sent_at is None:
         return
-    is_over = quote.valid_until is not None and quote.valid_until < today
     passed = service.tx.now - quote.sent_at
-    if not is_over and passed >= timedelta(days=days):
+    if not is_over(quote.valid_until, today) and passed >= timedelta(days=days):
         told = {"revision": quote.revision, "days_unviewed": passed.days}
         await _tell(service, quote, UNVIEWED, told)
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from crm_api.domains.catalogue.sold import sold
 from crm_api.domains.promotions.redeeming import Redeeming, Sale
 from crm_api.domains.quotes.models import QuoteStatus
-from crm_api.domains.quotes.permitting import given_away, not_approved
+from crm_api.domains.quotes.permitting import by_pointer, given_away, not_approved
 from crm_api.domains.quotes.printing import unprintable
 from crm_api.domains.quotes.repository import Quotes
 from crm_api.domains.quotes.versions import Letter, letter_of
@@ -103,7 +103,7 @@ class Blockers:
     async def _of_approvals(self, verb: Verb) -> list[Fault]:
         found = await standing(self._tx, "quote", self._quote["id"])
         faults = list(not_approved(found)) if verb == "send" else []
-        return [*faults, *await given_away(self._tx, found, self._quote["lines"])]
+        return [*faults, *await given_away(self._tx, found, by_pointer(self._quote["lines"]))]
 
 
 def _sale(quote: Mapping[str, Any]) -> Sale:
@@ -125,12 +125,20 @@ def _sale(quote: Mapping[str, Any]) -> Sale:
     )
 
 
+def is_over(last: date | None, today: date) -> bool:
+    """Whether the last day of a quote is over, by the day that it is for the organization.
+
+    The functions of the database that find what is due say the same.
+    """
+    return last is not None and last < today
+
+
 def _of_days(quote: Mapping[str, Any], today: date, verb: Verb) -> Iterable[Fault]:
     last = quote["valid_until"]
-    is_over = last is not None and _day(last) < today
-    if verb in {"submit", "send", "accept"} and is_over:
+    over = is_over(None if last is None else _day(last), today)
+    if verb in {"submit", "send", "accept"} and over:
         yield Fault("expired", f"It was valid until {last}.", "/valid_until")
-    if verb == "expire" and not is_over:
+    if verb == "expire" and not over:
         yield Fault("not_expired", "Its last day is not over.", "/valid_until")
 
 
