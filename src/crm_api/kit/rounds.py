@@ -42,7 +42,10 @@ class Rounds:
         """Do what there is; whether there may be more at once, None where nothing was done."""
         before, self._more = self._more, set()
         acted = False
-        for row in await self.database.ask(self.sql, BATCH + len(self._resting)):
+        rows = await self.database.ask(self.sql, BATCH + len(self._resting))
+        there = {row["id"] for row in rows}
+        self._resting = {id: rest for id, rest in self._resting.items() if id in there}
+        for row in rows:
             id = row["id"]
             if self._rests(id):
                 continue

@@ -107,17 +107,17 @@ async def test_endpoints_that_cannot_go_on_keep_nobody_waiting(own_database, que
 async def test_workers_keep_to_the_most_of_an_organization_together(own_database, queue):
     loud, quiet = [await own_database.org() for _ in range(2)]
     await deliver(own_database, await endpoints(own_database, loud, MANY), new_id())
+    (other,) = await endpoints(own_database, quiet, 1)
     async with own_database.owner.acquire() as holding, holding.transaction():
         # Whoever claims waits at its first delivery.
         await holding.execute("SELECT FROM webhook_deliveries FOR UPDATE")
         first = asyncio.create_task(queue.claim(100))
-        await asyncio.sleep(0.3)
-        (other,) = await endpoints(own_database, quiet, 1)
+        await asyncio.sleep(0.15)
         await deliver(own_database, [other], new_id())
         # Another one goes on with others, and where there are none waits.
         assert [str(one.webhook_id) for one in await queue.claim(100)] == [other]
         second = asyncio.create_task(queue.claim(100))
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(0.15)
         assert not second.done()
     assert (len(await first), len(await second)) == (50, 0)
     assert await queue.claim(100) == []
