@@ -62,11 +62,16 @@ class Filter:
     said: list[Any] = field(default_factory=list[Any])
     """The values as the next page says them again: `@now-7d` is then another moment."""
 
+    @property
+    def passes_all(self) -> bool:
+        """Whether every record passes."""
+        return self.shape == _ALL
+
     def both(self, other: "Filter") -> "Filter":
         """What passes this filter and another one."""
-        if other.shape == _ALL:
+        if other.passes_all:
             return self
-        if self.shape == _ALL:
+        if self.passes_all:
             return other
         shape = ("and", (self.shape, other.shape))
         return Filter(shape, [*self.values, *other.values], [*self.said, *other.said])

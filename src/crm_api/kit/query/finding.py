@@ -90,8 +90,10 @@ async def within_sight(tx: Tx, sights: Sequence[tuple[Listing, Sight | None]], k
         return known
     unseen: set[UUID] = set()
     for listing, sight in sights:
-        ids = [hit.id for hit in known.found if hit.entity == listing.entity]
-        if sight is not None and sight != ALL and ids:
+        if sight is None or sight == ALL:
+            continue
+        entity = listing.entity
+        if ids := [hit.id for hit in known.found if hit.entity == entity]:
             unseen |= {*ids} - await among(tx, listing, sight, ids)
     if not unseen:
         return known

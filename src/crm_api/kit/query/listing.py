@@ -82,6 +82,11 @@ class Searched:
         """Every field by which a record is found."""
         return tuple(dict.fromkeys((*self.names, *self.others)))
 
+    @cached_property
+    def shown(self) -> tuple[str, ...]:
+        """What is read of a result, in its order."""
+        return tuple(dict.fromkeys(("id", self.title, *self.subtitle, *self.fields)))
+
 
 @dataclass(frozen=True)
 class Linked:

@@ -101,7 +101,7 @@ def _page_statement(
     nulls = None if begin is None else tuple(value is None for value in begin)
     how = found and found.how
     # Few rows are looked up, whatever their number turns out to be.
-    few = query.sight is not None and query.sight.few and query.filter.shape == Filter().shape
+    few = query.sight is not None and query.sight.few and query.filter.passes_all
     plain = (query.plain or few) and how is None
     reach = reach_of(query.limit) if plain else None
     shape = (

@@ -121,7 +121,15 @@ async def _rows(
     collections: Sequence["Relevance"], question: Question, known: Hits, most: int
 ) -> list[tuple["Relevance", Any]]:
     """The rows of hits, as far as they pass; if too few do, of all hits that come after them."""
-    rows = [(each, row) for each in collections for row in await each.looked_up(known.found, most)]
+    of_kind: dict[str, list[Hit]] = {}
+    for hit in known.found:
+        of_kind.setdefault(hit.entity, []).append(hit)
+    rows = [
+        (each, row)
+        for each in collections
+        if (own := of_kind.get(each.listing.entity))
+        for row in await each.looked_up(own, most)
+    ]
     if len(rows) < most and not known.complete:
         rows += [
             (each, row)
@@ -140,11 +148,8 @@ class Relevance:
         self.tx, self.listing, self.query = tx, listing, query
         self.plain = query.plain
 
-    async def looked_up(self, found: Sequence[Hit], most: int) -> list[Any]:
-        """The rows of these hits, as far as they are of this collection and pass."""
-        own = [hit for hit in found if hit.entity == self.listing.entity]
-        if not own:
-            return []
+    async def looked_up(self, own: Sequence[Hit], most: int) -> list[Any]:
+        """The rows of these hits of this collection, as far as they pass."""
         fields = self.query.selection.columns
         shape = ("hits", fields, self.query.shape)
         statement = prepared(self.listing, shape, lambda: self._select_hits(fields))

@@ -12,7 +12,7 @@ to the order, and a page begins where the one before has ended:
     FAR         so it would be but for two
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import chain
@@ -285,7 +285,8 @@ async def exact_hits(
 ) -> list[Hit]:
     """The records that a text names by an id or key; by a whole name, those of `worded` kinds."""
     names, id = _names_of(question.text), _id_of(question.text)
-    keys = [key for each in listings for key in _keys_of(each, question.text, tx.actor.country)]
+    read = _Normal(question.text, tx.actor.country)
+    keys = [key for each in listings for key in _keys_of(each, read)]
     # U+0001 begins what a sort key adds to tell equal names apart.
     args: list[Any] = [names, [f"{name}\x02" for name in names], *zip(*keys, strict=True)]
     sql = _exact_of(
@@ -314,13 +315,29 @@ def _name_of(listing: Listing) -> str | None:
     return None if column is None else column.key
 
 
-def _keys_of(listing: Listing, text: str, country: str | None) -> list[tuple[str, str, str]]:
-    found = {(listing.entity, "external", text.strip())}
-    for key in listing.keys.values():
+class _Normal(dict[Any, str | None]):
+    """A text as keys are normalised, once in each way; None where it is no such key."""
+
+    def __init__(self, text: str, country: str | None) -> None:
+        super().__init__()
+        self.text, self.country = text, country
+
+    def __missing__(self, normalise: Callable[[str, str | None], str]) -> str | None:
         try:
-            found.add((listing.entity, key.kind, key.normalise(text, country)))
+            found = normalise(self.text, self.country)
         except BadValue:
-            continue
+            found = None
+        self[normalise] = found
+        return found
+
+
+def _keys_of(listing: Listing, read: _Normal) -> list[tuple[str, str, str]]:
+    entity = listing.entity
+    found = {(entity, "external", read.text.strip())}
+    for key in listing.keys.values():
+        value = read[key.normalise]
+        if value is not None:
+            found.add((entity, key.kind, value))
     return sorted(found)
 
 

@@ -135,7 +135,7 @@ class PageQuery:
     @property
     def plain(self) -> bool:
         """Whether every row passes."""
-        return self.filter.shape == Filter().shape and self.sight == ALL
+        return self.filter.passes_all and self.sight == ALL
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ def harmless(text: str) -> str:
     """
     if text[:1] not in SUSPICIOUS:
         return text
-    if not _HARMED.match(text) or _NUMBER.fullmatch(text):
+    if _NUMBER.fullmatch(text) or not _HARMED.match(text):
         return text
     return "'" + text
 

@@ -28,6 +28,8 @@ class Highlighter:
         self._digits = [w for w in words if w.isdecimal() and len(w) >= _LEAST_DIGITS]
         self._ends = tuple(w[:0:-1] for w in words if w.startswith(BACKWARDS))
         self._meant = meant
+        self._known: dict[str, bool] = {}
+        """Of words that were looked at, whether they are asked for: results have many in common."""
 
     def snippet(self, text: str) -> str | None:
         """The text around the first asked word, escaped, every asked word marked; None without."""
@@ -35,11 +37,17 @@ class Highlighter:
         if number is not None:
             spans = [number.span()] if self._is_within(number[1]) else []
         else:
-            spans = [match.span() for match in _WORD.finditer(text) if self._is_asked(match[0])]
+            spans = [match.span() for match in _WORD.finditer(text) if self._marks(match[0])]
         return _marked(text, spans) if spans else None
 
     def _is_within(self, number: str) -> bool:
         return number.endswith(self._ends) or any(part in number for part in self._digits)
+
+    def _marks(self, word: str) -> bool:
+        known = self._known.get(word)
+        if known is None:
+            known = self._known[word] = self._is_asked(word)
+        return known
 
     def _is_asked(self, word: str) -> bool:
         for part in words_of(word):

@@ -1,13 +1,13 @@
 """Rows as the lines of a CSV or NDJSON file, or of a sheet; none of them keeps what is written."""
 
-import csv
 import os
+import re
 import shutil
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, cast
 
 import msgspec
 from xlsxwriter import Workbook  # pyright: ignore[reportMissingTypeStubs]
@@ -56,16 +56,33 @@ class CsvWriter:
     ) -> None:
         encoding = "utf-8-sig" if bom else "utf-8"
         self._file = path.open("w", encoding=encoding, newline="", buffering=1 << 20)
-        self._rows = csv.writer(self._file, delimiter=delimiter)
-        self._rows.writerow([column.name for column in columns])
+        self._delimiter = delimiter
+        self._quoted = re.compile(f'["\r\n{re.escape(delimiter)}]')
         self._convert = _converters(columns, {"text": _harmless, "json": _listed})
+        self._write([[column.name] for column in columns])
 
     def write(self, rows: Sequence[Any]) -> None:
         """Column by column, since most of them need nothing."""
         columns: list[Any] = list(zip(*rows, strict=True))
         for place, convert in self._convert:
             columns[place] = convert(columns[place])
-        self._rows.writerows(zip(*columns, strict=True))
+        self._write(columns)
+
+    def _write(self, columns: Sequence[Sequence[Any]]) -> None:
+        # `csv` looks at every character of every cell; most columns have nothing to be quoted.
+        cells = map(self._alone if len(columns) == 1 else self._cells, columns)
+        lines = map(self._delimiter.join, zip(*cells, strict=True))
+        self._file.write("\r\n".join([*lines, ""]))
+
+    def _cells(self, values: Sequence[Any]) -> Sequence[str]:
+        found = ["" if v is None else v if v.__class__ is str else str(v) for v in values]
+        if self._quoted.search("".join(found)) is None:
+            return found
+        return [_quoted(cell) if self._quoted.search(cell) else cell for cell in found]
+
+    def _alone(self, values: Sequence[Any]) -> Sequence[str]:
+        # A line without anything would be no row.
+        return [cell or '""' for cell in self._cells(values)]
 
     def close(self) -> None:
         """Flush and sync."""
@@ -207,29 +224,53 @@ def _harmless(values: Sequence[str | None]) -> Sequence[str | None]:
     return [value if value is None else harmless(value) for value in values]
 
 
+def _quoted(cell: str) -> str:
+    return '"' + cell.replace('"', '""') + '"'
+
+
+class _Item(msgspec.Struct, gc=False):
+    """An item of a list, of which one value may be what it says."""
+
+    value: str | None = None
+
+
+class _Object(msgspec.Struct, gc=False):
+    """Something that is no list."""
+
+
+_lists = msgspec.json.Decoder(list[list[str | _Item] | _Object | None])
+_NOTHING = msgspec.Raw(b"null")
+
+
 def _listed(values: Sequence[msgspec.Raw | None]) -> Sequence[str | None]:
-    return _harmless([None if value is None else _listed_text(value) for value in values])
+    """Lists as texts, read all at once where all of them are plain enough."""
+    joined = b",".join([_NOTHING if value is None else value for value in values])
+    try:
+        found = _lists.decode(b"[" + joined + b"]")
+    except msgspec.ValidationError:
+        return _harmless([None if value is None else _listed_text(value) for value in values])
+    pairs = zip(values, found, strict=True)
+    return _harmless(["" if read == [] else _text_of(raw, read) for raw, read in pairs])
 
 
-class _Holder(msgspec.Struct, gc=False):
-    """An item of which one value is what it says."""
-
-    value: str
-
-
-_items = msgspec.json.Decoder(list[str | _Holder])
+def _text_of(raw: msgspec.Raw | None, read: list[str | _Item] | _Object | None) -> str | None:
+    """A list as its values, one after the other, where they are plain or have one; else JSON."""
+    if raw is None:
+        return None
+    if isinstance(read, list):
+        texts = [item if isinstance(item, str) else item.value for item in read]
+        if None not in texts:
+            return "; ".join(cast("list[str]", texts))
+    stored = bytes(raw)
+    return "" if stored in _EMPTY else encode(decode(stored)).decode()
 
 
 def _listed_text(raw: msgspec.Raw) -> str:
-    """A list as its values, one after the other, where they are plain or have one; else JSON."""
-    stored = bytes(raw)
-    if stored in _EMPTY:
-        return ""
     try:
-        found = _items.decode(stored)
+        (found,) = _lists.decode(b"[" + bytes(raw) + b"]")
     except msgspec.ValidationError:
-        return encode(decode(stored)).decode()
-    return "; ".join([item if isinstance(item, str) else item.value for item in found])
+        found = None
+    return _text_of(raw, found) or ""
 
 
 def _sync_and_close(file: Any) -> None:

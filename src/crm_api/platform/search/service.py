@@ -99,13 +99,13 @@ class SearchService:
     async def _note(self, rows: Sequence[tuple[Relevance, Any]]) -> None:
         """What is watched of the results was read."""
         for each, row in rows if self.tx.catalogue.watched else ():
-            columns = _places(_searched(each.listing))
+            columns = _searched(each.listing).shown
             note(self.tx, each.listing.entity, columns, [row["hit_id"]])
         await write_down(self.tx)
 
     def _result(self, listing: Listing, row: Any, marker: Highlighter, mode: str) -> dict[str, Any]:
         searched, hidden = _searched(listing), self.tx.actor.hidden(listing.entity)
-        values = {name: _plain(row[place]) for place, name in enumerate(_places(searched))}
+        values = {name: _plain(row[place]) for place, name in enumerate(searched.shown)}
         # What is searched is hidden from nobody here; what is only shown may be.
         below = (name for name in searched.subtitle if name not in hidden)
         return {
@@ -122,7 +122,7 @@ class SearchService:
 
 
 def _collection(records: Repository[Any]) -> Relevance:
-    return records.relevance(Selection(_places(_searched(records.listing))))
+    return records.relevance(Selection(_searched(records.listing).shown))
 
 
 def _highlights(
@@ -136,12 +136,6 @@ def _highlights(
         if (snippet := marker.snippet(text)) is not None
     )
     return list(islice(snippets, _MOST_HIGHLIGHTS))
-
-
-def _places(searched: Searched) -> tuple[str, ...]:
-    """What is read of a result, in its order."""
-    fields = ("id", searched.title, *searched.subtitle, *searched.fields)
-    return tuple(dict.fromkeys(fields))
 
 
 def _plain(value: Any) -> Any:

@@ -1,5 +1,6 @@
 """The model by itself: keys, levels, learning, scores."""
 
+import tracemalloc
 from itertools import combinations
 
 import numpy as np
@@ -210,3 +211,23 @@ def test_fields_can_be_left_out_or_weigh_more():
         return scorer.score(table, *pair).likely[0]
 
     assert likely() < likely(born=0) < likely(born=0, first=2)
+
+
+def test_a_table_is_made_in_little_memory():
+    """Per value that some record has: a place or two, beside the distinct values themselves."""
+    rows, names = 20_000, [f"f{n}" for n in range(6)]
+    tracemalloc.start()
+    try:
+        builder = TableBuilder(names)
+        for number in range(rows):
+            builder.add(number, {name: (f"{name} {number % 100}",) for name in names})
+        table = builder.built()
+        _, peak = tracemalloc.get_traced_memory()
+        blocks = Blocks(table, [rule("f0", "f1:2"), rule("f2"), rule("f3", "f4")])
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert blocks.rules == 3
+    assert peak < rows * len(names) * 24
+    # Nobody has so rare a value that it makes pairs: no key is kept.
+    assert after < rows * len(names) * 24

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,7 @@ CHUNK = 200_000
 """Pairs that are handed out together."""
 
 Pairs = tuple[Places, Places]
-Keys = npt.NDArray[np.int64]
+Keys = npt.NDArray[np.integer[Any]]
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,8 @@ class Blocks:
         self._table, self._largest, self._chunk = table, largest, chunk
         self._parts: dict[Part, Keys] = {}
         self._keys = [self._small(self._keys_of(rule)) for rule in rules]
+        # Of no use any more, and as large as the table.
+        self._parts.clear()
         self.rules = len(rules)
 
     def _coded(self, part: Part) -> Keys:
@@ -94,7 +97,10 @@ class Blocks:
         keys[:, 1:][repeated] = -1
         counts = np.bincount(keys[keys >= 0], minlength=1)
         fits = (counts > 1) & (counts <= self._largest)
-        return np.where((keys >= 0) & fits[keys], keys, -1)
+        # There are no more keys than places, and most records share few.
+        small = np.where((keys >= 0) & fits[keys], keys, -1).astype(np.int32)
+        small.sort(axis=1)
+        return small[:, (small >= 0).any(axis=0)]
 
     def pairs(self, number: int) -> Iterator[Pairs]:
         """The pairs of one rule that no rule before it has, in chunks, always in the same order."""

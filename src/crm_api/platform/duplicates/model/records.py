@@ -1,5 +1,6 @@
 """What is compared, as columns: each distinct value once, and a number in its place."""
 
+from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -66,22 +67,24 @@ class TableBuilder:
             column.add(profile.get(name, ()))
 
     def built(self) -> Table:
-        """The table of all that were added."""
-        rows = len(self._ids)
-        return Table(self._ids, {n: c.built(rows) for n, c in self._columns.items()})
+        """The table of all that were added; nothing can be added any more."""
+        rows, columns = len(self._ids), self._columns
+        # What a column was made of goes before the next one is made.
+        return Table(self._ids, {name: columns.pop(name).built(rows) for name in list(columns)})
 
 
 class _ColumnBuilder:
     def __init__(self) -> None:
         self._places: dict[str, int] = {}
         self._rows = 0
-        # Per rank of a value: the records that have one there, and which.
-        self._ranks: list[tuple[list[int], list[int]]] = []
+        # Per rank of a value: the records that have one there, and which; lists would take six times
+        # the memory.
+        self._ranks: list[tuple[array[int], array[int]]] = []
 
     def add(self, values: Sequence[str]) -> None:
         for rank, value in enumerate(values[:MOST_VALUES]):
             if rank == len(self._ranks):
-                self._ranks.append(([], []))
+                self._ranks.append((array("i"), array("i")))
             rows, codes = self._ranks[rank]
             rows.append(self._rows)
             codes.append(self._places.setdefault(value, len(self._places)))
@@ -90,5 +93,5 @@ class _ColumnBuilder:
     def built(self, rows: int) -> Column:
         codes = np.full((rows, max(len(self._ranks), 1)), -1, np.int32)
         for rank, (places, found) in enumerate(self._ranks):
-            codes[places, rank] = found
+            codes[np.frombuffer(places, np.int32), rank] = np.frombuffer(found, np.int32)
         return Column(list(self._places), codes)
