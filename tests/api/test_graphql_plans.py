@@ -127,6 +127,16 @@ async def test_statements_are_constant_in_the_rows(client, monkeypatch, statemen
     assert counts[0] <= 11, counts
 
 
+async def test_a_count_that_is_left_out_is_not_made(planned, monkeypatch):
+    document = """query($no: Boolean!) { companies(first: 20) {
+      ... on CompanyConnection @include(if: $no) { totalCount }
+      totalCount @include(if: $no) estimatedCount } }"""
+    api, _ = planned.clients
+    first, second, was_planned = await both_ways(api, document, {"no": False}, monkeypatch)
+    assert was_planned
+    assert first == second
+
+
 SEEN = {"planned": 0, "all": 0, "errors": 0}
 
 

@@ -15,6 +15,7 @@ from crm_api.kit.graphql.context import GraphInfo
 from crm_api.kit.graphql.filters import filter_of, where_of
 from crm_api.kit.graphql.paging import page_size
 from crm_api.kit.graphql.reads import READS, Related
+from crm_api.kit.graphql.selecting import chosen
 from crm_api.kit.graphql.types import output_type
 from crm_api.kit.query.filters import Filter, parse
 from crm_api.kit.query.listing import Listing
@@ -123,11 +124,14 @@ def asks_count(info: GraphInfo) -> Count:
     found: Count = None
     # `selected_fields` copies the tree below, and fragments once for each time they are spread.
     raw = info._raw_info  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+    variables = info.variable_values
     left = [node.selection_set for node in raw.field_nodes]
     spread: set[str] = set()
     while left:
         selected = left.pop()
         for node in selected.selections if selected is not None else ():
+            if not chosen(node, variables):
+                continue
             if isinstance(node, FieldNode):
                 if node.name.value == "totalCount":
                     return "exact"
