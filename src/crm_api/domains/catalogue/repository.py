@@ -314,23 +314,6 @@ class BundleComponents(Repository[BundleComponent]):
         )
         return [row["id"] for row in rows]
 
-    async def inside(self, products: Sequence[UUID]) -> list[Any]:
-        """All living components of some products and of what is in them, however deep.
-
-        `id`, `product_id`, `component_id`, `variant_id`, `is_optional`, `min_quantity` and
-        `max_quantity` in millionths.
-        """
-        return await self.tx.fetch(
-            "WITH RECURSIVE inside AS (SELECT unnest($2::uuid[]) AS id UNION "
-            "SELECT c.component_id FROM bundle_components c JOIN inside ON c.product_id = inside.id "
-            "WHERE c.organization_id = $1 AND c.deleted_at IS NULL) "
-            "SELECT id, product_id, component_id, variant_id, is_optional, min_quantity, max_quantity "
-            "FROM bundle_components WHERE organization_id = $1 AND deleted_at IS NULL "
-            "AND product_id IN (SELECT inside.id FROM inside)",
-            self.tx.organization_id,
-            list(products),
-        )
-
     async def reaches(self, start: UUID, end: UUID) -> bool:
         """Whether one product is in another, however deep."""
         rows = await self.tx.fetch(

@@ -4,12 +4,22 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
-from crm_api.domains.catalogue.repository import BundleComponents, Products, ProductVariants
+from crm_api.domains.catalogue.repository import Products, ProductVariants
 from crm_api.domains.prices.gathering import quantity
 from crm_api.domains.prices.planned import ProposedComponent
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Fault, Invalid
 
+# Of some products and of what is in them, however deep.
+_INSIDE = """
+    WITH RECURSIVE inside AS (
+        SELECT unnest($2::uuid[]) AS id
+        UNION SELECT c.component_id FROM bundle_components c JOIN inside ON c.product_id = inside.id
+        WHERE c.organization_id = $1 AND c.deleted_at IS NULL)
+    SELECT id, product_id, component_id, variant_id, is_optional, min_quantity, max_quantity
+    FROM bundle_components WHERE organization_id = $1 AND deleted_at IS NULL
+    AND product_id IN (SELECT inside.id FROM inside)
+"""
 Edge = tuple[UUID, UUID, UUID | None]
 """A bundle, the product in it, and which variant."""
 
@@ -22,7 +32,8 @@ async def optional_ones(tx: Tx, given: Sequence[ProposedComponent]) -> list[UUID
     if not given:
         return []
     ends = {id for one in given for id in (one.product_id, one.component_id)}
-    rows = {_edge_of(row): row for row in await BundleComponents(tx).inside(list(ends))}
+    found = await tx.fetch(_INSIDE, tx.organization_id, list(ends))
+    rows = {_edge_of(row): row for row in found}
     products = {one.id: one for one in await Products(tx).some([one.product_id for one in given])}
     named = [one.variant_id for one in given if one.variant_id is not None]
     owners = {one.id: one.product_id for one in await ProductVariants(tx).some(named)}
