@@ -54,6 +54,9 @@ class Database:
     waits for the pool comes first.
     """
 
+    replica: "Database | None" = None
+    """Another server that follows this one and is read by what takes long: reports."""
+
     def __init__(
         self,
         url: str,
@@ -103,8 +106,6 @@ class Database:
         self._is_closed = False
         self._waiting = 0
         self.catalogues = Catalogues(self.fetch)
-        self.replica: Database | None = None
-        """Another server that follows this one and is read by what takes long: reports."""
 
     async def close(self) -> None:
         """Close every connection; those in use close when they are kept."""

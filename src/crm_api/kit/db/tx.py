@@ -63,8 +63,7 @@ class Tx:
         subject: str | None = None,
     ) -> None:
         self.database, self.learned = database, Learned(database.catalogues, actor)
-        self.source = database
-        """What it asks: the database, or a replica of it for reads that bear to be a little late."""
+        self.source = database  # what it asks, or a replica for reads that bear to be a little late
         self.request_id, self.cause_id, self.subject = request_id, cause_id, subject
         self.read_only, self.dry_run, self.allow_duplicates = read_only, dry_run, allow_duplicates
         self.trace = traces.CURRENT.get()
@@ -394,12 +393,8 @@ async def unit_of_work(tx: T, ring: Ring | None = None) -> AsyncIterator[T]:
 
 
 def at_one_moment(tx: Tx, *, late: bool = False) -> AbstractAsyncContextManager[Tx]:
-    """For reads that have to see the same; those of a request are each of its own moment.
-
-    `late` has them asked of the replica, where there is one.
-    """
+    """For reads that have to see the same; of a replica, if there is one and they may be `late`."""
     one = Tx(tx.database, tx.actor, read_only=True)
     one.still = True
-    if late and tx.database.replica is not None:
-        one.source = tx.database.replica
+    one.source = (late and tx.database.replica) or tx.database
     return unit_of_work(one)
