@@ -31,7 +31,10 @@ class Going(rounds.Rounds):
 @pytest.fixture
 def going(world, org):
     woken = []
-    made = Going(Workplace(world.database, world.database, lambda: woken.append(1)), org)
+    place = Workplace(
+        world.database, world.database, lambda: woken.append(1), again=lambda: woken.append(1)
+    )
+    made = Going(place, org)
     made.woken = woken
     return made
 
@@ -60,6 +63,10 @@ async def test_where_all_is_broken_nobody_wakes(going):
     going.sql = going.sql.replace("LIMIT $1", f"WHERE id = '{going.ids[1]}' LIMIT $1")
     assert await going.look() is None
     assert going.woken == []
+    await asyncio.sleep(rounds.LEAST_REST_S * 1.2)
+    going.error = None
+    assert await going.look() is False
+    assert going.woken == [1]
 
 
 async def test_the_end_goes_through(going):
