@@ -4,6 +4,8 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
+from crm_api.kit.query.typed import TYPES
+
 
 def camel(name: str) -> str:
     """`created_at` as `createdAt`."""
@@ -58,6 +60,25 @@ def body_as_graph(value: Any, *, deep: bool = True) -> Any:
     if isinstance(value, list):
         return [body_as_graph(item, deep=deep) for item in value]
     return value
+
+
+def custom_as_graph(types: dict[str, str], asked: dict[str, Any]) -> list[dict[str, Any]]:
+    """What a filter asks of custom fields by their names, as the list that GraphQL takes.
+
+    `types` are those of the fields; what is written in letters is text.
+    """
+    found: list[dict[str, Any]] = []
+    for name, said in asked.items():
+        tests = {"is_null": True} if said is None else said
+        tests = dict(tests) if isinstance(tests, dict) else {"eq": tests}
+        one: dict[str, Any] = {"field": name}
+        if "currency" in tests:
+            currency = tests.pop("currency")
+            one["currency"] = currency if isinstance(currency, dict) else {"eq": currency}
+        if tests:
+            one[types[name] if types[name] in TYPES else "text"] = body_as_graph(tests)
+        found.append(one)
+    return found
 
 
 def _typed(value: dict[str, Any]) -> bool:

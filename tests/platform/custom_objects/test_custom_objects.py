@@ -223,12 +223,13 @@ async def test_graphql_says_the_same(fleet):
     page = """query($w: CustomRecordWhere, $o: String! = "vehicle") {
         customRecords(object: $o, where: $w, orderBy: ["-custom.price"], first: 1) {
             totalCount nodes { id custom } pageInfo { hasNextPage } } }"""
-    where = {"custom": {"price": {"gt": "7"}, "vin": {"eq": "V1"}}}
+    asked = [{"field": "price", "money": {"gt": "7"}}, {"field": "vin", "text": {"eq": "V1"}}]
+    where = {"custom": asked}
     shown = (await fleet.data(page, w=where))["customRecords"]
     assert (shown["totalCount"], shown["nodes"][0]["id"]) == (1, made["id"])
-    found = await fleet.gql(page, w={"custom": {"nope": 1}})
+    found = await fleet.gql(page, w={"custom": [{"field": "nope", "integer": {"eq": 1}}]})
     assert found["errors"][0]["extensions"]["problem"]["errors"][0]["pointer"] == (
-        "/filter/custom/nope"
+        "/filter/custom/0/field"
     )
     found = await fleet.gql(page, o="plane")
     assert found["errors"][0]["extensions"]["code"] == "not_found"
