@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from crm_api.domains.catalogue.repository import Products, ProductVariants
-from crm_api.domains.prices.gathering import quantity
+from crm_api.domains.prices.opting import out_of_range
 from crm_api.domains.prices.planned import ProposedComponent
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Fault, Invalid
@@ -49,7 +49,9 @@ async def optional_ones(tx: Tx, given: Sequence[ProposedComponent]) -> list[UUID
             message = "Another one is of the same component."
             faults.append(Fault("repeated", message, f"{at}/component_id"))
         seen.add(_edge(one))
-        faults += _out_of_range(one, rows.get(_edge(one)), f"{at}/quantity")
+        row = rows.get(_edge(one))
+        if row is not None and one.quantity is not None and one.is_there:
+            faults += out_of_range(one.quantity, row, f"{at}/quantity")
     faults += _circles(given, rows)
     if faults:
         raise Invalid("The catalogue has no such components.", faults=faults)
@@ -57,16 +59,6 @@ async def optional_ones(tx: Tx, given: Sequence[ProposedComponent]) -> list[UUID
     return [
         row["id"] for row in rows.values() if row["is_optional"] and row["product_id"] in bundles
     ]
-
-
-def _out_of_range(one: ProposedComponent, row: Any, at: str) -> Iterable[Fault]:
-    if row is None or one.quantity is None or not one.is_there:
-        return
-    least, most = quantity(row["min_quantity"]), quantity(row["max_quantity"])
-    if least is not None and one.quantity < least:
-        yield Fault("too_few", "Not less than `min_quantity` of the component.", at)
-    if most is not None and one.quantity > most:
-        yield Fault("too_many", "Not more than `max_quantity` of the component.", at)
 
 
 def _circles(given: Sequence[ProposedComponent], rows: Iterable[Edge]) -> Iterable[Fault]:

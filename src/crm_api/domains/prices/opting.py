@@ -35,7 +35,7 @@ def options_of(
             )
         else:
             found[id] = _count(one, row)
-            faults += _out_of_range(found[id], row, f"{at}/quantity")
+            faults += out_of_range(found[id], row, f"{at}/quantity")
             if not counted:
                 faults += _too_fine(found[id], row, facts, f"{at}/quantity")
     if faults:
@@ -47,7 +47,8 @@ def _count(one: ChosenComponent, row: Row) -> Decimal:
     return quantity(row["quantity"]) or ONE if one.quantity is None else one.quantity
 
 
-def _out_of_range(count: Decimal, row: Row, at: str) -> Iterable[Fault]:
+def out_of_range(count: Decimal, row: Row, at: str) -> Iterable[Fault]:
+    """What is wrong with so many of a component in one bundle."""
     least, most = quantity(row["min_quantity"]), quantity(row["max_quantity"])
     if least is not None and count < least:
         yield Fault("too_few", "Not less than `min_quantity` of the component.", at)

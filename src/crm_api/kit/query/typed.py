@@ -10,27 +10,18 @@ from itertools import chain
 from typing import Any
 
 from crm_api.kit.custom.catalogue import need_sight
-from crm_api.kit.custom.fields import CustomField, FilterKind
+from crm_api.kit.custom.fields import KINDS, CustomField, FilterKind
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Forbidden, Invalid
 from crm_api.kit.query.listing import Listing
 from crm_api.kit.query.mistakes import escape, fault, short
 from crm_api.kit.query.targets import kind_of, target_of
 
-TYPES: dict[str, FilterKind] = {
-    "text": "text",
-    "integer": "integer",
-    "decimal": "number",
-    "money": "amount",
-    "date": "day",
-    "datetime": "instant",
-    "bool": "boolean",
-    "multiselect": "tags",
-    "relation": "uuid",
-}
+# Of types that are compared alike the one that is named first, such as `text` for `email`.
+_NAMES = {kind: name for name, kind in reversed(KINDS.items())}
+TYPES: dict[str, FilterKind] = {name: kind for name, kind in KINDS.items() if _NAMES[kind] == name}
 """The types that the list names, and the kind of field behind each; those of formulas and rollups
 are the types of what they compute, and all that is written in letters is `text`."""
-_NAMES = {kind: name for name, kind in TYPES.items()}
 _KEYS = frozenset({"field", "currency", "related", *TYPES})
 
 
