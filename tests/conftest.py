@@ -147,6 +147,8 @@ def settings_of(url: str, servers: Servers, **given: Any) -> Settings:
         # Some tests ask a thousand things within a second.
         "rate_limit_key": 0,
         "rate_limit_organization": 0,
+        # A slow machine fails no test; those that are about what takes too long say how long.
+        "database_timeout_s": 25.0,
     }
     return Settings(_env_file=None, **{**values, **given})
 

@@ -263,10 +263,13 @@ async def test_caps_that_are_reached_meanwhile_are_told(client, worker):
     plans = [await planned(client, pool, filter=filter) for filter in ({}, {"hops": {"eq": 0}})]
     jobs = [await client.post(f"/v1/lead-plans/{plan['id']}/commit") for plan in plans]
     assert jobs[0].status_code == 202
-    await client.ended(jobs[0].json()["job_id"])
-    if jobs[1].status_code == 202:
-        job = await client.ended(jobs[1].json()["job_id"])
-        assert job["result"] == {"given": 0, "skipped": 3}
+    ended = [await client.ended(job.json()["job_id"]) for job in jobs if job.status_code == 202]
+    # Which of them is first is not said; together they give no more than the cap.
+    results = [job["result"] for job in ended]
+    assert {"given": 3, "skipped": 0} in results
+    assert [one for one in results if one != {"given": 3, "skipped": 0}] == [
+        {"given": 0, "skipped": 3}
+    ] * (len(results) - 1)
 
 
 async def test_a_plan_may_be_the_assignment_of_the_highest_value(client, worker):

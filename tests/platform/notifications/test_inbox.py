@@ -6,7 +6,7 @@ import pytest
 
 from support.clients import pointers, problem
 from support.inboxes import inbox
-from support.members import key_for, member
+from support.members import custom_role, key_for, member
 
 LIST = """query($where: NotificationWhere, $first: Int, $after: String, $state: String) {
     notifications(where: $where, first: $first, after: $after, state: $state) {
@@ -228,3 +228,20 @@ async def test_preferences_are_patched_and_told(client):
 async def test_wrong_wishes_are_refused(client, body):
     one = await member(client, "admin")
     problem(await one.api.patch("/v1/notification-preferences", json=body), 422)
+
+
+async def test_an_inbox_looks_at_records_of_the_kinds_alone_that_it_tells_of(
+    client, worker, statements
+):
+    role = await custom_role(client, levels={"*": {"read": "own"}})
+    part = await member(client, role)
+    seen = await client.made("contacts", {"last_name": "Seen", "owner_id": part.id})
+    await inbox(part.api, 1)
+    lost = await client.made("contacts", {"last_name": "Lost", "owner_id": part.id})
+    await inbox(part.api, 2)
+    await client.changed(f"contacts/{lost['id']}", {"owner_id": None})
+    async with statements() as sent:
+        (told,) = await listed(part)
+        assert (await part.api.read(f"notifications/{told['id']}"))["record_id"] == seen["id"]
+    assert [sql for sql in sent.all if "FROM contacts" in sql]
+    assert not [sql for sql in sent.all if "FROM product_relations" in sql or "FROM deals" in sql]

@@ -30,6 +30,7 @@ from crm_api.kit.query.statements import Statement, prepared
 from crm_api.kit.query.visibility import (
     ALL,
     Sight,
+    among_kinds,
     bound,
     few_by_age,
     living,
@@ -263,7 +264,8 @@ async def read_rows(
     """The representations of some records by id; those that are not seen are left out."""
     fields = selection.columns
     # One id is not an array of one: PostgreSQL plans a statement with an array each time anew.
-    single, sight = len(ids) == 1, sight_of(tx.actor, listing)
+    single = len(ids) == 1
+    sight = await among_kinds(tx, listing, sight_of(tx.actor, listing), ids)
     statement = prepared(
         listing,
         ("rows", fields, deleted, single, sight),

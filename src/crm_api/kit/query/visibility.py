@@ -5,6 +5,7 @@ comparisons are of uuids and times, which are leakproof, so their indexes are us
 security (ADR-0005).
 """
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -42,6 +43,10 @@ FEW = 2_000
 """So many records are looked up by their ids; of more, the list is walked in its order."""
 
 
+MANY = 8
+"""Of so many kinds of records, those that some rows are about are looked up first."""
+
+
 class Sight(NamedTuple):
     """How far somebody's sight of a collection reaches; tells its statements from others."""
 
@@ -70,7 +75,7 @@ def _sight_about(actor: Actor, about: About, action: Action) -> Sight:
     # To add, change or take away what is about a record is to change that record.
     of_records: Action = "update" if about.rules and action != "read" else "read"
     found: list[tuple[str, Sight]] = []
-    for of in _kinds(about):
+    for of in _targets(about):
         # What is masked would show in what is said about the records.
         tells = about.tells or (about.copies and of.is_copied)
         masked = tells and actor.hidden(of.entity)
@@ -154,7 +159,7 @@ def _seen_about(
         row.owner_id == ME if about.rules and mine else false(),
         kind.is_(None) if about.optional else false(),
     ]
-    for of in _kinds(about):
+    for of in _targets(about):
         is_one = kind == literal_column(f"'{of.entity}'")
         if of not in known:
             is_one = and_(*(kind != literal_column(f"'{other.entity}'") for other in known))
@@ -163,7 +168,7 @@ def _seen_about(
     return or_(*ways)
 
 
-def _kinds(about: About) -> list[Listing]:
+def _targets(about: About) -> list[Listing]:
     """What a row may be about."""
     others = [] if about.others is None else [about.others()]
     return [*about.listings(), *others]
@@ -235,6 +240,8 @@ async def narrowed(tx: Tx, listing: Listing, sight: Sight) -> Sight:
     What an actor has few of is remembered as long as its rights are, which is not long.
     """
     access = tx.actor.access
+    if sight.of is not None:
+        return await among_kinds(tx, listing, sight)
     if access is None or sight.level == "all" or listing.open_to is not None:
         return sight
     key = listing.entity
@@ -248,6 +255,41 @@ async def narrowed(tx: Tx, listing: Listing, sight: Sight) -> Sight:
     return sight._replace(few=access.few[key])
 
 
+async def among_kinds(
+    tx: Tx, listing: Listing, sight: Sight, ids: Sequence[UUID] | None = None
+) -> Sight:
+    """The same sight of some rows, or of those of one's own, with the kinds alone that these are about.
+
+    The condition on all kinds, some of which are in turn about all kinds, is hundreds of subqueries
+    and takes PostgreSQL a second to plan; what somebody is told of is of a few.
+    """
+    about = listing.about
+    if about is None or sight.of is None or len(sight.of) <= MANY:
+        return sight
+    if ids is None and listing.open_to is None:
+        return sight
+    statement = prepared(
+        listing, ("kinds", ids is None), lambda: _kinds(listing, about, every=ids is None)
+    )
+    rows = await tx.fetch(statement.sql, *statement.args({**bound(tx), "ids": ids}))
+    there = {row[0] for row in rows if row[0] is not None}
+    if about.others is not None and not there <= {of.entity for of in about.listings()}:
+        there.add(about.others().entity)
+    closed = Sight("none")
+    reached = ((kind, reach if kind in there else closed) for kind, reach in sight.of)
+    return sight._replace(of=tuple(reached))
+
+
+def _kinds(listing: Listing, about: About, *, every: bool) -> Select[Any]:
+    model = listing.model
+    found = select(getattr(model, about.kind)).distinct()
+    found = found.where(*living(listing, model, binned=True))
+    if every:
+        assert listing.open_to is not None
+        return found.where(listing.open_to(model, ME))
+    return found.where(model.id == func.any(bindparam("ids", type_=ARRAY(Uuid()))))
+
+
 def _counted(listing: Listing, sight: Sight) -> Select[Any]:
     few = _every_id(listing, sight).limit(FEW + 1).subquery()
     return select(func.count()).select_from(few)
@@ -257,7 +299,7 @@ async def among(tx: Tx, listing: Listing, sight: Sight, ids: list[UUID]) -> froz
     """Those of some records, in the bin or not, that a sight reaches."""
     if not ids or _is_whole(listing, sight):
         return frozenset(ids)
-    return await _those(tx, listing, sight, ids)
+    return await _those(tx, listing, await among_kinds(tx, listing, sight, ids), ids)
 
 
 async def hidden_among(tx: Tx, listing: Listing, sight: Sight, ids: list[UUID]) -> frozenset[UUID]:
