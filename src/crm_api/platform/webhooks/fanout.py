@@ -76,7 +76,10 @@ class FanOut(Rounds):
         except CrmError:
             raise
         except Exception:
-            log.exception("cannot read the feed", webhooks=[str(id) for id in ids])
+            if len(own) > 1:
+                # At which of them something is broken shows when each reads by itself.
+                return any([await self._take_up(service, [one]) for one in own])
+            log.exception("cannot read the feed", webhook=str(ids[0]))
             self._broken.add(ids)
             return False
         self._broken.remove(ids)
