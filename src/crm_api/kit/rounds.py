@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Iterable
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -17,6 +18,33 @@ log = structlog.get_logger("crm_api.worker")
 BATCH = 50
 LEAST_REST_S, LONGEST_REST_S = 1.0, 60.0
 """So long one at whom something is broken is left alone, twice as long each time."""
+
+
+class Resting:
+    """Those at whom something is broken: left alone for a while, twice as long each time."""
+
+    def __init__(self) -> None:
+        self._rests: dict[UUID, tuple[float, float]] = {}
+        """Since when one is left alone, and for how many seconds."""
+
+    def now(self) -> list[UUID]:
+        """Who is left alone at this moment; whoever nothing was heard of for long is forgotten."""
+        now = time.monotonic()
+        self._rests = {
+            id: rest for id, rest in self._rests.items() if now < rest[0] + 2 * LONGEST_REST_S
+        }
+        return [id for id, (since, rest_s) in self._rests.items() if now < since + rest_s]
+
+    def add(self, ids: Iterable[UUID]) -> None:
+        """Leave some alone."""
+        for id in ids:
+            _, rest_s = self._rests.get(id, (0.0, LEAST_REST_S / 2))
+            self._rests[id] = time.monotonic(), min(rest_s * 2, LONGEST_REST_S)
+
+    def remove(self, ids: Iterable[UUID]) -> None:
+        """All is well with some."""
+        for id in ids:
+            self._rests.pop(id, None)
 
 
 class Rounds:
@@ -35,19 +63,16 @@ class Rounds:
         self.database = place.database
         self._wake = place.wake if self.leaves else place.again
         self._more: set[UUID] = set()
-        self._resting: dict[UUID, tuple[float, float]] = {}
-        """Since when one is left alone, and for how many seconds."""
+        self._resting = Resting()
 
     async def look(self) -> bool | None:
         """Do what there is; whether there may be more at once, None where nothing was done."""
         before, self._more = self._more, set()
         acted = False
-        rows = await self.database.ask(self.sql, BATCH + len(self._resting))
-        there = {row["id"] for row in rows}
-        self._resting = {id: rest for id, rest in self._resting.items() if id in there}
-        for row in rows:
+        resting = set(self._resting.now())
+        for row in await self.database.ask(self.sql, BATCH + len(resting)):
             id = row["id"]
-            if self._rests(id):
+            if id in resting:
                 continue
             works = (self._work(row) for _ in range(self.abreast if id in before else 1))
             # All of them end before anything is raised: none goes on by itself.
@@ -75,7 +100,7 @@ class Rounds:
             await self.database.catalogues.of(actor.organization_id, is_fresh=True)
             async with unit_of_work(Tx(self.database, actor)) as tx:
                 more = await self.attend(tx, id)
-            self._resting.pop(id, None)
+            self._resting.remove([id])
             return more
         except ModuleClosed:
             # It goes on where it stands once its organization opens the module again.
@@ -86,13 +111,8 @@ class Rounds:
             return None
         except Exception:
             log.exception("cannot attend", to=str(id))
-            _, rest_s = self._resting.get(id, (0.0, LEAST_REST_S / 2))
-            self._resting[id] = time.monotonic(), min(rest_s * 2, LONGEST_REST_S)
+            self._resting.add([id])
             return None
-
-    def _rests(self, id: UUID) -> bool:
-        since, rest_s = self._resting.get(id, (0.0, 0.0))
-        return time.monotonic() < since + rest_s
 
     async def attend(self, tx: Tx, id: UUID) -> bool | None:
         """Do what there is for one of them; whether there may be more at once.

@@ -1,7 +1,7 @@
 """Quotes and their approvals: what lets a discount pass, and where a quote stands meanwhile."""
 
 from support.clients import pointers, problem
-from support.quoting import act, approval_policy, approved, quote, sellers, ways
+from support.quoting import act, approval_policy, approved, product, quote, sellers, ways
 
 
 async def test_a_discount_passes_by_an_approval_that_is_about_the_lines(client):
@@ -26,6 +26,21 @@ async def test_a_discount_passes_by_an_approval_that_is_about_the_lines(client):
     await seller.api.changed(f"quotes/{made['id']}", off)
     await approved(seller.api, boss, made["id"])
     assert (await act(seller.api, made["id"], "send"))["net"] == "4.50"
+
+
+async def test_the_last_pieces_are_sold_by_an_approval_that_is_about_the_lines(client):
+    seller, boss = await sellers(client)
+    ending = await product(client)
+    made = await quote(seller.api, lines=[{"product_id": ending["id"]}])
+    await client.changed(f"products/{ending['id']}", {"status": "discontinued"})
+    assert await ways(seller.api, made["id"]) == {"submit": ["not_sold"], "send": ["not_sold"]}
+    policy = await approval_policy(client, boss, material_fields=["company_id"])
+    assert "not_sold" in (await ways(seller.api, made["id"]))["submit"]
+    await client.changed(f"approval-policies/{policy['id']}", {"is_active": False})
+    await approval_policy(client, boss, material_fields=["lines"])
+    assert await ways(seller.api, made["id"]) == {"submit": [], "send": ["approval_needed"]}
+    await approved(seller.api, boss, made["id"])
+    assert (await act(seller.api, made["id"], "send"))["status"] == "sent"
 
 
 async def test_what_nobody_wants_to_approve_is_refused_when_it_is_submitted(client):

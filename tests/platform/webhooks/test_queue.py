@@ -168,7 +168,7 @@ async def test_nothing_is_taken_up_for_an_endpoint_that_is_being_disabled(own_da
         off = asyncio.create_task(client.changed(f"webhooks/{id}", {"status": "disabled"}))
         await asyncio.sleep(0.3)
         row = {"id": new_id(), "type": "contact.created", "record_id": new_id()}
-        await Deliveries(tx).add(UUID(id), [row])
+        await Deliveries(tx).add([(UUID(id), row)])
     await off
     assert await statuses(own_database, id) == ["cancelled"]
 

@@ -24,6 +24,11 @@ def not_approved(found: Standing) -> Iterable[Fault]:
             yield Fault("approval_needed", f"{need.policy_name}: {need.status}.", "/status")
 
 
+def grants(found: Standing, about: str) -> bool:
+    """Whether an approval is wanted that is about a field, and so lets pass what stands in it."""
+    return any(about in need.material_fields for need in found.policies)
+
+
 async def given_away(
     tx: Tx, found: Standing, lines: Mapping[str, Mapping[str, Any]], about: str = "lines"
 ) -> list[Fault]:
@@ -31,7 +36,7 @@ async def given_away(
 
     An approval lets it pass that is about the field of the lines, and so about what is off them.
     """
-    if any(about in need.material_fields for need in found.policies):
+    if grants(found, about):
         return []
     most = most_percent(tx.actor, await Quotes(tx).policies())
     faults: list[Fault] = []

@@ -1,7 +1,7 @@
 """Where a quote may go from where it stands, and what stands in the way."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date
 from typing import Any, Literal
 from uuid import UUID
@@ -9,7 +9,7 @@ from uuid import UUID
 from crm_api.domains.catalogue.sold import sold
 from crm_api.domains.promotions.redeeming import Redeeming, Sale
 from crm_api.domains.quotes.models import QuoteStatus
-from crm_api.domains.quotes.permitting import by_pointer, given_away, not_approved
+from crm_api.domains.quotes.permitting import by_pointer, given_away, grants, not_approved
 from crm_api.domains.quotes.printing import unprintable
 from crm_api.domains.quotes.repository import Quotes
 from crm_api.domains.quotes.versions import Letter, letter_of
@@ -17,7 +17,7 @@ from crm_api.kit.calendar import today_of
 from crm_api.kit.crud.transitions import Way, way
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Fault
-from crm_api.platform.approvals.standing import standing
+from crm_api.platform.approvals.standing import Standing, standing
 
 Verb = Literal[
     "submit", "recall", "send", "view", "accept", "decline", "expire", "withdraw", "revise"
@@ -49,6 +49,7 @@ class Blockers:
         self._records = Quotes(tx)
         self._leaving: list[Fault] | None = None
         self._letter: Letter | None = None
+        self._standing: Standing | None = None
         self.coupons = Redeeming(tx, _sale(quote)) if quote.get("coupon_codes") else None
         """Those that it is offered by."""
 
@@ -92,18 +93,26 @@ class Blockers:
         )
         if not products and not variants:
             return []
-        known = await sold(self._tx, products, variants, [])
+        known, enough = await sold(self._tx, products, variants, []), {"active"}
+        if grants(await self._approvals(), "lines"):
+            # The last pieces, as whoever approves the lines can see.
+            enough.add("discontinued")
         gone = {f.pointer for f in _of_content(self._quote) if f.code == "product_gone"}
         return [
             Fault(_NOT_SOLD, "The product is not sold (any more).", f"/lines/{place}")
             for place, line in enumerate(lines)
-            if f"/lines/{place}" not in gone and not _is_sold(known, line)
+            if f"/lines/{place}" not in gone and not _is_sold(known, line, enough)
         ]
 
     async def _of_approvals(self, verb: Verb) -> list[Fault]:
-        found = await standing(self._tx, "quote", self._quote["id"])
+        found = await self._approvals()
         faults = list(not_approved(found)) if verb == "send" else []
         return [*faults, *await given_away(self._tx, found, by_pointer(self._quote["lines"]))]
+
+    async def _approvals(self) -> Standing:
+        if self._standing is None:
+            self._standing = await standing(self._tx, "quote", self._quote["id"])
+        return self._standing
 
 
 def _sale(quote: Mapping[str, Any]) -> Sale:
@@ -156,8 +165,10 @@ def _of_content(quote: Mapping[str, Any]) -> Iterable[Fault]:
             yield Fault(warning["code"], warning["message"], warning["pointer"])
 
 
-def _is_sold(known: Mapping[str, Mapping[UUID, Any]], line: Mapping[str, Any]) -> bool:
-    """Whether what a line is of is sold; a remark, or what is no product, is."""
+def _is_sold(
+    known: Mapping[str, Mapping[UUID, Any]], line: Mapping[str, Any], enough: Collection[str]
+) -> bool:
+    """Whether what a line is of has one of some statuses; a remark, or what is no product, has."""
     product_id, variant_id = (
         None if line[name] is None else UUID(line[name]) for name in ("product_id", "variant_id")
     )
@@ -168,7 +179,7 @@ def _is_sold(known: Mapping[str, Mapping[UUID, Any]], line: Mapping[str, Any]) -
         product_id = product_id if variant is None else variant["product_id"]
     if product_id is not None:
         found.append(known["products"].get(product_id))
-    return all(one is not None and one["status"] == "active" for one in found)
+    return all(one is not None and one["status"] in enough for one in found)
 
 
 def _day(value: Any) -> date:

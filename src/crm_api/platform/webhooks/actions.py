@@ -49,7 +49,7 @@ class CallWebhook(Step):
         told = {"automation_id": at.run.automation_id, "run_id": at.run.id, "data": data}
         at.tx.record(CALLED, entity=entity, record_id=id, version=version, data=told)
         event = at.tx.kept(EventRow)[-1]
-        made = await Deliveries(at.tx).add(webhook.id, [event])
+        made = await Deliveries(at.tx).add([(webhook.id, event)])
         return Outcome({"delivery_id": made[0], "event_id": event["id"]}, {"data": data})
 
     async def _about(self, at: Situation) -> tuple[str, UUID, int]:

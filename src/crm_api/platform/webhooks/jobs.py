@@ -69,5 +69,5 @@ async def _chunk(
     ended = FAILED if message.only == "failed" else (*FAILED, "succeeded")
     number = await deliveries.again(webhook.id, [row["id"] for row in rows], ended)
     if message.only == "all":
-        number += len(await deliveries.add(webhook.id, rows))
+        number += len(await deliveries.add([(webhook.id, row) for row in rows]))
     return number, stretch.end, stretch.whole

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from crm_api.kit.crud.places import Places
+from crm_api.kit.crud.feed import Position
 from crm_api.kit.crud.repository import Repository
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.ids import new_id
@@ -22,6 +22,19 @@ _BEGIN_ANEW = """
 # Whoever takes up events for it or claims its deliveries is waited for.
 _HOLD = """
     SELECT FROM webhook_states WHERE organization_id = $1 AND webhook_id = $2 FOR NO KEY UPDATE
+"""
+# Of each only whether there is something: what, it reads as whoever it belongs to.
+_BEHIND = """
+    SELECT s.webhook_id, s.tx, s.seq, s.begun FROM webhook_states s
+    JOIN webhooks w ON w.organization_id = s.organization_id AND w.id = s.webhook_id
+    WHERE s.organization_id = $1 AND s.webhook_id <> ALL($2)
+        AND w.status = 'enabled' AND w.deleted_at IS NULL AND EXISTS (
+            SELECT FROM events e WHERE e.organization_id = $1 AND (e.tx, e.seq) > (s.tx, s.seq)
+                AND e.tx < pg_snapshot_xmin(pg_current_snapshot())::text::bigint)
+    ORDER BY s.tx, s.seq LIMIT $3 FOR NO KEY UPDATE OF s SKIP LOCKED
+"""
+_MOVE = """
+    UPDATE webhook_states SET tx = $3, seq = $4 WHERE organization_id = $1 AND webhook_id = ANY($2)
 """
 # What is being sent keeps its token: it may still succeed, but is not tried again.
 _CANCEL = """
@@ -42,9 +55,9 @@ _ADD = """
     INSERT INTO webhook_deliveries
         (organization_id, id, webhook_id, event_id, type, record_id, run_at, created_at, status,
          is_test, attempts, tries)
-    SELECT $1, e.id, $2, e.event_id, e.type, e.record_id, now(), now(), 'pending', $7, 0, 0
-    FROM unnest($3::uuid[], $4::uuid[], $5::text[], $6::uuid[])
-        WITH ORDINALITY AS e (id, event_id, type, record_id, place)
+    SELECT $1, e.id, e.webhook_id, e.event_id, e.type, e.record_id, now(), now(), 'pending', $7, 0, 0
+    FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::uuid[])
+        WITH ORDINALITY AS e (id, webhook_id, event_id, type, record_id, place)
     ORDER BY e.place
     ON CONFLICT (organization_id, webhook_id, event_id) DO NOTHING
     RETURNING id
@@ -56,7 +69,7 @@ _AGAIN = """
 """
 _UNPARK = f"""
     UPDATE webhook_deliveries SET run_at = now(), last_error = NULL
-    WHERE organization_id = $1 AND webhook_id = $2 AND status = 'pending' AND run_at > now()
+    WHERE organization_id = $1 AND webhook_id = ANY($2) AND status = 'pending' AND run_at > now()
         AND last_error = '{PARKED}' AND split_part(type, '.', 1) <> ALL($3)
 """  # noqa: S608
 _COLUMNS = (
@@ -132,10 +145,17 @@ class Webhooks(Repository[Webhook]):
         for statement in _FORGET:
             await self.tx.write(statement, self.tx.organization_id, id)
 
-    @property
-    def places(self) -> Places:
-        """Where the endpoints stand in the feed."""
-        return Places(self.tx, "webhook_states", "webhook_id")
+    async def behind(self, most: int, but: Sequence[UUID]) -> dict[UUID, tuple[Position, str]]:
+        """Where endpoints stand for which something has happened, and the snapshot of their beginning.
+
+        They are held; those that somebody else is at, and `but`, are left out.
+        """
+        rows = await self.tx.write(_BEHIND, self.tx.organization_id, list(but), most)
+        return {row["webhook_id"]: (Position(row["tx"], row["seq"]), row["begun"]) for row in rows}
+
+    async def move(self, ids: Sequence[UUID], to: Position) -> None:
+        """Have endpoints stand elsewhere in the feed."""
+        await self.tx.write(_MOVE, self.tx.organization_id, list(ids), to.tx, to.seq)
 
 
 class Deliveries:
@@ -144,18 +164,16 @@ class Deliveries:
     def __init__(self, tx: Tx) -> None:
         self.tx = tx
 
-    async def add(
-        self, webhook_id: UUID, rows: Sequence[Any], *, is_test: bool = False
-    ) -> list[UUID]:
-        """Have these events be sent; those that were taken up before stay as they are."""
+    async def add(self, wanted: Sequence[tuple[UUID, Any]], *, is_test: bool = False) -> list[UUID]:
+        """Have events be sent, each to an endpoint; those that were taken up before stay as they are."""
         made = await self.tx.write(
             _ADD,
             self.tx.organization_id,
-            webhook_id,
-            [new_id() for _ in rows],
-            [row["id"] for row in rows],
-            [row["type"] for row in rows],
-            [row["record_id"] for row in rows],
+            [new_id() for _ in wanted],
+            [webhook_id for webhook_id, _ in wanted],
+            [row["id"] for _, row in wanted],
+            [row["type"] for _, row in wanted],
+            [row["record_id"] for _, row in wanted],
             is_test,
         )
         return [row["id"] for row in made]
@@ -167,9 +185,9 @@ class Deliveries:
         )
         return len(rows)
 
-    async def unpark(self, webhook_id: UUID, but: Sequence[str]) -> None:
+    async def unpark(self, webhooks: Sequence[UUID], but: Sequence[str]) -> None:
         """Have what waits for modules be sent, except what is about these kinds."""
-        await self.tx.write(_UNPARK, self.tx.organization_id, webhook_id, list(but))
+        await self.tx.write(_UNPARK, self.tx.organization_id, list(webhooks), list(but))
 
     async def find(self, id: UUID) -> Any | None:
         """One delivery."""

@@ -183,7 +183,7 @@ class WebhookService(CrudService[Webhook]):
             raise Invalid.at("/type", "unknown_type", f"There are no events {type}.")
         await self._enabled(id)
         row = self.types.example(type, self.tx.now)
-        made = await Deliveries(self.tx).add(id, [row], is_test=True)
+        made = await Deliveries(self.tx).add([(id, row)], is_test=True)
         found = await Deliveries(self.tx).find(made[0])
         assert found is not None
         return shown_delivery(found)
