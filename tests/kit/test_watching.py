@@ -8,6 +8,7 @@ import pytest
 from crm_api.kit.jobs import Watch
 from crm_api.kit.watching import SWEEP_S, watch_forever
 from crm_api.worker import JobWorker
+from support.waiting import patiently
 
 
 class Watcher:
@@ -83,4 +84,26 @@ async def test_what_only_waits_for_its_time_is_left_alone(settings):
     for task in tasks:
         task.cancel()
     await asyncio.wait(tasks)
+    await worker.close()
+
+
+async def test_who_is_in_no_hurry_takes_up_together_what_comes_meanwhile(settings):
+    worker, begun = JobWorker(settings), list[Looking]()
+
+    def begin(place):
+        begun.append(Looking(place))
+        return begun[-1]
+
+    hurried, unhurried = (
+        asyncio.create_task(worker.watch(Watch("An example", begin, pause_s=pause_s)))
+        for pause_s in (0.0, 3600.0)
+    )
+    async for _ in patiently():
+        worker.wake()
+        if begun[0].looks > 5:
+            break
+    assert begun[1].looks == 1
+    for task in (hurried, unhurried):
+        task.cancel()
+    await asyncio.wait([hurried, unhurried])
     await worker.close()

@@ -154,6 +154,10 @@ class Workplace:
     """Have this one look again at once, and nobody else."""
 
 
+UNHURRIED_S = 0.25
+"""The pause of watchers that nobody waits for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Watch:
     """What each worker looks after all the time: when something happened, and thrice a second."""
@@ -162,6 +166,11 @@ class Watch:
     begin: Callable[[Workplace], Watcher]
     hears: bool = True
     """Whether it looks when something happened; what only waits for its time need not."""
+    is_urgent: bool = False
+    """Whether every millisecond counts: it looks away but for a moment, whatever it found."""
+    pause_s: float = 0.0
+    """Between two looks at least, unless there is more at once. Where nobody waits for it, what
+    comes in meanwhile is taken up together instead of one by one."""
 
 
 def runs(message: type[Message], *, always: bool = False) -> Callable[[Run], Runner]:

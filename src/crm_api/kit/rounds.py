@@ -1,6 +1,7 @@
 """Going from one consumer to the next, whoever they belong to."""
 
 import asyncio
+import random
 import time
 from collections.abc import Iterable
 from typing import Any, ClassVar
@@ -70,7 +71,9 @@ class Rounds:
         before, self._more = self._more, set()
         acted = False
         resting = set(self._resting.now())
-        for row in await self.database.ask(self.sql, BATCH + len(resting)):
+        found = await self.database.ask(self.sql, BATCH + len(resting))
+        # In another order than the other workers, who would each be a step behind at every one.
+        for row in random.sample(found, len(found)):
             id = row["id"]
             if id in resting:
                 continue

@@ -14,7 +14,7 @@ log = structlog.get_logger("crm_api.worker")
 SWEEP_S = 0.3
 """So often somebody looks though nothing is known to have happened."""
 # Between two looks of somebody who finds nothing; the longest is what it may add to an answer.
-SHORTEST_S, LONGEST_S = 0.005, 0.05
+SHORTEST_S, LONGEST_S, LONGEST_URGENT_S = 0.005, 0.1, 0.02
 
 
 async def watch_forever(watch: Watch, place: Workplace, bell: asyncio.Event) -> None:
@@ -24,17 +24,17 @@ async def watch_forever(watch: Watch, place: Workplace, bell: asyncio.Event) -> 
     nothing looks away for a moment, whatever happens meanwhile.
     """
     watcher, clock = watch.begin(place), asyncio.get_running_loop().time
-    pause = 0.0
+    pause, longest = 0.0, LONGEST_URGENT_S if watch.is_urgent else LONGEST_S
     try:
         while True:
             bell.clear()
             more = await _looked(watch, watcher)
             if more:
                 continue
-            pause = min(max(pause * 2, SHORTEST_S), LONGEST_S) if more is None else 0.0
+            pause = min(max(pause * 2, SHORTEST_S), longest) if more is None else 0.0
             looked_at = clock()
             await rung(bell, SWEEP_S)
-            await asyncio.sleep(max(0.0, looked_at + pause - clock()))
+            await asyncio.sleep(max(0.0, looked_at + max(pause, watch.pause_s) - clock()))
     finally:
         await _closed(watch, watcher)
 

@@ -10,7 +10,7 @@ from crm_api.domains.attribution.standard import STANDARD_REPORTS
 from crm_api.kit.access import Managed
 from crm_api.kit.crud.guards import Guarded
 from crm_api.kit.crud.personal import Trace, rows_of
-from crm_api.kit.jobs import Watch
+from crm_api.kit.jobs import UNHURRIED_S, Watch
 from crm_api.kit.module import Faces, Module
 
 Guarded.purged.append(forget_purged)
@@ -33,7 +33,7 @@ MODULE = Module(
     areas=[AREA, SETTINGS_AREA],
     managed={SETTINGS_AREA: Managed("manage_settings")},
     tags={"attribution": "By which touches what was won came about."},
-    watches=[Watch("attribution.follow", Follow)],
+    watches=[Watch("attribution.follow", Follow, pause_s=UNHURRIED_S)],
     events=[CONFIGURED],
     metrics=METRICS,
     standard_reports=STANDARD_REPORTS,

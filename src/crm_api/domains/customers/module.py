@@ -10,7 +10,7 @@ from crm_api.domains.customers.keeping import forget_person, purge_touchpoints
 from crm_api.domains.customers.service import ExpectationService, PreferenceService
 from crm_api.kit.crud.guards import Guarded
 from crm_api.kit.crud.personal import Trace, rows_of
-from crm_api.kit.jobs import Chore, Watch
+from crm_api.kit.jobs import UNHURRIED_S, Chore, Watch
 from crm_api.kit.module import Faces, Module
 from crm_api.kit.parts import Told
 
@@ -43,7 +43,7 @@ MODULE = Module(
     depends_on=["companies", "contacts", "deals"],
     faces=_faces,
     tags={"customers": "What all departments know of a customer."},
-    watches=[Watch("touchpoints.follow", Follow)],
+    watches=[Watch("touchpoints.follow", Follow, pause_s=UNHURRIED_S)],
     chores=[
         Chore("expectations.tell_missed", tell_missed),
         Chore("customers.measure_health", measure_health),

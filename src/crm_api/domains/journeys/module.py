@@ -7,7 +7,7 @@ from crm_api.domains.marketing_plans.calendar import SOURCES
 from crm_api.domains.segments.module import MODULE as SEGMENTS
 from crm_api.domains.sequences.module import MODULE as SEQUENCES
 from crm_api.kit.crud.guards import Guarded
-from crm_api.kit.jobs import Watch
+from crm_api.kit.jobs import UNHURRIED_S, Watch
 from crm_api.kit.module import Faces, Module
 
 Guarded.purged.append(forget_purged)
@@ -31,7 +31,10 @@ MODULE = Module(
     description="Graphs that people go through: waits, conditions, splits, steps and goals.",
     depends_on=["companies", "contacts", SEGMENTS.key, SEQUENCES.key],
     faces=_faces,
-    watches=[Watch("journeys.step", Stepping), Watch("journeys.listen", Listening)],
+    watches=[
+        Watch("journeys.step", Stepping),
+        Watch("journeys.listen", Listening, pause_s=UNHURRIED_S),
+    ],
     events=[
         *(f"journey.{way.event}" for way in JOURNEY_WAYS.values()),
         *(f"journey_run.{verb}" for verb in _VERBS),

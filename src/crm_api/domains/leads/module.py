@@ -38,7 +38,7 @@ from crm_api.kit.access import Managed
 from crm_api.kit.crud.guards import Guarded
 from crm_api.kit.crud.personal import Trace, rows_of
 from crm_api.kit.db.settling import derive_by
-from crm_api.kit.jobs import Chore, Watch
+from crm_api.kit.jobs import UNHURRIED_S, Chore, Watch
 from crm_api.kit.module import Faces, Module
 from crm_api.kit.parts import Told
 
@@ -69,7 +69,7 @@ MODULE = Module(
         Chore("leads.follow_up", follow_leads, every_s=30),
         Chore("leads.age_scores", age_scores),
     ],
-    watches=[Watch("leads.follow_scores", FollowScores)],
+    watches=[Watch("leads.follow_scores", FollowScores, pause_s=UNHURRIED_S)],
     jobs=[distribute, plan_leads, commit_plan, score, train],
     importers=[LeadImporter()],
     matchers=[LeadMatcher()],

@@ -23,7 +23,7 @@ from crm_api.domains.segments.terms import Agreed, Behaviour, Belongs
 from crm_api.domains.segments.touching import TOUCHES
 from crm_api.kit.crud.guards import Guarded
 from crm_api.kit.crud.personal import Trace, rows_of
-from crm_api.kit.jobs import Chore, Watch
+from crm_api.kit.jobs import UNHURRIED_S, Chore, Watch
 from crm_api.kit.module import Faces, Module
 from crm_api.kit.parts import Told
 
@@ -52,7 +52,7 @@ MODULE = Module(
     jobs=[refresh_segment],
     chores=[Chore("segments.reconcile", reconcile)],
     actions=ACTIONS,
-    watches=[Watch("segments.follow", Follow)],
+    watches=[Watch("segments.follow", Follow, pause_s=UNHURRIED_S)],
     events=[ENTERED, LEFT, COMPANY_ENTERED, COMPANY_LEFT],
     told={
         **{topic: Told("contact", MembershipMoved) for topic in (ENTERED, LEFT)},

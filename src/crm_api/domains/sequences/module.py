@@ -12,7 +12,7 @@ from crm_api.domains.sequences.service import (
 )
 from crm_api.domains.sequences.stepped import Listening, Steps
 from crm_api.kit.crud.guards import Guarded
-from crm_api.kit.jobs import Watch
+from crm_api.kit.jobs import UNHURRIED_S, Watch
 from crm_api.kit.module import Faces, Module
 
 Guarded.purged.append(forget_purged)
@@ -35,7 +35,10 @@ MODULE = Module(
     description="What people are written and asked step by step, until they answer.",
     depends_on=["companies", "contacts", "deals", ACTIVITIES.key, CONVERSATIONS.key],
     faces=_faces,
-    watches=[Watch("sequences.step", Steps), Watch("sequences.listen", Listening)],
+    watches=[
+        Watch("sequences.step", Steps),
+        Watch("sequences.listen", Listening, pause_s=UNHURRIED_S),
+    ],
     events=[
         *(f"sequence.{way.event}" for way in SEQUENCE_WAYS.values()),
         *(f"sequence_enrolment.{verb}" for verb in _VERBS),

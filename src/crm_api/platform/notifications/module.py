@@ -8,7 +8,7 @@ from crm_api.kit.crud.guards import Guarded
 from crm_api.kit.crud.personal import Trace, rows_of
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.crud.sight import Services
-from crm_api.kit.jobs import Chore, Watch, forgetting
+from crm_api.kit.jobs import UNHURRIED_S, Chore, Watch, forgetting
 from crm_api.kit.module import Faces, Module
 from crm_api.platform.notifications.actions import Notify
 from crm_api.platform.notifications.digests import Collector
@@ -84,7 +84,7 @@ def notifications_module(
         tags={"notifications": "What the user is told, and by which ways."},
         jobs=[send_digest],
         chores=[Chore("notifications.forget", forgetting(*_FORGET))],
-        watches=[Watch("notifications", FanOut), Watch("digests", Collector)],
+        watches=[Watch("notifications", FanOut), Watch("digests", Collector, pause_s=UNHURRIED_S)],
         managed={"notifications": Managed("manage_settings")},
         events=[PREFERENCES_UPDATED, NOTICE, "job.failed"],
         actions=[Notify],

@@ -51,8 +51,8 @@ MODULE = Module(
         Chore("forget tallies", forget_tallies, shared=True),
     ],
     watches=[
-        Watch("fan-out", FanOut),
-        Watch("deliveries", Sender),
+        Watch("fan-out", FanOut, is_urgent=True),
+        Watch("deliveries", Sender, is_urgent=True),
         Watch("gauges of webhooks", partial(Measuring, MEASURE), hears=False),
     ],
     standings=[Standing("webhooks", WebhooksStanding, webhooks_standing)],
