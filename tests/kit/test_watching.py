@@ -30,7 +30,7 @@ class Watcher:
 @pytest.mark.parametrize("error", [None, ValueError("No end")])
 async def test_it_is_closed_to_the_end_however_often_it_is_told_to(error):
     watcher = Watcher(error)
-    watch = SimpleNamespace(name="An example", begin=lambda place: watcher)
+    watch = Watch("An example", lambda place: watcher)
     task = asyncio.create_task(watch_forever(watch, SimpleNamespace(), asyncio.Event()))
     await asyncio.sleep(0.05)
     for _ in range(100):
@@ -100,7 +100,7 @@ async def test_who_is_in_no_hurry_takes_up_together_what_comes_meanwhile(setting
     )
     async for _ in patiently():
         worker.wake()
-        if begun[0].looks > 5:
+        if begun and begun[0].looks > 5:
             break
     assert begun[1].looks == 1
     for task in (hurried, unhurried):
