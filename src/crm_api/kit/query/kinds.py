@@ -25,7 +25,7 @@ from crm_api.kit.errors import Fault
 from crm_api.kit.query.listing import Listing
 from crm_api.kit.query.statements import Statement, compiled
 from crm_api.kit.query.targets import target_of
-from crm_api.kit.query.visibility import among, living, sight_of
+from crm_api.kit.query.visibility import ALL, among, bound, living, seen, sight_of
 
 Asked = tuple[Listing, ...]
 
@@ -70,7 +70,7 @@ async def kinds_of(
     """
     if not listings or not ids:
         return {}
-    asked, values = tuple(listings), {"organization": tx.organization_id, "ids": list(ids)}
+    asked, values = tuple(listings), bound(tx) | {"ids": list(ids)}
     if lock:
         rows: Any = await tx.run(_union(asked, lock=True).params(**values))
     else:
@@ -84,7 +84,8 @@ async def kinds_of(
     kinds: dict[UUID, str] = {}
     for listing in asked:
         if own := found.get(listing.entity):
-            visible = await among(tx, listing, sight_of(tx.actor, listing), own)
+            sight = sight_of(tx.actor, listing)
+            visible = own if sight == ALL else await among(tx, listing, sight, own)
             kinds |= dict.fromkeys(visible, listing.entity)
     return kinds
 
@@ -106,8 +107,10 @@ def _union(asked: Asked, *, lock: bool = False) -> CompoundSelect[Any]:
 def _living(listing: Listing) -> Select[Any, Any]:
     row: Any = listing.model
     entity: Any = literal(listing.entity, Text()).label("entity")
-    return (
+    found = (
         select(entity, row.id)
         .where(*living(listing, row), row.id == func.any(bindparam("ids", type_=ARRAY(Uuid()))))
         .order_by(row.id)
     )
+    says_itself = seen(listing, row, ALL)
+    return found if says_itself is None else found.where(says_itself)
