@@ -95,8 +95,7 @@ class _Showing:
             **looked_up,
             "looked_up": list(looked_up),
             "contents": [] if named is None else list(named.contents),
-            # Lines that take none are as they were before it was kept: no change of a quote.
-            **({"components": list(_chosen(given))} if given.components else {}),
+            "components": list(_chosen(given)) or None,
             "quantity": shown_quantity(given.quantity),
             "unit_id": _id(given.unit_id),
             "unit_price": None if given.unit_price is None else _money(given.unit_price),
