@@ -5,6 +5,7 @@ from uuid import uuid4
 
 import pytest
 
+from crm_api.domains.catalogue.compositions import DEEPEST_BUNDLES
 from support.clients import pointers, problem
 
 
@@ -46,6 +47,20 @@ async def test_a_wrong_component_is_an_error_with_its_place(client, given, point
     answer = await client.post("/v1/bundle-components", json=whole)
     assert pointers(problem(answer, 422)) == [pointer]
     assert (await client.read("bundle-components"))["data"] == []
+
+
+async def test_bundles_nest_no_deeper_than_they_are_priced(client):
+    chain = [await bundle(client) for _ in range(DEEPEST_BUNDLES + 1)]
+    # From both ends: the last one to be put in has some above it and some below.
+    middle = DEEPEST_BUNDLES // 2
+    for n in (*range(middle), *range(DEEPEST_BUNDLES - 1, middle - 1, -1)):
+        answer = await put(client, chain[n + 1], chain[n])
+        assert answer.status_code == 201, n
+    above, below = await bundle(client), await product(client)
+    for inside, outer in ((chain[0], above), (below, chain[-1])):
+        answer = await put(client, inside, outer)
+        assert pointers(problem(answer, 409, "bundle_too_deep")) == ["/component_id"]
+    assert (await put(client, chain[1], above)).status_code == 201
 
 
 async def test_bundles_have_no_circle(client):

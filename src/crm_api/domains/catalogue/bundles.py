@@ -5,7 +5,11 @@ from functools import cached_property
 from typing import Any
 from uuid import UUID
 
-from crm_api.domains.catalogue.compositions import BundleComponentCreate, BundleComponentUpdate
+from crm_api.domains.catalogue.compositions import (
+    DEEPEST_BUNDLES,
+    BundleComponentCreate,
+    BundleComponentUpdate,
+)
 from crm_api.domains.catalogue.models import BundleComponent
 from crm_api.domains.catalogue.repository import PRODUCTS, BundleComponents, ProductVariants
 from crm_api.domains.catalogue.service import ProductService, product_of
@@ -55,7 +59,7 @@ class BundleComponentService(CrudService[BundleComponent]):
     async def prepare(
         self, values: dict[str, Any], current: BundleComponent | None
     ) -> dict[str, Any]:
-        """Refuse what is no bundle, is not there, or would close a circle."""
+        """Refuse what is no bundle, is not there, would close a circle or nest too deep."""
         values = await super().prepare(values, current)
         if current is None:
             bundle, component = values["product_id"], values["component_id"]
@@ -63,7 +67,7 @@ class BundleComponentService(CrudService[BundleComponent]):
             await lock_graph(self.tx, "bundle_components")
             await self._need_bundle(bundle)
             await product_of(self.products, component, "/component_id")
-            await self._need_no_circle(bundle, component)
+            await self._need_room(bundle, component)
         if values.get("variant_id") is not None:
             owner = values["component_id"] if current is None else current.component_id
             variant = await ProductVariants(self.tx).find(values["variant_id"])
@@ -85,13 +89,13 @@ class BundleComponentService(CrudService[BundleComponent]):
         await super().check_purge(current)
 
     async def restore(self, id: UUID, *, expected_version: int | None = None) -> Any:
-        """Take a component out of the bin, unless that closes a circle by now."""
+        """Take a component out of the bin, unless that closes a circle or nests too deep by now."""
         self.need("delete")
         await lock_graph(self.tx, "bundle_components")
         current = await self.records.get(id, lock=True, deleted=True)
         if current.deleted_at is not None:
             await self._need_bundle(current.product_id)
-            await self._need_no_circle(current.product_id, current.component_id)
+            await self._need_room(current.product_id, current.component_id)
         return await super().restore(id, expected_version=expected_version)
 
     async def _need_left(self, bundle: UUID, gone: Sequence[UUID]) -> None:
@@ -108,9 +112,15 @@ class BundleComponentService(CrudService[BundleComponent]):
         if (await product_of(self.products, id)).type != "bundle":
             raise Invalid.at("/product_id", "not_a_bundle", "The product is no bundle.")
 
-    async def _need_no_circle(self, bundle: UUID, component: UUID) -> None:
+    async def _need_room(self, bundle: UUID, component: UUID) -> None:
         # Those of the same unit of work count too.
         await self.tx.flush()
-        if await self.records.reaches(component, bundle):
+        is_circle, deepest = await self.records.nesting(bundle, component, DEEPEST_BUNDLES)
+        if is_circle:
             code, message = "bundle_cycle", "A bundle cannot be a part of itself."
-            raise Conflict(message, code=code, faults=[Fault(code, message, "/component_id")])
+        elif deepest > DEEPEST_BUNDLES:
+            code = "bundle_too_deep"
+            message = f"At most {DEEPEST_BUNDLES} bundles are in one another."
+        else:
+            return
+        raise Conflict(message, code=code, faults=[Fault(code, message, "/component_id")])

@@ -22,6 +22,8 @@ from crm_api.kit.schema import (
     patch_of,
 )
 
+DEEPEST_BUNDLES = 20
+"""So many bundles may be in one another."""
 _MODE = (
     "What it adds to the price of the bundle. `sum`: its own price; `fixed`: `price`, which is 0 for "
     "what is included; `percent`: `percent` of its own price. Optional ones add it where they are chosen."

@@ -287,6 +287,19 @@ class ProductVariants(Repository[ProductVariant]):
     listing = VARIANTS
 
 
+# The longest ways down and up, not followed much further than may be.
+_NESTING = """
+    WITH RECURSIVE parts AS (SELECT * FROM bundle_components
+        WHERE organization_id = $1 AND deleted_at IS NULL),
+    down AS (SELECT $2::uuid AS id, 0 AS depth UNION SELECT c.component_id, depth + 1 FROM parts c
+        JOIN down ON c.product_id = down.id WHERE depth <= $4),
+    up AS (SELECT $3::uuid AS id, 0 AS depth UNION SELECT c.product_id, depth + 1 FROM parts c
+        JOIN up ON c.component_id = up.id WHERE depth <= $4)
+    SELECT EXISTS (SELECT FROM down WHERE id = $3) AS is_circle,
+        (SELECT max(depth) FROM down) + 1 + (SELECT max(depth) FROM up) AS deepest
+"""
+
+
 class BundleComponents(Repository[BundleComponent]):
     """What the bundles of an organization are made of."""
 
@@ -314,18 +327,10 @@ class BundleComponents(Repository[BundleComponent]):
         )
         return [row["id"] for row in rows]
 
-    async def reaches(self, start: UUID, end: UUID) -> bool:
-        """Whether one product is in another, however deep."""
-        rows = await self.tx.fetch(
-            "WITH RECURSIVE inside AS (SELECT $2::uuid AS id UNION "
-            "SELECT c.component_id FROM bundle_components c JOIN inside ON c.product_id = inside.id "
-            "WHERE c.organization_id = $1 AND c.deleted_at IS NULL) "
-            "SELECT 1 FROM inside WHERE id = $3",
-            self.tx.organization_id,
-            start,
-            end,
-        )
-        return bool(rows)
+    async def nesting(self, bundle: UUID, part: UUID, most: int) -> tuple[bool, int]:
+        """Whether a bundle is in what becomes a part of it, and how deep bundles then nest."""
+        (row,) = await self.tx.fetch(_NESTING, self.tx.organization_id, part, bundle, most)
+        return row["is_circle"], row["deepest"]
 
 
 class ProductRelations(Repository[ProductRelation]):

@@ -8,13 +8,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
+from crm_api.domains.catalogue.compositions import DEEPEST_BUNDLES
 from crm_api.domains.prices.choosing import HIGHEST, Chooser, NoPrice
 from crm_api.domains.prices.gathering import Row, amount, quantity
 from crm_api.domains.prices.items import Chosen, Item, in_units, item_of
 from crm_api.kit.pricing.rounding import HUNDRED, ONE, ZERO, exactly, rounded_unit
 
-DEEPEST_BUNDLES = 20
-"""So many bundles may be in one another."""
 MOST_PARTS = 10_000
 """In all lines that are priced together, since other requests wait meanwhile."""
 
