@@ -164,7 +164,7 @@ async def test_nothing_is_taken_up_for_an_endpoint_that_is_being_disabled(own_da
     await client.made("contacts", {"last_name": "Lovelace"})
     async with unit_of_work(tx_of(own_database.database, org)) as tx:
         service = WebhookService(tx)
-        assert list(await service.records.behind(1, [])) == [UUID(id)]
+        assert [one.id for one in await service.records.behind(1, [])] == [UUID(id)]
         assert (await service.records.get(UUID(id))).status == "enabled"
         off = asyncio.create_task(client.changed(f"webhooks/{id}", {"status": "disabled"}))
         await asyncio.sleep(0.3)

@@ -2,21 +2,19 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 from uuid import UUID
 
 import structlog
 
-from crm_api.kit.crud.feed import Feed, Position, Stretch
+from crm_api.kit.crud.feed import Feed, Stretch
 from crm_api.kit.crud.places import began_after
-from crm_api.kit.db.json import encode
+from crm_api.kit.db.json import decode
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import CrmError, Forbidden, Invalid, Unauthenticated
 from crm_api.kit.jobs import Workplace
 from crm_api.kit.rounds import Resting, Rounds
-from crm_api.platform.webhooks.models import Webhook
 from crm_api.platform.webhooks.parking import parked_kinds
-from crm_api.platform.webhooks.repository import Deliveries
+from crm_api.platform.webhooks.repository import Behind, Deliveries
 from crm_api.platform.webhooks.service import WebhookService, covers
 
 log = structlog.get_logger("crm_api.webhooks")
@@ -24,14 +22,6 @@ log = structlog.get_logger("crm_api.webhooks")
 STRETCH = 200
 TOGETHER = 20
 """So many endpoints are served by one transaction."""
-
-
-class _Standing(NamedTuple):
-    """An endpoint, where it stands in the feed, and the snapshot that it began with."""
-
-    hook: Webhook
-    place: Position
-    begun: str
 
 
 class FanOut(Rounds):
@@ -56,17 +46,16 @@ class FanOut(Rounds):
         behind = await service.records.behind(TOGETHER, self._broken.now())
         if not behind:
             return None
-        hooks = {hook.id: hook for hook in await service.records.some(list(behind))}
-        await Deliveries(tx).unpark(list(hooks), parked_kinds(tx, service.types.services))
-        standing = [_Standing(hook, *behind[id]) for id, hook in hooks.items()]
+        waiting = [one.id for one in behind]
+        await Deliveries(tx).unpark(waiting, parked_kinds(tx, service.types.services))
         more = len(behind) == TOGETHER
-        for own in _together(standing):
+        for own in _together(behind):
             more = await self._take_up(service, own) or more
         return more
 
-    async def _take_up(self, service: WebhookService, own: Sequence[_Standing]) -> bool:
+    async def _take_up(self, service: WebhookService, own: Sequence[Behind]) -> bool:
         """Take up what is new for endpoints that read together; whether there may be more."""
-        ids = [one.hook.id for one in own]
+        ids = [one.id for one in own]
         try:
             stretch = await _read(service, own)
         except (Forbidden, Unauthenticated):
@@ -84,13 +73,13 @@ class FanOut(Rounds):
             return False
         self._broken.remove(ids)
         wanted = [
-            (one.hook.id, row)
+            (one.id, row)
             for one in own
             for row in stretch.rows
             # Of itself an endpoint is told nothing: its own troubles would trouble it further.
-            if covers(one.hook.topics, row["type"])
+            if covers(one.topics, row["type"])
             and began_after(one.begun, row)
-            and row["record_id"] != one.hook.id
+            and row["record_id"] != one.id
         ]
         if wanted:
             await Deliveries(service.tx).add(wanted)
@@ -98,21 +87,21 @@ class FanOut(Rounds):
         return not stretch.whole
 
 
-def _together(standing: Iterable[_Standing]) -> Iterable[Sequence[_Standing]]:
+def _together(standing: Iterable[Behind]) -> Iterable[Sequence[Behind]]:
     """Those that read the same, together."""
-    found: defaultdict[tuple[object, ...], list[_Standing]] = defaultdict(list)
+    found: defaultdict[tuple[object, ...], list[Behind]] = defaultdict(list)
     for one in standing:
-        own = one.hook.id if one.hook.filter else None
-        found[encode(one.hook.actor), one.place, own].append(one)
+        own = one.id if one.filter else None
+        found[one.actor, one.place, own].append(one)
     return found.values()
 
 
-async def _read(service: WebhookService, own: Sequence[_Standing]) -> Stretch:
+async def _read(service: WebhookService, own: Sequence[Behind]) -> Stretch:
     """The next events for them, as whoever they belong to sees them now."""
-    first, topics = own[0], sorted({topic for one in own for topic in one.hook.topics})
-    reader = await service.reader(service.tx.database, first.hook.actor)
+    first, topics = own[0], sorted({topic for one in own for topic in one.topics})
+    reader = await service.reader(service.tx.database, decode(first.actor))
     feed = Feed(reader, service.types.services)
-    passing = feed.filter_of(first.hook.filter, topics) if first.hook.filter else None
+    passing = feed.filter_of(first.filter, topics) if first.filter else None
     return await feed.stretch(first.place, STRETCH, types=topics, filter=passing)
 
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from crm_api.kit.crud.feed import Position
 from crm_api.kit.crud.repository import Repository
+from crm_api.kit.db.json import decode
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.ids import new_id
 from crm_api.kit.query.listing import Listing
@@ -25,7 +26,7 @@ _HOLD = """
 """
 # Of each only whether there is something: what, it reads as whoever it belongs to.
 _BEHIND = """
-    SELECT s.webhook_id, s.tx, s.seq, s.begun FROM webhook_states s
+    SELECT s.webhook_id, s.tx, s.seq, s.begun, w.topics, w.filter, w.actor::text FROM webhook_states s
     JOIN webhooks w ON w.organization_id = s.organization_id AND w.id = s.webhook_id
     WHERE s.organization_id = $1 AND s.webhook_id <> ALL($2)
         AND w.status = 'enabled' AND w.deleted_at IS NULL AND EXISTS (
@@ -121,6 +122,19 @@ _HEALTH = """
 """
 
 
+class Behind(NamedTuple):
+    """An endpoint that has not read all of the feed."""
+
+    id: UUID
+    place: Position
+    begun: str
+    """The snapshot that it began with."""
+    topics: list[str]
+    filter: dict[str, Any]
+    actor: str
+    """Whoever set it up last, as JSON."""
+
+
 class Webhooks(Repository[Webhook]):
     """The endpoints of an organization."""
 
@@ -145,13 +159,23 @@ class Webhooks(Repository[Webhook]):
         for statement in _FORGET:
             await self.tx.write(statement, self.tx.organization_id, id)
 
-    async def behind(self, most: int, but: Sequence[UUID]) -> dict[UUID, tuple[Position, str]]:
-        """Where endpoints stand for which something has happened, and the snapshot of their beginning.
+    async def behind(self, most: int, but: Sequence[UUID]) -> list[Behind]:
+        """Endpoints for which something has happened, those that stand furthest back first.
 
         They are held; those that somebody else is at, and `but`, are left out.
         """
         rows = await self.tx.write(_BEHIND, self.tx.organization_id, list(but), most)
-        return {row["webhook_id"]: (Position(row["tx"], row["seq"]), row["begun"]) for row in rows}
+        return [
+            Behind(
+                row["webhook_id"],
+                Position(row["tx"], row["seq"]),
+                row["begun"],
+                decode(row["topics"]),
+                decode(row["filter"]),
+                row["actor"],
+            )
+            for row in rows
+        ]
 
     async def move(self, ids: Sequence[UUID], to: Position) -> None:
         """Have endpoints stand elsewhere in the feed."""
