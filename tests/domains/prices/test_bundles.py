@@ -194,15 +194,20 @@ async def test_prices_by_list_of_what_holds_too_much_are_not_told(client):
     assert error["extensions"]["code"] == "too_many_components"
 
 
-async def test_bundles_in_one_another_have_an_end(client):
+async def test_bundles_in_one_another_have_an_end(client, owner):
     fixed = {"price_mode": "fixed", "price": "1"}
     inner = await product(client, list_price="1", **EUR)
     chain = [inner]
-    for _ in range(21):
+    for _ in range(20):
         outer = await product(client, type="bundle", **EUR)
         body = {"product_id": outer["id"], "component_id": chain[-1]["id"], **fixed}
         await client.made("bundle-components", body)
         chain.append(outer)
     assert (await one(client, chain[20]["id"]))["unit_price"] == "1.00"
-    # Also by what they cost, which goes on where a price is fixed.
-    problem(await ask(client, {"product_id": chain[21]["id"]}), 422)
+    # Where one was put deeper before that was refused, it ends all the same: also by what they
+    # cost, which goes on where a price is fixed.
+    outer = await bundle(client, (inner, fixed), **EUR)
+    deeper = "UPDATE bundle_components SET component_id = $1 WHERE product_id = $2"
+    await owner.execute(deeper, chain[20]["id"], outer["id"])
+    (error,) = problem(await ask(client, {"product_id": outer["id"]}), 422)["errors"]
+    assert error["code"] == "no_price"
