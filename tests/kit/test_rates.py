@@ -160,6 +160,19 @@ async def test_parallel_requests_and_cancelled_ones_lose_nothing(shared):
     assert 40 <= sum(n for n in done if isinstance(n, int)) <= 62
 
 
+async def test_who_takes_a_lease_spends_of_it_first():
+    """The first lease has one point; whoever asked for it runs some turns of the loop later."""
+    for turns in range(12):
+        limiter, credential = Rates(LocalBuckets(), limited(Quota("key", 1_000))), uuid4()
+
+        async def later(limiter=limiter, credential=credential, turns=turns):
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            await limiter.admit(ORGANIZATION, credential)
+
+        await asyncio.gather(limiter.admit(ORGANIZATION, credential), later())
+
+
 SPENDER = """
 import asyncio, sys, time
 from uuid import UUID

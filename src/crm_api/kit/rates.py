@@ -263,11 +263,14 @@ class Rates:
                 account.left, account.until = _UNLIMITED, time.monotonic() + _UNLIMITED_S
                 return
             # Begun is finished, whoever is cancelled meanwhile: Redis has counted it.
-            await asyncio.shield(asyncio.ensure_future(self._lease(account, points)))
-            if not account.spend(points):
+            if not await asyncio.shield(asyncio.ensure_future(self._lease(account, points))):
                 raise account.refusal(points)
 
-    async def _lease(self, account: Account, points: int) -> None:
+    async def _lease(self, account: Account, points: int) -> bool:
+        """Take points in advance and spend those that are asked for; whether there were so many.
+
+        They are spent before anybody else gets to run, who would find the lease and spend it.
+        """
         now = time.monotonic()
         used = account.size - account.left
         busy = account.until > now - LEASE_S
@@ -279,6 +282,9 @@ class Rates:
         account.until = now + LEASE_S
         if taken.granted == 0:
             account.needed, account.closed_until = points, now + LEASE_S / 10
+            return False
+        account.left -= points
+        return True
 
     def _open(self, credential_id: UUID) -> Account:
         if len(self._accounts) >= _MOST_ACCOUNTS:

@@ -287,9 +287,9 @@ class ProductVariants(Repository[ProductVariant]):
     listing = VARIANTS
 
 
-# The longest ways down and up, not followed much further than may be.
+# The longest ways down and up, not followed much further than may be, each step by an index.
 _NESTING = """
-    WITH RECURSIVE parts AS (SELECT * FROM bundle_components
+    WITH RECURSIVE parts AS NOT MATERIALIZED (SELECT * FROM bundle_components
         WHERE organization_id = $1 AND deleted_at IS NULL),
     down AS (SELECT $2::uuid AS id, 0 AS depth UNION SELECT c.component_id, depth + 1 FROM parts c
         JOIN down ON c.product_id = down.id WHERE depth <= $4),
