@@ -13,6 +13,10 @@ _PART = Decimal(1) / SCALE
 
 def shown_amount(amount: Decimal) -> str:
     """An amount as it is shown: plain digits, at least two decimals, no idle zeros beyond."""
+    text = str(amount)
+    if text[-3:-2] == ".":
+        # As most amounts are.
+        return text
     # With so many decimals there is no exponent; `format` takes three times as long.
     text = str(amount.quantize(_PART))
     return text[:-2] if text.endswith("00") else text.rstrip("0")

@@ -49,7 +49,7 @@ for i, key in ipairs(KEYS) do
   local step = tonumber(ARGV[2 * i + 1])
   if granted > 0 then
     full[i] = full[i] + granted * step
-    redis.call('SET', key, string.format('%.3f', full[i]), 'PX', math.ceil(full[i] - now))
+    redis.call('SET', key, string.format('%.3f', full[i]), 'PX', math.max(math.ceil(full[i] - now), 1))
   end
   found[i + 1] = string.format('%.3f', full[i] - now)
 end

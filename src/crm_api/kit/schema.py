@@ -149,18 +149,19 @@ def _amount(value: Any) -> Any:
     return value
 
 
+# What digits there may be stands first: behind a validator of its own Python counts them.
 Amount = Annotated[
     Decimal,
-    BeforeValidator(_amount),
     Field(max_digits=18, decimal_places=4, allow_inf_nan=False, ge=0),
+    BeforeValidator(_amount),
     WithJsonSchema({"type": "string", "pattern": r"^\d{1,14}(\.\d{1,4})?$", "examples": ["9.90"]}),
 ]
 """Money in, at most four decimals; on the wire a decimal string."""
 
 SignedAmount = Annotated[
     Decimal,
-    BeforeValidator(_amount),
     Field(max_digits=18, decimal_places=4, allow_inf_nan=False),
+    BeforeValidator(_amount),
     WithJsonSchema(
         {"type": "string", "pattern": r"^-?\d{1,14}(\.\d{1,4})?$", "examples": ["-1.50"]}
     ),
@@ -177,8 +178,8 @@ def exact_text(value: Any) -> Any:
 
 Quantity = Annotated[
     Decimal,
-    BeforeValidator(exact_text),
     Field(max_digits=18, decimal_places=6, allow_inf_nan=False, ge=0),
+    BeforeValidator(exact_text),
     WithJsonSchema({"type": "string", "pattern": r"^\d{1,12}(\.\d{1,6})?$", "examples": ["2.5"]}),
 ]
 """A quantity in, at most six decimals; on the wire a decimal string."""

@@ -50,6 +50,13 @@ FILL_EVENTS = f"""
         now()
     FROM generate_series(1, $2) g
 """
+FILL_PRODUCTS = f"""
+    INSERT INTO products (organization_id, id, sku, name, sort_name, names, type, status,
+        descriptions, attributes, options, needs, tags, version, created_at, updated_at)
+    SELECT $1, {ID.format("g")}, 'SKU-' || g, 'Product ' || g, 'product ' || g, '{{}}', 'good',
+        'active', '{{}}', '{{}}', '[]', '[]', '[]', 1, now(), now()
+    FROM generate_series(1, $2) g
+"""
 SHARER = "('01990000-0000-7000-9000-' || lpad(to_hex({}), 12, '0'))::uuid"
 FILL_SHARES = f"""
     INSERT INTO record_access (organization_id, principal_id, entity, record_id, source_id, writes,
@@ -68,7 +75,8 @@ async def big(servers):
     connection = await asyncpg.connect(url)
     org = UUID("01990000-0000-7000-8000-00000000000a")
     small = UUID("01990000-0000-7000-8000-00000000000b")
-    for fill in (FILL, FILL_CONTACTS, FILL_KEYS, FILL_WORDS, FILL_EVENTS, FILL_SHARES):
+    fills = (FILL, FILL_CONTACTS, FILL_KEYS, FILL_WORDS, FILL_EVENTS, FILL_SHARES, FILL_PRODUCTS)
+    for fill in fills:
         statement = await connection.prepare(fill)
         await statement.fetch(org, ROWS)
         await statement.fetch(small, ROWS // 10)
@@ -78,7 +86,7 @@ async def big(servers):
     await asyncio.to_thread(servers.drop, f"{name}_{id(servers)}")
 
 
-async def statement_of(monkeypatch, client, path, *, of="", **params):
+async def statement_of(monkeypatch, client, path, *, of="", json=None, **params):
     """The first SQL, with this in it, and its arguments that a request sends."""
     sent = []
     fetch = Tx.fetch
@@ -88,8 +96,11 @@ async def statement_of(monkeypatch, client, path, *, of="", **params):
         return await fetch(self, sql, *args)
 
     monkeypatch.setattr(Tx, "fetch", recorded)
-    answer = await client.get(path, params=params)
-    assert answer.status_code in {200, 404}, answer.text
+    if json is None:
+        answer = await client.get(path, params=params)
+    else:
+        answer = await client.post(path, json=json)
+    assert answer.status_code in {200, 404, 422}, answer.text
     monkeypatch.undo()
     return next(found for found in sent if of in found[0])
 
@@ -228,6 +239,20 @@ async def test_look_up_keys_are_found_by_value(big):
     )
     values = [f"p{n}@example.com" for n in range(20)]
     check(await plan_of(connection, tenant, sql, [tenant, "contact", "email", values]), most=25)
+
+
+async def test_products_of_lines_are_found_by_their_ids(big, monkeypatch, client, org):
+    connection, tenant = big
+    known = [UUID(int=0x01990000_0000_7000_8000_000000000000 + n) for n in range(1, 51)]
+    lines = [{"product_id": str(known[0]), "quantity": "1", "unit_price": "1"}]
+    body = {"currency": "EUR", "lines": lines}
+    sql, args = await statement_of(
+        monkeypatch, client, "/v1/quotes/calculate", of="FROM products p", json=body
+    )
+    args = [tenant if arg == org.id else known if arg == known[:1] else arg for arg in args]
+    plan = await plan_of(connection, tenant, sql, args)
+    (read,) = [node for node in nodes(plan) if node.get("Relation Name") == "products"]
+    assert "id = ANY" in read["Index Cond"], read
 
 
 async def test_history_and_feed_use_indexes(big):

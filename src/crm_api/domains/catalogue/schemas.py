@@ -40,8 +40,8 @@ from crm_api.kit.schema import (
 Key = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 Ratio = Annotated[
     Decimal,
-    BeforeValidator(exact_text),
     Field(gt=0, max_digits=30, decimal_places=15, allow_inf_nan=False),
+    BeforeValidator(exact_text),
     WithJsonSchema(
         {"type": "string", "pattern": r"^\d{1,15}(\.\d{1,15})?$", "examples": ["0.001"]}
     ),

@@ -39,7 +39,7 @@ _VERBS: dict[ModelVerb, tuple[str, str]] = {
 leads = new_router("leads", "leads")
 rules = crud_router(LeadScoreRuleService)
 models = crud_router(LeadScoreModelService)
-settings = new_router("lead-scores", "lead-scores")
+settings = new_router("lead_scores", "lead-scores")
 
 
 @leads.get(

@@ -147,9 +147,7 @@ class Calculator:
         is_priced = chosen is not None or given.unit_price is not None
         is_offered, is_firm = is_priced and given.kind != "text", self._is_firm(given)
         counts = is_offered and (is_firm or given.is_selected)
-        line = replace(
-            self._line(given, chosen, counts=counts), is_optional=is_offered and not is_firm
-        )
+        line = self._line(given, chosen, counts=counts, is_optional=is_offered and not is_firm)
         return Work(given, id, named, chosen, failed, line, counts)
 
     @cached_property
@@ -160,7 +158,9 @@ class Calculator:
         kind = self._kinds.get(given.section or "", "standard")
         return kind == "standard" and not given.is_optional
 
-    def _line(self, given: QuoteLine, priced: Priced | None, *, counts: bool) -> Line:
+    def _line(
+        self, given: QuoteLine, priced: Priced | None, *, counts: bool, is_optional: bool
+    ) -> Line:
         by_hand = tuple(
             Discount("manual", one.percent, one.amount, f"manual:{n}")
             for n, one in enumerate(given.discounts)
@@ -173,6 +173,7 @@ class Calculator:
                 taxes=taxes_of(self._tax_category(given), self.found.facts.taxes),
                 section=given.section,
                 counts=counts,
+                is_optional=is_optional,
                 unit_cost=self._unit_cost(given),
             )
         own = priced.line
@@ -184,6 +185,7 @@ class Calculator:
             discounts=(*own.discounts, *by_hand),
             section=given.section,
             counts=counts,
+            is_optional=is_optional,
         )
 
     def _product(self, given: QuoteLine) -> tuple[Any, Any]:

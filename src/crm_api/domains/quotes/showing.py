@@ -1,6 +1,6 @@
 """What a quote comes to, as it is shown and stored."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Protocol
 
@@ -47,6 +47,7 @@ def shown_of(calculator: Calculator, groups: Groups) -> Shown:
 class _Showing:
     def __init__(self, calculator: Calculator) -> None:
         self._calculator = calculator
+        self._taxes = {one["id"]: _tax_shown(one) for one in calculator.found.facts.taxes}
 
     def whole(self, groups: Groups) -> Shown:
         """All of it, and the values that columns hold."""
@@ -98,7 +99,7 @@ class _Showing:
             "components": list(_chosen(given)) or None,
             "quantity": shown_quantity(given.quantity),
             "unit_id": _id(given.unit_id),
-            "unit_price": None if given.unit_price is None else _money(given.unit_price),
+            "unit_price": None if given.unit_price is None else shown_amount(given.unit_price),
             "price_reason": given.price_reason,
             "tax_category": given.tax_category,
             "discounts": [discount_shown(one) for one in given.discounts],
@@ -113,18 +114,18 @@ class _Showing:
         is_priced = priced is not None or given.unit_price is not None
         return {
             "counts": work.counts,
-            "list_price": None if priced is None else _money(priced.line.unit_price),
-            "price": _money(work.line.unit_price) if is_priced else None,
+            "list_price": None if priced is None else shown_amount(priced.line.unit_price),
+            "price": shown_amount(work.line.unit_price) if is_priced else None,
             "tax_included": work.line.tax_included,
             **{
-                name: _money(getattr(done, name))
+                name: shown_amount(getattr(done, name))
                 for name in ("unit_net", "list_amount", "amount", "net", "tax", "gross")
             },
             "deductions": [self._deduction_shown(work, one) for one in done.discounts],
             "discount_percent": shown_quantity(done.discount_percent),
             "manual_percent": shown_quantity(work.by_hand),
             "taxes": [
-                {**self._tax_shown(tax.name), "amount": _money(due)} for tax, due in done.taxes
+                {**self._taxes[tax.name], "amount": shown_amount(due)} for tax, due in done.taxes
             ],
             # Whoever sees a quote need not see what products cost.
             "floor": None if priced is None else floor_of(priced, hidden=True),
@@ -144,28 +145,31 @@ class _Showing:
             "promotion_id": promotion,
             "reason": reason,
             "percent": None if one.percent is None else shown_quantity(one.percent),
-            "amount": _money(one.amount),
+            "amount": shown_amount(one.amount),
         }
 
     def _totals_shown(self, interval: str | None, found: Calculated) -> Shown:
         return {
             "interval": interval,
-            **{name: _money(getattr(found.totals, name)) for name in _SUMS},
+            **{name: shown_amount(getattr(found.totals, name)) for name in _SUMS},
             "taxes": [
                 {
-                    **self._tax_shown(due.tax.name),
-                    "taxable": _money(due.taxable),
-                    "amount": _money(due.amount),
+                    **self._taxes[due.tax.name],
+                    "taxable": shown_amount(due.taxable),
+                    "amount": shown_amount(due.amount),
                 }
                 for due in found.taxes
             ],
         }
 
-    def _tax_shown(self, id: str) -> Shown:
-        rate = next(one for one in self._calculator.found.facts.taxes if one["id"] == id)
-        shown = shown_quantity(quantity(rate["rate"]) or ZERO)
-        named = {"tax_rate_id": id, "name": rate["name"], "rate": shown}
-        return {**named, "compound": rate["compound"]}
+
+def _tax_shown(rate: Mapping[str, Any]) -> Shown:
+    return {
+        "tax_rate_id": rate["id"],
+        "name": rate["name"],
+        "rate": shown_quantity(quantity(rate["rate"]) or ZERO),
+        "compound": rate["compound"],
+    }
 
 
 def _chosen(given: QuoteLine) -> Iterable[Shown]:
@@ -210,9 +214,9 @@ def _cost_shown(work: Work) -> Shown:
     percent = done.margin_percent
     return {
         "line_id": str(work.id),
-        "unit_cost": None if unit is None else _money(unit),
-        "cost": None if done.cost is None else _money(done.cost),
-        "margin": None if done.margin is None else _money(done.margin),
+        "unit_cost": None if unit is None else shown_amount(unit),
+        "cost": None if done.cost is None else shown_amount(done.cost),
+        "margin": None if done.margin is None else shown_amount(done.margin),
         "margin_percent": None if percent is None else shown_quantity(percent),
     }
 
@@ -222,7 +226,7 @@ def discount_shown(given: QuoteDiscount) -> Shown:
     percent, amount = given.percent, given.amount
     return {
         "percent": None if percent is None else shown_quantity(percent),
-        "amount": None if amount is None else _money(amount),
+        "amount": None if amount is None else shown_amount(amount),
         "reason": given.reason,
     }
 
@@ -233,10 +237,6 @@ def _of_variant(work: Work) -> Any:
 
 def _id(value: Any) -> str | None:
     return None if value is None else str(value)
-
-
-def _money(value: Decimal) -> str:
-    return shown_amount(value)
 
 
 def _plain(rate: Decimal) -> str:
