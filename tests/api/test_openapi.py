@@ -43,6 +43,16 @@ def test_every_operation_says_what_can_go_wrong(app):
                 assert schema == {"$ref": problem}, (path, verb, status)
 
 
+LIMITS = {"maxLength", "minLength", "pattern", "format", "maximum", "minimum", "enum"}
+
+
+def test_operations_whose_parameters_can_be_wrong_say_so(app):
+    for path, verb, operation in operations(app.openapi()):
+        for parameter in operation.get("parameters", ()):
+            if LIMITS & parameter["schema"].keys():
+                assert "422" in operation["responses"], (path, verb, parameter["name"])
+
+
 def test_every_reference_leads_somewhere(app):
     document = app.openapi()
 

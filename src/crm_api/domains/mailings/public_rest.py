@@ -47,7 +47,7 @@ public = APIRouter(prefix="/public/mailings", tags=["mailings"])
     "/unsubscribe/{token}",
     operation_id="askToUnsubscribeFromMailing",
     summary="The page of the link to unsubscribe",
-    responses=_PAGE | problems(404),
+    responses=_PAGE | problems(404, 422),
     openapi_extra=PUBLIC,
 )
 async def ask_to_unsubscribe(request: Request, token: Token) -> Response:
@@ -61,7 +61,7 @@ async def ask_to_unsubscribe(request: Request, token: Token) -> Response:
     "/unsubscribe/{token}",
     operation_id="unsubscribeFromMailing",
     summary="Get no more mail for this purpose",
-    responses=_PAGE | problems(404),
+    responses=_PAGE | problems(404, 422),
     openapi_extra=PUBLIC,
 )
 async def unsubscribe_from(request: Request, token: Token) -> Response:
@@ -80,7 +80,7 @@ async def unsubscribe_from(request: Request, token: Token) -> Response:
     responses={200: {"description": "A picture of one dot.", "content": {"image/gif": {}}}},
     openapi_extra=PUBLIC,
 )
-async def opened(request: Request, token: Token) -> Response:
+async def opened(request: Request, token: str) -> Response:
     """The same picture, whoever asks and whatever the token is."""
     found = _read(request, "open", token)
     if found is not None and request.method == "GET":

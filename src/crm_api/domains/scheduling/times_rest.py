@@ -175,7 +175,7 @@ async def delete_busy_calendar(id: Id, tx: Writing) -> Response:
     "/{token}.ics",
     operation_id="readResourceFeed",
     summary="The bookings of a resource, for whoever has the address",
-    responses=_ICS | problems(404, 409, 429),
+    responses=_ICS | problems(404, 409, 422, 429),
     openapi_extra={"security": []},
 )
 async def read_calendar(

@@ -123,7 +123,7 @@ async def revoke_feed(tx: Writing) -> Response:
     "/{token}.ics",
     operation_id="readCalendarFeed",
     summary="The agenda of a user, for whoever has the address",
-    responses=_ICS | problems(404, 409, 429),
+    responses=_ICS | problems(404, 409, 422, 429),
     openapi_extra={"security": []},
 )
 async def read_calendar(
