@@ -139,6 +139,10 @@ async def test_relations_look_into_bundles_in_bundles(client):
     assert told(found) == []
     assert found["lines"][1]["held_ids"][-1] == blade["id"]
     assert len(found["lines"][1]["contents"]) == 1
+    made = await quote(client, lines=[of_blade])
+    document = "query($id: UUID!) { quote(id: $id) { lines { heldIds } } }"
+    (line,) = (await client.data(document, id=made["id"]))["quote"]["lines"]
+    assert line["heldIds"] == found["lines"][1]["held_ids"]
     of_left, whole = await around(left)
     found = await calculated(client, of_left, {"product_id": right["id"]})
     assert told(found) == [("excluded_there", f"/lines/{n}", False) for n in range(2)]
