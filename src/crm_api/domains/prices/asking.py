@@ -292,7 +292,7 @@ class TaxDue(BaseModel):
     tax_rate_id: UUID
     name: str
     rate: QuantityOut
-    taxable: AmountOut
+    taxable: AmountOut = Field(description="Of a tax that is upon others, with these.")
     amount: AmountOut
 
 

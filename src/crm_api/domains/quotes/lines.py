@@ -341,7 +341,7 @@ class QuoteTaxOut(BaseModel):
     name: str
     rate: QuantityOut
     compound: bool | None = Field(None, description=_COMPOUND)
-    taxable: AmountOut
+    taxable: AmountOut = Field(description="Of a tax that is upon others, with these.")
     amount: AmountOut
 
 
