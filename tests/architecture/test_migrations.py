@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+from uuid import uuid4
 
 import asyncpg
 import pytest
@@ -96,6 +97,60 @@ async def test_coupons_of_people_without_a_company_are_not_forgotten(own_url):
         await connection.execute("UPDATE coupon_redemptions SET company_id = gen_random_uuid()")
         in_thread(lambda: command.downgrade(config, "20270301_hashes_of_decisions"))
         assert await connection.fetchval("SELECT count(*) FROM coupon_redemptions") == 1
+    finally:
+        await connection.close()
+
+
+EMPTY = {
+    "uuid": "gen_random_uuid()",
+    "jsonb": "'[]'",
+    "text": "''",
+    "timestamp with time zone": "now()",
+    "boolean": "false",
+}
+
+
+async def stored(connection, table, **given):
+    """A row of what is given, as SQL, with something in each other column that takes no null."""
+    rows = await connection.fetch(
+        "SELECT column_name, data_type FROM information_schema.columns WHERE table_name = $1 "
+        "AND is_nullable = 'NO' AND column_default IS NULL AND is_generated = 'NEVER'",
+        table,
+    )
+    values = {row["column_name"]: EMPTY.get(row["data_type"], "1") for row in rows} | given
+    names, filled = ", ".join(values), ", ".join(values.values())
+    await connection.execute(f"INSERT INTO {table} ({names}) SELECT {filled}")
+
+
+@pytest.mark.commits
+async def test_coupons_that_people_have_used_are_theirs(own_url):
+    """By the number of their quote, in their organization; others stay as they were, and back."""
+    connection = await asyncpg.connect(own_url)
+    config = alembic_config(own_url)
+    try:
+        in_thread(lambda: command.downgrade(config, "20270304_contact_relationships"))
+        await connection.execute("SET session_replication_role = replica")
+        ours, other, person = (f"'{uuid4()}'::uuid" for _ in range(3))
+        await stored(connection, "contacts", organization_id=ours, id=person, lifecycle="'lead'")
+        quote = {"status": "'accepted'", "tax_rounding": "'document'", "number": "'Q-1'"}
+        await stored(connection, "quotes", **quote, organization_id=ours, contact_id=person)
+        used = {"reference": "'Q-1'", "organization_id": ours}
+        for more in (
+            {},
+            {"company_id": "gen_random_uuid()"},
+            {"reference": "'Q-2'"},
+            {"organization_id": other},
+        ):
+            await stored(connection, "coupon_redemptions", **used | more)
+        for revision in ("head", "20270304_contact_relationships", "head"):
+            move = command.upgrade if revision == "head" else command.downgrade
+            in_thread(lambda move=move, revision=revision: move(config, revision))
+        found = await connection.fetch(
+            "SELECT reference, company_id IS NULL AS alone FROM coupon_redemptions "
+            f"WHERE contact_id = {person}"
+        )
+        assert [tuple(row) for row in found] == [("Q-1", True)]
+        assert await connection.fetchval("SELECT count(*) FROM coupon_redemptions") == 4
     finally:
         await connection.close()
 

@@ -130,6 +130,24 @@ async def test_of_parallel_relations_that_contradict_each_other_one_loses(client
         assert sorted(answer.status_code for answer in answers) == [201, 409]
 
 
+async def test_compatibility_looks_into_bundles(client):
+    """What they hold in any case, however deep: there, missing something, and in the way."""
+    a, b, c, d = [await product(client, status="active") for _ in range(4)]
+    await relate(client, a, "requires", b)
+    await relate(client, c, "excludes", b)
+    inner, outer, other = [await bundle(client) for _ in range(3)]
+    for inside, around in ((a, inner), (inner, outer), (b, other)):
+        assert (await put(client, inside, around)).status_code == 201
+    assert (await put(client, d, outer, is_optional=True)).status_code == 201
+    await relate(client, d, "requires", c)
+    found = await client.read(f"products/{outer}/compatibility")
+    assert [(one["product_id"], one["required_by"]) for one in found["missing"]] == [(b, a)]
+    found = await client.read(f"products/{outer}/compatibility", **{"with": [other]})
+    assert (found["is_compatible"], found["missing"]) == (True, [])
+    found = await client.read(f"products/{outer}/compatibility", **{"with": [other, c]})
+    assert [{one["product_id"], one["other_id"]} for one in found["conflicts"]] == [{b, c}]
+
+
 async def test_compatibility_tells_what_is_missing_what_conflicts_and_what_would_go(client, other):
     a, b, c, d, e, f = [await product(client, status="active") for _ in range(6)]
     await relate(client, a, "requires", b)

@@ -29,6 +29,11 @@ async def rule(client, of_list, price=None, **more):
     return await client.made("price-rules", body)
 
 
+async def activated(client, of_list):
+    answer = await client.post(f"/v1/price-lists/{of_list['id']}/activate", json={})
+    assert answer.status_code == 200, answer.text
+
+
 async def checked(client, of_list):
     answer = await client.post(f"/v1/price-lists/{of_list['id']}/check")
     assert answer.status_code == 202, answer.text
@@ -212,6 +217,60 @@ def test_the_score_is_that_of_iglewicz_and_hoaglin():
     alike = Spread.of([5, 5, 5, 5, 13])
     assert math.isclose(alike.usual, 1.6 * 1.253314)
     assert Spread.of([5, 5, 5]).score(6) == math.inf
+
+
+async def test_active_products_without_a_price_are_found(client):
+    """Nothing in the list, above it, in the default lists, nor a list price by a known rate."""
+    usd = await price_list(client, currency="USD")
+    above = await price_list(client, currency="USD", name="Above")
+    below = await price_list(client, currency="USD", name="Below", parent_id=above["id"])
+    active = {"status": "active"}
+    nothing = await product(client, **active)
+    euro = await product(client, **active, list_price="10", currency="EUR")
+    dollar = await product(client, **active, list_price="10", currency="USD")
+    ruled, upper = await product(client, **active), await product(client, **active)
+    await rule(client, usd, "5", product_id=ruled["id"], min_quantity="10")
+    await rule(client, above, "5", product_id=upper["id"])
+    await product(client)
+    options = [{"key": "size", "label": "Size", "values": ["s", "m"]}]
+    varied = await product(client, **active, options=options)
+    small, middle = [
+        await client.made(
+            "product-variants",
+            {
+                "product_id": varied["id"],
+                "sku": uuid4().hex,
+                "options": {"size": size},
+                "status": "active",
+            },
+        )
+        for size in ("s", "m")
+    ]
+    await rule(client, usd, "5", variant_id=small["id"])
+    whole = await product(client, type="bundle")
+    body = {"product_id": whole["id"], "component_id": nothing["id"]}
+    await client.made("bundle-components", body)
+    await client.changed(f"products/{whole['id']}", active)
+    await rule(client, usd, "5", product_id=whole["id"])
+
+    async def lacking(of):
+        found = (await checked(client, of))["findings"]
+        return {one["target_id"] for one in found if one["reason"] == "unpriced"}
+
+    await activated(client, above)
+    always = {nothing["id"], euro["id"], whole["id"]}
+    assert await lacking(usd) == always | {middle["id"]}
+    missing = always | {ruled["id"], small["id"], middle["id"]}
+    assert await lacking(below) == missing
+    # A rate makes the list price one; a default list that counts is asked after any other one.
+    rate = {"base": "EUR", "quote": "USD", "rate": "1.1"}
+    await client.put("/v1/exchange-rates", json={"rates": [rate | {"day": "2020-01-01"}]})
+    await activated(client, usd)
+    assert euro["id"] in await lacking(below)
+    today = datetime.now(UTC).date().isoformat()
+    await client.put("/v1/exchange-rates", json={"rates": [rate | {"day": today}]})
+    assert await lacking(below) == {nothing["id"], whole["id"], middle["id"]}
+    assert dollar["id"] not in missing
 
 
 async def test_bundles_are_compared_with_what_they_hold(client):

@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from support.clients import pointers, problem
+from support.clients import Api, pointers, problem
 from support.pricing import ask, one, price_list, product, resolved, rule
 
 
@@ -282,3 +282,33 @@ async def test_the_same_question_has_the_same_answer(client):
         await rule(client, made, "3", product_id=sold["id"])
     answers = await asyncio.gather(*(one(client, sold["id"]) for _ in range(5)))
     assert all(answer == answers[0] for answer in answers)
+
+
+async def test_a_contact_of_no_company_is_asked_for_as_such(client, other):
+    """Their country's taxes are due, and their segments' prices count; a company goes before."""
+    sold = await product(client, list_price="100", currency="EUR")
+    for country, rate in (("DE", "19"), ("AT", "20")):
+        await client.made(
+            "tax-rates", {"name": "VAT", "country": country, "code": "VAT", "rate": rate}
+        )
+    austrian = await client.made("contacts", {"last_name": "Sample", "country": "AT"})
+    german = await client.made("companies", {"name": "Example Industries", "country": "DE"})
+    line = {"product_id": sold["id"]}
+    alone = await resolved(client, line, contact_id=austrian["id"])
+    both = await resolved(client, line, contact_id=austrian["id"], company_id=german["id"])
+    assert (alone["totals"]["gross"], both["totals"]["gross"]) == ("120.00", "119.00")
+    segment = await client.made(
+        "segments", {"name": "Friends", "kind": "static", "target": "contact"}
+    )
+    path = f"/v1/segments/{segment['id']}/members"
+    assert (await client.post(path, json={"add": [austrian["id"]]})).is_success
+    of = await price_list(client, audience="segment", audience_key=segment["id"])
+    await rule(client, of, "50", product_id=sold["id"])
+    alone = await resolved(client, line, contact_id=austrian["id"])
+    assert alone["totals"]["net"] == "50.00"
+    foreign = await other.made("contacts", {"last_name": "Foreign"})
+    answer = await ask(client, line, contact_id=foreign["id"])
+    assert pointers(problem(answer, 422)) == ["/contact_id"]
+    scopes = ["prices:read", "products:read"]
+    key = await client.made("api-keys", {"name": "K", "scopes": scopes})
+    problem(await ask(Api(client.app, key["token"]), line, contact_id=austrian["id"]), 403)

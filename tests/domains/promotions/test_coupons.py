@@ -12,8 +12,8 @@ async def coupon(client, **more):
     return await client.made("coupons", body)
 
 
-async def redeem(client, made, company, reference):
-    body = {"company_id": company["id"], "reference": reference}
+async def redeem(client, made, customer, reference, of="company_id"):
+    body = {of: customer["id"], "reference": reference}
     return await client.post(f"/v1/coupons/{made['id']}/redeem", json=body)
 
 
@@ -37,6 +37,65 @@ async def test_a_customer_redeems_as_often_as_one_may(client):
     answers = await asyncio.gather(*(redeem(client, made, one, f"r{n}") for n in range(6)))
     assert sorted(answer.status_code for answer in answers) == [200] * 2 + [409] * 4
     assert (await redeem(client, made, other, "s")).status_code == 200
+
+
+async def test_a_contact_of_no_company_redeems_as_often_as_one_may(client):
+    made = await coupon(client, max_per_customer=2)
+    one, other = [await client.made("contacts", {"last_name": name}) for name in ("One", "Other")]
+    answers = await asyncio.gather(
+        *(redeem(client, made, one, f"r{n}", "contact_id") for n in range(6))
+    )
+    assert sorted(answer.status_code for answer in answers) == [200] * 2 + [409] * 4
+    assert (await redeem(client, made, other, "s", "contact_id")).status_code == 200
+    told = await client.read("coupon-redemptions", include="contact", sort="created_at")
+    assert [(row["company_id"], row["contact_id"]) for row in told["data"]] == [
+        (None, one["id"]),
+        (None, one["id"]),
+        (None, other["id"]),
+    ]
+    # What was taken back may be used again; somebody else's reference is theirs.
+    path = f"/v1/coupons/{made['id']}/release"
+    reference = told["data"][0]["reference"]
+    assert (await client.post(path, json={"reference": reference})).status_code == 200
+    taken = problem(await redeem(client, made, one, "s", "contact_id"), 409, "reference_taken")
+    assert pointers(taken) == ["/reference"]
+    document = (
+        "mutation($c: UUID!, $i: CouponRedeemInput!) { redeemCoupon(couponId: $c, input: $i) "
+        "{ companyId contact { id } } }"
+    )
+    given = {"contactId": one["id"], "reference": "again"}
+    data = await client.data(document, c=made["id"], i=given)
+    assert data["redeemCoupon"] == {"companyId": None, "contact": {"id": one["id"]}}
+    problem(await redeem(client, made, one, "more", "contact_id"), 409, "coupon_used_up")
+
+
+async def test_a_coupon_is_used_by_one_customer(client, other):
+    made = await coupon(client)
+    company = await client.made("companies", {"name": "One"})
+    person = await client.made("contacts", {"last_name": "One"})
+    foreign = await other.made("contacts", {"last_name": "Foreign"})
+    path = f"/v1/coupons/{made['id']}/redeem"
+    for given, at in (
+        ({}, ""),
+        ({"company_id": company["id"], "contact_id": person["id"]}, ""),
+        ({"contact_id": foreign["id"]}, "/contact_id"),
+        ({"contact_id": company["id"]}, "/contact_id"),
+    ):
+        answer = await client.post(path, json={"reference": "x", **given})
+        assert pointers(problem(answer, 422)) == [at], given
+    assert (await client.read("coupon-redemptions"))["data"] == []
+
+
+async def test_of_merged_contacts_what_both_used_counts(client):
+    made = await coupon(client, max_per_customer=2)
+    one, other = [await client.made("contacts", {"last_name": name}) for name in ("One", "Other")]
+    for person in (one, other):
+        answer = await redeem(client, made, person, person["last_name"], "contact_id")
+        assert answer.status_code == 200, answer.text
+    body = {"winner_id": one["id"], "loser_ids": [other["id"]]}
+    merged = await client.post("/v1/contacts/merge", json=body)
+    assert merged.status_code == 201, merged.text
+    problem(await redeem(client, made, one, "third", "contact_id"), 409, "coupon_used_up")
 
 
 async def test_of_a_reference_only_the_first_redemption_counts(client):

@@ -101,8 +101,45 @@ async def test_somebody_of_no_company_uses_a_coupon_too(client):
     made = await discounted(client, one["code"], company_id=None, contact_id=person["id"])
     await act(client, made["id"], "accept")
     (used,) = await redemptions(client, one["id"])
-    assert used["company_id"] is None
+    assert (used["company_id"], used["contact_id"]) == (None, person["id"])
     assert (await client.read(f"coupons/{one['id']}"))["redeemed"] == 1
+
+
+async def test_whoever_is_of_no_company_uses_it_as_often_as_one_may(client, buyers):
+    """Two quotes of one person, accepted at the same moment over connections of their own."""
+    person = await client.made("contacts", {"last_name": "Sample"})
+    own = {"company_id": None, "contact_id": person["id"]}
+    for _ in range(4):
+        one = await coupon(client, max_per_customer=1)
+        made = [await discounted(client, one["code"], **own) for _ in buyers]
+        paths = [await link(client, each["id"]) for each in made]
+        answers = await asyncio.gather(
+            *(
+                buyer.post(f"{path}/accept", json={"name": "Sample", "revision": 1})
+                for buyer, path in zip(buyers, paths, strict=True)
+            )
+        )
+        assert sorted(answer.status_code for answer in answers) == [200, 409]
+        (lost,) = (answer.json() for answer in answers if answer.status_code == 409)
+        assert [error["code"] for error in lost["errors"]] == ["coupon_used_up"]
+        assert len(await redemptions(client, one["id"])) == 1
+    # Nothing is offered by it to the same person any more, but to others still is.
+    sold = await product(client)
+    lines = [{"product_id": sold["id"]}]
+    body = {"currency": "EUR", "lines": lines, "coupon_codes": [one["code"]]}
+    for path in ("/v1/quotes/calculate", "/v1/pricing/resolve"):
+        found = problem(await client.post(path, json={**body, "contact_id": person["id"]}), 422)
+        assert [(e["code"], e["pointer"]) for e in found["errors"]] == [
+            ("coupon_used_up", "/coupon_codes/0")
+        ]
+        somebody = await client.made("contacts", {"last_name": "Other"})
+        answer = await client.post(path, json={**body, "contact_id": somebody["id"]})
+        assert answer.status_code == 200, answer.text
+    # Whoever speaks for a company uses it as that company.
+    again = await discounted(client, one["code"], contact_id=person["id"])
+    await act(client, again["id"], "accept")
+    used = {row["company_id"] for row in await redemptions(client, one["id"])}
+    assert used == {None, again["company_id"]}
 
 
 async def test_what_the_seller_has_redeemed_for_the_quote_counts_once(client):

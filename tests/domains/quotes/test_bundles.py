@@ -119,6 +119,45 @@ async def test_what_is_chosen_of_a_bundle_has_relations_too(client):
     ]
 
 
+async def test_relations_look_into_bundles_in_bundles(client):
+    """Three deep: what a part of a part requires and excludes, and that it is there."""
+    saw, blade = await product(client, name="Saw"), await product(client, name="Blade")
+    left, right = await product(client, name="Left"), await product(client, name="Right")
+    await related(client, saw, blade, "requires")
+    await related(client, left, right, "excludes")
+
+    async def around(*parts):
+        inner = await bundle(client, *((part, "1", False) for part in parts))
+        for _ in range(2):
+            inner = await bundle(client, (inner, "1", False))
+        return {"product_id": inner["id"]}, inner
+
+    of_saw, _ = await around(saw)
+    assert told(await calculated(client, of_saw)) == [("required_missing", "/lines/0", False)]
+    of_blade, _ = await around(blade)
+    found = await calculated(client, of_saw, of_blade)
+    assert told(found) == []
+    assert found["lines"][1]["held_ids"][-1] == blade["id"]
+    assert len(found["lines"][1]["contents"]) == 1
+    made = await quote(client, lines=[of_blade])
+    document = "query($id: UUID!) { quote(id: $id) { lines { heldIds } } }"
+    (line,) = (await client.data(document, id=made["id"]))["quote"]["lines"]
+    assert line["heldIds"] == found["lines"][1]["held_ids"]
+    of_left, whole = await around(left)
+    found = await calculated(client, of_left, {"product_id": right["id"]})
+    assert told(found) == [("excluded_there", f"/lines/{n}", False) for n in range(2)]
+    # Of what a bundle may do without, only what is chosen; nobody chooses inside of another one.
+    either = await bundle(client, (whole, "1", True), (right, "1", False))
+    plain = {"product_id": either["id"]}
+    options = await client.read("bundle-components", **{"filter[is_optional]": "true"})
+    (option,) = options["data"]
+    chosen = plain | {"components": [{"bundle_component_id": option["id"]}]}
+    assert told(await calculated(client, plain)) == []
+    assert told(await calculated(client, chosen)) == [("excluded_there", "/lines/0", False)] * 2
+    outer = await bundle(client, (either, "1", False))
+    assert told(await calculated(client, {"product_id": outer["id"]})) == []
+
+
 async def test_approvals_see_what_is_off_options(client):
     seller, boss = await sellers(client, "100")
     await approval_policy(client, boss, filter={"manual_percent": {"gt": "10"}})

@@ -1,8 +1,10 @@
 """What a change of prices would do to open quotes, by hand in the comments; nothing is changed."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from uuid import uuid4
 
+from crm_api.domains.catalogue.compositions import DEEPEST_BUNDLES
 from support.clients import pointers, problem
 from support.members import custom_role, member
 from support.quoting import act, product, quote
@@ -286,6 +288,40 @@ async def test_no_component_is_planned_that_the_catalogue_would_refuse(client):
     await client.made("bundle-components", in_first | {"component_id": second["id"]})
     gone = in_first | {"component_id": second["id"], "is_there": False}
     await simulated(client, components=[gone, in_second | {"component_id": first["id"]}])
+
+
+async def test_bundles_are_planned_no_deeper_than_they_are_priced(client):
+    """A chain of which the middle is planned: as many above it as below, and one too many."""
+    deep = DEEPEST_BUNDLES // 2
+    above, below = [
+        [(await product(client, type="bundle", status="draft"))["id"] for _ in range(size)]
+        for size in (deep, deep + 1)
+    ]
+    for chain in (above, below):
+        for outer, inner in pairwise(chain):
+            body = {"product_id": outer, "component_id": inner}
+            await client.made("bundle-components", body)
+    link = {"product_id": above[-1], "component_id": below[0]}
+    # 9 and 10 of them, and the one between: as deep as may be.
+    await simulated(client, components=[link])
+    good = await product(client)
+    more = {"product_id": below[-1], "component_id": good["id"]}
+    beside = {"product_id": above[0], "component_id": good["id"]}
+    for changes, at in (([link, more], [0, 1]), ([beside, more, link], [1, 2])):
+        answer = await client.post("/v1/pricing/simulate", json={"components": changes})
+        found = problem(answer, 422)["errors"]
+        assert [(e["code"], e["pointer"]) for e in found] == [
+            ("bundle_too_deep", f"/components/{n}/component_id") for n in at
+        ]
+    # What is there already, and what would go, stands in nobody's way.
+    await client.made("bundle-components", link)
+    problem(await client.post("/v1/bundle-components", json=more), 409, "bundle_too_deep")
+    await simulated(client, components=[link | {"quantity": "2"}])
+    await simulated(client, components=[link | {"is_there": False}, more])
+    document = "query($i: SimulationInput!) { simulatePrices(input: $i) { lookedAt } }"
+    planned = {"productId": more["product_id"], "componentId": more["component_id"]}
+    (error,) = (await client.gql(document, i={"components": [planned]}))["errors"]
+    assert [one["code"] for one in error["extensions"]["problem"]["errors"]] == ["bundle_too_deep"]
 
 
 async def test_coupons_are_planned(client):

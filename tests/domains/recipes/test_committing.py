@@ -206,3 +206,14 @@ async def test_unknown_currency_and_missing_rate(client):
     (told,) = found["withheld"][0]["left_out"]
     assert (told["code"], told["name"]) == ("no_rate", "Desk")
     assert "USD" in told["text"]
+    # What a need or a category would find says so, too, instead of that nothing is sold.
+    desks = await client.made("product-categories", {"name": "Desks"})
+    lamp = await sold(client, "Lamp", needs=["light"], category_id=desks["id"])
+    item = {"category_id": desks["id"]}
+    body = {"name": "Desks", "status": "active", "tiers": [{"tier": "good", "items": [item]}]}
+    await client.made("proposal-recipes", body)
+    found = await proposed(client, customer, currency="USD", needs=["light"], labels=["good"])
+    (withheld,) = found["withheld"]
+    assert [(one["code"], one["product_id"]) for one in withheld["left_out"]] == [
+        ("no_rate", lamp["id"])
+    ] * 2

@@ -83,7 +83,10 @@ def test_taxes_may_be_upon_taxes() -> None:
     gst, qst = Tax("GST", D(5)), Tax("QST", D("9.5"), compound=True)
     found = of([line("1", "100", gst, qst)])
     # 5.00, and 9.5 % of 105 = 9.975
-    assert [one.amount for one in found.taxes] == [D("5.00"), D("9.98")]
+    assert [(one.taxable, one.amount) for one in found.taxes] == [
+        (100, D("5.00")),
+        (105, D("9.98")),
+    ]
     # 114.975 / 1.14975 = 100
     found = of([line("1", "114.98", gst, qst, tax_included=True)])
     # 114.98 / 1.14975 = 100.0043…

@@ -204,7 +204,10 @@ class SuggestedProduct(BaseModel):
 class ProductCompatibility(BaseModel):
     """Whether products go together, and what would go with them."""
 
-    is_compatible: bool = Field(description="Whether nothing is missing and nothing conflicts.")
+    is_compatible: bool = Field(
+        description="Whether nothing is missing and nothing conflicts, also of what bundles hold in "
+        "any case."
+    )
     missing: list[MissingProduct] = Field(
         description="Also what those take that are missing themselves."
     )

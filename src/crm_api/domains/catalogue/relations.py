@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from crm_api.domains.catalogue.compositions import ProductRelationCreate, ProductRelationUpdate
+from crm_api.domains.catalogue.inside import held_in
 from crm_api.domains.catalogue.models import ProductRelation
 from crm_api.domains.catalogue.repository import PRODUCTS, ProductRelations
 from crm_api.domains.catalogue.service import ProductService, product_of
@@ -101,8 +102,7 @@ class ProductRelationService(CrudService[ProductRelation]):
         self.need("read")
         chosen = list(dict.fromkeys([id, *others]))
         await self._need_there(id, chosen)
-        missing = await self._missing(chosen)
-        together = {*chosen, *(one["product_id"] for one in missing)}
+        missing, together = await self._missing(chosen)
         relations = await self.records.of(together)
         conflicts = [
             {"product_id": r["product_id"], "other_id": r["related_id"], "relation_id": r["id"]}
@@ -125,18 +125,23 @@ class ProductRelationService(CrudService[ProductRelation]):
         if unknown := [one for one in chosen if one not in found]:
             raise Invalid.parameter("with", "unknown_reference", f"No product {unknown[0]}.")
 
-    async def _missing(self, chosen: Sequence[UUID]) -> list[dict[str, Any]]:
-        """What is required and not chosen, and what that requires in turn."""
-        together, found, ends = set(chosen), list[dict[str, Any]](), [*chosen]
+    async def _missing(self, chosen: Sequence[UUID]) -> tuple[list[dict[str, Any]], set[UUID]]:
+        """What is required and not chosen, and what that requires in turn; and all together.
+
+        What a bundle holds in any case is there with it, and counts as itself does.
+        """
+        together, found, ends = set[UUID](), list[dict[str, Any]](), [*chosen]
         while ends:
-            begun, ends = set(ends), list[UUID]()
+            begun = {*ends, *(await held_in(self.tx, ends) - together)}
+            together |= begun
+            ends = list[UUID]()
             for r in await self.records.of(begun):
                 needed, by = r["related_id"], r["product_id"]
                 if r["kind"] == "requires" and by in begun and needed not in together:
                     together.add(needed)
                     ends.append(needed)
                     found.append({"product_id": needed, "required_by": by, "relation_id": r["id"]})
-        return found
+        return found, together
 
     async def _suggestions(
         self, chosen: set[UUID], together: set[UUID], relations: Iterable[Any]

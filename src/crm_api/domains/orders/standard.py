@@ -6,8 +6,8 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from crm_api.domains.catalogue.sold import sold
-from crm_api.domains.orders.standard_lines import READS, OrderLines
+from crm_api.domains.orders.standard_lines import READS, OrderLines, names_of
+from crm_api.domains.orders.standard_products import PRODUCT, PRODUCT_PERFORMANCE
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Invalid
 from crm_api.kit.reporting import (
@@ -27,10 +27,6 @@ _AREA = "products"
 _PLACES = {"product_id": "product", "owner_id": "owner_id"}
 """By a grouping the column of lines that it is by."""
 _CURRENCY = ReportField("currency", "grouping", "text", "That of the order.")
-_PRODUCT = (
-    ReportField("product_id", "grouping", "uuid", "The product; empty: none.", label="product"),
-    ReportField("product", "column", "text", "Its name; empty where it is in the bin."),
-)
 _ORDERS = ReportField("orders", "measure", "integer", "Orders with it.")
 _NET = ReportField("net", "measure", "amount", "What is due in all, without taxes.")
 _DUE = (
@@ -39,18 +35,12 @@ _DUE = (
 )
 
 
-async def _names(tx: Tx, ids: Sequence[UUID | None]) -> dict[UUID | None, str]:
-    known = [id for id in ids if id is not None]
-    found = (await sold(tx, known, (), ()))["products"] if known else {}
-    return {id: row["name"] for id, row in found.items()}
-
-
 async def _sums(tx: Tx, given: Given, by: str, shown: Any) -> Computed:
     """What `shown` makes of the sums of each group, and of all of a currency."""
     agreed = OrderLines(tx, given)
     rows = await agreed.sums(_PLACES[by])
     wholes = {row.currency: row for row in rows if row.whole}
-    names = await _names(tx, [row.key for row in rows]) if by == "product_id" else {}
+    names = await names_of(tx, [row.key for row in rows]) if by == "product_id" else {}
     lines: list[Line] = []
     totals: list[Line] = []
     for row in rows:
@@ -58,11 +48,11 @@ async def _sums(tx: Tx, given: Given, by: str, shown: Any) -> Computed:
         tests = [own.currency == row.currency]
         values = {"currency": row.currency, **shown(row, wholes[row.currency])}
         if row.whole:
-            totals.append(Line(values, Records(partial(agreed.orders, *tests))))
+            totals.append(Line(values, Records(partial(agreed.behind, *tests))))
             continue
         tests.append(own[_PLACES[by]].is_not_distinct_from(row.key))
         values |= {by: row.key, "product": names.get(row.key)}
-        lines.append(Line(values, Records(partial(agreed.orders, *tests))))
+        lines.append(Line(values, Records(partial(agreed.behind, *tests))))
     return Computed(lines, totals)
 
 
@@ -95,10 +85,10 @@ async def _attached(tx: Tx, given: Given) -> Computed:
     """Which products are ordered together with a product, or with those that are in most orders."""
     agreed = OrderLines(tx, given)
     main: UUID | None = given["product_id"]
-    if main is not None and main not in await _names(tx, [main]):
+    if main is not None and main not in await names_of(tx, [main]):
         raise Invalid.parameter("product_id", "unknown_reference", "There is no such product.")
     rows = await agreed.together(main, _MAINS, _MOST_PAIRS)
-    names = await _names(tx, [id for row in rows for id in (row.product, row.other)])
+    names = await names_of(tx, [id for row in rows for id in (row.product, row.other)])
     lines: list[Line] = []
     for row in rows:
         values = {
@@ -128,7 +118,7 @@ PRODUCT_MIX = ComputedReport(
     chart="net",
     reads=READS,
     columns=(
-        *_PRODUCT,
+        *PRODUCT,
         _CURRENCY,
         _ORDERS,
         ReportField("quantity", "measure", "number", "How much of it."),
@@ -154,7 +144,7 @@ ATTACH_RATE = ComputedReport(
     chart="rate",
     reads=READS,
     columns=(
-        *_PRODUCT,
+        *PRODUCT,
         ReportField("other_id", "grouping", "uuid", "The one beside it.", label="other"),
         ReportField("other", "column", "text", "Its name; empty where it is in the bin."),
         ReportField("orders", "measure", "integer", "Orders with the product."),
@@ -195,6 +185,7 @@ def _leakage(key: str, title: str, group: Sequence[ReportField]) -> ComputedRepo
 STANDARD_REPORTS = (
     PRODUCT_MIX,
     ATTACH_RATE,
-    _leakage("product", "product", _PRODUCT),
+    _leakage("product", "product", PRODUCT),
+    PRODUCT_PERFORMANCE,
     _leakage("owner", "owner", [ReportField("owner_id", "grouping", "uuid", "Whose order it is.")]),
 )

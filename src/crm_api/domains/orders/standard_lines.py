@@ -1,6 +1,6 @@
-"""The lines of the orders that were confirmed within some days, as standard reports add them up."""
+"""The lines of what was offered and agreed within some days, as standard reports add them up."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -13,20 +13,26 @@ from sqlalchemy import (
     and_,
     case,
     cast,
+    column,
     func,
     literal,
     or_,
     select,
     tuple_,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 
 from crm_api.domains.catalogue.lined import lined
+from crm_api.domains.catalogue.sold import sold
 from crm_api.domains.orders.models import Order
 from crm_api.domains.orders.repository import ORDERS
+from crm_api.domains.quotes.models import Quote
+from crm_api.domains.quotes.repository import QUOTES
 from crm_api.kit.actor import hidden_field
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.pricing.recurring import MONTHS
 from crm_api.kit.query.filters import parse
+from crm_api.kit.query.listing import Listing
 from crm_api.kit.query.page import matching, values_of
 from crm_api.kit.query.selection import PageQuery, Selection
 from crm_api.kit.query.visibility import sight_of
@@ -34,6 +40,7 @@ from crm_api.kit.report_words import MOST_BEHIND, few, spanned
 from crm_api.kit.reporting import Filter
 
 BOUGHT: Mapping[str, Any] = {"status": {"nin": ["draft", "cancelled"]}}
+OFFERED: Mapping[str, Any] = {"status": {"nin": ["draft", "in_approval", "approved"]}}
 READS = ("status", "confirmed_at", "currency", "owner_id")
 _ONE, _ZERO = literal(1, Numeric()), literal(0, Numeric())
 
@@ -64,31 +71,121 @@ def _before(line: Any) -> ColumnElement[Any]:
     return case((_number(line, "discount_percent") == _ZERO, net), else_=whole)
 
 
-class OrderLines:
-    """What was agreed in the orders that are seen; drafts and cancelled ones are left out."""
+def _cost(rows: Any) -> ColumnElement[Any]:
+    """What a line costs us each time, as the `costs` of its record say; null where they do not."""
+    each = func.jsonb_array_elements(cast(rows.c.costs, JSONB)).table_valued(
+        column("value", JSONB), name="of_line"
+    )
+    mine = each.c.value["line_id"].astext == rows.c.line["id"].astext
+    found = select(_number(each.c.value, "cost")).select_from(each).where(mine).limit(1)
+    return found.correlate(rows).scalar_subquery()
 
-    def __init__(self, tx: Tx, given: Mapping[str, Any]) -> None:
+
+async def names_of(tx: Tx, ids: Iterable[UUID | None]) -> dict[UUID | None, str]:
+    """The names of some products, without those that are in the bin."""
+    known = [id for id in ids if id is not None]
+    found = (await sold(tx, known, (), ()))["products"] if known else {}
+    return {id: row["name"] for id, row in found.items()}
+
+
+class SoldLines:
+    """The lines of some records that are seen."""
+
+    def __init__(self, tx: Tx, listing: Listing, filter: Mapping[str, Any], *beside: Any) -> None:
         self._tx = tx
-        if "lines" in tx.actor.hidden(ORDERS.entity):
-            raise hidden_field("lines")
-        filter = parse({"and": [BOUGHT, spanned("confirmed_at", given)]}, ORDERS, tx)
-        self._asked = PageQuery(Selection(()), filter, sight=sight_of(tx.actor, ORDERS))
-        own = Order
-        chosen: Any = select(own.organization_id, own.id, own.currency, own.owner_id, own.lines)
-        rows = lined(matching(ORDERS, chosen, self._asked).cte("bought")).subquery().c
-        times = _times(rows.line)
-        items = select(
+        for name in ("lines", "currency"):
+            if name in tx.actor.hidden(listing.entity):
+                raise hidden_field(name)
+        asked = parse(filter, listing, tx)
+        self._asked = PageQuery(Selection(()), asked, sight=sight_of(tx.actor, listing))
+        own: Any = listing.model
+        chosen: Any = select(own.organization_id, own.id, own.currency, own.lines, *beside)
+        self._rows = lined(matching(listing, chosen, self._asked).cte("sold")).subquery()
+        rows = self._rows.c
+        times = self._times = _times(rows.line)
+        chosen = select(
             rows.id,
             rows.currency,
-            rows.owner_id,
             rows.product,
+            *(rows[one.key] for one in beside),
             _number(rows.line, "quantity").label("quantity"),
             (_number(rows.line, "net") * times).label("net"),
             (_before(rows.line) * times).label("list_value"),
             (_number(rows.line, "discount_percent") != _ZERO).label("is_discounted"),
         )
         # What only tells something to people has no price.
-        self.items = items.where(rows.line["kind"].astext != "text").cte("items").c
+        self._chosen = chosen.where(rows.line["kind"].astext != "text")
+        self.items: Any = self._chosen.cte("items").c
+
+    async def behind(self, *tests: ColumnElement[bool]) -> Filter:
+        """The records of which a line passes; raises `Invalid` where they are too many."""
+        query = select(self.items.id).where(*tests).distinct().limit(MOST_BEHIND + 1)
+        return few([row[0] for row in await self.read(query)])
+
+    async def read(self, query: Any) -> list[Any]:
+        """The rows of a statement over `items`."""
+        found = await self._tx.run(query.params(**values_of(self._tx, self._asked, None)))
+        return list(found)
+
+
+class QuoteLines(SoldLines):
+    """What counts in the quotes that were sent, with their `status` and what each line costs us."""
+
+    def __init__(self, tx: Tx, given: Mapping[str, Any]) -> None:
+        filter = {"and": [OFFERED, spanned("sent_at", given)]}
+        super().__init__(tx, QUOTES, filter, Quote.status, Quote.costs)
+        counts = cast(self._rows.c.line["counts"].astext, Boolean())
+        cost = (_cost(self._rows) * self._times).label("cost")
+        self.items = self._chosen.add_columns(cost).where(counts).cte("items").c
+
+    async def outcomes(self, product: UUID | None) -> list[Any]:
+        """By currency and product how often it was offered, with what outcome, and for how much."""
+        own = self.items
+        quotes = func.count(own.id.distinct())
+        is_won = own.status == "accepted"
+        has_costs = func.count().filter(is_won, own.cost.is_(None)) == 0
+        net = func.sum(own.net)
+        won = net.filter(is_won)
+        query = select(
+            own.currency,
+            own.product,
+            quotes.label("quotes"),
+            quotes.filter(is_won).label("won"),
+            quotes.filter(own.status == "declined").label("lost"),
+            net.label("quoted"),
+            func.sum(own.list_value).label("list_value"),
+            won.label("won_net"),
+            case((has_costs, won - func.sum(own.cost).filter(is_won))).label("margin"),
+        )
+        return await self.read(_by_product(query, own, product).order_by(own.currency, net.desc()))
+
+
+class OrderLines(SoldLines):
+    """What was agreed in the orders that are seen; drafts and cancelled ones are left out."""
+
+    def __init__(self, tx: Tx, given: Mapping[str, Any]) -> None:
+        filter = {"and": [BOUGHT, spanned("confirmed_at", given)]}
+        super().__init__(tx, ORDERS, filter, Order.owner_id)
+
+    async def bought(self, product: UUID | None) -> list[Any]:
+        """By currency and product how many orders have it, for how much, and with others beside."""
+        own = self.items
+        orders = func.count(own.id.distinct())
+        query = select(
+            own.currency,
+            own.product,
+            orders.label("orders"),
+            orders.filter(self.is_with_others()).label("attached"),
+            func.sum(own.net).label("ordered"),
+        )
+        return await self.read(_by_product(query, own, product).order_by(own.currency))
+
+    def is_with_others(self) -> ColumnElement[bool]:
+        """Whether a line is of an order of several products."""
+        own = self.items
+        several = select(own.id).where(own.product.is_not(None)).group_by(own.id)
+        several = several.having(func.count(own.product.distinct()) > 1)
+        return own.id.in_(several.correlate(None))
 
     async def sums(self, key: str) -> list[Any]:
         """By currency and a column, and by currency alone, where `whole` is 1."""
@@ -113,11 +210,6 @@ class OrderLines:
         )
         return await self.read(query)
 
-    async def orders(self, *tests: ColumnElement[bool]) -> Filter:
-        """The orders of which a line passes; raises `Invalid` where they are too many."""
-        query = select(self.items.id).where(*tests).distinct().limit(MOST_BEHIND + 1)
-        return few([row[0] for row in await self.read(query)])
-
     async def with_all(self, *products: UUID) -> Filter:
         """The orders that have all of these products."""
         own = self.items
@@ -125,11 +217,6 @@ class OrderLines:
         query = select(own.id).where(or_(*has)).group_by(own.id)
         query = query.having(func.count(own.product.distinct()) == len(products))
         return few([row[0] for row in await self.read(query.limit(MOST_BEHIND + 1))])
-
-    async def read(self, query: Any) -> list[Any]:
-        """The rows of a statement over `items`."""
-        found = await self._tx.run(query.params(**values_of(self._tx, self._asked, None)))
-        return list(found)
 
     async def together(self, product: UUID | None, mains: int, most: int) -> list[Any]:
         """In how many orders products are, and others with them: of one, or the most bought."""
@@ -157,3 +244,8 @@ class OrderLines:
             .limit(most)
         )
         return await self.read(query)
+
+
+def _by_product(query: Any, own: Any, product: UUID | None) -> Any:
+    is_asked = own.product.is_not(None) if product is None else own.product == product
+    return query.where(is_asked).group_by(own.currency, own.product)

@@ -83,6 +83,11 @@ class PriceQuestion(Schema):
     lines: Annotated[list[PriceLineInput], Field(min_length=1, max_length=MOST_LINES)]
     currency: Currency
     company_id: UUID | None = Field(None, description="Whose contract prices and lists count.")
+    contact_id: UUID | None = Field(
+        None,
+        description="Whose segments count, too; without a company also whose country does, and how "
+        "often somebody used a coupon.",
+    )
     date: Day | None = Field(None, description="Whose prices count: today's without it.")
     segments: Annotated[list[Code], Field(max_length=100)] = Field(
         default_factory=list,
@@ -96,7 +101,9 @@ class PriceQuestion(Schema):
         None, description="Of lists for regions; of taxes the second half of an ISO 3166-2 code."
     )
     country: Country | None = Field(
-        None, description="Whose taxes are due: the company's, or the organization's, without it."
+        None,
+        description="Whose taxes are due: without it the company's, or the contact's where there "
+        "is no company, or the organization's.",
     )
     coupon_codes: Annotated[
         list[Annotated[str, StringConstraints(min_length=3, max_length=40)]], Field(max_length=10)
@@ -285,7 +292,7 @@ class TaxDue(BaseModel):
     tax_rate_id: UUID
     name: str
     rate: QuantityOut
-    taxable: AmountOut
+    taxable: AmountOut = Field(description="Of a tax that is upon others, with these.")
     amount: AmountOut
 
 

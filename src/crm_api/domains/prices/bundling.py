@@ -4,13 +4,13 @@ Components that a bundle can do without are counted where a line takes them; of 
 nobody can.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from crm_api.domains.catalogue.compositions import DEEPEST_BUNDLES
 from crm_api.domains.prices.choosing import HIGHEST, Chooser, NoPrice
-from crm_api.domains.prices.gathering import Row, amount, quantity
+from crm_api.domains.prices.gathering import Facts, Row, amount, quantity
 from crm_api.domains.prices.items import Chosen, Item, in_units, item_of
 from crm_api.kit.pricing.rounding import HUNDRED, ONE, ZERO, exactly, rounded_unit
 
@@ -74,12 +74,31 @@ def cost_of(chooser: Chooser, item: Item, depth: int = 1) -> Decimal | None:
     return whole
 
 
+def products_in(facts: Facts, bundle: str, options: Container[str]) -> Sequence[str]:
+    """All products that a bundle holds with some of its options, however deep; each once."""
+    found: dict[str, None] = {}
+    ends = _held(facts, bundle, options)
+    while ends:
+        row = ends.pop(0)
+        if (id := row["component_id"]) in facts.products and id not in found:
+            found[id] = None
+            ends += _held(facts, id, ())
+    return list(found)
+
+
+def _held(facts: Facts, bundle: str, options: Container[str]) -> list[Row]:
+    """The components that it has in any case, and those of the others that were chosen."""
+    rows = facts.parts.get(bundle, ())
+    return [row for row in rows if row["id"] in options or not row["is_optional"]]
+
+
 def _unpacked(chooser: Chooser, item: Item, depth: int) -> Sequence[Row]:
     """The components of a bundle; of what holds the same by many ways there is no end otherwise."""
     rows = [
-        row if count is None else {**row, "quantity": count.scaleb(6)}
-        for row in chooser.facts.parts.get(item.product["id"], ())
-        if (count := item.options.get(row["id"])) is not None or not row["is_optional"]
+        row
+        if (count := item.options.get(row["id"])) is None
+        else {**row, "quantity": count.scaleb(6)}
+        for row in _held(chooser.facts, item.product["id"], item.options)
     ]
     chooser.unpacked += len(rows)
     if rows and (depth > DEEPEST_BUNDLES or chooser.unpacked > MOST_PARTS):

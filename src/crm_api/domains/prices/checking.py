@@ -25,7 +25,7 @@ from crm_api.kit.pricing.rounding import ONE, ZERO, exactly, rounded_unit
 
 REASONS: Final = (
     "below_cost", "below_floor", "off_list_price", "off_other_lists", "dearer_in_bulk", "no_base",
-    "no_rate", "outside_list_days", "shadowed", "target_gone", "parent_currency",
+    "no_rate", "outside_list_days", "shadowed", "target_gone", "parent_currency", "unpriced",
 )  # fmt: skip
 OUTLIER: Final = 3.5
 FEWEST: Final = 4

@@ -31,6 +31,8 @@ _INSIDE = """c.organization_id = $1 AND c.deleted_at IS NULL
 _LIST = "id, name, currency, priority, audience, valid_from, parent_id, factor, tax_included"
 _COUNTRY = """coalesce($10,
                 (SELECT country FROM companies WHERE organization_id = $1 AND id = $4),
+                (SELECT country FROM contacts WHERE organization_id = $1 AND id = $16
+                    AND $4::uuid IS NULL),
                 (SELECT country FROM organizations WHERE id = $1))"""
 # Of what varies there is nothing that anybody gives.
 _FACTS = f"""
@@ -90,8 +92,8 @@ _FACTS = f"""
             SELECT code, promotion_id, max_redemptions, max_per_customer, redeemed,
                 is_active AND {_COUNTS.format(day="$6")} AS counts,
                 (SELECT count(*) FROM coupon_redemptions r WHERE r.organization_id = $1
-                    AND r.company_id = $4 AND r.coupon_id = coupons.id
-                    AND r.deleted_at IS NULL) AS used
+                    AND (r.company_id = $4 OR $4 IS NULL AND r.contact_id = $16)
+                    AND r.coupon_id = coupons.id AND r.deleted_at IS NULL) AS used
             FROM coupons WHERE organization_id = $1 AND code = ANY($11)
                 AND deleted_at IS NULL) k) AS coupons,
         (SELECT json_agg(d) FROM (
@@ -127,6 +129,7 @@ class Question:
     """None for those of all lists."""
     day: date
     company_id: UUID | None = None
+    contact_id: UUID | None = None
     segments: Sequence[str] = ()
     channel: str | None = None
     region: str | None = None
@@ -201,6 +204,7 @@ async def gather(tx: Tx, asked: Question) -> Facts:
         list(asked.begun),
         today_of(tx),
         list(asked.options),
+        asked.contact_id,
     )
     facts = _facts(row)
     await _add_prices(tx, asked, facts)

@@ -55,12 +55,15 @@ async def _scanned(context: JobContext, id: UUID) -> dict[str, Any]:
     scan = PriceScan(id)
     async with unit_of_work(context.tx()) as tx:
         await scan.begin(tx)
-        await context.job.advance(tx, 0, len(scan.targets))
-    for start in range(0, len(scan.targets), STRETCH):
-        targets = scan.targets[start : start + STRETCH]
-        async with unit_of_work(context.tx()) as tx:
-            await scan.look(tx, targets)
-            await context.job.advance(tx, start + len(targets), len(scan.targets))
+        done, total = 0, len(scan.targets) + len(scan.products)
+        await context.job.advance(tx, done, total)
+    for ids, look in ((scan.targets, scan.look), (scan.products, scan.look_for_prices)):
+        for start in range(0, len(ids), STRETCH):
+            some = ids[start : start + STRETCH]
+            done += len(some)
+            async with unit_of_work(context.tx()) as tx:
+                await look(tx, some)
+                await context.job.advance(tx, done, total)
     return scan.result()
 
 

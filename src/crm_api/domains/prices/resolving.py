@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from crm_api.domains.catalogue.repository import LISTING as PRODUCTS
-from crm_api.domains.catalogue.sold import is_countable, too_many_decimals
 from crm_api.domains.companies.repository import LISTING as COMPANIES
+from crm_api.domains.contacts.repository import CONTACTS
 from crm_api.domains.prices.answering import answer_of, hides_costs, trace_of
 from crm_api.domains.prices.asking import PriceLineInput, PriceQuestion
 from crm_api.domains.prices.belonging import segments_of
@@ -18,6 +18,7 @@ from crm_api.domains.prices.choosing import Chooser, NoPrice, RateNeeded
 from crm_api.domains.prices.discounting import best_of, offers_of
 from crm_api.domains.prices.gathering import Facts, Question, Row, gather
 from crm_api.domains.prices.items import Chosen, Item, Priced, in_units, item_of
+from crm_api.domains.prices.measuring import factor_of, too_fine
 from crm_api.domains.prices.opting import options_of
 from crm_api.domains.prices.per_list import held_in, in_list, own_price
 from crm_api.domains.prices.proposing import Proposal
@@ -28,6 +29,7 @@ from crm_api.kit.errors import Conflict, Fault, Invalid, NotFound
 from crm_api.kit.pricing.discounts import Discount
 from crm_api.kit.pricing.documents import Line
 from crm_api.kit.pricing.rounding import ONE, exactly, rounded_unit
+from crm_api.kit.query.kinds import kinds_of
 from crm_api.kit.query.visibility import among, sight_of
 from crm_api.platform.exchange.service import ExchangeService
 
@@ -46,6 +48,7 @@ class Kept:
     company: bool = False
     counted: Container[int] = ()
     """Lines whose quantity was so before, too: their units may have had more decimals then."""
+    contact: bool = False
 
 
 NOTHING = Kept()
@@ -95,12 +98,15 @@ class PriceService:
 
     async def find(self, asked: PriceQuestion, kept: Kept = NOTHING) -> Found:
         """The price of each line before promotions, or why it has none; raises `Invalid`."""
-        given = asked.company_id is not None and not kept.company
-        for area in (self.area, "products", *(("companies",) if given else ())):
+        company = None if kept.company else asked.company_id
+        contact = None if kept.contact else asked.contact_id
+        given = {"companies": company, "contacts": contact}
+        for area in (self.area, "products", *(area for area, id in given.items() if id)):
             self.tx.actor.require(f"{area}:read")
         day = asked.date or today_of(self.tx)
         question = _question(asked, day)
-        segments = [*question.segments, *await segments_of(self.tx, asked.company_id)]
+        own = await segments_of(self.tx, asked.company_id, asked.contact_id)
+        segments = [*question.segments, *own]
         question = replace(question, segments=segments)
         if self.proposal is None:
             facts = await gather(self.tx, question)
@@ -121,7 +127,7 @@ class PriceService:
             ]
 
         rates: dict[tuple[str, str], Decimal | Conflict] = {}
-        lines = await self._with_rates(facts, asked.currency, day, priced, rates)
+        lines = await self.with_rates(facts, asked.currency, day, priced, rates)
         return Found(facts, day, lines, rates, knows_list=knows_list)
 
     async def of_product(self, id: UUID, day: date | None, currency: str | None) -> dict[str, Any]:
@@ -141,7 +147,7 @@ class PriceService:
             return [*found, *own_price(chooser.rates, facts, product)] if is_asked else found
 
         # Lists are in currencies of their own, so there is none that all is exchanged into.
-        found = await self._with_rates(facts, product["currency"] or "", day, priced)
+        found = await self.with_rates(facts, product["currency"] or "", day, priced)
         hidden = hides_costs(self.tx.actor)
         for one in found:
             one["trace"] = trace_of(one["trace"], hidden=hidden)
@@ -162,9 +168,9 @@ class PriceService:
             known = [facts.products[str(id)] for id in ids if str(id) in facts.products]
             return {one["id"]: held_in(chooser.rates, facts, of_list, one) for one in known}
 
-        return await self._with_rates(facts, of_list["currency"], day, held)
+        return await self.with_rates(facts, of_list["currency"], day, held)
 
-    async def _with_rates(
+    async def with_rates(
         self,
         facts: Facts,
         currency: str,
@@ -214,6 +220,9 @@ class PriceService:
             facts.knows_company and await self._sees(COMPANIES, [company])
         ):
             faults.append(Fault("unknown_reference", "there is no such record", "/company_id"))
+        contact = None if kept.contact else asked.contact_id
+        if contact is not None and not await kinds_of(self.tx, [CONTACTS], [contact]):
+            faults.append(Fault("unknown_reference", "there is no such record", "/contact_id"))
         if faults:
             raise Invalid("A record that is referred to does not exist.", faults=faults)
 
@@ -254,6 +263,7 @@ def _question(asked: PriceQuestion, day: date) -> Question:
         currency=asked.currency,
         day=day,
         company_id=asked.company_id,
+        contact_id=asked.contact_id,
         segments=asked.segments,
         channel=asked.channel,
         region=asked.region,
@@ -271,7 +281,7 @@ def _items(
     found: list[tuple[Item, Decimal] | Invalid] = []
     for place, (line, product) in enumerate(zip(lines, products, strict=True)):
         known = place in kept.counted
-        mistake = None if known else _too_fine(place, line, product, facts)
+        mistake = None if known else too_fine(place, line, product, facts)
         if place in kept.lines:
             item = _kept_item(place, line, product, facts)
         else:
@@ -296,7 +306,7 @@ def _item(
     place: int, line: PriceLineInput, product: Row, facts: Facts, *, counted: bool = False
 ) -> tuple[Item, Decimal]:
     variant = None if line.variant_id is None else facts.variants[str(line.variant_id)]
-    factor = _factor(place, line, product, facts)
+    factor = factor_of(place, line, product, facts)
     options = options_of(place, line, product, facts, counted=counted)
     return item_of(facts, product, variant, in_units(line.quantity * factor), options), factor
 
@@ -312,30 +322,6 @@ def _kept_item(
         return _item(place, line, product, facts, counted=True)
     except Invalid as mistake:
         return mistake
-
-
-def _too_fine(
-    place: int, line: PriceLineInput, product: Row | None, facts: Facts
-) -> Invalid | None:
-    """Why there can be no such quantity of the unit that it is in."""
-    own = line.unit_id or (None if product is None else product["unit_id"])
-    unit = None if own is None else facts.units.get(str(own))
-    if unit is None or is_countable(line.quantity, unit["decimals"]):
-        return None
-    return too_many_decimals(f"/lines/{place}/quantity", unit["decimals"])
-
-
-def _factor(place: int, line: PriceLineInput, product: Row, facts: Facts) -> Decimal:
-    own = product["unit_id"]
-    if line.unit_id is None or str(line.unit_id) == own:
-        return ONE
-    unit, base = facts.units.get(str(line.unit_id)), facts.units.get(own or "")
-    pointer = f"/lines/{place}/unit_id"
-    if unit is None:
-        raise Invalid.at(pointer, "unknown_reference", "There is no such unit.")
-    if base is None or unit["dimension"] != base["dimension"]:
-        raise Invalid.at(pointer, "other_dimension", "The product is not sold by this unit.")
-    return Decimal(unit["ratio"]) / Decimal(base["ratio"])
 
 
 def _asked_first(price_list_id: UUID | None, facts: Facts) -> bool:

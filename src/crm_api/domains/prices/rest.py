@@ -94,7 +94,8 @@ async def check(id: Id, tx: Writing) -> Response:
 
     Reasons: `below_cost`, `below_floor`, `off_list_price`, `off_other_lists` (robust z-scores),
     `dearer_in_bulk`, `no_base`, `no_rate`, `outside_list_days`, `shadowed`, `target_gone`,
-    `parent_currency`. Costs count only for those who see them.
+    `parent_currency`, and `unpriced` of active products (or variants) that nothing says the price
+    of for whoever the list is for, in its currency. Costs count only for those who see them.
     """
     job_id = await ListActions(tx).check(id)
     headers = {"Location": f"/v1/jobs/{job_id}"}

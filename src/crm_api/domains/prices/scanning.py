@@ -19,6 +19,7 @@ from crm_api.domains.prices.checking import (
     findings,
 )
 from crm_api.domains.prices.items import Item
+from crm_api.domains.prices.lacking import in_doubt, unpriced
 from crm_api.domains.prices.models import PriceList
 from crm_api.domains.prices.repository import PriceLists
 from crm_api.domains.prices.resolving import PriceService
@@ -140,13 +141,17 @@ class PriceScan:
         self.found = Found(price_list_id)
         self.targets: list[UUID] = []
         """What the rules are for, in the order in which it is looked at."""
+        self.products: list[UUID] = []
+        """Those that may have no price there at all."""
         self._known: Known | None = None
+        self._of: PriceList | None = None
 
     async def begin(self, tx: Tx) -> None:
         """Look at the list as a whole; raises `NotFound`, `Forbidden`."""
         for area in ("prices", "products"):
             tx.actor.require(f"{area}:read")
-        found = await PriceLists(tx).get(self._id)
+        self._of = found = await PriceLists(tx).get(self._id)
+        self.products = await in_doubt(tx, found)
         today = today_of(tx)
         rows = await tx.fetch(_TARGETS, tx.organization_id, self._id, today)
         self.targets = [row["target_id"] for row in rows]
@@ -181,6 +186,12 @@ class PriceScan:
                 thing.added, thing.cost = held[id] or (None, None)
             self.found.rules += len(thing.rules)
             self.found.add(findings(thing, known))
+
+    async def look_for_prices(self, tx: Tx, products: Sequence[UUID]) -> None:
+        """See whether some products have a price for whoever the list is for."""
+        assert self._of is not None
+        seen = await among(tx, PRODUCTS, sight_of(tx.actor, PRODUCTS), list(products))
+        self.found.add(await unpriced(tx, self._of, [id for id in products if id in seen]))
 
     def result(self) -> dict[str, Any]:
         """What was found."""

@@ -48,6 +48,8 @@ async def tell(tx: Tx, id: UUID, found: Mapping[str, Any]) -> bool:
 
 
 def _fingerprint(counts: Mapping[str, int], findings: list[dict[str, Any]]) -> str:
-    names = ("reason", "price_rule_id", "price")
-    told = sorted([str(one[name]) for name in names] for one in findings)
+    told = sorted(
+        [str(one["reason"]), str(one["price_rule_id"] or one["target_id"]), str(one["price"])]
+        for one in findings
+    )
     return sha256(encode([counts, told])).hexdigest()

@@ -7,6 +7,7 @@ import strawberry
 
 from crm_api.domains.catalogue.graphql import Product, ProductCategory
 from crm_api.domains.companies.graphql import Company
+from crm_api.domains.contacts.graphql import Contact
 from crm_api.domains.promotions.schemas import (
     CouponOut,
     CouponRedeem,
@@ -49,10 +50,11 @@ class Coupon:
 
 @type_from(CouponRedemptionOut)
 class CouponRedemption:
-    """That a company used a coupon; taken back, it is in the bin."""
+    """That somebody used a coupon; taken back, it is in the bin."""
 
     coupon = related(CouponRedemptionService, "coupon", Coupon)
     company = related(CouponRedemptionService, "company", Company)
+    contact = related(CouponRedemptionService, "contact", Contact)
 
 
 @type_from(DiscountPolicyOut)

@@ -86,8 +86,11 @@ class CouponRedemption(Entity):
     __table_args__ = (
         foreign_key("coupon_id", "coupons"),
         foreign_key("company_id", "companies"),
+        foreign_key("contact_id", "contacts"),
+        CheckConstraint("num_nonnulls(company_id, contact_id) < 2", name="one_customer"),
         *ordered("coupon_redemptions", "created_at", "updated_at"),
         referring("coupon_redemptions", "company_id", optional=True),
+        referring("coupon_redemptions", "contact_id", optional=True),
         Index(
             "uq_coupon_redemptions_organization_id_reference",
             "organization_id",
@@ -101,6 +104,7 @@ class CouponRedemption(Entity):
 
     coupon_id: Mapped[UUID]
     company_id: Mapped[UUID | None]
+    contact_id: Mapped[UUID | None]
     reference: Mapped[str] = mapped_column(KeyText)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from crm_api.domains.promotions.models import Coupon
+from crm_api.domains.promotions.repository import Customer
 from crm_api.domains.promotions.service import CouponService
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Fault
@@ -23,6 +24,7 @@ class Sale:
     by_coupon: Collection[UUID]
     """Those of them that are for whoever has a coupon."""
     company_id: UUID | None
+    contact_id: UUID | None
     reference: str
     """What it is used for; the same one uses a coupon once."""
 
@@ -32,6 +34,7 @@ class Redeeming:
 
     def __init__(self, tx: Tx, sale: Sale) -> None:
         self._sale = sale
+        self._customer = Customer.of(sale.company_id, sale.contact_id)
         self._service = CouponService(tx)
         self._known: dict[str, Coupon] | None = None
 
@@ -52,7 +55,7 @@ class Redeeming:
         }
         for place, coupon in self._used(known).items():
             sale = self._sale
-            why = await self._service.refusal(coupon, sale.company_id, sale.reference)
+            why = await self._service.refusal(coupon, self._customer, sale.reference)
             if why is not None:
                 found[place] = Fault(why.own_code, why.detail, f"/coupon_codes/{place}")
         return [found[place] for place in sorted(found)]
@@ -60,7 +63,7 @@ class Redeeming:
     async def redeem(self) -> None:
         """Count each as used, unless it was for this reference; they are locked, and hold."""
         for coupon in self._used(await self._find()).values():
-            await self._service.use_once(coupon, self._sale.company_id, self._sale.reference)
+            await self._service.use_once(coupon, self._customer, self._sale.reference)
 
     @property
     def _codes(self) -> list[str]:

@@ -1,7 +1,8 @@
 """How promotions, coupons, redemptions and discount policies are listed and found."""
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
 from uuid import UUID
 
 from sqlalchemy import func
@@ -9,6 +10,7 @@ from sqlalchemy import func
 from crm_api.domains.catalogue.repository import CATEGORIES
 from crm_api.domains.catalogue.repository import LISTING as PRODUCTS
 from crm_api.domains.companies.repository import LISTING as COMPANIES
+from crm_api.domains.contacts.repository import CONTACTS
 from crm_api.domains.promotions.models import (
     Coupon,
     CouponRedemption,
@@ -52,6 +54,7 @@ REDEMPTIONS: Listing = Listing(
     relations=(
         Relation("coupon", lambda: COUPONS, CouponRedemption.coupon_id, Coupon.id),
         Relation("company", lambda: COMPANIES, CouponRedemption.company_id, COMPANIES.model.id),
+        Relation("contact", lambda: CONTACTS, CouponRedemption.contact_id, CONTACTS.model.id),
     ),
     within="coupon",
 )
@@ -62,6 +65,19 @@ POLICIES: Listing = Listing(
     sorts={"name": DiscountPolicy.sort_name},
     relations=(Relation("role", lambda: ROLES, DiscountPolicy.role_id, ROLES.model.id),),
 )
+
+
+@dataclass(frozen=True)
+class Customer:
+    """Who uses coupons: a company, or a contact where there is none."""
+
+    company_id: UUID | None
+    contact_id: UUID | None
+
+    @classmethod
+    def of(cls, company_id: UUID | None, contact_id: UUID | None) -> Self:
+        """Whoever speaks for a company uses them as that company."""
+        return cls(company_id, contact_id if company_id is None else None)
 
 
 class Promotions(Repository[Promotion]):
@@ -124,10 +140,14 @@ class CouponRedemptions(Repository[CouponRedemption]):
     model = CouponRedemption
     listing = REDEMPTIONS
 
-    async def used(self, coupon_id: UUID, company_id: UUID) -> int:
-        """How often a company used a coupon."""
-        query = self._living(coupon_id).with_only_columns(func.count())
-        query = query.where(CouponRedemption.company_id == company_id)
+    async def used(self, coupon_id: UUID, customer: Customer) -> int:
+        """How often a customer used a coupon; nobody, of whom nothing is known, never did."""
+        model = CouponRedemption
+        if customer.company_id is not None:
+            own = model.company_id == customer.company_id
+        else:
+            own = model.contact_id == customer.contact_id
+        query = self._living(coupon_id).with_only_columns(func.count()).where(own)
         return (await self.tx.run(query)).scalar_one()
 
     async def of(self, coupon_id: UUID, reference: str) -> CouponRedemption | None:

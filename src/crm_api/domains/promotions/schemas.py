@@ -1,10 +1,10 @@
 """What promotions, coupons, redemptions and discount policies look like from outside."""
 
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from crm_api.domains.promotions.models import Stacking
 from crm_api.kit.schema import (
@@ -80,7 +80,9 @@ class PromotionOut(Out):
 class _CouponFields(Create):
     is_active: bool = Field(True, description="Whether it can be used.")
     max_redemptions: Count | None = Field(None, description="In all; empty: no limit.")
-    max_per_customer: Count | None = Field(None, description="By one company; empty: no limit.")
+    max_per_customer: Count | None = Field(
+        None, description="By one company, or contact of none; empty: no limit."
+    )
     valid_from: Day | None = Field(None, description=_FIRST)
     valid_to: Day | None = Field(None, description=_LAST)
 
@@ -111,11 +113,18 @@ class CouponOut(Out):
 class CouponRedeem(Schema):
     """Who uses a coupon, and for what."""
 
-    company_id: UUID
+    company_id: UUID | None = Field(None, description="Who uses it; or `contact_id`.")
+    contact_id: UUID | None = Field(None, description="Who uses it, and for no company.")
     reference: Name = Field(
         description="What it is used for, such as the number of an order; once for each.",
         examples=["ORDER-1042"],
     )
+
+    @model_validator(mode="after")
+    def _one_customer(self) -> Self:
+        if (self.company_id is None) == (self.contact_id is None):
+            raise ValueError("a coupon is used by a company, or by a contact of none")
+        return self
 
 
 class CouponRelease(Schema):
@@ -128,9 +137,8 @@ class CouponRedemptionOut(Out):
     """That somebody used a coupon; taken back, it is in the bin."""
 
     coupon_id: UUID
-    company_id: UUID | None = Field(
-        description="Who used it; null where the quote was for a contact of no company."
-    )
+    company_id: UUID | None = Field(description="The company that used it.")
+    contact_id: UUID | None = Field(description="Who used it, where that was for no company.")
     reference: str
 
 

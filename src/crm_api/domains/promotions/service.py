@@ -9,6 +9,7 @@ from crm_api.domains.promotions.models import Coupon, CouponRedemption, Discount
 from crm_api.domains.promotions.repository import (
     CouponRedemptions,
     Coupons,
+    Customer,
     DiscountPolicies,
     Promotions,
 )
@@ -24,7 +25,7 @@ from crm_api.domains.promotions.schemas import (
 )
 from crm_api.kit.calendar import today_of
 from crm_api.kit.crud.named import NamedService
-from crm_api.kit.crud.personal import Impersonal
+from crm_api.kit.crud.personal import About, Impersonal
 from crm_api.kit.crud.plain import columns_of
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.crud.spans import after, need_order
@@ -99,31 +100,30 @@ class CouponService(CrudService[Coupon]):
         known = await redemptions.records.of(id, data.reference)
         if known is not None:
             return await redemptions.told(redemptions.shown_of(_same(known, data)))
-        await redemptions.guard.refer({"company_id": data.company_id})
-        await self._need_usable(coupon, data.company_id)
-        made = await self.use(coupon, data.company_id, data.reference)
+        customer = Customer(data.company_id, data.contact_id)
+        await redemptions.guard.refer(vars(customer))
+        await self._need_usable(coupon, customer)
+        made = await self.use(coupon, customer, data.reference)
         return await redemptions.told(made, new=True)
 
-    async def use(self, coupon: Coupon, company_id: UUID | None, reference: str) -> Any:
+    async def use(self, coupon: Coupon, customer: Customer, reference: str) -> Any:
         """Count a coupon, which is locked and holds, as used, whatever the actor may do."""
-        made = {"coupon_id": coupon.id, "company_id": company_id, "reference": reference}
+        made = {"coupon_id": coupon.id, **vars(customer), "reference": reference}
         await self._count(coupon, 1, "redeemed", made)
         own: dict[str, Any] = {"owner_id": None, "custom": {}, "external_ids": {}}
         return CouponRedemptionService(self.tx).add({**made, **own})
 
-    async def use_once(self, coupon: Coupon, company_id: UUID | None, reference: str) -> None:
+    async def use_once(self, coupon: Coupon, customer: Customer, reference: str) -> None:
         """The same, unless it was used for the reference already."""
         if await CouponRedemptions(self.tx).of(coupon.id, reference) is None:
-            await self.use(coupon, company_id, reference)
+            await self.use(coupon, customer, reference)
 
-    async def refusal(
-        self, coupon: Coupon, company_id: UUID | None, reference: str
-    ) -> Conflict | None:
+    async def refusal(self, coupon: Coupon, customer: Customer, reference: str) -> Conflict | None:
         """Why a coupon cannot be used for a reference today; None where it can, or is already."""
         if await CouponRedemptions(self.tx).of(coupon.id, reference) is not None:
             return None
         try:
-            await self._need_usable(coupon, company_id)
+            await self._need_usable(coupon, customer)
         except Conflict as error:
             return error
         return None
@@ -153,14 +153,13 @@ class CouponService(CrudService[Coupon]):
     async def _count(
         self, coupon: Coupon, more: int, verb: str, redemption: Mapping[str, Any]
     ) -> None:
-        company_id = redemption["company_id"]
         told = {
-            "company_id": None if company_id is None else str(company_id),
-            "reference": redemption["reference"],
+            name: None if redemption[name] is None else str(redemption[name])
+            for name in ("company_id", "contact_id", "reference")
         }
         await self.change(coupon, {"redeemed": coupon.redeemed + more}, verb=verb, told=told)
 
-    async def _need_usable(self, coupon: Coupon, company_id: UUID | None) -> None:
+    async def _need_usable(self, coupon: Coupon, customer: Customer) -> None:
         promotion = await Promotions(self.tx).opened_by(coupon)
         today = today_of(self.tx)
         used = (coupon, promotion)
@@ -169,11 +168,8 @@ class CouponService(CrudService[Coupon]):
         if coupon.max_redemptions is not None and coupon.redeemed >= coupon.max_redemptions:
             raise refused("coupon_used_up", "The coupon was used as often as it may be.")
         most = coupon.max_per_customer
-        redemptions = CouponRedemptions(self.tx)
-        if company_id is None or most is None:
-            return
-        if await redemptions.used(coupon.id, company_id) >= most:
-            raise refused("coupon_used_up", "The company used the coupon as often as it may.")
+        if most is not None and await CouponRedemptions(self.tx).used(coupon.id, customer) >= most:
+            raise refused("coupon_used_up", "The customer used the coupon as often as one may.")
 
 
 class CouponRedemptionService(CrudService[CouponRedemption]):
@@ -182,7 +178,9 @@ class CouponRedemptionService(CrudService[CouponRedemption]):
     repository = CouponRedemptions
     area = "promotions"
     plural = "coupon_redemptions"
-    personal = Impersonal("Which companies used a code.")
+    personal = About(
+        ("contact_id",), end="kept", reason="What was given away with what was sold, and how often."
+    )
     plain = False
     upserts = False
     records: CouponRedemptions
@@ -212,7 +210,7 @@ def refused(code: str, message: str, pointer: str | None = None) -> Conflict:
 
 
 def _same(known: CouponRedemption, data: CouponRedeem) -> CouponRedemption:
-    if known.company_id != data.company_id:
-        message = "The coupon was used for this reference by another company."
+    if (known.company_id, known.contact_id) != (data.company_id, data.contact_id):
+        message = "The coupon was used for this reference by another customer."
         raise refused("reference_taken", message, "/reference")
     return known

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from crm_api.domains.quotes.calculating import Named
-from crm_api.domains.quotes.lines import TEXTS, QuoteLine
+from crm_api.domains.quotes.lines import TEXTS, QuoteLine, held_in
 from crm_api.domains.quotes.models import Quote
 
 Key = tuple[str | None, str | None, frozenset[tuple[str | None, Decimal | None]]]
@@ -63,7 +63,8 @@ class Before:
             return None
         contents = known.get("contents") or ()
         texts = (known[name] for name in TEXTS)
-        return Named(known["kind"], *texts, is_sold=False, contents=contents)
+        held = held_in(known)
+        return Named(known["kind"], *texts, is_sold=False, contents=contents, held=held)
 
 
 def counted_in(lines: Iterable[Mapping[str, Any]]) -> set[tuple[Key, Decimal]]:

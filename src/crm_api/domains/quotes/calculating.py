@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any
 from uuid import UUID
 
+from crm_api.domains.prices.bundling import products_in
 from crm_api.domains.prices.choosing import taxes_of
 from crm_api.domains.prices.discounting import Offer, cheapest, off_each, offers_of
 from crm_api.domains.prices.items import Priced, item_of
@@ -49,6 +50,8 @@ class Named:
     product_id: UUID | None = None
     contents: Sequence[Mapping[str, Any]] = ()
     """Of a bundle, as they are stored."""
+    held: Sequence[str] = ()
+    """Of a bundle that is not there any more, the products that it held."""
 
 
 @dataclass
@@ -62,6 +65,8 @@ class Work:
     failed: Invalid | Conflict | None
     line: Line
     counts: bool
+    held: Sequence[str] = ()
+    """The products in its bundle, and in the bundles in that."""
     done: CalculatedLine | None = None
 
     @property
@@ -148,7 +153,14 @@ class Calculator:
         is_offered, is_firm = is_priced and given.kind != "text", self._is_firm(given)
         counts = is_offered and (is_firm or given.is_selected)
         line = self._line(given, chosen, counts=counts, is_optional=is_offered and not is_firm)
-        return Work(given, id, named, chosen, failed, line, counts)
+        return Work(given, id, named, chosen, failed, line, counts, self._held(given, named))
+
+    def _held(self, given: QuoteLine, named: Named | None) -> Sequence[str]:
+        product, _ = self._product(given)
+        if product is None:
+            return () if named is None else named.held
+        chosen = {str(one.bundle_component_id) for one in given.components}
+        return products_in(self.found.facts, product["id"], chosen)
 
     @cached_property
     def _kinds(self) -> dict[str, str]:

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from crm_api.domains.quotes.calculating import INTERVALS
-from crm_api.domains.quotes.lines import tax_of, taxes_named
+from crm_api.domains.quotes.lines import held_in, tax_of, taxes_named
 from crm_api.domains.quotes.showing import storable, sums_of
 from crm_api.kit.errors import Fault, Invalid, WrongState
 from crm_api.kit.money import shown_amount, shown_quantity
@@ -149,8 +149,8 @@ def products_in(lines: Iterable[Content]) -> set[str]:
 
 
 def _held(line: Content) -> set[str]:
-    # Versions from before it was kept say nothing of what is in a bundle.
-    inside = {one["product_id"] for one in line.get("contents") or ()}
+    # Versions from before it was kept say less of what is in a bundle, or nothing.
+    inside = set(held_in(line))
     return inside if line["product_id"] is None else inside | {line["product_id"]}
 
 
@@ -196,7 +196,12 @@ def _comes_out(content: Content, rules: Arithmetic) -> bool:
     names = (*_AMOUNTS, "counts", "taxes", "deductions")
     pairs = zip(content["lines"], again.lines, strict=True)
     same = all(one[name] == other[name] for one, other in pairs for name in names)
-    return same and content["totals"] == again.totals
+    return same and _due(content["totals"]) == _due(again.totals)
+
+
+def _due(totals: Iterable[Content]) -> list[Content]:
+    """Without what taxes are of: once that was the net amount also of those upon others."""
+    return [{**one, "taxes": [{**tax, "taxable": None} for tax in one["taxes"]]} for one in totals]
 
 
 @exactly

@@ -1,6 +1,6 @@
 """The shapes of what a quote is made of: sections, lines, discounts, clauses."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
@@ -229,6 +229,11 @@ def tax_of(stored: Mapping[str, Any]) -> Tax:
     return Tax(stored["tax_rate_id"], Decimal(stored["rate"]), bool(stored.get("compound")))
 
 
+def held_in(line: Mapping[str, Any]) -> Sequence[str]:
+    """The products in the bundle of a line as it was stored, as far as that was kept."""
+    return line.get("held_ids") or [one["product_id"] for one in line.get("contents") or ()]
+
+
 def taxes_named(lines: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     """What lines as they were stored say of their taxes besides amounts, by the rates' ids."""
     return {
@@ -269,6 +274,11 @@ class QuoteLineOut(BaseModel):
     contents: list[QuoteLineContentOut] | None = Field(
         None,
         description="Of a bundle, what one of it holds, with what was chosen; it is printed.",
+    )
+    held_ids: list[UUID] | None = Field(
+        None,
+        description="Of a bundle, all products in it, and in the bundles in it: what they require "
+        "and exclude counts.",
     )
     components: list[ChosenComponentOut] | None = Field(
         None, description="Of a bundle, the optional components that are taken, as given."
@@ -331,7 +341,7 @@ class QuoteTaxOut(BaseModel):
     name: str
     rate: QuantityOut
     compound: bool | None = Field(None, description=_COMPOUND)
-    taxable: AmountOut
+    taxable: AmountOut = Field(description="Of a tax that is upon others, with these.")
     amount: AmountOut
 
 

@@ -11,7 +11,6 @@ from uuid import UUID
 from crm_api.domains.catalogue.sold import TOO_FINE, is_countable, sold, too_many_decimals
 from crm_api.domains.contacts.repository import CONTACTS
 from crm_api.domains.prices.asking import PriceLineInput, PriceQuestion
-from crm_api.domains.prices.belonging import segments_of
 from crm_api.domains.prices.gathering import quantity
 from crm_api.domains.prices.proposing import Proposal
 from crm_api.domains.prices.resolving import Found, Kept, PriceService, at_places
@@ -64,15 +63,13 @@ class QuotePricing:
         check(content)
         places = [n for n, line in enumerate(content.lines) if line.is_of_product]
         named = await self._named(content, before)
-        country = await self._country(content)
-        question = _question(content, places, country)
-        # Those of the company are added where prices are looked up.
-        own = await segments_of(self.tx, content.contact_id)
-        question = question.model_copy(update={"segments": [*content.segments, *own]})
+        question = _question(content, places)
         kept = Kept(
             {n for n, place in enumerate(places) if before.has(content.lines[place])},
             content.company_id == before.company_id,
             {n for n, place in enumerate(places) if before.counts(content.lines[place])},
+            # Whether it is seen was asked where the quote was written.
+            contact=True,
         )
         try:
             found = await PriceService(self.tx, self.proposal).find(question, kept)
@@ -94,13 +91,6 @@ class QuotePricing:
             message = "The list is not for this customer, day and currency."
             warnings.append(warning("list_not_asked", message, "/price_list_id", blocks=True))
         return {**shown, "warnings": warnings}
-
-    async def _country(self, content: QuoteContent) -> str | None:
-        if content.country is not None or content.company_id is not None:
-            return content.country
-        if content.contact_id is None:
-            return None
-        return await self.records.country_of(content.contact_id)
 
     async def _need_contact(self, id: UUID | None) -> None:
         """Raises `Invalid` for a contact that is not there, or not seen."""
@@ -178,7 +168,7 @@ def _two_chosen(content: QuoteContent) -> Iterable[Fault]:
             chosen.add(line.section or "")
 
 
-def _question(content: QuoteContent, places: Sequence[int], country: str | None) -> PriceQuestion:
+def _question(content: QuoteContent, places: Sequence[int]) -> PriceQuestion:
     # What stands in it was validated as a part of the quote; there may be no line of a product.
     return PriceQuestion.model_construct(
         lines=[
@@ -194,11 +184,12 @@ def _question(content: QuoteContent, places: Sequence[int], country: str | None)
         ],
         currency=content.currency,
         company_id=content.company_id,
+        contact_id=content.contact_id,
         date=content.priced_on,
         segments=content.segments,
         channel=content.channel,
         region=content.region,
-        country=country,
+        country=content.country,
         coupon_codes=content.coupon_codes,
         price_list_id=content.price_list_id,
     )

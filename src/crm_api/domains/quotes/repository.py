@@ -151,15 +151,6 @@ class Quotes(Repository[Quote]):
         )
         return rows[0]["language"]
 
-    async def country_of(self, contact_id: UUID) -> str | None:
-        """The country of a contact."""
-        rows = await self.tx.fetch(
-            "SELECT country FROM contacts WHERE organization_id = $1 AND id = $2",
-            self.tx.organization_id,
-            contact_id,
-        )
-        return rows[0]["country"] if rows else None
-
     async def company_of_deal(self, deal_id: UUID) -> tuple[bool, UUID | None]:
         """Whether there is such a living deal, and of which company it is."""
         rows = await self.tx.fetch(

@@ -96,6 +96,7 @@ class _Showing:
             **looked_up,
             "looked_up": list(looked_up),
             "contents": [] if named is None else list(named.contents),
+            "held_ids": list(work.held) or None,
             "components": list(_chosen(given)) or None,
             "quantity": shown_quantity(given.quantity),
             "unit_id": _id(given.unit_id),

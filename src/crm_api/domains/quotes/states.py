@@ -116,7 +116,6 @@ class Blockers:
 
 
 def _sale(quote: Mapping[str, Any]) -> Sale:
-    company_id = quote["company_id"]
     off = [
         (UUID(one["promotion_id"]), one["stage"])
         for line in quote["lines"]
@@ -128,10 +127,15 @@ def _sale(quote: Mapping[str, Any]) -> Sale:
         quote["coupon_codes"],
         {id for id, _ in off},
         {id for id, stage in off if stage == "coupon"},
-        UUID(company_id) if isinstance(company_id, str) else company_id,
+        _id(quote["company_id"]),
+        _id(quote["contact_id"]),
         # Of a draft that has none yet nothing was counted.
         quote["number"] or _LONGEST,
     )
+
+
+def _id(value: Any) -> UUID | None:
+    return UUID(value) if isinstance(value, str) else value
 
 
 def is_over(last: date | None, today: date) -> bool:

@@ -66,11 +66,11 @@ def _related(
 
 
 def products_in(works: Sequence[Work]) -> Iterable[UUID]:
-    """The products of lines, and those in their bundles, with what was chosen."""
+    """The products of lines, and those in their bundles, however deep, with what was chosen."""
     for work in works:
         if work.named is not None and work.named.product_id is not None:
             yield work.named.product_id
-            yield from (UUID(one["product_id"]) for one in work.named.contents)
+            yield from map(UUID, work.held)
 
 
 def warning(code: str, message: str, pointer: str, *, blocks: bool) -> Warned:

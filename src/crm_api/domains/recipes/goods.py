@@ -1,6 +1,6 @@
 """What can be offered, and what has to do with what: facts that were gathered, and pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -158,13 +158,18 @@ class Goods:
 
     def matching(self, *, need: Any = None, category: UUID | None = None) -> list[Key]:
         """What can be offered for a need or of a category, the cheapest first."""
-        fit = (
-            (good.id, None)
-            for good in self.products.values()
-            if (need in good.needs if category is None else category in good.categories)
-        )
-        found = [key for key in fit if self.problem(key) is None]
+        found = [key for key in self._fitting(need, category) if self.problem(key) is None]
         return sorted(found, key=lambda key: (self.price_of(key), self.products[key[0]].name, key))
+
+    def missing(self, *, need: Any = None, category: UUID | None = None) -> list[Key]:
+        """What would fit and cannot be offered, by name."""
+        found = [key for key in self._fitting(need, category) if self.problem(key) is not None]
+        return sorted(found, key=lambda key: (self.products[key[0]].name, key))
+
+    def _fitting(self, need: Any, category: UUID | None) -> Iterator[Key]:
+        for good in self.products.values():
+            if need in good.needs if category is None else category in good.categories:
+                yield good.id, None
 
 
 def _by_product(relations: Iterable[Relation], kind: str) -> dict[UUID, list[UUID]]:

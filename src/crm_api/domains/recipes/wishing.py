@@ -36,6 +36,8 @@ _RELATED = Decimal("0.5")
 """What a relation of the catalogue is worth; a rule of affinity, what it is sure of."""
 _MOST = Decimal(10) ** 12
 _STEP = Decimal("0.000001")
+_MOST_MISSING = 5
+"""So many products are told that would fit and cannot be offered."""
 
 
 @dataclass(frozen=True)
@@ -168,7 +170,7 @@ class Wishing:
         told = reason("recipe", text, recipe_id=recipe.id, need=item["need"])
         if key is None:
             message = f"Nothing is sold that fits the recipe {recipe.name}."
-            self.left_out.append(left_out(self._goods, None, ("nothing_found", message)))
+            self._leave_out(message, item["need"], item["category_id"])
         elif quantity is None:
             message = f"The recipe {recipe.name} wants the parameter {item['per']}."
             self.left_out.append(left_out(self._goods, key, ("no_parameter", message)))
@@ -204,11 +206,21 @@ class Wishing:
                 continue
             key = self._pick(need, None)
             if key is None:
-                why = ("nothing_found", f"Nothing is sold for {need}.")
-                self.left_out.append(left_out(self._goods, None, why))
+                self._leave_out(f"Nothing is sold for {need}.", need, None)
             elif key not in {wish.key for wish in self.wishes}:
                 told = reason("need", f"Good for {need}.", need=need)
                 self.wishes.append(Wish(key, ONE, told, NEED))
+
+    def _leave_out(self, message: str, need: str | None, category: str | None) -> None:
+        """Say why there is nothing: of what would fit why that cannot be offered."""
+        among = None if category is None else UUID(category)
+        keys = self._goods.missing(need=need, category=among) if need or among else []
+        for key in keys[:_MOST_MISSING]:
+            why = self._goods.problem(key)
+            assert why is not None
+            self.left_out.append(left_out(self._goods, key, why))
+        if not keys:
+            self.left_out.append(left_out(self._goods, None, ("nothing_found", message)))
 
     def _pick(self, need: str | None, category: UUID | None) -> Key | None:
         """What fits: what is wished for already, or by the level the cheapest to the dearest."""

@@ -238,6 +238,20 @@ class StandardReportQueries:
         return cast("Any", await Library(info.context.tx).result(name, given.parameters))
 
     @strawberry.field
+    async def product_performance(
+        self,
+        info: GraphInfo,
+        product_id: UUID,
+        first: _FromOrNone = None,
+        to: date | None = None,
+        *,
+        with_margin: bool = False,
+    ) -> StandardReportAnswer:
+        """How a product fares within some days, in each currency; margins to whoever sees costs."""
+        library = Library(info.context.tx)
+        return cast("Any", await library.of_product(product_id, first, to, with_margin=with_margin))
+
+    @strawberry.field
     async def standard_report_rows_behind(
         self,
         info: GraphInfo,

@@ -5,7 +5,9 @@ from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import date
 from typing import Any
+from uuid import UUID
 
+from crm_api.domains.catalogue.service import ProductService
 from crm_api.domains.reports.buckets import Calendar
 from crm_api.domains.reports.dating import within_days
 from crm_api.domains.reports.declared import Declared
@@ -26,6 +28,8 @@ from crm_api.kit.reporting import (
     ReportField,
     StandardReport,
 )
+
+_PERFORMANCE = "product_performance"
 
 
 class Library(Reports):
@@ -57,6 +61,18 @@ class Library(Reports):
             answer = await self._computed(_of_domain(report), values, calendar)
         said = {name: shown(value, "") for name, value in values.items()}
         return {"standard": _row(report), "parameters": said, "answer": answer}
+
+    async def of_product(
+        self, id: UUID, first: date | None, last: date | None, *, with_margin: bool
+    ) -> Row:
+        """How a product fares between two days; raises `NotFound`, `Forbidden`."""
+        self.named(_PERFORMANCE)
+        await ProductService(self.tx).get(id)
+        days = {"from": first, "to": last}
+        said = {name: day.isoformat() for name, day in days.items() if day is not None}
+        given = {**said, "product_id": str(id), "with_margin": with_margin}
+        with _asked():
+            return await self.result(_PERFORMANCE, given)
 
     async def drilled(
         self, name: str, given: Mapping[str, Any], cell: str, measure: str | None
@@ -144,6 +160,22 @@ def _said() -> Generator[None]:
         error.faults = tuple(
             replace(fault, pointer=f"/parameters/{fault.parameter}", parameter=None)
             if fault.parameter
+            else fault
+            for fault in error.faults
+        )
+        raise
+
+
+@contextmanager
+def _asked() -> Generator[None]:
+    """Have mistakes of a body be told of where the query of an address says the same."""
+    try:
+        yield
+    except CrmError as error:
+        at = "/parameters/"
+        error.faults = tuple(
+            replace(fault, pointer=None, parameter=fault.pointer.removeprefix(at))
+            if fault.pointer is not None and fault.pointer.startswith(at)
             else fault
             for fault in error.faults
         )

@@ -1,6 +1,8 @@
 """The library of standard reports over REST."""
 
-from fastapi import Response
+from typing import Annotated
+
+from fastapi import Query, Response
 
 from crm_api.domains.reports.charts import ChartFormat
 from crm_api.domains.reports.files import FileFormat
@@ -17,9 +19,11 @@ from crm_api.domains.reports.schemas import (
 from crm_api.kit.rest import answers
 from crm_api.kit.rest.problems import problems
 from crm_api.kit.rest.requests import Reading
-from crm_api.kit.rest.router import new_router
+from crm_api.kit.rest.router import Id, new_router
+from crm_api.kit.schema import Day
 
 library = new_router("standard_reports", "standard-reports")
+products = new_router("standard_reports", "products")
 _REFUSED = problems(400, 403, 404, 409, 415, 422)
 _AS_IT_IS = ReportRunInput()
 
@@ -113,3 +117,26 @@ async def print_standard(
     found = await Library(tx).result(name, body.parameters)
     own, answer = found["standard"], found["answer"]
     return await printed(tx, own["title"], answer, answer["rows"], paper, own["chart"], name)
+
+
+@products.get(
+    "/{id}/performance",
+    operation_id="getProductPerformance",
+    summary="How a product fares within some days",
+    responses={200: {"model": StandardReportAnswer}} | problems(403, 404, 422),
+)
+async def performance(
+    id: Id,
+    tx: Reading,
+    first: Annotated[Day | None, Query(alias="from", description="A year ago without it.")] = None,
+    last: Annotated[Day | None, Query(alias="to", description="Today without it.")] = None,
+    *,
+    with_margin: Annotated[bool, Query(description="To whoever sees costs.")] = False,
+) -> Response:
+    """The standard report `product_performance` of one product, a row for each currency.
+
+    How often it was offered, won and lost, what was taken off, how much of it was ordered, and
+    with which share of its orders something else was.
+    """
+    found = await Library(tx).of_product(id, first, last, with_margin=with_margin)
+    return answers.plain(found)

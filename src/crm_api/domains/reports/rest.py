@@ -8,7 +8,7 @@ from fastapi import Query, Request, Response
 from crm_api.domains.reports.charts import ChartFormat
 from crm_api.domains.reports.exporting import begin_export
 from crm_api.domains.reports.files import FileFormat
-from crm_api.domains.reports.library_rest import library
+from crm_api.domains.reports.library_rest import library, products
 from crm_api.domains.reports.metrics import Metrics, metrics_of
 from crm_api.domains.reports.outputs import CHART, FILE, PDF, Responses, charted, filed, printed
 from crm_api.domains.reports.printing import Paper
@@ -323,4 +323,4 @@ async def run_document(id: Id, tx: Reading, paper: Paper | None = None) -> Respo
     return await printed(tx, title, answer, rows, paper)
 
 
-ROUTERS = (sources, pure, saved, runs, exports, metrics, library)
+ROUTERS = (sources, pure, saved, runs, exports, metrics, library, products)

@@ -59,7 +59,7 @@ class TaxTotal:
 
     tax: Tax
     taxable: Decimal
-    """The net amounts of the lines that bear it."""
+    """The net amounts of the lines that bear it; of one upon others with these."""
     amount: Decimal
 
 
@@ -83,9 +83,12 @@ def totals_of(lines: Iterable[Taxed]) -> list[TaxTotal]:
     """What is due of each tax, in the order in which they appear."""
     sums: dict[Tax, tuple[Decimal, Decimal]] = {}
     for line in lines:
+        before = ZERO
         for tax, amount in line.taxes:
             taxable, due = sums.get(tax, (ZERO, ZERO))
-            sums[tax] = taxable + line.net, due + amount
+            base = line.net + before if tax.compound else line.net
+            sums[tax] = taxable + base, due + amount
+            before += amount
     return [TaxTotal(tax, taxable, due) for tax, (taxable, due) in sums.items()]
 
 
