@@ -13,12 +13,12 @@ from crm_api.kit.errors import CrmError, Unauthenticated, Unavailable
 from crm_api.kit.files.store import Files
 from crm_api.kit.jobs import JobCancelled, JobContext, LeaseLost, runs
 from crm_api.kit.problems import problem_of
-from crm_api.platform.automations.beginning import begin_timed, tell
+from crm_api.platform.automations.beginning import begin_timed
 from crm_api.platform.automations.definitions import Definition
 from crm_api.platform.automations.events import RUN_FAILED, BeginRuns, TakeSteps
 from crm_api.platform.automations.flow import pointer_of, step_at
 from crm_api.platform.automations.repository import Runs, run_of
-from crm_api.platform.automations.service import AutomationService
+from crm_api.platform.automations.service import AutomationService, tell
 from crm_api.platform.automations.stepping import Taken, take
 
 _STRANDED = "SELECT organization_id, run_id FROM crm_stranded_runs($1)"
