@@ -20,6 +20,7 @@ from support.clients import problem
 from support.clients import tx_of as new_tx
 from support.receivers import receiving
 from support.waiting import patiently
+from support.working import at_work
 
 
 @dataclass(frozen=True)
@@ -260,6 +261,34 @@ async def test_a_crowd_of_bulk_jobs_delays_nobody(
     finally:
         stop.set()
         await running
+
+
+async def test_what_became_of_a_job_is_noted_once_the_database_is_back(
+    monkeypatch, worker_settings, client, database, org, owner
+):
+    """It is no death of the worker, and nothing is done twice."""
+    done, away = [], asyncio.Event()
+
+    async def act(_context, _message):
+        done.append(1)
+        await away.wait()
+
+    runners = job_worker.runners()
+    monkeypatch.setattr(job_worker, "runners", lambda: runners | {Short.kind: Runner(Short, act)})
+    async with at_work(worker_settings):
+        async with unit_of_work(new_tx(database, org)) as tx:
+            id = str(tx.enqueue(Short()))
+        async for _ in patiently():
+            if done:
+                break
+        async with owner.acquire() as holding, holding.transaction():
+            await holding.execute("LOCK TABLE jobs IN ACCESS EXCLUSIVE MODE")
+            away.set()
+            # Longer than anybody waits for it, and not as long as the lease.
+            await asyncio.sleep(3)
+        job = await client.ended(id)
+    assert (job["status"], job["attempts"], job["error"]) == ("succeeded", 1, None)
+    assert done == [1]
 
 
 @pytest.mark.commits
