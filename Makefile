@@ -91,7 +91,7 @@ nightly: install
 	$(UV) tool run --from 'bandit[toml]>=1.8' bandit --quiet --configfile pyproject.toml --recursive src
 	$(MAKE) test-slow test-api
 
-# Steady writes while everything is killed; `ROUNDS=200` for longer, `SHORT=1` for a minute.
+# Steady writes while everything is killed; `ROUNDS=200` for longer, `SHORT=1` for a minute and a half.
 chaos: install
 	$(BIN)/python tools/chaos.py $(if $(SHORT),--short) $(if $(ROUNDS),--rounds $(ROUNDS))
 

@@ -1,11 +1,16 @@
-"""What `make chaos` counts: an effect that is missing, doubled or unasked is found out."""
+"""What `make chaos` kills and counts: whatever is missing, doubled or unasked is found out."""
 
 import asyncio
 from collections import Counter
+from types import SimpleNamespace
 
+import asyncpg
 import pytest
 
+from chaos import KINDS, SHORT, Count, Run, judged
 from chaos_effects import ROWS, RULED, Effects, effects_in, make_rule, rows_of, start_import
+from chaos_receivers import TROUBLES, Receiver
+from chaos_service import Service
 from crm_api import worker as job_worker
 from support.waiting import patiently
 
@@ -85,3 +90,73 @@ async def test_what_was_asked_for_is_counted_where_it_is_done(own_database):
     await own_database.owner.execute("UPDATE companies SET name = 'Row 0 1' WHERE name = 'Row 0 0'")
     found = await effects_in(own_database.owner, 1)
     assert [(e.missing, e.doubled) for e in found.values()] == [(1, 1), (1, 1)]
+
+
+def test_the_short_form_has_every_kind_of_fault():
+    assert set(SHORT) == set(KINDS) == {"worker", "api", "redis", "flushall", "postgres"}
+
+
+@pytest.mark.parametrize("what", ["postgres", "redis"])
+async def test_a_server_dies_without_warning_and_comes_back(what, tmp_path):
+    """Nothing tells it to write down what it holds: what was committed is in its log."""
+    service = Service(tmp_path)
+    server = service.postgres if what == "postgres" else service.redis
+    await asyncio.to_thread(server.start)
+    try:
+        before = server.pid
+        if what == "postgres":
+            held = await asyncpg.connect(service.postgres.dsn())
+            await held.execute("CREATE TABLE kept AS SELECT 7 AS number")
+            await service.kill(what)
+            with pytest.raises((asyncpg.PostgresError, OSError, asyncpg.InterfaceError)):
+                await held.execute("SELECT 1")
+            held.terminate()
+            fresh = await asyncpg.connect(service.postgres.dsn())
+            assert await fresh.fetchval("SELECT number FROM kept") == 7
+            await fresh.close()
+        else:
+            await service.kill(what)
+        assert server.is_alive()
+        assert server.pid != before
+    finally:
+        await asyncio.to_thread(server.stop)
+
+
+def counted():
+    """A run of two people in which all is there, one of them told to the receivers in trouble."""
+    events = {"e1": "p1", "e2": "p2"}
+    well = Receiver(acknowledged=Counter(list(events)))
+    troubled = {trouble: Receiver(trouble, acknowledged=Counter(["e2"])) for trouble in TROUBLES}
+    run = Run(SimpleNamespace(), well, SimpleNamespace(), {"p1", "p2"}, {"p2"})
+    effects = {"effects of jobs": Effects(frozenset("a"), Counter("a"))}
+    return run, troubled, Count(events, dict(events), effects, Counter(SHORT), 1.0, 1.0, 1.0)
+
+
+def test_where_all_is_there_nothing_was_lost():
+    assert judged(*counted())
+    run, troubled, count = counted()
+    run.receiver.acknowledged["e1"] += 1  # the same event again, under its id
+    assert judged(run, troubled, count)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda run, troubled, count: run.receiver.acknowledged.pop("e1"),
+        lambda run, troubled, count: run.receiver.acknowledged.update(["e3"]),
+        lambda run, troubled, count: count.feed.pop("e1"),
+        lambda run, troubled, count: count.feed.update(e3="p3"),
+        lambda run, troubled, count: count.committed.pop("e1"),
+        lambda run, troubled, count: run.written.add("p3"),
+        lambda run, troubled, count: run.written.remove("p1"),
+        lambda run, troubled, count: troubled["slow"].acknowledged.clear(),
+        lambda run, troubled, count: troubled["drops"].acknowledged.update(["e1"]),
+        lambda run, troubled, count: setattr(run.receiver, "contradictions", 1),
+        lambda run, troubled, count: setattr(troubled["fails"], "untimely", 1),
+        lambda run, troubled, count: count.effects.update(more=Effects(frozenset("a"), Counter())),
+    ],
+)
+def test_whatever_is_missing_or_too_much_is_told(spoil):
+    run, troubled, count = counted()
+    spoil(run, troubled, count)
+    assert not judged(run, troubled, count)

@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 import signal
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any, cast
 from uuid import UUID
 
@@ -52,6 +53,7 @@ CHORES_S = 5.0
 SMTP_CONNECTIONS = 16
 # arq kills what runs longer; the lease, which each job renews, is what really decides.
 LONGEST_S = 86_400
+_UNKNOWN = problem_of(CrmError("Something went wrong here."), None)
 
 
 def open_lanes(busy: Mapping[Lane, int], slots: int) -> list[Lane]:
@@ -131,11 +133,17 @@ class JobWorker:
                 self._busy[job.lane] -= 1
 
     async def _next(self) -> Claimed | None:
-        async with self._turn:
-            job = await self.queue.claim_next(open_lanes(self._busy, self._settings.worker_jobs))
-            if job is not None:
-                self._busy[job.lane] += 1
-            return job
+        try:
+            async with self._turn:
+                lanes = open_lanes(self._busy, self._settings.worker_jobs)
+                job = await self.queue.claim_next(lanes)
+                if job is not None:
+                    self._busy[job.lane] += 1
+                return job
+        except (CrmError, OSError) as error:
+            # It is rung for again once the database is back.
+            log.warning("cannot claim", error=str(error)[:200])
+            return None
 
     async def _carry_out(self, job: Claimed) -> None:
         task = asyncio.current_task()
@@ -159,7 +167,24 @@ class JobWorker:
         line.info("job", outcome=outcome, ms=round(took_s * 1000, 1))
 
     async def _run(self, job: Claimed) -> str:
-        runner = self._runners.get(job.kind)
+        outcome, note = await self._tried(job)
+        while True:
+            try:
+                await note()
+                return outcome
+            except (Unavailable, OSError) as error:
+                # The lease is kept meanwhile; where somebody else has it, that ends this.
+                log.warning("cannot note what became of a job", error=str(error)[:200])
+                await asyncio.sleep(1)
+            except Exception:
+                if outcome == "failed":
+                    raise
+                log.exception("job failed", job=str(job.id), kind=job.kind)
+                outcome, note = "failed", partial(self.queue.fail, job, _UNKNOWN, retry=True)
+
+    async def _tried(self, job: Claimed) -> tuple[str, Callable[[], Awaitable[bool]]]:
+        """What came of a job, and how that is noted."""
+        queue, runner = self.queue, self._runners.get(job.kind)
         try:
             if runner is None:
                 raise Unavailable(f"No function here carries out {job.kind}.", code="no_runner")
@@ -178,27 +203,20 @@ class JobWorker:
                 self._texters,
             )
             result = await runner.run(context, msgspec.convert(dict(job.args), runner.message))
-            await self.queue.succeed(job, result)
-            return "succeeded"
+            return "succeeded", partial(queue.succeed, job, result)
         except JobCancelled as cancelled:
-            await self.queue.cancel(job, cancelled.result)
-            return "cancelled"
+            return "cancelled", partial(queue.cancel, job, cancelled.result)
         except LeaseLost:
             # Does nothing when another worker holds the job; ends it when its work is obsolete.
-            await self.queue.cancel(job)
-            return "lost"
+            return "lost", partial(queue.cancel, job)
         except ModuleClosed as error:
-            await self.queue.skip(job, problem_of(error, None))
-            return "skipped"
+            return "skipped", partial(queue.skip, job, problem_of(error, None))
         except CrmError as error:
             retry = isinstance(error, Unavailable)
-            await self.queue.fail(job, problem_of(error, None), retry=retry)
-            return error.own_code
+            return error.own_code, partial(queue.fail, job, problem_of(error, None), retry=retry)
         except Exception:
             log.exception("job failed", job=str(job.id), kind=job.kind)
-            unknown = CrmError("Something went wrong here.")
-            await self.queue.fail(job, problem_of(unknown, None), retry=True)
-            return "failed"
+            return "failed", partial(queue.fail, job, _UNKNOWN, retry=True)
 
     async def sweep_forever(self) -> None:
         """Find what the doorbell missed and what dead workers dropped."""

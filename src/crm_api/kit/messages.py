@@ -14,7 +14,8 @@ class Message:
     kind: ClassVar[str]
     """The name on the wire, such as `imports.run`."""
     max_attempts: ClassVar[int] = 12
-    """How often it is begun before it is given up: over two hours and more, at most one apart."""
+    """How often it is begun before it is given up: over two hours and more, at most one apart.
+    Those times when its worker died are counted apart (ADR-0113)."""
     lane: ClassVar[Lane] = "default"
 
     def args(self) -> dict[str, Any]:

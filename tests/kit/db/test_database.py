@@ -79,6 +79,16 @@ async def test_what_is_kept_after_the_database_was_closed_is_closed(single):
     assert (await single.ask("SELECT 1"))[0][0] == 1
 
 
+async def test_what_is_in_use_while_the_database_closes_is_closed_when_it_is_given_back(single):
+    """A rollback may go on by itself where whoever began the transaction was cancelled twice."""
+    connection = await single.connect()
+    driver = (await connection.get_raw_connection()).driver_connection
+    await single.close()
+    assert not driver.is_closed()
+    await connection.close()
+    assert driver.is_closed()
+
+
 async def test_connections_that_ended_while_idle_are_replaced(database_url, org, owner):
     database = database_of(database_url, pool_size=2)
 

@@ -28,6 +28,7 @@ REFUSED = [
     "https://example.com/#x",
     "https://exa mple.com/",
     "https://example.com:0/",
+    "https://example.com:22/",
     "https://example.com:99999/",
     "https:///x",
     "file:///etc/passwd",

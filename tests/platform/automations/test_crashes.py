@@ -5,6 +5,8 @@ import signal
 
 import pytest
 
+from crm_api.kit.apart import Stumbled
+from crm_api.platform.automations.jobs import settle_stranded
 from support.receivers import receiving
 from support.rules import TAG
 from support.waiting import patiently
@@ -94,3 +96,23 @@ async def test_a_run_whose_job_is_given_up_does_not_hang(client, rules, owner, w
     assert answer.json()["status"] == "queued"
     await rules.ended(id)
     assert job["id"] is not None
+
+
+async def test_a_run_that_cannot_be_settled_keeps_no_other_waiting(client, rules, owner, database):
+    id = await rules.active(TAG, trigger={"type": "manual", "entity": "contact"})
+    people = [(await client.made("contacts", {"last_name": "Person"}))["id"] for _ in range(2)]
+    answer = await client.post(f"/v1/automations/{id}/run", json={"record_ids": people})
+    assert answer.status_code == 202, answer.text
+    first, second = sorted(run["id"] for run in await rules.runs(id))
+    await owner.execute(
+        "UPDATE jobs SET status = 'failed', finished_at = now() WHERE args ->> 'run_id' = ANY($1)",
+        [first, second],
+    )
+    async with owner.acquire() as holding, holding.transaction():
+        await holding.execute("SELECT FROM automation_runs WHERE id = $1 FOR UPDATE", first)
+        with pytest.raises(Stumbled, match=first):
+            await settle_stranded(database, None)
+        shown = {run["id"]: run["status"] for run in await rules.runs(id)}
+        assert shown == {first: "queued", second: "failed"}
+    await settle_stranded(database, None)
+    assert {run["status"] for run in await rules.runs(id)} == {"failed"}

@@ -331,6 +331,31 @@ async def test_they_do_not_cause_each_other_without_end(client, rules):
     assert told["data"]["run_id"] == runs[-1]["id"]
 
 
+async def test_what_comes_back_from_outside_ends_as_well(client, anonymous, rules):
+    """A rule that calls an endpoint which leads to the rule's own address."""
+    async with receiving() as receiver:
+        hook = await client.made("webhooks", {"url": receiver.url, "topics": ["contact.purged"]})
+        trigger = {"type": "webhook"}
+        id = await rules.active({"action": "webhook", "webhook_id": hook["id"]}, trigger=trigger)
+        path, came = (await rules.act(id, "rotate-hook"))["path"], {}
+        for depth in range(6):
+            answer = await anonymous.post(path, json={}, headers=came)
+            assert answer.json()["is_repeated"] is False
+            run = (await rules.ended(id, depth + 1))[-1]
+            assert run["depth"] == depth
+            came = {"Webhook-Id": (await receiver.have(depth + 1))[depth].id}
+        stopped = (await anonymous.post(path, json={}, headers=came)).json()["run_id"]
+        run = await client.read(f"automation-runs/{stopped}")
+        assert (run["status"], run["depth"], run["error"]["code"]) == ("stopped", 6, "too_deep")
+        (told,) = await client.told(id, 1, types="automation.run_stopped")
+        assert told["data"]["run_id"] == stopped
+        # Of the same call again nothing comes, and one from elsewhere begins at the top.
+        again = (await anonymous.post(path, json={}, headers=came)).json()
+        assert again == {"run_id": stopped, "is_repeated": True}
+        other = (await anonymous.post(path, json={}, headers={"Webhook-Id": str(new_id())})).json()
+        assert (await client.read(f"automation-runs/{other['run_id']}"))["depth"] == 0
+
+
 async def test_what_journeys_cause_ends_as_well(client, rules, tx_of, org):
     """Whatever changes a record between two runs of a rule, these have an end."""
     change = {"type": "field_changed", "entity": "contact", "fields": ["source"]}

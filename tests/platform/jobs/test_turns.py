@@ -13,13 +13,14 @@ from crm_api.kit.db.database import WORKER_ROLE
 from crm_api.kit.db.tx import unit_of_work
 from crm_api.kit.jobs import Runner
 from crm_api.kit.messages import Lane, Message
-from crm_api.platform.jobs.queue import JobQueue
+from crm_api.platform.jobs.queue import DEATHS, JobQueue
 from crm_api.platform.jobs.schedules import Schedules
 from crm_api.worker import open_lanes
 from support.clients import problem
 from support.clients import tx_of as new_tx
 from support.receivers import receiving
 from support.waiting import patiently
+from support.working import at_work
 
 
 @dataclass(frozen=True)
@@ -82,33 +83,59 @@ async def state(owner):
     return row["status"], row["deaths"], row["code"], row["in_s"]
 
 
-async def test_a_job_that_kills_workers_does_so_thrice_unless_it_gets_on(
-    queue, own_database, tx_of
-):
+PAUSES = (1.0, 10.0, 100.0, 1_000.0, 3_600.0)
+"""After each death but the last, whatever a fifth of chance makes of it."""
+
+
+async def test_a_job_that_kills_workers_does_so_six_times(queue, own_database, tx_of):
     owner, org = own_database.owner, await own_database.org()
     client = await own_database.client(org)
     (id,) = await asked(tx_of, org, About("one", 1))
+    # However often workers die within an hour, it ends no job.
+    assert len(PAUSES) == DEATHS - 1
+    assert 0.8 * sum(PAUSES) > 3_600
     for _ in range(2):
-        for deaths, pause in ((1, 1.0), (2, 10.0)):
+        for deaths, pause in enumerate(PAUSES, 1):
             status, *told, in_s = await dies(owner, queue)
             assert (status, told) == ("queued", [deaths, "crashed"])
-            assert 0.6 * pause < in_s <= 1.2 * pause
+            assert 0.8 * pause - 0.5 < in_s <= 1.2 * pause
             assert await queue.claim_next(["default"]) is None
-        assert (await dies(owner, queue))[:3] == ("failed", 3, "crashed")
+        assert (await dies(owner, queue))[:3] == ("failed", DEATHS, "crashed")
+        # That they died is no try of its own.
         failed = await client.read(f"jobs/{id}")
-        assert (failed["error"]["code"], failed["attempts"]) == ("crashed", 3)
+        assert (failed["error"]["code"], failed["attempts"]) == ("crashed", 0)
         # Whoever asks for it anew knows why.
         assert (await client.post(f"/v1/jobs/{id}/retry")).status_code == 200
-    for _ in range(4):
+
+
+async def test_a_job_that_gets_on_outlives_any_number_of_workers(queue, own_database, tx_of):
+    owner, org = own_database.owner, await own_database.org()
+    await asked(tx_of, org, About("one", 1))
+
+    async def dies_after(*steps):
         await owner.execute("UPDATE jobs SET run_at = now()")
         job = await queue.claim_next(["default"])
-        async with unit_of_work(tx_of(org)) as tx:
-            await job.advance(tx, job.attempts)
+        for done, kept in steps:
+            async with unit_of_work(tx_of(org)) as tx:
+                await job.advance(tx, done, state=kept)
         await owner.execute("UPDATE jobs SET lease_until = now() - interval '1 second'")
         await queue.sweep()
-        assert (await state(owner))[:2] == ("queued", 1)
+        return (await state(owner))[:2]
+
+    for done in range(1, 2 * DEATHS):
+        assert await dies_after((done, None)) == ("queued", 1)
+    # What begins anew and comes no further does not get on, whatever it says in between.
+    furthest = 2 * DEATHS - 1
+    assert await dies_after((0, None), (3, None), (furthest, None)) == ("queued", 2)
+    assert await dies_after((0, None)) == ("queued", 3)
+    assert await dies_after((furthest + 1, None)) == ("queued", 1)
+    # Somewhere else to go on from is further, too; the same place again is not.
     await dies(owner, queue)
-    # An error of its own ends the succession, too.
+    assert await dies_after((0, {"after": "a"})) == ("queued", 1)
+    assert await dies_after((0, {"after": "a"})) == ("queued", 2)
+    assert await dies_after((0, {"after": "b"})) == ("queued", 1)
+    # An error of its own ends the succession as well.
+    await dies(owner, queue)
     await owner.execute("UPDATE jobs SET run_at = now()")
     job = await queue.claim_next(["default"])
     assert await queue.fail(job, {"code": "internal"}, retry=True)
@@ -234,6 +261,34 @@ async def test_a_crowd_of_bulk_jobs_delays_nobody(
     finally:
         stop.set()
         await running
+
+
+async def test_what_became_of_a_job_is_noted_once_the_database_is_back(
+    monkeypatch, worker_settings, client, database, org, owner
+):
+    """It is no death of the worker, and nothing is done twice."""
+    done, away = [], asyncio.Event()
+
+    async def act(_context, _message):
+        done.append(1)
+        await away.wait()
+
+    runners = job_worker.runners()
+    monkeypatch.setattr(job_worker, "runners", lambda: runners | {Short.kind: Runner(Short, act)})
+    async with at_work(worker_settings):
+        async with unit_of_work(new_tx(database, org)) as tx:
+            id = str(tx.enqueue(Short()))
+        async for _ in patiently():
+            if done:
+                break
+        async with owner.acquire() as holding, holding.transaction():
+            await holding.execute("LOCK TABLE jobs IN ACCESS EXCLUSIVE MODE")
+            away.set()
+            # Longer than anybody waits for it, and not as long as the lease.
+            await asyncio.sleep(3)
+        job = await client.ended(id)
+    assert (job["status"], job["attempts"], job["error"]) == ("succeeded", 1, None)
+    assert done == [1]
 
 
 @pytest.mark.commits

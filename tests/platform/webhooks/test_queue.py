@@ -10,9 +10,9 @@ from crm_api.api.services import open_database
 from crm_api.kit.db.database import WORKER_ROLE
 from crm_api.kit.db.tx import unit_of_work
 from crm_api.kit.ids import new_id
-from crm_api.platform.webhooks.queue import Attempt, DeliveryQueue
+from crm_api.platform.webhooks.queue import FREE, Attempt, DeliveryQueue
 from crm_api.platform.webhooks.repository import Deliveries
-from crm_api.platform.webhooks.schedule import delay_of
+from crm_api.platform.webhooks.schedule import DELAYS_S, delay_of
 from crm_api.platform.webhooks.service import WebhookService
 from support.clients import tx_of
 
@@ -193,6 +193,31 @@ async def test_what_was_never_sent_is_not_counted_against_an_endpoint(own_databa
     (trouble,) = await queue.finish([attempt(claimed[6], status=None, error="timeout")])
     assert trouble.failures == 1
     assert await own_database.owner.fetchval(tallied, id) == 1
+
+
+async def test_a_delivery_that_kills_its_workers_comes_to_its_end(own_database, queue):
+    org = await own_database.org()
+    (id,) = await endpoints(own_database, org, 1)
+    await deliver(own_database, [id], new_id())
+    owner, waits = own_database.owner, []
+    while True:
+        await owner.execute("UPDATE webhook_deliveries SET run_at = now()")
+        await owner.execute("UPDATE webhook_states SET free_from = '-infinity'")
+        if not await queue.claim(1):
+            break
+        await owner.execute("UPDATE webhook_deliveries SET lease_until = now() - interval '1 hour'")
+        await queue.sweep()
+        (wait,) = await owner.fetchrow(
+            "SELECT extract(epoch FROM run_at - now())::float8 FROM webhook_deliveries"
+        )
+        waits.append(round(max(wait, 0.0) / 5) * 5)
+    # Some deaths are free, further ones count as failures do.
+    assert waits == [0] * FREE + [round(wait) for wait in DELAYS_S] + [0]
+    assert await statuses(own_database, id) == ["failed"]
+    client = await own_database.client(org)
+    (sent,) = (await client.read(f"webhooks/{id}/deliveries"))["data"]
+    assert (sent["last_error"], sent["attempts"]) == ("interrupted", len(waits))
+    assert sent["finished_at"] is not None
 
 
 @pytest.mark.parametrize(

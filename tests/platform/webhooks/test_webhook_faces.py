@@ -180,6 +180,7 @@ CLOSED = [
     "https://10.1.2.3/hook",
     "https://0.0.0.0/hook",
     "https://8.8.8.8:22/hook",
+    "https://hooks.example.com:6379/hook",
 ]
 
 

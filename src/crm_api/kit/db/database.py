@@ -91,7 +91,7 @@ class Database:
         )
         event.listen(self.engine.sync_engine, "connect", _raw_json)
         event.listen(self.engine.sync_engine, "checkout", _refuse_closed)
-        event.listen(self.engine.sync_engine, "checkin", self._returned)
+        event.listen(self.engine.sync_engine, "checkin", self._given_back)
         self.tell: Tell = _tell_nobody
         """Tells every process that what it remembers of an organization has changed.
 
@@ -108,10 +108,10 @@ class Database:
         self.catalogues = Catalogues(self.fetch)
 
     async def close(self) -> None:
-        """Close every connection; those in use close when they are kept."""
-        self._is_closed = True
+        """Close every connection; those in use close when they are given back."""
         while self._at_hand:
             self._at_hand.pop().close()
+        self._is_closed = True
         await self.engine.dispose()
         if self.replica is not None:
             await self.replica.close()
@@ -176,8 +176,15 @@ class Database:
                 return turn
         return None
 
-    def _returned(self, *_what: object) -> None:
-        """The pool has a connection again; whoever waits there has it first."""
+    def _given_back(self, connection: DBAPIConnection | None, _record: object) -> None:
+        """The pool has a connection again, unless nobody comes for it any more."""
+        if self._is_closed and connection is not None:
+            # A pool that was closed keeps what comes later, and closes it no more.
+            connection.driver_connection.terminate()
+        self._returned()
+
+    def _returned(self) -> None:
+        """Whoever waits for the pool has what it has first."""
         if (turn := self._next()) is not None:
             turn.set_result(None)
 

@@ -14,8 +14,9 @@ from urllib.parse import urlsplit
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
-# The special-purpose registries of IANA, addresses that clouds serve metadata at, and every
-# range of IPv6 that carries an IPv4 address. `is_global` of the standard library lets some through.
+# The special-purpose registries of IANA and addresses that clouds serve metadata at; of IPv6 all that
+# is not 2000::/3, where alone the world is: what is outside of it may carry an IPv4 address, such as
+# ::ffff:0:127.0.0.1 and 64:ff9b::127.0.0.1. `is_global` of the standard library lets some through.
 _CLOSED: tuple[Network, ...] = tuple(
     map(
         ip_network,
@@ -39,21 +40,14 @@ _CLOSED: tuple[Network, ...] = tuple(
             "203.0.113.0/24",
             "224.0.0.0/4",
             "240.0.0.0/4",
-            "::/96",
-            "64:ff9b::/96",
-            "64:ff9b:1::/48",
-            "100::/64",
-            "100:0:0:1::/64",
+            "::/3",
+            "4000::/2",
+            "8000::/1",
             "2001::/23",
             "2001:db8::/32",
             "2002::/16",
             "2620:4f:8000::/48",
             "3fff::/20",
-            "5f00::/16",
-            "fc00::/7",
-            "fe80::/10",
-            "fec0::/10",
-            "ff00::/8",
         ),
     )
 )
@@ -86,6 +80,8 @@ class Reach:
         if not encrypted and not plain and not self._named:
             raise ValueError("it begins with https://")
         port = parts.port or (443 if encrypted else 80)
+        if port not in PORTS and not self._named:
+            raise ValueError(f"its port is none of {', '.join(map(str, sorted(PORTS)))}")
         allows = self.allows if encrypted or plain else self.names
         if is_address(host) and not allows(host, port):
             raise ValueError("its address is not on the public internet")

@@ -23,7 +23,7 @@ def context_of(*parts: Any) -> bytes:
 def seal(key: bytes, context: bytes, values: Sequence[Any]) -> str:
     """A cursor that stands after these sort values."""
     payload = context + encode(list(values))
-    return urlsafe_b64encode(_sign(key, payload) + payload).rstrip(b"=").decode()
+    return _written(_sign(key, payload) + payload)
 
 
 def unseal(key: bytes, context: bytes, cursor: str, *, parameter: str = "cursor") -> list[Any]:
@@ -32,6 +32,9 @@ def unseal(key: bytes, context: bytes, cursor: str, *, parameter: str = "cursor"
         raw = urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4))
     except ValueError:
         raise _invalid(parameter) from None
+    # What is no letter of it is passed over by the library.
+    if _written(raw) != cursor:
+        raise _invalid(parameter)
     signature, payload = raw[:_SIGNATURE], raw[_SIGNATURE:]
     if not hmac.compare_digest(signature, _sign(key, payload)):
         raise _invalid(parameter)
@@ -40,6 +43,10 @@ def unseal(key: bytes, context: bytes, cursor: str, *, parameter: str = "cursor"
             parameter, "cursor_mismatch", "The cursor belongs to another filter or sort."
         )
     return msgspec.json.decode(payload[_BINDING:])
+
+
+def _written(raw: bytes) -> str:
+    return urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
 def _invalid(parameter: str) -> Invalid:

@@ -19,7 +19,13 @@ from crm_api.platform.automations.definitions import Definition
 from crm_api.platform.automations.events import RUN_STOPPED
 from crm_api.platform.automations.models import Automation
 from crm_api.platform.automations.repository import Beginning, Runs
-from crm_api.platform.automations.service import DEEPEST, MOST_ROUNDS, RECURSION, AutomationService
+from crm_api.platform.automations.service import (
+    DEEPEST,
+    MOST_ROUNDS,
+    RECURSION,
+    AutomationService,
+    tell,
+)
 from crm_api.platform.automations.triggers import TimedTrigger
 
 CHUNK = 200
@@ -117,8 +123,3 @@ async def begin_for_events(
                 RUN_STOPPED,
                 {"run_id": run["id"], "record_id": run["record_id"], "code": RECURSION["code"]},
             )
-
-
-def tell(tx: Tx, rule: Automation, type: str, data: Any) -> None:
-    """Have the feed tell of something about a rule."""
-    tx.record(type, entity=rule.entity, record_id=rule.id, version=rule.version, data=data)

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from crm_api.kit.actor import Actor
+from crm_api.kit.apart import Apart
 from crm_api.kit.db.database import Database
 from crm_api.kit.db.json import decode
 from crm_api.kit.db.tx import Tx, unit_of_work
@@ -13,12 +14,12 @@ from crm_api.kit.errors import CrmError, Unauthenticated, Unavailable
 from crm_api.kit.files.store import Files
 from crm_api.kit.jobs import JobCancelled, JobContext, LeaseLost, runs
 from crm_api.kit.problems import problem_of
-from crm_api.platform.automations.beginning import begin_timed, tell
+from crm_api.platform.automations.beginning import begin_timed
 from crm_api.platform.automations.definitions import Definition
 from crm_api.platform.automations.events import RUN_FAILED, BeginRuns, TakeSteps
 from crm_api.platform.automations.flow import pointer_of, step_at
 from crm_api.platform.automations.repository import Runs, run_of
-from crm_api.platform.automations.service import AutomationService
+from crm_api.platform.automations.service import AutomationService, tell
 from crm_api.platform.automations.stepping import Taken, take
 
 _STRANDED = "SELECT organization_id, run_id FROM crm_stranded_runs($1)"
@@ -166,7 +167,13 @@ async def begin_runs(context: JobContext, message: BeginRuns) -> dict[str, Any]:
 
 async def settle_stranded(database: Database, _files: Files) -> None:
     """End the runs whose jobs ended without them."""
+    apart = Apart()
     for row in await database.ask(_STRANDED, _BATCH):
-        actor = Actor(row["organization_id"], "system", scopes=frozenset({"*"}))
-        async with unit_of_work(Tx(database, actor)) as tx:
-            await _ended(tx, row["run_id"], "failed", _LOST)
+        await apart.do(f"run {row['run_id']}", _settle(database, *row))
+    apart.end()
+
+
+async def _settle(database: Database, organization_id: UUID, run_id: UUID) -> None:
+    actor = Actor(organization_id, "system", scopes=frozenset({"*"}))
+    async with unit_of_work(Tx(database, actor)) as tx:
+        await _ended(tx, run_id, "failed", _LOST)

@@ -18,6 +18,7 @@ from crm_api.kit.ids import new_id
 from crm_api.kit.query.cursor import context_of, seal, unseal
 from crm_api.kit.query.page import passing
 from crm_api.platform.automations.definitions import Definition, check
+from crm_api.platform.automations.events import RUN_STOPPED
 from crm_api.platform.automations.models import UNDER_WAY, Automation, RunStatus
 from crm_api.platform.automations.repository import Automations, Beginning, Runs
 from crm_api.platform.automations.schemas import (
@@ -37,6 +38,7 @@ RECURSION = {
     "within an hour about this record, by way of journeys or jobs.",
 }
 HOOK = context_of("automation-hook")
+_CAUSE = "SELECT cause_id FROM events WHERE organization_id = $1 AND id = $2"
 Restored = Callable[[Database, Mapping[str, Any]], Awaitable[Actor]]
 
 
@@ -231,10 +233,25 @@ class AutomationService(NamedService[Automation]):
         definition, runs = await self.records.version(id, number), Runs(self.tx)
         if not isinstance(definition.begins(), HookTrigger):
             raise WrongState("The automation is begun by other things.", code="other_trigger")
-        key = f"hook:{key or new_id()}"
-        made = await runs.begin(id, number, definition, [Beginning(key)], input=sent)
-        run_id = made[0] if made else await runs.by_key(id, key)
+        depth, name = await self._depth_of(key), f"hook:{key or new_id()}"
+        error = RECURSION if depth > DEEPEST else None
+        beginning = Beginning(name, depth=depth, error=error)
+        made = await runs.begin(id, number, definition, [beginning], input=sent)
+        run_id = made[0] if made else await runs.by_key(id, name)
+        if made and error is not None:
+            told = {"run_id": run_id, "record_id": None, "code": error["code"]}
+            tell(self.tx, current, RUN_STOPPED, told)
         return {"run_id": run_id, "is_repeated": not made}
+
+    async def _depth_of(self, key: str | None) -> int:
+        """How deep a call from outside is: endpoints may lead back here with what runs have done."""
+        try:
+            event_id = UUID(key or "")
+        except ValueError:
+            return 0
+        causes = await self.tx.fetch(_CAUSE, self.tx.organization_id, event_id)
+        depths = await Runs(self.tx).depths(row["cause_id"] for row in causes)
+        return max(depths.values(), default=-1) + 1
 
 
 class RunService:
@@ -292,6 +309,11 @@ class RunService:
         if found["status"] in UNDER_WAY or not await self.runs.retry(id):
             raise WrongState(f"The run is {found['status']}, not failed.", code="run_not_failed")
         return await self.get(id)
+
+
+def tell(tx: Tx, rule: Automation, type: str, data: Any) -> None:
+    """Have the feed tell of something about a rule."""
+    tx.record(type, entity=rule.entity, record_id=rule.id, version=rule.version, data=data)
 
 
 def hook_of(key: bytes, token: str) -> tuple[UUID, UUID, UUID]:

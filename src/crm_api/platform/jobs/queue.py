@@ -17,8 +17,9 @@ LEASE_S = 15
 """A worker that is silent this long has lost its jobs; it speaks up three times as often."""
 HINT_AGAIN_S = 4
 BATCH = 50
-DEATHS = 3
-"""So many workers may die under a job in succession without its getting on."""
+DEATHS = 6
+"""So many workers may die under a job in succession without its getting on (ADR-0113)."""
+LONGEST_PAUSE_S = 3600
 
 # Every decision about time is PostgreSQL's: a worker's clock may be wrong.
 _LEASE = f"now() + interval '{LEASE_S} seconds'"
@@ -62,23 +63,24 @@ _FINISH = """
         finished_at = CASE WHEN $3 = 'queued' THEN NULL ELSE now() END, hinted_at = NULL
     WHERE organization_id = $1 AND lease_token = $2 AND status = 'running' RETURNING id
 """
-# A job under which workers die may be why they die: between its tries others have their turn, and
-# it ends before it has killed them all. How often in succession is kept in its error.
+# A job under which workers die may be why they die: between its tries others have their turn, each
+# time ten times as long, and it ends before it has killed them all. It may as well be innocent:
+# that they die is no try of its own. How often in succession, and how far it had come, is kept in
+# its error.
 _DROPPED = f"""
     WITH dropped AS (
-        SELECT organization_id, id, coalesce((error ->> 'deaths')::int, 0) + 1 AS deaths FROM jobs
-        WHERE status = 'running' AND lease_until < now()
-        ORDER BY lease_until LIMIT 50 FOR UPDATE SKIP LOCKED
-    ), judged AS (
-        SELECT j.organization_id, j.id, d.deaths,
-            d.deaths >= {DEATHS} OR j.attempts >= j.max_attempts AS is_over
-        FROM dropped d JOIN jobs j USING (organization_id, id))
+        SELECT organization_id, id, coalesce((error ->> 'deaths')::int, 0) + 1 AS deaths,
+            greatest(progress_done, (error ->> 'done')::bigint) AS done
+        FROM jobs WHERE status = 'running' AND lease_until < now()
+        ORDER BY lease_until LIMIT 50 FOR UPDATE SKIP LOCKED)
     UPDATE jobs j SET lease_token = NULL, lease_until = NULL, hinted_at = NULL,
-        run_at = now() + make_interval(secs => 10.0 ^ (g.deaths - 1) * (0.8 + 0.4 * random())),
-        status = CASE WHEN g.is_over THEN 'failed' ELSE 'queued' END,
-        finished_at = CASE WHEN g.is_over THEN now() END,
-        error = $1::jsonb || jsonb_build_object('deaths', g.deaths)
-    FROM judged g WHERE j.organization_id = g.organization_id AND j.id = g.id
+        attempts = j.attempts - 1,
+        run_at = now() + make_interval(secs =>
+            least(10.0 ^ (d.deaths - 1), {LONGEST_PAUSE_S}) * (0.8 + 0.4 * random())),
+        status = CASE WHEN d.deaths >= {DEATHS} THEN 'failed' ELSE 'queued' END,
+        finished_at = CASE WHEN d.deaths >= {DEATHS} THEN now() END,
+        error = $1::jsonb || jsonb_build_object('deaths', d.deaths, 'done', d.done)
+    FROM dropped d WHERE j.organization_id = d.organization_id AND j.id = d.id
     RETURNING j.id
 """  # noqa: S608
 _DUE = """
@@ -88,9 +90,14 @@ _DUE = """
         ORDER BY run_at LIMIT $2 FOR UPDATE SKIP LOCKED)
     RETURNING organization_id, id
 """
+# It gets on where it is further than it ever was, or has something else to go on from: what begins
+# anew each time and dies at the same place does not.
 _ADVANCE = f"""
     UPDATE jobs SET progress_done = $3, progress_total = coalesce($4, progress_total),
-        state = coalesce($5, state), error = error - 'deaths', lease_until = {_LEASE}
+        state = coalesce($5, state), lease_until = {_LEASE},
+        error = CASE WHEN $3 > coalesce((error ->> 'done')::bigint, 0)
+            OR coalesce($5, state) IS DISTINCT FROM state
+            THEN error - '{{deaths,done}}'::text[] ELSE error END
     WHERE organization_id = $1 AND lease_token = $2 AND status = 'running'
     RETURNING cancel_requested
 """  # noqa: S608

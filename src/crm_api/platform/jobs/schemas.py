@@ -26,12 +26,15 @@ class JobOut(BaseModel):
     lane: Lane
     status: JobStatus
     progress: ProgressOut
-    attempts: int
+    attempts: int = Field(
+        description="How often it was begun, but for those times when the worker died under it."
+    )
     cancel_requested: bool
     result: dict[str, Any] | None
     error: dict[str, Any] | None = Field(
         description="A problem document. Where the worker died (`crashed`), `deaths` tells how often "
-        "in succession."
+        "in succession, and `done` how far it had come: at the sixth it is given up, unless it gets "
+        "further in between."
     )
     created_at: datetime
     created_by: UUID | None

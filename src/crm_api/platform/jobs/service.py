@@ -27,8 +27,8 @@ _CANCEL = f"""
 """  # noqa: S608
 # What another job does already is not done twice; the index on its key keeps it so.
 _RETRY = f"""
-    UPDATE jobs SET status = 'queued', attempts = 0, error = error - 'deaths', run_at = now(),
-        finished_at = NULL, hinted_at = NULL, cancel_requested = false
+    UPDATE jobs SET status = 'queued', attempts = 0, error = error - '{{deaths,done}}'::text[],
+        run_at = now(), finished_at = NULL, hinted_at = NULL, cancel_requested = false
     WHERE organization_id = $1 {_MINE} AND id = $3 AND status = 'failed' AND NOT EXISTS (
         SELECT FROM jobs o WHERE o.organization_id = $1 AND o.kind = jobs.kind
             AND o.dedupe_key = jobs.dedupe_key AND o.status IN ('queued', 'running'))

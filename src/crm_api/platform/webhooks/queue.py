@@ -11,6 +11,7 @@ from crm_api.kit.db.json import decode
 from crm_api.kit.files.store import Files
 from crm_api.kit.ids import new_id
 from crm_api.platform.webhooks.parking import PARKED, PARKED_S
+from crm_api.platform.webhooks.schedule import DELAYS_S
 from crm_api.platform.webhooks.tallies import BOUNDS, EVERY, KEPT
 
 LEASE_S = 30
@@ -169,21 +170,27 @@ _FINISH = f"""
         s.notices
 """  # noqa: S608
 # A worker that dies is no fault of the receiver; a delivery at which workers die again and again
-# may be one, and comes to its end.
+# may be one: it then waits as after any other failure ($1), and comes to its end.
 _DROPPED = f"""
     WITH dropped AS (
-        UPDATE webhook_deliveries d SET status = 'pending', lease_token = NULL, lease_until = NULL,
-            run_at = now(), last_error = 'interrupted',
-            tries = CASE WHEN d.attempts - d.tries < {FREE} THEN d.tries - 1 ELSE d.tries END
-        WHERE (organization_id, id) IN (
-            SELECT s.organization_id, d.id FROM webhook_states s JOIN webhook_deliveries d
-                ON d.organization_id = s.organization_id AND d.webhook_id = s.webhook_id
-            WHERE d.status = 'sending' AND d.lease_until < now()
-            LIMIT 200 FOR NO KEY UPDATE OF d SKIP LOCKED)
-        RETURNING organization_id, id, attempts)
+        SELECT d.organization_id, d.id, CASE
+            WHEN d.attempts - d.tries < {FREE} THEN 0 ELSE ($1::float8[])[d.tries] END AS delay_s
+        FROM webhook_states s JOIN webhook_deliveries d
+            ON d.organization_id = s.organization_id AND d.webhook_id = s.webhook_id
+        WHERE d.status = 'sending' AND d.lease_until < now()
+        LIMIT 200 FOR NO KEY UPDATE OF d SKIP LOCKED
+    ), freed AS (
+        UPDATE webhook_deliveries d SET lease_token = NULL, lease_until = NULL,
+            last_error = 'interrupted',
+            status = CASE WHEN c.delay_s IS NULL THEN 'failed' ELSE 'pending' END,
+            finished_at = CASE WHEN c.delay_s IS NULL THEN now() END,
+            run_at = now() + make_interval(secs => coalesce(c.delay_s, 0)),
+            tries = CASE WHEN c.delay_s = 0 THEN d.tries - 1 ELSE d.tries END
+        FROM dropped c WHERE d.organization_id = c.organization_id AND d.id = c.id
+        RETURNING d.organization_id, d.id, d.attempts)
     INSERT INTO webhook_attempts (organization_id, delivery_id, number, started_at, latency_ms,
         status, error, answer)
-    SELECT organization_id, id, attempts, now(), 0, NULL, 'interrupted', '' FROM dropped
+    SELECT organization_id, id, attempts, now(), 0, NULL, 'interrupted', '' FROM freed
     ON CONFLICT (organization_id, delivery_id, number) DO NOTHING
 """  # noqa: S608
 _RELEASE = """
@@ -318,7 +325,7 @@ class DeliveryQueue:
 
     async def sweep(self) -> None:
         """Free what dead workers held."""
-        await self._shared.ask(_DROPPED)
+        await self._shared.ask(_DROPPED, list(DELAYS_S))
 
     async def release(self, claimed: Sequence[Claimed], delay_s: float = 0.0) -> None:
         """Give deliveries back untried, to be sent after so many seconds."""
