@@ -6,10 +6,14 @@ Whoever writes holds the row of the tally's state, so cells are always the sum o
 from collections.abc import Sequence
 from uuid import UUID
 
+import structlog
+
 from crm_api.domains.reports.tallied import contribution, grain_keys, table_of
 from crm_api.kit.crud.feed import LAST, Position
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.tallying import Tally
+
+log = structlog.get_logger("crm_api.reports")
 
 LEAST = 10_000
 """Of fewer records nothing is added up in advance: to read them takes a few milliseconds."""
@@ -108,6 +112,9 @@ class Keeper:
         made = await self.tx.write(_add_missing(self.tally, told=not is_new), *self._own)
         wrong = sorted({row[0] for row in (*gone, *made)})
         drift = None if is_new else await self._untold(wrong, place)
+        if drift:
+            owner, source = str(self.tx.organization_id), self.tally.source
+            log.warning("tally was wrong", organization=owner, source=source, records=drift)
         await self.tx.write(_NO_CELLS, *self._own)
         await self.tx.write(_all_cells(self.tally), *self._own)
         await self.tx.write(_LOOKED, *self._own, place.tx, place.seq, drift)
