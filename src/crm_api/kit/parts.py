@@ -16,6 +16,7 @@ from crm_api.kit.jobs import Chore, Runner, Watch
 from crm_api.kit.reporting import Metric, StandardReport
 from crm_api.kit.secrets import SealedColumn
 from crm_api.kit.standing import Standing
+from crm_api.kit.tallying import Tally
 from crm_api.kit.touches import Touch
 from crm_api.kit.touchpoints import Touchpoint
 from crm_api.kit.work import Workload
@@ -109,6 +110,8 @@ class Part:
     """Its numbers that have a name and one definition (`domains/reports`)."""
     standard_reports: Sequence[StandardReport] = ()
     """Reports of its records that every organization has (`domains/reports`)."""
+    tallies: Sequence[Tally] = ()
+    """What is added up of its records in advance, for reports of very many (`domains/reports`)."""
 
     @property
     def entities(self) -> list[str]:

@@ -81,6 +81,18 @@ async def test_a_restricted_user_sees_what_the_report_gives(client):
         assert sum(row["values"]["count"] for row in whole["rows"]) == 10 * (seed + 1)
 
 
+async def test_what_several_tiles_ask_is_run_once(client, statements):
+    await companies(client, 3)
+    id = await report(client)
+    narrowed = {"filter": {"industry": {"eq": "bank"}}}
+    tiles = [tile("a", id), tile("b", id), tile("c", id, **narrowed)]
+    made = await dashboard(client, tiles)
+    async with statements() as seen:
+        found = await shown(client, made)
+    assert sum("GROUPING SETS" in sql and "EXPLAIN" not in sql for sql in seen.all) == 2
+    assert found["a"]["rows"] == found["b"]["rows"] != found["c"]["rows"]
+
+
 async def test_a_tile_that_fails_leaves_the_others(client):
     await companies(client, 3)
     hides = await custom_role(

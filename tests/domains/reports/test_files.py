@@ -71,6 +71,14 @@ async def test_a_sheet_has_typed_cells_and_totals(client, companies):
     problem(await client.get(f"{path}/file", params={"format": "pdf"}), 422)
 
 
+async def test_a_sheet_of_what_is_grouped_by_numbers_has_totals(client, companies):
+    by_size = {"source": "company", "groupings": [{"field": "employees"}], "totals": True}
+    path = await run_of(client, by_size)
+    answer = await client.get(f"{path}/file", params={"format": "xlsx"})
+    sheet = openpyxl.load_workbook(io.BytesIO(answer.content)).active
+    assert list(sheet.iter_rows(values_only=True))[-1] == ("Total", 3)
+
+
 async def test_a_table_as_a_file(client, companies):
     table = {"source": "company", "kind": "table", "columns": ["name", "tags", "created_at"]}
     path = await run_of(client, table)

@@ -14,7 +14,7 @@ from crm_api.domains.reports.declared import Declared
 from crm_api.domains.reports.metrics import Metrics
 from crm_api.domains.reports.operands import unfit
 from crm_api.domains.reports.parameters import filled, put, typed
-from crm_api.domains.reports.results import Row
+from crm_api.domains.reports.results import Row, hash_of
 from crm_api.domains.reports.running import Bounds
 from crm_api.domains.reports.schemas import ReportQuery
 from crm_api.domains.reports.service import ReportService
@@ -44,12 +44,19 @@ class _Days(Schema):
 class _Within(Metrics):
     """Reports and metrics in the transaction that there is, each undone by itself if it fails."""
 
+    def __init__(self, tx: Tx, bounds: Bounds) -> None:
+        super().__init__(tx, bounds)
+        self._answers: dict[Any, Row] = {}
+
     async def run(self, query: ReportQuery, span: tuple[date, date] | None = None) -> Row:
-        """What it comes to at the moment of the transaction."""
-        async with self.tx.atomic():
-            plan = await self.plan(query)
-            await self.bound(self.tx)
-            return await self.answer(self.tx, plan, span)
+        """What it comes to at the moment of the transaction; what several tiles ask is run once."""
+        asked = hash_of(query), span
+        if asked not in self._answers:
+            async with self.tx.atomic():
+                plan = await self.plan(query)
+                await self.bound(self.tx)
+                self._answers[asked] = await self.answer(self.tx, plan, span)
+        return self._answers[asked]
 
     async def value(
         self, compute: Measure, first: date | None, last: date | None

@@ -20,6 +20,7 @@ from crm_api.kit.crud.applying import CollectionApplier
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.jobs import Chore
 from crm_api.kit.module import Faces, Module
+from crm_api.kit.tallying import Tally
 
 
 async def _follow(tx: Tx, stage: Mapping[str, Any]) -> None:
@@ -40,6 +41,14 @@ REMINDERS: Mapping[str, Mapping[str, str]] = {
         "ru": "{record}: срок решения прошёл",
     },
 }
+_BY = ("pipeline_id", "stage_id", "status", "forecast_category", "currency", "base_currency")
+TALLY = Tally(
+    "deal",
+    dimensions=("closes_on", "owner_id", *_BY),
+    sums=("amount", "base_amount", "expected_amount"),
+    # By owner and day there would be nearly as many cells as deals.
+    grains=(("closes_on", *_BY), ("closes_on:month", "owner_id", *_BY)),
+)
 
 
 def _faces() -> Faces:
@@ -79,6 +88,7 @@ MODULE = Module(
     touchpoints=TOUCHPOINTS,
     sections=SECTIONS,
     roll_ups=ROLL_UPS,
+    tallies=[TALLY],
     services=[
         PipelineService,
         StageService,

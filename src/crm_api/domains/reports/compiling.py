@@ -32,7 +32,7 @@ from crm_api.domains.reports.measuring import (
     local_day,
 )
 from crm_api.domains.reports.operands import DATED, Operand, operand_of, pointed, unfit
-from crm_api.domains.reports.partials import add_up, grouped, of_groups
+from crm_api.domains.reports.partials import add_up, grouped, of_groups, tallied
 from crm_api.domains.reports.schemas import (
     MAX_GROUPS,
     Bucket,
@@ -40,6 +40,7 @@ from crm_api.domains.reports.schemas import (
     ReportMeasure,
     ReportQuery,
 )
+from crm_api.domains.reports.tallied import RECORDS, Tallied
 from crm_api.kit.db.json import encode
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.query.compile import Binds, condition
@@ -107,6 +108,8 @@ class Plan:
     """By currency, when they are known."""
     asked: ReportQuery | None = None
     """What was asked, if it was made into another report."""
+    tally: Tallied | None = None
+    """What it is read from instead of the records, where that comes to the same."""
 
     @property
     def limit(self) -> int:
@@ -234,6 +237,8 @@ class Compiler:
         self.values.update(zip(value_names(plan.filter), plan.filter.values, strict=True))
         if plan.rates is not None:
             self.values[RATES] = encode(plan.rates).decode()
+        if plan.tally is not None:
+            self.values |= plan.tally.values
 
     def currencies(self) -> Statement | None:
         """The currencies of what is converted, if anything is."""
@@ -251,8 +256,9 @@ class Compiler:
         """Groups with their measures, `limit` at most; totals come first, if there are any."""
         plan, inner = self.plan, self._inner()
         asked = [known for known in plan.measures if known.asked.function not in AFTERWARDS]
-        partial = self._has_sets and add_up(asked)
-        rows = grouped(inner, len(plan.groups), asked) if partial else inner
+        partial = plan.tally is not None or (self._has_sets and add_up(asked))
+        by_part = grouped if plan.tally is None else tallied
+        rows = by_part(inner, len(plan.groups), asked) if partial else inner
         groups = [rows.c[f"g{n}"] for n in range(len(plan.groups))]
         made = self._measures(rows, partial=partial)
         chosen = [
@@ -277,6 +283,8 @@ class Compiler:
         order = self._order(groups, made)
         if sets is not None:
             order = [level.desc(), *order]
+        if plan.tally is not None:
+            query = query.add_cte(plan.tally.cells())
         return compiled(query.order_by(*order).limit(limit)), self.values
 
     def _inner(self) -> Subquery:
@@ -288,6 +296,9 @@ class Compiler:
             if known.value is not None:
                 columns.append(known.value.label(f"x{known.place}"))
                 self.values |= known.values
+                if plan.tally is not None:
+                    number = plan.tally.number(known.value, known.operands[0].name)
+                    columns.append(number.label(f"n{known.place}"))
             if known.filter is not None and known.filter.shape != _ALL:
                 binds = Binds(f"m{known.place}_")
                 columns.append(
@@ -297,6 +308,8 @@ class Compiler:
                 )
                 given = known.filter.values
                 self.values |= {f"m{known.place}_{n}": value for n, value in enumerate(given)}
+        if plan.tally is not None:
+            columns.append(plan.tally.column(RECORDS).label(RECORDS))
         columns = columns or [literal_column("1").label("one")]
         operands = [
             *(o for g in plan.groups for o in (g.operand, g.since) if o is not None),

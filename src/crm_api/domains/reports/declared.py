@@ -9,6 +9,7 @@ from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import NotFound
 from crm_api.kit.parts import Part
 from crm_api.kit.reporting import Metric, StandardReport
+from crm_api.kit.tallying import Tally
 
 
 class Declared:
@@ -18,6 +19,8 @@ class Declared:
     """By the word for a record."""
     metrics: ClassVar[Mapping[str, Metric]] = {}
     standard: ClassVar[Mapping[str, StandardReport]] = {}
+    tallies: ClassVar[Mapping[str, Tally]] = {}
+    """By the word for a record."""
 
     @classmethod
     def tell(cls, parts: Iterable[Part], services: Iterable[type[CrudService[Any]]]) -> None:
@@ -27,9 +30,11 @@ class Declared:
         cls.metrics = {metric.name: metric for metric in found}
         library = [report for part in parts for report in part.standard_reports]
         cls.standard = {report.name: report for report in library}
-        unknown = [one.name for one in (*found, *library) if one.source not in cls.services]
-        known = len(cls.metrics) + len(cls.standard)
-        if unknown or known < len(found) + len(library):
+        tallies = [tally for part in parts for tally in part.tallies]
+        cls.tallies = {tally.source: tally for tally in tallies}
+        all_ = (*found, *library, *tallies)
+        unknown = [one.source for one in all_ if one.source not in cls.services]
+        if unknown or len(cls.metrics) + len(cls.standard) + len(cls.tallies) < len(all_):
             raise ValueError(f"Declared twice, or of no collection: {unknown}.")
 
 

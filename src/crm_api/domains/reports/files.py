@@ -12,7 +12,8 @@ from sqlalchemy import literal_column
 
 from crm_api.kit.db.json import encode
 from crm_api.kit.query.columns import Column
-from crm_api.platform.exports.writers import CsvWriter, NdjsonWriter, Writer, XlsxWriter
+from crm_api.platform.exports.sheets import XlsxWriter
+from crm_api.platform.exports.writers import CsvWriter, NdjsonWriter, Writer
 
 FileFormat = Literal["csv", "xlsx", "ndjson"]
 TYPES: Mapping[FileFormat, str] = {

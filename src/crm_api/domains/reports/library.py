@@ -134,6 +134,7 @@ class Library(Reports):
             "time_zone": calendar.zone,
             "currency": calendar.currency,
             "as_of": tx.now,
+            "tally": None,
             "columns": [_column(report, column, calendar) for column in report.columns],
             "rows": [
                 {"cell": cell_of(_groups(report, line)), "values": _shown(report, line)}

@@ -36,7 +36,8 @@ NUMERIC = frozenset({"integer", "number", "amount"})
 ALONG_TIME = frozenset({"running", "change"})
 AFTERWARDS = ALONG_TIME | {"calculated"}
 """What is made of the rows of the database."""
-_BASE = "base_currency"
+BASE = "base_currency"
+"""The field that says in which currency its amounts in that of the organization were reckoned."""
 _FUNCTIONS: Mapping[str, frozenset[str]] = {
     "count_distinct": frozenset({"text", "uuid", "integer", "boolean", *DATED}),
     "sum": NUMERIC,
@@ -194,9 +195,9 @@ def _of_many(tx: Tx, listing: Listing, asked: ReportMeasure, place: int, setting
 def _value_of(operand: Operand, calendar: Calendar, *, whole: bool) -> ColumnElement[Any]:
     """A field's value; an amount that was reckoned in a currency of before is none."""
     found = operand.whole[0] if whole and operand.whole is not None else operand.expression
-    if not operand.base or _BASE not in operand.place.listing.fields:
+    if not operand.base or BASE not in operand.place.listing.fields:
         return found
-    is_own = getattr(operand.place.row, _BASE) == literal(calendar.currency, Text())
+    is_own = getattr(operand.place.row, BASE) == literal(calendar.currency, Text())
     return case((is_own, found))
 
 

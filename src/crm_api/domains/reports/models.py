@@ -1,10 +1,11 @@
-"""The tables of saved reports, and of what became of running them."""
+"""The tables of saved reports, of what became of running them, and of tallies."""
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Index
+from sqlalchemy import ARRAY, BigInteger, Index, Numeric
 from sqlalchemy.orm import Mapped, mapped_column
 
 from crm_api.kit.db.base import Base, Entity, KeyText
@@ -77,3 +78,45 @@ class ReportRunRow(Base):
     run_id: Mapped[UUID] = mapped_column(primary_key=True)
     place: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     row: Mapped[dict[str, Any]]
+
+
+class TallyState(Base):
+    """How far a tally has followed the feed; one that is not kept has no place in it."""
+
+    __tablename__ = "tally_states"
+
+    organization_id: Mapped[UUID] = mapped_column(primary_key=True)
+    source: Mapped[str] = mapped_column(KeyText, primary_key=True)
+    tx: Mapped[int | None] = mapped_column(BigInteger)
+    seq: Mapped[int | None] = mapped_column(BigInteger)
+    looked_at: Mapped[datetime]
+    """When somebody looked last whether it is right, or worth being kept."""
+    drift: Mapped[int | None] = mapped_column(BigInteger)
+    """How many records it had wrong then."""
+
+
+class TallyRecord(Base):
+    """What a record counts for, as the tally knows it."""
+
+    __tablename__ = "tally_records"
+
+    organization_id: Mapped[UUID] = mapped_column(primary_key=True)
+    source: Mapped[str] = mapped_column(KeyText, primary_key=True)
+    record_id: Mapped[UUID] = mapped_column(primary_key=True)
+    keys: Mapped[list[str | None]] = mapped_column(ARRAY(KeyText))
+    amounts: Mapped[list[int | None]] = mapped_column(ARRAY(BigInteger))
+
+
+class TallyCell(Base):
+    """What the records of one combination of values come to: the sum of those that it knows."""
+
+    __tablename__ = "tally_cells"
+
+    organization_id: Mapped[UUID] = mapped_column(primary_key=True)
+    source: Mapped[str] = mapped_column(KeyText, primary_key=True)
+    grain: Mapped[int] = mapped_column(primary_key=True)
+    keys: Mapped[list[str | None]] = mapped_column(ARRAY(KeyText), primary_key=True)
+    records: Mapped[int] = mapped_column(BigInteger)
+    amounts: Mapped[list[Decimal]] = mapped_column(ARRAY(Numeric))
+    known: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))
+    """Of how many of them each amount is known."""

@@ -5,7 +5,9 @@ from crm_api.domains.reports.jobs import run_report
 from crm_api.domains.reports.running import AREA
 from crm_api.domains.reports.runs import ReportRunService, erase_from_runs
 from crm_api.domains.reports.service import CERTIFY, ReportService
+from crm_api.domains.reports.tally_work import PAUSE_S, FollowTallies, reconcile_tallies
 from crm_api.kit.crud.personal import Copies, Trace
+from crm_api.kit.jobs import Chore, Watch
 from crm_api.kit.module import Faces, Module
 
 report_on = Declared.tell
@@ -29,6 +31,8 @@ MODULE = Module(
         "standard_reports": "Reports that every organization has.",
     },
     jobs=[run_report],
+    chores=[Chore("reports.reconcile_tallies", reconcile_tallies)],
+    watches=[Watch("reports.follow_tallies", FollowTallies, pause_s=PAUSE_S)],
     events=[
         *(f"report.{verb}" for verb in ("certified", "uncertified")),
         *(f"report_run.{verb}" for verb in ("completed", "emptied")),

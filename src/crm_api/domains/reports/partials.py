@@ -8,9 +8,10 @@ up and stay on the plain way.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, Numeric, Subquery, cast, func, literal_column, select
+from sqlalchemy import BigInteger, Numeric, Subquery, case, cast, func, literal_column, select
 
 from crm_api.domains.reports.measuring import Known, combined, filtered, scaled
+from crm_api.domains.reports.tallied import RECORDS
 
 _ADD_UP = frozenset({"count", "sum", "min", "max", "avg"})
 
@@ -31,6 +32,27 @@ def grouped(inner: Subquery, depth: int, measures: Sequence[Known]) -> Subquery:
         for name, found in _parts(known, value):
             parts.append(filtered(found, wanted).label(f"{name}{known.place}"))
     return select(*groups, *parts).group_by(*groups).subquery("p")
+
+
+def tallied(inner: Subquery, depth: int, measures: Sequence[Known]) -> Subquery:
+    """The same of the cells of a tally, each of which is of several records, or of none any more."""
+    groups = [inner.c[f"g{n}"] for n in range(depth)]
+    records, parts = func.sum(inner.c[RECORDS]), list[Any]()
+    for known in measures:
+        if known.is_combined:
+            continue
+        wanted = inner.c.get(f"f{known.place}")
+        if known.asked.function == "count":
+            parts.append(filtered(records, wanted).label(f"c{known.place}"))
+            continue
+        total = filtered(func.sum(inner.c[f"x{known.place}"]), wanted)
+        number = filtered(func.sum(inner.c[f"n{known.place}"]), wanted)
+        if known.asked.function == "avg":
+            parts.append(number.label(f"c{known.place}"))
+        # Of amounts of which none is known there is no sum.
+        parts.append(case((number > literal_column("0"), total)).label(f"x{known.place}"))
+    found = select(*groups, *parts).group_by(*groups)
+    return found.having(records > literal_column("0")).subquery("p")
 
 
 def _parts(known: Known, value: Any) -> list[tuple[str, Any]]:

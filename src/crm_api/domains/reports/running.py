@@ -1,6 +1,6 @@
 """Reports, run: one statement that reads, bounded in time and cost."""
 
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import text
 
 from crm_api.domains.reports.buckets import Calendar
+from crm_api.domains.reports.choosing import tally_of
 from crm_api.domains.reports.compiling import Compiler, Plan, planned
 from crm_api.domains.reports.converting import rates_of
 from crm_api.domains.reports.declared import Declared, source_of
@@ -112,6 +113,8 @@ class Reports:
     async def answer(self, tx: Tx, plan: Plan, span: tuple[date, date] | None = None) -> Row:
         """The same within a transaction that sees one moment."""
         query, calendar = plan.query, plan.calendar
+        with self.in_time():
+            plan.tally = await tally_of(tx, plan)
         answer: Row = {
             "source": query.source,
             "kind": query.kind,
@@ -119,6 +122,7 @@ class Reports:
             "time_zone": calendar.zone,
             "currency": calendar.currency,
             "as_of": tx.now,
+            "tally": plan.tally and plan.tally.watermark,
         }
         with self.in_time():
             found = await (
@@ -134,7 +138,9 @@ class Reports:
         async with self.reading() as tx:
             first = replace(plan, query=query.model_copy(update={"limit": _PREVIEW}))
             with self.in_time():
-                cost = None if query.kind == "table" else await self._cost(tx, plan)
+                cost = None
+                if query.kind != "table":
+                    cost = await self._cost(tx, *await self._statement(tx, plan, plan.limit))
                 found = await self._preview(tx, first)
         return {
             "definition_hash": hash_of(query),
@@ -218,21 +224,25 @@ class Reports:
         known = sorted(row[0] for row in rows if row[0] is not None)
         plan.rates = await rates_of(tx, known, plan.calendar.currency, plan.money.day)
 
-    async def _cost(self, tx: Tx, plan: Plan) -> int:
+    async def _statement(self, tx: Tx, plan: Plan, limit: int) -> tuple[str, list[Any]]:
+        """A report as the driver takes it: one group more, so that it is known whether all are there."""
         await self._convert(tx, plan)
-        statement, values = Compiler(tx, plan).statement(limit=plan.limit + 1)
-        told = await tx.fetch(f"EXPLAIN (FORMAT JSON) {statement.sql}", *statement.args(values))
+        statement, values = Compiler(tx, plan).statement(limit=limit + 1)
+        return statement.sql, statement.args(values)
+
+    async def _cost(self, tx: Tx, sql: str, args: Sequence[Any]) -> int:
+        told = await tx.fetch(f"EXPLAIN (FORMAT JSON) {sql}", *args)
         found = told[0][0]
         root: Any = decode(found) if isinstance(found, str | bytes) else found
         return int(root[0]["Plan"]["Total Cost"])
 
     async def _fetch(self, tx: Tx, plan: Plan, limit: int) -> list[Any]:
-        cost = await self._cost(tx, plan)
-        if cost > self.bounds.cost:
+        sql, args = await self._statement(tx, plan, limit)
+        # The cells of a tally are few, whatever is asked of them.
+        if plan.tally is None and await self._cost(tx, sql, args) > self.bounds.cost:
             message = "The report would take too much: narrow its filter."
             raise Invalid(message, code="too_expensive")
-        statement, values = Compiler(tx, plan).statement(limit=limit + 1)
-        return await tx.fetch(statement.sql, *statement.args(values))
+        return await tx.fetch(sql, *args)
 
     async def _grouped(self, tx: Tx, plan: Plan, span: tuple[date, date] | None) -> Row:
         query = plan.query

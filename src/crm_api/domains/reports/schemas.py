@@ -220,6 +220,10 @@ class ReportAnswer(BaseModel):
     time_zone: str
     currency: str
     as_of: datetime
+    tally: str | None = Field(
+        description="Up to where in the feed the tally goes that it was read from; what has "
+        "happened since is in the answer as well. Null where the records themselves were read."
+    )
     columns: list[ReportColumn]
     rows: list[ReportRow]
     totals: list[ReportTotal]

@@ -19,15 +19,9 @@ from crm_api.platform.exports.downloads import SHELF
 from crm_api.platform.exports.events import RemoveExport, RunExport
 from crm_api.platform.exports.models import Export
 from crm_api.platform.exports.service import KEPT, ExportService
+from crm_api.platform.exports.sheets import MAX_SHEET_ROWS, XlsxWriter
 from crm_api.platform.exports.sources import Source
-from crm_api.platform.exports.writers import (
-    MAX_SHEET_ROWS,
-    CsvWriter,
-    LineWriter,
-    NdjsonWriter,
-    Writer,
-    XlsxWriter,
-)
+from crm_api.platform.exports.writers import CsvWriter, LineWriter, NdjsonWriter, Writer
 
 _TOLD_EVERY_S = 0.5
 

@@ -1,27 +1,17 @@
-"""Rows as the lines of a CSV or NDJSON file, or of a sheet; none of them keeps what is written."""
+"""Rows as the lines of a CSV or NDJSON file; none of them keeps what is written."""
 
 import os
 import re
-import shutil
 from collections.abc import Callable, Sequence
-from datetime import UTC, date, datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, cast
 
 import msgspec
-from xlsxwriter import Workbook  # pyright: ignore[reportMissingTypeStubs]
 
 from crm_api.kit.db.json import decode, encode
-from crm_api.kit.errors import Invalid
-from crm_api.kit.ids import new_id
 from crm_api.kit.query.columns import Column
 from crm_api.kit.values.formulas import SUSPICIOUS, harmless
 
-MAX_SHEET_ROWS = 1_048_575
-"""A sheet has one more, which is the header."""
-_MAX_CELL = 32_767
-_MAX_DIGITS = 15
 _EMPTY = frozenset((b"[]", b"{}"))
 Convert = Callable[[Sequence[Any]], Sequence[Any]]
 """What a column's values become, all at once."""
@@ -143,71 +133,6 @@ class LineWriter:
         self._file.close()
 
 
-class XlsxWriter:
-    """A workbook of one sheet; texts are texts, whatever they begin with."""
-
-    text: ClassVar[bool] = False
-
-    def __init__(self, path: Path, columns: Sequence[Column]) -> None:
-        self._path = path
-        self._columns = columns
-        # Beside the file, under a name that the chore knows if nobody comes to remove it.
-        self._rows = path.with_name(new_id().hex)
-        self._rows.mkdir()
-        options = {"constant_memory": True, "tmpdir": str(self._rows)}
-        self._book: Any = Workbook(str(path), options)
-        self._sheet = self._book.add_worksheet("Export")
-        self._day = self._book.add_format({"num_format": "yyyy-mm-dd"})
-        for place, column in enumerate(columns):
-            self._sheet.write_string(0, place, column.name)
-        self._sheet.freeze_panes(1, 0)
-        self._row = 0
-
-    def write(self, rows: Sequence[Any]) -> None:
-        """Numbers, days and booleans as such where that loses nothing, all else as text."""
-        for row in rows:
-            self._row += 1
-            for place, value in enumerate(row):
-                if value is not None:
-                    self._cell(place, value)
-
-    def _cell(self, place: int, value: Any) -> None:
-        sheet, row = self._sheet, self._row
-        if isinstance(value, bool):
-            sheet.write_boolean(row, place, value)
-        elif isinstance(value, datetime):
-            sheet.write_string(row, place, value.astimezone(UTC).isoformat().replace("+00:00", "Z"))
-        elif isinstance(value, date) and value.year > 1900:
-            sheet.write_datetime(row, place, value, self._day)
-        elif (number := self._number(place, value)) is not None:
-            sheet.write_number(row, place, number)
-        else:
-            text = _listed_text(value) if isinstance(value, msgspec.Raw) else str(value)
-            if len(text) > _MAX_CELL:
-                name = self._columns[place].name
-                message = f"A value of {name} is too long for a cell; export CSV or leave it out."
-                raise Invalid(message, code="cell_too_long")
-            sheet.write_string(row, place, text)
-
-    def _number(self, place: int, value: Any) -> float | int | None:
-        if self._columns[place].kind not in {"integer", "amount", "number"}:
-            return None
-        exact = Decimal(value)
-        # A cell holds a double: more digits than these would change on their way.
-        return float(exact) if len(exact.as_tuple().digits) <= _MAX_DIGITS else None
-
-    def close(self) -> None:
-        """Put the sheet into its archive, and sync that."""
-        self._book.close()
-        shutil.rmtree(self._rows)
-        with self._path.open("rb+") as file:
-            os.fsync(file.fileno())
-
-    def discard(self) -> None:
-        """Remove what was kept of it; to finish it would take long."""
-        shutil.rmtree(self._rows, ignore_errors=True)
-
-
 def _converters(
     columns: Sequence[Column], by_kind: dict[str, Convert]
 ) -> list[tuple[int, Convert]]:
@@ -248,7 +173,7 @@ def _listed(values: Sequence[msgspec.Raw | None]) -> Sequence[str | None]:
     try:
         found = _lists.decode(b"[" + joined + b"]")
     except msgspec.ValidationError:
-        return _harmless([None if value is None else _listed_text(value) for value in values])
+        return _harmless([None if value is None else listed_text(value) for value in values])
     pairs = zip(values, found, strict=True)
     return _harmless(["" if read == [] else _text_of(raw, read) for raw, read in pairs])
 
@@ -265,7 +190,8 @@ def _text_of(raw: msgspec.Raw | None, read: list[str | _Item] | _Object | None) 
     return "" if stored in _EMPTY else encode(decode(stored)).decode()
 
 
-def _listed_text(raw: msgspec.Raw) -> str:
+def listed_text(raw: msgspec.Raw) -> str:
+    """A list as text, as people read it."""
     try:
         (found,) = _lists.decode(b"[" + bytes(raw) + b"]")
     except msgspec.ValidationError:
