@@ -56,6 +56,16 @@ async def test_queries_survive_any_filter(client, filter):
         assert all(place.startswith("/filter") for place in pointers(found))
 
 
+@pytest.mark.parametrize(
+    "value", ["x", "1.5", "", " 1", "1_000", "\u0663", "\u00bd", "9" * 5_000], ids=lambda v: v[:8]
+)
+async def test_whole_numbers_in_query_strings(client, value):
+    for name in ("version", "employments][count"):
+        answer = await client.get("/v1/contacts", params={f"filter[{name}][gte]": value})
+        (fault,) = problem(answer, 422, "invalid_filter")["errors"]
+        assert fault["message"] == "Not a whole number.", name
+
+
 async def test_filter_limits(client):
     def nest(depth):
         node = {"last_name": "x"}

@@ -41,6 +41,11 @@ async def test_what_is_asked_goes_beside_or_before_the_view(client, kind, statem
     assert [row["id"] for row in sorted_down["data"]] == ids[::-1] != ids
     shown = await client.read(kind.path, view=view["id"], fields="version")
     assert shown["data"][0].keys() == {"version"}
+    for relation in [r.name for r in kind.listing.relations][:1]:
+        brought = await client.read(kind.path, view=view["id"], include=relation)
+        assert brought["data"][0].keys() == {"id", relation}
+        asked = {"view": view["id"], "include": [relation]}
+        assert (await client.post(f"/v1/{kind.path}/query", json=asked)).json() == brought
     async with statements() as seen:
         await client.read(kind.path, view=view["id"])
     assert len(seen) == 2

@@ -85,6 +85,13 @@ def test_what_is_no_moment(text):
             instant_of(text, now, zone)
 
 
+def test_the_forms_that_there_are_are_named():
+    now = datetime(2026, 5, 5, tzinfo=UTC)
+    form = r"^Say @now or @today, with -7d, \+3h or -5m if need be, or @start_of_month\.$"
+    with pytest.raises(ValueError, match=form):
+        instant_of("@start_of_week-1d", now, BERLIN)
+
+
 def test_days():
     now = at("2026-05-05T22:30:00Z")
     assert day_of("@today", now, BERLIN) == date(2026, 5, 6)

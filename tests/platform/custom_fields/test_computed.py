@@ -268,6 +268,23 @@ async def test_rollups_are_filtered_and_sorted(client):
         assert found == wanted, sort
 
 
+async def test_a_rollup_over_amounts_keeps_to_a_currency_by_its_filter(client):
+    over = {"target": "contact", "type": "rollup"}
+    rollup = {"relation": "employments", "function": "sum", "field": "custom.wage"}
+    euros = rollup | {"filter": {"custom": {"wage": {"currency": "EUR"}}}}
+    await client.made("custom-fields", {"target": "employment", "name": "wage", "type": "money"})
+    await client.made("custom-fields", over | {"name": "all", "rollup": rollup})
+    await client.made("custom-fields", over | {"name": "euros", "rollup": euros})
+    contact = await client.made("contacts", {"last_name": "P"})
+    for currency in ("EUR", "USD"):
+        company = await client.made("companies", {"name": currency})
+        custom = {"wage": {"amount": "10.50", "currency": currency}}
+        ids = {"contact_id": contact["id"], "company_id": company["id"]}
+        await client.made("employments", ids | {"custom": custom})
+    found = await client.read("contacts", sort="-custom.euros", fields="custom.euros,custom.all")
+    assert found["data"] == [{"custom": {"euros": "10.5", "all": "21"}}]
+
+
 async def test_rollups_and_filters_go_back_along_relation_fields(client, keyed, worker):
     await define(
         client,

@@ -274,6 +274,24 @@ async def test_records_of_a_deleted_object_are_not_there(fleet):
     assert (await fleet.read(f"objects/vehicle/{row['id']}"))["name"] == "Van"
 
 
+async def test_an_object_that_rollups_are_over_is_in_use(fleet):
+    (vehicle,) = (await fleet.read("custom-objects"))["data"]
+    keeper = {"target": "vehicle", "name": "keeper", "type": "relation"}
+    await fleet.made("custom-fields", keeper | {"relates_to": "contact"})
+    rollup = {"relation": "vehicle.keeper", "function": "count"}
+    cars = {"target": "contact", "name": "cars", "type": "rollup", "rollup": rollup}
+    made = await fleet.made("custom-fields", cars)
+    contact = await fleet.made("contacts", {"last_name": "P"})
+    at = f"/v1/custom-objects/{vehicle['id']}"
+    for dry_run in ("true", "false"):
+        answer = await fleet.delete(at, params={"dry_run": dry_run})
+        assert problem(answer, 409, "in_use")["fields"] == ["contact.cars"]
+    sorted_up = await fleet.read("contacts", sort="-custom.cars", fields="id")
+    assert sorted_up["data"] == [{"id": contact["id"]}]
+    await fleet.delete(f"/v1/custom-fields/{made['id']}")
+    assert (await fleet.delete(at)).status_code == 204
+
+
 async def test_statements_are_those_of_any_collection(fleet, statements):
     made = await fleet.made("objects/vehicle", {"name": "Van"})
     for budget, ask in (

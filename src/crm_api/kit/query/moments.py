@@ -25,7 +25,7 @@ def instant_of(text: str, now: datetime, zone: str) -> datetime:
         return _bounded(_midnight(_start(local.date(), starts["period"]), zone))
     relative = _RELATIVE.fullmatch(text)
     if relative is None:
-        raise ValueError("Say @now, @today or @start_of_month, with -7d, -3h or -5m if need be.")
+        raise ValueError("Say @now or @today, with -7d, +3h or -5m if need be, or @start_of_month.")
     shift = timedelta()
     if relative["count"]:
         shift = timedelta(**{_UNITS[relative["unit"]]: int(relative["sign"] + relative["count"])})

@@ -1,5 +1,6 @@
 """The values of a filter: how each kind of field reads what it is compared with."""
 
+import re
 from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
@@ -12,6 +13,9 @@ from crm_api.kit.custom.values import instant_text
 from crm_api.kit.custom.values import read as read_custom
 from crm_api.kit.query.listing import Field, Kind, Listing
 from crm_api.kit.query.moments import day_of, instant_of
+
+# Python also takes `1_000`, blanks and the digits of other scripts.
+_WHOLE = re.compile(r"[+-]?[0-9]{1,20}")
 
 
 class Reading(Protocol):
@@ -87,7 +91,7 @@ def _uuid(reader: Reading, known: Field, value: Any, operator: str) -> UUID:
 
 
 def _integer(reader: Reading, known: Field, value: Any, operator: str) -> int:
-    if reader.lax and isinstance(value, str):
+    if reader.lax and isinstance(value, str) and _WHOLE.fullmatch(value):
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int):
         raise ValueError("Not a whole number.")  # noqa: TRY004

@@ -117,6 +117,8 @@ class PageQuery:
     """A saved view through which the collection is seen."""
     view_shows: bool = False
     """Whether the view also says which fields are shown."""
+    include: str | None = None
+    """What comes along in place of what the view brings."""
     sight: Sight | None = None
     """How far whoever asks sees; until it is said, nothing can be read."""
 

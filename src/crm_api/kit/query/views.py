@@ -66,15 +66,20 @@ async def find_view(tx: Tx, listing: Listing, id: UUID) -> tuple[dict[str, Any],
 async def viewed(tx: Tx, listing: Listing, query: PageQuery) -> PageQuery:
     """The query through its view: filtered by both, in the view's order unless it has its own.
 
+    Fields of its own say all that is shown; relations alone come along with the view's fields.
+
     Raises as `find_view` does.
     """
     if query.view is None:
         return query
-    _, saved = await find_view(tx, listing, query.view)
+    view, saved = await find_view(tx, listing, query.view)
+    selection = saved.selection if query.view_shows else query.selection
+    if query.view_shows and query.include:
+        selection = Selection.of(listing, tx, ",".join(view["fields"]), query.include)
     return replace(
         query,
         view=None,
         filter=saved.filter.both(query.filter),
         sort=query.sort or saved.sort,
-        selection=saved.selection if query.view_shows else query.selection,
+        selection=selection,
     )

@@ -127,7 +127,8 @@ def _query_of(body: QueryBody, listing: Listing, tx: Tx) -> PageQuery:
         count=body.count,
         deleted=body.deleted,
         view=body.view,
-        view_shows=not (body.fields or body.include),
+        view_shows=not body.fields,
+        include=",".join(body.include or ()) or None,
     )
 
 

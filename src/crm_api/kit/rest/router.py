@@ -109,7 +109,8 @@ def read_router(service: type[CrudService[Any]]) -> APIRouter:
                 count=count,
                 deleted=deleted,
                 view=view,
-                view_shows=not (fields or include),
+                view_shows=not fields,
+                include=include,
             )
         )
         return answers.page(request, page)

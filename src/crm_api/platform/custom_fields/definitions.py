@@ -233,6 +233,18 @@ def users_of(catalogue: Catalogue, target: str, name: str) -> list[str]:
     ]
 
 
+def rollups_over(catalogue: Catalogue, object: str) -> list[str]:
+    """The rollups of other kinds over the records of a custom object, as `contact.cars`."""
+    return [
+        f"{entity}.{field.name}"
+        for entity, fields in catalogue.entities.items()
+        for field in fields.by_name.values()
+        if entity != object
+        and field.rollup is not None
+        and field.rollup.relation.startswith(f"{object}.")
+    ]
+
+
 def _rolls(rollup: Rollup, entity: str, target: str, name: str) -> bool:
     if rollup.relation == f"{target}.{name}":
         return True

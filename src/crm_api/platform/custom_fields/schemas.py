@@ -37,7 +37,9 @@ class CustomFieldRollup(Schema):
     )
     function: RollupFunction
     field: Annotated[str, StringConstraints(max_length=80)] | None = Field(
-        None, description="Of those records, such as `custom.price`; all but `count` need one."
+        None,
+        description="Of those records, such as `custom.price`; all but `count` need one. Amounts "
+        "are taken whatever their currency: a filter on it keeps to one.",
     )
     filter: dict[str, Any] = Field(
         default_factory=dict, description="Only those that fit it, in the filter language."

@@ -13,6 +13,7 @@ from crm_api.platform.custom_fields.definitions import (
     computed_faults,
     default_of,
     definition_faults,
+    rollups_over,
     users_of,
 )
 from crm_api.platform.custom_fields.events import IndexRecords
@@ -275,6 +276,9 @@ class CustomObjectService(CrudService[CustomObjectRow]):
         if leading:
             message = f"{', '.join(leading)} would lead nowhere."
             raise Blocked(message, code="in_use", details={"fields": leading})
+        if rollups := rollups_over(self.tx.catalogue, current.key):
+            message = f"{', '.join(rollups)} would lose what they compute from."
+            raise Blocked(message, code="in_use", details={"fields": rollups})
         await super().delete(id, expected_version=expected_version)
 
     async def change(
