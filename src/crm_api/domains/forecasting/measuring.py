@@ -33,6 +33,10 @@ _DEAL = (
     *("probability", "forecast_category"),
 )
 _SNAPSHOT = ("deal_id", "day", "status", "closes_on")
+_OF_AMOUNTS = (
+    *("win_rate_value", "average_won_amount", "velocity", "weighted_pipeline", "slippage"),
+    "coverage",
+)
 _TOTALS = """
     SELECT count(*) FILTER (WHERE won) AS won, count(*) FILTER (WHERE lost) AS lost,
         sum(value) FILTER (WHERE won) AS won_value, sum(value) FILTER (WHERE lost) AS lost_value,
@@ -104,12 +108,7 @@ class Measures:
         sight = await self.snapshots.sight()
         stages = await self._ask(sight, "stages", STAGES, values)
         totals = (await self._ask(sight, "totals", _TOTALS, values))[0]
-        past = await self._past(sight, values)
-        hidden = self.tx.actor.hidden(DEALS.entity)
-        is_hidden = not SUMMED.isdisjoint(hidden)
-        figures = _figures(totals, past, target, is_hidden=is_hidden)
-        if not WEIGHED.isdisjoint(hidden):
-            figures["weighted_pipeline"] = number("weighted_pipeline", None)
+        past = _moved(await self._past(sight, values))
         return {
             "pipeline_id": pipeline_id,
             "currency": values["own"],
@@ -117,8 +116,14 @@ class Measures:
             "last_day": days.last,
             "stages": [_stage(row) for row in stages],
             **{name: totals[name] for name in ("won", "lost", "created")},
-            **figures,
+            **self._shown({**_figures(totals, target), **past}),
         }
+
+    async def figures(self, pipeline_id: UUID, days: Days) -> dict[str, Any]:
+        """Those of its deals as a whole alone, without what snapshots tell."""
+        values = await self._begin(pipeline_id, days)
+        totals = await self._ask(await self.snapshots.sight(), "totals", _TOTALS, values)
+        return self._shown(_figures(totals[0], None))
 
     async def stages(self, pipeline_id: UUID, days: Days) -> list[dict[str, Any]]:
         """Those of its stages alone."""
@@ -170,6 +175,16 @@ class Measures:
             "now": tx.now,
             "zone": tx.actor.time_zone,
         }
+
+    def _shown(self, figures: dict[str, Any]) -> dict[str, Any]:
+        """Without what is made of fields that are hidden from the actor."""
+        hidden = self.tx.actor.hidden(DEALS.entity)
+        if not SUMMED.isdisjoint(hidden):
+            told = {name: figures[name] for name in _OF_AMOUNTS if name in figures}
+            figures |= {name: {**figure, "value": None} for name, figure in told.items()}
+        if not WEIGHED.isdisjoint(hidden):
+            figures["weighted_pipeline"] = number("weighted_pipeline", None)
+        return figures
 
     async def _past(self, sight: Sight, values: dict[str, Any]) -> Mapping[str, Any]:
         """What snapshots tell: how often deals were pushed, and what slipped."""
@@ -225,9 +240,15 @@ def _stage(row: Any) -> dict[str, Any]:
     }
 
 
-def _figures(
-    totals: Any, past: Mapping[str, Any], target: Decimal | None, *, is_hidden: bool
-) -> dict[str, Any]:
+def _moved(past: Mapping[str, Any]) -> dict[str, Any]:
+    slipped = None if past["slipped"] is None else amount_of(past["slipped"])
+    return {
+        "pushes": number("push_count", past["pushes"], past["pushed"]),
+        "slippage": number("slippage", slipped, past["number"]),
+    }
+
+
+def _figures(totals: Any, target: Decimal | None) -> dict[str, Any]:
     won, lost = totals["won"], totals["lost"]
     won_value, lost_value = totals["won_value"] or Decimal(0), totals["lost_value"] or Decimal(0)
     rate, mean = ratio(won, won + lost), totals["cycle_mean"]
@@ -235,7 +256,7 @@ def _figures(
     speed = velocity(totals["qualified"], average, won / Decimal(won + lost) if won else None, mean)
     _, covered = coverage((totals["due"] or Decimal(0)) / SCALE, target, won_value / SCALE)
     weighted = (totals["weighted"] or Decimal(0)) / 100
-    found = {
+    return {
         "win_rate": number("win_rate_count", rate, won + lost),
         "win_rate_value": number("win_rate_value", ratio(won_value, won_value + lost_value)),
         "conversion_rate": number(
@@ -246,18 +267,8 @@ def _figures(
         "average_won_amount": number("average_won_amount", _rounded(average), totals["won_valued"]),
         "velocity": number("velocity", speed, totals["qualified"]),
         "weighted_pipeline": number("weighted_pipeline", amount_of(weighted), totals["qualified"]),
-        "pushes": number("push_count", past["pushes"], past["pushed"]),
-        "slippage": number(
-            "slippage",
-            None if past["slipped"] is None else amount_of(past["slipped"]),
-            past["number"],
-        ),
         "coverage": number("coverage", covered),
     }
-    if is_hidden:
-        told = ("win_rate_value", "average_won_amount", "velocity", "weighted_pipeline", "slippage")
-        found |= {name: {**found[name], "value": None} for name in (*told, "coverage")}
-    return found
 
 
 def _days(seconds: float | Decimal | None) -> Decimal | None:

@@ -45,7 +45,7 @@ async def _velocity(tx: Tx, given: Mapping[str, Any]) -> Computed:
     within = closed_within(days, tx.actor.time_zone)
     lines: list[Line] = []
     for row in rows:
-        found = await Measures(tx).of(row["id"], days)
+        found = await Measures(tx).figures(row["id"], days)
         values = {
             "pipeline_id": row["id"],
             "pipeline": row["name"],

@@ -15,6 +15,8 @@ StagePart = Literal[
     "reached",
 ]
 STAGE_PARTS: tuple[StagePart, ...] = get_args(StagePart)
+# Each deal once in each stage, by groups and windows alone: joined with itself, what nothing is known
+# about how many there are is compared by all pairs.
 _STAYS = """
     WITH places AS (
         SELECT id, name, kind, position, rotting_days,
@@ -22,45 +24,48 @@ _STAYS = """
         FROM stages WHERE organization_id = :organization AND pipeline_id = :pipeline
             AND (deleted_at IS NULL OR kind = 'open')),
     stays AS (
-        SELECT m.deal_id, m.from_stage_id AS stage_id, m.entered_at, m.created_at AS left_at
+        SELECT m.deal_id, r.status, r.created_at, m.from_stage_id AS stage_id, m.entered_at,
+            m.created_at AS left_at
         FROM deal_moves m JOIN rows r ON r.id = m.deal_id
         WHERE m.organization_id = :organization AND m.deleted_at IS NULL AND m.verb <> 'split'
-        UNION ALL SELECT id, stage_id, stage_entered_at, NULL FROM rows),
+        UNION ALL SELECT id, status, created_at, stage_id, stage_entered_at, NULL FROM rows),
     ranked AS (
-        SELECT s.*, p.place, p.kind FROM stays s JOIN places p ON p.id = s.stage_id),
-    cohort AS (
-        SELECT deal_id, stage_id, place, min(entered_at) AS first_at FROM ranked
-        WHERE kind = 'open' AND entered_at >= :since AND entered_at < :until GROUP BY 1, 2, 3),
+        SELECT s.*, p.place, p.kind,
+            max(p.place) OVER (PARTITION BY s.deal_id ORDER BY s.entered_at DESC) AS furthest
+        FROM stays s JOIN places p ON p.id = s.stage_id),
     passing AS (
-        SELECT c.stage_id, c.deal_id, bool_or(t.place > c.place AND t.entered_at >= c.first_at)
-            AS passed
-        FROM cohort c JOIN ranked t ON t.deal_id = c.deal_id GROUP BY 1, 2),
+        SELECT stage_id, deal_id, status, max(furthest) > place AS passed FROM ranked
+        WHERE kind = 'open' AND entered_at >= :since AND entered_at < :until
+        GROUP BY stage_id, deal_id, status, place),
     conversion AS (
-        SELECT p.stage_id, count(*) AS entered, count(*) FILTER (WHERE passed) AS passed,
-            count(*) FILTER (WHERE NOT passed AND r.status = 'lost') AS lost
-        FROM passing p JOIN rows r ON r.id = p.deal_id GROUP BY 1),
+        SELECT stage_id, count(*) AS entered, count(*) FILTER (WHERE passed) AS passed,
+            count(*) FILTER (WHERE NOT passed AND status = 'lost') AS lost
+        FROM passing GROUP BY 1),
     timed AS (
-        SELECT deal_id, stage_id, bool_or(entered_at < :until AND coalesce(left_at, :now) >= :since)
-                AS within, max(entered_at) FILTER (WHERE left_at IS NULL) AS begun,
+        SELECT deal_id, stage_id, status, created_at,
+            bool_or(entered_at < :until AND coalesce(left_at, :now) >= :since) AS within,
+            max(entered_at) FILTER (WHERE left_at IS NULL) AS begun,
             sum(extract(epoch FROM greatest(coalesce(left_at, :now) - entered_at, '0'))) AS seconds
-        FROM ranked WHERE kind = 'open' GROUP BY 1, 2),
+        FROM ranked WHERE kind = 'open' GROUP BY 1, 2, 3, 4),
     times AS (
-        SELECT t.stage_id, count(*) FILTER (WHERE within) AS timed,
+        SELECT stage_id, count(*) FILTER (WHERE within) AS timed,
             percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds) FILTER (WHERE within) AS median,
             percentile_cont(0.9) WITHIN GROUP (ORDER BY seconds) FILTER (WHERE within) AS p90,
-            percentile_cont(0.75) WITHIN GROUP (ORDER BY seconds) FILTER (WHERE r.status = 'won')
+            percentile_cont(0.75) WITHIN GROUP (ORDER BY seconds) FILTER (WHERE status = 'won')
                 AS won_p75
-        FROM timed t JOIN rows r ON r.id = t.deal_id GROUP BY 1),
+        FROM timed GROUP BY 1),
+    there AS (
+        SELECT t.deal_id, t.stage_id, t.created_at, t.seconds > times.won_p75 AS is_stalled,
+            t.begun < CAST(:now AS timestamptz) - make_interval(days => p.rotting_days) AS is_rotting
+        FROM timed t JOIN times ON times.stage_id = t.stage_id JOIN places p ON p.id = t.stage_id
+        WHERE t.status = 'open' AND t.begun IS NOT NULL),
     ages AS (
-        SELECT r.stage_id, count(*) AS open_deals,
+        SELECT stage_id, count(*) AS open_deals,
             percentile_cont(0.5) WITHIN GROUP
-                (ORDER BY extract(epoch FROM CAST(:now AS timestamptz) - r.created_at)) AS age,
-            count(*) FILTER (WHERE t.seconds > times.won_p75) AS stalled,
-            count(*) FILTER (WHERE t.begun < CAST(:now AS timestamptz)
-                - make_interval(days => p.rotting_days)) AS rotting
-        FROM rows r JOIN timed t ON t.deal_id = r.id AND t.stage_id = r.stage_id
-        JOIN times ON times.stage_id = r.stage_id JOIN places p ON p.id = r.stage_id
-        WHERE r.status = 'open' GROUP BY 1)
+                (ORDER BY extract(epoch FROM CAST(:now AS timestamptz) - created_at)) AS age,
+            count(*) FILTER (WHERE is_stalled) AS stalled,
+            count(*) FILTER (WHERE is_rotting) AS rotting
+        FROM there GROUP BY 1)
 """
 STAGES = f"""
     {_STAYS}
@@ -73,33 +78,28 @@ STAGES = f"""
 """  # noqa: S608 - made of constants
 # How far each deal came at any time; stages of won deals are beyond all others.
 _FURTHEST = """
-    SELECT r.id AS deal_id, max(k.place) AS place FROM rows r JOIN ranked k ON k.deal_id = r.id
-    WHERE r.created_at >= :since AND r.created_at < :until GROUP BY 1
+    SELECT deal_id, max(place) AS place FROM ranked
+    WHERE created_at >= :since AND created_at < :until GROUP BY 1
 """
 FUNNEL = f"""
     {_STAYS}
-    SELECT p.id, p.name, count(f.deal_id) AS reached
-    FROM places p LEFT JOIN ({_FURTHEST}) AS f ON f.place >= p.place
+    SELECT p.id, p.name, coalesce(sum(f.deals), 0)::bigint AS reached
+    FROM places p LEFT JOIN (SELECT place, count(*) AS deals FROM ({_FURTHEST}) AS each GROUP BY 1)
+        AS f ON f.place >= p.place
     WHERE p.kind IN ('open', 'won') GROUP BY p.id, p.name, p.place, p.position
     ORDER BY p.place, p.position, p.id
 """  # noqa: S608 - made of constants
-_OF_STAGE = "FROM passing g JOIN rows r ON r.id = g.deal_id WHERE g.stage_id = :stage"
-_OF_TIMED = "FROM timed t WHERE t.stage_id = :stage AND t.within"
-_OF_OPEN = """
-    FROM rows r JOIN timed t ON t.deal_id = r.id AND t.stage_id = r.stage_id
-    JOIN times ON times.stage_id = r.stage_id JOIN places p ON p.id = r.stage_id
-    WHERE r.status = 'open' AND r.stage_id = :stage
-"""
+_OF_STAGE = "SELECT deal_id FROM passing WHERE stage_id = :stage"
+_OF_OPEN = "SELECT deal_id FROM there WHERE stage_id = :stage"
 _DEALS: Mapping[StagePart, str] = {
-    "entered": f"SELECT g.deal_id {_OF_STAGE}",
-    "passed": f"SELECT g.deal_id {_OF_STAGE} AND g.passed",
-    "lost": f"SELECT g.deal_id {_OF_STAGE} AND NOT g.passed AND r.status = 'lost'",
-    "undecided": f"SELECT g.deal_id {_OF_STAGE} AND NOT g.passed AND r.status <> 'lost'",
-    "timed": f"SELECT t.deal_id {_OF_TIMED}",
-    "open_deals": f"SELECT r.id AS deal_id {_OF_OPEN}",
-    "stalled": f"SELECT r.id AS deal_id {_OF_OPEN} AND t.seconds > times.won_p75",
-    "rotting": f"""SELECT r.id AS deal_id {_OF_OPEN} AND t.begun < CAST(:now AS timestamptz)
-        - make_interval(days => p.rotting_days)""",
+    "entered": _OF_STAGE,
+    "passed": f"{_OF_STAGE} AND passed",
+    "lost": f"{_OF_STAGE} AND NOT passed AND status = 'lost'",
+    "undecided": f"{_OF_STAGE} AND NOT passed AND status <> 'lost'",
+    "timed": "SELECT deal_id FROM timed WHERE stage_id = :stage AND within",
+    "open_deals": _OF_OPEN,
+    "stalled": f"{_OF_OPEN} AND is_stalled",
+    "rotting": f"{_OF_OPEN} AND is_rotting",
     "reached": f"""SELECT f.deal_id FROM ({_FURTHEST}) AS f
         JOIN places p ON p.id = :stage AND f.place >= p.place""",  # noqa: S608 - made of constants
 }
