@@ -211,8 +211,9 @@ async def test_failed_jobs_are_told_and_in_the_feed(client, owner, org, tx_of, w
     await inbox(one.api, 1)
     # As the worker says it: whatever statement does, the event is of the same transaction.
     await owner.execute(
-        "UPDATE jobs SET status = 'running', lease_token = gen_random_uuid(), attempts = 99, "
-        "lease_until = now() - interval '1 minute' WHERE organization_id = $1 AND id = $2",
+        "UPDATE jobs SET status = 'running', lease_token = gen_random_uuid(), "
+        """error = '{"deaths": 5}', lease_until = now() - interval '1 minute' """
+        "WHERE organization_id = $1 AND id = $2",
         org.id,
         UUID(started["job_id"]),
     )
