@@ -83,6 +83,8 @@ async def test_json_that_is_no_object(client, path, body):
         ("birth_date", "2000-02-30"),
         ("birth_date", "soon"),
         ("birth_date", 10**18),
+        ("birth_date", "0"),
+        ("birth_date", "-86400"),
         ("company_id", "no-id"),
         ("company_id", 7),
         ("company_id", "00000000-0000-0000-0000-000000000000"),

@@ -32,8 +32,9 @@ LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 
 def _no_number(value: Any) -> Any:
     # That would be the seconds since 1970, which nobody means by 2026.
-    if isinstance(value, int | float):
-        raise ValueError("a date or time is text as in RFC 3339")  # noqa: TRY004
+    is_text = isinstance(value, str)
+    if isinstance(value, int | float) or (is_text and "-" not in value[1:]):
+        raise ValueError("a date or time is text as in RFC 3339")
     return value
 
 

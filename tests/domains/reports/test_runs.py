@@ -56,6 +56,10 @@ async def test_a_report_runs_as_a_job_and_is_kept(client, companies, worker):
     path = f"report-runs/{begun['run']['id']}/drilldown"
     behind = await client.read(path, cell=row["cell"])
     assert (behind["count"], behind["is_current"], behind["path"]) == (2, True, "/v1/companies")
+    for measure_of in ("nothing", "0" * 100):
+        asked = {"cell": row["cell"], "measure": measure_of}
+        wrong = problem(await client.get(f"/v1/{path}", params=asked), 422)
+        assert wrong["errors"][0]["code"] == "unknown_measure"
     listed = await client.read("report-runs")
     assert [one["status"] for one in listed["data"]] == ["succeeded"]
     # Nothing has changed, so that nothing is run again.

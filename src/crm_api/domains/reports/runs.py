@@ -167,8 +167,10 @@ class ReportRunService(CrudService[ReportRun]):
     async def drill(self, id: UUID, cell: str, measure: str | None) -> dict[str, Any]:
         """The rows behind a cell of a result, as they are now."""
         run = await self.finished(id)
-        asked = {"report": query_of(decode(run.definition)), "cell": cell, "measure": measure}
-        found = await Reports(self.tx).drill(ReportCellInput.model_validate(asked))
+        report = ReportQuery.model_validate(query_of(decode(run.definition)))
+        # What is no cell or measure of it is refused where it is looked for.
+        asked = ReportCellInput.model_construct(report=report, cell=cell, measure=measure)
+        found = await Reports(self.tx).drill(asked)
         mark, _ = await self.records.watermark()
         return {**found, "is_current": mark == run.watermark}
 
