@@ -61,7 +61,8 @@ def chance(paths, without="nothing"):
         for here, there in pairwise(["start", *path, "won" if won else "lost"]):
             moves[here][there] += number
     at, won = {"start": 1.0}, 0.0
-    for _ in range(400):
+    # However long those go round who come and go.
+    while sum(at.values()) > 1e-9:
         after = Counter()
         for here, share in at.items():
             whole = sum(moves[here].values())
