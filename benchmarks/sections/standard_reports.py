@@ -82,6 +82,8 @@ def _fill(stage: Stage, server: Server) -> None:
     for one in stages:
         if one["pipeline_id"] == pipeline:
             of_kind.setdefault(one["kind"], []).append(one["id"])
+    # Where nobody names one, reports are of this.
+    asked(stage, server, "PATCH", f"/v1/pipelines/{pipeline}", b'{"is_default": true}')
     reason = asked(
         stage, server, "POST", "/v1/loss-reasons", json.dumps({"name": "Price"}).encode()
     )

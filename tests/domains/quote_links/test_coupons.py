@@ -41,6 +41,14 @@ async def redemptions(client, id):
     return (await client.read("coupon-redemptions", **{"filter[coupon_id]": id}))["data"]
 
 
+async def test_what_others_used_is_not_held_against_nobody(client):
+    one = await coupon(client, max_per_customer=1)
+    made = await discounted(client, one["code"])
+    await act(client, made["id"], "accept")
+    nobodys = await discounted(client, one["code"], send=False, company_id=None, contact_id=None)
+    assert (await ways(client, nobodys["id"]))["send"] == ["no_account"]
+
+
 async def test_what_is_accepted_uses_its_coupon_once(client):
     one = await coupon(client, max_redemptions=1)
     made, other = [await discounted(client, one["code"]) for _ in range(2)]

@@ -145,8 +145,10 @@ class CouponRedemptions(Repository[CouponRedemption]):
         model = CouponRedemption
         if customer.company_id is not None:
             own = model.company_id == customer.company_id
-        else:
+        elif customer.contact_id is not None:
             own = model.contact_id == customer.contact_id
+        else:
+            return 0
         query = self._living(coupon_id).with_only_columns(func.count()).where(own)
         return (await self.tx.run(query)).scalar_one()
 
