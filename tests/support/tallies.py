@@ -2,8 +2,6 @@
 
 from uuid import UUID
 
-import asyncpg
-
 from crm_api.domains.reports.declared import Declared
 from crm_api.domains.reports.keeping import Keeper
 from crm_api.domains.reports.tally_work import FollowTallies
@@ -11,12 +9,6 @@ from crm_api.kit.actor import Actor
 from crm_api.kit.db.database import Database
 from crm_api.kit.db.tx import Tx, unit_of_work
 from crm_api.kit.jobs import Workplace
-from support.waiting import patiently
-
-_SETTLED = """
-    SELECT coalesce(max(tx), 0) < pg_snapshot_xmin(pg_current_snapshot())::text::bigint
-    FROM events WHERE organization_id = $1
-"""
 
 
 async def keep(database: Database, organization_id: UUID, *, least: int = 0) -> None:
@@ -24,13 +16,6 @@ async def keep(database: Database, organization_id: UUID, *, least: int = 0) -> 
     actor = Actor(organization_id, "system", scopes=frozenset({"*"}))
     async with unit_of_work(Tx(database, actor)) as tx:
         await Keeper(tx, Declared.tallies["deal"]).reconcile(least)
-
-
-async def settled(owner: asyncpg.Pool, organization_id: UUID) -> None:
-    """Wait until all that has happened can be followed: no older transaction is under way."""
-    async for _ in patiently():
-        if await owner.fetchval(_SETTLED, organization_id):
-            break
 
 
 async def follow(database: Database) -> None:

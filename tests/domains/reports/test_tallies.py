@@ -10,8 +10,8 @@ from support.clients import problem
 from support.members import custom_role, member
 from support.reporting import behind, by, measure, reported, values
 from support.selling import act, deal, pipeline, reason
-from support.tallies import follow, keep, settled
-from support.waiting import patiently
+from support.tallies import follow, keep
+from support.waiting import patiently, settled
 
 COUNT, SUM = measure("count"), measure("sum", "base_amount")
 # No tally has it: with this measure a report reads the records.
@@ -285,7 +285,7 @@ async def test_the_night_mends_what_no_event_has_told(client, database, owner, o
     await keep(database, org.id, least=3)
     await agrees(client, {"measures": [COUNT, SUM]})
     assert await _drift(owner, org) is None
-    await settled(owner, org.id)
+    await settled(owner)
     await owner.execute(
         "UPDATE deals SET closes_on = '2026-05-05' WHERE organization_id = $1", org.id
     )

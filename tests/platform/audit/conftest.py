@@ -11,13 +11,9 @@ from crm_api.api.services import open_database
 from crm_api.kit.db.database import WORKER_ROLE, Database
 from crm_api.platform.audit.sealing import BATCH, seal_some
 from support.clients import Org
-from support.waiting import patiently
+from support.waiting import settled
 
 SEALS = "SELECT * FROM event_seals WHERE organization_id = $1 ORDER BY position"
-HELD = (
-    "SELECT EXISTS (SELECT FROM events "
-    "WHERE tx >= pg_snapshot_xmin(pg_current_snapshot())::text::bigint)"
-)
 EVENTS = "SELECT * FROM events WHERE organization_id = $1 ORDER BY tx, seq"
 
 
@@ -37,15 +33,9 @@ class Trail:
     shared: Database
     owner: asyncpg.Pool
 
-    async def settled(self) -> None:
-        """Wait for every older transaction of the server, which holds events back from their seals."""
-        async for _ in patiently():
-            if not await self.owner.fetchval(HELD):
-                return
-
     async def seal(self) -> list[Any]:
         """Seal all there is; the seals."""
-        await self.settled()
+        await settled(self.owner)
         return await self.seal_what_is_free()
 
     async def seal_what_is_free(self) -> list[Any]:

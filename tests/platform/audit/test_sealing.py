@@ -9,6 +9,7 @@ import pytest
 from crm_api.platform.audit.chain import genesis
 from crm_api.platform.audit.sealing import seal_events, seal_some
 from crm_api.platform.audit.verifying import verify_stored
+from support.waiting import settled
 
 
 async def test_every_event_has_a_place(client, trail):
@@ -63,7 +64,7 @@ async def test_several_sealers_at_once_make_one_chain(client, trail):
 async def test_all_organizations_are_sealed(client, other, trail, other_org, owner):
     await client.made("companies", {"name": "Example"})
     await other.made("companies", {"name": "Example"})
-    await trail.settled()
+    await settled(owner)
     await seal_events(trail.shared, None)
     for own in (trail.org.id, other_org.id):
         count = "SELECT count(*) FROM {} WHERE organization_id = $1"

@@ -4,6 +4,7 @@ import pytest
 
 from crm_api.kit.jobs import Workplace
 from crm_api.platform.webhooks.fanout import FanOut
+from support.waiting import settled
 
 _WAITING = "SELECT type FROM webhook_deliveries WHERE webhook_id = $1 ORDER BY seq"
 _BREAK = """UPDATE webhooks SET topics = '7' WHERE id = $1"""
@@ -20,7 +21,8 @@ async def endpoint(client, *topics, **more):
     return (await client.made("webhooks", body))["id"]
 
 
-async def taken_up(fan_out):
+async def taken_up(world, fan_out):
+    await settled(world.owner)
     while await fan_out.look():
         pass
 
@@ -38,10 +40,10 @@ async def test_those_that_see_the_same_are_asked_for_together(client, own_databa
     numbers = []
     for count in (1, 4):
         ids = [await endpoint(client) for _ in range(count)]
-        await taken_up(fan_out)
+        await taken_up(own_database, fan_out)
         await client.made("contacts", {"last_name": "Sample"})
         async with own_database.statements() as seen:
-            await taken_up(fan_out)
+            await taken_up(own_database, fan_out)
         numbers.append(len(seen))
         assert [(await waiting(own_database, id))[-1:] for id in ids] == [
             ["contact.created"]
@@ -54,12 +56,12 @@ async def test_each_is_sent_what_it_asked_for(client, own_database, fan_out):
     companies = await endpoint(client, "company.created", "contact.deleted")
     everything = await endpoint(client, "*")
     named = await endpoint(client, "contact.*", filter={"last_name": {"eq": "Sample"}})
-    await taken_up(fan_out)
+    await taken_up(own_database, fan_out)
     for name in ("Sample", "Other"):
         await client.made("contacts", {"last_name": name})
     await client.made("companies", {"name": "Sample"})
     late = await endpoint(client, "contact.*", "company.*")
-    await taken_up(fan_out)
+    await taken_up(own_database, fan_out)
     assert await waiting(own_database, contacts) == ["contact.created", "contact.created"]
     assert await waiting(own_database, companies) == ["company.created"]
     assert await waiting(own_database, named) == ["contact.created"]
@@ -70,10 +72,10 @@ async def test_each_is_sent_what_it_asked_for(client, own_database, fan_out):
 
 async def test_what_is_broken_holds_up_none_of_the_others(client, own_database, fan_out):
     well, broken = [await endpoint(client) for _ in range(2)]
-    await taken_up(fan_out)
+    await taken_up(own_database, fan_out)
     await own_database.owner.execute(_BREAK, broken)
     for number in range(1, 3):
         await client.made("contacts", {"last_name": "Sample"})
-        await taken_up(fan_out)
+        await taken_up(own_database, fan_out)
         assert await waiting(own_database, well) == ["contact.created"] * number
     assert await waiting(own_database, broken) == []
