@@ -149,6 +149,22 @@ async def test_who_finds_no_database_is_told_to_come_again(settings, org):
         started.kill()
 
 
+async def test_a_fault_of_the_service_ends_a_subscription_and_says_so(settings, own_database):
+    org = await own_database.org()
+    own = {"CRM_DATABASE_URL": own_database.url, "CRM_DATABASE_POOLER": "none"}
+    server = Server(settings, **own)
+    try:
+        server.wait()
+        async with opened(server) as socket:
+            await begun(socket, org.token)
+            await own_database.owner.execute("ALTER TABLE events RENAME TO lost")
+            assert await refused(socket, FOLLOW, types=["company.*"]) == "internal"
+            await say(socket, type="ping")
+            assert await hear(socket) == {"type": "pong"}
+    finally:
+        server.kill()
+
+
 @pytest.mark.parametrize("later", range(3))
 async def test_who_is_told_to_end_ends_though_the_bell_rings_at_the_same_moment(later):
     bell = asyncio.Event()

@@ -1,7 +1,7 @@
 """GraphQL subscriptions over WebSockets, by the protocol graphql-transport-ws."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from inspect import isawaitable
@@ -12,11 +12,11 @@ from graphql import ExecutionResult, GraphQLError, OperationType
 from graphql import subscribe as _subscribe  # pyright: ignore[reportUnknownVariableType]
 from starlette.websockets import WebSocketDisconnect, WebSocketState
 
-from crm_api.api.graphql import Endpoint, of_known, shown_error
+from crm_api.api.graphql import Endpoint, shown_error
 from crm_api.api.graphql_requests import Asked
 from crm_api.kit.db.json import encode
 from crm_api.kit.db.tx import Tx
-from crm_api.kit.errors import CrmError, Forbidden, TooMany, Unauthenticated, Unavailable
+from crm_api.kit.errors import Forbidden, TooMany, Unauthenticated, Unavailable
 from crm_api.kit.graphql.context import Context
 from crm_api.kit.graphql.documents import Refused
 from crm_api.kit.live import Live
@@ -154,18 +154,23 @@ class _Connection:
             del self.running[id]
 
     async def _run(self, id: str, payload: dict[str, Any]) -> None:
-        with suppress(WebSocketDisconnect, RuntimeError):
+        with suppress(WebSocketDisconnect):
             try:
                 async for result in await self._results(payload):
                     await self._say({"id": id, "type": "next", "payload": self._shown(result)})
+            except WebSocketDisconnect:
+                raise
             except Refused as error:
-                errors = [shown_error(found, self.socket.scope) for found in error.errors]
-                await self._say({"id": id, "type": "error", "payload": errors})
-            except CrmError as error:
-                known = of_known(error, self.socket.scope)
-                await self._say({"id": id, "type": "error", "payload": [known]})
+                await self._refuse(id, error.errors)
+            except Exception as error:  # noqa: BLE001
+                # Nothing else says where the source of what is told has failed.
+                await self._refuse(id, [GraphQLError(str(error), original_error=error)])
             else:
                 await self._say({"id": id, "type": "complete"})
+
+    async def _refuse(self, id: str, errors: Iterable[GraphQLError]) -> None:
+        shown = [shown_error(error, self.socket.scope) for error in errors]
+        await self._say({"id": id, "type": "error", "payload": shown})
 
     async def _results(self, payload: dict[str, Any]) -> AsyncIterator[ExecutionResult]:
         asked = Asked.of(payload)
@@ -218,10 +223,14 @@ class _Connection:
 
     async def _say(self, message: dict[str, Any]) -> None:
         # It waits for a client that is slow, and with it whoever reads the feed for it.
-        await self.socket.send_text(encode(message).decode())
+        try:
+            await self.socket.send_text(encode(message).decode())
+        except RuntimeError:
+            # It was closed meanwhile.
+            raise WebSocketDisconnect from None
 
     async def _ping(self) -> None:
-        with suppress(WebSocketDisconnect, RuntimeError):
+        with suppress(WebSocketDisconnect):
             while True:
                 await asyncio.sleep(PING_S)
                 await self._say({"type": "ping"})

@@ -99,8 +99,10 @@ class Follower:
     async def _cursor(self, place: Position) -> str:
         try:
             tx = await self.tx()
-        except CrmError as error:
+        except Unauthenticated as error:
             raise Ended("credential_ended", error.detail) from None
+        except CrmError as error:
+            raise Ended(error.own_code, error.detail) from None
         return seal(tx.database.signing_key, _context(tx), [place.tx, place.seq])
 
 
