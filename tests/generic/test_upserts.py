@@ -112,7 +112,12 @@ async def test_body_is_a_merge_patch_of_what_is_there(client, kind):
 
 
 async def test_external_id_may_be_any_text(client, kind):
-    for id, shown in (("a/b/c", "a/b/c"), ("Ä%20b:c", "Ä b:c"), ("%3Fx=1", "?x=1")):
+    for id, shown in (
+        ("a/b/c", "a/b/c"),
+        ("Ä%20b:c", "Ä b:c"),
+        ("%3Fx=1", "?x=1"),
+        ("a%0Ab", "a\nb"),
+    ):
         made = await client.put(by_external(kind, id), json=await kind.factory.least(client))
         assert made.status_code == 201, made.text
         assert made.json()["external_ids"] == {"legacy": shown}
@@ -126,6 +131,7 @@ async def test_bad_paths_and_bodies_are_told(client, kind):
         (by_external(kind, source="Not%20a%20source"), body, "source"),
         (by_external(kind, "x" * 201), body, "external_id"),
         (by_external(kind, ""), body, "external_id"),
+        (by_external(kind, "%0A"), body, "external_id"),
         (by_external(kind), {**body, "no_such": 1}, "/no_such"),
         (by_external(kind), {**body, "external_ids": {"legacy": "8"}}, "/external_ids/legacy"),
         (by_external(kind), {**body, "external_ids": {"legacy": None}}, "/external_ids/legacy"),

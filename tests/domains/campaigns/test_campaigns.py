@@ -1,6 +1,7 @@
 """Campaigns: their tree, their audience as it is frozen, and what experiments show."""
 
 import asyncio
+import random
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -67,6 +68,38 @@ async def test_everybody_is_reached_or_excluded_for_a_reason(client):
     query = "query($id: UUID!) { campaignMembers(id: $id) { data { contactId } } }"
     data = await client.data(query, id=id)
     assert len(data["campaignMembers"]["data"]) == 5
+
+
+async def test_consents_of_an_audience_are_those_that_filters_tell(client):
+    """Over what people said at random, also as somebody else whom they were merged with."""
+    rng = random.Random(7)
+    people = [await person(client, agreed=False) for _ in range(24)]
+    said = {"target": "contact", "evidence": {"source": "form"}}
+    for id in rng.choices(people, k=60):
+        state = rng.choice(("granted", "granted", "denied", "withdrawn"))
+        about = {"channel": rng.choice(("email", "email", "sms")), "purpose": "newsletter"}
+        body = {**said, **about, "record_id": id, "state": state}
+        body["at"] = (datetime.now(UTC) - timedelta(days=rng.randint(3, 9))).isoformat()
+        if state == "granted":
+            body["basis"] = "consent"
+            body["expires_at"] = rng.choice(
+                (None, (datetime.now(UTC) - timedelta(days=1)).isoformat(), "2199-01-01T00:00:00Z")
+            )
+        await client.made("consents", body)
+    for loser, winner in zip(people[:5], people[5:10], strict=True):
+        merge = {"winner_id": winner, "loser_ids": [loser]}
+        assert (await client.post("/v1/contacts/merge", json=merge)).status_code == 201
+    listed = await segment(client, *people[5:])
+    id = await campaign(client, listed)
+    await done(client, id, "launch")
+    found = await members(client, id)
+    assert {one["excluded_reason"] for one in found} == {None, "no_consent"}
+    asked = {"consent": {"channel": "email", "purpose": "newsletter"}}
+    query = {"filter": asked, "limit": 200, "fields": ["id"]}
+    granted = (await client.post("/v1/contacts/query", json=query)).json()["data"]
+    assert {one["contact_id"] for one in found if not one["excluded_reason"]} == {
+        one["id"] for one in granted
+    }
 
 
 async def test_without_a_basis_or_anybody_there_is_no_launch(client):

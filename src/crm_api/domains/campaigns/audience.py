@@ -1,13 +1,13 @@
 """Who is in the audience of a campaign: found, split and frozen by one statement.
 
-What consents say is compiled as a filter is. Suppressed addresses are hashes and guards count what
+Suppressed addresses are hashes and guards count what
 was sent, so the gate of outreach alone can tell these: it is asked again by whoever sends.
 """
 
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import select, text
+from sqlalchemy import Select, Uuid, column, literal_column, select, table, text
 
 from crm_api.domains.campaigns.repository import Plan
 from crm_api.domains.contacts.repository import CONTACTS
@@ -15,8 +15,9 @@ from crm_api.domains.segments.asking import asked
 from crm_api.kit.db.tx import Tx, at_one_moment
 from crm_api.kit.errors import WrongState
 from crm_api.kit.query.filters import parse
+from crm_api.platform.outreach.repository import CONSENTS, granted
 
-_OWN = 8
+_OWN = 10
 """How many parameters come before those of the filters."""
 _POINTS = {
     "email": "emails",
@@ -25,13 +26,19 @@ _POINTS = {
     "messenger": "phones",
     "post": "addresses",
 }
-_NO_POINT = "jsonb_array_length(c.{column}) = 0"
-_NO_PRIMARY = "NOT jsonb_path_exists(c.{column}, '$[*] ? (@.primary == true)')"
-_UNUSABLE = "jsonb_path_exists(c.{column}, '$[*] ? (@.primary == true && @.status != \"ok\")')"
+_NO_POINT = "jsonb_array_length(contacts.{column}) = 0"
+_NO_PRIMARY = "NOT jsonb_path_exists(contacts.{column}, '$[*] ? (@.primary == true)')"
+_UNUSABLE = (
+    "jsonb_path_exists(contacts.{column}, '$[*] ? (@.primary == true && @.status != \"ok\")')"
+)
+_GRANTED = granted("members", organization="$1", purpose="$9", channel="$10", now="$8")
 # The order of the reasons is that in which they count: each person is counted once.
 _JUDGED = """
-    WITH seen AS MATERIALIZED ({seen}),
-    agreed AS MATERIALIZED ({agreed}),
+    WITH members AS MATERIALIZED (
+        SELECT DISTINCT record_id FROM segment_members
+        WHERE organization_id = $1 AND segment_id = ANY($2) AND left_at IS NULL),
+    seen AS MATERIALIZED ({seen}),
+    agreed AS MATERIALIZED ({granted}),
     barred AS MATERIALIZED (
         SELECT m.record_id, bool_or(s.kind = 'suppression') AS is_suppressed
         FROM segment_members m
@@ -41,24 +48,23 @@ _JUDGED = """
             AND (m.segment_id = ANY($3) OR (s.kind = 'suppression' AND s.is_active))
         GROUP BY m.record_id),
     judged AS MATERIALIZED (
-        SELECT c.id, CASE
+        SELECT seen.id, CASE
             WHEN b.is_suppressed THEN 'suppressed'
             WHEN b.record_id IS NOT NULL THEN 'excluded_segment'
-            WHEN {absent} THEN 'no_address'
-            WHEN {unusable} THEN 'address_unusable'
-            WHEN a.id IS NULL THEN 'no_consent' END AS reason
-        FROM seen JOIN contacts c ON c.organization_id = $1 AND c.id = seen.id
-        LEFT JOIN agreed a ON a.id = c.id
-        LEFT JOIN barred b ON b.record_id = c.id
-        WHERE EXISTS (SELECT FROM segment_members m WHERE m.organization_id = $1
-            AND m.record_id = c.id AND m.segment_id = ANY($2) AND m.left_at IS NULL))
+            WHEN seen.is_absent THEN 'no_address'
+            WHEN seen.is_unusable THEN 'address_unusable'
+            WHEN a.record_id IS NULL THEN 'no_consent' END AS reason
+        FROM seen
+        LEFT JOIN agreed a ON a.record_id = seen.id
+        LEFT JOIN barred b ON b.record_id = seen.id)
 """
 # Ranks of hashes: by chance and always the same, and the shares are exact. Those held out come
-# first, the others by the cumulated weights of the variants.
+# first, the others by the cumulated weights of the variants. They are written in the order of the
+# indexes, where a million rows in that of the hashes would read and write all pages of them often.
 _FREEZE = """,
     ranked AS (
-        SELECT id, row_number() OVER (ORDER BY md5($4::text || ':' || id::text)) - 1 AS place,
-            count(*) OVER () AS number
+        SELECT id, row_number() OVER (ORDER BY md5($4::text || ':' || id::text)::uuid) - 1 AS place,
+            (SELECT count(*) FROM judged WHERE reason IS NULL) AS number
         FROM judged WHERE reason IS NULL),
     held AS (
         SELECT id, place, number * $5::int / 100 AS first, number FROM ranked),
@@ -66,13 +72,13 @@ _FREEZE = """,
         SELECT id, place < first AS is_holdout,
             (place - first) * ($7::bigint[])[cardinality($7::bigint[])]
                 / greatest(number - first, 1) AS mark
-        FROM held),
+        FROM held ORDER BY id),
     frozen AS (
         INSERT INTO campaign_members
             (organization_id, campaign_id, contact_id, variant, is_holdout, excluded_reason,
             frozen_at)
-        SELECT $1, $4::uuid, id, CASE WHEN NOT is_holdout THEN ($6::text[])[
-                1 + (SELECT count(*) FROM unnest($7::bigint[]) AS upper WHERE upper <= mark)] END,
+        SELECT $1, $4::uuid, id, CASE WHEN NOT is_holdout
+                THEN ($6::text[])[1 + width_bucket(mark, $7::bigint[])] END,
             is_holdout, NULL, $8::timestamptz FROM placed
         UNION ALL SELECT $1, $4::uuid, id, NULL, false, reason, $8 FROM judged
             WHERE reason IS NOT NULL
@@ -133,27 +139,33 @@ class Audience:
         if current.channel is None or current.purpose is None:
             message = "Say by what channel and for what purpose: consents are given for these."
             raise WrongState(message, code="no_consent_basis")
-        tx, everybody = self.tx, select(CONTACTS.model.id)
-        tx.actor.require(f"{CONTACTS.area}:read")
+        tx = self.tx
+        for area in (CONTACTS.area, CONSENTS.area):
+            tx.actor.require(f"{area}:read")
+        points = _points(current.channel)
+        everybody = parse({}, CONTACTS, tx)
+        selected = _of_members(*points)
         seen, values = asked(
-            tx, CONTACTS, everybody, parse({}, CONTACTS, tx), behind=_OWN, named="ids"
+            tx, CONTACTS, selected, everybody, behind=_OWN, named=("audience", *points)
         )
-        consent = {"consent": {"channel": current.channel, "purpose": current.purpose}}
-        granted = parse(consent, CONTACTS, tx)
-        behind = _OWN + len(values)
-        agreed, more = asked(tx, CONTACTS, everybody, granted, behind=behind, named="ids")
-        column = _POINTS[current.channel]
-        is_post = current.channel == "post"
-        parts = {
-            "{seen}": seen,
-            "{agreed}": agreed,
-            "{absent}": (_NO_POINT if is_post else _NO_PRIMARY).replace("{column}", column),
-            "{unusable}": "false" if is_post else _UNUSABLE.replace("{column}", column),
-        }
-        statement = _JUDGED
-        for name, sql in parts.items():
-            statement = statement.replace(name, sql)
-        return statement + then, [*_given(tx, current), *values, *more]
+        statement = _JUDGED.replace("{seen}", seen).replace("{granted}", _GRANTED)
+        return statement + then, [*_given(tx, current), *values]
+
+
+def _of_members(*points: str) -> Select[*tuple[Any, ...]]:
+    """The members of what is included; nobody else is looked at."""
+    id, among = CONTACTS.model.id, table("members", column("record_id", Uuid()))
+    shown: list[Any] = [id, *map(literal_column, points)]
+    return select(*shown).where(id.in_(select(among.c.record_id)))
+
+
+def _points(channel: str) -> tuple[str, str]:
+    """What says that there is no way to somebody by a channel, or none that can be used."""
+    name = _POINTS[channel]
+    if channel == "post":
+        return f"{_NO_POINT} AS is_absent".replace("{column}", name), "false AS is_unusable"
+    parts = f"{_NO_PRIMARY} AS is_absent", f"{_UNUSABLE} AS is_unusable"
+    return parts[0].replace("{column}", name), parts[1].replace("{column}", name)
 
 
 def _counts(rows: Sequence[Any]) -> dict[str, int]:
@@ -167,4 +179,5 @@ def _given(tx: Tx, current: Plan) -> list[Any]:
         uppers.append(one["weight"] + (uppers[-1] if uppers else 0))
     ids = [list(current.include_segment_ids), list(current.exclude_segment_ids)]
     own = [tx.organization_id, *ids, str(current.id), current.holdout_percent]
-    return [*own, keys or None, uppers or None, tx.now]
+    consent = [current.purpose, current.channel]
+    return [*own, keys or None, uppers or None, tx.now, *consent]

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 from msgspec.structs import asdict
 from pydantic import BaseModel, Field, create_model
+from starlette.convertors import PathConvertor, register_url_convertor
 
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.crud.upserts import EXTERNAL, Expected, External, Result, Upserted
@@ -21,7 +22,16 @@ IdThere = Annotated[Name, Path(description="The record's id there; it may hold s
 IfNew = Annotated[
     str | None, Header(alias="If-None-Match", description="`*`: only if there is no such record.")
 ]
-_BY_EXTERNAL = "/by-external/{source}/{external_id:path}"
+_BY_EXTERNAL = "/by-external/{source}/{external_id:whatever}"
+
+
+class _Whatever(PathConvertor):
+    """The rest of a path with slashes and line breaks, which that of the framework takes for none."""
+
+    regex = "(?s:.*)"
+
+
+register_url_convertor("whatever", _Whatever())
 
 
 def add_upserts(router: APIRouter, service: type[CrudService[Any]]) -> None:

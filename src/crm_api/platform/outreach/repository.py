@@ -52,6 +52,19 @@ _EFFECTIVE = """
     ORDER BY person, purpose, channel,
         array_position(ARRAY['withdrawn', 'denied'], state), at DESC, seq DESC
 """
+_GRANTED = """
+    SELECT record_id FROM (
+        SELECT DISTINCT ON (c.record_id) c.record_id, c.state, c.expires_at FROM consents c
+        WHERE c.organization_id = {organization} AND c.purpose = {purpose}
+            AND c.channel = {channel} AND c.record_id IN (SELECT record_id FROM {people})
+        ORDER BY c.record_id, c.at DESC, c.seq DESC) AS word
+    WHERE state = 'granted' AND (expires_at IS NULL OR expires_at > {now})
+        AND NOT EXISTS (SELECT FROM record_redirects r
+            WHERE r.organization_id = {organization} AND r.target_id = record_id)
+    UNION ALL SELECT record_id FROM {people} WHERE EXISTS (SELECT FROM record_redirects r
+            WHERE r.organization_id = {organization} AND r.target_id = record_id)
+        AND crm_consent_state({organization}, record_id, {purpose}, {channel}, {now}) = 'granted'
+"""
 _SUPPRESSED = """
     SELECT value_hash, purpose, channel, expires_at FROM suppressions
     WHERE organization_id = $1 AND value_hash = ANY($2) AND deleted_at IS NULL
@@ -60,6 +73,16 @@ _HIDE = """
     UPDATE suppressions SET value = NULL, note = NULL
     WHERE organization_id = $1 AND value_hash = ANY($2) RETURNING id
 """
+
+
+def granted(people: str, *, organization: str, purpose: str, channel: str, now: str) -> str:
+    """The SQL of who of many people has agreed, which filters ask of each by itself.
+
+    `people` is a relation with their `record_id`, the others are parameters.
+    """
+    return _GRANTED.format(
+        people=people, organization=organization, purpose=purpose, channel=channel, now=now
+    )
 
 
 class ConsentTexts(Repository[ConsentText]):
