@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crm_api.domains.attribution.chains import Move, removal_effects
-from crm_api.domains.attribution.weighing import Model, values_of, weights_of
+from crm_api.domains.attribution.weighing import Model, values_of, ways_of, weights_of
 from crm_api.kit.pricing.rounding import spread
 from support.weighing import STEP, Touch, shared, weights
 
@@ -31,11 +31,11 @@ SQL = """
             value
         FROM unnest($4::text[], $5::text[], $6::bigint[]) WITH ORDINALITY AS w (path, ages, value, n)),
     shape AS (
-        SELECT row_number() OVER () AS shape, s.*
+        SELECT row_number() OVER ()::int AS shape, s.*
         FROM (SELECT period, path, ages, count(*) AS number FROM way GROUP BY 1, 2, 3) s),
     {weights}, {values}
     SELECT w.id, x.k, x.weight, p.part FROM way w
-    JOIN shape s ON s.path = w.path AND s.ages = w.ages JOIN weight x ON x.shape = s.shape
+    JOIN {ways} v ON v.id = w.id JOIN weight x ON x.pattern = v.pattern
     LEFT JOIN part p ON p.id = w.id AND p.k = x.k ORDER BY 1, 2
 """
 
@@ -61,7 +61,9 @@ async def weighed(owner, model, paths, until=WEEKS, effects=None, amounts=None):
     ]
     if model == "markov":
         given += [list(effects), list(effects.values())]
-    sql = SQL.format(weights=weights_of(model, 7), values=values_of(COIN))
+    sql = SQL.format(
+        weights=weights_of(model, 7), values=values_of(model, COIN), ways=ways_of(model)
+    )
     found = [([], []) for _ in paths]
     for row in await owner.fetch(sql, *given):
         shares, parts = found[row["id"] - 1]

@@ -7,40 +7,60 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import text
+
 from crm_api.domains.attribution.chains import MOST as MOST_KEYS
 from crm_api.domains.attribution.chains import Move, removal_effects
 from crm_api.domains.attribution.gathering import Asked, Ground
 from crm_api.domains.attribution.paths import LOST, Ways, ways
-from crm_api.domains.attribution.weighing import STEPS, values_of, weights_of
-from crm_api.kit.db.tx import Tx
+from crm_api.domains.attribution.weighing import STEPS, shapes_of, values_of, ways_of, weights_of
+from crm_api.kit.db.tx import Tx, at_one_moment
 from crm_api.kit.errors import Invalid
 from crm_api.kit.money import SCALE
 from crm_api.kit.pricing.rounding import smallest
 from crm_api.kit.report_words import MOST_BEHIND
 
-_WEIGHED = """
-    counted AS (
-        SELECT x.shape, l.label, sum(x.weight) AS weight
-        FROM weight x JOIN label l ON l.facet = x.facet GROUP BY 1, 2),
+EVERY = "*"
+"""The label of all that is labelled, together."""
+# What is told of all of them together is of any of the facets that have a label.
+_WEIGHED = f"""
+    member AS MATERIALIZED (
+        SELECT facet, label FROM label UNION SELECT facet, '{EVERY}' FROM label),
+    numbered AS MATERIALIZED (
+        SELECT facet, label, dense_rank() OVER (ORDER BY label)::int AS number FROM label),
     weighed AS (
-        SELECT s.period, c.label, sum(c.weight * s.number) AS weight,
-            sum(s.number)::bigint AS touched
-        FROM counted c JOIN shape s ON s.shape = c.shape GROUP BY 1, 2)
-"""
+        SELECT w.period, m.label, sum(w.weight) AS weight
+        FROM (SELECT s.period, s.path[x.k] AS facet, sum(x.weight * s.number) AS weight
+            FROM {{shapes}} s JOIN weight x ON x.pattern = s.pattern GROUP BY 1, 2) w
+        JOIN member m ON m.facet = w.facet GROUP BY 1, 2),
+    touched_by AS (
+        SELECT t.period, n.label, t.touched
+        FROM (SELECT period, number, sum(times)::bigint AS touched
+            FROM (SELECT DISTINCT s.shape, s.period, s.number AS times, n.number
+                FROM shape s CROSS JOIN unnest(s.path) AS u (facet)
+                JOIN numbered n ON n.facet = u.facet) m
+            GROUP BY 1, 2) t
+        JOIN (SELECT DISTINCT number, label FROM numbered) n ON n.number = t.number
+        UNION ALL SELECT period, '{EVERY}', sum(number)::bigint FROM shape
+        WHERE path && ARRAY(SELECT facet FROM label) GROUP BY 1)
+"""  # noqa: S608
 _VALUED = """
     valued AS (
-        SELECT p.period, l.label, sum(p.part) AS value
+        SELECT p.period, m.label, sum(p.part) AS value
         FROM (SELECT period, facet, sum(part) AS part FROM part GROUP BY 1, 2) p
-        JOIN label l ON l.facet = p.facet GROUP BY 1, 2)
+        JOIN member m ON m.facet = p.facet GROUP BY 1, 2)
 """
 _CREDITS = """
-    SELECT w.period, w.label, w.weight, w.touched, v.value
-    FROM weighed w LEFT JOIN valued v ON v.period = w.period AND v.label = w.label
+    SELECT w.period, w.label, w.weight, t.touched, v.value
+    FROM weighed w JOIN touched_by t ON t.period = w.period AND t.label = w.label
+    LEFT JOIN valued v ON v.period = w.period AND v.label = w.label
 """
-_WEIGHTS = "SELECT period, label, weight, touched, NULL AS value FROM weighed"
-_TOTALS = """
-    UNION ALL SELECT NULL, 'reached', NULL, count(*), sum(value) FROM reached
-    UNION ALL SELECT NULL, 'attributed', NULL, count(*), sum(value) FROM way
+_WEIGHTS = """
+    SELECT w.period, w.label, w.weight, t.touched, NULL AS value
+    FROM weighed w JOIN touched_by t ON t.period = w.period AND t.label = w.label
+"""
+_REACHED = """
+    UNION ALL SELECT NULL, NULL, NULL, count(*), sum(value) FROM reached
 """
 # From each touch to the next, from the beginning to the first and from the last to the end.
 _WALKS = """
@@ -60,15 +80,13 @@ _MOVES = """
 """
 _MOST_MOVES = (MOST_KEYS + 1) ** 2
 _CREDITED = """
-    SELECT DISTINCT w.id FROM way w
-    JOIN shape s ON s.path = w.path AND s.ages = w.ages AND s.period = w.period
-    JOIN weight x ON x.shape = s.shape JOIN facet f ON f.facet = x.facet
+    SELECT DISTINCT w.id FROM {ways} w
+    JOIN weight x ON x.pattern = w.pattern JOIN facet f ON f.facet = w.path[x.k]
     WHERE x.weight > 0 AND f.key = ANY(${keys}) LIMIT {most}
 """
 _OF_ONE = """
-    SELECT t.*, x.weight, p.part FROM way w, unnest(w.places) WITH ORDINALITY AS u (place, k)
-    JOIN touched t USING (place) JOIN weight x ON x.k = u.k LEFT JOIN part p ON p.k = u.k
-    ORDER BY u.k
+    SELECT t.*, x.weight, p.part FROM walked t
+    JOIN weight x ON x.k = t.k LEFT JOIN part p ON p.k = t.k ORDER BY t.k
 """
 _BY_KEY = "label AS (SELECT facet, key AS label FROM facet)"
 _BY_LABELS = """
@@ -78,6 +96,12 @@ _BY_LABELS = """
         UNION ALL SELECT f.facet, f.extra FROM facet f
         WHERE f.extra <> '' AND f.key = ANY(${at}))
 """
+# Nothing is known of parts of a statement beforehand, so the planner would rather sort what is
+# joined than look it up in memory, which takes longer.
+_PLANNED = (
+    "SET LOCAL work_mem = '128MB'",
+    "SET LOCAL enable_mergejoin = off",
+)
 NEVER = date.min
 """The period of all, where none are asked for."""
 
@@ -109,8 +133,8 @@ class Answer:
     effects: Mapping[str, float]
     """What share of the conversions is lost without each key of a Markov chain."""
     reached: Credit
+    """All of it, whether there was a touch on the way or not."""
     attributed: Credit
-    """What there was a touch on the way to."""
 
 
 class Crediting:
@@ -123,30 +147,35 @@ class Crediting:
         """What each campaign, channel, variant or kind comes to."""
         effects = await self.effects(asked)
         found = ways(self.tx, self.ground, asked)
-        parts = (self._values, _BY_KEY, _WEIGHED, _VALUED, _CREDITS + _TOTALS)
+        parts = (self._values(asked), _BY_KEY, self._weighed(asked), _VALUED, _CREDITS + _REACHED)
         rows = await self._fetch(found, asked, effects, *parts)
-        whole = {row["label"]: _credit(row) for row in rows if row["period"] is None}
-        return Answer(_credits(rows), effects, whole["reached"], whole["attributed"])
+        reached = next(_credit(row) for row in rows if row["period"] is None)
+        every = _credits(rows)
+        attributed = sum((one for (_, of), one in every.items() if of == EVERY), Credit())
+        credits = {key: one for key, one in every.items() if key[1] != EVERY}
+        return Answer(credits, effects, reached, attributed)
 
     async def by_labels(
         self, asked: Asked, labels: Sequence[tuple[str, str]], *, extra: str = "''", valued: bool
     ) -> Credits:
-        """What labels come to, each of some keys, and what is told of these besides; of one each
-        conversion counts once. The value of what is not `valued` is none.
+        """What labels come to, each of some keys, what is told of these besides, and `EVERY`.
+
+        Of each a conversion counts once. The value of what is not `valued` is none.
         """
         found = ways(self.tx, self.ground, asked, extra=extra)
         behind = found.behind + 1
         found = found.with_values([key for key, _ in labels], [label for _, label in labels])
         told = _BY_LABELS.format(at=behind, behind=behind + 1)
-        parts = (self._values, told, _WEIGHED, _VALUED, _CREDITS)
-        if not valued:
-            parts = (told, _WEIGHED, _WEIGHTS)
+        parts = (told, self._weighed(asked), _WEIGHTS)
+        if valued:
+            parts = (self._values(asked), told, self._weighed(asked), _VALUED, _CREDITS)
         return _credits(await self._fetch(found, asked, await self.effects(asked), *parts))
 
     async def credited(self, asked: Asked, keys: Sequence[str]) -> list[UUID]:
         """The conversions of which some keys got anything; no more than can be told, and one."""
         found = ways(self.tx, self.ground, asked)
-        chosen = _CREDITED.format(keys=found.behind + 1, most=MOST_BEHIND + 1)
+        places = {"keys": found.behind + 1, "most": MOST_BEHIND + 1}
+        chosen = _CREDITED.format(ways=ways_of(asked.model), **places)
         found = found.with_values(list(keys))
         rows = await self._fetch(found, asked, await self.effects(asked), chosen)
         return sorted(row["id"] for row in rows)
@@ -154,7 +183,7 @@ class Crediting:
     async def of_one(self, asked: Asked, id: UUID, effects: Mapping[str, float]) -> list[Any]:
         """The touches on the way to one conversion, the earliest first, with `weight` and `part`."""
         found = ways(self.tx, self.ground, asked, id=id)
-        return await self._fetch(found, asked, effects, self._values, _OF_ONE)
+        return await self._fetch(found, asked, effects, self._values(asked), _OF_ONE)
 
     async def effects(self, asked: Asked) -> Mapping[str, float]:
         """The removal effects of the keys; none but in a Markov chain. Raises `Invalid`."""
@@ -162,16 +191,19 @@ class Crediting:
             return {}
         found = ways(self.tx, self.ground, replace(asked, period=None))
         sql, values = found.then(LOST, _WALKS, _MOVES.format(most=_MOST_MOVES + 1))
-        rows = await self.tx.fetch(sql, *values)
+        rows = await self._rows(sql, values)
         moves = [Move(row["here"], row["there"], row["won"], row["lost"]) for row in rows]
         if len(moves) > _MOST_MOVES or len({one.here for one in moves}) > MOST_KEYS + 1:
             message = f"Markov chains tell {MOST_KEYS} apart: ask by channel, or for fewer days."
             raise Invalid.parameter("by", "too_many_keys", message)
         return removal_effects(moves)
 
-    @property
-    def _values(self) -> str:
-        return values_of(int(smallest(self.ground.calendar.currency) * SCALE))
+    def _values(self, asked: Asked) -> str:
+        coin = smallest(self.ground.calendar.currency)
+        return values_of(asked.model, int(coin * SCALE))
+
+    def _weighed(self, asked: Asked) -> str:
+        return _WEIGHED.format(shapes=shapes_of(asked.model))
 
     async def _fetch(
         self, found: Ways, asked: Asked, effects: Mapping[str, float], *parts: str
@@ -179,8 +211,19 @@ class Crediting:
         weights = weights_of(asked.model, found.behind + 1)
         if asked.model == "markov":
             found = found.with_values(list(effects), list(effects.values()))
-        sql, values = found.then(weights, *parts)
-        return await self.tx.fetch(sql, *values)
+        return await self._rows(*found.then(weights, *parts))
+
+    async def _rows(self, sql: str, values: Sequence[Any]) -> list[Any]:
+        if self.tx.bounded:
+            return await _planned(self.tx, sql, values)
+        async with at_one_moment(self.tx) as tx:
+            return await _planned(tx, sql, values)
+
+
+async def _planned(tx: Tx, sql: str, values: Sequence[Any]) -> list[Any]:
+    for setting in _PLANNED:
+        await tx.run(text(setting))
+    return await tx.fetch(sql, *values)
 
 
 def _credits(rows: Sequence[Any]) -> Credits:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import (
     BigInteger,
+    Date,
     Uuid,
     case,
     func,
@@ -161,8 +162,7 @@ def _valued(goal: Goal, model: Any, calendar: Calendar) -> list[Any]:
 
 def _period(moment: Any, period: Bucket | None, calendar: Calendar) -> Any:
     if period is None:
-        never: Any = literal_column("date '-infinity'")
-        return never
+        return literal_column("date '-infinity'", Date())
     return calendar.start(calendar.day(moment), period)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from crm_api.domains.attribution.gathering import Asked, By, Gathering, Ground
-from crm_api.domains.attribution.settings import half_life
+from crm_api.domains.attribution.settings import AttributionSettings, half_life
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.touches import DIRECT
 
@@ -64,65 +64,110 @@ _PEOPLE = """
         FROM others o JOIN reached c ON c.id = o.conversion AND c.person IS DISTINCT FROM o.person)
 """
 _DIRECT = f"(r.channel = '{DIRECT}' AND r.campaign IS NULL)"
-# `before` is the touch of the same session that it came behind, if any.
-_TOUCHES = """
+_OF_THESE = """
+    t.organization_id = $1 AND t.kind = ANY($2)
+        AND ($8::timestamptz IS NULL OR t.occurred_at >= $8)
+        AND ($9::timestamptz IS NULL OR t.occurred_at < $9) {among}
+"""
+_NOBODY = "'00000000-0000-0000-0000-000000000000'::uuid"
+_SAID = f"""
+    coalesce(t.campaign_id, {_NOBODY}) AS said_id, coalesce(t.campaign, '') AS said,
+        coalesce(t.channel, '') AS said_channel, coalesce(t.variant, '') AS said_variant, t.kind
+"""
+# What touches say is looked up once for all that say the same. `session` is what counts once for a
+# person within so long, `before` the touch of the same session that another came behind, if any.
+_TOUCHES = f"""
+    sayings AS (
+        SELECT DISTINCT t.campaign_id, t.campaign, t.channel, t.variant, t.kind
+        FROM campaign_touches t WHERE {_OF_THESE}),
     resolved AS (
-        SELECT t.source, t.source_id, t.kind, t.person_id, t.person_kind, t.variant, t.occurred_at,
-            coalesce(t.campaign_id, a.id) AS campaign_id,
+        SELECT {_SAID}, t.variant, coalesce(t.campaign_id, a.id) AS campaign_id,
             coalesce(t.campaign_id::text, a.id::text, t.campaign) AS campaign,
-            coalesce(t.channel, k.kind, '{other}') AS channel
-        FROM campaign_touches t
+            coalesce(t.channel, k.kind, '{OTHER}') AS channel
+        FROM sayings t
         LEFT JOIN unnest($5::text[], $6::uuid[]) AS a (said, id)
             ON t.campaign_id IS NULL AND t.campaign = a.said
         LEFT JOIN campaigns k ON k.organization_id = $1 AND k.deleted_at IS NULL
-            AND k.id = coalesce(t.campaign_id, a.id)
-        WHERE t.organization_id = $1 AND t.kind = ANY($2)
-            AND ($8::timestamptz IS NULL OR t.occurred_at >= $8)
-            AND ($9::timestamptz IS NULL OR t.occurred_at < $9) {among}),
-    touched AS MATERIALIZED (
-        SELECT {columns}, {key} AS key, {extra} AS extra, {direct} AS is_direct,
-            row_number() OVER (
-                ORDER BY r.occurred_at, r.source, r.source_id, r.kind, r.person_id)::int AS place,
-            lag(r.occurred_at) OVER (PARTITION BY r.person_id, r.campaign, r.channel
-                ORDER BY r.occurred_at, r.source, r.source_id, r.kind) AS before
-        FROM resolved r LEFT JOIN unnest($7::uuid[]) AS s (id) ON s.id = r.campaign_id),
-    facet AS MATERIALIZED (
-        SELECT row_number() OVER ()::int AS facet, key, extra, is_direct
-        FROM (SELECT DISTINCT key, extra, is_direct FROM touched) d),
+            AND k.id = coalesce(t.campaign_id, a.id)),
+    mark AS MATERIALIZED (
+        SELECT m.*, dense_rank() OVER (ORDER BY campaign, channel)::int AS session,
+            dense_rank() OVER (ORDER BY key, extra, is_direct)::int AS facet
+        FROM (SELECT r.*, {{key}} AS key, {{extra}} AS extra, {{direct}} AS is_direct
+            FROM resolved r LEFT JOIN unnest($7::uuid[]) AS s (id) ON s.id = r.campaign_id) m),
+    facet AS MATERIALIZED (SELECT DISTINCT facet, key, extra, is_direct FROM mark),
+    touched AS (
+        SELECT t.person_id, t.occurred_at, t.source, t.source_id, t.kind, m.facet {{columns}},
+            lag(t.occurred_at) OVER (PARTITION BY t.person_id, m.session
+                ORDER BY t.occurred_at, t.source, t.source_id, t.kind) AS last
+        FROM (SELECT t.person_id, t.person_kind, t.occurred_at, t.source, t.source_id, {_SAID}
+            FROM campaign_touches t WHERE {_OF_THESE}) t
+        JOIN mark m USING (said_id, said, said_channel, said_variant, kind)),
     step AS MATERIALIZED (
-        SELECT t.person_id, t.occurred_at, t.place, f.facet,
-            CASE WHEN t.occurred_at - t.before <= $4::interval THEN t.before END AS before
-        FROM touched t JOIN facet f USING (key, extra, is_direct))
-"""
+        SELECT t.*, CASE WHEN occurred_at - last <= $4::interval THEN last END AS before
+        FROM touched t)
+"""  # noqa: S608
+_IN_ORDER = "t.occurred_at, t.source, t.source_id, t.kind"
 _LED = """
     t.person_id = p.person AND t.occurred_at <= p.at AND t.occurred_at > p.at - $3::interval
 """
+_COUNTED = f"{_LED} AND (t.before IS NULL OR t.before <= p.at - $3::interval)"
+_MERGED_WAYS = f"""
+    SELECT p.id, p.value, p.period,
+        array_agg(t.facet ORDER BY {_IN_ORDER}, t.person_id) AS path, {{ages}} AS ages
+    FROM {{crowd}} p JOIN step t ON {_COUNTED} GROUP BY p.id, p.value, p.period
+"""  # noqa: S608
+# Of a conversion with one person the way is a stretch of all that touched that person, and found in
+# it; that is so unless a touch counts since the one before it in its session is too long ago.
+_TRAILS = f"""
+    trail AS MATERIALIZED (
+        SELECT t.person_id,
+            array_agg(t.occurred_at ORDER BY {_IN_ORDER}) FILTER (WHERE t.before IS NULL) AS moments,
+            array_agg(t.facet ORDER BY {_IN_ORDER}) FILTER (WHERE t.before IS NULL) AS facets,
+            range_agg(tstzrange(t.before, t.occurred_at)) FILTER (WHERE t.before < t.occurred_at)
+                AS again
+        FROM step t GROUP BY t.person_id),
+    apart AS MATERIALIZED (
+        SELECT conversion AS id FROM others
+        UNION SELECT c.id FROM reached c JOIN trail t ON t.person_id = c.person
+        WHERE t.again IS NOT NULL AND c.at - $3::interval <@ t.again),
+    crowd AS MATERIALIZED (SELECT p.* FROM apart a JOIN people p ON p.id = a.id)
+"""  # noqa: S608
+_LONE_WAYS = """
+    SELECT p.id, p.value, p.period, p.facets[p.first + 1:p.last] AS path, {lone_ages} AS ages
+    FROM (SELECT c.*, t.facets, t.moments, width_bucket(c.at - $3::interval, t.moments) AS first,
+            width_bucket(c.at, t.moments) AS last
+        FROM reached c JOIN trail t ON t.person_id = c.person
+        WHERE NOT EXISTS (SELECT FROM apart a WHERE a.id = c.id)) p
+    WHERE p.first < p.last
+"""
 _WAYS = f"""
-    way AS (
-        SELECT p.id, p.value, p.period, array_agg(t.facet ORDER BY t.place) AS path,
-            {{ages}} AS ages {{more}}
-        FROM people p JOIN step t ON {_LED}
-            AND (t.before IS NULL OR t.before <= p.at - $3::interval)
-        GROUP BY p.id, p.value, p.period),
+    {_TRAILS}, way AS MATERIALIZED ({_LONE_WAYS} UNION ALL {_MERGED_WAYS})
+"""
+_WAY_OF_ONE = f"""
+    way AS ({_MERGED_WAYS}),
+    walked AS (
+        SELECT t.*, row_number() OVER (ORDER BY {_IN_ORDER}, t.person_id) AS k
+        FROM people p JOIN step t ON {_COUNTED})
+"""  # noqa: S608
+_SHAPES = """
     shape AS MATERIALIZED (
         SELECT row_number() OVER ()::int AS shape, w.*
-        FROM (SELECT period, path, ages, count(*) AS number FROM way GROUP BY period, path, ages) w)
-"""  # noqa: S608
+        FROM (SELECT {periods}, path, {every_age} AS ages, count(*) AS number FROM way
+            GROUP BY path {groups} {age_groups}) w)
+"""
 # Of those of whom nothing came, once in a session.
 LOST = f"""
     came AS (SELECT DISTINCT t.person_id FROM people p JOIN step t ON {_LED}),
     lost AS (
-        SELECT array_agg(t.facet ORDER BY t.place) AS path FROM step t
+        SELECT array_agg(t.facet ORDER BY {_IN_ORDER}) AS path FROM step t
         WHERE t.before IS NULL
             AND NOT EXISTS (SELECT FROM came c WHERE c.person_id = t.person_id)
         GROUP BY t.person_id)
 """  # noqa: S608
 _MICROSECOND = timedelta(microseconds=1)
-_AGES = """
-    array_agg(((extract(epoch FROM p.at - t.occurred_at) * 1000000)::float8 / {half_life})
-        ORDER BY t.place)
-"""
-_SQL = f"{_PEOPLE}, {_TOUCHES}, {_WAYS}"
+_AGE = "(extract(epoch FROM p.at - {at}) * 1000000)::float8 / {half_life}"
+_YOUNG = "'{}'::float8[]"
+_COLUMNS = ", t.person_kind, m.campaign_id, m.channel, m.variant"
 _OWN = 9
 """How many parameters come before those of what was reached."""
 
@@ -156,8 +201,8 @@ def ways(
 
     `way` has one row for each conversion (`id, value, period, path, ages`), `shape` those that are
     alike, with their `number`; `facet` is what touches are told apart by, `extra` the SQL of what
-    else is told of it. Of one conversion alone, `way` knows the `places` of its touches in
-    `touched` as well. Raises `Forbidden`, `Invalid`.
+    else is told of it. Of one conversion alone `walked` has its touches, of which `k` is the place
+    on the path. Raises `Forbidden`, `Invalid`.
     """
     told, is_one = ground.settings, id is not None
     reached, values = Gathering(tx).reached(wanted, ground, _OWN, id)
@@ -165,19 +210,20 @@ def ways(
     lookback = timedelta(days=told.lookback_days)
     begin, end = ground.span(wanted.days)
     said = ground.names.called(ground.names.kinds)
-    sql = _SQL.format(
+    ways = _WAY_OF_ONE if is_one else _WAYS
+    of_lead = wanted.goal == "lead"
+    sql = f"{_PEOPLE}, {_TOUCHES}, {ways}, {_SHAPES}".format(
         reached=reached,
-        named=_OF_LEADS if wanted.goal == "lead" else named,
-        other=OTHER,
+        named=_OF_LEADS if of_lead else named,
         among="AND t.person_id IN (SELECT person FROM people)" if is_one else "",
-        columns="r.*" if is_one else "r.person_id, r.occurred_at",
+        columns=_COLUMNS if is_one else "",
         key=_KEYS[wanted.by],
         extra=extra,
         direct=_DIRECT if wanted.model == "last_non_direct" else "false",
-        ages=_AGES.format(half_life=half_life(told) // _MICROSECOND)
-        if wanted.model == "time_decay"
-        else "'{}'::float8[]",
-        more=", array_agg(t.place ORDER BY t.place) AS places" if is_one else "",
+        crowd="people" if is_one else "crowd",
+        periods="period" if wanted.period is not None else "min(period) AS period",
+        groups=", period" if wanted.period is not None else "",
+        **_ages(told, aged=wanted.model == "time_decay"),
     )
     own = [
         tx.organization_id,
@@ -191,3 +237,19 @@ def ways(
         end,
     ]
     return Ways(sql, [*own, *values])
+
+
+def _ages(told: AttributionSettings, *, aged: bool) -> dict[str, str]:
+    """How many half-lives ago the touches of a way were, where that matters."""
+    if not aged:
+        every = {"every_age": "min(ages)", "age_groups": ""}
+        return {"ages": _YOUNG, "lone_ages": _YOUNG, **every}
+    half = half_life(told) // _MICROSECOND
+    age, lone = (_AGE.format(at=at, half_life=half) for at in ("t.occurred_at", "m.at"))
+    touches = "unnest(p.moments[p.first + 1:p.last]) WITH ORDINALITY AS m (at, n)"
+    return {
+        "ages": f"array_agg({age} ORDER BY {_IN_ORDER}, t.person_id)",
+        "lone_ages": f"ARRAY(SELECT {lone} FROM {touches} ORDER BY m.n)",  # noqa: S608
+        "every_age": "ages",
+        "age_groups": ", ages",
+    }

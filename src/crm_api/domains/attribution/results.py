@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from crm_api.domains.attribution.costing import Cost, costs
 from crm_api.domains.attribution.counting import Counting, Led
-from crm_api.domains.attribution.crediting import NEVER, Credit, Crediting, Credits
+from crm_api.domains.attribution.crediting import EVERY, NEVER, Credit, Crediting, Credits
 from crm_api.domains.attribution.gathering import Asked, Days, Gathering, Ground
 from crm_api.domains.attribution.service import named, ordered, shown
 from crm_api.domains.attribution.weighing import Model
@@ -142,7 +142,8 @@ class Results:
             {},
             None if spent is None else _grouped(spent, lambda one: one.campaign_id),
         )
-        labels = [(str(id), _label(of)) for of, ids in found.within.items() for id in ids]
+        within = found.within.items()
+        labels = [(str(id), _label(of)) for of, ids in within if of is not None for id in ids]
         begun, won = (
             Asked(model, "campaign", "opportunity", days),
             Asked(model, "campaign", "won", days, "month"),
@@ -157,7 +158,7 @@ class Results:
 
 
 def _label(of: UUID | None) -> str:
-    return "" if of is None else str(of)
+    return EVERY if of is None else str(of)
 
 
 def _tree(id: UUID, campaigns: Mapping[UUID, Any]) -> dict[UUID, Any]:

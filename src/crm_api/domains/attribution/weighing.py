@@ -27,35 +27,42 @@ Model = Literal[
 ]
 STEPS = 1_000_000
 """Weights are whole numbers of millionths, and add up to one."""
-_OF_SHAPE = "OVER (PARTITION BY u.shape)"
+_POSITIONAL = frozenset[Model]({"first", "last", "linear", "position"})
+"""By which only the places on a path count, so that all paths of a length are weighed alike."""
+_OF_SHAPE = "OVER (PARTITION BY u.pattern)"
 # A power so small is an error of PostgreSQL, and nothing beside the largest long before.
 _RAW: Mapping[Model, str] = {
     "first": "(u.k = 1)::int",
     "last": "(u.k = u.n)::int",
     "last_non_direct": "(u.k = coalesce("
-    f"max(u.k) FILTER (WHERE NOT f.is_direct) {_OF_SHAPE}, u.n))::int",
+    f"max(u.k) FILTER (WHERE NOT u.is_direct) {_OF_SHAPE}, u.n))::int",
     "linear": "1",
     "position": "CASE WHEN u.n <= 2 THEN 1 WHEN u.k IN (1, u.n) THEN 40 "
     "ELSE 20.0::float8 / (u.n - 2) END",
     "time_decay": f"2 ^ greatest(min(u.age) {_OF_SHAPE} - u.age, -100)",
-    "markov": "coalesce(e.effect, 0) / count(*) OVER (PARTITION BY u.shape, f.key)",
-    "shapley": "1::float8 / count(*) OVER (PARTITION BY u.shape, f.key)",
+    "markov": "coalesce(e.effect, 0) / count(*) OVER (PARTITION BY u.pattern, u.key)",
+    "shapley": "1::float8 / count(*) OVER (PARTITION BY u.pattern, u.key)",
 }
 # Relative to the largest, so that nothing vanishes however long ago all of it was.
+_PLACES = """
+    SELECT n AS pattern, n, generate_series(1, n) AS k
+    FROM (SELECT DISTINCT cardinality(path) AS n FROM shape) s
+"""
+_TOUCHES = """
+    SELECT s.shape AS pattern, cardinality(s.path) AS n, o.k::int AS k, o.age, f.key, f.is_direct
+    FROM shape s, unnest(s.path, s.ages) WITH ORDINALITY AS o (facet, age, k)
+    JOIN facet f ON f.facet = o.facet
+"""
 _WEIGHTS = """
-    worth AS (
-        SELECT u.shape, u.k, u.facet, ({raw})::float8 AS raw
-        FROM (SELECT s.shape, cardinality(s.path) AS n, o.facet, o.age, o.k::int AS k
-            FROM shape s, unnest(s.path, s.ages) WITH ORDINALITY AS o (facet, age, k)) u
-        JOIN facet f ON f.facet = u.facet {joined}),
+    worth AS (SELECT u.pattern, u.k, ({raw})::float8 AS raw FROM ({touches}) u {joined}),
     own AS (
-        SELECT shape, k, facet,
+        SELECT pattern, k,
             trunc(CASE WHEN largest > 0 THEN raw / largest ELSE 1 END * 1e12)::bigint AS own
-        FROM (SELECT w.*, max(raw) OVER (PARTITION BY shape) AS largest FROM worth w) w),
+        FROM (SELECT w.*, max(raw) OVER (PARTITION BY pattern) AS largest FROM worth w) w),
     weight AS MATERIALIZED (
-        SELECT shape, k, facet, {spread} AS weight
+        SELECT pattern, k, {spread} AS weight
         FROM (SELECT o.*, {steps} * own / whole AS share, {steps} * own % whole AS remainder
-            FROM (SELECT o.*, (sum(own) OVER (PARTITION BY shape))::bigint AS whole FROM own o) o
+            FROM (SELECT o.*, (sum(own) OVER (PARTITION BY pattern))::bigint AS whole FROM own o) o
         ) x)
 """
 # What is shared out by weights is split at millions of steps, so that no product grows too large.
@@ -64,12 +71,11 @@ _VALUES = """
         SELECT id, period, k, facet, sign(value)::int * step * {spread} AS part
         FROM (SELECT v.*, steps / {steps} * weight + steps % {steps} * weight / {steps} AS share,
                 steps % {steps} * weight % {steps} AS remainder, {steps} AS whole
-            FROM (SELECT w.id, w.period, w.value, x.k, x.facet, x.weight, c.step,
+            FROM (SELECT w.id, w.period, w.value, x.k, w.path[x.k] AS facet, x.weight, c.step,
                     abs(w.value) / c.step AS steps
-                FROM way w CROSS JOIN LATERAL (SELECT CASE WHEN w.value % {coin} = 0
+                FROM {ways} w CROSS JOIN LATERAL (SELECT CASE WHEN w.value % {coin} = 0
                     THEN {coin} ELSE 1 END AS step) c
-                JOIN shape s ON s.path = w.path AND s.ages = w.ages AND s.period = w.period
-                JOIN weight x ON x.shape = s.shape
+                JOIN weight x ON x.pattern = w.pattern
                 WHERE w.value IS NOT NULL) v) x)
 """
 
@@ -85,7 +91,7 @@ def _spread(of: str) -> str:
 
 
 def weights_of(model: Model, effects: int | None = None) -> str:
-    """The weights of each touch of each `shape`, by `facet`, as a part of a statement.
+    """The `weight` of each place `k` on a path of each `pattern`, as a part of a statement.
 
     `effects` is the place of two parameters, the keys of a Markov chain and their removal effects.
     """
@@ -93,14 +99,33 @@ def weights_of(model: Model, effects: int | None = None) -> str:
     if model == "markov":
         joined = (
             f"LEFT JOIN unnest(${effects}::text[], ${(effects or 0) + 1}::float8[]) "
-            "AS e (key, effect) ON e.key = f.key"
+            "AS e (key, effect) ON e.key = u.key"
         )
-    return _WEIGHTS.format(raw=_RAW[model], joined=joined, spread=_spread("shape"), steps=STEPS)
+    return _WEIGHTS.format(
+        raw=_RAW[model],
+        touches=_PLACES if model in _POSITIONAL else _TOUCHES,
+        joined=joined,
+        spread=_spread("pattern"),
+        steps=STEPS,
+    )
 
 
-def values_of(coin: int) -> str:
+def shapes_of(model: Model) -> str:
+    """Each `shape` with its `pattern`, by which it is weighed."""
+    pattern = "cardinality(path)" if model in _POSITIONAL else "shape"
+    return f"(SELECT shape.*, {pattern} AS pattern FROM shape)"  # noqa: S608
+
+
+def ways_of(model: Model) -> str:
+    """Each `way` with its `pattern`, by which it is weighed."""
+    if model in _POSITIONAL:
+        return "(SELECT way.*, cardinality(path) AS pattern FROM way)"
+    return "(SELECT way.*, shape AS pattern FROM way JOIN shape USING (path, ages, period))"
+
+
+def values_of(model: Model, coin: int) -> str:
     """What each touch is worth of the value of each `way`, to the smallest coin where it has such.
 
     All of it is in ten-thousandths, the coin as well.
     """
-    return _VALUES.format(spread=_spread("id"), steps=STEPS, coin=coin)
+    return _VALUES.format(spread=_spread("id"), steps=STEPS, coin=coin, ways=ways_of(model))
