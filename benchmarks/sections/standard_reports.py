@@ -12,6 +12,7 @@ from benchmarks.serving import Server, WrongAnswer, asked, serving
 from benchmarks.stage import Stage
 
 CONTACTS, ACTIVITIES_OF_DEAL = 50_000, 5
+CAMPAIGNS, TOUCHES_OF_CONTACT = 20, 12
 REPORT_S = 3.0
 QUESTIONS = 3
 # Half of the deals have ended within the year, one of four was won.
@@ -32,6 +33,24 @@ _CUSTOMERS = """
         FROM companies WHERE organization_id = $1) c
     WHERE d.organization_id = $1
         AND c.place = 1 + get_byte(uuid_send(d.id), 14) * 256 % c.number
+"""
+# Whose deals they are, and what brought them: three touches before most of the deals.
+_BUYERS = """
+    UPDATE deals d SET contact_id = c.id FROM (
+        SELECT id, row_number() OVER (ORDER BY id) AS place, count(*) OVER () AS number
+        FROM contacts WHERE organization_id = $1) c
+    WHERE d.organization_id = $1
+        AND c.place = 1 + (hashtext(d.id::text) & 2147483647) % c.number
+"""
+_TOUCHES = """
+    INSERT INTO campaign_touches (organization_id, source, source_id, kind, person_id, person_kind,
+        campaign_id, occurred_at)
+    SELECT $1, 'event', gen_random_uuid(), (ARRAY['clicked', 'visited', 'opened'])[1 + n % 3],
+        c.id, 'contact', ($2::uuid[])[1 + (h & 2147483647) % cardinality($2::uuid[])],
+        now() - make_interval(mins => (h >> 4 & 2147483647) % 525600)
+    FROM (SELECT id, row_number() OVER (ORDER BY id) AS place FROM contacts
+        WHERE organization_id = $1) c, generate_series(1, $3::int) n,
+        LATERAL (SELECT hashint8(c.place * 16 + n) AS h) a
 """
 _MOVES = """
     INSERT INTO deal_moves (organization_id, id, deal_id, verb, from_stage_id, to_stage_id,
@@ -87,8 +106,14 @@ def _fill(stage: Stage, server: Server) -> None:
     reason = asked(
         stage, server, "POST", "/v1/loss-reasons", json.dumps({"name": "Price"}).encode()
     )
+    campaigns = [
+        asked(stage, server, "POST", "/v1/campaigns", f'{{"name": "C{n}"}}'.encode())["id"]
+        for n in range(CAMPAIGNS)
+    ]
     for name, sql, args in (
         ("deals", _CUSTOMERS, ()),
+        ("deals", _BUYERS, ()),
+        ("campaign_touches", _TOUCHES, (campaigns, TOUCHES_OF_CONTACT)),
         ("deals", _CLOSED, (of_kind["won"][0], of_kind["lost"][0], reason["id"])),
         ("deal_moves", _MOVES, (of_kind["open"],)),
         ("activities", _ACTIVITIES, (ACTIVITIES_OF_DEAL,)),

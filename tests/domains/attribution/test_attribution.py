@@ -354,3 +354,40 @@ async def test_pictures_are_drawn(client, sold):
 async def test_many_at_once_tell_the_same(client, sold):
     answers = await asyncio.gather(*(client.read("attribution") for _ in range(8)))
     assert all(one["data"] == answers[0]["data"] for one in answers)
+
+
+async def test_a_session_that_the_lookback_cuts_counts_once(client, worker):
+    id, buyer = await campaign(client), await person(client)
+    for minutes in (10, -10):
+        at = ago(days=90, minutes=minutes)
+        told = {"contact_id": buyer, "occurred_at": at, "properties": {"campaign_id": id}}
+        await track(client, told)
+    deal = await won(client, buyer)
+    found = await kept(client, 1)
+    assert by(found, "campaign_id") == {id: ("1", "100.00")}
+    (touch,) = (await client.read(f"attribution/conversions/{deal}"))["touches"]
+    assert (touch["weight"], touch["value"]) == ("1", "100.00")
+
+
+async def test_the_touches_of_all_people_of_a_deal_are_in_one_order(client, worker):
+    early, late = await campaign(client), await campaign(client)
+    buyer, other = await person(client), await person(client)
+    await came(client, other, early, days=3)
+    await came(client, buyer, late, days=2)
+    await came(client, other, late, days=1)
+    deal = await client.made("deals", {"name": "Office", "contact_id": buyer, "amount": "100.00"})
+    role = {"deal_id": deal["id"], "contact_id": other}
+    await client.made("deal-contacts", role)
+    answer = await client.post(f"/v1/deals/{deal['id']}/win", json={})
+    assert answer.status_code == 200, answer.text
+    await kept(client, 2)
+    for model, wanted in (
+        ("first", {early: "1", late: "0"}),
+        ("last", {early: "0", late: "1"}),
+        ("position", {early: "0.4", late: "0.6"}),
+        ("shapley", {early: "0.5", late: "0.5"}),
+    ):
+        found = await client.read("attribution", model=model)
+        assert {row["campaign_id"]: row["conversions"] for row in found["data"]} == wanted, model
+        one = await client.read(f"attribution/conversions/{deal['id']}", model=model)
+        assert [touch["campaign_id"] for touch in one["touches"]] == [early, late, late]

@@ -6,38 +6,47 @@ comes to it ends in nothing (E. Anderl, I. Becker, F. von Wangenheim, J. H. Schu
 customer journey, International Journal of Research in Marketing 33, 2016, 457-474).
 """
 
-from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
 
-Paths = Mapping[Sequence[str], tuple[int, int]]
-"""How many went each way: those who converted in the end, and those who did not."""
 MOST = 500
 """So many channels are told apart: the time grows with the cube of them."""
 
 
-def removal_effects(paths: Paths) -> dict[str, float]:
+@dataclass(frozen=True, slots=True)
+class Move:
+    """How many went from one touch to the next, or began or ended with it."""
+
+    here: str | None
+    """None where they began."""
+    there: str | None
+    """None where they ended."""
+    converted: int
+    lost: int
+
+
+def removal_effects(moves: Collection[Move]) -> dict[str, float]:
     """The removal effect of each key that stands on a path; all zero where nobody converted."""
-    places: dict[str, int] = {}
-    for path in paths:
-        for key in path:
-            places.setdefault(key, len(places) + 1)
-    size = len(places) + 1
-    moves = np.zeros((size, size + 1))
-    ends = size
-    total = np.zeros(size)
-    for path, (converted, lost) in paths.items():
-        number = converted + lost
-        way = [0, *(places[key] for key in path)]
-        for here, there in pairwise(way):
-            moves[here, there] += number
-            total[here] += number
-        moves[way[-1], ends] += converted
-        total[way[-1]] += number
-    share = moves / np.where(total == 0, 1, total)[:, None]
-    return _effects(share[:, :ends], share[:, ends], places)
+    places: dict[str | None, int] = {None: 0}
+    for move in moves:
+        for key in (move.here, move.there):
+            places.setdefault(key, len(places))
+    ends = len(places)
+    numbers = np.zeros((ends, ends + 1))
+    total = np.zeros(ends)
+    for move in moves:
+        number, here = move.converted + move.lost, places[move.here]
+        total[here] += number
+        if move.there is None:
+            numbers[here, ends] += move.converted
+        else:
+            numbers[here, places[move.there]] += number
+    share = numbers / np.where(total == 0, 1, total)[:, None]
+    keys = {key: place for key, place in places.items() if key is not None}
+    return _effects(share[:, :ends], share[:, ends], keys)
 
 
 def _effects(inner: Any, into: Any, places: Mapping[str, int]) -> dict[str, float]:

@@ -1,7 +1,8 @@
 """Who was reached by campaigns, what they did, and what came of those who were held out."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from crm_api.kit.db.tx import Tx
 from crm_api.kit.query.filters import Filter, parse
 from crm_api.kit.query.listing import Listing
 from crm_api.kit.query.visibility import ALL, sight_of
+from crm_api.kit.report_words import MOST_BEHIND
 
 # What a campaign was called where a touch came from counts as soon as one is called so.
 _TOUCHED = """
@@ -59,10 +61,22 @@ _LEADS = f"""
     path (lead, person_id) AS (
         SELECT person_id, person_id FROM t
         UNION SELECT p.lead, r.target_id FROM path p
-        JOIN record_redirects r ON r.organization_id = $1 AND r.record_id = p.person_id)
-    SELECT t.campaign_id, m.person_id, min(t.occurred_at) AS occurred_at
-    FROM t JOIN path m ON m.lead = t.person_id
-    WHERE {{seen}} GROUP BY 1, 2
+        JOIN record_redirects r ON r.organization_id = $1 AND r.record_id = p.person_id),
+    led AS (
+        SELECT t.campaign_id, m.person_id, min(t.occurred_at) AS occurred_at
+        FROM t JOIN path m ON m.lead = t.person_id
+        WHERE {{seen}} GROUP BY 1, 2)
+"""  # noqa: S608
+_LED_BY = f"""
+    {_LEADS}, led_by AS (
+        SELECT u.above, l.person_id,
+            date_trunc('month', l.occurred_at AT TIME ZONE $9)::date AS month
+        FROM led l JOIN unnest($7::uuid[], $8::uuid[]) AS u (id, above) ON u.id = l.campaign_id)
+    SELECT above, month, count(DISTINCT person_id)::int AS number, grouping(month) = 0 AS is_month
+    FROM led_by GROUP BY GROUPING SETS ((above), (month), ())
+"""  # noqa: S608
+_LED = f"""
+    {_LEADS} SELECT DISTINCT person_id FROM led WHERE campaign_id = ANY($7) LIMIT {MOST_BEHIND + 1}
 """  # noqa: S608
 # Whoever was merged since counts as who they were when the audience was frozen.
 _ARMS = f"""
@@ -108,6 +122,16 @@ def _above(parents: Parents) -> list[tuple[UUID, UUID]]:
     return found
 
 
+@dataclass(frozen=True)
+class Led:
+    """How many leads campaigns brought, each lead once."""
+
+    by_campaign: Mapping[UUID | None, int]
+    """With those below; of None, by all of them."""
+    by_month: Mapping[date, int]
+    """By the first days of months."""
+
+
 class Counting:
     """Counts over the members and touches of some campaigns, of the people who are seen."""
 
@@ -115,6 +139,7 @@ class Counting:
         self, tx: Tx, parents: Parents, ground: Ground, span: tuple[datetime, datetime]
     ) -> None:
         self.tx, self.ids, self.span = tx, list(parents), span
+        self._zone = ground.calendar.zone
         self._said = ground.names.called(set(self.ids))
         self._above = list(zip(*_above(parents), strict=True)) or [(), ()]
 
@@ -132,11 +157,20 @@ class Counting:
         rows = await self.tx.fetch(_DID.format(seen=seen), *own, *values)
         return {row["above"]: dict(row) for row in rows}
 
-    async def leads(self) -> list[Any]:
-        """The leads that they brought: `campaign_id, person_id, occurred_at`."""
+    async def leads(self) -> "Led":
+        """How many leads they brought."""
         self.tx.actor.require(f"{LEADS.area}:read")
-        seen, values = self._among("m.person_id", 6, LEADS)
-        return await self.tx.fetch(_LEADS.format(seen=seen), *self._given(), *values)
+        seen, values = self._among("m.person_id", 9, LEADS)
+        own = (*self._given(), *map(list, self._above), self._zone)
+        rows = await self.tx.fetch(_LED_BY.format(seen=seen), *own, *values)
+        by_month = {row["month"]: row["number"] for row in rows if row["is_month"]}
+        return Led({row["above"]: row["number"] for row in rows if not row["is_month"]}, by_month)
+
+    async def led(self, ids: Sequence[UUID]) -> list[UUID]:
+        """The leads that some of them brought; no more than can be told, and one."""
+        seen, values = self._among("m.person_id", 7, LEADS)
+        rows = await self.tx.fetch(_LED.format(seen=seen), *self._given(), list(ids), *values)
+        return sorted(row["person_id"] for row in rows)
 
     async def arms(self, id: UUID, since: datetime) -> list[Any]:
         """How the members of one fared since its launch, by variant, and those held out."""

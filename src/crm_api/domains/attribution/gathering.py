@@ -1,22 +1,35 @@
-"""What was brought, and by which touches: of the records that whoever asks sees."""
+"""What was reached, and by what it is counted: of the records that whoever asks sees."""
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import BigInteger, null, select, type_coerce
+from sqlalchemy import (
+    BigInteger,
+    Date,
+    Uuid,
+    case,
+    func,
+    literal,
+    literal_column,
+    null,
+    select,
+    type_coerce,
+)
+from sqlalchemy import cast as to_type
 
 from crm_api.domains.attribution.following import AREA
 from crm_api.domains.attribution.keeping import Names, names_of
 from crm_api.domains.attribution.settings import AttributionSettings, settings_of
+from crm_api.domains.attribution.weighing import Model
 from crm_api.domains.campaigns.repository import CAMPAIGNS
 from crm_api.domains.contacts.repository import CONTACTS
 from crm_api.domains.deals.repository import DEALS
 from crm_api.domains.leads.repository import LEADS
 from crm_api.domains.reports.buckets import Calendar
+from crm_api.domains.reports.schemas import Bucket
 from crm_api.domains.segments.asking import asked
 from crm_api.kit.actor import hidden_field
 from crm_api.kit.db.tx import Tx
@@ -25,12 +38,9 @@ from crm_api.kit.query.filters import Filter, parse
 from crm_api.kit.query.listing import Listing
 from crm_api.kit.query.moments import need_days
 from crm_api.kit.query.visibility import among, sight_of
-from crm_api.kit.touches import DIRECT
 
 Goal = Literal["won", "opportunity", "lead"]
-MOST = 100_000
-"""So many conversions are attributed at once."""
-OTHER = "other"
+By = Literal["campaign", "channel", "variant", "kind"]
 _GOALS: Mapping[Goal, tuple[Listing, str, Mapping[str, Any]]] = {
     "won": (DEALS, "closed_at", {"status": "won"}),
     "opportunity": (DEALS, "created_at", {}),
@@ -38,57 +48,6 @@ _GOALS: Mapping[Goal, tuple[Listing, str, Mapping[str, Any]]] = {
 }
 """What is reached: of which records, when it is, and which have."""
 _ORGANIZATION = "SELECT time_zone, currency, fiscal_year_starts_in FROM organizations WHERE id = $1"
-_NAMED: Mapping[bool, str] = {
-    True: """
-        SELECT d.id AS conversion, d.contact_id AS person FROM deals d
-        WHERE d.organization_id = $1 AND d.id = ANY($2) AND d.contact_id IS NOT NULL
-        UNION SELECT p.deal_id, p.contact_id FROM deal_contacts p
-        WHERE p.organization_id = $1 AND p.deal_id = ANY($2) AND p.deleted_at IS NULL
-        UNION SELECT d.id, c.id FROM deals d JOIN contacts c ON c.organization_id = $1
-            AND c.company_id = d.company_id AND c.deleted_at IS NULL
-        WHERE $6 AND d.organization_id = $1 AND d.id = ANY($2)
-        UNION SELECT l.deal_id, l.id FROM leads l
-        WHERE l.organization_id = $1 AND l.deal_id = ANY($2) AND l.deleted_at IS NULL
-    """,
-    False: """
-        SELECT l.id AS conversion, l.id AS person FROM leads l
-        WHERE l.organization_id = $1 AND l.id = ANY($2)
-        UNION SELECT l.id, coalesce(l.contact_id, l.matched_contact_id) FROM leads l
-        WHERE l.organization_id = $1 AND l.id = ANY($2)
-            AND coalesce(l.contact_id, l.matched_contact_id) IS NOT NULL
-    """,
-}
-# Those who were merged into people are them, and so are the leads that became them.
-_TOUCHES = """
-    WITH RECURSIVE whole (conversion, person) AS (
-        SELECT conversion, person FROM ({named}) AS named
-        UNION SELECT w.conversion, r.record_id FROM whole w
-        JOIN record_redirects r ON r.organization_id = $1 AND r.target_id = w.person),
-    people AS (
-        SELECT conversion, person FROM whole
-        UNION SELECT w.conversion, l.id FROM whole w JOIN leads l ON l.organization_id = $1
-            AND l.contact_id = w.person AND l.deleted_at IS NULL
-        UNION SELECT w.conversion, l.id FROM whole w JOIN leads l ON l.organization_id = $1
-            AND l.matched_contact_id = w.person AND l.deleted_at IS NULL)
-    SELECT DISTINCT c.id AS conversion, t.source, t.source_id, t.kind, t.person_id, t.person_kind,
-        t.campaign_id, t.campaign, t.channel, t.variant, t.occurred_at
-    FROM unnest($2::uuid[], $3::timestamptz[]) AS c (id, at)
-    JOIN people p ON p.conversion = c.id
-    JOIN campaign_touches t ON t.organization_id = $1 AND t.person_id = p.person
-        AND t.kind = ANY($4) AND t.occurred_at <= c.at AND t.occurred_at > c.at - $5::interval
-"""
-# Those who were touched, and of whom nothing came in these days. They are joined, since a list that
-# is a parameter is walked through for each touch.
-_LOST = """
-    SELECT t.person_id, t.person_kind, t.campaign_id, t.campaign, t.channel, t.variant, t.occurred_at, t.kind,
-        t.source, t.source_id
-    FROM campaign_touches t
-    WHERE t.organization_id = $1 AND t.kind = ANY($2) AND t.occurred_at >= $3
-        AND t.occurred_at < $4
-        AND NOT EXISTS (SELECT FROM unnest($5::uuid[]) AS p (id) WHERE p.id = t.person_id)
-    LIMIT $6
-"""
-_MOST_TOUCHES = 2_000_000
 
 
 @dataclass(frozen=True)
@@ -105,35 +64,16 @@ class Days:
             raise Invalid.parameter("to", "before_start", "The last day is before the first one.")
 
 
-@dataclass(frozen=True, slots=True)
-class Conversion:
-    """Something that was reached."""
+@dataclass(frozen=True)
+class Asked:
+    """What is asked for."""
 
-    id: UUID
-    at: datetime
-    value: int | None
-    """In ten-thousandths of the organization's currency."""
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A touch on the way to it."""
-
-    source: str
-    source_id: UUID
-    kind: str
-    person_id: UUID
-    person_kind: str
-    at: datetime
-    campaign_id: UUID | None
-    campaign: str | None
-    channel: str
-    variant: str | None
-
-    @property
-    def is_direct(self) -> bool:
-        """Whether nobody brought them."""
-        return self.channel == DIRECT and self.campaign is None
+    model: Model = "linear"
+    by: By = "campaign"
+    goal: Goal = "won"
+    days: Days = field(default_factory=Days)
+    period: Bucket | None = None
+    """By what stretches of time it is told."""
 
 
 @dataclass(frozen=True)
@@ -145,29 +85,19 @@ class Ground:
     campaigns: Mapping[UUID, Any]
     """Those that are seen: `id, name, kind, level, parent_id`."""
     names: Names
-    kinds: Mapping[UUID, str]
-    """The channel of every campaign, seen or not."""
 
-    def touch(self, row: Any) -> Found:
-        """A touch as it is stored, with the campaign and the channel that it means now."""
-        id = row["campaign_id"] or self.names.id(row["campaign"])
-        channel = row["channel"] or (self.kinds.get(id) if id is not None else None) or OTHER
-        return Found(
-            source=row["source"],
-            source_id=row["source_id"],
-            kind=row["kind"],
-            person_id=row["person_id"],
-            person_kind=row["person_kind"],
-            at=row["occurred_at"],
-            campaign_id=id,
-            campaign=row["campaign"] or (None if id is None else str(id)),
-            channel=channel,
-            variant=row["variant"],
+    def span(self, days: Days) -> tuple[datetime | None, datetime | None]:
+        """When the days begin, and when they are over."""
+        after = None if days.last is None else days.last + timedelta(days=1)
+        begin, end = (
+            None if day is None else datetime.fromisoformat(self.calendar.midnight(day))
+            for day in (days.first, after)
         )
+        return begin, end
 
 
 class Gathering:
-    """Conversions, touches and campaigns, as far as the actor sees them."""
+    """Conversions and campaigns, as far as the actor sees them."""
 
     def __init__(self, tx: Tx) -> None:
         self.tx = tx
@@ -187,121 +117,67 @@ class Gathering:
         for hidden in tx.actor.hidden(CAMPAIGNS.entity) & {"name", "kind"}:
             for row in seen.values():
                 row[hidden] = None
-        names = await names_of(tx)
-        return Ground(calendar, settings_of(tx), seen, names, names.kinds)
+        return Ground(calendar, settings_of(tx), seen, await names_of(tx))
 
-    def span(self, days: Days, calendar: Calendar) -> dict[str, Any]:
-        """The days as a filter of instants."""
-        found: dict[str, Any] = {}
-        if days.first is not None:
-            found["gte"] = calendar.midnight(days.first)
-        if days.last is not None:
-            found["lt"] = calendar.midnight(days.last + timedelta(days=1))
-        return found
+    def reached(
+        self, wanted: Asked, ground: Ground, behind: int, id: UUID | None = None
+    ) -> tuple[str, list[Any]]:
+        """What was reached, or one of it, as a part of a statement, and its values; raises `Forbidden`, `Invalid`.
 
-    async def conversions(
-        self, goal: Goal, days: Days, ground: Ground, id: UUID | None = None
-    ) -> list[Conversion]:
-        """What was reached in some days; raises `Forbidden`, `Invalid`."""
-        tx = self.tx
+        Its columns are `id, at, value, period, person, also`: the value in ten-thousandths of the
+        organization's currency, the first day of its period, and who are its people at once.
+        """
+        tx, goal, calendar = self.tx, wanted.goal, ground.calendar
         listing, at, source = _GOALS[goal]
         tx.actor.require(f"{listing.area}:read")
         valued = () if goal == "lead" else ("base_amount",)
         for name in sorted({at, *source, *valued} & tx.actor.hidden(listing.entity)):
             raise hidden_field(f"{listing.entity}.{name}").elsewhere(parameter="goal")
         parts: list[Any] = [source, {at: {"is_null": False}}]
-        if span := self.span(days, ground.calendar):
-            parts.append({at: span})
+        for operator, end in zip(("gte", "lt"), ground.span(wanted.days), strict=True):
+            if end is not None:
+                parts.append({at: {operator: end.isoformat()}})
         if id is not None:
             parts.append({"id": str(id)})
         model: Any = listing.model
-        chosen = select(model.id, getattr(model, at).label("at"), *_valued(goal, model))
+        moment = getattr(model, at)
+        chosen = select(
+            model.id,
+            moment.label("at"),
+            *_valued(goal, model, calendar),
+            _period(moment, wanted.period, calendar).label("period"),
+            *_people(goal, model),
+        )
         filter = parse({"and": [one for one in parts if one]}, listing, tx)
-        sql, values = asked(tx, listing, chosen, filter, behind=0, named=("reached", goal))
-        rows = await tx.fetch(f"{sql} LIMIT {MOST + 1}", *values)
-        if len(rows) > MOST:
-            message = f"More than {MOST:,} were reached: ask for fewer days."
-            raise Invalid.parameter("from", "too_many_conversions", message)
-        own = ground.calendar.currency
-        return [
-            Conversion(row["id"], row["at"], row["value"] if row["currency"] == own else None)
-            for row in rows
-        ]
-
-    async def paths(
-        self, goal: Goal, reached: Sequence[Conversion], ground: Ground
-    ) -> dict[UUID, list[Found]]:
-        """The touches on the way to each, the earliest first."""
-        if not reached:
-            return {}
-        told = ground.settings
-        rows = await self.tx.fetch(
-            _TOUCHES.format(named=_NAMED[goal != "lead"]),
-            self.tx.organization_id,
-            [one.id for one in reached],
-            [one.at for one in reached],
-            list(told.counted_kinds),
-            timedelta(days=told.lookback_days),
-            *([] if goal == "lead" else [told.company_contacts]),
-        )
-        grouped: dict[UUID, list[Found]] = defaultdict(list)
-        for row in rows:
-            grouped[row["conversion"]].append(ground.touch(row))
-        return {id: in_sessions(touches, told) for id, touches in grouped.items()}
-
-    async def lost(
-        self, days: Days, paths: Mapping[UUID, Sequence[Found]], ground: Ground
-    ) -> list[list[Found]]:
-        """The ways of those who were touched in these days, and of whom nothing came."""
-        told, calendar = ground.settings, ground.calendar
-        first = days.first or date(1900, 1, 1)
-        last = days.last or self.tx.now.date() + timedelta(days=1)
-        begin, end = map(_instant, (calendar.midnight(first), calendar.midnight(last)))
-        people = sorted({one.person_id for path in paths.values() for one in path})
-        span = (begin - timedelta(days=told.lookback_days), end + timedelta(days=1))
-        own = self.tx.organization_id
-        rows = await self.tx.fetch(
-            _LOST, own, list(told.counted_kinds), *span, people, _MOST_TOUCHES + 1
-        )
-        if len(rows) > _MOST_TOUCHES:
-            message = f"There are more than {_MOST_TOUCHES:,} touches: ask for fewer days."
-            raise Invalid.parameter("from", "too_many_touches", message)
-        grouped: dict[UUID, list[Found]] = defaultdict(list)
-        for row in rows:
-            grouped[row["person_id"]].append(ground.touch(row))
-        return [in_sessions(touches, told) for touches in grouped.values()]
+        named = ("reached", goal, wanted.period, calendar)
+        return asked(tx, listing, chosen, filter, behind=behind, named=named)
 
 
-def _valued(goal: Goal, model: Any) -> list[Any]:
+def _valued(goal: Goal, model: Any, calendar: Calendar) -> list[Any]:
     if goal == "lead":
-        return [null().label("value"), null().label("currency")]
-    value = type_coerce(model.base_amount, BigInteger()).label("value")
-    return [value, model.base_currency.label("currency")]
+        return [to_type(null(), BigInteger).label("value")]
+    is_own = model.base_currency == literal(calendar.currency)
+    return [case((is_own, type_coerce(model.base_amount, BigInteger()))).label("value")]
 
 
-async def seen_people(tx: Tx, touches: Sequence[Found]) -> frozenset[UUID]:
-    """Those of the people who were touched, contacts and leads, that the actor sees."""
+def _period(moment: Any, period: Bucket | None, calendar: Calendar) -> Any:
+    if period is None:
+        return literal_column("date '-infinity'", Date())
+    return calendar.start(calendar.day(moment), period)
+
+
+def _people(goal: Goal, model: Any) -> list[Any]:
+    if goal == "lead":
+        contact = func.coalesce(model.contact_id, model.matched_contact_id, type_=Uuid())
+        return [model.id.label("person"), contact.label("also")]
+    return [model.contact_id.label("person"), model.company_id.label("also")]
+
+
+async def seen_people(tx: Tx, people: Collection[tuple[str, UUID]]) -> frozenset[UUID]:
+    """Those of some people, contacts and leads by their kinds, that the actor sees."""
     seen: frozenset[UUID] = frozenset()
     for kind, listing in (("contact", CONTACTS), ("lead", LEADS)):
         if tx.actor.covers(f"{listing.area}:read"):
-            ids = sorted({one.person_id for one in touches if one.person_kind == kind})
+            ids = sorted({id for of, id in people if of == kind})
             seen |= await among(tx, listing, sight_of(tx.actor, listing), ids)
     return seen
-
-
-def in_sessions(touches: Sequence[Found], settings: AttributionSettings) -> list[Found]:
-    """Touches in their order, of which those of one session count once."""
-    gap = timedelta(minutes=settings.session_minutes)
-    last: dict[Any, datetime] = {}
-    kept: list[Found] = []
-    for one in sorted(touches, key=lambda o: (o.at, o.source, o.source_id, o.kind, o.person_id)):
-        key = (one.person_id, one.campaign_id or one.campaign, one.channel)
-        before = last.get(key)
-        last[key] = one.at
-        if before is None or one.at - before > gap:
-            kept.append(one)
-    return kept
-
-
-def _instant(text: str) -> datetime:
-    return datetime.fromisoformat(text)

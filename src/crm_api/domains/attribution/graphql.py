@@ -8,9 +8,9 @@ import strawberry
 
 from crm_api.domains.attribution import schemas, settings
 from crm_api.domains.attribution.charting import ResultChart, chart_of_results
-from crm_api.domains.attribution.gathering import Days, Goal
+from crm_api.domains.attribution.gathering import Asked, By, Days, Goal
 from crm_api.domains.attribution.results import Results
-from crm_api.domains.attribution.service import Asked, AttributionService, By
+from crm_api.domains.attribution.service import AttributionService
 from crm_api.domains.attribution.weighing import Model
 from crm_api.domains.reports.schemas import Bucket
 from crm_api.kit.graphql.context import GraphInfo

@@ -5,14 +5,14 @@ from typing import Annotated
 from fastapi import Query, Response
 
 from crm_api.domains.attribution.charting import ResultChart, chart_of_results
-from crm_api.domains.attribution.gathering import Days, Goal
+from crm_api.domains.attribution.gathering import Asked, By, Days, Goal
 from crm_api.domains.attribution.results import Results
 from crm_api.domains.attribution.schemas import (
     AttributedConversion,
     AttributionAnswer,
     CampaignResults,
 )
-from crm_api.domains.attribution.service import Asked, AttributionService, By
+from crm_api.domains.attribution.service import AttributionService
 from crm_api.domains.attribution.settings import (
     AttributionSettings,
     AttributionSettingsOut,

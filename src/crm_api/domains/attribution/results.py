@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cached_property
@@ -11,16 +11,10 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from crm_api.domains.attribution.costing import Cost, costs
-from crm_api.domains.attribution.counting import Counting
-from crm_api.domains.attribution.gathering import Days, Gathering, Ground
-from crm_api.domains.attribution.service import (
-    Asked,
-    AttributionService,
-    Credit,
-    Tally,
-    key_of,
-    named,
-)
+from crm_api.domains.attribution.counting import Counting, Led
+from crm_api.domains.attribution.crediting import EVERY, NEVER, Credit, Crediting, Credits
+from crm_api.domains.attribution.gathering import Asked, Days, Gathering, Ground
+from crm_api.domains.attribution.service import named, ordered, shown
 from crm_api.domains.attribution.weighing import Model
 from crm_api.domains.campaigns.service import CampaignService
 from crm_api.kit.db.tx import Tx
@@ -32,6 +26,8 @@ V = TypeVar("V")
 _DID = ("sent", "opened", "clicked", "responded")
 _AUDIENCE = ("members", "holdout", "excluded")
 _NOBODY = dict.fromkeys((*_AUDIENCE, *_DID), 0)
+CHANNEL = "channel/"
+_CHANNEL = f"'{CHANNEL}' || r.channel"
 _SIXTH = Decimal("0.000001")
 _FOURTH = Decimal("0.0001")
 
@@ -44,9 +40,11 @@ class Gathered:
     tree: Mapping[UUID, Any]
     members: Mapping[UUID | None, Mapping[str, int]]
     did: Mapping[UUID | None, Mapping[str, int]]
-    leads: Mapping[UUID, Sequence[Any]]
-    begun: Mapping[UUID | None, Sequence[Credit]]
-    won: Mapping[UUID | None, Sequence[Credit]]
+    leads: Led
+    begun: Credits
+    """Of each campaign with all below it."""
+    won: Credits
+    """By months; of channels, too."""
     costs: Mapping[UUID, Sequence[Cost]] | None
 
     @cached_property
@@ -59,6 +57,18 @@ class Gathered:
                 found.setdefault(above, []).append(id)
                 above = self.tree[above]["parent_id"]
         return found
+
+    @cached_property
+    def totals(self) -> tuple[Mapping[str, Credit], Mapping[str, Credit]]:
+        """What was begun, and what was won, at whatever time."""
+        return _whole(self.begun), _whole(self.won)
+
+
+def _whole(credits: Credits) -> Mapping[str, Credit]:
+    found: dict[str, Credit] = defaultdict(Credit)
+    for (_, label), one in credits.items():
+        found[label] += one
+    return found
 
 
 def some(grouped: Mapping[K, Sequence[V]], ids: Iterable[K]) -> list[V]:
@@ -85,7 +95,7 @@ class Results:
         service = CampaignService(self.tx)
         service.need("read")
         await service.get(id)
-        found, counting = await self._gathered(id, model, days)
+        found, counting = await self.gathered(id, model, days)
         ground, tree = found.ground, found.tree
         plan = await service.records.plan(id)
         arms = [] if plan.launched_at is None else await counting.arms(id, plan.launched_at)
@@ -110,16 +120,13 @@ class Results:
     async def whole(self, model: Model, days: Days) -> dict[str, Any]:
         """What all campaigns come to together; raises `Forbidden`."""
         CampaignService(self.tx).need("read")
-        return figures(await self.gathered(None, model, days), None)
+        found, _ = await self.gathered(None, model, days)
+        return figures(found, None)
 
-    async def gathered(self, id: UUID | None, model: Model, days: Days) -> Gathered:
-        """What figures are made of, of a campaign and all below it, or of all; of what is seen."""
-        found, _ = await self._gathered(id, model, days)
-        return found
-
-    async def _gathered(
+    async def gathered(
         self, id: UUID | None, model: Model, days: Days
     ) -> tuple[Gathered, Counting]:
+        """What figures are made of, of a campaign and all below it, or of all; of what is seen."""
         ground = await Gathering(self.tx).ground()
         tree = ground.campaigns if id is None else _tree(id, ground.campaigns)
         parents = {one: row["parent_id"] for one, row in tree.items()}
@@ -130,18 +137,28 @@ class Results:
             tree,
             await counting.members(),
             await counting.did(),
-            _grouped(await counting.leads(), lambda row: row["campaign_id"]),
-            await self._credits(Asked(model, "campaign", "opportunity", days), ground),
-            await self._credits(Asked(model, "campaign", "won", days), ground),
+            await counting.leads(),
+            {},
+            {},
             None if spent is None else _grouped(spent, lambda one: one.campaign_id),
+        )
+        within = found.within.items()
+        labels = [(str(id), _label(of)) for of, ids in within if of is not None for id in ids]
+        begun, won = (
+            Asked(model, "campaign", "opportunity", days),
+            Asked(model, "campaign", "won", days, "month"),
+        )
+        crediting = Crediting(self.tx, ground)
+        found = replace(
+            found,
+            begun=await crediting.by_labels(begun, labels, valued=False),
+            won=await crediting.by_labels(won, labels, extra=_CHANNEL, valued=True),
         )
         return found, counting
 
-    async def _credits(
-        self, asked: Asked, ground: Ground
-    ) -> Mapping[UUID | None, Sequence[Credit]]:
-        found = await AttributionService(self.tx).attributed(asked, ground)
-        return _grouped(found.credits, lambda one: one.touch.campaign_id)
+
+def _label(of: UUID | None) -> str:
+    return EVERY if of is None else str(of)
 
 
 def _tree(id: UUID, campaigns: Mapping[UUID, Any]) -> dict[UUID, Any]:
@@ -172,18 +189,17 @@ def figures(found: Gathered, of: UUID | None) -> dict[str, Any]:
     """What a campaign of the tree comes to with all below it; of None, all of it."""
     ids = found.within[of]
     whole = {**_NOBODY, **found.members.get(of, {}), **found.did.get(of, {})}
-    leads = len({row["person_id"] for row in some(found.leads, ids)})
-    begun, touched_begun, _ = _credited(some(found.begun, ids))
-    won, touched_won, revenue = _credited(some(found.won, ids))
+    leads = found.leads.by_campaign.get(of, 0)
+    begun, won = (credits.get(_label(of), Credit()) for credits in found.totals)
     spent = None if found.costs is None else _spent(some(found.costs, ids))
     return {
         **{name: whole[name] for name in (*_AUDIENCE, *_DID)},
         "leads": leads,
-        "opportunities": shown_quantity(begun),
-        "won": shown_quantity(won),
-        "touched_opportunities": touched_begun,
-        "touched_won": touched_won,
-        **money(revenue, spent, leads, begun, won),
+        "opportunities": shown_quantity(begun.weight),
+        "won": shown_quantity(won.weight),
+        "touched_opportunities": begun.touched,
+        "touched_won": won.touched,
+        **money(won.value, spent, leads, begun.weight, won.weight),
     }
 
 
@@ -216,12 +232,6 @@ def _each(spent: Decimal | None, number: Decimal) -> str | None:
     return shown_amount((spent / number).quantize(_FOURTH, ROUND_HALF_UP))
 
 
-def _credited(those: Sequence[Credit]) -> tuple[Decimal, int, Decimal]:
-    weight = sum((one.weight for one in those), Decimal(0))
-    value = sum((one.value for one in those if one.value is not None), Decimal(0))
-    return weight, len({one.conversion.id for one in those}), value
-
-
 def _spent(those: Iterable[Cost]) -> Decimal:
     return sum((one.amount for one in those), Decimal(0))
 
@@ -232,39 +242,35 @@ def _row(found: Gathered, id: UUID, row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _channels(found: Gathered) -> list[dict[str, Any]]:
-    tally, channel = Tally(), key_of("channel", found.ground)
-    for one in some(found.won, found.tree):
-        tally.add((None, channel(one.touch)), one)
+    _, won = found.totals
+    channels = {
+        (NEVER, label.removeprefix(CHANNEL)): one
+        for label, one in won.items()
+        if label.startswith(CHANNEL)
+    }
     return [
         {
             "period": None,
             **named("channel", key[1], found.ground),
-            **tally.shown(key, "won"),
+            **shown(channels[key], "won"),
             "removal_effect": None,
         }
-        for key in tally.order()
+        for key in ordered(channels)
     ]
 
 
 def _periods(found: Gathered) -> list[dict[str, Any]]:
     calendar = found.ground.calendar
-    zone = ZoneInfo(calendar.zone)
-
-    def month(at: datetime) -> date:
-        return calendar.first(at.astimezone(zone).date(), "month")
-
-    tree = found.tree
-    won = _grouped(some(found.won, tree), lambda one: month(one.conversion.at))
-    leads = _grouped(some(found.leads, tree), lambda row: month(row["occurred_at"]))
-    costs = some(found.costs or {}, tree)
+    won = {period: one for (period, label), one in found.won.items() if label == _label(None)}
+    leads = found.leads.by_month
+    costs = some(found.costs or {}, found.tree)
     spent = _grouped(costs, lambda one: calendar.first(one.spent_on, "month"))
     told: list[dict[str, Any]] = []
     for first in sorted({*won, *leads, *spent}):
-        weight, _, value = _credited(won.get(first, ()))
-        people = {row["person_id"] for row in leads.get(first, ())}
-        row = {"period": first, "leads": len(people), "won": shown_quantity(weight)}
+        one = won.get(first, Credit())
+        row = {"period": first, "leads": leads.get(first, 0), "won": shown_quantity(one.weight)}
         cost = None if found.costs is None else shown_amount(_spent(spent.get(first, ())))
-        told.append({**row, "revenue": shown_amount(value), "cost": cost})
+        told.append({**row, "revenue": shown_amount(one.value), "cost": cost})
     return told
 
 

@@ -5,8 +5,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from crm_api.domains.attribution.gathering import Goal
-from crm_api.domains.attribution.service import By
+from crm_api.domains.attribution.gathering import By, Goal
 from crm_api.domains.attribution.weighing import Model
 from crm_api.kit.schema import AmountOut
 

@@ -1,15 +1,17 @@
 """What campaigns come to, as a standard report by their results."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, get_args
 from uuid import UUID
 
 from crm_api.domains.attribution.costing import ENTITY as COST
 from crm_api.domains.attribution.costing import counted
-from crm_api.domains.attribution.gathering import Days
-from crm_api.domains.attribution.results import Gathered, Results, figures, some
-from crm_api.domains.attribution.service import Credit
+from crm_api.domains.attribution.counting import Counting
+from crm_api.domains.attribution.crediting import Crediting
+from crm_api.domains.attribution.gathering import Asked, Days, Goal
+from crm_api.domains.attribution.results import Gathered, Results, figures
 from crm_api.domains.attribution.weighing import Model
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Invalid
@@ -26,6 +28,7 @@ from crm_api.kit.reporting import (
 )
 
 MOST = 2_000
+_Lazy = Callable[[], Awaitable[Filter]]
 _COUNTS = ("members", "holdout", "excluded", "sent", "opened", "clicked", "responded", "leads")
 _EXACT = (
     *("opportunities", "won", "revenue", "cost", "profit", "roi", "roas"),
@@ -37,16 +40,17 @@ async def _results(tx: Tx, given: Mapping[str, Any]) -> Computed:
     """Each campaign with all below it, and all of them together."""
     days, of = Days(given["from"], given["to"]), given["campaign_id"]
     days.check()
-    found = await Results(tx).gathered(of, given["model"], days)
+    found, counting = await Results(tx).gathered(of, given["model"], days)
     if of is not None and of not in found.tree:
         message = "There is no such campaign."
         raise Invalid.parameter("campaign_id", "no_such_record", message)
     if len(found.tree) > MOST:
         message = f"There are more than {MOST:,} campaigns: choose one with those below it."
         raise Invalid(message, code="too_many_records")
-    lines = [_line(found, id, days) for id in found.tree]
+    behind = _Behind(found, counting, given["model"], days)
+    lines = [_line(found, id, behind) for id in found.tree]
     lines.sort(key=_order)
-    return Computed(lines, [_line(found, None, days)] if lines else [])
+    return Computed(lines, [_line(found, None, behind)] if lines else [])
 
 
 def _order(line: Line) -> Any:
@@ -54,39 +58,57 @@ def _order(line: Line) -> Any:
     return -values["revenue"], -values["members"], values["campaign"] or "", values["campaign_id"]
 
 
-def _line(found: Gathered, id: UUID | None, days: Days) -> Line:
+def _line(found: Gathered, id: UUID | None, behind: "_Behind") -> Line:
     ids, told = found.within[id], figures(found, id)
     own = {"campaign_id": id, "campaign": found.tree[id]["name"]} if id is not None else {}
     exact = {name: None if told[name] is None else Decimal(told[name]) for name in _EXACT}
     values = {**own, **{name: told[name] for name in _COUNTS}, **exact}
-    return Line(values, Records(_lazy(ids)), _behind(found, ids, days))
+    return Line(values, Records(behind.campaigns(ids)), behind.own(ids))
 
 
-def _behind(found: Gathered, ids: Sequence[UUID], days: Days) -> dict[str, Records]:
-    leads = sorted({row["person_id"] for row in some(found.leads, ids)})
-    begun = Records(_lazy(_credited(some(found.begun, ids))), "deal")
-    won = Records(_lazy(_credited(some(found.won, ids))), "deal")
-    own = {
-        "leads": Records(_lazy(leads), "lead"),
-        "opportunities": begun,
-        "won": won,
-        "revenue": won,
-    }
-    if found.costs is not None:
-        own["cost"] = Records(counted(ids, days), COST)
-    return own
+@dataclass(frozen=True)
+class _Behind:
+    """The records behind numbers, found when somebody asks for them."""
 
+    found: Gathered
+    counting: Counting
+    model: Model
+    days: Days
 
-def _credited(those: Sequence[Credit]) -> list[UUID]:
-    """The deals that a sum is of."""
-    return sorted({one.conversion.id for one in those if one.weight})
+    def own(self, ids: Sequence[UUID]) -> dict[str, Records]:
+        """Those behind single numbers of some campaigns."""
+        begun = Records(self._credited(ids, "opportunity"), "deal")
+        won = Records(self._credited(ids, "won"), "deal")
+        leads = Records(self._led(ids), "lead")
+        own = {"leads": leads, "opportunities": begun, "won": won, "revenue": won}
+        if self.found.costs is not None:
+            own["cost"] = Records(counted(ids, self.days), COST)
+        return own
 
+    @staticmethod
+    def campaigns(ids: Sequence[UUID]) -> _Lazy:
+        """The campaigns themselves."""
 
-def _lazy(ids: Sequence[UUID]) -> Any:
-    async def filter() -> Filter:
-        return few(ids)
+        async def filter() -> Filter:
+            return few(ids)
 
-    return filter
+        return filter
+
+    def _led(self, ids: Sequence[UUID]) -> _Lazy:
+        async def filter() -> Filter:
+            return few(await self.counting.led(ids))
+
+        return filter
+
+    def _credited(self, ids: Sequence[UUID], goal: Goal) -> _Lazy:
+        """The deals that a sum is of."""
+
+        async def filter() -> Filter:
+            asked = Asked(self.model, "campaign", goal, self.days)
+            crediting = Crediting(self.counting.tx, self.found.ground)
+            return few(await crediting.credited(asked, list(map(str, ids))))
+
+        return filter
 
 
 def _amount(name: str, text: str) -> ReportField:

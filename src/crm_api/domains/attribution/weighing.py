@@ -1,19 +1,19 @@
-"""How much of a conversion each touch on its path is worth; needs no database.
+"""How much of a conversion each touch on its path is worth, reckoned by the database for any number.
 
 The rules are those of the field, as Google Analytics and HubSpot document them: all to the first
 or the last touch, the same for each, 40/20/40 by position, and a weight that halves with age.
-`chains.py` has the removal effects of Markov chains. A Shapley value needs no more than the path
-itself, see `shared`.
+`chains.py` has the removal effects of Markov chains.
+
+Where all keys are worth the same, what the keys of a path are worth, each shared by its touches, is
+the Shapley value of the game in which a coalition of channels has the conversions of everybody whom
+no other channel touched: it is a sum of unanimity games, one for each conversion, and shares each
+out equally over the channels of its path, for any number of channels (K. Zhao, S. H. Mahboobi,
+S. R. Bagheri, Shapley value methods for attribution modeling in online advertising,
+arXiv:1804.05327, 2018, theorem 1).
 """
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from decimal import Decimal
+from collections.abc import Mapping
 from typing import Literal
-
-from crm_api.kit.pricing.rounding import spread
 
 Model = Literal[
     "first",
@@ -25,100 +25,107 @@ Model = Literal[
     "markov",
     "shapley",
 ]
-STEP = Decimal("0.000001")
-"""Weights are made of such steps, and add up to one."""
-_FINE = 10**12
-
-
-@dataclass(frozen=True, slots=True)
-class Touch:
-    """A touch on the way to a conversion, as models see it."""
-
-    key: str
-    """What is compared: a campaign or a channel."""
-    at: datetime
-    is_direct: bool = False
-    """Whether nobody brought them: they came by themselves."""
-
-
-def weights(
-    model: Model,
-    path: Sequence[Touch],
-    until: datetime,
-    *,
-    half_life: timedelta = timedelta(days=7),
-    effects: Mapping[str, float] | None = None,
-) -> list[Decimal]:
-    """What each touch of a path is worth, the earliest first; together exactly one.
-
-    `until` is the moment of the conversion, `effects` are those of the keys in a Markov chain.
-    """
-    if not path:
-        return []
-    raw = _RULES[model](path) if model in _RULES else _aged(model, path, until, half_life, effects)
-    largest = max(raw)
-    if largest <= 0:
-        raw, largest = _linear(path), 1.0
-    # Relative to the largest, so that nothing vanishes however long ago all of it was.
-    whole = [Decimal(int(one / largest * _FINE)) for one in raw]
-    return spread(Decimal(1), whole, STEP)
-
-
-def _aged(
-    model: Model,
-    path: Sequence[Touch],
-    until: datetime,
-    half_life: timedelta,
-    effects: Mapping[str, float] | None,
-) -> list[float]:
-    if model == "time_decay":
-        ages = [(until - one.at) / half_life for one in path]
-        return [2.0 ** (min(ages) - age) for age in ages]
-    assert effects is not None
-    return shared(path, effects)
-
-
-def shared(path: Sequence[Touch], worth: Mapping[str, float] | None = None) -> list[float]:
-    """What the keys of a path are worth, each shared by its touches.
-
-    Where all are worth the same this is the Shapley value of the game in which a coalition of
-    channels has the conversions of everybody whom no other channel touched: it is a sum of
-    unanimity games, one for each conversion, and shares each out equally over the channels of its
-    path, for any number of channels (K. Zhao, S. H. Mahboobi, S. R. Bagheri, Shapley value methods
-    for attribution modeling in online advertising, arXiv:1804.05327, 2018, theorem 1).
-    """
-    times = Counter(one.key for one in path)
-    return [(1.0 if worth is None else worth[one.key]) / times[one.key] for one in path]
-
-
-def _first(path: Sequence[Touch]) -> list[float]:
-    return [1.0, *[0.0] * (len(path) - 1)]
-
-
-def _last(path: Sequence[Touch]) -> list[float]:
-    return [*[0.0] * (len(path) - 1), 1.0]
-
-
-def _last_non_direct(path: Sequence[Touch]) -> list[float]:
-    told = [place for place, one in enumerate(path) if not one.is_direct]
-    at = told[-1] if told else len(path) - 1
-    return [float(place == at) for place in range(len(path))]
-
-
-def _linear(path: Sequence[Touch]) -> list[float]:
-    return [1.0] * len(path)
-
-
-def _position(path: Sequence[Touch]) -> list[float]:
-    between = len(path) - 2
-    return [40.0, *[20.0 / between] * between, 40.0] if between > 0 else [1.0] * len(path)
-
-
-_RULES = {
-    "first": _first,
-    "last": _last,
-    "last_non_direct": _last_non_direct,
-    "linear": _linear,
-    "position": _position,
-    "shapley": shared,
+STEPS = 1_000_000
+"""Weights are whole numbers of millionths, and add up to one."""
+_POSITIONAL = frozenset[Model]({"first", "last", "linear", "position"})
+"""By which only the places on a path count, so that all paths of a length are weighed alike."""
+_OF_SHAPE = "OVER (PARTITION BY u.pattern)"
+# A power so small is an error of PostgreSQL, and nothing beside the largest long before.
+_RAW: Mapping[Model, str] = {
+    "first": "(u.k = 1)::int",
+    "last": "(u.k = u.n)::int",
+    "last_non_direct": "(u.k = coalesce("
+    f"max(u.k) FILTER (WHERE NOT u.is_direct) {_OF_SHAPE}, u.n))::int",
+    "linear": "1",
+    "position": "CASE WHEN u.n <= 2 THEN 1 WHEN u.k IN (1, u.n) THEN 40 "
+    "ELSE 20.0::float8 / (u.n - 2) END",
+    "time_decay": f"2 ^ greatest(min(u.age) {_OF_SHAPE} - u.age, -100)",
+    "markov": "coalesce(e.effect, 0) / count(*) OVER (PARTITION BY u.pattern, u.key)",
+    "shapley": "1::float8 / count(*) OVER (PARTITION BY u.pattern, u.key)",
 }
+# Relative to the largest, so that nothing vanishes however long ago all of it was.
+_PLACES = """
+    SELECT n AS pattern, n, generate_series(1, n) AS k
+    FROM (SELECT DISTINCT cardinality(path) AS n FROM shape) s
+"""
+_TOUCHES = """
+    SELECT s.shape AS pattern, cardinality(s.path) AS n, o.k::int AS k, o.age, f.key, f.is_direct
+    FROM shape s, unnest(s.path, s.ages) WITH ORDINALITY AS o (facet, age, k)
+    JOIN facet f ON f.facet = o.facet
+"""
+_WEIGHTS = """
+    worth AS (SELECT u.pattern, u.k, ({raw})::float8 AS raw FROM ({touches}) u {joined}),
+    own AS (
+        SELECT pattern, k,
+            trunc(CASE WHEN largest > 0 THEN raw / largest ELSE 1 END * 1e12)::bigint AS own
+        FROM (SELECT w.*, max(raw) OVER (PARTITION BY pattern) AS largest FROM worth w) w),
+    weight AS MATERIALIZED (
+        SELECT pattern, k, {spread} AS weight
+        FROM (SELECT o.*, {steps} * own / whole AS share, {steps} * own % whole AS remainder
+            FROM (SELECT o.*, (sum(own) OVER (PARTITION BY pattern))::bigint AS whole FROM own o) o
+        ) x)
+"""
+# What is shared out by weights is split at millions of steps, so that no product grows too large.
+_VALUES = """
+    part AS (
+        SELECT id, period, k, facet, sign(value)::int * step * {spread} AS part
+        FROM (SELECT v.*, steps / {steps} * weight + steps % {steps} * weight / {steps} AS share,
+                steps % {steps} * weight % {steps} AS remainder, {steps} AS whole
+            FROM (SELECT w.id, w.period, w.value, x.k, w.path[x.k] AS facet, x.weight, c.step,
+                    abs(w.value) / c.step AS steps
+                FROM {ways} w CROSS JOIN LATERAL (SELECT CASE WHEN w.value % {coin} = 0
+                    THEN {coin} ELSE 1 END AS step) c
+                JOIN weight x ON x.pattern = w.pattern
+                WHERE w.value IS NOT NULL) v) x)
+"""
+
+
+def _spread(of: str) -> str:
+    """Shares by largest remainder (Hamilton): what is left goes to those that lost most.
+
+    Of those that lost alike the earlier ones get it, as by `spread` of `kit/pricing/rounding.py`.
+    """
+    left = f"(sum(remainder) OVER (PARTITION BY {of}))::bigint / whole"
+    rank = f"row_number() OVER (PARTITION BY {of} ORDER BY remainder DESC, k)"
+    return f"(share + ({rank} <= {left})::int)"
+
+
+def weights_of(model: Model, effects: int | None = None) -> str:
+    """The `weight` of each place `k` on a path of each `pattern`, as a part of a statement.
+
+    `effects` is the place of two parameters, the keys of a Markov chain and their removal effects.
+    """
+    joined = ""
+    if model == "markov":
+        joined = (
+            f"LEFT JOIN unnest(${effects}::text[], ${(effects or 0) + 1}::float8[]) "
+            "AS e (key, effect) ON e.key = u.key"
+        )
+    return _WEIGHTS.format(
+        raw=_RAW[model],
+        touches=_PLACES if model in _POSITIONAL else _TOUCHES,
+        joined=joined,
+        spread=_spread("pattern"),
+        steps=STEPS,
+    )
+
+
+def shapes_of(model: Model) -> str:
+    """Each `shape` with its `pattern`, by which it is weighed."""
+    pattern = "cardinality(path)" if model in _POSITIONAL else "shape"
+    return f"(SELECT shape.*, {pattern} AS pattern FROM shape)"  # noqa: S608
+
+
+def ways_of(model: Model) -> str:
+    """Each `way` with its `pattern`, by which it is weighed."""
+    if model in _POSITIONAL:
+        return "(SELECT way.*, cardinality(path) AS pattern FROM way)"
+    return "(SELECT way.*, shape AS pattern FROM way JOIN shape USING (path, ages, period))"
+
+
+def values_of(model: Model, coin: int) -> str:
+    """What each touch is worth of the value of each `way`, to the smallest coin where it has such.
+
+    All of it is in ten-thousandths, the coin as well.
+    """
+    return _VALUES.format(spread=_spread("id"), steps=STEPS, coin=coin, ways=ways_of(model))

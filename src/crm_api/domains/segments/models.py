@@ -22,15 +22,18 @@ class BehaviourEvent(Entity):
     __tablename__ = "behaviour_events"
     __table_args__ = (
         *ordered("behaviour_events", "created_at"),
-        # Did they, how often, when last: one descent of the index for each contact.
+        # Did they, how often, when last: one descent of the index for each contact. What was taken
+        # back is known by the indexes, so that nothing is looked up behind them.
         Index(
             "ix_behaviour_events_contact",
             *("organization_id", "contact_id", "name", "occurred_at"),
+            postgresql_include=["deleted_at"],
         ),
         # Who did, of all: for what few do.
         Index(
             "ix_behaviour_events_name",
             *("organization_id", "name", "occurred_at", "contact_id"),
+            postgresql_include=["deleted_at"],
         ),
         Index(
             "uq_behaviour_events_client_id",

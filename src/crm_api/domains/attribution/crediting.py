@@ -1,0 +1,235 @@
+"""What touches are worth of what was reached, added up by the database."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+
+from crm_api.domains.attribution.chains import MOST as MOST_KEYS
+from crm_api.domains.attribution.chains import Move, removal_effects
+from crm_api.domains.attribution.gathering import Asked, Ground
+from crm_api.domains.attribution.paths import LOST, Ways, ways
+from crm_api.domains.attribution.weighing import STEPS, shapes_of, values_of, ways_of, weights_of
+from crm_api.kit.db.tx import Tx, at_one_moment
+from crm_api.kit.errors import Invalid
+from crm_api.kit.money import SCALE
+from crm_api.kit.pricing.rounding import smallest
+from crm_api.kit.report_words import MOST_BEHIND
+
+EVERY = "*"
+"""The label of all that is labelled, together."""
+# What is told of all of them together is of any of the facets that have a label.
+_WEIGHED = f"""
+    member AS MATERIALIZED (
+        SELECT facet, label FROM label UNION SELECT facet, '{EVERY}' FROM label),
+    numbered AS MATERIALIZED (
+        SELECT facet, label, dense_rank() OVER (ORDER BY label)::int AS number FROM label),
+    weighed AS (
+        SELECT w.period, m.label, sum(w.weight) AS weight
+        FROM (SELECT s.period, s.path[x.k] AS facet, sum(x.weight * s.number) AS weight
+            FROM {{shapes}} s JOIN weight x ON x.pattern = s.pattern GROUP BY 1, 2) w
+        JOIN member m ON m.facet = w.facet GROUP BY 1, 2),
+    touched_by AS (
+        SELECT t.period, n.label, t.touched
+        FROM (SELECT period, number, sum(times)::bigint AS touched
+            FROM (SELECT DISTINCT s.shape, s.period, s.number AS times, n.number
+                FROM shape s CROSS JOIN unnest(s.path) AS u (facet)
+                JOIN numbered n ON n.facet = u.facet) m
+            GROUP BY 1, 2) t
+        JOIN (SELECT DISTINCT number, label FROM numbered) n ON n.number = t.number
+        UNION ALL SELECT period, '{EVERY}', sum(number)::bigint FROM shape
+        WHERE path && ARRAY(SELECT facet FROM label) GROUP BY 1)
+"""  # noqa: S608
+_VALUED = """
+    valued AS (
+        SELECT p.period, m.label, sum(p.part) AS value
+        FROM (SELECT period, facet, sum(part) AS part FROM part GROUP BY 1, 2) p
+        JOIN member m ON m.facet = p.facet GROUP BY 1, 2)
+"""
+_CREDITS = """
+    SELECT w.period, w.label, w.weight, t.touched, v.value
+    FROM weighed w JOIN touched_by t ON t.period = w.period AND t.label = w.label
+    LEFT JOIN valued v ON v.period = w.period AND v.label = w.label
+"""
+_WEIGHTS = """
+    SELECT w.period, w.label, w.weight, t.touched, NULL AS value
+    FROM weighed w JOIN touched_by t ON t.period = w.period AND t.label = w.label
+"""
+_REACHED = """
+    UNION ALL SELECT NULL, NULL, NULL, count(*), sum(value) FROM reached
+"""
+# From each touch to the next, from the beginning to the first and from the last to the end.
+_WALKS = """
+    walk AS (
+        SELECT row_number() OVER () AS walk, w.* FROM (
+            SELECT path, sum(number) AS won, 0 AS lost FROM shape GROUP BY path
+            UNION ALL SELECT path, 0, count(*) FROM lost GROUP BY path) w)
+"""
+_MOVES = """
+    SELECT here, there, sum(won)::bigint AS won, sum(lost)::bigint AS lost FROM (
+        SELECT lag(f.key) OVER (PARTITION BY w.walk ORDER BY u.k) AS here, f.key AS there,
+            w.won, w.lost
+        FROM walk w, unnest(w.path) WITH ORDINALITY AS u (facet, k) JOIN facet f USING (facet)
+        UNION ALL SELECT f.key, NULL, w.won, w.lost
+        FROM walk w JOIN facet f ON f.facet = w.path[cardinality(w.path)]) m
+    GROUP BY 1, 2 LIMIT {most}
+"""
+_MOST_MOVES = (MOST_KEYS + 1) ** 2
+_CREDITED = """
+    SELECT DISTINCT w.id FROM {ways} w
+    JOIN weight x ON x.pattern = w.pattern JOIN facet f ON f.facet = w.path[x.k]
+    WHERE x.weight > 0 AND f.key = ANY(${keys}) LIMIT {most}
+"""
+_OF_ONE = """
+    SELECT t.*, x.weight, p.part FROM walked t
+    JOIN weight x ON x.k = t.k LEFT JOIN part p ON p.k = t.k ORDER BY t.k
+"""
+_BY_KEY = "label AS (SELECT facet, key AS label FROM facet)"
+_BY_LABELS = """
+    label AS (
+        SELECT f.facet, l.label FROM facet f
+        JOIN unnest(${at}::text[], ${behind}::text[]) AS l (key, label) ON l.key = f.key
+        UNION ALL SELECT f.facet, f.extra FROM facet f
+        WHERE f.extra <> '' AND f.key = ANY(${at}))
+"""
+# Nothing is known of parts of a statement beforehand, so the planner would rather sort what is
+# joined than look it up in memory, which takes longer.
+_PLANNED = (
+    "SET LOCAL work_mem = '128MB'",
+    "SET LOCAL enable_mergejoin = off",
+)
+NEVER = date.min
+"""The period of all, where none are asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credit:
+    """What something is credited with."""
+
+    weight: Decimal = Decimal(0)
+    value: Decimal = Decimal(0)
+    touched: int = 0
+    """On the way to how many it was."""
+
+    def __add__(self, other: "Credit") -> "Credit":
+        """Both, of different conversions."""
+        touched = self.touched + other.touched
+        return Credit(self.weight + other.weight, self.value + other.value, touched)
+
+
+Credits = Mapping[tuple[date, str], Credit]
+"""By the first days of their periods, and by what they are of."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What keys are credited with, and what all of it is."""
+
+    credits: Credits
+    effects: Mapping[str, float]
+    """What share of the conversions is lost without each key of a Markov chain."""
+    reached: Credit
+    """All of it, whether there was a touch on the way or not."""
+    attributed: Credit
+
+
+class Crediting:
+    """Conversions shared out over the touches before them, of what the actor sees."""
+
+    def __init__(self, tx: Tx, ground: Ground) -> None:
+        self.tx, self.ground = tx, ground
+
+    async def by_key(self, asked: Asked) -> Answer:
+        """What each campaign, channel, variant or kind comes to."""
+        effects = await self.effects(asked)
+        found = ways(self.tx, self.ground, asked)
+        parts = (self._values(asked), _BY_KEY, self._weighed(asked), _VALUED, _CREDITS + _REACHED)
+        rows = await self._fetch(found, asked, effects, *parts)
+        reached = next(_credit(row) for row in rows if row["period"] is None)
+        every = _credits(rows)
+        attributed = sum((one for (_, of), one in every.items() if of == EVERY), Credit())
+        credits = {key: one for key, one in every.items() if key[1] != EVERY}
+        return Answer(credits, effects, reached, attributed)
+
+    async def by_labels(
+        self, asked: Asked, labels: Sequence[tuple[str, str]], *, extra: str = "''", valued: bool
+    ) -> Credits:
+        """What labels come to, each of some keys, what is told of these besides, and `EVERY`.
+
+        Of each a conversion counts once. The value of what is not `valued` is none.
+        """
+        found = ways(self.tx, self.ground, asked, extra=extra)
+        behind = found.behind + 1
+        found = found.with_values([key for key, _ in labels], [label for _, label in labels])
+        told = _BY_LABELS.format(at=behind, behind=behind + 1)
+        parts = (told, self._weighed(asked), _WEIGHTS)
+        if valued:
+            parts = (self._values(asked), told, self._weighed(asked), _VALUED, _CREDITS)
+        return _credits(await self._fetch(found, asked, await self.effects(asked), *parts))
+
+    async def credited(self, asked: Asked, keys: Sequence[str]) -> list[UUID]:
+        """The conversions of which some keys got anything; no more than can be told, and one."""
+        found = ways(self.tx, self.ground, asked)
+        places = {"keys": found.behind + 1, "most": MOST_BEHIND + 1}
+        chosen = _CREDITED.format(ways=ways_of(asked.model), **places)
+        found = found.with_values(list(keys))
+        rows = await self._fetch(found, asked, await self.effects(asked), chosen)
+        return sorted(row["id"] for row in rows)
+
+    async def of_one(self, asked: Asked, id: UUID, effects: Mapping[str, float]) -> list[Any]:
+        """The touches on the way to one conversion, the earliest first, with `weight` and `part`."""
+        found = ways(self.tx, self.ground, asked, id=id)
+        return await self._fetch(found, asked, effects, self._values(asked), _OF_ONE)
+
+    async def effects(self, asked: Asked) -> Mapping[str, float]:
+        """The removal effects of the keys; none but in a Markov chain. Raises `Invalid`."""
+        if asked.model != "markov":
+            return {}
+        found = ways(self.tx, self.ground, replace(asked, period=None))
+        sql, values = found.then(LOST, _WALKS, _MOVES.format(most=_MOST_MOVES + 1))
+        rows = await self._rows(sql, values)
+        moves = [Move(row["here"], row["there"], row["won"], row["lost"]) for row in rows]
+        if len(moves) > _MOST_MOVES or len({one.here for one in moves}) > MOST_KEYS + 1:
+            message = f"Markov chains tell {MOST_KEYS} apart: ask by channel, or for fewer days."
+            raise Invalid.parameter("by", "too_many_keys", message)
+        return removal_effects(moves)
+
+    def _values(self, asked: Asked) -> str:
+        coin = smallest(self.ground.calendar.currency)
+        return values_of(asked.model, int(coin * SCALE))
+
+    def _weighed(self, asked: Asked) -> str:
+        return _WEIGHED.format(shapes=shapes_of(asked.model))
+
+    async def _fetch(
+        self, found: Ways, asked: Asked, effects: Mapping[str, float], *parts: str
+    ) -> list[Any]:
+        weights = weights_of(asked.model, found.behind + 1)
+        if asked.model == "markov":
+            found = found.with_values(list(effects), list(effects.values()))
+        return await self._rows(*found.then(weights, *parts))
+
+    async def _rows(self, sql: str, values: Sequence[Any]) -> list[Any]:
+        if self.tx.bounded:
+            return await _planned(self.tx, sql, values)
+        async with at_one_moment(self.tx) as tx:
+            return await _planned(tx, sql, values)
+
+
+async def _planned(tx: Tx, sql: str, values: Sequence[Any]) -> list[Any]:
+    for setting in _PLANNED:
+        await tx.run(text(setting))
+    return await tx.fetch(sql, *values)
+
+
+def _credits(rows: Sequence[Any]) -> Credits:
+    return {(row["period"], row["label"]): _credit(row) for row in rows if row["period"]}
+
+
+def _credit(row: Any) -> Credit:
+    weight, value = (Decimal(row[name] or 0) for name in ("weight", "value"))
+    return Credit(weight / STEPS, value / SCALE, row["touched"])
