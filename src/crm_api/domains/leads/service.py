@@ -143,7 +143,9 @@ class LeadService(CrudService[Lead]):
 
     async def told(self, shown: Any, *, new: bool = False) -> Any:
         """What is told of a lead has its scores as they are by this change."""
-        if await derive(self.tx, self.model.entity):
+        events = self.tx.told
+        # Where nothing has happened to it meanwhile, it needs not be read again.
+        if await derive(self.tx, self.model.entity) and self.tx.told > events:
             (current,) = await self.records.locked([shown.id], everywhere=True)
             shown = self.shown_of(current)
         return await super().told(shown, new=new)
