@@ -141,6 +141,15 @@ def test_generator_dependencies_end_before_the_answer(source):
 
 
 @every_file
+def test_shapes_are_worked_out_at_their_first_use(source):
+    name, _, tree = source
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef) and name != "kit/schema.py":
+            bases = {base.id for base in node.bases if isinstance(base, ast.Name)}
+            assert "BaseModel" not in bases, f"{node.name} is made of BaseModel, not of Shape"
+
+
+@every_file
 def test_relationships_never_load_by_themselves(source):
     name, _, tree = source
     for called, node in calls(tree):

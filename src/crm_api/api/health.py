@@ -4,22 +4,22 @@ import asyncio
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel
 
 from crm_api.kit.errors import CrmError
 from crm_api.kit.rest.answers import plain
 from crm_api.kit.rest.requests import services_of
+from crm_api.kit.schema import Shape
 
 router = APIRouter(tags=["health"])
 
 
-class Health(BaseModel):
+class Health(Shape):
     """Alive."""
 
     status: str
 
 
-class Readiness(BaseModel):
+class Readiness(Shape):
     """What the service needs, and whether it is there."""
 
     status: str

@@ -15,7 +15,6 @@ from crm_api.kit.db.database import APP_ROLE, Database
 from crm_api.kit.doorbell import Doorbell
 from crm_api.kit.errors import CrmError
 from crm_api.kit.files.local import LocalFiles
-from crm_api.kit.files.objects import Bucket, ObjectFiles
 from crm_api.kit.files.store import Files
 from crm_api.kit.followers import Followers
 from crm_api.kit.outbound.addresses import Reach
@@ -127,6 +126,8 @@ def open_files(settings: Settings) -> Files:
     """Where the settings have files kept: in a bucket, or else in the data directory."""
     if settings.files_bucket is None:
         return LocalFiles(settings.files_dir)
+    from crm_api.kit.files.objects import Bucket, ObjectFiles
+
     return ObjectFiles(
         Bucket(
             settings.files_bucket,

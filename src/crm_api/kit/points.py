@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import Field, StringConstraints
 from sqlalchemy.orm import Mapped, mapped_column
 
 from crm_api.kit.db.base import KeyText
 from crm_api.kit.errors import Invalid
 from crm_api.kit.query.listing import Key
-from crm_api.kit.schema import Cleaned, Country, Language, Line, Name, Schema, TimeZone
+from crm_api.kit.schema import Cleaned, Country, Language, Line, Name, Schema, Shape, TimeZone
 from crm_api.kit.values import email, phone
 from crm_api.kit.values.errors import BadValue
 
@@ -26,7 +26,7 @@ class Point(Schema):
     status: PointStatus = "ok"
 
 
-class PointOut(BaseModel):
+class PointOut(Shape):
     """One e-mail address or phone number, normalised."""
 
     value: str = Field(
@@ -52,7 +52,7 @@ class Address(Schema):
     country: Country | None = None
 
 
-class AddressOut(BaseModel):
+class AddressOut(Shape):
     """A postal address."""
 
     kind: str = Field(examples=["work"])
@@ -102,7 +102,7 @@ class ReachableFields(Schema):
     addresses: Addresses = Field(default_factory=list)
 
 
-class ReachableOut(BaseModel):
+class ReachableOut(Shape):
     """Where somebody is reached, normalised."""
 
     country: str | None

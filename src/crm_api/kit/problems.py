@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from crm_api.kit.errors import CrmError
+from crm_api.kit.schema import Shape
 
 
-class FaultOut(BaseModel):
+class FaultOut(Shape):
     """One mistake and its place."""
 
     code: str = Field(description="Stable; programs may rely on it.")
@@ -17,7 +18,7 @@ class FaultOut(BaseModel):
     header: str | None = Field(None, description="Request header.")
 
 
-class Problem(BaseModel):
+class Problem(Shape):
     """What went wrong; `code` is the contract."""
 
     type: str = Field(examples=["/problems/validation"])

@@ -240,7 +240,16 @@ def _make_exact(node: Any) -> None:
             _make_exact(inner)
 
 
-class Schema(BaseModel):
+class Shape(BaseModel):
+    """What goes in or comes out; how it is read and written is worked out at its first use.
+
+    A process uses few of all there are, and what works it out takes megabytes (ADR-0119).
+    """
+
+    model_config = ConfigDict(defer_build=True)
+
+
+class Schema(Shape):
     """What comes in: an unknown field is an error, never ignored; `false` and `"1"` are no 1."""
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=False)
@@ -276,7 +285,7 @@ class TranslatedFields(Schema):
     )
 
 
-class TranslatedOut(BaseModel):
+class TranslatedOut(Shape):
     """What something is called in other languages."""
 
     names: dict[str, str] = Field(description=_NAMES)
@@ -290,7 +299,7 @@ class DescribedFields(Schema):
     description: Prose | None = None
 
 
-class DescribedOut(BaseModel):
+class DescribedOut(Shape):
     """What is said about a record of any kind."""
 
     tags: list[str]
@@ -351,7 +360,7 @@ def rebuild_annotation(info: FieldInfo) -> Any:
     return Annotated[info.annotation, *info.metadata]
 
 
-class Out(BaseModel):
+class Out(Shape):
     """What every record shows."""
 
     id: UUID = Field(description="UUIDv7.")
@@ -365,7 +374,7 @@ class Out(BaseModel):
     deleted_at: datetime | None = Field(description="Set while the record is in the bin.")
 
 
-class TombstoneOut(BaseModel):
+class TombstoneOut(Shape):
     """A record that is in the bin or gone, or whose id leads to another one."""
 
     id: UUID

@@ -3,7 +3,7 @@
 from typing import Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from crm_api.domains.activities.models import ActivityStatus, Mood, TaskStatus
 from crm_api.domains.activities.schemas import (
@@ -16,7 +16,7 @@ from crm_api.domains.activities.schemas import (
     TaskOut,
 )
 from crm_api.kit.crud.transitions import Blocker
-from crm_api.kit.schema import Instant, Line, Name, Prose, Schema
+from crm_api.kit.schema import Instant, Line, Name, Prose, Schema, Shape
 
 TaskVerb = Literal["start", "wait", "complete", "reopen", "cancel"]
 ActivityVerb = Literal["complete", "cancel", "reopen"]
@@ -90,21 +90,21 @@ class Reassignment(Schema):
     comment: Line | None = None
 
 
-class TaskWay(BaseModel):
+class TaskWay(Shape):
     """An action, and what stands in its way."""
 
     action: TaskVerb
     blockers: list[Blocker]
 
 
-class TaskTransitions(BaseModel):
+class TaskTransitions(Shape):
     """Where a task stands, and what may be done with it."""
 
     status: TaskStatus
     allowed: list[TaskWay]
 
 
-class ActivityTransitions(BaseModel):
+class ActivityTransitions(Shape):
     """Where an activity stands, and what may be done with it."""
 
     status: ActivityStatus

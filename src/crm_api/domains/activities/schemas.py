@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, Field
 
 from crm_api.domains.activities.models import (
     ActivityKind,
@@ -25,6 +25,7 @@ from crm_api.kit.schema import (
     Out,
     Prose,
     Schema,
+    Shape,
     Tags,
     TimeZone,
     patch_of,
@@ -55,7 +56,7 @@ class Link(Schema):
     role: Code = Field("about", examples=["participant", "organizer"])
 
 
-class LinkOut(BaseModel):
+class LinkOut(Shape):
     """A record that something is about, and what it is in it."""
 
     target: str
@@ -79,7 +80,7 @@ class _LinkedFields(Create):
     tags: Tags = Field(default_factory=list)
 
 
-class _LinkedOut(BaseModel):
+class _LinkedOut(Shape):
     company_id: UUID | None
     contact_id: UUID | None
     deal_id: UUID | None
@@ -158,7 +159,7 @@ class TaskItem(Schema):
     is_done: bool = False
 
 
-class TaskItemOut(BaseModel):
+class TaskItemOut(Shape):
     """Something to be done within a task."""
 
     key: str

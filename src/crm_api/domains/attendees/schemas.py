@@ -4,10 +4,10 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from crm_api.domains.attendees.models import Method, Reply, Role, Via
-from crm_api.kit.schema import Create, Line, Name, Out, Schema, patch_of
+from crm_api.kit.schema import Create, Line, Name, Out, Schema, Shape, patch_of
 
 _NAME = "What they are called in invitations; without it as the contact or the user is."
 _EMAIL = "Where they are invited; without it at the address of the contact or the user."
@@ -59,7 +59,7 @@ class AttendeeReply(Schema):
     comment: Line | None = None
 
 
-class AttendeeInvitation(BaseModel):
+class AttendeeInvitation(Shape):
     """What an attendee was told once."""
 
     method: Method = Field(description="As iTIP has it: an invitation or a change, or its end.")
@@ -73,7 +73,7 @@ class AttendeeInvitation(BaseModel):
     refused: str | None = Field(description="Why nothing left, such as `outreach_refused`.")
 
 
-class AttendeeInvitations(BaseModel):
+class AttendeeInvitations(Shape):
     """What an attendee was told."""
 
     data: list[AttendeeInvitation] = Field(description="The last one first.")

@@ -3,16 +3,16 @@
 from datetime import date, datetime
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from crm_api.domains.attribution.gathering import By, Goal
 from crm_api.domains.attribution.weighing import Model
-from crm_api.kit.schema import AmountOut
+from crm_api.kit.schema import AmountOut, Shape
 
 _CREDIT = "Credited ones: weights added up, with six decimals."
 
 
-class _Said(BaseModel):
+class _Said(Shape):
     model: Model
     by: By
     goal: Goal
@@ -23,7 +23,7 @@ class _Said(BaseModel):
     lookback_days: int
 
 
-class AttributionRow(BaseModel):
+class AttributionRow(Shape):
     """What a campaign, a channel, a variant or a kind of touch is credited with."""
 
     period: date | None = Field(description="The first day of the stretch, if one was asked for.")
@@ -50,7 +50,7 @@ class AttributionAnswer(_Said):
     data: list[AttributionRow]
 
 
-class TouchCredit(BaseModel):
+class TouchCredit(Shape):
     """What a touch is worth of a conversion."""
 
     campaign_id: UUID | None
@@ -75,7 +75,7 @@ class AttributedConversion(_Said):
     touches: list[TouchCredit] = Field(description="The earliest first.")
 
 
-class FunnelStep(BaseModel):
+class FunnelStep(Shape):
     """How many came so far."""
 
     step: str
@@ -84,7 +84,7 @@ class FunnelStep(BaseModel):
     of_first: float | None
 
 
-class VariantResult(BaseModel):
+class VariantResult(Shape):
     """How those fared who got a variant."""
 
     key: str | None = Field(description="Null where there are no variants.")
@@ -99,7 +99,7 @@ class VariantResult(BaseModel):
     high: float
 
 
-class CampaignUplift(BaseModel):
+class CampaignUplift(Shape):
     """What being reached changed: members against those who were held out."""
 
     members: int
@@ -116,7 +116,7 @@ class CampaignUplift(BaseModel):
     incremental: float | None = Field(description="Conversions that would not have been.")
 
 
-class CampaignFigures(BaseModel):
+class CampaignFigures(Shape):
     """What a campaign comes to."""
 
     members: int
@@ -152,7 +152,7 @@ class CampaignResultRow(CampaignFigures):
     level: str
 
 
-class CampaignPeriod(BaseModel):
+class CampaignPeriod(Shape):
     """What came of it in a stretch of time."""
 
     period: date
@@ -162,7 +162,7 @@ class CampaignPeriod(BaseModel):
     cost: AmountOut | None
 
 
-class CampaignResults(BaseModel):
+class CampaignResults(Shape):
     """What a campaign and all below it come to; each person and lead once."""
 
     campaign_id: UUID

@@ -3,11 +3,11 @@
 from datetime import timedelta
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from crm_api.kit.crud.settings import SettingsService
 from crm_api.kit.db.tx import Tx
-from crm_api.kit.schema import Schema
+from crm_api.kit.schema import Schema, Shape
 from crm_api.kit.touches import TouchKind
 
 AREA = "attribution_settings"
@@ -41,7 +41,7 @@ class AttributionSettings(Schema):
     )
 
 
-class AttributionSettingsOut(BaseModel):
+class AttributionSettingsOut(Shape):
     """What holds for all of it."""
 
     lookback_days: int

@@ -4,13 +4,13 @@ from datetime import date, datetime, timedelta
 from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import Field, model_validator
 
 from crm_api.domains.scheduling.models import BookingStatus
 from crm_api.domains.scheduling.slot_schemas import MOST_DAYS, Reason
 from crm_api.domains.scheduling.type_schemas import Duration
 from crm_api.kit.links.schemas import LinkFields, LinkMade, ending
-from crm_api.kit.schema import AmountOut, Instant, Line, Name, Out, Prose, Schema, patch_of
+from crm_api.kit.schema import AmountOut, Instant, Line, Name, Out, Prose, Schema, Shape, patch_of
 
 PAGE_DAYS, LINK_DAYS = 365, 90
 """How long a page and a link last, unless it is said."""
@@ -80,7 +80,7 @@ class BookingLinkMade(LinkMade, BookingLinkOut):
 # To those who have a page or a link
 
 
-class BookableType(BaseModel):
+class BookableType(Shape):
     """What can be booked by a page."""
 
     name: str
@@ -113,21 +113,21 @@ class SlotWindow(Schema):
         return self
 
 
-class FreeSlot(BaseModel):
+class FreeSlot(Shape):
     """When it could be."""
 
     start: datetime
     end: datetime
 
 
-class DayWithout(BaseModel):
+class DayWithout(Shape):
     """A day without slots."""
 
     day: date
     reason: Reason
 
 
-class FreeSlots(BaseModel):
+class FreeSlots(Shape):
     """When it could be, and on which days it cannot be."""
 
     time_zone: str
@@ -164,7 +164,7 @@ class GuestCancellation(Schema):
     reason: Line | None = None
 
 
-class BookedTime(BaseModel):
+class BookedTime(Shape):
     """A booking, for whoever has its link."""
 
     title: str

@@ -5,22 +5,21 @@ from math import ceil, sqrt
 from statistics import NormalDist
 from typing import Any, cast
 
-from scipy import special as _special  # pyright: ignore[reportMissingTypeStubs]
-
-special = cast("Any", _special)
-
 MISMATCH = 0.001
 """Below this p the shares are not those that were meant, and nothing is decided."""
 
 
 def sample_ratio(counts: Sequence[int], weights: Sequence[int]) -> float:
     """The p of Pearson's chi-square test that samples are as large as their weights say."""
+    from scipy import special  # pyright: ignore[reportMissingTypeStubs]
+
     number, whole = sum(counts), sum(weights)
     if not number or len(counts) < 2:
         return 1.0
     expected = [number * weight / whole for weight in weights]
     square = sum((had - want) ** 2 / want for had, want in zip(counts, expected, strict=True))
-    return float(special.gammaincc((len(counts) - 1) / 2, square / 2))
+    tail = cast("Any", special).gammaincc
+    return float(tail((len(counts) - 1) / 2, square / 2))
 
 
 def needed(base: float, lift: float, alpha: float = 0.05, power: float = 0.8) -> int:

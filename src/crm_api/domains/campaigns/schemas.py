@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import Field, model_validator
 
 from crm_api.domains.campaigns.models import Kind, Level, Status
 from crm_api.domains.segments.schemas import EventName
@@ -19,6 +19,7 @@ from crm_api.kit.schema import (
     Out,
     Prose,
     Schema,
+    Shape,
     patch_of,
 )
 from crm_api.platform.outreach.models import Channel
@@ -178,7 +179,7 @@ class DecisionInput(Schema):
     note: Prose | None = None
 
 
-class CampaignTransition(BaseModel):
+class CampaignTransition(Shape):
     """What may be done with a campaign where it stands."""
 
     verb: str
@@ -186,7 +187,7 @@ class CampaignTransition(BaseModel):
     blockers: list[Blocker] = Field(description="What stands in the way of it.")
 
 
-class CampaignTransitions(BaseModel):
+class CampaignTransitions(Shape):
     """Where a campaign stands, and what may be done with it."""
 
     status: Status
@@ -199,14 +200,14 @@ class CampaignCloneInput(Schema):
     name: Name = Field(examples=["Summer offers"])
 
 
-class ReasonCount(BaseModel):
+class ReasonCount(Shape):
     """How many are not reached for a reason."""
 
     reason: str
     count: int
 
 
-class CampaignAudience(BaseModel):
+class CampaignAudience(Shape):
     """Who would be reached, of those whom the actor sees."""
 
     reached: int
@@ -232,7 +233,7 @@ class CampaignMembersAsked(Schema):
     excluded_reason: Code | None = None
 
 
-class CampaignMemberOut(BaseModel):
+class CampaignMemberOut(Shape):
     """Somebody of a frozen audience."""
 
     contact_id: UUID
@@ -256,7 +257,7 @@ class CampaignMemberOut(BaseModel):
     unsubscribed_at: datetime | None
 
 
-class CampaignMemberPage(BaseModel):
+class CampaignMemberPage(Shape):
     """Some of a frozen audience."""
 
     data: list[CampaignMemberOut]
@@ -272,7 +273,7 @@ class EvaluationInput(Converted):
     )
 
 
-class CampaignArm(BaseModel):
+class CampaignArm(Shape):
     """Those who got a variant."""
 
     key: str = Field(description="The variant; `all` where there are none.")
@@ -283,7 +284,7 @@ class CampaignArm(BaseModel):
     high: float
 
 
-class ArmComparison(BaseModel):
+class ArmComparison(Shape):
     """A variant against the first one."""
 
     key: str
@@ -301,7 +302,7 @@ class HoldoutComparison(CampaignArm):
     p: float
 
 
-class CampaignEvaluation(BaseModel):
+class CampaignEvaluation(Shape):
     """What an experiment shows."""
 
     conversion: Conversion

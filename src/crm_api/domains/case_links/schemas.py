@@ -3,10 +3,10 @@
 from datetime import datetime
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from crm_api.kit.links.schemas import LinkFields, LinkMade, ending
-from crm_api.kit.schema import Instant, Out, patch_of
+from crm_api.kit.schema import Instant, Out, Shape, patch_of
 
 DAYS = 30
 """How long a link lasts, unless it is said."""
@@ -44,7 +44,7 @@ class CaseLinkMade(LinkMade, CaseLinkOut):
 # To those who have a link
 
 
-class RatedCase(BaseModel):
+class RatedCase(Shape):
     """A case, for whoever has its link."""
 
     number: str

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, Field
 
 from crm_api.domains.cases.models import (
     CaseChannel,
@@ -17,7 +17,18 @@ from crm_api.domains.cases.models import (
     SlaTargetName,
 )
 from crm_api.kit.crud.transitions import Blocker
-from crm_api.kit.schema import Create, Instant, Line, Name, Out, Prose, Schema, Tags, patch_of
+from crm_api.kit.schema import (
+    Create,
+    Instant,
+    Line,
+    Name,
+    Out,
+    Prose,
+    Schema,
+    Shape,
+    Tags,
+    patch_of,
+)
 
 Target = SlaTargetName
 Minutes = Annotated[int, Field(ge=1, le=1_000_000)]
@@ -56,7 +67,7 @@ class CaseCreate(_CaseFields):
 CaseUpdate = patch_of("CaseUpdate", _CaseFields, required=("kind", "channel"))
 
 
-class ClockOut(BaseModel):
+class ClockOut(Shape):
     """By when something is to be done for a case; minutes are those of work."""
 
     target: Target
@@ -145,7 +156,7 @@ class CaseBlocker(Blocker):
     """What stands in the way of an action."""
 
 
-class CaseTransition(BaseModel):
+class CaseTransition(Shape):
     """An action that is for this state."""
 
     verb: CaseVerb = Field(description="`POST /v1/cases/{id}/{verb}` does it.")
@@ -153,7 +164,7 @@ class CaseTransition(BaseModel):
     blockers: list[CaseBlocker] = Field(description="Empty: it may be done.")
 
 
-class CaseTransitions(BaseModel):
+class CaseTransitions(Shape):
     """Where a case stands, and what may be done with it."""
 
     status: CaseStatus
@@ -227,7 +238,7 @@ SlaPolicyUpdate = patch_of(
 )
 
 
-class SlaTargetOut(BaseModel):
+class SlaTargetOut(Shape):
     """How much working time there is for something."""
 
     target: Target
@@ -235,7 +246,7 @@ class SlaTargetOut(BaseModel):
     minutes: int
 
 
-class SlaEscalationOut(BaseModel):
+class SlaEscalationOut(Shape):
     """What happens once a share of that time is over."""
 
     percent: int
@@ -279,7 +290,7 @@ class SlaDraftSimulation(_Simulation):
     policy: SlaPolicyCreate
 
 
-class SlaSimulatedTarget(BaseModel):
+class SlaSimulatedTarget(Shape):
     """How often a target would have been met."""
 
     target: Target
@@ -291,7 +302,7 @@ class SlaSimulatedTarget(BaseModel):
     paused: int
 
 
-class SlaSimulation(BaseModel):
+class SlaSimulation(Shape):
     """What a policy would have come to; priorities and calendars as they are now."""
 
     looked_at: int = Field(description="Cases that pass its filter, the latest 5,000 at most.")

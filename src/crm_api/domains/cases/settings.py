@@ -2,11 +2,11 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from crm_api.kit.crud.settings import SettingsService
 from crm_api.kit.db.tx import Tx
-from crm_api.kit.schema import Schema
+from crm_api.kit.schema import Schema, Shape
 
 AREA = "case_settings"
 CONFIGURED = "cases.configured"
@@ -22,7 +22,7 @@ class CaseSettings(Schema):
     )
 
 
-class CaseSettingsOut(BaseModel):
+class CaseSettingsOut(Shape):
     """What holds for all cases."""
 
     closing_days: int

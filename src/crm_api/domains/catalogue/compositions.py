@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from crm_api.domains.catalogue.models import PriceMode, RelationKind
 from crm_api.domains.catalogue.schemas import Place
@@ -18,6 +18,7 @@ from crm_api.kit.schema import (
     Quantity,
     QuantityOut,
     Schema,
+    Shape,
     Storable,
     patch_of,
 )
@@ -124,14 +125,14 @@ class ResourceNeed(Schema):
     )
 
 
-class SkillOut(BaseModel):
+class SkillOut(Shape):
     """What somebody has to be able to do."""
 
     skill: str
     level: int
 
 
-class ResourceNeedOut(BaseModel):
+class ResourceNeedOut(Shape):
     """A resource that it takes."""
 
     kind: str
@@ -175,7 +176,7 @@ class ServiceSpecificationOut(Out):
     resources: list[ResourceNeedOut]
 
 
-class MissingProduct(BaseModel):
+class MissingProduct(Shape):
     """A product that is required and not there."""
 
     product_id: UUID
@@ -183,7 +184,7 @@ class MissingProduct(BaseModel):
     relation_id: UUID
 
 
-class ConflictingProducts(BaseModel):
+class ConflictingProducts(Shape):
     """Two products that exclude each other."""
 
     product_id: UUID
@@ -191,7 +192,7 @@ class ConflictingProducts(BaseModel):
     relation_id: UUID
 
 
-class SuggestedProduct(BaseModel):
+class SuggestedProduct(Shape):
     """A product that would go with them."""
 
     product_id: UUID
@@ -201,7 +202,7 @@ class SuggestedProduct(BaseModel):
     relation_id: UUID
 
 
-class ProductCompatibility(BaseModel):
+class ProductCompatibility(Shape):
     """Whether products go together, and what would go with them."""
 
     is_compatible: bool = Field(

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, Field, StringConstraints, WithJsonSchema
+from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
 
 from crm_api.domains.catalogue.models import ProductType, Status
 from crm_api.kit.schema import (
@@ -25,6 +25,7 @@ from crm_api.kit.schema import (
     Quantity,
     QuantityOut,
     Schema,
+    Shape,
     Short,
     SignedAmount,
     Storable,
@@ -85,7 +86,7 @@ class QuantityConversion(Schema):
     to_unit: Code = Field(description="The key of another one of its dimension.", examples=["g"])
 
 
-class ConvertedQuantity(BaseModel):
+class ConvertedQuantity(Shape):
     """A quantity in another unit."""
 
     quantity: QuantityOut
@@ -112,7 +113,7 @@ class ProductAttribute(Schema):
     unit: Code | None = Field(None, description="The key of the unit of its numbers.")
 
 
-class ProductAttributeOut(BaseModel):
+class ProductAttributeOut(Shape):
     """An attribute of the products of a category."""
 
     key: str
@@ -130,7 +131,7 @@ class EffectiveAttribute(ProductAttributeOut):
     category_id: UUID = Field(description="The category that says so: itself or one above.")
 
 
-class EffectiveAttributes(BaseModel):
+class EffectiveAttributes(Shape):
     """Every attribute that products of a category have."""
 
     data: list[EffectiveAttribute]
@@ -175,7 +176,7 @@ class VariantOption(Schema):
     )
 
 
-class VariantOptionOut(BaseModel):
+class VariantOptionOut(Shape):
     """Something by which the variants of a product differ."""
 
     key: str
@@ -246,7 +247,7 @@ class ProductOut(TranslatedOut, DescribedOut, Out):
     needs: list[str]
 
 
-class StatusBlocker(BaseModel):
+class StatusBlocker(Shape):
     """What stands in the way of a status."""
 
     code: str
@@ -254,7 +255,7 @@ class StatusBlocker(BaseModel):
     pointer: str | None = None
 
 
-class StatusTransition(BaseModel):
+class StatusTransition(Shape):
     """A status that may follow."""
 
     status: Status
@@ -263,7 +264,7 @@ class StatusTransition(BaseModel):
     )
 
 
-class StatusTransitions(BaseModel):
+class StatusTransitions(Shape):
     """Where a product stands, and where it may go from there."""
 
     status: Status

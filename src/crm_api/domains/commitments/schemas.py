@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from crm_api.domains.commitments.models import CommitmentStatus, Department, PromisedBy
 from crm_api.kit.crud.transitions import Blocker
@@ -16,6 +16,7 @@ from crm_api.kit.schema import (
     Out,
     Prose,
     Schema,
+    Shape,
     Tags,
     TimeZone,
     patch_of,
@@ -54,7 +55,7 @@ class CommitmentCreate(_CommitmentFields):
 CommitmentUpdate = patch_of("CommitmentUpdate", _CommitmentFields, required=("promised_by",))
 
 
-class DueChangeOut(BaseModel):
+class DueChangeOut(Shape):
     """By when it was promised before, and why that changed."""
 
     commitment_id: UUID = Field(description="The one that was renegotiated.")
@@ -117,7 +118,7 @@ class CommitmentBlocker(Blocker):
     """What stands in the way of an action."""
 
 
-class CommitmentTransition(BaseModel):
+class CommitmentTransition(Shape):
     """An action that is for this status."""
 
     verb: str = Field(description="`POST /v1/commitments/{id}/{verb}` does it.")
@@ -125,7 +126,7 @@ class CommitmentTransition(BaseModel):
     blockers: list[CommitmentBlocker] = Field(description="Empty: it may be done.")
 
 
-class CommitmentTransitions(BaseModel):
+class CommitmentTransitions(Shape):
     """Where a commitment stands, and what may be done with it."""
 
     status: CommitmentStatus

@@ -2,11 +2,11 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from crm_api.kit.crud.settings import SettingsService
 from crm_api.kit.db.tx import Tx
-from crm_api.kit.schema import Schema
+from crm_api.kit.schema import Schema, Shape
 
 AREA = "commitment_settings"
 CONFIGURED = "commitments.configured"
@@ -22,7 +22,7 @@ class CommitmentSettings(Schema):
     break_after_days: Annotated[int, Field(ge=0, le=365)] | None = Field(None, description=_GRACE)
 
 
-class CommitmentSettingsOut(BaseModel):
+class CommitmentSettingsOut(Shape):
     """What becomes of promises that are late."""
 
     break_after_days: int | None = Field(description=_GRACE)

@@ -4,10 +4,10 @@ from datetime import date
 from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import Field, model_validator
 
 from crm_api.domains.contacts.models import RelationshipKind
-from crm_api.kit.schema import Create, Day, Line, Out, patch_of
+from crm_api.kit.schema import Create, Day, Line, Out, Shape, patch_of
 
 _KIND = (
     "What `contact_id` is or does to `related_contact_id`: `reports_to`, `assists`, `influences`, "
@@ -55,7 +55,7 @@ class ContactRelationshipOut(Out):
     ended_on: date | None
 
 
-class RelatedContact(BaseModel):
+class RelatedContact(Shape):
     """Somebody in the circle of a person."""
 
     id: UUID
@@ -65,7 +65,7 @@ class RelatedContact(BaseModel):
     distance: int = Field(description="How many relationships away; 0 is the person.")
 
 
-class RelationshipEdge(BaseModel):
+class RelationshipEdge(Shape):
     """A relationship between two of the circle."""
 
     id: UUID
@@ -76,7 +76,7 @@ class RelationshipEdge(BaseModel):
     is_current: bool | None = Field(description="Null where it is hidden from you.")
 
 
-class RelationshipGraph(BaseModel):
+class RelationshipGraph(Shape):
     """The circle of a person."""
 
     nodes: list[RelatedContact] = Field(description="The nearest first.")

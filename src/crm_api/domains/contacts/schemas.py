@@ -4,7 +4,7 @@ from datetime import date
 from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import Field, model_validator
 
 from crm_api.domains.contacts.models import Lifecycle
 from crm_api.kit.points import ReachableFields, ReachableOut
@@ -21,6 +21,7 @@ from crm_api.kit.schema import (
     Name,
     Out,
     Schema,
+    Shape,
     patch_of,
 )
 from crm_api.platform.duplicates.models import Band
@@ -128,7 +129,7 @@ class JobChange(Schema):
     )
 
 
-class ContactJobChanged(BaseModel):
+class ContactJobChanged(Shape):
     """What is told of somebody who changed their job."""
 
     company_id: UUID | None = None
@@ -174,7 +175,7 @@ class ContactIdentifiers(Schema):
         return self
 
 
-class ResolvedContact(BaseModel):
+class ResolvedContact(Shape):
     """A contact that is probably the one in question."""
 
     contact: ContactOut
@@ -184,7 +185,7 @@ class ResolvedContact(BaseModel):
     reasons: list[ReasonOut] = Field(description="What each identifier tells, the most first.")
 
 
-class ContactResolution(BaseModel):
+class ContactResolution(Shape):
     """Who is probably meant."""
 
     match: ResolvedContact | None = Field(description="The likeliest; null where there is none.")

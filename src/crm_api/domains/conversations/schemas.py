@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 from crm_api.domains.cases.models import CaseKind, Priority
 from crm_api.domains.conversations.models import (
@@ -23,6 +23,7 @@ from crm_api.kit.schema import (
     Out,
     Prose,
     Schema,
+    Shape,
     Storable,
     Tags,
     Unique,
@@ -107,7 +108,7 @@ class ChannelSecretRotation(Schema):
     grace_period_seconds: int = Field(86_400, ge=0, le=604_800)
 
 
-class ChannelSecret(BaseModel):
+class ChannelSecret(Shape):
     """What a sender signs with, and where to."""
 
     secret: str = Field(description="As Standard Webhooks says; shown this once.")
@@ -152,7 +153,7 @@ class ConversationOut(Out):
     closed_at: datetime | None
 
 
-class RecipientOut(BaseModel):
+class RecipientOut(Shape):
     """Whom a message is to."""
 
     kind: Literal["to", "cc"]
@@ -160,7 +161,7 @@ class RecipientOut(BaseModel):
     address: str
 
 
-class NoteOut(BaseModel):
+class NoteOut(Shape):
     """What was strange with a message, and what became of it."""
 
     code: str
@@ -260,7 +261,7 @@ class InboxMessage(Schema):
     )
 
 
-class Receipt(BaseModel):
+class Receipt(Shape):
     """What became of a message that came in."""
 
     result: Literal["created", "repeated"]

@@ -1,6 +1,6 @@
 """Customers as a part of the product."""
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from crm_api.domains.customers.declared import Declared
 from crm_api.domains.customers.following import Follow
@@ -13,12 +13,13 @@ from crm_api.kit.crud.personal import Trace, rows_of
 from crm_api.kit.jobs import UNHURRIED_S, Chore, Watch
 from crm_api.kit.module import Faces, Module
 from crm_api.kit.parts import Told
+from crm_api.kit.schema import Shape
 
 Guarded.purged.append(purge_touchpoints)
 tell_parts = Declared.tell
 
 
-class HealthDropped(BaseModel):
+class HealthDropped(Shape):
     """That a company fares far worse than on the day before."""
 
     company_id: str

@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from crm_api.domains.customers.models import (
     ExpectationSource,
@@ -13,7 +13,7 @@ from crm_api.domains.customers.models import (
     Origin,
     PreferenceKey,
 )
-from crm_api.kit.schema import Create, Day, Instant, Line, Out, Prose, Schema, patch_of
+from crm_api.kit.schema import Create, Day, Instant, Line, Out, Prose, Schema, Shape, patch_of
 
 Entity = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$", examples=["deal"])]
 
@@ -25,7 +25,7 @@ class RecordRef(Schema):
     record_id: UUID
 
 
-class RecordRefOut(BaseModel):
+class RecordRefOut(Shape):
     """A record of any kind."""
 
     target: str
@@ -70,7 +70,7 @@ class PreferenceOut(Out):
     valid_to: date | None
 
 
-class EffectivePreference(BaseModel):
+class EffectivePreference(Shape):
     """What counts of all that is known of a preference."""
 
     key: PreferenceKey
@@ -86,7 +86,7 @@ class EffectivePreference(BaseModel):
     overruled: int = Field(description="How many others say something about the same.")
 
 
-class ObservedPreference(BaseModel):
+class ObservedPreference(Shape):
     """What was counted of what a customer does."""
 
     aspect: Literal["channel", "part_of_day", "weekday", "product"]
@@ -103,13 +103,13 @@ class ObservedPreference(BaseModel):
     least: int = Field(description="How many it takes.")
 
 
-class ObservedPreferences(BaseModel):
+class ObservedPreferences(Shape):
     """What was counted of what a contact or a company does, in a year."""
 
     data: list[ObservedPreference]
 
 
-class EffectivePreferences(BaseModel):
+class EffectivePreferences(Shape):
     """What a contact or a company prefers."""
 
     data: list[EffectivePreference]
@@ -157,7 +157,7 @@ class ExpectationResult(Schema):
     comment: Prose | None = None
 
 
-class ExpectationsAtRisk(BaseModel):
+class ExpectationsAtRisk(Shape):
     """Open expectations that are due soon or over, the most pressing first."""
 
     data: list[ExpectationOut]

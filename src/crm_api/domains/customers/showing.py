@@ -4,11 +4,11 @@ from datetime import date, datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from crm_api.domains.customers.schemas import EffectivePreference, ExpectationOut
 from crm_api.kit.customer360 import Component, Group
-from crm_api.kit.schema import AmountOut
+from crm_api.kit.schema import AmountOut, Shape
 from crm_api.kit.touchpoints import Department, Direction
 
 ActorKind = Literal["key", "user", "app", "system"]
@@ -16,14 +16,14 @@ Occasion = Literal["call", "meeting", "visit", "letter"]
 Trend = Literal["up", "down", "level"]
 
 
-class TimelineActor(BaseModel):
+class TimelineActor(Shape):
     """Who did it."""
 
     kind: ActorKind
     id: UUID | None
 
 
-class TimelineRecord(BaseModel):
+class TimelineRecord(Shape):
     """The record that it happened to, in short, as it is now."""
 
     collection: str = Field(examples=["deals"])
@@ -37,7 +37,7 @@ class TimelineRecord(BaseModel):
     outcome: str | None
 
 
-class TimelineEntry(BaseModel):
+class TimelineEntry(Shape):
     """A point of contact."""
 
     id: UUID = Field(description="The id of the event.")
@@ -53,14 +53,14 @@ class TimelineEntry(BaseModel):
     record: TimelineRecord
 
 
-class TimelinePage(BaseModel):
+class TimelinePage(Shape):
     """A page of a timeline, the latest first."""
 
     data: list[TimelineEntry]
     next_cursor: str | None
 
 
-class PictureSection(BaseModel):
+class PictureSection(Shape):
     """What a part of the product shows of a customer."""
 
     name: str = Field(examples=["open_deals"])
@@ -72,7 +72,7 @@ class PictureSection(BaseModel):
     data: Any = Field(description="Null where nothing may be told.")
 
 
-class HealthComponent(BaseModel):
+class HealthComponent(Shape):
     """A part of how a company fares."""
 
     component: Component
@@ -82,7 +82,7 @@ class HealthComponent(BaseModel):
     count: int = Field(description="What the reason counts.")
 
 
-class CustomerHealth(BaseModel):
+class CustomerHealth(Shape):
     """How a company fares."""
 
     status: Literal["known", "insufficient_data"]
@@ -92,7 +92,7 @@ class CustomerHealth(BaseModel):
     components: list[HealthComponent]
 
 
-class CustomerPicture(BaseModel):
+class CustomerPicture(Shape):
     """Everything of a customer, as whoever asks may see it."""
 
     kind: Literal["company", "contact"]
@@ -112,14 +112,14 @@ class CustomerPicture(BaseModel):
     )
 
 
-class BriefSource(BaseModel):
+class BriefSource(Shape):
     """A record that says so."""
 
     target: str
     record_id: UUID
 
 
-class BriefFact(BaseModel):
+class BriefFact(Shape):
     """A fact of a brief, and where it comes from."""
 
     code: str = Field(examples=["open_deals"])
@@ -127,7 +127,7 @@ class BriefFact(BaseModel):
     sources: list[BriefSource]
 
 
-class CustomerBrief(BaseModel):
+class CustomerBrief(Shape):
     """What one should know before a talk, in a few sentences."""
 
     occasion: Occasion
@@ -136,7 +136,7 @@ class CustomerBrief(BaseModel):
     facts: list[BriefFact]
 
 
-class HealthListed(BaseModel):
+class HealthListed(Shape):
     """How a company fared on its last day."""
 
     company_id: UUID
@@ -147,14 +147,14 @@ class HealthListed(BaseModel):
     components: list[HealthComponent]
 
 
-class HealthPortfolio(BaseModel):
+class HealthPortfolio(Shape):
     """Companies by how they fare, the worst first."""
 
     data: list[HealthListed]
     next_cursor: str | None
 
 
-class CompanySum(BaseModel):
+class CompanySum(Shape):
     """What is added up of a company."""
 
     name: str = Field(
@@ -167,14 +167,14 @@ class CompanySum(BaseModel):
     is_whole: bool = Field(description="False where amounts without a rate are not in `amount`.")
 
 
-class CompanyAbove(BaseModel):
+class CompanyAbove(Shape):
     """A company above the one that was asked for."""
 
     id: UUID
     name: str | None
 
 
-class CompanyBranch(BaseModel):
+class CompanyBranch(Shape):
     """A company of a hierarchy."""
 
     id: UUID
@@ -190,7 +190,7 @@ class CompanyBranch(BaseModel):
     total: list[CompanySum] = Field(description="The same with all companies below it.")
 
 
-class CompanyTree(BaseModel):
+class CompanyTree(Shape):
     """A hierarchy of companies, with what is added up along it."""
 
     root_id: UUID

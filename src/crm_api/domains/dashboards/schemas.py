@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from crm_api.domains.reports.models import Sharing
 from crm_api.domains.reports.schemas import (
@@ -16,7 +16,7 @@ from crm_api.domains.reports.schemas import (
     ReportTotal,
 )
 from crm_api.kit.problems import Problem
-from crm_api.kit.schema import Create, Name, Out, Prose, Schema, patch_of
+from crm_api.kit.schema import Create, Name, Out, Prose, Schema, Shape, patch_of
 
 MAX_TILES = 40
 COLUMNS = 12
@@ -84,7 +84,7 @@ class DashboardOut(Out):
     sharing: Sharing
 
 
-class DashboardTileData(BaseModel):
+class DashboardTileData(Shape):
     """What a tile shows to whoever asks."""
 
     key: str
@@ -103,7 +103,7 @@ class DashboardTileData(BaseModel):
     truncated: bool = False
 
 
-class DashboardData(BaseModel):
+class DashboardData(Shape):
     """What all tiles show, as of one moment."""
 
     dashboard_id: UUID
@@ -116,7 +116,7 @@ class DashboardData(BaseModel):
     tiles: list[DashboardTileData]
 
 
-class DashboardStale(BaseModel):
+class DashboardStale(Shape):
     """Which tiles have become stale since a moment."""
 
     tiles: list[str]

@@ -2,21 +2,21 @@
 
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from crm_api.domains.deals.pipeline_schemas import StageOut
 from crm_api.domains.deals.schemas import DealOut
-from crm_api.kit.schema import AmountOut
+from crm_api.kit.schema import AmountOut, Shape
 
 
-class DealParts(BaseModel):
+class DealParts(Shape):
     """A deal, and what was taken off it."""
 
     deal: DealOut
     parts: list[DealOut]
 
 
-class BoardDeals(BaseModel):
+class BoardDeals(Shape):
     """The first deals of a column, by their places."""
 
     data: list[DealOut]
@@ -25,7 +25,7 @@ class BoardDeals(BaseModel):
     )
 
 
-class BoardColumn(BaseModel):
+class BoardColumn(Shape):
     """An open stage, and the deals in it that are seen."""
 
     stage: StageOut
@@ -38,7 +38,7 @@ class BoardColumn(BaseModel):
     deals: BoardDeals
 
 
-class Board(BaseModel):
+class Board(Shape):
     """A pipeline at a glance."""
 
     pipeline_id: UUID

@@ -4,11 +4,11 @@ from decimal import Decimal
 from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import Field, model_validator
 
 from crm_api.domains.prices.asking import Percent
 from crm_api.kit.pricing.recurring import Interval
-from crm_api.kit.schema import Amount, AmountOut, Quantity, QuantityOut, Schema
+from crm_api.kit.schema import Amount, AmountOut, Quantity, QuantityOut, Schema, Shape
 from crm_api.kit.schema import Line as Text
 
 MOST_LINES = 100
@@ -53,7 +53,7 @@ class DealLine(Schema):
 Lines = Annotated[list[DealLine], Field(max_length=MOST_LINES)]
 
 
-class DealLineOut(BaseModel):
+class DealLineOut(Shape):
     """What may be sold, as it was given, and what it comes to."""
 
     product_id: UUID | None

@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, Field
 
 from crm_api.domains.deals.models import BuyingRole, CompetitorStatus, Sentiment, SplitKind
 from crm_api.kit.schema import (
@@ -17,6 +17,7 @@ from crm_api.kit.schema import (
     Quantity,
     QuantityOut,
     Schema,
+    Shape,
     Unique,
     patch_of,
 )
@@ -59,7 +60,7 @@ class DealContactOut(Out):
     note: str | None
 
 
-class CommitteeRole(BaseModel):
+class CommitteeRole(Shape):
     """A buying role, and who has it."""
 
     role: BuyingRole
@@ -67,7 +68,7 @@ class CommitteeRole(BaseModel):
     contact_ids: list[UUID]
 
 
-class CommitteeMember(BaseModel):
+class CommitteeMember(Shape):
     """Somebody who stands in the way."""
 
     id: UUID = Field(description="Of the `deal_contact`.")
@@ -77,7 +78,7 @@ class CommitteeMember(BaseModel):
     sentiment: Sentiment | None
 
 
-class Committee(BaseModel):
+class Committee(Shape):
     """Who decides on a deal, and who of those that are wanted is missing."""
 
     deal_id: UUID
@@ -103,7 +104,7 @@ class DealCompetitor(Schema):
     price: Amount | None = Field(None, description="What it asks, in the deal's currency.")
 
 
-class DealCompetitorOut(BaseModel):
+class DealCompetitorOut(Shape):
     """A company that tries for the same deal."""
 
     company_id: UUID
@@ -132,7 +133,7 @@ class DealSplit(Schema):
     percent: Annotated[Quantity, Field(gt=0, le=100)]
 
 
-class DealSplitOut(BaseModel):
+class DealSplitOut(Shape):
     """Who is credited with a part of a deal."""
 
     user_id: UUID

@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 from crm_api.domains.deals.models import (
     ForecastCategory,
@@ -21,6 +21,7 @@ from crm_api.kit.schema import (
     Out,
     Prose,
     Schema,
+    Shape,
     Storable,
     Unique,
     patch_of,
@@ -104,7 +105,7 @@ class ChecklistItem(Schema):
     is_required: bool = Field(True, description="Whether the deal stays until it is done.")
 
 
-class ChecklistItemOut(BaseModel):
+class ChecklistItemOut(Shape):
     """Something to be done before a deal goes on."""
 
     key: str

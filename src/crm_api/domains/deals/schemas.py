@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import Field, model_validator
 
 from crm_api.domains.deals.lines import DealLineOut, Lines
 from crm_api.domains.deals.models import (
@@ -36,6 +36,7 @@ from crm_api.kit.schema import (
     Out,
     Prose,
     Schema,
+    Shape,
     Unique,
     patch_of,
 )
@@ -181,7 +182,7 @@ class DealBlocker(Blocker):
     """What stands in the way of an action."""
 
 
-class DealTransition(BaseModel):
+class DealTransition(Shape):
     """Where a deal may go, or might."""
 
     verb: str = Field(description="`POST /v1/deals/{id}/{verb}` does it.")
@@ -191,7 +192,7 @@ class DealTransition(BaseModel):
     blockers: list[DealBlocker] = Field(description="Empty: it may be done.")
 
 
-class DealTransitions(BaseModel):
+class DealTransitions(Shape):
     """Where a deal stands, and where it may go."""
 
     status: StageKind

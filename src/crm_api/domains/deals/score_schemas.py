@@ -3,12 +3,14 @@
 from typing import Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import Field
+
+from crm_api.kit.schema import Shape
 
 _PERCENT = "In percent, with one decimal."
 
 
-class DealScoreFactor(BaseModel):
+class DealScoreFactor(Shape):
     """What a fact does to the odds of a deal."""
 
     name: str = Field(
@@ -28,7 +30,7 @@ class DealScoreFactor(BaseModel):
     of_lost: int
 
 
-class DealScoreBin(BaseModel):
+class DealScoreBin(Shape):
     """Deals that were given about the same probability."""
 
     deals: int
@@ -36,7 +38,7 @@ class DealScoreBin(BaseModel):
     won: float = Field(description=f"How many of them were won. {_PERCENT}")
 
 
-class DealScoreFit(BaseModel):
+class DealScoreFit(Shape):
     """How well the earlier three quarters of the sample told of the last one."""
 
     deals: int = Field(description="How many were held out, the last ones to be decided.")
@@ -47,7 +49,7 @@ class DealScoreFit(BaseModel):
     )
 
 
-class DealScore(BaseModel):
+class DealScore(Shape):
     """How probable it is that a deal is won, learned from those that are decided, and why."""
 
     deal_id: UUID

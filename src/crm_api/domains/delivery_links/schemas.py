@@ -3,12 +3,12 @@
 from datetime import date, datetime
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from crm_api.domains.delivery_links.models import Did
 from crm_api.domains.projects.models import DeliverableStatus
 from crm_api.kit.links.schemas import LinkFields, LinkMade, ending
-from crm_api.kit.schema import Instant, Line, Name, Out, QuantityOut, Schema, patch_of
+from crm_api.kit.schema import Instant, Line, Name, Out, QuantityOut, Schema, Shape, patch_of
 
 DAYS = 90
 """How long a link lasts, unless it is said."""
@@ -42,7 +42,7 @@ class DeliveryLinkMade(LinkMade, DeliveryLinkOut):
     """A new link with its token."""
 
 
-class DeliveryVisitOut(BaseModel):
+class DeliveryVisitOut(Shape):
     """That somebody looked by a link, or decided on a deliverable."""
 
     id: UUID
@@ -55,7 +55,7 @@ class DeliveryVisitOut(BaseModel):
     user_agent: str | None
 
 
-class DeliveryVisits(BaseModel):
+class DeliveryVisits(Shape):
     """What was done by the links of a project."""
 
     recent: list[DeliveryVisitOut] = Field(description="The last 50, newest first.")
@@ -64,7 +64,7 @@ class DeliveryVisits(BaseModel):
 # To those who have a link
 
 
-class HandedOver(BaseModel):
+class HandedOver(Shape):
     """Something that was delivered."""
 
     id: UUID
@@ -82,7 +82,7 @@ class HandedOver(BaseModel):
     can_reject: bool
 
 
-class HandedOverProject(BaseModel):
+class HandedOverProject(Shape):
     """What was delivered of a project, for whoever has its link."""
 
     project: str
@@ -104,7 +104,7 @@ class DeliveryRefusal(Schema):
     reason: Line
 
 
-class DeliveryDecision(BaseModel):
+class DeliveryDecision(Shape):
     """What was written down."""
 
     id: UUID

@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from crm_api.domains.forecasting.models import (
     ForecastStatus,
@@ -23,6 +23,7 @@ from crm_api.kit.schema import (
     Out,
     Prose,
     Schema,
+    Shape,
     patch_of,
 )
 
@@ -36,7 +37,7 @@ PeriodKey = Annotated[
 ]
 
 
-class PeriodOut(BaseModel):
+class PeriodOut(Shape):
     """A month or quarter of the fiscal year."""
 
     key: str
@@ -45,7 +46,7 @@ class PeriodOut(BaseModel):
     ends_on: date
 
 
-class Categories(BaseModel):
+class Categories(Shape):
     """Sums of single categories of what is due within the period."""
 
     pipeline: AmountOut | None
@@ -55,7 +56,7 @@ class Categories(BaseModel):
     closed: AmountOut | None
 
 
-class Cumulated(BaseModel):
+class Cumulated(Shape):
     """What the categories add up to: of the open pipeline what is open, of all else closed too."""
 
     open_pipeline: Metric
@@ -65,7 +66,7 @@ class Cumulated(BaseModel):
     weighted: Metric
 
 
-class WinsOut(BaseModel):
+class WinsOut(Shape):
     """How many deals are won by the end, those won already included."""
 
     definition_id: str
@@ -74,7 +75,7 @@ class WinsOut(BaseModel):
     high: int
 
 
-class ForecastEntryOut(BaseModel):
+class ForecastEntryOut(Shape):
     """What was said of a forecast, or computed then."""
 
     layer: Layer = Field(description="`system` gives way to `owner`, and that to `manager`.")
@@ -86,7 +87,7 @@ class ForecastEntryOut(BaseModel):
     made_by: UUID | None
 
 
-class ForecastNode(BaseModel):
+class ForecastNode(Shape):
     """What is expected of a user, a team or all."""
 
     kind: NodeKind
@@ -112,7 +113,7 @@ class ForecastNode(BaseModel):
     entries: list[ForecastEntryOut] = Field(description="All that was said, the latest first.")
 
 
-class ForecastRollup(BaseModel):
+class ForecastRollup(Shape):
     """The forecast of a period, rolled up the teams; the nodes from above downwards."""
 
     period: PeriodOut
@@ -144,7 +145,7 @@ class ForecastInput(NodeInput):
     comment: Prose | None = None
 
 
-class ForecastState(BaseModel):
+class ForecastState(Shape):
     """A forecast after something was done with it."""
 
     id: UUID
@@ -156,7 +157,7 @@ class ForecastState(BaseModel):
     entries: list[ForecastEntryOut] = Field(description="The latest first.")
 
 
-class Accuracy(BaseModel):
+class Accuracy(Shape):
     """How far forecasts were from what came true, some days before the end of each period."""
 
     days_before_end: int | None = Field(description="Null: as each period began.")
@@ -167,7 +168,7 @@ class Accuracy(BaseModel):
     mape: Metric
 
 
-class AccuracyPeriod(BaseModel):
+class AccuracyPeriod(Shape):
     """A period that is over, and what was expected of it."""
 
     period: PeriodOut
@@ -178,7 +179,7 @@ class AccuracyPeriod(BaseModel):
     submitted: AmountOut | None
 
 
-class ForecastAccuracy(BaseModel):
+class ForecastAccuracy(Shape):
     """How well forecasts came true."""
 
     currency: str
@@ -243,7 +244,7 @@ class GoalOut(Out):
     reached: list[int] = Field(description="The milestones that were told.")
 
 
-class GoalProgress(BaseModel):
+class GoalProgress(Shape):
     """How far a goal is."""
 
     goal_id: UUID

@@ -3,14 +3,14 @@
 from datetime import date, datetime
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from crm_api.domains.forecasting.models import Category, Status
 from crm_api.domains.forecasting.waterfall import Part
-from crm_api.kit.schema import AmountOut
+from crm_api.kit.schema import AmountOut, Shape
 
 
-class DealSnapshotOut(BaseModel):
+class DealSnapshotOut(Shape):
     """A deal as it was on a day, as the day began or was first taken."""
 
     day: date
@@ -30,14 +30,14 @@ class DealSnapshotOut(BaseModel):
     forecast_category: Category | None
 
 
-class DealSnapshotPage(BaseModel):
+class DealSnapshotPage(Shape):
     """Snapshots, by their days and deals."""
 
     data: list[DealSnapshotOut]
     next_cursor: str | None
 
 
-class SnapshotDayOut(BaseModel):
+class SnapshotDayOut(Shape):
     """What became of taking the snapshots of a day."""
 
     day: date
@@ -46,7 +46,7 @@ class SnapshotDayOut(BaseModel):
     added: int = Field(description="How many were taken now; what stood already stays.")
 
 
-class WaterfallPart(BaseModel):
+class WaterfallPart(Shape):
     """What was added to a pipeline in one way, or taken away from it."""
 
     part: Part
@@ -55,7 +55,7 @@ class WaterfallPart(BaseModel):
     count: int = Field(description="Of how many deals.")
 
 
-class WaterfallOut(BaseModel):
+class WaterfallOut(Shape):
     """What became of a pipeline between two days: start and all parts add up to end."""
 
     pipeline_id: UUID
@@ -73,7 +73,7 @@ class WaterfallOut(BaseModel):
     unconverted: int = Field(description="How many have an amount, and no rate for it.")
 
 
-class WaterfallDeal(BaseModel):
+class WaterfallDeal(Shape):
     """A deal that is in a part of a waterfall."""
 
     deal_id: UUID
@@ -84,14 +84,14 @@ class WaterfallDeal(BaseModel):
     closes_on_after: date | None
 
 
-class WaterfallDealPage(BaseModel):
+class WaterfallDealPage(Shape):
     """The deals of a part, by their ids."""
 
     data: list[WaterfallDeal]
     next_cursor: str | None
 
 
-class MetricDefinition(BaseModel):
+class MetricDefinition(Shape):
     """What a number means."""
 
     id: str = Field(description="Stands beside the number as `definition_id`.")
@@ -100,13 +100,13 @@ class MetricDefinition(BaseModel):
     text: str
 
 
-class MetricDefinitions(BaseModel):
+class MetricDefinitions(Shape):
     """What all numbers mean."""
 
     data: list[MetricDefinition]
 
 
-class Metric(BaseModel):
+class Metric(Shape):
     """A number, and what it means."""
 
     definition_id: str
@@ -117,7 +117,7 @@ class Metric(BaseModel):
     count: int | None = Field(description="Of how many deals it is.")
 
 
-class StageMeasures(BaseModel):
+class StageMeasures(Shape):
     """How deals fare in an open stage."""
 
     stage_id: UUID
@@ -135,7 +135,7 @@ class StageMeasures(BaseModel):
     rotting: Metric
 
 
-class PipelineAnalytics(BaseModel):
+class PipelineAnalytics(Shape):
     """What a pipeline does, measured."""
 
     pipeline_id: UUID

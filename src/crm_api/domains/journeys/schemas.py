@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import Field, model_validator
 
 from crm_api.domains.journeys.models import (
     BegunBy,
@@ -16,7 +16,18 @@ from crm_api.domains.journeys.models import (
 )
 from crm_api.domains.journeys.nodes import MOST_NODES, NodeId
 from crm_api.domains.segments.schemas import EventName
-from crm_api.kit.schema import Create, Line, Name, Out, Prose, Schema, Storable, Tags, patch_of
+from crm_api.kit.schema import (
+    Create,
+    Line,
+    Name,
+    Out,
+    Prose,
+    Schema,
+    Shape,
+    Storable,
+    Tags,
+    patch_of,
+)
 from crm_api.platform.outreach.schemas import Purpose
 
 MOST_AT_ONCE = 1_000
@@ -85,7 +96,7 @@ class JourneyExits(Schema):
     )
 
 
-class JourneyEntryOut(BaseModel):
+class JourneyEntryOut(Shape):
     """Who enters by themselves."""
 
     type: EntryType
@@ -95,14 +106,14 @@ class JourneyEntryOut(BaseModel):
     topics: list[str] | None
 
 
-class ReEntryOut(BaseModel):
+class ReEntryOut(Shape):
     """Whether somebody enters again."""
 
     mode: ReEntryMode
     days: int | None
 
 
-class JourneyExitsOut(BaseModel):
+class JourneyExitsOut(Shape):
     """Who leaves, wherever they are."""
 
     filter: dict[str, Any] | None
@@ -155,7 +166,7 @@ class JourneyOut(Out):
     tags: list[str]
 
 
-class JourneyVersionOut(BaseModel):
+class JourneyVersionOut(Shape):
     """What was published; never changed."""
 
     number: int
@@ -164,13 +175,13 @@ class JourneyVersionOut(BaseModel):
     published_by: UUID | None
 
 
-class JourneyVersions(BaseModel):
+class JourneyVersions(Shape):
     """Every version, the newest first."""
 
     data: list[JourneyVersionOut]
 
 
-class JourneyVocabulary(BaseModel):
+class JourneyVocabulary(Shape):
     """What journeys are made of."""
 
     nodes: list[dict[str, Any]] = Field(description="Each with its JSON Schema.")
@@ -231,7 +242,7 @@ class RunMigration(Schema):
     )
 
 
-class JourneyStepOut(BaseModel):
+class JourneyStepOut(Shape):
     """A node that somebody went through."""
 
     id: UUID
@@ -246,7 +257,7 @@ class JourneyStepOut(BaseModel):
     left_at: datetime | None
 
 
-class JourneySteps(BaseModel):
+class JourneySteps(Shape):
     """What somebody went through, in order."""
 
     data: list[JourneyStepOut]
@@ -268,7 +279,7 @@ class Entering(Schema):
         return self
 
 
-class Entered(BaseModel):
+class Entered(Shape):
     """How many entered."""
 
     entered: int
@@ -296,7 +307,7 @@ class JourneySimulation(Schema):
         return self
 
 
-class SimulatedStep(BaseModel):
+class SimulatedStep(Shape):
     """A node that would be gone through."""
 
     node: str
@@ -305,7 +316,7 @@ class SimulatedStep(BaseModel):
     arm: str | None = Field(description="The way out of it.")
 
 
-class SimulatedNode(BaseModel):
+class SimulatedNode(Shape):
     """How many of the sample would come to a node."""
 
     node: str
@@ -313,14 +324,14 @@ class SimulatedNode(BaseModel):
     reached: int
 
 
-class SimulatedEnd(BaseModel):
+class SimulatedEnd(Shape):
     """How many of the sample would end so."""
 
     end: str
     count: int
 
 
-class JourneySimulated(BaseModel):
+class JourneySimulated(Shape):
     """What would happen from now on, as the contacts are now; nothing of it has."""
 
     people: int
@@ -329,7 +340,7 @@ class JourneySimulated(BaseModel):
     ends: list[SimulatedEnd]
 
 
-class NodeResult(BaseModel):
+class NodeResult(Shape):
     """How a node of a version fares."""
 
     version: int
@@ -343,7 +354,7 @@ class NodeResult(BaseModel):
     conversion: str | None = Field(description="Successes by those who came, to 4 places.")
 
 
-class JourneyResults(BaseModel):
+class JourneyResults(Shape):
     """How a journey fares: all runs, whoever asks."""
 
     entered: int

@@ -65,23 +65,25 @@ class Handing:
         return pool.against(place, None if row.version == version else row)
 
     def _given(self, pool: "_Giving", place: int, ground: int) -> Given:
-        known = pool.given.get(place)
+        known = pool.given.get((place, ground))
         if known is None:
             one = self.desk.pools[pool.id]
-            known = pool.given[place] = Given(
+            optimal = self.plan.strategy == "optimal"
+            decision = {
+                "pool_id": str(pool.id),
+                "rule_id": None,
+                "strategy": self.plan.strategy if optimal else pool.strategy,
+                "grounds_id": str(self.plan.id),
+                "ground": ground,
+            }
+            known = pool.given[place, ground] = Given(
                 "plan",
                 pool.id,
                 reason=f"plan {self.plan.id}",
                 respond_by=self.desk.respond_by(one, pool.users[place]),
+                decision=decision,
             )
-        decision = {
-            "pool_id": str(pool.id),
-            "rule_id": None,
-            "strategy": self.plan.strategy if self.plan.strategy == "optimal" else pool.strategy,
-            "grounds_id": str(self.plan.id),
-            "ground": ground,
-        }
-        return replace(known, decision=decision)
+        return known
 
 
 class _Giving:
@@ -90,7 +92,7 @@ class _Giving:
     def __init__(self, desk: Desk, planned: Mapping[str, Any]) -> None:
         self.id, self.strategy = UUID(planned["id"]), planned["strategy"]
         self.users = [UUID(user) for user, _ in planned["members"]]
-        self.given: dict[int, Given] = {}
+        self.given: dict[tuple[int, int], Given] = {}
         self._weights = [weight for _, weight in planned["members"]]
         self._desk = desk
         self._seats: Seats | None = desk.seats(self.id) if self.id in desk.pools else None

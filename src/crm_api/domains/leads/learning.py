@@ -16,21 +16,17 @@ Three quarters of the leads, the earlier ones, are learned from to be tried on t
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse as _sparse  # pyright: ignore[reportMissingTypeStubs]
-from scipy import special as _special  # pyright: ignore[reportMissingTypeStubs]
 
 from crm_api.domains.deals.scoring import Bin, Counted, binned, brier, evidence, prior
 
 Kind = Literal["logistic", "naive_bayes"]
 Floats = NDArray[np.float64]
-sparse: Any = _sparse
-expit: Callable[[Floats], Floats] = _special.expit
 Facts = Sequence[str | None]
 """The values of the facts of one lead, in their order."""
 LEAST: Mapping[Kind, int] = {"logistic": 50, "naive_bayes": 20}
@@ -127,13 +123,15 @@ def trained(
     learn = logistic if kind == "logistic" else naive_bayes
     first = learn(Sample(names, rows[:place], outcomes[:place]))
     later = outcomes[place:]
-    said = expit(np.array([first.odds(names, row) for row in rows[place:]], np.float64))
+    said = _chances(np.array([first.odds(names, row) for row in rows[place:]], np.float64))
     fit = fit_of(said, np.array(later, np.float64), earlier / place)
     return Trained(learn(Sample(names, rows, outcomes)), fit)
 
 
 def logistic(sample: Sample) -> Weights:
     """By logistic regression."""
+    from scipy import sparse  # pyright: ignore[reportMissingTypeStubs]
+
     count = len(sample.outcomes)
     sizes = [1, *(len(values) for values in sample.values)]
     starts = np.cumsum([0, *sizes[:-1]], dtype=np.int32)
@@ -141,7 +139,9 @@ def logistic(sample: Sample) -> Weights:
     places[:, 1:] = sample.codes + starts[1:]
     pointers = np.arange(count + 1, dtype=np.int32) * len(sizes)
     ones = np.ones(places.size)
-    columns: Any = sparse.csr_array((ones, places.ravel(), pointers), shape=(count, sum(sizes)))
+    columns: Any = cast("Any", sparse).csr_array(
+        (ones, places.ravel(), pointers), shape=(count, sum(sizes))
+    )
     coefficients = regression(columns, sample.outcomes, RIDGE)
     base, adds = float(coefficients[0]), dict[str, dict[str, float]]()
     shares = np.bincount(places.ravel(), minlength=sum(sizes)) / count
@@ -165,7 +165,7 @@ def regression(columns: Any, outcomes: Floats, ridge: float = 0.0) -> Floats:
     found: Floats = np.zeros(size)
     worth = _worth(columns, outcomes, found, price)
     for _ in range(_STEPS):
-        said = expit(columns @ found)
+        said = _chances(columns @ found)
         slope: Floats = columns.T @ (outcomes - said) - price * found
         curve = _curve(columns, said * (1 - said)) + np.diag(price)
         # What no lead tells apart has no curve: the least step that does it is taken.
@@ -182,6 +182,11 @@ def regression(columns: Any, outcomes: Floats, ridge: float = 0.0) -> Floats:
     return found
 
 
+def _chances(odds: Floats) -> Floats:
+    """What odds, of which these are the logarithms, come to; exact at both ends."""
+    return np.exp(-np.logaddexp(0, -odds))
+
+
 def _worth(columns: Any, outcomes: Floats, found: Floats, price: Floats) -> float:
     odds: Floats = columns @ found
     likelihood = outcomes @ odds - np.logaddexp(0, odds).sum()
@@ -193,7 +198,7 @@ def _curve(columns: Any, weights: Floats) -> Floats:
         plain = cast("Floats", columns)
         return (plain.T * weights) @ plain
     each = np.repeat(weights, np.diff(columns.indptr))
-    weighted = sparse.csr_array((each, columns.indices, columns.indptr), shape=columns.shape)
+    weighted = type(columns)((each, columns.indices, columns.indptr), shape=columns.shape)
     return (columns.T @ weighted).toarray()
 
 

@@ -4,10 +4,10 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from crm_api.domains.leads.models import PlanStatus, PlanStrategy
-from crm_api.kit.schema import Out, Schema
+from crm_api.kit.schema import Out, Schema, Shape
 
 MOST_LEADS = 100_000
 
@@ -33,7 +33,7 @@ class LeadDistribution(Schema):
     )
 
 
-class PlannedShare(BaseModel):
+class PlannedShare(Shape):
     """What a plan means for a member of a pool."""
 
     user_id: UUID
@@ -44,7 +44,7 @@ class PlannedShare(BaseModel):
     score: int = Field(description="The sum of the scores of what is given.")
 
 
-class PlanFairness(BaseModel):
+class PlanFairness(Shape):
     """How equal open leads for their weights are among members; four digits after the point."""
 
     members: list[PlannedShare]
@@ -72,7 +72,7 @@ class LeadPlanOut(Out):
     committed_at: datetime | None
 
 
-class PlannedLead(BaseModel):
+class PlannedLead(Shape):
     """Whom a lead goes to."""
 
     lead_id: UUID
@@ -82,7 +82,7 @@ class PlannedLead(BaseModel):
     outcome: str | None = Field(description="What became of it: `given`, or why not.")
 
 
-class PlannedLeads(BaseModel):
+class PlannedLeads(Shape):
     """Leads of a plan, in the order of the choices."""
 
     data: list[PlannedLead]

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from crm_api.domains.leads.models import RuleTarget, Strategy
 from crm_api.domains.leads.schemas import PostalCode
@@ -19,6 +19,7 @@ from crm_api.kit.schema import (
     Out,
     Prose,
     Schema,
+    Shape,
     Tag,
     Unique,
     patch_of,
@@ -116,7 +117,7 @@ LeadPoolUpdate = patch_of(
 )
 
 
-class Absence(BaseModel):
+class Absence(Shape):
     """A time that a member gets nothing."""
 
     starts_at: datetime
@@ -124,7 +125,7 @@ class Absence(BaseModel):
     reason: str | None
 
 
-class LeadPoolMember(BaseModel):
+class LeadPoolMember(Shape):
     """Somebody who gets leads of a pool."""
 
     user_id: UUID
@@ -157,7 +158,7 @@ class LeadPoolOut(Out):
     description: str | None
 
 
-class LeadKind(BaseModel):
+class LeadKind(Shape):
     """Leads that have this in common."""
 
     country: str | None
@@ -174,7 +175,7 @@ class CoveredLeads(LeadKind):
     members: list[UUID]
 
 
-class LeadPoolCoverage(BaseModel):
+class LeadPoolCoverage(Shape):
     """How the members of a pool cover the leads that came, whatever their caps and shifts."""
 
     lead_count: int

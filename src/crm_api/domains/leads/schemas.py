@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from crm_api.domains.leads.models import AssignmentEnd, AssignmentKind, Band, LeadStatus
 from crm_api.kit.crud.transitions import Blocker
@@ -22,6 +22,7 @@ from crm_api.kit.schema import (
     Name,
     Out,
     Schema,
+    Shape,
     Tag,
     Tags,
     Url,
@@ -82,7 +83,7 @@ class LeadCreate(LeadFields):
 LeadUpdate = patch_of("LeadUpdate", LeadFields, required=("utm",))
 
 
-class LeadCandidate(BaseModel):
+class LeadCandidate(Shape):
     """A record that may be of the same person or company."""
 
     entity: Literal["contact", "company", "lead"]
@@ -200,7 +201,7 @@ class LeadBlocker(Blocker):
     """What stands in the way of an action."""
 
 
-class LeadTransition(BaseModel):
+class LeadTransition(Shape):
     """An action that is for this status."""
 
     verb: LeadVerb = Field(description="`POST /v1/leads/{id}/{verb}` does it.")
@@ -208,7 +209,7 @@ class LeadTransition(BaseModel):
     blockers: list[LeadBlocker] = Field(description="Empty: it may be done.")
 
 
-class LeadTransitions(BaseModel):
+class LeadTransitions(Shape):
     """Where a lead stands, and what may be done with it."""
 
     status: LeadStatus
@@ -232,7 +233,7 @@ class LeadAssignmentOut(Out):
     hop: int = Field(description="How often the lead had gone back before.")
 
 
-class LookedAtRule(BaseModel):
+class LookedAtRule(Shape):
     """A rule, and whether a lead passed it."""
 
     rule_id: UUID
@@ -244,7 +245,7 @@ class LookedAtRule(BaseModel):
     )
 
 
-class LookedAtMember(BaseModel):
+class LookedAtMember(Shape):
     """A member of a pool, and what spoke against them."""
 
     user_id: UUID
@@ -258,7 +259,7 @@ class LookedAtMember(BaseModel):
     today: int | None = Field(description="How many they were given that day; not kept by plans.")
 
 
-class LeadExplanation(BaseModel):
+class LeadExplanation(Shape):
     """How it was decided last who has a lead, or that nobody has."""
 
     lead_id: UUID

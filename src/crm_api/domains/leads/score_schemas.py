@@ -4,12 +4,12 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import BaseModel, Field, StringConstraints, field_validator
+from pydantic import Field, StringConstraints, field_validator
 
 from crm_api.domains.leads.models import Band, ScoreCategory
 from crm_api.domains.leads.score_models import ModelKind, ModelStatus
 from crm_api.domains.segments.schemas import EventName
-from crm_api.kit.schema import Create, Name, Out, Prose, Schema, Storable, patch_of
+from crm_api.kit.schema import Create, Name, Out, Prose, Schema, Shape, Storable, patch_of
 
 _FILTER = "In the filter language; who passes it gets the points."
 _POINTS = "Those of `negative` are not above 0."
@@ -104,7 +104,7 @@ class LeadScoreSettingsOut(Schema):
     negative_cap: int
 
 
-class ScoredRule(BaseModel):
+class ScoredRule(Shape):
     """A rule, and what it gives a lead now."""
 
     rule_id: UUID
@@ -118,7 +118,7 @@ class ScoredRule(BaseModel):
     given: float = Field(description="Its points so many times, up to its cap.")
 
 
-class ScoreFactor(BaseModel):
+class ScoreFactor(Shape):
     """What a fact does to the odds of a lead."""
 
     name: str = Field(examples=["source"])
@@ -128,7 +128,7 @@ class ScoreFactor(BaseModel):
     )
 
 
-class LeadLearnedScore(BaseModel):
+class LeadLearnedScore(Shape):
     """How probable it is by the active model that a lead is converted."""
 
     model_id: UUID
@@ -144,7 +144,7 @@ class LeadLearnedScore(BaseModel):
     )
 
 
-class LeadScore(BaseModel):
+class LeadScore(Shape):
     """What the scores of a lead are made of."""
 
     lead_id: UUID
@@ -159,7 +159,7 @@ class LeadScore(BaseModel):
     learned: LeadLearnedScore | None = Field(description="Null without an active model.")
 
 
-class LeadBandChange(BaseModel):
+class LeadBandChange(Shape):
     """That a lead went into another band."""
 
     before: Band | None
@@ -191,7 +191,7 @@ LeadScoreModelUpdate = patch_of(
 )
 
 
-class CalibrationBin(BaseModel):
+class CalibrationBin(Shape):
     """Leads that were given about the same probability."""
 
     leads: int
@@ -199,7 +199,7 @@ class CalibrationBin(BaseModel):
     converted: float = Field(description="The share of them that was converted.")
 
 
-class LeadScoreFit(BaseModel):
+class LeadScoreFit(Shape):
     """How well probabilities agreed with what became of leads."""
 
     leads: int
@@ -241,7 +241,7 @@ class LeadScoreModelOut(Out):
     activated_at: datetime | None
 
 
-class LeadScoreWeight(BaseModel):
+class LeadScoreWeight(Shape):
     """What a value of a fact adds."""
 
     name: str
@@ -249,7 +249,7 @@ class LeadScoreWeight(BaseModel):
     contribution: float
 
 
-class LeadScoreCalibration(BaseModel):
+class LeadScoreCalibration(Shape):
     """How far a model can be trusted."""
 
     model_id: UUID

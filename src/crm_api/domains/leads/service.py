@@ -7,16 +7,20 @@ from functools import cached_property
 from typing import Any, ClassVar
 from uuid import UUID
 
+import msgspec
+
 from crm_api.domains.leads.matching import MATCHED, Matching
 from crm_api.domains.leads.models import AssignmentEnd, AssignmentKind, Lead, LeadAssignment
 from crm_api.domains.leads.repository import Assignments, Leads, ToGive
 from crm_api.domains.leads.schemas import LeadCreate, LeadUpdate
 from crm_api.domains.leads.scorecard import COLUMNS, derived
-from crm_api.kit.crud.alike import add_alike
+from crm_api.kit.crud.alike import AT_ONCE, add_alike
 from crm_api.kit.crud.personal import About, Person
 from crm_api.kit.crud.plain import columns_of
 from crm_api.kit.crud.purges import destroy, empty_events
 from crm_api.kit.crud.service import CrudService
+from crm_api.kit.db.ahead import Ahead
+from crm_api.kit.db.json import encode
 from crm_api.kit.db.settling import derive
 from crm_api.kit.errors import Invalid
 from crm_api.kit.ids import new_id
@@ -139,7 +143,9 @@ class LeadService(CrudService[Lead]):
 
     async def told(self, shown: Any, *, new: bool = False) -> Any:
         """What is told of a lead has its scores as they are by this change."""
-        if await derive(self.tx, self.model.entity):
+        events = self.tx.told
+        # Where nothing has happened to it meanwhile, it needs not be read again.
+        if await derive(self.tx, self.model.entity) and self.tx.told > events:
             (current,) = await self.records.locked([shown.id], everywhere=True)
             shown = self.shown_of(current)
         return await super().told(shown, new=new)
@@ -208,9 +214,17 @@ class LeadService(CrudService[Lead]):
         if self.fields.formulas:
             await self._hand_each(given)
             return
-        await self.assignments.begin_all(given)
+        # In the order of their ids: indexes take neighbours for two thirds of the price.
+        ordered = sorted(given, key=lambda one: one[0].id.int)
+        async with Ahead(self.tx) as ahead:
+            for start in range(0, len(ordered), AT_ONCE):
+                ahead.send(self._hand_some(ordered[start : start + AT_ONCE]))
+
+    async def _hand_some(self, given: Sequence[tuple[ToGive, Given, UUID]]) -> None:
         for lead, how, user_id in given:
             self._tell_handed(lead, how, user_id)
+        # First, for a reference to a row that has changed is looked for twice.
+        await self.assignments.begin_all(given)
         await self.records.hand([(one.id, who, g.pool_id, g.respond_by) for one, g, who in given])
 
     async def _hand_each(self, given: Sequence[tuple[ToGive, Given, UUID]]) -> None:
@@ -289,7 +303,7 @@ class LeadAssignmentService(CrudService[LeadAssignment]):
                 "user_id": users,
                 "owner_id": users,
                 "hop": [lead.hops for lead, _, _ in some],
-                "decision": [self._decided(how, user_id) for _, how, user_id in some],
+                "decision": self._all_decided(some),
             }
             await add_alike(self, self._begun(common), own)
 
@@ -305,6 +319,17 @@ class LeadAssignmentService(CrudService[LeadAssignment]):
             "custom": {},
             "external_ids": {},
         }
+
+    def _all_decided(self, given: Sequence[tuple[ToGive, Given, UUID]]) -> list[msgspec.Raw]:
+        """Decisions as they are stored; of many leads the same is told of."""
+        known: dict[tuple[int, UUID], msgspec.Raw] = {}
+        found: list[msgspec.Raw] = []
+        for _, how, user_id in given:
+            key = id(how), user_id
+            if (decided := known.get(key)) is None:
+                decided = known[key] = msgspec.Raw(encode(self._decided(how, user_id)))
+            found.append(decided)
+        return found
 
     def _decided(self, given: Given, user_id: UUID) -> dict[str, Any]:
         return {

@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from crm_api.domains.leads.models import RuleTarget, Strategy
 from crm_api.domains.leads.plan_schemas import PlanFairness
@@ -13,7 +13,7 @@ from crm_api.domains.leads.pool_schemas import (
     LeadPoolMemberFields,
     once,
 )
-from crm_api.kit.schema import Instant, Name, Schema
+from crm_api.kit.schema import Instant, Name, Schema, Shape
 
 MOST_SIMULATED = 10_000
 
@@ -73,7 +73,7 @@ class LeadSimulationInput(Schema):
         return self
 
 
-class SimulatedRule(BaseModel):
+class SimulatedRule(Shape):
     """How many leads a rule sent to where it leads."""
 
     rule_id: UUID | None = Field(description="None of a draft.")
@@ -81,7 +81,7 @@ class SimulatedRule(BaseModel):
     leads: int
 
 
-class SimulatedLead(BaseModel):
+class SimulatedLead(Shape):
     """Whom a lead would have gone to."""
 
     lead_id: UUID
@@ -95,7 +95,7 @@ class SimulatedLead(BaseModel):
     hops: int = Field(description="How often it went back for want of a response.")
 
 
-class SimulatedResponses(BaseModel):
+class SimulatedResponses(Shape):
     """What those did who would have got leads: the same as they did with them in the past."""
 
     responded: int = Field(description="Of those who have a lead in the end: they accepted it.")
@@ -105,7 +105,7 @@ class SimulatedResponses(BaseModel):
     escalated: int = Field(description="How many went to the manager of the pool.")
 
 
-class LeadSimulation(BaseModel):
+class LeadSimulation(Shape):
     """Who would have got which leads."""
 
     lead_count: int

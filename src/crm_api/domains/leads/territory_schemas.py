@@ -3,12 +3,12 @@
 from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import Field, model_validator
 
 from crm_api.domains.leads.areas import compact
 from crm_api.domains.leads.pool_schemas import AreaFields, LeadKind
 from crm_api.domains.leads.schemas import PostalCode
-from crm_api.kit.schema import Create, Name, Out, Prose, Schema, Unique, patch_of
+from crm_api.kit.schema import Create, Name, Out, Prose, Schema, Shape, Unique, patch_of
 
 
 class PostalRangeFields(Schema):
@@ -61,7 +61,7 @@ class TerritoryCreate(AreaFields, Create):
 TerritoryUpdate = patch_of("TerritoryUpdate", TerritoryCreate, required=("position", "is_active"))
 
 
-class PostalRange(BaseModel):
+class PostalRange(Shape):
     """Postal codes whose beginnings are from one to another."""
 
     first: str
@@ -92,14 +92,14 @@ class LeadsOfTerritories(LeadKind):
     territories: list[UUID]
 
 
-class TerritoryShare(BaseModel):
+class TerritoryShare(Shape):
     """How many leads a territory has."""
 
     territory_id: UUID
     leads: int
 
 
-class TerritoryCoverage(BaseModel):
+class TerritoryCoverage(Shape):
     """How the territories cover the leads that came, as they are now."""
 
     lead_count: int

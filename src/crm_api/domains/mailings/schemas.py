@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from crm_api.domains.mailings.models import (
     BounceKind,
@@ -22,6 +22,7 @@ from crm_api.kit.schema import (
     Out,
     Prose,
     Schema,
+    Shape,
     patch_of,
 )
 
@@ -125,7 +126,7 @@ class RenderInput(Schema):
     language: Language | None = Field(None, description="That of the contact if not said.")
 
 
-class RenderedMail(BaseModel):
+class RenderedMail(Shape):
     """A mailing as a contact would get it."""
 
     subject: str
@@ -145,7 +146,7 @@ class TestSendInput(RenderInput):
     )
 
 
-class TestSend(BaseModel):
+class TestSend(Shape):
     """A test that is on its way."""
 
     job_id: UUID
@@ -162,7 +163,7 @@ class SendInput(Schema):
     )
 
 
-class SendsQueued(BaseModel):
+class SendsQueued(Shape):
     """How many were queued; those who have it already are not."""
 
     queued: int
@@ -176,7 +177,7 @@ class SendsAsked(Schema):
     contact_id: UUID | None = None
 
 
-class MailingSendOut(BaseModel):
+class MailingSendOut(Shape):
     """A mail to one person."""
 
     id: UUID
@@ -203,14 +204,14 @@ class MailingSendOut(BaseModel):
     complained_at: datetime | None
 
 
-class MailingSendPage(BaseModel):
+class MailingSendPage(Shape):
     """Some of the sends of a mailing."""
 
     data: list[MailingSendOut]
     next_cursor: str | None
 
 
-class MailingCounts(BaseModel):
+class MailingCounts(Shape):
     """How many persons; whoever clicked has opened, too."""
 
     total: int
@@ -239,14 +240,14 @@ class VariantCounts(MailingCounts):
     variant: str | None
 
 
-class MailingReasonCount(BaseModel):
+class MailingReasonCount(Shape):
     """How many were not reached for a reason."""
 
     reason: str
     count: int
 
 
-class LinkCount(BaseModel):
+class LinkCount(Shape):
     """How often a link was followed, without programs."""
 
     url: str
@@ -283,7 +284,7 @@ class MailingSettings(Schema):
     )
 
 
-class MailingHappened(BaseModel):
+class MailingHappened(Shape):
     """What happened to a mail to a contact."""
 
     mailing_id: str

@@ -3,10 +3,12 @@
 from datetime import date
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import Field
+
+from crm_api.kit.schema import Shape
 
 
-class CalendarItem(BaseModel):
+class CalendarItem(Shape):
     """What goes on for some days."""
 
     kind: str = Field(description="`programme`, `campaign`, `tactic`, `journey`.")
@@ -18,28 +20,28 @@ class CalendarItem(BaseModel):
     ends_on: date | None = Field(description="Null where no end is known.")
 
 
-class CalendarDay(BaseModel):
+class CalendarDay(Shape):
     """What goes on on a day."""
 
     day: date
     ids: list[UUID]
 
 
-class MarketingCalendar(BaseModel):
+class MarketingCalendar(Shape):
     """What goes on between two days, of what the actor sees."""
 
     items: list[CalendarItem]
     days: list[CalendarDay]
 
 
-class PressureCount(BaseModel):
+class PressureCount(Shape):
     """How many are reached so often."""
 
     times: int
     contacts: int
 
 
-class PressureWeek(BaseModel):
+class PressureWeek(Shape):
     """How often people are reached in a week: once by each campaign that begins in it."""
 
     week: date = Field(description="Its Monday.")
@@ -47,7 +49,7 @@ class PressureWeek(BaseModel):
     counts: list[PressureCount]
 
 
-class AudienceOverlap(BaseModel):
+class AudienceOverlap(Shape):
     """How many are in the audiences of two campaigns that have days in common."""
 
     campaign_id: UUID
@@ -55,7 +57,7 @@ class AudienceOverlap(BaseModel):
     contacts: int
 
 
-class FrequencyExcess(BaseModel):
+class FrequencyExcess(Shape):
     """How many would be reached more often than a guard of outreach lets them be."""
 
     guard_rule_id: UUID
@@ -65,7 +67,7 @@ class FrequencyExcess(BaseModel):
     contacts: int | None = Field(description="Null of a guard for some people alone.")
 
 
-class MarketingPressure(BaseModel):
+class MarketingPressure(Shape):
     """How often the audiences of campaigns are reached, of the contacts whom the actor sees."""
 
     weeks: list[PressureWeek]

@@ -4,7 +4,7 @@ from datetime import date
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from crm_api.domains.campaigns.models import Kind
 from crm_api.domains.marketing_plans.models import CommitmentStatus
@@ -19,6 +19,7 @@ from crm_api.kit.schema import (
     Out,
     Prose,
     Schema,
+    Shape,
     SignedAmount,
     patch_of,
 )
@@ -193,7 +194,7 @@ class CampaignCostOut(Out):
     )
 
 
-class BudgetFigures(BaseModel):
+class BudgetFigures(Shape):
     """Amounts in the currency of the plan, and in the organization's."""
 
     planned: AmountOut
@@ -236,7 +237,7 @@ class BudgetCampaign(BudgetFigures):
     own: BudgetFigures = Field(description="Its own alone.")
 
 
-class MarketingBudget(BaseModel):
+class MarketingBudget(Shape):
     """What is planned, committed and spent of a plan."""
 
     currency: str

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from crm_api.domains.orders.models import ContractKind, ContractStatus
 from crm_api.domains.quotes.lines import MOST_LINES, Interval
@@ -24,6 +24,7 @@ from crm_api.kit.schema import (
     Quantity,
     QuantityOut,
     Schema,
+    Shape,
     patch_of,
 )
 
@@ -42,7 +43,7 @@ class ContractLine(Schema):
     interval: Interval = Field("month", description="How often it falls due.")
 
 
-class ContractLineOut(BaseModel):
+class ContractLineOut(Shape):
     """What falls due again and again."""
 
     name: str
@@ -132,7 +133,7 @@ class ContractBlocker(Blocker):
     """What stands in the way of an action."""
 
 
-class ContractTransition(BaseModel):
+class ContractTransition(Shape):
     """An action that is for this state."""
 
     verb: str = Field(description="`POST /v1/contracts/{id}/{verb}` does it.")
@@ -140,14 +141,14 @@ class ContractTransition(BaseModel):
     blockers: list[ContractBlocker] = Field(description="Empty: it may be done.")
 
 
-class ContractTransitions(BaseModel):
+class ContractTransitions(Shape):
     """Where a contract stands, and what may be done with it."""
 
     status: ContractStatus
     allowed: list[ContractTransition]
 
 
-class RecurringRevenue(BaseModel):
+class RecurringRevenue(Shape):
     """What falls due again and again on a day, of one currency, and how it came to that.
 
     `before + new + expansion - contraction - churn = mrr`, by customers: new has nothing on the
@@ -165,7 +166,7 @@ class RecurringRevenue(BaseModel):
     customers: int = Field(description="How many have something that falls due.")
 
 
-class RevenueAnswer(BaseModel):
+class RevenueAnswer(Shape):
     """Monthly recurring revenue by currency."""
 
     as_of: date

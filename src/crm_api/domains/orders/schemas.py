@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from crm_api.domains.deals.schemas import Promises
 from crm_api.domains.orders.models import ChangeStatus, OrderStatus
@@ -35,6 +35,7 @@ from crm_api.kit.schema import (
     Quantity,
     QuantityOut,
     Schema,
+    Shape,
     Unique,
     patch_of,
 )
@@ -58,7 +59,7 @@ Handover = Annotated[list[HandoverItem], Field(max_length=50), AfterValidator(_d
 OrderLines = Annotated[list[SoldLine], Field(max_length=MOST_LINES)]
 
 
-class HandoverItemOut(BaseModel):
+class HandoverItemOut(Shape):
     """Something that is done when an order is handed over."""
 
     key: str
@@ -68,7 +69,7 @@ class HandoverItemOut(BaseModel):
     done_by: UUID | None = Field(description="The key or user that said so.")
 
 
-class OrderLineOut(BaseModel):
+class OrderLineOut(Shape):
     """What was agreed on, as it was given, and what it comes to."""
 
     id: UUID = Field(description="Of a quote's line the same.")
@@ -113,7 +114,7 @@ class OrderLineOut(BaseModel):
 LINE = tuple(OrderLineOut.model_fields)
 
 
-class OrderTotalsOut(BaseModel):
+class OrderTotalsOut(Shape):
     """Sums of what falls due together."""
 
     interval: Interval | None = Field(description="How often; empty: once.")
@@ -198,7 +199,7 @@ class OrderBlocker(Blocker):
     """What stands in the way of an action."""
 
 
-class OrderTransition(BaseModel):
+class OrderTransition(Shape):
     """An action that is for this state."""
 
     verb: str = Field(description="`POST /v1/orders/{id}/{verb}` does it.")
@@ -206,7 +207,7 @@ class OrderTransition(BaseModel):
     blockers: list[OrderBlocker] = Field(description="Empty: it may be done.")
 
 
-class OrderTransitions(BaseModel):
+class OrderTransitions(Shape):
     """Where an order stands, and what may be done with it."""
 
     status: OrderStatus
@@ -254,7 +255,7 @@ class LineChange(Schema):
         return self
 
 
-class LineChangeOut(BaseModel):
+class LineChangeOut(Shape):
     """A line that comes, goes, or is another one."""
 
     action: Literal["add", "change", "remove"]
@@ -272,7 +273,7 @@ class LineChangeOut(BaseModel):
     )
 
 
-class OrderSumsOut(BaseModel):
+class OrderSumsOut(Shape):
     """What an order comes to."""
 
     revision: int
@@ -326,7 +327,7 @@ class ChangeBlocker(Blocker):
     """What stands in the way of an action."""
 
 
-class ChangeTransition(BaseModel):
+class ChangeTransition(Shape):
     """An action that is for this state."""
 
     verb: str = Field(description="`POST /v1/change-requests/{id}/{verb}` does it.")
@@ -334,7 +335,7 @@ class ChangeTransition(BaseModel):
     blockers: list[ChangeBlocker] = Field(description="Empty: it may be done.")
 
 
-class ChangeTransitions(BaseModel):
+class ChangeTransitions(Shape):
     """Where a change request stands, and what may be done with it."""
 
     status: ChangeStatus

@@ -2,19 +2,19 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from crm_api.domains.orders.schemas import Handover
 from crm_api.kit.crud.settings import SettingsService
 from crm_api.kit.db.tx import Tx
-from crm_api.kit.schema import Schema
+from crm_api.kit.schema import Schema, Shape
 
 RenewalDays = Annotated[int, Field(ge=1, le=730)]
 AREA = "order_settings"
 CONFIGURED = "orders.configured"
 
 
-class HandoverTemplateOut(BaseModel):
+class HandoverTemplateOut(Shape):
     """Something that is done when an order is handed over."""
 
     key: str
@@ -35,7 +35,7 @@ class OrderSettings(Schema):
     )
 
 
-class OrderSettingsOut(BaseModel):
+class OrderSettingsOut(Shape):
     """What new orders begin with."""
 
     handover: list[HandoverTemplateOut]

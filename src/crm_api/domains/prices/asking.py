@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, Field, StringConstraints, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from crm_api.domains.catalogue.models import PriceMode
 from crm_api.kit.pricing.rounding import RoundingMode
@@ -20,6 +20,7 @@ from crm_api.kit.schema import (
     Quantity,
     QuantityOut,
     Schema,
+    Shape,
 )
 
 MOST_LINES = 500
@@ -42,7 +43,7 @@ class ChosenComponent(Schema):
     )
 
 
-class ChosenComponentOut(BaseModel):
+class ChosenComponentOut(Shape):
     """An optional component of a bundle that a line takes."""
 
     bundle_component_id: UUID
@@ -154,21 +155,21 @@ class PricingSettings(Schema):
     )
 
 
-class CashStepOut(BaseModel):
+class CashStepOut(Shape):
     """The smallest coin of a currency."""
 
     currency: str
     step: AmountOut
 
 
-class CurrencyRoundingOut(BaseModel):
+class CurrencyRoundingOut(Shape):
     """How amounts of a currency are rounded."""
 
     currency: str
     rounding: RoundingMode
 
 
-class PricingSettingsOut(BaseModel):
+class PricingSettingsOut(Shape):
     """How an organization rounds, where a question about prices says nothing."""
 
     rounding: RoundingMode
@@ -177,7 +178,7 @@ class PricingSettingsOut(BaseModel):
     cash_steps: list[CashStepOut]
 
 
-class PriceStep(BaseModel):
+class PriceStep(Shape):
     """One step on the way to a unit price."""
 
     step: str = Field(description="`contract`, `list_price`, `exchange`, `fixed`, `percent` …")
@@ -188,7 +189,7 @@ class PriceStep(BaseModel):
     factor: str | None = Field(description="The rate of an exchange, or the factor of a list.")
 
 
-class PriceLoss(BaseModel):
+class PriceLoss(Shape):
     """A rule that could have made the price, and why it did not."""
 
     price_rule_id: UUID
@@ -196,7 +197,7 @@ class PriceLoss(BaseModel):
     reason: LossReason
 
 
-class ComponentPrice(BaseModel):
+class ComponentPrice(Shape):
     """What a component costs in its bundle."""
 
     bundle_component_id: UUID
@@ -214,7 +215,7 @@ class ComponentPrice(BaseModel):
     contract_price_id: UUID | None
 
 
-class PriceTrace(BaseModel):
+class PriceTrace(Shape):
     """Why it costs what it costs."""
 
     way: Way = Field(
@@ -234,7 +235,7 @@ class PriceTrace(BaseModel):
     lost: list[PriceLoss] = Field(description="The first twenty.")
 
 
-class LineDiscount(BaseModel):
+class LineDiscount(Shape):
     """What was taken off a line."""
 
     stage: str
@@ -243,7 +244,7 @@ class LineDiscount(BaseModel):
     amount: AmountOut
 
 
-class LineTax(BaseModel):
+class LineTax(Shape):
     """A tax on a line."""
 
     tax_rate_id: UUID
@@ -252,7 +253,7 @@ class LineTax(BaseModel):
     amount: AmountOut
 
 
-class MoreForLess(BaseModel):
+class MoreForLess(Shape):
     """A larger quantity that costs less, before discounts."""
 
     quantity: QuantityOut
@@ -260,7 +261,7 @@ class MoreForLess(BaseModel):
     saves: AmountOut
 
 
-class PricedLine(BaseModel):
+class PricedLine(Shape):
     """What a line comes to."""
 
     product_id: UUID
@@ -286,7 +287,7 @@ class PricedLine(BaseModel):
     trace: PriceTrace
 
 
-class TaxDue(BaseModel):
+class TaxDue(Shape):
     """What is due of one tax."""
 
     tax_rate_id: UUID
@@ -296,7 +297,7 @@ class TaxDue(BaseModel):
     amount: AmountOut
 
 
-class PriceTotals(BaseModel):
+class PriceTotals(Shape):
     """Sums of the lines."""
 
     list_amount: AmountOut
@@ -311,7 +312,7 @@ class PriceTotals(BaseModel):
     margin_percent: QuantityOut | None
 
 
-class PriceAnswer(BaseModel):
+class PriceAnswer(Shape):
     """What the lines come to, and why."""
 
     currency: str
@@ -321,7 +322,7 @@ class PriceAnswer(BaseModel):
     totals: PriceTotals
 
 
-class ProductPrice(BaseModel):
+class ProductPrice(Shape):
     """A price of a product in a list."""
 
     price_list_id: UUID | None = Field(description="Empty: the product's own list price.")
@@ -333,7 +334,7 @@ class ProductPrice(BaseModel):
     trace: PriceTrace
 
 
-class ProductPrices(BaseModel):
+class ProductPrices(Shape):
     """What a product costs, by list and quantity."""
 
     date: date

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Annotated, Any, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, Field, WithJsonSchema, model_validator
+from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
 from crm_api.domains.prices.models import Audience, ListStatus
 from crm_api.kit.pricing.methods import Base, PriceMethod, formula_of
@@ -24,6 +24,7 @@ from crm_api.kit.schema import (
     Quantity,
     QuantityOut,
     Schema,
+    Shape,
     SignedAmount,
     patch_of,
 )
@@ -55,7 +56,7 @@ class Valid(Schema):
     valid_to: Day | None = Field(None, description="The last day; empty: for good.")
 
 
-class ValidOut(BaseModel):
+class ValidOut(Shape):
     """The days on which something counts."""
 
     valid_from: date | None
@@ -120,7 +121,7 @@ class TierInput(Schema):
     )
 
 
-class TierOut(BaseModel):
+class TierOut(Shape):
     """A stretch of quantities."""
 
     unit_price: AmountOut
@@ -302,7 +303,7 @@ class AdjustInput(Schema):
     category_id: UUID | None = Field(None, description="Only rules for it and its products.")
 
 
-class Adjusted(BaseModel):
+class Adjusted(Shape):
     """What became of one price."""
 
     price_rule_id: UUID
@@ -310,7 +311,7 @@ class Adjusted(BaseModel):
     after: AmountOut
 
 
-class Adjustment(BaseModel):
+class Adjustment(Shape):
     """What became of the prices of a list."""
 
     changed: int = Field(description="How many; none yet where a job is at it.")
@@ -318,7 +319,7 @@ class Adjustment(BaseModel):
     job_id: UUID | None = Field(description="The job that does it, of more than 10,000 rules.")
 
 
-class PriceListCopy(BaseModel):
+class PriceListCopy(Shape):
     """A copy of a list."""
 
     price_list_id: UUID
@@ -326,7 +327,7 @@ class PriceListCopy(BaseModel):
     job_id: UUID | None = Field(description="The job that copies more than 10,000 rules.")
 
 
-class CheckStarted(BaseModel):
+class CheckStarted(Shape):
     """The job that looks at the prices."""
 
     job_id: UUID

@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import Field, model_validator
 
 from crm_api.domains.projects.models import ExpenseKind, TimeStatus
 from crm_api.domains.projects.risks import RiskOut
@@ -20,6 +20,7 @@ from crm_api.kit.schema import (
     Prose,
     QuantityOut,
     Schema,
+    Shape,
     patch_of,
 )
 
@@ -103,7 +104,7 @@ class StatusReportOut(Out):
     risks: list[RiskOut] = Field(description="Those that were open.")
 
 
-class LoadedWeek(BaseModel):
+class LoadedWeek(Shape):
     """What somebody has to do in a week."""
 
     week: date = Field(description="Its Monday.")
@@ -111,7 +112,7 @@ class LoadedWeek(BaseModel):
     capacity_minutes: int = Field(description="Working time of the default calendar.")
 
 
-class LoadedUser(BaseModel):
+class LoadedUser(Shape):
     """What somebody has to do, week by week."""
 
     owner_id: UUID | None = Field(description="Empty: what nobody is named for.")
@@ -120,7 +121,7 @@ class LoadedUser(BaseModel):
     weeks: list[LoadedWeek]
 
 
-class ProjectLoad(BaseModel):
+class ProjectLoad(Shape):
     """What is planned, by who does it, of the open projects that are seen."""
 
     since: date = Field(description="A Monday.")
@@ -128,7 +129,7 @@ class ProjectLoad(BaseModel):
     users: list[LoadedUser]
 
 
-class BurnWeek(BaseModel):
+class BurnWeek(Shape):
     """How far a project is at the end of a week."""
 
     week: date = Field(description="Its Monday.")
@@ -136,7 +137,7 @@ class BurnWeek(BaseModel):
     worked_minutes: int = Field(description="Approved time by its end.")
 
 
-class EarnedValue(BaseModel):
+class EarnedValue(Shape):
     """What is earned of a project by what is done, in its currency; null where not known."""
 
     project_id: UUID

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import Field, model_validator
 
-from crm_api.kit.schema import Code, Line, Prose, Schema
+from crm_api.kit.schema import Code, Line, Prose, Schema, Shape
 
 RiskKind = Literal["risk", "issue"]
 RiskStatus = Literal["open", "mitigated", "closed"]
@@ -35,7 +35,7 @@ class Risk(Schema):
         return self
 
 
-class RiskOut(BaseModel):
+class RiskOut(Shape):
     """Something that may go wrong, or that does."""
 
     key: str

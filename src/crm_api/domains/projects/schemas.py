@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, Field
 
 from crm_api.domains.projects.models import ProjectStatus, TaskKind
 from crm_api.domains.projects.risks import Risk, RiskOut
@@ -27,6 +27,7 @@ from crm_api.kit.schema import (
     Quantity,
     QuantityOut,
     Schema,
+    Shape,
     patch_of,
 )
 
@@ -57,7 +58,7 @@ class TaskCheck(Schema):
     is_done: bool = False
 
 
-class TaskCheckOut(BaseModel):
+class TaskCheckOut(Shape):
     """Something to be done within a task."""
 
     key: str
@@ -99,7 +100,7 @@ class TemplateTask(Schema):
     )
 
 
-class TemplateLinkOut(BaseModel):
+class TemplateLinkOut(Shape):
     """What has to be before a task of the template."""
 
     key: str
@@ -107,7 +108,7 @@ class TemplateLinkOut(BaseModel):
     lag: int
 
 
-class TemplateTaskOut(BaseModel):
+class TemplateTaskOut(Shape):
     """A task that projects begin with."""
 
     key: str
@@ -235,7 +236,7 @@ class TaskLink(Schema):
     lag: Lag = Field(0, description=_LAG)
 
 
-class TaskLinkOut(BaseModel):
+class TaskLinkOut(Shape):
     """What has to be before a task."""
 
     task_id: UUID
@@ -328,7 +329,7 @@ class ProjectTaskOut(Out):
     billing_reference: str | None
 
 
-class ScheduledTask(BaseModel):
+class ScheduledTask(Shape):
     """When a task can be done."""
 
     id: UUID
@@ -352,7 +353,7 @@ class ScheduledTask(BaseModel):
     )
 
 
-class ProjectSchedule(BaseModel):
+class ProjectSchedule(Shape):
     """The plan of a project, as it is made of its tasks."""
 
     project_id: UUID
@@ -366,7 +367,7 @@ class ProjectSchedule(BaseModel):
     tasks: list[ScheduledTask]
 
 
-class ProjectTransition(BaseModel):
+class ProjectTransition(Shape):
     """An action that is for this status."""
 
     verb: str = Field(description="`POST /v1/projects/{id}/{verb}` does it.")
@@ -374,7 +375,7 @@ class ProjectTransition(BaseModel):
     blockers: list[Blocker] = Field(description="Empty: it may be done.")
 
 
-class ProjectTransitions(BaseModel):
+class ProjectTransitions(Shape):
     """Where a project stands, and what may be done with it."""
 
     status: ProjectStatus

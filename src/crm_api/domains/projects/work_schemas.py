@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from crm_api.domains.projects.models import DeliverableStatus, TimeStatus
 from crm_api.kit.schema import (
@@ -19,6 +19,7 @@ from crm_api.kit.schema import (
     Quantity,
     QuantityOut,
     Schema,
+    Shape,
     patch_of,
 )
 
@@ -141,7 +142,7 @@ class TimeRejection(Schema):
     reason: Line
 
 
-class BillingDue(BaseModel):
+class BillingDue(Shape):
     """What fell due with a milestone, for whoever keeps the accounts."""
 
     id: UUID = Field(description="The milestone's; `POST /v1/project-tasks/{id}/bill` takes it.")
@@ -154,7 +155,7 @@ class BillingDue(BaseModel):
     billing_due_at: datetime
 
 
-class HealthReason(BaseModel):
+class HealthReason(Shape):
     """Why a project is not well."""
 
     code: str
@@ -162,7 +163,7 @@ class HealthReason(BaseModel):
     severity: Literal["amber", "red"]
 
 
-class ProjectFigures(BaseModel):
+class ProjectFigures(Shape):
     """How a project fares: money in its currency, net, null where it is not known."""
 
     project_id: UUID
@@ -200,7 +201,7 @@ class TimeSettings(Schema):
     )
 
 
-class TimeSettingsOut(BaseModel):
+class TimeSettingsOut(Shape):
     """Which time is closed."""
 
     locked_until: date | None

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any, Self
 from uuid import UUID
 
-from pydantic import BaseModel, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from crm_api.domains.prospects.models import FormStatus, SubmissionStatus
 from crm_api.kit.schema import (
@@ -16,6 +16,7 @@ from crm_api.kit.schema import (
     Out,
     Prose,
     Schema,
+    Shape,
     Tag,
     Unique,
     Url,
@@ -125,7 +126,7 @@ LeadFormUpdate = patch_of(
 )
 
 
-class LeadFormField(BaseModel):
+class LeadFormField(Shape):
     """Something that a form asks for."""
 
     key: str
@@ -134,7 +135,7 @@ class LeadFormField(BaseModel):
     options: list[str]
 
 
-class LeadFormConsent(BaseModel):
+class LeadFormConsent(Shape):
     """Something that whoever fills a form in may agree to."""
 
     text_id: UUID
@@ -169,7 +170,7 @@ class LeadFormOut(Out):
     )
 
 
-class GivenConsent(BaseModel):
+class GivenConsent(Shape):
     """What somebody has agreed to."""
 
     text_id: UUID
@@ -200,7 +201,7 @@ class LeadSubmissionOut(Out):
 # To those who fill it in
 
 
-class PublicConsent(BaseModel):
+class PublicConsent(Shape):
     """Something that may be agreed to."""
 
     text_id: UUID
@@ -208,7 +209,7 @@ class PublicConsent(BaseModel):
     is_required: bool
 
 
-class PublicForm(BaseModel):
+class PublicForm(Shape):
     """A form, for whoever fills it in."""
 
     title: str
@@ -241,7 +242,7 @@ class FormSubmission(Schema):
     )
 
 
-class SubmissionTaken(BaseModel):
+class SubmissionTaken(Shape):
     """What becomes of what was sent; the same whether it is refused or not."""
 
     next: str = Field(description="`done`, or `confirm`: by the link in a mail.")
@@ -249,7 +250,7 @@ class SubmissionTaken(BaseModel):
     redirect_url: str | None
 
 
-class ConfirmedSubmission(BaseModel):
+class ConfirmedSubmission(Shape):
     """What waits for its confirmation, or has it."""
 
     title: str

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import Field, model_validator
 
 from crm_api.domains.prospects.models import ListStatus, MemberStatus
 from crm_api.kit.schema import (
@@ -17,6 +17,7 @@ from crm_api.kit.schema import (
     Out,
     Prose,
     Schema,
+    Shape,
     patch_of,
 )
 from crm_api.platform.outreach.models import Basis
@@ -118,7 +119,7 @@ class ProspectRemoval(Schema):
     lead_ids: Ids
 
 
-class ProspectsChanged(BaseModel):
+class ProspectsChanged(Shape):
     """How many came or went, and how many there are then."""
 
     changed: int
@@ -158,7 +159,7 @@ class ProspectSplit(Schema):
         return self
 
 
-class ProspectParts(BaseModel):
+class ProspectParts(Shape):
     """The parts of a list."""
 
     data: list[ProspectListOut]
@@ -179,7 +180,7 @@ class ProspectRecall(Schema):
     )
 
 
-class ProspectJob(BaseModel):
+class ProspectJob(Shape):
     """The job that does it."""
 
     job_id: UUID

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 from crm_api.domains.quote_links.models import Decision, Seen
 from crm_api.domains.quotes.lines import (
@@ -26,6 +26,7 @@ from crm_api.kit.schema import (
     Out,
     QuantityOut,
     Schema,
+    Shape,
     patch_of,
 )
 from crm_api.kit.values import email
@@ -123,7 +124,7 @@ class QuoteDecisionOut(Out):
     user_agent: str | None
 
 
-class QuoteViewOut(BaseModel):
+class QuoteViewOut(Shape):
     """That somebody looked at a version."""
 
     id: UUID
@@ -135,7 +136,7 @@ class QuoteViewOut(BaseModel):
     user_agent: str | None
 
 
-class LinkEngagement(BaseModel):
+class LinkEngagement(Shape):
     """How often somebody looked, by one link."""
 
     link_id: UUID
@@ -146,7 +147,7 @@ class LinkEngagement(BaseModel):
     last_at: datetime | None
 
 
-class QuoteEngagement(BaseModel):
+class QuoteEngagement(Shape):
     """What the customer did with a quote."""
 
     views: int
@@ -162,7 +163,7 @@ class QuoteEngagement(BaseModel):
 # To those who have a link
 
 
-class OfferedTax(BaseModel):
+class OfferedTax(Shape):
     """A tax on a line."""
 
     name: str
@@ -170,7 +171,7 @@ class OfferedTax(BaseModel):
     amount: AmountOut
 
 
-class OfferedDiscount(BaseModel):
+class OfferedDiscount(Shape):
     """What is off a line."""
 
     reason: str | None
@@ -178,14 +179,14 @@ class OfferedDiscount(BaseModel):
     amount: AmountOut
 
 
-class OfferedContent(BaseModel):
+class OfferedContent(Shape):
     """What one unit of a bundle holds of one product."""
 
     name: str
     quantity: QuantityOut
 
 
-class OfferedLine(BaseModel):
+class OfferedLine(Shape):
     """What is offered, or a remark among it."""
 
     id: UUID
@@ -213,14 +214,14 @@ class OfferedLine(BaseModel):
     counts: bool = Field(description="Whether it is a part of the totals.")
 
 
-class OfferedClause(BaseModel):
+class OfferedClause(Shape):
     """A paragraph of the terms."""
 
     title: str | None
     text: str
 
 
-class OfferedQuestion(BaseModel):
+class OfferedQuestion(Shape):
     """What was asked by this link, and the answer."""
 
     id: UUID
@@ -231,7 +232,7 @@ class OfferedQuestion(BaseModel):
     answered_at: datetime | None
 
 
-class OfferedParty(BaseModel):
+class OfferedParty(Shape):
     """Who offers, or to whom."""
 
     name: str | None
@@ -239,7 +240,7 @@ class OfferedParty(BaseModel):
     email: str | None
 
 
-class OfferedDocument(BaseModel):
+class OfferedDocument(Shape):
     """The document of a version."""
 
     status: Literal["pending", "ready", "failed"]
@@ -248,14 +249,14 @@ class OfferedDocument(BaseModel):
     size_bytes: int | None
 
 
-class OfferedBlocker(BaseModel):
+class OfferedBlocker(Shape):
     """Why it cannot be accepted."""
 
     code: str
     message: str
 
 
-class OfferedDue(BaseModel):
+class OfferedDue(Shape):
     """What is due of one tax."""
 
     name: str
@@ -264,7 +265,7 @@ class OfferedDue(BaseModel):
     amount: AmountOut
 
 
-class OfferedTotals(BaseModel):
+class OfferedTotals(Shape):
     """Sums of the lines that count and fall due together."""
 
     interval: Interval | None
@@ -276,7 +277,7 @@ class OfferedTotals(BaseModel):
     taxes: list[OfferedDue]
 
 
-class OfferedTerms(BaseModel):
+class OfferedTerms(Shape):
     """What a quote comes to, as it was sent or with other options."""
 
     revision: int
@@ -352,7 +353,7 @@ class OfferQuestion(Schema):
     email: Email | None = None
 
 
-class OfferDecision(BaseModel):
+class OfferDecision(Shape):
     """What was written down."""
 
     id: UUID

@@ -6,7 +6,7 @@ from binascii import Error as NotBase64
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from crm_api.kit.crud.settings import SettingsService
 from crm_api.kit.db.tx import Tx
@@ -15,7 +15,7 @@ from crm_api.kit.documents.pictures import Picture, picture
 from crm_api.kit.documents.typefaces import need_drawable
 from crm_api.kit.errors import Invalid
 from crm_api.kit.ids import new_id
-from crm_api.kit.schema import Line, Name, Schema, Short
+from crm_api.kit.schema import Line, Name, Schema, Shape, Short
 from crm_api.platform.proposals.printing import document_of
 from crm_api.platform.proposals.samples import sample
 
@@ -69,7 +69,7 @@ class Letterhead(Schema):
     logo: LogoInput | None = None
 
 
-class LogoOut(BaseModel):
+class LogoOut(Shape):
     """The logo that there is."""
 
     sha256: str
@@ -77,7 +77,7 @@ class LogoOut(BaseModel):
     size_bytes: int
 
 
-class LetterheadOut(BaseModel):
+class LetterheadOut(Shape):
     """What proposals say of the seller."""
 
     address: list[str]

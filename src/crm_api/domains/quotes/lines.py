@@ -6,7 +6,6 @@ from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 from pydantic import (
-    BaseModel,
     Field,
     SerializerFunctionWrapHandler,
     StringConstraints,
@@ -33,6 +32,7 @@ from crm_api.kit.schema import (
     Quantity,
     QuantityOut,
     Schema,
+    Shape,
     Short,
 )
 from crm_api.kit.schema import Line as Text
@@ -180,7 +180,7 @@ SharedDiscounts = Annotated[list[QuoteSharedDiscount], Field(max_length=10)]
 Clauses = Annotated[list[QuoteClause], Field(max_length=100)]
 
 
-class QuoteSectionOut(BaseModel):
+class QuoteSectionOut(Shape):
     """Lines under one heading."""
 
     key: str
@@ -189,7 +189,7 @@ class QuoteSectionOut(BaseModel):
     kind: SectionKind
 
 
-class QuoteDiscountOut(BaseModel):
+class QuoteDiscountOut(Shape):
     """What is taken off by hand."""
 
     percent: QuantityOut | None
@@ -197,7 +197,7 @@ class QuoteDiscountOut(BaseModel):
     reason: str | None
 
 
-class QuoteDeductionOut(BaseModel):
+class QuoteDeductionOut(Shape):
     """What was taken off a line, its share of what was taken off several lines too."""
 
     stage: str = Field(description="`campaign`, `manual`, `section`, `document`, `coupon` …")
@@ -214,7 +214,7 @@ class QuoteSharedDiscountOut(QuoteDiscountOut):
     interval: Interval | None
 
 
-class QuoteLineTaxOut(BaseModel):
+class QuoteLineTaxOut(Shape):
     """A tax on a line."""
 
     tax_rate_id: UUID
@@ -243,7 +243,7 @@ def taxes_named(lines: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]
     }
 
 
-class QuoteLineContentOut(BaseModel):
+class QuoteLineContentOut(Shape):
     """What one unit of a bundle holds of one product."""
 
     product_id: UUID
@@ -252,7 +252,7 @@ class QuoteLineContentOut(BaseModel):
     quantity: QuantityOut
 
 
-class QuoteLineOut(BaseModel):
+class QuoteLineOut(Shape):
     """What is offered, as it was given, and what it comes to."""
 
     id: UUID
@@ -315,7 +315,7 @@ class QuoteLineOut(BaseModel):
     )
 
 
-class QuoteLineCostOut(BaseModel):
+class QuoteLineCostOut(Shape):
     """What a line costs us, and what is left."""
 
     line_id: UUID
@@ -325,7 +325,7 @@ class QuoteLineCostOut(BaseModel):
     margin_percent: QuantityOut | None
 
 
-class QuoteClauseOut(BaseModel):
+class QuoteClauseOut(Shape):
     """A paragraph of the terms, as it was when it was put there."""
 
     clause_id: UUID | None
@@ -334,7 +334,7 @@ class QuoteClauseOut(BaseModel):
     text: str
 
 
-class QuoteTaxOut(BaseModel):
+class QuoteTaxOut(Shape):
     """What is due of one tax."""
 
     tax_rate_id: UUID
@@ -345,7 +345,7 @@ class QuoteTaxOut(BaseModel):
     amount: AmountOut
 
 
-class QuoteTotalsOut(BaseModel):
+class QuoteTotalsOut(Shape):
     """Sums of the lines that count and fall due together."""
 
     interval: Interval | None = Field(description=_INTERVAL)
@@ -357,7 +357,7 @@ class QuoteTotalsOut(BaseModel):
     taxes: list[QuoteTaxOut]
 
 
-class QuoteRateOut(BaseModel):
+class QuoteRateOut(Shape):
     """A rate of exchange that prices were made by."""
 
     currency: str
@@ -365,7 +365,7 @@ class QuoteRateOut(BaseModel):
     rate: str
 
 
-class QuoteWarningOut(BaseModel):
+class QuoteWarningOut(Shape):
     """What is wrong with it, or wants an approval."""
 
     code: str

@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from crm_api.domains.deals.schemas import Promises
 from crm_api.domains.quotes.lines import (
@@ -39,6 +39,7 @@ from crm_api.kit.schema import (
     Prose,
     QuantityOut,
     Schema,
+    Shape,
     TranslatedFields,
     TranslatedOut,
     patch_of,
@@ -104,7 +105,7 @@ class QuoteCreate(QuoteContent, DescribedFields, Create):
 QuoteUpdate = patch_of("QuoteUpdate", QuoteCreate)
 
 
-class QuoteValues(BaseModel):
+class QuoteValues(Shape):
     """What a quote comes to."""
 
     net: AmountOut = Field(description="All lines that count, those that fall due again once.")
@@ -197,7 +198,7 @@ class QuoteBlocker(Blocker):
     """What stands in the way of an action."""
 
 
-class QuoteTransition(BaseModel):
+class QuoteTransition(Shape):
     """An action that is for this state."""
 
     verb: str = Field(description="`POST /v1/quotes/{id}/{verb}` does it.")
@@ -205,14 +206,14 @@ class QuoteTransition(BaseModel):
     blockers: list[QuoteBlocker] = Field(description="Empty: it may be done.")
 
 
-class QuoteTransitions(BaseModel):
+class QuoteTransitions(Shape):
     """Where a quote stands, and what may be done with it."""
 
     status: QuoteStatus
     allowed: list[QuoteTransition]
 
 
-class SimulatedValues(BaseModel):
+class SimulatedValues(Shape):
     """What a quote comes to, by the prices of its day."""
 
     net: AmountOut
@@ -223,7 +224,7 @@ class SimulatedValues(BaseModel):
     warnings: list[QuoteWarningOut]
 
 
-class SimulatedLine(BaseModel):
+class SimulatedLine(Shape):
     """A line that would have another price, cost or amount."""
 
     line_id: UUID
@@ -234,7 +235,7 @@ class SimulatedLine(BaseModel):
     net_after: AmountOut
 
 
-class QuotePriceDrift(BaseModel):
+class QuotePriceDrift(Shape):
     """What a quote says, and what the same comes to by the prices that are; nothing is changed."""
 
     id: UUID
@@ -275,7 +276,7 @@ class QuoteSubmission(Schema):
     comment: Prose | None = None
 
 
-class QuoteChange(BaseModel):
+class QuoteChange(Shape):
     """A field that is another one."""
 
     field: str
@@ -283,7 +284,7 @@ class QuoteChange(BaseModel):
     after: Any
 
 
-class QuoteLineChange(BaseModel):
+class QuoteLineChange(Shape):
     """A line that is another one."""
 
     line_id: UUID
@@ -291,7 +292,7 @@ class QuoteLineChange(BaseModel):
     fields: list[QuoteChange]
 
 
-class QuoteDiff(BaseModel):
+class QuoteDiff(Shape):
     """What is different between two versions."""
 
     from_revision: int
@@ -302,7 +303,7 @@ class QuoteDiff(BaseModel):
     fields: list[QuoteChange] = Field(description="Other fields, sums among them.")
 
 
-class QuoteDocument(BaseModel):
+class QuoteDocument(Shape):
     """The document of a version."""
 
     revision: int

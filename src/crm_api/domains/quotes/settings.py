@@ -3,12 +3,12 @@
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from crm_api.kit.crud.settings import SettingsService
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.money import shown_quantity
-from crm_api.kit.schema import Quantity, QuantityOut, Schema
+from crm_api.kit.schema import Quantity, QuantityOut, Schema, Shape
 
 AREA = "quote_settings"
 CONFIGURED = "quotes.configured"
@@ -30,7 +30,7 @@ class QuoteSettings(Schema):
     )
 
 
-class QuoteSettingsOut(BaseModel):
+class QuoteSettingsOut(Shape):
     """What owners of quotes are told of by themselves."""
 
     expiring_days: int | None

@@ -3,13 +3,13 @@
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from crm_api.domains.deals.models import AmountMode
 from crm_api.domains.prices.planned import PriceChange
 from crm_api.domains.quotes.models import QuoteStatus
 from crm_api.domains.quotes.schemas import SimulatedLine, SimulatedValues
-from crm_api.kit.schema import AmountOut
+from crm_api.kit.schema import AmountOut, Shape
 
 Looked = Literal["quotes", "deals"]
 
@@ -31,7 +31,7 @@ class SimulationInput(PriceChange):
     )
 
 
-class SimulatedQuote(BaseModel):
+class SimulatedQuote(Shape):
     """An open quote that would come to something else."""
 
     id: UUID
@@ -47,7 +47,7 @@ class SimulatedQuote(BaseModel):
     lines: list[SimulatedLine]
 
 
-class SimulatedTotal(BaseModel):
+class SimulatedTotal(Shape):
     """Sums of the quotes that would change, of one currency."""
 
     currency: str
@@ -58,7 +58,7 @@ class SimulatedTotal(BaseModel):
     margin_after: AmountOut | None
 
 
-class SimulatedWorth(BaseModel):
+class SimulatedWorth(Shape):
     """What a deal comes to, without taxes."""
 
     one_time: AmountOut | None
@@ -67,7 +67,7 @@ class SimulatedWorth(BaseModel):
     expected: AmountOut | None = Field(description="`tcv` times the probability of the deal.")
 
 
-class SimulatedDealLine(BaseModel):
+class SimulatedDealLine(Shape):
     """A line that would have another price or amount."""
 
     place: int = Field(description="Which line of the deal or its quote, from 0 on.")
@@ -78,7 +78,7 @@ class SimulatedDealLine(BaseModel):
     net_after: AmountOut
 
 
-class SimulatedDeal(BaseModel):
+class SimulatedDeal(Shape):
     """An open deal that would come to something else."""
 
     id: UUID
@@ -99,7 +99,7 @@ class SimulatedDeal(BaseModel):
     lines: list[SimulatedDealLine]
 
 
-class SimulatedDealTotal(BaseModel):
+class SimulatedDealTotal(Shape):
     """Sums of the deals that would change, of one currency; empty where one is hidden."""
 
     currency: str
@@ -110,14 +110,14 @@ class SimulatedDealTotal(BaseModel):
     expected_after: AmountOut | None
 
 
-class NotSimulated(BaseModel):
+class NotSimulated(Shape):
     """A quote or a deal that cannot be calculated."""
 
     id: UUID
     message: str
 
 
-class PriceSimulation(BaseModel):
+class PriceSimulation(Shape):
     """What a change of prices would do to open quotes and deals; nothing is changed."""
 
     looked_at: int = Field(description="How many open quotes were calculated, twice each.")

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import Field, model_validator
 
 from crm_api.domains.quotes.schemas import QuoteCalculation
 from crm_api.domains.recipes.models import Tier
@@ -23,6 +23,7 @@ from crm_api.kit.schema import (
     Quantity,
     QuantityOut,
     Schema,
+    Shape,
     Tag,
     Unique,
 )
@@ -138,7 +139,7 @@ class ProposalRequest(Schema):
         return self
 
 
-class ProposalReason(BaseModel):
+class ProposalReason(Shape):
     """Why a line is there; beside `text` what it is about, for a text of one's own."""
 
     kind: ReasonKind
@@ -164,7 +165,7 @@ class ProposalReason(BaseModel):
     )
 
 
-class ProposalLine(BaseModel):
+class ProposalLine(Shape):
     """Why a line of the draft is there."""
 
     place: int = Field(description="Where it stands in `content.lines`.")
@@ -177,7 +178,7 @@ class ProposalLine(BaseModel):
     reason: ProposalReason
 
 
-class ProposalOmission(BaseModel):
+class ProposalOmission(Shape):
     """What a draft does not have, and why."""
 
     code: LeftOutCode
@@ -188,7 +189,7 @@ class ProposalOmission(BaseModel):
     by: UUID | None = Field(description="The product that excludes it, or that it would take.")
 
 
-class ProposalFactor(BaseModel):
+class ProposalFactor(Shape):
     """A part of the score; costs and margins are none."""
 
     name: Literal["needs", "wishes", "budget", "suggestions"]
@@ -197,7 +198,7 @@ class ProposalFactor(BaseModel):
     text: str
 
 
-class ProposalDraft(BaseModel):
+class ProposalDraft(Shape):
     """A draft of a quote."""
 
     label: Tier
@@ -214,7 +215,7 @@ class ProposalDraft(BaseModel):
     quote_id: UUID | None = Field(description="The quote that was made of it, by `commit`.")
 
 
-class ProposalWithheld(BaseModel):
+class ProposalWithheld(Shape):
     """A draft that is not there, and why."""
 
     label: Tier
@@ -224,7 +225,7 @@ class ProposalWithheld(BaseModel):
     left_out: list[ProposalOmission]
 
 
-class ProposalLearning(BaseModel):
+class ProposalLearning(Shape):
     """Which past quotes said what is offered together."""
 
     quotes: int
@@ -232,7 +233,7 @@ class ProposalLearning(BaseModel):
     is_enough: bool = Field(description="Of too few nothing is learned.")
 
 
-class Proposals(BaseModel):
+class Proposals(Shape):
     """Up to three drafts, the best first."""
 
     drafts: list[ProposalDraft]

@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Annotated, Any, Self
 from uuid import UUID
 
-from pydantic import BaseModel, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from crm_api.domains.quotes.lines import (
     Interval,
@@ -24,6 +24,7 @@ from crm_api.kit.schema import (
     Quantity,
     QuantityOut,
     Schema,
+    Shape,
     Tag,
     Tags,
     patch_of,
@@ -110,7 +111,7 @@ ProposalRecipeUpdate = patch_of(
 )
 
 
-class RecipeItemOut(BaseModel):
+class RecipeItemOut(Shape):
     """What a tier offers."""
 
     product_id: UUID | None
@@ -126,7 +127,7 @@ class RecipeItemOut(BaseModel):
     reason: str | None
 
 
-class RecipeTierOut(BaseModel):
+class RecipeTierOut(Shape):
     """What is offered on one level."""
 
     tier: Tier
@@ -134,7 +135,7 @@ class RecipeTierOut(BaseModel):
     items: list[RecipeItemOut]
 
 
-class RecipeClauseOut(BaseModel):
+class RecipeClauseOut(Shape):
     """A paragraph of the terms: of the library, or one of its own."""
 
     clause_id: UUID | None

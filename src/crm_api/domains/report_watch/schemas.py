@@ -5,12 +5,12 @@ from decimal import Decimal
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from crm_api.domains.report_watch.judging import Comparison
 from crm_api.domains.report_watch.models import Format, Method, Season, Sharing, State
 from crm_api.domains.reports.schemas import Filtering
-from crm_api.kit.schema import Create, Day, Name, Out, Schema, TimeZone, patch_of
+from crm_api.kit.schema import Create, Day, Name, Out, Schema, Shape, TimeZone, patch_of
 
 Number = Annotated[Decimal, Field(max_digits=20, decimal_places=6)]
 Minutes = Annotated[int, Field(ge=15, le=10_080)]
@@ -97,7 +97,7 @@ class ReportScheduleOut(Out):
     next_at: datetime | None
 
 
-class ReportDelivery(BaseModel):
+class ReportDelivery(Shape):
     """What became of one occurrence for one recipient."""
 
     id: UUID
@@ -108,7 +108,7 @@ class ReportDelivery(BaseModel):
     finished_at: datetime | None
 
 
-class ReportDeliveryList(BaseModel):
+class ReportDeliveryList(Shape):
     """The last deliveries of a schedule."""
 
     data: list[ReportDelivery]

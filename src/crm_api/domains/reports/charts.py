@@ -3,9 +3,8 @@
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from functools import cache
+from types import ModuleType
 from typing import Any, Literal
-
-import vl_convert
 
 from crm_api.domains.reports.operands import unfit
 from crm_api.kit.documents.typefaces import FAMILIES, FOLDER
@@ -159,9 +158,11 @@ def _number(value: Any) -> float | None:
 
 
 @cache
-def _prepared() -> bool:
+def _engine() -> ModuleType:
+    import vl_convert
+
     vl_convert.register_font_directory(str(FOLDER))
-    return True
+    return vl_convert
 
 
 async def drawn(spec: Mapping[str, Any], format: Drawn) -> bytes:
@@ -171,8 +172,8 @@ async def drawn(spec: Mapping[str, Any], format: Drawn) -> bytes:
 
 
 def _draw(spec: dict[str, Any], format: Drawn) -> bytes:
-    _prepared()
+    engine = _engine()
     if format == "svg":
-        made = vl_convert.vegalite_to_svg(spec, vl_version=_VERSION, allowed_base_urls=[])
+        made = engine.vegalite_to_svg(spec, vl_version=_VERSION, allowed_base_urls=[])
         return made.encode()
-    return vl_convert.vegalite_to_png(spec, vl_version=_VERSION, scale=2, allowed_base_urls=[])
+    return engine.vegalite_to_png(spec, vl_version=_VERSION, scale=2, allowed_base_urls=[])

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from crm_api.domains.reports.models import Sharing
 from crm_api.domains.reports.schemas import (
@@ -16,7 +16,7 @@ from crm_api.domains.reports.schemas import (
     ReportTotal,
 )
 from crm_api.kit.problems import Problem
-from crm_api.kit.schema import Create, Name, Out, Prose, Schema, patch_of
+from crm_api.kit.schema import Create, Name, Out, Prose, Schema, Shape, patch_of
 from crm_api.platform.exports.models import Format
 from crm_api.platform.exports.schemas import Delimiter
 
@@ -121,7 +121,7 @@ class ReportRunOut(ReportRunRecord):
     as_of: datetime | None
 
 
-class ReportRunStarted(BaseModel):
+class ReportRunStarted(Shape):
     """The job that was asked for, or the run that there is already."""
 
     job_id: UUID
@@ -129,7 +129,7 @@ class ReportRunStarted(BaseModel):
     is_cached: bool = Field(description="Whether nothing has changed since an earlier run.")
 
 
-class ReportRunRows(BaseModel):
+class ReportRunRows(Shape):
     """Some rows of a run."""
 
     data: list[ReportRow]

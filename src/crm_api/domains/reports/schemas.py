@@ -4,9 +4,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
-from crm_api.kit.schema import Day, Name, Schema
+from crm_api.kit.schema import Day, Name, Schema, Shape
 
 MAX_GROUPS = 10_000
 """So many rows a report has at most."""
@@ -184,7 +184,7 @@ class ReportParameter(Schema):
     description: Name | None = None
 
 
-class ReportColumn(BaseModel):
+class ReportColumn(Shape):
     """A column of an answer."""
 
     name: str
@@ -196,14 +196,14 @@ class ReportColumn(BaseModel):
     label: str | None = Field(None, description="The column that says what its ids mean.")
 
 
-class ReportRow(BaseModel):
+class ReportRow(Shape):
     """A group with its numbers, or a record of a table."""
 
     cell: str | None = Field(description="Asks for the rows behind it.")
     values: dict[str, Any]
 
 
-class ReportTotal(BaseModel):
+class ReportTotal(Shape):
     """What several groups come to."""
 
     cell: str
@@ -211,7 +211,7 @@ class ReportTotal(BaseModel):
     values: dict[str, Any]
 
 
-class ReportAnswer(BaseModel):
+class ReportAnswer(Shape):
     """What a report comes to at this moment."""
 
     source: str
@@ -230,7 +230,7 @@ class ReportAnswer(BaseModel):
     truncated: bool = Field(description="Whether there are more rows than the limit.")
 
 
-class ReportCheck(BaseModel):
+class ReportCheck(Shape):
     """What a report would be."""
 
     definition_hash: str
@@ -250,7 +250,7 @@ class ReportCellInput(Schema):
     measure: Label | None = Field(None, description="Whose own filter holds, too.")
 
 
-class ReportRowsBehind(BaseModel):
+class ReportRowsBehind(Shape):
     """The records behind a cell, as a filter of their collection."""
 
     source: str
@@ -260,7 +260,7 @@ class ReportRowsBehind(BaseModel):
     is_current: bool = Field(description="Whether nothing has changed since the cell was made.")
 
 
-class ReportSourceField(BaseModel):
+class ReportSourceField(Shape):
     """A field of a source."""
 
     path: str
@@ -272,14 +272,14 @@ class ReportSourceField(BaseModel):
     base_currency: bool = Field(description="Whether it is in the organization's currency.")
 
 
-class ReportSourceRelation(BaseModel):
+class ReportSourceRelation(Shape):
     """A way to the fields of one other record."""
 
     name: str
     source: str
 
 
-class ReportMetricOut(BaseModel):
+class ReportMetricOut(Shape):
     """A number and its definition."""
 
     id: str
@@ -294,7 +294,7 @@ class ReportMetricOut(BaseModel):
     measures: list[dict[str, Any]]
 
 
-class ReportSourceOut(BaseModel):
+class ReportSourceOut(Shape):
     """What reports are of."""
 
     source: str
@@ -305,13 +305,13 @@ class ReportSourceOut(BaseModel):
     metrics: list[ReportMetricOut]
 
 
-class ReportSourceList(BaseModel):
+class ReportSourceList(Shape):
     """The sources that may be read."""
 
     data: list[ReportSourceOut]
 
 
-class MetricAnswer(BaseModel):
+class MetricAnswer(Shape):
     """A metric, by groups if any are asked for."""
 
     metric: ReportMetricOut
@@ -324,7 +324,7 @@ class MetricAnswer(BaseModel):
     truncated: bool
 
 
-class StandardReportParameter(BaseModel):
+class StandardReportParameter(Shape):
     """What is said when a standard report is run."""
 
     name: str
@@ -335,7 +335,7 @@ class StandardReportParameter(BaseModel):
     is_optional: bool
 
 
-class StandardReportColumn(BaseModel):
+class StandardReportColumn(Shape):
     """A column of a report that its domain computes."""
 
     name: str
@@ -346,7 +346,7 @@ class StandardReportColumn(BaseModel):
     label: str | None
 
 
-class StandardReportOut(BaseModel):
+class StandardReportOut(Shape):
     """A report that every organization has, with its definition."""
 
     id: str
@@ -369,13 +369,13 @@ class StandardReportOut(BaseModel):
     parameters: list[StandardReportParameter]
 
 
-class StandardReportList(BaseModel):
+class StandardReportList(Shape):
     """The standard reports whose records may be read."""
 
     data: list[StandardReportOut]
 
 
-class StandardReportAnswer(BaseModel):
+class StandardReportAnswer(Shape):
     """What a standard report comes to at this moment."""
 
     standard: StandardReportOut
@@ -383,7 +383,7 @@ class StandardReportAnswer(BaseModel):
     answer: ReportAnswer
 
 
-class ReportMetricList(BaseModel):
+class ReportMetricList(Shape):
     """The metrics whose records may be read."""
 
     data: list[ReportMetricOut]

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, Field
 
 from crm_api.domains.scheduling.models import (
     BookingStatus,
@@ -23,6 +23,7 @@ from crm_api.kit.schema import (
     Out,
     Prose,
     Schema,
+    Shape,
     Short,
     Tag,
     TimeZone,
@@ -86,7 +87,7 @@ ResourceUpdate = patch_of(
 )
 
 
-class ResourceSkill(BaseModel):
+class ResourceSkill(Shape):
     """What somebody or something can do, and how well."""
 
     skill: str
@@ -178,14 +179,14 @@ class BookingCreate(_BookingLinks):
 BookingUpdate = patch_of("BookingUpdate", _BookingFields)
 
 
-class BookedResource(BaseModel):
+class BookedResource(Shape):
     """How much of a resource is booked."""
 
     resource_id: UUID
     quantity: int
 
 
-class BookingConflict(BaseModel):
+class BookingConflict(Shape):
     """Why a booking does not fit any more."""
 
     resource_id: UUID
@@ -251,7 +252,7 @@ class BookingBlocker(Blocker):
     """What stands in the way of an action."""
 
 
-class BookingTransition(BaseModel):
+class BookingTransition(Shape):
     """An action that is for this status."""
 
     verb: str
@@ -259,14 +260,14 @@ class BookingTransition(BaseModel):
     blockers: list[BookingBlocker] = Field(description="Empty: it may be done.")
 
 
-class BookingTransitions(BaseModel):
+class BookingTransitions(Shape):
     """Where a booking stands, and what may be done with it."""
 
     status: BookingStatus
     allowed: list[BookingTransition]
 
 
-class FreeSpan(BaseModel):
+class FreeSpan(Shape):
     """Time in which so much of a resource is free throughout."""
 
     start: datetime
@@ -274,7 +275,7 @@ class FreeSpan(BaseModel):
     quantity: int
 
 
-class BusySpan(BaseModel):
+class BusySpan(Shape):
     """Time that is taken of a resource, buffers included."""
 
     start: datetime
@@ -285,7 +286,7 @@ class BusySpan(BaseModel):
     )
 
 
-class Availability(BaseModel):
+class Availability(Shape):
     """What is free of a resource in a window, and what is taken."""
 
     capacity: int

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 from crm_api.domains.scheduling.schemas import (
     MOST_RESOURCES,
@@ -13,7 +13,7 @@ from crm_api.domains.scheduling.schemas import (
     Minutes,
 )
 from crm_api.domains.scheduling.series_models import OnConflict, SeriesStatus
-from crm_api.kit.schema import Create, Line, Out, Prose, Schema, TimeZone, Unique, patch_of
+from crm_api.kit.schema import Create, Line, Out, Prose, Schema, Shape, TimeZone, Unique, patch_of
 
 Scope = Literal["this", "following", "all"]
 MOST_OCCURRENCES = 730
@@ -83,7 +83,7 @@ class RecurringBookingCreate(_SeriesFields):
 RecurringBookingUpdate = patch_of("RecurringBookingUpdate", _SeriesFields)
 
 
-class SkippedOccurrence(BaseModel):
+class SkippedOccurrence(Shape):
     """An occurrence that is not booked, and why."""
 
     occurrence: str
@@ -114,7 +114,7 @@ class RecurringBookingOut(Out):
     parent_id: UUID | None = Field(description="The series that it was the later part of.")
 
 
-class OccurrenceConflict(BaseModel):
+class OccurrenceConflict(Shape):
     """What an occurrence would clash with."""
 
     resource_id: UUID
@@ -126,7 +126,7 @@ class OccurrenceConflict(BaseModel):
     )
 
 
-class PreviewedOccurrence(BaseModel):
+class PreviewedOccurrence(Shape):
     """An occurrence as it would be booked."""
 
     occurrence: str = Field(description="Its local start, by which it is known ever after.")
@@ -136,7 +136,7 @@ class PreviewedOccurrence(BaseModel):
     conflicts: list[OccurrenceConflict]
 
 
-class SeriesPreview(BaseModel):
+class SeriesPreview(Shape):
     """What a rule would book; nothing is booked."""
 
     rule: str

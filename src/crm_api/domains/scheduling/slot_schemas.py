@@ -4,12 +4,12 @@ from datetime import date, datetime, timedelta
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import Field, model_validator
 
 from crm_api.domains.scheduling.schemas import MOST_RESOURCES, Minutes
 from crm_api.domains.scheduling.type_models import Assignment
 from crm_api.domains.scheduling.type_schemas import Duration, Requirements
-from crm_api.kit.schema import Instant, Schema, TimeZone
+from crm_api.kit.schema import Instant, Schema, Shape, TimeZone
 
 MOST_DAYS = 62
 MOST_SLOTS = 2000
@@ -75,7 +75,7 @@ class SlotSearch(Schema):
         return self
 
 
-class SlotResource(BaseModel):
+class SlotResource(Shape):
     """What a slot would take of a resource."""
 
     resource_id: UUID
@@ -83,7 +83,7 @@ class SlotResource(BaseModel):
     requirement: int = Field(description="Which of the requirements it fulfils, counted from 0.")
 
 
-class Slot(BaseModel):
+class Slot(Shape):
     """When something could be booked, and of what."""
 
     start: datetime
@@ -96,7 +96,7 @@ class Slot(BaseModel):
     free_minutes: int | None = Field(description="How long these are together.")
 
 
-class EmptyDay(BaseModel):
+class EmptyDay(Shape):
     """A day without slots."""
 
     day: date
@@ -108,7 +108,7 @@ class EmptyDay(BaseModel):
     message: str
 
 
-class Slots(BaseModel):
+class Slots(Shape):
     """When something could be booked, and why on some days it cannot be."""
 
     time_zone: str = Field(description="Whose days are meant.")

@@ -4,9 +4,9 @@ from datetime import date, datetime, timedelta
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import Field, model_validator
 
-from crm_api.kit.schema import AmountOut, Day, Instant, QuantityOut, Schema
+from crm_api.kit.schema import AmountOut, Day, Instant, QuantityOut, Schema, Shape
 
 By = Literal["day", "week", "month"]
 """Weeks begin on Mondays."""
@@ -20,7 +20,7 @@ class UtilisationAsked(Schema):
     by: By = "week"
 
 
-class UtilisationFigures(BaseModel):
+class UtilisationFigures(Shape):
     """How much of a resource was booked; times count once for each unit that is taken."""
 
     capacity_minutes: int = Field(
@@ -51,7 +51,7 @@ class UtilisationPeriod(UtilisationFigures):
     last_day: date
 
 
-class UtilisationOf(BaseModel):
+class UtilisationOf(Shape):
     """How much of a resource was booked, in all and by period."""
 
     resource_id: UUID
@@ -61,7 +61,7 @@ class UtilisationOf(BaseModel):
     periods: list[UtilisationPeriod]
 
 
-class Utilisation(BaseModel):
+class Utilisation(Shape):
     """How much of some resources was booked."""
 
     time_zone: str = Field(description="That of the organization, in which the days are.")
@@ -86,14 +86,14 @@ class FreeBusyAsked(Schema):
         return self
 
 
-class BusyTime(BaseModel):
+class BusyTime(Shape):
     """Time in which nothing is free."""
 
     start: datetime
     end: datetime
 
 
-class FreeBusyOf(BaseModel):
+class FreeBusyOf(Shape):
     """When nothing of a resource is free."""
 
     resource_id: UUID
@@ -103,7 +103,7 @@ class FreeBusyOf(BaseModel):
     )
 
 
-class FreeBusy(BaseModel):
+class FreeBusy(Shape):
     """When nothing of some resources is free."""
 
     start: datetime
@@ -121,7 +121,7 @@ class ResourceFeedCreate(Schema):
     )
 
 
-class ResourceFeedOut(BaseModel):
+class ResourceFeedOut(Shape):
     """The address at which the bookings of a resource are read."""
 
     created_at: datetime
@@ -136,7 +136,7 @@ class ResourceFeedMade(ResourceFeedOut):
     path: str = Field(description="`GET` it without a credential.")
 
 
-class BusyCalendarOut(BaseModel):
+class BusyCalendarOut(Shape):
     """What a resource is busy with elsewhere, as a calendar file has told."""
 
     resource_id: UUID

@@ -3,7 +3,7 @@
 from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from crm_api.domains.scheduling.models import ResourceKind
 from crm_api.domains.scheduling.schemas import (
@@ -23,6 +23,7 @@ from crm_api.kit.schema import (
     Out,
     Prose,
     Schema,
+    Shape,
     TimeZone,
     patch_of,
 )
@@ -54,7 +55,7 @@ class ResourcePoolCreate(Create):
 ResourcePoolUpdate = patch_of("ResourcePoolUpdate", ResourcePoolCreate)
 
 
-class PoolMember(BaseModel):
+class PoolMember(Shape):
     """A resource of a pool."""
 
     resource_id: UUID
@@ -174,7 +175,7 @@ BookingTypeUpdate = patch_of(
 )
 
 
-class Requirement(BaseModel):
+class Requirement(Shape):
     """What is needed: resources of a kind, of a pool, or some that are named."""
 
     kind: ResourceKind | None

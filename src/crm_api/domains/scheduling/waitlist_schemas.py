@@ -4,12 +4,12 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from crm_api.domains.scheduling.schemas import MOST_RESOURCES, BookedFields, BookedResource
 from crm_api.domains.scheduling.waitlist_models import Match, WaitlistStatus
 from crm_api.kit.crud.transitions import Blocker
-from crm_api.kit.schema import Create, Instant, Line, Out, Prose, patch_of
+from crm_api.kit.schema import Create, Instant, Line, Out, Prose, Shape, patch_of
 
 WaitlistVerb = Literal["accept", "cancel", "reopen"]
 MOST_DAYS = 92
@@ -72,7 +72,7 @@ class WaitlistBlocker(Blocker):
     """What stands in the way of an action."""
 
 
-class WaitlistTransition(BaseModel):
+class WaitlistTransition(Shape):
     """An action that is for this status."""
 
     verb: str
@@ -80,7 +80,7 @@ class WaitlistTransition(BaseModel):
     blockers: list[WaitlistBlocker] = Field(description="Empty: it may be done.")
 
 
-class WaitlistTransitions(BaseModel):
+class WaitlistTransitions(Shape):
     """Where somebody who waits stands, and what may be done."""
 
     status: WaitlistStatus

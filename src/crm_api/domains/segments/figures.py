@@ -4,16 +4,16 @@ from datetime import date
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from crm_api.domains.segments.models import SegmentTarget
 from crm_api.domains.segments.schemas import Property
-from crm_api.kit.schema import AmountOut, Schema
+from crm_api.kit.schema import AmountOut, Schema, Shape
 
 BoughtIn = Literal["deals", "orders"]
 
 
-class SegmentPair(BaseModel):
+class SegmentPair(Shape):
     """How much two segments have in common."""
 
     first_id: UUID
@@ -22,14 +22,14 @@ class SegmentPair(BaseModel):
     jaccard: float = Field(description="Those in both by those in any of the two, from 0 to 1.")
 
 
-class SegmentMix(BaseModel):
+class SegmentMix(Shape):
     """How many are in exactly these of the segments."""
 
     segment_ids: list[UUID]
     count: int
 
 
-class SegmentOverlapOut(BaseModel):
+class SegmentOverlapOut(Shape):
     """How much segments have in common, of those whom the actor sees."""
 
     sizes: list[int] = Field(description="In the order in which the segments were named.")
@@ -47,7 +47,7 @@ class CompareInput(Schema):
     )
 
 
-class Contrast(BaseModel):
+class Contrast(Shape):
     """How often a value is found in the one and in the other."""
 
     field: str
@@ -63,7 +63,7 @@ class Contrast(BaseModel):
     p: float = Field(description="Two-sided, adjusted for all tests here after Holm.")
 
 
-class SegmentComparison(BaseModel):
+class SegmentComparison(Shape):
     """What tells two segments apart, what tells the most first."""
 
     first_size: int
@@ -82,7 +82,7 @@ class DiscoverInput(Schema):
     clusters: int = Field(4, ge=2, le=8, description="How many to make.")
 
 
-class RfmCell(BaseModel):
+class RfmCell(Shape):
     """Customers with two scores."""
 
     recency: int
@@ -91,7 +91,7 @@ class RfmCell(BaseModel):
     monetary: AmountOut = Field(description="What they bought altogether.")
 
 
-class RfmGroup(BaseModel):
+class RfmGroup(Shape):
     """Customers that are called alike."""
 
     name: str
@@ -99,7 +99,7 @@ class RfmGroup(BaseModel):
     monetary: AmountOut
 
 
-class FoundRule(BaseModel):
+class FoundRule(Shape):
     """What tells a cluster."""
 
     feature: Literal["recency_days", "frequency", "monetary"]
@@ -107,7 +107,7 @@ class FoundRule(BaseModel):
     value: float
 
 
-class FoundCluster(BaseModel):
+class FoundCluster(Shape):
     """Customers that buy alike."""
 
     count: int
@@ -122,7 +122,7 @@ class FoundCluster(BaseModel):
     )
 
 
-class SegmentDiscovery(BaseModel):
+class SegmentDiscovery(Shape):
     """What was found in what customers bought."""
 
     customers: int
@@ -136,7 +136,7 @@ class SegmentDiscovery(BaseModel):
     seed: int | None
 
 
-class Cohort(BaseModel):
+class Cohort(Shape):
     """Contacts of a month, and how many of them were active later."""
 
     month: date
@@ -145,7 +145,7 @@ class Cohort(BaseModel):
     retention: list[float | None]
 
 
-class SegmentCohorts(BaseModel):
+class SegmentCohorts(Shape):
     """Cohorts by the month in which contacts were made, the oldest first."""
 
     data: list[Cohort]

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from crm_api.domains.recipes.asking import Proposals
 from crm_api.domains.segments.models import SegmentKind, SegmentTarget
@@ -17,6 +17,7 @@ from crm_api.kit.schema import (
     Out,
     Prose,
     Schema,
+    Shape,
     Source,
     Storable,
     Tags,
@@ -77,7 +78,7 @@ class TrackInput(Schema):
     )
 
 
-class TrackFault(BaseModel):
+class TrackFault(Shape):
     """What is wrong with one event."""
 
     code: str
@@ -85,7 +86,7 @@ class TrackFault(BaseModel):
     pointer: str = Field(description="Where in the request.")
 
 
-class TrackedResult(BaseModel):
+class TrackedResult(Shape):
     """What became of one event."""
 
     index: int
@@ -94,7 +95,7 @@ class TrackedResult(BaseModel):
     faults: list[TrackFault]
 
 
-class TrackAnswer(BaseModel):
+class TrackAnswer(Shape):
     """What became of each event, in their order."""
 
     accepted: int
@@ -176,7 +177,7 @@ class MembersInput(Schema):
         return self
 
 
-class SegmentMemberResult(BaseModel):
+class SegmentMemberResult(Shape):
     """What became of one of them."""
 
     record_id: UUID
@@ -184,7 +185,7 @@ class SegmentMemberResult(BaseModel):
     reason: str | None = Field(description="Why it was refused: `unknown` or `suppressed`.")
 
 
-class SegmentMembersAnswer(BaseModel):
+class SegmentMembersAnswer(Shape):
     """What became of each."""
 
     added: int
@@ -193,7 +194,7 @@ class SegmentMembersAnswer(BaseModel):
     data: list[SegmentMemberResult]
 
 
-class SegmentStandingOut(BaseModel):
+class SegmentStandingOut(Shape):
     """How a segment fares."""
 
     size: int = Field(description="How many belong to it, whoever asks.")
@@ -213,13 +214,13 @@ class SegmentStandingOut(BaseModel):
     overridden: int = Field(description="Of how many somebody has decided by hand.")
 
 
-class RefreshStarted(BaseModel):
+class RefreshStarted(Shape):
     """A job that looks at all of a segment."""
 
     job_id: UUID
 
 
-class SegmentStay(BaseModel):
+class SegmentStay(Shape):
     """From when till when a record belonged to a segment."""
 
     record_id: UUID
@@ -229,14 +230,14 @@ class SegmentStay(BaseModel):
     left_by: str | None
 
 
-class SegmentStayPage(BaseModel):
+class SegmentStayPage(Shape):
     """Stays of a segment, the latest first."""
 
     data: list[SegmentStay]
     next_cursor: str | None
 
 
-class MembershipMoved(BaseModel):
+class MembershipMoved(Shape):
     """That a record entered a segment, or left it."""
 
     segment_id: str
@@ -264,7 +265,7 @@ class PreviewInput(Schema):
     )
 
 
-class MemberProposals(BaseModel):
+class MemberProposals(Shape):
     """What is proposed to a member of a segment."""
 
     record_id: UUID
@@ -272,35 +273,35 @@ class MemberProposals(BaseModel):
     proposals: Proposals
 
 
-class SegmentProposalPage(BaseModel):
+class SegmentProposalPage(Shape):
     """What is proposed to some members of a segment."""
 
     data: list[MemberProposals]
     next_cursor: str | None = Field(description="For the members after these; null for the last.")
 
 
-class ValueCount(BaseModel):
+class ValueCount(Shape):
     """How many have a value."""
 
     value: str | None
     count: int
 
 
-class FieldBreakdown(BaseModel):
+class FieldBreakdown(Shape):
     """The most frequent values of a field."""
 
     field: str
     values: list[ValueCount]
 
 
-class PreviewOverlap(BaseModel):
+class PreviewOverlap(Shape):
     """How many belong to a segment as well."""
 
     segment_id: UUID
     count: int
 
 
-class SegmentPreview(BaseModel):
+class SegmentPreview(Shape):
     """Who would belong to a segment, of those whom the actor sees."""
 
     count: int

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import Field, model_validator
 
 from crm_api.domains.sequences.models import (
     EnrolmentStatus,
@@ -22,6 +22,7 @@ from crm_api.kit.schema import (
     Out,
     Prose,
     Schema,
+    Shape,
     Storable,
     Tags,
     patch_of,
@@ -60,7 +61,7 @@ class SendWindow(Schema):
         return self
 
 
-class SendWindowOut(BaseModel):
+class SendWindowOut(Shape):
     """When mail leaves, by the clocks of whom it is for."""
 
     weekdays: list[Weekday] | None
@@ -132,7 +133,7 @@ class SequenceOut(Out):
     tags: list[str]
 
 
-class SequenceVersionOut(BaseModel):
+class SequenceVersionOut(Shape):
     """What was published; never changed."""
 
     number: int
@@ -141,13 +142,13 @@ class SequenceVersionOut(BaseModel):
     published_by: UUID | None
 
 
-class SequenceVersions(BaseModel):
+class SequenceVersions(Shape):
     """Every version, the newest first."""
 
     data: list[SequenceVersionOut]
 
 
-class SequenceVocabulary(BaseModel):
+class SequenceVocabulary(Shape):
     """What sequences are made of."""
 
     actions: list[dict[str, Any]] = Field(description="Each with its JSON Schema.")
@@ -165,14 +166,14 @@ class SequencePreview(Schema):
     )
 
 
-class PreviewedMail(BaseModel):
+class PreviewedMail(Shape):
     """What would leave."""
 
     subject: str | None
     body: str | None
 
 
-class StepMistake(BaseModel):
+class StepMistake(Shape):
     """What is wrong with a step."""
 
     code: str
@@ -180,7 +181,7 @@ class StepMistake(BaseModel):
     pointer: str | None
 
 
-class PreviewedStep(BaseModel):
+class PreviewedStep(Shape):
     """What a step would say to somebody."""
 
     place: str = Field(description="Where it stands, as a JSON pointer.")
@@ -190,7 +191,7 @@ class PreviewedStep(BaseModel):
     mistakes: list[StepMistake] = Field(description="What could not be filled in.")
 
 
-class SequencePreviewOut(BaseModel):
+class SequencePreviewOut(Shape):
     """What a sequence would say to somebody; nothing of it has happened."""
 
     steps: list[PreviewedStep]
@@ -198,7 +199,7 @@ class SequencePreviewOut(BaseModel):
     earliest_at: datetime = Field(description="When a mail could leave, by the window.")
 
 
-class StepResult(BaseModel):
+class StepResult(Shape):
     """How a step of a version fares."""
 
     version: int
@@ -214,14 +215,14 @@ class StepResult(BaseModel):
     reply_rate: str | None = Field(description="Answers by mails sent, of 0 to 1, to 4 places.")
 
 
-class ExitCount(BaseModel):
+class ExitCount(Shape):
     """How many went for a reason."""
 
     reason: ExitReason
     count: int
 
 
-class SequenceResults(BaseModel):
+class SequenceResults(Shape):
     """How a sequence fares: all enrolments, whoever asks."""
 
     enrolled: int
@@ -298,7 +299,7 @@ class EnrolmentMove(Schema):
     )
 
 
-class EnrolmentStepOut(BaseModel):
+class EnrolmentStepOut(Shape):
     """A step that was taken."""
 
     id: UUID
@@ -318,7 +319,7 @@ class EnrolmentStepOut(BaseModel):
     replied_at: datetime | None
 
 
-class EnrolmentSteps(BaseModel):
+class EnrolmentSteps(Shape):
     """What was done with somebody, in order."""
 
     data: list[EnrolmentStepOut]
@@ -343,7 +344,7 @@ class Enrolling(Schema):
         return self
 
 
-class EnrolledOne(BaseModel):
+class EnrolledOne(Shape):
     """What became of one of them."""
 
     contact_id: UUID
@@ -352,7 +353,7 @@ class EnrolledOne(BaseModel):
     message: str | None
 
 
-class Enrolled(BaseModel):
+class Enrolled(Shape):
     """What became of those who were to be enrolled."""
 
     enrolled: int

@@ -3,19 +3,20 @@
 from datetime import date, datetime
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
+from crm_api.kit.schema import Shape
 from crm_api.kit.work import Kind, Priority
 
 
-class WorkRecord(BaseModel):
+class WorkRecord(Shape):
     """The record that something is about."""
 
     target: str = Field(description="The kind of record, such as `deal`.")
     record_id: UUID
 
 
-class WorkItem(BaseModel):
+class WorkItem(Shape):
     """Something to be done; which of its times are set depends on what it is."""
 
     record: WorkRecord
@@ -35,7 +36,7 @@ class WorkItem(BaseModel):
     deal_id: UUID | None
 
 
-class Agenda(BaseModel):
+class Agenda(Shape):
     """What is planned and due in some days."""
 
     user_id: UUID
@@ -48,7 +49,7 @@ class Agenda(BaseModel):
     )
 
 
-class RankReason(BaseModel):
+class RankReason(Shape):
     """Why something stands where it does."""
 
     code: str
@@ -64,7 +65,7 @@ class RankedItem(WorkItem):
     reasons: list[RankReason]
 
 
-class Queue(BaseModel):
+class Queue(Shape):
     """What to do next."""
 
     user_id: UUID
@@ -76,7 +77,7 @@ class Queue(BaseModel):
     )
 
 
-class CalendarFeedOut(BaseModel):
+class CalendarFeedOut(Shape):
     """The address at which a calendar reads the agenda of the user."""
 
     created_at: datetime

@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from crm_api.kit.crud.bulk import Outcome, Report, Result
 from crm_api.kit.problems import Problem, problem_of
+from crm_api.kit.schema import Shape
 
 
-class BulkOutcome(BaseModel):
+class BulkOutcome(Shape):
     """What became of one write."""
 
     index: int = Field(description="Its place in the request.")
@@ -19,7 +20,7 @@ class BulkOutcome(BaseModel):
     problem: Problem | None = Field(description="Why it failed.")
 
 
-class BulkReport(BaseModel):
+class BulkReport(Shape):
     """What became of many writes."""
 
     succeeded: int

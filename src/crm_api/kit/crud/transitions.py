@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from pydantic import BaseModel
-
 from crm_api.kit.errors import Fault, WrongState
+from crm_api.kit.schema import Shape
 
 S_co = TypeVar("S_co", bound=str, covariant=True)
 V = TypeVar("V", bound=str)
@@ -38,7 +37,7 @@ def need_way(noun: str, ways: Mapping[V, Way[S_co]], status: str, verb: V) -> Wa
     return ways[verb]
 
 
-class Blocker(BaseModel):
+class Blocker(Shape):
     """What stands in the way of an action."""
 
     code: str

@@ -1,7 +1,8 @@
 """PostgreSQL writes one part of many rows while the next one is made."""
 
 import asyncio
-from typing import Self
+from collections.abc import Coroutine
+from typing import Any, Self
 
 from crm_api.kit.db.tx import Tx
 
@@ -21,9 +22,13 @@ class Ahead:
         """One more write is ready."""
         self._count += 1
         if self._count % PART == 0:
-            self._sends.append(asyncio.create_task(self._tx.flush()))
+            self.send(self._tx.flush())
         if self._count % 20 == 0:
             await asyncio.sleep(0)  # a part does not fit into the socket at once
+
+    def send(self, part: Coroutine[Any, Any, None]) -> None:
+        """Have a part be made and sent behind those before it: it is made while these are written."""
+        self._sends.append(asyncio.create_task(part))
 
     async def __aenter__(self) -> Self:
         return self

@@ -13,7 +13,6 @@ from importlib.resources import files
 from typing import Any, cast
 
 import structlog
-import typst
 
 from crm_api.kit.documents.errors import BadPicture
 from crm_api.kit.documents.pictures import Picture
@@ -104,6 +103,8 @@ def data_of(data: Mapping[str, Any]) -> str:
 
 
 def _compiled(held: dict[str, bytes], inputs: dict[str, str], moment: datetime) -> bytes:
+    import typst
+
     # One for each document: it is not to be used by two threads at once. The fonts are shared.
     compiler = typst.Compiler(root=FOLDER, font_paths=fonts(), ignore_system_fonts=True)
     try:

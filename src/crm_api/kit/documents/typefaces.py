@@ -4,12 +4,13 @@ import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, cast
-
-import typst
+from typing import TYPE_CHECKING, Any, cast
 
 from crm_api.kit.documents.coverage import drawn_by
 from crm_api.kit.documents.errors import Undrawable
+
+if TYPE_CHECKING:
+    from typst import Fonts
 
 FOLDER = Path(__file__).parent / "typefaces"
 FAMILIES = ("Inter", "Noto Sans CJK SC")
@@ -20,11 +21,11 @@ _UNSEEN = "\t\n\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufe00-
 
 
 @cache
-def fonts() -> typst.Fonts:
+def fonts() -> "Fonts":
     """The fonts as the engine takes them."""
-    return typst.Fonts(
-        include_system_fonts=False, include_embedded_fonts=False, font_paths=[FOLDER]
-    )
+    from typst import Fonts
+
+    return Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=[FOLDER])
 
 
 def undrawable(text: str) -> list[str]:

@@ -4,10 +4,10 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from crm_api.kit import clock
-from crm_api.kit.schema import Create, Name
+from crm_api.kit.schema import Create, Name, Shape
 
 
 class LinkFields(Create):
@@ -25,7 +25,7 @@ def ending(days: int) -> Any:
     )
 
 
-class LinkMade(BaseModel):
+class LinkMade(Shape):
     """What is told of a new link besides."""
 
     token: str = Field(description="What opens it; shown this once.")

@@ -17,7 +17,7 @@ from crm_api.kit.rest.problems import problems
 from crm_api.kit.rest.records import ELSEWHERE, Id, IfMatch, IfNoneMatch, PurgeFlag, one
 from crm_api.kit.rest.requests import Insisting, Reading, StrictRoute, Writing, named_object
 from crm_api.kit.rest.upserts import add_upserts
-from crm_api.kit.schema import Out, TombstoneOut, pascal
+from crm_api.kit.schema import Out, Shape, TombstoneOut, pascal
 
 _FILTER = (
     "`filter[lifecycle][in]=lead,customer&filter[company][industry]=bank`: the filter language, "
@@ -55,6 +55,7 @@ def page_shape(out: type[BaseModel]) -> type[BaseModel]:
     name = f"{out.__name__.removesuffix('Out')}Page"
     return create_model(
         name,
+        __base__=Shape,
         __doc__="A page of a list.",
         data=(list[out], ...),  # pyright: ignore[reportInvalidTypeForm]
         next_cursor=(str | None, ...),
@@ -66,6 +67,7 @@ def changes_shape(out: type[BaseModel]) -> type[BaseModel]:
     """The documented shape of a stretch of the sync feed of these."""
     return create_model(
         f"{out.__name__.removesuffix('Out')}Changes",
+        __base__=Shape,
         __doc__="A stretch of the sync feed: each record at most once, as it is now.",
         data=(list[out], ...),  # pyright: ignore[reportInvalidTypeForm]
         removed=(list[TombstoneOut], ...),

@@ -4,10 +4,10 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from crm_api.kit.access import Level
-from crm_api.kit.schema import Create, Instant, Name, Out, Prose, Schema, patch_of
+from crm_api.kit.schema import Create, Instant, Name, Out, Prose, Schema, Shape, patch_of
 from crm_api.platform.access.models import Allowed
 
 Area = Annotated[str, StringConstraints(pattern=r"^(\*|[a-z_]{1,40})$")]
@@ -110,7 +110,7 @@ class CollaboratorInput(Schema):
     access: Allowed = "write"
 
 
-class CollaboratorOut(BaseModel):
+class CollaboratorOut(Shape):
     """Somebody who works on a record along with its owner."""
 
     user_id: UUID
@@ -119,7 +119,7 @@ class CollaboratorOut(BaseModel):
     share_id: UUID = Field(description="At `/v1/shares`.")
 
 
-class CollaboratorList(BaseModel):
+class CollaboratorList(Shape):
     """Everybody who does."""
 
     data: list[CollaboratorOut]
@@ -170,7 +170,7 @@ class SharingRuleOut(Out):
     )
 
 
-class ReachedOut(BaseModel):
+class ReachedOut(Shape):
     """Whether an action is allowed, and why."""
 
     allowed: bool
@@ -181,7 +181,7 @@ class ReachedOut(BaseModel):
     )
 
 
-class RoleReachOut(BaseModel):
+class RoleReachOut(Shape):
     """What one of the user's roles says of such records."""
 
     id: UUID
@@ -191,7 +191,7 @@ class RoleReachOut(BaseModel):
     delete: Level
 
 
-class SharedOut(BaseModel):
+class SharedOut(Shape):
     """A share by which the user has the record."""
 
     share_id: UUID
@@ -201,7 +201,7 @@ class SharedOut(BaseModel):
     expires_at: datetime | None
 
 
-class RuledOut(BaseModel):
+class RuledOut(Shape):
     """A sharing rule by which the user has the record."""
 
     rule_id: UUID
@@ -211,7 +211,7 @@ class RuledOut(BaseModel):
     access: Allowed
 
 
-class AccessOut(BaseModel):
+class AccessOut(Shape):
     """Who may do what with a record, and why."""
 
     user_id: UUID

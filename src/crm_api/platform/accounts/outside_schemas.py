@@ -5,9 +5,9 @@ from typing import Annotated
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
-from crm_api.kit.schema import Create, Domain, Name, Out, Schema, Unique, patch_of
+from crm_api.kit.schema import Create, Domain, Name, Out, Schema, Shape, Unique, patch_of
 from crm_api.platform.accounts.schemas import RedirectUri
 
 
@@ -111,7 +111,7 @@ class LinkBegin(Schema):
     redirect_uri: RedirectUri = Field(description="One of the provider's, letter by letter.")
 
 
-class OutsideBegunOut(BaseModel):
+class OutsideBegunOut(Shape):
     """A login that goes on at the provider."""
 
     authorization_url: str = Field(description="Where the browser goes now.")
@@ -131,7 +131,7 @@ class OutsideFinish(Schema):
     iss: Opaque | None = Field(None, description="If the provider has sent it (RFC 9207).")
 
 
-class OutsideLoginOut(BaseModel):
+class OutsideLoginOut(Shape):
     """A login of an outside provider that opens one's account here."""
 
     id: UUID

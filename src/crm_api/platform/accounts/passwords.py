@@ -11,7 +11,6 @@ from typing import Any, TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
-from zxcvbn import zxcvbn
 
 from crm_api.kit.errors import Invalid, Unavailable
 
@@ -71,6 +70,8 @@ class Passwords:
             return False
 
     def _guess(self, password: str, own: list[str]) -> Any:
+        from zxcvbn import zxcvbn
+
         words = [word for text in own for word in (text, *text.replace("@", " ").split()) if word]
         # The library keeps what belongs to the person in a place that its calls share.
         with self._guesses:

@@ -5,10 +5,10 @@ from typing import Annotated, Literal
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 from crm_api.kit.actor import ActorKind
-from crm_api.kit.schema import Create, Name, Out, Schema, Unique, patch_of
+from crm_api.kit.schema import Create, Name, Out, Schema, Shape, Unique, patch_of
 from crm_api.kit.values import email as addresses
 from crm_api.platform.accounts.passwords import LONGEST, SHORTEST
 
@@ -77,7 +77,7 @@ class SwitchInput(Schema):
     organization_id: UUID
 
 
-class TokensOut(BaseModel):
+class TokensOut(Shape):
     """What a client works with."""
 
     access_token: str = Field(description="A JWT (RFC 9068) for `Authorization: Bearer`.")
@@ -101,7 +101,7 @@ class AcceptInput(Schema):
     code: Code | None = Field(None, description="Where that account has a second factor.")
 
 
-class JoinedOut(BaseModel):
+class JoinedOut(Shape):
     """A member who can log in now."""
 
     organization_id: UUID
@@ -129,14 +129,14 @@ class CodeInput(Schema):
     code: Code
 
 
-class TotpOut(BaseModel):
+class TotpOut(Shape):
     """What an authenticator is set up with."""
 
     secret: str = Field(description="Base32; shown this once.")
     uri: str = Field(description="`otpauth://…`, to be shown as a QR code.")
 
 
-class RecoveryCodesOut(BaseModel):
+class RecoveryCodesOut(Shape):
     """Codes for whoever has lost the authenticator."""
 
     codes: list[str] = Field(description="Each is good once; shown this once.")
@@ -181,14 +181,14 @@ class PasswordReset(Schema):
     new_password: NewPassword
 
 
-class ResetOut(BaseModel):
+class ResetOut(Shape):
     """A token that sets a new password."""
 
     token: str = Field(description="Shown this once; hand it to the person.")
     expires_at: datetime
 
 
-class OrganizationRef(BaseModel):
+class OrganizationRef(Shape):
     """An organization that a person belongs to."""
 
     id: UUID
@@ -196,7 +196,7 @@ class OrganizationRef(BaseModel):
     user_id: UUID = Field(description="The person as a member there.")
 
 
-class AccountOut(BaseModel):
+class AccountOut(Shape):
     """What the person logs in with."""
 
     id: UUID
@@ -208,7 +208,7 @@ class AccountOut(BaseModel):
     )
 
 
-class MeOut(BaseModel):
+class MeOut(Shape):
     """Who asks."""
 
     kind: ActorKind
@@ -221,7 +221,7 @@ class MeOut(BaseModel):
     organizations: list[OrganizationRef] = Field(description="All that the person belongs to.")
 
 
-class SessionOut(BaseModel):
+class SessionOut(Shape):
     """A login that lasts."""
 
     id: UUID
@@ -238,7 +238,7 @@ class SessionOut(BaseModel):
     user_agent: str | None
 
 
-class KeyOut(BaseModel):
+class KeyOut(Shape):
     """A public key (RFC 7517)."""
 
     kid: str
@@ -250,7 +250,7 @@ class KeyOut(BaseModel):
     alg: str = Field(examples=["ES256"])
 
 
-class KeySetOut(BaseModel):
+class KeySetOut(Shape):
     """A set of public keys (RFC 7517)."""
 
     keys: list[KeyOut]
@@ -319,7 +319,7 @@ class AppMade(AppOut):
     client_secret: str | None = Field(description="Shown this once; none for public apps.")
 
 
-class SecretOut(BaseModel):
+class SecretOut(Shape):
     """A new secret."""
 
     client_secret: str = Field(description="Shown this once; the former one opens nothing.")
@@ -342,7 +342,7 @@ class AppConsentInput(Schema):
     state: Annotated[str, StringConstraints(max_length=1000)] | None = None
 
 
-class AppConsentOut(BaseModel):
+class AppConsentOut(Shape):
     """Where the user's browser goes with the code."""
 
     redirect_to: str
@@ -351,7 +351,7 @@ class AppConsentOut(BaseModel):
     scopes: list[str] = Field(description="What the app may then do.")
 
 
-class OAuthTokensOut(BaseModel):
+class OAuthTokensOut(Shape):
     """RFC 6749, 5.1."""
 
     access_token: str
@@ -361,7 +361,7 @@ class OAuthTokensOut(BaseModel):
     refresh_token: str | None = None
 
 
-class IntrospectionOut(BaseModel):
+class IntrospectionOut(Shape):
     """RFC 7662, 2.2."""
 
     active: bool
@@ -376,14 +376,14 @@ class IntrospectionOut(BaseModel):
     token_type: str | None = None
 
 
-class OAuthErrorOut(BaseModel):
+class OAuthErrorOut(Shape):
     """RFC 6749, 5.2."""
 
     error: str
     error_description: str
 
 
-class ServerMetadataOut(BaseModel):
+class ServerMetadataOut(Shape):
     """RFC 8414."""
 
     issuer: str

@@ -4,9 +4,20 @@ from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
-from crm_api.kit.schema import Create, Instant, Line, Name, Out, Prose, Schema, Update, patch_of
+from crm_api.kit.schema import (
+    Create,
+    Instant,
+    Line,
+    Name,
+    Out,
+    Prose,
+    Schema,
+    Shape,
+    Update,
+    patch_of,
+)
 from crm_api.platform.approvals.models import ApprovalStatus
 
 Purpose = Annotated[
@@ -187,7 +198,7 @@ class ApprovalReassignment(Schema):
     comment: Prose | None = None
 
 
-class ApprovalStepOut(BaseModel):
+class ApprovalStepOut(Shape):
     """One step of a request, by the policy as it was."""
 
     name: str
@@ -204,7 +215,7 @@ class ApprovalStepOut(BaseModel):
     ended_at: datetime | None
 
 
-class ApprovalDecisionOut(BaseModel):
+class ApprovalDecisionOut(Shape):
     """What somebody did about a request."""
 
     step: int = Field(description="The place of the step, counted from 0.")
@@ -243,7 +254,7 @@ class ApprovalOut(Out):
     ended_at: datetime | None
 
 
-class ApprovalNeed(BaseModel):
+class ApprovalNeed(Shape):
     """A policy that wants a record approved."""
 
     policy_id: UUID
@@ -256,7 +267,7 @@ class ApprovalNeed(BaseModel):
     waiting_for: list[UUID]
 
 
-class ApprovalStanding(BaseModel):
+class ApprovalStanding(Shape):
     """Whether nothing is missing, and what every policy that wants a record approved says."""
 
     is_approved: bool = Field(description="Also where no policy wants it to be.")

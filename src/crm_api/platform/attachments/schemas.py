@@ -4,9 +4,9 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
-from crm_api.kit.schema import Cleaned, Create, Name, Out, Prose, Schema, patch_of
+from crm_api.kit.schema import Cleaned, Create, Name, Out, Prose, Schema, Shape, patch_of
 
 LONGEST_LINK_S = 604_800
 
@@ -26,7 +26,7 @@ FileName = Annotated[
 ]
 
 
-class FileOut(BaseModel):
+class FileOut(Shape):
     """Bytes that were sent."""
 
     id: UUID
@@ -81,7 +81,7 @@ class LinkInput(Schema):
     )
 
 
-class AttachmentLinkOut(BaseModel):
+class AttachmentLinkOut(Shape):
     """Where a file can be had for a while, by whoever has the link."""
 
     url: str = Field(description="A path of this service; takes no credential.")

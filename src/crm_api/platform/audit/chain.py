@@ -56,14 +56,15 @@ def genesis(organization_id: UUID) -> bytes:
     return sha256(canonical({"form": FORM, "organization_id": str(organization_id)})).digest()
 
 
-def new_salt() -> bytes:
-    """What keeps a digest from being guessed once the values are gone."""
-    return secrets.token_bytes(SALT_BYTES)
+def new_salts(count: int) -> list[bytes]:
+    """What keeps digests from being guessed once the values are gone; asked of the system at once."""
+    chance = secrets.token_bytes(SALT_BYTES * count)
+    return [chance[start : start + SALT_BYTES] for start in range(0, len(chance), SALT_BYTES)]
 
 
 def moment(value: datetime) -> str:
     """A time to the microsecond, as it is hashed."""
-    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def plain_header(row: Any) -> dict[str, Any]:

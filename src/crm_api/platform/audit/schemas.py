@@ -4,16 +4,16 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from crm_api.kit.query.page import MAX_LIMIT
-from crm_api.kit.schema import Schema
+from crm_api.kit.schema import Schema, Shape
 
 Key = Annotated[str, Field(min_length=1, max_length=100)]
 ActorKind = Literal["key", "user", "app", "system"]
 
 
-class AuditEventOut(BaseModel):
+class AuditEventOut(Shape):
     """One thing that happened, and who did it."""
 
     id: UUID
@@ -46,7 +46,7 @@ class AuditQuery(Schema):
     count: Literal["exact", "estimate"] | None = None
 
 
-class VerificationOut(BaseModel):
+class VerificationOut(Shape):
     """How the trail was found the last time that somebody had it verified."""
 
     at: datetime
@@ -58,7 +58,7 @@ class VerificationOut(BaseModel):
     breaks: int = Field(description="How many places are not as they were sealed.")
 
 
-class AuditStatusOut(BaseModel):
+class AuditStatusOut(Shape):
     """How far the events are sealed."""
 
     form: str = Field(description="How hashes are made.")
@@ -100,7 +100,7 @@ class AuditExportInput(Schema):
     until: int | None = Field(None, ge=1, le=2**53, description="End at this position.")
 
 
-class JobStarted(BaseModel):
+class JobStarted(Shape):
     """The job that was asked for."""
 
     job_id: UUID

@@ -112,9 +112,8 @@ async def _seal(
     position: int = head["position"]
     hash: bytes = head["hash"] or chain.genesis(organization_id)
     rows: list[tuple[int, UUID, bytes, bytes, bytes]] = []
-    for event in events:
+    for event, salt in zip(events, chain.new_salts(len(events)), strict=True):
         position += 1
-        salt = chain.new_salt()
         data, previous = chain.values_of(event)
         content = chain.content_digest(salt, data, previous)
         hash = chain.link(hash, position, chain.plain_header(event), content)

@@ -4,9 +4,9 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
-from crm_api.kit.schema import Create, Name, Out, Prose, Schema, Storable, patch_of
+from crm_api.kit.schema import Create, Name, Out, Prose, Schema, Shape, Storable, patch_of
 from crm_api.platform.automations.models import PausedReason, RunStatus, Status, StepOutcome
 
 MOST_RECORDS = 100
@@ -56,7 +56,7 @@ class AutomationOut(Out):
     target: str | None = Field(description="What runs of the published version are about.")
 
 
-class AutomationVersionOut(BaseModel):
+class AutomationVersionOut(Shape):
     """What was published; never changed."""
 
     number: int
@@ -67,7 +67,7 @@ class AutomationVersionOut(BaseModel):
     published_by: UUID | None
 
 
-class AutomationVersions(BaseModel):
+class AutomationVersions(Shape):
     """Every version, the newest first."""
 
     data: list[AutomationVersionOut]
@@ -93,7 +93,7 @@ class AutomationTest(Schema):
     )
 
 
-class AutomationTestStep(BaseModel):
+class AutomationTestStep(Shape):
     """What a step would come to."""
 
     place: str = Field(description="Where it stands, as a JSON pointer.")
@@ -106,7 +106,7 @@ class AutomationTestStep(BaseModel):
     error: dict[str, Any] | None
 
 
-class AutomationTestReport(BaseModel):
+class AutomationTestReport(Shape):
     """What a run would do; nothing of it has happened."""
 
     passes: bool | None = Field(description="Whether the condition lets the record in.")
@@ -122,7 +122,7 @@ class AutomationCall(Schema):
     )
 
 
-class AutomationRunOut(BaseModel):
+class AutomationRunOut(Shape):
     """One run."""
 
     id: UUID
@@ -142,7 +142,7 @@ class AutomationRunOut(BaseModel):
     finished_at: datetime | None
 
 
-class AutomationStepOut(BaseModel):
+class AutomationStepOut(Shape):
     """One step that was taken."""
 
     number: int
@@ -161,33 +161,33 @@ class AutomationRunDetail(AutomationRunOut):
     log: list[AutomationStepOut] = Field(description="Every step, the first one first.")
 
 
-class AutomationRunPage(BaseModel):
+class AutomationRunPage(Shape):
     """A page of runs, newest first."""
 
     data: list[AutomationRunOut]
     next_cursor: str | None
 
 
-class AutomationRuns(BaseModel):
+class AutomationRuns(Shape):
     """Runs that have begun."""
 
     data: list[AutomationRunOut]
 
 
-class AutomationHook(BaseModel):
+class AutomationHook(Shape):
     """The address that begins runs."""
 
     path: str = Field(description="Where calls go, below the address of the service; shown once.")
 
 
-class HookAnswer(BaseModel):
+class HookAnswer(Shape):
     """What became of a call."""
 
     run_id: UUID
     is_repeated: bool = Field(description="Whether a call with this id had come before.")
 
 
-class AutomationPart(BaseModel):
+class AutomationPart(Shape):
     """A kind of trigger or step."""
 
     type: str | None = None
@@ -196,7 +196,7 @@ class AutomationPart(BaseModel):
     schema_: dict[str, Any] = Field(alias="schema", description="Its JSON Schema.")
 
 
-class AutomationVocabulary(BaseModel):
+class AutomationVocabulary(Shape):
     """Everything that rules may be made of."""
 
     triggers: list[AutomationPart]

@@ -3,10 +3,10 @@
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field, SkipValidation, StringConstraints
+from pydantic import Field, SkipValidation, StringConstraints
 
 from crm_api.kit.crud.bulk import Op
-from crm_api.kit.schema import Int, Schema, Short, Tags
+from crm_api.kit.schema import Int, Schema, Shape, Short, Tags
 
 MOST_OPERATIONS = 100
 Action = Literal["update", "delete", "restore", "tag", "untag"]
@@ -66,7 +66,7 @@ class MatchingInput(Schema):
     )
 
 
-class MatchingOut(BaseModel):
+class MatchingOut(Shape):
     """How many records a change means, and the job that has begun."""
 
     count: int

@@ -3,13 +3,13 @@
 from collections.abc import Iterable
 from datetime import date
 
-import holidays
-
 from crm_api.kit.errors import Invalid
 
 
 def public_holidays(country: str, subdivision: str | None, years: Iterable[int]) -> dict[date, str]:
     """The days off by law, with their names; raises `Invalid` for a part without a list."""
+    import holidays
+
     # It has a list of every country of ISO 3166-1.
     parts = holidays.list_supported_countries()[country]
     if subdivision is not None and subdivision not in parts:

@@ -4,7 +4,7 @@ from datetime import date, datetime, timedelta
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from crm_api.kit.schema import (
     Country,
@@ -15,6 +15,7 @@ from crm_api.kit.schema import (
     Out,
     Prose,
     Schema,
+    Shape,
     TimeZone,
     patch_of,
 )
@@ -127,7 +128,7 @@ class HolidaysInput(Schema):
         return self
 
 
-class HolidaysAdded(BaseModel):
+class HolidaysAdded(Shape):
     """What became of the holidays."""
 
     added: int = Field(description="Days that are closed now.")
@@ -149,14 +150,14 @@ class Window(Schema):
         return self
 
 
-class Span(BaseModel):
+class Span(Shape):
     """Working time without a break."""
 
     start: datetime
     end: datetime
 
 
-class WorkingTime(BaseModel):
+class WorkingTime(Shape):
     """The working time in a window."""
 
     minutes: int = Field(description="Whole minutes of it.")
@@ -170,7 +171,7 @@ class Addition(Schema):
     minutes: Annotated[int, Field(ge=0, le=1_000_000)]
 
 
-class Moment(BaseModel):
+class Moment(Shape):
     """An instant."""
 
     at: datetime

@@ -3,10 +3,10 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 from crm_api.kit.custom.fields import FieldType, RollupFunction
-from crm_api.kit.schema import Create, Currency, Name, Out, Prose, Schema, Short, patch_of
+from crm_api.kit.schema import Create, Currency, Name, Out, Prose, Schema, Shape, Short, patch_of
 
 Target = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 FieldName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
@@ -100,7 +100,7 @@ CustomFieldUpdate = patch_of(
 )
 
 
-class CustomFieldOptionOut(BaseModel):
+class CustomFieldOptionOut(Shape):
     """One choice of a select."""
 
     value: str
@@ -108,7 +108,7 @@ class CustomFieldOptionOut(BaseModel):
     archived: bool
 
 
-class CustomFieldRollupOut(BaseModel):
+class CustomFieldRollupOut(Shape):
     """What is computed over the records that belong to one."""
 
     relation: str

@@ -16,6 +16,7 @@ from crm_api.kit.rest.problems import problems
 from crm_api.kit.rest.requests import Reading, Writing
 from crm_api.kit.rest.router import Id, new_router, page_shape
 from crm_api.kit.rest.routes import joined
+from crm_api.kit.schema import Shape
 from crm_api.platform.duplicates.matcher import Matcher
 from crm_api.platform.duplicates.repository import LISTING
 from crm_api.platform.duplicates.schemas import (
@@ -63,6 +64,7 @@ def _pair_routes(matcher: Matcher) -> APIRouter:
     own, (single, plural) = _router_of(service), _names_of(service)
     merged: type[BaseModel] = create_model(
         f"{single}DuplicateMerged",
+        __base__=Shape,
         __doc__="A pair that was made one.",
         duplicate=(DuplicateOut, ...),
         merge_id=(UUID, ...),

@@ -4,16 +4,16 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
-from crm_api.kit.schema import Out, Schema
+from crm_api.kit.schema import Out, Schema, Shape
 from crm_api.platform.duplicates.models import Action, Band, DuplicateStatus
 
 Percent = Annotated[int, Field(ge=1, le=100)]
 CustomName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 
 
-class ReasonOut(BaseModel):
+class ReasonOut(Shape):
     """What one field tells about two records."""
 
     field: str = Field(examples=["last_name"])
@@ -40,7 +40,7 @@ class DuplicateOut(Out):
     decided_by: UUID | None
 
 
-class Candidate(BaseModel):
+class Candidate(Shape):
     """A record that is probably the one in question."""
 
     id: UUID
@@ -51,7 +51,7 @@ class Candidate(BaseModel):
     duplicate_id: UUID | None = Field(None, description="The pair, where it is known already.")
 
 
-class Candidates(BaseModel):
+class Candidates(Shape):
     """Records that are probably the one in question, the likeliest first."""
 
     data: list[Candidate]
@@ -84,7 +84,7 @@ class ScanInput(Schema):
     )
 
 
-class ScanStarted(BaseModel):
+class ScanStarted(Shape):
     """The job that was asked for, or that was at it already."""
 
     job_id: UUID
@@ -140,7 +140,7 @@ class PolicyInput(PolicyFields):
         return self
 
 
-class PolicyOut(BaseModel):
+class PolicyOut(Shape):
     """The rules for duplicates of one kind of record."""
 
     target: str

@@ -4,9 +4,9 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
-from crm_api.kit.schema import Amount, AmountOut, Currency, Day, Name, Schema
+from crm_api.kit.schema import Amount, AmountOut, Currency, Day, Name, Schema, Shape
 
 MOST_RATES = 1_000
 
@@ -50,13 +50,13 @@ class RatesInput(Schema):
     rates: Annotated[list[RateInput], Field(min_length=1, max_length=MOST_RATES)]
 
 
-class RatesSet(BaseModel):
+class RatesSet(Shape):
     """What became of the rates."""
 
     count: int
 
 
-class ExchangeRateOut(BaseModel):
+class ExchangeRateOut(Shape):
     """What one unit of `base` costs in `quote` on a day."""
 
     base: str
@@ -67,7 +67,7 @@ class ExchangeRateOut(BaseModel):
     set_at: datetime
 
 
-class ExchangeRatePage(BaseModel):
+class ExchangeRatePage(Shape):
     """Rates, the latest day first."""
 
     data: list[ExchangeRateOut]
@@ -86,7 +86,7 @@ class ConvertInput(Schema):
     )
 
 
-class RateUsed(BaseModel):
+class RateUsed(Shape):
     """A rate of which a conversion is made."""
 
     base: str
@@ -96,7 +96,7 @@ class RateUsed(BaseModel):
     inverse: bool = Field(description="Whether the rate was stored the other way round.")
 
 
-class Converted(BaseModel):
+class Converted(Shape):
     """What an amount is worth."""
 
     amount: AmountOut = Field(description="Rounded half up to the currency's smallest unit.")

@@ -4,9 +4,9 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
-from crm_api.kit.schema import Out, Schema
+from crm_api.kit.schema import Out, Schema, Shape
 from crm_api.platform.exports.models import Format
 
 Key = Annotated[str, Field(max_length=100)]
@@ -78,14 +78,14 @@ class ExportOut(ExportRecord):
     )
 
 
-class ExportStarted(BaseModel):
+class ExportStarted(Shape):
     """The job that was asked for."""
 
     job_id: UUID
     export: ExportRecord
 
 
-class ExportsStarted(BaseModel):
+class ExportsStarted(Shape):
     """The jobs that were asked for, one for each collection."""
 
     data: list[ExportStarted]

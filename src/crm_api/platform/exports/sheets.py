@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import msgspec
-from xlsxwriter import Workbook  # pyright: ignore[reportMissingTypeStubs]
-from xlsxwriter.utility import xl_col_to_name  # pyright: ignore[reportMissingTypeStubs]
 
 from crm_api.kit.errors import Invalid
 from crm_api.kit.ids import new_id
@@ -43,6 +41,9 @@ class XlsxWriter:
     text: ClassVar[bool] = False
 
     def __init__(self, path: Path, columns: Sequence[Column]) -> None:
+        from xlsxwriter import Workbook  # pyright: ignore[reportMissingTypeStubs]
+        from xlsxwriter.utility import xl_col_to_name  # pyright: ignore[reportMissingTypeStubs]
+
         self._path = path
         # Beside the file, under a name that the chore knows if nobody comes to remove it.
         self._rows = path.with_name(new_id().hex)

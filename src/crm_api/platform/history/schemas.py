@@ -4,19 +4,21 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import Field
+
+from crm_api.kit.schema import Shape
 
 ActorKind = Literal["key", "user", "app", "system"]
 
 
-class ActorOut(BaseModel):
+class ActorOut(Shape):
     """Who did it."""
 
     kind: ActorKind
     id: UUID | None
 
 
-class EventOut(BaseModel):
+class EventOut(Shape):
     """One thing that happened to one record; what a webhook carries."""
 
     id: UUID
@@ -34,14 +36,14 @@ class EventOut(BaseModel):
     cause_id: UUID | None = Field(description="The import or job that did it.")
 
 
-class EventPage(BaseModel):
+class EventPage(Shape):
     """A stretch of the feed."""
 
     data: list[EventOut]
     next_cursor: str = Field(description="Ask `after` this for what comes next, now or later.")
 
 
-class FeedStanding(BaseModel):
+class FeedStanding(Shape):
     """How far the feed is behind what was committed."""
 
     oldest_held_at: datetime | None = Field(
@@ -50,7 +52,7 @@ class FeedStanding(BaseModel):
     lag_s: float = Field(description="How long it waits.")
 
 
-class ChangeOut(BaseModel):
+class ChangeOut(Shape):
     """One field that changed."""
 
     field: str
@@ -58,7 +60,7 @@ class ChangeOut(BaseModel):
     after: Any
 
 
-class HistoryEntry(BaseModel):
+class HistoryEntry(Shape):
     """One change of a record."""
 
     id: UUID
@@ -71,7 +73,7 @@ class HistoryEntry(BaseModel):
     changes: list[ChangeOut]
 
 
-class HistoryPage(BaseModel):
+class HistoryPage(Shape):
     """A record's changes, newest first."""
 
     data: list[HistoryEntry]

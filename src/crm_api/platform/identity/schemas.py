@@ -5,7 +5,7 @@ from ipaddress import ip_network
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 from crm_api.kit.schema import (
     Country,
@@ -17,6 +17,7 @@ from crm_api.kit.schema import (
     Out,
     Prose,
     Schema,
+    Shape,
     TimeZone,
     Update,
     patch_of,
@@ -91,7 +92,7 @@ class ApiKeyMade(ApiKeyOut):
     token: str = Field(description="Shown this once.")
 
 
-class OrganizationOut(BaseModel):
+class OrganizationOut(Shape):
     """The organization that the credential belongs to."""
 
     id: UUID
@@ -154,7 +155,7 @@ class UserOut(Out):
     time_zone: str | None
 
 
-class InvitationOut(BaseModel):
+class InvitationOut(Shape):
     """An invitation to join; whoever has the token can accept it."""
 
     token: str = Field(description="Shown this once; hand it to the invited person.")

@@ -4,21 +4,22 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from crm_api.kit.messages import Lane
+from crm_api.kit.schema import Shape
 
 JobStatus = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 
 
-class ProgressOut(BaseModel):
+class ProgressOut(Shape):
     """How far it is."""
 
     done: int
     total: int | None = Field(description="Null while it is not known.")
 
 
-class JobOut(BaseModel):
+class JobOut(Shape):
     """Work in the background."""
 
     id: UUID
@@ -43,7 +44,7 @@ class JobOut(BaseModel):
     finished_at: datetime | None
 
 
-class LaneStanding(BaseModel):
+class LaneStanding(Shape):
     """How far a lane is behind."""
 
     lane: Lane
@@ -53,7 +54,7 @@ class LaneStanding(BaseModel):
     lag_s: float = Field(description="How long the oldest job that is due waits.")
 
 
-class JobsStanding(BaseModel):
+class JobsStanding(Shape):
     """How the jobs of the organization fare."""
 
     lanes: list[LaneStanding]
@@ -67,7 +68,7 @@ class JobsStanding(BaseModel):
     )
 
 
-class JobPage(BaseModel):
+class JobPage(Shape):
     """A page of jobs, newest first."""
 
     data: list[JobOut]

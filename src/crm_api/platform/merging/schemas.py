@@ -4,9 +4,9 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
-from crm_api.kit.schema import Out, Schema
+from crm_api.kit.schema import Out, Schema, Shape
 from crm_api.platform.merging.models import MergeStatus
 
 MOST_LOSERS = 20
@@ -34,7 +34,7 @@ class MergeInput(Schema):
     )
 
 
-class FieldSource(BaseModel):
+class FieldSource(Shape):
     """Where the value of a field comes from."""
 
     field: str

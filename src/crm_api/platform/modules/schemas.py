@@ -3,14 +3,15 @@
 from datetime import datetime
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
+from crm_api.kit.schema import Shape
 from crm_api.kit.switches import State
 
 MOST_COUNTED = 100_000
 
 
-class CollectionUsage(BaseModel):
+class CollectionUsage(Shape):
     """How many records a collection has."""
 
     collection: str = Field(examples=["contacts"])
@@ -18,7 +19,7 @@ class CollectionUsage(BaseModel):
     is_exact: bool = Field(description=f"Counting ends at {MOST_COUNTED:,}.")
 
 
-class ModuleOut(BaseModel):
+class ModuleOut(Shape):
     """A part of the product, as the organization has it."""
 
     key: str = Field(examples=["contacts"])
@@ -33,13 +34,13 @@ class ModuleOut(BaseModel):
     usage: list[CollectionUsage] = Field(description="Its records, those in the bin left out.")
 
 
-class ModuleList(BaseModel):
+class ModuleList(Shape):
     """All modules, lower first."""
 
     data: list[ModuleOut]
 
 
-class ModuleChange(BaseModel):
+class ModuleChange(Shape):
     """A module whose state changes."""
 
     key: str
@@ -47,14 +48,14 @@ class ModuleChange(BaseModel):
     after: State
 
 
-class ModuleUse(BaseModel):
+class ModuleUse(Shape):
     """Something about the records of these modules that stops with them."""
 
     name: str = Field(examples=["views"])
     count: int
 
 
-class ModuleImpact(BaseModel):
+class ModuleImpact(Shape):
     """What stands behind the modules that change."""
 
     records: list[CollectionUsage]
@@ -63,7 +64,7 @@ class ModuleImpact(BaseModel):
     uses: list[ModuleUse] = Field(description="Views, custom fields, imports and the like.")
 
 
-class ModuleSwitched(BaseModel):
+class ModuleSwitched(Shape):
     """What a switch did, or with `dry_run` would do."""
 
     key: str

@@ -21,7 +21,8 @@ from crm_api.platform.notifications.reading import Audience
 from crm_api.platform.notifications.recipients import FIXED, Recipients, Told
 from crm_api.platform.notifications.repository import Preferences, Telling
 
-STRETCH = 200
+STRETCH = 1_000
+"""Of many events each user is looked up once: what they may see is asked user by user."""
 
 
 class FanOut(Rounds):

@@ -4,9 +4,9 @@ from datetime import datetime
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
-from crm_api.kit.schema import Instant, Line, Schema
+from crm_api.kit.schema import Instant, Line, Schema, Shape
 from crm_api.platform.notifications.kinds import EVERY, KINDS, Channel, Frequency, Kind
 
 Clock = Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
@@ -21,7 +21,7 @@ class InboxInput(Schema):
     state: InboxState = "inbox"
 
 
-class NotificationRow(BaseModel):
+class NotificationRow(Shape):
     """What of a notification is stored, and can be filtered and sorted by."""
 
     id: UUID = Field(description="UUIDv7.")
@@ -41,7 +41,7 @@ class NotificationRow(BaseModel):
     version: int
 
 
-class NotificationRecord(BaseModel):
+class NotificationRecord(Shape):
     """The record that a notification is about, as its reader sees it."""
 
     target: str
@@ -50,7 +50,7 @@ class NotificationRecord(BaseModel):
     path: str = Field(description="Where it is, such as `/v1/contacts/…`.")
 
 
-class NotificationActor(BaseModel):
+class NotificationActor(Shape):
     """Who did it."""
 
     kind: Literal["key", "user", "app", "system"]
@@ -67,7 +67,7 @@ class NotificationOut(NotificationRow):
     actor: NotificationActor
 
 
-class UnreadOut(BaseModel):
+class UnreadOut(Shape):
     """How much there is to read."""
 
     unread: int = Field(description="In the inbox, and neither archived nor snoozed.")
@@ -99,7 +99,7 @@ class MarkInput(Schema):
         return self
 
 
-class MarkOut(BaseModel):
+class MarkOut(Shape):
     """How many notifications were changed."""
 
     changed: int
@@ -147,7 +147,7 @@ class PreferencesPatch(DefaultsPatch):
     messenger: Line | None = Field(None, description="What the messenger knows the user by.")
 
 
-class DefaultsOut(BaseModel):
+class DefaultsOut(Shape):
     """What holds where users say nothing; what is null the product says."""
 
     choices: dict[str, dict[Channel, Frequency]]
@@ -168,20 +168,20 @@ class PreferencesOut(DefaultsOut):
     )
 
 
-class FollowerOut(BaseModel):
+class FollowerOut(Shape):
     """A user who is told what happens to a record."""
 
     user_id: UUID
     reasons: list[Literal["chosen", "owner", "collaborator", "commented", "mentioned"]]
 
 
-class FollowerList(BaseModel):
+class FollowerList(Shape):
     """Who follows a record."""
 
     data: list[FollowerOut]
 
 
-class FollowingOut(BaseModel):
+class FollowingOut(Shape):
     """Whether the user follows a record."""
 
     follows: bool

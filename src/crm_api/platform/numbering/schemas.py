@@ -4,9 +4,9 @@ import re
 from datetime import date
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
-from crm_api.kit.schema import Code, Create, Day, Name, Out, Schema, patch_of
+from crm_api.kit.schema import Code, Create, Day, Name, Out, Schema, Shape, patch_of
 from crm_api.platform.numbering.models import Period
 
 _PART = re.compile(r"\{([^{}]*)\}")
@@ -69,7 +69,7 @@ class TakeInput(Schema):
     )
 
 
-class Taken(BaseModel):
+class Taken(Shape):
     """A number that was given."""
 
     number: int

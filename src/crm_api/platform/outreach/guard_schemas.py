@@ -4,9 +4,9 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
-from crm_api.kit.schema import Create, Line, Name, Out, Prose, Storable, Unique, patch_of
+from crm_api.kit.schema import Create, Line, Name, Out, Prose, Shape, Storable, Unique, patch_of
 from crm_api.platform.outreach.models import Channel, Effect, Subject
 from crm_api.platform.outreach.schemas import OutreachAnswer, Purpose
 
@@ -64,7 +64,7 @@ class GuardRuleOut(Out):
     message: str | None
 
 
-class GuardVerdict(BaseModel):
+class GuardVerdict(Shape):
     """What one rule says."""
 
     rule_id: UUID
@@ -85,7 +85,7 @@ class GuardAnswer(OutreachAnswer):
     rules: list[GuardVerdict]
 
 
-class GuardAnswers(BaseModel):
+class GuardAnswers(Shape):
     """An answer for each question, in their order."""
 
     data: list[GuardAnswer]

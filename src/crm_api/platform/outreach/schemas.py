@@ -4,9 +4,20 @@ from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, Field, IPvAnyAddress, StringConstraints, model_validator
+from pydantic import Field, IPvAnyAddress, StringConstraints, model_validator
 
-from crm_api.kit.schema import Create, Instant, Language, Line, Name, Out, Prose, Schema, patch_of
+from crm_api.kit.schema import (
+    Create,
+    Instant,
+    Language,
+    Line,
+    Name,
+    Out,
+    Prose,
+    Schema,
+    Shape,
+    patch_of,
+)
 from crm_api.platform.outreach.models import (
     Basis,
     Channel,
@@ -134,7 +145,7 @@ class ConsentOut(Out):
     evidence: dict[str, Any]
 
 
-class Consents(BaseModel):
+class Consents(Shape):
     """Some decisions."""
 
     data: list[ConsentOut]
@@ -198,7 +209,7 @@ class OutreachCheck(Schema):
     items: list[OutreachQuestion] = Field(min_length=1, max_length=MOST)
 
 
-class OutreachAnswer(BaseModel):
+class OutreachAnswer(Shape):
     """Whether somebody may be reached, and if not why."""
 
     allowed: bool
@@ -207,7 +218,7 @@ class OutreachAnswer(BaseModel):
     address: str | None = Field(description="Where they are reached.")
 
 
-class OutreachAnswers(BaseModel):
+class OutreachAnswers(Shape):
     """An answer for each question, in their order."""
 
     data: list[OutreachAnswer]

@@ -4,14 +4,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from crm_api.kit.crud.applying import Action
-from crm_api.kit.schema import Out
+from crm_api.kit.schema import Out, Shape
 from crm_api.platform.packs.models import PackStatus
 
 
-class PackOut(BaseModel):
+class PackOut(Shape):
     """A preset for an industry and a size."""
 
     key: str = Field(examples=["sales_team"])
@@ -25,13 +25,13 @@ class PackOut(BaseModel):
     application_id: UUID | None = Field(description="Where it was applied and not taken back.")
 
 
-class PackList(BaseModel):
+class PackList(Shape):
     """All packs."""
 
     data: list[PackOut]
 
 
-class PackStep(BaseModel):
+class PackStep(Shape):
     """One thing that a pack did."""
 
     section: str = Field(examples=["custom_fields"])
@@ -53,7 +53,7 @@ class PackApplicationOut(Out):
     rolled_back_at: datetime | None
 
 
-class PackApplied(BaseModel):
+class PackApplied(Shape):
     """What applying a pack did, or with `dry_run` would do."""
 
     result: str = Field(
@@ -63,7 +63,7 @@ class PackApplied(BaseModel):
     steps: list[PackStep] = Field(description="What there was to do this time.")
 
 
-class PackRolledBack(BaseModel):
+class PackRolledBack(Shape):
     """What taking a pack back did."""
 
     application: PackApplicationOut

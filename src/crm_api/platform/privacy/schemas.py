@@ -4,9 +4,9 @@ from datetime import date, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
-from crm_api.kit.schema import Create, Day, Instant, Line, Name, Out, Prose, Schema, patch_of
+from crm_api.kit.schema import Create, Day, Instant, Line, Name, Out, Prose, Schema, Shape, patch_of
 from crm_api.platform.privacy.models import (
     CountedFrom,
     ReceivedThrough,
@@ -84,7 +84,7 @@ class RejectInput(Schema):
     rejection: Line
 
 
-class ErasureReport(BaseModel):
+class ErasureReport(Shape):
     """What an erasure does, or would do."""
 
     records: dict[str, int] = Field(description="Records that are erased, removed or wiped.")
@@ -94,7 +94,7 @@ class ErasureReport(BaseModel):
     )
 
 
-class RequestStarted(BaseModel):
+class RequestStarted(Shape):
     """The job that was asked for."""
 
     job_id: UUID
@@ -110,7 +110,7 @@ class ReadmitInput(Schema):
     reason: Line = Field(description="How it is known that they want to.")
 
 
-class Readmitted(BaseModel):
+class Readmitted(Shape):
     """Who may be stored again."""
 
     readmitted: int = Field(description="How many erased people were known by this.")
@@ -188,14 +188,14 @@ class RetentionPolicyOut(Out):
     last_result: dict[str, Any] | None = Field(description="Counts of the run before.")
 
 
-class RetentionPreview(BaseModel):
+class RetentionPreview(Shape):
     """What a run would find now."""
 
     matching: int
     held: int = Field(description="Those of them that a legal hold keeps.")
 
 
-class RetentionStarted(BaseModel):
+class RetentionStarted(Shape):
     """The job that was asked for."""
 
     job_id: UUID

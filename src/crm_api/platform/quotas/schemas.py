@@ -1,9 +1,11 @@
 """Quotas on the wire."""
 
-from pydantic import BaseModel, Field
+from pydantic import Field
+
+from crm_api.kit.schema import Shape
 
 
-class RateOut(BaseModel):
+class RateOut(Shape):
     """A rate, and what is left of it."""
 
     name: str = Field(description="`key`: of this credential; `organization`: of all together.")
@@ -13,21 +15,21 @@ class RateOut(BaseModel):
     full_in_s: int = Field(description="Seconds until all are there again.")
 
 
-class UsedOut(BaseModel):
+class UsedOut(Shape):
     """How much of something there is."""
 
     limit: int | None = Field(description="Null: as many as you like.")
     used: int
 
 
-class CountedOut(BaseModel):
+class CountedOut(Shape):
     """How much of something there is, where it is counted."""
 
     limit: int | None = Field(description="Null: as many as you like.")
     used: int | None = Field(description="Null without a limit: nobody counts them then.")
 
 
-class UsageOut(BaseModel):
+class UsageOut(Shape):
     """What the organization may use, and what it does."""
 
     rates: list[RateOut]

@@ -3,12 +3,14 @@
 from typing import Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import Field
+
+from crm_api.kit.schema import Shape
 
 Mode = Literal["full", "typeahead"]
 
 
-class HighlightOut(BaseModel):
+class HighlightOut(Shape):
     """A field of the record in which the words stand."""
 
     field: str = Field(examples=["last_name"])
@@ -18,7 +20,7 @@ class HighlightOut(BaseModel):
     )
 
 
-class SearchResultOut(BaseModel):
+class SearchResultOut(Shape):
     """A found record, short."""
 
     type: str = Field(examples=["contact"])
@@ -32,7 +34,7 @@ class SearchResultOut(BaseModel):
     )
 
 
-class SearchPage(BaseModel):
+class SearchPage(Shape):
     """A page of results, the most relevant first."""
 
     data: list[SearchResultOut]

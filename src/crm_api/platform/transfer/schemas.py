@@ -4,9 +4,9 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
-from crm_api.kit.schema import Out, Schema
+from crm_api.kit.schema import Out, Schema, Shape
 from crm_api.platform.transfer.models import ImportStatus
 
 UniqueField = Annotated[str, Field(pattern=r"^custom\.[a-z][a-z0-9_]{0,62}$")]
@@ -53,7 +53,7 @@ class ImportUpdate(Schema):
     options: Options | None = None
 
 
-class MappedColumn(BaseModel):
+class MappedColumn(Shape):
     """A column of the file and the field that it fills."""
 
     column: str
@@ -63,7 +63,7 @@ class MappedColumn(BaseModel):
     samples: list[str] = Field(description="Values of the first rows.")
 
 
-class FormatOut(BaseModel):
+class FormatOut(Shape):
     """How the file is read."""
 
     kind: Literal["csv", "xlsx", "ndjson"]
@@ -75,7 +75,7 @@ class FormatOut(BaseModel):
     columns: list[str]
 
 
-class Counts(BaseModel):
+class Counts(Shape):
     """Rows by what they do; while it runs, of the rows so far."""
 
     create: int = 0
@@ -85,7 +85,7 @@ class Counts(BaseModel):
     error: int = 0
 
 
-class Undone(BaseModel):
+class Undone(Shape):
     """Records by what undoing the import did to them; while it runs, those so far."""
 
     removed: int = 0
@@ -122,14 +122,14 @@ class ImportOut(Out):
     finished_at: datetime | None
 
 
-class ImportStarted(BaseModel):
+class ImportStarted(Shape):
     """The job that was asked for."""
 
     job_id: UUID
     import_: ImportOut = Field(alias="import", serialization_alias="import")
 
 
-class TargetField(BaseModel):
+class TargetField(Shape):
     """A field that a column may fill."""
 
     field: str
@@ -138,7 +138,7 @@ class TargetField(BaseModel):
     multiple: bool = Field(description="Several columns may fill it together.")
 
 
-class TargetFields(BaseModel):
+class TargetFields(Shape):
     """The fields of a target."""
 
     data: list[TargetField]

@@ -4,10 +4,10 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 from crm_api.kit.outbound.urls import web_address
-from crm_api.kit.schema import Create, Instant, Out, Prose, Schema, Unique, patch_of
+from crm_api.kit.schema import Create, Instant, Out, Prose, Schema, Shape, Unique, patch_of
 from crm_api.platform.webhooks.models import DeliveryStatus, Payload, Status
 from crm_api.platform.webhooks.signing import is_reserved
 
@@ -135,7 +135,7 @@ class SecretRotation(Schema):
     grace_period_seconds: Annotated[int, Field(ge=0, le=604_800)] = 86_400
 
 
-class WebhookSecret(BaseModel):
+class WebhookSecret(Shape):
     """A new secret."""
 
     secret: str = Field(description="Shown this once.")
@@ -161,13 +161,13 @@ class Replay(Schema):
     )
 
 
-class ReplayStarted(BaseModel):
+class ReplayStarted(Shape):
     """The job that sends again."""
 
     job_id: UUID
 
 
-class WebhookAttemptOut(BaseModel):
+class WebhookAttemptOut(Shape):
     """One try to deliver."""
 
     number: int
@@ -178,7 +178,7 @@ class WebhookAttemptOut(BaseModel):
     answer: str = Field(description="The first kilobyte of the answer.")
 
 
-class WebhookDeliveryOut(BaseModel):
+class WebhookDeliveryOut(Shape):
     """One event for one endpoint."""
 
     id: UUID
@@ -202,14 +202,14 @@ class WebhookDeliveryDetail(WebhookDeliveryOut):
     log: list[WebhookAttemptOut] = Field(description="Every attempt, the first one first.")
 
 
-class WebhookDeliveryPage(BaseModel):
+class WebhookDeliveryPage(Shape):
     """A page of deliveries, newest first."""
 
     data: list[WebhookDeliveryOut]
     next_cursor: str | None
 
 
-class WebhookHealth(BaseModel):
+class WebhookHealth(Shape):
     """How an endpoint fares."""
 
     waiting: int = Field(description="Deliveries that wait for an attempt.")
@@ -223,7 +223,7 @@ class WebhookHealth(BaseModel):
     last_success_at: datetime | None
 
 
-class SentOut(BaseModel):
+class SentOut(Shape):
     """What came of attempts in a time, to five minutes."""
 
     attempts: int
@@ -234,7 +234,7 @@ class SentOut(BaseModel):
     latency_p95_ms: int | None
 
 
-class EndpointStanding(BaseModel):
+class EndpointStanding(Shape):
     """How an endpoint fares."""
 
     webhook_id: UUID
@@ -249,7 +249,7 @@ class EndpointStanding(BaseModel):
     last_day: SentOut
 
 
-class WebhooksStanding(BaseModel):
+class WebhooksStanding(Shape):
     """How far the webhooks are behind the feed, and how often they are reached."""
 
     oldest_event_at: datetime | None = Field(
@@ -259,7 +259,7 @@ class WebhooksStanding(BaseModel):
     endpoints: list[EndpointStanding]
 
 
-class EventType(BaseModel):
+class EventType(Shape):
     """A kind of event."""
 
     type: str = Field(examples=["contact.updated"])
@@ -268,7 +268,7 @@ class EventType(BaseModel):
     schema_: dict[str, Any] = Field(alias="schema", description="JSON Schema 2020-12 of the body.")
 
 
-class EventTypeList(BaseModel):
+class EventTypeList(Shape):
     """Every kind of event."""
 
     data: list[EventType]
