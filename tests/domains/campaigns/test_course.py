@@ -290,9 +290,12 @@ async def test_conversions_are_of_whoever_was_merged_since_and_of_what_is_seen(c
     held = {"kind": "meeting", "subject": "Visit", "status": "completed"}
     at = {"starts_at": now.isoformat(), "contact_id": winner["id"]}
     await client.made("activities", {**held, **at})
+    paid = {"events": [{"name": "paid", "contact_id": winner["id"]}]}
+    assert (await client.post("/v1/events/track", json=paid)).json()["accepted"] == 1
     until = (now + timedelta(minutes=5)).isoformat()
-    for conversion, number in (("deal_won", 2), ("meeting_held", 1)):
-        told = await done(client, id, "evaluate", conversion=conversion, until=until)
+    for conversion, number in (("deal_won", 2), ("meeting_held", 1), ("event", 1)):
+        what = {"conversion": conversion, "event": "paid" if conversion == "event" else None}
+        told = await done(client, id, "evaluate", until=until, **what)
         assert [(a["key"], a["conversions"]) for a in told["arms"]] == [("A", number), ("B", 0)]
     own = dict.fromkeys(("read", "create", "update", "delete"), "own")
     levels = {"*": {"read": "all"}, "deals": own}
