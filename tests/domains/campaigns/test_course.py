@@ -208,6 +208,19 @@ async def test_a_rule_decides_an_experiment_and_looks_again_until_it_does(client
     assert (await done(client, id, "decide", 409, variant="A"))["code"] == "already_decided"
 
 
+async def test_what_runs_is_not_thrown_away(client):
+    id, _ = await reaching(client, 2)
+    await done(client, id, "launch")
+    for query in ("", "?purge=true"):
+        problem(await client.delete(f"/v1/campaigns/{id}{query}"), 409, "campaign_running")
+    (error,) = (await client.gql("mutation ($id: UUID!) { deleteCampaign(id: $id) }", id=id))[
+        "errors"
+    ]
+    assert error["extensions"]["code"] == "campaign_running"
+    await done(client, id, "cancel")
+    assert (await client.delete(f"/v1/campaigns/{id}")).status_code == 204
+
+
 async def test_somebody_decides(client):
     id, _ = await reaching(client, 2, variants=SPLIT)
     assert (await done(client, id, "decide", 409, variant="A"))["code"] == "not_launched"
