@@ -1,8 +1,43 @@
 """Shares, against figures of others."""
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from scipy import stats
 
 from crm_api.kit.proportions import holm, newcombe, two_proportions, wilson
+
+SIDES = st.integers(1, 100_000).flatmap(lambda of: st.tuples(st.integers(0, of), st.just(of)))
+
+
+@given(SIDES)
+def test_wilson_agrees_with_scipy(side):
+    expected = stats.binomtest(*side).proportion_ci(method="wilson")
+    assert wilson(*side) == pytest.approx((expected.low, expected.high), abs=1e-12)
+
+
+@given(SIDES, SIDES)
+def test_two_shares_agree_with_scipy(first, second):
+    # Pearson's test of the table without a correction is the square of the pooled z.
+    table = [[had, of - had] for had, of in (first, second)]
+    assume(all(map(sum, zip(*table, strict=True))))
+    expected = stats.chi2_contingency(table, correction=False)
+    z, p = two_proportions(first, second)
+    assert z * z == pytest.approx(expected.statistic, rel=1e-9, abs=1e-12)
+    assert p == pytest.approx(expected.pvalue, rel=1e-9, abs=1e-12)
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
+def test_holm_rejects_what_its_steps_reject(values):
+    # At each level: the least first, each against its part of what is left, until one stays.
+    adjusted = holm(values)
+    for level in (0.01, 0.05, 0.2):
+        rejected = 0
+        for left, value in zip(range(len(values), 0, -1), sorted(values), strict=True):
+            if value * left > level:
+                break
+            rejected += 1
+        assert sum(one <= level for one in adjusted) == rejected
 
 
 @pytest.mark.parametrize(

@@ -208,6 +208,19 @@ async def test_a_rule_decides_an_experiment_and_looks_again_until_it_does(client
     assert (await done(client, id, "decide", 409, variant="A"))["code"] == "already_decided"
 
 
+async def test_what_runs_is_not_thrown_away(client):
+    id, _ = await reaching(client, 2)
+    await done(client, id, "launch")
+    for query in ("", "?purge=true"):
+        problem(await client.delete(f"/v1/campaigns/{id}{query}"), 409, "campaign_running")
+    (error,) = (await client.gql("mutation ($id: UUID!) { deleteCampaign(id: $id) }", id=id))[
+        "errors"
+    ]
+    assert error["extensions"]["code"] == "campaign_running"
+    await done(client, id, "cancel")
+    assert (await client.delete(f"/v1/campaigns/{id}")).status_code == 204
+
+
 async def test_somebody_decides(client):
     id, _ = await reaching(client, 2, variants=SPLIT)
     assert (await done(client, id, "decide", 409, variant="A"))["code"] == "not_launched"
@@ -290,9 +303,12 @@ async def test_conversions_are_of_whoever_was_merged_since_and_of_what_is_seen(c
     held = {"kind": "meeting", "subject": "Visit", "status": "completed"}
     at = {"starts_at": now.isoformat(), "contact_id": winner["id"]}
     await client.made("activities", {**held, **at})
+    paid = {"events": [{"name": "paid", "contact_id": winner["id"]}]}
+    assert (await client.post("/v1/events/track", json=paid)).json()["accepted"] == 1
     until = (now + timedelta(minutes=5)).isoformat()
-    for conversion, number in (("deal_won", 2), ("meeting_held", 1)):
-        told = await done(client, id, "evaluate", conversion=conversion, until=until)
+    for conversion, number in (("deal_won", 2), ("meeting_held", 1), ("event", 1)):
+        what = {"conversion": conversion, "event": "paid" if conversion == "event" else None}
+        told = await done(client, id, "evaluate", until=until, **what)
         assert [(a["key"], a["conversions"]) for a in told["arms"]] == [("A", number), ("B", 0)]
     own = dict.fromkeys(("read", "create", "update", "delete"), "own")
     levels = {"*": {"read": "all"}, "deals": own}

@@ -181,6 +181,28 @@ async def test_a_step_that_refers_to_nothing_is_not_published(client):
     assert answer.json()["errors"][0]["pointer"].startswith("/nodes/0/step")
 
 
+async def test_segments_that_are_not_there_are_refused(client):
+    gone, body = str(uuid4()), {"name": "Of companies", "kind": "static", "target": "company"}
+    companies = await client.made("segments", body)
+    inside = {"segment": {"in": [gone]}}
+    ask = node("ask", "condition", **{"if": inside, "then": "end", "else": "end"})
+    for more, nodes, pointer, code in (
+        (_entry(gone), (END,), "/entry/segment_id", "unknown_segment"),
+        (_entry(companies["id"]), (END,), "/entry/segment_id", "wrong_target"),
+        ({"goal": {"segment": gone}}, (END,), "/goal/segment", "unknown_segment"),
+        ({}, (ask, END), "/nodes/0/if/segment/in/0", "unknown_segment"),
+    ):
+        body = {"name": "Welcome", "nodes": list(nodes), **more}
+        made = await client.made("journeys", body)
+        answer = await client.post(f"/v1/journeys/{made['id']}/publish")
+        assert answer.status_code == 422, answer.text
+        assert [(e["pointer"], e["code"]) for e in answer.json()["errors"]] == [(pointer, code)]
+
+
+def _entry(segment_id):
+    return {"entry": {"type": "segment", "segment_id": segment_id}}
+
+
 async def test_simulated_paths_are_those_that_are_taken(client, worker):
     parts = [{"share": 50, "next": "a"}, {"share": 50, "next": "b"}]
     nodes = (

@@ -5,7 +5,7 @@ from uuid import uuid4
 
 from support.journeys import END, comes_to, entered, node, running, went
 from support.letters import arrived, letters_to
-from support.mailings import CONTENT, TO, did, mailing, reader, settled
+from support.mailings import CONTENT, TO, did, mailing, reader, settled, sink
 
 
 async def segment_of(client, *people):
@@ -131,6 +131,22 @@ async def test_who_is_held_out_is_mailed_by_nobody(client, worker, settings):
     assert {one["contact_id"] for one in sends} == {one["id"] for one in others}
     assert [arrived(settings.mail_outbox, one["address"]) for one in held] == [[], []]
     assert [(await members_of(client, campaign))[id]["status"] for id in ids] == [None, None]
+
+
+async def test_who_is_held_out_is_mailed_as_nobody_else(client, worker_process):
+    people = [await reader(client) for _ in range(2)]
+    campaign = await campaign_to(client, *people, holdout_percent=50)
+    made = await mailing(client, campaign_id=campaign["id"])
+    await moved(client, campaign, "launch")
+    members = await members_of(client, campaign)
+    held, other = sorted(people, key=lambda one: not members[one["id"]]["is_holdout"])
+    merge = {"winner_id": held["id"], "loser_ids": [other["id"]]}
+    answer = await client.post("/v1/contacts/merge", json=merge)
+    assert answer.is_success, answer.text
+    async with sink() as server:
+        worker_process(CRM_SMTP_URL=server.url)
+        (send,) = await settled(client, made)
+    assert (send["status"], send["reasons"], server.taken) == ("suppressed", ["merged"], [])
 
 
 async def test_a_journey_mails_a_person_once_or_once_in_each_run(client, worker, settings):

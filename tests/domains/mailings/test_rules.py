@@ -18,11 +18,29 @@ UNSAFE = {
     "an import": "{% import 'os' as os %}",
     "something that is set": "{% set a = contact %}",
     "the environment": "{{ self._TemplateReference__context }}",
+    "loops in loops": "{% for a in contact.tags %}" * 2 + "{% endfor %}" * 2,
+    "a loop over what it says itself": "{% for a in [1, 2, 3] %}x{% endfor %}",
+    "the product's own filter": "{{ contact.tags|_listed }}",
+    "half a character": r"{{ '\ud800' }}",
 }
 WRONG = {
     "no such field": ("{{ contact.nonsense }}", "unknown_field"),
     "no such custom field": ("{{ contact.custom.nonsense }}", "unknown_field"),
     "no such record": ("{{ deal.name }}", "unknown_reference"),
+    "no such part": ("{{ contact.emails[0].nonsense }}", "unknown_field"),
+    "no such part in a loop": (
+        "{% for one in contact.emails %}{{ one.nonsense }}{% endfor %}",
+        "unknown_field",
+    ),
+    "a part of one of many texts": ("{{ contact.tags[0].name }}", "unknown_field"),
+    "more than is filled in": (
+        "{% for a in contact.tags %}" + "{{a}}" * 2_000 + "{% endfor %}",
+        "unsafe_template",
+    ),
+    "nested too deeply": (
+        "{% if contact.id %}" * 150 + "x" + "{% endif %}" * 150,
+        "invalid_template",
+    ),
     "a part of a text": ("{{ contact.first_name.upper }}", "unknown_field"),
     "nothing of the organization": ("{{ organization.secret }}", "unknown_field"),
     "never closed": ("{{ contact.first_name", "invalid_template"),
@@ -45,6 +63,18 @@ async def test_fields_that_are_not_are_refused_where_they_stand(client, source, 
     body["contents"][1]["language"] = "de"
     found = problem(await client.post("/v1/mailings", json=body), 422)
     assert [(e["pointer"], e["code"]) for e in found["errors"]] == [("/contents/1/text", code)]
+
+
+async def test_texts_are_no_lists_and_records_no_texts(client):
+    person = await reader(client, description="abc", tags=["one", "two"])
+    source = (
+        "{% for c in contact.description %}{{ c }},{% endfor %}"
+        "{{ contact.description|join('-') }} {{ contact.tags|join(', ') }} {{ contact.tags[1] }} "
+        "{{ contact.emails[0].value }} [{{ contact }}]"
+    )
+    made = await mailing(client, {**CONTENT, "text": source})
+    said = await did(client, made, "render", contact_id=person["id"])
+    assert said["text"].startswith(f"abc one, two two {person['address']} []\n")
 
 
 async def test_one_content_is_for_each_variant_and_language(client):

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
+from crm_api.domains.segments import arithmetic
 from crm_api.domains.segments.arithmetic import (
     clusters,
     explained,
@@ -95,7 +96,7 @@ async def discovered(client, **body):
 
 
 async def test_customers_are_told_by_what_they_bought(client):
-    a, b, c, d = await people(client, "A", "B", "C", "D")
+    a, b, c, d, _ = await people(client, "A", "B", "C", "D", "Never bought")
     for person, amount, count in ((a, "10", 1), (b, "10", 1), (c, "900", 4), (d, "1000", 5)):
         await won(client, person, amount, count)
     told = await discovered(client)
@@ -108,6 +109,10 @@ async def test_customers_are_told_by_what_they_bought(client):
     told = await discovered(client, **body)
     assert [one["count"] for one in told["clusters"]] == [2, 2]
     assert all((one["precision"], one["recall"]) == (1, 1) for one in told["clusters"])
+    for one in told["clusters"]:
+        said = {"filter": one["filter"]}
+        found = (await client.post("/v1/segments/preview", json=said)).json()
+        assert found["count"] == one["count"]
     again = await discovered(client, **body)
     assert again["clusters"][0]["count"] == 2
     static = await by_hand(client, "S", [a])
@@ -159,6 +164,16 @@ def test_clusters_are_found_and_explained():
     rules, precision, recall = explained(features, found.labels == found.labels[0])
     assert (len(rules), precision, recall) == (1, 1, 1)
     assert clusters(features, 2).labels.tolist() == found.labels.tolist()
+
+
+def test_of_many_the_others_belong_where_they_are_nearest(monkeypatch):
+    chance = np.random.default_rng(2)
+    near, far = chance.normal(5, 1, (700, 3)), chance.normal(500, 9, (300, 3))
+    features = np.vstack([near, far])
+    whole = clusters(features, 2)
+    monkeypatch.setattr(arithmetic, "FITTED", 100)
+    assert rand_index(clusters(features, 2).labels, whole.labels) == 1
+    assert len({*whole.labels[:700].tolist()}) == len({*whole.labels[700:].tolist()}) == 1
 
 
 def test_rand_index_and_silhouette_agree_with_what_is_known():

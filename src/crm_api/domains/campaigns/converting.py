@@ -22,31 +22,31 @@ HOLDOUT, ALL = "holdout", "all"
 _OWN = 2
 """How many parameters come before those of what counts."""
 # Somebody who was merged since is still counted: by who they were when it was frozen.
-_EVENT = """
-    SELECT contact_id AS id FROM behaviour_events WHERE organization_id = $1 AND name = $5
-        AND occurred_at >= $3 AND occurred_at < $4 AND deleted_at IS NULL
-    UNION SELECT moved_from FROM behaviour_events WHERE organization_id = $1 AND name = $5
-        AND occurred_at >= $3 AND occurred_at < $4 AND deleted_at IS NULL
-        AND moved_from IS NOT NULL
+_WHOLE = """
+        UNION SELECT r.record_id FROM whole w
+        JOIN record_redirects r ON r.organization_id = $1 AND r.target_id = w.id)
+    SELECT id FROM whole
 """
-_WON = """
-    WITH RECURSIVE d AS MATERIALIZED ({seen}), whole (id) AS (
+_EVENT = f"""
+    WITH RECURSIVE whole (id) AS (
+        SELECT contact_id FROM behaviour_events WHERE organization_id = $1 AND name = $5
+            AND occurred_at >= $3 AND occurred_at < $4 AND deleted_at IS NULL
+    {_WHOLE}
+"""  # noqa: S608
+_WON = f"""
+    WITH RECURSIVE d AS MATERIALIZED ({{seen}}), whole (id) AS (
         SELECT contact_id FROM (
             SELECT contact_id FROM d WHERE contact_id IS NOT NULL
             UNION SELECT p.contact_id FROM d
             JOIN deal_contacts p ON p.organization_id = $1 AND p.deal_id = d.id
                 AND p.deleted_at IS NULL) AS named
-        UNION SELECT r.record_id FROM whole w
-        JOIN record_redirects r ON r.organization_id = $1 AND r.target_id = w.id)
-    SELECT id FROM whole
-"""
-_MET = """
-    WITH RECURSIVE d AS MATERIALIZED ({seen}), whole (id) AS (
+    {_WHOLE}
+"""  # noqa: S608
+_MET = f"""
+    WITH RECURSIVE d AS MATERIALIZED ({{seen}}), whole (id) AS (
         SELECT contact_id FROM d
-        UNION SELECT r.record_id FROM whole w
-        JOIN record_redirects r ON r.organization_id = $1 AND r.target_id = w.id)
-    SELECT id FROM whole
-"""
+    {_WHOLE}
+"""  # noqa: S608
 _CONVERSIONS = """
     WITH did AS MATERIALIZED ({did})
     SELECT m.is_holdout, m.variant, count(*)::int AS number, count(did.id)::int AS conversions

@@ -1,6 +1,6 @@
 """The rules of campaigns."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -99,6 +99,23 @@ class CampaignService(NamedService[Campaign]):
         """What an undo takes back is not how far it is, nor a frozen audience."""
         kept = _COURSE if record.frozen_at is None else _COURSE | AUDIENCE
         return await super().put_back(record, {n: v for n, v in values.items() if n not in kept})
+
+    async def remove(self, records: Sequence[Campaign]) -> None:
+        """What runs stays: its mails would go on leaving."""
+        for record in records:
+            _need_standing(record)
+        await super().remove(records)
+
+    async def check_purge(self, current: Campaign) -> None:
+        """What runs is not destroyed."""
+        await super().check_purge(current)
+        _need_standing(current)
+
+
+def _need_standing(current: Campaign) -> None:
+    if current.status == "running":
+        message = "It is running: pause it, complete it or cancel it first."
+        raise WrongState(message, code="campaign_running")
 
 
 def _need_fit(whole: Mapping[str, Any]) -> None:

@@ -1,6 +1,6 @@
 """A journey as it is published: read, and checked as a whole."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,10 +15,13 @@ from crm_api.domains.journeys.nodes import (
     Node,
     WaitNode,
 )
+from crm_api.domains.segments.graph import mentions
+from crm_api.domains.segments.service import SegmentService
 from crm_api.kit.automation import Checking, condition_of, moved
 from crm_api.kit.db.json import encode
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Fault, Forbidden, Invalid
+from crm_api.kit.query.selection import Selection
 from crm_api.platform.automations.definitions import STEPS, read_step, told_part
 from crm_api.platform.automations.walking import mistakes
 
@@ -28,6 +31,7 @@ FLOW = frozenset({"wait", "branch", "stop"})
 """Steps that say where a rule goes; in a journey nodes do."""
 _PARTS = ("entry", "re_entry", "goal", "exits", "nodes")
 _NODES_DO = "Waits, conditions and exits are nodes."
+_ENTRY = "/entry/segment_id"
 _LEFT = "left_segment"
 _WITHDRAWN = ("withdrawn", "denied")
 
@@ -87,13 +91,7 @@ async def check(tx: Tx, definition: Definition) -> Graph:
         raise Invalid.at("/nodes", "too_long", f"A journey has {LONGEST:,} bytes at most.")
     graph = definition.graph
     faults = list[Fault]()
-    filters = [(at, source) for _, at, source in definition.leaving()]
-    if definition.goal:
-        filters.append(("/goal", dict(definition.goal)))
-    if definition.entry.get("filter"):
-        filters.append(("/entry/filter", definition.entry["filter"]))
-    if (id := definition.entry.get("segment_id")) is not None:
-        filters.append(("/entry/segment_id", {"segment": str(id)}))
+    filters = _filters(definition)
     if definition.source["exits"].get(_LEFT) and definition.entry["type"] != "segment":
         message = "Only an entry by segment has one to leave."
         faults.append(Fault("not_expected", message, f"/exits/{_LEFT}"))
@@ -106,16 +104,14 @@ async def check(tx: Tx, definition: Definition) -> Graph:
     )
     for place, node in enumerate(graph.nodes.values()):
         faults += await _node(tx, node, names, f"/nodes/{place}")
+    if not faults:
+        faults += await _segments(tx, filters)
     if faults:
         raise Invalid("The journey is not fit to run.", faults=faults[:100])
     return graph
 
 
 async def _node(tx: Tx, node: Node, names: frozenset[str], at: str) -> list[Fault]:
-    if isinstance(node, ConditionNode):
-        return _filter(tx, node.condition, f"{at}/if")
-    if isinstance(node, GoalNode):
-        return _filter(tx, node.filter, f"{at}/filter")
     if isinstance(node, WaitNode) and node.event is None:
         return await mistakes(wait_step(node), Checking(tx, ENTITY, names), at)
     if not isinstance(node, ActionNode):
@@ -130,6 +126,39 @@ async def _node(tx: Tx, node: Node, names: frozenset[str], at: str) -> list[Faul
         return [Fault("not_a_choice", _NODES_DO, f"{at}/step/action")]
     # Which steps came before depends on the way: any of them may be referred to.
     return await mistakes(step, Checking(tx, ENTITY, names), f"{at}/step")
+
+
+def _filters(definition: Definition) -> list[tuple[str, dict[str, Any]]]:
+    """Every filter of a journey, behind where it stands."""
+    found = [(at, source) for _, at, source in definition.leaving()]
+    if definition.goal:
+        found.append(("/goal", dict(definition.goal)))
+    if definition.entry.get("filter"):
+        found.append(("/entry/filter", definition.entry["filter"]))
+    if (id := definition.entry.get("segment_id")) is not None:
+        found.append((_ENTRY, {"segment": str(id)}))
+    for place, node in enumerate(definition.graph.nodes.values()):
+        if isinstance(node, ConditionNode):
+            found.append((f"/nodes/{place}/if", node.condition))
+        elif isinstance(node, GoalNode):
+            found.append((f"/nodes/{place}/filter", node.filter))
+    return found
+
+
+async def _segments(tx: Tx, filters: Sequence[tuple[str, dict[str, Any]]]) -> list[Fault]:
+    """Segments that are not there: nobody would ever be in them, and nobody would say so."""
+    named = [(at, whole, id) for at, source in filters for whole, id in mentions(source, at)]
+    wanted = {id for _, _, id in named}
+    service = SegmentService(tx)
+    found = await service.many(wanted, Selection(("id", "target"))) if wanted else {}
+    faults = list[Fault]()
+    for at, whole, id in named:
+        where = _ENTRY if at == _ENTRY else whole
+        if id not in found:
+            faults.append(Fault("unknown_segment", "There is no such segment.", where))
+        elif at == _ENTRY and found[id].target != ENTITY:
+            faults.append(Fault("wrong_target", "It is a segment of companies.", where))
+    return faults
 
 
 def _filter(tx: Tx, source: Any, at: str) -> list[Fault]:

@@ -60,10 +60,15 @@ _REFUSE = """
         AS r (id, status, reasons, run_at, detail)
     WHERE s.organization_id = $1 AND s.id = r.id
 """
+# Whoever of the campaign is held out or excluded gets nothing of it as another one either.
 _MOVED_TO = """
     UPDATE mailing_sends s SET contact_id = $3 WHERE s.organization_id = $1 AND s.id = $2
         AND NOT EXISTS (SELECT FROM mailing_sends o WHERE o.organization_id = $1
             AND o.mailing_id = s.mailing_id AND o.contact_id = $3 AND o.step = s.step)
+        AND NOT EXISTS (SELECT FROM mailings m JOIN campaign_members c ON c.organization_id = $1
+                AND c.campaign_id = m.campaign_id AND c.contact_id = $3
+                AND (c.is_holdout OR c.excluded_reason IS NOT NULL)
+            WHERE m.organization_id = $1 AND m.id = s.mailing_id)
     RETURNING s.id
 """
 _SAME_ADDRESS = """
@@ -218,7 +223,7 @@ class Claims:
         return [one for one in found if one.id not in late]
 
     async def move_to(self, one: Picked, contact_id: UUID) -> bool:
-        """Have a mail be to whom the contact was merged into, unless they have one."""
+        """Have a mail be to whom the contact was merged into, unless they have one or get none."""
         args = (self.tx.organization_id, one.id, contact_id)
         return bool(await self.tx.write(_MOVED_TO, *args))
 

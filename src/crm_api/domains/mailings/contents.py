@@ -1,7 +1,9 @@
 """What is said: whether its templates ask for what there is, and which one somebody gets."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, get_origin
+from typing import Any, get_args, get_origin
+
+from pydantic import BaseModel
 
 from crm_api.kit.automation import Checking
 from crm_api.kit.crud.collections import service_of
@@ -52,12 +54,18 @@ def _check(about: Checking, source: str, at: str, *, is_html: bool) -> None:
 
 
 def _goes_too_deep(tx: Tx, entity: str, path: str) -> bool:
-    """Whether something is asked of a value that has no parts."""
-    name, _, inner = path.partition(".")
+    """Whether something is asked of a value that has no such part."""
+    name, *inner = path.split(".")
     if not inner or name == "custom":
-        return name == "custom" and "." in inner
+        return len(inner) > 1
     field = service_of(tx, entity).records.listing.out.model_fields.get(name)
-    return field is None or get_origin(field.annotation) is not list
+    if field is None or get_origin(field.annotation) is not list:
+        return True
+    (each,) = get_args(field.annotation)
+    # Of a list its values, or one of them by its number; loops go over all of them.
+    parts = inner[1:] if inner[0].isdecimal() else inner
+    known = each.model_fields if issubclass(each, BaseModel) else ()
+    return len(parts) > 1 or any(part not in known for part in parts)
 
 
 def chosen(

@@ -11,6 +11,8 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 BINS = 5
 RESTARTS, ROUNDS, BOOTSTRAPS, SAMPLED = 10, 100, 5, 1_000
+FITTED = 10_000
+"""By so many clusters are found; the others belong where they are nearest."""
 SEED = 20_270_201
 FEATURES = ("recency_days", "frequency", "monetary")
 
@@ -71,39 +73,44 @@ class Clusters:
 def clusters(features: Floats, number: int, seed: int = SEED) -> Clusters:
     """k-means++ (D. Arthur, S. Vassilvitskii, SODA 2007), the best of ten beginnings."""
     points, chance = prepared(features), np.random.default_rng(seed)
-    labels, centres = _best(points, number, chance)
+    fitted = points
+    if len(points) > FITTED:
+        fitted = points[chance.choice(len(points), FITTED, replace=False)]
+    centres = _best(fitted, number, chance)
+    labels = _nearest(points, centres)
     again: list[float] = []
     for _ in range(BOOTSTRAPS):
-        drawn = points[chance.integers(0, len(points), len(points))]
-        _, other = _best(drawn, number, chance, restarts=2)
+        drawn = fitted[chance.integers(0, len(fitted), len(fitted))]
+        other = _best(drawn, number, chance, restarts=2)
         again.append(rand_index(labels, _nearest(points, other)))
-    del centres
     return Clusters(labels, silhouette(points, labels, chance), float(np.mean(again)))
 
 
 def _best(
     points: Floats, number: int, chance: np.random.Generator, restarts: int = RESTARTS
-) -> tuple[Ints, Floats]:
-    found: tuple[float, Ints, Floats] | None = None
+) -> Floats:
+    found: tuple[float, Floats] | None = None
     for _ in range(restarts):
         centres = _begin(points, number, chance)
         for _ in range(ROUNDS):
             labels = _nearest(points, centres)
-            moved = np.array(
-                [
-                    points[labels == n].mean(axis=0) if (labels == n).any() else centres[n]
-                    for n in range(len(centres))
-                ]
-            )
+            moved = _middles(points, labels, centres)
             if np.allclose(moved, centres):
                 break
             centres = moved
         labels = _nearest(points, centres)
         cost = float(((points - centres[labels]) ** 2).sum())
         if found is None or cost < found[0]:
-            found = cost, labels, centres
+            found = cost, centres
     assert found is not None
-    return found[1], found[2]
+    return found[1]
+
+
+def _middles(points: Floats, labels: Ints, centres: Floats) -> Floats:
+    number = len(centres)
+    held = np.bincount(labels, minlength=number)[:, None]
+    sums = [np.bincount(labels, weights=column, minlength=number) for column in points.T]
+    return np.where(held > 0, np.column_stack(sums) / np.maximum(held, 1), centres)
 
 
 def _begin(points: Floats, number: int, chance: np.random.Generator) -> Floats:
@@ -117,7 +124,8 @@ def _begin(points: Floats, number: int, chance: np.random.Generator) -> Floats:
 
 
 def _nearest(points: Floats, centres: Floats) -> Ints:
-    apart = ((points[:, None, :] - centres[None, :, :]) ** 2).sum(axis=2)
+    # The square of the point itself is in each distance, and tells nothing apart.
+    apart = (centres**2).sum(axis=1) - 2 * (points @ centres.T)
     return apart.argmin(axis=1).astype(np.int64)
 
 

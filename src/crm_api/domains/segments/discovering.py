@@ -1,5 +1,6 @@
 """Customers by what they bought: how lately, how often, how much; and who buys alike."""
 
+import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -74,7 +75,8 @@ class Discovery:
         if len(np.unique(features, axis=0)) < data.clusters:
             message = "There are fewer customers that differ than clusters to make."
             raise Invalid.at("/clusters", "too_few_customers", message)
-        return {**shown, **self._clusters(data, features)}
+        # It takes seconds of many customers, in which others are to be served.
+        return {**shown, **await asyncio.to_thread(_clusters, data, features)}
 
     async def customers_of(self, data: DiscoverInput, r: int, f: int) -> list[UUID]:
         """The customers of a cell of the RFM grid."""
@@ -130,30 +132,31 @@ class Discovery:
             dtype=np.float64,
         ).reshape(len(rows), len(FEATURES))
 
-    def _clusters(self, data: DiscoverInput, features: Floats) -> dict[str, Any]:
-        found = arithmetic.clusters(features, data.clusters)
-        told: list[dict[str, Any]] = []
-        for label in np.unique(found.labels):
-            inside = found.labels == label
-            rules, precision, recall = arithmetic.explained(features, inside)
-            medians = np.median(features[inside], axis=0)
-            told.append(
-                {
-                    "count": int(inside.sum()),
-                    **{name: round(float(medians[n]), 4) for n, name in enumerate(FEATURES)},
-                    "rules": [_rule(rule) for rule in rules],
-                    "precision": round(precision, 6),
-                    "recall": round(recall, 6),
-                    "filter": _filter(data, rules),
-                }
-            )
-        told.sort(key=lambda one: -one["count"])
-        return {
-            "clusters": told,
-            "silhouette": round(found.silhouette, 6),
-            "stability": round(found.stability, 6),
-            "seed": SEED,
-        }
+
+def _clusters(data: DiscoverInput, features: Floats) -> dict[str, Any]:
+    found = arithmetic.clusters(features, data.clusters)
+    told: list[dict[str, Any]] = []
+    for label in np.unique(found.labels):
+        inside = found.labels == label
+        rules, precision, recall = arithmetic.explained(features, inside)
+        medians = np.median(features[inside], axis=0)
+        told.append(
+            {
+                "count": int(inside.sum()),
+                **{name: round(float(medians[n]), 4) for n, name in enumerate(FEATURES)},
+                "rules": [_rule(rule) for rule in rules],
+                "precision": round(precision, 6),
+                "recall": round(recall, 6),
+                "filter": _filter(data, rules),
+            }
+        )
+    told.sort(key=lambda one: -one["count"])
+    return {
+        "clusters": told,
+        "silhouette": round(found.silhouette, 6),
+        "stability": round(found.stability, 6),
+        "seed": SEED,
+    }
 
 
 class _Scored(NamedTuple):
@@ -217,6 +220,9 @@ def _filter(data: DiscoverInput, rules: Sequence[Rule]) -> dict[str, Any] | None
             days = int(rule.bound) if rule.at_least else int(rule.bound) + 1
             some = {data.source: {"some": {**source, at: {"gte": f"@now-{days}d"}}}}
             parts.append({"not": some} if rule.at_least else some)
+    if parts:
+        # Whoever never bought has bought neither lately nor often.
+        parts.insert(0, {data.source: {"some": source}})
     if data.segment_id is not None and parts:
         parts.append({"segment": {"eq": str(data.segment_id)}})
     return {"and": parts} if parts else None

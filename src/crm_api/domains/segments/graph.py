@@ -14,12 +14,12 @@ _NO_FILTERS = frozenset({"custom", "behaviour", "consent"})
 
 def segments_in(source: Any) -> set[UUID]:
     """The segments that a filter speaks of, wherever in it."""
-    return {id for _, id in _mentions(source, "/filter")}
+    return {id for _, id in mentions(source, "/filter")}
 
 
 def need_known(source: Any, known: set[UUID]) -> None:
     """Raise `Invalid` where a filter speaks of a segment that is not there."""
-    for at, id in _mentions(source, "/filter"):
+    for at, id in mentions(source, "/filter"):
         if id not in known:
             raise Invalid.at(at, "unknown_segment", "There is no such segment.")
 
@@ -50,16 +50,17 @@ def in_order(leads: Mapping[UUID, Iterable[UUID]]) -> list[UUID]:
     return list(TopologicalSorter({id: set(of) for id, of in leads.items()}).static_order())
 
 
-def _mentions(source: Any, at: str) -> Iterable[tuple[str, UUID]]:
+def mentions(source: Any, at: str) -> Iterable[tuple[str, UUID]]:
+    """The segments that a filter at `at` speaks of, and where."""
     if isinstance(source, Mapping):
         for key, inner in cast("Mapping[str, Any]", source).items():
             if key == KEY:
                 yield from _named(inner, f"{at}/{key}")
             elif key not in _NO_FILTERS:
-                yield from _mentions(inner, f"{at}/{key}")
+                yield from mentions(inner, f"{at}/{key}")
     elif isinstance(source, list):
         for place, inner in enumerate(cast("list[Any]", source)):
-            yield from _mentions(inner, f"{at}/{place}")
+            yield from mentions(inner, f"{at}/{place}")
 
 
 def _named(asked: Any, at: str) -> Iterable[tuple[str, UUID]]:
