@@ -50,6 +50,9 @@ _BY_TALLY: tuple[list[dict[str, Any]], ...] = (
 _BY_RECORDS: tuple[list[dict[str, Any]], ...] = (
     [{"field": "created_at", "bucket": "month"}],
     [{"field": "probability"}],
+    [{"field": "stage.name"}, {"field": "created_at", "bucket": "month"}],
+    [{"field": "owner_id"}, {"field": "probability"}],
+    [{"field": "created_at", "bucket": "week"}],
 )
 
 

@@ -93,6 +93,58 @@ async def test_what_several_tiles_ask_is_run_once(client, statements):
     assert found["a"]["rows"] == found["b"]["rows"] != found["c"]["rows"]
 
 
+async def test_reports_of_the_same_records_are_read_at_once(client, statements, monkeypatch):
+    """Whatever they are by: as each comes to by itself, for whoever asks."""
+    monkeypatch.setattr("crm_api.domains.reports.together.WORTH", 0)
+    levels = {"*": {"read": "own", "create": "all"}, "reports": {"read": "all"}}
+    levels["dashboards"] = {"read": "all"}
+    restricted = await member(client, await custom_role(client, levels=levels))
+    await companies(client, 9)
+    await companies(restricted.api, 9, 2)
+    count, total = measure("count"), measure("sum", "employees")
+    large = {"name": "large", "function": "count", "filter": {"employees": {"gte": 200}}}
+    ways = [
+        {"groupings": [by("industry")], "measures": [count, total], "sort": ["-sum"], "limit": 2},
+        {"groupings": [by("industry")], "measures": [measure("avg", "employees"), large]},
+        {"groupings": [by("lifecycle"), by("industry")], "measures": [total, count]},
+        {
+            "groupings": [by("created_at", "month"), by("lifecycle")],
+            "measures": [measure("max", "employees"), {**count, "name": "number"}],
+        },
+    ]
+    apart = [
+        {"groupings": [by("industry")], "measures": [measure("median", "employees")]},
+        {"groupings": [by("industry")], "measures": [count], "filter": {"employees": {"gte": 9}}},
+    ]
+    asked = [{"source": "company", **way} for way in (*ways, *apart)]
+    tiles = [tile(f"t{n}", await report(client, one)) for n, one in enumerate(asked)]
+    made = await dashboard(client, tiles)
+    for api in (client, restricted.api):
+        async with statements() as seen:
+            found = await shown(api, made)
+        ran = [sql for sql in seen.all if "AS q GROUP BY" in sql and "EXPLAIN" not in sql]
+        assert len(ran) == 1 + len(apart)
+        for n, one in enumerate(asked):
+            told = await reported(api, **one)
+            for name in ("columns", "rows", "totals", "truncated"):
+                assert found[f"t{n}"][name] == told[name], (n, name)
+
+
+async def test_too_many_groups_are_read_apart(client, statements):
+    """Where there is little to read, what is by everything at once takes more than each."""
+    await companies(client, 3)
+    ways = [[by("industry")], [by("lifecycle")]]
+    definitions = [
+        {"source": "company", "groupings": way, "measures": [measure("count")]} for way in ways
+    ]
+    tiles = [tile(f"t{n}", await report(client, one)) for n, one in enumerate(definitions)]
+    made = await dashboard(client, tiles)
+    async with statements() as seen:
+        found = await shown(client, made)
+    assert not any("GROUPING SETS" in sql for sql in seen.all)
+    assert [len(one["rows"]) > 0 for one in found.values()] == [True, True]
+
+
 async def test_a_tile_that_fails_leaves_the_others(client):
     await companies(client, 3)
     hides = await custom_role(

@@ -168,3 +168,44 @@ async def _agree(api, rows, bucket, fiscal):
         agree(one["values"], in_one_currency(await behind(api, report, one["cell"])))
         large = await behind(api, report, one["cell"], measure="large")
         assert len(large) == one["values"]["large"]
+
+
+@pytest.mark.parametrize("totals", [True, False])
+async def test_values_that_are_counted_once(client, owner, org, totals):
+    """Of groups and of what is left of them in totals, whoever asks."""
+    reader = await filled(client, owner, org, 3)
+    large = {"employees": {"gte": 50}}
+    report = {
+        "source": "company",
+        "groupings": [by("industry"), by("lifecycle")],
+        "measures": [
+            measure("count"),
+            measure("avg", "employees"),
+            {"name": "sizes", "function": "count_distinct", "field": "employees"},
+            {"name": "names", "function": "count_distinct", "field": "currency", "filter": large},
+            {"name": "share", "function": "ratio", "of": ["names", "sizes"]},
+        ],
+        "having": {"sizes": {"gte": 1}},
+        "totals": totals,
+    }
+
+    def wanted_of(rows):
+        sizes = [row["employees"] for row in rows if row["employees"] is not None]
+        names = {row["currency"] for row in rows if (row["employees"] or 0) >= 50}
+        return {
+            "count": len(rows),
+            "avg": sum(sizes) / len(sizes) if sizes else None,
+            "sizes": len(set(sizes)),
+            "names": len(names),
+            "share": len(names) / len(set(sizes)) if sizes else None,
+        }
+
+    for api in (client, reader.api):
+        rows = (await api.read("companies", limit=200))["data"]
+        answer = (await api.post("/v1/reports/run", json=report)).json()
+        assert len(answer["rows"]) > 3
+        assert bool(answer["totals"]) == totals
+        for one in (*answer["rows"], *answer["totals"]):
+            kept = {k: v for k, v in one["values"].items() if k in {"industry", "lifecycle"}}
+            inside = [row for row in rows if all(row[k] == v for k, v in kept.items())]
+            agree(one["values"], wanted_of(inside))

@@ -1,6 +1,9 @@
 """Reports that take too much while somebody waits become runs by jobs."""
 
+import asyncio
+
 from support.clients import problem
+from support.selling import deal, pipeline
 from support.waiting import patiently
 
 REPORT = {"source": "company", "measures": [{"name": "count", "function": "count"}]}
@@ -62,3 +65,22 @@ async def test_a_statement_that_is_ended_leaves_a_failed_run_with_its_reason(
     assert found["status"] == "failed"
     assert found["error"]["code"] == "too_slow"
     assert found["row_count"] is None
+
+
+async def test_a_standard_report_that_is_too_slow_says_so(client, owner):
+    where = await pipeline(client)
+    await deal(client, where)
+    body = {"parameters": {"pipeline_id": where.id}}
+    async with owner.acquire() as holder, holder.transaction():
+        await holder.execute("LOCK TABLE deal_moves IN ACCESS EXCLUSIVE MODE")
+        path = "/v1/standard-reports/stage_conversion/run"
+        asked = asyncio.create_task(client.post(path, json=body))
+        async for _ in patiently():
+            ended = await owner.fetchval(
+                "SELECT count(pg_cancel_backend(pid)) FROM pg_locks JOIN pg_class c "
+                "ON c.oid = relation WHERE relname = 'deal_moves' AND NOT granted"
+            )
+            if ended:
+                break
+        answer = await asked
+    problem(answer, 422, "too_slow")

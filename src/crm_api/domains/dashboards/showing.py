@@ -1,6 +1,7 @@
 """What the tiles of a dashboard show: one transaction of one moment, and a savepoint for each."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import date
 from decimal import Decimal
 from typing import Any, cast
@@ -10,6 +11,7 @@ from pydantic import ValidationError
 
 from crm_api.domains.dashboards.schemas import DashboardTile
 from crm_api.domains.dashboards.service import DashboardService, named_in
+from crm_api.domains.reports.compiling import Plan
 from crm_api.domains.reports.declared import Declared
 from crm_api.domains.reports.metrics import Metrics
 from crm_api.domains.reports.operands import unfit
@@ -18,6 +20,7 @@ from crm_api.domains.reports.results import Row, hash_of
 from crm_api.domains.reports.running import Bounds
 from crm_api.domains.reports.schemas import ReportQuery
 from crm_api.domains.reports.service import ReportService
+from crm_api.domains.reports.together import fits, kin_of, read_together
 from crm_api.kit.crud.feed import Feed, Position
 from crm_api.kit.db.json import decode
 from crm_api.kit.db.tx import Tx, at_one_moment
@@ -47,13 +50,39 @@ class _Within(Metrics):
     def __init__(self, tx: Tx, bounds: Bounds) -> None:
         super().__init__(tx, bounds)
         self._answers: dict[Any, Row] = {}
+        self._plans: dict[str, Plan] = {}
+
+    async def prepare(self, queries: Sequence[ReportQuery]) -> None:
+        """Have reports of the same records be read together; what cannot be is left to `run`."""
+        families: dict[str, dict[str, ReportQuery]] = {}
+        for query in queries:
+            if kin := kin_of(query):
+                families.setdefault(kin, {})[hash_of(query)] = query
+        for family in families.values():
+            if len(family) > 1:
+                with suppress(CrmError):
+                    async with self.tx.atomic():
+                        await self._together(family)
+
+    async def _together(self, family: Mapping[str, ReportQuery]) -> None:
+        await self.bound(self.tx)
+        for asked, query in family.items():
+            self._plans[asked] = plan = await self.plan(query)
+            await self.settle(self.tx, plan)
+        kept = {asked: self._plans[asked] for asked in family if fits(self._plans[asked])}
+        if len(kept) < 2:
+            return
+        found = await read_together(self, self.tx, list(kept.values()))
+        for asked, answer in zip(kept, found, strict=True):
+            if answer is not None:
+                self._answers[asked, None] = answer
 
     async def run(self, query: ReportQuery, span: tuple[date, date] | None = None) -> Row:
         """What it comes to at the moment of the transaction; what several tiles ask is run once."""
         asked = hash_of(query), span
         if asked not in self._answers:
             async with self.tx.atomic():
-                plan = await self.plan(query)
+                plan = self._plans.get(asked[0]) or await self.plan(query)
                 await self.bound(self.tx)
                 self._answers[asked] = await self.answer(self.tx, plan, span)
         return self._answers[asked]
@@ -87,6 +116,7 @@ class Showing:
             reports = await _saved(tx, tiles)
             one = _Within(tx, EACH)
             calendar = await one.calendar()
+            await one.prepare(_queries(tiles, reports, values))
             shown = [await self._shown(one, tile, reports, values) for tile in tiles]
             return {
                 "dashboard_id": dashboard.id,
@@ -188,12 +218,21 @@ def _kept(part: Mapping[str, Any], values: Mapping[str, Any]) -> Row:
     return put(kept, values)
 
 
-async def _of_report(
-    at: _Within,
-    tile: DashboardTile,
-    reports: Mapping[UUID, Any],
-    values: Mapping[str, Any],
-) -> Row:
+def _queries(
+    tiles: Sequence[DashboardTile], reports: Mapping[UUID, Any], values: Mapping[str, Any]
+) -> list[ReportQuery]:
+    """The reports of tiles; what is wrong with one is said where it is shown."""
+    found: list[ReportQuery] = []
+    for tile in tiles:
+        if tile.kind == "report":
+            with suppress(CrmError):
+                found.append(_query(tile, reports, values))
+    return found
+
+
+def _query(
+    tile: DashboardTile, reports: Mapping[UUID, Any], values: Mapping[str, Any]
+) -> ReportQuery:
     report = reports.get(tile.report_id) if tile.report_id else None
     if report is None:
         raise NotFound("There is no such report, or you do not see it.")
@@ -203,7 +242,16 @@ async def _of_report(
     if further:
         both = [part for part in (query.filter, further) if part]
         query = query.model_copy(update={"filter": both[0] if len(both) == 1 else {"and": both}})
-    found = await at.run(query)
+    return query
+
+
+async def _of_report(
+    at: _Within,
+    tile: DashboardTile,
+    reports: Mapping[UUID, Any],
+    values: Mapping[str, Any],
+) -> Row:
+    found = await at.run(_query(tile, reports, values))
     names = ("columns", "rows", "totals", "truncated")
     return {"report_kind": found["kind"], **{name: found[name] for name in names}}
 

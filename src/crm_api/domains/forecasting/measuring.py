@@ -16,7 +16,7 @@ from crm_api.domains.forecasting.arithmetic import coverage, ratio, velocity
 from crm_api.domains.forecasting.definitions import number
 from crm_api.domains.forecasting.rows import PIPELINE, deals, over, snapshots
 from crm_api.domains.forecasting.snapshots import AREA, SUMMED, WEIGHED, Snapshots, amount_of
-from crm_api.domains.forecasting.staying import DEALS_OF, FUNNEL, STAGES, StagePart
+from crm_api.domains.forecasting.staying import CONVERSION, DEALS_OF, FUNNEL, TIMES, StagePart
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Invalid
 from crm_api.kit.money import SCALE
@@ -106,7 +106,8 @@ class Measures:
         """All of them; `target` is the quota that coverage is of. Raises `NotFound`."""
         values = await self._begin(pipeline_id, days)
         sight = await self.snapshots.sight()
-        stages = await self._ask(sight, "stages", STAGES, values)
+        conversions = await self._ask(sight, "conversion", CONVERSION, values)
+        times = await self._ask(sight, "times", TIMES, values)
         totals = (await self._ask(sight, "totals", _TOTALS, values))[0]
         past = _moved(await self._past(sight, values))
         return {
@@ -114,7 +115,10 @@ class Measures:
             "currency": values["own"],
             "first_day": days.first,
             "last_day": days.last,
-            "stages": [_stage(row) for row in stages],
+            "stages": [
+                {**_conversion(one), **_times(other)}
+                for one, other in zip(conversions, times, strict=True)
+            ],
             **{name: totals[name] for name in ("won", "lost", "created")},
             **self._shown({**_figures(totals, target), **past}),
         }
@@ -125,11 +129,17 @@ class Measures:
         totals = await self._ask(await self.snapshots.sight(), "totals", _TOTALS, values)
         return self._shown(_figures(totals[0], None))
 
-    async def stages(self, pipeline_id: UUID, days: Days) -> list[dict[str, Any]]:
-        """Those of its stages alone."""
+    async def conversion(self, pipeline_id: UUID, days: Days) -> list[dict[str, Any]]:
+        """How many deals went on from each of its stages."""
         values = await self._begin(pipeline_id, days)
-        found = await self._ask(await self.snapshots.sight(), "stages", STAGES, values)
-        return [{**_stage(row), "timed": row["timed"]} for row in found]
+        found = await self._ask(await self.snapshots.sight(), "conversion", CONVERSION, values)
+        return [_conversion(row) for row in found]
+
+    async def times(self, pipeline_id: UUID, days: Days) -> list[dict[str, Any]]:
+        """How long deals stay in each of its stages."""
+        values = await self._begin(pipeline_id, days)
+        found = await self._ask(await self.snapshots.sight(), "times", TIMES, values)
+        return [{**_times(row), "timed": row["timed"]} for row in found]
 
     async def funnel(self, pipeline_id: UUID, days: Days) -> list[dict[str, Any]]:
         """How many of the deals that were created within the days came how far."""
@@ -200,7 +210,8 @@ class Measures:
             if name in _PAST:
                 past = snapshots(sight, *_SNAPSHOT, picked=_PAST[name])
                 return over(sql, rows=past)
-            return over(sql, rows=deals(sight, *_DEAL, picked=lambda d: d.pipeline_id == PIPELINE))
+            own = deals(sight, *_DEAL, picked=lambda d: d.pipeline_id == PIPELINE)
+            return over(sql, shared=True, rows=own)
 
         statement = prepared(DEALS, ("measures", name, sight), build)
         return await self.tx.fetch(statement.sql, *statement.args(values))
@@ -219,7 +230,7 @@ def _at_ends(row: Any) -> Any:
 _PAST: Mapping[str, Callable[[Any], Any]] = {"pushed": _between, "slipped": _at_ends}
 
 
-def _stage(row: Any) -> dict[str, Any]:
+def _conversion(row: Any) -> dict[str, Any]:
     entered, passed, lost = row["entered"], row["passed"], row["lost"]
     return {
         "stage_id": row["id"],
@@ -229,6 +240,13 @@ def _stage(row: Any) -> dict[str, Any]:
         "lost": lost,
         "undecided": entered - passed - lost,
         "conversion": number("stage_conversion", ratio(passed, passed + lost), passed + lost),
+    }
+
+
+def _times(row: Any) -> dict[str, Any]:
+    return {
+        "stage_id": row["id"],
+        "stage_name": row["name"],
         "time_median": number("time_in_stage_median", _days(row["median"]), row["timed"]),
         "time_p90": number("time_in_stage_p90", _days(row["p90"]), row["timed"]),
         "open_deals": row["open_deals"],

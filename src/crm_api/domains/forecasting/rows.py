@@ -29,11 +29,15 @@ Picked = Callable[[Any], ColumnElement[bool]]
 PIPELINE: ColumnElement[Any] = bindparam("pipeline", type_=Uuid())
 
 
-def over(sql: str, **rows: Any) -> Select[Any]:
-    """All of what a text calls `found`, which reads these rows by their names."""
+def over(sql: str, *, shared: bool = False, **rows: Any) -> Select[Any]:
+    """All of what a text calls `found`, which reads these rows by their names.
+
+    `shared` has them read wherever they are named, which several processes can do at once.
+    """
     every: ColumnElement[Any] = literal_column("found.*")
     found: Any = select(every).select_from(text(f"({sql}) AS found"))
-    return found.add_cte(*(query.cte(name) for name, query in rows.items()))
+    named = [query.cte(name) for name, query in rows.items()]
+    return found.add_cte(*(c.prefix_with("NOT MATERIALIZED") if shared else c for c in named))
 
 
 def deals(sight: Sight, *columns: str, picked: Picked | None = None) -> Any:

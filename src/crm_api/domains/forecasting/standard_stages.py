@@ -89,7 +89,7 @@ CONVERSION = ComputedReport(
     ),
     reads=("stage_id", "status", "closes_on", "closed_at"),
     compute=_of(
-        Measures.stages,
+        Measures.conversion,
         entered="entered",
         passed="passed",
         lost="lost",
@@ -124,7 +124,7 @@ TIMES = ComputedReport(
     ),
     reads=("stage_id", "status", "closes_on", "closed_at", "stage_entered_at"),
     compute=_of(
-        Measures.stages,
+        Measures.times,
         timed="timed",
         time_median="timed",
         time_p90="timed",

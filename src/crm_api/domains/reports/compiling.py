@@ -21,7 +21,7 @@ from sqlalchemy import tuple_ as sql_tuple
 
 from crm_api.domains.reports.buckets import Calendar
 from crm_api.domains.reports.converting import RATES, Money, currency_of
-from crm_api.domains.reports.finishing import Finish, finish_of, tested, unknown_column
+from crm_api.domains.reports.finishing import Finish, compared, finish_of, unknown_column
 from crm_api.domains.reports.measuring import (
     AFTERWARDS,
     ALONG_TIME,
@@ -110,6 +110,12 @@ class Plan:
     """What was asked, if it was made into another report."""
     tally: Tallied | None = None
     """What it is read from instead of the records, where that comes to the same."""
+    is_settled: bool = False
+    """Whether that is known already."""
+    cost: int | None = None
+    """What PostgreSQL expects it to take, where that is known."""
+    sets: Sequence[tuple[int, ...]] = ()
+    """Of several reports that are read together: the places of the groupings of each."""
 
     @property
     def limit(self) -> int:
@@ -256,7 +262,7 @@ class Compiler:
         """Groups with their measures, `limit` at most; totals come first, if there are any."""
         plan, inner = self.plan, self._inner()
         asked = [known for known in plan.measures if known.asked.function not in AFTERWARDS]
-        partial = plan.tally is not None or (self._has_sets and add_up(asked))
+        partial = plan.tally is not None or add_up(asked, totals=self._has_sets)
         by_part = grouped if plan.tally is None else tallied
         rows = by_part(inner, len(plan.groups), asked) if partial else inner
         groups = [rows.c[f"g{n}"] for n in range(len(plan.groups))]
@@ -334,12 +340,14 @@ class Compiler:
 
     @property
     def _has_sets(self) -> bool:
-        return self.plan.query.totals and bool(self.plan.groups)
+        return bool(self.plan.sets) or (self.plan.query.totals and bool(self.plan.groups))
 
     def _sets(self, groups: Sequence[Any]) -> list[Any] | None:
         """What totals are by: those in front, or of a matrix any of the groupings."""
         if not self._has_sets:
             return None
+        if self.plan.sets:
+            return [sql_tuple(*(groups[n] for n in one)) for one in dict.fromkeys(self.plan.sets)]
         if self.plan.query.kind == "matrix":
             kept = [c for size in range(len(groups) + 1) for c in combinations(groups, size)]
         else:
@@ -357,7 +365,7 @@ class Compiler:
             if name not in made:
                 raise unfit(f"/having/{name}", "unknown_measure", f"There is no measure {name!r}.")
             parts += [
-                _test(made[name], self._kind(name), op, value, f"/having/{name}/{op}")
+                compared(made[name], self._kind(name), op, value, f"/having/{name}/{op}")
                 for op, value in tests.items()
             ]
         if not parts:
@@ -379,18 +387,3 @@ class Compiler:
             column = named[name]
             order.append((column.desc() if sort.startswith("-") else column.asc()).nulls_last())
         return [*order, *(column.asc().nulls_last() for column in groups)]
-
-
-def _test(found: Any, kind: str, operator: str, value: Any, at: str) -> ColumnElement[bool]:
-    number = tested(kind, operator, value, at)
-    if operator == "is_null":
-        return found.is_(None) if number else found.is_not(None)
-    compare = {
-        "eq": found.__eq__,
-        "ne": found.is_distinct_from,
-        "gt": found.__gt__,
-        "gte": found.__ge__,
-        "lt": found.__lt__,
-        "lte": found.__le__,
-    }
-    return compare[operator](literal_column(f"{number:f}"))

@@ -6,6 +6,8 @@ from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from sqlalchemy import ColumnElement, literal_column
+
 from crm_api.domains.reports.measuring import Known
 from crm_api.domains.reports.operands import DATED, unfit
 from crm_api.domains.reports.schemas import ReportQuery
@@ -84,6 +86,22 @@ def tested(kind: str, operator: str, value: Any, at: str) -> Decimal | bool:
     if not number.is_finite() or abs(number) >= Decimal(10) ** 24:
         raise unfit(at, "invalid_value", "A number has 24 digits at most.")
     return number
+
+
+def compared(found: Any, kind: str, operator: str, value: Any, at: str) -> ColumnElement[bool]:
+    """The same as a condition of a statement; raises `Invalid`."""
+    number = tested(kind, operator, value, at)
+    if operator == "is_null":
+        return found.is_(None) if number else found.is_not(None)
+    compare = {
+        "eq": found.__eq__,
+        "ne": found.is_distinct_from,
+        "gt": found.__gt__,
+        "gte": found.__ge__,
+        "lt": found.__lt__,
+        "lte": found.__le__,
+    }
+    return compare[operator](literal_column(f"{number:f}"))
 
 
 def _holds(value: Any, operator: str, against: Any) -> bool:

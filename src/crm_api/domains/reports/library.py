@@ -148,7 +148,7 @@ class Library(Reports):
         listing = self.source(report.source).records.listing
         for path in report.reads:
             operand_of(tx, listing, path, "")
-        with _said():
+        with _said(), self.in_time():
             return await report.compute(tx, values)
 
 

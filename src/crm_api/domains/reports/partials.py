@@ -1,8 +1,9 @@
 """Groups made first, and totals of them: what adds up is read from the records once, in parallel.
 
 PostgreSQL runs grouping sets in one process; a plain grouping it shares out. So groups are an inner
-statement, and the sets are over its few rows. Distinct values, medians and percentiles do not add
-up and stay on the plain way.
+statement, and the sets are over its few rows. Values that are counted once each are groups of that
+statement themselves: it is made by hashing and shared out, where counting them at once sorts every
+record by each of them. Medians and percentiles do not add up and stay on the plain way.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,24 +15,31 @@ from crm_api.domains.reports.measuring import Known, combined, filtered, scaled
 from crm_api.domains.reports.tallied import RECORDS
 
 _ADD_UP = frozenset({"count", "sum", "min", "max", "avg"})
+_DISTINCT = "count_distinct"
 
 
-def add_up(measures: Sequence[Known]) -> bool:
-    """Whether totals come of groups alone."""
-    return all(known.is_combined or known.asked.function in _ADD_UP for known in measures)
+def add_up(measures: Sequence[Known], *, totals: bool) -> bool:
+    """Whether a report comes of groups that are made first, and is the faster for it."""
+    functions = {known.asked.function for known in measures if not known.is_combined}
+    return functions <= {*_ADD_UP, _DISTINCT} and (totals or _DISTINCT in functions)
 
 
 def grouped(inner: Subquery, depth: int, measures: Sequence[Known]) -> Subquery:
     """The groups of a statement, with what their measures add up from."""
     groups = [inner.c[f"g{n}"] for n in range(depth)]
-    parts: list[Any] = []
+    values, parts = list[Any](), list[Any]()
     for known in measures:
         if known.is_combined:
             continue
-        value, wanted = inner.c.get(f"x{known.place}"), inner.c.get(f"f{known.place}")
+        value: Any = inner.c.get(f"x{known.place}")
+        wanted = inner.c.get(f"f{known.place}")
+        if known.asked.function == _DISTINCT:
+            one = value if wanted is None else case((wanted, value))
+            values.append(one.label(f"x{known.place}"))
+            continue
         for name, found in _parts(known, value):
             parts.append(filtered(found, wanted).label(f"{name}{known.place}"))
-    return select(*groups, *parts).group_by(*groups).subquery("p")
+    return select(*groups, *values, *parts).group_by(*groups, *values).subquery("p")
 
 
 def tallied(inner: Subquery, depth: int, measures: Sequence[Known]) -> Subquery:
@@ -72,8 +80,10 @@ def of_groups(known: Known, groups: Subquery, made: Mapping[str, Any]) -> Any:
 
 
 def _again(known: Known, groups: Subquery) -> Any:
-    part = groups.c.get(f"x{known.place}")
+    part: Any = groups.c.get(f"x{known.place}")
     function = known.asked.function
+    if function == _DISTINCT:
+        return func.count(part.distinct())
     if function not in {"count", "avg"}:
         return getattr(func, function)(part)
     # Of no group at all there is one total.

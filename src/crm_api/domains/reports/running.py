@@ -112,10 +112,28 @@ class Reports:
 
     async def answer(self, tx: Tx, plan: Plan, span: tuple[date, date] | None = None) -> Row:
         """The same within a transaction that sees one moment."""
-        query, calendar = plan.query, plan.calendar
+        query = plan.query
+        await self.settle(tx, plan)
+        head = self.head(tx, plan)
         with self.in_time():
-            plan.tally = await tally_of(tx, plan)
-        answer: Row = {
+            found = await (
+                _table(tx, plan) if query.kind == "table" else self._grouped(tx, plan, span)
+            )
+        if query.kind != "table":
+            note(tx, plan, found)
+        return {**head, **found}
+
+    async def settle(self, tx: Tx, plan: Plan) -> None:
+        """Find out from what a report is read."""
+        if not plan.is_settled:
+            with self.in_time():
+                plan.tally = await tally_of(tx, plan)
+            plan.is_settled = True
+
+    def head(self, tx: Tx, plan: Plan) -> Row:
+        """What is said of an answer beside what it is."""
+        query, calendar = plan.query, plan.calendar
+        return {
             "source": query.source,
             "kind": query.kind,
             "definition_hash": hash_of(plan.asked or query),
@@ -124,13 +142,6 @@ class Reports:
             "as_of": tx.now,
             "tally": plan.tally and plan.tally.watermark,
         }
-        with self.in_time():
-            found = await (
-                _table(tx, plan) if query.kind == "table" else self._grouped(tx, plan, span)
-            )
-        if query.kind != "table":
-            exported(tx, plan.listing, _watched(plan), len(found["rows"]))
-        return {**answer, **found}
 
     async def check(self, query: ReportQuery) -> Row:
         """What a report would be and cost, with its first rows."""
@@ -140,7 +151,7 @@ class Reports:
             with self.in_time():
                 cost = None
                 if query.kind != "table":
-                    cost = await self._cost(tx, *await self._statement(tx, plan, plan.limit))
+                    cost = await self.cost(tx, *await self.statement(tx, plan, plan.limit))
                 found = await self._preview(tx, first)
         return {
             "definition_hash": hash_of(query),
@@ -224,22 +235,25 @@ class Reports:
         known = sorted(row[0] for row in rows if row[0] is not None)
         plan.rates = await rates_of(tx, known, plan.calendar.currency, plan.money.day)
 
-    async def _statement(self, tx: Tx, plan: Plan, limit: int) -> tuple[str, list[Any]]:
+    async def statement(self, tx: Tx, plan: Plan, limit: int) -> tuple[str, list[Any]]:
         """A report as the driver takes it: one group more, so that it is known whether all are there."""
         await self._convert(tx, plan)
         statement, values = Compiler(tx, plan).statement(limit=limit + 1)
         return statement.sql, statement.args(values)
 
-    async def _cost(self, tx: Tx, sql: str, args: Sequence[Any]) -> int:
+    async def cost(self, tx: Tx, sql: str, args: Sequence[Any]) -> int:
+        """What PostgreSQL expects a statement to take."""
         told = await tx.fetch(f"EXPLAIN (FORMAT JSON) {sql}", *args)
         found = told[0][0]
         root: Any = decode(found) if isinstance(found, str | bytes) else found
         return int(root[0]["Plan"]["Total Cost"])
 
     async def _fetch(self, tx: Tx, plan: Plan, limit: int) -> list[Any]:
-        sql, args = await self._statement(tx, plan, limit)
+        sql, args = await self.statement(tx, plan, limit)
         # The cells of a tally are few, whatever is asked of them.
-        if plan.tally is None and await self._cost(tx, sql, args) > self.bounds.cost:
+        if plan.tally is None and plan.cost is None:
+            plan.cost = await self.cost(tx, sql, args)
+        if plan.cost is not None and plan.cost > self.bounds.cost:
             message = "The report would take too much: narrow its filter."
             raise Invalid(message, code="too_expensive")
         return await tx.fetch(sql, *args)
@@ -269,10 +283,11 @@ class Reports:
         }
 
 
-def _watched(plan: Plan) -> list[str]:
-    return [group.operand.path for group in plan.groups] + [
-        operand.path for known in plan.measures for operand in known.operands
-    ]
+def note(tx: Tx, plan: Plan, answer: Row) -> None:
+    """Note who was told of what is watched."""
+    fields = [group.operand.path for group in plan.groups]
+    fields += [operand.path for known in plan.measures for operand in known.operands]
+    exported(tx, plan.listing, fields, len(answer["rows"]))
 
 
 def columns_of_table(tx: Tx, query: ReportQuery, listing: Listing) -> list[Column]:
