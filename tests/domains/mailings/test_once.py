@@ -222,6 +222,19 @@ async def test_what_the_server_says_nothing_of_is_not_sent_again(client, worker_
     assert (found["sent"], found["uncertain"]) == (1, 1)
 
 
+async def test_what_is_broken_holds_up_no_other(client, worker_process, owner):
+    broken, well = await queued(client, 1), await queued(client, 1)
+    put = "UPDATE mailings SET contents = $2 WHERE id = $1"
+    kept = await owner.fetchval("SELECT contents FROM mailings WHERE id = $1", broken["id"])
+    await owner.execute(put, broken["id"], "7")
+    async with sink() as server:
+        worker_process(CRM_SMTP_URL=server.url)
+        assert [one["status"] for one in await settled(client, well)] == ["sent"]
+        assert [one["status"] for one in await sends_of(client, broken)] == ["queued"]
+        await owner.execute(put, broken["id"], kept)
+        assert [one["status"] for one in await settled(client, broken)] == ["sent"]
+
+
 async def test_nothing_leaves_while_it_is_paused(client, worker_process):
     made = await queued(client, 1)
     await did(client, made, "pause")

@@ -25,6 +25,7 @@ from crm_api.kit.db.tx import Tx, unit_of_work
 from crm_api.kit.errors import CrmError, ModuleClosed, Unavailable
 from crm_api.kit.jobs import Workplace
 from crm_api.kit.relaying import Handover, LetterRefused, NotEnded
+from crm_api.kit.rounds import Resting
 from crm_api.platform.outreach.gate import take_back
 
 log = structlog.get_logger("crm_api.mailings")
@@ -85,6 +86,7 @@ class Sender:
         self._handing = Gathered[_Handing](self._hand_over)
         self._noting = Gathered[Result](self._note)
         self._swept = 0.0
+        self._broken = Resting()
 
     async def look(self) -> bool | None:
         """Begin what is due; whether there may be more at once, None where nothing is due."""
@@ -92,7 +94,9 @@ class Sender:
         room = AT_ONCE - len(self._sending)
         if room < BATCH:
             return False
-        is_more, due = False, await self._shared.ask(_DUE, MAILINGS_AT_ONCE)
+        broken = set(self._broken.now())
+        found = await self._shared.ask(_DUE, MAILINGS_AT_ONCE + len(broken))
+        is_more, due = False, [row for row in found if row["id"] not in broken]
         if not due:
             return None
         for row in due:
@@ -131,11 +135,17 @@ class Sender:
             await self._database.catalogues.of(organization_id, is_fresh=True)
             async with unit_of_work(self._tx(organization_id)) as tx:
                 tx.actor.require("mailings:write")
-                return await Preparing(tx, self._public_url).next(mailing_id, most)
+                ready = await Preparing(tx, self._public_url).next(mailing_id, most)
+            self._broken.remove([mailing_id])
+            return ready
         except ModuleClosed:
             return [], 0
         except CrmError as error:
             log.warning("cannot prepare", mailing=str(mailing_id), error=error.detail)
+            return [], 0
+        except Exception:
+            log.exception("cannot prepare", mailing=str(mailing_id))
+            self._broken.add([mailing_id])
             return [], 0
 
     async def _send(self, one: Ready) -> None:
