@@ -3,13 +3,15 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from hypothesis import strategies as st
 
+from crm_api.kit.query.counting import COUNTED, TOTALLED
 from crm_api.kit.query.filters import OPERATORS
 from crm_api.kit.query.listing import Field, Listing, Relation
+from crm_api.kit.query.totals import QUANTIFIERS, TOTALS
 from crm_api.kit.values.errors import BadValue
 
 Row = dict[str, Any]
@@ -88,7 +90,8 @@ def filters(draw: Any, listing: Listing, known: Known, depth: int = 3) -> Row:
     if choice >= 5 and listing.relations:
         relation = draw(st.sampled_from(listing.relations))
         target = filters(relation.target(), known, depth - 1)
-        return {relation.name: draw(_quantified(target) if relation.many else target)}
+        many = quantified(target, relation.target(), known)
+        return {relation.name: draw(many if relation.many else target)}
     if choice >= 3 and listing.entity in known.asked:
         return draw(known.asked[listing.entity])
     name = draw(st.sampled_from(sorted(listing.fields)))
@@ -96,14 +99,55 @@ def filters(draw: Any, listing: Listing, known: Known, depth: int = 3) -> Row:
 
 
 @st.composite
-def _quantified(draw: Any, inner: Any) -> Row:
-    quantifier = draw(st.sampled_from(["some", "none", "every", "count"]))
-    if quantifier != "count":
+def quantified(draw: Any, inner: Any, target: Listing, known: Known) -> Row:
+    """What is asked of many records of a collection, of which `inner` makes filters."""
+    quantifier = draw(st.sampled_from([*QUANTIFIERS, "some", "count"]))
+    if quantifier in {"some", "none", "every"}:
         return {quantifier: draw(inner)}
-    operator = draw(st.sampled_from(["eq", "ne", "gt", "gte", "lt", "lte", "between"]))
-    bound = [0, draw(st.integers(0, 3))] if operator == "between" else draw(st.integers(0, 3))
     where = {"where": draw(inner)} if draw(st.booleans()) else {}
+    if quantifier in TOTALS:
+        return {quantifier: {**where, **draw(_totalled(quantifier, target, known))}}
+    operator = draw(st.sampled_from(COUNTED))
+    bound = [0, draw(st.integers(0, 3))] if operator == "between" else draw(st.integers(0, 3))
     return {"count": {**where, operator: bound}}
+
+
+@st.composite
+def _totalled(draw: Any, function: str, target: Listing, known: Known) -> Row:
+    ways = [
+        (name, currency)
+        for name, one in target.fields.items()
+        if one.kind in _SUMMED or (one.kind in _ORDERED and function in {"min", "max"})
+        for currency in _currencies(target, name)
+    ]
+    name, currency = draw(st.sampled_from(ways))
+    field_of = target.fields[name]
+    shown = [str(row[name]) for row in known.of(target) if row[name] is not None]
+    plain = ["0", "1", "2.5", "20"] if field_of.kind in _SUMMED else _CONSTANTS[field_of.kind]
+    values = st.sampled_from([*plain, *(one for one in shown if len(one) < 30)])
+    operator = draw(st.sampled_from(TOTALLED))
+    if operator == "is_null":
+        values = st.booleans()
+    elif operator == "between":
+        values = st.lists(values, min_size=2, max_size=2)
+    said = {} if currency is None else {"currency": currency}
+    return {"field": name, **said, operator: draw(values)}
+
+
+_SUMMED, _ORDERED = frozenset({"integer", "number", "amount"}), frozenset({"day", "instant"})
+
+
+def _currencies(target: Listing, name: str) -> list[str | None]:
+    """In which currencies a field may be summed; None is that of the organization, or none."""
+    if target.fields[name].kind != "amount":
+        return [None]
+    found: list[str | None] = [None] if _in_base(name) in target.fields else []
+    has_own = "currency" in target.fields and name not in target.foreign
+    return [*found, "EUR", "USD"] if has_own and not name.startswith("base_") else found
+
+
+def _in_base(name: str) -> str:
+    return name if name.startswith("base_") else f"base_{name}"
 
 
 @st.composite
@@ -162,7 +206,7 @@ def quantifiers(node: Any) -> int:
         return sum(map(quantifiers, node))
     if not isinstance(node, dict):
         return 0
-    return sum((k in {"some", "none", "every", "count"}) + quantifiers(v) for k, v in node.items())
+    return sum((k in QUANTIFIERS) + quantifiers(v) for k, v in node.items())
 
 
 # Meaning
@@ -188,10 +232,14 @@ def _member(row: Row, key: str, value: Any, listing: Listing, known: Known) -> b
     target, others = relation.target(), known.related(relation, row)
     if not relation.many:
         return any(holds(other, value, target, known) for other in others)
-    return all(_counted(q, inner, others, target, known) for q, inner in value.items())
+    return all(counted(q, inner, others, target, known) for q, inner in value.items())
 
 
-def _counted(quantifier: str, inner: Row, rows: list[Row], target: Listing, known: Known) -> bool:
+def counted(quantifier: str, inner: Row, rows: list[Row], target: Listing, known: Known) -> bool:
+    """Whether what is asked of many records holds for these."""
+    if quantifier in TOTALS:
+        fit = [row for row in rows if holds(row, inner.get("where", {}), target, known)]
+        return totals(quantifier, inner, fit, target.fields[inner["field"]], target)
     if quantifier == "count":
         rest = dict(inner)
         where = rest.pop("where", {})
@@ -199,6 +247,33 @@ def _counted(quantifier: str, inner: Row, rows: list[Row], target: Listing, know
         return _compared(sum(holds(row, where, target, known) for row in rows), operator, bound)
     found = [holds(row, inner, target, known) for row in rows]
     return {"some": any(found), "none": not any(found), "every": all(found)}[quantifier]
+
+
+def totals(function: str, asked: Row, rows: list[Row], known: Field, target: Listing) -> bool:
+    """Whether what a field of these rows comes to passes the comparison: of nothing, 0 or null."""
+    name, currency = known.name, asked.get("currency")
+    if known.kind == "amount" and currency is None:
+        name = _in_base(name)
+        rows = [row for row in rows if row.get("base_currency", "EUR") == "EUR"]
+    elif currency is not None:
+        rows = [row for row in rows if row["currency"] == currency]
+    return comes_to(function, asked, [row[name] for row in rows], known.kind)
+
+
+def comes_to(function: str, asked: Row, given: list[Any], kind: str) -> bool:
+    """The same of these values."""
+    read = Decimal if kind in _SUMMED else _READ[kind]
+    values = [read(value) for value in given if value is not None]
+    total: Any = sum(values, Decimal(0)) if function == "sum" else None
+    if values and function == "avg":
+        total = (sum(values) / len(values)).quantize(Decimal("1e-6"), ROUND_HALF_UP)
+    elif values and function in {"min", "max"}:
+        total = {"min": min, "max": max}[function](values)
+    ((operator, operand),) = ((key, v) for key, v in asked.items() if key in TOTALLED)
+    if operator == "is_null":
+        return (total is None) is operand
+    several = isinstance(operand, list)
+    return _compared(total, operator, [read(v) for v in operand] if several else read(operand))
 
 
 def passes(known: Field, value: Any, operator: str, operand: Any) -> bool:

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
+from crm_api.kit.query.totals import TOTALS
 from crm_api.kit.query.typed import TYPES
 
 
@@ -56,7 +57,8 @@ def body_as_graph(value: Any, *, deep: bool = True) -> Any:
     """
     if isinstance(value, dict) and deep:
         kept = {"external_ids", "filter"} | ({"custom"} if not _typed(value) else set())
-        return {camel(k): body_as_graph(v, deep=k not in kept) for k, v in value.items()}
+        found = {camel(k): body_as_graph(v, deep=k not in kept) for k, v in value.items()}
+        return {k: _total(v) if k in TOTALS else v for k, v in found.items()}
     if isinstance(value, list):
         return [body_as_graph(item, deep=deep) for item in value]
     return value
@@ -79,6 +81,15 @@ def custom_as_graph(types: dict[str, str], asked: dict[str, Any]) -> list[dict[s
             one[types[name] if types[name] in TYPES else "text"] = body_as_graph(tests)
         found.append(one)
     return found
+
+
+def _total(asked: Any) -> Any:
+    """What a field of many records comes to: the field as `orderBy` names it, numbers as texts."""
+    if not isinstance(asked, dict) or "field" not in asked:
+        return asked
+    texts = {k: str(v) if isinstance(v, int) and k != "isNull" else v for k, v in asked.items()}
+    name = str(asked["field"])
+    return {**texts, "field": name if "." in name else camel(name)}
 
 
 def _typed(value: dict[str, Any]) -> bool:

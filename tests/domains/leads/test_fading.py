@@ -266,6 +266,8 @@ async def test_parts_that_do_not_go_together_are_refused(client, more, pointer):
         {"score": {"gte": 50}},
         {"not": {"or": [{"band": {"eq": "hot"}}, {"industry": {"eq": "bank"}}]}},
         {"matched_contact": {"matched_leads": {"some": {"probability": {"gte": 50}}}}},
+        {"matched_contact": {"matched_leads": {"max": {"field": "score", "gte": 50}}}},
+        {"matched_contact": {"matched_leads": {"count": {"where": {"score": 1}, "gte": 1}}}},
     ],
 )
 async def test_scores_do_not_go_by_scores(client, filter):

@@ -368,3 +368,56 @@ async def test_one_whose_filter_fits_no_more_says_so_and_stays(world, database):
     await written(database, org, OLDER)
     await reconcile(database, None)
     assert "gone" in (await client.read(f"segments/{made['id']}/standing"))["fault"]
+
+
+async def test_totals_and_custom_relations_move_whom_they_are_of(client, worker):
+    await client.made(
+        "custom-objects", {"key": "vehicle", "label": "Vehicle", "plural_label": "Vehicles"}
+    )
+    relation = {"name": "holder", "type": "relation", "relates_to": "contact"}
+    await client.made("custom-fields", {"target": "vehicle", **relation})
+    await client.made("custom-fields", {"target": "vehicle", "name": "load", "type": "decimal"})
+    bank = {"name": "bank", "type": "relation", "relates_to": "company"}
+    await client.made("custom-fields", {"target": "contact", **bank})
+    a, b = await people(client, "A", "B")
+    filters = {
+        "sum": {"deals": {"sum": {"field": "amount", "gte": "10"}}},
+        "back": {"custom": {"vehicle.holder": {"some": {"name": "V"}}}},
+        "load": {"custom": {"vehicle.holder": {"max": {"field": "custom.load", "gt": "2"}}}},
+        "forth": {"custom": {"bank": {"name": "Bank"}}},
+    }
+    made = {
+        name: (await client.made("segments", {"name": name, "filter": filter}))["id"]
+        for name, filter in filters.items()
+    }
+    await client.idle()
+    for id in made.values():
+        assert (await client.read(f"segments/{id}/standing"))["follows"]
+    deal = {"name": "D", "amount": "6", "contact_id": a}
+    first = await client.made("deals", deal)
+    await client.made("deals", deal)
+    await has(client, made["sum"], ["A"])
+    await client.changed(f"deals/{first['id']}", {"amount": "3"})
+    await has(client, made["sum"], [])
+    await client.changed(f"deals/{first['id']}", {"amount": "11", "contact_id": b})
+    await has(client, made["sum"], ["B"])
+    body = {"name": "V", "custom": {"holder": a, "load": "3"}}
+    vehicle = f"objects/vehicle/{(await client.made('objects/vehicle', body))['id']}"
+    await has(client, made["back"], ["A"])
+    await has(client, made["load"], ["A"])
+    # From one to another both are looked at, and what goes to the bin is forgotten.
+    await client.changed(vehicle, {"custom": {"holder": b}})
+    await has(client, made["back"], ["B"])
+    await has(client, made["load"], ["B"])
+    await client.changed(vehicle, {"custom": {"load": "1"}})
+    await has(client, made["load"], [])
+    await client.delete(f"/v1/{vehicle}")
+    await has(client, made["back"], [])
+    await client.post(f"/v1/{vehicle}/restore")
+    await has(client, made["back"], ["B"])
+    company = await client.made("companies", {"name": "Other"})
+    await client.changed(f"contacts/{a}", {"custom": {"bank": company["id"]}})
+    await client.changed(f"companies/{company['id']}", {"name": "Bank"})
+    await has(client, made["forth"], ["A"])
+    await client.changed(f"companies/{company['id']}", {"name": "Other"})
+    await has(client, made["forth"], [])

@@ -57,6 +57,12 @@ FILL_PRODUCTS = f"""
         'active', '{{}}', '{{}}', '[]', '[]', '[]', 1, now(), now()
     FROM generate_series(1, $2) g
 """
+FIELD = UUID("01990000-0000-7000-8000-0000000f1e1d")
+FILL_REFERENCES = f"""
+    INSERT INTO custom_values (organization_id, record_id, field_id, place, reference)
+    SELECT $1, {ID.format("g")}, '{FIELD}', 0, {ID.format("9000001 + g % ($2 / 10)")}
+    FROM generate_series(1, $2) g
+"""
 SHARER = "('01990000-0000-7000-9000-' || lpad(to_hex({}), 12, '0'))::uuid"
 FILL_SHARES = f"""
     INSERT INTO record_access (organization_id, principal_id, entity, record_id, source_id, writes,
@@ -76,6 +82,7 @@ async def big(servers):
     org = UUID("01990000-0000-7000-8000-00000000000a")
     small = UUID("01990000-0000-7000-8000-00000000000b")
     fills = (FILL, FILL_CONTACTS, FILL_KEYS, FILL_WORDS, FILL_EVENTS, FILL_SHARES, FILL_PRODUCTS)
+    fills = (*fills, FILL_REFERENCES)
     for fill in fills:
         statement = await connection.prepare(fill)
         await statement.fetch(org, ROWS)
@@ -221,6 +228,37 @@ async def test_filters_use_indexes(big, monkeypatch, client, org, params, most):
     sql, args = await statement_of(monkeypatch, client, "/v1/contacts", **params)
     args = [tenant if arg == org.id else arg for arg in args]
     check(await plan_of(connection, tenant, sql, args), most=most)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"count": {"gte": 1}},
+        {"some": {"title": "A"}},
+        {"none": {"title": "A"}},
+        {"max": {"field": "version", "gte": 2}},
+    ],
+    ids=str,
+)
+async def test_what_refers_by_a_custom_field_is_looked_up(big, monkeypatch, client, org, asked):
+    connection, tenant = big
+    field = {"target": "contact", "name": "partner", "type": "relation", "relates_to": "company"}
+    defined = await client.made("custom-fields", field)
+    one = "01990000-0000-7000-8000-000000895441"
+    body = {"filter": {"id": one, "custom": {"contact.partner": asked}}}
+    sql, args = await statement_of(
+        monkeypatch, client, "/v1/companies/query", of="custom_values", json=body
+    )
+    swapped = {org.id: tenant, UUID(defined["id"]): FIELD}
+    plan = await plan_of(connection, tenant, sql, [_swapped(arg, swapped) for arg in args])
+    check(plan, most=60)
+    read = [node for node in nodes(plan) if node.get("Relation Name") == "custom_values"]
+    assert read, plan
+    assert all("reference" in node["Index Cond"] for node in read), read
+
+
+def _swapped(arg, swapped):
+    return swapped.get(arg, arg) if isinstance(arg, UUID) else arg
 
 
 async def test_record_is_found_by_its_key(big, monkeypatch, client, org):

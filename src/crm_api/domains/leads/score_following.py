@@ -9,14 +9,15 @@ from crm_api.domains.leads.score_repository import SCORED, Scores
 from crm_api.domains.leads.scoring import Scoring
 from crm_api.domains.leads.service import LeadService
 from crm_api.domains.leads.states import ENDED
-from crm_api.domains.segments.ways import RELATED, Ways
+from crm_api.domains.segments.ways import Ways
 from crm_api.kit.actor import Actor
 from crm_api.kit.crud.feed import Feed
 from crm_api.kit.db.json import decode
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import CrmError
-from crm_api.kit.query.filters import Shape, parse
+from crm_api.kit.query.filters import parse
 from crm_api.kit.query.listing import Listing
+from crm_api.kit.query.shapes import Shape, led, within
 from crm_api.kit.rounds import Rounds
 
 STRETCH = 500
@@ -102,16 +103,22 @@ def asks_for_scores(tx: Tx, source: Mapping[str, Any]) -> bool:
 
 
 def _scored(shape: Shape, listing: Listing) -> bool:
-    kind = shape[0]
-    if kind in {"and", "or"}:
-        return any(_scored(part, listing) for part in shape[1])
-    if kind == "not":
-        return _scored(shape[1], listing)
-    if kind == "test":
-        return listing.entity == LEADS.entity and shape[1] in SCORED
-    if kind in RELATED and shape[3] is not None:
-        return _scored(shape[3], listing.related[shape[1]].target())
-    return False
+    return any(_is_scored(part, listing) for part in within(shape))
+
+
+def _is_scored(part: Shape, listing: Listing) -> bool:
+    if part[0] == "test":
+        return _tells_scores(part[1], listing)
+    way = led(part, listing)
+    if way is None:
+        return False
+    if way.source is not None and _tells_scores(way.source[1], way.target):
+        return True
+    return way.inner is not None and _scored(way.inner, way.target)
+
+
+def _tells_scores(field: str, listing: Listing) -> bool:
+    return listing.entity == LEADS.entity and field in SCORED
 
 
 def wanders(tx: Tx, rule: Mapping[str, Any]) -> bool:

@@ -43,6 +43,7 @@ LINES: Listing = Listing(
 COMMITMENTS: Listing = Listing(
     model=MarketingCommitment,
     out=MarketingCommitmentOut,
+    foreign=frozenset({"plan_amount"}),
     area=COSTS_AREA,
     relations=(
         Relation("plan", lambda: PLANS, MarketingCommitment.plan_id, MarketingPlan.id),
@@ -54,6 +55,7 @@ COMMITMENTS: Listing = Listing(
 COSTS: Listing = Listing(
     model=CampaignCost,
     out=CampaignCostOut,
+    foreign=frozenset({"plan_amount"}),
     area=COSTS_AREA,
     relations=(
         Relation("plan", lambda: PLANS, CampaignCost.plan_id, MarketingPlan.id),

@@ -42,6 +42,7 @@ TIMES: Listing = Listing(
 EXPENSES: Listing = Listing(
     model=Expense,
     out=ExpenseOut,
+    foreign=frozenset({"project_amount"}),
     area="expenses",
     relations=(
         Relation("project", lambda: PROJECTS, Expense.project_id, Project.id, back="expenses"),

@@ -9,8 +9,8 @@ from crm_api.domains.reports.measuring import AFTERWARDS, BASE, Known
 from crm_api.domains.reports.operands import Operand
 from crm_api.domains.reports.tallied import MONTHS, Tallied
 from crm_api.kit.db.tx import Tx
-from crm_api.kit.query.filters import Shape
 from crm_api.kit.query.listing import Listing
+from crm_api.kit.query.shapes import Shape
 from crm_api.kit.query.visibility import ALL
 from crm_api.kit.tallying import Tally
 

@@ -61,7 +61,7 @@ def through(
         source, values = ("custom", None, operand.kind), [operand.name, *values]
     inner = None if parsed is None else parsed.shape
     sight = sight_of(tx.actor, target)
-    core = ("relation", relation.name, sight, asked.each, source, inner)
+    core = ("native", relation.name, sight, asked.each, source, inner)
     prefix = f"t{place}_"
     value = rollup(core, listing, listing.model, Binds(prefix))
     kind = "integer" if operand is None else operand.kind

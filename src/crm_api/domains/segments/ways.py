@@ -1,19 +1,18 @@
 """By what changes a record may enter a segment or leave it: the ways from what happened to it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from crm_api.kit.custom.fields import CustomField
 from crm_api.kit.db.json import decode
 from crm_api.kit.db.tx import Tx
-from crm_api.kit.query.filters import Filter, Shape
+from crm_api.kit.query.filters import Filter
 from crm_api.kit.query.listing import Listing, Relation
+from crm_api.kit.query.shapes import Shape, led, within
+from crm_api.kit.query.targets import known_target
 
-RELATED = frozenset({"one", "some", "none", "every", "count"})
-"""The kinds of shapes that ask for related records."""
-# Of what these ask, nothing leads back to the records; such a segment waits for the night.
-_BLIND = frozenset({"refer", "rollup", "about"})
 SOURCES: Mapping[str, tuple[tuple[str, ...], str | None]] = {
     "behaviour": (("behaviour_event.created", "behaviour_event.purged"), "contact_id"),
     "consent": (("consent.created",), "record_id"),
@@ -26,7 +25,35 @@ SOURCES: Mapping[str, tuple[tuple[str, ...], str | None]] = {
     ),
 }
 """By a term, the events that it hears of, and where they name the person; else it is of them."""
-Path = tuple[Relation, ...]
+_REFERRING = (
+    "SELECT DISTINCT record_id FROM custom_values "
+    "WHERE organization_id = $1 AND field_id = $2 AND reference = ANY($3)"
+)
+# Of the records themselves: the index forgets those in the bin.
+_REFERRED = """
+    SELECT DISTINCT custom ->> $2 AS value FROM {table}
+    WHERE organization_id = $1 AND id = ANY($3) AND custom ->> $2 IS NOT NULL
+"""
+
+
+@dataclass(frozen=True)
+class _ByField:
+    """A step by a relation field: to what it refers to, or back to the records that refer."""
+
+    id: UUID
+    name: str
+    source: str
+    """The kind of the records that refer."""
+    is_back: bool
+
+    @classmethod
+    def of(cls, field: CustomField, *, is_back: bool) -> "_ByField":
+        """The step by a field."""
+        return cls(field.id, field.name, field.target, is_back)
+
+
+Step = Relation | _ByField
+Path = tuple[Step, ...]
 
 
 @dataclass
@@ -44,7 +71,7 @@ class Ways:
         """Those of a parsed filter over the records of a collection."""
         ways = cls(with_time=any(isinstance(v, str) and v.startswith("@") for v in filter.said))
         ways.records.setdefault(listing.entity, set()).add(())
-        ways._walk(filter.shape, listing, ())
+        ways._walk(filter.shape, listing, (), iter(filter.led_by))
         return ways
 
     @property
@@ -53,24 +80,22 @@ class Ways:
         heard = {topic for term in self.terms for topic in SOURCES[term][0]}
         return {*(f"{entity}.*" for entity in self.records), *heard}
 
-    def _walk(self, shape: Shape, listing: Listing, path: Path) -> None:
-        kind = shape[0]
-        if kind in {"and", "or"}:
-            for part in shape[1]:
-                self._walk(part, listing, path)
-        elif kind == "not":
-            self._walk(shape[1], listing, path)
-        elif kind == "term":
-            self.terms.setdefault(shape[1], set()).add(path)
-        elif kind in _BLIND:
-            self.is_blind = True
-        elif kind in RELATED:
-            relation = listing.related[shape[1]]
-            target = relation.target()
-            further = (*path, relation)
-            self.records.setdefault(target.entity, set()).add(further)
-            if shape[3] is not None:
-                self._walk(shape[3], target, further)
+    def _walk(
+        self, shape: Shape, listing: Listing, path: Path, fields: Iterator[CustomField]
+    ) -> None:
+        for part in within(shape):
+            if part[0] == "term":
+                self.terms.setdefault(part[1], set()).add(path)
+            # Of what this asks, nothing leads back to the records; it waits for the night.
+            self.is_blind |= part[0] == "about"
+            way = led(part, listing)
+            if way is None:
+                continue
+            step = way.relation or _ByField.of(next(fields), is_back=way.is_back)
+            further = (*path, step)
+            self.records.setdefault(way.target.entity, set()).add(further)
+            if way.inner is not None:
+                self._walk(way.inner, way.target, further, fields)
 
     async def touched(self, tx: Tx, rows: Sequence[Any]) -> set[UUID]:
         """The records that some events may have moved; the statements grow with the paths alone."""
@@ -103,20 +128,47 @@ async def _climb(
     tx: Tx, path: Path, ids: set[UUID], before: Iterable[Mapping[str, Any]]
 ) -> set[UUID]:
     """From the end of a path to its beginning; also by what the last records referred to before."""
-    for place, relation in enumerate(reversed(path)):
-        remote, local = relation.remote.key, relation.local.key
-        values = set(ids)
-        if remote != "id":
-            table = relation.target().model.__tablename__
-            values = await _column(tx, table, remote, "id", ids)
-            if place == 0:
-                values |= {UUID(one[remote]) for one in before if one.get(remote)}
-        if local != "id":
-            values = await _column(tx, relation.local.class_.__tablename__, "id", local, values)
-        ids = values
+    for step in reversed(path):
+        if isinstance(step, _ByField):
+            ids = await _by_field(tx, step, ids, before)
+        else:
+            ids = await _by_relation(tx, step, ids, before)
         if not ids:
             return set()
+        before = ()
     return set(ids)
+
+
+async def _by_relation(
+    tx: Tx, relation: Relation, ids: set[UUID], before: Iterable[Mapping[str, Any]]
+) -> set[UUID]:
+    remote, local = relation.remote.key, relation.local.key
+    values = set(ids)
+    if remote != "id":
+        table = relation.target().model.__tablename__
+        values = await _column(tx, table, remote, "id", ids)
+        values |= {UUID(one[remote]) for one in before if one.get(remote)}
+    if local != "id":
+        values = await _column(tx, relation.local.class_.__tablename__, "id", local, values)
+    return values
+
+
+async def _by_field(
+    tx: Tx, step: _ByField, ids: set[UUID], before: Iterable[Mapping[str, Any]]
+) -> set[UUID]:
+    own = tx.organization_id
+    if not step.is_back:
+        # What refers to them now: whatever did and does not has changed itself.
+        rows = await tx.fetch(_REFERRING, own, step.id, sorted(ids))
+        return {row["record_id"] for row in rows}
+    table = known_target(step.source).model.__tablename__
+    rows = await tx.fetch(_REFERRED.format(table=table), own, step.name, sorted(ids))
+    found = {UUID(row["value"]) for row in rows}
+    for one in before:
+        custom: Mapping[str, Any] = one.get("custom") or {}
+        if earlier := custom.get(step.name):
+            found.add(UUID(earlier))
+    return found
 
 
 async def _column(tx: Tx, table: str, wanted: str, by: str, values: set[UUID]) -> set[UUID]:

@@ -1,12 +1,15 @@
 """The filter language as typed inputs: the same keys, in camelCase."""
 
+import re
 from typing import Annotated, Any, Optional, cast
 
 import strawberry
 
-from crm_api.kit.query.filters import OPERATORS, QUANTIFIERS
+from crm_api.kit.query.counting import COUNTED
+from crm_api.kit.query.filters import OPERATORS
 from crm_api.kit.query.listing import Kind, Listing
 from crm_api.kit.query.targets import targets
+from crm_api.kit.query.totals import QUANTIFIERS, TOTALS
 from crm_api.kit.query.typed import TYPES
 from crm_api.kit.schema import pascal
 
@@ -27,6 +30,9 @@ _CUSTOM = 'Custom fields, all of which hold: `[{field: "tier", text: {eq: "gold"
 _FIELD = """What is asked of a custom field, by its type: one of these, and `currency` with `money`.
 
 Selects, addresses, numbers and links are `text`, formulas and rollups what they come to."""
+_REFERRING = "What is asked of the records that refer by a custom field, by the kind of them: one."
+_TOTAL = "What a field of these records, such as `baseAmount` or `custom.price`, comes to."
+_NAMED = "names a field"
 _RELATED = "What is asked of the record that a custom field refers to, by the kind of that: one."
 _operators: dict[str, type] = {}
 _wanted: dict[str, Listing] = {}
@@ -84,9 +90,12 @@ def make_filters() -> None:
 def _make_custom() -> None:
     related = {kind: Optional[where_of(listing)] for kind, listing in targets().items()}  # noqa: UP045
     _keep("RelatedWhere", _unset(related), _RELATED)
+    back = {kind: Optional[_later(_quantified(one).__name__)] for kind, one in targets().items()}  # noqa: UP045
+    _keep("ReferringWhere", _unset(back), _REFERRING)
     tests: dict[str, Any] = {n: Optional[operators_of(kind)] for n, kind in TYPES.items()}  # noqa: UP045
     tests["currency"] = Optional[operators_of("text")]  # noqa: UP045
     tests["related"] = Optional[_later("RelatedWhere")]  # noqa: UP045
+    tests["referring"] = Optional[_later("ReferringWhere")]  # noqa: UP045
     fields = _unset(tests)
     fields["__annotations__"] = {"field": str, **tests}
     _keep("CustomFieldFilter", fields, _FIELD)
@@ -131,18 +140,33 @@ def _fields_of(listing: Listing) -> dict[str, Any]:
 
 
 def _quantified(listing: Listing) -> type:
-    name = f"{pascal(listing.entity)}Quantifier"
+    word = pascal(listing.entity)
+    name = f"{word}Quantifier"
     if name not in _where:
         target = where_of(listing)
-        count = f"{pascal(listing.entity)}Count"
-        counted: dict[str, Any] = {"where": Optional[target]}  # noqa: UP045
-        for operator in ("eq", "ne", "gt", "gte", "lt", "lte"):
-            counted[operator] = Optional[int]  # noqa: UP045
-        counted["between"] = Optional[list[int]]  # noqa: UP045
-        made = strawberry.input(type(count, (), _unset(counted)), name=count)
-        kinds = {q: Optional[made if q == "count" else target] for q in QUANTIFIERS}  # noqa: UP045
-        _keep(name, _unset(kinds))
+        count = _counted(f"{word}Count", target)
+        total = _totalled(f"{word}TotalFilter", target)
+        kinds = dict.fromkeys(QUANTIFIERS, target) | {"count": count} | dict.fromkeys(TOTALS, total)
+        _keep(name, _unset({q: Optional[kind] for q, kind in kinds.items()}))  # noqa: UP045
     return _where[name]
+
+
+def _counted(name: str, target: Any) -> type:
+    counted: dict[str, Any] = {"where": Optional[target]}  # noqa: UP045
+    return strawberry.input(type(name, (), _unset(counted | _compared(int))), name=name)
+
+
+def _totalled(name: str, target: Any) -> type:
+    said = {"where": Optional[target], "currency": Optional[str], "is_null": Optional[bool]}  # noqa: UP045
+    fields = _unset(said | _compared(str))
+    fields["__annotations__"] = {"field": str, **fields["__annotations__"]}
+    fields["field"] = strawberry.field(metadata={_NAMED: True})
+    return strawberry.input(type(name, (), fields), name=name, description=_TOTAL)
+
+
+def _compared(kind: Any) -> dict[str, Any]:
+    several = ("between",)
+    return {o: Optional[list[kind] if o in several else kind] for o in COUNTED}  # noqa: UP045
 
 
 def _unset(annotations: dict[str, Any]) -> dict[str, Any]:
@@ -160,10 +184,17 @@ def filter_of(given: Any) -> Any:
     if definition is None:
         return given
     return {
-        field.python_name.removesuffix("_"): filter_of(value)
+        field.python_name.removesuffix("_"): snake(value)
+        if _NAMED in field.metadata
+        else filter_of(value)
         for field in definition.fields
         if (value := getattr(given, field.python_name)) is not strawberry.UNSET
     }
+
+
+def snake(name: str) -> str:
+    """`createdAt` as `created_at`."""
+    return re.sub(r"(?<=[a-z0-9])([A-Z])", lambda found: "_" + found[1].lower(), name)
 
 
 def _camel(name: str) -> str:

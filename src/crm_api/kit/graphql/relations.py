@@ -1,6 +1,5 @@
 """Pages and relations as fields: Relay connections, loaded for all rows of a level at once."""
 
-import re
 from typing import Any, Literal, Optional
 from uuid import UUID
 
@@ -12,7 +11,7 @@ from crm_api.kit.crud.service import CrudService
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Invalid
 from crm_api.kit.graphql.context import GraphInfo
-from crm_api.kit.graphql.filters import filter_of, where_of
+from crm_api.kit.graphql.filters import filter_of, snake, where_of
 from crm_api.kit.graphql.paging import page_size
 from crm_api.kit.graphql.reads import READS, Related
 from crm_api.kit.graphql.selecting import chosen
@@ -191,8 +190,3 @@ def related_many(service: type[CrudService[Any]], name: str, connection: Any) ->
     return strawberry.field(
         resolver=resolver, description=description, metadata={READS: Related(name)}
     )
-
-
-def snake(name: str) -> str:
-    """`createdAt` as `created_at`."""
-    return re.sub(r"(?<=[a-z0-9])([A-Z])", lambda found: "_" + found[1].lower(), name)

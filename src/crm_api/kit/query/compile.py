@@ -21,9 +21,11 @@ from sqlalchemy import (
     not_,
     or_,
     select,
+    table,
     true,
     union_all,
 )
+from sqlalchemy import column as column_named
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import aliased
 
@@ -31,10 +33,12 @@ from crm_api.kit.custom.fields import NUMBERS
 from crm_api.kit.db.tables import CustomValue, RecordKey
 from crm_api.kit.money import ExactType
 from crm_api.kit.query import custom
-from crm_api.kit.query.filters import Shape
 from crm_api.kit.query.listing import Field, Listing, Relation
-from crm_api.kit.query.targets import target_of
+from crm_api.kit.query.shapes import Shape
+from crm_api.kit.query.targets import known_target
 from crm_api.kit.query.visibility import ORGANIZATION, Sight, living, seen
+
+_OWN = table("organizations", column_named("id", Uuid()), column_named("currency", Text()))
 
 
 class Binds:
@@ -67,42 +71,54 @@ def condition(shape: Shape, listing: Listing, row: Any, binds: Binds) -> ColumnE
         return or_(*parts)
     if kind == "not":
         return condition(shape[1], listing, row, binds).is_not(True)
-    if kind in _CUSTOM:
-        return _CUSTOM[kind](shape, listing, row, binds)
-    if kind == "test":
-        return _test(listing.fields[shape[1]], shape[2], listing, row, binds)
-    return _related(shape, listing, row, binds)
+    if kind in _PARTS:
+        return _PARTS[kind](shape, listing, row, binds)
+    return _test(listing.fields[shape[1]], shape[2], listing, row, binds)
 
 
-def _related(shape: Shape, listing: Listing, row: Any, binds: Binds) -> ColumnElement[bool]:
-    kind, name, sight, *rest = shape
+def _one(shape: Shape, listing: Listing, row: Any, binds: Binds) -> ColumnElement[bool]:
+    _, name, sight, inner = shape
     relation = listing.related[name]
-    target = relation.target()
-    other = aliased(target.model)
-
-    def joined(query: Select[Any]) -> Select[Any]:
-        return _joined(query, relation, row, other, sight)
-
-    if kind == "count":
-        inner, operator = rest
-        # The values of `where` come before the bound: the reader stores them in this order.
-        chosen = true() if inner is None else condition(inner, target, other, binds)
-        counted = joined(select(func.count())).where(chosen)
-        return _compare(operator, counted.scalar_subquery(), binds, BigInteger())
-    matched = condition(rest[0], target, other, binds)
-    if kind == "every":
-        return not_(exists(joined(select(1)).where(matched.is_not(True))))
-    found = exists(joined(select(1)).where(matched))
-    return not_(found) if kind == "none" else found
+    target, other = relation.target(), aliased(relation.target().model)
+    link = [*_reached(target, other, sight), _linked(relation, row, other)]
+    return exists(_of(other, link).where(condition(inner, target, other, binds)))
 
 
-def _joined(
-    query: Select[Any], relation: Relation, row: Any, other: Any, sight: Sight
-) -> Select[Any]:
-    local = getattr(row, relation.local.key)
-    remote = getattr(other, relation.remote.key)
-    target = relation.target()
-    return query.select_from(other).where(*_reached(target, other, sight), remote == local)
+def _several(shape: Shape, listing: Listing, row: Any, binds: Binds) -> ColumnElement[bool]:
+    quantifier, how, name, sight, inner = shape
+    target, other, link = _many(how, name, sight, listing, row, binds)
+    matched = condition(inner, target, other, binds)
+    if quantifier == "every":
+        return not_(exists(_of(other, link).where(matched.is_not(True))))
+    found = exists(_of(other, link).where(matched))
+    return not_(found) if quantifier == "none" else found
+
+
+def _many(
+    how: str, name: str, sight: Sight, listing: Listing, row: Any, binds: Binds
+) -> tuple[Listing, Any, list[ColumnElement[bool]]]:
+    """The records to which a way leads from `row`: their collection, an alias, the conditions."""
+    if how == "native":
+        relation = listing.related[name]
+        target, other = relation.target(), aliased(relation.target().model)
+        return target, other, [*_reached(target, other, sight), _linked(relation, row, other)]
+    target = known_target(name)
+    other, entry = aliased(target.model), aliased(CustomValue)
+    link: list[ColumnElement[bool]] = [
+        entry.organization_id == ORGANIZATION,
+        entry.field_id == binds.next(Uuid()),
+        entry.reference == row.id,
+        other.id == entry.record_id,
+    ]
+    return target, other, [*_reached(target, other, sight), *link]
+
+
+def _of(other: Any, link: list[ColumnElement[bool]]) -> Select[Any]:
+    return select(1).select_from(other).where(*link)
+
+
+def _linked(relation: Relation, row: Any, other: Any) -> ColumnElement[bool]:
+    return getattr(other, relation.remote.key) == getattr(row, relation.local.key)
 
 
 def _reached(target: Listing, other: Any, sight: Sight) -> list[ColumnElement[bool]]:
@@ -153,7 +169,7 @@ def _referring(shape: Shape, listing: Listing, row: Any, binds: Binds) -> Column
     """What a relation field refers to fits a filter."""
     del listing
     _, entity, sight, inner = shape
-    target = _target(entity)
+    target = known_target(entity)
     other, entry = aliased(target.model), aliased(CustomValue)
     query = select(1).select_from(other, entry)
     link = (
@@ -184,7 +200,7 @@ def _about(shape: Shape, listing: Listing, row: Any, binds: Binds) -> ColumnElem
     assert listing.linked is not None
     _, entity, sight, around = shape
     parties: list[Select[Any]] = [select(binds.next(Text()))]
-    target = _target(entity)
+    target = known_target(entity)
     other = aliased(target.model)
     there = exists(
         select(1)
@@ -214,8 +230,20 @@ def _about(shape: Shape, listing: Listing, row: Any, binds: Binds) -> ColumnElem
     return and_(there, row.id.in_(ids))
 
 
-_CUSTOM: dict[str, Callable[[Shape, Listing, Any, Binds], ColumnElement[bool]]] = {
+def _home(shape: Shape, listing: Listing, row: Any, binds: Binds) -> ColumnElement[bool]:
+    """An amount that was reckoned in a currency of before is none in that of the organization."""
+    del shape, listing, binds
+    own = select(_OWN.c.currency).where(_OWN.c.id == ORGANIZATION)
+    return row.base_currency == own.scalar_subquery()
+
+
+_PARTS: dict[str, Callable[[Shape, Listing, Any, Binds], ColumnElement[bool]]] = {
     "custom": _custom,
+    "one": _one,
+    "some": _several,
+    "none": _several,
+    "every": _several,
+    "home": _home,
     "refer": _referring,
     "about": _about,
     "term": _term,
@@ -226,26 +254,12 @@ _CUSTOM: dict[str, Callable[[Shape, Listing, Any, Binds], ColumnElement[bool]]] 
 def rollup(core: Shape, listing: Listing, row: Any, binds: Binds) -> ColumnElement[Any]:
     """What the records that belong to `row` come to, as custom fields compare: text or a number."""
     how, name, sight, function, source, inner = core
-    if how == "reverse":
-        target, entry = _target(name), aliased(CustomValue)
-        other = aliased(target.model)
-        query = select(1).select_from(other, entry)
-        query = query.where(
-            entry.organization_id == ORGANIZATION,
-            entry.field_id == binds.next(Uuid()),
-            entry.reference == row.id,
-            other.id == entry.record_id,
-            *_reached(target, other, sight),
-        )
-    else:
-        relation = listing.related[name]
-        target = relation.target()
-        other = aliased(target.model)
-        query = _joined(select(1), relation, row, other, sight)
+    target, other, link = _many(how, name, sight, listing, row, binds)
     total = _total(function, source, other, binds)
+    query = select(total).select_from(other).where(*link)
     if inner is not None:
         query = query.where(condition(inner, target, other, binds))
-    found = query.with_only_columns(total, maintain_column_froms=True).scalar_subquery()
+    found = query.scalar_subquery()
     return found if isinstance(total.type, Numeric) else found.collate("C")
 
 
@@ -261,17 +275,14 @@ def _total(function: str, source: Shape | None, other: Any, binds: Binds) -> Col
             value = value.type.exact(value)
         elif kind in NUMBERS:
             value = cast(value, Numeric())
+    if function == "avg":
+        # A quotient has as few decimals as it has many digits before the point, or those of this.
+        value = cast(value, Numeric(38, 12))
     found = getattr(func, function)(value)
     if kind not in NUMBERS:
         return found if place == "custom" else custom.extreme_text(found, kind)
     found = func.coalesce(found, 0) if function == "sum" else found
     return func.round(found, 6, type_=Numeric())
-
-
-def _target(entity: str) -> Listing:
-    found = target_of(entity)
-    assert found is not None
-    return found
 
 
 def _keyed(

@@ -160,6 +160,9 @@ class Listing:
     """By a field of another kind of record, such as `product.cost`, its own fields that tell it:
     from whom that is hidden these are, too."""
 
+    foreign: frozenset[str] = frozenset()
+    """Amounts that are in the currency of another record, although it has a `currency`."""
+
     people: tuple[Relation, ...] = ()
     """What leads to users whatever a record is: its `owner`, and the `creator` who made it."""
     terms: Mapping[str, Term] = field(default_factory=dict[str, Term])

@@ -16,9 +16,10 @@ from crm_api.kit.db.json import decode
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Forbidden, Invalid, ModuleDisabled
 from crm_api.kit.query.compile import Binds, rollup
-from crm_api.kit.query.filters import Shape, rolled
+from crm_api.kit.query.filters import rolled
 from crm_api.kit.query.listing import Listing
 from crm_api.kit.query.selection import Selection
+from crm_api.kit.query.shapes import Shape
 from crm_api.kit.query.statements import prepared
 from crm_api.kit.query.visibility import bound, living
 from crm_api.kit.query.watching import saw

@@ -35,3 +35,10 @@ def target_of(entity: str) -> Listing | None:
     """
     found = _known.get(entity)
     return _objects[0][0](entity) if found is None and entity and _objects else found
+
+
+def known_target(entity: str) -> Listing:
+    """The same of a kind that a filter has been read with."""
+    found = target_of(entity)
+    assert found is not None
+    return found

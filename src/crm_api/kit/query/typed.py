@@ -2,6 +2,9 @@
 
 `{"tier": {"eq": "gold"}}` and `[{"field": "tier", "text": {"eq": "gold"}}]` are the same condition.
 The list is what typed clients write, since it needs no keys of an organization's own.
+
+`{"deal.partner": {"some": {…}}}` is of the deals whose relation field `partner` leads to the record;
+in the list that is `{"field": "deal.partner", "referring": {"deal": {"some": {…}}}}` (ADR-0115).
 """
 
 from collections.abc import Iterator, Mapping
@@ -22,7 +25,7 @@ _NAMES = {kind: name for name, kind in reversed(KINDS.items())}
 TYPES: dict[str, FilterKind] = {name: kind for name, kind in KINDS.items() if _NAMES[kind] == name}
 """The types that the list names, and the kind of field behind each; those of formulas and rollups
 are the types of what they compute, and all that is written in letters is `text`."""
-_KEYS = frozenset({"field", "currency", "related", *TYPES})
+_KEYS = frozenset({"field", "currency", "related", "referring", *TYPES})
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,8 @@ class Asked:
     field: CustomField
     value: Any
     at: str
+    source: Listing | None = None
+    """The records that refer by the field, if it is about these."""
 
 
 def asked_fields(value: Any, listing: Listing, tx: Tx, at: str) -> list[Asked]:
@@ -41,8 +46,39 @@ def asked_fields(value: Any, listing: Listing, tx: Tx, at: str) -> list[Asked]:
     if isinstance(value, list):
         parts = (_typed(one, listing, tx, f"{at}/{n}") for n, one in enumerate(value))
         return list(chain.from_iterable(parts))
-    places = {name: f"{at}/{escape(name)}" for name in value}
-    return [Asked(_seen(n, listing, tx, places[n]), inner, places[n]) for n, inner in value.items()]
+    return [_named(name, inner, listing, tx, at) for name, inner in value.items()]
+
+
+def _named(name: str, inner: Any, listing: Listing, tx: Tx, at: str) -> Asked:
+    here = f"{at}/{escape(name)}"
+    if "." not in name:
+        return Asked(_seen(name, listing, tx, here), inner, here)
+    source, field = referring(name, listing, tx, here)
+    return Asked(field, inner, here, source)
+
+
+def there(entity: str, tx: Tx, at: str) -> Listing:
+    """The collection of a kind of record that custom fields lead to or from.
+
+    Raises `Invalid` where the organization has no such records, `Forbidden` where the actor may
+    not read them.
+    """
+    target = target_of(entity)
+    absent = target is not None and target.part and entity not in tx.catalogue.objects
+    if target is None or absent:
+        raise fault(at, "unknown_relation", f"There are no records of the kind {short(entity)!r}.")
+    tx.actor.require(f"{target.area}:read")
+    return target
+
+
+def referring(name: str, listing: Listing, tx: Tx, at: str) -> tuple[Listing, CustomField]:
+    """The records that `vehicle.holder` leads back to, and their field; raises as `there`."""
+    entity, _, own = name.partition(".")
+    source = there(entity, tx, at)
+    field = tx.catalogue.of(entity).get(own)
+    if field is None or field.relates_to != listing.entity:
+        raise fault(at, "unknown_relation", f"{short(name)} does not lead here.")
+    return source, _visible(field, tx, at)
 
 
 def _seen(name: str, listing: Listing, tx: Tx, at: str) -> CustomField:
@@ -50,6 +86,10 @@ def _seen(name: str, listing: Listing, tx: Tx, at: str) -> CustomField:
     if field is None:
         message = f"{listing.entity} has no custom field {short(name)!r}."
         raise fault(at, "unknown_field", message)
+    return _visible(field, tx, at)
+
+
+def _visible(field: CustomField, tx: Tx, at: str) -> CustomField:
     try:
         need_sight(field, tx.actor)
     except Forbidden as error:
@@ -62,6 +102,9 @@ def _typed(one: Any, listing: Listing, tx: Tx, at: str) -> Iterator[Asked]:
     name = said.pop("field", None)
     if not isinstance(name, str):
         raise fault(f"{at}/field", "required", "Say which field.")
+    if "." in name:
+        yield _back(name, said, listing, tx, at)
+        return
     field = _seen(name, listing, tx, f"{at}/field")
     currency = said.pop("currency", None)
     if currency is not None:
@@ -73,7 +116,7 @@ def _typed(one: Any, listing: Listing, tx: Tx, at: str) -> Iterator[Asked]:
     for key, value in said.items():
         if key == "related":
             yield _related(field, value, f"{at}/related")
-        elif TYPES[key] != field.kind:
+        elif key == "referring" or TYPES[key] != field.kind:
             raise _wrong(field, f"{at}/{key}")
         else:
             yield Asked(field, value, f"{at}/{key}")
@@ -98,6 +141,16 @@ def _related(field: CustomField, value: Any, at: str) -> Asked:
     if not isinstance(value, Mapping) or len(value) != 1 or kind not in value:
         raise fault(at, "wrong_type", f"{field.name} refers to records of the kind {kind}.")
     return Asked(field, value[kind], f"{at}/{kind}")
+
+
+def _back(name: str, said: Mapping[str, Any], listing: Listing, tx: Tx, at: str) -> Asked:
+    """What is asked of the records that refer by a field, by their kind."""
+    source, field = referring(name, listing, tx, f"{at}/field")
+    kind, value = kind_of(source), said.get("referring")
+    if said.keys() != {"referring"} or not isinstance(value, Mapping) or value.keys() != {kind}:
+        message = f"Of {short(name)} say `referring`, with records of the kind {kind}."
+        raise fault(at, "wrong_type", message)
+    return Asked(field, value[kind], f"{at}/referring/{kind}", source)
 
 
 def _wrong(field: CustomField, at: str) -> Invalid:

@@ -76,7 +76,8 @@ AsOf = Annotated[
         "Related records come as they are now.",
     ),
 ]
-_PATH = re.compile(r"\[([^\[\]]{1,60})\]")
+# A custom object with the field that leads to it: 40 letters, a point and 63.
+_PATH = re.compile(r"\[([^\[\]]{1,104})\]")
 
 
 class QueryBody(Schema):

@@ -7,10 +7,11 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, Field, create_model
 
 from crm_api.kit.crud.service import CrudService
-from crm_api.kit.query.filters import OPERATORS, QUANTIFIERS
+from crm_api.kit.query.filters import OPERATORS
 from crm_api.kit.query.listing import Listing
 from crm_api.kit.query.page import PageQuery
 from crm_api.kit.query.selection import Selection
+from crm_api.kit.query.totals import QUANTIFIERS
 from crm_api.kit.rest import answers, params
 from crm_api.kit.rest.bulk import add_bulk
 from crm_api.kit.rest.problems import problems
@@ -22,7 +23,11 @@ from crm_api.kit.schema import Out, Shape, TombstoneOut, pascal
 _FILTER = (
     "`filter[lifecycle][in]=lead,customer&filter[company][industry]=bank`: the filter language, "
     "flattened. A bare value means `eq`, or `has` of a list; `filter[or][0]…` numbers from 0 what "
-    "`and` and `or` take, and `not` takes one filter."
+    "`and` and `or` take, and `not` takes one filter. Records take `count`, and `sum`, `avg`, `min` "
+    "or `max` of a `field`, each with one comparison and of those that fit `where`: "
+    "`filter[deals][sum][field]=amount&filter[deals][sum][gte]=1000`. Amounts are in the "
+    "organization's currency, or those in `currency` alone. What refers to a record by a custom "
+    "field is under its `reverse`: `filter[custom][vehicle.holder][some][name]=x`."
 )
 ABOUT_PARAMETERS: tuple[dict[str, Any], ...] = (
     {

@@ -246,7 +246,8 @@ def rollups_over(catalogue: Catalogue, object: str) -> list[str]:
 
 
 def _rolls(rollup: Rollup, entity: str, target: str, name: str) -> bool:
-    if rollup.relation == f"{target}.{name}":
+    back = f"{target}.{name}"
+    if rollup.relation == back or _names(rollup.filter, back, inside=False):
         return True
     over, _, reverse = rollup.relation.partition(".")
     listing = target_of(entity)
@@ -264,6 +265,9 @@ def _names(filter: Any, name: str, *, inside: bool) -> bool:
         return any(_names(part, name, inside=inside) for part in filter)
     if not isinstance(filter, dict):
         return False
+    named = filter.get("field")
+    if named == f"custom.{name}" or (inside and named == name):
+        return True
     return any(
         (inside and key == name) or _names(part, name, inside=key == "custom")
         for key, part in filter.items()

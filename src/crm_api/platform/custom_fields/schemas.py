@@ -137,6 +137,10 @@ class CustomFieldOut(Out):
     visible_to: list[str]
     currency: str | None
     relates_to: str | None
+    reverse: str | None = Field(
+        description="What filters and rollups of the records that a relation refers to call those "
+        "that refer to them by it: `vehicle.holder`, in `custom`."
+    )
     formula: str | None
     rollup: CustomFieldRollupOut | None
     result_type: str | None
