@@ -162,9 +162,7 @@ class _Planner:
         own = definition.base_resolver is None or isinstance(definition.metadata.get(READS), Column)
         if not own or name not in listing.shown:
             raise NotPlanned
-        stored = listing.model.__table__.columns.get(name)
-        if stored is None:  # computed as it is read
-            raise NotPlanned
+        stored = getattr(listing.model, name).property.columns[0]
         if stored.nullable and is_non_null_type(found.type):
             raise NotPlanned
         if isinstance(get_named_type(found.type), GraphQLObjectType):

@@ -96,12 +96,8 @@ def _column(listing: Listing, path: str, tx: Tx) -> Column:
         shown = custom.whole(place.row, sorted(hidden))
         return Column(path, "json", shown, place.joins)
     known = place.listing.fields.get(name)
-    found = getattr(place.row, name)
-    if known is None:
-        kind = "text" if isinstance(found.type, Text) else "json"
-    else:
-        kind = "json" if known.kind in {"tags", "keys"} else known.kind
-    return Column(path, kind, found, place.joins)
+    kind = "json" if known is None or known.kind in {"tags", "keys"} else known.kind
+    return Column(path, kind, getattr(place.row, name), place.joins)
 
 
 def _custom_column(place: Place, path: str, name: str, tx: Tx) -> Column:

@@ -3,16 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import (
-    CheckConstraint,
-    ColumnElement,
-    Index,
-    SmallInteger,
-    case,
-    literal_column,
-    text,
-)
-from sqlalchemy.ext.hybrid import hybrid_property
+from sqlalchemy import CheckConstraint, Index, SmallInteger, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from crm_api.kit.custom.fields import FieldType
@@ -60,22 +51,8 @@ class CustomFieldRow(Entity):
     uses: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default=text("'{}'"))
     rollup: Mapped[dict[str, Any] | None]
     result_type: Mapped[str | None] = mapped_column(KeyText)
-
-    @hybrid_property
-    def reverse(self) -> str | None:
-        """What filters call the records that refer by it: `vehicle.holder`."""
-        return reverse_of(self.type, self.target, self.name)
-
-    @reverse.inplace.expression
-    @classmethod
-    def _reverse(cls) -> ColumnElement[str | None]:
-        whole = cls.target.concat(literal_column("'.'")).concat(cls.name)
-        return case((cls.type == literal_column("'relation'"), whole))
-
-
-def reverse_of(type: str, target: str, name: str) -> str | None:
-    """The name of the way back along a field; None where it is no relation."""
-    return f"{target}.{name}" if type == "relation" else None
+    reverse: Mapped[str | None] = mapped_column(KeyText)
+    """What filters call the records that refer by it: `vehicle.holder`; None of what refers to none."""
 
 
 class CustomObjectRow(Entity):

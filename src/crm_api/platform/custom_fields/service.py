@@ -17,7 +17,7 @@ from crm_api.platform.custom_fields.definitions import (
     users_of,
 )
 from crm_api.platform.custom_fields.events import IndexRecords
-from crm_api.platform.custom_fields.models import CustomFieldRow, CustomObjectRow, reverse_of
+from crm_api.platform.custom_fields.models import CustomFieldRow, CustomObjectRow
 from crm_api.platform.custom_fields.repository import CustomFieldRows, CustomObjectRows, Schema
 from crm_api.platform.custom_fields.reserved import RESERVED
 from crm_api.platform.custom_fields.schemas import (
@@ -108,15 +108,13 @@ class CustomFieldService(CrudService[CustomFieldRow]):
         if faults:
             raise Invalid(faults[0].message, faults=faults)
         values["uses"], values["result_type"] = after["uses"], after["result_type"]
+        is_relation = after["type"] == "relation"
+        values["reverse"] = f"{after['target']}.{after['name']}" if is_relation else None
         if values.get("default") is not None:
             values["default"] = default_of(after)
         if current is not None:
             await self._need_fit(current, after)
         return values
-
-    def _shown_values(self, record: Mapping[str, Any]) -> list[Any]:
-        back = reverse_of(record["type"], record["target"], record["name"])
-        return super()._shown_values({**record, "reverse": back})
 
     def _need_room(self, target: str) -> None:
         if len(self.tx.catalogue.of(target).by_name) >= MAX_FIELDS:
