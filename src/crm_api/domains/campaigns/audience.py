@@ -1,7 +1,7 @@
 """Who is in the audience of a campaign: found, split and frozen by one statement.
 
-Suppressed addresses are hashes and guards count what
-was sent, so the gate of outreach alone can tell these: it is asked again by whoever sends.
+Suppressed addresses are hashes and guards count what was sent, so the gate of outreach alone can tell
+these: it is asked again by whoever sends.
 """
 
 from collections.abc import Sequence
