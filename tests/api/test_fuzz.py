@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crm_api.kit.query.filters import OPERATORS, QUANTIFIERS
+from crm_api.kit.query.filters import OPERATORS
+from crm_api.kit.query.totals import QUANTIFIERS
 from support.factories import KINDS
 
 NAMES = sorted({name for kind in KINDS for name in kind.listing.shown} | {"email", "token", "and"})

@@ -91,7 +91,8 @@ def test_collections_document_what_may_be_filtered(app):
             assert f"`{name}`" in told, (kind, name)
     (contacts,) = [p for p in paths["/v1/contacts"]["get"]["parameters"] if p["name"] == "filter"]
     assert "(tags): `has`, `is_null`." in contacts["description"]
-    assert "(records): `some`, `none`, `every`, `count`." in contacts["description"]
+    asked = "`some`, `none`, `every`, `count`, `sum`, `avg`, `min`, `max`"
+    assert f"(records): {asked}." in contacts["description"]
 
 
 async def test_document_is_served(anonymous):
