@@ -36,11 +36,11 @@ _CUSTOMERS = """
 """
 # Whose deals they are, and what brought them: three touches before most of the deals.
 _BUYERS = """
-    UPDATE deals d SET contact_id = c.id FROM (
-        SELECT id, row_number() OVER (ORDER BY id) AS place, count(*) OVER () AS number
-        FROM contacts WHERE organization_id = $1) c
-    WHERE d.organization_id = $1
-        AND c.place = 1 + (hashtext(d.id::text) & 2147483647) % c.number
+    WITH numbered AS (SELECT id, row_number() OVER (ORDER BY id) AS place FROM contacts
+        WHERE organization_id = $1)
+    UPDATE deals d SET contact_id = c.id FROM numbered c
+    WHERE d.organization_id = $1 AND c.place
+        = 1 + (hashtext(d.id::text) & 2147483647) % (SELECT count(*) FROM numbered)
 """
 _TOUCHES = """
     INSERT INTO campaign_touches (organization_id, source, source_id, kind, person_id, person_kind,
