@@ -1,7 +1,7 @@
 """A filter means the same everywhere: over REST in both ways, over GraphQL, and in plain Python."""
 
 import json
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
 from hypothesis import assume, given, settings
@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from support.clients import Api, problem
 from support.factories import KINDS
-from support.filters import HOSTILE, Known, brackets, filters, holds, quantifiers
+from support.filters import HOSTILE, Known, filters, holds, quantifiers
 from support.graph import body_as_graph, camel
+from support.transports import found_by
 
 
 class Asked(NamedTuple):
@@ -37,25 +38,6 @@ async def asked(world):
     return Asked(api, Known(known))
 
 
-async def found_by(api: Api, kind: Any, node: dict[str, Any]):
-    """The ids that each transport finds."""
-    body = {"filter": node, "limit": 200, "count": "exact"}
-    posted = await api.post(f"/v1/{kind.path}/query", json=body)
-    assert posted.status_code == 200, posted.text
-    assert posted.json()["total"] == len(posted.json()["data"])
-    yield "query", [row["id"] for row in posted.json()["data"]]
-    name = camel(kind.name)
-    document = (
-        f"query($w: {kind.type}Where) {{ {name}(where: $w, first: 200) {{ nodes {{ id }} }} }}"
-    )
-    shown = await api.data(document, w=body_as_graph(node))
-    yield "graphql", [row["id"] for row in shown[name]["nodes"]]
-    params = brackets(node)
-    if params is not None:
-        listed = await api.read(kind.path, limit=200, **params)
-        yield "brackets", [row["id"] for row in listed["data"]]
-
-
 @given(data=st.data())
 @settings(max_examples=60)
 async def test_every_transport_finds_what_the_language_means(asked, kind, data):
@@ -64,7 +46,7 @@ async def test_every_transport_finds_what_the_language_means(asked, kind, data):
     assume(quantifiers(node) <= 5)
     rows = known.of(kind.listing)
     wanted = [row["id"] for row in rows if holds(row, node, kind.listing, known)]
-    async for transport, found in found_by(api, kind, node):
+    async for transport, found in found_by(api, kind.path, kind.type, node):
         assert found == wanted, transport
     # Two-valued: what does not hold is all the rest, nulls or not.
     posted = await api.post(f"/v1/{kind.path}/query", json={"filter": {"not": node}, "limit": 200})

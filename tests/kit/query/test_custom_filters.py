@@ -11,6 +11,7 @@ from crm_api.kit.query.typed import TYPES
 from support import filters
 from support.clients import Api, problem
 from support.graph import body_as_graph
+from support.transports import found_by
 
 TIERS = ("gold", "silver", "tin")
 DEFINED: dict[str, dict[str, Any]] = {
@@ -158,27 +159,12 @@ def _passes(row: Any, one: Any, companies: Any) -> bool:
     )
 
 
-async def found_by(api: Api, node: Any):
-    """The ids that each way to ask finds."""
-    for way, filter in (("typed", node), ("named", named(node))):
-        posted = await api.post("/v1/contacts/query", json={"filter": filter, "limit": 200})
-        assert posted.status_code == 200, posted.text
-        yield way, [row["id"] for row in posted.json()["data"]]
-    document = "query($w: ContactWhere) { contacts(where: $w, first: 200) { nodes { id } } }"
-    shown = await api.data(document, w=body_as_graph(node))
-    yield "graphql", [row["id"] for row in shown["contacts"]["nodes"]]
-    params = filters.brackets(named(node))
-    if params is not None:
-        listed = await api.read("contacts", limit=200, **params)
-        yield "brackets", [row["id"] for row in listed["data"]]
-
-
 @given(data=st.data())
 @settings(max_examples=60)
 async def test_every_way_to_ask_finds_what_the_language_means(asked, data):
     node = data.draw(trees(asked))
     wanted = [row["id"] for row in asked.rows if holds(row, node, asked.companies)]
-    async for way, found in found_by(asked.api, node):
+    async for way, found in found_by(asked.api, "contacts", "Contact", node, named(node)):
         assert found == wanted, way
 
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support.clients import Api, problem
-from support.graph import body_as_graph
+from support.transports import found_by
 
 TEXTS = ["Alpha", "alpha", "Ärger", "Beta 50%", "under_score", "Щука", "a"]
 DAYS = ["1980-02-29", "1999-12-31", "2001-06-15"]
@@ -197,49 +197,12 @@ def _compared(value, operator, operand):
     }[operator]()
 
 
-def brackets(node, prefix="filter"):
-    """The query string of a filter, or None where a list of filters stands in the way."""
-    found = {}
-    for key, value in node.items():
-        name = f"{prefix}[{key}]"
-        if key in {"and", "or"}:
-            value = {str(n): inner for n, inner in enumerate(value)}
-        if isinstance(value, dict):
-            inner = brackets(value, name)
-            if inner is None:
-                return None
-            found |= inner
-            if not inner:
-                return None
-        elif isinstance(value, list):
-            found[name] = ",".join(map(str, value))
-        else:
-            found[name] = json.dumps(value) if isinstance(value, bool | int) else value
-    return found
-
-
-async def asked(api, node):
-    """The ids that each transport finds."""
-    body = {"filter": node, "limit": 200, "count": "exact"}
-    posted = await api.post("/v1/contacts/query", json=body)
-    assert posted.status_code == 200, posted.text
-    assert posted.json()["total"] == len(posted.json()["data"])
-    yield "query", [row["id"] for row in posted.json()["data"]]
-    document = "query($w: ContactWhere) { contacts(where: $w, first: 200) { nodes { id } } }"
-    shown = await api.data(document, w=body_as_graph(node))
-    yield "graphql", [row["id"] for row in shown["contacts"]["nodes"]]
-    params = brackets(node)
-    if params is not None:
-        listed = await api.read("contacts", limit=200, **params)
-        yield "brackets", [row["id"] for row in listed["data"]]
-
-
 @given(node=trees)
 @settings(max_examples=250)
 async def test_every_transport_finds_what_the_language_means(people, node):
     api, contacts = people
     wanted = [contact["id"] for contact in contacts if holds(contact, node)]
-    async for transport, found in asked(api, node):
+    async for transport, found in found_by(api, "contacts", "Contact", node):
         assert found == wanted, transport
 
 
@@ -264,7 +227,7 @@ async def test_every_transport_finds_what_the_language_means(people, node):
 async def test_corners(people, node):
     api, contacts = people
     wanted = [contact["id"] for contact in contacts if holds(contact, node)]
-    async for transport, found in asked(api, node):
+    async for transport, found in found_by(api, "contacts", "Contact", node):
         assert found == wanted, transport
 
 

@@ -7,11 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crm_api.kit.query.totals import TOTALS
-from support import filters
 from support.clients import Api, pointers, problem
 from support.filters import comes_to
 from support.graph import body_as_graph
 from support.members import custom_role, member
+from support.transports import found_by
 
 VEHICLE = {"key": "vehicle", "label": "Vehicle", "plural_label": "Vehicles"}
 DEFINED: list[dict[str, Any]] = [
@@ -251,26 +251,11 @@ def values(rows: list[Any], node: Any) -> list[Any]:
     return [row[name] for row in rows if currency is None or row["currency"] == currency]
 
 
-async def found_by(api: Api, node: Any):
-    """The ids that each way to ask finds."""
-    for way, filter in (("typed", node), ("named", named(node))):
-        posted = await api.post("/v1/companies/query", json={"filter": filter, "limit": 200})
-        assert posted.status_code == 200, (posted.text, filter)
-        yield way, [row["id"] for row in posted.json()["data"]]
-    document = "query($w: CompanyWhere) { companies(where: $w, first: 200) { nodes { id } } }"
-    shown = await api.data(document, w=body_as_graph(node))
-    yield "graphql", [row["id"] for row in shown["companies"]["nodes"]]
-    params = filters.brackets(named(node))
-    if params is not None:
-        listed = await api.read("companies", limit=200, **params)
-        yield "brackets", [row["id"] for row in listed["data"]]
-
-
 @given(node=trees)
 @settings(max_examples=150)
 async def test_every_way_to_ask_finds_what_the_language_means(here, node):
     wanted = [row["id"] for row in here.companies if holds(here, row, node)]
-    async for way, found in found_by(here.api, node):
+    async for way, found in found_by(here.api, "companies", "Company", node, named(node)):
         assert found == wanted, way
 
 
