@@ -61,6 +61,17 @@ async def kept(client, number, **asked):
     return found
 
 
+async def path(client, deal, number, **asked):
+    """The touches of a conversion, once there are so many."""
+    touches = []
+    async for _ in patiently():
+        touches = (await client.read(f"attribution/conversions/{deal}", **asked))["touches"]
+        if len(touches) >= number:
+            break
+    assert len(touches) == number, touches
+    return touches
+
+
 def by(found, name):
     return {row[name]: (row["conversions"], row["value"]) for row in found["data"]}
 
@@ -159,11 +170,8 @@ async def test_touches_count_once_and_within_their_time(client, worker):
     body = {**settings, "lookback_days": 365, "counted_kinds": ["sent", "visited"]}
     answer = await client.put("/v1/attribution/settings", json=body)
     assert answer.status_code == 200, answer.text
-    async for _ in patiently():
-        shown = await client.read(f"attribution/conversions/{deal}")
-        if len(shown["touches"]) == 3:
-            break
-    assert [t["kind"] for t in shown["touches"]] == ["visited", "visited", "sent"]
+    touches = await path(client, deal, 3)
+    assert [t["kind"] for t in touches] == ["visited", "visited", "sent"]
     bad = {**settings, "lookback_days": 0}
     answer = await client.put("/v1/attribution/settings", json=bad)
     assert list(pointers(problem(answer, 422))) == ["/lookback_days"]
@@ -181,12 +189,9 @@ async def test_leads_and_activities_touch_whom_they_are_of(client, worker):
     answer = await client.post(f"/v1/leads/{lead['id']}/convert", json={"contact_id": buyer})
     assert answer.status_code == 200, answer.text
     deal = await won(client, buyer)
-    async for _ in patiently():
-        shown = await client.read(f"attribution/conversions/{deal}")
-        if len(shown["touches"]) == 2:
-            break
-    assert {t["kind"] for t in shown["touches"]} == {"met", "lead"}
-    assert {t["campaign_id"] for t in shown["touches"]} == {id}
+    touches = await path(client, deal, 2)
+    assert {t["kind"] for t in touches} == {"met", "lead"}
+    assert {t["campaign_id"] for t in touches} == {id}
     leads = await client.read("attribution", goal="lead")
     assert (leads["conversions"], leads["value"]) == (1, None)
     results = await client.read(f"campaigns/{id}/results")
@@ -380,7 +385,7 @@ async def test_the_touches_of_all_people_of_a_deal_are_in_one_order(client, work
     await client.made("deal-contacts", role)
     answer = await client.post(f"/v1/deals/{deal['id']}/win", json={})
     assert answer.status_code == 200, answer.text
-    await kept(client, 2)
+    await path(client, deal["id"], 3)
     for model, wanted in (
         ("first", {early: "1", late: "0"}),
         ("last", {early: "0", late: "1"}),
