@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from struct import unpack_from
 
 import pytest
 import uvicorn
@@ -165,3 +166,58 @@ async def heads():
 
 def test_heads_of_requests_come_in_time_and_have_an_end():
     uvloop.run(heads())
+
+
+class Staged:
+    """Answers at once, or says its head, and its body once that was seen."""
+
+    def __init__(self):
+        self.seen = asyncio.Event()
+
+    async def __call__(self, scope, receive, send):
+        if scope["path"] == "/stream":
+            answer = StreamingResponse(self.late())
+        else:
+            answer = PlainTextResponse(f"told {scope['path']}" * 100)
+        await answer(scope, receive, send)
+
+    async def late(self):
+        await self.seen.wait()
+        yield "late"
+
+
+def packets(client):
+    """How many with something in them the client was sent: `tcpi_data_segs_in` of Linux."""
+    return unpack_from("I", client.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 192), 152)[0]
+
+
+async def answers():
+    staged, loop = Staged(), asyncio.get_running_loop()
+    async with served(staged) as listener, AsyncExitStack() as stack:
+        body = b"told /a" * 100
+        for _ in range(5):
+            client = await asking(stack, listener, STREAM.replace(b"/ ", b"/a ", 1))
+            whole = await loop.sock_recv(client, BLOCK)
+            assert whole.startswith(b"HTTP/1.1 200 ")
+            assert whole.endswith(b"\r\n\r\n" + body)
+            assert packets(client) == 1
+        streamed = await asking(stack, listener, STREAM.replace(b"/ ", b"/stream ", 1))
+        async with asyncio.timeout(10 * SILENCE_S):
+            head = await loop.sock_recv(streamed, BLOCK)
+            assert head.startswith(b"HTTP/1.1 200 ")
+            assert b"late" not in head
+            staged.seen.set()
+            assert b"late" in await loop.sock_recv(streamed, BLOCK)
+        # One connection that asks for everything at once, the last time by its head alone.
+        ask = b"%s /%s HTTP/1.1\r\nHost: crm\r\n%s\r\n"
+        asked = ask % (b"GET", b"a", b"") + ask % (b"GET", b"b", b"")
+        last = ask % (b"HEAD", b"a", b"Connection: close\r\n")
+        told = await everything(await asking(stack, listener, asked + last))
+        first, second = told.index(body), told.index(b"told /b" * 100)
+        assert first < second < told.rindex(b"HTTP/1.1 200 ")
+        assert told.endswith(b"\r\n\r\n")
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_INFO"), reason="Linux alone counts packets.")
+def test_an_answer_is_sent_at_once_and_a_stream_as_it_comes():
+    uvloop.run(answers())

@@ -7,13 +7,14 @@ import uvicorn
 
 
 def main(name: str, port: str) -> None:
-    app = import_module(f"benchmarks.servers.{name}").create()
+    server = import_module(f"benchmarks.servers.{name}")
     uvicorn.run(
-        app,
+        server.create(),
         host="127.0.0.1",
         port=int(port),
         loop="uvloop",
-        http="httptools",
+        # The service has connections of its own.
+        http=getattr(server, "CONNECTION", "httptools"),
         access_log=False,
         log_level="warning",
     )

@@ -3,7 +3,9 @@
 from starlette.types import ASGIApp
 
 from crm_api.api.graphql import Endpoint
-from crm_api.serving import application
+from crm_api.serving import Connection, application
+
+CONNECTION = Connection
 
 
 def create() -> ASGIApp:

@@ -28,6 +28,41 @@ def application() -> ASGIApp:
     return create_app(settings)
 
 
+class _Together:
+    """A transport that sends the head of an answer and its body at once.
+
+    The server writes one after the other, each a call of the system and a packet, which wakes the
+    client twice. What nothing follows leaves as soon as the loop gets to it.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self.alone, self._loop = transport, loop
+        self._held: bytes | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.alone, name)
+
+    def write(self, data: bytes) -> None:
+        """Send with what is held, or hold it till the loop comes round."""
+        if self._held is None:
+            self._held = data
+            self._loop.call_soon(self.flush)
+            return
+        held, self._held = self._held, None
+        self.alone.writelines((held, data))
+
+    def flush(self) -> None:
+        """Send what is held."""
+        if self._held is not None:
+            held, self._held = self._held, None
+            self.alone.write(held)
+
+    def close(self) -> None:
+        """Send what is held, and close."""
+        self.flush()
+        self.alone.close()
+
+
 class Connection(HttpToolsProtocol):
     """A connection that waits for its client, but not for ever.
 
@@ -52,7 +87,8 @@ class Connection(HttpToolsProtocol):
         )
         if option is not None and found is not None:
             found.setsockopt(socket.IPPROTO_TCP, option, int(self._most_s * 1000))
-        super().connection_made(cast("asyncio.Transport", transport))
+        together = _Together(cast("asyncio.Transport", transport), self.loop)
+        super().connection_made(cast("asyncio.Transport", together))
         self._wait()
 
     def data_received(self, data: bytes) -> None:
@@ -98,6 +134,7 @@ class Connection(HttpToolsProtocol):
     def handle_websocket_upgrade(self) -> None:
         """From here on it is another protocol's."""
         self._is_upgraded = True
+        self.transport = cast("_Together", self.transport).alone
         super().handle_websocket_upgrade()
 
     def connection_lost(self, exc: Exception | None) -> None:
