@@ -28,7 +28,7 @@ def run(setting: Setting) -> Outcome:
         for id in stages:
             own = stage.organization_id
             stage.query(OPEN_DEALS, own, pipeline, id, deals // len(stages))
-        stage.query("VACUUM ANALYZE deals")
+        stage.tidy("deals")
         board = Call("GET", f"/v1/pipelines/{pipeline}/board")
         _, found, _ = server.ask(board, stage.token)
         counts = [column["count"] for column in found["columns"]]

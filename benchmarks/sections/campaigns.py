@@ -52,8 +52,7 @@ def run(setting: Setting) -> Outcome:
         stage.query(_SEGMENT, own, segment)
         stage.query(_MEMBERS, own, segment)
         stage.query(_CONSENTS, own)
-        for name in ("contacts", "segment_members", "consents"):
-            stage.query(f"VACUUM ANALYZE {name}")
+        stage.tidy("contacts", "segment_members", "consents")
         times, sizes = asyncio.run(_measured(stage, segment))
     if sum(sizes.values()) != contacts:
         raise WrongAnswer(f"{sizes} of {contacts}")

@@ -87,7 +87,7 @@ def _fill(stage: Stage, place: tuple[str, str], days: int, deals: int) -> None:
         stage.query(_DAY, stage.organization_id, date)
         moved = 8 if days == 2 and n else n
         stage.query(_SNAPSHOTS, stage.organization_id, date, *place, deals, moved)
-    stage.query("VACUUM ANALYZE deal_snapshots")
+    stage.tidy("deal_snapshots")
 
 
 def _waterfall(stage: Stage, server: Server, pipeline: str, days: int) -> float:

@@ -56,7 +56,7 @@ def run(setting: Setting) -> Outcome:
     """The three ways in turn, round by round."""
     with setting.stage(setting.size(ROWS)) as stage:
         stage.query(_EMPLOYMENTS, stage.organization_id, CONTACTS, EACH)
-        stage.query("VACUUM ANALYZE employments")
+        stage.tidy("employments")
         found = _measure(stage, setting)
     shown = table("50 contacts, each with its company and three employments", "way", *COLUMNS)
     for name, runs in found.items():

@@ -132,7 +132,7 @@ def fill(stage: Stage, server: Server, deals: int) -> None:
     for _, definition in indexes:
         stage.query(definition)
     stage.query("ALTER TABLE deals ENABLE TRIGGER ALL")
-    stage.query("VACUUM ANALYZE deals")
+    stage.tidy("deals")
 
 
 def told(

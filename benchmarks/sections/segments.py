@@ -87,8 +87,7 @@ def run(setting: Setting) -> Outcome:
         stage.query(_DEALS, own)
         segment = uuid4()
         stage.query(_SEGMENT, own, segment, json.dumps(FILTER))
-        for name in ("behaviour_events", "deals", "contacts", "segments", "cases"):
-            stage.query(f"VACUUM ANALYZE {name}")
+        stage.tidy("behaviour_events", "deals", "contacts", "segments", "cases")
         times, size = asyncio.run(_measured(stage, segment))
     shown = table(f"{contacts:,} contacts, {contacts * EVENTS_OF_EACH:,} events", "s")
     for what, taken in times.items():

@@ -44,7 +44,7 @@ def run(setting: Setting) -> Outcome:
         stage.query(_CASES, stage.organization_id, cases)
         stage.query("ANALYZE cases")
         whole = asyncio.run(_ticked(stage))
-        stage.query("VACUUM ANALYZE cases")
+        stage.tidy("cases")
         idle = asyncio.run(_ticked(stage))
         some = _late(stage, ONE_OF, 2 * (cases // ONE_OF))
         # Those that were late before are so no more: what they had to tell is told.
@@ -70,7 +70,7 @@ def run(setting: Setting) -> Outcome:
 def _late(stage: Stage, one_of: int, steps: int) -> float:
     """The time for one of so many cases that is late, till so many steps were taken in all."""
     stage.query(_AGED, stage.organization_id, one_of)
-    stage.query("VACUUM ANALYZE cases")
+    stage.tidy("cases")
     taken = asyncio.run(_ticked(stage))
     done, left = (stage.query(sql, stage.organization_id)[0]["n"] for sql in (_DONE, _LEFT))
     if done != steps or left:

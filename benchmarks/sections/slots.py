@@ -86,8 +86,8 @@ def _filled(stage: Stage, server: Server, bookings: int) -> dict[str, str]:
     each = bookings // RESOURCES
     stage.query(_BOOKINGS, stage.organization_id, kinds["round_robin"], each)
     stage.query(_ALLOCATIONS, stage.organization_id)
-    stage.query("VACUUM ANALYZE bookings")
-    stage.query("VACUUM ANALYZE booking_allocations")
+    stage.tidy("bookings")
+    stage.tidy("booking_allocations")
     return kinds
 
 

@@ -62,8 +62,7 @@ def run(setting: Setting) -> Outcome:
     with setting.stage(0) as stage, serving(stage, "ours") as server:
         fill(stage, server, deals)
         times = {"begun": asyncio.run(_timed(stage, _reconcile))}
-        for name in ("tally_records", "tally_cells", "tally_states"):
-            stage.query(f"VACUUM ANALYZE {name}")
+        stage.tidy("tally_records", "tally_cells", "tally_states")
         times["summary"] = _summary(stage, server, deals)
         stage.query(_CHANGE, stage.organization_id, min(changed, 1_000))
         times["summary with 1,000 pending"] = _summary(stage, server, deals)

@@ -11,10 +11,13 @@ from uuid import UUID, uuid4
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import select
 
 from crm_api.domains.contacts.repository import CONTACTS
+from crm_api.domains.segments.asking import asked
 from crm_api.domains.segments.membership import Membership, Stored
 from crm_api.kit.db.tx import unit_of_work
+from crm_api.kit.query.filters import parse
 from support.clients import Api, Org, pointers, problem, tx_of
 from support.filters import Known, filters, holds, quantifiers
 from support.graph import body_as_graph
@@ -283,6 +286,35 @@ async def test_sql_finds_whom_the_filter_means(here, data):
     assert await by_sql(here, {"not": node}) == {row["id"] for row in rows} - wanted
     some = [row["id"] for row in rows[::3]]
     assert await by_sql(here, node, [UUID(id) for id in some]) == wanted & set(some)
+
+
+@given(data=st.data())
+@settings(max_examples=EXAMPLES // 3)
+async def test_sql_in_steps_finds_whom_the_filter_means(here, data):
+    """What becomes a join beside what is looked up row by row, and something else of any sort."""
+    parts = [
+        {"behaviour": {data.draw(st.sampled_from(("did", "did_not"))): "page.viewed"}},
+        data.draw(
+            st.sampled_from(
+                (
+                    {"behaviour": {"did": "cart.filled", "count": {"lte": 1}}},
+                    {"or": [{"company": {"name": {"eq": "Bank"}}}, {"title": {"is_null": True}}]},
+                    {"not": {"company": {"country": {"eq": "DE"}}}},
+                )
+            )
+        ),
+        data.draw(filters(CONTACTS, here.known)),
+    ]
+    node = {"and": data.draw(st.permutations(parts))}
+    assume(quantifiers(node) <= 5)
+    async with unit_of_work(tx_of(here.database, here.org, dry_run=True)) as tx:
+        chosen = select(CONTACTS.model.id)
+        asking = tx, CONTACTS, chosen, parse(node, CONTACTS, tx)
+        sql, _ = asked(*asking, behind=0, named="ids", all_rows=True)
+        assert "OFFSET 0" in sql
+    rows = here.known.of(CONTACTS)
+    wanted = {row["id"] for row in rows if holds(row, node, CONTACTS, here.known)}
+    assert await by_sql(here, node) == wanted
 
 
 def typed(node):

@@ -12,6 +12,7 @@ from crm_api.kit.query.listing import Listing
 from crm_api.kit.query.page import matching, value_names
 from crm_api.kit.query.selection import PageQuery, Selection
 from crm_api.kit.query.statements import prepared
+from crm_api.kit.query.steps import matching_in_steps
 from crm_api.kit.query.visibility import Sight, bound, sight_of
 
 _PARAMETER = re.compile(r"\$(\d+)")
@@ -26,14 +27,19 @@ def asked(
     behind: int,
     named: Any = (),
     sight: Sight | None = None,
+    all_rows: bool = False,
 ) -> tuple[str, list[Any]]:
     """The SQL of `selected` narrowed to what passes and is seen, and its values.
 
-    `behind` is how many parameters come before its own; `named` tells what is selected.
+    `behind` is how many parameters come before its own; `named` tells what is selected. `all_rows`
+    is for what takes all that passes as it is (`matching_in_steps`).
     """
+    narrowed = matching_in_steps if all_rows else matching
     query = PageQuery(Selection(()), filter, sight=sight or sight_of(tx.actor, listing))
     statement = prepared(
-        listing, ("asked", named, query.shape), lambda: matching(listing, selected, query)
+        listing,
+        ("asked", named, all_rows, query.shape),
+        lambda: narrowed(listing, selected, query),
     )
     values = {**bound(tx), **dict(zip(value_names(filter), filter.values, strict=True))}
     return moved_on(statement.sql, behind), statement.args(values)

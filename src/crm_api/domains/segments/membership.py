@@ -212,7 +212,13 @@ def _around(
 ) -> tuple[str, list[Any]]:
     """The comparison around a compiled filter, and the values of that."""
     selected = select(listing.model.id)
-    inner, values = asked(tx, listing, selected, filter, behind=_OWN, named="ids", sight=ALL)
+    inner, values = asked(
+        *(tx, listing, selected, filter),
+        behind=_OWN,
+        named="ids",
+        sight=ALL,
+        all_rows=ids is None,
+    )
     if ids is not None:
         table = listing.model.__tablename__
         inner += f" AND {table}.id = ANY(${_OWN + len(values) + 1})"

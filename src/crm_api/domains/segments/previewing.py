@@ -66,7 +66,9 @@ class Preview:
     ) -> list[Any]:
         tx, wanted = self.tx, tuple(names)
         selected = select(listing.model.id, *listing.expressions(wanted))
-        inner, values = asked(tx, listing, selected, filter, behind=_OWN, named=("by", wanted))
+        inner, values = asked(
+            *(tx, listing, selected, filter), behind=_OWN, named=("by", wanted), all_rows=True
+        )
         parts = [_COUNT, _SAMPLE, _OVERLAP]
         parts += [_FIELD.format(name=name, place=place) for place, name in enumerate(names)]
         sql = f"WITH q AS MATERIALIZED ({inner}) {' UNION ALL '.join(parts)}"

@@ -162,16 +162,19 @@ def matching(
     listing: Listing, query: Select[Any], asked: PageQuery, how: How | None = None
 ) -> Select[Any]:
     """The tenant, the bin, who asks, the filter and the search: all that a row must pass."""
-    model = listing.model
+    query = reachable(listing, query, asked)
+    if asked.filter.shape != ("and", ()):
+        query = query.where(condition(asked.filter.shape, listing, listing.model, Binds()))
+    return query if how is None else query.where(is_hit(listing, how))
+
+
+def reachable(listing: Listing, query: Select[Any], asked: PageQuery) -> Select[Any]:
+    """The tenant, the bin and who asks: what a row must pass, whatever is asked."""
     query = base(listing, query, asked.deleted)
     if asked.sight is None:
         raise RuntimeError("Nobody has said who reads this.")
-    visible = seen(listing, model, asked.sight)
-    if visible is not None:
-        query = query.where(visible)
-    if asked.filter.shape != ("and", ()):
-        query = query.where(condition(asked.filter.shape, listing, model, Binds()))
-    return query if how is None else query.where(is_hit(listing, how))
+    visible = seen(listing, listing.model, asked.sight)
+    return query if visible is None else query.where(visible)
 
 
 def select_page(
