@@ -5,6 +5,7 @@ from decimal import ROUND_HALF_UP, Decimal
 
 import pytest
 
+from crm_api.registry import MODULES
 from support.clients import pointers, problem
 from support.members import custom_role, member
 from support.reporting import behind, by, measure, reported, values
@@ -112,6 +113,53 @@ async def test_as_it_was_stored(client):
     found = await reported(client, "deal", measures=wanted, currency="at_close")
     assert values(found) == values(plain) == [{"sum": "400.00"}]
     assert found["columns"][0]["currency"] == "EUR"
+
+
+async def test_amounts_in_the_currency_of_another_record_are_of_that(client):
+    rates = [
+        {"base": code, "quote": "EUR", "day": "2026-03-01", "rate": str(RATES[code])}
+        for code in ("USD", "GBP")
+    ]
+    assert (await client.put("/v1/exchange-rates", json={"rates": rates})).status_code < 300
+    kept = {}
+    for own in ("EUR", "USD"):
+        project = await client.made("projects", {"name": "Office", "currency": own})
+        for spent, currency in (("100.00", "GBP"), ("10.00", own)):
+            body = {"project_id": project["id"], "day": "2026-03-02", "currency": currency}
+            made = await client.made("expenses", {**body, "amount": spent})
+            kept[own] = kept.get(own, Decimal(0)) + Decimal(made["project_amount"])
+    assert kept == {"EUR": Decimal("135.00"), "USD": Decimal("166.25")}
+    report = {"source": "expense", "measures": [measure("sum", "project_amount")]}
+    for groupings in ([], [by("currency")]):
+        answer = await client.post("/v1/reports/run", json={**report, "groupings": groupings})
+        told = problem(answer, 422)["errors"][0]
+        assert (told["pointer"], told["code"]) == ("/measures/0/field", "mixed_currencies")
+        assert "group by project.currency" in told["message"]
+    found = await reported(client, **report, groupings=[by("project.currency", name="of")])
+    assert {row["of"]: Decimal(row["sum"]) for row in values(found)} == kept
+    day = {"currency": "at_date", "currency_day": DAY}
+    (row,) = values(await reported(client, **report, **day))
+    assert Decimal(row["sum"]) == kept["EUR"] + kept["USD"] * RATES["USD"]
+
+
+def test_every_amount_has_a_currency():
+    """Its own, that of another record, or the organization's, which is what these are in."""
+    at_home = {("resource", "cost_per_hour"), ("goal", "target")}
+    of_metrics = {
+        ("alert", name) for name in ("threshold", "clear_at", "sensitivity", "last_value")
+    }
+    listings = [service.repository.listing for module in MODULES for service in module.services]
+    known = {
+        (listing.entity, name)
+        for listing in listings
+        for name, known in listing.fields.items()
+        if known.kind == "amount" and not name.startswith("base_")
+        if "currency" not in listing.fields and name not in listing.foreign
+    }
+    assert known == at_home | of_metrics
+    for listing in listings:
+        for name, relation in listing.foreign.items():
+            assert "currency" in listing.related[relation].target().fields, name
 
 
 WRONG = [

@@ -134,6 +134,7 @@ LISTING: Listing = Listing(
 VARIANTS: Listing = Listing(
     model=ProductVariant,
     out=ProductVariantOut,
+    foreign=dict.fromkeys(("cost", "cost_delta", "list_price", "list_price_delta"), "product"),
     area=PRODUCTS,
     sorts={"name": ProductVariant.sort_name},
     relations=(Relation("product", lambda: LISTING, ProductVariant.product_id, Product.id),),
@@ -146,6 +147,7 @@ VARIANTS: Listing = Listing(
 COMPONENTS: Listing = Listing(
     model=BundleComponent,
     out=BundleComponentOut,
+    foreign={"price": "product"},
     area=PRODUCTS,
     relations=(
         Relation("product", lambda: LISTING, BundleComponent.product_id, Product.id),

@@ -33,6 +33,7 @@ PLANS: Listing = Listing(
 LINES: Listing = Listing(
     model=BudgetLine,
     out=BudgetLineOut,
+    foreign={"planned": "plan"},
     area=AREA,
     relations=(
         Relation("plan", lambda: PLANS, BudgetLine.plan_id, MarketingPlan.id, back="lines"),
@@ -43,7 +44,7 @@ LINES: Listing = Listing(
 COMMITMENTS: Listing = Listing(
     model=MarketingCommitment,
     out=MarketingCommitmentOut,
-    foreign=frozenset({"plan_amount"}),
+    foreign={"plan_amount": "plan"},
     area=COSTS_AREA,
     relations=(
         Relation("plan", lambda: PLANS, MarketingCommitment.plan_id, MarketingPlan.id),
@@ -55,7 +56,7 @@ COMMITMENTS: Listing = Listing(
 COSTS: Listing = Listing(
     model=CampaignCost,
     out=CampaignCostOut,
-    foreign=frozenset({"plan_amount"}),
+    foreign={"plan_amount": "plan"},
     area=COSTS_AREA,
     relations=(
         Relation("plan", lambda: PLANS, CampaignCost.plan_id, MarketingPlan.id),

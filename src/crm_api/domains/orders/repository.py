@@ -53,6 +53,7 @@ ORDERS: Listing = Listing(
 CHANGES: Listing = Listing(
     model=ChangeRequest,
     out=ChangeRequestOut,
+    foreign={"net_change": "order"},
     area=AREA,
     sorts={"name": ChangeRequest.sort_name},
     relations=(Relation("order", lambda: ORDERS, ChangeRequest.order_id, Order.id),),

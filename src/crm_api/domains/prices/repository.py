@@ -32,6 +32,9 @@ LISTS: Listing = Listing(
 RULES: Listing = Listing(
     model=PriceRule,
     out=PriceRuleOut,
+    foreign=dict.fromkeys(
+        ("unit_price", "surcharge", "round_to", "ending", "floor", "ceiling"), "list"
+    ),
     area="prices",
     relations=(
         Relation("list", lambda: LISTS, PriceRule.price_list_id, PriceList.id),

@@ -50,6 +50,7 @@ PROJECTS: Listing = Listing(
 TASKS: Listing = Listing(
     model=ProjectTask,
     out=ProjectTaskOut,
+    foreign={"billing_amount": "project"},
     area="projects",
     sorts={"name": ProjectTask.sort_name},
     relations=(

@@ -33,6 +33,7 @@ DELIVERABLES: Listing = Listing(
 TIMES: Listing = Listing(
     model=TimeEntry,
     out=TimeEntryOut,
+    foreign={"rate": "project", "cost_rate": "project"},
     area="time_entries",
     relations=(
         Relation("project", lambda: PROJECTS, TimeEntry.project_id, Project.id),
@@ -42,7 +43,7 @@ TIMES: Listing = Listing(
 EXPENSES: Listing = Listing(
     model=Expense,
     out=ExpenseOut,
-    foreign=frozenset({"project_amount"}),
+    foreign={"project_amount": "project"},
     area="expenses",
     relations=(
         Relation("project", lambda: PROJECTS, Expense.project_id, Project.id, back="expenses"),

@@ -20,7 +20,7 @@ from sqlalchemy import (
 from sqlalchemy import tuple_ as sql_tuple
 
 from crm_api.domains.reports.buckets import Calendar
-from crm_api.domains.reports.converting import RATES, Money, currency_of
+from crm_api.domains.reports.converting import RATES, Money
 from crm_api.domains.reports.finishing import Finish, compared, finish_of, unknown_column
 from crm_api.domains.reports.measuring import (
     AFTERWARDS,
@@ -207,30 +207,22 @@ def _need_currency(plan: Plan, known: Known) -> None:
     """Raise `Invalid` where amounts of several currencies would be one."""
     adds = known.asked.function not in {"count", "count_distinct", "ratio", *AFTERWARDS}
     for operand in known.operands if adds else ():
-        way = _own_currency(operand)
+        way = operand.coded_by
         if way is None:
             continue
         # A waterfall leads from group to group: those of one currency and another are no way.
         is_one = plan.query.kind != "waterfall"
         if not is_one or not any(group.asked.field == way for group in plan.groups):
-            message = f"{operand.path} is in the currency of each record: "
+            whose = "its record" if way.count(".") == operand.path.count(".") else "another record"
+            message = f"{operand.path} is in the currency of {whose}: "
             message += f"group by {way}, or t" if is_one else "t"
             message += "ake an amount in the organization's currency."
             raise unfit(f"/measures/{known.place}/field", "mixed_currencies", message)
 
 
-def _own_currency(operand: Operand) -> str | None:
-    """The field with the currency of an amount that is in that of its record."""
-    if operand.kind != "amount" or operand.base or operand.is_converted:
-        return None
-    if "currency" not in operand.place.listing.fields:
-        return None
-    return ".".join([*operand.relations, "currency"])
-
-
 def _currencies(plan: Plan, known: Known) -> frozenset[int]:
     """The places of the groupings by the currencies that a measure is in."""
-    ways = {_own_currency(operand) for operand in known.operands}
+    ways = {operand.coded_by for operand in known.operands}
     return frozenset(n for n, group in enumerate(plan.groups) if group.asked.field in ways)
 
 
@@ -251,8 +243,8 @@ class Compiler:
         plan, model = self.plan, self.plan.listing.model
         found: list[Any] = []
         for operand in {o.path: o for known in plan.measures for o in known.operands}.values():
-            if operand.is_converted:
-                query = select(currency_of(operand)).distinct().select_from(model)
+            if operand.currency is not None:
+                query = select(operand.currency.expression).distinct().select_from(model)
                 query = joined(query, plan.listing, operand.joins)
                 asked = PageQuery(Selection(()), plan.filter, sight=plan.sight)
                 found.append(matching(plan.listing, query, asked))

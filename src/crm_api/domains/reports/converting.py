@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import localcontext
-from typing import Any
 
 from sqlalchemy import Numeric, Text, bindparam, cast, func
 from sqlalchemy.dialects.postgresql import JSONB
@@ -17,7 +16,6 @@ from crm_api.platform.exchange.service import ExchangeService
 
 RATES = "rates"
 """The parameter that holds what one unit of each currency is worth."""
-_CURRENCY = "currency"
 _MAX_AGE_DAYS = 30
 _PRECISION = 34
 
@@ -32,27 +30,21 @@ class Money:
 
     def operand(self, tx: Tx, listing: Listing, operand: Operand, at: str) -> Operand:
         """An amount as it is added up; raises `Invalid` where there is no such amount."""
-        fields = operand.place.listing.fields
-        has_own = operand.kind == "amount" and not operand.is_custom and not operand.base
-        if self.mode == "recorded" or not has_own or _CURRENCY not in fields:
+        coded_by = operand.coded_by
+        if self.mode == "recorded" or coded_by is None:
             return operand
         if self.mode == "at_close":
             name = f"base_{operand.name}"
-            if name not in fields:
+            if name not in operand.place.listing.fields:
                 message = f"{operand.path} is not stored in the organization's currency."
                 raise unfit(at, "no_base_amount", message)
             return operand_of(tx, listing, ".".join([*operand.relations, name]), at)
         # What hides the currency of an amount hides what it is worth.
-        operand_of(tx, listing, ".".join([*operand.relations, _CURRENCY]), at)
+        currency = operand_of(tx, listing, coded_by, at)
         given = cast(bindparam(RATES, type_=Text()), JSONB())
-        rate = func.jsonb_extract_path_text(given, currency_of(operand))
+        rate = func.jsonb_extract_path_text(given, currency.expression)
         worth = operand.expression * cast(rate, Numeric())
-        return replace(operand, expression=worth, whole=None, is_converted=True)
-
-
-def currency_of(operand: Operand) -> Any:
-    """The column with the currency of an amount."""
-    return getattr(operand.place.row, _CURRENCY)
+        return replace(operand, expression=worth, whole=None, currency=currency)
 
 
 async def rates_of(tx: Tx, currencies: Sequence[str], to: str, day: date) -> dict[str, str]:

@@ -30,6 +30,7 @@ from crm_api.kit.query import custom
 from crm_api.kit.query.listing import Field, Listing
 from crm_api.kit.query.places import Join, Place, place_of
 
+_CURRENCY = "currency"
 DATED = frozenset({"day", "instant"})
 _DAY = r"^\d{4}-\d\d-\d\d$"
 _INSTANT = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d"
@@ -50,15 +51,32 @@ class Operand:
     base: bool = False
     """Whether it is an amount in the organization's currency."""
     is_custom: bool = False
-    is_converted: bool = False
-    """Whether it is an amount that was converted into it."""
+    currency: "Operand | None" = None
+    """What it was converted from, of an amount that was converted into it."""
     whole: tuple[ColumnElement[int], int] | None = None
     """What an exact number is stored as: whole parts of it, and how many decimals they are."""
 
     @property
+    def is_converted(self) -> bool:
+        """Whether it is an amount that was converted into the organization's currency."""
+        return self.currency is not None
+
+    @property
     def joins(self) -> tuple[Join, ...]:
         """What the statement needs for it."""
-        return self.place.joins
+        own = self.place.joins
+        return own if self.currency is None else (*own, *self.currency.joins)
+
+    @property
+    def coded_by(self) -> str | None:
+        """The field with the currency of an amount that is in that of a record."""
+        if self.kind != "amount" or self.is_custom or self.base or self.is_converted:
+            return None
+        listing = self.place.listing
+        other = listing.foreign.get(self.name)
+        if other is None and _CURRENCY not in listing.fields:
+            return None
+        return ".".join([*self.relations, *([] if other is None else [other]), _CURRENCY])
 
     @property
     def relations(self) -> list[str]:

@@ -20,7 +20,7 @@ from crm_api.kit.query.listing import Listing, Relation
 from crm_api.kit.query.visibility import Sight, sight_of
 
 _NUMERIC = frozenset({"integer", "number", "amount"})
-_BASE, _CURRENCY = "base_currency", "currency"
+_BASE = "base_currency"
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def _operand(tx: Tx, target: Listing, asked: ReportMeasure, mode: CurrencyMode, 
     if asked.field is None or ("." in asked.field and not asked.field.startswith("custom.")):
         raise unfit(at, "unfit_field", "A field of the related records themselves.")
     operand = operand_of(tx, target, asked.field, at)
-    if operand.kind == "amount" and not operand.base and _CURRENCY in target.fields:
+    if operand.coded_by is not None:
         name = f"base_{operand.name}"
         if mode != "at_close" or name not in target.fields:
             message = "Take an amount in the organization's currency."

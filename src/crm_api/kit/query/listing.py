@@ -160,8 +160,8 @@ class Listing:
     """By a field of another kind of record, such as `product.cost`, its own fields that tell it:
     from whom that is hidden these are, too."""
 
-    foreign: frozenset[str] = frozenset()
-    """Amounts that are in the currency of another record, although it has a `currency`."""
+    foreign: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Amounts that are in the currency of another record, by the relation that leads to it."""
 
     people: tuple[Relation, ...] = ()
     """What leads to users whatever a record is: its `owner`, and the `creator` who made it."""
