@@ -106,6 +106,7 @@ EMPTY = {
     "jsonb": "'[]'",
     "text": "''",
     "timestamp with time zone": "now()",
+    "date": "now()::date",
     "boolean": "false",
 }
 
@@ -151,6 +152,39 @@ async def test_coupons_that_people_have_used_are_theirs(own_url):
         )
         assert [tuple(row) for row in found] == [("Q-1", True)]
         assert await connection.fetchval("SELECT count(*) FROM coupon_redemptions") == 4
+    finally:
+        await connection.close()
+
+
+@pytest.mark.commits
+async def test_schedules_of_standard_reports_go_with_what_they_need(own_url):
+    """Back at what knew none of them; those of saved reports and runs stay, there and back."""
+    connection = await asyncpg.connect(own_url)
+    config = alembic_config(own_url)
+    try:
+        await connection.execute("SET session_replication_role = replica")
+        ours, gone = (f"'{uuid4()}'::uuid" for _ in range(2))
+        plain = {"organization_id": ours, "sharing": "'private'"}
+        standard = {"standard_report": "'x'"}
+        await stored(connection, "report_schedules", **plain, **standard, id=gone)
+        await stored(connection, "report_schedules", **plain, report_id="gen_random_uuid()")
+        await stored(connection, "report_runs", organization_id=ours, **standard)
+        keyed = {"organization_id": ours, "record_id": gone, "entity": "'report_schedule'"}
+        await stored(connection, "record_keys", **keyed)
+        for wrong in ({}, {**standard, "report_id": "gen_random_uuid()"}):
+            with pytest.raises(asyncpg.CheckViolationError, match="one_report"):
+                await stored(connection, "report_schedules", **plain, **wrong)
+        for move, to in (
+            (command.downgrade, "20270308_reverse_relations"),
+            (command.upgrade, "head"),
+        ):
+            in_thread(lambda move=move, to=to: move(config, to))
+        counts = [
+            await connection.fetchval(f"SELECT count(*) FROM {table}")
+            for table in ("report_schedules", "report_runs", "record_keys")
+        ]
+        assert counts == [1, 1, 0]
+        assert await connection.fetchval("SELECT report_id IS NOT NULL FROM report_schedules")
     finally:
         await connection.close()
 

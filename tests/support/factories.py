@@ -786,12 +786,13 @@ async def _varied_schedules(api: Api) -> list[Body]:
     least, other = await _least_schedule(api), await _least_schedule(api)
     ruled = {"cron": None, "rule": "FREQ=DAILY", "at": "08:30", "time_zone": "Europe/Moscow"}
     only = {"measure": "count", "comparison": "gt", "value": "1"}
+    standard = {"standard_report": "company_completeness"}
     return [
         {**least, **ruled, "condition": only, "format": "pdf", "starts_on": "2030-01-01"},
         {**least, "name": "example", "condition": only},
         {**other, "name": "Рассылка"},
         {**other, "name": "Ämter", "is_active": False},
-        {**least, "name": "Zebra"},
+        {**least, "name": "Zebra", "report_id": None, **standard},
         {**least, "name": "Zebra", "is_active": False},
     ]
 
@@ -827,6 +828,7 @@ async def _varied_dashboards(api: Api) -> list[Body]:
         {"key": "note", "kind": "text", "text": "An example.", "height": 1},
         {"key": "all", "kind": "report", "report_id": report["id"], "y": 1, "width": 6},
         {"key": "new", "kind": "metric", "metric": "new_deals", "x": 6, "y": 1, "width": 6},
+        {"key": "own", "kind": "report", "standard_report": "company_completeness", "y": 5},
     ]
     asked = [{"name": "since", "type": "day", "default": "@today"}]
     return [
@@ -3424,7 +3426,7 @@ FACTORIES: dict[str, Factory] = {
         {"sharing": 5},
         needed=frozenset({"parameters", "tiles"}),
         further=2,
-        scopes=("reports:read",),
+        scopes=("reports:read", "companies:read"),
     ),
     "reports": Factory(
         _least_report,

@@ -166,6 +166,8 @@ class ComputedReport(StandardReport):
     reads: Sequence[str] = ()
     """The fields of the source that its numbers are of. Whoever does not see one of them does not
     get the report (403 `hidden_field`)."""
+    also_of: Sequence[str] = ()
+    """The kinds of records besides the source whose events change what it comes to."""
     kind: Literal[
         "summary", "matrix", "time_series", "funnel", "cohort", "waterfall", "comparison"
     ] = "summary"

@@ -1,8 +1,8 @@
 """Dashboards: what their tiles show to whom."""
 
-import json
 import random
 
+from support.boards import calm, dashboard, shown
 from support.clients import pointers, problem
 from support.members import custom_role, member
 from support.reporting import by, measure, reported
@@ -29,19 +29,8 @@ async def report(api, definition=BY_INDUSTRY, **more):
     return (await api.made("reports", {**body, **more}))["id"]
 
 
-async def dashboard(api, tiles, **more):
-    body = {"name": "Sales", "tiles": tiles, "sharing": "organization"}
-    return (await api.made("dashboards", {**body, **more}))["id"]
-
-
 def tile(key, report_id, **more):
     return {"key": key, "kind": "report", "report_id": report_id, **more}
-
-
-async def shown(api, id, **given):
-    asked = {"parameters": json.dumps(given)} if given else {}
-    found = await api.read(f"dashboards/{id}/data", **asked)
-    return {one["key"]: one for one in found["tiles"]}
 
 
 async def test_all_tiles_come_at_once(client):
@@ -209,16 +198,6 @@ async def test_a_tile_hangs_on_what_its_groups_and_filter_are_of(client):
         "only": ["company", "deal"],
     }
     assert all(one["error"] is None for one in found.values())
-
-
-async def calm(api, id, mark):
-    """The cursor from which on no tile is stale."""
-    async for _ in patiently():
-        found = await api.read(f"dashboards/{id}/stale", after=mark)
-        mark = found["cursor"]
-        if not found["tiles"]:
-            break
-    return mark
 
 
 async def test_tiles_become_stale_by_events(client):

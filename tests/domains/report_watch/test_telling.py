@@ -9,11 +9,11 @@ import pytest
 from support.clients import problem
 from support.letters import arrived, letters_to
 from support.members import custom_role, member, team
+from support.schedules import DUE, notices, settled, told
 from support.selling import deal, pipeline
 from support.waiting import patiently
 
 COUNT = {"source": "company", "measures": [{"name": "count", "function": "count"}]}
-_DUE = "UPDATE report_schedules SET next_at = now() - interval '3 days' WHERE id = $1"
 _LOOK = "UPDATE alerts SET next_at = now() - interval '1 second', checked_at = NULL WHERE id = $1"
 _PAST = """
     INSERT INTO alert_values (organization_id, alert_id, at, value)
@@ -29,34 +29,9 @@ async def companies(api, *owners):
 
 async def scheduled(api, recipients, **more):
     shared = {"name": "Count", "definition": COUNT, "sharing": "organization"}
-    told = await api.made("reports", shared)
-    body = {"name": "Weekly", "report_id": told["id"], "cron": "0 8 1 1 *"}
+    report = await api.made("reports", shared)
+    body = {"name": "Weekly", "report_id": report["id"], "cron": "0 8 1 1 *"}
     return await api.made("report-schedules", {**body, "recipients": recipients, **more})
-
-
-async def settled(api, schedule, count=1):
-    """The deliveries of a schedule, once there are so many and none is pending."""
-    found = []
-    async for _ in patiently():
-        found = (await api.read(f"report-schedules/{schedule['id']}/deliveries"))["data"]
-        if len(found) >= count and all(one["status"] != "pending" for one in found):
-            break
-    assert len(found) == count, found
-    return found
-
-
-async def notices(one):
-    return [n["text"] for n in (await one.api.read("notifications"))["data"] if n["text"]]
-
-
-async def told(one, count):
-    found = []
-    async for _ in patiently():
-        found = await notices(one)
-        if len(found) >= count:
-            break
-    assert len(found) == count, found
-    return found
 
 
 async def test_what_is_made_or_changed_is_due_by_itself(client):
@@ -75,7 +50,7 @@ async def test_each_is_told_what_each_sees(client, owner, worker):
     both = await team(client, part, whole)
     recipients = [{"kind": "team", "id": both}, {"kind": "user", "id": part.id}]
     made = await scheduled(client, [*recipients, {"kind": "webhook"}])
-    await owner.execute(_DUE, made["id"])
+    await owner.execute(DUE, made["id"])
     found = await settled(client, made, 3)
     assert Counter(one["status"] for one in found) == {"sent": 3}
     assert await told(part, 1) == ["count: 1"]
@@ -94,7 +69,7 @@ async def test_letters_bring_files(client, owner, worker, settings, format):
     address = f"reader-{format}@example.com"
     made = await scheduled(client, [{"kind": "email", "address": address}], format=format)
     before = len(arrived(settings.mail_outbox, address))
-    await owner.execute(_DUE, made["id"])
+    await owner.execute(DUE, made["id"])
     (one,) = await settled(client, made)
     assert (one["status"], one["reason"]) == ("sent", None)
     letter = (await letters_to(settings.mail_outbox, address, before + 1))[-1]
@@ -113,7 +88,7 @@ async def test_addresses_that_want_no_mail_get_no_reports(client, owner, worker,
     address = "suppressed-reader@example.com"
     await client.made("suppressions", {"value": address.upper()})
     made = await scheduled(client, [{"kind": "email", "address": address}])
-    await owner.execute(_DUE, made["id"])
+    await owner.execute(DUE, made["id"])
     (one,) = await settled(client, made)
     assert (one["status"], one["reason"]) == ("skipped", "suppressed")
     assert arrived(settings.mail_outbox, address) == []
@@ -125,7 +100,7 @@ async def test_only_if(client, owner, worker):
         only = {"measure": "count", "comparison": "gt", "value": bound}
         to = [{"kind": "email", "address": "only@example.com"}]
         made = await scheduled(client, to, condition=only)
-        await owner.execute(_DUE, made["id"])
+        await owner.execute(DUE, made["id"])
         (one,) = await settled(client, made)
         assert one["status"] == status
 
@@ -143,7 +118,7 @@ async def test_whoever_is_gone_is_told_nothing(client, owner, worker):
     problem(await client.get(f"/v1/report-schedules/{hidden['id']}"), 404)
     assert (await client.delete(f"/v1/users/{gone.id}")).status_code == 204
     for one in (made, hidden):
-        await owner.execute(_DUE, one["id"])
+        await owner.execute(DUE, one["id"])
     async for _ in patiently():
         rows = await owner.fetch(
             "SELECT status, reason FROM report_deliveries WHERE schedule_id = $1", hidden["id"]
@@ -165,7 +140,7 @@ async def test_nothing_goes_outside_for_whoever_may_send_nothing_there_any_more(
         maker.api, [{"kind": "email", "address": "far@example.com"}], sharing="organization"
     )
     await client.changed(f"roles/{role}", {"permissions": []})
-    await owner.execute(_DUE, made["id"])
+    await owner.execute(DUE, made["id"])
     (one,) = await settled(client, made)
     assert (one["status"], one["reason"]) == ("failed", "missing_right")
 
@@ -174,7 +149,7 @@ async def test_killed_workers_tell_once(client, owner, worker_process):
     people = [await member(client, "admin") for _ in range(6)]
     recipients = [{"kind": "user", "id": one.id} for one in people]
     made = await scheduled(client, recipients)
-    await owner.execute(_DUE, made["id"])
+    await owner.execute(DUE, made["id"])
     for pause in (1.5, 2.0, 2.5):
         process = worker_process()
         await asyncio.sleep(pause)
@@ -286,7 +261,7 @@ async def test_nothing_is_told_while_the_module_is_off(client, owner, worker):
     made = await scheduled(client, [{"kind": "webhook"}])
     answer = await client.post("/v1/modules/report_watch/disable")
     assert answer.status_code == 200, answer.text
-    await owner.execute(_DUE, made["id"])
+    await owner.execute(DUE, made["id"])
     async for _ in patiently():
         (row,) = await owner.fetch(
             "SELECT next_at > now() FROM report_schedules WHERE id = $1", made["id"]

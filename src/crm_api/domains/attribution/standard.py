@@ -133,6 +133,16 @@ STANDARD_REPORTS = (
         "cost_per_lead = cost / leads; cost_per_opportunity = cost / opportunities; cost_per_sale "
         "= cost / won; null where it would be by nothing",
         source="campaign",
+        also_of=(
+            "activity",
+            "behaviour_event",
+            "campaign_cost",
+            "contact",
+            "deal",
+            "lead",
+            "lead_submission",
+            "mailing",
+        ),
         areas=("attribution", "contacts", "leads", "deals"),
         parameters=(
             *SPAN,

@@ -9,11 +9,14 @@ from pydantic import Field, StringConstraints
 from crm_api.domains.reports.models import Sharing
 from crm_api.domains.reports.schemas import (
     Filtering,
+    Label,
     ReportColumn,
     ReportMetricOut,
     ReportParameter,
     ReportRow,
     ReportTotal,
+    StandardName,
+    StandardReportOut,
 )
 from crm_api.kit.problems import Problem
 from crm_api.kit.schema import Create, Name, Out, Prose, Schema, Shape, patch_of
@@ -23,6 +26,7 @@ COLUMNS = 12
 Key = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 Place = Annotated[int, Field(ge=0, le=1_000)]
 Size = Annotated[int, Field(ge=1, le=100)]
+View = Literal["chart", "table"]
 
 
 class DashboardTile(Schema):
@@ -36,6 +40,17 @@ class DashboardTile(Schema):
     width: Annotated[int, Field(ge=1, le=COLUMNS)] = COLUMNS
     height: Size = 4
     report_id: UUID | None = Field(None, description="A saved report.")
+    standard_report: StandardName | None = Field(
+        None, description="The name of a standard report, in place of a saved one."
+    )
+    measure: Label | None = Field(
+        None,
+        description="Of a report: what its chart draws. Without it that of the standard report, "
+        "or the first measure.",
+    )
+    view: View | None = Field(
+        None, description="Of what has groups: a chart or a table; both without it."
+    )
     metric: Annotated[str, Field(max_length=100)] | None = Field(
         None, description="The name of a metric."
     )
@@ -46,15 +61,22 @@ class DashboardTile(Schema):
     parameters: dict[Key, Any] = Field(
         default_factory=dict,
         max_length=20,
-        description="Of a report by name; of a metric `from` and `to`. Values may be "
-        '`{"$param": name}`, of a parameter of the dashboard; without a value of it they are left '
+        description="Of a report by name; of a metric `from` and `to`. Days may be relative, such "
+        "as `@today-30d` and `@start_of_quarter`, and count from when the tile is shown. Values "
+        'may be `{"$param": name}`, of a parameter of the dashboard; without a value of it they are left '
         "out.",
     )
     filter: Filtering = Field(
         default_factory=dict,
-        description="Further conditions, in the one filter language. Those that name a parameter "
-        "of the dashboard that has no value are left out.",
+        description="Further conditions, in the one filter language; standard reports that their "
+        "domain computes (without a `definition`) take none. Those that name a parameter of the "
+        "dashboard that has no value are left out.",
     )
+
+    @property
+    def report(self) -> UUID | str | None:
+        """The id of its saved report, or the name of its standard one."""
+        return self.report_id or self.standard_report
 
 
 class DashboardCreate(Create):
@@ -94,6 +116,12 @@ class DashboardTileData(Shape):
         description="Kinds of records whose events make it stale, as far as it is known."
     )
     report_kind: str | None = None
+    standard: StandardReportOut | None = Field(None, description="Of a standard report.")
+    parameters: dict[str, Any] | None = Field(
+        None, description="With what a standard report was run; days are absolute."
+    )
+    measure: str | None = Field(None, description="What a chart draws; the first if null.")
+    view: View | None = None
     metric: ReportMetricOut | None = None
     value: Any = None
     text: str | None = None

@@ -13,20 +13,29 @@ from crm_api.domains.dashboards.schemas import (
     DashboardTile,
     DashboardUpdate,
 )
+from crm_api.domains.reports.asking import Key, NamedReport, key_of, named_reports, unknown
 from crm_api.domains.reports.declared import Declared
 from crm_api.domains.reports.operands import pointed, unfit
-from crm_api.domains.reports.parameters import MARK, typed
+from crm_api.domains.reports.parameters import MARK, SAMPLES, put, read, typed
 from crm_api.domains.reports.schemas import ReportParameter
-from crm_api.domains.reports.service import ReportService
 from crm_api.kit.crud.named import NamedService
 from crm_api.kit.crud.personal import Impersonal
 from crm_api.kit.crud.plain import columns_of
+from crm_api.kit.reporting import Parameter
 
 _TILES = TypeAdapter(list[DashboardTile])
 _PARAMETERS = TypeAdapter(list[ReportParameter])
 _PARTS = frozenset({"tiles", "parameters"})
-_NEEDS: Mapping[str, str] = {"report": "report_id", "metric": "metric", "text": "text"}
-_DAYS = frozenset({"from", "to"})
+_NEEDS: Mapping[str, Sequence[str]] = {
+    "report": ("report_id", "standard_report"),
+    "metric": ("metric",),
+    "text": ("text",),
+}
+DAYS = (
+    Parameter("from", "day", "The first day.", is_optional=True),
+    Parameter("to", "day", "The last day.", is_optional=True),
+)
+"""The parameters of a metric."""
 
 
 class DashboardService(NamedService[Dashboard]):
@@ -50,25 +59,56 @@ class DashboardService(NamedService[Dashboard]):
             declared = _PARAMETERS.validate_python(whole["parameters"])
             tiles = _TILES.validate_python(whole["tiles"])
             _need_parameters(declared)
-            await self._need_tiles(tiles, {one.name for one in declared})
+            await self._need_tiles(tiles, declared)
             values |= {
                 "tiles": [t.model_dump(mode="json", exclude_defaults=True) for t in tiles],
                 "parameters": [one.model_dump(mode="json") for one in declared],
             }
         return values
 
-    async def _need_tiles(self, tiles: Sequence[DashboardTile], known: set[str]) -> None:
-        asked = [tile.report_id for tile in tiles if tile.report_id is not None]
-        reports = await ReportService(self.tx).records.rows(asked) if asked else {}
+    async def _need_tiles(
+        self, tiles: Sequence[DashboardTile], declared: Sequence[ReportParameter]
+    ) -> None:
+        reports = await named_reports(self.tx, [t.report for t in tiles if t.report is not None])
         keys: set[str] = set()
         for place, tile in enumerate(tiles):
             with pointed(f"/tiles/{place}", ""):
-                _need_shape(tile, known)
+                _need_shape(tile, {one.name for one in declared})
                 if tile.key in keys:
                     raise unfit("/key", "repeated_key", f"{tile.key} stands twice.")
-                if tile.report_id is not None and tile.report_id not in reports:
-                    raise unfit("/report_id", "unknown_reference", "There is no such report.")
+                if tile.kind == "report":
+                    self._need_report(tile, reports, declared)
+                elif tile.kind == "metric":
+                    given, later = _said(tile, declared)
+                    read(DAYS, given, self.tx, later)
             keys.add(tile.key)
+
+    def _need_report(
+        self,
+        tile: DashboardTile,
+        reports: Mapping[Key, NamedReport],
+        declared: Sequence[ReportParameter],
+    ) -> None:
+        """Raise `Invalid` for a report that there is not, or that does not take what is said."""
+        key = key_of(tile.report_id, tile.standard_report)
+        report = reports.get(key)
+        if report is None:
+            raise unknown(key)
+        report.need(self.tx, *_said(tile, declared))
+        if tile.measure is not None:
+            report.need_measure(self.tx, tile.measure)
+        if tile.filter:
+            report.need_filter()
+
+
+def _said(
+    tile: DashboardTile, declared: Sequence[ReportParameter]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The parameters of a tile that have a value by now, and examples of the others."""
+    values = {one.name: one.default for one in declared if one.default is not None}
+    given = kept(tile.parameters, values)
+    samples = {one.name: SAMPLES[one.type] for one in declared} | values
+    return given, {n: put(v, samples) for n, v in tile.parameters.items() if n not in given}
 
 
 def _need_parameters(declared: Sequence[ReportParameter]) -> None:
@@ -83,19 +123,22 @@ def _need_parameters(declared: Sequence[ReportParameter]) -> None:
 
 def _need_shape(tile: DashboardTile, known: set[str]) -> None:
     """Raise `Invalid` for a tile that lacks what its kind needs, or has what another one has."""
-    for kind, name in _NEEDS.items():
-        if (getattr(tile, name) is not None) != (kind == tile.kind):
-            raise unfit(f"/{name}", "unfit_kind", f"It goes with the kind {kind}.")
+    for kind, names in _NEEDS.items():
+        said = [name for name in names if getattr(tile, name) is not None]
+        if bool(said) != (kind == tile.kind):
+            raise unfit(f"/{(said or names)[0]}", "unfit_kind", f"It goes with the kind {kind}.")
     if tile.x + tile.width > COLUMNS:
         raise unfit("/width", "off_grid", f"The grid has {COLUMNS} columns.")
     if tile.by is not None and tile.kind != "metric":
         raise unfit("/by", "unfit_kind", "It goes with the kind metric.")
+    if tile.measure is not None and tile.kind != "report":
+        raise unfit("/measure", "unfit_kind", "It goes with the kind report.")
+    if tile.view is not None and tile.kind == "text":
+        raise unfit("/view", "unfit_kind", "A text is neither a chart nor a table.")
     if tile.kind == "text" and (tile.parameters or tile.filter):
         raise unfit("/parameters", "unfit_kind", "A text takes neither parameters nor a filter.")
     if tile.metric is not None and tile.metric not in Declared.metrics:
         raise unfit("/metric", "unknown_metric", "There is no metric of this name.")
-    if tile.kind == "metric" and not _DAYS.issuperset(tile.parameters):
-        raise unfit("/parameters", "unknown_parameter", "A metric takes `from` and `to`.")
     _need_known(tile, known)
 
 
@@ -118,3 +161,8 @@ def named_in(value: Any) -> set[str]:
     if isinstance(value, list):
         return {name for inner in cast("list[Any]", value) for name in named_in(inner)}
     return set()
+
+
+def kept(part: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """What is said of a tile, without what names a parameter that has no value."""
+    return put({k: v for k, v in part.items() if named_in(v) <= values.keys()}, values)

@@ -1,62 +1,67 @@
 """What the tiles of a dashboard show: one transaction of one moment, and a savepoint for each."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from datetime import date
 from decimal import Decimal
 from typing import Any, cast
 from uuid import UUID
 
-from pydantic import ValidationError
-
 from crm_api.domains.dashboards.schemas import DashboardTile
-from crm_api.domains.dashboards.service import DashboardService, named_in
+from crm_api.domains.dashboards.service import DAYS, DashboardService, kept
+from crm_api.domains.reports.asking import Key, NamedReport, named_reports, on_the_way
+from crm_api.domains.reports.buckets import Calendar
 from crm_api.domains.reports.compiling import Plan
 from crm_api.domains.reports.declared import Declared
+from crm_api.domains.reports.library import Library
 from crm_api.domains.reports.metrics import Metrics
 from crm_api.domains.reports.operands import unfit
-from crm_api.domains.reports.parameters import filled, put, typed
-from crm_api.domains.reports.results import Row, hash_of
+from crm_api.domains.reports.parameters import read, typed
+from crm_api.domains.reports.questions import Asked, Question, hash_of
+from crm_api.domains.reports.results import Row
 from crm_api.domains.reports.running import Bounds
 from crm_api.domains.reports.schemas import ReportQuery
-from crm_api.domains.reports.service import ReportService
 from crm_api.domains.reports.together import fits, kin_of, read_together
 from crm_api.kit.crud.feed import Feed, Position
 from crm_api.kit.db.json import decode
 from crm_api.kit.db.tx import Tx, at_one_moment
 from crm_api.kit.errors import CrmError, NotFound
-from crm_api.kit.faults import invalid_body
 from crm_api.kit.problems import problem_of
 from crm_api.kit.query.cursor import context_of, seal, unseal
 from crm_api.kit.reporting import Measure
-from crm_api.kit.schema import Day, Schema
 
+Reports = Mapping[Key, NamedReport]
 EACH = Bounds(4, 2_000_000)
 _STRETCH = 1_000
 _STRETCHES = 10
-_NAMED = frozenset({"and", "or", "not"})
 
 
-class _Days(Schema):
-    """The days of a metric."""
-
-    start: Day | None = None
-    to: Day | None = None
-
-
-class _Within(Metrics):
+class _Within(Library, Metrics):
     """Reports and metrics in the transaction that there is, each undone by itself if it fails."""
 
     def __init__(self, tx: Tx, bounds: Bounds) -> None:
         super().__init__(tx, bounds)
         self._answers: dict[Any, Row] = {}
         self._plans: dict[str, Plan] = {}
+        self._calendar: Calendar | None = None
 
-    async def prepare(self, queries: Sequence[ReportQuery]) -> None:
+    async def calendar(self) -> Calendar:
+        """By what the organization counts, which is asked once."""
+        if self._calendar is None:
+            self._calendar = await super().calendar()
+        return self._calendar
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncGenerator[Tx]:
+        """The transaction that there is."""
+        await self.bound(self.tx)
+        yield self.tx
+
+    async def prepare(self, questions: Sequence[Question]) -> None:
         """Have reports of the same records be read together; what cannot be is left to `run`."""
         families: dict[str, dict[str, ReportQuery]] = {}
-        for query in queries:
-            if kin := kin_of(query):
+        for query in questions:
+            if isinstance(query, ReportQuery) and (kin := kin_of(query)):
                 families.setdefault(kin, {})[hash_of(query)] = query
         for family in families.values():
             if len(family) > 1:
@@ -69,22 +74,24 @@ class _Within(Metrics):
         for asked, query in family.items():
             self._plans[asked] = plan = await self.plan(query)
             await self.settle(self.tx, plan)
-        kept = {asked: self._plans[asked] for asked in family if fits(self._plans[asked])}
-        if len(kept) < 2:
+        fitting = {asked: self._plans[asked] for asked in family if fits(self._plans[asked])}
+        if len(fitting) < 2:
             return
-        found = await read_together(self, self.tx, list(kept.values()))
-        for asked, answer in zip(kept, found, strict=True):
+        found = await read_together(self, self.tx, list(fitting.values()))
+        for asked, answer in zip(fitting, found, strict=True):
             if answer is not None:
                 self._answers[asked, None] = answer
 
-    async def run(self, query: ReportQuery, span: tuple[date, date] | None = None) -> Row:
+    async def plan(self, query: ReportQuery) -> Plan:
+        """A report checked, which is done once."""
+        return self._plans.get(hash_of(query)) or await super().plan(query)
+
+    async def run(self, query: Question, span: tuple[date, date] | None = None) -> Row:
         """What it comes to at the moment of the transaction; what several tiles ask is run once."""
         asked = hash_of(query), span
         if asked not in self._answers:
             async with self.tx.atomic():
-                plan = self._plans.get(asked[0]) or await self.plan(query)
-                await self.bound(self.tx)
-                self._answers[asked] = await self.answer(self.tx, plan, span)
+                self._answers[asked] = await super().run(query, span)
         return self._answers[asked]
 
     async def value(
@@ -92,9 +99,7 @@ class _Within(Metrics):
     ) -> Decimal | None:
         """The same of one that no report comes to."""
         async with self.tx.atomic():
-            await self.bound(self.tx)
-            with self.in_time():
-                return await compute(self.tx, first, last)
+            return await super().value(compute, first, last)
 
 
 class Showing:
@@ -113,10 +118,10 @@ class Showing:
             await tx.session()
             # Of the moment of the data: what happens after it is told.
             place = await Feed(tx, {}).end()
-            reports = await _saved(tx, tiles)
+            reports = await _named(tx, tiles)
             one = _Within(tx, EACH)
             calendar = await one.calendar()
-            await one.prepare(_queries(tiles, reports, values))
+            await one.prepare(await _questions(one, tiles, reports, values))
             shown = [await self._shown(one, tile, reports, values) for tile in tiles]
             return {
                 "dashboard_id": dashboard.id,
@@ -133,12 +138,13 @@ class Showing:
         self,
         at: _Within,
         tile: DashboardTile,
-        reports: Mapping[UUID, Any],
+        reports: Reports,
         values: Mapping[str, Any],
     ) -> Row:
         told: Row = {"key": tile.key, "kind": tile.kind, "error": None, "text": tile.text}
         told |= {"depends_on": depends_on(tile, reports), "columns": [], "rows": [], "totals": []}
-        told |= {"report_kind": None, "metric": None, "value": None, "truncated": False}
+        told |= dict.fromkeys(("report_kind", "standard", "parameters", "metric", "value"))
+        told |= {"measure": tile.measure, "view": tile.view, "truncated": False}
         try:
             if tile.kind == "report":
                 told |= await _of_report(at, tile, reports, values)
@@ -152,7 +158,7 @@ class Showing:
         """The tiles whose records something has happened to since."""
         dashboard = await DashboardService(self.tx).get(id)
         tiles = [DashboardTile.model_validate(one) for one in _read(dashboard.tiles)]
-        reports = await _saved(self.tx, tiles)
+        reports = await _named(self.tx, tiles)
         key, context = self.tx.database.signing_key, _context(self.tx, id)
         place = Position(*unseal(key, context, cursor, parameter="after"))
         happened: set[str] = set()
@@ -192,10 +198,9 @@ def _read(value: Any) -> Any:
     return cast("Any", value) if isinstance(value, list | dict) else decode(value)
 
 
-async def _saved(tx: Tx, tiles: Sequence[DashboardTile]) -> Mapping[UUID, Any]:
+async def _named(tx: Tx, tiles: Sequence[DashboardTile]) -> Reports:
     """The reports of the tiles that the reader sees, read at once."""
-    ids = [tile.report_id for tile in tiles if tile.report_id is not None]
-    return await ReportService(tx).records.rows(ids) if ids else {}
+    return await named_reports(tx, [tile.report for tile in tiles if tile.report is not None])
 
 
 def valued(declared: Sequence[Mapping[str, Any]], given: Mapping[str, Any]) -> dict[str, Any]:
@@ -212,94 +217,56 @@ def valued(declared: Sequence[Mapping[str, Any]], given: Mapping[str, Any]) -> d
     return values
 
 
-def _kept(part: Mapping[str, Any], values: Mapping[str, Any]) -> Row:
-    """Without what names a parameter that has no value."""
-    kept = {k: v for k, v in part.items() if named_in(v) <= values.keys()}
-    return put(kept, values)
-
-
-def _queries(
-    tiles: Sequence[DashboardTile], reports: Mapping[UUID, Any], values: Mapping[str, Any]
-) -> list[ReportQuery]:
+async def _questions(
+    at: Library, tiles: Sequence[DashboardTile], reports: Reports, values: Mapping[str, Any]
+) -> list[Question]:
     """The reports of tiles; what is wrong with one is said where it is shown."""
-    found: list[ReportQuery] = []
+    found: list[Question] = []
     for tile in tiles:
         if tile.kind == "report":
             with suppress(CrmError):
-                found.append(_query(tile, reports, values))
+                found.append((await _asked(at, tile, reports, values)).question)
     return found
 
 
-def _query(
-    tile: DashboardTile, reports: Mapping[UUID, Any], values: Mapping[str, Any]
-) -> ReportQuery:
-    report = reports.get(tile.report_id) if tile.report_id else None
+async def _asked(
+    at: Library, tile: DashboardTile, reports: Reports, values: Mapping[str, Any]
+) -> Asked:
+    report = reports.get(tile.report or "")
     if report is None:
         raise NotFound("There is no such report, or you do not see it.")
-    definition, own = _read(report.definition), _read(report.parameters)
-    query = filled(definition, own, _kept(tile.parameters, values))
-    further = _kept(tile.filter, values)
-    if further:
-        both = [part for part in (query.filter, further) if part]
-        query = query.model_copy(update={"filter": both[0] if len(both) == 1 else {"and": both}})
-    return query
+    return await report.asked(at, kept(tile.parameters, values), kept(tile.filter, values))
 
 
 async def _of_report(
-    at: _Within,
-    tile: DashboardTile,
-    reports: Mapping[UUID, Any],
-    values: Mapping[str, Any],
+    at: Library, tile: DashboardTile, reports: Reports, values: Mapping[str, Any]
 ) -> Row:
-    found = await at.run(_query(tile, reports, values))
+    asked = await _asked(at, tile, reports, values)
+    found = await at.run(asked.question)
     names = ("columns", "rows", "totals", "truncated")
-    return {"report_kind": found["kind"], **{name: found[name] for name in names}}
+    return {
+        "report_kind": found["kind"],
+        "standard": asked.standard,
+        "parameters": asked.parameters,
+        "measure": tile.measure or reports[tile.report or ""].chart,
+        **{name: found[name] for name in names},
+    }
 
 
 async def _of_metric(at: _Within, tile: DashboardTile, values: Mapping[str, Any]) -> Row:
-    given = _kept(tile.parameters, values)
-    try:
-        days = _Days.model_validate({"start": given.get("from"), "to": given.get("to")})
-    except ValidationError as error:
-        raise invalid_body(error.errors(include_url=False)).under("/parameters") from None
-    found = await at.of(tile.metric or "", tile.by, days.start, days.to, _kept(tile.filter, values))
+    days = read(DAYS, kept(tile.parameters, values), at.tx)
+    further = kept(tile.filter, values)
+    found = await at.of(tile.metric or "", tile.by, days["from"], days["to"], further)
     names = ("metric", "value", "columns", "rows", "truncated")
     return {name: found[name] for name in names}
 
 
-def depends_on(tile: DashboardTile, reports: Mapping[UUID, Any]) -> list[str]:
+def depends_on(tile: DashboardTile, reports: Reports) -> list[str]:
     """The kinds of records that a tile is of, with those on the way to what it names."""
     if tile.kind == "metric" and tile.metric in Declared.metrics:
         metric = Declared.metrics[tile.metric or ""]
         by = (tile.by or "").split(",")
         named = [dict(metric.filter), [dict(one) for one in metric.measures], tile.filter, by]
-        return sorted(_on_the_way(metric.source, named))
-    report = reports.get(tile.report_id) if tile.report_id else None
-    if report is None:
-        return []
-    definition = _read(report.definition)
-    return sorted({"report", *_on_the_way(definition["source"], [definition, tile.filter])})
-
-
-def _on_the_way(source: str, named: Any) -> set[str]:
-    """A kind of record, and those that its relations lead to, of what some JSON names."""
-    found, service = {source}, Declared.services.get(source)
-    if service is not None:
-        words = _words(named)
-        found |= {
-            relation.target().entity
-            for relation in service.repository.listing.relations
-            if relation.name in words
-        }
-    return found
-
-
-def _words(value: Any) -> set[str]:
-    """The first parts of all paths that some JSON may name, and its keys."""
-    if isinstance(value, Mapping):
-        found = cast("Mapping[str, Any]", value)
-        inner = {word for one in found.values() for word in _words(one)}
-        return inner | {str(key).partition(".")[0] for key in found} - _NAMED
-    if isinstance(value, list):
-        return {word for one in cast("list[Any]", value) for word in _words(one)}
-    return {value.partition(".")[0]} if isinstance(value, str) else set()
+        return sorted(on_the_way(metric.source, named))
+    report = reports.get(tile.report or "")
+    return [] if report is None else sorted(report.kinds(tile.filter))

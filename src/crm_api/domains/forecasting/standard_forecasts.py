@@ -160,6 +160,7 @@ def _quota_report(name: str, title: str, text: str, formula: str, *columns: str)
         text=text,
         formula=formula,
         source="deal",
+        also_of=("goal", "team", "team_member", "user"),
         areas=(AREA,),
         parameters=(_PERIOD,),
         chart=columns[-1],
@@ -194,6 +195,7 @@ AGAINST_ACTUAL = ComputedReport(
     "by the snapshot of the day; weighted = Σ amount × probability by it; submitted = what was "
     "said by then",
     source="deal",
+    also_of=("forecast", "team_member"),
     areas=(AREA,),
     parameters=_BACK,
     kind="comparison",
@@ -218,6 +220,7 @@ ACCURACY = ComputedReport(
     formula="wape = Σ |actual - forecast| / Σ |actual|; bias = Σ (forecast - actual) / Σ |actual|; "
     "mape = the mean of |actual - forecast| / |actual|",
     source="deal",
+    also_of=("forecast", "team_member"),
     areas=(AREA,),
     parameters=_BACK,
     kind="comparison",

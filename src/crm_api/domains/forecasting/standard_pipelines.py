@@ -112,6 +112,7 @@ VELOCITY = ComputedReport(
     text=DEFINITIONS["velocity.v1"].text,
     formula="velocity = qualified × average_won × win_rate / cycle; null without won deals",
     source="deal",
+    also_of=("pipeline", "stage"),
     areas=(AREA,),
     parameters=(
         Parameter("pipeline_id", "uuid", "Of this pipeline alone.", is_optional=True),
@@ -138,6 +139,7 @@ WATERFALL = ComputedReport(
     formula="end = start + new + reopened + increased - decreased + fx_effect + pulled_in "
     "- pushed_out - won - lost - removed",
     source="deal",
+    also_of=("pipeline",),
     areas=(AREA,),
     parameters=(
         PIPELINE,

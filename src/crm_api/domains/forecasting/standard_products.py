@@ -100,6 +100,7 @@ BY_PRODUCT = ComputedReport(
     "left out.",
     formula="rate = won / (won + lost)",
     source="deal",
+    also_of=("product",),
     areas=("products",),
     parameters=SPAN,
     chart="decided",

@@ -75,6 +75,7 @@ CONVERSION = ComputedReport(
     text=DEFINITIONS["stage_conversion.v1"].text,
     formula="conversion = passed / (passed + lost); undecided = entered - passed - lost",
     source="deal",
+    also_of=("pipeline", "stage"),
     areas=(AREA,),
     parameters=(PIPELINE, *SPAN),
     kind="summary",
@@ -109,6 +110,7 @@ TIMES = ComputedReport(
     "stalled = open deals whose time is above the third quartile of won deals; "
     "rotting = open deals that entered longer ago than `rotting_days`",
     source="deal",
+    also_of=("pipeline", "stage"),
     areas=(AREA,),
     parameters=(PIPELINE, *SPAN),
     chart="time_median",
@@ -143,6 +145,7 @@ FUNNEL = ComputedReport(
     formula="of_first = reached / reached of the first stage; "
     "of_previous = reached / reached of the stage before",
     source="deal",
+    also_of=("pipeline", "stage"),
     areas=(AREA,),
     parameters=(PIPELINE, *SPAN),
     kind="funnel",

@@ -117,6 +117,7 @@ FAIRNESS = ComputedReport(
     formula="per_weight = assigned / weight; gini = Gini coefficient of per_weight, 0 is equal; "
     "jain = (Σ x)² / (n Σ x²) of per_weight, 1 is equal",
     source="lead",
+    also_of=("lead_assignment", "lead_pool"),
     areas=("lead_pools",),
     parameters=SPAN,
     chart="assigned",

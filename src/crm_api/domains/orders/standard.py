@@ -113,6 +113,7 @@ PRODUCT_MIX = ComputedReport(
     "that is.",
     formula="net = Σ net of the line × how often it falls due; share = net / net of the currency",
     source="order",
+    also_of=("product",),
     areas=(_AREA,),
     parameters=SPAN,
     chart="net",
@@ -135,6 +136,7 @@ ATTACH_RATE = ComputedReport(
     f"{_MAINS} that are in the most orders.",
     formula="rate = orders with both / orders with the product",
     source="order",
+    also_of=("product",),
     areas=(_AREA,),
     kind="matrix",
     parameters=(
@@ -164,6 +166,7 @@ def _leakage(key: str, title: str, group: Sequence[ReportField]) -> ComputedRepo
         formula="list_value = Σ price × quantity × how often it falls due, without taxes; "
         "leakage = list_value − net; leakage_share = leakage / list_value",
         source="order",
+        also_of=("product",) if key == "product" else (),
         areas=(_AREA,) if key == "product" else (),
         parameters=SPAN,
         chart="leakage",

@@ -127,6 +127,7 @@ PRODUCT_PERFORMANCE = ComputedReport(
     "without taxes − quoted; discount_share = discount / (quoted + discount); attach_rate = "
     "attached / orders; margin = net − costs of what was won; margin_share = margin / net of it",
     source="quote",
+    also_of=("order", "product"),
     areas=("orders", "products"),
     parameters=(
         *SPAN,

@@ -96,6 +96,7 @@ RESULTS = ComputedReport(
     "margin_share = margin / revenue; on time = closed_at ≤ the finish of the baseline; "
     "on_time_share = on time / those with a baseline; utilisation = billable / worked minutes",
     source="project",
+    also_of=("expense", "project_task", "time_entry"),
     areas=("time_entries", "expenses"),
     parameters=SPAN,
     chart="margin",

@@ -12,14 +12,12 @@ from crm_api.domains.report_watch.service import (
     OUTSIDE,
     Delivery,
     ReportScheduleService,
-    read,
 )
+from crm_api.domains.reports.asking import NamedReport, key_of, named_reports
 from crm_api.domains.reports.files import TYPES, written
-from crm_api.domains.reports.parameters import filled
+from crm_api.domains.reports.library import Library
 from crm_api.domains.reports.printing import report_pdf
-from crm_api.domains.reports.running import Reports
 from crm_api.domains.reports.runs import BY_JOB
-from crm_api.domains.reports.service import ReportService
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import NotFound
 from crm_api.kit.jobs import JobContext
@@ -57,7 +55,7 @@ async def found_for(context: JobContext, asked: Delivery) -> Found:
         return Found("skipped", "condition_not_met")
     text = text_of(answer)
     if asked.kind == "webhook" or (is_user and asked.format is None):
-        return Found("sent", None, text, ("report", report.id, report.version))
+        return Found("sent", None, text, report.record)
     address = asked.whom if asked.kind == "email" else await _address(reader, UUID(asked.whom))
     files = [] if asked.format is None else [await _file(reader, report, asked.format, answer)]
     letter = Letter(str(asked.id), address, asked.name, f"{text}\n", files=files)
@@ -65,13 +63,14 @@ async def found_for(context: JobContext, asked: Delivery) -> Found:
     return Found("sent", None, text) if is_sent else Found("failed", "no_mail_server")
 
 
-async def _result(reader: Tx, asked: Delivery) -> tuple[Any, Mapping[str, Any]]:
-    rows = await ReportService(reader).records.rows([asked.report_id])
-    report = rows.get(asked.report_id)
+async def _result(reader: Tx, asked: Delivery) -> tuple[NamedReport, Mapping[str, Any]]:
+    key = key_of(asked.report_id, asked.standard_report)
+    report = (await named_reports(reader, [key])).get(key)
     if report is None:
         raise NotFound("The report is not seen.")
-    query = filled(read(report.definition), read(report.parameters), asked.parameters)
-    return report, await Reports(reader, BY_JOB).run(query)
+    library = Library(reader, BY_JOB)
+    found = await report.asked(library, asked.parameters)
+    return report, await library.run(found.question)
 
 
 async def _address(reader: Tx, user: UUID) -> str:
@@ -79,10 +78,13 @@ async def _address(reader: Tx, user: UUID) -> str:
     return rows[0]["email"]
 
 
-async def _file(reader: Tx, report: Any, format: str, answer: Mapping[str, Any]) -> Enclosed:
-    name = f"report.{format}"
+async def _file(
+    reader: Tx, report: NamedReport, format: str, answer: Mapping[str, Any]
+) -> Enclosed:
+    name = f"{report.file}.{format}"
     if format == "pdf":
-        made = await report_pdf(reader, report.name, answer, answer["rows"], None)
+        title, chart = report.title, report.chart
+        made = await report_pdf(reader, title, answer, answer["rows"], None, chart)
         return Enclosed(name, "application/pdf", made)
     kind = "csv" if format == "csv" else "xlsx"
     data = await written(kind, answer["columns"], answer["rows"], answer["totals"])
@@ -119,8 +121,8 @@ def _number(value: Any) -> Decimal | None:
 
 
 def text_of(answer: Mapping[str, Any]) -> str:
-    """The first rows as text, a line each."""
-    names = [column["name"] for column in answer["columns"]]
+    """The first rows as text, a line each; what ids mean stands for them."""
+    names = [column["name"] for column in answer["columns"] if not column.get("label")]
     lines = [
         " · ".join(f"{name}: {_plain(row['values'].get(name))}" for name in names)
         for row in answer["rows"][:_ROWS]

@@ -17,7 +17,7 @@ from crm_api.kit.graphql.types import type_from
 
 @type_from(schemas.ReportScheduleOut)
 class ReportSchedule:
-    """When a saved report is told to whom."""
+    """When a saved or standard report is told to whom."""
 
     report = related(ReportScheduleService, "report", Report)
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import Index, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from crm_api.kit.db.base import Base, Entity, KeyText
@@ -26,13 +26,14 @@ def due(table: str) -> Index:
 
 
 class ReportSchedule(Named, Entity):
-    """When a saved report is told to whom."""
+    """When a saved or standard report is told to whom."""
 
     __tablename__ = "report_schedules"
     __table_args__ = (
         one_of("format", Format),
         one_of("sharing", Sharing),
         foreign_key("report_id", "reports"),
+        CheckConstraint("num_nonnulls(report_id, standard_report) = 1", name="one_report"),
         *ordered("report_schedules", "created_at", "updated_at", "sort_name"),
         referring("report_schedules", "report_id"),
         referring("report_schedules", "owner_id", optional=True),
@@ -40,7 +41,8 @@ class ReportSchedule(Named, Entity):
     )
     entity = "report_schedule"
 
-    report_id: Mapped[UUID]
+    report_id: Mapped[UUID | None]
+    standard_report: Mapped[str | None] = mapped_column(KeyText)
     parameters: Mapped[dict[str, Any]]
     time_zone: Mapped[str] = mapped_column(KeyText)
     cron: Mapped[str | None] = mapped_column(KeyText)

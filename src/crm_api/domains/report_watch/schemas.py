@@ -9,7 +9,7 @@ from pydantic import Field, StringConstraints
 
 from crm_api.domains.report_watch.judging import Comparison
 from crm_api.domains.report_watch.models import Format, Method, Season, Sharing, State
-from crm_api.domains.reports.schemas import Filtering
+from crm_api.domains.reports.schemas import Filtering, StandardName
 from crm_api.kit.schema import Create, Day, Name, Out, Schema, Shape, TimeZone, patch_of
 
 Number = Annotated[Decimal, Field(max_digits=20, decimal_places=6)]
@@ -45,8 +45,16 @@ class ReportScheduleCreate(Create):
     """A new schedule."""
 
     name: Name = Field(examples=["Every Monday"])
-    report_id: UUID
-    parameters: dict[str, Any] = Field(default_factory=dict, max_length=20)
+    report_id: UUID | None = Field(None, description="A saved report.")
+    standard_report: StandardName | None = Field(
+        None, description="The name of a standard report, in place of a saved one."
+    )
+    parameters: dict[str, Any] = Field(
+        default_factory=dict,
+        max_length=20,
+        description="Of the report, by name. Days may be relative, such as `@today-30d` and "
+        "`@start_of_quarter`, and count from when it is told.",
+    )
     time_zone: TimeZone = "UTC"
     cron: Annotated[str, Field(max_length=200)] | None = Field(
         None,
@@ -74,15 +82,16 @@ class ReportScheduleCreate(Create):
 ReportScheduleUpdate = patch_of(
     "ReportScheduleUpdate",
     ReportScheduleCreate,
-    required=("report_id", "recipients", "time_zone", "sharing"),
+    required=("recipients", "time_zone", "sharing"),
 )
 
 
 class ReportScheduleOut(Out):
-    """When a saved report is told to whom."""
+    """When a saved or standard report is told to whom."""
 
     name: str
-    report_id: UUID
+    report_id: UUID | None
+    standard_report: str | None
     parameters: dict[str, Any]
     time_zone: str
     cron: str | None

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from pydantic import TypeAdapter
@@ -21,10 +21,9 @@ from crm_api.domains.report_watch.schemas import (
     ReportScheduleUpdate,
 )
 from crm_api.domains.report_watch.timing import Timing, today
+from crm_api.domains.reports.asking import key_of, named_reports, unknown
 from crm_api.domains.reports.declared import Declared
 from crm_api.domains.reports.operands import unfit
-from crm_api.domains.reports.parameters import filled
-from crm_api.domains.reports.service import ReportService
 from crm_api.kit.crud.named import NamedService
 from crm_api.kit.crud.personal import Impersonal
 from crm_api.kit.crud.plain import columns_of
@@ -38,6 +37,7 @@ from crm_api.platform.notifications.repository import members_of
 OUTSIDE = "send_reports_outside"
 _RECIPIENTS = TypeAdapter(list[ReportRecipient])
 _TIMES = frozenset({"cron", "rule", "starts_on", "at", "time_zone", "is_active"})
+_REPORT = frozenset({"report_id", "standard_report", "parameters"})
 _MEASURED = ("metric", "filter", "days")
 _BOUNDS = frozenset({"method", "comparison", "threshold", "clear_at"})
 
@@ -71,7 +71,8 @@ class Delivery:
     schedule_id: UUID
     version: int
     name: str
-    report_id: UUID
+    report_id: UUID | None
+    standard_report: str | None
     parameters: Mapping[str, Any]
     condition: Mapping[str, Any] | None
     format: str | None
@@ -112,7 +113,7 @@ class ReportScheduleService(NamedService[ReportSchedule]):
         if values.get("condition") is not None:
             # As it is stored, so that the same again is no change.
             values["condition"] = decode(encode(values["condition"]))
-        if not {"report_id", "parameters"}.isdisjoint(values):
+        if not _REPORT.isdisjoint(values):
             await self._need_report(whole)
         if not _TIMES.isdisjoint(values):
             if whole.get("starts_on") is None:
@@ -123,11 +124,11 @@ class ReportScheduleService(NamedService[ReportSchedule]):
         return values
 
     async def _need_report(self, whole: Mapping[str, Any]) -> None:
-        found = await ReportService(self.tx).records.rows([whole["report_id"]])
-        report = found.get(whole["report_id"])
+        key = key_of(whole["report_id"], whole["standard_report"])
+        report = (await named_reports(self.tx, [key])).get(key)
         if report is None:
-            raise Invalid.at("/report_id", "unknown_reference", "There is no such report.")
-        filled(read(report.definition), read(report.parameters), whole["parameters"])
+            raise unknown(key)
+        report.need(self.tx, whole["parameters"])
 
     async def delivery(self, id: UUID) -> Delivery | None:
         """A delivery that is to be made, whoever asks; None once something has become of it."""
@@ -145,6 +146,7 @@ class ReportScheduleService(NamedService[ReportSchedule]):
             row.version,
             row.name,
             row.report_id,
+            row.standard_report,
             row.parameters,
             row.condition,
             row.format,
@@ -163,6 +165,7 @@ class ReportScheduleService(NamedService[ReportSchedule]):
             version=asked.version,
             data={
                 "report_id": asked.report_id,
+                "standard_report": asked.standard_report,
                 "parameters": dict(asked.parameters),
                 "occurrence_at": asked.occurrence_at,
             },
@@ -192,11 +195,6 @@ def timing_of(whole: Mapping[str, Any]) -> Timing:
     """The times of a schedule."""
     names = ("time_zone", "cron", "rule", "starts_on", "at")
     return Timing(**{name: whole[name] for name in names})
-
-
-def read(value: Any) -> Any:
-    """JSON of a row, which passes through unread till somebody needs it."""
-    return cast("Any", value) if isinstance(value, list | dict) else decode(value)
 
 
 class AlertService(NamedService[Alert]):

@@ -12,6 +12,8 @@ from crm_api.domains.reports.results import Row, Shaped, cell_of, column_row, co
 from crm_api.domains.reports.schemas import ReportMeasure, ReportQuery, ReportSide
 
 BEGINS, ENDS = "begins", "ends"
+FUNNEL: Mapping[str, str] = {"count": "integer", "of_previous": "ratio", "of_first": "ratio"}
+"""The measures of a funnel, and their kinds."""
 _ADDED = frozenset({"count", "sum"})
 _NOTHING = frozenset({"count", "count_distinct", "sum"})
 """What is nothing where there are no records."""
@@ -172,8 +174,8 @@ def funnel(plan: Plan, rows: list[Any]) -> Row:
             "of_first": shown(_share(counts[place], counts[0]), "ratio"),
         }
         told.append({"cell": cell_of({STEP: step.name}), "values": dict(values)})
-    kinds = {STEP: "text", "count": "integer", "of_previous": "ratio", "of_first": "ratio"}
-    columns = [column_row(n, "grouping" if n == STEP else "measure", k) for n, k in kinds.items()]
+    columns = [column_row(STEP, "grouping", "text")]
+    columns += [column_row(name, "measure", kind) for name, kind in FUNNEL.items()]
     return {"columns": columns, "rows": told, "totals": [], "truncated": False}
 
 

@@ -196,8 +196,9 @@ class ReportQueries:
     @strawberry.field
     async def report_run_chart(self, info: GraphInfo, id: UUID) -> strawberry.scalars.JSON:
         """The result of a run as a specification of Vega-Lite, with its data."""
-        answer, rows = await ReportRunService(info.context.tx).whole(id)
-        return cast("Any", specification(answer["kind"], answer["columns"], rows))
+        found = await ReportRunService(info.context.tx).whole(id)
+        told = found.answer["kind"], found.answer["columns"], found.rows, found.chart
+        return cast("Any", specification(*told))
 
     @strawberry.field
     async def report_run_rows(
@@ -324,6 +325,15 @@ class ReportMutations:
         """Have a report run as a job that is not saved."""
         data = shape_given(schemas.ReportQuery, input)
         return cast("Any", await ReportRunService(info.context.tx).begin(data))
+
+    @mutation
+    async def create_standard_report_run(
+        self, info: GraphInfo, name: str, parameters: strawberry.scalars.JSON | None = None
+    ) -> ReportRunStarted:
+        """Have a standard report run as a job, unless nothing has changed since an earlier run."""
+        given = shape_given(saved_schemas.ReportRunInput, {"parameters": parameters or {}})
+        service = ReportRunService(info.context.tx)
+        return cast("Any", await service.begin_standard(name, given.parameters))
 
     @mutation
     async def create_report_export(

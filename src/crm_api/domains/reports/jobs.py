@@ -4,7 +4,6 @@ import asyncio
 from typing import Any
 
 from crm_api.domains.reports.messages import RunReport
-from crm_api.domains.reports.parameters import query_of
 from crm_api.domains.reports.repository import ReportRuns
 from crm_api.domains.reports.running import Reports
 from crm_api.domains.reports.runs import BY_JOB, ReportRunService, sight_of
@@ -46,10 +45,8 @@ async def _answer(context: JobContext, message: RunReport) -> tuple[dict[str, An
         if run.sight_hash != sight_of(tx):
             text = "You may see something else than when it was asked for; run the report again."
             raise Forbidden(text, code="rights_changed")
-        reports = Reports(tx, BY_JOB)
-        query = query_of(run.definition)
         # Read before the data: what happens between them is no reason to keep less.
-        async with reports.reading() as reader:
+        async with Reports(tx, BY_JOB).reading() as reader:
             mark = await ReportRuns(reader).watermark()
         with tx.caused_by(run.id):
-            return await reports.run(query), mark
+            return await service.answer(run), mark

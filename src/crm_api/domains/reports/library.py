@@ -13,7 +13,8 @@ from crm_api.domains.reports.dating import within_days
 from crm_api.domains.reports.declared import Declared
 from crm_api.domains.reports.operands import operand_of, unfit
 from crm_api.domains.reports.parameters import put, query_of, read
-from crm_api.domains.reports.results import Row, cell_of, digest, groups_of, shown
+from crm_api.domains.reports.questions import Asked, Computing, Question, hash_of, said
+from crm_api.domains.reports.results import Row, cell_of, groups_of, shown
 from crm_api.domains.reports.running import Reports
 from crm_api.domains.reports.schemas import ReportCellInput, ReportQuery
 from crm_api.kit.db.tx import Tx
@@ -30,6 +31,7 @@ from crm_api.kit.reporting import (
 )
 
 _PERFORMANCE = "product_performance"
+_NONE: Mapping[str, Any] = {}
 
 
 class Library(Reports):
@@ -52,15 +54,31 @@ class Library(Reports):
 
     async def result(self, name: str, given: Mapping[str, Any]) -> Row:
         """What one comes to now, as whoever asks sees it; raises `Invalid`, `Forbidden`."""
+        asked = await self.asked(name, given)
+        answer = await self.run(asked.question)
+        return {"standard": asked.standard, "parameters": asked.parameters, "answer": answer}
+
+    async def asked(
+        self, name: str, given: Mapping[str, Any], further: Mapping[str, Any] = _NONE
+    ) -> Asked:
+        """One with its parameters, ready to be run; raises `Invalid`, `Forbidden`.
+
+        Only those in the words of reports take `further` conditions.
+        """
         report = self._known(name)
-        calendar = await self.calendar()
         values = read(report.parameters, given, self.tx)
+        question: Question
         if isinstance(report, DefinedReport):
-            answer = await self.run(_query(report, values, calendar))
+            question = _query(report, values, await self.calendar(), further)
         else:
-            answer = await self._computed(_of_domain(report), values, calendar)
-        said = {name: shown(value, "") for name, value in values.items()}
-        return {"standard": _row(report), "parameters": said, "answer": answer}
+            question = self._computing(report, values)
+        return Asked(question, _row(report), said(values))
+
+    async def run(self, query: Question, span: tuple[date, date] | None = None) -> Row:
+        """What a question comes to, also one that the engine of reports does not answer."""
+        if isinstance(query, Computing):
+            return await self._figures(query)
+        return await super().run(query, span)
 
     async def of_product(
         self, id: UUID, first: date | None, last: date | None, *, with_margin: bool
@@ -69,8 +87,8 @@ class Library(Reports):
         self.named(_PERFORMANCE)
         await ProductService(self.tx).get(id)
         days = {"from": first, "to": last}
-        said = {name: day.isoformat() for name, day in days.items() if day is not None}
-        given = {**said, "product_id": str(id), "with_margin": with_margin}
+        within = {name: day.isoformat() for name, day in days.items() if day is not None}
+        given = {**within, "product_id": str(id), "with_margin": with_margin}
         with _asked():
             return await self.result(_PERFORMANCE, given)
 
@@ -81,25 +99,29 @@ class Library(Reports):
         report = self._known(name)
         values = read(report.parameters, given, self.tx)
         if isinstance(report, DefinedReport):
-            query = _query(report, values, await self.calendar())
+            query = _query(report, values, await self.calendar(), {})
             return await self.drill(ReportCellInput(report=query, cell=cell, measure=measure))
-        own = _of_domain(report)
+        asked = self._computing(report, values)
+        own = asked.report
         if measure is not None and measure not in {c.name for c in own.columns}:
             raise unfit("/measure", "unknown_measure", f"There is no measure {measure[:60]!r}.")
         async with self.reading() as tx:
-            records, wanted = await self._behind(tx, own, values, groups_of(cell), measure)
+            records, wanted = await self._behind(tx, asked, groups_of(cell), measure)
         return await self.counted(records.source or own.source, wanted)
 
+    def _computing(self, report: StandardReport, values: Mapping[str, Any]) -> Computing:
+        """One of a domain with its values; raises `Forbidden` where a field of it is hidden."""
+        assert isinstance(report, ComputedReport)
+        listing = self.source(report.source).records.listing
+        for path in report.reads:
+            operand_of(self.tx, listing, path, "")
+        return Computing(report, values)
+
     async def _behind(
-        self,
-        tx: Tx,
-        report: ComputedReport,
-        values: Mapping[str, Any],
-        groups: Row,
-        measure: str | None,
+        self, tx: Tx, asked: Computing, groups: Row, measure: str | None
     ) -> tuple[Records, Row]:
         """The records of a cell, and the filter that says which they are."""
-        found = await self._lines(tx, report, values)
+        found, report = await self._lines(tx, asked), asked.report
         lines = (*found.lines, *found.totals)
         line = next((one for one in lines if _groups(report, one) == groups), None)
         if line is None:
@@ -108,7 +130,7 @@ class Library(Reports):
         if records is None:
             raise unfit("/measure", "no_records", "No records of their own are behind it.")
         filter = records.filter
-        with _said():
+        with _in_body():
             return records, dict(await filter() if callable(filter) else filter)
 
     def _known(self, name: str) -> StandardReport:
@@ -121,16 +143,15 @@ class Library(Reports):
             self.tx.actor.require(f"{area}:read")
         return report
 
-    async def _computed(
-        self, report: ComputedReport, values: Mapping[str, Any], calendar: Calendar
-    ) -> Row:
+    async def _figures(self, asked: Computing) -> Row:
+        report, calendar = asked.report, await self.calendar()
         async with self.reading() as tx:
-            found = await self._lines(tx, report, values)
+            found = await self._lines(tx, asked)
             exported(tx, self.source(report.source).records.listing, report.reads, len(found.lines))
         return {
             "source": report.source,
             "kind": report.kind,
-            "definition_hash": digest([report.id, {k: shown(v, "") for k, v in values.items()}]),
+            "definition_hash": hash_of(asked),
             "time_zone": calendar.zone,
             "currency": calendar.currency,
             "as_of": tx.now,
@@ -144,16 +165,13 @@ class Library(Reports):
             "truncated": False,
         }
 
-    async def _lines(self, tx: Tx, report: ComputedReport, values: Mapping[str, Any]) -> Computed:
-        listing = self.source(report.source).records.listing
-        for path in report.reads:
-            operand_of(tx, listing, path, "")
-        with _said(), self.in_time():
-            return await report.compute(tx, values)
+    async def _lines(self, tx: Tx, asked: Computing) -> Computed:
+        with _in_body(), self.in_time():
+            return await asked.report.compute(tx, asked.values)
 
 
 @contextmanager
-def _said() -> Generator[None]:
+def _in_body() -> Generator[None]:
     """Have mistakes of a query be told of where the body says the same."""
     try:
         yield
@@ -183,21 +201,20 @@ def _asked() -> Generator[None]:
         raise
 
 
-def _of_domain(report: StandardReport) -> ComputedReport:
-    assert isinstance(report, ComputedReport)
-    return report
-
-
-def _query(report: DefinedReport, values: Mapping[str, Any], calendar: Calendar) -> ReportQuery:
-    """The report that it is with its parameters."""
-    said = {name: shown(value, "") for name, value in values.items()}
-    plain: Row = put({**report.definition, "source": report.source}, said)
+def _query(
+    report: DefinedReport,
+    values: Mapping[str, Any],
+    calendar: Calendar,
+    further: Mapping[str, Any],
+) -> ReportQuery:
+    """The report that it is with its parameters and further conditions."""
+    plain: Row = put({**report.definition, "source": report.source}, said(values))
     within: Row = {}
     if report.dated_by:
         first: date = values["from"]
         last: date = values["to"]
         within = within_days(report.source, report.dated_by, first, last, calendar)
-    parts = [part for part in (plain.get("filter"), within) if part]
+    parts = [dict(part) for part in (plain.get("filter"), within, further) if part]
     plain["filter"] = parts[0] if len(parts) == 1 else {"and": parts} if parts else {}
     return query_of(plain)
 

@@ -40,7 +40,7 @@ class Metrics(Reports):
         if first is not None and last is not None and last < first:
             raise Invalid.parameter("to", "before_start", "The last day is before the first one.")
         if metric.compute is not None:
-            return await self._computed(metric, by, first, last, filter)
+            return await self._of_part(metric, by, first, last, filter)
         if (first or last) and not metric.dated_by:
             message = f"{name} is a number of this moment."
             raise Invalid.parameter("from", "undated_metric", message)
@@ -70,7 +70,7 @@ class Metrics(Reports):
             **{name: answer[name] for name in ("columns", "rows", "truncated")},
         }
 
-    async def _computed(
+    async def _of_part(
         self,
         metric: Metric,
         by: str | None,

@@ -50,7 +50,9 @@ class ReportRun(Entity):
     entity = "report_run"
 
     report_id: Mapped[UUID | None]
+    standard_report: Mapped[str | None] = mapped_column(KeyText)
     definition: Mapped[dict[str, Any]]
+    """Empty where the domain computes it."""
     parameters: Mapped[dict[str, Any]]
     definition_hash: Mapped[str] = mapped_column(KeyText)
     asked_hash: Mapped[str] = mapped_column(KeyText)

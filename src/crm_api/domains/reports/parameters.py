@@ -19,7 +19,7 @@ from crm_api.kit.schema import EARLIEST, LATEST
 
 MARK = "$param"
 _RELATIVE = re.compile(r"@[a-z_]+([+-]\d{1,6}[dhm])?")
-_SAMPLES: Mapping[str, Any] = {
+SAMPLES: Mapping[str, Any] = {
     "text": "",
     "integer": 0,
     "decimal": "0",
@@ -28,6 +28,8 @@ _SAMPLES: Mapping[str, Any] = {
     "instant": "@now",
     "uuid": str(UUID(int=0)),
 }
+"""By the type of a parameter a value that it may have."""
+_NONE: Mapping[str, Any] = {}
 
 
 def filled(
@@ -49,20 +51,32 @@ def filled(
     return query_of(put(definition, values))
 
 
-def read(declared: Sequence[Parameter], given: Mapping[str, Any], tx: Tx) -> dict[str, Any]:
-    """Values of the parameters of a standard report, as Python has them; raises `Invalid`."""
+def read(
+    declared: Sequence[Parameter],
+    given: Mapping[str, Any],
+    tx: Tx,
+    later: Mapping[str, Any] = _NONE,
+) -> dict[str, Any]:
+    """Values of the parameters of a standard report, as Python has them; raises `Invalid`.
+
+    Of those that are said `later` only an example is known, by which their types are looked at.
+    """
     known = {one.name: one for one in declared}
-    for name in given:
+    for name in (*given, *later):
         if name not in known:
             raise unfit(f"/parameters/{name}", "unknown_parameter", f"It takes no {name[:60]!r}.")
     values: dict[str, Any] = {}
     for name, one in known.items():
+        if name in later:
+            typed(one.type, later[name], f"/parameters/{name}")
+            continue
         value = given.get(name)
         value = one.default if value is None else value
         if value is None and not one.is_optional:
             raise unfit(f"/parameters/{name}", "required", f"Say the parameter {name}.")
         values[name] = None if value is None else _read(one, value, tx)
-    if {"from", "to"} <= values.keys() and values["to"] < values["from"]:
+    first, last = values.get("from"), values.get("to")
+    if first is not None and last is not None and last < first:
         message = "The last day is before the first one."
         raise unfit("/parameters/to", "before_start", message)
     return values
@@ -102,7 +116,7 @@ def sampled(definition: Mapping[str, Any], declared: Sequence[ReportParameter]) 
             raise unfit(at, "repeated_name", f"{one.name} stands twice.")
         if one.default is not None:
             typed(one.type, one.default, f"/parameters/{place}/default")
-        values[one.name] = _SAMPLES[one.type] if one.default is None else one.default
+        values[one.name] = SAMPLES[one.type] if one.default is None else one.default
     return query_of(put(definition, values))
 
 

@@ -43,6 +43,9 @@ class Part:
     value: str | None = None
     error: str | None = None
     measure: str | None = None
+    """What its chart draws; the first one without it."""
+    view: str | None = None
+    """A chart or a table; both without it."""
 
 
 async def report_pdf(
@@ -69,21 +72,20 @@ async def dashboard_pdf(
     """The PDF of the data of a dashboard."""
     parts: list[Part] = []
     for tile in told["tiles"]:
-        metric = tile["metric"]
-        name = titles.get(tile["key"]) or (metric["title"] if metric else None)
-        error = tile["error"]["detail"] if tile["error"] else None
-        value = None if tile["value"] is None else str(tile["value"])
+        of = tile["metric"] or tile["standard"]
         kind = tile["report_kind"] or ("time_series" if _is_series(tile) else "summary")
         parts.append(
             Part(
-                name,
+                titles.get(tile["key"]) or (of and of["title"]),
                 kind,
                 tile["columns"],
                 tile["rows"],
                 tile["totals"],
                 tile["text"],
-                value,
-                error,
+                None if tile["value"] is None else str(tile["value"]),
+                tile["error"]["detail"] if tile["error"] else None,
+                tile["measure"],
+                tile["view"],
             )
         )
     return await _pdf(tx, title, told["as_of"], parts, paper)
@@ -126,7 +128,7 @@ async def _pdf(tx: Tx, title: str, as_of: Any, parts: Sequence[Part], paper: Pap
 
 async def _chart(part: Part) -> bytes | None:
     """The chart of a result; None of what has none."""
-    if part.kind in {None, "table"} or not part.rows:
+    if part.kind in {None, "table"} or part.view == "table" or not part.rows:
         return None
     try:
         spec = specification(part.kind or "", part.columns, part.rows, part.measure)
@@ -136,7 +138,8 @@ async def _chart(part: Part) -> bytes | None:
 
 
 def _part(part: Part, words: Language, picture: str | None) -> Row:
-    seen = [column for column in part.columns if not column.get("label")]
+    is_drawn = picture is not None and part.view == "chart"
+    seen = [column for column in part.columns if not (is_drawn or column.get("label"))]
     columns = [
         {
             "name": _heading(column),
@@ -148,7 +151,7 @@ def _part(part: Part, words: Language, picture: str | None) -> Row:
     note: str | None = None
     if part.error:
         note = words.label("failed", reason=part.error)
-    elif len(part.rows) > MOST_ROWS:
+    elif len(part.rows) > MOST_ROWS and not is_drawn:
         note = words.label("more", count=str(MOST_ROWS))
     elif part.columns and not part.rows:
         note = words.label("none")
@@ -161,8 +164,8 @@ def _part(part: Part, words: Language, picture: str | None) -> Row:
         "picture": picture,
         "alt": part.title or "",
         "columns": columns,
-        "rows": [_cells(row["values"], seen, words) for row in part.rows[:MOST_ROWS]],
-        "totals": [_cells(one, seen, words) for one in totals],
+        "rows": [_cells(row["values"], seen, words) for row in part.rows[:MOST_ROWS] if seen],
+        "totals": [_cells(one, seen, words) for one in totals if seen],
         "note": note,
     }
 

@@ -60,7 +60,8 @@ def _page(report: StandardReport) -> str:
         (
             f"`POST {path}/run` answers as JSON, `…/file` as CSV, NDJSON or XLSX, `…/chart` as "
             "Vega-Lite, SVG or PNG, `…/document` as PDF; in GraphQL it is "
-            f'`runStandardReport(name: "{report.name}")`.'
+            f'`runStandardReport(name: "{report.name}")`. `…/runs` has a job keep what it comes to. Tiles of '
+            f"dashboards and schedules name it by `standard_report`: `{report.name}`."
         ),
         "",
         "## Records behind a cell",
@@ -87,6 +88,9 @@ def _source(report: StandardReport) -> list[str]:
     if isinstance(report, ComputedReport) and report.reads:
         named = ", ".join(f"`{path}`" for path in report.reads)
         lines += ["", f"It reads {named}: where one of these is hidden it is 403 `hidden_field`."]
+    if isinstance(report, ComputedReport) and report.also_of:
+        named = ", ".join(f"`{kind}`" for kind in report.also_of)
+        lines += ["", f"Events of its records and of {named} make tiles of it stale."]
     if isinstance(report, DefinedReport):
         if report.dated_by:
             named = ", else ".join(f"`{name}`" for name in report.dated_by)

@@ -184,6 +184,21 @@ async def create_run(tx: Writing, body: ReportRunCreate) -> Response:
     return _begun(await ReportRunService(tx).begin(body.definition))
 
 
+@library.post(
+    "/{name}/runs",
+    status_code=202,
+    operation_id="createStandardReportRun",
+    summary="Have a standard report run as a job",
+    responses=_STARTED | problems(400, 403, 404, 409, 415, 422),
+)
+async def run_standard(name: str, tx: Writing, body: ReportRunInput | None = None) -> Response:
+    """For what takes too long to be answered at once, and for its files later on. Where nothing
+    has changed since an earlier run, that one is answered with 200.
+    """
+    given = {} if body is None else body.parameters
+    return _begun(await ReportRunService(tx).begin_standard(name, given))
+
+
 def _begun(started: dict[str, Any], *, at_once: bool = False) -> Response:
     if started["is_cached"] and not at_once:
         return answers.plain(started)
@@ -287,8 +302,8 @@ async def drill_run(
 )
 async def run_file(id: Id, tx: Reading, format: FileFormat = "csv") -> Response:
     """CSV without formulas, NDJSON, or a sheet of typed cells with its totals."""
-    answer, rows = await ReportRunService(tx).whole(id)
-    return await filed(answer, rows, format)
+    found = await ReportRunService(tx).whole(id)
+    return await filed(found.answer, found.rows, format, found.file)
 
 
 @runs.get(
@@ -299,8 +314,8 @@ async def run_file(id: Id, tx: Reading, format: FileFormat = "csv") -> Response:
 )
 async def run_chart(id: Id, tx: Reading, format: ChartFormat = "vega-lite") -> Response:
     """A specification of Vega-Lite with its data, or the picture that it is."""
-    answer, rows = await ReportRunService(tx).whole(id)
-    return await charted(answer, rows, format)
+    found = await ReportRunService(tx).whole(id)
+    return await charted(found.answer, found.rows, format, found.chart)
 
 
 @runs.get(
@@ -313,14 +328,9 @@ async def run_document(id: Id, tx: Reading, paper: Paper | None = None) -> Respo
     """With its chart and table, in the organization's language and, if none is said, on its
     paper.
     """
-    service = ReportRunService(tx)
-    run = await service.get(id)
-    answer, rows = await service.whole(id)
-    title = answer["source"]
-    if run.report_id is not None:
-        found = await ReportService(tx).records.rows([run.report_id])
-        title = found[run.report_id].name if run.report_id in found else title
-    return await printed(tx, title, answer, rows, paper)
+    found = await ReportRunService(tx).whole(id)
+    told = found.title, found.answer, found.rows, paper, found.chart, found.file
+    return await printed(tx, *told)
 
 
 ROUTERS = (sources, pure, saved, runs, exports, metrics, library, products)

@@ -11,19 +11,12 @@ from crm_api.domains.reports.calculating import calculate
 from crm_api.domains.reports.compiling import Plan
 from crm_api.domains.reports.measuring import AFTERWARDS, Known
 from crm_api.domains.reports.operands import unfit
-from crm_api.domains.reports.schemas import ReportQuery
 from crm_api.kit.db.json import decode, encode
 from crm_api.kit.money import shown_amount, shown_quantity
 
 _SIXTH = Decimal("0.000001")
 _FOURTH = Decimal("0.0001")
 Row = dict[str, Any]
-
-
-def hash_of(query: ReportQuery) -> str:
-    """What tells a report from others: of the same definition it is the same."""
-    told = query.model_dump(mode="json", exclude_defaults=True)
-    return digest(told)
 
 
 def digest(value: Any) -> str:

@@ -17,13 +17,13 @@ from crm_api.domains.reports.drilling import behind
 from crm_api.domains.reports.expanding import bridge, funnel, need_shape, of_sides, of_steps
 from crm_api.domains.reports.measuring import functions_of
 from crm_api.domains.reports.operands import DATED, operand_of, pointed, unfit
+from crm_api.domains.reports.questions import hash_of
 from crm_api.domains.reports.results import (
     Row,
     Shaped,
     column_row,
     columns_of,
     groups_of,
-    hash_of,
 )
 from crm_api.domains.reports.schemas import MAX_GROUPS, ReportCellInput, ReportQuery
 from crm_api.domains.reports.series import complete

@@ -1,15 +1,19 @@
 """Runs of reports by jobs: begun, kept, read, and the rows behind their cells."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from crm_api.domains.reports.asking import NamedReport, named_reports
+from crm_api.domains.reports.library import Library
 from crm_api.domains.reports.messages import RunReport
 from crm_api.domains.reports.models import ReportRun
 from crm_api.domains.reports.parameters import filled, query_of
+from crm_api.domains.reports.questions import Computing, Question, hash_of
 from crm_api.domains.reports.repository import ReportRuns
-from crm_api.domains.reports.results import digest, hash_of
+from crm_api.domains.reports.results import digest
 from crm_api.domains.reports.running import AREA, TOO_MUCH, WHILE_ASKED, Bounds, Reports
 from crm_api.domains.reports.schemas import MAX_GROUPS, ReportCellInput, ReportQuery
 from crm_api.domains.reports.service import ReportService
@@ -21,9 +25,35 @@ from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Ended, Forbidden, Invalid, WrongState
 from crm_api.kit.ids import new_id
 from crm_api.kit.query.cursor import context_of, seal, unseal
+from crm_api.kit.query.moments import day_of
 
 KEPT = timedelta(days=7)
 BY_JOB = Bounds(120, 200_000_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A result with all its rows."""
+
+    answer: dict[str, Any]
+    rows: list[Any]
+    report: NamedReport | None
+    """Of which it is, if that has a name and is still seen."""
+
+    @property
+    def title(self) -> str:
+        """What it is called, or of what it is."""
+        return self.answer["source"] if self.report is None else self.report.title
+
+    @property
+    def chart(self) -> str | None:
+        """The measure that charts draw; the first one without it."""
+        return None if self.report is None else self.report.chart
+
+    @property
+    def file(self) -> str:
+        """What its files are called."""
+        return "report" if self.report is None else self.report.file
 
 
 class ReportRunService(CrudService[ReportRun]):
@@ -41,12 +71,19 @@ class ReportRunService(CrudService[ReportRun]):
         self.need("read")
         report = await ReportService(self.tx).records.get(id)
         query = filled(report.definition, report.parameters, parameters)
-        return await self._begin(query, id, parameters)
+        return await self._begin(query, {"report_id": id, "parameters": dict(parameters)})
+
+    async def begin_standard(self, name: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """Have a standard report run; what is wrong with the parameters is said now."""
+        self.need("read")
+        asked = await Library(self.tx).asked(name, parameters)
+        own = {"standard_report": name, "parameters": asked.parameters}
+        return await self._begin(asked.question, own)
 
     async def begin(self, query: ReportQuery) -> dict[str, Any]:
-        """Have a report run that is not saved."""
+        """Have a report run that has no name."""
         self.need("read")
-        return await self._begin(query, None, {})
+        return await self._begin(query, {})
 
     async def at_once(self, query: ReportQuery) -> tuple[Any, Any]:
         """What a report comes to, or the job that it has become because it takes too much."""
@@ -57,16 +94,11 @@ class ReportRunService(CrudService[ReportRun]):
                 raise
         return None, await self.begin(query)
 
-    async def _begin(
-        self, query: ReportQuery, report_id: UUID | None, parameters: Mapping[str, Any]
-    ) -> dict[str, Any]:
-        plan = await Reports(self.tx, BY_JOB).plan(query)
+    async def _begin(self, question: Question, own: Mapping[str, Any]) -> dict[str, Any]:
         sight_hash = sight_of(self.tx)
-        # What `@now` means is among the values.
-        day = plan.money.day if plan.money and query.currency == "at_date" else None
-        values = [day, plan.filter.values, *(m.filter.values for m in plan.measures if m.filter)]
-        values += [sorted(m.values.items()) for m in plan.measures if m.values]
-        asked_hash = digest([hash_of(query), repr(values), sight_hash])
+        meant = await self._meant(question)
+        name = own.get("standard_report")
+        asked_hash = digest([hash_of(question), repr(meant), sight_hash, name])
         cached = await self.records.cached(asked_hash)
         if cached is not None:
             found = await self.get(cached)
@@ -77,10 +109,14 @@ class ReportRunService(CrudService[ReportRun]):
         shown = self.add(
             {
                 "id": id,
-                "report_id": report_id,
-                "definition": query.model_dump(mode="json", exclude_defaults=True),
-                "parameters": dict(parameters),
-                "definition_hash": hash_of(query),
+                "report_id": None,
+                "standard_report": None,
+                "parameters": {},
+                **own,
+                "definition": {}
+                if isinstance(question, Computing)
+                else question.model_dump(mode="json", exclude_defaults=True),
+                "definition_hash": hash_of(question),
                 "asked_hash": asked_hash,
                 "sight_hash": sight_hash,
                 "job_id": job_id,
@@ -90,6 +126,23 @@ class ReportRunService(CrudService[ReportRun]):
             }
         )
         return {"job_id": job_id, "run": shown, "is_cached": False}
+
+    async def _meant(self, question: Question) -> list[Any]:
+        """What a question hangs on beside its words; what `@now` means is among the values."""
+        if isinstance(question, Computing):
+            return [day_of("@today", self.tx.now, self.tx.actor.time_zone)]
+        plan = await Reports(self.tx, BY_JOB).plan(question)
+        day = plan.money.day if plan.money and question.currency == "at_date" else None
+        values = [day, plan.filter.values, *(m.filter.values for m in plan.measures if m.filter)]
+        return values + [sorted(m.values.items()) for m in plan.measures if m.values]
+
+    async def answer(self, run: Any) -> dict[str, Any]:
+        """What a run comes to now; raises `CrmError`."""
+        library = Library(self.tx, BY_JOB)
+        if run.standard_report is None or run.definition:
+            return await library.run(query_of(run.definition))
+        asked = await library.asked(run.standard_report, run.parameters)
+        return await library.run(asked.question)
 
     async def completed(self, rows: Sequence[Any]) -> list[dict[str, Any]]:
         """Representations with what changes by itself: how they stand."""
@@ -157,20 +210,26 @@ class ReportRunService(CrudService[ReportRun]):
             raise Forbidden(message, code="rights_changed")
         return run
 
-    async def whole(self, id: UUID) -> tuple[dict[str, Any], list[Any]]:
+    async def whole(self, id: UUID) -> Whole:
         """A result with all its rows, for a file or a chart."""
         run = await self.finished(id)
         answer, _ = (await self.records.kept([id]))[id]
         rows = await self.records.rows_after(run.id, 0, MAX_GROUPS)
-        return decode(answer), [row for _, row in rows]
+        key = run.report_id or run.standard_report
+        named = await named_reports(self.tx, [] if key is None else [key])
+        return Whole(decode(answer), [row for _, row in rows], named.get(key or ""))
 
     async def drill(self, id: UUID, cell: str, measure: str | None) -> dict[str, Any]:
         """The rows behind a cell of a result, as they are now."""
         run = await self.finished(id)
-        report = ReportQuery.model_validate(query_of(decode(run.definition)))
-        # What is no cell or measure of it is refused where it is looked for.
-        asked = ReportCellInput.model_construct(report=report, cell=cell, measure=measure)
-        found = await Reports(self.tx).drill(asked)
+        if run.standard_report is None:
+            # What is no cell or measure of it is refused where it is looked for.
+            report = query_of(decode(run.definition))
+            asked = ReportCellInput.model_construct(report=report, cell=cell, measure=measure)
+            found = await Reports(self.tx).drill(asked)
+        else:
+            own = run.standard_report, decode(run.parameters)
+            found = await Library(self.tx).drilled(*own, cell, measure)
         mark, _ = await self.records.watermark()
         return {**found, "is_current": mark == run.watermark}
 

@@ -98,7 +98,10 @@ class ReportRunRecord(Out):
     """A run of a report, as it was asked for and as it ended."""
 
     report_id: UUID | None
-    definition: dict[str, Any] = Field(description="With its parameters filled in.")
+    standard_report: str | None
+    definition: dict[str, Any] = Field(
+        description="With its parameters filled in; empty where a domain computes it."
+    )
     parameters: dict[str, Any]
     definition_hash: str
     job_id: UUID

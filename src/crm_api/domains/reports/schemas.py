@@ -34,6 +34,11 @@ Path = Annotated[
     Field(description="A field, `company.industry` by way of one record, or `custom.tier`."),
 ]
 Label = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_.]{0,99}$")]
+StandardName = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,99}$"),
+    Field(examples=["pipeline_velocity"]),
+]
 Percent = Annotated[Decimal, Field(gt=0, lt=100, max_digits=6, decimal_places=3)]
 CurrencyMode = Literal["recorded", "at_close", "at_date"]
 Filtering = dict[str, Any]

@@ -67,6 +67,7 @@ STANDARD_REPORTS = (
         formula="utilisation = booked minutes within working time / (working time × capacity); "
         "null without working time",
         source="resource",
+        also_of=("booking", "calendar_exception", "working_calendar"),
         parameters=SPAN,
         chart="utilisation",
         reads=tuple(name for name in FIELDS if name not in {"id", "cost_per_hour"}),

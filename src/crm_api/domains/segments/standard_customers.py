@@ -137,6 +137,7 @@ RETENTION = ComputedReport(
     formula="retention = contacts of the month who did something so many months later / contacts "
     "of the month",
     source="contact",
+    also_of=("behaviour_event", "segment"),
     areas=(AREA, BEHAVIOUR_AREA),
     kind="cohort",
     chart="retention",
@@ -164,6 +165,7 @@ RFM = ComputedReport(
     formula="score = 1 + ⌊5 × share of the customers who are less⌋; "
     "monetary = Σ amount of the customers of the cell",
     source="contact",
+    also_of=("company", "deal", "order", "segment"),
     areas=(AREA,),
     kind="matrix",
     chart="customers",

@@ -84,6 +84,7 @@ OUTCOMES = ComputedReport(
     "contact is now: a deal counts in each of them.",
     formula="rate = won / (won + lost)",
     source="deal",
+    also_of=("company", "contact", "segment"),
     areas=(AREA,),
     parameters=(
         *SPAN,

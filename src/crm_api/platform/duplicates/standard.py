@@ -53,6 +53,7 @@ STANDARD_REPORTS = (
         "records whoever asks sees, and how many records these are.",
         formula="records = distinct records of the open pairs",
         source="contact",
+        also_of=("duplicate",),
         areas=("duplicates",),
         columns=(
             ReportField("target", "grouping", "text", "The kind of record."),
