@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 
 from pydantic import ValidationError
 
+from crm_api.domains.catalogue.codes import sku_key
 from crm_api.domains.catalogue.importer import sold_by
-from crm_api.domains.catalogue.repository import sku_key
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Fault, Invalid
 from crm_api.kit.faults import faults_of

@@ -8,9 +8,10 @@ from uuid import UUID
 from sqlalchemy import select
 
 from crm_api.domains.catalogue.bundles import BundleComponentService
+from crm_api.domains.catalogue.codes import sku_key
 from crm_api.domains.catalogue.importer import sold_by
 from crm_api.domains.catalogue.relations import MUTUAL, ProductRelationService
-from crm_api.domains.catalogue.repository import LISTING, ProductVariants, sku_key
+from crm_api.domains.catalogue.repository import LISTING, ProductVariants
 from crm_api.domains.catalogue.specifications import ServiceSpecificationService
 from crm_api.kit.crud.tree import lock_graph
 from crm_api.kit.db.tx import Tx

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
-from unicodedata import normalize
 from uuid import UUID
 
+from crm_api.domains.catalogue.codes import as_written, barcode_key, sku_key
 from crm_api.domains.catalogue.compositions import (
     BundleComponentOut,
     ProductRelationOut,
@@ -33,25 +33,6 @@ from crm_api.kit.query.listing import Key, Listing, Relation, Searched
 from crm_api.kit.query.visibility import among
 
 CATALOGUE, PRODUCTS = "catalogue", "products"
-_GTIN = frozenset({8, 12, 13, 14})
-
-
-def as_written(value: str, country: str | None = None) -> str:
-    """A code that is looked up as it is written."""
-    del country
-    return value
-
-
-def sku_key(value: str, country: str | None = None) -> str:
-    """The form in which a sku is looked up: without case, width and blanks."""
-    del country
-    return "".join(normalize("NFKC", value).casefold().split())
-
-
-def barcode_key(value: str, country: str | None = None) -> str:
-    """The form in which a barcode is looked up: a GTIN of any length has 14 digits."""
-    code = sku_key(value, country).replace("-", "")
-    return code.zfill(14) if code.isdecimal() and len(code) in _GTIN else code
 
 
 UNITS: Listing = Listing(

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from crm_api.domains.catalogue.attributes import lacking, read_values
 from crm_api.domains.catalogue.categories import ProductCategoryService
+from crm_api.domains.catalogue.codes import barcode_key, sku_key
 from crm_api.domains.catalogue.lifecycle import LifecycleService
 from crm_api.domains.catalogue.models import (
     BundleComponent,
@@ -14,13 +15,7 @@ from crm_api.domains.catalogue.models import (
     ProductVariant,
     ServiceSpecification,
 )
-from crm_api.domains.catalogue.repository import (
-    PRODUCTS,
-    Products,
-    ProductVariants,
-    barcode_key,
-    sku_key,
-)
+from crm_api.domains.catalogue.repository import PRODUCTS, Products, ProductVariants
 from crm_api.domains.catalogue.schemas import (
     ProductCreate,
     ProductUpdate,

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from crm_api.domains.catalogue.codes import sku_key
 from crm_api.domains.catalogue.importer import (
     BARCODE,
     COST,
@@ -15,7 +16,7 @@ from crm_api.domains.catalogue.importer import (
 )
 from crm_api.domains.catalogue.lifecycle import FIRST, not_a_beginning
 from crm_api.domains.catalogue.models import Product
-from crm_api.domains.catalogue.repository import LISTING, Products, sku_key
+from crm_api.domains.catalogue.repository import LISTING, Products
 from crm_api.domains.catalogue.service import ProductVariantService, option_faults
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Fault, Invalid

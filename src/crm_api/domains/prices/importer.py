@@ -4,14 +4,9 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
+from crm_api.domains.catalogue.codes import barcode_key, sku_key
 from crm_api.domains.catalogue.importer import path_key, paths_of, sold_by
-from crm_api.domains.catalogue.repository import (
-    ProductCategories,
-    Products,
-    ProductVariants,
-    barcode_key,
-    sku_key,
-)
+from crm_api.domains.catalogue.repository import ProductCategories, Products, ProductVariants
 from crm_api.domains.companies.repository import Companies, name_key
 from crm_api.domains.prices.columns import CONTRACT_FIELDS, RULE_FIELDS, tiers_of
 from crm_api.domains.prices.repository import LISTS, PriceLists

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from crm_api.domains.catalogue.codes import sku_key
 from crm_api.domains.catalogue.importer import path_key, paths_of, sold_by
-from crm_api.domains.catalogue.repository import sku_key
 from crm_api.domains.promotions.repository import PROMOTIONS, Coupons, Promotions
 from crm_api.domains.promotions.service import (
     CouponService,

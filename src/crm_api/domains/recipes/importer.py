@@ -7,9 +7,9 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
+from crm_api.domains.catalogue.codes import sku_key
 from crm_api.domains.catalogue.importer import path_key, paths_of, sold_by
 from crm_api.domains.catalogue.line_importer import LINE_FIELDS, interval_of
-from crm_api.domains.catalogue.repository import sku_key
 from crm_api.domains.quotes.importer import new_sections
 from crm_api.domains.quotes.repository import Clauses
 from crm_api.domains.recipes.models import TIERS
