@@ -7,6 +7,7 @@ import pytest
 from crm_api.domains.leads.desks import Desk
 from crm_api.domains.leads.service import LeadService
 from crm_api.domains.prospects.service import ProspectListService, ProspectMemberService
+from crm_api.kit.crud.alike import change_alike
 from crm_api.kit.db.json import decode
 from crm_api.kit.db.tx import unit_of_work
 from support.clients import problem, tx_of
@@ -201,3 +202,46 @@ async def test_a_long_list_is_split_by_statements(client, owner, org):
     found = await owner.fetch(MADE, org.id, UUID(parts[0]["id"]))
     assert len(found) == 6_000
     assert {decode(row["data"])["list_id"] for row in found} == {parts[0]["id"]}
+
+
+CHANGED = """
+    SELECT m.status, m.user_id, m.outcome, m.given_at IS NOT NULL AS is_given, m.run, m.version,
+        m.updated_by, m.updated_at > m.created_at AS is_later, e.type, e.version AS told_at,
+        e.actor_kind, e.data - 'given_at' AS data, e.data ? 'given_at' AS tells_when, e.previous
+    FROM prospect_members m JOIN events e ON e.organization_id = $1 AND e.record_id = m.id
+        AND e.version = m.version
+    WHERE m.organization_id = $1 AND m.list_id = $2
+"""
+
+
+async def test_members_that_change_many_at_a_time_are_told_as_single_ones(
+    client, database, owner, org
+):
+    leads = await captured(client, 4)
+    (user,) = await users_of(client, 1)
+    lists = [await list_of(client, lead_ids=[lead["id"]]) for lead in leads]
+    given = {"status": "given", "outcome": None, "run": 1}
+    left = {"status": "left", "given_at": None, "run": 1}
+
+    async def members(tx, some):
+        service = ProspectMemberService(tx)
+        ids = [UUID(lead["id"]) for lead in leads]
+        found = [await service.records.of_leads(UUID(one["id"]), ids) for one in some]
+        return service, [member for own in found for member in own]
+
+    async with unit_of_work(tx_of(database, org)) as tx:
+        service, (one, other) = await members(tx, lists[:2])
+        own = {"user_id": UUID(user), "given_at": tx.now}
+        await service.amend(one, {**given, **own}, verb="given")
+        await service.amend(other, {**left, "user_id": None, "outcome": "gone"}, verb="left")
+    async with unit_of_work(tx_of(database, org)) as tx:
+        service, (one, other) = await members(tx, lists[2:])
+        own = {"user_id": [UUID(user)], "given_at": [tx.now]}
+        await change_alike(service, "given", [one], given, own)
+        own = {"user_id": [None], "outcome": ["gone"]}
+        await change_alike(service, "left", [other], left, own)
+    rows = [[dict(row) for row in await owner.fetch(CHANGED, org.id, one["id"])] for one in lists]
+    assert [len(own) for own in rows] == [1, 1, 1, 1]
+    assert rows[:2] == rows[2:]
+    assert decode(rows[2][0]["data"]) == {"status": "given", "user_id": user}
+    assert decode(rows[3][0]["previous"]) == {"status": "listed", "outcome": None}

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from crm_api.domains.leads.service import LeadService
-from crm_api.domains.prospects.sharing import Sharing, Step
+from crm_api.domains.prospects.sharing import SLICE, Sharing, Step
 from crm_api.kit.db.tx import unit_of_work
 from crm_api.platform.merging.service import folded
 from support.clients import pointers, problem, tx_of
@@ -307,7 +307,7 @@ async def test_what_was_given_is_recalled_and_shared_anew(client, worker, owner,
 async def test_a_list_is_cancelled_and_goes_on(client, owner, org, worker_process):
     users = await users_of(client, 3)
     pool = await pool_of(client, dict.fromkeys(users, 1))
-    one = await many(client, owner, org, 4_500)
+    one = await many(client, owner, org, 9_000)
     told = await begun(client, one, pool_id=pool["id"])
     process = worker_process()
     async for _ in patiently():
@@ -322,14 +322,14 @@ async def test_a_list_is_cancelled_and_goes_on(client, owner, org, worker_proces
     first = sum((await shares(owner, org)).values())
     assert (await client.read(f"prospect-lists/{one['id']}"))["given_count"] == first
     if job["status"] == "cancelled":
-        assert first % 2_000 == 0
-        assert first < 4_500
+        assert first % SLICE["given"] == 0
+        assert first < 9_000
     again = await begun(client, one, pool_id=pool["id"])
-    assert again["members"] == 4_500 - first
+    assert again["members"] == 9_000 - first
     result = (await client.ended(again["job_id"]))["result"]
-    assert result == {"given": 4_500 - first, "left": 0}
-    await need_one_each(owner, org, 4_500)
-    assert await shares(owner, org) == dict.fromkeys(users, 1_500)
+    assert result == {"given": 9_000 - first, "left": 0}
+    await need_one_each(owner, org, 9_000)
+    assert await shares(owner, org) == dict.fromkeys(users, 3_000)
     assert process.poll() is None
 
 
@@ -339,7 +339,7 @@ async def test_a_worker_that_is_killed_loses_and_doubles_nothing(
 ):
     users = await users_of(client, 3)
     pool = await pool_of(client, dict.fromkeys(users, 1))
-    one = await many(client, owner, org, 4_500)
+    one = await many(client, owner, org, 9_000)
     told = await begun(client, one, pool_id=pool["id"])
     first = worker_process(CRM_JOB_LEASE_S="2")
     async for _ in patiently():
@@ -349,9 +349,9 @@ async def test_a_worker_that_is_killed_loses_and_doubles_nothing(
     first.wait()
     worker_process(CRM_JOB_LEASE_S="2")
     job = await client.ended(told["job_id"])
-    assert job["result"] == {"given": 4_500, "left": 0}
-    await need_one_each(owner, org, 4_500)
-    assert await shares(owner, org) == dict.fromkeys(users, 1_500)
+    assert job["result"] == {"given": 9_000, "left": 0}
+    await need_one_each(owner, org, 9_000)
+    assert await shares(owner, org) == dict.fromkeys(users, 3_000)
 
 
 async def test_lists_are_shared_over_graphql(client, worker):

@@ -4,14 +4,15 @@ Their decisions refer to what they have in common, which is written down once (`
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from crm_api.domains.leads.desks import Desk
 from crm_api.domains.leads.models import LeadGrounds
-from crm_api.domains.leads.repository import ToGive, grounds_of
-from crm_api.domains.leads.service import Given, LeadService
+from crm_api.domains.leads.plan_repository import grounds_of
+from crm_api.domains.leads.repository import ToGive
+from crm_api.domains.leads.service import Given, Handed, LeadService
 from crm_api.domains.leads.sharing import Choice, Sharing, candidates_of
 from crm_api.domains.leads.states import FREE
 from crm_api.kit.db.tx import Tx
@@ -51,7 +52,7 @@ class Dealing:
         sharing, grounds_id = Sharing(desk.chain(pool_id)), new_id()
         had, choices = desk.had(), list[Choice]()
         dealt: list[Dealt] = []
-        to_give: list[tuple[ToGive, Given, UUID]] = []
+        to_give: list[Handed] = []
         for id in ids:
             row = rows.get(id)
             if (wrong := _against(row, sharing)) is not None or row is None:
@@ -63,8 +64,9 @@ class Dealing:
                 dealt.append(Dealt(None, "nobody_available"))
                 continue
             user_id = sharing.tables[choice.pool].seats.candidates[choice.place].user_id
-            given = self._given(desk, sharing, choice, grounds_id, len(choices) - 1)
-            to_give.append((row, given, user_id))
+            told = self._common(desk, sharing, choice, grounds_id)
+            own = {"ground": choice.ground, "nth": len(choices) - 1}
+            to_give.append(Handed(row, user_id, told.given, {**told.decision, **own}))
             dealt.append(Dealt(user_id))
         if to_give:
             self.tx.insert(LeadGrounds, {"id": grounds_id, "told": sharing.told(choices)})
@@ -73,9 +75,7 @@ class Dealing:
         desk.keep()
         return dealt
 
-    def _given(
-        self, desk: Desk, sharing: Sharing, choice: Choice, grounds_id: UUID, nth: int
-    ) -> Given:
+    def _common(self, desk: Desk, sharing: Sharing, choice: Choice, grounds_id: UUID) -> _Told:
         assert choice.place is not None
         key = choice.pool, choice.place
         told = self._told.get(key)
@@ -93,7 +93,7 @@ class Dealing:
                     "grounds_id": str(grounds_id),
                 },
             )
-        return replace(told.given, decision={**told.decision, "ground": choice.ground, "nth": nth})
+        return told
 
 
 def _against(row: ToGive | None, sharing: Sharing) -> str | None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -20,7 +20,7 @@ class Drawn:
     """A plan that is made: its columns, its leads in slices (`LeadPlanSlice.items`), its grounds."""
 
     values: dict[str, Any]
-    slices: Sequence[Mapping[str, Any]]
+    slices: Iterable[Mapping[str, Any]]
     grounds: Mapping[str, Any]
 
 
@@ -44,22 +44,18 @@ def left_of(choices: Sequence[Choice], *, is_there: bool) -> dict[str, int]:
     return {"nobody_available" if is_there else "pool_inactive": left} if left else {}
 
 
-def items_of(leads: Sequence[Sharable], choices: Sequence[Choice]) -> list[dict[str, Any]]:
-    """Everything in slices."""
-    found: list[dict[str, Any]] = []
+def items_of(leads: Sequence[Sharable], choices: Sequence[Choice]) -> Iterable[dict[str, Any]]:
+    """Everything in slices, each made as it is asked for."""
     for start in range(0, len(leads), SLICE):
         own, chosen = leads[start : start + SLICE], choices[start : start + SLICE]
-        found.append(
-            {
-                "leads": [str(lead.id) for lead in own],
-                "versions": [lead.version for lead in own],
-                "pools": [choice.pool for choice in chosen],
-                "places": [choice.place for choice in chosen],
-                "grounds": [choice.ground for choice in chosen],
-                "outcomes": [None] * len(own),
-            }
-        )
-    return found
+        yield {
+            "leads": [str(lead.id) for lead in own],
+            "versions": [lead.version for lead in own],
+            "pools": [choice.pool for choice in chosen],
+            "places": [choice.place for choice in chosen],
+            "grounds": [choice.ground for choice in chosen],
+            "outcomes": [None] * len(own),
+        }
 
 
 def fairness_of(

@@ -10,7 +10,7 @@ from crm_api.domains.leads.choosing import Candidate, misfit
 from crm_api.domains.leads.desks import Desk
 from crm_api.domains.leads.models import LeadPlan
 from crm_api.domains.leads.repository import ToGive
-from crm_api.domains.leads.service import Given, LeadService
+from crm_api.domains.leads.service import Given, Handed, LeadService
 from crm_api.domains.leads.sharing import Seats, credits_of, room_of
 from crm_api.domains.leads.states import FREE
 
@@ -33,7 +33,7 @@ class Handing:
     async def give(self, items: Mapping[str, Any], rows: Mapping[UUID, ToGive]) -> list[str]:
         """What became of each lead of a slice, in a word."""
         outcomes: list[str] = []
-        to_give: list[tuple[ToGive, Given, UUID]] = []
+        to_give: list[Handed] = []
         names = ("leads", "versions", "pools", "places", "grounds")
         for id, version, number, place, ground in zip(*(items[n] for n in names), strict=True):
             if place is None:
@@ -43,8 +43,8 @@ class Handing:
             pool = self._pool(number)
             outcome = self._against(row, version, pool, place)
             if outcome is None and row is not None:
-                given = self._given(pool, place, ground)
-                to_give.append((row, given, pool.take(place, ground)))
+                given, decision = self._given(pool, place, ground)
+                to_give.append(Handed(row, pool.take(place, ground), given, decision))
             outcomes.append(outcome or "given")
         await self.leads.hand(to_give)
         for number, pool in enumerate(self._pools):
@@ -64,11 +64,12 @@ class Handing:
             return "had_it"
         return pool.against(place, None if row.version == version else row)
 
-    def _given(self, pool: "_Giving", place: int, ground: int) -> Given:
+    def _given(self, pool: "_Giving", place: int, ground: int) -> tuple[Given, Mapping[str, Any]]:
         known = pool.given.get((place, ground))
         if known is None:
             one = self.desk.pools[pool.id]
             optimal = self.plan.strategy == "optimal"
+            respond_by = self.desk.respond_by(one, pool.users[place])
             decision = {
                 "pool_id": str(pool.id),
                 "rule_id": None,
@@ -76,13 +77,8 @@ class Handing:
                 "grounds_id": str(self.plan.id),
                 "ground": ground,
             }
-            known = pool.given[place, ground] = Given(
-                "plan",
-                pool.id,
-                reason=f"plan {self.plan.id}",
-                respond_by=self.desk.respond_by(one, pool.users[place]),
-                decision=decision,
-            )
+            given = Given("plan", pool.id, reason=f"plan {self.plan.id}", respond_by=respond_by)
+            known = pool.given[place, ground] = given, decision
         return known
 
 
@@ -92,7 +88,7 @@ class _Giving:
     def __init__(self, desk: Desk, planned: Mapping[str, Any]) -> None:
         self.id, self.strategy = UUID(planned["id"]), planned["strategy"]
         self.users = [UUID(user) for user, _ in planned["members"]]
-        self.given: dict[tuple[int, int], Given] = {}
+        self.given: dict[tuple[int, int], tuple[Given, Mapping[str, Any]]] = {}
         self._weights = [weight for _, weight in planned["members"]]
         self._desk = desk
         self._seats: Seats | None = desk.seats(self.id) if self.id in desk.pools else None

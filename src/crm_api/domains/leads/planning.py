@@ -13,9 +13,10 @@ from crm_api.domains.leads.events import CommitPlan, PlanLeads
 from crm_api.domains.leads.handing import Handing
 from crm_api.domains.leads.models import LeadGrounds, LeadPlan, LeadPlanSlice
 from crm_api.domains.leads.optimal import assigned
+from crm_api.domains.leads.plan_repository import Plans, grounds_of
 from crm_api.domains.leads.plan_schemas import LeadDistribution
 from crm_api.domains.leads.pools import LeadPoolService
-from crm_api.domains.leads.repository import LEADS, Plans, grounds_of
+from crm_api.domains.leads.repository import LEADS
 from crm_api.domains.leads.service import LeadService
 from crm_api.domains.leads.sharing import Sharing
 from crm_api.domains.leads.values import Values
@@ -61,7 +62,7 @@ class Planner:
             return await self._plan_later(values, data)
         found = await self._drawn(pool_id, data.filter, data.limit, data.strategy)
         shown = self.plans.add({**values, **found.values, "status": "planned"})
-        self._keep(shown.id, found)
+        await self._keep(shown.id, found)
         if data.preview:
             return await self.plans.told(shown, new=True)
         await self.tx.flush()
@@ -78,7 +79,7 @@ class Planner:
     async def go_on(self, plan: LeadPlan, limit: int, *, preview: bool) -> None:
         """Plan what was asked for before; the plan is locked."""
         found = await self._drawn(plan.pool_id, plan.filter, limit, plan.strategy)
-        self._keep(plan.id, found)
+        await self._keep(plan.id, found)
         await self.plans.change(plan, {**found.values, "status": "planned"}, verb="planned")
         if not preview:
             await self._begin(plan)
@@ -109,10 +110,11 @@ class Planner:
             sharing.told(),
         )
 
-    def _keep(self, id: UUID, found: Drawn) -> None:
+    async def _keep(self, id: UUID, found: Drawn) -> None:
         self.tx.insert(LeadGrounds, {"id": id, "told": found.grounds})
         for place, items in enumerate(found.slices):
             self.tx.insert(LeadPlanSlice, {"plan_id": id, "place": place, "items": items})
+            await self.tx.flush()  # all of them as one text would be tens of megabytes
 
     async def items(self, id: UUID, cursor: str | None = None) -> dict[str, Any]:
         """The next leads of a plan, in the order of the choices."""
@@ -198,8 +200,12 @@ def _begun(pool_id: UUID, data: LeadDistribution) -> dict[str, Any]:
 
 def _hashed(desk: Desk, seen: Sequence[tuple[UUID, int]]) -> str:
     """What a plan is reckoned from, in short."""
-    versions = ",".join(sorted(f"{id}:{version}" for id, version in seen))
-    return sha256(versions.encode() + encode(desk.told())).hexdigest()
+    found, comma = sha256(), ""
+    for id, version in sorted(seen):
+        found.update(f"{comma}{id}:{version}".encode())
+        comma = ","
+    found.update(encode(desk.told()))
+    return found.hexdigest()
 
 
 def _shown(

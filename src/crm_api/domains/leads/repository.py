@@ -1,11 +1,12 @@
 """How leads, pools, rules and assignments are listed and found."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, cast
 from uuid import UUID
 
-from sqlalchemy import Select, Uuid, any_, bindparam, select
+import msgspec
+from sqlalchemy import Select, Text, Uuid, any_, bindparam, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from crm_api.domains.companies.repository import LISTING as COMPANIES
@@ -14,22 +15,21 @@ from crm_api.domains.deals.repository import DEALS
 from crm_api.domains.leads.models import (
     Lead,
     LeadAssignment,
-    LeadPlan,
     LeadPool,
     LeadRule,
 )
-from crm_api.domains.leads.plan_schemas import LeadPlanOut
 from crm_api.domains.leads.pool_schemas import LeadPoolOut, LeadRuleOut
 from crm_api.domains.leads.schemas import LeadAssignmentOut, LeadOut
 from crm_api.domains.leads.sharing import Sharable
 from crm_api.kit.crud.repository import Repository
-from crm_api.kit.db.json import encode, parsed
-from crm_api.kit.db.tx import Tx
+from crm_api.kit.db.json import parsed
+from crm_api.kit.db.streams import stream
 from crm_api.kit.points import POINT_KEYS
 from crm_api.kit.query.filters import Filter
 from crm_api.kit.query.listing import Listing, Relation, Searched
 from crm_api.kit.query.page import matching, values_of
 from crm_api.kit.query.selection import PageQuery, Selection
+from crm_api.kit.query.statements import compiled
 from crm_api.platform.calendars.repository import CALENDARS
 from crm_api.platform.identity.repository import USERS
 
@@ -90,12 +90,6 @@ ASSIGNMENTS: Listing = Listing(
     ),
     within="lead",
 )
-PLANS: Listing = Listing(
-    model=LeadPlan,
-    out=LeadPlanOut,
-    area="leads",
-    relations=(Relation("pool", lambda: POOLS, LeadPlan.pool_id, LeadPool.id),),
-)
 _OUTCOMES = """
     SELECT a.user_id, l.industry, count(*) FILTER (WHERE l.status = 'converted') AS won,
         count(*) AS ended
@@ -153,27 +147,6 @@ _TO_GIVE = """
     FROM leads WHERE organization_id = $1 AND id = ANY($2) AND deleted_at IS NULL
     ORDER BY id FOR NO KEY UPDATE
 """
-_HAND = """
-    UPDATE leads l SET owner_id = r.user_id, pool_id = r.pool_id, respond_by = r.respond_by,
-        due_at = r.respond_by, status = 'assigned', assigned_at = $6, responded_at = NULL,
-        waits_since = NULL, unassigned_reason = NULL, decision = '{}', version = l.version + 1,
-        updated_at = $6, updated_by = $7
-    FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::timestamptz[])
-        r (id, user_id, pool_id, respond_by)
-    WHERE l.organization_id = $1 AND l.id = r.id
-"""
-_SLICE = """
-    SELECT items FROM lead_plan_slices WHERE organization_id = $1 AND plan_id = $2 AND place = $3
-"""
-_KEEP_SLICE = """
-    UPDATE lead_plan_slices SET items = $4::text::jsonb
-    WHERE organization_id = $1 AND plan_id = $2 AND place = $3
-"""
-_GROUNDS = "SELECT id, told FROM lead_grounds WHERE organization_id = $1 AND id = ANY($2)"
-_LEADS_OF = """
-    SELECT items -> 'leads' AS leads FROM lead_plan_slices
-    WHERE organization_id = $1 AND plan_id = $2 ORDER BY place
-"""
 _OF_CONTACTS = """
     SELECT id FROM leads WHERE organization_id = $1
         AND (matched_contact_id = ANY($2) OR contact_id = ANY($2)) ORDER BY id
@@ -209,6 +182,23 @@ class ToGive(NamedTuple):
     postal_code: str | None
 
 
+class _Same:
+    """Values that many rows have are kept once: of 100,000 leads they would be 40 MB."""
+
+    def __init__(self) -> None:
+        self._known: dict[Any, Any] = {}
+
+    def __call__(self, value: Any) -> Any:
+        """The same value, JSON as plain Python values."""
+        if isinstance(value, UUID):
+            return value
+        key = bytes(value) if isinstance(value, msgspec.Raw) else value
+        found = self._known.get(key)
+        if found is None:
+            found = self._known[key] = parsed(value)
+        return found
+
+
 class Leads(Repository[Lead]):
     """The leads of an organization."""
 
@@ -234,10 +224,14 @@ class Leads(Repository[Lead]):
         columns = [getattr(Lead, name) for name in Sharable._fields]
         chosen: Select[Any] = cast("Any", select(*columns))
         query = matching(self.listing, chosen, asked)
-        query = query.where(Lead.owner_id.is_(None), Lead.status.in_(("new", "recycled")))
+        free = bindparam("free", ["new", "recycled"], ARRAY(Text))
+        query = query.where(Lead.owner_id.is_(None), Lead.status == any_(free))
         query = query.order_by(Lead.score.desc().nulls_last(), Lead.id).limit(limit)
-        rows = await self.tx.run(query.params(**values_of(self.tx, asked, None)))
-        return [Sharable._make(row) for row in rows]
+        statement, found, same = compiled(query), list[Sharable](), _Same()
+        args = statement.args(values_of(self.tx, asked, None))
+        async for rows in stream(self.tx, statement.sql, *args):
+            found += [Sharable._make(map(same, row.values())) for row in rows]
+        return found
 
     async def captured(
         self, filter: Filter, since: datetime, until: datetime, limit: int
@@ -263,12 +257,6 @@ class Leads(Repository[Lead]):
         """What giving takes to know of some leads, which are locked, whoever asks."""
         rows = await self.tx.write(_TO_GIVE, self.tx.organization_id, list(ids))
         return {row["id"]: ToGive(*(parsed(value) for value in row.values())) for row in rows}
-
-    async def hand(self, given: Sequence[tuple[UUID, UUID, UUID | None, datetime | None]]) -> None:
-        """Have leads be somebody's: the lead, the user, the pool and by when to respond."""
-        columns = [list(column) for column in zip(*given, strict=True)]
-        tx = self.tx
-        await tx.write(_HAND, tx.organization_id, *columns, tx.now, tx.actor.id)
 
     async def of_contacts(self, contacts: Sequence[UUID]) -> list[UUID]:
         """The leads that some contacts are, or may be."""
@@ -311,34 +299,6 @@ class Pools(Repository[LeadPool]):
         """When the day of the organization began, and when it ends."""
         (row,) = await self.tx.fetch(_WHOLE_DAY, self.tx.organization_id)
         return row["begins"], row["ends"]
-
-
-class Plans(Repository[LeadPlan]):
-    """Plans of distributions."""
-
-    model = LeadPlan
-    listing = PLANS
-
-    async def slice(self, id: UUID, place: int) -> dict[str, Any] | None:
-        """Some of the leads of a plan; None behind its end."""
-        rows = await self.tx.fetch(_SLICE, self.tx.organization_id, id, place)
-        return parsed(rows[0]["items"]) if rows else None
-
-    async def keep_slice(self, id: UUID, place: int, items: Mapping[str, Any]) -> None:
-        """Write down what became of some leads of a plan."""
-        text = encode(items).decode()
-        await self.tx.write(_KEEP_SLICE, self.tx.organization_id, id, place, text)
-
-    async def leads_of(self, id: UUID) -> list[UUID]:
-        """All leads of a plan."""
-        rows = await self.tx.fetch(_LEADS_OF, self.tx.organization_id, id)
-        return [UUID(one) for row in rows for one in parsed(row["leads"])]
-
-
-async def grounds_of(tx: Tx, ids: Sequence[UUID]) -> dict[UUID, dict[str, Any]]:
-    """By id, grounds that decisions share."""
-    rows = await tx.fetch(_GROUNDS, tx.organization_id, list(ids)) if ids else []
-    return {row["id"]: parsed(row["told"]) for row in rows}
 
 
 class Rules(Repository[LeadRule]):

@@ -1,26 +1,23 @@
 """The rules of leads, and the trail of who had them."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 from uuid import UUID
-
-import msgspec
 
 from crm_api.domains.leads.matching import MATCHED, Matching
 from crm_api.domains.leads.models import AssignmentEnd, AssignmentKind, Lead, LeadAssignment
 from crm_api.domains.leads.repository import Assignments, Leads, ToGive
 from crm_api.domains.leads.schemas import LeadCreate, LeadUpdate
 from crm_api.domains.leads.scorecard import COLUMNS, derived
-from crm_api.kit.crud.alike import AT_ONCE, add_alike
+from crm_api.kit.crud.alike import AT_ONCE, add_alike, change_alike
 from crm_api.kit.crud.personal import About, Person
 from crm_api.kit.crud.plain import columns_of
 from crm_api.kit.crud.purges import destroy, empty_events
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.db.ahead import Ahead
-from crm_api.kit.db.json import encode
 from crm_api.kit.db.settling import derive
 from crm_api.kit.errors import Invalid
 from crm_api.kit.ids import new_id
@@ -51,6 +48,16 @@ class Given:
     is_accepted: bool = False
     ended_as: AssignmentEnd = "reassigned"
     decision: Mapping[str, Any] = field(default_factory=dict[str, Any], hash=False, compare=False)
+
+
+class Handed(NamedTuple):
+    """A lead of nobody that is given to somebody, with all that led to it."""
+
+    lead: ToGive
+    user_id: UUID
+    given: Given
+    decision: Mapping[str, Any]
+    """That of `given` is left alone: it is the same for many."""
 
 
 _BY_HAND = Given()
@@ -204,55 +211,44 @@ class LeadService(CrudService[Lead]):
             entity = self.model.entity
             self.tx.record(BAND_CHANGED, entity=entity, record_id=id, version=version, data=said)
 
-    async def hand(self, given: Sequence[tuple[ToGive, Given, UUID]]) -> None:
-        """Have many leads of nobody, which are locked, be somebody's: as `change`, by statements.
-
-        Pairs of a lead and how it is given, with whom to.
-        """
+    async def hand(self, given: Sequence[Handed]) -> None:
+        """Have many leads of nobody, which are locked, be somebody's: as `change`, by statements."""
         if not given:
             return
         if self.fields.formulas:
             await self._hand_each(given)
             return
         # In the order of their ids: indexes take neighbours for two thirds of the price.
-        ordered = sorted(given, key=lambda one: one[0].id.int)
+        ordered = sorted(given, key=lambda one: one.lead.id.int)
         async with Ahead(self.tx) as ahead:
             for start in range(0, len(ordered), AT_ONCE):
                 ahead.send(self._hand_some(ordered[start : start + AT_ONCE]))
 
-    async def _hand_some(self, given: Sequence[tuple[ToGive, Given, UUID]]) -> None:
-        for lead, how, user_id in given:
-            self._tell_handed(lead, how, user_id)
+    async def _hand_some(self, given: Sequence[Handed]) -> None:
         # First, for a reference to a row that has changed is looked for twice.
         await self.assignments.begin_all(given)
-        await self.records.hand([(one.id, who, g.pool_id, g.respond_by) for one, g, who in given])
-
-    async def _hand_each(self, given: Sequence[tuple[ToGive, Given, UUID]]) -> None:
-        """What formulas of the organization's make of a lead takes all of it."""
-        found = await self.records.locked([lead.id for lead, _, _ in given], everywhere=True)
-        leads = {lead.id: lead for lead in found}
-        for lead, how, user_id in given:
-            values = {"owner_id": user_id}
-            await self.change(leads[lead.id], values, verb="assigned", given=how)
-
-    def _tell_handed(self, lead: ToGive, given: Given, user_id: UUID) -> None:
-        after: dict[str, Any] = {
+        common: dict[str, Any] = {
             "status": "assigned",
-            "owner_id": user_id,
-            "pool_id": given.pool_id,
             "assigned_at": self.tx.now,
-            "respond_by": given.respond_by,
             **dict.fromkeys(("responded_at", "waits_since", "unassigned_reason")),
+            "decision": {},
         }
-        changed = {name: v for name, v in after.items() if getattr(lead, name) != v}
-        self.tx.record(
-            "lead.assigned",
-            entity=self.model.entity,
-            record_id=lead.id,
-            version=lead.version + 1,
-            data=changed,
-            previous={name: getattr(lead, name) for name in changed},
-        )
+        times = [one.given.respond_by for one in given]
+        own = {
+            "owner_id": [one.user_id for one in given],
+            "pool_id": [one.given.pool_id for one in given],
+            "respond_by": times,
+            "due_at": times,
+        }
+        await change_alike(self, "assigned", [one.lead for one in given], common, own)
+
+    async def _hand_each(self, given: Sequence[Handed]) -> None:
+        """What formulas of the organization's make of a lead takes all of it."""
+        found = await self.records.locked([one.lead.id for one in given], everywhere=True)
+        leads = {lead.id: lead for lead in found}
+        for lead, user_id, how, decision in given:
+            values, whole = {"owner_id": user_id}, replace(how, decision=decision)
+            await self.change(leads[lead.id], values, verb="assigned", given=whole)
 
     def _handed(self, current: Lead, owner: UUID | None, given: Given) -> dict[str, Any]:
         """Where a lead stands that has another owner, or none."""
@@ -286,24 +282,30 @@ class LeadAssignmentService(CrudService[LeadAssignment]):
     upserts = False
     records: Assignments
 
+    @cached_property
+    def _now(self) -> str:
+        return self.tx.now.isoformat()
+
     def begin(self, lead_id: UUID, user_id: UUID, hop: int, given: Given) -> None:
         """Write down who has a lead from now on."""
         own = {"lead_id": lead_id, "user_id": user_id, "owner_id": user_id, "hop": hop}
-        self.add({**self._begun(given), **own, "decision": self._decided(given, user_id)})
+        self.add(
+            {**self._begun(given), **own, "decision": self._decided(given, user_id, given.decision)}
+        )
 
-    async def begin_all(self, given: Sequence[tuple[ToGive, Given, UUID]]) -> None:
+    async def begin_all(self, given: Sequence[Handed]) -> None:
         """The same for many leads: a statement for those that are given in the same way."""
-        alike: dict[Given, list[tuple[ToGive, Given, UUID]]] = {}
+        alike: dict[Given, list[Handed]] = {}
         for one in given:
-            alike.setdefault(one[1], []).append(one)
+            alike.setdefault(one.given, []).append(one)
         for common, some in alike.items():
-            users = [user_id for _, _, user_id in some]
+            users = [one.user_id for one in some]
             own = {
-                "lead_id": [lead.id for lead, _, _ in some],
+                "lead_id": [one.lead.id for one in some],
                 "user_id": users,
                 "owner_id": users,
-                "hop": [lead.hops for lead, _, _ in some],
-                "decision": self._all_decided(some),
+                "hop": [one.lead.hops for one in some],
+                "decision": [self._decided(common, one.user_id, one.decision) for one in some],
             }
             await add_alike(self, self._begun(common), own)
 
@@ -320,24 +322,13 @@ class LeadAssignmentService(CrudService[LeadAssignment]):
             "external_ids": {},
         }
 
-    def _all_decided(self, given: Sequence[tuple[ToGive, Given, UUID]]) -> list[msgspec.Raw]:
-        """Decisions as they are stored; of many leads the same is told of."""
-        known: dict[tuple[int, UUID], msgspec.Raw] = {}
-        found: list[msgspec.Raw] = []
-        for _, how, user_id in given:
-            key = id(how), user_id
-            if (decided := known.get(key)) is None:
-                decided = known[key] = msgspec.Raw(encode(self._decided(how, user_id)))
-            found.append(decided)
-        return found
-
-    def _decided(self, given: Given, user_id: UUID) -> dict[str, Any]:
+    def _decided(self, given: Given, user_id: UUID, decision: Mapping[str, Any]) -> dict[str, Any]:
         return {
-            "decided_at": self.tx.now.isoformat(),
+            "decided_at": self._now,
             "user_id": str(user_id),
             "kind": given.kind,
             "reason": given.reason,
-            **given.decision,
+            **decision,
         }
 
     async def end(self, lead_id: UUID, ended_as: AssignmentEnd, reason: str | None) -> None:

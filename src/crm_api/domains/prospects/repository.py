@@ -90,9 +90,13 @@ _KNOWN_OF = """
     SELECT id, score, {value} AS value FROM leads WHERE organization_id = $1 AND id = ANY($2)
 """
 _GIVEN, _OTHERS = "status = 'given'", "status <> 'given'"
+# Each lead is looked up by its id (OFFSET 0): right after many came, their number is taken for a
+# few, and a join would compare each member with each lead. Whom nothing is known of comes last.
 _DUE = """
-    SELECT id, lead_id FROM prospect_members
-    WHERE organization_id = $1 AND list_id = $2 AND run < $3 AND {which}
+    SELECT m.id FROM prospect_members m LEFT JOIN LATERAL (
+        SELECT score FROM leads WHERE organization_id = $1 AND id = m.lead_id OFFSET 0) l ON true
+    WHERE m.organization_id = $1 AND m.list_id = $2 AND m.run < $3 AND m.{which}
+    ORDER BY l.score DESC NULLS LAST, m.lead_id
 """
 _LEADS_TO_SHARE = """
     SELECT lead_id FROM prospect_members
@@ -211,14 +215,7 @@ class ProspectMembers(Repository[ProspectMember]):
         """Whom of a list a run has not looked at, the best leads first."""
         asked = _DUE.format(which=_GIVEN if given else _OTHERS)
         rows = await self.tx.fetch(asked, self.tx.organization_id, list_id, run)
-        known = await self._known([row["lead_id"] for row in rows], "NULL")
-
-        def rank(row: Any) -> tuple[bool, int, UUID]:
-            # Whom nothing is known of comes last.
-            score: int | None = known[row["lead_id"]][0]
-            return score is None, -(score or 0), row["lead_id"]
-
-        return [row["id"] for row in sorted(rows, key=rank)]
+        return [row["id"] for row in rows]
 
     async def leads_to_share(self, list_id: UUID, run: int, ids: Sequence[UUID]) -> list[UUID]:
         """The leads of members that a run has not looked at; they are locked before these."""

@@ -10,23 +10,24 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from crm_api.domains.leads.dealing import Dealing, whole
+from crm_api.domains.leads.dealing import Dealing, Dealt, whole
 from crm_api.domains.leads.desks import Desk
 from crm_api.domains.leads.models import Lead
 from crm_api.domains.leads.repository import Pools
 from crm_api.domains.leads.service import Given, LeadService
 from crm_api.domains.prospects.events import DistributeList, RecallList
 from crm_api.domains.prospects.list_schemas import ProspectDistribution, ProspectRecall
-from crm_api.domains.prospects.models import ProspectList, ProspectMember
+from crm_api.domains.prospects.models import MemberStatus, ProspectList, ProspectMember
 from crm_api.domains.prospects.service import (
     ProspectListService,
     ProspectMemberService,
     split_before,
 )
+from crm_api.kit.crud.alike import change_alike
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Invalid, WrongState
 
-SLICE: Mapping[str, int] = {"given": 2_000, "recalled": 200}
+SLICE: Mapping[str, int] = {"given": 4_000, "recalled": 200}
 """How many a transaction gives, or takes back."""
 
 
@@ -105,22 +106,27 @@ class Sharing:
         members = await self.members.records.to_share(list_id, run, ids, lead_ids, given=False)
         dealing = Dealing(self.leads, _because(list_id))
         dealt = await dealing.give(current.pool_id, [one.lead_id for one in members], rows)
-        given = 0
-        for member, (user_id, reason) in zip(members, dealt, strict=True):
-            is_given = user_id is not None
-            values = {
-                "status": "given" if is_given else "left",
-                "user_id": user_id,
-                "outcome": reason,
-                "given_at": self.tx.now if is_given else None,
-                "run": run,
-            }
-            await self.members.amend(member, values, verb="given" if is_given else "left")
-            given += is_given
+        pairs = list(zip(members, dealt, strict=True))
+        given = [pair for pair in pairs if pair[1].user_id is not None]
+        await self._tell(given, run, "given")
+        await self._tell([pair for pair in pairs if pair[1].user_id is None], run, "left")
         if given:
-            count = {"given_count": current.given_count + given}
+            count = {"given_count": current.given_count + len(given)}
             await self.lists.change(current, count, verb="progressed")
-        return Step(len(members), given)
+        return Step(len(members), len(given))
+
+    async def _tell(
+        self, pairs: Sequence[tuple[ProspectMember, Dealt]], run: int, status: MemberStatus
+    ) -> None:
+        if pairs:
+            at = self.tx.now if status == "given" else None
+            own = {
+                "user_id": [one.user_id for _, one in pairs],
+                "outcome": [one.reason for _, one in pairs],
+            }
+            common = {"status": status, "given_at": at, "run": run}
+            members = [member for member, _ in pairs]
+            await change_alike(self.members, status, members, common, own)
 
     async def take_back(
         self,

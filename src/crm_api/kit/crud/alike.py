@@ -1,7 +1,9 @@
-"""Many new records that are alike: what they have in common is sent once."""
+"""Many records that are made or changed alike: what they have in common is sent once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from itertools import repeat
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -9,7 +11,7 @@ from sqlalchemy import Column
 
 from crm_api.kit.db.base import Entity, Json
 from crm_api.kit.db.events import event_row
-from crm_api.kit.db.inserts import encoded, plan_of, sent_as
+from crm_api.kit.db.inserts import converter, encoded, plan_of, sent_as
 from crm_api.kit.db.json import encode
 from crm_api.kit.db.tables import EventRow
 from crm_api.kit.ids import new_id
@@ -78,6 +80,103 @@ async def _add(service: Any, common: Mapping[str, Any], own: Mapping[str, Sequen
         tx.learned.touch(listing.entity, id, is_new=True)
 
 
+async def change_alike(
+    service: Any,
+    verb: str,
+    records: Sequence[Any],
+    common: Mapping[str, Any],
+    each: Mapping[str, Sequence[Any]],
+) -> None:
+    """Change locked records, as `CrudService.amend` does: to common values, and own ones by column.
+
+    Of the records it takes their ids, versions, and what they had in the columns that are told.
+    What they are found by, decimals and formulas do not follow: whoever changes such, or has
+    these, changes one after the other.
+    """
+    names = [name for name in (*common, *each) if name in service.records.listing.known]
+    before = zip(*(map(attrgetter(name), records) for name in names), strict=True)
+    columns = (each[n] if n in each else repeat(common[n], len(records)) for n in names)
+    told = _differences(names, zip(before, zip(*columns, strict=True), strict=True))
+    for start in range(0, len(records), AT_ONCE):
+        part = slice(start, start + AT_ONCE)
+        own = {name: values[part] for name, values in each.items()}
+        await _change(service, verb, records[part], common, own, told[part])
+
+
+async def _change(
+    service: Any,
+    verb: str,
+    records: Sequence[Any],
+    common: Mapping[str, Any],
+    own: Mapping[str, Sequence[Any]],
+    told: Sequence[tuple[str, str]],
+) -> None:
+    tx, model, entity = service.tx, service.model, service.model.entity
+    ids = [record.id for record in records]
+    event = event_row(tx, f"{entity}.{verb}", entity, ids[0], 1, {})
+    stamped = {**common, "updated_at": tx.now, "updated_by": tx.actor.id}
+    await tx.write(
+        _changing(model, tuple(own), tuple(stamped)),
+        tx.organization_id,
+        encoded(EventRow, [event], tx.organization_id),
+        [new_id() for _ in ids],
+        ids,
+        [record.version + 1 for record in records],
+        *map(list, zip(*told, strict=True)),
+        *(_sent(_column(model, name), values) for name, values in own.items()),
+        *(_bound(_column(model, name), value) for name, value in stamped.items()),
+    )
+    tx.told += len(ids)
+    tx.stale |= service.stale
+    for id in ids:
+        tx.learned.touch(entity, id, is_new=False)
+
+
+def _differences(names: Sequence[str], both: Iterable[tuple[Any, Any]]) -> list[tuple[str, str]]:
+    """What events tell of values before and after; most of what is changed alike differs alike."""
+    known: dict[tuple[Any, Any], tuple[str, str]] = {}
+    found: list[tuple[str, str]] = []
+    for key in both:
+        told = known.get(key)
+        if told is None:
+            before, after = (dict(zip(names, values, strict=True)) for values in key)
+            changed = [name for name in names if before[name] != after[name]]
+            data, previous = ({n: of[n] for n in changed} for of in (after, before))
+            told = known[key] = encode(data).decode(), encode(previous).decode()
+        found.append(told)
+    return found
+
+
+@lru_cache(maxsize=64)
+def _changing(model: type[Entity], own: tuple[str, ...], common: tuple[str, ...]) -> str:
+    """The changes and their events by one statement."""
+    columns = [_column(model, name) for name in own]
+    kinds = ("uuid", "uuid", "integer", "text", "text", *map(_element, columns))
+    # How long they are is kept from the planner: it would read the whole table rather than look
+    # so many rows up, for each thousand of them.
+    arrays = ", ".join(f"(SELECT ${n}::{kind}[])" for n, kind in enumerate(kinds, 3))
+    names = "".join(f', "{name}"' for name in own)
+    sets = [f'"{c.name}" = r."{c.name}"{"::jsonb" if _is_json(c) else ""}' for c in columns]
+    sets += [
+        f'"{name}" = ${n}::{sent_as(_column(model, name))}'
+        for n, name in enumerate(common, 8 + len(own))
+    ]
+    events = {
+        "id": 'r."event_id"',
+        "record_id": 'r."id"',
+        "version": 'r."version"',
+        "data": 'r."data"::jsonb',
+        "previous": 'r."previous"::jsonb',
+    }
+    return (
+        f"WITH r AS MATERIALIZED (SELECT * FROM unnest({arrays}) "  # noqa: S608
+        f'AS r("event_id", "id", "version", "data", "previous"{names})), '
+        f'made AS (UPDATE "{plan_of(model).table}" AS t SET "version" = r."version", '
+        f"{', '.join(sets)} FROM r WHERE t.organization_id = $1 AND t.id = r.id), "
+        f"told AS ({_insert(EventRow, '$2', events)}) SELECT 1"
+    )
+
+
 @lru_cache(maxsize=64)
 def _sql(model: type[Entity], own: tuple[str, ...], told: tuple[str, ...]) -> str:
     """Both tables by one statement; `told` are those of the own columns that events show."""
@@ -105,8 +204,8 @@ def _insert(model: type[Any], common: str, picks: Mapping[str, str]) -> str:
     values = ", ".join(picks.get(c.name, f'c."{c.name}"') for c in plan.columns)
     kinds = ", ".join(f'"{c.name}" {sent_as(c)}' for c in plan.columns)
     return (
-        f'INSERT INTO "{plan.table}" ({names}) SELECT {values} '  # noqa: S608
-        f"FROM json_to_recordset({common}::text::json) AS c({kinds}) CROSS JOIN r"
+        f'INSERT INTO "{plan.table}" ({names}) SELECT {values} FROM '  # noqa: S608
+        f"(SELECT * FROM json_to_recordset({common}::text::json) AS c({kinds}) LIMIT 1) c, r"
     )
 
 
@@ -118,6 +217,11 @@ def _sent(column: Column[Any], values: Sequence[Any]) -> list[Any]:
     if not _is_json(column):
         return list(values)
     return [None if value is None else encode(value).decode() for value in values]
+
+
+def _bound(column: Column[Any], value: Any) -> Any:
+    convert = None if value is None else converter(column.type)
+    return value if convert is None else convert(value)
 
 
 def _is_json(column: Column[Any]) -> bool:
