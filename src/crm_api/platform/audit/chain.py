@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 from uuid import UUID
@@ -62,17 +63,18 @@ def new_salts(count: int) -> list[bytes]:
     return [chance[start : start + SALT_BYTES] for start in range(0, len(chance), SALT_BYTES)]
 
 
+@lru_cache(maxsize=64)
 def moment(value: datetime) -> str:
-    """A time to the microsecond, as it is hashed."""
+    """A time to the microsecond, as it is hashed; what happened together has the same."""
     return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def plain_header(row: Any) -> dict[str, Any]:
     """The hashed columns of an event as JSON values."""
     values = {name: row[name] for name in HEADER}
-    for name, value in values.items():
-        if isinstance(value, UUID):
-            values[name] = str(value)
+    for name in ("id", "record_id", "actor_id", "cause_id"):
+        if values[name] is not None:
+            values[name] = str(values[name])
     values["occurred_at"] = moment(values["occurred_at"])
     return values
 

@@ -19,16 +19,20 @@ EVERY_S = 1
 BATCH = 2_000
 # Below the oldest running transaction everything is decided: in the order of the transactions no
 # event can turn up later before one that is sealed. A restored backup begins to count anew, so what
-# is sealed is known by its seal, and only passed over by the mark.
+# is sealed is known by its seal, and only passed over by the mark. What is next is looked up: left
+# to itself, the planner may read all events that there are.
 _HORIZON = "pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
 _WAITING = f"""
     SELECT o.id FROM crm_organization_ids() o
     CROSS JOIN (SELECT {_HORIZON} AS tx OFFSET 0) horizon
     LEFT JOIN audit_chains c ON c.organization_id = o.id
-    WHERE EXISTS (
+    CROSS JOIN LATERAL (
         SELECT FROM events e WHERE e.organization_id = o.id AND e.tx < horizon.tx AND (e.tx, e.seq)
-            > (CASE WHEN c.tx < horizon.tx THEN c.tx ELSE 0 END, coalesce(c.seq, 0)))
+            > (CASE WHEN c.tx < horizon.tx THEN c.tx ELSE 0 END, coalesce(c.seq, 0))
+        ORDER BY e.tx, e.seq LIMIT 1) e
 """  # noqa: S608
+# As long as little is known of the events, the planner would sort all that wait for each batch.
+_IN_ORDER = "SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off"
 _FIRST = "INSERT INTO audit_chains (organization_id) VALUES ($1) ON CONFLICT DO NOTHING"
 _HOLD = f"""
     SELECT position, hash, CASE WHEN tx < {_HORIZON} THEN tx ELSE 0 END AS tx, seq, anchors
@@ -38,7 +42,8 @@ _NEXT = f"""
     SELECT e.*, s.event_id IS NOT NULL AS is_sealed FROM (
         SELECT * FROM events WHERE organization_id = $1 AND (tx, seq) > ($2, $3)
             AND tx < {_HORIZON} ORDER BY tx, seq LIMIT $4) e
-    LEFT JOIN event_seals s ON s.organization_id = $1 AND s.event_id = e.id
+    LEFT JOIN LATERAL (SELECT event_id FROM event_seals
+        WHERE organization_id = $1 AND event_id = e.id OFFSET 0) s ON true
     ORDER BY e.tx, e.seq
 """  # noqa: S608
 _SEAL = """
@@ -83,6 +88,7 @@ async def seal_some(database: Database, organization_id: UUID) -> int:
         head = await driver.fetchrow(_HOLD, organization_id)
         if head is None:
             return 0
+        await driver.execute(_IN_ORDER)
         # Only now: whoever erases holds the chain as well, so none does between this and the end.
         rows = await driver.fetch(_NEXT, organization_id, head["tx"], head["seq"], BATCH)
         if not rows:

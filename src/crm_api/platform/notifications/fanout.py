@@ -21,7 +21,7 @@ from crm_api.platform.notifications.reading import Audience
 from crm_api.platform.notifications.recipients import FIXED, Recipients, Told
 from crm_api.platform.notifications.repository import Preferences, Telling
 
-STRETCH = 1_000
+STRETCH = 5_000
 """Of many events each user is looked up once: what they may see is asked user by user."""
 
 
@@ -79,12 +79,14 @@ async def _store(tx: Tx, told: Sequence[Told]) -> int:
     }
     wanted = [
         one
-        for one in await _seen(tx, told, readers)
-        if wishes[one.user_id].wants(one.kind)
+        for one in told
+        if one.user_id in readers
+        and wishes[one.user_id].wants(one.kind)
         # Nobody is told of what happened before they were there. Whatever names them comes after
         # the first event of theirs, whichever machine's clock says what.
         and begun[one.user_id] <= one.event["seq"]
     ]
+    wanted = await _seen(tx, wanted, readers)
     if not wanted:
         return 0
     counts = Counter((one.user_id, one.group_key) for one in wanted)

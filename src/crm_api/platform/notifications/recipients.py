@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -274,11 +275,11 @@ class Recipients:
         return _Case("reminder", event.row, users, event.entity, id, group=f"{event.type}:{id}")
 
     def _of_record(self, event: "_Event") -> Iterable[_Case]:
-        row, data, entity, id = event.row, event.data, event.entity, event.row["record_id"]
+        row, entity, id = event.row, event.entity, event.row["record_id"]
         # What one piece of work did to many records is told as one.
         cause = row["cause_id"] and f"cause:{row['cause_id']}"
-        if event.verb in {"created", "updated"} and data.get("owner_id"):
-            owner = [UUID(data["owner_id"])]
+        if event.verb in {"created", "updated"} and (owner_id := event.data.get("owner_id")):
+            owner = [UUID(owner_id)]
             yield _Case("assigned", row, owner, entity, id, group=cause)
         if event.verb == "shared":
             user = event.share.get("user_id")
@@ -315,7 +316,16 @@ class _Event:
         self.row = row
         self.type, self.entity = row["type"], row["entity"]
         self.verb = self.type.partition(".")[2]
-        self.data, self.previous = _plain(row["data"]), _plain(row["previous"])
+
+    @cached_property
+    def data(self) -> dict[str, Any]:
+        """The values after; read where they are asked for, for most are not."""
+        return _plain(self.row["data"])
+
+    @cached_property
+    def previous(self) -> dict[str, Any]:
+        """The values before."""
+        return _plain(self.row["previous"])
 
     @property
     def is_change(self) -> bool:
