@@ -5,12 +5,14 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
 
 import asyncpg
 
 from benchmarks import cpu, load
+from benchmarks.giving import again as giving_again
 from benchmarks.load import Call
 from benchmarks.section import NotMeasured, Outcome, Section, Setting, at_least, at_most, table
 from benchmarks.serving import Server, WrongAnswer, asked, serving, working
@@ -54,23 +56,46 @@ _TOLD = """
 """
 
 
+@dataclass(frozen=True)
+class _Giving:
+    """What it took to give many leads."""
+
+    seconds: float
+    worker_s: float
+    postgres_s: float
+    """Processor time, also that of seals and notifications meanwhile."""
+    memory_mb: float
+    alone: tuple[float, float]
+    """What PostgreSQL alone takes for the same rows, and of processors."""
+
+    def told(self, what: str) -> dict[str, float]:
+        """The rest of it, by words."""
+        return {
+            f"{what}, processor time of the worker, s": self.worker_s,
+            f"{what}, processor time of PostgreSQL, s": self.postgres_s,
+            f"{what}, worker, MB at the most": self.memory_mb,
+            f"{what}, the same rows by PostgreSQL alone, s": self.alone[0],
+            f"{what}, the same, processor time, s": self.alone[1],
+        }
+
+
 def run(setting: Setting) -> Outcome:
     """One server and one worker."""
     alone, rate = _captured(setting)
     leads = setting.size(LEADS)
-    planning, giving, memory = _shared_out(setting, leads)
-    listing, splitting, listed_memory = _listed(setting, leads)
+    planning, plan = _shared_out(setting, leads)
+    splitting, listed = _listed(setting, leads)
     optimal = setting.size(OPTIMAL)
     solving = _assigned_best(setting, optimal)
     times = {
         "one lead, capture to assignment, median ms": alone,
         "leads/s, captured and assigned": rate,
         f"plan of {leads:,} leads over {MEMBERS}, s": planning,
-        "carried out, s": giving,
-        "worker, MB at the most": memory,
-        f"list of {leads:,} leads over {MEMBERS}, s": listing,
+        "carried out, s": plan.seconds,
+        **plan.told("of the plan"),
+        f"list of {leads:,} leads over {MEMBERS}, s": listed.seconds,
+        **listed.told("of the list"),
         f"list of {leads:,} split by score, s": splitting,
-        "worker of lists, MB at the most": listed_memory,
         f"optimal plan of {optimal:,} x {OPTIMAL_MEMBERS}, s": solving,
     }
     shown = table("leads", "value")
@@ -79,9 +104,9 @@ def run(setting: Setting) -> Outcome:
     figures = [
         at_most("capture to assignment, median ms", alone, P50_MS),
         at_least("captured and assigned, leads/s", rate, PER_SECOND),
-        at_most(f"{leads:,} leads over {MEMBERS}, s", planning + giving, BATCH_S, "{:.1f}"),
-        at_most(f"list of {leads:,} over {MEMBERS}, s", listing, BATCH_S, "{:.1f}"),
-        at_most("memory of the worker, MB", max(memory, listed_memory), MEMORY_MB),
+        at_most(f"{leads:,} leads over {MEMBERS}, s", planning + plan.seconds, BATCH_S, "{:.1f}"),
+        at_most(f"list of {leads:,} over {MEMBERS}, s", listed.seconds, BATCH_S, "{:.1f}"),
+        at_most("memory of the worker, MB", max(plan.memory_mb, listed.memory_mb), MEMORY_MB),
         at_most(f"optimal, {optimal:,} x {OPTIMAL_MEMBERS}, s", solving, OPTIMAL_S, "{:.1f}"),
     ]
     return Outcome(figures, shown, times)
@@ -113,46 +138,57 @@ def _captured(setting: Setting) -> tuple[float, float]:
         return median(alone), count / (time.monotonic() - begun)
 
 
-def _shared_out(setting: Setting, leads: int) -> tuple[float, float, float]:
-    """Seconds for a plan and for carrying it out, and what a worker takes of memory."""
+def _shared_out(setting: Setting, leads: int) -> tuple[float, _Giving]:
+    """Seconds for a plan, and what it takes to carry it out."""
     with _filled(setting, leads, MEMBERS) as (stage, server, pool):
         body = {"limit": leads, "preview": True}
         with working(stage) as worker:
             _begun(stage, server, pool)
             planning, plan = _planned(stage, server, pool, body)
-            begun = time.monotonic()
-            job = asked(stage, server, "POST", f"/v1/lead-plans/{plan['id']}/commit")["job_id"]
-            _until_ended(stage, server, job)
-            giving = time.monotonic() - begun
-            memory = cpu.peak_memory_mb(worker)
-        shares = [row["n"] for row in stage.query(_SHARES, stage.organization_id)]
-        told = stage.query(_TOLD, stage.organization_id)[0]["n"]
-        if sum(shares) != leads or shares[-1] - shares[0] > 1 or told != 2 * leads:
-            raise WrongAnswer(f"{sum(shares)} were given, {shares[0]} to {shares[-1]}, {told} told")
-        return planning, giving, memory
+            path = f"/v1/lead-plans/{plan['id']}/commit"
+            given = _given(stage, server, worker, path, b"")
+        return planning, _again(stage, leads, given)
 
 
-def _listed(setting: Setting, leads: int) -> tuple[float, float, float]:
-    """Seconds for a list that is shared out, and for a split, and what a worker takes of memory."""
+def _listed(setting: Setting, leads: int) -> tuple[float, _Giving]:
+    """Seconds for a list that is split, and what it takes to share it out."""
     with _filled(setting, leads, MEMBERS) as (stage, server, pool):
         own, whole = (_list(stage, server, leads) for _ in range(2))
         with working(stage) as worker:
             _begun(stage, server, pool)
-            begun = time.monotonic()
-            told = asked(stage, server, "POST", f"{_LISTS}/{own}/distribute", _over(pool))
-            _until_ended(stage, server, told["job_id"])
-            taken, memory = time.monotonic() - begun, cpu.peak_memory_mb(worker)
-        shares = [row["n"] for row in stage.query(_SHARES, stage.organization_id)]
-        told = stage.query(_TOLD, stage.organization_id)[0]["n"]
-        if sum(shares) != leads or shares[-1] - shares[0] > 1 or told != 2 * leads:
-            raise WrongAnswer(f"{sum(shares)} were given, {shares[0]} to {shares[-1]}, {told} told")
+            given = _given(stage, server, worker, f"{_LISTS}/{own}/distribute", _over(pool))
         begun = time.monotonic()
         body = json.dumps({"by": "score", "shares": [3, 2, 1]}).encode()
         parts = asked(stage, server, "POST", f"{_LISTS}/{whole}/split", body)["data"]
         splitting = time.monotonic() - begun
         if sum(part["member_count"] for part in parts) != leads:
             raise WrongAnswer(f"the parts are {parts}")
-        return taken, splitting, memory
+        return splitting, _again(stage, leads, given)
+
+
+def _given(stage: Stage, server: Server, worker: int, path: str, body: bytes) -> _Giving:
+    """What it takes from asking for it to the end of the job."""
+    used, begun = _used(stage, worker), time.monotonic()
+    _until_ended(stage, server, asked(stage, server, "POST", path, body)["job_id"])
+    seconds = time.monotonic() - begun
+    worker_s, postgres_s = (
+        (after - before) / 1e9 for after, before in zip(_used(stage, worker), used, strict=True)
+    )
+    memory = cpu.peak_memory_mb(worker)
+    return _Giving(seconds, worker_s, postgres_s, memory, (0.0, 0.0))
+
+
+def _used(stage: Stage, worker: int) -> tuple[int, int]:
+    return cpu.of_process(worker), cpu.of_family(stage.postgres_pid)
+
+
+def _again(stage: Stage, leads: int, given: _Giving) -> _Giving:
+    """The same, with what PostgreSQL alone takes, if all was given as it should be."""
+    shares = [row["n"] for row in stage.query(_SHARES, stage.organization_id)]
+    told = stage.query(_TOLD, stage.organization_id)[0]["n"]
+    if sum(shares) != leads or shares[-1] - shares[0] > 1 or told != 2 * leads:
+        raise WrongAnswer(f"{sum(shares)} were given, {shares[0]} to {shares[-1]}, {told} told")
+    return replace(given, alone=giving_again(stage))
 
 
 def _list(stage: Stage, server: Server, leads: int) -> str:
