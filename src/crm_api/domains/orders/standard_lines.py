@@ -188,15 +188,18 @@ class OrderLines(SoldLines):
     async def bought(self, product: UUID | None) -> list[Any]:
         """By currency and product how many orders have it, for how much, and with others beside."""
         own = self.items
-        orders = func.count(own.id.distinct())
+        products = func.count(own.product).over(partition_by=own.id).label("products")
+        lines = select(own.currency, own.product, func.sum(own.net).label("net"), products)
+        orders = lines.group_by(own.id, own.currency, own.product).cte("orders").c
+        number = func.count()
         query = select(
-            own.currency,
-            own.product,
-            orders.label("orders"),
-            orders.filter(self.is_with_others()).label("attached"),
-            func.sum(own.net).label("ordered"),
+            orders.currency,
+            orders.product,
+            number.label("orders"),
+            number.filter(orders.products > 1).label("attached"),
+            func.sum(orders.net).label("ordered"),
         )
-        return await self.read(_by_product(query, own, product).order_by(own.currency))
+        return await self.read(_by_product(query, orders, product).order_by(orders.currency))
 
     def is_with_others(self) -> ColumnElement[bool]:
         """Whether a line is of an order of several products."""
