@@ -209,6 +209,34 @@ async def test_merged_people_keep_what_touched_them(client, worker):
     await kept(client, 1)
     (touch,) = (await client.read(f"attribution/conversions/{deal}"))["touches"]
     assert touch["campaign_id"] == id
+    assert by(await client.read("attribution"), "campaign_id") == {id: ("1", "100.00")}
+
+
+async def test_a_deal_is_of_all_that_its_lead_was(client, worker):
+    """Those merged into it as well; a touch of the buyer counts once, however it is found."""
+    names, leads = ("Early", "Middle", "Late"), []
+    ids = {await campaign(client, name): name for name in names}
+    owner = await new_user(client)
+    for name in names:
+        lead = {"last_name": "Person", "company_name": "Example", "campaign": name}
+        leads.append((await client.made("leads", {**lead, "owner_id": owner}))["id"])
+    body = {"winner_id": leads[1], "loser_ids": [leads[0]]}
+    answer = await client.post("/v1/leads/merge", json=body)
+    assert answer.is_success, answer.text
+    buyer = await person(client)
+    for lead, deal in ((leads[1], {"name": "Office", "amount": "90.00"}), (leads[2], None)):
+        body = {"contact_id": buyer, **({"deal": deal} if deal else {})}
+        answer = await client.post(f"/v1/leads/{lead}/convert", json=body)
+        assert answer.status_code == 200, answer.text
+    (deal,) = (await client.read("deals"))["data"]
+    answer = await client.post(f"/v1/deals/{deal['id']}/win", json={})
+    assert answer.status_code == 200, answer.text
+    found = await kept(client, 3, model="last")
+    assert {ids[row["campaign_id"]]: row["touched"] for row in found["data"]} == dict.fromkeys(
+        names, 1
+    )
+    one = await client.read(f"attribution/conversions/{deal['id']}")
+    assert [ids[touch["campaign_id"]] for touch in one["touches"]] == list(names)
 
 
 async def test_a_campaign_is_known_by_its_name_as_soon_as_there_is_one(client, worker):

@@ -29,31 +29,36 @@ _TOUCHED = """
     WHERE t.organization_id = $1 AND t.occurred_at >= $5 AND t.occurred_at < $6
         AND (t.campaign_id = ANY($2) OR (t.campaign_id IS NULL AND t.campaign = ANY($3)))
 """
-# Each campaign counts for those above it as well.
+# Each campaign counts for those above it as well, and each person once: hashed by who they are, which
+# is less than to sort all of it by them for each count.
 _MEMBERS = """
-    WITH m AS MATERIALIZED (
-        SELECT u.above, m.contact_id, m.is_holdout, m.excluded_reason FROM campaign_members m
+    SELECT above, count(*) FILTER (WHERE members)::int AS members,
+        count(*) FILTER (WHERE holdout)::int AS holdout,
+        count(*) FILTER (WHERE excluded)::int AS excluded
+    FROM (SELECT u.above, m.contact_id,
+            bool_or(excluded_reason IS NULL AND NOT is_holdout) AS members,
+            bool_or(is_holdout) AS holdout, bool_or(excluded_reason IS NOT NULL) AS excluded
+        FROM campaign_members m
         JOIN unnest($2::uuid[], $3::uuid[]) AS u (id, above) ON u.id = m.campaign_id
-        WHERE m.organization_id = $1 AND {seen})
-    SELECT above,
-        count(DISTINCT contact_id) FILTER (WHERE excluded_reason IS NULL AND NOT is_holdout)
-            ::int AS members,
-        count(DISTINCT contact_id) FILTER (WHERE is_holdout)::int AS holdout,
-        count(DISTINCT contact_id) FILTER (WHERE excluded_reason IS NOT NULL)::int AS excluded
-    FROM m GROUP BY GROUPING SETS ((above), ())
+        WHERE m.organization_id = $1 AND {seen}
+        GROUP BY GROUPING SETS ((u.above, m.contact_id), (m.contact_id))) m
+    GROUP BY above
+"""
+_DOING = """
+    bool_or(kind = 'sent') AS sent, bool_or(kind = 'opened') AS opened,
+        bool_or(kind = 'clicked') AS clicked,
+        bool_or(kind IN ('responded', 'submitted', 'met')) AS responded
 """
 _DID = f"""
-    WITH t AS MATERIALIZED ({_TOUCHED}), m AS MATERIALIZED (
-        SELECT u.above, m.person_id, m.kind FROM t AS m
+    SELECT above, count(*) FILTER (WHERE sent)::int AS sent,
+        count(*) FILTER (WHERE opened)::int AS opened,
+        count(*) FILTER (WHERE clicked)::int AS clicked,
+        count(*) FILTER (WHERE responded)::int AS responded
+    FROM (SELECT u.above, m.person_id, {_DOING} FROM ({_TOUCHED}) m
         JOIN unnest($7::uuid[], $8::uuid[]) AS u (id, above) ON u.id = m.campaign_id
-        WHERE {{seen}})
-    SELECT above,
-        count(DISTINCT person_id) FILTER (WHERE kind = 'sent')::int AS sent,
-        count(DISTINCT person_id) FILTER (WHERE kind = 'opened')::int AS opened,
-        count(DISTINCT person_id) FILTER (WHERE kind = 'clicked')::int AS clicked,
-        count(DISTINCT person_id) FILTER (WHERE kind IN ('responded', 'submitted', 'met'))::int
-            AS responded
-    FROM m GROUP BY GROUPING SETS ((above), ())
+        WHERE {{seen}}
+        GROUP BY GROUPING SETS ((u.above, m.person_id), (m.person_id))) m
+    GROUP BY above
 """  # noqa: S608
 # Those that were merged into others are these: of a path but its end is not in the bin.
 _LEADS = f"""
@@ -89,11 +94,7 @@ _ARMS = f"""
         UNION SELECT r.record_id FROM whole w
         JOIN record_redirects r ON r.organization_id = $1 AND r.target_id = w.person),
     t AS MATERIALIZED ({_TOUCHED}),
-    did AS (
-        SELECT person_id, bool_or(kind = 'sent') AS sent, bool_or(kind = 'opened') AS opened,
-            bool_or(kind = 'clicked') AS clicked,
-            bool_or(kind IN ('responded', 'submitted', 'met')) AS responded
-        FROM t GROUP BY person_id)
+    did AS (SELECT person_id, {_DOING} FROM t GROUP BY person_id)
     SELECT m.variant AS key, m.is_holdout, count(*)::int AS members,
         count(*) FILTER (WHERE did.sent)::int AS sent,
         count(*) FILTER (WHERE did.opened)::int AS opened,

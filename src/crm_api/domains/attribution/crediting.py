@@ -7,14 +7,13 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
-
 from crm_api.domains.attribution.chains import MOST as MOST_KEYS
 from crm_api.domains.attribution.chains import Move, removal_effects
 from crm_api.domains.attribution.gathering import Asked, Ground
 from crm_api.domains.attribution.paths import LOST, Ways, ways
 from crm_api.domains.attribution.weighing import STEPS, shapes_of, values_of, ways_of, weights_of
-from crm_api.kit.db.tx import Tx, at_one_moment
+from crm_api.kit.db.beside import still
+from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Invalid
 from crm_api.kit.money import SCALE
 from crm_api.kit.pricing.rounding import smallest
@@ -22,27 +21,38 @@ from crm_api.kit.report_words import MOST_BEHIND
 
 EVERY = "*"
 """The label of all that is labelled, together."""
-# What is told of all of them together is of any of the facets that have a label.
+# What is told of all of them together is of any of the facets that have a label. On the way to how
+# many something was is what its touches say that are the first of their kind, unless several kinds
+# have the same label. Of all of them, fewer are looked through: those that have a label, or none.
 _WEIGHED = f"""
+    tallied AS MATERIALIZED (
+        SELECT s.period, s.path[x.k] AS facet, sum(x.weight * s.number) AS weight,
+            sum(s.number) FILTER (WHERE array_position(s.path, s.path[x.k]) = x.k)::bigint
+                AS touched
+        FROM {{shapes}} s JOIN weight x ON x.pattern = s.pattern GROUP BY 1, 2),
+    labelled AS MATERIALIZED (
+        SELECT facet, label, dense_rank() OVER (ORDER BY label)::int AS number,
+            count(*) OVER (PARTITION BY label) = 1 AS is_alone FROM label),
     member AS MATERIALIZED (
         SELECT facet, label FROM label UNION SELECT facet, '{EVERY}' FROM label),
-    numbered AS MATERIALIZED (
-        SELECT facet, label, dense_rank() OVER (ORDER BY label)::int AS number FROM label),
     weighed AS (
-        SELECT w.period, m.label, sum(w.weight) AS weight
-        FROM (SELECT s.period, s.path[x.k] AS facet, sum(x.weight * s.number) AS weight
-            FROM {{shapes}} s JOIN weight x ON x.pattern = s.pattern GROUP BY 1, 2) w
-        JOIN member m ON m.facet = w.facet GROUP BY 1, 2),
+        SELECT t.period, m.label, sum(t.weight) AS weight
+        FROM tallied t JOIN member m ON m.facet = t.facet GROUP BY 1, 2),
     touched_by AS (
-        SELECT t.period, n.label, t.touched
+        SELECT t.period, l.label, t.touched
+        FROM tallied t JOIN labelled l ON l.facet = t.facet WHERE l.is_alone
+        UNION ALL SELECT t.period, l.label, t.touched
         FROM (SELECT period, number, sum(times)::bigint AS touched
-            FROM (SELECT DISTINCT s.shape, s.period, s.number AS times, n.number
+            FROM (SELECT DISTINCT s.shape, s.period, s.number AS times, l.number
                 FROM shape s CROSS JOIN unnest(s.path) AS u (facet)
-                JOIN numbered n ON n.facet = u.facet) m
+                JOIN labelled l ON l.facet = u.facet WHERE NOT l.is_alone) m
             GROUP BY 1, 2) t
-        JOIN (SELECT DISTINCT number, label FROM numbered) n ON n.number = t.number
-        UNION ALL SELECT period, '{EVERY}', sum(number)::bigint FROM shape
-        WHERE path && ARRAY(SELECT facet FROM label) GROUP BY 1)
+        JOIN (SELECT DISTINCT number, label FROM labelled) l ON l.number = t.number
+        UNION ALL SELECT period, '{EVERY}', sum(number)::bigint
+        FROM shape s, (SELECT ARRAY(SELECT facet FROM label) AS these,
+            ARRAY(SELECT facet FROM facet EXCEPT SELECT facet FROM label) AS others) a
+        WHERE CASE WHEN cardinality(others) < cardinality(these)
+            THEN NOT path <@ others ELSE path && these END GROUP BY 1)
 """  # noqa: S608
 _VALUED = """
     valued AS (
@@ -97,11 +107,12 @@ _BY_LABELS = """
         WHERE f.extra <> '' AND f.key = ANY(${at}))
 """
 # Nothing is known of parts of a statement beforehand, so the planner would rather sort what is
-# joined than look it up in memory, which takes longer.
-_PLANNED = (
-    "SET LOCAL work_mem = '128MB'",
-    "SET LOCAL enable_mergejoin = off",
-)
+# joined or grouped than look it up in memory, or go through all of it again for each row. Where
+# sorts or loops are the only way they are taken all the same.
+_PLANNED = """
+    SELECT set_config('work_mem', '128MB', true), set_config('enable_mergejoin', $1, true),
+        set_config('enable_sort', $1, true), set_config('enable_nestloop', $1, true)
+"""
 NEVER = date.min
 """The period of all, where none are asked for."""
 
@@ -156,18 +167,18 @@ class Crediting:
         return Answer(credits, effects, reached, attributed)
 
     async def by_labels(
-        self, asked: Asked, labels: Sequence[tuple[str, str]], *, extra: str = "''", valued: bool
+        self, asked: Asked, labels: Sequence[tuple[str, str]], *, extra: str = "''"
     ) -> Credits:
         """What labels come to, each of some keys, what is told of these besides, and `EVERY`.
 
-        Of each a conversion counts once. The value of what is not `valued` is none.
+        Of each a conversion counts once. Where no amounts are told their value is none.
         """
         found = ways(self.tx, self.ground, asked, extra=extra)
         behind = found.behind + 1
         found = found.with_values([key for key, _ in labels], [label for _, label in labels])
         told = _BY_LABELS.format(at=behind, behind=behind + 1)
         parts = (told, self._weighed(asked), _WEIGHTS)
-        if valued:
+        if asked.valued:
             parts = (self._values(asked), told, self._weighed(asked), _VALUED, _CREDITS)
         return _credits(await self._fetch(found, asked, await self.effects(asked), *parts))
 
@@ -183,7 +194,8 @@ class Crediting:
     async def of_one(self, asked: Asked, id: UUID, effects: Mapping[str, float]) -> list[Any]:
         """The touches on the way to one conversion, the earliest first, with `weight` and `part`."""
         found = ways(self.tx, self.ground, asked, id=id)
-        return await self._fetch(found, asked, effects, self._values(asked), _OF_ONE)
+        parts = (self._values(asked), _OF_ONE)
+        return await self._fetch(found, asked, effects, *parts, planned="on")
 
     async def effects(self, asked: Asked) -> Mapping[str, float]:
         """The removal effects of the keys; none but in a Markov chain. Raises `Invalid`."""
@@ -206,24 +218,23 @@ class Crediting:
         return _WEIGHED.format(shapes=shapes_of(asked.model))
 
     async def _fetch(
-        self, found: Ways, asked: Asked, effects: Mapping[str, float], *parts: str
+        self,
+        found: Ways,
+        asked: Asked,
+        effects: Mapping[str, float],
+        *parts: str,
+        planned: str = "off",
     ) -> list[Any]:
         weights = weights_of(asked.model, found.behind + 1)
         if asked.model == "markov":
             found = found.with_values(list(effects), list(effects.values()))
-        return await self._rows(*found.then(weights, *parts))
+        return await self._rows(*found.then(weights, *parts), planned)
 
-    async def _rows(self, sql: str, values: Sequence[Any]) -> list[Any]:
-        if self.tx.bounded:
-            return await _planned(self.tx, sql, values)
-        async with at_one_moment(self.tx) as tx:
-            return await _planned(tx, sql, values)
-
-
-async def _planned(tx: Tx, sql: str, values: Sequence[Any]) -> list[Any]:
-    for setting in _PLANNED:
-        await tx.run(text(setting))
-    return await tx.fetch(sql, *values)
+    async def _rows(self, sql: str, values: Sequence[Any], planned: str = "off") -> list[Any]:
+        """`planned` says whether the planner may do as it would."""
+        async with still(self.tx) as tx:
+            await tx.fetch(_PLANNED, planned)
+            return await tx.fetch(sql, *values)
 
 
 def _credits(rows: Sequence[Any]) -> Credits:

@@ -74,6 +74,8 @@ class Asked:
     days: Days = field(default_factory=Days)
     period: Bucket | None = None
     """By what stretches of time it is told."""
+    valued: bool = True
+    """Whether amounts are told, too."""
 
 
 @dataclass(frozen=True)
@@ -144,20 +146,20 @@ class Gathering:
         chosen = select(
             model.id,
             moment.label("at"),
-            *_valued(goal, model, calendar),
+            _valued(wanted, model, calendar).label("value"),
             _period(moment, wanted.period, calendar).label("period"),
-            *_people(goal, model),
+            *_people(goal, model, ground.settings),
         )
         filter = parse({"and": [one for one in parts if one]}, listing, tx)
-        named = ("reached", goal, wanted.period, calendar)
-        return asked(tx, listing, chosen, filter, behind=behind, named=named)
+        told = (goal, wanted.period, wanted.valued, ground.settings.company_contacts)
+        return asked(tx, listing, chosen, filter, behind=behind, named=("reached", *told, calendar))
 
 
-def _valued(goal: Goal, model: Any, calendar: Calendar) -> list[Any]:
-    if goal == "lead":
-        return [to_type(null(), BigInteger).label("value")]
+def _valued(wanted: Asked, model: Any, calendar: Calendar) -> Any:
+    if wanted.goal == "lead" or not wanted.valued:
+        return to_type(null(), BigInteger)
     is_own = model.base_currency == literal(calendar.currency)
-    return [case((is_own, type_coerce(model.base_amount, BigInteger()))).label("value")]
+    return case((is_own, type_coerce(model.base_amount, BigInteger())))
 
 
 def _period(moment: Any, period: Bucket | None, calendar: Calendar) -> Any:
@@ -166,11 +168,13 @@ def _period(moment: Any, period: Bucket | None, calendar: Calendar) -> Any:
     return calendar.start(calendar.day(moment), period)
 
 
-def _people(goal: Goal, model: Any) -> list[Any]:
+def _people(goal: Goal, model: Any, told: AttributionSettings) -> list[Any]:
+    """Whom it names itself, and by what there may be others."""
     if goal == "lead":
-        contact = func.coalesce(model.contact_id, model.matched_contact_id, type_=Uuid())
-        return [model.id.label("person"), contact.label("also")]
-    return [model.contact_id.label("person"), model.company_id.label("also")]
+        known = (model.contact_id, model.matched_contact_id, model.id)
+        return [func.coalesce(*known, type_=Uuid()).label("person"), model.id.label("also")]
+    also = model.company_id if told.company_contacts else to_type(null(), Uuid())
+    return [model.contact_id.label("person"), also.label("also")]
 
 
 async def seen_people(tx: Tx, people: Collection[tuple[str, UUID]]) -> frozenset[UUID]:

@@ -25,43 +25,48 @@ _KEYS: Mapping[By, str] = {
     "channel": "r.channel",
     "kind": "r.kind",
 }
+# A lead that became whom a deal names is that person already, unless others were merged into it.
 _OF_DEALS = """
-    SELECT p.deal_id AS conversion, p.contact_id AS person FROM deal_contacts p
+    SELECT c.*, p.contact_id AS another FROM deal_contacts p
     JOIN reached c ON c.id = p.deal_id WHERE p.organization_id = $1 AND p.deleted_at IS NULL
-    UNION SELECT l.deal_id, l.id FROM leads l
+    UNION ALL SELECT c.*, l.id FROM leads l
     JOIN reached c ON c.id = l.deal_id WHERE l.organization_id = $1 AND l.deleted_at IS NULL
+        AND (l.contact_id IS DISTINCT FROM c.person
+            OR l.id IN (SELECT target_id FROM record_redirects WHERE organization_id = $1))
 """
 _OF_COMPANIES = """
-    UNION SELECT c.id, x.id FROM reached c JOIN contacts x ON x.organization_id = $1
+    UNION ALL SELECT c.*, x.id FROM reached c JOIN contacts x ON x.organization_id = $1
         AND x.company_id = c.also AND x.deleted_at IS NULL
 """
 _OF_LEADS = """
-    SELECT c.id AS conversion, c.also AS person FROM reached c WHERE c.also IS NOT NULL
+    SELECT c.*, c.also AS another FROM reached c WHERE c.also <> c.person
 """
-# Those who were merged into people are them, and so are the leads that became them. Most have
-# nobody but the one whom the conversion itself names, whose rows need not be told apart.
+# Those who were merged into people are them, and so are the leads that became them: that is looked
+# up once for each person, however many conversions are theirs.
 _PEOPLE = """
     reached AS MATERIALIZED ({reached}),
-    named (conversion, person) AS MATERIALIZED ({named}),
-    merged (conversion, person) AS (
-        SELECT n.conversion, r.record_id FROM (SELECT id AS conversion, person FROM reached
-            UNION ALL SELECT conversion, person FROM named) n
-        JOIN record_redirects r ON r.organization_id = $1 AND r.target_id = n.person
-        UNION SELECT m.conversion, r.record_id FROM merged m
-        JOIN record_redirects r ON r.organization_id = $1 AND r.target_id = m.person),
-    whole AS (
-        SELECT id AS conversion, person FROM reached UNION ALL SELECT conversion, person FROM named
-        UNION ALL SELECT conversion, person FROM merged),
-    others AS (
-        SELECT conversion, person FROM named UNION SELECT conversion, person FROM merged
-        UNION SELECT w.conversion, l.id FROM whole w JOIN leads l ON l.organization_id = $1
-            AND l.contact_id = w.person AND l.deleted_at IS NULL
-        UNION SELECT w.conversion, l.id FROM whole w JOIN leads l ON l.organization_id = $1
-            AND l.matched_contact_id = w.person AND l.deleted_at IS NULL),
-    people AS (
-        SELECT id, at, value, period, person FROM reached WHERE person IS NOT NULL
-        UNION ALL SELECT c.id, c.at, c.value, c.period, o.person
-        FROM others o JOIN reached c ON c.id = o.conversion AND c.person IS DISTINCT FROM o.person)
+    named AS MATERIALIZED ({named}),
+    somebody AS MATERIALIZED (
+        SELECT person FROM reached WHERE person IS NOT NULL UNION SELECT another FROM named),
+    merged (person, record) AS (
+        SELECT s.person, r.record_id FROM somebody s
+        JOIN record_redirects r ON r.organization_id = $1 AND r.target_id = s.person
+        UNION SELECT m.person, r.record_id FROM merged m
+        JOIN record_redirects r ON r.organization_id = $1 AND r.target_id = m.record),
+    same AS MATERIALIZED (
+        SELECT person, person AS record FROM somebody UNION SELECT person, record FROM merged),
+    related AS MATERIALIZED (
+        SELECT person, record FROM same
+        UNION SELECT s.person, l.id FROM same s JOIN leads l ON l.organization_id = $1
+            AND l.contact_id = s.record AND l.deleted_at IS NULL
+        UNION SELECT s.person, l.id FROM same s JOIN leads l ON l.organization_id = $1
+            AND l.matched_contact_id = s.record AND l.deleted_at IS NULL),
+    kin AS MATERIALIZED (
+        SELECT * FROM unnest(ARRAY(SELECT person FROM related), ARRAY(SELECT record FROM related))
+            AS k (person, record)),
+    claim AS (
+        SELECT id, at, value, period, person FROM reached
+        UNION ALL SELECT id, at, value, period, another FROM named)
 """
 _DIRECT = f"(r.channel = '{DIRECT}' AND r.campaign IS NULL)"
 _OF_THESE = """
@@ -69,6 +74,8 @@ _OF_THESE = """
         AND ($8::timestamptz IS NULL OR t.occurred_at >= $8)
         AND ($9::timestamptz IS NULL OR t.occurred_at < $9) {among}
 """
+# Not days, which are of some time zone: to take off a number of seconds is quicker.
+_LOOKBACK, _SESSION = "make_interval(secs => $3)", "make_interval(secs => $4)"
 _NOBODY = "'00000000-0000-0000-0000-000000000000'::uuid"
 _SAID = f"""
     coalesce(t.campaign_id, {_NOBODY}) AS said_id, coalesce(t.campaign, '') AS said,
@@ -100,54 +107,60 @@ _TOUCHES = f"""
             lag(t.occurred_at) OVER (PARTITION BY t.person_id, m.session
                 ORDER BY t.occurred_at, t.source, t.source_id, t.kind) AS last
         FROM (SELECT t.person_id, t.person_kind, t.occurred_at, t.source, t.source_id, {_SAID}
-            FROM campaign_touches t WHERE {_OF_THESE}) t
-        JOIN mark m USING (said_id, said, said_channel, said_variant, kind)),
+            FROM campaign_touches t WHERE {_OF_THESE} OFFSET 0) t
+        LEFT JOIN mark m USING (said_id, said, said_channel, said_variant, kind)),
     step AS MATERIALIZED (
-        SELECT t.*, CASE WHEN occurred_at - last <= $4::interval THEN last END AS before
+        SELECT t.*, CASE WHEN last >= occurred_at - {_SESSION} THEN last END AS before
         FROM touched t)
 """  # noqa: S608
-_IN_ORDER = "t.occurred_at, t.source, t.source_id, t.kind"
-_LED = """
-    t.person_id = p.person AND t.occurred_at <= p.at AND t.occurred_at > p.at - $3::interval
+_IN_ORDER = "t.occurred_at, t.source, t.source_id, t.kind, t.person_id"
+_LED = f"""
+    t.person_id = p.record AND t.occurred_at <= p.at AND t.occurred_at > p.at - {_LOOKBACK}
 """
-_COUNTED = f"{_LED} AND (t.before IS NULL OR t.before <= p.at - $3::interval)"
+_COUNTED = f"{_LED} AND (t.before IS NULL OR t.before <= p.at - {_LOOKBACK})"
+_CROWD = """
+    crowd AS MATERIALIZED (
+        SELECT DISTINCT c.id, c.at, c.value, c.period, k.record
+        FROM apart a JOIN claim c ON c.id = a.id JOIN kin k ON k.person = c.person)
+"""
 _MERGED_WAYS = f"""
-    SELECT p.id, p.value, p.period,
-        array_agg(t.facet ORDER BY {_IN_ORDER}, t.person_id) AS path, {{ages}} AS ages
-    FROM {{crowd}} p JOIN step t ON {_COUNTED} GROUP BY p.id, p.value, p.period
+    SELECT p.id, p.value, p.period, array_agg(t.facet ORDER BY {_IN_ORDER}) AS path, {{ages}} AS ages
+    FROM crowd p JOIN step t ON {_COUNTED} GROUP BY p.id, p.value, p.period
 """  # noqa: S608
 # Of a conversion with one person the way is a stretch of all that touched that person, and found in
 # it; that is so unless a touch counts since the one before it in its session is too long ago.
 _TRAILS = f"""
     trail AS MATERIALIZED (
-        SELECT t.person_id,
+        SELECT k.person,
             array_agg(t.occurred_at ORDER BY {_IN_ORDER}) FILTER (WHERE t.before IS NULL) AS moments,
             array_agg(t.facet ORDER BY {_IN_ORDER}) FILTER (WHERE t.before IS NULL) AS facets,
             range_agg(tstzrange(t.before, t.occurred_at)) FILTER (WHERE t.before < t.occurred_at)
                 AS again
-        FROM step t GROUP BY t.person_id),
+        FROM kin k JOIN step t ON t.person_id = k.record GROUP BY k.person),
     apart AS MATERIALIZED (
-        SELECT conversion AS id FROM others
-        UNION SELECT c.id FROM reached c JOIN trail t ON t.person_id = c.person
-        WHERE t.again IS NOT NULL AND c.at - $3::interval <@ t.again),
-    crowd AS MATERIALIZED (SELECT p.* FROM apart a JOIN people p ON p.id = a.id)
+        SELECT unnest(ARRAY(
+            SELECT n.id FROM named n JOIN trail t ON t.person = n.another
+            JOIN kin k ON k.person = n.another
+            WHERE NOT EXISTS (SELECT FROM kin o WHERE o.person = n.person AND o.record = k.record)
+            UNION SELECT c.id FROM reached c JOIN trail t ON t.person = c.person
+            WHERE t.again IS NOT NULL AND c.at - {_LOOKBACK} <@ t.again)) AS id)
 """  # noqa: S608
-_LONE_WAYS = """
-    SELECT p.id, p.value, p.period, p.facets[p.first + 1:p.last] AS path, {lone_ages} AS ages
-    FROM (SELECT c.*, t.facets, t.moments, width_bucket(c.at - $3::interval, t.moments) AS first,
+_LONE_WAYS = f"""
+    SELECT p.id, p.value, p.period, p.facets[p.first + 1:p.last] AS path, {{lone_ages}} AS ages
+    FROM (SELECT c.*, t.facets, t.moments, width_bucket(c.at - {_LOOKBACK}, t.moments) AS first,
             width_bucket(c.at, t.moments) AS last
-        FROM reached c JOIN trail t ON t.person_id = c.person
+        FROM reached c JOIN trail t ON t.person = c.person
         WHERE NOT EXISTS (SELECT FROM apart a WHERE a.id = c.id)) p
     WHERE p.first < p.last
-"""
+"""  # noqa: S608
 _WAYS = f"""
-    {_TRAILS}, way AS MATERIALIZED ({_LONE_WAYS} UNION ALL {_MERGED_WAYS})
+    {_TRAILS}, {_CROWD}, way AS ({_LONE_WAYS} UNION ALL {_MERGED_WAYS})
 """
 _WAY_OF_ONE = f"""
-    way AS ({_MERGED_WAYS}),
+    apart AS (SELECT id FROM reached), {_CROWD}, way AS ({_MERGED_WAYS}),
     walked AS (
-        SELECT t.*, row_number() OVER (ORDER BY {_IN_ORDER}, t.person_id) AS k
-        FROM people p JOIN step t ON {_COUNTED})
+        SELECT t.*, row_number() OVER (ORDER BY {_IN_ORDER}) AS k
+        FROM crowd p JOIN step t ON {_COUNTED})
 """  # noqa: S608
 _SHAPES = """
     shape AS MATERIALIZED (
@@ -157,7 +170,10 @@ _SHAPES = """
 """
 # Of those of whom nothing came, once in a session.
 LOST = f"""
-    came AS (SELECT DISTINCT t.person_id FROM people p JOIN step t ON {_LED}),
+    came AS (
+        SELECT DISTINCT t.person_id
+        FROM (SELECT c.at, k.record FROM claim c JOIN kin k ON k.person = c.person) p
+        JOIN step t ON {_LED}),
     lost AS (
         SELECT array_agg(t.facet ORDER BY {_IN_ORDER}) AS path FROM step t
         WHERE t.before IS NULL
@@ -215,21 +231,20 @@ def ways(
     sql = f"{_PEOPLE}, {_TOUCHES}, {ways}, {_SHAPES}".format(
         reached=reached,
         named=_OF_LEADS if of_lead else named,
-        among="AND t.person_id IN (SELECT person FROM people)" if is_one else "",
+        among="AND t.person_id IN (SELECT record FROM kin)" if is_one else "",
         columns=_COLUMNS if is_one else "",
         key=_KEYS[wanted.by],
         extra=extra,
         direct=_DIRECT if wanted.model == "last_non_direct" else "false",
-        crowd="people" if is_one else "crowd",
-        periods="period" if wanted.period is not None else "min(period) AS period",
+        periods="period" if wanted.period is not None else "date '-infinity' AS period",
         groups=", period" if wanted.period is not None else "",
         **_ages(told, aged=wanted.model == "time_decay"),
     )
     own = [
         tx.organization_id,
         list(told.counted_kinds),
-        lookback,
-        timedelta(minutes=told.session_minutes),
+        lookback.total_seconds(),
+        timedelta(minutes=told.session_minutes).total_seconds(),
         [name for name, _ in said],
         [id for _, id in said],
         list(ground.campaigns),
@@ -242,13 +257,13 @@ def ways(
 def _ages(told: AttributionSettings, *, aged: bool) -> dict[str, str]:
     """How many half-lives ago the touches of a way were, where that matters."""
     if not aged:
-        every = {"every_age": "min(ages)", "age_groups": ""}
+        every = {"every_age": _YOUNG, "age_groups": ""}
         return {"ages": _YOUNG, "lone_ages": _YOUNG, **every}
     half = half_life(told) // _MICROSECOND
     age, lone = (_AGE.format(at=at, half_life=half) for at in ("t.occurred_at", "m.at"))
     touches = "unnest(p.moments[p.first + 1:p.last]) WITH ORDINALITY AS m (at, n)"
     return {
-        "ages": f"array_agg({age} ORDER BY {_IN_ORDER}, t.person_id)",
+        "ages": f"array_agg({age} ORDER BY {_IN_ORDER})",
         "lone_ages": f"ARRAY(SELECT {lone} FROM {touches} ORDER BY m.n)",  # noqa: S608
         "every_age": "ages",
         "age_groups": ", ages",

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cached_property
@@ -17,10 +17,13 @@ from crm_api.domains.attribution.gathering import Asked, Days, Gathering, Ground
 from crm_api.domains.attribution.service import named, ordered, shown
 from crm_api.domains.attribution.weighing import Model
 from crm_api.domains.campaigns.service import CampaignService
+from crm_api.kit.db.beside import beside, both, still
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.money import shown_amount, shown_quantity
 from crm_api.kit.proportions import newcombe, two_proportions, wilson
 
+People = Mapping[UUID | None, Mapping[str, int]]
+"""Numbers of people, by campaigns; of None, of all of them."""
 K = TypeVar("K")
 V = TypeVar("V")
 _DID = ("sent", "opened", "clicked", "responded")
@@ -38,8 +41,8 @@ class Gathered:
 
     ground: Ground
     tree: Mapping[UUID, Any]
-    members: Mapping[UUID | None, Mapping[str, int]]
-    did: Mapping[UUID | None, Mapping[str, int]]
+    members: People
+    did: People
     leads: Led
     begun: Credits
     """Of each campaign with all below it."""
@@ -50,13 +53,7 @@ class Gathered:
     @cached_property
     def within(self) -> Mapping[UUID | None, Sequence[UUID]]:
         """Each campaign with all below it; of None, all of them."""
-        found: dict[UUID | None, list[UUID]] = {None: list(self.tree)}
-        for id in self.tree:
-            above: UUID | None = id
-            while above is not None and above in self.tree:
-                found.setdefault(above, []).append(id)
-                above = self.tree[above]["parent_id"]
-        return found
+        return _within(self.tree)
 
     @cached_property
     def totals(self) -> tuple[Mapping[str, Credit], Mapping[str, Credit]]:
@@ -130,31 +127,38 @@ class Results:
         ground = await Gathering(self.tx).ground()
         tree = ground.campaigns if id is None else _tree(id, ground.campaigns)
         parents = {one: row["parent_id"] for one, row in tree.items()}
-        counting = Counting(self.tx, parents, ground, _span(days, ground, self.tx.now))
-        spent = await costs(self.tx, tree, days)
-        found = Gathered(
-            ground,
-            tree,
-            await counting.members(),
-            await counting.did(),
-            await counting.leads(),
-            {},
-            {},
-            None if spent is None else _grouped(spent, lambda one: one.campaign_id),
-        )
-        within = found.within.items()
+        span = _span(days, ground, self.tx.now)
+        begun = Asked(model, "campaign", "opportunity", days, valued=False)
+        won = Asked(model, "campaign", "won", days, "month")
+        within = _within(tree).items()
         labels = [(str(id), _label(of)) for of, ids in within if of is not None for id in ids]
-        begun, won = (
-            Asked(model, "campaign", "opportunity", days),
-            Asked(model, "campaign", "won", days, "month"),
-        )
-        crediting = Crediting(self.tx, ground)
-        found = replace(
-            found,
-            begun=await crediting.by_labels(begun, labels, valued=False),
-            won=await crediting.by_labels(won, labels, extra=_CHANNEL, valued=True),
-        )
-        return found, counting
+        async with still(self.tx) as one, beside(one) as other:
+            counting, spent = Counting(one, parents, ground, span), await costs(one, tree, days)
+            credited, counted = await both(
+                Crediting(other, ground).by_labels(begun, labels),
+                _counted(counting, Crediting(one, ground), won, labels),
+            )
+        by_campaign = None if spent is None else _grouped(spent, lambda one: one.campaign_id)
+        members, did, leads, sold = counted
+        found = Gathered(ground, tree, members, did, leads, credited, sold, by_campaign)
+        return found, Counting(self.tx, parents, ground, span)
+
+
+async def _counted(
+    counting: Counting, crediting: Crediting, won: Asked, labels: Sequence[tuple[str, str]]
+) -> tuple[People, People, Led, Credits]:
+    sold = await crediting.by_labels(won, labels, extra=_CHANNEL)
+    return await counting.members(), await counting.did(), await counting.leads(), sold
+
+
+def _within(tree: Mapping[UUID, Any]) -> dict[UUID | None, list[UUID]]:
+    found: dict[UUID | None, list[UUID]] = {None: list(tree)}
+    for id in tree:
+        above: UUID | None = id
+        while above is not None and above in tree:
+            found.setdefault(above, []).append(id)
+            above = tree[above]["parent_id"]
+    return found
 
 
 def _label(of: UUID | None) -> str:

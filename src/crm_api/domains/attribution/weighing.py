@@ -65,18 +65,27 @@ _WEIGHTS = """
             FROM (SELECT o.*, (sum(own) OVER (PARTITION BY pattern))::bigint AS whole FROM own o) o
         ) x)
 """
-# What is shared out by weights is split at millions of steps, so that no product grows too large.
+# What is shared out by weights is split at millions of steps, so that no product grows too large:
+# the millions are shared out as the weights are, and what is left over by that rest alone, so it is
+# done once for all that leave as much.
 _VALUES = """
+    valuable AS MATERIALIZED (
+        SELECT w.id, w.period, w.path, w.pattern, sign(w.value)::int * c.step AS step,
+            abs(w.value) / c.step / {steps} AS millions,
+            (abs(w.value) / c.step % {steps})::int AS rest
+        FROM {ways} w CROSS JOIN LATERAL (SELECT CASE WHEN w.value % {coin} = 0
+            THEN {coin} ELSE 1 END AS step) c
+        WHERE w.value IS NOT NULL),
+    owed AS MATERIALIZED (
+        SELECT v.pattern, v.rest, x.k, x.weight, {steps} AS whole,
+            v.rest * x.weight / {steps} AS share, (v.rest * x.weight % {steps})::int AS remainder
+        FROM (SELECT DISTINCT pattern, rest FROM valuable) v
+        JOIN weight x ON x.pattern = v.pattern),
+    rest AS MATERIALIZED (SELECT pattern, rest, k, weight, {spread} AS part FROM owed),
     part AS (
-        SELECT id, period, k, facet, sign(value)::int * step * {spread} AS part
-        FROM (SELECT v.*, steps / {steps} * weight + steps % {steps} * weight / {steps} AS share,
-                steps % {steps} * weight % {steps} AS remainder, {steps} AS whole
-            FROM (SELECT w.id, w.period, w.value, x.k, w.path[x.k] AS facet, x.weight, c.step,
-                    abs(w.value) / c.step AS steps
-                FROM {ways} w CROSS JOIN LATERAL (SELECT CASE WHEN w.value % {coin} = 0
-                    THEN {coin} ELSE 1 END AS step) c
-                JOIN weight x ON x.pattern = w.pattern
-                WHERE w.value IS NOT NULL) v) x)
+        SELECT v.id, v.period, r.k, v.path[r.k] AS facet,
+            v.step * (v.millions * r.weight + r.part) AS part
+        FROM valuable v JOIN rest r ON r.pattern = v.pattern AND r.rest = v.rest)
 """
 
 
@@ -128,4 +137,6 @@ def values_of(model: Model, coin: int) -> str:
 
     All of it is in ten-thousandths, the coin as well.
     """
-    return _VALUES.format(spread=_spread("id"), steps=STEPS, coin=coin, ways=ways_of(model))
+    return _VALUES.format(
+        spread=_spread("pattern, rest"), steps=STEPS, coin=coin, ways=ways_of(model)
+    )

@@ -16,6 +16,7 @@ from sqlalchemy import (
     column,
     func,
     literal,
+    null,
     or_,
     select,
     tuple_,
@@ -129,35 +130,52 @@ class SoldLines:
 
 
 class QuoteLines(SoldLines):
-    """What counts in the quotes that were sent, with their `status` and what each line costs us."""
+    """What counts in the quotes that were sent, with their `status` and, for margins, what lines cost."""
 
     def __init__(self, tx: Tx, given: Mapping[str, Any]) -> None:
         filter = {"and": [OFFERED, spanned("sent_at", given)]}
         super().__init__(tx, QUOTES, filter, Quote.status, Quote.costs)
         counts = cast(self._rows.c.line["counts"].astext, Boolean())
-        cost = (_cost(self._rows) * self._times).label("cost")
-        self.items = self._chosen.add_columns(cost).where(counts).cte("items").c
+        cost = _cost(self._rows) * self._times if given["with_margin"] else null()
+        cost = cast(cost, Numeric()).label("cost")
+        items = self._chosen.add_columns(cost).where(counts).cte("items")
+        # Else the lines themselves are sorted, of which only numbers are needed.
+        self.items = items.prefix_with("MATERIALIZED").c
 
     async def outcomes(self, product: UUID | None) -> list[Any]:
-        """By currency and product how often it was offered, with what outcome, and for how much."""
+        """By currency and product how often it was offered, with what outcome, and for how much.
+
+        A quote may have several lines of a product, so they are added up first: that is hashed,
+        where to count different quotes has all lines sorted.
+        """
         own = self.items
-        quotes = func.count(own.id.distinct())
-        is_won = own.status == "accepted"
-        has_costs = func.count().filter(is_won, own.cost.is_(None)) == 0
-        net = func.sum(own.net)
-        won = net.filter(is_won)
-        query = select(
+        lines = select(
             own.currency,
             own.product,
-            quotes.label("quotes"),
-            quotes.filter(is_won).label("won"),
-            quotes.filter(own.status == "declined").label("lost"),
-            net.label("quoted"),
+            own.status,
+            func.sum(own.net).label("net"),
             func.sum(own.list_value).label("list_value"),
-            won.label("won_net"),
-            case((has_costs, won - func.sum(own.cost).filter(is_won))).label("margin"),
+            func.sum(own.cost).label("cost"),
+            func.bool_or(own.cost.is_(None)).label("is_unknown"),
         )
-        return await self.read(_by_product(query, own, product).order_by(own.currency, net.desc()))
+        quotes = _by_product(lines, own, product).group_by(own.id, own.status).cte("quotes").c
+        is_won = quotes.status == "accepted"
+        number, net = func.count(), func.sum(quotes.net)
+        won = net.filter(is_won)
+        has_costs = number.filter(is_won, quotes.is_unknown) == 0
+        query = select(
+            quotes.currency,
+            quotes.product,
+            number.label("quotes"),
+            number.filter(is_won).label("won"),
+            number.filter(quotes.status == "declined").label("lost"),
+            net.label("quoted"),
+            func.sum(quotes.list_value).label("list_value"),
+            won.label("won_net"),
+            case((has_costs, won - func.sum(quotes.cost).filter(is_won))).label("margin"),
+        )
+        query = query.group_by(quotes.currency, quotes.product)
+        return await self.read(query.order_by(quotes.currency, net.desc()))
 
 
 class OrderLines(SoldLines):
@@ -170,15 +188,18 @@ class OrderLines(SoldLines):
     async def bought(self, product: UUID | None) -> list[Any]:
         """By currency and product how many orders have it, for how much, and with others beside."""
         own = self.items
-        orders = func.count(own.id.distinct())
+        products = func.count(own.product).over(partition_by=own.id).label("products")
+        lines = select(own.currency, own.product, func.sum(own.net).label("net"), products)
+        orders = lines.group_by(own.id, own.currency, own.product).cte("orders").c
+        number = func.count()
         query = select(
-            own.currency,
-            own.product,
-            orders.label("orders"),
-            orders.filter(self.is_with_others()).label("attached"),
-            func.sum(own.net).label("ordered"),
+            orders.currency,
+            orders.product,
+            number.label("orders"),
+            number.filter(orders.products > 1).label("attached"),
+            func.sum(orders.net).label("ordered"),
         )
-        return await self.read(_by_product(query, own, product).order_by(own.currency))
+        return await self.read(_by_product(query, orders, product).order_by(orders.currency))
 
     def is_with_others(self) -> ColumnElement[bool]:
         """Whether a line is of an order of several products."""

@@ -9,6 +9,7 @@ from uuid import UUID
 from crm_api.domains.orders.standard_lines import OrderLines, QuoteLines, names_of
 from crm_api.domains.quotes.pricing import secret_of
 from crm_api.kit.actor import hidden_field
+from crm_api.kit.db.beside import beside, both
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Invalid
 from crm_api.kit.reporting import (
@@ -47,8 +48,11 @@ async def _performed(tx: Tx, given: Given) -> Computed:
     if product is not None and product not in await names_of(tx, [product]):
         raise Invalid.parameter("product_id", "unknown_reference", "There is no such product.")
     quoted, agreed = QuoteLines(tx, given), OrderLines(tx, given)
-    offered = {(row.product, row.currency): row for row in await quoted.outcomes(product)}
-    bought = {(row.product, row.currency): row for row in await agreed.bought(product)}
+    async with beside(tx) as other:
+        orders = OrderLines(other, given)
+        sent, sold = await both(quoted.outcomes(product), orders.bought(product))
+    offered = {(row.product, row.currency): row for row in sent}
+    bought = {(row.product, row.currency): row for row in sold}
     keys = [*offered, *(key for key in bought if key not in offered)]
     names = await names_of(tx, {id for id, _ in keys})
     return Computed(

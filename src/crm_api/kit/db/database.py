@@ -122,6 +122,15 @@ class Database:
             self._at_hand.pop().close()
         return await self._from_pool(self.engine.connect())
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether most connections are free, so that who has one may take another.
+
+        Never behind a pooler, of which nobody knows how many it has.
+        """
+        taken = cast("QueuePool", self.engine.sync_engine.pool).checkedout() - len(self._at_hand)
+        return not self.pooler and not self._waiting and 2 * taken < self._size
+
     async def checkout(self) -> PoolProxiedConnection:
         """A connection for a statement, to be handed to `keep` or closed."""
         while self._at_hand:

@@ -79,8 +79,8 @@ class Tx:
         self._connection: AsyncConnection | None = None
         self._session: AsyncSession | None = None
         self._kept, self._lock = Kept(), asyncio.Lock()
-        self.bounded = self._broken = self.still = False
-        self.readings = Readings()
+        self.bounded = self._broken = False
+        self.readings, self.still = Readings(), tuple[str, ...]()
 
     @property
     def actor(self) -> Actor:
@@ -197,8 +197,8 @@ class Tx:
                 self._connection = await self.source.connect()
                 await self._connection.begin()
                 if self.read_only:
-                    level = ", ISOLATION LEVEL REPEATABLE READ" if self.still else ""
-                    await self._connection.execute(text(f"SET TRANSACTION READ ONLY{level}"))
+                    for said in self.still or ("SET TRANSACTION READ ONLY",):
+                        await self._connection.execute(text(said))
                 bound = {"organization": str(self.organization_id), "actor": str(self.actor)}
                 await self._connection.execute(_BIND, bound)
             except Exception as error:
@@ -395,6 +395,6 @@ async def unit_of_work(tx: T, ring: Ring | None = None) -> AsyncIterator[T]:
 def at_one_moment(tx: Tx, *, late: bool = False) -> AbstractAsyncContextManager[Tx]:
     """For reads that have to see the same; of a replica, if there is one and they may be `late`."""
     one = Tx(tx.database, tx.actor, read_only=True)
-    one.still = True
+    one.still = ("SET TRANSACTION READ ONLY, ISOLATION LEVEL REPEATABLE READ",)
     one.source = (late and tx.database.replica) or tx.database
     return unit_of_work(one)
