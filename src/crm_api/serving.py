@@ -134,7 +134,9 @@ class Connection(HttpToolsProtocol):
     def handle_websocket_upgrade(self) -> None:
         """From here on it is another protocol's."""
         self._is_upgraded = True
-        self.transport = cast("_Together", self.transport).alone
+        together = cast("_Together", self.transport)
+        together.flush()
+        self.transport = together.alone
         super().handle_websocket_upgrade()
 
     def connection_lost(self, exc: Exception | None) -> None:

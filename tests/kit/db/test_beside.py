@@ -43,6 +43,16 @@ async def company(database, org):
         await CompanyService(tx).create(CompanyCreate(name="Example"))
 
 
+async def test_what_is_read_after_the_first_is_of_its_moment(sized, org):
+    database = sized(3)
+    async with at_one_moment(new_tx(database, org)) as one:
+        assert await count(one) == 0
+        await company(database, org)
+        assert await count(one) == 0
+    async with at_one_moment(new_tx(database, org)) as later:
+        assert await count(later) == 1
+
+
 async def test_both_see_the_same(sized, org, other_org):
     database = sized(3)
     await company(database, org)

@@ -115,7 +115,6 @@ class Showing:
         values = valued(declared, given)
         tiles = [DashboardTile.model_validate(one) for one in _read(dashboard.tiles)]
         async with at_one_moment(self.tx, late=True) as tx:
-            await tx.session()
             # Of the moment of the data: what happens after it is told.
             place = await Feed(tx, {}).end()
             reports = await _named(tx, tiles)

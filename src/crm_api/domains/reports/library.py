@@ -15,7 +15,7 @@ from crm_api.domains.reports.operands import operand_of, unfit
 from crm_api.domains.reports.parameters import put, query_of, read
 from crm_api.domains.reports.questions import Asked, Computing, Question, hash_of, said
 from crm_api.domains.reports.results import Row, cell_of, groups_of, shown
-from crm_api.domains.reports.running import Reports
+from crm_api.domains.reports.running import FOR_THE_LIBRARY, Bounds, Reports
 from crm_api.domains.reports.schemas import ReportCellInput, ReportQuery
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import CrmError, NotFound
@@ -36,6 +36,9 @@ _NONE: Mapping[str, Any] = {}
 
 class Library(Reports):
     """The standard reports of all parts."""
+
+    def __init__(self, tx: Tx, bounds: Bounds = FOR_THE_LIBRARY) -> None:
+        super().__init__(tx, bounds)
 
     def all(self) -> list[Row]:
         """Those whose records may be read, with their definitions."""

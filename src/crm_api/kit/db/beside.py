@@ -17,9 +17,8 @@ _PATIENT = "SELECT set_config('statement_timeout', $1, true)"
 
 @asynccontextmanager
 async def still(tx: Tx) -> AsyncGenerator[Tx]:
-    """The transaction that is open, or one of `at_one_moment`; begun, so that settings last."""
+    """The transaction that is open, or one of `at_one_moment`."""
     async with nullcontext(tx) if tx.bounded else at_one_moment(tx) as one:
-        await one.session()
         yield one
 
 
@@ -33,7 +32,6 @@ async def beside(tx: Tx) -> AsyncGenerator[Tx]:
     if not tx.still or not tx.source.is_idle:
         yield tx
         return
-    await tx.session()
     (shared,) = await tx.fetch(_SHARED)
     other = Tx(tx.database, tx.actor, read_only=True)
     other.now, other.source = tx.now, tx.source
@@ -41,7 +39,6 @@ async def beside(tx: Tx) -> AsyncGenerator[Tx]:
     async with unit_of_work(other):
         # What was free then may be taken by now; between this and the next line nobody comes.
         if tx.source.is_idle:
-            await other.session()
             await other.fetch(_PATIENT, shared["patience"])
             yield other
         else:

@@ -225,11 +225,11 @@ class Tx:
                 raise translate(error) from error
 
     async def fetch(self, sql: str, *args: Any) -> list[Any]:
-        """Rows of one reading statement: in the transaction if one has begun, else in autocommit."""
+        """Rows of one reading statement: in autocommit unless the transaction has begun."""
         async with self._lock:
             await self._send_all()
             self.statements += 1
-            if self._connection is None:
+            if self._connection is None and not (self.still and self.bounded):
                 return await self.source.fetch(self.organization_id, sql, args)
             return await self._driven(lambda driver: driver.fetch(sql, *args))
 
