@@ -230,7 +230,7 @@ def _of_known_currency(plan: Plan, known: Known) -> ColumnElement[Any] | None:
 
     Such amounts have one group, whatever their currencies are.
     """
-    ways = {o.coded_by for o in known.operands if o.is_foreign} if _adds(known) else set()
+    ways = {o.coded_by for o in known.operands if o.is_foreign and _adds(known)}
     seen = [
         group.operand.expression.is_not(None) for group in plan.groups if group.asked.field in ways
     ]
