@@ -142,6 +142,24 @@ async def test_amounts_in_the_currency_of_another_record_are_of_that(client):
     assert Decimal(row["sum"]) == kept["EUR"] + kept["USD"] * RATES["USD"]
 
 
+async def test_amounts_in_a_currency_that_is_not_seen_are_not_added(client):
+    for own in ("EUR", "USD"):
+        project = await client.made("projects", {"name": "Office", "currency": own})
+        body = {"project_id": project["id"], "day": "2026-03-02", "currency": own}
+        await client.made("expenses", {**body, "amount": "10.00"})
+    levels = {"*": {"read": "all"}, "projects": {"read": "own"}}
+    reader = await member(client, await custom_role(client, levels=levels))
+    asked = {
+        "source": "expense",
+        "measures": [measure("sum", "project_amount"), measure("count")],
+        "groupings": [by("project.currency", name="of")],
+    }
+    (row,) = values(await reported(reader.api, **asked))
+    assert row == {"of": None, "sum": None, "count": 2}
+    shown = {row["of"]: Decimal(row["sum"]) for row in values(await reported(client, **asked))}
+    assert shown == {"EUR": Decimal(10), "USD": Decimal(10)}
+
+
 def test_every_amount_has_a_currency():
     """Its own, that of another record, or the organization's, which is what these are in."""
     at_home = {("resource", "cost_per_hour"), ("goal", "target")}

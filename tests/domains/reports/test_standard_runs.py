@@ -2,7 +2,10 @@
 
 import pytest
 
-from support.clients import pointers, problem
+from crm_api.domains.reports.runs import ReportRunService
+from crm_api.kit.crud.personal import Gone
+from crm_api.kit.db.tx import unit_of_work
+from support.clients import pointers, problem, tx_of
 from support.members import custom_role, member
 from support.reporting import standard
 from support.selling import act, deal, pipeline
@@ -123,6 +126,26 @@ async def test_what_its_domain_refuses_is_why_it_failed(client, worker):
     found = await client.read(f"report-runs/{started['run']['id']}")
     assert found["status"] == "failed"
     assert found["error"]["errors"][0]["pointer"] == "/parameters/pipeline_id"
+
+
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [("cohort_retention", {"event": "sampleperson"}), (OUTCOMES, {"from": "2022-02-22"})],
+)
+async def test_what_is_forgotten_before_it_ran_is_not_run_without_it(
+    world, database, worker_process, name, given
+):
+    org = await world.org()
+    api = await world.client(org)
+    started = await begun(api, name, **given)
+    (text,) = given.values()
+    gone = Gone("contact", (), frozenset(), frozenset({text}), frozenset())
+    async with unit_of_work(tx_of(database, org)) as tx:
+        await ReportRunService(tx).forget(gone)
+    worker_process()
+    await api.ended(started["job_id"], "failed")
+    found = await api.read(f"report-runs/{started['run']['id']}")
+    assert (found["parameters"], found["error"]["code"]) == ({}, "ended")
 
 
 async def test_it_is_cancelled_in_the_middle_of_its_statement(client, where, owner, worker):

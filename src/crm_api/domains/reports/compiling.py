@@ -11,6 +11,7 @@ from sqlalchemy import (
     Select,
     Subquery,
     and_,
+    case,
     func,
     literal_column,
     or_,
@@ -158,7 +159,8 @@ def planned(tx: Tx, query: ReportQuery, listing: Listing, sight: Sight, calendar
             own = parse(asked.filter, listing, tx) if asked.filter else None
         known = replace(known, filter=own)
         _need_currency(plan, known)
-        known = replace(known, currencies=_currencies(plan, known))
+        value, currencies = _of_known_currency(plan, known), _currencies(plan, known)
+        known = replace(known, value=value, currencies=currencies)
         plan.measures.append(known)
     names = [group.name for group in plan.groups] + [known.asked.name for known in plan.measures]
     for place, name in enumerate(names):
@@ -205,19 +207,34 @@ def _need_kind(plan: Plan) -> None:
 
 def _need_currency(plan: Plan, known: Known) -> None:
     """Raise `Invalid` where amounts of several currencies would be one."""
-    adds = known.asked.function not in {"count", "count_distinct", "ratio", *AFTERWARDS}
-    for operand in known.operands if adds else ():
+    for operand in known.operands if _adds(known) else ():
         way = operand.coded_by
         if way is None:
             continue
         # A waterfall leads from group to group: those of one currency and another are no way.
         is_one = plan.query.kind != "waterfall"
         if not is_one or not any(group.asked.field == way for group in plan.groups):
-            whose = "its record" if way.count(".") == operand.path.count(".") else "another record"
+            whose = "another record" if operand.is_foreign else "its record"
             message = f"{operand.path} is in the currency of {whose}: "
             message += f"group by {way}, or t" if is_one else "t"
             message += "ake an amount in the organization's currency."
             raise unfit(f"/measures/{known.place}/field", "mixed_currencies", message)
+
+
+def _adds(known: Known) -> bool:
+    return known.asked.function not in {"count", "count_distinct", "ratio", *AFTERWARDS}
+
+
+def _of_known_currency(plan: Plan, known: Known) -> ColumnElement[Any] | None:
+    """The value of a measure; an amount in the currency of a record that is not seen is none.
+
+    Such amounts have one group, whatever their currencies are.
+    """
+    ways = {o.coded_by for o in known.operands if o.is_foreign and _adds(known)}
+    seen = [
+        group.operand.expression.is_not(None) for group in plan.groups if group.asked.field in ways
+    ]
+    return case((and_(*seen), known.value)) if seen and known.value is not None else known.value
 
 
 def _currencies(plan: Plan, known: Known) -> frozenset[int]:

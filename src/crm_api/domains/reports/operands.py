@@ -79,6 +79,11 @@ class Operand:
         return ".".join([*self.relations, *([] if other is None else [other]), _CURRENCY])
 
     @property
+    def is_foreign(self) -> bool:
+        """Whether it is an amount in the currency of another record than its own."""
+        return self.coded_by is not None and self.name in self.place.listing.foreign
+
+    @property
     def relations(self) -> list[str]:
         """The way to the record that it is of."""
         parts = self.path.split(".")[:-1]

@@ -142,6 +142,9 @@ class ReportRunService(CrudService[ReportRun]):
         if run.standard_report is None or run.definition:
             return await library.run(query_of(run.definition))
         asked = await library.asked(run.standard_report, run.parameters)
+        if hash_of(asked.question) != run.definition_hash:
+            # Such as one whose parameters named a person who was erased since.
+            raise Ended("What was asked for is kept no longer; run the report again.")
         return await library.run(asked.question)
 
     async def completed(self, rows: Sequence[Any]) -> list[dict[str, Any]]:
