@@ -6,8 +6,10 @@ from uuid import uuid4
 
 import pytest
 
+from crm_api.domains.attribution.standard import STANDARD_REPORTS
+from crm_api.kit.db.tx import at_one_moment
 from domains.attribution.test_attribution import NONE, OWN, came, campaign, kept, person, won
-from support.clients import pointers, problem
+from support.clients import pointers, problem, tx_of
 from support.library import all_of
 from support.members import custom_role, member
 from support.reporting import behind_standard, standard
@@ -159,3 +161,16 @@ async def test_costs_of_many_campaigns_are_told_at_once(client):
     assert await behind(client, total, "cost") == {spent}
     roi = await client.read("metrics/campaign_roi")
     assert Decimal(roi["value"]) == -1
+
+
+async def test_what_is_read_after_it_is_planned_as_ever(database, org):
+    """Dashboards read it among other reports, in one transaction."""
+    names = ("work_mem", "enable_mergejoin", "enable_sort", "enable_nestloop", "jit")
+    settings = "SELECT " + ", ".join(f"current_setting('{name}') AS {name}" for name in names)
+    given = {"from": date(2026, 1, 1), "to": date(2026, 12, 31)}
+    async with at_one_moment(tx_of(database, org)) as tx:
+        before = list(map(dict, await tx.fetch(settings)))
+        for model in ("linear", "markov"):
+            asked = {**given, "model": model, "campaign_id": None}
+            await STANDARD_REPORTS[0].compute(tx, asked)
+            assert list(map(dict, await tx.fetch(settings))) == before

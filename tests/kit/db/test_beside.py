@@ -77,8 +77,18 @@ async def test_where_few_are_free_there_is_one(sized, org, size, options):
     database = sized(size, **options)
     async with at_one_moment(new_tx(database, org)) as one, beside(one) as other:
         assert other is one
-        first, second = await both(count(one), count(other))
+        first, second = await both(count(one), count(other), at_once=False)
         assert first == second
+
+
+async def test_a_part_that_is_undone_by_itself_is_alone(sized, org):
+    async with at_one_moment(new_tx(sized(9), org)) as one:
+        async with one.atomic(), beside(one) as other:
+            assert await count(other) == 0
+            async with one.atomic(), beside(one) as other:
+                assert other is one
+        async with beside(one) as other:
+            assert other is not one
 
 
 async def test_what_writes_is_alone(sized, org):
@@ -94,7 +104,7 @@ async def test_so_many_at_once_as_there_are_connections(sized, org):
 
     async def asked():
         async with at_one_moment(new_tx(database, org)) as one, beside(one) as other:
-            return await both(count(one), count(other))
+            return await both(count(one), count(other), at_once=other is not one)
 
     assert await asyncio.gather(*(asked() for _ in range(40))) == [(0, 0)] * 40
 
@@ -114,7 +124,10 @@ async def test_where_one_fails_the_other_is_ended(sized, org):
 
     async with at_one_moment(new_tx(database, org)) as one, beside(one) as other:
         with pytest.raises(ZeroDivisionError):
-            await both(fails(one), waits(other))
+            await both(fails(one), waits(other), at_once=True)
+        assert ended == [other]
+        with pytest.raises(ZeroDivisionError):
+            await both(fails(one), waits(other), at_once=False)
         assert ended == [other]
     assert await database.ask("SELECT 1")
 

@@ -137,6 +137,7 @@ class Results:
             credited, counted = await both(
                 Crediting(other, ground).by_labels(begun, labels),
                 _counted(counting, Crediting(one, ground), won, labels),
+                at_once=other is not one,
             )
         by_campaign = None if spent is None else _grouped(spent, lambda one: one.campaign_id)
         members, did, leads, sold = counted

@@ -50,7 +50,8 @@ async def _performed(tx: Tx, given: Given) -> Computed:
     quoted, agreed = QuoteLines(tx, given), OrderLines(tx, given)
     async with beside(tx) as other:
         orders = OrderLines(other, given)
-        sent, sold = await both(quoted.outcomes(product), orders.bought(product))
+        found = quoted.outcomes(product), orders.bought(product)
+        sent, sold = await both(*found, at_once=other is not tx)
     offered = {(row.product, row.currency): row for row in sent}
     bought = {(row.product, row.currency): row for row in sold}
     keys = [*offered, *(key for key in bought if key not in offered)]

@@ -27,9 +27,10 @@ async def beside(tx: Tx) -> AsyncGenerator[Tx]:
     """Another transaction that sees what one of `at_one_moment` sees, and is bounded alike.
 
     It is the same one, which does one thing after the other, where few connections are free:
-    whoever has one must not wait for another. So it is where the first does not stand still.
+    whoever has one must not wait for another. So it is where the first does not stand still, and
+    within a part of it that is undone by itself, whose moment nobody else is told.
     """
-    if not tx.still or not tx.source.is_idle:
+    if not tx.still or not tx.source.is_idle or await _is_part(tx):
         yield tx
         return
     (shared,) = await tx.fetch(_SHARED)
@@ -45,8 +46,23 @@ async def beside(tx: Tx) -> AsyncGenerator[Tx]:
             yield tx
 
 
-async def both(one: Coroutine[Any, Any, A], other: Coroutine[Any, Any, B]) -> tuple[A, B]:
-    """What two come to at once; where one fails, the other is ended before that is told."""
+async def _is_part(tx: Tx) -> bool:
+    connection = await (await tx.session()).connection()
+    return connection.in_nested_transaction()
+
+
+async def both(
+    one: Coroutine[Any, Any, A], other: Coroutine[Any, Any, B], *, at_once: bool
+) -> tuple[A, B]:
+    """What two come to, at once or one after the other, as those must that have one transaction.
+
+    Where one fails, the other is ended before that is told.
+    """
+    if not at_once:
+        try:
+            return await one, await other
+        finally:
+            other.close()
     tasks = asyncio.ensure_future(one), asyncio.ensure_future(other)
     try:
         first, second = await asyncio.gather(*tasks)

@@ -32,7 +32,7 @@ _WAITING = f"""
         ORDER BY e.tx, e.seq LIMIT 1) e
 """  # noqa: S608
 # As long as little is known of the events, the planner would sort all that wait for each batch.
-_IN_ORDER = "SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off"
+_IN_ORDER = "SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off; SET LOCAL jit = off"
 _FIRST = "INSERT INTO audit_chains (organization_id) VALUES ($1) ON CONFLICT DO NOTHING"
 _HOLD = f"""
     SELECT position, hash, CASE WHEN tx < {_HORIZON} THEN tx ELSE 0 END AS tx, seq, anchors
