@@ -10,7 +10,7 @@ from crm_api.kit import clock
 from support.clients import pointers, problem
 from support.members import custom_role, member
 from support.reporting import by, measure
-from support.waiting import patiently
+from support.waiting import patiently, settled
 
 BY_INDUSTRY = {
     "source": "company",
@@ -39,8 +39,9 @@ async def run(api, id, status=202, **parameters):
     return answer.json()
 
 
-async def test_a_report_runs_as_a_job_and_is_kept(client, companies, worker):
+async def test_a_report_runs_as_a_job_and_is_kept(client, companies, owner, worker):
     report = await saved(client)
+    await settled(owner)
     begun = await run(client, report["id"], least=6)
     assert begun["run"]["report_id"] == report["id"]
     assert begun["run"]["definition"]["filter"] == {"employees": {"gte": 6}}

@@ -9,7 +9,7 @@ from support.clients import pointers, problem, tx_of
 from support.members import custom_role, member
 from support.reporting import standard
 from support.selling import act, deal, pipeline
-from support.waiting import patiently
+from support.waiting import patiently, settled
 
 OUTCOMES = "deal_outcomes_by_owner"
 VELOCITY = "pipeline_velocity"
@@ -76,8 +76,9 @@ async def test_its_files_and_chart_are_its_own(client, where, worker):
     assert drawn["reportRunChart"]["encoding"] == chart["encoding"]
 
 
-async def test_what_has_not_changed_is_not_run_again(client, where, worker):
+async def test_what_has_not_changed_is_not_run_again(client, where, owner, worker):
     for name in (OUTCOMES, VELOCITY):
+        await settled(owner)
         started = await begun(client, name, **SPAN)
         await client.ended(started["job_id"])
         again = await begun(client, name, 200, **SPAN)
