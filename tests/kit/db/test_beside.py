@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from crm_api.domains.companies.schemas import CompanyCreate
 from crm_api.domains.companies.service import CompanyService
-from crm_api.kit.db.beside import beside, both
+from crm_api.kit.db.beside import beside, both, still
 from crm_api.kit.db.database import Database
 from crm_api.kit.db.tx import at_one_moment, unit_of_work
 from crm_api.kit.errors import Unavailable
@@ -51,6 +51,20 @@ async def test_what_is_read_after_the_first_is_of_its_moment(sized, org):
         assert await count(one) == 0
     async with at_one_moment(new_tx(database, org)) as later:
         assert await count(later) == 1
+
+
+async def test_settings_last_in_whatever_is_open(sized, org):
+    database = sized(3)
+    for within in (at_one_moment(new_tx(database, org)), unit_of_work(new_tx(database, org))):
+        async with within as open_, still(open_) as one:
+            assert one is open_
+            await one.fetch("SELECT set_config('work_mem', '32MB', true)")
+            assert (await one.fetch("SELECT current_setting('work_mem') AS held"))[0][
+                "held"
+            ] == "32MB"
+    async with still(new_tx(database, org)) as one:
+        await one.fetch("SELECT set_config('work_mem', '32MB', true)")
+        assert (await one.fetch("SELECT current_setting('work_mem') AS held"))[0]["held"] == "32MB"
 
 
 async def test_both_see_the_same(sized, org, other_org):

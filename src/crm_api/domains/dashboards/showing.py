@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequen
 from contextlib import asynccontextmanager, suppress
 from datetime import date
 from decimal import Decimal
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from crm_api.domains.dashboards.schemas import DashboardTile
@@ -23,7 +23,7 @@ from crm_api.domains.reports.running import Bounds
 from crm_api.domains.reports.schemas import ReportQuery
 from crm_api.domains.reports.together import fits, kin_of, read_together
 from crm_api.kit.crud.feed import Feed, Position
-from crm_api.kit.db.json import decode
+from crm_api.kit.db.json import parsed
 from crm_api.kit.db.tx import Tx, at_one_moment
 from crm_api.kit.errors import CrmError, NotFound
 from crm_api.kit.problems import problem_of
@@ -111,9 +111,9 @@ class Showing:
     async def data(self, id: UUID, given: Mapping[str, Any]) -> Row:
         """What all tiles show; raises `Invalid` for parameters that it does not take."""
         dashboard = await DashboardService(self.tx).get(id)
-        declared = _read(dashboard.parameters)
+        declared = parsed(dashboard.parameters)
         values = valued(declared, given)
-        tiles = [DashboardTile.model_validate(one) for one in _read(dashboard.tiles)]
+        tiles = [DashboardTile.model_validate(one) for one in parsed(dashboard.tiles)]
         async with at_one_moment(self.tx, late=True) as tx:
             # Of the moment of the data: what happens after it is told.
             place = await Feed(tx, {}).end()
@@ -156,7 +156,7 @@ class Showing:
     async def stale(self, id: UUID, cursor: str) -> Row:
         """The tiles whose records something has happened to since."""
         dashboard = await DashboardService(self.tx).get(id)
-        tiles = [DashboardTile.model_validate(one) for one in _read(dashboard.tiles)]
+        tiles = [DashboardTile.model_validate(one) for one in parsed(dashboard.tiles)]
         reports = await _named(self.tx, tiles)
         key, context = self.tx.database.signing_key, _context(self.tx, id)
         place = Position(*unseal(key, context, cursor, parameter="after"))
@@ -190,11 +190,6 @@ class Showing:
 
 def _context(tx: Tx, id: UUID) -> bytes:
     return context_of(tx.organization_id, "dashboard", str(id))
-
-
-def _read(value: Any) -> Any:
-    """JSON of a row, which passes through unread till somebody needs it."""
-    return cast("Any", value) if isinstance(value, list | dict) else decode(value)
 
 
 async def _named(tx: Tx, tiles: Sequence[DashboardTile]) -> Reports:

@@ -16,7 +16,7 @@ from crm_api.domains.reports.questions import Asked
 from crm_api.domains.reports.running import Reports
 from crm_api.domains.reports.schemas import ReportParameter
 from crm_api.domains.reports.service import ReportService
-from crm_api.kit.db.json import decode
+from crm_api.kit.db.json import parsed
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Invalid
 from crm_api.kit.reporting import ComputedReport, DefinedReport, StandardReport
@@ -167,14 +167,9 @@ def _saved(row: Any) -> NamedReport:
         title=row.name,
         file="report",
         record=("report", row.id, row.version),
-        definition=_read(row.definition),
-        parameters=_read(row.parameters),
+        definition=parsed(row.definition),
+        parameters=parsed(row.parameters),
     )
-
-
-def _read(value: Any) -> Any:
-    """JSON of a row, which passes through unread till somebody needs it."""
-    return cast("Any", value) if isinstance(value, list | dict) else decode(value)
 
 
 def key_of(report_id: UUID | None, standard_report: str | None) -> Key:

@@ -17,8 +17,9 @@ _PATIENT = "SELECT set_config('statement_timeout', $1, true)"
 
 @asynccontextmanager
 async def still(tx: Tx) -> AsyncGenerator[Tx]:
-    """The transaction that is open, or one of `at_one_moment`."""
+    """The transaction that is open, or one of `at_one_moment`; begun, so that settings last."""
     async with nullcontext(tx) if tx.bounded else at_one_moment(tx) as one:
+        await one.session()
         yield one
 
 
