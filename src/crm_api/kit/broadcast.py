@@ -18,7 +18,8 @@ log = structlog.get_logger("crm_api.broadcast")
 CHANNEL = "crm:broadcast"
 NEWS = "news"
 """The topic of something having happened in an organization."""
-_TOGETHER_S = 0.005
+_SOON_S, _NEXT_S = 0.005, 0.02
+"""How long news waits for more, and for more after that: where much happens, nobody needs each."""
 Listener = Callable[[UUID], None]
 
 
@@ -75,8 +76,10 @@ class Broadcast:
                 self._saying = asyncio.create_task(self._say())
 
     async def _say(self) -> None:
+        wait_s = _SOON_S
         while self._soon:
-            await asyncio.sleep(_TOGETHER_S)
+            await asyncio.sleep(wait_s)
+            wait_s = _NEXT_S
             together, self._soon = self._soon, set()
             if time.monotonic() < self._silent_until:
                 continue

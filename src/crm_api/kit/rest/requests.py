@@ -271,7 +271,7 @@ def loads(body: bytes) -> Any:
     except UnicodeDecodeError as error:
         raise json.JSONDecodeError("not UTF-8", "", error.start) from None
     try:
-        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse)
+        value = _STRICTLY.decode(text)
     except json.JSONDecodeError:
         raise
     except RecursionError:
@@ -313,3 +313,6 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse(constant: str) -> Any:
     raise ValueError(f"{constant} is not JSON")
+
+
+_STRICTLY = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse)
