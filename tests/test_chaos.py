@@ -1,7 +1,12 @@
 """What `make chaos` kills and counts: whatever is missing, doubled or unasked is found out."""
 
 import asyncio
+import contextlib
+import os
+import signal
+import sys
 from collections import Counter
+from pathlib import Path
 from types import SimpleNamespace
 
 import asyncpg
@@ -12,6 +17,7 @@ from chaos_effects import ROWS, RULED, Effects, effects_in, make_rule, rows_of, 
 from chaos_receivers import TROUBLES, Receiver
 from chaos_service import Service
 from crm_api import worker as job_worker
+from support.servers import ROOT
 from support.waiting import patiently
 
 
@@ -120,6 +126,38 @@ async def test_a_server_dies_without_warning_and_comes_back(what, tmp_path):
         assert server.pid != before
     finally:
         await asyncio.to_thread(server.stop)
+
+
+def living(directory):
+    """The programs whose command or environment names a directory."""
+    found = {}
+    for process in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            line = (process / "cmdline").read_bytes()
+            told = line + (process / "environ").read_bytes()
+            if process.name.isdigit() and str(directory).encode() in told:
+                found[int(process.name)] = line.replace(b"\0", b" ").decode()
+    return found
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("when", ["initdb", "postgres", "serve"])
+async def test_whoever_ends_it_ends_what_it_started(when, tmp_path):
+    """While its servers start, once they are there, and while the service works on them."""
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    line = [sys.executable, str(ROOT / "tools" / "chaos.py"), "--short"]
+    chaos = await asyncio.create_subprocess_exec(*line, env=environment)
+    try:
+        async for _ in patiently():
+            if any(f"{when} " in line for line in living(tmp_path).values()):
+                break
+        chaos.send_signal(signal.SIGTERM)
+        assert await chaos.wait() == 128 + signal.SIGTERM
+        assert living(tmp_path) == {}
+        assert list(tmp_path.iterdir()) == []
+    finally:
+        for left in living(tmp_path):
+            os.kill(left, signal.SIGKILL)
 
 
 def counted():

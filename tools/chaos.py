@@ -13,11 +13,12 @@ for and each row that a job had to store has exactly one effect.
 import argparse
 import asyncio
 import itertools
+import signal
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -208,19 +209,22 @@ async def committed_in(service: Service) -> dict[str, str]:
     return {str(row["id"]): str(row["record_id"]) for row in rows}
 
 
+async def reached(service: Service) -> httpx.AsyncClient:
+    """Whoever asks the service, once it is started."""
+    headers = {"Authorization": f"Bearer {await service.start()}"}
+    url = f"http://127.0.0.1:{service.port}"
+    return httpx.AsyncClient(base_url=url, headers=headers, trust_env=False, timeout=5)
+
+
 async def chaos(directory: Path, faults: list[str], pause_s: tuple[float, float]) -> bool:
     """Whether nothing was lost; prints what was counted."""
     service, receiver = Service(directory), Receiver()
     troubled = {trouble: Receiver(trouble) for trouble in TROUBLES}
-    token = await service.start()
-    headers = {"Authorization": f"Bearer {token}"}
     servers: list[asyncio.Server] = []
     writers: list[asyncio.Task[None]] = []
-    async with httpx.AsyncClient(
-        base_url=f"http://127.0.0.1:{service.port}", headers=headers, trust_env=False, timeout=5
-    ) as api:
-        run = Run(service, receiver, api)
-        try:
+    try:
+        async with await reached(service) as api:
+            run = Run(service, receiver, api)
             for one in (receiver, *troubled.values()):
                 await hook(run, servers, one)
             await make_rule(run.ask)
@@ -235,12 +239,12 @@ async def chaos(directory: Path, faults: list[str], pause_s: tuple[float, float]
             outlived_s = await outlive(run, troubled)
             effects = await settled_effects(service.postgres.dsn("chaos"), run.imports, DRAINED_S)
             feed, committed = await run.follow(), await committed_in(service)
-        finally:
-            for writer in writers:
-                writer.cancel()
-            for server in servers:
-                server.close()
-            await service.stop()
+    finally:
+        for writer in writers:
+            writer.cancel()
+        for server in servers:
+            server.close()
+        await service.stop()
     return judged(
         run, troubled, Count(committed, feed, effects, done, lasted_s, drained_s, outlived_s)
     )
@@ -298,6 +302,19 @@ def judged(run: Run, troubled: dict[str, Receiver], count: Count) -> bool:
     return same and whole and right and set(count.feed.values()) == run.written
 
 
+async def until_told(work: Coroutine[Any, Any, bool]) -> bool:
+    """What a work comes to; where this process is told to end, it is cancelled and ends its own."""
+    task = asyncio.create_task(work)
+
+    def end() -> None:
+        # Whoever is impatient has what was started end as well.
+        if not task.cancelling():
+            task.cancel()
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, end)
+    return await task
+
+
 def main() -> int:
     """The exit code: 0 where nothing was lost."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -312,7 +329,11 @@ def main() -> int:
     pause_s = (0.5, 1.5) if given.short else (0.5, 3.0)
     with tempfile.TemporaryDirectory(prefix="crm-chaos-") as directory:
         Path(directory).chmod(0o755)
-        good = asyncio.run(chaos(Path(directory), faults, pause_s))
+        try:
+            good = asyncio.run(until_told(chaos(Path(directory), faults, pause_s)))
+        except asyncio.CancelledError:
+            print("ended from outside")
+            return 128 + signal.SIGTERM
     print("nothing was lost" if good else "NOT ALL IS THERE")
     return 0 if good else 1
 

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import redis.asyncio
@@ -42,14 +43,15 @@ class Service:
         self.redis = EmbeddedRedis(directory / "redis")
         self.directory = directory
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._works: set[asyncio.Future[object]] = set()
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = int(probe.getsockname()[1])
 
     async def start(self) -> str:
         """Everything, and an organization; the token of its key."""
-        await asyncio.to_thread(self.postgres.start)
-        await asyncio.to_thread(self.redis.start)
+        await self._have(self.postgres.start)
+        await self._have(self.redis.start)
         await create_database(self.postgres.dsn(), "chaos")
         await asyncio.to_thread(command.upgrade, config(self.postgres.dsn("chaos")), "head")
         database = Database(self.postgres.dsn("chaos"), signing_key=b"", role=None)
@@ -96,8 +98,8 @@ class Service:
             assert server.pid is not None
             os.kill(server.pid, signal.SIGKILL)
             await asyncio.sleep(CHANCE.uniform(0.2, 1))
-            await asyncio.to_thread(server.stop)
-            await asyncio.to_thread(server.start)
+            await self._have(server.stop)
+            await self._have(server.start)
         else:
             name = "api" if what == "api" else CHANCE.choice(["worker 1", "worker 2"])
             self.processes[name].kill()
@@ -105,8 +107,17 @@ class Service:
             await asyncio.sleep(CHANCE.uniform(0.1, 0.5))
             self.launch(name)
 
+    async def _have(self, work: Callable[[], object]) -> None:
+        """Have a server started or stopped, which a thread ends also where nobody waits for it."""
+        begun = asyncio.ensure_future(asyncio.to_thread(work))
+        self._works.add(begun)
+        begun.add_done_callback(self._works.discard)
+        await asyncio.shield(begun)
+
     async def stop(self) -> None:
-        """End everything."""
+        """End everything, also what was about to be started."""
+        if self._works:
+            await asyncio.wait(self._works)
         for process in self.processes.values():
             process.terminate()
         for process in self.processes.values():

@@ -146,13 +146,15 @@ def upgrade() -> None:
         settings={"enable_seqscan": "off"},
     )
     op.create_index("ix_record_redirects_target", "record_redirects", [own, "target_id"])
-    op.execute(MAILBOXES)
-    op.execute(TAX_IDS)
+    with ddl.rows_of_all("record_keys", "companies"):
+        op.execute(MAILBOXES)
+        op.execute(TAX_IDS)
 
 
 def downgrade() -> None:
     op.execute("DROP FUNCTION crm_worded")
-    op.execute("DELETE FROM record_keys WHERE kind IN ('mailbox', 'tax')")
+    with ddl.rows_of_all("record_keys"):
+        op.execute("DELETE FROM record_keys WHERE kind IN ('mailbox', 'tax')")
     op.drop_index("ix_record_redirects_target", "record_redirects")
     for table in ("duplicate_knowledge", "duplicate_policies", "duplicates"):
         op.drop_table(table)

@@ -5,6 +5,8 @@ from alembic import op
 from sqlalchemy import Column
 from sqlalchemy.dialects.postgresql import JSONB
 
+from crm_api.kit.db import ddl
+
 revision = "20261208_computed_fields"
 down_revision = "20261207_duplicates"
 branch_labels = None
@@ -39,7 +41,8 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.execute("DELETE FROM custom_fields WHERE type IN ('formula', 'rollup')")
+    with ddl.rows_of_all("custom_fields"):
+        op.execute("DELETE FROM custom_fields WHERE type IN ('formula', 'rollup')")
     _types(*TYPES)
     for column in ("result_type", "rollup", "uses", "formula"):
         op.drop_column("custom_fields", column)

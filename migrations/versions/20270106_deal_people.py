@@ -121,7 +121,8 @@ def _people() -> None:
 
 def downgrade() -> None:
     op.drop_table("deal_contacts")
-    op.execute("DELETE FROM deal_moves WHERE verb = 'split'")
+    with ddl.rows_of_all("deal_moves"):
+        op.execute("DELETE FROM deal_moves WHERE verb = 'split'")
     _verbs("moved", "won", "lost", "reopened")
     for name, _ in reversed(REFERENCES):
         op.drop_column("deals", name)

@@ -129,8 +129,9 @@ def upgrade() -> None:
     links()
     ddl.definer_function("crm_organizations_with_sla_due(most integer)", "SETOF uuid", DUE)
     # Policies that are there say what is new, and who writes cases is to heed them.
-    op.execute(STEPS)
-    op.execute(KNOWN)
+    with ddl.rows_of_all("sla_policies", "organization_states"):
+        op.execute(STEPS)
+        op.execute(KNOWN)
     with op.get_context().autocommit_block():
         for name, (columns, where) in INDEXES.items():
             op.create_index(

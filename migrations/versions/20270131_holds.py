@@ -4,6 +4,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy import Column
 
+from crm_api.kit.db import ddl
+
 revision = "20270131_holds"
 down_revision = "20270130_attendees"
 branch_labels = None
@@ -50,7 +52,8 @@ def reserve() -> None:
 
 def upgrade() -> None:
     reserve()
-    op.execute(KEYS)
+    with ddl.rows_of_all(BOOKINGS, "record_keys"):
+        op.execute(KEYS)
     # Overlapping is no leakproof operator, so row-level security never let it be asked by an index.
     op.drop_index("ix_booking_allocations_during", ALLOCATIONS)
     op.create_index(
@@ -78,12 +81,13 @@ def downgrade() -> None:
         postgresql_where=sa.text("is_active"),
     )
     # What is held without an end is not known before.
-    op.execute(
-        "UPDATE bookings SET hold_expires_at = starts_at WHERE status = 'held'"
-        " AND hold_expires_at IS NULL"
-    )
+    with ddl.rows_of_all(BOOKINGS, "record_keys"):
+        op.execute(
+            "UPDATE bookings SET hold_expires_at = starts_at WHERE status = 'held'"
+            " AND hold_expires_at IS NULL"
+        )
+        op.execute("DELETE FROM record_keys WHERE entity = 'booking' AND kind = 'resource'")
     op.drop_constraint(op.f(HELD), BOOKINGS)
     for name in ("case_id", "reserved_for"):
         op.drop_column(BOOKINGS, name)
     op.create_check_constraint(op.f(HELD), BOOKINGS, ENDS)
-    op.execute("DELETE FROM record_keys WHERE entity = 'booking' AND kind = 'resource'")

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+from contextlib import asynccontextmanager
 from uuid import uuid4
 
 import asyncpg
@@ -119,7 +120,8 @@ async def stored(connection, table, **given):
         table,
     )
     values = {row["column_name"]: EMPTY.get(row["data_type"], "1") for row in rows} | given
-    names, filled = ", ".join(values), ", ".join(values.values())
+    names = ", ".join(f'"{name}"' for name in values)
+    filled = ", ".join(values.values())
     await connection.execute(f"INSERT INTO {table} ({names}) SELECT {filled}")
 
 
@@ -185,6 +187,139 @@ async def test_schedules_of_standard_reports_go_with_what_they_need(own_url):
         ]
         assert counts == [1, 1, 0]
         assert await connection.fetchval("SELECT report_id IS NOT NULL FROM report_schedules")
+    finally:
+        await connection.close()
+
+
+OWNED = """
+    DO $$ DECLARE one text; BEGIN
+      FOR one IN SELECT format('%s %s', CASE p.prokind WHEN 'p' THEN 'PROCEDURE' ELSE 'FUNCTION' END,
+            p.oid::regprocedure) FROM pg_proc p WHERE pronamespace = 'public'::regnamespace
+          AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = p.oid AND deptype = 'e')
+        UNION ALL SELECT format('TABLE %I', tablename) FROM pg_tables WHERE schemaname = 'public'
+        UNION ALL SELECT 'SCHEMA public'
+      LOOP EXECUTE format('ALTER %s OWNER TO {role}', one); END LOOP;
+    END $$
+"""
+
+
+@asynccontextmanager
+async def owned_by_nobody_special(connection):
+    """Have whoever logs in to a database be the owner of its tables, who is no superuser."""
+    role = f"plain_{uuid4().hex[:12]}"
+    database = await connection.fetchval("SELECT current_database()")
+    await connection.execute(f"CREATE ROLE {role} IN ROLE crm_app, crm_worker, crm_definer")
+    try:
+        await connection.execute(OWNED.replace("{role}", role))
+        await connection.execute(f"ALTER DATABASE {database} SET role = {role}")
+        yield
+    finally:
+        await connection.execute(f"ALTER DATABASE {database} RESET role")
+        await connection.execute(f"REASSIGN OWNED BY {role} TO CURRENT_USER")
+        await connection.execute(f"DROP ROLE {role}")
+
+
+DEFAULT = {"organization_id": "gen_random_uuid()"}
+GONE = {
+    "20261207_duplicates": {
+        "record_keys": [({"kind": "'mailbox'"}, False), ({"kind": "'email'"}, True)]
+    },
+    "20261208_computed_fields": {
+        "custom_fields": [
+            ({"name": "'a'", "type": "'formula'"}, False),
+            ({"name": "'a'", "type": "'text'"}, True),
+        ]
+    },
+    "20270106_deal_people": {
+        "deal_moves": [({"verb": "'split'"}, False), ({"verb": "'moved'"}, True)]
+    },
+    "20270131_holds": {
+        "record_keys": [
+            ({"entity": "'booking'", "kind": "'resource'"}, False),
+            ({"entity": "'booking'", "kind": "'external'"}, True),
+        ],
+        "bookings": [
+            (
+                {
+                    "status": "'held'",
+                    "reserved_for": "'deal'",
+                    "deal_id": "gen_random_uuid()",
+                    "ends_at": "now() + interval '1 hour'",
+                },
+                True,
+            )
+        ],
+    },
+}
+"""By a migration what there may be before it is taken back, and whether it stays."""
+
+
+@pytest.mark.commits
+@pytest.mark.parametrize("revision", GONE)
+async def test_what_a_schema_does_not_know_goes_for_all_organizations(own_url, revision):
+    """Row-level security is forced on owners too: one who is no superuser sees no rows by itself."""
+    config = alembic_config(own_url)
+    in_thread(lambda: command.downgrade(config, revision))
+    connection = await asyncpg.connect(own_url)
+    try:
+        await connection.execute("SET session_replication_role = replica")
+        for table, rows in GONE[revision].items():
+            for row, _ in rows:
+                await stored(connection, table, **DEFAULT, **row)
+        async with owned_by_nobody_special(connection):
+            in_thread(lambda: command.downgrade(config, "-1"))
+        for table, rows in GONE[revision].items():
+            left = await connection.fetchval(f"SELECT count(*) FROM {table}")
+            assert left == sum(stays for _, stays in rows), table
+            forced = "SELECT relforcerowsecurity FROM pg_class WHERE oid = $1::text::regclass"
+            assert await connection.fetchval(forced, table), table
+    finally:
+        await connection.close()
+
+
+FILLED = {
+    "20261207_duplicates": (
+        {
+            "record_keys": {"kind": "'email'", "value": "'a.b@gmail.com'"},
+            "companies": {"tax_id": "'DE 123'", "lifecycle": "'customer'"},
+        },
+        "SELECT value FROM record_keys WHERE kind <> 'email' ORDER BY value",
+        ["ab@gmail.com", "de123"],
+    ),
+    "20270119_sla_clocks": (
+        {"sla_policies": {"escalations": """'[{"level": 1}]'::jsonb"""}},
+        "SELECT escalations #>> '{0,raises_priority}' FROM sla_policies",
+        ["false"],
+    ),
+    "20270131_holds": (
+        {
+            "bookings": {
+                "status": "'confirmed'",
+                "ends_at": "now() + interval '1 hour'",
+                "resources": """'[{"resource_id": "r"}]'::jsonb""",
+            }
+        },
+        "SELECT value FROM record_keys WHERE entity = 'booking'",
+        ["r"],
+    ),
+}
+"""By a migration what there may be before it, and what it makes of that."""
+
+
+@pytest.mark.commits
+@pytest.mark.parametrize("revision", FILLED)
+async def test_what_a_schema_needs_is_made_for_all_organizations(own_url, revision):
+    rows, asked, wanted = FILLED[revision]
+    config = alembic_config(own_url)
+    in_thread(lambda: command.downgrade(config, f"{revision}-1"))
+    connection = await asyncpg.connect(own_url)
+    try:
+        await connection.execute("SET session_replication_role = replica")
+        for table, row in rows.items():
+            await stored(connection, table, **DEFAULT, **row)
+        async with owned_by_nobody_special(connection):
+            in_thread(lambda: command.upgrade(config, revision))
+        assert [row[0] for row in await connection.fetch(asked)] == wanted
     finally:
         await connection.close()
 

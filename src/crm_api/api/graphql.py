@@ -36,6 +36,7 @@ from crm_api.kit.graphql.context import Context
 from crm_api.kit.graphql.documents import Document, Documents, NoOperation, Operation, Refused
 from crm_api.kit.graphql.filters import make_filters
 from crm_api.kit.graphql.limits import size_limit
+from crm_api.kit.graphql.mutations import answer_apart
 from crm_api.kit.graphql.nodes import node_query
 from crm_api.kit.graphql.planning import plan_of
 from crm_api.kit.graphql.plans import NotPlanned, Plan
@@ -97,6 +98,7 @@ def build_schema(modules: Iterable[Module]) -> Schema:
         scalar_overrides=SCALARS,
         extensions=[_Ready],
     )
+    answer_apart(schema._schema)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
     guard(schema, modules)
     return schema
 
@@ -308,9 +310,10 @@ def _undone(form: str, names: list[str], scope: Scope, error: CrmError) -> Respo
     if error.status >= 500:
         # Nothing was carried out, and nothing is wrong with the request: as for queries.
         return Response(encode({"errors": [told]}), error.status, error.headers, form)
+    data = None
     if len(names) == 1:
-        told["path"] = names
-    return Response(encode({"data": None, "errors": [told]}), 200, error.headers, form)
+        data, told["path"] = dict.fromkeys(names), names
+    return Response(encode({"data": data, "errors": [told]}), 200, error.headers, form)
 
 
 def _answered(given: Answer, request: Request, form: str) -> Response:

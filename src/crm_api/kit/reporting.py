@@ -154,6 +154,9 @@ class ReportField:
 
 
 Compute = Callable[[Tx, Mapping[str, Any]], Awaitable[Computed]]
+Judge = Callable[[Tx, Mapping[str, Any]], Awaitable[None]]
+"""Raises `Invalid` for values of parameters that are of their types and still none to ask with: a
+record that there is not, too many days. Those that are said later are missing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,6 +166,8 @@ class ComputedReport(StandardReport):
     columns: Sequence[ReportField]
     compute: Compute
     """By the values of the parameters, as Python has them: dates, decimals, ids."""
+    judge: Judge | None = None
+    """Asked before it is computed, and where something names it with parameters."""
     reads: Sequence[str] = ()
     """The fields of the source that its numbers are of. Whoever does not see one of them does not
     get the report (403 `hidden_field`)."""

@@ -198,6 +198,27 @@ PARAMETERS = [
 ]
 ID = "01990000-0000-7000-8000-00000000beef"
 OTHERS = "a", "deal_outcomes_by_segment"
+LONG = {"from": "1990-01-01", "to": "2025-12-31"}
+REFUSED = [
+    ("sales_funnel", "pipeline_id", {"pipeline_id": ID}),
+    ("sales_funnel", "to", LONG),
+    ("pipeline_velocity", "pipeline_id", {"pipeline_id": ID}),
+    ("pipeline_velocity", "to", LONG),
+    ("pipeline_waterfall", "pipeline_id", {"pipeline_id": ID}),
+    ("pipeline_waterfall", "closes_to", {"closes_from": "@today", "closes_to": "@today-1d"}),
+    ("quota_attainment", "period", {"period": "2026-Q5"}),
+    ("forecast_accuracy", "user_id", {"user_id": ID}),
+    ("forecast_against_actual", "team_id", {"team_id": ID}),
+    ("forecast_against_actual", "from", {"periods": "month", **LONG}),
+    ("cohort_retention", "months", {"months": 61}),
+    ("cohort_retention", "segment_id", {"segment_id": ID}),
+    ("rfm_grid", "segment_id", {"segment_id": ID}),
+    ("attach_rate", "product_id", {"product_id": ID}),
+    ("product_performance", "product_id", {"product_id": ID}),
+    ("resource_utilisation", "to", LONG),
+    ("campaign_results", "campaign_id", {"campaign_id": ID}),
+]
+"""What only the domain of a report knows to be none to ask with: by its name, where and what."""
 WRONG = [
     ("/standard_report", tile("a", "luck")),
     ("/standard_report", tile("a", OUTCOMES, report_id=ID)),
@@ -214,6 +235,10 @@ WRONG = [
     ("/parameters/target", tile(*OTHERS, parameters={"target": "lead"})),
     ("/parameters/target", tile(*OTHERS, parameters={"target": {"$param": "size"}})),
     ("/parameters/segment_id", tile("a", "rfm_grid", parameters={"segment_id": "x"})),
+    *(
+        (f"/parameters/{at}", tile("a", name, parameters=parameters))
+        for name, at, parameters in REFUSED
+    ),
     ("/measure", tile("a", OUTCOMES, measure="luck")),
     ("/measure", tile("a", VELOCITY, measure="pipeline")),
     ("/filter", tile("a", VELOCITY, filter={"name": {"eq": "x"}})),
@@ -233,6 +258,22 @@ async def test_what_does_not_fit_is_named(client, pointer, wrong):
     body = {"name": "Wrong", "tiles": [fits, wrong], "parameters": PARAMETERS}
     answer = await client.post("/v1/dashboards", json=body)
     assert pointers(problem(answer, 422)) == [f"/tiles/1{pointer}"]
+
+
+async def test_what_its_domain_refuses_is_refused_when_it_is_saved(client):
+    for name, at, parameters in REFUSED:
+        told = await standard(client, name, 422, **parameters)
+        assert pointers(told) == [f"/parameters/{at}"], name
+        # What is known later is looked at when it is shown.
+        asked = [{"name": one, "type": kind_of(name, one)} for one in parameters]
+        later = {one: {"$param": one} for one in parameters}
+        made = await dashboard(client, [tile("a", name, parameters=later)], parameters=asked)
+        found = await shown(client, made, **parameters)
+        assert pointers(found["a"]["error"]) == [f"/parameters/{at}"], name
+
+
+def kind_of(name, parameter):
+    return next(one.type for one in Declared.standard[name].parameters if one.name == parameter)
 
 
 async def test_saved_reports_are_looked_at_in_the_same_way(client):
@@ -278,6 +319,10 @@ async def test_graphql_has_the_same(client):
     wrong = {**body, "tiles": [{**told, "standardReport": "luck"}]}
     (error,) = (await client.gql(made, input=wrong))["errors"]
     assert "no such report" in str(error)
+    of_nobody = {"standardReport": VELOCITY, "parameters": {"pipeline_id": ID}}
+    wrong = {**body, "tiles": [{"key": "a", "kind": "report", **of_nobody}]}
+    (error,) = (await client.gql(made, input=wrong))["errors"]
+    assert pointers(error["extensions"]["problem"]) == ["/tiles/0/parameters/pipeline_id"]
 
 
 async def test_it_is_printed_as_it_is_seen(client):

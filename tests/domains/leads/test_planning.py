@@ -6,7 +6,9 @@ from collections import Counter
 import pytest
 
 from support.clients import problem
+from support.inboxes import told
 from support.leads import captured, pool_of, rule_of, users_of
+from support.members import member
 from support.waiting import patiently
 
 SHARES = """
@@ -17,6 +19,10 @@ SHARES = """
 TOLD = """
     SELECT type, count(*) AS number FROM events WHERE organization_id = $1
         AND type IN ('lead.assigned', 'lead_assignment.created') GROUP BY type
+"""
+DUE = """
+    SELECT count, due_at > now() AS waits FROM notification_dues
+    WHERE organization_id = $1 AND count > 1
 """
 MANY = """
     INSERT INTO leads (organization_id, id, name, sort_name, last_name, emails, phones, addresses,
@@ -137,8 +143,8 @@ async def test_a_plan_that_a_killed_worker_left_is_carried_out_once(
     assert job["result"] == {"given": 6_000, "skipped": 0}
     rows = await owner.fetch(SHARES, org.id)
     assert [row["number"] for row in rows] == [1] * 6_000
-    told = {row["type"]: row["number"] for row in await owner.fetch(TOLD, org.id)}
-    assert told == dict.fromkeys(("lead.assigned", "lead_assignment.created"), 6_000)
+    events = {row["type"]: row["number"] for row in await owner.fetch(TOLD, org.id)}
+    assert events == dict.fromkeys(("lead.assigned", "lead_assignment.created"), 6_000)
 
 
 async def test_of_many_who_commit_a_plan_one_does_and_overlapping_plans_give_once(
@@ -159,6 +165,43 @@ async def test_of_many_who_commit_a_plan_one_does_and_overlapping_plans_give_onc
     ended = [await client.read(f"lead-plans/{plan['id']}") for plan in plans]
     assert sum(plan["given_count"] for plan in ended) == 12
     assert sum(plan["skipped_count"] for plan in ended) == 12
+
+
+async def test_whoever_is_given_many_at_once_is_told_once(client, owner, org, worker, settings):
+    reps = [await member(client, "admin") for _ in range(2)]
+    pool = await pool_of(client, {one.id: 1 for one in reps})
+    count = 12
+    await captured(client, 1)
+    await owner.execute(MANY, org.id, 2 * count - 1)
+    plan = await planned(client, pool, preview=False)
+    await client.ended(plan["job_id"])
+    for one in reps:
+        # What was told before the last contact of `told` is all that there is.
+        (row,) = await told(client, one)
+        assert (row["kind"], row["count"]) == ("assigned", count)
+        assert row["title"] == f"{count} records are yours now, by The system"
+        assert row["record"]["target"] == "lead"
+        there = (await one.api.get(f"{row['path']}&limit=50")).json()["data"]
+        assert len(there) == count
+        assert row["record"]["id"] in {lead["id"] for lead in there}
+        asked = "query { notifications { nodes { kind title count path } } }"
+        nodes = (await one.api.data(asked))["notifications"]["nodes"]
+        names = ("kind", "title", "count", "path")
+        assert {name: row[name] for name in names} in nodes
+    # What is sent of it is gathered first.
+    rows = await owner.fetch(DUE, org.id)
+    assert [tuple(row) for row in rows] == [(count, True)] * 2
+
+
+async def test_whoever_is_given_one_is_told_of_it(client, worker):
+    one = await member(client, "admin")
+    (lead,) = await captured(client, 1)
+    body = {"user_id": one.id}
+    assert (await client.post(f"/v1/leads/{lead['id']}/assign", json=body)).is_success
+    (row,) = await told(client, one)
+    assert (row["kind"], row["type"]) == ("assigned", "lead.assigned")
+    assert row["title"] == "Person 0 is yours now, by Somebody"
+    assert row["path"] == row["record"]["path"] == f"/v1/leads/{lead['id']}"
 
 
 async def test_plans_are_the_same_over_graphql(client, worker):

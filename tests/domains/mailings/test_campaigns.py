@@ -3,6 +3,7 @@
 from collections import Counter
 from uuid import uuid4
 
+from support.clients import problem
 from support.journeys import END, comes_to, entered, node, running, went
 from support.letters import arrived, letters_to
 from support.mailings import CONTENT, TO, did, mailing, reader, settled, sink
@@ -147,6 +148,46 @@ async def test_who_is_held_out_is_mailed_as_nobody_else(client, worker_process):
         worker_process(CRM_SMTP_URL=server.url)
         (send,) = await settled(client, made)
     assert (send["status"], send["reasons"], server.taken) == ("suppressed", ["merged"], [])
+
+
+SEND = """
+mutation ($id: UUID!, $input: SendInput!) { sendMailing(id: $id, input: $input) { queued } }
+"""
+
+
+async def test_a_campaign_mails_nobody_outside_its_audience(client, worker, settings):
+    inside, outside = await reader(client), await reader(client)
+    campaign = await campaign_to(client, inside)
+    made = await mailing(client, campaign_id=campaign["id"], is_ongoing=True)
+    await moved(client, campaign, "launch")
+    both = [inside["id"], outside["id"]]
+    answer = await client.post(f"/v1/mailings/{made['id']}/send", json={"contact_ids": both})
+    found = problem(answer, 422)
+    told = [(one["pointer"], one["code"]) for one in found["errors"]]
+    assert told == [("/contact_ids/1", "not_in_audience")]
+    answer = await client.gql(SEND, id=made["id"], input={"contactIds": both})
+    (error,) = answer["errors"]
+    told = [(one["pointer"], one["code"]) for one in error["extensions"]["problem"]["errors"]]
+    assert told == [("/contact_ids/1", "not_in_audience")]
+    # Of a segment those of the audience get it; whom a journey meets outside of it gets nothing.
+    segment = await segment_of(client, inside, outside)
+    asked = {"segment_id": segment["id"], "step": "by_segment"}
+    assert (await did(client, made, "send", **asked))["queued"] == 1
+    step = {"action": "send_mailing", "mailing_id": made["id"]}
+    journey = await running(client, node("mail", "action", step=step, next="end"), END)
+    run = await entered(client, journey, outside)
+    await comes_to(client, run, status="finished")
+    assert {one["contact_id"] for one in await settled(client, made)} == {inside["id"]}
+    assert arrived(settings.mail_outbox, outside["address"]) == []
+
+
+async def test_a_campaign_without_an_audience_mails_whom_it_is_told(client, worker):
+    campaign = await client.made("campaigns", {"name": "Fair", "kind": "event"})
+    made = await mailing(client, campaign_id=campaign["id"], is_ongoing=True)
+    await moved(client, campaign, "launch")
+    person = await reader(client)
+    assert (await did(client, made, "send", contact_ids=[person["id"]]))["queued"] == 1
+    assert [one["status"] for one in await settled(client, made)] == ["sent"]
 
 
 async def test_a_journey_mails_a_person_once_or_once_in_each_run(client, worker, settings):

@@ -11,7 +11,9 @@ from crm_api.domains.prospects.sharing import SLICE, Sharing, Step
 from crm_api.kit.db.tx import unit_of_work
 from crm_api.platform.merging.service import folded
 from support.clients import pointers, problem, tx_of
+from support.inboxes import told
 from support.leads import captured, owner_of, pool_of, rule_of, users_of
+from support.members import member
 from support.waiting import patiently
 
 OPEN = """
@@ -112,6 +114,16 @@ async def test_a_list_is_shared_by_the_weights_of_a_pool(client, worker, owner, 
     # The best lead was the first choice, of whoever weighs most.
     assert (told["user_id"], told["kind"], len(told["candidates"])) == (a, "plan", 3)
     assert told["reason"] == f"prospect list {one['id']}"
+
+
+async def test_whoever_is_given_many_by_a_list_is_told_once(client, worker):
+    one = await member(client, "admin")
+    pool = await pool_of(client, {one.id: 1})
+    await shared(client, await list_of(client, await captured(client, 5)), pool)
+    rows = await told(client, one)
+    assert [(row["kind"], row["record"]["target"], row["count"]) for row in rows] == [
+        ("assigned", "lead", 5)
+    ]
 
 
 async def test_who_cannot_have_one_is_said_and_tried_again(client, worker):

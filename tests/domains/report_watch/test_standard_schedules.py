@@ -43,6 +43,14 @@ async def test_it_has_one_report_which_takes_what_is_said(client):
         ({"standard_report": "lead_ageing"}, "/parameters/from"),
         ({"parameters": {"since": 1}}, "/parameters/since"),
         ({"parameters": {"from": 5}}, "/parameters/from"),
+        (
+            {"standard_report": VELOCITY, "parameters": {"pipeline_id": saved}},
+            "/parameters/pipeline_id",
+        ),
+        (
+            {"standard_report": "cohort_retention", "parameters": {"months": 61}},
+            "/parameters/months",
+        ),
         ({"parameters": {"from": "@today", "to": "@today-1d"}}, "/parameters/to"),
         ({"report_id": saved, "standard_report": None}, "/parameters/from"),
     ):

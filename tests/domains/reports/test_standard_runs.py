@@ -1,5 +1,7 @@
 """Runs of standard reports by jobs, kept as those of saved ones are."""
 
+from uuid import uuid4
+
 import pytest
 
 from crm_api.domains.reports.runs import ReportRunService
@@ -92,6 +94,8 @@ async def test_mistakes_are_told_at_once(client):
     for name, given, at in (
         (OUTCOMES, {"nothing": 1}, "/parameters/nothing"),
         (VELOCITY, {"from": 5}, "/parameters/from"),
+        (VELOCITY, {"pipeline_id": str(uuid4())}, "/parameters/pipeline_id"),
+        ("cohort_retention", {"months": 61}, "/parameters/months"),
     ):
         faults = problem(
             await client.post(f"/v1/standard-reports/{name}/runs", json={"parameters": given}), 422
@@ -120,9 +124,11 @@ async def test_a_restricted_user_gets_a_part_and_nobody_else_does(client, where,
     problem(await client.get(f"/v1/report-runs/{started['run']['id']}"), 404)
 
 
-async def test_what_its_domain_refuses_is_why_it_failed(client, worker):
-    nobody = "019a0000-0000-7000-8000-000000000000"
-    started = await begun(client, VELOCITY, pipeline_id=nobody)
+async def test_what_its_domain_refuses_is_why_it_failed(client, worker_process):
+    where = (await pipeline(client)).id
+    started = await begun(client, VELOCITY, pipeline_id=where)
+    assert (await client.delete(f"/v1/pipelines/{where}")).is_success
+    worker_process()
     await client.ended(started["job_id"], "failed")
     found = await client.read(f"report-runs/{started['run']['id']}")
     assert found["status"] == "failed"

@@ -13,8 +13,10 @@ from crm_api.domains.attribution.crediting import Crediting
 from crm_api.domains.attribution.gathering import Asked, Days, Goal
 from crm_api.domains.attribution.results import Gathered, Results, figures
 from crm_api.domains.attribution.weighing import Model
+from crm_api.domains.campaigns.service import CampaignService
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Invalid
+from crm_api.kit.query.selection import Selection
 from crm_api.kit.report_words import few
 from crm_api.kit.reporting import (
     SPAN,
@@ -41,9 +43,6 @@ async def _results(tx: Tx, given: Mapping[str, Any]) -> Computed:
     days, of = Days(given["from"], given["to"]), given["campaign_id"]
     days.check()
     found, counting = await Results(tx).gathered(of, given["model"], days)
-    if of is not None and of not in found.tree:
-        message = "There is no such campaign."
-        raise Invalid.parameter("campaign_id", "no_such_record", message)
     if len(found.tree) > MOST:
         message = f"There are more than {MOST:,} campaigns: choose one with those below it."
         raise Invalid(message, code="too_many_records")
@@ -51,6 +50,14 @@ async def _results(tx: Tx, given: Mapping[str, Any]) -> Computed:
     lines = [_line(found, id, behind) for id in found.tree]
     lines.sort(key=_order)
     return Computed(lines, [_line(found, None, behind)] if lines else [])
+
+
+async def _need_campaign(tx: Tx, given: Mapping[str, Any]) -> None:
+    """Raise `Invalid` where a campaign is named that there is not."""
+    named: UUID | None = given.get("campaign_id")
+    if named is not None and not await CampaignService(tx).many([named], Selection(("id",))):
+        message = "There is no such campaign."
+        raise Invalid.parameter("campaign_id", "no_such_record", message)
 
 
 def _order(line: Line) -> Any:
@@ -175,6 +182,7 @@ STANDARD_REPORTS = (
             _amount("cost_per_opportunity", "The cost by the credits of deals begun."),
             _amount("cost_per_sale", "The cost by the credits of deals won."),
         ),
+        judge=_need_campaign,
         compute=_results,
     ),
 )

@@ -77,13 +77,13 @@ class DashboardService(NamedService[Dashboard]):
                 if tile.key in keys:
                     raise unfit("/key", "repeated_key", f"{tile.key} stands twice.")
                 if tile.kind == "report":
-                    self._need_report(tile, reports, declared)
+                    await self._need_report(tile, reports, declared)
                 elif tile.kind == "metric":
                     given, later = _said(tile, declared)
                     read(DAYS, given, self.tx, later)
             keys.add(tile.key)
 
-    def _need_report(
+    async def _need_report(
         self,
         tile: DashboardTile,
         reports: Mapping[Key, NamedReport],
@@ -94,7 +94,7 @@ class DashboardService(NamedService[Dashboard]):
         report = reports.get(key)
         if report is None:
             raise unknown(key)
-        report.need(self.tx, *_said(tile, declared))
+        await report.need(self.tx, *_said(tile, declared))
         if tile.measure is not None:
             report.need_measure(self.tx, tile.measure)
         if tile.filter:

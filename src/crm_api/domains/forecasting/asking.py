@@ -4,10 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 from uuid import UUID
 
+from crm_api.domains.deals.pipelines import PipelineService
 from crm_api.domains.deals.repository import Pipelines
 from crm_api.domains.forecasting.measuring import Days
 from crm_api.kit.db.tx import Tx
-from crm_api.kit.errors import Fault, Invalid
+from crm_api.kit.errors import Fault, Invalid, NotFound
+from crm_api.kit.query.selection import Selection
 from crm_api.kit.reporting import Filter, Parameter, ReportField, of_ids
 
 PIPELINE = Parameter(
@@ -30,11 +32,23 @@ async def pipeline_of(tx: Tx, given: Mapping[str, Any]) -> UUID | None:
     return None if found is None else found.id
 
 
-def no_pipeline() -> Invalid:
-    """There is none of that id."""
-    message = "There is no such pipeline."
-    fault = Fault("unknown_pipeline", message, pointer="/parameters/pipeline_id")
-    return Invalid(message, code="invalid_report", faults=[fault])
+async def need_pipeline(tx: Tx, given: Mapping[str, Any]) -> None:
+    """Raise `Invalid` where a pipeline is named that there is not."""
+    named: UUID | None = given.get("pipeline_id")
+    if named is None:
+        return
+    try:
+        await PipelineService(tx).get(named, Selection(("id",)))
+    except NotFound as error:
+        fault = Fault("unknown_pipeline", str(error), pointer="/parameters/pipeline_id")
+        raise Invalid(str(error), code="invalid_report", faults=[fault]) from None
+
+
+async def measurable(tx: Tx, given: Mapping[str, Any]) -> None:
+    """Raise `Invalid` where there are no measures of such a pipeline, or of so many days."""
+    if {"from", "to"} <= given.keys():
+        Days(given["from"], given["to"]).check()
+    await need_pipeline(tx, given)
 
 
 def need_few(ids: Sequence[UUID]) -> Filter:

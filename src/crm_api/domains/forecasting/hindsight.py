@@ -51,16 +51,12 @@ class Hindsight:
         tx = self.tx
         tx.actor.need(AREA, "read")
         self.snapshots.need_days()
-        ground, today = await self.forecasts.ground(), today_of(tx)
-        tree = await Tree.of(tx)
-        node = await self._node(tree, user_id, team_id)
-        end = min(last or today, today - timedelta(days=1))
+        ground, end = await self.forecasts.ground(), self._end(last)
+        tree, node = await self.whose(user_id=user_id, team_id=team_id)
         begin = first or end - timedelta(days=730)
         if begin > end:
             raise Invalid.parameter("from", "nothing_over", "No period is over between these days.")
-        periods = periods_between(begin, end, kind, ground.fiscal_month)
-        if len(periods) > _MOST_PERIODS:
-            raise Invalid.parameter("from", "too_long", f"At most {_MOST_PERIODS} periods.")
+        periods = self.over(kind, begin, end, ground)
         found = await self._looked(tree, node, ground, periods)
         hidden = tx.actor.hidden(DEALS.entity)
         is_hidden = not SUMMED.isdisjoint(hidden)
@@ -75,6 +71,24 @@ class Hindsight:
             ],
             "periods": [_past(row, is_hidden=is_hidden) for row in found],
         }
+
+    def over(self, kind: PeriodKind, first: date, last: date, ground: Ground) -> list[Period]:
+        """The periods between two days that are over; raises `Invalid` for too many."""
+        found = periods_between(first, self._end(last), kind, ground.fiscal_month)
+        if len(found) > _MOST_PERIODS:
+            raise Invalid.parameter("from", "too_long", f"At most {_MOST_PERIODS} periods.")
+        return found
+
+    def _end(self, last: date | None) -> date:
+        today = today_of(self.tx)
+        return min(last or today, today - timedelta(days=1))
+
+    async def whose(
+        self, *, user_id: UUID | None = None, team_id: UUID | None = None
+    ) -> tuple[Tree, Node]:
+        """Whose forecasts are asked for: a user's, a team's, all; raises `NotFound`."""
+        tree = await Tree.of(self.tx)
+        return tree, await self._node(tree, user_id, team_id)
 
     async def _node(self, tree: Tree, user_id: UUID | None, team_id: UUID | None) -> Node:
         reach = reach_of(self.tx.actor)

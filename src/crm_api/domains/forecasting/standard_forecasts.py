@@ -7,6 +7,7 @@ from uuid import UUID
 
 from crm_api.domains.forecasting.asking import closed_within, plain
 from crm_api.domains.forecasting.definitions import DEFINITIONS
+from crm_api.domains.forecasting.forecasts import Forecasts
 from crm_api.domains.forecasting.hindsight import SOURCES, Hindsight
 from crm_api.domains.forecasting.measuring import Days
 from crm_api.domains.forecasting.models import PeriodKind
@@ -88,18 +89,34 @@ async def _looked_back(tx: Tx, given: Mapping[str, Any]) -> tuple[dict[str, Any]
     if user_id is None and team_id is None and reach_of(tx.actor) is not None:
         user_id = tx.actor.me
     kind: PeriodKind = given["periods"]
-    try:
-        found = await Hindsight(tx).of(
-            kind, given["from"], given["to"], user_id=user_id, team_id=team_id
-        )
-    except NotFound as error:
-        name = "team_id" if team_id is not None else "user_id"
-        fault = Fault("unknown_node", str(error), pointer=f"/parameters/{name}")
-        raise Invalid(str(error), code="invalid_report", faults=[fault]) from None
+    found = await Hindsight(tx).of(
+        kind, given["from"], given["to"], user_id=user_id, team_id=team_id
+    )
     tree = await Tree.of(tx)
     if team_id is not None:
         return found, _owned(tree, "team", team_id)
     return found, [] if user_id is None else _owned(tree, "user", user_id)
+
+
+async def _known_period(tx: Tx, given: Mapping[str, Any]) -> None:
+    """Raise `Invalid` for what is no name of a period."""
+    if given.get("period") is not None:
+        await Forecasts(tx).period(given["period"])
+
+
+async def _known_past(tx: Tx, given: Mapping[str, Any]) -> None:
+    """Raise `Invalid` for whose forecasts there are none, or of too many periods."""
+    hindsight = Hindsight(tx)
+    name = "user_id" if given.get("team_id") is None else "team_id"
+    if given.get(name) is not None:
+        try:
+            await hindsight.whose(**{name: given[name]})
+        except NotFound as error:
+            fault = Fault("unknown_node", str(error), pointer=f"/parameters/{name}")
+            raise Invalid(str(error), code="invalid_report", faults=[fault]) from None
+    if {"periods", "from", "to"} <= given.keys():
+        ground = await hindsight.forecasts.ground()
+        hindsight.over(given["periods"], given["from"], given["to"], ground)
 
 
 def _won(whose: list[Filter], first: date, last: date, zone: str) -> Records:
@@ -166,6 +183,7 @@ def _quota_report(name: str, title: str, text: str, formula: str, *columns: str)
         chart=columns[-1],
         columns=(*_NODE, *(column for column in known if column.name in columns)),
         reads=_READS,
+        judge=_known_period,
         compute=_quotas,
     )
 
@@ -209,6 +227,7 @@ AGAINST_ACTUAL = ComputedReport(
         ReportField("submitted", "measure", "amount", "What was said."),
     ),
     reads=(*_READS, "probability"),
+    judge=_known_past,
     compute=_against_actual,
 )
 ACCURACY = ComputedReport(
@@ -234,6 +253,7 @@ ACCURACY = ComputedReport(
         ReportField("mape", "measure", "ratio", "The mean error."),
     ),
     reads=(*_READS, "probability"),
+    judge=_known_past,
     compute=_accuracy,
 )
 FORECAST_REPORTS = (ATTAINMENT, COVERAGE, AGAINST_ACTUAL, ACCURACY)

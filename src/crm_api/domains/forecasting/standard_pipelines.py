@@ -8,8 +8,9 @@ from crm_api.domains.forecasting.asking import (
     MOST_BEHIND,
     PIPELINE,
     closed_within,
+    measurable,
     need_few,
-    no_pipeline,
+    need_pipeline,
     pipeline_of,
     plain,
 )
@@ -18,7 +19,7 @@ from crm_api.domains.forecasting.measuring import Days, Measures
 from crm_api.domains.forecasting.snapshots import AREA
 from crm_api.domains.forecasting.waterfall import Level, Part, Span, Waterfall
 from crm_api.kit.db.tx import Tx
-from crm_api.kit.errors import Conflict, NotFound
+from crm_api.kit.errors import Conflict
 from crm_api.kit.reporting import (
     SPAN,
     Computed,
@@ -40,8 +41,6 @@ async def _velocity(tx: Tx, given: Mapping[str, Any]) -> Computed:
     days = Days(given["from"], given["to"])
     named: UUID | None = given["pipeline_id"]
     rows = await tx.fetch(_PIPELINES, tx.organization_id, named)
-    if named is not None and not rows:
-        raise no_pipeline()
     within = closed_within(days, tx.actor.time_zone)
     lines: list[Line] = []
     for row in rows:
@@ -80,8 +79,6 @@ async def _waterfall(tx: Tx, given: Mapping[str, Any]) -> Computed:
     waterfall = Waterfall(tx)
     try:
         found = await waterfall.of(pipeline_id, span)
-    except NotFound:
-        raise no_pipeline() from None
     except Conflict:
         # There are no snapshots of these days.
         return Computed()
@@ -99,6 +96,14 @@ async def _waterfall(tx: Tx, given: Mapping[str, Any]) -> Computed:
             line("end", found["end"], found["end_count"]),
         ]
     )
+
+
+async def _spanned(tx: Tx, given: Mapping[str, Any]) -> None:
+    """Raise `Invalid` where there is no waterfall of such a pipeline, or of these days."""
+    await need_pipeline(tx, given)
+    first, last = given.get("from"), given.get("to")
+    if first is not None and last is not None:
+        Span(first, last, given.get("closes_from"), given.get("closes_to")).check()
 
 
 def _signed(part: Mapping[str, Any]) -> str:
@@ -129,6 +134,7 @@ VELOCITY = ComputedReport(
         ReportField("velocity", "measure", "amount", "What it may bring on a day."),
     ),
     reads=("pipeline_id", "status", "base_amount", "closes_on", "closed_at", "forecast_category"),
+    judge=measurable,
     compute=_velocity,
 )
 WATERFALL = ComputedReport(
@@ -154,6 +160,7 @@ WATERFALL = ComputedReport(
         ReportField("deals", "measure", "integer", "Of how many deals."),
     ),
     reads=("pipeline_id", "status", "amount", "base_amount", "currency", "closes_on"),
+    judge=_spanned,
     compute=_waterfall,
 )
 PIPELINE_REPORTS = (VELOCITY, WATERFALL)

@@ -9,8 +9,8 @@ from crm_api.domains.forecasting.asking import (
     MOST_BEHIND,
     PIPELINE,
     STAGE,
+    measurable,
     need_few,
-    no_pipeline,
     pipeline_of,
     plain,
 )
@@ -19,7 +19,6 @@ from crm_api.domains.forecasting.measuring import Days, Measures
 from crm_api.domains.forecasting.snapshots import AREA
 from crm_api.domains.forecasting.staying import StagePart
 from crm_api.kit.db.tx import Tx
-from crm_api.kit.errors import NotFound
 from crm_api.kit.reporting import (
     SPAN,
     Compute,
@@ -43,10 +42,7 @@ async def _stages(
         return Computed()
     days = Days(given["from"], given["to"])
     measures = Measures(tx)
-    try:
-        stages = await asked(measures, pipeline_id, days)
-    except NotFound:
-        raise no_pipeline() from None
+    stages = await asked(measures, pipeline_id, days)
 
     def behind(stage_id: UUID, part: StagePart) -> Records:
         async def ask() -> Filter:
@@ -89,6 +85,7 @@ CONVERSION = ComputedReport(
         ReportField("conversion", "measure", "ratio", "What share of the decided ones passed."),
     ),
     reads=("stage_id", "status", "closes_on", "closed_at"),
+    judge=measurable,
     compute=_of(
         Measures.conversion,
         entered="entered",
@@ -125,6 +122,7 @@ TIMES = ComputedReport(
         ReportField("rotting", "measure", "integer", "Zero where it allows any time."),
     ),
     reads=("stage_id", "status", "closes_on", "closed_at", "stage_entered_at"),
+    judge=measurable,
     compute=_of(
         Measures.times,
         timed="timed",
@@ -156,6 +154,7 @@ FUNNEL = ComputedReport(
         ReportField("of_first", "measure", "ratio", "Their share of the first stage."),
     ),
     reads=("stage_id", "status", "created_at"),
+    judge=measurable,
     compute=_of(Measures.funnel, reached="reached", of_previous="reached", of_first="reached"),
 )
 STAGE_REPORTS = (FUNNEL, CONVERSION, TIMES)

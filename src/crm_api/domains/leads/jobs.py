@@ -47,7 +47,7 @@ async def distribute(context: JobContext, message: DistributeLeads) -> dict[str,
         async with unit_of_work(context.tx(read_only=True)) as tx:
             await await_knowledge(tx)
     while True:
-        async with unit_of_work(Tx(context.database, actor)) as tx:
+        async with unit_of_work(Tx(context.database, actor, cause_id=context.job.id)) as tx:
             service = LeadService(tx)
             service.need("update")
             if after is None:
@@ -85,7 +85,7 @@ async def commit_plan(context: JobContext, message: CommitPlan) -> dict[str, Any
     place = int(context.job.state.get("place", 0))
     actor = Actor(context.actor.organization_id, "system", scopes=frozenset({"*"}))
     while True:
-        async with unit_of_work(Tx(context.database, actor)) as tx:
+        async with unit_of_work(Tx(context.database, actor, cause_id=context.job.id)) as tx:
             planner = Planner(tx)
             planner.leads.need("update")
             (plan,) = await planner.plans.records.locked([message.plan_id], everywhere=True)

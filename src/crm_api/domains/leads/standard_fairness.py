@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
@@ -14,7 +14,7 @@ from crm_api.domains.leads.models import Lead, LeadAssignment
 from crm_api.domains.leads.pools import LeadPoolService
 from crm_api.domains.leads.repository import ASSIGNMENTS
 from crm_api.kit.actor import hidden_field
-from crm_api.kit.db.json import decode
+from crm_api.kit.db.json import parsed
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Invalid
 from crm_api.kit.query.filters import parse
@@ -70,7 +70,7 @@ async def _given(tx: Tx, given: Mapping[str, Any]) -> list[tuple[UUID, UUID, UUI
 
 
 def _members(pool: Any, had: Mapping[UUID, Sequence[UUID]]) -> Iterable[Line]:
-    weights = {UUID(str(one["user_id"])): int(one["weight"]) for one in _plain(pool.members)}
+    weights = {UUID(str(one["user_id"])): int(one["weight"]) for one in parsed(pool.members)}
     for user_id in sorted({*weights, *had}):
         leads, weight = had.get(user_id, ()), weights.get(user_id)
         yield Line(
@@ -84,11 +84,6 @@ def _members(pool: Any, had: Mapping[UUID, Sequence[UUID]]) -> Iterable[Line]:
             },
             Records(of_ids(leads)),
         )
-
-
-def _plain(members: Any) -> list[Mapping[str, Any]]:
-    """JSON of a row, which passes through unread till somebody needs it."""
-    return cast("Any", members) if isinstance(members, list) else decode(members)
 
 
 def _pool(pool: Any, lines: Sequence[Line], had: Mapping[UUID, Sequence[UUID]]) -> Line:

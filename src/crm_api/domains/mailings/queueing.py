@@ -1,6 +1,6 @@
 """Who gets a mailing: queued by one statement, each once in a step, whoever asks how often."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from sqlalchemy import select
@@ -20,7 +20,11 @@ _OWN = 5
 """How many parameters come before those of a filter."""
 AUDIENCE = ""
 """The step of a frozen audience."""
-# Whoever of a campaign is held out or excluded gets nothing of it, whoever asks.
+_HAS_AUDIENCE = """EXISTS (
+    SELECT FROM campaigns k WHERE k.organization_id = $1 AND k.id = $3 AND k.channel IS NOT NULL)"""
+"""Whether its campaign was launched to an audience: one without a channel reaches nobody by name."""
+# Of a campaign its audience alone gets anything, whoever asks, but for whom of it is held out or
+# excluded.
 _QUEUE = f"""
     WITH wanted AS ({{wanted}}),
     queued AS (
@@ -32,7 +36,8 @@ _QUEUE = f"""
         FROM wanted w JOIN contacts c ON c.organization_id = $1 AND c.id = w.id
         LEFT JOIN campaign_members m ON m.organization_id = $1 AND m.campaign_id = $3
             AND m.contact_id = c.id
-        WHERE NOT coalesce(m.is_holdout OR m.excluded_reason IS NOT NULL, false)
+        WHERE CASE WHEN m.contact_id IS NULL THEN NOT {_HAS_AUDIENCE}
+            ELSE NOT m.is_holdout AND m.excluded_reason IS NULL END
         ON CONFLICT (organization_id, mailing_id, contact_id, step) DO NOTHING
         RETURNING id)
     SELECT count(*)::int AS number FROM queued
@@ -46,6 +51,12 @@ _OF_SEGMENT = """
     SELECT m.record_id AS id FROM segment_members m JOIN ({seen}) seen ON seen.id = m.record_id
     WHERE m.organization_id = $1 AND m.segment_id = $5 AND m.left_at IS NULL
 """
+_OUTSIDE = f"""
+    SELECT named.id FROM unnest($2::uuid[]) AS named (id)
+    WHERE {_HAS_AUDIENCE} AND NOT EXISTS (
+        SELECT FROM campaign_members m WHERE m.organization_id = $1 AND m.campaign_id = $3
+            AND m.contact_id = named.id)
+"""  # noqa: S608
 _ONE = """
     SELECT id FROM mailing_sends WHERE organization_id = $1 AND mailing_id = $2
         AND contact_id = $3 AND step = $4
@@ -63,23 +74,33 @@ class Queue:
         return await self._queue(_QUEUE.replace("{wanted}", _MEMBERS), AUDIENCE)
 
     async def contacts(self, ids: Sequence[UUID], step: str) -> int:
-        """Queue these contacts, whom the caller has made sure of; how many are new."""
+        """Queue these contacts, whom the caller has made sure of; how many are new. Nobody is who is
+        not in the audience of its campaign.
+        """
         return await self._queue(_QUEUE.replace("{wanted}", _NAMED), step, sorted(set(ids)))
 
     async def seen(self, ids: Sequence[UUID], step: str) -> int:
-        """Queue contacts whom the actor sees; raises `Invalid` for others."""
+        """Queue contacts whom the actor sees, of the audience of its campaign if it has one; raises
+        `Invalid` for others.
+        """
         found = await ContactService(self.tx).many(dict.fromkeys(ids), Selection(("id",)))
-        faults = [
-            Fault("unknown_reference", "There is no such contact.", f"/contact_ids/{place}")
-            for place, id in enumerate(ids)
-            if id not in found
-        ]
+        outside = await self._outside(found)
+        faults: list[Fault] = []
+        for place, id in enumerate(ids):
+            at = f"/contact_ids/{place}"
+            if id not in found:
+                faults.append(Fault("unknown_reference", "There is no such contact.", at))
+            elif id in outside:
+                message = "The audience of its campaign, which is frozen, is without this contact."
+                faults.append(Fault("not_in_audience", message, at))
         if faults:
             raise Invalid(faults[0].message, faults=faults[:100])
         return await self.contacts(ids, step)
 
     async def segment(self, id: UUID, step: str) -> int:
-        """Queue whoever belongs to a segment of contacts, of those whom the actor sees."""
+        """Queue whoever belongs to a segment of contacts, of those whom the actor sees and of the
+        audience of its campaign if it has one.
+        """
         tx = self.tx
         found = await SegmentService(tx).many([id], Selection(("id", "target")))
         if id not in found or found[id].target != "contact":
@@ -96,6 +117,12 @@ class Queue:
         own = self.tx.organization_id
         rows = await self.tx.fetch(_ONE, own, self.mailing.id, contact_id, step)
         return rows[0]["id"] if rows else None
+
+    async def _outside(self, ids: Iterable[UUID]) -> set[UUID]:
+        own, campaign_id = self.tx.organization_id, self.mailing.campaign_id
+        if campaign_id is None:
+            return set()
+        return {row["id"] for row in await self.tx.fetch(_OUTSIDE, own, list(ids), campaign_id)}
 
     async def _queue(self, sql: str, step: str, *args: object) -> int:
         about = (self.mailing.id, self.mailing.campaign_id, step)

@@ -69,7 +69,8 @@ class _MailingFields(Create):
         None, description="The channel of mail by whose address it leaves."
     )
     campaign_id: UUID | None = Field(
-        None, description="Whose frozen audience it goes to, once that is launched."
+        None,
+        description="Whose frozen audience it goes to, once that is launched, and nobody else.",
     )
     is_ongoing: bool = Field(
         False,
@@ -156,8 +157,16 @@ class TestSend(Shape):
 class SendInput(Schema):
     """Who else gets a mailing that runs."""
 
-    contact_ids: Annotated[list[UUID], Field(min_length=1, max_length=MOST_AT_ONCE)] | None = None
-    segment_id: UUID | None = Field(None, description="All who belong to a segment of contacts.")
+    contact_ids: Annotated[list[UUID], Field(min_length=1, max_length=MOST_AT_ONCE)] | None = Field(
+        None,
+        description="Of a mailing of a campaign contacts of its audience alone (else "
+        "`not_in_audience`); whoever of it is held out or excluded gets nothing.",
+    )
+    segment_id: UUID | None = Field(
+        None,
+        description="All who belong to a segment of contacts; of a mailing of a campaign those of "
+        "its audience.",
+    )
     step: Code | None = Field(
         None, description="Of one step each person gets one mail, whoever asks how often."
     )

@@ -13,7 +13,9 @@ from crm_api.kit.errors import NotFound
 
 
 class SendMailing(Step):
-    """Send a mailing that runs to the contact, once by each rule or journey, or once in each run of it."""
+    """Send a mailing that runs to the contact, once by each rule or journey, or once in each run of
+    it; a campaign's goes to those of its audience alone.
+    """
 
     action: Literal["send_mailing"]
     mailing_id: UUID

@@ -7,9 +7,12 @@ from typing import Any
 from uuid import UUID
 
 from crm_api.domains.orders.standard_lines import READS, OrderLines, names_of
-from crm_api.domains.orders.standard_products import PRODUCT, PRODUCT_PERFORMANCE
+from crm_api.domains.orders.standard_products import (
+    PRODUCT,
+    PRODUCT_PERFORMANCE,
+    need_product,
+)
 from crm_api.kit.db.tx import Tx
-from crm_api.kit.errors import Invalid
 from crm_api.kit.reporting import (
     SPAN,
     Computed,
@@ -85,8 +88,6 @@ async def _attached(tx: Tx, given: Given) -> Computed:
     """Which products are ordered together with a product, or with those that are in most orders."""
     agreed = OrderLines(tx, given)
     main: UUID | None = given["product_id"]
-    if main is not None and main not in await names_of(tx, [main]):
-        raise Invalid.parameter("product_id", "unknown_reference", "There is no such product.")
     rows = await agreed.together(main, _MAINS, _MOST_PAIRS)
     names = await names_of(tx, [id for row in rows for id in (row.product, row.other)])
     lines: list[Line] = []
@@ -153,6 +154,7 @@ ATTACH_RATE = ComputedReport(
         ReportField("attached", "measure", "integer", "Those with both."),
         ReportField("rate", "measure", "ratio", "The one by the other."),
     ),
+    judge=need_product,
     compute=_attached,
 )
 

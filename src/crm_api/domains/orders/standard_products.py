@@ -39,14 +39,19 @@ _NOT_ORDERED: Mapping[str, Any] = {
 }
 
 
+async def need_product(tx: Tx, given: Given) -> None:
+    """Raise `Invalid` where a product is named that there is not."""
+    named: UUID | None = given.get("product_id")
+    if named is not None and named not in await names_of(tx, [named]):
+        raise Invalid.parameter("product_id", "unknown_reference", "There is no such product.")
+
+
 async def _performed(tx: Tx, given: Given) -> Computed:
     """How each product fared in each currency, or one of them."""
     margin = given["with_margin"]
     if margin and (secret := secret_of(tx.actor)):
         raise hidden_field(min(secret))
     product: UUID | None = given["product_id"]
-    if product is not None and product not in await names_of(tx, [product]):
-        raise Invalid.parameter("product_id", "unknown_reference", "There is no such product.")
     quoted, agreed = QuoteLines(tx, given), OrderLines(tx, given)
     async with beside(tx) as other:
         orders = OrderLines(other, given)
@@ -165,5 +170,6 @@ PRODUCT_PERFORMANCE = ComputedReport(
         ),
         ReportField("margin_share", "measure", "ratio", "That by the net of it."),
     ),
+    judge=need_product,
     compute=_performed,
 )

@@ -105,7 +105,7 @@ async def _in_slices(
             await context.job.advance(tx, looked_at, total)
         for start in range(0, len(due), SLICE[verb]):
             ids = due[start : start + SLICE[verb]]
-            async with unit_of_work(Tx(context.database, actor)) as tx:
+            async with unit_of_work(Tx(context.database, actor, cause_id=context.job.id)) as tx:
                 step = await work(Sharing(tx), ids)
                 looked_at, done = looked_at + step.looked_at, done + step.done
                 stands = {"looked_at": looked_at, "done": done}

@@ -128,7 +128,7 @@ class ReportScheduleService(NamedService[ReportSchedule]):
         report = (await named_reports(self.tx, [key])).get(key)
         if report is None:
             raise unknown(key)
-        report.need(self.tx, whole["parameters"])
+        await report.need(self.tx, whole["parameters"])
 
     async def delivery(self, id: UUID) -> Delivery | None:
         """A delivery that is to be made, whoever asks; None once something has become of it."""

@@ -9,7 +9,7 @@ from uuid import UUID
 from crm_api.domains.reports.buckets import Calendar
 from crm_api.domains.reports.declared import Declared
 from crm_api.domains.reports.expanding import FUNNEL
-from crm_api.domains.reports.library import Library
+from crm_api.domains.reports.library import Library, judge
 from crm_api.domains.reports.operands import unfit
 from crm_api.domains.reports.parameters import filled, read, sampled
 from crm_api.domains.reports.questions import Asked
@@ -42,7 +42,7 @@ class NamedReport(ABC):
     """The measure that charts draw; the first one without it."""
 
     @abstractmethod
-    def need(self, tx: Tx, given: Given, later: Given = NOTHING) -> None:
+    async def need(self, tx: Tx, given: Given, later: Given = NOTHING) -> None:
         """Raise `Invalid` for parameters that it does not take, `Forbidden` for who may not ask.
 
         Of those that are said `later` examples are known.
@@ -75,7 +75,7 @@ class _Saved(NamedReport):
     definition: Given
     parameters: Sequence[Given]
 
-    def need(self, tx: Tx, given: Given, later: Given = NOTHING) -> None:
+    async def need(self, tx: Tx, given: Given, later: Given = NOTHING) -> None:
         del tx
         filled(self.definition, self.parameters, {**given, **later})
 
@@ -110,9 +110,9 @@ class _Standard(NamedReport):
 
     report: StandardReport
 
-    def need(self, tx: Tx, given: Given, later: Given = NOTHING) -> None:
+    async def need(self, tx: Tx, given: Given, later: Given = NOTHING) -> None:
         Library(tx).named(self.report.name)
-        read(self.report.parameters, given, tx, later)
+        await judge(tx, self.report, read(self.report.parameters, given, tx, later))
 
     def need_measure(self, tx: Tx, name: str) -> None:
         del tx

@@ -77,6 +77,11 @@ class Library(Reports):
             question = self._computing(report, values)
         return Asked(question, _row(report), said(values))
 
+    async def judge(self, question: Question) -> None:
+        """Raise `Invalid` for what the domain of a computed report does not take."""
+        if isinstance(question, Computing):
+            await judge(self.tx, question.report, question.values)
+
     async def run(self, query: Question, span: tuple[date, date] | None = None) -> Row:
         """What a question comes to, also one that the engine of reports does not answer."""
         if isinstance(query, Computing):
@@ -169,8 +174,16 @@ class Library(Reports):
         }
 
     async def _lines(self, tx: Tx, asked: Computing) -> Computed:
+        await judge(tx, asked.report, asked.values)
         with _in_body(), self.in_time():
             return await asked.report.compute(tx, asked.values)
+
+
+async def judge(tx: Tx, report: StandardReport, values: Mapping[str, Any]) -> None:
+    """Raise `Invalid` for values of parameters that its domain does not take; others may follow."""
+    if isinstance(report, ComputedReport) and report.judge is not None:
+        with _in_body():
+            await report.judge(tx, values)
 
 
 @contextmanager

@@ -76,7 +76,9 @@ class ReportRunService(CrudService[ReportRun]):
     async def begin_standard(self, name: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """Have a standard report run; what is wrong with the parameters is said now."""
         self.need("read")
-        asked = await Library(self.tx).asked(name, parameters)
+        library = Library(self.tx)
+        asked = await library.asked(name, parameters)
+        await library.judge(asked.question)
         own = {"standard_report": name, "parameters": asked.parameters}
         return await self._begin(asked.question, own)
 

@@ -5,7 +5,12 @@ from decimal import Decimal
 from typing import Any
 
 from crm_api.domains.scheduling.times_schemas import UtilisationAsked
-from crm_api.domains.scheduling.utilisation import FIELDS, asked_for, utilisation_in
+from crm_api.domains.scheduling.utilisation import (
+    FIELDS,
+    asked_for,
+    need_few_days,
+    utilisation_in,
+)
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Invalid
 from crm_api.kit.query.page import PageQuery
@@ -21,7 +26,7 @@ _SUMMED = (
 
 async def _utilised(tx: Tx, given: Mapping[str, Any]) -> Computed:
     """Each resource that is seen, by the figures of resources."""
-    asked = UtilisationAsked(since=given["from"], until=given["to"], by="month")
+    asked = _asked(given)
     lines: list[Line] = []
     cursor: str | None = None
     while True:
@@ -34,6 +39,17 @@ async def _utilised(tx: Tx, given: Mapping[str, Any]) -> Computed:
         if len(lines) >= MOST:
             raise Invalid(f"There are more than {MOST:,} resources.", code="too_many_records")
     return Computed(lines, [_whole(lines)] if lines else [])
+
+
+async def _spanned(tx: Tx, given: Mapping[str, Any]) -> None:
+    """Raise `Invalid` for more days than are told by month."""
+    del tx
+    if {"from", "to"} <= given.keys():
+        need_few_days(_asked(given))
+
+
+def _asked(given: Mapping[str, Any]) -> UtilisationAsked:
+    return UtilisationAsked(since=given["from"], until=given["to"], by="month")
 
 
 def _line(one: Mapping[str, Any]) -> Line:
@@ -83,6 +99,7 @@ STANDARD_REPORTS = (
             ReportField("no_shows", "measure", "integer", "To how many of these nobody came."),
             ReportField("utilisation", "measure", "ratio", "Booked by what could be booked."),
         ),
+        judge=_spanned,
         compute=_utilised,
     ),
 )

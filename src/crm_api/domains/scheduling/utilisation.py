@@ -161,12 +161,17 @@ def asked_for() -> Selection:
     return Selection(FIELDS)
 
 
-def _periods(asked: UtilisationAsked, zone: ZoneInfo) -> _Periods:
+def need_few_days(asked: UtilisationAsked) -> None:
+    """Raise `Invalid` for days out of order, or too many."""
     if asked.until < asked.since:
         raise Invalid.parameter("to", "before_from", "It is no earlier than `from`.")
     if (asked.until - asked.since).days >= MOST_DAYS[asked.by]:
         message = f"At most {MOST_DAYS[asked.by]} days by {asked.by}."
         raise Invalid.parameter("to", "too_long", message)
+
+
+def _periods(asked: UtilisationAsked, zone: ZoneInfo) -> _Periods:
+    need_few_days(asked)
     firsts = [asked.since]
     end = asked.until + timedelta(days=1)
     while (following := _next(firsts[-1], asked.by)) < end:

@@ -190,10 +190,7 @@ class Analysis:
         tx.actor.need(CONTACTS.area, "read")
         filter = Filter()
         if segment_id is not None:
-            (segment,) = await self._segments([segment_id])
-            if segment.row["target"] != "contact":
-                message = "Companies do nothing themselves."
-                raise Invalid.parameter("segment_id", "not_of_contacts", message)
+            await self.of_contacts(segment_id)
             filter = parse({"segment": str(segment_id)}, CONTACTS, tx)
         model: Any = CONTACTS.model
         selected = select(model.id, model.created_at)
@@ -206,6 +203,13 @@ class Analysis:
             counts[row["month"]][row["later"]] = row["number"]
         today = tx.now.astimezone(ZoneInfo(zone)).date()
         return {"data": [_cohort(month, counts[month], today) for month in sorted(counts)]}
+
+    async def of_contacts(self, segment_id: UUID) -> None:
+        """Raise `Invalid` unless a segment is of contacts, `NotFound` where there is none."""
+        (segment,) = await self._segments([segment_id])
+        if segment.row["target"] != "contact":
+            message = "Companies do nothing themselves."
+            raise Invalid.parameter("segment_id", "not_of_contacts", message)
 
     async def active_in(
         self,

@@ -34,7 +34,7 @@ Given = Mapping[str, Any]
 
 async def _need_segment(tx: Tx, given: Given) -> None:
     """Raise `Invalid` where a segment is named that there is not."""
-    if given["segment_id"] is None:
+    if given.get("segment_id") is None:
         return
     try:
         await SegmentService(tx).get(given["segment_id"], Selection(("id",)))
@@ -43,15 +43,20 @@ async def _need_segment(tx: Tx, given: Given) -> None:
         raise Invalid.parameter("segment_id", "unknown_segment", message) from None
 
 
-async def _retained(tx: Tx, given: Given) -> Computed:
-    """Each month in which contacts came, by how many months later they did something."""
-    months: int = given["months"]
-    if not 1 <= months <= _MOST_MONTHS:
+async def _need_cohorts(tx: Tx, given: Given) -> None:
+    """Raise `Invalid` for too many months, or a segment whose members do nothing."""
+    if not 1 <= given.get("months", 1) <= _MOST_MONTHS:
         message = f"Between 1 and {_MOST_MONTHS} months."
         raise Invalid.parameter("months", "out_of_range", message)
     await _need_segment(tx, given)
+    if given.get("segment_id") is not None:
+        await Analysis(tx).of_contacts(given["segment_id"])
+
+
+async def _retained(tx: Tx, given: Given) -> Computed:
+    """Each month in which contacts came, by how many months later they did something."""
     told = await Analysis(tx).cohorts(
-        segment_id=given["segment_id"], name=given["event"], months=months
+        segment_id=given["segment_id"], name=given["event"], months=given["months"]
     )
     lines: list[Line] = []
     for cohort in told["data"]:
@@ -106,7 +111,6 @@ async def _grid(tx: Tx, given: Given) -> Computed:
     discovery = Discovery(tx)
     for name in discovery.hidden_of(asked.source):
         raise hidden_field(name)
-    await _need_segment(tx, given)
     found = await discovery.of(asked)
     lines = [
         Line(
@@ -154,6 +158,7 @@ RETENTION = ComputedReport(
         ReportField("active", "measure", "integer", "Those who did something then."),
         ReportField("retention", "measure", "ratio", "The one by the other."),
     ),
+    judge=_need_cohorts,
     compute=_retained,
 )
 RFM = ComputedReport(
@@ -180,5 +185,6 @@ RFM = ComputedReport(
         ReportField("customers", "measure", "integer", "How many there are."),
         ReportField("monetary", "measure", "amount", "What they bought."),
     ),
+    judge=_need_segment,
     compute=_grid,
 )

@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import strawberry
-from graphql import FieldNode
+from graphql import FieldNode, GraphQLNonNull, GraphQLSchema
 from pydantic import BaseModel, ValidationError
 from strawberry.annotation import StrawberryAnnotation
 from strawberry.extensions.field_extension import FieldExtension
@@ -102,6 +102,19 @@ def mutation(
     """A mutation of the schema; the only way to declare one."""
     made = strawberry.mutation(extensions=[*extensions, Atomic()], **options)
     return made if resolver is None else made(resolver)
+
+
+def answer_apart(schema: GraphQLSchema) -> None:
+    """Have mutations that fail be null by themselves (ADR-0125).
+
+    What their neighbours did is stored, so it is told: a field that is never null would take all of
+    the answer with it.
+    """
+    if schema.mutation_type is None:
+        return
+    for field in schema.mutation_type.fields.values():
+        if isinstance(field.type, GraphQLNonNull):
+            field.type = field.type.of_type
 
 
 def shape_given(shape: type[BaseModel], given: Any, pointer: str = "") -> Any:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -21,6 +22,8 @@ from crm_api.platform.notifications.reading import Audience
 from crm_api.platform.notifications.recipients import FIXED, Recipients, Told
 from crm_api.platform.notifications.repository import Preferences, Telling
 
+SETTLING = timedelta(minutes=2)
+"""How long what one piece of work does to many records is gathered before it is sent."""
 STRETCH = 5_000
 """Of many events each user is looked up once: what they may see is asked user by user."""
 
@@ -95,7 +98,13 @@ async def _store(tx: Tx, told: Sequence[Told]) -> int:
     rows = [_row(one, counts[key], wishes[one.user_id]) for key, one in latest.items()]
     ids = await Telling(tx).add(rows)
     dues = [
-        (one.user_id, channel, ids[key], counts[key], wishes[one.user_id].due(frequency, tx.now))
+        (
+            one.user_id,
+            channel,
+            ids[key],
+            counts[key],
+            wishes[one.user_id].due(frequency, _after(tx, one, counts[key])),
+        )
         for key, one in latest.items()
         for channel in OUTWARD
         if one.outward and (frequency := wishes[one.user_id].frequency(one.kind, channel)) != "off"
@@ -103,6 +112,11 @@ async def _store(tx: Tx, told: Sequence[Told]) -> int:
     if dues:
         await Telling(tx).add_dues(dues)
     return len(rows)
+
+
+def _after(tx: Tx, one: Told, count: int) -> datetime:
+    """From when on it may be sent: of work that goes on, not each stretch by itself."""
+    return tx.now + SETTLING if one.is_of_work and count > 1 else tx.now
 
 
 async def _seen(tx: Tx, told: Sequence[Told], readers: dict[UUID, Any]) -> list[Told]:

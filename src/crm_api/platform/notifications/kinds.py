@@ -56,3 +56,10 @@ DESCRIPTIONS: Mapping[Kind, str] = {
     "notice": "A rule tells you something.",
     "reminder": "A record of yours wants your attention: a quote that ends soon, say.",
 }
+OF_WORK = "cause"
+"""By what is grouped what one piece of work did to many records; see `is_of_work`."""
+
+
+def is_of_work(kind: str, group_key: str) -> bool:
+    """Whether a notification is of all that one piece of work did, by what it is grouped by."""
+    return group_key.startswith(f"{kind}:{OF_WORK}:")

@@ -17,6 +17,7 @@ from crm_api.kit.errors import NotFound, Unauthenticated
 from crm_api.kit.query.listing import Listing
 from crm_api.kit.query.selection import Selection
 from crm_api.kit.query.visibility import among, sight_of
+from crm_api.platform.notifications.kinds import is_of_work
 from crm_api.platform.notifications.repository import NOTIFICATIONS, Names
 from crm_api.platform.notifications.texts import title_of
 
@@ -119,9 +120,12 @@ class Reading:
                 "path": f"{service.path if service else '/v1'}/{row['record_id']}",
             }
         actor = self._names.get(row["actor_id"]) if row["actor_id"] else None
+        number = count or row["count"]
+        is_many = number > 1 and is_of_work(row["kind"], row["group_key"])
         title = title_of(
             row,
             self._language,
+            is_many=is_many,
             record=record["title"] if record is not None else None,
             actor=actor,
             job=self._jobs.get(row["job_id"]) if row["job_id"] else None,
@@ -135,8 +139,19 @@ class Reading:
             "title": title,
             "text": text,
             "record": record,
+            "path": self._path(row, record, is_many=is_many),
             "actor": {"kind": row["actor_kind"], "id": row["actor_id"], "name": actor},
         }
+
+    def _path(
+        self, row: Mapping[str, Any], record: Mapping[str, Any] | None, *, is_many: bool
+    ) -> str | None:
+        """Where it leads: to its record, or to the list that many are in."""
+        service = _service(self._tx, row["target"]) if is_many else None
+        if service is None:
+            return None if record is None else record["path"]
+        own = f"filter[owner_id]={row['owner_id']}&" if row["kind"] == "assigned" else ""
+        return f"{service.path}?{own}sort=-updated_at"
 
     def _called(self, mention: re.Match[str]) -> str:
         """A mention as people read it."""

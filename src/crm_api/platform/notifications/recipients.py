@@ -12,7 +12,7 @@ from crm_api.kit.db.json import decode
 from crm_api.kit.db.tx import Tx
 from crm_api.platform.notifications.events import NOTICE, RUN, SendDigest
 from crm_api.platform.notifications.following import Followers
-from crm_api.platform.notifications.kinds import OPERATIONAL, Kind
+from crm_api.platform.notifications.kinds import OF_WORK, OPERATIONAL, Kind, is_of_work
 
 _TEAMS = """
     SELECT team_id, user_id FROM team_members
@@ -95,6 +95,11 @@ class Told:
     job_id: UUID | None = None
     outward: bool = True
     """Whether it may be sent as well."""
+
+    @property
+    def is_of_work(self) -> bool:
+        """Whether it is told together with what else the same piece of work did."""
+        return is_of_work(self.kind, self.group_key)
 
 
 @dataclass(frozen=True)
@@ -277,8 +282,9 @@ class Recipients:
     def _of_record(self, event: "_Event") -> Iterable[_Case]:
         row, entity, id = event.row, event.entity, event.row["record_id"]
         # What one piece of work did to many records is told as one.
-        cause = row["cause_id"] and f"cause:{row['cause_id']}"
-        if event.verb in {"created", "updated"} and (owner_id := event.data.get("owner_id")):
+        cause = row["cause_id"] and f"{OF_WORK}:{row['cause_id']}"
+        may_own = event.verb == "created" or event.is_change
+        if may_own and (owner_id := event.data.get("owner_id")):
             owner = [UUID(owner_id)]
             yield _Case("assigned", row, owner, entity, id, group=cause)
         if event.verb == "shared":

@@ -94,8 +94,8 @@ _LOCKED = """
     ORDER BY id FOR UPDATE
 """
 _SOME = """
-    SELECT id, kind, type, event_id, target, record_id, comment_id, job_id, actor_kind, actor_id,
-        count, in_app, last_at, is_read, archived_at
+    SELECT id, owner_id, kind, type, event_id, target, record_id, comment_id, job_id, actor_kind,
+        actor_id, group_key, count, in_app, last_at, is_read, archived_at
     FROM notifications WHERE organization_id = $1 AND owner_id = $2 AND id = ANY($3)
     ORDER BY last_at, id
 """

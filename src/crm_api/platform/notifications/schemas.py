@@ -63,7 +63,13 @@ class NotificationOut(NotificationRow):
 
     title: str = Field(examples=["Sample Member mentioned you in a comment on Example"])
     text: str | None = Field(description="The beginning of the comment, or what a rule tells.")
-    record: NotificationRecord | None
+    record: NotificationRecord | None = Field(
+        description="Of many that one piece of work did something to, the last one."
+    )
+    path: str | None = Field(
+        description="Where it leads: to the record, or where one piece of work gave or shared many, "
+        "to the list that they are in, the latest first."
+    )
     actor: NotificationActor
 
 

@@ -39,7 +39,7 @@ AT_ONCE = 10_000
 _ADDRESSES = ("phone", "messenger")
 _SHOWN = NOTIFICATIONS.shown
 # What words are made of, beside what is shown.
-_READ = (*_SHOWN, "actor_kind", "actor_id")
+_READ = (*_SHOWN, "owner_id", "group_key", "actor_kind", "actor_id")
 
 
 def user_of(actor: Actor) -> UUID:

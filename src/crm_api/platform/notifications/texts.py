@@ -9,7 +9,9 @@ _TITLES: Mapping[str, dict[str, str]] = {
         "mention": "{actor} mentioned you in a comment on {record}",
         "comment": "{actor} commented on {record}",
         "assigned": "{record} is yours now, by {actor}",
+        "assigned.many": "{count} records are yours now, by {actor}",
         "shared": "{actor} shared {record} with you",
+        "shared.many": "{actor} shared {count} records with you",
         "changed": "{actor} changed {record}",
         "deleted": "{actor} put {record} in the bin",
         "restored": "{actor} took {record} out of the bin",
@@ -39,7 +41,9 @@ _TITLES: Mapping[str, dict[str, str]] = {
         "mention": "{actor} hat Sie in einem Kommentar zu {record} erwähnt",
         "comment": "{actor} hat {record} kommentiert",
         "assigned": "{record} gehört jetzt Ihnen, durch {actor}",
+        "assigned.many": "{count} Datensätze gehören jetzt Ihnen, durch {actor}",
         "shared": "{actor} hat {record} mit Ihnen geteilt",
+        "shared.many": "{actor} hat {count} Datensätze mit Ihnen geteilt",
         "changed": "{actor} hat {record} geändert",
         "deleted": "{actor} hat {record} in den Papierkorb gelegt",
         "restored": "{actor} hat {record} aus dem Papierkorb geholt",
@@ -69,7 +73,9 @@ _TITLES: Mapping[str, dict[str, str]] = {
         "mention": "{actor}: вас упомянули в комментарии к записи {record}",
         "comment": "{actor}: новый комментарий к записи {record}",
         "assigned": "{actor}: запись {record} передана вам",
+        "assigned.many": "{actor}: вам передано записей: {count}",
         "shared": "{actor}: запись {record} открыта для вас",
+        "shared.many": "{actor}: для вас открыто записей: {count}",
         "changed": "{actor}: запись {record} изменена",
         "deleted": "{actor}: запись {record} перемещена в корзину",
         "restored": "{actor}: запись {record} возвращена из корзины",
@@ -113,21 +119,29 @@ def title_of(
     actor: str | None,
     job: str | None = None,
     count: int | None = None,
+    is_many: bool = False,
 ) -> str:
-    """What a notification says in one line."""
+    """What a notification says in one line; of many records that it is about, how many."""
     texts = _TITLES[language]
-    type, number = notification["type"], count or notification["count"]
-    key = next(
-        name
-        for name in (type, _verb(notification), notification["kind"], "changed")
-        if name in texts
-    )
+    number = count or notification["count"]
+    key = next(name for name in _names(notification, is_many=is_many) if name in texts)
     stranger = "system" if notification["actor_kind"] == "system" else "nobody"
     said = texts[key].format(
-        actor=actor or texts[stranger], record=record or texts["nothing"], job=job or "?"
+        actor=actor or texts[stranger],
+        record=record or texts["nothing"],
+        job=job or "?",
+        count=number,
     )
     said = said[:1].upper() + said[1:]
-    return texts["times"].format(title=said, count=number) if number > 1 else said
+    is_counted = number > 1 and not is_many
+    return texts["times"].format(title=said, count=number) if is_counted else said
+
+
+def _names(notification: Mapping[str, Any], *, is_many: bool) -> tuple[str, ...]:
+    """By what its words are found, the most exact first."""
+    kind = notification["kind"]
+    many = (f"{kind}.many",) if is_many else ()
+    return (*many, notification["type"], _verb(notification), kind, "changed")
 
 
 def _verb(notification: Mapping[str, Any]) -> str:
