@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from babel.dates import format_datetime
 
 from crm_api.domains.reports.charts import drawn, specification
-from crm_api.domains.reports.results import Row
+from crm_api.domains.reports.results import Row, said_total
 from crm_api.kit.db.json import encode
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.documents.engine import Template, render
@@ -155,8 +155,7 @@ def _part(part: Part, words: Language, picture: str | None) -> Row:
         note = words.label("more", count=str(MOST_ROWS))
     elif part.columns and not part.rows:
         note = words.label("none")
-    first = seen[0]["name"] if seen else ""
-    totals = [{first: words.label("total"), **_present(one["values"])} for one in part.totals]
+    totals = [said_total(one, part.columns, words.label("total")) for one in part.totals]
     return {
         "title": part.title,
         "text": part.text,
@@ -170,10 +169,6 @@ def _part(part: Part, words: Language, picture: str | None) -> Row:
     }
 
 
-def _present(values: Mapping[str, Any]) -> Row:
-    return {name: value for name, value in values.items() if value is not None}
-
-
 def _heading(column: Mapping[str, Any]) -> str:
     extra = column.get("currency") or column.get("unit")
     name = str(column["name"]).replace("_", " ")
@@ -183,7 +178,10 @@ def _heading(column: Mapping[str, Any]) -> str:
 def _cells(
     values: Mapping[str, Any], columns: Sequence[Mapping[str, Any]], words: Language
 ) -> list[str]:
-    return [_cell(values.get(c["name"]), c["kind"], words) for c in columns]
+    # A total has no values of what it is not by; a group that has none is one.
+    return [
+        _cell(values[c["name"]], c["kind"], words) if c["name"] in values else "" for c in columns
+    ]
 
 
 def _cell(value: Any, kind: str, words: Language) -> str:
@@ -196,6 +194,8 @@ def _cell(value: Any, kind: str, words: Language) -> str:
         number = Decimal(str(value))
         if kind == "ratio":
             return words.percent(round(number * 100, 1))
+        if kind == "amount":
+            return words.coins(number)
         return words.quantity(round(number, 2) if kind != "integer" else number)
     if kind == "day":
         return words.day(date.fromisoformat(str(value)[:10])) if _is_day(value) else str(value)
