@@ -125,6 +125,18 @@ async def test_amounts_are_printed_with_their_decimals(client, worker):
     assert "100.00" in printed
 
 
+async def test_what_does_not_fit_side_by_side_is_several_tables(client, worker):
+    await client.made("companies", {"name": "A", "source": "fair"})
+    names = [f"number_{n}" for n in range(14)]
+    measures = [{"name": name, "function": "count"} for name in names]
+    report = {"source": "company", "groupings": [by("source")], "measures": measures}
+    pdf = (await client.get(f"{await run_of(client, report)}/document")).content
+    words = PdfReader(io.BytesIO(pdf)).pages[0].extract_text().split()
+    # Each of two tables says of what its numbers are; each number is in one of them.
+    assert words.count("fair") == 2
+    assert words.count("1") >= len(names)
+
+
 async def test_a_table_as_a_file(client, companies):
     table = {"source": "company", "kind": "table", "columns": ["name", "tags", "created_at"]}
     path = await run_of(client, table)
