@@ -56,6 +56,12 @@ def test_wilson_agrees_with_newcombe(successes, trials, low, high):
     assert found == (pytest.approx(low, abs=5e-5), pytest.approx(high, abs=5e-5))
 
 
+def test_wilson_is_exact_where_none_or_all_succeed():
+    for trials in range(1, 200):
+        assert wilson(0, trials)[0] == 0.0
+        assert wilson(trials, trials)[1] == 1.0
+
+
 def test_two_shares_agree_with_r():
     # R: prop.test(c(15, 25), c(50, 50), correct = FALSE): X-squared = 4.1667, p-value = 0.04123.
     z, p = two_proportions((15, 50), (25, 50))

@@ -18,7 +18,9 @@ def wilson(successes: int, trials: int, z: float = Z95) -> tuple[float, float]:
     centre = (share + square / (2 * trials)) / (1 + square / trials)
     half = z / (1 + square / trials)
     half *= sqrt(share * (1 - share) / trials + square / (4 * trials * trials))
-    return max(0.0, centre - half), min(1.0, centre + half)
+    # Where none or all succeed the two are equal, but for how they are rounded.
+    low = 0.0 if not successes else max(0.0, centre - half)
+    return low, 1.0 if successes == trials else min(1.0, centre + half)
 
 
 def two_proportions(first: tuple[int, int], second: tuple[int, int]) -> tuple[float, float]:

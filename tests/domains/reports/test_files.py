@@ -7,9 +7,11 @@ from datetime import datetime
 
 import openpyxl
 import pytest
+from pypdf import PdfReader
 
 from support.clients import problem
 from support.reporting import by, measure
+from support.selling import pipeline
 
 REPORT = {
     "source": "company",
@@ -67,7 +69,7 @@ async def test_a_sheet_has_typed_cells_and_totals(client, companies):
     assert rows[1] == (datetime(2026, 1, 1), "=1+1", 2, 17.5, 1, 0.5)
     assert {cell.data_type for cell in list(sheet.iter_rows())[1][:2]} == {"d", "s"}
     assert rows[3] == ("Total", None, 3, 17.5, 1, 0.333333)
-    assert rows[4] == (datetime(2026, 1, 1), None, 2, 17.5, 1, 0.5)
+    assert rows[4] == (datetime(2026, 1, 1), "Total", 2, 17.5, 1, 0.5)
     problem(await client.get(f"{path}/file", params={"format": "pdf"}), 422)
 
 
@@ -77,6 +79,62 @@ async def test_a_sheet_of_what_is_grouped_by_numbers_has_totals(client, companie
     answer = await client.get(f"{path}/file", params={"format": "xlsx"})
     sheet = openpyxl.load_workbook(io.BytesIO(answer.content)).active
     assert list(sheet.iter_rows(values_only=True))[-1] == ("Total", 3)
+
+
+async def test_totals_of_groups_without_a_value_are_not_the_total(client, worker):
+    for size, industry in ((10, None), (20, None), (30, "retail")):
+        body = {"name": "A", "source": "fair", "employees": size, "industry": industry}
+        await client.made("companies", body)
+    await client.made("companies", {"name": "B", "industry": "retail", "employees": 40})
+    report = {
+        "source": "company",
+        "groupings": [by("source"), by("industry")],
+        "measures": [measure("count")],
+        "totals": True,
+    }
+    path = await run_of(client, report)
+    book = (await client.get(f"{path}/file", params={"format": "xlsx"})).content
+    sheet = openpyxl.load_workbook(io.BytesIO(book)).active
+    assert list(sheet.iter_rows(values_only=True))[-3:] == [
+        ("Total", None, 4),
+        ("fair", "Total", 3),
+        (None, "Total", 1),
+    ]
+    pdf = (await client.get(f"{path}/document")).content
+    printed = PdfReader(io.BytesIO(pdf)).pages[0].extract_text()
+    lines = [line for line in printed.splitlines() if "Total" in line]
+    assert [line.split() for line in lines] == [
+        ["Total", "4"],
+        ["fair", "Total", "3"],
+        ["–", "Total", "1"],
+    ]
+
+
+async def test_amounts_are_printed_with_their_decimals(client, worker):
+    await pipeline(client)
+    report = {
+        "source": "deal",
+        "groupings": [by("name")],
+        "measures": [measure("sum", "base_amount")],
+    }
+    for name, amount in (("First", "1250.5"), ("Second", "100")):
+        await client.made("deals", {"name": name, "amount": amount, "currency": "EUR"})
+    pdf = (await client.get(f"{await run_of(client, report)}/document")).content
+    printed = PdfReader(io.BytesIO(pdf)).pages[0].extract_text()
+    assert "1,250.50" in printed
+    assert "100.00" in printed
+
+
+async def test_what_does_not_fit_side_by_side_is_several_tables(client, worker):
+    await client.made("companies", {"name": "A", "source": "fair"})
+    names = [f"number_{n}" for n in range(14)]
+    measures = [{"name": name, "function": "count"} for name in names]
+    report = {"source": "company", "groupings": [by("source")], "measures": measures}
+    pdf = (await client.get(f"{await run_of(client, report)}/document")).content
+    words = PdfReader(io.BytesIO(pdf)).pages[0].extract_text().split()
+    # Each of two tables says of what its numbers are; each number is in one of them.
+    assert words.count("fair") == 2
+    assert words.count("1") >= len(names)
 
 
 async def test_a_table_as_a_file(client, companies):

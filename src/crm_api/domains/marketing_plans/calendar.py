@@ -37,9 +37,9 @@ _TOLD = frozenset(
 def need_span(since: date, until: date) -> None:
     """Raise `Invalid` where two days are in the wrong order, or far apart."""
     if until < since:
-        raise Invalid.at("/to", "before_start", "It ends before it begins.")
+        raise Invalid.parameter("to", "before_start", "It ends before it begins.")
     if (until - since).days >= LONGEST:
-        raise Invalid.at("/to", "too_long", f"At most {LONGEST} days.")
+        raise Invalid.parameter("to", "too_long", f"At most {LONGEST} days.")
 
 
 async def seen_of(tx: Tx, listing: Listing, told: frozenset[str], rows: list[Any]) -> list[Item]:

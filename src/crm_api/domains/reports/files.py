@@ -10,6 +10,7 @@ from typing import Any, Literal
 import msgspec
 from sqlalchemy import literal_column
 
+from crm_api.domains.reports.results import said_total
 from crm_api.kit.db.json import encode
 from crm_api.kit.query.columns import Column
 from crm_api.platform.exports.sheets import XlsxWriter
@@ -48,9 +49,8 @@ def _write(
     known = [Column(c["name"], _kind(c), literal_column("NULL")) for c in columns]
     cells = [[_cell(row["values"].get(c.name), c.kind, format) for c in known] for row in rows]
     if format == "xlsx":
-        first = known[0].name if known else ""
         for total in totals:
-            values = {first: _TOTAL, **total["values"]} if columns else {}
+            values = said_total(total, columns, _TOTAL)
             cells.append([_cell(values.get(c.name), c.kind, format) for c in known])
     with TemporaryDirectory() as folder:
         path = Path(folder) / f"report.{format}"

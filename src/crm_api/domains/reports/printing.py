@@ -1,6 +1,6 @@
 """Results as PDF: a chart and a table each, in the organization's language."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from babel.dates import format_datetime
 
 from crm_api.domains.reports.charts import drawn, specification
-from crm_api.domains.reports.results import Row
+from crm_api.domains.reports.results import Row, said_total
 from crm_api.kit.db.json import encode
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.documents.engine import Template, render
@@ -27,6 +27,10 @@ _REPORT = Template(PACKAGE, "report")
 _LETTER = frozenset({"USD", "CAD", "MXN", "CLP", "COP", "CRC", "GTQ", "PAB", "PHP", "VES"})
 """Of whose countries the paper is Letter (CLDR, measurementData/paperSize)."""
 _ORGANIZATION = "SELECT name, language, currency, time_zone FROM organizations WHERE id = $1"
+_ROOM = 24
+"""So many columns are side by side: twelve of numbers, or eight of what is longer."""
+_STRETCHED = 6
+"""Of so many columns texts take what is left of the width; of more that may be nothing."""
 _NUMBERS = frozenset({"integer", "number", "amount", "ratio", "decimal"})
 
 
@@ -140,14 +144,6 @@ async def _chart(part: Part) -> bytes | None:
 def _part(part: Part, words: Language, picture: str | None) -> Row:
     is_drawn = picture is not None and part.view == "chart"
     seen = [column for column in part.columns if not (is_drawn or column.get("label"))]
-    columns = [
-        {
-            "name": _heading(column),
-            "right": column["kind"] in _NUMBERS,
-            "wide": column["kind"] == "text",
-        }
-        for column in seen
-    ]
     note: str | None = None
     if part.error:
         note = words.label("failed", reason=part.error)
@@ -155,23 +151,60 @@ def _part(part: Part, words: Language, picture: str | None) -> Row:
         note = words.label("more", count=str(MOST_ROWS))
     elif part.columns and not part.rows:
         note = words.label("none")
-    first = seen[0]["name"] if seen else ""
-    totals = [{first: words.label("total"), **_present(one["values"])} for one in part.totals]
+    rows = [row["values"] for row in part.rows[:MOST_ROWS]]
+    totals = [said_total(one, part.columns, words.label("total")) for one in part.totals]
     return {
         "title": part.title,
         "text": part.text,
         "value": None if part.value is None else _cell(part.value, "number", words),
         "picture": picture,
         "alt": part.title or "",
-        "columns": columns,
-        "rows": [_cells(row["values"], seen, words) for row in part.rows[:MOST_ROWS] if seen],
-        "totals": [_cells(one, seen, words) for one in totals if seen],
+        "tables": [_table(own, rows, totals, words) for own in _beside(part.columns, seen)],
         "note": note,
     }
 
 
-def _present(values: Mapping[str, Any]) -> Row:
-    return {name: value for name, value in values.items() if value is not None}
+def _beside(
+    columns: Sequence[Mapping[str, Any]], seen: Sequence[Mapping[str, Any]]
+) -> Iterator[Sequence[Mapping[str, Any]]]:
+    """The columns of each table: of more than fit side by side, some at a time by the groups."""
+    labels = {column.get("label") for column in columns}
+    heads = [c for c in seen if c["role"] == "grouping" or c["name"] in labels] or [*seen[:1]]
+    own = [*heads]
+    for column in seen:
+        if column in heads:
+            continue
+        if len(own) > len(heads) and sum(map(_room, [*own, column])) > _ROOM:
+            yield own
+            own = [*heads]
+        own.append(column)
+    if own:
+        yield own
+
+
+def _room(column: Mapping[str, Any]) -> int:
+    return 2 if column["kind"] in _NUMBERS else 3
+
+
+def _table(
+    columns: Sequence[Mapping[str, Any]],
+    rows: Sequence[Mapping[str, Any]],
+    totals: Sequence[Mapping[str, Any]],
+    words: Language,
+) -> Row:
+    heads = [
+        {
+            "name": _heading(column),
+            "right": column["kind"] in _NUMBERS,
+            "wide": column["kind"] == "text" and len(columns) <= _STRETCHED,
+        }
+        for column in columns
+    ]
+    return {
+        "columns": heads,
+        "rows": [_cells(row, columns, words) for row in rows],
+        "totals": [_cells(one, columns, words) for one in totals],
+    }
 
 
 def _heading(column: Mapping[str, Any]) -> str:
@@ -183,7 +216,10 @@ def _heading(column: Mapping[str, Any]) -> str:
 def _cells(
     values: Mapping[str, Any], columns: Sequence[Mapping[str, Any]], words: Language
 ) -> list[str]:
-    return [_cell(values.get(c["name"]), c["kind"], words) for c in columns]
+    # A total has no values of what it is not by; a group that has none is one.
+    return [
+        _cell(values[c["name"]], c["kind"], words) if c["name"] in values else "" for c in columns
+    ]
 
 
 def _cell(value: Any, kind: str, words: Language) -> str:
@@ -196,6 +232,8 @@ def _cell(value: Any, kind: str, words: Language) -> str:
         number = Decimal(str(value))
         if kind == "ratio":
             return words.percent(round(number * 100, 1))
+        if kind == "amount":
+            return words.coins(number)
         return words.quantity(round(number, 2) if kind != "integer" else number)
     if kind == "day":
         return words.day(date.fromisoformat(str(value)[:10])) if _is_day(value) else str(value)

@@ -50,6 +50,19 @@ def shown(value: Any, kind: str) -> Any:
     return str(value)
 
 
+def said_total(total: Mapping[str, Any], columns: Sequence[Mapping[str, Any]], word: str) -> Row:
+    """The values of a total, with a word at the first grouping that it is not by.
+
+    So a group without a value stays one, and is not taken for the total of everything.
+    """
+    said: Row = {}
+    for column in columns:
+        if column["role"] == "grouping" and column["name"] not in total["by"]:
+            said = {column["name"]: word, column.get("label") or column["name"]: word}
+            break
+    return said | {n: v for n, v in total["values"].items() if v is not None or n not in said}
+
+
 def cell_of(values: Mapping[str, Any]) -> str:
     """The name of a cell: its groups, as text that goes into an address."""
     return urlsafe_b64encode(encode(dict(values))).decode().rstrip("=")

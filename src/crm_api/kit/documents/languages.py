@@ -38,6 +38,10 @@ class Language:
         digits = minor_digits(currency)
         return self._number(_exact(value, currency), digits, digits)
 
+    def coins(self, value: Decimal) -> str:
+        """An amount of a currency that stands elsewhere, with two decimals, as JSON has it."""
+        return self._number(round(value, 2), 2, 2)
+
     def money(self, value: Decimal, currency: str) -> str:
         """An amount with the sign of its currency, where the language puts it."""
         shown = format_currency(_exact(value, currency), currency, locale=self.locale)
