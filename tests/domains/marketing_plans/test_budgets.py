@@ -122,7 +122,8 @@ async def test_costs_count_in_the_currencies_of_the_plan_and_the_organization(cl
     # Without a rate nothing can be said of it in the plan.
     body = {"plan_id": id, "amount": "1.00", "currency": "CHF", "channel": "ads"}
     answer = await client.post("/v1/campaign-costs", json={**body, "spent_on": "2026-03-20"})
-    assert problem(answer, 409)["code"] == "no_rate"
+    (fault,) = problem(answer, 409, "no_rate")["errors"]
+    assert fault["pointer"] == "/currency"
     campaign = await client.made("campaigns", {"name": "Spring"})
     cost = await spent(client, "9.00", campaign_id=campaign["id"], currency="CHF")
     assert (cost["plan_amount"], cost["base_amount"]) == (None, None)

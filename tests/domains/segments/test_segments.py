@@ -1,6 +1,7 @@
 """Segments: who belongs to them, by filter and by hand, since when, and who is told."""
 
 import asyncio
+from uuid import uuid4
 
 from crm_api.domains.segments.jobs import reconcile
 from crm_api.kit.db.tx import unit_of_work
@@ -248,6 +249,15 @@ async def test_a_preview_counts_samples_and_compares(client, worker):
     assert told["overlap"] == [{"segment_id": made["id"], "count": 1}]
     wrong = await client.post("/v1/segments/preview", json=body | {"breakdown": ["emails"]})
     assert pointers(problem(wrong, 422)) == ["/breakdown/0"]
+    # Not to be in a segment that is not there would be everybody.
+    gone = str(uuid4())
+    for named, pointer in (
+        ({"filter": {"not": {"segment": gone}}}, "/filter/not/segment"),
+        ({"overlap": [made["id"], gone]}, "/overlap/1"),
+    ):
+        wrong = await client.post("/v1/segments/preview", json=body | named)
+        told = problem(wrong, 422)
+        assert (pointers(told), told["errors"][0]["code"]) == ([pointer], "unknown_segment")
     document = """query($i: PreviewInput!) { segmentPreview(input: $i) {
         count sample breakdown { field values { value count } } } }"""
     shown = (await client.data(document, i={"filter": LEADS}))["segmentPreview"]

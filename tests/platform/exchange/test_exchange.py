@@ -98,7 +98,7 @@ async def test_no_rate_is_a_conflict(client, on, code):
     await put(client, ("EUR", "USD", "2026-03-01", "1.1"))
     body = {"amount": "1", "currency": "EUR", "to": "USD", "on": on}
     found = problem(await client.post("/v1/exchange-rates/convert", json=body), 409)
-    assert found["errors"][0]["code"] == code
+    assert [(one["code"], one["pointer"]) for one in found["errors"]] == [(code, "/to")]
     assert (await client.post("/v1/exchange-rates/convert", json={**body, "to": "CHF"})).json()[
         "code"
     ] == "no_rate"

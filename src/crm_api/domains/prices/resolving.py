@@ -198,8 +198,7 @@ class PriceService:
                 planned=None if self.proposal is None else self.proposal.rates,
             )
         except Conflict as missing:
-            fault = Fault(missing.own_code, missing.detail, pointer="/currency")
-            return Conflict(missing.detail, code=missing.own_code, faults=[fault])
+            return missing
         return _product([leg.factor for leg in legs])
 
     async def _need_known(

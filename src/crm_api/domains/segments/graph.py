@@ -21,7 +21,12 @@ def need_known(source: Any, known: set[UUID]) -> None:
     """Raise `Invalid` where a filter speaks of a segment that is not there."""
     for at, id in mentions(source, "/filter"):
         if id not in known:
-            raise Invalid.at(at, "unknown_segment", "There is no such segment.")
+            raise unknown_segment(at)
+
+
+def unknown_segment(at: str) -> Invalid:
+    """The refusal of a segment that is not there."""
+    return Invalid.at(at, "unknown_segment", "There is no such segment.")
 
 
 def filter_in(row: Any) -> dict[str, Any]:

@@ -7,6 +7,8 @@ from uuid import UUID
 from sqlalchemy import select
 
 from crm_api.domains.segments.asking import asked
+from crm_api.domains.segments.graph import need_known, segments_in, unknown_segment
+from crm_api.domains.segments.membership import stored
 from crm_api.domains.segments.schemas import PreviewInput
 from crm_api.domains.segments.service import SegmentService
 from crm_api.kit.actor import hidden_field
@@ -51,6 +53,7 @@ class Preview:
         listing = service.records.listing
         filter = parse(data.filter, listing, tx) if data.filter else Filter()
         names = counted_by(listing, tx, data.breakdown, "/breakdown")
+        await self._need_known(data)
         async with still(tx) as reader:
             await reader.fetch(_ROOM)
             rows = await reader.fetch(*self._asked(listing, filter, names, data))
@@ -65,6 +68,15 @@ class Preview:
                 {"segment_id": id, "count": overlaps.get(str(id), 0)} for id in data.overlap
             ],
         }
+
+    async def _need_known(self, data: PreviewInput) -> None:
+        """Raises `Invalid`: whoever is not in a segment that is not there is everybody."""
+        named = segments_in(data.filter) | set(data.overlap)
+        known = {one.id for one in await stored(self.tx, list(named))} if named else set[UUID]()
+        need_known(data.filter, known)
+        for place, id in enumerate(data.overlap):
+            if id not in known:
+                raise unknown_segment(f"/overlap/{place}")
 
     def _asked(
         self, listing: Listing, filter: Filter, names: list[str], data: PreviewInput

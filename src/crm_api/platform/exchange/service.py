@@ -151,7 +151,8 @@ class ExchangeService:
         """
         self.tx.actor.require(f"{self.area}:read")
         on = data.on or today_of(self.tx)
-        legs = await self.way(data.currency, data.to, on, max_age_days=data.max_age_days)
+        oldest = data.max_age_days
+        legs = await self.way(data.currency, data.to, on, max_age_days=oldest, at="/to")
         with localcontext() as context:
             context.prec = _PRECISION
             rate = _product(legs)
@@ -186,12 +187,14 @@ class ExchangeService:
         *,
         max_age_days: int,
         planned: Mapping[tuple[str, str], Decimal] | None = None,
+        at: str = "/currency",
     ) -> Sequence[Leg]:
         """The rates that lead from a currency to another: one if there is one, else two.
 
         A direct rate goes before its inverse, and either before a way through the organization's
         currency, euros or dollars, in this order. Rates that are planned stand for what is stored
-        of their two currencies.
+        of their two currencies. Raises `Conflict`, which is about what stands `at` that place, where
+        there is no rate, or none that is recent enough.
         """
         if currency == to:
             return []
@@ -210,7 +213,7 @@ class ExchangeService:
                 if all(leg.day >= oldest for leg in legs):
                     return legs
                 known.append(legs)
-        raise _missing(currency, to, on, known)
+        raise _missing(currency, to, on, known, at)
 
     async def _stored(
         self, pairs: set[tuple[str, str]], on: date
@@ -243,14 +246,10 @@ def _product(legs: Sequence[Leg]) -> Decimal:
     return rate
 
 
-def _missing(currency: str, to: str, on: date, known: Sequence[Sequence[Leg]]) -> Conflict:
+def _missing(currency: str, to: str, on: date, known: Sequence[Sequence[Leg]], at: str) -> Conflict:
+    code, message = "no_rate", f"There is no rate from {currency} to {to} on or before {on}."
     if known:
         day = max(min(leg.day for leg in legs) for legs in known)
+        code = "rate_too_old"
         message = f"The latest rate from {currency} to {to} on or before {on} is of {day}."
-        return Conflict(message, code="rate_too_old", faults=[_fault("rate_too_old", message)])
-    message = f"There is no rate from {currency} to {to} on or before {on}."
-    return Conflict(message, code="no_rate", faults=[_fault("no_rate", message)])
-
-
-def _fault(code: str, message: str) -> Fault:
-    return Fault(code, message, pointer="/to")
+    return Conflict(message, code=code, faults=[Fault(code, message, pointer=at)])
