@@ -111,14 +111,13 @@ _BY_LABELS = """
 # sorts or loops are the only way they are taken all the same, which PostgreSQL up to 17 reckons as
 # so dear that it would compile the statement: seconds, where a pooler leaves that on.
 _PLANNED = """
-    SELECT set_config('work_mem', '128MB', true), set_config('enable_mergejoin', $1, true),
-        set_config('enable_sort', $1, true), set_config('enable_nestloop', $1, true),
-        set_config('jit', 'off', true)
+    SELECT name, current_setting(name) AS ever, set_config(name, value, true)
+    FROM unnest($1::text[], $2::text[]) AS s (name, value)
 """
 _AS_EVER = """
-    SELECT set_config(name, NULL, true) FROM unnest(ARRAY['work_mem', 'enable_mergejoin',
-        'enable_sort', 'enable_nestloop', 'jit']) AS name
+    SELECT set_config(name, ever, true) FROM unnest($1::text[], $2::text[]) AS s (name, ever)
 """
+_CHOICES = ("enable_mergejoin", "enable_sort", "enable_nestloop")
 NEVER = date.min
 """The period of all, where none are asked for."""
 
@@ -239,10 +238,12 @@ class Crediting:
     async def _rows(self, sql: str, values: Sequence[Any], planned: str = "off") -> list[Any]:
         """`planned` says whether the planner may do as it would."""
         async with still(self.tx) as tx:
-            await tx.fetch(_PLANNED, planned)
+            wanted = {"work_mem": "128MB", "jit": "off", **dict.fromkeys(_CHOICES, planned)}
+            ever = await tx.fetch(_PLANNED, list(wanted), list(wanted.values()))
             rows = await tx.fetch(sql, *values)
-            # What is read by the same transaction after that is planned as ever.
-            await tx.fetch(_AS_EVER)
+            # What is read by the same transaction after that is planned as ever. A setting that is
+            # taken back would be the server's, which behind a pooler is not the one from before.
+            await tx.fetch(_AS_EVER, [row["name"] for row in ever], [row["ever"] for row in ever])
             return rows
 
 
