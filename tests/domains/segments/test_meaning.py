@@ -317,6 +317,62 @@ async def test_sql_in_steps_finds_whom_the_filter_means(here, data):
     assert await by_sql(here, node) == wanted
 
 
+THERE: tuple[Any, ...] = (
+    {"behaviour": {"did": "page.viewed"}},
+    {"behaviour": {"did": "cart.filled", "within": "40d", "where": {"plan": {"ne": "pro"}}}},
+    {"behaviour": {"did": "page.viewed", "then": {"did": "order.placed", "within": "40d"}}},
+    {"behaviour": {"did": "order.placed", "then": {"did_not": "cart.filled"}}},
+    {"deals": {"some": {"status": {"eq": "open"}}}},
+    {"deals": {"some": {"company": {"name": {"eq": "Bank"}}}}},
+)
+
+
+@given(data=st.data())
+@settings(max_examples=EXAMPLES // 3)
+async def test_sql_of_what_is_there_several_times_finds_whom_the_filter_means(here, data):
+    there = data.draw(st.lists(st.sampled_from(THERE), min_size=2, max_size=4))
+    more = [data.draw(here.known.asked["contact"]), data.draw(filters(CONTACTS, here.known))]
+    node = {"and": data.draw(st.permutations([*there, *more]))}
+    assume(quantifiers(node) <= 5)
+    rows = here.known.of(CONTACTS)
+    wanted = {row["id"] for row in rows if holds(row, node, CONTACTS, here.known)}
+    assert await by_sql(here, node) == wanted
+    some = [row["id"] for row in rows[::3]]
+    assert await by_sql(here, node, [UUID(id) for id in some]) == wanted & set(some)
+
+
+@pytest.mark.parametrize(
+    ("node", "number"),
+    [
+        ({"and": [THERE[0], THERE[2], THERE[4], {"title": {"eq": "Buyer"}}]}, 1),
+        ({"and": [THERE[0], {"and": [THERE[1]]}, {"behaviour": {"did_not": "page.viewed"}}]}, 1),
+        # One alone beside what is not there, another way than by the contact's id, alternatives.
+        ({"and": [THERE[0], {"behaviour": {"did_not": "order.placed"}}]}, 2),
+        ({"and": [THERE[0], {"company": {"name": {"eq": "Bank"}}}]}, 1),
+        ({"or": [THERE[0], THERE[4]]}, 2),
+        (THERE[2], 1),
+    ],
+)
+async def test_what_is_there_of_the_same_contact_is_asked_for_within_one(here, node, number):
+    async with unit_of_work(tx_of(here.database, here.org, dry_run=True)) as tx:
+        asking = tx, CONTACTS, select(CONTACTS.model.id), parse(node, CONTACTS, tx)
+        in_steps, _ = asked(*asking, behind=0, named="ids", all_rows=True)
+        plain, _ = asked(*asking, behind=0, named="ids")
+    assert in_steps.count("contact_id = contacts.id") == number
+    assert in_steps.count("EXISTS") == plain.count("EXISTS")
+
+
+@pytest.mark.parametrize("beside", [[], [THERE[0]]])
+async def test_what_is_counted_is_asked_for_last_of_alternatives(here, beside):
+    counted = {"deals": {"count": {"gte": 1}}}
+    others = [{"not": {"company": {"name": {"eq": "Bank"}}}}, {"title": {"eq": "Buyer"}}]
+    node = {"and": [*beside, {"or": [counted, *others]}]}
+    async with unit_of_work(tx_of(here.database, here.org, dry_run=True)) as tx:
+        asking = tx, CONTACTS, select(CONTACTS.model.id), parse(node, CONTACTS, tx)
+        sql, _ = asked(*asking, behind=0, named="ids", all_rows=True)
+    assert sql.index(".title") < sql.index("companies_1.name") < sql.index("count(*)")
+
+
 def typed(node):
     """A filter as GraphQL takes it; None where a list mixes types, which typed inputs do not."""
     term = node.get("behaviour")

@@ -7,9 +7,11 @@ from sqlalchemy import (
     ARRAY,
     BigInteger,
     ColumnElement,
+    Exists,
     Integer,
     Numeric,
     Select,
+    Subquery,
     Text,
     Uuid,
     and_,
@@ -68,12 +70,26 @@ def condition(shape: Shape, listing: Listing, row: Any, binds: Binds) -> ColumnE
         parts = [condition(part, listing, row, binds) for part in shape[1]]
         if kind == "and":
             return and_(true(), *parts)
-        return or_(*parts)
+        return or_(*sorted(parts, key=_effort))
     if kind == "not":
         return condition(shape[1], listing, row, binds).is_not(True)
     if kind in _PARTS:
         return _PARTS[kind](shape, listing, row, binds)
     return _test(listing.fields[shape[1]], shape[2], listing, row, binds)
+
+
+def _effort(made: ColumnElement[bool]) -> int:
+    """What an `or` asks first: PostgreSQL reckons that for an `and` alone.
+
+    A value of the row, then what is there, then what has to be counted or looked for in an order.
+    """
+    found: list[Any] = [made]
+    for one in found:
+        # The row may be one of a query of its own, which is none of what is asked of it.
+        found += () if isinstance(one, Subquery) else one.get_children()
+    looked_up = sum(isinstance(one, Select) for one in found)
+    there = sum(isinstance(one, Exists) for one in found)
+    return 0 if not looked_up else 1 if looked_up == there else 2
 
 
 def _one(shape: Shape, listing: Listing, row: Any, binds: Binds) -> ColumnElement[bool]:
