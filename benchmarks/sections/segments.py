@@ -115,9 +115,8 @@ async def _measured(stage: Stage, segment: UUID) -> tuple[dict[str, float], int]
         return (await Membership(tx).refresh(found)).entered
 
     times: dict[str, float] = {}
-    seen = 0
-    for _ in range(2):
-        times["preview"], seen = await _timed(database, actor, preview)
+    previews = [await _timed(database, actor, preview) for _ in range(ROUNDS)]
+    times["preview"], seen = sorted(previews)[ROUNDS // 2]
     times["filled"], size = await _timed(database, actor, fill)
     if not seen == size > 0:
         raise WrongAnswer(f"{seen} were previewed, {size} are members")
