@@ -74,14 +74,16 @@ class Queue:
         return await self._queue(_QUEUE.replace("{wanted}", _MEMBERS), AUDIENCE)
 
     async def contacts(self, ids: Sequence[UUID], step: str) -> int:
-        """Queue these contacts, whom the caller has made sure of; how many are new. Nobody is who is
-        not in the audience of its campaign.
+        """Queue these contacts, whom the caller has made sure of; how many are new.
+
+        Of a campaign's mailing those of its audience alone.
         """
         return await self._queue(_QUEUE.replace("{wanted}", _NAMED), step, sorted(set(ids)))
 
     async def seen(self, ids: Sequence[UUID], step: str) -> int:
-        """Queue contacts whom the actor sees, of the audience of its campaign if it has one; raises
-        `Invalid` for others.
+        """Queue contacts whom the actor sees; raises `Invalid` for others.
+
+        Of a campaign's mailing for those outside its audience, too.
         """
         found = await ContactService(self.tx).many(dict.fromkeys(ids), Selection(("id",)))
         outside = await self._outside(found)
@@ -98,8 +100,9 @@ class Queue:
         return await self.contacts(ids, step)
 
     async def segment(self, id: UUID, step: str) -> int:
-        """Queue whoever belongs to a segment of contacts, of those whom the actor sees and of the
-        audience of its campaign if it has one.
+        """Queue whoever belongs to a segment of contacts, of those whom the actor sees.
+
+        Of a campaign's mailing those of its audience alone.
         """
         tx = self.tx
         found = await SegmentService(tx).many([id], Selection(("id", "target")))
