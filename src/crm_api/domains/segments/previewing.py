@@ -8,7 +8,6 @@ from sqlalchemy import select
 
 from crm_api.domains.segments.asking import asked
 from crm_api.domains.segments.graph import need_known, segments_in, unknown_segment
-from crm_api.domains.segments.membership import stored
 from crm_api.domains.segments.schemas import PreviewInput
 from crm_api.domains.segments.service import SegmentService
 from crm_api.kit.actor import hidden_field
@@ -31,6 +30,9 @@ _OVERLAP = """
     SELECT 'segment', m.segment_id::text, NULL, count(*) FROM segment_members m
     JOIN q ON q.id = m.record_id
     WHERE m.organization_id = $1 AND m.segment_id = ANY($2) AND m.left_at IS NULL GROUP BY 2
+"""
+_KNOWN = """
+    SELECT id FROM segments WHERE organization_id = $1 AND id = ANY($2) AND deleted_at IS NULL
 """
 _GROUPED = frozenset({"text", "boolean", "integer", "uuid", "day"})
 
@@ -67,7 +69,10 @@ class Preview:
     async def _need_known(self, data: PreviewInput) -> None:
         """Raises `Invalid`: whoever is not in a segment that is not there is everybody."""
         named = segments_in(data.filter) | set(data.overlap)
-        known = {one.id for one in await stored(self.tx, list(named))} if named else set[UUID]()
+        if not named:
+            return
+        rows = await self.tx.fetch(_KNOWN, self.tx.organization_id, list(named))
+        known = {row["id"] for row in rows}
         need_known(data.filter, known)
         for place, id in enumerate(data.overlap):
             if id not in known:
