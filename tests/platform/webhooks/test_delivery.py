@@ -10,7 +10,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from support.clients import problem
 from support.receivers import receiving
-from support.waiting import patiently
+from support.waiting import patiently, settled
 
 DELAYS = (5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400)
 
@@ -245,7 +245,7 @@ async def test_rotated_secrets_sign_side_by_side(worker, client, owner):
         assert secret.removeprefix("whsec_") not in stored
 
 
-async def test_examples_and_replays(worker, client):
+async def test_examples_and_replays(worker, client, owner):
     async with receiving() as receiver:
         made = await hook(client, receiver, "contact.*", filter={"title": {"eq": "Boss"}})
         sent = await client.post(f"/v1/webhooks/{made['id']}/test", json={"type": "invoice.paid"})
@@ -263,6 +263,7 @@ async def test_examples_and_replays(worker, client):
         # Switched off it misses one, which a replay sends.
         await client.changed(f"webhooks/{made['id']}", {"status": "disabled"})
         await person(client, "Missed", title="Boss")
+        await settled(owner)
         await client.changed(f"webhooks/{made['id']}", {"status": "enabled"})
         since = (datetime.now(UTC) - timedelta(minutes=5)).isoformat()
         asked = await client.post(f"/v1/webhooks/{made['id']}/replay", json={"since": since})
