@@ -18,8 +18,7 @@ log = structlog.get_logger("crm_api.broadcast")
 CHANNEL = "crm:broadcast"
 NEWS = "news"
 """The topic of something having happened in an organization."""
-_SOON_S, _NEXT_S = 0.005, 0.02
-"""How long news waits for more, and for more after that: where much happens, nobody needs each."""
+_TOGETHER_S = 0.005
 Listener = Callable[[UUID], None]
 
 
@@ -76,10 +75,8 @@ class Broadcast:
                 self._saying = asyncio.create_task(self._say())
 
     async def _say(self) -> None:
-        wait_s = _SOON_S
         while self._soon:
-            await asyncio.sleep(wait_s)
-            wait_s = _NEXT_S
+            await asyncio.sleep(_TOGETHER_S)
             together, self._soon = self._soon, set()
             if time.monotonic() < self._silent_until:
                 continue
