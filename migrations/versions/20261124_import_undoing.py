@@ -5,6 +5,8 @@ from alembic import op
 from sqlalchemy import Column
 from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 
+from crm_api.kit.db import ddl
+
 revision = "20261124_import_undoing"
 down_revision = "20261123_imports"
 branch_labels = None
@@ -20,13 +22,12 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     # The owner is bound by row-level security too, and no organization is bound here.
-    op.execute("ALTER TABLE import_faults NO FORCE ROW LEVEL SECURITY")
-    op.execute(
-        "UPDATE import_faults f SET cells = first.cells FROM import_faults first "
-        "WHERE f.cells IS NULL AND first.number = 0 AND first.row = f.row "
-        "AND first.import_id = f.import_id AND first.organization_id = f.organization_id"
-    )
-    op.execute("ALTER TABLE import_faults FORCE ROW LEVEL SECURITY")
+    with ddl.rows_of_all("import_faults"):
+        op.execute(
+            "UPDATE import_faults f SET cells = first.cells FROM import_faults first "
+            "WHERE f.cells IS NULL AND first.number = 0 AND first.row = f.row "
+            "AND first.import_id = f.import_id AND first.organization_id = f.organization_id"
+        )
     op.alter_column("import_faults", "cells", nullable=False)
     op.drop_column("imports", "file_removed_at")
     op.drop_column("imports", "undone_to")

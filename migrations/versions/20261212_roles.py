@@ -254,27 +254,21 @@ def _create_roles() -> None:
         "EXECUTE FUNCTION crm_begin_roles()"
     )
     # The owner of the tables is held to the policies as well.
-    for table in ("roles", "organizations"):
-        op.execute(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY")
-    op.execute(_begin_roles("organizations"))
-    for table in ("roles", "organizations"):
-        op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
+    with ddl.rows_of_all("roles", "organizations"):
+        op.execute(_begin_roles("organizations"))
 
 
 def _keep_rights() -> None:
     """Whoever logs in could do everything so far."""
     tables = ("roles", "users", "role_assignments")
-    for table in tables:
-        op.execute(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY")
-    op.execute(f"""
+    with ddl.rows_of_all(*tables):
+        op.execute(f"""
         INSERT INTO role_assignments (organization_id, id, role_id, user_id, version, created_at,
             updated_at)
         SELECT u.organization_id, {NEW_ID}, r.id, u.id, 1, now(), now()
         FROM users u JOIN roles r ON r.organization_id = u.organization_id AND r.key = 'admin'
         WHERE u.account_id IS NOT NULL AND u.deleted_at IS NULL
     """)
-    for table in tables:
-        op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
 
 
 def _begin_roles(organizations: str) -> str:

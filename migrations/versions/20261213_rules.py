@@ -72,9 +72,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    # The owner of the tables is held to the policies as well.
-    for table in ("record_access", "sharing_rules"):
-        op.execute(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY")
-    op.execute("DELETE FROM record_access WHERE source_id IN (SELECT id FROM sharing_rules)")
-    op.execute("ALTER TABLE record_access FORCE ROW LEVEL SECURITY")
+    with ddl.rows_of_all("record_access", "sharing_rules"):
+        op.execute("DELETE FROM record_access WHERE source_id IN (SELECT id FROM sharing_rules)")
     op.drop_table("sharing_rules")

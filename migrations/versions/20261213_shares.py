@@ -66,7 +66,6 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     # The owner of the tables is held to the policies as well.
-    op.execute("ALTER TABLE record_access NO FORCE ROW LEVEL SECURITY")
-    op.execute("DELETE FROM record_access")
-    op.execute("ALTER TABLE record_access FORCE ROW LEVEL SECURITY")
+    with ddl.rows_of_all("record_access"):
+        op.execute("DELETE FROM record_access")
     op.drop_table("shares")

@@ -253,12 +253,11 @@ def upgrade() -> None:
     sending()
     # Nobody is told of what happened before there were notifications. The owner of the tables
     # is held to the policies as well.
-    op.execute("ALTER TABLE organizations NO FORCE ROW LEVEL SECURITY")
-    op.execute(
-        "INSERT INTO notification_states (organization_id, tx, seq) "
-        f"SELECT id, {HORIZON} - 1, {LAST} FROM organizations"
-    )
-    op.execute("ALTER TABLE organizations FORCE ROW LEVEL SECURITY")
+    with ddl.rows_of_all("organizations"):
+        op.execute(
+            "INSERT INTO notification_states (organization_id, tx, seq) "
+            f"SELECT id, {HORIZON} - 1, {LAST} FROM organizations"
+        )
     for table in TABLES:
         ddl.protect(table)
     for table in ("notifications", "notification_dues", "notification_digests"):

@@ -82,11 +82,8 @@ def _providers() -> None:
         )
     op.add_column("authorization_codes", Column("provider_id", sa.Uuid(), nullable=True))
     # The owner of the tables is held to the policies as well.
-    for table in ("sessions", "outside_logins"):
-        op.execute(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY")
-    op.execute(BEGUN_BY)
-    for table in ("sessions", "outside_logins"):
-        op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
+    with ddl.rows_of_all("sessions", "outside_logins"):
+        op.execute(BEGUN_BY)
 
 
 def _records() -> None:

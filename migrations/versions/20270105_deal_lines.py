@@ -95,11 +95,8 @@ def upgrade() -> None:
             op.alter_column(table, name, server_default=None)
     for table, name, rule in CHECKS:
         op.create_check_constraint(op.f(f"ck_{table}_{name}"), table, rule)
-    for table in ("deals", "stages"):
-        op.execute(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY")
-    op.execute(STALE)
-    for table in ("deals", "stages"):
-        op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
+    with ddl.rows_of_all("deals", "stages"):
+        op.execute(STALE)
     op.execute(BEGIN.format(before=BEFORE, after=AFTER))
     change_managers("permissions || '[\"reopen_deals\"]'")
     where = sa.text(OPEN)
@@ -112,9 +109,8 @@ def upgrade() -> None:
 
 def change_managers(permissions: str) -> None:
     """Have the sales managers of all organizations hold others."""
-    op.execute("ALTER TABLE roles NO FORCE ROW LEVEL SECURITY")
-    op.execute(f"UPDATE roles SET permissions = {permissions} WHERE {MANAGERS}")
-    op.execute("ALTER TABLE roles FORCE ROW LEVEL SECURITY")
+    with ddl.rows_of_all("roles"):
+        op.execute(f"UPDATE roles SET permissions = {permissions} WHERE {MANAGERS}")
 
 
 def downgrade() -> None:

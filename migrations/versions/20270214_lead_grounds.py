@@ -40,12 +40,11 @@ KNOWN = f"""
 
 
 def rename(old: str, new: str) -> None:
-    op.execute(f"ALTER TABLE {ASSIGNMENTS} NO FORCE ROW LEVEL SECURITY")
-    op.execute(
-        f"UPDATE {ASSIGNMENTS} SET decision = decision - '{old}' "
-        f"|| jsonb_build_object('{new}', decision -> '{old}') WHERE decision ? '{old}'"
-    )
-    op.execute(f"ALTER TABLE {ASSIGNMENTS} FORCE ROW LEVEL SECURITY")
+    with ddl.rows_of_all(ASSIGNMENTS):
+        op.execute(
+            f"UPDATE {ASSIGNMENTS} SET decision = decision - '{old}' "
+            f"|| jsonb_build_object('{new}', decision -> '{old}') WHERE decision ? '{old}'"
+        )
 
 
 def upgrade() -> None:
@@ -56,19 +55,15 @@ def upgrade() -> None:
         sa.Column("told", JSONB(), nullable=False),
         sa.PrimaryKeyConstraint("organization_id", "id", name=op.f(f"pk_{GROUNDS}")),
     )
-    op.execute(f"ALTER TABLE {PLANS} NO FORCE ROW LEVEL SECURITY")
-    op.execute(TAKEN)
-    op.execute(f"ALTER TABLE {PLANS} FORCE ROW LEVEL SECURITY")
+    with ddl.rows_of_all(PLANS):
+        op.execute(TAKEN)
     ddl.protect(GROUNDS, rights="SELECT, INSERT")
     op.drop_column(PLANS, "grounds")
     rename("plan_id", "grounds_id")
     op.drop_index(PLACE, MEMBERS)
     op.drop_column(MEMBERS, "place")
-    for table in (POOLS, STATES):
-        op.execute(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY")
-    op.execute(KNOWN)
-    for table in (POOLS, STATES):
-        op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
+    with ddl.rows_of_all(POOLS, STATES):
+        op.execute(KNOWN)
 
 
 def downgrade() -> None:
@@ -78,8 +73,6 @@ def downgrade() -> None:
     rename("grounds_id", "plan_id")
     op.add_column(PLANS, sa.Column("grounds", JSONB(), server_default="{}", nullable=False))
     op.alter_column(PLANS, "grounds", server_default=None)
-    for table in (PLANS, GROUNDS):
-        op.execute(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY")
-    op.execute(GIVEN_BACK)
-    op.execute(f"ALTER TABLE {PLANS} FORCE ROW LEVEL SECURITY")
+    with ddl.rows_of_all(PLANS, GROUNDS):
+        op.execute(GIVEN_BACK)
     op.drop_table(GROUNDS)

@@ -73,19 +73,13 @@ def checked(table: str, checks: dict[str, str]) -> list[sa.CheckConstraint]:
     ]
 
 
-def change(table: str, statement: str) -> None:
-    """Change rows of all organizations, which the owner of the table does not see otherwise."""
-    op.execute(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY")
-    op.execute(statement)
-    op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
-
-
 def widen() -> None:
     for name in ("negative_score", "probability"):
         op.add_column(LEADS, Column(name, sa.Integer(), nullable=True))
     for name in ("band", "grade"):
         op.add_column(LEADS, Column(name, KEY, nullable=True))
-    change(LEADS, BANDS)
+    with ddl.rows_of_all(LEADS):
+        op.execute(BANDS)
     for name, condition in LEAD_CHECKS.items():
         op.create_check_constraint(op.f(f"ck_{LEADS}_{name}"), LEADS, condition)
     op.add_column(RULES, Column("event", JSON, nullable=True))
@@ -186,7 +180,8 @@ def make_states() -> None:
         ),
         sa.PrimaryKeyConstraint("organization_id", name=op.f(f"pk_{STATES}")),
     )
-    change(RULES, FOLLOWED)
+    with ddl.rows_of_all(RULES):
+        op.execute(FOLLOWED)
     ddl.protect(STATES)
     ddl.see_all(STATES, ddl.DEFINER, "SELECT")
     ddl.definer_function("crm_organizations_with_score_news(most integer)", "SETOF uuid", NEWS)
@@ -216,7 +211,8 @@ def downgrade() -> None:
     for table in (STATES, PREDICTIONS, MODELS):
         op.drop_table(table)
     # What the schema before knew is all that can stay.
-    change(RULES, f"DELETE FROM {RULES} WHERE category = 'negative'")
+    with ddl.rows_of_all(RULES):
+        op.execute(f"DELETE FROM {RULES} WHERE category = 'negative'")
     for name in RULE_CHECKS:
         op.drop_constraint(op.f(f"ck_{RULES}_{name}"), RULES)
     op.create_check_constraint(

@@ -41,9 +41,8 @@ def _statuses(listed: str) -> None:
 
 def _drafts(listed: str) -> None:
     """Have campaigns that stand at what is no more be drafts."""
-    op.execute("ALTER TABLE campaigns NO FORCE ROW LEVEL SECURITY")
-    op.execute(f"UPDATE campaigns SET status = 'draft' WHERE status IN ({listed})")
-    op.execute("ALTER TABLE campaigns FORCE ROW LEVEL SECURITY")
+    with ddl.rows_of_all("campaigns"):
+        op.execute(f"UPDATE campaigns SET status = 'draft' WHERE status IN ({listed})")
 
 
 def upgrade() -> None:

@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from crm_api.kit.db import ddl
+
 revision = "20270220_first_responses"
 down_revision = "20270217_attribution"
 branch_labels = None
@@ -20,9 +22,8 @@ def upgrade() -> None:
     column = sa.Column("first_responded_at", sa.DateTime(timezone=True), nullable=True)
     op.add_column("cases", column)
     # Else its owner sees no rows, unless that is a superuser.
-    op.execute("ALTER TABLE cases NO FORCE ROW LEVEL SECURITY")
-    op.execute(KNOWN)
-    op.execute("ALTER TABLE cases FORCE ROW LEVEL SECURITY")
+    with ddl.rows_of_all("cases"):
+        op.execute(KNOWN)
 
 
 def downgrade() -> None:

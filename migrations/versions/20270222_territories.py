@@ -90,12 +90,11 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     # Rules by territories have nowhere to lead any more; such ones may not be kept.
-    op.execute(f"ALTER TABLE {RULES} NO FORCE ROW LEVEL SECURITY")
-    op.execute(
-        f"UPDATE {RULES} SET target = 'existing_owner', is_active = false "
-        "WHERE target = 'territory'"
-    )
-    op.execute(f"ALTER TABLE {RULES} FORCE ROW LEVEL SECURITY")
+    with ddl.rows_of_all(RULES):
+        op.execute(
+            f"UPDATE {RULES} SET target = 'existing_owner', is_active = false "
+            "WHERE target = 'territory'"
+        )
     op.drop_constraint(op.f(TARGET), RULES)
     op.create_check_constraint(op.f(TARGET), RULES, BEFORE)
     op.drop_table(TERRITORIES)

@@ -4,6 +4,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy import Column
 
+from crm_api.kit.db import ddl
+
 revision = "20270223_lead_performance"
 down_revision = "20270222_territories"
 branch_labels = None
@@ -27,9 +29,8 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     # The weights that members were given by hand count again.
-    op.execute(f"ALTER TABLE {POOLS} NO FORCE ROW LEVEL SECURITY")
-    op.execute(f"UPDATE {POOLS} SET strategy = 'round_robin' WHERE strategy = 'performance'")
-    op.execute(f"ALTER TABLE {POOLS} FORCE ROW LEVEL SECURITY")
+    with ddl.rows_of_all(POOLS):
+        op.execute(f"UPDATE {POOLS} SET strategy = 'round_robin' WHERE strategy = 'performance'")
     op.drop_constraint(op.f(STRATEGY), POOLS)
     op.create_check_constraint(op.f(STRATEGY), POOLS, BEFORE)
     op.drop_column(POOLS, "exploration")

@@ -3,6 +3,8 @@
 from alembic import op
 from sqlalchemy import text
 
+from crm_api.kit.db import ddl
+
 revision = "20270301_coupons_of_people"
 down_revision = "20270301_hashes_of_decisions"
 branch_labels = None
@@ -31,9 +33,8 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.execute(f"ALTER TABLE {TABLE} NO FORCE ROW LEVEL SECURITY")
-    op.execute(REFUSE)
-    op.execute(f"ALTER TABLE {TABLE} FORCE ROW LEVEL SECURITY")
+    with ddl.rows_of_all(TABLE):
+        op.execute(REFUSE)
     op.drop_index(INDEX, TABLE)
     op.create_index(INDEX, TABLE, COLUMNS)
     op.alter_column(TABLE, "company_id", nullable=False)

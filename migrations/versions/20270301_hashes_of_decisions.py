@@ -2,6 +2,8 @@
 
 from alembic import op
 
+from crm_api.kit.db import ddl
+
 revision = "20270301_hashes_of_decisions"
 down_revision = "20270228_price_scans"
 branch_labels = None
@@ -16,11 +18,8 @@ FILL = """
 
 
 def upgrade() -> None:
-    for table in TABLES:
-        op.execute(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY")
-    op.execute(FILL)
-    for table in TABLES:
-        op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
+    with ddl.rows_of_all(*TABLES):
+        op.execute(FILL)
 
 
 def downgrade() -> None:

@@ -2,6 +2,8 @@
 
 from alembic import op
 
+from crm_api.kit.db import ddl
+
 revision = "20270302_retention_goes_on"
 down_revision = "20270301_letterheads"
 branch_labels = None
@@ -33,12 +35,9 @@ TABLES = ("jobs", "retention_policies")
 
 
 def upgrade() -> None:
-    for table in TABLES:
-        op.execute(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY")
-    op.execute(WAITING)
-    op.execute(STRANDED)
-    for table in TABLES:
-        op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
+    with ddl.rows_of_all(*TABLES):
+        op.execute(WAITING)
+        op.execute(STRANDED)
 
 
 def downgrade() -> None:

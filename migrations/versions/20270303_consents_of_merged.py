@@ -4,6 +4,8 @@ from alembic import op
 from sqlalchemy import Column
 from sqlalchemy.dialects.postgresql import TIMESTAMP
 
+from crm_api.kit.db import ddl
+
 revision = "20270303_consents_of_merged"
 down_revision = "20270302_retention_goes_on"
 branch_labels = None
@@ -55,11 +57,8 @@ FILL = """
 
 def upgrade() -> None:
     op.add_column("record_redirects", Column("merged_at", TIMESTAMP(timezone=True), nullable=True))
-    for table in ("record_redirects", "merges"):
-        op.execute(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY")
-    op.execute(FILL)
-    for table in ("record_redirects", "merges"):
-        op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
+    with ddl.rows_of_all("record_redirects", "merges"):
+        op.execute(FILL)
     op.alter_column("record_redirects", "merged_at", nullable=False)
     op.execute(_function(STATE))
 

@@ -4,6 +4,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy import text
 
+from crm_api.kit.db import ddl
+
 revision = "20270305_coupons_by_contact"
 down_revision = "20270304_contact_relationships"
 branch_labels = None
@@ -21,11 +23,8 @@ FILL = f"""
 def upgrade() -> None:
     op.add_column(TABLE, sa.Column("contact_id", sa.Uuid(), nullable=True))
     # The owner of the tables fills it for all organizations, and sees them only so.
-    for table in (TABLE, "quotes"):
-        op.execute(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY")
-    op.execute(FILL)
-    for table in (TABLE, "quotes"):
-        op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
+    with ddl.rows_of_all(TABLE, "quotes"):
+        op.execute(FILL)
     op.create_check_constraint(
         op.f("ck_coupon_redemptions_one_customer"),
         TABLE,

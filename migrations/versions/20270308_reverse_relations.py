@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from crm_api.kit.db import ddl
+
 revision = "20270308_reverse_relations"
 down_revision = "20270307_behaviour_index_only"
 branch_labels = None
@@ -14,9 +16,8 @@ TABLE = "custom_fields"
 def upgrade() -> None:
     op.add_column(TABLE, sa.Column("reverse", sa.Text(collation="C"), nullable=True))
     # The owner of the tables fills it for all organizations, and sees them only so.
-    op.execute(f"ALTER TABLE {TABLE} NO FORCE ROW LEVEL SECURITY")
-    op.execute(f"UPDATE {TABLE} SET reverse = target || '.' || name WHERE type = 'relation'")
-    op.execute(f"ALTER TABLE {TABLE} FORCE ROW LEVEL SECURITY")
+    with ddl.rows_of_all(TABLE):
+        op.execute(f"UPDATE {TABLE} SET reverse = target || '.' || name WHERE type = 'relation'")
 
 
 def downgrade() -> None:

@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from crm_api.kit.db import ddl
+
 revision = "20270309_standard_schedules"
 down_revision = "20270308_reverse_relations"
 branch_labels = None
@@ -33,12 +35,9 @@ def downgrade() -> None:
     nothing that is saved.
     """
     # The owner of the tables changes them for all organizations, and sees them only so.
-    for table in (SCHEDULES, "record_keys"):
-        op.execute(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY")
-    op.execute(FORGET_KEYS)
-    op.execute(FORGET)
-    for table in (SCHEDULES, "record_keys"):
-        op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
+    with ddl.rows_of_all(SCHEDULES, "record_keys"):
+        op.execute(FORGET_KEYS)
+        op.execute(FORGET)
     op.drop_constraint(op.f(ONE_REPORT), SCHEDULES, type_="check")
     op.alter_column(SCHEDULES, "report_id", nullable=False)
     for table in (SCHEDULES, RUNS):
