@@ -1,11 +1,11 @@
 """What a campaign and all below it come to: people, leads, deals, revenue, against its cost."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import ROUND_HALF_UP, Decimal
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -30,7 +30,7 @@ _DID = ("sent", "opened", "clicked", "responded")
 _AUDIENCE = ("members", "holdout", "excluded")
 _NOBODY = dict.fromkeys((*_AUDIENCE, *_DID), 0)
 CHANNEL = "channel/"
-_CHANNEL = f"'{CHANNEL}' || r.channel"
+_CHANNEL, _NOTHING = f"'{CHANNEL}' || r.channel", "''"
 _SIXTH = Decimal("0.000001")
 _FOURTH = Decimal("0.0001")
 
@@ -47,7 +47,7 @@ class Gathered:
     begun: Credits
     """Of each campaign with all below it."""
     won: Credits
-    """By months; of channels, too."""
+    """By months and of channels, too, where that was asked for."""
     costs: Mapping[UUID, Sequence[Cost]] | None
 
     @cached_property
@@ -92,7 +92,7 @@ class Results:
         service = CampaignService(self.tx)
         service.need("read")
         await service.get(id)
-        found, counting = await self.gathered(id, model, days)
+        found, counting = await self.gathered(id, model, days, in_parts=True)
         ground, tree = found.ground, found.tree
         plan = await service.records.plan(id)
         arms = [] if plan.launched_at is None else await counting.arms(id, plan.launched_at)
@@ -121,22 +121,28 @@ class Results:
         return figures(found, None)
 
     async def gathered(
-        self, id: UUID | None, model: Model, days: Days
+        self, id: UUID | None, model: Model, days: Days, *, in_parts: bool = False
     ) -> tuple[Gathered, Counting]:
-        """What figures are made of, of a campaign and all below it, or of all; of what is seen."""
+        """What figures are made of, of a campaign and all below it, or of all; of what is seen.
+
+        What was won is told by months and of channels as well where that is wanted `in_parts`.
+        """
         ground = await Gathering(self.tx).ground()
         tree = ground.campaigns if id is None else _tree(id, ground.campaigns)
         parents = {one: row["parent_id"] for one, row in tree.items()}
         span = _span(days, ground, self.tx.now)
         begun = Asked(model, "campaign", "opportunity", days, valued=False)
-        won = Asked(model, "campaign", "won", days, "month")
+        won = Asked(model, "campaign", "won", days, "month" if in_parts else None)
+        extra = _CHANNEL if in_parts else _NOTHING
         within = _within(tree).items()
         labels = [(str(id), _label(of)) for of, ids in within if of is not None for id in ids]
         async with still(self.tx) as one, beside(one) as other:
             counting, spent = Counting(one, parents, ground, span), await costs(one, tree, days)
             credited, counted = await both(
                 Crediting(other, ground).by_labels(begun, labels),
-                _counted(counting, Crediting(one, ground), won, labels),
+                _counted(
+                    counting, partial(Crediting(one, ground).by_labels, won, labels, extra=extra)
+                ),
                 at_once=other is not one,
             )
         by_campaign = None if spent is None else _grouped(spent, lambda one: one.campaign_id)
@@ -146,9 +152,9 @@ class Results:
 
 
 async def _counted(
-    counting: Counting, crediting: Crediting, won: Asked, labels: Sequence[tuple[str, str]]
+    counting: Counting, credited: Callable[[], Awaitable[Credits]]
 ) -> tuple[People, People, Led, Credits]:
-    sold = await crediting.by_labels(won, labels, extra=_CHANNEL)
+    sold = await credited()
     return await counting.members(), await counting.did(), await counting.leads(), sold
 
 
