@@ -29,7 +29,7 @@ WORDS: Mapping[str, Sequence[Any]] = {
     "activity_outcomes.kind": ("call", "visit"),
     "outcome": ("reached", "voicemail", "no answer"),
     "priority": ("low", "normal", "high", "urgent"),
-    "sla_policy_id": ("Standard", "Premium"),
+    "sla_policy": ("Standard", "Premium"),
     "source": ("web", "fair", "partner"),
     "medium": ("cpc", "email"),
     "status": ("new", "assigned", "working", "qualified"),
@@ -78,7 +78,7 @@ EXAMPLES: Mapping[str, list[dict[str, Any]]] = {
     "deal_outcomes_by_competitor": _outcomes(
         "competitor.name", "Example Rival", "Sample Rival", "Test Rival"
     ),
-    "deal_outcomes_by_owner": _outcomes("owner_id", *PEOPLE),
+    "deal_outcomes_by_owner": _outcomes("owner", *PEOPLE),
     "deal_outcomes_by_industry": _outcomes("company.industry", "bank", "trade", "software"),
     "quota_attainment": _by("node", {"attainment": [0.92, 1.08, 0.61]}, *PEOPLE),
     "pipeline_coverage": _by("node", {"coverage": [3.1, 1.4, 2.2]}, *PEOPLE),
@@ -101,7 +101,7 @@ EXAMPLES: Mapping[str, list[dict[str, Any]]] = {
         )
     ],
     "quote_turnaround": _by("sent_at", {"median": [31, 27.5, 22, 19, 20, 16.5]}, *MONTHS),
-    "quote_acceptance": _by("owner_id", {"acceptance": [0.48, 0.37, 0.55]}, *PEOPLE),
+    "quote_acceptance": _by("owner", {"acceptance": [0.48, 0.37, 0.55]}, *PEOPLE),
 }
 
 
@@ -128,7 +128,8 @@ def columns_of(report: StandardReport) -> list[Column]:
         is_later = "since" in one
         kind = "integer" if is_later else "day" if one.get("bucket") else "text"
         name = f"{one['field']}{'_later' if is_later else ''}"
-        found.append(_column(name, "grouping", kind))
+        label = name.removesuffix("_id")
+        found.append(_column(name, "grouping", kind, label=None if label == name else label))
     for one in report.definition["measures"]:
         is_amount = "amount" in one.get("field", "")
         kind = _KINDS.get(one["function"], "amount" if is_amount else "number")
@@ -174,7 +175,11 @@ def rows_of(report: StandardReport, columns: Sequence[Column]) -> list[dict[str,
 async def draw(report: StandardReport) -> None:
     """Draw one."""
     columns = columns_of(report)
-    rows = [{"values": values} for values in rows_of(report, columns)]
+    named = {column["name"]: column["label"] for column in columns if column.get("label")}
+    rows = [
+        {"values": values | {id: values[label] for id, label in named.items()}}
+        for values in rows_of(report, columns)
+    ]
     spec = specification(kind_of(report), columns, rows, report.chart)
     (FOLDER / f"{report.name}.svg").write_bytes(await drawn(spec, "svg"))
     print(f"Drew {report.name}")

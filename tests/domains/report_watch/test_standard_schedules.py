@@ -83,6 +83,8 @@ async def test_each_is_told_what_each_sees(client, owner, worker):
     part, whole = await member(client, role), await member(client, "admin")
     levels = {"*": {"read": "all"}, "deals": {"read": "none"}}
     blind = await member(client, await custom_role(client, levels=levels))
+    for one, name in ((part, "Part"), (whole, "Whole")):
+        await client.changed(f"users/{one.id}", {"name": name})
     await won(client, part.id, whole.id, whole.id)
     recipients = [{"kind": "user", "id": one.id} for one in (part, whole, blind)]
     parameters = {"from": "@today-2d", "to": "@today+1d"}
@@ -92,10 +94,10 @@ async def test_each_is_told_what_each_sees(client, owner, worker):
     assert Counter(one["status"] for one in found) == {"sent": 3, "failed": 1}
     (failed,) = [one for one in found if one["status"] == "failed"]
     assert failed["recipient"] == f"user:{blind.id}"
-    line = "owner_id: {} · decided: {} · won: {} · lost: 0 · rate: 1"
-    assert await told(part, 1) == [line.format(part.id, 1, 1)]
+    line = "owner: {} · decided: {} · won: {} · lost: 0 · rate: 1"
+    assert await told(part, 1) == [line.format("Part", 1, 1)]
     (text,) = await told(whole, 1)
-    assert set(text.split("\n")) == {line.format(whole.id, 2, 2), line.format(part.id, 1, 1)}
+    assert set(text.split("\n")) == {line.format("Whole", 2, 2), line.format("Part", 1, 1)}
     events = (await client.read("events", types="report_schedule.occurred"))["data"]
     (event,) = [one for one in events if one["record_id"] == made["id"]]
     assert event["data"]["standard_report"] == OUTCOMES

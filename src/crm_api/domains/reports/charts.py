@@ -1,6 +1,7 @@
 """Pictures of results: as a specification of Vega-Lite, and drawn by it."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from types import ModuleType
@@ -42,15 +43,15 @@ def specification(
         raise unfit("/format", "no_chart", "A chart is of groups and a measure.")
     if len(rows) > _MOST:
         raise unfit("/format", "too_many_rows", f"A chart has {_MOST:,} rows at most.")
-    own = [group.get("label") or group["name"] for group in groups]
+    called = [_called(group, rows) for group in groups]
     value = next((c for c in numbers if c["name"] == measure), numbers[0])
     # By places and not by names, which may have dots, that mean something there.
     data = [
         {
-            **{f"g{n}": _label(row["values"].get(name)) for n, name in enumerate(own)},
+            **{f"g{n}": of_rows[place] for n, of_rows in enumerate(called)},
             "value": _number(row["values"].get(value["name"])),
         }
-        for row in rows
+        for place, row in enumerate(rows)
     ]
     if kind == "waterfall":
         _float(data, [row["values"] for row in rows])
@@ -72,6 +73,18 @@ def specification(
         "data": {"values": data},
         **marks,
     }
+
+
+def _called(group: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> list[Any]:
+    """What the group of each row is called; of those that are called alike each has a mark."""
+    name = group["name"]
+    label = group.get("label") or name
+    told = [(row["values"].get(name), row["values"].get(label)) for row in rows]
+    times = Counter(text for _, text in set(told))
+    return [
+        f"{text} ({str(id)[-4:]})" if times[text] > 1 else "–" if text is None else text
+        for id, text in told
+    ]
 
 
 def _fits(labels: Collection[str]) -> bool:
@@ -147,10 +160,6 @@ def _titled(column: Mapping[str, Any]) -> str:
     name = column.get("label") or column["name"]
     extra = column.get("currency") or column.get("unit")
     return f"{name} ({extra})" if extra else str(name)
-
-
-def _label(value: Any) -> Any:
-    return "–" if value is None else value
 
 
 def _number(value: Any) -> float | None:

@@ -89,6 +89,7 @@ def columns_of(plan: Plan) -> list[Row]:
             "bucket": group.bucket,
             "unit": None,
             "currency": None,
+            "label": None,
         }
         for group in plan.groups
     ]
@@ -97,7 +98,7 @@ def columns_of(plan: Plan) -> list[Row]:
 
 def column_row(name: str, role: str, kind: str) -> Row:
     """A column that is of no currency."""
-    none = dict.fromkeys(("bucket", "unit", "currency"))
+    none = dict.fromkeys(("bucket", "unit", "currency", "label"))
     return {"name": name, "role": role, "kind": kind, **none}
 
 
@@ -110,6 +111,7 @@ def measure_column(plan: Plan, known: Known) -> Row:
         "bucket": None,
         "unit": known.unit,
         "currency": plan.calendar.currency if known.base else None,
+        "label": None,
     }
 
 

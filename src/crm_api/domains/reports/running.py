@@ -16,6 +16,7 @@ from crm_api.domains.reports.declared import Declared, source_of
 from crm_api.domains.reports.drilling import behind
 from crm_api.domains.reports.expanding import bridge, funnel, need_shape, of_sides, of_steps
 from crm_api.domains.reports.measuring import functions_of
+from crm_api.domains.reports.naming import name_groups
 from crm_api.domains.reports.operands import DATED, operand_of, pointed, unfit
 from crm_api.domains.reports.questions import hash_of
 from crm_api.domains.reports.results import (
@@ -114,16 +115,19 @@ class Reports:
 
     async def answer(self, tx: Tx, plan: Plan, span: tuple[date, date] | None = None) -> Row:
         """The same within a transaction that sees one moment."""
-        query = plan.query
         await self.settle(tx, plan)
-        head = self.head(tx, plan)
         with self.in_time():
-            found = await (
-                _table(tx, plan) if query.kind == "table" else self._grouped(tx, plan, span)
-            )
-        if query.kind != "table":
-            note(tx, plan, found)
-        return {**head, **found}
+            if plan.query.kind == "table":
+                return {**self._head(tx, plan), **await _table(tx, plan)}
+            return await self.told(tx, plan, await self._grouped(tx, plan, span))
+
+    async def told(self, tx: Tx, plan: Plan, found: Row) -> Row:
+        """What groups came to, with what they are called and what else is said of it."""
+        fields = [group.operand.path for group in plan.groups]
+        fields += [operand.path for known in plan.measures for operand in known.operands]
+        exported(tx, plan.listing, fields, len(found["rows"]))
+        await name_groups(tx, plan, found)
+        return {**self._head(tx, plan), **found}
 
     async def settle(self, tx: Tx, plan: Plan) -> None:
         """Find out from what a report is read."""
@@ -132,7 +136,7 @@ class Reports:
                 plan.tally = await tally_of(tx, plan)
             plan.is_settled = True
 
-    def head(self, tx: Tx, plan: Plan) -> Row:
+    def _head(self, tx: Tx, plan: Plan) -> Row:
         """What is said of an answer beside what it is."""
         query, calendar = plan.query, plan.calendar
         return {
@@ -169,8 +173,9 @@ class Reports:
         if plan.query.kind == "time_series":
             shaped = Shaped(plan, await self._fetch(tx, plan, _PREVIEW))
             shaped.finish()
-            return {"columns": columns_of(plan), "rows": shaped.rows()}
-        return await self._grouped(tx, plan, None)
+            found = {"columns": columns_of(plan), "rows": shaped.rows(), "totals": []}
+            return await self.told(tx, plan, found)
+        return await self.told(tx, plan, await self._grouped(tx, plan, None))
 
     async def drill(self, asked: ReportCellInput) -> Row:
         """The rows behind a cell."""
@@ -283,13 +288,6 @@ class Reports:
             "totals": shaped.totals,
             "truncated": shaped.truncated,
         }
-
-
-def note(tx: Tx, plan: Plan, answer: Row) -> None:
-    """Note who was told of what is watched."""
-    fields = [group.operand.path for group in plan.groups]
-    fields += [operand.path for known in plan.measures for operand in known.operands]
-    exported(tx, plan.listing, fields, len(answer["rows"]))
 
 
 def columns_of_table(tx: Tx, query: ReportQuery, listing: Listing) -> list[Column]:

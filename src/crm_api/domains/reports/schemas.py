@@ -198,7 +198,12 @@ class ReportColumn(Shape):
     bucket: str | None = None
     unit: str | None = None
     currency: str | None = Field(None, description="Of amounts in the organization's currency.")
-    label: str | None = Field(None, description="The column that says what its ids mean.")
+    label: str | None = Field(
+        None,
+        description="The column that says what its values are called: the names of the records "
+        "that ids are of, each as far as whoever asks sees it and else the id, or the labels of "
+        "custom choices.",
+    )
 
 
 class ReportRow(Shape):

@@ -11,7 +11,7 @@ from typing import Any
 from crm_api.domains.reports.compiling import Plan
 from crm_api.domains.reports.finishing import Finish
 from crm_api.domains.reports.results import Row, Shaped, columns_of, digest
-from crm_api.domains.reports.running import Reports, note
+from crm_api.domains.reports.running import Reports
 from crm_api.domains.reports.schemas import (
     MAX_GROUPS,
     ReportGrouping,
@@ -57,14 +57,12 @@ async def read_together(reports: Reports, tx: Tx, plans: Sequence[Plan]) -> list
         return apart
     with reports.in_time():
         rows = await tx.fetch(sql, *args)
-    if len(rows) > most:
-        return apart
-    found = kin.answers(rows)
-    for plan, answer in zip(plans, found, strict=True):
-        if answer is not None:
-            note(tx, plan, answer)
-            answer.update(reports.head(tx, plan))
-    return found
+        if len(rows) > most:
+            return apart
+        return [
+            None if answer is None else await reports.told(tx, plan, answer)
+            for plan, answer in zip(plans, kin.answers(rows), strict=True)
+        ]
 
 
 @dataclass

@@ -23,6 +23,8 @@ Kind = Literal[
     "text", "uuid", "integer", "number", "amount", "boolean", "instant", "day", "tags", "keys"
 ]
 
+_TITLES = ("name", "title", "subject", "text", "label", "filename", "url", "body")
+
 
 @dataclass(frozen=True)
 class Field:
@@ -172,6 +174,13 @@ class Listing:
     def entity(self) -> str:
         """The record's word, such as `contact`; of a part of a table, the value that marks it."""
         return self.model.entity if self.part is None else self.part[1]
+
+    @cached_property
+    def title(self) -> str | None:
+        """The field by which its records are called."""
+        if self.search is not None:
+            return self.search.title
+        return next((name for name in _TITLES if name in self.known), None)
 
     @cached_property
     def shown(self) -> tuple[str, ...]:

@@ -14,7 +14,6 @@ from crm_api.kit.crud.sight import Services
 from crm_api.kit.db.database import Database
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import NotFound, Unauthenticated
-from crm_api.kit.query.listing import Listing
 from crm_api.kit.query.selection import Selection
 from crm_api.kit.query.visibility import among, sight_of
 from crm_api.platform.notifications.kinds import is_of_work
@@ -23,7 +22,6 @@ from crm_api.platform.notifications.texts import title_of
 
 EXCERPT = 200
 _MENTION = re.compile(r"@\[(?:user|team):([0-9a-fA-F-]{36})\]")
-_TITLES = ("name", "title", "subject", "text", "label", "filename", "url", "body")
 Acting = Callable[[Database, Actor, UUID], Awaitable[Actor]]
 
 
@@ -101,7 +99,7 @@ class Reading:
         service = _service(self._tx, target)
         if service is None or not self._tx.actor.covers(f"{service.area}:read"):
             return {}
-        field = title_field(service.records.listing)
+        field = service.records.listing.title
         if field is None or field in self._tx.actor.hidden(target):
             return {}
         found = await service.records.rows(
@@ -156,13 +154,6 @@ class Reading:
     def _called(self, mention: re.Match[str]) -> str:
         """A mention as people read it."""
         return f"@{self._names.get(UUID(mention[1]), '…')}"
-
-
-def title_field(listing: Listing) -> str | None:
-    """The field by which records of a collection are called."""
-    if listing.search is not None:
-        return listing.search.title
-    return next((name for name in _TITLES if name in listing.shown), None)
 
 
 def excerpt(text: str) -> str:
