@@ -2,8 +2,6 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
-from decimal import Decimal
 from typing import Any, Literal
 
 from crm_api.kit.db.tx import Tx
@@ -11,10 +9,6 @@ from crm_api.kit.db.tx import Tx
 Unit = Literal["amount", "count", "days", "hours", "ratio", "percent", "number", "score"]
 Filter = Mapping[str, Any]
 """A filter in the one filter language."""
-
-
-Measure = Callable[[Any, date | None, date | None], Awaitable[Decimal | None]]
-"""What a number comes to in a transaction between two days, for whoever asks in it."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +32,13 @@ class Metric:
     dated_by: Sequence[str] = ()
     """The fields of which the first that has a value says on which day a record counts; without
     one it is a number of this moment."""
-    compute: Measure | None = None
-    """What computes it where no report of one kind of record does; it has no groups then."""
+    figure: "Figure | None" = None
+    """What it is where no measures of one kind of record come to it."""
+
+    @property
+    def is_dated(self) -> bool:
+        """Whether it is of some days, and not of this moment."""
+        return bool(self.dated_by) or (self.figure is not None and self.figure.is_dated)
 
     @property
     def id(self) -> str:
@@ -178,6 +177,33 @@ class ComputedReport(StandardReport):
     ] = "summary"
     """How it is drawn. A waterfall has levels first and last, and signed changes in between;
     a comparison has bars side by side by its second grouping."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A measure of a computed report: its total, or by the groupings of the report."""
+
+    report: ComputedReport
+    measure: str
+    unsaid: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """Values of the report's parameters that nobody says."""
+    whole: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """The values by which a row is that of everything, where the report has no total."""
+
+    @property
+    def is_dated(self) -> bool:
+        """Whether it is of some days."""
+        return any(one.name == "from" for one in self.report.parameters)
+
+    @property
+    def has_measure(self) -> bool:
+        """Whether the report has such a measure."""
+        return any(c.name == self.measure and c.role == "measure" for c in self.report.columns)
+
+    @property
+    def groupings(self) -> Sequence[str]:
+        """By what it can be told."""
+        return [column.name for column in self.report.columns if column.role == "grouping"]
 
 
 _SO_MANY = 500

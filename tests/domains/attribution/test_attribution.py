@@ -308,7 +308,15 @@ async def test_costs_stand_against_what_was_brought(client, worker):
     assert (roi["value"], roi["metric"]["unit"]) == ("0", "ratio")
     assert (await client.read("metrics/cost_per_lead"))["value"] == "100.00"
     assert (await client.read("metrics/cost_per_opportunity"))["value"] == "100.00"
-    problem(await client.get("/v1/metrics/campaign_roi?by=campaign_id"), 422)
+    each = await client.read("metrics/campaign_roi", by="campaign_id")
+    assert [column["name"] for column in each["columns"]] == ["campaign_id", "campaign", "roi"]
+    told = {row["values"]["campaign_id"]: row["values"]["roi"] for row in each["rows"]}
+    assert told == {top: "1.5", id: "1.5", other: "-1"}
+    assert each["value"] == roi["value"]
+    await client.changed("organization", {"time_zone": "Asia/Tokyo"})
+    assert (await client.read("metrics/campaign_roi"))["value"] == roi["value"]
+    none = await client.read("metrics/campaign_roi", by="campaign_id", **days)
+    assert {row["values"]["roi"] for row in none["rows"]} == {None}
     blind = {"*": {"read": "all"}, "campaign_costs": NONE}
     one = await member(client, await custom_role(client, levels=blind))
     problem(await one.api.get(f"/v1/campaigns/{top}/results"), 403)

@@ -250,6 +250,23 @@ async def test_velocity_and_quotas_are_those_of_the_deals(client, seed):
         assert {d["id"] for d in rows} == {d["id"] for d in ahead}
 
 
+async def test_coverage_is_that_of_the_present_quarter(client, org):
+    where, (everybody, reader) = await pipeline(client), await people(client)
+    days = {"starts_on": str(TODAY), "ends_on": str(TODAY), "metric": "won_amount"}
+    first = 3 * ((TODAY.month - 1) // 3) + 1
+    days["starts_on"] = f"{TODAY.year}-{first:02}-01"
+    end = calendar.monthrange(TODAY.year, first + 2)[1]
+    days["ends_on"] = f"{TODAY.year}-{first + 2:02}-{end}"
+    none = await everybody.read("metrics/coverage")
+    assert (none["value"], none["rows"]) == (None, [])
+    await client.made("goals", {"name": "Q", "user_id": reader.id, "target": "1000", **days})
+    more = {"owner_id": reader.id, "amount": "2500", "currency": "EUR"}
+    await deal(client, where, closes_on=days["ends_on"], **more)
+    found = await everybody.read("metrics/coverage", by="node_id")
+    told = {row["values"]["node_id"]: row["values"]["coverage"] for row in found["rows"]}
+    assert found["value"] == told[str(org.id)] == told[reader.id] == "2.5"
+
+
 @pytest.mark.parametrize("seed", [1, 2])
 async def test_waterfalls_add_up_and_open_to_their_deals(client, owner, org, seed):
     rng = random.Random(seed)

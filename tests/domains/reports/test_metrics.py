@@ -129,6 +129,42 @@ async def test_what_is_wrong_is_said(client):
     assert "new_deals" not in {one["name"] for one in (await outsider.read("metrics"))["data"]}
 
 
+async def test_velocities_of_pipelines_add_up(client, owner, org):
+    here, other = await sold(client), await sold(client)
+    await pipeline(client)
+    await owner.execute(
+        "UPDATE deals SET closes_on = '2026-03-31', created_at = '2026-03-21T00:00:00Z' "
+        "WHERE organization_id = $1",
+        org.id,
+    )
+    answer = await client.read("metrics/velocity", by="pipeline_id", **SPAN)
+    assert answer["metric"]["standard_report"] == "pipeline_velocity"
+    told = {row["values"]["pipeline_id"]: row["values"]["velocity"] for row in answer["rows"]}
+    # One qualified deal, 200 won of two in three, after ten days; and nothing was won elsewhere.
+    assert told.pop(here.id) == told.pop(other.id) == "13.33"
+    assert set(told.values()) <= {None}
+    assert answer["value"] == "26.66"
+    assert set(answer["rows"][0]["values"]) == {"pipeline_id", "pipeline", "velocity"}
+    whole = await client.read("metrics/velocity", **SPAN)
+    assert (whole["value"], whole["columns"], whole["rows"]) == ("26.66", [], [])
+    for params, parameter in (
+        ({"by": "owner_id"}, "by"),
+        ({"by": "pipeline_id:month"}, "by"),
+        ({"from": "2026-02-01", "to": "2026-01-01"}, "to"),
+        ({"from": "1000-01-01"}, "from"),
+    ):
+        found = problem(await client.get("/v1/metrics/velocity", params=params), 422)
+        assert pointers(found) == [parameter]
+    answer = await client.get("/v1/metrics/coverage", params=SPAN)
+    assert pointers(problem(answer, 422)) == ["from"]
+    levels = {"*": {"read": "all"}, "forecasts": {"read": "none"}}
+    blind = (await member(client, await custom_role(client, levels=levels))).api
+    problem(await blind.get("/v1/metrics/velocity"), 403)
+    names = {one["name"] for one in (await blind.read("metrics"))["data"]}
+    assert "velocity" not in names
+    assert "new_deals" in names
+
+
 async def test_amounts_of_a_currency_of_before_are_none(client, owner):
     where = await pipeline(client)
     made = [

@@ -80,6 +80,12 @@ async def test_utilisation_of_resources(client):
             assert one["id"] == id
         (total,) = told["totals"]
         assert total["values"]["booked_minutes"] == sum(booked[id] for id in seen)
+        metric = await api.read("metrics/resource_utilisation", by="resource_id", **span)
+        shares = {one["values"]["resource_id"]: one["values"] for one in metric["rows"]}
+        assert shares.keys() == seen
+        assert all(close(shares[id]["utilisation"], booked[id] / whole) for id in seen)
+        every = sum(booked[id] for id in seen) / whole / len(seen)
+        assert close(metric["value"], every)
     long = {"from": "2020-01-01", "to": "2031-01-01"}
     answer = await standard(client, "resource_utilisation", 422, **long)
     assert answer["errors"][0]["pointer"] == "/parameters/to"

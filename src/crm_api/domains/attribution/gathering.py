@@ -38,6 +38,7 @@ from crm_api.kit.query.filters import Filter, parse
 from crm_api.kit.query.listing import Listing
 from crm_api.kit.query.moments import need_days
 from crm_api.kit.query.visibility import among, sight_of
+from crm_api.kit.schema import EARLIEST, LATEST
 
 Goal = Literal["won", "opportunity", "lead"]
 By = Literal["campaign", "channel", "variant", "kind"]
@@ -89,10 +90,12 @@ class Ground:
     names: Names
 
     def span(self, days: Days) -> tuple[datetime | None, datetime | None]:
-        """When the days begin, and when they are over."""
+        """When the days begin, and when they are over; None where there are none before or after."""
         after = None if days.last is None else days.last + timedelta(days=1)
         begin, end = (
-            None if day is None else datetime.fromisoformat(self.calendar.midnight(day))
+            None
+            if day is None or not EARLIEST.date() < day < LATEST.date()
+            else datetime.fromisoformat(self.calendar.midnight(day))
             for day in (days.first, after)
         )
         return begin, end

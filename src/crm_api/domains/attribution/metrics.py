@@ -1,30 +1,22 @@
 """The numbers of campaigns that reports and dashboards know by name."""
 
-from datetime import date
-from decimal import Decimal
-from typing import Any
+from datetime import timedelta
 
-from crm_api.domains.attribution.gathering import Days
-from crm_api.domains.attribution.results import Results
-from crm_api.kit.db.tx import Tx
-from crm_api.kit.reporting import Measure, Metric, Unit
+from crm_api.domains.attribution.standard import RESULTS
+from crm_api.kit.reporting import Figure, Metric, Unit
+from crm_api.kit.schema import EARLIEST, LATEST
 
 _OF_ALL = "Of all campaigns that are seen, by the linear model; null where it would be by nothing."
+# Who says no days means all of them.
+_EVER = {
+    "from": EARLIEST.date().isoformat(),
+    "to": (LATEST.date() - timedelta(days=1)).isoformat(),
+}
 
 
-def _figure(name: str) -> Measure:
-    async def compute(tx: Tx, first: date | None, last: date | None) -> Decimal | None:
-        days = Days(first, last)
-        days.check()
-        found: Any = (await Results(tx).whole("linear", days))[name]
-        return None if found is None else Decimal(found)
-
-    return compute
-
-
-def _metric(name: str, title: str, unit: Unit, text: str, figure: str) -> Metric:
-    told = f"{text} {_OF_ALL}"
-    return Metric(name, 1, title, unit, told, "campaign", compute=_figure(figure))
+def _metric(name: str, title: str, unit: Unit, text: str, measure: str) -> Metric:
+    figure = Figure(RESULTS, measure, _EVER)
+    return Metric(name, 1, title, unit, f"{text} {_OF_ALL}", "campaign", figure=figure)
 
 
 METRICS = (

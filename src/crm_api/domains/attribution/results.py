@@ -114,12 +114,6 @@ class Results:
             "funnel": _funnel(total),
         }
 
-    async def whole(self, model: Model, days: Days) -> dict[str, Any]:
-        """What all campaigns come to together; raises `Forbidden`."""
-        CampaignService(self.tx).need("read")
-        found, _ = await self.gathered(None, model, days)
-        return figures(found, None)
-
     async def gathered(
         self, id: UUID | None, model: Model, days: Days, *, in_parts: bool = False
     ) -> tuple[Gathered, Counting]:

@@ -29,7 +29,7 @@ from crm_api.kit.reporting import (
     ReportField,
 )
 
-MOST = 2_000
+MOST = 10_000
 _Lazy = Callable[[], Awaitable[Filter]]
 _COUNTS = ("members", "holdout", "excluded", "sent", "opened", "clicked", "responded", "leads")
 _EXACT = (
@@ -126,63 +126,60 @@ def _count(name: str, text: str) -> ReportField:
     return ReportField(name, "measure", "integer", text)
 
 
-STANDARD_REPORTS = (
-    ComputedReport(
-        name="campaign_results",
-        title="Results of campaigns",
-        text="What each campaign comes to with all below it, as at `/v1/campaigns/{id}/results`: "
-        "its audience, how many people were reached and what they did within the days, the leads "
-        "that it brought, and what it is credited with of deals that were begun and won within "
-        "them, against what it cost. A campaign counts in the rows of those above it, too; in the "
-        "total each person, lead and deal counts once. Costs are null where they are not kept.",
-        formula="won, opportunities = Σ the credits of its touches by the model; revenue = Σ "
-        "credit × amount; profit = revenue − cost; roi = profit / cost; roas = revenue / cost; "
-        "cost_per_lead = cost / leads; cost_per_opportunity = cost / opportunities; cost_per_sale "
-        "= cost / won; null where it would be by nothing",
-        source="campaign",
-        also_of=(
-            "activity",
-            "behaviour_event",
-            "campaign_cost",
-            "contact",
-            "deal",
-            "lead",
-            "lead_submission",
-            "mailing",
-        ),
-        areas=("attribution", "contacts", "leads", "deals"),
-        parameters=(
-            *SPAN,
-            Parameter("model", "text", "How deals are credited.", "linear", get_args(Model)),
-            Parameter(
-                "campaign_id", "uuid", "Of this campaign and all below it.", is_optional=True
-            ),
-        ),
-        chart="revenue",
-        reads=("name",),
-        columns=(
-            ReportField("campaign_id", "grouping", "uuid", "The campaign.", label="campaign"),
-            ReportField("campaign", "column", "text", "Its name."),
-            _count("members", "Who was to be reached, of frozen audiences."),
-            _count("holdout", "Who was held out."),
-            _count("excluded", "Who was excluded."),
-            _count("sent", "People to whom something was sent within the days."),
-            _count("opened", "Those who opened it."),
-            _count("clicked", "Those who followed a link."),
-            _count("responded", "Those who answered, came, sent a form or were met."),
-            _count("leads", "Leads that it brought."),
-            ReportField("opportunities", "measure", "number", "Credits of deals begun."),
-            ReportField("won", "measure", "number", "Credits of deals won."),
-            _amount("revenue", "What it is credited with of the amounts of deals won."),
-            _amount("cost", "What was spent for it."),
-            _amount("profit", "The one less the other."),
-            ReportField("roi", "measure", "ratio", "The profit by the cost."),
-            ReportField("roas", "measure", "ratio", "The revenue by the cost."),
-            _amount("cost_per_lead", "The cost by the leads."),
-            _amount("cost_per_opportunity", "The cost by the credits of deals begun."),
-            _amount("cost_per_sale", "The cost by the credits of deals won."),
-        ),
-        judge=_need_campaign,
-        compute=_results,
+RESULTS = ComputedReport(
+    name="campaign_results",
+    title="Results of campaigns",
+    text="What each campaign comes to with all below it, as at `/v1/campaigns/{id}/results`: "
+    "its audience, how many people were reached and what they did within the days, the leads "
+    "that it brought, and what it is credited with of deals that were begun and won within "
+    "them, against what it cost. A campaign counts in the rows of those above it, too; in the "
+    "total each person, lead and deal counts once. Costs are null where they are not kept.",
+    formula="won, opportunities = Σ the credits of its touches by the model; revenue = Σ "
+    "credit × amount; profit = revenue − cost; roi = profit / cost; roas = revenue / cost; "
+    "cost_per_lead = cost / leads; cost_per_opportunity = cost / opportunities; cost_per_sale "
+    "= cost / won; null where it would be by nothing",
+    source="campaign",
+    also_of=(
+        "activity",
+        "behaviour_event",
+        "campaign_cost",
+        "contact",
+        "deal",
+        "lead",
+        "lead_submission",
+        "mailing",
     ),
+    areas=("attribution", "contacts", "leads", "deals"),
+    parameters=(
+        *SPAN,
+        Parameter("model", "text", "How deals are credited.", "linear", get_args(Model)),
+        Parameter("campaign_id", "uuid", "Of this campaign and all below it.", is_optional=True),
+    ),
+    chart="revenue",
+    reads=("name",),
+    columns=(
+        ReportField("campaign_id", "grouping", "uuid", "The campaign.", label="campaign"),
+        ReportField("campaign", "column", "text", "Its name."),
+        _count("members", "Who was to be reached, of frozen audiences."),
+        _count("holdout", "Who was held out."),
+        _count("excluded", "Who was excluded."),
+        _count("sent", "People to whom something was sent within the days."),
+        _count("opened", "Those who opened it."),
+        _count("clicked", "Those who followed a link."),
+        _count("responded", "Those who answered, came, sent a form or were met."),
+        _count("leads", "Leads that it brought."),
+        ReportField("opportunities", "measure", "number", "Credits of deals begun."),
+        ReportField("won", "measure", "number", "Credits of deals won."),
+        _amount("revenue", "What it is credited with of the amounts of deals won."),
+        _amount("cost", "What was spent for it."),
+        _amount("profit", "The one less the other."),
+        ReportField("roi", "measure", "ratio", "The profit by the cost."),
+        ReportField("roas", "measure", "ratio", "The revenue by the cost."),
+        _amount("cost_per_lead", "The cost by the leads."),
+        _amount("cost_per_opportunity", "The cost by the credits of deals begun."),
+        _amount("cost_per_sale", "The cost by the credits of deals won."),
+    ),
+    judge=_need_campaign,
+    compute=_results,
 )
+STANDARD_REPORTS = (RESULTS,)

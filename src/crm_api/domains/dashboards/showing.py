@@ -3,7 +3,6 @@
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import date
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -28,7 +27,6 @@ from crm_api.kit.db.tx import Tx, at_one_moment
 from crm_api.kit.errors import CrmError, NotFound
 from crm_api.kit.problems import problem_of
 from crm_api.kit.query.cursor import context_of, seal, unseal
-from crm_api.kit.reporting import Measure
 
 Reports = Mapping[Key, NamedReport]
 EACH = Bounds(4, 2_000_000)
@@ -36,7 +34,7 @@ _STRETCH = 1_000
 _STRETCHES = 10
 
 
-class _Within(Library, Metrics):
+class _Within(Metrics):
     """Reports and metrics in the transaction that there is, each undone by itself if it fails."""
 
     def __init__(self, tx: Tx, bounds: Bounds) -> None:
@@ -93,13 +91,6 @@ class _Within(Library, Metrics):
             async with self.tx.atomic():
                 self._answers[asked] = await super().run(query, span)
         return self._answers[asked]
-
-    async def value(
-        self, compute: Measure, first: date | None, last: date | None
-    ) -> Decimal | None:
-        """The same of one that no report comes to."""
-        async with self.tx.atomic():
-            return await super().value(compute, first, last)
 
 
 class Showing:
@@ -259,6 +250,8 @@ def depends_on(tile: DashboardTile, reports: Reports) -> list[str]:
     """The kinds of records that a tile is of, with those on the way to what it names."""
     if tile.kind == "metric" and tile.metric in Declared.metrics:
         metric = Declared.metrics[tile.metric or ""]
+        if metric.figure is not None:
+            return sorted({metric.source, *metric.figure.report.also_of})
         by = (tile.by or "").split(",")
         named = [dict(metric.filter), [dict(one) for one in metric.measures], tile.filter, by]
         return sorted(on_the_way(metric.source, named))

@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from crm_api.domains.forecasting.definitions import DEFINITIONS
-from crm_api.kit.reporting import Metric
+from crm_api.domains.forecasting.standard_forecasts import COVERAGE
+from crm_api.domains.forecasting.standard_pipelines import VELOCITY
+from crm_api.kit.reporting import Figure, Metric
 
 CLOSED = ("closes_on", "closed_at")
 _WON: Mapping[str, Any] = {"status": "won"}
@@ -16,6 +18,10 @@ _CYCLE: Mapping[str, Any] = {
     "otherwise": "closed_at",
     "since": "created_at",
 }
+
+_WHOLE: Mapping[str, Any] = {"node_kind": "organization"}
+_VELOCITY = "An amount by day; of all pipelines it is the sum, of the last year without days."
+_COVERAGE = "Of the present quarter, of the organization; null without a quota or once it is won."
 
 
 def _count(name: str, filter: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
@@ -41,6 +47,12 @@ def _of_glossary(
     """A metric that the glossary defines."""
     found = DEFINITIONS[f"{name}.v1"]
     return Metric(name, 1, found.title, unit, found.text, "deal", measures, filter or {}, dated_by)
+
+
+def _of_report(name: str, unit: Any, figure: Figure, text: str) -> Metric:
+    """A metric of the glossary that a standard report comes to."""
+    found = DEFINITIONS[f"{name}.v1"]
+    return Metric(name, 1, found.title, unit, f"{found.text} {text}", "deal", figure=figure)
 
 
 METRICS = (
@@ -96,6 +108,8 @@ METRICS = (
         ],
         filter=_QUALIFIED,
     ),
+    _of_report("velocity", "amount", Figure(VELOCITY, "velocity"), _VELOCITY),
+    _of_report("coverage", "ratio", Figure(COVERAGE, "coverage", whole=_WHOLE), _COVERAGE),
     Metric(
         "won_amount",
         1,

@@ -1,6 +1,7 @@
 """The standard reports of pipelines: how fast they are, and what became of them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -29,12 +30,15 @@ from crm_api.kit.reporting import (
     Parameter,
     Records,
     ReportField,
+    of_ids,
 )
 
 _PIPELINES = """
     SELECT id, name FROM pipelines WHERE organization_id = $1 AND deleted_at IS NULL
         AND ($2::uuid IS NULL OR id = $2) ORDER BY sort_name, id
 """
+
+_QUALIFIED: Sequence[Filter] = ({"status": "open"}, {"forecast_category": {"ne": "omitted"}})
 
 
 async def _velocity(tx: Tx, given: Mapping[str, Any]) -> Computed:
@@ -55,7 +59,18 @@ async def _velocity(tx: Tx, given: Mapping[str, Any]) -> Computed:
             "velocity": plain(found["velocity"]),
         }
         lines.append(_moving(values, within))
-    return Computed(lines)
+    return Computed(lines, [_together(lines)] if lines else [])
+
+
+def _together(lines: Sequence[Line]) -> Line:
+    """All pipelines: what each may bring on a day adds up."""
+    known = [line.values["velocity"] for line in lines if line.values["velocity"] is not None]
+    values = {
+        "qualified": sum(line.values["qualified"] for line in lines),
+        "velocity": sum(map(Decimal, known)) if known else None,
+    }
+    here = of_ids([line.values["pipeline_id"] for line in lines], "pipeline_id")
+    return Line(values, Records({"and": [here, *_QUALIFIED]}))
 
 
 def _moving(values: Mapping[str, Any], within: Filter) -> Line:
@@ -64,7 +79,7 @@ def _moving(values: Mapping[str, Any], within: Filter) -> Line:
     def of(*tests: Filter) -> Records:
         return Records({"and": [here, *tests]})
 
-    qualified = of({"status": "open"}, {"forecast_category": {"ne": "omitted"}})
+    qualified = of(*_QUALIFIED)
     won = of({"status": "won"}, within)
     decided = of({"status": {"in": ["won", "lost"]}}, within)
     own = {"average_won": won, "win_rate": decided, "cycle": won}
@@ -115,7 +130,8 @@ VELOCITY = ComputedReport(
     name="pipeline_velocity",
     title="Velocity of pipelines",
     text=DEFINITIONS["velocity.v1"].text,
-    formula="velocity = qualified × average_won × win_rate / cycle; null without won deals",
+    formula="velocity = qualified × average_won × win_rate / cycle; null without won deals; in all "
+    "Σ velocity",
     source="deal",
     also_of=("pipeline", "stage"),
     areas=(AREA,),

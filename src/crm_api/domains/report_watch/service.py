@@ -239,9 +239,9 @@ class AlertService(NamedService[Alert]):
         metric = Declared.metrics.get(whole["metric"])
         if metric is None:
             raise unfit("/metric", "unknown_metric", "There is no metric of this name.")
-        if whole["days"] is not None and metric.compute is None and not metric.dated_by:
+        if whole["days"] is not None and not metric.is_dated:
             raise Invalid.at("/days", "undated_metric", "It is a number of this moment.")
-        if whole["filter"] and metric.compute is not None:
+        if whole["filter"] and metric.figure is not None:
             raise Invalid.at("/filter", "computed_metric", f"{metric.name} has no filters.")
         parse(whole["filter"], Declared.services[metric.source].repository.listing, self.tx)
 

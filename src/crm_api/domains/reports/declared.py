@@ -33,9 +33,12 @@ class Declared:
         tallies = [tally for part in parts for tally in part.tallies]
         cls.tallies = {tally.source: tally for tally in tallies}
         all_ = (*found, *library, *tallies)
+        figures = [metric.figure for metric in found if metric.figure is not None]
+        lost = [one for one in figures if cls.standard.get(one.report.name) is not one.report]
+        lost += [one for one in figures if not one.has_measure]
         unknown = [one.source for one in all_ if one.source not in cls.services]
-        if unknown or len(cls.metrics) + len(cls.standard) + len(cls.tallies) < len(all_):
-            raise ValueError(f"Declared twice, or of no collection: {unknown}.")
+        if unknown or lost or len(cls.metrics) + len(cls.standard) + len(cls.tallies) < len(all_):
+            raise ValueError(f"Declared twice, or of no collection or report: {unknown} {lost}.")
 
 
 def source_of(tx: Tx, entity: str) -> CrudService[Any] | None:

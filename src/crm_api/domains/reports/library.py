@@ -97,7 +97,7 @@ class Library(Reports):
         days = {"from": first, "to": last}
         within = {name: day.isoformat() for name, day in days.items() if day is not None}
         given = {**within, "product_id": str(id), "with_margin": with_margin}
-        with _asked():
+        with in_address():
             return await self.result(_PERFORMANCE, given)
 
     async def drilled(
@@ -202,7 +202,7 @@ def _in_body() -> Generator[None]:
 
 
 @contextmanager
-def _asked() -> Generator[None]:
+def in_address() -> Generator[None]:
     """Have mistakes of a body be told of where the query of an address says the same."""
     try:
         yield

@@ -1,25 +1,29 @@
 """Metrics: numbers that parts declare, asked for by groups and days."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date
-from decimal import Decimal
 from typing import Any, get_args
 
 from pydantic import ValidationError
 
 from crm_api.domains.reports.dating import within_days
 from crm_api.domains.reports.declared import Declared
-from crm_api.domains.reports.results import Row, shown
-from crm_api.domains.reports.running import Reports, metric_row
+from crm_api.domains.reports.library import Library, in_address
+from crm_api.domains.reports.results import Row
+from crm_api.domains.reports.running import AT_ONCE, Bounds, Reports, metric_row
 from crm_api.domains.reports.schemas import Bucket, ReportGrouping, ReportQuery
+from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import CrmError, Invalid, NotFound
 from crm_api.kit.query.moments import need_days
 from crm_api.kit.query.selection import names_of
-from crm_api.kit.reporting import Measure, Metric
+from crm_api.kit.reporting import Figure, Metric
 
 
-class Metrics(Reports):
+class Metrics(Library):
     """The metrics of all parts."""
+
+    def __init__(self, tx: Tx, bounds: Bounds = AT_ONCE) -> None:
+        super().__init__(tx, bounds)
 
     async def of(
         self,
@@ -39,11 +43,12 @@ class Metrics(Reports):
         need_days(**{"from": first, "to": last})
         if first is not None and last is not None and last < first:
             raise Invalid.parameter("to", "before_start", "The last day is before the first one.")
-        if metric.compute is not None:
-            return await self._of_part(metric, by, first, last, filter)
-        if (first or last) and not metric.dated_by:
+        days = {name: day for name, day in (("from", first), ("to", last)) if day is not None}
+        if days and not metric.is_dated:
             message = f"{name} is a number of this moment."
-            raise Invalid.parameter("from", "undated_metric", message)
+            raise Invalid.parameter(next(iter(days)), "undated_metric", message)
+        if metric.figure is not None:
+            return await self._of_report(metric, metric.figure, by, days, filter)
         groupings = _groupings(by)
         within = within_days(metric.source, metric.dated_by, first, last, await self.calendar())
         parts = [dict(part) for part in (metric.filter, within, filter) if part]
@@ -70,41 +75,47 @@ class Metrics(Reports):
             **{name: answer[name] for name in ("columns", "rows", "truncated")},
         }
 
-    async def _of_part(
+    async def _of_report(
         self,
         metric: Metric,
+        figure: Figure,
         by: str | None,
-        first: date | None,
-        last: date | None,
+        days: Mapping[str, date],
         filter: Mapping[str, Any] | None,
     ) -> Row:
-        """The same of one that no report comes to."""
-        self.source(metric.source)
-        if by or filter:
-            message = f"{metric.name} has no groups and no filters."
+        """The same of one that is a measure of a computed report."""
+        if filter:
+            message = f"{metric.name} has no filters."
+            raise Invalid.parameter("filter", "computed_metric", message)
+        if by and set(names_of(by)) != set(figure.groupings):
+            message = f"{metric.name} is grouped by {', '.join(figure.groupings)} alone."
             raise Invalid.parameter("by", "computed_metric", message)
-        assert metric.compute is not None
-        calendar = await self.calendar()
-        value = await self.value(metric.compute, first, last)
-        kind = "amount" if metric.unit == "amount" else "ratio"
+        given = {**figure.unsaid, **{name: day.isoformat() for name, day in days.items()}}
+        with in_address():
+            answer = await self.run((await self.asked(figure.report.name, given)).question)
+        hidden = {c["name"] for c in answer["columns"] if c["role"] == "measure"}
+        hidden -= {figure.measure}
+        rows = [_less(row, hidden) for row in answer["rows"]]
         return {
             "metric": metric_row(metric),
-            "time_zone": calendar.zone,
-            "currency": calendar.currency,
-            "as_of": self.tx.now,
-            "value": shown(value, kind),
-            "columns": [],
-            "rows": [],
-            "truncated": False,
+            **{name: answer[name] for name in ("time_zone", "currency", "as_of", "truncated")},
+            "value": _whole(figure, answer),
+            "columns": [c for c in answer["columns"] if by and c["name"] not in hidden],
+            "rows": rows if by else [],
         }
 
-    async def value(
-        self, compute: Measure, first: date | None, last: date | None
-    ) -> Decimal | None:
-        """What one that no report comes to is at one moment, bounded as reports are."""
-        async with self.reading() as tx:
-            with self.in_time():
-                return await compute(tx, first, last)
+
+def _whole(figure: Figure, answer: Row) -> Any:
+    """The number of everything; null where there is nothing."""
+    lines = answer["rows"] if figure.whole else answer["totals"]
+    for line in lines:
+        if figure.whole.items() <= line["values"].items():
+            return line["values"][figure.measure]
+    return None
+
+
+def _less(row: Row, hidden: Collection[str]) -> Row:
+    return {**row, "values": {n: v for n, v in row["values"].items() if n not in hidden}}
 
 
 def _measures(metric: Metric) -> list[Row]:
@@ -141,5 +152,11 @@ def metrics_of(reports: Reports) -> list[Row]:
     actor = reports.tx.actor
     actor.require("reports:read")
     areas = {entity: service.area for entity, service in Declared.services.items()}
-    found = Declared.metrics.values()
-    return [metric_row(m) for m in found if actor.covers(f"{areas[m.source]}:read")]
+    return [
+        metric_row(one)
+        for one in Declared.metrics.values()
+        if all(
+            actor.covers(f"{area}:read")
+            for area in (areas[one.source], *(one.figure.report.areas if one.figure else ()))
+        )
+    ]

@@ -383,4 +383,5 @@ def metric_row(metric: Any) -> Row:
         "dated_by": list(metric.dated_by),
         "filter": dict(metric.filter),
         "measures": [dict(measure) for measure in metric.measures],
+        "standard_report": metric.figure and metric.figure.report.name,
     }

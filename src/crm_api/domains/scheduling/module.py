@@ -11,6 +11,7 @@ from crm_api.domains.scheduling.busy_calendars import forget_busy_calendars
 from crm_api.domains.scheduling.conflicts import CONFLICT, find_conflicts
 from crm_api.domains.scheduling.jobs import expire_holds, lapse_waiting
 from crm_api.domains.scheduling.messages import find_conflicts_later
+from crm_api.domains.scheduling.metrics import METRICS
 from crm_api.domains.scheduling.pictured import SECTIONS, TOUCHPOINTS
 from crm_api.domains.scheduling.promoting import Promotions
 from crm_api.domains.scheduling.rendering import when_rendered
@@ -95,5 +96,6 @@ MODULE = Module(
     tags={"availability": "When something could be booked, and by whom."},
     touchpoints=TOUCHPOINTS,
     sections=SECTIONS,
+    metrics=METRICS,
     standard_reports=STANDARD_REPORTS,
 )

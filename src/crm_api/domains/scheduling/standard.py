@@ -73,33 +73,32 @@ def _share(part: int, whole: int) -> Decimal | None:
     return Decimal(part) / whole if whole else None
 
 
-STANDARD_REPORTS = (
-    ComputedReport(
-        name="resource_utilisation",
-        title="Utilisation of resources",
-        text="By resource, what of its working time was booked within the days, as at "
-        "`/v1/resources/utilisation`: all bookings count, also those that whoever asks does not "
-        "see. Capacities and calendars are those of now.",
-        formula="utilisation = booked minutes within working time / (working time × capacity); "
-        "null without working time",
-        source="resource",
-        also_of=("booking", "calendar_exception", "working_calendar"),
-        parameters=SPAN,
-        chart="utilisation",
-        reads=tuple(name for name in FIELDS if name not in {"id", "cost_per_hour"}),
-        columns=(
-            ReportField("resource_id", "grouping", "uuid", "The resource.", label="resource"),
-            ReportField("resource", "column", "text", "Its name."),
-            ReportField("capacity_minutes", "measure", "integer", "What could be booked."),
-            ReportField("booked_minutes", "measure", "integer", "What was, in working time."),
-            ReportField("outside_minutes", "measure", "integer", "What was outside of it."),
-            ReportField("buffer_minutes", "measure", "integer", "What was taken around bookings."),
-            ReportField("held_minutes", "measure", "integer", "What is held, not confirmed."),
-            ReportField("bookings", "measure", "integer", "Bookings that begin within the days."),
-            ReportField("no_shows", "measure", "integer", "To how many of these nobody came."),
-            ReportField("utilisation", "measure", "ratio", "Booked by what could be booked."),
-        ),
-        judge=_spanned,
-        compute=_utilised,
+UTILISATION = ComputedReport(
+    name="resource_utilisation",
+    title="Utilisation of resources",
+    text="By resource, what of its working time was booked within the days, as at "
+    "`/v1/resources/utilisation`: all bookings count, also those that whoever asks does not "
+    "see. Capacities and calendars are those of now.",
+    formula="utilisation = booked minutes within working time / (working time × capacity); "
+    "null without working time",
+    source="resource",
+    also_of=("booking", "calendar_exception", "working_calendar"),
+    parameters=SPAN,
+    chart="utilisation",
+    reads=tuple(name for name in FIELDS if name not in {"id", "cost_per_hour"}),
+    columns=(
+        ReportField("resource_id", "grouping", "uuid", "The resource.", label="resource"),
+        ReportField("resource", "column", "text", "Its name."),
+        ReportField("capacity_minutes", "measure", "integer", "What could be booked."),
+        ReportField("booked_minutes", "measure", "integer", "What was, in working time."),
+        ReportField("outside_minutes", "measure", "integer", "What was outside of it."),
+        ReportField("buffer_minutes", "measure", "integer", "What was taken around bookings."),
+        ReportField("held_minutes", "measure", "integer", "What is held, not confirmed."),
+        ReportField("bookings", "measure", "integer", "Bookings that begin within the days."),
+        ReportField("no_shows", "measure", "integer", "To how many of these nobody came."),
+        ReportField("utilisation", "measure", "ratio", "Booked by what could be booked."),
     ),
+    judge=_spanned,
+    compute=_utilised,
 )
+STANDARD_REPORTS = (UTILISATION,)
