@@ -302,10 +302,7 @@ class ReportMetricOut(Shape):
     dated_by: list[str]
     filter: dict[str, Any]
     measures: list[dict[str, Any]]
-    standard_report: str | None = Field(
-        description="Of which it is a measure, where none of one kind of record come to it: it is "
-        "told by the groupings of that alone, and takes no filter."
-    )
+    standard_report: str | None = Field(description="Of which it is a measure, by its groupings.")
 
 
 class ReportSourceOut(Shape):
