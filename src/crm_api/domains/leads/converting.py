@@ -12,17 +12,20 @@ from crm_api.domains.contacts.schemas import ContactCreate
 from crm_api.domains.contacts.service import ContactService
 from crm_api.domains.deals.schemas import DealCreate
 from crm_api.domains.deals.service import DealService
+from crm_api.domains.leads.matching import Matching, domains_of
 from crm_api.domains.leads.models import Lead
 from crm_api.domains.leads.schemas import LeadConversion, LeadReversal
 from crm_api.domains.leads.service import Given, LeadService
 from crm_api.domains.leads.states import WAYS, in_the_way
 from crm_api.kit.crud.owners import hand_down
+from crm_api.kit.crud.plain import columns_of
 from crm_api.kit.crud.transitions import blocked, need_way
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Conflict, Fault, Invalid
 from crm_api.kit.query.kinds import kinds_of
 from crm_api.kit.query.listing import Listing
 
+_KNOWN = {"contact_id": CONTACTS, "company_id": COMPANIES}
 _SHARED = ("country", "language", "time_zone", "source", "owner_id")
 
 
@@ -38,8 +41,11 @@ class LeadConverter:
         self.leads.need("update")
         lead = await self.leads.locked(id, expected)
         way = need_way("lead", WAYS, lead.status, "convert")
-        contact_id = await self._known(CONTACTS, lead, data, "contact_id")
-        company_id = await self._known(COMPANIES, lead, data, "company_id")
+        for name, listing in _KNOWN.items():
+            await self._check_named(listing, name, getattr(data, name))
+        matched = await self._matches(lead, data)
+        contact_id = data.contact_id or matched.get("contact_id")
+        company_id = data.company_id or matched.get("company_id")
         made: dict[str, str] = {}
         hand_down(self.tx, lead.owner_id)
         if company_id is None and lead.company_name is not None:
@@ -107,23 +113,37 @@ class LeadConverter:
             message = "What the conversion made was changed since."
             raise Conflict(message, code="changed_since", faults=changed)
 
-    async def _known(
-        self, listing: Listing, lead: Lead, data: LeadConversion, name: str
-    ) -> UUID | None:
-        """The record that is named, else the one that is matched and still there."""
-        named: UUID | None = getattr(data, name)
-        matched: UUID | None = getattr(lead, f"matched_{name}") if data.uses_matches else None
-        found = named or matched
-        if found is None or await kinds_of(self.tx, [listing], [found]):
-            return found
-        if named is not None:
+    async def _check_named(self, listing: Listing, name: str, id: UUID | None) -> None:
+        if id is not None and not await kinds_of(self.tx, [listing], [id]):
             message = f"There is no such {listing.entity}."
             raise Invalid.at(f"/{name}", "unknown_reference", message)
-        return None
+
+    async def _matches(self, lead: Lead, data: LeadConversion) -> dict[str, UUID | None]:
+        """The records that the lead is matched with and that are still there.
+
+        Where one is missing it is looked for anew: since the capture, another lead of the same
+        person or company may have been converted. Of such that are converted at once the second
+        waits, and finds what the first has made.
+        """
+        if not data.uses_matches:
+            return {}
+        known = {name: await self._still(lead, name) for name in _KNOWN}
+        if all(known[name] or getattr(data, name) for name in _KNOWN):
+            return known
+        values, matching = columns_of(lead), Matching(self.tx)
+        await matching.hold(values)
+        found = await matching.of(values, lead.id)
+        return {name: id or found[f"matched_{name}"] for name, id in known.items()}
+
+    async def _still(self, lead: Lead, name: str) -> UUID | None:
+        id: UUID | None = getattr(lead, f"matched_{name}")
+        is_there = id is not None and await kinds_of(self.tx, [_KNOWN[name]], [id])
+        return id if is_there else None
 
     async def _company(self, lead: Lead) -> UUID:
         body = _shared(lead, "website", "industry", "employees")
-        given = {"name": lead.company_name, "lifecycle": "prospect", **body}
+        domains = domains_of(columns_of(lead))
+        given = {"name": lead.company_name, "lifecycle": "prospect", "domains": domains, **body}
         made = await CompanyService(self.tx).create(CompanyCreate.model_validate(given))
         return made.id
 
