@@ -196,8 +196,8 @@ class LeadReversal(Schema):
 
     keeps_changed: bool = Field(
         False,
-        description="Whether what it made, and was changed since, stays; else it is 409 "
-        "`changed_since`.",
+        description="Whether what it made, and was changed since or is referred to by others, stays, "
+        "with what that refers to; else it is 409 `changed_since`.",
     )
 
 
