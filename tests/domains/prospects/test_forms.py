@@ -275,6 +275,30 @@ async def test_what_is_to_be_confirmed_counts_only_then(client, anonymous, worke
     assert [c["purpose"] for c in found["data"]] == ["newsletter"]
 
 
+async def test_what_is_admitted_is_to_be_confirmed_as_well(client, anonymous, worker, settings):
+    text = await text_of(client)
+    form, path = await form_of(client, double_opt_in=True, consents=[{"text_id": text["id"]}])
+    mail = address()
+    await sent(anonymous, path, email=mail, consents=[text["id"]], fax="1")
+    (refused,) = await submissions(client, form)
+    admit = f"/v1/lead-submissions/{refused['id']}/admit"
+    await client.delete(f"/v1/lead-forms/{form['id']}")
+    problem(await client.post(admit), 409, "cannot_be_admitted")
+    await client.post(f"/v1/lead-forms/{form['id']}/restore")
+    admitted = await client.post(admit)
+    assert admitted.status_code == 200, admitted.text
+    assert (admitted.json()["status"], admitted.json()["lead_id"]) == ("pending", None)
+    assert (await client.read("leads"))["data"] == []
+    problem(await client.post(admit), 409, "not_refused")
+    (letter,) = await letters_to(settings.mail_outbox, mail, 1)
+    answer = await anonymous.post(f"{link_in(letter)}/confirm")
+    assert answer.json()["is_confirmed"] is True
+    (one,) = await submissions(client, form)
+    assert (one["status"], one["confirmed_at"] is not None) == ("accepted", True)
+    found = await client.read("consents/effective", target="lead", record_id=one["lead_id"])
+    assert [c["purpose"] for c in found["data"]] == ["newsletter"]
+
+
 @pytest.mark.parametrize("purpose", [None, "newsletter", "ads"])
 async def test_an_address_that_wants_no_mail_is_not_asked_to_confirm(
     client, anonymous, owner, worker, purpose

@@ -1,9 +1,11 @@
 """The rules of forms that capture leads, and the trail of what came by them."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from crm_api.domains.prospects.events import SendConfirmation
 from crm_api.domains.prospects.form_schemas import LeadFormCreate, LeadFormUpdate
 from crm_api.domains.prospects.models import LeadForm, LeadSubmission
 from crm_api.domains.prospects.repository import (
@@ -14,6 +16,7 @@ from crm_api.domains.prospects.repository import (
     texts_of,
 )
 from crm_api.domains.prospects.words import PACKAGE, asked, labelled
+from crm_api.kit.attempts import Attempts
 from crm_api.kit.crud.named import NamedService
 from crm_api.kit.crud.personal import About, Gone, Impersonal
 from crm_api.kit.crud.plain import columns_of
@@ -107,9 +110,8 @@ class LeadSubmissionService(CrudService[LeadSubmission]):
     upserts = False
     records: LeadSubmissions
 
-    def keep(self, values: Mapping[str, Any]) -> UUID:
-        """Write down what was sent; its id."""
-        id = new_id()
+    def keep(self, id: UUID, values: Mapping[str, Any]) -> None:
+        """Write down what was sent."""
         token = confirm_token(self.tx, id)
         nothing = ("lead_id", "is_new_lead", "confirm_until", "confirmed_at", "owner_id")
         own: dict[str, Any] = {
@@ -120,7 +122,13 @@ class LeadSubmissionService(CrudService[LeadSubmission]):
             "external_ids": {},
         }
         self.add({**own, **values})
-        return id
+
+    async def ask(self, form: LeadForm, id: UUID, email_key: str) -> datetime:
+        """Ask by a letter whether it was them; until when they may confirm it. Raises `TooMany`."""
+        attempts = Attempts(self.tx.database)
+        await attempts.count(attempts.letters(email_key))
+        self.tx.enqueue(SendConfirmation(id))
+        return self.tx.now + timedelta(hours=form.confirm_hours)
 
 
 def confirm_token(tx: Tx, id: UUID) -> Opaque:
