@@ -71,6 +71,9 @@ class FormatOut(Shape):
     delimiter: str | None
     quotechar: str | None
     header: bool
+    above: int = Field(
+        0, description="Rows above the header that are no part of the table, such as a title."
+    )
     sheet: str | None
     columns: list[str]
 
