@@ -148,6 +148,62 @@ async def test_a_form_asks_for_what_a_lead_needs(client):
     assert pointers(problem(answer, 422)) == ["/consents/0/text_id"]
 
 
+async def test_answers_are_read_as_what_they_are_for(client, anonymous):
+    kinds = {"seats": "integer", "wants": "bool", "rate": "decimal", "price": "money"}
+    for name, kind in kinds.items():
+        more = {"currency": "EUR"} if kind == "money" else {}
+        body = {"target": "lead", "name": name, "label": name, "type": kind, **more}
+        await client.made("custom-fields", body)
+    options = [{"value": value, "label": value.title()} for value in ("red", "blue")]
+    body = {"target": "lead", "name": "colours", "label": "Colours", "type": "multiselect"}
+    await client.made("custom-fields", {**body, "options": options})
+    keys = ["last_name", "industry", "employees", *(f"custom.{n}" for n in (*kinds, "colours"))]
+    fields = [{"key": key, "is_required": key == "last_name"} for key in keys]
+    form, path = await form_of(client, fields=fields)
+    answers = {
+        "last_name": "Person",
+        "industry": "Banking & Finance",
+        "employees": "1,200",
+        "custom.seats": "12",
+        "custom.wants": "yes",
+        "custom.rate": "1.5",
+        "custom.price": "20",
+        "custom.colours": "red, Blue",
+    }
+    answer = await anonymous.post(f"{path}/submit", json={"answers": answers})
+    assert answer.status_code == 201, answer.text
+    (one,) = await submissions(client, form)
+    lead = await client.read(f"leads/{one['lead_id']}")
+    assert (lead["industry"], lead["employees"]) == ("banking_finance", 1200)
+    assert (lead["custom"]["seats"], lead["custom"]["wants"]) == (12, True)
+    assert lead["custom"]["colours"] == ["red", "blue"]
+    assert lead["custom"]["price"] == {"amount": "20.00", "currency": "EUR"}
+    wrong = {"custom.seats": "1.5", "custom.wants": "perhaps", "employees": "many"}
+    body = {"answers": {"last_name": "Person", **wrong}}
+    told = problem(await anonymous.post(f"{path}/submit", json=body), 422)
+    assert sorted(pointers(told)) == [f"/answers/{key}" for key in sorted(wrong)]
+    body = {"answers": {"last_name": "Person", "custom.colours": "green"}}
+    told = problem(await anonymous.post(f"{path}/submit", json=body), 422)
+    assert pointers(told) == ["/answers/custom.colours"]
+
+
+async def test_options_are_what_leads_can_have(client):
+    fields = [
+        {"key": "last_name", "is_required": True},
+        {"key": "employees", "options": ["10", "10-50"]},
+        {"key": "country", "options": ["Germany", "Atlantis"]},
+        {"key": "industry", "options": ["Banking & Finance"]},
+    ]
+    body = {"name": "Contact us", "title": "Ask us", "fields": fields}
+    told = problem(await client.post("/v1/lead-forms", json=body), 422)
+    assert pointers(told) == ["/fields/1/options/1", "/fields/2/options/1"]
+    fields[1]["options"], fields[2]["options"] = ["10"], ["Germany"]
+    made = await client.made("lead-forms", {**body, "fields": fields})
+    changed = [fields[0], {"key": "website", "options": ["example.com", "no address"]}]
+    answer = await client.patch(f"/v1/lead-forms/{made['id']}", json={"fields": changed})
+    assert pointers(problem(answer, 422)) == ["/fields/1/options/1"]
+
+
 async def test_spam_is_kept_with_reasons_and_answered_alike(client, anonymous):
     form, path = await form_of(
         client,

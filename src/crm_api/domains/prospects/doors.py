@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from crm_api.domains.leads.service import LeadService
+from crm_api.domains.prospects.answering import at_answers
 from crm_api.domains.prospects.capturing import Capture, lead_of
 from crm_api.domains.prospects.form_schemas import FormSubmission
 from crm_api.domains.prospects.forms import (
@@ -145,13 +146,13 @@ class FormDoor:
         """Whether it is of somebody who was erased; raises `Invalid` where it makes no lead."""
         leads = LeadService(self.tx)
         try:
-            shape = lead_of(form, answers, data.model_dump())
+            shape = lead_of(form, answers, data.model_dump(), leads.fields)
             values = values_of(shape)
             values["custom"] = leads.fields.completed(values["custom"], self.tx.actor)
             await leads.records.check_custom(values["custom"])
             leads.normalise(values, None, self.tx.actor.country)
         except Invalid as error:
-            raise error.under("/answers") from None
+            raise at_answers(error) from None
         return bool(await leads.barred([values]))
 
     async def _consents(

@@ -1,10 +1,14 @@
 """The rules of forms that capture leads, and the trail of what came by them."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from crm_api.domains.leads.schemas import LeadCreate
+from crm_api.domains.leads.service import LeadService
+from crm_api.domains.prospects.answering import given_by
 from crm_api.domains.prospects.events import SendConfirmation
 from crm_api.domains.prospects.form_schemas import LeadFormCreate, LeadFormUpdate
 from crm_api.domains.prospects.models import LeadForm, LeadSubmission
@@ -19,13 +23,14 @@ from crm_api.domains.prospects.words import PACKAGE, asked, labelled
 from crm_api.kit.attempts import Attempts
 from crm_api.kit.crud.named import NamedService
 from crm_api.kit.crud.personal import About, Gone, Impersonal
-from crm_api.kit.crud.plain import columns_of
+from crm_api.kit.crud.plain import columns_of, values_of
 from crm_api.kit.crud.purges import destroy, empty_events
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.documents.languages import language
 from crm_api.kit.errors import Fault, Invalid
 from crm_api.kit.ids import new_id
+from crm_api.kit.links.paging import filled
 from crm_api.kit.links.tokens import LinkTokens
 from crm_api.kit.templates import templates_of
 from crm_api.kit.tokens import Opaque, derived_secret
@@ -93,8 +98,23 @@ class LeadFormService(NamedService[LeadForm]):
             for place, key in enumerate(keys)
             if key.startswith("custom.") and key.removeprefix("custom.") not in known
         ]
-        if faults:
+        if faults := faults or self._wrong_options(whole["fields"]):
             raise Invalid(faults[0].message, faults=faults)
+
+    def _wrong_options(self, fields: Sequence[Mapping[str, Any]]) -> list[Fault]:
+        """The options that nobody could choose, for no lead can have them."""
+        leads, faults = LeadService(self.tx), list[Fault]()
+        for place, field in enumerate(fields):
+            for number, option in enumerate(field["options"]):
+                try:
+                    given = {"last_name": "-", **given_by({field["key"]: option}, leads.fields)}
+                    values = values_of(filled(LeadCreate, given))
+                    leads.fields.read(values["custom"], self.tx.actor)
+                    leads.normalise(values, None, self.tx.actor.country)
+                except Invalid as error:
+                    at = f"/fields/{place}/options/{number}"
+                    faults += [replace(fault, pointer=at) for fault in error.faults[:1]]
+        return faults
 
 
 class LeadSubmissionService(CrudService[LeadSubmission]):
