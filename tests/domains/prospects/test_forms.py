@@ -204,6 +204,20 @@ async def test_options_are_what_leads_can_have(client):
     assert pointers(problem(answer, 422)) == ["/fields/1/options/1"]
 
 
+async def test_what_the_address_of_a_page_says_keeps_nobody_from_sending(client, anonymous):
+    form, path = await form_of(client)
+    address_of_page = f"{path}/page?medium=Paid social!&utm_{'x' * 80}=1&utm_source=fair"
+    page = await anonymous.get(address_of_page)
+    assert 'name="medium" value="Paid social!"' in page.text
+    for medium, code in (("Paid social!", "paid_social"), ("Cost-per-click", "Cost-per-click")):
+        body = {**person(), "medium": medium, f"utm_{'x' * 80}": "1", "utm_source": "fair"}
+        answer = await anonymous.post(f"{path}/page", data=body)
+        assert answer.status_code == 303, answer.text
+        newest = (await submissions(client, form))[0]
+        assert (newest["status"], newest["medium"]) == ("accepted", code)
+        assert newest["utm"] == {"source": "fair"}
+
+
 async def test_spam_is_kept_with_reasons_and_answered_alike(client, anonymous):
     form, path = await form_of(
         client,

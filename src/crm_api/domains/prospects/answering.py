@@ -1,5 +1,6 @@
 """How answers to a form, which are texts, become what a lead has."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -11,6 +12,12 @@ from crm_api.kit.values.dates import parse_bool, parse_decimal
 from crm_api.kit.values.errors import BadValue
 
 OWN = "custom."
+_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,63}")
+
+
+def code_in(text: str) -> str:
+    """What somebody says, as a code, unless it is one; raises `BadValue`."""
+    return text if _CODE.fullmatch(text) else code_of(text)
 
 
 def _whole(text: str) -> int:
@@ -20,7 +27,7 @@ def _whole(text: str) -> int:
     return int(number)
 
 
-_READ: Mapping[str, Callable[[str], Any]] = {"employees": _whole, "industry": code_of}
+_READ: Mapping[str, Callable[[str], Any]] = {"employees": _whole, "industry": code_in}
 _READ_OWN: Mapping[str, Callable[[str], Any]] = {
     "integer": _whole,
     "decimal": parse_decimal,
