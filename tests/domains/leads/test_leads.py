@@ -226,7 +226,10 @@ async def test_a_conversion_that_fails_has_made_nothing(client):
     lead = await client.made("leads", {**LEAD, "company_name": "Example", "owner_id": me})
     stage = {"name": "New office", "stage_id": lead["id"]}
     answer = await client.post(f"/v1/leads/{lead['id']}/convert", json={"deal": stage})
-    problem(answer, 422)
+    assert pointers(problem(answer, 422)) == ["/deal/stage_id"]
+    pipeline = {"name": "New office", "pipeline_id": lead["id"]}
+    answer = await client.post(f"/v1/leads/{lead['id']}/convert", json={"deal": pipeline})
+    assert pointers(problem(answer, 422)) == ["/deal/pipeline_id"]
     assert (await client.read("contacts"))["data"] == []
     assert (await client.read("companies"))["data"] == []
     assert (await client.read(f"leads/{lead['id']}"))["status"] == "assigned"

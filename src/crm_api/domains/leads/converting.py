@@ -200,7 +200,13 @@ class LeadConverter:
             "company_id": company_id,
             **_shared(lead, only=("source", "owner_id")),
         }
-        made = await DealService(self.tx).create(DealCreate.model_validate(given))
+        try:
+            made = await DealService(self.tx).create(DealCreate.model_validate(given))
+            if data.deal.stage_id is not None:
+                # Whether there is such a stage is for the database to say.
+                await self.tx.flush()
+        except Invalid as error:
+            raise error.under("/deal") from None
         return made.id
 
 
