@@ -2,7 +2,7 @@
 
 import json
 import re
-from typing import Any, Final
+from typing import Final, cast
 
 _BETWEEN: Final = re.compile(r"[;|\n]")
 # `+49-30-23125;ext=12` is one number (RFC 3966).
@@ -35,10 +35,13 @@ def _in_json(cell: str) -> list[str] | None:
     if not cell.startswith("["):
         return None
     try:
-        items: Any = json.loads(cell)
+        items = cast("list[object]", json.loads(cell))
     except (ValueError, RecursionError):
         return None
-    found = [item.get("value") if isinstance(item, dict) else item for item in items]
-    if not all(isinstance(value, str) for value in found):
-        return None
-    return [value.strip() for value in found if value.strip()]
+    found: list[str] = []
+    for item in items:
+        value = cast("dict[str, object]", item).get("value") if isinstance(item, dict) else item
+        if not isinstance(value, str):
+            return None
+        found.append(value.strip())
+    return [value for value in found if value]
