@@ -80,4 +80,6 @@ def _fault(error: Mapping[str, Any], loc: Iterable[Any], place: str) -> Fault:
 
 def _is_internal(part: Any) -> bool:
     # The validator names the branch of a union or a wrapped function in the path.
-    return isinstance(part, str) and ("[" in part or "function-" in part)
+    return isinstance(part, str) and (
+        "[" in part or "function-" in part or part in {"constrained-str", "constrained-int"}
+    )

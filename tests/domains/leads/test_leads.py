@@ -196,12 +196,40 @@ async def test_existing_records_are_taken_where_they_are_matched_or_named(client
     assert len((await client.read("contacts"))["data"]) == 1
 
 
+async def test_leads_of_one_person_become_one_contact_and_one_company(client):
+    body = {**LEAD, "email": "person@works.example.com", "company_name": "Example Works"}
+    body["owner_id"] = await user_of(client)
+    leads = [await client.made("leads", body) for _ in range(4)]
+    calls = [client.post(f"/v1/leads/{lead['id']}/convert", json={}) for lead in leads]
+    told = [answer.json() for answer in await asyncio.gather(*calls)]
+    assert {one["status"] for one in told} == {"converted"}
+    assert len({(one["contact_id"], one["company_id"]) for one in told}) == 1
+    for name in ("contacts", "companies"):
+        assert len((await client.read(name))["data"]) == 1
+    other = await client.made("leads", {**body, "email": "other@works.example.com"})
+    assert other["matched_company_id"] == told[0]["company_id"]
+    alone = await client.made("leads", body)
+    alone = await act(client, alone, "convert", uses_matches=False)
+    assert alone["contact_id"] != told[0]["contact_id"]
+
+
+async def test_a_company_gets_no_domain_that_many_share(client):
+    body = {**LEAD, "email": "somebody@gmail.com", "website": "https://shop.example.com:8080/a"}
+    body |= {"company_name": "Example Shop", "owner_id": await user_of(client)}
+    lead = await act(client, await client.made("leads", body), "convert")
+    company = await client.read(f"companies/{lead['company_id']}")
+    assert company["domains"] == ["shop.example.com"]
+
+
 async def test_a_conversion_that_fails_has_made_nothing(client):
     me = await user_of(client)
     lead = await client.made("leads", {**LEAD, "company_name": "Example", "owner_id": me})
     stage = {"name": "New office", "stage_id": lead["id"]}
     answer = await client.post(f"/v1/leads/{lead['id']}/convert", json={"deal": stage})
-    problem(answer, 422)
+    assert pointers(problem(answer, 422)) == ["/deal/stage_id"]
+    pipeline = {"name": "New office", "pipeline_id": lead["id"]}
+    answer = await client.post(f"/v1/leads/{lead['id']}/convert", json={"deal": pipeline})
+    assert pointers(problem(answer, 422)) == ["/deal/pipeline_id"]
     assert (await client.read("contacts"))["data"] == []
     assert (await client.read("companies"))["data"] == []
     assert (await client.read(f"leads/{lead['id']}"))["status"] == "assigned"

@@ -54,12 +54,52 @@ async def test_what_was_changed_since_keeps_it_or_stays(client):
     lead = await converted(client, company_name="Example Industries")
     await client.changed(f"deals/{lead['deal_id']}", {"name": "New office"})
     answer = await reverted(client, lead, 409)
-    assert pointers(problem(answer, 409, "changed_since")) == ["/deal_id"]
+    told = problem(answer, 409, "changed_since")
+    # What stays keeps what it refers to.
+    assert [one["code"] for one in told["errors"]] == ["changed_since", *["needed_since"] * 2]
+    assert pointers(told) == ["/deal_id", "/contact_id", "/company_id"]
     assert len((await client.read("contacts"))["data"]) == 1
     assert (await client.read(f"leads/{lead['id']}"))["status"] == "converted"
     await reverted(client, lead, keeps_changed=True)
-    assert [one["name"] for one in (await client.read("deals"))["data"]] == ["New office"]
-    assert (await client.read("contacts"))["data"] == []
+    (deal,) = (await client.read("deals", include="contact,company"))["data"]
+    assert deal["name"] == "New office"
+    assert deal["contact"]["id"] == lead["contact_id"]
+    assert deal["company"]["id"] == lead["company_id"]
+
+
+async def test_what_others_have_come_to_need_keeps_it_or_stays(client):
+    lead = await converted(client, company_name="Example Industries")
+    await client.made("contacts", {"last_name": "Colleague", "company_id": lead["company_id"]})
+    answer = await reverted(client, lead, 409)
+    (fault,) = problem(answer, 409, "changed_since")["errors"]
+    assert (fault["code"], fault["pointer"]) == ("needed_since", "/company_id")
+    assert len((await client.read("deals"))["data"]) == 1
+    await reverted(client, lead, keeps_changed=True)
+    (colleague,) = (await client.read("contacts", include="company"))["data"]
+    assert colleague["company"]["id"] == lead["company_id"]
+    assert (await client.read("deals"))["data"] == []
+
+
+async def test_what_another_lead_became_too_stays(client):
+    lead = await converted(client)
+    other = await client.made("leads", {**LEAD, "owner_id": lead["owner_id"]})
+    answer = await client.post(f"/v1/leads/{other['id']}/convert", json={})
+    assert answer.json()["contact_id"] == lead["contact_id"]
+    assert pointers(problem(await reverted(client, lead, 409), 409)) == ["/contact_id"]
+    await reverted(client, lead, keeps_changed=True)
+    await client.read(f"contacts/{lead['contact_id']}")
+
+
+async def test_what_refers_by_a_custom_field_needs_it(client):
+    await client.made(
+        "custom-fields",
+        {"target": "company", "name": "advisor", "label": "Advisor", "type": "relation"}
+        | {"relates_to": "contact"},
+    )
+    lead = await converted(client)
+    body = {"name": "Example Industries", "custom": {"advisor": lead["contact_id"]}}
+    await client.made("companies", body)
+    assert pointers(problem(await reverted(client, lead, 409), 409)) == ["/contact_id"]
 
 
 async def test_only_what_was_converted_of_late_is_taken_back(client, owner):

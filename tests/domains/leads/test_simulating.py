@@ -148,6 +148,16 @@ async def test_what_cannot_be_simulated_is_told(client):
         ({"pools": [{"pool_id": one}]}, "/pools/0/pool_id"),
         ({"filter": {"shoe": {"eq": 1}}}, "/filter/shoe"),
         ({"rules": [{"name": "A"}]}, "/rules/0"),
+        ({"rules": [{"name": "A", "pool_id": one}]}, "/rules/0/pool_id"),
+        (
+            {"rules": [{"name": "A", "target": "user", "user_id": pool["id"]}]},
+            "/rules/0/user_id",
+        ),
+        (
+            {"pools": [{"pool_id": pool["id"], "members": [{"user_id": pool["id"]}]}]},
+            "/pools/0/members/0/user_id",
+        ),
+        ({"pools": [{"pool_id": pool["id"]}, {"pool_id": pool["id"]}]}, ""),
         ({"until": "2020-01-01T00:00:00Z"}, ""),
     ]
     for body, pointer in wrong:

@@ -148,6 +148,76 @@ async def test_a_form_asks_for_what_a_lead_needs(client):
     assert pointers(problem(answer, 422)) == ["/consents/0/text_id"]
 
 
+async def test_answers_are_read_as_what_they_are_for(client, anonymous):
+    kinds = {"seats": "integer", "wants": "bool", "rate": "decimal", "price": "money"}
+    for name, kind in kinds.items():
+        more = {"currency": "EUR"} if kind == "money" else {}
+        body = {"target": "lead", "name": name, "label": name, "type": kind, **more}
+        await client.made("custom-fields", body)
+    options = [{"value": value, "label": value.title()} for value in ("red", "blue")]
+    body = {"target": "lead", "name": "colours", "label": "Colours", "type": "multiselect"}
+    await client.made("custom-fields", {**body, "options": options})
+    keys = ["last_name", "industry", "employees", *(f"custom.{n}" for n in (*kinds, "colours"))]
+    fields = [{"key": key, "is_required": key == "last_name"} for key in keys]
+    form, path = await form_of(client, fields=fields)
+    answers = {
+        "last_name": "Person",
+        "industry": "Banking & Finance",
+        "employees": "1,200",
+        "custom.seats": "12",
+        "custom.wants": "yes",
+        "custom.rate": "1.5",
+        "custom.price": "20",
+        "custom.colours": "red, Blue",
+    }
+    answer = await anonymous.post(f"{path}/submit", json={"answers": answers})
+    assert answer.status_code == 201, answer.text
+    (one,) = await submissions(client, form)
+    lead = await client.read(f"leads/{one['lead_id']}")
+    assert (lead["industry"], lead["employees"]) == ("banking_finance", 1200)
+    assert (lead["custom"]["seats"], lead["custom"]["wants"]) == (12, True)
+    assert lead["custom"]["colours"] == ["red", "blue"]
+    assert lead["custom"]["price"] == {"amount": "20.00", "currency": "EUR"}
+    wrong = {"custom.seats": "1.5", "custom.wants": "perhaps", "employees": "many"}
+    body = {"answers": {"last_name": "Person", **wrong}}
+    told = problem(await anonymous.post(f"{path}/submit", json=body), 422)
+    assert sorted(pointers(told)) == [f"/answers/{key}" for key in sorted(wrong)]
+    body = {"answers": {"last_name": "Person", "custom.colours": "green"}}
+    told = problem(await anonymous.post(f"{path}/submit", json=body), 422)
+    assert pointers(told) == ["/answers/custom.colours"]
+
+
+async def test_options_are_what_leads_can_have(client):
+    fields = [
+        {"key": "last_name", "is_required": True},
+        {"key": "employees", "options": ["10", "10-50"]},
+        {"key": "country", "options": ["Germany", "Atlantis"]},
+        {"key": "industry", "options": ["Banking & Finance"]},
+    ]
+    body = {"name": "Contact us", "title": "Ask us", "fields": fields}
+    told = problem(await client.post("/v1/lead-forms", json=body), 422)
+    assert pointers(told) == ["/fields/1/options/1", "/fields/2/options/1"]
+    fields[1]["options"], fields[2]["options"] = ["10"], ["Germany"]
+    made = await client.made("lead-forms", {**body, "fields": fields})
+    changed = [fields[0], {"key": "website", "options": ["example.com", "no address"]}]
+    answer = await client.patch(f"/v1/lead-forms/{made['id']}", json={"fields": changed})
+    assert pointers(problem(answer, 422)) == ["/fields/1/options/1"]
+
+
+async def test_what_the_address_of_a_page_says_keeps_nobody_from_sending(client, anonymous):
+    form, path = await form_of(client)
+    address_of_page = f"{path}/page?medium=Paid social!&utm_{'x' * 80}=1&utm_source=fair"
+    page = await anonymous.get(address_of_page)
+    assert 'name="medium" value="Paid social!"' in page.text
+    for medium, code in (("Paid social!", "paid_social"), ("Cost-per-click", "Cost-per-click")):
+        body = {**person(), "medium": medium, f"utm_{'x' * 80}": "1", "utm_source": "fair"}
+        answer = await anonymous.post(f"{path}/page", data=body)
+        assert answer.status_code == 303, answer.text
+        newest = (await submissions(client, form))[0]
+        assert (newest["status"], newest["medium"]) == ("accepted", code)
+        assert newest["utm"] == {"source": "fair"}
+
+
 async def test_spam_is_kept_with_reasons_and_answered_alike(client, anonymous):
     form, path = await form_of(
         client,
@@ -271,6 +341,30 @@ async def test_what_is_to_be_confirmed_counts_only_then(client, anonymous, worke
     (one,) = await submissions(client, form)
     assert (one["status"], one["confirmed_at"] is not None) == ("accepted", True)
     assert len((await client.read("leads"))["data"]) == 1
+    found = await client.read("consents/effective", target="lead", record_id=one["lead_id"])
+    assert [c["purpose"] for c in found["data"]] == ["newsletter"]
+
+
+async def test_what_is_admitted_is_to_be_confirmed_as_well(client, anonymous, worker, settings):
+    text = await text_of(client)
+    form, path = await form_of(client, double_opt_in=True, consents=[{"text_id": text["id"]}])
+    mail = address()
+    await sent(anonymous, path, email=mail, consents=[text["id"]], fax="1")
+    (refused,) = await submissions(client, form)
+    admit = f"/v1/lead-submissions/{refused['id']}/admit"
+    await client.delete(f"/v1/lead-forms/{form['id']}")
+    problem(await client.post(admit), 409, "cannot_be_admitted")
+    await client.post(f"/v1/lead-forms/{form['id']}/restore")
+    admitted = await client.post(admit)
+    assert admitted.status_code == 200, admitted.text
+    assert (admitted.json()["status"], admitted.json()["lead_id"]) == ("pending", None)
+    assert (await client.read("leads"))["data"] == []
+    problem(await client.post(admit), 409, "not_refused")
+    (letter,) = await letters_to(settings.mail_outbox, mail, 1)
+    answer = await anonymous.post(f"{link_in(letter)}/confirm")
+    assert answer.json()["is_confirmed"] is True
+    (one,) = await submissions(client, form)
+    assert (one["status"], one["confirmed_at"] is not None) == ("accepted", True)
     found = await client.read("consents/effective", target="lead", record_id=one["lead_id"])
     assert [c["purpose"] for c in found["data"]] == ["newsletter"]
 

@@ -1,12 +1,13 @@
 """What is asked for with a file: how rows are matched, how it is read; and what is refused."""
 
 import json
+from uuid import UUID
 
 import pytest
 
 from crm_api.platform.transfer import engine
 from crm_api.platform.transfer.reading import limits
-from support.clients import problem
+from support.clients import pointers, problem
 
 
 @pytest.mark.usefixtures("worker")
@@ -111,6 +112,39 @@ async def test_mistakes_and_fields_over_graphql(files, client, csv_of):
     assert [fault["row"] for fault in more["importErrors"]["nodes"]] == [2]
     wrong = await client.gql(query, id=record["id"], first=-1, after=0)
     assert wrong["errors"][0]["extensions"]["problem"]["errors"][0]["pointer"] == "/first"
+
+
+async def test_what_is_not_counted_yet_is_none_over_graphql(files, client, csv_of, owner):
+    record = await files.made(csv_of(["Last Name"], ["A"]))
+    # As of imports from before formats told it.
+    sql = "UPDATE imports SET format = format - 'above' WHERE id = $1"
+    await owner.execute(sql, UUID(record["id"]))
+    parts = "counts { create error } format { above header } undone { kept }"
+    shown = {
+        "counts": {"create": 0, "error": 0},
+        "format": {"above": 0, "header": True},
+        "undone": None,
+    }
+    told = await client.data(
+        f"query($i: UUID!) {{ import(id: $i) {{ {parts} }} imports {{ nodes {{ {parts} }} }} }}",
+        i=record["id"],
+    )
+    assert told == {"import": shown, "imports": {"nodes": [shown]}}
+
+
+async def test_mistakes_point_to_columns_whatever_they_are_called(files, client, csv_of):
+    record = await files.made(csv_of(["Last/Name", "E~mail"], ["A", "a@example.com"]))
+    wrong = [
+        ({"mapping": {"Last/Name": "nope"}}, "/mapping/Last~1Name"),
+        ({"mapping": {"E~mail": "nope"}}, "/mapping/E~0mail"),
+        ({"options": {"country": "XX"}}, "/options/country"),
+    ]
+    for body, pointer in wrong:
+        answer = await client.patch(f"/v1/imports/{record['id']}", json=body)
+        assert pointers(problem(answer, 422)) == [pointer]
+    body = {"options": {"match": ["vin"]}}
+    answer = await client.patch(f"/v1/imports/{record['id']}", json=body)
+    assert set(pointers(problem(answer, 422))) == {"/options/match/0"}
 
 
 @pytest.mark.parametrize("field", ["contacts", "jobs", "events", "imports"])

@@ -14,6 +14,7 @@ import pytest
 
 from crm_api.platform.transfer import engine
 from support.clients import pointers, problem
+from support.exports import exported
 from support.waiting import patiently
 
 HUBSPOT = [
@@ -32,6 +33,51 @@ ADA = [
     "Germany",
     "1980-02-29",
 ]
+
+
+async def test_cells_list_addresses_and_numbers(files, client, worker, csv_of):
+    columns = ["Last Name", "Email", "Additional email addresses", "Phone", "Mobile"]
+    told = csv_of(
+        columns,
+        ["One", "a@example.com", "b@example.com;c@example.com", "+493023125001;ext=12", ";"],
+        ["Two", "d@example.com; e@example.com", "", "", "+4915123456789 | +4915123456780"],
+        ["Three", "f@example.com", "g@example.com; nobody@", "", ""],
+    )
+    made = await files.imported(told)
+    assert made["counts"]["create"] == 2
+    (fault,) = await files.errors(made["id"])
+    assert (fault["column"], fault["value"]) == ("Additional email addresses", "nobody@")
+    two, one = await files.all("contacts", fields="emails,phones")
+    assert [e["value"] for e in one["emails"]] == [f"{c}@example.com" for c in "abc"]
+    assert [e["value"] for e in two["emails"]] == ["d@example.com", "e@example.com"]
+    assert [(p["kind"], p["value"]) for p in two["phones"]] == [
+        ("mobile", "+4915123456789"),
+        ("mobile", "+4915123456780"),
+    ]
+
+
+@pytest.mark.parametrize("format", ["csv", "xlsx", "ndjson"])
+async def test_what_was_exported_says_nothing_new(files, client, worker, format):
+    emails = [{"value": "one@example.com"}, {"value": "other@example.com", "kind": "home"}]
+    address = {"street": "Sample Street 1", "city": "Berlin", "country": "DE"}
+    await client.made(
+        "contacts",
+        {"last_name": "One", "emails": emails, "addresses": [address], "tags": ["a", "b"]},
+    )
+    content = (await exported(client, "contacts", format=format)).content
+    made = await files.made(content, name=f"own.{format}")
+    fields = {one["column"]: one["field"] for one in made["mapping"]}
+    assert fields["addresses"] is None
+    counts = await files.done(made["id"], "validate")
+    assert (counts["error"], counts["create"]) == (0, 0), await files.errors(made["id"])
+    await files.done(made["id"], "start")
+    (contact,) = (await client.read("contacts"))["data"]
+    assert contact["tags"] == ["a", "b"]
+    assert [(e["kind"], e["value"]) for e in contact["emails"]] == [
+        ("work", "one@example.com"),
+        ("home", "other@example.com"),
+    ]
+    assert [one["street"] for one in contact["addresses"]] == ["Sample Street 1"]
 
 
 async def test_a_file_becomes_contacts_companies_and_employments(files, client, worker, csv_of):

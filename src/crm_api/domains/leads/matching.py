@@ -10,6 +10,7 @@ from crm_api.domains.leads.repository import Leads
 from crm_api.kit.crud.holders import holders_of
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.points import email_key
+from crm_api.kit.values import codes
 from crm_api.kit.values.hosts import is_shared
 from crm_api.kit.values.names import sort_key
 
@@ -30,6 +31,12 @@ class Matching:
     async def of(self, values: Mapping[str, Any], id: UUID | None) -> dict[str, Any]:
         """What a lead of these values is matched with, and who else it may be."""
         return (await self.of_many([(id, values)]))[0]
+
+    async def hold(self, values: Mapping[str, Any]) -> None:
+        """Have whoever else holds leads with the same keys wait till the commit."""
+        for kind, found in _keys(values).items():
+            if found:
+                await Leads(self.tx).lock_keys(kind, found)
 
     async def of_many(
         self, wanted: Sequence[tuple[UUID | None, Mapping[str, Any]]]
@@ -92,9 +99,13 @@ def _keys(values: Mapping[str, Any]) -> dict[str, list[str]]:
     }
 
 
+def domains_of(values: Mapping[str, Any]) -> list[str]:
+    """The domains by which a lead, and others of its company, are matched with the company."""
+    return _domains(values, [email_key(point["value"]) for point in values["emails"]])
+
+
 def _domains(values: Mapping[str, Any], mails: Sequence[str]) -> list[str]:
     domains = [mail.rpartition("@")[2] for mail in mails]
     if (site := values.get("website")) is not None:
-        host = site.partition("://")[2].partition("/")[0].partition(":")[0]
-        domains.append(host.removeprefix("www."))
+        domains.append(codes.domain(site))
     return [domain for domain in dict.fromkeys(domains) if domain and not is_shared(domain)]

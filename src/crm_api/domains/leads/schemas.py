@@ -183,7 +183,11 @@ class LeadConversion(Schema):
     company_id: UUID | None = Field(
         None, description="Without it the matched one, else a new one where a name is known."
     )
-    uses_matches: bool = Field(True, description="Whether matched records are taken.")
+    uses_matches: bool = Field(
+        True,
+        description="Whether matched records are taken: those of the capture, else those that have "
+        "come to be there since, such as what another lead of the same person became.",
+    )
     deal: LeadDealFields | None = Field(None, description="Without it there is none.")
 
 
@@ -192,8 +196,8 @@ class LeadReversal(Schema):
 
     keeps_changed: bool = Field(
         False,
-        description="Whether what it made, and was changed since, stays; else it is 409 "
-        "`changed_since`.",
+        description="Whether what it made, and was changed since or is referred to by others, stays, "
+        "with what that refers to; else it is 409 `changed_since`.",
     )
 
 

@@ -12,16 +12,18 @@ from crm_api.domains.leads.drawing import fairness_of
 from crm_api.domains.leads.earning import earned_in, weights_of
 from crm_api.domains.leads.pools import LeadPoolService, LeadRuleService
 from crm_api.domains.leads.replaying import Replay
-from crm_api.domains.leads.repository import LEADS, Pools, Rules
+from crm_api.domains.leads.repository import LEADS, POOLS, Pools, Rules
 from crm_api.domains.leads.service import LeadService
 from crm_api.domains.leads.sharing import Choice, Seats, Sharable, Sharing, Table
 from crm_api.domains.leads.simulation_schemas import LeadDraftPool, LeadSimulationInput
+from crm_api.kit.crud.owners import need_owners
 from crm_api.kit.db.json import decode, encode
 from crm_api.kit.db.tx import Tx, at_one_moment
-from crm_api.kit.errors import Invalid
+from crm_api.kit.errors import Fault, Invalid
 from crm_api.kit.ids import new_id
 from crm_api.kit.query.conditions import check
 from crm_api.kit.query.filters import parse
+from crm_api.kit.query.kinds import kinds_of
 
 
 class Simulator:
@@ -42,8 +44,29 @@ class Simulator:
         check(self.tx, LEADS, data.filter)
         for place, draft in enumerate(data.rules or ()):
             check(self.tx, LEADS, draft.filter, f"/rules/{place}/filter")
+        await self._need_named(data)
         async with at_one_moment(self.tx) as reader:
             return await Run(reader, data).told()
+
+    async def _need_named(self, data: LeadSimulationInput) -> None:
+        """Raise `Invalid` where drafts name pools or users that there are not."""
+        pools = {f"/rules/{n}/pool_id": one.pool_id for n, one in enumerate(data.rules or ())}
+        users = {f"/rules/{n}/user_id": one.user_id for n, one in enumerate(data.rules or ())}
+        users |= {
+            f"/pools/{n}/members/{place}/user_id": member.user_id
+            for n, draft in enumerate(data.pools)
+            for place, member in enumerate(draft.members or ())
+        }
+        wanted = {at: id for at, id in pools.items() if id is not None}
+        there = await kinds_of(self.tx, [POOLS], list(wanted.values()))
+        faults = [
+            Fault("unknown_reference", "There is no such pool.", at)
+            for at, id in wanted.items()
+            if id not in there
+        ]
+        if faults:
+            raise Invalid(faults[0].message, faults=faults)
+        await need_owners(self.tx, {at: id for at, id in users.items() if id is not None})
 
 
 class Run:

@@ -70,6 +70,8 @@ class LeadSimulationInput(Schema):
     def _ordered(self) -> Self:
         if self.until <= self.since:
             raise ValueError("`until` is after `since`")
+        if len({draft.pool_id for draft in self.pools}) < len(self.pools):
+            raise ValueError("each pool is drafted once")
         return self
 
 

@@ -9,8 +9,10 @@ from uuid import UUID
 from crm_api.domains.leads.schemas import LeadCreate
 from crm_api.domains.leads.service import LeadService
 from crm_api.domains.leads.states import ENDED
+from crm_api.domains.prospects.answering import given_by
 from crm_api.domains.prospects.forms import LeadFormService, LeadSubmissionService
 from crm_api.domains.prospects.models import LeadForm, LeadSubmission
+from crm_api.kit.custom.catalogue import CustomFields
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import CrmError
 from crm_api.kit.links.paging import filled
@@ -62,7 +64,9 @@ class Capture:
         id, form_id = sent.id, form.id
         try:
             async with self.tx.atomic():
-                captured = await self.take(lead_of(form, sent.answers, _told(sent)))
+                captured = await self.take(
+                    lead_of(form, sent.answers, _told(sent), self.leads.fields)
+                )
                 await self._consent(form, sent, captured.id)
         except CrmError as error:
             if error.status >= 500:
@@ -104,19 +108,16 @@ class Capture:
                 await consents.record(filled(ConsentInput, said))
 
 
-def lead_of(form: LeadForm, answers: Mapping[str, Any], told: Mapping[str, Any]) -> LeadCreate:
+def lead_of(
+    form: LeadForm, answers: Mapping[str, str], told: Mapping[str, Any], own: CustomFields
+) -> LeadCreate:
     """The lead that answers describe; raises `Invalid`."""
-    given: dict[str, Any] = {k: v for k, v in answers.items() if not k.startswith("custom.")}
-    custom = {k.removeprefix("custom."): v for k, v in answers.items() if k.startswith("custom.")}
-    if (count := given.get("employees")) is not None and count.isdecimal() and len(count) < 11:
-        given["employees"] = int(count)
-    own = {name: told[name] or getattr(form, name) for name in ("campaign", "medium")}
+    named = {name: told[name] or getattr(form, name) for name in ("campaign", "medium")}
     whole = {
-        **given,
-        **{name: value for name, value in own.items() if value is not None},
+        **given_by(answers, own),
+        **{name: value for name, value in named.items() if value is not None},
         "source": form.source,
         "utm": told["utm"],
-        "custom": custom,
     }
     if told["referrer"] is not None:
         whole["referrer"] = told["referrer"]

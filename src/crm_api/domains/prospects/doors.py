@@ -4,13 +4,12 @@ The form or the submission itself is the actor, with the rights that this needs 
 """
 
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from crm_api.domains.leads.service import LeadService
+from crm_api.domains.prospects.answering import at_answers
 from crm_api.domains.prospects.capturing import Capture, lead_of
-from crm_api.domains.prospects.events import SendConfirmation
 from crm_api.domains.prospects.form_schemas import FormSubmission
 from crm_api.domains.prospects.forms import (
     CONFIRM_TOKENS,
@@ -22,10 +21,10 @@ from crm_api.domains.prospects.models import LeadForm
 from crm_api.domains.prospects.repository import FORMS_AREA, OPENING, supplier_of, texts_of
 from crm_api.domains.prospects.spam import judged, stamp_of
 from crm_api.domains.prospects.words import asked
-from crm_api.kit.attempts import Attempts
 from crm_api.kit.crud.plain import columns_of, values_of
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Fault, Invalid
+from crm_api.kit.ids import new_id
 from crm_api.kit.links.opening import Caller, Opened, ended
 from crm_api.kit.points import email_key
 from crm_api.kit.values.errors import BadValue
@@ -101,15 +100,13 @@ class FormDoor:
         return told_of(form, is_pending=form.double_opt_in)
 
     async def _keep(self, form: LeadForm, values: dict[str, Any]) -> None:
-        is_pending = values["status"] == "pending" and form.double_opt_in
+        id, is_pending = new_id(), values["status"] == "pending"
+        if is_pending and form.double_opt_in:
+            until = await self.submissions.ask(form, id, str(values["email_key"]))
+            self.submissions.keep(id, {**values, "confirm_until": until})
+            return
+        self.submissions.keep(id, values)
         if is_pending:
-            attempts = Attempts(self.tx.database)
-            await attempts.count(attempts.letters(str(values["email_key"])))
-            values["confirm_until"] = self.tx.now + timedelta(hours=form.confirm_hours)
-        id = self.submissions.keep(values)
-        if is_pending:
-            self.tx.enqueue(SendConfirmation(id))
-        elif values["status"] == "pending":
             await self.tx.flush()
             (sent,) = await self.submissions.records.locked([id], everywhere=True)
             await Capture(self.tx).accept(form, sent)
@@ -149,13 +146,13 @@ class FormDoor:
         """Whether it is of somebody who was erased; raises `Invalid` where it makes no lead."""
         leads = LeadService(self.tx)
         try:
-            shape = lead_of(form, answers, data.model_dump())
+            shape = lead_of(form, answers, data.model_dump(), leads.fields)
             values = values_of(shape)
             values["custom"] = leads.fields.completed(values["custom"], self.tx.actor)
             await leads.records.check_custom(values["custom"])
             leads.normalise(values, None, self.tx.actor.country)
         except Invalid as error:
-            raise error.under("/answers") from None
+            raise at_answers(error) from None
         return bool(await leads.barred([values]))
 
     async def _consents(

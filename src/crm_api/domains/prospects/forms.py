@@ -1,9 +1,15 @@
 """The rules of forms that capture leads, and the trail of what came by them."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from crm_api.domains.leads.schemas import LeadCreate
+from crm_api.domains.leads.service import LeadService
+from crm_api.domains.prospects.answering import given_by
+from crm_api.domains.prospects.events import SendConfirmation
 from crm_api.domains.prospects.form_schemas import LeadFormCreate, LeadFormUpdate
 from crm_api.domains.prospects.models import LeadForm, LeadSubmission
 from crm_api.domains.prospects.repository import (
@@ -14,15 +20,17 @@ from crm_api.domains.prospects.repository import (
     texts_of,
 )
 from crm_api.domains.prospects.words import PACKAGE, asked, labelled
+from crm_api.kit.attempts import Attempts
 from crm_api.kit.crud.named import NamedService
 from crm_api.kit.crud.personal import About, Gone, Impersonal
-from crm_api.kit.crud.plain import columns_of
+from crm_api.kit.crud.plain import columns_of, values_of
 from crm_api.kit.crud.purges import destroy, empty_events
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.documents.languages import language
 from crm_api.kit.errors import Fault, Invalid
 from crm_api.kit.ids import new_id
+from crm_api.kit.links.paging import filled
 from crm_api.kit.links.tokens import LinkTokens
 from crm_api.kit.templates import templates_of
 from crm_api.kit.tokens import Opaque, derived_secret
@@ -90,8 +98,23 @@ class LeadFormService(NamedService[LeadForm]):
             for place, key in enumerate(keys)
             if key.startswith("custom.") and key.removeprefix("custom.") not in known
         ]
-        if faults:
+        if faults := faults or self._wrong_options(whole["fields"]):
             raise Invalid(faults[0].message, faults=faults)
+
+    def _wrong_options(self, fields: Sequence[Mapping[str, Any]]) -> list[Fault]:
+        """The options that nobody could choose, for no lead can have them."""
+        leads, faults = LeadService(self.tx), list[Fault]()
+        for place, field in enumerate(fields):
+            for number, option in enumerate(field["options"]):
+                try:
+                    given = {"last_name": "-", **given_by({field["key"]: option}, leads.fields)}
+                    values = values_of(filled(LeadCreate, given))
+                    leads.fields.read(values["custom"], self.tx.actor)
+                    leads.normalise(values, None, self.tx.actor.country)
+                except Invalid as error:
+                    at = f"/fields/{place}/options/{number}"
+                    faults += [replace(fault, pointer=at) for fault in error.faults[:1]]
+        return faults
 
 
 class LeadSubmissionService(CrudService[LeadSubmission]):
@@ -107,9 +130,8 @@ class LeadSubmissionService(CrudService[LeadSubmission]):
     upserts = False
     records: LeadSubmissions
 
-    def keep(self, values: Mapping[str, Any]) -> UUID:
-        """Write down what was sent; its id."""
-        id = new_id()
+    def keep(self, id: UUID, values: Mapping[str, Any]) -> None:
+        """Write down what was sent."""
         token = confirm_token(self.tx, id)
         nothing = ("lead_id", "is_new_lead", "confirm_until", "confirmed_at", "owner_id")
         own: dict[str, Any] = {
@@ -120,7 +142,13 @@ class LeadSubmissionService(CrudService[LeadSubmission]):
             "external_ids": {},
         }
         self.add({**own, **values})
-        return id
+
+    async def ask(self, form: LeadForm, id: UUID, email_key: str) -> datetime:
+        """Ask by a letter whether it was them; until when they may confirm it. Raises `TooMany`."""
+        attempts = Attempts(self.tx.database)
+        await attempts.count(attempts.letters(email_key))
+        self.tx.enqueue(SendConfirmation(id))
+        return self.tx.now + timedelta(hours=form.confirm_hours)
 
 
 def confirm_token(tx: Tx, id: UUID) -> Opaque:

@@ -82,7 +82,7 @@ class LeadFormActionMutation:
     async def admit_lead_submission(
         self, info: GraphInfo, id: UUID, expected_version: int | None = None
     ) -> LeadSubmission:
-        """Have what was refused be a lead."""
+        """Have what was refused be a lead, with `doubleOptIn` once a link in a letter confirms it."""
         return await admit_submission(info.context.tx, id, expected_version)
 
 

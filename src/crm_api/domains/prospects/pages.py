@@ -6,6 +6,7 @@ from typing import Any, Self
 
 from fastapi import Request
 
+from crm_api.domains.prospects.answering import code_in
 from crm_api.domains.prospects.doors import ConfirmDoor, FormDoor
 from crm_api.domains.prospects.form_schemas import FormSubmission
 from crm_api.domains.prospects.words import PACKAGE, labelled
@@ -14,9 +15,10 @@ from crm_api.kit.errors import CrmError, Invalid
 from crm_api.kit.links.looks import preferred, style, worded
 from crm_api.kit.links.paging import fields_of, filled
 from crm_api.kit.templates import templates_of
+from crm_api.kit.values.errors import BadValue
 
 _MOST_FIELDS = 90
-_LONGEST = 500
+_LONGEST, _LONGEST_NAME = 500, 60
 _HIDDEN = ("campaign", "medium", "referrer")
 _UTM = "utm_"
 
@@ -44,6 +46,7 @@ class SentAnswers:
             "consents": self.ticked,
             "utm": _utm(self.values),
             **{n: self.values[n] for n in (*_HIDDEN, "stamp", "fax") if self.values.get(n)},
+            "medium": _code(self.values.get("medium")),
         }
         done = await door.submit(filled(FormSubmission, given), self.values.get("language"))
         return f"page?sent={done['next']}"
@@ -135,7 +138,15 @@ def _from_address(request: Request) -> dict[str, str]:
 
 def _utm(values: Mapping[str, str]) -> dict[str, str]:
     found = {n.removeprefix(_UTM): v for n, v in values.items() if n.startswith(_UTM) and v}
-    return {name: value for name, value in list(found.items())[:20] if name}
+    return {n: value for n, value in list(found.items())[:20] if 0 < len(n) <= _LONGEST_NAME}
+
+
+def _code(said: str | None) -> str | None:
+    """What an address says, as a code: whoever fills the form in has not written it."""
+    try:
+        return code_in(said) if said else None
+    except BadValue:
+        return None
 
 
 def _rendered(name: str, words: Language, error: CrmError | None, **given: Any) -> str:

@@ -61,7 +61,10 @@ add_action(
     "admit",
     lambda tx, one, _data, expected: admit_submission(tx, one, expected),
     LeadSubmissionOut,
-    ("Have what was refused be a lead", "What was agreed to counts from then on."),
+    (
+        "Have what was refused be a lead",
+        "What was agreed to counts from then on; with `double_opt_in` once the link in a letter confirms it.",
+    ),
 )
 
 lists = crud_router(ProspectListService)

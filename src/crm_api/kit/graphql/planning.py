@@ -34,6 +34,7 @@ from crm_api.kit.graphql.documents import Operation
 from crm_api.kit.graphql.plans import Arguments, Connection, NodePlan, NotPlanned, Plan, Root
 from crm_api.kit.graphql.reads import READS, Column, Many, One, Related
 from crm_api.kit.graphql.selecting import Selector
+from crm_api.kit.graphql.types import DEFAULT
 from crm_api.kit.query.listing import Listing, Relation
 
 _PASSED = frozenset({"ID", "UUID", "String", "Boolean", "DateTime", "Date", "JSON"})
@@ -202,17 +203,20 @@ class _Planner:
 
     def part(self, kind: GraphQLObjectType, nodes: list[FieldNode]) -> Fix:
         """What shows an object within a JSON column."""
-        members: list[tuple[str, str, Fix]] = []
+        members: list[tuple[str, str, Any, Fix]] = []
         for key, same in self.below(kind, nodes).items():
             found = self.field(kind, same[0])
             if found is None:
-                members.append((key, "", _constant(kind.name)))
+                members.append((key, "", None, _constant(kind.name)))
                 continue
             definition = _definition(found)
-            if definition.base_resolver is not None:
+            default = definition.metadata.get(DEFAULT)
+            if definition.base_resolver is not None and default is None:
                 raise NotPlanned
-            members.append((key, definition.python_name, self.value(found, same)))
-        return lambda given: {key: show(given.get(name)) for key, name, show in members}
+            members.append((key, definition.python_name, default, self.value(found, same)))
+        return lambda given: {
+            key: show(given.get(name, default)) for key, name, default, show in members
+        }
 
     # Pages
 

@@ -11,6 +11,7 @@ import msgspec
 import strawberry
 from graphql import GraphQLError, ValueNode, value_from_ast_untyped
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 from strawberry.scalars import JSON
 from strawberry.types.base import has_object_definition
 
@@ -19,6 +20,8 @@ from crm_api.kit.graphql.nodes import Node
 from crm_api.kit.schema import Out
 
 T = TypeVar("T")
+DEFAULT = "default"
+"""The key of a field's metadata: what it is where nothing is stored."""
 _outputs: dict[type[BaseModel], type] = {}
 _inputs: dict[type[BaseModel], type] = {}
 
@@ -100,12 +103,28 @@ def type_from(shape: type[BaseModel]) -> Callable[[type[T]], type[T]]:
         fields = {n: info for n, info in shape.model_fields.items() if n not in inherited}
         cls.__annotations__ = {n: _output(info.annotation) for n, info in fields.items()} | own
         for name, info in fields.items():
-            setattr(cls, name, strawberry.field(description=info.description))
+            setattr(cls, name, _shown(name, info, cls.__annotations__[name]))
         made = strawberry.type(cls, name=cls.__name__, description=shape.__doc__)
         _outputs[shape] = made
         return made
 
     return decorate
+
+
+def _shown(name: str, info: FieldInfo, kind: Any) -> Any:
+    """A field; what a JSON column lacks is what the shape says that it is then."""
+    default = None if info.is_required() else info.default
+    if default is None:
+        return strawberry.field(description=info.description)
+
+    def given_or_default(root: Any) -> Any:
+        value = resolve(root, name)
+        return default if value is None else value
+
+    given_or_default.__annotations__["return"] = kind
+    return strawberry.field(
+        resolver=given_or_default, description=info.description, metadata={DEFAULT: default}
+    )
 
 
 def _as_node(cls: type[T]) -> type[T]:

@@ -21,6 +21,7 @@ from crm_api.kit.points import grown, with_address
 from crm_api.kit.values import codes, dates
 from crm_api.kit.values.errors import BadValue
 from crm_api.platform.transfer.ledger import Ledger, RecordId
+from crm_api.platform.transfer.reading.lists import points_in, tags_in
 from crm_api.platform.transfer.reading.mapping import FieldHint, FieldKind
 
 
@@ -67,6 +68,10 @@ class Column:
     def convert(self) -> "Callable[[str, Plan], Any] | None":
         """What makes a value of a cell; raises `BadValue`. None where the text is the value."""
         return _CONVERTERS.get(self.hint.kind) if self.hint else None
+
+    def shown(self, cell: str) -> list[str]:
+        """What a cell says, each value by itself."""
+        return points_in(cell) if self.hint is not None and self.hint.lists else [cell]
 
 
 @dataclass(frozen=True)
@@ -143,11 +148,12 @@ class Importer(ABC):
             if cell is None:
                 continue
             try:
-                value = column.convert(cell, plan) if column.convert else cell
+                convert = column.convert
+                values = [convert(cell, plan)] if convert else column.shown(cell)
             except BadValue as error:
                 draft.faults.append(RowFault(error.code, str(error), column.name, cell[:500]))
                 continue
-            texts.setdefault(column.field, []).append(value)
+            texts.setdefault(column.field, []).extend(values)
         if draft.faults:
             return
         try:
@@ -196,15 +202,14 @@ class Importer(ABC):
         path = (pointer or "").strip("/").split("/")
         wanted = self.pointed(path)
         at = int(path[1]) if len(path) > 1 and path[1].isdigit() else 0
-        hits = [
-            c
-            for c in plan.columns
-            if c.field.split(":")[0] == wanted and draft.cells[c.index] is not None
-        ]
-        if not hits:
+        found: dict[str, list[tuple[str, str]]] = {}
+        for c in plan.columns:
+            if c.field.split(":")[0] == wanted and (cell := draft.cells[c.index]) is not None:
+                found.setdefault(c.field, []).extend((c.name, text) for text in c.shown(cell))
+        if not (said := [one for some in found.values() for one in some]):
             return RowFault(code, message)
-        column = hits[min(at, len(hits) - 1)]
-        return RowFault(code, message, column.name, (draft.cells[column.index] or "")[:500])
+        name, text = said[min(at, len(said) - 1)]
+        return RowFault(code, message, name, text[:500])
 
     def located(self, fault: Fault, draft: Draft, plan: Plan) -> RowFault:
         """A mistake that storing the row has shown, with its column."""
@@ -334,13 +339,9 @@ def _whole(cell: str) -> int:
     return int(number)
 
 
-def _tags(cell: str) -> list[str]:
-    return [tag.strip() for tag in cell.replace(";", ",").split(",") if tag.strip()]
-
-
 _CONVERTERS: dict[FieldKind, Callable[[str, Plan], Any]] = {
     "date": lambda cell, plan: dates.parse_date(cell, day_first=plan.day_first),
-    "tags": lambda cell, _: _tags(cell),
+    "tags": lambda cell, _: tags_in(cell),
     "integer": lambda cell, _: _whole(cell),
     "money": lambda cell, _: dates.parse_decimal(cell),
     "bool": lambda cell, _: dates.parse_bool(cell),

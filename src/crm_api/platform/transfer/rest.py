@@ -54,7 +54,12 @@ async def create_import(
     tx: Writing,
     file: Annotated[UploadFile, File(description="CSV, XLSX or NDJSON.")],
     entity: Annotated[
-        str, Form(max_length=40, description="`contact`, `company`, or the key of a custom object.")
+        str,
+        Form(
+            max_length=40,
+            description="What its rows become: `contact`, `company`, `lead`, `deal`, `product` and "
+            "others (a wrong one is answered with all that there are), or the key of a custom object.",
+        ),
     ],
     encoding: Annotated[
         str | None, Form(max_length=40, description="When the detected one is wrong.")

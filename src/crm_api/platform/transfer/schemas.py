@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from crm_api.kit.schema import Out, Schema, Shape
+from crm_api.kit.schema import Country, Out, Schema, Shape
 from crm_api.platform.transfer.models import ImportStatus
 
 UniqueField = Annotated[str, Field(pattern=r"^custom\.[a-z][a-z0-9_]{0,62}$")]
@@ -30,7 +30,7 @@ class Options(Schema):
     source: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_\-]{0,39}$")] = Field(
         "import", description="The system that external ids come from."
     )
-    country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] | None = Field(
+    country: Country | None = Field(
         None, description="Phone numbers without a prefix are of this country."
     )
     day_first: bool | None = Field(
@@ -71,6 +71,9 @@ class FormatOut(Shape):
     delimiter: str | None
     quotechar: str | None
     header: bool
+    above: int = Field(
+        0, description="Rows above the header that are no part of the table, such as a title."
+    )
     sheet: str | None
     columns: list[str]
 

@@ -13,6 +13,7 @@ from crm_api.kit.crud.personal import Impersonal
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.errors import Fault, Invalid, WrongState
 from crm_api.kit.messages import Message
+from crm_api.kit.query.mistakes import escape
 from crm_api.platform.transfer.events import RemoveUpload, RevertImport, RunImport, ValidateImport
 from crm_api.platform.transfer.importer import Column, Importer, Plan
 from crm_api.platform.transfer.models import Import
@@ -303,7 +304,7 @@ def _remapped(
     for name in given:
         if name not in columns:
             raise Invalid.at(
-                f"/mapping/{name[:60]}", "unknown_column", "The file has no such column."
+                f"/mapping/{escape(name)}", "unknown_column", "The file has no such column."
             )
     taken: set[str] = set()
     for name, target in given.items():
@@ -312,10 +313,12 @@ def _remapped(
         hint = fields.get(target)
         if hint is None:
             raise Invalid.at(
-                f"/mapping/{name[:60]}", "unknown_field", f"There is no field {target!r}."
+                f"/mapping/{escape(name)}", "unknown_field", f"There is no field {target!r}."
             )
         if target in taken and not (hint and hint.multiple):
-            raise Invalid.at(f"/mapping/{name[:60]}", "repeated_field", f"{target} is given twice.")
+            raise Invalid.at(
+                f"/mapping/{escape(name)}", "repeated_field", f"{target} is given twice."
+            )
         taken.add(target)
     return [
         {

@@ -5,6 +5,7 @@ import pytest
 
 from crm_api.platform.transfer.reading.detect import detect
 from crm_api.platform.transfer.reading.errors import UnreadableFile
+from crm_api.platform.transfer.reading.rows import count_rows
 
 RUSSIAN = "Имя;Фамилия;Город\nИван;Примеров;Казань\nОльга;Образцова;Тверь\n"
 GERMAN = "Vorname;Nachname;Straße\nJürgen;Müller;Königsallee 1\nBärbel;Weiß;Große Gasse 2\n"
@@ -146,6 +147,48 @@ def test_header_or_data(read, first, header):
     if not header:
         assert fmt.columns == ("column_1", "column_2", "column_3")
         assert rows[0].values == first.split(",")
+
+
+TITLED = "Vorname;Nachname;E-Mail;Ort\nA;Muster;a@example.com;Bonn\nB;Muster;;\n"
+
+
+@pytest.mark.parametrize(
+    ("above", "count"),
+    [
+        ("Contacts, 30 November\n\n", 1),
+        ("Contacts;;;\n;;;\n;;of the fair;\n", 2),
+        ("\n\n", 0),
+    ],
+)
+def test_titles_stand_above_the_header(read, write, above, count):
+    fmt, rows = read(above + TITLED)
+    assert (fmt.header, fmt.above) == (True, count)
+    assert fmt.columns == ("Vorname", "Nachname", "E-Mail", "Ort")
+    assert [(row.number, row.values[0], row.error) for row in rows] == [
+        (1, "A", None),
+        (2, "B", None),
+    ]
+    assert count_rows(write(above + TITLED), fmt) == 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Deal;Board;Step\nX;Y;Z\n",
+        "Email;;;\nBert;Example;Bonn;x\nC;Example;Rome;y\n",
+        "a@example.com;;;\nBert;Example;Bonn;x\nC;Example;Rome;y\n",
+        "Anna;;;\nb@example.com;Bert;Bonn;1\nc@example.com;Carl;Rome;2\n",
+        "Name\nBert;Example;Bonn\nCarl;Example;Rome\n",
+    ],
+)
+def test_what_may_be_data_is_no_title(read, text):
+    fmt, _ = read(text, delimiter=";")
+    assert fmt.above == 0
+
+
+def test_a_title_stands_above_names_that_are_not_known(read):
+    fmt, _ = read("Machines of 2026;;\nSerial;Model;Hall\n12;X5;North\n13;X5;South\n")
+    assert (fmt.above, fmt.columns) == (1, ("Serial", "Model", "Hall"))
 
 
 def test_values_that_repeat_below_are_no_header(read):

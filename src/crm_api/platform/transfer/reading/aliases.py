@@ -173,6 +173,7 @@ CONTACT_FIELDS: Final[Mapping[str, FieldHint]] = MappingProxyType(
         Téléphone portable | Téléphone mobile | Móvil | Celular | Teléfono móvil | Мобильный
         Мобильный телефон | Сотовый""",
             "phone",
+            multiple=True,
         ),
         "birth_date": hint(
             "Date of birth",
@@ -240,7 +241,7 @@ COMPANY_FIELDS: Final[Mapping[str, FieldHint]] = MappingProxyType(
             """Legal Name | Registered Name | Trading As | Firmierung | Raison sociale | Razón social
         Юридическое название | Полное наименование""",
         ),
-        "domain": hint("Domain", _DOMAIN, "domain"),
+        "domain": hint("Domain", _DOMAIN, "domain", multiple=True),
         "website": hint("Website", _WEBSITE, "url"),
         "phone": hint("Phone", f"{_PHONE} | Company Phone | Account Phone", "phone", multiple=True),
         "email": hint("E-mail", f"{_EMAIL} | Company Email", "email", multiple=True),

@@ -9,7 +9,7 @@ from typing import Final, Literal, cast
 
 from crm_api.platform.transfer.reading.encodings import detect_encoding, open_text
 from crm_api.platform.transfer.reading.errors import UnreadableFile
-from crm_api.platform.transfer.reading.header import has_header, named_columns
+from crm_api.platform.transfer.reading.header import has_header, named_columns, rows_above
 from crm_api.platform.transfer.reading.layout import SAMPLE_ROWS, find_layout
 from crm_api.platform.transfer.reading.limits import (
     MAX_COLUMNS,
@@ -61,6 +61,13 @@ class FileFormat:
     header: bool
     sheet: str | None
     columns: tuple[str, ...]
+    above: int = 0
+    """Rows that stand above the header, such as a title."""
+
+    @property
+    def heading(self) -> int:
+        """The rows before those of data."""
+        return self.above + 1 if self.header else 0
 
 
 def detect(
@@ -153,11 +160,13 @@ def _sampled(records: Iterator[Record]) -> tuple[list[Cells], int]:
 def _with_columns(draft: FileFormat, rows: list[Cells], spoiled: int) -> FileFormat:
     if not rows:
         raise UnreadableFile("no_rows", "The file holds no readable row of data.")
-    header = has_header(rows)
-    columns = named_columns(rows, header=header)
-    if header and len(rows) + spoiled == 1:
+    above = rows_above(rows)
+    table = rows[above:]
+    header = has_header(table)
+    columns = named_columns(table, header=header)
+    if header and len(table) + spoiled == 1:
         raise UnreadableFile("no_rows", "The file names its columns but holds no row of data.")
-    return replace(draft, header=header, columns=columns)
+    return replace(draft, header=header, columns=columns, above=above)
 
 
 def _detect_workbook(path: Path) -> FileFormat:

@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from functools import cache
+from statistics import median_high
 from typing import Final
 
 from crm_api.platform.transfer.reading.aliases import COMPANY_FIELDS, CONTACT_FIELDS
@@ -12,6 +13,8 @@ from crm_api.platform.transfer.reading.limits import MAX_COLUMNS
 from crm_api.platform.transfer.reading.names import folded
 
 Cells = Sequence[str | None]
+MOST_ABOVE: Final = 10
+"""Rows that may stand above the names of the columns."""
 
 _DATA: Final = re.compile(
     r"""
@@ -24,16 +27,35 @@ _DATA: Final = re.compile(
 )
 
 
+def rows_above(rows: Sequence[Cells]) -> int:
+    """How many of the sample rows stand above the names of the columns, such as a title.
+
+    They fill few of the columns that the table has; what follows them has to be names for sure.
+    """
+    usual = median_high([_used_width(row) for row in rows])
+    filled = [sum(1 for cell in row if cell) for row in rows[: MOST_ABOVE + 1]]
+    place = next((at for at, cells in enumerate(filled) if cells > max(1, usual // 3)), 0)
+    if place == 0 or usual < 3 or not has_header(rows[place:]):
+        return 0
+    is_title = max(filled[:place]) == 1 and not any(map(_known_in, rows[:place]))
+    named = filled[place] >= usual and is_title
+    return place if named or _known_in(rows[place]) > 1 else 0
+
+
 def has_header(rows: Sequence[Cells]) -> bool:
     """Whether the first of the sample rows holds names, not data."""
     first = [cell for cell in rows[0] if cell]
     data = sum(1 for cell in first if _DATA.fullmatch(cell))
-    known = sum(1 for cell in first if folded(cell) in _known_names())
+    known = _known_in(first)
     if known:
         return known >= data
     if data or any(len(cell) > 200 for cell in first):
         return False
     return not _repeats_below(rows)
+
+
+def _known_in(row: Cells) -> int:
+    return sum(1 for cell in row if cell and folded(cell) in _known_names())
 
 
 def _repeats_below(rows: Sequence[Cells]) -> bool:

@@ -56,6 +56,11 @@ class FieldHint:
     kind: FieldKind
     multiple: bool = False
 
+    @property
+    def lists(self) -> bool:
+        """Whether one cell may hold several, as `a@example.com; b@example.com`."""
+        return self.multiple and self.kind in {"email", "phone", "domain"}
+
 
 class Suggestion(NamedTuple):
     """The field for a column, None where none fits, and how sure that is from 0 to 1."""
@@ -115,7 +120,11 @@ def _candidates(
     place: int, column: str, values: list[str], fields: Mapping[str, FieldHint]
 ) -> Iterator[_Candidate]:
     kind = _kind_of(values, unnamed=_UNNAMED.fullmatch(column) is not None)
+    is_json = bool(values) and all(value.startswith(("[{", '{"')) for value in values)
     for order, (field, hint) in enumerate(fields.items()):
+        # Records in an export's cell are no line of an address.
+        if is_json and "." in field:
+            continue
         confidence, rank, reason = _by_name(column, field, hint)
         if confidence:
             yield _Candidate(1 - confidence, rank, place, order, field, reason)

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from decimal import Decimal
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Final, NamedTuple, cast
 
@@ -55,7 +56,7 @@ def count_rows(path: Path, fmt: FileFormat) -> int:
     """How many rows `read_rows` yields; of a large sheet its blank rows count, too."""
     if fmt.kind == "xlsx" and path.stat().st_size > limits.EXACT_SHEET_BYTES:
         with Workbook(path) as workbook:
-            return workbook.rows_at_most(fmt.sheet or "") - fmt.header
+            return workbook.rows_at_most(fmt.sheet or "") - fmt.heading
     if fmt.kind == "csv":
         counted = _count_unquoted(path, fmt)
         if counted is not None:
@@ -99,10 +100,9 @@ def _table(path: Path, fmt: FileFormat) -> Iterator[Record]:
         for record in records
         if record.mistake is not None or (record.cells and (record.cells[0] or any(record.cells)))
     )
-    if fmt.header:
-        header = next((record for record in filled if record.mistake is None), None)
-        if header is None:
-            return
+    good = (record for record in filled if record.mistake is None)
+    for _ in islice(good, fmt.heading):
+        pass
     yield from filled
 
 
@@ -201,4 +201,4 @@ def _count_unquoted(path: Path, fmt: FileFormat) -> int | None:
             whole = block[: end + 1] if more else f"{block}\n"
             lines += whole.count("\n") - 1 - len(blank.findall(whole))
             block = block[end:] + more
-    return max(0, lines - fmt.header)
+    return max(0, lines - fmt.heading)

@@ -12,7 +12,13 @@ from typing import Final, NamedTuple, Self
 
 from crm_api.platform.transfer.reading import limits
 from crm_api.platform.transfer.reading.archive import Archive
-from crm_api.platform.transfer.reading.cells import Style, format_style, number_text, unescape
+from crm_api.platform.transfer.reading.cells import (
+    Digits,
+    Style,
+    format_style,
+    number_text,
+    unescape,
+)
 from crm_api.platform.transfer.reading.errors import UnreadableFile
 from crm_api.platform.transfer.reading.parts import (
     Attributes,
@@ -118,10 +124,10 @@ class Workbook:
 
         read_part(self._archive, self._main, Handlers(start))
 
-    def _styles(self) -> list[Style]:
+    def _styles(self) -> list[Style | Digits]:
         part = self._beside_main("styles.xml")
         codes: dict[int, str] = {}
-        styles: list[Style] = []
+        styles: list[Style | Digits] = []
         inside = False
 
         def start(tag: str, attributes: Attributes) -> None:
@@ -183,7 +189,7 @@ def _relations(archive: Archive, folder: str, part: str) -> dict[str, tuple[str,
 class _SheetHandlers(Handlers):
     """Gathers whole rows into `ready` while the sheet's XML streams by."""
 
-    def __init__(self, styles: list[Style], *, from_1904: bool) -> None:
+    def __init__(self, styles: list[Style | Digits], *, from_1904: bool) -> None:
         super().__init__(self._start, self._end, self._text)
         self.ready: list[list[str | int | None]] = []
         self._styles = styles
@@ -192,7 +198,7 @@ class _SheetHandlers(Handlers):
         self._cells: list[str | int | None] = []
         self._column = -1
         self._kind = "n"
-        self._style = Style.NUMBER
+        self._style: Style | Digits = Style.NUMBER
         self._texts: list[str] = []
         self._length = 0
         self._listening = False
