@@ -8,6 +8,7 @@ from crm_api.domains.attendees.module import MODULE as ATTENDEES
 from crm_api.domains.attribution.module import MODULE as ATTRIBUTION
 from crm_api.domains.attribution.module import tell_touches
 from crm_api.domains.booking_links.module import MODULE as BOOKING_LINKS
+from crm_api.domains.campaigns.merging import move_members
 from crm_api.domains.campaigns.module import MODULE as CAMPAIGNS
 from crm_api.domains.case_links.module import MODULE as CASE_LINKS
 from crm_api.domains.cases.module import MODULE as CASES
@@ -184,7 +185,9 @@ MERGING = merging_module(
         move_behaviour,
         move_leads,
         move_prospects,
+        move_members,
     ],
+    [move_members],
 )
 ATTACHMENTS = attachments_module(
     [

@@ -191,6 +191,52 @@ async def test_schedules_of_standard_reports_go_with_what_they_need(own_url):
         await connection.close()
 
 
+@pytest.mark.commits
+async def test_audiences_follow_the_merges_that_were_before(own_url):
+    """One entry each by what the others were, whoever is left of several merges; and back."""
+    connection = await asyncpg.connect(own_url)
+    config, before = alembic_config(own_url), "20270310_news_by_index"
+    try:
+        in_thread(lambda: command.downgrade(config, before))
+        await connection.execute("SET session_replication_role = replica")
+        ours, first, other = (f"'{uuid4()}'::uuid" for _ in range(3))
+        held, middle, left, sent, alone = (f"'{uuid4()}'::uuid" for _ in range(5))
+        for was, became in ((held, middle), (middle, left), (sent, left)):
+            redirect = {"organization_id": ours, "record_id": was, "target_id": became}
+            await stored(connection, "record_redirects", **redirect)
+        kinds = {
+            first: {held: {"is_holdout": "true"}, left: {"variant": "'A'"}, alone: {}},
+            other: {held: {"is_holdout": "true"}, sent: {"variant": "'B'"}},
+        }
+        for campaign, people in kinds.items():
+            for person, more in people.items():
+                who = {"campaign_id": campaign, "contact_id": person, **more}
+                await stored(connection, "campaign_members", organization_id=ours, **who)
+        mailing = f"'{uuid4()}'::uuid"
+        of = {"organization_id": ours, "campaign_id": other}
+        await stored(connection, "mailings", **of, id=mailing, status="'running'")
+        mail = {"organization_id": ours, "mailing_id": mailing, "contact_id": sent}
+        await stored(connection, "mailing_sends", **mail, status="'sent'", handed_at="now()")
+        read = "SELECT campaign_id, contact_id, is_holdout, variant FROM campaign_members"
+        stood = {tuple(map(str, row)) for row in await connection.fetch(read)}
+        for _ in range(2):
+            in_thread(lambda: command.upgrade(config, "head"))
+            found = {tuple(map(str, row)) for row in await connection.fetch(read)}
+            expected = (
+                (first, left, True, None),
+                (first, alone, False, None),
+                (other, left, False, "B"),
+            )
+            assert found == {
+                (campaign[1:37], person[1:37], str(is_holdout), str(variant))
+                for campaign, person, is_holdout, variant in expected
+            }
+            in_thread(lambda: command.downgrade(config, before))
+            assert {tuple(map(str, row)) for row in await connection.fetch(read)} == stood
+    finally:
+        await connection.close()
+
+
 OWNED = """
     DO $$ DECLARE one text; BEGIN
       FOR one IN SELECT format('%s %s', CASE p.prokind WHEN 'p' THEN 'PROCEDURE' ELSE 'FUNCTION' END,

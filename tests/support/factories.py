@@ -3452,7 +3452,7 @@ KINDS = tuple(Kind(service) for service in SERVICES if service.plural in FACTORI
 
 async def _redemption(api: Api, given: Body) -> Body:
     coupon = await api.made("coupons", await _least_coupon(api))
-    body = {"company_id": given["company_id"], "reference": "ORDER-1"}
+    body = {**given, "reference": "ORDER-1"}
     answer = await api.post(f"/v1/coupons/{coupon['id']}/redeem", json=body)
     assert answer.status_code == 200, answer.text
     return answer.json()
@@ -3481,7 +3481,7 @@ async def _answer_by_link(api: Api, given: Body, verb: str, body: Body, plural: 
 
 
 async def _decision(api: Api, given: Body) -> Body:
-    return await _answer_by_link(api, given, "decline", {}, "quote-decisions")
+    return await _answer_by_link(api, given, "decline", {"revision": 1}, "quote-decisions")
 
 
 async def _question(api: Api, given: Body) -> Body:

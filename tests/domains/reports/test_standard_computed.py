@@ -1,9 +1,11 @@
 """Standard reports that domains compute: as plain Python does, also for who sees but a part."""
 
+import math
 import random
 from collections import Counter
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from fractions import Fraction
 from itertools import product
 from statistics import mean
 from uuid import UUID, uuid4
@@ -182,7 +184,12 @@ async def test_retention_of_cohorts(client, owner, event):
 
 def scored(values):
     ordered = sorted(values)
-    return [1 + 5 * sum(1 for one in ordered if one < value) // len(ordered) for value in values]
+    found = []
+    for value in values:
+        ranks = [rank for rank, one in enumerate(ordered, 1) if one == value]
+        share = (Fraction(sum(ranks), len(ranks)) - Fraction(1, 2)) / len(ordered)
+        found.append(1 + math.floor(5 * share))
+    return found
 
 
 async def test_the_rfm_grid(client, owner):
@@ -209,7 +216,7 @@ async def test_the_rfm_grid(client, owner):
             if row["status"] == "won":
                 bought.setdefault(row["company_id"], []).append(row)
         names = list(bought)
-        last = scored([max(at(r, "closed_at") for r in bought[id]) for id in names])
+        last = scored([max(at(r, "closed_at") for r in bought[id]).date() for id in names])
         often = scored([len(bought[id]) for id in names])
         grid = {}
         for id, r, f in zip(names, last, often, strict=True):

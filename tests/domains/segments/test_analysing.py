@@ -1,9 +1,13 @@
 """What segments have in common, what tells them apart, and what is found in purchases."""
 
+import math
 from datetime import UTC, datetime
+from fractions import Fraction
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from crm_api.domains.segments import arithmetic
 from crm_api.domains.segments.arithmetic import (
@@ -103,7 +107,10 @@ async def test_customers_are_told_by_what_they_bought(client):
     assert (told["customers"], told["left_out"]) == (4, 0)
     assert sum(cell["count"] for cell in told["cells"]) == 4
     # Who bought as often has one score, whoever that is.
-    assert {cell["frequency"] for cell in told["cells"]} == {1, 3, 4}
+    assert {cell["frequency"] for cell in told["cells"]} == {2, 4, 5}
+    # All of them bought on one day, which is neither late nor early.
+    assert {cell["recency"] for cell in told["cells"]} == {3}
+    assert "lost" not in {group["name"] for group in told["groups"]}
     assert sum(float(group["monetary"]) for group in told["groups"]) == 8_620
     body = {"method": "clusters", "clusters": 2}
     told = await discovered(client, **body)
@@ -138,16 +145,33 @@ async def test_cohorts_count_who_did_something_and_leave_open_what_is_not_over(c
 
 
 def test_equal_values_have_equal_scores():
-    assert scores(np.array([1.0, 1, 1, 1, 2])).tolist() == [1, 1, 1, 1, 5]
+    assert scores(np.array([1.0, 1, 1, 1, 2])).tolist() == [3, 3, 3, 3, 5]
+    assert scores(np.array([1.0, 2, 2, 2, 2])).tolist() == [1, 4, 4, 4, 4]
     assert scores(np.arange(10.0)).tolist() == [1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
-    assert scores(np.zeros(3)).tolist() == [1, 1, 1]
+    for number in (1, 2, 3, 10):
+        assert scores(np.zeros(number)).tolist() == [3] * number
     assert scores(np.array([])).tolist() == []
+
+
+@given(st.lists(st.integers(0, 6), min_size=1, max_size=40))
+def test_scores_are_quintiles_of_mean_ranks(values):
+    """As whole numbers have them: the more the more, and none is all of them."""
+    told = scores(np.array(values, dtype=np.float64)).tolist()
+    for value, score in zip(values, told, strict=True):
+        ranks = [rank for rank, one in enumerate(sorted(values), 1) if one == value]
+        share = (Fraction(sum(ranks), len(ranks)) - Fraction(1, 2)) / len(values)
+        assert score == 1 + math.floor(5 * share)
+    assert sorted(told) == [score for _, score in sorted(zip(values, told, strict=True))]
+    if len(set(values)) > 1:
+        assert told[values.index(min(values))] <= 3 <= told[values.index(max(values))]
 
 
 def test_every_score_has_a_name():
     names = {group_of(r, f, m) for r in range(1, 6) for f in range(1, 6) for m in range(1, 6)}
     assert {"champions", "at_risk", "lost"} <= names
     assert group_of(5, 5, 5) == "champions"
+    # Whoever bought once, as most did, is new, and later lost.
+    assert (group_of(5, 2, 3), group_of(1, 2, 3)) == ("new", "lost")
     assert group_of(1, 1, 5) == "lost"
 
 

@@ -83,26 +83,31 @@ _LED_BY = f"""
 _LED = f"""
     {_LEADS} SELECT DISTINCT person_id FROM led WHERE campaign_id = ANY($7) LIMIT {MOST_BEHIND + 1}
 """  # noqa: S608
-# Whoever was merged since counts as who they were when the audience was frozen.
+# A member is whoever all those are who were merged; touches stay with whom they were of.
 _ARMS = f"""
     WITH RECURSIVE d AS MATERIALIZED ({{deals}}), named AS (
         SELECT d.contact_id AS person FROM d WHERE d.contact_id IS NOT NULL
         UNION SELECT p.contact_id FROM deal_contacts p JOIN d ON p.deal_id = d.id
         WHERE p.organization_id = $1 AND p.deleted_at IS NULL),
-    whole (person) AS (
-        SELECT person FROM named
-        UNION SELECT r.record_id FROM whole w
-        JOIN record_redirects r ON r.organization_id = $1 AND r.target_id = w.person),
     t AS MATERIALIZED ({_TOUCHED}),
-    did AS (SELECT person_id, {_DOING} FROM t GROUP BY person_id)
+    became (was, id) AS (
+        SELECT r.record_id, r.target_id FROM record_redirects r
+        WHERE r.organization_id = $1 AND r.record_id IN (SELECT person_id FROM t)
+        UNION SELECT b.was, r.target_id FROM became b
+        JOIN record_redirects r ON r.organization_id = $1 AND r.record_id = b.id),
+    did AS (
+        SELECT person_id, {_DOING} FROM (
+            SELECT person_id, kind FROM t
+            UNION ALL SELECT b.id, t.kind FROM t JOIN became b ON b.was = t.person_id) AS all_of
+        GROUP BY person_id)
     SELECT m.variant AS key, m.is_holdout, count(*)::int AS members,
         count(*) FILTER (WHERE did.sent)::int AS sent,
         count(*) FILTER (WHERE did.opened)::int AS opened,
         count(*) FILTER (WHERE did.clicked)::int AS clicked,
         count(*) FILTER (WHERE did.responded)::int AS responded,
-        count(w.person)::int AS converted
+        count(n.person)::int AS converted
     FROM campaign_members m LEFT JOIN did ON did.person_id = m.contact_id
-    LEFT JOIN whole w ON w.person = m.contact_id
+    LEFT JOIN named n ON n.person = m.contact_id
     WHERE m.organization_id = $1 AND m.campaign_id = $7 AND m.excluded_reason IS NULL AND {{seen}}
     GROUP BY 1, 2 ORDER BY 1 NULLS FIRST
 """  # noqa: S608

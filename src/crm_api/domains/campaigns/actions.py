@@ -25,6 +25,7 @@ from crm_api.kit.db.tx import Tx, at_one_moment
 from crm_api.kit.errors import Fault, Forbidden, Invalid, WrongState
 from crm_api.platform.approvals.asking import ask_all, take_back_all
 from crm_api.platform.approvals.standing import standing
+from crm_api.platform.merging.repository import hold_merges
 
 Verb = Literal[
     "submit",
@@ -66,6 +67,8 @@ class CampaignActions:
 
     async def go(self, id: UUID, verb: Verb, expected: int | None) -> Any:
         """Do it; returns the campaign after it."""
+        if verb == "launch":
+            await hold_merges(self.tx)
         current = await self._begun(id, verb, expected)
         if verb == "launch":
             return await self._launch(current)
@@ -124,6 +127,7 @@ class CampaignActions:
         One that something stands in the way of is a draft again, and its event says why.
         """
         service = self.service
+        await hold_merges(self.tx)
         current = await self._scheduled(id)
         if current is None or current.status != "scheduled" or current.launch_at is None:
             return False

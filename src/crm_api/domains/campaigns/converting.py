@@ -21,32 +21,20 @@ from crm_api.kit.query.listing import Listing
 HOLDOUT, ALL = "holdout", "all"
 _OWN = 2
 """How many parameters come before those of what counts."""
-# Somebody who was merged since is still counted: by who they were when it was frozen.
-_WHOLE = """
-        UNION SELECT r.record_id FROM whole w
-        JOIN record_redirects r ON r.organization_id = $1 AND r.target_id = w.id)
-    SELECT id FROM whole
+# With merged people all this, and their place in an audience, became that of whom they are now.
+_EVENT = """
+    SELECT DISTINCT contact_id AS id FROM behaviour_events WHERE organization_id = $1 AND name = $5
+        AND occurred_at >= $3 AND occurred_at < $4 AND deleted_at IS NULL
 """
-_EVENT = f"""
-    WITH RECURSIVE whole (id) AS (
-        SELECT contact_id FROM behaviour_events WHERE organization_id = $1 AND name = $5
-            AND occurred_at >= $3 AND occurred_at < $4 AND deleted_at IS NULL
-    {_WHOLE}
-"""  # noqa: S608
-_WON = f"""
-    WITH RECURSIVE d AS MATERIALIZED ({{seen}}), whole (id) AS (
-        SELECT contact_id FROM (
-            SELECT contact_id FROM d WHERE contact_id IS NOT NULL
-            UNION SELECT p.contact_id FROM d
-            JOIN deal_contacts p ON p.organization_id = $1 AND p.deal_id = d.id
-                AND p.deleted_at IS NULL) AS named
-    {_WHOLE}
-"""  # noqa: S608
-_MET = f"""
-    WITH RECURSIVE d AS MATERIALIZED ({{seen}}), whole (id) AS (
-        SELECT contact_id FROM d
-    {_WHOLE}
-"""  # noqa: S608
+_WON = """
+    WITH d AS MATERIALIZED ({seen})
+    SELECT contact_id AS id FROM d WHERE contact_id IS NOT NULL
+    UNION SELECT p.contact_id FROM d JOIN deal_contacts p ON p.organization_id = $1
+        AND p.deal_id = d.id AND p.deleted_at IS NULL
+"""
+_MET = """
+    WITH d AS MATERIALIZED ({seen}) SELECT DISTINCT contact_id AS id FROM d
+"""
 _CONVERSIONS = """
     WITH did AS MATERIALIZED ({did})
     SELECT m.is_holdout, m.variant, count(*)::int AS number, count(did.id)::int AS conversions

@@ -1,6 +1,7 @@
 """Who is in a frozen audience."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -22,6 +23,8 @@ _MEMBERS = """
 _READ_ON = 20
 Reached = Callable[[Tx, UUID, Sequence[UUID]], Awaitable[Mapping[UUID, Mapping[str, Any]]]]
 """What has become of what members were sent, as `CampaignMemberOut` tells it."""
+Contacted = Callable[[Tx, Sequence[UUID]], Awaitable[AbstractSet[tuple[UUID, UUID]]]]
+"""By which campaigns some contacts were sent anything, or are being sent it at this moment."""
 _NOT_SENT: Mapping[str, Any] = {
     "status": None,
     "reasons": [],
@@ -33,6 +36,7 @@ class CampaignMembership:
     """Frozen audiences, as far as the actor sees their contacts."""
 
     reached: ClassVar[list[Reached]] = []
+    contacted: ClassVar[list[Contacted]] = []
 
     def __init__(self, tx: Tx) -> None:
         self.tx = tx

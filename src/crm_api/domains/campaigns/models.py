@@ -88,7 +88,7 @@ class Campaign(Named, Entity):
 
 
 class CampaignMember(Base):
-    """Somebody of an audience as it was frozen; nothing of it but their erasure changes it."""
+    """Somebody of an audience as it was frozen; nothing but merges and erasures changes it."""
 
     __tablename__ = "campaign_members"
     __table_args__ = (
@@ -114,3 +114,5 @@ class CampaignMember(Base):
     excluded_reason: Mapped[str | None] = mapped_column(KeyText)
     """What stands against reaching them."""
     frozen_at: Mapped[datetime]
+    frozen_as: Mapped[list[dict[str, Any]] | None]
+    """As what they were frozen, of whoever was merged since: each of those who are one now."""

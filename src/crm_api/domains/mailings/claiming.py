@@ -14,6 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from crm_api.domains.mailings.progress import TELL
+from crm_api.domains.mailings.repository import HAS_AUDIENCE
 from crm_api.domains.mailings.throttling import BURST, slots
 from crm_api.kit.db.database import Database
 from crm_api.kit.db.json import encode
@@ -60,22 +61,35 @@ _REFUSE = """
         AS r (id, status, reasons, run_at, detail)
     WHERE s.organization_id = $1 AND s.id = r.id
 """
-# Whoever of the campaign is held out or excluded gets nothing of it as another one either.
 _MOVED_TO = """
     UPDATE mailing_sends s SET contact_id = $3 WHERE s.organization_id = $1 AND s.id = $2
         AND NOT EXISTS (SELECT FROM mailing_sends o WHERE o.organization_id = $1
             AND o.mailing_id = s.mailing_id AND o.contact_id = $3 AND o.step = s.step)
-        AND NOT EXISTS (SELECT FROM mailings m JOIN campaign_members c ON c.organization_id = $1
-                AND c.campaign_id = m.campaign_id AND c.contact_id = $3
-                AND (c.is_holdout OR c.excluded_reason IS NOT NULL)
-            WHERE m.organization_id = $1 AND m.id = s.mailing_id)
     RETURNING s.id
 """
-_SAME_ADDRESS = """
+_IS_OUT = "status NOT IN ('queued', 'suppressed', 'failed', 'cancelled')"
+_SAME_ADDRESS = f"""
     SELECT step, address FROM mailing_sends
     WHERE organization_id = $1 AND mailing_id = $2 AND address = ANY($3) AND NOT id = ANY($4)
-        AND status NOT IN ('queued', 'suppressed', 'failed', 'cancelled')
-"""
+        AND {_IS_OUT}
+"""  # noqa: S608
+_SAME_PERSON = f"""
+    WITH RECURSIVE whole (id, person) AS (
+        SELECT one, one FROM unnest($3::uuid[]) AS one
+        UNION SELECT r.record_id, w.person FROM whole w
+        JOIN record_redirects r ON r.organization_id = $1 AND r.target_id = w.id)
+    SELECT s.step, w.person FROM whole w JOIN mailing_sends s ON s.organization_id = $1
+        AND s.mailing_id = $2 AND s.contact_id = w.id AND NOT s.id = ANY($4)
+    WHERE w.id <> w.person AND {_IS_OUT}
+"""  # noqa: S608
+# The audience is asked again: as it was queued, somebody held out may not have been one with them.
+_LEFT_OUT = f"""
+    SELECT one.id FROM unnest($2::uuid[]) AS one (id)
+    LEFT JOIN campaign_members m ON m.organization_id = $1 AND m.campaign_id = $3
+        AND m.contact_id = one.id
+    WHERE CASE WHEN m.contact_id IS NULL THEN {HAS_AUDIENCE}
+        ELSE m.is_holdout OR m.excluded_reason IS NOT NULL END
+"""  # noqa: S608
 _STILL_HELD = f"""
     UPDATE mailing_sends s SET lease_until = now() + interval '{HANDING_S} seconds',
         handing_at = now()
@@ -223,7 +237,7 @@ class Claims:
         return [one for one in found if one.id not in late]
 
     async def move_to(self, one: Picked, contact_id: UUID) -> bool:
-        """Have a mail be to whom the contact was merged into, unless they have one or get none."""
+        """Have a mail be to whom the contact was merged into, unless they have one."""
         args = (self.tx.organization_id, one.id, contact_id)
         return bool(await self.tx.write(_MOVED_TO, *args))
 
@@ -233,6 +247,20 @@ class Claims:
         """Steps and addresses in which a mail of the mailing has left, or is leaving."""
         args = (self.tx.organization_id, mailing_id, list(addresses), list(but))
         return {(r["step"], r["address"]) for r in await self.tx.fetch(_SAME_ADDRESS, *args)}
+
+    async def known(
+        self, mailing_id: UUID, people: Sequence[UUID], but: Sequence[UUID]
+    ) -> set[tuple[str, UUID]]:
+        """Steps and people whose mail has left, or is leaving, to somebody merged into them."""
+        args = (self.tx.organization_id, mailing_id, list(people), list(but))
+        return {(r["step"], r["person"]) for r in await self.tx.fetch(_SAME_PERSON, *args)}
+
+    async def left_out(self, campaign_id: UUID | None, people: Sequence[UUID]) -> set[UUID]:
+        """Which of some people the audience of a campaign is without, or has held out or excluded."""
+        if campaign_id is None:
+            return set()
+        args = (self.tx.organization_id, list(people), campaign_id)
+        return {row["id"] for row in await self.tx.fetch(_LEFT_OUT, *args)}
 
     async def take(self, those: Sequence[tuple[UUID, str]]) -> None:
         """Hold these mails, each with its address, for as long as the lease runs."""

@@ -8,7 +8,7 @@ from crm_api.domains.mailings.jobs import complete, send_test
 from crm_api.domains.mailings.keeping import forget_person, forget_purged
 from crm_api.domains.mailings.progress import TOPICS
 from crm_api.domains.mailings.reporting import heed_report
-from crm_api.domains.mailings.results import of_members
+from crm_api.domains.mailings.results import contacted, of_members
 from crm_api.domains.mailings.schemas import MailingHappened
 from crm_api.domains.mailings.sending import Sender
 from crm_api.domains.mailings.service import MailingService
@@ -27,6 +27,7 @@ Guarded.purged.append(forget_purged)
 Inbox.reporters.append(heed_report)
 CampaignActions.followed.append(follow_campaign)
 CampaignMembership.reached.append(of_members)
+CampaignMembership.contacted.append(contacted)
 _CONTACT = (Party("id", "contact"),)
 _BY_THEM = ("mailing.clicked", "mailing.unsubscribed", "mailing.complained")
 

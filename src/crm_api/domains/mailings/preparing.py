@@ -18,6 +18,7 @@ from crm_api.domains.mailings.settings import TRACKING, settings_of
 from crm_api.domains.mailings.wording import Links, Texts, tracked, with_footer
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.mail import Letter
+from crm_api.platform.merging.repository import merges_held
 from crm_api.platform.outreach.gate import Answer, Question, reach, take_back
 from crm_api.platform.outreach.repository import ConsentLedger
 
@@ -46,7 +47,12 @@ class Preparing:
         self.claims = Claims(tx)
 
     async def next(self, mailing_id: UUID, most: int) -> tuple[list[Ready], int]:
-        """Claim what is due and may leave; how many were looked at."""
+        """Claim what is due and may leave; how many were looked at.
+
+        Nothing while people are merged: who gets nothing, or has got it already, is known after.
+        """
+        if not await merges_held(self.tx):
+            return [], 0
         mailing = await Mailings(self.tx).find(mailing_id)
         if mailing is None or mailing.status != "running":
             return [], 0
@@ -105,13 +111,18 @@ class Preparing:
         await Mailings(self.tx).lock_keys(
             "mailing_address", [f"{mailing.id} {a}" for a in addresses]
         )
-        known = await self.claims.addressed(mailing.id, addresses, [one.id for one, _ in may])
+        own = [one.id for one, _ in may]
+        known = await self.claims.addressed(mailing.id, addresses, own)
+        people = [answer.record_id or one.contact_id for one, answer in may]
+        had = await self.claims.known(mailing.id, people, own)
+        left_out = await self.claims.left_out(mailing.campaign_id, people)
         left: list[tuple[Picked, Answer]] = []
-        for one, answer in may:
+        for (one, answer), person in zip(may, people, strict=True):
             key = (one.step, str(answer.address))
-            moved_to = answer.record_id
-            if moved_to not in (None, one.contact_id) and not await self.claims.move_to(
-                one, moved_to
+            if (
+                person in left_out
+                or (one.step, person) in had
+                or (person != one.contact_id and not await self.claims.move_to(one, person))
             ):
                 refusals.append(Refusal(one.id, "suppressed", ["merged"]))
             elif key in known:

@@ -8,6 +8,7 @@ from sqlalchemy import select
 from crm_api.domains.contacts.repository import CONTACTS
 from crm_api.domains.contacts.service import ContactService
 from crm_api.domains.mailings.models import Mailing
+from crm_api.domains.mailings.repository import HAS_AUDIENCE
 from crm_api.domains.segments.asking import asked
 from crm_api.domains.segments.service import SegmentService
 from crm_api.kit.db.events import NEW_ID
@@ -20,9 +21,6 @@ _OWN = 5
 """How many parameters come before those of a filter."""
 AUDIENCE = ""
 """The step of a frozen audience."""
-_HAS_AUDIENCE = """EXISTS (
-    SELECT FROM campaigns k WHERE k.organization_id = $1 AND k.id = $3 AND k.channel IS NOT NULL)"""
-"""Whether its campaign was launched to an audience: one without a channel reaches nobody by name."""
 # Of a campaign its audience alone gets anything, whoever asks, but for whom of it is held out or
 # excluded.
 _QUEUE = f"""
@@ -36,7 +34,7 @@ _QUEUE = f"""
         FROM wanted w JOIN contacts c ON c.organization_id = $1 AND c.id = w.id
         LEFT JOIN campaign_members m ON m.organization_id = $1 AND m.campaign_id = $3
             AND m.contact_id = c.id
-        WHERE CASE WHEN m.contact_id IS NULL THEN NOT {_HAS_AUDIENCE}
+        WHERE CASE WHEN m.contact_id IS NULL THEN NOT {HAS_AUDIENCE}
             ELSE NOT m.is_holdout AND m.excluded_reason IS NULL END
         ON CONFLICT (organization_id, mailing_id, contact_id, step) DO NOTHING
         RETURNING id)
@@ -53,7 +51,7 @@ _OF_SEGMENT = """
 """
 _OUTSIDE = f"""
     SELECT named.id FROM unnest($2::uuid[]) AS named (id)
-    WHERE {_HAS_AUDIENCE} AND NOT EXISTS (
+    WHERE {HAS_AUDIENCE} AND NOT EXISTS (
         SELECT FROM campaign_members m WHERE m.organization_id = $1 AND m.campaign_id = $3
             AND m.contact_id = named.id)
 """  # noqa: S608

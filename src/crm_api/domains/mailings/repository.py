@@ -25,6 +25,9 @@ MAILINGS: Listing = Listing(
     ),
     search=Searched(names=("name",), others=("description", "external_ids")),
 )
+HAS_AUDIENCE = """EXISTS (
+    SELECT FROM campaigns k WHERE k.organization_id = $1 AND k.id = $3 AND k.channel IS NOT NULL)"""
+"""Whether the campaign `$3` was launched to an audience: one without a channel reaches nobody by name."""
 
 
 class Mailings(Repository[Mailing]):

@@ -57,16 +57,26 @@ _SENDS = """
     ORDER BY id LIMIT $7
 """
 _OF_MEMBERS = f"""
-    SELECT s.contact_id,
+    WITH RECURSIVE whole (id, person) AS (
+        SELECT one, one FROM unnest($3::uuid[]) AS one
+        UNION SELECT r.record_id, w.person FROM whole w
+        JOIN record_redirects r ON r.organization_id = $1 AND r.target_id = w.id)
+    SELECT w.person AS contact_id,
         (array_agg(s.status ORDER BY {FAR} DESC, s.id))[1] AS status,
         (array_agg(s.reasons ORDER BY {FAR} DESC, s.id))[1] AS reasons,
         {", ".join(f"min(s.{one}_at) AS {one}_at" for one in HAPPENINGS)}
-    FROM mailing_sends s
+    FROM whole w
+    JOIN mailing_sends s ON s.organization_id = $1 AND s.contact_id = w.id
     JOIN mailings m ON m.organization_id = s.organization_id AND m.id = s.mailing_id
-    WHERE s.organization_id = $1 AND m.campaign_id = $2 AND m.deleted_at IS NULL
-        AND s.contact_id = ANY($3)
-    GROUP BY s.contact_id
+    WHERE m.campaign_id = $2 AND m.deleted_at IS NULL
+    GROUP BY w.person
 """  # noqa: S608
+_CONTACTED = """
+    SELECT DISTINCT m.campaign_id, s.contact_id FROM mailing_sends s
+    JOIN mailings m ON m.organization_id = $1 AND m.id = s.mailing_id
+    WHERE s.organization_id = $1 AND s.contact_id = ANY($2) AND m.campaign_id IS NOT NULL
+        AND (s.handed_at IS NOT NULL OR s.status = 'sending')
+"""
 _READ_ON = 20
 
 
@@ -124,11 +134,17 @@ async def sends(
 async def of_members(
     tx: Tx, campaign_id: UUID, ids: Sequence[UUID]
 ) -> Mapping[UUID, dict[str, Any]]:
-    """What has become of the mails of a campaign to these contacts."""
+    """What has become of the mails of a campaign to these contacts, and to who merged into them."""
     if not tx.actor.covers(f"{AREA}:read"):
         return {}
     rows = await tx.fetch(_OF_MEMBERS, tx.organization_id, campaign_id, list(ids))
     return {row["contact_id"]: {**row, "reasons": decode(row["reasons"])} for row in rows}
+
+
+async def contacted(tx: Tx, ids: Sequence[UUID]) -> set[tuple[UUID, UUID]]:
+    """By which campaigns some contacts were mailed, or are at this moment, whoever asks."""
+    rows = await tx.fetch(_CONTACTED, tx.organization_id, list(ids))
+    return {(row["campaign_id"], row["contact_id"]) for row in rows}
 
 
 def _shown(row: Any, *, hidden: bool) -> dict[str, Any]:

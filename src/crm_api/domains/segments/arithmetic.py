@@ -16,12 +16,13 @@ FITTED = 10_000
 SEED = 20_270_201
 FEATURES = ("recency_days", "frequency", "monetary")
 
-# The first that fits; r, f and m are from 1 to 5.
+# The first that fits; r, f and m are from 1 to 5, and 1 and 2 are seldom: whoever bought once shares
+# the ranks of all who did, who are the most of many shops.
 GROUPS: Sequence[tuple[str, Mapping[str, tuple[int, int]]]] = (
     ("champions", {"r": (4, 5), "f": (4, 5), "m": (4, 5)}),
     ("loyal", {"r": (3, 5), "f": (4, 5)}),
-    ("new", {"r": (4, 5), "f": (1, 1)}),
-    ("promising", {"r": (4, 5), "f": (2, 3)}),
+    ("new", {"r": (4, 5), "f": (1, 2)}),
+    ("promising", {"r": (4, 5), "f": (3, 3)}),
     ("at_risk", {"r": (1, 2), "f": (3, 5)}),
     ("needs_attention", {"r": (3, 3), "f": (1, 3)}),
     ("lost", {"r": (1, 2), "f": (1, 2)}),
@@ -30,15 +31,20 @@ GROUPS: Sequence[tuple[str, Mapping[str, tuple[int, int]]]] = (
 
 
 def scores(values: Floats) -> Ints:
-    """From 1 to 5 by the share of those that are less: `1 + ⌊5 (rank - 1) / n⌋`.
+    """From 1 to 5 by the share of those that are less, half of the equal ones among them.
 
-    Equal values have one score (the least rank of them), unlike those of `ntile`; bins may be
-    empty.
+    `1 + ⌊5 (less + equal / 2) / n⌋`: quintiles of mean ranks at Hazen's plotting positions
+    (Hazen 1914), as `PROC RANK GROUPS=` of SAS and `RANK /NTILES` of SPSS share ranks out among
+    ties. Equal values have one score, unlike those of `ntile`, and where all are equal it is the
+    middle one; bins may be empty (ADR-0126).
     """
     if not len(values):
         return np.zeros(0, dtype=np.int64)
-    below = np.searchsorted(np.sort(values), values, side="left")
-    return 1 + (BINS * below) // len(values)
+    ordered = np.sort(values)
+    less = np.searchsorted(ordered, values, side="left")
+    not_more = np.searchsorted(ordered, values, side="right")
+    # Their sum is twice the mean rank, less one.
+    return 1 + (BINS * (less + not_more)) // (2 * len(values))
 
 
 def group_of(r: int, f: int, m: int) -> str:

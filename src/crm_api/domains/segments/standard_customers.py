@@ -167,7 +167,8 @@ RFM = ComputedReport(
     text="Customers by how lately and how often they bought, each scored from 1 to 5, as "
     "`/v1/segments/discover` finds them, and what they bought altogether. Purchases in a currency "
     "that is not the organization's count, without their amount.",
-    formula="score = 1 + ⌊5 × share of the customers who are less⌋; "
+    formula="score = 1 + ⌊5 × share of the customers who are less, half of the equal ones among "
+    "them⌋; "
     "monetary = Σ amount of the customers of the cell",
     source="contact",
     also_of=("company", "deal", "order", "segment"),

@@ -109,7 +109,7 @@ class About:
     kind: str
     """The column that says what kind of records they are."""
     columns: tuple[str, ...]
-    """Those that hold their ids."""
+    """Those that hold their ids; of an array of them to see one is enough."""
     listings: Callable[[], Sequence["Listing"]]
     """The kinds there are."""
     others: Callable[[], "Listing"] | None = None

@@ -180,7 +180,8 @@ def _seen_end(listing: Listing, id: Any, sight: Sight) -> ColumnElement[bool]:
         return false()
     other = aliased(listing.model)
     visible = seen(listing, other, sight)
-    found = [*living(listing, other, binned=True), other.id == id]
+    is_end = other.id == (func.any(id) if isinstance(id.type, ARRAY) else id)
+    found = [*living(listing, other, binned=True), is_end]
     return exists(
         select(1).select_from(other).where(*found, *(() if visible is None else (visible,)))
     )

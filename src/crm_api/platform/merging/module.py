@@ -8,9 +8,11 @@ from crm_api.platform.merging.repository import MERGED
 from crm_api.platform.merging.service import Follower, MergeService
 
 
-def merging_module(mergers: Iterable[Merger], followers: Iterable[Follower] = ()) -> Module:
+def merging_module(
+    mergers: Iterable[Merger], followers: Iterable[Follower] = (), parters: Iterable[Follower] = ()
+) -> Module:
     """Merges of the records that have a merger."""
-    MergeService.followers = tuple(followers)
+    MergeService.followers, MergeService.parters = tuple(followers), tuple(parters)
     known = {merger.entity: merger for merger in mergers}
     MergeService.mergers = known
     MERGED[:] = (merger.service.repository.listing for merger in known.values())

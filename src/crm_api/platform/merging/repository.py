@@ -12,6 +12,7 @@ from crm_api.kit.db.base import Entity
 from crm_api.kit.db.json import decode
 from crm_api.kit.db.references import Reference
 from crm_api.kit.db.tables import RecordKey, RecordRedirect
+from crm_api.kit.db.tx import Tx
 from crm_api.kit.query.listing import About, Listing
 from crm_api.platform.merging.models import Merge
 from crm_api.platform.merging.schemas import MergeOut
@@ -21,6 +22,7 @@ AT_ONCE = 5_000
 CUSTOM_AT_ONCE = 500
 """Records whose relation fields are moved before the next are looked up."""
 
+_PLACE = "hashtextextended('merges:' || $1::text, 0)"
 _MOVE = """
     UPDATE {table} SET {column} = $3, version = version + 1, updated_at = $4, updated_by = $5
     WHERE organization_id = $1 AND id IN (
@@ -68,10 +70,7 @@ class Merges(Repository[Merge]):
 
     async def lock(self) -> None:
         """Let one merge happen at a time in an organization."""
-        await self.tx.write(
-            "SELECT pg_advisory_xact_lock(hashtextextended('merges:' || $1::text, 0))",
-            str(self.tx.organization_id),
-        )
+        await self.tx.write(f"SELECT pg_advisory_xact_lock({_PLACE})", str(self.tx.organization_id))
 
     async def records(
         self,
@@ -175,3 +174,18 @@ class Merges(Repository[Merge]):
             )
             for row in rows
         ]
+
+
+async def hold_merges(tx: Tx) -> None:
+    """Have nothing be merged or taken apart from now to the end of the transaction.
+
+    Whoever holds it locks records after that alone: a merge does so as well.
+    """
+    await tx.write(f"SELECT pg_advisory_xact_lock_shared({_PLACE})", str(tx.organization_id))
+
+
+async def merges_held(tx: Tx) -> bool:
+    """The same without waiting: whether nothing is being merged or taken apart."""
+    asked = f"SELECT pg_try_advisory_xact_lock_shared({_PLACE}) AS held"
+    rows = await tx.write(asked, str(tx.organization_id))
+    return rows[0]["held"]

@@ -44,6 +44,8 @@ class MergeService(CrudService[Merge]):
     mergers: ClassVar[Mapping[str, Merger]] = {}
     followers: ClassVar[Sequence[Follower]] = ()
     """What else becomes of a merge, as a part of it."""
+    parters: ClassVar[Sequence[Follower]] = ()
+    """What else becomes of the undoing of a merge, as a part of it: all records are there again."""
 
     async def merge(
         self, entity: str, data: MergeInput, *, expected_version: int | None = None
@@ -209,6 +211,8 @@ class _Undoing:
             message = "A value that was made since stands in the way."
             raise Blocked(message, code="changed_since", faults=error.faults) from error
         await self.merger.check(self.service, [winner.id, *self.losers])
+        for part in self.merges.parters:
+            await part(self.tx, self.merge.target, winner.id, self.losers, self.merge.id)
         left = await self.service.records.get(winner.id)
         return await self.service.told(self.service.shown_of(left))
 

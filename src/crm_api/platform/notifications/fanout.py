@@ -1,7 +1,7 @@
 """Taking up what happened: for each organization the feed is read once, whoever reads it."""
 
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -20,12 +20,13 @@ from crm_api.platform.notifications.preferences import Preferences as Wishes
 from crm_api.platform.notifications.preferences import combined
 from crm_api.platform.notifications.reading import Audience
 from crm_api.platform.notifications.recipients import FIXED, Recipients, Told
-from crm_api.platform.notifications.repository import Preferences, Telling
+from crm_api.platform.notifications.repository import OTHERS_AT_MOST, Preferences, Telling
 
 SETTLING = timedelta(minutes=2)
 """How long what one piece of work does to many records is gathered before it is sent."""
 STRETCH = 5_000
 """Of many events each user is looked up once: what they may see is asked user by user."""
+_Key = tuple[UUID, str]
 
 
 class FanOut(Rounds):
@@ -95,7 +96,11 @@ async def _store(tx: Tx, told: Sequence[Told]) -> int:
     counts = Counter((one.user_id, one.group_key) for one in wanted)
     # Of what happened several times in one stretch the last one counts.
     latest = {(one.user_id, one.group_key): one for one in wanted}
-    rows = [_row(one, counts[key], wishes[one.user_id]) for key, one in latest.items()]
+    others = _others(wanted, latest)
+    rows = [
+        (*_row(one, counts[key], wishes[one.user_id]), others.get(key))
+        for key, one in latest.items()
+    ]
     ids = await Telling(tx).add(rows)
     dues = [
         (
@@ -112,6 +117,17 @@ async def _store(tx: Tx, told: Sequence[Told]) -> int:
     if dues:
         await Telling(tx).add_dues(dues)
     return len(rows)
+
+
+def _others(told: Sequence[Told], latest: Mapping[_Key, Told]) -> dict[_Key, str]:
+    """By user and group the records beside the last one, the latest first, as an array of SQL."""
+    found = defaultdict[_Key, dict[UUID, None]](dict)
+    for one in reversed(told):
+        key = (one.user_id, one.group_key)
+        id, last = one.record_id, latest[key].record_id
+        if id is not None and id != last and len(found[key]) < OTHERS_AT_MOST:
+            found[key][id] = None
+    return {key: f"{{{','.join(map(str, ids))}}}" for key, ids in found.items()}
 
 
 def _after(tx: Tx, one: Told, count: int) -> datetime:

@@ -1,10 +1,12 @@
 """Inboxes, who follows what, what is to be sent, and how far the feed has been read."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Index, text
+from sqlalchemy import ARRAY, BigInteger, ColumnElement, Index, Uuid, func, text
+from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column
 
 from crm_api.kit.db.base import Base, Entity, KeyText, TenantRow
@@ -40,6 +42,11 @@ class Notification(Entity):
             postgresql_where=text("NOT is_read"),
         ),
         Index("ix_notifications_record", "organization_id", "record_id"),
+        Index(
+            "ix_notifications_many",
+            "organization_id",
+            postgresql_where=text("other_ids IS NOT NULL"),
+        ),
         Index("ix_notifications_age", "last_at"),
     )
     entity = "notification"
@@ -49,6 +56,9 @@ class Notification(Entity):
     event_id: Mapped[UUID]
     target: Mapped[str | None] = mapped_column(KeyText)
     record_id: Mapped[UUID | None]
+    """Of many the last one."""
+    other_ids: Mapped[list[UUID] | None] = mapped_column(ARRAY(Uuid()))
+    """The latest of the others, where one piece of work did something to many."""
     comment_id: Mapped[UUID | None]
     job_id: Mapped[UUID | None]
     actor_kind: Mapped[str] = mapped_column(KeyText)
@@ -62,6 +72,17 @@ class Notification(Entity):
     read_at: Mapped[datetime | None]
     archived_at: Mapped[datetime | None]
     snoozed_until: Mapped[datetime | None]
+
+    @hybrid_property
+    def record_ids(self) -> Sequence[UUID]:
+        """The records that it is about, the last one first."""
+        known = (self.record_id, *(self.other_ids or ()))
+        return [id for id in known if id is not None]
+
+    @record_ids.inplace.expression
+    @classmethod
+    def _record_ids(cls) -> ColumnElement[Sequence[UUID]]:
+        return func.array_prepend(cls.record_id, cls.other_ids, type_=ARRAY(Uuid()))
 
 
 class Notice(TenantRow):

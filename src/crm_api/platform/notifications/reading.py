@@ -95,21 +95,25 @@ class Reading:
     async def _titles(
         self, target: str, ids: Sequence[UUID], *, deleted: bool = True
     ) -> dict[UUID, str | None]:
-        """What some records are called, as far as the reader sees it."""
+        """What those of some records are called that the reader sees; None where that is hidden."""
         service = _service(self._tx, target)
         if service is None or not self._tx.actor.covers(f"{service.area}:read"):
             return {}
         field = service.records.listing.title
-        if field is None or field in self._tx.actor.hidden(target):
-            return {}
+        is_told = field is not None and field not in self._tx.actor.hidden(target)
+        shown = field if field is not None and is_told else "id"
         found = await service.records.rows(
-            list(set(ids)), Selection((field,)), deleted="include" if deleted else None
+            list(set(ids)), Selection((shown,)), deleted="include" if deleted else None
         )
-        return {id: getattr(row, field) for id, row in found.items()}
+        return {id: getattr(row, shown) if is_told else None for id, row in found.items()}
 
     def _shown(self, row: Mapping[str, Any], count: int | None) -> dict[str, Any]:
         record: dict[str, Any] | None = None
-        if row["target"] and row["record_id"]:
+        number = count or row["count"]
+        is_many = number > 1 and is_of_work(row["kind"], row["group_key"])
+        # Of many it is enough to see one, which need not be the last one.
+        is_shown = not is_many or row["record_id"] in self._records
+        if row["target"] and row["record_id"] and is_shown:
             service = _service(self._tx, row["target"])
             record = {
                 "target": row["target"],
@@ -118,8 +122,6 @@ class Reading:
                 "path": f"{service.path if service else '/v1'}/{row['record_id']}",
             }
         actor = self._names.get(row["actor_id"]) if row["actor_id"] else None
-        number = count or row["count"]
-        is_many = number > 1 and is_of_work(row["kind"], row["group_key"])
         title = title_of(
             row,
             self._language,
@@ -137,6 +139,7 @@ class Reading:
             "title": title,
             "text": text,
             "record": record,
+            "record_id": row["record_id"] if is_shown else None,
             "path": self._path(row, record, is_many=is_many),
             "actor": {"kind": row["actor_kind"], "id": row["actor_id"], "name": actor},
         }

@@ -27,31 +27,38 @@ NOTIFICATIONS: Listing = Listing(
     # By the record that it is about as it is seen now, not when it was told.
     open_to=lambda row, me: row.owner_id == me,
     about=About(
-        "target", ("record_id",), lambda: TOLD_OF, lambda: OTHERS[0], tells=False, optional=True
+        "target", ("record_ids",), lambda: TOLD_OF, lambda: OTHERS[0], tells=False, optional=True
     ),
 )
-_ADD = """
+OTHERS_AT_MOST = 99
+"""So many records beside the last one are kept of what one piece of work did to many."""
+_ADD = f"""
     INSERT INTO notifications (organization_id, id, owner_id, kind, type, event_id, target,
         record_id, comment_id, job_id, actor_kind, actor_id, count, group_key, in_app, last_at,
-        is_read, version, created_at, updated_at)
+        other_ids, is_read, version, created_at, updated_at)
     SELECT $1, t.id, t.owner_id, t.kind, t.type, t.event_id, t.target, t.record_id, t.comment_id,
-        t.job_id, t.actor_kind, t.actor_id, t.count, t.group_key, t.in_app, t.last_at, false, 1,
-        $2, $2
+        t.job_id, t.actor_kind, t.actor_id, t.count, t.group_key, t.in_app, t.last_at,
+        t.other_ids::uuid[], false, 1, $2, $2
     FROM unnest($3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::uuid[], $8::text[],
         $9::uuid[], $10::uuid[], $11::uuid[], $12::text[], $13::uuid[], $14::integer[],
-        $15::text[], $16::boolean[], $17::timestamptz[])
+        $15::text[], $16::boolean[], $17::timestamptz[], $18::text[])
         AS t (id, owner_id, kind, type, event_id, target, record_id, comment_id, job_id,
-            actor_kind, actor_id, count, group_key, in_app, last_at)
+            actor_kind, actor_id, count, group_key, in_app, last_at, other_ids)
     ORDER BY t.owner_id, t.group_key
     ON CONFLICT (organization_id, owner_id, group_key) WHERE NOT is_read DO UPDATE SET
         count = notifications.count + excluded.count, type = excluded.type,
         event_id = excluded.event_id, target = excluded.target, record_id = excluded.record_id,
         comment_id = excluded.comment_id, job_id = excluded.job_id,
-        actor_kind = excluded.actor_kind, actor_id = excluded.actor_id,
+        actor_kind = excluded.actor_kind, actor_id = excluded.actor_id, other_ids = (
+            SELECT array_agg(o.id ORDER BY o.place) FROM (
+                SELECT id, min(place) AS place
+                FROM unnest(excluded.other_ids || notifications.record_id || notifications.other_ids)
+                    WITH ORDINALITY AS u (id, place)
+                WHERE id <> excluded.record_id GROUP BY id ORDER BY 2 LIMIT {OTHERS_AT_MOST}) AS o),
         in_app = notifications.in_app OR excluded.in_app, last_at = excluded.last_at,
         archived_at = NULL, version = notifications.version + 1, updated_at = excluded.updated_at
     RETURNING id, owner_id, group_key
-"""
+"""  # noqa: S608
 _ADD_DUES = """
     INSERT INTO notification_dues
         (organization_id, user_id, channel, notification_id, count, due_at)
@@ -160,6 +167,18 @@ _DIGEST = """
 _END_DIGEST = """
     UPDATE notification_digests SET status = $3, ended_at = $4
     WHERE organization_id = $1 AND id = $2
+"""
+# Of many the latest that is left stands for them.
+_LEAVE = """
+    UPDATE notifications n SET record_id = l.ids[1], other_ids = nullif(l.ids[2:], '{}'),
+        version = n.version + 1, updated_at = $3
+    FROM (SELECT id, ARRAY(
+            SELECT u.id FROM unnest(array_prepend(record_id, other_ids))
+                WITH ORDINALITY AS u (id, place)
+            WHERE NOT u.id = ANY($2) ORDER BY u.place) AS ids
+        FROM notifications WHERE organization_id = $1 AND other_ids IS NOT NULL
+            AND array_prepend(record_id, other_ids) && $2) AS l
+    WHERE n.organization_id = $1 AND n.id = l.id AND cardinality(l.ids) > 0
 """
 _FORGET = (
     "DELETE FROM notices WHERE organization_id = $1 AND record_id = ANY($2)",
@@ -317,10 +336,12 @@ class Telling:
         return [dict(row) for row in rows]
 
     async def forget(self, records: Sequence[UUID]) -> int:
-        """Remove what is told of some records; how many notifications there were."""
+        """Remove what is told of some records; how many notifications there were of them alone."""
+        own = self.tx.organization_id
+        await self.tx.write(_LEAVE, own, list(records), self.tx.now)
         gone: list[Any] = []
         for statement in _FORGET:
-            gone = await self.tx.write(statement, self.tx.organization_id, list(records))
+            gone = await self.tx.write(statement, own, list(records))
         return len(gone)
 
     async def forget_users(self, users: Sequence[UUID]) -> None:

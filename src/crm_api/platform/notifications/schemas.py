@@ -29,7 +29,9 @@ class NotificationRow(Shape):
     type: str = Field(description="The type of the last event, such as `contact.updated`.")
     event_id: UUID = Field(description="The last event.")
     target: str | None = Field(description="The kind of record that it is about.")
-    record_id: UUID | None
+    record_id: UUID | None = Field(
+        description="Of many that one piece of work did something to, the last one, if that is seen."
+    )
     comment_id: UUID | None
     job_id: UUID | None
     count: int = Field(description="How often it happened since it was last read.")
@@ -64,7 +66,7 @@ class NotificationOut(NotificationRow):
     title: str = Field(examples=["Sample Member mentioned you in a comment on Example"])
     text: str | None = Field(description="The beginning of the comment, or what a rule tells.")
     record: NotificationRecord | None = Field(
-        description="Of many that one piece of work did something to, the last one."
+        description="Of many that one piece of work did something to, the last one, if that is seen."
     )
     path: str | None = Field(
         description="Where it leads: to the record, or where one piece of work gave or shared many, "
