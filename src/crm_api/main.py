@@ -16,6 +16,7 @@ from crm_api.api.graphql import Endpoint, graphql_router
 from crm_api.api.graphql_socket import socket_router
 from crm_api.api.middleware import Outermost
 from crm_api.api.services import AppServices, spare_garbage_collector
+from crm_api.kit.documents import typefaces
 from crm_api.kit.rest.requests import StrictRoute
 from crm_api.kit.rest.routes import joined, shelved
 from crm_api.registry import shown
@@ -50,6 +51,7 @@ def create_app(settings: Settings) -> FastAPI:
         await app.state.services.close()
         logs.flush()
 
+    typefaces.add_from(settings.font_dir)
     modules = shown()
     endpoint = Endpoint(modules, settings)
     graphql = graphql_router(endpoint, settings)

@@ -6,7 +6,7 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints, field_validator
+from pydantic import DirectoryPath, Field, StringConstraints, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 EncryptionKey = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{64}$")]
@@ -145,6 +145,11 @@ class Settings(BaseSettings):
         description="A file of exchange rates that workers hand out to all organizations, four times "
         "a day: XML of the ECB (`eurofxref-daily.xml`), or CSV with the columns "
         "`day,base,quote,rate`. Unset: rates are set by the API alone.",
+    )
+    font_dir: DirectoryPath | None = Field(
+        None,
+        description="A directory of more fonts (`.otf`, `.ttf`, `.ttc`), for characters that those of the "
+        "product do not draw in documents and charts.",
     )
     smtp_url: str | None = Field(
         None,

@@ -20,6 +20,7 @@ from crm_api.api.telemetry import serve_metrics
 from crm_api.kit import traces
 from crm_api.kit.broadcast import NEWS, Broadcast
 from crm_api.kit.db.database import WORKER_ROLE
+from crm_api.kit.documents import typefaces
 from crm_api.kit.doorbell import FUNCTION, QUEUE, Doorbell, connect, deserialize, serialize
 from crm_api.kit.errors import CrmError, ModuleClosed, Unavailable
 from crm_api.kit.jobs import (
@@ -106,6 +107,7 @@ class JobWorker:
         }
         self._runners = runners()
         publish_from(settings.fx_file)
+        typefaces.add_from(settings.font_dir)
         keep_jobs(settings.jobs_kept_days, settings.jobs_failed_kept_days)
         self._held: dict[UUID, asyncio.Task[Any]] = {}
         self._busy: Counter[Lane] = Counter()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from crm_api.cli.output import Failed, say
+from crm_api.settings import Settings
 
 if TYPE_CHECKING:
     from crm_api.platform.proposals.schemas import Proposal
@@ -32,9 +33,11 @@ def preview(
     draft: Annotated[bool, typer.Option("--draft", help="Mark every page as a draft.")] = False,
 ) -> None:
     """Make a proposal of sample data, or of your own, and say its SHA-256."""
+    from crm_api.kit.documents import typefaces
     from crm_api.kit.documents.pictures import picture
     from crm_api.platform.proposals.printing import document_of
 
+    typefaces.add_from(Settings().font_dir)  # pyright: ignore[reportCallIssue]
     proposal, content = _read(source)
     if logo is not None:
         content = logo.read_bytes()

@@ -10,7 +10,9 @@ import pytest
 from pypdf import PdfReader
 
 from support.clients import problem
+from support.printing import fonts_of
 from support.reporting import by, measure
+from support.scripts import SCRIPTS
 from support.selling import pipeline
 
 REPORT = {
@@ -173,3 +175,27 @@ async def test_charts(client, companies):
         assert (await client.get(f"{other}/chart")).json()["mark"] == mark
         shown = await client.get(f"{other}/chart", params={"format": "png"})
         assert shown.status_code == 200
+
+
+async def test_names_in_any_script_are_printed_and_drawn(client, worker):
+    names = [text for text, _ in SCRIPTS.values()]
+    # Of characters that are two halves each to what draws charts, that no font has, that XML
+    # cannot hold.
+    names += ["😀" * 60, "Sign 𓀀", "Odd \ufffe"]
+    for name in names:
+        await client.made("companies", {"name": "A", "source": name})
+    report = {"source": "company", "groupings": [by("source")], "measures": [measure("count")]}
+    path = await run_of(client, report)
+    answer = await client.get(f"{path}/document")
+    assert answer.status_code == 200, answer.text
+    embedded = fonts_of(answer.content)
+    for _, font in SCRIPTS.values():
+        assert font in embedded
+    printed = PdfReader(io.BytesIO(answer.content)).pages[0].extract_text()
+    for text in ("王小明", "გიორგი", "Արմեն", "Sign □", "Odd □"):
+        assert text in printed
+    for format, begins in (("svg", b"<svg"), ("png", b"\x89PNG")):
+        picture = await client.get(f"{path}/chart", params={"format": format})
+        assert picture.status_code == 200, picture.text
+        assert picture.content.startswith(begins)
+    assert (await client.get(f"{path}/chart")).json()["data"]["values"]

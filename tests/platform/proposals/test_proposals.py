@@ -22,6 +22,8 @@ from crm_api.kit.documents.typefaces import undrawable
 from crm_api.platform.proposals.printing import PACKAGE, document_of, printed
 from crm_api.platform.proposals.samples import sample, sample_names
 from crm_api.platform.proposals.schemas import MAX_LINES, Proposal
+from support.printing import fonts_of
+from support.scripts import SCRIPTS
 
 AGAIN = """
 import asyncio
@@ -134,7 +136,7 @@ async def test_long_words_stay_on_the_paper():
 
 async def test_what_cannot_be_printed_is_named():
     with pytest.raises(Undrawable) as refused:
-        await document_of(changed(**of_lines(1, name="fine 😀")))
+        await document_of(changed(**of_lines(1, name="bad 𓀀")))
     assert [fault.pointer for fault in refused.value.faults] == ["/sections/0/items/0/name"]
 
 
@@ -196,3 +198,26 @@ def test_the_command_line_makes_one(tmp_path):
     for source, says in (("nope", "neither a file nor a sample"), (str(own), "/currency")):
         with pytest.raises(Failed, match=says):
             run(app, ["document", "preview", source, "--out", str(out)], catch_exceptions=False)
+
+
+@pytest.mark.parametrize("tag", ["en", "ar", "he"])
+async def test_names_in_any_script_are_printed(tag):
+    items = [
+        {"name": text, "description": text, "quantity": "1", "unit_price": "1", "net": "1"}
+        for text, _ in SCRIPTS.values()
+    ]
+    raw = of_lines(len(items))
+    raw["sections"][0]["items"] = items
+    document = await document_of(changed(language=tag, **raw))
+    for _, font in SCRIPTS.values():
+        assert font in fonts_of(document.content)
+
+
+async def test_numbers_keep_their_order_where_texts_go_to_the_left():
+    """The sign of a telephone number would else stand behind it."""
+    data = printed(changed(language="ar"))
+    assert data["is_leftward"]
+    reached = data["seller"]["reached"]
+    assert all(one.startswith("\u2068") and one.endswith("\u2069") for one in reached)
+    assert (data["language"], data["color"][0]) == ("ar", "#")
+    assert "\u2068" not in json.dumps(printed(changed()), ensure_ascii=False)

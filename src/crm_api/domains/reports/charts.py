@@ -2,13 +2,17 @@
 
 import asyncio
 from collections import Counter
+import re
 from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from types import ModuleType
 from typing import Any, Literal
 
 from crm_api.domains.reports.operands import unfit
-from crm_api.kit.documents.typefaces import FAMILIES, FOLDER
+from crm_api.kit.documents.directions import isolated
+from crm_api.kit.documents.drawings import png_of
+from crm_api.kit.documents.texts import changed
+from crm_api.kit.documents.typefaces import folders
 
 ChartFormat = Literal["vega-lite", "svg", "png"]
 Drawn = Literal["svg", "png"]
@@ -17,11 +21,17 @@ _VERSION = "5.20"
 _MOST = 2_000
 """So many marks are drawn; more tell nobody anything."""
 _WIDTH = 640
+_LONGEST_TITLE = 60
+_FONT = "Inter"
+_SHORT = "replace(datum.label, regexp('^(.{29}).{2,}$', 'su'), '$1…')"
+"""A label of its first characters: a limit in pixels would cut between halves of one, which fails."""
 _LETTER, _GAP = 7, 12
 """So wide are letters of labels, and what is left between these."""
 _NUMBERS = frozenset({"integer", "number", "amount", "ratio"})
 _FORMATS: Mapping[str, str] = {"ratio": ".0%", "integer": ",d"}
 _drawing = asyncio.Semaphore(1)
+# What XML cannot hold: the library ends the process where it measures such a text.
+_UNWRITABLE = re.compile(r"[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def specification(
@@ -43,16 +53,8 @@ def specification(
         raise unfit("/format", "no_chart", "A chart is of groups and a measure.")
     if len(rows) > _MOST:
         raise unfit("/format", "too_many_rows", f"A chart has {_MOST:,} rows at most.")
-    called = [_called(group, rows) for group in groups]
     value = next((c for c in numbers if c["name"] == measure), numbers[0])
-    # By places and not by names, which may have dots, that mean something there.
-    data = [
-        {
-            **{f"g{n}": of_rows[place] for n, of_rows in enumerate(called)},
-            "value": _number(row["values"].get(value["name"])),
-        }
-        for place, row in enumerate(rows)
-    ]
+    data = _placed(groups, value, rows)
     if kind == "waterfall":
         _float(data, [row["values"] for row in rows])
     y: dict[str, Any] = {"field": "value", "type": "quantitative", "title": _titled(value)}
@@ -64,12 +66,17 @@ def specification(
     x = marks["encoding"]["x"]
     if x["type"] == "ordinal" and _fits({str(one[x["field"]]) for one in data}):
         x["axis"] = {"labelAngle": 0}
+    _shorten(marks["encoding"])
     return {
         "$schema": _SCHEMA,
         "width": _WIDTH,
         "height": 360,
         "background": "white",
-        "config": {"font": FAMILIES[0]},
+        "config": {
+            "font": _FONT,
+            "axis": {"labelLimit": 0},
+            "legend": {"labelLimit": 0, "titleLimit": 0},
+        },
         "data": {"values": data},
         **marks,
     }
@@ -84,6 +91,20 @@ def _called(group: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> list
     return [
         f"{text} ({str(id)[-4:]})" if times[text] > 1 else "–" if text is None else text
         for id, text in told
+    ]
+
+
+def _placed(
+    groups: Sequence[Mapping[str, Any]], value: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """The groups of rows by their places and not by their names: dots of these mean something."""
+    called = [_called(group, rows) for group in groups]
+    return [
+        {
+            **{f"g{n}": of_rows[place] for n, of_rows in enumerate(called)},
+            "value": _number(row["values"].get(value["name"])),
+        }
+        for place, row in enumerate(rows)
     ]
 
 
@@ -115,6 +136,13 @@ def _marks(kind: str, groups: Sequence[Mapping[str, Any]], y: dict[str, Any]) ->
         # What is no part of a whole stands side by side.
         encoding["xOffset"] = {**plain[1], "sort": None}
     return {"mark": "bar", "encoding": {**encoding, "x": {**plain[0], "sort": None}}}
+
+
+def _shorten(encoding: dict[str, Any]) -> None:
+    for channel, told in (("x", "axis"), ("y", "axis"), ("color", "legend")):
+        one = encoding.get(channel, {})
+        if one.get("type") in {"nominal", "ordinal"} and one.get(told, {}) is not None:
+            encoding[channel] = {**one, told: {**one.get(told, {}), "labelExpr": _SHORT}}
 
 
 def _float(data: list[dict[str, Any]], rows: Sequence[Mapping[str, Any]]) -> None:
@@ -157,9 +185,11 @@ def _axis(group: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 
 def _titled(column: Mapping[str, Any]) -> str:
-    name = column.get("label") or column["name"]
+    name = str(column.get("label") or column["name"])
+    if len(name) > _LONGEST_TITLE:
+        name = f"{name[: _LONGEST_TITLE - 1]}…"
     extra = column.get("currency") or column.get("unit")
-    return f"{name} ({extra})" if extra else str(name)
+    return f"{name} ({extra})" if extra else name
 
 
 def _number(value: Any) -> float | None:
@@ -170,19 +200,21 @@ def _number(value: Any) -> float | None:
 def _engine() -> ModuleType:
     import vl_convert
 
-    vl_convert.register_font_directory(str(FOLDER))
+    for folder in folders():
+        vl_convert.register_font_directory(str(folder))
     return vl_convert
 
 
 async def drawn(spec: Mapping[str, Any], format: Drawn) -> bytes:
     """The picture of a chart; one is drawn at a time, for each takes a processor."""
     async with _drawing:
-        return await asyncio.to_thread(_draw, dict(spec), format)
+        return await asyncio.to_thread(_draw, isolated(changed(spec, _writable)), format)
+
+
+def _writable(text: str) -> str:
+    return _UNWRITABLE.sub("\ufffd", text)
 
 
 def _draw(spec: dict[str, Any], format: Drawn) -> bytes:
-    engine = _engine()
-    if format == "svg":
-        made = engine.vegalite_to_svg(spec, vl_version=_VERSION, allowed_base_urls=[])
-        return made.encode()
-    return engine.vegalite_to_png(spec, vl_version=_VERSION, scale=2, allowed_base_urls=[])
+    made = _engine().vegalite_to_svg(spec, vl_version=_VERSION, allowed_base_urls=[])
+    return made.encode() if format == "svg" else png_of(made, scale=2)

@@ -13,8 +13,9 @@ from crm_api.domains.reports.charts import drawn, specification
 from crm_api.domains.reports.results import Row, said_total
 from crm_api.kit.db.json import encode
 from crm_api.kit.db.tx import Tx
+from crm_api.kit.documents.directions import isolated
 from crm_api.kit.documents.engine import Template, render
-from crm_api.kit.documents.languages import Language, language
+from crm_api.kit.documents.languages import Language, is_leftward, language
 from crm_api.kit.documents.pictures import Picture
 from crm_api.kit.documents.typefaces import drawable
 from crm_api.kit.errors import Invalid
@@ -107,26 +108,28 @@ async def _pdf(tx: Tx, title: str, as_of: Any, parts: Sequence[Part], paper: Pap
     pictures: dict[str, Picture] = {}
     shown: list[Row] = []
     for place, part in enumerate(parts):
-        name = f"chart_{place}"
         chart = await _chart(part)
         if chart is not None:
-            pictures[name] = Picture("png", chart)
-        shown.append(_part(part, words, name if chart else None))
+            pictures[str(place)] = Picture("png", chart)
+        shown.append(_part(part, words, place if chart else None))
     when = format_datetime(local, "long", locale=words.locale)
     known = paper or ("us-letter" if own["currency"] in _LETTER else "a4")
-    data: Row = {
+    leftward = is_leftward(words.tag)
+    texts: Row = {
         "title": title,
         "description": None,
         "organization": own["name"],
         "as_of": words.label("as_of", moment=when, zone=own["time_zone"]),
+        "parts": shown,
+    }
+    data: Row = {
+        **isolated(drawable(texts), within_leftward=leftward),
         "paper": known,
         "language": own["language"].partition("-")[0].lower(),
         "region": None,
-        "parts": shown,
+        "is_leftward": leftward,
     }
-    made = await render(
-        _REPORT, drawable(data), dated=local.astimezone(UTC).date(), pictures=pictures
-    )
+    made = await render(_REPORT, data, dated=local.astimezone(UTC).date(), pictures=pictures)
     return made.content
 
 
@@ -141,7 +144,7 @@ async def _chart(part: Part) -> bytes | None:
         return None
 
 
-def _part(part: Part, words: Language, picture: str | None) -> Row:
+def _part(part: Part, words: Language, picture: int | None) -> Row:
     is_drawn = picture is not None and part.view == "chart"
     seen = [column for column in part.columns if not (is_drawn or column.get("label"))]
     note: str | None = None

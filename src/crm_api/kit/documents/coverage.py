@@ -1,7 +1,7 @@
 """Which characters a font file can draw, read from its `cmap` table."""
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 _UNICODE = frozenset({(0, 3), (0, 4), (0, 6), (3, 1), (3, 10)})
@@ -9,22 +9,32 @@ _UNICODE = frozenset({(0, 3), (0, 4), (0, 6), (3, 1), (3, 10)})
 
 
 def drawn_by(path: Path) -> set[int]:
-    """The code points that a TrueType or OpenType file has glyphs for."""
-    table = _table(path.read_bytes(), b"cmap")
+    """The code points that a TrueType or OpenType file, or collection, has glyphs for."""
+    content = path.read_bytes()
     found: set[int] = set()
-    for place in _subtables(table):
-        layout = struct.unpack_from(">H", table, place)[0]
-        if layout == 12:
-            found.update(_segmented(table, place))
-        elif layout == 4:
-            found.update(_by_delta(table, place))
+    for face in _faces(content):
+        table = _table(content, face, b"cmap")
+        for place in _subtables(table):
+            layout = struct.unpack_from(">H", table, place)[0]
+            if layout == 12:
+                found.update(_segmented(table, place))
+            elif layout == 4:
+                found.update(_by_delta(table, place))
     return found
 
 
-def _table(font: bytes, tag: bytes) -> bytes:
-    count = struct.unpack_from(">H", font, 4)[0]
+def _faces(font: bytes) -> Sequence[int]:
+    """Where the fonts of a file begin; a collection has many."""
+    if font[:4] != b"ttcf":
+        return (0,)
+    count = struct.unpack_from(">L", font, 8)[0]
+    return struct.unpack_from(f">{count}L", font, 12)
+
+
+def _table(font: bytes, face: int, tag: bytes) -> bytes:
+    count = struct.unpack_from(">H", font, face + 4)[0]
     for index in range(count):
-        name, _, offset, length = struct.unpack_from(">4sLLL", font, 12 + 16 * index)
+        name, _, offset, length = struct.unpack_from(">4sLLL", font, face + 12 + 16 * index)
         if name == tag:
             return font[offset : offset + length]
     raise ValueError(f"no table {tag.decode()}")

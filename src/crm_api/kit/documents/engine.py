@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cache, partial
 from importlib.resources import files
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import structlog
 
 from crm_api.kit.documents.errors import BadPicture
 from crm_api.kit.documents.pictures import Picture
-from crm_api.kit.documents.typefaces import FAMILIES, FOLDER, fonts, need_drawable
+from crm_api.kit.documents.typefaces import OWN, families, fonts, need_drawable
 from crm_api.kit.errors import TooLarge
 
 MAX_DATA = 400_000
@@ -74,21 +74,22 @@ def render_now(
     pictures: Mapping[str, Picture] | None = None,
 ) -> Document:
     """The same, in the thread of the caller."""
-    pictures = pictures or {}
-    text = data_of(data)
-    held = _sources(template.package)
-    main = held[f"{template.name}.typ"]
     content = _compiled(
-        {**held, "main.typ": main},
-        {
-            "data": text,
-            "fonts": json.dumps(FAMILIES),
-            # The engine takes no bytes but files on a disk, and texts.
-            "pictures": json.dumps({name: list(pictures[name].content) for name in pictures}),
-        },
-        datetime(dated.year, dated.month, dated.day, tzinfo=UTC),
+        _files(template),
+        _inputs(data_of(data), pictures or {}),
+        format="pdf",
+        pdf_standards=_STANDARD,
+        timestamp=datetime(dated.year, dated.month, dated.day, tzinfo=UTC),
     )
     return Document(content, hashlib.sha256(content).hexdigest())
+
+
+def png_now(
+    template: Template, data: Mapping[str, Any], pictures: Mapping[str, Picture], *, ppi: int
+) -> bytes:
+    """The one page of a document as a PNG, made in the thread of the caller."""
+    inputs = _inputs(data_of(data), pictures)
+    return _compiled(_files(template), inputs, format="png", ppi=ppi)
 
 
 def data_of(data: Mapping[str, Any]) -> str:
@@ -102,18 +103,29 @@ def data_of(data: Mapping[str, Any]) -> str:
     return text
 
 
-def _compiled(held: dict[str, bytes], inputs: dict[str, str], moment: datetime) -> bytes:
+def _inputs(text: str, pictures: Mapping[str, Picture]) -> dict[str, str]:
+    return {
+        "data": text,
+        "fonts": json.dumps(families()),
+        # The engine takes no bytes but files on a disk, and texts.
+        "pictures": json.dumps({name: list(pictures[name].content) for name in pictures}),
+    }
+
+
+def _compiled(
+    held: dict[str, bytes],
+    inputs: dict[str, str],
+    *,
+    format: Literal["pdf", "png"],
+    **options: Any,
+) -> bytes:
     import typst
 
     # One for each document: it is not to be used by two threads at once. The fonts are shared.
-    compiler = typst.Compiler(root=FOLDER, font_paths=fonts(), ignore_system_fonts=True)
+    compiler = typst.Compiler(root=OWN, font_paths=fonts(), ignore_system_fonts=True)
     try:
         made, warnings = compiler.compile_with_warnings(
-            input=cast("Any", held),
-            format="pdf",
-            sys_inputs=inputs,
-            pdf_standards=_STANDARD,
-            timestamp=moment,
+            input=cast("Any", held), format=format, sys_inputs=inputs, **options
         )
     except typst.TypstError as error:
         if "image" in error.message or "SVG" in error.message:
@@ -127,6 +139,11 @@ def _compiled(held: dict[str, bytes], inputs: dict[str, str], moment: datetime) 
     for warning in warnings:
         structlog.get_logger(__name__).warning("template warning", message=warning.message)
     return cast("bytes", made)
+
+
+def _files(template: Template) -> dict[str, bytes]:
+    held = _sources(template.package)
+    return {**held, "main.typ": held[f"{template.name}.typ"]}
 
 
 @cache

@@ -12,6 +12,7 @@ from babel import Locale, UnknownLocaleError
 from babel.dates import format_date
 from babel.numbers import NumberPattern, format_currency, get_currency_symbol, parse_pattern
 
+from crm_api.kit.documents.directions import isolated
 from crm_api.kit.values.codes import minor_digits
 
 FALLBACK = "en"
@@ -73,8 +74,8 @@ class Language:
         return format_date(value, "full", locale=self.locale)
 
     def label(self, name: str, /, **values: str) -> str:
-        """A wording, with what is put into it."""
-        return self.labels[name].format(**values)
+        """A wording, with what is put into it, which keeps its own direction."""
+        return self.labels[name].format(**isolated(values))
 
     def _number(self, value: Decimal, least: int, most: int) -> str:
         pattern = _pattern(self.locale.decimal_formats[None].pattern, least, most)
@@ -90,6 +91,14 @@ def language(package: str, tag: str) -> Language:
         if name in wordings:
             return Language(wanted, _locale(wanted, short), wordings[name])
     return Language(wanted, _locale(FALLBACK, FALLBACK), wordings[FALLBACK])
+
+
+def is_leftward(tag: str) -> bool:
+    """Whether a language is written from right to left, whatever language its wording falls to."""
+    try:
+        return Locale.parse(tag, sep="-").text_direction == "rtl"
+    except (UnknownLocaleError, ValueError):
+        return False
 
 
 def languages(package: str) -> Mapping[str, Mapping[str, str]]:

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
+from crm_api.kit.documents.directions import isolated
 from crm_api.kit.documents.engine import Document, Template, render
-from crm_api.kit.documents.languages import Language, language
+from crm_api.kit.documents.languages import Language, is_leftward, language
 from crm_api.kit.documents.pictures import Picture
 from crm_api.kit.documents.typefaces import need_drawable
 from crm_api.platform.proposals.schemas import (
@@ -32,7 +33,13 @@ async def document_of(proposal: Proposal, logo: Picture | None = None) -> Docume
 def printed(proposal: Proposal) -> dict[str, Any]:
     """What the template is given: texts alone, in the order in which they stand."""
     words = language(PACKAGE, proposal.language)
-    return _Printing(proposal, words).whole()
+    leftward = is_leftward(words.tag)
+    return {
+        **isolated(_Printing(proposal, words).whole(), within_leftward=leftward),
+        **_tag(words.tag),
+        "is_leftward": leftward,
+        "color": proposal.brand.color,
+    }
 
 
 class _Printing:
@@ -52,11 +59,9 @@ class _Printing:
                 for name in words.labels
                 if "{" not in words.labels[name] and not name.startswith("per_")
             },
-            **_tag(words.tag),
             "heading": f"{words.label('title')} {proposal.number}",
             "version": words.label("version", version=str(proposal.version)),
             "amount": words.label("amount", currency=words.sign(self.currency)),
-            "color": proposal.brand.color,
             "is_draft": proposal.is_draft,
             "subject": proposal.subject,
             "facts": list(self._facts()),
