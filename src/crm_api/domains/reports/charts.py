@@ -1,8 +1,8 @@
 """Pictures of results: as a specification of Vega-Lite, and drawn by it."""
 
 import asyncio
-from collections import Counter
 import re
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from types import ModuleType
