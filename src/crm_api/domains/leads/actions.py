@@ -9,12 +9,12 @@ from crm_api.domains.leads.distributing import Distributor
 from crm_api.domains.leads.models import Lead
 from crm_api.domains.leads.repository import Assignments
 from crm_api.domains.leads.schemas import LeadAssign, LeadVerb, PlainVerb, ReasonedVerb
-from crm_api.domains.leads.service import Given, LeadService
+from crm_api.domains.leads.service import Given, LeadService, claimer
 from crm_api.domains.leads.states import WAYS, in_the_way
 from crm_api.kit.crud.owners import need_owner
 from crm_api.kit.crud.transitions import blocked, need_way, told, ways_from
 from crm_api.kit.db.tx import Tx, at_one_moment
-from crm_api.kit.errors import Conflict, Invalid
+from crm_api.kit.errors import Conflict
 
 
 class LeadActions:
@@ -58,7 +58,7 @@ class LeadActions:
         event = WAYS[verb].event
         if verb == "claim":
             given = Given("claim", is_accepted=True, reason="claimed")
-            values = {"owner_id": await self._me(), "status": after}
+            values = {"owner_id": claimer(self.tx), "status": after}
             return await self._done(current, values, event, given)
         if verb == "distribute":
             taken = await Distributor(self.leads).take_back(current, "reassigned", None, event)
@@ -113,13 +113,6 @@ class LeadActions:
     ) -> Any:
         shown = await self.leads.change(current, values, verb=event, given=given or Given())
         return await self.leads.told(shown)
-
-    async def _me(self) -> UUID:
-        """The user who acts; raises `Invalid` where that is no user."""
-        access = self.tx.actor.access
-        if access is None:
-            raise Invalid("Only users claim leads.", code="not_a_user")
-        return access.user_id
 
 
 def _explained(lead_id: UUID, decision: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,8 @@ from crm_api.domains.leads.areas import LISTED, Area, compact
 
 EARNED = "performance"
 """The strategy by which members have the weights that they earn (`earning.py`)."""
+QUEUE = "queue"
+"""The strategy by which nobody is chosen: members take leads themselves (`queues.py`)."""
 _BY_CREDIT = frozenset({"round_robin", EARNED})
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from crm_api.domains.leads.choosing import (
+    QUEUE,
     Candidate,
     goes_by_credit,
     highest,
@@ -28,11 +29,17 @@ from crm_api.platform.calendars.service import calendars_at
 
 RETRY = timedelta(hours=1)
 """What could not be given is tried again by then at the latest."""
+QUEUED = "queued"
+"""Why nobody has a lead that waits for a member of a queue."""
+_PULLS = "pulls"
 
 
 @dataclass(frozen=True)
 class Pick:
-    """Who is next, or that nobody is; and all who were looked at."""
+    """Who is next, or that nobody is; and all who were looked at.
+
+    With a pool and nobody of it, it waits in the queue of that pool.
+    """
 
     looked_at: Sequence[Mapping[str, Any]]
     pool: LeadPool | None = None
@@ -115,6 +122,8 @@ class Desk:
             pool = self.pools[step]
             chosen, candidates = self._choose(pool, lead)
             looked_at += [_told(pool, candidate) for candidate in candidates]
+            if any(candidate.excluded == _PULLS for candidate in candidates):
+                return Pick(looked_at, pool, reason=QUEUED)
             if chosen is not None:
                 respond_by = self.respond_by(pool, chosen.user_id)
                 return Pick(looked_at, pool, chosen.user_id, respond_by, reason_of(pool.strategy))
@@ -123,7 +132,24 @@ class Desk:
         reason = "nobody_available" if seen else "pool_inactive"
         return Pick(looked_at, reason=reason, retry_at=retry)
 
+    def _pulling(self, pool: LeadPool, lead: Any) -> list[Candidate]:
+        """The members of a queue, with what speaks against each for good."""
+        known = zip(pool.members, self._members[pool.id], strict=True)
+        return [replace(c, excluded=self._unfit(m, c, lead) or _PULLS) for m, c in known]
+
+    def against(self, pool_id: UUID, user_id: UUID, lead: Any) -> str | None:
+        """Why somebody cannot take a lead out of a queue now, in a word."""
+        pool = self.pools.get(pool_id)
+        if pool is None:
+            return "pool_inactive"
+        for member, candidate in zip(pool.members, self._members[pool_id], strict=True):
+            if candidate.user_id == user_id:
+                return self._unfit(member, candidate, lead) or _full(member, candidate)
+        return "not_a_member"
+
     def _choose(self, pool: LeadPool, lead: Any) -> tuple[Candidate | None, list[Candidate]]:
+        if pool.strategy == QUEUE:
+            return None, self._pulling(pool, lead)
         candidates = self._weighed(pool, lead)
         chosen = (highest if goes_by_credit(pool.strategy) else next_by_load)(candidates)
         if chosen is not None:
@@ -165,10 +191,10 @@ class Desk:
         ]
 
     def chain(self, pool_id: UUID) -> list[Seats]:
-        """A pool and those that it falls back on, to share many leads out of."""
+        """A pool and those that it falls back on, to share many leads out of: up to a queue."""
         found: list[Seats] = []
         step: UUID | None = pool_id
-        while step is not None and step in self.pools:
+        while step is not None and step in self.pools and self.pools[step].strategy != QUEUE:
             found.append(self.seats(step))
             step = self.pools[step].fallback_pool_id
             if any(seats.pool_id == step for seats in found):
@@ -210,17 +236,14 @@ class Desk:
         self, pool: LeadPool, member: Mapping[str, Any], candidate: Candidate, lead: Any
     ) -> str | None:
         """Why a member cannot have a lead now, in a word."""
-        if candidate.user_id not in self._active:
-            return "inactive"
-        if (lead.id, candidate.user_id) in self._had:
+        if candidate.user_id in self._active and (lead.id, candidate.user_id) in self._had:
             return "had_it"
-        if (wrong := misfit(member, lead)) is not None:
-            return wrong
-        if member["open_cap"] is not None and candidate.open >= member["open_cap"]:
-            return "open_cap"
-        if member["daily_cap"] is not None and candidate.today >= member["daily_cap"]:
-            return "daily_cap"
-        return self._away(pool, member)
+        wrong = self._unfit(member, candidate, lead) or _full(member, candidate)
+        return wrong or self._away(pool, member)
+
+    def _unfit(self, member: Mapping[str, Any], candidate: Candidate, lead: Any) -> str | None:
+        """Why a member is not for a lead at any time."""
+        return "inactive" if candidate.user_id not in self._active else misfit(member, lead)
 
     def _away(self, pool: LeadPool, member: Mapping[str, Any]) -> str | None:
         if self._is_absent(member):
@@ -295,6 +318,14 @@ class Desk:
             after = {"turn": self._turns[id], "members": turns, "learned": self._earned[id]}
             self.tx.change(pool, {"turns": after})
         self._changed.clear()
+
+
+def _full(member: Mapping[str, Any], candidate: Candidate) -> str | None:
+    if member["open_cap"] is not None and candidate.open >= member["open_cap"]:
+        return "open_cap"
+    if member["daily_cap"] is not None and candidate.today >= member["daily_cap"]:
+        return "daily_cap"
+    return None
 
 
 def _calendars(pool: LeadPool) -> list[str | None]:

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from crm_api.domains.leads.areas import Territory
+from crm_api.domains.leads.choosing import QUEUE
 from crm_api.domains.leads.dealing import whole
 from crm_api.domains.leads.desks import RETRY, Desk
 from crm_api.domains.leads.models import AssignmentEnd, AssignmentKind, Lead
@@ -136,7 +137,8 @@ class Distributor:
             return await self._escalate(lead, route, pool)
         pick = desk.pick(route.pool_id, lead)
         if pick.user_id is None or pick.pool is None:
-            return await self._leave(lead, route, pick.reason, pick.looked_at, pick.retry_at)
+            why = pick.reason, pick.looked_at, pick.retry_at
+            return await self._leave(lead, route, *why, queue=pick.pool and pick.pool.id)
         route.user_id, route.reason = pick.user_id, pick.reason
         given = Given("rule", pick.pool.id, route.rule_id, respond_by=pick.respond_by)
         await self._hand(lead, route, given, pick.looked_at, pick.pool.strategy)
@@ -177,16 +179,22 @@ class Distributor:
         reason: str,
         looked_at: Sequence[Mapping[str, Any]],
         retry_at: Any = None,
+        queue: UUID | None = None,
     ) -> bool:
-        """Say why nobody can have a lead; it is tried again when that may be otherwise."""
+        """Say why nobody has a lead; it is tried again when that may be otherwise.
+
+        What waits in a `queue` for a member to take it is left there.
+        """
         route.reason = reason
         if retry_at is None and reason == "user_inactive":
             retry_at = self.tx.now + RETRY
-        decision = self._decision(route, looked_at, route.pool_id, None)
+        decision = self._decision(route, looked_at, queue or route.pool_id, queue and QUEUE)
         hidden = {"due_at": retry_at, "decision": decision}
-        if lead.unassigned_reason != reason:
-            values = {**hidden, "unassigned_reason": reason}
-            await self.leads.change(lead, values, verb="unassignable")
+        if (lead.unassigned_reason, lead.pool_id) != (reason, queue):
+            values = {**hidden, "unassigned_reason": reason, "pool_id": queue}
+            await self.leads.change(
+                lead, values, verb="unassignable" if queue is None else "queued"
+            )
         else:
             self.tx.change(lead, hidden)
         return False

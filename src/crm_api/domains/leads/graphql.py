@@ -20,6 +20,7 @@ from crm_api.domains.leads.converting import LeadConverter
 from crm_api.domains.leads.covering import Coverage
 from crm_api.domains.leads.planning import LeadPlanService, Planner
 from crm_api.domains.leads.pools import LeadPoolService, LeadRuleService
+from crm_api.domains.leads.queues import LeadQueues
 from crm_api.domains.leads.schemas import PlainVerb, ReasonedVerb
 from crm_api.domains.leads.service import LeadAssignmentService, LeadService
 from crm_api.domains.leads.simulating import Simulator
@@ -115,6 +116,11 @@ class LeadPoolCoverage:
     """How the members of a pool cover the leads that came."""
 
 
+@type_from(pool_schemas.LeadQueue)
+class LeadQueue:
+    """What waits in the queue of a pool for its members."""
+
+
 @type_from(territory_schemas.TerritoryCoverage)
 class TerritoryCoverage:
     """How the territories cover the leads that came."""
@@ -152,6 +158,11 @@ class LeadQuery:
     async def lead_assignment_explanation(self, info: GraphInfo, id: UUID) -> LeadExplanation:
         """Why somebody got a lead, as it was decided then."""
         return cast("Any", await LeadActions(info.context.tx).explain_assignment(id))
+
+    @strawberry.field
+    async def lead_queue(self, info: GraphInfo, pool_id: UUID) -> LeadQueue:
+        """What waits in the queue of a pool, for its members and whoever reads pools."""
+        return cast("Any", await LeadQueues(info.context.tx).standing(pool_id))
 
     @strawberry.field
     async def lead_pool_coverage(
@@ -257,6 +268,11 @@ class LeadActionMutation:
         """Plan who of a pool gets which leads of nobody; without `preview` it is begun at once."""
         data = shape_given(plan_schemas.LeadDistribution, input)
         return await Planner(info.context.tx).plan(id, data)
+
+    @mutation
+    async def claim_next_lead(self, info: GraphInfo, pool_id: UUID) -> Lead | None:
+        """Take the next lead out of the queue of a pool; null where none waits for the member."""
+        return await LeadQueues(info.context.tx).claim(pool_id)
 
     @mutation
     async def commit_lead_plan(self, info: GraphInfo, id: UUID) -> LeadPlan:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from crm_api.domains.leads.choosing import Candidate, misfit
+from crm_api.domains.leads.choosing import Candidate, goes_by_credit, misfit
 from crm_api.domains.leads.desks import Desk
 from crm_api.domains.leads.models import LeadPlan
 from crm_api.domains.leads.repository import ToGive
@@ -140,7 +140,7 @@ class _Giving:
             c, count = after[now], self._counts[place]
             after[now] = replace(
                 c,
-                credit=c.credit + credits[place] if seats.strategy == "round_robin" else 0,
+                credit=c.credit + credits[place] if goes_by_credit(seats.strategy) else 0,
                 turn=seats.turn + self._last[place] if place in self._last else c.turn,
                 open=c.open + count,
                 today=c.today + count,

@@ -14,7 +14,7 @@ from crm_api.kit.points import Reachable
 LeadStatus = Literal[
     "new", "assigned", "working", "qualified", "converted", "disqualified", "recycled"
 ]
-Strategy = Literal["round_robin", "least_loaded", "performance"]
+Strategy = Literal["round_robin", "least_loaded", "performance", "queue"]
 RuleTarget = Literal["pool", "user", "existing_owner", "territory"]
 AssignmentKind = Literal["rule", "owner", "claim", "manual", "plan", "escalation"]
 ScoreCategory = Literal["fit", "engagement", "negative"]
@@ -61,6 +61,15 @@ class Lead(Named, Reachable, Described, Entity):
             "organization_id",
             "id",
             postgresql_where=text("waits_since IS NOT NULL AND deleted_at IS NULL"),
+        ),
+        Index(
+            "ix_leads_queued",
+            "organization_id",
+            "pool_id",
+            text("score DESC NULLS LAST"),
+            "waits_since",
+            "id",
+            postgresql_where=text("unassigned_reason = 'queued' AND deleted_at IS NULL"),
         ),
         Index(
             "ix_leads_due",

@@ -6,7 +6,7 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
-from crm_api.domains.leads.choosing import reason_of
+from crm_api.domains.leads.choosing import QUEUE, reason_of
 from crm_api.domains.leads.desks import Desk
 from crm_api.domains.leads.drawing import SLICE, Drawn, drawn, fairness_of, items_of, left_of
 from crm_api.domains.leads.events import CommitPlan, PlanLeads
@@ -55,7 +55,10 @@ class Planner:
     async def plan(self, pool_id: UUID, data: LeadDistribution) -> Any:
         """Who would get which; the best leads are chosen for first, so that all get some."""
         self.leads.need("update")
-        await LeadPoolService(self.tx).get(pool_id)
+        pool = await LeadPoolService(self.tx).get(pool_id)
+        if pool.strategy == QUEUE:
+            message = "Members of this pool take leads themselves: nothing is shared out."
+            raise Conflict(message, code="pool_is_queue")
         check(self.tx, LEADS, data.filter)
         values = _begun(pool_id, data)
         if data.limit > AT_ONCE[data.strategy]:

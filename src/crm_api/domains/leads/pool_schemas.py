@@ -82,7 +82,10 @@ def once(members: list[LeadPoolMemberFields]) -> list[LeadPoolMemberFields]:
 
 Exploration = Annotated[int, Field(ge=1, le=100)]
 _EXPLORATION = "Percent of the leads that `performance` shares out evenly, so that all are tried."
-_MINUTES = "Working time of the member in which a lead is to be accepted."
+_MINUTES = (
+    "Working time of the member in which a lead is to be accepted; after that it goes to somebody "
+    "else, or back into the queue."
+)
 _HOPS = "After going back so often a lead is the manager's; without one it waits for a hand."
 _FALLBACK = "Where leads go that nobody of this one can take now."
 
@@ -96,7 +99,8 @@ class LeadPoolCreate(Create):
         "round_robin",
         description="`round_robin`: smooth, by weights. `least_loaded`: who has fewest open leads "
         "for their weight. `performance`: as `round_robin`, with weights that members earn by the "
-        "leads that they converted, learned anew each day (Thompson sampling).",
+        "leads that they converted, learned anew each day (Thompson sampling). `queue`: nobody is "
+        "given any; members take the next by `POST /v1/lead-pools/{id}/claim`, within their caps.",
     )
     exploration: Exploration = Field(10, description=_EXPLORATION)
     members: Annotated[
@@ -156,6 +160,14 @@ class LeadPoolOut(Out):
     manager_id: UUID | None
     fallback_pool_id: UUID | None = Field(description=_FALLBACK)
     description: str | None
+
+
+class LeadQueue(Shape):
+    """What waits in the queue of a pool for its members."""
+
+    lead_count: int
+    waits_since: datetime | None = Field(description="Since when the one does that waits longest.")
+    next_score: int | None = Field(description="That of the one which is taken next.")
 
 
 class LeadKind(Shape):

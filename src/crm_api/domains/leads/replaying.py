@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from crm_api.domains.leads.choosing import reason_of
+from crm_api.domains.leads.choosing import QUEUE, reason_of
 from crm_api.domains.leads.distributing import Distributor, Route
 from crm_api.domains.leads.sharing import Sharable, Table
 
@@ -111,6 +111,11 @@ class Replay:
             return
         one.reason = "nobody_available" if chain else "pool_inactive"
         for table in chain:
+            if table.seats.strategy == QUEUE:
+                if table.is_for(one.lead):
+                    one.reason = "queued"
+                    return
+                continue
             place, ground = table.pick(one.lead, one.had)
             if place is not None:
                 one.taken = (table, place, ground, day)

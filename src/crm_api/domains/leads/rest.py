@@ -9,8 +9,9 @@ from crm_api.domains.leads.converting import LeadConverter
 from crm_api.domains.leads.covering import Coverage
 from crm_api.domains.leads.plan_schemas import LeadDistribution, LeadPlanOut, PlannedLeads
 from crm_api.domains.leads.planning import LeadPlanService, Planner
-from crm_api.domains.leads.pool_schemas import LeadPoolCoverage
+from crm_api.domains.leads.pool_schemas import LeadPoolCoverage, LeadQueue
 from crm_api.domains.leads.pools import LeadPoolService, LeadRuleService
+from crm_api.domains.leads.queues import LeadQueues
 from crm_api.domains.leads.schemas import (
     LeadAssign,
     LeadConversion,
@@ -132,6 +133,34 @@ async def simulate(tx: Reading, body: LeadSimulationInput) -> Response:
 async def distribute(id: Id, tx: Writing, body: LeadDistribution) -> Response:
     """With how fair it is. Without `preview` a job begins to carry it out at once."""
     return answers.made("lead-plans", await Planner(tx).plan(id, body))
+
+
+@pools.post(
+    "/{id}/claim",
+    operation_id="claimNextLead",
+    summary="Take the next lead out of the queue of a pool",
+    responses={200: {"model": LeadOut}, 204: {"description": "None waits for the member."}}
+    | problems(403, 404, 409, 422),
+)
+async def claim_next(id: Id, tx: Writing) -> Response:
+    """Of many members who ask at once each gets another one, within their caps.
+
+    The one with the best score that is for the member, then the one that has waited longest. It is
+    to be accepted within the `response_minutes` of the pool, or waits again; without these it is.
+    """
+    found = await LeadQueues(tx).claim(id)
+    return Response(status_code=204) if found is None else answers.record(found)
+
+
+@pools.get(
+    "/{id}/queue",
+    operation_id="getLeadQueue",
+    summary="What waits in the queue of a pool",
+    responses={200: {"model": LeadQueue}} | problems(403, 404, 409, 422),
+)
+async def queue(id: Id, tx: Reading) -> Response:
+    """For its members, and whoever reads pools."""
+    return answers.plain(await LeadQueues(tx).standing(id))
 
 
 @pools.get(

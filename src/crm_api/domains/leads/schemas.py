@@ -139,7 +139,9 @@ class LeadOut(ReachableOut, DescribedOut, Out):
     company_id: UUID | None
     deal_id: UUID | None
     converted_at: datetime | None
-    pool_id: UUID | None = Field(description="The pool that it was given from.")
+    pool_id: UUID | None = Field(
+        description="The pool that it was given from, or waits in the queue of."
+    )
     assigned_at: datetime | None
     respond_by: datetime | None = Field(
         description="In working time; later it goes back to the pool and to the next."
@@ -147,7 +149,8 @@ class LeadOut(ReachableOut, DescribedOut, Out):
     responded_at: datetime | None
     waits_since: datetime | None = Field(description="Since when it is to be given to somebody.")
     unassigned_reason: str | None = Field(
-        description="Why nobody has it, such as `no_rule` or `nobody_available`."
+        description="Why nobody has it, such as `no_rule` or `nobody_available`; `queued`: it waits for a "
+        "member of `pool_id` who takes it."
     )
     hops: int = Field(description="How often it went back for want of a response.")
 

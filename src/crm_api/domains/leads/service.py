@@ -19,6 +19,7 @@ from crm_api.kit.crud.purges import destroy, empty_events
 from crm_api.kit.crud.service import CrudService
 from crm_api.kit.db.ahead import Ahead
 from crm_api.kit.db.settling import derive
+from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Invalid
 from crm_api.kit.ids import new_id
 from crm_api.kit.points import keys_of, normalise_points
@@ -61,6 +62,13 @@ class Handed(NamedTuple):
 
 
 _BY_HAND = Given()
+
+
+def claimer(tx: Tx) -> UUID:
+    """The user who acts; raises `Invalid` where that is no user."""
+    if tx.actor.access is None:
+        raise Invalid("Only users claim leads.", code="not_a_user")
+    return tx.actor.access.user_id
 
 
 class LeadService(CrudService[Lead]):

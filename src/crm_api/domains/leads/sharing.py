@@ -121,6 +121,10 @@ class Table:
         self._profiles: dict[Any, _Profile] = {}
         self.grounds: dict[str, int] = {}
 
+    def is_for(self, lead: Profiled) -> bool:
+        """Whether there is a member for such leads, whenever that may be."""
+        return any(word is None for word in self.profile(lead, ()).words)
+
     def begin_day(self) -> None:
         """Nobody has had a lead today."""
         self.today[:] = 0

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from crm_api.domains.leads.choosing import Candidate
+from crm_api.domains.leads.choosing import QUEUE, Candidate
 from crm_api.domains.leads.distributing import Distributor
 from crm_api.domains.leads.drawing import fairness_of
 from crm_api.domains.leads.earning import earned_in, weights_of
@@ -171,7 +171,9 @@ class Run:
     def _fairness(
         self, leads: Sequence[Sharable], told: Sequence[Mapping[str, Any]]
     ) -> dict[str, Any]:
-        sharing = Sharing(list(self.tables.values()))
+        # Who takes leads out of a queue, and which, nobody knows.
+        given = [one for one in self.tables.values() if one.seats.strategy != QUEUE]
+        sharing = Sharing(given)
         places = {
             (table.seats.pool_id, c.user_id): (number, place)
             for number, table in enumerate(sharing.tables)

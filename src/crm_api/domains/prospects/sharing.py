@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from crm_api.domains.leads.choosing import QUEUE
 from crm_api.domains.leads.dealing import Dealing, Dealt, whole
 from crm_api.domains.leads.desks import Desk
 from crm_api.domains.leads.models import Lead
@@ -55,8 +56,12 @@ class Sharing:
         current = await self.lists.idle(id, expected)
         if current.status == "split":
             raise split_before()
-        if await Pools(self.tx).find(data.pool_id) is None:
+        pool = await Pools(self.tx).find(data.pool_id)
+        if pool is None:
             raise Invalid.at("/pool_id", "unknown_reference", "There is no such pool.")
+        if pool.strategy == QUEUE:
+            message = "Members of this pool take leads themselves: nothing is shared out."
+            raise Invalid.at("/pool_id", "pool_is_queue", message)
         run, count = current.runs + 1, current.member_count - current.given_count
         job_id = self.tx.enqueue(DistributeList(id, run))
         values = {
