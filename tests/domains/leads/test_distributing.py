@@ -70,6 +70,29 @@ async def test_whoever_has_the_contact_gets_the_lead_first(client, database, org
     assert (await explained(client, unknown))["rules"][0]["outcome"] == "no_owner"
 
 
+async def test_whoever_had_the_last_lead_of_the_contact_gets_the_next(client, database, org):
+    one, other = await users_of(client, 2)
+    await client.made("lead-rules", {"name": "Again", "target": "previous_owner", "position": 0})
+    await rule_of(client, await pool_of(client, {other: 1}), position=1)
+    await client.made("contacts", {"last_name": "Person", "email": "person@example.com"})
+    email = {"email": "person@example.com"}
+    first = await client.made("leads", {**email, "owner_id": one})
+    second = await client.made("leads", email)
+    unknown = await client.made("leads", {"email": "person@example.net"})
+    await give_all(database, org)
+    assert await owners(client, [second, unknown]) == [one, other]
+    assert (await explained(client, second))["reason"] == "previous_owner"
+    assert (await explained(client, unknown))["rules"][0]["outcome"] == "no_previous_owner"
+    # What was given back says nothing of who should have the next, and what came later neither.
+    for lead in (second, first):
+        answer = await client.post(f"/v1/leads/{lead['id']}/return", json={"reason": "No time"})
+        assert answer.status_code == 200, answer.text
+    third = await client.made("leads", email)
+    await give_all(database, org)
+    assert await owners(client, [first, second, third]) == [other, other, other]
+    assert (await explained(client, first))["rules"][0]["outcome"] == "no_previous_owner"
+
+
 async def test_a_rule_may_lead_to_one_user_who_has_to_be_active(client, database, org):
     (one,) = await users_of(client, 1)
     await client.made("lead-rules", {"name": "Fixed", "target": "user", "user_id": one})

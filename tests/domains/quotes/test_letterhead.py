@@ -168,7 +168,7 @@ async def test_what_is_no_picture_is_refused(client, content):
         ({"logo": {}}, "/logo"),
         ({"color": "red"}, "/color"),
         ({"address": ["Line"] * 9}, "/address"),
-        ({"address": ["\U000e0041"]}, "/address/0"),
+        ({"address": ["\u13a0"]}, "/address/0"),
     ],
 )
 async def test_what_cannot_be_printed_is_refused(client, body, pointer):

@@ -80,7 +80,7 @@ class Distributor:
     async def routes(
         self, ids: Sequence[UUID], rules: Sequence[Mapping[str, Any]]
     ) -> dict[UUID, Route]:
-        """By lead the first rule that it passes; `existing_owner` leads on where there is none."""
+        """By lead the first rule that it passes; those that go by owners lead on without one."""
         routes = {id: Route() for id in ids}
         open_ones = list(routes)
         known = await self._known(open_ones, rules)
@@ -112,11 +112,16 @@ class Distributor:
         if targets <= {"pool"}:
             return known
         found = await self.leads.records.owners(ids)
-        named = [row[name] for row in found.values() for name, _ in _OWNED]
+        previous: Mapping[UUID, UUID] = {}
+        if "previous_owner" in targets:
+            previous = await self.leads.records.previous(ids)
+        named = [*previous.values()]
+        named += [row[name] for row in found.values() for name, _ in _OWNED]
         named += [rule["user_id"] for rule in rules]
         named += [one.user_id for one in known.territories.values()]
         users = list({id for id in named if id is not None})
         self._active = active = await Pools(self.tx).active(users)
+        known.previous = {id: user for id, user in previous.items() if user in active}
         for id, row in found.items():
             for name, reason in _OWNED:
                 if id not in known.owners and row[name] in active:
@@ -249,6 +254,8 @@ class _Known:
 
     owners: dict[UUID, tuple[UUID, str]] = field(default_factory=dict[UUID, tuple[UUID, str]])
     """The active owner of what it is matched with; the contact's goes first."""
+    previous: Mapping[UUID, UUID] = field(default_factory=dict[UUID, UUID])
+    """Who had the last lead of the same contact, of those who are active."""
     territories: Mapping[UUID, Territory] = field(default_factory=dict[UUID, Territory])
 
 
@@ -263,6 +270,12 @@ def _lead_on(route: Route, rule: Mapping[str, Any], known: _Known, lead_id: UUID
         else:
             route.user_id, route.reason = owner
             route.kind = "owner"
+    elif rule["target"] == "previous_owner":
+        previous = known.previous.get(lead_id)
+        if previous is None:
+            outcome = "no_previous_owner"
+        else:
+            route.user_id, route.reason, route.kind = previous, "previous_owner", "owner"
     elif rule["target"] == "territory":
         territory = known.territories.get(lead_id)
         if territory is None:

@@ -15,7 +15,7 @@ LeadStatus = Literal[
     "new", "assigned", "working", "qualified", "converted", "disqualified", "recycled"
 ]
 Strategy = Literal["round_robin", "least_loaded", "performance", "queue"]
-RuleTarget = Literal["pool", "user", "existing_owner", "territory"]
+RuleTarget = Literal["pool", "user", "existing_owner", "previous_owner", "territory"]
 AssignmentKind = Literal["rule", "owner", "claim", "manual", "plan", "escalation"]
 ScoreCategory = Literal["fit", "engagement", "negative"]
 Band = Literal["hot", "warm", "cool", "cold"]

@@ -212,7 +212,8 @@ class LeadRuleCreate(Create):
     target: RuleTarget = Field(
         "pool",
         description="`existing_owner`: whoever has the matched contact, else the matched company; "
-        "where nobody has, the next rule is asked. `territory`: wherever the leads of their "
+        "where nobody has, the next rule is asked. `previous_owner`: whoever had the last lead before "
+        "it of the same contact, and did not give that back; else the next rule. `territory`: wherever the leads of their "
         "territory go; where none has it, or it leads nowhere, the next rule is asked.",
     )
     pool_id: UUID | None = Field(None, description="Of a rule with the target `pool`.")

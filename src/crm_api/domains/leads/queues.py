@@ -11,6 +11,7 @@ from uuid import UUID
 from crm_api.domains.leads.choosing import QUEUE, misfit
 from crm_api.domains.leads.desks import Desk
 from crm_api.domains.leads.models import Lead, LeadPool
+from crm_api.domains.leads.queue_repository import Queued
 from crm_api.domains.leads.repository import Pools
 from crm_api.domains.leads.service import Given, LeadService, claimer
 from crm_api.kit.db.json import parsed
@@ -39,13 +40,13 @@ class LeadQueues:
         self.leads.need("update")
         me = claimer(self.tx)
         member = await self._member(pool_id, me)
-        records, seen = self.leads.records, list[UUID]()
-        while rows := await records.queued(pool_id, seen, _PAGE):
+        records, seen = Queued(self.tx), list[UUID]()
+        while rows := await records.after(pool_id, seen, _PAGE):
             for row in rows:
                 if misfit(member, row) is not None:
                     continue
                 # Whoever else takes the next has it locked: theirs is the one, and mine another.
-                lead = await records.out_of_queue(pool_id, row.id)
+                lead = await records.take(pool_id, row.id)
                 if lead is not None:
                     return await self._take(lead, pool_id, me)
             seen += [row.id for row in rows]
@@ -58,7 +59,7 @@ class LeadQueues:
             pool = await self._queue(reader, pool_id)
             if reader.actor.me not in _members(pool):
                 reader.actor.require("lead_pools:read")
-            return await LeadService(reader).records.queue(pool_id)
+            return await Queued(reader).standing(pool_id)
 
     async def _queue(self, tx: Tx, pool_id: UUID) -> LeadPool:
         found = await Pools(tx).every([pool_id])

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, cast
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Select, Text, Uuid, any_, bindparam, literal, select
+from sqlalchemy import Select, Text, Uuid, any_, bindparam, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from crm_api.domains.companies.repository import LISTING as COMPANIES
@@ -140,6 +140,20 @@ _OWNERS = """
         AND o.deleted_at IS NULL
     WHERE l.organization_id = $1 AND l.id = ANY($2)
 """
+_PREVIOUS = """
+    SELECT l.id, p.user_id FROM leads l CROSS JOIN LATERAL (
+        SELECT a.user_id FROM (
+            SELECT id FROM leads WHERE organization_id = $1 AND deleted_at IS NULL
+                AND matched_contact_id = l.matched_contact_id
+            UNION SELECT id FROM leads WHERE organization_id = $1 AND deleted_at IS NULL
+                AND contact_id = l.matched_contact_id) o
+        JOIN lead_assignments a ON a.organization_id = $1 AND a.lead_id = o.id
+            AND a.deleted_at IS NULL
+        WHERE o.id <> l.id AND a.created_at < l.created_at
+            AND (a.ended_as IS NULL OR a.ended_as NOT IN ('returned', 'recalled'))
+        ORDER BY a.created_at DESC, a.id DESC LIMIT 1) p
+    WHERE l.organization_id = $1 AND l.id = ANY($2) AND l.matched_contact_id IS NOT NULL
+"""
 _TO_GIVE = """
     SELECT id, version, status, owner_id, pool_id, assigned_at, respond_by, responded_at,
         waits_since, unassigned_reason, hops, skills, language, country, region, industry,
@@ -151,17 +165,6 @@ _OF_CONTACTS = """
     SELECT id FROM leads WHERE organization_id = $1
         AND (matched_contact_id = ANY($2) OR contact_id = ANY($2)) ORDER BY id
 """
-_IN_QUEUE = """
-    organization_id = $1 AND pool_id = $2 AND unassigned_reason = 'queued' AND deleted_at IS NULL
-"""
-_QUEUED = f"""
-    SELECT {", ".join(Sharable._fields)} FROM leads WHERE {_IN_QUEUE} AND id <> ALL($3)
-    ORDER BY score DESC NULLS LAST, waits_since, id LIMIT $4
-"""  # noqa: S608
-_QUEUE = f"""
-    SELECT count(*) AS lead_count, min(waits_since) AS waits_since, max(score) AS next_score
-    FROM leads WHERE {_IN_QUEUE}
-"""  # noqa: S608
 _TIME_ZONE = "SELECT time_zone FROM organizations WHERE id = $1"
 _WHOLE_DAY = """
     SELECT date_trunc('day', now() AT TIME ZONE time_zone) AT TIME ZONE time_zone AS begins,
@@ -229,27 +232,6 @@ class Leads(Repository[Lead]):
         query = query.order_by(Lead.id).limit(limit).with_for_update(key_share=True)
         return (await self.tx.run(query)).scalars().all()
 
-    async def queued(self, pool_id: UUID, but: Sequence[UUID], limit: int) -> list[Sharable]:
-        """The next leads that wait in the queue of a pool, without some, whoever asks."""
-        rows = await self.tx.fetch(_QUEUED, self.tx.organization_id, pool_id, list(but), limit)
-        return [Sharable._make(map(parsed, row.values())) for row in rows]
-
-    async def out_of_queue(self, pool_id: UUID, id: UUID) -> Lead | None:
-        """A lead that waits in the queue of a pool, locked; None where somebody else has a hand on it."""
-        query = self.select_all().where(
-            Lead.id == id,
-            Lead.pool_id == pool_id,
-            Lead.unassigned_reason == literal("queued", Text()),
-            Lead.deleted_at.is_(None),
-        )
-        query = query.with_for_update(key_share=True, skip_locked=True)
-        return (await self.tx.run(query)).scalar_one_or_none()
-
-    async def queue(self, pool_id: UUID) -> dict[str, Any]:
-        """What waits in the queue of a pool, whoever asks."""
-        (row,) = await self.tx.fetch(_QUEUE, self.tx.organization_id, pool_id)
-        return dict(row)
-
     async def sharable(self, filter: Filter, limit: int) -> list[Sharable]:
         """New and recycled leads of nobody that match and are seen, the best scores first."""
         asked = PageQuery(Selection(()), filter, sight=self.sight)
@@ -299,6 +281,11 @@ class Leads(Repository[Lead]):
         """By lead, who has what it is matched with."""
         rows = await self.tx.fetch(_OWNERS, self.tx.organization_id, list(ids))
         return {row["id"]: row for row in rows}
+
+    async def previous(self, ids: Sequence[UUID]) -> dict[UUID, UUID]:
+        """By lead, who had the last one before it of the contact that it is matched with."""
+        rows = await self.tx.fetch(_PREVIOUS, self.tx.organization_id, list(ids))
+        return {row["id"]: row["user_id"] for row in rows}
 
 
 class Pools(Repository[LeadPool]):
