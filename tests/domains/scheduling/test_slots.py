@@ -70,7 +70,9 @@ async def scenario(api, random):
     rooms = await made(api, 2, calendar_id=mornings)
     vans = await made(api, 2, kind="vehicle", capacity=3)
     people = await made(api, 3, kind="person", calendar_id=hours)
+    # A Wednesday, for not every day has hours.
     first = ahead(10)
+    first += timedelta(days=(2 - first.weekday()) % 7)
     midnight = datetime(first.year, first.month, first.day, tzinfo=ZoneInfo("UTC"))
     for _ in range(25):
         id = random.choice([*rooms, *vans, *people])
