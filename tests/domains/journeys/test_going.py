@@ -69,6 +69,18 @@ async def test_whoever_reaches_the_goal_leaves_as_a_success(client, worker):
     assert (await client.read(f"journeys/{journey['id']}/results"))["conversion"] == "1.0000"
 
 
+async def test_whoever_unsubscribes_leaves_at_once(client, worker):
+    journey = await running(client, DAY, END, exits={"unsubscribed_from": "newsletter"})
+    contact = await person(client)
+    run = await entered(client, journey, contact)
+    await comes_to(client, run, waiting_for="time")
+    said = {"purpose": "newsletter", "channel": "email", "evidence": {"source": "web form"}}
+    said |= {"target": "contact", "basis": "consent", "state": "withdrawn"}
+    await client.made("consents", {**said, "record_id": contact["id"]})
+    left = await comes_to(client, run, status="exited")
+    assert left["leave_reason"] == "unsubscribed"
+
+
 async def test_people_enter_by_a_segment_and_leave_with_it(client, worker):
     segment = await client.made("segments", {"name": "Some", "kind": "static"})
     exits, entry = {"left_segment": True}, {"type": "segment", "segment_id": segment["id"]}

@@ -251,6 +251,33 @@ async def test_who_is_silent_loses_a_lead_to_the_next_and_at_last_to_the_manager
     assert types.count("lead.recalled") == 2
 
 
+async def test_what_all_have_let_go_is_the_managers(client, database, org, owner):
+    one, other, boss = await users_of(client, 3)
+    more = {"response_minutes": 30, "manager_id": boss}
+    await rule_of(client, await pool_of(client, {one: 1, other: 1}, **more))
+    (lead,) = await captured(client, 1)
+    await give_all(database, org)
+    await owner.execute(AGO, UUID(lead["id"]))
+    await follow(database)
+    await give_all(database, org)
+    answer = await client.post(f"/v1/leads/{lead['id']}/return", json={"reason": "No time"})
+    assert answer.status_code == 200, answer.text
+    await give_all(database, org)
+    assert await owner_of(client, lead) == boss
+    told = await explained(client, lead)
+    assert (told["kind"], told["reason"]) == ("escalation", "all_had_it")
+    # Without a manager it waits for a hand, or for somebody new.
+    alone = await pool_of(client, {one: 1})
+    (rule,) = (await client.read("lead-rules"))["data"]
+    await client.changed(f"lead-rules/{rule['id']}", {"pool_id": alone["id"]})
+    (lead,) = await captured(client, 1)
+    await give_all(database, org)
+    await client.post(f"/v1/leads/{lead['id']}/return", json={"reason": "No time"})
+    await give_all(database, org)
+    waiting = await client.read(f"leads/{lead['id']}")
+    assert (waiting["owner_id"], waiting["unassigned_reason"]) == (None, "all_had_it")
+
+
 async def test_who_has_accepted_keeps_a_lead(client, database, org, owner):
     (one,) = await users_of(client, 1)
     await rule_of(client, await pool_of(client, {one: 1}, response_minutes=30))

@@ -57,6 +57,9 @@ async def test_members_take_the_best_that_is_for_them(client, database, org, rep
     lead = await client.read(f"leads/{good}")
     told = (lead["owner_id"], lead["status"], lead["unassigned_reason"], lead["pool_id"])
     assert told == (None, "new", "queued", pool["id"])
+    head = await member(client, "admin")
+    answer = await head.api.post(f"/v1/leads/{good}/claim")
+    assert problem(answer, 409)["errors"][0]["code"] == "in_queue"
     waiting = await first.api.read(f"lead-pools/{pool['id']}/queue")
     assert (waiting["lead_count"], waiting["next_score"]) == (4, 50)
     one = await claimed(first, pool)

@@ -190,6 +190,34 @@ async def test_a_series_misses_no_bucket_and_knows_what_was_before(client, owner
     assert found["2026-01-01"]["growth_year"] == "2"
     assert found["2026-01-01"]["growth"] is None
     assert [found[f"2026-0{n}-01"]["so_far"] for n in (1, 2, 3)] == [40, 40, 45]
+    # Behind what adds up stands all of it, and behind a change what it came to.
+    report = {
+        "source": "company",
+        "kind": "time_series",
+        "groupings": [by("created_at", "month")],
+        "measures": [
+            measure("sum", "employees"),
+            {"name": "so_far", "function": "running", "of": ["sum"]},
+        ],
+    }
+    cells = {row["values"]["created_at"]: row["cell"] for row in answer["rows"]}
+    for name, total in (("so_far", 40), ("sum", 30)):
+        rows = await behind(client, report, cells["2026-01-01"], measure=name)
+        assert sum(row["employees"] for row in rows) == total
+
+
+async def test_only_what_adds_up_is_added_up(client):
+    answer = await reported(
+        client,
+        status=422,
+        kind="time_series",
+        groupings=[by("created_at", "month")],
+        measures=[
+            measure("avg", "employees"),
+            {"name": "so_far", "function": "running", "of": ["avg"]},
+        ],
+    )
+    assert pointers(answer) == ["/measures/1/of/0"]
 
 
 async def test_what_has_not_come_yet_has_taken_no_time(client, owner):

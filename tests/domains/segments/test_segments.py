@@ -63,6 +63,19 @@ async def test_members_follow_what_happens(client, worker):
     assert (standing["size"], standing["follows"], standing["fault"]) == (0, True, None)
 
 
+async def test_consents_move_whom_they_are_of(client, worker):
+    (a,) = await people(client, "A")
+    asked = {"channel": "email", "purpose": "newsletter"}
+    made = await client.made("segments", {"name": "S", "filter": {"consent": asked}})
+    await client.idle()
+    assert await members(client, made["id"]) == []
+    base = {**asked, "evidence": {"source": "web form"}, "target": "contact", "basis": "consent"}
+    for state, names in (("granted", ["A"]), ("withdrawn", [])):
+        await client.made("consents", {**base, "record_id": a, "state": state})
+        await has(client, made["id"], names)
+    assert (await client.read(f"segments/{made['id']}/standing"))["follows"]
+
+
 async def test_related_records_move_whom_they_were_of_too(client, worker):
     a, b = await people(client, "A", "B")
     filter = {"deals": {"count": {"where": {"status": "open"}, "gte": 1}}}

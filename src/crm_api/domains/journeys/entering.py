@@ -89,8 +89,10 @@ def contact_of(row: Mapping[str, Any], data: Mapping[str, Any]) -> UUID | None:
     """The contact that an event is about."""
     if row["entity"] == ENTITY:
         return row["record_id"]
+    # What is said of whoever it is about, such as a consent, names their kind beside them.
+    name = "record_id" if data.get("target") == ENTITY else "contact_id"
     try:
-        return UUID(str(data["contact_id"]))
+        return UUID(str(data[name]))
     except (KeyError, ValueError):
         return None
 

@@ -111,6 +111,15 @@ def refunded(
     return found
 
 
+LASTING = frozenset({"inactive", "had_it", "skills", "language", "territory", "industry"})
+"""What speaks against a member for a lead whatever the time is."""
+
+
+def is_spent(words: Sequence[str | None]) -> bool:
+    """Whether all whom a lead is for have had it: no waiting helps, as it would for a shift."""
+    return "had_it" in words and LASTING.issuperset(words)
+
+
 def misfit(member: Mapping[str, Any], lead: Any) -> str | None:
     """What of a lead is not for a member, in a word."""
     skills = {skill.casefold() for skill in member["skills"]}

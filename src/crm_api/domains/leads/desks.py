@@ -11,6 +11,7 @@ from crm_api.domains.leads.choosing import (
     Candidate,
     goes_by_credit,
     highest,
+    is_spent,
     misfit,
     next_by_load,
     raised,
@@ -22,6 +23,7 @@ from crm_api.domains.leads.earning import earned_in, weights_of
 from crm_api.domains.leads.models import LeadPool
 from crm_api.domains.leads.repository import Assignments, Pools
 from crm_api.domains.leads.sharing import Seats, Sharing
+from crm_api.domains.leads.states import QUEUED, SPENT
 from crm_api.kit.calendar import Calendar
 from crm_api.kit.db.tx import Tx
 from crm_api.kit.errors import Conflict
@@ -29,8 +31,6 @@ from crm_api.platform.calendars.service import calendars_at
 
 RETRY = timedelta(hours=1)
 """What could not be given is tried again by then at the latest."""
-QUEUED = "queued"
-"""Why nobody has a lead that waits for a member of a queue."""
 _PULLS = "pulls"
 
 
@@ -130,6 +130,8 @@ class Desk:
             retry = min([retry, *self._openings(pool, candidates)])
             step = pool.fallback_pool_id
         reason = "nobody_available" if seen else "pool_inactive"
+        if is_spent([one["excluded"] for one in looked_at]):
+            reason = SPENT
         return Pick(looked_at, reason=reason, retry_at=retry)
 
     def _pulling(self, pool: LeadPool, lead: Any) -> list[Candidate]:

@@ -12,6 +12,7 @@ from crm_api.domains.leads.desks import RETRY, Desk
 from crm_api.domains.leads.models import AssignmentEnd, AssignmentKind, Lead
 from crm_api.domains.leads.repository import LEADS, Pools, Rules
 from crm_api.domains.leads.service import Given, LeadService
+from crm_api.domains.leads.states import SPENT
 from crm_api.domains.leads.territory_repository import Territories
 from crm_api.kit.db.json import parsed
 from crm_api.kit.query.conditions import passing_of
@@ -139,8 +140,10 @@ class Distributor:
             return await self._leave(lead, route, route.reason, ())
         pool = desk.pools.get(route.pool_id)
         if pool is not None and lead.hops > pool.max_hops:
-            return await self._escalate(lead, route, pool)
+            return await self._escalate(lead, route, pool, "hops_exhausted")
         pick = desk.pick(route.pool_id, lead)
+        if pool is not None and pool.manager_id is not None and pick.reason == SPENT:
+            return await self._escalate(lead, route, pool, SPENT)
         if pick.user_id is None or pick.pool is None:
             why = pick.reason, pick.looked_at, pick.retry_at
             return await self._leave(lead, route, *why, queue=pick.pool and pick.pool.id)
@@ -149,11 +152,11 @@ class Distributor:
         await self._hand(lead, route, given, pick.looked_at, pick.pool.strategy)
         return True
 
-    async def _escalate(self, lead: Lead, route: Route, pool: Any) -> bool:
-        """Give a lead that too many have not responded to to the manager, or leave it."""
+    async def _escalate(self, lead: Lead, route: Route, pool: Any, reason: str) -> bool:
+        """Give a lead that too many, or all, have let go to the manager, or leave it."""
         if pool.manager_id is None:
-            return await self._leave(lead, route, "hops_exhausted", ())
-        route.user_id, route.kind, route.reason = pool.manager_id, "escalation", "hops_exhausted"
+            return await self._leave(lead, route, reason, ())
+        route.user_id, route.kind, route.reason = pool.manager_id, "escalation", reason
         await self._hand(lead, route, Given("escalation", pool.id, route.rule_id), ())
         return True
 

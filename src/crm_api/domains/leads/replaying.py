@@ -9,9 +9,10 @@ from typing import Any, Protocol
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from crm_api.domains.leads.choosing import QUEUE, reason_of
+from crm_api.domains.leads.choosing import QUEUE, is_spent, reason_of
 from crm_api.domains.leads.distributing import Distributor, Route
 from crm_api.domains.leads.sharing import Sharable, Table
+from crm_api.domains.leads.states import QUEUED, SPENT
 
 Courses = Mapping[tuple[UUID, UUID], list[Any]]
 """By lead and user, what was with each time that they had it, the first first."""
@@ -113,7 +114,7 @@ class Replay:
         for table in chain:
             if table.seats.strategy == QUEUE:
                 if table.is_for(one.lead):
-                    one.reason = "queued"
+                    one.reason = QUEUED
                     return
                 continue
             place, ground = table.pick(one.lead, one.had)
@@ -123,6 +124,10 @@ class Replay:
                 one.pool_id = table.seats.pool_id
                 one.reason = reason_of(table.seats.strategy)
                 return
+        given = [table for table in chain if table.seats.strategy != QUEUE]
+        if is_spent([word for table in given for word in table.words(one.lead, one.had)]):
+            one.user_id, one.reason = pool and pool.manager_id, SPENT
+            self._counts["escalated"] += one.user_id is not None
 
     def _goes_back(self, one: _Lead) -> bool:
         """Whether they gave it back then, or would be asked to respond and did not."""

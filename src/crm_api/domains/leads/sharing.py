@@ -123,7 +123,11 @@ class Table:
 
     def is_for(self, lead: Profiled) -> bool:
         """Whether there is a member for such leads, whenever that may be."""
-        return any(word is None for word in self.profile(lead, ()).words)
+        return None in self.words(lead, ())
+
+    def words(self, lead: Profiled, had: Sequence[UUID]) -> Sequence[str | None]:
+        """What speaks against each member for a lead, whenever that may be."""
+        return self.profile(lead, had).words
 
     def begin_day(self) -> None:
         """Nobody has had a lead today."""

@@ -25,6 +25,10 @@ WAYS: Mapping[LeadVerb, Way[LeadStatus]] = {
 }
 REVERSIBLE = timedelta(days=30)
 """How long a conversion can be taken back."""
+QUEUED = "queued"
+"""Why nobody has a lead that waits for a member of a queue (`queues.py`)."""
+SPENT = "all_had_it"
+"""Why nobody has a lead that all whom it is for gave back, or did not respond to."""
 FREE = frozenset(("new", "recycled"))
 """Leads of nobody that may be given."""
 ENDED = frozenset({"converted", "disqualified"})
@@ -34,6 +38,9 @@ def in_the_way(lead: Any, verb: LeadVerb) -> list[Fault]:
     """What keeps an action from being done with a lead of a status that it is for."""
     if verb == "claim" and lead.owner_id is not None:
         return [Fault("already_owned", "Somebody has it.", "/owner_id")]
+    if verb == "claim" and lead.unassigned_reason == QUEUED:
+        message = "It waits in a queue, of which members take the next."
+        return [Fault("in_queue", message, "/pool_id")]
     if verb == "revert" and lead.converted_at < clock.now() - REVERSIBLE:
         message = f"It was converted more than {REVERSIBLE.days} days ago."
         return [Fault("too_late", message, "/converted_at")]

@@ -14,6 +14,7 @@ STEP = "step"
 def behind(plan: Plan, groups: Mapping[str, Any], measure: str | None) -> dict[str, Any]:
     """The filter of a cell's records; raises `Invalid` where it is no cell of the report."""
     known = {group.name: group for group in plan.groups}
+    runs = _runs(plan, measure)
     parts: list[dict[str, Any]] = [plan.query.filter] if plan.query.filter else []
     if plan.query.kind == "funnel":
         parts += _steps(plan, groups)
@@ -21,9 +22,15 @@ def behind(plan: Plan, groups: Mapping[str, Any], measure: str | None) -> dict[s
         raise unfit("/cell", "invalid_cell", "Not a cell of this report.")
     else:
         for name, value in groups.items():
-            parts.append(_of_group(plan, known[name], value, groups))
+            until = runs and known[name] is plan.groups[0]
+            parts.append(_of_group(plan, known[name], value, groups, until=until))
     parts += _of_measure(plan, measure)
     return parts[0] if len(parts) == 1 else {"and": parts} if parts else {}
+
+
+def _runs(plan: Plan, measure: str | None) -> bool:
+    """Whether a measure adds up what was before, too."""
+    return any(k.asked.name == measure and k.asked.function == "running" for k in plan.measures)
 
 
 def _steps(plan: Plan, groups: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -46,14 +53,16 @@ def _of_measure(plan: Plan, measure: str | None) -> list[dict[str, Any]]:
     return [asked.filter] if asked.filter else []
 
 
-def _of_group(plan: Plan, group: Group, value: Any, groups: Mapping[str, Any]) -> dict[str, Any]:
+def _of_group(
+    plan: Plan, group: Group, value: Any, groups: Mapping[str, Any], *, until: bool = False
+) -> dict[str, Any]:
     if group.since is not None:
         return _later(plan, group, value, groups)
     if value is None:
         return _none(group.operand)
     if group.bucket is None:
         return group.operand.asks({"eq": value})
-    return _within(plan, group, group.operand, _day(value))
+    return _within(plan, group, group.operand, _day(value), until=until)
 
 
 def _none(operand: Operand) -> dict[str, Any]:
@@ -61,13 +70,14 @@ def _none(operand: Operand) -> dict[str, Any]:
     return {"not": operand.asks({"is_null": False})}
 
 
-def _within(plan: Plan, group: Group, operand: Operand, first: date) -> dict[str, Any]:
+def _within(
+    plan: Plan, group: Group, operand: Operand, first: date, *, until: bool = False
+) -> dict[str, Any]:
+    """In the bucket that begins on a day; with `until`, or before it."""
     assert group.bucket is not None
     after = plan.calendar.after(first, group.bucket)
-    if operand.kind == "day":
-        return operand.asks({"gte": first.isoformat(), "lt": after.isoformat()})
-    midnight = plan.calendar.midnight
-    return operand.asks({"gte": midnight(first), "lt": midnight(after)})
+    said = date.isoformat if operand.kind == "day" else plan.calendar.midnight
+    return operand.asks({**({} if until else {"gte": said(first)}), "lt": said(after)})
 
 
 def _later(plan: Plan, group: Group, value: Any, groups: Mapping[str, Any]) -> dict[str, Any]:

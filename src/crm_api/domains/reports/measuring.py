@@ -34,6 +34,7 @@ from crm_api.kit.query.visibility import Sight
 
 NUMERIC = frozenset({"integer", "number", "amount"})
 ALONG_TIME = frozenset({"running", "change"})
+_ADDED_UP = frozenset({"count", "sum"})
 AFTERWARDS = ALONG_TIME | {"calculated"}
 """What is made of the rows of the database."""
 BASE = "base_currency"
@@ -241,6 +242,10 @@ def _of_others(asked: ReportMeasure, place: int, before: Sequence[Known]) -> Kno
             raise unfit(at, "unknown_measure", f"No measure {name!r} stands before this one.")
         if known.kind in DATED or known.asked.function in AFTERWARDS:
             raise unfit(at, "unfit_measure", f"{name} is no number of the database.")
+        if asked.function == "running" and known.asked.function not in _ADDED_UP:
+            raise unfit(
+                at, "unfit_measure", f"{name} does not add up over time: counts and sums do."
+            )
         of.append(known)
     kind = of[0].kind if asked.function == "running" else "ratio"
     return Known(asked, place, kind, None, tuple(o for known in of for o in known.operands))

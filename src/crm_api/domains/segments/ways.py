@@ -15,7 +15,7 @@ from crm_api.kit.query.targets import known_target
 
 SOURCES: Mapping[str, tuple[tuple[str, ...], str | None]] = {
     "behaviour": (("behaviour_event.created", "behaviour_event.purged"), "contact_id"),
-    "consent": (("consent.created",), "record_id"),
+    "consent": (("consent.recorded",), "record_id"),
     "segment": (
         (
             *("segment.entered", "segment.left"),
